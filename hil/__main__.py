@@ -54,7 +54,7 @@ OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns the exit code.
+    """Run a command. Returns the exit code.
 
     0 as expected, 1 not as expected, 2 wrong input, 3 could not start or go on, 130 interrupted.
     """
@@ -111,7 +111,7 @@ def parser(word: str = "") -> _Parser:
 
 
 def has_lab() -> bool:
-    """Campaigns and systems are installed."""
+    """True if campaigns and systems are installed."""
     return importlib.util.find_spec("hil.campaigns") is not None
 
 

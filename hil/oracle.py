@@ -1,6 +1,7 @@
-"""The oracle: effects and times of each row, for the campaigns and the observer, from the rows as
-designed (oracle.toml) and safety/hazards/log.toml. It never reads the shipped table: a mistake
-there would otherwise be expected.
+"""The oracle: effects and times of each row, for the campaigns and the observer.
+
+The oracle reads the rows as designed (oracle.toml) and safety/hazards/log.toml. The shipped table
+is never read, because a mistake there would then be expected.
 """
 
 import pathlib
@@ -36,7 +37,7 @@ _DESIGN = read(DATA)
 
 
 def row_number(stage_id: str) -> int:
-    """12 of "12a"."""
+    """The number of a stage's row: 12 for "12a"."""
     return int(stage_id.rstrip("abcdefg"))
 
 

@@ -1,1 +1,1 @@
-"""The audit judges the power of a load, alone and with its battery, by grid operators' rules."""
+"""Judges the power of a load by the rules of grid operators: alone and with its battery."""

@@ -44,7 +44,9 @@ def _above_0(text: str) -> float:
     cli.option("--html", metavar="FILE", help="write a page with the worst moment of each rule"),
 )
 def run(arguments: Namespace) -> int:
-    """1: a rule is not met, or the meter cannot see it; 2: a wrong file; 3: nothing written."""
+    """Audit a record. Exit codes: 0 all rules are met; 1 a rule is not met or the meter is too slow
+    for it; 2 wrong input; 3 a file could not be written.
+    """
     with cli.ends(WRONG_INPUT, ConfigError, SeriesError, AuditError):
         chosen = [rule for name in arguments.rules for rule in rules.load(name)]
         meter_s = (arguments.meter_ms or 0.0) / 1000

@@ -1,7 +1,7 @@
-"""Butterworth filters, exact for samples that are joined by straight lines.
+"""Butterworth filters that are exact if straight lines join the samples.
 
-Partial fractions split a band into poles. The output is the sum of the responses of the poles to
-the changes between samples.
+Partial fractions split the transfer function of a band into poles. The output is the sum of the
+responses of all poles to the changes between samples.
 """
 
 import math
@@ -14,8 +14,8 @@ BUTTERWORTH = {1: (-1.0,), 2: (complex(-1, 1) / math.sqrt(2), complex(-1, -1) / 
 
 
 def decayed(values: np.ndarray, share: complex) -> np.ndarray:
-    """found[k] = values[k] + share found[k - 1]. It adds sums of 1, 2, 4, 8 ... values, so that no
-    loop runs over the samples.
+    """The array with found[k] = values[k] + share * found[k - 1]. It is computed from sums of 1, 2,
+    4, 8 ... values, because a Python loop over the samples would be slow.
     """
     found, reach = values.copy(), 1
     while reach < len(found) and abs(share) > TINY:
@@ -25,7 +25,7 @@ def decayed(values: np.ndarray, share: complex) -> np.ndarray:
 
 
 class Pole:
-    """The response of one pole to changes. It is 0 at the begin of a segment."""
+    """The response of one pole to changes. It is 0 at the start of a segment."""
 
     def __init__(self, pole_per_s: complex, weight: complex, step_s: float) -> None:
         turns = pole_per_s * step_s
@@ -44,10 +44,10 @@ class Pole:
 
 
 class Band:
-    """A band with so many poles at each edge. Without a band, the values pass unchanged.
+    """A band filter with n = `poles` poles at each edge. Without a band, the values pass unchanged.
 
-    Its transfer function is H(s) = s^n W / product(s - p). W is the product of the upper poles. The
-    weight of a pole is the residue of H(s) / s at that pole.
+    The transfer function is H(s) = s^n W / product(s - p) over all poles p. W is the product of the
+    absolute values of the upper poles. The weight of a pole is the residue of H(s) / s there.
     """
 
     def __init__(self, band_Hz: list[float] | None, step_s: float, poles: int = 1) -> None:

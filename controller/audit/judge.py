@@ -1,4 +1,4 @@
-"""The verdict of each rule: for the load alone, and for the load with its battery (the grid)."""
+"""Judges each rule twice: for the load alone, and for the load with its battery (the grid)."""
 
 import math
 from collections.abc import Sequence
@@ -35,12 +35,13 @@ from controller.audit.samples import (
 )
 
 SIGNS = {VOLTAGE: "voltage", FREQUENCY: "frequency"}
-CURVES = "voltage_pu_s", "frequency_Hz_s", "rate_Hz_per_s"  # commands are judged inside them
+CURVES = "voltage_pu_s", "frequency_Hz_s", "rate_Hz_per_s"  # inside them, commands are judged
 SERIES = {LOAD: "load alone", GRID: "with battery"}
 MET, BROKEN, REFUSED, BELOW, NOTHING = "met", "NOT MET", "refused", "does not apply", "not judged"
 W_PER_MW = 1e6
-NEAR = 1.01  # a meter may be slower than a rule needs by less than 1 %
-# Below this correlation of changes in a second, the battery acts in the wrong direction.
+NEAR = 1.01  # a meter that is at most 1 % slower than a rule needs is accepted
+# Below this correlation of the changes of load and battery in a second, the battery acts in the
+# wrong direction.
 CHANGE_S, AGAINST = 1.0, -0.3
 
 
@@ -51,13 +52,14 @@ class Verdict(NamedTuple):
     series: str
     word: str
     why: str = ""
-    value: float | None = None  # of a site of the asked size, in the unit of the rule
+    value: float | None = None  # for a site of the requested size, in the unit of the rule
     limit: float | None = None  # in the same unit
     begin_s: float | None = None
     at_s: float | None = None
     # The largest site that passes; inf: any, 0: none, None: the rule does not depend on the size.
     site_MW_max: float | None = None
-    # The verdict of each reading, if the text of the rule has several. One of them has decided.
+    # {interpretation: its verdict}, if the text of the rule can be read in several ways. One of
+    # them has decided.
     readings: "dict[str, Verdict]" = {}
 
 
@@ -78,18 +80,18 @@ class Found(NamedTuple):
 
     @property
     def judged(self) -> str:
-        """The power that decides: the one with battery, if it was measured."""
+        """The power that decides: with battery if that was measured, else the load alone."""
         return SERIES[GRID if any(v.series == SERIES[GRID] for v in self.verdicts) else LOAD]
 
     @property
     def is_met(self) -> bool:
-        """True if no rule is broken or refused, and one is met. Also true if no rule applies."""
+        """True if no rule is broken or refused and at least one is met, or if no rule applies."""
         words = {each.word for each in self.verdicts if each.series == self.judged}
         return not {BROKEN, REFUSED} & words and (MET in words or words == {BELOW})
 
 
 class Trial(NamedTuple):
-    """A rule and a power, with a measure for each reading of the rule."""
+    """A rule and a power, with a measure for each interpretation of the rule."""
 
     rule: Rule
     name: str
@@ -98,7 +100,7 @@ class Trial(NamedTuple):
 
 
 class Likeness:
-    """Correlation between changes of load and battery in a second: below 0 if a sign is wrong."""
+    """Correlation of the changes of load and battery in a second. Below 0: a sign is wrong."""
 
     def __init__(self) -> None:
         self._load = self._battery = self._both = 0.0
@@ -114,13 +116,13 @@ class Likeness:
 
     @property
     def is_against(self) -> bool:
-        """The battery's power falls when the load rises."""
+        """True if the battery's power falls when the load rises."""
         return self._both < AGAINST * math.sqrt(self._load * self._battery)
 
 
 def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found:
-    """Read the source once and judge it. site_MW: None for the measured size. Raises AuditError or
-    SeriesError.
+    """Read the source once and judge it. site_MW: size to judge, or None for the measured size.
+    Raises AuditError or SeriesError.
     """
     steady, peak_W, likeness = Steady(source), -math.inf, Likeness()
     trials: list[Trial] = []
@@ -156,7 +158,7 @@ def _verdict(found: Found, trial: Trial) -> Verdict:
 
 
 def _seen(found: Found, trial: Trial) -> Verdict:
-    """The verdict, without regard to the sizes of site that the rule is for."""
+    """The verdict as if the rule applied to sites of every size."""
     rule, series, meter_s = trial.rule, SERIES[trial.name], found.steady.meter_s
     if meter_s > rule.sample_s_max * NEAR:
         needed = f"this rule needs values at most {rule.sample_s_max * 1000:.0f} ms apart"
@@ -247,7 +249,7 @@ def _words(rides: Sequence[Ride], lacks: str) -> str:
 
 
 def unseen(found: Found, rule: Rule) -> str:
-    """Text about the part of the rule that the meter cannot see; "" if it sees all."""
+    """Text about the frequencies of the rule that the meter cannot see. "" if it sees all."""
     band_Hz, seen_Hz = rule.values.get("band_Hz"), found.seen_Hz
     if rule.quantity == RIDE or band_Hz and band_Hz[1] <= seen_Hz:
         return ""

@@ -14,19 +14,19 @@ class Worst(NamedTuple):
     """The worst value of a measure and its place."""
 
     value: float  # W, W/s, or a share
-    begin_s: float  # begin of the change or the window
-    at_s: float  # when the value was reached
+    begin_s: float  # start of the change or of the window
+    at_s: float  # time when the value was reached
 
 
 class Measure:
-    """Takes the blocks of one power. is_whole: enough was seen to say that the rule is met."""
+    """Takes the blocks of one power. is_whole: the record is long enough to show a rule is met."""
 
     _worst: Worst | None = None
     is_whole = True
 
     @property
     def worst(self) -> Worst | None:
-        """The worst value; None: no window was seen."""
+        """The worst value, or None if the record has no whole window."""
         return self._worst
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
@@ -43,8 +43,8 @@ class Measure:
 
 
 class Spectra(Measure):
-    """Hann windows that overlap by half, and one at the end of each segment. `value` judges the
-    transform of one window, without its mean.
+    """Transforms Hann windows that overlap by half, and a last window at the end of each segment.
+    `value` judges the transform of one window, from which the mean was subtracted.
     """
 
     def __init__(self, window_s: float, low_Hz: float, high_Hz: float, step_s: float) -> None:
@@ -74,7 +74,7 @@ class Spectra(Measure):
         self._next -= forget
 
     def close(self) -> None:
-        """Judge a last window, which ends with the segment."""
+        """Judge the last window, which ends at the end of the segment."""
         last = len(self._kept) - self._count
         if last >= 0 and last != self._next - self._count // 2:
             self._transform(last)
@@ -93,18 +93,18 @@ class Spectra(Measure):
 
 
 class Line(Spectra):
-    """Amplitude of the strongest line. Its place is the middle of the window."""
+    """Amplitude of the strongest line. The place of the worst value is the middle of its window."""
 
     PADDED = PADDING
 
     def value(self, found: np.ndarray) -> float:
         """See Spectra."""
-        # If the samples are too far apart, the band has no line. Then the rule is refused.
+        # If the samples are too far apart, no line is in the band. The rule is then refused.
         return 2 * float(found[self._is_in].max(initial=0)) / float(self._hann.sum())
 
 
 class Content(Spectra):
-    """Amplitude of a single line that has the energy of all lines of the band."""
+    """Amplitude that a single line with the energy of all lines of the band would have."""
 
     def value(self, found: np.ndarray) -> float:
         """See Spectra."""
@@ -115,7 +115,9 @@ class Content(Spectra):
 
 
 class Energy(Spectra):
-    """Share of the band in the energy of all changes. Its place is the window with most of it."""
+    """Share of the band in the energy of all changes. The place of the worst value is the window
+    with the most energy in the band.
+    """
 
     _in = _all = 0.0
 

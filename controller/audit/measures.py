@@ -1,7 +1,7 @@
-"""The measures of the rules: the worst value of a power in a stream of blocks, with its place.
+"""The measures of the rules: each finds the worst value of a power in a stream of blocks.
 
-A measure keeps one window of samples, never the whole record. A percentile also keeps some slopes
-of each window.
+A measure keeps one window of samples and never the whole record. A percentile also keeps some
+slopes of each window.
 """
 
 import math
@@ -15,15 +15,15 @@ from controller.audit.ride import Rides
 from controller.audit.rules import CHANGE, CONTENT, ENERGY, RAMP, RANGE, RIDE, SLOWER, Rule
 from controller.audit.samples import Block
 
-NEAR = 1e-3  # part of a step: a window this near to a whole number of steps counts as whole
-TINY = 1e-12  # slopes that differ by less are the same
+NEAR = 1e-3  # a window that differs from whole steps by at most this part of a step counts as whole
+TINY = 1e-12  # slopes that differ by a smaller share are the same
 KEPT = 10  # slopes of each window that a percentile keeps
 NET, INSIDE = "net change over the window", "largest rise or fall inside"
 POLES = {1: "one pole", 2: "two poles"}
 
 
 def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
-    """A measure for each reading of a rule."""
+    """{interpretation: its measure} of a rule."""
     values, quantity = rule.values, rule.quantity
     if quantity == RIDE:
         return {"": Rides(values, step_s)}
@@ -51,8 +51,8 @@ def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
 
 
 class Window:
-    """The last values before a block, with their times. steps: their number. A straight line
-    bridges a gap shorter than bridge_s. is_whole: a segment with more values than `steps` was seen.
+    """The last `steps` values before a block, with their times. A straight line bridges a gap that
+    is shorter than bridge_s. is_whole: a segment had more than `steps` values.
     """
 
     def __init__(self, steps: int, step_s: float, bridge_s: float) -> None:
@@ -61,7 +61,9 @@ class Window:
         self.is_whole, self._fed = False, 0
 
     def feed(self, block: Block, values: np.ndarray, pad: bool) -> tuple[np.ndarray, np.ndarray]:
-        """(times, values), the kept ones first. pad: repeat the first value of a segment."""
+        """(times, values): the kept values, then the new ones. pad: before a segment, repeat its
+        first value.
+        """
         self._fed = len(values) + (0 if block.is_begin else self._fed)
         self.is_whole = self.is_whole or self._fed > self.steps
         if block.gap_s < self._bridge_s and len(self._values):
@@ -84,7 +86,7 @@ class Window:
 
 
 class Range(Measure):
-    """The highest minus the lowest value in any window. Straight lines join the samples. So a
+    """The highest minus the lowest value in any window. Straight lines join the samples, so a
     window that is no whole number of steps ends on a line. is_whole: a whole window was seen.
     """
 
@@ -175,8 +177,8 @@ class Inside(Ramp):
 
 
 class Slope(Measure):
-    """The largest mean slope over a window or longer, as the change in one window. A time longer
-    than two windows need not be tried, because one of its halves is at least as steep.
+    """The largest mean slope over a time of one window or longer, given as the change in a window.
+    Times of more than two windows need no check, because one of their halves is at least as steep.
     """
 
     def __init__(self, window_s: float, step_s: float) -> None:
@@ -193,7 +195,7 @@ class Slope(Measure):
                     pass
 
     def _steeper(self, times_s: np.ndarray, values: np.ndarray) -> bool:
-        """Keep the change that is most above the steepest known slope. False: none is above it."""
+        """Keep the change that exceeds the steepest known slope most. False if none exceeds it."""
         assert self._worst is not None
         known = self._worst.value
         above = values - known / self._window_s * times_s
@@ -209,7 +211,7 @@ class Slope(Measure):
 
 
 class Percentile(Ramp):
-    """The slope that this percentage of all slopes does not exceed."""
+    """A percentile of all slopes: that percentage of them is not larger than this slope."""
 
     def __init__(self, percentile: float, *given: Any) -> None:
         """given: see Ramp."""

@@ -1,4 +1,4 @@
-"""The findings as one HTML page without links to other files: each rule with its worst moment."""
+"""Writes the findings as one HTML page without links to other files: rules and worst moments."""
 
 import itertools
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def _span(verdict: Verdict) -> Span_s:
 
 
 def _curves(found: Found, spans: dict[int, Span_s]) -> dict[int, Curve]:
-    """The powers in each span. The source is read a second time."""
+    """The powers in each span of time. This reads the source a second time."""
     kept: dict[int, list[Curve]] = {at: [] for at in spans}
     for block in Steady(found.source).blocks():
         for at, (from_s, to_s) in spans.items():
@@ -81,7 +81,7 @@ def _one(parts: list[Curve]) -> Curve:
 
 
 def _picture(found: Found, verdict: Verdict, curve: Curve) -> str:
-    """The powers around the worst moment, which is shaded."""
+    """A picture of the powers around the worst moment, which is shaded."""
     times_s, powers = curve
     scale = found.site_MW / found.peak_W
     drawn = [

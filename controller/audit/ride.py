@@ -1,10 +1,10 @@
-"""Ride-through: what the controller and the load did in each sag of voltage or frequency.
+"""Judges ride-through: what the controller and the load did in each sag of voltage or frequency.
 
-A sag begins when voltage or frequency leaves the normal range. It is inside the curve until the
-time beyond one edge is longer than the curve allows. Inside the curve, no stop, island or shed may
-be commanded, and after the sag the power must come back in time. Outside the curve, everything is
-allowed. If the voltage curve of a rule is not known, the rule does not show which command is wrong.
-Then only the power after a sag of the voltage is judged.
+A sag begins when voltage or frequency leaves the normal range. It is inside the curve until voltage
+or frequency was beyond one edge for longer than the curve allows. Inside the curve, the controller
+may not command a stop, an island or a shed, and after the sag the power must come back in time.
+Outside the curve, everything is allowed. If the voltage curve of a rule is not known, commands in a
+sag of the voltage are not judged, only the power after it.
 """
 
 from collections.abc import Sequence
@@ -17,27 +17,28 @@ from controller.audit.samples import COMMANDED, FREQUENCY, VOLTAGE, Block, Value
 from controller.recorder.ticks import ISLAND, SHED, STOP
 
 BEFORE_S, AFTER_S = 1.0, 10.0
-USUAL_S = 10.0  # dips as long as those in this time before a sag are usual
+USUAL_S = 10.0  # a dip is usual if it is no longer than the dips in this time before the sag
 SAG_S_MAX = 600.0  # only this part of a longer sag is judged
-HELD_S = 0.1  # a shorter hole in voltage or frequency does not split a sag
+HELD_S = 0.1  # a shorter gap in the values of voltage or frequency does not split a sag
 OTHER_HZ = 5.0  # the mean frequency of a grid is never so far from nominal
 # (key of a rule's curve, key of its normal range, column of the record)
 CURVES = ("voltage_pu_s", "normal_pu", VOLTAGE), ("frequency_Hz_s", "normal_Hz", FREQUENCY)
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
 SAG_PU = 0.90  # lower edge of the normal range in every known rule
-FAULT_S_MAX = 6.0  # longest sag in a known curve (CAISO): power in a longer sag is judged
+FAULT_S_MAX = 6.0  # longest sag in a known curve (CAISO); in a longer sag the power is judged
 POWER = "power_W"  # the column that is judged
-RATE_SHARE = 0.2  # share of the allowed rate of frequency: a faster change begins a sag (assumed)
+RATE_SHARE = 0.2  # a frequency change above this share of the allowed rate begins a sag (assumed)
 
 
 class Undisturbed:
-    """The power without sags and without the recovery after them, for rules that do not judge them.
-    The power before a sag is held until the recovery must end. So a power that does not come back
-    still counts. The time in which the voltage is low for long, or again and again, is judged.
+    """The power without sags and their recovery, for rules that do not judge these.
+
+    The power before a sag is held until the recovery must have ended. So a power that does not come
+    back still counts. If the voltage stays low for long, or falls again and again, that is judged.
     """
 
     def __init__(self, after_s: float | None) -> None:
-        """after_s: time after a sag that is not judged; None: everything is judged."""
+        """after_s: time after a sag that is not judged, or None to judge everything."""
         self._after_s = after_s
         self._sag_s = self._begin_s = -np.inf
         self._was_out, self._power_W = False, np.nan
@@ -59,7 +60,7 @@ class Undisturbed:
 
 
 def _newest(times_s: np.ndarray, is_one: np.ndarray, before_s: float) -> np.ndarray:
-    """The time of the newest marked sample, at each sample."""
+    """The time of the newest marked sample at each sample. before_s: used if there is none."""
     marked_s = np.where(is_one, times_s, before_s)
     return np.maximum(np.maximum.accumulate(marked_s), before_s)
 
@@ -71,16 +72,16 @@ class Ride(NamedTuple):
     end_s: float
     is_inside: bool  # inside the curve
     act: str  # first wrong command, "" for none
-    act_s: float  # its time after the begin of the sag
-    back_s: float | None  # time until the power was back; None: outside, unknown or not asked
-    is_back: bool  # it came back before the record ended, or the rule does not ask for it
+    act_s: float  # time of this command after the start of the sag
+    back_s: float | None  # time until the power was back; None: not judged, or unknown
+    is_back: bool  # the power came back before the record ended, or the rule does not judge it
 
 
 class Rides(Measure):
     """Collects the sags of one rule and one power. `rides`: the complete sags."""
 
     def __init__(self, values: dict[str, Any], step_s: float) -> None:
-        """values: those of the rule."""
+        """values: the values of the rule."""
         self.rides: list[Ride] = []
         self.seen: set[str] = set()  # columns with values
         self._sum_Hz, self._count = 0.0, 0
@@ -93,7 +94,9 @@ class Rides(Measure):
 
     @property
     def other_Hz(self) -> float | None:
-        """The mean frequency, if the rule is for another grid, as 50 Hz for a rule of 60 Hz."""
+        """The mean frequency if the rule is for another grid, else None. Example: 50 Hz, although
+        the rule is for 60 Hz.
+        """
         normal_Hz, mean_Hz = self._rule["normal_Hz"], self._sum_Hz / max(1, self._count)
         is_other = normal_Hz and self._count and abs(mean_Hz - sum(normal_Hz) / 2) > OTHER_HZ
         return mean_Hz if is_other else None
@@ -123,7 +126,9 @@ class Rides(Measure):
         self._times_s, self._kept = np.empty(0), {}
 
     def _judge(self, is_end: bool) -> None:
-        """Judge each sag with a complete time after it. Drop samples that no later sag needs."""
+        """Judge each sag if the record goes on for long enough after it. Drop samples that no later
+        sag needs.
+        """
         times_s, self._rate_Hz_per_s = self._times_s, self._rates()
         self._sags = _spans(self._away())
         self._acts = np.nan_to_num(self._kept.get(COMMANDED, np.zeros(len(times_s)))).astype(int)
@@ -141,7 +146,7 @@ class Rides(Measure):
         self._kept = {key: each[count:] for key, each in self._kept.items()}
 
     def _away(self) -> np.ndarray:
-        """True for each sample out of the normal range."""
+        """True for each sample out of the normal range, or with a fast change of the frequency."""
         rule, found = self._rule, np.zeros(len(self._times_s), bool)
         for _, normal, column in CURVES:
             if rule[normal] and column in self._kept:
@@ -151,7 +156,7 @@ class Rides(Measure):
         return found
 
     def _rates(self) -> np.ndarray:
-        """Rate of the frequency over its window, Hz/s; 0: unknown."""
+        """Absolute rate of the frequency over the window of the rule, Hz/s. 0 if unknown."""
         found = np.zeros(len(self._times_s))
         steps = max(1, round(self._rule["rate_window_s"] / self._step_s))
         if FREQUENCY in self._kept and len(found) > steps:
@@ -196,7 +201,8 @@ class Rides(Measure):
 
     def _back(self, first: int, last: int) -> tuple[float | None, bool]:
         """(time after the sag until the needed power is back, whether it came back). The power must
-        then stay until the next sag or the end of the judged time. None: no power before the sag.
+        then stay until the next sag or the end of the judged time. The time is None if there was no
+        power before the sag.
         """
         power_W, times_s = self._kept[POWER], self._times_s
         before_W = power_W[max(0, first - max(1, self._before)) : first]
@@ -216,7 +222,7 @@ class Rides(Measure):
         return float(times_s[end - 1] - times_s[last]), False
 
     def _usual_dip(self, is_low: np.ndarray, first: int) -> int:
-        """The longest dip before a sag, in steps, without the recovery after an earlier sag."""
+        """The longest dip before a sag, in steps. The recovery after an earlier sag is no dip."""
         before = self._sags[1][self._sags[1] <= first].max(initial=0)
         recovered = before + round(self._rule["back_s"] / self._step_s) if before else 0
         begins, ends = _spans(is_low[max(recovered, first - round(USUAL_S / self._step_s)) : first])
@@ -230,7 +236,7 @@ def _spans(is_one: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _held(values: np.ndarray, most: int) -> np.ndarray:
-    """The values. An unknown one is the last known one if that is at most so many steps old."""
+    """The values. The last known value replaces unknown ones for at most `most` steps."""
     unknown = np.isnan(values)
     if not unknown.any():
         return values

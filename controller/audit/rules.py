@@ -1,4 +1,4 @@
-"""The rules as data: one TOML file for each operator, `rules/NAME.toml` or a file of a user."""
+"""Reads the rules: a TOML file for each operator, `rules/NAME.toml` or a file of a user."""
 
 import datetime
 import math
@@ -22,12 +22,14 @@ LINE, CONTENT, ENERGY, RIDE = "line", "content", "energy_share", "ride_through"
 MW, PERCENT = "limit_MW", "limit_percent"
 SAMPLES_MIN = 10  # a window with fewer samples does not show its range (assumed)
 RIDE_SAMPLES_MIN = 5  # samples in the shortest time of a ride-through (assumed)
-DECIDES, STRICTER, NET = "decides", "stricter", "net"  # which reading of a ramp decides
+DECIDES, STRICTER, NET = "decides", "stricter", "net"  # which interpretation of a ramp decides
 AT_MOST, BELOW = "at most", "below"
-AFTER_SAG = "after_sag_s"  # a sag is not judged, nor is this time after it
+AFTER_SAG = "after_sag_s"  # a sag and this time after it are not judged
 SLOWER = "slower_than_MW_per_s"  # a change above the limit must be slower than this
-EXACT = 1e-9  # share by which floating point sums differ: a value that equals a limit keeps it
-DECADE = 10.0  # the meter of a line must see so many times its lowest frequency
+# Errors of floating point sums are smaller than this share. A value that exceeds a limit by less
+# keeps the limit.
+EXACT = 1e-9
+DECADE = 10.0  # for a line, the meter must see up to this many times the lowest frequency
 
 _date = passing(lambda value: type(value) is datetime.date, "a date, as 2026-09-17")
 _MW, _PERCENT = number(1e-6, 1e5, None), number(1e-6, 1000, None)
@@ -88,8 +90,8 @@ Values = dict[str, Any]  # {key of a quantity, as in FORMS: value}
 
 
 class Rule(NamedTuple):
-    """One rule. values: those of its quantity, as in FORMS. is_above: it applies above from_MW, not
-    at exactly from_MW.
+    """One rule. values: the keys of its quantity in FORMS. is_above: the rule applies above
+    from_MW, but not at exactly from_MW.
     """
 
     operator: str
@@ -104,7 +106,7 @@ class Rule(NamedTuple):
     values: Values
 
     def limit(self, site_MW: float) -> float:
-        """The limit of a site of this size, in `unit`. A ride-through has none."""
+        """The limit for a site of this size, in `unit`. Not for a ride-through, which has none."""
         if self.quantity == ENERGY:
             return float(self.values[PERCENT])
         percent = self.values[PERCENT]
@@ -126,7 +128,7 @@ class Rule(NamedTuple):
 
     @property
     def size_words(self) -> str:
-        """The sizes of site that the rule applies to; "" for all."""
+        """The sizes of site to which the rule applies, in words. "" for all sizes."""
         return f"{'above' if self.is_above else 'from'} {self.from_MW:g} MW" if self.from_MW else ""
 
     def applies(self, site_MW: float) -> bool:
@@ -142,8 +144,8 @@ class Rule(NamedTuple):
 
     @property
     def sample_s_max(self) -> float:
-        """The longest time between two values of a meter that can judge the rule. The meter must
-        see the lower half of a band's octaves, and give SAMPLES_MIN values in a window.
+        """The longest time between two values of a meter with which the rule can be judged. The
+        meter must see the lower half of a band's octaves, and give SAMPLES_MIN values in a window.
         """
         values = self.values
         if self.quantity == LINE:
@@ -209,7 +211,7 @@ def _rule(path: str, top: Values, name: str, table: Values) -> Rule:
 
 
 def _window_s(path: str, where: Path, found: Values) -> float:
-    """The window of a change: stated, or the time in which the slowest change meets the limit."""
+    """The window of a change: stated, or the time in which the slowest change reaches the limit."""
     window_s, slope, limit_MW = found["window_s"], found[SLOWER], found[MW]
     if [window_s, slope].count(None) != 1 or slope and limit_MW is None:
         refuse(path, where, "has no time of a change", f"window_s, or {MW} with {SLOWER}")
@@ -221,7 +223,7 @@ def _window_s(path: str, where: Path, found: Values) -> float:
 def _size(
     path: str, where: Path, from_MW: float | None, above_MW: float | None
 ) -> tuple[float, bool] | None:
-    """(size, whether the rule begins above it); None: no size is given."""
+    """(size, whether the rule applies only above it), or None if no size is given."""
     if from_MW is not None and above_MW is not None:
         refuse(path, (*where, "above_MW"), "is not allowed beside from_MW", "one of the two")
     if above_MW is not None:

@@ -1,9 +1,9 @@
-"""Samples of a source at even times, in blocks, for the measures.
+"""Makes blocks of samples at even times from a source, for the measures.
 
-A source gives pieces: times that rise, and a column for each name. NaN is an unknown value. A
-straight line bridges a gap of at most GAP_S. After a longer gap a new segment begins. Filters and
-spectra begin anew there, so that a lost sample cannot look like a change of the load. Samples at
-uneven times are replaced by points on the straight lines between them.
+A source gives pieces: rising times, and a column for each name. NaN is an unknown value. A straight
+line bridges a gap of at most GAP_S. After a longer gap a new segment begins, at which filters and
+spectra begin again. Otherwise a lost sample would look like a change of the load. Points on the
+straight lines between samples replace samples at uneven times.
 """
 
 import math
@@ -19,9 +19,9 @@ POWERS = LOAD, GRID
 GAP_S, GAP_STEPS = 1.0, 3
 STEP_S_MIN = 1e-4  # limits memory: each window of a rule keeps one value for each step
 LOST_PERCENT_MAX = 20.0
-BRIDGED_MAX = 1 << 20  # limits memory: lost samples that are bridged in one piece
+BRIDGED_MAX = 1 << 20  # limits memory: most lost samples that are bridged in one piece
 UNEVEN = 0.05  # steps that differ from the usual one by a smaller share count as even
-LEVELS_MIN = 8  # a square or a staircase has fewer different values than a meter
+LEVELS_MIN = 8  # a square wave or a staircase has fewer different values than a meter gives
 Values = dict[str, np.ndarray]
 
 
@@ -30,8 +30,8 @@ class AuditError(ValueError):
 
 
 class Piece(NamedTuple):
-    """Some samples of a source. is_begin: recording began with them, so the time before is no gap
-    with lost samples.
+    """Some samples of a source. is_begin: the recording began with them, so no samples were lost
+    before.
     """
 
     times_s: np.ndarray
@@ -40,8 +40,8 @@ class Piece(NamedTuple):
 
 
 class Source(Protocol):
-    """A record. It can be read several times. All pieces have the same columns. meter_s: time
-    between two values of its meter; 0: unknown, so it is found from values that repeat.
+    """A record, which can be read several times. All pieces have the same columns. meter_s: time
+    between two values of its meter, or 0 if it must be found from values that repeat.
     """
 
     path: str
@@ -49,7 +49,7 @@ class Source(Protocol):
 
     @property
     def begin_utc_s(self) -> float | None:
-        """UTC of time 0, s since 1970; known once the samples are read."""
+        """UTC of time 0, s since 1970. It may be None until the samples were read."""
 
     def pieces(self) -> Iterator[Piece]:
         """The samples, oldest first. Raises AuditError, SeriesError."""
@@ -65,9 +65,11 @@ class Block(NamedTuple):
 
 
 class Refresh:
-    """Finds the time between two values of a meter that is read more often than it measures. Each
-    of its values is then repeated. The median over pairs of values hardly changes by equal values,
-    torn readings and jitter. A load with few levels also repeats values, so it shows no slow meter.
+    """Finds the time between two values of a meter that is read more often than it measures.
+
+    Such a record repeats each value. The result is a median over pairs of new values, because equal
+    values, torn readings and jitter hardly change it. A load with few levels also repeats values,
+    so it says nothing about the meter.
     """
 
     def __init__(self) -> None:
@@ -88,7 +90,9 @@ class Refresh:
 
     @property
     def steps(self) -> float:
-        """The time between two values, in steps; 0: unknown, the power has few levels."""
+        """The time between two values, in steps. 0 if it is unknown, because the power has few
+        levels.
+        """
         if len(self._levels) < LEVELS_MIN:
             return 0
         lengths, counts = zip(*sorted(self._pairs.items()))
@@ -97,7 +101,9 @@ class Refresh:
 
 
 class Steady:
-    """The blocks of a source. The counts (samples, lost, gaps ...) are complete after the last."""
+    """The blocks of a source. Its counts (samples, lost, gaps ...) are complete after the last
+    block.
+    """
 
     def __init__(self, source: Source) -> None:
         self.source, self.step_s = source, 0.0
@@ -170,7 +176,7 @@ class Steady:
                 yield block._replace(gap_s=float(steps_s[first - 1]) if first else math.inf)
 
     def _even(self, is_begin: bool, times_s: np.ndarray, values: Values) -> Block:
-        """One sample for each step. Without a begin, the block before has the first sample."""
+        """One sample for each step. If no segment begins, the block before has the first sample."""
         begin, steps_s = 0 if is_begin else 1, np.diff(times_s)
         if (np.abs(steps_s - self.step_s) < UNEVEN * self.step_s).all():
             return Block(is_begin, times_s[begin:], {k: v[begin:] for k, v in values.items()})
@@ -194,7 +200,7 @@ def _at(name: str, even_s: np.ndarray, times_s: np.ndarray, values: np.ndarray) 
 
 
 def _step_s(times_s: np.ndarray, path: str) -> float:
-    """The mean step, found from pairs of steps, because jitter changes them little."""
+    """The mean step, s. It is found from pairs of steps, because jitter changes them little."""
     if len(times_s) < 2:
         raise AuditError(f"{path}: fewer than two samples of the load at its begin")
     pair = min(2, len(times_s) - 1)

@@ -27,7 +27,9 @@ PAUSE_S_MIN = 1.0
 
 
 def opened(path: str, column: str | None, meter_s: float, zone: tzinfo) -> Source:
-    """The source at a path. column, meter_s, zone: for a CSV file. AuditError, SeriesError."""
+    """The source at a path. column, meter_s, zone: only for a CSV file. Raises AuditError,
+    SeriesError.
+    """
     inner = os.path.join(path, fast_ring.FOLDER)
     folder = inner if os.path.isdir(inner) else path
     if os.path.isdir(folder):
@@ -46,12 +48,13 @@ def _is_journal(path: str) -> bool:
 
 
 class RingSource:
-    """The ring of ticks of a recorder; time 0 is its first tick. Time counts ticks, so that setting
-    the clock does not look like a change of the load. begin_utc_s follows from the newest block.
+    """The ring of ticks of a recorder. Time 0 is its first tick. Time is counted in ticks, because
+    a change of the clock must not look like a change of the load. begin_utc_s follows from the
+    newest block.
     """
 
     def __init__(self, folder: str) -> None:
-        """AuditError: the ring has no block."""
+        """Raises AuditError if the ring has no block."""
         self.path = folder
         self.begin_utc_s: float | None = None
         names = fast_ring.files(folder)
@@ -84,15 +87,15 @@ class RingSource:
 
 
 def _unpacked(column: bytes) -> np.ndarray:
-    """The values of a column, as fast_ring.unpacked gives them, but without a loop."""
+    """The values of a column, as from fast_ring.unpacked, but without a slow loop."""
     return np.frombuffer(column, "<u4").cumsum(dtype="<u4").view("<i4").copy()
 
 
 def _piece(
     columns: Mapping[str, Sequence[int] | np.ndarray], step_s: float, meters: Sequence[str]
 ) -> Piece:
-    """Columns of Ticks as samples, with the names of an exported file. If `meters` lacks the load
-    or the grid, its power follows from the other one and the battery.
+    """Columns of Ticks as samples, with the names of an exported file. If the load or the grid has
+    no meter, its power follows from the other one and the battery.
     """
     values: Values = {}
     for name, (here, divisor) in fast_csv.COLUMNS.items():
@@ -111,7 +114,7 @@ class JournalSource:
     """A capture or a whole journal. Its ticks have no UTC."""
 
     def __init__(self, path: str) -> None:
-        """AuditError: the file is no journal of this version."""
+        """Raises AuditError if the file is no journal of this version."""
         self.path = path
         self.begin_utc_s: float | None = None
         seen = self._opened()

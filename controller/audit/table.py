@@ -1,9 +1,9 @@
-"""A foreign CSV file as a source, read by the reader of series.
+"""A CSV file of another program as a source, read by the reader of series.
 
-The load is the power column with "load" in its name, else the only power column that is neither
-grid nor battery. Optional columns: `grid_kW` or `battery_kW` (above 0 discharges), `voltage_pu`,
-`frequency_Hz`, `commanded`. Grid and battery together give the load. A cell that is no number is a
-lost sample.
+The load is the power column with "load" in its name. Without one, it is the only power column that
+is neither grid nor battery. Optional columns: `grid_kW` or `battery_kW` (above 0 discharges),
+`voltage_pu`, `frequency_Hz`, `commanded`. If the load has no column, it follows from grid and
+battery. A cell that is no number is a lost sample.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from controller.series.refusal import SeriesError, at_cell, listed, shown
 from controller.series.table import Row, Table
 from controller.series.units import POWER
 
-ROWS, CELLS = 1 << 16, 1 << 18  # most of a piece: a file may have 1000 columns
+ROWS, CELLS = 1 << 16, 1 << 18  # most rows and cells of a piece; a file may have 1000 columns
 CELL_MAX = 32
 POWER_W_MAX = 1e10
 PLAIN = {VOLTAGE: 3.0, FREQUENCY: 100.0, COMMANDED: 7.0}
@@ -38,10 +38,12 @@ Column = tuple[str, int, float, float]  # name, place, factor, highest absolute 
 
 
 class CsvSource:
-    """column: that of the load; None: found by its name. zone: for times without an offset."""
+    """A CSV file. column: the column of the load, or None to find it by its name. zone: of times
+    without an offset.
+    """
 
     def __init__(self, path: str, column: str | None, meter_s: float, zone: tzinfo) -> None:
-        """Reads the header. SeriesError, AuditError."""
+        """Reads the header. Raises SeriesError, AuditError."""
         self.path, self.meter_s, self._given, self._zone = path, meter_s, column, zone
         self.begin_utc_s: float | None = None
         with table.opened(path) as rows:
@@ -80,7 +82,7 @@ class CsvSource:
         return Piece(times_s, with_grid(values))
 
     def _columns(self, rows: Table) -> list[Column]:
-        """The columns of the file, the load first. SeriesError: no load."""
+        """The columns of the file, the load first. Raises SeriesError if there is no load."""
         every = powers.columns(rows)
         given = powers.chosen(rows, self._given) if self._given else ""
         found = {LOAD: given} if given else {}
@@ -121,14 +123,16 @@ def with_grid(values: Values) -> Values:
 
 
 def measured(cells: Sequence[str], has_comma: bool) -> np.ndarray:
-    """The values of cells; NaN: no number, or a number that devices write for "no value"."""
+    """The values of cells. NaN for a cell that is no number, or that has a device's number for "no
+    value".
+    """
     found = numbers(cells, has_comma)
     found[np.isin(found, tuple(powers.BLANKS))] = np.nan
     return found
 
 
 def numbers(cells: Sequence[str], has_comma: bool) -> np.ndarray:
-    """The numbers of cells; NaN: no number."""
+    """The numbers of cells. NaN for a cell that is no number."""
     # numpy would cut longer cells and a NUL at the end, and would read 1_0 as 10.
     is_plain = max(map(len, cells), default=0) <= CELL_MAX and not {*"_\0"} & {*"".join(cells)}
     if is_plain and not has_comma:
@@ -150,7 +154,7 @@ class _Clock:
         self._before_s = -math.inf
 
     def read(self, lines: Sequence[int], columns: Sequence[Sequence[str]]) -> np.ndarray:
-        """The times of some rows. SeriesError: a time does not rise."""
+        """The times of some rows. Raises SeriesError if a time does not rise."""
         if self._unit is None:
             return np.fromiter(map(self._clock, lines, zip(*columns)), float, len(lines))
         times_s = numbers(columns[0], self._has_comma) * self._unit.factor

@@ -1,1 +1,1 @@
-"""TOML files to checked configurations and their integer images."""
+"""Reads TOML files into checked configurations and their integer images."""

@@ -1,6 +1,6 @@
 """The approval of a person: the limit image, and the contacts, address and profile of each device.
 
-Every word has a name, because a later version of the program must still name the changes.
+Each number has a name, so that a later version of the program can still say which one changed.
 """
 
 import functools
@@ -18,7 +18,7 @@ from safety import matrix as m, parameters as p, peer, signals as s
 from safety.image_check import topology
 
 IMAGE_BYTES_MAX = 1 << 22
-PROGRAM = "program"  # CRC of all tables of the kernel, because a stage is more than its thresholds
+PROGRAM = "program"  # CRC of all tables of the kernel: thresholds alone do not describe a stage
 ABSENT = "absent"
 _TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
 _IN_MATRIX = dict(zip(p.STAGE_WORDS, (m.S_SET, m.S_CLEAR, m.S_SET_MS, m.S_CLEAR_MS), strict=True))
@@ -35,11 +35,14 @@ class Approval(Protocol):
 
     @property
     def is_given(self) -> bool:
-        """True: the image that runs is the approved one."""
+        """True if the image that runs is the approved one."""
 
 
 def devices(config: Config) -> dict[str, int]:
-    """{name: CRC of a device's place, contacts, and profile with the files that it names}."""
+    """{name: CRC of a device}. The CRC covers its role, index, address, contacts and profile.
+
+    It also covers the files that the profile names.
+    """
     found = {}
     for device in config.devices:
         path, place = device.profile.path, (device.role, device.index, device.address)
@@ -62,12 +65,15 @@ def path_identity(config: Config) -> str:
 
 
 def of(config: Config) -> dict[str, int]:
-    """{name: number} of everything that a person approves of a configuration."""
+    """{name: number} of a configuration, as a person approves it: limit image and devices."""
     return named(config.safety_image, devices(config))
 
 
 def named(image: array, device_crcs: dict[str, int]) -> dict[str, int]:
-    """{name: number} of a limit image of this program, and of the devices, or ValueError."""
+    """{name: number} of a limit image and of the devices.
+
+    Raises ValueError if the image does not fit this program.
+    """
     layout, _ = topology(image)
     units, racks = layout.units, layout.racks
     names = [*p.HEADER, *[f"cabinet.{row[0]}" for row in p.CABINET_PARAMETERS]]
@@ -88,7 +94,10 @@ def _program_crc() -> int:
 
 
 def shipped(words: dict[str, int]) -> dict[str, int]:
-    """The words of `named` without any site. The first approval is compared with them."""
+    """The names of `words` with the defaults of the program, as if no site had changed a number.
+
+    The first approval of a cabinet is compared with these defaults.
+    """
     found = dict(words)
     tables: dict[str, tuple] = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
     defaults = {(scope, row[0]): row[4] for scope, table in tables.items() for row in table}
@@ -111,7 +120,7 @@ def packed(words: dict[str, int]) -> bytes:
 
 
 def unpacked(content: bytes) -> dict[str, int]:
-    """The words of `packed`; {} for any other content."""
+    """The names and numbers from the output of `packed`. {} for any other content."""
     try:
         stream = zlib.decompressobj()
         found = msgpack.unpackb(stream.decompress(content, IMAGE_BYTES_MAX))
@@ -141,7 +150,7 @@ def differences(old: dict[str, int], new: dict[str, int]) -> list[str]:
 
 
 def waiting(approved: Approval) -> list[str]:
-    """[the line of a start that needs an approval], or []."""
+    """[line that says why a start is refused], or [] if the image is approved."""
     if approved.is_given:
         return []
     return ["this limit image is not approved: `firebreak approve` shows what has changed"]

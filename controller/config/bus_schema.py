@@ -21,7 +21,7 @@ PORT = (
     "(not /dev/ttyUSB0)",
 )
 _CHANNEL = (re.compile(r"[A-Za-z0-9_.:/-]{1,64}"), "the name of a CAN interface, such as can0")
-# {interface: form of its channel}. The channels of other interfaces are named by their driver.
+# {interface: form of its channel}. For any other interface, its driver defines the channel names.
 CHANNELS = {
     "socketcan": (
         re.compile(r"[A-Za-z0-9_.:-]{1,15}"),

@@ -1,7 +1,7 @@
 """The exchanges of each bus, their times, and the worst case of a stop. Times in us.
 
-RTU: characters x bits / baud, gaps of 3.5 characters, the device's turn-around. CAN: the longest
-form of each frame.
+An RTU exchange takes characters x bits / baud, gaps of 3.5 characters and the device's turn-around.
+A CAN frame counts with the most stuff bits that it can have.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,16 +21,16 @@ from drivers.meter import Meter
 UTILISATION_PERMILLE_MAX = 800
 # the key that a refusal names if a bus is too busy
 SPEED_KEYS = {"rtu": "baud_Bd", "can": "bitrate_bps", "tcp": "address"}
-# From the end of a meter's reply to the tick. A USB adapter delivers bytes only once a millisecond.
+# Margin from the end of a meter's reply to the tick: a USB adapter delivers bytes once a ms.
 BEFORE_TICK_US = 1000
 HANDED_OVER = "until its bytes are handed over"
-CAN_DATA_BYTES = 8  # of the longest frame
+CAN_DATA_BYTES = 8  # data bytes of the longest frame
 
 
 class Exchange(NamedTuple):
-    """One periodic exchange. frames: number of frames in a period; time_us: time of one frame;
-    frame_us: time until the request has left; early: frames that may come before their turn
-    (PcsChannel).
+    """One periodic exchange. frames: their number in a period. time_us: time of one frame.
+    frame_us: time until the request has left. early: number of frames that may be sent before
+    their period ends (PcsChannel).
     """
 
     what: str
@@ -54,7 +54,7 @@ Schedule = Mapping[str, Sequence[Exchange]]  # bus name: its exchanges
 
 
 def can_frame_us(data_bytes: int, bitrate_bps: int) -> int:
-    """Time of an 11-bit frame with its intermission and the most stuff bits."""
+    """Time of a frame with an 11-bit id, its intermission and the most possible stuff bits."""
     bits = 47 + 8 * data_bytes + (33 + 8 * data_bytes) // 4
     return -(-bits * 1_000_000 // bitrate_bps)
 
@@ -147,8 +147,9 @@ def check(values: Values, every: Schedule) -> None:
 
 
 def _slowest(values: Values, exchanges: Sequence[Exchange], of_bus: Path) -> Path:
-    """The key to change. If a later layer than that of the bus speed states the turn-around of the
-    device with the longest exchange: this turn-around. Otherwise: the speed of the bus.
+    """The key that a refusal names: the speed of the bus, or the turn-around of the slowest device.
+
+    The turn-around is named if a later layer states it than the layer that states the speed.
     """
     device = max(exchanges, key=lambda each: each.time_us).device
     own, speed = ("device", device, "turnaround_ms"), values.entries.get(of_bus)
@@ -173,7 +174,7 @@ def pcs_stop_latency(config: Config, every: Schedule, unit: int) -> list[Latency
 
 
 def _stop_latency(config: Config, every: Schedule, device: Device, what: str) -> list[Latency]:
-    """Time from the slower contact to the last byte of this exchange of a device."""
+    """Time from the slower contact to the last byte of the exchange `what` of a device."""
     ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
     slowest = max(ways, key=lambda parts: sum([part.time_us for part in parts]))
     own = exchange_of(every[device.bus], device, what)
@@ -189,7 +190,7 @@ def _stop_latency(config: Config, every: Schedule, device: Device, what: str) ->
 
 
 def exchange_of(exchanges: Sequence[Exchange], device: Device, what: str) -> Exchange:
-    """The Exchange `what` of a device."""
+    """The exchange of a device whose name is `what`."""
     return next(one for one in exchanges if (one.device, one.what) == (device.name, what))
 
 

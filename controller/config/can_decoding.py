@@ -1,4 +1,4 @@
-"""Frames of a BMS on CAN by its profile: values, refusals, the values that the driver stores."""
+"""Decodes frames of a BMS on CAN by its profile, into values and refusals of values."""
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -26,7 +26,7 @@ STATES = {
 
 
 class Frames(Changes):
-    """The values of a rack of a profile."""
+    """Decodes the frames of one rack by a profile."""
 
     def __init__(self, profile: Profile, node: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Frames(Changes):
         self._messages = Messages(profile, node, {CELLS: cells, TEMPERATURES: modules})
 
     def take(self, time_us: int, can_id: int, data: bytes) -> list[Found]:
-        """Take a frame of the bus, and return what it has changed."""
+        """Take a frame of the bus, and return the values and refusals that it has changed."""
         bad, misfit = self.device.bad_frames, self.device.misfit
         if not self.device.on_frame(can_id, data, time_us):
             if len(self.others) < OTHERS_MAX:
@@ -96,7 +96,7 @@ class Frames(Changes):
             yield Value(time_us, f"fault {name}", bits, self._bits(bits), place)
 
     def _bits(self, bits: int) -> str:
-        """The names of fault bits, as a unit."""
+        """The names of the fault bits that are 1, as text in the place of a unit."""
         if not bits:
             return "bits"
         every = [each for table in self.profile.fault_bits.values() for each in table.items()]
@@ -131,7 +131,10 @@ def _value(
 
 
 def notes(profile: Profile, last: Mapping[str, Found]) -> list[str]:
-    """The current limits that a rack does not report: the value that a cabinet takes instead."""
+    """A line for each current limit that the rack does not report.
+
+    The line names the value that the cabinet takes instead.
+    """
     found = []
     for allowed, index in ALLOWED.items():
         name = RACK_INPUTS[index][0]

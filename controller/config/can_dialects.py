@@ -1,4 +1,4 @@
-"""Which shipped profile of a BMS fits the ids that a CAN bus carries."""
+"""Finds the shipped profile of a BMS that fits the ids on a CAN bus."""
 
 import functools
 from collections.abc import Collection
@@ -43,7 +43,7 @@ def shipped() -> tuple[Dialect, ...]:
 
 
 def number_of(ids: Collection[int]) -> int:
-    """The number of the profile that fits these ids best; 0: none fits."""
+    """The number of the profile that fits these ids best. 0 if none fits."""
     heard = frozenset(ids)
     fitting = [each for each in shipped() if each.required <= heard and not each.forbidden & heard]
     if not fitting:

@@ -1,8 +1,8 @@
-"""Which profiles of a BMS fit the frames that were heard on a CAN bus, and why.
+"""Finds the profiles of a BMS that fit the frames on a CAN bus, and says why others do not fit.
 
 A profile fits when no forbidden id came and every required id came with an allowed length. In
-addition the driver of the box must have taken frames after its own checks: bytes, counters, ranges,
-two periods.
+addition its driver must have accepted frames after its own checks: bytes, counters, ranges, two
+periods.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,8 +23,9 @@ REFUSES = {
 
 
 class Heard(NamedTuple):
-    """One id: number of its frames, mean time between two frames in us (0: only one came),
-    lengths.
+    """The frames of one id. frames: their number. lengths: data bytes of its frames.
+
+    period_us: mean time between two frames, 0 if only one came.
     """
 
     can_id: int
@@ -47,8 +48,8 @@ class _Id:
 
 
 class CanFit(NamedTuple):
-    """A profile at a node. known: ids of its messages that came; taken: frames that its driver
-    took; reason: why it does not fit, "" if it does.
+    """A profile at a node. known: ids of its messages that came. taken: number of frames that its
+    driver accepted. reason: why the profile does not fit, "" if it fits.
     """
 
     profile: Profile
@@ -64,7 +65,7 @@ def shown(can_id: int) -> str:
 
 
 def heard(frames: Iterable[Frame]) -> list[Heard]:
-    """Every id on the bus."""
+    """The frames of every id on the bus, in the order of the ids."""
     ids: dict[int, _Id] = {}
     for time_us, can_id, data in frames:
         known = ids.get(can_id)
@@ -77,8 +78,8 @@ def heard(frames: Iterable[Frame]) -> list[Heard]:
 
 
 def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
-    """The fit of every profile. A profile with addresses has one fit for each node that fits; if
-    none fits, only the nearest one. `frames` is read several times.
+    """The fit of every profile. A profile with addresses has a fit for each node that fits. If no
+    node fits, it has only the nearest one. `frames` is read several times.
     """
     found: list[CanFit] = []
     ids = {each.can_id: each for each in heard(frames)}
@@ -90,7 +91,7 @@ def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
 
 
 def best(found: Sequence[CanFit]) -> list[CanFit]:
-    """The fits that explain the most ids of the bus. Nothing distinguishes these fits."""
+    """The fits that explain the most ids of the bus. The frames cannot decide between them."""
     return [each for each in found if not each.reason and len(each.known) == len(found[0].known)]
 
 
@@ -101,7 +102,7 @@ def _nodes(profile: Profile) -> Iterable[int]:
 
 
 def judged(profile: Profile, node: int, frames: Iterable[Frame]) -> CanFit:
-    """One profile at one node."""
+    """Check whether one profile at one node fits the frames."""
     return _judged(profile, node, frames, {each.can_id: each for each in heard(frames)})
 
 

@@ -22,11 +22,11 @@ def _is_range(value: Any) -> bool:
 
 
 def bounds(default: Any = forms.REQUIRED) -> forms.Field:
-    """[low, high] of a value."""
+    """The field for the allowed range [low, high] of a value."""
     return forms.passing(_is_range, f"[low, high] within {-VALUE_MAX}..{VALUE_MAX}", default)
 
 
-_RAW = forms.table(  # of a multiplexer or counter
+_RAW = forms.table(  # place of a multiplexer or counter in a frame
     {"start": forms.integer(0, 63, None), "length": forms.integer(1, 16, 8), "order": _ORDER}, {}
 )
 STATES = forms.passing(_are_states, "a table {raw value = value}, both whole numbers", {})
@@ -38,7 +38,7 @@ def _hex(default: Any = forms.REQUIRED) -> forms.Field:
     return forms.matching(re.compile(r"([0-9a-fA-F]{2}){0,8}"), words, default)
 
 
-RACK_SETTINGS: dict[str, forms.Field] = {  # of a BMS on any wire
+RACK_SETTINGS: dict[str, forms.Field] = {  # settings that every BMS has, on CAN or Modbus
     "cells_per_module": forms.integer(1, 32, 16),
     "rack_current_mA_max": forms.integer(1000, 3_000_000, 1_000_000),
     "voltage_permille_min": forms.integer(100, 1000, 700),
@@ -74,7 +74,7 @@ _PLACE: dict[str, forms.Field] = {
     "order": _ORDER,
     "mux": _MUX,
 }
-SCALE = {  # of a value on any wire: raw x scale + offset
+SCALE = {  # on CAN or Modbus: value = raw x scale + offset
     "scale": forms.number(-1e9, 1e9, 1),
     "offset": forms.number(-1e9, 1e9, 0),
 }
@@ -115,7 +115,7 @@ SENT: dict[str, forms.Field] = {
     "addressed": forms.flag(False),
     "data": _hex(),
     "data_close": _hex(""),
-    "asks": forms.flag(False),  # it commands nothing, and may go before the first frame of the rack
+    "asks": forms.flag(False),  # true: commands nothing, so it may precede the rack's first frame
     "period_ms": forms.integer(10, 60_000, 1000),
     "counter": forms.table(
         {"start": forms.integer(0, 63, None), "length": forms.integer(1, 16, 8)}, {}

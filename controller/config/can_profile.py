@@ -53,8 +53,8 @@ def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> di
 
 
 def _fill_message(file: str, path: Path, row: Table, by_dbc: Mapping[str, Message]) -> None:
-    """Fill in the id, from the DBC file if the row names a message there, and whether it has 29
-    bits.
+    """Fill in the id of a message, and whether this id has 29 bits. If the row names a message of
+    the DBC file, the id comes from there.
     """
     if row["dbc"]:
         if row["dbc"] not in by_dbc:
@@ -72,8 +72,8 @@ def _fill_message(file: str, path: Path, row: Table, by_dbc: Mapping[str, Messag
 def _fill_place(
     file: str, path: Path, row: Table, of: Mapping[str, Table], by_dbc: Mapping[str, Message]
 ) -> None:
-    """Fill in start and length of a row, from the DBC file if the row names a signal there. Both
-    must fit in the message.
+    """Fill in start and length of a row. If the row names a signal of the DBC file, they come from
+    there. Refuse a place outside of the message.
     """
     if row["message"] not in of:
         not_allowed(file, (*path, "message"), row["message"], ", ".join(of))
@@ -116,7 +116,7 @@ def _check_seal(file: str, path: Path, row: Table) -> None:
 
 
 def _fill_signal(row: Table, signal: Signal, *others: Signal) -> None:
-    """Take place and scale from the DBC file; others: the other values of an array."""
+    """Copy place and scale of a DBC signal into the row. others: further values of an array."""
     row["start"], row["length"] = signal.start, signal.bits
     if "starts" in row:
         row["starts"] = [signal.start, *[each.start for each in others]]
@@ -130,8 +130,8 @@ def _fill_signal(row: Table, signal: Signal, *others: Signal) -> None:
 
 
 def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: str) -> None:
-    """Refuse values that together do not describe a rack; table: the table of the file with
-    them.
+    """Refuse signals and arrays that together do not describe a rack. table, of_arrays: the names
+    of their tables in the file, for the message.
     """
     signals, arrays = found["signals"], found["arrays"]
     for key, names in (("signals", NAMES), ("arrays", tuple(rack_sources.ARRAYS))):
@@ -164,7 +164,7 @@ def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: s
 
 
 def _check_periods(file: str, sent: Mapping[str, Table]) -> None:
-    """Require that each period is a multiple of the shortest period, by which the driver counts."""
+    """Refuse a period that is no multiple of the shortest period, in which the driver counts."""
     shortest = min([row["period_ms"] for row in sent.values()] or [1])
     for name, row in sent.items():
         if row["period_ms"] % shortest:
@@ -173,7 +173,7 @@ def _check_periods(file: str, sent: Mapping[str, Table]) -> None:
 
 
 def lacks(profile: Any) -> Iterator[str]:
-    """The values that a BMS of this profile does not report, each with the cost."""
+    """A line for each value that a BMS of this profile does not report, with the consequence."""
     if not reports(profile, "temperatures_reported"):
         yield "no module temperatures: not_fitted.bms_temperatures names who accepted it"
     if not reports(profile, "cells_reported"):
@@ -195,7 +195,7 @@ def lacks(profile: Any) -> Iterator[str]:
 
 
 def lacks_limits(profile: Any) -> bool:
-    """Whether a BMS by its profile lacks the limit of the current of a direction."""
+    """Whether a profile has signals, but not the current limits of both directions."""
     return bool(profile.signals) and not {*CURRENT_LIMITS} <= {*profile.signals}
 
 

@@ -1,8 +1,8 @@
 """Reads a configuration (type > site > cabinet), checks it as a whole and makes its images.
 
-1. layers.py (files), schema.py (keys), topology.py and devices.py (structure); 2. limit_images.py
-(integers), cross_checks.py (contradictions); 3. bus_times.py (loads of the buses), track_path.py
-(from meter to battery).
+Step 1 reads: layers.py (files), schema.py (keys), topology.py and devices.py (structure). Step 2:
+limit_images.py makes the integers, cross_checks.py finds contradictions. Step 3: bus_times.py
+checks the loads of the buses, track_path.py the delays from meter to battery.
 """
 
 from array import array
@@ -52,8 +52,8 @@ def survey(path: str | PathLike[str]) -> tuple[Config, list[str]]:
 
 
 def refusals(path: str | PathLike[str]) -> list[str]:
-    """A line for each thing that a file lacks, with what is required or who may accept it, and a
-    line for the first other mistake. [] for an accepted file.
+    """Lines that say why a file is refused, [] for an accepted file. Each missing piece of
+    equipment has a line, and the first other mistake has one.
     """
     missing: list[str] = []
     lines: list[str] = []
@@ -79,13 +79,13 @@ def load(
 
 
 def with_doubts(path: str | PathLike[str]) -> tuple[Config, tuple[str, ...]]:
-    """(Config, lines of its doubts) of the file at `path`. Raises ConfigError."""
+    """(Config, lines that warn of doubtful values) of the file at `path`. Raises ConfigError."""
     values, config, every = _read(path)
     return config, (*pairs.doubts(values, config), *tick_fit.doubts(values, config, every))
 
 
 def carried_over(path: str | PathLike[str], lines: list[str]) -> Config:
-    """Config of a file of an earlier version. lines: gets a line for each key to change by hand."""
+    """Config of a file of an earlier version. Adds to `lines` each key to change by hand."""
     return _read(path, earlier=lines)[1]
 
 
@@ -125,7 +125,7 @@ def _read(
         layers.leave_out(chain, file, key)
     if tick_ms is not None:
         chain[0].content.setdefault("cabinet", {})["tick_ms"] = tick_ms
-    # only the type may offer optional equipment
+    # Without this empty list, a site could offer optional equipment. Only the type may do that.
     chain[0].content.setdefault("optional_equipment", [])
     chemistry = hma.chemistry_of(chain)
     values = Values(layers.merge(chain, chemistry), chain[-1].file, chemistry)

@@ -1,4 +1,4 @@
-"""The forms of a converter's profile (family register_pcs), beside its registers."""
+"""The keys of a converter's profile (family register_pcs), without those of its registers."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from controller.config import can_form
 from controller.forms import field as forms
 from drivers import wear
 
-# Whether the device keeps what is written in flash or EEPROM, which wears out. true and false are
-# the words of older profiles.
+# Whether the device stores each written value in flash or EEPROM, which wears out. Older profiles
+# say true and false.
 STORED = {True: wear.YES, False: wear.NO} | {each: each for each in wear.STORED}
 
 
@@ -19,8 +19,8 @@ def _stored(default: str | None) -> forms.Field:
     return forms.passing(_is_stored, '"yes", "no" or "not stated"', default)
 
 
-# In [settings] these keys apply to everything that is written; elsewhere to one frame, step,
-# command or register.
+# In [settings] these keys apply to every write of the device. In another table they apply to one
+# frame, step, command or register.
 WEAR: dict[str, forms.Field] = {
     "stored": _stored(wear.NOT_STATED),
     "writes_per_day_max": forms.integer(0, 86_400, 0),
@@ -29,7 +29,7 @@ WEAR: dict[str, forms.Field] = {
 UNBOUNDED = {"stored": forms.choice((wear.NO, wear.NOT_STATED), wear.NOT_STATED)}
 OWN_STORED: dict[str, forms.Field] = {"stored": _stored(None)}
 TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")
-POSITIVE = ("discharge", "charge", "both")  # what a register counts as positive
+POSITIVE = ("discharge", "charge", "both")  # the direction that a register counts as positive
 SEQUENCES = ("setpoint", "setup", "start", "stop")
 ORDERS = dict.fromkeys(("word_order", "byte_order"), forms.choice(("big", "little"), "big"))
 
@@ -48,13 +48,13 @@ PLACE: dict[str, forms.Field] = {
     "instance": forms.integer(1, 60, 1),
 }
 BASE_ADDRESSES = forms.integers(0, 65000, [40000, 50000, 0])  # where "SunS" may lie, in this order
-# How the registers of a device are read: in one read, and unused ones between two of them.
+# How registers are read: the most in one read, and the most unused ones between two used ones.
 READS = {
     "registers_per_read_max": forms.integer(1, 125, 32),
     "gap_registers_max": forms.integer(0, 100, 0),
     "base_addresses": BASE_ADDRESSES,
 }
-TIMES = {  # of any converter
+TIMES = {  # times that every converter has
     "restart_silence_ms": forms.integer(500, 60_000),
     "retry_ms": forms.integer(100, 60_000),
     "dead_time_ms": forms.integer(0, 5000),
@@ -64,11 +64,12 @@ SETTINGS: dict[str, forms.Field] = {
     "control_period_ms": forms.integer(20, 5000),
     "heartbeat_ms_max": forms.integer(200, 60_000, 1500),
     **TIMES,
-    "repeat_ms": forms.integer(0, 600_000),  # of all frames of a set-point; 0: none is repeated
-    "setpoint_pause_ms": forms.integer(0, 5000, 0),  # between two frames, but not before a 0
+    "repeat_ms": forms.integer(0, 600_000),  # period to repeat all set-point frames; 0: never
+    "setpoint_pause_ms": forms.integer(0, 5000, 0),  # between two frames; a power of 0 never waits
     "read_back": forms.flag(),  # the registers of the set-point can be read with function 3
-    "watchdog": forms.choice(("none", "setpoint", "heartbeat", "reads")),  # what restarts it
-    "watchdog_s": forms.number(0, 86_400),  # the device then does what `on_loss` says
+    # the messages that restart the watchdog of the device
+    "watchdog": forms.choice(("none", "setpoint", "heartbeat", "reads")),
+    "watchdog_s": forms.number(0, 86_400),  # after this time the device does what `on_loss` says
     "on_loss": forms.text(),
     "holds_faults": forms.flag(False),  # the device shows a fault until [[start]] clears it
     "enable_input": forms.flag(False),  # its document names a contact that stops the device
@@ -84,9 +85,9 @@ SETPOINT_VALUE: dict[str, forms.Field] = {
     **ORDERS,
     **can_form.SCALE,
     "scale_by": forms.choice(("", "rated_W"), ""),
-    **dict.fromkeys(("charge", "discharge", "idle"), _RAW),  # of a mode
-    "equals": _RAW,  # of a constant
-    "release": _RAW,  # would give the power back to the device, so it is never written
+    **dict.fromkeys(("charge", "discharge", "idle"), _RAW),  # for the role "mode"
+    "equals": _RAW,  # for the role "constant"
+    "release": _RAW,  # never written: this value would let the device choose its own power
 }
 SETPOINT: dict[str, forms.Field] = {
     **PLACE,
@@ -94,7 +95,8 @@ SETPOINT: dict[str, forms.Field] = {
     "values": forms.tables(SETPOINT_VALUE),
     **OWN_STORED,
 }
-# A step of the set-up, the start or the stop of a converter: 3 and 4 wait, 6 and 16 write.
+# A step of the set-up, the start or the stop of a converter. Functions 3 and 4 read until a value
+# matches, 6 and 16 write.
 STEP: dict[str, forms.Field] = {
     **PLACE,
     "function": forms.choice((3, 4, 6, 16)),
@@ -104,7 +106,7 @@ STEP: dict[str, forms.Field] = {
     "value": _RAW,
     "read_back": forms.flag(False),
     "release": _RAW,
-    "repeat_ms": forms.integer(0, 600_000, 0),  # of a start; 0: it is written once
+    "repeat_ms": forms.integer(0, 600_000, 0),  # for a step of a start; 0: it is written once
     "equals": forms.integers(-(1 << 31), (1 << 32) - 1, []),
     "timeout_ms": forms.integer(100, 600_000, 10_000),
     "fault": forms.text(""),

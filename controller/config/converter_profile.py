@@ -31,7 +31,9 @@ def optional(registers: Table) -> tuple[str, ...]:
 
 
 def parts(file: str, top: Table, made: Made) -> Table:
-    """{part: its value} for a Profile, checked. top: the tables of the file; made: a Register."""
+    """{part: its value} for a Profile, checked. top: the tables of the file. made: makes a Register
+    of a name and a table.
+    """
     registers, settings = top["registers"], top["settings"]
     if not set(CURRENTS) & set(registers):
         problem = "is missing; rows 54 and 55, and the opening of the contactors, need the current"
@@ -66,8 +68,8 @@ def parts(file: str, top: Table, made: Made) -> Table:
 
 
 def _check_signs(file: str, registers: dict[str, Register]) -> None:
-    """Refuse a current or power of the DC side whose direction is not stated, because a magnitude
-    would look like a current that always discharges.
+    """Refuse a DC current or power whose positive direction is not stated. Otherwise the program
+    would take a value without a sign for a current that always discharges.
     """
     has_way, is_way = DIRECTION in registers, False
     for name in SIGNED:
@@ -90,8 +92,8 @@ def _check_signs(file: str, registers: dict[str, Register]) -> None:
 
 
 def _check_states(file: str, registers: dict[str, Register]) -> None:
-    """Refuse states without one that means "runs" or without one that means "stopped", because then
-    no stop would ever be seen.
+    """Refuse a list of states in which no state means "runs" or no state means "stopped". Otherwise
+    the controller would never see that the converter stops.
     """
     states = {*registers["state"].values.values()} if "state" in registers else PCS_STATES
     if not (states <= PCS_STATES and states & RUNS and states & STOPPED):
@@ -147,9 +149,7 @@ def _check_role(file: str, path: Path, value: Table) -> None:
 
 
 def _check_release(file: str, path: Path, value: Table, keys: tuple[str, ...]) -> None:
-    """Refuse a written value that gives the power back to the device, because the device must hold
-    0 W.
-    """
+    """Refuse a written value that lets the device choose its own power: it must hold 0 W."""
     for key in keys:
         if value["release"] is not None and value[key] == value["release"]:
             allowed = "a value that holds the power; this one is `release`"
@@ -157,7 +157,7 @@ def _check_release(file: str, path: Path, value: Table, keys: tuple[str, ...]) -
 
 
 def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
-    """The registers of the set-point, each in one frame."""
+    """Addresses of all registers of the set-point. Refuse a register that two frames write."""
     taken: set[int] = set()
     for at, frame in enumerate(frames, 1):
         words = sum([each.words for each in frame.values])
@@ -174,9 +174,10 @@ def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
 
 
 def _check_idle(file: str, frames: list[SetpointFrame]) -> None:
-    """Refuse an idle mode that is also a charge or discharge in two forms. If one magnitude serves
-    both ways, the power would go the wrong way for one frame. A number that is written after the
-    mode is not known yet when the mode is written.
+    """Refuse an idle mode that is also a mode of charge or discharge, in two cases.
+
+    First: another frame has a magnitude, so the power would go the wrong way for one frame.
+    Second: a later frame has this direction's number, so the new mode would use the old number.
     """
     for at, frame in enumerate(frames, 1):
         others = [each.role for one in frames if one is not frame for each in one.values]

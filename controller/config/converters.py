@@ -1,5 +1,5 @@
-"""Converters: the gate of their frames. For converters by registers also their gaps, and the facts
-that `firebreak check` prints.
+"""The gate of each converter: which frames may go to it. For converters by registers also the
+equipment that they lack, and the facts that `firebreak check` prints.
 """
 
 from collections.abc import Callable, Iterator
@@ -54,13 +54,13 @@ def lacks(profile: Profile) -> list[str]:
 
 
 def lacks_of(topology: Topology, unit: int) -> list[str]:
-    """`lacks` of a unit."""
+    """Names of RESTS that the converter of a unit lacks."""
     return lacks(topology.required("pcs", unit).profile)
 
 
 def check(values: Values, config: Config) -> None:
-    """Refuse a converter with an unaccepted gap, a rating that its registers cannot hold, or load
-    tracking that would wear out its flash in a day.
+    """Refuse a converter that lacks equipment, unless a person has accepted that. Also refuse a
+    rating that its registers cannot hold, and load tracking that would wear out its flash.
     """
     accepted = config.topology.not_fitted
     for device in [each for each in config.devices if each.role == "pcs"]:
@@ -80,8 +80,8 @@ def _is_tracked(config: Config, device: Device) -> bool:
 
 
 def _check_stop(values: Values, config: Config, device: Device) -> None:
-    """Refuse a converter that nothing stops. A stop by a frame is not enough: without a contact
-    only channel B removes the permit.
+    """Refuse a converter without watchdog and enable input if there is no channel B. If the
+    controller dies, only channel B stops such a converter.
     """
     if not config.topology.second_channel:
         problem = f'is "none", and nothing stops device.{device.name} if the controller dies'
@@ -133,7 +133,7 @@ def words_of(config: Config, device: Device) -> Iterator[str]:
 def gate(
     device: Device, rated_W: int, place: Callable[[int], int] = lambda address: address
 ) -> ConverterGate:
-    """The gate of a converter by registers, made only from its profile. place: see FormGate."""
+    """The gate of a converter by registers. The profile alone decides it. place: see FormGate."""
     profile = device.profile
     writes = []
     for is_start, sequence in ((True, profile.start), (False, profile.stop + profile.setup)):
@@ -166,7 +166,7 @@ def sunspec_gate(device: Device, rated_W: int, pcs: SunSpecPcs) -> ConverterGate
 def setpoint_gate(
     device: Device, rated_W: int, place: Callable[[int], int] = lambda address: address
 ) -> FormGate:
-    """The gate of a converter's set-point alone."""
+    """The gate for the frames of a converter's set-point, without its other writes."""
     return FormGate(
         [
             FrameForm(

@@ -1,4 +1,4 @@
-"""Checks over several keys: each refusal is one line that names the key to change."""
+"""Checks that compare several keys. Each refusal is one line that names the key to change."""
 
 import functools
 import itertools
@@ -22,10 +22,10 @@ from controller.forms.refusal import in_unit, not_allowed
 from safety import frame, matrix, parameters, peer
 
 _STAGES: tuple[tuple, ...] = matrix.STAGES
-# This many frames of channel B in a row may be lost. With a lower number, noise on the line would
-# drop the permit.
+# The permit outlasts this many lost frames of channel B in a row. Otherwise noise on the line would
+# drop it.
 LOST_FRAMES_MIN = 3
-EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1)  # and the spare ticks
+EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1)  # without the spare ticks
 
 
 def check(values: Values, config: Config) -> None:
@@ -89,7 +89,7 @@ def _check_forming(values: Values, config: Config) -> None:
 
 
 def _check_armed(values: Values, config: Config) -> None:
-    """Refuse the file, and so the energisation, if a required row is not armed."""
+    """Refuse a file in which a row is not armed, unless a person has accepted that."""
     topology = config.topology
     lacking: dict[str, tuple[set[int], set[int]]] = {}
     for stage, index in stage_states.instances(topology):
@@ -123,7 +123,7 @@ def _check_cells(values: Values, config: Config) -> None:
 
 
 def _check_fault_contact(values: Values, config: Config) -> None:
-    """Require that a slow BMS, or a BMS without cell voltages, can stop the cabinet by wire."""
+    """Require a hard-wired fault contact of a BMS that is slow or reports no cell voltages."""
     bms = [device for device in config.devices if device.role == "bms"]
     for device in bms if config.topology.not_fitted.get("bms_fault") else ():
         why = ""
@@ -179,7 +179,7 @@ def _check_link(values: Values, config: Config) -> None:
         values.not_allowed(("channel_b", "baud_Bd"), f"{', '.join(map(str, fast_Bd))}: {why}")
 
 
-# -- thresholds in order: a taper ends before its stage trips, and a milder stage trips first
+# -- the order of thresholds: a taper ends before its stage trips, and a milder stage trips first
 
 
 def _refuse_number(
@@ -191,8 +191,8 @@ def _refuse_number(
 
 
 def _check_ends(values: Values, number: int, table: dict[str, int]) -> None:
-    """The charge taper ends at row 28 or before, the discharge taper at row 31b or before.
-    Otherwise power still flows when the row trips. Exactly at the threshold the power is zero.
+    """Refuse a taper that ends beyond the threshold of its stage: 28 for charge, 31b for discharge.
+    Otherwise power would still flow when the stage trips. Both may be equal.
     """
     for stage, key, sign, side, other in (
         ("28", "charge_end_mV", 1, "at most", "at least"),

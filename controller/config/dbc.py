@@ -1,5 +1,5 @@
-"""The messages and signals (BO_, SG_) of a DBC file. A signal that cannot be read is left out,
-because most messages of such a file are foreign.
+"""Reads the messages and signals (BO_, SG_) of a DBC file. A signal that cannot be read is left
+out, because the profile needs only a few messages of such a file.
 """
 
 import pathlib
@@ -21,12 +21,16 @@ _SIGNAL = re.compile(
     r"SG_ +(\w+)(?: +(M|m\d{1,9}))? *: *(\d{1,3}) *\| *(\d{1,3}) *@ *([01]) *([+-]) *"
     rf"\( *{_NUMBER} *, *{_NUMBER} *\) *\[[^\]]*\] *\"\" .*"
 )
-_LATER = re.compile(r"(?:SG_MUL_VAL_|SIG_VALTYPE_) +(\d{1,10}) +(\w+) .*")  # of a signal above
+# A later line about a signal: extended multiplexing or a float, which this file cannot read.
+_LATER = re.compile(r"(?:SG_MUL_VAL_|SIG_VALTYPE_) +(\d{1,10}) +(\w+) .*")
 _ENTRY = re.compile(r"(?:BO_|SG_|SG_MUL_VAL_|SIG_VALTYPE_) ")
 
 
 class Signal(NamedTuple):
-    """value = raw * factor + add; raw: `bits` bits of the frame from bit `start` on."""
+    """The place of a value in a frame: `bits` bits from bit `start` on.
+
+    value = raw * factor + add.
+    """
 
     start: int
     bits: int
@@ -77,8 +81,8 @@ def _signal(parts: re.Match[str]) -> Signal:
 
 
 def _bits(signal: Signal) -> int:
-    """The bits of the frame that a signal takes, as a mask; 0: it takes none, or lies beyond the
-    end of a frame.
+    """A mask of the bits of the frame that a signal takes. 0 if the signal has no bits or lies
+    beyond the end of a frame.
     """
     if not signal.is_big:
         return (1 << signal.bits) - 1 << signal.start

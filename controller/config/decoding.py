@@ -1,8 +1,8 @@
-"""Registers of a device as named values by its profile, or why a value is refused.
+"""Decodes registers of a Modbus capture by a profile, into named values and refusals of values.
 
-Only the codecs and the drivers of the box decode. A register is decoded alone as soon as its words
-are known. In addition the driver itself reads the capture as if it were the device: a cabinet would
-use the values that the driver stores.
+Only the codecs and the drivers of the product decode. Each register is decoded alone as soon as its
+words are known. In addition the driver reads the capture as if the capture were the device. A
+cabinet would use the values that the driver then stores.
 """
 
 import contextlib
@@ -22,9 +22,9 @@ from drivers.steps import StepError
 
 BITS = (1, 2)
 HOLDS = {5: 1, 15: 1, 6: 3, 16: 3}  # {function that writes: function that reads the same values}
-ANY = 0  # function of words whose function is not known
-MORE_STEPS, STEP_US = 200, profile_bench.TICK_US  # after the last event
-GAP_US = 60_000_000  # of a longer silence the driver runs only through the last minute
+ANY = 0  # stands for the function of words if the function is not known
+MORE_STEPS, STEP_US = 200, profile_bench.TICK_US  # steps of the driver after the last event
+GAP_US = 60_000_000  # in a longer silence the driver runs only through the last minute
 
 
 class Memory:
@@ -42,8 +42,8 @@ class Memory:
                 table[at] = word
 
     def data(self, function: int, address: int, count: int, holes: bool = False) -> bytes | None:
-        """The bytes of words, or a byte for each bit. None: a word or bit is not known; with holes
-        it counts as 0 instead.
+        """The bytes of words, or a byte for each bit. None if a word or bit is not known. With
+        `holes`, an unknown word counts as 0 instead.
         """
         table = self._known.get(function, {})
         words = [table.get(at, 0 if holes else None) for at in range(address, address + count)]
@@ -55,8 +55,8 @@ class Memory:
 
 
 class Decoder:
-    """The registers of a Modbus device of a profile, each decoded alone as soon as its words are
-    known. Those of SunSpec models have their places once the chain is known.
+    """Decodes each register of a Modbus device alone, as soon as its words are known. The registers
+    of SunSpec models have an address only once the model chain is known.
     """
 
     def __init__(self, profile: Profile, rated_W: int = profile_bench.RATED_W) -> None:
@@ -81,7 +81,7 @@ class Decoder:
                 yield from self._decode(time_us, register)
 
     def registers(self) -> Iterator[Register]:
-        """The registers that can be decoded alone, because their codec needs no other register."""
+        """The registers that a codec can decode alone, each value of an array as one register."""
         for each in (*self.profile.registers.values(), *self.profile.identity.values()):
             if hasattr(each, "function") and hasattr(each, "word_order"):
                 yield from _each(each)
@@ -106,7 +106,7 @@ class Decoder:
             yield Value(time_us, register.name, value, unit, place)
 
     def _value(self, register: Register, data: bytes) -> tuple[float, str]:
-        """(value, why it is refused or "")."""
+        """(value, reason of its refusal). The reason is "" for a good value."""
         if self.profile.family == "meter" and register.name in self.profile.registers:
             return self._number(register, data)
         codec = Codec(register, self._settings)
@@ -152,7 +152,7 @@ class Decoder:
 
 
 class Registers(Changes):
-    """The values of a Modbus device of a profile."""
+    """Decodes a Modbus device by a profile, and lets its driver read the same words."""
 
     def __init__(self, profile: Profile, rated_W: int) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class Registers(Changes):
             self.refused.add(of_misfit(time_us, misfit, ""))
 
     def fault(self, time_us: int, has_stored: bool) -> str:
-        """Why the driver stores nothing; "" if it gives no reason."""
+        """Why the driver stores nothing; "" if it has stored values."""
         if has_stored:
             return ""
         device = self._bench.device
@@ -221,7 +221,7 @@ def _each(register: Register) -> Iterator[Register]:
 
 
 class Bench:
-    """The driver of a profile with a memory that answers its reads. Its writes get no answer."""
+    """Runs the driver of a profile. A memory answers its reads, and its writes get no answer."""
 
     def __init__(self, profile: Profile, rated_W: int, memory: Memory) -> None:
         self.device, self.shelf = profile_bench.build(profile, rated_W)
@@ -260,8 +260,8 @@ class Bench:
 
 
 def held(profile: Profile, memory: Memory, function: int, address: int, count: int) -> bytes | None:
-    """The data of the reply to a read. None: no word of it is known, or a word that belongs to a
-    register of the profile is not.
+    """The data of the reply to a read. None if no word of the reply is known, or if a register of
+    the profile is in it and one of its words is not known.
     """
     every = range(address, address + count)
     if not any([memory.data(function, at, 1) is not None for at in every]):

@@ -1,4 +1,4 @@
-"""Checks over all devices: roles, addresses, contacts and coils that a cabinet needs."""
+"""Checks of all devices together: the roles, addresses, contacts and coils of a cabinet."""
 
 from collections.abc import Iterable
 
@@ -107,7 +107,7 @@ def _inputs_needed(topology: Topology) -> list[str]:
 
 
 def _check_mapping(values: Values, topology: Topology, key: str, needed: list[str]) -> None:
-    """Each needed signal is on one contact or coil of the I/O modules, and no signal is on two."""
+    """Refuse a needed signal without a contact or coil, and a signal that has two of them."""
     mapped: list[tuple[str, Path]] = [
         (name.lstrip("!"), ("device", device.name, key))
         for device in topology.devices

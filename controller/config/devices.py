@@ -13,9 +13,9 @@ from controller.forms.refusal import ConfigError, not_allowed
 from drivers.profile import Profile
 from safety import signals
 
-# safety/README.md promises for a dead controller: the permits drop, the contact of the panel shows
-# a fault, the fan runs, the red lamp is on (A51). All coils of an expired module are 0, so the
-# wiring of these outputs is fixed. The wiring of the others is free.
+# If the controller is dead, the permits drop, the contact to the panel shows a fault, the fan runs
+# and the red lamp is on (A51, safety/README.md). All coils of an expired module are 0, so these
+# outputs have a fixed wiring. Every other output may be inverted.
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")
 METERS = ("meter_grid", "meter_load")
 OF_METERS = {"meter_grid": ("rated_W",), "meter_load": ("rated_W", schema.BUFFER)}
@@ -25,9 +25,9 @@ INVERTED_ONLY = ("fan_on", "red_lamp_on")
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One device. address: unit id (rtu) or node (can, 0 without one); index: unit or rack from 0,
-    or -1. inputs: 8 signal names in the order of the contacts, "" spare; outputs: 8 names, "!"
-    before an inverted one. setpoint_ms: time between two set-point writes to a PCS.
+    """One device. address: unit id (Modbus) or node (CAN; 0 without a node). index: its unit or
+    rack, from 0, or -1. inputs: 8 signal names in the order of the contacts, "" for a spare one.
+    outputs: 8 names, with "!" before an inverted one. setpoint_ms: time between two set-points.
     """
 
     name: str
@@ -44,9 +44,9 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """rack_units: unit of each rack from 0. dc_buses: name of each unit's DC bus. forming: each
-    unit can make the voltage of an island. not_fitted: {equipment: acceptance, "" without one}.
-    hma: {key of [hma]: value}.
+    """The structure of a cabinet. rack_units: unit of each rack, from 0. dc_buses: name of each
+    unit's DC bus. forming: whether each unit can form an island. not_fitted: {equipment: who
+    accepted it, or ""}. hma: {key of [hma]: value}.
     """
 
     units: int
@@ -126,8 +126,8 @@ def read(
 
 
 def _settings(values: Values, name: str, role: str) -> dict[str, int]:
-    """{parameter: integer} of a site device. Of a meter of the cabinet only the given
-    parameters.
+    """{parameter: integer} of a site device. For a meter of the cabinet, only the parameters that
+    the file states.
     """
     found: dict[str, int] = {}
     for key in OF_METERS.get(role, ()):
@@ -174,7 +174,7 @@ def _profile(values: Values, name: str, role: str) -> Profile:
 
 
 def facts_of(role: str) -> list[str]:
-    """Keys that the data sheet of a device with this role states, instead of its profile."""
+    """Keys that a file may state for a device with this role, in place of its profile."""
     return [key for key, (_, of_roles) in schema.FACTS_OF_DEVICE.items() if role in of_roles]
 
 
@@ -190,14 +190,14 @@ def _bus_of(values: Values, name: str, role: str, family: str, buses: Iterable[B
 
 def bus_kinds(role: str, family: str) -> tuple[str, ...]:
     """The kinds of bus that a device of this role and family may be on."""
-    # a network may stop at any time: without a meter nothing is charged, no contact is lost, and
-    # the enable stops a converter by wire; a silent BMS stops the rack
+    # A network may stop at any time. These devices may be on it, because their silence is safe: the
+    # enable still stops a converter by wire, and a silent BMS stops its rack.
     network = ("rtu", "tcp") if role in (*roles.ROLES, *METERS, "pcs", "bms") else ("rtu",)
     return ("can",) if family == profile_form.CAN_BMS else network
 
 
 def key_of_address(profile: Profile) -> str:
-    """The key of the device's address; "": a BMS whose frames contain no address."""
+    """The key of the device's address. "" for a BMS whose frames contain no address."""
     if profile.settings.get("node_stride") == 0:
         return ""
     return "node" if profile.family == profile_form.CAN_BMS else "unit_id"

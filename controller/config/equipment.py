@@ -23,9 +23,8 @@ OF_CONVERTERS = {
     "pcs_heartbeat": ("heartbeat", (m.F_PCS_SILENCE_LEVEL,)),
     "pcs_watchdog": ("watchdog or enable input", (m.F_PCS_SILENCE_LEVEL,)),
 }
-# {acceptance of a map that no reading proves ("map only"), a register map or CAN table: (kind of
-# device, its roles)}. maps.py finds the devices. A type need not permit it, because its sites
-# choose devices.
+# {acceptance of a register map or CAN table that no real reading proves ("map only"): (kind of
+# device, its roles)}. maps.py finds the devices.
 MAPS = {
     "pcs_map": ("converter", ("pcs",)),
     "bms_map": ("rack BMS", ("bms",)),
@@ -38,7 +37,7 @@ MAPS = {
     "site_device_map": ("site device", roles.OF_DEVICES),
 }
 STORED = "pcs_stored"  # load tracking may wear out the flash of a converter
-# A type need not permit these, because its sites choose the devices.
+# A site may accept these without the permission of its type, because the site chooses the devices.
 OF_DEVICES = (*MAPS, STORED)
 EQUIPMENT = records.EQUIPMENT | {
     "shunt_trip": Equipment("trip of the breaker upstream", outputs=("shunt_trip_on",)),
@@ -67,8 +66,8 @@ REQUIRED = (
 )
 # Contacts that a cabinet may leave out without an acceptance, because every row acts without them.
 OPTIONAL = ("source_code",)
-# Everything that a file may lack. A missing contact of REQUIRED cannot be accepted; reports name
-# it.
+# Everything that a file may lack. A person cannot accept a missing contact of REQUIRED: these
+# entries are only for reports.
 EVERY = EQUIPMENT | {name: Equipment(name, inputs=(name,)) for name in REQUIRED}
 INPUTS = tuple([row[0] for row in CABINET_INPUTS])
 # A cabinet may have no output for these demands. Their rows stay armed, without that effect.
@@ -76,25 +75,21 @@ _DEMANDS = {"shunt_trip": m.D_SHUNT_TRIP, "aux_load": m.D_AUX_SHED, "pre_alarm":
 
 
 def not_reported(name: str) -> str:
-    """Words for a value of UNREPORTED or OF_CONVERTERS."""
+    """A sentence that a value of UNREPORTED or OF_CONVERTERS is not reported."""
     if name in OF_CONVERTERS:
         return f"the converter does not report {OF_CONVERTERS[name][0]}"
     return f"the BMS does not report {UNREPORTED[name]}"
 
 
 def rows_of(name: str) -> tuple[int, ...]:
-    """Numbers of the rows with a stage that needs this equipment, or this contact of REQUIRED,
-    sorted.
-    """
+    """Sorted numbers of the rows that need a piece of equipment or a contact of REQUIRED."""
     if name in MAPS:
         return rows_read_by(MAPS[name][1], INPUTS if name == "io_map" else ())
     return _rows([stage for stage in m.STAGES if _needs(stage, name)])
 
 
 def rows_read_by(devices: Iterable[str], inputs: Iterable[str]) -> tuple[int, ...]:
-    """Numbers of the rows with a feature that comes from these roles or from one of these contacts,
-    sorted.
-    """
+    """Sorted numbers of the rows that use a value of these device roles or of these contacts."""
     found = []
     for stage in m.STAGES:
         for each in records.features(stage):
@@ -108,17 +103,17 @@ def _rows(stages: Iterable[tuple]) -> tuple[int, ...]:
 
 
 def rows_of_input(name: str) -> tuple[int, ...]:
-    """rows_of the equipment that this contact belongs to."""
+    """Sorted numbers of the rows that need the equipment with this contact."""
     return rows_of((*of_signal(name), name)[0])
 
 
 def _needs(stage: tuple, name: str) -> bool:
-    """True if a stage needs this equipment. It does not need a value that the BMS does not report
-    if the BMS itself replaces the stage.
+    """True if a stage needs this equipment. If the BMS itself replaces the stage, the stage does
+    not need a value that the BMS does not report.
     """
     demand = stage[m.S_DEMAND]
     if name == "shunt_trip" and demand[m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO:
-        return True  # there the breaker must end the current, because contactors may not
+        return True  # contactors may not open under current here, so the breaker must end it
     if name in OF_CONVERTERS:
         return stage[m.S_SCOPE] == UNIT and stage[m.S_FEATURE] in OF_CONVERTERS[name][1]
     if name in _DEMANDS:

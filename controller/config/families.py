@@ -29,7 +29,7 @@ from drivers.site_device import SiteDevice
 from safety import matrix as m, signals as s
 
 SECOND_US = 1_000_000
-SIGN_PERMILLE = 200  # below this part of the rating no direction of a current is compared
+SIGN_PERMILLE = 200  # below this part of the rating, the directions of currents are not compared
 SETPOINT, BEAT, COMMAND = "write setpoint", "write heartbeat", "write to BMS"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 Bms = CanBms | RegisterBms
@@ -87,7 +87,7 @@ def _bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Bms:
     least_W = config.unit_tables[unit]["rated_W"] * SIGN_PERMILLE // 1000
 
     def flow() -> int:
-        """The converter's power above a part of its rating. Below it losses hide the direction."""
+        """Power of the converter, W. 0 for a small power, because losses hide its direction."""
         power_W = sink.inp[power_at]
         return power_W if abs(power_W) >= least_W else 0
 
@@ -110,9 +110,7 @@ def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Mete
 
 
 def connection_W(config: Config) -> int:
-    """The rating of a meter whose file states none: the power of the connection and of the
-    converters.
-    """
+    """The rating of a meter if its file states none, W: the grid connection plus all converters."""
     limits_W = [config.control[f"grid_{way}_W_max"] for way in ("import", "export")]
     return max(limits_W) + sum([each["rated_W"] for each in config.unit_tables])
 
@@ -187,7 +185,7 @@ MAKERS: dict[str, Callable[[Config, Device, ProcessImage, s.Layout], Driver]] = 
 
 
 def requests_of(config: Config, device: Device, driver: Driver) -> list[Sent]:
-    """[(what, Request, period in us)] that the driver of an RTU device repeats after its start."""
+    """[(what, Request, period in us)]: what the driver of a Modbus device repeats when it runs."""
     if isinstance(driver, SunSpecPcs):
         return _pcs_requests(device, driver)
     if isinstance(driver, RegisterPcs):
@@ -241,10 +239,12 @@ def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[Sent]:
 
 
 def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
-    """The frames of a set-point that changes all the time, and what is repeated beside them."""
+    """The frames of a set-point in the busiest case, where it changes all the time, and the other
+    periodic requests.
+    """
     writes = driver.writer.all_of_zero()
     pause_ms = max(device.setpoint_ms, device.profile.settings["setpoint_pause_ms"])
-    period_us = len(writes) * pause_ms * 1000  # because each frame waits for the one before
+    period_us = len(writes) * pause_ms * 1000  # each frame waits for the frame before it
     names = [SETPOINT, *[f"{SETPOINT} {number}" for number in range(2, len(writes) + 1)]]
     found = [(name, each, period_us) for name, each in zip(names, writes)]
     found += [_read(*each) for each in (*driver.periodic(), *_serial(device))]

@@ -1,4 +1,4 @@
-"""Values that a profile reads from a capture, and refusals of values with their counts."""
+"""The values that a profile finds in a capture, and counted refusals of values."""
 
 import re
 from collections.abc import Container, Iterable, Iterator
@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"\b[-+.\dA-F]+\b")
 
 
 class Value(NamedTuple):
-    """One value at a time. place: where it was."""
+    """One value at a time. place: its register or the id of its frame."""
 
     time_us: int
     name: str
@@ -22,7 +22,7 @@ class Value(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A value, or a whole reading, that does not count. It is the first of `times` such cases."""
+    """A value or a whole reading that is refused. times: number of cases; this is the first."""
 
     time_us: int
     name: str
@@ -36,8 +36,8 @@ Misfit = tuple[str, int, int, int]  # signal, value, lowest, highest
 
 
 class Refused:
-    """Refusals. Each kind of reason counts once for a signal, with the numbers of its first
-    case.
+    """Counts refusals. Refusals of a signal are of one kind if their reasons differ only in
+    numbers. Each kind keeps the text of its first case.
     """
 
     def __init__(self) -> None:
@@ -53,8 +53,8 @@ class Refused:
             self._kinds[key] = refusal
 
     def every(self, stored: Container[str]) -> list[Refusal]:
-        """The refusals, in the order in which each came first. A voltage that
-        came before its limits is left out if one was stored later.
+        """The refusals, in the order of their first cases. A voltage that came before its limits is
+        left out if the driver has stored this signal later.
         """
         return [
             each
@@ -64,8 +64,8 @@ class Refused:
 
 
 class Changes:
-    """Changes in a capture. `last`: the last value of each name; `others`: ids that belong to no
-    message.
+    """Finds the changes in a capture. last: the last value of each name. others: ids that belong to
+    no message.
     """
 
     def __init__(self) -> None:
@@ -77,9 +77,7 @@ class Changes:
         raise NotImplementedError
 
     def fault(self, time_us: int, has_stored: bool) -> str:
-        """Why the driver stores nothing at that time; "": it has stored values and still stores
-        them.
-        """
+        """Why the driver stores nothing at that time. "" if it has stored values and still does."""
         raise NotImplementedError
 
     def new(self, every: Iterable[Found]) -> Iterator[Found]:

@@ -1,9 +1,9 @@
-"""Which profiles fit the answers of a Modbus device, and why; only reads are asked for.
+"""Finds which profiles fit the answers of a Modbus device, and why. It only reads.
 
 The strongest reason is a register of `[identity]` or a SunSpec model chain. The next strongest is a
 voltage near its nominal value, or a frequency if the device has no voltage: a foreign register
-hardly ever holds such a value. A value that is only within its range says little. Equal reasons do
-not distinguish two profiles.
+hardly ever holds such a value. A value that is only within its range says little. Two profiles with
+equally strong reasons remain a tie.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -29,7 +29,7 @@ Place = tuple[int, int, int]  # function, address, count
 Read = Callable[[int, int, int], Answer]
 HEAD = bytes(2)  # the bytes of a PDU before its data
 ZEROS = "all that it reads is 0, which says nothing"
-RATED_W = 100_000  # assumed, for values that are a part of the rating
+RATED_W = 100_000  # an assumed rating, for registers that hold a part of the rating
 EXCEPTION = "exception "
 READ_HOLDING = 3
 SUNSPEC_BASES = [40000, 50000, 0]
@@ -44,9 +44,9 @@ class Unfit(Exception):
 
 
 class Fit(NamedTuple):
-    """A profile compared with a device. proofs: identity registers and chains; signs: values that
-    hardly any other device has there; values: values in range; reason: why it does not fit, "" if
-    it does.
+    """A profile compared with a device. proofs: identity registers and model chains. signs: values
+    that hardly any other device has at this address. values: other values in range. reason: why
+    the profile does not fit, or "".
     """
 
     profile: Profile
@@ -57,8 +57,8 @@ class Fit(NamedTuple):
 
     @property
     def rank(self) -> tuple[int, int, bool, int]:
-        """Sort key, the highest first. Of equal fits, a profile that real readings prove comes
-        first.
+        """Sort key, the highest first. Between equal fits, a profile that real readings prove has
+        the higher rank.
         """
         is_proven = self.profile.evidence not in MAP_ONLY
         return len(self.proofs), len(self.signs), is_proven, len(self.values)
@@ -70,19 +70,17 @@ class Fit(NamedTuple):
 
 
 def fits(profiles: Iterable[Profile], read: Read) -> list[Fit]:
-    """The fit of every profile: first the profiles that fit, the best one leading, then the
-    others.
-    """
+    """The fit of every profile. Profiles that fit come first, the best one at the top."""
     return ranked([judged(profile, read) for profile in profiles])
 
 
 def ranked(found: Iterable[Fit]) -> list[Fit]:
-    """Sort the fits: profiles that fit come first, and the best one leads."""
+    """Sort the fits: profiles that fit come first, the best one at the top."""
     return sorted(found, key=lambda fit: (bool(fit.reason), *[-each for each in fit.rank]))
 
 
 def judged(profile: Profile, read: Read) -> Fit:
-    """One profile against the answers of a device."""
+    """Compare one profile with the answers of a device."""
     fit = Fit(profile, [], [], [], "")
     try:
         _JUDGES[profile.family](_placed(fit, read), read)
@@ -136,7 +134,7 @@ def _meter(fit: Fit, read: Read) -> None:
         fit.values.append(f"power {shelf.inp[0]} W")
     try:
         slow = _numbers(fit, meter_reads.slow_names(registers, settings), read)
-    except Unfit:  # this value is only for a page
+    except Unfit:  # slow values are only for a page, so a missing one does not count
         return
     for name, value in slow.items():
         _judge_number(fit, registers[name], value)
@@ -195,7 +193,9 @@ def _registers(fit: Fit, read: Read) -> None:
 
 
 def _judge_part(fit: Fit, register: Register, part: bytes, parts: Mapping[str, bytes]) -> None:
-    """parts: all registers of the same read, among them a scale factor of this register."""
+    """Judge the value of one register. parts: the bytes of all registers of the same read, which
+    include its scale factor.
+    """
     codec = Codec(register, {name: RATED_W for name in (register.scale_by,) if name})
     place = f"{register.name} ({register.address})"
     if codec.factor and not rescaled(codec, parts[codec.factor]):
@@ -228,7 +228,7 @@ def _answered_or_refused(read: Read, function: int, address: int, count: int) ->
 
 
 def _placed(fit: Fit, read: Read) -> Fit:
-    """The fit with the registers of its profile where this device has them. Raises StepError."""
+    """The fit with the register addresses that this device has. Raises StepError."""
     profile, found = placed(fit.profile, partial(_answered_or_refused, read))
     for wanted, address in zip(fit.profile.needed, found):
         fit.proofs.append(f"{wanted.name} at register {address}")
@@ -236,7 +236,7 @@ def _placed(fit: Fit, read: Read) -> Fit:
 
 
 def nameplate(read: Read, models: list[sunspec.Found]) -> str:
-    """Maker, model, version and serial number in SunSpec model 1, without those that are empty."""
+    """Maker, model, version and serial number of SunSpec model 1, without empty ones."""
     _, at, length = next((each for each in models if each.model == 1), (1, 0, 0))
     found = []
     for _, offset, count in NAMEPLATE:
@@ -261,7 +261,7 @@ def _listed(models: Iterable[int]) -> str:
     return ", ".join(map(str, models))
 
 
-# -- modules and sensors of one read
+# -- I/O modules and sensors
 
 
 def _io(fit: Fit, read: Read) -> None:

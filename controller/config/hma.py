@@ -1,7 +1,7 @@
-"""Facts of the hazard mitigation analysis: the section [hma], and its consequences for the rest.
+"""Reads [hma], the facts of the hazard mitigation analysis, and checks what follows from them.
 
-Rows need these facts. No fact of a report has a default, because a default would replace a report
-that was not read.
+Rows need these facts. A fact that comes from a report has no default. With a default, a site could
+run before a person has read the report.
 """
 
 from collections.abc import Container, Iterator, Mapping
@@ -41,14 +41,14 @@ def read(values: Values, not_fitted: dict[str, str]) -> dict[str, Any]:
 
 
 def placeholder_lines(facts: Mapping[str, Any], not_fitted: Mapping[str, str]) -> list[str]:
-    """[one line with the placeholders among facts and acceptances], or []. facts: {key: value}."""
+    """[line that names the values with a placeholder], or []. facts: {key: value}."""
     texts = {f"hma.{key}": value for key, value in facts.items()}
     texts |= {f"not_fitted.{name}": who for name, who in not_fitted.items()}
     return placeholder_line("facts of the hazard analysis", texts)
 
 
 def ahead_lines(facts: Mapping[str, Any], not_fitted: Mapping[str, str], today: str) -> list[str]:
-    """[one line with the acceptances of a date after today], or []. today: 2026-03-14."""
+    """[line that names the acceptances with a date after today], or []. today: "2026-03-14"."""
     keys = [key for key in facts if key.startswith(("hard_wired_accepted", "not_wired_"))]
     texts = {f"hma.{key}": facts[key] or "" for key in keys}
     texts |= {f"not_fitted.{name}": who for name, who in not_fitted.items()}
@@ -56,8 +56,8 @@ def ahead_lines(facts: Mapping[str, Any], not_fitted: Mapping[str, str], today: 
 
 
 def chemistry_of(chain: list[Layer]) -> str:
-    """The chemistry in the first layer that names one. If no layer does: LFP here, and `read`
-    refuses the file.
+    """The chemistry in the first layer that names one. If no layer names one, this returns LFP, and
+    `read` refuses the file later.
     """
     for layer in chain:
         table = layer.content.get("hma")
@@ -69,8 +69,8 @@ def chemistry_of(chain: list[Layer]) -> str:
 def hard_wired_rows(
     facts: Mapping[str, Any], not_fitted: Container[str], second_channel: bool
 ) -> list[int]:
-    """Rows that must act by wire: their contact is fitted, channel B does not act for them, and no
-    fact of the analysis replaces the wiring.
+    """Rows that must act by wire. Their contact is fitted, channel B does not act for them, and the
+    analysis has no fact that replaces the wiring.
     """
     return [
         row
@@ -82,13 +82,13 @@ def hard_wired_rows(
 
 
 def has_contact(row: int, not_fitted: Container[str]) -> bool:
-    """True if the contact of a row in hard wiring is fitted."""
+    """True if the contact of a hard-wired row is fitted."""
     return WIRED[row].contact not in not_fitted
 
 
 def _check_sourced(values: Values) -> None:
-    """Refuse a flammable limit and a report from different layers: the report may not contain that
-    limit.
+    """Refuse a flammable limit and a report from different layers, because that report may contain
+    another limit.
     """
     paths = [("hma", key) for key in SOURCED if ("hma", key) in values.entries]
     if not paths:
@@ -101,7 +101,7 @@ def _check_sourced(values: Values) -> None:
 
 
 def _needed(values: Values, not_fitted: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    """(equipment, why a file may not lack it, what is allowed instead)."""
+    """(equipment, why a file may not lack it, what is allowed instead) of each such equipment."""
     if values.get("hma", "explosion_control") != "68":
         for name in PREVENTION_NEEDS:
             why = f": hma.explosion_control requires {PREVENTION}"
@@ -155,8 +155,8 @@ def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
 
 
 def _check_hard_wired(values: Values, not_fitted: dict[str, str]) -> None:
-    """Require that the file names every row that must act by wire, and that each has a contact. A
-    type may name a row whose equipment a site leaves out; at that site no wire has the row.
+    """Require that the file names every row that must act by wire, and that each has a contact. If
+    a layer says that a contact is not fitted, this layer and later ones may not name its row.
     """
     path = ("hma", "hard_wired_rows")
     second_channel = values.get("cabinet", "second_channel") == "fitted"

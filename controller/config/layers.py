@@ -1,5 +1,5 @@
-"""Reads the layers of a configuration (type > site > cabinet) and merges them. A later layer may
-only tighten a value.
+"""Reads and merges the layers of a configuration: type, site, cabinet. A later layer may only
+tighten a value.
 
 A layer is one TOML file, which names the layer above with `extends`. The merge gives a flat
 dictionary `{("rack", "1", "rated_current_mA"): Entry(value, file)}`; schema.py explains the keys.
@@ -33,7 +33,7 @@ META = {
 
 
 class Layer(NamedTuple):
-    """One file: its path, its rank in LAYERS, its own name, its content without META."""
+    """One file. rank: its place in LAYERS. name: its own name. content: its tables without META."""
 
     file: str
     rank: int
@@ -75,8 +75,8 @@ def leave_out(chain: list[Layer], file: str, key: Path) -> None:
 
 
 def carry_over(chain: list[Layer]) -> list[str]:
-    """A line for each key of an earlier version. In the layers the key
-    then has its present name.
+    """A line for each key of an earlier version. The key gets its present name in `chain`, or is
+    removed from it.
     """
     lines = []
     for layer in chain:
@@ -109,9 +109,7 @@ def leaves(content: dict[str, Any], path: Path = ()) -> Iterator[tuple[Path, Any
 
 
 def merge(chain: list[Layer], chemistry: str) -> dict[Path, forms.Entry]:
-    """Flat {path: Entry} of all layers. chemistry: chemistry of the cells, which decides defaults
-    and ranges.
-    """
+    """Flat {path: Entry} of all layers. chemistry: of the cells; it decides defaults and ranges."""
     values: dict[Path, forms.Entry] = {}
     for layer in chain:
         for path, value in leaves(layer.content):
@@ -130,13 +128,11 @@ def merge(chain: list[Layer], chemistry: str) -> dict[Path, forms.Entry]:
     return values
 
 
-PLAIN = ("cabinet", "control")  # sections whose keys are also looked for in other places
+PLAIN = ("cabinet", "control")  # a key of these sections in a wrong place is recognized
 
 
 def _check_role(file: str, path: Path, values: dict[Path, forms.Entry]) -> None:
-    """Refuse a key that the role of its device does not have. This comes before the check of the
-    key's value.
-    """
+    """Refuse a key that the role of its device does not have. The value is checked later."""
     role, of_roles = values.get((*path[:-1], "role")), schema.OF_ROLES.get(path[-1])
     if path[0] == "device" and role and of_roles and role.value not in of_roles:
         problem = f"is not a key of a device with role {role.value}"
@@ -144,7 +140,7 @@ def _check_role(file: str, path: Path, values: dict[Path, forms.Entry]) -> None:
 
 
 def _check_names(file: str, path: Path) -> None:
-    """Refuse the first part of the path that is not allowed there, with the nearest right name."""
+    """Refuse the first part of the path that is unknown, and propose the nearest known name."""
     if path[0] == "control" and path[-1] in RETIRED:
         refuse(file, path, f"is a retired key: {RETIRED[path[-1]]}; remove it")
     if path[0] == "control" and path[-1] in RENAMED:

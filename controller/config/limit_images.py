@@ -1,4 +1,4 @@
-"""The integer images of both channels: parameters, stages, armed instances."""
+"""Makes the limit image, which both channels run on: parameters, stages, armed instances."""
 
 from array import array
 from collections.abc import Iterable
@@ -22,18 +22,17 @@ from controller.forms.refusal import Path, refuse
 from controller.rows import records
 from safety import matrix, parameters
 
-# {part of a rack: (fact of its BMS, reported values in words)}. Some features compare the parts of
-# a rack. With a single part nothing can be compared, and its reading of 0 would count for the whole
-# rack.
+# {part of a rack: (fact of its BMS, reported values in words)}. Some features compare the modules
+# or the cells of a rack. A rack with a single one has nothing to compare.
 COMPARED = {
     "modules": ("temperatures_reported", "the temperature of each module"),
     "cells": ("cells_reported", "the highest and the lowest cell voltage"),
 }
 COMPARED_MIN = 2
 _STAGES: tuple[tuple, ...] = matrix.STAGES
-OF_CONNECTION = ("grid_import_W_max", "grid_export_W_max")  # of [control]; both images have them
-Budgets = dict[Path, int]  # of silence.silence_budgets
-Words = dict[str, StageWords]  # by id of the stage
+OF_CONNECTION = ("grid_import_W_max", "grid_export_W_max")  # keys of [control] in both images
+Budgets = dict[Path, int]  # the result of silence.silence_budgets
+Words = dict[str, StageWords]  # {id of the stage: its words}
 Numbers = dict[str, int]  # the numbers of one table, by name of the parameter
 
 
@@ -46,8 +45,8 @@ def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> 
 def _integers(
     table: tuple[tuple, ...], derived: Numbers, values: Values, budgets: Budgets, *path: str
 ) -> Numbers:
-    """{name: integer} of a table. Each number is a derived number; if there is none, a silence
-    budget; if there is none, the value of a file.
+    """{name: integer} of a table. Each number is the first of these that exists: a derived number,
+    a silence budget, the value in a file.
     """
     found = {}
     for name in [row[0] for row in table]:
@@ -57,7 +56,7 @@ def _integers(
 
 
 def fitted(topology: Topology) -> Numbers:
-    """{parameter of the cabinet: bool or count} that follows from the devices and [not_fitted]."""
+    """{name: bool or count} of the cabinet's parameters that follow from the devices."""
     roles = [device.role for device in topology.devices]
     absent = topology.not_fitted
     bms = [each.profile for each in topology.devices if each.role == "bms"]
@@ -76,8 +75,8 @@ def fitted(topology: Topology) -> Numbers:
 
 
 def _bits(topology: Topology, role: str, index: int) -> Numbers:
-    """{parameter: mask} of the fault bits of a PCS or BMS, from its profile. The driver of a
-    converter that holds its fault bits reports them as its state "fault" (stage 59e).
+    """{parameter: mask} of the fault bits of a PCS or BMS, from its profile. A converter that holds
+    its fault bits has no trip bits: its driver reports the state "fault" instead (stage 59e).
     """
     profile = topology.required(role, index).profile
     masks = {meaning: profile.mask(meaning) for meaning in (TRIP, INFO)}

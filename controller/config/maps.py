@@ -1,7 +1,7 @@
-"""Devices whose map no reading proves ("map only"), and the rows and actuators that depend on each.
+"""Finds devices whose register map no reading proves ("map only"), and what depends on each.
 
-A register map may be read wrongly from its document, or belong to another build of the device.
-Nothing finds that before the device runs, so a person accepts it by name, for each kind of device.
+The maker of a profile may have misread the document, or the device may be of another build. Nothing
+shows this before the device runs, so a named person accepts such maps, for each kind of device.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ NO_READING = "no captured or documented reading proves the map"
 
 
 def is_map_only(profile: Profile) -> bool:
-    """True if no reading, of a device or in its document, proves the map or the set-point."""
+    """True if no reading, of a device or in its document, proves the map or its set-point."""
     return profile.evidence in MAP_ONLY or profile_evidence.is_set_point_bare(profile)
 
 

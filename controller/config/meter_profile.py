@@ -1,4 +1,4 @@
-"""Checks the profile of a meter: registers that need each other, and the cost of missing ones."""
+"""Checks that the registers of a meter's profile fit together, and lists checks that it lacks."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -26,14 +26,15 @@ NAMES = (
     reads.TOTAL,
     *reads.SINGLE,
 )
-TOGETHER = ("current", "power")  # in one read, because a step of the load would look like a fault
+# These quantities come in one read. In two reads, a step of the load would look like a fault.
+TOGETHER = ("current", "power")
 ADDRESSES = 65_536
 FACTOR_RANGE = (-32_768, 32_767)
-COARSE_W = 1  # with this step or a larger one, a steady load repeats the same power
+COARSE_W = 1  # if the power has steps of this size or more, a steady load repeats its value
 
 
 def fill(file: str, path: Path, fields: dict[str, Any]) -> None:
-    """Set unit and range of the quantity where the profile gives none; refuse another unit."""
+    """Set the unit and range of a register if the profile gives none. Refuse another unit."""
     name = path[-1]
     quantity = name[:-2] if name[:-2] in reads.PHASED else name
     unit, bounds = QUANTITIES.get(quantity, (fields["unit"], FACTOR_RANGE))
@@ -43,7 +44,7 @@ def fill(file: str, path: Path, fields: dict[str, Any]) -> None:
 
 
 def check(file: str, settings: Mapping[str, Any], registers: dict[str, Register]) -> None:
-    """Refuse registers that make no reading together."""
+    """Refuse registers that together do not make a reading of a meter."""
     factors = [each.scale_from for each in registers.values() if each.scale_from]
     for name in registers:
         if name not in NAMES and name not in factors:
@@ -85,8 +86,8 @@ def _check_factors(file: str, registers: Mapping[str, Register]) -> None:
 
 
 def _check_size(file: str, settings: Mapping[str, Any], registers: list[Register]) -> None:
-    """Require that each read fits in a reply, that no two registers overlap, and that a scale
-    factor is read together with its values.
+    """Refuse registers that overlap or end beyond the last address, and a scale factor that is not
+    in the same read as its values.
     """
     names = [each.name for each in registers]
     for block in reads.grouped(registers, settings):
@@ -121,7 +122,7 @@ def _check_together(file: str, settings: Mapping[str, Any], fast: list[Register]
 
 
 def lacks(profile: Profile) -> Iterator[str]:
-    """One line for each quantity that a meter of this profile does not compare, with its cost."""
+    """A line for each check that a meter of this profile lacks, because it has no such register."""
     registers, settings = profile.registers, profile.settings
     known = {
         quantity: any(name in registers for name in reads.phases_of(quantity, settings))

@@ -1,4 +1,4 @@
-"""The numbers that pairs.py compares: keys of the files, and sums of them with their words."""
+"""The numbers that pairs.py compares: values of keys, and numbers that follow from keys."""
 
 import functools
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ Table = Mapping[str, int | None]
 LONGEST_CHARGE_h = 24  # no rack charges for longer, even if the site lowers the current (assumed)
 HOUR_S = 3600
 NO_RANK = -1  # rank of a number that is in no file
-# Numbers that follow from several keys. The words name the keys.
+# {number that follows from one or more keys: words for a message, which name the keys}
 WORDS = {
     "rating_W": "rated_W of all units together",
     "racks_W": "the power of all racks (cells, rated_current_mA, at the middle cell voltage)",
@@ -42,8 +42,8 @@ KEY_OF = {"shed_W": "stage_W", "ramped_W": "setpoint_ramp_W_per_s"}
 
 
 class Number(NamedTuple):
-    """One side of a pair. rank: rank of its layer, NO_RANK if it is in no file; is_key: a file may
-    change the number; sum_of: its words in WORDS, "" for the value of a key.
+    """One side of a pair. rank: rank of its layer, NO_RANK if it is in no file. is_key: a file can
+    state this number. sum_of: its words in WORDS, "" for the value of a key.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class Number(NamedTuple):
 
 
 class Tables:
-    """The tables of a configuration by scope."""
+    """Finds the numbers of a configuration. A scope is a section or the role of a device."""
 
     def __init__(self, values: Values, config: Config) -> None:
         self._values, self._config = values, config
@@ -127,7 +127,7 @@ def _whole(config: Config) -> Table:
         each["cells"] * each["charge_end_mV"] * each["rated_current_mA"]
         for each in config.rack_tables
     ]
-    # temperatures below which a device does not cool the cells; None: it cools none at all
+    # for each device, the temperature below which it does not cool cells; None: it never does
     cooled_ddegC = [each.settings.get("cells_stop_ddegC") for each in config.devices]
     return {
         "cooling_ddegC": min([each for each in cooled_ddegC if each is not None], default=None),

@@ -1,8 +1,8 @@
-"""Pairs of numbers that must agree. Each number alone is checked before, by its range.
+"""Checks pairs of numbers that must agree. The range of each number is checked before.
 
-REFUSED: the two numbers contradict each other. DOUBT: they are more likely a mistake, such as kW
-for W or a digit too many; `firebreak check` prints a line. NO_EFFECT: a number has no effect. This
-is no doubt if a later layer has tightened the other number.
+REFUSED: the two numbers contradict each other. DOUBT: the numbers are probably a mistake, such as
+kW for W or a digit too many, so `firebreak check` prints a line. NO_EFFECT: the first number has no
+effect, so `check` prints a line too, unless a later layer has tightened the second number.
 """
 
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ MILDER = "the milder reaction comes first"
 TAPER = "a taper begins before it ends"
 SAME_MOMENT = "it would start and stop at the same moment"
 NO_DISTANCE = "start and stop are the same: without a distance it switches at each small change"
-# 5 % of the rated current (safety/still.py) times 0.18 mohm at 280 Ah (hil/plant/cells.py): the
-# voltage of a cell moves by 2.52 mV times current per capacity. The kernel counts whole mV.
+# A cell of 280 Ah has 0.18 mohm (hil/plant/cells.py). So 5 % of the rated current (safety/still.py)
+# moves its voltage by 2.52 mV x rated current in A / capacity in Ah. The kernel counts whole mV.
 STILL = (
     "5 % of the rated current moves a cell by less than 1 mV, so row 54 may stop a sound rack, or "
     "take a frozen BMS for sound; ask for unfiltered cell voltages in 1 mV, raise bms_still_ms"
@@ -153,8 +153,8 @@ fan | fan_unit <= units | refused | there is no such unit; 0 is all units
 
 
 class Pair(NamedTuple):
-    """A row. scope: a section, or the role of a device. Both numbers are from one of its tables, or
-    one is from the whole configuration (pair_values.WHOLE, or a key with a dot).
+    """A row of TABLE. scope: a section, or the role of a device. Both numbers come from one table
+    of this scope, except numbers of pair_values._whole and names with a dot (section.key).
     """
 
     scope: str
@@ -178,7 +178,7 @@ PAIRS = tuple(_pairs())
 
 
 def check(values: Values, config: Config) -> None:
-    """Refuse the first pair that contradicts itself."""
+    """Refuse the first pair whose numbers contradict each other."""
     for pair, low, high in _broken(values, config):
         if pair.verdict == REFUSED:
             blamed, text, allowed = _told(pair, low, high)
@@ -186,7 +186,7 @@ def check(values: Values, config: Config) -> None:
 
 
 def doubts(values: Values, config: Config) -> tuple[str, ...]:
-    """One line for each pair that is more likely a mistake than an intention."""
+    """A line for each pair of numbers that is probably a mistake."""
     found = []
     for pair, low, high in _broken(values, config):
         if pair.verdict != REFUSED:
@@ -207,8 +207,8 @@ def _broken(values: Values, config: Config) -> Iterator[tuple[Pair, Number, Numb
 
 
 def _is_meant(pair: Pair, low: Number, high: Number) -> bool:
-    """True if the pair is intended: both are defaults, the power is 0, or a later layer tightened
-    one.
+    """True if the numbers of a broken pair are intended: both are defaults, the second power is 0,
+    or a later layer has tightened the second number.
     """
     is_default = low.rank < 0 and high.rank < 0
     is_none = pair.verdict == DOUBT and pair.times > 1 and high.value == 0
@@ -217,8 +217,8 @@ def _is_meant(pair: Pair, low: Number, high: Number) -> bool:
 
 
 def _told(pair: Pair, low: Number, high: Number) -> tuple[Number, str, str]:
-    """(number to change, its value as text, allowed values). The number to change is the one of the
-    later layer; of two limits, the limit without effect.
+    """(number to change, its value as text, allowed values). The later layer states the number to
+    change. For NO_EFFECT, it is the limit without effect.
     """
     is_high = high.is_key and (not low.is_key or high.rank >= low.rank)
     if is_high and not (pair.verdict == NO_EFFECT and low.is_key):

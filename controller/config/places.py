@@ -1,5 +1,5 @@
-"""The sections that are only for people: [responder], the words of the place for the responder
-sheet, and [plan], the unit of the site's plan around each rack.
+"""The keys of two sections that are only for people. [responder] describes the place for the
+responder sheet. [plan] names the unit of the site's plan in which each rack is.
 """
 
 import re
@@ -21,7 +21,7 @@ RESPONDER = {key: named(f"{words}, on one line of ASCII", "free") for key, words
 NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
 NAME_WORDS = "a name of A-Z, a-z, 0-9, _ and -, at most 20 characters"
 RACKS_MAX = 16
-FILE_CHARACTERS = 1000  # longest path
+FILE_CHARACTERS = 1000  # characters of the longest path
 
 
 def _is_file(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The driver of a profile alone, without a cabinet: for commands about a profile and a capture.
+"""Runs the driver of a profile without a cabinet, for commands about a profile or a capture.
 
 The driver stores into a Shelf instead of the process image. A shelf has one unit, one rack, and as
 many cells and modules as the profile has room for. Nothing here opens a port or reads a clock.
@@ -43,7 +43,7 @@ MAKING = (profile_form.CAN_BMS, profile_form.REGISTER_BMS, profile_form.REGISTER
 
 
 class Shelf:
-    """The sink of a driver: `inp` with a (name, unit) for each value, `fresh` for each group."""
+    """The sink of a driver: `inp` holds its values, `fresh` says which groups have new ones."""
 
     def __init__(self, names: list[tuple[str, str, int]], groups: int) -> None:
         """names: (name, unit, group) of each value."""
@@ -85,7 +85,7 @@ def roles_of(profile: Profile) -> list[str]:
 
 
 def sizes_of(profile: Profile) -> tuple[int, int]:
-    """(cells, modules): the most for which the frames of a BMS have room."""
+    """(cells, modules): the most values for which the profile of a BMS has room."""
     if profile.family == profile_form.REGISTER_BMS:
         rows = [profile.registers.get(name) for name in (CELLS, TEMPERATURES)]
         return rows[0].count if rows[0] else 0, rows[1].count if rows[1] else 0
@@ -99,7 +99,7 @@ def sizes_of(profile: Profile) -> tuple[int, int]:
 
 
 def build(profile: Profile, rated_W: int = RATED_W, node: int = 0) -> tuple[Any, Shelf]:
-    """(driver of the profile, its shelf). Raises ValueError, for a profile that fits no device."""
+    """(driver of the profile, its shelf). Raises ValueError if the driver refuses the profile."""
     device, shelf = MAKERS[profile.family](profile, rated_W, node)
     shelf.absent = absent(profile)
     return device, shelf

@@ -1,7 +1,7 @@
-"""Which values of a profile a reading proves, of those that rows and actuators depend on.
+"""Finds which values of a profile rows and actuators depend on, and which of them are proven.
 
-`evidence` is the word for the whole profile. `evidence_of` names each value that is proven by a
-reading of the device or by one in its document. For the other values the map is all there is.
+`evidence` is one word for the whole profile. `evidence_of` names each value that a reading proves,
+either of the device or in its document. Only the map describes the other values.
 """
 
 from controller.forms.field import few
@@ -14,9 +14,7 @@ WRITTEN = ("setup", SETPOINT, "start", "stop", "heartbeat")
 
 
 def rested_on(profile: Profile) -> list[str]:
-    """Names of the values that rows or actuators use, then names of the values that the driver
-    writes.
-    """
+    """Names of the values that rows or actuators use, and of everything that the driver writes."""
     values = [*profile.registers, *profile.signals, *profile.arrays, *profile.faults]
     written = [name for name in WRITTEN if getattr(profile, name)]
     unused = {*profile.factors, *seldom(profile)}

@@ -1,4 +1,4 @@
-"""Facts and gaps of a profile as plain data, for `firebreak profile list` and `check`."""
+"""Facts of a profile as plain data, for `firebreak profile list` and `profile check`."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -81,7 +81,7 @@ def acceptances(profile: Profile) -> list[str]:
 
 
 def lacks(profile: Profile) -> Iterator[str]:
-    """Values that a device of this profile does not report or compare, each with its cost."""
+    """A line for each value that a device of this profile does not report, with the consequence."""
     if profile.family == METER:
         yield from meter_profile.lacks(profile)
     elif profile.signals:
@@ -95,9 +95,7 @@ def lacks(profile: Profile) -> Iterator[str]:
 
 
 def sign(profile: Profile) -> str:
-    """Statement of the profile about the sign of power or current; "" for a device that has
-    neither.
-    """
+    """Which sign of power or current the device uses, in words. "" for a device without them."""
     if profile.family == METER:
         counts = "counts export as positive" if profile.settings["inverted"] else "counts import"
         return f"the meter {counts}; the box: import is positive"
@@ -111,8 +109,8 @@ def sign(profile: Profile) -> str:
 
 
 def _of_converter(profile: Profile) -> str:
-    """The sign of each signed value as the device counts it. One device may count differently in
-    each value.
+    """The direction that the device counts as positive, in words. It may differ from value to
+    value.
     """
     names = ("power_W", "dc_power_W", "dc_current_mA")
     found = {name: profile.registers[name] for name in names if name in profile.registers}
@@ -131,8 +129,8 @@ def _way(register: Register) -> str:
 
 
 def watchdog(profile: Profile) -> str | None:
-    """Reaction of the device when it receives nothing. "none": nothing stops it. None: the device
-    moves no power, or the profile does not say.
+    """Reaction of the device when it receives nothing. NO_WATCHDOG if nothing stops it. None if a
+    device of this family has no such reaction.
     """
     settings = profile.settings
     if profile.family == REGISTER_PCS:
@@ -155,8 +153,8 @@ def tracking(profile: Profile) -> bool | None:
 
 
 def reads(profile: Profile, baud_Bd: int) -> list[Facts]:
-    """The reads of a Modbus device: registers, period, and the longest time on a serial line. The
-    entry `of` is the SunSpec model from whose ID register the address counts.
+    """The reads of a Modbus device: registers, period, and the longest time on a serial line. of:
+    the SunSpec model whose ID register has the address 0.
     """
     device, _ = profile_bench.build(profile)
     port = RtuPort("line", baud_Bd, CHARACTER_BITS)
@@ -206,7 +204,7 @@ def signals(profile: Profile) -> list[tuple[str, str]]:
 
 
 def writes(profile: Profile) -> list[str]:
-    """The frames that a converter by registers or a BMS is sent, in words, with their content."""
+    """The frames to a converter by registers or to a BMS, in words, with their content."""
     found = [_command(profile, name, row) for name, row in profile.sent.items()]
     found += [_step(profile, "setup", each) for each in profile.setup]
     found += [_step(profile, "start", each) for each in profile.start]
@@ -227,7 +225,7 @@ def writes(profile: Profile) -> list[str]:
 
 
 def _command(profile: Profile, name: str, row: Facts) -> str:
-    """A frame to a BMS in words: its data, and its data while the contactors shall be closed."""
+    """A frame to a BMS in words: its data while contactors are open, and its data to close them."""
     data, close = [_data(row[key]) for key in ("data", "data_close")]
     if row.get("count_max"):
         data = f"1 to {row['count_max']}"

@@ -1,4 +1,4 @@
-"""Profiles in files. Each profile is tried with its driver, and only a bad profile is left out."""
+"""Reads profiles from files, tries each with its driver, and leaves out bad profiles."""
 
 import pathlib
 import re
@@ -21,8 +21,8 @@ def of_folder(folder: str) -> list[str]:
 
 
 def _names_family(path: pathlib.Path) -> bool:
-    """True if the file is a profile. True also if it cannot be read, because then the reader of
-    profiles reports the error.
+    """True if the file is a profile, or if it cannot be read: then the reader of profiles reports
+    the error.
     """
     try:
         with open(path, "rb", opener=link_opener) as file:

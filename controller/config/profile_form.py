@@ -1,4 +1,4 @@
-"""The forms of a profile: its tables, and the settings and registers of each family."""
+"""The allowed keys of a profile: its tables, and the settings and registers of each family."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ TYPES: dict[str, tuple[str, int, int | None]] = {
 LONG_TYPES = {"u64": ("Q", 4, None), "s64": ("q", 4, None), "float64": ("d", 4, None)}
 ALL_TYPES: dict[str, tuple[str, int, int | None]] = TYPES | LONG_TYPES
 FLOATS = ("float32", "float64")
-# Types of the generic family, which has no type that only SunSpec uses.
+# Types of a generic device, without the types that only SunSpec uses.
 SITE_TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", *FLOATS, "bit")
-DIRECTIONS = ("read", "write")  # "write" may be read back as well
+DIRECTIONS = ("read", "write")  # a register with "write" may also be read back
 
 
 def raw_range(fields: dict[str, Any], is_masked: bool) -> tuple[int, int, str]:
-    """(lowest raw value, highest raw value, why) of a register; is_masked: after its mask."""
+    """(lowest raw value, highest raw value, why) of a register. is_masked: after its mask."""
     kind, mask = fields["type"], fields.get("mask", 0)
     size = 1 << 16 * ALL_TYPES[kind][1]
     if is_masked and mask:
@@ -72,14 +72,14 @@ SITE_REGISTER: dict[str, forms.Field] = {
     "write_function": forms.choice((5, 6, 15, 16, 23), 16),
     "read_back": forms.flag(False),  # read the written registers and compare
     "count": forms.integer(1, 32, 1),
-    "count_by": forms.text(""),  # a parameter of the role: so many of the `count` bits
+    "count_by": forms.text(""),  # a parameter of the role: how many of the `count` bits are used
     "scale_by": forms.text(""),  # a parameter of the role by which `scale` is multiplied
     "scale_from": forms.text(""),  # the register of a power of ten by which `scale` is multiplied
     "with_words": forms.integers(0, 65535, []),  # registers that follow the value in the same write
-    # what these words are where another has fixed the limit; -1: anything
+    # these words if an installer has fixed the limit for ever; -1: any word
     "fixed_words": forms.integers(-1, 65535, []),
-    "complement": forms.flag(False),  # the next register is 65535 less the value's
-    "repeat_ms": forms.integer(100, 600_000, None),  # without a number: wear_profile.py
+    "complement": forms.flag(False),  # true: the next register holds 65535 minus the value
+    "repeat_ms": forms.integer(100, 600_000, None),  # wear_profile.py has the defaults
     **converter_form.OWN_STORED,
     "pause_ms": forms.integer(20, 60_000, 250),  # between two writes of a value that changes
     **converter_form.ORDERS,
@@ -107,13 +107,13 @@ PCS_REGISTER = {key: field for key, field in SITE_REGISTER.items() if key not in
 PCS_REGISTER["direction"] = forms.choice(("read",), "read")
 PCS_REGISTER["scale_by"] = converter_form.SETPOINT_VALUE["scale_by"]
 PCS_REGISTER["positive"] = forms.choice(("", *converter_form.POSITIVE), "")
-# of a BMS: `count` of an array is the most values that the device has
+# registers of a BMS; `count` of an array is the most values that the device has
 BMS_REGISTER = PCS_REGISTER | {
     "count": forms.integer(1, 1024, 1),
     "period_ms": forms.integer(10, 60_000, 0),
 }
 del BMS_REGISTER["scale_by"], BMS_REGISTER["positive"]
-# {key: value} of a register for keys that its form does not have
+# {key: default} for the keys that the form of a register does not have
 PLAIN = {key: field.default for key, field in SITE_REGISTER.items()} | {"direction": "read"}
 METER_REGISTER: dict[str, forms.Field] = {
     "direction": forms.choice(("read",), "read"),
@@ -129,7 +129,7 @@ METER_REGISTER: dict[str, forms.Field] = {
 SERIAL: dict[str, forms.Field] = {
     **converter_form.PLACE,
     "address": forms.integer(0, 65535, 0),
-    "registers": forms.integer(0, 16, 0),  # 0: the device has none that can be read
+    "registers": forms.integer(0, 16, 0),  # 0: the serial number cannot be read
     "function": forms.choice((3, 4), 3),
     "form": forms.choice(("text", "number"), "text"),
 }
@@ -163,19 +163,19 @@ SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
 SITE_DEVICE, REGISTER_PCS, SUNSPEC_PCS = "site_device", "register_pcs", "sunspec_pcs"
 BY_REGISTERS = (SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)
-IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)  # may have [identity]
-DISCOVERED = (*IDENTIFIED, "sunspec_pcs")  # may lie in SunSpec models
+IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)  # families with [identity]
+DISCOVERED = (*IDENTIFIED, "sunspec_pcs")  # families whose registers may be in SunSpec models
 
 # The settings of each family.
 # fault_mask: bits that make the values invalid.
 # good_mask: bits that must be 1.
-# invalid_mask: bits with which the driver refuses the reading, so that the values become stale.
-# warming_mask: bits that have this effect too, while no other bit of fault_mask is set.
+# invalid_mask: bits with which the driver refuses the reading; the values then become stale.
+# warming_mask: bits with the effect of invalid_mask, while no other bit of fault_mask is set.
 FAMILIES: dict[str, dict[str, forms.Field]] = {
     "meter": {
-        "phases": forms.choice((0, 1, 2, 3)),  # 0: the total power alone
+        "phases": forms.choice((0, 1, 2, 3)),  # 0: the meter has only a total power
         "nominal_voltage_V": forms.number(50, 1000, None),
-        # each value is the mean over this time, and stays valid for this time
+        # each value of the meter is a mean over this time, and the next one comes after this time
         "refresh_ms": forms.integer(5, 60_000),
         "power_tolerance_permille": forms.integer(10, 500),
         "power_tolerance_W": forms.number(0, 10_000),
@@ -209,7 +209,7 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         **converter_form.READS,
         **converter_form.WEAR,
         "heartbeat_ms_max": forms.integer(200, 60_000, 3000),
-        # difference: the unit id of its replies less the unit id of the requests
+        # unit id of its replies minus unit id of the requests
         "reply_id_offset": forms.integer(-255, 255, 0),
     },
 }
@@ -236,8 +236,8 @@ OPTIONAL = {
 
 
 PROVEN = ("simulated only", "hardware")
-# Evidence of the register map: a reading of a real device, a reading in a document, a reading made
-# from the map, none.
+# The proof of the register map: a reading of a real device, a reading in a document, a reading that
+# was only made from the map, or none.
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
 TABLES = ("settings", "registers", "identity", "fault_bits", "heartbeat", *can_form.TABLES)
@@ -259,9 +259,7 @@ TOP: dict[str, forms.Field] = {
 
 
 def every_table() -> dict[str, forms.Form]:
-    """{table: its form}, behind the families that have it ("sensors": all of SENSORS). NAME: any
-    name.
-    """
+    """{"families.table.": its form}. "sensors" means all of SENSORS, NAME any name."""
     return {
         "": {key: field for key, field in TOP.items() if field.kind[:5] != "table"},
         "timing.": TIMING,

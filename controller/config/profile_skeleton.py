@@ -1,7 +1,7 @@
-"""A profile of a family to fill in, made of the forms: `firebreak profile new`.
+"""Makes an empty profile of a family that a person fills in: `firebreak profile new`.
 
-Each key without a default has the value "?", which no form allows. An optional table is a comment,
-and so are the optional keys of a table.
+Each key without a default has the value "?", which no form allows. Optional tables and optional
+keys are comments.
 """
 
 import textwrap
@@ -22,7 +22,7 @@ OPTIONAL_TABLES = ("identity", "setup,start,stop", "heartbeat", "arrays", "sent"
 # Keys with a default that a table still needs, unless it has a key that replaces them.
 ALSO = {"messages": ("id",), "signals": ("start", "length"), "faults": ("start", "length")}
 ALSO |= {"arrays": ("length", "starts"), "setup,start,stop": ("value",)}
-# Names of rows that the family needs. For registers see NEEDED.
+# {table: names of its rows in the skeleton}. For registers see NEEDED.
 ROWS = {"messages": ("pack",), "faults": ("trips",), "arrays": ("cell_voltage_mV",)}
 ROWS |= {"sent": ("alive",), "identity": ("model",)}
 SIGNALS = (
@@ -37,7 +37,7 @@ MORE[form.REGISTER_BMS] = (*SIGNALS, "cell_voltage_mV", "fault_any")
 
 
 def skeleton(family: str, role: str = "") -> str:
-    """The text of a profile of this family. role: of a generic device."""
+    """The text of a profile of this family. role: the role of a generic device, or ""."""
     lines = [
         *_remark(
             f"A profile of family {family}. Put the values of the device's document in place of "
@@ -122,7 +122,7 @@ def _rows(family: str, head: str, role: str) -> Iterable[str]:
 
 
 def _inline(name: str, head: str, table: Form, family: str, role: str) -> str:
-    """A row: every key that it must have. A role says which values are read and written."""
+    """A row with every key that it must have. The role decides which values are read or written."""
     also: tuple[str, ...] = ("range",) if family in form.SENSORS else ()
     also += ("positive",) if name in converter_profile.SIGNED else ()
     also += ("values",) if name == "state" else ()
@@ -142,7 +142,7 @@ def _must(head: str, table: Form, also: tuple[str, ...] = ()) -> list[str]:
 
 
 def _list(family: str, head: str, table: Form) -> list[str]:
-    """A table in which each key has its own line. A set-point has its values inline."""
+    """A table in which each key has its own line. Only the values of a set-point are inline."""
     lines = ["[heartbeat]"] if head == "heartbeat" else []
     for one in head.split(",") if head != "heartbeat" else ():
         lines.append(f"[[{one}]]")

@@ -1,4 +1,4 @@
-"""Reads a device profile and checks it, or refuses it in one line. Its keys: profile_form.py."""
+"""Reads and checks a device profile, or refuses it in one line. profile_form.py has the keys."""
 
 import difflib
 import functools
@@ -32,7 +32,7 @@ Names = Iterable[str]
 
 
 def load(name: str) -> Profile:
-    """The profile `name` (a file in drivers/profiles without .toml, or a path), or ConfigError."""
+    """The profile `name`: a name of drivers/profiles, or a path of a file. Raises ConfigError."""
     path = _path_of(name)
     try:
         text = file_text(str(path), toml_text.BYTES_MAX, "one device", path.name)
@@ -41,7 +41,7 @@ def load(name: str) -> Profile:
         raise ConfigError(f"{path.name}: is {error}") from None
 
 
-@functools.lru_cache(maxsize=32)  # pickled, so that each device gets its own copy
+@functools.lru_cache(maxsize=32)  # returns a pickle, so that each device gets its own copy
 def _pickled(path: pathlib.Path, text: str) -> bytes:
     """The checked profile. Raises toml_text.TomlError, ConfigError."""
     return pickle.dumps(vars(profile_evidence.checked(_checked(path, toml_text.loads(text)))))
@@ -73,7 +73,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     if family == "meter":
         meter_profile.check(file, settings, registers)
     elif family not in (form.SITE_DEVICE, form.REGISTER_BMS):
-        # site_devices.py knows the names of its role
+        # for a site device, site_devices.py checks the names by its role
         optional: Names = form.OPTIONAL.get(family, ())
         if family == form.REGISTER_PCS:
             optional = converter_profile.optional(registers)
@@ -113,7 +113,7 @@ def _sequences(file: str, family: str, top: Table, models: list[Wanted]) -> Tabl
 
 
 def _fault_bits(file: str, family: str, data: Table, registers: Names) -> Table:
-    """{meaning: {name: bit}} with every meaning, each bit once, and one for each fault register."""
+    """{meaning: {name: bit}}. Refuse a bit with two names, and a fault register without a bit."""
     check_tables(file, ("fault_bits",), data)
     meanings = form.MEANINGS if family in form.REPORT_FAULTS else ()
     if family in (form.REGISTER_PCS, form.CAN_BMS, form.REGISTER_BMS):  # each may be missing
@@ -185,14 +185,12 @@ def _identity(file: str, family: str, data: Table, models: list[Wanted]) -> dict
 
 
 def _plain_register(models: list[Wanted], name: str, fields: Table) -> Register:
-    """A register with the defaults of a generic device, and any value."""
+    """A register with the defaults of a generic device. Every value is in its range."""
     return _register(models, name, form.PLAIN | {"range": [-math.inf, math.inf]} | fields)
 
 
 def _register(models: list[Wanted], name: str, fields: Table) -> Register:
-    """Make a register. models: the models of the profile so far; the model of this register is
-    added to them.
-    """
+    """Make a register. If it lies in a SunSpec model, add this model to `models`."""
     code, words, sentinel = form.ALL_TYPES[fields["type"]]
     low, high = fields["range"] or (None, None)
     own = {"name": name, "address": fields.get("offset"), "low": low, "high": high}
@@ -201,8 +199,8 @@ def _register(models: list[Wanted], name: str, fields: Table) -> Register:
 
 
 def _check_site(file: str, path: Path, fields: Table) -> None:
-    """Check a generic register. Bits must be read and written as bits. A scale of 0
-    is refused, because it loses the value. kW are refused, because they would count as W.
+    """Check a generic register. Refuse functions that do not fit its type, and a scale of 0, which
+    loses the value. Refuse a unit that its name does not have: kW would count as W.
     """
     for raws in ("invalid", "values"):
         _check_raws(file, path, raws, fields)
@@ -250,7 +248,7 @@ def _check_raws(file: str, path: Path, key: str, fields: Table) -> None:
 
 
 def _check_sensor(file: str, path: Path, fields: Table) -> None:
-    """Require input registers for the one read, a range, and a full scale for saturation."""
+    """Require an input register of one word with a range. A mask needs a full scale too."""
     if fields["function"] != 4:
         not_allowed(file, (*path, "function"), fields["function"], "4, input registers")
     if fields["type"] not in ("u16", "s16"):
@@ -265,8 +263,8 @@ def _check_sensor(file: str, path: Path, fields: Table) -> None:
 
 
 def _check_meter(file: str, path: Path, fields: Table) -> None:
-    """Check a register of a meter. Refuse a power in kW, because it would count as W, and a scale
-    of 0, because it loses the value.
+    """Check a register of a meter. Refuse a power in kW, which would count as W, and a scale of 0,
+    which loses the value.
     """
     meter_profile.fill(file, path, fields)
     _check_raws(file, path, "invalid", fields)

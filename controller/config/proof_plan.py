@@ -1,8 +1,8 @@
 """The proof tests of a cabinet, and the earliest and latest time of each reaction.
 
-The header of the journal holds the plan. The earliest time follows from the limit image in the same
-header: debounce times and silences. For sensor, bus and write only the longest times are known, so
-in the earliest time these three count as zero.
+The header of the journal holds the plan and the limit image. The earliest time follows from the
+debounce times and silences of that image. It counts sensor, bus and write as zero, because only
+their longest times are known.
 """
 
 from array import array
@@ -16,12 +16,12 @@ from safety import matrix as m, parameters as p
 from safety.evaluate import D_SET_TICKS
 from safety.kernel import Kernel
 
-# When the kernel sees a cause, the cause counts as one tick old, even if it came just before the
-# tick. The age of a silence counts in the same way.
+# The kernel counts a cause as one tick old when it first sees it, even if it came just before. It
+# counts the age of a silence in the same way.
 SEEN_TICKS = 2
-# A silence counts from the last value. That value is at most a third of the silence old when the
-# wire is cut, because the shortest silence is three periods (silence.BUDGETS). Half of the silence
-# leaves room for a late answer on a full bus.
+# A silence counts from the last value. When the wire is cut, that value is at most a third of the
+# silence old, because a silence is at least three periods (silence.BUDGETS). So two thirds remain.
+# Half is used, because on a full bus the last answer may have been late.
 LEFT_OF_SILENCE = 2
 EXPIRY_ROW = 44  # proven by wire, because the outputs of a controller that is off expire
 
@@ -33,8 +33,8 @@ def plan(config: Config) -> dict[str, int]:
 
 
 def allowed_ms(config: Config) -> dict[str, int]:
-    """{key: the latest time, ms}: the longest time of its armed stages; for a key by wire, the time
-    of the enable.
+    """{key: the latest time, ms}. It is the longest time of the key's armed stages. For a key by
+    wire, it is the time in which the enable drops.
     """
     schedule = bus_times.schedule(config)
     found: dict[str, int] = {}
@@ -46,7 +46,7 @@ def allowed_ms(config: Config) -> dict[str, int]:
 
 
 def resting(config: Config) -> dict[str, list[str]]:
-    """{device: keys of the tests that a new device in its place needs}.
+    """{device: keys of the tests that must be done again after it was replaced}.
 
     These are the tests of each armed stage that reads the device, of one stage for each output of
     the device, and of the expiry of outputs.
@@ -92,7 +92,7 @@ def _reads(stage: tuple, device: Device) -> bool:
 
 def soonest_ms(image: array) -> dict[str, int]:
     """{key: the earliest time, ms} by a limit image, without the rows that are proven by wire.
-    ValueError: the image is of another version.
+    Raises ValueError if the image is of another version.
     """
     kernel = Kernel(image)
     found: dict[str, int] = {}
@@ -112,7 +112,7 @@ def _instance_ms(kernel: Kernel, instance: int) -> int:
 
 
 def _silent_ms(kernel: Kernel, instance: int) -> int:
-    """Shortest rest of the silence for which an instance waits; 0: it waits for no silence."""
+    """Shortest time, ms, in which a cut wire trips an instance by its silence. 0: no silence."""
     image, places, evaluator = kernel.image, kernel.evaluator.map, kernel.evaluator
     stage, number = m.STAGES[evaluator.stage[instance]], evaluator.block[instance] - 1
     feature = records.feature(stage)

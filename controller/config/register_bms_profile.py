@@ -16,7 +16,7 @@ WAYS = (1, -1)
 
 
 def parts(file: str, top: Table) -> dict[str, Table]:
-    """{signals, arrays, faults, sent} of a Profile, checked; top: the tables of the file."""
+    """{signals, arrays, faults, sent} of a Profile, checked. top: the tables of the file."""
     registers: Mapping[str, Register] = top[REGISTERS]
     factors = {each.scale_from for each in registers.values()}
     rows = {
@@ -39,7 +39,7 @@ def parts(file: str, top: Table) -> dict[str, Table]:
 
 
 def _sent(file: str, top: Table) -> dict[str, Table]:
-    """The writes to the BMS, each at its place."""
+    """The writes to the BMS, with their addresses."""
     found = read_each(file, ("sent",), top["sent"], converter_form.SENT)
     for name, row in found.items():
         path, words = ("sent", name), 1 if row["count_max"] else len(row["data"])

@@ -1,8 +1,8 @@
-"""Splits the bytes of a Modbus RTU line that is only listened to into requests and replies.
+"""Splits the bytes that a listener hears on a Modbus RTU line into requests and replies.
 
 A listener sees both directions. Bytes are a frame if they have a good CRC at a length that their
-function allows. After a request, the reply of the same unit and function is tried first, because
-the request of a read and some replies have the same form.
+function allows. Some replies look like a read request. So after a request, bytes of the same unit
+and function are first tried as its reply.
 """
 
 from collections.abc import Iterator
@@ -24,21 +24,19 @@ class Piece(NamedTuple):
 
 
 class Stream:
-    """`feed` gives frames as soon as they are whole; `flush` gives the rest after a silence."""
+    """`feed` yields frames as soon as they are whole. `flush` yields the rest after a silence."""
 
     def __init__(self) -> None:
         self._buffer, self._asked = bytearray(), b""
 
     def feed(self, data: bytes) -> Iterator[Piece]:
-        """Take bytes as they come."""
+        """Take bytes of the line. Yield each frame that is now whole."""
         self._buffer += data
         while piece := self._next():
             yield piece
 
     def flush(self) -> Iterator[Piece]:
-        """Yield the bytes that are left after a silence, because they can no longer become
-        a frame.
-        """
+        """Yield the frames and other bytes that are left. After a silence they are complete."""
         noise = bytearray()
         while self._buffer:
             piece = self._next()
@@ -68,7 +66,7 @@ class Stream:
 
 
 def _request_bytes(head: bytes) -> int:
-    """Length of a request that begins with these bytes; 0: no request begins so."""
+    """Length of a request that begins with these bytes. 0 if they begin no request."""
     if head[1] in (*READS, *WRITES_ONE):
         return FIXED_BYTES
     if head[1] in WRITES:
@@ -77,7 +75,7 @@ def _request_bytes(head: bytes) -> int:
 
 
 def _reply_bytes(head: bytes) -> int:
-    """Length of a reply that begins with these bytes; 0: no reply begins so."""
+    """Length of a reply that begins with these bytes. 0 if they begin no reply."""
     if head[1] & 0x80:
         return EXCEPTION_BYTES
     if head[1] in READS:

@@ -47,7 +47,7 @@ INPUT_NAMES = {
 }
 OUTPUT_NAMES = tuple([row[0] for row in signals.CABINET_OUTPUTS[: signals.NOTIFY_MAINTENANCE]])
 IO_BITS = 8
-# A BMS reports its limits every 100 ms; a slower set-point would skip some of them.
+# A BMS reports its limits every 100 ms. Set-points that come less often would skip some of them.
 SETPOINT_MS_MAX = 100
 
 _ANY_NAME = (NAME, "a name of a-z, 0-9 and _")
@@ -56,15 +56,15 @@ _PROFILE_WORDS = "the name of a device profile, or a file that ends in .toml"
 _ASCII = "on one line of ASCII"
 _ACCEPTED = f"who accepted it, when (YYYY-MM-DD) and why, {_ASCII}"
 _COILS = [f"{inverted}{name}" for inverted in ("", "!") for name in OUTPUT_NAMES]
-# Times that the data sheet of one device states, instead of its profile: range, roles.
+# {time that the file may state for one device, from its data sheet: (range, roles)}
 FACTS_OF_DEVICE: dict[str, tuple[tuple[int, int], tuple[str, ...]]] = {
     "turnaround_ms": ((0, 1000), ("pcs", "meter_grid", "meter_load")),
     "refresh_ms": ((5, 60_000), ("meter_grid", "meter_load")),
     "dead_time_ms": ((0, 5000), ("pcs",)),
     "ramp_ms": ((0, 60_000), ("pcs",)),
 }
-# Energy of the capacitors between a load meter at the racks and the feed of these racks. Because of
-# them the feed follows later.
+# Energy of the capacitors between a load meter at the server racks and the feed of these racks. The
+# capacitors delay the power of the feed.
 BUFFER = "buffer_J_per_kW"
 DEVICE = {
     "role": Field("choice", tuple(ROLES)),
@@ -86,7 +86,7 @@ for _row in roles.PARAMETERS:
     _before = DEVICE.get(_row[0], Field("int", _row[2:4], None, _row[5]))
     _range = min(_row[2], _before.allowed[0]), max(_row[3], _before.allowed[1])
     DEVICE[_row[0]] = _before._replace(allowed=_range)
-# {key of a device: the roles that have it}, of the keys that not every role has
+# {key of a device that only some roles have: these roles}
 OF_ROLES: dict[str, tuple[str, ...]] = {key: of for key, (_, of) in FACTS_OF_DEVICE.items()}
 OF_ROLES |= {BUFFER: ("meter_load",), "setpoint_ms": ("pcs",)}
 for _role in roles.OF_DEVICES:
@@ -95,8 +95,8 @@ for _role in roles.OF_DEVICES:
             OF_ROLES[_row[0]] = (*OF_ROLES.get(_row[0], ()), _role)
 _DC_BUS = {"dc_bus": matching(*_ANY_NAME, None)}
 
-# Facts about the equipment have no default, because with a missing line a small cabinet would get
-# the values of a large one.
+# Facts about the equipment have no default. With one, a small cabinet whose file lacks a line would
+# get the value of a large cabinet.
 FACTS = (
     "rated_W",
     "installer_charge_W_max",
@@ -131,8 +131,7 @@ CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(_OF_DEVICES, 
 # A second must be a whole number of ticks, because rows 10b and 22 to 24 look back by seconds.
 TICKS_MS = tuple([tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0])
 CABINET["tick_ms"] = Field("choice", TICKS_MS, 20)
-# 30 s by fact C65; no other number has a source. A faster fuse ends the wait early, because it ends
-# the current.
+# 30 s is fact C65. A fuse that is faster ends the wait earlier, because it ends the current.
 FUSE_WAIT_MS_MIN = 30_000
 _fuse = CABINET["fuse_wait_ms"]
 CABINET["fuse_wait_ms"] = _fuse._replace(allowed=(FUSE_WAIT_MS_MIN, _fuse.allowed[1]))
@@ -145,7 +144,7 @@ _OF_PROFILE = {
     if row[0].endswith(("_reported", "_bits"))
 }
 _OF_PROFILE["unit"] = "it follows from dc_bus"
-# the converter of the unit can make the voltage of an island
+# true: the converter of the unit can form an island
 _CAN_FORM = {"can_form": Field("bool", (False, True), False, "down")}
 UNIT = _DC_BUS | _CAN_FORM | _parameters(parameters.UNIT_PARAMETERS, _OF_PROFILE)
 RACK = _DC_BUS | _parameters(parameters.RACK_PARAMETERS, _OF_PROFILE)
@@ -167,7 +166,8 @@ HMA = {
     # NFPA 68 deflagration venting, NFPA 69 prevention (gas detection, fan, damper), or both (A28).
     "explosion_control": Field("choice", ("68", "69", "both")),
     "gas_required_by": named("the document that requires gas detection, on one line of ASCII"),
-    # Of this cell model's vent gas: 10 000 ppm = 1 % by volume; hydrogen has 40 000 (A33).
+    # Lower flammable limit of the cell's vent gas. 10 000 ppm = 1 % by volume; hydrogen has 40 000
+    # ppm (A33).
     "lfl_vol_ppm": Field("int", (5000, 200_000), None, "down"),
     "lfl_source": named("the UL 9540A cell report with lfl_vol_ppm, on one line of ASCII", "free"),
     "agent_hold_off_reason": named(f"the reason why the fan waits for the agent, {_ASCII}"),
@@ -189,14 +189,14 @@ PROOF_TESTS = {
     for key, each in INTERVALS.items()
 }
 
-# Heat from module to module, for the estimate of propagation.py alone; 0: no path.
+# Thermal resistances for the estimate of propagation.py; 0: no path for heat.
 NEIGHBOURS = {
     "cell_J_per_K": Field("int", (10, 100_000), 5600),
     "module_mK_per_W": Field("int", (0, 1_000_000), 1060),
     "rack_mK_per_W": Field("int", (0, 1_000_000), 0),
 }
 
-# section -> keys, where the section is not numbered or named
+# {section without numbered or named tables: its keys}
 _FLAT = {
     "cabinet": CABINET,
     "control": CONTROL,
@@ -208,7 +208,7 @@ _FLAT = {
     "plan": PLAN,
     "not_fitted": {name: named(_ACCEPTED, "free") for name in EQUIPMENT},
 }
-# section -> (names of its tables, None for any name; keys of each table)
+# {section: (names of its tables or None for any name, keys of each table)}
 _TABLES: dict[str, tuple[tuple[str, ...] | None, dict[str, Field]]] = {
     "unit": (("all", *NUMBERS), UNIT),
     "rack": (("all", *NUMBERS), RACK),
@@ -234,7 +234,7 @@ def _keys(path: Path, chemistry: str = LFP) -> dict[str, Field]:
 
 
 def every_key() -> list[tuple[str, Field, Field]]:
-    """(key, Field, Field for NMC cells) of all that a file may set; N a number, NAME a name."""
+    """(key, Field, Field for NMC cells) of every key of a file. N is any number, NAME any name."""
     tables: list[tuple[str, dict[str, Field]]] = [
         ("", _TOP),
         *[(section + ".", keys) for section, keys in _FLAT.items()],
@@ -254,7 +254,7 @@ def every_key() -> list[tuple[str, Field, Field]]:
     return found
 
 
-# the checks ask for each value a few times; 16 racks have some 1500 keys
+# The checks ask for each value several times, and 16 racks have about 1500 keys.
 @functools.lru_cache(maxsize=4096)
 def spec_of(path: Path, chemistry: str = LFP) -> Field | None:
     """Field of the key at `path` for cells of this chemistry; None for an unknown key."""

@@ -1,5 +1,5 @@
-"""Makes once each request that a driver may send later. So a request that fits in no frame is
-refused before the cabinet runs.
+"""Makes each request that a driver may send later, once, before the cabinet runs. A request that
+does not fit in a frame is then refused at once.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from drivers.sunspec import Places
 
 UNIT_ID = 1
 STANDARD_MAX, EXTENDED_MAX = 0x7FF, 0x1FFF_FFFF
-# Points of each write of a SunSpec converter, which lie one after the other.
+# The points of each write to a SunSpec converter. Their registers must follow one another.
 SUNSPEC_WRITES = (
     ("704.WSetEna", "704.WSetMod", "704.WSet", "704.WSetRvrt"),
     ("704.WSetEnaRvrt", "704.WSetRvrtTms"),
@@ -83,7 +83,7 @@ def _check_points(profile: Profile, names: tuple[str, ...]) -> None:
 
 
 def _check_id(can_id: int) -> None:
-    """Check an id with its node's offset. A port would send only the low bits of a larger id."""
+    """Refuse a CAN id with too many bits, because a port would send only its low bits."""
     is_extended, number = can_id >= EXTENDED, can_id & ~EXTENDED
     most = EXTENDED_MAX if is_extended else STANDARD_MAX
     if number > most:
@@ -98,7 +98,7 @@ def _check_step(step: Step, places: Places) -> None:
 
 
 def _zeros(register: Register) -> list[int]:
-    """Zeros for each register or coil that a write of this register has."""
+    """A zero for each register or coil of a write of this value."""
     if register.write_function in COIL_WRITES:
         return [0] * register.count
     return [0] * (register.words + register.complement + len(register.with_words))

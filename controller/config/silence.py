@@ -9,17 +9,16 @@ from controller.forms.field import Entry
 from controller.forms.refusal import ConfigError, Path, not_allowed
 from drivers.profile import Profile
 
-# (section, key, longest budget in ms, least budget in periods of the device, roles of the device)
+# (section, key, budget in ms, least budget in periods of the device, roles of the device)
 BUDGETS = (
     ("cabinet", "io_silent_ms", 500, 3, ("io_1", "io_2", "io_3")),
     ("cabinet", "meter_silent_ms", 500, 3, ("meter_grid", "meter_load")),
     ("cabinet", "gas_silent_ms", 3000, 3, equipment.GAS_ROLES),
     ("cabinet", "monitor_silent_ms", 10_000, 3, ("climate", "ups")),
-    # This is no silence: a contactor that does not follow counts after two reports of its BMS (row
-    # 39).
+    # The next two are no silences, but they also follow from the period of a device. Row 39 needs
+    # two reports of a BMS to see that a contactor does not follow.
     ("cabinet", "contactor_report_ms", 600, 2, ("bms",)),
-    # This is no silence: five reports have the same values although the current has changed (row
-    # 54).
+    # Row 54 needs five reports with the same values, although the current has changed.
     ("cabinet", "bms_still_ms", 10_000, 5, ("bms",)),
     ("unit", "pcs_ramp_ms", 2000, 3, ("pcs",)),
     ("unit", "pcs_stop_ms", 3000, 5, ("pcs",)),
@@ -47,12 +46,12 @@ def _refuse_slow(profile: Profile, key: str, most_ms: int) -> None:
 
 
 def period_ms(device: Device) -> int:
-    """Longest time between two values of a device that works."""
+    """Longest time between two values of a working device, ms."""
     return period_of_ms(device.profile)
 
 
 def period_of_ms(profile: Profile) -> int:
-    """Longest time between two values of a device of this profile that works."""
+    """Longest time between two values of a working device of this profile, ms."""
     own = [row["period_ms"] for row in profile.messages.values() if row["use"] == "required"]
     if profile.family == REGISTER_BMS:
         own += [each.period_ms for each in profile.registers.values()]
@@ -88,7 +87,9 @@ def _budget_ms(values: Values, device: Device, path: Path, base_ms: int, periods
 
 
 def entry_of(values: Values, path: Path) -> tuple[Path, Entry | None]:
-    """(path, Entry) of a parameter that a file sets, else (path, None)."""
+    """(path, Entry) of a parameter in the files, for one unit or rack or for all. Without an entry:
+    (path, None).
+    """
     if len(path) == 2:
         return path, values.entries.get(path)
     shared = path[0], "all", path[2]

@@ -1,4 +1,4 @@
-"""Site devices of a configuration: records for the core, and the gate of each actuator."""
+"""Makes the records of site devices for the core, and the gate of each of their actuators."""
 
 from fractions import Fraction
 
@@ -15,7 +15,7 @@ CLOCK_SETTINGS = {row[0]: row[4] for row in CLOCK.parameters}
 
 
 def site_devices(devices: tuple[Device, ...]) -> tuple[SiteDevice, ...]:
-    """The box's own clock, then each site device in the order of the files."""
+    """The controller's own clock, then each site device in the order of the files."""
     clock = SiteDevice(CLOCK, 1, (1 << len(CLOCK.signals)) - 1, CLOCK_SETTINGS)
     return (clock, *[_site_device(each) for each in devices if each.role in ROLES])
 
@@ -74,7 +74,7 @@ def _check_settings(path: str, device: Device, register: Register) -> None:
 
 
 def _check_write(path: str, device: Device, actuator: Actuator) -> None:
-    """Refuse a register that cannot hold each end of the actuator's range."""
+    """Refuse a register that cannot hold 0 or the highest value of the actuator."""
     register = device.profile.registers[actuator.name]
     high = actuator.high if isinstance(actuator.high, int) else device.settings[actuator.high]
     if not register.low <= 0 <= high <= register.high:
@@ -90,7 +90,7 @@ def _check_write(path: str, device: Device, actuator: Actuator) -> None:
 
 
 def feedbacks(role: Role, registers: dict[str, Register]) -> list[str]:
-    """Feedback signals that no register reads, of actuators that are written."""
+    """Feedback signals without a register, of the actuators that the profile writes."""
     written = [each for each in role.actuators if each.name in registers]
     return [each.feedback for each in written if each.feedback not in registers]
 

@@ -1,9 +1,8 @@
 """Reads [plan]: the units of the site's plan in which the racks of this cabinet are.
 
-`firebreak siting PLAN --places FILE` makes the file. It has each unit with its center, and the ways
-from the unit to the next units and exposures, as the documents of the plan describe them. So the
-box itself needs no audit of the plan. The plan is only for people: no interlock and no control
-function reads it.
+`firebreak siting PLAN --places FILE` makes the file and audits the plan. The file has each unit
+with its center, and the ways from it to its neighbours: other units and exposures. The plan is only
+for people: no interlock and no control function reads it.
 """
 
 import os
@@ -18,7 +17,7 @@ from controller.forms.refusal import refuse
 SCHEMA = 1
 BYTES_MAX = 1 << 20  # enough for 400 units with their ways
 FAR_mm, WALL_min_MAX = 300_000_000, 24 * 60
-UNIT = "unit"  # kind of a way to a unit; other ways lead to a kind of exposure
+UNIT = "unit"  # kind of a way that leads to a unit; for other ways, the kind of exposure
 
 _NAME = matching(NAME, NAME_WORDS)
 _LINE = matching(LINE, "a text on one line of ASCII", "")
@@ -34,7 +33,7 @@ _WAY: Form = {
     "kind": _NAME,
     "distance_mm": integer(0, FAR_mm),
     "wall_min": integer(0, WALL_min_MAX, 0),  # rating of the wall or barrier between; 0: none
-    "tested_mm": integer(0, FAR_mm, 0),  # a fire test showed no spread over this; 0: no such test
+    "tested_mm": integer(0, FAR_mm, 0),  # distance without spread in a fire test; 0: no test
     "wall": _LINE,
     "paper": _LINE,
 }
@@ -49,8 +48,8 @@ _TOP: Form = {
 
 
 class SitePlan(NamedTuple):
-    """racks: the unit around each rack. places, ways: entries of the file for these units and their
-    neighbours.
+    """The part of a site's plan around this cabinet. racks: the unit around each rack. places,
+    ways: entries of the file for these units and their neighbours.
     """
 
     name: str
@@ -59,10 +58,10 @@ class SitePlan(NamedTuple):
     racks: list[str]
     places: list[dict[str, Any]]
     ways: list[dict[str, Any]]
-    path: str  # of the file
+    path: str  # path of the file
 
     def shown(self) -> dict[str, Any]:
-        """All but the path, for the header of a journal."""
+        """All fields except the path, for the header of a journal."""
         return {key: value for key, value in self._asdict().items() if key != "path"}
 
 

@@ -1,4 +1,4 @@
-"""Sources of hints: the tables [source.NAME]. Their image: controller/core/base/hint_sources.py."""
+"""Reads the sources of hints: tables [source.NAME]. core/base/hint_sources.py makes their image."""
 
 from dataclasses import dataclass
 
@@ -18,8 +18,8 @@ FALLBACK_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One source of hints. index: place among the sorted names, from 0. priority: priority of its
-    requests, 1 is the highest; 0: it sends no requests. fallback: {every quantity: W or None}.
+    """One source of hints. index: place among the sorted names, from 0. priority: of its requests;
+    1 is the highest, and 0 means that it sends none. fallback: {every quantity: W or None}.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """States of the stage instances of a site: armed, or the reason why an instance is not armed.
 
-An instance is armed unless one of its signals is missing. There are two reasons for a missing
-signal. If the rack's BMS does not report it, the BMS's own protection replaces the stage (by_bms of
-its record), or a person accepted the loss. If the equipment is not fitted, a person accepted that.
+An instance is armed unless one of its signals is missing. If a BMS does not report the signal, its
+own protection replaces the stage (by_bms of the record), or a person has accepted the loss. If the
+equipment is not fitted, a person has accepted that.
 """
 
 from collections.abc import Iterable
@@ -16,9 +16,9 @@ from safety import matrix, signals
 ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED = range(6)
 ARMED_STATES = (ARMED, BY_PANEL)
 TO_ACCEPT = (NOT_FITTED, NOT_REPORTED)  # states that a person must accept by name
-SECOND_CHANNEL = "second_channel"  # if channel B is not fitted, rows in hard wiring replace it
-# {stage: equipment of a converter (converters.py)}. If all of it is missing, the stage is not
-# armed.
+SECOND_CHANNEL = "second_channel"  # without channel B, hard-wired rows replace it
+# {stage: equipment of a converter (converters.py)}. The stage is not armed if the converter has
+# none of this equipment.
 OF_PCS = {"59c": ("pcs_faults",), "59d": ("pcs_faults", "pcs_state"), "59e": ("pcs_state",)}
 # {parameter of a rack: the equipment that counts as missing if its BMS does not report the values}
 LACKING = {
@@ -30,7 +30,7 @@ LACKING = {
 
 
 def rack_facts(topology: Topology) -> list[dict[str, bool]]:
-    """{parameter of LACKING: True if the BMS reports the values, by its profile} of each rack."""
+    """{parameter of LACKING: True if the profile of the BMS reports the values} of each rack."""
     return [_facts_of(topology, rack) for rack in range(topology.racks)]
 
 
@@ -62,8 +62,8 @@ def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, 
 
 
 def _unit_state(stage: tuple, topology: Topology, unit: int) -> tuple[int, str]:
-    """State of a stage of row 59. The alarm (59d) also shows a state without a name, so the fault
-    bits or the state are enough for it.
+    """State of a stage of row 59. Stage 59d also reports a state without a name, so either the
+    fault bits or the state of the converter is enough for it.
     """
     lacks = converters.lacks_of(topology, max(0, unit))
     needs = OF_PCS.get(stage[matrix.S_ID], ())
@@ -83,7 +83,8 @@ def _rack_state(
 
 def _unreported(stage: tuple, facts: dict[str, bool], not_fitted: dict[str, str]) -> str:
     """Name of a value that this stage needs and the rack's BMS does not report, or ""."""
-    # the stage needs two signs of: vapour, toxic gas, two kinds of heat, two of cells
+    # The stage needs two signs. Vapour and toxic gas are one sign each; cell voltages and module
+    # temperatures are two signs each.
     if stage[matrix.S_FEATURE] == matrix.F_RUNAWAY_SUSPICION_PCT:
         signs = ("offgas" not in not_fitted) + ("toxic" not in not_fitted)
         signs += 2 * facts["cells_reported"] + 2 * facts["temperatures_reported"]
@@ -97,8 +98,8 @@ def _reports(facts: dict[str, bool], lacking: str) -> bool:
 
 
 def _noc_state(stage: tuple, topology: Topology) -> tuple[int, str]:
-    """State of a stage of row 46. A supervised contact of the fire panel is enough for the row. The
-    row reduces power only if the file asks for it.
+    """State of a stage of row 46. A supervised contact of the fire panel is enough for this row. It
+    reduces power only with hma.noc_derate.
     """
     if "supervised" in topology.not_fitted and "noc" in topology.not_fitted:
         return NOT_FITTED, "noc"
@@ -111,7 +112,7 @@ def _absent(feature: Feature, stage: tuple, not_fitted: dict[str, str]) -> str:
     """Name of the equipment that this feature of a cabinet's stage lacks, or ""."""
     if feature.votes:
         missing = next((name for name in feature.votes if not_fitted.get(name) == ""), "")
-        if missing:  # the other detectors may be enough, but a vote of fewer is not accepted
+        if missing:  # the other detectors may be enough, but no person has accepted fewer of them
             return missing
         if smoke_zones(not_fitted) + ("heat" not in not_fitted) >= stage[matrix.S_SET]:
             return ""

@@ -1,5 +1,5 @@
-"""Registers of a profile that lie in a SunSpec model, scale factors that are registers, and the
-serial number.
+"""Finds the addresses of registers in SunSpec models. Also checks scale factors that are registers,
+and the serial number.
 """
 
 import copy
@@ -15,13 +15,13 @@ from drivers.serial_number import NUMBER_REGISTERS_MAX
 from drivers.steps import Result, Sequence
 from drivers.sunspec import Places
 
-Read = Callable[[int, int, int], bytes | None]  # of (function, address, count); None: refused
+Read = Callable[[int, int, int], bytes | None]  # (function, address, count); None: refused
 
 Table = dict[str, Any]
 
 
 def place(models: list[Wanted], register: Register) -> Register:
-    """The register, with addresses that count from its model; the model is added to `models`."""
+    """The register, with addresses that count from its model. Adds the model to `models`."""
     given = getattr(register, "model", None)
     if given is None:
         return register
@@ -41,8 +41,8 @@ def place(models: list[Wanted], register: Register) -> Register:
 
 
 def serial(file: str, family: str, table: Table, models: list[Wanted]) -> Table:
-    """[serial], checked. Its model comes after the models of the registers, because a device may
-    lack it.
+    """[serial], checked. Its model is added behind the models of the registers, as one that the
+    device may lack.
     """
     if table["registers"] and family == form.CAN_BMS:
         refuse(file, ("serial",), f"is not a table of family {family}", "of a Modbus device")
@@ -80,8 +80,8 @@ def check_factors(
 
 
 def check_apart(file: str, registers: Mapping[str, Register]) -> None:
-    """Refuse two values that are read from one register, because one of the addresses is wrong. Two
-    values may share a register if they take bits of it, are states, or are the same quantity.
+    """Refuse two values in one register, because one of the addresses must be wrong. Two values may
+    share a register if they take bits of it, are states, or are the same quantity.
     """
     taken: dict[tuple[int, int], object] = {}
     for name, each in registers.items():
@@ -98,7 +98,7 @@ def _share(settings: Mapping[str, Any], *both: Register) -> bool:
 
 
 def driven(steps: Sequence[Result], read: Read) -> Result:
-    """The result of steps that only read. StepError."""
+    """The result of steps that only read. Raises StepError."""
     try:
         step = next(steps)
         while True:
@@ -109,8 +109,8 @@ def driven(steps: Sequence[Result], read: Read) -> Result:
 
 
 def placed(profile: Profile, read: Read) -> tuple[Profile, list[int]]:
-    """(the profile, with the addresses that its registers have on this device and without models;
-    the ID register of each model). StepError: the device has no such chain.
+    """(profile with the register addresses of this device, ID register of each model). The profile
+    has no models any more. Raises StepError if the device lacks a model.
     """
     if not profile.models:
         return profile, []
@@ -128,8 +128,8 @@ def placed(profile: Profile, read: Read) -> tuple[Profile, list[int]]:
 
 
 def rescaled(codec: Codec, data: bytes) -> bool:
-    """True if the register of its scale factor holds a valid one. The codec then uses this
-    factor.
+    """True if `data`, the register of the scale factor, holds a valid factor. The codec then uses
+    this factor.
     """
     factor = ScaleFactor([codec])
     return factor.holds(data) or factor.holds(data)  # a factor counts only when it was read twice

@@ -1,7 +1,7 @@
 """Tapers: power limits that fall linearly before a stage trips (safety/tapers.py computes them).
 
-A taper always acts, on every rack whose BMS reports its signal. Section 7 requires the tapers of
-rows 18, 27 and 31. The project chose where those of rows 27 and 31 begin, and the tapers of row 25
+A taper acts on every rack whose BMS reports its signal. Section 7 requires the tapers of rows 18,
+27 and 31. The project chose where the tapers of rows 27 and 31 begin. It added the tapers of row 25
 and of the state of charge.
 """
 
@@ -21,9 +21,9 @@ Image = tuple[array, parameters.ImageMap]
 
 
 class Taper(NamedTuple):
-    """A taper. stage: the stage whose effects name it, "" for none. ways: places in WAYS. signal: a
+    """A taper. stage: the stage whose effects name it, or "". ways: places in WAYS. signal: a
     feature, which gives the unit. ends: two parameters of the rack, or a name that _ends knows.
-    reported: a parameter of the rack; the taper acts only if it is set; "": the taper always acts.
+    reported: the taper acts only if this parameter of the rack is set; "": it always acts.
     """
 
     stage: str
@@ -60,7 +60,7 @@ TAPERS = [
 
 
 def facts(found: Config | None = None) -> list[dict[str, Any]]:
-    """[{...}] of every taper that acts. found: the site; None: the defaults, also those of NMC."""
+    """The facts of every taper that acts. found: the site, or None for the defaults."""
     if found is None:
         lfp, nmc = [_ends(_defaults(chemistry), _default_image()) for chemistry in schema.RACKS]
         return [_fact(*each) for each in zip(TAPERS, lfp, nmc)]
@@ -76,7 +76,7 @@ def words(fact: dict[str, Any]) -> str:
 
 
 def range_words(fact: dict[str, Any]) -> str:
-    """ "from 3.5 V to none at 3.6 V [from 4.1 V to none at 4.2 V]"; "or" joins different racks."""
+    """ "from 3.5 V to none at 3.6 V"; "or" joins different racks, [...] has the defaults of NMC."""
     nmc = f" [{_range(fact['signal'], fact['nmc'])}]" if "nmc" in fact else ""
     return " or ".join([_range(fact["signal"], ends) for ends in fact["ends"]]) + nmc
 
@@ -87,7 +87,7 @@ def _range(signal: str, ends: Ends) -> str:
 
 
 def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> dict[str, Any]:
-    """nmc: the ends for NMC cells, which the fact contains if they differ."""
+    """The facts of one taper. nmc: the ends for NMC cells, which are added if they differ."""
     fact: dict[str, Any] = {
         "stage": taper.stage,
         "power": " and ".join([WAYS[way] for way in taper.ways]),
@@ -100,7 +100,7 @@ def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> dict
 
 
 def _ends(racks: Sequence[Mapping[str, int]], image: Image) -> list[list[Ends]]:
-    """[(full, none)] of each taper, for the racks on which it acts, without repeats, rising."""
+    """[sorted different (full, none) of the racks on which a taper acts], one for each taper."""
     moved = tapers.temperature_tapers(*image)
     found = []
     for taper in TAPERS:

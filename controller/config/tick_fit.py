@@ -1,5 +1,5 @@
-"""Doubts of `firebreak check` about times: the cost of a short tick, set-points that wait on their
-bus, a stated path delay that ignores capacitors.
+"""Lines of `firebreak check` about doubtful times: a tick that is too short, set-points that wait
+on their bus, a stated path delay that ignores capacitors.
 """
 
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from controller.config.silence import entry_of
 from controller.config.values import Values
 from controller.forms.refusal import Path, dotted
 
-# Median times of a tick on one core of a server (`python -m hil bench tick`), without the time to
-# move bytes.
+# Median time of a tick on one core of a server, measured with `python -m hil bench tick`: for a
+# cabinet, for each rack, for each unit. The time to move bytes is not in it.
 BASE_US, RACK_US, UNIT_US = 250, 22, 37
-SHARE = 10  # a tick may use a tenth of its period: a small box takes several times as long
+SHARE = 10  # a tick may use a tenth of its period, because a small computer is several times slower
 
 
 def cost_us(config: Config) -> int:
@@ -41,8 +41,8 @@ def _cost(values: Values, config: Config) -> Iterator[str]:
 
 
 def _waits(values: Values, config: Config, every: bus_times.Schedule) -> Iterator[str]:
-    """Doubts about set-points that end after the next one is due, if they wait for another
-    exchange.
+    """A doubt for each converter whose set-point can be late: it waits for another exchange and
+    ends after the next set-point is due.
     """
     for device in [each for each in config.devices if each.role == "pcs"]:
         exchanges = every[device.bus]
@@ -56,8 +56,8 @@ def _waits(values: Values, config: Config, every: bus_times.Schedule) -> Iterato
 
 
 def _buffered(values: Values, config: Config, every: bus_times.Schedule) -> Iterator[str]:
-    """A doubt if a stated path delay fits better to the path without the capacitors at the racks
-    than to the path with them.
+    """A doubt if a stated path delay is nearer to the delay without the capacitors at the racks
+    than to the delay with them.
     """
     meter, path = track_path.source(config), ("control", track_path.DELAY)
     buffer_ms, stated_ms = meter.settings.get(schema.BUFFER, 0), config.control[track_path.DELAY]

@@ -1,6 +1,6 @@
 """The longest time of a stage on this site: sensor, bus, debounce, tick, actuation.
 
-Computed parts come from the configuration; assumed parts are listed here with their reason.
+Computed parts come from the configuration. ASSUMED lists the other parts with their reasons.
 """
 
 from collections.abc import Collection
@@ -52,9 +52,9 @@ LINK_BAUD_BD = 115_200  # used for a site without channel B
 # Scans of the limit image and of the clocks. A change just after a scan is found by the next scan.
 SCANS = 2
 # safety/gas.py and heating.py compute some features once a second, so a change just after one
-# second is found in the next. Row 53 adds its signs with every frame, and row 22's sign comes once
-# a second: a value waits for its second or for the sum, never for both. Row 24 compares every frame
-# with three remembered seconds, and one of them is always 2 to 3 s old.
+# second is found in the next one. Row 53 adds its signs with every frame, and row 22's sign comes
+# once a second: a value waits for one of the two, never for both. Row 24 compares every frame with
+# three remembered seconds, of which one is always 2 to 3 s old.
 SECOND_MS = 1000
 
 
@@ -82,8 +82,8 @@ def chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
 
 
 def held_chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
-    """[Part] from the cause to the last effect that waits by the table of conflicts (the fan for
-    the agent), or []. At the write the permit is gone or stays: the slower case counts.
+    """[Part] from the cause to the last effect that waits, or []. The table of conflicts says what
+    waits (the fan for the agent). The write may keep the permit, which is the slower case.
     """
     waits_ms = {name: hold_off_ms(config, stage, index) for index, name in OUTPUTS}
     held = [name for name, wait_ms in waits_ms.items() if wait_ms]
@@ -130,7 +130,7 @@ def opening_ms(config: Config, stage: tuple) -> int | None:
 
 
 def opened_ms(config: Config, schedule: Schedule, stage: tuple) -> int | None:
-    """Longest time from the cause, or from the begin of its ramp, to open contactors, or None."""
+    """Longest time from the cause, or from the start of its ramp, to open contactors, or None."""
     wait_ms = opening_ms(config, stage)
     if wait_ms is None:
         return None
@@ -155,7 +155,7 @@ def _source(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
 
 
 def _read(config: Config, schedule: Schedule, feature: Feature) -> list[Part]:
-    """[Part] of sensor and bus; []: no device reads the feature."""
+    """[Part] of sensor and bus. [] if no device reads the feature."""
     if feature.contacts:
         modules = [each[0] for each in map(config.topology.mapped, feature.contacts) if each]
         bus_ms = max([0, *[_device_ms(schedule, each, "read inputs") for each in modules]])
@@ -170,8 +170,8 @@ def _read(config: Config, schedule: Schedule, feature: Feature) -> list[Part]:
 
 
 def _self_test_ms(config: Config, name: str) -> int:
-    """Time of one round of the slowest self-test: program by ticks, memory by seconds, two
-    clocks.
+    """Time of one round of the slowest self-test, ms. The program is tested in steps of a tick, the
+    memory in steps of a second, and the clocks in windows.
     """
     second_ms = program_memory.SECOND_US // 1000
     if name == "cpu_temperature_ddegC":
@@ -183,8 +183,8 @@ def _self_test_ms(config: Config, name: str) -> int:
 
 
 def _link_ms(config: Config) -> int:
-    """Time until channel B sends its slowest message, which says that an input differs. Its step
-    and its frame follow.
+    """Time until the slowest message of channel B has arrived, ms: an input differs. It includes
+    one step of channel B and one frame.
     """
     baud_Bd = config.channel_b.baud_Bd if config.channel_b else LINK_BAUD_BD
     return peer.DISAGREE_MS + (1 + frame.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms(baud_Bd)
@@ -196,7 +196,7 @@ def frame_ms(baud_Bd: int) -> int:
 
 
 def _silence_ms(config: Config, stage: tuple) -> int:
-    """The time of silence if a silence is the cause; 0: the cause is inside the kernel."""
+    """The silence, ms, that is the cause of a stage. 0 if the cause is inside the kernel."""
     feature = records.feature(stage)
     level = config.stage_words[stage[m.S_ID]].set
     if feature.ladder:
@@ -209,7 +209,9 @@ def _silence_ms(config: Config, stage: tuple) -> int:
 
 
 def _device_ms(schedule: Schedule, device: Device, what: str = "") -> int:
-    """Period and worst case of a device's slowest read, or of its read `what` if it has one."""
+    """Period plus longest time, ms, of a device's read `what`. Without such a read, of its slowest
+    one.
+    """
     exchanges = schedule[device.bus]
     own = [one for one in exchanges if one.device == device.name]
     named = [one for one in own if what and one.what.startswith(what)]
@@ -222,8 +224,7 @@ def write_ms(
     config: Config, schedule: Schedule, outputs: Collection[str], keeps_enable: bool = False
 ) -> int:
     """Time from the deciding tick to the last byte of the slowest write with one of these outputs.
-    keeps_enable: its module is then written one tick after the refresh of the module with the
-    contactor supply.
+    keeps_enable: if the PCS enable stays, its module is written only at its next refresh.
     """
     times_us = [0]
     for device in config.devices:

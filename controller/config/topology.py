@@ -1,4 +1,4 @@
-"""Racks -> DC bus -> PCS, and the buses: the structure of a configuration, complete."""
+"""Builds the structure of a configuration: racks, DC buses, converters, devices and their buses."""
 
 import collections
 import itertools
@@ -15,8 +15,8 @@ from controller.core.site_devices.roles import ROLES
 from controller.forms.acceptance_text import lacks_of_acceptance
 from controller.forms.refusal import Path, not_allowed, shown
 
-# With this speed a frame of 256 bytes takes 2.6 ms. The device's own times, in its profile, are
-# added.
+# Assumed speed of a network: a frame of 256 bytes takes 2.6 ms. The times in the device's profile
+# come on top.
 TCP_BAUD_BD = 1_000_000
 ACCEPTED_WORDS = "who accepted it, when (YYYY-MM-DD) and why"
 
@@ -56,7 +56,7 @@ def build(values: Values, missing: Sequence[str] = ()) -> Topology:
 
 
 def _numbered(devices: list[Device]) -> list[Device]:
-    """The devices, each site device with its number among those of its role."""
+    """The devices. Each site device gets an index among the devices of its role."""
     counts: dict[str, Iterator[int]] = collections.defaultdict(itertools.count)
     return [
         replace(each, index=next(counts[each.role])) if each.role in ROLES else each
@@ -121,7 +121,7 @@ def _not_fitted(values: Values) -> dict[str, str]:
 
 
 def _bus_names(values: Values, fitted: list[str]) -> list[str]:
-    """The buses, without those whose devices are all not fitted."""
+    """The buses, without a bus on which no device is fitted. An unused bus stays, to be refused."""
     bus_of = {name: values.get("device", name, "bus") for name in values.tables("device")}
     used = {bus_of[name] for name in fitted}
     return [name for name in values.tables("bus") if name in used or name not in bus_of.values()]

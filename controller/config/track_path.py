@@ -1,7 +1,8 @@
-"""The delay from a change of the load to the battery's power, part by part, and the parameters of
-load tracking that follow from it. Times in us, parameters in ms.
+"""The delay from a change of the load to the battery's power, and the parameters of load tracking
+that follow from it. Times are in us, parameters in ms.
 
-A start of the cabinet measures the same delay; load tracking accepts a value between the bounds.
+Each start of the cabinet measures the same delay. Load tracking uses a measured delay between the
+bounds.
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ from controller.config.values import Values
 TICK_TYPICAL_US = 1000
 # Power ramps, so a larger step takes longer. The typical step is a fifth of the rating.
 TYPICAL_STEP_PERMILLE = 200
-ROOM_PERMILLE = 200  # a measured delay may lie this far below the least or above the greatest
+ROOM_PERMILLE = 200  # a measured delay may be this far outside of the computed delays
 SAMPLE, DELAY = "track_sample_ms", "track_path_delay_ms"
 LAG, RAMP = "track_lag_ms", "ramp"
 DELAY_MIN, DELAY_MAX = f"{DELAY}_min", f"{DELAY}_max"
@@ -42,7 +43,7 @@ class PathPart(NamedTuple):
 
 
 def source(config: Config) -> Device:
-    """The device that load tracking follows: the load meter, without one the grid meter."""
+    """The meter that load tracking follows: the load meter, or the grid meter if there is none."""
     topology = config.topology
     return topology.device("meter_load") or topology.required("meter_grid")
 
@@ -50,8 +51,8 @@ def source(config: Config) -> Device:
 def path_delay(config: Config, every: bus_times.Schedule | None = None) -> list[PathPart]:
     """[PathPart] from a change of the load to the battery's power, for the slowest converter.
 
-    HOLD comes first. Without HOLD the sum is the path of one value: from the middle of the meter's
-    window to the middle of the battery's movement.
+    HOLD, the time for which a value stays valid, comes first. The other parts are the path of one
+    value: from the middle of the meter's window to the middle of the battery's movement.
     """
     every = bus_times.schedule(config) if every is None else every
     meter = source(config)
@@ -70,8 +71,10 @@ def totals_us(parts: list[PathPart]) -> tuple[int, int, int]:
 
 
 def phases_us(parts: list[PathPart]) -> tuple[int, int]:
-    """Median and p95 of the delay of a change at any phase. A window and a hold together delay
-    every change equally: the sooner the first value follows the change, the less it shows of it.
+    """(median, 95th percentile) of the delay of a change at any phase of the devices.
+
+    The window and the hold of a meter together add no spread: the sooner the first value follows
+    the change, the less of the change it shows.
     """
     median_us = totals_us(parts)[1]
     sums_us = [float(median_us)]
@@ -92,8 +95,8 @@ def _meter_path(config: Config, every: bus_times.Schedule, meter: Device) -> lis
 
 
 def _difference_ms(config: Config, every: bus_times.Schedule) -> int:
-    """Delay of the load meter less the delay of the grid meter. It is needed because a start
-    measures the delay of the grid meter.
+    """Delay of the load meter minus delay of the grid meter, ms. A start measures the delay of the
+    grid meter, so load tracking must add this difference.
     """
     load, grid = config.topology.device("meter_load"), config.topology.device("meter_grid")
     if load is None or grid is None:
@@ -118,8 +121,8 @@ def _meter(meter: Device) -> list[PathPart]:
 
 
 def _buffer(meter: Device) -> list[PathPart]:
-    """The part of the capacitors in the server racks behind the meter. The feed lags the servers by
-    as many ms as the capacitors have J per kW.
+    """The part of the path for the capacitors in the server racks. They delay the power of the feed
+    by 1 ms for each J per kW, so this part is negative.
     """
     buffer_J_per_kW = meter.settings.get(schema.BUFFER, 0)
     lead_us = -1000 * buffer_J_per_kW
@@ -140,7 +143,7 @@ def _read(config: Config, every: bus_times.Schedule, meter: Device) -> PathPart:
         basis = "read at any phase of the tick: its period is not a whole number of ticks"
         return PathPart(what, reply_us, reply_us + tick_us // 2, latest_us, basis, tick_us)
     fixed_us = reply_us + bus_times.BEFORE_TICK_US
-    # if several reads make one reading, its power comes with the last one
+    # If one reading of the meter needs several reads, its power comes with the last of them.
     is_alone = all([one.what.startswith(read.what) for one in exchanges])
     missed_us = 0 if is_alone else tick_us
     basis = "read just before the tick" + ("" if is_alone else "; others may delay it to the next")
@@ -185,8 +188,8 @@ def parameters(config: Config, every: bus_times.Schedule) -> dict[str, int]:
 
 
 def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
-    """The Config with the parameters of its path. Values in a file take precedence. Refuses a
-    nominal delay outside its bounds.
+    """The Config with the parameters that follow from its path. Values in a file take precedence.
+    Refuses a delay outside of its bounds.
     """
     _check_buffer(values, config, every)
     found = parameters(config, every)
@@ -204,8 +207,8 @@ def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
 
 
 def _check_buffer(values: Values, config: Config, every: bus_times.Schedule) -> None:
-    """Refuse capacitors that are slower than the rest of the path: the battery would act before
-    the feed does.
+    """Refuse capacitors that delay the feed by more than the rest of the path takes. The battery
+    would act before the power of the feed changes.
     """
     meter, least_ms = source(config), schema.CONTROL[DELAY].allowed[0]
     buffer_J_per_kW = meter.settings.get(schema.BUFFER, 0)
@@ -217,7 +220,7 @@ def _check_buffer(values: Values, config: Config, every: bus_times.Schedule) -> 
 
 
 def _refuse(values: Values, control: dict[str, int], in_files: set[str]) -> NoReturn:
-    """Refuse the key of a file that does not fit: a nominal delay, or one of its bounds."""
+    """Refuse the key in a file that contradicts the path: the delay, or one of its bounds."""
     if DELAY in in_files:
         allowed = f"{control[DELAY_MIN]}..{control[DELAY_MAX]}, from {DELAY_MIN} to {DELAY_MAX}"
         values.not_allowed(("control", DELAY), allowed)

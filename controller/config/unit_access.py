@@ -1,6 +1,6 @@
-"""The drop-in of the controller's unit: addresses and ports of the configured buses.
+"""Makes the drop-in of the controller's systemd unit: it allows the addresses and ports of buses.
 
-`firebreak.service` allows the usual kinds of serial ports, and no IP network.
+`firebreak.service` itself allows the usual kinds of serial ports and no IP network.
 """
 
 import ipaddress
@@ -10,7 +10,8 @@ from controller.config.cabinet_config import Config
 from controller.config.topology import Bus
 
 DROP_IN = "/etc/systemd/system/firebreak.service.d/addresses.conf"
-# DeviceAllow= of the unit, names as in /proc/devices. systemd itself allows pseudo-terminals (pts).
+# Kinds that DeviceAllow= of the unit names, as in /proc/devices. systemd allows pseudo-terminals
+# (pts) itself.
 SERIAL_KINDS = ("ttyS", "ttyUSB", "ttyACM", "ttyAMA", "ttymxc")
 CAN_SERVER_PORT = 29_536
 
@@ -35,7 +36,7 @@ def _host(bus: Bus) -> str:
 
 
 def nameless(config: Config) -> dict[str, str]:
-    """{bus: host} of the hosts that are no IPv4 address. The service cannot look up a name."""
+    """{bus: host} of the hosts that are no IPv4 address: the service cannot look up a name."""
     return {name: host for name, host in addresses(config).items() if not _is_address(host)}
 
 
@@ -48,7 +49,7 @@ def _is_address(host: str) -> bool:
 
 
 def port_kinds(config: Config, devices: str = "/proc/devices") -> list[str]:
-    """Kinds of the configured serial ports that are plugged in and that the unit does not allow."""
+    """Kinds of the plugged-in serial ports of the configuration that the unit does not allow."""
     buses = [*config.buses, *([config.channel_b] if config.channel_b else [])]
     ports = [bus.channel if bus.interface == "slcan" else bus.port for bus in buses]
     kinds = {_kind(port, devices) for port in ports if port}
@@ -56,7 +57,7 @@ def port_kinds(config: Config, devices: str = "/proc/devices") -> list[str]:
 
 
 def _kind(port: str, devices: str) -> str:
-    """Name of a port's driver in the kernel's list; "": the port is absent."""
+    """Name of a port's driver in the list of the Linux kernel. "" if the port is absent."""
     try:
         major = str(os.major(os.stat(port).st_rdev))
         with open(devices, encoding="ascii") as file:
@@ -67,7 +68,7 @@ def _kind(port: str, devices: str) -> str:
 
 
 def drop_in(config: Config) -> str:
-    """Text of DROP_IN; "": the unit's own file is enough."""
+    """Text of DROP_IN. "" if the unit needs no drop-in."""
     hosts = sorted({host for host in addresses(config).values() if _is_address(host)})
     lines = [f"DeviceAllow=char-{kind} rw" for kind in port_kinds(config)]
     lines += ["RestrictAddressFamilies=AF_INET"] if hosts else []

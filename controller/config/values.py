@@ -7,30 +7,30 @@ from controller.config import schema
 from controller.forms.field import Entry, Field, allowed_text, check_tighter
 from controller.forms.refusal import Path, not_allowed, refuse
 
-NUMBERED = ("unit", "rack")  # sections with a table for each, and one for `all`
-SAFE = ("cabinet", *NUMBERED)  # sections whose values the safety kernel gets
+NUMBERED = ("unit", "rack")  # sections with a table for each number and one named `all`
+SAFE = ("cabinet", *NUMBERED)  # sections whose values go into the limit image
 
 
 class Values:
-    """`entries`: {path: Entry} of the merged layers; `last_file`: the cabinet file."""
+    """Looks up values. entries: {path: Entry} of the merged layers. last_file: the cabinet file."""
 
     def __init__(
         self, entries: dict[Path, Entry], last_file: str, chemistry: str = schema.LFP
     ) -> None:
-        """chemistry of the cells: it decides defaults and ranges."""
+        """chemistry: of the cells; it decides defaults and ranges."""
         self.entries = entries
         self.last_file = last_file
         self.chemistry = chemistry
 
     def spec(self, path: Path) -> Field:
-        """Field of the key at `path`. KeyError for an unknown key."""
+        """Field of the key at `path`. Raises KeyError for an unknown key."""
         found = schema.spec_of(path, self.chemistry)
         if found is None:
             raise KeyError(path)
         return found
 
     def entry(self, *path: str) -> Entry | None:
-        """Entry of the key, or its default as an entry of the last file, or None."""
+        """Entry of the key. Without one, its default as an entry of the last file, or None."""
         if path[0] in NUMBERED and path[1] != "all":
             return self._numbered(*path)
         if path in self.entries:
@@ -65,7 +65,7 @@ class Values:
         refuse(self.file(*path), path, problem, allowed, equipment=equipment)
 
     def not_accepted(self, name: str, problem: str) -> NoReturn:
-        """Refuse absent equipment, because nobody has accepted its absence."""
+        """Refuse absent equipment, because no person has accepted its absence."""
         path = ("not_fitted", name)
         self.refuse(path, f"is missing: {problem}", self.spec(path).allowed[1], (name,))
 
@@ -75,15 +75,15 @@ class Values:
         not_allowed(self.file(*path), path, value, allowed, candidates, unit)
 
     def check_no_more(self, table: Path, what: str, keys: Sequence[str]) -> None:
-        """Refuse a key of a table that is not one of these keys of `what`."""
+        """Refuse every key of a table that is not in `keys`. what: the kind of table, in words."""
         for path in self.entries:
             if path[:-1] == table and path[-1] not in keys:
                 self.refuse(path, f"is not a key of {what}", ", ".join(keys))
 
     def _numbered(self, section: str, number: str, key: str) -> Entry | None:
-        """The tighter of two values: the own value of a unit or rack, and the value of `all`. None:
-        neither exists. An own value looser than `all` is refused if its layer is the same as that
-        of `all`, or a later one.
+        """The tighter of two entries: of one unit or rack, and of `all`. None if there is neither.
+        A unit's or rack's own value may not be looser than `all`, unless a later layer states the
+        value of `all`.
         """
         own, common = (section, number, key), (section, "all", key)
         if own not in self.entries or common not in self.entries:
@@ -101,7 +101,7 @@ class Values:
         )
 
     def numbers(self, section: str) -> int:
-        """How many units or racks there are; refuses a gap in their numbers."""
+        """How many units or racks there are. Refuse a gap in their numbers."""
         found = {int(name) for name in self.tables(section) if name != "all"}
         allowed = f"{section}s numbered from 1 without a gap"
         if not found:
@@ -112,9 +112,8 @@ class Values:
         return len(found)
 
     def check_defaults(self, of_type: set[Path], budgets: set[str]) -> None:
-        """Refuse a number for the kernel that is looser than its default, if a layer below the type
-        sets it and the type does not. budgets: keys that are exempt, because their values follow
-        from the periods of the devices.
+        """Refuse a number for the kernel that is looser than its default, unless the type sets it.
+        budgets: keys that are exempt, because their values follow from the periods of devices.
         """
         for path, entry in self.entries.items():
             in_type = {path, (path[0], "all", *path[2:])} & of_type

@@ -1,7 +1,7 @@
-"""Statements of a profile about stored registers, at each of its writes.
+"""Gives each write of a profile its statement about flash: "yes", "no" or "not stated".
 
-A register that a device keeps in flash wears out. Few documents say which registers are kept, so a
-profile says "yes", "no" or "not stated", for all of its writes or for each of them.
+A register that a device keeps in flash wears out with each write. Few documents say which registers
+these are. A profile makes the statement for all of its writes or for each of them.
 """
 
 from controller.config.converter_form import STORED
@@ -10,13 +10,13 @@ from drivers import wear
 from drivers.profile import Profile
 
 DAY_MS = wear.DAY_US // 1000
-# Time after which an unchanged value of a site device is written again, unless its profile has
-# another time.
+# {statement: ms after which an unchanged value of a site device is written again}, unless the
+# profile states a time.
 REPEAT_MS = {wear.NO: 1000, wear.NOT_STATED: 600_000, wear.YES: 1 << 40}
 
 
 def resolved(profile: Profile) -> Profile:
-    """The same profile with `stored` at each write, checked. Raises ConfigError."""
+    """The same profile, in which each write has its own `stored`, checked. Raises ConfigError."""
     settings, registers = profile.settings, profile.registers.values()
     if "stored" not in settings:
         return profile
@@ -34,7 +34,7 @@ def resolved(profile: Profile) -> Profile:
 
 
 def _check(profile: Profile) -> None:
-    """Refuse a budget that is missing or useless, and writes that would spend it at once."""
+    """Refuse a missing or useless budget of writes, and repetitions that alone would exceed it."""
     file, stored, least = profile.path.name, set[str](), 0
     for each in wear.written(profile):
         stored.add(each.stored)
@@ -54,6 +54,6 @@ def _check(profile: Profile) -> None:
 
 
 def unstated(profile: Profile) -> list[str]:
-    """Each write of a register of which the profile does not say whether it is stored."""
+    """Each write for which the profile does not say whether the device stores it in flash."""
     found = [each for each in wear.written(profile) if each.stored == wear.NOT_STATED]
     return [f"{each.what} {each.address}" for each in found]

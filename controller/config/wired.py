@@ -1,15 +1,14 @@
-"""Rows in hard wiring: the rows that a site also proves with the controller switched off. Their
-latest times are those of time_chain.py without bus, tick or write.
+"""The hard-wired rows, which a site also proves with the controller switched off. Their latest time
+is that of time_chain.py without bus, tick and write.
 
-Row 44 has no contact, because its effect is that the outputs expire. This expiry would hide a fault
-of the relay chain: soon after the controller is off, all outputs are off anyway. So the test holds
-the outputs on from outside.
+Row 44 has no contact: without the controller, its outputs expire. The test of another row must not
+take this expiry for the effect of the relay chain. So it holds the outputs on from outside.
 """
 
 from controller.config import hma, time_chain
 from controller.config.cabinet_config import Config
 
-EXPIRY = 44  # the cause is the missing controller itself
+EXPIRY = 44  # the row whose cause is the missing controller itself
 HELD = ("pcs_enable_ok", "contactor_supply_ok")  # outputs that the relay chain must drop
 
 
@@ -20,15 +19,15 @@ def rows(config: Config) -> list[int]:
 
 
 def enable_ms(config: Config, row: int) -> int:
-    """Latest time from the opening contact (row 44: the controller's end) to the lost enable."""
+    """Latest time, ms, from the cause to the lost PCS enable. The cause is the opening contact, and
+    for row 44 the end of the controller.
+    """
     cause_ms = config.cabinet["permit_expiry_ms"] if row == EXPIRY else time_chain.CONTACT_MS
     return cause_ms + time_chain.RELAY_MS
 
 
 def supply_ms(config: Config, row: int) -> int:
-    """Latest time from the opening contact (row 44: the controller's end) to open contactors,
-    including the off-delay relay.
-    """
+    """Latest time, ms, from the same cause to open contactors, including the off-delay relay."""
     return enable_ms(config, row) + time_chain.OPENING_MS
 
 

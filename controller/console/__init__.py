@@ -1,1 +1,1 @@
-"""The pages and commands of `firebreak`, for people and scripts. This room decides nothing."""
+"""The pages and commands of `firebreak`. They show facts and send requests, but decide nothing."""

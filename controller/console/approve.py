@@ -1,5 +1,6 @@
-"""`firebreak approve`: the changes of the limit image since its last approval, and its approval by
-a named person at the cabinet, with the key out of RUN.
+"""`firebreak approve`: shows what has changed in the limit image since its last approval.
+
+With a name and a code, a person at the cabinet approves the image. The key must be out of RUN.
 """
 
 import functools
@@ -49,7 +50,7 @@ def _approve(arguments: Namespace) -> int:
 
 
 def changed(header: Facts) -> tuple[list[str], int]:
-    """(the changes as lines, the code that approves them), from the header of a journal."""
+    """(the changes as lines, the code that approves them). header: of the journal."""
     new = approval.named(header["safety_image"], header["device_crcs"])
     old = approval.unpacked(header["approved"])
     changes = approval.differences(old or approval.shipped(new), new)

@@ -1,4 +1,4 @@
-"""`firebreak ask`: may a job that raises the load run within battery and connection?
+"""`firebreak ask`: says whether battery and grid connection can carry a job that raises the load.
 
 Exit codes: 0 yes, 1 no, 2 wrong input, 3 not known (no controller, meters unknown).
 """
@@ -31,8 +31,8 @@ def job_of(arguments: Namespace) -> Job:
 
 
 def _at_s(arguments: Namespace) -> int:
-    """The begin of the job, s from now. The argument is a span such as +10min, or a local time of
-    the site.
+    """Seconds from now to the start of the job. The argument is a span such as +10min, or a local
+    time of the site.
     """
     if ":" not in arguments.at:
         text, at_ms_max = arguments.at.removeprefix("+"), ask.AT_S_MAX * 1000

@@ -1,20 +1,19 @@
 """`firebreak box backup` and `box restore`: what a box needs to become this cabinet again.
 
-A backup has configuration, keys, console users, the proof-test ledger and the trips as files, and
-latches and lock-out of the store. It does not contain the record, which `firebreak record export`
-writes.
+A backup has configuration, keys, console users, the proof-test ledger and the trips as files. It
+also has latches and lock-out of the store. `firebreak record export` writes the record.
 
 A restore puts back missing files and replaces none. On a box with a store it puts back only cabinet
-and types, so that no revoked key, user or door returns to a cabinet in use. The restored store is
-never better than the old one: its latches and lock-out stay, and it needs the key and a new
-approval. Every place is checked before the first file is written, so that a refusal leaves nothing
-half done. The store is written last. So after a restore that broke off there is no store, and the
-same command puts back the files that are still missing.
+and types. Otherwise a revoked key, user or door would return to a cabinet in use. A restored store
+keeps the latches and the lock-out, and the cabinet needs the key and a new approval. Every place is
+checked before the first file is written, so that a refusal leaves nothing half done. The store is
+written last. So if a restore breaks off, the same command later puts back the missing files.
 
-A new backup is read back in the way of a restore, because nobody looks at it before it is needed.
+A new backup is read back at once, in the same way as by a restore. Otherwise a fault would show
+only when the backup is needed.
 
-Root keeps its rights for the configuration, which has a key of the planner's user. In the state
-folder root works as the service's user.
+Root keeps its rights for the configuration, which contains a key of the planner's user. In the
+state folder, root works as the service's user.
 """
 
 import contextlib
@@ -46,7 +45,7 @@ from controller.system.paths import (
 ETC = "/etc/firebreak"
 KEY_NEEDED = {"44d": 1}
 ETC_DIR = cli.option("--etc-dir", default=ETC, help="configuration (%(default)s)")
-# not cli.STATE_DIR, for which root gives up its rights
+# This is not cli.STATE_DIR, because with that option root gives up its rights at once.
 STATE = cli.option(
     "--state-dir", dest="state", default=STATE_DIRECTORY, help="what lasts (%(default)s)"
 )
@@ -54,7 +53,7 @@ STATE = cli.option(
 
 @cli.command("box backup", cli.option("file", metavar="FILE", help="a new file"), ETC_DIR, STATE)
 def _backup(arguments: Namespace) -> int:
-    """Exit code 1: a link, a pipe or a device is left out."""
+    """Write a backup. Exit code 1: a link, a pipe or a device is left out."""
     with (
         cli.ends(WRONG_INPUT, ConfigError),
         cli.ends(NO_START, OSError, StoreError, at=arguments.state),
@@ -88,7 +87,7 @@ def _backup(arguments: Namespace) -> int:
     cli.option("--dry-run", action="store_true", help="print what would be done"),
 )
 def _restore(arguments: Namespace) -> int:
-    """Exit code 1: a file on the box differs from the backup's file, or a file is left out."""
+    """Restore a backup. Exit code 1: a file on the box differs from its backup or is left out."""
     with cli.ends(WRONG_INPUT, ConfigError, OSError, at=arguments.file):
         manifest, files = backup_file.unpacked(arguments.file)
         _check_cabinet(manifest, arguments)
@@ -119,7 +118,7 @@ def _files(part: str, root: str, *places: str) -> Iterator[Kept | None]:
         if os.path.isdir(path) and (not os.path.islink(path) or place in backup_file.FOLDERS):
             names = sorted(os.listdir(path))
             yield from _files(part, root, *[os.path.join(place, name) for name in names])
-        # no acts of a person, which wait here until the recorder has stored them
+        # The folder of users also has acts of persons that wait for the recorder: not in a backup.
         elif os.path.lexists(path) and (not is_of_users or path.endswith(users.SUFFIX)):
             yield _kept(part, root, path)
 
@@ -156,7 +155,7 @@ def _store(arguments: Namespace) -> Facts | None:
 
 
 def _cabinet(etc: str) -> str | None:
-    """The name in cabinet.toml; None: the file has no name."""
+    """The name in cabinet.toml. None if there is no file or no name."""
     path = os.path.join(etc, "cabinet", "cabinet.toml")
     if not os.path.exists(path):
         return None
@@ -189,8 +188,8 @@ def _put_all(
 
 
 def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:
-    """MADE for a new file. A file that exists stays: SAME as in the backup, or DIFFERS from it.
-    is_left: a new file is LEFT out.
+    """Put back one file, and return a word. MADE: it is new. SAME or DIFFERS: a file exists and
+    stays. LEFT: the file does not return to a cabinet in use (is_left).
     """
     if os.path.lexists(path):
         if not os.path.isfile(path):
@@ -198,7 +197,7 @@ def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:
         with open(path, "rb") as file:
             is_same = file.read(backup_file.BYTES_MAX) == each.content
         if is_same and not is_left and not is_dry:
-            _give(path, each.owner)  # needed too after a power cut before this line
+            _give(path, each.owner)  # an earlier restore may have ended before it gave the file
         return SAME if is_same else LEFT if is_left else DIFFERS
     if is_left:
         return LEFT
@@ -212,8 +211,8 @@ def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:
 
 
 def _make_folders(path: str, is_dry: bool) -> None:
-    """Make missing folders. Each gets the owner of the folder above it. Only the owner may read the
-    folders of keys and users.
+    """Make missing folders. Each gets the owner of the folder above it. Only this owner may read
+    the folders of keys and users.
     """
     if os.path.isdir(path):
         return
@@ -228,7 +227,7 @@ def _make_folders(path: str, is_dry: bool) -> None:
 
 
 def _give(path: str, owner: str) -> None:
-    """Give a file to its user. If this box does not have that user: to the owner of the folder."""
+    """Give a file to its user, or to the owner of its folder if this box lacks that user."""
     try:
         found = pwd.getpwnam(owner)
         number, group = found.pw_uid, found.pw_gid
@@ -240,8 +239,8 @@ def _give(path: str, owner: str) -> None:
 
 
 def _put_store(held: Facts | None, arguments: Namespace, is_used: bool) -> str:
-    """Write the store; returns a line. A store that exists stays, because it may have newer
-    latches.
+    """Write the store, and return a line about it. A store that exists stays, because it may have
+    newer latches.
     """
     directory = arguments.state
     if is_used:

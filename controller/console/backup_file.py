@@ -39,8 +39,8 @@ class Kept(NamedTuple):
 
 
 def packed(cabinet: str | None, store: Facts | None, files: list[Kept]) -> bytes:
-    """The bytes of a backup; the first file is its list. cabinet: its name, None: unknown; store:
-    latches, lock-out and trips.
+    """The bytes of a backup. Its first file lists the others. cabinet: its name, or None. store:
+    latches, lock-out and number of trips.
     """
     content = {
         "version": VERSION,
@@ -85,7 +85,7 @@ def unpacked(path: str) -> tuple[Facts, list[Kept]]:
 
 
 def _entry(path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Kept:
-    # No sparse entry, because a few bytes of it can claim any size.
+    # A sparse entry is refused, because a few of its bytes can claim any size.
     file = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
     part, _, rest = entry.name.partition("/")
     allowed = {"etc": FOLDERS, "state": (*STATE_FOLDERS, *STATE_FILES)}.get(part, ())

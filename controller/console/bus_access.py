@@ -1,8 +1,8 @@
-"""The bus that a tool asks. If a controller runs, it holds the ports and reads for the tool.
-Otherwise the bus is opened here.
+"""Gives a tool access to a bus. If a controller runs, it holds the ports and reads for the tool.
+Otherwise the tool opens the bus.
 
-Without a controller the tool takes the controller's lock, so that no controller starts meanwhile.
-This file sends only reads of Modbus.
+A tool that opens a bus takes the controller's lock, so that no controller starts meanwhile. On a
+Modbus bus this file sends only reads.
 """
 
 import ipaddress
@@ -27,12 +27,12 @@ from drivers.buses.port import RtuPort
 from drivers.buses.serial_port import PTY_MAJORS, SerialPortError
 
 DIRECT = "port"  # name of a bus that is in no site file
-SHARED_CAN = ("socketcan", "socketcand")  # any number of programs may listen
+SHARED_CAN = ("socketcan", "socketcand")  # interfaces to which several programs may listen
 REFUSALS = (tool_read.NO_BUS, tool_read.HAS_OUTPUTS, tool_read.NO_ROOM, tool_read.OTHERS)
-CAN_NAME = re.compile(r"(v|vx|sl)?can\d{1,4}", re.ASCII)  # as Linux and slcand name them
+CAN_NAME = re.compile(r"(v|vx|sl)?can\d{1,4}", re.ASCII)  # names of Linux and of slcand
 NO_CAN = "no such CAN interface is here (`ip link` lists them)"
 CONNECT_US = 4_000_000
-PTY_BD = 1_000_000_000  # a reply on a pty may come sooner than a line could carry the request
+PTY_BD = 1_000_000_000  # a pseudo-terminal may reply sooner than a line could carry the request
 Read = Callable[[int, int, int, int], Answer]  # unit id, function, address, count
 
 OPTIONS = (
@@ -47,7 +47,7 @@ OPTIONS = (
 
 
 def line_options(baud: str) -> tuple[cli.Option, ...]:
-    """Options of a serial line. baud: the rate if the option is not given, in words."""
+    """Options of a serial line. baud: the default rate, in words for the help."""
     return (
         cli.option(
             "--baud",
@@ -129,7 +129,9 @@ def is_running(run_directory: str) -> bool:
 
 
 def lock(run_directory: str) -> None:
-    """Keep a controller from starting while the tool has the port. Ends the command."""
+    """Prevent a controller from starting while the tool has the port. Ends the command if a
+    controller or another tool holds the lock.
+    """
     if not os.path.isdir(run_directory):
         return  # no controller was ever installed here
     with cli.ends(NO_START, OSError, before="the lock of the controller: "):
@@ -160,7 +162,7 @@ def through_controller(bus: Bus, run_directory: str) -> Read:
 
 
 def _pace_Bd(bus: Bus) -> int:
-    """The baud rate that gives the time of a request on the line. A pty has no such time."""
+    """The baud rate for the time of a request on the line. A pseudo-terminal needs no time."""
     is_serial = bus.kind == "rtu" and os.path.exists(bus.port)
     is_pty = is_serial and os.major(os.stat(bus.port).st_rdev) in PTY_MAJORS
     return PTY_BD if is_pty else bus.baud_Bd

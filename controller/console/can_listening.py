@@ -1,4 +1,4 @@
-"""The frames of a CAN bus with their times, while a person waits."""
+"""Listens to a CAN bus for a command, and gives its frames with their times."""
 
 import select
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from controller.config.can_fits import Frame
 from controller.system import clock
 from drivers.buses.can_port import CanPort
 
-POLL_US = 20_000  # for an interface without a descriptor
+POLL_US = 20_000  # how often an interface without a descriptor is asked
 
 
 def listen(port: CanPort, seconds: float | None) -> Iterator[Frame]:
-    """Frames until the time is over; None: until the person ends it. Times: UTC, us."""
+    """Yield frames for this time, or until the person ends the command. Their times: UTC, us."""
     end_us = None if seconds is None else clock.now_us() + round(seconds * 1e6)
     while end_us is None or clock.now_us() < end_us:
         descriptor = port.fileno()

@@ -1,7 +1,7 @@
 """`firebreak bus can-up NAME`: sets up a CAN interface by the configuration.
 
-SocketCAN has no default bit rate. restart-ms 100 ends a bus-off (linux-can/can-utils #262). The
-queue has 100 frames, because the default of 10 gives ENOBUFS on a burst (#400, python-can #2004).
+SocketCAN has no default bit rate. "restart-ms 100" ends a bus-off (linux-can/can-utils #262). The
+queue has 100 frames, because a burst fills the default queue of 10 (#400, python-can #2004).
 """
 
 import os

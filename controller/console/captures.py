@@ -1,4 +1,4 @@
-"""Saved captures of a bus as text: frames of CAN, frames of Modbus RTU, registers.
+"""Reads saved captures of a bus in text form: frames of CAN, frames of Modbus RTU, registers.
 
 (1700000000.100000) can0 356#1314FFF6012C      a frame of CAN, as candump -L writes it
  (1700000000.100000)  can0  356   [6]  13 14   ... as candump -t a, or without -t, writes it
@@ -26,7 +26,7 @@ ALLOWED = (
     "ADDRESS WORD ...; FUNCTION:ADDRESS WORD ... with a function of 1 to 6, 15, 16"
 )
 LINE_MAX = 4096
-ERROR_FRAME = 0x2000_0000  # SocketCAN marks an error frame so, in place of an id
+ERROR_FRAME = 0x2000_0000  # SocketCAN sets this bit of the id for an error frame
 _CAN = re.compile(
     r"(?:\(([\d.: -]+)\) +)?\S+ +(?:[RT]X +\S+ +\S+ +)?([\dA-Fa-f]{8}|[\dA-Fa-f]{3})"
     r"(?:#| +\[\d+\] *)((?:[\dA-Fa-f]{2} ?)*|#?R\d?|#.*|remote request)(?: *'.*'| +[RT])?"
@@ -39,7 +39,7 @@ _REGISTERS = re.compile(r"(?:(\d{1,3}):)?(\w+)[ ,;]+(\w+(?:[ ,;]+\w+)*)")
 
 
 class Frame(NamedTuple):
-    """A frame of CAN. An id of 29 bits is marked in the way of the CAN port."""
+    """A frame of CAN. An id of 29 bits has the bit EXTENDED."""
 
     time_us: int
     can_id: int
@@ -101,7 +101,7 @@ class _Reader:
         self._exchanges, self._stream = Exchanges(), Stream()
 
     def take(self, line: str) -> Iterable[Event]:
-        """The events that a line completes. ValueError: the line is no line of a capture."""
+        """The events that a line completes. Raises ValueError if it is no line of a capture."""
         if match := _CAN.fullmatch(line):
             return [self._can(*match.groups())]
         if match := _MODBUS.fullmatch(line):
@@ -120,7 +120,7 @@ class _Reader:
         raise ValueError(f"{shown(line)} is not a capture; allowed {ALLOWED}")
 
     def frame(self, match: re.Match[str]) -> Frame | Failure:
-        """A frame in the form of most captures. This takes half the time of `take`."""
+        """A frame in the most common form. This takes half the time of `take`."""
         at_us = int(match[1].replace(".", ""))
         if self._start_us is None:
             self._start_us = at_us
@@ -141,7 +141,7 @@ class _Reader:
         return Frame(at_us, number | long, bytes.fromhex(data))
 
     def _since(self, time: str | None) -> int:
-        """Time since the first time of the capture, us; 0: the line has no time."""
+        """Time since the first line with a time, us. 0 if the line has no time."""
         if time is None:
             return 0
         try:
@@ -154,18 +154,20 @@ class _Reader:
         return at_us - self._start_us
 
     def end(self) -> Iterable[Event]:
-        """No more of the reply comes."""
+        """The events that the end of the capture completes."""
         return self._exchanges.end()
 
 
 def _bytes(line: str) -> bytes:
-    """The bytes of a line that has only bytes; b"": the line has something else."""
+    """The bytes of a line that has only bytes. b"" for any other line."""
     hexadecimal = re.sub(r"0x|[^\dA-Fa-f]", "", line)
     return bytes.fromhex(hexadecimal) if _BYTES.fullmatch(line) else b""
 
 
 def _registers(match: re.Match[str]) -> Words | None:
-    """The registers of a line; None: it has no numbers. ValueError: a number is not allowed."""
+    """The registers of a line, or None if it has other words. Raises ValueError for a number that
+    is not allowed.
+    """
     try:
         address, *words = [int(each, 0) for each in re.split("[ ,;]+", f"{match[2]} {match[3]}")]
     except ValueError:

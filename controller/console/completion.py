@@ -1,5 +1,5 @@
-"""`firebreak completion bash|zsh|man`: the script of a shell or the manual page, made from all
-parsers of commands.
+"""`firebreak completion bash|zsh|man`: prints the completion script of a shell, or the manual page.
+It is made from the parsers of all commands.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import shtab
 from controller.system import cli, release
 from controller.system.paths import DONE
 
-PLACES = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY}  # by metavar of an argument
+PLACES = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY}  # {metavar of an argument: its completion}
 
 
 @cli.command("completion", cli.option("form", choices=("bash", "zsh", "man")))
@@ -37,7 +37,7 @@ def _page(parser: argparse.ArgumentParser) -> Iterator[str]:
 def _commands(
     parser: argparse.ArgumentParser, above: str
 ) -> Iterator[tuple[str, argparse.ArgumentParser, str]]:
-    """(name, parser, words) of each command, and of each action of a command that has several."""
+    """(name, parser, help) of each command, and of each action of a command with actions."""
     for found in parser._actions:
         if isinstance(found, argparse._SubParsersAction):
             words = {each.dest: each.help or "" for each in found._choices_actions}
@@ -52,7 +52,7 @@ def _plain(line: str) -> str:
 
 
 def _complete_paths(parser: argparse.ArgumentParser) -> None:
-    """Let each argument that is a path be completed as a path, in subcommands too."""
+    """Mark each argument that is a path, in subcommands too, so that the shell completes paths."""
     for action in parser._actions:
         place = action.metavar or action.dest.upper().rpartition("_")[-1]
         if place in PLACES:

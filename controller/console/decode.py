@@ -1,8 +1,8 @@
-"""`firebreak bus decode`: decodes a saved capture by a profile, into named values or reasons of
-refusals.
+"""`firebreak bus decode`: decodes a saved capture by a profile, and prints named values or the
+reasons of refusals.
 
-The capture is read twice, so that a mistake in its last line is found before the first value is
-printed. No reading keeps the capture, so the memory does not grow with the file.
+The capture is read twice, so that a mistake in its last line shows before the first value is
+printed. The command never holds the whole capture in memory.
 """
 
 from argparse import Namespace
@@ -64,7 +64,9 @@ def _decode(arguments: Namespace) -> int:
 
 
 class Survey(NamedTuple):
-    """Content of a capture: numbers of CAN frames and Modbus events, their units, the last time."""
+    """Content of a capture. frames: number of CAN frames. events: number of Modbus events. units:
+    their unit ids.
+    """
 
     path: str
     frames: int
@@ -128,7 +130,7 @@ def _of_bus(registers: Registers, path: str, wanted: int | None) -> Iterator[Fou
 
 
 def _events(path: str, wanted: int | None) -> Iterator[Words | Failure]:
-    """The events of a capture about one unit. wanted None: about all units."""
+    """The Modbus events of the unit `wanted`, or of all units if it is None."""
     for each in Capture(path):
         if isinstance(each, Frame) or each.unit_id == ON_CAN:
             continue
@@ -137,9 +139,7 @@ def _events(path: str, wanted: int | None) -> Iterator[Words | Failure]:
 
 
 def _placed(profile: Profile, path: str, wanted: int | None) -> Profile:
-    """The profile, with the addresses that the SunSpec chain of the capture gives to its
-    registers.
-    """
+    """The profile, with its register addresses by the SunSpec chain in the capture."""
     if not profile.models:
         return profile
     memory = Memory()

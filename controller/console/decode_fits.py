@@ -1,4 +1,4 @@
-"""Which shipped profiles fit a capture that the named profile refuses."""
+"""Finds the shipped profiles that fit a capture, if the named profile refuses it."""
 
 import functools
 from typing import NamedTuple
@@ -14,14 +14,16 @@ NONE = "no shipped profile fits it"
 
 
 class Fitting(NamedTuple):
-    """Profiles, each with its node if it has addresses, and one line about the profiles."""
+    """The profiles that fit, and a line about them. On CAN, each profile has its node."""
 
     profiles: list[Facts]
     line: str
 
 
 def of_can(path: str, *named: Profile) -> Fitting:
-    """The profiles of racks on CAN whose driver takes the frames of a capture."""
+    """The profiles of a BMS on CAN whose driver accepts the frames of a capture. named: profiles
+    that are tried too.
+    """
     frames = captures.Frames(path)
     every = {each.path: each for each in [*_shipped(), *named] if each.family == CAN_BMS}
     judged = can_fits.fits(every.values(), frames)
@@ -39,7 +41,7 @@ def of_can(path: str, *named: Profile) -> Fitting:
 
 
 def of_registers(memory: Memory) -> Fitting:
-    """The profiles of Modbus devices whose registers are in the capture, with fitting values."""
+    """The profiles of Modbus devices that fit the registers of a capture."""
 
     every = [each for each in _shipped() if each.family in fits.FAMILIES]
     judged = fits.ranked([fits.judged(each, _read(each, memory)) for each in every])

@@ -1,4 +1,4 @@
-"""The page of `firebreak bus decode`. Each value is printed at once, because a capture may
+"""Prints the page of `firebreak bus decode`. Each value is printed at once, because a capture may
 be long.
 """
 

@@ -1,5 +1,6 @@
 """`firebreak doors`: runs the doors of one kind (controller/doors), or shows which doors are open.
-`firebreak doors local --listen PATH`: one door `local` without a file.
+
+`firebreak doors local --listen PATH` runs one door of kind local without a file doors.toml.
 """
 
 from argparse import Namespace
@@ -83,7 +84,7 @@ def _run(arguments: Namespace) -> int:
 
 
 def _served_alone(arguments: Namespace) -> int:
-    """One door `local` on the socket, and on the serial line if one is given."""
+    """Run one door of kind local on the socket, and on the serial line if one is given."""
     from controller.doors import process  # slow to load
 
     given = arguments.listen, arguments.serial or "", arguments.baud

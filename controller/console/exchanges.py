@@ -1,4 +1,4 @@
-"""Requests of a Modbus RTU line with their replies, from a capture or live."""
+"""Joins requests of a Modbus RTU line with their replies, from a capture or live."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -14,8 +14,8 @@ SHOWN_BYTES = 20
 
 
 class Words(NamedTuple):
-    """Registers, or bits, that a device holds. function: the function that reads or writes them, 0:
-    unknown; unit_id: -1: the capture has none.
+    """Registers, or bits, that a device holds. function: the function that reads or writes them, or
+    0 if it is unknown. unit_id: -1 if the capture has none.
     """
 
     time_us: int
@@ -40,14 +40,14 @@ Told = Words | Failure
 
 
 class Exchanges:
-    """The requests of a line, each with its reply."""
+    """Joins each request of a line with its reply."""
 
     def __init__(self) -> None:
         self._exchange: Exchange | None = None
 
     def take(self, at_us: int, direction: str, data: bytes) -> Iterable[Told]:
-        """The values or failures that a frame completes. A request also completes the request
-        before it, as a failure if that had no good reply.
+        """The values or failures that a frame completes. A request without a good reply becomes a
+        failure when the next request comes.
         """
         if direction == REQUEST:
             found = self.end()
@@ -59,13 +59,13 @@ class Exchanges:
         return [Failure(at_us, -1, f"{hexed(data)}: {words}")]
 
     def end(self) -> Iterable[Told]:
-        """No more of the reply comes."""
+        """The failures of an open request, because no more of its reply comes."""
         exchange, self._exchange = self._exchange, None
         return exchange.end() if exchange else ()
 
 
 class Exchange:
-    """A request, and the values in its reply. The receiver of the box checks the reply."""
+    """A request and the values in its reply. The receiver of the drivers checks the reply."""
 
     def __init__(self, at_us: int, request: bytes) -> None:
         self.unit_id, self.function, self.address, self.count = -1, 0, 0, 0
@@ -76,7 +76,7 @@ class Exchange:
         self.is_answered = False
 
     def _begin(self, data: bytes) -> str:
-        """Wait for the reply, or say why nothing can be told of it."""
+        """Expect the reply, or return why the request cannot be decoded."""
         if not has_crc(data):
             return f"the request {hexed(data)} has a wrong CRC"
         self.unit_id, self.function = data[:2]
@@ -104,7 +104,7 @@ class Exchange:
         return rtu.write_request(self.function, "capture", *place, self._written)
 
     def take(self, at_us: int, data: bytes) -> Iterator[Told]:
-        """The next piece of the reply."""
+        """Take the next piece of the reply. Yield its values or a failure when it is whole."""
         pdu = self._receiver.feed(data) if self._is_open else None
         if pdu is None:
             return
@@ -117,7 +117,7 @@ class Exchange:
             yield Words(at_us, self.unit_id, self.function, self.address, words)
 
     def end(self) -> Iterator[Told]:
-        """No more pieces come."""
+        """Yield a failure if the reply is not whole, because no more pieces come."""
         reason = self._problem
         if self._is_open:
             other_id = self._receiver.other_id()
@@ -128,18 +128,18 @@ class Exchange:
 
 
 def has_crc(data: bytes) -> bool:
-    """True for a whole frame, by its CRC."""
+    """True if the data is a whole frame with a good CRC."""
     return LEAST_BYTES <= len(data) <= FRAME_BYTES_MAX and crc16(data) == 0
 
 
 def hexed(data: bytes) -> str:
-    """Bytes for a person. Of a long frame only the beginning is shown."""
+    """Bytes as text for a person. For a long frame, only its beginning."""
     more = f" ... ({len(data)} bytes)" if len(data) > SHOWN_BYTES else ""
     return data[:SHOWN_BYTES].hex(" ").upper() + more
 
 
 def words_of(function: int, count: int, data: bytes) -> tuple[int, ...]:
-    """The registers, or `count` bits, of the data of a reply or a write."""
+    """The registers, or `count` bits, in the data of a reply or of a write."""
     if function in (rtu.READ_COILS, rtu.READ_DISCRETE_INPUTS, rtu.WRITE_COILS):
         return tuple([data[at // 8] >> at % 8 & 1 for at in range(min(count, 8 * len(data)))])
     return tuple([int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)])

@@ -1,4 +1,4 @@
-"""`firebreak record export`: the record of a time range as whole files, for a USB stick."""
+"""`firebreak record export`: writes the record of a time range to files, as on a USB stick."""
 
 import errno
 import os
@@ -91,8 +91,8 @@ def _write(connection: sqlite3.Connection, arguments: Namespace, times_us: Times
 
 
 def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
-    """Names of the captures of the trips in a time. A name of another form is left out, because a
-    forged record may contain any name.
+    """Names of the captures of the trips in this time. A name of another form is left out, because
+    a forged record may contain any path.
     """
     rows = connection.execute(
         "SELECT DISTINCT c.file FROM captures c JOIN events e ON e.id = c.event_id WHERE c.file "
@@ -103,7 +103,7 @@ def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
 
 
 def _growing(connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us) -> list[str]:
-    """Names of the captures in that time that are still written: at most one."""
+    """[name of the capture in that time that the recorder still writes], or []."""
     row = connection.execute(
         "SELECT json_extract(value, '$.file') FROM meta WHERE key = 'capture'"
     ).fetchone()
@@ -123,7 +123,7 @@ def _files(
     if arguments.what == "capture":
         for name in _captures(connection, times_us):
             path = os.path.join(arguments.state_dir, FOLDER, name)
-            if os.path.exists(path):  # not while it grows
+            if os.path.exists(path):  # it has this name only when it is complete
                 yield name, csv_files.file_pieces(path)
     elif arguments.what == TICKS:
         folder = os.path.join(arguments.state_dir, fast_ring.FOLDER)

@@ -1,7 +1,7 @@
-"""The reads by which `firebreak bus probe` finds the devices on a Modbus bus. It never writes.
+"""The reads with which `firebreak bus probe` finds the devices on a Modbus bus. It never writes.
 
-GREETINGS get an answer from nearly every device. A unit that is silent to them gets the first read
-of each profile, because some devices answer nothing else.
+Nearly every device answers the reads in GREETINGS. A unit that does not answer them gets the first
+read of each profile, because some devices answer only that.
 """
 
 from collections import Counter
@@ -17,12 +17,14 @@ from drivers.profile import Profile
 GREETINGS = ((3, 0, 1), (4, 0, 1), (2, 0, 1), (3, 40000, 2))
 OF_A_DEVICE = [f"{fits.EXCEPTION}{code}" for code in (1, 2, 3)]  # no such function, address, value
 SILENT = "no answer"
-FIRST_READS_S = 30  # longest time for them at one baud rate; 10 silent units x 53 reads need 90 s
-WIRE_MS = 20  # a read on the wire at 9600 Bd, before its time-out begins
+# Longest time for the first reads of profiles at one baud rate. 10 silent units x 53 reads would
+# need 90 s.
+FIRST_READS_S = 30
+WIRE_MS = 20  # time of a read on the wire at 9600 Bd, before its time-out begins
 
 
 def first_reads(profiles: Iterable[Profile]) -> list[fits.Place]:
-    """The first read of each profile, without repeats. A read that begins more profiles comes
+    """The first read of each profile, without repeats. A read that more profiles share comes
     earlier.
     """
     found = Counter[fits.Place]()
@@ -41,7 +43,7 @@ def ask_silent(
     reads: dict[int, fits.Read], answers: dict[int, list[Answer]], places: list[fits.Place]
 ) -> list[str]:
     """Try the first read of each profile on each silent unit, until the unit answers or the time is
-    over. Some devices answer no other read. Returns a note if the time was too short.
+    over. Returns a note if the time was too short.
     """
     silent = [unit_id for unit_id in reads if set(answers[unit_id]) == {SILENT}]
     end_us = clock.now_us() + FIRST_READS_S * 1_000_000
@@ -57,7 +59,7 @@ def ask_silent(
 
 
 def longest(units: int, bauds: int, timeout_ms: int, profiles: Iterable[Profile]) -> str:
-    """How long the probe takes if nothing answers."""
+    """A line about how long the probe takes if nothing answers."""
     read_s = (timeout_ms + WIRE_MS) / 1000
     first_s = min(FIRST_READS_S, units * len(first_reads(profiles)) * read_s)
     whole_s = bauds * (units * len(GREETINGS) * read_s + first_s)
@@ -66,9 +68,8 @@ def longest(units: int, bauds: int, timeout_ms: int, profiles: Iterable[Profile]
 
 
 def code(greeting: list[Answer]) -> int:
-    """The exception code of a unit whose exceptions are about none of function, address or value; 0
-    if the unit answers otherwise or is silent. Such a code comes from a gateway whose device is
-    missing, or from a device that is busy.
+    """The exception code of a unit whose exceptions name another reason than function, address or
+    value. A gateway without its device or a busy device sends such a code. 0 for any other unit.
     """
     if any(map(is_answer, greeting)):
         return 0
@@ -77,21 +78,21 @@ def code(greeting: list[Answer]) -> int:
 
 
 def is_answer(answer: Answer) -> bool:
-    """True for data, and for an exception about function, address or value: the device itself sent
-    it. Any other exception may come from a gateway.
+    """True for data, and for an exception about function, address or value. The device itself sent
+    it, while any other exception may come from a gateway.
     """
     return isinstance(answer, bytes) or answer in OF_A_DEVICE
 
 
 def is_telling(answer: Answer) -> bool:
-    """True for data that is not 0. Exceptions and zeros distinguish nothing, because devices of
-    every kind send them.
+    """True for data that is not 0. Exceptions and zeros say nothing about a device, because devices
+    of every kind send them.
     """
     return isinstance(answer, bytes) and any(answer)
 
 
 def remembering(read: fits.Read) -> fits.Read:
-    """A read that asks the device once for each place, and then repeats the answer."""
+    """A read function that asks the device once for each place and then repeats the answer."""
     known: dict[tuple[int, int, int], Answer] = {}
 
     def own(*place: int) -> Answer:

@@ -1,6 +1,4 @@
-"""`firebreak hint`: sends a hint in the way of a source, and prints the reply. schedule.py sends
-schedules.
-"""
+"""`firebreak hint`: sends a hint as a source, and prints the reply. schedule.py sends schedules."""
 
 import functools
 import os
@@ -92,7 +90,7 @@ def _run(arguments: Namespace) -> int:
 
 
 def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
-    """Print the reply, return the exit code. answered: (wire.Hint, wire.Reply); None: no reply
+    """Print the reply, return the exit code. answered: (wire.Hint, wire.Reply), or None if no reply
     came.
     """
     if answered is None:
@@ -106,7 +104,7 @@ def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
 
 
 def order_of(arguments: Namespace) -> Order:
-    """The order of parsed arguments. Ends the command if the arguments describe no hint."""
+    """The hint of parsed arguments. Ends the command if the arguments describe no hint."""
     values = {name: getattr(arguments, name[2:].replace("-", "_")) for name in _OPTIONS}
     given = [(name, text) for name, text in values.items() if text is not None]
     if len(given) + arguments.heartbeat + arguments.price_negative != 1:
@@ -133,8 +131,8 @@ def order_of(arguments: Namespace) -> Order:
 
 
 def whole(option: str, text: str, units: dict[str, int], low: int, high: int, example: str) -> int:
-    """The number of a text with a unit, in the smallest unit. Ends the command for any
-    other text.
+    """The number of a text such as "450kW", in the smallest unit. Ends the command for any other
+    text.
     """
     match = _NUMBER.fullmatch(text)
     if not match or match[2] not in units:

@@ -1,7 +1,7 @@
-"""`firebreak key`: makes, replaces and removes keys of the sources of hints, also while sources
-run.
+"""`firebreak key`: makes, replaces and removes keys of the sources of hints. Sources may run.
 
-The standard output gets only the key, once, so that a pipe can take the key. Messages go to stderr.
+The standard output gets the key and nothing else, so that a pipe can take it. Messages go to
+stderr.
 """
 
 import contextlib
@@ -63,7 +63,7 @@ for _action in _ACTIONS:
 
 
 def _unseen(state_directory: str, name: str, error: OutputError) -> str:
-    """Remove a key that was not printed, before the controller uses it; returns the message."""
+    """Remove a key that could not be printed, before it is in use. Returns the message."""
     try:
         keys.withdraw(state_directory, name)
     except keys.KeyStoreError as kept:
@@ -142,8 +142,8 @@ def _listed(facts: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _old(key: admission.Key, is_ended: bool) -> str:
-    """The stored old key in words. is_ended: the controller refuses it, because the new key is in
-    use.
+    """The stored old key in words. is_ended: the controller refuses the old key, because the source
+    uses the new one.
     """
     left = f"{span((key.until_ms or 0) // 1000)} left"
     if is_ended:
@@ -152,9 +152,7 @@ def _old(key: admission.Key, is_ended: bool) -> str:
 
 
 def _ended(run_directory: str) -> set[tuple[str, int]]:
-    """{(source, fingerprint of its newest key)} of the sources whose old key the controller refuses
-    now.
-    """
+    """{(source, fingerprint of its newest key)} of sources whose old key is refused now."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         with sockets.short(os.path.join(run_directory, "hints.sock")) as path:
             probe.connect(path)  # fails if the controller has ended

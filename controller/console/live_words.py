@@ -1,5 +1,5 @@
-"""Frames of a bus as lines for a person. Profiles decode them, and a line shows the values that
-changed since the frame before.
+"""Shows frames of a bus as lines for a person. Profiles decode the frames, and a line has the
+values that have changed.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from drivers.profile import Profile
 
 
 class CanWords:
-    """Lines of the frames of a CAN bus. A frame that repeats its values gives no line."""
+    """Makes lines of the frames of a CAN bus. A frame that repeats its values gives no line."""
 
     def __init__(self, known: Iterable[tuple[int, Profile]]) -> None:
         """known: (node, profile) of each known rack."""
@@ -26,7 +26,7 @@ class CanWords:
         self._last: dict[tuple[int, int], bytes] = {}
 
     def take(self, time_us: int, can_id: int, data: bytes) -> list[str]:
-        """Lines for one frame; []: it has the same values as the last frame with this id."""
+        """Lines for one frame. [] if it has the same values as the last frame with this id."""
         is_same = self._last.get((can_id, len(data))) == data
         self._last[can_id, len(data)] = data
         said = []
@@ -45,9 +45,7 @@ def _said(found: Found) -> str:
 
 
 class ModbusWords:
-    """Lines of the frames of a Modbus RTU line. The profile of a unit decodes the unit's
-    replies.
-    """
+    """Makes lines of the frames of a Modbus RTU bus. The profile of a unit decodes its replies."""
 
     def __init__(self, known: dict[int, Profile] | Profile) -> None:
         self._known = known

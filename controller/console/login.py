@@ -1,5 +1,5 @@
-"""Failed logins, which are counted and delayed for each line; and the lock of the only person who
-may act.
+"""Counts failed logins of each line and delays the next try. Also holds the lock of the one person
+who may act.
 """
 
 import contextlib
@@ -17,8 +17,8 @@ class Failures:
     """Counts failed logins of one line. The count is in a file, because a hang-up or a new console
     must not clear it.
 
-    Several consoles may share a file. Each try reads the file first, and counts as failed until the
-    try has passed. So two wrong tries at the same moment count as two failures.
+    Several consoles may share a file. Each try reads the file first, and counts as failed until it
+    has passed. So two wrong tries at the same moment count as two failures.
     """
 
     def __init__(self, path: str) -> None:
@@ -27,8 +27,8 @@ class Failures:
         self._look()
 
     def _look(self) -> None:
-        """Read the count of all consoles of this line. A count that could not be stored is kept in
-        memory.
+        """Read the count of all consoles of this line. If the last count could not be stored, the
+        count in memory stays.
         """
         if self._is_stored:
             self.count, self._last_us = self._stored()
@@ -89,9 +89,7 @@ class Failures:
 
 
 class Actor:
-    """A file whose lock marks the person who acts. The kernel frees the lock when the
-    process dies.
-    """
+    """A file whose lock marks the person who acts. Linux frees the lock when the process dies."""
 
     def __init__(self, path: str) -> None:
         """Raises OSError."""
@@ -111,7 +109,7 @@ class Actor:
         return True
 
     def other(self) -> str | None:
-        """The person who acts at another console; None: nobody does."""
+        """The person who acts at another console, or None."""
         if self.is_held:
             return None
         os.lseek(self._descriptor, 0, os.SEEK_SET)

@@ -1,5 +1,5 @@
-"""`firebreak box migrate`: shows how this version reads the files of an earlier version, and the
-steps that are left for a person. The command changes nothing; its lines name each key to change.
+"""`firebreak box migrate`: shows which files of an earlier version this version can use, and what a
+person must still do. Its lines name each key to change. The command changes nothing.
 """
 
 import os
@@ -44,7 +44,7 @@ class _Todo(Exception):
     cli.JSON,
 )
 def _migrate(arguments: Namespace) -> int:
-    """Prints a line for each part. Exit code 1 while something is left to do."""
+    """Print a line for each part. Exit code 1 if a person must still do something."""
     directory = arguments.state_dir
     if arguments.readable:
         _, lines = _parts(directory, (_store, _keys, _users, _opened_record, _proof_tests))
@@ -64,7 +64,7 @@ def _migrate(arguments: Namespace) -> int:
 
 
 def _parts(directory: str, parts: Iterable[Callable[[str], str]]) -> tuple[list[str], list[str]]:
-    """(lines about parts that are carried over, lines about parts that are not)."""
+    """(lines about parts that this version can use, lines about the other parts)."""
     carried, todo = list[str](), list[str]()
     for part in parts:
         try:

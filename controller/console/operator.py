@@ -1,7 +1,7 @@
 """`firebreak start`, `stop`, `lock-out`, `test lamp` and `test power`.
 
-Every user who may write to the command socket may give these commands. For a lock-out the person
-must also prove the own identity.
+Every user who may write to the command socket may give these commands. For a lock-out, a person
+must also prove his or her identity.
 """
 
 import functools
@@ -19,7 +19,7 @@ from controller.run import operator_client, operator_commands
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, OPERATORS, WRONG_INPUT, plain, say
 
-Consequence = Callable[[str], str]  # gives the consequence in words, from the run directory
+Consequence = Callable[[str], str]  # (run directory) -> the consequence in words
 Answer = TypeVar("Answer")
 
 
@@ -99,14 +99,16 @@ def _shown(
 
 
 def newest(arguments: Namespace) -> Snapshot:
-    """The newest tick of the controller. Ends the command without a journal."""
+    """The newest tick of the controller. Ends the command if there is no journal."""
     before = f"{no_answer.silent(arguments.run_dir)}: "
     with cli.ends(NO_START, OSError, JournalError, before=before):
         return snapshot.read(os.path.join(arguments.run_dir, "journal"))
 
 
 def sent(arguments: Namespace, ask: Callable[..., Answer], *details: object) -> Answer:
-    """The answer of the command socket to ask(path, *details). Ends the command if refused."""
+    """The answer of the controller to ask(path of its socket, *details). Ends the command if the
+    controller cannot be asked.
+    """
     before = f"{no_answer.silent(arguments.run_dir)}: "
     try:
         return ask(os.path.join(arguments.run_dir, "command.sock"), *details)

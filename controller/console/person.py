@@ -1,6 +1,8 @@
-"""The identity of a person at a shell. An operator gives the own login name, which the operating
-system proves. At the controller's user, the person gives the password of the serial console.
-Break-glass works only at the serial console, because a shell does not see the key.
+"""Proves the identity of a person at a shell.
+
+The name of an operator must be the login name, which the operating system proves. A person who
+works as the controller's user gives the password of the serial console. Break-glass works only at
+the serial console, because a shell does not see the key.
 """
 
 import getpass
@@ -54,8 +56,8 @@ def _prove_by_password(arguments: Namespace, name: str) -> None:
 
 
 def _asked(name: str) -> str:
-    """The password, from a terminal or from standard input. If nobody gives one, this is no failed
-    login.
+    """The password, from a terminal or from standard input. Without any input the command ends, and
+    no failed login is counted.
     """
     if sys.stdin is not None and sys.stdin.isatty():
         return getpass.getpass(f"Password of {name}: ")
@@ -67,7 +69,7 @@ def _asked(name: str) -> str:
 
 
 def note(arguments: Namespace, code: str, text: str) -> None:
-    """Leave an act for the recorder. A failure of this must not stop the command."""
+    """Write an act for the recorder. If this fails, the command still goes on."""
     try:
         spool.put(arguments.run_dir, clock.now_us(), code, text)
     except OSError as error:

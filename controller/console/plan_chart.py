@@ -1,7 +1,7 @@
-"""The picture of a plan as SVG: price, powers, battery and stored energy over 48 hours.
+"""Draws a plan as SVG: price, powers, battery and stored energy over 48 hours.
 
-Measured values are solid, planned ones dashed. A phone gets its own narrow picture, because nobody
-can read the text of a wide picture that shrinks. A hole in a line is an unknown value.
+Measured values are solid lines, planned values dashed lines. A phone gets its own narrow picture,
+because the text of a wide picture becomes too small there. A gap in a line is an unknown value.
 """
 
 import html
@@ -19,11 +19,13 @@ GRID, BATTERY, STORED, PRICE, PV = "#0072b2", "#d55e00", "#009e73", "#aa3377", "
 HOURS, GAP_px, LEFT_px, RIGHT_px, HEAD_px, FOOT_px = 48, 12, 46, 8, 20, 34
 WIDE_px, PHONE_px = 1100, 380
 STEPS = (1, 2, 5, 10)
-CUT_px = 18  # half of a time's text
+CUT_px = 18  # half of the width of a time's text
 
 
 class Line(NamedTuple):
-    """Values by the begin of their quarter of an hour. name: "": the line is not in the legend."""
+    """A line of a picture: values by the start of their quarter of an hour. name: in the legend;
+    "" if it is not there.
+    """
 
     name: str
     colour: str
@@ -46,7 +48,7 @@ class Axes(NamedTuple):
 
 
 def chart(plan: Plan, width_px: int) -> str:
-    """The picture; "": the plan has no row."""
+    """The picture as SVG text. "" if the plan has no row."""
     actual, slots = words.ordered(plan["actual"]), words.ordered(plan["slots"])
     times = [words.time_of(row) for row in (*actual, *slots)]
     if not times:
@@ -104,7 +106,9 @@ def _lines(
     slots: list[Row],
     planned: str = "",
 ) -> tuple[Line, ...]:
-    """The measured line and the planned line. planned: key of planned values in measured rows."""
+    """The measured line and the planned line. planned: key of a measured row with the value that
+    was planned, or "".
+    """
     before = _values(actual, planned, divisor) if planned else []
     ahead = [*before, *_values(slots, key, divisor)]
     return Line(name, colour, _values(actual, key, divisor)), Line("", colour, ahead, True)
@@ -169,7 +173,7 @@ def _path(axes: Axes, y: Callable[[float], float], lines: Sequence[Line]) -> str
 
 
 def _times(axes: Axes, span_px: tuple[int, int]) -> str:
-    """Hours below, a line at each midnight, and now."""
+    """The time axis: hours, a line at each midnight, and a line for now."""
     every_h = 6 if axes.width_px >= WIDE_px else 12
     top_px, low_px = span_px
     found, at = list[str](), axes.begin.replace(minute=0)
@@ -191,6 +195,6 @@ def _times(axes: Axes, span_px: tuple[int, int]) -> str:
 
 
 def _step(least: float) -> float:
-    """The next larger of 1, 2, 5 times a power of ten."""
+    """The smallest step of 1, 2 or 5 times a power of ten that is not below `least`."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(each * power for each in STEPS if each * power >= least * 0.999)

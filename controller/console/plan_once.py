@@ -1,5 +1,4 @@
-"""A plan from now on without the planner's process. Feeds and CSV series go in; the result has the
-form of plan.json.
+"""Makes a plan without the planner's process, from feeds and CSV series, in the form of plan.json.
 
 Nothing is measured here: the stored energy is assumed, and the peak of the month is unknown.
 """
@@ -35,14 +34,14 @@ class NoPlan(Exception):
 
 
 def planned(path: str, series: str | None, at: str | float, stored_permille: int) -> Facts:
-    """The plan from a time `at` on, a text or UTC in s since 1970. Raises ConfigError or
-    SeriesError for wrong input, and NoPlan. series: a folder of CSV files that count before the
-    feeds of the site file.
+    """The plan from the time `at` on, which is a text or UTC in s since 1970. series: a folder of
+    CSV files that take precedence over the feeds of the site file. Raises ConfigError or
+    SeriesError for wrong input, and NoPlan.
     """
     planner = site_file.load(path)
     now_s = _moment_s(at, planner) if isinstance(at, str) else at
     feeds = planner.feeds
-    if isinstance(at, str):  # for another moment than now, the age of a file means nothing
+    if isinstance(at, str):  # the age of a file says something only about a plan from now on
         feeds = tuple([each._replace(max_age_s=math.inf) for each in feeds])
     laid = _laid_over(series, planner, now_s) if series else ()
     given = Inputs(planner._replace(feeds=(*laid, *feeds))).read(now_s)
@@ -61,8 +60,8 @@ def _moment_s(text: str, planner: Planner) -> float:
 
 
 def _laid_over(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
-    """A feed for each file that is named after a kind of feed. Such a feed has no age. Each file is
-    read once here, so that a wrong file is refused.
+    """A feed for each file that has the name of a kind of feed. Such a feed is never too old. Each
+    file is read once here, so that a wrong file is refused.
     """
     zone, currency = planner.zone, planner.feeds[0].currency
     names = [(kind, f"{kind}{end}") for kind in QUANTITIES for end in ENDINGS]

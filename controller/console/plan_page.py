@@ -1,4 +1,4 @@
-"""The plan as one HTML page without links to other files: words first, then pictures and costs."""
+"""Writes the plan as one HTML page without links to other files: words, pictures, costs."""
 
 from controller.console import plan_chart
 from controller.console.pages import plan as text_page, plan_words as words
@@ -24,7 +24,7 @@ def write(path: str, facts: Facts) -> None:
 
 
 def blocks(facts: Facts) -> list[Block]:
-    """The page as blocks. facts: of plan_seen, with a plan."""
+    """The page as blocks. facts: from plan_seen, with a plan."""
     plan: Plan = facts["plan"]
     at, since = words.time_of(plan), words.time_of(plan["month"], "since")
     found: list[Block] = [Heading(1, f"Plan of {at:%A} {at.day} {at:%B %Y}, {at:%H:%M}")]

@@ -12,7 +12,9 @@ from controller.system.stop import Stop
 
 SITE, KEY = "/etc/firebreak/planner/planner.toml", "/etc/firebreak/planner/planner.key"
 STATE_DIRECTORY = "/var/lib/firebreak-planner"
-POLL_S, SLICE_S = 5.0, 0.2  # SLICE_S: pause between two hours of the shadows
+# A shadow is another way to run the battery, computed for comparison. After each computed hour of
+# the shadows the process waits SLICE_S, otherwise POLL_S.
+POLL_S, SLICE_S = 5.0, 0.2
 
 
 @cli.command(

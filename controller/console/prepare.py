@@ -10,7 +10,7 @@ from controller.store.stored_record import Record, StoreError
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only
 
-# files that lie beside the store once a cabinet has run
+# Files beside the store that show that a cabinet has run before.
 TRACES = (archive.FILE, trips.FILE, proof_tests.FILE)
 KEY_NEEDED = ("44d",)
 

@@ -1,8 +1,8 @@
 """`firebreak bus probe BUS`: finds the devices that answer on a bus, and the profiles that fit
 them. The command only reads.
 
-Exit codes: 0 a device answers and a profile fits it, 1 no device answers or no profile fits, 2
-wrong input, 3 the port does not exist or another program holds it.
+Exit codes: 0 a device answers and a profile fits it; 1 no device answers or no profile fits; 2
+wrong input; 3 the port does not exist or another program holds it.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, quoted, say
 from drivers.profile import Profile, shipped
 
-BAUDS_TRIED_BD = (9600, 19_200, 115_200, 38_400)  # the rates with which devices are shipped
+BAUDS_TRIED_BD = (9600, 19_200, 115_200, 38_400)  # usual rates of new devices, in this order
 UNITS, TCP_UNITS = "1-16,247", "0-16,247,255"
 REFUSED_SHOWN = 5
 
@@ -76,8 +76,8 @@ def _probe(arguments: Namespace) -> int:
 
 
 def _profiles(folder: str | None) -> tuple[list[Profile], list[str]]:
-    """(profiles, notes): the shipped profiles and the profiles of a folder, which may replace
-    shipped ones. A bad profile is left out, with a note about it. Raises ConfigError.
+    """(profiles, notes): the shipped profiles and those of a folder. A profile of the folder
+    replaces the shipped one of the same name. A bad profile is left out, with a note.
     """
     paths = {name: name for name in shipped()}
     if folder is not None:
@@ -126,7 +126,7 @@ def _bauds(bus: Bus, arguments: Namespace) -> tuple[int, ...]:
 def _asked(
     bus: Bus, units: Iterable[int], read: bus_access.Read, every: list[Profile]
 ) -> tuple[list[Facts], list[str]]:
-    """(devices, notes): each unit that answers, compared with every profile."""
+    """(devices, notes). Each unit that answers is compared with every profile."""
     found: list[Facts] = []
     damaged = dict[int, str]()
     reads = {unit_id: greetings.remembering(partial(read, unit_id)) for unit_id in units}
@@ -163,8 +163,8 @@ def _trouble(bus: Bus, found: list[Facts], damaged: dict[int, str]) -> list[str]
 
 
 def _device(unit_id: int, code: int, read: fits.Read, every: list[Profile]) -> Facts:
-    """A unit that answers. code: the exception code if the unit answers only with this code, else
-    0.
+    """The facts of a unit that answers. code: the exception code if it answers only with this code,
+    else 0.
     """
     found: Facts = {"unit_id": unit_id, "also": [], "sunspec": "", "code": code}
     found |= {"fits": [], "refused": {}}
@@ -205,7 +205,7 @@ def _of_can(bus: Bus, every: list[Profile], arguments: Namespace) -> Facts:
 
 
 def of_frames(bus: Bus, every: list[Profile], frames: list[can_fits.Frame]) -> Facts:
-    """The report of the frames of a CAN bus."""
+    """The report about the frames of a CAN bus."""
     report = probe_words.head(bus)
     heard = can_fits.heard(frames)
     report["ids"] = [

@@ -1,4 +1,4 @@
-"""The report of `firebreak bus probe` as lines, and the lines of a site file from it."""
+"""The report of `firebreak bus probe` as lines, with lines to paste into a site file."""
 
 import os
 from collections import Counter
@@ -53,9 +53,7 @@ def _role(family: str) -> str:
 
 
 def lines(report: Facts, refused: int | None) -> Iterator[str]:
-    """The report for a person. refused: how many profiles that do not fit are shown; None: all of
-    them.
-    """
+    """The report for a person. refused: how many unfitting profiles are shown, or None for all."""
     baud = f" at {report['baud_Bd']} Bd" if report["kind"] == "rtu" and report["baud_Bd"] else ""
     place = f"({report['port']}){baud}, read by {report['through']}"
     yield from wrapped(f"{report['bus']} ", place)
@@ -73,9 +71,7 @@ def lines(report: Facts, refused: int | None) -> Iterator[str]:
 def _device(
     report: Facts, device: Facts, refused: int | None, roles: Counter[str]
 ) -> Iterator[str]:
-    """The lines of a device. roles: for each role, how many devices before it got lines to
-    paste.
-    """
+    """The lines of a device. roles: for each role, how many earlier devices have lines to paste."""
     yield ""
     if device.get("code"):
         code, also = device["code"], ", ".join(map(str, device["also"]))
@@ -124,8 +120,8 @@ def _fit(fit: Facts) -> Iterator[str]:
 
 
 def snippet(report: Facts, device: Facts, fit: Facts, roles: Counter[str]) -> Iterable[str]:
-    """Lines to paste into a site file. roles: for each role, how many devices got lines, including
-    this one.
+    """Lines to paste into a site file. roles: for each role, how many devices have lines, with this
+    one.
     """
     name = report["bus"] if report["bus"] != "port" else "new"
     is_new, number = name == "new" and roles.total() == 1, roles[fit["role"]]
@@ -147,8 +143,8 @@ def snippet(report: Facts, device: Facts, fit: Facts, roles: Counter[str]) -> It
 
 
 def _named(role: str, number: int) -> tuple[str, str]:
-    """(name, role) of a device. The role may depend on the number: the second meter has another
-    role than the first.
+    """(name, role) of a device. The role may depend on the number, because the second meter has
+    another role than the first.
     """
     families = schema.ROLES[role]
     alike = [each for each, own in schema.ROLES.items() if own == families != ("site_device",)]

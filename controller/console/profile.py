@@ -1,6 +1,4 @@
-"""`firebreak profile`: lists the profiles, checks a profile, and makes the skeleton of a
-new one.
-"""
+"""`firebreak profile`: lists the profiles, checks one, and makes the skeleton of a new one."""
 
 import os
 from argparse import Namespace
@@ -75,7 +73,7 @@ def _states(each: Facts) -> Iterator[str]:
 
 
 def _counted(each: Facts) -> str:
-    """How many values a reading proves, of those on which rows and actuators depend, in words."""
+    """How many of the values that rows and actuators use are proven, in words."""
     number, every = len(each["evidence_of"]), len(each["rested_on"])
     return f": {number} of {every} values" if number or not each["map_only"] else ""
 
@@ -129,9 +127,7 @@ def _summary(facts: Facts, baud_Bd: int) -> Iterator[str]:
 
 
 def _wear_words(facts: Facts) -> str:
-    """The budget of writes, and the writes of which the profile does not say whether they are
-    stored.
-    """
+    """The budget of writes, and the writes that the profile does not state as stored or not."""
     most, unstated = facts["writes_per_day_max"], facts["stored_unstated"]
     budget = f"{most} writes a day" if most else ""
     return "; ".join(

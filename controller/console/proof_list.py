@@ -11,8 +11,8 @@ from controller.system import cli
 from controller.system.paths import escaped
 from controller.system.worded import counted
 
-# {column of the CSV: (its header on paper, or None if it is not on paper; the field of the last
-# test, or "" for another value)}
+# {column of the CSV: (its header in HTML, or None if it is only in the CSV; the field of the last
+# test, or "" for a value that is not of the last test)}
 COLUMNS = {
     "row": ("row", ""),
     "what": ("what", ""),
@@ -39,7 +39,7 @@ SLOW = "slower than allowed"
 
 
 def _cells(row: Facts) -> Facts:
-    """{column: value}; None: the value is absent."""
+    """{column: value}. None for an absent value."""
     last, state = (
         row["last"] or {},
         proof_state.words(row) + (f"; {SLOW}" * proof_state.is_slow(row)),
@@ -50,7 +50,7 @@ def _cells(row: Facts) -> Facts:
 
 
 def _texts(row: Facts) -> dict[str, str]:
-    """`_cells` as text; "-": the value is absent."""
+    """{column: text}. "-" for an absent value."""
     return {key: "-" if value in (None, "") else str(value) for key, value in _cells(row).items()}
 
 
@@ -88,8 +88,8 @@ def _text(facts: Facts) -> str:
 
 
 def _csv(facts: Facts) -> str:
-    """The list as CSV (RFC 4180). A text that a spreadsheet would take for a formula begins with an
-    apostrophe.
+    """The list as CSV (RFC 4180). An apostrophe comes before a text that a spreadsheet would take
+    for a formula.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")

@@ -38,8 +38,8 @@ _SITE = cli.option("--site", metavar="FILE", help="cabinet.toml (the configurati
 
 
 class Plan(NamedTuple):
-    """Proof tests of a cabinet, by row of the list: days between tests, latest and soonest
-    reaction.
+    """Proof tests of a cabinet: {row of the list: number}. days: days between two tests.
+    allowed_ms, soonest_ms: latest and earliest time of the reaction.
     """
 
     days: dict[str, int]
@@ -49,8 +49,8 @@ class Plan(NamedTuple):
 
 
 def _plan(arguments: Namespace) -> Plan:
-    """The Plan, from the configuration or the running controller. Ends the command if there is none
-    of both.
+    """The Plan, from the file of --site or from the running controller. Ends the command if neither
+    gives one.
     """
     if arguments.site is not None:
         with cli.ends(WRONG_INPUT, ConfigError):
@@ -160,8 +160,8 @@ def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> N
 
 
 def note_hash(run_directory: str, record: proof_lines.Record) -> None:
-    """Put the hash of the ledger into the record. Without it, nobody could see that the newest
-    lines of the ledger were removed.
+    """Send the hash of the ledger to the recorder. Otherwise a removal of the newest lines of the
+    ledger would not show.
     """
     text = f"row {record.row} {record.result}, record {record.number}, {record.hash}"
     try:

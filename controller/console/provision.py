@@ -3,10 +3,9 @@ file.
 
 The list is a CSV file. It has the columns `serial`, optionally `name`, and each key that differs
 between the cabinets, such as `bus.pcs.port`. A list of several cabinets must say how they share the
-load, because otherwise each of them would answer the whole load. Each cabinet gets its own folder.
-The folder has the keys for the senders, and one file that `firebreak box restore` puts onto the
-box. A folder is made complete or not at all. A folder that exists stays as it is, so that a second
-run never replaces a key.
+load. Otherwise each of them would supply the whole load. Each cabinet gets its own folder, with the
+keys for the senders and with one file for `firebreak box restore`. A folder is made complete or not
+at all. An existing folder stays as it is, because a second run must not replace a key.
 """
 
 import contextlib
@@ -41,7 +40,7 @@ PLACE = re.compile(r"(cabinet|types)/[A-Za-z0-9_.-]+\.toml")
 SHARE, WAIT = "control.share_permille", "control.meter_code_wait_s"
 EQUAL, OWN = "equal", "own"  # values of the column SHARE
 PERMILLE = 1000
-TURN_S = 70  # longest test of the shared meters; the next cabinet waits for its end
+TURN_S = 70  # longest test of shared meters by one cabinet; the next cabinet waits for its end
 WAIT_S_MAX = 600
 TABLE = "cabinets.csv"  # names, fingerprints and digests, no secret
 # The key of the planner never leaves the box, because the installation makes it there.
@@ -49,7 +48,7 @@ PLANNER = "planner"
 
 
 class Line(NamedTuple):
-    """A cabinet of the list. at: FILE:LINE; values: texts of the columns that it has."""
+    """A cabinet of the list. at: FILE:LINE. values: {column: text}, without empty columns."""
 
     at: str
     serial: str
@@ -64,7 +63,7 @@ class Line(NamedTuple):
     cli.option("out", metavar="OUT_DIR", help="gets a folder for each cabinet"),
 )
 def _provision(arguments: Namespace) -> int:
-    """Exit code 1: a folder that exists has another configuration."""
+    """Make the folders. Exit code 1: an existing folder has another configuration."""
     rows, code = [["serial", "name", "sha256", "keys"]], DONE
     with cli.ends(WRONG_INPUT, ConfigError):
         above, cabinets = _common(arguments.file), read_list(arguments.list)
@@ -104,7 +103,7 @@ def read_list(path: str) -> list[Line]:
 
 
 def _dealt(path: str, lines: list[Line]) -> list[Line]:
-    """The lines with the share of each cabinet and the turn of its meter test, checked."""
+    """The lines with the share of each cabinet and the time at which it tests shared meters."""
     said = {each.values.get(SHARE, "") for each in lines}
     if len(lines) < 2 and not said & {EQUAL, OWN}:
         return lines
@@ -136,7 +135,7 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
 
 
 def _number(each: Line, column: str) -> int:
-    """The number in a column; -1: the column has another text, or none."""
+    """The number in a column. -1 if the column has another text or none."""
     text = each.values.get(column, "")
     return int(text) if NUMBER.fullmatch(text) and text.isdecimal() else -1
 
@@ -153,8 +152,8 @@ def _line(at: str, head: list[str], row: list[str]) -> Line:
 
 
 def _check_once(lines: list[Line], column: str) -> None:
-    """Refuse equal values. Serials that differ only in capitals count as equal, because on some
-    disks they would be one folder.
+    """Refuse equal values in a column. Upper and lower case count as equal, because on some disks
+    the folders of two such serials would be one.
     """
     seen: dict[str, str] = {}
     for each in lines:
@@ -165,8 +164,8 @@ def _check_once(lines: list[Line], column: str) -> None:
 
 
 def _common(path: str) -> dict[str, bytes]:
-    """{place below etc/: bytes} of a type or site file, which comes first, of the layers above it,
-    and of the profiles and places beside them.
+    """{place below etc/: bytes} of the files that all cabinets share. First comes the type or site
+    file, then the layers above it, then the profiles and places beside these files.
     """
     chain = layers.read_chain(path)[::-1]
     if chain[0].rank == len(layers.LAYERS) - 1:
@@ -216,7 +215,7 @@ def _cabinet(each: Line, above: str) -> bytes:
 
 
 def _made(folder: str, each: Line, files: dict[str, bytes]) -> str:
-    """Make the folder of a cabinet. If it exists, say how it differs."""
+    """Make the folder of a cabinet: MADE. If it exists: SAME or DIFFERS."""
     if os.path.lexists(folder):
         there = {name: regular_file.content(os.path.join(folder, "etc", name)) for name in files}
         with contextlib.suppress(ConfigError, OSError):

@@ -1,6 +1,4 @@
-"""`firebreak record run`: runs the recorder. `record verify`: checks the hash chain of the
-record.
-"""
+"""`firebreak record run` runs the recorder. `record verify` checks the hash chain of the record."""
 
 import contextlib
 import dataclasses
@@ -22,8 +20,8 @@ from controller.system.stop import Stop
 
 POLL_S, RETRY_S = 0.02, 1.0  # RETRY_S: wait after an exception
 LINES_MAX = 100  # most lines that the last catcher prints
-# The recorder runs before other programs, because a busy box must not delay an event on its way to
-# the disk.
+# The recorder has a higher priority than other programs, because a busy computer must not delay the
+# storage of events.
 NICENESS = -10
 REMEDIES = {
     errno.ENOENT: "does the directory exist, and is it mounted?",
@@ -79,7 +77,7 @@ def _serve(arguments: Namespace, limits: Limits) -> int:
             is_more = recorder.step()
         if not is_more:
             stop.wait(RETRY_S if last.is_caught else POLL_S)
-        if not last.is_caught:  # so the service manager ends a recorder that records nothing
+        if not last.is_caught:  # the service manager then restarts a recorder that records nothing
             notifier.alive()
     notifier.stopping()
     recorder.close()

@@ -1,10 +1,10 @@
 """`firebreak replace meter | pcs | bms | io`: replaces a device in a lock-out of the cabinet.
 
 Without `--by` the command only shows the device. The first call with `--by NAME` begins the
-exchange: it locks the cabinet out and notes the old device. The next call ends the exchange once
-the new device answers: it marks the proof tests that are due again, notes the new device and ends
-the lock-out. In between an interruption loses nothing, because the proof-test ledger keeps the
-exchange and the stored lock-out keeps the cabinet open.
+exchange: it locks the cabinet out and notes the old device. The next call ends the exchange if the
+new device answers: it marks the proof tests that are due again, notes the new device and ends the
+lock-out. An interruption between the two calls loses nothing: the proof-test ledger keeps the
+exchange, and the stored lock-out keeps the contactors open.
 
 Exit codes: 0 done, or no exchange is open; 1 an exchange is open, or a step is refused; 2 wrong
 input; 3 no controller, or the ledger cannot be read or written.
@@ -39,9 +39,7 @@ SERIAL_TEXT = re.compile(rf"[!-~]{{1,{replacements.SERIAL_CHARACTERS_MAX}}}")
 
 
 class Case(NamedTuple):
-    """One device and the known facts about it. facts: the shown facts; records: records of the
-    ledger.
-    """
+    """One device. facts: the facts that the command shows. records: all records of the ledger."""
 
     facts: Facts
     records: tuple[pl.Record, ...]
@@ -49,7 +47,7 @@ class Case(NamedTuple):
 
     @property
     def device(self) -> str:
-        """Its name."""
+        """Name of the device."""
         return str(self.facts["device"])
 
     @property
@@ -130,7 +128,7 @@ def _is_open(shadow: Shadow) -> bool:
 
 
 def _chosen(arguments: Namespace, found: list[Facts]) -> Facts:
-    """The link of the device that the person names, or chooses among several."""
+    """The facts of the device that the person has named, or chooses among several."""
     names = [each["device"] for each in found]
     name = arguments.device or (names[0] if len(names) == 1 else "")
     if not name and names and sys.stdin is not None and sys.stdin.isatty():
@@ -171,7 +169,7 @@ def _begin(arguments: Namespace, case: Case) -> int:
     if holder not in (None, name):
         raise cli.Ended(NOT_DONE, f"{holder} has locked it out: {holder} ends that first")
     identity = replacements.identity(facts["profile"], facts["serial"] or facts["serial_before"])
-    # This comes first: if this user may not write the ledger, no lock-out must be left behind.
+    # This comes first: a user who may not write the ledger must not begin a lock-out.
     proof_tests.Ledger(arguments.state_dir).commission(utc.moment())
     if holder is None:
         answer = operator.sent(arguments, operator_client.lock_out, name, True)
@@ -214,8 +212,8 @@ def _end(arguments: Namespace, case: Case) -> int:
 
 
 def _hold(arguments: Namespace, unit: int) -> None:
-    """Let a start wait for the sign test before the ledger has the record. So an interruption
-    between the two steps cannot leave a start free.
+    """Make a start wait for the sign test, before the ledger gets the record. Otherwise the cabinet
+    could start untested after an interruption between the two steps.
     """
     answer = operator.sent(arguments, operator_client.sign, unit, True)
     if answer != operator_commands.ACCEPTED:
@@ -224,7 +222,7 @@ def _hold(arguments: Namespace, unit: int) -> None:
 
 
 def _check_cancel(facts: Facts, serial: str) -> None:
-    """End the command if another device already answers, because its tests would be forgotten."""
+    """End the command if a new device answers already: its tests would be forgotten."""
     before = facts["serial_before"]
     if serial and before and serial != before:
         line = f"{facts['device']} has the serial number {serial}, before {before}: it is exchanged"
@@ -256,7 +254,7 @@ def _check_end(facts: Facts, serial: str) -> None:
 
 
 def _unlock(arguments: Namespace, case: Case, begun: pl.Record) -> int:
-    """End the lock-out that the exchange has begun, once no other exchange is open. A lock-out for
+    """End the lock-out that the exchange has begun, if no other exchange is open. A lock-out for
     another reason stays.
     """
     holder = case.facts["locked_out_by"]

@@ -1,6 +1,4 @@
-"""The steps to replace a device, as data: for each kind of device, before and after the
-exchange.
-"""
+"""The steps of a person who replaces a device, as data: before and after the exchange."""
 
 from typing import NamedTuple
 
@@ -9,9 +7,7 @@ from controller.config.schema import IO_GROUPS
 
 
 class Kind(NamedTuple):
-    """A kind of devices with the same steps: their roles, and the acts of a person before and after
-    the exchange.
-    """
+    """A kind of devices with the same steps. before, after: steps before and after the exchange."""
 
     roles: tuple[str, ...]
     before: tuple[str, ...]
@@ -68,5 +64,5 @@ KINDS = {
 
 
 def kind_of(role: str) -> str:
-    """The kind of a role; "": devices of this role are not replaced by this command."""
+    """The kind of a role. "" if this command does not replace devices of this role."""
     return next((name for name, kind in KINDS.items() if role in kind.roles), "")

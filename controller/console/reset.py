@@ -83,7 +83,7 @@ def lines(seen: Snapshot) -> list[str]:
 
 
 def typed(seen: Snapshot, with_key: bool) -> str | None:
-    """The command that resets these rows, or the step before it; None: no row waits for one."""
+    """The command that resets these rows, or the step before it. None if no row needs a reset."""
     in_b = rows.channel_b(seen)
     needed = rows.needed([_reset_of(name) for name in seen.standing], in_b)
     if needed is None:

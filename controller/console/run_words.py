@@ -1,4 +1,4 @@
-"""The consequence of an accepted start or stop, in words."""
+"""Says in words what follows after the controller has accepted a start or a stop."""
 
 import os
 
@@ -13,7 +13,8 @@ from safety import matrix as m, signals as s
 CLOSES = "it closes once the checklist is complete"
 OPENS = "it ramps to zero and opens"
 STAYS_OPEN = "the contactors are open and stay open"
-START_IT = "start it with `firebreak start`"  # removing a lock must not start: 29 CFR 1910.147
+# The end of a lock-out must not start the cabinet: 29 CFR 1910.147.
+START_IT = "start it with `firebreak start`"
 ROWS_NAMED = 3
 
 
@@ -30,7 +31,7 @@ def of_stop(run_directory: str) -> str:
 
 
 def _newest(run_directory: str) -> Snapshot | None:
-    """The newest tick. None: it cannot be read; the command itself has succeeded nevertheless."""
+    """The newest tick. None if it cannot be read, although the command itself has succeeded."""
     try:
         return snapshot.read(os.path.join(run_directory, "journal"))
     except (OSError, JournalError):
@@ -38,7 +39,7 @@ def _newest(run_directory: str) -> Snapshot | None:
 
 
 def started(seen: Snapshot) -> tuple[str, str]:
-    """The result of `of_start`, from a tick."""
+    """(consequence of a start, the missing condition or ""), from a tick."""
     state = seen.out[s.STATE]
     if state in (s.CLOSING, s.RUNNING):
         return f"it is {s.STATES[state]}", ""
@@ -59,5 +60,5 @@ def _rows(seen: Snapshot) -> str:
 
 
 def stopped(seen: Snapshot) -> str:
-    """The consequence of a stop."""
+    """The consequence of a stop, from a tick."""
     return STAYS_OPEN if seen.out[s.STATE] in (s.INHIBITED, s.READY) else OPENS

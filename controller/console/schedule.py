@@ -11,7 +11,9 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 
 
 def plan_of(arguments: Namespace) -> schedule_file.Plan | None:
-    """The schedule of the named file; None: no file is named. Ends the command for a wrong file."""
+    """The schedule of the named file, or None if no file is named. Ends the command for a wrong
+    file.
+    """
     if arguments.file is None:
         return None
     with cli.ends(WRONG_INPUT, schedule_file.ScheduleFileError, OSError, at=arguments.file):
@@ -28,7 +30,7 @@ def ask(
 
 
 def show(arguments: Namespace, found: sw.Answer | sw.Held | None) -> int:
-    """Print the answer; returns the exit code."""
+    """Print the answer. Returns the exit code."""
     if found is None:
         line = no_answer.unanswered(arguments.run_dir, arguments.source)
         raise cli.Ended(NO_START, line)

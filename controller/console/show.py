@@ -30,7 +30,7 @@ _SPAN = cli.option(
 _SCHEMA = cli.option(
     "--schema", action="store_true", help="each field of --json as a JSON Schema; no controller"
 )
-# {page: its options}; the other pages may have several parts
+# {page: its options}. Every other page has the option --page, because it may have several parts.
 _OPTIONS: dict[str, tuple] = {"status": (_SCHEMA,), "trend": (_SPAN,)}
 
 

@@ -1,7 +1,7 @@
 """`firebreak bus sniff BUS`: shows and decodes the frames of a bus live. The command sends nothing.
 
-`--save FILE` keeps the frames. Frames of CAN have the form of `candump -L`. A frame of Modbus is
-one line: `(seconds) BUS > HEX` for a request, `<` for a reply. A line that begins with # has bytes
+`--save FILE` keeps the frames. Frames of CAN have the form of `candump -L`. A request of Modbus is
+a line `(seconds) BUS > HEX`; a reply has `<` instead of `>`. A line that begins with # has bytes
 that are no frame. `firebreak bus decode` reads both forms.
 """
 
@@ -23,8 +23,10 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, ascii
 from drivers.buses.serial_port import SerialPort, SerialPortError
 from drivers.profile import Profile
 
-SILENCE_S = 0.05  # longer than a USB adapter holds bytes, shorter than a pause between requests
-Known = dict[int, Profile]  # by unit id or node
+# After this silence the bytes of a frame are complete. A USB adapter holds bytes for a shorter
+# time, and a pause between two requests is longer.
+SILENCE_S = 0.05
+Known = dict[int, Profile]  # {unit id or node: profile}
 TCP = "a TCP connection has no second listener: `firebreak bus probe` reads, tcpdump captures"
 
 
@@ -126,7 +128,7 @@ def pieces(
         select.select((descriptor,), (), (), wait_s)[0]
     ),
 ) -> Iterator[tuple[int, Piece]]:
-    """Frames of a serial line with their times (UTC, us). A lost port ends the command."""
+    """Yield frames of a serial line with their times (UTC, us). A lost port ends the command."""
     stream, end_us = Stream(), None if seconds is None else clock.now_us() + round(seconds * 1e6)
     while end_us is None or clock.now_us() < end_us:
         if port.fileno() < 0:

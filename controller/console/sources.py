@@ -1,4 +1,4 @@
-"""`firebreak sources`: sources of hints, counters, hints in force. Exit codes as in show.py."""
+"""`firebreak sources`: shows sources of hints and their valid hints. Exit codes: see show.py."""
 
 import contextlib
 import os
@@ -40,8 +40,8 @@ def _run(arguments: Namespace) -> int:
 
 
 def gather(seen: Facts, frame: snapshot.Snapshot, uptime_ms: int, utc_s: int) -> Facts:
-    """The facts of hint_statistics.read, with ages and hints. JournalError: the journal has other
-    sources.
+    """The facts of hint_statistics.read, with ages and hints. Raises JournalError if the journal
+    has other sources.
     """
     base, sources = frame.output_names.index(hint_outputs.HINT_OUTPUTS[0]), seen["sources"]
     if base + hint_outputs.output_count(len(sources)) > len(frame.output_names):
@@ -109,7 +109,7 @@ def _source(source: Facts) -> list[str]:
 
 
 def _held(each: Facts, fallbacks: Facts) -> list[str]:
-    """The line of one quantity of one source, if it is in force."""
+    """[line of one quantity of a source], or [] if the source has no hint or fallback for it."""
     numbers = {name: number for number, name in h.QUANTITIES.items()}
     fallback_W = fallbacks.get(each["quantity"])
     then = f", then fallback {kW(fallback_W)}" if fallback_W is not None else ""

@@ -1,5 +1,5 @@
-"""`firebreak test sign` and `test step`: small steps of one converter in TEST mode, and the values
-that show them.
+"""`firebreak test sign` and `test step`: make small steps of one converter in TEST mode, and show
+how the measured values follow.
 
 Both commands ask the running controller for the steps and read its journal. They touch no bus.
 """
@@ -33,9 +33,11 @@ from controller.system import cli, utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted, say
 from safety import parameters as p
 
-SIGN_STEPS, SIGN_HOLD_MS = (-1, 1, -1, 1), 2500  # for a BMS that reports once a second
+# A step of the sign test lasts so long because a BMS may report only once a second.
+SIGN_STEPS, SIGN_HOLD_MS = (-1, 1, -1, 1), 2500
 STEPS_MAX, STEPS_MIN = 10, 4
-STEPS_MS = 25_000  # all steps: a minute of TEST mode less start and meter test (24 s at most)
+# Time for all steps. TEST mode lasts a minute, and start and meter test take at most 24 s of it.
+STEPS_MS = 25_000
 HOLD_MS, HOLD_MS_MAX = 1500, 6000
 WORDS_OF = {"tester": "name with credentials", "accept": "reason that names a paper or a person"}
 _JSON = cli.option("--json", action="store_true", help="the same figures as JSON")
@@ -82,7 +84,7 @@ def _sign_test(arguments: Namespace) -> int:
 
 
 def _record(arguments: Namespace, seen: Snapshot, found: Sequence[Facts]) -> None:
-    """Record each decided result, with the devices for which it counts."""
+    """Record each decided result, with the identity of the devices for which it counts."""
     codes = ledger_facts.codes(seen.reader.header)
     ledger = proof_tests.Ledger(arguments.state_dir)
     for each in found:
@@ -199,7 +201,7 @@ def _units(arguments: Namespace, seen: Snapshot) -> list[int]:
 def _run(
     arguments: Namespace, seen: Snapshot, units: Sequence[int], signs: Sequence[int], hold_ms: int
 ) -> Session:
-    """Do the steps. Ends the command if none could begin."""
+    """Do the steps. Ends the command if not even one step could begin."""
     sent(arguments, operator_client.reach)  # because a journal may outlive its controller
     with cli.ends(NO_START, KeyError, ValueError, before="of another version of this program: "):
         session = step_session.of_journal(seen, units, signs, hold_ms)
@@ -222,7 +224,7 @@ def _run(
 
 
 def _ask(arguments: Namespace, session: Session, ask: tuple[int, int, int]) -> None:
-    """Ask the controller for a step; a refusal ends the test."""
+    """Ask the controller for a step. A refusal ends the test."""
     answer = sent(arguments, operator_client.step, *ask)
     if answer != operator_commands.ACCEPTED and not session.ended:
         session.ended = f"the controller refuses a step: {operator_commands.words(answer)}"

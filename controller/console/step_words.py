@@ -22,7 +22,7 @@ READINGS = (
 )
 METER = "Only the grid meter disagrees: turn its current transformers or phases, or its sign."
 BATTERY = "Only the BMS disagrees: see the sign of the current in its profile."
-ODD = READINGS, BATTERY, METER  # converter, racks or meter against both others
+ODD = READINGS, BATTERY, METER  # converter, racks or meter disagrees with the other two
 UNTOLD = (
     "Converter and racks disagree, and no grid meter tells which is right: test again with a "
     "steadier load."
@@ -73,8 +73,8 @@ def diagnosis(facts: Facts) -> str:
 
 
 def _against_two(converter: set[str], racks: set[str], meter: str) -> str:
-    """The cause if converter and racks each show a single direction: the point that disagrees with
-    the other two.
+    """The likely cause if converter and racks each show a single direction, else "". The cause is
+    the point that disagrees with the other two.
     """
     if len(converter) > 1 or len(racks) > 1 or not converter | racks <= {*DIRECTIONS}:
         return ""
@@ -87,9 +87,7 @@ def _against_two(converter: set[str], racks: set[str], meter: str) -> str:
 
 
 def remark(facts: Facts) -> str:
-    """The verdicts as one short line for the ledger. The most frequent verdict is named
-    only once.
-    """
+    """The verdicts as one short line for the ledger, each verdict once with its points."""
     parts: dict[str, list[str]] = {}
     for each in facts["points"]:
         parts.setdefault(each["verdict"], []).append(each["point"])
@@ -143,7 +141,7 @@ def _stated(figure: Facts, stated: Facts, name: str) -> str:
 
 
 def _profile_lines(facts: Facts) -> Iterator[str]:
-    """Lines to paste into the profile. A figure below its uncertainty is no measurement."""
+    """Lines to paste into the profile. A figure below its uncertainty is only given as a bound."""
     point = facts["points"][0]
     if point["too_little"]:
         return

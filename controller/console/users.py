@@ -15,9 +15,10 @@ NAME = re.compile("[a-z][a-z0-9_]{0,15}")
 # NIST SP 800-63B-4: 15 characters for a login by password alone. An older, shorter password stays
 # valid.
 PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX = 15, 64
-# 16 MiB and tens of milliseconds a try (OWASP names N=2^14, r=8, p=5 as one of its equal choices).
+# One of the choices that OWASP recommends for scrypt: N=2^14, r=8, p=5. A try takes 16 MiB and tens
+# of milliseconds.
 N, R, P, SALT_BYTES, HASH_BYTES = 1 << 14, 8, 5, 16, 32
-# costs (n, r, p) that a file may name
+# The costs (n, r, p) that a file may state.
 _COSTS = {(1 << n, r, p) for n in range(1, 18) for r in range(1, 9) for p in range(1, 17)}
 _FORM = re.compile(r"scrypt (\d{1,6}) (\d{1,2}) (\d{1,2}) ((?:[0-9a-f]{2})+) ([0-9a-f]{64})\n?")
 
@@ -107,7 +108,7 @@ def _hash(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
 
 def is_right(state_directory: str, name: str, password: str) -> bool:
     """True for the right password. An unknown user takes as long as a known one, so that the time
-    shows no names. UserError: the file is damaged.
+    does not show which names exist. Raises UserError if the file is damaged.
     """
     if not password.isascii():
         return False

@@ -15,7 +15,9 @@ from controller.core.site_devices.actuator_chain import ActuatorChain
 
 
 class Control:
-    """`known`, `found`: of the last step. `chain`: of the battery. `functions`: by name."""
+    """Steps the control functions and the chains. `known` and `found` are those of the last step,
+    `chain` is the battery's, and `functions` has the functions by name.
+    """
 
     def __init__(self, setup: contract.Setup):
         ramp_W = setup.settings["setpoint_ramp_W_per_s"] * setup.tick_ms // 1000
@@ -28,7 +30,7 @@ class Control:
             for actuator in device.device.role.actuators
         ]
         self.functions = functions.built(setup)
-        # a function for devices that this cabinet does not have is not asked
+        # A function is left out if the cabinet has none of the devices that it controls.
         every = self.functions.values()
         asked = [each for each in every if not each.ROLES or setup.actuators(each.ROLES)]
         in_turn = functions.in_turn(asked)
@@ -39,7 +41,7 @@ class Control:
         self._requesting = [each for each in in_turn if each.STAGE > contract.BOUND]
 
     def step(self, known: Known, elapsed_ticks: int) -> int:
-        """Set-point of the battery, W."""
+        """Step all functions and chains. Returns the set-point of the battery, W."""
         chain, found, self.known = self.chain, self.found, known
         chain.begin()
         chain.take(known.limit)
@@ -62,9 +64,9 @@ class Control:
         return setpoint_W
 
     def _trusted(self, known: Known) -> Known:
-        """Known, without a meter that other measurements contradict. Off the grid both meters stay
-        in Known: there they may measure a bus without voltage, and the functions that read them
-        judge that themselves.
+        """Return Known without the meters that other measurements contradict. Off the grid both
+        meters stay in Known: the bus may be without voltage there, and the functions that read the
+        meters check that themselves.
         """
         found = self.found
         if found.is_off_grid:
@@ -74,7 +76,7 @@ class Control:
         return known._replace(grid_W=None, grid_meter_W=None) if found.is_grid_wrong else known
 
     def _bound(self) -> None:
-        """All caps, obligations and limits are known: write to Found what they leave."""
+        """Write to Found the range of power that the caps, obligations and limits leave."""
         chain, found = self.chain, self.found
         found.limit_W = chain.limits.high_W
         low_W, high_W = found.low_W, found.high_W = chain.available()
@@ -98,7 +100,7 @@ class Control:
                     self.chain.take(answer)
 
     def state_blocks(self) -> list[Any]:
-        """Arrays of all that carries over to the next tick, in the order of the journal."""
+        """Arrays that carry over to the next tick, in the order of the journal."""
         blocks: list[array] = [self.chain.state, self.kept.state]
         for function in self.functions.values():
             blocks += function.arrays()

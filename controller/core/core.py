@@ -1,5 +1,5 @@
 """The deterministic core: kernel, control and set-point chain over one frozen process image.
-Integers in, integers out.
+Its inputs and outputs are integers.
 
 The core reads no clock and does no I/O. Replay relies on this: the same images and inputs give the
 same outputs. `out` holds the kernel's outputs, the chain's trace, the words that functions publish,
@@ -33,7 +33,7 @@ class Core:
     def __init__(
         self, safety_image: array, control_image: array, source_image: array, site_image: array
     ):
-        """All array('i'). ValueError when an image is not of this version."""
+        """Each image is an array('i'). ValueError if an image is of another version."""
         self.safety_image, self.control_image = safety_image, control_image
         self.settings = parameters.settings_of(control_image)
         self.kernel = kernel = Kernel(safety_image)
@@ -55,7 +55,7 @@ class Core:
         self.chain, self.found = self.control.chain, self.control.found
         self.functions = self.control.functions
         self.chain_at, at = layout.outputs, layout.outputs + len(self.chain.out)
-        self.out_at = {}  # place in `out` of what each function publishes
+        self.out_at = {}  # place in `out` of the first word that each function publishes
         for name, function in self.functions.items():
             self.out_at[name], at = at, at + len(function.out)
         self.actuators = self.control.actuators
@@ -96,7 +96,7 @@ class Core:
         out[self.setpoint_at : self.standing_at] = self.units.out
         if kernel.out[s.CAUSE_MASK] != self._mask:
             self._name_standing()
-        # The lamps flash, because a steady lamp would say that there is no energy.
+        # In a lamp test the lamps flash, because a steady lamp would mean that there is no energy.
         if self.inp[self._places["lamp_test"].start] // FLASH_MS & 1:
             out[s.LAMP_ON] = out[s.RED_LAMP_ON] = 1
 
@@ -105,8 +105,8 @@ class Core:
         return self.out[self.setpoint_at : self.standing_at]
 
     def _name_standing(self) -> None:
-        """Write a bit for each stage instance that is active or latched. Needed only when the cause
-        mask has changed.
+        """Write a bit for each stage instance that is active or latched. While the cause mask stays
+        the same, no bit changes.
         """
         evaluator, out = self.kernel.evaluator, self.out
         self._mask = self.kernel.out[s.CAUSE_MASK]
@@ -121,7 +121,7 @@ class Core:
         yield from self.decision.state_blocks()
 
     def state_words(self) -> array:
-        """Words of every block that carries over to the next tick, each padded to whole words."""
+        """All blocks that carry over to the next tick, each padded to whole words."""
         words = array("i")
         for block in self._blocks():
             data = bytes(block)
@@ -129,7 +129,7 @@ class Core:
         return words
 
     def load_state(self, words: array) -> None:
-        """Take over what state_words gave. ValueError when the length does not fit."""
+        """Restore the state from words of `state_words`. ValueError if the length does not fit."""
         data, at = words.tobytes(), 0
         for block in self._blocks():
             view = memoryview(block).cast("B")

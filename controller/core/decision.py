@@ -17,12 +17,12 @@ from safety.kernel import Kernel
 
 
 class Decision:
-    """`control` has what the last step knew and found; `units.out` is the power of each unit, W."""
+    """`control` has Known and Found of the last step; `units.out` is the power of each unit, W."""
 
     def __init__(
         self, source: Source, kernel: Kernel, rated_W: list[int], setup: Setup, inp: array
     ) -> None:
-        """kernel: only for the form of the cabinet; inp: inputs as image.places says."""
+        """kernel: only its units and racks are read; inp: inputs, at the places of image.places."""
         self._source, self._tick_ms, self.site = source, setup.tick_ms, setup.site
         self.control = Control(setup)
         self.temperatures = ModuleTemperatures(kernel.layout.racks)
@@ -32,7 +32,7 @@ class Decision:
         self._look = Look(source, setup, inp, kernel.layout, racks)
 
     def step(self, elapsed_ticks: int) -> None:
-        """Decide on one tick. The caller has stepped the site devices before."""
+        """Decide the power of each unit for one tick. The caller steps the site devices first."""
         source, elapsed_ms = self._source, elapsed_ticks * self._tick_ms
         known = self._look(elapsed_ms)
         total_W = self.control.step(known, elapsed_ticks)
@@ -41,12 +41,12 @@ class Decision:
         self.units.step(total_W, *limits_W, elapsed_ms, is_formed, known.step_test[0])
 
     def state_blocks(self) -> list[Any]:
-        """Arrays of all that carries over to the next tick, in the order of the journal."""
+        """Arrays that carry over to the next tick, in the order of the journal."""
         looked = self.site.state, self.temperatures.state, self.health.state
         return [*self.control.state_blocks(), *looked, *self.units.state_blocks()]
 
     def look_again(self) -> None:
-        """Take over the arrays of `state_blocks`, which have been filled."""
+        """Continue from the arrays of `state_blocks` after a caller has filled them."""
         self.control.kept.load()
         self.units.weights.forget()
         self.site.look()

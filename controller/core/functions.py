@@ -1,7 +1,7 @@
-"""The control functions: one row each, in the order of their state in the journal (append only).
+"""The table of control functions, in the order of their state in the journal (append only).
 
-The row says what a function does while an input that it needs is unknown, and what it does off the
-grid. Their parameters follow in the control image in the same order, but those of the reserve come
+A row says what the function does while an input that it needs is unknown, and what it does off the
+grid. The control image has the parameters in the same order, except that those of the reserve come
 first.
 """
 
@@ -67,7 +67,7 @@ TEXTS = {code: text for function in FUNCTIONS for code, text in function.TEXTS.i
 
 
 def in_turn(functions: Iterable[Any]) -> list[Any]:
-    """Sorted by stage, within a stage in the order of FUNCTIONS."""
+    """Return the functions sorted by stage; within a stage they keep the order of FUNCTIONS."""
     return sorted(functions, key=lambda function: function.STAGE)
 
 
@@ -103,12 +103,14 @@ BEFORE = tuple(sorted({name for each in FUNCTIONS for name in each.BEFORE}))
 
 
 def output_names(source_count: int) -> list:
-    """Name of every word that functions publish, with so many sources of hints."""
+    """Names of all words that the functions publish. source_count: number of hint sources."""
     return [name for function in FUNCTIONS for name in function.output_names(source_count)]
 
 
 def built(setup: c.Setup) -> dict[str, Any]:
-    """{name: function} from a contract.Setup, in the order of FUNCTIONS."""
+    """Build all functions for a contract.Setup. Returns {name: function} in the order
+    of FUNCTIONS.
+    """
     for function in FUNCTIONS:
         setup.functions[function.NAME] = function(setup)
     return setup.functions

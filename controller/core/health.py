@@ -1,14 +1,15 @@
-"""Energy and power that each rack still has, by its state of health. One rack a tick.
+"""Energy and power that each rack still has, by its state of health. Each tick reads one rack.
 
 The lowest state of health (SOH) that a rack has reported since the start counts, because a BMS that
-forgets its history reports a new rack. A lower value counts only if all reports of LOWER_MS were
-lower: then the highest of them. Otherwise a single wrong value would derate the cabinet until a
-restart. In the first LOWER_MS of a rack's reports the highest one counts. A rack without a value (a
-BMS may report 0) counts as UNKNOWN_PERMILLE, or as the lowest known rack if that is lower.
+has lost its history reports the SOH of a new rack. A lower value must last: after LOWER_MS in which
+every report was lower, the highest of these reports counts. Otherwise a single wrong value would
+derate the cabinet until a restart. In the first LOWER_MS of a rack's reports the highest one
+counts. A rack without a value (a BMS may report 0) counts as UNKNOWN_PERMILLE, or as the lowest
+known rack if that is lower.
 
-The energy of a rack when full is its rated energy x SOH, since a BMS states the charge in parts of
-the present capacity. Below WORN_PERMILLE the power of a unit falls with the SOH of its worst rack.
-So the cells never carry more, in parts of their capacity, than at WORN_PERMILLE.
+The energy of a full rack is its rated energy x SOH, because a BMS reports the state of charge
+relative to the present capacity. Below WORN_PERMILLE the power of a unit falls in proportion to the
+SOH of its worst rack. So the current of a cell relative to its capacity does not rise further.
 """
 
 from array import array
@@ -20,13 +21,14 @@ from safety.kernel import Kernel
 PERMILLE = 1000
 UNKNOWN_PERMILLE = 700  # usual end of a warranty (project): a rack below it is replaced
 WORN_PERMILLE = 800  # usual end of the first life of a cell (project)
-# An SOH falls within months, and a BMS sends it each second: a minute delays nothing (project).
+# An SOH falls within months, and a BMS sends it each second, so a minute is a short delay
+# (project).
 LOWER_MS = 60_000
 S_RACK, S_ENERGY_WH, S_POWER_W, S_LOWEST = range(4)
 
 
 def counted(lowest_permille: Sequence[int]) -> list[int]:
-    """The SOH that counts, of each rack. lowest_permille: 0 where none is known."""
+    """The SOH that counts for each rack. lowest_permille: lowest SOH of each rack, 0 if unknown."""
     unknown = min([each for each in lowest_permille if each] + [UNKNOWN_PERMILLE])
     return [each or unknown for each in lowest_permille]
 
@@ -36,12 +38,14 @@ class Health:
     three words for each rack, in three blocks:
 
     - the lowest SOH, permille; 0: none yet
-    - time for which it has reported lower values, ms; < 0: it is in its first LOWER_MS
+    - time for which the rack has reported lower values, ms; < 0 in its first LOWER_MS of reports
     - the highest of these lower values
     """
 
     def __init__(self, kernel: Kernel, energy_Wh: int, rated_W: list[int], tick_ms: int):
-        """kernel: it has the racks; energy_Wh: rated, of all racks; rated_W: of each unit."""
+        """kernel: its image describes the racks; energy_Wh: rated energy of all racks; rated_W: of
+        each unit.
+        """
         image, self._racks = kernel.image, kernel.layout.racks
         self._unit, self._rated_W = kernel.features.rack_unit, rated_W
         racks = range(self._racks)
@@ -49,7 +53,8 @@ class Health:
         self._ms_at = S_LOWEST + self._racks
         words = [kernel.bounds.map.rack + rack * p.RACK_WORDS for rack in racks]
         sizes = [image[at + p.R_CELLS] * image[at + p.R_RATED_CURRENT_MA] for at in words]
-        # No configuration states the capacity of a rack, so cells x rated current share the energy.
+        # No configuration states the capacity of a rack, so cells x rated current divides the
+        # energy.
         self._energy_Wh = [energy_Wh * size // max(1, sum(sizes)) for size in sizes]
         self.state = array("i", [0] * (S_LOWEST + 3 * self._racks))
         self._sum_up()
@@ -61,11 +66,13 @@ class Health:
 
     @property
     def power_W(self) -> int:
-        """Largest power that the units should carry, each way."""
+        """Largest power that the units should carry, equal for charge and discharge."""
         return self.state[S_POWER_W]
 
     def step(self, rack: int, now: int | None) -> None:
-        """Take the report of the rack whose turn it is, permille; 0 and None: it gives none."""
+        """Take the SOH of the rack whose turn it is. now: permille; 0 or None if it
+        reports none.
+        """
         state, at = self.state, S_LOWEST + rack
         state[S_RACK] = (rack + 1) % self._racks
         if now:
@@ -77,7 +84,7 @@ class Health:
             state[self._ms_at + rack] = 0
 
     def _take(self, rack: int, lowest: int, now: int) -> None:
-        """A report of a rack, permille."""
+        """Update a rack's lowest SOH. lowest: before this report; now: the report, permille."""
         state, at, ms_at = self.state, S_LOWEST + rack, self._ms_at + rack
         ms = state[ms_at]
         if not lowest:
@@ -108,8 +115,8 @@ class Health:
         self.state[S_POWER_W] = sum(parts_W) // WORN_PERMILLE
 
     def _share(self, unit: int) -> int:
-        """Share of a unit in WORN_PERMILLE. An unknown SOH does not reduce it: the BMS bounds the
-        current.
+        """Part of a unit's rated power that its worst rack allows; WORN_PERMILLE is all of it. An
+        unknown SOH does not reduce this part, because the BMS also limits the current.
         """
         known = [soh for soh, of in zip(self.lowest(), self._unit) if of == unit and soh]
         return min([*known, WORN_PERMILLE])

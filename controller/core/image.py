@@ -1,8 +1,8 @@
-"""The process image: what drivers write between ticks, and what a tick freezes.
+"""The process image: drivers write it between ticks, and each tick works on a frozen copy.
 
-Drivers write into `inp` and set `fresh` bytes at any time between two ticks, and so does the shell
-with the local signals. `freeze` copies both into the core's arrays at once, so that no value
-changes during a tick. The blocks of `own_blocks` follow behind the kernel's inputs:
+Drivers write values into `inp` and set bytes of `fresh` at any time between two ticks. The process
+does the same with the local signals. `freeze` copies both into the core's arrays at once, so that
+no value changes during a tick. The blocks of `own_blocks` follow behind the kernel's inputs:
 
     the core reads             hints, schedule, lamp_test, step_test, site, rest (standby.py),
                                voltages of grid_quality and load_quality; path_delay and peak of an
@@ -27,22 +27,22 @@ LAMP_TEST = "lamp_test_ms"
 OPERATOR = (LAMP_TEST, *LOCKED_OUT)
 REST = ("rest_code", "rest_0", "rest_1", "rest_2", "rest_3")
 PEER = ("peer_first_out", "peer_cause_mask")  # of channel B's own instances and kernel
-IS_ENDING = "is_ending"  # 1: the process has been asked to end; a standby goes on after that
-# a reset that ended in this tick without the kernel; kind 0: none did
+IS_ENDING = "is_ending"  # 1: the process has been asked to end; a standby still holds after that
+# A reset that ended in this tick before it reached the kernel. Kind 0: there was none.
 VOID_RESET = ("void_reset_kind", "void_reset_answer")
 APPROVED_BY = tuple([f"approved_by_{word}" for word in range(4)])
-STORED_PATH_DELAY = "stored_path_delay_ms"  # 0: none of this configuration
-STEP_TEST = ("step_test_unit", "step_test_W")  # unit from 1, 0: no unit is asked
-SIGN_HELD = "sign_held_units"  # bit 0: unit 1; the sign test of these units holds a start
-# 0: not read, not fast, or too old. LOAD_QUALITY has the voltage of the lowest phase.
+STORED_PATH_DELAY = "stored_path_delay_ms"  # 0: not measured with this configuration
+STEP_TEST = ("step_test_unit", "step_test_W")  # units count from 1; 0: no step test runs
+SIGN_HELD = "sign_held_units"  # bit 0 is unit 1; a start waits for the sign test of these units
+# A value is 0 if the meter does not report it or is silent. LOAD_QUALITY is the lowest phase.
 GRID_QUALITY = ("grid_voltage_permille", "grid_frequency_mHz")
 LOAD_QUALITY = ("load_voltage_permille",)
 STORED_PEAK = ("stored_peak_minute", "stored_peak_used_Wh")
-PEER_EMPTY = (-1, 0)  # nothing is active or latched; also without channel B and while it is silent
+PEER_EMPTY = (-1, 0)  # channel B has nothing active or latched, is silent, or is not fitted
 
 
 def own_blocks(units: int, devices: Iterable[SiteDevice]) -> dict:
-    """{block: names of its words}: what lies behind the kernel's inputs, in this order."""
+    """{block: names of its words}, in the order of the blocks behind the kernel's inputs."""
     return {
         "hints": [f"hint_{slot}.{word}" for slot in range(HINT_SLOTS) for word in SLOT],
         "sent": [f"unit_{unit}.{word}" for unit in range(units) for word in SENT],
@@ -84,12 +84,14 @@ def packed_name(name: str) -> array:
 
 
 def name_of(words_: Iterable[int]) -> str:
-    """The name in such words, "" for no name."""
+    """The name in words of `packed_name`; "" for no name."""
     return bytes(array("i", words_)).rstrip(b"\0").decode("ascii", "replace")
 
 
 class ProcessImage:
-    """Live inputs and freshness of a cabinet: first as safety.signals.Layout, then as `places`."""
+    """Live inputs and freshness of a cabinet. The kernel's inputs come first
+    (safety.signals.Layout), then the blocks at `places`.
+    """
 
     def __init__(self, layout: s.Layout, devices: tuple[SiteDevice, ...]):
         self.layout, self.devices = layout, devices
@@ -98,12 +100,12 @@ class ProcessImage:
         self.inp = array("i", [0] * self.places["site"].stop)
         self.put("peer", PEER_EMPTY)
         self.hints = 0  # slots filled since the last freeze
-        self._schedule: list[array] = []  # parts of a table of slots still to enter, last first
+        self._schedule: list[array] = []  # parts of a table of slots still to write, last first
         self.fresh = bytearray(layout.groups + signals(devices))
         self._none = bytes(len(self.fresh))
 
     def freeze(self, inp: array, fresh: bytearray) -> None:
-        """Copy everything, then forget what was fresh and the one-tick commands."""
+        """Copy inputs and freshness, then clear the freshness and the commands of one tick."""
         self.fresh[s.G_LOCAL] = 1
         if self._schedule:
             self.put("schedule", self._schedule.pop())
@@ -118,11 +120,13 @@ class ProcessImage:
 
     @property
     def is_schedule_entering(self) -> bool:
-        """True while a table of slots is not whole in the image."""
+        """True while parts of a table of slots are still to be written into the image."""
         return bool(self._schedule)
 
     def add_schedule(self, table: schedule_table.Table) -> None:
-        """Let a table of slots enter, one part a tick. It replaces one that is still entering."""
+        """Write a table of slots into the image, one part each tick. It replaces an unfinished
+        table.
+        """
         self._schedule = schedule_table.steps_of(table)[::-1]
 
     def site_place(self, role: str, number: int) -> tuple[int, int]:

@@ -1,8 +1,9 @@
-"""Units in use: at part load as few units as possible carry the power, and the others stay at 0 W.
+"""Units in use: at part load as few units as possible carry the power; the others stay at 0 W.
 
-Off by default: it saves energy only where a converter at 0 W loses less than the fixed loss of one
-that gives power. The largest power of a minute decides how many units the next minute needs, so a
-load that swings does not switch units. A larger power takes a unit back at once.
+This is off by default. It saves energy only if a converter at 0 W loses less than the fixed loss of
+a converter that gives power. The largest power of a minute decides how many units the next minute
+needs, so a load that swings does not switch units. A larger power takes another unit into use at
+once.
 """
 
 from array import array
@@ -12,34 +13,38 @@ from controller.core.base.answers import WIDE_W
 
 PERMILLE = 1000
 MINUTE_MS = 60_000
-# The least power of some units is the total at which each of them gives its own least power. An
-# additional unit comes back above BACK_PERMILLE of the least power of all the units with it. It
-# leaves below that least power.
+# The least power of N units is the total at which each of them gives its own least power. One more
+# unit is taken into use above BACK_PERMILLE of the least power of N + 1 units. It is left out again
+# below that least power.
 BACK_PERMILLE = 1500
-STAY_PERMILLE = 1250  # a unit in use stays before one whose weight is at most 25 % higher
+STAY_PERMILLE = 1250  # a unit in use is replaced only by one whose weight is over 25 % higher
 
 S_LEFT_MS, S_PEAK_W, S_CARRIES_W, S_MASK = range(4)
 
 
 class InUse:
-    """`state`: time to the next choice, peak since the last choice, power above which units return,
-    mask of the units in use.
+    """`state`: time to the next choice, peak since the last choice, power above which units are
+    taken into use again, mask of the units in use.
     """
 
     def __init__(self, rated_W: list[int], least_permille: int):
-        """least_permille: least power of a unit, of its rating; 0: all units are in use."""
+        """least_permille: least power of a unit relative to its rating; 0: all units
+        stay in use.
+        """
         self._rated_W, self._least_permille = rated_W, least_permille
         self._is_off = not least_permille or len(rated_W) == 1
         self.state = array("i", [MINUTE_MS, 0, WIDE_W, (1 << len(rated_W)) - 1])
 
     def rests(self, unit: int) -> bool:
-        """True: this unit (from 0) is not in use; the other units carry the whole power."""
+        """True if this unit (from 0) is not in use: the other units carry the whole power."""
         return not self.state[S_MASK] >> unit & 1
 
     def step(
         self, total_W: int, weights: list[int], room_W: Sequence[int], elapsed_ms: int
     ) -> list[int]:
-        """The weights, 0 for a unit not in use: it takes only what the others cannot take."""
+        """Return the weights, with 0 for each unit not in use. Such a unit takes only the power
+        that the others cannot take.
+        """
         if self._is_off:
             return weights
         state, power_W = self.state, abs(total_W)
@@ -51,7 +56,9 @@ class InUse:
         return [weight if mask >> unit & 1 else 0 for unit, weight in enumerate(weights)]
 
     def _choose(self, weights: list[int], room_W: Sequence[int]) -> None:
-        """The fewest units that carry the largest power, those of the highest weight first."""
+        """Choose the fewest units that carry the largest power, beginning with the
+        highest weight.
+        """
         state, rated_W = self.state, self._rated_W
         mask, count = state[S_MASK], state[S_MASK].bit_count()
         order = []

@@ -1,4 +1,6 @@
-"""Facts of the kernel, beyond its outputs, for pages and messages. Nothing here changes it."""
+"""Facts about the kernel beyond its outputs, for pages and messages. No method changes
+the kernel.
+"""
 
 from collections.abc import Sequence
 
@@ -12,7 +14,7 @@ _TESTED_TICKS = 1  # place in permit.tried: how long TEST mode has run
 
 
 class KernelFacts:
-    """Units, racks, modules and instances count from 0; `group` is one of the layout."""
+    """Units, racks, modules and instances count from 0; `group` is a signal group of the layout."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel, self._map = kernel, kernel.bounds.map
@@ -20,7 +22,7 @@ class KernelFacts:
         self.tick_ms = kernel.image[p.H_TICK_MS]
 
     def is_silent(self, group: int) -> bool:
-        """True if the group has no news within its budget."""
+        """True if the last news of the group is older than its budget."""
         return not self._ages.known(group)
 
     def age_ticks(self, group: int) -> int:
@@ -28,7 +30,9 @@ class KernelFacts:
         return self._ages.ticks[group]
 
     def is_frozen(self, group: int) -> bool:
-        """True if a meter repeats the same words, off the grid too; False for every other group."""
+        """True if a meter has repeated the same words for too long, also off the grid. False for
+        every group that is no meter.
+        """
         if group not in METERS:
             return False
         pace = self._kernel.features.pace
@@ -39,7 +43,7 @@ class KernelFacts:
         return bool(self._ages.seen[group])
 
     def is_expected(self, group: int) -> bool:
-        """The cabinet has a device for the group."""
+        """True if the cabinet has a device for the group."""
         return bool(self._ages.expected[group])
 
     def budget_ms(self, group: int) -> int:
@@ -51,7 +55,7 @@ class KernelFacts:
         return self._ages.oldest_ticks[1 + rack] * self.tick_ms
 
     def is_off_grid(self) -> bool:
-        """Contact of the transfer switch, debounced."""
+        """True if the debounced contact of the transfer switch reports "off the grid"."""
         return self._kernel.features.pace.source.is_off_grid()
 
     def limit_W(self, unit: int, way: int, number: int) -> int:
@@ -63,7 +67,7 @@ class KernelFacts:
         return self._kernel.bounds.rack_limit[rack * rack_limits.RACK_LIMITS + word]
 
     def is_online(self, rack: int) -> bool:
-        """The rack shares the current of its unit."""
+        """True if the rack shares the current of its unit."""
         return bool(self.rack_limit(rack, rack_limits.RL_CLOSED))
 
     def unit_of(self, rack: int) -> int:
@@ -78,25 +82,27 @@ class KernelFacts:
         return value[at + m.F_TEMPERATURE_DDEGC_MIN], value[at + m.F_TEMPERATURE_DDEGC_MAX]
 
     def temperature_tapers_ddegC(self, way: int) -> Sequence[tuple[int, int]]:
-        """(full at, none at) of the hottest and of the coldest module."""
+        """(full power at, no power at): first for the hottest, then for the coldest module."""
         return self._kernel.bounds.racks.tapers[way]
 
     def oldest_reading_ddegC(self, rack: int, module: int) -> int:
-        """Oldest of the kept seconds of a module; heating.NO_HISTORY_DDEGC without one."""
+        """Oldest temperature in the history of a module; heating.NO_HISTORY_DDEGC without a
+        history.
+        """
         kept = self._kernel.features.racks.heating
         first = (rack * self._kernel.layout.modules + module) * heating.HISTORY_S
         return kept.history[first + kept.place[rack * 2]]
 
     def kept_s(self, rack: int) -> int:
-        """Age of the oldest kept second; 0 without the temperatures of every module."""
+        """Length of the history with the temperatures of every module."""
         return self._kernel.features.racks.heating.whole_s[rack]
 
     def resets(self) -> tuple[int, int]:
-        """(remote resets that are left of this hour, allowed in an hour)."""
+        """(remote resets left in this hour, remote resets allowed per hour)."""
         return self._kernel.latches.left(), self._kernel.latches.allowed
 
     def tokens_back_ms(self) -> list[int]:
-        """Time until each remote reset of the last hour no longer counts, the first one first."""
+        """Time until each remote reset of the last hour no longer counts, shortest first."""
         rules = self._kernel.latches
         spent = [rules.hour_ticks - age for age in rules.token_age if age < rules.hour_ticks]
         return [ticks * self.tick_ms for ticks in sorted(spent)]
@@ -110,7 +116,7 @@ class KernelFacts:
         return self._kernel.latches.clear_ticks * self.tick_ms
 
     def is_key_out(self) -> bool:
-        """The key switch is out of RUN."""
+        """True if the key switch is not in RUN."""
         return bool(self._kernel.features.fire.key_is_out())
 
     def test_left_ms(self) -> int:
@@ -119,20 +125,20 @@ class KernelFacts:
         return max(0, permit.test_ticks - permit.tried[_TESTED_TICKS]) * self.tick_ms
 
     def is_active(self, instance: int) -> bool:
-        """The cause of a stage instance is present."""
+        """True if the cause of a stage instance is present."""
         return bool(self._kernel.evaluator.active[instance])
 
     def is_latched(self, instance: int) -> bool:
-        """The stage instance holds until a reset."""
+        """True if the stage instance stays active until a reset."""
         return bool(self._kernel.evaluator.latched[instance])
 
     def clear_for_ms(self, instance: int) -> int:
-        """Time since the cause has been gone; 0 while it is present."""
+        """Time for which the cause has been gone; 0 while it is present."""
         clear_ticks = self._kernel.evaluator.clear_count[instance]
         return 0 if self.is_active(instance) else clear_ticks * self.tick_ms
 
     def is_armed(self, instance: int) -> bool:
-        """The stage instance is evaluated on this site."""
+        """True if the stage instance is evaluated on this site."""
         return bool(self._image[self._map.armed + instance])
 
     def cabinet_parameter(self, index: int) -> int:

@@ -40,7 +40,7 @@ class KernelReadings:
         self._estop = [at for each in ESTOP for at in _instances(kernel.evaluator, each)]
 
     def read(self, rack: int) -> Readings:
-        """See readings.Source. A frozen meter counts as silent, off the grid too."""
+        """See readings.Source. A frozen meter counts as silent, also off the grid."""
         kernel, known, inp = self._kernel, self._ages.known, self._inp
         active, value = kernel.evaluator.active, kernel.features.value
         is_soh_known, is_heat_known = known(self._charge_group[rack]), known(self._heat_group[rack])
@@ -66,7 +66,9 @@ class KernelReadings:
         )
 
     def limit(self) -> Limit:
-        """Sum of the units' limits, each way with the reason of the unit that withholds most."""
+        """Sum of the units' limits. Each direction has the reason of the unit that
+        withholds most.
+        """
         out, at = self._out, self._kernel.layout.unit_output
         for unit, first in enumerate(self._limits_at):
             self.charge_W[unit] = out[first]
@@ -78,7 +80,9 @@ class KernelReadings:
         return Limit(self._charge_W(), charge_reason, sum(self.discharge_W), discharge_reason)
 
     def _charge_W(self) -> int:
-        """Converters that form an island share by their ratings, so the fullest one limits all."""
+        """Charge limit of the cabinet. Converters that form an island share the power by their
+        ratings, so the one with the fullest battery limits them all.
+        """
         forming = self._forming_W()
         if not forming:
             return sum(self.charge_W)
@@ -87,7 +91,9 @@ class KernelReadings:
         return shared + sum(self.charge_W) - sum([self.charge_W[unit] for unit in forming])
 
     def _withholding(self, limits_W: array) -> int:
-        """The unit whose limit is farthest below its rated power; of equal ones the first."""
+        """The unit whose limit is farthest below its rated power; the first if
+        several are equal.
+        """
         left_W = [*map(sub, limits_W, self._rated_W)]
         return left_W.index(min(left_W))
 
@@ -109,7 +115,7 @@ class KernelReadings:
         return Meter(self._inp[at] if is_known else None, self._kernel.fresh[group] != 0)
 
     def _every(self, groups: list[int], places: list[int]) -> list[int] | None:
-        """The inputs at these places, None if the group of any is unknown."""
+        """The inputs at these places; None if any of the groups is unknown."""
         if not all(map(self._ages.known, groups)):
             return None
         return [self._inp[at] for at in places]

@@ -1,4 +1,4 @@
-"""Makes `Known`: computes what a tick knows from readings.
+"""Computes `Known`, the measurements of one tick, from the readings.
 
 No other module computes anything from a reading. So a controller and the rig without a kernel see
 the same site.
@@ -16,11 +16,13 @@ from controller.core.temperatures import ModuleTemperatures
 from controller.core.units import Units
 from safety.signals import Layout
 
-LIVE_PERMILLE = 500  # of nominal: each phase of a bus that a source carries has more (assumed)
+LIVE_PERMILLE = 500  # of the nominal voltage; a live bus has more on each phase (assumed)
 
 
 class Look:
-    """Call it once a tick. `units` gets the weights that follow from the racks."""
+    """Call it once a tick. It also updates the weights of the units from the readings
+    of the racks.
+    """
 
     def __init__(
         self,
@@ -30,7 +32,7 @@ class Look:
         layout: Layout,
         racks: tuple[ModuleTemperatures, Health, Units],
     ) -> None:
-        """inp: inputs as image.places says."""
+        """inp: inputs, at the places of image.places."""
         places = image.places(layout, [each.device for each in setup.site.devices])
         self._source, self._inp = source, inp
         self._settings = setup.settings

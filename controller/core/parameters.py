@@ -16,8 +16,8 @@ from controller.core import functions, units
 from controller.core.policies import track
 
 SETPOINT_PARAMETERS = (
-    # Limits of the connection: obligations above those of hints. Export is 0 until a file says that
-    # exporting is allowed.
+    # Limits of the connection: obligations with a higher rank than those of hints. Export is 0
+    # until a configuration file allows it.
     ("grid_import_W_max", "W", 0, 100_000_000, 500_000, "down"),
     ("grid_export_W_max", "W", 0, 100_000_000, 0, "down"),
     # The set-point as a whole. 10 MW/s lets a 250 kW converter go from full charge to full
@@ -25,7 +25,7 @@ SETPOINT_PARAMETERS = (
     ("setpoint_ramp_W_per_s", "W/s", 1000, 1_000_000_000, 10_000_000, "down"),
     ("setpoint_quantum_W", "W", 1, 10_000, 100, "free"),
 )
-# Several cabinets on one connection: each follows its share of the load and of the connection.
+# If several cabinets share a connection, each follows its share of the load and the connection.
 SHARE = "share_permille"
 SHARE_PARAMETERS = ((SHARE, "permille", 0, 1000, 1000, "down"),)
 SHARED = ("grid_import_W_max", "grid_export_W_max")
@@ -42,8 +42,8 @@ RENAMED = {
     "soc_reserve_hard_permille": "soc_reserve_backup_permille",
 }
 
-# Parameters of each source of hints: the words of the source image behind the role. A fallback is
-# absent unless a file has it.
+# Parameters of each source of hints. In the source image they follow the word for the role. A
+# fallback is absent unless a configuration file sets it.
 SOURCE_PARAMETERS = (
     ("priority", "count", 1, 8, None, "fixed"),
     ("valid_s_max", "s", 1, 300, 300, "down"),
@@ -63,8 +63,8 @@ def default_image() -> array:
 
 
 def settings_of(control_image: array) -> dict[str, int]:
-    """{name: integer}. Limits of the connection are this cabinet's share. ValueError for an image
-    of another version.
+    """{name: integer} of a control image. The limits of the connection become this cabinet's share.
+    ValueError for an image of another version.
     """
     if len(control_image) != len(CONTROL_PARAMETERS):
         raise ValueError("control image length does not fit this version")

@@ -1,7 +1,7 @@
-"""The readings from which a tick knows a cabinet (look.py).
+"""The readings of a cabinet, from which look.py computes `Known`.
 
-In a controller the kernel gives them (kernel_readings.py). In the rig without a kernel, mean values
-of the plant do.
+In a controller the readings come from the kernel (kernel_readings.py). In the rig without a kernel
+they are mean values of the simulated plant.
 """
 
 from array import array
@@ -18,11 +18,11 @@ class Meter(NamedTuple):
 
 
 class Readings(NamedTuple):
-    """One moment of a cabinet. None is unknown; units and racks in the order of the layout."""
+    """Readings at one moment. None is unknown; units and racks are in the order of the layout."""
 
     is_running: bool  # the contactors are closed and the converters permitted
     is_estop: bool  # an emergency stop is active or latched
-    is_short: bool  # a converter gives less than it was sent
+    is_short: bool  # a converter gives less power than its set-point
     limit: Limit  # sum of all units
     contact: int | None  # GRID or ISLAND, by the contact of the transfer switch
     # off the grid: power of each unit whose converter reports that it forms the voltage
@@ -38,10 +38,10 @@ class Readings(NamedTuple):
 
 
 class Source(Protocol):
-    """Gives the readings. charge_W, discharge_W: limits of each unit after `read`, W >= 0."""
+    """Provides the readings. charge_W, discharge_W: limits of each unit after `read`, W >= 0."""
 
     charge_W: array
     discharge_W: array
 
     def read(self, rack: int) -> Readings:
-        """The readings of now, with health and temperatures of one rack."""
+        """The present readings, with state of health and temperatures of one rack."""

@@ -23,8 +23,9 @@ class Split:
     def step(
         self, total_W: int, charge_W_max: array, discharge_W_max: array, weights: list[int]
     ) -> int:
-        """Divide total_W. Returns the placed part: all, unless the limits sum to less. Limits: each
-        >= 0; weights: each 0 .. 2^20. Units of weight 0 are used last, equally.
+        """Divide total_W. Returns the power that was placed: all of it, unless the limits sum to
+        less. Limits are >= 0, weights 0 .. 2^20. Units of weight 0 are used last, with equal
+        shares.
         """
         out = self.out
         if len(out) == 1:
@@ -43,7 +44,9 @@ class Split:
         return sum(out)
 
     def _pour(self, left_W: int, weights: list[int]) -> int:
-        """Share left_W among units with room and weight; return what did not fit."""
+        """Divide left_W among the units with room and weight. Returns the power that
+        did not fit.
+        """
         room_W, is_open = self._room_W, self._open
         for unit, weight in enumerate(weights):
             is_open[unit] = room_W[unit] > 0 and weight > 0
@@ -54,7 +57,7 @@ class Split:
         return left_W
 
     def _fill(self, left_W: int, weights: list[int], total: int) -> int:
-        """Give every open unit whose share reaches its room all of it; return the W placed."""
+        """Fill every open unit whose share reaches its room. Returns the power placed, W."""
         out, room_W, is_open = self.out, self._room_W, self._open
         placed_W = 0
         for unit, weight in enumerate(weights):
@@ -65,7 +68,7 @@ class Split:
         return placed_W
 
     def _share(self, left_W: int, weights: list[int], total: int) -> int:
-        """No share reaches its room: place left_W, each within 1 W of its exact value."""
+        """Place left_W if no unit reaches its room. Each share is within 1 W of its exact value."""
         out, room_W, is_open = self.out, self._room_W, self._open
         weight = placed_W = 0  # of the units so far
         for unit, own in enumerate(weights):

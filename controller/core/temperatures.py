@@ -1,4 +1,6 @@
-"""Hottest and coldest module of each rack. A tick reads one rack: 16 would take too long."""
+"""Hottest and coldest module of each rack. Each tick reads one rack, because reading 16 racks would
+take too long.
+"""
 
 from array import array
 
@@ -6,7 +8,9 @@ UNKNOWN = -(1 << 15)
 
 
 class ModuleTemperatures:
-    """`state`: the rack whose turn it is, hottest module of each rack, coldest; 0.1 degC."""
+    """`state`: the rack whose turn it is, the hottest module of each rack, then the coldest module
+    of each rack, 0.1 degC.
+    """
 
     def __init__(self, racks: int):
         self._racks = racks
@@ -18,7 +22,7 @@ class ModuleTemperatures:
         return self.state[0]
 
     def step(self, ends_ddegC: tuple[int, int] | None) -> None:
-        """Take (coldest, hottest) of this rack, None: unknown, and go on to the next."""
+        """Store (coldest, hottest) of this rack, None if unknown, and go on to the next rack."""
         state, rack = self.state, self.state[0]
         coldest, hottest = ends_ddegC or (UNKNOWN, UNKNOWN)
         state[1 + rack], state[1 + self._racks + rack] = hottest, coldest

@@ -1,10 +1,10 @@
 """Divides the power of the cabinet among its units: weights, units in use, split.
 
-A unit that makes the voltage of an island gets the power that it gives as its set-point
-(policies/formed.py). But a converter may report that it forms, and in truth follow its set-point.
-Its own power, sent back to it, would then last for ever. So a unit first has to show that it
-ignores a set-point of 0. Afterwards its set-point is 1/LESS_PARTS of its rating below its power, so
-that the power of a unit that follows falls.
+A unit that forms the voltage of an island gets its own measured power as its set-point
+(policies/formed.py). But a converter may report that it forms the voltage although it follows its
+set-point. It would then keep its present power for ever. So a unit must first give power at a
+set-point of 0. Afterwards its set-point is smaller than its power by 1/LESS_PARTS of its rating, so
+the power of a unit that follows its set-point falls.
 """
 
 from array import array
@@ -18,7 +18,7 @@ from controller.core.weights import Weights
 PART_LOAD = "unit_part_load_permille"
 PARAMETERS = ((PART_LOAD, "permille", 0, 300, 0, "free"),)
 KEPT = "soc_reserve_backup_permille"
-# Time for which a unit has to give power at a set-point of 0. Row 56a stops one that follows.
+# Time for which a unit must give power at a set-point of 0 (project).
 SHOWN_MS = 2000
 LESS_PARTS = 100
 
@@ -38,8 +38,8 @@ class Units:
     def watch(
         self, forming_W: dict[int, int], charge_W: array, discharge_W: array, elapsed_ms: int
     ) -> int | None:
-        """Sum of the set-points of the units that have shown that they form the voltage; None: none
-        has. forming_W: power of each that reports it.
+        """Sum of the set-points of the units that have shown that they form the voltage. None if no
+        unit has. forming_W: power of each unit that reports that it forms the voltage.
         """
         shown_ms = self._shown_ms
         if not forming_W and not any(shown_ms):
@@ -64,8 +64,9 @@ class Units:
         is_formed: bool = False,
         first: int = 0,
     ) -> None:
-        """total_W > 0 discharges; charge_W, discharge_W: limits of the units, >= 0; is_formed:
-        total_W is the sum of `watch`; first: the unit (from 1) that gets what it can take, 0: none.
+        """Divide total_W (> 0 discharges) into `out`. charge_W, discharge_W: limits of the units,
+        >= 0; is_formed: total_W is the result of `watch`; first: the unit (from 1) that gets as
+        much as it can take, 0 for none.
         """
         is_discharge = total_W > 0
         weights = self.weights.discharge if is_discharge else self.weights.charge

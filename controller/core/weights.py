@@ -1,4 +1,4 @@
-"""Which unit gives more: weights by the energy that is left and by temperature.
+"""Weights of the units when they share a power, by the energy left and by temperature.
 
 The weight of the neighbours of a hot unit is not reduced, because that would not cool them.
 Measured with three units in the rig's value mode: a cell heated at 6 K/min stops every unit after
@@ -14,21 +14,23 @@ from controller.core.health import counted
 
 WEIGHT_BITS = 20
 PERMILLE = 1000
-# A unit that is 1 K warmer than the coolest one gets 40 % less, down to a fifth. The heat of a cell
-# grows with the square of its current, so a unit with half the air flow settles below 1 K.
+# A unit gets 40 % less for each 1 K above the coolest unit, but at least a fifth. The heat of a
+# cell grows with the square of its current, so a unit with half the air flow settles less than 1 K
+# above the others.
 LESS_PERMILLE_PER_DDEGC = 40
 WARM_PERMILLE_MIN = 200
-HELD_DDEGC = 2  # hysteresis: a temperature that moves within this band changes no weight
+HELD_DDEGC = 2  # hysteresis: changes of temperature within this band do not change a weight
 
 
 class Weights:
     """Weight of each unit, so that all units reach their limit at the same time.
 
-    Energy is rated power times the charge above the backup reserve (for a charge, below full) times
-    the mean state of health. No configuration states the capacity of a rack, and units of one site
-    have the same ratio of energy to power. While any rack's state of charge is unknown, the rated
-    power alone counts. While any temperature is unknown, temperature does not count. `held`:
-    temperature of each unit, 0.1 degC.
+    The energy for a discharge is rated power x state of charge above the backup reserve x mean
+    state of health. For a charge, the free part of the state of charge counts. Rated power stands
+    for capacity: no configuration states the capacity of a rack, and units of one site have the
+    same ratio of energy to power. While any state of charge is unknown, only the rated power
+    counts. While any temperature is unknown, temperature does not count. `held`: temperature of
+    each unit with hysteresis, 0.1 degC.
     """
 
     def __init__(self, rated_W: list[int], rack_units: tuple[int, ...], kept_permille: int = 0):
@@ -45,7 +47,7 @@ class Weights:
         self.update(None)
 
     def forget(self) -> None:
-        """Compute everything at the next update, because `held` has been restored."""
+        """Make the next update compute all weights, because `held` has been restored."""
         self._seen: tuple = ()
 
     def update(
@@ -54,8 +56,8 @@ class Weights:
         hottest_ddegC: Sequence[int] | None = None,
         soh_permille: Sequence[int] = (),
     ) -> None:
-        """Update by the values of each rack, None if any is unknown. soh_permille: 0: unknown;
-        empty: all racks are new.
+        """Compute the weights from the values of each rack, None if any is unknown. soh_permille: 0
+        is unknown; if it is empty, all racks count as new.
         """
         if (soc_permille, hottest_ddegC, soh_permille) == self._seen:
             return
@@ -77,7 +79,7 @@ class Weights:
         return sum([permille[rack] for rack in racks]) // len(racks) if racks else 0
 
     def _cool(self, hottest_ddegC: Sequence[int] | None) -> list[int]:
-        """The part of each unit's weight that its temperature leaves, permille."""
+        """Part of its weight that each unit keeps at its temperature, permille."""
         held = self.held
         if hottest_ddegC is None or not all(self._racks):
             return [PERMILLE for _ in held]

@@ -1,5 +1,5 @@
-"""The software bill of materials (CycloneDX): the packages of the lock and of Debian, and which of
-them a box runs.
+"""Makes the software bill of materials (CycloneDX): the packages of the lock file and of Debian,
+and which of them run on a cabinet.
 """
 
 import pathlib
@@ -15,11 +15,12 @@ from controller.documents.document import Block, Columns, Facts, Heading, Text, 
 from controller.documents.locked import Package
 from controller.system import release
 
-# the lock in the source tree (every package), or the lock of a release (its own packages)
+# The lock file of the source tree has every package. The one of a release has only its packages.
 LOCKS = (locked.ROOT / "requirements.lock", pathlib.Path(sys.prefix) / "run.lock")
 # packages that `install.sh` requires
 DEBIAN = ("python3", "python3-venv", "systemd", "iproute2", "util-linux")
-# in this program's own files (controller/doors/http/page), unchanged: name, version, SHA-256
+# A library that is in this program's own files, unchanged (controller/doors/http/page): name,
+# version, SHA-256.
 CHARTS = ("uPlot", "1.6.32", "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f")
 QUERY = ("dpkg-query", "--show", "--showformat", "${Package} ${Version} ${Architecture}\n")
 HEAD = (
@@ -30,7 +31,7 @@ HEAD = (
 
 
 def document() -> Facts:
-    """CycloneDX 1.5, the same for the same lock and Debian packages. Raises OSError."""
+    """The document, CycloneDX 1.5. The same packages give the same document. Raises OSError."""
     path = next((each for each in LOCKS if each.is_file()), LOCKS[0])
     packages = locked.blocks(path.read_text(encoding="ascii"))
     runs = _runs(path, packages)
@@ -50,8 +51,8 @@ def document() -> Facts:
 
 
 def _runs(path: pathlib.Path, packages: dict[str, Package]) -> set[str]:
-    """Packages that a cabinet runs: all packages of the lock of a release; of the source tree's
-    lock, those that setup.cfg needs.
+    """Packages that run on a cabinet. The lock of a release has no others. In the lock of the
+    source tree, they are the packages that setup.cfg needs.
     """
     if path != LOCKS[0]:
         return set(packages)
@@ -95,8 +96,8 @@ def _component(name: str, version: str, purl: str, scope: str) -> Facts:
 
 
 def _installed() -> list[Sequence[str]]:
-    """(version, architecture) of each package of DEBIAN on this box; ("", ""): it is not
-    installed.
+    """(version, architecture) of each package of DEBIAN on this machine. ("", "") for a package
+    that is not installed.
     """
     command = [*QUERY, *DEBIAN]
     try:
@@ -119,8 +120,8 @@ def _of_debian(name: str, installed: Sequence[str]) -> Facts:
 def _dependencies(
     packages: dict[str, Package], runs: set[str], refs: dict[str, str]
 ) -> list[Facts]:
-    """The packages that each package needs, from the "via" lines of the lock. A package without
-    "via" is needed by the program itself.
+    """The packages that each package needs, from the "via" lines of the lock. If a package has no
+    such line, the program itself needs it.
     """
     vias = {name: package.via for name, package in packages.items()}
     own = [

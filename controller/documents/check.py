@@ -1,5 +1,5 @@
-"""`firebreak check`: refuses a configuration in one line, or reports its meaning in plain ASCII of
-at most document.WIDTH columns. It can also list every key.
+"""`firebreak check`: refuses a configuration in one line, or explains it in plain ASCII. A line has
+at most document.WIDTH columns. The command can also list every key.
 """
 
 import argparse
@@ -84,7 +84,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _checked(path: str, state_directory: str) -> str:
-    """The report of a file. Raises ConfigError, after the tables of a file that came so far."""
+    """The report about a file. For a refused file, print some tables, then raise ConfigError."""
     try:
         config, doubts = configuration.with_doubts(path)
     except ConfigError:
@@ -99,7 +99,7 @@ def _checked(path: str, state_directory: str) -> str:
 
 
 def report(config: Config, measured_ms: int = 0, doubts: Sequence[str] = ()) -> str:
-    """The configuration in words. doubts: lines."""
+    """The configuration in words. doubts: lines that warn of doubtful values."""
     schedule = bus_times.schedule(config)
     lines = [
         *_head(config, doubts),
@@ -122,8 +122,8 @@ def report(config: Config, measured_ms: int = 0, doubts: Sequence[str] = ()) -> 
 
 
 def keys() -> str:
-    """Every key of a configuration, with allowed values, default and tighter direction. Then every
-    key of a device's profile.
+    """Every key of a configuration, with allowed values, default and tighter direction, then every
+    key of a profile.
     """
     lines: list[str] = []
     for key, spec, nmc in schema.every_key():
@@ -175,7 +175,7 @@ def _topology(config: Config) -> Iterator[str]:
 
 
 def _apart_A(config: Config, unit: int, racks: list[int]) -> float:
-    """Difference of the currents of PCS and racks that row 55 allows."""
+    """Largest difference, A, that row 55 allows between the currents of PCS and racks."""
     tables = [config.rack_tables[rack] for rack in racks]
     errors = [(each["rated_current_mA"], each["current_error_permille"]) for each in tables]
     permille = config.unit_tables[unit]["pcs_current_error_permille"]
@@ -194,7 +194,7 @@ def _rack(rack: int, table: Mapping[str, int]) -> str:
 
 
 def _analysis(config: Config) -> Iterator[str]:
-    """The hazard mitigation analysis, the listings, and the effects that wait (m.CONFLICTS)."""
+    """Lines about the hazard mitigation analysis, and the effects that wait (m.CONFLICTS)."""
     yield from ("", "HAZARD MITIGATION ANALYSIS")
     for key, value in config.hma.items():
         if value is not None:
@@ -226,7 +226,7 @@ def open_hazards(config: Config) -> list[str]:
 
 
 def _sources(config: Config) -> Iterator[str]:
-    """Sources of hints, and the fallbacks while they are silent."""
+    """Lines about the sources of hints, with the fallback of each silent source."""
     if not config.sources:
         yield from ("", "SOURCES OF HINTS: none")
         return
@@ -259,7 +259,7 @@ def _sources(config: Config) -> Iterator[str]:
 
 
 def _without_import(config: Config) -> str:
-    """The import without the planner: load tracking then charges up to its target."""
+    """Words about the import without a schedule: load tracking then charges up to its target."""
     control = config.control
     most_W = min(control["grid_import_W_max"], control["peak_import_W_max"])
     return (
@@ -269,7 +269,7 @@ def _without_import(config: Config) -> str:
 
 
 def _silence(config: Config) -> Iterator[str]:
-    """Consequences of a silent device, in ms."""
+    """Lines about the consequences of a silent device, each with the time in ms."""
     cabinet = config.cabinet
     expiry_ms = max(
         [device.profile.settings["expiry_ms"] for device in config.devices if device.outputs]

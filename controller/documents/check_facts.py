@@ -10,7 +10,9 @@ from safety import parameters
 
 
 def of(path: str, open_hazards: Callable[[Config], list[str]]) -> Facts:
-    """Whether the file is accepted, what it lacks, and what runs by it. Raises ConfigError."""
+    """The facts: whether the file is accepted, what it lacks, what it configures. Raises
+    ConfigError.
+    """
     refused = configuration.refusals(path)
     if refused:
         return {"file": path, "is_accepted": False, "refused": refused}

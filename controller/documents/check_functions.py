@@ -1,4 +1,6 @@
-"""`firebreak check --functions`: the control functions in turn, and what each reads and writes."""
+"""`firebreak check --functions`: the control functions in the order in which they run, and the
+fields that each reads and writes.
+"""
 
 from controller.core import functions
 from controller.core.policies import contract, found
@@ -9,7 +11,7 @@ STAGES = ("balance", "mode", "prove", "measure", "bound", "base", "fast")
 
 
 def table() -> str:
-    """All functions in the order in which they run. `before`: the value from the tick before."""
+    """A line for each function. The word "before" marks fields that it reads from the last tick."""
     lines = ["STAGE    FUNCTION      FIELDS", *_chain("first", found.FIRST)]
     is_bounded = False
     for each in functions.in_turn(functions.FUNCTIONS):
@@ -32,9 +34,9 @@ def _chain(stage: str, fields: tuple[str, ...]) -> list[str]:
 
 
 def drawing() -> str:
-    """A Mermaid drawing with an arrow from the writer of fields to each reader. A dotted arrow
-    means fields of the tick before. A circle at the end means that the function asks another
-    function.
+    """A Mermaid drawing with an arrow from each writer of fields to their readers. A dotted arrow
+    means fields of the last tick. An arrow that ends with a circle goes from a function to another
+    function that it asks.
     """
     readers: dict[tuple[str, str], dict[str, None]] = {}
     for reader in functions.in_turn(functions.FUNCTIONS):

@@ -1,4 +1,4 @@
-"""Rows of the matrix in `firebreak check`: tightened thresholds, the state of each stage."""
+"""The parts of `firebreak check` about the matrix: tightened thresholds, state of each stage."""
 
 from collections.abc import Iterator
 
@@ -15,12 +15,12 @@ from controller.rows import matrix_words
 from controller.rows.records import ROWS
 from safety import matrix, parameters
 
-# Equipment whose rows stay armed without it.
+# Equipment that may be missing while its rows stay armed.
 UNSEEN_IN_ROWS = ("shunt_trip", "aux_load", "pre_alarm", "supervised")
 
 
 def thresholds(config: Config) -> Iterator[str]:
-    """The site's changes to thresholds, in kW, degC and s, so that a person notices a wrong
+    """The site's changes to thresholds, in kW, degC and s, because a person then notices a wrong
     unit.
     """
     changed = {stage: _changed(config, stage) for stage in matrix.STAGES}
@@ -40,7 +40,7 @@ def thresholds(config: Config) -> Iterator[str]:
 
 
 def _changed(config: Config, stage: tuple) -> list[str]:
-    """["trips at 45.1 degC -> 43 degC"] of a stage; a silence is listed under SILENCE instead."""
+    """["trips at 45.1 degC -> 43 degC"] of a stage. Silences have their own part, SILENCE."""
     level, clear, *ticks = config.stage_words[stage[matrix.S_ID]]
     before = level, clear
     if stage[matrix.S_ID] not in site_thresholds.STAGE_SET_FROM:

@@ -23,15 +23,15 @@ from controller.documents.document import wrapped
 from controller.store import stored_record, two_copies
 from controller.system.paths import ascii_only
 
-# A grid meter with a refresh up to this time is proven beside the swinging load of the example. A
-# meter of 500 ms is not.
+# Longest refresh with which the test of a grid meter's direction was decided beside the swinging
+# load of the example site. With 500 ms it stayed undecided.
 TESTED_MS = 250
 RANGE = "range_5s_W_max"
 
 
 def tables(config: Config, left_out: Sequence[str] = ()) -> str:
-    """Peak shaving and the load of the buses, as text. left_out: keys that were left out of the
-    file.
+    """The text about a refused file: peak shaving and buses. left_out: refused keys, which were
+    left out.
     """
     without = f", without {', '.join(left_out)}" if left_out else ""
     head = f"REFUSED. What it says all the same{without}:"
@@ -68,9 +68,7 @@ NO_SIGNATURE = (
 
 
 def profiles(config: Config) -> Iterator[str]:
-    """The parts of the devices' profiles that no reading proves, and the values that meters and
-    converters lack.
-    """
+    """Lines about profiles: maps that no reading proves, and what the devices lack."""
     yield from ("", "PROFILES OF THE DEVICES")
     yield from _map_only(config)
     for device in config.devices:
@@ -86,8 +84,8 @@ def profiles(config: Config) -> Iterator[str]:
 
 
 def _map_only(config: Config) -> Iterator[str]:
-    """The devices whose maps no reading proves, the rows and actuators that depend on them, and who
-    accepted that.
+    """Lines about devices whose maps no reading proves: what depends on them, and who accepted
+    them.
     """
     for name, devices in maps.map_only(config.devices).items():
         names = ", ".join([each.name for each in devices])
@@ -97,7 +95,7 @@ def _map_only(config: Config) -> Iterator[str]:
 
 
 def _of_meter(device: Device) -> Iterator[str]:
-    """The quantities that the meter does not compare, and the cost of a slow meter."""
+    """Lines about the checks that a meter lacks, and about the consequence of a slow meter."""
     yield from meter_profile.lacks(device.profile)
     sample_ms = track_path.sample_ms(device)
     if device.role == "meter_grid" and sample_ms > TESTED_MS:
@@ -178,7 +176,9 @@ def stored_ms(config: Config, state_directory: str) -> int:
 
 
 def path(config: Config, schedule: Schedule, measured_ms: int) -> Iterator[str]:
-    """The path, part by part, and the delays that load tracking accepts; see stored_ms."""
+    """The path of load tracking, part by part, and the delays that it accepts. measured_ms: the
+    result of stored_ms.
+    """
     parts, control = track_path.path_delay(config, schedule), config.control
     of_value = [part for part in parts if part.what != track_path.HOLD]
     yield from ("", "PATH OF LOAD TRACKING, CHANGE OF THE LOAD TO POWER OF THE BATTERY (ms)")
@@ -201,11 +201,12 @@ def path(config: Config, schedule: Schedule, measured_ms: int) -> Iterator[str]:
 
 
 def range_5s(config: Config) -> Iterator[str]:
-    """The cost of a stated 5 s range: which share of the load's steps is still followed."""
+    """The cost of a rule about the range in 5 s: which share of a load step is still followed."""
     allowed_W, delay_ms = (config.control[key] for key in (RANGE, track_path.DELAY))
     if allowed_W == strict.NO_RULE_W:
         return
-    late_pct = delay_ms // 20  # percent of the change of 2 s means, with steps at least 2 s apart
+    # With steps at least 2 s apart, a delay changes the means of 2 s by this percentage of a step.
+    late_pct = delay_ms // 20
     yield from ("", f"RANGE IN 5 S THAT THE OPERATOR ALLOWS, {allowed_W / 1000:g} kW")
     yield f"  {'steps of the load, kW':24} {'followed, %':>12} {'2 s means, %':>13}"
     for tenths in (4, 5, 6, 7, 8):

@@ -1,7 +1,7 @@
 """The commissioning checklist of a site: how to trip each armed stage, what must follow, by when.
 
-Every row has an injected-signal test with measured times (A75 of the fact table). A row in hard
-wiring has a second test, with the controller switched off. Each feature has one text on how to
+Each row is tested with an injected signal and measured times (A75 of the fact table). A hard-wired
+row has a second test, with the controller switched off. Each feature has one text about how to
 inject it, because the same contact or gas trips all its stages.
 """
 
@@ -14,8 +14,8 @@ from controller.documents.document import Facts
 from controller.rows import matrix_words, proof_intervals, records
 from safety import matrix as m, runaway
 
-# Signs of runaway that row 53 adds up, the easiest to inject first: {feature: its source}. The
-# source is equipment, or a value that the rack's BMS reports.
+# {feature: its source} of the signs of thermal runaway that row 53 adds up, the easiest to inject
+# first. The source is equipment, or a value that the rack's BMS reports.
 SIGNS = {
     "offgas_ppm_max": "offgas",
     "toxic_ppm": "toxic",
@@ -27,8 +27,8 @@ WHOLE_SIGNS = {
     for feature, of_rack, value, _ in runaway.SIGNS
 }
 SUSPICION = "53"
-# Percent of a sign's threshold that is added, because a detector may read less than the gas in the
-# bottle.
+# Each sign is injected with this percentage of its threshold more than needed, because a detector
+# may read less than the gas in the bottle.
 SIGN_MARGIN_PCT = 5
 # The command that records a test. It needs --site FILE if no controller runs yet.
 RECORD = (
@@ -108,10 +108,9 @@ def inject(stage: tuple, found: Config) -> str:
 
 def suspicious(found: Config) -> tuple[list[tuple[str, int]], int]:
     """([(feature, reading)], percent) of two signs that together trip row 53 of this site. percent:
-    each reading as a part of a whole sign.
+    each reading as a percentage of a whole sign.
 
-    A whole sign is a number of the kernel. The thresholds of the site for rows 7 and 9 do not
-    change it.
+    A whole sign is a number of the kernel. The site's thresholds for rows 7 and 9 do not change it.
     """
     level, _, _, _ = found.stage_words[SUSPICION]
     share_pct = max(-(-level // 2), runaway.SECOND_PCT_MIN) + SIGN_MARGIN_PCT

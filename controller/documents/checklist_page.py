@@ -75,7 +75,7 @@ def blocks(made: Facts) -> list[Block]:
             "name, not under the row's number: the slower stages of the row would hide that it is "
             "late. firebreak test proof list shows what is missing."
         ),
-        Heading(2, "Sign of the powers"),  # this step comes before every other step with power
+        Heading(2, "Sign of the powers"),  # this test comes before every other test with power
         Text(SIGN),
         *_hard_wired(made),
         Heading(2, f"Stages that are armed ({len(tests)})"),
@@ -114,7 +114,7 @@ def _hard_wired(made: Facts) -> list[Block]:
 
 
 def _not_fitted(tests: list[Facts]) -> list[Block]:
-    """Each effect that armed stages demand and that has no output, without repeats."""
+    """Each effect without an output on this site, with the armed stages that demand it."""
     stages: dict[tuple[str, str], list[str]] = {}
     for test in tests:
         for each in test["demands_not_fitted"]:
@@ -127,7 +127,7 @@ def _not_fitted(tests: list[Facts]) -> list[Block]:
 
 
 def _times(tests: list[Facts]) -> list[Block]:
-    """The parts of each latest time; (a) is assumed."""
+    """The parts of each latest time. "(a)" marks an assumed part."""
     rows = []
     for test in tests:
         rows.append((test["stage"], _sum(test["parts"]), _seconds(test["latest_ms"])))

@@ -16,15 +16,15 @@ from controller.system import cli
 from controller.system.cli import Ended, Option
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
 
-OFFICE = "controller.siting"  # a separate package
+OFFICE = "controller.siting"  # part of the separate package firebreak-office
 SITE = cli.option("--site", metavar="FILE", required=True)
 FACT_HEADERS = ("key", "fact", "source and clause", "confidence")
 Found = Any  # facts of a document, or the blocks of a document that has only tables
 
 
 class Document(NamedTuple):
-    """A document. facts: makes its facts, from the arguments if its command has options; blocks:
-    makes the printed blocks from the facts.
+    """A document. facts: makes its facts, from the arguments if its command has options. blocks:
+    makes the printed blocks from the facts. is_open: whether a point is open.
     """
 
     words: str
@@ -37,8 +37,8 @@ class Document(NamedTuple):
 
 
 def _late(name: str) -> Callable[..., Any]:
-    """The function controller.NAME. Only the module of this document is imported, when it is
-    called.
+    """The function controller.NAME. Its module is imported only when it is called, so that a
+    command loads only the modules of its document.
     """
     module, _, function = name.rpartition(".")
 
@@ -49,13 +49,13 @@ def _late(name: str) -> Callable[..., Any]:
 
 
 def _of_site(name: str) -> Callable[[Namespace], Any]:
-    """The facts of a site that is accepted, by the function of this name."""
+    """A function that makes the facts of an accepted site, with the function controller.NAME."""
     load = _late("config.configuration.load")
     return lambda arguments: _late(name)(load(arguments.site))
 
 
 def _matrix(arguments: Namespace) -> Any:
-    """A line is said of each equipment that a site lacks."""
+    """The facts of the matrix. Prints a line to stderr for each equipment that the site lacks."""
     site = getattr(arguments, "site", None)
     found, lines = _late("config.configuration.survey")(site) if site else (None, [])
     for line in lines:
@@ -67,7 +67,7 @@ def _checklist(arguments: Namespace) -> Any:
     found, lines = _late("config.configuration.survey")(arguments.site)
     for line in lines[:-1]:
         say(line)
-    if lines:  # a checklist of a cabinet that must not be energised would mislead
+    if lines:  # there must be no checklist of a cabinet that must not be energised
         raise Ended(WRONG_INPUT, lines[-1])
     return _late("documents.checklist.facts")(found)
 

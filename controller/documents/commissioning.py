@@ -1,8 +1,8 @@
-"""The commissioning report to sign, made of configuration, proof tests and store.
+"""Makes the commissioning report to sign, from configuration, proof tests and store.
 
-Its parts: the hashes of the files, the result of each test of the checklist, the rows that are not
-armed with the reasons, the approval of the limit image, the audit of the site's plan, and what is
-still open.
+It has the hashes of the files, the result of each test of the checklist, and the rows that are not
+armed, with reasons. It also has the approval of the limit image, the audit of the site's plan, and
+all open points.
 """
 
 import hashlib
@@ -77,9 +77,7 @@ def _files(found: Config) -> list[Facts]:
 
 
 def _tests(found: Config, ledger: proof_lines.Found, now: proof_tests.Moment) -> list[Facts]:
-    """The tests of the checklist, each with its latest time and the result of its last record in
-    the ledger.
-    """
+    """The tests of the checklist. Each has its latest time and its last result in the ledger."""
     allowed_ms, stages = proof_plan.allowed_ms(found), _stages(found)
     due = proof_state.rows(proof_plan.plan(found), ledger.records, now)
     tests = [{**row, "allowed_ms": allowed_ms[row["row"]]} for row in due]
@@ -100,7 +98,7 @@ def _stages(found: Config) -> dict[str, list[str]]:
 
 
 def _not_armed(rows: list[Facts]) -> list[Facts]:
-    """Each stage of which an instance is not armed, with its states and who accepted them."""
+    """Each stage that is not armed everywhere, with its states and who accepted them."""
     return [
         {key: stage[key] for key in ("stage", "cause", "states")}
         for row in rows

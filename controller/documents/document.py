@@ -1,6 +1,6 @@
-"""Pages as blocks, printed as Markdown or plain text; as HTML by `html_page.py`.
+"""Pages as blocks, and their print as Markdown or plain text. `html_page.py` prints HTML.
 
-The words of a Mark have the same meaning as its colour, for a black and white print.
+The words of a Mark say the same as its colour, because a page may be printed in black and white.
 """
 
 import re
@@ -55,8 +55,8 @@ class Text(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows of cells under their headers. blanks: number of last columns to fill in by hand; kind:
-    its class in HTML, CARDS for rows that become cards on a phone.
+    """Rows of cells under their headers. blanks: number of last columns to fill in by hand. kind:
+    its class in HTML; with CARDS, the rows become cards on a phone.
     """
 
     headers: Sequence[str]
@@ -92,7 +92,7 @@ def _made(row: Facts, column: Column) -> Cell:
 
 
 def judged(is_good: bool | None, text: str) -> Cell:
-    """The text in the colour of its verdict; None: a text without a colour."""
+    """The text in the colour of its verdict. is_good: None for a text without a colour."""
     return text if is_good is None else Mark("armed" if is_good else "missing", text)
 
 
@@ -102,7 +102,7 @@ def section(title: str, table: Table, words: str = "") -> list[Block]:
 
 
 def filled(title: str, headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[Block]:
-    """A heading and a table; []: there is no row."""
+    """A heading and a table. [] if there are no rows."""
     return section(title, Table(headers, rows)) if rows else []
 
 
@@ -111,18 +111,20 @@ def texts(lines: Iterable[Cell]) -> list[Block]:
     return [Text(line) for line in lines]
 
 
-_OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # not "<= 25 % LFL"
+_OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # does not match "<= 25 % LFL"
 
 
 def wrapped(first: str, text: str, width: int = WIDTH) -> list[str]:
-    """`first`, then `text` after it, folded to lines of this width."""
+    """`first` and `text` as lines of this width. Later lines begin below the start of `text`."""
     return textwrap.wrap(
         first + text, width, subsequent_indent=" " * len(first), break_on_hyphens=False
     ) or [first]
 
 
 def markdown(blocks: Sequence[Block]) -> str:
-    """The blocks as Markdown, plain ASCII. HTML in a text, such as a cabinet's name, is escaped."""
+    """The blocks as Markdown in plain ASCII. HTML in a text is escaped: a cabinet's name may have
+    it.
+    """
     lines: list[str] = []
     for block in blocks:
         if isinstance(block, Heading):

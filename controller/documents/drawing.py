@@ -1,11 +1,11 @@
-"""Drawings as SVG: an element, and curves over one time axis."""
+"""Makes drawings as SVG: single elements, and curves over one time axis."""
 
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 FAINT, PALE = "#68717c", "#e3e6ea"
 WIDTH_px, HEIGHT_px, LEFT_px, FOOT_px = 900, 220, 60, 24
-XMLNS = "http://www.w3.org/2000/svg"  # an SVG file needs it, a page of HTML does not
+XMLNS = "http://www.w3.org/2000/svg"  # needed in an SVG file, but not in a page of HTML
 Point = tuple[float, float]
 Curve = tuple[str, str, Sequence[Point]]  # name, colour, (s, value) of each point
 
@@ -33,9 +33,7 @@ def curves(
     title: str = "",
     shaded_s: tuple[float, float] | None = None,
 ) -> str:
-    """Curves with the end values of both axes; the names are below. shaded_s: a span of time to
-    shade.
-    """
+    """Curves with the end values of both axes, and their names below. shaded_s: a time to shade."""
     times_s = [at_s for _, _, points in found for at_s, _ in points]
     values = [value for _, _, points in found for _, value in points]
     left_s, right_s, low, high = min(times_s), max(times_s), min(values), max(values)
@@ -61,7 +59,7 @@ def curves(
 
 
 def _framed(parts: Iterable[str]) -> str:
-    """A whole SVG file. Its background is white, because that of a browser may be dark."""
+    """A whole SVG file. Its background is white, because a browser's background may be dark."""
     look: dict[str, str | float | None] = {"font_size": 12, "style": "background:white"}
     box = f"0 0 {WIDTH_px} {HEIGHT_px + FOOT_px}"
     return tag("svg", "".join(parts), xmlns=XMLNS, viewBox=box, role="img", fill=FAINT, **look)

@@ -1,5 +1,5 @@
-"""The effects of a stage in words: the demands of `matrix_words` with the numbers of one site. Also
-the waits, the demands without an output, and the tapers of that site.
+"""The effects of a stage in words: the demands of `matrix_words` with the numbers of one site, and
+the waits, missing outputs and tapers of that site.
 """
 
 from controller.config import equipment, tapers, time_chain
@@ -13,7 +13,7 @@ _WORDS = dict(matrix_words.EFFECTS)
 
 
 def effects(stage: tuple, found: Config | None = None) -> list[str]:
-    """Words for each effect of a stage, without the effects of `absent`. found: a site, or None."""
+    """Words for each effect of a stage, except those in `absent`. found: a site, or None."""
     lacking = [each["effect"] for each in absent(stage, found)]
     words = [
         _held(stage, each, found) if found else each
@@ -28,7 +28,7 @@ def effects(stage: tuple, found: Config | None = None) -> list[str]:
 def absent(stage: tuple, found: Config | None = None) -> list[dict[str, str]]:
     """[{effect, equipment, accepted_by}] of a stage's demands without an output on this site.
 
-    accepted_by is "" in a report about a file that is refused because nobody accepted this.
+    accepted_by is "" if no person has accepted this. The file is then refused.
     """
     if not found:
         return []
@@ -65,7 +65,7 @@ def _held(stage: tuple, words: str, found: Config) -> str:
 
 
 def conflicts(found: Config | None = None) -> list[Facts]:
-    """[{...}] of the table of conflicts: which effect waits for which row, and for how long."""
+    """The facts of the table of conflicts: which effect waits for which row, and for how long."""
     return [
         {
             "yields": _WORDS[demand][1],
@@ -80,7 +80,7 @@ def conflicts(found: Config | None = None) -> list[Facts]:
 
 
 def fuse(found: Config | None = None) -> Facts:
-    """{...} of the opening of contactors, which waits for the fuse above their breaking current."""
+    """The facts of the wait for the fuse: above their breaking current, contactors stay closed."""
     breaks_mA = (
         sorted({table["break_current_mA"] for table in found.rack_tables}) if found else None
     )
@@ -95,7 +95,7 @@ def fuse(found: Config | None = None) -> Facts:
 
 
 def breaker(found: Config | None = None) -> Facts:
-    """{...} of the opening of contactors by rows 1 to 3, which waits while row 12 is active."""
+    """The facts of the wait for the breaker: during row 12, rows 1 to 3 open contactors later."""
     stages: tuple[tuple, ...] = m.STAGES
     rows = sorted({stage[m.S_ROW] for stage in stages if stage[m.S_DEMAND][m.D_REMOVAL]})
     return {
@@ -117,7 +117,7 @@ def breaker_words(fact: Facts) -> str:
 
 
 def fuse_words(fact: Facts) -> str:
-    """ "at most 30 s, above 300 A", or the keys that set it."""
+    """ "at most 30 s, above 300 A". Without a site, the keys that set these numbers."""
     if fact["wait_ms_max"] is None:
         return f"at most {fact['parameter']} of [cabinet], above break_current_mA of the rack"
     breaks = " or ".join([f"{breaks_mA / 1000:g} A" for breaks_mA in fact["break_current_mA"]])

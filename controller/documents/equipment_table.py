@@ -1,4 +1,4 @@
-"""`firebreak document equipment`: what a site may lack, and the rows that it then does without."""
+"""`firebreak document equipment`: equipment that a site may lack, and the rows that need it."""
 
 from controller.config import equipment
 from controller.documents.document import Block, Heading, Table, Text

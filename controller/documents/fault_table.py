@@ -1,8 +1,8 @@
-"""Faults of each input and output: what detects the fault, within which time, and whether the
-fault is safe.
+"""The table of faults of each input and output: what detects a fault, within which time, and
+whether the fault is safe.
 
-Groups, contacts, wiring and times come from the tables of the project and the example site.
-safety/hazards/faults.toml has the rest, written by a person.
+Groups, contacts, wiring and times come from the tables of the project and the example site. A
+person has written the rest in safety/hazards/faults.toml.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ MODULES = "module_temperature_ddegC"
 WIRED_GROUPS = (s.G_IO_1, s.G_IO_2, s.G_IO_3)
 NAME, KIND, GROUP = 0, 1, 4  # fields of an input or output of safety/signals.py
 WIRED = [str(each[NAME]) for each in s.CABINET_INPUTS if each[GROUP] in WIRED_GROUPS]
-# Other contacts are the cause of no row. Their faults are in faults.toml.
+# The contacts that can cause a row. The faults of other contacts are in faults.toml.
 CONTACTS = tuple([name for name in WIRED if name not in equipment.OPTIONAL])
 VALUES = tuple([each[NAME] for each in INPUTS if each[NAME] not in CONTACTS]) + (MODULES,)
 COILS = ("pcs_enable_ok", *[output for _, output in time_chain.OUTPUTS])
@@ -100,9 +100,7 @@ def _written(each: Facts, names: list[str]) -> Facts:
 
 
 def _acts(name: str, fault: str, stages: list[str]) -> Facts:
-    """A fault that causes these stages. The fault is safe if one of the stages takes the energy
-    away.
-    """
+    """A fault that makes these stages active. It is safe if one of the stages takes energy away."""
     last = BY_ID[stages[-1]]
     takes = any(BY_ID[stage][m.S_DEMAND][m.D_PCS] for stage in stages)
     how = f"{matrix_words.cause(last)}: {', '.join(effect_words.effects(last))}"
@@ -110,7 +108,7 @@ def _acts(name: str, fault: str, stages: list[str]) -> Facts:
 
 
 def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
-    """Two faults of a contact: its wire breaks, which the first stage detects; it stays closed."""
+    """Two faults of a contact: its wire breaks, or it stays closed. A stage detects the first."""
     if name in read_back:
         yield _acts(name, "wire breaks, or stays closed", read_back[name])
         return

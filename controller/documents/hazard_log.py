@@ -1,7 +1,7 @@
-"""The hazard log beside the matrix, the time chain of the example site, and times of the rig.
+"""Compares the hazard log with the matrix, the time chain of the example site and measured times.
 
-Every hazard names its rows, tests and figures, and every row its hazards. A missing link is a gap
-and gives one line.
+Every hazard must name rows and tests, and every row must be named by a hazard. Each missing link is
+a gap, with one line.
 """
 
 import functools
@@ -28,7 +28,9 @@ WORDS = "hazard cause hurt safety_function process_safety_basis open".split()
 
 
 def numbers(stage: tuple) -> str:
-    """A digest of a stage's entry in the matrix. A measured time with another digest is void."""
+    """A digest of a stage's entry in the matrix. A time that was measured with another digest does
+    not count.
+    """
     asks = [(m.DEMANDS[output], level) for output, level in enumerate(stage[m.S_DEMAND]) if level]
     gate = "" if stage[m.S_GATE] == m.NO_GATE else feature_name(stage, m.S_GATE)
     words = (*stage[: m.S_FEATURE], feature_name(stage), *stage[m.S_SENSE : m.S_GATE], gate, asks)
@@ -71,7 +73,7 @@ def facts(log: Facts, measured: Facts) -> Facts:
 
 @functools.cache
 def site() -> tuple[Config, Schedule]:
-    """(Config, bus schedule) of the example site. All figures of this module are from this site."""
+    """(Config, bus schedule) of the example site. All computed times are of this site."""
     found = configuration.load(str(EXAMPLE))
     return found, bus_times.schedule(found)
 
@@ -103,8 +105,8 @@ def _stage(found: Config, schedule: Schedule, stage: tuple, measured: Facts) -> 
 
 
 def _latest_ms(found: Config, schedule: Schedule, stage: tuple) -> int | None:
-    """Time of the site's chain until the contactors are open. If the stage does not open them:
-    until power is zero. None: the stage takes no energy away.
+    """Longest time, ms, until the contactors are open. If the stage does not open them: until power
+    is zero. None if the stage takes no energy away.
     """
     if not stage[m.S_DEMAND][m.D_PCS] or feature_name(stage).startswith("boot_"):
         return None
@@ -155,7 +157,7 @@ def _gaps(hazard: Facts, rows: dict[int, Facts], common: list[str]) -> Iterator[
 def _gaps_of_stage(stage: Facts, time_ms: float) -> Iterator[str]:
     name = stage["stage"]
     old = [each["course"] for each in stage["courses"] if not each["is_of_now"]]
-    # a case by wire runs with the controller off, so it measures no time of the program
+    # A test by wire runs with the controller off, so it measures no time of the program.
     if old or all([each["active_ms"] is None for each in stage["courses"]]):
         words = ",".join(old or [name])
         yield f"stage {name} was not measured with its present numbers: {MEASURE} '{words}'"

@@ -1,6 +1,4 @@
-"""The hazard log as a document: the gaps, the hazards with their evidence, the rows and the
-tests.
-"""
+"""The hazard log as a document: the gaps, the hazards with their times and tests, and the rows."""
 
 from collections.abc import Iterable
 
@@ -28,7 +26,7 @@ PARTLY = "This list does not check that tests and scenarios exist: no sources ar
 
 
 def blocks(facts: Facts) -> list[Block]:
-    """The document; facts: result of hazard_log.facts."""
+    """The document. facts: result of hazard_log.facts."""
     named = {**facts["tests"], **facts["scenarios"]}
     return [
         Heading(1, f"Hazard log: {len(facts['hazards'])} hazards, {len(facts['rows'])} rows"),
@@ -82,8 +80,8 @@ def _own_ms(hazard: Facts, name: str) -> float | None:
 
 
 def _time(time_ms: float | None) -> str:
-    """The time in words. "-": no stage takes energy away; "before": other rows took it away
-    earlier.
+    """The time in words. "-" if no stage takes energy away. "before" if other rows took the energy
+    away earlier.
     """
     if not time_ms:
         return "-" if time_ms is None else "before"

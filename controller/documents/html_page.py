@@ -1,4 +1,4 @@
-"""The one maker of HTML: blocks as one page without links to other files, in plain ASCII."""
+"""Prints blocks as one HTML page in plain ASCII, without links to other files."""
 
 import html
 import itertools
@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from controller.documents.document import CARDS, Banner, Block, Cell, Heading, Picture, Table
 
-SHORT = 9  # a cell with no more characters than this is not folded
-# A4 landscape, black on white. A page break splits no row. Every sheet repeats the table's head.
+SHORT = 9  # a cell with at most this many characters is not folded
+# A4 landscape, black on white. No row is split between two sheets. Every sheet repeats the head of
+# its table.
 STYLE = """
 @page { size: A4 landscape; margin: 12mm; }
 body { font: 13px/1.4 system-ui, "Segoe UI", "DejaVu Sans", Arial, sans-serif;
@@ -29,15 +30,15 @@ span { font-weight: 600; padding: 0 .3rem; border-left: .35rem solid; white-spac
                h2 { break-after: avoid; }
                * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
-# one upright page, for a wall
+# for one upright page that hangs on a wall
 PORTRAIT = """@page { size: A4 portrait; margin: 10mm; }
 h1 { font-size: 1.25rem; } h2 { font-size: 1rem; margin: .7rem 0 .2rem; } table { margin: .2rem 0; }
 td:first-child { width: 10rem; font-weight: 600; } thead { display: none; }
 th, td { padding: .1rem .4rem; } p { margin: .2rem 0; }
 """
-# a page with pictures, for a screen
+# for a page with pictures on a screen
 SCREEN = "body { max-width: 1000px; } svg { width: 100%; height: auto; } table { width: auto; }\n"
-# a page of the rig, read on a phone too: the rows of a table of kind CARDS become cards
+# for a page of the rig that is also read on a phone: there, rows of a CARDS table become cards
 PHONE = (
     SCREEN
     + """body { max-width: 1180px; font-size: 15px; } .note { color: #68717c; font-size: 14px; }
@@ -53,7 +54,7 @@ PHONE = (
 
 
 def page(blocks: Sequence[Block], style: str = "", title: str = "") -> str:
-    """The page. style: CSS that is added to STYLE; title: by default the first heading."""
+    """The page. style: CSS that is added to STYLE. title: by default the first heading."""
     title = title or next(block.text for block in blocks if isinstance(block, Heading))
     return around(body(blocks), style, title)
 
@@ -117,6 +118,6 @@ def _words(cell: Cell) -> str:
     if isinstance(cell, str):
         return html.escape(cell)
     if isinstance(cell, Picture):
-        return cell.svg[max(0, cell.svg.find("<svg")) :]  # without the head of a file
+        return cell.svg[max(0, cell.svg.find("<svg")) :]  # without the XML head of an SVG file
     note = f" {html.escape(cell.note)}" if cell.note else ""
     return f'<span class="{cell.kind}">{html.escape(cell.text)}</span>{note}'

@@ -1,9 +1,9 @@
-"""Prints the part of requirements.lock that the controller needs to run, or to be built:
-`locked.py run [EXTRA] | build`.
+"""Prints the part of requirements.lock that the controller needs. `locked.py run [EXTRA]`: to run;
+`locked.py build`: to be built.
 
-The lock has every package, also the packages of tests and rig. A cabinet gets only the packages in
-setup.cfg's install_requires and the packages that they need, by the lock's "via" comments. The
-system's own Python runs this file, so it imports only the standard library.
+The lock also has the packages of tests and rig. A cabinet gets only the packages in setup.cfg's
+install_requires and, by the lock's "via" comments, the packages that these need. The system's own
+Python runs this file, so it imports only the standard library.
 """
 
 import configparser
@@ -18,7 +18,7 @@ BUILD_ROOT = "firebreak-controller (pyproject.toml::build-system.requires)"
 
 
 class Package(NamedTuple):
-    """A pinned package. text: its lines of the lock; via: packages that need it."""
+    """A pinned package. text: its lines in the lock. via: packages that need it."""
 
     text: str
     via: list[str]
@@ -35,8 +35,8 @@ def blocks(lock: str) -> dict[str, Package]:
 
 
 def needed(packages: dict[str, Package], roots: Iterable[str]) -> list[str]:
-    """Names of the packages that `roots` need, directly or not, sorted. KeyError: a root is not
-    locked.
+    """Sorted names of `roots` and of all packages that they need. Raises KeyError if a root is not
+    in the lock.
     """
     wanted = {name: packages[name] for name in roots}
     while more := {
@@ -49,7 +49,7 @@ def needed(packages: dict[str, Package], roots: Iterable[str]) -> list[str]:
 
 
 def run_roots(setup: str, extras: Iterable[str] = ()) -> list[str]:
-    """Names in install_requires and in extras of setup.cfg's text, as the lock writes them."""
+    """Names in install_requires and in these extras of setup.cfg, in the spelling of the lock."""
     parser = configparser.ConfigParser()
     parser.read_string(setup)
     lines = parser["options"]["install_requires"].split()

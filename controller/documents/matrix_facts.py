@@ -1,4 +1,4 @@
-"""The cause-and-effect matrix as plain data: every row, or every row of one site with its state."""
+"""The cause-and-effect matrix as plain data, in general or with the states of a site."""
 
 from collections.abc import Iterable
 
@@ -17,8 +17,8 @@ from controller.rows import (
 from controller.rows.records import ROWS, STAGES, by_row
 from safety import matrix as m
 
-# Replaces the numbers of a stage that is armed on no rack, because no BMS reports the signal. There
-# this program does nothing.
+# These replace the numbers of a stage that is armed on no rack, because no BMS reports its signal.
+# This program then does nothing for the stage.
 NO_STAGE: Facts = {
     **dict.fromkeys(("set", "clear", "debounce_ms", "clear_for_ms", "latest_ms", "held_latest_ms")),
     **dict.fromkeys(("trips_at", "clears_at", "reset"), ""),
@@ -27,7 +27,7 @@ NO_STAGE: Facts = {
 
 
 def facts(found: Config | None = None, lines: Iterable[str] = ()) -> Facts:
-    """The matrix as plain data. found: a site, or None; lines: lines of configuration.survey."""
+    """The matrix as plain data. found: a site, or None. lines: lines of configuration.survey."""
     schedule = bus_times.schedule(found) if found else {}
     rows = [_row(row, stages, found, schedule) for row, stages in by_row().items()]
     return {
@@ -81,7 +81,7 @@ def _stage(stage: tuple, found: Config | None, schedule: Schedule) -> Facts:
 
 
 def _of_site(facts: Facts, stage: tuple, found: Config, schedule: Schedule) -> Facts:
-    """The facts of a stage on a site, without numbers if no BMS reports the stage's signal."""
+    """The facts of a stage on a site. They have no numbers if no BMS reports the stage's signal."""
     own, _ = thresholds.levels(stage, found.hma["chemistry"])
     if facts["set"] != own:
         facts["numbers_from"] += f"; the site tightened {matrix_words.trips_at(stage, own)}"
@@ -102,8 +102,8 @@ def _of_site(facts: Facts, stage: tuple, found: Config, schedule: Schedule) -> F
 
 
 def _numbers(stage: tuple, found: Config | None) -> Facts:
-    """Threshold and debounce of the site or the matrix, and the values for NMC cells if they
-    differ.
+    """Threshold and debounce of the site, or of the matrix if there is no site. The matrix adds the
+    values for NMC cells if they differ.
     """
     if found:
         level, clear, set_ticks, clear_ticks = found.stage_words[stage[m.S_ID]]

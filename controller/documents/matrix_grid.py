@@ -1,4 +1,6 @@
-"""The matrix as a grid: causes down, outputs across; as HTML to sign, or as CSV."""
+"""Prints the matrix as a grid: a row for each cause, a column for each output. As HTML it can be
+signed; CSV is for other programs.
+"""
 
 import csv
 import functools
@@ -12,7 +14,7 @@ from controller.rows.records import BY_ID
 from safety import matrix as m
 
 _X = ("", "X")
-# {demand: (head of its column, letter of each level)}; matrix_words.EFFECTS has the words.
+# {demand: (head of its column, letter of each level)}. matrix_words.EFFECTS has the words.
 COLUMNS: dict[int, tuple[str, tuple[str, ...]]] = {
     m.D_PCS: ("PCS", ("", "R", "S")),
     m.D_DC: ("DC", ("", "N", "Z", "I", "I0")),
@@ -52,7 +54,7 @@ _WORDS = dict(matrix_words.EFFECTS)
 
 
 def grid(facts: Facts) -> Table:
-    """A line for each stage; facts: result of matrix_facts.facts."""
+    """A line for each stage. facts: result of matrix_facts.facts."""
     outputs: Columns = {
         head: functools.partial(_letter, index) for index, (head, _) in COLUMNS.items()
     }
@@ -64,7 +66,7 @@ def _letter(index: int, stage: Facts) -> str:
     if not stage["demands"] and stage.get("instead"):
         return ""
     level = BY_ID[stage["stage"]][m.S_DEMAND][index]
-    if index not in _WORDS:  # a derate has no letter, but the power that is left
+    if index not in _WORDS:  # a derate has no letter: the cell shows the remaining power, %
         return str(100 - level) if level else ""
     absent = {each["effect"] for each in stage["demands_not_fitted"]}
     letter = COLUMNS[index][1][level]
@@ -107,7 +109,7 @@ def signatures(named: Facts) -> list[Block]:
 
 
 def comma_separated(facts: Facts) -> str:
-    """The grid as CSV. A banner is a separate line before the heads."""
+    """The grid as CSV. Banners are separate lines before the line of headers."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerows([(each.text,) for each in matrix_tables.banner(facts["site"])])

@@ -1,5 +1,5 @@
-"""The matrix of causes and effects as a document. A site adds its thresholds, and the state of each
-stage.
+"""The cause-and-effect matrix as a document. For a site, it has the site's thresholds and the state
+of each stage.
 """
 
 from controller.documents import document, effect_words, matrix_tables
@@ -19,7 +19,7 @@ from safety import matrix as m
 
 
 def blocks(facts: Facts) -> list[Block]:
-    """The matrix as a document. facts: of matrix_facts.facts."""
+    """The matrix as a document. facts: result of matrix_facts.facts."""
     named = facts["site"]
     rows = facts["rows"]
     stages = matrix_tables.stages_of(rows)
@@ -106,7 +106,7 @@ def _general_blocks() -> list[Block]:
 
 
 def _columns(named: Facts | None) -> Columns:
-    """{header: its cell} of the stages of a site, or of all."""
+    """{header: its column} of the table of stages. named: facts of a site, or None."""
     state = {"state": matrix_tables.state_cell} if named else {}
     return {
         "row": "row",

@@ -51,7 +51,7 @@ KINDS = {
 
 
 def site(found: Config, lines: Iterable[str] = ()) -> Facts:
-    """Facts of the configuration. lines: lines of configuration.survey."""
+    """Facts of a site for the head of a document. lines: lines of configuration.survey."""
     refused = bool(lines)
     return {
         "file": found.path,
@@ -67,7 +67,9 @@ def site(found: Config, lines: Iterable[str] = ()) -> Facts:
 
 
 def times(stage: tuple, found: Config, schedule: Schedule) -> dict[str, int | None]:
-    """Times until power is zero or outputs have followed, and until a fan waits for the agent."""
+    """The longest times of a stage. latest_ms: until power is zero, or outputs have followed.
+    held_latest_ms: until a fan runs that has waited for the agent, or None.
+    """
     held = time_chain.held_chain(found, schedule, stage)
     return {
         "latest_ms": sum([part.time_ms for part in time_chain.chain(found, schedule, stage)]),
@@ -92,9 +94,7 @@ def own_states(stage: tuple, found: Config) -> set[int]:
 
 
 def states(stage: tuple, found: Config) -> list[Facts]:
-    """[{state, kind, where, equipment, accepted_by}] of a stage, an entry for each
-    different state.
-    """
+    """[{state, kind, where, equipment, accepted_by}] of a stage, one for each different state."""
     alike: dict[tuple[int, str], list[str]] = {}
     for each, index in stage_states.instances(found.topology):
         if each is stage:
@@ -125,12 +125,12 @@ def _words(state: int, equipment: str) -> str:
 
 
 def placed(state: Facts) -> str:
-    """ "armed", or "armed (rack 1 2)" where the racks differ."""
+    """ "armed", or "armed (rack 1 2)" if the racks differ."""
     return state["state"] + (f" ({state['where']})" if state["where"] else "")
 
 
 def taper_blocks(found: list[Facts]) -> list[Block]:
-    """The tapers as a section of a document; found: of tapers.facts."""
+    """The tapers as a section of a document. found: result of tapers.facts."""
     columns: Columns = {
         "of the": "what",
         "power": "power",
@@ -146,7 +146,7 @@ def taper_blocks(found: list[Facts]) -> list[Block]:
 
 
 def row_blocks(rows: list[Facts]) -> list[Block]:
-    """A section with the source of each row; rows: of matrix_facts.facts."""
+    """A section with the source of each row. rows: from matrix_facts.facts."""
     codes = "; ".join([f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items()])
     words = "The clause that asks for the row. The confidence of its numbers is beside each stage."
     columns: Columns = {
@@ -181,7 +181,7 @@ def identity(named: Facts) -> str:
 
 
 def title(words: str, named: Facts | None) -> Heading:
-    """The title of a document. named: of `site`."""
+    """The title of a document. named: result of `site`, or None."""
     return Heading(1, f"{words}: {list(named['names'].values())[-1]}" if named else words)
 
 
@@ -191,7 +191,7 @@ def today() -> str:
 
 
 def banner(named: Facts | None) -> list[Banner]:
-    """[one Banner] with reasons not to energise a cabinet, or []. named: of `site`."""
+    """[Banner with reasons not to energise a cabinet], or []. named: result of `site`, or None."""
     if named is None:
         return [Banner("NOT A SITE'S MATRIX. Nothing may be energised by this document.")]
     papers = named["hma"], named["not_fitted"]
@@ -222,7 +222,7 @@ def site_blocks(named: Facts) -> list[Block]:
 
 
 def not_fitted(title: str, named: Facts) -> list[Block]:
-    """Equipment that is not fitted. named: of `site`."""
+    """A table of the equipment that is not fitted. named: result of `site`."""
     return filled(title, ("equipment", "accepted by"), list(named["not_fitted"].items()))
 
 
@@ -243,7 +243,7 @@ def state_cell(stage: Facts) -> Cell:
     return Mark(worst, "; ".join(map(placed, found)), "; ".join(dict.fromkeys(who)))
 
 
-# stages that are not armed
+# columns of a table of stages that are not armed
 NOT_ARMED: Columns = {"stage": "stage", "cause": "cause", "state": state_cell}
 
 
@@ -253,5 +253,5 @@ def stages_of(rows: Iterable[Facts]) -> list[Facts]:
 
 
 def after(duration_ms: int | None) -> str:
-    """A duration in words; "": there is none."""
+    """A duration in words. "" for None."""
     return "" if duration_ms is None else matrix_words.after(duration_ms)

@@ -9,11 +9,11 @@ from controller.forms.field import REQUIRED, Field, allowed_text
 from controller.forms.refusal import shown
 
 HEADERS = ("key", "allowed", "default", "meaning")
-RAW_VALUES = "a list of raw values"  # these words are shorter than the range of 64 bits
+RAW_VALUES = "a list of raw values"  # instead of a range of 64 bits, which is long
 
 
 def blocks(arguments: Namespace) -> list[Block]:
-    """A table for each table of a profile; arguments.family: only the tables of this family."""
+    """A block for each table of a profile. arguments.family: only the tables of this family."""
     family = getattr(arguments, "family", None)
     found: list[Block] = [Heading(1, f"Every key of a profile{f' ({family})' if family else ''}")]
     for prefix, form in profile_form.every_table().items():

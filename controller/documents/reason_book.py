@@ -1,4 +1,4 @@
-"""`firebreak document reasons`: every code with its words and remedy."""
+"""`firebreak document reasons`: every reason code with its meaning and remedy."""
 
 from controller.core.base import reasons
 from controller.documents.document import Block, Columns, Facts, Heading, Text, section, table

@@ -1,8 +1,8 @@
 """`firebreak document responder`: one page for the fire service, to hang at the gate.
 
 The page says what the lamps mean, which parts stay live, what the cabinet does by itself, and whom
-to call. It gives no distance and no extinguishing rule, because those are the fire service's own.
-Exit code 1: an entry of [responder] is missing in the site file.
+to call. It gives no distance and no rule for extinguishing, because the fire service has its own
+rules. Exit code 1: an entry of [responder] is missing in the site file.
 """
 
 from controller.config import bus_times, thresholds, time_chain
@@ -17,7 +17,7 @@ from controller.system.worded import counted
 
 NOT_GIVEN = "NOT GIVEN"
 _ESTOP, _CELL = "1a", "29"
-# The rows that light the red lamp, in words that need no matrix.
+# The causes of the red lamp, in words for a reader who does not know the matrix.
 RED = (
     "Keep away: fire, smoke, gas, emergency stop, hot cells, a battery or an I/O module that no "
     "longer reports, or an unknown danger."

@@ -1,4 +1,6 @@
-"""`firebreak document times`: time chain of each stage that takes power, s, example site."""
+"""`firebreak document times`: the time chain, s, of each stage of the example site that takes power
+away.
+"""
 
 from controller.config import time_chain
 from controller.config.bus_times import Schedule
@@ -8,7 +10,7 @@ from controller.documents.hazard_log import site
 from controller.rows import matrix_words, records
 from safety import matrix as m
 
-# parts of the chain that come from the row itself
+# Parts of the chain that belong to the row. The column "debounce" has their sum.
 OWN = ("silence", "window", "once a second", "report", "gate", "self-test", "link", "debounce")
 HEAD = (
     "The worst case while all devices answer. debounce: all waiting times of the row, also its "
@@ -62,7 +64,7 @@ def _seconds(duration_ms: float) -> str:
 
 
 def sources() -> Table:
-    """The parts of the chain that are the same in many stages."""
+    """A table of the parts of the chain that many stages share."""
     found, schedule = site()
     rows = [
         (what, matrix_words.after(last_ms), f"a: {why}")

@@ -1,7 +1,7 @@
 """`firebreak document wiring`: terminals of the I/O modules, the hard-wired chain, the buses.
 
-The page has what the configuration and safety/README.md state. What neither states, such as types
-of relays and the place of terminators, is left to the drawings of the maker.
+The page has only what the configuration and safety/README.md state. Everything else, such as types
+of relays and the place of terminators, is in the drawings of the maker.
 """
 
 from controller.config import equipment, time_chain, wired
@@ -20,7 +20,7 @@ from controller.documents.document import (
 )
 from controller.rows import records
 
-# an output: what it does while its coil is energised, and while it is released
+# {output: (effect while its coil is energised, effect while it is released)}
 OUTPUTS = {
     "pcs_enable_ok": ("PCS enabled", "PCS stopped"),
     "contactor_supply_ok": ("contactors may close", "contactors open"),
@@ -33,7 +33,7 @@ OUTPUTS = {
     "shunt_trip_on": ("trip of the breaker upstream (energise to trip)", "no trip"),
     "aux_load_ok": ("auxiliary loads fed", "auxiliary loads off"),
 }
-# when a contact is closed that does not say that all is well
+# {contact: when it is closed}, for contacts that do not mean "all is well" when closed
 CLOSES = {
     "key_run_ok": "in RUN",
     "permit_1_closed": "while the relay is on",
@@ -41,7 +41,7 @@ CLOSES = {
     "key_service_closed": "out of RUN",
     "source_code": "off the grid; without a transfer switch it stays open",
 }
-# contacts that belong to no equipment of the list, and to no single row
+# {contact: its part}, for contacts that belong to no equipment and to no row
 UNWATCHED = {
     "permit_1_closed": "permit relay of the PCS enable",
     "permit_2_closed": "permit relay of the contactor supply",
@@ -96,7 +96,7 @@ def _input(terminal: int, name: str) -> Facts:
 
 
 def _what(name: str) -> str:
-    """The part that has the contact: equipment, or the words of the first feature that reads it."""
+    """The part with this contact: equipment, or the words of the first feature that reads it."""
     fitted = equipment.of_signal(name)
     if fitted:
         return equipment.EQUIPMENT[fitted[0]].text

@@ -1,1 +1,1 @@
-"""Forms of the TOML files that people write: the allowed values of each key, and refusals."""
+"""Forms of the TOML files that people write: the keys with their allowed values, and refusals."""

@@ -1,5 +1,5 @@
-"""Texts that must name a paper or a person. A text that names nothing is refused. A placeholder of
-an example is reported.
+"""Checks texts that must name a paper or a person. A text such as "none" names nothing and is
+refused. A text that begins with "example" is a placeholder and is reported.
 """
 
 import re
@@ -7,24 +7,23 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-# No acceptance is older, because this day is before the first draft of NFPA 855 (first edition:
-# 2020).
+# No acceptance can be older: this day is before the first draft of NFPA 855 (first edition: 2020).
 DAY_MIN = "2015-01-01"
 DAY_MAX = "2200-01-01"  # later days are typing errors
-LEAST = 3  # a text that names something has at least so many letters and digits
+LEAST = 3  # a text that names something has at least this many letters and digits
 NOTHING = frozenset(
     "n a|nil|null|tbd|tba|tbc|unknown|pending|missing|later|yes|true|false|okay|dummy|placeholder|"
     "nobody|somebody|in progress|will follow|keine angabe|qwerty|asdf|asdfgh".split("|")
 )
-# Texts such as "none", "no report", "not needed here". But a number after these words ("No. 12")
-# names something. After words for "not yet" or for a refusal no name counts ("TBD by J. Doe",
-# "refused on 2026-03-01").
+# Two kinds of texts that name nothing. First: "none", "no report", "not needed here". A number
+# after these words is a name ("No. 12"). Second: words for "not yet" or for a refusal, with any
+# text behind them ("TBD by J. Doe", "refused on 2026-03-01").
 _REFUSING = re.compile(
     r"(?:no|none|not|nothing|without)(?: [a-z]+){0,2}|(?:to (?:be|come|follow)|tbd|tba|tbc|refused|"
     r"rejected|declined|not (?:yet )?(?:accepted|approved|agreed|signed))(?: .*)?"
 )
-# A clause such as "not required by the analysis at all". After a comma or colon a name may follow
-# ("No gas detection: J. Doe").
+# A clause such as "not required by the analysis at all". With a comma or colon it does not match,
+# because a name may follow ("No gas detection: J. Doe").
 _REFUSING_CLAUSE = re.compile(r"(?:no|none|not|nothing|without)(?: +[a-z'-]+)*")
 _DAY = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)")
 _EXAMPLE = "example"
@@ -44,8 +43,8 @@ def names_nothing(text: str) -> bool:
 
 
 def lacks_of_acceptance(text: str) -> str:
-    """The part that an acceptance lacks: the date, written 2026-03-01, or the rest. "": it lacks
-    nothing.
+    """A complaint about an acceptance without a date in the form 2026-03-01, or without a text
+    beside the date. "" for a good one.
     """
     if not any(map(_is_day, _DAY.findall(text))):
         return "names no date"
@@ -70,14 +69,14 @@ def _is_day(text: str) -> bool:
 
 
 def placeholder_line(what: str, texts: Mapping[str, Any]) -> list[str]:
-    """[one line about the texts that begin with "example"], or []. texts: {key: value}."""
+    """[line about the texts that begin with "example"], or []. texts: {key: value}."""
     plain = {key: _plain(value) for key, value in texts.items() if isinstance(value, str)}
     keys = [key for key, value in plain.items() if value.startswith(_EXAMPLE)]
     return [f"{what} are placeholders ({', '.join(keys)}): do not energise"] if keys else []
 
 
 def ahead_line(texts: Mapping[str, str], today: str) -> list[str]:
-    """[one line about the acceptances dated later than today, such as 2026-03-14], or []."""
+    """[line about the acceptances with a date after today], or []. today: "2026-03-14"."""
     keys = [key for key, value in texts.items() if min(_days(value), default=today) > today]
     later = f"acceptances are dated later than the clock of this box, {today}"
     return [f"{later} ({', '.join(keys)}): correct the date or the clock"] if keys else []

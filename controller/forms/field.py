@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from controller.forms.acceptance_text import names_nothing
 from controller.forms.refusal import Path, in_unit, not_allowed, ranged, refuse, shown
 
-FEW = 17  # most names in an error line, for the 16 numbers of racks and "all"
+FEW = 17  # most names in an error line: the 16 numbers of racks, and "all"
 REQUIRED = object()  # in place of a default: the key must be in the file
 # Only ASCII, because paper, pages and a serial line all print it.
 LINE = re.compile(r"(?=.*\S)[ -~]{1,200}")  # not only blanks
@@ -25,12 +25,12 @@ class Entry(NamedTuple):
 class Field(NamedTuple):
     """The allowed values of one key.
 
-    `allowed` by kind. int, number: (low, high). choice: the options. list: (length or 0, options of
-    one type). as: (test, words, fault), for any value. named: the same, for a text that names a
-    paper or a person. table, tables: (the form,). derived: (the reason why no file may set it,).
+    `allowed` depends on `kind`. int, number: (low, high). choice: the options. list: (length or 0,
+    options of one type). as: (test, words, fault). named: as "as", for a text that names a paper
+    or a person. table, tables: (the form,). derived: (why no file may set it,).
 
-    tighter: the direction in which a later layer may change it, or fixed, free, subset. unit:
-    (divisor, name) of an integer whose key does not name its unit, else None. what: its meaning.
+    tighter: how a later layer may change the value: up, down, fixed, free, subset. unit: (divisor,
+    name) of an integer whose key does not name its unit, else None. what: meaning of the key.
     """
 
     kind: str
@@ -66,12 +66,12 @@ def flag(default: Any = REQUIRED, what: str = "") -> Field:
 
 
 def choice(options: Collection[Any], default: Any = REQUIRED, what: str = "") -> Field:
-    """One of some texts or whole numbers."""
+    """One of several options, which are texts or whole numbers."""
     return Field("choice", tuple(options), default, what=what)
 
 
 def some_of(options: Collection[Any], default: Any = REQUIRED, what: str = "") -> Field:
-    """A list of some texts or whole numbers, each at most once."""
+    """A list of options, which are texts or whole numbers. Each may occur at most once."""
     return Field("list", (0, tuple(options)), default, what=what)
 
 
@@ -88,7 +88,7 @@ def passing(
     what: str = "",
     fault: Callable[[Any], Fault] = lambda value: None,
 ) -> Field:
-    """A value that passes a test. words: what is allowed; fault: of a value that passes."""
+    """A value that passes `test`. words: what is allowed. fault: a second check, with a reason."""
     return Field("as", (test, words, fault), default, what=what)
 
 
@@ -123,7 +123,7 @@ def texts(default: Any = REQUIRED, what: str = "") -> Field:
 
 
 def several(pattern: re.Pattern[str], most: int, words: str, default: Any = REQUIRED) -> Field:
-    """1 to `most` texts of this pattern."""
+    """A list of 1 to `most` texts of this pattern."""
 
     def test(value: Any) -> bool:
         is_some = is_list(value, is_text) and 0 < len(value) <= most
@@ -138,12 +138,12 @@ def anything(default: Any = REQUIRED) -> Field:
 
 
 def table(form: Form | None = None, default: Any = REQUIRED, what: str = "") -> Field:
-    """A table. Without a form its reader checks it."""
+    """A table. If it has no form, its reader checks it."""
     return Field("table", () if form is None else (form,), default, what=what)
 
 
 def tables(form: Form | None = None, default: Any = REQUIRED) -> Field:
-    """A list of tables, [[name]]. Without a form its reader checks them."""
+    """A list of tables, [[name]]. If it has no form, its reader checks the tables."""
     return Field("tables", () if form is None else (form,), default)
 
 
@@ -153,7 +153,7 @@ def is_text(value: Any) -> bool:
 
 
 def is_number(value: Any, low: float, high: float) -> bool:
-    """True for a number of the range. TOML's `true` is no number."""
+    """True for a number in the range. A bool is no number."""
     is_one = isinstance(value, (int, float)) and not isinstance(value, bool)
     return is_one and low <= value <= high
 
@@ -175,7 +175,7 @@ def row_words(ranges: Collection[tuple[float, float]]) -> str:
 
 
 def rows(*ranges: tuple[float, float]) -> Field:
-    """A list of rows, by default empty. A row has one number for each range, within it."""
+    """A list of rows, empty by default. Each row has one number for each range."""
 
     def fault(value: list[Any]) -> Fault:
         wrong = next((row for row in value if not is_row(row, ranges)), None)
@@ -188,7 +188,7 @@ def rows(*ranges: tuple[float, float]) -> Field:
 def numbers(
     low: float, high: float, default: Any = REQUIRED, counts: Collection[int] = ()
 ) -> Field:
-    """A list of numbers. counts: allowed lengths of the list; (): any length."""
+    """A list of numbers. counts: allowed lengths of the list, () for any length."""
     words = f"a list of {' or '.join(map(str, counts))} numbers" if counts else "a list of numbers"
 
     def test(value: Any) -> bool:
@@ -199,7 +199,7 @@ def numbers(
 
 
 def few(names: Iterable[Any]) -> str:
-    """The first FEW names with commas."""
+    """The first FEW names, separated by commas."""
     found = [str(name) for name in names if name or name == 0]
     return ", ".join(found[:FEW]) + (", ..." if len(found) > FEW else "")
 
@@ -276,7 +276,7 @@ def _check_list(file: str, path: Path, value: Any, field: Field) -> None:
 
 
 def check_tighter(file: str, path: Path, value: Any, above: Entry, field: Field) -> None:
-    """Refuse a value looser than in a layer above. A fixed value must be the same there."""
+    """Refuse a value that is looser than the value above. A fixed value must equal that value."""
     tighter = field.tighter
     if (
         value == above.value

@@ -1,4 +1,4 @@
-"""Lines that list the keys of a form, each with its allowed values, default and meaning."""
+"""Lists the keys of a form as lines, each with its allowed values, default and meaning."""
 
 import textwrap
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Reads a file and its tables by their forms, or refuses them in one line. Raises ConfigError."""
+"""Reads and checks a file and its tables by their forms. A ConfigError is a refusal in one line."""
 
 import difflib
 from collections.abc import Collection, Mapping
@@ -11,8 +11,8 @@ from controller.system import regular_file, toml_text
 
 
 def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
-    """The text of a regular file. allowed: its content, in words; name: name of the file in
-    refusals, by default the path. Raises ConfigError, toml_text.TomlError.
+    """The text of a regular file. allowed: the allowed content, in words. name: name of the file in
+    refusals, or "" for its path. Raises ConfigError, toml_text.TomlError.
     """
     try:
         data = regular_file.read(path, bytes_max + 1, regular_file.link_opener)
@@ -26,7 +26,7 @@ def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
 def tables_of(
     path: str, allowed: str, bytes_max: int = toml_text.BYTES_MAX, name: str = ""
 ) -> dict[str, Any]:
-    """The tables of a file, as `file_text`. Raises ConfigError."""
+    """The tables of a file. allowed, name: as in `file_text`. Raises ConfigError."""
     try:
         return toml_text.loads(file_text(path, bytes_max, allowed, name), bytes_max)
     except toml_text.TomlError as error:
@@ -36,8 +36,8 @@ def tables_of(
 def read(
     file: str, path: Path, table: Any, form: Form, also: Collection[str] = ()
 ) -> dict[str, Any]:
-    """{key: checked value or default} of a table. also: more names that a person may have meant by
-    a wrong key.
+    """{key: checked value or default} of a table. also: names that a refusal of a wrong key may
+    propose too.
     """
     if not isinstance(table, dict):
         refuse(file, path, "is not a table", f"[{path[0]}]")
@@ -55,7 +55,7 @@ def read_variant(
     forms: Mapping[str, Form],
     common: Form = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """See `read`. The form is forms[value of `key`], with the keys of `common` added."""
+    """Read a table whose form the value of `key` selects, see `read`. common: keys of all forms."""
     kind = {key: choice(forms)}
     given = table if isinstance(table, dict) else {}
     name = read(file, path, {key: given[key]} if key in given else {}, kind)[key]
@@ -63,7 +63,7 @@ def read_variant(
 
 
 def read_each(file: str, path: Path, tables: Any, form: Form) -> dict[str, dict[str, Any]]:
-    """{name: values} of tables with names, as `read`. Raises ConfigError."""
+    """{name: values} of a table of tables, each read by `read`. Raises ConfigError."""
     check_tables(file, path, tables)
     return {name: read(file, (*path, name), each, form) for name, each in tables.items()}
 
@@ -79,7 +79,7 @@ def check_tables(file: str, path: Path, tables: Any) -> None:
 
 
 def unknown(file: str, path: Path, names: Collection[str]) -> NoReturn:
-    """Refuse a key. The line names the nearest right key; if none is near, all keys."""
+    """Refuse an unknown key. The line names the nearest known key, or all keys if none is near."""
     near = difflib.get_close_matches(path[-1], names, 1, 0.5)
     refuse(file, path, "is not a known key", "" if near else few(names), near, *near)
 

@@ -11,16 +11,16 @@ from controller.system.paths import one_line
 SHOWN_MAX = 60  # longest part of a wrong value that its error line repeats, characters
 Path = tuple[str, ...]  # place of a key: names of its tables, then its own name
 SECRET = frozenset("token password secret sha256 key".split())
-PLAIN_BITS = 40  # every threshold has fewer bits; a longer number gets no plain unit
+PLAIN_BITS = 40  # a longer integer is not divided by its unit; every threshold has fewer bits
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
 
 
 class ConfigError(ValueError):
     """A file is refused. The text is one printable line, whatever the file contains.
 
-    built: the Config whose numbers contradict each other, for a report; key: (file, path) of the
-    refused key; equipment: names of absent equipment, if its absence is all that this refusal is
-    about. The remedy is to fit it or to accept its absence.
+    built: the refused Config, for a report, if it could be made. key: (file, path) of the refused
+    key. equipment: names of absent equipment, if the refusal is about nothing else. A person must
+    fit it or accept its absence.
     """
 
     built: Any = None
@@ -41,8 +41,8 @@ def shown(value: Any) -> str:
 
 
 def is_secret(name: str) -> bool:
-    """True for a key whose value no line may repeat. The value may be a secret, even where a person
-    wrote one by mistake; an address may contain a secret too.
+    """True for a key whose value may be a secret, so that no line may repeat the value. A URL may
+    contain a secret too.
     """
     *_, last = name.removesuffix("_file").split("_")
     return last in SECRET or name in ("url", "urls")
@@ -103,7 +103,7 @@ def not_allowed(
     candidates: Collection[str] = (),
     unit: tuple[int, str] | None = None,
 ) -> NoReturn:
-    """Raise a ConfigError for a wrong value. candidates: the right names; unit: see Field."""
+    """Raise a ConfigError for a wrong value. candidates: the allowed names. unit: see Field."""
     is_hidden = bool(path) and is_secret(path[-1])
     word = value if isinstance(value, str) and not is_hidden else ""
     found = "this value" if is_hidden else in_unit(value, unit)

@@ -46,7 +46,7 @@ Sender = bytes | str  # the socket address of a sender
 class Account:
     """Memory of one source: its keys (newest first), the highest sequence of each, its quota.
 
-    The holder of an old key cannot use up the sequences of the new key, and none counts twice.
+    Each key has its own sequences, so the holder of an old key cannot use up those of the new key.
     """
 
     __slots__ = ("source", "keys", "row", "sequences", "_epochs", "_taken_ms", "_next")
@@ -85,7 +85,7 @@ class Account:
         return [self.epoch_name(each) for each in ordered]
 
     def authenticate(self, signed: bytes | memoryview, mac: bytes, now_ms: int) -> bytes | None:
-        """The key bytes that made `mac`, or None. The first use of a new key ends the old one."""
+        """The key bytes that made `mac`, or None. The first use of a new key ends the old key."""
         for position, key in enumerate(self.keys):
             if key.until_ms is not None and now_ms >= key.until_ms:
                 self.set_keys(self.keys[:position])
@@ -97,14 +97,14 @@ class Account:
         return None
 
     def key_in_use(self, now_ms: int) -> bytes | None:
-        """The key that the source uses: the old one until the new one is used. None: no key."""
+        """The key in use: the old key until the new key has been used. None without a key."""
         valid = [each.key for each in self.keys if each.until_ms is None or now_ms < each.until_ms]
         return valid[-1] if valid else None
 
     @property
     def highest_sequence(self) -> int:
-        """Highest used sequence: a higher one is new under every key. Only the lower half of an old
-        key's sequences counts.
+        """The highest used sequence. Every higher sequence is new under each key. Of an old key,
+        only the lower half of the sequences counts.
         """
         newest, *old = [self.sequences[each.key] for each in self.keys] or [0]
         return max([newest, *[sequence for sequence in old if sequence < _OLD_SEQUENCE_MAX]])
@@ -169,7 +169,9 @@ class Admission:
         self.pending: list[Pending] = []  # hints of this tick; schedules that are still entering
 
     def receive(self, data: bytes, sender: Sender, now_ms: int) -> bytes | None:
-        """Check one datagram. Returns the answer to a hello, status or read; hints wait."""
+        """Check one datagram. Returns the answer to a hello, status or read. Hints are answered
+        after the tick.
+        """
         if len(data) == w.HELLO.size:
             return self._hello(data, now_ms)
         is_schedule = sw.is_schedule(data)
@@ -225,7 +227,9 @@ class Admission:
         self.pending.append(Pending(sender, account, key, hint, code, refused))
 
     def _judge(self, account: Account, key: bytes, hint: w.Hint | Schedule, now_ms: int) -> Refusal:
-        """The code is 0 when the hint was handed to the tick, LATER when it waits."""
+        """Judge an authentic hint. The code is 0 if the hint was handed to the tick, LATER if it
+        waits.
+        """
         source = account.source
         code = freshness(hint, self.nonce, account.sequences[key], now_ms)
         if code not in (h.OTHER_BOOT, h.OLD_SEQUENCE):

@@ -15,10 +15,10 @@ Found = TypeVar("Found", w.Reply, sw.Answer)
 
 
 def sender(send_s: float) -> socket.socket:
-    """A datagram socket with an abstract address: the loop answers to no other kind.
+    """A datagram socket with an abstract address, because the loop answers to no other kind.
 
-    It waits for at most send_s, in the operating system, which serves senders first come, first
-    served. A sender that polls uses a whole core, because an unconnected socket always polls as
+    It waits at most send_s in the operating system, which serves senders in the order in which they
+    came. A sender that polls uses a whole core, because an unconnected socket always polls as
     writable. It also never gets a turn beside a blocking sender.
     """
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -68,17 +68,19 @@ class HintClient:
             return None
 
     def hello(self, source: str) -> w.Welcome | None:
-        """The answer to a hello."""
+        """Send a hello. Returns the answer, None without one."""
         self.send(w.hello(source))
         return w.welcome_of(self.receive() or b"")
 
     def status(self, source: str, key: bytes) -> w.State | None:
-        """State of the cabinet, its MAC checked."""
+        """Ask for the state of the cabinet. The MAC of the answer is checked."""
         self.send(w.status(source))
         return w.state_of(self.receive() or b"", key)
 
     def hint(self, hint: w.Hint, key: bytes) -> w.Reply | None:
-        """Reply to a Hint, its MAC checked; replies to earlier hints are skipped."""
+        """Send a Hint. Returns its reply, whose MAC is checked. Replies to earlier hints are
+        skipped.
+        """
         self.send(w.signed(hint, key))
         return self._answer(w.reply_of, key, hint.sequence)
 
@@ -103,7 +105,7 @@ class HintClient:
         purpose: int = 0,
         ahead_ms: int = 0,
     ) -> tuple[w.Hint, w.Reply] | None:
-        """A hello, then a hint that begins ahead_ms from now. None without an answer."""
+        """Send a hello, then a hint that begins ahead_ms from now. None without an answer."""
         welcome = self._welcome(source)
         if welcome is None:
             return None
@@ -132,7 +134,7 @@ class HintClient:
         return self._answer(sw.answer_of, key, head[1])
 
     def held(self, source: str, key: bytes) -> sw.Held | None:
-        """The schedule in force, its MAC checked."""
+        """Ask for the schedule in force. The MAC of the answer is checked."""
         self.send(sw.read(source))
         return sw.held_of(self.receive() or b"", key)
 

@@ -1,4 +1,4 @@
-"""Whether an authentic hint or schedule is fresh, in range, and may be sent by its source."""
+"""Checks that an authentic hint or schedule is fresh, in range, and allowed for its source."""
 
 from typing import NamedTuple
 
@@ -13,8 +13,8 @@ _UP_W, _BOTH_WAYS_W = (0, w.VALUE_W_MAX), (-w.VALUE_W_MAX, w.VALUE_W_MAX)
 # (lowest, highest) value of a quantity; other quantities have _UP_W
 _RANGES = {0: (0, 0), h.POWER_W: _BOTH_WAYS_W, h.STEP_W: _BOTH_WAYS_W, h.PRICE_IS_NEGATIVE: (0, 1)}
 # of a schedule
-START_MIN_MAX = 68_374_080  # year 2100, in minutes since 1970; a start in seconds is later
-AHEAD_MIN_MAX = 7 * 1440  # a schedule may begin so far ahead
+START_MIN_MAX = 68_374_080  # year 2100, in minutes since 1970; a start in seconds is beyond it
+AHEAD_MIN_MAX = 7 * 1440  # longest time until a schedule begins
 GRID_CAP, HIGH = 1, 3  # places in schedule_wire.FIELDS, from 1
 # (lowest, highest) of each field of a slot; a power may be OPEN_W too
 SLOT_RANGES = {
@@ -62,7 +62,7 @@ def is_reading(hint: w.Hint) -> bool:
 
 
 def permitted(role: str, kind: int, quantity: int) -> bool:
-    """True if the role may send it. Below the role grid_cap an import maximum only narrows
+    """True if the role may send this kind. Below the role grid_cap an import maximum only narrows
     charging.
     """
     if kind in (h.REQUEST, h.EXACT):
@@ -83,7 +83,7 @@ def _is_at_least(role: str, least: str) -> bool:
 
 
 class Refusal(NamedTuple):
-    """code 0: none; slot and field from 1, 0: the header."""
+    """A refusal and its place. code 0: no refusal; slot and field count from 1, 0: the header."""
 
     code: int = 0
     slot: int = 0

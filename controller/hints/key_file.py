@@ -1,4 +1,4 @@
-"""One key file: 32 bytes as hex, readable by its owner only. A sender imports no more than this."""
+"""One key file: 32 bytes as hex, readable by its owner only. A sender imports only this module."""
 
 import contextlib
 import os

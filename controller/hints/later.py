@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-START_MS_MAX = 3_600_000  # a hint or a notice may begin so far ahead
+START_MS_MAX = 3_600_000  # longest time until a hint or a notice begins
 
 
 class Later:
-    """Hints that wait: at most one for each quantity of each source. A newer one replaces it."""
+    """Waiting hints: at most one for each quantity of each source. A newer hint replaces it."""
 
     def __init__(self, take: Callable[..., int | None]):
         """take(source index, kind, quantity, value_W, valid_ms): None while a tick is full."""
@@ -14,12 +14,12 @@ class Later:
         self._waiting: dict[tuple[int, int], tuple[int, tuple[int, ...]]] = {}
 
     def wait(self, words: tuple[int, ...], start_ms: int) -> None:
-        """Keep a hint until start_ms, uptime. words: as take gets them."""
+        """Keep a hint until the uptime start_ms. words: the arguments of `take`."""
         source_index, _, quantity, *_ = words
         self._waiting[source_index, quantity] = start_ms, words
 
     def begin(self, now_ms: int) -> None:
-        """Hand over the hints whose time has come; those without room wait for the next tick."""
+        """Hand over the hints whose time has come. Hints without room wait for the next tick."""
         due = sorted([(start_ms, key) for key, (start_ms, _) in self._waiting.items()])
         for start_ms, key in due:
             if start_ms > now_ms or self._take(*self._waiting[key][1]) is None:

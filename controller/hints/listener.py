@@ -31,7 +31,7 @@ from controller.system.paths import SENDERS
 
 DATAGRAMS_PER_TICK = 8  # datagrams to judge: each needs a MAC or an answer
 REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
-LINES_MAX = 16  # of the last catcher, because a flood may not fill the log
+LINES_MAX = 16  # most lines about failed datagrams, because a flood must not fill the log
 _LESS = (h.LIMITED, h.CHARGING_ONLY, h.RESTING, h.OUTRANKED, h.FALLBACK_RULES, h.MOVED)
 
 
@@ -166,13 +166,17 @@ class HintListener:
         self._send(w.reply_bytes(reply, each.key), each.sender)
 
     def _send(self, data: bytes, sender: bytes | str) -> None:
-        """Send to abstract addresses only: the lookup of a path may hang in a file system."""
+        """Send to abstract addresses only, because the lookup of a path may hang in a
+        file system.
+        """
         is_abstract = isinstance(sender, bytes) and sender.startswith(b"\0")
         if not (is_abstract and sockets.answered(self._socket, data, sender)):
             self.statistics.common[st.UNSENT] += 1
 
     def change_key(self, source: bytes, key: bytes | None, made_s: int, rotate: bool) -> bool:
-        """Set a source's new key (16 bytes: its name), None: revoked. False: no such source."""
+        """Set the new key of a source (its name in 16 bytes); None revokes all keys. False: no such
+        source.
+        """
         made = admission.key_of(key, made_s) if key else None
         return self.admission.change_key(source, made, rotate, clock.now_us() // 1000)
 

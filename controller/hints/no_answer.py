@@ -19,12 +19,12 @@ NONE_FOUND, NONE_ANSWERS = "no controller found", "no controller answers"
 
 
 def not_found(run_directory: str) -> str:
-    """The files of a controller cannot be read here."""
+    """Message that the files of a controller cannot be read here."""
     return f"{NONE_FOUND} in {run_directory}"
 
 
 def silent(run_directory: str) -> str:
-    """The sockets of a controller do not answer here."""
+    """Message that the sockets of a controller do not answer here."""
     return f"{NONE_ANSWERS} in {run_directory}"
 
 
@@ -72,7 +72,7 @@ def problem(code: int, detail: str = "") -> dict[str, Any]:
 
 
 def code_of(error: OSError | None) -> int:
-    """The code of a message that did not reach the loop. None: it did, but no answer came."""
+    """The code of a message without an answer. error None: the message did reach the loop."""
     if error is None:
         return h.NO_ANSWER
     return h.BUSY if isinstance(error, BlockingIOError) else h.NO_CONTROLLER

@@ -1,5 +1,6 @@
-"""The reply to a hint or a schedule after its tick, the state, and the table in force. Only reads
-the core."""
+"""The reply to a hint or a schedule after its tick, the state, and the table in force. This module
+only reads the core.
+"""
 
 from controller.config.sources import Source
 from controller.core.base import hint_codes as h, reasons, setpoint
@@ -16,7 +17,9 @@ _AS_IS = h.NOTICE, h.HEARTBEAT  # the time left may be longer than the validity 
 def reply(
     pending: admission.Pending, hint: w.Hint, core: Core, nonce: bytes, uptime_ms: int
 ) -> w.Reply:
-    """Reply to an authentic hint. It has the nonce of this run, so that a sender learns it."""
+    """Reply to an authentic hint. It has the nonce of this run, so that a sender
+    learns the nonce.
+    """
     source = pending.account.source
     if hint.quantity in h.NOTICES:
         code, value_W, valid_ms = _of_notice(core, source.index, hint, uptime_ms)
@@ -168,7 +171,9 @@ def end_reason(chain: setpoint.Chain, cap_W: int, cap_reason: int) -> int:
 
 
 def answer(pending: admission.Pending, core: Core, nonce: bytes, uptime_ms: int) -> sw.Answer:
-    """The nonce is always that of this run, so that a sender with an old nonce learns it."""
+    """Answer to a schedule. It has the nonce of this run, so that a sender with an old nonce learns
+    the new nonce.
+    """
     refused, out = pending.refused, core.functions[Schedule.NAME].out
     return sw.Answer(
         pending.account.source.name,
@@ -204,7 +209,9 @@ def held(
 
 
 def is_held_by_better(source: Source, core: Core, sources: tuple[Source, ...]) -> bool:
-    """True while the schedule of a source that comes first may act: operators, then low numbers."""
+    """True while the schedule of a source with a higher rank may act. Operators rank first, then
+    sources by rising priority number.
+    """
     holder = core.functions[Schedule.NAME].holder
     return holder >= 0 and _order(sources[holder]) < _order(source)
 

@@ -78,8 +78,8 @@ def _of_toml(path: str) -> Plan:
 
 
 def _of_csv(path: str) -> Plan:
-    """The schedule of a CSV file. Only commas separate cells and numbers are whole: programs write
-    it.
+    """The schedule of a CSV file. Only commas separate cells, and numbers are whole, because
+    programs write such files.
     """
     starts_min, slots = [], []
     with table.opened(path, ",") as rows:

@@ -75,7 +75,7 @@ def answer_lines(answer: sw.Answer) -> list[str]:
 
 
 def state(text: str, slot: int | None) -> str:
-    """ "acts, slot 3"."""
+    """State of a schedule in words, such as "acts, slot 3"."""
     return f"{text}, slot {slot}" if slot else text
 
 

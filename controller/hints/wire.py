@@ -55,7 +55,9 @@ class Welcome(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """The effect of a hint. granted_W: in effect (NOTHING_W: nothing); valid_ms: left of it."""
+    """The effect of a hint. granted_W: value in effect (NOTHING_W: none); valid_ms:
+    its time left.
+    """
 
     source: str
     nonce: bytes

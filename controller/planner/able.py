@@ -1,9 +1,9 @@
-"""The battery of a plan: what the cabinet measures, at most what the file says.
+"""The battery of a plan: energy and power that the cabinet reports, at most those of the file.
 
-A plan that counts on a new battery promises a cap that a worn one breaks. So each plan is made for
+A plan for a new battery promises a cap that a worn battery cannot hold. So each plan is made for
 the energy and the power that the cabinet reports now. The habit and the cap of a day, and the
-accounts, use the median of the last two days instead. So a rack that is out of service for an hour
-changes none of them.
+accounts, use the median of the last two days instead. So they do not change while a rack is out of
+service for an hour.
 """
 
 import math
@@ -21,8 +21,8 @@ Values = Sequence[Sequence[float]]
 
 
 def site_of(site: Site, values: Values, choose: Callable[[Sequence[float]], float]) -> Site:
-    """The site with the battery that it has. site: by the file; its values count where the cabinet
-    reports none. choose: returns one of several values.
+    """The site with its battery as reported. site: as in the file, whose values count where the
+    cabinet reports none. choose: chooses one of several reported values.
     """
     full_Wh, charge_W, most_W = [choose(each) if each else math.inf for each in values]
     store, full_J = site.store, _within(full_Wh * J_PER_WH, site.full_J)

@@ -1,8 +1,8 @@
 """Accounts of a month: what the site paid, and what it would have paid with other habits.
 
 A shadow simulates this month with one habit. It begins with the energy that the battery really had,
-plans each hour with what was known then, and follows its plan by the model of backtest.py. Shadows
-inform people and choose nothing. After a restart they begin the month again.
+plans each hour with the data known at that time, and follows its plan by the model of backtest.py.
+Shadows only inform people; they choose nothing. After a restart they begin the month again.
 """
 
 import math
@@ -18,7 +18,7 @@ from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Habit, Site
 from controller.system.local_days import day_begin, number_of, slots_between
 
 SHARE_DAYS = 28
-# Part of the bill. If perfect foresight saves less than it, a share of that saving means nothing.
+# If perfect foresight saves less than this part of the bill, a share of its saving means nothing.
 LEAST_PART = 0.001
 G_PER_KG = 1000.0
 HABITS = {
@@ -30,7 +30,7 @@ HABITS = {
 
 
 def part(found: Series, first: int, end: int) -> tuple[Past, Outcome]:
-    """Quarters first to end as a Past, and what the battery did in them."""
+    """(quarters of an hour from first to end as a Past, the outcome of the battery in them)."""
     begun_J = found.stored_J[max(0, first - 1)]
     own = slice(first, end)
     past = Past(
@@ -48,7 +48,7 @@ def part(found: Series, first: int, end: int) -> tuple[Past, Outcome]:
 
 
 def month_begin(found: Series) -> int:
-    """The first quarter of the month of the newest one."""
+    """Number of the first quarter of an hour in the month of the newest quarter."""
     last = planning.later(found.start, len(found.load_W) - 1)
     return max(0, slots_between(found.start, day_begin(last.replace(day=1))))
 

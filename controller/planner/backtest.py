@@ -1,7 +1,7 @@
 """Back-test of a way to plan: a model of the controller follows its plans over past slots.
 
-The modelled controller holds the cap and the export limit with all that the battery has. Between
-these limits it follows the schedule. The model sees only quarters of an hour.
+The modelled controller holds the cap and the export limit with all power and energy of the battery.
+Between these limits it follows the schedule. The model sees only quarters of an hour.
 """
 
 import math
@@ -17,13 +17,15 @@ from controller.planner.planning import HARD_PART, SLOT_S, Known, Site, later
 from controller.system.local_days import day_begin, slots_between
 
 PRICES_AT_H = 13  # tomorrow's prices are known from this hour on
-# Parts of the energy (assumed): the charge that load tracking aims at, and what the rated power
-# moves while load tracking corrects the charge.
+# Parts of the energy (assumed). TARGET_PART: the target of load tracking. TRACKED_PART: the energy
+# that the rated power moves in the time in which load tracking corrects the state of charge.
 TARGET_PART, TRACKED_PART = 0.55, 0.25
 
 
 class Past(NamedTuple):
-    """Quarters of an hour from `start` on, a local time. The first `before` are history only."""
+    """Quarters of an hour from the local time `start` on. The first `before` quarters are not
+    judged.
+    """
 
     start: datetime
     load_W: Sequence[float]
@@ -36,10 +38,10 @@ class Outcome(NamedTuple):
     """Result of the judged slots."""
 
     grid_W: list[float]  # import of each slot
-    gained_J: float  # stored at the end more than at the begin
+    gained_J: float  # stored energy at the end, less that at the start
     given_J: float  # discharged
     yielded_J: float = 0.0  # energy that the load did not get, because it was lowered on request
-    yielded_h: float = 0.0  # hours in which it was lowered
+    yielded_h: float = 0.0  # hours in which the load was lowered
 
 
 # Returns the rows of a schedule from this slot on. After its last row the controller acts alone.
@@ -61,8 +63,8 @@ def power_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
 
 
 def unplanned(site: Site, stored_J: float, cap_W: float) -> Row:
-    """A row that makes the model act as the controller does without a schedule. There load tracking
-    brings the charge to its target (controller/core/tracking/reference.py), below cap_W.
+    """A row that makes the model act as the controller does without a schedule. Load tracking then
+    brings the state of charge to its target (controller/core/tracking/reference.py), below cap_W.
     """
     rated_W = site.store.discharge_W
     lasts_s = max(SLOT_S, TRACKED_PART * site.full_J / rated_W)

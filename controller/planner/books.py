@@ -1,9 +1,10 @@
 """Books of the planner: a file in its state directory, with a line for each finished quarter.
 
-Each line holds what was measured beside what was planned. The books keep 42 days: the present
-month, 28 days of the share, and 14 days that a plan learns from. A line that a power cut has
-damaged is left out. A Series is made of the books and has no hole: an unknown value is that of the
-quarter before, and the battery counts as idle there. So a hole never looks like a saving.
+Each line holds the measured values and the planned values. The books keep 42 days: the present
+month, the 28 days of accounts.share, and the 14 days that a plan learns from. A line that a power
+cut has damaged is left out. A Series is made from the books and has no holes: an unknown value
+repeats the value before it, and the battery counts as idle there. So a hole never looks like a
+saving.
 """
 
 import contextlib
@@ -33,14 +34,14 @@ class Quarter(NamedTuple):
     pv_W: float | None = None
     grid_W: float | None = None
     battery_W: float | None = None
-    stored_Wh: float | None = None  # at its end, of a battery with the energy of the file
+    stored_Wh: float | None = None  # at its end, for a battery with the energy of the site file
     price_per_kWh: float | None = None  # before adders
     planned_battery_W: float | None = None
     planned_grid_W: float | None = None
     forecast_load_W: float | None = None
     yesterday_load_W: float | None = None
     carbon_g_per_kWh: float | None = None
-    lowered_W: float | None = None  # by which load_W, the wanted load, was lower on request
+    lowered_W: float | None = None  # the load was lower than load_W by this, on request
 
 
 class Series(NamedTuple):
@@ -63,11 +64,11 @@ class Books:
 
     def __init__(self, state_directory: str, zone: tzinfo) -> None:
         self._path, self._zone = os.path.join(state_directory, FILE), zone
-        # _found has the order of the file: that in which the quarters were measured
+        # _found has the order of the file, which is the order in which quarters were measured
         *lines, rest = self._lines()
         self._found = dict(filter(None, map(self._of_line, lines)))
-        self._early = set[int]()  # numbers that have been later than the clock
-        self.rows, self._is_whole = list[Quarter](), not rest  # a rest: the last line was cut
+        self._early = set[int]()  # numbers of quarters that were later than the clock
+        self.rows, self._is_whole = list[Quarter](), not rest  # with a rest, the last line was cut
 
     def look(self, now: int) -> None:
         """Call this first, with the number of each new quarter. A quarter later than `now` stays
@@ -180,8 +181,8 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
 
 
 def _column(rows: Sequence[Quarter | None], name: str) -> list[float]:
-    """Values without a hole: an unknown one repeats the value before it. Unknown values at the
-    begin take the first known value.
+    """Values without holes. An unknown value repeats the value before it; unknown values at the
+    start take the first known value.
     """
     found = [getattr(row, name, None) for row in rows]
     last = next((each for each in found if each is not None), math.nan)

@@ -1,4 +1,4 @@
-"""Caps: the lowest imports that a battery holds, in past or future slots, and the energy for it.
+"""Caps: the lowest imports that a battery can hold in past or future slots, and the energy needed.
 
 Each demand charge has a cap of its own. If several charges bill a slot, their lowest cap counts.
 """
@@ -13,7 +13,7 @@ from controller.planner.places import HOUR_SLOTS, Bills
 
 HALVINGS = 16
 ROUNDING_J = 1.0
-# The dearest charge's peak can fall by some amount. These parts of it are tried as room for others.
+# Parts of the possible fall of the dearest peak that are given up, so that other peaks can fall.
 PARTS = 0.0, 0.25, 0.5, 0.75, 1.0
 
 
@@ -41,8 +41,8 @@ class Agreed(NamedTuple):
     low_part: float = 0.2
 
     def left(self, gone_h: float, low_J: float, months: float = 1.0) -> Yields:
-        """Yields of a span of so many months, at most those left in this month. gone_h: hours that
-        this month has used.
+        """Yields of a span of `months` months, at most those left in this month. gone_h: hours
+        already used in this month.
         """
         left_h = min(months * self.h_per_month, self.h_per_month - gone_h)
         if not self.most_W or left_h <= 0:
@@ -91,7 +91,7 @@ def cheapest(
 ) -> list[float]:
     """The caps of the charges that cost least together, each at least least_W. rates: money per kW.
     The search first lowers the peak that is worth most, by several parts of what is possible. For
-    each part it makes the other peaks as low as they can be. Another peak may end above the one
+    each part it makes the other peaks as low as they can be. Another peak may end higher than
     without a battery.
     """
     caps_W = [math.inf if rate else span.open_W for rate in rates]
@@ -137,8 +137,8 @@ def lowest(
     charge: int = 0,
     halvings: int = HALVINGS,
 ) -> float:
-    """The lowest cap of a charge that the store holds if it begins with its energy of now, W; at
-    least least_W. caps_W: caps of all charges; that of this charge does not count.
+    """The lowest cap of a charge that the store can hold from its present energy, W; at least
+    least_W. caps_W: caps of all charges; the value for this charge does not count.
     """
 
     def held(cap_W: float) -> bool:
@@ -148,7 +148,7 @@ def lowest(
     if held(least_W):
         return least_W
     low_W, high_W = least_W, span.peak_W(charge, least_W)
-    if len(caps_W) > 1 and not held(high_W):  # it charges for the cap of another charge
+    if len(caps_W) > 1 and not held(high_W):  # it must charge here for another charge's cap
         low_W, high_W = high_W, max(high_W, span.open_W)
     for _ in range(halvings):
         middle_W = (low_W + high_W) / 2
@@ -157,8 +157,8 @@ def lowest(
 
 
 def is_held(span: Span, slot_s: float, store: Store, caps_W: Sequence[float]) -> bool:
-    """True if the store can give all power above the caps that the load does not yield. Below the
-    caps the store charges.
+    """True if the store can give the power above the caps, less the power that the load yields.
+    Below the caps the store charges.
     """
     low_J, high_J, stored_J, take_W, give_W, one_way, *_ = store
     idle_J, yields_W, left, yields_J = store.idle_W * slot_s, *span.yields
@@ -186,8 +186,8 @@ def is_held(span: Span, slot_s: float, store: Store, caps_W: Sequence[float]) ->
 
 
 def lowered_W(need_W: float, can_W: float, is_low: bool, most_W: float) -> float:
-    """Power by which the controller asks the load to be lowered, W. While the charge is low it asks
-    for all that the cap needs, otherwise for what the battery cannot give.
+    """Power by which the controller asks the load to be lowered, W. At a low state of charge it
+    asks for all power above the cap, otherwise for the part that the battery cannot give.
     """
     return min(most_W, need_W if is_low else max(0.0, need_W - max(0.0, can_W)))
 
@@ -195,9 +195,9 @@ def lowered_W(need_W: float, can_W: float, is_low: bool, most_W: float) -> float
 def needed_J(
     over_W: Sequence[float], slot_s: float, store: Store, places: Sequence[Hashable]
 ) -> dict[Hashable, float]:
-    """{place: energy that a slot of this place needs at its begin}, J above the band's lowest. With
-    it, the store would have held the cap from each past slot of this place on. over_W: load less PV
-    above the cap, for the slots that have these places.
+    """{place: energy above the band's lowest that a slot of this place needs at its start, J}. With
+    this energy, the store would have held the cap from each past slot of this place on. over_W:
+    load less PV less cap, for the slots that have these places.
     """
     band_J, idle_J, need_J = store.high_J - store.low_J, store.idle_W * slot_s, 0.0
     into, out_of, take_W = store.one_way * slot_s, slot_s / store.one_way, store.charge_W

@@ -1,4 +1,4 @@
-"""Plans of a day: the first one chooses habit and caps from the past, the others keep them."""
+"""Plans of a day: the first plan chooses habit and caps from the past, the others keep them."""
 
 from datetime import date
 
@@ -12,7 +12,7 @@ class Daily:
 
     def __init__(self, site: Site, habit: Habit | None = None) -> None:
         """habit: None if it is chosen each day from the last days."""
-        # site: battery of now; usual: battery of two days, for habit and caps (able.py)
+        # site: present battery; usual: battery of the last two days, for habit and caps (able.py)
         self.site = self.usual = site
         self._given, self._day = habit, date.min
         self.habit, self.caps_W = planning.ENERGY_ONLY, list[float]()
@@ -25,7 +25,7 @@ class Daily:
             self.caps_W = learnt.caps_of(self.usual, known, self.habit)
 
     def rows(self, known: Known) -> list[Row]:
-        """The rows of the schedule from now on: a way of backtest.py."""
+        """The rows of the schedule from now on. This method is a Way of backtest.py."""
         return self.planned(known).rows
 
     def planned(self, known: Known) -> Planned:

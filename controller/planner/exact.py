@@ -160,7 +160,7 @@ def _cut(whole: Cost, low_J: float, high_J: float) -> Cost:
 def _forward(
     found: Plan, own: list[Cost], to_go: list[Cost], slot_s: float, store: Store, now_J: float
 ) -> float:
-    """Append the cheapest way from the energy of now to `found`. Returns the energy at its end."""
+    """Append the cheapest way from the energy now_J to `found`. Returns the energy at its end."""
     idle_J = store.idle_W * slot_s
     for mine, after in zip(own, to_go):
         moved_J = _cheapest(mine, after, now_J - idle_J)

@@ -1,8 +1,8 @@
-"""Forecast of load and sun: both repeat yesterday, and the load adds its present difference to it.
+"""Forecast of load and sun: both repeat yesterday. The present difference is added to the load.
 
-The difference fades out. If the air temperature is forecast, the power of the cooling follows it
-instead. A study over the loads of clusters found nothing better without a job plan: the same
-weekday of last week, and the load of now alone, are both far worse.
+The difference fades out. If there is a forecast of the air temperature, the power of the cooling
+follows it instead. A study over the loads of clusters found nothing better without a job plan. The
+same weekday of last week, and the present load alone, are both far worse.
 """
 
 import math

@@ -1,10 +1,10 @@
 """The highest import while charging, so that a site never pays more than without a battery.
 
-A cap is learnt from the last weeks. In a month whose load falls, charging up to it sets a peak
-that the load alone never reaches. The site pays for that peak: in one month 330 kW, not 294 kW. So
-charging stays below the highest peak of the month so far, with the battery or without it. It may
-also reach the peak that a job plan gives for the rest of the month. On the first day of a month,
-charging waits for the load.
+A cap is learnt from the last weeks. In a month with a lower load, charging up to this cap sets a
+peak that the load alone never reaches. The site pays for this peak: in one month 330 kW instead of
+294 kW. So charging stays below the highest peak of the month so far, with the battery or without
+it. It may also reach the peak that a job plan gives for the rest of the month. On the first day of
+a month, charging waits until the load has set a peak.
 """
 
 import math
@@ -29,9 +29,10 @@ def charge_to_W(
 ) -> list[float]:
     """Highest import up to which the battery charges in the slots of each demand charge, W.
 
-    past: load less PV of the last days, and the charges that bill it. told: the same from this time
-    on, by a job plan. peaks_W: highest billed imports of this month. caps_W: counts with several
-    charges only. A cap above all past peaks is intended: it serves the cap of a dearer charge.
+    past: load less PV of the last days, and the charges that bill it. told: the same for the coming
+    slots of a job plan. peaks_W: highest billed imports of this month. caps_W counts only if there
+    are several charges: a cap above all past peaks is then intended, because it serves the cap of a
+    dearer charge.
     """
     next_month = day_begin(time.replace(day=1), 31).replace(day=1)
     left = slots_between(time, next_month)

@@ -1,4 +1,4 @@
-"""The habit of a site: whether its battery saves more by demand charges or by prices decides."""
+"""The habit of a site. It depends on whether demand charges or prices let the battery save more."""
 
 from collections.abc import Sequence
 
@@ -21,13 +21,14 @@ from controller.planner.tariff import W_PER_KW
 from controller.system.local_days import SLOT_S, SLOTS_PER_DAY
 
 PRICE_DAYS = 14  # the prices of these last days show what the battery earns
-# The battery holds the cap first if that saves so many times what prices earn. (Assumed.)
+# The battery holds the cap first if this saves more than DEAR_DEMAND times what it earns by prices
+# (assumed).
 DEAR_DEMAND = 6.0
 
 
 def habit_of(site: Site, known: Known) -> Habit:
-    """Choose the habit from the last days. They show what the battery saves of the demand charges
-    of a month, and what it earns by prices and its own PV alone.
+    """Choose the habit from the last days. They show how much the battery saves of a month's demand
+    charges, and how much it earns by prices and the site's PV alone.
     """
     rates = rates_of(site, known.time)
     if not any(rates):

@@ -1,8 +1,9 @@
 """Inputs of a plan: all feeds together, and the values that replace unknown ones.
 
-An unknown value never counts as zero. Another feed of its kind replaces it, else the day before. A
-site has no PV if the file has neither a feed of PV nor pv_rated_W. Without a feed of prices its
-energy costs the adder alone. `read` raises nothing: each problem is one line of `doubts`.
+An unknown value never counts as zero. It is taken from another feed of its kind, otherwise from the
+day before. A site has no PV if the file has neither a feed of PV nor pv_rated_W. Without a feed of
+prices, energy costs only the adder of the tariff. `read` raises nothing: each problem is one line
+of `doubts`.
 """
 
 import math
@@ -137,7 +138,7 @@ class Inputs:
         return found
 
     def _warned(self, window: Window) -> list[bool]:
-        """Whether a feed warns of an outage in each slot from now on."""
+        """True for each slot from now on for which a feed warns of an outage."""
         every = [each.window(*window) for each in self._held if each.feed.kind == "warnings"]
         return [any([part > 0 for part in each]) for each in zip(*every)][PAST:]
 
@@ -166,8 +167,8 @@ def _or(found: list[float], other: list[float]) -> list[float]:
 
 
 def filled(values: list[float], before: Before) -> list[float]:
-    """The values, with unknown ones replaced: by the day before, else the day after, else the value
-    beside. before: of the calendar, from the first value on.
+    """The values. An unknown value is replaced by the day before, else the day after, else a
+    neighbour. before: of local_days, counted from the first value on.
     """
     found, every = list(values), range(len(values))
     days = [(before(at), at) for at in every]

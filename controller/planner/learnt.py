@@ -62,11 +62,11 @@ def _saved(span: cap.Span, rates: Sequence[float], caps_W: Sequence[float]) -> f
 
 def _lost(site: Site, known: Known, span: cap.Span, caps_W: Sequence[float]) -> float:
     """Money that holding the caps costs in a month. Energy given above the caps has losses and
-    wear. It is bought at the mean price in place of the price of its slot.
+    wear. This energy is bought at the mean price instead of the price of its slot.
     """
     limits = cap.limits_W(span.billed, caps_W, math.inf)
     count = min(len(span.net_W), len(known.past_price_per_kWh))
-    if not count:  # a feed that is new has only prices to come
+    if not count:  # a new feed knows only future prices
         return 0.0
     first, prices = len(span.net_W) - count, known.past_price_per_kWh[-count:]
     adders = [adder_per_kWh(site, known.time, at) for at in range(-count, 0)]

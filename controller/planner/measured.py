@@ -55,7 +55,7 @@ class Measured:
         return self._rows[at][1:5]
 
     def forget(self) -> None:
-        """Drop all quarters before the newest KEPT: the books have them."""
+        """Drop all quarters before the newest KEPT, because the books have them."""
         self._rows = {at: self._rows[at] for at in sorted(self._rows)[-KEPT:]}
 
     def able(self, now: int) -> able.Values:
@@ -64,7 +64,7 @@ class Measured:
         return [[each for row in rows if (each := row[place]) is not None] for place in range(3)]
 
     def charge(self, now: int) -> float | None:
-        """Part of the energy at the end of the newest quarter; None: unknown, or too long ago."""
+        """State of charge, 0 .. 1, at the end of the newest quarter; None if unknown or too old."""
         for at in range(now - 1, now - STORED_OLD - 1, -1):
             found = self._rows.get(at, NONE).soc_permille
             if found is not None:
@@ -72,8 +72,9 @@ class Measured:
         return None
 
     def quarter(self, at: int, given: Given, slot: Mapping[str, Any]) -> Quarter:
-        """A finished quarter with its price. slot: of the plan before it, in plan.json's form. The
-        stored energy is that of the file's battery at the same charge.
+        """A finished quarter with its price. slot: this quarter in the plan made before it, in the
+        form of plan.json. The stored energy is that of the site file's battery at the same state of
+        charge.
         """
         own, price = self._rows[at], slot.get("price_per_kWh")
         soc = own.soc_permille

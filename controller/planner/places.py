@@ -19,7 +19,7 @@ from controller.system.local_days import (
     slot_of,
 )
 
-Bills = tuple[bool, ...]  # of one slot: whether each demand charge counts in it
+Bills = tuple[bool, ...]  # for one slot: True for each demand charge that bills it
 
 
 class Place(NamedTuple):
@@ -29,7 +29,7 @@ class Place(NamedTuple):
     is_working: bool
 
     def bills(self, charges: Sequence[Charge]) -> Bills:
-        """Whether each demand charge bills this place in the months of the charge."""
+        """True for each demand charge that bills this place in the months of the charge."""
         return tuple([each.counts(self.is_working, self.slot // HOUR_SLOTS) for each in charges])
 
 

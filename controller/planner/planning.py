@@ -1,8 +1,8 @@
-"""One schedule: from the past, the forecast and the caps to the plan and its rows.
+"""One schedule: a plan and its rows, made from the past, the forecast and the caps.
 
-Cap and reserve decide what a plan is worth, not forecasts. The cap is the lowest import that a part
-of the battery would have held in the last days, or the peak that the month has already. A part of
-the band stays out of the plan. The controller spends that part only to hold the cap.
+The value of a plan depends on cap and reserve, not on forecasts. The cap is the lowest import that
+a part of the battery would have held in the last days, or the peak that the month already has. A
+part of the band stays out of the plan. The controller uses that part only to hold the cap.
 """
 
 import math
@@ -21,7 +21,7 @@ from controller.system import local_days
 from controller.system.local_days import SLOT_S, SLOTS_PER_DAY
 
 PAST_DAYS = 28  # a cap is learnt from these days, as far as they are known
-HARD_PART = 0.1  # of the energy: the controller goes down to it to hold a cap
+HARD_PART = 0.1  # of the energy: down to this, the controller discharges to hold a cap
 # Parts of the connection: highest import of an unbilled slot, and highest cap. Both stay below 1,
 # because the mean of a slot hides short peaks.
 OPEN_PART, CAP_PART = 0.9, 0.98
@@ -31,9 +31,9 @@ MONTH_SLOTS, G_PER_T = 30.4 * SLOTS_PER_DAY, 1e6
 class Habit(NamedTuple):
     """A way to plan: how carefully caps are learnt and energy is kept."""
 
-    part: float  # of the battery: caps are learnt with it
-    kept: float  # of the band: not used by the plan
-    looks: int  # slots ahead: if the battery cannot hold the cap over them, the cap rises
+    part: float  # part of the battery with which caps are learnt
+    kept: float  # part of the band that the plan does not use
+    looks: int  # slots ahead; a cap that the battery cannot hold over them rises
     keeps_need: bool = False  # keep the energy that the worst of the last days needed for the cap
 
 
@@ -98,8 +98,8 @@ class Planned(NamedTuple):
 
     @property
     def caps_W(self) -> list[float]:
-        """The import that each row promises. Beneath a cloud, the row's own cap is only an aim
-        (rows.py).
+        """The import that each row promises. In slots that store PV, the row's own cap is only an
+        aim (rows.py).
         """
         return [
             slot.cap_W if row.battery_low_W == row.battery_high_W == OPEN_W else row.grid_cap_W
@@ -117,7 +117,7 @@ def rates_of(site: Site, time: datetime) -> list[float]:
 
 def open_W(site: Site, net_W: Sequence[float]) -> float:
     """Import that slots without a demand charge may reach. A tenth of the connection stays free for
-    a job that begins. A higher load raises the limit: keeping it down would save no money.
+    a job that begins. A higher load raises the limit, because a lower import would save no money.
     """
     return max(OPEN_PART * site.import_W, min(CAP_PART * site.import_W, max(net_W, default=0.0)))
 
@@ -144,7 +144,7 @@ def billed_of(site: Site, time: datetime, first: int, count: int) -> list[Bills]
 
 def planned(site: Site, known: Known, caps_W: Sequence[float], habit: Habit) -> Planned:
     """The schedule from this slot until the end of tomorrow. caps_W: one for each demand charge. If
-    the battery cannot hold them from now on, the lowest higher ones count.
+    the battery cannot hold these caps from now on, the lowest caps that it can hold count.
     """
     count = local_days.slots_between(known.time, local_days.day_begin(known.time, 2))
     net_W = net_ahead_W(known, count + site.hours.slots)
@@ -188,8 +188,8 @@ def _held_W(
     free_W = open_W(site, net_W)
     caps_W = [each if rate else max(each, free_W) for each, rate in zip(caps_W, rates)]
     looks = max(habit.looks, len(known.load_W))  # a job plan is taken as certain
-    # A cap rises to spare the battery. Charging up to it would cost money even if the load stays
-    # low.
+    # If a cap rises, charging still stays below the old cap. Otherwise it would cost money even if
+    # the load stays low.
     is_told = len(known.load_W) >= SLOTS_PER_DAY
     yields = site.yields.left(known.yielded_h, site.yields.low_part * site.full_J)
     no_W = [math.inf] * len(caps_W)
@@ -209,7 +209,7 @@ def _held_W(
 def _floored(
     site: Site, time: datetime, past: Net, slots: list[Slot], caps_W: Sequence[float]
 ) -> list[Slot]:
-    """The slots, each with at least the energy that the worst past day needed from there on."""
+    """The slots, each with at least the energy that the worst past day needed from this slot on."""
     count, ends = len(past[0]), _of_need(site, time, 1, len(slots))
     limits = cap.limits_W(past[1], caps_W, open_W(site, past[0]))
     over_W = [net_W - limits[bills] for net_W, bills in zip(*past)]
@@ -218,7 +218,7 @@ def _floored(
 
 
 def later(time: datetime, slots: int) -> datetime:
-    """The local time so many slots later, also in nights in which the clock changes."""
+    """The local time `slots` slots later, also in nights in which the clock changes."""
     return local_days.later(time, SLOT_S * slots)
 
 
@@ -270,8 +270,8 @@ def _carbon(site: Site, known: Known, ahead: int) -> float:
 
 
 def adder_per_kWh(site: Site, time: datetime, ahead: int = 0) -> float:
-    """Cost of a bought kWh by the tariff without its price, so many slots after this time. Each
-    hour that may set a tag carries a share of the tag's cost.
+    """Cost of a bought kWh by the tariff, without its price, `ahead` slots after this time. Each
+    hour that may set a capacity tag carries a share of the tag's cost.
     """
     if not site.tariff["tag_per_kW_year"]:
         return float(site.tariff["adder_per_kWh"])

@@ -27,7 +27,7 @@ from controller.system.utc import Clocks, WallClock, is_set
 
 HOUR_S, SECOND_US = 3600, 1_000_000
 CHECK_US, RETRY_US = 300 * SECOND_US, 60 * SECOND_US
-LATE_S = 60.0  # a plan waits so long after the full hour for the recorder's last quarter
+LATE_S = 60.0  # longest wait after the full hour for the recorder's last quarter
 PLAN_OLD_US = 7200 * SECOND_US  # an older plan has no heartbeat
 CLOCK_ERROR_US_MAX = 10 * SECOND_US  # as schedule_clock_ms_max of the controller
 NIGHT_HOUR = 2  # local time from which the share of the optimum is computed anew
@@ -100,7 +100,7 @@ class Process:
         more = False
         with self._last:
             more = self._shadow()
-        if self._is_changed or self._now != self._written:  # an old file shows a dead planner
+        if self._is_changed or self._now != self._written:  # an old file means a dead planner
             self._is_changed, self._written = False, self._now
             with self._last:
                 self._write()
@@ -186,7 +186,7 @@ class Process:
         return self._measured.newest(self._now) >= self._now - 1 or since_s >= LATE_S
 
     def _is_news(self, made: Made, given: inputs.Given) -> bool:
-        """Prices, jobs or warnings differ from those of the last plan, within its slots."""
+        """True if prices, jobs or warnings differ from those of the last plan, within its slots."""
         passed, count = self._now - made.first, len(made.slots)
         kinds = "price_per_kWh", "load_W", "warned"
         pairs = [(getattr(given, each), getattr(made.known, each)) for each in kinds]
@@ -235,7 +235,7 @@ class Process:
             self._wait("schedule", self._sender.sent.waits)
 
     def _is_unsure(self) -> bool:
-        """The clock is not sure: no plan is sent."""
+        """True if the clock is not sure. No plan is sent then."""
         _, source, error_us = self._wall.label(self._now_us)
         is_sure = error_us is not None and error_us <= CLOCK_ERROR_US_MAX
         is_sure |= self._places.trusts_clock

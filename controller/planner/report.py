@@ -48,7 +48,7 @@ def slots(
 
 
 def short_of(known: Known, planned: Planned) -> list[str]:
-    """A line about the first slot that ends with less than the reserve asks; [] if none does."""
+    """A line about the first slot that ends with less energy than the reserve asks for, or []."""
     for at, (stored_J, asked_J) in enumerate(zip(planned.plan.stored_J, planned.asked_J), 1):
         if stored_J < asked_J - J_PER_WH:
             stored_kWh, asked_kWh, by = (

@@ -1,9 +1,9 @@
 """The reserve: energy that each slot keeps, so that the battery can carry the load in an outage.
 
-A charge alone says no hours: the same 60 % carry a night twice as long as a day. So the need of a
-moment is the deepest fall of the stored energy in the hours after it. The fall follows from the
-forecast of load less sun, with losses and idle converters. A surplus of the sun is stored
-meanwhile.
+A state of charge alone does not show for how many hours it lasts. At 60 % a battery may carry the
+load of a night twice as long as the load of a day. So the need of a moment is the deepest fall of
+the stored energy in the hours after it. The fall follows from the forecast of load less PV, with
+losses and idle converters. A solar surplus is stored meanwhile.
 """
 
 import math
@@ -34,8 +34,8 @@ def asked_J(
     net_W: Sequence[float], hours: Hours, hard: Store, warned: Sequence[bool] = ()
 ) -> list[float]:
     """Energy needed at the end of each slot, J; it may be above the band. The time after the last
-    slot needs none. net_W: load less PV. hard: its low_J is the lowest energy in an outage. warned:
-    whether a slot is in a warned span.
+    slot needs no energy. net_W: load less PV. hard: its low_J is the lowest energy in an outage.
+    warned: True for each slot in a warned span.
     """
     spent_J = [0.0, *accumulate([_spent_J(each_W, hard) for each_W in net_W])]
     always, once = [math.ceil(HOUR_SLOTS * each) for each in hours]
@@ -48,7 +48,8 @@ def asked_J(
 
 def kept_J(asked_J: Sequence[float], hard: Store, warned: Sequence[bool]) -> list[float]:
     """Energy that each slot keeps, J: the needed energy with a margin. From a warning on, the
-    battery keeps what the warned span needs: charging in the last hour would rely on the forecast.
+    battery keeps the energy for the warned span, because charging in the last hour would rely on
+    the forecast.
     """
     kept = [min(hard.high_J, hard.low_J + MARGIN * (each - hard.low_J)) for each in asked_J]
     first = next((at for at, each in enumerate(warned[: len(kept)]) if each), 0)

@@ -1,4 +1,4 @@
-"""The rows of a schedule that a plan becomes: grid cap, band of the battery, reserve."""
+"""The rows of the schedule made from a plan: grid cap, band of the battery, reserve."""
 
 from collections.abc import Sequence
 
@@ -40,7 +40,7 @@ def _beneath_clouds(store: Store, slot: Slot, row: Row, worth_per_kWh: float) ->
 
 
 def _scarce(store: Store, slots: Sequence[Slot], plan: Plan) -> list[bool]:
-    """Whether holding the caps from each slot on may need all the energy stored at its begin."""
+    """True for each slot from which on the caps may need all the energy stored at its start."""
     over_W = [slot.net_W - slot.cap_W for slot in slots]
     every = range(len(slots))
     need_J = cap.needed_J(over_W, SLOT_S, store, every)
@@ -49,10 +49,11 @@ def _scarce(store: Store, slots: Sequence[Slot], plan: Plan) -> list[bool]:
 
 
 def row_of(slot: Slot, power_W: float, reserve_permille: int, is_scarce: bool = False) -> Row:
-    """A slot that charges from the grid, or discharges, has one bound: its power. The other side
-    stays open for load tracking. A slot that stores PV only forbids discharging: the export limit
-    makes the battery take the surplus. Charging stays below the highest import of guard.py. While
-    energy is scarce, a discharge has both bounds, so that only the cap can ask for more power.
+    """The row of a slot. If the slot charges from the grid, or discharges, its power is one bound,
+    and the other side stays open for load tracking. A row that stores PV only forbids discharging,
+    because the export limit makes the battery take the surplus. Charging stays below the highest
+    import of guard.py. While energy is scarce, a discharge has both bounds, so that only the cap
+    can ask for more power.
     """
     low_W, high_W, cap_W, power_W = OPEN_W, OPEN_W, slot.cap_W, round(power_W)
     if power_W > 0:

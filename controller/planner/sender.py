@@ -43,7 +43,7 @@ class Sender:
         self._is_new, self.sent, self.line = False, Sent("", "", "", -1), ""
 
     def renew(self) -> None:
-        """Say that the next `step` has a new schedule."""
+        """Note that the next `step` has a new schedule."""
         self._is_new = True
 
     def step(self, now_us: int, start_min: int, slots: Sequence[Slot]) -> bool:

@@ -23,7 +23,7 @@ from controller.system import child
 
 HOUR_S = 3600.0
 POWER_W, ENERGY_WH = (1.0, 100e6), (1000.0, 500e6)
-KINDS = {  # max_age_h: day-ahead prices of a day count until the next ones; the units allowed
+KINDS = {  # {kind: (default of max_age_h, allowed units)}; day-ahead prices come once a day
     "prices": (36.0, "EUR/MWh, EUR/kWh or ct/kWh"),
     "load": (2.0, "W, kW or MW"),
     "pv": (24.0, "W, kW or MW"),
@@ -147,7 +147,9 @@ def load(path: str) -> Planner:
 
 
 def _store(path: str, given: dict[str, Any], import_W: Any) -> tuple[Store, float, float]:
-    """The store, its full energy, import of the site. The store's energy of now is set to low_J."""
+    """The store, its full energy, import of the site. The present energy of the store is set to
+    low_J.
+    """
     energy_Wh, power_W = given["energy_Wh"], given["power_W"]
     if given["cabinet"]:
         if energy_Wh is not None or power_W is not None:
@@ -190,7 +192,7 @@ def _in_child(path: str) -> list[float] | str:
 
 
 def _beside(path: str, name: str) -> str:
-    """A path in the file, which is relative to the folder of the file."""
+    """A path named in the file. It is relative to the folder of the file."""
     return os.path.join(os.path.dirname(path), name) if name else ""
 
 

@@ -1,7 +1,8 @@
-"""The bill of a site for a run: energy by price, demand charge, and tags set in peak hours.
+"""The bill of a site for a run: energy by price, demand charges and capacity tags.
 
-A run may be shorter than a month. Then it pays the demand charge of each month in proportion to the
-part that it covers. Money is relative: no tariff here is a contract.
+A capacity tag bills the import in a few peak hours of a year. A run may be shorter than a month.
+Then it pays the demand charge of each month in proportion to the part that it covers. Bills are
+only for comparison, because no tariff here is a real contract.
 """
 
 import math
@@ -29,7 +30,7 @@ W_PER_KW = 1000.0
 MONTH_S = 30.4375 * 86_400
 HOUR_S = 3600
 WEEKDAYS, SUMMER = 5, (6, 7, 8, 9)
-TAG_DAYS = 20  # a site saves power on so many summer days, to include those that set the tag
+TAG_DAYS = 20  # a site saves power on 20 summer days, to include the days that set the tag
 
 Month = tuple[int, int]
 
@@ -110,7 +111,7 @@ class Charge(NamedTuple):
         return is_in and (self.days == ALL_DAYS or is_working == (self.days == WORKING))
 
     def is_billed(self, time: datetime) -> bool:
-        """The charge counts at this time."""
+        """True if the charge counts at this time."""
         is_month = not self.months or time.month in self.months
         return is_month and self.counts(time.weekday() < WEEKDAYS, time.hour)
 
@@ -226,7 +227,7 @@ def hours_of_tags(
     tariff: Mapping[str, Any], price_per_kWh: Values, interval_s: float, start: datetime
 ) -> list[int]:
     """Hours since the start that set the tags: one hour of the window on each of the most expensive
-    working days. The date is the seed that draws the hour.
+    working days. The hour is drawn at random, with the date as the seed.
     """
     prices = means(price_per_kWh, round(HOUR_S / interval_s))
     times = [later(start, HOUR_S * at) for at in range(len(prices))]

@@ -7,7 +7,7 @@ from safety import matrix as m, parameters as p
 
 RESETS = ("by itself", "remote", "key on site")  # in the order of m.SELF, REMOTE, KEY
 SCOPES = ("cabinet", "unit", "rack")
-# {confidence: how sure the basis of a row of section 7 is}
+# {code of a confidence (facts.py): how sure the basis of a row is}
 CONFIDENCE = {
     "C": "read in a primary text",
     "C2": "read in a secondary text",
@@ -61,14 +61,14 @@ _DEFAULTS = {row[0]: row[4] for row in p.UNIT_PARAMETERS + p.RACK_PARAMETERS}
 
 
 def cause(stage: tuple) -> str:
-    """ "hottest module, while charging"."""
+    """Cause of a stage in words, such as "hottest module, while charging"."""
     words = feature(stage).words
     return words if stage[m.S_GATE] == m.NO_GATE else f"{words}, {feature(stage, m.S_GATE).words}"
 
 
 def level(stage: tuple, value: int, tables: tuple = ()) -> str:
-    """A threshold with its unit; "": the feature is a contact, or yes or no. tables: parameters of
-    the units or racks; (): their defaults.
+    """A threshold with its unit; "" if the feature is a contact, or yes or no. tables: parameters
+    of the units or racks; (): their defaults.
     """
     name, ladder = feature_name(stage), feature(stage).ladder
     if ladder:
@@ -87,7 +87,7 @@ def quantity(name: str, value: int) -> str:
 
 
 def trips_at(stage: tuple, value: int, tables: tuple = ()) -> str:
-    """The condition that trips a stage, as ">= 45 degC"; "": the feature is yes or no."""
+    """The condition that trips a stage, such as ">= 45 degC"; "" if the feature is yes or no."""
     if feature(stage).shown == ABOVE_ZERO:
         return "> 0"
     words = level(stage, value, tables)
@@ -95,7 +95,7 @@ def trips_at(stage: tuple, value: int, tables: tuple = ()) -> str:
 
 
 def clears_at(stage: tuple, value: int) -> str:
-    """ "<= 43 degC": the value at which a stage with hysteresis begins to clear."""
+    """The value at which a stage with hysteresis begins to clear, such as "<= 43 degC"."""
     if feature(stage).ladder or feature(stage).shown == ABOVE_ZERO:
         return ""
     words = level(stage, value)
@@ -103,7 +103,7 @@ def clears_at(stage: tuple, value: int) -> str:
 
 
 def after(duration_ms: int) -> str:
-    """A debounce: "2 s", "at once"."""
+    """A debounce time in words, such as "2 s" or "at once"."""
     return f"{plain(duration_ms / 1000)} s" if duration_ms else "at once"
 
 

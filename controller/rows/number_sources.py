@@ -15,9 +15,9 @@ NUMBERS = ("trips_at", "after", "clears_at")
 
 
 class Source(NamedTuple):
-    """The source of a number. words: source and clause, or the reason of the project. If the number
-    comes from a fact, key: the key of FACTS; stands: the number as the fact writes it. confidence:
-    code of facts.py.
+    """The source of a number. words: source and clause, or the reason of the project. key and
+    stands: key of the fact in FACTS and the number as the fact writes it; "" for a reason.
+    confidence: code of facts.py.
     """
 
     words: str

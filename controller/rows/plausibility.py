@@ -1,4 +1,4 @@
-"""Evidence that stands still or contradicts itself: rows 54 to 57."""
+"""Measurements that are frozen or contradict each other: rows 54 to 57."""
 
 from controller.rows.shapes import ON_RIG
 

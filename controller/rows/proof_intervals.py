@@ -1,11 +1,12 @@
-"""How often a test on site must prove each row: most days, the reason, and how sure the reason is.
+"""How often a test on site must prove each row: days, the reason, and how sure the reason is.
 
 The confirmed clauses ask for a record of tests (A71, A73, A75, A78), not for these intervals. The
 project proposes the intervals unless the confidence says otherwise. A site may only shorten them.
 Detectors follow their calibration, contacts the yearly inspection of the fire panel.
 
-One test proves a row. These have their own tests: a stage that is much quicker or slower than its
-row, a stage with its own contact, and the hard wiring (with the controller switched off).
+One test usually proves a whole row. Some parts have their own tests: a stage that is much quicker
+or slower than its row, a stage with its own contact, and the hard wiring (with the controller
+switched off).
 """
 
 from collections.abc import Callable
@@ -21,8 +22,8 @@ WIRED = "w"  # last letter of the key of a hard-wired row; no stage ends with it
 
 
 class Interval(NamedTuple):
-    """interval_d: most days between two tests, or ONCE, at commissioning only. confidence: code of
-    facts.py. proves: words for the test, "" if it proves the whole row.
+    """interval_d: most days between two tests, or ONCE, which means only at commissioning.
+    confidence: code of facts.py. proves: words for the test, "" if it proves the whole row.
     """
 
     interval_d: int | None
@@ -31,7 +32,7 @@ class Interval(NamedTuple):
     proves: str = ""
 
 
-# bases that several tests share: name | interval and confidence | basis
+# reasons that several tests share: name | interval and confidence | reason
 BASES = """
 contact | 365 d D | contact input and its wire: a stuck contact does not show; with the yearly
   inspection

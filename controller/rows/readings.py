@@ -1,6 +1,6 @@
-"""The stages that differ from their row of the fact table (section 7), and how the row was read.
+"""Stages that differ from their row in section 7 of the fact table, and the reason for each.
 
-A stage that the project added to a row is compared with the last, strongest step of its row.
+A stage that the project added to a row is compared with the last, strongest step of this row.
 """
 
 from controller.rows.facts import table
@@ -141,7 +141,7 @@ def is_added(stage: tuple) -> bool:
 
 
 def basis(stage: tuple) -> tuple[str, str]:
-    """(basis, confidence) of a stage: those of its row; of an added stage, those of the project."""
+    """(basis, confidence) of a stage, from its row. An added stage has those of the project."""
     row = ROWS[stage[m.S_ROW]]
     if STAGES[stage[m.S_ID]].is_added:
         return f"project; its row has {row.basis}", "D"

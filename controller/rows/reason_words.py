@@ -91,8 +91,8 @@ GATE_DISCHARGE | frame over discharge limit | was above the discharge limit
 GATE_RANGE | frame out of range | asked a site device for too much
 """
 
-# The conditions of a start, in the order of the codes from INHIBIT on. Code 712
-# was a reason before row 47 became one.
+# The conditions of a start, in the order of the codes from INHIBIT on. Code 712 is no longer used,
+# because row 47 covers its condition.
 _INHIBITS = f"""
 nothing missing | The cabinet can start. | Nothing.
 interlock | An interlock row keeps the contactors open. | See page Alarms for the row and its

@@ -26,7 +26,7 @@ BY_ID: dict[str, tuple[Any, ...]] = {str(stage[matrix.S_ID]): stage for stage in
 
 
 def _whole(name: str) -> str:
-    """The tables of this name, of all topics together."""
+    """The tables of this name from all topics, as one text."""
     return "\n".join([getattr(topic, name, "") for topic in _TOPICS])
 
 
@@ -54,7 +54,7 @@ def _rows(texts: str, stages: str) -> dict[int, Row]:
 
 
 def _records(blank: Shape, text: str, models: dict[str, Shape] | None = None) -> dict[str, Shape]:
-    """{name: record} of a table: a line "name | texts of the record | facts" for each.
+    """{name: record} of a table with lines "name | texts of the record | facts".
 
     facts: "field value; field value". A value may be several names, and a fact that is true has no
     value. "like NAME" takes every fact of an earlier record or a model. "contact NAME" takes the

@@ -16,31 +16,25 @@ GAS_KINDS = ("gas", "offgas", "toxic")
 
 
 class Wired(NamedTuple):
-    """A row in hard wiring. inject: how to prove the wiring with the controller off. contact:
-    equipment whose contact acts; "": every site has the contact. only_by_a: channel B does not act.
-    instead: keys of [hma] that may replace the wiring.
-    """
+    """A row in hard wiring."""
 
-    inject: str
-    contact: str = ""
-    only_by_a: bool = False
-    instead: tuple[str, ...] = ()
+    inject: str  # how to prove the wiring with the controller off
+    contact: str = ""  # equipment whose contact acts; "": every site has the contact
+    only_by_a: bool = False  # channel B does not act
+    instead: tuple[str, ...] = ()  # keys of [hma] that may replace the wiring
 
 
 class Stage(NamedTuple):
-    """The differences of a stage from its row. by_bms: the function of an ordinary BMS that
-    replaces the stage when the BMS does not report the feature; not_by_bms: why no BMS replaces it.
-    is_added: the row does not ask for the stage. set_from: parameter of [cabinet] that is the
-    threshold.
-    """
+    """The differences of a stage from its row."""
 
     id: str
     sentence: str = ""
     remedy: str = ""
+    # function of an ordinary BMS that replaces the stage if the BMS does not report the feature
     by_bms: str = ""
-    not_by_bms: str = ""
-    is_added: bool = False
-    set_from: str = ""
+    not_by_bms: str = ""  # why no function of a BMS replaces the stage
+    is_added: bool = False  # the row does not ask for the stage
+    set_from: str = ""  # parameter of [cabinet] that sets the threshold
 
 
 class Row(NamedTuple):
@@ -63,38 +57,31 @@ class Row(NamedTuple):
 
 
 class Feature(NamedTuple):
-    """The feature of a stage, or of its gate.
+    """The feature of a stage, or of its gate."""
 
-    words: the cause. inject: how to bring the cause about on site. equipment: all of it is needed;
-    one_of: one of these is enough; votes: as many of these are needed as the threshold says. bms:
-    the value that the BMS must report; compares: the parts of a rack that are compared. contacts,
-    roles: inputs and devices that give the feature; sensor: key of time_chain.ASSUMED_MS; read:
-    exchange of the device. values: names in the profile of a sensor. window_ms: how far the feature
-    looks back. silence: one of WAITS or a parameter of [cabinet]; ladder: parameters of unit or
-    rack, one for each level.
-    """
-
-    words: str
-    inject: str
+    words: str  # the cause
+    inject: str  # how to bring the cause about on site
     shown: str = NUMBER
-    equipment: tuple[str, ...] = ()
-    one_of: tuple[str, ...] = ()
-    votes: tuple[str, ...] = ()
-    bms: str = ""
-    compares: str = ""
-    contacts: tuple[str, ...] = ()
-    roles: tuple[str, ...] = ()
-    sensor: str = ""
-    read: str = ""
-    values: tuple[str, ...] = ()
-    window_ms: int = 0
+    equipment: tuple[str, ...] = ()  # all of it is needed
+    one_of: tuple[str, ...] = ()  # one of these is enough
+    votes: tuple[str, ...] = ()  # the threshold says how many of these are needed
+    bms: str = ""  # value that the BMS must report
+    compares: str = ""  # parts of a rack that are compared with each other
+    contacts: tuple[str, ...] = ()  # inputs that give the feature
+    roles: tuple[str, ...] = ()  # devices that give the feature
+    sensor: str = ""  # key of time_chain.ASSUMED_MS
+    read: str = ""  # exchange of the device
+    values: tuple[str, ...] = ()  # names in the profile of a sensor
+    window_ms: int = 0  # how far the feature looks back
     once_a_second: bool = False
-    silence: str = ""
-    ladder: tuple[str, ...] = ()
+    silence: str = ""  # one of WAITS, or a parameter of [cabinet]
+    ladder: tuple[str, ...] = ()  # parameters of unit or rack, one for each level
 
 
 class Equipment(NamedTuple):
-    """Equipment that a site may lack: roles of its devices (the first is required), contacts."""
+    """Equipment that a site may lack: its contacts, and roles of its devices (the first is
+    required).
+    """
 
     text: str
     roles: tuple[str, ...] = ()

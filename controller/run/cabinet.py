@@ -1,6 +1,6 @@
-"""One controller without its transport: image, core, field, journal and store, and the tick:
-freeze, analyse, permit, decide, gate, write, journal. Real wires and clocks (loop.py) and the rig's
-virtual time run the same object.
+"""One controller without its transport: process image, core, field, journal and store. A tick is:
+freeze, analyse, permit, decide, gate, write, journal. The same object runs with real wires and
+clocks (loop.py) and in the rig's virtual time.
 """
 
 from array import array
@@ -190,7 +190,7 @@ class Cabinet(Generic[K]):
         self._reset.request(kind, (first_out, mask), (peer_first_out, peer_mask))
 
     def request_hint(self, *hint: int) -> int | None:
-        """Take a genuine hint in range for the next tick. Returns its slot; None: none is free."""
+        """Take a checked hint for the next tick. Returns its slot; None if no slot is free."""
         return self.image.add_hint(*hint)
 
     @property
@@ -225,7 +225,7 @@ class Cabinet(Generic[K]):
         return 0
 
     def end(self) -> None:
-        """Prepare the end of the process: a controlled stop that nothing cancels or stores."""
+        """Prepare the end of the process: a controlled stop, which is final and is not stored."""
         self._is_ending = True
 
     def request_test(self) -> int:
@@ -249,7 +249,7 @@ class Cabinet(Generic[K]):
         return operator_commands.ACCEPTED if is_taken else operator_commands.REFUSED_FORM
 
     def request_sign(self, unit: int, is_held: int) -> int:
-        """Take over whether the sign test of a unit (from 1) prevents a start (Commanded)."""
+        """Set whether the sign test of a unit (from 1) prevents a start (Commanded)."""
         if not 1 <= unit <= self.config.units or is_held not in (0, 1):
             return operator_commands.REFUSED_FORM
         (self.sign_held.add if is_held else self.sign_held.discard)(unit)

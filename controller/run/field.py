@@ -29,15 +29,15 @@ from drivers.site_device import SiteDevice
 from drivers.wear import Wear
 from safety import latches, signals as s
 
-URGENT_US = 500_000  # coils that get no write expire by themselves sooner
+URGENT_US = 500_000  # coils without a write expire sooner than this
 
 
 class IoChannel:
     """One I/O module and when its coils were last written.
 
     `supply`: the module of the contactor supply, if the PCS enable is on this module and the supply
-    on another. The enable is renewed only after the supply was. So if frames get lost, the enable
-    expires first, because a contactor must not open under power.
+    on another. The enable is renewed only after the supply has been renewed. So if frames get lost,
+    the enable expires first. Otherwise a contactor could open under power.
     """
 
     def __init__(self, module: IoModule, port: RtuPort, period_ms: int):
@@ -72,8 +72,8 @@ class IoChannel:
             self.port.submit(request)
 
     def _is_due(self, out: Sequence[int], is_due: bool) -> bool:
-        """Whether the coils may be written now. For an enable that is on: only in the tick after
-        the module of the supply has acknowledged a write. Otherwise: if is_due.
+        """True if the coils may be written now. An enable that is on may be written only in the
+        tick after the module of the supply has acknowledged a write. In other cases is_due decides.
         """
         if self.supply is None:
             return is_due

@@ -56,7 +56,7 @@ def _serial(values: list[int]) -> str:
     return serial_number.shown(SERIAL.pack(*values[: BYTES_MAX // 8]).rstrip(b"\0"))
 
 
-# {kind of an entry: (the first of its addresses, what its numbers mean)}, by rising address
+# {kind of an entry: (its first address, function that decodes its numbers)}, by rising address
 KINDS: dict[str, tuple[int, Callable[[list[int]], Any]]] = {
     "units": (0, _named(RTU_COUNTERS)),
     "meters": (METER_ADDRESS, _named(Meter.REPORT)),
@@ -68,7 +68,7 @@ KINDS: dict[str, tuple[int, Callable[[list[int]], Any]]] = {
 
 
 class LinkStatistics:
-    """Writer: `note` every tick; it writes when a second has gone by."""
+    """Writer. Call `note` in every tick; it writes once a second."""
 
     def __init__(
         self,

@@ -50,8 +50,8 @@ class Wire:
             self.port.receive(data, now_us)
 
     def give(self, now_us: int) -> None:
-        """Send the bytes that the engine has for now, after those that the port has not
-        taken yet.
+        """Send the bytes that the engine has now, after earlier bytes that the port has not taken
+        yet.
         """
         if now_us >= self.port.wake_us:
             self.take(now_us)  # first, because a reply that waits in the tty must not time out
@@ -144,7 +144,7 @@ class Loop:
         return self.stopping_us is not None and self._stopped(now_us - self.stopping_us)
 
     def _slack(self, deadlines: clock.Deadlines) -> None:
-        """Move bytes until the next deadline; nothing here decides anything."""
+        """Move bytes until the next deadline. All decisions are made in the tick."""
         while True:
             now_us = clock.now_us()
             remaining_us = deadlines.next_us - now_us
@@ -165,7 +165,9 @@ class Loop:
                 wire.give(now_us)
 
     def _sources(self) -> list[Arrivals | operator_commands.Listener | HintListener]:
-        """The sources to wait for: serial ports, and sockets with turns left in this tick."""
+        """The sources to wait for: serial ports, and sockets that may still be read
+        in this tick.
+        """
         return [
             self._arrivals,
             *[listener for listener in (self.commands, self.hints) if listener.hungry],

@@ -14,7 +14,7 @@ BUCKETS = 20_001  # 1 us each; the last bucket counts all ticks that were later
 HEAD = struct.Struct("<8sQQQQQQQQ")
 COUNT_MAX = 2**32 - 1  # largest count of a bucket: the ticks of 2.7 years
 MAGIC = b"FBLOOP\x00\x03"
-COUNTERS = ("ticks", "missed", "late", "runs")  # as clock.Deadlines has them
+COUNTERS = ("ticks", "missed", "late", "runs")  # counters of clock.Deadlines
 FILE_BYTES = HEAD.size + 4 * BUCKETS
 PERCENTILES = (("p50", 500), ("p99", 990), ("p99_9", 999))  # permille
 
@@ -29,7 +29,9 @@ class LoopStatistics:
         self._ticks = self._maximum_us = 0
 
     def note(self, deadlines: clock.Deadlines, unsaved_ms: tuple[int, int] = (0, 0)) -> None:
-        """One tick has ended; deadlines: the loop's clock.Deadlines; unsaved_ms: of StoreWatch."""
+        """Note the end of a tick. deadlines: the loop's clock.Deadlines; unsaved_ms: of
+        StoreWatch.
+        """
         lateness_us = max(0, deadlines.lateness_us)
         self._ticks += 1
         self._maximum_us = max(self._maximum_us, lateness_us)
@@ -81,8 +83,8 @@ def unsaved_ms(path: str) -> tuple[int, int]:
 
 
 def figures(found: bytes, earlier: bytes | None = None) -> dict[str, Any]:
-    """Figures as of `read`, from the bytes of the file. earlier: older bytes of the file; then only
-    the ticks since them count.
+    """The figures of `read`, from the bytes of the file. earlier: older bytes of the file; only
+    ticks after these bytes count.
     """
     _, *counted, _, maximum_us, _, _ = HEAD.unpack_from(found)
     counts: Sequence[int] = memoryview(found)[HEAD.size :].cast("I")

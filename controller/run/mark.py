@@ -28,7 +28,7 @@ class Mark:
         return self._now[0]
 
     def submitted(self, number: int) -> None:
-        """The keeper has taken the record of the last `count` under this number."""
+        """Note the number under which the keeper has taken the record of the last `count`."""
         self._number = self._number or number
 
     def settle(self, keeper: Acknowledging) -> None:

@@ -79,7 +79,7 @@ def step(path: str, unit: int, power_W: int, for_ms: int) -> int | None:
 
 
 def sign(path: str, unit: int, is_held: bool) -> int | None:
-    """Pass on whether the sign test of a unit (from 1) holds a start; as `ask`."""
+    """Tell the controller whether the sign test of a unit (from 1) prevents a start; as `ask`."""
     return _exchange(path, commands.REQUEST, commands.SIGN, unit, is_held, 0, 0).here
 
 
@@ -139,8 +139,8 @@ def _answer(client: socket.socket, owner: int, number: bytes) -> Data:
             data, _, user = sockets.received(client, commands.ANSWER.size + FRAME_BYTES_MAX)
         except TimeoutError:
             break
-        # A controller of another version, running on while this one was installed, answers in
-        # another form.
+        # A controller of an earlier version, which still runs after an update, answers in another
+        # form.
         if user == owner and not _has_form(data):
             return Data(commands.REFUSED_FORM, latches.NONE)
         if user == owner and data.endswith(number):
@@ -150,7 +150,7 @@ def _answer(client: socket.socket, owner: int, number: bytes) -> Data:
 
 
 def _has_form(data: bytes) -> bool:
-    """Whether an answer has the length of its form. Only the answer to a read contains data."""
+    """True if an answer has the length of its form. Only the answer to a read contains data."""
     size = commands.ANSWER.size
     is_read = data[4:5] == bytes((tool_read.DATA,))
     return len(data) == size or is_read and size < len(data) <= size + FRAME_BYTES_MAX

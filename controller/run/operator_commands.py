@@ -3,9 +3,9 @@ socket, after a random number; the answer repeats this number. operator_client.p
 
 A reset names the first-out instance and cause mask that the operator saw in each channel. A channel
 refuses the reset if its own numbers have changed since. The operating system reports which user
-sent a datagram. An operator may lock out only under the own name. Only the controller's user may
-use another name, approve an image or change a key; commands of this user ask for a password. The
-datagram contains the new key, because the loop reads no file.
+sent a datagram. Operators may lock out only under their own names. Only the controller's user may
+use another name, approve an image or change a key. The commands for this user ask for a password.
+The datagram contains the new key, because the loop reads no file.
 """
 
 import os
@@ -20,7 +20,7 @@ from controller.system import caught, sockets
 from controller.system.paths import OPERATORS, ROOT
 from safety import latches
 
-# magic, what, first-out instance and cause mask here, then those of channel B
+# magic, number of the command (`what`), first-out and cause mask of channel A, then of channel B
 REQUEST = struct.Struct("<4sBxxxiiii")
 # the random number; after it comes a command in one of the forms below
 NONCE = struct.Struct("<8s")
@@ -37,7 +37,7 @@ SIGN = 8  # unit, 1 while its sign test holds a start, 0, 0; only from the contr
 # magic, what, name of the person. It is as long as a REQUEST, so `what` distinguishes them.
 LOCK = struct.Struct("<4sBxxx16s")
 LOCK_OUT, END_LOCK_OUT = 21, 22
-# magic, what, name of the person, code of what has changed. Its length distinguishes it.
+# magic, what, name of the person, code of the changes. Its length distinguishes it.
 APPROVAL = struct.Struct("<4sBxxx16sI")
 APPROVE = 31
 # A new key replaces all old ones; or the old key stays valid for a day; or no key is valid.
@@ -56,7 +56,7 @@ PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 STORED_MS = 5000
 # Longer than STORED_MS: otherwise a command could take effect after its sender reads "no answer".
 ANSWER_S = 7.0
-LINES_MAX = 16  # of the last catcher
+LINES_MAX = 16  # most lines about failed commands
 COMMANDS_PER_TICK = 4  # an operator sends one; a script that never pauses must not delay the loop
 
 
@@ -81,7 +81,7 @@ class Commanded(Protocol):
         """Ask one unit in TEST mode for a power. Returns ACCEPTED or a refusal."""
 
     def request_sign(self, unit: int, is_held: int) -> int:
-        """Take over whether a unit's sign test holds a start. Returns ACCEPTED or a refusal."""
+        """Set whether a unit's sign test prevents a start. Returns ACCEPTED or a refusal."""
 
     def request_lock_out(self, name: str, is_locked: bool, is_awaited: bool = True) -> int:
         """Lock out, or end the lock-out. Returns a refusal or 0."""
@@ -101,8 +101,8 @@ Asker = tuple[bytes | str, bytes]
 
 
 class Listener:
-    """The loop's end. One reset, lock-out, start or stop at a time is answered when it has ended,
-    every other command at once. A stop or a lock-out is obeyed also while another sender waits.
+    """The loop's end. Only one reset, lock-out, start or stop at a time waits for its answer. Every
+    other command is answered at once. A stop or a lock-out is also obeyed while a sender waits.
     """
 
     def __init__(self, path: str, change_key: ChangeKey | None = None):
@@ -176,7 +176,7 @@ class Listener:
         return REFUSED_FORM
 
     def _obey_run(self, cabinet: Commanded, is_run: bool) -> int | None:
-        """None: answered when it is stored."""
+        """Start or stop. Returns None if the answer must wait for the store."""
         is_free = self._waiting is None
         if is_run and not is_free:
             return BUSY
@@ -186,8 +186,8 @@ class Listener:
     def _obey_lock(
         self, cabinet: Commanded, user: int | None, magic: bytes, what: int, padded: bytes
     ) -> int | None:
-        """None: answered when it is stored. A lock-out is obeyed even while another sender
-        waits.
+        """Lock out, even while another sender waits, or end a lock-out. Returns None if the answer
+        must wait for the store.
         """
         name = padded.rstrip(b"\0")
         if magic != MAGIC or not PERSON.fullmatch(name):
@@ -204,7 +204,7 @@ class Listener:
     def _obey_approval(
         self, cabinet: Commanded, magic: bytes, what: int, padded: bytes, code: int
     ) -> int | None:
-        """None: answered when it is stored."""
+        """Approve the limit image. Returns None if the answer must wait for the store."""
         name = padded.rstrip(b"\0")
         if magic != MAGIC or what != APPROVE or not PERSON.fullmatch(name):
             return REFUSED_FORM
@@ -228,7 +228,7 @@ class Listener:
     def _obey_read(
         self, cabinet: Commanded, asker: Asker, magic: bytes, what: int, padded: bytes, *place: int
     ) -> int:
-        """LATER: answered when the read has ended."""
+        """Read for a tool. Returns LATER if the answer comes at the end of the read."""
 
         def end(answer: int, code: int, data: bytes) -> None:
             self._send(answer, asker, code, data)
@@ -243,7 +243,7 @@ class Listener:
             return REFUSED_FORM
 
     def answer(self, result: int, peer_result: int = latches.NONE) -> None:
-        """Send the result, unless 0 (not ended), to the sender that waits. Count commands anew."""
+        """Send a result to the waiting sender; 0: none yet. Allow the commands of the next tick."""
         self._left = COMMANDS_PER_TICK
         if self._waiting is not None and result:
             asker, self._waiting = self._waiting, None

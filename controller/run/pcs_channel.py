@@ -163,7 +163,7 @@ class PcsChannel:
             self.submit(request)
 
     def _is_due(self, setpoint_W: int, out: Sequence[int], now_us: int) -> bool:
-        """Whether a changed set-point is sent now."""
+        """True if a changed set-point is sent now."""
         is_due = now_us >= self.due_us - self._early_us
         if is_due or self.sent_W is None:
             return is_due
@@ -189,8 +189,8 @@ class PcsChannel:
             self._stop(now_us)
 
     def _judge(self, pcs: RegisterPcs, setpoint_W: int) -> None:
-        """Let a converter that holds 0 W start again after a refusal. Show a spent budget of
-        starts.
+        """Let a converter that holds 0 W start again after a refusal. Report a spent budget of
+        writes.
         """
         if pcs.is_at_zero:
             self.gate_verdict = reasons.NONE

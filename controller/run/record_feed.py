@@ -24,7 +24,7 @@ from drivers.wear import DAY_MIN, Wear
 from safety import signals as s
 from safety.kernel import Kernel
 
-TRIPS_UNSTORED_MAX = 1024  # while a slow disk takes seconds: every stage a few times (assumed)
+TRIPS_UNSTORED_MAX = 1024  # trips while a slow disk stores: each stage a few times (assumed)
 KEEP_MS = 600_000  # the longest time between two records (chosen by the project)
 
 
@@ -154,7 +154,9 @@ class RecordFeed:
         )
 
     def _latches(self) -> dict[str, int]:
-        """{name: number} of the latches that no pending reset clears; highest: the first-out."""
+        """{name: number} of the latches that no pending reset clears. The first-out has the highest
+        number.
+        """
         evaluator, cleared = self._core.kernel.evaluator, self.reset.cleared.chosen
         kept = [
             index

@@ -1,9 +1,9 @@
 """A reset that an operator asked for: judged here, stored, given to the kernel, then passed on to
 channel B.
 
-The reset is stored before the kernel gets it, because a cut of power must not give a token back. A
-reset that is refused here never reaches the kernel. If it did, `reset_clear_ms` could end in that
-tick, and the kernel would clear a latch that the store still holds.
+The reset is stored before the kernel gets it, because a power cut must not give back the token that
+the reset spends. A reset that is refused here never reaches the kernel. If it did, `reset_clear_ms`
+could end in that tick, and the kernel would clear a latch that the store still holds.
 """
 
 from array import array

@@ -30,7 +30,9 @@ class StartBudget:
         self._sent, self._repeat_until_us = 0, 0
 
     def stopped(self) -> None:
-        """The converter is stopped, or was lost: the next start counts as a new one."""
+        """Note that the converter is stopped or was lost. The next start then counts
+        as a new one.
+        """
         self.is_spent, self._repeat_until_us = False, 0
 
     def take(self, now_us: int) -> bool:

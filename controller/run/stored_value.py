@@ -41,8 +41,9 @@ class StoredValue(Generic[T]):
             show(value)
 
     def take_effect(self, value: T, is_awaited: bool = False) -> None:
-        """Let a value act before it is stored. A sender whose change still waits
-        for the store gets OVERRULED."""
+        """Let a value act before it is stored. A sender whose change still waits for the store gets
+        OVERRULED.
+        """
         if self._is_awaited and self._is_store_first:
             self._is_awaited, self._is_overruled = False, True
         self._choose(value, is_awaited or self._is_awaited, False)
@@ -63,7 +64,7 @@ class StoredValue(Generic[T]):
             self._show(self.in_effect)
 
     def submitted(self, number: int) -> None:
-        """The keeper has received a record with `chosen`."""
+        """Note that the keeper has received a record with `chosen`."""
         if self.is_new:
             self.number, self.is_new = number, False
 

@@ -53,7 +53,7 @@ def _actuator(shadow: Shadow, number: int, each: ActuatorChain) -> Facts:
 
 
 def _steps(trace: Trace) -> list[Facts]:
-    """Interval of each step (None: no bound), the value after it, the reason that changed the
+    """Each step: interval (None: no bound), value after the step, reason that changed the
     value.
     """
     rows = (
@@ -98,7 +98,7 @@ def without(chain: c.Chain, code: int, wider: Wider = lambda: ANY) -> Facts:
 
 
 def _left(answer: Answer, code: int, wider: Wider) -> Answer | None:
-    """The answer without what the reason `code` set; None: nothing of the answer is left."""
+    """The answer without the bounds that have the reason `code`; None if no bound is left."""
     if isinstance(answer, Obligation):
         return None if code in (answer.low_reason, answer.high_reason) else answer
     if isinstance(answer, Cap):

@@ -27,7 +27,7 @@ def facts(
     recorded: record.Record | None = None,
     replacing: list[str] | None = None,
 ) -> Facts:
-    """The page `alarms` as plain data. recorded: shows when a row began that is older than the
+    """The page `alarms` as plain data. recorded: gives the start of a row that is older than the
     journal; replacing: see proof_tests.facts.
     """
     found = [rows.row_of(shadow, name, history) for name in shadow.standing]
@@ -78,8 +78,9 @@ def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
     """The conditions of a reset now.
 
     needs: the kind of reset: None (nothing is latched), "remote" or "key". waits: latched instances
-    whose cause has not been gone for long enough. due_ms: time until it has; None: the cause is
-    still active. result: result that a reset of this kind would have now, in this channel.
+    whose cause has not been gone for long enough, each with due_ms, the time that is still missing;
+    None: the cause is still active. result: result that a reset of this kind would have now, in
+    this channel.
     """
     left, allowed = shadow.core.facts.resets()
     latched = [row for row in standing if row["is_latched"]]

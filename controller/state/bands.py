@@ -1,6 +1,6 @@
 """RMS power of load, grid and battery in three bands of frequency, over the last minute.
 
-A reply that repeats the value before it does not count as a sample, because the steps of a meter
+A reply that repeats the previous value does not count as a sample. Otherwise the steps of a meter
 that holds its value would add power to the upper band. So a frozen meter gives no samples. A band
 is observable up to a third of the sample rate. The loop never computes these powers.
 """
@@ -21,7 +21,7 @@ BANDS_Hz = {"0.1-0.5 Hz": (0.1, 0.5), "0.5-3 Hz": (0.5, 3.0), "3-20 Hz": (3.0, 2
 SERIES = ("load", "grid", "battery")
 WINDOW_MS = 60_000
 Reply = tuple[int, int]  # (time, ms; power, W)
-PERIODS_MIN = 3  # of the lowest frequency of a band, that samples without a gap must span
+PERIODS_MIN = 3  # periods of a band's lowest frequency that samples without a gap must span
 GAP_MS_MAX = 1000  # a straight line bridges a shorter gap; after a longer gap the window restarts
 LOST_PERCENT_MAX = 20
 KEPT_FOR_MS = 5000  # `Samples.facts` computes anew only after this time

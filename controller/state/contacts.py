@@ -33,7 +33,7 @@ NOT_FITTED, OK, NOT_OK, UNKNOWN, IDLE = "not fitted", "ok", "not ok", "unknown",
 
 
 def every(shadow: Shadow) -> dict[str, str]:
-    """{contact: its state}, as `contact`."""
+    """{contact: its state} of all contacts."""
     return {name: contact(shadow, name) for name in CONTACTS}
 
 
@@ -49,7 +49,7 @@ def gas(shadow: Shadow) -> Facts:
 
 
 def contact(shadow: Shadow, name: str) -> str:
-    """ "ok", "not ok", "unknown", "not fitted", or "idle": no air flows because the fan is off."""
+    """State of a contact: OK, NOT_OK, UNKNOWN, NOT_FITTED, or IDLE if only the fan is off."""
     lacking = shadow.reader.header.get("not_fitted", {})
     every = equipment.EQUIPMENT.items()
     absent: set[object] = {each for key, one in every if key in lacking for each in one.inputs}

@@ -24,8 +24,8 @@ from controller.core.policies.schedule import falling_W
 from controller.state.situation_forms import Held, Situation, Step
 
 RENEWED, SILENT, MIXED = "renewed", "silent", "mixed"
-# In these groups a smaller maximum leaves less for the job. In the others a larger one takes more
-# energy.
+# In these groups a smaller maximum leaves less power for the job. In the other groups a larger
+# maximum takes more energy from the battery.
 _TIGHT_IS_WORSE = (g.IMPORT, g.CHARGE, g.NARROW_IMPORT)
 
 
@@ -98,7 +98,7 @@ class Course:
         return min([self._given.connection.export_W_max, *hinted])
 
     def choice_W(self, now_s: int, slot: Slot | None, load_W: float) -> tuple[float, float]:
-        """(low, high) that caps and the band of the slot leave for load tracking."""
+        """(low, high) power that caps and the band of the slot leave for load tracking."""
         low_W, high_W = map(float, self._given.tracking.choice_W)
 
         def least_W(group: int, grid_group: int, room_W: float) -> float:

@@ -43,8 +43,8 @@ def _device(shadow: Shadow, view: DeviceView) -> Facts:
 
 
 def _fixed(shadow: Shadow, view: DeviceView) -> dict[str, int]:
-    """{actuator: its value in the device}, if somebody else has fixed the device at a value below
-    the one in the file.
+    """{actuator: its value in the device}, if another party has fixed the device at a lower value
+    than the configuration file.
     """
     name = _differs(shadow, view)
     actuators_of = [each.name for each in view.device.role.actuators]

@@ -1,5 +1,5 @@
-"""Fields of `firebreak status --json`: name | type | meaning. `?` of a type: null while unknown or
-none; `!`: left out without a record. `[]`, `{}`: each element. A name ends with its unit."""
+"""Fields of `firebreak status --json`: name | type | meaning. A type with `?` may be null, one with
+`!` is missing without a record. `[]`, `{}`: each element. A name ends with its unit."""
 
 FIELDS = """
 cabinet | text | its name and serial number

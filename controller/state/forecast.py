@@ -41,8 +41,8 @@ class Job(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """need_W: power that the battery must give beside the largest import; can_W: power that it can
-    give; cool_W: power that it could give if the modules did not warm.
+    """need_W: power that the battery must give in addition to the largest import; can_W: power that
+    it can give; cool_W: power that it could give if the modules did not warm.
     """
 
     need_W: float
@@ -59,8 +59,8 @@ class Moment(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """An interval of peak shaving. spare_W: import that is left in it, as a mean over the time that
-    the job runs in it.
+    """An interval of peak shaving. spare_W: import that is left in it, as a mean over the part of
+    the job in it.
     """
 
     spare_W: float
@@ -209,7 +209,7 @@ class Forecast:
         return import_W
 
     def _soc_error(self, slot: Slot | None, is_asked: bool) -> int | None:
-        """Target charge less charge, by the rule of core/policies/track.py."""
+        """Target less state of charge, permille, by the rule of core/policies/track.py."""
         if not slot:
             self._held = self._soc
         if is_asked:

@@ -106,7 +106,7 @@ def _device(shadow: Shadow, device: Facts, counters: dict[tuple[str, int], Facts
 
 
 def own_state(shadow: Shadow, unit: int) -> str | None:
-    """The word for the state of a converter that a person must look at; None for any other."""
+    """Word for a state of a converter that a person must check; None for any other state."""
     return OWN_STATES.get(base.unit_value(shadow, unit, s.PCS_STATE) or 0)
 
 

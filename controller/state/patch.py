@@ -10,7 +10,7 @@ Facts = dict[str, Any]
 
 
 def between(old: Facts, new: Facts) -> Facts:
-    """The patch that makes `old` to `new`; {} when they are equal."""
+    """The patch that turns `old` into `new`; {} when they are equal."""
     made: Facts = {key: None for key in old if key not in new}
     for key, value in new.items():
         before = old.get(key)

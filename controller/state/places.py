@@ -148,7 +148,7 @@ def _way(way: Facts) -> Facts:
 
 
 def _unload(found: list[Facts], others: list[Facts]) -> list[Facts]:
-    """[{place, units, next_to, by, distance_mm}], the first to unload first."""
+    """[{place, units, next_to, by, distance_mm}], in the order in which to reduce their power."""
     strength = (UNKNOWN, TEST, WALL).index
     places = {each["place"]: each for each in [*found, *others]}
     nearest: dict[str, Facts] = {}

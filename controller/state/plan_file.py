@@ -86,7 +86,7 @@ MONTH: Form = {
     "since": TIME,
     **dict.fromkeys(("cost", "cost_without"), MONEY),
     **dict.fromkeys(("peak_W", "peak_without_W"), POWER),
-    "share_permille": _number(-1e6, 1e6),  # a plan may lose money, or know more than a model
+    "share_permille": _number(-1e6, 1e6),  # < 0: a loss; > 1000: better than the model
     "share_days": _number(0, 366),
     **dict.fromkeys(("CO2_kg", "CO2_without_kg"), MASS),
     **dict.fromkeys(("forecast_error_W", "yesterday_error_W"), POWER),

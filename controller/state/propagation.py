@@ -1,6 +1,7 @@
 """How a runaway would go on: the suspected module, and when fire would reach its neighbours.
 
-For people only: no report of the matrix, no interface upstream and no code that acts reads it.
+The estimate is for people only. No report of the matrix, no interface upstream and no control
+function reads it.
 """
 
 from collections.abc import Callable, Sequence
@@ -80,7 +81,7 @@ def _seen(
     modules = len(readings)
     median_degC = readings[(modules - 1) // 2] / DECI
     air_ddegC = base.cabinet_value(shadow, s.AIR_TEMPERATURE_DDEGC)
-    # since the oldest second that the kernel keeps
+    # rise since the oldest temperature that the kernel keeps
     oldest_ddegC = shadow.core.facts.oldest_reading_ddegC(rack, module)
     is_kept = oldest_ddegC != heating.NO_HISTORY_DDEGC
     rise_ddegC = _readings(shadow, rack)[module] - oldest_ddegC if is_kept else 0

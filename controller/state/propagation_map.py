@@ -1,8 +1,9 @@
 """Time to neighbour: when the next cell, module and rack would run away if nothing changed.
 
-A chain of cells as in section 5 of the fact table: `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra
-+ Q`. At its trigger temperature a cell begins to release its energy, `Q = (E - released) / tau`.
-The model leaves out heat by jets, flames and hot gas. A trip must never wait for an estimate.
+The model is a chain of cells, as in section 5 of the fact table: `C dT/dt = sum((Tj - Ti) / Rij) -
+(Ti - Ta) / Ra + Q`. C is the heat capacity of a cell, R are thermal resistances, and Ta is the air.
+At its trigger temperature a cell begins to release its energy E, `Q = (E - released) / tau`. The
+model leaves out heat by jets, flames and hot gas. A trip must never wait for an estimate.
 """
 
 import math
@@ -17,7 +18,8 @@ AHEAD_S = 1800.0
 RADIATION_W_PER_K4 = 5.67e-8 * 0.5 * 0.0126
 KELVIN = 273.15
 RADIATES_DEGC = 200.0  # below this temperature radiation is negligible
-# of a 100 Ah LFP cell, 2.245 kg at 985 J/kgK (E9); the values of CELLS are for this cell
+# Heat capacity of a 100 Ah LFP cell, 2.245 kg at 985 J/kgK (E9). The values of CELLS are for this
+# cell.
 REFERENCE_J_PER_K = 2211.0
 
 
@@ -33,10 +35,11 @@ class Cell(NamedTuple):
     trigger_degC: float
 
 
-# LFP: calibration check below Table E against a real unit test (E11): 0.44 to 0.62 K/W for 0.75 to
-# 0.9 MJ, 60 s, 8 K/W and 150 to 170 degC. NMC: 684 K adiabatic (E2) and the heat of burning gas up
-# to 1052 degC (E6) make 2.2 MJ; 15 s for a ramp of 10 K/s (C30); 0.10 to 0.20 K/W put its gaps
-# between 10 and 60 s (E15); trigger within E8.
+# LFP: fitted to a real unit test (E11, calibration check below Table E). With 0.75 to 0.9 MJ, 60 s,
+# 8 K/W and a trigger at 150 to 170 degC, the test needs 0.44 to 0.62 K/W between cells. NMC: an
+# adiabatic rise of 684 K (E2) and gas that burns at up to 1052 degC (E6) give 2.2 MJ. A ramp of 10
+# K/s (C30) gives 15 s. With 0.10 to 0.20 K/W the cells follow each other after 10 to 60 s (E15).
+# The trigger is within E8.
 CELLS = {
     "LFP": Cell(0.80e6, 60.0, (0.44, 0.62), 8.0, 160.0),
     "NMC": Cell(2.20e6, 15.0, (0.10, 0.20), 8.0, 150.0),

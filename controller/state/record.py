@@ -122,6 +122,6 @@ def trouble(state_directory: str) -> str | None:
 
 
 def utc_text(utc_us: int, source: str | None = None) -> str:
-    """ "2026-03-14 02:07:31Z NTP"."""
+    """A time as text, such as "2026-03-14 02:07:31Z NTP"."""
     text = datetime.fromtimestamp(utc_us / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     return f"{text} {source}" if source else text

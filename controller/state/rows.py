@@ -61,7 +61,7 @@ def is_key_out(seen: Snapshot) -> bool:
 
 def row_of(shadow: Shadow, name: str, history: History) -> Facts:
     """Everything about one instance. began_ms None: unknown; devices: the devices that cause it
-    now, or caused its begin.
+    now, or caused it at first.
     """
     index = shadow.stage_names.index(name)
     stage = base.stage_of(name)
@@ -100,8 +100,8 @@ def by_danger(found: list[Facts]) -> list[Facts]:
 
 
 def _reason(shadow: Shadow, stage: tuple, began_code: int) -> Facts:
-    """See `reason_of`. For channel B and the self-test the reason names the present cause; if there
-    is none now, the cause at the begin.
+    """See `reason_of`. For channel B and the self-test the reason names the present cause. If there
+    is no cause now, it names the first cause.
     """
     found, feature = reason_of(stage), stage[m.S_FEATURE]
     if stage[m.S_SCOPE] == s.CABINET and feature in SENTENCES:

@@ -1,4 +1,4 @@
-"""JSON Schema of the state of a cabinet, made of `fields.py`: `firebreak status --schema`."""
+"""JSON Schema of the state of a cabinet, made from `fields.py`: `firebreak status --schema`."""
 
 import re
 from typing import Any
@@ -98,7 +98,7 @@ def _unit(path: str) -> str:
     found = UNIT.findall("_" + path.rpartition(".")[2].rstrip("[]{}"))
     if not found:
         return ""
-    unit, per = found[0]  # a second unit is no unit: `_min` means the smallest
+    unit, per = found[0]  # only the first counts: a later `_min` means "minimum"
     return UNITS.get(unit, unit) + (f"/{per}" if per else "")
 
 

@@ -2,8 +2,9 @@
 
 Each step is scaled to 0 .. 1 by its own settled values. The time at which a step crosses a level is
 only known as an interval: from the last value before it to the first value after it. The
-uncertainty of a figure is half of the interval that the steps have in common, and one tick. Two
-points count: the converter's own register, and the grid meter, whose figures include its window.
+uncertainty of a figure is half of the interval that the steps have in common, plus one tick. Two
+points are measured: the converter's own register, and the grid meter, whose figures include its
+window.
 """
 
 import statistics

@@ -12,8 +12,8 @@ from safety import signals as s
 
 COLUMNS = 42
 SPAN_S = 600
-# A restarted recorder gives new times to the seconds that it missed. Such a time goes back by less
-# than this.
+# A restarted recorder gives new times to the seconds that it missed. Such a time may be earlier
+# than the time before, but by less than this.
 BACK_MS = 5000
 # (name on the page, field, divisor, digits)
 QUANTITIES = (

@@ -41,7 +41,9 @@ def _counters(path: str) -> Facts | None:
 
 
 class Watch:
-    """`update`, then `facts(page)`. `is_live`: a new tick came. JournalError: no controller."""
+    """Reads the pages: call `update`, then `facts(page)`. `is_live`: a new tick came. JournalError:
+    no controller.
+    """
 
     def __init__(
         self, run_directory: str, state_directory: str, clocks: utc.Clocks | None = None
@@ -57,9 +59,9 @@ class Watch:
         self._samples: bands.Samples | None = None
 
     def update(self, pause: Callable[[], object] = wait, *, is_rough: bool = False) -> None:
-        """Wait for a new tick, LIVE_S at most; then the pages show the newest tick. is_rough: they
-        show the first tick after the newest keyframe. That saves time, and a change of alarms or
-        run state always makes a keyframe.
+        """Wait for a new tick, LIVE_S at most; then the pages show the newest tick. is_rough: the
+        pages show the first tick after the newest keyframe. This saves time, and misses no change
+        of alarms or run state, because each such change makes a keyframe.
         """
         self.is_live = snapshot.ticks(self.shadow.reader, pause)
         if is_rough or self.behind_ms() > JUMP_MS:

@@ -1,4 +1,4 @@
-"""The page `why`: the chain from request to wire, and the set-point without its limit."""
+"""The page `why`: the chain from request to wire, and the set-point without the binding limit."""
 
 from controller.core.base import reasons, setpoint
 from controller.core.base.sent import NOTHING, SENT

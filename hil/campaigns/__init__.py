@@ -1,1 +1,1 @@
-"""Campaigns: many courses on the rig with a verdict, and benchmarks."""
+"""Campaigns: many test cases on the rig with a verdict, and benchmarks."""

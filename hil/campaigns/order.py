@@ -74,13 +74,13 @@ def played(
 
 
 def recorded(directory: str) -> Document:
-    """What the plant process of an ended run has recorded. Raises OSError."""
+    """The recording of the plant process of an ended run. Raises OSError."""
     with open(os.path.join(directory, plant_process.RESULT), "rb") as file:
         return msgpack.unpackb(file.read())
 
 
 def priority(doc: Mapping[str, Any]) -> str:
-    """The controller's priority, as its messages about refusals tell it."""
+    """The controller's priority, read from its messages about refusals."""
     messages = " ".join(doc.get("controller_messages", ()))
     fifo = f"SCHED_FIFO {FIFO_PRIORITY}"
     level = "ordinary priority" if "no real-time priority" in messages else fifo

@@ -57,7 +57,7 @@ class Trial:
 
     def start(self, keys: Collection[Any], make: Callable[[Any], Any]) -> None:
         """Start the rigs with which the cases of these keys begin, because each case runs in a copy
-        of this process. Not on dask, where one process plays many cases.
+        of this process. With dask no rig is started here, because one process plays many cases.
         """
         if not self.given.dask:
             self._started = {key: make(key) for key in sorted(keys)}
@@ -87,7 +87,7 @@ class Trial:
         """The text to print when this result has come, or None for no text."""
 
     def judge(self, cases: Sequence[Any], found: list[Any]) -> Judged:
-        """What the results mean. They are in the order of the cases."""
+        """Judge the results, which are in the order of the cases."""
         raise NotImplementedError
 
 

@@ -41,7 +41,7 @@ class VirtualChannelB:
         return b"" if self.mute else data
 
     def _contacts(self) -> int:
-        """Contacts of the plant in the order of CONTACT_NAMES; the last is the relay's mirror."""
+        """Contacts of the plant in the order of CONTACT_NAMES, then the relay's mirror contact."""
         bits = 0
         for place, name in enumerate(sc.CONTACT_NAMES[:-1]):
             closed = self.stuck.get(name, self.plant.contacts[name.removesuffix("_ok")])

@@ -21,7 +21,7 @@ EXPIRY_ms_max = 60_000
 
 
 class Map(NamedTuple):
-    """Addresses of the first input, the first coil and the expiry. own: values that follow it."""
+    """Addresses of first input, first coil and expiry. own: values of the registers after it."""
 
     inputs: int = 0
     coils: int = 0

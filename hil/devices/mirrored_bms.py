@@ -1,6 +1,7 @@
-"""A rack BMS on CAN that answers by the driver's profile, without the driver's code: it encodes the
-values that the driver decodes. Both share a mistake in the profile, so a run proves the wiring
-only.
+"""A rack BMS on CAN that encodes the values which the driver's profile decodes.
+
+This BMS and the driver share no code. A mistake in the profile is in both, so a run proves the
+wiring, not the decoding.
 """
 
 from typing import Any
@@ -33,7 +34,7 @@ class MirroredBms(SimulatedBms):
             rack.command_close(True)
 
     def receive(self, can_id: int, data: bytes, now_us: int) -> None:
-        """Close while commands arrive, or only while the command frame asks to close."""
+        """Take a command. If the profile has no close command, the first command closes."""
         if self.deaf or can_id not in self.command_ids:
             return
         row = list(self._sent.values())[self.command_ids.index(can_id)]

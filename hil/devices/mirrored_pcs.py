@@ -1,7 +1,6 @@
 """A simulated converter that answers by the driver's profile, with the plant's converter behind it.
 
-It shares the profile's TOML with the driver, but no code: a run proves the wiring, not the
-decoding.
+Device and driver share the profile's TOML, but no code: a run proves the wiring, not the decoding.
 """
 
 import struct
@@ -15,7 +14,7 @@ from hil.plant.cabinet import CabinetPlant
 
 SECOND_US = 1_000_000
 RUNNING, THROTTLED = 3, 4
-# {state of the plant: profile states with the same meaning}; the first that the profile has counts
+# {state of the plant: profile states with the same meaning, the best first}
 STANDS_FOR = {0: (0, 7, 1), 1: (1, 7, 0), 2: (2, 7, 1, 3), 3: (3,), 4: (4, 3), 5: (5, 3), 6: (6, 0)}
 STANDS_FOR |= {7: (7, 1, 0)}
 WRITES = (registers.WRITE_REGISTER, registers.WRITE_REGISTERS)
@@ -50,7 +49,7 @@ class Asked:
 
     @property
     def power_W(self) -> float | None:
-        """None if a register was not yet written or the words have no meaning."""
+        """The requested power, W; None if a register is not yet written, or without a meaning."""
         found: dict[str, float] = {}
         for frame in self.frames:
             at = frame["address"]

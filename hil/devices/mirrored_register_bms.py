@@ -1,7 +1,6 @@
 """A rack BMS with registers that answers by the driver's profile, with the plant's rack behind it.
 
-It shares the profile's TOML with the driver, but no code: a run proves the wiring, not the
-decoding.
+Device and driver share the profile's TOML, but no code: a run proves the wiring, not the decoding.
 """
 
 import struct
@@ -125,7 +124,7 @@ class MirroredRegisterBms(RegisterDevice):
 
 
 def _exponent(name: str) -> int:
-    """Exponent of the scale factor that these values in V, A or % share."""
+    """Exponent of the scale factor for values in V, A or %. Cell values have a finer exponent."""
     return -3 if name.startswith("cell_") else -1
 
 

@@ -1,6 +1,6 @@
-"""Meters, detectors and monitors that answer by their profile, for profiles whose documents are not
-here (families meter, gas, offgas, toxic, climate, ups). As in mirrored.py, a run proves no
-decoding.
+"""Meters, detectors and monitors that answer by their profile instead of a document.
+
+Families: meter, gas, offgas, toxic, climate, ups. As in mirrored.py, a run proves no decoding.
 """
 
 import math
@@ -109,7 +109,9 @@ class MirroredMeter(PowerMeter):
         return self.shown(self._images[function], 0, address, count)
 
     def _show(self, phases: Phases, elapsed_us: int) -> None:
-        """Write the phases that the meter has. The first one also carries those that it lacks."""
+        """Write the phases that the meter has. The first phase carries the current and power of the
+        phases that the meter lacks.
+        """
         rest, total_W = slice(self._phases, None), self._sign * sum(phases.powers_W)
         energy_kWh = self._count(total_W, elapsed_us)
         values = {

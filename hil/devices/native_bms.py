@@ -82,7 +82,7 @@ def load(path: str) -> Any:
 
 class MessageEncoder:
     """Encodes the signals of one message into its first PAYLOAD_BYTES bytes, for Intel byte order
-    only. It takes 2 us; cantools would take 15 us.
+    only. Encoding takes 2 us; with cantools, 15 us.
     """
 
     def __init__(

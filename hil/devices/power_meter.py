@@ -93,7 +93,7 @@ class PowerMeter(RegisterDevice):
         return self.shown(self.image, 0, address, count)
 
     def _show(self, phases: Phases, elapsed_us: int) -> None:
-        """Write all values of the image. They are means over elapsed_us."""
+        """Write all values of the image, as means over elapsed_us."""
         raise NotImplementedError
 
     def _count(self, total_W: float, elapsed_us: int) -> list[float]:
@@ -136,8 +136,9 @@ class PowerMeter(RegisterDevice):
 
 
 class FastMeter(PowerMeter):
-    """The project's fast meter (drivers/profiles/firebreak_fast_meter.toml). 26 registers without a
-    gap: voltage, current, power and power factor of three phases, and frequency; new every 20 ms.
+    """The project's fast meter (drivers/profiles/firebreak_fast_meter.toml). The meter has 26
+    registers without a gap: voltage, current, power and power factor of three phases, and
+    frequency. All values are new every 20 ms.
     """
 
     TURNAROUND_US = 2000

@@ -1,5 +1,7 @@
-"""A Pylontech LV BMS (V1.2 or V1.3). Each second it sends a burst of 11-bit frames; an inverter
-answers with 0x305. The BMS closes its contactors while it hears 0x305.
+"""A Pylontech LV BMS (V1.2 or V1.3).
+
+Each second it sends a burst of 11-bit frames, and an inverter answers with 0x305. The BMS closes
+its contactors while it hears 0x305.
 
 V1.2: 0x351 0x355 0x356 0x359 0x35C 0x35E. V1.3: 0x35A and 0x35F instead of 0x359 and 0x35C, and six
 bytes in 0x355. Current on the wire is positive when charging. With the documented 0.01 V, 0x356
@@ -19,9 +21,9 @@ MAKER = b"PYLON   "
 PROTECTIONS = (3.65, 2.80, 55.0, 0.0)
 ALARMS = (3.60, 2.85, 52.0, 3.0)
 
-# For high V, low V, hot, cold, discharge current, charge current, system error: byte and bit in
-# 0x359 (V1.2, 2018-04-08), and number of the bit pair in 0x35A (V1.3). In 0x359, bytes 0 and 1 hold
-# protections, bytes 2 and 3 alarms.
+# Place of each flag: byte and bit in 0x359 (V1.2, 2018-04-08), number of the bit pair in 0x35A
+# (V1.3). Order: high V, low V, hot, cold, discharge current, charge current, system error.
+# In 0x359, bytes 0 and 1 hold protections, bytes 2 and 3 alarms.
 FLAGS = ((0, 1, 1), (0, 2, 2), (0, 3, 3), (0, 4, 4), (0, 7, 7), (1, 0, 8), (1, 3, 11))
 PAIR_GENERAL, PAIR_ACTIVE, PAIR_QUIET = 0, 0b01, 0b10
 CHARGE_ENABLE, DISCHARGE_ENABLE = 0x80, 0x40  # 0x35C byte 0

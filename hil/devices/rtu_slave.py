@@ -1,7 +1,8 @@
-"""A Modbus RTU slave without I/O: it takes bytes with their time and gives replies with theirs.
+"""A Modbus RTU slave without I/O: it takes bytes and returns replies, each with its time.
 
-By "MODBUS over Serial Line" V1.02 section 2.5.1. It finds a frame by length and CRC at any offset,
-because a pty does not keep the gap of 3.5 characters. A longer gap ends an unfinished frame.
+Source: "MODBUS over Serial Line" V1.02, section 2.5.1. The slave finds a frame by length and CRC at
+any offset, because a pty does not keep the gap of 3.5 characters. A longer gap ends a partial
+frame.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ def with_crc(body: bytes) -> bytes:
 
 
 def request_bytes(data: bytes, offset: int) -> int | None:
-    """Length of the request at offset. None: too few bytes came to know it. 0: no request."""
+    """Length of the request at offset. None: more bytes are needed. 0: not a request."""
     function = data[offset + 1]
     if 1 <= function <= 6:
         return 8
@@ -179,7 +180,7 @@ class RtuSlave:
 
 
 def _spoiled(device: RegisterDevice, frame: bytes) -> bytes:
-    """frame, changed by the device's faults of replies."""
+    """The frame with the device's reply faults: another unit id, a bad CRC, a cut."""
     if device.reply_id is not None:
         frame = with_crc(bytes((device.reply_id,)) + frame[1:-2])
     if device.bad_crc:

@@ -1,4 +1,4 @@
-"""The sensors of the cabinet. Input registers from 0 on (FC4), as in the files of drivers/profiles.
+"""Sensors of the cabinet, with input registers from 0 on (FC4), as in drivers/profiles.
 
 gas_detector: permille of methane's LFL, status, day of the next calibration, today.
 offgas_detector: vapour in ppm, then the same three. toxic_detector: hydrogen in ppm, carbon
@@ -58,7 +58,7 @@ class Detector(Sensor):
         measured: Callable[[CabinetPlant], Measured],
         over_range: tuple[int, ...] = (4,),
     ) -> None:
-        """name: detector of the plant; over_range: for each value, the bit if it is off scale."""
+        """name: detector of the plant; over_range: status bit of each value that is off scale."""
         super().__init__(cabinet, measured)
         self.name, self._over_range = name, over_range
         self.faulty_cell: int | None = None

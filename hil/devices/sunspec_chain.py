@@ -1,6 +1,6 @@
 """Lays out the models of a simulated SunSpec device, which its profile names, as one chain.
 
-It shares no code with the driver. The lengths are those of pysunspec2's definitions.
+This module and the driver share no code. The lengths are those of pysunspec2's definitions.
 """
 
 import tomllib

@@ -1,5 +1,6 @@
-"""The register image of the inverter, laid out by pysunspec2's definitions, in raw values. A point
-without a value reads as "not implemented".
+"""The register image of the inverter, laid out by pysunspec2's definitions, in raw values.
+
+A point without a value reads as "not implemented".
 """
 
 import struct
@@ -126,7 +127,7 @@ class ModelChain:
         )
 
     def touched(self, address: int, count: int) -> list[Place] | None:
-        """The points of a write. None if it cuts a point, or meets a gap or a read-only point."""
+        """The points of a write. None if it cuts a point or touches a gap or a read-only point."""
         places, end = [], address + count
         while address < end:
             place = self.by_address.get(address)

@@ -1,10 +1,10 @@
-"""A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715, 802 from register 40000. As
-in these models, power > 0 discharges.
+"""A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715, 802 from register 40000.
 
-It also does what real devices do beyond the models. Reversion timer and heartbeats run on a
-one-second grid of the device. It refuses a write to a part of a 32-bit point, and a set-point
-beyond WMax. When the controller's heartbeat stops, the inverter stops and shows an alarm until the
-heartbeat moves again. Then it needs a new START.
+As in these models, power > 0 discharges. The inverter also does what real devices do beyond the
+models. Reversion timer and heartbeats run on a one-second grid of the device. The inverter refuses
+a write to a part of a 32-bit point, and a set-point beyond WMax. When the controller's heartbeat
+stops, the inverter stops and shows an alarm until the heartbeat moves again. Then the inverter
+needs a new START.
 """
 
 import struct

@@ -1,4 +1,4 @@
-"""Types of the arguments of `python -m hil`. They refuse a wrong value before anything runs."""
+"""Types of the arguments of `python -m hil`, which refuse a wrong value before anything runs."""
 
 import argparse
 import contextlib
@@ -69,7 +69,9 @@ def folder(text: str) -> str:
 
 
 def output_file(*endings: str, or_none: bool = False) -> Callable[[str], str]:
-    """The path of a writable file. endings: default any. or_none: "" is allowed, for no file."""
+    """Parser of the path of a writable file. endings: those allowed, by default any. or_none: an
+    empty text is allowed too and means no file.
+    """
 
     def parse(text: str) -> str:
         if not text and or_none:

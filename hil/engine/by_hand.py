@@ -72,8 +72,9 @@ def fitting(config: Config) -> tuple[Item, ...]:
 
 
 class Menu:
-    """Turns keys into messages to the plant process: send(message). read(): keys pressed since the
-    last call. welcome: lines about the programs beside the rig, with their addresses.
+    """Turns pressed keys into messages, and sends them to the plant process by `send`.
+
+    read(): the keys pressed since its last call. welcome: lines about the programs beside the rig.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Menu:
         self._welcome, self._open = list(welcome), ""
 
     def turn(self) -> dict[str, Any]:
-        """Act on the keys, and return the menu's part of the view. KeyboardInterrupt: key END."""
+        """Act on the keys; END raises KeyboardInterrupt. Returns the menu's part of the view."""
         for key in self._read():
             self._press(key)
         active = "".join([f" {key}" for key in self._active])
@@ -130,8 +131,8 @@ class Menu:
 
 @contextlib.contextmanager
 def keyboard() -> Iterator[Callable[[], str] | None]:
-    """Context that gives read(), which returns the keys pressed since the last call. It gives None
-    if this process has no terminal or is in the background.
+    """Context that gives read(), which returns the keys pressed since the last call. `read` gives
+    None if this process has no terminal or is in the background.
     """
     is_ours = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
     if not is_ours or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():

@@ -63,7 +63,7 @@ def coil_name(output: str) -> str:
 def rack_sizes(config: Config) -> tuple[dict[str, float], ...]:
     """Sizes of each rack in the plant, from the configuration.
 
-    The energy is shared among the racks by voltage and current; NOMINAL_V gives the capacity.
+    The racks share the energy in proportion to cells x rated current; NOMINAL_V gives the capacity.
     """
     tables = config.rack_tables
     cells_mA = sum([rack["cells"] * rack["rated_current_mA"] for rack in tables])
@@ -107,7 +107,7 @@ def _sizes(config: Config) -> dict[str, Any]:
 
 
 def _feed(config: Config, load: Callable[[float], Any] | None) -> Callable[[float], Any] | None:
-    """The load, with capacitors of its racks if the load meter measures behind them."""
+    """The load, with capacitors added if the load meter measures behind them."""
     meter = config.topology.device("meter_load")
     J_per_kW = meter.settings.get(schema.BUFFER, 0) if meter else 0
     if load is None or not J_per_kW:
@@ -119,7 +119,7 @@ def _feed(config: Config, load: Callable[[float], Any] | None) -> Callable[[floa
 
 
 class SimulatedCabinet:
-    """`plant`; `devices` by scenario name; `slaves` by RTU bus name; `bms` by CAN bus name."""
+    """Has `plant`, `devices` by scenario name, `slaves` by RTU bus and `bms` by CAN bus."""
 
     def __init__(
         self,

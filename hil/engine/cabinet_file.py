@@ -45,7 +45,7 @@ def _beside(path: str, name: str) -> str:
 
 
 def toml(content: dict[str, Any], path: tuple[str, ...] = ()) -> str:
-    """The TOML of tables with texts, numbers, truth values, lists. It writes a value as JSON."""
+    """The TOML of tables with texts, numbers, truth values, lists, each value as JSON."""
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     lines = [f"[{'.'.join(path)}]"] if path else []
     lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]

@@ -1,7 +1,7 @@
 """Finds which devices the rig simulates, mirrors, or cannot simulate: `python -m hil keys covers`.
 
 `./flash.sh check` prints the result. A mirrored device takes its register map from the profile. A
-mistake in the profile is then in both, so a run proves the wiring and not the decoding.
+mistake in the profile is then in driver and device, so a run proves the wiring, not the decoding.
 """
 
 from argparse import Namespace
@@ -131,7 +131,7 @@ def about(config: Config) -> dict[str, Any]:
 
 
 def not_simulated(config: Config, is_virtual: bool) -> list[str]:
-    """What the rig cannot simulate, with the allowed values; empty if it can simulate all."""
+    """Devices and settings that the rig cannot simulate, with the allowed values; empty if none."""
     found = [
         f"device.{device.name}.profile {device.profile.path.stem} (allowed {wanted})"
         for device in config.devices
@@ -151,7 +151,7 @@ def not_simulated(config: Config, is_virtual: bool) -> list[str]:
 
 
 def modules_of(rack: dict[str, int]) -> int:
-    """Number of modules of the rack in the plant. If the BMS reports none: the fewest that fit."""
+    """Number of modules of a rack in the plant; if the BMS reports none, the least that fits."""
     cells = rack["cells"]
     fitting = [count for count in range(1, cells + 1) if cells % count == 0]
     fewest = next(count for count in fitting if cells // count <= CELLS_MAX)

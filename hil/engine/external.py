@@ -111,7 +111,7 @@ def _devices(config: Config, bus: str) -> str:
 
 
 def reach(config: Config, found: dict[str, Plug]) -> None:
-    """Open each address once and give it back. Raises UnreachableError."""
+    """Open each address once, then close it. Raises UnreachableError."""
     for bus in config.buses:
         if bus.name in found:
             try:

@@ -1,7 +1,7 @@
 """Runs each job in a forked child, several at a time. Results come back pickled.
 
 A job cannot change the parent. Only the parent's main thread forks. A pool would fork in a worker
-thread, and the child would keep the locks that other threads hold at that moment for ever.
+thread, and the child would keep for ever the locks that other threads held at that moment.
 """
 
 import os

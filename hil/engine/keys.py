@@ -1,6 +1,6 @@
 """`python -m hil keys`: prints every key of a scenario or a site, from the forms that check them.
 
-The templates give their meanings. `keys covers` prints what the rig simulates of a cabinet.
+The templates give the meanings. `keys covers` prints what the rig simulates of a cabinet.
 """
 
 from argparse import Namespace
@@ -16,7 +16,7 @@ from hil.site import description
 
 
 def _form(field: Field) -> Form:
-    """The keys of a table in a site file; for the table pod, those of [[pod.member]]."""
+    """The keys of a table in a site file. For the table `pod`, the keys of [[pod.member]]."""
     form = field.allowed[0] if field.kind == "table" and field.allowed else {}
     return form["member"].allowed[0] if "member" in form else form
 

@@ -1,4 +1,4 @@
-"""`rig --with planner`: recorder and planner beside the rig's controller, each as installed.
+"""`rig --with planner`: runs recorder and planner beside the rig's controller, as on a box.
 
 A planner learns from up to four weeks of quarters of an hour. So the rig writes files of the two
 weeks before its start, with the mean of the rig's load, and prices by a formula. The planner can
@@ -25,9 +25,9 @@ EXAMPLE = pathlib.Path(planner.__file__).parent / "example" / "planner.toml"
 NAME, SOURCE = "planner", "planner"
 QUARTER_S, DAY_S, PAST_DAYS, AHEAD_DAYS = 900, 86_400, 14, 2
 DEFAULT_S, MEAN_S = 1800.0, 600
-CLUSTER = 0.975, 0.1, 15  # of the mean load: level, swing of a day, the hour of its peak
+CLUSTER = 0.975, 0.1, 15  # parts of the mean load: level and swing over a day; hour of the peak
 EVENING, EVENING_H = 0.2, range(17, 20)  # more load in the evening
-PRICES = 75.0, 30.0, 15.0  # EUR/MWh: mean, twice a day, once a day
+PRICES = 75.0, 30.0, 15.0  # EUR/MWh: mean, wave of half a day, wave of a day
 DEAR_H = 20
 
 

@@ -1,8 +1,9 @@
 """The plant process: the simulated cabinet in real time, behind ptys and a CAN server.
 
-rig.py starts it with one end of a socket pair. It sends the names of its wires and waits for the
-process id of the controller. Then it runs scenario and observer, with ten views a second. At the
-end it writes its recording, and serves the wires until the rig ends it. It never imports a driver.
+rig.py starts it with one end of a socket pair. This process sends the names of its wires and waits
+for the process id of the controller. Then scenario and observer run, with ten views a second. At
+the end this process writes its recording, and serves the wires until the rig ends the process. No
+driver is ever imported here.
 """
 
 import os
@@ -30,7 +31,7 @@ from hil.wires.virtual import RealWire
 
 SAMPLE_US = 20_000
 VIEW_US = 100_000
-FAULTLESS = ("hint", "reset", "run_request")  # actions that bring about no trip
+FAULTLESS = ("hint", "reset", "run_request")  # actions that cause no trip
 Plugs = dict[str, dict[str, str]]  # {foreign bus: its keys in the cabinet's file}
 RESULT = "plant.result"
 
@@ -102,7 +103,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self._hear()
 
     def _act(self, now_us: int) -> None:
-        # Not tied to the plant's step, because a person may press at any phase of the tick.
+        # An action does not wait for the plant's step: a person may press at any phase of the tick.
         for action in self.clockwork.apply(now_us):
             self._note(action.do, now_us)
 

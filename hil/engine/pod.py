@@ -39,7 +39,7 @@ def is_pod(path: str) -> bool:
 def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -> list[Config]:
     """The configuration of each member, with its share and the turn of its meter test.
 
-    whole: each member answers the whole load; tick_ms: for all members; None: as each file says.
+    whole: each member answers the whole load; tick_ms: tick of all members, None as in each file.
     Raises ConfigError.
     """
     site = description.read(path)
@@ -85,7 +85,7 @@ def let_form(members: Sequence[Any], given: Sequence[Mapping[str, Any]]) -> None
 
 
 class Played(Protocol):
-    """A pod in virtual or real time, of which figures are read."""
+    """A pod in virtual or real time, from which the figures are read."""
 
     site: Site
     mode: str
@@ -166,7 +166,7 @@ class Pod:
         return self
 
     def step(self) -> None:
-        """Make a tick: the bytes of all members, the site with every plant, then the
+        """Make a tick: move the bytes of all members, step the site with every plant, then run the
         controllers.
         """
         for member in self.members:

@@ -129,9 +129,8 @@ def document(pod: Played) -> dict[str, Any]:
 
 
 def _swings(pod: Played) -> dict[str, Any]:
-    """{swing_2s_pct, swing_beside_pv_pct}, in percent of the peak of the load; the second is None
-    without PV.
-
+    """{swing_2s_pct, swing_beside_pv_pct}, in percent of the peak of the load. Without PV the
+    second is None.
     A cabinet answers the load, never PV. So `answered` compares the load less the battery with the
     load, and `unanswered` compares the grid with the load less PV.
     """

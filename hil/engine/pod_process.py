@@ -1,7 +1,7 @@
 """The plant process of a pod in real time: the site, and each cabinet's devices behind their wires.
 
-After the duration it only serves the wires until the rig says `end`. Then it writes the document
-and the page.
+After the duration this process only serves the wires until the rig says `end`, then writes the
+document and the page.
 """
 
 import json
@@ -44,7 +44,7 @@ class Member(WiredCabinet):
 
     @property
     def shown(self) -> tuple[str, str | None]:
-        """(state, result of the meter test) from the journal; without a journal it is dead."""
+        """(state, result of the meter test) from the journal; ("dead", None) without a journal."""
         seen = self.snapshot
         if seen is None:
             return "dead", None
@@ -56,7 +56,7 @@ class PodProcess(PlantLoop):
     """Site and members on one clock, which starts at `go`. pod_command.document reads it."""
 
     def __init__(self, order: dict[str, Any], connection: socket.socket) -> None:
-        """order: made by pod_rig.py; connection: the socket to it."""
+        """order: made by pod_rig.py; connection: the socket to pod_rig.py."""
         self.order = order
         path, seed = order["file"], order["seed"]
         tables, configs = description.read(path), pod.member_configs(path)

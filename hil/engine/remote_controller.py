@@ -1,4 +1,4 @@
-"""The controller as the plant process sees it: kills it directly, asks the rig for all else.
+"""The controller for the plant process, which kills it directly and asks the rig for all else.
 
 Messages to the rig wait in a queue and never block the sender.
 """

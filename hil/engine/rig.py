@@ -1,8 +1,8 @@
 """The rig in real time: the real controller, on ptys and a CAN server of a simulated cabinet.
 
-This process starts both, shows the screen and acts as the operator of a scenario. At the end it
-stops the controller first, while the plant process still serves the wires. It ends only processes
-that it has started.
+This process starts controller and plant, shows the screen and acts as the operator of a scenario.
+At the end the controller stops first, while the plant process still serves the wires. This process
+ends only processes that it has started.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ class Rig(ScenarioOperator):
     """One run in real time: `start`, `run`, `outcome`."""
 
     def __init__(self, order: dict, scenario: Scenario | None, config: Config) -> None:
-        """order: for the plant process. Its `plant` names the module of that process, and
+        """order: for the plant process. Key `plant` names the module of that process, and
         `cabinet_more` is text for the end of the cabinet's file.
         """
         self.order, self.scenario, self.config = order, scenario, config
@@ -223,7 +223,7 @@ def start_controller(directory: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
 def end_plant(
     process: subprocess.Popen[bytes] | None, connection: socket.socket, seconds: float
 ) -> None:
-    """Have a plant process end, within `seconds`."""
+    """Ask a plant process to end, and kill it after `seconds`."""
     if process is not None:
         connection.setblocking(False)
         with contextlib.suppress(OSError):  # it has ended or does not read; wait kills it

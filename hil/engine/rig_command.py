@@ -205,7 +205,7 @@ def _check_run_dir(path: str | None) -> None:
 def order_of(
     arguments: Namespace, chosen: scenario.Scenario | None, config: configuration.Config
 ) -> dict:
-    """The order of a run. It has plain values, because the plant process gets it as JSON."""
+    """The order of a run, in plain values, because the plant process gets the order as JSON."""
     usual = DEFAULT_S, DEFAULT_SEED, config.control["soc_target_permille"] / 10
     if chosen is not None:
         usual = chosen.duration_s, chosen.seed, chosen.soc_pct

@@ -26,7 +26,7 @@ from safety import signals as s
 
 # Every tick is recorded, because the worst moment of the grid and the bands need that rate.
 RECORD_US = 20_000
-METER_TESTS = "proven", "testing", "undecided", "reversed"  # by meter_sign.O_RESULT
+METER_TESTS = "proven", "testing", "undecided", "reversed"  # names for meter_sign.O_RESULT
 HOTTEST_US = 500_000  # often enough: the plant refreshes each module once a second
 
 
@@ -34,7 +34,7 @@ class VirtualRig:
     """One run. Call `run` or `step`, then read `recorder`, `observer` and `trips`."""
 
     MODE = "byte"  # printed beside each figure
-    POD_TICK_MS: int | None = None  # tick in a pod that sets none; None: as the cabinet's file says
+    POD_TICK_MS: int | None = None  # tick of a pod if none is asked for; None: that of the file
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class VirtualRig:
         journal_path: str | None = None,
         site: Site | None = None,
     ) -> None:
-        """load: t_s -> W; actions: in order of time; site: to join, with a load of its own."""
+        """load: t_s -> W; actions: in order of time; site: a Site to join, with its own load."""
         self.config = config
         self.tick_us = config.tick_ms * 1000
         self.now_us = 0
@@ -147,8 +147,8 @@ class VirtualRig:
         self.cabinet.tick(now_us, self.controller.can)
 
     def _carry(self, channel_b: VirtualChannelB, now_us: int) -> None:
-        """Carry bytes between the channels: whole frames of 5 ms, within the tick that sent
-        them.
+        """Carry whole frames between the channels. A frame takes 5 ms, so it arrives within the
+        tick that sent it.
         """
         channel_b.advance(now_us)
         line = channel_b.take()

@@ -50,7 +50,7 @@ class VirtualClock(SiteClock):
 
 
 class MemoryStore:
-    """Replaces the disk. It keeps the last record, acknowledges at once and survives a kill."""
+    """Replaces the disk: keeps the last record, acknowledges at once and survives a kill."""
 
     def __init__(self, record: Record) -> None:
         """record: stored record of a cabinet that is ready to run."""
@@ -140,7 +140,7 @@ class VirtualController:
         self.store.record = replace(self.store.record, approved=OTHER_IMAGE)
 
     def reset(self, by: str) -> None:
-        """Request a reset of only the present causes. A killed controller ignores it."""
+        """Request a reset of only the present causes. A killed controller ignores the request."""
         if self.cabinet is None:
             return
         core = self.cabinet.core

@@ -37,13 +37,13 @@ from hil.wires.virtual import RealWire
 from hil.wires.virtual_can import VirtualCan
 from safety import signals as s
 
-STEP_US = 10_000  # of the plant, and half a tick at most: reactions are measured to 10 ms
+STEP_US = 10_000  # step of the plant, at most half a tick; reactions are measured to 10 ms
 ORPHAN_S = 20.0  # after the rig has died, the wires are served this long for the controlled stop
 
 
 class JournalWatch:
-    """Base class. `snapshot`: of the running controller; None before its first journal. `pauses`:
-    pauses of this process, and pauses between ticks of the controller.
+    """Base class. `snapshot`: journal snapshot of the running controller; None before the first
+    journal. `pauses`: pauses of this process, and pauses between ticks of the controller.
     """
 
     def __init__(self, run_dir: str, tick_ms: int, trips: TripWatch) -> None:
@@ -134,9 +134,7 @@ class WiredCabinet(JournalWatch):
 
 
 class PlantLoop:
-    """Clock and loop of a plant process. It has one site, and serves its cabinets on their
-    wires.
-    """
+    """Clock and loop of a plant process, which serves the cabinets of one site on their wires."""
 
     pauses: Pauses
 

@@ -88,7 +88,7 @@ class MeterRows(powers.Powers):
             self.raw_rows.extend((watts * factor, volts, amperes * factor, power_factor))
 
     def trace(self, gap_s: float) -> Trace:
-        """Cut the gaps. Power steps there; the next sample follows after the typical time."""
+        """Cut the gaps. There the power steps, and the next sample follows after a usual time."""
         times_s, powers_W = array.array("d"), array.array("d")
         for time_s, power_W, line in self:
             times_s.append(time_s)

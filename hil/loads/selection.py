@@ -38,8 +38,8 @@ def battery_W(config: Config) -> float:
 
 
 def connection_W(config: Config, has_hints: bool) -> dict:
-    """{import, export}: limits of the grid connection, W. A source without hints falls back, so its
-    fallback counts too unless has_hints.
+    """{import, export}: limits of the grid connection, W. A source that sends no hints uses its
+    fallback limits, so these count too, unless has_hints.
     """
     limits_W = {}
     for way, quantity in (("import", IMPORT_W_MAX), ("export", EXPORT_W_MAX)):

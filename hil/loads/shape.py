@@ -1,11 +1,11 @@
 """The shape of the synthetic loads: a synchronous GPU training cluster, as in published data.
 
-A plateau has a sawtooth at the training step: 10.9 s, about 10 % peak to peak. It dips for 13 s
-every 142 s (evaluation), and sometimes below half the power (checkpoint). Between jobs the cluster
-is idle. `cluster` begins idle, `training` begins within a job. `iterations` trains a small model:
-steps of 0.4 to 2.5 s that differ in length, each with a wait at its end (no measurement of this is
-public). `squares` cannot be foreseen. `swing` rises from idle by more than a battery of 250 kW can
-give.
+A plateau has a sawtooth at the training step: 10.9 s, about 10 % peak to peak. The plateau dips for
+13 s every 142 s (evaluation), and sometimes below half the power (checkpoint). Between jobs the
+cluster is idle. `cluster` begins idle, `training` begins within a job. `iterations` trains a small
+model: steps of 0.4 to 2.5 s that differ in length, each with a wait at its end (no measurement of
+this is public). `squares` has random periods, so it cannot be foreseen. `swing` rises from idle by
+more than a battery of 250 kW can give.
 """
 
 import random
@@ -74,8 +74,8 @@ def training(seed: object, duration_s: float, peak_W: float) -> tuple[list[float
 
 
 def training_parts(seed: object) -> Iterator[tuple[list[float], list[float]]]:
-    """(times_s, shares) of that cluster, job by job. Each part begins with the last point of the
-    part before.
+    """(times_s, shares) of the cluster of `training`, job by job. Each part begins with the last
+    point of the part before.
     """
     deal = random.Random(f"{seed}/training")
     curve = _Curve(0.97)
@@ -90,7 +90,7 @@ def training_parts(seed: object) -> Iterator[tuple[list[float], list[float]]]:
 
 
 def iterations(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
-    """(times_s, powers_W) of short iterations. Their length jitters and differs between jobs."""
+    """(times_s, powers_W) of short iterations, whose length jitters and differs between jobs."""
     deal = random.Random(f"{seed}/iterations")
     curve = _Curve(0.97)
     while curve.now_s < duration_s:

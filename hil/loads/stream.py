@@ -119,7 +119,7 @@ class Pattern(NamedTuple):
     time_of_day_s: float = 0.0  # at the first second
 
     def rate(self, time_s: float) -> float:
-        """The rate at this time. Its mean over a week is 1."""
+        """The rate at this time, whose mean over a week is 1."""
         days, of_day_s = divmod(self.time_of_day_s + time_s, DAY_S)
         phase = 2 * math.pi * (of_day_s - BUSIEST_S) / DAY_S
         is_weekend = (self.weekday + int(days)) % 7 >= 5
@@ -139,13 +139,14 @@ def drawn_jobs(
 ) -> Iterator[Job]:
     """Endless jobs whose mean power is use_W. The first ones are older than the run.
 
-    Lengths are log-uniform, powers uniform. With 15 min to 7 d, 2 to 32 of 856 GPUs, a use of 65 %,
-    a swing of 0.3 and a weekend of 0.8, the power resembles that of Helios in May 2020 without days
-    that have a gap. These jobs against Helios: load factor 0.69 against 0.77; highest by lowest
-    hour of a day 1.30 against 1.23; weekend by working day 0.96 against 0.99; correlation over 1, 4
-    and 12 h 0.95, 0.85 and 0.6 against 0.96, 0.87 and 0.67; 99 % of the steps of a minute below 3.0
-    against 3.2 % of the peak. A run of a system prints these numbers for its own load
-    (hil/systems/sizing.py).
+    Lengths are log-uniform, powers uniform. The power resembles that of Helios in May 2020, without
+    days that have a gap, for these parameters: 15 min to 7 d, 2 to 32 of 856 GPUs, use 65 %, swing
+    0.3, weekend 0.8. These jobs / Helios (hil/systems/sizing.py prints such numbers for a run):
+
+    - load factor: 0.69 / 0.77;
+    - highest by lowest hour of a day: 1.30 / 1.23; weekend by working day: 0.96 / 0.99;
+    - correlation over 1, 4 and 12 h: 0.95, 0.85, 0.6 / 0.96, 0.87, 0.67;
+    - 99 % of the steps of a minute are below this percentage of the peak: 3.0 / 3.2.
     """
     deal = random.Random(f"{seed}/jobs")
     shortest_s, longest_s = for_s

@@ -29,7 +29,7 @@ class Beats:
         self.setpoints_W = array("q")
 
     def rtu_tap(self, bus: str, further: RtuTap) -> RtuTap:
-        """tap(time_us, is_reply, data) for this bus; it passes each chunk on to `further`."""
+        """tap(time_us, is_reply, data) for this bus, which passes each chunk on to `further`."""
 
         def tap(time_us: int, is_reply: int, data: bytes) -> None:
             """Note a write if it is complete and its CRC is right."""
@@ -41,7 +41,7 @@ class Beats:
         return tap
 
     def can_tap(self, bus: str, further: CanTap) -> CanTap:
-        """tap(time_us, can_id, data) for this bus; it passes each frame on to `further`."""
+        """tap(time_us, can_id, data) for this bus, which passes each frame on to `further`."""
         nodes = self._wiring.rack_nodes
 
         def tap(time_us: int, can_id: int, data: bytes) -> None:
@@ -92,8 +92,8 @@ def unpacked(content: dict[str, bytes]) -> dict[str, np.ndarray]:
 
 
 def largest_gap_us(times_us: np.ndarray, from_us: int, to_us: int) -> int:
-    """The largest gap between sorted beats, us, of those that touch [from_us, to_us]. Where no beat
-    lies outside, the edge of that interval counts as a beat.
+    """The largest gap between sorted beats that touches [from_us, to_us], us. If no beat lies
+    outside on one side, the edge of the interval on that side counts as a beat.
     """
     first = max(0, int(np.searchsorted(times_us, from_us, "left")) - 1)
     after = int(np.searchsorted(times_us, to_us, "right")) + 1

@@ -37,7 +37,7 @@ def verified(frame: bytes) -> bool:
 
 
 class FrameStream:
-    """Joins chunks of bytes to frames. It returns frames with a right CRC and skips other bytes."""
+    """Joins chunks of bytes to frames with a right CRC, and skips other bytes."""
 
     __slots__ = ("pending", "_is_reply", "_heard_us")
 

@@ -1,5 +1,7 @@
-"""Stages that must be latched, judged from the wires. A stage must latch if its contact was open,
-or its rack value beyond the threshold, for longer than the row's debounce time. A reset ends it.
+"""Stages that must be latched, judged from the wires.
+
+A stage must latch if its contact was open, or its rack value beyond the threshold, for longer than
+the row's debounce time. A reset clears it.
 """
 
 from hil import oracle

@@ -1,8 +1,8 @@
 """The observer keeps a timeline of events from wires and plant, and checks invariants.
 
-It decodes frames with struct only, because a fault in `drivers` must not hide from it. It never
-reads the controller. Times are us from the start of the run. README.md explains the events;
-hil/scenarios/expectations.py lists their names.
+The observer decodes frames with struct only, because a fault in `drivers` must not hide from it.
+The observer never reads the controller. Times are us from the start of the run. README.md explains
+the events; hil/scenarios/expectations.py lists their names.
 """
 
 from collections.abc import Sequence
@@ -129,7 +129,9 @@ class Observer(WireWitness):
             self._event(now_us, "contactors_open")
 
     def _opened(self, now_us: int, rack: int) -> None:
-        """Check the current that the contactor broke: the last sample's; 5 % of rated is zero."""
+        """Check the current that the contactor broke (last sample). Up to 5 % of rated counts as
+        zero.
+        """
         current_A = self._currents_A[rack] if self._currents_A else 0.0
         self._event(now_us, "contactor_open", f"rack {rack + 1} at {current_A:.1f} A")
         if abs(current_A) > 0.05 * self.wiring.rack_rated_A[rack] and not self._uncontrolled:
@@ -160,7 +162,7 @@ class Observer(WireWitness):
     def _check_currents(
         self, now_us: int, currents_A: Sequence[float], limits_A: list[tuple[float, float]]
     ) -> None:
-        """Report a rack that exceeds 1.05 x its BMS's limit + 2 A for 2 s; row 35 acts at 10 s."""
+        """Report a rack that exceeds 1.05 x its BMS's limit + 2 A for 2 s; row 35 waits 10 s."""
         for rack, current_A in enumerate(currents_A):
             charge_A, discharge_A = limits_A[rack]
             is_within = -1.05 * charge_A - 2.0 <= current_A <= 1.05 * discharge_A + 2.0

@@ -1,7 +1,7 @@
 """Conditions that must not last while the cabinet stays on, judged ten times a second.
 
-A condition may last until its row must have acted, which the oracle knows. If that row is not the
-one that must act first, the limit is the process safety time of the hazard.
+A condition may last as long as the oracle gives its row to act. If another row must act first, the
+limit is the process safety time of the hazard.
 """
 
 from collections.abc import Callable
@@ -103,7 +103,7 @@ class Reasons:
         return ["power that worsens a violation of the grid connection"] if is_worse else []
 
     def _unheard(self, now_us: int, wires: WireWitness, unit: UnitWitness) -> list[str]:
-        """Conditions of a silent device. Their time counts from the device's last frame."""
+        """Conditions of a silent device, whose time counts from the device's last frame."""
         found = []
         heard_us = {
             "energy with a silent BMS": min([wires.bms_us[rack] for rack in unit.wiring.racks]),

@@ -38,7 +38,7 @@ class Power:
         self._place: int | None = None  # where the reply to the last request has the register
 
     def see(self, is_reply: int, data: bytes) -> None:
-        """Take a chunk from the bus. It counts only if request and reply are complete chunks."""
+        """Take a chunk from the bus, which counts only if request and reply are complete chunks."""
         if len(data) < 8 or data[0] != self._unit or data[1] != READ_HOLDING:
             return
         if not is_reply:

@@ -196,7 +196,7 @@ class WireWitness:
             self._silence(now_us, heard_us, is_silent, "pcs", unit.scope)
 
     def _silence(self, now_us: int, heard_us: int, is_silent: bool, name: str, detail: str) -> None:
-        """Note when a device becomes silent or answers again. One never heard is still starting."""
+        """Note when a device becomes silent or answers again. A device never heard is starting."""
         key = (name, detail)
         if is_silent == (key in self._silent):
             return

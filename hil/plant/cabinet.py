@@ -208,7 +208,7 @@ class CabinetPlant:
             one.blow(weak * air_devices.flow(devices, unit + 1))
 
     def _supervise(self, dt_s: float) -> None:
-        """Advance the independent over-voltage supervision. It opens the relay chain in
+        """Advance the independent over-voltage supervision, which opens the relay chain in
         hardware.
         """
         highest_V = max([one.cell_voltage_V_max for one in self.racks])

@@ -1,7 +1,7 @@
 """Temperature and humidity of the cabinet's air, with cooling, coolant and water on the floor.
 
-The cooling keeps the air within a kelvin of its set-point, as far as its power suffices. It dries
-the air down to the dew point of its coil.
+The cooling keeps the air within a kelvin of its set-point, as far as its power suffices. The
+cooling dries the air down to the dew point of its coil.
 """
 
 import math
@@ -25,7 +25,7 @@ def saturation_g_per_m3(degC: float) -> float:
 
 
 class Climate:
-    """`air_degC`, and the contacts `hvac_ok`, `leak_ok` and `coolant_ok`. Others are faults."""
+    """`air_degC`, and the contacts `hvac_ok`, `leak_ok`, `coolant_ok`. A scenario sets faults."""
 
     def __init__(self, config: CabinetConfig) -> None:
         """config: config.CabinetConfig."""

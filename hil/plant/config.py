@@ -58,7 +58,7 @@ class CabinetConfig(NamedTuple):
     pcs_start_s: Annotated[float, number(0, 600)] = 1.0
     # time from the open transfer switch to the voltage of an island
     pcs_transfer_s: Annotated[float, number(0, 60)] = 0.0
-    pcs_sleeps: Annotated[int, number(0, 1)] = 0  # 1: at 0 W it stops switching, and draws 60 W
+    pcs_sleeps: Annotated[int, number(0, 1)] = 0  # 1: at 0 W the PCS stops switching, draws 60 W
     off_delay_s: Annotated[float, number(0, 5)] = 0.2
     # rows whose contacts are wired into the relay chain
     wired_rows: tuple[int, ...] = (1, 2, 3, 12, 30)

@@ -18,7 +18,7 @@ ALARM_AC_OVER_VOLT, ALARM_AC_UNDER_VOLT = 1 << 10, 1 << 11
 # V per cell in series: DC window of a converter that suits this rack
 DC_V_MIN, DC_V_MAX = 2.45, 3.75
 DISABLE_S = 0.010  # from full power to zero when the enable input drops
-# Loss / rated power at x = power / rated: FIXED + LINEAR x + SQUARE x^2. It fits three published
+# Loss / rated power at x = power / rated: FIXED + LINEAR x + SQUARE x^2. These three fit published
 # points of a measured converter: efficiency 0.973 at rated power, 0.93 at 10 %, 0.59 at 1 %.
 FIXED, LINEAR, SQUARE = 0.0069, 0.0046, 0.0162
 STANDBY_W = 60.0  # control electronics on the DC link

@@ -114,7 +114,7 @@ class Chain:
         return burnt
 
     def _open(self, i: int, own_degC: float, dt_s: float) -> None:
-        """Vent or trigger cell i if it is hot enough. Between both, it emits vapour."""
+        """Vent or trigger cell i if it is hot enough. Between the two, the cell emits vapour."""
         if self._vented_s[i] == NOT_YET and own_degC >= self._kind.vent_degC:
             self._vented_s[i] = 0.0
         elif self._vented_s[i] != NOT_YET and self._left[i] == NOT_YET:

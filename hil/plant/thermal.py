@@ -39,7 +39,7 @@ class ModuleThermal:
 
     def heat(self, degC: float | None, rate_K_per_s: float) -> None:
         """Put a hot or cold spot at the sensor: at once, or at rate_K_per_s > 0. None lets the spot
-        fade with 30 s.
+        fade with a time constant of 30 s.
         """
         self._spot = degC
         self._rate = rate_K_per_s

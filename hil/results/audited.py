@@ -17,7 +17,7 @@ MISSING = "--audit: install the package firebreak-office"
 
 
 class RunSource:
-    """Load, grid, voltage, frequency and commands of the plant in each tick, from a time on."""
+    """Load, grid, voltage, frequency and commands of the plant in each tick from from_s on."""
 
     path, meter_s, begin_utc_s = "this run", 1e-3, None  # no row repeats a measured value
 
@@ -25,7 +25,7 @@ class RunSource:
         self._rows = rows[rows["t_us"] >= from_s * 1e6]
 
     def pieces(self) -> Iterator["Piece"]:
-        """See Source. Two rows with the same time count once."""
+        """See `Source`. Two rows with the same time count once."""
         from controller.audit.samples import COMMANDED, FREQUENCY, GRID, LOAD, VOLTAGE, Piece
 
         for first in range(0, len(self._rows), ROWS):

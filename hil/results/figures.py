@@ -91,9 +91,10 @@ def energy_kWh(rows: np.ndarray) -> dict[str, float]:
 
 
 def metrics(rows: np.ndarray, from_us: float | None = None, to_us: float | None = None) -> dict:
-    """Figures: swings, worst moment, charge, delay, energies, extremes. from_us: figures begin
-    here, such as when the limits were open. to_us: the delay is measured until here, such as the
-    first trip.
+    """Figures: swings, worst moment, charge, delay, energies, extremes.
+
+    from_us: the figures begin here, for example when the limits are open. to_us: the delay is
+    measured until here, for example until the first trip.
     """
     measured = rows if from_us is None else rows[rows["t_us"] >= from_us]
     tracked = measured if to_us is None else measured[measured["t_us"] < to_us]

@@ -18,7 +18,7 @@ NAMES = ("load", "grid", "battery")
 
 
 class Live:
-    """Call `shown` with each view; it computes once per second of the run."""
+    """Call `shown` with each view; a second of the run is computed once."""
 
     def __init__(
         self, recorder: Recorder, timeline: Callable[[], list[tuple[int, str, str]]], config: Config

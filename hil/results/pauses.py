@@ -3,14 +3,15 @@
 If the machine runs the plant process or the controller too late, devices fall silent or permits
 expire although nothing has a fault. One long pause does that, and several short ones too, because
 the delays of a device's answers add up. So all gaps within the shortest silence budget count
-together. A run with a pause does not count. A shorter pause is enough to explain a trip of silence,
-because the poll and a time-out take the rest of the budget.
+together. A run with a pause does not count. A shorter pause already explains the trip of a silent
+device, because the poll and a time-out take the rest of the budget.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-# Every silence budget, and the expiry of the outputs, is 500 ms. A poll and a time-out add to it.
+# Every silence budget, and the expiry of the outputs, is 500 ms. A poll and a time-out use a part
+# of it, so a pause beside a trip may be shorter.
 WINDOW_US = 500_000
 PAUSE_US, BESIDE_TRIP_US = 300_000, 200_000
 SHORT_US = 50_000  # a busy machine has such gaps often, and they break no budget
@@ -34,7 +35,7 @@ class Gap(NamedTuple):
 
 
 class Pauses:
-    """Collects gaps. found: pauses [{who, t_s, s}] in order of time; t_s: begin."""
+    """Collects gaps. found: pauses [{who, t_s, s}] in order of time; t_s: begin; s: length."""
 
     def __init__(self) -> None:
         self._gaps: list[Gap] = []

@@ -114,7 +114,7 @@ def envelope(
 
 
 def _battery_height(rows: np.ndarray) -> float:
-    """Height of the battery's panel: the scale of the grid's panel, within limits."""
+    """Height of the battery's panel, for the same scale as the grid's panel, within limits."""
     above_W = max(rows["load_W"].max(), rows["grid_W"].max()) - min(rows["grid_W"].min(), 0.0)
     share = np.ptp(np.append(rows["battery_W"], 0.0)) / max(above_W, 1.0)
     return POWER * min(max(share, 0.3), 0.8)

@@ -90,7 +90,7 @@ class Recorder:
         self.units = UnitTotals()
 
     def append(self, *values: float) -> None:
-        """Store one tick, in the order of SAMPLE. t_us counts from the start of the run, never
+        """Store one tick, in the order of SAMPLE. t_us counts from the start of the run and never
         decreases.
         """
         self._buffer += struct.pack("<qddddddiiffi", *values)
@@ -104,7 +104,7 @@ class Recorder:
         reason: int,
         state: int,
     ) -> None:
-        """Store one tick of the plant. reason: of the limit; state: of the controller."""
+        """Store one tick of the plant. reason: code of the limit; state: of the controller."""
         self.units.see(t_us, plant)
         *powers_W, soc_permille = flows(plant)
         decided = setpoint_W, soc_permille, hottest_degC, reason, state

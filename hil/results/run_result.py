@@ -45,7 +45,7 @@ class Outcome:
             self.exit_code = INTERRUPTED
 
     def lines(self) -> list[str]:
-        """Closing lines, then the expectations: all of a scenario, else those not met."""
+        """Closing lines, then all expectations; without a scenario, only those that are not met."""
         lines = words.closing_lines(self.doc)
         lines += words.planner_lines(self.doc.get("planner"))
         lines += [f"controller {line}" for line in self.doc.get("controller_messages", ())]
@@ -77,7 +77,7 @@ def measured(
     from_us: int | None,
     interrupted: bool,
 ) -> Outcome:
-    """Outcome whose figures begin when the limits are open; from_us: not earlier than this."""
+    """Outcome whose figures begin when the limits are open, but not before from_us."""
     open_us = limits_open_us(run.timeline, config)
     if open_us is None:  # the limits never opened, so nothing is measured
         open_us = int(run.rows["t_us"][-1]) + 1 if len(run.rows) else 0

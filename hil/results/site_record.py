@@ -1,6 +1,6 @@
 """Means of the powers and charges of a site over a run, in memory that does not grow.
 
-When ROWS_MAX windows are full, each two neighbours become one window of twice the length.
+When ROWS_MAX windows are full, each pair of neighbours becomes one window of twice the length.
 """
 
 from collections.abc import Sequence

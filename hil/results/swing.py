@@ -1,8 +1,8 @@
 """The swing of load and grid, and the worst moment of the grid: a run in two sentences.
 
-The swing is the range of one-second means within any five minutes. For the worst moment, all
-changes of the grid within 2 s count that reach four fifths of the largest. The quickest of them is
-the worst moment. So two small events that add up by chance do not count more than one step.
+The swing is the range of one-second means within any five minutes. The worst moment is the
+quickest change that reaches four fifths of the largest change of the grid within 2 s. A plain
+maximum would prefer two small events that add up by chance to one step.
 """
 
 from typing import Any
@@ -15,9 +15,9 @@ from hil.results import ratio
 MEAN_US = 1_000_000
 WITHIN_S = 300
 MOMENT_US = 2_000_000
-NEAR_US = 500_000  # movements of load and battery this long before and after it belong to it
+NEAR_US = 500_000  # movements this long before and after the worst moment belong to it
 SEARCH_US = 10_000_000  # the return of the grid is searched for this long
-# share of the largest change; share of the largest change that is equally quick
+# AS_BAD: share of the largest change. ALIKE: share of the largest change of the same duration.
 AS_BAD, ALIKE = 0.8, 0.95
 QUIET_W = 1000
 FOLLOW = "load", "battery"
@@ -55,7 +55,7 @@ def worst_moment(rows: np.ndarray) -> dict | None:
     """The quickest large change of the grid within 2 s; None with fewer than two rows.
 
     - t_s: its end; within_s: its duration; change_W;
-    - load_change_W, battery_change_W: the largest from 0.5 s before to 0.5 s after it;
+    - load_change_W, battery_change_W: their largest changes from 0.5 s before to 0.5 s after it;
     - delay_ms: from the middle of the load's change to the middle of the battery's; None: the
       battery did not follow;
     - back_after_s: time until the grid is three quarters of the way back to its median of the 2 s

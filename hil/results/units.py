@@ -41,8 +41,9 @@ class UnitTotals:
             unit["power_W_max"] = max(unit["power_W_max"], power_W)
 
     def result(self) -> list[dict]:
-        """[{unit, power_W_min, power_W_max, discharged_kWh, charged_kWh, soc_pct: {start, end}}]; >
-        0 discharges.
+        """[{unit, power_W_min, power_W_max, discharged_kWh, charged_kWh, soc_pct: {start, end}}].
+
+        Power > 0 discharges.
         """
         return [
             {

@@ -72,7 +72,7 @@ def common(config: Config, title: str, load_name: str, mode: str, duration_s: fl
 
 
 def of_order(order: dict, scenario: Scenario | None, config: Config, load: Load, mode: str) -> dict:
-    """The constant part of the run of an order."""
+    """The constant part of the views of the run that `order` describes."""
     title = scenario.title if scenario else "Load tracking"
     name = "; ".join(filter(None, (load.about["column"], words.in_one_line(order))))
     return common(config, title, name, mode, order["duration_s"])

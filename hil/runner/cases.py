@@ -1,11 +1,11 @@
 """Plays the cases of a command: cases in, results out.
 
-A long run must survive what happens to it. A case that fails does not end the others, and each
-result is kept in a file as it comes. So an interrupted run goes on with `--resume FILE`:
+A long run must survive failures. A case that fails does not end the others, and each result is
+kept in a file as it comes. So an interrupted run goes on with `--resume FILE`:
 
     cases --> processes of this machine, or workers of dask --> file --> results in order
 
-A result is plain data: what JSON gives back is what the command gets, resumed or not.
+A result is plain data. A command gets each result as it is read back from JSON.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def on_processes(
 
 
 def in_turn(cases: Sequence, work: Work, workers: int) -> Results:
-    """One after the other in this process: cases that print, and start processes of their own."""
+    """Play the cases one by one in this process, for cases that print or start processes."""
     yield from enumerate(map(work, cases))
 
 
@@ -91,7 +91,7 @@ def on_dask(address: str, cases: Sequence, work: Work, workers: int) -> Results:
 
 
 def _failed(future: Any) -> Failure:
-    """A worker that ended was tried again by dask before."""
+    """The failure of a future. If its worker ended, dask has already tried the case again."""
     error = future.exception()
     module = type(error).__module__
     if module.startswith("distributed."):
@@ -100,7 +100,7 @@ def _failed(future: Any) -> Failure:
 
 
 def _apart(names: list[str]) -> list[str]:
-    """The names, the second one of two equal names with a number: files may have equal names."""
+    """The names. A repeated name gets a number, because files may have equal names."""
     seen: Counter[str] = Counter()
     found = []
     for name in names:
@@ -110,7 +110,7 @@ def _apart(names: list[str]) -> list[str]:
 
 
 def say(program: str, done: int, total: int, each_s: float) -> None:
-    """One line on standard error: how far a long run is. each_s: wall time of a case so far."""
+    """Print on standard error how far a long run is. each_s: wall time of a case so far."""
     left_min = -(-each_s * (total - done) // 60)
     print(f"{program}: {done} of {total} cases, about {left_min:.0f} min left", file=sys.stderr)
 
@@ -144,7 +144,7 @@ class Runner:
     ) -> list[Any]:
         """The results of all cases, in their order. Raises CaseError.
 
-        line(result): printed as each comes, None: nothing; name(case): of no other `play` either.
+        line(result): text to print as the result comes, or None; name(case): unique in the run.
         """
         self._has_bar = engine is not in_turn
         if self._dask:
@@ -172,7 +172,7 @@ class Runner:
             print(text, flush=True)
 
     def _drawn(self, results: Results, total: int) -> Iterator[Ended]:
-        """The results, with a bar on a terminal and a line now and then in a pipe. No thread draws
+        """The results, with a bar on a terminal and a line each SAY_S in a pipe. No thread draws
         the bar: a fork could copy its locks.
         """
         is_terminal = sys.stderr.isatty() and self._has_bar

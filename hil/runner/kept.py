@@ -35,7 +35,7 @@ class Kept:
             )
             os.close(number)
         order = {key: each for key, each in vars(given).items() if key not in WITHOUT}
-        # a byte that no run writes stays one character: another file is refused as it is
+        # Bytes beyond ASCII, which no run writes, must not raise here; the file is refused later.
         self._file = open(self._path, "a+", encoding="ascii", errors="surrogateescape")
         self._read(json.loads(json.dumps(order)))
 
@@ -97,7 +97,7 @@ class Kept:
             self._file.flush()
 
     def close(self, is_over: bool) -> None:
-        """is_over: nothing is left to do."""
+        """Close the file, and remove a useless temporary file. is_over: the run is complete."""
         self._file.close()
         if not self._is_asked and (is_over or not (self.results or self._has_errors)):
             os.unlink(self._path)

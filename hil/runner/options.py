@@ -29,7 +29,7 @@ def add(commands: Any, name: str, words: str, run: Any, options: Options) -> Any
 
 
 def part(parser: Any, name: str) -> Any:
-    """The subparsers of a command that has a second one, `name`, beside its own options."""
+    """The subparsers of a command that has a subcommand `name` beside its own options."""
     return parser.add_subparsers(metavar=f"[{name}]", dest="part")
 
 

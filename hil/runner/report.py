@@ -38,7 +38,9 @@ class Checks:
     def check(
         self, name: str, action: Callable[[], str], failures: tuple[type[Exception], ...]
     ) -> bool:
-        """Call action() -> detail. Returns True if it passed; failures: exceptions of a failure."""
+        """Call action() -> detail. Returns True if it passed; failures: exceptions that mean a
+        failed check.
+        """
         expected: tuple[type[Exception], ...] = (CheckError, *failures)
         began_s = forks.wall_s()
         try:
@@ -76,7 +78,7 @@ def refuse(name: str, line: object, exit_code: int = WRONG_INPUT) -> int:
 
 
 def finish(given: Namespace, document: dict[str, Any], lines: Iterable[str], ok: bool) -> int:
-    """Print the closing lines, write the document as --json asks. Returns the exit code."""
+    """Print the closing lines and write the document if --json asks. Returns the exit code."""
     print("\n".join(lines), flush=True)
     write_json(given.json, document)
     return MET if ok else NOT_MET

@@ -43,8 +43,8 @@ class NeverCame(Exception):
 
 
 def evaluate(expects: Iterable[dict], run: Run, doc: dict) -> list[tuple[bool, str]]:
-    """[(is met, sentence)] for each expectation, and last for the invariants. doc: the result of
-    figures.document() for the run.
+    """[(is met, sentence)] for each expectation, and at the end for the invariants. doc: the result
+    of figures.document() for the run.
     """
     violations = run.violations
     text = f"invariant broken: {'; '.join(violations[:3])}" if violations else "invariants kept"

@@ -1,5 +1,6 @@
-"""Scenario files: schema, strict loader, stepped load. `python -m hil keys scenario` prints all
-keys.
+"""Scenario files: schema, strict loader, stepped load.
+
+`python -m hil keys scenario` prints all keys.
 """
 
 import difflib
@@ -93,7 +94,7 @@ def tables_of(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def parse(content: dict[str, Any], file: str, stem: str | None = None) -> Scenario:
-    """The scenario of a parsed TOML table. file: begins every message; stem: the name required."""
+    """The scenario of a parsed TOML table. file: begins every message; stem: the required name."""
     top = reading.read(file, (), content, SCENARIO)
     if stem is not None and top["name"] != stem:
         not_allowed(file, ("name",), top["name"], f"{stem}, the name of the file")

@@ -1,5 +1,6 @@
-"""Actions on the site, in the form of plant_actions.py. If a site has several cabinets, the actions
-reach it through the first cabinet.
+"""Actions on the site, in the form of plant_actions.py.
+
+If a site has several cabinets, the actions reach it through the first cabinet.
 """
 
 from typing import Any

@@ -34,7 +34,7 @@ class Controller(Protocol):
 
 
 class World(NamedTuple):
-    """All that an action may change."""
+    """The things that an action may change."""
 
     plant: CabinetPlant
     devices: dict[str, Any]

@@ -1,3 +1,1 @@
-"""The parts of a site that cabinets share: connection, load, weather, PV, generator set, and
-more.
-"""
+"""The parts of a site that cabinets share: connection, load, weather, PV, generator set, etc."""

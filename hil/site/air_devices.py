@@ -1,6 +1,4 @@
-"""Site devices that act on a cabinet's air: its fans, and its heater, which is an auxiliary of the
-cabinet.
-"""
+"""Site devices that act on a cabinet's air: its fans and its heater, which is an auxiliary."""
 
 from collections.abc import Iterable
 
@@ -11,7 +9,7 @@ UNHEARD_S = 60.0  # after this time without a request, the relay opens
 
 
 class Heater(SitePart):
-    """All of its power warms the air. It draws nothing while the site has no voltage."""
+    """A heater whose whole power warms the air. Without voltage of the site, no power is drawn."""
 
     kind = "heater"
     UNHEARD_S = UNHEARD_S
@@ -51,7 +49,7 @@ def heater_W(parts: Iterable[SitePart]) -> float:
 
 
 def colder_K(parts: Iterable[SitePart]) -> float:
-    """How far the air's set-point is below its usual value, K: as far as the chiller's water."""
+    """Reduction of the air's set-point, K. The chiller's water is colder by the same amount."""
     return max([part.colder_K for part in parts if isinstance(part, Chiller)], default=0.0)
 
 

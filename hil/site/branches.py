@@ -1,6 +1,4 @@
-"""Parts of the load: relays that shed stages, a scheduler that lowers load, the meter of a
-branch.
-"""
+"""Parts of the load: relays that shed stages, a scheduler that lowers load, a branch meter."""
 
 from hil.site.part import SitePart, towards
 
@@ -12,7 +10,7 @@ class LoadShed(SitePart):
 
     @property
     def open_W(self) -> float:
-        """Power of the stages that are switched off, W. It counts while the site is dark, too."""
+        """Power of the stages that are switched off, W, also while the site is dark."""
         return self.asked.get("stages", 0) * self.parameters["stage_W"]
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:

@@ -13,10 +13,11 @@ EDGE_S, BRIGHT_S = (3.0, 12.0), 5.0
 PASSES, BRIGHT = (0.25, 0.6), (1.0, 1.15)
 TAKES = 1 - sum(PASSES) / 2  # share of the sun that a cloud takes, in the mean
 # Clear-sky index of a day: its irradiance over that of a clear sky. Quantiles of a typical year at
-# Greensboro and Sand Point (NREL TMY3). This sky against the data, at Greensboro and at Sand Point
-# (tests/hil/site/test_sun): mean 0.71 against 0.72, 0.57 against
-# 0.56; standard deviation 0.19 against 0.22, 0.22 against 0.25; correlation of a day with the next
-# 0.33 against 0.31, 0.33 against 0.36; days below 0.4: 8 against 11 %, 31 against 35 %.
+# Greensboro and Sand Point (NREL TMY3). Model / data at Greensboro, at Sand Point (test_sun.py):
+#   mean                         0.71 / 0.72, 0.57 / 0.56
+#   standard deviation           0.19 / 0.22, 0.22 / 0.25
+#   correlation with next day    0.33 / 0.31, 0.33 / 0.36
+#   percent of days below 0.4    8 / 11, 31 / 35
 RANKS = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 DAYS = {0.56: (0.15, 0.22, 0.26, 0.33, 0.56, 0.76, 0.92, 1.0)}
 DAYS |= {0.72: (0.2, 0.25, 0.39, 0.54, 0.77, 0.89, 0.97, 1.0)}

@@ -14,7 +14,7 @@ TIME_CONSTANT_S = 120.0  # water in the pipes
 
 
 class Cooling:
-    """`power_W`: electric power of the cooling. It follows the heat of the load with a lag."""
+    """`power_W`: electric power of the cooling, which follows the heat of the load with a lag."""
 
     def __init__(self, water_degC: float = 12.0) -> None:
         self.water_degC = water_degC
@@ -22,8 +22,8 @@ class Cooling:
         self._has_begun = False
 
     def step(self, dt_s: float, heat_W: float, outside_degC: float, is_live: bool = True) -> None:
-        """Advance by dt_s. A run begins in a steady state. Without voltage it stops, and it
-        restarts from 0 W.
+        """Advance by dt_s. A run begins in a steady state. Without voltage the cooling stops, and
+        later restarts from 0 W.
         """
         wanted_W = heat_W * share_of_heat(self.water_degC, outside_degC)
         before_W = self.power_W if self._has_begun else wanted_W
@@ -40,7 +40,7 @@ def share_of_heat(water_degC: float, outside_degC: float) -> float:
 
 
 class Chiller(SitePart):
-    """A chiller. Its water has 12 degC, and 8 degC during pre-cooling."""
+    """A chiller, whose water has 12 degC, and 8 degC during pre-cooling."""
 
     kind = "chiller"
     NORMAL_ddegC, COLD_ddegC, TIME_CONSTANT_S = 120.0, 80.0, 300.0

@@ -76,8 +76,8 @@ WEATHER = {
 }
 PV = (
     RATED
-    | {"cloud_cover_permille": forms.number(0, 950, 0)}  # the same cover at any time; or
-    | {"clear_index_permille": forms.number(560, 720, 0)}  # mean over days that differ
+    | {"cloud_cover_permille": forms.number(0, 950, 0)}  # either the same cover at any time,
+    | {"clear_index_permille": forms.number(560, 720, 0)}  # or days that differ, with this mean
     | {"file": forms.text(None)}
     | OF_FILE
 )

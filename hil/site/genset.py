@@ -1,7 +1,7 @@
 """A generator set: cranking with failed starts, warm-up, ramp, least load, cool-down, fuel.
 
-In parallel with the grid it gives its base power. In an island the site sets `feeds_W`. Its own
-controller ramps its load down before the breaker opens, so that no step hits the others.
+In parallel with the grid, the set gives its base power. In an island the site sets `feeds_W`. Its
+own controller ramps its load down before the breaker opens, so that other sources see no step.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ DEFAULTS = {
     "least_permille": 300.0,  # of the rating; with less load the engine would soot
     "tank_l": 1000.0,
     "fuel_permille": 900.0,
-    "fuel_l_per_kWh": 0.22,  # and without load idle_permille of the consumption at the rating
+    "fuel_l_per_kWh": 0.22,  # at the rating; at no load idle_permille of it
     "idle_permille": 70.0,
 }
 
@@ -44,7 +44,7 @@ class Genset(SitePart):
 
     @property
     def capacity_W(self) -> float:
-        """The most power that it carries alone."""
+        """The highest power that the set carries alone."""
         return self.parameters["rated_W"] if self.state == LOADED else 0.0
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:

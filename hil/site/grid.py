@@ -35,7 +35,7 @@ class Grid:
 
     @property
     def frequency_Hz(self) -> float:
-        """Frequency of the grid, Hz. It means nothing while the grid is not present."""
+        """Frequency of the grid, Hz, without a meaning while the grid is not present."""
         return self._drift_Hz - self._fall_Hz
 
     def cut(self, at_s: float, for_s: float) -> None:

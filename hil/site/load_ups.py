@@ -1,4 +1,4 @@
-"""The UPS of the load, with double conversion. Its battery carries the load while the site is dark.
+"""The UPS of the load, with double conversion. The UPS carries the load while the site is dark.
 
 Only the grid charges the battery again, because an island needs its power for the load. Load above
 the rating of the UPS passes by it.

@@ -1,8 +1,8 @@
 """Base class of the site's parts other than cabinets.
 
 `signals`: {name: value, in the unit that the name ends with}; `ask` takes requests. `feeds_W` is
-the power that the part gives, `sheds_W` the load that it has switched off. Without
-a request within its time-out, it returns to its own value.
+the power that the part gives, `sheds_W` the load that it has switched off. If no request comes
+within the part's time-out, the part returns to its own value.
 """
 
 import math
@@ -14,7 +14,7 @@ class SitePart:
 
     UNHEARD_S = math.inf  # after this time without a request it returns to its own value
     kind, text = "", ""  # its role, and its name on pages
-    FEEDS = GIVES_WAY = False  # it gives power to the site; it gives less if there is a surplus
+    FEEDS = GIVES_WAY = False  # the part gives power; the part gives less in a surplus
     FLOW = "shed"  # the flow of account.FLOWS that counts `sheds_W`
     DEFAULTS: Mapping[str, float] = {}
 
@@ -31,7 +31,7 @@ class SitePart:
         self._heard_s = 0.0
 
     def begin_at(self, begin_s: float) -> None:
-        """Let a file of its power start at this time of the file."""
+        """Begin at this time of the part's power file, if it has one."""
 
     def step(self, time_s: float, dt_s: float, load_W: float) -> None:
         """Advance by dt_s. load_W: what the load of the site would draw."""

@@ -1,12 +1,13 @@
-"""The racks between the GPUs and their feed: power smoothing in the GPUs, then the capacitors of
-their supplies. A Racks replaces a load: it maps t_s to W at the feed. Calls must come in order.
+"""The racks between the GPUs and their feed: power smoothing, then the capacitors of the supplies.
+
+A Racks replaces a load: it maps t_s to W at the feed. Calls must come in order of time.
 
 Smoothing has the four settings of NVIDIA's drivers: a floor, a rate up to it, a rate down from it,
 and a hysteresis before the way down. At the floor, power is burnt as heat. Energy that a rate holds
 back counts as lost.
 
 A supply lets the voltage of its capacitor fall as its power rises (droop). So the stored energy
-determines the power of the feed, which follows the GPUs with one lag of J per kW.
+determines the power of the feed, which follows the GPUs with a first-order lag of J_per_kW ms.
 """
 
 import math
@@ -55,7 +56,9 @@ class Smoothing:
 
 
 class Capacitor:
-    """energy_J: full at 0 W, empty at rated power. It gives at most a share of rated power."""
+    """energy_J: stored energy; full at 0 W, empty at rated power. It gives at most a share of rated
+    power.
+    """
 
     def __init__(self, parameters: Mapping[str, float]) -> None:
         rated_W = parameters["rated_W"]

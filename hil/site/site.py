@@ -95,7 +95,7 @@ class Site:
 
     @property
     def is_off_grid(self) -> bool:
-        """The site has left the grid, by its transfer switch or by hand."""
+        """True if the site has left the grid, by its transfer switch or by hand."""
         return self.is_parted or (self.switch is not None and not self.switch.is_on_grid)
 
     @property
@@ -195,7 +195,7 @@ class Site:
                 member.supply(self.source != DARK)
 
     def _can_carry(self) -> bool:
-        """True if the island lives on, or if the sources suffice for a new island."""
+        """True if the island continues, or if the sources suffice for a new island."""
         forming_W = sum(unit.rated_W for unit in self.units if unit.forms)
         capacity_W = forming_W + sum(genset.capacity_W for genset in self.gensets)
         if not capacity_W or self.source == ISLAND:
@@ -209,7 +209,7 @@ class Site:
         return wanted_W <= capacity_W + sun_W and self._rest_s <= 0.0
 
     def _beside_W(self, drawn_W: float) -> float:
-        """The part of this power that stages can shed: not the load behind a UPS."""
+        """The part of this power that stages can shed. They cannot shed the load behind a UPS."""
         if self.load_ups is None:
             return drawn_W
         return self.load_ups.beside_W(self.load_wanted_W) if drawn_W else 0.0

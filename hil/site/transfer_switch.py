@@ -1,4 +1,6 @@
-"""The transfer switch. It opens when the grid is lost and calls the generator set. It closes again,
+"""The transfer switch of a site.
+
+The switch opens when the grid is lost, and calls the generator set. The switch closes again,
 synchronised, when the grid has been present for a while.
 """
 

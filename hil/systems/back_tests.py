@@ -1,4 +1,4 @@
-"""One month planned again: the planner's saving, beside no battery, simple rules and the bound."""
+"""Plans one month again and compares the planner with no battery, simple rules and the bound."""
 
 import gc
 import time
@@ -21,7 +21,7 @@ EUR = {"EUR": 1.0, "USD": 0.9, "CNY": 0.13}  # exchange rates (assumed), to add 
 
 
 class Watched:
-    """The planner as a way to plan. It keeps its caps and the CPU time of each plan."""
+    """The planner as a way to plan, which keeps its caps and the CPU time of each plan."""
 
     def __init__(self, case: Case, habit: Habit | None = None) -> None:
         self._daily = Daily(case.site, habit)
@@ -39,7 +39,7 @@ class Watched:
 
 def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
     """The figures of one month as plain data."""
-    gc.freeze()  # else the garbage collector's time with the lab's modules counts as a plan's
+    gc.freeze()  # otherwise collecting the lab's modules would count as time of a plan
     site, past, stored_J = case.site, case.past, BEGIN * case.site.full_J
     way = Watched(case, habit)
     done = backtest.followed(site, past, stored_J, case.told(way))
@@ -73,8 +73,8 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
 
 
 def beside_none(case: Case, done: Outcome) -> dict[str, float]:
-    """Money, and the sum of billed peaks, that a way to plan saves beside no battery. Also its
-    cycles and its energy above the connection.
+    """Savings of a way to plan against no battery: money, and the sum of billed peaks. Also the
+    cycles of the battery and the energy above the connection.
     """
     site, both = case.site, (backtest.without(case.past), done)
     costs = [backtest.cost(site, case.past, each) for each in both]
@@ -88,7 +88,7 @@ def beside_none(case: Case, done: Outcome) -> dict[str, float]:
 
 
 def above_kWh(done: Outcome, caps_W: Iterable[float]) -> float:
-    """Import above the cap of each slot."""
+    """Energy imported above the cap of each slot, kWh."""
     over_W = [max(0.0, each_W - cap_W) for each_W, cap_W in zip(done.grid_W, caps_W)]
     return sum(over_W) * KWH_PER_W_SLOT
 

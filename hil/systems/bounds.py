@@ -1,7 +1,7 @@
 """Bounds of figures: results of an ideal battery whose owner knows the future.
 
-The ideal battery has no losses, except for the cost of the energy. No real run can be better than a
-bound. A bound that is too good is still true, but it says less.
+The ideal battery has no losses; only the bound of the energy's cost counts losses. No real run can
+be better than a bound. A bound that is too good is still true, but it says less.
 """
 
 from datetime import timedelta
@@ -15,7 +15,7 @@ from hil.systems.sender import J_PER_WH, Sender
 from hil.systems.series import SLOT_S, blocks
 from hil.systems.spec import Spec
 
-HALVINGS = 24  # the search ends less than 1 W above the bound, in 16 MW
+HALVINGS = 24  # 16 MW, halved so often, is less than 1 W
 
 
 def _store(spec: Spec) -> Store:
@@ -28,7 +28,7 @@ def _store(spec: Spec) -> Store:
 
 def net_W(result: Result) -> np.ndarray:
     """The least power that grid and battery must feed together in each slot. The series of the
-    planner are sampled once a minute and differ from the run, so the easier of both counts.
+    planner are sampled once a minute and differ from the run, so the lower power counts.
     """
     series = result.series
     load_W = np.minimum(series.load_W, result.load_W)
@@ -58,8 +58,8 @@ def _lowest_W(spec: Spec, net_W: np.ndarray, charge: tariff.Charge) -> float:
 
 def lowest_energy_cost(result: Result) -> float:
     """Lower bound of the cost of the energy, with the energy that the battery gained or lost.
-    Perfect foresight plans for this cost alone, without wear, in the band and with the losses of
-    the plan.
+    A plan with perfect foresight minimizes this cost alone, without wear. The charge band and
+    the losses are those of the planner's site.
     """
     sender = Sender(result.spec, result.series, result.before)
     site, past = sender.site, sender.past

@@ -1,9 +1,9 @@
 """`python -m hil claims`: the claims of the sources with their proofs and the states that follow.
 
 A claim of `claims.toml` works if its tests exist (tests/hil/systems/test_claims.py) and each run
-that it names is as promised (verdict.py). If it names no variant, no run of its systems may violate
-a limit. A claim is stale if the code of its runs has changed since. The states are computed, never
-typed by hand.
+that it names is as promised (verdict.py). If the claim names no variant, no run of its systems may
+violate a limit. A claim is stale if the code was changed after its runs. The states are computed,
+never typed by hand.
 """
 
 import json
@@ -43,18 +43,18 @@ Of {count}: {states}."""
 STATES = "works", "stale", "fails", "unreachable", "context", "partly", "missing"
 CLAIM = {
     "claim": forms.text(),
-    "words": forms.text(""),  # commands that show the claim, and the part that exists
+    "words": forms.text(""),  # how to see the claim; if only a part exists, which part
     "figures": forms.passing(
         lambda value: forms.is_list(value, proofs.proof_of),
         'a list of promises like "berlin/storm carried_h"',
         [],
     ),
-    # violations that begin so do not concern the claim: they are of runs that it does not name
+    # violations that begin with one of these texts belong to runs that the claim does not name
     "apart": forms.texts([]),
     "tests": forms.texts([]),  # "FILE::test_name", FILE below tests/
     "lacks": forms.text(""),
     "unreachable": forms.text(""),  # arithmetic that shows why it cannot be reached
-    "context": forms.text(""),  # the party whose work it is
+    "context": forms.text(""),  # who does this work, because the project does not
 }
 ROW = {key: forms.text() for key in ("run", "figure", "promise", "unit")}
 TOP = {**{name: forms.table() for name in SOURCES}, "row": forms.tables(ROW)}
@@ -96,7 +96,7 @@ class Claim(NamedTuple):
         return "stale" if is_stale else "works", _joined(self.words, *shown, tests)
 
     def _violated(self, systems: Collection[str], runs: Document) -> list[str]:
-        """The first violation in a run of its systems, if it names no variant."""
+        """The first violation in a run of the claim's systems; none for a claim with a variant."""
         if any("/" in each.run for each in self.figures):
             return []
         systems = {*systems, *[each.run for each in self.figures]}

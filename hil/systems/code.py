@@ -52,7 +52,7 @@ def code(text: str) -> list[str]:
 
 @functools.cache
 def digest(room: str) -> str:
-    """SHA-256 of a room, as "hil/systems", and of all rooms that it imports, directly or not."""
+    """SHA-256 of the code of a folder such as "hil/systems" and of all folders that it imports."""
     rooms, left, found = dict[Path, list[Path]](), [ROOT / room], hashlib.sha256()
     while left:
         here = left.pop()
@@ -66,7 +66,7 @@ def digest(room: str) -> str:
 
 
 def _imported(path: Path) -> Iterator[Path]:
-    """The rooms from which a file imports."""
+    """The folders from which a file imports."""
     for module, names in IMPORT.findall(path.read_text(encoding="utf-8")):
         for name in names.split(", "):
             place = ROOT.joinpath(*module.split("."), name)

@@ -43,7 +43,7 @@ def words(cost: dict[str, Any]) -> tuple[bool, str]:
 
 
 def _against(cost: dict[str, Any], key: str, without: str) -> tuple[bool, str]:
-    """(the bill is higher, sentence): the bill beside that without the battery or the system."""
+    """(True if the bill is higher, sentence), against the bill without battery or system."""
     bill, other, currency = cost["bill"], cost[key], cost["currency"]
     more = bill - other
     amounts = f"{bill:,.0f} instead of {other:,.0f} {currency}"

@@ -18,8 +18,8 @@ WITH_KERNEL = ("carried_h", "critical_kWh", "set_s", "charge_h", "fuel_h", "unse
 
 
 def extra_4h_MW(result: Result) -> Found:
-    """Highest mean over 4 h of the load above the connection. Only spans count in which no second
-    of import was above the connection.
+    """Highest mean over 4 h of the load above the connection. A span counts only if no second of
+    its import was above the connection.
     """
     limit_W = result.spec.size.import_W
     if len(result.seconds_W[0]) < FOUR_H_S:
@@ -48,7 +48,7 @@ def event_over_kW(result: Result) -> Found:
 
 
 def _least_over_W(size: Size, net_W: np.ndarray, event: Event) -> float:
-    """Least import above the cap: the battery is full at the begin and has no losses."""
+    """Least import above the cap, with a battery that is full at the begin and has no losses."""
     during_W = net_W[event.first : event.end]
     hours = len(during_W) * SLOT_S / 3600
     by_power_W = float(during_W.max()) - size.power_W
@@ -93,7 +93,7 @@ def lasts_h(key: str) -> Measure:
 
 
 def unserved_pct(result: Result) -> Found:
-    """Share of the load's energy that was not served in the run's outage, with shed stages."""
+    """Share of the load's energy that was not served in the run's outage, with shed stages, %."""
     played = _of_the_run(result)
     if played is None or not played["wanted_kWh"]:
         return None, None, None

@@ -1,4 +1,4 @@
-"""The figures of a system's run, each asked, reached, with a bound, and without the system.
+"""Figures of a system's run: asked, reached, a bound, and the value without the system.
 
 Each figure is a function of a Result that returns (reached, bound, without). Physics or arithmetic
 sets the bound. None: not known in this run.
@@ -59,7 +59,7 @@ def number(value: float | None) -> str:
 
 
 def reached(figure: Mapping[str, Any]) -> str:
-    """The reached value. A narrow miss has enough digits to show it, as 100.069 of 100."""
+    """The reached value, with enough digits to show a narrow miss, for example 100.069 of 100."""
     text = number(figure.get("reached"))
     is_hidden = figure.get("is_met") is False and text == number(figure["asked"])
     return f"{figure['reached']:,.6g}" if is_hidden else text
@@ -96,9 +96,10 @@ def _mode_of(name: str) -> str:
 
 
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
-    """(with the system and the fuel of its set, without battery, without battery and PV). Load and
-    PV are those of each second, because samples of a minute miss the swings of a training job, and
-    means miss clouds. A load that yields gets its energy later, at the mean price.
+    """Bills with the system and the fuel of its generator set; without battery; without battery
+    and PV. Load and PV are those of each second, because samples of a minute miss the swings of a
+    training job, and means miss clouds. A load that yields gets its energy later, at the mean
+    price.
     """
     series, spec = result.series, result.spec
     with_it, *others = [
@@ -128,7 +129,7 @@ def peak_cut(result: Result) -> Found:
 
 
 def purchase_cut(result: Result) -> Found:
-    """Cut of the purchased energy. Bound: all PV, generator set and first stored energy is used."""
+    """Cut of the purchased energy. Bound: all PV, fuel and first charge is used."""
     load_W, bought_W = result.series.load_W.sum(), np.maximum(0.0, result.grid_W).sum()
     least_W = (bounds.net_W(result) - _start_W(result)).sum()
     reached, bound = [
@@ -173,7 +174,7 @@ def energy_cost_cut(result: Result) -> Found:
 
 
 def shifted_price_cut(result: Result) -> Found:
-    """Price of a kWh that the battery shifted, against the price when it was used; with losses.
+    """How much cheaper a shifted kWh was bought, losses included, than at the time of its use.
 
     Energy from PV or into the grid has the feed-in price. If the battery ends the run with less
     energy, it buys the difference at the mean price of charging. Bound: the same energy, at rated
@@ -200,7 +201,7 @@ def shifted_price_cut(result: Result) -> Found:
 
 
 def _worth(all_kWh: np.ndarray, grid_kWh: np.ndarray, price: np.ndarray, feed_in: float) -> float:
-    """Money for all_kWh: grid_kWh of it have their price, the rest has the feed-in."""
+    """Money for all_kWh: grid_kWh at the price of their slot, the rest at the feed-in price."""
     return float((grid_kWh * price).sum() + ((all_kWh - grid_kWh) * feed_in).sum())
 
 

@@ -1,8 +1,8 @@
 """Months of measured series, from a folder beside the project (`data/README.md` there).
 
-Load: the share of running GPUs of a cluster, times the capacity in a system's file. Each day is one
-of the same weekday. Sun: the irradiance of a typical year. Prices: those of an exchange in their
-own year, so that weekdays fit.
+Load: the share of running GPUs of a cluster, times the capacity in a system's file. Each day is a
+measured day of the same weekday. Sun: the irradiance of a typical year. Prices come from an
+exchange, and a month takes the year of the prices, so that weekdays fit.
 """
 
 from datetime import datetime, timedelta
@@ -78,7 +78,7 @@ def _with_jobs(part: np.ndarray, weekday: int) -> np.ndarray:
 
 @cache
 def _gpus(folder: str) -> np.ndarray:
-    """Part of the cluster that runs, in a row for each day. A gap keeps the value before it."""
+    """Share of the GPUs that run, in a row for each day. A gap takes the value before it."""
     path, column, whole = GPUS
     found = np.array(_column(f"{folder}/{path}", column))
     for at in np.flatnonzero(found <= 0):

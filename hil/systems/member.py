@@ -1,10 +1,10 @@
 """One controller of a system in chain-only mode, on its site.
 
 The real control functions, chain, split and site devices run once a second, on lumped batteries. A
-member reads the meters of the site as of this second, so it must not serve for figures below 10 s.
-Units with `can_form` carry an island; then the site sets their power. If a site has several
-members, each sees the meters of the whole site, answers with its share, and does not know the
-decisions of the others.
+member reads the site's meters without any delay, so do not use it for figures below 10 s. Units
+with `can_form` carry an island; then the site sets their power. If a site has several members,
+each sees the meters of the whole site, answers with its share, and does not know the decisions of
+the others.
 """
 
 from array import array
@@ -111,7 +111,7 @@ class ChainMember:
             unit.can_form = False
 
     def come(self, soc: float) -> None:
-        """Bring the cabinet back with this charge, 0 to 1. Its controller starts anew."""
+        """Bring the cabinet back with this charge, 0 to 1, and start its controller anew."""
         self.is_here = True
         forming = self._config.topology.forming
         for unit, battery, forms in zip(self.pcs, self._start(soc), forming):
@@ -158,11 +158,11 @@ class ChainMember:
         return [each if each == OPEN_W else each * share // 1000 for each in powers_W]
 
     def supply(self, is_live: bool) -> None:
-        """The voltage of the site has come or gone; the auxiliaries have a UPS."""
+        """Ignore that the site's voltage has come or gone, because the auxiliaries have a UPS."""
 
     def advance(self, dt_s: float, now_us: int) -> None:
-        """Make a second: take the energy of the last one, then decide. The last member starts the
-        decisions of all members, so that no meter shows a decision of this second.
+        """Advance by a second: take the energy of the last second, then decide. The last member
+        starts the decisions of all members, so that no meter shows a decision of this second.
         """
         self.now_s += 1
         if self.is_here:

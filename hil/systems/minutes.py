@@ -1,7 +1,7 @@
 """Minutes of a system with its kernel: value mode around each event that the system claims.
 
 The rest of a run is in chain-only mode. That mode has no kernel, so it trips nothing and transfers
-nothing. So all figures of an outage come from this module. It plays cabinet, kernel and site from
+nothing. So all figures of an outage come from this module. Cabinet, kernel and site are played from
 LEAD_S before the loss of the grid until AFTER_S after its return, with the charge of that moment.
 """
 
@@ -27,7 +27,7 @@ from safety import signals as s
 
 MODE = f"{ValueRig.MODE}, {TICK_MS} ms, with the kernel"
 LEAD_S, AFTER_S = 90, 120
-START_S, SETTLED_S = 20.0, 60  # a cabinet runs by then; its start no longer shows on the grid
+START_S, SETTLED_S = 20.0, 60  # until the cabinet runs; until its start no longer shows on the grid
 # The cells of the plant differ, those of a lumped battery do not. A fuller plant would trip row 34.
 SOC_MAX = 0.97
 OUTAGE_S = 600  # length of the drawn outages
@@ -93,7 +93,7 @@ def played(spec: Spec, inputs: Inputs, one: Minutes) -> Played:
 
 
 def _wait_for_start(pod: LivePod) -> None:
-    """Limit load and sun until the cabinet runs: in the run it had run already."""
+    """Limit load and sun until the cabinet runs, because in the run it was running already."""
     site, import_W = pod.site, pod.members[0].config.cabinet["grid_import_W_max"]
     load = site.load
     assert load is not None, "the file of a system has [load]"
@@ -172,7 +172,7 @@ class Watch:
         self._event_W: list[tuple[float, float]] = []  # load and grid of each tick of the event
 
     def see(self, is_event: bool) -> None:
-        """Count the tick that ended. is_event: it belongs to the minutes that were asked for."""
+        """Count the tick that ended. is_event: the tick is in the minutes that were asked for."""
         site, dt_s = self.pod.site, self.pod.tick_us / 1e6
         wanted_W, missing_W = site.load_wanted_W, _missing_W(site)
         needed_W = min(wanted_W, self.critical_W or wanted_W)

@@ -33,7 +33,7 @@ def extend(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> int:
-    """Run the system, or without one the cabinet. Returns the exit code."""
+    """Run the system if one is named, otherwise the cabinet. Returns the exit code."""
     if arguments.system:
         return _played(arguments)
     for option, words in (("begin", "an hour of a system's run"), ("variant", "of a system")):
@@ -74,7 +74,7 @@ def _variant(arguments: Namespace) -> str:
 
 
 def _begin_s(chosen: spec.Spec, hours: float | None) -> int:
-    """The second of its run at which the rig begins: as asked, otherwise before its outage."""
+    """Second of the system's run at which the rig begins: as asked, or before the outage."""
     if hours is None:
         for at_s, _ in outages_of(chosen):
             return at_s - LEAD_S

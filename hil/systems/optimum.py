@@ -1,10 +1,10 @@
-"""The bound of a system: the lowest bill that its battery and its PV allow if all is known before.
+"""The bound of a system: the lowest bill that battery and PV allow with perfect foresight.
 
 HiGHS solves a linear program over the slots of the run. The bill has energy by price, the highest
 billed interval of each month, and tags. The battery has its power, its energy and its best
-efficiency, and begins and ends with the charge of the run. So that no run does better, the program
-has no auxiliaries, may leave PV unused, and may use the widest band that the run used. The saving
-of a real sender is stated as a share of this bound.
+efficiency, and begins and ends with the charge of the run. No run can do better, because the
+program has no auxiliaries, may leave PV unused, and may use the widest band that the run used. The
+saving of a real sender is stated as a share of this bound.
 """
 
 import os
@@ -83,8 +83,8 @@ def _model(result: Result) -> Model:
 
 
 def _solver() -> Any:
-    """A solver that prints nothing. The first one in a process writes a banner to file descriptor
-    1, so that is redirected meanwhile.
+    """A solver that prints nothing. The first solver in a process writes a banner to file
+    descriptor 1, so descriptor 1 is redirected meanwhile.
     """
     sys.stdout.flush()
     kept = os.dup(1)

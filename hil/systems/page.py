@@ -145,7 +145,7 @@ def _about(run: Document) -> str:
 
 
 def _summary(document: Document) -> list[Cell]:
-    """Cost or saving of the run, and its promises; worse ones first."""
+    """The promises and the bill of the run. A higher bill comes first if all promises are kept."""
     is_well, promised = not verdict.wrong(document), verdict.words(document)
     is_dearer, paid = cost.words(document["cost"])
     lines = [judged(is_well, promised), judged(not is_dearer, paid)]
@@ -163,7 +163,7 @@ def _row(figure: Document) -> list[Cell]:
 
 
 def numbers(figure: Document) -> list[str]:
-    """Asked, reached, bound and without battery. A figure named "less" may have "3.4 more"."""
+    """Asked, reached, bound, without battery. In a figure "less ...", -3.4 reads "3.4 more"."""
     known = [figure[key] for key in ("asked", "reached", "optimum", "baseline")]
     texts = [figures.number(each) for each in known]
     texts[1] = figures.reached(figure)
@@ -205,7 +205,7 @@ def _bill(result: Result) -> list[list[str]]:
 
 def balance(result: Result) -> dict[str, float]:
     """Energies of the run, MWh. The sum that came in equals the sum that went out. The losses of
-    the battery and the change of its charge are parts of it.
+    the battery and the change of its charge are parts of the sums.
     """
     found = {name: J * MWH_PER_J for name, J in result.account.items()}
     gained = result.gained_Wh / 1e6

@@ -79,7 +79,7 @@ def tariff_of(path: str) -> dict[str, Any]:
 
 
 def begun(name: str, variant: str, first: datetime, days: int, seed: int) -> specs.Spec:
-    """A system without events. It begins BEFORE_DAYS before the first day that is judged."""
+    """A system without events that begins BEFORE_DAYS before the first day that is judged."""
     start = first - timedelta(days=BEFORE_DAYS)
     return specs.load(name, variant).begun(start, BEFORE_DAYS + days, seed)
 
@@ -142,7 +142,7 @@ def _points(
 def _months(
     start_s: float, end_s: float, zone: tzinfo, days: int
 ) -> Iterator[tuple[datetime, datetime]]:
-    """The first days of each month that have a history, at most `days`; (begin, end)."""
+    """(begin, end) of the first days, at most `days`, of each month with a history before it."""
     start, end = (datetime.fromtimestamp(each, zone) for each in (start_s, end_s))
     day = day_begin(start, BEFORE_DAYS + 1)
     if day - timedelta(days=1) - timedelta(days=BEFORE_DAYS) == start:

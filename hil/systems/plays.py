@@ -6,8 +6,9 @@ Job = tuple[str, str]  # system and variant
 
 
 def chosen(name: str, variant: str, inputs: spec.Inputs) -> spec.Spec:
-    """The system with --days, --seed and other sizes. A variant with its own length never gets
-    longer. It keeps its length if it has an outage.
+    """The system with --days, --seed and other sizes.
+
+    If a variant has its own length, --days can only shorten it, unless the variant has an outage.
     """
     found = spec.load(name, variant)
     changes = {key: inputs[key] for key in ("days", "seed") if key in inputs}
@@ -19,7 +20,7 @@ def chosen(name: str, variant: str, inputs: spec.Inputs) -> spec.Spec:
 
 
 def whole(chosen: spec.Spec, inputs: spec.Inputs) -> run.Result:
-    """The run with its minutes with the kernel."""
+    """The run, with the minutes of it that the kernel plays."""
     result = run.run(chosen, inputs)
     wanted = minutes.of(result, 60 * inputs["kernel_minutes"], inputs["outages"])
     played = [minutes.played(chosen, inputs, each) for each in wanted]

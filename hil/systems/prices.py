@@ -1,7 +1,7 @@
 """Prices of energy per hour: by time of use, or built in from a seed.
 
 The built-in price has the shape of a day-ahead market: two peaks on working days, and a low noon
-while the sun shines. Its noise lasts for hours. In some hours it is below zero.
+while the sun shines. The noise lasts for hours. In some hours the price is below zero.
 """
 
 import math

@@ -74,7 +74,7 @@ def code_of(run: str) -> str:
 def kept(documents: Any, wanted: Mapping[str, Collection[str]], commit: str) -> Document:
     """The short document of `hil run all --json`. wanted: figures of each run.
 
-    WrongOptionError: the documents are of something else.
+    WrongOptionError: the documents are not those of `hil run`.
     """
     try:
         runs = {run_of(each): _kept(each, wanted.get(run_of(each), ())) for each in documents}

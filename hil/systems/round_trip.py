@@ -30,6 +30,6 @@ def efficiency(size: Size, plant: Mapping[str, float]) -> float:
 
 
 def _stepped_J(unit: LumpedUnit, power_W: float) -> float:
-    """Let power_W flow for a step. Returns the energy that cools its heat."""
+    """Let power_W flow for a step. Returns the energy that the cooling takes."""
     unit.step(power_W, STEP_S)
     return (unit.air_W + CONVERTER_SHARE * unit.losses_W) / COP * STEP_S

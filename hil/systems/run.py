@@ -27,7 +27,7 @@ TICK_MS = 100  # tick of the configuration; the limits of the kernel rise with i
 
 
 class Result(NamedTuple):
-    """Results of a run. Arrays have means of quarters of an hour, or what their comment says."""
+    """Results of a run. An array has means of 15 min, unless its comment says otherwise."""
 
     spec: Spec
     series: Series
@@ -68,7 +68,7 @@ class Result(NamedTuple):
 
     @property
     def gained_Wh(self) -> float:
-        """Energy that the battery holds more at the end than at the begin."""
+        """Energy that the battery gained from the begin to the end of the run."""
         return (float(self.soc[-1]) - self.spec.soc_permille / 1000) * self.spec.size.energy_Wh
 
 
@@ -85,7 +85,7 @@ def run(spec: Spec, inputs: Inputs | None = None) -> Result:
 
 
 def members_of(spec: Spec, site: Site, kind: type[Kind]) -> list[Kind]:
-    """The controllers of a system, joined to its site. kind: ChainMember or a class of it."""
+    """The controllers of a system, joined to its site. kind: ChainMember or a subclass."""
     begin_s = round((spec.start - datetime(1970, 1, 1)).total_seconds())
     soc = spec.soc_permille / 1000
     members = []

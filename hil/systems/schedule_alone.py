@@ -48,7 +48,7 @@ def followed(spec: Spec, series: Series, before: Series, changes: Mapping[str, A
 
 
 def loses(changes: Mapping[str, Any]) -> Measure:
-    """Percent of the saving with an exact load forecast that these changes lose."""
+    """Percent of the saving that these changes lose. The saving is that of an exact forecast."""
 
     def figure(result: Result) -> Found:
         given = result.spec, result.series, result.before

@@ -1,9 +1,8 @@
-"""The sender of a system's schedule: the planner of the box, with the knowledge in the system's
-file.
+"""Sends a system's schedule: the planner of the box, with the knowledge in the system's file.
 
-It learns from the days before the run. It knows the prices of today, and from 13:00 on those of
-tomorrow. It knows events and outages after they are announced. It knows the load of the next
-`notice_min`, or the whole load to come.
+The planner learns from the days before the run. The planner knows the prices of today, and from
+13:00 on also of tomorrow. Events and outages are known after they are announced. The load is known
+for the next `notice_min`, or completely.
 """
 
 from collections.abc import Mapping
@@ -31,7 +30,7 @@ ONE_PRICE = 0.1  # per kWh, in place of all prices, so that moving energy earns 
 
 
 class Sender:
-    """Makes plans during a run. cap_W: import that the last plan keeps; caps_W: in each slot."""
+    """Makes plans during a run. cap_W: import that the last plan keeps; caps_W: for each slot."""
 
     def __init__(self, spec: Spec, series: Series, before: Series) -> None:
         self.site, self.cap_W, self.caps_W = site_of(spec), 0.0, list[float]()
@@ -57,7 +56,7 @@ class Sender:
         return self.way(known._replace(yielded_h=yielded_h), own_W)
 
     def way(self, known: Known, own_W: float = 0.0) -> list[Row]:
-        """The rows of a schedule from the knowledge at a slot: a way to plan of a back-test."""
+        """The rows of a schedule from the knowledge at a slot. A back-test calls it as `way`."""
         slot = len(known.past_load_W) - self.past.before
         limits_W = self._limits_W(slot)
         told = self._told(known._replace(limits_W=limits_W, warned=self._warned(slot)))
@@ -109,8 +108,8 @@ class Sender:
 
 
 def sends(spec: Spec) -> bool:
-    """False if load tracking has the battery for itself: a schedule would hold its charge where it
-    is.
+    """False if only load tracking uses the battery, because a schedule would hold the charge where
+    it is.
     """
     given = spec.schedule
     return bool(given["is_trading"] or given["cap_W"] or spec.events)
@@ -127,7 +126,7 @@ class Told:
         self._slots = slots
 
     def __call__(self, known: Known) -> Known:
-        """The knowledge with that load."""
+        """The knowledge with the load to come."""
         at = len(known.past_load_W)
         load_W = np.array(self._past.load_W[at : at + self._slots])
         load_W *= 1 + self._error * self._deal.normal(size=len(load_W))

@@ -47,7 +47,7 @@ def blocks(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def series_of(spec: Spec, inputs: Inputs, sample_s: int = SAMPLE_S) -> Series:
-    """The series of a system. They come from a separate site that steps once a sample."""
+    """The series of a system, from a separate site that steps once a sample."""
     count = spec.days * SLOTS_PER_DAY
     site = site_of(spec, inputs)
     assert site.load is not None, "the file of a system has [load]"
@@ -73,9 +73,9 @@ def series_of(spec: Spec, inputs: Inputs, sample_s: int = SAMPLE_S) -> Series:
 
 
 def before_of(spec: Spec, inputs: Inputs) -> Series:
-    """The days before a run, from which a planner learns. They have their own sun, air, working
-    days and random draws. A file of powers has no earlier days, so its first days count; prices
-    before a file are unknown.
+    """The days before a run, from which a planner learns. These days have their own sun, air,
+    working days and random draws. A file of powers has no earlier days, so its first days are
+    taken. Prices before the begin of a file are unknown.
     """
     start = spec.start - timedelta(days=BEFORE_DAYS)
     earlier = spec.begun(start, BEFORE_DAYS, spec.seed ^ EARLIER)

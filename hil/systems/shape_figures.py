@@ -6,7 +6,7 @@ from hil.systems.run import Result
 from hil.systems.series import SLOTS_PER_DAY
 from hil.systems.thermal import Found, Measure
 
-MOVED_W_MIN = 1000.0  # a share of less energy (W in slots) has no meaning
+MOVED_W_MIN = 1000.0  # W summed over slots: a share of less energy has no meaning
 GIVEN_PART = 0.1  # part of the rated power: a smaller mean of a slot is load tracking, not a plan
 NIGHT_H = 22, 6
 PEAK_PART = 0.1  # part of the energy: a smaller peak does not count
@@ -14,9 +14,9 @@ GAP_SLOTS = 4  # a longer gap separates two peaks
 
 
 def low_and_dear(result: Result) -> Found:
-    """Energy that the battery gave while the load was below its day's mean: percent of it at a
-    price above the day's mean. Slots below GIVEN_PART do not count. Without: the percentage by
-    chance, which is the share of such hours.
+    """The part of the energy given at a low load for which the price was high, percent. Low and
+    high are below and above the day's mean. Slots below GIVEN_PART do not count. Without: the
+    percentage by chance, which is the share of such hours.
     """
     size = result.spec.size
     gives = result.battery_W >= GIVEN_PART * size.power_W

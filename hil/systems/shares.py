@@ -1,4 +1,4 @@
-"""The share of perfect foresight that a run at 1 s reaches, beside that of the model on its slots.
+"""Share of perfect foresight that a run at 1 s reaches, beside the share of the slot model.
 
 The planner's promises are for the box, not for the model (controller/planner/backtest.py). Run and
 model are judged with the load of the run and with the same bill with wear. Both savings are parts

@@ -1,8 +1,8 @@
 """A configuration of any size, made from the shipped cabinet of three units.
 
-It has up to 16 units of one rating and 16 racks. A unit above 250 kW represents several real ones,
-and figures of such a configuration are labelled "aggregate". Racks keep their 240 cells in series.
-Their capacity follows from the energy.
+The configuration has up to 16 units of one rating and 16 racks. A unit above 250 kW represents
+several real ones, and figures of such a configuration are labelled "aggregate". Racks keep their
+240 cells in series. The capacity of a rack follows from the energy.
 """
 
 from pathlib import Path
@@ -45,7 +45,7 @@ PER_CABINET = {
     "fan_W": 350.0,
     "ups_Wh": 6000.0,
 }
-LEAST = 0.1  # lowest value of each, in its unit
+LEAST = 0.1  # lowest value of each key of PER_CABINET, in the unit of the key
 COP = 3.0  # coefficient of performance of the cooling (assumed)
 CELL_NOISE_V = 0.0007  # noise of the voltages that a BMS reports (project)
 CURRENT_MARGIN = 1.15  # rating of a rack over the current for its share of the unit (assumed)
@@ -87,8 +87,8 @@ class Size(NamedTuple):
 
     @property
     def rated_current_A(self) -> float:
-        """Rated current of a rack: for its share of the unit at the lowest cell voltage, with a
-        margin.
+        """Rated current of a rack: the current of its share of the unit at the lowest cell voltage,
+        times CURRENT_MARGIN.
         """
         return self.rated_W / self.racks_per_unit / (CELLS * CELL_V_MIN) * CURRENT_MARGIN
 

@@ -15,7 +15,7 @@ from hil.systems.series import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY
 from hil.systems.spec import Spec
 
 SLOT_H, MINUTE_S = SLOT_S / 3600, 60
-STEP_SHARE = 99  # this percentage of the changes from one minute to the next is smaller
+STEP_SHARE = 99  # percent of the changes from minute to minute that are smaller
 KW = 1000.0
 
 
@@ -31,7 +31,7 @@ def lines(result: Result) -> list[str]:
 
 
 def of(result: Result) -> dict[str, Any]:
-    """Shape of the load as plain data: W; ratios; steps as a share of the highest power."""
+    """Shape of the load as plain data: powers in W, ratios, steps in parts of the highest power."""
     load_W, seconds_W = result.series.load_W, result.seconds_W[0]
     minutes_W = seconds_W.reshape(-1, MINUTE_S).mean(axis=1, dtype=np.float64)
     steps_W = np.abs(np.diff(minutes_W))

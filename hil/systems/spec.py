@@ -157,8 +157,8 @@ class Spec(NamedTuple):
         return SEASONS[(middle.month % 12 // 3 + 2 * is_south) % len(SEASONS)]
 
     def begun(self, start: datetime, days: int, seed: int) -> "Spec":
-        """The system with another first day, which sets its sun, air and working days. It has no
-        outages and events.
+        """The system with another first day, which sets its sun, air and working days. This system
+        has no outages and events.
         """
         site = _with_days(self.site, start)
         return self._replace(
@@ -248,7 +248,7 @@ def faults_of(devices: Collection[str], schedule: Table) -> list[str]:
 
 
 def _check_faults(file: str, number: int, figure: Table, can: list[str]) -> None:
-    """Refuse a fault that the system cannot have, that must both break and be survived, or whose
+    """Refuse a fault that the system cannot have, a fault in both lists, and any fault if the
     figure is not a promise.
     """
     if figure["asked"] is None:

@@ -32,8 +32,7 @@ def rms_change_W(power_W: np.ndarray, window: int) -> float:
 
 def swings(result: Result) -> Found:
     """Tracked swings of the load in 90 days: the grid moved by at most TRACKED_PART of the load's
-    movement. The number of all swings is the bound, and also stands as the value without the
-    system.
+    movement. The number of all swings is the bound, and also the value without the system.
     """
     quarters = 90 / result.spec.days
     found, every = [each * quarters for each in tracked(*result.seconds_W)]
@@ -63,7 +62,7 @@ def kernel_2s(result: Result) -> Found:
 
 
 def kernel_tracked(result: Result) -> Found:
-    """Percent of the swings in these minutes that are tracked, judged tick by tick."""
+    """Percent of swings that are tracked in the minutes with the kernel, judged tick by tick."""
     found = _plain(result)
     return (found["tracked"] if found else None), None, None
 

@@ -9,7 +9,7 @@ Measure = Callable[[Result], Found]
 
 
 def spread(result: Result) -> Found:
-    """Largest difference between the temperatures of two units, lumped."""
+    """Largest difference between the temperatures of two lumped units, K."""
     return float(result.spread_K.max()), None, None
 
 

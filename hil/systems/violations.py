@@ -13,7 +13,7 @@ ROUNDING_W = 1.0  # rounding of seconds_W, which is float32
 SOC_MARGIN = 1.0  # percent
 UNSERVED_KWH_MIN = 0.01
 CAP_ERROR = 0.002  # part of the cap: a billing meter of class 0.2 S (IEC 62053-22) sees no less
-NEARLY = 0.98  # part of the power that the batteries' limits allow: above it they gave all
+NEARLY = 0.98  # part of the allowed power: above it the batteries gave all
 # A table of 96 slots takes half a minute to enter, and a heartbeat comes each 100 s.
 ENTERS_S = 150
 
@@ -63,7 +63,7 @@ def _unserved(result: Result) -> list[str]:
 
 def _missed_cap(result: Result) -> list[str]:
     """Slots whose mean is above the cap of the schedule. A slot counts if the schedule acted in
-    each of its seconds, and the battery had more to give: charge, and power within its limits.
+    each of its seconds, and if the battery could have given more (charge left, power below limits).
     Slots of events are named separately, and count even if the battery had no more to give.
     """
     is_event = np.zeros(len(result.grid_W), bool)

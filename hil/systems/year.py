@@ -1,8 +1,8 @@
 """`run --year`: a week of each season, weighted to a year; `--sweep`: with other battery sizes.
 
-The default run of a system has one season, and savings fall out of season. Here each week has its
-own sun, air, working days, and random load, clouds and prices. The year is 13 times their sum. A
-capacity tag is set in the summer week and paid in all of them.
+The default run of a system has one season, and other seasons save less. Here each week has its own
+sun, air, working days, and random load, clouds and prices. The year is 13 times their sum. A
+capacity tag is set in the summer week and paid in all weeks.
 """
 
 import argparse
@@ -232,7 +232,7 @@ def smoothing(document: Document) -> list[str]:
 def played(
     jobs: list[plays.Job], inputs: Inputs, arguments: argparse.Namespace
 ) -> dict[str, Document]:
-    """Play and print the seasons of each system, with --sweep at each size; documents by name."""
+    """Play and print the seasons of each system, with --sweep at each size. {name: document}."""
     sizes = SIZES if arguments.sweep else (1.0,)
     chosen = {
         (name, size): resized.scaled(plays.chosen(name, "", inputs), size)
@@ -258,7 +258,7 @@ def played(
 
 
 def pays(documents: dict[str, Document]) -> bool:
-    """Each battery pays by its bill."""
+    """True if each battery pays by its bill."""
     return all([each["pays"] for each in documents.values()])
 
 

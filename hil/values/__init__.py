@@ -1,1 +1,1 @@
-"""Value mode: controller and plant exchange values without bytes, for runs of hours to quarters."""
+"""Value mode: controller and plant exchange values without bytes, for runs from hours to months."""

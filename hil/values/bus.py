@@ -170,7 +170,7 @@ class ValuePort:
         return now[0] if len(now) == 1 else min(now, key=lambda job: job.rank(begin_us))
 
     def _ask(self, job: _Job, begin_us: int, end_us: int) -> None:
-        """Send a request. It arrives after its time on the line."""
+        """Send a request, which arrives after its time on the line."""
         request = job.request
         if job.period_us:
             # If a job has several reads in this step, the controller sees only the last one.

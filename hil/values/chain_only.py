@@ -1,8 +1,8 @@
-"""Chain-only mode: the core without the kernel, at 1 s and with lumped batteries, for energy and
-charge over months.
+"""Chain-only mode: the core without the kernel, at 1 s, for energy and charge over months.
 
-Limits: safety.bounds; readings of a tick: mean_readings.py. Swings within a second are averaged
-away, so the throughput of the battery comes out too low (README.md).
+The batteries are lumped. Limits come from safety.bounds, the readings of a tick from
+mean_readings.py. Swings within a second are averaged away, so the throughput of the battery comes
+out too low (README.md).
 """
 
 from array import array
@@ -156,8 +156,8 @@ class ChainOnly:
         degC: float | None = None,
         tick_ms: int = TICK_MS,
     ) -> None:
-        """config: with a tick of 100 ms, by which the limits rise; degC: of all modules; None: as
-        the air.
+        """config: loaded with a tick of 100 ms, which sets how fast limits rise; degC: of all
+        modules; None: as the air.
         """
         plant = SimulatedCabinet(config, load, 1).plant.config
         inp = ProcessImage(config.layout(), config.site_devices).inp

@@ -1,5 +1,4 @@
-"""A converter for coarse ticks, read directly from the simulated device once its driver has set it
-up.
+"""A converter for coarse ticks, read directly from the simulated device after its set-up.
 
 Start-up, start, stop and heartbeat use frames. Set-points and readings do not, while the device is
 sound and the set-point is within limits and rating.
@@ -99,7 +98,7 @@ class DirectPcs:
             self._send(wanted_W, out, now_us)
 
     def _send(self, setpoint_W: int, out: Sequence[int], now_us: int) -> None:
-        """Give the set-point to the device. If it is beyond a limit, give it to the gate."""
+        """Give the set-point to the device. If it is beyond a limit, send a frame instead."""
         channel, device = self._channel, self._device
         is_within = -out[channel.charge_at] <= setpoint_W <= out[channel.discharge_at]
         if not is_within or abs(setpoint_W) > device.pcs.rated_W:

@@ -1,7 +1,7 @@
 """I/O modules and meters for coarse ticks (50 ms and more), read directly from simulated devices.
 
-Each is read once in a step, so the order on the bus has no effect. A device whose replies have a
-fault is read through frames (bus.py). All other faults act within the device itself.
+Each device is read once in a step, so the order on the bus has no effect. A device whose replies
+have a fault is read through frames (bus.py). All other faults act within the device itself.
 """
 
 from collections.abc import Sequence
@@ -105,7 +105,7 @@ class DirectMeter:
         self._ends_V = [limits_of(profile, name) for name in names]
 
     def advance(self, end_us: int) -> None:
-        """Read the newest values of which the reply ends by end_us."""
+        """Read the newest values whose reply ends by end_us."""
         last_us = end_us - self._transit_us
         if last_us < self._due_us:
             return
@@ -130,7 +130,7 @@ class DirectMeter:
         driver._fresh[driver._group] = 1
 
     def _direct(self) -> bool:
-        """True if the meter is sound. It then integrates nothing: the plant gives its power."""
+        """True if the meter is sound. Then the plant gives the power without integration."""
         device = self._device
         is_direct = (
             is_sound(device, self._line)

@@ -1,8 +1,7 @@
 """How near value mode is to byte mode: eight short scenarios and a pod, once in each mode.
 
-The reference is byte mode at 20 ms. The load is constant at first (in a pod until its meter tests
-are over), because load tracking begins at the load of one instant, and modes differ in that
-instant.
+The reference is byte mode at 20 ms. The load is constant at first, in a pod until its meter tests
+are over. Load tracking begins at the load of one instant, and this instant differs between modes.
 """
 
 import functools
@@ -42,7 +41,7 @@ def _trace() -> Trace:
 
 
 def swing(t_s: float) -> float:
-    """A sawtooth of 2 s, as inference has it."""
+    """A square wave with a period of 2 s, like the load of inference."""
     return 180_000.0 + 60_000.0 * (t_s % 2.0 < 1.0)
 
 

@@ -1,4 +1,5 @@
 """The field side of a cabinet in value mode, with the methods of controller.run.field.Field.
+
 Drivers and simulated devices are those of byte mode; frames pass between them at once.
 """
 
@@ -124,7 +125,7 @@ class ValueField(Field):
             self.pcs[-1] = cast(PcsChannel, direct)
 
     def _port(self, bus: str) -> ValuePort:
-        """The ValuePort of a bus. It replaces the port for bytes."""
+        """The ValuePort of a bus, which replaces the port for bytes."""
         if bus not in self._ports:
             slave, line = self._cabinet.slaves[bus], self._lines[bus]
             self._ports[bus] = ValuePort(self.ports[bus], slave, line)

@@ -1,5 +1,6 @@
-"""`python -m hil long`: runs of hours to quarters, in parts over several processes, resumable. A
-first pass in chain-only mode finds charge and temperature at the start of each part.
+"""`python -m hil long`: runs from hours to months, in resumable parts on several processes.
+
+A first pass in chain-only mode finds charge and temperature at the start of each part.
 """
 
 import argparse

@@ -1,5 +1,6 @@
-"""One unit of a cabinet whose racks are treated as one, by the tables of the plant. The cells do
-not differ, so the tapers of cell voltage begin a little later than in the plant.
+"""One unit of a cabinet, with its racks lumped into one, by the tables of the plant.
+
+The cells do not differ, so the tapers of cell voltage begin a little later than in the plant.
 """
 
 import math

@@ -1,8 +1,9 @@
 """Skips the kernel while nothing happens. Use it only for energy, never for times of rows.
 
-A step is due after 1 s. It is due at once if a contact, a state, a fault bit or a request changes,
-a stage is active or counts, a limit recovers, or the cabinet does not run. The step then covers the
-skipped ticks. The thresholds of rows 44b and 44g (late steps) are raised.
+The kernel steps at least once a second. A step follows at once if a contact, a state, a fault bit
+or a request changes. Each tick has a step while a stage is active or counts, a limit recovers, or
+the cabinet does not run. A step covers all ticks that were skipped before. The thresholds of rows
+44b and 44g (late steps) are raised.
 """
 
 from collections.abc import Sequence

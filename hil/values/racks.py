@@ -1,6 +1,7 @@
-"""The values of a rack's native BMS, read directly from the plant while the BMS is sound. They are
-rounded like the device's encoder and limited like the driver. A burst with a fault is read from its
-frames.
+"""The values of a rack's native BMS, read directly from the plant while the BMS is sound.
+
+The values are rounded as by the device's encoder, and limited as by the driver. A burst with a
+fault is read from its frames.
 """
 
 from collections.abc import MutableSequence

@@ -25,7 +25,7 @@ class PlantObserver(Observer):
 
 
 class ValueRig(VirtualRig):
-    """One run. It refuses a scenario that needs the bytes of a wire (noise)."""
+    """One run, which refuses a scenario that needs the bytes of a wire (noise)."""
 
     MODE = "value"
     POD_TICK_MS = TICK_MS
@@ -46,7 +46,7 @@ class ValueRig(VirtualRig):
         quicken(self.core.control)
 
     def world(self) -> World:
-        """The World of the actions. Its wires have only the faults of hil.values.bus.Line."""
+        """The World of the actions, whose wires have only the faults of hil.values.bus.Line."""
         return super().world()._replace(wires=self.lines)
 
     def move_bytes(self) -> None:

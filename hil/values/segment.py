@@ -1,5 +1,7 @@
-"""One part of a long run, in one of the modes. It starts LEAD_S early, so that the cabinet has
-started and load tracking has settled. No figure counts this lead.
+"""One part of a long run, in one of the modes.
+
+The part starts LEAD_S early, so that the cabinet has started and load tracking has settled. No
+figure counts this lead.
 """
 
 from collections.abc import Callable
@@ -41,7 +43,7 @@ class WindowRecorder(Recorder):
 
 
 class Days:
-    """A training job that each day draws again, with a seed for that day. One day is in memory."""
+    """A training job that is drawn anew for each day, with its own seed. One day is in memory."""
 
     def __init__(self, seed: int, peak_W: float) -> None:
         self._seed, self._peak_W = seed, peak_W

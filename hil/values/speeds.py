@@ -1,5 +1,6 @@
-"""`python -m hil long speeds`: how fast each mode runs here; with --equality, how near it is. All
-modes take turns in short rounds, so that other work slows all alike. The table has the medians.
+"""`python -m hil long speeds`: speed of each mode here; with --equality, its error against bytes.
+
+All modes take turns in short rounds, so that other work slows all alike. The table has the medians.
 """
 
 import argparse

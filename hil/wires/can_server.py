@@ -45,7 +45,7 @@ class CanServer:
     def __init__(self, bus: VirtualCan, port: int = 0, grace_us: int = GRACE_US) -> None:
         self.bus = bus
         self.grace_us = grace_us
-        # lost: frames for clients that do not read; refused: commands malformed, or bus down
+        # lost: frames that a client did not read; refused: malformed commands, sends on a dead bus
         self.lost = self.refused = 0
         self._listener = socket.create_server(("127.0.0.1", port), backlog=16)
         self._listener.setblocking(False)

@@ -1,6 +1,7 @@
-"""A real pty as a serial line with a baud rate. A pty has no transmission time, so a VirtualSerial
-delays each chunk until its last byte has passed. The rig keeps the controller's side open, because
-the controller may restart.
+"""A real pty as a serial line with a baud rate.
+
+A pty has no transmission time, so a VirtualSerial delays each chunk until its last byte has passed.
+The rig keeps the controller's side open, because the controller may restart.
 """
 
 import contextlib

@@ -1,5 +1,7 @@
-"""A Modbus TCP server on loopback as a wire of the rig. It turns requests of Modbus TCP into RTU
-frames for the simulated devices, and their replies back.
+"""A Modbus TCP server on loopback as a wire of the rig.
+
+The wire turns requests of Modbus TCP into RTU frames for the simulated devices, and their replies
+back.
 """
 
 import select

@@ -1,5 +1,6 @@
-"""A serial line in virtual time, with a baud rate. Times are integer us. A chunk arrives when its
-last byte has arrived.
+"""A serial line in virtual time, with a baud rate.
+
+Times are integer us. A chunk arrives when its last byte has arrived.
 """
 
 import dataclasses

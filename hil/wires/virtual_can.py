@@ -1,4 +1,4 @@
-"""A CAN bus in virtual time. Its ends are used like python-can buses. A frame takes no time."""
+"""A CAN bus in virtual time, whose ends are used like python-can buses. A frame takes no time."""
 
 from collections import deque
 from collections.abc import Callable
@@ -7,9 +7,7 @@ import can
 
 
 class CanFrame:
-    """A received data frame. It has the used attributes of can.Message, and is three times
-    faster.
-    """
+    """A received data frame, with the used attributes of can.Message, but three times as fast."""
 
     __slots__ = ("arbitration_id", "data", "is_extended_id", "timestamp")
     is_error_frame = is_remote_frame = False
@@ -20,7 +18,7 @@ class CanFrame:
 
 
 class CanEnd:
-    """One end of a VirtualCan. It is used like a python-can bus: recv, send, state, shutdown."""
+    """One end of a VirtualCan, used like a python-can bus: recv, send, state, shutdown."""
 
     def __init__(self, bus: "VirtualCan", depth: int) -> None:
         self.bus, self.depth = bus, depth

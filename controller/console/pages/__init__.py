@@ -1,4 +1,4 @@
-"""The pages. Plain data goes in; parts of plain ASCII come out, each with at most 79 columns and 23
+"""The pages. They make parts of plain ASCII from plain data. A part has at most 79 columns and 23
 lines.
 """
 

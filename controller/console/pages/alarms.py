@@ -29,7 +29,7 @@ LOCKED = reasons.inhibit_code(start_checklist.I_LOCKED)
 
 
 def parts(facts: Facts) -> Parts:
-    """The overview, then every alarm (state/alarms.py) in full, the most dangerous first."""
+    """The overview, then each alarm (state/alarms.py) with its whole text, most dangerous first."""
     if not facts["standing"]:
         return [page(_no_alarm(facts))]
     blocks = [_detail(place, row, facts) for place, row in enumerate(facts["standing"], 1)]
@@ -56,7 +56,7 @@ def _overview(facts: Facts) -> list[str]:
             *_start(facts),
             last(typed(facts["reset"])),
         ]
-        room = HEIGHT - 1 - len(top) - len(below)  # the serial console has one line less
+        room = HEIGHT - 1 - len(top) - len(below)  # a page of the serial console is a line shorter
         if room >= OTHERS_LINES_MIN:
             break
     others = _others(facts, max(OTHERS_LINES_MIN, min(room, OTHERS_LINES_MAX)))
@@ -78,7 +78,7 @@ def _no_alarm(facts: Facts) -> list[str]:
 
 
 def _replacing(facts: Facts) -> list[str]:
-    """Devices that are being replaced."""
+    """Lines about devices whose replacement is not finished."""
     return [
         line
         for words in facts["replacing"]
@@ -117,15 +117,15 @@ def _leading(row: Facts, facts: Facts) -> list[str]:
 
 
 def _present(row: Facts) -> str:
-    """State of the row's cause."""
+    """State of the row's cause: present, gone, or not yet clear for long enough."""
     if row["is_active"]:
         return "still there"
     return f"gone for {duration(row['clear_for_ms'])}, latched" if row["is_latched"] else "clearing"
 
 
 def _others(facts: Facts, lines_max: int) -> list[str]:
-    """The less dangerous rows that fit, with the time since the first-out; then the number of the
-    others.
+    """The less dangerous rows that fit, each with its time after the first-out, then the number of
+    the other rows.
     """
     standing = facts["standing"]
     first = next((row for row in standing if row["instance"] == facts["first_out"]), standing[0])
@@ -149,7 +149,7 @@ def _more(count: int) -> list[str]:
 
 
 def _firsts(facts: Facts) -> list[str]:
-    """The first-out of each scope. []: there is only one, and it is the first row of the page."""
+    """The first-out of each scope. [] if there is only one, and it is the first row of the page."""
     scopes = facts["first_out_per_scope"]
     if len(scopes) > 1 or facts["first_out"] not in (None, facts["standing"][0]["instance"]):
         words = [f"{each['scope']}: row {each['stage']} {each['name']}" for each in scopes]
@@ -158,7 +158,7 @@ def _firsts(facts: Facts) -> list[str]:
 
 
 def _here(facts: Facts) -> str:
-    """Words that name channel A, while channel B has an alarm too; else ""."""
+    """Words that name channel A if channel B has an alarm, else ""."""
     return " in A" if facts["channel_b"] else ""
 
 
@@ -174,7 +174,7 @@ def _in_b(found: Facts | None) -> list[str]:
 
 
 def ahead(found: Facts | None) -> list[str]:
-    """When fire would reach the neighbours; []: no row suspects a runaway."""
+    """When a fire would reach the neighbours. [] if no row suspects a thermal runaway."""
     if found is None:
         return []
     reached = [
@@ -202,7 +202,9 @@ def _reach(soonest_s: float | None, latest_s: float | None) -> str:
 
 
 def _later(row: Facts, first: Facts) -> str:
-    """Time after the first-out, "+0.42 s". A row that latched later may have begun before it."""
+    """Time of a row's cause after the first-out, "+0.42 s". It may be before the first-out, because
+    the rows need different times to latch.
+    """
     if row is first:
         return "first"
     if row["began_ms"] is None or first["began_ms"] is None:

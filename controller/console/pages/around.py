@@ -1,4 +1,4 @@
-"""Lines of the page `status` about what is around the battery: meters, site devices, links."""
+"""Lines of the page `status` about the surroundings of the battery: meters, site devices, links."""
 
 from controller.console.pages.text import WIDTH, kilowatt
 from controller.state.base import Facts
@@ -17,13 +17,13 @@ def unknown(facts: Facts, meter: str) -> str:
     found = facts["meters"].get(meter)
     if found is None:
         return "not measured"
-    # the words of a grid meter without current do not change
+    # any other state: the site is off the grid, and the grid meter measures no current
     return METER_WORDS.get(found["state"], "off the grid")
 
 
 def site(devices: list[Facts]) -> list[str]:
-    """The line about site devices: those that do not answer, a UPS on its battery, the power or
-    energy of the others, and the values for which devices without a power are asked.
+    """[the line about site devices], or []. First come devices that do not answer and a UPS on its
+    battery, then powers and energies. For devices without a power, the line has what they must do.
     """
     silent = [f"{each['device']} NOT HEARD" for each in devices if not each["is_known"]]
     heard = [each for each in devices if each["is_known"]]
@@ -49,7 +49,7 @@ def site(devices: list[Facts]) -> list[str]:
 
 
 def links(links: list[tuple[str, str]]) -> str:
-    """The states of the kinds that fit in the line, and the number of the others."""
+    """A line with the states of as many kinds of links as fit, and the number of the others."""
     words = [f"{kind} {state}" for kind, state in links]
     line = "LINKS    -"
     for shown in range(1, len(words) + 1):

@@ -1,4 +1,4 @@
-"""The text of `firebreak ask`: the answer, what is missing or left, and the assumptions."""
+"""The text of `firebreak ask`: the answer, the missing or spare power, and the assumptions."""
 
 from controller.console.pages.causes import QUANTITY_WORDS, minute
 from controller.console.pages.text import WIDTH, duration, kilowatt, wrapped
@@ -69,8 +69,8 @@ def _left(facts: Facts) -> list[str]:
 
 
 def _plan(plan: Facts) -> list[str]:
-    """When the job fits under the cap of the plan, and its costs at that time and at the time that
-    was asked for.
+    """[sentence about the job in the plan]: the earliest time when it fits under the cap, and its
+    cost at that time and at the requested time.
     """
     asked, found, currency = plan["asked"], plan["earliest"], plan["currency"]
     cost = f"costs {_money(asked['cost'])} {currency} as asked"
@@ -95,8 +95,8 @@ def _money(amount: float | None) -> str:
 
 
 def _limit(each: Facts) -> str:
-    """A limit on which the answer depends, how long it is valid, and the limit that counts after
-    it.
+    """A sentence about a limit on which the answer depends: how long it is valid, and its fallback
+    after that time.
     """
     value = f"{kilowatt(each['value_W'])} kW"
     words = f"{each['source']}: {QUANTITY_WORDS.get(each['what'], '')} {value}"

@@ -1,4 +1,4 @@
-"""The numbers of a limit in words: one text per kind of cause (state/limits.py)."""
+"""Explains the numbers of a limit, with a text for each kind of cause (state/limits.py)."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ STATE_WORDS = {"fallback": "its fallback", "resting": "paused by its energy quot
 
 
 def short(reason: Facts | None, cause: Facts | None) -> str:
-    """A reason in the chain's table: its name and its most important number."""
+    """The text of a reason in a table: its name and its most important number."""
     if reason is None:
         return "not acting"
     name = f"{reason['label']} {reason['name']}"
@@ -62,8 +62,8 @@ def _place(schedule: Facts) -> str:
 
 
 def slot_bounds(schedule: Facts) -> str:
-    """The present slot with its source, time and bounds. Without one: what the schedule
-    waits for.
+    """The present slot with its source, time and bounds. Without a present slot, the time of the
+    first one.
     """
     if not schedule["slot"]:
         return f"{_first_upper(slot(schedule))}. Its first slot: {minute(schedule['starts'])} UTC."
@@ -104,7 +104,7 @@ def _value(entry: Facts) -> str:
 
 
 def then(entry: Facts) -> str:
-    """The state after a hint has expired; for a fallback, what ends it."""
+    """Words about what follows when a hint expires, or what ends a fallback that is active."""
     if entry["state"] == "fallback":
         return "until heartbeat and hint" if entry["is_heartbeat_owed"] else "until a hint comes"
     if entry["fallback_W"] is None:
@@ -113,7 +113,7 @@ def then(entry: Facts) -> str:
 
 
 def sentences(cause: Facts | None) -> str:
-    """The text after "Cause" on the page `why`; "": there are no numbers."""
+    """The text after "Cause" on the page `why`. "" if there are no numbers."""
     if cause is None:
         return ""
     if "unit" in cause and "rack" not in cause:

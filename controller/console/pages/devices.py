@@ -1,4 +1,4 @@
-"""The page devices: one block for each site device; "-" is unknown."""
+"""The page `devices`: one block for each site device. "-" means unknown."""
 
 from controller.console.pages.text import HEIGHT, Parts, age, filled, folded, pages, wrapped
 from controller.state.base import Facts
@@ -15,7 +15,7 @@ def parts(facts: Facts) -> Parts:
 def _block(device: Facts) -> list[str]:
     name, heard = device["device"], age(device["age_ms"])
     title, silent = f"{name} ({device['name']})", "NOT HEARD"
-    if name is None:  # a device of the box itself
+    if name is None:  # the controller's own clock
         title, silent = device["name"], "no trusted UTC"
     state = heard if device["is_known"] else f"{silent}: {heard}"
     values = [

@@ -1,4 +1,4 @@
-"""The page `events`, newest first. Without a recorder the events come from the journal."""
+"""The page `events`, newest event first. Without a recorder the events come from the journal."""
 
 from controller.console.pages.text import Parts, filled, head, page, source, spread, uptime, wrapped
 from controller.state.base import Facts
@@ -8,7 +8,7 @@ TEXT_AT = 12  # column where a folded text continues
 
 
 def parts(facts: Facts) -> Parts:
-    """The events (state/events.py) as parts of a page: each with its whole text."""
+    """The events (state/events.py) as parts of a page. No text is shortened."""
     found = filled([_lines(event) for event in facts["events"][::-1]], LINES_MAX)
     feet = [spread(source(facts), f"page {at} of {len(found)}") for at in range(1, len(found) + 1)]
     return [

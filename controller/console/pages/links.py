@@ -55,7 +55,7 @@ def _notes(facts: Facts) -> list[str]:
 
 
 def _device(device: Facts) -> list[str]:
-    """The line of a device; two lines if its names are too long for their columns."""
+    """The line of a device, or two lines if its names are too long for their columns."""
     counted = device["counters"] or {}
     numbers = (
         device["address"],
@@ -72,7 +72,7 @@ def _device(device: Facts) -> list[str]:
 
 
 def _short(time_ms: int | None) -> str:
-    """A duration in short: with hours it has no minutes, with days it has no hours."""
+    """A duration without its smaller unit: "3 h" for 3 h 12 min."""
     return " ".join(duration(time_ms).split()[:2])
 
 
@@ -131,9 +131,7 @@ def _meter(device: Facts) -> list[str]:
 
 
 def _refusals(device: Facts) -> list[str]:
-    """Why the values of a BMS do not count, and why no reading shows that a converter has
-    stopped.
-    """
+    """Why the values of a BMS do not count, and why no reading proves that a converter stopped."""
     found = {"BMS": device["refusal"], "PCS": device["stop"]}
     words = [(label, f"{device['device']}: {each}.") for label, each in found.items() if each]
     return [line for each in words for line in folded(*each)]
@@ -172,7 +170,7 @@ def _serials(devices: list[Facts]) -> list[str]:
 
 
 def _strangers(devices: list[Facts]) -> list[str]:
-    """Units whose requests are answered under another unit id."""
+    """Units whose requests get answers from another unit id."""
     found = [
         f"{one['device']}: unit {counts['answered_by']} answers the requests to unit "
         f"{one['address']} ({counts['other_unit']} times)"

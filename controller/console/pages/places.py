@@ -1,4 +1,4 @@
-"""The page map: one block for each place of the site's plan; "-" is unknown."""
+"""The page `map`: one block for each place of the site's plan. "-" means unknown."""
 
 from controller.console.pages.alarms import ahead
 from controller.console.pages.status import VALUE_WORDS, contact, gas
@@ -73,7 +73,7 @@ def _block(place: Facts) -> list[str]:
 
 
 def _ways(ways: list[Facts]) -> list[str]:
-    """The ways, grouped by what their documents show."""
+    """A text for each group of ways whose documents state the same."""
     found: dict[str, list[str]] = {}
     for way in ways:
         kind = "" if way["kind"] in (UNIT, way["to"]) else f" ({way['kind']})"

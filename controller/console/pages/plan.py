@@ -1,4 +1,4 @@
-"""The page `plan`: the next slots, the cap, the money saved, and the things it waits for."""
+"""The page `plan`: the next slots, the cap, the saved money, and what the planner waits for."""
 
 from controller.console.pages import plan_words as words
 from controller.console.pages.plan_words import Plan, Span
@@ -16,7 +16,7 @@ from controller.state.base import Facts
 from controller.system.paths import ascii_only
 
 ROOM = HEIGHT - 3  # lines between the head and the number of the part
-ROWS = 9  # of the table that stay below its header
+ROWS = 9  # first rows of the table, which stay together with its header
 DO = "Check that it runs: systemctl status firebreak-planner."
 DOES = {words.DISCHARGES: "discharge", words.CHARGES: "charge", words.RESTS: "rest"}
 COLUMNS = "{:<18} {:<9} {:>7} {:>8} {:>7} {:>8} {:>7} {:>8}"
@@ -26,7 +26,7 @@ HEADER = COLUMNS.format(
 
 
 def parts(facts: Facts) -> Parts:
-    """The plan (console/plan_seen.py) as parts of a page below the controller's head."""
+    """The plan (state/plan_seen.py) as parts of a page below the controller's head."""
     return pages(facts, filled(blocks(facts), ROOM))
 
 

@@ -13,9 +13,9 @@ from controller.system.worded import counted
 
 QUARTER = timedelta(minutes=15)
 W_PER_KW, H_PER_SLOT, WH_PER_KWH = 1000.0, 0.25, 1000.0
-LEAST_W = 500.0  # below this power the battery counts as resting
+LEAST_W = 500.0  # below this power the battery counts as idle
 LEAST_PEAK_W = 1000.0
-SHORT = 2  # a rest of so many quarters does not end a span
+SHORT = 2  # an idle time of at most this many quarters of an hour does not end a span
 CHARGES, DISCHARGES, RESTS = "-+."
 SPANS_MAX = 4  # most spans in a sentence
 SMALL_PART = 0.1  # a sentence leaves out a span below this part of the largest span's energy
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 class Span(NamedTuple):
-    """Successive rows in which the battery does the same: it CHARGES, DISCHARGES or RESTS."""
+    """Successive rows in which the battery does the same: it charges, discharges or is idle."""
 
     begin: datetime
     end: datetime
@@ -62,8 +62,8 @@ def spans(rows: Sequence[Row]) -> list[Span]:
 
 
 def _doing(rows: Sequence[Row]) -> str:
-    """A sign for each row. An unknown power counts as a rest. A short rest between two equal signs
-    gets the sign of its neighbours.
+    """A sign for each row: "-", "+" or ".". An unknown power counts as idle ("."). A short idle
+    time between two equal signs gets their sign.
     """
     powers_W = [row["battery_W"] or 0.0 for row in rows]
     found = "".join([RESTS if abs(each) < LEAST_W else "-+"[each > 0] for each in powers_W])
@@ -100,7 +100,7 @@ def kilowatt(power_W: float | None) -> str:
 
 
 def today(plan: Plan) -> str:
-    """Money and highest import that the battery saves today."""
+    """The money that the battery saves today, and by how much it lowers the highest import."""
     return " ".join(filter(None, (saving(plan), peak(plan))))
 
 
@@ -128,7 +128,7 @@ def peak(plan: Plan) -> str:
 
 
 def _of_today(plan: Plan) -> list[Row]:
-    """Known quarters of today, measured and planned, up to its end and without a hole."""
+    """The last quarters of today, measured or planned, that are known and follow without a gap."""
     slots = ordered(plan["slots"])
     first = time_of(slots[0]) if slots else None
     measured = [row for row in ordered(plan["actual"]) if first is None or time_of(row) < first]
@@ -147,8 +147,8 @@ def _is_known(row: Row) -> bool:
 
 
 def saved(rows: Sequence[Row], stored_Wh: float | None) -> float | None:
-    """Money that the battery saves on the import. Energy that the battery gains counts at the mean
-    price. None: unknown. stored_Wh: energy that is stored now, for rows that begin now.
+    """Money that the battery saves on the import, or None if it is unknown. Energy that the battery
+    gains counts at the mean price. stored_Wh: energy that is stored when the first row begins.
     """
     if rows and "planned_grid_W" in rows[0]:  # measured: the energy before is unknown
         stored_Wh, rows = rows[0]["stored_Wh"], rows[1:]
@@ -225,9 +225,7 @@ def month(plan: Plan) -> list[tuple[str, str]]:
 
 
 def shadows(plan: Plan) -> list[tuple[str, str, str]]:
-    """(name, cost, difference to the real cost) of each other way to run the battery in the same
-    hours.
-    """
+    """(name, cost, difference to the real cost) of each way to run the battery in these hours."""
     found, currency = plan["month"]["shadows"], plan["currency"]
     own = next((each["cost"] for each in found if each["name"] == "as run"), None)
     rows = []
@@ -259,7 +257,7 @@ def state(plan: Plan) -> list[tuple[str, str]]:
 
 
 def differs(plan: Plan) -> str:
-    """How far today's import was from the plan; "": this is unknown."""
+    """How far today's import was from the plan. "" if this is unknown."""
     today = time_of(plan).date()
     off_W = {
         time_of(row): abs(row["grid_W"] - row["planned_grid_W"])

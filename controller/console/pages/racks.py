@@ -1,5 +1,5 @@
-"""The page `racks`: one line per rack; "-" is unknown. If there are several parts, the worst racks
-come first.
+"""The page `racks`: one line for each rack. "-" means unknown. If the page has several parts, the
+worst racks come first.
 """
 
 from controller.console.pages.text import CELLS, RULE, Parts, folded, head, page, scaled

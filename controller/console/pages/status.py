@@ -1,4 +1,4 @@
-"""The page `status`: state, interlocks, power, racks and links, without login."""
+"""The page `status`: state, interlocks, power, racks and links. It needs no login."""
 
 from controller.console.pages import around, causes
 from controller.console.pages.racks import HEADER, line
@@ -103,7 +103,7 @@ def _safety(facts: Facts) -> list[str]:
 
 
 def gas(facts: Facts) -> list[str]:
-    """Combustible gas. Vapour, hydrogen and CO too, unless all their detectors report 0."""
+    """The readings of combustible gas. Vapour, hydrogen and CO are added unless all are 0."""
     found = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
     words = [f"Gas {' '.join(found)} %LFL"] if found else []
     for name, values in (("Vapour", facts["vapour_ppm"]), ("H2/CO", facts["toxic_ppm"])):
@@ -118,7 +118,7 @@ def contact(name: str, value: str) -> str:
 
 
 def _first(words: list[str], wrong: list[str]) -> str:
-    """A line with the words, the wrong contacts that fit, and the number of the others."""
+    """A line with the words and with as many of the wrong contacts as fit, then "+N" others."""
     lines = [
         "  ".join([*words, *wrong[:count], f"+{len(wrong) - count}"]) for count in range(len(wrong))
     ]
@@ -162,7 +162,7 @@ def _power(facts: Facts) -> list[str]:
 
 
 def _limit(facts: Facts) -> str:
-    """The limit that keeps the power from its request. Before a start: the missing condition."""
+    """The limit that holds the power back from its request. Before a start: the next condition."""
     start, limits, shown = facts["start"], facts["limits"], None
     if start["checklist"] and start["waits_for"]:
         return spread(
@@ -211,7 +211,7 @@ def _hints(facts: Facts) -> list[str]:
 
 
 def _bands(bands: Facts) -> list[str]:
-    """RMS power per band, in the order of the line above; "-" where it is not observable."""
+    """RMS power of battery, grid and load in each band. "-" means not observable."""
     texts = [
         f"{name} " + "/".join([kilowatt(bands[each]["rms_W"][name]) for each in BANDS_OF])
         for name in bands[BANDS_OF[0]]["rms_W"]
@@ -225,7 +225,7 @@ def _bands(bands: Facts) -> list[str]:
 
 
 def _unsaved(facts: Facts) -> str:
-    """The time for which the store was not saved, in words."""
+    """A warning that the store is not saved, or was not saved, with the time. "" if it is saved."""
     now_ms, before_ms = (facts["store"][name] for name in ("unsaved_ms", "unsaved_before_ms"))
     if now_ms:
         return f"store not saved for {duration(now_ms)}: no start, no reset; free disk space"
@@ -257,7 +257,7 @@ def _foot(facts: Facts) -> list[str]:
 
 def _due(facts: Facts) -> list[str]:
     """The next proof test and the next gas calibration, the earlier one first. The later one is
-    shown only if it is near. Then the sign tests.
+    left out unless it is near. The sign tests follow.
     """
     tests = facts.get("proof_tests")
     sign = sign_tests.summary(tests["signs"]) if tests else ""

@@ -1,4 +1,4 @@
-"""Parts of a page: numbers with units, times, folded sentences; an unknown value is "-"."""
+"""Texts for pages: numbers with units, times, folded sentences. An unknown value is "-"."""
 
 import textwrap
 from collections.abc import Iterable
@@ -18,8 +18,8 @@ MORE = "..."
 CELLS = "Cells stay live with contactors open."
 ANY_W = (1 << 30) - 1  # larger than any limit
 NOT_WORTH_W = 50  # below this a power is shown as 0.0 kW
-# A detector reports this number while its day is not set, or is impossible.
 Parts = list[list[str]]  # the parts of a page, each as its lines
+# A detector reports this number if its calibration day is not set or is impossible.
 NO_DAY_D = int(signals.CABINET_INPUTS[signals.GAS_1_CALIBRATION_D][INPUT_LOW])
 
 
@@ -33,7 +33,7 @@ def kilowatt(power_W: int | None, width: int = 0) -> str:
 
 
 def calibration(days: int | None) -> str:
-    """Due date of a gas detector's calibration in words; days: time until then; None: unknown."""
+    """Due date of a gas detector's calibration in words. days: time until then, None: unknown."""
     if days is None:
         return "unknown"
     if days >= 0:
@@ -54,7 +54,7 @@ def interval(low_W: int | None, high_W: int | None) -> str:
 
 
 def scaled(value: float | None, divisor: float, digits: int = 1) -> str:
-    """A value in thousandths, tenths ... as a plain number; "-" when unknown."""
+    """A value divided by `divisor`, as text. "-" if the value is unknown."""
     return "-" if value is None else f"{value / divisor:.{digits}f}"
 
 
@@ -93,9 +93,8 @@ def uptime(time_ms: int | None) -> str:
 
 
 def moment(time_ms: int | None, facts: Facts) -> str:
-    """A moment since the controller's start, by the clock in the head of the page: UTC, without the
-    day if it is today, or uptime. The UTC of a stopped controller is unknown, so its moments are
-    uptimes.
+    """A time since the controller's start, as UTC or as uptime, whichever the page's head shows.
+    UTC has no day if it is today. The UTC of a stopped controller is unknown, so it has uptimes.
     """
     if time_ms is None or "utc_us" not in facts:
         return uptime(time_ms)
@@ -151,7 +150,7 @@ def contradicted(facts: Facts) -> str:
 
 
 def head(facts: Facts) -> list[str]:
-    """The first two lines of every page; the second has the first action of a person in danger."""
+    """The first two lines of every page. In danger, the second line says what to do first."""
     last = f"{no_answer.LAST_STATE}: LAST STATE"
     state = facts["state"].upper() if facts.get("is_live", True) else last
     if facts.get("locked_out_by"):
@@ -168,7 +167,7 @@ def head(facts: Facts) -> list[str]:
 
 
 def checklist(start: Facts) -> str:
-    """Progress of the start checklist, "checklist 27 of 33: "; "": it does not apply now."""
+    """Progress of the start checklist: "checklist 27 of 33: ". "" if it does not apply now."""
     items = start["checklist"]
     return f"checklist {items['done']} of {items['total']}: " if items else ""
 
@@ -195,7 +194,7 @@ def standby(start: Facts) -> str:
 
 
 def typed(reset: Facts) -> str | None:
-    """The command that resets the rows on a page, or the step before it; None: no row waits."""
+    """The command that resets the rows on a page, or the step before it. None: no row waits."""
     return reset["command"] or (reset["code"] and TURN_KEY)
 
 
@@ -227,7 +226,7 @@ def folded(label: str, sentence: str, lines_max: int = 3) -> list[str]:
 
 
 def wrapped(line: str, margin: int) -> list[str]:
-    """The line, folded; the next lines begin with so many spaces."""
+    """The line, folded. Its next lines begin with `margin` spaces."""
     return textwrap.wrap(line, WIDTH, subsequent_indent=" " * margin, break_on_hyphens=False)
 
 
@@ -244,8 +243,8 @@ def filled(blocks: Iterable[list[str]], lines_max: int) -> Parts:
 
 
 def page(lines: Iterable[str]) -> list[str]:
-    """A page of at most HEIGHT lines of WIDTH. If there are too many, rules are dropped first, but
-    not the rule of the head.
+    """A page of at most HEIGHT lines of WIDTH. If there are too many lines, dividing lines are
+    dropped first, except the one below the head.
     """
     kept = [cut(line.rstrip()).rstrip() for line in lines]
     for index in range(len(kept) - 1, 1, -1):

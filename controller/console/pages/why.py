@@ -1,4 +1,4 @@
-"""The page `why`: the chain from request to wire, then a part for each actuator of the site."""
+"""The page `why`: how the set-point follows from the request, and a part for each site actuator."""
 
 from controller.console.pages import actuator, causes
 from controller.console.pages.text import (
@@ -86,7 +86,7 @@ def _table(facts: Facts) -> list[str]:
 
 
 def _request(facts: Facts) -> list[str]:
-    """A line for each part of the request; the last line has their sum."""
+    """A line for each part of the request. The last line also has their sum."""
     asked = facts["request"]
     parts = [(_asker(asked), asked["base_W"])] if asked["base_reason"] else []
     parts += [(asked["fast_reason"]["name"], asked["fast_W"])] if asked["fast_reason"] else []
@@ -99,7 +99,7 @@ def _request(facts: Facts) -> list[str]:
 
 
 def _asker(asked: Facts) -> str:
-    """The source and its request. The power in the next column is what the ramp has reached."""
+    """The source and the power for which it asks. The next column has the power after the ramp."""
     cause = asked["base_cause"]
     entries = cause["hints"] if cause and cause["kind"] == "hint" else ()
     words = [f"{entry['source']} asks {kilowatt(entry['value_W'])} kW" for entry in entries[:1]]
@@ -116,7 +116,7 @@ def _interlocks(facts: Facts) -> str:
 
 
 def _bounded(step: str, found: Facts, binding: Facts | None) -> list[str]:
-    """One line for each reason of the two ends. The binding reason comes first."""
+    """One line for each reason of the two ends of an interval. The binding reason comes first."""
     low, high = found["low_reason"], found["high_reason"]
     named = [
         (reason, cause)
@@ -186,7 +186,7 @@ def _units(facts: Facts) -> list[str]:
 
 
 def _cause(facts: Facts, room: int) -> list[str]:
-    """The text below the table, in `room` lines. If there is too little room, the numbers are cut
+    """The text below the table, in `room` lines. If there is too little room, the cause is cut
     first.
     """
     first = _notes(facts)
@@ -254,8 +254,8 @@ def _forbidden(limits: Facts) -> list[str]:
 
 
 def _reason_shown(facts: Facts) -> tuple[Facts | None, Facts | None]:
-    """(reason, cause) to explain: those of the binding limit, or those of a limit that forbids a
-    direction.
+    """(reason, cause) to explain: of the binding limit. Without one: of a limit that forbids power
+    in a direction.
     """
     limits = facts["limits"]
     ends = [end for end in ("high", "low") if limits[f"{end}_W"] == 0]

@@ -1,3 +1,3 @@
-"""The console on a serial line, a separate process. Keys go in, and changes of 24 lines of ASCII
-come out.
+"""The console on a serial line, which runs as a separate process. It reads keys, and sends only the
+changes of a screen of 24 lines of ASCII.
 """

@@ -37,8 +37,8 @@ class Actions:
         self._export: Export | None = None
 
     def note(self, now_us: int, code: str, who: str, text: str) -> str:
-        """Leave a note for the recorder. Returns "", or the failure as a text that ends a
-        message.
+        """Leave a note for the recorder. Returns "", or a text about the failure, which the caller
+        appends to its message.
         """
         try:
             spool.put(self._run_directory, now_us, code, f"{who} at {self._where}: {text}")
@@ -82,7 +82,7 @@ class Actions:
         return self._ask(now_us, who, "Start", "START", send, then)
 
     def stop(self, now_us: int, who: str) -> str:
-        """A controlled stop; then the cabinet is in standby."""
+        """Make a controlled stop. The cabinet is then in standby."""
         send = partial(operator_client.ask, self._socket, operator_commands.STOP)
         then = partial(run_words.of_stop, self._run_directory)
         return self._ask(now_us, who, "Stop", "STOP", send, lambda: f": {then()}")
@@ -123,7 +123,7 @@ class Actions:
         return f"Acknowledged: {seen.words}.{noted}"
 
     def acknowledged(self, alarm: tuple[int, ...] | None) -> str | None:
-        """A line with the person who has acknowledged these causes; None: nobody has."""
+        """A line with the person who has acknowledged these causes, or None."""
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             content = json_text.loads(regular_file.read(path, _BYTES_MAX).decode("ascii"))
@@ -134,7 +134,7 @@ class Actions:
         return None
 
     def export(self, now_us: int, who: str, what: str, since: str) -> str:
-        """Start an export of `what`, in a process of its own, because a stick may be slow."""
+        """Start an export of `what` in a separate process, because a stick may be slow."""
         if self._export is not None and not self._export.has_ended():
             return "An export is still running."
         self.forget_export()
@@ -177,8 +177,8 @@ def _numbers(first_out: int, mask: int, peer_first_out: int, peer_mask: int) -> 
 
 
 def _advice(answer: operator_client.Answer) -> str:
-    """The next step. For channel B the text is short, because no page shows its waits and
-    tokens.
+    """The next step after a refused reset. The text for channel B names no line of a page, because
+    no page shows the waits and tokens of channel B.
     """
     in_b = {
         latches.CHANGED: ": look at IN B again",
@@ -194,7 +194,7 @@ def _advice(answer: operator_client.Answer) -> str:
 
 
 class Export:
-    """A running `firebreak record export`. Nothing here waits for its output."""
+    """A running `firebreak record export`. No method waits for it."""
 
     def __init__(self, words: list[str]) -> None:
         """Raises OSError."""
@@ -214,7 +214,7 @@ class Export:
         return self._process.poll() is not None
 
     def lines(self) -> list[str]:
-        """Its output so far, and its state."""
+        """The last lines of its output, and its state."""
         with contextlib.suppress(OSError):
             self._printed = (self._printed + (self._output.read() or b""))[-OUTPUT_BYTES_MAX:]
         code = self._process.poll()
@@ -222,7 +222,7 @@ class Export:
         return [*self._printed.decode("ascii", "replace").splitlines()[-8:], f"export: {end}"]
 
     def stop(self) -> None:
-        """End the export. Nothing waits for its end, because the process may hang on a stick."""
+        """Kill the export. This does not wait, because the process may hang on a stick."""
         if self._process.poll() is None:
             self._process.kill()
         self._output.close()

@@ -1,4 +1,4 @@
-"""`firebreak console`: pages and actions on a terminal. `user`: who may act there."""
+"""`firebreak console`: pages and actions on a terminal. `firebreak user`: users of the console."""
 
 import getpass
 import os
@@ -46,7 +46,8 @@ def _console(arguments: Namespace) -> int:
         raise cli.Ended(WRONG_INPUT, "this is not a terminal; for a serial line: --tty /dev/ttyS0")
     with cli.ends(NO_START, LineError):
         line = Line(arguments.tty or os.ttyname(0), arguments.baud if arguments.tty else None)
-    identity.settle(arguments)  # the person's terminal is not the service's
+    # Only now, because the terminal belongs to the person and not to the service's user.
+    identity.settle(arguments)
     return _serve(arguments, line)
 
 

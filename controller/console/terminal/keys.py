@@ -1,4 +1,4 @@
-"""Bytes of a terminal as keys: printable ASCII and five controls. Other bytes are dropped."""
+"""Makes keys of the bytes of a terminal: printable ASCII and five controls. Drops other bytes."""
 
 ENTER, ERASE, CANCEL, INTERRUPT, REDRAW = "\r", "\b", "\x1b", "\x03", "\x0c"
 _CONTROLS = {0x0D: ENTER, 0x0A: ENTER, 0x08: ERASE, 0x7F: ERASE, 0x03: INTERRUPT, 0x0C: REDRAW}
@@ -8,8 +8,8 @@ _PLAIN, _ESCAPED, _IN_SEQUENCE = range(3)
 
 
 class Decoder:
-    """Makes keys of bytes, in pieces of any size. An escape sequence (arrow, function key) is no
-    key.
+    """Makes keys of bytes, which may come in pieces of any size. An escape sequence (arrow,
+    function key) gives no key.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
-"""The line of a terminal, in raw mode. No call waits. Bytes that the line does not accept stay
-pending.
+"""The line of a terminal, in raw mode. No call waits. Bytes that the line does not accept at once
+stay pending.
 """
 
 import contextlib
@@ -24,12 +24,10 @@ class LineError(Exception):
 
 
 class Line:
-    """`pending`: bytes that the line has not accepted; `is_gone`: the line was hung
-    up or removed.
-    """
+    """An open line. pending: bytes that it has not accepted yet. is_gone: hung up, or removed."""
 
     def __init__(self, path: str, baud: int | None = None) -> None:
-        """baud: 8N1 without flow control; None: the speed of the terminal stays. LineError."""
+        """baud: speed of a serial line, or None for the terminal's own speed. Raises LineError."""
         self.path, self.pending, self.is_gone = path, b"", False
         self._descriptor = _opened(path)
         try:
@@ -48,7 +46,7 @@ class Line:
         return self._descriptor
 
     def size(self) -> tuple[int, int] | None:
-        """(rows, columns) of the terminal; None: a serial line has no size."""
+        """(rows, columns) of the terminal, or None for a serial line, which has no size."""
         try:
             rows, columns, _, _ = struct.unpack(
                 "4H", fcntl.ioctl(self._descriptor, termios.TIOCGWINSZ, bytes(8))
@@ -71,7 +69,7 @@ class Line:
         return taken or 0
 
     def _tried(self, call: Callable[[int, Given], Result], given: Given) -> Result | None:
-        """The result of the call; None: the line is not ready. Sets is_gone if the line is gone."""
+        """The result of the call, or None if the line is not ready. Sets is_gone if it is gone."""
         try:
             return call(self._descriptor, given)
         except BlockingIOError:
@@ -81,13 +79,13 @@ class Line:
             return None
 
     def drop(self) -> None:
-        """Discard pending bytes, here and in the kernel."""
+        """Discard pending bytes, here and in the operating system."""
         self.pending = b""
         with contextlib.suppress(OSError, termios.error):
             termios.tcflush(self._descriptor, termios.TCOFLUSH)
 
     def close(self) -> None:
-        """Restore the terminal; never waits."""
+        """Restore the settings of the terminal. This never waits."""
         if self.pending:
             self.drop()
         with contextlib.suppress(OSError, termios.error):
@@ -107,8 +105,8 @@ def _opened(path: str) -> int:
 
 
 def _raw(before: list[Any], baud: int | None) -> list[Any]:
-    """Raw attributes, 8N1. CLOCAL, because no carrier is wired. No flow control, because a stray
-    XOFF would stop the output.
+    """Attributes of a raw line, 8N1. CLOCAL is set, because no carrier is wired. Flow control is
+    off, because a stray XOFF would stop the output.
     """
     wanted = [*before[:_CC], list(before[_CC])]
     wanted[_IFLAG] = termios.IGNBRK | termios.IGNPAR

@@ -20,14 +20,14 @@ from controller.system.stop import Stop
 LOOK_US = 1_000_000
 DRAW_US = 100_000  # least time between two drawings, however many keys come
 STALL_US = 5_000_000
-FLOOD_US = 20_000  # least time between two full reads, as a line of 115200 Bd needs it
+FLOOD_US = 20_000  # least time between two full reads; a line of 115200 Bd needs no shorter time
 ESCAPE_US = 100_000
 LINES_MAX = 100  # most lines that the last catcher prints
 MESSAGE_ROW, MENU_ROW = 22, 24
 
 
 class Console:
-    """A console. `run` goes on until a signal, the person (leaves_end) or the terminal ends it."""
+    """A console. It runs until a signal comes, the person leaves, or the terminal is gone."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Console:
         self._last = caught.Last("console: a key or a page has failed", LINES_MAX)
         self._look_us = self._draw_us = self._read_us = self._last_us = 0
         self._taken_us = now_us()
-        self._page: Page | None = None  # the page to draw; None: make it anew
+        self._page: Page | None = None  # the page to draw, None if it must be made again
         self._drawn: Page | None = None  # page that the line has not accepted whole yet
         self._size: tuple[int, int] | None = None
 
@@ -86,7 +86,7 @@ class Console:
             self._excuse(now_us)
 
     def _excuse(self, now_us: int) -> None:
-        """End the question after an exception, because another key may still work."""
+        """End the question after an exception, so that the person can press another key."""
         if self._last.is_caught:
             self._session.question, self._session.seen, self._page = None, None, None
             self._session.say("This has failed; the log of this console says where.", now_us)
@@ -118,7 +118,7 @@ class Console:
     # -- drawing
 
     def _write(self, now_us: int) -> None:
-        """Write the pending bytes; drop them if the line accepts nothing for STALL_US."""
+        """Write the pending bytes. Drop them if the line accepts nothing for STALL_US."""
         if not self._line.pending or self._line.write():
             self._taken_us = now_us
         elif now_us - self._taken_us >= STALL_US:
@@ -166,7 +166,7 @@ class Console:
             self._session.seen, self._drawn = page.seen, None
 
     def close(self) -> None:
-        """Leave the terminal ready for the next user; the login ends."""
+        """End the login, and leave the terminal ready for the next user."""
         with contextlib.suppress(OSError):
             self._session.log_out(self._now_us(), "the console ends")
         if not self._line.pending:

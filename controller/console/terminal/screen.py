@@ -1,15 +1,15 @@
-"""The screen of a VT100 of 80 x 24, and the bytes that change only what differs."""
+"""Draws a VT100 screen of 80 x 24 characters, and sends only the bytes for what has changed."""
 
 from controller.system.paths import printable
 
 ROWS, COLUMNS = 24, 80
-# Ends an incomplete sequence (CAN). Then resets attributes, character set and scroll region, which
-# garbage may have changed, and clears the screen.
+# First CAN ends an incomplete sequence. Then come resets of attributes, character set and scroll
+# region, because stray bytes may have changed them. At last the screen is cleared.
 CLEAR = b"\x18\x0f\x1b[0m\x1b(B\x1b[r\x1b[2J"
 
 
 def at(row: int, column: int) -> bytes:
-    """Move the cursor; row and column from 1."""
+    """Bytes that move the cursor. row, column: from 1."""
     return b"\x1b[%d;%dH" % (row, column)
 
 
@@ -19,13 +19,13 @@ def fitting(text: str) -> str:
 
 
 class Screen:
-    """A screen. `change` gives the bytes that change the last lines into new lines."""
+    """A screen. `change` makes the bytes that turn the lines on the screen into new lines."""
 
     def __init__(self) -> None:
         self._shown: list[str] | None = None
 
     def forget(self) -> None:
-        """Let the next change draw everything, because the terminal may show anything now."""
+        """Forget the shown lines, so that the next change draws every line."""
         self._shown = None
 
     def change(self, lines: list[str], cursor: tuple[int, int] = (ROWS, COLUMNS)) -> bytes:

@@ -1,5 +1,5 @@
-"""One person at one terminal: the page, the open question, the login. Keys come in, effects go
-through `actions`. The module has no terminal and no clock, so a test needs only keys.
+"""The state of one person at one terminal: the page, the open question, the login. It takes keys
+and acts through `actions`. It has no terminal and no clock, so a test needs only keys.
 """
 
 from collections.abc import Callable, Generator
@@ -21,7 +21,7 @@ SHOWN: dict[str, tuple[str, str]] = dict.fromkeys("RA", ("alarms", "the alarms")
     "V": ("approval", "the changes")
 }
 ACTIONS = ("E", "T", "G", "S", "K", *SHOWN)
-# The work of a key: it yields questions, gets answers, and returns the message for the person.
+# The work of a key. It yields questions, receives answers, and returns a message for the person.
 Flow = Generator[Question, str, str | None]
 # {key: (question, past participle, name in Actions)}
 CONFIRMED = {
@@ -31,8 +31,8 @@ CONFIRMED = {
 
 
 class Session:
-    """`press` each key, `step` at least once a second. wants_end: the person wants to leave;
-    is_redraw: draw the whole screen.
+    """Call `press` for each key, and `step` at least once a second. wants_end: the person wants to
+    leave. is_redraw: the whole screen must be drawn.
 
     seen: the alarms, or the code of changes, on the page that the terminal has received. The
     console sets it.
@@ -61,7 +61,7 @@ class Session:
     # -- the screen
 
     def message(self, now_us: int) -> str:
-        """The line for questions and answers."""
+        """The open question with the typed answer, or the last message while it is new."""
         if self.question is not None:
             return self.question.shown()
         return self._message if now_us - self._message_us < MESSAGE_US else ""
@@ -84,13 +84,13 @@ class Session:
         return self._actions.exported() if self.page == "export" else []
 
     def say(self, text: str, now_us: int) -> None:
-        """Show this text for a while."""
+        """Show this text for MESSAGE_US."""
         self._message, self._message_us = text, now_us
 
     # -- time
 
     def step(self, now_us: int) -> None:
-        """End idle logins, break-glass without the key, and old questions."""
+        """End an old question, an idle login, and break-glass if the key is in RUN again."""
         if self.question is not None and now_us - self.question.asked_us >= QUESTION_US:
             self.question = None
         if self.who is not None and now_us - self._key_us >= self._idle_us:
@@ -110,7 +110,7 @@ class Session:
 
     def press(self, key: str, now_us: int) -> None:
         """Take one key."""
-        self.step(now_us)  # first, to end what timed out while the process did not run
+        self.step(now_us)  # first, because a login may have timed out while the process slept
         self._key_us = now_us
         if key == keys.REDRAW:
             self.is_redraw = True
@@ -238,7 +238,7 @@ class Session:
         return (yield from self._if_yes(text, "reset", actions.reset, seen, with_key))
 
     def _lock_out(self, by: str | None) -> Flow:
-        """Lock out, or end the lock-out that the screen showed when the key was pressed."""
+        """Lock the cabinet out. If `by` has locked it out, end that lock-out instead."""
         text, participle = "Lock out: it stops, opens, and stays open", "locked out"
         if by is not None:
             text, participle = f"End the lock-out by {by}: then standby", "changed"
@@ -247,8 +247,8 @@ class Session:
     def _if_yes(
         self, text: str, participle: str, act: Callable[..., str], *details: object
     ) -> Flow:
-        """Ask the person. After a typed yes call act(now_us, who, *details), if the login still
-        holds.
+        """Ask the person. After a typed yes, call act(now_us, who, *details) if the login has not
+        ended.
         """
         typed = yield Question(f"{text}: type yes", characters_max=3)
         if typed.lower() != "yes":
@@ -276,7 +276,7 @@ def _seconds(time_us: int) -> int:
 
 
 def _is_moment(text: str) -> bool:
-    """True if the text is a moment at which an export can begin."""
+    """True if the text is a time from which an export can begin."""
     try:
         return 0 <= csv_files.moment_us(text) < UTC_US_MAX
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""The pages of a controller, cut to a terminal's screen. A restarted controller is found again."""
+"""Makes the pages of a controller for a terminal, also after the controller has restarted."""
 
 import os
 import sqlite3
@@ -41,7 +41,7 @@ class Page(NamedTuple):
 
 
 class View:
-    """`update` once a second, then `page`. trouble: why there is no controller, or None."""
+    """Call `update` once a second, then `page`. trouble: why there is no controller, or None."""
 
     def __init__(
         self, run_directory: str, state_directory: str, pause: Callable[[], object] = watch.wait
@@ -76,7 +76,7 @@ class View:
 
     @property
     def is_key_out(self) -> bool | None:
-        """State of the key switch; None while it is unknown or the controller does not tick."""
+        """True if the key is out of RUN. None if this is unknown or the controller is stopped."""
         if self._watch is None or not self._watch.is_live:
             return None
         shadow = self._watch.shadow
@@ -85,17 +85,17 @@ class View:
 
     @property
     def locked_out_by(self) -> str | None:
-        """Name of the person who has locked the cabinet out; None: nobody has."""
+        """Name of the person who has locked the cabinet out, or None."""
         return base.locked_out_by(self._watch.shadow) if self._watch else None
 
     @property
     def alarm(self) -> tuple[int, ...] | None:
-        """The causes for a reset; None: no controller runs."""
+        """The causes that a reset would name, or None if no controller was found."""
         return self._watch.shadow.causes if self._watch else None
 
     def page(self, name: str, part: int, extra: Iterable[str] = ()) -> Page:
-        """A page of words.PAGES. part: number of the part from 0, modulo the number of parts;
-        extra: lines for the end of the page.
+        """A page of words.PAGES. part: number of the part, from 0; it is taken modulo the number of
+        parts. extra: lines for the end of the page.
         """
         if name in words.FIXED:
             return _cut(words.HEAD, [*words.FIXED[name], *extra], part)
@@ -168,7 +168,7 @@ def _seen(facts: Facts) -> Seen | None:
 
 
 def _alarms(facts: Facts, part: int, extra: Iterable[str]) -> Page:
-    """One part of the alarms; extra: lines for the end of the first part."""
+    """One part of the page `alarms`. extra: lines for the end of its first part."""
     parts = pages.parts("alarms", facts)
     part %= len(parts)
     lines = [words.at_console(line) for line in parts[part] if not line.startswith(CELLS)]
@@ -185,8 +185,8 @@ def _cut(head: list[str], body: list[str], part: int) -> Page:
 
 
 def fitted(body: list[str]) -> list[str]:
-    """Drop empty lines and rules, from the end, until the lines fit a screen. If they cannot fit,
-    all lines stay.
+    """Drop empty and dividing lines, from the end, until the lines fit a screen. If they cannot
+    fit, return all lines.
     """
     kept = list(body)
     for index in range(len(body) - 1, -1, -1):

@@ -1,4 +1,4 @@
-"""Texts of the console: keys, help, the pages of tests and export; keys in place of commands."""
+"""Texts of the console: keys, help, and the pages of tests and export."""
 
 from controller.console.pages.text import RULE, WIDTH, calibration, spread, wrapped
 from controller.state.base import Facts
@@ -21,7 +21,7 @@ PAGES = {
     "P": "plan",
     "?": "help",
 }
-# columns of the page of tests where a folded line continues
+# On the page of tests, columns at which a folded line continues.
 WORDS_AT, HAND_AT, ROW_WORDS_AT = 21, 26, 42
 MENU = "0 Status 1 Why 2 Alarms 3 Racks 4 Links 5 Hints 6 Trend 7 Tests D Devices ?Help"
 HEAD = [spread("Firebreak", "serial console"), RULE]
@@ -78,7 +78,7 @@ FIXED = {"help": HELP, "export": EXPORT}
 
 
 def tests(facts: Facts) -> list[str]:
-    """The page of tests; facts: those of the page status."""
+    """The page of tests. facts: the facts of the page `status`."""
     loop, by, missed = facts["loop"], "none", "no figures"
     if facts["locked_out_by"]:
         by = f"by {facts['locked_out_by']}"

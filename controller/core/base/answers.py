@@ -1,9 +1,9 @@
 """The answers of a control function, and how answers combine.
 
-A limit or a cap is a pair of largest powers, one each way, neither below 0. So the interval
-contains 0, and intervals intersect in any order without becoming empty. An obligation is an
-interval that may exclude 0. The obligation of the highest rank is applied last and has the last
-word; a limit beats every obligation. All powers are W at the AC terminals, > 0 discharges.
+A limit or a cap has a largest power for charge and one for discharge, both >= 0. So its interval
+contains 0, and such intervals intersect in any order without becoming empty. An obligation is an
+interval that may exclude 0. The obligation of the highest rank is applied last, so it beats the
+others. A limit beats every obligation. All powers are W at the AC terminals, > 0 discharges.
 """
 
 from typing import NamedTuple
@@ -22,14 +22,16 @@ class PowerInterval:
         self.clear()
 
     def clear(self) -> None:
-        """Remove all bounds: a tick begins."""
+        """Remove all bounds at the start of a tick."""
         self.low_W, self.high_W = -WIDE_W, WIDE_W
         self.low_reason = self.high_reason = reasons.NONE
 
     def narrow(
         self, charge_W_max: int, charge_reason: int, discharge_W_max: int, discharge_reason: int
     ) -> None:
-        """Powers >= 0, W; below 0 counts as 0. Of equal bounds the lower reason code is kept."""
+        """Narrow both ends to these powers, W; a power below 0 counts as 0. If two bounds are
+        equal, the lower reason code is kept.
+        """
         low_W = -charge_W_max if charge_W_max > 0 else 0
         if low_W > self.low_W or low_W == self.low_W and charge_reason < self.low_reason:
             self.low_W, self.low_reason = low_W, charge_reason
@@ -45,11 +47,11 @@ class Obligations:
         self.standing: list[Obligation] = []
 
     def clear(self) -> None:
-        """Remove all obligations: a tick begins."""
+        """Remove all obligations at the start of a tick."""
         self.standing.clear()
 
     def add(self, obligation: "Obligation") -> None:
-        """Add an obligation. No other one has its rank."""
+        """Add an obligation with a rank that no other obligation has."""
         self.standing.append(obligation)
         self.standing.sort()
 
@@ -72,7 +74,9 @@ class Obligations:
         return value_W, reason
 
     def short(self, value_W: int) -> tuple:
-        """(W missing, reason) of the highest rank that is not met; (0, NONE) if all are."""
+        """(W missing, reason) of the unmet obligation of the highest rank; (0, NONE) if all are
+        met.
+        """
         for each in reversed(self.standing):
             if value_W < each.low_W:
                 return min(each.low_W - value_W, WIDE_W), each.low_reason
@@ -82,7 +86,7 @@ class Obligations:
 
 
 class Cap(NamedTuple):
-    """A cap narrows requests, W >= 0 each way."""
+    """A cap narrows requests. Its powers for charge and for discharge are W >= 0."""
 
     charge_W_max: int
     charge_reason: int
@@ -123,8 +127,8 @@ class FastRequest(BaseRequest):
 
 
 class ForDevice(NamedTuple):
-    """Answer for one actuator. actuator: its place in Control.actuators. All other answers are for
-    the battery.
+    """Answer for one actuator, by its place in Control.actuators. All other answers are for the
+    battery.
     """
 
     actuator: int
@@ -139,8 +143,8 @@ def grid_obligation(
 ) -> Obligation:
     """Obligation that keeps the grid within [-export_W_max, import_W_max].
 
-    connection_W: what the grid would import with the battery at 0; imported, exported: (W max,
-    reason). The ends are rounded inwards to whole quanta, unless no quantum lies between them.
+    connection_W: power that the grid would import with the battery at 0; imported, exported: (W
+    max, reason). The ends are rounded inwards to whole quanta, unless no quantum lies between them.
     """
     low_W, high_W = connection_W - imported[0], connection_W + exported[0]
     low_up_W, high_down_W = -(-low_W // quantum_W) * quantum_W, high_W // quantum_W * quantum_W

@@ -14,23 +14,23 @@ reported the import. So each signal is compared with the others:
        Of grid meter and load meter the one that shows the smaller import is then wrong.
 
 An unknown power may have any value within its range. So with few measurements the sum always
-closes, and the check finds nothing. All powers in W. Pure: no time, no memory; the caller decides
-for how long a contradiction must last (policies/site_balance.py).
+closes, and the check finds nothing. All powers are in W. The check has no memory. Its caller
+(policies/site_balance.py) decides for how long a contradiction must last.
 """
 
 from typing import NamedTuple
 
 from drivers.plausible import GENSET, plausible
 
-# Numbers of the signals. After FIRST follow power and report "runs" of each set, then each PV power
+# Numbers of the signals. From FIRST on: power and "runs" of each set, then power of each inverter.
 GRID, LOAD, BATTERY, SOURCE, FORMING, FIRST = range(6)
 ANY_W = 1_000_000_000
 # Error of a meter and a current transformer of class 1, read at different moments (project).
 TOLERANCE_PERMILLE, TOLERANCE_W_MIN = 20, 1000
-NOISE_PARTS, NOISE_W_MIN = 200, 1000  # a device at 0 W reads less
-BEYOND_PERMILLE = 1250  # of the rating: more is no overload, but a wrong scale
-# Parts of the limit of the connection. A power below 1/SMALL_PARTS of it does no harm. Without a
-# load meter, a power below 1/SMALL_PARTS_BLIND may be an error of the grid meter.
+NOISE_PARTS, NOISE_W_MIN = 200, 1000  # the reading of a device at 0 W stays below this
+BEYOND_PERMILLE = 1250  # of the rating; a higher reading has a wrong scale and is no overload
+# Off the grid, a power of the grid meter below 1/SMALL_PARTS of the connection limit does no harm.
+# Without a load meter, only a power below 1/SMALL_PARTS_BLIND counts as small.
 SMALL_PARTS, SMALL_PARTS_BLIND = 2, 25
 
 
@@ -40,8 +40,8 @@ class Source(NamedTuple):
     power_W: int | None
     rated_W: int
     runs: int | None = None  # as a set reports it
-    is_due: bool = False  # it has been asked to run for so long that it should give power
-    is_warming: bool = False  # it has just come up as asked, and need not give power yet
+    is_due: bool = False  # it was asked to run long ago, so it should give power by now
+    is_warming: bool = False  # it has just started as asked, and need not give power yet
 
 
 class Readings(NamedTuple):
@@ -50,8 +50,7 @@ class Readings(NamedTuple):
     is_off_grid: bool  # by the contact of the transfer switch
     is_forming: bool
     is_dead: bool  # a fitted load meter does not answer, or reads less than half the voltage
-    # the load has not moved for as long as a reading may be old: readings of different moments add
-    # up
+    # the load has been steady for longer than the age of any reading, so that their sum is valid
     is_calm: bool
     grid_W: int | None  # > 0 imports
     load_W: int | None
@@ -59,15 +58,15 @@ class Readings(NamedTuple):
     setpoint_W: int
     battery_rated_W: int
     connection_W: int
-    others_W: int  # draw that no meter sees, as it was on the grid
+    others_W: int  # draw that no meter sees, as last found on the grid
     sets: tuple[Source, ...]
     suns: tuple[Source, ...]
     is_contact_doubted: bool = False  # the contact of the transfer switch has been contradicted
 
 
 class Term(NamedTuple):
-    """A power of the sum, signed. low_W, high_W: range by its reading; least_W, most_W: range that
-    is possible; is_sure: something else confirms it.
+    """One signed power of the sum. low_W, high_W: its range by the reading; least_W, most_W: its
+    physical range; is_sure: another signal confirms it.
     """
 
     signal: int
@@ -79,7 +78,9 @@ class Term(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A bit for each signal. wrong: the others contradict it; doubtful: it or another is wrong."""
+    """Each word has a bit for each signal. wrong: the other signals contradict this one; doubtful:
+    this signal or another one is wrong.
+    """
 
     wrong: int
     doubtful: int
@@ -104,7 +105,7 @@ def gives(source: Source) -> bool:
 
 
 def judge(site: Readings) -> Verdict:
-    """The signals that the others contradict at this moment."""
+    """Find the signals that other signals contradict at this moment."""
     wrong, site = _out_of_range(site)
     if site.is_off_grid:
         contact = _contact(site)
@@ -124,7 +125,7 @@ def judge(site: Readings) -> Verdict:
 
 
 def meters(site: Readings) -> int:
-    """Bit of the meter that the other meter contradicts on the grid; 0: none."""
+    """Bit of the meter (grid or load) that the other meter contradicts on the grid; 0: none."""
     low_W, high_W = _sum_W(_terms(site))
     if high_W < -site.connection_W:
         return 1 << GRID
@@ -132,20 +133,22 @@ def meters(site: Readings) -> int:
 
 
 def carries(site: Readings) -> bool:
-    """True if generator sets give power, and no known grid could replace them."""
+    """True if generator sets give power off the grid. If the grid meter is silent, the site counts
+    as off the grid when the powers add up to 0 without the grid.
+    """
     if not any(map(gives, site.sets)):
         return False
     return site.is_off_grid or site.grid_W is None and closes(site._replace(grid_W=0))
 
 
 def closes(site: Readings) -> bool:
-    """Whether the powers can add up to 0 within their tolerances."""
+    """True if the powers can add up to 0 within their tolerances."""
     low_W, high_W = _sum_W(_terms(site))
     return low_W <= 0 <= high_W
 
 
 def _out_of_range(site: Readings) -> tuple[int, Readings]:
-    """(wrong powers, the readings without them)."""
+    """(bits of the powers beyond a rating, the readings without these powers)."""
     wrong, known = 0, []
     for place, each in enumerate(site.sets + site.suns):
         most_W = each.rated_W * BEYOND_PERMILLE // 1000
@@ -175,8 +178,9 @@ def _power_of(site: Readings, place: int) -> int:
 
 
 def _contact(site: Readings) -> Verdict:
-    """Verdict on a contact that says off the grid while the grid meter shows power. A small power
-    is no reason to leave an island if the sum closes with it and without it, or never.
+    """Verdict on a contact that reports "off the grid" while the grid meter shows power. A small
+    power is no reason to leave an island while the load moves, or if the sum closes equally with
+    and without it.
     """
     if site.grid_W is None or abs(site.grid_W) < noise_W(2 * site.connection_W):
         return NOTHING
@@ -206,14 +210,16 @@ def _reports(site: Readings) -> int:
 
 
 def _is_dead(site: Readings) -> bool:
-    """True if nothing shows a voltage off the grid. PV power shows one."""
+    """True if, off the grid, no measurement shows a voltage. PV power shows a voltage."""
     battery_W = site.battery_W
     is_quiet = battery_W is not None and abs(battery_W) < NOISE_W_MIN
     return site.is_off_grid and site.is_dead and is_quiet and not any(map(gives, site.suns))
 
 
 def _stopped(site: Readings, place: int) -> int:
-    """A set reports power and a stopped engine. Bit of the wrong report; 0: it stays open which."""
+    """Bit of the wrong report of a set that reports both power and a stopped engine. 0 if it is not
+    clear which of the two is wrong.
+    """
     one, others = site.sets[place], site.sets[:place] + site.sets[place + 1 :]
     at_0 = one._replace(power_W=0)
     without = site._replace(sets=(*others, at_0))
@@ -234,7 +240,9 @@ def _follows(site: Readings) -> bool:
 
 
 def _is_idle(site: Readings, one: Source) -> bool:
-    """True if a set beside a converter that carries the island has given nothing for long."""
+    """True if a converter carries the island, and a set beside it gives no power although it has
+    been asked to run for long enough.
+    """
     is_at_0 = one.power_W is not None and not gives(one)
     is_other = site.is_off_grid and site.is_forming and (site.battery_W or 0) >= NOISE_W_MIN
     return one.is_due and is_at_0 and is_other and closes(site)
@@ -261,13 +269,14 @@ def _sum_W(terms: list[Term]) -> tuple[int, int]:
 
 
 def _terms(site: Readings) -> list[Term]:
-    """The powers that add up to 0: what the sources give, less the load."""
+    """The powers that should add up to 0: sources count as positive, the load as negative."""
     off_W = abs(site.load_W or 0) * TOLERANCE_PERMILLE // 1000 + TOLERANCE_W_MIN
     load = -ANY_W, off_W
     if site.load_W is not None:
         load_W, others_W = -site.load_W - off_W, site.others_W
         load = load_W - max(0, others_W), -site.load_W + off_W - min(0, others_W)
-    # A set that alone makes the voltage of an island gives more than 0.
+    # Sets that alone form the voltage of an island give power. If none of them reports power, the
+    # set is wrong and not the load.
     running = [each for each in site.sets if each.runs and not each.is_warming]
     is_alone = bool(running) and not site.is_forming and not any(map(gives, running))
     found = [Term(LOAD, *load, -ANY_W, off_W, is_alone)]

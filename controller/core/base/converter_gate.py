@@ -1,10 +1,10 @@
-"""The last check of every frame to one converter, also of its driver's own requests.
+"""The last check of every frame to one converter, including requests that its driver makes itself.
 
-A driver that goes on with a start after its permit is gone would clear the failures of a device
-and start it under a latched stop. So the gate learns from the profile which writes start or clear,
-and refuses them without a permit, whatever the driver wants. Reads, set-up, heartbeat and stop
-pass. A set-point goes to its own gate. Any other write is refused. The gate decodes each frame by
-itself and shares no code with the encoders.
+A driver that continues a start after the permit has gone would clear the failures of a converter
+and start it although a stop is latched. So the gate knows from the profile which writes start the
+converter or clear failures, and refuses these writes without a permit. Reads, set-up, heartbeat and
+stop pass. A set-point goes to its own gate. Any other write is refused. The gate decodes each frame
+by itself and shares no code with the encoders.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,8 +22,8 @@ STILL_PART = 20  # below 1/20 of its rating a stopped converter carries no power
 
 
 class Write(NamedTuple):
-    """A write that the profile names beside its set-point. is_start: it starts, or clears failures;
-    place: see ConverterGate; content: the only content that it may have, None for any.
+    """A write of the profile, except the set-point. is_start: it starts the converter or clears
+    failures; place: see ConverterGate; content: the only allowed content, None for any.
     """
 
     is_start: bool
@@ -33,7 +33,7 @@ class Write(NamedTuple):
     content: bytes | None = None
 
     def is_in(self, frame: bytes, place: int) -> bool:
-        """Whether a whole frame is this write to this register."""
+        """True if a whole frame is this write to the register `place`."""
         size = 2 * self.words
         head = HEAD.pack(self.function, place)
         head += b"" if self.function == REGISTER else COUNTS.pack(self.words, size)
@@ -52,9 +52,9 @@ class ConverterGate:
         setpoint: FormGate | ScaledGate,
         rated_W: int,
     ):
-        """writes: starts come first, so that a frame that starts counts as a start, even if the
-        profile also uses it for something else. place(place of a write): its register now, None
-        while not known.
+        """writes: starts come first. So a frame that starts the converter counts as a start, even
+        if the profile also uses it for something else. place(place of a write): its present
+        register, None while it is unknown.
         """
         self._unit_id, self._writes, self._place = unit_id, writes, place
         self.has_starts = any([each.is_start for each in writes])
@@ -77,8 +77,8 @@ class ConverterGate:
         return reasons.GATE_PERMIT if is_start and not is_permitted else reasons.NONE
 
     def is_start(self, frame: bytes) -> bool | None:
-        """Whether a whole frame starts or clears; None: it is no read, and the profile names no
-        such write beside its set-point.
+        """True if a whole frame starts the converter or clears failures. None if the frame is
+        neither a read nor one of the writes, so that it may be a set-point.
         """
         if frame[1] in READS and len(frame) == READ_BYTES:
             return False

@@ -1,12 +1,12 @@
-"""The last check of a set-point in a form of its own: each frame is decoded again before it is
-sent, by code that the encoder does not use.
+"""The last check of a set-point in a profile's own form. Code that the encoder does not use decodes
+each frame again before it is sent.
 
 If a set-point takes several frames, the converter holds a mixture of old and new values in between.
 A frame without an answer may have been taken or not. So the gate keeps every content that each
 frame's registers may hold, and judges the worst mixture. A frame passes if its own values are
-within the limits, and if the worst mixture then is within them or not above the worst one before. A
-frame that sets a direction makes every held number effective, so then the worst mixture must be
-within the limits.
+within the limits, and if it makes the worst mixture no worse or leaves it within the limits. A
+frame that sets a direction makes all values in the converter effective, so the worst mixture must
+then be within the limits.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -54,12 +54,12 @@ class FrameForm(NamedTuple):
 
 
 class FormGate:
-    """Checks the frames of one converter, and follows what the converter may hold."""
+    """Checks the frames of one converter, and remembers the contents that it may hold."""
 
     def __init__(
         self, forms: Sequence[FrameForm], place: Callable[[int], int] = lambda address: address
     ):
-        """place(address of a form): where it lies on the device now."""
+        """place(address of a form): its present address on the device."""
         self._forms, self._place = forms, place
         self.forget()
 
@@ -82,7 +82,9 @@ class FormGate:
         return self._within(number, content, charge_W_max, discharge_W_max)
 
     def sent(self, frame: bytes) -> int | None:
-        """A frame is on its way: the power that is asked for now, W, None while not known."""
+        """Note that a frame is being sent. Returns the power that is now asked for, W; None while
+        it is unknown.
+        """
         number, content = self._known(frame)
         if number is None or content is None:
             return None
@@ -93,7 +95,7 @@ class FormGate:
         return self._power_W()
 
     def acknowledged(self, frame: bytes) -> None:
-        """The converter has taken this frame."""
+        """Note that the converter has taken this frame."""
         number, content = self._known(frame)
         if number is not None and content is not None:
             self._may[number] = {content}
@@ -115,7 +117,7 @@ class FormGate:
         return reasons.NONE
 
     def _power_W(self) -> int | None:
-        """The power of the last contents, toward zero."""
+        """The power that the last contents ask for, W, rounded toward zero; None while unknown."""
         values = _values(self._forms, self._last)
         way = next((each for of, each in values if of.role == "mode"), None)
         if way == 0:
@@ -138,7 +140,7 @@ class FormGate:
         return number, self._content(self._forms[number], frame)
 
     def _number(self, frame: bytes) -> int | None:
-        """Which frame this is, by its address."""
+        """Number of the form that has the address of this frame."""
         address = int.from_bytes(frame[2:4], "big")
         places = [self._place(form.address) for form in self._forms]
         return places.index(address) if address in places else None
@@ -196,7 +198,9 @@ def _values(
 def _worst(
     forms: Sequence[FrameForm], may: Sequence[Collection[Content] | None], only: int = -1
 ) -> tuple[Number, Number]:
-    """Largest (charge, discharge) of any mixture, W. only: frame whose numbers count; -1: all."""
+    """Largest (charge, discharge) of any mixture, W. only: count the values of this frame alone;
+    -1: of all frames.
+    """
     ways: set[Number] = set()
     numbers: list[tuple[str, Number, Number]] = []
     for number, (form, contents) in enumerate(zip(forms, may)):

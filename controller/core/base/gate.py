@@ -4,7 +4,7 @@ from controller.core.base import reasons
 
 
 def _crc_table() -> tuple[int, ...]:
-    """CRC-16/MODBUS (0x8005 reflected), one value per byte, by long division of the byte alone."""
+    """Table of CRC-16/MODBUS (polynomial 0x8005, reflected): the remainder of each byte."""
     table = []
     for byte in range(256):
         remainder = byte
@@ -27,8 +27,8 @@ def frame_crc(data: bytes) -> int:
 
 
 def first_wrong(frame: bytes, unit_id: int, *checks: tuple[bool, int]) -> int:
-    """Code of the first check that a whole RTU frame fails: its unit, `checks` of its form (is
-    right, code), its CRC. reasons.NONE: it fails none.
+    """Code of the first check that a whole RTU frame fails, or reasons.NONE. The checks are the
+    unit id, then `checks` with (is right, code), then the CRC.
     """
     if not frame:
         return reasons.GATE_LENGTH

@@ -1,13 +1,13 @@
 """The contents of hints and of answers: numbers on the wire with their names. Append-only.
 
-A number that was ever given keeps its meaning for ever, because senders and records hold it. People
-read sentence and remedy; people and programs read name and label (H31). ../hints/wire.py has the
-layout of the datagrams.
+A number never changes its meaning, because senders and records keep it. The sentence and the remedy
+are for people, the name and the label (H31) also for programs. ../hints/wire.py has the layout of
+the datagrams.
 """
 
 from controller.core.base.texts import Text, of_codes
 
-# Slots of the image in which hints enter, and the words of one.
+# Number of slots for new hints in the process image, and the words of one slot.
 HINT_SLOTS = 8
 SLOT = ("source", "kind", "quantity", "value_W", "valid_ms", "start_ms")
 SLOT_WORDS = len(SLOT)
@@ -19,7 +19,7 @@ KINDS = {
     REQUEST: "request",
     GRID_CAP: "grid_cap",
     HEARTBEAT: "heartbeat",
-    EXACT: "exact",  # a request beside which load tracking pauses
+    EXACT: "exact",  # a request; load tracking pauses while it acts
     NOTICE: "notice",
 }
 
@@ -32,7 +32,7 @@ QUANTITIES = {
     IMPORT_W_MAX: "import_W_max",
     EXPORT_W_MAX: "export_W_max",
 }
-# Quantities of a notice. PRICE_IS_NEGATIVE: 1 or 0. STEP_W: change of the load to come.
+# Quantities of a notice. PRICE_IS_NEGATIVE: 1 or 0. STEP_W: coming change of the load.
 PRICE_IS_NEGATIVE, STEP_W = 6, 7
 NOTICES = {PRICE_IS_NEGATIVE: "price_is_negative", STEP_W: "step_W"}
 KIND_OF = {
@@ -44,13 +44,13 @@ KIND_OF = {
 
 ROLES = ("cap", "request", "grid_cap", "operator")  # each includes the ones before it
 
-# Taken.
+# The hint was taken.
 GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED = range(1, 6)
 FALLBACK_RULES, MOVED, LATER, FARTHER = range(6, 10)
-YES, PARTLY, NO = EFFECTS = ("yes", "partly", "no")  # what is in force of a hint
-# From an unknown sender: they are only counted, and no reply ever goes out.
+YES, PARTLY, NO = EFFECTS = ("yes", "partly", "no")  # whether a hint is in force
+# Messages of unknown senders: they are only counted and never get a reply.
 WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, NO_KEY, BAD_MAC = 11, 12, 13, 14, 15
-# Refused: right key, but not taken.
+# The key was right, but the hint was refused.
 OTHER_BOOT, OLD_SEQUENCE, TOO_LATE, TOO_EARLY, UNKNOWN_KIND = range(21, 26)
 WRONG_QUANTITY, WRONG_VALUE, START_FAR, WRONG_SLOT = range(26, 30)
 VALID_SHORT, VALID_LONG, ROLE, RATE, BUSY, OTHERS_SCHEDULE, EPOCH_UNSTORED = range(30, 37)
@@ -143,7 +143,7 @@ def taken(code: int) -> bool:
 
 
 def effect(code: int, asked_W: int, granted_W: int) -> str:
-    """ "yes": in force as asked, now or at its start time. "partly". "no": no part of it acts."""
+    """One of EFFECTS. YES: in force as asked, now or at its start time. NO: no part of it acts."""
     if code in (GRANTED, LATER):
         return YES
     is_some = code == CHARGING_ONLY or (code == LIMITED and (granted_W != 0 or asked_W == 0))
@@ -156,5 +156,5 @@ def label(code: int) -> str:
 
 
 def text(code: int) -> Text:
-    """(name, sentence, remedy) of a code; KeyError for one that was never given."""
+    """(name, sentence, remedy) of a code; KeyError for an unknown code."""
     return TEXTS[code]

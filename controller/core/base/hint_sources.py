@@ -1,7 +1,7 @@
-"""The source image: who may send hints and what, as one flat array of integers.
+"""The source image: the senders of hints and their rights, as one flat array of integers.
 
 Layout: schema, number of sources, then the words of each source in the order of their index. A
-journal contains this image beside the other two, so that a replay needs no file.
+journal contains this image beside the other images, so that a replay needs no file.
 controller/config/sources.py makes the sources from TOML.
 """
 
@@ -14,7 +14,7 @@ from controller.core.base import hint_codes
 SOURCES_MAX = 8
 IMAGE_SCHEMA = 1
 HEADER_WORDS = 2  # schema, number of sources
-ABSENT_W = -1  # in the place of a fallback that is not configured
+ABSENT_W = -1  # marks a fallback that is not configured
 NO_PRIORITY = 0
 QUANTITIES = tuple(hint_codes.QUANTITIES)
 # Place of each role in ROLES: each includes the ones before it.
@@ -22,7 +22,7 @@ CAP, REQUEST, GRID_CAP, OPERATOR = range(4)
 
 
 class Source(NamedTuple):
-    """Words of one source. rank: place of its role; fallback_W: in the order of QUANTITIES."""
+    """Words of one source. rank: place of its role in ROLES; fallback_W: in order of QUANTITIES."""
 
     rank: int
     priority: int
@@ -38,7 +38,7 @@ SOURCE_WORDS = len(_PLAIN) + len(QUANTITIES)
 
 
 def image(configured: Iterable[Any]) -> array:
-    """array('i') of sources of controller/config/sources.py."""
+    """The source image, array('i'), of sources from controller/config/sources.py."""
     words = []
     for each in configured:
         words += [getattr(each, name) for name in _PLAIN]

@@ -4,7 +4,7 @@ from safety import matrix, signals as s
 
 
 def stage_instances(layout: s.Layout) -> list:
-    """Names in the kernel's order: "29.rack2", "41a.unit1", "1a" in the cabinet."""
+    """Names in the kernel's order, such as "1a" (cabinet), "41a.unit1" and "29.rack2"."""
     names = []
     for scope, name, count in (
         (s.CABINET, "", 1),

@@ -12,14 +12,16 @@ def low_pass(tick_ms: int, time_ms: int) -> int:
 
 
 def approach(value: int, towards: int, part: int, ticks: int, bits: int = 24) -> int:
-    """value after `ticks` of a first-order low-pass. part: from low_pass, or another factor of so
-    many bits. The result never passes `towards`: a long tick would overshoot, and then overflow.
+    """value after `ticks` of a first-order low-pass. part: factor of `bits` bits, such as from
+    low_pass. The result never passes `towards`, because an overshoot in a long tick could overflow.
     """
     return value + ((towards - value) * min(part * ticks, 1 << bits) >> bits)
 
 
 def decay(tick_ms: int, time_ms: int) -> int:
-    """exp(-tick_ms / time_ms) in 1/65536: 64 short steps, each (1 - x / 2) / (1 + x / 2)."""
+    """exp(-tick_ms / time_ms) in 1/65536. The result is the 64th power of the approximation (1 - x
+    / 2) / (1 + x / 2) for a 64th of the tick.
+    """
     double = 128 * time_ms
     part = (max(0, double - tick_ms) << 32) // (double + tick_ms)
     for _ in range(6):
@@ -30,10 +32,12 @@ def decay(tick_ms: int, time_ms: int) -> int:
 def lasting(
     ms: int, counts: int, is_now: bool, passed_ms: int, times: tuple[int, int, int]
 ) -> tuple[int, int]:
-    """(ms, counts) of a cause that counts once it has lasted, until it has been gone for a time.
+    """Step the timer of a cause, which counts after it has lasted, until it has been gone for a
+    time.
 
-    times: ms until it counts; ms until it no longer counts; how many times more slowly the timer
-    goes back than forward. At the same speed a cause that comes and goes would never count.
+    Returns (ms, counts). times: ms until it counts; ms until it no longer counts; how many times
+    slower the timer runs backward than forward. At equal speeds, a cause that is present half of
+    the time would never count.
     """
     set_ms, clear_ms, leak_parts = times
     if counts:

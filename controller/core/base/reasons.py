@@ -1,13 +1,12 @@
-"""Why a power is what it is: the codes. Their words are in controller/rows/reason_words.py.
+"""Reason codes: why a power is what it is. Their words are in controller/rows/reason_words.py.
 
-Append only: a code once given keeps its meaning for ever, because logs, journals and upstream
-systems hold it.
+Append only: a code never changes its meaning, because logs, journals and upstream systems keep it.
 
 R1xx requests, R2xx limits, R3xx obligations, R4xx caps, R5xx ramp, R6xx gate.
 R7xx items that a start waits for, R8xx rows of the matrix (800 + row), R9xx modes of the site
 and signals that other signals contradict.
 
-A limit of the kernel: 212 + 2 x its number in the kernel, + 1 for discharge.
+The code of a kernel limit is 212 + 2 x its number in the kernel, + 1 for discharge.
 """
 
 from controller.core.base.texts import Text, of_codes
@@ -34,10 +33,10 @@ GATE_LENGTH, GATE_UNIT_ID, GATE_FUNCTION, GATE_ADDRESS, GATE_COUNT = range(601, 
 GATE_CRC, GATE_CHARGE, GATE_DISCHARGE, GATE_RANGE, WRITE_BUDGET = range(606, 611)
 GATE_PERMIT, STARTS_SPENT, RUNS_ON, START_HELD = range(611, 615)
 INHIBIT, LOCKED_OUT, SECOND_CHANNEL, CAUSE = 700, 718, 719, 720
-# Number 12 was "key not in RUN" in the kernel. That code keeps its meaning, so 12 gets another one.
+# Code 712 keeps its old meaning "key not in RUN", so the kernel's reason 12 has another code now.
 _OTHER_INHIBITS = {12: LOCKED_OUT, 18: SECOND_CHANNEL, 19: CAUSE}
 ROW = 800
-# of policies/modes.py, in the order of its modes
+# the modes of the site, in the order of policies/modes.py
 MODE_GRID, MODE_HAND_OVER, MODE_ISLAND, MODE_BLACK_START, MODE_RETURN = range(901, 906)
 MODE = MODE_GRID
 # a signal that the others contradict (policies/site_balance.py)

@@ -1,8 +1,8 @@
 """The gate of a SunSpec converter's set-point.
 
 Only one form of frame passes: Modbus RTU function 16 to this converter, two registers at WSet, one
-signed 32-bit power within the limits the kernel published in this tick. Anything else is an event
-and the stop frame goes out instead.
+signed 32-bit power within the limits that the kernel published in this tick. Any other frame is
+recorded as an event, and the stop frame is sent instead.
 """
 
 from fractions import Fraction
@@ -20,7 +20,7 @@ EXPONENTS = range(-3, 4)  # no converter has another scale (assumed)
 
 
 class HasSetpoint(Protocol):
-    """The driver of a converter: where its set-point register lies, None until known."""
+    """The driver of a converter: address and scale of its set-point register, None until known."""
 
     @property
     def setpoint_address(self) -> int | None:
@@ -28,12 +28,12 @@ class HasSetpoint(Protocol):
 
     @property
     def setpoint_exponent(self) -> int | None:
-        """Exponent of ten, in W."""
+        """Exponent n of the scale: the register counts in 10^n W."""
 
 
 class ScaledGate:
-    """The gate of a converter at the place and the scale that its set-point has now: both may
-    change at run time.
+    """The gate of a converter's set-point at its present address and scale. Both may change at run
+    time.
 
     A frame may wait for its bus while the converter is lost and its address is forgotten. The frame
     is then decoded with the last known address and exponent.
@@ -58,7 +58,7 @@ class ScaledGate:
         return gate.check(frame, charge_W_max, discharge_W_max)
 
     def sent(self, frame: bytes) -> int | None:
-        """A frame is on its way: the set-point in it, W, toward zero; None without one."""
+        """Set-point in a frame that is being sent, W, rounded toward zero; None without one."""
         if self._pcs.setpoint_address is not None:
             self._last = self._pcs.setpoint_address, self._pcs.setpoint_exponent or 0
         address, exponent = self._last
@@ -70,7 +70,7 @@ class ScaledGate:
         return max(-INT_MAX, min(INT_MAX, int(raw * Fraction(10) ** exponent)))
 
     def forget(self) -> None:
-        """One frame holds the whole set-point: nothing is left to follow."""
+        """Do nothing: one frame holds the whole set-point, so there is nothing to remember."""
 
     def acknowledged(self, frame: bytes) -> None:
-        """See forget."""
+        """Do nothing, as in `forget`."""

@@ -1,5 +1,5 @@
-"""The schedule as words: a table of slots enters the image in parts, one part in each tick, and a
-commit ends it. A commit whose checksum does not fit the parts changes nothing.
+"""The schedule as words. A table of slots enters the process image in parts, one part in each tick,
+and ends with a commit. A commit whose checksum does not fit the parts changes nothing.
 """
 
 from array import array
@@ -11,7 +11,7 @@ SLOTS_MAX = 96
 SLOT_WORDS = 4
 TABLE_WORDS = SLOTS_MAX * SLOT_WORDS
 SLOT_MIN_MAX = 60
-OPEN_W = -(2**31)  # in the place of a power: no bound
+OPEN_W = -(2**31)  # as a power: no bound
 PART_WORDS = 16
 NO_STEP, PART, COMMIT = range(3)
 _WORDS = [f"schedule_word_{number}" for number in range(PART_WORDS)]

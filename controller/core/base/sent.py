@@ -20,15 +20,15 @@ class Sent:
     def __init__(
         self, power_W: Callable[[bytes], int | None], inp: array, sent_at: int, code_at: int
     ):
-        """power_W: `sent` of the converter's gate; inp: of the process image."""
+        """power_W: the method `sent` of the converter's gate; inp: of the process image."""
         self._power_W, self._inp, self._sent_at, self._code_at = power_W, inp, sent_at, code_at
 
     def see(self, frame: bytes) -> None:
-        """A whole frame to this converter is on its way."""
+        """Note a whole frame that is being sent to this converter."""
         power_W = self._power_W(frame)
         if power_W is not None:
             self._inp[self._sent_at], self._inp[self._code_at] = power_W, SENT
 
     def refuse(self, code: int) -> None:
-        """The stop frame goes out instead, and `inp[sent_at]` keeps the set-point sent before."""
+        """Note the reason of a refused frame. `inp[sent_at]` keeps the set-point sent before."""
         self._inp[self._code_at] = code

@@ -1,10 +1,9 @@
-"""The way of a set-point: request -> caps -> ramp -> obligations -> limits, and the trace that
-explains it.
+"""The chain of a set-point: request -> caps -> ramp -> obligations -> limits, with its trace.
 
 All powers are W at the AC terminals, > 0 discharges. All parts are added first, then clamped: a
 part clamped before a subtraction gave -2 kW instead of +3 kW (OpenEMS/openems issue 3573). short_W
-is the power by which an obligation is not met. Either limits withhold it, or only the grid meter
-shows it, because a converter gives less than its set-point or the model is wrong.
+is the power by which an obligation is not met. Either limits withhold this power, or the grid meter
+shows that a converter gives less than its set-point or that the model is wrong.
 """
 
 from array import array
@@ -13,7 +12,7 @@ from controller.core.base import answers, reasons
 from controller.core.base.answers import NO_REQUEST, WIDE_W, Answer, Obligations, PowerInterval
 from controller.core.base.integers import within
 
-# The trace, step by step.
+# Words of the trace, in the order of the steps.
 CHAIN_OUTPUTS = (
     *"request_base_W request_base_reason request_fast_W request_fast_reason request_W".split(),
     *"caps_low_W caps_low_reason caps_high_W caps_high_reason after_caps_W caps_reason".split(),
@@ -73,7 +72,8 @@ class Chain:
         """(low_W, high_W): range that a request may reach this tick, after caps, obligations and
         limits, without the ramp.
 
-        Written into `out` too: call it once a tick, after the last cap, obligation and limit.
+        The range is also written into `out`. Call it once a tick, after the last cap, obligation
+        and limit.
         """
         caps, limits, apply = self.caps, self.limits, self.obligations.apply
         low_W = within(apply(caps.low_W)[0], limits.low_W, limits.high_W)
@@ -82,9 +82,9 @@ class Chain:
         return low_W, high_W
 
     def tell_measured(self, battery_W: int) -> None:
-        """A converter limits itself, so towards its set-point no more power is available than is
-        measured. Only `out` shows this. Control keeps its own range, or a short weakness would
-        last.
+        """Show in `out` that no more power is available than is measured, because a converter
+        limits itself below its set-point. Control keeps its own range; otherwise a short weakness
+        would last.
         """
         out = self.out
         if out[O_SETPOINT_W] > 0:

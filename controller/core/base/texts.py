@@ -7,13 +7,13 @@ Text = tuple[str, str, str]  # name, sentence, remedy of a code
 
 
 def table(text: str) -> list[list[str]]:
-    """The cells of each row. A line that begins with a space continues the one before, and one that
-    begins with # is a remark.
+    """The cells of each row. A line that begins with a space continues the line before. A line
+    that begins with # is a remark.
     """
     entries = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", dedent(text).strip())]
     return [[cell.strip() for cell in one.split("|")] for one in entries if one and one[0] != "#"]
 
 
 def of_codes(codes: dict[str, int], text: str) -> dict[int, Text]:
-    """Text of each code. codes: by the name in the first cell."""
+    """Text of each code. codes: {name in the first cell: code}."""
     return {codes[key]: (name, sentence, remedy) for key, name, sentence, remedy in table(text)}

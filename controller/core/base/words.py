@@ -1,4 +1,4 @@
-"""Words of state by name: an array of ints, as the journal keeps it."""
+"""Words of state with names, in an array of ints as the journal keeps it."""
 
 from array import array
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 
 class Words(array):
-    """A subclass annotates its words as int, in the order of the array.
+    """Array of words with names. A subclass annotates its words as int, in the order of the array.
 
     Reading by name costs as much as by index. More words may follow the named ones.
     """

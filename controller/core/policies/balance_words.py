@@ -48,7 +48,7 @@ TEXTS = reasons.texts("""
 class Lasting(Words):
     """How long a signal has been contradicted, or doubtful."""
 
-    ms: int  # while counts is 0: time so far; then: time until it ends
+    ms: int  # while counts is 0: how long it has lasted; later: time until it no longer counts
     counts: int
 
 

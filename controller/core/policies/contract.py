@@ -9,7 +9,7 @@ limits, obligations, requests), and one chain combines them:
                    +-- answers ---+-->  chain (../base/setpoint.py)  -->  set-point, reason
 
 A function is a class in `policies/` with one row in `functions.py`. In each tick `control.py` gives
-it what the tick knows (Known) and what the functions before it have found (Found).
+it the values of the tick (Known) and the findings of the functions before it (Found).
 """
 
 from array import array
@@ -24,27 +24,27 @@ from controller.core.policies.known import Known
 from controller.core.site_devices.signals_view import DeviceView, Site, without_devices
 
 # Stages of a tick, in their order.
-# BALANCE: which signals others contradict. MODE: the mode of the site.
-# PROVE: whether the grid meter is right. MEASURE: estimates. BOUND: caps, limits, obligations.
-# BASE: the base request. FAST: the fast request, within what the base request leaves.
+# BALANCE finds contradicted signals. MODE finds the mode of the site. PROVE tests the grid meter.
+# MEASURE makes estimates. BOUND gives caps, limits and obligations. BASE gives the base request.
+# FAST gives the fast request, within the power that the base request leaves.
 BALANCE, MODE, PROVE, MEASURE, BOUND, BASE, FAST = range(7)
 
 # Behaviour of a function while an input that it needs is unknown.
 TO_ZERO = "to zero"  # its request goes to zero at its ramp
 DROP = "drop"  # it gives no obligation; without a grid meter row 50 forbids charging
-NARROW = "narrow"  # it allows what is still known, and no more
+NARROW = "narrow"  # it allows only the power that the known inputs permit
 CLOSE = "close"  # its limits close as if its threshold were reached
-WAIT = "wait"  # its test waits; what is not proven stays so
-HOLD = "hold"  # it goes on with what it knows
-STOP = "stop"  # nothing of it acts; the fallbacks of its source act
+WAIT = "wait"  # its test waits; an unproven result stays unproven
+HOLD = "hold"  # it continues with the inputs that it knows
+STOP = "stop"  # it does not act; the fallbacks of its source act
 KEEP = "keep"  # it needs no measurement; its caps and requests stay in force
 # Behaviour of a function while the site is off the grid (Found.is_off_grid).
-ACT = "act"  # it is asked as on the grid
+ACT = "act"  # it works as on the grid
 PAUSE = "pause"  # it gives no answer (Function.hold) and begins anew when the grid is back
 
 
 class Setup:
-    """Everything that a function is built from. functions: the ones built before it, by name."""
+    """Data from which a function is built. functions: {name: each function built before it}."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Function:
     STAGE = BOUND
     ROLES: tuple[str, ...] = ()  # roles of the site devices that it commands
     READS: tuple[str, ...] = ()  # fields of Known and Found
-    BEFORE: tuple[str, ...] = ()  # fields of Found that it reads as the tick before left them
+    BEFORE: tuple[str, ...] = ()  # fields of Found of which it reads the value of the tick before
     WRITES: tuple[str, ...] = ()  # fields of Found, which no other function writes
     ASKS: tuple[str, ...] = ()  # functions built before it whose state it reads or sets
     PARAMETERS: tuple[tuple, ...] = ()  # rows as in controller/core/parameters.py
@@ -91,7 +91,7 @@ class Function:
 
     @classmethod
     def output_names(cls, source_count: int) -> Sequence[str]:
-        """Name of each word of `out` in a configuration with so many sources of hints."""
+        """Name of each word of `out`. source_count: number of hint sources."""
         return cls.OUTPUTS
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer | ForDevice]:

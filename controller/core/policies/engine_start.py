@@ -1,13 +1,13 @@
-"""The start of one generator set, and the load that it takes (genset_start.py).
+"""The start of one generator set, and the power that it may take (genset_start.py).
 
-An engine that is asked to run may not come up, may stop by itself, or may be switched off at its
-panel. The naive way asks once and relies on it. So a start has phases:
+An engine that is asked to run may fail to start, may stop by itself, or may be switched off at its
+panel. The naive way asks once and assumes that the engine runs. So a start has phases:
 
     OFF --> STARTING --> RUNNING      the engine reports that it runs, or gives power
                |            |
-               +-- WAITING <+         no engine within start_s_max, or it stopped by itself;
-                      |               start_again_s later the next start, up to starts_max
-                    FAILED            on the grid; off the grid it waits on, FAILED_MS each time
+               +-- WAITING <+         it does not run within start_s_max, or stopped by itself;
+                      |               next start after start_again_s, starts_max times in all
+                    FAILED            on the grid; off the grid it tries again every FAILED_MS
 
 While the set is not in automatic mode, or an emergency stop is active, no start is counted.
 """
@@ -22,11 +22,11 @@ from controller.core.policies.source_reports import gives, is_loaded
 START = (95, "genset_start")
 MS_MAX = 1_000_000_000
 OFF, STARTING, WAITING, RUNNING, FAILED = range(5)
-# Pause between further starts after starts_max, while an island needs the set: a dark site has
-# nothing to lose (project).
+# Pause between further starts after starts_max while an island needs the set. Further starts do no
+# harm at a dark site (project).
 FAILED_MS = 300_000
-# If the engine runs when the controller starts, it runs on until the contact of the transfer switch
-# is certain, which needs 0.5 s.
+# If the engine runs when the controller starts, it keeps running until the contact of the transfer
+# switch is certain, which takes 0.5 s.
 FOUND_MS = 5000
 
 
@@ -40,13 +40,13 @@ class State(Words):
     ms: int  # time in this phase; before the set has reported: since the start of the controller
     starts: int
     run_ms: int  # time for which the engine has run; MS_MAX if it was found running
-    found_ms: int  # time for which an engine that was found running is still asked to run on
+    found_ms: int  # time for which an engine that was found running must still run
     away_ms: int  # time for which the set has not been ready
 
 
 class EngineStart:
-    """One set. number: of its actuator; grid_permille: charge below which nothing discharges on the
-    grid.
+    """The start of one set. number: of its actuator; grid_permille: state of charge below which the
+    battery does not discharge on the grid.
     """
 
     def __init__(self, device: DeviceView, number: int, grid_permille: int):
@@ -63,7 +63,9 @@ class EngineStart:
             state.found_ms = max(0, state.found_ms - passed_ms) if is_running > 0 else 0
 
     def find(self, is_running: int | None, passed_ms: int) -> None:
-        """Want a set that is found running or giving power. Its power may be reported later."""
+        """Want a set that already runs or gives power at the controller's start. The report of its
+        power may come later.
+        """
         state, device = self.state, self.device
         is_found = bool(is_running) or is_loaded(device)
         if device.reported("is_running") is None and not is_found:
@@ -100,7 +102,7 @@ class EngineStart:
     def go_on(
         self, is_running: int | None, is_estop: bool, is_off_grid: bool, passed_ms: int
     ) -> None:
-        """The next phase of a start."""
+        """Step the phase of the start."""
         state, device = self.state, self.device
         if not state.is_heard:
             return
@@ -108,7 +110,8 @@ class EngineStart:
             self._enter(OFF)
             state.starts = 0
         elif is_running or gives(device) or device.is_doubted("is_running"):
-            # Without a credible report the set is asked to run, and a start never stops it.
+            # While the report is contradicted, the set is asked to run, and a failed start does not
+            # stop it.
             self._enter(RUNNING)
             if state.run_ms >= device.settings["start_s_max"] * 1000:
                 state.starts = 0
@@ -124,7 +127,7 @@ class EngineStart:
                 self._start(is_off_grid)
 
     def _give_up(self, is_off_grid: bool) -> None:
-        """The set is not ready. A start that a fault ends has failed."""
+        """Step the phase of a set that is not ready. If it was starting, this start has failed."""
         phase = self.state.phase
         if phase == STARTING:
             self._fail(is_off_grid)
@@ -132,10 +135,10 @@ class EngineStart:
             self._enter(OFF)
 
     def _start(self, is_off_grid: bool) -> None:
-        """The set is ready and does not run."""
+        """Step the phase of a set that is ready and does not run."""
         state, settings = self.state, self.device.settings
         again_ms = settings["start_again_s"] * 1000
-        if state.away_ms >= again_ms:  # somebody has been at the panel
+        if state.away_ms >= again_ms:  # a person has been at the panel
             self._enter(OFF)
             state.starts = 0
         state.away_ms = 0
@@ -173,11 +176,12 @@ class EngineStart:
         return asked
 
     def accepted_W(self, is_forming: bool) -> int:
-        """Power that this set takes, W.
+        """Power with which this set may be loaded, W.
 
-        A set that the controller does not want takes the power that it gives, if a converter forms
-        the voltage. Without such a converter the set may carry the bus alone. If its own power were
-        then its limit, the battery would push it down further with each fall of the load.
+        If a converter forms the voltage, a set that the controller does not want may keep its
+        present power. Without such a converter the set may carry the bus alone. Its present power
+        must not be its limit then, because the battery would reduce it further with each fall of
+        the load.
         """
         settings, state = self.device.settings, self.state
         after_ms = state.run_ms - settings["accept_after_s"] * 1000

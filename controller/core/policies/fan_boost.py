@@ -1,7 +1,7 @@
-"""Fan: moves more air while the cells are warm, or its unit is warmer than the coolest one.
+"""Fan: moves more air while the cells are warm, or while its unit is warmer than the coolest unit.
 
-The naive way waits for warm cells. A blocked filter shows earlier: its unit is warmer than the
-coolest one while no cell is warm yet.
+The naive way waits for warm cells. A blocked filter can be detected earlier, because its unit
+becomes warmer than the coolest unit before any cell is warm.
 """
 
 from controller.core.base import reasons
@@ -28,5 +28,5 @@ class FanBoost(TwoPoints):
     def signs(
         self, known: Known, found: Found, settings: dict[str, int]
     ) -> tuple[bool | None, ...]:
-        """See Function."""
+        """See TwoPoints."""
         return warm(known.unit_temperature_ddegC, settings, settings["fan_unit"])

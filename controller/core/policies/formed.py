@@ -1,13 +1,14 @@
-"""The set-point of converters that make the voltage of an island: the power that they give.
+"""The set-point of converters that form the voltage of an island: their own measured power.
 
 Such a converter ignores its set-point. The naive way sends 0. When the transfer switch closes, the
-converter follows again, and the grid has to give at once all that the battery gave.
+converter follows this set-point again, and the grid must take over the battery's whole power at
+once.
 
     island   set-point = power of the converters that have shown that they form (../units.py)
     return   the set-point falls no faster than the rated power in FALL_S or setpoint_ramp_W_per_s,
-             until tracking, schedule or reserve ask for no less. Without this obligation each of
-             them may ask for 0 at once
-    charge   a charge first grows for SHOW_MS. Otherwise the grid meter stays at 0 W and shows no
+             until tracking, schedule or reserve ask for at least this power. Without this
+             obligation each of them may ask for 0 at once
+    charge   charging first grows for SHOW_MS. Otherwise the grid meter stays at 0 W and shows no
              grid, and site_balance.py keeps the generator set running
 """
 
@@ -17,12 +18,12 @@ from controller.core.base.words import Words
 from controller.core.policies.contract import BASE, Found, Function, Known, Setup
 
 FALL_S, SHOW_MS = 30, 2000
-# Ranks: ONLY, as no other power is possible in an island; AT_LEAST, below all other obligations.
+# Ranks. ONLY: no other power is possible in an island. AT_LEAST: lower than all other obligations.
 ONLY, AT_LEAST = (60, "formed"), (5, "formed")
 
 
 class State(Words):
-    """The part of an island's set-point that is left back on the grid."""
+    """The rest of an island's set-point, which falls to 0 after the return to the grid."""
 
     sign: int  # sign of that set-point; 0: nothing is left
     left_W: int
@@ -30,7 +31,9 @@ class State(Words):
 
 
 class Formed(Function):
-    """Its obligation comes after the available power is known, so it narrows it for no other."""
+    """Follows the power of forming converters. Its obligation is added after the available power
+    was computed, so it does not narrow that power for other functions.
+    """
 
     state: State
     NAME, STAGE = "formed", BASE
@@ -48,7 +51,9 @@ class Formed(Function):
         self._fall_W = max(1, fall_W_per_s * setup.tick_ms // 1000)
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Answer, ...]:
-        """Request and obligation in an island, and an obligation while anything is left of it."""
+        """Request and obligation in an island. Back on the grid: an obligation, until the rest of
+        the set-point is 0.
+        """
         state, code = self.state, reasons.FORMED
         found.formed_W = known.shown_W if found.is_forming else None
         if found.formed_W is not None:

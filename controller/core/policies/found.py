@@ -1,6 +1,6 @@
-"""Findings that the control functions share in a tick. One function writes each field.
+"""Findings that the control functions share in a tick. Only one function writes each field.
 
-Each function declares its fields (contract.Function); functions.py checks that none is written
+Each function declares its fields (contract.Function). functions.py checks that no field is written
 twice or read before it is written.
 """
 
@@ -38,21 +38,21 @@ class Found:
         source                  source of the site (known.GRID, ISLAND)
         is_forming              a converter forms the voltage
         forming_W               discharge that such converters may give
-        is_carried_by_sets      generator sets carry the load, and nothing proves another source
+        is_carried_by_sets      generator sets carry the load, and no other source is certain
         is_load_wrong, is_grid_wrong       other measurements contradict this meter
         is_meter_disputed       the meters contradict each other, but only for a short time
         others_W                draw that no meter sees
     modes: mode, is_off_grid (modes.py)
     meter_sign:
         path_delay_ms           measured delay from a change of the load to the battery's answer;
-                                0 while it is not believed
+                                0 while there is no credible measurement
         is_meter_tested         the battery steps by the code of a test
     site_load:
         load_W, load_source     power of the load, and where it comes from
         is_load_new             load_W comes from a reply of this tick
         connection_W            import with the battery at 0
         part_W                  the same as far as hints limit it: the share of the load alone
-        meter_off_W             grid meter, less what connection and set-point predict
+        meter_off_W             grid meter less the prediction from connection_W and set-point
     notices:
         is_price_negative       energy has a negative price
         notices                 steps of the load to come
@@ -63,8 +63,9 @@ class Found:
         lifted                  a bit for each fallback that the slot replaces
     hint_request:
         is_requested            a source decides on the power
-        is_exact                load tracking pauses beside the request
-        left_setpoint_W, left_low_W, left_high_W    what the request leaves to load tracking
+        is_exact                load tracking pauses while the request acts
+        left_setpoint_W, left_low_W, left_high_W    set-point and available power without the
+                                request, for load tracking
     shed:
         is_shed                 a stage of the load has been open since an outage
         is_set_needed           an island needs a generator set
@@ -98,7 +99,7 @@ class Found:
 
 
 class Kept:
-    """The fields that a function reads as the tick before left them: part of the journal."""
+    """The fields whose values of the tick before are read. They are in the journal."""
 
     def __init__(self, found: Found, names: tuple[str, ...]) -> None:
         self._found, self._names = found, names
@@ -109,6 +110,6 @@ class Kept:
         self.state[:] = array("i", [getattr(self._found, name) for name in self._names])
 
     def load(self) -> None:
-        """Take over `state`, which the journal has filled."""
+        """Restore the fields from `state`, after the journal has filled it."""
         for name, value in zip(self._names, self.state):
             setattr(self._found, name, value)

@@ -1,12 +1,13 @@
 """Generator set: start, load in steps, least load, and the run after an outage (../ISLAND.md).
 
-A generator set saves an island whose battery runs low. The naive way switches it on at a low state
-of charge and off at a high one. That would stop the only source of a bus on which no converter
-forms the voltage. The engine would soot below its least load, and get the whole load at once.
+A generator set saves an island whose battery runs low. The naive way switches the set on at a low
+state of charge and off at a high one. On a bus without a forming converter this would stop the only
+source. The engine would also get the whole load at once, and soot below its least load.
 
-    start   low charge, black start, or an island lacks power (shed.py); its phases: engine_start.py
-    stop    high charge while the battery alone can carry the load; after an outage as soon as the
-            grid is certain; never while nothing else carries the bus
+    start   low state of charge, black start, or an island lacks power (shed.py). engine_start.py
+            has the phases of a start
+    stop    high state of charge while the battery alone can carry the load; after an outage as
+            soon as the grid is certain; never while no other source carries the bus
     load    in steps after accept_after_s. The battery gives the rest, or charges until the set has
             its least load. This is an obligation while no converter forms the voltage
 """
@@ -22,19 +23,21 @@ from controller.core.policies.source_reports import given_W, metered_W, runs
 
 SHARE = (30, "genset")
 KEPT = "backup", "hysteresis"
-# Battery and engine are measured at different moments; the low-pass hides the difference.
+# Battery and engine are measured at different moments; a low-pass evens out the difference.
 LOAD_MS = 5000
 
 
 class State(Words):
-    """The load of battery and sets, W << 16: the smallest and largest value that is known."""
+    """The load of battery and sets, W << 16: its least and its largest measurement."""
 
     least: int
     most: int
 
 
 class GensetStart(Function):
-    """Everything stays as it is while the state of charge, or a set, is unknown."""
+    """Starts, loads and stops the generator sets. While the state of charge or the report of a set
+    is unknown, no set is started or stopped.
+    """
 
     state: State
     NAME, STAGE, ROLES = "genset_start", BOUND, ("genset",)
@@ -71,8 +74,7 @@ class GensetStart(Function):
     """)
 
     def __init__(self, setup: Setup):
-        # On the grid the schedule may discharge below the start level, which is no reason to burn
-        # fuel.
+        # On the grid the schedule may discharge below the start level; this must not start a set.
         backup, most = [setup.settings[f"soc_reserve_{name}_permille"] for name in KEPT]
         self.engines = [EngineStart(*each, backup - most) for each in setup.actuators(self.ROLES)]
         self.more = [each.state for each in self.engines]
@@ -84,11 +86,13 @@ class GensetStart(Function):
         self.state = State.zero()
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[Answer | ForDevice]:
-        """Request of each set, its obligation above the least times, the battery's obligation."""
+        """Request of each set, obligations that override its least times, obligation of the
+        battery.
+        """
         answers: list[Answer | ForDevice] = []
         passed_ms, found.genset_W = elapsed_ticks * self._tick_ms, 0
         is_called = found.mode == BLACK_START or found.is_off_grid and found.is_set_needed
-        is_other = found.is_forming or not found.is_off_grid  # another source surely has the bus
+        is_other = found.is_forming or not found.is_off_grid  # another source certainly is there
         may_stop = found.mode != RETURN and is_other and not found.is_carried_by_sets
         for engine in self.engines:
             is_running = runs(engine.device)
@@ -104,10 +108,10 @@ class GensetStart(Function):
         return answers + self._share(known, found, elapsed_ticks)
 
     def _share(self, known: Known, found: Found, elapsed_ticks: int) -> list[Obligation]:
-        """The battery must take what the sets cannot, while they carry the bus. The load is known
-        from battery and sets, and from the load meter. While the two differ, the battery does no
-        more than both need. A 100 kW set that reported 0 kW once let the battery charge more and
-        more, until the set was overloaded.
+        """While the sets carry the bus, the battery must take the power that they cannot. The load
+        is measured at battery and sets, and by the load meter. If the two differ, the battery does
+        no more than both need. A 100 kW set that reported 0 kW once made the battery charge more
+        and more, until the set was overloaded.
         """
         state = self.state
         loads_W = [] if found.is_forming or not found.genset_W else self._loads_W(known, found)
@@ -124,7 +128,7 @@ class GensetStart(Function):
         return [grid_obligation(SHARE, load_W, taken, left, self._quantum_W)]
 
     def _loads_W(self, known: Known, found: Found) -> list[int]:
-        """Power that battery and sets carry, by each known measurement. Empty: unknown."""
+        """Power that battery and sets carry, by each known measurement. Empty if none is known."""
         if known.battery_W is None:
             return []
         sum_W = given_W(known, [each.device for each in self.engines])

@@ -1,7 +1,7 @@
 """Worn racks carry less power: a cap from their state of health (controller/core/health.py).
 
-The naive way gives each rack its share of the rated power, whatever its health. Here a unit below a
-state of health of 80 % carries less, in proportion.
+The naive way gives each rack its share of the rated power, whatever its health. Here the power of a
+unit below a state of health of 80 % is reduced in proportion.
 """
 
 from array import array
@@ -12,7 +12,9 @@ from controller.core.policies.contract import BOUND, Found, Function, Known, Set
 
 
 class HealthCap(Function):
-    """The core remembers the state of health, so a silent BMS changes nothing here."""
+    """Caps the power of worn racks. health.py remembers their state of health, so the cap does not
+    depend on a BMS that falls silent.
+    """
 
     NAME, STAGE = "health_cap", BOUND
     READS = ("healthy_W",)
@@ -27,7 +29,7 @@ class HealthCap(Function):
         self.state = array("i")
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Cap, ...]:
-        """The cap, while a rack is worn."""
+        """The cap while a rack is worn, otherwise nothing."""
         if known.healthy_W >= self._rated_W:
             return ()
         reason = reasons.HEALTH_CAP

@@ -34,7 +34,7 @@ class Tightest:
         return self.words[-1]
 
     def begin(self) -> None:
-        """No group has a value."""
+        """Remove the values of all groups."""
         self.words[:] = array("q", [WIDE_W] * GROUPS + [0] * (GROUPS + 1))
 
     def add(self, group: int, value_W: int, source: int) -> None:
@@ -55,8 +55,8 @@ class Tightest:
     def narrowed(
         self, direct: int, by_grid: int, room_W: int | None, quantum_W: int
     ) -> tuple[int, int]:
-        """(cap in W, source + 1): the tightest cap, or the power that a grid maximum leaves if that
-        is less. An unknown room counts as 0.
+        """(cap in W, source index + 1): the tightest cap, or the power that a grid maximum leaves
+        if this is less. An unknown room counts as 0.
         """
         value_W, source = self.value_W(direct), self.source(direct)
         if not self.source(by_grid):

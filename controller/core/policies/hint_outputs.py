@@ -5,8 +5,8 @@ from itertools import product
 from controller.core.base import hint_codes
 from controller.core.base.hint_sources import QUANTITIES
 
-# Published behind the chain's trace: first these, then OUTPUT_FIELDS of each quantity of each
-# source.
+# These words are published behind the chain's trace. OUTPUT_FIELDS of each quantity of each source
+# follow.
 _WAYS = ("control", "charge", "discharge", "import", "export")
 HINT_OUTPUTS = (*[f"hint_{way}_source" for way in _WAYS], "remaining_Wh")
 O_CONTROL_SOURCE, O_CHARGE_SOURCE, O_DISCHARGE_SOURCE, O_IMPORT_SOURCE = range(4)
@@ -31,7 +31,9 @@ def output_at(source_index: int, quantity: int, field: int) -> int:
 
 
 def output_names(source_count: int) -> list:
-    """See Function: hint_control_source, source_0.import_W_max_value_W and so on."""
+    """Names of the published words: hint_control_source,
+    source_0.import_W_max_value_W and so on.
+    """
     places = product(range(source_count), hint_codes.QUANTITIES.values(), OUTPUT_FIELDS)
     fields = [f"source_{index}.{name}_{field}" for index, name, field in places]
     return [*HINT_OUTPUTS, *fields]

@@ -1,16 +1,18 @@
-"""The base request of the chain: its source, how fast it may change, how much energy it may move.
+"""The base request of the chain: its source, its ramp and its quota of energy.
 
-Several systems may ask for power at once. The naive way takes the newest request and lets it jump.
+Several systems may ask for power at once. The naive way follows the newest request without a ramp.
 Two senders would then take turns, and one of them could empty the battery. A request that a limit
-holds back would grow unseen behind the limit. So the requests have an order, a ramp and a quota:
+holds back would grow unnoticed, and jump when the limit ends. So the requests have an order, a ramp
+and a quota:
 
     operator > lowest priority number > schedule whose band excludes 0
-    power    moves by at most request_ramp_W_per_s, from the power that limits let through
+    power    changes by at most request_ramp_W_per_s, from the power that the limits allow
     bucket   fills with the power of the request, drains half of energy_Wh_per_h_max in an hour
 
 A request that ends goes to zero at the same ramp. The bucket holds half of energy_Wh_per_h_max and
-drains the other half in an hour, so no hour gets more than the whole. If a request and its ramp
-down would fill the bucket, the request rests: it waits until a quarter of the bucket is free.
+drains the other half in an hour, so no hour gets more than energy_Wh_per_h_max. If a request and
+its ramp down would fill the bucket, the request rests: it waits until a quarter of the bucket is
+free.
 """
 
 from array import array
@@ -23,7 +25,7 @@ from controller.core.policies import hint_outputs as outputs, hint_table as tabl
 from controller.core.policies.contract import BASE, Found, Function, Known, Setup
 
 MS_PER_H = 3_600_000
-RESUME_QUARTERS = 3  # a resting request goes on when less than three quarters are filled
+RESUME_QUARTERS = 3  # a resting request resumes when less than three quarters are filled
 LEVEL_MAX = 1 << 62
 _PLACE = hint_sources.QUANTITIES.index(hint_codes.POWER_W)
 
@@ -32,8 +34,8 @@ class State(Words):
     """Sources as index + 1, 0 for none. From LEVEL on: level of each source's bucket, W x ms."""
 
     is_idle: int  # nothing is requested, and every bucket is empty
-    effective_W: int  # part of the base request that limits leave
-    owner: int  # the source in whose bucket it counts: the last one in control
+    effective_W: int  # part of the base request that the limits allow
+    owner: int  # the source whose bucket counts this power: the last source in control
     control: int  # the source in control
     rests: int  # the request of the schedule rests
 
@@ -75,8 +77,8 @@ class HintRequest(Function):
         self.state.is_idle = 1
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """The base request. Found gets the set-point and the available power less the part of the
-        request that acts.
+        """The base request. Found gets the set-point and the available power, both less the
+        effective request.
         """
         state = self.state
         found.is_requested, found.is_exact = found.scheduled_W != 0, False
@@ -92,7 +94,7 @@ class HintRequest(Function):
         return (request,)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """See Function. The bucket of each source goes on draining."""
+        """Drop the request off the grid. The bucket of each source continues to drain."""
         found.is_requested = found.is_exact = False
         self.state[:LEVEL] = array("q", [0] * LEVEL)
         self._table.set_control(0)
@@ -123,7 +125,7 @@ class HintRequest(Function):
         return BaseRequest(base_W, reasons.REQUEST_RESTS if rests else ended)
 
     def _asked(self) -> bool:
-        """True if a request has come; then the function is no longer idle."""
+        """True if a request has come. The function is no longer idle then."""
         words = self._table.state
         for index in self._order:
             if words[self._entry[index]]:
@@ -139,7 +141,7 @@ class HintRequest(Function):
             state[LEVEL + index] = within(level, 0, LEVEL_MAX)
 
     def _best(self, elapsed_ms: int) -> tuple[int, bool]:
-        """(index of the source in control or -1, whether a request rests)."""
+        """(index of the source in control or -1, True if a request rests)."""
         words, best, rests = self._table.state, -1, False
         for index in self._order:
             at = self._entry[index] + table.E_STATE
@@ -176,7 +178,9 @@ class HintRequest(Function):
         return max(1, self._ramp_W[index] * elapsed_ms // 1000)
 
     def _ramped(self, asked_W: int, low_W: int, high_W: int, elapsed_ms: int) -> int:
-        """Base request, W: one ramp step further, or all that is asked if limits hold it back."""
+        """Base request, W: one ramp step further. If limits hold it back, the whole power asked
+        for, so that the limits stay visible as the reason.
+        """
         state = self.state
         if not state.owner:
             return 0

@@ -1,11 +1,11 @@
 """The hints in force: newest value, validity and fallback of each quantity of each source.
 
 A hint comes from a system that may fail, restart or send late. The naive way keeps the newest value
-until the next one: then the import limit of a dead sender holds for ever. To drop a limit when it
-expires is no better: the sender's silence would widen what is allowed.
+until the next one. The import limit of a dead sender would then hold for ever. To drop a limit when
+it expires is no better, because a silent sender would then allow more power.
 
     no hint yet, or expired --> fallback of the source (none configured: no limit)
-    fresh hint beside it    --> the narrower of both
+    fresh hint beside it    --> the narrower of hint and fallback
     heartbeat + fresh hint  --> the hint, until it expires
 
 So a restart never widens a limit: every configured fallback is in force until the first hint.
@@ -36,9 +36,9 @@ GRID_CAP_HINT = (20, "grid_cap_hint")
 LOW_PERMILLE = tapers.SOC_TAPER_PERMILLE[1][0]  # the kernel allows full discharge down to here
 _COUNT = len(QUANTITIES)
 # Words of an entry (a quantity of a source).
-# E_LAPSED: 1 once the hint has expired. Then only a heartbeat and a hint together lift the
+# E_LAPSED: 1 after the hint has expired. Then only a heartbeat and a hint together lift the
 # fallback.
-# E_EXACT: 1 for a request beside which load tracking pauses.
+# E_EXACT: 1 for a request during which load tracking pauses.
 E_STATE, E_VALUE_W, E_LEFT_TICKS, E_LAPSED, E_EXACT = range(5)
 ENTRY_WORDS = 5
 # From this output on: source of the tightest charge, discharge, import and export.
@@ -46,10 +46,12 @@ _SOURCES = hint_outputs.O_CHARGE_SOURCE
 
 
 class State(Words):
-    """The entries follow, then the ticks for which the heartbeat of each source counts."""
+    """First words of the state. The entries follow, then for each source the ticks for which its
+    heartbeat counts.
+    """
 
-    since: int  # ticks since all entries were aged
-    due: int  # ticks after which all entries are aged next
+    since: int  # ticks since the validity of all entries was last reduced
+    due: int  # ticks after which this must be done again
     lifted: int  # a bit for each entry: a schedule acts in place of its fallback
 
 
@@ -89,7 +91,7 @@ class HintTable(Function):
     output_names = staticmethod(hint_outputs.output_names)
 
     def alive(self, source_index: int, ticks: int = 0) -> bool:
-        """True if the source's last heartbeat will still count after so many more ticks."""
+        """True if the source's last heartbeat will still count after `ticks` more ticks."""
         return self.state[self._heard + source_index] > self.state.since + ticks
 
     def heard_ms(self, source_index: int) -> int:
@@ -109,8 +111,9 @@ class HintTable(Function):
         return self._answers(found.part_W)
 
     def _publish_remaining(self, known: Known, found: Found) -> None:
-        """Publish the energy that is left, Wh; -1: unknown. It counts from the peaks reserve, off
-        the grid from the end of full discharge, by the emptiest rack and the health of all racks.
+        """Publish the energy left, Wh; -1: unknown. On the grid it is the energy above the peaks
+        reserve, off the grid above the charge at which discharge is reduced. The emptiest rack and
+        the health of all racks count.
         """
         soc, remaining_Wh = known.soc_permille, -1
         if soc is not None:
@@ -120,7 +123,9 @@ class HintTable(Function):
         self.out[hint_outputs.O_REMAINING_WH] = remaining_Wh
 
     def take(self, inp: Sequence[int], first: int, elapsed_ticks: int) -> None:
-        """Age the entries and take the hints from inp[first] on; the newest one counts."""
+        """Reduce the validity of the entries, and take the hints from inp[first] on; the newest
+        counts.
+        """
         state = self.state
         state.since += elapsed_ticks
         if state.since < state.due and not inp[first]:
@@ -185,12 +190,12 @@ class HintTable(Function):
                 self._lift(at)
 
     def _lift(self, at: int) -> None:
-        """Put the hint in force. A resting request goes on resting until its quota allows it."""
+        """Put the hint in force. A resting request keeps resting until its quota allows it."""
         if self.state[at + E_STATE] != RESTING:
             self.state[at + E_STATE] = VALID
 
     def _find_due(self) -> None:
-        """Set the ticks until the next validity ends or is a whole second shorter."""
+        """Set the ticks until a validity ends or the next of its whole seconds has passed."""
         due, tick_ms = signals.TICKS_MAX, self._tick_ms
         for at in self.entries:
             left_ms = self.state[at + E_LEFT_TICKS] * tick_ms
@@ -218,21 +223,21 @@ class HintTable(Function):
                 self._tightest.add(group, value_W, entry // _COUNT + 1)
 
     def let_rest(self, at: int, rests: bool) -> None:
-        """Let a request in force rest, or go on. at: place of its entry."""
+        """Let a request in force rest or resume. at: place of its entry."""
         state = RESTING if rests else VALID
         if self.state[at + E_STATE] != state:
             self.state[at + E_STATE] = state
             self._publish()
 
     def set_control(self, source: int) -> None:
-        """Publish which source is in control: index + 1, 0 for none."""
+        """Publish the source in control: index + 1, 0 for none."""
         self.out[hint_outputs.O_CONTROL_SOURCE] = source
 
     def _publish(self) -> None:
         """Fill the words of `out` that only an event changes."""
         out, state = self.out, self.state
         for group in (g.CHARGE, g.DISCHARGE, g.IMPORT, g.EXPORT):
-            # _cap replaces the first two where a grid maximum is tighter
+            # _cap replaces the first two if a grid maximum is tighter
             out[_SOURCES + group] = self._tightest.source(group)
         at = len(hint_outputs.HINT_OUTPUTS)
         for entry, words in enumerate(self.entries):
@@ -250,7 +255,9 @@ class HintTable(Function):
             at += len(hint_outputs.OUTPUT_FIELDS)
 
     def _answers(self, part_W: int | None) -> Sequence[Answer]:
-        """part_W: import of this cabinet with its battery at 0, W; None if unknown."""
+        """Cap and obligation. part_W: import of this cabinet with its battery at 0; None if
+        unknown.
+        """
         tightest, in_force = self._tightest, self._tightest.in_force
         answers: list[Answer] = [self._cap(part_W)] if in_force & g.CAPS else []
         if part_W is not None and in_force & g.OBLIGATIONS:

@@ -1,19 +1,19 @@
-"""Load cap: asks the scheduler for less load while the battery cannot hold a limit of the import.
+"""Load cap: asks a scheduler for less load while the battery cannot keep the import in its limit.
 
-A peak of the import is paid all month, so a few hours with a little less load are worth more than
-any forecast. The naive way asks again in each tick for the power that is missing. A scheduler takes
-seconds to lower its load, so it would be asked for the same power many times. So each device gets
-its time:
+A peak of the import is paid for the whole month, so a few hours with a little less load are worth
+more than any forecast. The naive way asks again in each tick for the missing power. A scheduler
+takes seconds to lower its load, so it would be asked for the same power many times. So each device
+gets time to follow:
 
     obligations need more than the battery can give, for ASK_MS  --> ask for the rest
-    they need discharge, and the charge is low                   --> ask for all of it
+    they need discharge, and the state of charge is low          --> ask for all of it
     after a request                  --> wait follow_s, until the meter shows the lower load
-    room for all that was asked and a tenth, for RETURN_MS       --> ask the last device for 0
+    room for 1.1 times the requests, for RETURN_MS               --> ask the last device for 0
 
 Only the grid meter shows that the load is lower. A promise of the scheduler does not count: the
-battery holds its limits as if nothing had been asked. While the power of the connection is unknown,
-and off the grid, the requests stay, because the load must not rise then. A request of 0 asks for
-nothing, so no request raises a load.
+battery keeps the limits as if there were no request. Off the grid, or while the power of the
+connection is unknown, the requests stay, because the load must not rise then. No request raises a
+load, because the smallest request is 0.
 """
 
 from controller.core.base import reasons
@@ -36,11 +36,11 @@ _TEXTS = """
 
 
 class State(Words):
-    """`is_low`: the charge was the cause of the last request."""
+    """`is_low`: a low state of charge was the cause of the last request."""
 
     short_ms: int  # time for which power has been missing
-    room_ms: int  # time for which there was room for all that is asked
-    wait_ms: int  # time until more may be asked
+    room_ms: int  # time for which there was room for the whole lowered load
+    wait_ms: int  # time until the next request may be made
     is_low: int
 
 
@@ -52,7 +52,7 @@ class Asked(Words):
 
 
 class LoadCap(Function):
-    """One request for each device, W less load."""
+    """Makes one request for each device: the power in W by which the load should be lower."""
 
     state: State
     NAME, STAGE = "load_cap", BASE
@@ -67,7 +67,7 @@ class LoadCap(Function):
         self.more = self.asked = [Asked.zero() for _ in self._devices]
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
-        """W less load for each device."""
+        """The request for each device."""
         self._find()
         if found.connection_W is not None and not found.is_off_grid:
             self._decide(known, found, elapsed_ticks * self._tick_ms)
@@ -79,7 +79,7 @@ class LoadCap(Function):
         return answers
 
     def _find(self) -> None:
-        """A load that a device has lowered before the start of the controller stays lowered."""
+        """Keep the request of a device that has lowered its load before the controller's start."""
         for asked, (device, _) in zip(self.asked, self._devices):
             reported_W = device.value("lowered_W")
             if not asked.is_heard and reported_W is not None:
@@ -109,7 +109,7 @@ class LoadCap(Function):
         return known.soc_permille is not None and known.soc_permille[0] <= max(levels)
 
     def _ask(self, wanted_W: int) -> None:
-        """Ask the first devices first; leave out a device that is not ready."""
+        """Ask the devices in their order. A device that is not ready is left out."""
         wanted_W = -(-wanted_W // STEP_W) * STEP_W
         for asked, (device, _) in zip(self.asked, self._devices):
             if device.value("is_ready_ok") == 0:

@@ -1,16 +1,16 @@
 """Drift of the grid meter while its direction is tested, from symbol to symbol of the code.
 
-PV under a cloud and the battery of another cabinet move the meter for seconds. A symbol would
-mistake this for an answer. The naive way removes the slope within the symbol, but that slope
-contains the code's own step. The sum of both chips contains no code, because one chip is up and the
-other down:
+PV under a cloud and the battery of another cabinet move the meter for seconds. The test would take
+this movement for an answer to the code. The naive way removes the slope within the symbol, but this
+slope contains the code's own step. The sum of both chips contains no code, because one chip is up
+and the other down:
 
     drift in a chip     = (sum of both chips - that sum of the symbol before) / 4
     change of the meter = first chip - second chip + drift
 
-A ramp or an edge within a symbol changes the next sum too, and makes its drift wrong. A load meter
-removes most of them. Without one a symbol is void, unless its drift is small or like that of both
-symbols before.
+A ramp or an edge within a symbol also changes the next sum, and makes its drift wrong. A load meter
+removes most ramps and edges. Without a load meter a symbol is void, unless its drift is small or
+similar to that of both symbols before.
 
 Ville's inequality (meter_statistics.py) demands that neither the drift nor the void symbols depend
 on the random code.
@@ -18,9 +18,9 @@ on the random code.
 
 from controller.core.base.words import Words
 
-DRIFT_CODES = 2  # largest drift in a chip, in amplitudes of the code: more is an edge
-SMALL_PARTS = 4  # with a drift up to 1 / 4 of the code a match stays a match
-STEADY_PARTS = 10  # above 1 / 10 of the code a drift falsifies the area of a step: no path delay
+DRIFT_CODES = 2  # largest drift in a chip, in amplitudes of the code; a larger change is an edge
+SMALL_PARTS = 4  # a drift up to 1/4 of the code does not turn a match into a miss
+STEADY_PARTS = 10  # above 1/10 of the code a drift makes the measured path delay wrong
 
 
 class State(Words):
@@ -30,12 +30,12 @@ class State(Words):
     wrong_sum_W: int
     right_before_W: int  # of the symbol before
     wrong_before_W: int
-    alike: int  # number of symbols before, without a gap, with a similar drift
+    alike: int  # number of preceding symbols without a gap and with a similar drift
     drift_W: int  # drift of a right meter in a chip
 
 
 class MeterDrift:
-    """Both hypotheses: the meter is right, or reversed."""
+    """Finds and removes the drift for both hypotheses: the meter is right, or reversed."""
 
     def __init__(self, code_W: int, load_fitted: int) -> None:
         """code_W: amplitude of the code."""
@@ -45,11 +45,11 @@ class MeterDrift:
 
     @property
     def is_steady(self) -> bool:
-        """True if the path delay may be measured."""
+        """True if the drift is so small that the path delay may be measured."""
         return abs(self.state.drift_W) <= self._steady_W
 
     def begin(self) -> None:
-        """Forget everything: a test begins."""
+        """Forget everything at the start of a test."""
         self.state[:] = State.zero()
 
     def add(self, right_W: int, wrong_W: int) -> None:
@@ -58,7 +58,9 @@ class MeterDrift:
         self.state.wrong_sum_W += wrong_W
 
     def removed_W(self, right_W: int, wrong_W: int) -> tuple[int, int] | None:
-        """Both changes from the second chip to the first, W, without drift. None: a void symbol."""
+        """Change from the second chip to the first without drift, W, for a right and for a reversed
+        meter. None if the symbol is void.
+        """
         state, before_W = self.state, self.state.drift_W
         state.drift_W = self._drift_W(state.right_sum_W, state.right_before_W)
         if abs(state.drift_W - before_W) > self._small_W:

@@ -1,9 +1,9 @@
 """Direction of the grid meter, and the delay of the path.
 
-If the current transformers of the grid meter are reversed, a battery that follows it pushes the
-wrong way. The naive test compares the meter with the load, but PV and loads without a meter give
-any sign. So at every start the battery steps by a code of +-2 % of its rating, which nothing else
-on the connection follows:
+If the current transformers of the grid meter are reversed, a battery that follows the meter acts in
+the wrong direction. The naive test compares the meter with the load, but PV and unmetered loads can
+give either sign. So at every start the battery steps by a code of +-2 % of its rating, which no
+other device on the connection follows:
 
     symbol    one chip up, one down, or down and up; a shift register draws which
     match     the meter's change between both chips (less that of the load meter and the drift,
@@ -11,14 +11,14 @@ on the connection follows:
     miss      up to 1.6 times, but smaller or of the same sign;  more: a load has moved, void
 
 A sequential test decides (meter_statistics.py). Short chips fit the nominal path delay, long chips
-the largest believed delay. Long chips begin when short ones can no longer decide within 32 s: on a
-slow path after 4 or 5 symbols. Short chips that are ahead get the time of the long ones too,
-because they fit the path and only lose a symbol to an unseen load now and then. The test is
-undecided if it cannot decide within 32 s more, or 25 symbols if these take longer. If one of three
-current transformers is reversed, the change is a third: a miss.
+the largest believed delay. Long chips begin when short chips can no longer decide within 32 s; on a
+slow path this is after 4 or 5 symbols. If the statistic of the short chips is ahead, they also get
+the time of the long chips, because they fit the path. The test is undecided if it cannot decide
+within another 32 s, or 25 symbols if these take longer. If one of three current transformers is
+reversed, the change is only a third, which is a miss.
 
-The steps of a proven test give the path delay (path_delay.py). A meter that looks reversed later is
-in doubt (meter_watch.py): while it is, a test that proves it ends undecided.
+The steps of a proven test give the path delay (path_delay.py). A meter that later looks reversed is
+in doubt (meter_watch.py). A test that proves a meter in doubt ends as undecided.
 """
 
 from array import array
@@ -38,14 +38,14 @@ _TEXTS = """
 METER_SIGN | grid meter test | The battery steps by a code, to see which way round the grid
   meter is. | Nothing: it lasts 70 s at most for each cabinet on the connection.
 """
-RANK = (50, "meter_sign")  # above the connection, whose meter is not proven yet
+RANK = (50, "meter_sign")  # above the limits of the connection, whose meter is not proven yet
 TEST_S, SYMBOLS, RETRY_S = 32, 25, 900
 WINDOW_MS = 120  # window of a median: the meter has a new value each 0.1 s
-# A step just after a refresh of the meter (0.1 s) shows late. So the nominal delay gets a whole
-# refresh (3 of 26 starts were undecided without), the largest delay half of one.
+# A step just after a refresh of the meter (0.1 s) shows late. So the nominal delay gets one more
+# refresh (without it 3 of 26 starts were undecided), the largest delay half a refresh.
 CHIPS_MS = {"track_path_delay_ms": 100 + WINDOW_MS, "track_path_delay_ms_max": 50 + WINDOW_MS}
 DIFFERENCE = "meter_delay_difference_ms"
-RAMP_MS = 2000  # a repeated test begins at any power: time to move the rated power
+RAMP_MS = 2000  # a repeated test may begin at any power; time for a change by the rated power
 TAPS, SEED = 0xB400, 0xACE1  # shift register of 16 bits: repeats after 65 535 symbols
 
 # Result, also for the kernel (row 50). In standby: result of the last test.
@@ -54,10 +54,10 @@ O_RESULT, O_SYMBOLS, O_DELAY_MS, O_DELAY_SOURCE = range(4)  # words of `out`
 
 
 class State(Words):
-    """Test of the meter. Changes of a symbol are first chip less second chip, W."""
+    """State of the test. A change within a symbol is first chip less second chip, W."""
 
     is_started: int  # the first tick of this run is over
-    ticks: int  # since the begin of the test; after the test: since its end
+    ticks: int  # since the start of the test; after the test: since its end
     symbols_begun: int
     code: int  # shift register
     is_up: int  # the first chip of this symbol is up
@@ -71,8 +71,8 @@ class State(Words):
 
 
 class MeterSign(Function):
-    """A code of 0 permille: no test. `out`: result (PROVEN .. REVERSED), symbols of this test,
-    measured or stored path delay (ms, 0: neither), its source (NOMINAL .. NOT_BELIEVED).
+    """Tests the meter. `out`: result (PROVEN .. REVERSED), symbols of this test, measured or stored
+    path delay (ms, 0: neither), its source (NOMINAL .. NOT_BELIEVED).
     """
 
     state: State
@@ -84,11 +84,11 @@ class MeterSign(Function):
     WRITES = ("is_meter_tested", "path_delay_ms")
     OUTPUTS = "meter_sign", "meter_sign_symbols", "path_delay_ms", "path_delay_source"
     PARAMETERS = (
-        # amplitude, a part of the rating; 0: the meter is believed without a test
+        # amplitude, a part of the rating; 0: no test, the meter is believed
         ("meter_code_permille", "permille", 0, 50, 20, "up"),
         # wait until other cabinets on the connection have ended their tests
         ("meter_code_wait_s", "s", 0, 600, 0, "fixed"),
-        # delay of the load meter less that of the grid meter: added to the measured path delay
+        # delay of the load meter less that of the grid meter; added to the measured path delay
         (DIFFERENCE, "ms", -2000, 2000, 0, "fixed"),
     )
     TEXTS = reasons.texts(_TEXTS, METER_SIGN=METER_SIGN)
@@ -98,7 +98,7 @@ class MeterSign(Function):
         self._tick_ms = tick_ms = setup.tick_ms
         quantum_W = settings["setpoint_quantum_W"]
         code_W = setup.rated_W * settings["meter_code_permille"] // 1000
-        # at least one quantum: otherwise a small cabinet's meter would be believed untested
+        # at least one quantum, because a code of 0 would leave the meter untested
         self._code_W = max(code_W // quantum_W, 1) * quantum_W if code_W else 0
         self._load_fitted = settings["load_meter_fitted"]
         self._engines = setup.site.feeding(is_engine=True)
@@ -122,7 +122,7 @@ class MeterSign(Function):
         self.out = array("i", [PROVEN, 0, 0, path_delay.NOMINAL])
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """The power of the code while a test runs; no answer while others contradict a meter."""
+        """The power of the code while a test runs, unless other signals contradict a meter."""
         self._publish(known, found)
         found.is_meter_tested = False
         if not self._code_W or found.is_grid_wrong or found.is_meter_disputed:
@@ -139,7 +139,7 @@ class MeterSign(Function):
         if not state.is_started:
             state.is_started = 1
             if out[O_RESULT] == UNDECIDED and self.watch.is_in_doubt:
-                self._end(UNDECIDED)  # tests that end a doubt are DOUBT_S apart
+                self._end(UNDECIDED)  # the tests that end a doubt must be DOUBT_S apart
             else:
                 self._begin(-elapsed_ticks)
         state.ticks += elapsed_ticks
@@ -154,7 +154,7 @@ class MeterSign(Function):
         return (Obligation(RANK, power_W, METER_SIGN, power_W, METER_SIGN),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """See Function. A test that was interrupted begins anew."""
+        """Make an interrupted test begin anew."""
         if not known.is_running or self.out[O_RESULT] == TESTING:
             self.state.is_started = 0
 
@@ -166,7 +166,7 @@ class MeterSign(Function):
         self.out[O_DELAY_MS], self.out[O_DELAY_SOURCE] = delay_ms, source
 
     def _begin(self, ticks: int, is_long: int = 0) -> None:
-        """Begin a test. ticks: part of the wait for its turn that is over."""
+        """Begin a test. ticks: elapsed part of the wait for other cabinets."""
         state = self.state
         state.ticks, state.symbols_begun, state.is_long = ticks, 0, is_long
         self.statistics.begin(is_long)
@@ -176,7 +176,7 @@ class MeterSign(Function):
         self.out[O_RESULT], self.out[O_SYMBOLS] = TESTING, 0
 
     def _test(self, known: Known, elapsed_ticks: int) -> int:
-        """One tick of the code: the power of its chip, W."""
+        """Step the code by one tick. Returns the power of the present chip, W."""
         state = self.state
         length_ticks, ticks = self._chips[state.is_long], state.ticks - self._wait_ticks
         if ticks < 0:
@@ -211,8 +211,8 @@ class MeterSign(Function):
 
     def _add(self, chip: int, place: int, battery_W: int, right_W: int, wrong_W: int) -> None:
         """Take a tick of a chip. place: in the chip's window, < 0 before it. right_W: grid less
-        load, for a right meter; wrong_W: grid plus load, for a reversed one. The median counts,
-        because the meters show an edge of the load at different times, but only briefly.
+        load, for a right meter; wrong_W: grid plus load, for a reversed meter. The median counts,
+        because the two meters show an edge of the load at different times, but only briefly.
         """
         state, ticks = self.state, self._window_ticks
         self.steps.add(chip, right_W)
@@ -234,13 +234,13 @@ class MeterSign(Function):
                 self.steps.end_chip(length_ticks, level_W, own_W // ticks, self._power_W(chip))
 
     def _judge(self, ticks: int) -> None:
-        """End a symbol: both statistics take it, and may end the test."""
+        """End a symbol. Both statistics take it, and may end the test."""
         state = self.state
         self.out[O_SYMBOLS] += 1
         own_W = state.own // self._window_ticks
-        # at least half of the step: limits may reduce it
+        # limits may reduce the step, but half of it must be left
         if not state.is_void and abs(own_W) >= self._code_W:
-            # a converter that is a chip late steps against the code: a miss
+            # a converter that is late by a chip steps against the code, which is a miss
             is_late = (own_W > 0) != state.is_up
             removed_W = self.drift.removed_W(state.right, state.wrong)
             seen_W = (0, 0) if is_late else removed_W
@@ -261,12 +261,12 @@ class MeterSign(Function):
                 self._begin(self._wait_ticks - 1, is_long=1)
 
     def _take_delay(self, delay_ms: int) -> None:
-        """Keep the delay of a proven test. If it could not measure one, the old delay stays."""
+        """Keep the delay of a proven test. If the test measured no delay, the old delay stays."""
         if delay_ms:
             self.state.delay_ms = max(1, delay_ms + self._settings[DIFFERENCE])
 
     def _can_decide(self, ticks: int) -> bool:
-        """True if the test would still decide in time with only matches from now on."""
+        """True if the test can still decide in time, if all further symbols are matches."""
         is_long = self.state.is_long
         test_ticks = self._lasts_ticks(is_long)
         if not is_long and self.statistics.is_ahead:
@@ -274,7 +274,7 @@ class MeterSign(Function):
         return self.statistics.can_decide((test_ticks - ticks - 1) // (2 * self._chips[is_long]))
 
     def _lasts_ticks(self, is_long: int) -> int:
-        """The longest time of the short chips, or of the long ones."""
+        """Longest time of a test with short or with long chips."""
         return max(TEST_S * self._second_ticks, SYMBOLS * 2 * self._chips[is_long])
 
     def _end(self, result: int) -> None:
@@ -283,7 +283,7 @@ class MeterSign(Function):
 
     def _await_test(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """Repeat the test if the meter looks reversed, or some time after an undecided test. A
-        generator set that takes load also moves the meter, so beside it nothing looks reversed.
+        generator set that takes load also moves the meter, so no meter is watched beside a set.
         """
         state, watch, is_proven = self.state, self.watch, self.out[O_RESULT] == PROVEN
         load_W, battery_W = self._load_W(known), known.battery_W

@@ -1,31 +1,32 @@
 """Watches the direction of a proven grid meter while the battery runs.
 
 A meter that was right at the start may be connected the other way round later. The naive way
-compares the meter with load less battery, but PV and loads without a meter make a difference. So
-the watch correlates changes from second to second:
+compares the meter with load less battery, but PV and unmetered loads also change the meter. So the
+watch correlates changes from second to second:
 
     x = change of (load - battery), which is expected at the meter; y = change that the meter shows
     leaky sums of x x and x y:   2 x y < -x x, after enough movement  -->  the meter looks reversed
 
-A meter that looked or tested reversed is in doubt. Two tests in a row, DOUBT_S apart, end a doubt,
-and so does a person who stops and starts the cabinet. Without a load meter, a load that the battery
-follows in part makes a right meter look reversed. There the watch asks for at most one test in
-BELIEVED_S, and raises no doubt.
+A meter that looked reversed, or that a test found reversed, is in doubt. Two successful tests in a
+row, DOUBT_S apart, end a doubt. A person who stops and starts the cabinet also ends it. Without a
+load meter, a load that the battery partly follows makes a right meter look reversed. So without a
+load meter the watch asks for at most one test in BELIEVED_S, and raises no doubt.
 """
 
 from controller.core.base.integers import within
 from controller.core.base.words import Words
 
-WATCHED = 32  # seconds of the leaky sums
-MOVES, MOVE_PERMILLE = 8, 50  # the sums count after so many moves of 5 % of the rating
+WATCHED = 32  # time constant of the leaky sums, s
+MOVES, MOVE_PERMILLE = 8, 50  # the sums count after movement as in 8 moves of 5 % of the rating
 MOVE_W_MAX = 1 << 28
-BELIEVED_S = 3600  # without a load meter, a meter that was tested again is believed so long
-# AGREEING: tests that end a doubt. DOUBT_S: from a test, or a sign of reversal, to the next test.
+BELIEVED_S = 3600  # without a load meter: time for which a meter is believed after a new test
+# AGREEING: number of tests that end a doubt. DOUBT_S: time from a test or a sign of reversal to the
+# next test.
 AGREEING, DOUBT_S = 2, 600
 
 
 class State(Words):
-    """Sums of the second that runs, then changes from second to second (a leaky sum of each)."""
+    """Sums of the present second, then leaky sums of the changes from second to second."""
 
     ticks: int
     expected_W: int
@@ -40,7 +41,7 @@ class State(Words):
 
 
 class MeterWatch:
-    """Sums over seconds."""
+    """Correlates the changes of the meter with the expected changes."""
 
     def __init__(self, second_ticks: int, rated_W: int, load_fitted: int) -> None:
         """second_ticks: ticks of a second."""
@@ -48,7 +49,7 @@ class MeterWatch:
         self._moved = MOVES * (rated_W * MOVE_PERMILLE // 1000) ** 2
 
     def begin(self) -> None:
-        """Forget the sums: a test has ended."""
+        """Forget the sums at the end of a test."""
         state = self.state
         kept = state.believed_ticks, state.doubt
         state[:] = State.zero()
@@ -56,11 +57,11 @@ class MeterWatch:
 
     @property
     def is_in_doubt(self) -> bool:
-        """The meter looked or tested reversed, and too few tests have proven it since."""
+        """True if the meter was found reversed, and too few tests have proven it since."""
         return self.state.doubt > 0
 
     def doubt(self) -> None:
-        """The meter looks or tests reversed."""
+        """Put the meter in doubt, because it looks or tests reversed."""
         self.state.doubt = AGREEING
 
     def approve(self) -> None:
@@ -68,11 +69,13 @@ class MeterWatch:
         self.state.doubt = 0
 
     def agree(self) -> None:
-        """A test proves the meter."""
+        """Note that a test has proven the meter."""
         self.state.doubt = max(0, self.state.doubt - 1)
 
     def is_reversed(self, expected_W: int | None, shown_W: int | None, elapsed_ticks: int) -> bool:
-        """True if the meter moves against expected_W, load less battery. None: any is unknown."""
+        """True if the meter (shown_W) moves against expected_W, which is load less battery. Both
+        are None if unknown.
+        """
         state = self.state
         state.believed_ticks = max(0, state.believed_ticks - elapsed_ticks)
         if elapsed_ticks != 1 or expected_W is None or shown_W is None:

@@ -2,17 +2,17 @@
 
 Control functions act differently off the grid (functions.py). The naive way reads only the contact
 of the transfer switch. But the contact may be unknown or wrong, and it does not show whether an
-island has a voltage. So a table gives the next mode from the state of the bus. A mode changes only
-after the state has lasted for its time:
+island has a voltage. So a table gives the next mode from the state of the bus. The mode changes
+only after this state has lasted for some time:
 
     grid --> hand-over --> island       a source carries the bus for 2 s
      ^           +-------> black start  no voltage for 2 s
-     +-- return <-- the switch is back
+     +-- return <-- the switch is back on the grid
 
 The site is off the grid in hand-over, island and black start. An unknown contact of the transfer
 switch counts as grid, as in row 56. A contact that other measurements contradict also counts as
-grid (site_balance.py). But a return does not end while the contact is unknown: stages of the load
-stay shed, and a generator set runs on, until the grid is certain.
+grid (site_balance.py). But a return does not end while the contact is unknown. Stages of the load
+stay shed, and a generator set keeps running, until the grid is certain.
 """
 
 from array import array
@@ -25,18 +25,18 @@ from controller.core.policies.source_reports import gives, runs
 
 GRID, HAND_OVER, ISLAND, BLACK_START, RETURN = range(5)
 OFF_GRID = HAND_OVER, ISLAND, BLACK_START
-# State of the bus. ON_GRID. Off the grid: DEAD has no voltage, CARRIED has a source that carries
-# it, UNCERTAIN may be either.
+# State of the bus. Off the grid, a DEAD bus has no voltage, a CARRIED bus has a source, and an
+# UNCERTAIN bus may be either.
 ON_GRID, DEAD, CARRIED, UNCERTAIN = range(4)
 NEXT = (
-    # mode: the next one by the state of the bus
+    # One row for each mode: the next mode by the state of the bus.
     (GRID, HAND_OVER, HAND_OVER, HAND_OVER),
     (RETURN, BLACK_START, ISLAND, HAND_OVER),
     (RETURN, BLACK_START, ISLAND, ISLAND),
     (RETURN, BLACK_START, ISLAND, BLACK_START),
     (GRID, HAND_OVER, HAND_OVER, HAND_OVER),
 )
-# A seamless transfer is shorter, and so is a voltage that comes and goes in a black start.
+# A seamless transfer is shorter. A voltage that comes and goes in a black start is also shorter.
 SETTLE_MS = 2000
 LIVE_W = 1000  # a battery that gives or takes more proves that the bus has a voltage
 MS_MAX = 1_000_000_000
@@ -51,7 +51,7 @@ class State(Words):
 
 
 class Modes(Function):
-    """The mode. It commands nothing."""
+    """Finds the mode. It gives no answer to the chains."""
 
     state: State
     NAME, STAGE = "modes", MODE
@@ -85,7 +85,7 @@ class Modes(Function):
         self.out = array("i", [reasons.MODE + GRID])
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """No answer. Found gets the mode."""
+        """Write the mode into Found. There is no answer."""
         is_on_grid = found.source != OFF_GRID_SOURCE
         if not is_on_grid or self.state.mode != GRID:
             bus = ON_GRID if is_on_grid else self._off_grid_bus(known, found)
@@ -103,9 +103,9 @@ class Modes(Function):
             state.mode = following
 
     def _off_grid_bus(self, known: Known, found: Found) -> int:
-        """State of the bus off the grid. Any sign of a voltage counts, because a dead bus sheds all
-        load. A load meter still answers in a deep sag, so a phase below half the voltage is no
-        sign.
+        """State of the bus off the grid. Any sign of a voltage counts, because all load is shed on
+        a dead bus. A load meter also answers in a deep sag, so its answer counts only if each phase
+        has at least half the voltage.
         """
         is_measured = known.load_meter_W is not None and not known.is_load_low
         is_live = found.is_forming or is_measured or abs(known.battery_W or 0) >= LIVE_W

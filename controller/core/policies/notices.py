@@ -1,15 +1,14 @@
-"""Notices: a source reports what is to come. They ask for nothing; other control functions read
-them.
+"""Notices: a source announces a coming event. They ask for no power; other functions read them.
 
-At a negative price PV should feed in less. When the load will fall, the battery will charge, for
-which its cells must be warm. The naive way is a request for power. But the functions that know
-limits and temperatures must decide. So a notice says only what is to come:
+At a negative price PV should feed in less. When the load will fall, the battery will charge, and
+its cells must be warm for this. The naive way is a request for power. But the functions that know
+limits and temperatures must decide. So a notice only announces the event:
 
     price: energy has a negative price while the notice is valid
-    step:  the load changes by a power at a time
+    step:  the load will change by a power at a given time
 
 A later notice of the same moment replaces the earlier one, and a step of 0 W removes it. If a
-source announces more than STEPS steps, the nearest ones stay.
+source announces more than STEPS steps, the nearest steps are kept.
 """
 
 from typing import NamedTuple
@@ -41,7 +40,7 @@ class State(Words):
 
 
 class Notice(NamedTuple):
-    """A step to come. step_W: > 0 when the load rises; left_ms: until the notice ends."""
+    """A coming step. step_W: > 0 if the load rises; start_ms: until it; left_ms: validity left."""
 
     source: int
     step_W: int
@@ -66,7 +65,7 @@ class Notices(Function):
         self.more = self._every
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """No answer. Found gets the notices."""
+        """Write the notices into Found. There is no answer."""
         found.is_price_negative, found.notices = False, ()
         inp, first = known.hints
         if self.state.is_any:
@@ -81,11 +80,11 @@ class Notices(Function):
         return ()
 
     def price_ms(self, source: int) -> int:
-        """Time for which the source still says that the price is negative; 0: it does not."""
+        """Time for which the source's notice of a negative price is still valid; 0 without one."""
         return self.rows[source][0].left_ticks * self._tick_ms
 
     def steps(self) -> tuple[Notice, ...]:
-        """The steps to come, of every source."""
+        """The coming steps of all sources."""
         to_come, tick_ms = [], self._tick_ms
         for source, (_, *steps) in enumerate(self.rows):
             for row in [row for row in steps if row.left_ticks]:
@@ -119,8 +118,8 @@ class Notices(Function):
             self._count_rows()
 
     def _row_of_step(self, rows: list[Row], start: int, step_W: int) -> Row | None:
-        """Row of the same step, else a free row, else the row of the farthest step if that is
-        later.
+        """Row for a step: the row of the same step, else a free row, else the row of the farthest
+        step if it is later than this step.
         """
         same_ticks = SAME_MS // self._tick_ms
         for row in rows:

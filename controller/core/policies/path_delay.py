@@ -1,9 +1,10 @@
 """Loop delay of the path, from the steps of the grid meter's test.
 
 Load tracking looks one path delay ahead, from the tick that decides a set-point to the tick that
-sees its effect at the grid meter. The naive way takes the moment at which the meter moves. That
-moment depends on where the step meets the meter's refresh of 0.1 s. The area above a step response
-is its mean delay, which includes dead time, ramp, and the meter's window and refresh:
+sees its effect at the grid meter. The naive way takes the moment at which the meter moves. But this
+moment depends on the time from the step to the meter's next refresh, which comes every 0.1 s. The
+area above a step response is its mean delay, which includes dead time, ramp, and the meter's window
+and refresh:
 
     level afterwards  ________/----     delay = sum over the ticks of the chip
                       #######/                  (level afterwards - value of the tick) / step
@@ -21,7 +22,7 @@ import math
 from controller.core.base.words import Words
 
 STEP_TENTHS_MIN, STEP_TENTHS_MAX = 6, 16  # of the converter's own step
-GOOD_MIN = 8  # steps, and half of all
+GOOD_MIN = 8  # steps that must count; half of all steps must count too
 STEPS_MAX = 64  # a test of 30 s has fewer, unless its chips are shorter than 0.3 s
 
 # Source of the path delay in use. MEASURED: the last proven test. STORED: an earlier run.
@@ -31,16 +32,16 @@ USED = (MEASURED, STORED)
 
 
 class State(Words):
-    """Steps of one test. DELAYS and on: the delays of the good steps, ms."""
+    """Steps of one test. From DELAYS on: the delays of the good steps, ms."""
 
     chip: int
     sum_W: int  # of this chip
     ticks: int  # of this chip
-    is_before: int  # the chip before is known whole
+    is_before: int  # the chip before was measured completely
     before_chip: int
     before_W: int
     before_own_W: int
-    longest_ms: int  # a longer delay of a step is not seen completely
+    longest_ms: int  # longest delay of a step that a chip shows completely
     all: int  # steps that the converter made
     good: int  # steps that count
 
@@ -49,8 +50,8 @@ DELAYS = len(State.__annotations__)
 
 
 def chip_ticks(least_ms: int, sample_ms: int, tick_ms: int) -> int:
-    """Ticks of a chip of at least least_ms. They have no common divisor with the meter's refresh,
-    sample_ms: otherwise each step would meet it at the same moment.
+    """Ticks of a chip of at least least_ms. Their number has no common divisor with the ticks of
+    the meter's refresh (sample_ms). Otherwise each step would come at the same moment of a refresh.
     """
     ticks, sample_ticks = -(-least_ms // tick_ms), max(1, sample_ms // tick_ms)
     while math.gcd(ticks, sample_ticks) > 1:
@@ -75,14 +76,14 @@ class PathDelay:
         self.state, self._tick_ms, self._code_W = State.zero(STEPS_MAX), tick_ms, code_W
 
     def begin(self, delay_ms_max: int) -> None:
-        """Forget the steps of the last test. delay_ms_max: the longest that a step shows
+        """Forget the steps of the last test. delay_ms_max: longest delay that a chip shows
         completely.
         """
         self.state[:DELAYS] = State.zero()
         self.state.longest_ms = delay_ms_max
 
     def add(self, chip: int, meter_W: int) -> None:
-        """One tick of a chip. meter_W: grid meter less load meter."""
+        """Take one tick of a chip. meter_W: grid meter less load meter."""
         state = self.state
         if state.chip != chip:
             state.chip, state.sum_W, state.ticks = chip, 0, 0
@@ -107,8 +108,8 @@ class PathDelay:
         state.before_W, state.before_own_W = level_W, own_W
 
     def _keep(self, step_W: int, own_step_W: int, area_W_ms: int) -> None:
-        """Keep the delay of a plausible step. A converter that is a chip late steps against the
-        code.
+        """Keep the delay of a plausible step. The step of a converter that is late by a chip has
+        the wrong sign, so it is not kept.
         """
         state = self.state
         if not STEP_TENTHS_MIN * own_step_W <= 10 * step_W <= STEP_TENTHS_MAX * own_step_W:

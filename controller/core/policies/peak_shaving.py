@@ -18,10 +18,11 @@ a step of the clock moves it at once. For time that a step skips, and for the ti
 it counts the limit of the connection as imported, unless the store holds the import. While the grid
 meter is silent its last value counts, but at least the limit.
 
-Import above the limit, by a delay or a lack of power, is a debt that is saved later. Otherwise a
-battery that is almost empty would charge in each valley of the load up to the limit, and the mean
-would exceed it. A battery that cannot discharge cannot save a debt. So it charges only with energy
-that is left even if the highest import of this and the last interval continues.
+Import above the limit, caused by a delay or a lack of power, is a debt: later import must be lower
+by this energy. Otherwise a battery that is almost empty would charge in each valley of the load up
+to the limit, and the mean would exceed the limit. A battery that cannot discharge cannot pay a
+debt. So it charges only with energy that is left even if the highest import of this and the last
+interval continues.
 """
 
 from array import array
@@ -41,13 +42,13 @@ RANK = (10, "peak_shaving")
 HORIZON_MS = 3000
 READING_MS = 1500  # age of a reading of the clock: whole seconds, written twice a second
 CLOCK = "uncertainty_ms", "day_d", "time_of_day_s"  # each has an age of its own
-TRUSTED_PART = 100
-SPARE_MS = 60_000  # time in which an empty battery charges with what is left
-REPAID_PART = 4  # part of the interval in which a debt is saved
-SLEW_PART = 10  # largest correction, a part of the passed time; above READING_MS it is a step
+TRUSTED_PART = 100  # the clock is trusted up to an error of 1/100 of the interval
+SPARE_MS = 60_000  # an empty battery charges with the spare energy over this time
+REPAID_PART = 4  # a debt is paid within a quarter of the interval
+SLEW_PART = 10  # largest correction: 1/10 of the passed time; an error above READING_MS is a step
 HOUR_MS, MINUTE_MS, DAY_MS = 3_600_000, 60_000, 86_400_000
 
-# Words for the store: minute since 1970; import of its interval until then, rounded up
+# Words for the store: minute since 1970; import of the interval up to this minute, rounded up
 O_MINUTE, O_USED_WH = range(2)
 
 
@@ -60,9 +61,9 @@ class State(Words):
     counted_ms: int  # real time in which the import of the interval was counted
     allowed_W: int  # import that was allowed last; it counts while is_timed
     is_timed: int  # the clock is trusted, so the interval is known
-    debt: int  # import above the limit, still to be saved
+    debt: int  # import above the limit that is not paid yet
     highest_W: int  # highest import with the battery at 0, in this interval
-    before_W: int  # the same in the last interval
+    before_W: int  # highest_W of the last interval
 
 
 class Import(NamedTuple):
@@ -73,7 +74,7 @@ class Import(NamedTuple):
 
 
 class PeakShaving(Function):
-    """Obliges the battery; off while the limit is OFF_W."""
+    """Obliges the battery to hold the limit. It is off if the limit is OFF_W."""
 
     state: State
     NAME, STAGE = "peak_shaving", BOUND
@@ -111,7 +112,7 @@ class PeakShaving(Function):
         self.out = array("i", [0, 0])
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """The obligation that keeps the import within what the interval still allows."""
+        """The obligation that keeps the import within the energy left in the interval."""
         if self._limit_W == OFF_W:
             return ()
         uncertainty_ms = self._uncertainty_ms()
@@ -129,14 +130,14 @@ class PeakShaving(Function):
         return (grid_obligation(RANK, found.connection_W, imported, exported, self._quantum_W),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """See Function. The interval goes on, without import."""
+        """Let the interval continue without import, off the grid."""
         if self._limit_W < OFF_W:
             self._stored = known.stored_peak
             passed_ms = elapsed_ticks * self._tick_ms
             self._pass(Import(0, None), passed_ms, self._uncertainty_ms())
 
     def numbers(self, code: int) -> dict[str, Any]:
-        """See Function."""
+        """Numbers behind the reason: limit, energy of the interval, time left."""
         time_ms, used = self.state.time_ms, self.state.used
         return {
             "kind": "peak",
@@ -147,7 +148,7 @@ class PeakShaving(Function):
         }
 
     def _uncertainty_ms(self) -> int | None:
-        """Largest error of the interval's begin; None: the clock is not trusted."""
+        """Largest error of the interval's start; None if the clock is not trusted."""
         words = [self._clock.value(name) for name in CLOCK] if self._clock else [None]
         stated_ms = words[0]
         if stated_ms is None or stated_ms + READING_MS > self._interval_ms // TRUSTED_PART:
@@ -155,8 +156,8 @@ class PeakShaving(Function):
         return None if None in words else stated_ms + READING_MS
 
     def _pass(self, now: Import, passed_ms: int, uncertainty_ms: int | None) -> None:
-        """Move the own time on, and count the import of the interval; without a clock also the
-        debt.
+        """Advance the own time and count the import of the interval. Without a clock the debt is
+        also counted.
         """
         self._go_on(now, passed_ms, uncertainty_ms)
         if uncertainty_ms is None:
@@ -208,8 +209,8 @@ class PeakShaving(Function):
         state.before_W, state.highest_W = state.highest_W, 0
 
     def _step_by(self, time_ms: int) -> None:
-        """Follow a step: the clock was wrong, or the box was halted. Count an upper bound as
-        import.
+        """Follow a step of the clock: the clock was wrong, or the box was halted. The import of the
+        missing time counts as its upper bound.
         """
         state, connection_W = self.state, self._connection_W
         state.time_ms += time_ms

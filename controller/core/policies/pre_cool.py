@@ -1,7 +1,8 @@
 """Chiller: cools more while the air, the cells or one unit is warm.
 
-The naive way cools when a limit of heat is reached, and then power has already fallen. So the
-chiller is asked before, by thresholds below those limits, each with its hysteresis (two_point.py).
+The naive way cools when a temperature limit is reached, but the power has already been reduced
+then. So thresholds below those limits ask the chiller earlier, each with its hysteresis
+(two_point.py).
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from controller.core.policies.two_point import TwoPoints, above
 
 
 class PreCool(TwoPoints):
-    """Each cause stays as it is while its temperature is unknown."""
+    """Requests to chillers. Each cause stays as it is while its temperature is unknown."""
 
     NAME, ROLES = "pre_cool", ("chiller",)
     READS = ("air_temperature_ddegC", "unit_temperature_ddegC")
@@ -31,7 +32,7 @@ class PreCool(TwoPoints):
     def signs(
         self, known: Known, found: Found, settings: dict[str, int]
     ) -> tuple[bool | None, ...]:
-        """See Function."""
+        """See TwoPoints."""
         air_ddegC = known.air_temperature_ddegC
         return (
             above(air_ddegC, settings["start_ddegC"], settings["stop_ddegC"]),
@@ -42,7 +43,7 @@ class PreCool(TwoPoints):
 def warm(
     units_ddegC: Sequence[int] | None, settings: dict[str, int], unit: int = 0
 ) -> tuple[bool | None, bool | None]:
-    """(cells are warm, the unit is warmer than the coolest one). unit: from 1; 0: the warmest."""
+    """(cells are warm, the unit is warmer than the coolest unit). unit: from 1; 0: the warmest."""
     if units_ddegC is None:
         return None, None
     warmest = units_ddegC[unit - 1] if 0 < unit <= len(units_ddegC) else max(units_ddegC)

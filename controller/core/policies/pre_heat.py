@@ -8,7 +8,7 @@ heater also looks ahead, to a slot of the schedule or a notice:
     a charge within ahead_min, coldest cell below ahead_ddegC --> heat ahead of it
 
 The heater is off while the temperatures are unknown, and off the grid. It waits while an obligation
-of the grid leaves no room: otherwise the battery would carry the heater.
+leaves no room for more import. Otherwise the battery would supply the heater.
 """
 
 from controller.core.base import reasons
@@ -22,7 +22,7 @@ HYSTERESIS_DDEGC = 10  # of the heating ahead of a charge
 
 
 class PreHeat(TwoPoints):
-    """While the power of the connection is unknown, there is no room for the heater."""
+    """Requests to heaters. While the power of the connection is unknown, the heater has no room."""
 
     NAME, ROLES = "pre_heat", ("heater",)
     READS = ("connection_W", "import_room_W", "module_temperature_ddegC", "notices", "source")
@@ -51,7 +51,7 @@ class PreHeat(TwoPoints):
     def signs(
         self, known: Known, found: Found, settings: dict[str, int]
     ) -> tuple[bool | None, ...]:
-        """See Function."""
+        """See TwoPoints."""
         if known.module_temperature_ddegC is None:
             return False, False
         coldest_ddegC, ahead_ddegC = known.module_temperature_ddegC[0], settings["ahead_ddegC"]

@@ -1,21 +1,21 @@
-"""PV: takes all that the sun gives, and curtails only what neither load, battery nor grid may take.
+"""PV: takes all power of the sun, except what neither load, battery nor grid may take.
 
-A limit of export forbids PV power that nothing takes. The naive way lowers PV as soon as the grid
-exports, although the battery could take the rest. All four powers of this sum are measured in one
-tick, so it holds without a model of the inverter:
+An export limit forbids PV power that neither load nor battery takes. The naive way lowers PV as
+soon as the site exports, although the battery could take the rest. All four powers of this sum are
+measured in one tick, so the sum needs no model of the inverter:
 
     PV at most = measured PV + import with the battery at 0 + charging power left + export limit.
 
 Obligations do not count in the charging power. A battery that must discharge to hold the import
-limit may charge as soon as PV gives more. A full battery that must charge because nothing may be
-exported stops charging as soon as PV gives less.
+limit may charge as soon as PV gives more. A full battery that must charge because export is
+forbidden stops charging as soon as PV gives less.
 
-While the grid power is unknown or not proven, PV may give what the load meter shows. In an island
-that a converter forms, the charging power that is left is added.
+While the grid power is unknown or not proven, PV may give the power that the load meter shows. In
+an island that a converter forms, the charging power left is added.
 
-While a notice says that the price is negative, PV gives what the load takes, and no more: energy
-from the grid then earns money, and export costs money. Without a load meter the measured powers
-show the load within some seconds.
+While a notice says that the price is negative, PV gives only the power of the load: energy from the
+grid then earns money, and export costs money. Without a load meter the measured powers show the
+load within some seconds.
 """
 
 from array import array
@@ -27,7 +27,7 @@ from controller.core.policies.source_reports import given_W
 
 
 class PvLimit(Function):
-    """One request and one cap for each inverter; the cap is shared by rated power."""
+    """Gives each inverter a request and a cap. The caps divide the room by rated power."""
 
     NAME, STAGE = "pv_limit", BASE
     ROLES = ("pv",)
@@ -59,7 +59,9 @@ class PvLimit(Function):
         self.state = array("q")
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
-        """Request and cap of each inverter. The request is the most that it may feed in."""
+        """Request and cap of each inverter. The request is the largest power that it
+        may feed in.
+        """
         room_W = max(0, self._room_W(known, found))
         negative = found.is_price_negative
         reason = reasons.PV_PRICE_NEGATIVE if negative else reasons.PV_CURTAILED
@@ -74,7 +76,7 @@ class PvLimit(Function):
         return answers
 
     def _room_W(self, known: Known, found: Found) -> int:
-        """Room of load, battery and export limit; at a negative price the load's alone."""
+        """Power that load, battery and export limit allow; at a negative price the load alone."""
         load_W = self._load_W(known, found)
         if found.connection_W is None:
             return (load_W or 0) - (found.low_W if found.is_forming else 0)
@@ -85,12 +87,14 @@ class PvLimit(Function):
         return room_W
 
     def _load_W(self, known: Known, found: Found) -> int | None:
-        """Power of the load by its meter. If others contradict the meter: power of all sources."""
+        """Power of the load by its meter. If other signals contradict it: the sum of
+        all sources.
+        """
         if not found.is_load_wrong:
             return known.load_meter_W
         return given_W(known, self._sources)
 
 
 def _power_W(inverter: DeviceView) -> int:
-    """Power of an inverter. A silent one counts as 0: then the others get less room, never more."""
+    """Power of an inverter. A silent inverter counts as 0, so the others get less room."""
     return max(0, inverter.value("power_W") or 0)

@@ -1,9 +1,9 @@
 """Energy that is kept back, in three levels of the state of charge (../ISLAND.md).
 
-One battery serves an outage, the peaks of the load and everything else. The first use that
-discharges it leaves nothing for the others. The naive way is one threshold. Then the power jumps
-when the charge crosses it, and switches on and off at the edge. It also opens when the BMS is
-silent: then a floor of 10 % was crossed to 6 % (victronenergy/venus issue 1194).
+One battery serves an outage, the peaks of the load and everything else. Without a reserve, the
+first use leaves nothing for the others. The naive way is one threshold. The power then jumps when
+the state of charge crosses the threshold, and switches on and off around it. Such a threshold also
+opened when a BMS was silent: a floor of 10 % was crossed to 6 % (victronenergy/venus issue 1194).
 
     charge     backup level        peaks level
     |-- nothing --|-- peaks, connection --|-- arbitrage: everything --|
@@ -13,11 +13,11 @@ Both levels have hysteresis, and count as reached while the state of charge is u
 the schedule may raise the peaks level. Off the grid both open at once, and the kernel's limits
 alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`. The limit closes within
 2 s, after an outage within 30 s. Other cabinets on the connection need seconds to follow. So the
-limit begins to fall above its level: a ramp (rated power in a minute) reaches 0 with the energy
-that is left. A reserve never forces a charge and never narrows one (victronenergy/venus issue 904).
+limit begins to fall above its level, early enough for a ramp (rated power in a minute) that reaches
+0 at the level. A reserve neither forces nor narrows a charge (victronenergy/venus issue 904).
 
 The energy that the UPS of the load can give now (../site_devices/bridging.py) lowers the backup
-level. Without a fresh reading it does not.
+level. Without a fresh reading the level is not lowered.
 """
 
 from math import isqrt
@@ -33,13 +33,13 @@ from safety import signals
 
 BACKUP_CLOSE_MS, RETURN_CLOSE_MS = 2000, 30_000  # in a return as slowly as formed.py
 TAPER_MS = 60_000  # time from the rated power to 0
-# Energy at the terminals of a permille of 1 Wh, W x ms: 3600, less 10 % of losses. Of that a worn
-# battery has 70 %, the usual end of a warranty.
+# Energy at the terminals of a permille of 1 Wh, W x ms: 3600, less 10 % of losses. A worn battery
+# has 70 % of that, the usual end of a warranty.
 PERMILLE_MS = 2268
 
 
 class State(Words):
-    """`peaks_permille`, `backup_permille`: ends of the levels now."""
+    """`peaks_permille`, `backup_permille`: present upper ends of the levels."""
 
     is_started: int  # the state of charge has been known
     peaks_permille: int
@@ -55,7 +55,7 @@ class Level(Words):
 
 
 class Reserve(Function):
-    """A level with a power of `rated_W` is open: it bounds nothing, and is no reason."""
+    """Keeps energy back. A level whose power is `rated_W` is open: it gives no answer."""
 
     state: State
     NAME, STAGE = "reserve", BOUND
@@ -94,12 +94,12 @@ class Reserve(Function):
         self._step_W = max(1, settings["reserve_ramp_W_per_s"] * tick_ms // 1000)
         self._taper_W = max(1, self.rated_W * tick_ms // TAPER_MS)
         energy = settings["energy_Wh"] * PERMILLE_MS
-        self._taper_part = 2 * self._taper_W * energy // tick_ms  # square of a power, by permille
+        self._taper_part = 2 * self._taper_W * energy // tick_ms  # square of a power for a permille
         closes_ms = BACKUP_CLOSE_MS, RETURN_CLOSE_MS
         self._close_W = [max(1, -(-self.rated_W * tick_ms // each_ms)) for each_ms in closes_ms]
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list:
-        """The cap of the peaks level, the limit of the backup level, while they bound anything."""
+        """The cap of the peaks level and the limit of the backup level, while they are not open."""
         if found.is_off_grid:
             self._open()
             return []
@@ -119,7 +119,7 @@ class Reserve(Function):
         return answers
 
     def numbers(self, code: int) -> dict[str, Any]:
-        """See Function."""
+        """Numbers behind the reason: the level, its end and the discharge that it allows."""
         is_backup = code in (reasons.RESERVE_BACKUP, reasons.RESERVE_BACKUP_SOC_UNKNOWN)
         level = self.backup if is_backup else self.peaks
         kept = self.state.backup_permille if is_backup else self.state.peaks_permille
@@ -133,7 +133,7 @@ class Reserve(Function):
         }
 
     def _open(self) -> None:
-        """Open both levels at once: a ramp would shed load that the battery can carry."""
+        """Open both levels at once, because a ramp would shed load that the battery can carry."""
         self.state.is_started = 1
         for level in (self.peaks, self.backup):
             level.is_reached, level.discharge_W_max = 0, self.rated_W
@@ -160,20 +160,20 @@ class Reserve(Function):
             power_W = level.discharge_W_max
             was = level.is_reached or state.is_started and not power_W
             level.is_reached = self._reached(soc_permille, end_permille, was)
-            if not state.is_started:  # begins where the first known state of charge puts it
+            if not state.is_started:  # without a ramp until a state of charge has been known
                 power_W = 0 if level.is_reached else most_W
             elif level.is_reached:
                 power_W = max(0, power_W - close_W)
             elif most_W < power_W:
                 power_W = max(most_W, power_W - taper_W)
-            elif most_W == self.rated_W:  # in the taper it only falls, or it would go up and down
+            elif most_W == self.rated_W:  # in the taper the power only falls, so it does not swing
                 power_W = min(most_W, power_W + open_W)
             level.discharge_W_max = power_W
         if soc_permille is not None:
             state.is_started = 1
 
     def _reasons(self, soc_ok: bool) -> tuple[int, int]:
-        """(peaks level, backup level)."""
+        """Reason codes of (peaks level, backup level)."""
         if not soc_ok:
             return reasons.RESERVE_PEAKS_SOC_UNKNOWN, reasons.RESERVE_BACKUP_SOC_UNKNOWN
         is_by_schedule = self.state.peaks_permille > self._peaks_permille

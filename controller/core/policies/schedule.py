@@ -1,13 +1,13 @@
 """The schedule of a source: grid cap, band and reserve of the present slot.
 
-A system upstream plans ahead. The naive way sends a hint at the begin of each slot. If the
+A system upstream plans ahead. The naive way sends a hint at the start of each slot. If the
 connection is down at that moment, the fallbacks act instead of the plan. So the cabinet keeps the
 whole table and finds the present slot by its own clock. But the table must not act by a wrong
 clock, or for a sender that is gone:
 
     slot = (minute of the clock - start) / minutes of a slot
     clock trusted, heartbeat of the source valid  ->  grid cap, band, reserve of this slot
-    one of them not                               ->  nothing of it; the source's fallbacks act
+    otherwise                                     ->  the fallbacks of the source act
 
 A step to a lower cap would move the import of the site by the whole power of the battery within a
 second. So before such a slot the cap falls at `setpoint_ramp_W_per_s`, and reaches the new value
@@ -31,14 +31,14 @@ from controller.core.base.words import Words
 from controller.core.policies.contract import MEASURE, Found, Function, Known, Setup
 from controller.core.policies.hint_table import HintTable
 
-GRID_CAP_SCHEDULE = (20, "grid_cap_schedule")  # beside (20, "grid_cap_hint")
+GRID_CAP_SCHEDULE = (20, "grid_cap_schedule")  # same order as (20, "grid_cap_hint")
 STATES = t.STATES
 NONE, ACTS, LATER, OVER, SILENT, CLOCK, OFF_GRID = range(7)
 OUTPUTS = ("schedule_source", "schedule_state", "schedule_slot")
 # O_SOURCE: source index + 1. O_STATE: place in STATES. O_SLOT: present slot from 1; 0: none.
 O_SOURCE, O_STATE, O_SLOT = range(3)
 DAY_S = 86400
-EARLY_S, LEAD_S = 2, 120  # a slower ramp than one of 2 minutes ends in a step
+EARLY_S, LEAD_S = 2, 120  # a ramp that would take more than 2 minutes ends in a step
 
 
 class State(Words):
@@ -89,7 +89,7 @@ class Schedule(Function):
         self.out = array("i", [0] * len(OUTPUTS))
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer]:
-        """Cap and obligation of the present slot. Found gets the rest of the slot."""
+        """Cap and obligation of the present slot. The other values of the slot go to Found."""
         self._enter(known, found)
         if not self.state.source:
             return ()
@@ -98,7 +98,7 @@ class Schedule(Function):
         return self._answers(found, slot, left_s) if state == ACTS else ()
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """See Function. A table that enters is still taken."""
+        """Pause the schedule off the grid. A new table is still taken."""
         self._enter(known, found)
         if self.state.source:
             self.out[O_STATE], self.out[O_SLOT] = OFF_GRID, 0
@@ -172,7 +172,7 @@ class Schedule(Function):
         return LATER if slot < 0 else OVER, -1, 0
 
     def _falling_W(self, place: int, cap_W: int, left_s: int) -> int:
-        """Cap of a slot in its last seconds. place: place of the slot after it."""
+        """Cap of a slot in its last seconds. place: of the next slot."""
         next_W = self._slot(place).grid_cap_W if place < self.state.slot_count else t.OPEN_W
         return falling_W(cap_W, next_W, left_s, self._ramp_W_per_s)
 
@@ -227,7 +227,7 @@ class Schedule(Function):
         }
 
     def numbers(self, code: int) -> dict[str, Any]:
-        """See Function."""
+        """Numbers behind the reason."""
         return {"kind": "schedule"}
 
 

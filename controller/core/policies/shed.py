@@ -2,21 +2,21 @@
 
 If the load is more than the sources can carry, the whole bus fails. The naive way opens a stage
 when power is missing and closes it when there is room. Each dip of the load would then switch it.
-So both wait, and closing needs more room than opening:
+So opening and closing both wait, and closing needs more room:
 
     missing power > 0               for SHED_MS    --> open, lowest shed_order first
-    room for the stage and a tenth  for RETURN_MS  --> close the last one
+    room for 1.1 times the stage    for RETURN_MS  --> close the last one
 
-Stages come back one at a time, each after the device reports the one before it. In an island PV
-power makes no room, because a cloud can take it away within seconds, and then the bus fails. While
-the missing power or the PV power is unknown, as in an island whose source no device reports, the
-stages stay.
+Stages come back one at a time; each waits until the device reports the stage before. In an island
+PV power makes no room, because a cloud can take it away within seconds, and then the bus fails.
+The stages stay while the missing power or the PV power is unknown. An example is an island whose
+source no device reports.
 
 Off the grid stages are also shed by the state of charge, from `island_soc_permille` on, so that the
-battery carries the other loads longer. They come back HYSTERESIS_PERMILLE above. A generator set
-may give less than it accepts, and the converters that form the voltage give the rest until they are
-empty. So stages are shed beside a set too, at a third of that charge. In a black start every stage
-is shed, so that the next source finds little load.
+battery carries the other loads longer. They come back HYSTERESIS_PERMILLE above their levels. A
+generator set may give less than it accepts, and the converters that form the voltage give the rest
+until they are empty. So stages are also shed while a set runs, at a third of that state of charge.
+In a black start every stage is shed, so that the next source finds little load.
 
 If battery and PV alone lack power for NEED_MS in an island, a set is asked to run
 (genset_start.py). The need ends when the battery has been able to carry the load and the next stage
@@ -57,11 +57,11 @@ class Stages(Words):
 
 
 class Shed(Function):
-    """One request for each shedding device."""
+    """Makes one request for each shedding device."""
 
     state: State
     NAME, STAGE = "shed", BASE
-    ROLES = ("load_shed", "genset")  # it does not command a set, but finds the power missing there
+    ROLES = ("load_shed", "genset")  # sets get no command, but `is_set_needed` is found for them
     READS = (
         "battery_W",
         "connection_W",
@@ -122,7 +122,7 @@ class Shed(Function):
         return answers
 
     def _find(self) -> None:
-        """Stages that a device reports at the start of the controller stay open."""
+        """Keep the stages open that a device reports at the start of the controller."""
         for stages, (device, _) in zip(self.stages, self._devices):
             reported = device.value("stages")
             if not stages.is_heard and reported is not None:
@@ -135,14 +135,14 @@ class Shed(Function):
         return reasons.SHED_ENERGY if least else reasons.SHED_LOAD
 
     def _missing_W(self, known: Known, found: Found) -> int | None:
-        """Power that no source gives; < 0: room. None while it is unknown."""
+        """Power that the sources cannot give, W; < 0: room. None while it is unknown."""
         if not found.is_off_grid:
             if found.connection_W is None:
                 return None
             return found.connection_W - max(0, found.high_W) - self._import_W
         load_W = metered_W(known, found, self._suns, self._share)
         if load_W is None:
-            # the load less the power of the sun
+            # power of battery and sets: the load less the PV power
             running = [each for each in self._engines if each.value("is_running") != 0]
             load_W = given_W(known, running)
         if load_W is None or not (found.is_forming or found.genset_W):
@@ -154,7 +154,7 @@ class Shed(Function):
     def _least_stages(
         self, known: Known, found: Found, settings: dict[str, int], above_permille: int
     ) -> int:
-        """Stages that are open at any power. above_permille: hysteresis to come back, else 0."""
+        """Stages that must be open at any power. above_permille: hysteresis for closing, or 0."""
         most, parts = settings["stages_max"], PARTS_BESIDE_SET if found.genset_W else 1
         if found.mode == BLACK_START:
             return most
@@ -192,8 +192,8 @@ class Shed(Function):
         return None not in suns_W and missing_W + sun_W <= -self._needed_W(place)
 
     def _has_followed(self, place: int) -> bool:
-        """False while a stage that may come back is still open, or unknown: its load is not seen
-        yet.
+        """True if the device has closed all stages that it may close. Before that, their load is
+        not measured yet.
         """
         reported = self._devices[place][0].value("stages")
         return reported is not None and reported <= self.stages[place].open
@@ -202,7 +202,7 @@ class Shed(Function):
         return self._devices[place][0].settings["stage_W"] * TENTH_MORE[0] // TENTH_MORE[1]
 
     def _last(self, known: Known, found: Found) -> int:
-        """Place of the device whose stage comes back next, -1: none may."""
+        """Place of the device whose stage comes back next; -1 if no stage may come back."""
         if found.mode not in (GRID, ISLAND):
             return -1
         for place in range(len(self._devices) - 1, -1, -1):

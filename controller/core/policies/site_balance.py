@@ -6,14 +6,15 @@ as the sum is not 0. But readings of different moments do not add up while a loa
 
     grid + PV + sets + battery = load + unmetered draw (the algebra: ../base/balance.py)
 
-    sum not 0 in one direction, or above a rating --> a timer counts up; SET_MS: contradicted
+    sum not 0 in one direction, or above a rating --> a timer counts up to SET_MS: contradicted
     no contradiction                              --> the timer counts down, more slowly
     no contradiction for CLEAR_MS                 --> the signal counts again
 
 A contradicted signal of a device is unknown to every other function (DeviceView.doubted). If the
 contact of the transfer switch is wrong, the source is the grid. If the contact is doubtful, the
 source is unknown, and the limits of the connection act. A contradicted meter is unknown to the
-others while the site is on the grid. The obligation of the connection then follows the other meter.
+other functions while the site is on the grid. The obligation of the connection then follows the
+other meter.
 """
 
 from array import array
@@ -36,15 +37,15 @@ from controller.core.policies.known import GRID, ISLAND
 from controller.core.policies.source_reports import gives
 
 CHECK_MS = 100
-# Time until a contradiction counts. It is shorter for the contact, and for the meters on the grid:
-# until then the limit of the connection does not act. Both are read every 0.1 s.
+# Time until a contradiction counts. It is shorter for the contact, and for the meters on the grid,
+# because the limit of the connection does not act until then. Both are read every 0.1 s.
 SET_MS, URGENT_SET_MS = 5000, 2000
-CLEAR_MS = 10_000  # without a contradiction, until one that counts has ended
-LEAK_PARTS = 4  # a signal that jumps is sometimes right by chance: the timer goes back more slowly
+CLEAR_MS = 10_000  # time without a contradiction until the signal counts again
+LEAK_PARTS = 4  # the timer runs back slowly, because a jumping signal is sometimes right by chance
 OTHERS_MS = 30_000  # time constant of the draw that no meter sees
-CALM_MS = 3000  # a reading of a device may be so old (records.STALE)
+CALM_MS = 3000  # largest age of a device's reading (records.STALE)
 STILL_MS = 1000  # within this time a working meter shows another power
-# If the grid meter shows no power for so long, the grid may have failed and the contact of the
+# If the grid meter shows no power for this time, the grid may have failed and the contact of the
 # transfer switch be broken. But sets that carry the load can also hold a sound grid at 0.
 QUIET_MS = 60_000
 MS_MAX = 1_000_000_000
@@ -69,7 +70,7 @@ class State(Words):
 
 
 class SiteBalance(Function):
-    """Finds the source of the site, before the mode, which depends on it."""
+    """Finds the source of the site and the contradicted signals, before the mode is found."""
 
     state: State
     NAME, STAGE = "site_balance", BALANCE
@@ -111,11 +112,11 @@ class SiteBalance(Function):
         return signals(sets, suns)
 
     def contradicted(self) -> list[tuple[str, int]]:
-        """(name, reason code) of each signal that is wrong, then of those that are doubtful."""
+        """(name, reason code) of each wrong signal, then of each doubtful signal."""
         return contradicted(self.signals(), *self.out)
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """No answer: contradicted signals become unknown to the others."""
+        """Make contradicted signals unknown to the other functions. There is no answer."""
         found.source, found.is_forming = known.contact, known.is_reported_forming
         found.forming_W = known.reported_forming_W
         is_off_grid, state = known.contact == ISLAND, self.state
@@ -148,8 +149,8 @@ class SiteBalance(Function):
                 self._learn(known, others_W)
 
     def _is_disputed(self, known: Known, others_W: int | None) -> bool:
-        """True if the meters differ, or a set gives power without a report of its engine, or while
-        the grid meter shows no power.
+        """True if the meters differ, a timer runs, or a set gives power although its engine does
+        not report "running" or the grid meter shows no power.
         """
         state = self.state
         if known.grid_W is None or not state.is_learnt:
@@ -164,7 +165,7 @@ class SiteBalance(Function):
         return self.state.is_open != 0
 
     def _watch(self, engine: Engine, device: DeviceView, passed_ms: int) -> None:
-        """Count how long an engine has been asked to run, and has warmed up."""
+        """Count how long an engine has been asked to run, and how long it has been warming up."""
         now = device.reported("is_running")
         is_risen = now == 1 and engine.is_heard and not engine.runs
         if now is not None:
@@ -230,24 +231,28 @@ class SiteBalance(Function):
         others = others_W << 16
         slow = approach(state.others, others, self._others, 1)
         state.others = slow if state.is_learnt else others
-        # a meter that is not proven may be reversed: its result is not kept
+        # a meter that is not proven may be reversed, so its result is not kept
         state.is_learnt = known.grid_W is not None
 
     def _load_W(self, known: Known) -> int | None:
-        """The load, while its meter shows a live bus: a meter still answers in a deep sag."""
+        """Power of the load. None if a phase has a low voltage: a meter also answers in
+        a deep sag.
+        """
         is_shown = self._are_meters_compared and not known.is_load_low
         return known.load_meter_W if is_shown else None
 
     def _judged(self, site: Readings) -> Verdict:
         wrong, doubtful = balance.judge(site)
         for place, device in enumerate(self._sets):
-            # the report flaps (debounce.py): an engine does not start and stop every second
+            # A flapping report (debounce.py) is wrong: no engine starts and stops every second.
             if device.reported("is_running") is not None and device.settled("is_running") is None:
                 wrong |= 1 << FIRST + 2 * place + 1
         return Verdict(wrong, doubtful)
 
     def _keep(self, verdict: Verdict, is_off_grid: bool, passed_ms: int) -> None:
-        """Count how long each signal has been contradicted; find those that count."""
+        """Count how long each signal has been contradicted, and find the contradictions
+        that count.
+        """
         state = self.state
         if not (verdict.wrong | verdict.doubtful | state.is_open):
             return
@@ -264,7 +269,7 @@ class SiteBalance(Function):
         state.wrong, state.doubtful, state.is_open = wrong, doubtful, is_open
 
     def _apply(self, found: Found) -> None:
-        """Contradicted signals are unknown, also in the first tick after a restart."""
+        """Make contradicted signals unknown, also in the first tick after a restart."""
         wrong, doubtful = self.state.wrong, self.state.doubtful
         found.is_carried_by_sets = self.state.is_carried != 0
         found.is_load_wrong = wrong >> LOAD & 1 != 0
@@ -286,7 +291,7 @@ class SiteBalance(Function):
         return any([each.ms > 0 and not each.counts for each in meters])
 
     def _doubt(self, wrong: int) -> None:
-        """Tell the devices which of their signals are unknown."""
+        """Mark the contradicted signals of each device."""
         self._applied = wrong
         doubted = {name for number, (name, _) in enumerate(self.signals()) if wrong >> number & 1}
         for each in self._sources:

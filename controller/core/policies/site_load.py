@@ -1,17 +1,16 @@
-"""The power of the load, and the import of the grid connection with the battery at zero, from three
-measurements.
+"""The power of the load, and the import of the connection with the battery at zero.
 
-The load meter is fast but sees the load alone. The naive way adds grid and battery. This sum has
-all of the connection, but its two parts are measured at different moments, so each movement of the
-battery leaves an error. Fed back at full speed, the error oscillates (victronenergy/venus issue
-1657: -4000 .. +3000 W).
+The load meter is fast but sees the load alone. The naive way adds grid and battery. This sum
+includes all of the connection, but its two parts are measured at different moments. So each
+movement of the battery leaves an error. Fed back at full speed, the error oscillates
+(victronenergy/venus issue 1657: -4000 .. +3000 W).
 
     import with the battery at 0 = load meter - PV + low-pass of (grid + battery - load meter + PV)
                                    fast              slow: what the load meter does not see
 
-If the readings are d apart, and the low-pass has the time constant T, the loop gain is at most d /
-T. Beside a load meter, the last reports of the PV inverters count at once, because a cloud takes
-most of the sun away within 3 s.
+If the time between the readings is d, and the low-pass has the time constant T, the loop gain is at
+most d / T. With a load meter, the last reports of the PV inverters count at once, because a cloud
+takes most of the sun away within 3 s.
 
 Cabinets on one connection see the same two meters. Each takes its share of both (share_permille),
 and of the limits of the connection, as if the rest were another site. A cabinet does not know the
@@ -28,11 +27,11 @@ from controller.core.base.integers import approach, low_pass, within
 from controller.core.base.words import Words
 from controller.core.policies.contract import MEASURE, DeviceView, Found, Function, Known, Setup
 
-# where the load's power comes from: nowhere, grid + battery, the load meter
+# source of the load's power: none, grid + battery, load meter
 UNKNOWN, CALCULATED, MEASURED = range(3)
 GRID_CONNECTION = (40, "grid_connection")
 
-# time constant of what the load meter does not see (other loads, PV), beside a working load meter
+# time constant of the power that a working load meter does not see (other loads, PV)
 OTHERS_MS = 5000
 # time constant without a load meter, in path delays: 4 times the largest skew of two readings
 CALCULATED_DELAYS = 4
@@ -48,16 +47,16 @@ class State(Words):
     load_W: int
     is_connection_known: int
     connection_W: int
-    others: int  # what the load meter does not see
-    meter_off: int  # grid meter, less what connection and set-point predict
+    others: int  # power that the load meter does not see
+    meter_off: int  # grid meter less the prediction from connection and set-point
     sun_W: int  # PV power as reported last
     suns: int  # a bit for each inverter that reports now
     is_seen: int  # grid and battery have been known together
-    kept: int  # `others` of the last time with a load meter
+    kept: int  # last `others` with a load meter
 
 
 class SiteLoad(Function):
-    """Estimates for the others, and the obligation of the grid connection."""
+    """Estimates for the other functions, and the obligation of the grid connection."""
 
     state: State
     NAME, STAGE = "site_load", MEASURE
@@ -112,16 +111,16 @@ class SiteLoad(Function):
         return (grid_obligation(GRID_CONNECTION, found.connection_W, *maxima, quantum_W),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """See Function."""
+        """Forget the estimates off the grid."""
         self.state.source = self.state.meter_off = 0
         found.connection_W = found.part_W = found.load_W = None
         found.meter_off_W = found.load_source = 0
 
     def _blind(self) -> Obligation:
-        """Obligation without the grid meter. The import limit is kept by the load meter, the other
-        loads as known last, and the PV that reports now. Other generation may be gone, so it does
-        not count here. It does count in the discharge, which is at most the load less all
-        generation. Without the load meter too, the battery discharges nothing.
+        """Obligation without the grid meter. The import is estimated from the load meter, the last
+        known other loads, and the PV power that is reported now. Other generation may be gone, so
+        it does not count in the import. It does count in the largest discharge: load less all
+        generation, plus the export limit. Without a load meter too, the load counts as 0.
         """
         state, export_W = self.state, self._settings["grid_export_W_max"]
         seen_W = state.load_W - state.sun_W + min(0, state.others >> 16)
@@ -137,7 +136,7 @@ class SiteLoad(Function):
         return Obligation(GRID_CONNECTION, low_W, reasons.GRID_IMPORT, high_W, reasons.GRID_EXPORT)
 
     def numbers(self, code: int) -> dict[str, Any]:
-        """See Function."""
+        """Numbers behind the reason: import with the battery at 0, and its limits."""
         return {
             "kind": "connection",
             "connection_W": self.state.connection_W,
@@ -155,7 +154,7 @@ class SiteLoad(Function):
 
     def _estimate(self, known: Known, is_disputed: bool, elapsed_ticks: int) -> None:
         """Fill `state`. Without a fresh grid meter the connection is unknown. While the meters
-        contradict each other, what no meter sees stays as it was, and the larger import counts.
+        contradict each other, `others` keeps its value, and the larger import counts.
         """
         state = self.state
         grid_W, battery_W, load_W = known.grid_W, known.battery_W, known.load_meter_W
@@ -209,7 +208,7 @@ class SiteLoad(Function):
 
     def _begin(self, source: int, fast_W: int, sum_W: int | None) -> None:
         """Change the source without a jump of connection_W. If there was no source before, and grid
-        or battery is unknown, the `others` of the last load meter count.
+        or battery is unknown, `others` gets its last value with a load meter.
         """
         state = self.state
         was, state.source = state.source, source

@@ -1,4 +1,6 @@
-"""Reports of PV inverters, generator sets and load meter, as far as nothing contradicts them."""
+"""Reports of PV inverters, generator sets and load meter that other measurements do not
+contradict.
+"""
 
 from controller.core.base import balance
 from controller.core.base.integers import within
@@ -12,8 +14,9 @@ def gives(device: DeviceView) -> bool:
 
 
 def runs(device: DeviceView) -> int | None:
-    """Whether the engine of this set runs, None while that is unknown. An engine that reports power
-    never counts as stopped. If other measurements contradict its report, its power alone decides.
+    """1 if the engine of this set runs, 0 if not, None while this is unknown. A set that reports
+    power never counts as stopped. If other measurements contradict its report, its power alone
+    decides.
     """
     found = device.settled("is_running")
     if found is not None and device.is_doubted("is_running"):
@@ -24,7 +27,9 @@ def runs(device: DeviceView) -> int | None:
 def metered_W(
     known: Known, found: Found, suns: list[DeviceView], share_permille: int
 ) -> int | None:
-    """Share of the load, by its meter, less the PV power. None: any is unknown or contradicted."""
+    """This cabinet's share of the load by its meter, less the PV power. None if one of them is
+    unknown or contradicted.
+    """
     sun_W = 0
     for each in suns:
         power_W = each.value("power_W")
@@ -43,7 +48,7 @@ def is_loaded(device: DeviceView) -> bool:
 
 
 def given_W(known: Known, sources: list[DeviceView]) -> int | None:
-    """Power of the battery and of these sources together; None while one is unknown."""
+    """Power of the battery and of these sources together; None while any of them is unknown."""
     powers_W = [known.battery_W, *[each.value("power_W") for each in sources]]
     found_W = [each for each in powers_W if each is not None]
     return sum(found_W) if len(found_W) == len(powers_W) else None

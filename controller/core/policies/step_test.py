@@ -1,9 +1,9 @@
 """The power that a person asks of one converter in TEST mode (`firebreak test sign`, `test step`).
 
-Load tracking runs in TEST mode too, and would hide the step. So the step is an obligation. It has
+Load tracking also runs in TEST mode, and would hide the step. So the step is an obligation. It has
 the lowest rank, because it must break no limit of the connection, and must wait for the grid
-meter's own test.
-The kernel bounds the power at 5 % of the rating. run/step_request.py ends a request in time.
+meter's own test. The kernel bounds the power at 5 % of the rating. run/step_request.py ends a
+request in time.
 """
 
 from array import array
@@ -16,7 +16,9 @@ RANK = (1, "step_test")
 
 
 class StepTest(Function):
-    """Its obligation comes after the available power is known, so it narrows it for no other."""
+    """Gives the step as an obligation. It is added after the available power was computed, so it
+    does not narrow that power for other functions.
+    """
 
     NAME, STAGE = "step_test", BASE
     READS = ("step_test",)
@@ -29,7 +31,7 @@ class StepTest(Function):
         self.state = array("i")
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
-        """The power asked for; nothing while no unit is asked."""
+        """The obligation for the power asked for; nothing without a request."""
         unit, power_W = known.step_test
         code = reasons.SERVICE_TEST
         return (Obligation(RANK, power_W, code, power_W, code),) if unit else ()

@@ -1,5 +1,5 @@
-"""Load tracking: the battery takes the swings of the load, and the grid draws a power that follows
-from the state of charge.
+"""Load tracking: the battery takes the swings of the load, and the grid power follows from the
+state of charge.
 
 The load swings faster than the path from its meter to the battery. The naive way asks for the
 present load less the grid power. When the battery acts, the load has changed again.
@@ -8,8 +8,8 @@ present load less the grid power. When the battery acts, the load has changed ag
 
 The guess (controller/core/tracking/guess.py) looks one path delay ahead. The reference
 (controller/core/tracking/reference.py) follows the stored energy. If the available power is too
-small for a step, the reference moves at once. Then the grid changes by the least possible, and no
-second jump follows. No clock, no float.
+small for a step, the reference moves at once. Then the grid power changes by the least possible,
+and no second jump follows. Load tracking uses no clock and no floating-point numbers.
 """
 
 from array import array
@@ -28,7 +28,7 @@ from controller.core.tracking.reference import Reference
 from controller.core.tracking.sag import Sag
 from controller.core.tracking.strict import NO_RULE_W
 
-# A meter that is silent for less does not change the power that the grid should draw.
+# If the load is unknown for less than this time, the reference keeps its value.
 LOST_MS_MAX = 10_000
 EDGE_DEAD_BANDS = 5  # this near to an end of the available power, the end is named as the reason
 
@@ -45,12 +45,12 @@ class State(Words):
 
 BEGIN = State("q", [UNKNOWN, 0, LOST_MS_MAX, 0, 0])
 
-# A journal holds the values by place: these came later, so they are behind all others.
+# The order of all parameters is fixed by the journal. These came later, so they are at the end.
 LATER_PARAMETERS = (
     # time constant of the converter, a part of the path delay
     ("track_lag_ms", "ms", 1, 1000, 20, "free"),
-    # peak to peak in 5 s that the grid operator allows, above 0.1 Hz; the default: no rule. At
-    # least 1 kW, because noise of 300 W rms (judge.CALM_W) alone shows as much.
+    # peak-to-peak range in 5 s that the grid operator allows, above 0.1 Hz; default: no rule. At
+    # least 1 kW, because noise of 300 W rms (judge.CALM_W) alone has this range.
     ("range_5s_W_max", "W", 1000, NO_RULE_W, NO_RULE_W, "down"),
 )
 
@@ -83,12 +83,12 @@ class Track(Function):
         "source",
     )
     PARAMETERS = (
-        # Target: the middle of what lies between the peaks reserve and the taper near full.
+        # The target is the middle between the peaks reserve and the taper near full charge.
         ("energy_Wh", "Wh", 1000, 500_000_000, 645_000, "fixed"),
         ("soc_target_permille", "permille", 0, 1000, 550, "free"),
         # share of the energy that a step of the rated power may cost
         ("track_energy_share_permille", "permille", 20, 500, 250, "free"),
-        # from a change of the load to the battery's answer, until a start has measured it
+        # path delay, from a change of the load to the battery's answer, until a start measures it
         ("track_path_delay_ms", "ms", 20, 2000, 250, "free"),
         # range in which a measured path delay is believed
         ("track_path_delay_ms_min", "ms", 20, 2000, 40, "free"),
@@ -127,7 +127,7 @@ class Track(Function):
         self.state = State("q", BEGIN)
 
     def arrays(self) -> list[array]:
-        """See Function."""
+        """Every array that carries over to the next tick, in the order of the journal."""
         own = [self.state, *self.guess.arrays(), self.reference.words, self.announced.words]
         return [*own, *self.sag.arrays()]
 
@@ -136,7 +136,7 @@ class Track(Function):
         voltage_permille = known.grid_voltage_permille if found.mode == GRID else 0
         is_sag = self.sag.step(voltage_permille, elapsed_ticks) and not found.is_exact
         if is_sag and found.load_W is not None and self.state.lost_ms == 0:
-            self.state.source = UNKNOWN  # the guess begins anew afterwards, the reference goes on
+            self.state.source = UNKNOWN  # the guess begins anew afterwards, the reference does not
             held_W = self._settle(self.state.out_W - self.announced.begin())
             return (FastRequest(held_W, reasons.LOAD_TRACKING),)
         if found.is_exact:
@@ -148,11 +148,11 @@ class Track(Function):
         return (FastRequest(power_W, reasons.LOAD_TRACKING),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """See Function."""
+        """Forget the state, so that tracking begins anew on the grid."""
         self.state[:] = BEGIN
 
     def _paused(self, known: Known, found: Found, elapsed_ticks: int) -> FastRequest:
-        """Request of 0 beside an exact request. The guess goes on; tracking later begins at 0."""
+        """Request of 0 during an exact request. The guess continues; tracking later begins at 0."""
         if found.load_W is not None:
             self._tracked_W(found.load_W, known, found, elapsed_ticks)
         self.state.out_W = 0
@@ -164,8 +164,8 @@ class Track(Function):
         if found.load_source != state.source:
             self.guess.begin(load_W)
             self.announced.begin()
-            # The battery's power at the end of an island (formed.py) goes to the grid. If tracking
-            # held this power, the grid would stay without it.
+            # The grid takes over the battery's power at the end of an island (formed.py). If
+            # tracking counted this power as its own, the battery would keep it.
             own_W = found.left_setpoint_W if found.mode != RETURN else 0
             if state.lost_ms >= LOST_MS_MAX:
                 reference.begin(load_W - own_W, low_W, high_W)
@@ -186,16 +186,17 @@ class Track(Function):
         error_permille, own_W = self._soc_error(known, found), found.left_setpoint_W
         reference.step(error_permille, own_W, elapsed_ticks, found.is_requested, learns=not is_sun)
         fast = self.guess.fast
-        # While PV recovers, the battery gives less, and the grid stays at its cap.
+        # When PV recovers after a cloud, the battery gives less while the grid stays at its cap. So
+        # the end of this hold makes no edge.
         is_clouded = found.is_low_obliged and load_W > (found.connection_W or load_W)
         leaves_trace = not (is_surplus or is_clouded)
         reference.hold(low_W, high_W, fast, elapsed_ticks, leaves_trace, is_sun)
         return self._settle(self._request_W(ahead_W, found))
 
     def _grid_range_W(self, load_W: int, found: Found) -> tuple[int, int]:
-        """The range in which the available power can hold the grid. The reference stays away from
-        an end that an obligation sets, by the largest recent error of the guess. Otherwise each
-        such error, which grows with the path delay, would lift the grid above its cap.
+        """The range in which the available power can hold the grid. The reference keeps a distance
+        from an end that an obligation sets: the largest recent error of the guess. Otherwise each
+        such error would lift the grid above its cap.
         """
         low_W, high_W = load_W - found.left_high_W, load_W - found.left_low_W
         margin_W = min(self.guess.error_W, (high_W - low_W) // 2)
@@ -206,11 +207,11 @@ class Track(Function):
         return low_W, high_W
 
     def _soc_error(self, known: Known, found: Found) -> int | None:
-        """Target charge less charge, permille. During a request, its sender controls the charge.
-        Between the requests of a schedule the charge is held. A surplus stored because of the
-        export limit is kept, and energy given for a cap of the import is not bought back: the
-        sender knows the prices. But tracking returns the energy that it took from the grid:
-        otherwise each cloud would add some of it to the battery.
+        """Target less state of charge, permille. During a request, its sender controls the state of
+        charge. Between the requests of a schedule it is held. A surplus stored because of the
+        export limit is kept. Energy given for a cap of the import is not bought back, because the
+        sender knows the prices. But tracking returns the energy that it took from the grid;
+        otherwise each cloud would add some to the battery.
         """
         state = self.state
         if known.soc_permille is None or found.is_requested:
@@ -228,8 +229,8 @@ class Track(Function):
         return state.held_permille - mean
 
     def _request_W(self, guess_W: int, found: Found) -> int:
-        """The request, W. Near an end of the available power it is the power that tracking would
-        take without that end.
+        """The request, W. Near an end of the available power, it is the power that tracking would
+        ask for without this end.
         """
         wanted_W = guess_W - self.reference.wanted_W
         free_W = guess_W - self.reference.free_W
@@ -249,8 +250,8 @@ class Track(Function):
         return state.out_W
 
     def _settle(self, wanted_W: int) -> int:
-        """Whole quanta. A change below the dead band is left out: the battery must not follow
-        noise.
+        """Round to whole quanta. A change below the dead band is ignored, because the battery must
+        not follow noise.
         """
         state = self.state
         if abs(wanted_W - state.out_W) >= self._dead_band_W:
@@ -262,7 +263,7 @@ class Track(Function):
 
 
 def _is_surplus(found: Found) -> bool:
-    """True if the battery has to charge beside the request, or may not give all of it."""
+    """True if the battery must charge more than requested, or may not give the whole request."""
     return found.left_high_W < 0
 
 
@@ -272,5 +273,5 @@ def _gives_for_cap(found: Found) -> bool:
 
 
 def _stores_sun(found: Found) -> bool:
-    """True if an obligation charges the battery, as the site would export more than it may."""
+    """True if an obligation makes the battery charge because of the export limit."""
     return _is_surplus(found) and found.is_high_obliged

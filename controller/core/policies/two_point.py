@@ -1,4 +1,4 @@
-"""Control functions that ask each device of their roles for 1 while a cause is present, else for 0.
+"""Control functions that ask each of their devices for 1 while a cause is present, else for 0.
 
 A single threshold would switch a device at each small change of its value. With two thresholds a
 cause stays as it is between them, and while the compared value is unknown.
@@ -13,7 +13,9 @@ from controller.core.policies.contract import BASE, DeviceView, Found, Function,
 
 
 class TwoPoints(Function):
-    """A subclass gives CAUSES and `signs`. `state`: bits of causes; the lowest is the reason."""
+    """A subclass defines CAUSES and `signs`. `state`: bits of the causes; the lowest is
+    the reason.
+    """
 
     STAGE = BASE
     CAUSES: tuple[int, ...] = ()
@@ -23,7 +25,9 @@ class TwoPoints(Function):
         self.state = array("i", [0] * len(self._devices))
 
     def signs(self, known: Known, found: Found, settings: dict[str, int]) -> Sequence[bool | None]:
-        """Each cause: True: present; False: absent; None: as before. settings: of one device."""
+        """Each cause is True if present, False if absent, None to keep it. settings: of
+        one device.
+        """
         raise NotImplementedError
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
@@ -46,12 +50,12 @@ class TwoPoints(Function):
 
 
 def above(value: int | None, start: int, stop: int) -> bool | None:
-    """True from `start` on upwards, False from `stop` on downwards, None between and unknown."""
+    """True at or above `start`, False at or below `stop`, None between them or if unknown."""
     if value is None:
         return None
     return True if value >= start else False if value <= stop else None
 
 
 def below(value: int | None, start: int, stop: int) -> bool | None:
-    """True from `start` on downwards, False from `stop` on upwards, None between and unknown."""
+    """True at or below `start`, False at or above `stop`, None between them or if unknown."""
     return None if value is None else above(-value, -start, -stop)

@@ -1,8 +1,9 @@
 """The chain from request to value for one actuator of a site device.
 
-The algebra is that of the battery (setpoint.py of core): caps contain the rest value 0,
-obligations have a rank, limits have the last word. Least on and off times are obligations of the
-highest rank. A device that is not heard and an emergency stop are limits, so both win.
+The rules are those of the battery (../base/setpoint.py): caps contain the rest value 0, obligations
+have a rank, and limits are applied last. Least on and off times are obligations. An emergency stop
+or a silent device beats them: a limit asks for 0, or an obligation of the highest rank holds the
+value.
 """
 
 from array import array
@@ -17,7 +18,7 @@ EXCEPTION = (91, "emergency_stop_or_silence")
 LEAST_TIME = (90, "least_time")
 TICKS_MAX = 1_000_000_000
 
-# value of the last tick; ticks since it was 0 last rose or became 0
+# value of the last tick; ticks since the value last rose or fell to 0
 A_VALUE, A_TICKS = range(2)
 
 

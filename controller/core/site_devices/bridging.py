@@ -1,7 +1,8 @@
-"""The energy that UPS of the load can give it: an island needs so much less from the battery.
+"""The energy that UPSs can give to the load. An island needs that much less from the battery.
 
-The time that a UPS reports holds at the load of now, and some report hours at a load of 0. A charge
-alone says nothing of a battery that is worn. So the smaller of the two counts.
+The bridging time that a UPS reports is for the present load, and some report hours at a load of 0.
+The state of charge alone does not show that a battery is worn. So the smaller of the two energies
+counts.
 """
 
 from collections.abc import Iterable
@@ -11,18 +12,20 @@ from controller.core.site_devices.signals_view import DeviceView
 
 ROLE, SIGNALS = LOAD_UPS.name, tuple([each.name for each in LOAD_UPS.signals])
 ALL = (1 << len(SIGNALS)) - 1
-# A battery with more charge than this bridges some seconds: one that reports 0 s then is not read.
+# Above this charge a UPS can bridge some seconds. If it reports 0 s, its energy counts as unknown.
 CHARGED_PERMILLE = 100
 
 
 def total_Wh(upses: Iterable[DeviceView]) -> int | None:
-    """Energy of all UPS that are known, Wh; None: none of them is."""
+    """Energy of all UPSs whose energy is known, Wh; None if there is no such UPS."""
     known = [each for each in map(_gives_Wh, upses) if each is not None]
     return sum(known) if known else None
 
 
 def _gives_Wh(ups: DeviceView) -> int | None:
-    """None: a signal is unknown, or contradicts another. 0 in bypass: it does not bridge."""
+    """Energy of one UPS. None if a signal is unknown or contradicts another. 0 in bypass and when
+    off, because the UPS does not bridge then.
+    """
     if ups.known != ALL:
         return None
     state, charge_permille, bridging_s, load_W = [ups.read(name) or 0 for name in SIGNALS]

@@ -5,7 +5,7 @@ generator set cranked counted as a failed start, and the site stayed dark. So a 
 only after every report has shown it for `settle_ms`:
 
     report differs from the state that counts --> it must last for settle_ms; then it counts
-    the old state comes back sooner           --> it counts on; the report has flapped
+    the old state comes back sooner           --> the old state still counts; this is a flap
     it flaps again and again                  --> the state is unknown
     first report, or the first after a silence --> counts at once
 """
@@ -15,13 +15,13 @@ from array import array
 WORDS = 3
 VALUE, SINCE, FLAPS = range(WORDS)  # the state that counts; when another one began; see FLAP_MS
 NONE = -1
-# Each flap counts FLAP_MS, and time counts them down. A contact that bounces once in 5 s keeps its
-# state; one that changes every second or two is no contact any more.
+# Each flap adds FLAP_MS to a sum, which decreases with time. A contact that bounces once in 5 s
+# keeps its state. A contact that changes every second or two counts as broken.
 FLAP_MS, FLAPS_MS_MAX = 5000, 10_000
 
 
 class Debounce:
-    """One state. Its words in `state`, of 64 bits, are in the journal."""
+    """Debounce of one state. Its words in `state` have 64 bits and are in the journal."""
 
     def __init__(self, state: array, first: int, at: int, settle_ms: int, stale_ms: int) -> None:
         """first: place of its words in `state`; at: place of the report in the inputs."""
@@ -30,14 +30,16 @@ class Debounce:
         state[self._words] = array("q", [NONE, NONE, 0])
 
     def value(self, reported: int | None) -> int | None:
-        """The state that counts, beside the last report; None while it flaps."""
+        """The state that counts; None while it flaps. reported: the last report, which counts if no
+        state counts yet.
+        """
         value, _, flaps_ms = self._state[self._words]
         if flaps_ms >= FLAPS_MS_MAX:
             return None
         return reported if value == NONE else value
 
     def take(self, reported: int, now_ms: int, silence_ms: int) -> None:
-        """Take a report, which came `silence_ms` after the one before."""
+        """Take a report, which came `silence_ms` after the previous report."""
         value, since_ms, flaps_ms = self._state[self._words]
         flaps_ms = max(0, flaps_ms - silence_ms)
         if value == NONE or silence_ms >= self._stale_ms:

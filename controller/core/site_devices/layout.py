@@ -1,7 +1,7 @@
-"""Which site devices a cabinet has, as integers (the site image), and where their words lie.
+"""The site devices of a cabinet as integers (the site image), and the places of their words.
 
-Site image: for each device its role's number, its number among the devices of this role, a mask of
-the signals that it reports, then the role's parameters in the order of the record.
+The site image has for each device: number of its role, its number within the role, mask of the
+signals that it reports, then the role's parameters in the order of the record.
 """
 
 from array import array
@@ -13,9 +13,9 @@ from controller.core.site_devices.records import Role
 from controller.core.site_devices.roles import BY_NUMBER
 
 # State that the driver reports, behind the signals and the sent values of each device. refused: a
-# bit for each signal whose last answers were refused. refused_value: the last one out of range.
-# other_device: the first register of the profile's identity, from 1, that holds another value; 0:
-# none does.
+# bit for each signal whose last answers were refused. refused_value: the last value out of range.
+# other_device: number, from 1, of the first identity register that does not fit the profile; 0: all
+# fit.
 STATE_WORDS = ("refused", "refused_value", "other_device")
 REFUSED, REFUSED_VALUE, OTHER_DEVICE = range(len(STATE_WORDS))
 
@@ -34,7 +34,7 @@ class SiteDevice(NamedTuple):
         return f"{self.role.name}_{self.number}"
 
     def setting(self, value: int | str) -> int:
-        """A number of the role's record: as it is, or the parameter of that name."""
+        """A number of the role's record, given as the number or as the name of a parameter."""
         return self.settings[value] if isinstance(value, str) else value
 
 
@@ -67,7 +67,7 @@ def signals(devices: Iterable[SiteDevice]) -> int:
 
 
 def words(device: SiteDevice) -> list[str]:
-    """Names of the words of a device in the process image: signals, what was sent last, state."""
+    """Names of the words of a device in the process image: signals, last sent values, state."""
     names = [signal.name for signal in device.role.signals]
     names += [f"sent_{actuator.name}" for actuator in device.role.actuators]
     names += STATE_WORDS
@@ -75,6 +75,6 @@ def words(device: SiteDevice) -> list[str]:
 
 
 def trace_names(devices: Iterable[SiteDevice]) -> list[str]:
-    """Names of the words that the chains of the actuators leave in the journal."""
+    """Names of the words that the chains of the actuators write into the journal."""
     names = [f"{each.name}.{actuator.name}" for each in devices for actuator in each.role.actuators]
     return [f"{name}.{word.removesuffix('_W')}" for name in names for word in CHAIN_OUTPUTS]

@@ -1,7 +1,8 @@
-"""The forms of a role: which signals a site device of this role has, and what can be asked of it.
+"""Record types of a role: the signals of its site devices, and the values they can be asked for.
 
 The rest value of every actuator is 0: no PV power, generator off, nothing shed, no pre-cooling, no
-heat. The controller asks for 0 while the device is silent, and for nothing before its first reply.
+heat. While a device is silent, the controller asks for 0, or holds the value if the actuator says
+HOLD. Before the first reply of a device it asks for nothing.
 """
 
 from typing import NamedTuple
@@ -14,16 +15,16 @@ TO_REST, HOLD, GO_ON = range(3)
 
 
 class Signal(NamedTuple):
-    """A value that a device reports, an integer within low .. high; the unit ends the name."""
+    """A value that a device reports, an integer within low .. high. Its name ends with its unit."""
 
     name: str
     low: int
     high: int
     text: str
-    # margin of a power by the parameter `rating` (drivers/plausible.py); None: low .. high alone
+    # margin of a power relative to the parameter `rating` (drivers/plausible.py), or None
     margin: plausible.Margin | None = None
     rating: str = "rated_W"
-    # a state counts after it has been reported for so long (debounce.py); 0: at once
+    # time after which a reported state counts (debounce.py); 0: at once
     settle_ms: int = 0
 
     def bounds(self, settings: dict[str, int]) -> tuple[int, int]:
@@ -35,7 +36,7 @@ class Signal(NamedTuple):
 
 
 def power(name: str, text: str, margin: plausible.Margin, rating: str = "rated_W") -> Signal:
-    """A power, W; rating: the parameter of the role that its margin counts from."""
+    """A power, W. rating: the parameter of the role to which the margin relates."""
     low_W = -POWER_W_MAX if margin[0] < 0 else 0
     return Signal(name, low_W, POWER_W_MAX, text, margin, rating)
 
@@ -46,7 +47,7 @@ def state(name: str, text: str, settle_ms: int) -> Signal:
 
 
 class Actuator(NamedTuple):
-    """A value that a device is asked for, from 0 to `high`; the unit ends the name.
+    """A value that a device is asked for, from 0 to `high`. Its name ends with its unit.
 
     Parameters of the role bound its changes: `ramp_W_per_s`, and the least times `on_s_min` and
     `off_s_min`.
@@ -64,11 +65,11 @@ class Actuator(NamedTuple):
 class Feed(NamedTuple):
     """The power that devices of a role feed into the site: `power_W` > 0, at most `rated_W`.
 
-    The balance, the load, shedding and the page of the fire service follow from it.
+    The balance, the load estimate, load shedding and the page for the fire service use it.
     """
 
     words: str  # what the fire service must know
-    # it can carry an island, and reports `is_running`; otherwise the weather decides
+    # True: it can carry an island and reports `is_running`; False: its power depends on weather
     is_engine: bool = False
 
 

@@ -19,7 +19,7 @@ from drivers import plausible
 
 STAGES_MAX = 8
 # A device is read once a second. One wrong reading, or a contact that bounces for a second, then
-# looks like a state of up to 2 s. A set that is not ready may be known later than one that stops.
+# looks like a state of up to 2 s. "Not ready" is less urgent than "stopped", so its time is longer.
 READY_MS, RUNNING_MS = 3000, 2000
 ON_LINE, ON_BATTERY, BYPASS, OFF = range(4)  # states of a UPS
 
@@ -28,7 +28,7 @@ CELLS = (
     ("cells_start_ddegC", "ddegC", -400, 800, 330, "free"),
     ("cells_stop_ddegC", "ddegC", -400, 800, 300, "free"),
 )
-# Thresholds of the warmest unit above the coolest.
+# Thresholds of the temperature difference between the warmest and the coolest unit.
 SPREAD = (
     ("spread_start_ddegC", "ddegC", 1, 500, 15, "free"),
     ("spread_stop_ddegC", "ddegC", 0, 500, 8, "free"),
@@ -57,7 +57,7 @@ PV = Role(
         STALE,
         ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
         ("ramp_W_per_s", "W/s", 1, POWER_W_MAX, 20_000, "free"),
-        # what the installer or the grid operator has fixed, such as 70 %; never written above
+        # fixed by the installer or the grid operator, such as 70 %; no higher limit is written
         ("limit_W_max", "W", 1, POWER_W_MAX, "rated_W", "down"),
     ),
 )
@@ -94,11 +94,11 @@ GENSET = Role(
         ("off_s_min", "s", 0, 7200, 300, "up"),
         ("start_soc_permille", "permille", 0, 1000, 150, "free"),
         ("stop_soc_permille", "permille", 0, 1000, 400, "free"),
-        # a start that has not succeeded by then is tried again, so many times in all
+        # a start that takes longer than start_s_max is tried again, at most starts_max times in all
         ("start_s_max", "s", 1, 600, 60, "free"),
         ("starts_max", "count", 1, 10, 3, "down"),
         ("start_again_s", "s", 1, 3600, 30, "up"),
-        # off the grid: how long after its start it takes load, and how much more in each step
+        # off the grid: time from its start until it takes load, then size and time of each step
         ("accept_after_s", "s", 0, 3600, 10, "up"),
         ("accept_permille", "permille", 10, 1000, 300, "down"),
         ("accept_every_s", "s", 1, 600, 10, "up"),
@@ -120,7 +120,7 @@ LOAD_SHED = Role(
             "the relay module connects every load again after its time-out",
             "stages",
             HOLD,
-            silent=HOLD,  # open stages would come back all at once
+            silent=HOLD,  # otherwise all open stages would come back at once
         ),
     ),
     (
@@ -128,9 +128,9 @@ LOAD_SHED = Role(
         ("stages_max", "count", 1, STAGES_MAX, None, "fixed"),
         ("stage_W", "W", 1, POWER_W_MAX, None, "fixed"),
         ("on_s_min", "s", 0, 7200, 60, "up"),
-        # of several devices the lowest is shed first and comes back last
+        # the device with the lowest number is shed first and comes back last
         ("shed_order", "count", 1, 8, 1, "fixed"),
-        # off the grid its first stage goes at this charge, its others at equal parts down to 0
+        # off the grid: state of charge that sheds the first stage; the others follow down to 0
         ("island_soc_permille", "permille", 0, 1000, 300, "up"),
     ),
 )
@@ -246,7 +246,7 @@ HEATER = Role(
         # of the coldest cell: charging opens at 0 degC and is full at 10 degC (safety/tapers.py)
         ("start_ddegC", "ddegC", -400, 800, 30, "free"),
         ("stop_ddegC", "ddegC", -400, 800, 80, "free"),
-        # before a scheduled charge: so long ahead, up to this temperature
+        # before a scheduled charge: heat ahead_min earlier, up to ahead_ddegC
         ("ahead_min", "min", 0, 1440, 120, "free"),
         ("ahead_ddegC", "ddegC", -400, 800, 150, "free"),
     ),
@@ -274,13 +274,13 @@ LOAD_CAP = Role(
             "the scheduler lets the load run again after its time-out",
             "lowered_W",
             HOLD,
-            silent=HOLD,  # the load would come back while the import has no room for it
+            silent=HOLD,  # otherwise the load would return while the import has no room for it
         ),
     ),
     (
         STALE,
-        ("lower_W_max", "W", 1, POWER_W_MAX, None, "down"),  # what the scheduler has agreed to
-        ("follow_s", "s", 1, 600, 30, "free"),  # in which the load follows a request
+        ("lower_W_max", "W", 1, POWER_W_MAX, None, "down"),  # agreed with the scheduler
+        ("follow_s", "s", 1, 600, 30, "free"),  # time in which the load follows a request
         ("start_soc_permille", "permille", 0, 1000, 200, "free"),
         ("on_s_min", "s", 0, 7200, 300, "up"),
     ),
@@ -301,7 +301,7 @@ LOAD_UPS = Role(
     (
         STALE,
         ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
-        # of its full battery, at its output: a charge counts as no more than this part of it
+        # energy of the full battery at the output of the UPS
         ("energy_Wh", "Wh", 1, POWER_W_MAX, None, "down"),
     ),
 )
@@ -309,6 +309,6 @@ LOAD_UPS = Role(
 _ALL = (PV, GENSET, LOAD_SHED, CHILLER, CLOCK, METER, FAN, HEATER, LOAD_CAP, LOAD_UPS)
 ROLES = {role.name: role for role in _ALL}
 BY_NUMBER = {role.number: role for role in ROLES.values()}
-# those that a device of the configuration may have; the clock is the box's own
+# roles that a configured device may have; the clock belongs to the box itself
 OF_DEVICES = tuple([name for name in ROLES if name != CLOCK.name])
 PARAMETERS = tuple([row for name in OF_DEVICES for row in ROLES[name].parameters])

@@ -1,7 +1,7 @@
 """The signals of the site devices in one tick, and how old they are.
 
-Each signal has its own age: a device answers in several blocks of registers, and one of them may
-stay away while the others answer.
+Each signal has its own age, because a device answers in several blocks of registers, and one block
+may be missing while the others arrive.
 """
 
 from array import array
@@ -12,12 +12,12 @@ from controller.core.site_devices.layout import REFUSED, SiteDevice
 
 AGE_MS_MAX = 1_000_000_000  # an older signal, and one that was never reported, counts as this old
 NEVER_MS = 1 << 62
-NOW = 0  # of `Site.state`; the times at which the signals were reported follow
+NOW = 0  # place of the present time in `Site.state`; the times of the last reports follow
 
 
 class DeviceView:
-    """One device as control functions see it. `known`: a bit for each signal that is known; `bits`:
-    of each signal, 0 where this device does not report it.
+    """One device as control functions see it. `known` has a bit for each known signal. `bits` has
+    the bit of each signal by name, 0 if this device does not report it.
     """
 
     def __init__(self, device: SiteDevice, inp: array, first: int, state: array, first_time: int):
@@ -42,8 +42,8 @@ class DeviceView:
         self.doubted = 0
 
     def value(self, signal: str) -> int | None:
-        """None while unknown or contradicted, or where this device does not report it. Of a state
-        the one that has lasted (debounce.py).
+        """Value of a signal; a state is debounced. None while the signal is unknown or
+        contradicted, or if this device does not report it.
         """
         if not self.known & ~self.doubted & self.bits[signal]:
             return None
@@ -51,33 +51,33 @@ class DeviceView:
         return self.debounced[signal].value(reported) if signal in self.debounced else reported
 
     def settled(self, signal: str) -> int | None:
-        """The `value`, contradicted or not."""
+        """The same as `value`, but also of a signal that other measurements contradict."""
         reported, one = self.reported(signal), self.debounced.get(signal)
         return reported if reported is None or one is None else one.value(reported)
 
     def reported(self, signal: str) -> int | None:
-        """What it reported last, contradicted or not. None: too old or refused."""
+        """Last report of a signal, contradicted or not. None if it is too old or refused."""
         return self._inp[self._at[signal]] if self.known & self.bits[signal] else None
 
     def is_doubted(self, signal: str) -> bool:
-        """Whether other measurements contradict it."""
+        """True if other measurements contradict this signal."""
         return self.doubted & self.bits[signal] != 0
 
     def read(self, signal: str) -> int | None:
-        """Its last value, however old; None where this device does not report it."""
+        """Last value of a signal, however old; None if this device does not report it."""
         return self._inp[self._at[signal]] if self.bits[signal] else None
 
     def age_ms(self, signal: str) -> int:
-        """Time since it was reported, at most AGE_MS_MAX."""
+        """Time since this signal was reported, at most AGE_MS_MAX."""
         reported_ms = self._state[self._first_time + self._places[signal]]
         return min(AGE_MS_MAX, self._state[NOW] - reported_ms)
 
     def is_heard(self, signal: str) -> bool:
-        """Whether it was reported since this start."""
+        """True if this signal has been reported since the start."""
         return self.age_ms(signal) < AGE_MS_MAX
 
     def is_refused(self, signal: str) -> bool:
-        """Whether the device answers, and what it reported last was refused."""
+        """True if the device answers, but the last report of this signal was refused."""
         return self._inp[self.refused_at] & self.bits[signal] != 0
 
     @property
@@ -87,11 +87,11 @@ class DeviceView:
 
     @property
     def is_known(self) -> bool:
-        """Whether at least one signal is known."""
+        """True if at least one signal is known."""
         return self.known != 0
 
     def look(self) -> int:
-        """Find what is known now; the time at which this changes by itself, ms."""
+        """Update `known`. Returns the time at which the next signal becomes too old, ms."""
         state, stale_ms, ends = self._state, self.settings["stale_ms"], [NEVER_MS]
         known = 0
         for place in range(len(self._places)):
@@ -117,7 +117,7 @@ class Site:
     def __init__(self, devices: tuple[SiteDevice, ...], inp: array, first: int, tick_ms: int):
         """inp: of the core; first: place of the first word of the first device."""
         self.inp = inp
-        # 64 bits: no time of a controller reaches their end
+        # 64 bits, so that the time never overflows
         count = layout.signals(devices)
         states = [each for device in devices for each in device.role.signals if each.settle_ms]
         empty = [0] * debounce.WORDS * len(states)
@@ -137,7 +137,9 @@ class Site:
         self._due_ms = NEVER_MS
 
     def _debounce(self, view: DeviceView, first: int, fresh_at: int, words_at: int) -> None:
-        """Debounce the states of a device. fresh_at: of its first signal; words_at: of all."""
+        """Debounce the states of a device. fresh_at: place of its first signal in `fresh`;
+        words_at: place of all debounce words in `state`.
+        """
         for place, each in enumerate(view.device.role.signals):
             if each.settle_ms:
                 words = words_at + debounce.WORDS * len(self._debounced)
@@ -150,12 +152,12 @@ class Site:
         return [each for each in self.devices if each.device.role.name == role]
 
     def feeding(self, *, is_engine: bool) -> list[DeviceView]:
-        """All devices of roles that feed: engines, or those that the weather drives."""
+        """All devices that feed power into the site: engines, or those that depend on weather."""
         feeds = [(each, each.device.role.feed) for each in self.devices]
         return [each for each, feed in feeds if feed and feed.is_engine == is_engine]
 
     def step(self, fresh: bytes | bytearray, elapsed_ticks: int) -> None:
-        """fresh: a byte for each signal, 1 where it was reported in this tick."""
+        """Step one tick. fresh: a byte for each signal, 1 if it was reported in this tick."""
         state, inp = self.state, self.inp
         state[NOW] += elapsed_ticks * self._tick_ms
         place = fresh.find(1)
@@ -172,7 +174,7 @@ class Site:
             self.look()
 
     def look(self) -> None:
-        """Find what is known, after a change of `state`."""
+        """Update `known` of all devices after a change of `state`."""
         self._due_ms = min([NEVER_MS, *[view.look() for view in self.devices]])
 
 

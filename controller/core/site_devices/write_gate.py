@@ -1,9 +1,9 @@
-"""The last look at a value for a site device: the encoded frame is taken apart again, by nothing
-that the encoder used, before it is sent.
+"""The last check of a value for a site device. Code that the encoder does not use decodes the frame
+again before it is sent.
 
 Address, order and scale come from the profile, the range from the actuator's record and its chain.
-One form of frame passes for each actuator (functions 5, 6, 15, 16 and 23). Modbus TCP carries the
-same frame: the port puts another head in front of it after this check.
+One form of frame passes for each actuator (functions 5, 6, 15, 16 and 23). For Modbus TCP, the port
+puts another header in front of the same frame after this check.
 """
 
 from fractions import Fraction
@@ -24,7 +24,7 @@ class WriteForm(NamedTuple):
     """The one write that an actuator may cause. words: registers of the value, or number of coils.
 
     states: {raw: value}, empty where value = raw * scale + offset. has_complement: the register
-    behind the value is 65535 less the value's last one; tail: registers that follow.
+    behind the value is 65535 minus the last register of the value; tail: registers behind it.
     """
 
     unit_id: int
@@ -54,14 +54,16 @@ class WriteGate:
         self._moved = form.address, 0
 
     def move(self, address: int, exponent: int) -> None:
-        """The register lies here now, and its scale is the profile's x 10^exponent."""
+        """Set the register's present address, and its scale to the profile's x 10^exponent."""
         if (address, exponent) != self._moved:
             self._moved = address, exponent
             scale = self._profile.scale * Fraction(10) ** exponent
             self._form = self._profile._replace(address=address, scale=scale)
 
     def check(self, frame: bytes, low: int, high: int) -> int:
-        """reasons.NONE if a whole RTU frame asks for low .. high, else the reason code."""
+        """reasons.NONE if a whole RTU frame asks for a value within low .. high, else
+        the reason.
+        """
         code = self._code_of_form(frame)
         if code != reasons.NONE:
             return code
@@ -71,7 +73,9 @@ class WriteGate:
         return reasons.NONE
 
     def value(self, frame: bytes) -> int | None:
-        """The value that a frame of the right form asks for, None for a raw value of no meaning."""
+        """The value that a frame of the right form asks for; None if the raw value has
+        no meaning.
+        """
         form, content = self._form, frame[self._head_bytes() + 1 : -CRC_BYTES]
         if form.function == COIL:
             return COIL_VALUES.get(int.from_bytes(frame[4:6], "big"))

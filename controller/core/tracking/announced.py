@@ -1,25 +1,25 @@
 """Steps of the load that a source has announced (controller/core/policies/notices.py).
 
 The naive way adds the step to the guess at its time and removes it when the meter should show it.
-A step that comes 50 ms late then moves the battery three times. So the guess has a lower bound
-until the load itself has moved:
+A step that comes 50 ms late then moves the battery three times. So the guess has a bound until the
+load itself has moved:
 
-    guess = at least the load before + step,   until the load has come so far
+    guess >= load before + step   (<= if the load falls), until the load has reached this value
 
     before      acts                            watched until here
     --|-----------|-------------|----------------|--> time
       load kept   one reaction   announced time   judged: has it come?
                   ahead
 
-A wrong notice costs more than silence, and nothing shows beforehand that it is wrong. So a new
+A wrong notice costs more than no notice, and nothing shows beforehand that it is wrong. So a new
 source is only watched, at no cost, until one of its steps was right. Its next steps act. A right
 step adds the energy that it saved to the credit of the source; a wrong step subtracts its cost. A
 source below 0 is in debt: it is only watched until its right steps have paid the debt.
 
-Two sources may announce steps of opposite signs at nearly the same time: a pulse shorter than the
-error of a notice, or a contradiction. Neither step acts then. In a sag load tracking keeps its
-power. So the announced part that has not come yet is withdrawn: the battery would give it for the
-whole sag.
+Two sources may announce opposite steps at nearly the same time. This may be a contradiction, or a
+pulse shorter than the time error of a notice. Neither step acts then. In a sag load tracking keeps
+its power. So the part of a step that has not come yet is withdrawn. Otherwise the battery would
+give this part during the whole sag.
 
 An adversary could be right while watched and wrong when its steps act. So each forgiven debt
 doubles the number of right steps that the next debt needs. Of n notices, at most about log2(n) then
@@ -37,7 +37,7 @@ BEGUN_PART = 8  # a step has begun when an eighth of it has come
 EDGE_MS = 150  # a step that has begun must come within this time
 RIGHT_QUARTERS = 3  # a step is right when three quarters of it have come
 CREDIT_NOTICES_MAX = 4
-NEW_W_MS = -1  # credit of a new source: one right step forgives it
+NEW_W_MS = -1  # credit of a new source: one right step is enough to pay this debt
 
 # Words of a source.
 # A_STEP_W: 0 while the source has no step.
@@ -66,12 +66,14 @@ class Notice(Protocol):
 
 
 def whole_W(step_W: int) -> int:
-    """The whole step: the grid operator states no range in 5 s."""
+    """Return the whole step: the grid operator does not limit the range in 5 s."""
     return step_W
 
 
 class Announced:
-    """words: A_WORDS of each source. The age counts from the announced time."""
+    """words: A_WORDS of each source. A_AGE_MS counts from the announced time, so it
+    begins below 0.
+    """
 
     def __init__(self, tick_ms: int, sample_ms: int, count: int, share_permille: int):
         """count: number of sources; share_permille: part of the load that this cabinet follows."""
@@ -83,7 +85,9 @@ class Announced:
             self.words[first + A_CREDIT_W_MS] = NEW_W_MS
 
     def begin(self) -> int:
-        """Forget the steps, not the credits. Returns what they added to the guess."""
+        """Forget the steps but keep the credits. Returns the power that the steps added to the
+        guess.
+        """
         added_W = sum(self.words[A_MISSING_W::A_WORDS])
         for first in self._firsts:
             self.words[first + A_STEP_W] = self.words[first + A_MISSING_W] = 0
@@ -99,7 +103,8 @@ class Announced:
         room_W: Callable[[int], int] = whole_W,
     ) -> int:
         """The guess, moved to the announced load. If two sources announce the same moment, only the
-        larger step counts. room_W: largest part of a step that may act, as the step may be wrong.
+        larger step counts. room_W(size of a step): the part that may act, because the step may be
+        wrong.
         """
         if not notices and not any(self.words[A_STEP_W::A_WORDS]):
             return guess_W
@@ -172,7 +177,9 @@ class Announced:
         )
 
     def _close(self, first: int, whole_W_ms: int) -> None:
-        """Judge a step and free its words. whole_W_ms: error of the grid without a notice."""
+        """Judge a step and free its words. whole_W_ms: energy error on the grid
+        without a notice.
+        """
         words = self.words
         size_W, added_W_ms = abs(words[first + A_STEP_W]), words[first + A_ADDED_W_MS]
         is_right = 4 * words[first + A_COME_W] >= RIGHT_QUARTERS * size_W
@@ -207,5 +214,5 @@ class Announced:
 
 
 def _come_W(moved_W: int, step_W: int) -> int:
-    """Part of a step that has come: moved_W, from 0 to the size of the step."""
+    """Part of a step that has come: moved_W in its direction, from 0 to the size of the step."""
     return within(moved_W if step_W > 0 else -moved_W, 0, abs(step_W))

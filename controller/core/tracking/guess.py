@@ -2,12 +2,13 @@
 
 1. Follow: the guess is the last sample, and continues a slope if the last three changes agree.
 2. Repetition: if the load repeats itself, the guess moves as the load did one period ago.
-3. Choice: a repetition is used while one is found and its error is clearly smaller.
+3. Choice: the repetition is used while its error is clearly smaller than that of "follow".
 4. Judge (judge.py): movement is not followed if the grid would then move more than the load.
 
-No guess is learned from one event: a learned lead overshoots at the next step. Every time constant
-scales with the path delay. Sources: load tracking study, chapter 4; second study, chapter 3 (over
-less than three changes of 1.5 path delays, the guess overshoots the end of short ramps).
+No guess is learned from one event, because a lead learned from one step overshoots at the next.
+Every time constant scales with the path delay. Sources: load tracking study, chapter 4; second
+study, chapter 3 (with fewer than three changes of 1.5 path delays each, the guess overshoots the
+end of short ramps).
 """
 
 from array import array
@@ -18,7 +19,7 @@ from controller.core.tracking.judge import Bounds, Judge
 from controller.core.tracking.repetition import Repetition, kept_samples
 from controller.core.tracking.samples import FRACTION, S_FILLED, Samples
 
-SPAN_MS_MIN, SPAN_TENTHS = 150, 15  # one change of the slope: 1.5 path delays, at least 150 ms
+SPAN_MS_MIN, SPAN_TENTHS = 150, 15  # time of one change: 1.5 path delays, at least 150 ms
 # Time constants in path delays: hold of the reference (reference.py), and slow movement.
 FAST_DELAYS, SLOW_DELAYS = 2, 3
 JUDGED_MS = 8000  # time constant of the mean errors
@@ -35,7 +36,7 @@ KINDS = 3  # number of guesses: follow, repeat, and the better of both
 
 class Guess:
     """`words`: powers with 16 fractional bits. `made`: the KINDS guesses in the middle of each
-    meter period, newest first. Later samples show their errors.
+    meter period, newest first. They are compared with later samples.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Guess:
         lag_ms: int = 20,
         bounds_W: Bounds = NO_BOUNDS,
     ):
-        """sample_ms: period of the meter; delay_ms_max: the longest path delay that is believed."""
+        """sample_ms: period of the meter; delay_ms_max: longest path delay that can occur."""
         self._tick_ms, self._sample_ms = tick_ms, max(sample_ms, tick_ms)
         self._sample_ticks = max(1, (self._sample_ms + tick_ms // 2) // tick_ms)
         self._middle_ticks = (self._sample_ticks - 1) // 2
@@ -66,7 +67,7 @@ class Guess:
 
     @property
     def is_repeating(self) -> bool:
-        """True while the repetition errs clearly less than the last sample with its slope."""
+        """True while the error of the repetition is clearly smaller than that of "follow"."""
         words = self.words
         return self.repetition.is_found and 4 * words[G_ERROR_REPEAT] < 3 * words[G_ERROR_FOLLOW]
 
@@ -76,7 +77,9 @@ class Guess:
         return self.words[G_ERROR_PEAK] >> 16
 
     def room_W(self, step_W: int) -> int:
-        """Part of an announced step that may act, W: less than all under a stated range in 5 s."""
+        """Part of an announced step that may act, W. It is smaller if the range in 5 s
+        is limited.
+        """
         strict = self.judge.strict
         return min(step_W, strict.room_W(step_W)) if strict else step_W
 
@@ -146,8 +149,8 @@ class Guess:
         words[G_SLOW] += ((load_W << 16) - words[G_SLOW]) * self._slow >> 24
 
     def _lost_W(self, load_W: int, periods: int) -> list:
-        """Values in place of lost samples, by the repetition or on a straight line. So a place in
-        the ring still means a time.
+        """Values in place of lost samples, by the repetition or on a straight line. They keep all
+        values in the ring one meter period apart.
         """
         if self.is_repeating:
             return [self.repetition.guess_W(each * FRACTION) for each in range(1, periods)]
@@ -187,8 +190,8 @@ class Guess:
         return follow_W, repeat_W
 
     def _lead_W(self, horizon_256: int) -> int:
-        """Movement by the slope over this horizon. Even with a late meter the movement covers at
-        most one of the three changes.
+        """Movement by the slope over this horizon: at most one of the three changes, even with a
+        late meter.
         """
         span_256 = FRACTION * self._span
         return self.words[G_SLOPE_W] * min(horizon_256, span_256) // span_256

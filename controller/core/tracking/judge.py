@@ -9,10 +9,11 @@ have removed from the grid:
     load s ---------------------------------(-)--> residual r of each choice
     part -> dead time -> lag -> meter's mean -^    won = mean of (s^2 - r^2) over 10 s
 
-All these powers are above 0.1 Hz. The choice that has won most is followed. Gains are compared,
-never ratios of energies: after a large edge r = s for one path delay, so a ratio would stop the
-following at each edge. A followed edge appears twice on the grid, so following needs a clear gain.
-If a tick is longer than the path delay, nothing is judged and everything is followed.
+Only the parts of these powers above 0.1 Hz count. The choice that has won most is followed. The
+judge compares gains and not ratios of energies: after a large edge r = s for one path delay, so a
+ratio would stop the following at each edge. A followed edge appears twice on the grid, so following
+needs a clear gain. If a tick is longer than the path delay, all movement is followed without
+judgement.
 Source: second study of load tracking, chapter 4.
 """
 
@@ -25,19 +26,19 @@ from controller.core.tracking.samples import FRACTION
 from controller.core.tracking.strict import NO_RULE_W, Strict
 
 ABOVE_MS = 1592  # time constant of 0.1 Hz: 1 / (2 pi * 0.1 Hz)
-# Time constants: of the gains; of the energy with which a gain is compared.
+# Time constants of the gains, and of the energy with which a gain is compared.
 JUDGED_MS, LAGGED_MS = 10_000, 1000
 STILL_MS_MIN, STILL_MS_MAX = 1000, 30_000
 UP_MS, STRICT_UP_MS, DOWN_MS = 300, 2500, 60
-# The load is calm below 300 W rms, or below a 16th of its largest recent energy. A calm load says
-# nothing, so it does not end a choice.
+# The load is calm below 300 W rms, or below a 16th of its largest recent energy. A calm load shows
+# no gain and no loss, so it does not end a choice.
 CALM_W, CALM_PART, LARGEST_MS = 300, 16, 300_000
 CALM = CALM_W**2 >> 4
 # Percent of the load's energy: gain that begins a choice, gain that keeps it, loss that ends it at
 # once.
 GAIN_PCT, KEEP_PCT, LOSS_PCT = 30, 15, 2
-# Another choice must win so much more of the energy, because at an edge each choice leads for one
-# sample.
+# Percent of the load's energy by which another choice must lead. At an edge each choice leads for
+# one sample.
 CHANGE_PCT = 2
 ONE = 256
 # (share of slow, share of fast) of each choice, in 1/256
@@ -46,14 +47,14 @@ SHARES = ((0, 0), (128, 0), (256, 0), (128, 128), (256, 256), (256, 128))
 FOLLOWING = SHARES[1:]
 
 J_STILL, J_AGE_MS, J_RING, J_TICKS, J_CHOICE, J_SLOW, J_FAST = range(7)
-J_LAG, J_SUM, J_LOW = 7, 10, 13  # a word for still, slow and fast; J_LOW: one for the load too
+J_LAG, J_SUM, J_LOW = 7, 10, 13  # words for still, slow and fast; J_LOW: a fourth for the load
 J_ENERGY, J_LAGGED, J_LARGEST, J_MOST, J_WON = 17, 18, 19, 20, 21
 WORDS = J_WON + len(SHARES)
 
 
 class Bounds(NamedTuple):
-    """rated_W: rating of the battery. Movement beyond it counts as the rating, since the sample may
-    be wrong. range_W_max: peak to peak that the grid operator allows in 5 s.
+    """rated_W: rating of the battery. Larger movement counts as the rating, because the sample may
+    be wrong. range_W_max: peak-to-peak range that the grid operator allows in 5 s.
     """
 
     rated_W: int = NO_RULE_W
@@ -69,7 +70,7 @@ class Judge:
         """lag_ms: time constant of the converter."""
         self._tick_ms, self._sample_ms, self._lag_ms = tick_ms, sample_ms, lag_ms
         rest = decay(tick_ms, lag_ms)
-        self._moves = (1 << 16) - rest  # part of the missing power after a tick, in 1/65536
+        self._moves = (1 << 16) - rest  # part of the missing power that a tick adds, in 1/65536
         self._moved = (1 << 16) - lag_ms * ((1 << 16) - rest) // tick_ms  # its mean over the tick
         self._count = max(0, delay_ms_max - sample_ms - lag_ms) // tick_ms + 2
         self.words = array("q", [0] * WORDS)
@@ -112,7 +113,7 @@ class Judge:
         self.ring[:] = array("q", [load_W] * count + [0] * (2 * count))
 
     def guess_W(self, slow_W: int, mix_W: int, ticks: int) -> int:
-        """The guess of this tick, W. The model takes its parts."""
+        """The guess of this tick, W. Its parts also go through the model of the path."""
         if self._is_blind:
             return mix_W
         words = self.words
@@ -126,7 +127,7 @@ class Judge:
         return still_W + (slow * words[J_SLOW] + fast * words[J_FAST] >> 24)
 
     def _model(self, *parts_W: int) -> None:
-        """One tick of dead time and lag."""
+        """Step the dead time and the lag of each part by one tick."""
         words, ring, count = self.words, self.ring, self._count
         words[J_RING] = at = (words[J_RING] + 1) % count
         words[J_TICKS] += 1
@@ -140,9 +141,9 @@ class Judge:
             at, newer, older = at + count, newer + count, older + count
 
     def _move(self, ticks: int) -> None:
-        """Move the shares towards those of the choice. Under a stated range they move slowly,
-        because a sudden change makes an edge while the load is far from its mean. Only a swing that
-        grows reduces them at once.
+        """Move the shares towards those of the choice. If the range in 5 s is limited, the shares
+        move slowly, because a sudden change makes an edge while the load is far from its mean. Only
+        a growing swing then reduces them at once.
         """
         words, strict = self.words, self.strict
         most, up, down = words[J_MOST] << 16, self._up, self._down
@@ -159,7 +160,7 @@ class Judge:
                 words[slot] += away * min(part * ticks, 1 << 24) >> 24
 
     def judge(self, load_W: int) -> None:
-        """Take a new sample, and compute what each choice would have left of it."""
+        """Take a new sample, and compute the power that each choice would have left on the grid."""
         if self._is_blind:
             return
         words = self.words
@@ -178,7 +179,7 @@ class Judge:
         self._choose()
 
     def _above_W(self, kind: int, power_65536: int) -> int:
-        """Power above 0.1 Hz."""
+        """The part of a power above 0.1 Hz, W. kind: still, slow, fast, load."""
         words, slot = self.words, J_LOW + kind
         words[slot] += (power_65536 - words[slot]) * self._above >> 24
         return power_65536 - words[slot] >> 16

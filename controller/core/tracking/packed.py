@@ -18,7 +18,7 @@ def ones(count: int) -> int:
 
 
 class Products:
-    """The masks of `count` means."""
+    """Computes `count` packed means. It holds their masks."""
 
     def __init__(self, count: int, bits: int):
         self._bits, self._count, each = bits, count, ones(count)
@@ -28,7 +28,7 @@ class Products:
 
     def moved(self, means: array, powers_W: array) -> array:
         """The next means. powers_W: count + 1 powers, newest first. Packed numbers have 2^63 added
-        (powers 2^31), because the sign of one would change its neighbours.
+        (powers 2^31), because a negative number would change its neighbours.
         """
         wide = array("i", bytes(8 * len(powers_W)))
         wide[::2] = powers_W

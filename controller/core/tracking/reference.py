@@ -1,4 +1,4 @@
-"""The reference: the power that the grid should draw, from the stored energy alone.
+"""The reference: the power that the site should draw, computed from the stored energy alone.
 
 The reference never reads the load. It sees the load through the energy that the battery gave, so
 losses and meter errors cannot add up.
@@ -17,9 +17,9 @@ from controller.core.base.integers import approach, within
 MILLI = 1000
 QUICK_PART, MEAN_TIMES = 4, 4  # time constants T / 4 and 4 T
 
-# R_HELD_MS rises four times as fast while the reference is held as it falls otherwise.
-LONG_HELD_MS = 4000  # a second of hold; after a longer one the grid stays where the limit left it
-CLOSED_MS = 2000  # after so long without available power the reference begins anew
+# R_HELD_MS rises by 4 ms in each ms of a hold, and falls by 1 ms in each other ms.
+LONG_HELD_MS = 4000  # one second of hold; after a longer hold the grid keeps its power
+CLOSED_MS = 2000  # after this time without available power the reference begins anew
 
 R_WANTED, R_MEAN, R_BASE, R_FREE, R_OWNER, R_MISSING = range(6)
 R_LOW, R_HIGH, R_HELD_MS, R_CLOSED_MS = range(6, 10)
@@ -39,16 +39,16 @@ class Reference:
 
     @property
     def wanted_W(self) -> int:
-        """The power that the grid should draw."""
+        """The power that the site should draw from the grid."""
         return self.words[R_WANTED] >> 16
 
     @property
     def free_W(self) -> int:
-        """The reference without the holds by available power. Both converge within T."""
+        """The reference without the holds by available power. Both references converge within T."""
         return self.words[R_FREE] >> 16
 
     def begin(self, grid_W: int, low_W: int, high_W: int) -> None:
-        """Begin without a bump at what the grid draws now; it must lie within low_W .. high_W."""
+        """Begin at the present grid power, without a step. It must lie within low_W .. high_W."""
         words = self.words
         words[R_WANTED] = words[R_FREE] = words[R_BASE] = grid_W << 16
         words[R_LOW], words[R_HIGH] = low_W << 16, high_W << 16
@@ -66,8 +66,8 @@ class Reference:
 
         soc_error_permille: charge that is missing up to the target; None while it is unknown or the
         sender of a request decides it. Then the battery recovers only the energy that tracking
-        itself gives (own_W), and a request begins at the mean load. learns: the grid power shows
-        the load; it does not while the battery has to store a surplus of the sun.
+        itself gives (own_W), and a request begins at the mean load. learns: True if the grid power
+        shows the load. It does not while the battery must store a solar surplus.
         """
         words = self.words
         before, owner = words[R_OWNER], SENDER if soc_error_permille is None else CABINET
@@ -81,7 +81,7 @@ class Reference:
             words[R_MISSING] += own_W * self._tick_ms * elapsed_ticks
         else:
             words[R_MISSING] = 0
-            if is_requested and before == CABINET:  # an earlier cap must not act against it
+            if is_requested and before == CABINET:  # an earlier hold must not shift the request
                 words[R_FREE], words[R_HELD_MS] = words[R_BASE], 0
             else:
                 words[R_BASE] = words[R_WANTED if learns else R_FREE]
@@ -114,9 +114,8 @@ class Reference:
         pass a low-pass (`part` as integers.low_pass), because a wrong sample must not shift the
         grid for minutes.
 
-        leaves_trace: after a long hold the grid stays where the limit left it. is_sun: the battery
-        stores a surplus of the sun and no more; otherwise it would charge from the grid in each
-        cloud.
+        leaves_trace: after a long hold the grid keeps the power of the hold. is_sun: the battery
+        stores only a solar surplus; otherwise it would charge from the grid in each cloud.
         """
         words = self.words
         free = words[R_FREE]
@@ -137,7 +136,8 @@ class Reference:
 
     def _let_go(self, part: int, elapsed_ticks: int) -> None:
         """End a hold. A short hold (a peak of the load, a wrong sample) leaves no trace. After a
-        long one the grid stays, or the end of the load's peak would be a second edge.
+        long hold the grid keeps its power; otherwise the end of the load's peak would be a second
+        edge.
         """
         words = self.words
         before_ms = words[R_HELD_MS]

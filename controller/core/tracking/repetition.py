@@ -9,8 +9,8 @@ a wrong phase:
 
 So the samples one period ago are compared with the last 2 s, for each lag around the maximum. A
 repetition that is lost and found again moves the site's grid power more than the load does, so a
-period stays until another fits better. A search takes several samples, one step at each, or one
-tick would take five times as long as the others.
+period stays until another fits better. A search is spread over several samples, one step each.
+Otherwise one tick would take five times as long as the others.
 Source: load tracking study, chapter 4.2.
 """
 
@@ -32,7 +32,7 @@ LIKENESS_TENTHS = 4
 SEARCH_STEPS = 5  # grid steps from one search for the period to the next
 # A period is refined over the last 2 s of the load, with a sample each 20 ms.
 FINE_MS, FINE_STEP_MS = 2000, 20
-FINE_LAG_MS = 5000  # for a longer period 2 s say too little
+FINE_LAG_MS = 5000  # 2 s are too short to refine a longer period
 
 # R_GRID: samples since the last grid step.
 # R_STEPS: grid steps since the last search.
@@ -136,8 +136,8 @@ class Repetition:
         words[R_LAG], words[R_NEXT] = 0, period
 
     def _choose(self) -> None:
-        """Take the refined period, unless the last one fits as well. Find the range of the load in
-        two periods.
+        """Take the refined period, unless the period in use fits as well. Find the range of the
+        load in two periods.
         """
         words = self.words
         before, period, words[R_NEXT] = words[R_PERIOD], words[R_NEXT], 0
@@ -156,8 +156,8 @@ class Repetition:
         return sum(map(mul, away, away))
 
     def _all_unlike(self, lag: int, places: int) -> list[int]:
-        """The same for `places` lags from `lag` samples on. All lack the square of the newer part,
-        because older^2 - 2 * newer * older needs the fewest products.
+        """`_unlike` for `places` lags, from `lag` samples on. The sum of newer^2 is left out,
+        because it is the same for all lags.
         """
         every, fine, count = self._samples.every, self._fine, self._count
         newer, older = every(fine, count).tolist(), every(fine, count + places - 1, lag).tolist()

@@ -7,8 +7,8 @@ So load tracking waits:
     voltage   ----.____.-------      the fast grid meter reads it
     tracking  follows | keeps its power, and the reference | follows
 
-A sag ends AFTER_MS after the voltage has come back, because the load meter is later. A deviation of
-SAG_MS_MAX or longer is no sag. Sags are not counted.
+A sag ends AFTER_MS after the voltage has come back, because the load meter reports later. A
+deviation of SAG_MS_MAX or longer does not count as a sag.
 """
 
 from array import array
@@ -23,14 +23,16 @@ AFTER_MS = 200
 
 
 class State(Words):
-    """age_ms: time since the sag began, 0 without one. left_ms: rest of the time after it."""
+    """age_ms: time since the sag began, 0 without a sag; left_ms: time until tracking follows
+    again.
+    """
 
     age_ms: int
     left_ms: int
 
 
 class Sag:
-    """`step` once a tick."""
+    """Detects a sag. Call `step` once a tick."""
 
     def __init__(self, tick_ms: int) -> None:
         self._tick_ms, self.state = tick_ms, State("i", [0, 0])

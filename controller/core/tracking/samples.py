@@ -1,7 +1,7 @@
 """The samples of the load meter that load tracking remembers: a ring at the meter's own rate.
 
-To find the range of all samples takes 0.1 ms. So each block of the ring keeps its least and largest
-sample.
+A search for the range of all samples takes 0.1 ms. So each block of the ring keeps its least and
+largest sample.
 """
 
 from array import array
@@ -65,7 +65,9 @@ class Samples:
         return to_W + ((ring[at - 1] - to_W) * (newer_256 % FRACTION) >> 8) - from_W
 
     def every(self, step: int, count: int, back: int = 0) -> array:
-        """`count` samples, `step` apart, newest first, from the one `back` before the newest on."""
+        """`count` samples, `step` apart, newest first. back: number of samples to skip before the
+        first.
+        """
         ring = self.ring
         at = (self.words[S_NEWEST] - back) % len(ring)
         inside = min(count, at // step + 1)

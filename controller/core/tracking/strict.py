@@ -1,25 +1,26 @@
-"""The strict judge, for a site whose grid operator limits the peak to peak in 5 s to W.
+"""The strict judge, for a site whose grid operator limits the peak-to-peak range in 5 s to W.
 
-An unexpected step appears twice on the grid: as the load's edge, then as the battery's. A battery
-that follows the share v of swings of height h leaves (1 + v) h in 5 s. So
+An unexpected step appears twice on the grid: as the load's edge, then as the battery's. If a
+battery follows the share v of swings of height h, the range of the grid in 5 s is (1 + v) h. So
 
     v = 4/5 W / (largest range of the load lately) - 1
 
-is safe unless a swing is more than a quarter larger than all before. The share falls in the tick in
-which a larger swing appears, but the battery is still at the power of the larger share. A swing
-that grows by the factor g from a share v leaves up to (3/2 - 1/(2 g)) times the range, 1.2 at g =
-1.8. So the factor 4/5 keeps a fifth in reserve.
+is safe unless a swing is more than a quarter larger than all swings before. The share falls in the
+tick in which a larger swing appears, but the battery still has the power of the larger share. A
+swing that grows by the factor g from a share v leaves up to (3/2 - 1/(2 g)) times the range, which
+is 1.2 at g = 1.8. So the factor 4/5 keeps a fifth in reserve.
 
-A choice of the judge is proven, and then followed whole, in two cases:
+A choice of the judge is proven, and then followed without this share, in two cases:
 
-1. It has left at most W, and either clearly less than the load, or at most half of W, so that the
-   next swing may be twice as large. A choice that shows steps twice has left more than the load.
-2. It has left at most half of the load's range for 20 s, even if that is above W.
+1. The range that it has left on the grid is at most W. It is also clearly less than the load's
+   range, or at most half of W, so that the next swing may be twice as large. A choice that shows
+   steps twice leaves more than the load's range.
+2. It has left at most half of the load's range for 20 s, even if this is above W.
 
-All powers are above 0.1 Hz. Source: second study of load tracking, chapters 2 and 5. The conditions
-were tested with 108 random series of steps whose range is close to W. With "at most W" alone, 30 of
-them exceeded max(W, 1.11 times the load's range), by a factor of up to 1.4. With these conditions
-the largest factor is 1.00.
+Only the parts of the powers above 0.1 Hz count. Source: second study of load tracking, chapters 2
+and 5. The conditions were tested with 108 random series of steps whose range is close to W. With
+"at most W" alone, 30 of them exceeded max(W, 1.11 times the load's range), by a factor of up to
+1.4. With these conditions the largest factor is 1.00.
 """
 
 from array import array
@@ -33,7 +34,7 @@ FEARED, FEARED_OF = 4, 5  # the next swing may be a quarter larger than any befo
 # After a swing a 16th larger than before, nothing is proven for LIKE_MS: its end has not been seen.
 GROWN_PARTS, LIKE_MS = 16, 1000
 LESS_PARTS = 8  # "clearly less than the load": an eighth less than its range
-PROOF_BLOCKS, CLEAR_PARTS = 40, 2  # blocks that were seen (20 s); half of W or of the load's range
+PROOF_BLOCKS, CLEAR_PARTS = 40, 2  # 20 s; half of W or of the load's range
 NO_RULE_W = 100_000_000
 ONE = 256
 
@@ -47,7 +48,9 @@ def share(range_W_max: int, range_W: int) -> int:
 
 
 class Strict:
-    """Extremes of each signal, W: the load comes first, then what each choice leaves of it."""
+    """Extremes of each signal, W. Signal 0 is the load, the others are the rest after
+    each choice.
+    """
 
     def __init__(self, range_W_max: int, sample_ms: int, shares: int):
         self._range_W_max, self._sample_ms, self._signals = range_W_max, sample_ms, shares + 1
@@ -76,7 +79,7 @@ class Strict:
         return max(0, self._range_W_max - 2 * max(self.words[S_RANGE_W], step_W))
 
     def take(self, powers_W: Sequence[int]) -> None:
-        """Take a new sample. powers_W: above 0.1 Hz, the load and what each choice leaves of it."""
+        """Take a new sample. powers_W: the load, then the rest after each choice, above 0.1 Hz."""
         words = self.words
         words[S_MS] += self._sample_ms
         if words[S_MS] >= BLOCK_MS:

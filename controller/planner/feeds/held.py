@@ -1,7 +1,7 @@
 """The good values of one feed that the planner holds, their age, and messages about the feed.
 
-If new values fail, the last good values count until max_age_h. After that the future is unknown,
-and the planner takes the day before.
+If new values cannot be read, the last good values count until max_age_h. After that the future is
+unknown, and the planner uses the values of the day before.
 """
 
 import math
@@ -15,16 +15,18 @@ from controller.system.paths import one_line
 from controller.system.utc import elapsed_s
 from drivers.plausible import EXACT, PV, Margin, is_faint, plausible
 
-KEPT_PARTS = 2  # windows of values: a clock that is ahead for a moment must not drop those of now
-EARLY_S = 300.0  # the clock of another machine may be ahead by so much (assumed)
+# Number of windows of values that are kept. A clock that is ahead for a moment must not drop the
+# present values.
+KEPT_PARTS = 2
+EARLY_S = 300.0  # the clock of another machine may be ahead by this (assumed)
 HOUR_S = 3600.0
 Rating = tuple[float, Margin]
 NO_POWER: Rating = math.inf, EXACT
 
 
 class Held:
-    """values: {quarter of an hour since 1970: value}. uptime_s: monotonic clock. If the wall clock
-    is set back by days, a reader that waits by it reads nothing for days.
+    """values: {quarter of an hour since 1970: value}. uptime_s: monotonic clock, because a reader
+    that waits by a wall clock would wait for days if this clock is set back by days.
     """
 
     def __init__(self, feed: Feed, rating: Rating = NO_POWER) -> None:
@@ -42,8 +44,8 @@ class Held:
         now_s: UTC of the reading.
         """
         end = now_s // QUARTER_S if self.feed.format == "recorder" else math.inf
-        # The recorder cannot have measured a value after now_s: its clock was ahead. No other value
-        # is dropped by its time, because the clock may be wrong now.
+        # The recorder measured a value after now_s while its clock was ahead. No value of another
+        # feed is dropped by its time, because the clock may be wrong now.
         newest = sorted(self.values.items())[-KEPT_PARTS * count :]
         self.values = {at: each for at, each in newest if at < end}
         offset_s = elapsed_s(uptime_s, now_s)
@@ -60,11 +62,11 @@ class Held:
         return [one_line(f"feed {self.feed.name}: {line}") for line in lines]
 
     def is_old(self, uptime_s: float) -> bool:
-        """The values are older than max_age_h."""
+        """True if the values are older than max_age_h."""
         return uptime_s - self._made_uptime_s > self.feed.max_age_s
 
     def window(self, first: int, count: int, now_s: float, uptime_s: float) -> list[float]:
-        """The values of these quarters; NaN: unknown. Old values say nothing of the future."""
+        """The values of these quarters; NaN: unknown. Old values do not count for the future."""
         end = now_s // QUARTER_S if self.is_old(uptime_s) else math.inf
         quarters = range(first, first + count)
         return [self.values.get(at, math.nan) if at < end else math.nan for at in quarters]

@@ -1,7 +1,7 @@
 """Points: the values of any feed in one form, and their means over quarters of an hour.
 
-A value holds until the next one. If a row is missing, the value before it holds only as long as the
-shorter step beside it. So a hole stays a hole: it is unknown, and never zero.
+A value holds until the next value. If a row is missing, the value before it holds only for the
+shorter of the neighbouring steps. So a hole stays unknown, and is never zero.
 """
 
 import math
@@ -115,7 +115,7 @@ def of_readings(
 def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
     """Points above 0 where a row warns of an outage, and 0 everywhere else. The rows are all
     warnings in force. If two rows have the same begin, the last one counts. A wrong row makes a
-    line. It still counts if its begin is known: leaving it out would make a storm look safe.
+    line. It still counts if its begin is known, because without it a storm would look safe.
     """
     lasts_s, doubts = dict[float, float](), list[str]()
     for where, time, cell in readings:
@@ -146,8 +146,8 @@ def _hours(cell: str, begin_s: float, zone: tzinfo) -> float:
 
 
 def _moments_s(cell: str, zone: tzinfo) -> tuple[float, float]:
-    """The earlier and the later moment of a local time that exists twice, else the same one twice.
-    A local time that the clock skips counts as an hour later. SeriesError: no time.
+    """The earlier and the later moment of a local time that exists twice, otherwise its one moment
+    twice. A local time that the clock skips counts as an hour later. SeriesError: no time.
     """
     first_s = times.TimeCells(zone, NO_ORDER)(cell)
     moments_s = first_s, first_s + HOUR_S

@@ -1,6 +1,6 @@
 """Load and PV from the recorder's `quarters.csv`.
 
-The load is the wanted one, before a scheduler lowered it on request.
+The load is the wanted load, before a scheduler lowered it on request.
 """
 
 from controller.planner.feeds.points import QUARTER_S, Points, Span, of_quarters

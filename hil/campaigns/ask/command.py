@@ -13,7 +13,7 @@ PART = 50  # jobs in one case
 
 
 class Ask(Trial):
-    """Met if no yes was short, and at least 95 % of the answers are right."""
+    """Met if no job that was answered yes fell short, and at least 95 % of answers are right."""
 
     words = "random jobs: the answer of firebreak ask against what happens then"
     mode = "chain only, 1 s"
@@ -62,7 +62,7 @@ def summary(played: list[job.Outcome]) -> dict:
 
 
 def is_met(document: dict) -> bool:
-    """True if no yes was short, and enough answers are right."""
+    """True if no job that was answered yes fell short, and enough answers are right."""
     enough = document["right"] * 1000 >= RIGHT_PERMILLE_MIN * document["known"] > 0
     return enough and not document["false_yes"]
 

@@ -33,7 +33,7 @@ METER_W = 200  # set-points are multiples of 100 W, and meters show whole W
 
 
 class Draw(NamedTuple):
-    """What is drawn for a trial. load: (base_W, part that swings, period_s, is a square wave)."""
+    """The random values of a trial. load: (base_W, swinging part, period_s, is a square wave)."""
 
     control: tuple[tuple[str, int], ...]
     soc: float
@@ -132,9 +132,7 @@ class Trial:
 
     @property
     def end_s(self) -> int:
-        """End of the job, in s from now. With peak shaving, the end of the interval in which the
-        job ends.
-        """
+        """End of the job, in s from now; with peak shaving, the end of the job's last interval."""
         end_s = self.draw.job.at_s + self.draw.job.for_s
         now_s = self._begin_s + self.member.now_s
         is_off = self.settings["peak_import_W_max"] == OFF_W

@@ -1,4 +1,4 @@
-"""`python -m hil bench ...`: measures what the design promises on this machine.
+"""`python -m hil bench ...`: measures this machine against the budgets of the design.
 
 Exit codes: 0 measured and all budgets met; 1 a budget is not met; 2 wrong input; 3 not measured.
 """

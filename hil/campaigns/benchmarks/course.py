@@ -25,7 +25,7 @@ except ImportError:
 
 TICK_MS = 20
 ALL_CLOSED = sc.RELAY_BIT - 1
-# steps of a cycle without a disturbance (enough for a reset), and of the whole cycle
+# steps of a cycle before its disturbance (enough for a reset), and of the whole cycle
 CALM, CYCLE = 320, 400
 CONTACTS, SILENCE, NOISE, START, RELAY = range(5)  # kinds of disturbance
 
@@ -150,7 +150,7 @@ def play(second: sc.Second, elapsed: int, contacts: int, line: bytearray, length
 
 
 def digest(value: int, second: sc.Second) -> int:
-    """CRC-30 register after all state of `second`, and its frame."""
+    """The CRC-30 register after adding all state of `second`, and its frame."""
     for block in second.blocks:  # type: ignore[attr-defined]
         for word in block:
             value = crc.add_word(value, word)

@@ -1,4 +1,4 @@
-"""cyclictest (rt-tests), the rival in punctuality of the loop: equal period and priority."""
+"""cyclictest (rt-tests), the rival for the loop's punctuality, with the same period."""
 
 import json
 import os
@@ -20,13 +20,14 @@ END_S = 10
 
 
 class Cyclictest:
-    """Runs cyclictest. Then `result` is {p50, p99, p99_9, max, cycles, stalls} in us, or `notes`
-    says why there is none.
+    """Runs cyclictest. Afterwards there is a `result` in us {p50, p99, p99_9, max, cycles, stalls},
+    or a line in `notes` says why the result is missing.
     """
 
     def __init__(self, program: str = NAME, tick_ms: int = 20, core: int | None = None) -> None:
-        """tick_ms: time between two wake-ups, as in the loop. core: that of the loop. On the loop's
-        core it runs above the loop's priority, so that ticks of the loop do not delay it.
+        """tick_ms: time between two wake-ups, as in the loop. core: the core of the loop. There
+        cyclictest runs above the loop's priority, so that ticks of the loop do not delay the
+        measurement.
         """
         self.program, self._tick_ms = program, tick_ms
         self._core = [] if core is None else [f"--affinity={core}"]
@@ -82,12 +83,12 @@ class Cyclictest:
 
 
 def parse(report: dict[str, Any], tick_ms: int = 20) -> dict[str, int]:
-    """Percentiles from cyclictest's JSON report. ValueError if it counted nothing; KeyError."""
+    """Percentiles from cyclictest's JSON report. Raises KeyError, or ValueError without cycles."""
     thread = report["thread"]["0"]
     cycles, max_us = thread["cycles"], thread["max"]
     late_us = [int(us) for us, count in thread["histogram"].items() for _ in range(count)]
     stall_us = tick_ms * 1000 // STALL_PARTS
-    late_us += [max_us] * (cycles - len(late_us))  # those beyond the histogram
+    late_us += [max_us] * (cycles - len(late_us))  # cycles beyond the histogram
     return {
         "p50": percentile(late_us, 500),
         "p99": percentile(late_us, 990),

@@ -161,7 +161,7 @@ def document(benchmark: str, command: str, found: Measured) -> Document:
 
 
 def check(doc: Document, where: Path) -> Document:
-    """Return the document. ResultError if its form is wrong or a figure does not follow."""
+    """Return the document. ResultError if its form is wrong or a figure contradicts its numbers."""
     _check_fields(doc, FIELDS, where)
     if doc["schema"] != SCHEMA:
         raise ResultError(f"{where}: schema {doc['schema']}, this program reads {SCHEMA}")

@@ -1,8 +1,8 @@
 """`python -m hil bench doors`: what the doors cost the loop, and how fast hints pass through them.
 
 The rig's controller runs in real time: without doors, with idle doors, with doors at load, and
-while doors are killed. Then hints go through each door, timed to the wire. The loop's own counters
-say which hints were taken.
+while doors are killed. Then hints go through each door, and their times to the wire are measured.
+The loop's own counters say which hints were taken.
 """
 
 import json
@@ -25,7 +25,7 @@ from hil.engine.rig import Rig, RigError
 SETTLE_S, RAMP_S, SAMPLES = 5.0, 3.0, 40
 IDLE, LOADED = "doors idle", "doors at load"
 LOAD = "hil.campaigns.benchmarks.doors_load"  # the clients, in their own process
-LOW = ("nice", "-n", "19")  # on a site, the load would come from other machines
+LOW = ("nice", "-n", "19")  # least priority, because on a site other machines make the load
 
 
 def run(seconds: float = 300.0, seed: int = 1) -> Measured:
@@ -149,7 +149,7 @@ class Course(course.Course):
             process.end(load)
 
     def _killed(self, phase: report.Phase) -> None:
-        """Kill the doors, each kind in turn, then all. They are away for a third of each turn."""
+        """Kill each kind of doors in turn, then all, each time for a third of the turn."""
         third_s = self._seconds / (len(KINDS) + 1) / 3
         for kinds in [*[(kind,) for kind in KINDS], KINDS]:
             self.wait(third_s)

@@ -129,7 +129,7 @@ def opening(name: str, topic: str) -> bytes:
 
 
 def opened(link: socket.socket, name: str, topic: str) -> BinaryIO:
-    """The stream of what comes from the broker after its answers to `opening`."""
+    """The stream of packets that follow the broker's answers to `opening`."""
     file = link.makefile("rb")
     link.sendall(opening(name, topic))
     read(file), read(file)

@@ -61,7 +61,7 @@ async def master(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWri
 
 
 async def listener(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Listen to every topic, and send a heartbeat now and then."""
+    """Listen to every topic, and send a heartbeat each BEAT_S."""
     writer.write(c.opening(f"load{number}", f"{c.BASE}/#"))
     due_ns = timing.now_ns() + round(
         number / LISTENERS * BEAT_S * 1e9

@@ -1,4 +1,4 @@
-"""The figures of `bench doors`, made from the findings of its course."""
+"""The figures of `bench doors`, from the findings of its run."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

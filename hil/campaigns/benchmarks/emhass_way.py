@@ -1,10 +1,12 @@
-"""EMHASS as a way to plan. It optimizes with prices, forecasts and battery of the planner, above
-the same lower layer. Its program does not model losses of idle converters.
+"""EMHASS as a way to plan, to compare it with the planner.
+
+EMHASS optimizes with prices, forecasts and battery of the planner, above the same lower layer. Its
+program does not model losses of idle converters.
 
 Settings: a plan of 48 h, a program that is built once, a small gap, the peak counted by slot. Wear
 and the value of the last energy are the planner's. "Own peak": EMHASS pays a demand charge for the
-judged days on what exceeds the month's peak so far, and the peak of its plan is the cap for the
-lower layer. "Our cap": power up to the planner's cap is free, and a kW above it costs the charge of
+judged days on import above the month's peak so far. The lower layer gets the peak of EMHASS's plan
+as its cap. "Our cap": power up to the planner's cap is free, and a kW above it costs the charge of
 some months. The lower layer then gets the planner's cap, and EMHASS must not use the part of the
 band that the planner keeps for this layer. EMHASS has as many charges as the tariff.
 """
@@ -33,7 +35,7 @@ from controller.planner.tariff import MONTH_S
 COUNT = 2 * SLOTS_PER_DAY
 DEAR = 100.0  # money per kW above our cap: the charge of some months
 GAPS = 1e-4, 1e-6  # share of the cost: with its own peak; with our cap, whose cost contains DEAR
-LEAST = 1e-4  # money per kWh: the value of the last energy is a factor of the last price
+LEAST = 1e-4  # least last price, money per kWh: the value of the last energy is a factor of it
 SLOTS = pd.date_range("2026-01-01", periods=COUNT, freq=f"{round(SLOT_S)}s", tz="UTC")
 LOGGER = logging.getLogger("emhass")
 LOGGER.setLevel(logging.CRITICAL)

@@ -81,7 +81,7 @@ class Sender:
 
 
 def request(rig: Rig, value_W: int) -> int | None:
-    """Send a request of SOURCE. Returns when it left, monotonic ns; None if it was not taken."""
+    """Send a request of SOURCE. Returns its time, monotonic ns; None if it was not taken."""
     with HintClient(rig.directory) as client:
         welcome = client.hello(SOURCE)
         if welcome is None:
@@ -108,7 +108,7 @@ def _delay_us(times_us: np.ndarray, values_W: np.ndarray, at_us: int, sign: int)
     last = int(np.searchsorted(times_us, at_us + NO_ANSWER_US, "right"))
     if not 0 < first < last:
         return None
-    # without a request the set-point moves in steps of 200 W, after one by at least 500 W
+    # without a request the set-point moves by 200 W, after a request by at least 500 W
     moved = np.flatnonzero(sign * (values_W[first:last] - values_W[first - 1]) >= 300)
     return int(times_us[first + moved[0]]) - at_us if len(moved) else None
 

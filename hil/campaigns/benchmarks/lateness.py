@@ -1,7 +1,8 @@
 """`python -m hil bench loop`: how late the real loop wakes up, idle and under CPU stress.
 
-cyclictest measures the delay by the machine itself, on the same core at the same time. Its priority
-is one above the loop's, so that it preempts the loop and never waits for a tick.
+cyclictest measures the delay by the machine itself, on the same core at the same time. The priority
+of cyclictest is one above the loop's, so that cyclictest preempts the loop and never waits for a
+tick.
 """
 
 import os
@@ -56,7 +57,7 @@ def run(seconds: float = 60, cabinet: str | pathlib.Path = EXAMPLE) -> Measured:
 
 
 def _measured(process: SilentCabinet, seconds: float) -> dict[str, Any]:
-    """Figures of the ticks in the next seconds. Beyond the histogram: maximum of the whole run."""
+    """Figures of the next seconds. A maximum beyond the histogram is that of the whole run."""
     before = process.statistics()
     process.wait(seconds)
     after = process.statistics()
@@ -67,7 +68,7 @@ def _measured(process: SilentCabinet, seconds: float) -> dict[str, Any]:
 
 
 def judged(budget: str, priority: str) -> str | None:
-    """The budget, or None if the loop lacks SCHED_FIFO, for which the budget is."""
+    """The budget, or None if the loop lacks SCHED_FIFO, which the budget assumes."""
     return budget if priority.startswith("SCHED_FIFO") else None
 
 

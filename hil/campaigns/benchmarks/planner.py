@@ -46,7 +46,7 @@ def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
     figures, notes, details = list[Figure](), list[str](), dict[str, Any]()
     cases = [_case(*each, days=days, seed=seed, data=data) for each in MONTHS]
     months = [_of_month(case) for case in cases]
-    if RIVAL_PYTHON.exists():  # some hundred times the planner's time: each core has one
+    if RIVAL_PYTHON.exists():  # EMHASS needs a hundred times as long: one runs on each core
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             played = [[pool.submit(_played, way, case) for way in RIVALS] for case in cases]
             for found, each in zip(months, played):
@@ -62,7 +62,7 @@ def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
 def _case(
     name: str, variant: str, month: int, tariff: str = "", *, days: int, seed: int, data: str | None
 ) -> Case:
-    """A month of a system. tariff: an example of the planner, instead of the system's own."""
+    """A month of a system. tariff: name of an example of the planner, or the system's own."""
     if data:
         case = measured.month(data, (name, variant), month, days, seed, None)
     else:

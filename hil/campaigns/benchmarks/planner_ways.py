@@ -1,5 +1,7 @@
-"""The process of one way to plan, for `bench planner`. It reads a month and prints the result, both
-as JSON. It imports only what its way needs, because its memory is measured.
+"""The process of one way to plan, for `bench planner`.
+
+The process reads a month and prints the result, both as JSON. Only the modules that the way needs
+are imported, because the memory of the process is measured.
 """
 
 import json

@@ -75,7 +75,7 @@ def real_time(
 
 
 def memory_figures(samples: list[Sample]) -> list[Figure]:
-    """Figures of the memory. Growth counts from the end of the start."""
+    """Figures of the memory. Growth is counted after SETTLED_S."""
     settled = [sample for sample in samples if sample[0] >= SETTLED_S]
     if len(settled) < 2 * EDGE_SAMPLES:
         return []

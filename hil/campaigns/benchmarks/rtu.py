@@ -1,10 +1,10 @@
 """`python -m hil bench rtu`: one Modbus RTU transaction (FC3 x 20) beside libmodbus, on one pty.
 
-Both masters take turns, round by round, with an equal silence before each transaction. In one
-condition the slave answers at once (the cost of the program). In the other it is paced to 19200 Bd
-(what the program leaves of the wire). A cycle also contains the silence after the reply; libmodbus
-keeps none. Masters and slave have separate cores if there are two, because the scheduler's choice
-of a core moved a median by half.
+Both masters take turns, round by round, with an equal silence before each transaction. In the first
+condition the slave answers at once, which shows the cost of the program. In the second it is paced
+to 19200 Bd, which shows how well the program uses the wire. A cycle also contains the silence after
+the reply; libmodbus keeps none. Masters and slave have separate cores if there are two, because the
+scheduler's choice of a core moved a median by half.
 """
 
 import contextlib

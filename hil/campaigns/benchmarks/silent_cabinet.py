@@ -1,5 +1,6 @@
-"""The real controller as a process on wires without answers: ptys, connections to a socket that
-nobody reads, and a virtual CAN bus.
+"""The real controller as a process on wires without answers.
+
+The wires are ptys, connections to a socket that is never read, and a virtual CAN bus.
 """
 
 import contextlib
@@ -94,7 +95,7 @@ class SilentCabinet(contextlib.ExitStack):
         self.first_tick_cpu_ms = machine.cpu_ns(self.pid) // 1_000_000
 
     def wait(self, seconds: float) -> None:
-        """Let it run for this time. StartError if it ends meanwhile."""
+        """Let the controller run for this time. StartError if the controller ends meanwhile."""
         until_ns = timing.now_ns() + round(seconds * 1e9)
         while (left_s := (until_ns - timing.now_ns()) / 1e9) > 0:
             if self._process.poll() is not None:

@@ -1,5 +1,7 @@
-"""`python -m hil bench tick`: the CPU time of a whole tick of 10 ms with 3 and 16 racks, or of a
-given cabinet, beside devices in virtual time. Only the CPU time of this process counts.
+"""`python -m hil bench tick`: the CPU time of a whole tick of 10 ms with 3 and 16 racks.
+
+A given cabinet can be measured, too. The devices run in virtual time. Other programs of the machine
+do not count.
 """
 
 import tempfile

@@ -1,6 +1,6 @@
-"""`python -m hil mcu`: channel B on an emulated microcontroller (or as a process), tried, counted.
+"""`python -m hil mcu`: tries channel B on an emulated microcontroller, or as a process.
 
-Exit codes: 0 all as expected, 1 not, 2 wrong input, 3 something is missing here, 130 interrupted.
+Exit codes: 0 all as expected, 1 not, 2 wrong input, 3 a program is missing, 130 interrupted.
 """
 
 import argparse
@@ -29,7 +29,7 @@ EMULATOR_NOTES = [
 ]
 COUNTED_STEPS, LOCKSTEP_STEPS, SEED = 200, 500, 3
 NS_PER_INSTRUCTION, NS_PER_TIMER_TICK = 64, 40  # QEMU's -icount shift=6, the timer at 25 MHz
-# A trial has not passed either when an answer cannot be read.
+# A trial also fails if an answer cannot be read.
 FAILURES = (TrialError, EmulatorError, OSError, ValueError, LookupError)
 COUNTS = (
     ("healthy", "kernel", "kernel step, the half that channel B runs", "channel_b"),
@@ -68,7 +68,7 @@ OPTIONS: options.Options = {
 
 
 def run(given: argparse.Namespace) -> int:
-    """The exit code."""
+    """Run all trials and print their figures. Returns the exit code."""
     checks = report.Checks()
     with tempfile.TemporaryDirectory(prefix="firebreak-mcu-") as folder:
         try:
@@ -86,7 +86,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 class Lab:
-    """The tools of the trials. `live`: the board; `partner`: from its start on."""
+    """The tools of the trials. `live`: the board; `partner`: channel A, once the board runs."""
 
     def __init__(
         self, count: int, folder: str, made: pathlib.Path | None, tick_ms: int = course.TICK_MS
@@ -132,11 +132,11 @@ def _spread(name: str, taken_s: Sequence[float], budget: str | None = None) -> l
 
 
 def measured(lab: Lab, checks: report.Checks) -> list[Figure]:
-    """Run all trials; the figures of those that passed."""
+    """Run all trials. Returns the figures of the trials that passed."""
     figures: list[Figure] = []
 
     def tried(name: str, trial: Trial) -> bool:
-        """Keep the figures of a trial; its detail is the report's."""
+        """Run a trial, keep its figures, and report its detail. True if it passed."""
 
         def action() -> str:
             detail, new = trial(lab)
@@ -148,7 +148,7 @@ def measured(lab: Lab, checks: report.Checks) -> list[Figure]:
     with contextlib.closing(lab.live):
         for name, trial in LIVE:
             if not tried(name, trial) and lab.partner is None:
-                break  # nothing has started that the others could try
+                break  # the board has not started, so the other trials cannot run
         if lab.partner:
             what = "trials made again because the machine held up the observer"
             figures.append(figure(what, lab.partner.repeated, "trials"))
@@ -218,7 +218,7 @@ def _instructions(lab: Lab) -> Tried:
 
 
 def _count_instructions(lab: Lab) -> dict[tuple[str, str], int]:
-    """{(state, what): instructions of the longest}."""
+    """{(state, part of the work): instructions of its longest run}."""
     with lab.emulator(mem.MODE_COUNT, COUNTED_STEPS) as board:
         board.start()
         printed = board.printed()
@@ -233,7 +233,7 @@ LIVE = (
     ("channel A silent", _silence),
     ("hang", _hang),
 )
-# on boards of their own, of QEMU only
+# Each runs on its own emulated board. The stand-in cannot run them.
 COUNTED = (("lockstep with CPython", _lockstep), ("instructions", _instructions))
 
 

@@ -1,7 +1,7 @@
 """The emulated microcontroller: QEMU's mps2-an385, its link on a pty.
 
 A word of its mapped memory stands for a contact, a switch or a backup register of a real board. The
-output that permits is read as QEMU itself holds it, by its machine protocol (QMP).
+permit output is read from QEMU itself by its machine protocol (QMP).
 """
 
 import json
@@ -54,7 +54,7 @@ class Emulator:
         mode: int = mem.MODE_RUN,
         steps: int = 0,
     ) -> None:
-        """firmware: path; folder: for sockets and memory; image: of channel A. Not started.
+        """firmware: path; folder: for sockets and memory; image: of channel A. Does not start yet.
 
         mode COUNT runs without a link on a clock that counts instructions.
         """
@@ -134,16 +134,16 @@ class Emulator:
                 return answer["return"]
 
     def permit(self) -> int:
-        """The output that permits, as QEMU holds it: 0 or 1."""
+        """The permit output as QEMU holds it: 0 or 1."""
         text = self.ask("human-monitor-command", **{"command-line": f"xp /1wx {OUTPUT_REGISTER}"})
         return int(text.split(":")[1], 16) & 1
 
     def reset(self) -> None:
-        """Power off and on: the outer memory alone is kept."""
+        """Switch power off and on. Only the outer memory keeps its content."""
         self.ask("system_reset")
 
     def printed(self) -> str:
-        """The console's text after the program has printed `end`; EmulatorError: not in time."""
+        """The console's text once the program has printed `end`. EmulatorError if it is late."""
         until_s = time.monotonic() + HANG_GUARD_S * 4
         while True:
             printed = pathlib.Path(self._printed).read_text(encoding="utf-8", errors="replace")

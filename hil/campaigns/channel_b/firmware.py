@@ -1,7 +1,7 @@
 """Builds the firmware of the emulated microcontroller: MicroPython, with channel B frozen in.
 
-The source is Debian's, fetched by apt into lists of its own, so that nothing of this machine
-changes. It is kept in a cache; a firmware is made anew when a frozen module changes.
+The source is Debian's. apt fetches it with separate lists, so that this machine's own apt does not
+change. The source stays in a cache. A firmware is built again when a frozen module changes.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ class FirmwareError(RuntimeError):
 
 
 def build(folder: str) -> Path:
-    """Path of the firmware; prints what takes long. folder: the cache. Raises FirmwareError."""
+    """Path of the firmware, built if needed; prints slow steps. folder: cache. FirmwareError."""
     packages = needed(PROGRAMS)
     if packages:
         raise FirmwareError(packages)
@@ -65,7 +65,7 @@ def build(folder: str) -> Path:
 
 
 def _laid_out(cache: Path) -> Path:
-    """Folder of the frozen modules: the kernel, QEMU's board as the board, course and modes."""
+    """Folder of the frozen modules: kernel, QEMU's board file, course and modes."""
     stage = cache / "stage"
     shutil.rmtree(stage, ignore_errors=True)
     skipped = shutil.ignore_patterns("__pycache__", "*.md")
@@ -77,7 +77,7 @@ def _laid_out(cache: Path) -> Path:
 
 
 def _digest(stage: Path) -> str:
-    """Digest of everything that is frozen in, and of this recipe."""
+    """Digest of all frozen modules and of this file, which is the recipe."""
     total = hashlib.sha256(Path(__file__).read_bytes())
     for path in sorted(stage.rglob("*.py")):
         total.update(f"{path.relative_to(stage)}\0".encode() + path.read_bytes())
@@ -102,7 +102,7 @@ def _source(cache: Path) -> Path:
 
 
 def _start_by_itself(path: Path) -> None:
-    """Have the port start our module after each reset, before its console."""
+    """Change the port: it starts autostart.py after each reset, before its console."""
     text = path.read_text(encoding="utf-8")
     if "mp_init();" not in text:
         raise FirmwareError(f"{path.name} of this MicroPython is not as expected: no mp_init()")
@@ -141,7 +141,7 @@ def _site() -> str:
 
 
 def _make(cache: Path, source: Path, stage: Path) -> Path:
-    # Debian's source comes without micropython-lib, of which nothing is needed
+    # Debian's source comes without micropython-lib, which is not needed.
     library = cache / "library"
     library.mkdir(exist_ok=True)
     (library / "README.md").touch()
@@ -156,7 +156,7 @@ def _make(cache: Path, source: Path, stage: Path) -> Path:
 def _run(
     command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None
 ) -> str:
-    """Output of a command. FirmwareError with its last line when it fails."""
+    """Output of a command. If the command fails, FirmwareError has the last line."""
     words = [str(word) for word in command]
     try:
         done = subprocess.run(

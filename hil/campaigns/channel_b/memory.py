@@ -8,9 +8,9 @@ from array import array
 
 from safety import second as sc, second_image as si
 
-MEMORY_BYTES = 16 << 20  # what the emulated machine has
+MEMORY_BYTES = 16 << 20  # memory of the emulated machine
 MAPPED_BYTES = 1 << 16
-# As safety/mcu/board_qemu.py and modes.py have them, from the beginning of that memory.
+# Offsets from the beginning of that memory, as in safety/mcu/board_qemu.py and modes.py.
 MODE, CONTACTS, LATCH_LEVEL, WATCHDOG_MS, HANG, RUNNING, IMAGE_BYTES, STEPS, OUTPUT = range(
     0, 36, 4
 )
@@ -22,7 +22,7 @@ ALL_CLOSED = sc.RELAY_BIT - 1
 
 
 class Memory:
-    """The mapped file: a new one, or with `create` false one that exists."""
+    """The mapped file: a new one, or an existing one if `create` is false."""
 
     def __init__(self, path: str | pathlib.Path, create: bool = True) -> None:
         self.path = str(path)
@@ -42,7 +42,7 @@ class Memory:
         return int.from_bytes(self._words[place : place + 4], "little")
 
     def set_image(self, image: "array[int]") -> None:
-        """Lay a limit image where the board takes it from at its next start."""
+        """Write the limit image that the board reads at its next start."""
         data = si.file_bytes(image)
         self._words[IMAGE : IMAGE + len(data)] = data
         self.write(IMAGE_BYTES, len(data))
@@ -52,13 +52,13 @@ class Memory:
         return self._words[IMAGE : IMAGE + self.read(IMAGE_BYTES)]
 
     def forget(self) -> None:
-        """Its state is as before its first run: no latch, no run that the watchdog ended."""
+        """Reset the state to that before the first run: no latch, and no hang noted."""
         for place in (LATCH_LEVEL, KEPT_COUNT, KEPT_DIGEST, RUNNING, HANG, OUTPUT):
             self.write(place, 0)
         self.write(CONTACTS, ALL_CLOSED)
 
     def close(self) -> None:
-        """Harmless when closed."""
+        """Close the memory and remove its file. A second call has no effect."""
         self._words.close()
         if self._created:
             with contextlib.suppress(FileNotFoundError):

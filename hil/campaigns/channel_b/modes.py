@@ -1,4 +1,4 @@
-"""Modes of the emulated microcontroller after a reset, by a word in its outer memory.
+"""Modes of the emulated microcontroller. A word in its outer memory chooses one after a reset.
 
 Only the rig's firmware contains this module. In lockstep, each request on the link is one step; the
 answer is a digest of all state. In counting, the program prints the timer ticks of some steps.
@@ -16,18 +16,18 @@ from safety.mcu import board_qemu
 RUN, LOCKSTEP, COUNT = 0, 1, 2
 MODE, STEPS = 0x21000000, 0x2100001C
 TIMER_VALUE = 0x40000004
-HELD_STEPS, HELD_MS = 3, 200  # 0.6 s: what waits 0.5 s (rows 1 and 44) has tripped by then
+HELD_STEPS, HELD_MS = 3, 200  # 0.6 s: rows 1 and 44, which wait 0.5 s, have tripped by then
 
 
 def take(board: board_qemu.Board, one: bytearray) -> int:
-    """The next byte of the link; `one` is a buffer of one."""
+    """The next byte of the link. one: a buffer of one byte."""
     while not board.read(one):
         pass
     return one[0]
 
 
 def answer(board: board_qemu.Board, value: int, word: bytearray) -> None:
-    """Four bytes of an integer."""
+    """Send an integer as four bytes. word: a buffer of four bytes."""
     for at in range(4):
         word[at] = value >> 8 * at & 255
     board.send(word)
@@ -50,7 +50,7 @@ def lockstep(board: board_qemu.Board, second: sc.Second) -> None:
 
 
 def measure(steps: int, image: "array[int]") -> None:
-    """Print what each kind of work takes (see `report`), healthy and tripped."""
+    """Print the time of each kind of work (see `report`), healthy and tripped."""
     second = sc.Second(image, 0)
     way = course.Course(1, image)
     for _ in range(60):
@@ -72,7 +72,7 @@ def report(state: str, name: str, steps: int, work, second: sc.Second, way) -> N
     """Print the least, the greatest and the sum of timer ticks of `work`."""
     least, most, total = 1 << 29, 0, 0
     for _ in range(steps):
-        way.count &= 1  # never a disturbance of its own
+        way.count &= 1  # so that the course never reaches a disturbance
         way.next(second)
         if state == "tripped":
             way.contacts &= ~1
@@ -91,7 +91,7 @@ def report(state: str, name: str, steps: int, work, second: sc.Second, way) -> N
 
 
 def combinations(second: sc.Second, way: course.Course) -> None:
-    """Print the time of the kernel's half in the first step of each combination of contacts."""
+    """Print the time of `judge` in the first step of each combination of contacts."""
     least, most, total = 1 << 29, 0, 0
     held_ticks = HELD_MS // second.kernel.image[p.H_TICK_MS]
     for open_bits in range(sc.RELAY_BIT):
@@ -112,7 +112,7 @@ def combinations(second: sc.Second, way: course.Course) -> None:
 
 
 def main() -> None:
-    """Run what the mode word names."""
+    """Run the mode that the mode word names."""
     mode = mem32[MODE]
     if mode == RUN:
         from safety.mcu import main  # noqa: F401  it runs as it is imported

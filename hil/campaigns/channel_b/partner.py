@@ -1,4 +1,7 @@
-"""Channel A as a channel B under test sees it: a frame in every second tick, as a trial asks."""
+"""Plays channel A for a channel B under test, with a frame in every second tick.
+
+A trial sets what channel A sends, and when it is silent.
+"""
 
 import os
 import select
@@ -16,26 +19,26 @@ CALM_S = 0.3  # between two trials
 
 
 class TrialError(RuntimeError):
-    """Channel B did something else than it must; one line."""
+    """Channel B did not do what it must; one line."""
 
 
 class Partner:
-    """`sending` False: silence."""
+    """`sending`: False makes channel A silent; `vote`: the permit of channel A."""
 
     def __init__(self, board: Emulator | Standin, image: "array[int]") -> None:
-        """board: started."""
+        """board: already started."""
         self.board, self.tick_s = board, image[p.H_TICK_MS] / 1000
         self.sender = c.Sender(f.CHANNEL_A, p.image_crc(image), pe.table_crc())
         self.receiver = c.Receiver(f.CHANNEL_B)
         self.sending, self.vote = True, 0
-        # late_s: the longest this observer was held up since it was set to 0; held_up_s: in a fall
+        # late_s: longest delay of this observer since late_s was 0; held_up_s: the same in `fall`
         self.sent_s = self.late_s = self.held_up_s = 0.0
-        self.repeated = 0  # trials
+        self.repeated = 0  # number of repeated trials
         self._due_s = self._turned_s = time.monotonic()
         self._even = False
 
     def turn(self) -> None:
-        """Take what has come, send what is due, wait a millisecond."""
+        """Wait a millisecond for bytes, take them, and send a frame if one is due."""
         if select.select([self.board.link], (), (), 0.001)[0]:
             data = os.read(self.board.link, 4096)
             self.receiver.feed(data, len(data))
@@ -90,18 +93,18 @@ class Partner:
             self.turn()
 
     def permitted(self) -> bool:
-        """True while the output that permits is on."""
+        """True while the permit output is on."""
         return self.board.permit() == 1
 
     def fall(self) -> float:
-        """Wait for the fall of the permit. Returns the time, s; sets `held_up_s`."""
+        """Wait until the permit falls. Returns the time, s; sets `held_up_s`."""
         self.late_s = 0.0
         taken_s = self.wait(lambda: not self.permitted(), "the permit falls")
         self.held_up_s = self.late_s
         return taken_s
 
     def begin(self, number: int = 0) -> None:
-        """A fresh start up to a common permit; each number ends at another phase."""
+        """Start anew until both channels permit, with each number at another phase of the tick."""
         self.board.memory.forget()
         self.receiver.forget()
         self.sending, self.vote = True, 0

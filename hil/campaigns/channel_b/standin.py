@@ -30,7 +30,7 @@ class Board(loop.Board):
         self._tick_ns = self._due_ns = 0
 
     def service(self) -> bool:
-        """There is no service jumper."""
+        """Return False, because there is no service jumper."""
         return False
 
     def image(self) -> bytes:
@@ -38,13 +38,15 @@ class Board(loop.Board):
         return self._memory.image()
 
     def remembered(self) -> tuple[int, int, int]:
-        """Latch level, after a watchdog at least REMOTE; count and digest of channel A's store."""
+        """(latch level, count and digest of channel A's store). After a reset by the watchdog, the
+        level is at least REMOTE.
+        """
         read = self._memory.read
         level = max(read(mem.LATCH_LEVEL), m.REMOTE if read(mem.RUNNING) else 0)
         return level, read(mem.KEPT_COUNT), read(mem.KEPT_DIGEST)
 
     def remember(self, level: int, count: int, digest: int) -> None:
-        """Keep a latch level and the mark of the store."""
+        """Keep a latch level, and count and digest of channel A's store."""
         self._memory.write(mem.LATCH_LEVEL, level)
         self._memory.write(mem.KEPT_COUNT, count)
         self._memory.write(mem.KEPT_DIGEST, digest)
@@ -56,11 +58,11 @@ class Board(loop.Board):
         return self._memory.read(mem.CONTACTS) | (RELAY_BIT if self._memory.read(mem.OUTPUT) else 0)
 
     def relay(self, on: int) -> None:
-        """The output that permits."""
+        """Set the permit output."""
         self._memory.write(mem.OUTPUT, on)
 
     def read(self, buffer: bytearray) -> int:
-        """The bytes received from the link."""
+        """Wait until the next tick for bytes of the link. Returns their number."""
         wait_s = max(0, self._due_ns + self._tick_ns - time.monotonic_ns()) / 1e9
         if not select.select([self._link], (), (), wait_s)[0]:
             return 0
@@ -69,7 +71,7 @@ class Board(loop.Board):
         return 0
 
     def send(self, data: bytearray) -> None:
-        """Send a frame; a full line loses it."""
+        """Send a frame. If the line is full, the frame is lost."""
         with contextlib.suppress(BlockingIOError):
             os.write(self._link, data)
 
@@ -88,12 +90,12 @@ class Board(loop.Board):
         return ticks
 
     def kick(self) -> None:
-        """Reload the watchdog: without it the process dies of SIGALRM, whatever it does."""
+        """Reload the watchdog. If that does not happen in time, SIGALRM kills the process."""
         signal.setitimer(signal.ITIMER_REAL, self._memory.read(mem.WATCHDOG_MS) / 1000)
 
 
 class Standin:
-    """The process and its wires, with the face of an Emulator."""
+    """The process and its wires, with the methods of an Emulator."""
 
     what = "the same program on CPython as a process"
 
@@ -107,7 +109,7 @@ class Standin:
         self._process: Any = None
 
     def start(self) -> float:
-        """Start it. Returns when (time.monotonic, s)."""
+        """Start the process. Returns the time of the start (time.monotonic, s)."""
         began_s = time.monotonic()
         self._process = process.module(
             "hil.campaigns.channel_b.standin", self.memory.path, os.ttyname(self._slave)
@@ -115,19 +117,19 @@ class Standin:
         return began_s
 
     def permit(self) -> int:
-        """The output that permits."""
+        """The permit output: 0 or 1."""
         if self._process.poll() is not None:
             raise EmulatorError(f"the stand-in has ended with {self._process.returncode}")
         return self.memory.read(mem.OUTPUT)
 
     def reset(self) -> None:
-        """Power off and on."""
+        """Switch power off and on."""
         process.end(self._process)
         self.memory.write(mem.OUTPUT, 0)
         self.start()
 
     def close(self) -> None:
-        """End it."""
+        """End the process and close its wires."""
         if self._process is not None:
             process.end(self._process)
         os.close(self.link)
@@ -136,7 +138,7 @@ class Standin:
 
 
 def _live(memory: mem.Memory, link: int) -> NoReturn:
-    """One life of the board, in a process of its own."""
+    """Run the board in this child process. The process ends with it."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         loop.run(Board(memory, link))
@@ -147,7 +149,7 @@ def _live(memory: mem.Memory, link: int) -> NoReturn:
 
 
 def main(path: str, tty_name: str) -> int:
-    """Run, and run again after the watchdog has bitten."""
+    """Run the board. Start it again when the watchdog has killed it."""
     memory = mem.Memory(path, create=False)
     link = os.open(tty_name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     tty.setraw(link)

@@ -14,7 +14,7 @@ from hil.campaigns.channel_b.partner import GUARD_S, Partner, TrialError
 from safety import channel as c, crc, frame as f, latches, matrix as m, peer as pe, second as sc
 
 HELD_UP_S_MAX = 0.015
-# an observer held up for longer may have been what made channel B do something else
+# If the observer was held up for longer, channel A may have seemed silent to channel B.
 SEEMS_SILENT_S = 0.1
 TRIES = 10
 Found = TypeVar("Found")
@@ -54,7 +54,7 @@ def several(partner: Partner, trial: Callable[[Partner, int], Found], count: int
 
 
 def estop(partner: Partner, number: int) -> float:
-    """An E-stop at channel B alone, channel A stopped: time to the fallen permit, s."""
+    """Time from an E-stop at channel B, while channel A is silent, to the fallen permit, s."""
     partner.begin(number)
     partner.board.memory.write(mem.CONTACTS, mem.ALL_CLOSED & ~1)
     partner.sending = False
@@ -69,7 +69,7 @@ def estop(partner: Partner, number: int) -> float:
 
 
 def silence(partner: Partner, number: int) -> float:
-    """Channel A falls silent: time from its last frame to the fallen permit, s."""
+    """Time from the last frame of channel A, which falls silent, to the fallen permit, s."""
     partner.begin(number)
     partner.sending = False
     partner.fall()
@@ -85,7 +85,7 @@ def silence(partner: Partner, number: int) -> float:
 
 
 def hang(partner: Partner, number: int) -> tuple[float, float]:
-    """The program hangs: s to the fallen permit, and from there to its first frame."""
+    """Times of a program that hangs: to the fallen permit, and from there to a frame, s."""
     partner.begin(number)
     memory = partner.board.memory
     memory.write(mem.HANG, 1)
@@ -100,7 +100,7 @@ def hang(partner: Partner, number: int) -> tuple[float, float]:
 
 
 def reset(partner: Partner) -> None:
-    """The remote reset that the watchdog's latch waits for (5 s after its cause has gone)."""
+    """Send the remote reset that the watchdog's latch needs, 5 s after its cause has gone."""
     frame = partner.sender.frame
     partner.rest(5.5)
     frame.put(f.RESET_FIRST_OUT, partner.reported(f.FIRST_OUT))
@@ -115,7 +115,7 @@ def reset(partner: Partner) -> None:
 
 
 def lockstep(board: Emulator, image: "array[int]", seed: int, steps: int) -> int:
-    """How many of `steps` steps had the same state and frame on board and CPython."""
+    """Number of the steps with the same state and frame on the board and on CPython."""
     second, way = sc.Second(image, 0), course.Course(seed, image)
     second.blocks = second.kernel.state_blocks()  # type: ignore[attr-defined]
     _answer(board)
@@ -129,7 +129,7 @@ def lockstep(board: Emulator, image: "array[int]", seed: int, steps: int) -> int
 
 
 def _answer(board: Emulator) -> int:
-    """Four bytes as an integer."""
+    """The board's answer: four bytes as an integer."""
     data, until_s = b"", time.monotonic() + GUARD_S
     while len(data) < 4:
         if not select.select([board.link], (), (), max(0.0, until_s - time.monotonic()))[0]:

@@ -93,8 +93,8 @@ def _run(
     path = os.path.join(directory, "run")
     given = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=path, beats=True)
     with contextlib.ExitStack() as mounts:
-        # The journal takes 64 MiB of the first. The second has the record, its reserve and the
-        # store.
+        # The journal takes 64 MiB of the first file system. The second has the record, its reserve
+        # and the store.
         for folder, size_MiB in ((path, 96), (os.path.join(path, "state"), 48)):
             os.mkdir(folder, 0o700)
             if has_mounts:

@@ -1,4 +1,4 @@
-"""The processes beside a controller. Each starts as on a cabinet, and is ended by its handle."""
+"""The processes beside a controller, started as on a box and ended by their handles."""
 
 import json
 import os
@@ -41,7 +41,7 @@ class Companion:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End it with kill -9, and wait until it has ended."""
+        """End the process with kill -9, and wait for its end."""
         self.signal(signal.SIGKILL)
         self._process.wait()
 
@@ -55,7 +55,7 @@ class Companion:
         return text.splitlines()
 
     def end(self) -> None:
-        """End the process in order, else by force."""
+        """End the process by SIGTERM, or kill it if that takes too long."""
         if self.alive:
             self.signal(signal.SIGCONT)
             process.end(self._process)
@@ -124,7 +124,7 @@ class Companions:
 
 
 def gateway_works(path: str) -> tuple[bool, str]:
-    """(ok, sentence): the gateway passes a hello to the loop, and its answer back."""
+    """(ok, sentence): the gateway passes a hello to the loop, and the answer back."""
     try:
         with socket.socket(socket.AF_UNIX) as client, sockets.short(path) as name:
             client.settimeout(5.0)

@@ -1,4 +1,4 @@
-"""The course of a run, in a thread beside the rig: each disturbance between two calms; figures."""
+"""Plays the disturbances of a run in a thread beside the rig, each between two calms."""
 
 import sys
 from collections.abc import Mapping
@@ -103,7 +103,7 @@ def mark(name: str, phase: str) -> str:
 
 
 def judged(taken: Found, content: Found, disturbance: Disturbance) -> Found:
-    """Figures and verdicts. content: what the plant process recorded, with unpacked beats."""
+    """Figures and verdicts. content: the recording of the plant process, with unpacked beats."""
     taken = dict(taken)
     name, counters, notes = taken["name"], taken.pop("counters"), taken.pop("notes")
     times_us = {label: time_us for time_us, label, _ in content["timeline"]}

@@ -1,6 +1,7 @@
-"""The disturbances of `disturbances.toml`. They act on the machine, or on processes beside the
-controller. A disturbance is a context that takes the Stage and may add notes to it by
-`stage.note(ok, sentence)`.
+"""The disturbances of `disturbances.toml`.
+
+Disturbances act on the machine, or on processes beside the controller. A disturbance is a context
+that takes the Stage and may add notes to it by `stage.note(ok, sentence)`.
 """
 
 import contextlib
@@ -142,7 +143,7 @@ def _keeper(name: str) -> Act:
     return act
 
 
-# The first word in the table names the function. It takes the other words and gives the context.
+# The first word in the table names the function, which takes the other words and gives the context.
 ACTS: dict[str, Callable[..., Act]] = {
     "killed": _killed,
     "stopped": _stopped,

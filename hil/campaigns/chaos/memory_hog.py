@@ -1,4 +1,4 @@
-"""`python -m ...memory_hog MEBIBYTES PARENT`: takes memory. It is killed first if none is left."""
+"""`python -m ...memory_hog MEBIBYTES PARENT`: takes memory, and is the first to be killed."""
 
 import mmap
 import os

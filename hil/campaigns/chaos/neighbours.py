@@ -67,7 +67,7 @@ def cpu(stage: Stage) -> Iterator[None]:
 
 @contextlib.contextmanager
 def stalled_reader(stage: Stage) -> Iterator[None]:
-    """A reader that stops in the middle of the journal and later goes on. It must lose nothing."""
+    """A reader that stops in the middle of the journal, later goes on, and must lose nothing."""
     reader = JournalReader(os.path.join(stage.directory, "journal"))
     frames = reader.frames()
     at = next(frames).sequence

@@ -1,7 +1,7 @@
 """Reads all pages of the console again and again, until the process is ended.
 
 `python -m hil.campaigns.chaos.page_reader RUN_DIR STATE_DIR [WAITS]` waits WAITS turns of the loop
-between two rounds. It prints one line for each round, even if the round failed.
+between two rounds. One line is printed for each round, even if the round failed.
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""The technician's terminal at the serial console. It reads, stops reading, or types fast."""
+"""The technician's terminal at the serial console, which reads, stops reading, or types fast."""
 
 import os
 import random

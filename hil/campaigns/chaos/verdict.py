@@ -1,4 +1,4 @@
-"""Judges the effect of a disturbance on the loop. Each function takes figures, gives sentences.
+"""Judges the effect of a disturbance on the loop. Each function takes figures and gives sentences.
 
 Two kinds of deviations are excused: those that were as large in the calm before, and those caused
 by stalls of the machine itself (witness.py).
@@ -59,8 +59,8 @@ def _ticks(figures: Figures) -> Sentence:
 
 
 def _lateness(figures: Figures) -> Sentence:
-    """p99 of the lateness may be a quarter of a tick, 4 times that of the calm, or a stall's
-    length.
+    """p99 of the lateness may be up to a quarter of a tick, 4 times that of the calm, or a
+    stall's length.
     """
     before, during = (
         figures["loop"][phase]["lateness_us"]["p99"] for phase in ("before", "during")

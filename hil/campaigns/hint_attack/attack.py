@@ -1,5 +1,6 @@
-"""Bad hints drawn from a seed, with genuine ones between them. The forger knows its source's
-key.
+"""Bad hints drawn from a seed, with genuine ones between them.
+
+The forger knows its source's key.
 """
 
 import os
@@ -131,7 +132,7 @@ def datagram_socket(send_s: int) -> socket.socket:
 
 
 def drain(connection: socket.socket, size_bytes: int) -> bytes:
-    """The next datagram that has arrived, or b"" if there is none. It never blocks."""
+    """The next datagram that has arrived, or b"" without one. Never blocks."""
     try:
         return connection.recv(size_bytes, socket.MSG_DONTWAIT)
     except BlockingIOError:
@@ -188,7 +189,7 @@ class Attack:
         return found
 
     def figures(self) -> dict[str, Any]:
-        """The counts of the sent hints and of what became of them."""
+        """The counts of the sent hints and of the controller's answers."""
         hints = self.statistics()
         return {
             "sent": sum(self.sent.values()),

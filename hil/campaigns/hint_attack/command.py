@@ -18,7 +18,7 @@ READY_S = 0.1
 
 
 class Course(course.Course):
-    """A quiet phase, then the attack. Its results are in `figures` afterwards."""
+    """A quiet phase, then the attack. Afterwards `figures` has the results."""
 
     def __init__(self, rig: Rig, count: int, seed: int) -> None:
         super().__init__(rig)

@@ -16,7 +16,7 @@ _CABINET = {"default": None, "help": "of the cabinet to simulate (that of the co
 
 
 class Nuisance(Trial):
-    """Met if every cabinet ran on."""
+    """Met if no cabinet stopped."""
 
     words = "rate of trips on a sound cabinet"
     mode = BYTE

@@ -1,4 +1,4 @@
-"""One course: a sound cabinet with one load, byte by byte in virtual time. Every trip is wrong."""
+"""One test case: a sound cabinet with one load, byte by byte in virtual time. No trip is right."""
 
 import functools
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def kind_of(stage: str) -> str:
 
 
 def run(course: Course) -> dict[str, Any]:
-    """Play the course. Returns {"trips": [{row, stage, scope, t_s}], "is_running": at the end}."""
+    """Play the case. Returns {"trips": [{row, stage, scope, t_s}], "is_running": at the end}."""
     path, plant_config, actions = CONDITIONS[course.condition]
     config = coverage.loaded(course.cabinet or str(path))
     power = power_of(course, config)
@@ -84,7 +84,9 @@ def run(course: Course) -> dict[str, Any]:
 
 
 def power_of(course: Course, config: Config) -> Callable[[float], Any]:
-    """t_s -> W, repeated at its end. Scaled if grid and battery cannot carry the measured peak."""
+    """t_s -> W; the trace repeats after its end. The load is scaled to peak_W, unless its peak is
+    between peak_W and the limit of the connection.
+    """
     fits_W = peak_W(config)
     if course.file is None:
         return synthetic_load(course.seed, course.duration_s, fits_W, "training")

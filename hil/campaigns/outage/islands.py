@@ -1,5 +1,7 @@
-"""Islands until the backup reserve, in value mode: on the battery alone, and with a generator set
-that the controller starts. The hours on the battery are compared with a calculation:
+"""Islands until the backup reserve, in value mode.
+
+An island runs on the battery alone, or with a generator set that the controller starts. The hours
+on the battery are compared with a calculation:
 
     energy above the backup reserve x efficiency of the converter / (load + auxiliaries)
 """
@@ -29,7 +31,7 @@ ERROR_PCT_MAX = 5.0
 
 
 class Island(NamedTuple):
-    """failed_starts: how often the generator set fails to start; None if the island has none."""
+    """failed_starts: how often the generator set fails to start; None: the island has no set."""
 
     name: str
     load_W: float
@@ -54,7 +56,7 @@ class Islands(Trial):
     own_options = options.CABINET
 
     def draw(self) -> Sequence[Island]:
-        """The islands. Those with a generator set run on a shipped cabinet."""
+        """The islands. An island with a generator set runs on a shipped cabinet."""
         for island in ISLANDS:
             coverage.loaded(self._cabinet(island))
         return ISLANDS
@@ -151,7 +153,7 @@ def _soc(rig: VirtualRig) -> float:
 def _of_battery(
     rig: VirtualRig, config: Config, island: Island, above: float, hours: float
 ) -> Found:
-    """Figures of an island on the battery, with the calculated hours, and what follows them."""
+    """Figures of an island on the battery: hours, calculated hours, and the time after them."""
     energy_Wh = config.control["energy_Wh"] * above
     power_W = island.load_W + rig.plant.config.aux_W
     rated_W = sum(unit.rated_W for unit in rig.plant.pcs)

@@ -16,7 +16,8 @@ CODES = {"ercot": 60.0, "caiso": 60.0, "eirgrid": 50.0, "aemc": 50.0, "ieso": 60
 BORROWED = "caiso"
 LENGTH_S_MAX = 8.0  # limits one sag, even if the curve allows more, and all sags of a case together
 PU_MAX = 1.25  # limits a drawn over-voltage
-SEVERAL, SAGS, GAP_S = 0.3, (2, 3, 5, 20), (0.2, 1.0)  # share of cases with many sags; how many
+# The share of cases with several sags; the possible numbers of sags; the pause between two, s
+SEVERAL, SAGS, GAP_S = 0.3, (2, 3, 5, 20), (0.2, 1.0)
 RISE_HZ_PER_S = 2.0  # where the code does not limit the rate of the frequency
 OFF_HZ_MAX = 2.5  # where the code does not limit the range of the frequency
 # what the load does in a sag: it draws on, falls with the voltage, or leaves below 0.7 pu
@@ -127,7 +128,7 @@ def _sag(deal: random.Random, code: str, at_s: float, longest_s: float, is_outsi
 
 
 def _fitting(rows: Sequence[Sequence[float]], is_outside: bool) -> list[Sequence[float]]:
-    """The rows whose length can be drawn. Inside: not 0 s. Outside: shorter than LENGTH_S_MAX."""
+    """The rows from which a length can be drawn: inside above 0 s, outside below LENGTH_S_MAX."""
     return [row for row in rows if (row[2] < LENGTH_S_MAX if is_outside else row[2] > 0)]
 
 
@@ -173,7 +174,7 @@ def voltage_pu(sags: Sequence[Sag], t_s: float) -> float:
 
 
 def frequency_Hz(sags: Sequence[Sag], nominal_Hz: float, t_s: float) -> float:
-    """The frequency at this time of the case. It falls and rises at the rate of its sag."""
+    """The frequency at this time of the case, which falls and rises at the rate of its sag."""
     for sag in sags:
         left_s = min(t_s - sag.at_s, sag.at_s + sag.for_s - t_s)
         if sag.kind == "frequency" and left_s > 0:

@@ -1,5 +1,7 @@
-"""`python -m hil trials ride`: a sag inside the curve of a grid code changes nothing, a sag outside
-stops the power. Each case is played in a copy of a running cabinet.
+"""`python -m hil trials ride`: sags of voltage and frequency by the curves of grid codes.
+
+A sag inside the curve must change nothing; a sag outside must stop the power. Each case is played
+in a copy of a running cabinet.
 """
 
 from collections import Counter
@@ -113,7 +115,7 @@ def _told_s(case: Case, found: Found) -> float:
 
 
 def _wave_notes(config: Config, waves: int) -> list[str]:
-    """Says in how many cases a slow meter leaves it unproven that the power came back."""
+    """Lines about cases in which a slow meter cannot prove that the power came back."""
     delay_ms = config.control[DELAY]
     if not waves:
         return []

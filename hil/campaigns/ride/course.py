@@ -1,7 +1,8 @@
-"""One case in the rig, byte by byte in virtual time, and what the controller did in it.
+"""Plays one case in the rig, byte by byte in virtual time, and judges what the controller did.
 
-The converter's current is limited, so its power falls with the voltage. Its own protection is set
-to the curve of the code: it trips at the first moment outside. The rest of it is not simulated.
+The converter's current is limited, so its power falls with the voltage. The converter's own
+protection is set to the curve of the code, and trips at the first moment outside. Nothing else of
+the protection is simulated.
 """
 
 import math
@@ -77,7 +78,7 @@ class Weather(Grid):
 
 
 class Tick(NamedTuple):
-    """What is kept of a tick. t_s: time of the case. seen: the grid meter's voltage and
+    """Values of a tick that are kept. t_s: time of the case. seen: the grid meter's voltage and
     frequency.
     """
 
@@ -106,7 +107,7 @@ def play(case: Case, rig: VirtualRig) -> Found:
     weather = rig.plant.site.grid
     assert isinstance(weather, Weather)  # `started` made it
     share, period_s = case.wave
-    # without a fast meter the wave stays on the grid: its whole period counts as before the sag
+    # a slow meter leaves the wave on the grid, so a whole period is watched before the sag
     weather.case, weather.begin_s = case, rig.now_us / 1e6 + period_s * (share > WAVE_SHARE)
     trips = len(rig.trips.trips)
     ticks: list[Tick] = []
@@ -157,9 +158,9 @@ def _tick(rig: VirtualRig, t_s: float) -> Tick:
 
 
 def figures(case: Case, ticks: list[Tick]) -> Found:
-    """acts: what was commanded, with its time after the start of the first sag. back_s: how long
-    after the last sag the import was too low for the last time. settled_s: how long it was too low
-    or too high, which the battery can cause. apart_pu: error of the lowest voltage that the meter
+    """acts: what was commanded, with its time after the start of the first sag. back_s: time from
+    the last sag until the import was no longer too low. settled_s: time until the import was also
+    not too high, which the battery can cause. apart_pu: error of the lowest voltage that the meter
     saw. stop_s: from the first moment outside until the battery gave no more power. is_wave: the
     wave of the load was on the grid before the sag.
     """
@@ -199,9 +200,9 @@ def _is_wave(before: list[Tick]) -> bool:
 def _back_s(
     before: list[Tick], after: list[Tick], is_wave: bool, end_s: float
 ) -> tuple[float, float]:
-    """(how long the import was below 90 % of what it was before, how long it was below or above). A
-    wave that was on the grid before the sag may be there after it, and deeper. So with is_wave the
-    import is back where it follows the load.
+    """(time until the import is no longer below 90 % of its mean before the sag, time until it is
+    neither below nor above). A wave that was on the grid before the sag may be deeper after it. So
+    with is_wave the import counts as back where it follows the load.
     """
     tick_s = after[1].t_s - after[0].t_s
     last = before[-round(BEFORE_S / tick_s) :]
@@ -220,7 +221,7 @@ def _back_s(
 
 
 def _stop_s(ticks: list[Tick], outside_s: float, end_s: float) -> float | None:
-    """Time until the battery gives no power. None if it still does at the end of the sag."""
+    """Time until the battery gives no power. None: it still gives power at the end."""
     fed = [t.t_s for t in ticks if outside_s <= t.t_s < end_s and abs(t.battery_W) > 1.0]
     if fed and fed[-1] >= end_s - 2 * (ticks[1].t_s - ticks[0].t_s):
         return None

@@ -64,9 +64,7 @@ def _refusal(arguments: argparse.Namespace, wanted: list[str]) -> str | None:
 
 
 def _unknown(config: configuration.Config, wanted: list[str]) -> str | None:
-    """Why the cabinet does not fit, if it lacks a device or source that these courses name; or
-    None.
-    """
+    """A refusal if the cabinet lacks a device or source that these courses name, or None."""
     courses = [EVERY[label] for label in wanted]
     acts = [do for each in courses for do in each.at_start + each.before + each.cause]
     named = {str(each.arguments["device"]) for each in acts if "device" in each.arguments}

@@ -1,4 +1,4 @@
-"""One course as data: the cause that trips a stage, and its circumstances."""
+"""One course, a test case as data: the cause that trips a stage, and its circumstances."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -41,13 +41,13 @@ class Course(NamedTuple):
     - power_kW: requested all the time, > 0 discharges; soc_pct: charge at the start;
     - at_start: actions before the first tick; before: actions settle_s before the cause; repair:
       actions before a new start is requested;
-    - seen: plant -> True when the sensor shows the cause; None: it shows it at once. Effects are
-      measured from then on;
-    - armed: stages that the example site does not arm; alone: stages that are disarmed, because
-      they would also trip, with the same effects;
+    - seen: plant -> True when the sensor shows the cause; None: at once. Effects are measured
+      from then on;
+    - armed: stages to arm that the example site does not arm; alone: stages to disarm, because
+        they would also trip, with the same effects;
     - starts: the course is a start, power never flows;
     - behind: earlier rows already have all the effects, so only the trip is checked;
-    - name: of a second course of the same stage.
+    - name: given to a second course of the same stage.
     """
 
     stage: str
@@ -91,7 +91,7 @@ class Course(NamedTuple):
 
     @property
     def ends_s(self) -> float:
-        """When the last action of the cause happens."""
+        """Time of the last action of the cause, s."""
         return max(each.at_s for each in self.cause)
 
     @property

@@ -14,7 +14,7 @@ COOL, HOT = b"45000", b"111000"  # thousandths of a degree, as the operating sys
 
 
 def flip_word(rig: Any) -> None:
-    """Flip a bit of the limit image in memory, in the wait for a fuse, which no course uses."""
+    """Flip a bit of the limit image in memory: in P_FUSE_WAIT_MS, which no course uses."""
     at = rig.config.image_map().cabinet + p.P_FUSE_WAIT_MS
     rig.controller.cabinet.core.kernel.image[at] ^= 1
 

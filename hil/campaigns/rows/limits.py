@@ -83,8 +83,8 @@ class Limits:
         return zero_ms if effect == effects.POWER else self._opened_ms(stage_id, seen_ms, zero_ms)
 
     def held_ms(self, stage_id: str, effect: str) -> int:
-        """Earliest time of an effect after its stage: the fan waits for the agent, others for
-        0 ms.
+        """Earliest time of an effect after its stage. Only the fan waits, for the extinguishing
+        agent.
         """
         return max(0, self._held_ms(stage_id, effect) - self._seen_ms)
 
@@ -94,8 +94,8 @@ class Limits:
         return self.config.cabinet["agent_hold_off_ms"] if waits else 0
 
     def stopped_ms(self, course: Course, wanted: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """{effect: (earliest, latest)} without the controller, after its contact opens or it
-        ends.
+        """{effect: (earliest, latest)} without the controller, after a contact of the cause opens,
+        or after the controller ends.
         """
         tick_ms, lapse_ms = self.config.tick_ms, self.config.cabinet["permit_expiry_ms"]
         first_ms, last_ms = 0, time_chain.CONTACT_MS + tick_ms
@@ -117,8 +117,8 @@ class Limits:
         return time_chain.decision(self.config, self.schedule, BY_ID[stage_id])
 
     def _opened_ms(self, stage_id: str, seen_ms: int, zero_ms: int) -> int:
-        """Latest opening of the contactors. A row that waits for zero current waits for its
-        report.
+        """Latest opening of the contactors. A row that waits for zero current waits until the BMS
+        reports it.
         """
         actuation_ms = self._write_ms("contactor_supply_ok") + time_chain.RELAY_MS
         waits_ms = time_chain.opening_ms(self.config, BY_ID[stage_id])
@@ -134,8 +134,8 @@ class Limits:
     def _connected_ms(self, output: str) -> int:
         """Time until a module takes the first write of a controller that has just started.
 
-        This is the exchange in progress on its bus, a read of the inputs and of the expiry of each
-        module (drivers/io.py), and one tick until the write.
+        The time contains the exchange in progress on the module's bus, a read of the inputs and of
+        the expiry of each module (drivers/io.py), and one tick until the write.
         """
         names = {output, f"!{output}"}
         (bus,) = {device.bus for device in self.config.devices if names & set(device.outputs)}
@@ -144,7 +144,7 @@ class Limits:
         return -(-(in_flight_us + 2 * sum(reads_us)) // 1000) + self.config.tick_ms
 
     def _setpoint_ms(self) -> int:
-        """Tick to a set-point's last byte: the exchange in progress, its period, its own time."""
+        """Time from the tick to a set-point's last byte: three times the longest exchange."""
         buses = {device.bus for device in self.config.devices if device.role == "pcs"}
         return -(-3 * max(one.time_us for bus in buses for one in self.schedule[bus]) // 1000)
 

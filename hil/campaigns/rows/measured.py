@@ -13,7 +13,7 @@ from hil.campaigns.rows.watch import Result
 
 
 def figures(row: Row) -> dict[str, Any]:
-    """Figures of a course, timed from when the sensor showed the cause. off: of `_off`."""
+    """Figures of a course, timed from when the sensor showed the cause. off: see `_off`."""
     result, stage = row.result, row.course.stage
     name, off_ms = _off(result)
     return {

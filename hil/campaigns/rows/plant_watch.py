@@ -1,6 +1,4 @@
-"""A plant process that runs one course against the real controller. The rig of real.py starts
-it.
-"""
+"""A plant process that runs one course against the real controller; real.py starts it."""
 
 import contextlib
 import os
@@ -96,8 +94,8 @@ class SteppedRig:
 
 
 class CoursePlantProcess(plant_process.PlantProcess):
-    """A plant process that plays one course and no scenario. `found`: its Result, None until
-    then.
+    """A plant process that plays one course and no scenario. `found`: the Result of the course,
+    None before its end.
     """
 
     def __init__(self, order: dict[str, Any], connection: socket.socket) -> None:
@@ -194,8 +192,8 @@ class CoursePlantProcess(plant_process.PlantProcess):
 
 
 def machine(step_us_max: int, before: bytes | None, after: bytes | None) -> dict[str, float]:
-    """Delays by the machine: the longest step here, the loop's bad ticks. No `after`: none
-    count.
+    """Delays by the machine: longest step of the plant, and bad ticks of the loop. Without
+    `after`, no bad tick counts.
     """
     found: dict[str, float] = {"step_ms_max": round(step_us_max / 1000, 1), "bad_ticks": 0}
     if after is None:

@@ -82,7 +82,9 @@ def slowest_s(course: Course, limits: Limits) -> float:
 
 
 def wanted(course: Course, devices: Mapping[str, Any]) -> Sequence[str]:
-    """Effects that must come: not those of a silenced module; without controller, the wiring's."""
+    """Effects that must come, without those of a silenced module. If the controller stays
+    stopped, these are the effects of the wiring.
+    """
     if course.is_stopped:
         return LAPSED if course.stage == "44c" else WIRED
     dead: set[str] = set()

@@ -1,7 +1,7 @@
 """The courses in real processes: one Rig for each course, several at a time, each in a thread.
 
-A course is repeated if the machine stalled. No configuration can disarm a required row. So if a
-course has `alone` stages in virtual time, only the time of its own stage is proven here.
+A course is repeated if the machine stalled. No configuration can disarm a required row, so the
+`alone` stages of a course stay armed here. Such a course proves only the time of its own stage.
 """
 
 import contextlib
@@ -67,7 +67,7 @@ BESIDE = {label: EVERY[label].alone for label in REAL if EVERY[label].alone}
 
 
 def site(directory: str) -> dict[str, str]:
-    """Part of an order: a copy of the example site in this directory, with channel B."""
+    """Copy the example site into this directory, with channel B. Returns part of an order."""
     folder = pathlib.Path(directory, "sites")
     shutil.copytree(SITES, folder)
     path, cabinet = folder / "types" / TYPE, folder / "example" / "cabinet.toml"
@@ -84,7 +84,7 @@ class CourseRig(Rig):
     def __init__(self, config: Config, each: Course, seed: int, directory: str) -> None:
         order = orders.made(
             config,
-            1.0,  # of a load that start.py replaces
+            1.0,  # length of a load that start.py replaces
             seed,
             run_dir=directory,
             plant=PLANT,
@@ -214,7 +214,7 @@ def ended_early(label: str, why: str) -> Row:
 
 
 def stall(machine: Mapping[str, float]) -> str:
-    """The delays by the machine as text; empty if there are none."""
+    """The delays by the machine as text; empty without such delays."""
     step_ms, bad_ticks = machine.get("step_ms_max", 0), machine.get("bad_ticks", 0)
     words = [f"the plant process for {step_ms:g} ms"] if step_ms > STALL_ms else []
     return ", ".join(words + ([f"the loop in {bad_ticks} ticks"] if bad_ticks else []))

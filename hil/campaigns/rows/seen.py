@@ -68,7 +68,7 @@ class _Moved:
         return abs(now_A - self._first_A) > self._current_A
 
 
-# These keep what they saw before.
+# These conditions remember earlier ticks.
 KEEPING: dict[str, Callable[..., Condition]] = {
     "third_fault": lambda: _ThirdTime(
         lambda plant: plant.racks[0].contactors.state == contactors.FAULT

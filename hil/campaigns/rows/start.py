@@ -30,9 +30,7 @@ CHANNEL_B = Bus("channel_b", "channel", "", "", 0, "/dev/null", 115_200, "8N1")
 
 
 def armed(config: Config, more: Iterable[str], less: Sequence[str]) -> Config:
-    """The configuration with `more` armed and `less` disarmed. If row 51 is armed, with
-    channel B.
-    """
+    """The configuration with `more` armed, `less` disarmed, and channel B if row 51 is armed."""
     image = config.safety_image[:]
     scopes = ((m.CABINET, 1), (m.UNIT, config.units), (m.RACK, config.racks))
     stages = [

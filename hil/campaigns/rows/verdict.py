@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
     @classmethod
     def of(cls, found: dict[str, Any], courses: Mapping[str, Course]) -> "Row":
-        """Make the Row again from what `plain` gave. courses: {label: Course}."""
+        """Make the Row again from the data that `plain` returned. courses: {label: Course}."""
         course, result = courses[found["course"]], Result(**found["result"])
         return cls(**found | {"course": course, "result": result})
 

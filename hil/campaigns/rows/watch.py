@@ -11,7 +11,7 @@ LAG_S_MAX = 240.0  # the longest lag of a sensor of the plant
 
 
 class Result(NamedTuple):
-    """What a course did, as plain data. Times are ms after the cause; None: never.
+    """Results of a course as plain data. Times are ms after the cause; None: never.
 
     - lag_ms: until the sensor showed the cause; stands_ms: until the stage was active;
     - since_ms: {effect: ms}; at_first: effects present before the cause; unwanted: {effect: ms};
@@ -88,9 +88,9 @@ class Watch:
     def _allow(self) -> None:
         """Allow effects that need no stage of this course.
 
-        These are effects of rows that were already active, of a dead or silenced module or channel
-        B, and the lamp for "no energy". Zero power is allowed if it follows from these, from a
-        silenced converter or from the racks' limits.
+        Allowed are effects of rows that were already active, of a dead or silenced module or
+        channel B, and the lamp for "no energy". Zero power is allowed if it follows from these,
+        from a silenced converter or from the racks' limits.
         """
         if not self._tripped and not self._allowed:
             for name in self._rig.trips.active():
@@ -111,7 +111,7 @@ class Watch:
             self._allowed.update(effects.DISCRETE)
 
     def shown_us(self) -> int:
-        """When the sensor showed the cause. If it has not yet, the latest time at which it may."""
+        """Time at which the sensor showed the cause; before that, the latest possible time."""
         return self.caused_us + round(LAG_S_MAX * 1e6) if self._seen_us is None else self._seen_us
 
     def complete(self) -> bool:

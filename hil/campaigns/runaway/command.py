@@ -1,5 +1,6 @@
-"""`python -m hil trials runaway`: how early every row warns of a thermal runaway, and how often it
-gives a false alarm.
+"""`python -m hil trials runaway`: lead time of each row before a thermal runaway.
+
+The trial also measures how often each row gives a false alarm.
 """
 
 from collections import Counter
@@ -114,8 +115,8 @@ def _leads(name: str, pairs: Sequence[Pair]) -> Figures:
 
 
 def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
-    """Expected false alarms in 1000 cabinet-days. makers: for each cause, its alarms, of how many
-    events; for the load alone and for each noise, of how many hours.
+    """Expected false alarms in 1000 cabinet-days. makers: for each cause, its alarms and the
+    number of its events; for the load alone and each noise, hours instead of events.
     """
     alarms, of = Counter[str](), Counter[str]()
     for course, found in pairs:

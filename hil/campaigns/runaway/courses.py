@@ -158,8 +158,8 @@ WINDOW_S = {name: seconds for name, (_, _, seconds) in TABLE.items()} | {"load":
 
 
 class Course(NamedTuple):
-    """kind: of KINDS, RATES, or "load"; base: of BASES; events: their times, s; rack: of the
-    fault.
+    """kind: of KINDS, RATES, or "load"; base: of BASES; events: times of the maker's events, s;
+    rack: of the fault.
     """
 
     kind: str

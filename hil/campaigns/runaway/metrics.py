@@ -52,7 +52,7 @@ def stage_trips(series: Series) -> Found:
 
 
 def _gate_rows(stage: Stage) -> tuple[int, ...]:
-    """One of these rows must be active; () means no gate. For row 24 these are all signs."""
+    """Rows of which one must be active. (): no gate. Row 24 has the rows of all signs."""
     if stage[m.S_ROW] == 24:
         return GATES.get(m.F_ANY_SIGN, ())
     return GATES.get(stage[m.S_GATE], ()) if stage[m.S_SCOPE] == m.CABINET else ()
@@ -70,7 +70,7 @@ def _trips(stage: Stage, series: Series, rack: int, found: Mapping[str, Trips]) 
 
 
 def _active(rows: Sequence[int], found: Mapping[str, Trips], seconds: int) -> np.ndarray:
-    """True in each second in which one of these rows is active since an earlier second."""
+    """True in each second in which one of these rows has been active since an earlier second."""
     active = np.zeros(seconds + GATE_STANDS_S + 1, bool)
     names = [stage[m.S_ID] for stage in STAGES if stage[m.S_ROW] in rows]
     for name in [name for name in names if name in found]:

@@ -21,7 +21,7 @@ from safety import matrix as m, signals as s
 from safety.features import Features
 
 PLANT_STEP_S = 0.2
-# Window of the load's mean. The battery carries the difference from it, as in load tracking.
+# Window of the load's mean. The battery carries the difference from this mean, as in load tracking.
 MEAN_S = 300.0
 START_S = 45.0  # the contactors are closed, and the limits are back at rated
 PARTS = round(1.0 / PLANT_STEP_S)
@@ -57,7 +57,7 @@ def started(base: str, seed: int) -> VirtualRig:
 
 
 def watch(rig: VirtualRig, course: courses.Course) -> Series:
-    """The Series of a course on a rig of `started`. Its seconds count from now."""
+    """The Series of a course on a rig of `started`, with seconds that count from now."""
     plant, features = rig.plant, rig.core.kernel.features
     for number, rack in enumerate(plant.racks):
         rack.sensor_noise_K = course.noise_K
@@ -104,8 +104,8 @@ class Follow:
 
 
 def report(plant: CabinetPlant, features: Features) -> None:
-    """Write the devices' present values, in their resolution, to the kernel. Advance it a
-    second.
+    """Write the devices' present values, in their resolution, to the kernel, and advance the kernel
+    by a second.
     """
     inp, layout = features.inp, features.layout
     lfl = 10.0 * plant.vent_lfl_share / METHANE_LFL_SHARE

@@ -105,7 +105,7 @@ def played(job: Job) -> dict[str, list[float] | None]:
 
 
 def without(name: str) -> Any:
-    """A context in which load tracking has no such part."""
+    """A context in which load tracking lacks this part."""
     return mock.patch.object(*PARTS[name])
 
 

@@ -51,7 +51,9 @@ def sources(arguments: Namespace) -> list:
 
 
 def run(arguments: Namespace) -> int:
-    """Play all loads. MET: every figure is as good as the study and the targets ask. InputError."""
+    """Play all loads. Returns MET if every figure is as good as the study and the targets ask.
+    Raises InputError.
+    """
     _refuse_what_has_no_effect(arguments)
     print(f"seed       {arguments.seed}", flush=True)
     document = {"seed": arguments.seed, "delays": list(arguments.delays)}
@@ -122,8 +124,9 @@ def _lines(rows: list) -> str | None:
     return "\n".join(map(table_line, rows)) or None
 
 
-# Limits of the range in 5 s under a stated one. Times that of the load, on steps and on ramps;
-# times that without a stated range. An edge of RAMP_S_MIN is a ramp.
+# Limits of the 5 s range if the site states one. Factors on the range of the load: STEPS_MAX and
+# RAMPS_MAX; factor on the range without a statement: KEPT_MAX. A ramp is an edge of RAMP_S_MIN or
+# longer.
 STEPS_MAX, RAMPS_MAX, KEPT_MAX, RAMP_S_MIN = 1.11, 1.25, 1.05, 0.25
 HEAD = (
     f"{'':38}{'kind':6}{'ms':>5}{'scale':>7}  2 s rms, % of the load: ours, plain;"
@@ -191,9 +194,9 @@ def _about(row: dict) -> str:
 
 
 def _missed_range(row: dict) -> list[str]:
-    """A line if the grid keeps neither the stated range nor that of the load, with a margin that is
-    larger for ramps. If load tracking keeps the range without stating it, stating it must do no
-    harm.
+    """A line if the grid's 5 s range is above its limit. The limit is the stated range, or the
+    range of the load with a margin (larger for ramps) if that is higher. If load tracking keeps the
+    range without the statement, the statement must do no harm.
     """
     if row.get("strict", {}).get("rules", {}).get("range_5s") is None:
         return []

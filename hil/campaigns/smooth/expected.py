@@ -5,7 +5,7 @@ import pathlib
 from controller.system import toml_text
 
 DATA = pathlib.Path(__file__).with_name("expected.toml")
-WITHIN = 1.0  # allowed difference, points; a line has none, because an operator limits it
+WITHIN = 1.0  # allowed difference, points; none for `line`, which an operator limits
 
 
 def rows() -> dict:

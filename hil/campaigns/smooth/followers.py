@@ -58,7 +58,7 @@ class Ours:
 
 
 def ours(load_W: np.ndarray, path: Path, track: Track | None = None) -> simulator.Result:
-    """The load beside the control function. track: None for that of the path."""
+    """Play the load with the control function. track: None for that of the path."""
     return simulator.run(Ours(simulator.seen_W(load_W, path), path, track), load_W, path)
 
 

@@ -1,12 +1,12 @@
 """One load with each way to calm it: load tracking on two paths, and capacitors at the racks.
 
 The load is that of the GPUs, with their power smoothing if asked. A capacitor at the racks
-(hil/site/racks.py) changes it into the power of the feed. The battery follows a meter at the feed
-or at the racks. A capacitor behind the meter delays the feed, so load tracking is set to the rest
-of the path delay.
+(hil/site/racks.py) changes this load into the power of the feed. The battery follows a meter at the
+feed or at the racks. A capacitor behind the meter delays the feed, so load tracking is set to the
+rest of the path delay.
 
-The capacitor gives at most the load's peak. Its efficiency is unknown, so it has no losses. The
-battery of the simulator gives at most RATED_W and loses 1 - EFFICIENCY each way.
+The capacitor gives at most the load's peak. The efficiency of a capacitor is unknown, so no losses
+are assumed. The battery of the simulator gives at most RATED_W and loses 1 - EFFICIENCY each way.
 """
 
 import functools

@@ -52,8 +52,8 @@ def of_load(row: Found) -> str:
 
 
 def worst(rows: Sequence[Found]) -> dict[str, Found]:
-    """{rule: {way: {site_MW, load, smaller}}}. load: the one with the smallest site. smaller: loads
-    with a smaller site than alone. A load that is too short for a rule is left out.
+    """{rule: {way: {site_MW, load, smaller}}}. load: the load with the smallest site. smaller:
+    loads with a smaller site than alone. A load that is too short for a rule is left out.
     """
     found: dict[str, Found] = {}
     for rule in chosen_rules():
@@ -139,7 +139,7 @@ def plain(content: Any) -> Any:
 
 
 def _cell(size_MW: float | None, rule: Rule, smaller: int) -> str:
-    """A size as text. "none": no size passes. "below", "up to": where the rule begins."""
+    """A size as text. "none": no size passes. "below", "up to": the size where the rule begins."""
     mark = "" if not smaller else f" {SMALLER}" if smaller is True else f" {SMALLER}{smaller}"
     if size_MW is None:
         return "-"

@@ -21,7 +21,7 @@ PEAK_W = 150_000.0, 500_000.0  # a load whose peak lies between is not scaled
 SCALED_PEAK_W = 350_000.0
 FINE = ("as is",)
 COARSE = ("held", "jit", "lin")
-# Samples of 1 to 2 s joined by lines are ramps that no load has: no evidence of slopes.
+# Samples of 1 to 2 s joined by lines are ramps that no load has, so they prove no slope.
 JOINED = "lin"
 
 

@@ -17,7 +17,8 @@ from hil.campaigns.smooth.paths import PATHS, TICK_MS
 STEP_W, LEVEL_W, NOTICES = 100_000, 200_000, 200
 FROM_MS, UNTIL_MS = -400, 600
 NEVER, LATE = "never", 150
-# {name: function (number of the notice, its source is only watched) -> ms late, or NEVER}
+# {name: function (number of the notice, True while the source is only watched) -> ms late, or
+# NEVER}
 SEQUENCES: dict[str, Callable[[int, bool], str | int]] = {
     "always right": lambda number, is_watched: 0,
     "always 50 ms late": lambda number, is_watched: 50,
@@ -32,7 +33,7 @@ SEQUENCES: dict[str, Callable[[int, bool], str | int]] = {
 
 
 class Life(NamedTuple):
-    """acted: notices that moved the battery. net_ms: in the end. least_ms: at the worst time."""
+    """acted: notices that moved the battery; net_ms: saving in the end; least_ms: lowest saving."""
 
     sequence: str
     acted: int
@@ -86,7 +87,7 @@ def _life(name: str, delay_ms: int, sample_ms: int) -> Life:
 
 
 def bound_ms(delay_ms: int, sample_ms: int) -> float:
-    """Highest allowed loss: a wrong step, and one for each doubling of the notices."""
+    """Highest allowed loss, ms: a wrong step, and one more for each doubling of the notices."""
     wrong_ms = delay_ms + sample_ms + LATE_MS + TICK_MS
     return wrong_ms * (1 + math.log2(1 + NOTICES))
 

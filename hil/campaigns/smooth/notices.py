@@ -1,8 +1,8 @@
 """Announced steps: the part of a step of 100 kW that reaches the grid, by the error of its notice.
 
 The step comes before, at or after the announced time, or not at all. The comparison is the step
-without a notice. A new source is only watched; one that was right once moves the battery. Steps
-further off their time than the product allows are printed, but not judged.
+without a notice. A new source is only watched; a source that was right once moves the battery.
+Steps further off their time than the product allows are printed, but not judged.
 """
 
 from typing import NamedTuple
@@ -57,7 +57,7 @@ class Noticed(followers.Ours):
 
 
 def run(paths: tuple, runner: Runner) -> list:
-    """Print and return the rows, each of the worst phase."""
+    """Print and return the rows. Each row has the figures of the worst phase."""
     acting = [(notice, source) for source in (NEW, ONCE) for notice in (*LATE_ms, WRONG)]
     acting += [(notice, ONCE) for notice in FAR_ms]
     todo = [
@@ -78,7 +78,7 @@ def run(paths: tuple, runner: Runner) -> list:
 
 
 def _worst_lines(rows: list) -> list[str]:
-    """One line for each path: the largest 5 s range that a step far off its time leaves."""
+    """One line for each path: the largest 5 s range, if a step comes far too early or late."""
     found: dict[str, list] = {}
     for row in rows:
         if row["notice"] in FAR_ms:
@@ -153,8 +153,8 @@ def largest_change_W(power_W: np.ndarray) -> float:
 
 
 def _judge(rows: list) -> None:
-    """Add a line to each row that misses a target. A new source costs no more than no notice. A
-    source that acts leaves at most 5 % in 2 s means, and one pulse if its step does not come.
+    """Add a line to each row that misses a target. A new source must cost no more than no notice.
+    A source that acts may leave 5 % in 2 s means, and one pulse if its step does not come.
     """
     silent = _silent(rows)
     for row in rows:

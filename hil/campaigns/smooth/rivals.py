@@ -72,7 +72,7 @@ def lines(found: Sequence[Row]) -> list[str]:
 
 
 def missed(rows: Sequence[Row], found: Sequence[Row]) -> list[str]:
-    """A line for each load that passes in neither way, and each mean that a rival has better."""
+    """A line for each load that passes in neither way, and each mean with a better rival."""
     return [
         f"{row['load']}, {row['kind']}, {row['path']} ms: neither follows nor harms nobody"
         for row in rows

@@ -41,7 +41,7 @@ def range_5s_W(power_W: np.ndarray) -> float:
 
 
 def ercot_range_W(power_W: np.ndarray, poles: int = 1) -> float:
-    """The largest range in 5 s, as the audit measures ERCOT's. Its text leaves poles open."""
+    """The largest range in 5 s by ERCOT's rule, whose text does not say how many poles."""
     measure = Range(RANGE_S, BAND_Hz, TICK_S, poles)
     measure.feed(Block(True, np.arange(len(power_W)) * TICK_S, {}), power_W)
     assert measure.worst is not None

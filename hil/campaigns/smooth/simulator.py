@@ -1,6 +1,6 @@
 """Simulates load, meter, converter and battery at a tick of 20 ms.
 
-Only the state of charge feeds back.
+A follower sees the state of charge, but neither the grid nor the battery's power.
 """
 
 import math

@@ -1,6 +1,6 @@
-"""Spectra and ramps drawn from a seed. The figure is the grid's range in 5 s over the load's.
+"""Spectra and ramps drawn from a seed. The figure is the grid's 5 s range over the load's.
 
-Tones, pairs and noise bands can be predicted or left alone, so a battery may not make them larger.
+Tones, pairs and noise bands can be predicted or left alone, so a battery must not make them larger.
 Steps that cannot be predicted reach the grid twice if the battery follows them: when the load
 moves, and when the battery answers. So their bound is twice the load's movement within 5 s. A
 movement faster than half the meter's rate looks slower to the meter. The battery follows this
@@ -87,7 +87,7 @@ BEYOND, BEYOND_PART = ", beyond", 0.01  # part of the energy that is too fast fo
 # within 250 ms (1.9 pu/s).
 RAMPS_ms = (250, *range(300, 701, 50))
 RAMP_HIGH, RAMP_PEAK, RAMP_TURN_S, RAMP_TURNS = 0.475, 0.975, 20, 4
-# {path delay: {poles of the filter: highest range in 5 s of a ramp, %}}: that of plain following.
+# {path delay: {poles of the filter: highest range in 5 s of a ramp, %}}, as with plain following.
 # ERCOT's text does not state the number of poles.
 RAMP_PCT_MAX = {60: {1: 12.6, 2: 13.1}, 100: {1: 21.0, 2: 21.7}}
 

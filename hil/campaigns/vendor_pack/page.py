@@ -31,7 +31,7 @@ Found = dict[str, Any]  # what verdicts.plain gives for a test, or for each of t
 
 
 def html_page(found: dict[str, Found], about: str, numbers: Sequence[Gain]) -> str:
-    """The page. found: {test: findings}; about: what the run was; numbers: those of T12."""
+    """The page. found: {test: findings}; about: text about the run; numbers: those of T12."""
     blocks: list[Block] = [Heading(1, "Pack for the GPU vendor's battery guide"), Text(SOURCE)]
     blocks += [Text(about), Table(("test", "verdict", ""), _summary(found))]
     for name, each in found.items():

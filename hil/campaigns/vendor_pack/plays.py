@@ -65,7 +65,7 @@ def _ask(rig: VirtualRig, kind: int, quantity: int, power_W: float) -> None:
 
 
 def _follow(rig: VirtualRig, end_s: float, row: Callable[[], Row]) -> Rows:
-    """A row for each tick. It begins with the time."""
+    """A row for each tick, which begins with the time."""
     rows: Rows = []
     while rig.now_us < round(end_s * 1e6):
         rig.step()
@@ -114,9 +114,9 @@ def _battery_W(rig: VirtualRig) -> float:
 
 
 def _t4(config: Config, seed: int) -> Found:
-    """Part of an hour of the built-in training job, around its largest change within the path delay
-    of the cabinet, for which the grid sees an unannounced edge. A cabinet without capacitors plays
-    it again with capacitors, because a site that misses the limit can add them.
+    """Play the built-in training job around its largest change within the cabinet's path delay,
+    because the grid sees an unannounced edge for that long. A cabinet without capacitors plays it
+    again with capacitors, because a site that misses the limit can add them.
     """
     job = synthetic_load(seed, T4_JOB_S, selection.peak_W(config), "training")
     path_s = config.control["track_path_delay_ms"] / 1000
@@ -166,7 +166,7 @@ def buffered(config: Config, J_per_kW: int) -> Config:
 
 
 def _t4_rows(config: Config, load: Callable[[float], float], seed: int) -> tuple[Rows, np.ndarray]:
-    """(rows, what the rig's recorder has)."""
+    """(rows, rows of the rig's recorder)."""
     rig = _rig(config, load, seed)
 
     def row() -> Row:
@@ -179,7 +179,7 @@ def _t4_rows(config: Config, load: Callable[[float], float], seed: int) -> tuple
 
 
 def _t6(config: Config, seed: int) -> Found:
-    """The fast answer is a limit of the import; the slow one is a request, on its source's ramp."""
+    """Play a fast answer (a limit of the import), and a slow one (a request on its ramp)."""
     load_W = 0.8 * config.cabinet["grid_import_W_max"]
     steps_W = RESPONSE * _rated_W(config)
 

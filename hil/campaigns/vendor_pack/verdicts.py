@@ -1,4 +1,4 @@
-"""What each run says: its figures, the guide's limits, and one line.
+"""Judges each run: its figures, the guide's limits, and one line.
 
 T1 follows the guide v1.0. The limits of the other tests are a third party's reading of v0.4, so
 each of them is printed with (?).
@@ -41,7 +41,7 @@ def _found(line: str, answers: list[tuple[str, str, bool]], *shown: Any) -> Foun
 
 
 def t1(rows: Rows, tick_ms: int, ends_s: Sequence[float]) -> Found:
-    """The power at each share, at the terminals and as reported; then what is logged."""
+    """Judges the power at each share, at the terminals and as reported, and then the logs."""
     control, reported, metered = _errors(rows, ends_s)
     flat = _longest_flat([row[5] for row in rows])
     gaps = sum([b[0] - a[0] > 1.5 * tick_ms / 1000 for a, b in zip(rows, rows[1:])])
@@ -136,7 +136,7 @@ def t4(rows: Rows, recorded: np.ndarray, from_s: float, rated_W: float) -> Found
 
 
 def t6(rows: Rows, load_W: float, less_W: float) -> Found:
-    """How long it takes until the grid has fallen by less_W, after a limit and after a request."""
+    """Judges the time until the grid has fallen by less_W, after a limit and after a request."""
     answers = []
     texts = []
     for at, asked, most_s in ((1, "fast: a limit of the import", FAST_S), (2, "slow", SLOW_S)):

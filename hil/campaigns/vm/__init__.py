@@ -1,1 +1,1 @@
-"""The installation tried on an emulated box: Debian with systemd and a real-time kernel."""
+"""Tries the installation on an emulated box: Debian with systemd and a real-time kernel."""

@@ -1,7 +1,8 @@
-"""`./flash.sh vm-test`: tries the controller on a Debian in QEMU, with a hang and a power cut. It
-takes 10 to 30 minutes.
+"""`./flash.sh vm-test`: tries the controller on a Debian in QEMU, with a hang and a power cut.
 
-Exit codes: 0 all checks passed, 1 one did not, 2 wrong input, 3 something is missing here.
+The test takes 10 to 30 minutes.
+
+Exit codes: 0 all checks passed, 1 one did not, 2 wrong input, 3 a program or a right is missing.
 """
 
 import argparse
@@ -32,7 +33,7 @@ CACHE: options.Options = {
         "help": "where disks are kept, up to 3 GB (%(default)s)",
     }
 }
-# The order matters, because each check needs what the one before has left.
+# The order matters, because each check begins with the box as the check before has left it.
 CHECKS = (
     ("Debian base", image.base),
     ("install --root", image.installed),

@@ -1,6 +1,7 @@
 """Makes the box's disk: a Debian base (which is kept), the controller, the scaffold of the test.
 
-A check takes the Lab. It returns what it found, or raises CheckError or ImageError.
+A check takes the Lab. The check returns a text about its findings, or raises CheckError or
+ImageError.
 """
 
 import contextlib
@@ -113,7 +114,7 @@ def upgraded(lab: Lab) -> str:
 
 
 def disk(lab: Lab) -> str:
-    """Adds the scaffold, then makes disk.img, vmlinuz and initrd from the tree, and removes it."""
+    """Adds the scaffold, makes disk.img, vmlinuz and initrd from the tree, and removes the tree."""
     _add_scaffold(lab.tree, lab.rig.wires["ports"], lab.cache / "work")
     (kernel,) = (lab.tree / "boot").glob("vmlinuz-*")
     (initrd,) = (lab.tree / "boot").glob("initrd.img-*")
@@ -156,7 +157,7 @@ def _replaced(path: pathlib.Path, changes: Iterable[tuple[str, str]]) -> str:
 
 
 def _add_scaffold(tree: pathlib.Path, buses: Iterable[str], work: pathlib.Path) -> None:
-    """Root shell, CAN, the cabinet's files, a first store, the sources for a second
+    """Add root shell, CAN, the cabinet's files, a first store, and the sources for a second
     installation.
     """
     work.mkdir(exist_ok=True)
@@ -168,7 +169,7 @@ def _add_scaffold(tree: pathlib.Path, buses: Iterable[str], work: pathlib.Path) 
 
 
 def _copy_sources(target: pathlib.Path) -> None:
-    """Copy what `flash.sh install` reads."""
+    """Copy the files that `flash.sh install` reads."""
     target.mkdir()
     for name in SOURCES:
         if (ROOT / name).is_dir():
@@ -214,7 +215,7 @@ def _finished(
 
 
 def _stopped(process: "subprocess.Popen[Any]") -> tuple[Any, ...]:
-    """The output of a process group that this ends. SIGTERM comes first, so that it can unmount."""
+    """End a process group and return its output; SIGTERM comes first, so that it can unmount."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)

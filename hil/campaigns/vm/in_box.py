@@ -2,8 +2,8 @@
 """Runs in the box as `bench`, and prints one line of JSON.
 
 `state` prints what journal and statistics say, or a traceback, whose last line the caller shows.
-`approve` writes an approval of the limit image to the store, because the box has no key. It also
-accepts the units without a sign test.
+`approve` writes an approval of the limit image to the store, because the box has no key. `approve`
+also accepts the units without a sign test.
 """
 
 import json

@@ -92,7 +92,7 @@ class Lab:
         return json.loads(text.splitlines()[-1])
 
     def seen(self) -> dict[str, Any]:
-        """What `state` gives. Raises CheckError if there is no journal."""
+        """The result of `state`. Raises CheckError if there is no journal."""
         found = self.state()
         if found is None:
             raise CheckError("the controller has no journal yet")
@@ -115,7 +115,7 @@ class Lab:
         return text.replace("\n", " | ")
 
     def start(self) -> str:
-        """Start the cabinet. If a stall has left a latch, with a new store. Returns the output."""
+        """Start the cabinet, with a new store if a stall has left a latch. Returns the output."""
         output = ""
 
         def accepted() -> str:

@@ -1,4 +1,4 @@
-"""One box in QEMU: its devices, its root shell, and a real power cut, since writes go through."""
+"""One box in QEMU: devices, root shell, and power cuts, which lose no disk write."""
 
 import contextlib
 import os
@@ -18,8 +18,8 @@ BOOT_S, COMMAND_S = 300.0, 180.0
 END_S = 30.0  # after the console has closed, for QEMU to end
 USB_SLOT = "10"  # PCI slot of the USB controller, fixed so that the ports' names are known
 READ_BYTES = 65_536
-# Without it other processes slow the box, and a stalled box trips. Where the kernel groups
-# processes by session (sched_autogroup), only the group's niceness counts against other sessions.
+# Without this niceness other processes slow the box, and a stalled box trips. Where the kernel
+# groups processes (sched_autogroup), only the group's niceness counts against other groups.
 NICENESS = -20
 # The priority of QEMU's main thread, which carries the serial lines. Without it that thread waits
 # for the virtual processors (76 ms in 0.5 s, on 2 cores), and the box's devices look silent.
@@ -117,8 +117,8 @@ class Machine:
         os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(LINES_PRIORITY))
 
     def _check(self, until_s: float, what: str) -> None:
-        """Raise MachineError if QEMU has ended or the time is over. what: the words for the
-        latter.
+        """Raise MachineError if QEMU has ended or the time is over. what: text for a time that is
+        over.
         """
         lines = self._heard.decode("utf-8", "replace").strip().splitlines() or ["nothing"]
         last = f"last words: {lines[-1]}"
@@ -191,7 +191,7 @@ class Machine:
         return int(match[2]), match[1].decode("utf-8", "replace").replace("\r\n", "\n").strip()
 
     def cut_power(self) -> None:
-        """End QEMU without a word to the system in it."""
+        """End QEMU without any warning to the system in it."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()

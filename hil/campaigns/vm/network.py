@@ -19,7 +19,7 @@ CONNECT = "import socket; socket.create_connection(('{address}', {port}), 3)"
 
 
 def opened(lab: Lab) -> str:
-    """The configured address is reached with the drop-in, but no other; without it, none is."""
+    """Only the configured address is reached with the drop-in; no address without the drop-in."""
     settings = [
         line for line in lab.ask(DROP_IN).splitlines() if "=" in line[:40] and line[0] != "#"
     ]
@@ -39,7 +39,7 @@ def opened(lab: Lab) -> str:
 
 
 def _connects(lab: Lab, address: str, settings: list[str] | None) -> bool:
-    """True if a process with these settings of a unit reaches the address. None: it has no unit."""
+    """True if a process with these settings of a unit reaches the address. None: no unit."""
     connect = f'python3 -c "{CONNECT.format(address=address, port=PORT)}"'
     if settings is not None:
         given = " ".join([f"-p '{each}'" for each in settings])

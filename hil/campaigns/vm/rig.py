@@ -31,10 +31,10 @@ class VmRig(Rig):
         self.bridge: Any = None
 
     def _write_cabinet_file(self, wires: Any) -> None:
-        """Nothing, because the box has its own cabinet file."""
+        """Do nothing, because the box has its own cabinet file."""
 
     def _start_controller(self) -> None:
-        """Nothing, because the init of the box starts the controller."""
+        """Do nothing, because the init of the box starts the controller."""
 
     def go(self, pid: int) -> None:
         """Begin: the CAN server answers from now on. pid: a process whose end the plant must

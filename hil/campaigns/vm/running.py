@@ -99,7 +99,7 @@ def closes(lab: Lab) -> str:
 
 
 def hangs(lab: Lab) -> str:
-    """The watchdog kills a stopped process and starts it again; meanwhile the outputs lapse."""
+    """The watchdog kills a stopped process and starts it again; meanwhile the outputs expire."""
     pid, before = lab.shown("MainPID", "NRestarts")
     lab.ask(f"kill -STOP {pid}")
     opened_s = lab.until_open()
@@ -200,7 +200,7 @@ def _rolled_back(lab: Lab, now: str) -> str:
 
 
 def uninstalls(lab: Lab) -> str:
-    """All is removed but configuration and state; --purge removes these too."""
+    """Uninstalling removes all but configuration and state; --purge removes these too."""
     lab.ask(f"/{image.SOURCE_IN_BOX}/flash.sh uninstall")
     lab.ask("test -e /etc/firebreak/cabinet/cabinet.toml && test -e /var/lib/firebreak/store.a")
     lab.ask(

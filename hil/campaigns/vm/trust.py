@@ -1,6 +1,6 @@
-"""Which process may touch what, as the units say, and whether an installed box agrees.
+"""Rights of each process by its unit, and a check that an installed box agrees.
 
-The tables of SECURITY.md are made from this. `agrees` is a check of vm-test.
+The tables of SECURITY.md are made from this module. `agrees` is a check of vm-test.
 """
 
 import re

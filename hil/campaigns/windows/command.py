@@ -12,7 +12,7 @@ LIMIT_W = 470_000  # for the mean import
 
 
 class Windows(Trial):
-    """Met if no interval exceeds the limit, except where nothing could have kept it."""
+    """Met if the mean stayed within the limit in each interval in which that was possible."""
 
     words = "peak shaving over a quarter, with restarts and clock errors"
     mode = system_run.MODE

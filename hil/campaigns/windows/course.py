@@ -1,10 +1,11 @@
-"""A quarter on a tariff with a demand charge, in chain-only mode at 1 s. The controller
-restarts, and its clock is silent, or wrong within the error that it states.
+"""A quarter on a tariff with a demand charge, in chain-only mode at 1 s.
+
+The controller restarts, and its clock is silent, or wrong within the error that it states.
 
 Intervals follow the true time. An interval counts as impossible in two cases. First, at its start
 the energy above the reserve, less hysteresis and losses, is too low. Second, it contains a restart,
 and even the battery's full power in the rest of the interval cannot make up for the import before.
-While the clock is unknown after it, the controller need only keep the limit at each moment.
+While the clock is unknown after a restart, the controller need only keep the limit at each moment.
 """
 
 import random
@@ -52,7 +53,7 @@ def restarts(seed: int, days: int) -> dict[int, Restart]:
 
 
 def clocks(seed: int, days: int) -> dict[int, Clock]:
-    """{second of the run: the clock from then on}. Its true error is within the error it states."""
+    """{second of the run: the clock from then on}, with a true error within the stated error."""
     rng, at_s, found = random.Random(f"{seed}/clocks"), 0, {}
     while at_s < days * DAY_S:
         error_ms = round(ERROR_MS[0] * (ERROR_MS[1] / ERROR_MS[0]) ** rng.random())
@@ -98,9 +99,9 @@ class Member(ChainMember):
 
 
 class Quarter(run.Run):
-    """What each second has. needed_W: the import if the battery gave nothing; able_W: what the
-    battery can give; energy_Wh: what it may still give; is_down: the controller does not run;
-    is_blind: its clock is unknown after a restart.
+    """Values of each second. needed_W: the import if the battery gave nothing; able_W: power that
+    the battery can give; energy_Wh: energy that it may still give; is_down: the controller does not
+    run; is_blind: its clock is unknown after a restart.
     """
 
     def __init__(self, spec: Spec, series: Series, site: Site, member: Member, seed: int) -> None:
@@ -180,7 +181,7 @@ def judged(grid_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> dict
 
 
 def ideal_short(needed_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> int:
-    """How many intervals even a battery that always charges up to the limit could not keep."""
+    """Number of intervals that a battery cannot keep even if it always charges to the limit."""
     stored_Wh = full_Wh = float(of.energy_Wh.max())
     count, rated_W = 0, float(of.able_W.max())
     for needed in needed_W.tolist():
@@ -193,8 +194,8 @@ def ideal_short(needed_W: np.ndarray, of: Any, limit_W: float, interval_s: int) 
 
 def _least_after(grid_W: np.ndarray, of: Any, is_down: np.ndarray, limit_W: float) -> np.ndarray:
     """The lowest possible mean import of each interval with a restart, W; 0 for the others. Until
-    the end of its last restart it counts as it was, but no more than the limit where the battery
-    could have kept it. After that the battery gives all its power.
+    the end of the last restart the real import counts, but at most the limit where the battery
+    could have kept the limit. After that the battery gives all its power.
     """
     rest_W = np.maximum(0.0, of.needed_W - of.able_W)
     blind_W = np.maximum(rest_W, np.minimum(of.needed_W, limit_W))
