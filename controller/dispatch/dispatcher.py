@@ -284,6 +284,10 @@ class Dispatcher:
 
     # -- what is shown
 
+    def problems(self) -> list[tuple[str, str]]:
+        """(name, words) of each cabinet that cannot be lent to."""
+        return [(m.cabinet.name, m.problem) for m in self._live_here if m.problem]
+
     def facts(self, now_ms: float) -> dict[str, Any]:
         """The state of the fleet in SI units."""
         return {

@@ -17,6 +17,7 @@ rule completely for two cabinets (`tests/controller/dispatch/share_model.py`).
 Pure: no clock, no input or output. Times are ms of one monotonic clock of the dispatcher.
 """
 
+import heapq
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -64,6 +65,10 @@ class Ledger:
         self.free_W = connection_W - sum(fallbacks_W)
         self._known_ms = now_ms + lasts_ms()
         self._count = 0
+        # the holds and their sum, computed again only for those of `_changed`
+        self._holds_W, self._sum_W = [0] * len(self.shares), 0
+        self._changed = set(range(len(self.shares)))
+        self._ends = [(self._known_ms, at) for at in self._changed]  # a heap: (ms, share)
 
     def most_W(self, at: int) -> int:
         """The highest value that this cabinet can ever have."""
@@ -81,16 +86,31 @@ class Ledger:
         """This value may be sent: it lends nothing below a fallback, and fits beside the others."""
         if now_ms < self._known_ms or not self.shares[at].fallback_W <= value_W <= self.most_W(at):
             return False
-        others_W = [self.hold_W(each, now_ms) for each in range(len(self.shares)) if each != at]
-        return value_W + sum(others_W) <= self.connection_W
+        return value_W + self._others_W(at, now_ms) <= self.connection_W
 
     def room_W(self, at: int, now_ms: float) -> int:
         """The highest value that fits; the fallback, if none does."""
-        others_W = [self.hold_W(each, now_ms) for each in range(len(self.shares)) if each != at]
         fallback_W = self.shares[at].fallback_W
         if now_ms < self._known_ms:
             return fallback_W
-        return max(fallback_W, min(self.most_W(at), self.connection_W - sum(others_W)))
+        room_W = self.connection_W - self._others_W(at, now_ms)
+        return max(fallback_W, min(self.most_W(at), room_W))
+
+    def _others_W(self, at: int, now_ms: float) -> int:
+        """The holds of all other cabinets together."""
+        while self._ends and self._ends[0][0] <= now_ms:
+            self._changed.add(heapq.heappop(self._ends)[1])
+        for each in self._changed:
+            hold_W = self.hold_W(each, now_ms)
+            self._sum_W += hold_W - self._holds_W[each]
+            self._holds_W[each] = hold_W
+        self._changed.clear()
+        return self._sum_W - self._holds_W[at]
+
+    def _note(self, at: int, until_ms: float) -> None:
+        """The hold of a cabinet has changed, and changes again then."""
+        self._changed.add(at)
+        heapq.heappush(self._ends, (until_ms, at))
 
     def next_sequence(self) -> int:
         """The sequence of the next hint or heartbeat; each is used once."""
@@ -101,7 +121,8 @@ class Ledger:
         """A hint goes out; call this before it does. ValueError: it does not fit."""
         if not self.fits(at, value_W, now_ms):
             raise ValueError(f"{value_W} W do not fit beside the other cabinets")
-        self.shares[at].lent[sequence] = Lent(value_W, now_ms + lasts_ms())
+        lent = self.shares[at].lent[sequence] = Lent(value_W, now_ms + lasts_ms())
+        self._note(at, lent.until_ms)
 
     def answered(self, at: int, sequence: int, value_W: int, left_ms: float, now_ms: float) -> bool:
         """An answer of this cabinet to a sequence, with the value in force and its remaining time,
@@ -115,6 +136,7 @@ class Ledger:
             return False
         share.is_heard, share.answered = True, sequence
         share.in_force = Lent(value_W, now_ms + stretched_ms(left_ms))
+        self._note(at, share.in_force.until_ms)
         for each in [each for each in share.lent if each <= sequence]:
             del share.lent[each]
         return True

@@ -1,0 +1,107 @@
+"""`firebreak dispatch FLEET.toml`: shares one connection among its cabinets."""
+
+import asyncio
+import os
+import signal
+from argparse import Namespace
+
+from controller.dispatch import fleet
+from controller.dispatch.fleet import Fleet
+from controller.forms import key_list
+from controller.forms.refusal import ConfigError
+from controller.hints.key_file import KeyStoreError
+from controller.system import cli, regular_file
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
+
+OWN_DIRECTORY = "/var/lib/firebreak-dispatch"
+
+
+@cli.command(
+    "dispatch",
+    cli.option("file", metavar="FLEET.toml", nargs="?", default="", help="the fleet and its broker"),
+    cli.option("--own-dir", default=OWN_DIRECTORY, help="what it keeps (%(default)s)"),
+    cli.option("--check", action="store_true", help="only check the file, and print its sums"),
+    cli.option("--keys", action="store_true", help="print every key of FLEET.toml"),
+    cli.option(
+        "--take-over",
+        action="store_true",
+        help="replace another dispatcher, which may still run: wait until its hints have run out",
+    ),
+    cli.option(
+        "--without",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a cabinet that a person has disconnected from the connection",
+    ),
+)
+def _run(arguments: Namespace) -> int:
+    if arguments.keys:
+        tables = {"[fleet]": fleet.FLEET, "[broker]": fleet.BROKER, "[cabinet.NAME]": fleet.CABINET}
+        for title, form in tables.items():
+            print("\n".join(key_list.listed(title, form)))
+        return DONE
+    if not arguments.file:
+        raise cli.Ended(WRONG_INPUT, "FLEET.toml is missing; --keys prints its keys")
+    with cli.ends(WRONG_INPUT, ConfigError, KeyStoreError, FileNotFoundError):
+        found = fleet.load(arguments.file)
+    names = [each.name for each in found.cabinets]
+    for name in arguments.without:
+        if name not in names:
+            raise cli.Ended(WRONG_INPUT, f"--without {name}: allowed {', '.join(names)}")
+    if arguments.check:
+        print("\n".join(lines(found)))
+        return DONE
+    return _serve(found, arguments)
+
+
+def lines(found: Fleet) -> list[str]:
+    """What a fleet means, in lines for a person."""
+    fallbacks_W = sum([each.fallback_W for each in found.cabinets])
+    lent_W = found.connection_W - fallbacks_W
+    load = "a common load" if found.is_common else "a load of its own at each cabinet"
+    return [
+        f"{len(found.cabinets)} cabinets on {found.connection_W / 1e6:g} MW, {load}",
+        f"fallbacks {fallbacks_W / 1e6:g} MW together; {lent_W / 1e6:g} MW can be lent",
+        *[
+            f"  {each.name:16} fallback {each.fallback_W / 1000:>9,.0f} kW"
+            + (f", {each.load_permille / 10:g} % of the load" if found.is_common else "")
+            for each in found.cabinets
+        ],
+    ]
+
+
+def _serve(found: Fleet, arguments: Namespace) -> int:
+    try:
+        from controller.dispatch import service  # needs the library of the doors
+    except ModuleNotFoundError as error:
+        say(f"dispatch: {error.name} is not installed: pip install 'firebreak-controller[doors]'")
+        return NO_START
+    os.makedirs(arguments.own_dir, mode=0o750, exist_ok=True)
+    lock = regular_file.locked(os.path.join(arguments.own_dir, "lock"))
+    if lock is None:
+        raise cli.Ended(NO_START, f"another dispatcher runs on {arguments.own_dir}")
+    path = os.path.join(arguments.own_dir, f"epoch-{found.source}.json")
+    order = service.Order(path, arguments.take_over, tuple(arguments.without))
+    return asyncio.run(_until_signal(service.Service(found, order)))
+
+
+async def _until_signal(served) -> int:  # type: ignore[no-untyped-def]
+    """Serve until SIGTERM or SIGINT. Returns the exit code."""
+    from controller.dispatch import epoch_file, service
+
+    asked, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    task, wait = asyncio.create_task(served.run()), asyncio.create_task(asked.wait())
+    await asyncio.wait((task, wait), return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if task.done():
+            task.result()
+    except (service.Refused, epoch_file.EpochError) as error:
+        say(f"dispatch: {error}")
+        return NOT_DONE
+    finally:
+        task.cancel()
+        await asyncio.gather(task, wait, return_exceptions=True) if asked.is_set() else wait.cancel()
+    return DONE

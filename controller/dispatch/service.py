@@ -1,0 +1,180 @@
+"""The process of the dispatcher: one connection to the broker, greeting, then the dispatcher's loop.
+
+It greets all cabinets to learn the highest epoch, stores a higher one, and only then sends hints. A
+lost connection is opened again; the ledger goes on counting meanwhile.
+"""
+
+import asyncio
+import collections
+import json
+import random
+from typing import Any, NamedTuple
+
+from controller.dispatch import epoch_file, facts as shown
+from controller.dispatch.dispatcher import Dispatcher
+from controller.dispatch.fleet import Fleet
+from controller.dispatch.report import report_of
+from controller.doors.mqtt import login
+from controller.doors.mqtt.link import Broker, Link, Lost, Message
+from controller.doors.process import Told
+from controller.hints import wire as w
+from controller.system import clock
+
+GREET_S, GREET_EACH_S = 6.0, 1.5
+TURN_S = 0.1  # longest time between two steps
+STATE_US = 2_000_000  # shortest time between two messages about the state of the fleet
+WAITING_MAX = 20_000  # answers that wait; the oldest ones are dropped
+PAUSE_S, PAUSE_S_MAX = 1.0, 30.0
+
+
+class Refused(Exception):
+    """The dispatcher must not run. One line says why, and what to do."""
+
+
+class Order(NamedTuple):
+    """Options of a start. take_over: another dispatcher may still run. without: cabinets that a
+    person has disconnected.
+    """
+
+    epoch_path: str
+    take_over: bool = False
+    without: tuple[str, ...] = ()
+
+
+class Service:
+    """Call `run` once."""
+
+    def __init__(self, fleet: Fleet, order: Order) -> None:
+        self._fleet, self._order = fleet, order
+        self._names = [each.name for each in fleet.cabinets if each.name not in order.without]
+        self._told = Told("dispatch")
+        self._dispatcher: Dispatcher | None = None
+        self._answers: collections.deque[tuple[str, bytes]] = collections.deque(maxlen=WAITING_MAX)
+        self._reports: dict[str, bytes] = {}
+        self._counts: collections.Counter[str] = collections.Counter()
+        self._epochs: dict[str, int] = {}
+        self._state_us = 0
+
+    async def run(self) -> None:
+        """Serve until cancelled. Raises Refused, EpochError."""
+        pause_s = PAUSE_S
+        while True:
+            try:
+                await self._connected()
+            except Lost as lost:
+                self._told.say(str(lost))
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1))
+            pause_s = min(PAUSE_S_MAX, 2 * pause_s)
+
+    async def _connected(self) -> None:
+        """Run one connection. Raises Lost, Refused, EpochError."""
+        link = Link(self._broker(), self._heard)
+        try:
+            await link.open()
+            if link.refused_topics:
+                raise Lost("the broker refuses the topics of the cabinets; see its access list")
+            self._told.say(f"connected to {link.place}")
+            if self._dispatcher is None:
+                await self._begin(link)
+            while True:
+                link.check()
+                self._turn(link)
+                await asyncio.sleep(TURN_S)
+        finally:
+            await link.close()
+
+    def _heard(self, message: Message) -> None:
+        """Take a message; called in the thread of the connection."""
+        parts = message.topic.split("/")
+        if len(parts) < 3 or parts[1] not in self._names:
+            self._counts["foreign_cabinet"] += 1
+        elif message.is_retained:
+            self._counts["retained"] += 1  # nobody knows how old it is
+        elif parts[2] == "report":
+            self._reports[parts[1]] = message.payload
+        elif parts[2] == "online":
+            if message.payload == b"offline":
+                self._reports[parts[1]] = b'{"state": null}'
+        else:
+            self._answers.append((parts[1], message.payload))
+
+    # -- the begin
+
+    async def _begin(self, link: Link) -> None:
+        """Greet all cabinets, take an epoch, make the dispatcher."""
+        until_us = clock.now_us() + int(GREET_S * 1e6)
+        while clock.now_us() < until_us and len(self._epochs) < len(self._names):
+            link.check()
+            for name in self._names:
+                if name not in self._epochs:
+                    link.send(self._topic(name), w.hello(self._fleet.source))
+            await asyncio.sleep(GREET_EACH_S)
+            while self._answers:
+                name, data = self._answers.popleft()
+                welcome = w.welcome_of(data)
+                if welcome is not None:
+                    self._epochs[name] = w.epoch_of(welcome.sequence)
+        own = epoch_file.read(self._order.epoch_path)
+        seen = max(self._epochs.values(), default=0)
+        if seen > own and not self._order.take_over:
+            name = next(name for name, epoch in self._epochs.items() if epoch == seen)
+            raise Refused(
+                f"{name} takes hints of epoch {seen}, and this dispatcher has used {own}: another "
+                f"one has run. Stop it for good, then start this one with --take-over"
+            )
+        epoch = epoch_file.take(self._order.epoch_path, max(own, seen))
+        self._dispatcher = Dispatcher(
+            self._fleet, epoch, self._now_ms, self._order.take_over, self._order.without
+        )
+        missing = [name for name in self._names if name not in self._epochs]
+        if missing:
+            self._told.say(f"no answer yet from {', '.join(missing[:8])}")
+
+    # -- each turn
+
+    def _turn(self, link: Link) -> None:
+        """Take what has come, and send what is due. Raises Refused."""
+        dispatcher, now_ms = self._dispatcher, self._now_ms
+        assert dispatcher is not None, "made by _begin"
+        while self._reports:
+            name, payload = self._reports.popitem()
+            dispatcher.hear_report(name, report_of(payload), now_ms)
+        while self._answers:
+            name, data = self._answers.popleft()
+            if w.welcome_of(data) is None:
+                dispatcher.hear_answer(name, data, now_ms)
+        if dispatcher.deposed:
+            raise Refused(
+                f"{dispatcher.deposed} takes the hints of a later dispatcher, so this one ends"
+            )
+        if link.is_clear:
+            for name, datagram in dispatcher.step(now_ms):
+                link.send(self._topic(name), datagram)
+        for name, words in dispatcher.problems():
+            self._told.say(f"{name} gets no share: {words}")
+        self._show(link, dispatcher, now_ms)
+
+    def _show(self, link: Link, dispatcher: Dispatcher, now_ms: float) -> None:
+        """Publish the state of the fleet for people and programs."""
+        now_us = clock.now_us()
+        if now_us - self._state_us < STATE_US or not link.is_clear:
+            return
+        self._state_us = now_us
+        state: dict[str, Any] = shown.of(dispatcher, now_ms)
+        state["counts"].update(self._counts)
+        payload = json.dumps(state, separators=(",", ":")).encode()
+        link.send(shown.topic(self._fleet.source), payload, retain=True)
+
+    def _topic(self, name: str) -> str:
+        return f"firebreak/{name}/command/{self._fleet.source}/signed"
+
+    @property
+    def _now_ms(self) -> float:
+        return clock.now_us() / 1000
+
+    def _broker(self) -> Broker:
+        """Place and login, read from the files each time, because certificates are renewed."""
+        topics = ["firebreak/+/report", "firebreak/+/online"]
+        topics.append(f"firebreak/+/reply/{self._fleet.source}/signed")
+        name = f"firebreak-dispatch-{self._fleet.source}"
+        return login.broker(self._fleet.broker, self._fleet.beside, name, topics, "")
