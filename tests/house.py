@@ -14,7 +14,8 @@ FOLDERS = ("safety", "controller", "drivers", "hil", "tests")
 # Rooms of box, bench and lab: each may import the ones before it.
 BOX = (
     *("sites", "system", "forms", "series", "core", "rows", "config", "journal", "store", "hints"),
-    *("run", "state", "documents", "recorder", "planner", "doors", "systemd", "console"),
+    *("run", "state", "documents", "recorder", "planner", "doors", "systemd", "dispatch"),
+    "console",
     "__main__",
     "watch",  # its own command, on a host of the cluster
     "siting",  # the package office: the box works without it
@@ -22,12 +23,12 @@ BOX = (
 )
 BENCH = (
     *("oracle", "loads", "site", "plant", "devices", "wires", "observer", "scenarios"),
-    *("results", "engine", "runner", "values"),
+    *("results", "engine", "runner", "values", "fleet"),
 )
 LAB = ("systems", "campaigns")
 LOOP = BOX[1:11]  # without sites
 READING = ("sites", "state", "documents", "recorder", "systemd", "console")
-COMPANIONS = ("doors", "planner", "watch")
+COMPANIONS = ("doors", "planner", "watch", "dispatch")
 ROOMS = (*(f"controller.{room}" for room in BOX), *(f"hil.{room}" for room in BENCH + LAB))
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 from argparse import Namespace
 
 from controller.dispatch import fleet
@@ -11,14 +10,14 @@ from controller.forms import key_list
 from controller.forms.refusal import ConfigError
 from controller.hints.key_file import KeyStoreError
 from controller.system import cli, regular_file
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
+from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 
 OWN_DIRECTORY = "/var/lib/firebreak-dispatch"
 
 
 @cli.command(
     "dispatch",
-    cli.option("file", metavar="FLEET.toml", nargs="?", default="", help="the fleet and its broker"),
+    cli.option("file", metavar="FLEET.toml", nargs="?", default="", help="the fleet"),
     cli.option("--own-dir", default=OWN_DIRECTORY, help="what it keeps (%(default)s)"),
     cli.option("--check", action="store_true", help="only check the file, and print its sums"),
     cli.option("--keys", action="store_true", help="print every key of FLEET.toml"),
@@ -83,25 +82,4 @@ def _serve(found: Fleet, arguments: Namespace) -> int:
         raise cli.Ended(NO_START, f"another dispatcher runs on {arguments.own_dir}")
     path = os.path.join(arguments.own_dir, f"epoch-{found.source}.json")
     order = service.Order(path, arguments.take_over, tuple(arguments.without))
-    return asyncio.run(_until_signal(service.Service(found, order)))
-
-
-async def _until_signal(served) -> int:  # type: ignore[no-untyped-def]
-    """Serve until SIGTERM or SIGINT. Returns the exit code."""
-    from controller.dispatch import epoch_file, service
-
-    asked, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
-    task, wait = asyncio.create_task(served.run()), asyncio.create_task(asked.wait())
-    await asyncio.wait((task, wait), return_when=asyncio.FIRST_COMPLETED)
-    try:
-        if task.done():
-            task.result()
-    except (service.Refused, epoch_file.EpochError) as error:
-        say(f"dispatch: {error}")
-        return NOT_DONE
-    finally:
-        task.cancel()
-        await asyncio.gather(task, wait, return_exceptions=True) if asked.is_set() else wait.cancel()
-    return DONE
+    return asyncio.run(service.until_signal(service.Service(found, order)))

@@ -1,4 +1,4 @@
-"""The process of the dispatcher: one connection to the broker, greeting, then the dispatcher's loop.
+"""The process of the dispatcher: one connection to the broker, a greeting, then its loop.
 
 It greets all cabinets to learn the highest epoch, stores a higher one, and only then sends hints. A
 lost connection is opened again; the ledger goes on counting meanwhile.
@@ -8,6 +8,7 @@ import asyncio
 import collections
 import json
 import random
+import signal
 from typing import Any, NamedTuple
 
 from controller.dispatch import epoch_file, facts as shown
@@ -19,6 +20,7 @@ from controller.doors.mqtt.link import Broker, Link, Lost, Message
 from controller.doors.process import Told
 from controller.hints import wire as w
 from controller.system import clock
+from controller.system.paths import DONE, NOT_DONE, say
 
 GREET_S, GREET_EACH_S = 6.0, 1.5
 TURN_S = 0.1  # longest time between two steps
@@ -178,3 +180,21 @@ class Service:
         topics.append(f"firebreak/+/reply/{self._fleet.source}/signed")
         name = f"firebreak-dispatch-{self._fleet.source}"
         return login.broker(self._fleet.broker, self._fleet.beside, name, topics, "")
+
+
+async def until_signal(service: Service) -> int:
+    """Serve until SIGTERM or SIGINT, or until the dispatcher must end. Returns the exit code."""
+    asked, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    tasks = asyncio.create_task(service.run()), asyncio.create_task(asked.wait())
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for each in tasks:
+        each.cancel()
+    ended, _ = await asyncio.gather(*tasks, return_exceptions=True)
+    if isinstance(ended, (Refused, epoch_file.EpochError)):
+        say(f"dispatch: {ended}")
+        return NOT_DONE
+    if isinstance(ended, Exception):
+        raise ended
+    return DONE

@@ -33,6 +33,7 @@ GROUPS = {
         "sources": "the sources of hints, their counters, the hints in force",
         "key": "keys of the sources of hints",
         "doors": "serve the doors of one kind (http, mqtt ...), or check a file",
+        "dispatch": "share one connection among the cabinets of a fleet",
     },
     "box": {
         "box": "install, roll back, back up, restore, prepare, migrate",
@@ -103,6 +104,7 @@ RENAMED = {
 MODULES = {
     "run.command": ("run",),
     "audit.command": ("audit",),
+    "dispatch.command": ("dispatch",),
     "console.backup": ("box backup", "box restore"),
     "console.operator": ("start", "stop", "lock-out", "test lamp", "test power"),
     "console.record": ("record run", "record verify"),

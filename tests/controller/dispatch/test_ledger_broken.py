@@ -75,7 +75,7 @@ class WithoutWait(Ledger):
 
 
 class WithoutFence(Ledger):
-    """After the wait of a take-over a silent cabinet counts with its fallback."""
+    """Once the wait of a take-over is over, a silent cabinet counts with its fallback."""
 
     def __init__(self, *given):
         super().__init__(*given)

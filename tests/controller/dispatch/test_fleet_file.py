@@ -1,0 +1,108 @@
+"""FLEET.toml: what it means, and what is refused, in one line."""
+
+import os
+from functools import partial
+
+import pytest
+
+from controller.dispatch import command, epoch_file, fleet
+from controller.forms.refusal import ConfigError
+from controller.hints.key_file import KeyStoreError
+from controller.hints.wire import EPOCH_MAX
+from tests.tables import cases
+
+TEXT = """
+[fleet]
+connection_W = 3_000_000
+load = "common"
+[broker]
+host = "127.0.0.1"
+tls = false
+[cabinet.one]
+key = "one.key"
+fallback_W = 500_000
+load_permille = 600
+[cabinet.two]
+key = "one.key"
+fallback_W = 400_000
+load_permille = 400
+"""
+
+
+@pytest.fixture
+def made(tmp_path):
+    key = tmp_path / "one.key"
+    key.write_text("ab" * 32)
+    key.chmod(0o600)
+    return partial(written, tmp_path)
+
+
+def written(folder, *changes):
+    text = TEXT
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "FLEET.toml").write_text(text)
+    return str(folder / "FLEET.toml")
+
+
+def test_a_fleet_in_lines(made):
+    found = fleet.load(made())
+    assert [each.fallback_W for each in found.cabinets] == [500_000, 400_000]
+    assert "\n".join(command.lines(found)) == (
+        "2 cabinets on 3 MW, a common load\n"
+        "fallbacks 0.9 MW together; 2.1 MW can be lent\n"
+        "  one              fallback       500 kW, 60 % of the load\n"
+        "  two              fallback       400 kW, 40 % of the load"
+    )
+
+
+@cases("""
+    old                      new                       words
+    "3_000_000"              "899_999"                 "connection_W: is 899999 W, and the fallbacks"
+    "= 400\\n"               "= 399\\n"                "sum to 999 permille"
+    'load = "common"'        'load = "own"'            "sum to 1000 permille"
+    "[cabinet.one]"          "[cabinet.'a/b']"         "has the name 'a/b'"
+    "fallback_W = 500_000"   ""                        "cabinet.one.fallback_W: is missing"
+    "fallback_W = 500_000"   "fallback_W = -1"         "cabinet.one.fallback_W: -1 is not allowed"
+    "tls = false"            "tls = true"              "broker.ca: is missing"
+    "[broker]"               "[brokers]"               "brokers: is not a known key"
+""")
+def test_a_file_that_is_refused(made, old, new, words):
+    with pytest.raises(ConfigError) as error:
+        fleet.load(made((old, new)))
+    assert words in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_key_that_others_may_read_is_refused(made, tmp_path):
+    (tmp_path / "one.key").chmod(0o644)
+    with pytest.raises(KeyStoreError, match="other users may read it"):
+        fleet.load(made())
+
+
+def test_a_file_without_cabinets_is_refused(tmp_path):
+    path = tmp_path / "FLEET.toml"
+    path.write_text(TEXT.partition("[cabinet.one]")[0])
+    with pytest.raises(ConfigError, match="cabinet: is missing"):
+        fleet.load(str(path))
+
+
+def test_each_start_takes_a_new_epoch(tmp_path):
+    path = str(tmp_path / "epoch.json")
+    assert epoch_file.read(path) == 0
+    assert epoch_file.take(path, 4) == 5
+    assert epoch_file.read(path) == 5
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"epoch": -1}', '{"epoch": true}', "9" * 2000])
+def test_a_damaged_epoch_is_refused(tmp_path, content):
+    (tmp_path / "epoch.json").write_text(content)
+    with pytest.raises(epoch_file.EpochError, match="epoch.json"):
+        epoch_file.read(str(tmp_path / "epoch.json"))
+
+
+def test_an_epoch_that_cannot_be_stored_is_not_taken(tmp_path):
+    with pytest.raises(epoch_file.EpochError, match="cannot be stored: No such file"):
+        epoch_file.take(os.path.join(tmp_path, "missing", "epoch.json"), 1)
+    with pytest.raises(epoch_file.EpochError, match="used up"):
+        epoch_file.take(str(tmp_path / "epoch.json"), EPOCH_MAX)
