@@ -65,7 +65,6 @@ class Dispatcher:
         now_ms: float,
         is_taken: bool = False,
         without: Iterable[str] = (),
-        holds_back: bool = True,
         seed: int | None = None,
     ) -> None:
         """is_taken: another dispatcher may still run. without: cabinets that a person has
@@ -83,7 +82,7 @@ class Dispatcher:
             now_ms,
             is_taken,
         )
-        self._planner = targets.Planner(len(self._live_here), holds_back)
+        self._planner = targets.Planner(len(self._live_here), fleet.hold_h)
         self._targets = targets.Targets([each.value_W for each in self._live_here], 0, 0)
         self._planned_ms = float("-inf")
         self._unseen_W, self._seen_ms = 0.0, now_ms
@@ -254,6 +253,7 @@ class Dispatcher:
             report.soc_permille,
             report.soh_permille,
             report.temperature_ddegC,
+            report.remaining_Wh,
         )
 
     def _common_W(self, now_ms: float) -> int:

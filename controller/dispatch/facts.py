@@ -1,8 +1,8 @@
 """The state of a fleet as data, in our names and in those of IEEE 2030.5 (CSIP-AUS).
 
-    share       opModImpLimW of a control, with its start and duration
-    fallback    opModImpLimW of the default control, which holds without a valid control
-    answers     received, started, superseded, completed
+share       opModImpLimW of a control, with its start and duration
+fallback    opModImpLimW of the default control, which holds without a valid control
+answers     received, started, superseded, completed
 """
 
 from typing import Any

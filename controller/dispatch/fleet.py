@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from controller.doors.mqtt import form as mqtt_form
 from controller.doors.settings import NAME_WORDS, Settings, Values
-from controller.forms.field import Form, choice, integer, matching, text
+from controller.forms.field import Form, choice, integer, matching, number, text
 from controller.forms.reading import read, read_each, tables_of, unknown
 from controller.forms.refusal import refuse
 from controller.hints import key_file
@@ -38,6 +38,9 @@ FLEET: Form = {
         "1 to 16 letters, digits, _ and -",
         "fleet",
         "[source.NAME] of each cabinet's site.toml, with the role grid_cap.",
+    ),
+    "hold_back_h": number(
+        0, 48, 4.0, "The largest discharge is held back while the charge lasts so long; 0: always."
     ),
     "spare_W": integer(0, POWER_W_MAX, 0, "Kept free until batteries answer a step of the load."),
 }
@@ -63,13 +66,14 @@ class Cabinet(NamedTuple):
 
 
 class Fleet(NamedTuple):
-    """The whole file. broker: values of BROKER. folder: where the files it names lie."""
+    """The whole file. hold_h: None: nothing is held back. broker: values of BROKER."""
 
     path: str
     connection_W: int
     is_common: bool
     source: str
     spare_W: int
+    hold_h: float | None
     cabinets: tuple[Cabinet, ...]
     broker: Values
 
@@ -96,6 +100,7 @@ def load(path: str) -> Fleet:
         fleet["load"] == COMMON,
         fleet["source"],
         fleet["spare_W"],
+        fleet["hold_back_h"],
         (),
         broker,
     )

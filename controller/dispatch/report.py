@@ -16,6 +16,7 @@ RANGES = {
     "soc_permille": (0, 1000),
     "soh_permille": (0, 1000),
     "temperature_ddegC": (-600, 2000),
+    "remaining_Wh": (0, POWER_W_MAX),
 }
 
 
@@ -31,6 +32,7 @@ class Report(NamedTuple):
     soc_permille: int | None
     soh_permille: int | None
     temperature_ddegC: int | None
+    remaining_Wh: int | None  # above the reserve for peaks
 
 
 NOTHING = Report(None, *[None] * len(RANGES))

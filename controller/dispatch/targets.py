@@ -3,6 +3,7 @@
     need      load of all, less the connection: what the batteries must give together
     held back a cabinet that dies drops its discharge onto the grid within a tick, seconds before
               the others can answer. So all give so much more that the largest discharge fits.
+              This costs energy, so it is done only while the charge lasts for hours at that power.
     spare     what the load leaves of the connection; each cabinet gets a part for its charge
 
 The batteries share the discharge by energy, health and temperature, as the units of one cabinet do.
@@ -13,6 +14,7 @@ from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from controller.core.base.answers import WIDE_W
 from controller.core.split import Split
 from controller.core.weights import Weights
 
@@ -33,6 +35,7 @@ class View(NamedTuple):
     soc_permille: int | None = None
     soh_permille: int | None = None
     temperature_ddegC: int | None = None
+    remaining_Wh: int | None = None
 
 
 class Targets(NamedTuple):
@@ -48,11 +51,11 @@ class Targets(NamedTuple):
 class Planner:
     """The targets of one fleet. rated_W: largest discharge that each cabinet has ever shown."""
 
-    def __init__(self, count: int, holds_back: bool = True) -> None:
-        """holds_back: False leaves nothing free for a cabinet that dies."""
+    def __init__(self, count: int, hold_h: float | None = 0.0) -> None:
+        """hold_h: hours for which the charge must last beside a hold-back; None: never hold back."""
         self._split, self._rated_W = Split(count), [1000] * count
         self._weights = self._made()
-        self._holds_back = holds_back
+        self._hold_h, self._holds_back = hold_h or 0.0, hold_h is not None
         self._none_W = array("i", [0] * count)
 
     def _made(self) -> Weights:
@@ -101,8 +104,16 @@ class Planner:
             if not self._holds_back or wanted_W <= total_W or total_W >= sum(room_W):
                 break
             total_W = min(wanted_W, sum(room_W))
-        self._split.step(min(total_W, sum(room_W)), self._none_W, room_W, weights)
+        total_W = min(total_W, max(need_W + spare_W, self._lasting_W(views)), sum(room_W))
+        self._split.step(total_W, self._none_W, room_W, weights)
         return list(self._split.out)
+
+    def _lasting_W(self, views: Sequence[View]) -> int:
+        """The discharge of all batteries for which the charge lasts long enough."""
+        left_Wh = [each.remaining_Wh for each in views if each.discharge_W]
+        if not self._hold_h or None in left_Wh:
+            return WIDE_W
+        return int(sum([each for each in left_Wh if each is not None]) / self._hold_h)
 
     def _weighted(self, views: Sequence[View]) -> list[int]:
         """The weight of each battery's discharge."""

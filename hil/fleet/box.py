@@ -6,6 +6,7 @@ from typing import Any
 
 from controller.core.base import hint_codes as h
 from controller.core.base.setpoint import O_AVAILABLE_HIGH_W, O_AVAILABLE_LOW_W
+from controller.core.policies.hint_outputs import O_REMAINING_WH
 from controller.hints import admission, hint_statistics, replies, wire as w
 from controller.run.cabinet import Cabinet
 from hil.engine.simulate import VirtualRig
@@ -128,6 +129,7 @@ def reported(cabinet: Cabinet[Any]) -> dict[str, Any]:
         "available_high_W": out[O_AVAILABLE_HIGH_W] if is_running else 0,
         "soc_permille": soc[0] if soc else None,
         "temperature_ddegC": degC[1] if degC else None,
+        "remaining_Wh": max(0, core.functions["hint_table"].out[O_REMAINING_WH]),
     }
 
 

@@ -33,18 +33,20 @@ class FleetPod(Pod):
         soc: float,
         plant: dict[str, float],
         faults: Faults,
-        holds_back: bool = True,
+        hold_h: float | None = 4.0,
     ) -> None:
         """connection_W, spare_W: what the dispatcher shares, and keeps free."""
         super().__init__(site, configs, seed, soc, ValueRig, plant)
         draw = random.Random(f"{seed}/fleet")
-        self._draw, self._holds_back = draw, holds_back
+        self._draw = draw
         keys = [draw.randbytes(32) for _ in configs]
         cabinets = [
             Cabinet(f"pod{number}", key, _fallback_W(config), _part(config, is_common))
             for number, (config, key) in enumerate(zip(configs, keys), 1)
         ]
-        self.fleet = Fleet("", connection_W, is_common, SOURCE, spare_W, tuple(cabinets), {})
+        self.fleet = Fleet(
+            "", connection_W, is_common, SOURCE, spare_W, hold_h, tuple(cabinets), {}
+        )
         self.broker = Broker(faults, draw)
         self.boxes = {
             cabinet.name: Box(member, {SOURCE: cabinet.key}, draw)
@@ -60,11 +62,7 @@ class FleetPod(Pod):
         self.epoch += 1
         self._offset_ms = self._draw.uniform(0, 1e6)
         self.dispatcher = Dispatcher(
-            self.fleet,
-            self.epoch,
-            self._now_ms,
-            holds_back=self._holds_back,
-            seed=self._draw.randrange(2**32),
+            self.fleet, self.epoch, self._now_ms, seed=self._draw.randrange(2**32)
         )
 
     def kill_dispatcher(self) -> None:

@@ -32,7 +32,7 @@ def played(seed: int, hours: float, faults: Faults) -> Short:
     boxes = [StandIn(f"c{n}", draw.randbytes(32), FALLBACK_W, draw) for n in range(1, COUNT + 1)]
     by_name = {box.name: box for box in boxes}
     cabinets = tuple([Cabinet(box.name, box._key, FALLBACK_W, 0) for box in boxes])
-    fleet = Fleet("", CONNECTION_W, False, "fleet", 0, cabinets, {})
+    fleet = Fleet("", CONNECTION_W, False, "fleet", 0, 0.0, cabinets, {})
     dispatcher = Dispatcher(fleet, 1, 0.0, seed=draw.randrange(2**32))
     broker = Broker(faults, draw)
     at = [draw.randrange(COUNT) for _ in range(JOBS)]

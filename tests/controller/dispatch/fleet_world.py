@@ -17,7 +17,7 @@ class World:
         keys = [draw.randbytes(32) for _ in range(count)]
         self.boxes = [StandIn(f"c{n}", key, fallback_W, draw) for n, key in enumerate(keys)]
         cabinets = tuple([Cabinet(f"c{n}", key, fallback_W, 0) for n, key in enumerate(keys)])
-        self.fleet = Fleet("", connection_W, False, "fleet", 0, cabinets, {})
+        self.fleet = Fleet("", connection_W, False, "fleet", 0, 0.0, cabinets, {})
         self.broker = Broker(faults or Faults(0, 0, 20), draw)
         self.now_ms, self.epoch, self.dispatcher = 0, 0, None
         self.silent = set()

@@ -35,7 +35,7 @@ def test_pods_on_a_small_connection(load_MW, dead, values, held_MW):
 
 
 def test_without_the_hold_back_nothing_is_kept_free():
-    assert values_MW([view(2.0)] * 4, holds_back=False) == ([1.5] * 4, 0.0)
+    assert values_MW([view(2.0)] * 4, hold_h=None) == ([1.5] * 4, 0.0)
 
 
 def test_a_spare_is_kept_free_below_the_connection_too():
@@ -44,8 +44,20 @@ def test_a_spare_is_kept_free_below_the_connection_too():
 
 def test_an_emptier_battery_gives_less():
     views = [view(2.0, soc_permille=900), view(2.0, soc_permille=300)]
-    (full_MW, empty_MW), _ = values_MW(views, 3, holds_back=False)
+    (full_MW, empty_MW), _ = values_MW(views, 3, hold_h=None)
     assert full_MW < empty_MW
+
+
+@cases("""
+    remaining_Wh  held_MW
+    800_000       0.67  # 4 pods give 2.67 MW for more than an hour
+    600_000       0.6   # 2.4 MW for an hour
+    100_000       0.5   # what the load needs comes first
+    None          0.67
+""")
+def test_nothing_is_held_back_that_the_charge_would_not_last_for(remaining_Wh, held_MW):
+    views = [view(2.0, remaining_Wh=remaining_Wh) for _ in range(4)]
+    assert values_MW(views, hold_h=1)[1] == held_MW
 
 
 def test_what_nobody_can_carry_is_named():
