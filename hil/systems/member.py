@@ -96,7 +96,7 @@ class ChainMember:
         batteries = self._start(soc)
         self.clock_off_s, self.clock_error_ms = 0.0, CLOCK_ERROR_MS
         self.silent: frozenset[str] = frozenset()  # SENDER, or the name of a site device
-        self._share_permille = config.control["share_permille"]
+        self.share_permille = config.control["share_permille"]
         self.charge_opens_s: int | None = None  # when CHARGE_OPENS was first allowed; None: not yet
         self._rated_W = sum(self.loop.limits.rated_W)
         forming = config.topology.forming
@@ -154,7 +154,7 @@ class ChainMember:
         self.image.add_schedule(Table(0, start_min, slot_min, slots))
 
     def _shares(self, powers_W: Sequence[int]) -> list[int]:
-        share = self._share_permille
+        share = self.share_permille
         return [each if each == OPEN_W else each * share // 1000 for each in powers_W]
 
     def supply(self, is_live: bool) -> None:

@@ -13,7 +13,7 @@ from controller.core.policies import modes
 from hil.site.branches import LoadCap
 from hil.site.parts import ENGINES, GIVING_WAY
 from hil.site.site import Site
-from hil.systems import sized
+from hil.systems import dispatched, sized
 from hil.systems.member import DAY_S, SENDER, ChainMember
 from hil.systems.sender import Sender
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series, before_of, series_of, site_of
@@ -89,12 +89,20 @@ def members_of(spec: Spec, site: Site, kind: type[Kind]) -> list[Kind]:
     begin_s = round((spec.start - datetime(1970, 1, 1)).total_seconds())
     soc = spec.soc_permille / 1000
     members = []
-    for size in sized.cabinets(spec.size, spec.cabinets):
+    for size in sized.cabinets(spec.size, spec.cabinets, _sources(spec)):
         with tempfile.TemporaryDirectory() as folder:
             config = sized.load(size, Path(folder), TICK_MS)
             plant = size.plant | spec.plant
             members.append(kind(config, site, soc, begin_s, plant))
     return members
+
+
+def _sources(spec: Spec) -> dict[str, dict[str, Any]]:
+    """The source of the dispatcher's hints; {} without one."""
+    if spec.fallback_W is None:
+        return {}
+    source = {"role": "grid_cap", "priority": 2, "fallback_import_W_max": spec.fallback_W}
+    return {dispatched.SOURCE: source}
 
 
 class Run:
@@ -114,6 +122,12 @@ class Run:
         self._sender = Sender(spec, series, before)
         self._modes_s = [0] * len(modes.NEXT)
         self._moves = moves_of(spec)
+        shared = spec.size.import_W, spec.spare_W
+        self._shares = (
+            dispatched.Shares(members, *shared, spec.fallback_W, spec.seed)
+            if spec.fallback_W is not None
+            else None
+        )
         self._watch = Watch(spec, site, members)
 
     def all_days(self) -> Result:
@@ -144,6 +158,8 @@ class Run:
                 self.members[place].leave()
             else:
                 self.members[place].come(soc)
+        if self._shares is not None:
+            self._shares.step(second)
         self.site.step(1.0)
         self._seconds[:, second] = self.site.load_power_W, self.site.grid_power_W
         self._battery_W[second] = sum([unit.ac_power_W for unit in self.site.units])

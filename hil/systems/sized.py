@@ -105,12 +105,13 @@ class Size(NamedTuple):
         }
 
 
-def cabinets(size: Size, count: int) -> list[Size]:
+def cabinets(size: Size, count: int, sources: dict[str, dict[str, Any]]) -> list[Size]:
     """The sizes of `count` equal cabinets. The first one has the site devices."""
     each = size._replace(
         units=size.units // count,
         energy_Wh=size.energy_Wh // count,
         control={**size.control, "share_permille": 1000 // count},
+        sources=sources,
     )
     return [each, *[each._replace(devices={})] * (count - 1)]
 

@@ -39,6 +39,9 @@ BATTERY = {
     "can_form": forms.flag(False),
     "heater_W": forms.integer(0, 10_000_000, 0),  # of the cabinets; 0: none
     "control": forms.table(default={}),
+    # import limit of each cabinet without a share of the dispatcher, W; None: no dispatcher
+    "fallback_W": forms.integer(0, 100_000_000, None),
+    "spare_W": forms.integer(0, 100_000_000, 0),  # the dispatcher keeps it free
 }
 SPANS = "valley_hours", "peak_hours", "summer_peak_hours"  # rows of [first, end]
 PRICES = {
@@ -135,6 +138,8 @@ class Spec(NamedTuple):
     outage_s: int
     size: Size
     cabinets: int
+    fallback_W: int | None  # of each cabinet beside a dispatcher; None: fixed parts
+    spare_W: int
     plant: dict[str, float]
     site: Table
     tariff: Table
@@ -211,6 +216,8 @@ def of_table(content: Table, file: str) -> Spec:
         start=start,
         size=size,
         cabinets=battery["cabinets"],
+        fallback_W=battery["fallback_W"],
+        spare_W=battery["spare_W"],
         figures=top["figure"],
         events=top["event"],
     )

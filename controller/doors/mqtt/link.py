@@ -27,6 +27,7 @@ from controller.system.paths import why
 PACKET_BYTES_MAX = 65_536
 UNDER_WAY_MAX = 10  # QoS 1 messages in each direction; the smallest limit of the usual brokers
 UNREAD_MAX = 1000  # packets that a broker may send while it takes none
+UNSENT_MAX = 5000  # packets of QoS 0 that wait for a slow broker
 UNANSWERED_MAX = 100  # publishes that a broker has not acknowledged
 CONNECT_S = 5.0
 OPEN_S = 15.0
@@ -166,6 +167,18 @@ class Link:
         answer: asyncio.Future[int] = self._loop.create_future()
         self._waiting[info.mid] = clock.now_us(), answer
         return answer
+
+    @property
+    def is_clear(self) -> bool:
+        """True while the broker takes what is sent."""
+        return not self.lost.done() and len(self._client._out_packet) < UNSENT_MAX
+
+    def send(self, topic: str, payload: bytes, retain: bool = False) -> bool:
+        """Publish with QoS 0. False: the broker takes nothing now, and the message is dropped."""
+        if not self.is_clear:
+            return False
+        self._client.publish(topic, payload, 0, retain)
+        return True
 
     def check(self) -> None:
         """Raise Lost if the connection is lost, or a publish has waited too long."""

@@ -176,7 +176,7 @@ LARGE = "berlin", "north_america", "shanghai"
 def test_no_shipped_file_is_doubted(tmp_path):
     assert len(SHIPPED) >= 4
     chosen = [spec.load(*names) for names in SYSTEMS]
-    sizes = [sized.cabinets(each.size, each.cabinets)[0] for each in chosen]
+    sizes = [sized.cabinets(each.size, each.cabinets, {})[0] for each in chosen]
     paths = [*SHIPPED, *(sized.write(size, made(tmp_path, at)) for at, size in enumerate(sizes))]
     slow = [path for path, (name, _) in zip(paths[len(SHIPPED) :], SYSTEMS) if name in LARGE]
     slow.append(FOLDER / "pylontech" / "cabinet.toml")

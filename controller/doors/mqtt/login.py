@@ -1,0 +1,55 @@
+"""Place and login of a broker, from the keys of a file. The files it names are read each time,
+because certificates are renewed.
+"""
+
+import ssl
+from collections.abc import Callable, Sequence
+
+from controller.doors.mqtt.link import Broker
+from controller.doors.process import DoorError
+from controller.doors.settings import Values
+from controller.system.paths import plain
+from controller.system.secret_file import secret
+
+
+def broker(
+    values: Values,
+    beside: Callable[[str], str],
+    client_id: str,
+    topics: Sequence[str] = (),
+    will: str = "",
+) -> Broker:
+    """values: those of form.FORM; beside: the path of a file that they name. Raises DoorError,
+    OSError.
+    """
+    login = None
+    if values["user"]:
+        password = secret(beside(values["password_file"]), "password", DoorError)
+        login = values["user"], password
+    return Broker(
+        values["host"],
+        values["port"],
+        values["protocol"] == "5",
+        values["keepalive_s"],
+        client_id,
+        _context(values, beside) if values["tls"] else None,
+        login,
+        topics,
+        will,
+    )
+
+
+def _context(values: Values, beside: Callable[[str], str]) -> ssl.SSLContext:
+    names = ("ca", "certificate", "certificate_key")
+    ca, certificate, key = [values[name] and beside(values[name]) for name in names]
+    place = ca
+    try:
+        context = ssl.create_default_context(cafile=ca)
+        if certificate:
+            place = f"{certificate} with certificate_key"
+            context.load_cert_chain(certificate, key, "no password is asked for")
+    except ssl.SSLError:
+        raise DoorError(f"{place}: is no certificate with its key") from None
+    except OSError as error:
+        raise DoorError(plain(error, place)) from None
+    return context

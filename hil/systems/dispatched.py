@@ -1,0 +1,88 @@
+"""A dispatcher among the controllers of a system in chain-only mode, once a second.
+
+The messages take no time here, and none is lost: `python -m hil trials fleet` has a broker that
+loses, doubles and delays messages, and cabinets with their kernels.
+"""
+
+import json
+import random
+from collections.abc import Sequence
+
+from controller.core.base import hint_codes as h
+from controller.core.base.setpoint import O_AVAILABLE_HIGH_W
+from controller.core.policies.hint_outputs import O_REMAINING_WH
+from controller.dispatch.dispatcher import Dispatcher
+from controller.dispatch.fleet import Cabinet, Fleet
+from controller.dispatch.report import report_of
+from hil.fleet.standin import StandIn
+from hil.systems.member import ChainMember
+
+SOURCE, INDEX = "shares", 1  # the source that sorts after the planner's
+HELD_MS = 5000  # validity with which each second hands the limit to the controller
+HOLD_H = 4.0
+
+
+class Shares:
+    """The dispatcher of a system, with the hint sockets of its controllers."""
+
+    def __init__(
+        self,
+        members: Sequence[ChainMember],
+        connection_W: int,
+        spare_W: int,
+        fallback_W: int,
+        seed: int,
+    ) -> None:
+        """spare_W: kept free for steps of the load; fallback_W: import limit without a share."""
+        self._members, draw = members, random.Random(f"{seed}/shares")
+        keys = [draw.randbytes(32) for _ in members]
+        names = [f"cabinet{number}" for number in range(1, len(members) + 1)]
+        cabinets = [
+            Cabinet(name, key, fallback_W, member.share_permille)
+            for name, key, member in zip(names, keys, members)
+        ]
+        self._boxes = [StandIn(name, key, fallback_W, draw) for name, key in zip(names, keys)]
+        self._by_name = dict(zip(names, self._boxes))
+        self._was_here = [True for _ in members]
+        is_common = len(members) > 1
+        fleet = Fleet("", connection_W, is_common, SOURCE, spare_W, HOLD_H, tuple(cabinets), {})
+        self._dispatcher = Dispatcher(fleet, 1, 0.0, seed=seed)
+
+    def step(self, now_s: int) -> None:
+        """Carry the messages of a second, and hand each controller its limit."""
+        now_ms = now_s * 1000
+        for number, (member, box) in enumerate(zip(self._members, self._boxes)):
+            if member.is_here and not self._was_here[number]:
+                box.boot(now_ms)
+            self._was_here[number] = member.is_here
+            if member.is_here:
+                self._dispatcher.hear_report(box.name, report_of(_report(member)), now_ms)
+        for _ in range(2):  # what the answers to lowerings free is lent in the same second
+            for name, datagram in self._dispatcher.step(now_ms):
+                box = self._by_name[name]
+                answer = box.receive(datagram, now_ms)
+                if answer is not None and self._members[self._boxes.index(box)].is_here:
+                    self._dispatcher.hear_answer(name, answer, now_ms)
+        for member, box in zip(self._members, self._boxes):
+            if member.is_here:
+                limit_W = box.limit_W(now_ms)
+                member.image.add_hint(INDEX, h.GRID_CAP, h.IMPORT_W_MAX, limit_W, HELD_MS)
+                member.image.add_hint(INDEX, h.HEARTBEAT, 0, 0, HELD_MS)
+
+
+def _report(member: ChainMember) -> bytes:
+    """The report of a controller about its last second."""
+    control = member.control
+    known, out = control.known, control.chain.out
+    soc = known.soc_permille
+    remaining_Wh = control.functions["hint_table"].out[O_REMAINING_WH]
+    found = {
+        "state": "running",
+        "battery_W": known.battery_W,
+        "grid_W": known.grid_meter_W,
+        "load_W": known.load_meter_W,
+        "available_high_W": out[O_AVAILABLE_HIGH_W],
+        "soc_permille": soc[0] if soc else None,
+        "remaining_Wh": max(0, remaining_Wh),
+    }
+    return json.dumps(found).encode()
