@@ -22,7 +22,8 @@ PLAN_MS = 500  # between two plans
 AGAIN_MS = 1500  # a hint that nobody has answered is sent again
 SILENT_MS = 20_000  # a cabinet that has not reported for so long counts as silent
 STEP_PERMILLE = 5  # of the mean share: smaller changes are not sent
-UNSEEN_MS = 10_000  # time constant of the import that no cabinet's load contains
+UNSEEN_MS = 60_000  # time constant with which less import than the loads say is believed
+RUNNING = "running"  # state of a cabinet whose battery answers
 Sent = tuple[str, bytes]  # name of a cabinet, datagram
 
 
@@ -203,7 +204,7 @@ class Dispatcher:
     def _plan(self, now_ms: float) -> None:
         """Find the targets from what is known now."""
         views = [self._view(at, now_ms) for at in range(len(self._live_here))]
-        unseen_W = max(0, int(self._unseen(now_ms)))
+        unseen_W = int(self._unseen(now_ms))
         self._note_peak(now_ms)
         rise_W = self._rise_W(now_ms)
         self._targets = self._planner.step(
@@ -228,7 +229,7 @@ class Dispatcher:
         dead = [
             m.cabinet.load_permille
             for m in self._live_here
-            if not m.is_live(now_ms) or (m.report.available_high_W or 0) <= 0
+            if not m.is_live(now_ms) or m.report.state != RUNNING
         ]
         return above_W * sum(dead) // 1000
 
@@ -246,7 +247,7 @@ class Dispatcher:
         can_give = is_live and member.exchange.is_known and not member.problem
         return targets.View(
             load_W,
-            max(0, report.available_high_W or 0) if can_give else 0,
+            report.discharge_W_max or 0 if can_give else 0,
             member.cabinet.fallback_W,
             is_live,
             member.cabinet.load_permille or 1,
@@ -271,7 +272,10 @@ class Dispatcher:
         return max(live or seen, default=0)
 
     def _unseen(self, now_ms: float) -> float:
-        """Import of a common connection that no cabinet's load contains, W, smoothed."""
+        """Import of a common connection that no cabinet's load contains, W; below 0: something
+        feeds in, such as PV. A rise counts at once, a fall slowly, because a cloud takes the sun
+        away within seconds.
+        """
         passed_ms, self._seen_ms = now_ms - self._seen_ms, now_ms
         live = [m.report for m in self._live_here if m.is_live(now_ms)]
         grids_W = [each.grid_W for each in live if each.grid_W is not None]
@@ -279,7 +283,8 @@ class Dispatcher:
             return self._unseen_W
         batteries_W = sum([each.battery_W or 0 for each in live])
         found_W = sorted(grids_W)[len(grids_W) // 2] + batteries_W - self._common_W(now_ms)
-        self._unseen_W += (found_W - self._unseen_W) * min(1.0, passed_ms / UNSEEN_MS)
+        part = min(1.0, passed_ms / UNSEEN_MS) if found_W < self._unseen_W else 1.0
+        self._unseen_W += (found_W - self._unseen_W) * part
         return self._unseen_W
 
     # -- what is shown

@@ -12,7 +12,7 @@ RANGES = {
     "grid_W": (-POWER_W_MAX, POWER_W_MAX),
     "load_W": (-POWER_W_MAX, POWER_W_MAX),
     "pv_W": (0, POWER_W_MAX),
-    "available_high_W": (-POWER_W_MAX, POWER_W_MAX),
+    "discharge_W_max": (0, POWER_W_MAX),
     "soc_permille": (0, 1000),
     "soh_permille": (0, 1000),
     "temperature_ddegC": (-600, 2000),
@@ -21,14 +21,14 @@ RANGES = {
 
 
 class Report(NamedTuple):
-    """Values of a cabinet; None: unknown. available_high_W: the most it can discharge now."""
+    """Values of a cabinet; None: unknown. discharge_W_max: what its limits leave of a discharge."""
 
     state: str | None
     battery_W: int | None
     grid_W: int | None
     load_W: int | None
     pv_W: int | None
-    available_high_W: int | None
+    discharge_W_max: int | None
     soc_permille: int | None
     soh_permille: int | None
     temperature_ddegC: int | None

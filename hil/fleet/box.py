@@ -5,7 +5,6 @@ import random
 from typing import Any
 
 from controller.core.base import hint_codes as h
-from controller.core.base.setpoint import O_AVAILABLE_HIGH_W, O_AVAILABLE_LOW_W
 from controller.core.policies.hint_outputs import O_REMAINING_WH
 from controller.hints import admission, hint_statistics, replies, wire as w
 from controller.run.cabinet import Cabinet
@@ -116,7 +115,7 @@ class Box:
 def reported(cabinet: Cabinet[Any]) -> dict[str, Any]:
     """The report of a controller, as the MQTT door makes it of the status."""
     core = cabinet.core
-    known, out = core.control.known, core.chain.out
+    known = core.control.known
     is_running = core.out[s.STATE] == s.RUNNING
     degC, soc = known.module_temperature_ddegC, known.soc_permille
     return {
@@ -125,8 +124,7 @@ def reported(cabinet: Cabinet[Any]) -> dict[str, Any]:
         "battery_W": known.battery_W,
         "grid_W": known.grid_meter_W,
         "load_W": known.load_meter_W,
-        "available_low_W": out[O_AVAILABLE_LOW_W] if is_running else 0,
-        "available_high_W": out[O_AVAILABLE_HIGH_W] if is_running else 0,
+        "discharge_W_max": max(0, core.chain.limits.high_W) if is_running else 0,
         "soc_permille": soc[0] if soc else None,
         "temperature_ddegC": degC[1] if degC else None,
         "remaining_Wh": max(0, core.functions["hint_table"].out[O_REMAINING_WH]),

@@ -101,7 +101,7 @@ class StandIn:
                 "battery_W": self.load_W - drawn_W,
                 "grid_W": drawn_W,
                 "load_W": self.load_W,
-                "available_high_W": 0,
+                "discharge_W_max": 0,
                 "soc_permille": 500,
             }
         ).encode()

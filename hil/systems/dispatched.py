@@ -9,7 +9,6 @@ import random
 from collections.abc import Sequence
 
 from controller.core.base import hint_codes as h
-from controller.core.base.setpoint import O_AVAILABLE_HIGH_W
 from controller.core.policies.hint_outputs import O_REMAINING_WH
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.fleet import Cabinet, Fleet
@@ -73,7 +72,7 @@ class Shares:
 def _report(member: ChainMember) -> bytes:
     """The report of a controller about its last second."""
     control = member.control
-    known, out = control.known, control.chain.out
+    known = control.known
     soc = known.soc_permille
     remaining_Wh = control.functions["hint_table"].out[O_REMAINING_WH]
     found = {
@@ -81,7 +80,7 @@ def _report(member: ChainMember) -> bytes:
         "battery_W": known.battery_W,
         "grid_W": known.grid_meter_W,
         "load_W": known.load_meter_W,
-        "available_high_W": out[O_AVAILABLE_HIGH_W],
+        "discharge_W_max": max(0, control.chain.limits.high_W),
         "soc_permille": soc[0] if soc else None,
         "remaining_Wh": max(0, remaining_Wh),
     }

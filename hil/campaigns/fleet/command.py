@@ -13,7 +13,7 @@ from hil.runner import options
 JOBS_HOURS, JOBS_COUNT = 3, 3
 SHORT_PERMILLE = 15.0
 PODS = 4, 8, 16
-COLUMNS = "  {:<34}{:>12}{:>11}{:>14}{:>12}{:>7}"
+COLUMNS = "  {:<34}{:>12}{:>9}{:>14}{:>10}{:>11}{:>7}"
 
 
 class Fleet(Trial):
@@ -63,7 +63,7 @@ class Fleet(Trial):
             f"{each['above_W']} W"
             for each in of_jobs
         ]
-        head = "course", "highest MW", "s over", "most over kW", "s beyond", "trips"
+        head = "course", "highest MW", "s over", "most over kW", "s beyond", "given kWh", "trips"
         lines.append(COLUMNS.format(*head))
         lines += [
             COLUMNS.format(
@@ -72,6 +72,7 @@ class Fleet(Trial):
                 each["seconds_over"],
                 f"{each['most_over_W'] / 1000:.0f}",
                 each["seconds_beyond"],
+                f"{each['given_kWh']:,}",
                 len(each["trips"]),
             )
             for each in of_pods

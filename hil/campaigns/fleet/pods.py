@@ -18,7 +18,8 @@ import numpy as np
 from controller.config.configuration import Config
 from hil.engine.pod import TURN_S
 from hil.fleet.broker import Faults
-from hil.fleet.fleet_pod import SOURCE, FleetPod
+from hil.fleet.fleet_pod import FleetPod
+from hil.fleet.messages import SOURCE
 from hil.systems import run, sized, spec
 from hil.systems.live import _later
 
@@ -110,18 +111,21 @@ def _events(course: Course, settled_s: float) -> list[tuple[float, Callable[[Fle
     cut_s, joined_s, cut = course.cut
 
     def stop_broker(pod: FleetPod) -> None:
-        pod.broker.until_ms = pod.now_us / 1000 + down_s * 1000
+        pod.messages.broker.until_ms = pod.now_us / 1000 + down_s * 1000
 
     events: list[tuple[float, Callable[[FleetPod], object]]] = [
         (dead_s, lambda pod: pod.members[dead].controller.kill()),
         (leaves_s, lambda pod: pod.members[moved].controller.kill()),
         (returns_s, lambda pod: pod.members[moved].controller.start()),
-        (cut_s, lambda pod: pod.broker.cut.add(f"pod{cut + 1}")),
-        (joined_s, lambda pod: pod.broker.cut.discard(f"pod{cut + 1}")),
+        (cut_s, lambda pod: pod.messages.broker.cut.add(f"cabinet{cut + 1}")),
+        (joined_s, lambda pod: pod.messages.broker.cut.clear()),
         (stops_s, stop_broker),
     ]
     if course.has_dispatcher:
-        events += [(dies_s, FleetPod.kill_dispatcher), (dies_s + for_s, FleetPod.start_dispatcher)]
+        events += [
+            (dies_s, lambda pod: pod.messages.kill()),
+            (dies_s + for_s, lambda pod: pod.messages.start(pod.now_us)),
+        ]
     return sorted([(settled_s + at_s, do) for at_s, do in events], key=lambda each: each[0])
 
 
@@ -135,12 +139,12 @@ def _pod(course: Course) -> Iterator[FleetPod]:
         config = sized.load(size, Path(folder), TICK_MS)
         configs = [_in_turn(config, number) for number in range(course.pods)]
         plant = size.plant | {"ambient_degC": 25.0} | system.plant
-        shared = LIMIT_W, SPARE_W, True
-        pod = FleetPod(site, configs, *shared, course.seed, SOC, plant, Faults())
+        shared_W = LIMIT_W, SPARE_W
+        pod = FleetPod(site, configs, shared_W, course.seed, SOC, plant, Faults())
         for member in pod.members:
             member.quicken()
         if not course.has_dispatcher:
-            pod.kill_dispatcher()
+            pod.messages.kill()
         yield pod
 
 
@@ -184,18 +188,19 @@ class _Watch:
         self._pod = pod
         self._ticks_W: list[float] = []
         self.seconds: list[tuple[float, bool]] = []  # mean import, the pods could keep the limit
-        self._is_able = True
+        self._given_J = 0.0
 
     def see(self) -> None:
         """Take the tick that ended."""
         pod = self._pod
         self._ticks_W.append(pod.site.grid_power_W)
+        units = [unit.ac_power_W for member in pod.members for unit in member.plant.pcs]
+        self._given_J += max(0.0, sum(units)) * TICK_MS / 1000
         if len(self._ticks_W) < 1000 // TICK_MS:
             return
         running = [member for member in pod.members if member.controller.cabinet is not None]
         able_W = len(running) * POWER_W / len(pod.members)
-        given_W = sum([unit.ac_power_W for member in pod.members for unit in member.plant.pcs])
-        is_able = pod.site.grid_power_W + given_W - able_W <= LIMIT_W
+        is_able = pod.site.grid_power_W + sum(units) - able_W <= LIMIT_W
         self.seconds.append((float(np.mean(self._ticks_W)), is_able))
         self._ticks_W.clear()
 
@@ -207,7 +212,8 @@ class _Watch:
             "seconds_over": sum(is_able for _, is_able in over),
             "seconds_beyond": sum(not is_able for _, is_able in over),
             "most_over_W": round(max((watts for watts, is_able in over if is_able), default=0)),
-            "counts": self._pod.broker.counts,
+            "counts": self._pod.messages.broker.counts,
+            "given_kWh": round(self._given_J / 3.6e6),
             "over_at_s": [at for at, (watts, _) in enumerate(self.seconds) if watts > LIMIT_W][
                 :200
             ],

@@ -1,0 +1,93 @@
+"""The messages of a fleet in virtual time: boxes, a broker, and a dispatcher that may die."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from controller.config.configuration import Config
+from controller.core.base.hint_codes import IMPORT_W_MAX
+from controller.dispatch.dispatcher import Dispatcher
+from controller.dispatch.fleet import Cabinet, Fleet
+from controller.dispatch.report import report_of
+from hil.engine.simulate import VirtualRig
+from hil.fleet.box import Box
+from hil.fleet.broker import Broker, Faults
+
+SOURCE = "shares"
+
+
+class Messages:
+    """Call `step` after each tick. `dispatcher`: None while it is dead."""
+
+    def __init__(
+        self,
+        members: Sequence[VirtualRig],
+        connection_W: int,
+        spare_W: int,
+        seed: int,
+        faults: Faults,
+        hold_h: float | None = 4.0,
+    ) -> None:
+        """Each member's configuration has the source SOURCE, with a fallback. Members with a share
+        of less than the whole load see a common load.
+        """
+        draw = self._draw = random.Random(f"{seed}/fleet")
+        cabinets = [
+            _cabinet(number, member.config, draw.randbytes(32))
+            for number, member in enumerate(members, 1)
+        ]
+        is_common = cabinets[0].load_permille > 0
+        shared = connection_W, is_common, SOURCE, spare_W, hold_h
+        self._fleet = Fleet("", *shared, tuple(cabinets), {})
+        self.broker = Broker(faults, draw)
+        self.boxes = {
+            cabinet.name: Box(member, {SOURCE: cabinet.key}, draw)
+            for cabinet, member in zip(cabinets, members)
+        }
+        self._epoch, self._offset_ms = 0, 0.0
+        self.dispatcher: Dispatcher | None = None
+        self.start(0)
+
+    def start(self, now_us: int) -> None:
+        """Start a dispatcher with a new epoch, which remembers nothing."""
+        self._epoch += 1
+        self._offset_ms = self._draw.uniform(0, 1e6)
+        at_ms, seed = now_us / 1000 + self._offset_ms, self._draw.randrange(2**32)
+        self.dispatcher = Dispatcher(self._fleet, self._epoch, at_ms, seed=seed)
+
+    def kill(self) -> None:
+        """End the dispatcher without a last message."""
+        self.dispatcher = None
+
+    def step(self, now_us: int) -> None:
+        """Take what the controllers say after a tick, and carry what has arrived."""
+        now_ms = now_us / 1000
+        for name, box in self.boxes.items():
+            for answer in box.answers():
+                self.broker.send("answer", name, answer, now_ms)
+            report = box.report()
+            if report is not None:
+                self.broker.send("report", name, report, now_ms)
+        dispatcher, dispatcher_ms = self.dispatcher, now_ms + self._offset_ms
+        for kind, name, payload in self.broker.arrived(now_ms):
+            if kind == "hint":
+                self.boxes[name].receive(payload)
+            elif dispatcher is not None and kind == "answer":
+                dispatcher.hear_answer(name, payload, dispatcher_ms)
+            elif dispatcher is not None:
+                dispatcher.hear_report(name, report_of(payload), dispatcher_ms)
+        if dispatcher is not None:
+            for name, datagram in dispatcher.step(dispatcher_ms):
+                self.broker.send("hint", name, datagram, now_ms)
+
+    def facts(self, now_us: int) -> dict[str, Any]:
+        """The dispatcher's view; {} while it is dead."""
+        return self.dispatcher.facts(now_us / 1000 + self._offset_ms) if self.dispatcher else {}
+
+
+def _cabinet(number: int, config: Config, key: bytes) -> Cabinet:
+    """The cabinet of a configuration, as FLEET.toml has it."""
+    source = next(each for each in config.sources if each.name == SOURCE)
+    fallback_W, permille = source.fallback[IMPORT_W_MAX], config.control["share_permille"]
+    assert fallback_W is not None, "the source of a dispatcher has a fallback"
+    return Cabinet(f"cabinet{number}", key, fallback_W, 0 if permille == 1000 else permille)
