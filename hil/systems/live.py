@@ -1,14 +1,20 @@
 """A system on the rig from any hour of its run, with the real controller and plant."""
 
+import dataclasses
+from array import array
+from collections.abc import Sequence
 from datetime import UTC, timedelta
 from pathlib import Path
 
+from controller.config.configuration import Config
 from controller.core.base import hint_codes
-from controller.core.base.schedule_table import Table
+from controller.core.base.schedule_table import OPEN_W, Slot, Table
 from hil.engine import coverage
-from hil.engine.pod import Pod
+from hil.engine.pod import TURN_S, Pod
 from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_controller import VirtualClock
+from hil.fleet.broker import Faults
+from hil.fleet.messages import Messages
 from hil.scenarios.scenario import Scenario
 from hil.systems import run, sized
 from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S, SENDER
@@ -23,7 +29,7 @@ HOT_DEGC = 60.0
 
 
 class LivePod(Pod):
-    """The real controller of a system on its site: a Pod with one member."""
+    """The real controllers of a system on its site."""
 
     def __init__(
         self,
@@ -45,8 +51,9 @@ class LivePod(Pod):
         self._series = run.series_of(spec, inputs)
         self._sender = Sender(spec, self._series, run.before_of(spec, inputs))
         kind = ValueRig if values else VirtualRig
-        config = sized.load(spec.size, folder, kind.POD_TICK_MS)
-        coverage.check_scenario(config, scenario, tuple(spec.site))
+        sizes = sized.cabinets(spec.size, spec.cabinets, run.sources_of(spec))
+        configs = _configs(sizes, folder, kind.POD_TICK_MS)
+        coverage.check_scenario(configs[0], scenario, tuple(spec.site))
         actions = scenario.actions if scenario else ()
         site = run.site_of(_later(spec, begin_s), inputs)
         load = site.load
@@ -57,30 +64,70 @@ class LivePod(Pod):
         soc = spec.soc_permille / 1000 if soc is None else soc
         outside_degC = max(-40.0, min(HOT_DEGC, site.weather.outside_degC(0.0)))
         start = {} if degC is None else {"start_degC": min(HOT_DEGC, degC)}
-        plant = spec.size.plant | {"ambient_degC": outside_degC} | spec.plant | start
-        super().__init__(site, [config], spec.seed, soc, kind, plant, actions)
-        cabinet = self.members[0].controller.cabinet
-        assert cabinet is not None, "nobody has killed it yet"
+        plant = sizes[0].plant | {"ambient_degC": outside_degC} | spec.plant | start
+        super().__init__(site, configs, spec.seed, soc, kind, plant, actions)
         start_s = round(spec.start.replace(tzinfo=UTC).timestamp())
-        cabinet.site_clock = VirtualClock(cabinet.image, (start_s + begin_s) * 1_000_000)
+        self._start_us = (start_s + begin_s) * 1_000_000
+        for member in self.members:
+            self._set_clock(member)
         self._start_min = start_s // 60
         self._heartbeat_s, self._is_sender_dead = 0, SENDER in inputs.get("dead", ())
+        self.messages: Messages | None = None
+        if spec.fallback_W is not None:
+            shared_W = spec.size.import_W, spec.spare_W
+            self.messages = Messages(self.members, *shared_W, spec.seed, Faults())
+        self._moves = run.moves_of(spec)
+        for second in sorted(self._moves):
+            if second < begin_s:
+                self._move(second)
 
     def step(self) -> None:
-        """Make a tick. Before it, send the heartbeat if it is due, and each hour the schedule."""
-        now_s, cabinet = self.now_us // 1_000_000, self.members[0].controller.cabinet
-        if now_s >= self._heartbeat_s and cabinet is not None and not self._is_sender_dead:
-            cabinet.image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
+        """Make a tick. Before it, send the heartbeat if it is due, and each hour the schedule. After
+        it, carry the messages of a dispatcher.
+        """
+        now_s = self.now_us // 1_000_000
+        if self.now_us % 1_000_000 == 0 and self._begin_s + now_s in self._moves:
+            self._move(self._begin_s + now_s)
+        if now_s >= self._heartbeat_s and not self._is_sender_dead:
             is_hour = now_s == 0 or (self._begin_s + now_s) % HOUR_S < HEARTBEAT_S
-            if is_hour and self._sender.sends:
-                cabinet.image.add_schedule(self._table(now_s))
+            table = self._table(now_s) if is_hour and self._sender.sends else None
+            for member in self.members:
+                self._send(member, table)
             self._heartbeat_s = now_s + HEARTBEAT_S
         super().step()
+        if self.messages is not None:
+            self.messages.step(self.now_us)
+
+    def _send(self, member: VirtualRig, table: Table | None) -> None:
+        """Send a cabinet the heartbeat, and its share of a schedule."""
+        cabinet = member.controller.cabinet
+        if cabinet is None:
+            return
+        cabinet.image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
+        if table is not None:
+            share = member.config.control["share_permille"]
+            slots = tuple([_share_of(slot, share) for slot in table.slots])
+            cabinet.image.add_schedule(table._replace(slots=slots))
+
+    def _move(self, second: int) -> None:
+        """Let cabinets leave and come, as in the run: their controllers end and start."""
+        for place, soc in self._moves[second]:
+            member = self.members[place]
+            if soc is None:
+                member.controller.kill()
+            else:
+                member.controller.start()
+                self._set_clock(member)
+
+    def _set_clock(self, member: VirtualRig) -> None:
+        cabinet = member.controller.cabinet
+        assert cabinet is not None, "it has just started"
+        cabinet.site_clock = VirtualClock(cabinet.image, self._start_us)
 
     @property
     def soc(self) -> float:
-        """Mean of the racks."""
-        racks = self.members[0].plant.racks
+        """Mean of the racks of all cabinets."""
+        racks = [rack for member in self.members for rack in member.plant.racks]
         return sum([rack.soc for rack in racks]) / len(racks)
 
     def _table(self, now_s: int) -> Table:
@@ -89,6 +136,25 @@ class LivePod(Pod):
         rows = self._sender.rows(slot % len(self._series.price), self.soc)
         start_min = self._start_min + slot * SLOT_MIN
         return Table(0, start_min, SLOT_MIN, tuple(rows))
+
+
+def _configs(sizes: Sequence[sized.Size], folder: Path, tick_ms: int | None) -> list[Config]:
+    """The configuration of each cabinet; its meter test waits for its turn."""
+    configs = []
+    for number, size in enumerate(sizes):
+        own = folder / f"{number + 1}"
+        own.mkdir()
+        config = sized.load(size, own, tick_ms)
+        control = config.control | {"meter_code_wait_s": number * TURN_S}
+        image = array("i", control.values())
+        configs.append(dataclasses.replace(config, control=control, control_image=image))
+    return configs
+
+
+def _share_of(slot: Slot, share_permille: int) -> Slot:
+    *powers_W, reserve = slot
+    shares = [each if each == OPEN_W else each * share_permille // 1000 for each in powers_W]
+    return Slot(*shares, reserve)
 
 
 def _later(spec: Spec, begin_s: int) -> Spec:

@@ -53,12 +53,10 @@ class Minutes(NamedTuple):
 
 
 def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
-    """The minutes to play: plain_s of a day at a drawn moment, each outage of the run, and drawn
-    outages. A battery with several controllers has none, because minutes have one controller.
+    """The minutes to play: plain_s of a day at a drawn moment, around each cabinet that leaves, each
+    outage of the run, and drawn outages.
     """
     spec = result.spec
-    if spec.cabinets > 1:
-        return []
     deal = random.Random(f"{spec.seed}/minutes")
     end_s = spec.days * DAY_S - AFTER_S
     moments = [(deal.randint(LEAD_S, end_s - plain_s), plain_s, False)] if plain_s else []

@@ -89,7 +89,7 @@ def members_of(spec: Spec, site: Site, kind: type[Kind]) -> list[Kind]:
     begin_s = round((spec.start - datetime(1970, 1, 1)).total_seconds())
     soc = spec.soc_permille / 1000
     members = []
-    for size in sized.cabinets(spec.size, spec.cabinets, _sources(spec)):
+    for size in sized.cabinets(spec.size, spec.cabinets, sources_of(spec)):
         with tempfile.TemporaryDirectory() as folder:
             config = sized.load(size, Path(folder), TICK_MS)
             plant = size.plant | spec.plant
@@ -97,7 +97,7 @@ def members_of(spec: Spec, site: Site, kind: type[Kind]) -> list[Kind]:
     return members
 
 
-def _sources(spec: Spec) -> dict[str, dict[str, Any]]:
+def sources_of(spec: Spec) -> dict[str, dict[str, Any]]:
     """The source of the dispatcher's hints; {} without one."""
     if spec.fallback_W is None:
         return {}
