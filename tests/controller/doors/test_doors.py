@@ -21,6 +21,9 @@ from controller.watch.__main__ import main as watch_main
 from tests.controller.doors.doors_site import answering, refused, written
 
 pytestmark = pytest.mark.wire
+BARE = "[source.bare]\nmay = 'cap'\n"  # a source that has no key here
+MODBUS = f"{BARE}[modbus.plc]\nlisten = '127.0.0.1'\n"
+HTTP = f"{BARE}[[http.page.token]]\nname = 'a'\nsha256 = '{'0' * 64}'\n"
 
 
 @pytest.fixture
@@ -40,7 +43,8 @@ def house(tmp_path):
         ("[mqtt.p]\nhost = 'broker:1883'\ncabinet = 'c'\ntls = false\n", "the port is a key"),
         ("[local.x]\nlisten = 'box.sock'\n", "listen: is no whole path"),
         ("[local.x]\nbaud_Bd = 1\n", "baud_Bd: 1 is not allowed"),
-        ("[source.other]\nmay = 'cap'\n", "source.other.key: is missing"),
+        (f"{MODBUS}clients = {{'10.0.0.9' = 'bare'}}\n", r"source.bare.key: is.*\[modbus.plc\]"),
+        (f"{HTTP}source = 'bare'\n", r"source.bare.key: is missing; .*\[http.page\]"),
         ("[source.other]\nkey = 'a'\nmay = 'operator'\n", "allowed cap, request, grid_cap"),
         ("[source.other]\nkey = 'a'\nhints_per_min_max = 0\n", "allowed 1..600"),
     ],
