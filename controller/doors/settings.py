@@ -21,7 +21,9 @@ NAME, NAME_WORDS = re.compile("[A-Za-z0-9_-]{1,32}"), "1 to 32 letters, digits, 
 MAY = h.ROLES[:3]  # without the role operator, which is for a person at the cabinet
 SOURCE: Form = {
     "key": text(
-        "", what="File beside doors.toml with the key that `firebreak key create` printed."
+        "",
+        what="File beside doors.toml with the key that `firebreak key create` printed. Without it "
+        "only signed hints come in.",
     ),
     "may": choice(MAY, MAY[0], "The most that this source may send through doors."),
     "hints_per_min_max": integer(1, 600, 60, "Of this source, in each process."),

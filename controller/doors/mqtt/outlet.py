@@ -5,11 +5,10 @@ controller is alive.
 import asyncio
 import collections
 import contextlib
-import json
-from typing import Any
 
 from controller.doors.feed import Facts, Feed, NoState
 from controller.doors.mqtt.link import REFUSED, Link, Lost
+from controller.doors.mqtt.payload import steady, text
 from controller.system import clock
 
 VALUES = (
@@ -27,27 +26,10 @@ VALUES = (
     "held_15min_high_W",
     "temperature_ddegC_max",
 )
-# These change in every reading. They alone cause no new message.
-RUNNING = frozenset(
-    "sequence uptime_ms utc_us utc_text utc_uncertainty_us age_ms clear_for_ms loop valid_s left_s "
-    "start_s next_token_ms reserve_in_s".split()
-)
 ALARMS_S = 1.0  # period of alarms, which do not wait for period_s
 COUNTS_US = 10_000_000
 BATCH = 20
 AGAIN_US = 60_000_000  # pause after a broker has refused an event
-
-
-def text(value: object) -> str:
-    """JSON without spaces."""
-    return json.dumps(value, separators=(",", ":"), default=str)
-
-
-def steady(value: Any) -> Any:
-    """The value without the names in RUNNING."""
-    if isinstance(value, dict):
-        return {name: steady(each) for name, each in value.items() if name not in RUNNING}
-    return [steady(each) for each in value] if isinstance(value, list) else value
 
 
 class Outlet:

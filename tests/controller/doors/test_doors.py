@@ -249,6 +249,17 @@ def test_the_unit_of_a_kind_reaches_the_listed_addresses_and_no_other(
     assert exposure.drop_in(found, kind) == f"[Service]\nIPAddressAllow={allowed}\n"
 
 
+def test_without_a_key_only_signed_hints_come_in(tmp_path):
+    text = f"{BARE}[mqtt.a]\nhost = '::1'\ncabinet = 'c'\ntls = false\n"
+    text += "sources = ['bare', 'scheduler']\n"
+    found = exposure.of(settings.load(written(tmp_path, text)))
+    assert [(each.what, each.proof, each.may) for each in found[1:]] == [
+        ("signed hints of bare", "its key", "cap"),
+        ("hints of scheduler", "the broker's ACL", "request"),
+        ("signed hints of scheduler", "its key", "request"),
+    ]
+
+
 def test_a_rough_state_is_made_anew_for_a_keyframe_and_for_another_controller():
     made = []
 

@@ -8,7 +8,7 @@ import pytest
 from controller.core.base import hint_codes as h
 from controller.doors import settings
 from controller.doors.feed import NO_TICK, Feed
-from controller.doors.mqtt import commands, door, outlet
+from controller.doors.mqtt import door, outlet, waiting
 from controller.doors.process import DoorError, House
 from tests.controller.doors.doors_site import answering, refused, written
 from tests.controller.doors.mqtt_site import (
@@ -211,7 +211,7 @@ def test_no_command_waits_at_the_broker_for_the_door(kind, protocol, tmp_path):
 
 
 def test_a_command_that_waited_too_long_is_not_taken(tmp_path, monkeypatch):
-    monkeypatch.setattr(commands, "LATE_US", 0)
+    monkeypatch.setattr(waiting, "LATE_US", 0)
     with served(tmp_path) as (site, _, peer, door, _):
         peer.send("command/site_ems/hint", {"id": "a", **IMPORT})
         assert peer.answer("site_ems", "a")["code"] == h.TOO_LATE
