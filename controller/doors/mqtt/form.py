@@ -23,7 +23,7 @@ FORM: Form = {
     "user": text("", "Login at the broker."),
     "password_file": text("", "File that has only the password, mode 600."),
     "sources": texts([], "Sources whose commands are taken; each has its [source.NAME]."),
-    "period_s": number(0.2, 3600, 1.0, "Least time between two messages of `state`."),
+    "period_s": number(0.2, 3600, 1.0, "Least time between two messages of `state` or `report`."),
     "keepalive_s": integer(5, 60, 10, "Keep-alive of MQTT."),
     "events_max": integer(1, 1000, 1000, "Missed events that are sent after a reconnect."),
 }

@@ -246,7 +246,7 @@ def test_events_come_in_order_over_a_dead_broker_and_a_gap_is_named(tmp_path):
 
 def test_a_refused_event_is_kept_and_counted(tmp_path):
     """A broker of MQTT 5 says so; those of 3.1.1 acknowledge it."""
-    topics = ("value/#", "state", "alarms", "online", "door")
+    topics = ("value/#", "state", "alarms", "online", "door", "report")
     rules = "".join([f"topic write {BASE}/{topic}\n" for topic in topics])
     (tmp_path / "acl").write_text(f"topic read {BASE}/#\n{rules}")
     lines = f"allow_anonymous true\nacl_file {tmp_path}/acl\n"
