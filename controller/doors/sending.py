@@ -54,10 +54,14 @@ class Sender:
         kind = h.EXACT if given["is_exact"] else h.KIND_OF[quantity]
         if not may(self.source.may, kind):
             return refused(h.ROLE)
-        if not self._sent_us.take(self.source.hints_per_min_max):
+        if not self.takes_one():
             return refused(h.RATE)
         hint = kind, quantity, given["value_W"], given["valid_s"] * 1000
         return await self._asked(hint, round(given["start_in_s"] * 1000))
+
+    def takes_one(self) -> bool:
+        """Count one message. False if the quota of this minute is used up."""
+        return self._sent_us.take(self.source.hints_per_min_max)
 
     def has_room(self, count: int) -> bool:
         """True if the quota of this minute allows this many messages."""

@@ -20,7 +20,11 @@ KINDS = ("mqtt", "modbus", "http", "local", "alarms")
 NAME, NAME_WORDS = re.compile("[A-Za-z0-9_-]{1,32}"), "1 to 32 letters, digits, _ and -"
 MAY = h.ROLES[:3]  # without the role operator, which is for a person at the cabinet
 SOURCE: Form = {
-    "key": text(what="File beside doors.toml with the key that `firebreak key create` printed."),
+    "key": text(
+        "",
+        what="File beside doors.toml with the key that `firebreak key create` printed. Without it "
+        "only signed hints come in.",
+    ),
     "may": choice(MAY, MAY[0], "The most that this source may send through doors."),
     "hints_per_min_max": integer(1, 600, 60, "Of this source, in each process."),
 }
@@ -30,7 +34,9 @@ Values = dict[str, Any]  # values of one table [KIND.NAME], as its form has them
 
 
 class Source(NamedTuple):
-    """A source. may: the most that it may send through doors, even if site.toml allows more."""
+    """A source. key_path: "" without a key. may: the most that it may send through doors, even if
+    site.toml allows more.
+    """
 
     name: str
     key_path: str
@@ -61,7 +67,10 @@ def load(path: str) -> Settings:
     folder = os.path.dirname(os.path.abspath(path))
     sources = {
         name: Source(
-            name, os.path.join(folder, each["key"]), each["may"], each["hints_per_min_max"]
+            name,
+            each["key"] and os.path.join(folder, each["key"]),
+            each["may"],
+            each["hints_per_min_max"],
         )
         for name, each in read_each(path, ("source",), tables.get("source", {}), SOURCE).items()
     }
@@ -111,3 +120,12 @@ def source_of(settings: Settings, path: Path, name: str) -> Source:
             f"a [source.NAME] of this file: {names}",
         )
     return settings.sources[name]
+
+
+def keyed_source_of(settings: Settings, path: Path, name: str) -> Source:
+    """The source that a door names, if the door can sign for it. Raises ConfigError."""
+    found = source_of(settings, path, name)
+    if not found.key_path:
+        allowed = f"the key file of this source, because [{'.'.join(path[:2])}] signs its hints"
+        refuse(settings.path, ("source", name, "key"), "is missing", allowed)
+    return found

@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 from controller.core.base.schedule_table import Slot
 from controller.hints import schedule_wire as sw, wire as w
-from controller.system import sockets
+from controller.system import clock, sockets
 
 ANSWER_S = 2.0
 Found = TypeVar("Found", w.Reply, sw.Answer)
@@ -66,6 +66,19 @@ class HintClient:
             return self._socket.recv(w.DATAGRAM_BYTES_MAX)
         except BlockingIOError:
             return None
+
+    def passed(self, data: bytes, is_answer: Callable[[bytes], bool]) -> bytes | None:
+        """Send a datagram of somebody else. Returns the first datagram that answers it, unchanged;
+        None: none came within ANSWER_S. Raises as `send`.
+        """
+        end_ms = clock.now_us() // 1000 + int(1000 * ANSWER_S)
+        self.send(data)
+        while (left_ms := end_ms - clock.now_us() // 1000) > 0:
+            limit(self._socket, socket.SO_RCVTIMEO, left_ms / 1000)
+            found = self.receive()
+            if found is not None and is_answer(found):
+                return found
+        return None
 
     def hello(self, source: str) -> w.Welcome | None:
         """Send a hello. Returns the answer, None without one."""

@@ -95,6 +95,7 @@ schedule.grid_cap_W | int? | highest import in the slot
 schedule.battery_low_W | int? | charging end of its band
 schedule.battery_high_W | int? | discharging end of its band
 schedule.reserve_permille | int? | its reserve
+is_clock_trusted | bool | the controller knows UTC well enough to act by a schedule
 notices[] | object | what a source knows ahead
 notices[].source | text | its name
 notices[].notice | text | a negative price, or a step of the load

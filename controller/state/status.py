@@ -4,6 +4,7 @@ from itertools import chain
 
 from controller.core.base import setpoint
 from controller.core.policies.hint_table import LOW_PERMILLE
+from controller.core.policies.schedule import Schedule
 from controller.journal.history import History
 from controller.journal.snapshot import Shadow
 from controller.state import (
@@ -49,11 +50,7 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         **{name: chain[name] for name in FROM_CHAIN},
         **_available(shadow, charge["soc_permille_max"], full_Wh),
         "reserve_permille": _kept_permille(shadow),
-        "hints": hints.in_force(shadow),
-        "schedule": hints.schedule(shadow),
-        "notices": hints.notices(shadow),
-        "sources": hints.source_names(shadow),
-        "binding_sources": hints.binding(shadow),
+        **_hints(shadow),
         "racks": every_rack,
         "links": links.facts(shadow, None)["summary"],
         "meters": links.meters(shadow),
@@ -78,6 +75,20 @@ def _seen_and_heard(shadow: Shadow) -> Facts:
         "horn_is_on": bool(shadow.out[s.HORN_ON]),
         **contacts.gas(shadow),
         "contacts": contacts.every(shadow),
+    }
+
+
+def _hints(shadow: Shadow) -> Facts:
+    """Hints, schedule and notices. is_clock_trusted: the controller knows UTC well enough to act by
+    a schedule, even while it has none.
+    """
+    return {
+        "hints": hints.in_force(shadow),
+        "schedule": hints.schedule(shadow),
+        "is_clock_trusted": shadow.core.functions[Schedule.NAME].minute() is not None,
+        "notices": hints.notices(shadow),
+        "sources": hints.source_names(shadow),
+        "binding_sources": hints.binding(shadow),
     }
 
 

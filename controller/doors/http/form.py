@@ -5,7 +5,7 @@ import re
 
 from controller.doors.addresses import address, is_local, place
 from controller.doors.exposure import LISTENS, Exposure, rows as placed
-from controller.doors.settings import Settings, Values, source_of, together
+from controller.doors.settings import Settings, Values, keyed_source_of, together
 from controller.forms.field import Form, flag, integer, matching, passing, tables, text, texts
 from controller.forms.refusal import Path, refuse
 from controller.system.worded import counted
@@ -64,7 +64,7 @@ def check(settings: Settings, path: Path, values: Values) -> None:
                 refuse(settings.path, (*at, key), "is that of another token", "each once")
             seen.add(token[key])
         if token["source"]:
-            source = source_of(settings, (*at, "source"), token["source"])
+            source = keyed_source_of(settings, (*at, "source"), token["source"])
             if source.may == "grid_cap" and not is_safe:
                 allowed = "certificate and key, or a [source.NAME] that may less"
                 refuse(settings.path, (*at, "source"), "may grid_cap without TLS", allowed)

@@ -4,7 +4,7 @@ import re
 
 from controller.doors.addresses import address, place
 from controller.doors.exposure import LISTENS, Exposure, rows as placed
-from controller.doors.settings import MAY as ROLES, Settings, Values, source_of, together
+from controller.doors.settings import MAY as ROLES, Settings, Values, keyed_source_of, together
 from controller.forms.field import Form, choice, flag, integer, matching, table, text
 from controller.forms.refusal import Path, refuse
 
@@ -46,7 +46,7 @@ def check(settings: Settings, path: Path, values: Values) -> None:
             refuse(settings.path, at, "is no subject", "the common name of a client certificate")
         if not has_tls and str(address(client) or "") != client:
             refuse(settings.path, at, "is no IP address", "an address, or TLS and a common name")
-        roles.add(source_of(settings, at, source).may)
+        roles.add(keyed_source_of(settings, at, source).may)
     if values["may"] != MAY[0] and roles == {MAY[0]}:
         words = 'may = "request" also in a [source.NAME] of its clients'
         refuse(settings.path, (*path, "may"), "is more than any of its sources may", words)

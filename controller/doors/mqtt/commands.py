@@ -1,43 +1,30 @@
 """The commands of one topic. A message becomes a hint or a question, and its answer is sent back.
 
-The thread of the connection calls `take`; everything else runs in asyncio. A source that sends too
-much fills only its own queue, and no hint waits behind a question. A repeated id gets the first
-answer again, so that no hint is sent twice.
+A source that sends too much fills only its own queue, and no hint waits behind a question. A
+repeated id gets the first answer again, so that no hint is sent twice.
 """
 
-import asyncio
 import collections
 import contextlib
 import hashlib
 import re
-from collections.abc import Callable
-from typing import NamedTuple
 
 from controller.core.base import hint_codes as h
 from controller.doors import asking
-from controller.doors.mqtt.link import Message
+from controller.doors.mqtt.payload import text
+from controller.doors.mqtt.waiting import Command, Reply, Waiting
 from controller.doors.quota import Recent
 from controller.doors.sending import Answer, Sender
 from controller.forms.refusal import ConfigError, shown
 from controller.hints.no_answer import problem
-from controller.system import caught, clock, json_text
+from controller.system import clock, json_text
 
 VERBS = ("hint", "ask")
 BYTES_MAX = 4096
-WAITING_MAX = 20
-LATE_US = 5_000_000  # a command that waited longer is not taken
 KEPT_US = 300_000_000  # time for which the answer to an id is kept
 MORE_PER_MIN = 60  # commands above hints_per_min_max; more are counted and not answered
 ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 ID_WORDS = "id: is missing or wrong; allowed 1 to 64 letters, digits, _ . and - in quotes"
-Reply = Callable[[str, str, Answer, bytes | None], None]
-
-
-class Command(NamedTuple):
-    """A message in the queue of its topic."""
-
-    message: Message
-    came_us: int
 
 
 class Desk:
@@ -55,34 +42,19 @@ class Desk:
         self._run_directory, self._sender, self._counts = run_directory, sender, counts
         self._verb = verb
         self._replies = f"{base}/reply/{sender.source.name}/"
-        self._waiting: collections.deque[Command] = collections.deque()
-        self._woken, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        self._waiting = Waiting(counts, lambda data: "too_long" if len(data) > BYTES_MAX else "")
+        self.take = self._waiting.take
         self._given: collections.OrderedDict[str, tuple[int, bytes, Answer]]
         self._given = collections.OrderedDict()
         self._asks_us, self._all_us = Recent(), Recent()
 
-    def take(self, message: Message) -> None:
-        """Put a message into the queue. Called in the thread of the connection."""
-        if message.is_retained:
-            self._counts["retained"] += 1
-        elif len(message.payload) > BYTES_MAX:
-            self._counts["too_long"] += 1
-        elif len(self._waiting) >= WAITING_MAX:
-            self._counts["crowded"] += 1
-        else:
-            self._waiting.append(Command(message, clock.now_us()))
-            self._loop.call_soon_threadsafe(self._woken.set)
-
     async def run(self, reply: Reply) -> None:
-        """Serve commands one after the other. reply(source, topic, answer, correlation)."""
-        fault = caught.Last(f"a command of {self._sender.source.name} is not served", 5)
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            while self._waiting:
-                command = self._waiting.popleft()
-                with fault:
-                    await self._serve(command, reply)
+        """Serve commands one after the other."""
+
+        async def serve(command: Command) -> None:
+            await self._serve(command, reply)
+
+        await self._waiting.serve(f"a command of {self._sender.source.name} is not served", serve)
 
     async def _serve(self, command: Command, reply: Reply) -> None:
         if not self._all_us.take(self._sender.source.hints_per_min_max + MORE_PER_MIN):
@@ -101,13 +73,11 @@ class Desk:
         self._counts["answered"] += 1
         topic = self._place(message.response) or self._replies + (name or "unnamed")
         source = self._sender.source.name
-        reply(source, topic, {"id": name or None, **answer}, message.correlation)
+        reply(source, topic, text({"id": name or None, **answer}), message.correlation)
 
     async def _answer(self, command: Command, fields: Answer) -> Answer:
         """The answer to a command with a new id."""
-        expires_s = command.message.expires_s
-        late_us = LATE_US if expires_s is None else min(LATE_US, expires_s * 1_000_000)
-        if clock.now_us() - command.came_us >= late_us:
+        if command.is_late():
             self._counts["late"] += 1
             return problem(h.TOO_LATE, "The command came too late, so it was not taken.")
         try:

@@ -9,9 +9,10 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable
 
-from controller.doors.mqtt.commands import VERBS, Answer, Desk
+from controller.doors.mqtt import signed
+from controller.doors.mqtt.commands import VERBS, Desk
 from controller.doors.mqtt.link import REFUSED, Broker, Link, Lost, Message
-from controller.doors.mqtt.outlet import Outlet, text
+from controller.doors.mqtt.outlet import Outlet
 from controller.doors.process import DoorError, House, Told, Values
 from controller.system import clock
 from controller.system.paths import plain
@@ -30,13 +31,12 @@ class Door:
         self._house, self._values = house, values
         self._told, self.counts = Told(f"mqtt.{name}"), collections.Counter[str]()
         self._base = f"firebreak/{values['cabinet']}"
-        self._desks = {
-            f"{self._base}/command/{source}/{verb}": Desk(
-                house.run_directory, house.senders[source], verb, self._base, self.counts
-            )
-            for source in values["sources"]
-            for verb in VERBS
-        }
+        self._desks: dict[str, Desk | signed.Signed] = {}
+        for source in values["sources"]:
+            own, rest = (house.run_directory, house.senders[source]), (self._base, self.counts)
+            at = self._commands_of(source)
+            self._desks |= {at + verb: Desk(*own, verb, *rest) for verb in VERBS}
+            self._desks[at + signed.VERB] = signed.Signed(*own, *rest)
         self._outlet = Outlet(house.feed, self._base, values, self.counts)
         self._name = name
         self._links: dict[str, Link] = {}
@@ -108,12 +108,18 @@ class Door:
         else:
             self.counts["foreign"] += 1
 
-    def _reply(self, source: str, topic: str, answer: Answer, correlation: bytes | None) -> None:
+    def _commands_of(self, source: str) -> str:
+        """Begin of the topics of a source's commands."""
+        return f"{self._base}/command/{source}/"
+
+    def _reply(
+        self, source: str, topic: str, answer: str | bytes, correlation: bytes | None
+    ) -> None:
         """Send an answer. If it cannot be sent, only count it, because a repeated command brings it
         again.
         """
         try:
-            done = self._links[source].publish(topic, text(answer), correlation=correlation)
+            done = self._links[source].publish(topic, answer, correlation=correlation)
         except (KeyError, Lost):
             self.counts["unanswered"] += 1
             return
@@ -136,7 +142,7 @@ class Door:
             f"{name}-{source}" if source else name,
             self._context() if values["tls"] else None,
             (values["user"], self._password()) if values["user"] else None,
-            [f"{self._base}/command/{source}/{verb}" for verb in VERBS] if source else [],
+            [topic for topic in self._desks if topic.startswith(self._commands_of(source))],
             "" if source else f"{self._base}/online",
         )
 

@@ -23,7 +23,7 @@ FORM: Form = {
     "user": text("", "Login at the broker."),
     "password_file": text("", "File that has only the password, mode 600."),
     "sources": texts([], "Sources whose commands are taken; each has its [source.NAME]."),
-    "period_s": number(0.2, 3600, 1.0, "Least time between two messages of `state`."),
+    "period_s": number(0.2, 3600, 1.0, "Least time between two messages of `state` or `report`."),
     "keepalive_s": integer(5, 60, 10, "Keep-alive of MQTT."),
     "events_max": integer(1, 1000, 1000, "Missed events that are sent after a reconnect."),
 }
@@ -62,10 +62,13 @@ def _check_plain(file: str, path: Path, values: Values, obliging: list[str]) -> 
 
 
 def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
-    """One row for what is sent, and one for each source whose hints the broker may pass on."""
+    """One row for what is sent. For each source one row for signed hints, and one for hints that
+    the door signs on the word of the broker.
+    """
     where, encryption = place(values["host"], values["port"]), "TLS" if values["tls"] else "no"
-    rows = [("state, events, alarms", "-", "nothing comes in")] + [
-        (f"hints of {name}", "the broker's ACL", settings.sources[name].may)
-        for name in values["sources"]
-    ]
+    rows = [("state, events, alarms", "-", "nothing comes in")]
+    for source in [settings.sources[name] for name in values["sources"]]:
+        if source.key_path:
+            rows.append((f"hints of {source.name}", "the broker's ACL", source.may))
+        rows.append((f"signed hints of {source.name}", "its key", source.may))
     return placed(path, CONNECTS, where, encryption, rows)

@@ -154,7 +154,11 @@ class Link:
         return f"{self._broker.host}:{self._broker.port}"
 
     def publish(
-        self, topic: str, payload: str, retain: bool = False, correlation: bytes | None = None
+        self,
+        topic: str,
+        payload: str | bytes,
+        retain: bool = False,
+        correlation: bytes | None = None,
     ) -> asyncio.Future[int]:
         """Publish with QoS 1. The result is the broker's reason code. Raises Lost."""
         if self.lost.done() or len(self._waiting) >= UNANSWERED_MAX:

@@ -1,16 +1,16 @@
-"""The messages that are sent unasked: state, main values, alarms, events, and whether the
-controller is alive.
+"""The messages that are sent unasked: state, main values, alarms, events, the report, and whether
+the controller is alive.
 """
 
 import asyncio
 import collections
 import contextlib
-import json
-from typing import Any
 
 from controller.doors.feed import Facts, Feed, NoState
 from controller.doors.mqtt.link import REFUSED, Link, Lost
-from controller.system import clock
+from controller.doors.mqtt.payload import steady, text
+from controller.doors.mqtt.report import Pace, fitted, report
+from controller.system import clock, release
 
 VALUES = (
     "state",
@@ -27,27 +27,10 @@ VALUES = (
     "held_15min_high_W",
     "temperature_ddegC_max",
 )
-# These change in every reading. They alone cause no new message.
-RUNNING = frozenset(
-    "sequence uptime_ms utc_us utc_text utc_uncertainty_us age_ms clear_for_ms loop valid_s left_s "
-    "start_s next_token_ms reserve_in_s".split()
-)
 ALARMS_S = 1.0  # period of alarms, which do not wait for period_s
 COUNTS_US = 10_000_000
 BATCH = 20
 AGAIN_US = 60_000_000  # pause after a broker has refused an event
-
-
-def text(value: object) -> str:
-    """JSON without spaces."""
-    return json.dumps(value, separators=(",", ":"), default=str)
-
-
-def steady(value: Any) -> Any:
-    """The value without the names in RUNNING."""
-    if isinstance(value, dict):
-        return {name: steady(each) for name, each in value.items() if name not in RUNNING}
-    return [steady(each) for each in value] if isinstance(value, list) else value
 
 
 class Outlet:
@@ -60,12 +43,14 @@ class Outlet:
     ) -> None:
         self._feed, self._base, self._counts = feed, base, counts
         self._period_us, self._events_max = int(values["period_s"] * 1e6), values["events_max"]
+        self._release = release.version()
         self.position: int | None = None
         self._again_us = 0
 
     async def run(self, link: Link) -> None:
         """Publish until the connection is lost. Raises Lost."""
         shown = Retained(link, self._base, self._counts)
+        pace = Pace(self._period_us, clock.now_us())
         next_us = counts_us = 0
         events: asyncio.Task[None] | None = None
         try:
@@ -79,6 +64,7 @@ class Outlet:
                 if now_us >= next_us:
                     next_us = now_us + self._period_us
                     shown.state(facts, self._feed.trouble)
+                self._report(shown, pace, now_us)
                 if now_us >= counts_us:
                     counts_us = now_us + COUNTS_US
                     shown.put("door", text(self._counts))
@@ -88,6 +74,13 @@ class Outlet:
         finally:
             if events is not None:
                 events.cancel()
+
+    def _report(self, shown: "Retained", pace: Pace, now_us: int) -> None:
+        facts = self._feed.live
+        made = report(facts, self._release, self._feed.trouble)
+        is_due = pace.is_due(made, (facts or {}).get("rated_W", 0), now_us)
+        if is_due and shown.put("report", fitted(made), str(now_us)):
+            pace.sent(made, now_us)
 
     def _has_events(self, facts: Facts) -> bool:
         """True if the record has events that no broker has acknowledged."""
@@ -147,15 +140,18 @@ class Retained:
         count = facts and len(facts["standing"])
         self.put("value/alarms", text(count))
 
-    def put(self, topic: str, payload: str, key: str | None = None) -> None:
-        """Publish if the key (by default the payload) differs from the last one sent."""
+    def put(self, topic: str, payload: str, key: str | None = None) -> bool:
+        """Publish if the key (by default the payload) differs from the last one sent. True if it
+        was published.
+        """
         key = payload if key is None else key
         if topic in self._under_way or self._sent.get(topic) == key:
-            return
+            return False
         self._sent[topic] = key
         self._under_way.add(topic)
         answer = self._link.publish(f"{self._base}/{topic}", payload, retain=True)
         answer.add_done_callback(lambda done: self._done(topic, done))
+        return True
 
     def _done(self, topic: str, answer: asyncio.Future[int]) -> None:
         self._under_way.discard(topic)

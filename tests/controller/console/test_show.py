@@ -21,7 +21,7 @@ status | lamp horn_is_on gas_lfl_permille vapour_ppm toxic_ppm contacts interloc
  binding_sources racks links loop record tick_ms gas_calibration_d version start differs\
  proof_tests propagation reset channel_b bands path_delay schedule notices meters site map plan\
  soc_permille_min soc_permille_max soh_permille_min temperature_ddegC_min temperature_ddegC_max\
- held_15min_low_W held_15min_high_W rated_W rated_Wh store
+ held_15min_low_W held_15min_high_W rated_W rated_Wh store is_clock_trusted
 why | request_W setpoint_W held_back_W request range caps ramp obligations limits short_W\
  short_reason binding cause without units standing_count differs actuators is_off_grid schedule
 alarms | standing first_out first_out_per_scope channel_b check reset start cells_are_live\

@@ -54,9 +54,9 @@ def refused(folder, text, words):
 
 
 @contextlib.contextmanager
-def answering(folder, text=""):
+def answering(folder, text="", sources=SOURCES):
     """(site, house): the loop of HintedSite answers in a thread, and a house of doors before it."""
-    path = written(folder / "doors", text)
+    path = written(folder / "doors", text, sources)
     site = HintedSite(folder)
     with site.pumped():
         yield (

@@ -21,6 +21,9 @@ from controller.watch.__main__ import main as watch_main
 from tests.controller.doors.doors_site import answering, refused, written
 
 pytestmark = pytest.mark.wire
+BARE = "[source.bare]\nmay = 'cap'\n"  # a source that has no key here
+MODBUS = f"{BARE}[modbus.plc]\nlisten = '127.0.0.1'\n"
+HTTP = f"{BARE}[[http.page.token]]\nname = 'a'\nsha256 = '{'0' * 64}'\n"
 
 
 @pytest.fixture
@@ -40,7 +43,8 @@ def house(tmp_path):
         ("[mqtt.p]\nhost = 'broker:1883'\ncabinet = 'c'\ntls = false\n", "the port is a key"),
         ("[local.x]\nlisten = 'box.sock'\n", "listen: is no whole path"),
         ("[local.x]\nbaud_Bd = 1\n", "baud_Bd: 1 is not allowed"),
-        ("[source.other]\nmay = 'cap'\n", "source.other.key: is missing"),
+        (f"{MODBUS}clients = {{'10.0.0.9' = 'bare'}}\n", r"source.bare.key: is.*\[modbus.plc\]"),
+        (f"{HTTP}source = 'bare'\n", r"source.bare.key: is missing; .*\[http.page\]"),
         ("[source.other]\nkey = 'a'\nmay = 'operator'\n", "allowed cap, request, grid_cap"),
         ("[source.other]\nkey = 'a'\nhints_per_min_max = 0\n", "allowed 1..600"),
     ],
@@ -243,6 +247,17 @@ def test_the_unit_of_a_kind_reaches_the_listed_addresses_and_no_other(
 ):
     found = settings.load(written(tmp_path, text))
     assert exposure.drop_in(found, kind) == f"[Service]\nIPAddressAllow={allowed}\n"
+
+
+def test_without_a_key_only_signed_hints_come_in(tmp_path):
+    text = f"{BARE}[mqtt.a]\nhost = '::1'\ncabinet = 'c'\ntls = false\n"
+    text += "sources = ['bare', 'scheduler']\n"
+    found = exposure.of(settings.load(written(tmp_path, text)))
+    assert [(each.what, each.proof, each.may) for each in found[1:]] == [
+        ("signed hints of bare", "its key", "cap"),
+        ("hints of scheduler", "the broker's ACL", "request"),
+        ("signed hints of scheduler", "its key", "request"),
+    ]
 
 
 def test_a_rough_state_is_made_anew_for_a_keyframe_and_for_another_controller():

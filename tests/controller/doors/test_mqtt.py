@@ -8,7 +8,7 @@ import pytest
 from controller.core.base import hint_codes as h
 from controller.doors import settings
 from controller.doors.feed import NO_TICK, Feed
-from controller.doors.mqtt import commands, door, outlet
+from controller.doors.mqtt import door, outlet, waiting
 from controller.doors.process import DoorError, House
 from tests.controller.doors.doors_site import answering, refused, written
 from tests.controller.doors.mqtt_site import (
@@ -211,7 +211,7 @@ def test_no_command_waits_at_the_broker_for_the_door(kind, protocol, tmp_path):
 
 
 def test_a_command_that_waited_too_long_is_not_taken(tmp_path, monkeypatch):
-    monkeypatch.setattr(commands, "LATE_US", 0)
+    monkeypatch.setattr(waiting, "LATE_US", 0)
     with served(tmp_path) as (site, _, peer, door, _):
         peer.send("command/site_ems/hint", {"id": "a", **IMPORT})
         assert peer.answer("site_ems", "a")["code"] == h.TOO_LATE
@@ -246,7 +246,7 @@ def test_events_come_in_order_over_a_dead_broker_and_a_gap_is_named(tmp_path):
 
 def test_a_refused_event_is_kept_and_counted(tmp_path):
     """A broker of MQTT 5 says so; those of 3.1.1 acknowledge it."""
-    topics = ("value/#", "state", "alarms", "online", "door")
+    topics = ("value/#", "state", "alarms", "online", "door", "report")
     rules = "".join([f"topic write {BASE}/{topic}\n" for topic in topics])
     (tmp_path / "acl").write_text(f"topic read {BASE}/#\n{rules}")
     lines = f"allow_anonymous true\nacl_file {tmp_path}/acl\n"

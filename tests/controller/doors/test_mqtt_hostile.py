@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from controller.doors import sending
-from controller.doors.mqtt import commands, link, words
+from controller.doors.mqtt import commands, link, waiting, words
 from controller.doors.settings import Source
 from tests.certificates import certificates, trusting
 from tests.controller.doors.listener_suite import HostileSuite
@@ -289,7 +289,7 @@ class TestSender(SenderSuite):
 
         async def ask(payload):
             message = link.Message("", payload, False, "", None, None)
-            await desk._serve(commands.Command(message, commands.clock.now_us()), reply)
+            await desk._serve(waiting.Command(message, commands.clock.now_us()), reply)
 
         return ask
 

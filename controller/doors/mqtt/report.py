@@ -1,0 +1,124 @@
+"""The report of a cabinet for a dispatcher that serves many cabinets: one JSON object of at most
+BYTES_MAX bytes. `report` makes it of the facts of `firebreak status --json`.
+
+A report is sent when it has changed, and again when the last one is RENEWED_US old. The first one
+after a connect waits for a random time, because all cabinets of a site connect again at once when
+their broker starts.
+"""
+
+import random
+from typing import Any
+
+from controller.doors.mqtt.payload import steady, text
+from controller.state.base import Facts
+
+BYTES_MAX = 700
+RENEWED_US = 7_500_000  # reports are at most 9 s apart if the outlet looks each 1.5 s
+TROUBLE_MAX = 100  # a character has at most 6 bytes in JSON
+POWERS = tuple("battery_W grid_W load_W available_low_W available_high_W held_15min_high_W".split())
+ENERGIES = ("remaining_Wh", "full_Wh")
+TEXTS = (("alarm", "remedy"), ("alarm", "words"), ("binding", "name"))  # shortened in this order
+SHARE = "import_W_max"
+# smaller changes wait for the next report
+CHANGE_PERMILLE = 10  # of the rated power; of the whole energy
+CHANGES = {"soc_permille": 10, "temperature_ddegC": 10}
+
+
+def report(facts: Facts | None, release: str, trouble: str) -> Facts:
+    """The report. facts: None while no controller is live; trouble: why. None: unknown."""
+    if facts is None:
+        return {"state": None, "trouble": trouble[:TROUBLE_MAX]}
+    binding, standing, hints = facts.get("binding"), facts.get("standing"), facts.get("hints")
+    return {
+        **{name: facts.get(name) for name in ("uptime_ms", "state", *POWERS, *ENERGIES)},
+        "soc_permille": facts.get("soc_permille_min"),
+        "soh_permille": facts.get("soh_permille_min"),
+        "temperature_ddegC": facts.get("temperature_ddegC_max"),
+        "binding": binding and {name: binding.get(name) for name in ("label", "name")},
+        "alarms": None if standing is None else len(standing),
+        "alarm": _alarm(standing[0]) if standing else None,
+        "share": None if hints is None else _shares(hints),
+        "limits_crc": facts.get("version", {}).get("limits_crc"),
+        "release": release,
+        "clock": facts.get("is_clock_trusted"),
+    }
+
+
+def _alarm(row: Facts) -> Facts:
+    found = row.get("reason", {})
+    names = {"label": "label", "words": "sentence", "remedy": "remedy"}
+    return {name: found.get(key) for name, key in names.items()}
+
+
+def _shares(hints: list[Facts]) -> Facts:
+    """{source: its import maximum in force}."""
+    return {
+        each["source"]: {name: each[name] for name in ("value_W", "valid_s", "state")}
+        for each in hints
+        if each["quantity"] == SHARE
+    }
+
+
+def fitted(made: Facts) -> str:
+    """The report as JSON of at most BYTES_MAX bytes. If it is too long, texts are shortened. If
+    that is not enough, the highest shares become null.
+    """
+    made = dict(made)
+    for part, name in TEXTS:
+        surplus, words = len(text(made)) - BYTES_MAX, (made.get(part) or {}).get(name)
+        if surplus > 0 and words:
+            made[part] = {**made[part], name: _shortened(words, surplus)}
+    shares = made.get("share") or {}
+    for source in sorted(shares, key=lambda each: -shares[each]["value_W"]):
+        if len(text(made)) > BYTES_MAX:
+            made["share"] = {**made["share"], source: None}
+    return text(made)
+
+
+def _shortened(words: str, surplus: int) -> str:
+    """The words, shorter by `surplus` bytes or more if they have so many."""
+    kept = words[: max(0, len(words) - surplus - len("..."))]
+    return f"{kept}..." if kept else ""
+
+
+def differs(before: Facts, after: Facts, rated_W: int) -> bool:
+    """True if the change is worth a report."""
+    before, after = steady(before), steady(after)
+    limits = {**CHANGES, **dict.fromkeys(POWERS, rated_W * CHANGE_PERMILLE // 1000)}
+    full_Wh = after.get("full_Wh") or 0
+    limits |= dict.fromkeys(ENERGIES, full_Wh * CHANGE_PERMILLE // 1000)
+    return any(
+        _is_apart(before.get(name), after.get(name), limits.get(name))
+        for name in before.keys() | after.keys()
+    )
+
+
+def _is_apart(before: Any, after: Any, most: int | None) -> bool:
+    """True if a value has changed by more than `most`, or is known no longer."""
+    if most is None or before is None or after is None:
+        return bool(before != after)
+    return abs(after - before) > most
+
+
+class Pace:
+    """Says when the next report of one connection is due."""
+
+    def __init__(self, period_us: int, now_us: int) -> None:
+        """period_us: least time between two reports."""
+        self._period_us = period_us
+        self._first_us = now_us + int(random.uniform(0, RENEWED_US))
+        self._last: tuple[Facts, int] | None = None
+
+    def is_due(self, made: Facts, rated_W: int, now_us: int) -> bool:
+        """True if this report is to be sent now."""
+        if self._last is None:
+            return now_us >= self._first_us
+        before, sent_us = self._last
+        age_us = now_us - sent_us
+        if age_us < self._period_us:
+            return False
+        return age_us >= RENEWED_US or differs(before, made, rated_W)
+
+    def sent(self, made: Facts, now_us: int) -> None:
+        """This report was sent."""
+        self._last = made, now_us
