@@ -2,7 +2,7 @@
 
 A permit is an output that expires unless it is renewed; this file renews it or withholds it. After
 a clean start energy is inhibited, without a latch, until the start checklist is complete. Before
-the contactors close, each permit relay must drop on its own, and its contact must show that.
+the contactors close, each permit relay must drop, and its contact must show that.
 """
 
 from array import array
@@ -128,8 +128,8 @@ class Permit:
     def rest(self, is_demanded: int) -> None:
         """Decide about standby, in which the cabinet needs a new run request after the reset.
 
-        A test may be requested with the key out of RUN. is_demanded: 1 while a stage of REST_ROWS
-        or a key latch is latched.
+        A test may run with the key out of RUN. is_demanded: 1 while a REST_ROWS or key latch is
+        set.
         """
         by_hand = not (self.inp[s.TEST_REQUEST] or self.checklist.none_of(self.checklist.by_hand))
         if (is_demanded or by_hand) and self.state[0] not in ENERGISED:
