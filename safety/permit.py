@@ -16,7 +16,7 @@ RETRY_MS = 10_000  # wait after a failed closing (foxBMS bms_cfg.h: re-entry aft
 RELAY_MS = 1000  # a permit relay must follow in this time, off-delay included
 TEST_MS = 60_000  # a test at 5 % of rated power ends by itself (design page, test mode)
 FAILURES_MAX = 3  # row 38: failed pre-charge, 3 tries
-# Module constants, because a tuple that a function builds would allocate on MicroPython.
+# Module constants: a tuple built in a function would allocate on MicroPython.
 AT_REST = (s.INHIBITED, s.READY)
 STARTING = (s.INHIBITED, s.READY, s.CLOSING)
 ENERGISED = (s.CLOSING, s.RUNNING, s.STOPPING)
@@ -128,8 +128,7 @@ class Permit:
     def rest(self, is_demanded: int) -> None:
         """Decide about standby, in which the cabinet needs a new run request after the reset.
 
-        A test may run with the key out of RUN. is_demanded: 1 while a REST_ROWS or key latch is
-        set.
+        is_demanded: 1 while a stage of REST_ROWS or a key latch is latched.
         """
         by_hand = not (self.inp[s.TEST_REQUEST] or self.checklist.none_of(self.checklist.by_hand))
         if (is_demanded or by_hand) and self.state[0] not in ENERGISED:
