@@ -228,7 +228,7 @@ class Peer:
         return place
 
     def _compare_clocks(self) -> None:
-        """At the end of a window, compare the uptime of the other channel with the own ticks."""
+        """Compare the uptime of the other channel with the own ticks, once per window."""
         uptime = self.receiver.frame.get(f.UPTIME_TICKS)
         if self._window_uptime >= 0:
             if self._own_ticks < self.window_ticks:
