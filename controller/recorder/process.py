@@ -244,7 +244,7 @@ class Recorder:
     # -- making it durable
 
     def _store(self) -> bool:
-        """Commit the batch. False: it was not stored, and until it is, nothing more is read."""
+        """Commit the batch. False: it was not stored, and nothing more is read until it is."""
         batch, meta = self.batch, {**self._meta(), "proof_tests": self._proof_tests.told}
         if self.fast.days:
             meta[fast_anchor.META] = self.fast.newest

@@ -29,7 +29,7 @@ class ProofWatch:
     """Finds the events. Call `look` often. told: state for the next process, as JSON."""
 
     def __init__(self, state_directory: str, told: Facts | None = None, run_directory: str = ""):
-        """told: from an earlier recorder. run_directory: has the devices' serial numbers."""
+        """told: from an earlier recorder. run_directory: has the serial numbers of devices."""
         self._directory = state_directory
         self._links = os.path.join(run_directory, "links.stats")
         self._commands = os.path.join(run_directory, "command.sock")
@@ -88,7 +88,7 @@ class ProofWatch:
         return told
 
     def _hold(self, unit: int) -> None:
-        """Ask the controller to hold this unit, because the sign of its power must be tested.
+        """Tell the controller to hold the start of this unit until its sign test is done.
 
         A controller that does not run reads the ledger when it starts.
         """
@@ -120,7 +120,7 @@ class ProofWatch:
         return [event(NOTE, line, code=CODE)] if line and line != before else []
 
     def _passed(self, rows: list[Facts]) -> list[Event]:
-        """Events of rows whose level is higher than last reported for the same due day."""
+        """Events of rows whose level has risen since the last report for the same due day."""
         before = self.told.get("rows", {})
         new: dict[int, list[str]] = {}
         now = {row["row"]: [row["due"], row["level"]] for row in rows if row["level"]}

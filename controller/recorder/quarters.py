@@ -120,7 +120,7 @@ def _line(row: Quarter) -> str:
 
 
 class Quarters:
-    """Feed it the row of each second. It writes the files at the end of each quarter of an hour."""
+    """Computes the quarters from the row of each second, and writes both files after each one."""
 
     def __init__(
         self, run_directory: str, state_directory: str, say: Callable[[str], object]

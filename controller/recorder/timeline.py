@@ -55,9 +55,7 @@ class Timeline:
         return max(0, (self._newest_us or 0) - behind_us), self._within_us
 
     def anchor(self, sequence: int) -> dict | None:
-        """The anchor with which a later recorder places this run; None while the time is
-        unknown.
-        """
+        """Data from which a later recorder gets the times of this run; None while unknown."""
         moment_us, within_us = self.moment(sequence)
         if within_us is None:
             return None
