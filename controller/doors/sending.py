@@ -48,7 +48,7 @@ class Sender:
         self._sent_us = Recent()
 
     async def hint(self, message: object) -> Answer:
-        """Send a hint of form HINT and return the answer. ConfigError (one line) if it is wrong."""
+        """Send a hint in the form HINT; returns the answer. ConfigError (one line): it is wrong."""
         given = read_hint(message)
         quantity = next(number for number, name in NAMES.items() if name == given["quantity"])
         kind = h.EXACT if given["is_exact"] else h.KIND_OF[quantity]

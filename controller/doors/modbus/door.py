@@ -111,7 +111,7 @@ class Door:
         return min(strangers or own, key=lambda each: each.asked_us, default=None)
 
     async def talk(self, connection: Connection) -> None:
-        """Serve one client. With TLS, its certificate's common name counts. Raises Dropped."""
+        """Serve one client. With TLS, its name is the common name in its certificate."""
         if self._tls is not None:
             connection.client = _common_name(connection.writer.get_extra_info("peercert"))
         if connection.client not in self._controls and self._values["others"] == "none":

@@ -41,7 +41,7 @@ class Lost(Exception):
 
 
 class Broker(NamedTuple):
-    """Place and login of a broker. topics: to subscribe to; will: topic of the last will, or ''."""
+    """Address and login of a broker. topics: subscriptions. will: topic of the last will, or ''."""
 
     host: str
     port: int
