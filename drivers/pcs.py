@@ -44,8 +44,9 @@ class SunSpecPcs:
     def __init__(
         self, profile: Profile, unit_id: int, sink: Sink, places: tuple[int, int, int], tick_us: int
     ) -> None:
-        """places: the unit's first signal, its measure group and its control group. tick_us: time
-        between two calls of `service`.
+        """places: the first signal of the unit, its measure group and its control group.
+
+        tick_us: time between two calls of `service`.
         """
         self.profile, self.unit_id, self.restarts = profile, unit_id, 0
         self.state, self.fault = DISCOVER, ""
@@ -232,7 +233,7 @@ class SunSpecPcs:
         return wrong or (f"WSet reads {values[WSET]}, written 0" if values[WSET] else "")
 
     def _on_steps_end(self, error: str, now_us: int) -> None:
-        """After a failure, begin again: with the settings, or with the discovery."""
+        """Begin again after a failure: with the settings, or with the discovery."""
         if not error:
             return
         self.fault = f"converter {self.unit_id}: {error}"

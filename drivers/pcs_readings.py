@@ -50,8 +50,9 @@ class Readings:
         places: tuple[int, int, int],
         on_control: Callable[[tuple[int, ...], int], object],
     ) -> None:
-        """places: see SunSpecPcs. on_control(values of the 704 block, now_us): called when a
-        set-point was read back well.
+        """places: see SunSpecPcs. on_control: called after each good reading of model 704.
+
+        Its arguments are the values of the block and now_us.
         """
         self.refused, self.alive_us, self.local = 0, LONG_AGO_US, False
         self._profile, self._unit_id = profile, unit_id

@@ -1,9 +1,9 @@
 """Decides whether a power is possible, by the rating of the device that carries it.
 
-A wrong unit, scale, sign or register gives a number that fits its type but is wrong: 5 MW of PV
-power from 90 kW of panels, -170 kW at a converter of 10 kW. So every driver, feed and reader of
-powers asks here. A value beyond rating and margin is refused and counted, and its signal is
-unknown.
+A wrong unit, scale, sign or register gives a number that fits its type but is wrong. Examples are 5
+MW of PV power from 90 kW of panels, or -170 kW at a converter of 10 kW. So every driver, feed and
+reader of powers asks here. A value beyond rating and margin is refused and counted, and its signal
+is unknown.
 
 A margin must include every power that can really flow, because an overload must stay visible.
 """

@@ -51,11 +51,9 @@ class RackBms:
         sign_mA: int = 0,
         rated_mA: int = 0,
     ) -> None:
-        """node: node or unit id. sizes: cells and modules of the rack.
+        """node: or unit id. sizes: (cells, modules). rated_mA: limit if the BMS reports none.
 
-        flow: direction of the power of the converter, > 0 out of the rack, 0 unknown; it is
-        compared if the rack current is at least `sign_mA`. rated_mA: limit of the current if the
-        BMS reports none.
+        flow: direction of the converter's power, > 0 out of the rack; compared from sign_mA on.
         """
         self.profile, self.rack, self.node = profile, rack, node
         self.frames = self.bad_frames = self.refused = 0
@@ -71,8 +69,7 @@ class RackBms:
             name: [None] * count for name, count in self._sizes.items()
         }
         self._faults: dict[str, int] = {}
-        # If the BMS does not report its contactors, they count as closed some time after their
-        # supply.
+        # if contactors are not reported, they count as closed some time after their supply
         self._is_timed = "contactor_state" not in profile.signals
         self._unnamed: set[str] = set()  # signals with an unnamed state; their group is not stored
         self._window_mV = 1, 0  # no voltage fits before the first limits

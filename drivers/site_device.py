@@ -65,9 +65,9 @@ class SiteDevice:
         settings: dict[str, int],
         bounds: Bounds | None = None,
     ):
-        """place: of the first signal in inp and in fresh; names: of all signals, in order;
-        settings: of the role; bounds: {signal: (lowest, highest)} by the rating. Unread signals
-        stay 0.
+        """place: of the first signal in inp and in fresh. names: of all signals, in order.
+
+        settings: of the role. bounds: {signal: (lowest, highest)} by the rating.
         """
         self.profile, self.unit_id = profile, unit_id
         self.refused = self.failures = self.refused_mask = self.refused_value = 0

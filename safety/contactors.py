@@ -114,8 +114,7 @@ class Contactors:
             self._supervise(rack, closed, lost, elapsed)
 
     def _flows(self, rack: int) -> bool:
-        """True if a closed rack reports open contactors and is known to carry 5 % of its rated
-        current.
+        """True if a closed rack reports open contactors and carries 5 % of its rated current.
 
         If the current is no longer known, the report counts, and the close command is withdrawn.
         """

@@ -194,8 +194,9 @@ class Evaluator:
             self.order[index] = self.last[0]
 
     def note_first(self, index: int) -> None:
-        """Make an instance the first-out if it came before the present one. A latched instance
-        comes before one that is only active.
+        """Make an instance the first-out if it came before the present one.
+
+        A latched instance comes before one that is only active.
         """
         first, order = self.first_out[0], self.order
         if first >= 0:
@@ -236,7 +237,7 @@ class Evaluator:
         return value
 
     def refresh_first_out(self) -> None:
-        """If the first-out is neither active nor latched, replace it by the next one, or by -1."""
+        """Replace a first-out that is neither active nor latched by the next one, or by -1."""
         first = self.first_out
         if first[0] >= 0 and self.standing(first[0]):
             return

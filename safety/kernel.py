@@ -201,7 +201,7 @@ class Kernel:
             ticks[place] = min(ticks[place] + elapsed, s.TICKS_MAX)
 
     def _stopping(self) -> None:
-        """While the cabinet stops or has tripped, every unit at least ramps to zero.
+        """Ramp every unit to zero, at least, while the cabinet stops or has tripped.
 
         This holds also when the cause of a trip ends before all contactors are open.
         """

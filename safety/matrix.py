@@ -1,5 +1,6 @@
-"""STAGES: the rows of the cause-and-effect matrix as data. A row has one or more stages; each stage
-demands levels of the outputs.
+"""STAGES: the rows of the cause-and-effect matrix as data.
+
+A row has one or more stages; each stage demands levels of the outputs.
 
 Source of the numbers: section 7 of the project's NFPA 855 fact table. STAGES has the values for LFP
 cells, NMC_THRESHOLDS those for NMC cells that differ. Rows 49 to 59 are not in that table: the

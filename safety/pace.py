@@ -63,7 +63,7 @@ class Pace:
         return found
 
     def _ups(self) -> None:
-        """While the monitor is silent, count the UPS as in use and let its reserve run down.
+        """Count the UPS as in use, with a falling reserve, while its monitor is silent.
 
         A silent monitor may hide a loss of mains, so the time counts from its last report.
         """

@@ -1,7 +1,7 @@
-"""Features of the racks: silence, cells, current, insulation, contactors. heating.py has the
-temperatures.
+"""Features of the racks: silence, cells, current, insulation, contactors.
 
-A rack without a fresh group and without a late group has no news, so the step skips it.
+heating.py has the temperatures. A rack without a fresh group and without a late group has no news,
+so the step skips it.
 """
 
 from array import array

@@ -272,9 +272,7 @@ class Layout:
         return self.unit_base + unit * UNIT_INPUT_COUNT + index
 
     def rack_input(self, rack: int, index: int) -> int:
-        """Index into the inputs of signal `index` of RACK_INPUTS, or of a module temperature, for
-        rack `rack`.
-        """
+        """Index into the inputs of a signal of RACK_INPUTS, or of a module temperature."""
         return self.rack_base + rack * self.rack_width + index
 
     def unit_group(self, unit: int, group: int) -> int:

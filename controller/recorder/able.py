@@ -1,4 +1,4 @@
-"""What the battery can do now: its energy when full, and the power that the cabinet permits.
+"""The energy of the full battery, and the power that the cabinet permits, at present.
 
 The energy is that of the racks in service, by their state of health. Near full and empty, the
 limits of a BMS follow the state of charge and show neither wear nor heat. So no power is reported
@@ -22,7 +22,7 @@ UNKNOWN = None, None, None
 
 
 class Able:
-    """What the battery can do, once per second. Call the object once per second."""
+    """Computes energy and power. Call the object once per second."""
 
     def __init__(self, seen: Snapshot, known: Callable[[int], bool]) -> None:
         """known: True if the values of a freshness group are fresh."""

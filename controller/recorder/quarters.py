@@ -11,9 +11,9 @@ Columns. PV is load minus battery minus grid, so a generator set counts as PV. I
 negative, there is a load that the load meter does not see but the site pays for; it counts as load.
 Without a load meter the load is grid plus battery. An empty cell is unknown: less than half of the
 quarter was measured. lowered_W: by how much the schedulers report that they have lowered the load
-(role load_cap); unknown while one of them is silent. full_Wh, charge_W, discharge_W: what the
-battery can do while the cabinet runs (able.py). ups_Wh: energy that the UPS of the load can give
-(role load_ups). A file of an earlier version lacks the last five or six columns.
+(role load_cap); unknown while one of them is silent. full_Wh, charge_W, discharge_W: energy and
+powers that the battery can give while the cabinet runs (able.py). ups_Wh: energy that the UPS of
+the load can give (role load_ups). A file of an earlier version lacks the last five or six columns.
 """
 
 import os
@@ -47,7 +47,7 @@ class Quarter(NamedTuple):
 
     @property
     def able(self) -> tuple[float | None, float | None, float | None]:
-        """What the battery can do: (full_Wh, charge_W, discharge_W)."""
+        """The abilities of the battery: (full_Wh, charge_W, discharge_W)."""
         return self.full_Wh, self.charge_W, self.discharge_W
 
 

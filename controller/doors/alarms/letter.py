@@ -70,7 +70,7 @@ def letter(cabinet: str, rows: list[Row]) -> Letter:
 
 
 def began(row: Row, state: Row) -> str:
-    """When a row began, in UTC, and how long before this state that was."""
+    """The UTC time at which a row began, and how long before this state that was."""
     if row["began_ms"] is None:
         return "before this start of the controller"
     ago_ms = max(0, state["uptime_ms"] - row["began_ms"])

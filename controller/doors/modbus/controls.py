@@ -149,7 +149,7 @@ class Controls:
         return code
 
     async def _beat(self, value: int) -> int:
-        """After a change of the heartbeat: send it and the hints of this master to the loop."""
+        """Take a heartbeat. If it has changed, send it and the hints of this master to the loop."""
         if value == self.heartbeat:
             return OK
         uptime_s, valid_s = clock.uptime_s(), min(self._valid_s, self.valid_s_max)
