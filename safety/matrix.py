@@ -14,6 +14,8 @@ from safety.signals import CABINET, RACK, UNIT
 
 # The features that stages compare with thresholds, per scope. features.py and the modules that it
 # uses compute them.
+# Names, many to a line.
+# fmt: off
 CABINET_FEATURES = (
     "estop_1_ok", "estop_2_ok", "estop_discrepancy", "fire_alarm_ok", "suppression_ok",
     "fire_detectors", "fire_trouble_ok", "offgas_ppm_max", "offgas_ppm_second", "toxic_ppm",

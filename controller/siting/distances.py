@@ -20,7 +20,7 @@ CROWD = 40
 
 
 class Distance(NamedTuple):
-    """gap: as drawn; rule: None if no rule judged it; is_sure: the clause has no (?)."""
+    """A distance. gap: as drawn. rule: the judging rule or None. is_sure: its clause has no (?)."""
 
     rule: rules.Rule | None
     item: Item
@@ -30,7 +30,7 @@ class Distance(NamedTuple):
 
 
 def shown(findings: list[Finding], site: Site) -> list[Distance]:
-    """All distances of a plan, each pair once. Those that are not met come first, to get room."""
+    """All distances of a plan, each pair once. Distances that are not met come first."""
     least, names = _least(findings), [unit.name for unit in site.units]
     # With few units the plan also shows each distance that is met only with a barrier, a wall or a
     # test (B19), and each distance that is not met, even if another one binds the unit.

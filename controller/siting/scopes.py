@@ -30,7 +30,10 @@ def _is_newer(site: Site) -> bool:
 
 
 def _is_only_mobile(site: Site) -> bool:
-    """True for mobile storage that rows B29 and B30 do not make stationary. IFC 2018 has none."""
+    """True for mobile storage that rows B29 and B30 do not make stationary.
+
+    IFC 2018 has no rules for mobile storage, so there it counts as stationary.
+    """
     return site.mode == f.MOBILE and not (
         (site.facts["deployed_days"] or 0) > f.MOBILE_d
         or site.facts["charging_location"]

@@ -107,7 +107,7 @@ class Site:
         return grouped(self.units, lambda unit: names.get(unit.area, f.OUTDOORS))
 
     def near_pairs(self, within_m: float) -> list[tuple[Unit, Unit]]:
-        """Pairs of units whose boxes are within a distance, each once, in the order of the file."""
+        """Pairs of units whose boxes are within a distance, each pair once, in file order."""
         boxes = [geometry.box(unit.shape) for unit in self.units]
         return [
             (first, second)
@@ -142,7 +142,7 @@ class Site:
 
     @functools.cached_property
     def exposure_gaps(self) -> list[ExposureGap]:
-        """All gaps within NEAR_m, and for each exposure the next one beyond, in the file's order.
+        """All gaps within NEAR_m, and the next longer one of each exposure, in file order.
 
         The report shows the next gap if no unit is near, or if all near gaps are reduced (B19).
         Units in areas have their own next gap, because row B34 covers only units outside areas.
