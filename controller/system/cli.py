@@ -31,7 +31,10 @@ class Ended(Exception):
 
 @contextlib.contextmanager
 def ends(code: int, *errors: type[Exception], before: str = "", at: str = "") -> Iterator[None]:
-    """Each of these errors ends the command. before: of the line; at: path of an error without."""
+    """Let these errors end the command. before: begin of the line.
+
+    at: path for an error that has none.
+    """
     try:
         yield
     except errors as error:
