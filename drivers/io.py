@@ -16,7 +16,7 @@ from drivers.steps import StepError, Steps
 from safety import signals
 
 CHANNELS = 8
-RETRY_US = 200_000  # between attempts to set the expiry: more would take time from the reads
+RETRY_US = 200_000  # between attempts to set the expiry; shorter pauses delay the reads
 # (output name, index, mask of the coil, is inverted)
 Output = tuple[str, int, int, bool]
 OUTPUT_INDEXES = {name: index for index, (name, _) in enumerate(signals.CABINET_OUTPUTS)}

@@ -31,7 +31,7 @@ from safety import signals
 VOLTAGE_LOW, VOLTAGE_HIGH = 0.2, 1.5
 HIGHEST_HZ = 100.0
 HASH_MASK = signals.INT_MAX
-CHANGES = 17  # number of kept times of a change, to find the time between two changes
+CHANGES = 17  # number of changes whose times are kept, to find the time between two
 UNKNOWN = -1
 QUALITY_READS = 3  # voltage and frequency are unknown after so many periods without a reading
 FROZEN_US = 5_000_000  # longest time for which row 50b allows unchanged registers

@@ -23,8 +23,8 @@ from drivers.steps import LONG_AGO_US, NEVER_US, StepError, Steps
 from drivers.wear import YES
 
 READING, SETTING_UP, READY = range(3)
-# Time between stops that no reading confirms, ms: if the profile has no repeat_ms; if the device
-# stores writes.
+# Time in ms between two stops, if no reading can confirm a stop. The first is for a profile without
+# repeat_ms, the second for a device that stores writes.
 STOP_REPEAT_MS, STORED_REPEAT_MS = 10_000, 3_600_000
 
 

@@ -22,7 +22,7 @@ from safety import signals
 DIRECTION = "current_direction"  # for a current without a sign: 1 discharges, -1 charges
 CONTROLLED = ("setpoint_W", "heartbeat", "local", "rated_W")
 POWERS = ("power_W", "power_2_W", "power_3_W")  # one for each phase; their sum counts
-DIFFERENCES = 2  # in a row count, because one reading may be older than a write
+DIFFERENCES = 2  # this many in a row count, as one reading may be older than a write
 VOLTAGE_MV_MIN = 1000  # below it, the current cannot be computed from power and voltage
 
 

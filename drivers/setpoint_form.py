@@ -15,7 +15,7 @@ from drivers.register_codec import Codec
 from drivers.sunspec import Places
 
 CHARGE, DISCHARGE, IDLE = "charge", "discharge", "idle"
-WAYS = {IDLE: 0, CHARGE: -1, DISCHARGE: 1}  # of two with the same raw value, the later counts
+WAYS = {IDLE: 0, CHARGE: -1, DISCHARGE: 1}  # if raw values are equal, the later way counts
 Words = tuple[int, ...]
 
 

@@ -43,7 +43,7 @@ class Heating:
         self.whole_s = array("i", [0] * racks)
         # number of modules that read exactly 0; in a cold rack this may be true or a dead sensor
         self.zeros = bytearray(racks)
-        self.doubt_s = bytearray(racks)  # seconds for which such a 0 is still in the history
+        self.doubt_s = bytearray(racks)  # seconds until no 0 is in the history
         self.order = array("i", [0] * modules)
         self.rise = array("i", [0, 0, 0])
 

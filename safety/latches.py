@@ -1,6 +1,7 @@
 """Resets: which latches a reset clears, how often, and when it is refused.
 
-A reset names the first-out stage and the cause mask that the operator saw. Four things refuse it:
+A reset names the first-out stage and the cause mask that the operator saw. It is refused in four
+cases:
 
 - First-out or cause mask have changed since.
 - A cause of a latch that it would clear is not known, or ended less than `reset_clear_ms` ago.

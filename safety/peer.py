@@ -144,7 +144,7 @@ class Peer:
     def _forget(self) -> None:
         """Reset sequence and clock: after such a silence the other channel may have restarted."""
         self.receiver.forget()
-        self._waited_ticks = 0  # since the last accepted frame, or since this call
+        self._waited_ticks = 0  # since the last accepted frame or the start
         self._own_ticks = 0  # own ticks since the window began
         # uptime of the other channel at the start of the window; -1: no window has begun
         self._window_uptime = -1

@@ -15,7 +15,7 @@ from safety import matrix as m, signals as s
 
 SIGN_PCT_MAX = 100
 SECOND_PCT_MIN = 25
-# Columns: feature; 0 if of the cabinet, 1 if of the rack; value at which its own row trips (rows 7,
+# Columns: feature; 0 for the cabinet or 1 for the rack; value at which its own row trips (rows 7,
 # 9, 22, 21, 24, 34); freshness group.
 SIGNS = (
     (m.F_OFFGAS_PPM_MAX, 0, 20, s.G_OFFGAS_1),

@@ -83,7 +83,7 @@ class Second:
         # before _order: a frame is acted on only if the peer is trusted
         self.peer.update(elapsed, contact_bits, self.fitted_bits)
         self._order(inp)
-        kernel.judge(elapsed)  # half a step: channel B drives no output but its relay
+        kernel.judge(elapsed)  # only half a step: the relay is the only output
         if inp[s.RESET_KIND]:
             inp[s.RESET_KIND] = 0
             self._reset_result = kernel.out[s.RESET_RESULT]

@@ -27,7 +27,7 @@ WATCHED: dict[int, Sequence[int]] = {
     m.F_GAS_DETECTORS_SILENT: (*DETECTORS,),
     m.F_GAS_DETECTORS_LOST: (*DETECTORS,),
 }
-NOT_SAID_MS = 2000, 5000  # times after which a group counts as silent, as frozen
+NOT_SAID_MS = 2000, 5000  # time until a group counts as silent, and until it counts as frozen
 WITH_FAULT = m.F_GAS_DETECTORS_FAULTY, m.F_GAS_DETECTORS_LOST
 
 

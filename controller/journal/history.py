@@ -22,7 +22,7 @@ CODES: dict[object, int] = {
     matrix.F_PEER_CODE: s.PEER_CODE,
     matrix.F_SELF_TEST_BITS: s.SELF_TEST_BITS,
 }
-RECENT_MS = 60_000  # time that `History.recent` goes back, at least
+RECENT_MS = 60_000  # least time that `History.recent` goes back
 BEGAN, CEASED, STATE, FIRST_OUT = "trip", "clear", "state", "first_out"
 
 

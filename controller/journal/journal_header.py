@@ -15,7 +15,8 @@ from controller.core.site_devices.layout import trace_names
 from controller.journal import replay
 from controller.journal.writer import JournalWriter
 
-STATED = "dead_time_ms", "ramp_ms"  # of a converter: `test step` shows them beside its own
+# times that a converter states; `test step` shows them beside the measured ones
+STATED = "dead_time_ms", "ramp_ms"
 JOURNAL_BYTES = 64 << 20  # about 150 bytes a tick: two and a half hours at 20 ms
 
 

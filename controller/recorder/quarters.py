@@ -51,7 +51,7 @@ class Quarter(NamedTuple):
         return self.full_Wh, self.charge_W, self.discharge_W
 
 
-CELLS = [len(Quarter._fields) - less for less in (1, 5, 6)]  # this and two earlier versions
+CELLS = [len(Quarter._fields) - less for less in (1, 5, 6)]  # in this and two earlier versions
 HEADERS = [",".join(["utc_s", *Quarter._fields[1 : count + 1]]) for count in CELLS]
 HEADER = HEADERS[0]
 

@@ -40,7 +40,7 @@ def settle(path: str) -> None:
     if not os.path.exists(path):
         return
     if os.path.exists(path + UNDER_WAY):
-        _remove(path + ASIDE, "-wal", "-shm")  # of an earlier rescue, not of this file
+        _remove(path + ASIDE, "-wal", "-shm")  # these belong to an earlier rescue
         os.replace(path + UNDER_WAY, path + ASIDE)
     _remove(path + UNDER_WAY, "-shm")
     with contextlib.suppress(FileNotFoundError):

@@ -10,7 +10,7 @@ import os
 from controller.recorder.follow import Run
 
 LOOK_US = 200_000  # a journal without a new frame for this time is not being written
-WITHIN_US = 40_000  # error: one poll and one tick
+WITHIN_US = 40_000  # largest error: one poll and one tick
 # error when counting from an anchor, because skipped ticks are not counted
 ANCHORED_WITHIN_US = 1_000_000
 

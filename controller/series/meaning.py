@@ -21,7 +21,7 @@ from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, PRICE, Quant
 
 BEGIN, END = "begin", "end"
 STEP_S_MAX = 3600.0
-LOW_MEDIAN, LOW_MAX = 1.0, 10.0  # prices per MWh below both are probably per kWh
+LOW_MEDIAN, LOW_MAX = 1.0, 10.0  # a median and a maximum below these mean: per kWh, not per MWh
 PRICE_NAMES = "price_EUR_per_MWh, price_EUR_per_kWh or price_ct_per_kWh"
 # A name may join the word with another word, as in `endtime` or `intervalend`.
 _WHEN = (
@@ -41,9 +41,9 @@ class Asked(NamedTuple):
     """Expectations of the reader of a series."""
 
     quantity: Quantity
-    currency: str = ""  # of a price; "": any currency
+    currency: str = ""  # currency of a price; "": any
     time_is: str = ""  # BEGIN or END, as the user states; "": not stated
-    may_be_either: bool = False  # sources of this kind give begins or ends
+    may_be_either: bool = False  # the times of such a source may be begins or ends
 
 
 class Taken(NamedTuple):

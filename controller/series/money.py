@@ -62,7 +62,7 @@ PLN: gr grosz groszy
 CNY: fen
 INR: paise
 """
-NAME_MAX = 100  # characters: the time of the patterns grows with the square of the length
+NAME_MAX = 100  # characters; the time of the patterns grows with the square of the length
 # These words mean money only before an energy, as in `ct/kWh`. Elsewhere they may be a zone, a
 # month or a percentile.
 BEFORE_ENERGY = ["c", "p", "ct", "fr", "rs", "ft", "kc", "zl", "gr", "rp"]

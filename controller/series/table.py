@@ -16,10 +16,10 @@ from controller.series.refusal import SeriesError, listed, shown
 from controller.series.text import Path
 
 SEPARATORS = ",;\t"
-SAMPLED = 200  # first lines, from which the decimal mark is found
+SAMPLED = 200  # number of first lines that show the decimal mark
 COLUMNS_MAX = 1000
-BLANKS_MAX = 1 << 20  # empty lines: as many as a whole sheet has rows
-BLANK = " ,;\t\r\n"  # a spreadsheet leaves rows of separators behind
+BLANKS_MAX = 1 << 20  # empty lines; a full sheet has so many rows
+BLANK = " ,;\t\r\n"  # an empty row of a spreadsheet has only separators
 Row = tuple[int, list[str]]  # number of the line, cells
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*$')  # the first line of some exports

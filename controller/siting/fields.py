@@ -14,7 +14,7 @@ LA_R3, SAN_DIEGO, NY_TIERS, NYC_FDNY = LOCALS = ("la_r3", "san_diego", "ny_tiers
 STATIONARY, MOBILE, DWELLING = "stationary", "mobile", "dwelling"
 ROOFTOP, OPEN_GARAGE = "rooftop", "open_garage"
 MODES = (STATIONARY, MOBILE, DWELLING, ROOFTOP, OPEN_GARAGE)
-OPEN_AIR = (STATIONARY, MOBILE)  # modes outdoors on the ground, unless indoors
+OPEN_AIR = (STATIONARY, MOBILE)  # modes on the ground; a site of such a mode may be indoors
 INDOORS, OUTDOORS = PLACES = ("indoors", "outdoors")
 
 

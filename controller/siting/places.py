@@ -15,7 +15,7 @@ from controller.siting.things import Exposure, Unit
 from controller.system.paths import escaped
 
 UNITS_NEAR, EXPOSURES_NEAR = 4, 3
-LOOKED_AT = 4 * UNITS_NEAR  # chosen by their boxes, whose distance is never too long
+LOOKED_AT = 4 * UNITS_NEAR  # nearest boxes; no box is farther than its shape
 LINE_CHARACTERS = 200
 SHOWN_OF_TEST = ("no_flaming_outside", "no_explosion", "neighbours_below_vent")
 Way = dict[str, str | int]

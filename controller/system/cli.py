@@ -103,7 +103,7 @@ def with_nearest(message: str) -> str:
     found = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
     if found is None:
         return message
-    import difflib  # 5 ms that no right command needs
+    import difflib  # takes 5 ms, and is needed only after a wrong command
 
     choices = [each.strip("' ") for each in found[2].split(",")]
     begun = [each for each in choices if each.startswith(found[1])]
@@ -124,7 +124,7 @@ HEAD = option("--head", type=_hash, metavar="HEX", help="a noted hash that must 
 
 # command, or "group action": (its function, its options, settings of its parser)
 _KNOWN: dict[str, tuple[Run, tuple[Option, ...], dict]] = {}
-_GROUPS: dict[str, str] = {}  # command with actions: their metavar
+_GROUPS: dict[str, str] = {}  # {command with actions: metavar of the actions}
 
 
 def command(name: str, *options: Option, **settings: object) -> Callable[[Run], Run]:

@@ -66,7 +66,7 @@ def cutting(time_s: float) -> Iterator[Connect]:
     try:
         with _at_the_latest(time_s, cut):
             yield connect
-    except TimeoutError:  # of the socket, whose own time may end a moment earlier
+    except TimeoutError:  # the socket's own time may end a moment earlier
         over.set()
     except (OSError, http.client.HTTPException):
         if not over.is_set():

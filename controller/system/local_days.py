@@ -14,7 +14,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 
 SLOT_S, SLOTS_PER_DAY, HOUR_SLOTS = 900, 96, 4
-REMEMBERED = 8192  # quarters of four weeks and two days, for a few zones
+REMEMBERED = 8192  # number of quarter hours: four weeks and two days, for a few zones
 Before = Callable[[int], int]
 
 

@@ -50,12 +50,12 @@ class Gate:
         """
         self._scheduler, self._cabinet, self._now_s, self._told = scheduler, cabinet, now_s, told
         self._uptime_s, self._first, self._announced = uptime_s, dict[str, float](), announced
-        self._begun_s: dict[Job, float] = {}  # {running job: first turn with it}
+        self._begun_s: dict[Job, float] = {}  # {running job: time of the first turn with it}
         self._values, self._rules = values, values["gate"]
         self._dark_since_s: float | None = None
         self._forced_s = float("-inf")
         self._said: dict[str, tuple[str, float]] = {}
-        self._failed: set[str] = set()  # jobs whose release failed come last
+        self._failed: set[str] = set()  # jobs whose release failed: they come last
         self._refused: list[Job] = []  # jobs that got a "no" in this turn
 
     def turn(self, jobs: Iterable[Job]) -> None:

@@ -9,7 +9,7 @@ import re
 
 from controller.watch.jobs import Device
 
-_HELD = re.compile(r"\([^)]*\)")  # the devices of a node that a job has
+_HELD = re.compile(r"\([^)]*\)")  # the numbers of the devices that a job has on a node
 _OTHER = re.compile("(?:cpu|mem|node|billing|energy|vmem|pages|fs|bb|ic|license)(?:[:=/].*)?")
 # The number comes last. A kind may begin with a digit and contain "-" and "." (with
 # AutoDetect=nvml).

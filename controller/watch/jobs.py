@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from controller.system.utc import elapsed_s
 
-STEPS_MAX = 4  # number of steps that the controller keeps of a source
+STEPS_MAX = 4  # most steps that the controller keeps for a source
 TOGETHER_S = 30  # starts and ends within the same half minute are announced as one step
 # States of a job
 # pending: waits, perhaps because others hold it

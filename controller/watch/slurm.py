@@ -88,7 +88,7 @@ class Slurm:
 
     def explain(self, name: str, words: str) -> None:
         """Show the user of a gated job why it waits. Raises Away."""
-        if name.isdecimal():  # another name is that of a record without an id
+        if name.isdecimal():  # a record without an id has another name
             self._done("scontrol", "update", f"JobId={name}", f"AdminComment={MARK}: {words}")
 
     def _done(self, *command: str) -> bytes:

@@ -22,9 +22,8 @@ WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
 WRITE_AND_READ = 23
 COIL_ON = 0xFF00
 
-# Unit id 0 is broadcast on a serial line, but on TCP a device that is reached directly. Ids 248 to
-# 255 are reserved, but some meters and converters are sold with them. On TCP 255 means the same as
-# 0.
+# On a serial line, unit id 0 means all devices. On TCP, 0 and 255 mean the device that is reached
+# directly. Ids 248 to 255 are reserved, but some meters and converters are sold with them.
 UNIT_IDS = range(256)
 FRAMES_CACHED = 1024  # repeated writes (coils of each tick, equal set-points) are encoded once
 

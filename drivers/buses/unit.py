@@ -1,7 +1,7 @@
 """One unit of a bus: its counters, and the pauses of its reads while it is silent."""
 
 SILENT_AFTER = 3  # time-outs in a row
-BAD_AFTER = 10  # bad replies in a row; if noise spoils every second reply: 1 in 1000 cases
+BAD_AFTER = 10  # in a row; if noise spoils half of the replies, 1 of 1000 such rows is bad
 BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
 
 

@@ -93,9 +93,9 @@ def user_of(connection: Connection) -> str:
 def greediest(
     held: list[Connection], newcomer: Connection, owner: Callable[[Connection], Hashable]
 ) -> list[Connection]:
-    """Connections of the owner that has most.
+    """Connections of the owner that has most connections.
 
-    [] if it has not at least two more than the owner of the new connection.
+    [] if it has fewer than two more than the owner of the new connection.
     """
     counts = collections.Counter(map(owner, held))
     most, count = counts.most_common(1)[0]
