@@ -26,8 +26,8 @@ from drivers.site_device import identity_of
 from drivers.sunspec import Places
 from safety import signals
 
-# Shares of nominal. A value outside is no voltage, or such a deep sag that no known ride-through
-# curve allows more than 0.15 s of it (ERCOT, CAISO).
+# Shares of the nominal voltage. A value outside of them is no voltage, or a very deep sag. Known
+# ride-through curves allow at most 0.15 s of such a sag (ERCOT, CAISO).
 VOLTAGE_LOW, VOLTAGE_HIGH = 0.2, 1.5
 HIGHEST_HZ = 100.0
 HASH_MASK = signals.INT_MAX

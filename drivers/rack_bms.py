@@ -148,7 +148,7 @@ class RackBms:
         return unnamed(fields + [fault for source in sources for _, fault in source.faults])
 
     def _fits(self, values: dict[str, int]) -> bool:
-        """Compare the voltage with the limits, which detects a scale that is wrong by ten.
+        """Compare the voltage with the limits, because its scale may be wrong by a factor of ten.
 
         But a low voltage in a short circuit (above rack_current_mA_max) must trip, not be refused.
         """

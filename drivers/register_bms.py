@@ -129,7 +129,7 @@ class RegisterBms(RackBms):
         return self._identity.service(now_us)
 
     def command(self, close_ok: int, now_us: int) -> list[rtu.Request]:
-        """Writes to the BMS, after the first reading: if the words have changed, and each period.
+        """Writes to the BMS after the first reading, if the words have changed, and each period.
 
         An opening is repeated while the BMS reports closed contactors, because an acknowledgement
         does not show that they have opened.
@@ -172,7 +172,7 @@ class RegisterBms(RackBms):
             self._identity.note_silence()
 
     def _drop(self, source: Source) -> None:
-        """Prevent that a group becomes complete with an older reply of this source."""
+        """Prevent a group from becoming complete with an older reply of this source."""
         for group in self._sources.groups.values():
             group.arrived &= ~source.bit
         self._values.pop(DIRECTION, None)

@@ -80,7 +80,7 @@ class SetpointWriter:
         return self._sent(number, target_W, priority, now_us)
 
     def zero(self, priority: int, now_us: int) -> rtu.Request | None:
-        """The next frame of a set-point of 0. After the last frame, they start again."""
+        """The next frame of a set-point of 0. After the last frame, the first one follows again."""
         request = self.request(0, priority, now_us)
         if request is None and not self._is_waiting(now_us):
             self.repeat()

@@ -96,7 +96,7 @@ class Places:
         return len(self._first) == len(self._wanted)
 
     def of(self, address: int) -> int:
-        """The register on the device. Before the walk, it is one that is harmless to read."""
+        """The register on the device. Before the walk, a register that is harmless to read."""
         slot, offset = divmod(address, SLOT)
         if not slot:
             return address

@@ -143,7 +143,7 @@ class Bounds:
                 self._publish(place, elapsed)
 
     def _signature(self, demand: "array[int]", first: int, running: bool) -> int:
-        """0 while energy is permitted, no stage demands less power and no test runs."""
+        """A sum of bits; 0: energy is permitted, no stage demands less power, no test runs."""
         return (
             (0 if running else 1)
             | (

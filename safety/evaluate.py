@@ -148,7 +148,7 @@ class Evaluator:
             if is_known and value[feature] * sense >= set_at:
                 self._beyond(index, elapsed)
             elif not (latched[index] or active[index] or set_count[index]):
-                # Most instances end here: a step with an active row must fit a microcontroller.
+                # Most instances return here, so that a step with an active row is fast enough.
                 continue
             elif is_known == m.KNOWN:
                 self._miss(index, value[feature] * sense)

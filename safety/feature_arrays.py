@@ -62,7 +62,7 @@ class FeatureArrays:
         self.known[feature] = known
 
     def level(self, age_ticks: int, ladder: int) -> int:
-        """0 to 3: how many of the three times from image[ladder] on the age has reached."""
+        """How many of the three times at image[ladder] the age has reached: 0 to 3."""
         image, age_ms = self.image, min(age_ticks, TICKS_FOR_MS_MAX) * self.tick_ms
         return (
             (age_ms >= image[ladder])

@@ -15,8 +15,8 @@ from safety.feature_arrays import FeatureArrays
 OFF_GRID_MS = 500
 ON_GRID_TICKS_MAX = 1_000_000
 # Words. CLOSED: steps for which the contact has been closed, up to OFF_GRID_MS. It grows by one per
-# step, as every count does that ends a cause. ON_GRID: ticks since the source counts as grid, 0
-# while it does not.
+# step, like every count that ends a cause. ON_GRID: ticks since the source counts as grid, 0 while
+# it does not.
 CLOSED, ON_GRID = range(2)
 AT_START = (0, ON_GRID_TICKS_MAX)
 

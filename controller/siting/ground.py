@@ -51,7 +51,7 @@ def share_ground(first: Shape, second: Shape) -> bool:
 
 
 def _probes(polygon: Shape) -> Iterator[Point]:
-    """Corners of a polygon, and points just inside beside its edges.
+    """Corners of a polygon, and points just inside its edges.
 
     A shape that covers a part of the polygon contains one of them.
     """

@@ -1,4 +1,4 @@
-"""Scopes of the rules: words, and reasons that exclude a site, of which the first counts."""
+"""Scopes of the rules: their words, and reasons that exclude a site. The first reason counts."""
 
 from collections.abc import Callable
 from typing import NamedTuple

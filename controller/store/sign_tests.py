@@ -2,8 +2,8 @@
 
 The sign of a power depends on device, profile and firmware. So a record counts only for the devices
 that it names by their CRC (config/approval.py: place, contacts and profile). After a replacement,
-or if a device reports another serial number, a record without such a remark makes the test due
-again.
+or if a device reports another serial number, a further record, which names no CRC, makes the test
+due again.
 
 The controller refuses a start while a unit is held. A named person may accept a unit without a
 test. The ledger keeps this acceptance, and the test stays due. A failed test cannot be accepted.

@@ -74,8 +74,8 @@ def elapsed_s(begin_s: Stamp, end_s: Stamp) -> Stamp:
 
     This is the only place that subtracts times of day. Both are stamps in data: of a file, a slot
     of a plan or a job of a scheduler, or the time for which a plan is made. An age must be counted
-    by the monotonic clock from its begin. Nothing that is kept may end because a clock that was set
-    makes a span longer.
+    by the monotonic clock from its begin. A clock that was set can make such a span longer, so a
+    span must never end anything that is kept.
     """
     return end_s - begin_s
 

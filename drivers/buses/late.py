@@ -48,7 +48,7 @@ class LateReplies:
             late.frame = None
 
     def takes(self, request: Request, now_us: int) -> bool:
-        """True if a good reply to this read may belong to an earlier one. Counts the reply."""
+        """Count a good reply to this read if it may belong to an earlier one. True if so."""
         key = (request.unit_id, request.function)
         late = self.expected.get(key)
         if late is None:

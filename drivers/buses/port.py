@@ -116,7 +116,7 @@ class RtuPort:
     # -- bytes and time
 
     def poll(self, now_us: int) -> bytes:
-        """Bytes to send now, or b"". First ends an overdue request and runs its `on_failure`."""
+        """Bytes to send now, or b"". An overdue request ends first, and its `on_failure` runs."""
         if now_us < self.wake_us:
             return b""
         self._now_us = now_us

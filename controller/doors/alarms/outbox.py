@@ -35,7 +35,7 @@ class Outbox:
         self._read()
 
     def seen(self, standing: dict[str, Row], now_us: int) -> None:
-        """Compare with the active alarms. Store a change, also one that failed to be stored."""
+        """Compare with the active alarms. Store a change, also if an earlier try has failed."""
         for name in self._odd & self.waiting.keys() & standing.keys():
             self.waiting[name] = standing[name]
         gone = self.told - standing.keys()
