@@ -39,7 +39,7 @@ class Ages:
         self.oldest_ticks = array("i", [0] * (1 + layout.racks))
 
     def _budgets(self, image: "array[int]", image_map: p.ImageMap) -> tuple[int, ...]:
-        """For each group, the highest age in ticks at which it is known."""
+        """The highest age of each group, in ticks, at which it is known."""
         silent_ms = [image[image_map.cabinet + word] for word in SILENT_MS]
         for unit in range(self.layout.units):
             silent_ms += [
