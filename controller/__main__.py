@@ -19,28 +19,29 @@ from controller.system.paths import INTERRUPTED, NO_START, NOT_DONE, WRONG_INPUT
 
 DESCRIPTION = "Edge controller of a lithium storage cabinet."
 RELEASE = ("controller.system.release", "safety.parameters")
-COMPLETION = "completion"  # the only command that needs the parsers of all
-CONSOLE = "console"  # opens the terminal as its user, then changes to the service's user
-WATCH = "controller.watch.__main__"  # needs no library of the box
+COMPLETION = "completion"  # the only command that needs the parsers of all commands
+CONSOLE = "console"  # opens the terminal as the calling user, then changes to the service's user
+WATCH = "controller.watch.__main__"  # runs without the libraries that a box has
 SERVICES = ("run", "record run", "doors", "planner", CONSOLE)  # these print nothing
 
 
 class _Output:
-    """A standard output that raises OutputError if a write fails. If the real one is closed, this
-    one discards the text, because a service has nothing to print.
+    """A standard output that raises OutputError if a write fails.
+
+    If the real output is closed, this one discards the text, because a service prints nothing.
     """
 
     def __init__(self, given: TextIO | None) -> None:
-        """given: sys.stdout, None if it is closed."""
+        """given: sys.stdout, or None if it is closed."""
         self.is_closed = given is None
         self._to = open(os.devnull, "w", encoding="ascii") if given is None else given
 
     def write(self, text: str) -> int:
-        """Same as a file's."""
+        """Write a text, as a file does."""
         return self._tried(self._to.write, text)
 
     def flush(self) -> None:
-        """Same as a file's."""
+        """Flush, as a file does."""
         self._tried(self._to.flush)
 
     def _tried(self, do: Callable[..., Any], *given: str) -> Any:
@@ -54,7 +55,7 @@ class _Output:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a subcommand; argv without the program's name. Returns the exit code."""
+    """Run a subcommand and return the exit code. argv: without the program's name."""
     given, output = sys.stdout, _Output(sys.stdout)
     sys.stdout = cast(TextIO, output)
     try:
@@ -74,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _obey(argv: list[str], output: _Output) -> int:
-    """The exit code of a command, after its output is written. Raises OutputError."""
+    """Run a command and return its exit code, after its output is written. Raises OutputError."""
     try:
         if argv[:1] == ["watch"]:
             return int(importlib.import_module(WATCH).main(argv[1:], "firebreak watch"))
@@ -95,8 +96,9 @@ def _obey(argv: list[str], output: _Output) -> int:
 
 
 def _joined(argv: list[str]) -> list[str]:
-    """argv with each negative number joined to its option, because argparse takes the -20kW of
-    `--power -20kW` for an option.
+    """argv with each negative number joined to its option.
+
+    argparse would take the -20kW of `--power -20kW` for an option.
     """
     found: list[str] = []
     for each in argv:
@@ -125,7 +127,7 @@ class _Version(argparse.Action):
 
 
 def _module(name: str) -> str:
-    """The module of a command; it registers the command when it is imported."""
+    """Name of the module of a command. The module registers the command when it is imported."""
     own = [module for module, names in MODULES.items() if name in names]
     return "controller." + (own[0] if own else f"console.{name.split()[-1].replace('-', '_')}")
 
@@ -135,7 +137,7 @@ def _is_installed(module: str) -> bool:
 
 
 def _parser(argv: list[str]) -> _Parser:
-    """The parser of the command in argv; if it is none, a parser of all names."""
+    """The parser of the command in argv, or a parser of all names if there is none."""
     parser = _Parser(prog="firebreak", description=DESCRIPTION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     name = argv[0] if argv else ""
@@ -161,8 +163,9 @@ def _parser(argv: list[str]) -> _Parser:
 def _add(
     commands: Any, name: str, argv: Sequence[str], is_whole: bool = False, **settings: object
 ) -> None:
-    """Add a command with the action in argv alone, or with all if that is none. is_whole: with all
-    actions and their options.
+    """Add a command with the action in argv only, or with all actions if argv has none.
+
+    is_whole: add all actions, with their options.
     """
     if name not in ACTIONS:
         _add_known(commands, name, is_whole, **settings)
@@ -189,7 +192,7 @@ def _add_known(commands: Any, name: str, is_whole: bool, **settings: object) -> 
 
 
 def _help() -> str:
-    """`firebreak --help`: the commands by what a person does, on one screen."""
+    """`firebreak --help`: the commands in groups of tasks, on one screen."""
     lines = [f"usage: firebreak COMMAND ...     {DESCRIPTION}"]
     for group, commands in GROUPS.items():
         lines += [f"{group}:", *[f"  {name:<11} {words}" for name, words in commands.items()]]

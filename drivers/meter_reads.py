@@ -11,7 +11,7 @@ VOLTAGE = "voltage"
 PHASED = (VOLTAGE, "current", "power", "power_factor")
 TOTAL = "power_W"
 FREQUENCY, IMPORTED, EXPORTED = SINGLE = ("frequency", "energy_import", "energy_export")
-FAST_MS = 20  # refresh time of a meter that sees a sag of one period of the grid
+FAST_MS = 20  # a meter with this refresh time sees a voltage sag of one grid period
 SLOW_US = 10_000_000  # between two reads of values on which no decision depends
 
 
@@ -21,10 +21,11 @@ def phases_of(quantity: str, settings: Mapping[str, Any]) -> list[str]:
 
 
 def fast_names(registers: Mapping[str, Register], settings: Mapping[str, Any]) -> list[str]:
-    """The registers read in each period: power, the values that check it, and their scale factors.
+    """The registers read in each period: power, the values that check it, their scale factors.
 
-    Without a voltage the frequency too, because a steady load may repeat the power and the meter
-    would look frozen. A fast meter's frequency too, because grid operators judge sags by it.
+    The frequency is read too if there is no voltage: a steady load may repeat the power, and
+    without another changing value the meter would look frozen. It is also read if the meter is
+    fast, because grid operators judge sags by it.
     """
     wanted = [*[name for each in PHASED for name in phases_of(each, settings)], TOTAL]
     found = [name for name in wanted if name in registers]

@@ -59,7 +59,7 @@ Sample = tuple[Labels, Any]
 
 
 def text(state: Facts | None, counts: Counts) -> str:
-    """All metrics. Without a controller that ticks, only the metrics of the door."""
+    """All metrics. While no controller ticks, only the metrics of the door."""
     is_up = state is not None and state["is_live"]
     lines = list(_family("up", "gauge", "1: the controller ticks", [({}, is_up)]))
     if state is not None and is_up:

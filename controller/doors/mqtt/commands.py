@@ -1,8 +1,8 @@
 """The commands of one topic. A message becomes a hint or a question, and its answer is sent back.
 
 The thread of the connection calls `take`; everything else runs in asyncio. A source that sends too
-much fills only its own queue, and no hint waits behind a question. A repeated id gets the first
-answer again, so that no hint is sent twice.
+much fills only its own queue, and a hint never waits for a question. A repeated id gets the first
+answer again, so no hint is sent twice.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from controller.system import caught, clock, json_text
 VERBS = ("hint", "ask")
 BYTES_MAX = 4096
 WAITING_MAX = 20
-LATE_US = 5_000_000  # a command that waited longer is not taken
+LATE_US = 5_000_000  # a command that has waited longer is not accepted
 KEPT_US = 300_000_000  # time for which the answer to an id is kept
-MORE_PER_MIN = 60  # commands above hints_per_min_max; more are counted and not answered
+MORE_PER_MIN = 60  # commands above hints_per_min_max that get an answer; more are only counted
 ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 ID_WORDS = "id: is missing or wrong; allowed 1 to 64 letters, digits, _ . and - in quotes"
 Reply = Callable[[str, str, Answer, bytes | None], None]
@@ -41,7 +41,7 @@ class Command(NamedTuple):
 
 
 class Desk:
-    """Takes the messages of one source and one of VERBS by `take`. Call `run` once."""
+    """Serves the messages of one source and one of VERBS. Call `run` once, `take` per message."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Desk:
         base: str,
         counts: collections.Counter[str],
     ) -> None:
-        """base: begin of all topics; counts: {word for what happened: how often}."""
+        """base: the first part of all topics. counts: {name of a result: how often it occurred}."""
         self._run_directory, self._sender, self._counts = run_directory, sender, counts
         self._verb = verb
         self._replies = f"{base}/reply/{sender.source.name}/"
@@ -62,7 +62,7 @@ class Desk:
         self._asks_us, self._all_us = Recent(), Recent()
 
     def take(self, message: Message) -> None:
-        """Put a message into the queue. Called in the thread of the connection."""
+        """Put a message into the queue. The thread of the connection calls this."""
         if message.is_retained:
             self._counts["retained"] += 1
         elif len(message.payload) > BYTES_MAX:
@@ -146,7 +146,7 @@ class Desk:
         return problem(h.NOT_UNDERSTOOD, line)
 
     def _place(self, response: str) -> str:
-        """The response topic of MQTT 5 if it lies below the source's reply topic, else ''."""
+        """The response topic of MQTT 5 if it is below the reply topic of the source, else ''."""
         is_own = response.startswith(self._replies) and len(response) <= 256
         return response if is_own and not set(response) & set("+#\0") else ""
 

@@ -31,7 +31,7 @@ TOGETHER = (("certificate", "certificate_key"), ("user", "password_file"))
 
 
 def check(settings: Settings, path: Path, values: Values) -> None:
-    """Refuse values that a form of one key cannot judge. Raises ConfigError."""
+    """Refuse values that are allowed alone, but not together. Raises ConfigError."""
     file = settings.path
     found = [source_of(settings, (*path, "sources"), name) for name in values["sources"]]
     if ":" in values["host"] and not address(values["host"]):
@@ -62,7 +62,7 @@ def _check_plain(file: str, path: Path, values: Values, obliging: list[str]) -> 
 
 
 def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
-    """One row for what is sent, and one for each source whose hints the broker may pass on."""
+    """One row for the sent messages, and one for each source whose hints may come in."""
     where, encryption = place(values["host"], values["port"]), "TLS" if values["tls"] else "no"
     rows = [("state, events, alarms", "-", "nothing comes in")] + [
         (f"hints of {name}", "the broker's ACL", settings.sources[name].may)

@@ -1,5 +1,6 @@
-"""The messages that are sent unasked: state, main values, alarms, events, and whether the
-controller is alive.
+"""The messages that are sent without a request.
+
+They are state, main values, alarms, events, and whether the controller is alive.
 """
 
 import asyncio
@@ -27,12 +28,12 @@ VALUES = (
     "held_15min_high_W",
     "temperature_ddegC_max",
 )
-# These change in every reading. They alone cause no new message.
+# These change in every reading, so a change of these alone causes no new message.
 RUNNING = frozenset(
     "sequence uptime_ms utc_us utc_text utc_uncertainty_us age_ms clear_for_ms loop valid_s left_s "
     "start_s next_token_ms reserve_in_s".split()
 )
-ALARMS_S = 1.0  # period of alarms, which do not wait for period_s
+ALARMS_S = 1.0  # longest period of alarms, which do not wait for a longer period_s
 COUNTS_US = 10_000_000
 BATCH = 20
 AGAIN_US = 60_000_000  # pause after a broker has refused an event
@@ -44,15 +45,17 @@ def text(value: object) -> str:
 
 
 def steady(value: Any) -> Any:
-    """The value without the names in RUNNING."""
+    """The value without the keys in RUNNING."""
     if isinstance(value, dict):
         return {name: steady(each) for name, each in value.items() if name not in RUNNING}
     return [steady(each) for each in value] if isinstance(value, list) else value
 
 
 class Outlet:
-    """The messages that one door sends unasked. `position`: number of the last event that a broker
-    has acknowledged; it is kept over reconnects.
+    """The messages that one door sends without a request.
+
+    position: number of the last event that a broker has acknowledged. It is kept when the door
+    connects again.
     """
 
     def __init__(
@@ -97,7 +100,7 @@ class Outlet:
             return False
         if self.position is None:
             self.position = number
-        elif number < self.position:  # another record
+        elif number < self.position:  # this is a new record
             self.position = 0
         return bool(number > self.position)
 
@@ -128,8 +131,10 @@ class Outlet:
 
 
 class Retained:
-    """The retained topics of one connection. A topic is sent when it has changed and its last
-    message is acknowledged, so a slow broker gets fewer messages and no queue.
+    """The retained topics of one connection.
+
+    A topic is sent when it has changed and its last message was acknowledged. So a slow broker gets
+    fewer messages, and no queue grows.
     """
 
     def __init__(self, link: Link, base: str, counts: collections.Counter[str]) -> None:
@@ -138,7 +143,7 @@ class Retained:
         self._under_way: set[str] = set()
 
     def state(self, facts: Facts | None, trouble: str) -> None:
-        """Send the whole state and each main value; `null` means unknown."""
+        """Send the complete state and each main value; `null` means unknown."""
         whole = facts or {"is_live": False, "trouble": trouble}
         self.put("state", text(whole), text(steady(whole)))
         for name in VALUES:
@@ -148,7 +153,7 @@ class Retained:
         self.put("value/alarms", text(count))
 
     def put(self, topic: str, payload: str, key: str | None = None) -> None:
-        """Publish if the key (by default the payload) differs from the last one sent."""
+        """Publish if the key (by default the payload) differs from that of the last message."""
         key = payload if key is None else key
         if topic in self._under_way or self._sent.get(topic) == key:
             return
