@@ -83,10 +83,6 @@ PAGE_MAKERS = (
     *("controller/siting/plan_page.py", "controller/siting/plan.py"),
     "controller/console/plan_chart.py",
 )
-SQUEEZED = (
-    *("controller/core/policies/meter_sign.py", "controller/core/policies/site_balance.py"),
-    *("controller/recorder/events.py", "drivers/meter.py"),
-)
 JSON_MAKER = "controller/system/cli.py"
 WORDED = "controller/system/worded.py"
 TAGS = re.compile(r"<(!DOCTYPE|html|body|table|t[rdh]|h\d|p|div|span|svg|polyline)\b(?!>`)", re.I)
@@ -296,9 +292,9 @@ def is_condition(node):
 
 def short_forms(path, text):
     """A text times a condition, and a tuple of literals that is unpacked to save lines, are riddles
-    to a reader who does not know the trick. Those of SQUEEZED stand at the cap of their file.
+    to a reader who does not know the trick.
     """
-    if path.startswith("tests/") or path in SQUEEZED:
+    if path.startswith("tests/"):
         return
     for node in nodes(text, ast.BinOp):
         if isinstance(node.op, ast.Mult):
