@@ -1,3 +1,4 @@
-"""The controller: configuration, the tick, the set-point chain, the record. Safety itself is in
-`safety`.
+"""The controller: configuration, the tick, the set-point chain, the record.
+
+Safety itself is in `safety`.
 """

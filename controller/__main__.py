@@ -4,99 +4,56 @@ Exit codes: 0 done, 1 not done, 2 wrong input, 3 could not start, 130 interrupte
 """
 
 import argparse
-import contextlib
 import importlib.util
-import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TextIO, cast
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from controller.system import cli, identity
 from controller.system.cli import Ended
 from controller.system.commands import ACTIONS, COMMANDS, GROUPS, MODULES, RENAMED
-from controller.system.paths import INTERRUPTED, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
+from controller.system.output import guarded
+from controller.system.paths import INTERRUPTED, NO_START, WRONG_INPUT, OutputError, say
 
 DESCRIPTION = "Edge controller of a lithium storage cabinet."
 RELEASE = ("controller.system.release", "safety.parameters")
-COMPLETION = "completion"  # the only command that needs the parsers of all
-CONSOLE = "console"  # opens the terminal as its user, then changes to the service's user
-WATCH = "controller.watch.__main__"  # needs no library of the box
+COMPLETION = "completion"  # the only command that needs the parsers of all commands
+CONSOLE = "console"  # opens the terminal as the calling user, then changes to the service's user
+WATCH = "controller.watch.__main__"  # runs without the libraries that a box has
 SERVICES = ("run", "record run", "doors", "planner", CONSOLE)  # these print nothing
-
-
-class _Output:
-    """A standard output that raises OutputError if a write fails. If the real one is closed, this
-    one discards the text, because a service has nothing to print.
-    """
-
-    def __init__(self, given: TextIO | None) -> None:
-        """given: sys.stdout, None if it is closed."""
-        self.is_closed = given is None
-        self._to = open(os.devnull, "w", encoding="ascii") if given is None else given
-
-    def write(self, text: str) -> int:
-        """Same as a file's."""
-        return self._tried(self._to.write, text)
-
-    def flush(self) -> None:
-        """Same as a file's."""
-        self._tried(self._to.flush)
-
-    def _tried(self, do: Callable[..., Any], *given: str) -> Any:
-        try:
-            return do(*given)
-        except OSError as error:
-            raise OutputError(f"the output cannot be written: {error.strerror}") from error
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._to, name)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a subcommand; argv without the program's name. Returns the exit code."""
-    given, output = sys.stdout, _Output(sys.stdout)
-    sys.stdout = cast(TextIO, output)
+    is_closed, words = sys.stdout is None, _joined(sys.argv[1:] if argv is None else argv)
     try:
-        return _obey(_joined(sys.argv[1:] if argv is None else argv), output)
-    except OutputError as error:
-        with contextlib.suppress(OSError):  # the exit would flush the rest and fail again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error.__cause__, BrokenPipeError):  # check FILE | head
-            return NOT_DONE
-        say(error)
-        return NO_START
+        return guarded("firebreak", lambda: _obey(words, is_closed))
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
-    finally:
-        sys.stdout = given
 
 
-def _obey(argv: list[str], output: _Output) -> int:
-    """The exit code of a command, after its output is written. Raises OutputError."""
+def _obey(argv: list[str], is_closed: bool) -> int:
+    """The exit code of a command. is_closed: the standard output is."""
     try:
         if argv[:1] == ["watch"]:
             return int(importlib.import_module(WATCH).main(argv[1:], "firebreak watch"))
         arguments = _parser(argv).parse_args(argv)
-        if output.is_closed and arguments.command not in SERVICES:
+        if is_closed and arguments.command not in SERVICES:
             raise OutputError("the output cannot be written: it is closed")
         if arguments.command != CONSOLE:
             identity.settle(arguments)
-        code = arguments.run(arguments)
+        return int(arguments.run(arguments))
     except Ended as end:
         say(end)
-        code = end.code
-    except SystemExit:  # argparse, after its help
-        sys.stdout.flush()
-        raise
-    sys.stdout.flush()
-    return code
+        return end.code
 
 
 def _joined(argv: list[str]) -> list[str]:
-    """argv with each negative number joined to its option, because argparse takes the -20kW of
-    `--power -20kW` for an option.
+    """argv with each negative number joined to its option.
+
+    argparse would take the -20kW of `--power -20kW` for an option.
     """
     found: list[str] = []
     for each in argv:
@@ -125,7 +82,7 @@ class _Version(argparse.Action):
 
 
 def _module(name: str) -> str:
-    """The module of a command; it registers the command when it is imported."""
+    """Name of the module of a command. The module registers the command when it is imported."""
     own = [module for module, names in MODULES.items() if name in names]
     return "controller." + (own[0] if own else f"console.{name.split()[-1].replace('-', '_')}")
 
@@ -135,7 +92,7 @@ def _is_installed(module: str) -> bool:
 
 
 def _parser(argv: list[str]) -> _Parser:
-    """The parser of the command in argv; if it is none, a parser of all names."""
+    """The parser of the command in argv, or a parser of all names if there is none."""
     parser = _Parser(prog="firebreak", description=DESCRIPTION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     name = argv[0] if argv else ""
@@ -161,8 +118,9 @@ def _parser(argv: list[str]) -> _Parser:
 def _add(
     commands: Any, name: str, argv: Sequence[str], is_whole: bool = False, **settings: object
 ) -> None:
-    """Add a command with the action in argv alone, or with all if that is none. is_whole: with all
-    actions and their options.
+    """Add a command with the action in argv only, or with all actions if argv has none.
+
+    is_whole: add all actions, with their options.
     """
     if name not in ACTIONS:
         _add_known(commands, name, is_whole, **settings)
@@ -189,7 +147,7 @@ def _add_known(commands: Any, name: str, is_whole: bool, **settings: object) -> 
 
 
 def _help() -> str:
-    """`firebreak --help`: the commands by what a person does, on one screen."""
+    """`firebreak --help`: the commands in groups of tasks, on one screen."""
     lines = [f"usage: firebreak COMMAND ...     {DESCRIPTION}"]
     for group, commands in GROUPS.items():
         lines += [f"{group}:", *[f"  {name:<11} {words}" for name, words in commands.items()]]

@@ -1,1 +1,1 @@
-"""Drivers for the devices of a cabinet: buses, profiles (data) and families (code)."""
+"""Drivers for the devices of a cabinet: buses, profiles (data) and device families (code)."""

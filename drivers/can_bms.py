@@ -1,4 +1,4 @@
-"""Rack BMS on CAN, by its profile: messages, signals, fault bits, and frames to the BMS."""
+"""Rack BMS on CAN, described by its profile: messages, signals, fault bits, frames to the BMS."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from safety import signals as s
 
 
 class CanBms(RackBms):
-    """One rack. `bad_frames`: frames of wrong length or check byte, or with a repeated counter."""
+    """One rack. bad_frames: frames with a wrong length or check byte, or a repeated counter."""
 
     def _set_up(self, sink: Sink) -> None:
         profile = self.profile
@@ -27,15 +27,15 @@ class CanBms(RackBms):
         self.sent_frames = dict.fromkeys(profile.sent, 0)
 
     def periodic(self) -> list[Any]:
-        """[], because a BMS on CAN sends by itself; `command` returns the frames to it."""
+        """[], because a BMS on CAN sends without requests; `command` returns the frames to it."""
         return []
 
     def can_ids(self) -> tuple[int, ...]:
-        """The ids of this BMS, and ids that would reveal another dialect."""
+        """The ids of this BMS, and the ids that would show another dialect."""
         return (*self._messages.by_id, *self._forbidden)
 
     def rows(self) -> list[Mapping[str, Any]]:
-        """The profile's row for each id of this BMS."""
+        """The row of the profile for each id of this BMS."""
         return [each.row for each in self._messages.by_id.values()]
 
     def on_frame(self, can_id: int, data: bytes, now_us: int) -> bool:
@@ -62,9 +62,9 @@ class CanBms(RackBms):
     def command(self, close_ok: int) -> list[tuple[int, bytes]]:
         """[(id, data)] that are due; call it every `command_period_us`.
 
-        Nothing is sent while the dialect is being confirmed, or after an id of another dialect.
-        After that time frames that only ask are sent; other frames only once the dialect is
-        confirmed.
+        Nothing is sent during the time of confirmation (`confirm_us`), or after an id of another
+        dialect. Afterwards frames that only ask for values are sent; other frames only once the
+        dialect is confirmed.
         """
         self._commands += 1
         is_silent = self._commands * self.command_period_us <= self.dialect.confirm_us
@@ -90,5 +90,5 @@ class CanBms(RackBms):
         return can_id | (EXTENDED if row["extended"] else 0)
 
     def report(self, now_us: int) -> tuple[int, int]:
-        """(state of can_dialect.py, id that it concerns or 0), for the page of the links."""
+        """(state of can_dialect.py, the id that it is about or 0), for the page `links`."""
         return (SIGN, 0) if self.is_sign_wrong else self.dialect.report(now_us)

@@ -12,7 +12,7 @@ FRAME_BITS = 64
 
 
 class Word(NamedTuple):
-    """A frame as two 64-bit numbers, and its length. Missing bytes are 0 and are never read."""
+    """A frame as two 64-bit numbers, with its length. Missing bytes are 0 and are never used."""
 
     little: int
     big: int
@@ -20,23 +20,25 @@ class Word(NamedTuple):
 
 
 def word(data: bytes) -> Word:
-    """The frame as numbers."""
+    """A frame as a Word."""
     whole = bytes(data[:8]).ljust(8, b"\0")
     return Word(int.from_bytes(whole, "little"), int.from_bytes(whole, "big"), len(data))
 
 
 def place(start: int, length: int, order: str) -> tuple[int, int]:
-    """(shift, bytes that the frame needs) of a field. start: counted as in a DBC; it is the lowest
-    bit of the field, or the highest if the order is big.
+    """(shift, number of bytes that the frame needs) of a field.
+
+    start: counted as in a DBC file. It is the lowest bit of the field, or the highest bit if the
+    order is big.
     """
     if order == "little":
         return start, (start + length + 7) // 8
-    first = start // 8 * 8 + 7 - start % 8  # number of bits before the field, from the top
+    first = start // 8 * 8 + 7 - start % 8  # number of bits in the frame before the field
     return FRAME_BITS - first - length, (first + length + 7) // 8
 
 
 class Raw:
-    """An integer in a frame. `states`: set if the value has named states."""
+    """An integer in a frame. states: set if the value has named states."""
 
     states: States | None = None
 
@@ -55,7 +57,7 @@ class Raw:
 
 
 class Value(Raw):
-    """value = raw x scale + offset, rounded down. Raw values in `values` have their own meaning."""
+    """value = raw x scale + offset, rounded down. Raw values in `values` are named states."""
 
     def __init__(self, row: Mapping[str, Any], name: str = "") -> None:
         super().__init__(row)
@@ -68,7 +70,7 @@ class Value(Raw):
         self._is_magnitude = row["magnitude"]
 
     def value(self, frame: Word) -> int | None:
-        """The value. None if it is invalid, out of range, or a state without a value."""
+        """The value; None if it is invalid, out of range, or a state without a value."""
         return self.of_raw(self.of(frame))
 
     def of_raw(self, raw: int) -> int | None:
@@ -83,7 +85,7 @@ class Value(Raw):
 
 
 class Fault(Raw):
-    """Bits of a frame that become fault bits from `bit` on."""
+    """Bits of a frame that become the fault bits from number `bit` on."""
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         super().__init__(row)
@@ -91,7 +93,7 @@ class Fault(Raw):
         self._pairs = range(0, row["length"], 2)
 
     def bits(self, frame: Word) -> int:
-        """The fault bits that are set. Pair 01 is active, 10 is quiet; 00 and 11 say nothing."""
+        """The fault bits that are set. Of bit pairs, only 01 is active."""
         return self.of_raw(self.of(frame))
 
     def of_raw(self, raw: int) -> int:
@@ -118,12 +120,12 @@ _CRC8 = bytes(map(_crc8_step, range(256)))
 
 @functools.cache
 def crc8_begun(can_id: int) -> int:
-    """CRC-8 SAE J1850 over the two low bytes of an id, low byte first, before the data."""
+    """CRC-8 SAE J1850 register after the two low bytes of an id, low byte first."""
     return _CRC8[_CRC8[0xFF ^ can_id & 0xFF] ^ can_id >> 8 & 0xFF]
 
 
 def crc8(begun: int, data: bytes) -> int:
-    """CRC-8 SAE J1850 over an id (`begun`) and the data."""
+    """CRC-8 SAE J1850 over an id and the data. begun: the register after the id."""
     for byte in data:
         begun = _CRC8[begun ^ byte]
     return begun ^ 0xFF

@@ -1,8 +1,8 @@
 """Decides whether the frames on a CAN bus are those of the profile.
 
 Before a value counts, every required id must have come twice, and two periods must have passed
-without an id of another dialect. A sealed profile (can_messages.py) needs no such proof: each of
-its frames proves itself, and one id may stop without the others.
+without an id of another dialect. A sealed profile (can_messages.py) needs no such proof, because
+each of its frames proves itself. There one id may stop without the others.
 """
 
 from drivers.can_messages import Messages
@@ -10,15 +10,17 @@ from drivers.profile import Profile
 from drivers.rack_sources import Source
 from drivers.steps import LONG_AGO_US
 
-# states of `report`; some come with the id or register that they concern
+# states of `report`; some come with the id or register that they are about
 OK, WAITING, MISSING, FOREIGN, STOPPED, REFUSED, SIGN, OTHER, STUCK, READ = range(10)
 REPORT = ("state", "can_id", "fits")
 
 
 class Dialect:
-    """`foreign_id`: an id that revealed another dialect, or None; it stays until the controller
-    restarts. `is_confirmed`: the frames are those of the profile. `confirm_us`: time for which they
-    must be heard before.
+    """Whether the frames of one BMS are those of its profile.
+
+    foreign_id: an id that has shown another dialect, or None; it stays until the controller
+    restarts. is_confirmed: the frames are those of the profile. confirm_us: time for which they
+    must be heard first.
     """
 
     def __init__(self, profile: Profile, messages: Messages) -> None:
@@ -42,9 +44,7 @@ class Dialect:
         source.times += 1
 
     def counts(self, now_us: int) -> bool:
-        """True if values count: the dialect is confirmed, and no id that came before has
-        stopped.
-        """
+        """True if values count: the dialect is confirmed, and no id has stopped."""
         if self.foreign_id is not None:
             return False
         if self._messages.is_sealed:
@@ -57,18 +57,18 @@ class Dialect:
         return self._stopped(now_us) is None
 
     def _missing(self) -> Source | None:
-        """A required id that has not come twice; None without one."""
+        """A required id that has not come twice, or None."""
         return next((each for each in self._sources if each.is_required and each.times < 2), None)
 
     def _stopped(self, now_us: int) -> Source | None:
-        """An id that came before and has stopped; None without one."""
+        """An id that came before and has stopped, or None."""
         for source in self._sources:
             if source.times and now_us - source.heard_us > source.stopped_us:
                 return source
         return None
 
     def report(self, now_us: int) -> tuple[int, int]:
-        """(state, id that it concerns or 0)."""
+        """(state, the id that it is about or 0)."""
         if self.foreign_id is not None:
             return FOREIGN, self.foreign_id
         if self.is_confirmed:

@@ -1,8 +1,8 @@
-"""The messages of a BMS on CAN: the form of their frames, and the groups of values that they feed.
+"""The messages of a BMS on CAN: the form of their frames, and the groups that their values feed.
 
 A profile is sealed if each of its messages has a check byte and a counter. Then each frame proves
 itself, because neither another dialect nor a sender that hangs produces a valid frame. Without a
-seal, only the whole bus is a proof (can_dialect.py).
+seal, all frames of the bus together are the proof (can_dialect.py).
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ UNUSED = Source(0, False, 0, 0)
 
 
 class Id(NamedTuple):
-    """An id of a message, its number within the message, and whether the bus must have this id."""
+    """An id of a message, its number within the message, and whether it must come."""
 
     can_id: int
     message: str
@@ -27,7 +27,7 @@ class Id(NamedTuple):
 
 
 def ids(profile: Profile, node: int = 0) -> Iterator[Id]:
-    """Every id of a profile at a node. A small rack may use only the first id of a message."""
+    """Every id of a profile at a node. A small rack may use only the first id of an array."""
     offset = node * profile.settings["node_stride"]
     of_arrays = [row["message"] for row in profile.arrays.values()]
     for name, row in profile.messages.items():
@@ -53,8 +53,9 @@ class Message:
         self.sources: dict[int | None, Source] = {}
 
     def source(self, frame: Word, data: bytes) -> Source | None:
-        """The source of a frame (UNUSED: without values). None: length, check or counter is
-        wrong.
+        """The source of a frame (UNUSED: without values). None: the frame is wrong.
+
+        It is wrong if its length, check byte or counter is wrong.
         """
         if frame.length not in self._lengths:
             return None
@@ -62,7 +63,7 @@ class Message:
             return None
         if self._counter:
             before, self._count = self._count, self._counter.of(frame)
-            if before < 0:  # a stopped sender may repeat one frame for ever, so wait for a second
+            if before < 0:  # wait for a second frame: a sender that hangs may repeat one for ever
                 return UNUSED
             if before == self._count:
                 return None
@@ -70,7 +71,7 @@ class Message:
 
 
 def _mask(source: Source) -> int:
-    """The bits of a frame that hold its values; 0 if not known, because a field is big-endian."""
+    """The bits of a frame that hold its values; 0 (not known) if a field is big-endian."""
     found = 0
     fields = [field for _, field, _ in source.fields] + [field for _, field in source.faults]
     for field in [*fields, *[each for _, _, fields in source.arrays for each in fields]]:
@@ -84,7 +85,7 @@ class Messages(Sources):
     """The messages of a rack by id, their sources, and the groups that the sources feed."""
 
     def __init__(self, profile: Profile, node: int, sizes: Mapping[str, int]) -> None:
-        """sizes: {array: how many values the rack has}."""
+        """sizes: {array: number of values that the rack has}."""
         super().__init__()
         self._profile, self._sizes, rows = profile, sizes, profile.messages.values()
         self.is_sealed = all(row["check"] and row["counter"]["start"] is not None for row in rows)
@@ -103,13 +104,13 @@ class Messages(Sources):
         voltage = self.groups[s.G_BMS_PACK]
         for can_id, message in list(self.by_id.items()):
             if message.name in of_arrays and not message.sources:
-                del self.by_id[can_id]  # only for modules that this rack lacks, so it never comes
+                del self.by_id[can_id]  # for modules that this rack does not have
             for source in message.sources.values() if self.is_sealed else ():
                 is_judged = CHARGE_MV in profile.signals and source.bit & voltage.must
                 source.mask = 0 if is_judged else _mask(source)
 
     def _add(self, message: Message, name: str, row: dict[str, Any]) -> None:
-        """Let the sources of a message carry one signal, fault or array."""
+        """Add one signal, fault or array to the sources of a message."""
         if name in ARRAYS:
             pages = message.mux and row["mux"] is None
             for number in range(message.row["mux_values"]) if pages else (message.number,):
@@ -126,7 +127,7 @@ class Messages(Sources):
     def _add_array(
         self, message: Message, name: str, row: dict[str, Any], number: int, mux: int | None
     ) -> None:
-        """Add one frame of an array, if the rack has these values."""
+        """Add the values of one frame of an array, if the rack has them."""
         at, size = number * len(row["starts"]), self._sizes[name]
         if at < size:
             fields = [Value({**row, "start": start}) for start in row["starts"]]
@@ -135,7 +136,7 @@ class Messages(Sources):
             self.feed(ARRAYS[name], source)
 
     def feed(self, group: int, source: Source) -> None:
-        """Let the group need the source. A sealed source has no other check that it still comes."""
+        """Let the group need the source. Nothing else checks that a sealed source still comes."""
         super().feed(group, source)
         if self.is_sealed:
             self.groups[group].may |= source.bit

@@ -1,4 +1,4 @@
-"""Registers that must have the right content before a value of the device counts, with checks."""
+"""Registers whose content is checked before a value of the device counts."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,8 +12,10 @@ Check = tuple[Register, Callable[[bytes], bool]]
 
 
 def telling(profile: Profile, settings: dict[str, int]) -> Iterator[Check]:
-    """The checks that tell the device from other devices: `[identity]`, and the id of each SunSpec
-    model. The last check stands for the walk of the chain.
+    """The checks that distinguish the device from other devices.
+
+    They are `[identity]` and the id of each SunSpec model. The last check is for the walk of the
+    chain.
     """
     for each in profile.identity.values():
         yield each, partial(_is_one_of, Codec(each, settings), each.equals)

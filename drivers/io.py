@@ -1,9 +1,9 @@
-"""Remote I/O family: eight contacts in, eight coils out. If no write comes within its output
-expiry, the module sets its coils to 0. That ends a permit when the controller dies.
+"""Remote I/O family: eight contacts in, eight coils out.
 
-Until the expiry is written and read back, every coil write has 0 in all coils: permits off,
-inverted outputs (fan, red lamp) on. The expiry is read again and again, because a module that
-restarts has its factory setting.
+If no write comes within its output expiry, the module sets its coils to 0. That ends a permit when
+the controller dies. Until the expiry is written and read back, every coil write has 0 in all coils:
+permits off, inverted outputs (fan, red lamp) on. The expiry is read regularly, because a module
+that restarts has its factory setting.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,17 @@ from drivers.steps import StepError, Steps
 from safety import signals
 
 CHANNELS = 8
-RETRY_US = 200_000  # between attempts to set the expiry: five a second leave time for the reads
+RETRY_US = 200_000  # between attempts to set the expiry; shorter pauses delay the reads
 # (output name, index, mask of the coil, is inverted)
 Output = tuple[str, int, int, bool]
 OUTPUT_INDEXES = {name: index for index, (name, _) in enumerate(signals.CABINET_OUTPUTS)}
 
 
 class IoModule:
-    """One module. `expiry_ok`: it has confirmed its output expiry; only then can a coil be on.
-    `fault`: the last failure. Counters: `refused` (expiry not confirmed), `writes` (acknowledged).
+    """One module.
+
+    expiry_ok: it has confirmed its output expiry; only then can a coil be on. fault: the last
+    failure. refused: how often the expiry was not confirmed. writes: acknowledged writes.
     """
 
     def __init__(
@@ -78,8 +80,9 @@ class IoModule:
         return round(self.profile.settings["expiry_ms"] / scale)
 
     def write(self, levels: Sequence[int]) -> rtu.Request:
-        """The Request that writes all coils for these kernel outputs; all 0 without a confirmed
-        expiry.
+        """The Request that writes all coils for these kernel outputs.
+
+        All coils are 0 while the expiry is not confirmed.
         """
         picked = tuple([levels[at] for at in self._picks]) if self.expiry_ok else ()
         if picked != self._picked:
@@ -103,7 +106,7 @@ class IoModule:
         return request
 
     def _set_expiry(self) -> steps.Sequence[None]:
-        """Read the expiry. If it differs, write it and read it back."""
+        """Steps that read the expiry. If it differs, they write it and read it back."""
         register = self.profile.registers["output_expiry"]
         wanted = self.expiry_raw
         read = ("read", register.function, register.address, 1)
@@ -118,7 +121,7 @@ class IoModule:
             raise StepError(f"output expiry reads {found}, written {wanted}")
 
     def _on_expiry_end(self, error: str, now_us: int) -> None:
-        """Check again after check_period_ms. A failed check proves nothing, so repeat it soon."""
+        """Check again after check_period_ms, or soon if the check has failed."""
         self.fault = f"I/O module {self.unit_id}: {error}" if error else ""
         pause_us = RETRY_US
         if not error:
@@ -127,7 +130,7 @@ class IoModule:
         self._steps.begin(self._set_expiry(), now_us + pause_us)
 
     def _on_inputs(self, pdu: bytes, now_us: int) -> None:
-        """Store the inputs. Only after a first complete read is the device written to."""
+        """Store the inputs. The first read starts the writes to the device."""
         if pdu != self._pdu:
             if self._pdu is None:
                 self._steps.begin(self._set_expiry())

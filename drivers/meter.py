@@ -1,8 +1,8 @@
-"""Meter family: any register map of power, of each phase or in total.
+"""Meter family: any register map of power, per phase or in total.
 
-A reading is taken whole or refused. Real error readings carry -1 or -2 in every channel, and a
-shifted read gives absurd phases. So every phase must have 0.2 to 1.5 times the nominal voltage, a
-power factor from -1 to 1, and no more power than voltage times current allows; a total must agree
+A reading is accepted completely or refused. In real error readings every channel has -1 or -2, and
+a shifted read gives absurd phases. So every phase must have 0.2 to 1.5 times the nominal voltage, a
+power factor from -1 to 1, and no more power than voltage times current allows. A total must agree
 with its phases. NaN fails each check. Only values that the profile reads are compared. Several
 reads are one reading if all came within a period, without a failure between them:
     read 1 --> read 2 --> ... read of the power --> checks --> fresh
@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from drivers import meter_reads
 from drivers.buses import rtu
-from drivers.meter_reads import FREQUENCY, PHASED, SINGLE, TOTAL, VOLTAGE, phases_of
+from drivers.meter_reads import FREQUENCY, PHASED, SINGLE, TOTAL, limits_of, phases_of
 from drivers.plausible import EXACT, UnitProof, plausible
 from drivers.profile import Profile
 from drivers.register_blocks import Block
@@ -26,36 +26,30 @@ from drivers.site_device import identity_of
 from drivers.sunspec import Places
 from safety import signals
 
-# Shares of nominal. Outside this range the value is no voltage, or so deep a sag that no known
-# ride-through curve has more than 0.15 s for it (ERCOT, CAISO).
-VOLTAGE_LOW, VOLTAGE_HIGH = 0.2, 1.5
 HIGHEST_HZ = 100.0
 HASH_MASK = signals.INT_MAX
-CHANGES = 17  # moments of a change that are kept, to find the time between two changes
+CHANGES = 17  # number of changes whose times are kept, to find the time between two
 UNKNOWN = -1
-QUALITY_READS = 3  # periods without a reading after which voltage and frequency are unknown
+QUALITY_READS = 3  # voltage and frequency are unknown after so many periods without a reading
 FROZEN_US = 5_000_000  # longest time for which row 50b allows unchanged registers
 
 
-def limits_of(profile: Profile, name: str) -> tuple[float, float]:
-    """(lowest, highest) value with which a register does not refuse the reading."""
-    low, high = profile.registers[name].low, profile.registers[name].high
-    if name[:-2] != VOLTAGE:
-        return low, high
-    nominal_V = profile.settings["nominal_voltage_V"]
-    return max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH)
-
-
 class Meter:
-    """One meter. Stores total power (W, positive imports) and a hash of the raw registers, which
-    reveals a frozen meter: a working one never repeats all of them for seconds. `refused` counts
-    readings that were not taken. `slow`: {name: value} of registers that are read seldom.
+    """One meter. It stores total power (W, positive imports) and a hash of the raw registers.
+
+    If the hash does not change, the meter is frozen. refused: number of refused readings. slow:
+    values of registers that are read seldom.
     """
 
     # names of `report`, for the page `links`
     REPORT = (
-        *("refresh_stated_ms", "refresh_ms", "refresh_least_ms", "other_device"),
-        *("frequency_mHz", "import_Wh", "export_Wh"),
+        "refresh_stated_ms",
+        "refresh_ms",
+        "refresh_least_ms",
+        "other_device",
+        "frequency_mHz",
+        "import_Wh",
+        "export_Wh",
     )
 
     def __init__(
@@ -72,7 +66,7 @@ class Meter:
         self.profile, self.unit_id, self.refused = profile, unit_id, 0
         self.slow: dict[str, float] = {}
         self._quality, self._quality_us, self._moved_us = (0, 0), 0, 0
-        self.lowest_permille = 0  # lowest phase voltage in the last reading; 0: not read yet
+        self.lowest_permille = 0  # lowest phase voltage of the last reading; 0: not read yet
         self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         self._power_index, self._hash_index = power_index, hash_index
         self._power_W_max, self._unit = power_W_max, UnitProof()
@@ -84,7 +78,7 @@ class Meter:
         self._identity = identity_of(profile, unit_id, sink) if is_told else None
         self.places = self._identity.places if self._identity else Places(profile)
         self._pdus: list[bytes] = []
-        self._first_us = 0  # time at which the first read of this reading came
+        self._first_us = 0  # time of the first reply of this reading
         self._seen: bytes | None = None  # raw registers of the newest reading
         self._words: bytes | None = None  # the same, None if the reading was refused
         self._changes_us: deque[int] = deque(maxlen=CHANGES)
@@ -133,7 +127,7 @@ class Meter:
         ]
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
-        """[(Request, period in us)]: the reads of each period, then the seldom ones."""
+        """[(Request, period in us)]: the reads of each period, then the rare ones."""
         slow = [
             self._request(
                 f"slow {number + 1}",
@@ -220,7 +214,7 @@ class Meter:
         return [values[each] for each in self._volts], frequency_Hz
 
     def see(self, volts: Sequence[float], frequency_Hz: float, now_us: int) -> None:
-        """Note voltage and frequency, even if a deep sag makes the reading refused."""
+        """Note voltage and frequency, even if the reading is then refused for a deep sag."""
         mean, lowest = 0, 0
         if volts:
             mean = max(1, round(sum(volts) / len(volts) * 1000 / self._nominal_V))
@@ -230,10 +224,7 @@ class Meter:
         self.lowest_permille, self._quality_us = lowest, now_us
 
     def quality(self, now_us: int) -> tuple[int, int]:
-        """(mean voltage in permille of nominal, frequency in mHz). 0: not read, or unknown because
-        the meter is silent or frozen. `lowest_permille` stays, because age must not make a dead bus
-        live.
-        """
+        """(mean voltage in permille of nominal, frequency in mHz); 0: not read, or too old."""
         is_old = now_us - self._quality_us >= self._quality_max_us
         return (0, 0) if is_old or now_us - self._moved_us >= FROZEN_US else self._quality
 
@@ -251,7 +242,7 @@ class Meter:
             if not self._agrees(values, sum_W):
                 return None
             sum_W = values[self._total]
-        # before rounding, because infinity has no whole number
+        # before rounding, because infinity cannot be rounded
         has_unit = self._unit.is_proven or self._unit.fits(sum_W, self._apparent_VA(values))
         is_fit = has_unit and plausible(sum_W, self._power_W_max, EXACT)
         return round(sum_W) * self._sign if is_fit else None
@@ -261,7 +252,7 @@ class Meter:
         return sum([abs(values[volt] * values[amp]) for volt, amp in self._apparent])
 
     def _agrees(self, values: Sequence[float], sum_W: float) -> bool:
-        """True if the total agrees with its phases, or without them with voltage times current."""
+        """True if the total agrees with its phases or, without them, with voltage x current."""
         total_W = values[cast(int, self._total)]
         if self._powers:
             of_phases_W = sum([abs(values[power]) for power in self._powers])

@@ -1,9 +1,9 @@
-"""Chooses which registers of a meter are read together, and how often."""
+"""Chooses which registers of a meter are read together, how often, and within which limits."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from drivers.profile import Register
+from drivers.profile import Profile, Register
 from drivers.register_blocks import Block, blocks
 
 # each quantity is read for all phases, or for none
@@ -11,6 +11,9 @@ VOLTAGE = "voltage"
 PHASED = (VOLTAGE, "current", "power", "power_factor")
 TOTAL = "power_W"
 FREQUENCY, IMPORTED, EXPORTED = SINGLE = ("frequency", "energy_import", "energy_export")
+# Shares of nominal. Outside this range the value is no voltage, or so deep a sag that no known
+# ride-through curve has more than 0.15 s for it (ERCOT, CAISO).
+VOLTAGE_LOW, VOLTAGE_HIGH = 0.2, 1.5
 FAST_MS = 20  # refresh time of a meter that sees a sag of one period of the grid
 SLOW_US = 10_000_000  # between two reads of values on which no decision depends
 
@@ -20,11 +23,21 @@ def phases_of(quantity: str, settings: Mapping[str, Any]) -> list[str]:
     return [f"{quantity}_{phase}" for phase in range(1, settings["phases"] + 1)]
 
 
-def fast_names(registers: Mapping[str, Register], settings: Mapping[str, Any]) -> list[str]:
-    """The registers read in each period: power, the values that check it, and their scale factors.
+def limits_of(profile: Profile, name: str) -> tuple[float, float]:
+    """(lowest, highest) value with which a register does not refuse the reading."""
+    low, high = profile.registers[name].low, profile.registers[name].high
+    if name[:-2] != VOLTAGE:
+        return low, high
+    nominal_V = profile.settings["nominal_voltage_V"]
+    return max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH)
 
-    Without a voltage the frequency too, because a steady load may repeat the power and the meter
-    would look frozen. A fast meter's frequency too, because grid operators judge sags by it.
+
+def fast_names(registers: Mapping[str, Register], settings: Mapping[str, Any]) -> list[str]:
+    """The registers read in each period: power, the values that check it, their scale factors.
+
+    The frequency is read too if there is no voltage: a steady load may repeat the power, and
+    without another changing value the meter would look frozen. It is also read if the meter is
+    fast, because grid operators judge sags by it.
     """
     wanted = [*[name for each in PHASED for name in phases_of(each, settings)], TOTAL]
     found = [name for name in wanted if name in registers]

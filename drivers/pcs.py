@@ -1,13 +1,13 @@
 """Power converter family: SunSpec DER models over Modbus RTU.
 
 The start-up is one generator, `_start_up`. It finds models and scale factors and waits for a
-complete reading. Only then it writes (reversion, mode, set-point 0) and reads back. It begins again
-after a long silence; after a loss of settings it begins with `_configure`. Only `start` starts the
+complete reading. Then it writes reversion, mode and set-point 0, and reads them back. It starts
+again after a long silence, or from `_configure` after a loss of settings. Only `start` starts the
 converter itself.
 
-A set-point goes out in each tick and must find the bus free. So `service` spreads all other
-requests of a running converter evenly over the ticks (drivers/buses/README.md). Row 56 compares the
-power with the set-point that is read back.
+A set-point is sent in each tick and must find the bus free. So `service` spreads all other requests
+of a running converter evenly over the ticks (drivers/buses/README.md). Row 56 compares the power
+with the set-point that was sent.
 """
 
 import math
@@ -30,21 +30,23 @@ SETPOINT_RAW_MAX = 0x7FFFFFFF
 # bytes of a write frame before its value: unit, function, address, registers, bytes
 SETPOINT_AT = 7
 WRITTEN = ("704.WSetEna", "704.WSetEnaRvrt", "715.ControllerHb", "715.OpCtl")
-NOMINAL_MODEL = (40002, 1000)  # (address, length), good enough for a bus schedule
+NOMINAL_MODEL = (40002, 1000)  # (address, length), for the bus schedule of the site check
 
 
 class SunSpecPcs:
-    """One converter. `state`: DISCOVER to READY. `fault`: why the last start-up failed, or "".
-    `restarts`: how often it was lost. `setpoint_address`: register of WSet on this device, None
-    until discovered. `stop_taken_us`: time at which a stop after the last `withdraw` was
-    acknowledged. `stop_repeat_us`: see RegisterPcs; 0 here, because the state shows a stop.
+    """One converter. state: DISCOVER to READY. fault: why the last start-up failed, or "".
+
+    restarts: how often it was lost. setpoint_address: register of WSet on this device, or None.
+    stop_taken_us: when a stop after the last `withdraw` was acknowledged. stop_repeat_us: see
+    RegisterPcs; 0, because the state shows a stop.
     """
 
     def __init__(
         self, profile: Profile, unit_id: int, sink: Sink, places: tuple[int, int, int], tick_us: int
     ) -> None:
-        """places: the unit's first signal, its measure group and its control group. tick_us: time
-        between two calls of `service`.
+        """places: the first signal of the unit, its measure group and its control group.
+
+        tick_us: time between two calls of `service`.
         """
         self.profile, self.unit_id, self.restarts = profile, unit_id, 0
         self.state, self.fault = DISCOVER, ""
@@ -98,7 +100,7 @@ class SunSpecPcs:
         return self.readings.setpoint_exponent
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
-        """[], because the addresses are unknown before discovery: `service` returns the reads."""
+        """[]: before discovery the addresses are unknown, so `service` returns the reads."""
         return []
 
     def schedule(self) -> list[tuple[rtu.Request, int]]:
@@ -112,7 +114,7 @@ class SunSpecPcs:
         return math.ceil(sum([tick_us / period_us for period_us in periods_us]))
 
     def service(self, now_us: int) -> Sequence[rtu.Request]:
-        """Requests to submit now, or (): start-up steps, the heartbeat, reads that are due."""
+        """Requests to submit now, or (): start-up steps, the heartbeat, due reads."""
         readings = self.readings
         due_us = min(self._steps.due_us, readings.wake_us, self._heartbeat_due_us)
         if now_us < due_us and not self._extra:
@@ -140,7 +142,7 @@ class SunSpecPcs:
         self._steps.begin(self._start_up())
 
     def setpoint(self, setpoint_W: int, priority: int = rtu.WRITE) -> rtu.Request | None:
-        """Request of the set-point (W, positive discharges) in one frame; None until ready."""
+        """Request that writes the set-point (W, positive discharges); None until ready."""
         exponent, zero = self.readings.setpoint_exponent, self._setpoint_zero
         if self.state != READY or exponent is None or zero is None:
             return None
@@ -153,11 +155,11 @@ class SunSpecPcs:
         return rtu.Request(*place, *form, priority, self._on_setpoint_written)
 
     def write_due(self, now_us: int) -> bool:
-        """True if the last acknowledged set-point is half a reversion time old."""
+        """True if the last acknowledged set-point is older than half the reversion time."""
         return now_us - self._acknowledged_us >= self._reversion_s * SECOND_US // 2
 
     def withdraw(self) -> None:
-        """The permit is gone: a stop that was acknowledged earlier no longer counts."""
+        """Note that the permit is gone: an earlier acknowledgement of a stop no longer counts."""
         self.stop_taken_us: int | None = None
 
     def stop(self) -> rtu.Request | None:
@@ -171,7 +173,7 @@ class SunSpecPcs:
         return self._start_request if self.state == READY else None
 
     def heartbeat(self) -> rtu.Request:
-        """Request that writes the next controller heartbeat. It is due each second while ready."""
+        """Request that writes the next controller heartbeat. It is due once a second."""
         self._heartbeat = (self._heartbeat + 1) % NOT_IMPLEMENTED_U32
         place, words = self._address("715.ControllerHb"), pcs_settings.words(self._heartbeat)
         return self._write("heartbeat", place, words)
@@ -202,8 +204,9 @@ class SunSpecPcs:
         self._setpoint_zero = self._write("setpoint", self.setpoint_address, (0, 0))
 
     def _configure(self) -> steps.Sequence[None]:
-        """Write the reversion, which ends a set-point, then mode and set-point 0; read back. A
-        setting that the device shows already is not written, because the device may store it.
+        """Write reversion (which ends an old set-point), mode and set-point 0, and read back.
+
+        A setting that the device has already is not written, because the device may store it.
         """
         self.state = SET_MODES
         if (yield from self._wrong_setting()):
@@ -220,7 +223,7 @@ class SunSpecPcs:
         self.state, self.fault = READY, ""
 
     def _wrong_setting(self) -> steps.Sequence[str]:
-        """The first setting that differs from the wanted one, in words, or ""."""
+        """Steps that return the first setting that differs from the wanted one, or ""."""
         block = self.readings.control
         data = yield "read", sunspec.READ_HOLDING, block.address(self._models), block.count
         values = block.unpack(b"\0\0" + data) if data else None
@@ -230,7 +233,7 @@ class SunSpecPcs:
         return wrong or (f"WSet reads {values[WSET]}, written 0" if values[WSET] else "")
 
     def _on_steps_end(self, error: str, now_us: int) -> None:
-        """Begin again after a failure: with the settings if the device is known, else discovery."""
+        """Begin again after a failure: with the settings, or with the discovery."""
         if not error:
             return
         self.fault = f"converter {self.unit_id}: {error}"
@@ -272,7 +275,7 @@ class SunSpecPcs:
         self._acknowledged_us = now_us
 
     def _supervise(self, values: tuple[int, ...], now_us: int) -> None:
-        """Compare a reading of the 704 block with the written settings, and check the time left."""
+        """Compare a reading of model 704 with the written settings, and check the time left."""
         if self.state != READY:
             return
         wrong = pcs_settings.first_wrong(values, self._reversion_s)
@@ -285,7 +288,7 @@ class SunSpecPcs:
             self._rearm(values[WSET_RVRT_REM], now_us)
 
     def _rearm(self, left_s: int, now_us: int) -> None:
-        """Write the reversion time again if the device counts down although set-points arrive."""
+        """Write the reversion time again if the device counts down in spite of set-points."""
         half_us = self._reversion_s * SECOND_US // 2
         is_late = left_s == NOT_IMPLEMENTED_U32 or left_s * 2 <= self._reversion_s
         is_rearmed = now_us - self._rearmed_us < half_us // 2

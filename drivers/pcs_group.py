@@ -1,4 +1,4 @@
-"""Readings of a converter that become fresh together, from one or several reads."""
+"""Values of a converter that become fresh together, from one or several reads."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ from drivers.sunspec import Places
 
 
 class ReadingGroup:
-    """`values`: {register name: last value}; `is_answered`: each read has had an answer."""
+    """Values from one or several reads. values: {register name: last value}."""
 
     def __init__(
         self,
@@ -23,8 +23,10 @@ class ReadingGroup:
         row: tuple[int, str, int, list[Register], Callable[[int], object]],
         heard: Callable[[int], object],
     ) -> None:
-        """row: unit id, name, period in ms, registers, and take(now_us), which is called when all
-        values are new and none is older than two periods. heard(now_us): called for any answer.
+        """row: unit id, name, period in ms, registers, and take(now_us).
+
+        take is called when all values are new and none is older than two periods. heard(now_us) is
+        called for any answer.
         """
         self.refused = 0
         self.values: dict[str, int] = {}

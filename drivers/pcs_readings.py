@@ -1,8 +1,8 @@
 """The readings of a SunSpec converter. Measurements of two models become fresh together.
 
-They become fresh only while the converter's heartbeat changes, because a stopped program repeats
-its last numbers. After a scale factor has changed, values are dropped until two readings of the
-factor agree.
+They become fresh only while the heartbeat of the converter changes, because a stopped program
+repeats its last numbers. After a change of a scale factor, values are dropped until two readings of
+the factor agree.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from safety import signals
 
 REMOTE = 0  # value of 715 LocRemCtl
 AC_NAMES = ("InvSt", "Alrm", "DERMode", "W")
-SETPOINT_EXPONENTS = -3, 3  # mW to kW, which the gate decodes; 2 MW stay within 32 bits
+SETPOINT_EXPONENTS = -3, 3  # mW to kW, which the gate decodes; 2 MW fit into 32 bits
 DC_MODELS = ((802, ("V", "A"), ("V_SF", "A_SF")), (714, ("DCA", "DCV"), ("DCA_SF", "DCV_SF")))
 
 
@@ -32,7 +32,7 @@ class _Read:
         self.due_us, self.sent_us = NOW_US, LONG_AGO_US
 
 
-# take(pdu, now_us, read) uses a reply; False if it refuses the reply
+# take(pdu, now_us, read) uses a reply. It returns False if it refuses the reply.
 Take = Callable[[bytes, int, _Read], bool]
 
 
@@ -50,8 +50,9 @@ class Readings:
         places: tuple[int, int, int],
         on_control: Callable[[tuple[int, ...], int], object],
     ) -> None:
-        """places: see SunSpecPcs. on_control(values of the 704 block, now_us): called when a
-        set-point was read back well.
+        """places: see SunSpecPcs. on_control: called after each good reading of model 704.
+
+        Its arguments are the values of the block and now_us.
         """
         self.refused, self.alive_us, self.local = 0, LONG_AGO_US, False
         self._profile, self._unit_id = profile, unit_id
@@ -64,7 +65,7 @@ class Readings:
         self.forget()
 
     def _build_blocks(self, profile: Profile) -> None:
-        """Make the blocks of the profile. The DC side may be in either of two models."""
+        """Make the blocks of the profile. The DC side may be in model 802 or 714."""
         remote = ("LocRemCtl", "DERHb", "ControllerHb")
         names = tuple([name for name in AC_NAMES if f"701.{name}" in profile.registers])
         self._ac = sunspec.Block(profile, 701, names, optional=("InvSt", "DERMode"))
@@ -100,13 +101,11 @@ class Readings:
         self._heartbeat_us, self.controller_heartbeat = LONG_AGO_US, 0
         self.measured = self.controlled = False
         self.measured_us = LONG_AGO_US
-        self.is_running = False  # model 701 has no state that is a fault and running at once
+        self.is_running = False  # stays False: in model 701 no state is both a fault and running
         self.unnamed: int | None = None  # a state that model 701 does not name
 
     def discovered(self, models: sunspec.Chain) -> None:
-        """Begin to read a device with these models. StepError if a model is missing or too
-        short.
-        """
+        """Begin to read a device with these models. StepError: a model is missing or short."""
         ids = [each.model for each in models]
         fitting = [choice for choice in self._dc_choices if choice[0].model in ids]
         self._dc, self._dc_scales = (fitting or self._dc_choices)[0]
@@ -143,7 +142,7 @@ class Readings:
         return [block.model for block in (self._ac, self.control, self._remote, self._dc)]
 
     def due(self, now_us: int, requests: list[rtu.Request], count_max: int) -> None:
-        """Append the due requests, the most urgent first, up to `count_max`. Set `wake_us`."""
+        """Append at most `count_max` due requests, the most urgent first. Set `wake_us`."""
         due = [read for read in self._reads if read.due_us <= now_us]
         due.sort(key=lambda read: read.due_us + read.period_us)
         for read in due[:count_max]:
@@ -181,9 +180,7 @@ class Readings:
         self._ended(read, now_us)
 
     def _on_scales(self, scales: sunspec.Scales, pdu: bytes, now_us: int, read: _Read) -> bool:
-        """Drop the values after a change, until a second reading, requested at once, confirms
-        it.
-        """
+        """Take scale factors. After a change, drop the values until a second reading agrees."""
         if scales.take(pdu, now_us):
             self._ac_pdu = self._dc_pdu = b""
             self._ac_us = self._dc_us = self._setpoint_us = LONG_AGO_US
@@ -231,7 +228,7 @@ class Readings:
         return True
 
     def _publish_measure(self, now_us: int) -> None:
-        """Store both halves if both are new and of the same time, and the heartbeat changes."""
+        """Store AC and DC side if both are new and recent, and the heartbeat changes."""
         oldest_us = now_us - 2 * self._measure_us
         if min(self._ac_us, self._dc_us) < oldest_us or not self._heartbeat_ok(now_us):
             return

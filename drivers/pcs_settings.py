@@ -1,4 +1,4 @@
-"""The settings of SunSpec model 704 that give a converter its set-point and its reversion."""
+"""The settings of SunSpec model 704 for the set-point of a converter and its reversion."""
 
 # One read returns these points, in this order.
 SETTINGS = ("WSetEna", "WSetMod", "WSet", "WSetRvrt", "WSetEnaRvrt", "WSetRvrtTms", "WSetRvrtRem")
@@ -12,12 +12,12 @@ def mode() -> tuple[int, ...]:
 
 
 def reversion(reversion_s: int) -> tuple[int, ...]:
-    """Registers from WSetEnaRvrt on. With these, the device ends a set-point after this time."""
+    """Registers from WSetEnaRvrt on, with which the device ends a set-point after this time."""
     return ENABLED, *words(reversion_s)
 
 
 def first_wrong(values: tuple[int, ...], reversion_s: int) -> str:
-    """The first setting of a reading that differs from the written one, in words, or ""."""
+    """The first setting of a reading that differs from the written value, in words, or ""."""
     wanted = {"WSetEna": ENABLED, "WSetMod": WATTS, "WSetRvrt": 0, "WSetEnaRvrt": ENABLED}
     wanted["WSetRvrtTms"] = reversion_s
     for name, value in zip(SETTINGS, values):

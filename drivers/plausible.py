@@ -1,39 +1,39 @@
-"""Judges whether a power is possible, by the rating of the device that carries it.
+"""Decides whether a power is possible, by the rating of the device that carries it.
 
-A wrong unit, scale, sign or register gives a number that fits its type, and a device that acts on
-it acts wrongly: 5 MW of sun beside 90 kW of panels, -170 kW at a converter of 10 kW. So every
-driver, feed and reader of powers asks here. A value beyond rating and margin is no reading: it is
-counted, and its signal is unknown.
+A wrong unit, scale, sign or register gives a number that fits its type but is wrong. Examples are 5
+MW of PV power from 90 kW of panels, or -170 kW at a converter of 10 kW. So every driver, feed and
+reader of powers asks here. A value beyond rating and margin is refused and counted, and its signal
+is unknown.
 
-A margin must admit every power that can really flow, because an overload must stay visible.
+A margin must include every power that can really flow, because an overload must stay visible.
 """
 
 Margin = tuple[int, int]  # lowest and highest value, permille of the rating
 
-# A converter that forms an island carries starting motors for seconds.
+# A converter that forms an island carries the starting current of motors for seconds.
 CONVERTER: Margin = (-2000, 2000)
-# The rating of a meter is its fuse or its current transformers, which are exact up to 1.2 times.
+# The rating of a meter is its fuse or its current transformers, which are accurate up to 1.2 times.
 METER: Margin = (-1200, 1200)
-# The limits of a connection are a contract. A load may really break it several times over, which
-# must stay visible; ten times is a wrong unit or scale.
+# The limits of a connection are a contract. A load may really exceed them several times, which must
+# stay visible. Ten times the limit means a wrong unit or scale.
 CONNECTION: Margin = (-10_000, 10_000)
-# An inverter draws little at night. The edge of a cloud lifts its power above the rated power for
-# seconds. Its panels may have twice its rating.
+# An inverter consumes little at night. The edge of a cloud lifts its power above the rated power
+# for seconds. Its panels may have twice its rating.
 PV: Margin = (-50, 1200)
 PANELS: Margin = (0, 2000)
-# Without fuel a set is motored by the bus until its protection opens. An overloaded set must stay
-# known, because load is then shed.
+# Without fuel the bus drives a generator set like a motor until its protection opens. The power of
+# an overloaded set must stay known, because load is then shed.
 GENSET: Margin = (-200, 1500)
-UPS: Margin = (0, 1500)  # it carries an overload for seconds, and on its bypass for longer
-CONSUMER: Margin = (0, 1200)  # a heater, or load that a scheduler has agreed to lower
+UPS: Margin = (0, 1500)  # it carries an overload for seconds, or for longer by its bypass
+CONSUMER: Margin = (0, 1200)  # a heater, or the load that a scheduler may lower
 EXACT: Margin = (-1000, 1000)  # the rating itself is the bound
 
 # A power below 1/500 of voltage times current has the wrong unit: kW for W is 1/1000. No load has
-# such a low power factor; an idle filter or transformer has several percent. A power of 0 W is
-# possible: a choke, a capacitor, or a battery that follows the load.
+# such a low power factor; an idle filter or transformer has several percent. But 0 W is possible,
+# with a choke, a capacitor, or a battery that follows the load.
 UNIT_PARTS = 500
-UNIT_VA_MIN = 1000  # below it the current is noise of the transformers
-# Permille of the rating. A forecast of PV whose best hour stays below has the wrong unit: the
+UNIT_VA_MIN = 1000  # below it the current may be noise of the current transformers
+# Permille of the rating. If the best hour of a PV forecast is below this, its unit is wrong: the
 # darkest overcast day gives more, and kW for W gives less on every day.
 FAINT_PERMILLE = 5
 
@@ -51,15 +51,16 @@ def plausible(value: float, rating: float, margin: Margin) -> bool:
 
 
 class UnitProof:
-    """Remembers whether the power of a meter has once had the unit of voltage times current. A
-    meter that shows kW for W never has; a right one may later show a few W while a battery follows
-    the load.
+    """Remembers whether a power of the meter has once fitted voltage times current.
+
+    A meter that shows kW for W never fits. A correct meter may later show a few W, while a battery
+    follows the load.
     """
 
     is_proven = False
 
     def fits(self, power_W: float, apparent_VA: float) -> bool:
-        """True if this power counts as a reading."""
+        """True if this power may count as a reading."""
         is_shown = power_W != 0 and apparent_VA >= UNIT_VA_MIN
         if is_shown and not self.is_proven:
             self.is_proven = abs(power_W) * UNIT_PARTS >= apparent_VA

@@ -1,4 +1,4 @@
-"""A device profile in the form for drivers: the device and the places of its values, as data.
+"""A device profile as drivers use it: the device and the places of its values, as data.
 
 controller/config/profiles.py reads and checks the TOML file of a profile.
 """
@@ -25,14 +25,15 @@ def wrong(path: pathlib.Path, words: str) -> ProfileError:
     return ProfileError(f"{path.name}: {words}")
 
 
-# From n x SLOT on, an address counts from the ID register of the profile's n-th SunSpec model.
+# Addresses from n x SLOT on count from the ID register of the n-th SunSpec model of the profile.
 SLOT = 1 << 16
 
 
 class Wanted(NamedTuple):
-    """A SunSpec model in which registers of a profile lie: the `instance`-th model of the chain
-    whose id is one of `ids`. registers: how many of its registers the profile uses, with the ID.
-    is_needed: without this model no value counts.
+    """A SunSpec model that has registers of a profile.
+
+    It is the `instance`-th model of the chain whose id is one of `ids`. registers: how many of its
+    registers the profile uses, including the ID. is_needed: without this model no value counts.
     """
 
     ids: tuple[int, ...]
@@ -48,8 +49,10 @@ class Wanted(NamedTuple):
 
 
 class Register(SimpleNamespace):
-    """One value of a device: the keys of its table, and the parts of its type and range. A SunSpec
-    address counts from the ID register. A sensor's register also has full_scale and two masks.
+    """One value of a device: the keys of its table, and the parts of its type and range.
+
+    A SunSpec address counts from the ID register. The register of a sensor also has full_scale and
+    two masks.
     """
 
     name: str
@@ -61,13 +64,14 @@ class Register(SimpleNamespace):
     sentinel: int | None  # raw value that means "not implemented"
     unit: str
     scale: float
-    low: float  # None without a range; the loader requires each range that a driver reads
+    low: float  # None without a range; the loader requires the ranges that drivers use
     high: float
 
 
 class SetpointFrame(SimpleNamespace):
-    """One write of a converter's set-point, and its values from the first register on. Each value
-    has a `role`; a mode has raw values, a constant has `equals` (setpoint_form.py).
+    """One write of the set-point of a converter, with its values from the first register on.
+
+    Each value has a `role`; a mode has raw values, a constant has `equals` (setpoint_form.py).
     """
 
     function: int
@@ -78,7 +82,8 @@ class SetpointFrame(SimpleNamespace):
 
 class Step(SimpleNamespace):
     """One step of a sequence: it writes a register, or reads it until it has one of `equals`.
-    `fault`: words for a step that fails; `function`: 3 and 4 wait, 6 and 16 write.
+
+    fault: text for a step that fails. function: 3 and 4 read and wait, 6 and 16 write.
     """
 
     function: int
@@ -87,7 +92,7 @@ class Step(SimpleNamespace):
     equals: list[int]
     timeout_ms: int
     read_back: bool
-    repeat_ms: int  # for a step of [[start]]; 0: written only once
+    repeat_ms: int  # for a step of [[start]]; 0: it is written only once
     fault: str
     stored: str
 
@@ -101,7 +106,7 @@ class Profile(SimpleNamespace):
     family: str
     documents: list[str]
     evidence: str
-    evidence_of: list[str]  # names that a reading proves, see profile_evidence.py
+    evidence_of: list[str]  # names of values proven by a reading (profile_evidence.py)
     period_ms: int
     turnaround_ms: int
     timeout_ms: int
@@ -127,14 +132,15 @@ class Profile(SimpleNamespace):
 
     @property
     def shows_stop(self) -> bool:
-        """True if the state of a converter can show that it has stopped: the device reports a
-        state, and has a stop other than a set-point of 0.
+        """True if the state of a converter can show that it has stopped.
+
+        The device then reports a state, and has a stop other than a set-point of 0.
         """
         return "701.InvSt" in self.registers or "state" in self.registers and bool(self.stop)
 
     @property
     def tells(self) -> list[str]:
-        """Names of everything that a driver checks before a value counts, in that order."""
+        """Names of all checks before a value counts, in the order of the driver."""
         chain = [*[each.name for each in self.needed], "the SunSpec chain"] if self.models else []
         return [*self.identity, *chain, *self.factors, *self.limits]
 
@@ -151,7 +157,7 @@ class Profile(SimpleNamespace):
 
     @property
     def limits(self) -> list[str]:
-        """Names of the registers that are written, and that somebody else may have fixed."""
+        """Names of written registers in which an installer may have set a fixed limit."""
         every = self.registers.values()
         return [each.name for each in every if getattr(each, "fixed_words", [])]
 
@@ -166,7 +172,8 @@ class Profile(SimpleNamespace):
 
     def block(self, names: list[str]) -> tuple[int, int, struct.Struct]:
         """(first address, registers, Struct of the values) of one read of these registers.
-        ProfileError if one is missing, or if they overlap or do not rise.
+
+        ProfileError if a register is missing, or if they overlap or are not in rising order.
         """
         for name in names:
             if name not in self.registers:

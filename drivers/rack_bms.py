@@ -1,4 +1,4 @@
-"""The values of a rack BMS on any wire: refuses bad ones, and makes groups from those that fit."""
+"""The values of a rack BMS on any bus: refuses bad values, and stores complete groups."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,16 +22,18 @@ from drivers.states import unnamed
 from safety import signals as s
 
 NO_POSITION = 4095
-SIGN_US = 5_000_000  # a BMS or a converter may lag when the direction of the power changes
+SIGN_US = 5_000_000  # BMS or converter may lag when the direction of the power changes
 EXTREMES = ("cell_voltage_mV_min", "cell_voltage_mV_max")
 VOLTAGE, CURRENT = "rack_voltage_mV", "rack_current_mA"
 POSITIONS = ("cell_position_min", "cell_position_max")
 
 
 class RackBms:
-    """One rack. Counters: `frames` (accepted), `bad_frames` (damaged), `refused`. `is_sign_wrong`:
-    the converter has contradicted the direction of the current; it stays until the controller
-    restarts. `misfit`: (signal, value, lowest, highest) of the last value that did not fit.
+    """One rack. Counters: frames (accepted), bad_frames (damaged), refused.
+
+    is_sign_wrong: the converter has contradicted the direction of the current; it stays until the
+    controller restarts. misfit: (signal, value, lowest, highest) of the last value that did not
+    fit.
     """
 
     _sources: Sources  # set by `_set_up`
@@ -49,9 +51,9 @@ class RackBms:
         sign_mA: int = 0,
         rated_mA: int = 0,
     ) -> None:
-        """node: or unit id. sizes: cells and modules of the rack. flow: direction of the
-        converter's power, > 0 out of the rack, 0 if unknown; it is compared from a rack current of
-        `sign_mA` on. rated_mA: limit of the current if the BMS reports none.
+        """node: or unit id. sizes: (cells, modules). rated_mA: limit if the BMS reports none.
+
+        flow: direction of the converter's power, > 0 out of the rack; compared from sign_mA on.
         """
         self.profile, self.rack, self.node = profile, rack, node
         self.frames = self.bad_frames = self.refused = 0
@@ -67,11 +69,11 @@ class RackBms:
             name: [None] * count for name, count in self._sizes.items()
         }
         self._faults: dict[str, int] = {}
-        # If contactors are not reported, they are taken to follow their supply after a time.
+        # if contactors are not reported, they count as closed some time after their supply
         self._is_timed = "contactor_state" not in profile.signals
-        self._unnamed: set[str] = set()  # signals with an unnamed state; their group is not whole
+        self._unnamed: set[str] = set()  # signals with an unnamed state; their group is not stored
         self._window_mV = 1, 0  # no voltage fits before the first limits
-        self._supply_us: int | None = None  # time since which it is read back as closed
+        self._supply_us: int | None = None  # when the supply was first read back as closed
         self._set_up(sink)
         groups = self._sources.groups
         if not groups[s.G_BMS_LIMITS].must | groups[s.G_BMS_LIMITS].may:
@@ -79,12 +81,13 @@ class RackBms:
         self._sources.join()
 
     def _set_up(self, sink: Sink) -> None:
-        """Make the sources and what else a family needs."""
+        """Make the sources, and everything else that a family needs."""
         raise NotImplementedError
 
     def _take(self, source: Source, frame: Any, now_us: int, bits: int = 0) -> bool:
-        """Keep the values of a frame, and store each group that is whole. False if it is refused.
-        bits: the frame's values behind the mask of the source; equal bits are not decoded again.
+        """Keep the values of a frame, and store each complete group. False if it is refused.
+
+        bits: the bits of the frame under the mask of the source; equal bits are not decoded again.
         """
         is_same = source.mask > 0 and bits == source.bits
         values = source.values if is_same else self._read(source, frame)
@@ -145,8 +148,9 @@ class RackBms:
         return unnamed(fields + [fault for source in sources for _, fault in source.faults])
 
     def _fits(self, values: dict[str, int]) -> bool:
-        """Compare the voltage with the limits, which finds a scale that is wrong by ten. But a low
-        voltage in a short circuit (above rack_current_mA_max) must trip, not be refused.
+        """Compare the voltage with the limits, because its scale may be wrong by a factor of ten.
+
+        But a low voltage in a short circuit (above rack_current_mA_max) must trip, not be refused.
         """
         lowest, highest = [values.get(name, 0) for name in EXTREMES]
         if lowest > highest:
@@ -179,16 +183,14 @@ class RackBms:
         return self.is_sign_wrong
 
     def _keep_limits(self) -> None:
-        """Set the limit of a forbidden direction to 0 at once. Other limits wait for their
-        group.
-        """
+        """Set the limit of a forbidden direction to 0 at once, without waiting for its group."""
         self._window_mV = self._window(self._values)
         for name, index in ALLOWED.items():
             if not self._values.get(name, 1):
                 self._inp[self._first + index] = 0
 
     def _window(self, values: dict[str, int]) -> tuple[int, int]:
-        """(lowest, highest) voltage that fits the limits; without a charge voltage, as before."""
+        """(lowest, highest) voltage that fits; without a charge voltage, the last result."""
         charge_mV, settings = values.get(CHARGE_MV, 0), self.profile.settings
         if not charge_mV:
             return self._window_mV
@@ -197,7 +199,7 @@ class RackBms:
         return low_mV, charge_mV * settings["voltage_permille_max"] // 1000
 
     def _publish(self, group: int, place: Group, now_us: int) -> bool:
-        """Store a group that is whole, and set it fresh. False if a value in it is unknown."""
+        """Store a complete group, and set it fresh. False if a value in it is unknown."""
         if self._unnamed and group in [self._FED.get(name) for name in self._unnamed]:
             return False
         if place.is_new:
@@ -227,8 +229,8 @@ class RackBms:
     def _state(self, found: dict[int, int], now_us: int) -> dict[int, int] | None:
         """Fault bits and counters. None if frames are not sealed and the limits are too old.
 
-        Contactors that are not reported count as closed `close_ms` after their supply, and as open
-        without it. A test of the supply is shorter than `close_ms`.
+        Contactors that are not reported count as closed `close_ms` after their supply is on, and as
+        open without it. A test of the supply is shorter than `close_ms`.
         """
         limits_us = self._sources.groups[s.G_BMS_LIMITS].stored_us
         is_late = now_us - limits_us > self.profile.settings["stopped_ms"] * 1000
@@ -251,8 +253,9 @@ class RackBms:
         }
 
     def _online(self) -> int:
-        """Number of cells with a value. If the BMS reports only extremes, all cells count: the
-        acceptance of bms_sensors names who watches them.
+        """Number of cells with a value. If the BMS reports only extremes, it is all cells.
+
+        Then the acceptance of bms_sensors names the person who watches the cells.
         """
         if CELLS in self.profile.arrays:
             return self._cells - self._numbers[CELLS].count(None)

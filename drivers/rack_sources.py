@@ -1,4 +1,4 @@
-"""The content of frames or replies of a rack BMS, and the groups of values that they feed."""
+"""The sources of a rack BMS (frames or replies), and the groups of values that they feed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,20 +38,22 @@ class Source:
         self.arrays: list[tuple[str, int, Sequence[Any]]] = []
         self.feeds: list[tuple[int, Group]] = []
         self.mask = 0  # bits of a frame that hold values; 0: not known
-        self.bits = -1  # these bits in the last accepted frame
+        self.bits = -1  # the bits under `mask` in the last accepted frame
         self.values: dict[str, int] = {}
         self.forget()
 
     def forget(self) -> None:
-        """Make it a source that was never heard. good_us: time of the last accepted frame."""
+        """Reset it to a source that was never heard. good_us: time of the last accepted frame."""
         self.heard_us = self.good_us = LONG_AGO_US
         self.times = 0
 
 
 @dataclass(slots=True)
 class Group:
-    """A group of values. must: bits of the sources that it needs; may: bits of sources that may be
-    missing, but must not stop once they came; is_new: it has values that are not stored yet.
+    """A group of values.
+
+    must: bits of the sources that it needs. may: bits of sources that may be missing, but must not
+    stop once they have come. is_new: it has values that are not stored yet.
     """
 
     must: int = 0
@@ -93,7 +95,7 @@ class Sources:
             self.groups[group].may |= source.bit
 
     def join(self) -> None:
-        """Connect sources and groups, when all of them are made."""
+        """Connect sources and groups, after all of them are made."""
         groups = self.groups.items()
         for source in self.sources:
             bit = source.bit

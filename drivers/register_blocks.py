@@ -10,7 +10,7 @@ ONE_READ = {"registers_per_read_max": 1 << 16, "gap_registers_max": 1 << 16}
 
 
 class Block(NamedTuple):
-    """One read. `places`: (index of a register, its first byte or bit, its number of bytes)."""
+    """One read. places: (index of a register, its first byte or bit, number of bytes or bits)."""
 
     function: int
     address: int
@@ -18,12 +18,12 @@ class Block(NamedTuple):
     places: tuple[tuple[int, int, int], ...]
 
     def parts(self, data: bytes) -> list[tuple[int, bytes]]:
-        """[(index of the register, its bytes, or one byte for each of its bits)] in a reply."""
+        """[(index of the register, its bytes)] in a reply. A bit becomes one byte."""
         plain = self.plain(data)
         return [(index, plain[start : start + size]) for index, start, size in self.places]
 
     def plain(self, data: bytes) -> bytes:
-        """The data of a reply as `places` count it: one byte for each bit."""
+        """The data of a reply, in which each bit becomes one byte."""
         if self.function not in BITS_FUNCTIONS:
             return data
         return bits(data, self.length)
@@ -35,13 +35,14 @@ def bits(data: bytes, count: int) -> bytes:
 
 
 def extent(register: Register) -> int:
-    """Number of registers, or bits, that a value takes."""
+    """Number of registers, or of bits, that a value occupies."""
     return register.words or register.count
 
 
 def blocks(registers: Sequence[Register], settings: Mapping[str, Any]) -> list[Block]:
-    """Reads of at most `registers_per_read_max` registers. Between two neighbours lie at most
-    `gap_registers_max` unused registers.
+    """Reads of at most `registers_per_read_max` registers.
+
+    Between two neighbours there are at most `gap_registers_max` unused registers.
     """
     count_max, gap_max = settings["registers_per_read_max"], settings["gap_registers_max"]
     places = [(each.function, each.address) for each in registers]

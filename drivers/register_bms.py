@@ -1,6 +1,6 @@
-"""Rack BMS by registers (Modbus RTU or TCP). A reply is taken whole or refused, like a CAN frame.
+"""Rack BMS by registers (Modbus RTU or TCP). A reply is accepted completely or refused.
 
-If a read fails or is refused, the groups that need it are no longer fresh, until all of their reads
+If a read fails or is refused, the groups that need it are no longer fresh until all of their reads
 have been answered again:
 
     reads --> identity, heartbeat --> values in range, fault bits known --> group whole --> fresh
@@ -23,14 +23,14 @@ from safety import signals as s
 
 CURRENT = "rack_current_mA"
 STATE, CLOSED = "contactor_state", (s.CONTACTOR_PRECHARGE, s.CONTACTOR_CLOSED)
-RETRY_US = 1_000_000  # after a lost write, or an opening that the BMS does not show
-DIRECTION = "current_direction"  # 1 or -1; the sign of the current itself is then ignored
+RETRY_US = 1_000_000  # repeats a lost write, or an opening that the BMS does not show
+DIRECTION = "current_direction"  # 1 or -1; with it, the sign of the current is ignored
 HEARTBEAT = "heartbeat"
 FED = GROUPS | {DIRECTION: s.G_BMS_PACK, HEARTBEAT: s.G_BMS_STATE}
 
 
 class _Place:
-    """A value, or a fault bit, at certain bytes of a reply."""
+    """The place of a value, or of a fault bit, in a reply."""
 
     def __init__(self, register: Register, start: int, size: int, bit: int = 0) -> None:
         self.codec, self._bit = Codec(register, {}), bit
@@ -38,16 +38,16 @@ class _Place:
         self._start, self._end = start, start + size
 
     def value(self, data: bytes) -> int | None:
-        """The value; None if there is none or it is refused."""
+        """The value; None if the device has none or it is refused."""
         return self.codec.value(data[self._start : self._end])
 
     def bits(self, data: bytes) -> int:
-        """The fault bit if it is set, or 0."""
+        """The fault bit as a number if it is set, or 0."""
         return int(self.value(data) != 0) << self._bit
 
 
 class RegisterBms(RackBms):
-    """One rack. `bad_frames`: replies that were damaged, or came from another unit."""
+    """One rack. bad_frames: replies that were damaged, or came from another unit."""
 
     _FED = FED
 
@@ -111,7 +111,7 @@ class RegisterBms(RackBms):
         self._sources.feed(FED.get(name, s.G_BMS_STATE), source)
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
-        """[(Request, period in us)]: reads of values, then the seldom reads of the identity."""
+        """[(Request, period in us)]: reads of values, then the rare reads of the identity."""
         reply_id = self.node + self.profile.settings["reply_id_offset"]
         places, found = self.places, []
         for number, (source, block, period_us) in enumerate(self._reads, 1):
@@ -129,9 +129,10 @@ class RegisterBms(RackBms):
         return self._identity.service(now_us)
 
     def command(self, close_ok: int, now_us: int) -> list[rtu.Request]:
-        """Writes to the BMS, once a reading has come: when the words change, and each period. An
-        opening is repeated while the BMS reports closed contactors, because an acknowledgement does
-        not show that they opened.
+        """Writes to the BMS after the first reading, if the words have changed, and each period.
+
+        An opening is repeated while the BMS reports closed contactors, because an acknowledgement
+        does not show that they have opened.
         """
         found: list[rtu.Request] = []
         is_known = self.frames and self._identity.is_identified
@@ -144,7 +145,7 @@ class RegisterBms(RackBms):
                 is_due = is_due or now_us - at_us >= RETRY_US
             if row["count_max"]:
                 words = [sum(before) % row["count_max"] + 1] if is_due else before
-            # a spent budget of writes holds back no opening, heartbeat or repetition
+            # the budget of writes never holds back an opening, a heartbeat or a repetition
             holds = before == words or self._values.get(STATE, 0) in CLOSED
             if row["stored"] != NO and self.wear.holds_back(is_close, holds, now_us):
                 continue
@@ -154,14 +155,14 @@ class RegisterBms(RackBms):
         return found
 
     def write(self, name: str, words: list[int], is_first: bool = False) -> rtu.Request:
-        """One write of [sent]. is_first: it opens the contactors and goes before other requests."""
+        """One write of [sent]. is_first: it opens the contactors, so it goes before others."""
         row, priority = self.profile.sent[name], rtu.STOP if is_first else rtu.WRITE
         place = (self.node, f"write {name}"), self.node, self.places.of(row["address"])
         lost = partial(self._on_lost, name)
         return rtu.write_request(row["function"], *place, words, on_failure=lost, priority=priority)
 
     def _on_lost(self, name: str, kind: int, code: int, now_us: int) -> None:
-        """Write it again after RETRY_US."""
+        """Note a write without an answer, which is repeated after RETRY_US."""
         self._sent[name] = [], now_us
 
     def _on_failure(self, source: Source, kind: int, code: int, now_us: int) -> None:
@@ -171,7 +172,7 @@ class RegisterBms(RackBms):
             self._identity.note_silence()
 
     def _drop(self, source: Source) -> None:
-        """Let no group become whole with an older reply of this source."""
+        """Prevent a group from becoming complete with an older reply of this source."""
         for group in self._sources.groups.values():
             group.arrived &= ~source.bit
         self._values.pop(DIRECTION, None)
@@ -194,7 +195,7 @@ class RegisterBms(RackBms):
         self._count = count
 
     def _state_of(self, now_us: int) -> tuple[int, int]:
-        """(state of can_dialect.py, what it concerns). OK: values count."""
+        """(state of can_dialect.py, number that it is about). OK: values count."""
         if self.is_sign_wrong:
             return SIGN, 0
         if not self._identity.is_identified:
@@ -224,7 +225,7 @@ class RegisterBms(RackBms):
         return values
 
     def report(self, now_us: int) -> tuple[int, int]:
-        """(state of can_dialect.py, register that it concerns or 0), for the page of the links."""
+        """(state of can_dialect.py, the register that it is about or 0), for the page `links`."""
         state = self._state_of(now_us)
         if state[0] != OK:
             return state

@@ -1,7 +1,7 @@
 """One value of a device as registers or bits, and back: value = raw * scale + offset, rounded.
 
 NaN, and a raw value that the profile calls invalid, mean that there is no value. A value out of
-range is refused. states.py says how a state without an entry in `values` reads.
+range is refused. states.py describes the value of a state without an entry in `values`.
 """
 
 import math
@@ -24,7 +24,7 @@ class Codec:
     def __init__(
         self, register: Register, settings: dict[str, int], bounds: tuple[int, int] | None = None
     ):
-        """settings: for `scale_by` (KeyError if missing). bounds: narrow the profile's range."""
+        """settings: for `scale_by` (KeyError if missing). bounds: narrow the range."""
         self._register, self.factor = register, getattr(register, "scale_from", "")
         self._low, self._high = register.low, register.high
         if bounds:
@@ -48,7 +48,7 @@ class Codec:
         self._multiply, self._add = int(self._scale * self._divide), int(half_up * self._divide)
 
     def read(self, data: bytes) -> tuple[int | None, bool]:
-        """(value, True if it is good). For bits: how many are 1. (None, True): there is none."""
+        """(value, True if it is good). (None, True): no value. For bits: the number of ones."""
         raw = sum(data) if self._register.type == BIT else self._raw(ordered(self._register, data))
         is_none = raw is None or raw in self._register.invalid
         if raw is None or is_none and not (self.states and self.states.less_safe is not None):
@@ -68,8 +68,9 @@ class Codec:
         return value if is_good else None
 
     def words(self, value: int) -> list[int]:
-        """The registers for `value`, rounded towards 0 so that no device is asked for more than
-        that. Raises ValueError.
+        """The registers for `value`. Raises ValueError.
+
+        The value is rounded towards 0, so that no device is asked for more.
         """
         raw: Fraction | int = (value - self._offset) / self._scale
         if self.states:
@@ -95,8 +96,10 @@ class Codec:
 
 
 class ScaleFactor:
-    """A register with a power of ten for some codecs. It counts after it has come twice, because at
-    a change the factor and the values beside it may belong to different moments.
+    """A register with a power of ten for some codecs.
+
+    It counts after it has come twice, because after a change the factor and the values beside it
+    may be of different times.
     """
 
     def __init__(self, codecs: list[Codec]) -> None:
@@ -104,7 +107,7 @@ class ScaleFactor:
         self.exponent: int | None = None
 
     def holds(self, data: bytes) -> bool:
-        """True if the register came with this value the last time too, and it is a power of ten."""
+        """True if the register has the same value as the last time, and it is a valid exponent."""
         exponent = int.from_bytes(data, "big", signed=True)
         is_same, is_factor = exponent == self.exponent, exponent in EXPONENTS
         self.exponent = exponent
@@ -114,7 +117,7 @@ class ScaleFactor:
 
 
 def ordered(register: Register, data: bytes) -> bytes:
-    """Swap between the order on the wire and big-endian, in either direction."""
+    """Swap between the byte and word order on the wire and big-endian, in either direction."""
     if register.byte_order == "little":
         data = b"".join([data[at : at + 2][::-1] for at in range(0, len(data), 2)])
     if register.word_order == "little":
@@ -123,13 +126,14 @@ def ordered(register: Register, data: bytes) -> bytes:
 
 
 def _towards_zero(raw: int | Fraction, kind: str) -> bytes:
-    """The number of this type nearest to `raw` towards 0. OverflowError if none is so large."""
+    """`raw` rounded towards 0 to a number of this type. OverflowError if it is too large."""
     if kind in INTEGERS:
         words, is_signed = INTEGERS[kind]
         return math.trunc(raw).to_bytes(2 * words, "big", signed=is_signed)
     data = struct.pack(FLOATS[kind], raw)
     (number,) = struct.unpack(FLOATS[kind], data)
     if abs(Fraction(number)) > abs(Fraction(raw)):
-        # Without the sign, which is the first bit, floats are ordered like their bits as integers.
+        # Apart from the sign, which is the first bit, floats have the same order as their bits as
+        # integers.
         data = (int.from_bytes(data, "big") - 1).to_bytes(len(data), "big")
     return data

@@ -1,6 +1,6 @@
-"""The values of a reply that comes every tick, as numbers: raw x scale + offset, not rounded.
+"""The values of a reply that comes in every tick: raw x scale + offset, not rounded.
 
-All registers are unpacked at once. A register takes a step of its own if it is no plain big-endian
+All registers are unpacked at once. A register needs an additional step if it is no plain big-endian
 number: another order, an invalid raw value, a scale. `register_codec.py` is exact, but slower.
 """
 
@@ -19,7 +19,7 @@ class Numbers:
     """Values of the registers of some reads, from their PDUs joined together."""
 
     def __init__(self, registers: Sequence[Register], reads: Sequence[Block]) -> None:
-        """reads: their places are indexes of `registers`. `names`: of the values, in order."""
+        """reads: their places are indexes of `registers`. names: names of the values, in order."""
         layout, self._registers = ">", list[Register]()
         for block in reads:
             layout += f"{HEAD_BYTES}x"
@@ -41,9 +41,10 @@ class Numbers:
         self._steps = [] if self._factors_at else self._made_steps({})
 
     def read(self, pdus: bytes) -> Sequence[float] | None:
-        """The values. None if a value is missing, or a scale factor is invalid or has changed. A
-        changed factor counts from the next reply with the same factor on, because factor and values
-        may belong to different moments.
+        """The values. None if a value is missing, or a scale factor is invalid or has changed.
+
+        A changed factor counts from the next reply with the same factor, because factor and values
+        may be of different times.
         """
         raws = self._unpack(pdus)
         if self._factors_at and not self._is_settled(tuple([raws[at] for at in self._factors_at])):
@@ -91,7 +92,7 @@ def values_of(
         Numbers(registers, reads),
         b"".join([bytes(HEAD_BYTES) + read(each) for each in reads]),
     )
-    numbers.read(pdus)  # a scale factor counts only from its second reading on
+    numbers.read(pdus)  # read twice, because a scale factor counts from its second reading on
     values = numbers.read(pdus)
     return None if values is None else dict(zip(numbers.names, values))
 

@@ -1,11 +1,11 @@
-"""Power converter family by registers: every converter whose registers a profile can describe.
+"""Power converters by registers: every converter whose registers a profile can describe.
 
     identity, first reading, [[setup]] --> set-points, heartbeat --> lost, or another value is held:
                                            [[start]] and [[stop]]    begin again
 
 Nothing is written before the first complete reading. The first set-point is 0; others follow only
-after [[start]]. A stop does not wait for the end of a start, and is also sent while a known
-converter is lost. Frames of the set-point: setpoint_writer.py.
+after [[start]]. A stop does not wait for the end of a start. It is also sent while a known
+converter does not answer. Frames of the set-point: setpoint_writer.py.
 """
 
 from collections.abc import Sequence
@@ -23,14 +23,16 @@ from drivers.steps import LONG_AGO_US, NEVER_US, StepError, Steps
 from drivers.wear import YES
 
 READING, SETTING_UP, READY = range(3)
-# ms between stops that no reading confirms: if the profile has no repeat_ms; if writes are stored
+# Time in ms between two stops, if no reading can confirm a stop. The first is for a profile without
+# repeat_ms, the second for a device that stores writes.
 STOP_REPEAT_MS, STORED_REPEAT_MS = 10_000, 3_600_000
 
 
 class RegisterPcs:
-    """One converter. `fault`: why the last start-up or start failed, or "". `restarts`: how often
-    it was lost. `refused`: readings refused. `stop_taken_us`: when all steps of [[stop]] after the
-    last `withdraw` were acknowledged.
+    """One converter. fault: why the last start-up or start failed, or "".
+
+    restarts: how often it was lost. refused: number of refused readings. stop_taken_us: when all
+    steps of [[stop]] after the last `withdraw` were acknowledged.
     """
 
     def __init__(
@@ -41,9 +43,7 @@ class RegisterPcs:
         places: tuple[int, int, int],
         settings: dict[str, int],
     ) -> None:
-        """places: the unit's first signal, its measure group and its control group; settings:
-        `rated_W`, `setpoint_ms`, `tick_ms`.
-        """
+        """places: see PcsReadings. settings: `rated_W`, `setpoint_ms`, `tick_ms`."""
         self.profile, self.unit_id, self._settings = profile, unit_id, settings
         self.fault, self.restarts = "", 0
         self._extra: list[rtu.Request] = []
@@ -69,7 +69,7 @@ class RegisterPcs:
 
     @property
     def refused(self) -> int:
-        """Number of refused readings: no value, no meaning, out of range."""
+        """Number of refused readings: without value or meaning, or out of range."""
         return self.readings.refused
 
     @property
@@ -89,14 +89,15 @@ class RegisterPcs:
 
     @property
     def is_starting(self) -> bool:
-        """True while a requested start waits or is under way."""
+        """True from the request of a start until its end."""
         return self._is_wanted and not self.readings.is_started
 
     @property
     def stop_repeat_us(self) -> int:
-        """Time between two stops if no reading can show that the converter has stopped. 0 if a
-        reading can show it, or while the stop is not acknowledged. A converter that is not ready
-        gets no more stops, because a device that stores what is written would wear out.
+        """Time between two stops if no reading can show that the converter has stopped.
+
+        0: a reading can show it, or the stop is not acknowledged yet. The time is long because a
+        device that stores each write would wear out.
         """
         settings = self.profile.settings
         is_taken = not self._unstopped and (self.profile.stop or self.is_at_zero)
@@ -107,7 +108,7 @@ class RegisterPcs:
 
     @property
     def is_at_zero(self) -> bool:
-        """True if the device has last acknowledged all frames of a set-point of 0."""
+        """True if the set-point that the device has acknowledged in all frames is 0."""
         return self.writer.held_W == 0
 
     @property
@@ -155,7 +156,7 @@ class RegisterPcs:
         self.fault = f"converter {self.unit_id}: {reason}"
 
     def setpoint(self, setpoint_W: int, priority: int = rtu.WRITE) -> rtu.Request | None:
-        """The next frame towards this set-point (W, positive discharges); None if none is left."""
+        """The next frame of this set-point (W, positive discharges); None if none is left."""
         if self.state != READY:
             return None
         self._asked_W = setpoint_W
@@ -166,11 +167,11 @@ class RegisterPcs:
         return self._asked_W if self.readings.is_started else 0
 
     def write_due(self, now_us: int) -> bool:
-        """True if a frame of the set-point is left, or if all frames must be repeated."""
+        """True if a frame of the set-point is left to write, or all must be repeated."""
         return self.state == READY and self.writer.is_due(self._allowed_W(), now_us)
 
     def withdraw(self) -> None:
-        """The permit is gone: a start ends, and earlier acknowledgements no longer count."""
+        """Note that the permit is gone. A start ends; earlier acknowledgements do not count."""
         if self._is_starting:
             self._steps.begin(_nothing())
         self._is_wanted = self.readings.is_started = self._is_starting = False
@@ -180,8 +181,9 @@ class RegisterPcs:
         self.writer.refused()
 
     def stop(self) -> rtu.Request | None:
-        """The first step of [[stop]]; `service` gives the others. A profile without [[stop]]: the
-        next frame of a set-point of 0. None before the identified device has answered a read.
+        """The first step of [[stop]]; `service` returns the others. None: device not known yet.
+
+        For a profile without [[stop]] it is the next frame of a set-point of 0.
         """
         if self._is_wanted or self.readings.is_started:
             self.withdraw()
@@ -198,7 +200,7 @@ class RegisterPcs:
         return requests[0]
 
     def start(self) -> rtu.Request | None:
-        """Request a start; returns None. `service` gives its steps after a 0 was acknowledged."""
+        """Request a start. Returns None; `service` returns the steps after a 0 is acknowledged."""
         self._is_wanted = True
         return None
 
@@ -238,8 +240,10 @@ class RegisterPcs:
         self.readings.is_started, self._is_starting = True, False
 
     def _repeated_start(self, now_us: int) -> list[rtu.Request]:
-        """Writes of [[start]] that a running converter gets again and again. They have the keys of
-        [[stop]], so that a stop replaces such a write if it still waits for the bus.
+        """Writes of [[start]] that a running converter gets again and again.
+
+        They have the keys of [[stop]], so a stop replaces such a write that still waits for the
+        bus.
         """
         every = [each for each in self.profile.start if each.repeat_ms]
         if not (self.readings.is_started and self.readings.is_running):

@@ -1,7 +1,8 @@
 """The readings of a converter by registers, compared with the values that were written.
 
-Measurements become fresh together, and only while the device's heartbeat changes, because a stopped
-program repeats its last numbers. In local control only the set-point is not fresh.
+Measurements become fresh together, and only while the heartbeat of the device changes, because a
+stopped program repeats its last numbers. In local control the measurements are fresh, but not the
+set-point.
 """
 
 from collections.abc import Callable
@@ -21,15 +22,16 @@ from safety import signals
 DIRECTION = "current_direction"  # for a current without a sign: 1 discharges, -1 charges
 CONTROLLED = ("setpoint_W", "heartbeat", "local", "rated_W")
 POWERS = ("power_W", "power_2_W", "power_3_W")  # one for each phase; their sum counts
-DIFFERENCES = 2  # in a row, because one reading may be older than a write
-VOLTAGE_MV_MIN = 1000  # below it, power and voltage give no current
+DIFFERENCES = 2  # this many in a row count, as one reading may be older than a write
+VOLTAGE_MV_MIN = 1000  # below it, the current cannot be computed from power and voltage
 
 
 class PcsReadings:
-    """`heard_us`: time of the last answer. `measured_us`: time of the last complete measurement.
-    `has_measured`: measurements have been complete once. `is_known`: the identified device has
-    answered once; this stays while it is lost. RegisterPcs sets `is_identified`, `is_ready`,
-    `is_started` and `is_commanded`.
+    """The readings of one converter. heard_us: time of the last answer.
+
+    measured_us: time of the last complete measurement. has_measured: there was a complete
+    measurement. is_known: the identified device has answered once; this stays while it is lost.
+    RegisterPcs sets `is_identified`, `is_ready`, `is_started` and `is_commanded`.
     """
 
     def __init__(
@@ -41,12 +43,15 @@ class PcsReadings:
         writer: SetpointWriter,
         begin_again: Callable[[str], object],
     ) -> None:
-        """places, settings: see RegisterPcs. begin_again(reason): called if a setting is lost."""
+        """places: the first signal of the unit, its measure group and its control group.
+
+        settings: see RegisterPcs. begin_again(reason): called if a setting is lost.
+        """
         self._profile, self._writer, self._begin_again = profile, writer, begin_again
         self._inp, self._fresh = sink.inp, sink.fresh
         self._base, self._measure_group, self._control_group = places
         self._bits, self._rated_W, self._implausible = profile.fault_places, settings["rated_W"], 0
-        # registers that were written and are read back: words of frames, values of steps
+        # registers that were written and are read back: words of frames, then values of steps
         every = writer.frames if profile.settings["read_back"] else []
         self._held = [frame.plain_words(f"held {at} ") for at, frame in enumerate(every)]
         kept = [each for each in (*profile.setup, *profile.start) if each.read_back]
@@ -82,14 +87,14 @@ class PcsReadings:
             group.forget()
 
     def identified(self) -> None:
-        """Note that it is the right device. Values that were read before do not count."""
+        """Note that it is the correct device. Values that were read before do not count."""
         self.is_identified = True
         for group in self._groups:
             group.forget()
 
     @property
     def refused(self) -> int:
-        """Number of refused readings: no value, no meaning, out of range, beyond the rating."""
+        """Number of refused readings: without value or meaning, out of range, beyond the rating."""
         return self._implausible + sum([group.refused for group in self._groups])
 
     @property
@@ -99,19 +104,19 @@ class PcsReadings:
 
     @property
     def is_complete(self) -> bool:
-        """True if each read has given a value."""
+        """True if each read has returned values."""
         return self.has_measured and self._control.is_answered
 
     @property
     def is_running(self) -> bool:
-        """True if the last reading shows that it runs, even if it also holds a fault."""
+        """True if the last reading shows that it runs, even if it also shows a fault."""
         values = self._measure.values
         state = values.get("state", self._commanded_state())
         is_running = values.get("running") or state in (signals.PCS_RUNNING, signals.PCS_THROTTLED)
         return self.has_measured and bool(is_running)
 
     def rated_W(self, stated_W: int) -> int:
-        """The rating that the device reports, else the stated one."""
+        """The rating that the device reports, or else the stated rating."""
         return self._control.values.get("rated_W", stated_W)
 
     def reads(self) -> list[tuple[rtu.Request, int]]:
@@ -124,7 +129,7 @@ class PcsReadings:
         self.is_known |= self.is_identified
 
     def _counts(self, now_us: int) -> bool:
-        """True if it is the right device, and no stopped program that repeats its last numbers."""
+        """True if it is the correct device, and its heartbeat changes."""
         if not self.is_identified or "heartbeat" not in self._profile.registers:
             return self.is_identified
         return now_us - self._heartbeat_us <= self._profile.settings["heartbeat_ms_max"] * 1000
@@ -153,8 +158,10 @@ class PcsReadings:
             self._publish_control(self._writer.acknowledged_W(), now_us)
 
     def _state(self, values: dict[str, int], bits: int) -> int:
-        """The state of the device. Some devices hold their fault bits until a start clears them;
-        such a device counts as in state "fault". As trips, these bits could never be reset.
+        """The state of the device.
+
+        Some devices keep their fault bits until a start clears them. With such bits the state is
+        "fault". If the bits were trips, they could never be reset.
         """
         if self._profile.settings["holds_faults"] and bits & self._profile.mask("trip"):
             return signals.PCS_FAULT
@@ -187,8 +194,9 @@ class PcsReadings:
         self._fresh[self._control_group] = 1
 
     def _compare(self, values: dict[str, int]) -> None:
-        """Write a set-point again if the device holds another one. Begin again if a setting
-        differs.
+        """Write a set-point again if the device has another one.
+
+        Begin again if a setting differs.
         """
         held = [tuple([values[each.name] for each in frame]) for frame in self._held]
         wrong = [
@@ -215,7 +223,7 @@ class PcsReadings:
 
 
 def _current_mA(values: dict[str, int]) -> int | None:
-    """The current from power and voltage of the DC side; None if not known."""
+    """The current in mA from power and voltage of the DC side; None if not known."""
     power_W, voltage_mV = values.get("dc_power_W"), values["dc_voltage_mV"]
     if "dc_discharge_W" in values:
         power_W = values["dc_discharge_W"] - values["dc_charge_W"]

@@ -1,7 +1,7 @@
-"""The steps of a converter's set-up and start: write, read back, or wait for a value.
+"""The steps of the set-up and start of a converter: write, read back, or wait for a value.
 
-A step of the set-up is read before it is written, because a device may store each write. If a
-device does not keep or show a value, the value is written again after longer and longer pauses.
+Before a step of the set-up writes, it reads, because a device may store each write. If a device
+does not keep or show a value, the value is written again after pauses that grow.
 """
 
 from struct import Struct
@@ -19,7 +19,7 @@ PAUSE_US, PAUSE_BITS, PAUSES = 1_000_000, 3, 4
 
 
 class RegisterSteps:
-    """`now_us`: time of the driver's last call."""
+    """Makes the steps. now_us: time of the last call of the driver."""
 
     def __init__(self, settings: dict[str, int], places: Places, wear: Wear) -> None:
         self._settings, self._places, self._wear = settings, places, wear
@@ -27,8 +27,8 @@ class RegisterSteps:
         self.forget()
 
     def forget(self) -> None:
-        """Note that the connection was lost: the device may have lost what was written."""
-        # {(register, words): (how often written, time from which it may be written again)}
+        """Forget all writes, because a device that was lost may have lost their values."""
+        # {(register, words): (how often it was written, time from which it may be written again)}
         self._written: dict[tuple, tuple[int, int]] = {}
 
     def set_up(self, step: Step) -> steps.Sequence[None]:

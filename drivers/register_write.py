@@ -1,4 +1,4 @@
-"""One register, or row of coils, of a site device that is written again and again."""
+"""One register, or row of coils, of a site device that is written repeatedly."""
 
 from collections.abc import Callable
 from struct import Struct
@@ -17,10 +17,12 @@ Tell = Callable[[int, int, int], None]  # (kind of failure, code, now_us)
 
 
 class RegisterWrite:
-    """One register that is written after a change (at most every pause_ms), after a lost write, and
-    every repeat_ms. With `read_back` or function 23, another value in the device is a lost write.
+    """One register that is written after a change, after a lost write, and every repeat_ms.
 
-    `fixed`: a limit in the device that the installer has set: this program did not write it, and it
+    After a change it is written at most every pause_ms. With `read_back` or function 23, another
+    value in the device counts as a lost write.
+
+    fixed: a limit in the device that the installer has set. This program did not write it, and it
     does not expire (`fixed_words`). It is never raised. It is lowered only if the site file states
     it, because after a restart no other source would know it.
     """
@@ -34,7 +36,7 @@ class RegisterWrite:
         tell: Tell,
         wear: Wear | None = None,
     ):
-        """wear: counts the writes to the device; None: no budget applies."""
+        """wear: counts the writes to the device. None: there is no budget."""
         self._register, self._unit_id, self._tell = register, unit_id, tell
         self._device, self.codec = places, Codec(register, settings)
         self._stated = settings.get(f"{register.name}_max", 0)
@@ -47,12 +49,14 @@ class RegisterWrite:
         self._expected: tuple[int, ...] = ()  # registers or levels in the last write
         self._due_us, self._free_us, self._is_unread = 0, 0, False
         self._wear = wear if register.stored != NO else None
-        self._asked, self._unkept = 0, 0  # unkept: times in a row that it kept another value
+        self._asked, self._unkept = 0, 0  # unkept: how often in a row it kept another value
 
     def request(self, value: int, now_us: int, rests: bool = False) -> rtu.Request | None:
-        """See SiteDevice.write. While a spent budget holds back a higher value, the device gets the
-        value that it has, so that it does not take its own fallback. If that value is not known, it
-        gets its rest value if `rests` allows this.
+        """The Request of `value`, or None: not now (see SiteDevice.write).
+
+        While a spent budget holds back a higher value, the device gets the value that it has, so
+        that it does not use its own fallback. If that value is not known, it gets its rest value if
+        `rests` allows this.
         """
         if self._wear is not None and self._wear.holds_back(value, self._passed or 0, now_us):
             if self._passed is None and not rests:
@@ -62,7 +66,7 @@ class RegisterWrite:
             self._asked, self._unkept = value, 0
         if self.fixed is not None and (value >= self.fixed or self.is_unstated):
             return None
-        # The rest value does not wait. A lost write waits, or it would keep the bus from others.
+        # The rest value does not wait. A lost write waits, or it would take the bus from others.
         is_rest = value == 0 and self._sent not in (0, None)
         wait_us = self._due_us if value == self._sent else self._free_us
         if now_us < wait_us and not is_rest:
@@ -74,8 +78,10 @@ class RegisterWrite:
         return self._write()
 
     def _pause_us(self) -> int:
-        """The shortest time to the next write. It doubles while a device acknowledges a write but
-        keeps another value, if the device may store the register: such writes would never end.
+        """The shortest time to the next write.
+
+        If the device may store the register, the time doubles while the device acknowledges writes
+        but keeps another value. Otherwise such writes would never end.
         """
         doubled = min(self._unkept, UNKEPT_MAX) if self._wear is not None else 0
         return self._register.pause_ms * 1000 << doubled
@@ -91,7 +97,7 @@ class RegisterWrite:
         return self._device.of(self._register.write_address)
 
     def see(self, data: bytes) -> None:
-        """Note the present content of the registers of the write."""
+        """Compare the present content of the registers of the write with a fixed limit."""
         words, size = Struct(f">{len(data) // 2}H").unpack(data), self._register.words
         wanted, is_own = self._register.fixed_words, words[:size] == self._expected[:size]
         pairs = zip(words[len(words) - len(wanted) :], wanted)
@@ -128,7 +134,7 @@ class RegisterWrite:
         return self._write(), self.read_of_last()
 
     def forget(self) -> None:
-        """Write the requested value again, because another device may listen now."""
+        """Write the requested value again, because the device may be another one now."""
         self._sent = self._passed = None
         self._is_unread = False
 

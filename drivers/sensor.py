@@ -1,10 +1,12 @@
-"""Sensor families (gas, off-gas, toxic gas, climate, UPS): one read of input registers, all values
-or none. The registers `status`, `calibration_due` and `today` (days) have a fixed meaning.
+"""Sensor families (gas, off-gas, toxic gas, climate, UPS): one read of input registers.
+
+Either all values of a reply count or none. The registers `status`, `calibration_due` and `today`
+(days) have a fixed meaning.
 
 A date that is not set or out of range is no fault of the cell. The values count, and the
-calibration is overdue by DAYS_MAX: row 13c halves the power. If it counted as a fault (13a), two
+calibration is overdue by DAYS_MAX, so row 13c halves the power. If it counted as a fault (13a), two
 detectors without a clock would mean that all gas detection is lost (row 14). A detector that warms
-up has no reading yet, so that nothing latches after a power cut.
+up counts as not read yet, so that nothing latches after a power cut.
 """
 
 import math
@@ -17,15 +19,17 @@ from drivers.sink import Sink
 
 DATES = ("calibration_due", "today")
 OWN_REGISTERS = ("status", *DATES)
-# unit of a value in permille of the lower flammable limit (LFL) of the calibration gas
+# unit of a value: permille of the lower flammable limit (LFL) of the calibration gas
 LFL_UNIT = "lfl_permille"
 DAYS_MAX = 36500  # a century, which is the range of the signal
 WORDS = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF)}
 
 
 class Sensor:
-    """One device. `refused` counts replies with a value out of range (dates excepted), with data
-    that the device declares invalid, or during warm-up. An equal reply counts again.
+    """One device. refused: number of replies that were refused.
+
+    They have a value out of range (dates excepted), data that the device declares invalid, or came
+    during warm-up. A repeated equal reply counts again.
     """
 
     def __init__(
@@ -37,10 +41,11 @@ class Sensor:
         group: int,
         lfl_vol_ppm: int | None = None,
     ) -> None:
-        """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}; if values share
-        an index, the highest counts. lfl_vol_ppm: LFL of the cells' vent gas (UL 9540A cell
-        report); a profile that states the LFL of its calibration gas needs it (facts A33), or
-        ValueError.
+        """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}.
+
+        If values share an index, the highest counts. lfl_vol_ppm: LFL of the vent gas of the cells
+        (UL 9540A cell report). A profile that states the LFL of its calibration gas needs it (facts
+        A33), or ValueError is raised.
         """
         registers = sorted(profile.registers.values(), key=lambda register: register.address)
         names = [register.name for register in registers]
@@ -74,7 +79,7 @@ class Sensor:
         self._fault_mask, self._good_mask, self._invalid_mask, self._warming_mask = [
             settings.get(f"{name}_mask", 0) for name in ("fault", "good", "invalid", "warming")
         ]
-        # a reading with these bits, or with saturation, counts at once, even during warm-up
+        # a reading with these bits, or with saturation, counts even during warm-up
         self._counts_mask = self._fault_mask & ~self._warming_mask
         for register in registers:
             self._counts_mask |= register.over_range_mask
@@ -95,7 +100,7 @@ class Sensor:
         self._fresh[self._group] = 1
 
     def _store(self, raws: tuple[int, ...]) -> bool:
-        """Store the values. False, with nothing stored, if one is out of range or invalid."""
+        """Store the values. False, and nothing is stored, if one is out of range or invalid."""
         status = raws[self._status_at]
         is_warming = status & self._warming_mask and not status & self._counts_mask
         if is_warming or status & self._invalid_mask:
@@ -133,8 +138,9 @@ class _Rule(NamedTuple):
         return self._scaled(self.low), self._scaled(self.high)
 
     def value(self, raw: int, status: int) -> int | None:
-        """The value; None if out of range. A saturated cell gives full scale. A faulty cell gives
-        0, which the kernel does not count.
+        """The value; None if out of range.
+
+        A saturated cell gives full scale. A faulty cell gives 0, which the kernel does not count.
         """
         if status & self.over_range_mask:
             return self.full_scale
@@ -146,9 +152,9 @@ class _Rule(NamedTuple):
 
     def _scaled(self, raw: int) -> int:
         if self.full_scale is None:
-            # down, because a rounded reserve must not be longer than the real one
+            # rounded down, because a reserve must not seem longer than it is
             return raw * self.multiply // self.divide
-        # up, because a small amount of gas must not become 0
+        # rounded up, because a small amount of gas must not become 0
         return min(self.full_scale, -(-raw * self.multiply // self.divide))
 
 
@@ -168,7 +174,7 @@ def _days_left(due: int | None, today: int | None) -> int:
 
 
 def _stores(names: list[str], indexes: dict[str, int]) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """((index into the sink, places of its values in a reply), ...)"""
+    """((index into the sink, places of its values in a reply), ...)."""
     places: dict[int, list[int]] = {}
     for place, name in enumerate(names):
         if name not in OWN_REGISTERS:
@@ -179,7 +185,7 @@ def _stores(names: list[str], indexes: dict[str, int]) -> tuple[tuple[int, tuple
 def _lfl_factor(
     profile: Profile, unit_id: int, register: Register, lfl_vol_ppm: int | None
 ) -> Fraction:
-    """Factor from the calibration gas's permille of LFL to the vent gas's; 1 for other units."""
+    """Factor from permille LFL of the calibration gas to that of the vent gas, or 1."""
     if register.unit != LFL_UNIT:
         return Fraction(1)
     if lfl_vol_ppm is None or not 1 <= lfl_vol_ppm <= 1_000_000:

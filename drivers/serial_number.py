@@ -1,5 +1,6 @@
-"""The serial number of a Modbus device, read where its profile says. No value depends on it. It
-reveals that a device was replaced.
+"""The serial number of a Modbus device, read where its profile says.
+
+It shows that a device was replaced. No value depends on it.
 """
 
 from functools import partial
@@ -18,10 +19,10 @@ EMPTY = "0"
 
 
 class SerialNumber:
-    """The serial number of one device: `text`, or "" while unknown."""
+    """The serial number of one device. text: the number, or "" while unknown."""
 
     def __init__(self, profile: Profile, unit_id: int, places: Places | None = None) -> None:
-        """profile: with the table [serial]. places: those of a driver that walks the chain."""
+        """profile: has the table [serial]. places: given by a driver that walks the chain."""
         own, self._places = profile.serial, places or Places(profile)
         self._function = own["function"]
         self._is_number, self.text, self._address = own["form"] == "number", "", own["address"]
@@ -33,7 +34,7 @@ class SerialNumber:
         self.requests = [self._read(number, unit_id) for number in range(self._count)]
 
     def steps(self) -> Sequence[None]:
-        """Steps that read it once, for a driver whose bus has no room for the reads later."""
+        """Steps that read it once, for a driver whose bus has no room for later reads."""
         found = []
         for first, count in self._reads if self._places.has(self._address) else ():
             answer = yield "read", self._function, self._places.of(first), count
@@ -48,7 +49,7 @@ class SerialNumber:
         return self._places.follow(read, first)
 
     def _take(self, number: int, pdu: bytes, _: int) -> None:
-        """Use the parts if they came one after the other."""
+        """Take a part. Use the parts when all have come in order."""
         self._parts = [*self._parts[:number], pdu[2:]] if number <= len(self._parts) else []
         if len(self._parts) == self._count:
             self._use(b"".join(self._parts) if self._places.has(self._address) else b"")

@@ -1,4 +1,4 @@
-"""The set-point of a converter as frames, and back, by the profile.
+"""Converts the set-point of a converter to the frames of its profile, and back.
 
 A profile lists the frames in the order in which they are written. A frame has one or several values
 in consecutive registers, and each value has a role:
@@ -15,7 +15,7 @@ from drivers.register_codec import Codec
 from drivers.sunspec import Places
 
 CHARGE, DISCHARGE, IDLE = "charge", "discharge", "idle"
-WAYS = {IDLE: 0, CHARGE: -1, DISCHARGE: 1}  # if two have the same raw value, the later counts
+WAYS = {IDLE: 0, CHARGE: -1, DISCHARGE: 1}  # if raw values are equal, the later way counts
 Words = tuple[int, ...]
 
 
@@ -25,12 +25,12 @@ def way_of(power_W: int) -> int:
 
 
 class Frame:
-    """One write of the form."""
+    """One frame of the set-point, which is one write."""
 
     def __init__(
         self, frame: SetpointFrame, settings: dict[str, int], places: Places | None = None
     ) -> None:
-        """settings: for `scale_by`. places: where registers of the profile lie on a device."""
+        """settings: for `scale_by`. places: the registers of the profile on a device."""
         self._places = places
         self.function, self.address = frame.function, frame.address
         self.registers = frame.values
@@ -38,7 +38,7 @@ class Frame:
         self.count = sum([each.words for each in frame.values])
 
     def words(self, power_W: int) -> Words:
-        """The registers that ask for this power. ValueError if a value does not fit."""
+        """The register values for this power. ValueError if a value does not fit."""
         found: list[int] = []
         for register, codec in zip(self.registers, self._codecs):
             found += codec.words(_asked(register, power_W))
@@ -70,8 +70,9 @@ class Frame:
         on_reply: rtu.OnReply = rtu.ignore,
         on_failure: rtu.OnFailure = rtu.ignore,
     ) -> rtu.Request:
-        """The write of these registers. All frames of a unit share one key, so that a newer frame
-        replaces a frame that still waits.
+        """The write of these registers.
+
+        All frames of a unit share one key, so a newer frame replaces one that still waits.
         """
         address = self._places.of(self.address) if self._places else self.address
         place = (unit_id, "write setpoint"), unit_id, address
@@ -79,7 +80,7 @@ class Frame:
 
 
 def _asked(register: Register, power_W: int) -> int:
-    """The value of one register of the form for this power."""
+    """The value of one register for this power."""
     role = register.role
     if role == "constant":
         return int(register.equals)
@@ -92,7 +93,7 @@ def _asked(register: Register, power_W: int) -> int:
 
 
 def power_W(values: list[tuple[Register, int | None]]) -> int | None:
-    """The power that registers ask for. None if they contradict each other or have no meaning."""
+    """The power for these registers. None if they contradict each other or have no meaning."""
     of_role: dict[str, list[int]] = {}
     way: int | None = None
     for register, value in values:

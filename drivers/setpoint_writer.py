@@ -1,8 +1,8 @@
-"""Writes the set-point of a converter frame by frame. Each frame waits for the last answer.
+"""Writes the set-point of a converter frame by frame. Each frame waits for the answer before.
 
-With several frames, the device holds a mixture for a moment: an old mode with a new magnitude. So
-before a new direction, and on a device of which nothing is known, all frames first get 0. Then a
-mixture never asks for more than the older or the newer set-point.
+With several frames, the device has a mixture for a moment, such as an old mode with a new
+magnitude. So all frames first get 0 before a change of direction, and if nothing is known of the
+device. Then a mixture never asks for more than the old or the new set-point.
 """
 
 from functools import partial
@@ -16,11 +16,12 @@ from drivers.wear import NO, Wear, is_between
 
 
 class SetpointWriter:
-    """`held_W`: the set-point that the device has acknowledged in all frames, else None."""
+    """Writes one converter. held_W: the set-point acknowledged in all frames, or None."""
 
     def __init__(self, profile: Profile, unit_id: int, settings: dict[str, int]) -> None:
-        """settings: for `scale_by`; `setpoint_ms`: least time between two frames. It may end half
-        of `tick_ms` early, so that an uneven tick does not skip its turn.
+        """settings: for `scale_by`; `setpoint_ms`: shortest time between two frames.
+
+        This time may end half of `tick_ms` early, so that an uneven tick does not miss its turn.
         """
         self.unit_id = unit_id
         self.places = Places(profile)
@@ -37,20 +38,20 @@ class SetpointWriter:
         self.forget()
 
     def forget(self) -> None:
-        """Forget the device's state: it may be another one, or have lost what was written."""
+        """Forget the state of the device: it may be another one, or have lost its values."""
         self.held_W: int | None = None
         self._told_W: int | None = None  # set-point of the last acknowledged frame
-        # least power since the last set-point was held; a spent budget lets no more than this pass
+        # lowest power since the last set-point was held; a spent budget allows no more than this
         self._passed_W = 0
         self._holds: list[Words | None] = [None] * len(self.frames)
         self._is_due = [True] * len(self.frames)
-        self._way: int | None = None  # direction that the device may hold; 0 if it holds only 0
+        self._way: int | None = None  # direction that the device may have; 0: all frames have 0
         self._sent_us = self._acknowledged_us = LONG_AGO_US
         self._waits_for: Words | None = None
-        self._sent_W = self._turn = 0  # set-point of the last frame; frame whose turn it is
+        self._sent_W = self._turn = 0  # set-point of the last frame; number of the next frame
 
     def is_spent(self, now_us: int) -> bool:
-        """True if the device may store no more in these 24 h, except less power than it has."""
+        """True if the budget of this day is spent: only less power may still be written."""
         return self._is_counted and self.wear.is_spent(now_us)
 
     def is_due(self, asked_W: int, now_us: int) -> bool:
@@ -64,8 +65,10 @@ class SetpointWriter:
         return self._next(target_W) is not None
 
     def request(self, asked_W: int, priority: int, now_us: int) -> rtu.Request | None:
-        """The next frame towards this set-point; None if none can be sent now. Less power, or
-        another direction, does not wait, because the last frame may still wait for the bus.
+        """The next frame of this set-point; None if no frame can be sent now.
+
+        Less power, or another direction, does not wait for the last frame, which may still wait for
+        the bus.
         """
         is_less = abs(asked_W) < abs(self._sent_W) or asked_W * self._sent_W < 0
         if self._is_waiting(now_us) and not is_less:
@@ -85,7 +88,7 @@ class SetpointWriter:
         return request
 
     def _is_waiting(self, now_us: int) -> bool:
-        """True if an answer is outstanding, or the pause between two frames is not over."""
+        """True while an answer is outstanding, or in the pause between two frames."""
         since_us = now_us - self._sent_us
         return since_us < self._pause_us or self._waits_for is not None and since_us < LOST_US
 
@@ -96,7 +99,7 @@ class SetpointWriter:
         return asked_W if one or self._way in (0, way_of(asked_W)) else 0
 
     def _next(self, target_W: int) -> int | None:
-        """The frame to write next: first frames that change, then frames that are repeated."""
+        """The frame to write next: first frames that change, then frames to repeat."""
         words, size = self._words(target_W), len(self.frames)
         numbers = range(size)
         changed = [number for number in numbers if self._holds[number] != words[number]]
@@ -105,16 +108,17 @@ class SetpointWriter:
         return next(iter(changed + [number for number in numbers if self._is_due[number]]), None)
 
     def _takes_turns(self, target_W: int, changed: list[int]) -> bool:
-        """True if each frame gets its turn. Without turns, a set-point that always changes would
-        never reach the last frame. But a mode waits for numbers that fall, because with the old
-        numbers the power may be above a limit.
+        """True if each frame gets its turn.
+
+        Without turns, a set-point that always changes would never reach the last frame. But a mode
+        waits while the power falls, because with the old numbers the power may be above a limit.
         """
         if not target_W or self._way != way_of(target_W) or None in self._holds:
             return False
         return abs(target_W) >= abs(self._sent_W) or self._modes.isdisjoint(changed)
 
     def _words(self, target_W: int) -> list[Words]:
-        if target_W != self._encoded_W:  # encoded only after a change: this runs in each tick
+        if target_W != self._encoded_W:  # this runs in each tick, so encode only a new one
             self._encoded_W = target_W
             self._encoded = [each.words(target_W) for each in self.frames]
         return self._encoded
@@ -122,10 +126,10 @@ class SetpointWriter:
     def _sent(self, number: int, target_W: int, priority: int, now_us: int) -> rtu.Request:
         words = self._words(target_W)[number]
         if words != self._holds[number]:
-            # unknown until it is acknowledged, because a 0 that follows may have to be sent too
+            # unknown until it is acknowledged, because a following 0 may have to be sent too
             self._holds[number] = self.held_W = None
         self._turn = number + 1
-        self._way = way_of(target_W) or None  # 0 only when all frames hold 0
+        self._way = way_of(target_W) or None  # becomes 0 only when all frames have 0
         self._sent_us, self._waits_for, self._sent_W = now_us, words, target_W
         if is_between(target_W, self._passed_W):
             self._passed_W = target_W
@@ -149,15 +153,16 @@ class SetpointWriter:
             self._way = 0
 
     def _on_lost(self, number: int, words: Words, kind: int, code: int, now_us: int) -> None:
-        """Note a frame without an answer. The device may have taken it nevertheless."""
+        """Note a frame without an answer. The device may have accepted it."""
         self._is_due[number] = True
         if words != self._holds[number]:
             self._holds[number] = self.held_W = self._told_W = None
         self._end(words)
 
     def acknowledged_W(self) -> int | None:
-        """The set-point of a frame that was acknowledged since the last call, else `held_W`. A
-        set-point that changes in each tick is never acknowledged in all frames.
+        """The set-point of a frame acknowledged since the last call, else `held_W`.
+
+        A set-point that changes in each tick is never acknowledged in all frames.
         """
         told_W, self._told_W = self._told_W, self.held_W
         return told_W
@@ -181,6 +186,6 @@ class SetpointWriter:
         self._is_due = [True] * len(self.frames)
 
     def refused(self) -> None:
-        """Note that the last frame may not have been sent."""
+        """Note that the last frame may not have been sent, so no answer is awaited."""
         if self._sent_W:
             self._waits_for = None

@@ -1,4 +1,4 @@
-"""The process image as a driver uses it: a driver stores integers, and sets groups fresh."""
+"""The process image as drivers use it: they store integers, and mark groups as fresh."""
 
 from collections.abc import MutableSequence
 from typing import Protocol
@@ -13,4 +13,4 @@ class Sink(Protocol):
 
     @property
     def fresh(self) -> MutableSequence[int]:
-        """1 for each group that has arrived whole since the last tick."""
+        """1 for each group that has arrived completely since the last tick."""

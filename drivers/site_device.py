@@ -1,8 +1,8 @@
 """Generic register family: every Modbus device that a profile can describe without code.
 
-Each signal becomes fresh by itself. If one is out of range or without meaning, only this signal is
-unknown. With `[identity]`, no value counts and no write goes out before its registers hold what the
-profile says, because the device may have been replaced. A new SunSpec device has other places.
+Each signal becomes fresh separately. If one is out of range or without meaning, only this signal is
+unknown. With `[identity]`, no value counts and nothing is written before its registers have the
+values of the profile, because the device may have been replaced.
 
     start, silence --> walk the chain --> read all of `[identity]`, ids of models, scale factors
     --> as the profile says --> values count; again every IDENTITY_US
@@ -24,15 +24,15 @@ from drivers.steps import NO_ANSWER, Steps
 from drivers.sunspec import Places
 from drivers.wear import Wear
 
-# One value out of range may be a disturbance. Two in a row show a wrong sign, scale or register:
-# the signal then stays unknown for HELD_US after the last of them. Otherwise each small value in
+# One value out of range may be a disturbance. Two in a row show a wrong sign, scale or register.
+# Then the signal is unknown until HELD_US after the last of them. Otherwise each small value in
 # between would make it known again, and power that depends on it would swing.
 REFUSALS, HELD_US = 2, 60_000_000
-IDENTITY_US = 30_000_000  # a device that is replaced without a silence is found within this time
+IDENTITY_US = 30_000_000  # a replaced device is detected within this time, even without a silence
 # After this many time-outs in a row, or this long without an answer, it may be another device.
 SILENT_AFTER, SILENCE_PERIODS, SILENCE_US_MIN = 3, 3, 5_000_000
-# Exceptions of a device that has no such function, address or value. Others may pass, as 11: a
-# gateway does not reach its device.
+# Exceptions of a device that has no such function, address or value. Other exceptions may pass,
+# such as 11: a gateway does not reach its device.
 NO_SUCH_REGISTER = (1, 2, 3)
 WORD_MAX = (1 << 31) - 1
 WALK_AGAIN_US = 1_000_000  # pause after a walk that has failed
@@ -41,7 +41,7 @@ Bounds = dict[str, tuple[int, int]]
 
 
 class _Signal:
-    """One signal. place: among the signals of the role; refusals: number of refusals in a row."""
+    """One signal. place: its number in the role. refusals: number of refusals in a row."""
 
     def __init__(self, codec: Codec, place: int):
         self.codec, self.place = codec, place
@@ -49,8 +49,10 @@ class _Signal:
 
 
 class SiteDevice:
-    """One device. Counters: `refused` values, `failures` (lost writes). `refused_mask`: a bit for
-    each signal whose last answers were refused; `refused_value`: the last value out of range.
+    """One device. Counters: refused (values), failures (lost writes).
+
+    refused_mask: a bit for each signal whose last answers were refused. refused_value: the last
+    value out of range.
     """
 
     def __init__(
@@ -63,9 +65,9 @@ class SiteDevice:
         settings: dict[str, int],
         bounds: Bounds | None = None,
     ):
-        """place: of the first signal in inp and in fresh; names: of all signals, in order;
-        settings: of the role; bounds: {signal: (lowest, highest)} by the rating. Unread signals
-        stay 0.
+        """place: of the first signal in inp and in fresh. names: of all signals, in order.
+
+        settings: of the role. bounds: {signal: (lowest, highest)} by the rating.
         """
         self.profile, self.unit_id = profile, unit_id
         self.refused = self.failures = self.refused_mask = self.refused_value = 0
@@ -111,7 +113,7 @@ class SiteDevice:
 
     @property
     def is_identified(self) -> bool:
-        """True if this is the device of the profile, as far as the profile can tell."""
+        """True if this is the device of the profile, as far as its checks can show."""
         return not self._unfound
 
     @property
@@ -121,9 +123,7 @@ class SiteDevice:
 
     @property
     def other_device(self) -> int:
-        """What differs, as its number in Profile.tells from 1; 0 if nothing. First what identifies
-        the device; then a limit that somebody has fixed and the site file does not state.
-        """
+        """Number (from 1) in Profile.tells of the first check that fails; 0 if none fails."""
         tells, writes = self.profile.tells, self._writes.items()
         fixed = [tells.index(name) for name, each in writes if each.is_unstated]
         return min(self._differing or fixed, default=-1) + 1
@@ -159,7 +159,7 @@ class SiteDevice:
         return any([index < len(self._signals) for index, _, _ in block.places])
 
     def _identities(self, block: Block) -> set[int]:
-        """Numbers of the checked registers in a block, from 0."""
+        """Numbers (from 0) of the checked registers in a block."""
         first = len(self._signals)
         return {index - first for index, _, _ in block.places if index >= first}
 
@@ -227,7 +227,7 @@ class SiteDevice:
             each.forget()
 
     def _differs(self, number: int) -> None:
-        """Note that the checked register `number` does not hold what the profile says."""
+        """Note that the checked register `number` differs from the profile."""
         self._forget()
         self._differing.add(number)
 
@@ -240,7 +240,7 @@ class SiteDevice:
             if not self._checks[number][1](part):
                 if number < self._telling:
                     return self._differs(number)
-                return self._unfound.add(number)  # a new scale factor must come a second time
+                return self._unfound.add(number)  # a new scale factor must come twice
             self._unfound.discard(number)
             self._differing.discard(number)
         if self._unfound:
@@ -260,7 +260,7 @@ class SiteDevice:
             self._sink.fresh[self._group + signal.place] = 1
 
     def _refuse(self, signal: _Signal, value: int | None, now_us: int) -> None:
-        """value: None if the profile does not name the state; its raw value is then shown."""
+        """value: None if the profile does not name the state; then its raw value is shown."""
         self.refused += 1
         signal.refusals += 1
         if signal.refusals < REFUSALS:
@@ -272,7 +272,7 @@ class SiteDevice:
             signal.held_until_us = now_us + HELD_US
 
     def write(self, name: str, value: int, now_us: int, rests: bool = False) -> rtu.Request | None:
-        """The Request of `value`; None: not now. rests: a spent budget allows the rest value."""
+        """The Request of `value`, or None: not now. rests: a spent budget allows the rest value."""
         self._note_pause(now_us)
         return self._writes[name].request(value, now_us, rests) if self.is_identified else None
 
@@ -285,7 +285,7 @@ class SiteDevice:
         return self._writes[name].read_back() if self.is_identified else None
 
     def write_and_read_of(self, name: str) -> tuple[rtu.Request, rtu.Request]:
-        """A write of 0 and the read that follows it, to compute the load of the bus."""
+        """A write of 0 and the read after it, to compute the load of the bus."""
         return self._writes[name].write_and_read_of(0)
 
     def _on_failure(self, kind: int, code: int, now_us: int) -> None:
@@ -295,6 +295,6 @@ class SiteDevice:
 
 
 def identity_of(profile: Profile, unit_id: int, sink: Sink) -> SiteDevice:
-    """A device that only compares [identity] and the SunSpec models, and reads no values."""
+    """A device that only checks [identity] and the SunSpec models, and reads no values."""
     plain = Profile(**{**vars(profile), "registers": {}})
     return SiteDevice(plain, unit_id, sink, (0, 0), [], {})

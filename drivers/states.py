@@ -1,8 +1,8 @@
-"""States of a device by the `values` of its profile.
+"""States of a device, from the `values` of its profile.
 
 A manufacturer may add states that no profile names. Such a state must not make the other values of
-its reply unknown. So it reads as the less safe of the known states, and the page of the links shows
-its number. Without a less safe value it is unknown.
+its reply unknown. So it counts as the less safe of the known states, and the page `links` shows its
+number. If there is no less safe value, it is unknown.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,25 +16,26 @@ RAW_MAX = (1 << 63) - 1
 
 
 class States:
-    """The values of one register or signal. `unnamed`: the last raw state, if the profile does not
-    name it, else None.
+    """The values of one register or signal.
+
+    unnamed: the last raw state if the profile does not name it, else None.
     """
 
     def __init__(self, name: str, values: Mapping[str, int], otherwise: int | None = None) -> None:
-        """otherwise: the profile's value for every raw value that is not in `values`."""
+        """otherwise: the value in the profile for every raw value that is not in `values`."""
         self._values = {int(raw): value for raw, value in values.items()}
         self.less_safe = 1 if name.startswith(FAULT) else LESS_SAFE.get(name)
         self._otherwise = otherwise
         self.unnamed: int | None = None
 
     def value(self, raw: int) -> int | None:
-        """The value of a raw state. None if it has no name and no less safe value."""
+        """The value of a raw state; None if it has no name and no less safe value."""
         is_named = raw in self._values or self._otherwise is not None
         self.unnamed = None if is_named else min(raw, RAW_MAX)
         return self._values.get(raw, self._otherwise if is_named else self.less_safe)
 
 
 def unnamed(codecs: Iterable[Any]) -> int | None:
-    """The first of the codecs' last raw states that has no name; None if all have one."""
+    """The first raw state without a name among the last states of these codecs, or None."""
     found = [each.states.unnamed for each in codecs if each.states is not None]
     return next((raw for raw in found if raw is not None), None)

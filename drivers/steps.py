@@ -1,6 +1,8 @@
-"""A start-up sequence, written as one generator. Each `yield` is a Modbus exchange, or None to go
-on at the next call. Its value is the answer: data of a read, b"" for a write, None for an
-exception. A StepError, a time-out or a damaged reply ends the sequence, and its owner begins again.
+"""A start-up sequence, written as one generator.
+
+Each `yield` is a Modbus exchange, or None to continue at the next call. Its value is the answer:
+data of a read, b"" for a write, None for an exception. A StepError, a time-out or a damaged reply
+ends the sequence, and its owner begins again.
 """
 
 from collections.abc import Callable, Generator
@@ -9,9 +11,10 @@ from typing import Any, TypeVar
 
 from drivers.buses import rtu
 
-# After this time without an answer, a request was lost with its port (which retries within 2 s).
+# After this time without an answer, a request was lost together with its port (which retries within
+# 2 s).
 LOST_US, NO_ANSWER = 3_000_000, "no answer"
-NOW_US = LONG_AGO_US = -(1 << 62)  # as a due time: now; as a past time: before any clock
+NOW_US = LONG_AGO_US = -(1 << 62)  # as a due time: now; as a past time: before all others
 NEVER_US = 1 << 62
 
 # ("read", function, address, count), ("write", address, values), ("write one", address, (value,)).
@@ -28,7 +31,7 @@ class StepError(Exception):
 
 
 class Steps:
-    """Drives one generator at a time. `due_us`: when `next_request` must run again."""
+    """Runs one generator at a time. due_us: when `next_request` must be called again."""
 
     __slots__ = ("due_us", "_unit_id", "_end", "_generator", "_answer", "_is_sent", "_count")
 
@@ -41,7 +44,7 @@ class Steps:
         self._is_sent, self._count = False, 0
 
     def begin(self, generator: Sequence[Any], due_us: int = NOW_US) -> None:
-        """Start `generator` at due_us. The running sequence ends; its late answers are lost."""
+        """Start `generator` at due_us. The running sequence ends; its late answers are ignored."""
         self._generator, self._answer = generator, None
         self._is_sent, self.due_us = False, due_us
         self._count += 1

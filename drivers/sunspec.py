@@ -1,6 +1,8 @@
-"""SunSpec over Modbus, by its device information model specification. "SunS" stands at one of three
-base addresses. A chain of [model id, length] headers follows, up to id 0xFFFF. A model may be
-longer than in its definition (vendor points, a pad register). No I/O, no clock.
+"""SunSpec over Modbus, by its device information model specification.
+
+The mark "SunS" is at one of three base addresses. A chain of [model id, length] headers follows, up
+to id 0xFFFF. A model may be longer than in its definition (vendor points, a pad register). No I/O,
+no clock.
 """
 
 import struct
@@ -15,14 +17,14 @@ from safety import signals
 MARK = b"SunS"
 END = 0xFFFF
 READ_HOLDING = 3
-MODELS_MAX = 64  # the longest chain in public device images has 24
+MODELS_MAX = 64  # the longest chain in public device images has 24 models
 ADDRESS_MAX = 65534  # last address of a two-register header
-HEADER = 2  # registers of id and length; an offset counts from the id, a length from after both
+HEADER = 2  # registers of id and length; offsets begin at the id, lengths after both
 SCALE_LOW, SCALE_HIGH = -10, 10
 SCALE_PERIODS = 3
 REGISTERS_PER_READ_MAX = 20  # a longer read would delay the stop frame on the bus of a converter
 DC_PORT_REGISTERS = 25  # registers of one port of model 714
-FOLLOWING, FORMING = 1, 2  # 701 DERMode: follows a grid, forms a grid
+FOLLOWING, FORMING = 1, 2  # bits of 701 DERMode: follows a grid, forms a grid
 
 
 class Found(NamedTuple):
@@ -73,9 +75,11 @@ def walk(base_addresses: list[int]) -> Sequence[list[Found]]:
 
 
 class Places:
-    """The places of a profile's registers on one device. A register of a SunSpec model lies where
-    the chain has that model; other addresses are as in the profile. `missing`: number of the model
-    that a walk did not find, from 0; after the last number it means the chain itself.
+    """The places of the registers of a profile on one device.
+
+    A register of a SunSpec model is where the chain has that model; other addresses are as in the
+    profile. missing: number (from 0) of the model that a walk did not find; the number after the
+    last model means the chain itself.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -88,11 +92,11 @@ class Places:
 
     @property
     def is_found(self) -> bool:
-        """True if each register has its place."""
+        """True if the places of the registers are known."""
         return len(self._first) == len(self._wanted)
 
     def of(self, address: int) -> int:
-        """The register on the device. Before the walk: a register that is harmless to read."""
+        """The register on the device. Before the walk, a register that is harmless to read."""
         slot, offset = divmod(address, SLOT)
         if not slot:
             return address
@@ -105,7 +109,7 @@ class Places:
         return not slot or bool(self._first) and self._first[slot - 1] is not None
 
     def follow(self, request: rtu.Request, address: int) -> rtu.Request:
-        """Return the read. After each walk it is moved to the place of the profile's `address`."""
+        """Return the read. Each walk moves it to the place of `address` on the device."""
         if address >= SLOT:
             request.place = address
             self._followers.append(request)
@@ -150,8 +154,9 @@ class Block:
         shift: int = 0,
         optional: tuple[str, ...] = (),
     ) -> None:
-        """names: in rising order. shift: added for a later port of model 714. optional: points that
-        may be "not implemented"; if any other point is, the reading is refused.
+        """names: in rising order. shift: added for a later port of model 714.
+
+        optional: points that may be "not implemented". If another point is, the reading is refused.
         """
         self.scale_us = profile.settings["scale_period_ms"] * 1000
         full_names = [f"{model}.{name}" for name in names]
@@ -178,9 +183,7 @@ class Block:
         return values
 
     def address(self, models: Chain) -> int:
-        """First register on a device with these models. StepError if one is missing or too
-        short.
-        """
+        """First register on a device with these models. StepError: model missing or too short."""
         return located(Wanted((self.model,), 1, self.offset + self.count), models) + self.offset
 
 
@@ -190,7 +193,7 @@ class Scales:
     __slots__ = ("block", "exponents", "candidate", "_low", "_high", "_old_us", "_read_us")
 
     def __init__(self, block: Block, low: int = SCALE_LOW, high: int = SCALE_HIGH) -> None:
-        """low, high: lowest and highest exponent that counts as a scale factor."""
+        """low, high: lowest and highest exponent that is a valid scale factor."""
         self.block, self._low, self._high = block, low, high
         self._old_us, self._read_us = SCALE_PERIODS * block.scale_us, 0
         self.exponents: tuple[int, ...] | None = None  # one for each point; None: not confirmed
@@ -224,10 +227,10 @@ def scaled(raw: int, exponent: int, per_unit: int = 1) -> int:
 
 
 def thirty_bits(alarms: int) -> int:
-    """Alarm bits for a signal of 30 bits. Bits 30 and 31, reserved by the model, become bit 29."""
+    """Alarm bits for a signal of 30 bits. Bits 30 and 31 (reserved) become bit 29."""
     return alarms & signals.INT_MAX | (1 << 29 if alarms >> 30 else 0)
 
 
 def forms_grid(mode: int = 0) -> int:
-    """1 if 701 DERMode says that the device forms a grid and follows none. mode 0: not known."""
+    """1 if 701 DERMode shows that the device forms a grid and follows none. mode 0: not known."""
     return 1 if mode & (FOLLOWING | FORMING) == FORMING else 0

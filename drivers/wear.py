@@ -1,12 +1,12 @@
 """Wear: counts the writes to registers that a device stores, and limits them by a daily budget.
 
-A register in flash or EEPROM wears out after about 100 000 writes; one write a second reaches that
-in about a day. The bus passes each frame to `see` just before the frame leaves, so no writer can be
-forgotten. A register that the profile does not name counts as one that may be stored.
+A register in flash or EEPROM wears out after about 100 000 writes; one write per second reaches
+that in about a day. The bus passes each frame to `see` just before it sends the frame, so no write
+is missed. A register that the profile does not name counts as stored.
 
 `writes_per_day_max` limits the writes of all registers except those with stored = "no". A spent
-budget holds back set-ups, starts, and each value beyond the one that the device has. A stop, 0 W, a
-value nearer to 0, a repetition, a heartbeat and a rest value always pass.
+budget holds back set-ups, starts, and each value that is larger than the value in the device. A
+stop, 0 W, a value nearer to 0, a repetition, a heartbeat and a rest value always pass.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ PARTS = 16  # the count is stored in steps of a sixteenth of the budget
 
 
 class Written(NamedTuple):
-    """A register, or several, that are written. what: name for people; repeat_ms 0: no repeats."""
+    """Registers that one write covers. what: name for people. repeat_ms 0: it is not repeated."""
 
     what: str
     is_coil: bool
@@ -35,7 +35,7 @@ class Written(NamedTuple):
 
 
 class Wear:
-    """Writes to one device that it may store. `spent`: writes of this day's budget."""
+    """Counts the writes that one device may store. spent: number of writes of this day."""
 
     def __init__(self, profile: Profile, place: Callable[[int], int] = lambda address: address):
         """place: maps an address of the profile to the register on this device."""
@@ -45,7 +45,7 @@ class Wear:
         self._written, self._place = list(written(profile)), place
 
     def see(self, frame: bytes) -> None:
-        """Count a frame to the device, unless all registers in it have stored = "no"."""
+        """Count a write to the device, unless all its registers have stored = "no"."""
         function = frame[1]
         if function not in WRITES:
             return
@@ -58,7 +58,7 @@ class Wear:
         self.spent += bool(left)
 
     def step(self, now_us: int) -> None:
-        """Let the time go on. After a day the whole budget is available again."""
+        """Update the time. After a day the complete budget is available again."""
         self._age_us += now_us - (now_us if self._now_us is None else self._now_us)
         self._now_us = now_us
         if self._age_us >= DAY_US:
@@ -75,15 +75,16 @@ class Wear:
 
     @property
     def kept(self) -> int:
-        """`spent` x DAY_MIN + age of the day in minutes, for the store. The count is rounded up, so
-        that it is stored seldom and a restart gives nothing back.
+        """`spent` x DAY_MIN + age of the day in minutes, for the store.
+
+        The count is rounded up, so that it is stored rarely and a restart gives no writes back.
         """
         part = max(1, self.most // PARTS)
         spent = min(-(-self.spent // part) * part, self.most)
         return spent * DAY_MIN + self._age_us // MINUTE_US
 
     def take(self, kept: int) -> None:
-        """Go on with the day of the last run. The time between the runs does not count."""
+        """Continue the day of the last run. The time between the runs does not count."""
         self.spent, age_min = divmod(kept, DAY_MIN)
         self._age_us = age_min * MINUTE_US
 
@@ -122,7 +123,7 @@ def _of_register(name: str, keys: dict) -> Written:
 
 
 def of_setpoint(profile: Profile) -> str:
-    """Whether a set-point is stored: the worst answer among its registers."""
+    """Whether a set-point is stored, by the worst of its registers."""
     found = {each.stored for each in profile.setpoint}
     found = found or {profile.settings.get("stored", NOT_STATED)}
     return next(each for each in (YES, NOT_STATED, NO) if each in found)

@@ -7,8 +7,8 @@ from array import array
 
 from safety import matrix as m, parameters as p, signals as s
 
-# The parameter after which a group is silent, for each of CABINET_GROUPS but the last: `local` is
-# the controller's own.
+# Time after which each group of CABINET_GROUPS is silent. The last group, `local`, has no such
+# time: its signals come from the controller itself.
 SILENT_MS = (
     (p.P_IO_SILENT_MS,) * 3
     + (p.P_METER_SILENT_MS,) * 2
@@ -39,7 +39,7 @@ class Ages:
         self.oldest_ticks = array("i", [0] * (1 + layout.racks))
 
     def _budgets(self, image: "array[int]", image_map: p.ImageMap) -> tuple[int, ...]:
-        """The age of each group in ticks up to which it is known."""
+        """The highest age of each group, in ticks, at which it is known."""
         silent_ms = [image[image_map.cabinet + word] for word in SILENT_MS]
         for unit in range(self.layout.units):
             silent_ms += [
@@ -53,7 +53,7 @@ class Ages:
         return tuple(budgets[: s.G_LOCAL] + [s.INT_MAX] + budgets[s.G_LOCAL :])
 
     def _expected(self, image: "array[int]", image_map: p.ImageMap) -> bytes:
-        """Groups (1) whose equipment this cabinet has. `heard` waits for these groups only."""
+        """One byte per group: 1 if the cabinet has its equipment. `heard` waits for these only."""
         at = image_map.cabinet
         gas, vapour = image[at + p.P_GAS_DETECTORS], image[at + p.P_OFFGAS_DETECTORS]
         fitted = [
@@ -109,8 +109,9 @@ class Ages:
         return 1 if self.seen[group] and self.ticks[group] <= self.budget_ticks[group] else 0
 
     def heard(self, first: int, after: int) -> int:
-        """m.KNOWN if every expected group of range(first, after) was seen since the start, else
-        m.IN_PART.
+        """m.KNOWN if every expected group of range(first, after) was seen since the start.
+
+        Otherwise the result is m.IN_PART.
         """
         for group in range(first, after):
             if self.expected[group] and not self.seen[group]:

@@ -1,8 +1,8 @@
 """Limits on power, per unit and direction.
 
 Each limit is an interval that contains 0, so limits intersect in any order. Values are magnitudes
-in W at the AC terminals of the PCS, for charge and discharge apart. A limit without a cause holds
-the rated power.
+in W at the AC terminals of the PCS, separate for charge and discharge. A limit that nothing reduces
+is the rated power.
 
 The published limit falls at once and rises slowly (`limit_recovery_permille_per_s` of rated
 power). Otherwise a chattering BMS limit would make the set-point chatter (Battery-Emulator #1316,
@@ -58,8 +58,8 @@ LIMITS = (
     L_TEST,
 ) = range(13)
 LIMIT_COUNT = len(LIMITS)
-# The order in which limits are compared. If several limits are 0, the last one is published as the
-# reason: a stop says more than the limits that follow from it.
+# The order in which limits are compared. If several limits are 0, the last of them is published as
+# the reason. So a stop is named instead of the limits that follow from it.
 NAMED = (
     L_PCS_RATED,
     L_INSTALLER,
@@ -91,7 +91,7 @@ class Bounds:
         self.limit_W = array("i", [0] * (layout.units * 2 * LIMIT_COUNT))
         self.racks = RackLimits(features)
         self.rack_limit = self.racks.limit
-        # scratch: the least of each word among the racks on the DC bus of a unit
+        # working space: the lowest value of each word among the racks on the DC bus of a unit
         self.least = array("i", [0] * RACK_LIMITS)
         self.publish_at = tuple(
             [
@@ -105,7 +105,7 @@ class Bounds:
         self.signature = array("i", [-1] * layout.units)
         self.tick_ms = image[p.H_TICK_MS]
         self.recovery_permille_per_s = image[image_map.cabinet + p.P_LIMIT_RECOVERY_PERMILLE_PER_S]
-        # a pause of the loop is no recovery: a step counts as 160 ms at most, as eight ticks of 20
+        # after a pause of the loop the limit must not jump: a step counts as at most 160 ms
         self.rise_ticks_max = max(8, p.ticks(160, self.tick_ms))
         self.ramp_ticks = max(1, image[image_map.cabinet + p.P_RAMP_TO_ZERO_MS] // self.tick_ms)
         self._set_constants()
@@ -124,8 +124,8 @@ class Bounds:
     def update(self, elapsed: int, demand: "array[int]", running: bool) -> None:
         """Compute and publish the limits, `elapsed` ticks after the last step.
 
-        demand: levels in the order of matrix.DEMANDS, of one unit after the other. running: energy
-        is permitted.
+        demand: for each unit in turn, the levels in the order of matrix.DEMANDS. running: energy is
+        permitted.
         """
         racks_changed = self.racks.update()
         for unit in range(self.layout.units):
@@ -143,7 +143,7 @@ class Bounds:
                 self._publish(place, elapsed)
 
     def _signature(self, demand: "array[int]", first: int, running: bool) -> int:
-        """0 while energy is permitted, no stage demands less power and no test runs."""
+        """A sum of bits; 0: energy is permitted, no stage demands less power, no test runs."""
         return (
             (0 if running else 1)
             | (
@@ -178,8 +178,8 @@ class Bounds:
     def _ramped_W(self, place: int, rated: int, elapsed: int) -> int:
         """The next point of the ramp from the published limit to zero.
 
-        The slope is that of rated power in the ramp time, so a smaller power is at zero sooner. The
-        ramp keeps no state: an earlier start never leaves more power than a later one.
+        The slope is rated power divided by the ramp time, so a smaller power reaches zero sooner.
+        The ramp keeps no state: an earlier start never leaves more power than a later one.
         """
         return max(
             0,
@@ -208,7 +208,7 @@ class Bounds:
         limit_W[at + L_BMS_SILENCE] = self._share_W(at, least[RL_SILENCE])
 
     def _share_W(self, at: int, permille: int) -> int:
-        """A share of the least that PCS, installer and BMS allow.
+        """A share of the lowest power that PCS, installer and BMS allow.
 
         A share of the rated power alone would reduce nothing where one of the three is far lower.
         """
@@ -220,9 +220,9 @@ class Bounds:
         return scale_W(lowest if lowest else rated, permille)
 
     def _dc_limit_W(self, unit: int, way: int, online: int, current_mA: int, voltage_V: int) -> int:
-        """Power limit of the racks: number online x least current x least voltage, rounded down.
+        """Power limit by the racks: racks online x lowest current x lowest voltage, rounded down.
 
-        The sharing error comes off the current, and the losses off the power of a discharge.
+        The sharing error reduces the current, and the losses reduce the power of a discharge.
         """
         words = self.map.unit + unit * p.UNIT_WORDS
         current_dA = current_mA // 100 * self.image[words + p.U_RACK_SHARING_PERMILLE] // 1000
@@ -230,7 +230,7 @@ class Bounds:
         return scale_W(power_W, self.image[words + p.U_EFFICIENCY_PERMILLE_MIN]) if way else power_W
 
     def _lowest(self, unit: int, way: int) -> None:
-        """Find the binding limit. It is kept for steps in which no limit changes."""
+        """Find the binding limit of a unit in one direction, and publish its reason."""
         at = (unit * 2 + way) * LIMIT_COUNT
         limit, reason = self.limit_W, L_PCS_RATED
         lowest = limit[at]

@@ -1,6 +1,6 @@
 """Sending and receiving frames (frame.py), without allocation.
 
-The receiver accepts only a whole, right and new frame. It counts each refusal by its reason.
+The receiver accepts only a complete, correct and new frame. It counts each refusal by its reason.
 """
 
 from array import array
@@ -54,15 +54,17 @@ class Receiver:
         self.frame = Frame()
         self._coming = Frame()
         self._filled = 0
-        # of the last accepted frame; -1: not known, so the next right frame only sets it
+        # sequence of the last accepted frame; -1: not known, so the next correct frame sets it and
+        # is not accepted
         self._sequence = -1
         self.accepted = self.refusals = 0
         self.refused = array("i", [0] * len(REFUSALS))
         self.last_refusal = R_NONE
 
     def feed(self, data: bytes | bytearray, count: int) -> int:
-        """Take the first `count` bytes of `data`, split anywhere. Returns how many frames they
-        completed.
+        """Take the first `count` bytes of `data`. Returns how many frames they completed.
+
+        A frame may be split over several calls.
         """
         accepted = 0
         buffer, filled = self._coming.bytes, self._filled
@@ -77,8 +79,9 @@ class Receiver:
         return accepted
 
     def forget(self) -> None:
-        """The sender was silent, so it may go on with any sequence. Its next frame sets the
-        sequence and is refused (R_FIRST).
+        """Accept any sequence next, because the sender was silent and may have restarted.
+
+        The next frame only sets the sequence and is itself refused (R_FIRST).
         """
         self._sequence = -1
 
@@ -100,7 +103,7 @@ class Receiver:
         return 1
 
     def _order(self, sequence: int) -> int:
-        """R_NONE if `sequence` is newer than the last one by SEQUENCE_AHEAD_MAX at most."""
+        """R_NONE if `sequence` is ahead of the last one, by at most SEQUENCE_AHEAD_MAX."""
         last = self._sequence
         if last < 0:
             self._sequence = sequence
@@ -112,7 +115,7 @@ class Receiver:
         return R_NONE
 
     def _align(self) -> int:
-        """Drop bytes until the rest may begin a frame. Returns 0: no frame is complete."""
+        """Drop bytes until the rest may begin a frame. Returns 0, because no frame is complete."""
         while self._filled:
             reason = self._misfit()
             if reason == R_NONE:
@@ -122,7 +125,7 @@ class Receiver:
         return 0
 
     def _misfit(self) -> int:
-        """Why the bytes so far are not the beginning of a frame, or R_NONE."""
+        """The reason why the bytes so far cannot begin a frame, or R_NONE."""
         data, filled = self._coming.bytes, self._filled
         if data[0] != START_1 or (filled > 1 and data[1] != START_2):
             return R_START
@@ -149,8 +152,9 @@ class Receiver:
 
 
 class Sender:
-    """The frame of one side, with its fixed fields, sequence and uptime. Its owner puts the other
-    fields.
+    """The frame that one channel sends, with its fixed fields, sequence and uptime.
+
+    The owner of the sender writes the other fields.
     """
 
     def __init__(self, channel: int, image_crc: int, table_crc: int) -> None:

@@ -1,7 +1,7 @@
 """Row 57: the grid power against the limits of the grid connection, as means over 2 s.
 
-Charging during a violation in either direction counts. With two of three current transformers
-turned round, an import shows as an export, and the battery charges because of it.
+Charging counts during a violation in either direction. With two of three current transformers
+reversed, an import is measured as an export, and the battery charges because of it.
 """
 
 from array import array
@@ -9,14 +9,14 @@ from array import array
 from safety import matrix as m, means, parameters as p, signals as s
 from safety.feature_arrays import FeatureArrays
 
-LIMIT_PARTS = 60_000  # Means holds values up to four times as many
+LIMIT_PARTS = 60_000  # means.VALUE_MAX is four times as large
 
 
 class Connection:
     """Row 57, written into the features.
 
-    words: the means of grid power and battery power. Their unit is a part of the limit (`part_W`),
-    so that products stay small ints.
+    words: the means of grid power and battery power. Their unit is `part_W`, a fraction of the
+    limit, so that products stay small ints.
     """
 
     def __init__(self, features: FeatureArrays) -> None:
@@ -24,7 +24,7 @@ class Connection:
         self.features, self.layout, self.inp = features, features.layout, features.inp
         import_W = image[cabinet + p.P_GRID_IMPORT_W_MAX]
         export_W = image[cabinet + p.P_GRID_EXPORT_W_MAX]
-        # a connection without any power: the rated power of the PCS is the scale
+        # if both limits are 0, the rated power of the PCS is the scale
         size_W = max(import_W, export_W)
         if size_W == 0:
             size_W = image[features.map.unit + p.U_RATED_W]

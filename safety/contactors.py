@@ -1,7 +1,8 @@
 """The contactors of each rack as a transition table: open, closing, closed, fault.
 
-The BMS pre-charges and closes; the kernel supervises the time. permit.py decides when the
-contactors open and under which current, and drops the supply of all racks together.
+The BMS pre-charges and closes the contactors; the kernel supervises how long that takes. permit.py
+decides when the contactors open and at which current, and it switches off the supply of all racks
+together.
 """
 
 from array import array
@@ -10,12 +11,12 @@ from safety import parameters as p, signals as s
 from safety.feature_arrays import FeatureArrays
 
 OPEN, CLOSING, CLOSED, FAULT = range(4)
-# Values of `mismatch` (0: none): the contactors did not open; they did not stay closed; the BMS
-# reports a fault, and it is not known which of the two.
+# Values of `mismatch` (0: none). STILL_CLOSED: the contactors did not open. LOST: they did not stay
+# closed. UNKNOWN_FAULT: the BMS reports a fault, but not which of the two it is.
 STILL_CLOSED, LOST, UNKNOWN_FAULT = 1, 2, 3
 NOT_REPORTED = 3  # in `was_closed`: neither open nor closed was reported since the start
 STEPS = ("open", "closing", "closed", "fault")
-# (step, close command, reported state) -> next step; all others keep their step.
+# (step, close command, reported state) -> next step. Any other combination keeps its step.
 TRANSITIONS = {
     (OPEN, 1, s.CONTACTOR_OPEN): CLOSING,
     (OPEN, 1, s.CONTACTOR_PRECHARGE): CLOSING,
@@ -34,7 +35,7 @@ TRANSITIONS = {
     (CLOSED, 0, s.CONTACTOR_PRECHARGE): OPEN,
     (FAULT, 0, s.CONTACTOR_OPEN): OPEN,
 }
-# TRANSITIONS as bytes, at (step * 2 + command) * 4 + reported: a tuple as a key would allocate.
+# TRANSITIONS as bytes, at (step * 2 + command) * 4 + reported. A tuple as a key would allocate.
 NEXT = bytes(
     [
         TRANSITIONS.get((step, close, reported), step)
@@ -88,16 +89,16 @@ class Contactors:
     def update(self, elapsed: int, close: int, more: int = 1) -> None:
         """Publish command and step of every rack.
 
-        close: 1 asks every rack to close or stay closed, 0 to open. more: 0 keeps racks open that
-        are not closed yet.
+        close: 1 commands every rack to close or stay closed, 0 to open. more: 0 keeps a rack open
+        that is not closed yet.
         """
         out = self.out
         for rack in range(self.layout.racks):
             asked = close if more or self.step[rack] == CLOSED else 0
             step = NEXT[(self.step[rack] * 2 + asked) * 4 + self.inp[self.state_at[rack]]]
             if step == FAULT and self._flows(rack):
-                # The report is wrong. Row 39 opens in order; FAULT would drop the command under
-                # current.
+                # The current shows that the report is wrong. Row 39 opens the contactors in the
+                # proper order; FAULT would withdraw the command while current flows.
                 step = CLOSED
             if step == CLOSING:
                 self.closing_ticks[rack] = min(self.closing_ticks[rack] + elapsed, s.TICKS_MAX)
@@ -113,10 +114,9 @@ class Contactors:
             self._supervise(rack, closed, lost, elapsed)
 
     def _flows(self, rack: int) -> bool:
-        """True if a closed rack reports open contactors and is known to carry 5 % of its rated
-        current.
+        """True if a closed rack reports open contactors and carries 5 % of its rated current.
 
-        A current that is no longer known proves no report wrong: then the command is withdrawn.
+        If the current is no longer known, the report counts, and the close command is withdrawn.
         """
         reported = self.inp[self.state_at[rack]]
         if (
@@ -133,11 +133,13 @@ class Contactors:
     def _supervise(self, rack: int, closed: int, lost: int, elapsed: int) -> None:
         """Row 39: set `mismatch` of a rack.
 
-        STILL_CLOSED: commanded open for `contactor_report_ms`, and still not reported open. LOST:
-        not closed any more although commanded closed; it ends when the rack is commanded open and
-        reports open. A fault before the contactors were closed is a failed pre-charge (row 38).
+        STILL_CLOSED: the rack has been commanded open for `contactor_report_ms` and has not
+        reported open. LOST: the rack is not closed any more although it is commanded closed; this
+        ends when it is commanded open and reports open. A fault before the contactors were closed
+        is a failed pre-charge (row 38).
         """
-        # the step that commands open counts one tick: its delay came before the command
+        # The step that commands open counts as one tick, whatever its `elapsed`: that time passed
+        # before the command.
         before = self.open_ticks[rack]
         self.open_ticks[rack] = (
             0 if closed else min(before + (elapsed if before else 1), s.TICKS_MAX)
@@ -156,10 +158,11 @@ class Contactors:
         )
 
     def current_zero(self) -> int:
-        """Whether every rack and PCS carries less than 5 % of its rated current.
+        """1 if every rack and PCS carries less than 5 % of its rated current.
 
-        1: all do. 0: one carries more. -1: the current of a rack is not known. A silent PCS is left
-        out. A rack without a known current carries none if its BMS still reports open contactors.
+        0: one of them carries more. -1: the current of a rack is not known. A silent PCS is left
+        out. A rack whose current is not known counts as zero if its BMS still reports open
+        contactors.
         """
         for unit in range(self.layout.units):
             if self.ages.known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
@@ -185,8 +188,9 @@ class Contactors:
         return found
 
     def above_breaking(self) -> bool:
-        """True if a rack carries more than its contactors can break: then the fuse has to clear
-        (C65). A silent rack counts with its last current.
+        """True if a rack carries more current than its contactors can break.
+
+        Then the fuse has to clear it (C65). A silent rack counts with its last current.
         """
         for rack in range(self.layout.racks):
             if (

@@ -33,14 +33,14 @@ def add_word(value: int, word: int) -> int:
 
 
 def add_number(value: int, number: int) -> int:
-    """Same as `add_word`, of the low two bytes of a number from 0 to 65535: half the time."""
+    """CRC register after the low two bytes of `number` (0 to 65535): half the work of a word."""
     value ^= number
     value = (value >> 8) ^ TABLE[value & 255]
     return (value >> 8) ^ TABLE[value & 255]
 
 
 def add_words(value: int, words: "array[int] | tuple[int, ...]", first: int, after: int) -> int:
-    """Same as `add_word` for each of words[first:after], without a call per word."""
+    """CRC register after words[first:after]; faster than a call of `add_word` per word."""
     table = TABLE
     for at in range(first, after):
         word = words[at]

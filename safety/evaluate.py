@@ -1,16 +1,15 @@
-"""The evaluator of all stages: threshold, debounce, hysteresis, gate, latch, first-out. It knows no
-row by name.
+"""The evaluator of all stages: threshold, debounce, hysteresis, gate, latch, first-out.
 
 Each stage has a set count (towards a trip) and a clear count (towards clearing):
 
-- The feature or gate is not known: the stage neither trips nor clears. The set count stops, so a
-  flickering sensor still trips. The clear count begins anew.
+- The feature or gate is not known: the stage neither trips nor clears. The set count keeps its
+  value, so a flickering sensor still trips. The clear count restarts.
 - The feature is known in part (one of two detectors is silent): it may trip, but clears nothing.
-- The feature is doubted: it clears nothing, and below the threshold the set count begins anew.
-- The gate is closed: the set count stops until the feature itself is clear. A swinging current
-  opens and closes the gate of row 20 faster than its 2 s.
-- The feature is clear: a stage of the cabinet keeps its set count until it was clear for HOLD_MS,
-  so a chattering contact trips.
+- The feature is doubted: it clears nothing, and below the threshold the set count restarts.
+- The gate is closed: the set count keeps its value until the feature is clear. Otherwise a swinging
+  current, which closes the gate of row 20 again and again, would prevent a trip.
+- The feature is clear: a stage of the cabinet keeps its set count until the feature was clear for
+  HOLD_MS, so a chattering contact trips.
 
 Set counts advance by the elapsed ticks, so a late step delays no trip. Clear counts advance by one
 per step.
@@ -22,14 +21,14 @@ from safety import crc, matrix as m, parameters as p, signals as s
 from safety.features import Features
 
 STAGE_COUNT, STAGE_WORDS = len(m.STAGES), len(p.STAGE_WORDS)
-TRIPS_END = 1 << 29  # the count of trips wraps here: more than a cabinet has in its life
+TRIPS_END = 1 << 29  # the count of trips wraps here; no cabinet lives long enough to reach it
 # places in `watch` and in `debounce`
 W_FEATURE, W_SENSE, W_SET_AT, W_INSTANCE = range(4)
 D_GATE, D_CLEAR_AT, D_SET_TICKS, D_CLEAR_TICKS, D_HOLD_TICKS = range(5)
 # words of a stage in the image (parameters.STAGE_WORDS)
 SET, CLEAR, SET_TICKS, CLEAR_TICKS = range(4)
-# Chosen by the project: a loose wire opens more often than that. Racks and units forget their count
-# at once, because their values swing with the load.
+# Chosen by the project: a loose wire opens at least once in this time. Racks and units forget their
+# set count at once, because their values swing with the load.
 HOLD_MS = 10_000
 
 
@@ -50,7 +49,7 @@ class Evaluator:
     """Counters and latches of every stage instance.
 
     Blocks: the cabinet, then each unit, then each rack. `value` and `known` are the arrays of
-    `features`: the shorter way to them saves 9 % of a step of channel B.
+    `features`. Keeping them here saves 9 % of the time of a step of channel B.
     """
 
     def __init__(self, features: Features) -> None:
@@ -73,7 +72,7 @@ class Evaluator:
         self.last = array("i", [0])  # the last number in `order`
         # trips of stages that latch, modulo TRIPS_END: part of the cause mask
         self.trips = array("i", [0])
-        # 1 once `active` or `latched` changed: the causes have to be published again
+        # 1 after `active` or `latched` has changed: the causes must be published again
         self.moved = bytearray(1)
         self.build(features.image, features.map)
 
@@ -104,7 +103,7 @@ class Evaluator:
         )
 
     def feature_of(self, index: int) -> int:
-        """Place of the feature of an instance: one that is never known if it is not armed."""
+        """Place of the feature of an instance. Not armed: the feature that is never known."""
         if not self.image[self.map.armed + index]:
             return self.features.never
         return self.features.base[self.block[index]] + m.STAGES[self.stage[index]][m.S_FEATURE]
@@ -115,7 +114,7 @@ class Evaluator:
         return gate if gate == m.NO_GATE else self.features.base[self.block[index]] + gate
 
     def hold_of(self, index: int) -> int:
-        """Ticks for which an instance has to be clear before its set count is forgotten."""
+        """Ticks for which an instance must be clear before its set count is reset."""
         return p.ticks(HOLD_MS, self.image[p.H_TICK_MS]) if self.block[index] == 0 else 0
 
     def _armed(self, block: int) -> tuple[tuple[int, int, int, int], ...]:
@@ -132,7 +131,7 @@ class Evaluator:
                 busy[block] = self._block(block, elapsed)
 
     def _any_hit(self, block: int) -> bool:
-        """True if a feature of a quiet block is beyond its threshold: the work of most steps."""
+        """True if a feature of an idle block is beyond its threshold."""
         value, known = self.value, self.known
         for feature, sense, set_at, _ in self.armed[block]:
             if known[feature] and value[feature] * sense >= set_at:
@@ -149,7 +148,7 @@ class Evaluator:
             if is_known and value[feature] * sense >= set_at:
                 self._beyond(index, elapsed)
             elif not (latched[index] or active[index] or set_count[index]):
-                # Most instances end here: a step with an active row must fit a microcontroller.
+                # Most instances return here, so that a step with an active row is fast enough.
                 continue
             elif is_known == m.KNOWN:
                 self._miss(index, value[feature] * sense)
@@ -162,8 +161,9 @@ class Evaluator:
         return busy
 
     def _beyond(self, index: int, elapsed: int) -> None:
-        """Count at or beyond the threshold while the gate is known and open. The clear count
-        begins anew with any gate, so no reset clears a cause that is there.
+        """Count at or beyond the threshold while the gate is known and open.
+
+        Whatever the gate is, the clear count restarts: no reset clears a cause that is present.
         """
         self.clear_count[index] = 0
         debounce = self.debounce[index]
@@ -188,16 +188,15 @@ class Evaluator:
         self.note_first(index)
 
     def number(self, index: int) -> None:
-        """Give an instance the next number in `order`. A latched instance that trips again keeps
-        its number.
-        """
+        """Give an instance the next number in `order`, unless it is latched and has one."""
         if not self.latched[index]:
             self.last[0] = min(self.last[0] + 1, s.TICKS_MAX)
             self.order[index] = self.last[0]
 
     def note_first(self, index: int) -> None:
-        """Make an instance the first-out if it came before the present one. A latched instance
-        comes before one that is only active.
+        """Make an instance the first-out if it came before the present one.
+
+        A latched instance comes before one that is only active.
         """
         first, order = self.first_out[0], self.order
         if first >= 0:
@@ -207,7 +206,7 @@ class Evaluator:
         self.first_out[0] = index
 
     def _miss(self, index: int, level: int) -> None:
-        """Count below the threshold while the feature is clear, then forget the set count."""
+        """Count below the threshold. After its clear time a stage is not active any more."""
         debounce, clear = self.debounce[index], 0
         if level <= debounce[D_CLEAR_AT]:
             clear = min(self.clear_count[index] + 1, s.TICKS_MAX)
@@ -223,10 +222,10 @@ class Evaluator:
         return self.active[index] or self.latched[index]
 
     def cause_mask(self) -> int:
-        """CRC-30 over the indices of all active or latched instances: the causes that an operator
-        saw, in one number (0: none).
+        """CRC-30 over the indices of all active or latched instances; 0: none.
 
-        It begins with the number of trips, so a trip under an existing latch changes the mask.
+        It identifies the causes that an operator saw. It begins with the number of trips, so a trip
+        under an existing latch changes the mask.
         """
         value, active, latched = 0, self.active, self.latched
         add_number = crc.add_number

@@ -1,7 +1,7 @@
-"""The arrays that all parts of the features share, and their places.
+"""The arrays shared by all modules that compute features, and the places in them.
 
-Features (features.py) extends this class. Its parts (gas.py, racks.py, ...) know this class only,
-so no import goes in a circle.
+Features (features.py) extends this class. The modules that it uses (gas.py, racks.py, ...) know
+this class only, which avoids a circular import.
 """
 
 from array import array
@@ -9,15 +9,15 @@ from array import array
 from safety import matrix as m, parameters as p, signals as s
 from safety.ages import Ages
 
-TICKS_FOR_MS_MAX = 1_000_000  # in milliseconds within 2^30: a tick has at most 1000
+TICKS_FOR_MS_MAX = 1_000_000  # in ms below 2^30, as a tick has at most 1000 ms
 
 
 class FeatureArrays:
-    """`value[i]` holds feature i of a cabinet, and `known[i]` its matrix.KNOWN, IN_PART, DOUBTED or
-    0.
+    """`value[i]` holds feature i of a cabinet, `known[i]` how far it is known.
 
-    base: place of the first feature of each block (the cabinet, each unit, each rack). changed: per
-    block, 1 if a feature was computed in this step. never: place of a feature that is never known.
+    known: matrix.KNOWN, IN_PART, DOUBTED or 0. base: place of the first feature of each block (the
+    cabinet, each unit, each rack). changed: per block, 1 if a feature was computed in this step.
+    never: place of a feature that is never known.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class FeatureArrays:
             [tuple([rack for rack in racks if self.rack_unit[rack] == unit]) for unit in units]
         )
         self.state_at = tuple([layout.rack_input(rack, s.CONTACTOR_STATE) for rack in racks])
-        # contactors.py writes it: why command and report of a rack differ
+        # how the report of a rack contradicts the command; contactors.py writes it
         self.mismatch = bytearray(layout.racks)
 
     def put(self, feature: int, value: int, known: int) -> None:
@@ -62,7 +62,7 @@ class FeatureArrays:
         self.known[feature] = known
 
     def level(self, age_ticks: int, ladder: int) -> int:
-        """0 to 3: how many of the three times from image[ladder] on the age has reached."""
+        """How many of the three times at image[ladder] the age has reached: 0 to 3."""
         image, age_ms = self.image, min(age_ticks, TICKS_FOR_MS_MAX) * self.tick_ms
         return (
             (age_ms >= image[ladder])

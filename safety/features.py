@@ -1,8 +1,8 @@
 """Features of a cabinet, computed once a step: votes, ages, rates.
 
 Stages compare `value[i]` with their thresholds while `known[i]` shows that its inputs are fresh
-enough. A group that was not seen since the start is not known, but it is not silent either. So a
-start inhibits closing (permit.py) and latches no stage.
+enough. A group that was not seen since the start is not known, but it is not silent either. So
+after a start closing is inhibited (permit.py), but no stage latches.
 """
 
 from array import array
@@ -174,7 +174,7 @@ class Features(FeatureArrays):
     def unheard(self) -> bool:
         """True until I/O, gas detectors and BMS were heard since the start.
 
-        Until then fan, red lamp and fire panel contact stay as they are without a controller: they
+        Until then fan, red lamp and fire panel contact stay as they are without a controller. They
         must not show that all is well (A51: red on loss of data).
         """
         # `known` of a silence is KNOWN only if all its groups were heard
@@ -190,8 +190,9 @@ class Features(FeatureArrays):
         )
 
     def _noc(self, elapsed: int, io_3: int) -> None:
-        """Row 46: whether the operations centre can be reached, by its link or by the fire panel's
-        supervised path.
+        """Row 46: whether the operations centre can be reached.
+
+        Its own link or the supervised path of the fire panel is enough.
         """
         inp = self.inp
         supervised = self.supervised_fitted and io_3 and inp[s.SUPERVISED_OK]
@@ -205,8 +206,8 @@ class Features(FeatureArrays):
     def _silences(self) -> None:
         """Put for each of SILENCES the age in ms of its oldest group seen since the start.
 
-        While a group was not seen yet, the feature is known in part: a latch of the last run cannot
-        be reset.
+        While a group was not seen yet, the feature is known in part, so a latch of the last run
+        cannot be reset.
         """
         ticks, seen = self.ages.ticks, self.ages.seen
         for feature, groups in self.silences:

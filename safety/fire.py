@@ -1,5 +1,6 @@
-"""Features of several contacts together: E-stop and key (two contacts each), votes of smoke and
-heat detectors, fan and damper.
+"""Features made of several contacts.
+
+They are E-stop and key (two contacts each), the votes of smoke and heat detectors, fan and damper.
 """
 
 from safety import matrix as m, parameters as p, signals as s
@@ -7,7 +8,7 @@ from safety.feature_arrays import FeatureArrays
 
 
 class Fire:
-    """The features of contacts of one cabinet, written into its features."""
+    """Computes the features of the contacts of one cabinet."""
 
     def __init__(self, features: FeatureArrays) -> None:
         self.inp, self.out, self.ages = features.inp, features.out, features.ages
@@ -17,12 +18,12 @@ class Fire:
         self.key_service_fitted = image[cabinet + p.P_KEY_SERVICE_FITTED]
 
     def update_buttons(self, known: int) -> None:
-        """known: 1 while both contacts of the emergency stop are known."""
+        """Compare the two contacts of the emergency stop. known: 1 while both are known."""
         inp = self.inp
         self._put(m.F_ESTOP_DISCREPANCY, 1 if inp[s.ESTOP_1_OK] != inp[s.ESTOP_2_OK] else 0, known)
 
     def update(self, io_1: int, io_2: int, io_3: int) -> None:
-        """io_1, io_2, io_3: 1 while the contacts of this I/O module are known."""
+        """Compute the other features. io_1 to io_3: 1 while the contacts of a module are known."""
         inp, fan_on = self.inp, self.out[s.FAN_ON]
         if self.key_service_fitted:
             same = inp[s.KEY_RUN_OK] == inp[s.KEY_SERVICE_CLOSED]
@@ -44,7 +45,7 @@ class Fire:
     def key_is_out(self) -> int:
         """1 while the key is known to be out of RUN.
 
-        A switch with two contacts must show it by both: a broken wire opens only one.
+        A key switch with two contacts must show it by both, because a broken wire opens only one.
         """
         inp = self.inp
         if inp[s.KEY_RUN_OK] or not self.ages.known(s.G_IO_1):

@@ -8,7 +8,8 @@ from safety import crc, signals as s
 
 FRAME_SCHEMA = 1
 START_1, START_2 = 0xA5, 0x5A
-# The sender. A receiver ignores its own frames, which come back if two wires touch.
+# The sender of a frame. A receiver ignores frames of its own channel, which come back if two wires
+# touch.
 CHANNEL_A, CHANNEL_B = 1, 2
 # Contacts that both channels read, each channel through wires of its own. A further shared contact
 # needs only its name here.
@@ -22,21 +23,21 @@ SHARED_NAMES = (
     "bms_fault_ok",
     "cell_voltage_ok",
 )
-# 48 bytes in 40 ms are a tenth of a line of 115200 Bd. The receiver drops its permit after ten lost
+# 48 bytes in 40 ms use a tenth of a line of 115200 Bd. The receiver drops its permit after ten lost
 # frames.
 FRAME_EVERY_TICKS = 2
-# A `reset_kind` beside matrix.REMOTE and matrix.KEY: `reset_mask` and `reset_first_out` hold
-# revision and digest of the store of channel A. Channel B keeps them and reports them in the same
-# fields.
+# A third `reset_kind`, beside matrix.REMOTE and matrix.KEY. With it, `reset_mask` and
+# `reset_first_out` hold revision and digest of the store of channel A. Channel B keeps them and
+# reports them in the same fields.
 KEEP = 3
 SHARED_MAX = 16  # bits of the two fields below
 
-# name, bytes.
+# Columns: name, bytes.
 # first_out, subject: an index + 1; 0: no stage, no signal.
-# reset_...: the reset that the sender asks of the receiver.
-# reset_result: the result of the last reset that the receiver asked for (latches.RESULTS).
-# refusal, refused: why the sender last refused bytes of the receiver (channel.REFUSALS), and how
-# often, modulo 2^16.
+# reset_...: the reset that the sender asks the receiver to carry out.
+# reset_result: result of the last reset that the receiver asked the sender for (latches.RESULTS).
+# refusal: why the sender last refused bytes of the receiver (channel.REFUSALS).
+# refused: how often it has refused bytes, modulo 2^16.
 FIELDS = (
     ("length", 1),
     ("schema", 1),

@@ -1,11 +1,11 @@
 """The votes of the gas detectors.
 
 A silent or faulty detector may hide gas, so the other detectors alone clear no stage. A faulty
-detector counts with the reading that its driver still trusts (a saturated cell, or its other cell),
-else with 0.
+detector still counts with the reading that its driver gives (a saturated cell, or its other cell),
+or with 0 if there is none.
 
-There are three kinds: combustible gas, vapour of electrolyte above its reference, and toxic gas
-(the larger of hydrogen and carbon monoxide).
+There are three kinds: combustible gas, electrolyte vapour above its reference, and toxic gas (the
+larger of hydrogen and carbon monoxide).
 """
 
 from array import array
@@ -39,8 +39,8 @@ class Gas:
         self.toxic = TOXIC[: image[cabinet + p.P_TOXIC_FITTED]]
         self.detectors = self.combustible + self.vapour + self.toxic
         self.required = image[cabinet + p.P_GAS_REQUIRED]
-        # Row 14 is about combustible gas, whose limit is known. Without a detector of it, row 14 is
-        # about all others.
+        # Row 14 is about combustible gas, because only its limit is known. On a site without such a
+        # detector, row 14 is about all other detectors.
         self.row_14_groups_end = (s.G_GAS_2 if self.combustible else s.G_TOXIC) + 1
         self.second_ticks = max(1, 1000 // image[p.H_TICK_MS])
         # toxic gas of the last 10 s, then of the last 5 s
@@ -49,8 +49,9 @@ class Gas:
         self.high = array("i", [0, 0, 0])
 
     def update(self, elapsed: int) -> None:
-        """Vote anew when a detector is fresh or silent. A detector not heard yet is silent from its
-        budget after the start.
+        """Vote anew when a detector is fresh or silent, and compute the rise of toxic gas.
+
+        A detector that was never heard delays the first vote by its budget at most.
         """
         ticks, budget_ticks = self.ages.ticks, self.ages.budget_ticks
         for group, _ in self.detectors:
@@ -76,8 +77,9 @@ class Gas:
         self._levels()
 
     def _levels(self) -> None:
-        """Features of the highest reading of each kind, and of the second highest of vapour (row 8:
-        two sensors).
+        """Features of the highest reading of each kind.
+
+        Row 8 also needs the second highest reading of vapour (two sensors).
         """
         combustible = self._kind(self.combustible)
         self._put(
@@ -101,7 +103,7 @@ class Gas:
             1 if self.required and heard == m.KNOWN and not good else 0,
             heard,
         )
-        if not self.high[READINGS]:  # after a silence the rise is known once it is computed anew
+        if not self.high[READINGS]:  # not known until _rise computes it again
             self.known[m.F_TOXIC_RISE_PPM] = 0
 
     def _kind(self, detectors: tuple) -> int:
@@ -118,10 +120,10 @@ class Gas:
         return good
 
     def _rise(self, elapsed: int) -> None:
-        """Once a second: the rise of toxic gas over RISE_S seconds.
+        """Once a second: compute the rise of toxic gas over RISE_S seconds.
 
-        The later half of them must have risen as fast. A puff of gas that stays makes no lasting
-        rise: rows 9 and 10a act on it.
+        The second half of this time must show the same slope. A puff of gas that stays makes no
+        lasting rise: rows 9 and 10a act on it.
         """
         clock, history = self.clock, self.history
         clock[TICKS] += elapsed
@@ -133,7 +135,8 @@ class Gas:
         now = self.value[m.F_TOXIC_PPM] if known else NO_HISTORY_PPM
         before = history[clock[SECOND]]
         later = RISE_S + clock[SECOND] % HALF_S
-        # + 1: half of 51 ppm is 25 ppm; an unknown reading (-1) in the later half reduces no rise
+        # + 1 makes up for rounding: half of 51 ppm is 25 ppm. An unknown reading (-1) in the
+        # second half does not reduce the rise.
         rise = min(now - before, 2 * (now - history[later]) + 1)
         self._put(m.F_TOXIC_RISE_PPM, rise, known if before != NO_HISTORY_PPM else 0)
         history[clock[SECOND]] = history[later] = now

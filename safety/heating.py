@@ -1,9 +1,9 @@
-"""Features of the module temperatures of a rack: extremes, spread, median, and the rise of each
-module beyond its I2R losses.
+"""Features of the module temperatures of a rack.
 
-The temperature of each module is stored once a second for HISTORY_S. While the history is not full
-(at the start, after a silence), the rise counts from the oldest known temperature. A rise within a
-shorter time is only steeper.
+They are the extremes, the spread, the median, and how much more each module has risen than its I2R
+losses explain. The temperature of each module is stored once a second for HISTORY_S. While the
+history is not full (at the start, after a silence), the rise counts from the oldest known
+temperature. That is safe: the same rise in a shorter time is a steeper one.
 """
 
 from array import array
@@ -13,11 +13,11 @@ from safety.feature_arrays import FeatureArrays
 
 HISTORY_S = 30  # row 22: 1 K/min for 30 s
 FAST_S, FASTEST_S = 10, 3  # row 23: 0.2 K/s for 10 s, 1 K/s for 3 s
-# a module is heating when it is 0.2 K warmer than 30 s ago (noise of a sensor: 0.1 K)
+# a module counts as heating when it is 0.2 K warmer than 30 s ago (noise of a sensor: 0.1 K)
 RISING_DDEGC = 2
 NO_HISTORY_DDEGC = 100_000
-# Row 45: a sensor that reads exactly 0 is dead if another sensor of the rack is 10 K away. The
-# modules of a healthy rack differ less (row 26).
+# Row 45: a sensor that reads exactly 0 is dead if another sensor of the rack is 10 K or more away
+# from 0. The modules of a healthy rack differ less (row 26).
 ZERO_MARGIN_DDEGC = 100
 UK_PER_DDEGC = 100_000
 # words of a rack in `place`: place of the next second, sum of the heat in uK
@@ -41,15 +41,16 @@ class Heating:
         self.place = array("i", [0] * (racks * PLACE_WORDS))
         # seconds for which every module reported its temperature
         self.whole_s = array("i", [0] * racks)
-        # number of modules that read exactly 0; also in a cold rack their sensors may be dead
+        # number of modules that read exactly 0; in a cold rack this may be true or a dead sensor
         self.zeros = bytearray(racks)
-        self.doubt_s = bytearray(racks)  # for how long such a 0 stays in the history
+        self.doubt_s = bytearray(racks)  # seconds until no 0 is in the history
         self.order = array("i", [0] * modules)
         self.rise = array("i", [0, 0, 0])
 
     def _known_as(self, rack: int, base: int, known: int) -> int:
-        """`known` of the temperatures: IN_PART while a sensor is dead, DOUBTED while a sensor that
-        reads 0 may be dead.
+        """`known` of the temperatures of a rack.
+
+        IN_PART: a sensor is dead. DOUBTED: a sensor that reads 0 may be dead.
         """
         dead = self.value[base + m.F_TEMPERATURE_ZEROS]
         return known if not known or not self.zeros[rack] else m.IN_PART if dead else m.DOUBTED
@@ -57,7 +58,8 @@ class Heating:
     def update(self, rack: int, base: int, groups: int) -> None:
         """Compute extremes, spread and median from new temperatures, and their `known`.
 
-        After a silence the rises become known in `second` only: until then their values are old.
+        After a silence only `second` makes the rises known again, because until then their values
+        are old.
         """
         if self.fresh[groups + s.G_BMS_TEMPERATURES]:
             self._sort(rack, base)
@@ -85,11 +87,11 @@ class Heating:
             order[place] = value
         if modules:
             differ = order[modules - 1] >= ZERO_MARGIN_DDEGC or order[0] <= -ZERO_MARGIN_DDEGC
-            # all modules of a real rack are never at the same tenth of a degree
+            # the modules of a real rack never all have the same temperature, to a tenth of a degree
             alike = zeros == modules and modules > 1
             self.value[base + m.F_TEMPERATURE_ZEROS] = zeros if differ or alike else 0
             self.zeros[rack], last = zeros, modules - 1
-            dead = zeros % modules if differ else 0  # left out: only live sensors are compared
+            dead = zeros % modules if differ else 0  # dead sensors are not compared
             middle, values = (last - dead) // 2, self.value
             highest = order[last - dead if order[last] <= 0 else last]
             values[base + m.F_TEMPERATURE_DDEGC_MAX] = order[last]
@@ -102,9 +104,7 @@ class Heating:
             )
 
     def second(self, rack: int, base: int, groups: int) -> None:
-        """Once a second: compute the rises, and store the temperature of every module and the heat
-        of the current.
-        """
+        """Once a second: compute the rises, and store temperatures and the heat of the current."""
         modules = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_MODULES]
         at = self.place[rack * PLACE_WORDS + NEXT]
         known = self.ages.known(groups + s.G_BMS_TEMPERATURES)
@@ -115,7 +115,7 @@ class Heating:
         rise[OVER_FASTEST] = rise[OVER_FAST] = rise[OVER_HISTORY] = 0
         ring = rack * self.layout.modules * HISTORY_S
         for module in range(modules):
-            # a gap in the history: later _fill puts the next temperature there
+            # a gap in the history: _fill puts the next known temperature there
             if not known or self.inp[first + module] == 0:
                 self.history[ring + at] = NO_HISTORY_DDEGC
             else:
@@ -138,13 +138,14 @@ class Heating:
         value[base + m.F_TEMPERATURE_RISE_3S_DDEGC] = rise[OVER_FASTEST]
         value[base + m.F_TEMPERATURE_RISE_10S_DDEGC] = rise[OVER_FAST]
         value[base + m.F_TEMPERATURE_RISING] = 1 if rise[OVER_HISTORY] >= RISING_DDEGC else 0
-        # rounded up; hil/campaigns/RESULTS.md has costs and gains of that
+        # rounded up; hil/campaigns/RESULTS.md shows the costs and gains of rounding
         explained = -(-self.place[rack * PLACE_WORDS + HEAT_UK] // UK_PER_DDEGC)
         value[base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC] = rise[OVER_HISTORY] - explained
 
     def _look_back(self, ring: int, at: int, now: int) -> None:
-        """Raise the three largest rises to those of one module, and store its temperature over the
-        oldest one.
+        """Include the rises of one module in the three largest rises, and store its temperature.
+
+        It replaces the oldest temperature of the module.
         """
         history, rise = self.history, self.rise
         fast, fastest = ring + (at - FAST_S) % HISTORY_S, ring + (at - FASTEST_S) % HISTORY_S
@@ -155,10 +156,10 @@ class Heating:
         history[ring + at] = now
 
     def _fill(self, ring: int, at: int, now: int) -> None:
-        """Fill the gap before the present second with the temperature after it.
+        """Fill the gap before the present second with the present temperature.
 
-        A module has no other gap. The oldest place may stay a gap: a rise from NO_HISTORY_DDEGC is
-        never positive.
+        A module has at most one gap. The oldest place may stay empty: a rise from NO_HISTORY_DDEGC
+        is never positive.
         """
         history = self.history
         for back in range(1, HISTORY_S):
@@ -168,13 +169,16 @@ class Heating:
             history[place] = now
 
     def _heat(self, rack: int, at: int, known: int) -> None:
-        """Store the temperature rise of one second of the present current, uK; 0 if not known."""
+        """Store the temperature rise that one second of the present current explains, uK.
+
+        It is 0 if the current is not known.
+        """
         words = self.map.rack + rack * p.RACK_WORDS
         current_A = abs(self.inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)]) // 1000
         heat_uK = current_A * current_A // 100 * self.image[words + p.R_HEATING_NK_PER_A2S] // 10
         ring, heats_uK, total_uK = rack * HISTORY_S, self.heat_uK, 0
         heats_uK[ring + at] = heat_uK if known else 0
-        # summed anew each time: a running sum would keep a flipped bit for ever
+        # summed again each time: a running sum would keep the error of a flipped bit for ever
         for place in range(ring, ring + HISTORY_S):
             total_uK += heats_uK[place]
         self.place[rack * PLACE_WORDS + HEAT_UK] = total_uK

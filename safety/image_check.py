@@ -17,7 +17,8 @@ from safety.evaluate import (
     Evaluator,
 )
 
-# The whole image is checked in so many steps, whatever its size: 1 s at 10 ms, 2 s at 20.
+# Number of steps in which the whole image is checked, whatever its size: 1 s at 10 ms a tick, 2 s
+# at 20 ms.
 CRC_STEPS = 100
 # places in `crc`: CRC at the start, CRC so far, next word, 1 if a copy differs from the image
 AT_START, SO_FAR, NEXT, DIFFERS = range(4)
@@ -31,7 +32,8 @@ def topology(image: "array[int]") -> tuple[s.Layout, p.ImageMap]:
     image_map = p.ImageMap(layout.units, layout.racks, m.STAGES_PER_SCOPE)
     if len(image) != image_map.words:
         raise ValueError("limit image length does not fit its topology")
-    # else a trip would raise IndexError, or a rack would read the temperature of another
+    # without this check a trip could raise IndexError, or a rack could read the temperature of
+    # another
     if not p.fits(image, image_map):
         raise ValueError(
             "limit image holds a word beyond 2^30, a second that is not whole ticks of at most "
@@ -41,7 +43,7 @@ def topology(image: "array[int]") -> tuple[s.Layout, p.ImageMap]:
 
 
 class ImageCheck:
-    """Checks a slice of the image per step: its CRC, and the copies that the evaluator works with.
+    """Checks one slice of the image per step: its CRC, and the copies that the evaluator uses.
 
     A difference sets a feature (row 44); it raises no exception.
     """
@@ -69,9 +71,7 @@ class ImageCheck:
             found[NEXT] = found[DIFFERS] = 0
 
     def as_image(self, index: int) -> bool:
-        """True if the copies of an instance (Evaluator.build) still equal the image and the
-        table.
-        """
+        """True if the copies of an instance (see Evaluator.build) equal the image and the table."""
         evaluator = self.evaluator
         image, image_map, at = evaluator.image, evaluator.map, evaluator.place[index]
         if at < 0:

@@ -15,16 +15,16 @@ from safety.image_check import AT_START, ImageCheck, topology
 from safety.latches import Latches
 from safety.permit import ENDING, Permit
 
-ELAPSED_MAX = 1_000_000  # ticks; a longer delay counts as so many
+ELAPSED_MAX = 1_000_000  # ticks; a longer delay counts as this many
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
 WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
-# Bits of _alert_bits, after those of ALERTS: standby after the stage; those of CONFLICTS.
+# Bits of _alert_bits: first those of ALERTS, then one for standby, then those of CONFLICTS.
 REST_AT = len(m.ALERTS)
 CONFLICTS_AT = REST_AT + 1
-STOPS = (m.D_PCS, m.D_DC)  # the demands that channel B acts on
+STOPS = (m.D_PCS, m.D_DC)  # channel B acts on these demands only
 # places in `standing`: 1 if any demand may be set; the alert bits of all active or latched stages
 DEMANDING, ALERT_BITS = range(2)
-# Outputs that equal a demand: output, demand.
+# Outputs that are equal to a demand: output, demand.
 SIGNALLED = (
     (s.HORN_ON, m.D_HORN),
     (s.PRE_ALARM_ON, m.D_PRE_ALARM),
@@ -38,7 +38,7 @@ class Kernel:
     """The safety kernel of one cabinet. Its caller fills the arrays `inp` and `fresh`."""
 
     def __init__(self, image: "array[int]") -> None:
-        """image: the limit image, as parameters.ImageMap describes it. ValueError for any other."""
+        """image: the limit image (parameters.ImageMap). ValueError if it is not a valid one."""
         layout, image_map = topology(image)
         self.image, self.layout = image, layout
         self.inp = array("i", [0] * layout.inputs)
@@ -54,7 +54,7 @@ class Kernel:
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
-        # per block: the bits of the levels that its stages ask (matrix.ASKS)
+        # per block: bits of the levels that its active and latched stages ask for (matrix.ASKS)
         self.asked = array("i", [0] * (1 + layout.units + layout.racks))
         # channel B has no units and computes two demands only
         self.outputs = tuple(range(m.DEMAND_COUNT)) if layout.units else STOPS
@@ -74,17 +74,18 @@ class Kernel:
     def boot(
         self, not_clean: int, store_unreadable: int, latched: list | tuple, trips: int = 0
     ) -> None:
-        """Set how the last run ended.
+        """Set how the last run ended, before the first step.
 
-        latched: the stage instances that were latched, in their order. trips: a number above every
-        count of trips that the last run may have reached.
+        latched: the stage instances that were latched, in their order. trips: a number that is
+        higher than any count of trips that the last run can have reached.
         """
         self.evaluator.trips[0] = trips % TRIPS_END
         self.features.boot[NOT_CLEAN] = 1 if not_clean else 0
         self.features.boot[STORE_UNREADABLE] = 1 if store_unreadable else 0
         for index in latched:
             if self.evaluator.watch[index][W_FEATURE] == self.features.never:
-                # Not armed now, so no stage can hold this latch: row 44d asks for the key.
+                # The stage is not armed now, so it cannot hold this latch: row 44d asks for the
+                # key.
                 self.features.boot[STORE_UNREADABLE] = 1
                 continue
             self.evaluator.number(index)
@@ -100,7 +101,7 @@ class Kernel:
                 self.conflict_ticks[place] = self.hold_ticks[place]
 
     def state_blocks(self) -> tuple:
-        """Every array whose values last from step to step, in the order of a keyframe."""
+        """Every array whose values are kept from step to step, in the order of a keyframe."""
         f, g, r = self.features, self.features.gas, self.features.racks
         h, e, b = r.heating, self.evaluator, self.bounds
         c, t = self.contactors, self.permit
@@ -118,7 +119,7 @@ class Kernel:
         return features + cabinet + racks + heating + stages + causes + limits + contactors + rest
 
     def step(self, elapsed: int) -> None:
-        """One step over `inp`, `elapsed` ticks after the last (1 when on time). Results: `out`."""
+        """One step over `inp`; the results are in `out`. elapsed: ticks since the last step."""
         elapsed = self.judge(elapsed)
         demand = self.demand
         self._settle(elapsed)
@@ -131,7 +132,7 @@ class Kernel:
 
     def judge(self, elapsed: int) -> int:
         """The first half of a step: stages, demands and resets. Returns `elapsed`, bounded.
-        Channel B calls this half only, because it drives no output but its relay.
+        Channel B calls only this half, because its relay is the only output that it drives.
         """
         elapsed = min(elapsed, ELAPSED_MAX)
         self.image_check.update()
@@ -144,7 +145,7 @@ class Kernel:
         return elapsed
 
     def _combine(self) -> None:
-        """Compute the demands: of each output the highest level of all active or latched stages."""
+        """Compute the demands: per output the highest level of all active or latched stages."""
         evaluator = self.evaluator
         busy = self.standing[DEMANDING]
         for block in evaluator.busy:
@@ -153,7 +154,7 @@ class Kernel:
             self._combine_anew(evaluator)
 
     def _combine_anew(self, evaluator: Evaluator) -> None:
-        """The work of _combine. It is skipped while no stage demands and no stop runs."""
+        """The work of _combine, which skips it while no stage demands anything and no stop runs."""
         active, latched, stages = evaluator.active, evaluator.latched, evaluator.stage
         asks, bits = m.ASKS, self.alert_bits
         asked = alerts = 0
@@ -185,8 +186,8 @@ class Kernel:
     def _settle(self, elapsed: int) -> None:
         """Set the gates that alerts open, and settle conflicts between demands.
 
-        While the winning row has been active for less than its hold-off, clear the demand that
-        yields (matrix.CONFLICTS).
+        Until the winning row has been active for its hold-off, clear the demand that yields
+        (matrix.CONFLICTS).
         """
         ticks, value = self.conflict_ticks, self.features.value
         for place in range(len(m.ALERTS)):
@@ -200,8 +201,9 @@ class Kernel:
             ticks[place] = min(ticks[place] + elapsed, s.TICKS_MAX)
 
     def _stopping(self) -> None:
-        """While the cabinet stops or has tripped, every unit ramps to zero at least, also when
-        the cause of a trip ends before all contactors are open.
+        """Ramp every unit to zero, at least, while the cabinet stops or has tripped.
+
+        This holds also when the cause of a trip ends before all contactors are open.
         """
         if self.permit.state[0] in ENDING:
             self.standing[DEMANDING] = 1
@@ -229,7 +231,7 @@ class Kernel:
 
 
 def _level(ladder: tuple, asked: int) -> int:
-    """The highest level of one output (an item of matrix.LADDERS) whose bit is asked, or 0."""
+    """The highest level in an item of matrix.LADDERS whose bit is set in `asked`, or 0."""
     found = 0
     for bit, level in ladder:
         if asked & bit:
@@ -238,7 +240,7 @@ def _level(ladder: tuple, asked: int) -> int:
 
 
 def _alert_bits(stage: tuple) -> int:
-    """Bits of a stage: of each of ALERTS with its row, of the standby, of each of CONFLICTS."""
+    """Bits of a stage: one for each of ALERTS with its row, standby, and each of CONFLICTS."""
     row, rests = stage[m.S_ROW], m.rests(stage)
     found = (
         [row in rows for _, rows in m.ALERTS] + [rests] + [row == each[1] for each in m.CONFLICTS]

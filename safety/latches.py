@@ -1,13 +1,15 @@
 """Resets: which latches a reset clears, how often, and when it is refused.
 
-A reset names the first-out stage and the cause mask that the operator saw. Four things refuse it:
+A reset names the first-out stage and the cause mask that the operator saw. It is refused in four
+cases:
 
 - First-out or cause mask have changed since.
-- A cause that it would clear is not known, or has been gone for less than `reset_clear_ms`.
+- A cause of a latch that it would clear is not known, or ended less than `reset_clear_ms` ago.
 - It is remote, and the remote resets of this hour are used up.
 - It needs the key, and the key is not turned out of RUN.
 
-Tokens age with the uptime of the controller, so a restart gives no reset back.
+Each remote reset uses a token for an hour. Tokens age with the uptime of the controller, so a
+restart gives no token back.
 """
 
 from array import array
@@ -42,7 +44,7 @@ class Latches:
         self.token_age = array("i", [self.hour_ticks] * TOKENS)
 
     def left(self) -> int:
-        """How many remote resets the present hour still allows."""
+        """How many remote resets are allowed now."""
         used = 0
         for age in self.token_age:
             if age < self.hour_ticks:
@@ -50,8 +52,9 @@ class Latches:
         return max(0, self.allowed - used)
 
     def update(self, elapsed: int, inp: "array[int]") -> int:
-        """Age the tokens, and carry out the reset that the inputs ask for. Returns a code of
-        RESULTS.
+        """Age the tokens, and carry out the reset that the inputs ask for.
+
+        Returns a code of RESULTS.
         """
         age = self.token_age
         for token in range(TOKENS):
@@ -69,9 +72,9 @@ class Latches:
         return result
 
     def verdict(self, kind: int, first_out: int, mask: int, key_out: int) -> int:
-        """The result that a reset would have now (RESULTS); nothing is cleared.
+        """The result that a reset would have now (RESULTS). Nothing is cleared.
 
-        key_out: the key is known to be out of RUN.
+        key_out: 1 while the key is known to be out of RUN.
         """
         if first_out != self.evaluator.first_out[0] or mask != self.evaluator.cause_mask():
             return CHANGED
@@ -88,7 +91,7 @@ class Latches:
         age[oldest] = 0
 
     def _clear(self, level: int) -> None:
-        """Clear all latches of this level; publish_causes then finds the next first-out."""
+        """Clear all latches that this level may reset."""
         evaluator = self.evaluator
         evaluator.moved[0] = 1
         for index in range(evaluator.count):
@@ -118,8 +121,9 @@ class Latches:
         return found
 
     def _is_clear(self, index: int) -> int:
-        """True if the cause is known to be gone, for long enough. The last value of a silent input
-        proves nothing.
+        """True if the cause is known to have been gone for long enough.
+
+        The last value of a silent input is no proof.
         """
         evaluator = self.evaluator
         known = evaluator.features.known[evaluator.watch[index][W_FEATURE]] == m.KNOWN

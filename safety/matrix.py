@@ -1,18 +1,19 @@
-"""STAGES: the rows of the cause-and-effect matrix as data. A row has one or more stages; each stage
-demands levels of the outputs.
+"""STAGES: the rows of the cause-and-effect matrix as data.
+
+A row has one or more stages; each stage demands levels of the outputs.
 
 Source of the numbers: section 7 of the project's NFPA 855 fact table. STAGES has the values for LFP
-cells, NMC_THRESHOLDS those for NMC cells that differ. The table has no rows 49 to 59: they are the
-project's own. controller/rows has the record of each row.
+cells, NMC_THRESHOLDS those for NMC cells that differ. Rows 49 to 59 are not in that table: the
+project added them. controller/rows has the record of each row.
 
-A demand is a level per output; 0 is no demand. The levels of several stages combine by `max`, so a
-further fault never lowers a demand.
+A demand is a level per output; 0 is no demand. The highest level of all stages counts, so a further
+fault never lowers a demand.
 """
 
 from safety.signals import CABINET, RACK, UNIT
 
-# The features that stages compare with thresholds, per scope. features.py and its parts compute
-# them.
+# The features that stages compare with thresholds, per scope. features.py and the modules that it
+# uses compute them.
 # Names, many to a line.
 # fmt: off
 CABINET_FEATURES = (
@@ -73,11 +74,12 @@ UNIT_FEATURE_COUNT, RACK_FEATURE_COUNT = len(UNIT_FEATURES), len(RACK_FEATURES)
 NO_GATE = -1
 # Values of `known` of a feature; 0: not known.
 # IN_PART: some of its inputs are missing. The feature may trip a stage, because the missing inputs
-# could only add to it. It clears no stage.
-# DOUBTED: an input may be of a dead sensor. The feature may trip a stage and clears none; below the
-# threshold the set count of the stage begins anew.
+# could only raise it. It clears no stage.
+# DOUBTED: one of its inputs may come from a dead sensor. The feature may trip a stage and clears
+# none. Below the threshold the set count of the stage restarts.
 KNOWN, IN_PART, DOUBTED = 1, 2, 3
-# Gates: a feature, and its rows. It is 1 if one of them was active or latched in the step before.
+# Gates: a feature and its rows. The feature is 1 if one of the rows was active or latched in the
+# step before.
 ALERTS = (
     # rows 15 and 16: "any gas or smoke alert"
     (F_GAS_OR_SMOKE_ALERT, (2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 21)),
@@ -88,9 +90,9 @@ ALERTS = (
 )
 
 # After these rows, and after each latch that the key resets, the cabinet is in standby: it closes
-# again only when a person starts it after the reset. Stages 47a, 48a and 48b have no latch: there
-# the start comes after the key is in RUN and the door shut. A reset is no start: IEC 60204-1 (?),
-# ISO 13850 (?).
+# again only when a person starts it after the reset. Stages 47a, 48a and 48b have no latch. After
+# them a person starts the cabinet once the key is in RUN and the door is shut. A reset is no start:
+# IEC 60204-1 (?), ISO 13850 (?).
 REST_ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 22, 23, 47, 48, 53)
 
 # Demands of a stage on the outputs, each an ordered level.
@@ -113,14 +115,14 @@ PCS_RAMP, PCS_STOP = 1, 2
 # breaker outside the gas ends the current then. With the demand `removal` (rows 1 to 3) the wait
 # ends after 4 s (opening.py).
 DC_INHIBIT, DC_OPEN_AT_ZERO, DC_OPEN, DC_OPEN_ONLY_AT_ZERO = 1, 2, 3, 4
-# Inhibits: a row that ramps inhibits by its ramp, because a step to zero would be a stop. Every
-# other row inhibits at once.
+# Inhibits: a row that ramps the power to zero inhibits after its ramp, because a step to zero would
+# be a stop. Every other row inhibits at once.
 INHIBIT_BY_RAMP, INHIBIT_AT_ONCE = 1, 2
 SELF, REMOTE, KEY = 0, 1, 2  # reset: by itself, remote, with the key on site
 
 # Conflicts between demands: demand that yields, row that wins, parameter with the hold-off, clause.
-# A fan would blow the agent out. But unburnt gas without ventilation has killed (McMicken), so the
-# default hold-off is 0.
+# A fan would blow the extinguishing agent out. But unburnt gas without ventilation has killed
+# (McMicken), so the default hold-off is 0.
 CONFLICTS = ((D_FAN, 3, "agent_hold_off_ms", "A32, D1, D2"),)
 
 
@@ -133,8 +135,8 @@ def _demand(*, pcs: int = 0, dc: int = 0, fan: int = 0, horn: int = 0, lamp: int
             ramp: int = 0) -> tuple[int, ...]:
     """Levels in the order of DEMANDS.
 
-    charge, discharge: 1 inhibits. A derate of 75 leaves a quarter of the power. ramp: 1 inhibits by
-    a ramp although the other direction stays free.
+    charge, discharge: 1 inhibits. A derate of 75 leaves a quarter of the power. ramp: 1 inhibits
+    after a ramp; the other direction stays free.
     """
     inhibit = INHIBIT_BY_RAMP if pcs == PCS_RAMP or ramp else INHIBIT_AT_ONCE
     return (pcs, dc, fan, horn, lamp, red, charge * inhibit, discharge * inhibit, charge_derate,
@@ -174,14 +176,14 @@ _SELF_TEST = _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, fan=1, horn=1, lamp=1, ch
 _WARN = _demand(lamp=1, maintenance=1)
 _NO_CHARGE = _demand(lamp=1, charge=1, operator=1)
 
-# Debounce of features that are computed once a second: 1.5 s are two samples in a row, so one wrong
-# reading latches nothing (rows 22, 23). A single puff of gas that stays is a rise for 5 s (row 10b:
-# 6 s). A cell that has sagged once is a fall for 3 s (row 24); with its spread that is one sign
-# counted twice (row 53: 4 s).
+# Debounce of features that are computed once a second. 1.5 s are two samples in a row, so one wrong
+# reading latches nothing (rows 22, 23). A single puff of gas that stays shows a rise for 5 s, so
+# row 10b waits 6 s. A cell that sags once shows a fall for 3 s (row 24). It also raises the spread,
+# and one event must not count as two signs, so row 53 waits 4 s.
 #
 # Columns: id, row, scope, feature, sense (+1: trips at or above `set`, -1: at or below), set,
-# clear, set_ms, clear_ms, latch, gate, demand. `clear` is the value on the safe side at which the
-# clear time starts to run. Booleans: _ok trips at 0.
+# clear, set_ms, clear_ms, latch, gate, demand. The clear time starts when the feature has reached
+# `clear`, on the safe side of `set`. Booleans: _ok trips at 0.
 STAGES: tuple[tuple, ...] = (
     ("1a", 1, CABINET, F_ESTOP_1_OK, -1, 0, 1, 20, 0, KEY, NO_GATE, _EMERGENCY),
     ("1b", 1, CABINET, F_ESTOP_2_OK, -1, 0, 1, 20, 0, KEY, NO_GATE, _EMERGENCY),
@@ -373,8 +375,8 @@ STAGES: tuple[tuple, ...] = (
 (S_ID, S_ROW, S_SCOPE, S_FEATURE, S_SENSE, S_SET, S_CLEAR, S_SET_MS, S_CLEAR_MS, S_LATCH, S_GATE,
  S_DEMAND) = range(12)
 
-# For cells with nickel manganese cobalt oxide: stage, set, clear (section 7, values in brackets;
-# C6, C11).
+# NMC cells (nickel manganese cobalt oxide): stage, set, clear (section 7, values in brackets; C6,
+# C11).
 NMC_THRESHOLDS = (
     ("27", 4150, 4050),
     ("28", 4200, 4150),
@@ -392,8 +394,9 @@ STAGES_PER_SCOPE = tuple(
 
 
 def ladders(stages: tuple) -> tuple:
-    """List for each output the levels that stages ask, rising, each with a bit of its own: ((bit,
-    level), ...).
+    """List for each output the levels that stages ask for, lowest first, each with its own bit.
+
+    An item is ((bit, level), ...) of one output.
     """
     found: list[tuple[tuple[int, int], ...]] = []
     count = 0
@@ -405,9 +408,9 @@ def ladders(stages: tuple) -> tuple:
 
 
 def asks(stage: tuple, of_outputs: tuple) -> int:
-    """The bits of the levels that a stage asks, and of all lower levels.
+    """The bits of the levels that a stage asks for, and of all lower levels.
 
-    So `or` of the bits of two stages has the higher level of each output.
+    The bitwise or of several stages then contains the highest level of each output.
     """
     demand, bits = stage[S_DEMAND], 0
     for output in range(DEMAND_COUNT):

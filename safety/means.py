@@ -1,9 +1,9 @@
-"""Two series that should agree: their means over the last 2 s, and the range of the second series
-over the last 4 s.
+"""Compares two series that should agree, such as a measured current and its cross-check.
 
-One source may be late against the other, by 2 s at most. The delay changes a mean by at most delay
-x range / 2 s. With that as a margin a swing of the load is no difference, and a lasting difference
-is found.
+One source may be late compared with the other, by 2 s at most. The delay changes a mean over 2 s by
+at most delay x range / 2 s. This is allowed as a margin, so a swing of the load does not count as a
+difference, while a lasting difference is found. The range is that of the second series over the
+last 4 s.
 """
 
 from array import array
@@ -13,11 +13,13 @@ MEAN_BLOCKS, BLOCKS = 4, 8
 WINDOW_MS = MEAN_BLOCKS * BLOCK_MS
 RANGE_MAX = 500_000  # times 2000 ms it is still a small int
 VALUE_MAX = RANGE_MAX // 2  # a larger value counts as this one
-# words of a block: sum of value x ticks of each series; lowest and highest of the second series
+# Words of a block. FIRST, SECOND: sum of value x ticks of each series. LOW, HIGH: lowest and
+# highest value of the second series.
 FIRST, SECOND, LOW, HIGH = range(4)
 BLOCK_WORDS = 4
 # Words of a pair of series. KNOWN to RANGE: the results. FILLED: number of full blocks. TICKS:
-# ticks in the present block. NOW: the present block, then the earlier blocks, the newest first.
+# ticks in the present block. NOW: the present block, followed by the earlier blocks from new to
+# old.
 KNOWN, MEAN_FIRST, MEAN_SECOND, RANGE, FILLED, TICKS, NOW = range(7)
 WORDS = NOW + (1 + BLOCKS) * BLOCK_WORDS
 
@@ -28,7 +30,7 @@ def within(value: int) -> int:
 
 
 class Means:
-    """One pair of series, in WORDS words of `words` from `at` on.
+    """One pair of series. Its WORDS words are in `words` from place `at` on.
 
     words[at + KNOWN] is 1 once MEAN_FIRST, MEAN_SECOND and RANGE come from 4 s without a gap.
     """
@@ -38,14 +40,14 @@ class Means:
         self.sum_max = VALUE_MAX * self.block_ticks
 
     def forget(self) -> None:
-        """A value is missing: begin anew."""
+        """Start again, because a value is missing."""
         words, at = self.words, self.at
         words[at + KNOWN] = words[at + FILLED] = words[at + TICKS] = 0
 
     def add(self, elapsed: int, first: int, second: int) -> None:
         """Add a value of each series, `elapsed` ticks after the last values.
 
-        Every block has the same number of ticks: further ticks of a late step are left out.
+        Every block has the same number of ticks. Ticks of a late step beyond that are left out.
         """
         words, at, now = self.words, self.at, self.at + NOW
         first, second = within(first), within(second)
@@ -62,7 +64,7 @@ class Means:
             self._end_block(at)
 
     def _count(self, at: int, value: int) -> None:
-        """Add to a sum, within what a block can hold: a flipped bit must not overflow it."""
+        """Add to a sum, within the limits of a block: a flipped bit must not overflow the sum."""
         self.words[at] = min(max(self.words[at] + value, -self.sum_max), self.sum_max)
 
     def _end_block(self, at: int) -> None:

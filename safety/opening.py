@@ -1,4 +1,4 @@
-"""When the contactors may open: at zero current, or after the time of the demand.
+"""Decides when the contactors may open: at zero current, or after the time of the demand.
 
 It also decides when a breaker has to remove the energy in place of the contactors.
 """
@@ -9,22 +9,22 @@ from safety import matrix as m, parameters as p, signals as s
 from safety.contactors import Contactors
 from safety.feature_arrays import FeatureArrays
 
-UNKNOWN_CURRENT_MS = 200  # a silent BMS: stop after 3 s, open after 3.2 s as no current is known
+UNKNOWN_CURRENT_MS = 200  # a BMS silent for 3 s stops the PCS; 200 ms later contactors open
 STOPPING_MS_MAX = 5000
-# Row 12, times under current.
-# BREAKER_MS: a PCS that obeys has stopped by then, so now the breaker trips.
-# CLEARED_MS: the breaker has opened by then, so a current that only the PCS reports is wrong.
-# REMOVAL_MS: with rows 1 to 3 the contactors now open in the gas. All energy has to be gone within
-# 5 s; 1 s is left for relays, contactors and a late step.
+# Row 12: times for which current has flowed since the demand.
+# BREAKER_MS: a PCS that obeys has stopped by then, so the breaker trips now.
+# CLEARED_MS: the breaker has opened by then, so a current that only the PCS reports is not real.
+# REMOVAL_MS: with rows 1 to 3 the contactors now open in spite of the gas. All energy must be
+# removed within 5 s; 1 s is left for relays, contactors and a late step.
 BREAKER_MS, CLEARED_MS, REMOVAL_MS = 1000, 2000, 4000
 PCS_ZERO_MA = 5000
 NOT_WAITING = -1
-# places in `waited`: ticks of waiting for the fuse; ticks since the demand to open
+# places in `waited`: ticks of waiting for the fuse; ticks since a stage first demanded to open
 W_FUSE, W_DEMAND = range(2)
 
 
 class Opening:
-    """The waiting times before an opening of one cabinet."""
+    """The waiting times of one cabinet before its contactors open."""
 
     def __init__(self, features: FeatureArrays, contactors: Contactors) -> None:
         self.layout, self.inp, image = features.layout, features.inp, features.image
@@ -46,22 +46,25 @@ class Opening:
         self._wait(W_DEMAND, elapsed, dc_demand >= m.DC_OPEN_AT_ZERO)
 
     def _wait(self, place: int, elapsed: int, is_due: int) -> None:
-        """Count the ticks of a wait. Its first step counts 1, however late that step is."""
+        """Count the ticks of a wait. Its first step counts as 1 tick, however late that step is."""
         before = self.waited[place]
         self.waited[place] = (
             min(before + (elapsed if before >= 0 else 1), s.TICKS_MAX) if is_due else NOT_WAITING
         )
 
     def waits_for_fuse(self) -> bool:
-        """True while an opening waits for the fuse: too much current to break (C65)."""
+        """True while the fuse must clear a current that the contactors cannot break (C65)."""
         return NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks
 
     def after_stop(self, waited: int) -> bool:
-        """Whether a stop may open: at zero current, or after 5 s. waited: ticks since the stop."""
+        """Whether contactors may open after a stop: at zero current, or 5 s after the stop.
+
+        waited: ticks since the stop.
+        """
         return waited >= self.stopping_ticks or self.contactors.current_zero() == 1
 
     def after_demand(self, pcs_demand: int, dc_demand: int, removal: int) -> bool:
-        """Whether a demand to open may open now. pcs_demand: what its stages demand of the PCS."""
+        """Whether the contactors may open now, for the highest demands of all stages."""
         waited, current = self.waited[W_DEMAND], self.contactors.current_zero()
         if dc_demand == m.DC_OPEN_ONLY_AT_ZERO:
             return self._in_gas(removal) or current == 1 or current < 0 and self._pcs_current_zero()
@@ -83,8 +86,8 @@ class Opening:
     def needs_breaker(self, dc_demand: int, removal: int) -> bool:
         """Whether a breaker has to end a current that the contactors may not break.
 
-        That is any current in gas. It is a current above the breaking capacity, too, while a person
-        or the fire panel demands removal (rows 1 to 3).
+        In gas this is any current. While a person or the fire panel demands removal (rows 1 to 3),
+        it is also a current above the breaking capacity.
         """
         if removal and self.waits_for_fuse():
             return True

@@ -1,5 +1,7 @@
-"""Features about time: frozen meters (row 50), late steps (row 44), the UPS whose monitor is silent
-(row 43), and how long the site has been on the grid (source.py).
+"""Features about time.
+
+They are frozen meters (row 50), late steps (row 44) and the UPS reserve while its monitor is silent
+(row 43). source.py adds the time on the grid.
 """
 
 from array import array
@@ -11,13 +13,14 @@ from safety.source import AT_START, Source
 LATE_MS, LATE_WINDOW_MS = 100, 10_000  # late steps in this window are counted
 LATE_STEPS = 3
 MINUTE_MS = 60_000
-# Places in `words`. FROZEN: ticks since the raw words of each meter changed. HASH: their last hash.
-# SOURCE: the words of source.py. LATE: ticks since each of the last late steps, the newest first.
+# Places in `words`. FROZEN: ticks since the raw words of each meter changed. HASH: the last hash of
+# these words. SOURCE: the words of source.py. LATE: ticks since each of the last late steps, the
+# newest first.
 FROZEN, HASH, SOURCE, LATE = 0, 2, 4, 6
 
 
 class Pace:
-    """Frozen meters, late steps and UPS of one cabinet, written into its features."""
+    """Computes the features of frozen meters, late steps and UPS of one cabinet."""
 
     def __init__(self, features: FeatureArrays) -> None:
         self.features, self.tick_ms = features, features.tick_ms
@@ -36,17 +39,18 @@ class Pace:
         self.source.update(elapsed)
         self._watch_words(0, s.GRID_RAW_HASH, s.G_METER_GRID, elapsed)
         self._watch_words(1, s.LOAD_RAW_HASH, s.G_METER_LOAD, elapsed)
-        # without current the words of a grid meter do not change: its time off the grid is left out
+        # The words of a grid meter do not change while the site is off the grid, so that time is
+        # left out.
         grid_ticks = min(self.words[FROZEN], self.source.on_grid_ticks())
         value[m.F_METER_FROZEN_MS] = max(grid_ticks, self.words[FROZEN + 1]) * self.tick_ms
         self._ups()
 
     def frozen_ms(self) -> int:
-        """Time for which the words of a meter have not changed, off the grid too, ms."""
+        """Longest time for which the words of a meter have not changed, ms, off the grid too."""
         return max(self.words[FROZEN], self.words[FROZEN + 1]) * self.tick_ms
 
     def _late(self, elapsed: int) -> int:
-        """How many late steps the last 10 s had, 3 at most. A step after one tick is on time."""
+        """Number of late steps in the last 10 s, 3 at most. A step after one tick is on time."""
         words, found = self.words, 0
         for place in range(LATE, LATE + LATE_STEPS):
             words[place] = min(words[place] + elapsed, self.window_ticks)
@@ -59,8 +63,9 @@ class Pace:
         return found
 
     def _ups(self) -> None:
-        """A silent monitor may hide a loss of mains. So from its last report on the UPS counts as
-        in use, and its reserve runs down.
+        """Count the UPS as in use, with a falling reserve, while its monitor is silent.
+
+        A silent monitor may hide a loss of mains, so the time counts from its last report.
         """
         features, seen, known = self.features, self.ages.seen[s.G_UPS], self.ages.known(s.G_UPS)
         features.put(m.F_ON_UPS, 0 if known and self.inp[s.MAINS_OK] else 1, seen)

@@ -45,13 +45,13 @@ CABINET_PARAMETERS = (
     ("ups_fitted", "bool", 0, 1, 1, "fixed"),
     ("supervised_fitted", "bool", 0, 1, 1, "fixed"),
     ("key_service_fitted", "bool", 0, 1, 1, "fixed"),
-    # 0: a rack closes by itself once it is supplied, so the expiry of the supply cannot be tested
+    # 0: a rack closes by itself once its supply is on, so the expiry of the supply cannot be tested
     ("close_command_fitted", "bool", 0, 1, 1, "fixed"),
     ("monitor_silent_ms", "ms", 1000, 10_000, 10_000, "down"),
     ("agent_hold_off_ms", "ms", 0, 600_000, 0, "down"),
     ("fuse_wait_ms", "ms", 0, 30_000, 30_000, "up"),
     ("contactor_report_ms", "ms", 100, 2000, 600, "down"),
-    # row 54: chosen by the noise of the BMS values; at least several periods of the BMS
+    # row 54: chosen after the noise of the BMS values; at least several periods of the BMS
     ("bms_still_ms", "ms", 5000, 120_000, 10_000, "down"),
     # row 57: limits of the grid connection
     ("grid_import_W_max", "W", 0, 100_000_000, 500_000, "down"),
@@ -78,9 +78,10 @@ UNIT_PARAMETERS = (
     ("pcs_ramp_ms", "ms", 100, 60_000, 2000, "down"),
     ("pcs_stop_ms", "ms", 100, 60_000, 3000, "down"),
     ("pcs_open_ms", "ms", 100, 60_000, 5000, "down"),
-    # row 56: from a set-point to the measured power: dead time, ramp, refresh of the measurement
+    # row 56: time from a set-point to the measured power (dead time, ramp, refresh of the
+    # measurement)
     ("pcs_follow_ms", "ms", 100, 2000, 1000, "down"),
-    # row 59: bits of pcs_alarm_bits; a bit of neither mask is a warning (defaults: SunSpec 701)
+    # row 59: bits of pcs_alarm_bits; a bit in neither mask is a warning (defaults: SunSpec 701)
     ("pcs_trip_bits", "bits", 0, signals.INT_MAX, 0xD063, "fixed"),
     ("pcs_info_bits", "bits", 0, signals.INT_MAX, 0x1C, "fixed"),
     # row 55: error of the DC current sensor of the PCS, in permille of the sum of the rated
@@ -133,7 +134,7 @@ STAGE_WORDS = ("set", "clear", "set_ticks", "clear_ticks")
 
 
 def cabinet_index(name: str) -> int:
-    """Place of the parameter `name` in CABINET_PARAMETERS. IndexError for others."""
+    """Place of the parameter `name` in CABINET_PARAMETERS. IndexError if there is none."""
     return [place for place, row in enumerate(CABINET_PARAMETERS) if row[0] == name][0]
 
 
@@ -155,7 +156,7 @@ class ImageMap:
 
 
 def spare_ticks(least: int, tick_ms: int) -> int:
-    """Ticks before an expiry, so that a relay of 20 ms follows in time after an uneven tick."""
+    """Ticks to act before an expiry, so that a relay of 20 ms follows in time."""
     return max(least, 1 + ticks(20, tick_ms))
 
 
@@ -165,21 +166,21 @@ def ticks(duration_ms: int, tick_ms: int) -> int:
 
 
 def image_crc(image: "array[int]") -> int:
-    """CRC-30 over the whole image, four bytes a word, low byte first."""
+    """CRC-30 over the whole image, with four bytes per word, low byte first."""
     return crc.add_words(crc.START, image, 0, len(image))
 
 
 def in_range(value: int) -> bool:
-    """True if value is a small int on a 32-bit MicroPython, which needs no heap."""
+    """True if value is a small int on a 32-bit MicroPython, where a small int needs no heap."""
     return -signals.INT_MAX <= value <= signals.INT_MAX
 
 
 def fits(image: "array[int]", image_map: ImageMap) -> bool:
     """True if an image fits the kernel.
 
-    No word is out of range. A second has whole ticks, because the features with a history count
-    seconds. A tick is at most a block of means.py. Unit and modules of every rack are within the
-    numbers of the header.
+    No word is out of range. A second is a whole number of ticks, because features with a history
+    count seconds. A tick is not longer than a block of means.py. The header has the unit of every
+    rack, and no rack has more modules than the header.
     """
     if not 1 <= image[H_TICK_MS] <= means.BLOCK_MS or 1000 % image[H_TICK_MS]:
         return False

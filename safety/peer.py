@@ -1,7 +1,7 @@
-"""The view of one channel on the other channel: frames, limit image, tables, contacts and clock.
+"""How one channel judges the other: by frames, limit image, tables, contacts and clock.
 
-Both channels run this. Each drops its own permit when its view is not ok. Nothing in this file
-gives a permit.
+Both channels run this. Each drops its own permit when something is wrong with the other. Nothing in
+this file gives a permit.
 """
 
 from array import array
@@ -41,7 +41,7 @@ from safety import (
     witness,
 )
 
-# Why a channel gives no permit. The reasons before `interlock` are about the other channel.
+# Why a channel gives no permit. The reasons before `interlock` concern the other channel.
 REASONS = (
     "none",
     "not heard yet",
@@ -69,13 +69,13 @@ REASONS = (
     CONTACT_OPEN,
 ) = range(11)
 DISAGREE_MS = 500  # as for the two contacts of row 1
-# The other channel counts as silent some ticks before permit_expiry_ms. One tick, because a frame
-# may come just after a step, so an age of n ticks is up to n + 1 ticks of time. The others for the
-# relay, which takes 20 ms (p.spare_ticks): at least one.
+# The other channel counts as silent this many ticks before permit_expiry_ms, or earlier. One tick
+# is needed because a frame may come just after a step: an age of n ticks is up to n + 1 ticks of
+# time. The rest is for the relay, which takes 20 ms (p.spare_ticks).
 EXPIRY_SPARE_TICKS = 2
-# Clocks are compared over windows of 5 s. An RC oscillator trimmed at the factory is within 1 %, a
-# crystal within 0.01 %, so 2 % is a fault. In 5 s that is 100 ms, more than a frame is late. A
-# delayed frame makes one window too long and the next too short, so only two windows in a row with
+# Clocks are compared over windows of 5 s. A factory-trimmed RC oscillator is within 1 %, a crystal
+# within 0.01 %, so 2 % is a fault. In 5 s 2 % are 100 ms, which is more than a frame is late. A
+# delayed frame makes one window too long and the next too short. So only two windows in a row with
 # the same sign count.
 CLOCK_WINDOW_MS = 5000
 CLOCK_PERMILLE_MAX = 20
@@ -87,12 +87,12 @@ MODULES = (
     racks, runaway, s, source, start_checklist, still, tapers, units, witness,
 )
 # fmt: on
-# times 1000 it stays below 2^30; the same bound as for a late step of the kernel
+# times 1000 it stays below 2^30; the kernel has the same bound for a late step
 OWN_TICKS_MAX = 1_000_000
 
 
 def table_crc() -> int:
-    """CRC-30 over every table and number of the kernel, so different programs never pair."""
+    """CRC-30 over every table and number of the kernel: different programs never work together."""
     value = _crc_of(crc.START, REASONS)
     for module in MODULES:
         for name in sorted(dir(module)):
@@ -142,24 +142,23 @@ class Peer:
         self._forget()
 
     def _forget(self) -> None:
-        """Begin anew with sequence and clock: after such a silence the other channel may have
-        restarted.
-        """
+        """Reset sequence and clock: after such a silence the other channel may have restarted."""
         self.receiver.forget()
-        self._waited_ticks = 0  # since the last accepted frame, or since this call
+        self._waited_ticks = 0  # since the last accepted frame or the start
         self._own_ticks = 0  # own ticks since the window began
-        # uptime of the other at the beginning of the window; -1: no window has begun
+        # uptime of the other channel at the start of the window; -1: no window has begun
         self._window_uptime = -1
         self._wrong_way = 0  # sign of a drift beyond the limit in the last window
         self._clocks_differ = False
 
     def heard(self) -> None:
-        """The receiver has accepted a frame."""
+        """Note that the receiver has accepted a frame."""
         self._fresh = 1
 
     def trusted(self) -> int:
-        """True if the other channel is not silent and has the same program and image: only then
-        its frames are acted on.
+        """True if the other channel is not silent and has the same program and image.
+
+        Its frames are acted on only then.
         """
         return (
             self._heard
@@ -169,8 +168,10 @@ class Peer:
         )
 
     def update(self, elapsed: int, signal_bits: int, known_bits: int) -> None:
-        """Judge the other channel, once a step. signal_bits: levels of the shared signals at this
-        channel; known_bits: which of them are known.
+        """Judge the other channel, once a step.
+
+        signal_bits: levels of the shared signals at this channel; known_bits: which of them are
+        known.
         """
         self._own_ticks = min(self._own_ticks + elapsed, OWN_TICKS_MAX)
         if self._fresh:
@@ -189,7 +190,7 @@ class Peer:
         return self.reason == OK and self.receiver.frame.get(f.VOTE) == 1
 
     def _wait(self, elapsed: int) -> None:
-        """No frame came in this step."""
+        """Count the time without a frame."""
         self.age_ticks = min(self.age_ticks + elapsed, s.TICKS_MAX)
         self._waited_ticks += elapsed
         if self._waited_ticks >= self.expiry_ticks:
@@ -211,8 +212,7 @@ class Peer:
         return CLOCKS_DIFFER if self._clocks_differ else OK
 
     def _differing(self, elapsed: int, signal_bits: int, known_bits: int) -> int:
-        """Index + 1 of the first shared signal that differs, once signals have differed for too
-        long; else 0.
+        """Index + 1 of the first shared signal that has differed for too long, or 0.
 
         Only signals that both channels know count. All signals share one timer: two bad wires that
         differ in turn must not reset each other.
@@ -228,7 +228,7 @@ class Peer:
         return place
 
     def _compare_clocks(self) -> None:
-        """Compare, at the end of a window, the uptime of the other channel with the own ticks."""
+        """Compare the uptime of the other channel with the own ticks, once per window."""
         uptime = self.receiver.frame.get(f.UPTIME_TICKS)
         if self._window_uptime >= 0:
             if self._own_ticks < self.window_ticks:
@@ -239,9 +239,7 @@ class Peer:
         self._own_ticks = 0
 
     def _judge_window(self, ahead: int) -> None:
-        """ahead: ticks by which the other clock is ahead of the own one; at most the own ticks of
-        the window.
-        """
+        """Judge the drift of a window: `ahead` is how far the other clock is ahead, in ticks."""
         self.drift_permille = ahead * 1000 // self._own_ticks
         limit = self._own_ticks * CLOCK_PERMILLE_MAX
         way = 1 if ahead * 1000 > limit else -1 if -ahead * 1000 > limit else 0

@@ -1,8 +1,8 @@
 """The run states of the cabinet: when energy is permitted, and when the contactors open.
 
-A permit is an output that expires unless renewed; this file renews it or withholds it. After a
-clean start energy stays inhibited, without a latch, until the start checklist is complete. Before
-the contactors close, each permit relay has to drop alone and be read back.
+A permit is an output that expires unless it is renewed; this file renews it or withholds it. After
+a clean start energy is inhibited, without a latch, until the start checklist is complete. Before
+the contactors close, each permit relay must drop, and its contact must show that.
 """
 
 from array import array
@@ -13,23 +13,23 @@ from safety.opening import Opening
 from safety.start_checklist import I_INTERLOCK, I_NONE, StartChecklist
 
 RETRY_MS = 10_000  # wait after a failed closing (foxBMS bms_cfg.h: re-entry after 10 s)
-RELAY_MS = 1000  # time for a permit relay to follow, off-delay included; else the closing fails
+RELAY_MS = 1000  # a permit relay must follow in this time, off-delay included
 TEST_MS = 60_000  # a test at 5 % of rated power ends by itself (design page, test mode)
 FAILURES_MAX = 3  # row 38: failed pre-charge, 3 tries
-# States as module constants: a tuple that a function builds would allocate on MicroPython.
+# Module constants: a tuple built in a function would allocate on MicroPython.
 AT_REST = (s.INHIBITED, s.READY)
 STARTING = (s.INHIBITED, s.READY, s.CLOSING)
 ENERGISED = (s.CLOSING, s.RUNNING, s.STOPPING)
 LIVE = (s.CLOSING, s.RUNNING, s.STOPPING, s.TRIPPED)
 ENDING = (s.STOPPING, s.TRIPPED)
 # The relay test: levels of (PCS enable, contactor supply), each held until both are read back. In
-# step EXPIRY_AT the outputs are not written, until both have expired in their I/O modules.
+# step EXPIRY_AT the outputs are not written until both have expired in their I/O modules.
 RELAY_TEST = ((1, 1), (1, 1), (1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
 EXPIRY_AT = 1
 EXPIRY_MS = 500  # from the expiry to its read-back: relays, off-delay, cycles of the bus
 T_IN_STATE, T_WAIT, T_OPENED = range(3)  # `timer`: ticks in this state, ticks to wait, opened (0/1)
 R_STEP, R_TICKS = range(2)  # `relays`: step of the relay test, ticks in this step
-# `tried`: failed closings in a row, ticks in test mode, 1 while a start is needed first
+# `tried`: failed closings in a row; ticks in test mode; 1 while a person must start the cabinet
 N_FAILED, N_TEST_TICKS, N_START_NEEDED = range(3)
 
 
@@ -56,7 +56,7 @@ class Permit:
         self.out[s.EVIDENCE_TOTAL] = self.checklist.total
 
     def update(self, elapsed: int, pcs_demand: int, dc_demand: int, removal: int) -> None:
-        """Step the state by the highest demands of the cabinet, and publish the permits."""
+        """Update the state for the highest demands of the cabinet, and publish the permits."""
         timer = self.timer
         timer[T_IN_STATE] = min(timer[T_IN_STATE] + elapsed, s.TICKS_MAX)
         timer[T_WAIT] = max(0, timer[T_WAIT] - elapsed)
@@ -67,7 +67,7 @@ class Permit:
         self.state[0] = self._next(before, missing, pcs_demand, dc_demand)
         if self.state[0] != before:
             timer[T_IN_STATE] = 0
-            # an opening that was decided while stopping stays decided when the state is tripped
+            # a decision to open, made while stopping, stays valid when the state becomes tripped
             if before not in ENDING:
                 timer[T_OPENED] = 0
             if before == s.CLOSING and self.state[0] != s.RUNNING:
@@ -87,7 +87,7 @@ class Permit:
         )
 
     def missing(self, pcs_demand: int, dc_demand: int) -> int:
-        """The first item that inhibits energy (INHIBIT_REASONS); 0: none, or past the start."""
+        """The first item that inhibits energy (INHIBIT_REASONS), or I_NONE."""
         state, missing, waiting = self.state[0], I_NONE, self.timer[T_WAIT]
         starting = state in STARTING
         if starting:
@@ -126,8 +126,8 @@ class Permit:
         return requested and not self.tried[N_START_NEEDED] and in_time
 
     def rest(self, is_demanded: int) -> None:
-        """Decide about standby: the cabinet then needs a new run request, after the reset, with
-        the key in RUN and the door shut. A test is requested before the key is turned back.
+        """Decide about standby, in which the cabinet needs a new run request after the reset.
+
         is_demanded: 1 while a stage of REST_ROWS or a key latch is latched.
         """
         by_hand = not (self.inp[s.TEST_REQUEST] or self.checklist.none_of(self.checklist.by_hand))
@@ -150,7 +150,7 @@ class Permit:
         return s.CLOSING if self._wanted() and self.inp[s.ARMED_STORED] else s.READY
 
     def _from_closing(self, missing: int) -> int:
-        """An item that is missing once pre-charge has begun ends the closing as failed."""
+        """An item that is missing once pre-charge has begun makes the closing a failed one."""
         ended = s.STOPPING if self._loaded() else s.INHIBITED  # a stop waits for zero current
         if not self._wanted() or missing != I_NONE and not self._tested():
             return ended
@@ -185,7 +185,7 @@ class Permit:
         is_set = is_set and out[s.WITHHOLD_ON] == withheld
         read_back = self._read_back(0, 0) if withheld else self._read_back(enable, supply)
         if is_set and read_back:
-            # without the expiry step the step after it is left out too: it repeats the one before
+            # Without the expiry step, the step after it is left out too: it repeats the one before.
             relays[R_STEP] += 1 if self.expires or relays[R_STEP] + 1 != EXPIRY_AT else 3
             relays[R_TICKS] = 0
         else:
@@ -238,13 +238,13 @@ class Permit:
             return False
         if state == s.STOPPING:
             return waited > 0 and opening.after_stop(waited)
-        # a PCS stop alone opens nothing; once it is reset, or with a lock-out: as after a stop
+        # A PCS stop alone opens nothing. After its reset, or a lock-out, open as after a stop.
         if dc_demand < m.DC_OPEN_AT_ZERO:
             is_over = pcs_demand < m.PCS_STOP or not self._wanted()
             return is_over and opening.after_stop(waited)
         return opening.after_demand(pcs_demand, dc_demand, removal)
 
     def needs_breaker(self, dc_demand: int, removal: int) -> bool:
-        """Whether a breaker has to open, in place of contactors that may not open yet."""
+        """Whether a breaker has to open instead of contactors that may not open yet."""
         waits = self.state[0] in ENDING and not self.timer[T_OPENED]
         return waits and self.opening.needs_breaker(dc_demand, removal)

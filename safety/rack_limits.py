@@ -1,4 +1,4 @@
-"""Limits of each rack: current, voltage, and the shares that tapers and a silent BMS leave."""
+"""Limits of each rack: current, voltage, and the shares that tapers and BMS silence allow."""
 
 from array import array
 
@@ -7,7 +7,8 @@ from safety.contactors import CLOSED
 from safety.feature_arrays import TICKS_FOR_MS_MAX, FeatureArrays
 from safety.tapers import FULL_PERMILLE, SOC_TAPER_PERMILLE, taper_permille, temperature_tapers
 
-# Words of a rack. CURRENT, CELL_VOLTAGE, TEMPERATURE and SOC have two: charge, then discharge.
+# Words of a rack. CURRENT, CELL_VOLTAGE, TEMPERATURE and SOC have two words each: charge, then
+# discharge.
 RACK_LIMITS = 11
 RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLOSED, RL_SOC = (
     0,
@@ -22,8 +23,8 @@ RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLO
 
 _RATED_MA = p.RACK_PARAMETERS[p.R_RATED_CURRENT_MA][3]
 _VOLTAGE_V = s.RACK_INPUTS[s.RACK_VOLTAGE_MV][3] // 1000
-# The greatest value of each word: the limit of a unit without a rack. Products of them stay small
-# ints.
+# The highest value of each word: the limit of a unit without a rack. Products of these values stay
+# small ints.
 _SHARES = (FULL_PERMILLE, FULL_PERMILLE)
 MOST = (_RATED_MA, _RATED_MA, FULL_PERMILLE, _VOLTAGE_V) + _SHARES + _SHARES + (1,) + _SHARES
 
@@ -40,7 +41,7 @@ class RackLimits:
         self.tapers = temperature_tapers(self.image, self.map)
 
     def update(self) -> bool:
-        """Compute the words of racks with news. True if a word of any rack has changed."""
+        """Compute the words of racks with news. Returns True if a word of any rack has changed."""
         changed, found = self.features.changed, False
         for rack in range(self.layout.racks):
             if changed[1 + self.layout.units + rack]:
@@ -75,9 +76,9 @@ class RackLimits:
         self._rack_tapers(rack, words, first)
 
     def _rack_tapers(self, rack: int, words: int, first: int) -> None:
-        """The shares that cell voltage, temperatures and state of charge leave.
+        """The shares allowed by cell voltage, temperatures and state of charge.
 
-        The highest cell limits charging, the lowest cell discharging.
+        The highest cell limits charging, the lowest cell limits discharging.
         """
         features, now, image = self.features, self.now, self.image
         cells = image[words + p.R_CELLS_REPORTED]
@@ -105,8 +106,10 @@ class RackLimits:
             )
 
     def _silence_permille(self, rack: int, words: int) -> int:
-        """The share that a silent BMS leaves: full until it is late, then linear to 0 at the ramp
-        time. So an old limit fades, and no default replaces it.
+        """The share allowed by a BMS that may be silent.
+
+        It is full until the BMS is late, then falls linearly to 0 at the ramp time. So an old limit
+        fades out, and no default value replaces it.
         """
         age_ms = min(self.features.ages.oldest_ticks[1 + rack], TICKS_FOR_MS_MAX) * self.tick_ms
         return taper_permille(

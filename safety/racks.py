@@ -1,7 +1,7 @@
-"""Features of the racks: silence, cells, current, insulation, contactors. heating.py has the
-temperatures.
+"""Features of the racks: silence, cells, current, insulation, contactors.
 
-A rack without a fresh group and without a late group has no news, so the step leaves it out.
+heating.py has the temperatures. A rack without a fresh group and without a late group has no news,
+so the step skips it.
 """
 
 from array import array
@@ -14,14 +14,17 @@ from safety.units import fault_level, masks_at
 
 BAD_FRAMES_MAX = 1000  # size of the leaky bucket
 ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
-# Row 24: a fall of 0.25 V in 2 s. One value a second is stored, so three reach back 2 to 3 s.
+# Row 24: a fall of 0.25 V in 2 s. One value is stored per second, so three values reach back 2 to 3
+# s.
 DROP_S = 3
-# fall of a cell by a step of rated current: twice 140 A over 0.5 mohm and polarisation (project)
+# fall of a cell voltage caused by a step of rated current: twice 140 A over 0.5 mohm and
+# polarisation (chosen by the project)
 LOAD_SAG_MV = 150
-# nominal voltage of a cell: of NMC, the higher one (row 37; C60 counts by nominal voltage)
+# nominal voltage of an NMC cell, which is above that of LFP (row 37; C60 counts by nominal voltage)
 NOMINAL_MV = 3700
-NO_CELLS_MV = 0  # no value stored: no fall from there
-# values of `open_string`: the rack does not report open; it does; a current was measured since
+NO_CELLS_MV = 0  # no value is stored, so no fall is computed from it
+# Values of `open_string`. NOT_OPEN: the rack does not report open contactors. REPORTED: it does.
+# FLOWS: a current was measured after that report.
 NOT_OPEN, REPORTED, FLOWS = range(3)
 # words of a rack in `bad_frames`: last count, leaky bucket
 LAST, BUCKET, BAD_FRAME_WORDS = 0, 1, 2
@@ -53,8 +56,9 @@ class Racks:
         )
 
     def update(self, elapsed: int) -> None:
-        """Compute the features of every rack with news. Once a second, compute those of its
-        history too.
+        """Compute the features of every rack with news.
+
+        Once a second, also compute the features that need the history.
         """
         for rack in range(self.layout.racks):
             self.clock[rack] += elapsed
@@ -120,8 +124,9 @@ class Racks:
         self.heating.second(rack, base, groups)
 
     def _missing(self, rack: int, first: int) -> int:
-        """Row 45: cells that the BMS of a rack does not count. Not of an open rack: its start waits
-        for all cells.
+        """Row 45: number of cells of a rack that its BMS does not count as online.
+
+        It is 0 for an open rack, because its start waits for all cells.
         """
         words = self.map.rack + rack * p.RACK_WORDS
         if (
@@ -144,8 +149,9 @@ class Racks:
         )
 
     def _drop_mV(self, rack: int, first: int, lowest: int) -> int:
-        """Row 24: the fall of the lowest cell within DROP_S, less the fall that a change of current
-        explains.
+        """Row 24: the fall of the lowest cell within DROP_S, mV.
+
+        The fall that a change of current explains is subtracted.
         """
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         current, drop = self.inp[first + s.RACK_CURRENT_MA], 0
@@ -171,7 +177,7 @@ class Racks:
         self._put(base + m.F_CHARGING, 1 if current < -margin else 0, pack)
 
     def _insulation(self, rack: int, first: int, base: int, pack: int) -> None:
-        """Row 37: insulation per volt of the rack, by the higher of measured and nominal voltage.
+        """Row 37: insulation in ohm per volt, by the higher of measured and nominal voltage.
 
         It is not known without a measured voltage.
         """
@@ -185,11 +191,11 @@ class Racks:
     def _contactors(
         self, rack: int, first: int, base: int, state: int, pack: int, pack_is_new: int
     ) -> None:
-        """Row 39: contactors are lost although commanded closed, or closed although commanded open,
-        or a rack that reports open contactors carries a current.
+        """Row 39: contactors that contradict their command, or their own report.
 
-        The current must be measured after the report. `mismatch` is of the step before: a report of
-        open contactors in this step ends STILL_CLOSED.
+        They are lost although commanded closed, or closed although commanded open. Or the rack
+        reports open contactors and carries a current, measured after that report. `mismatch` comes
+        from the step before, so a report of open contactors in this step ends STILL_CLOSED.
         """
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         if self.inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_OPEN:

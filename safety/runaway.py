@@ -1,12 +1,12 @@
-"""Runaway suspicion: two signs that are weak alone are strong together (row 53, project).
+"""Runaway suspicion (row 53, added by the project): two weak signs together are a strong one.
 
-Each sign counts in percent of the value that trips its own row, so 100 is a trip by itself. The
-suspicion is the sum of the two largest signs. It is 0 while the second sign is below
-SECOND_PCT_MIN: a solvent in the air, a warm afternoon or a load step makes one sign, not two.
+Each sign counts in percent of the value that trips its own row, so a sign of 100 trips that row.
+The suspicion is the sum of the two largest signs. It is 0 while the second sign is below
+SECOND_PCT_MIN, because a solvent in the air, a warm afternoon or a load step causes one sign only.
 
-Row 53 trips at 140 %. Against 100 % this costs 31 s of 448 s of median lead, misses no more
-runaways and halves the false alarms. Source: `hil trials runaway`, a plant model with assumed
-rates.
+Row 53 trips at 140 %. A threshold of 100 % would trip 31 s earlier (median lead 448 s), find no
+more runaways and cause twice the false alarms. Source: `hil trials runaway`, a plant model with
+assumed rates.
 """
 
 from array import array
@@ -15,8 +15,8 @@ from safety import matrix as m, signals as s
 
 SIGN_PCT_MAX = 100
 SECOND_PCT_MIN = 25
-# feature, 0: of the cabinet, 1: of the rack, value at which its own row trips (rows 7, 9, 22, 21,
-# 24, 34), freshness group.
+# Columns: feature; 0 for the cabinet or 1 for the rack; value at which its own row trips (rows 7,
+# 9, 22, 21, 24, 34); freshness group.
 SIGNS = (
     (m.F_OFFGAS_PPM_MAX, 0, 20, s.G_OFFGAS_1),
     (m.F_TOXIC_PPM, 0, 50, s.G_TOXIC),
@@ -45,8 +45,8 @@ def suspicion_pct(value: "array[int]", known: bytearray, base: int) -> int:
 def known_as(known: bytearray, expected: bytes, base: int, groups: int) -> int:
     """`known` of the suspicion, from the signs that this cabinet has.
 
-    m.KNOWN: all signs are known. m.DOUBTED: some are doubted, the others known. m.IN_PART: else; so
-    a silent sign clears nothing.
+    m.KNOWN: all signs are known. m.DOUBTED: some are doubted, the others known. m.IN_PART in all
+    other cases, so a silent sign clears nothing.
 
     expected: per freshness group, 1 if fitted. groups: first group of the rack.
     """

@@ -1,8 +1,8 @@
-"""Channel B: the kernel on a cabinet without units and racks, with its own contacts, its view of
-channel A and one permit relay.
+"""Channel B: the kernel on a cabinet without units and racks.
 
-It is a pure function of elapsed ticks, contact levels and received bytes: no clock, no I/O, no
-allocation. It gets the limit image of channel A and runs on the part that its inputs can judge.
+It has its own contacts, judges channel A by its frames, and drives one permit relay. It is a pure
+function of elapsed ticks, contact levels and received bytes: no clock, no I/O, no allocation. It
+gets the limit image of channel A and uses the part that its inputs can judge.
 """
 
 from array import array
@@ -18,11 +18,11 @@ from safety import (
 )
 from safety.kernel import Kernel
 
-# Contacts in the order of the bits of the board: the shared contacts, then these two.
+# Contacts in the order of their bits: the shared contacts, then key and relay.
 KEY_BIT = 1 << len(f.SHARED)
 RELAY_BIT = KEY_BIT << 1  # the mirror contact of the relay of channel B: closed when it is on
 CONTACT_NAMES = f.SHARED_NAMES + ("key_run_ok", "relay_closed")
-RELAY_MS = 200  # time for the mirror contact to follow: a relay takes 20 ms, the rest is margin
+RELAY_MS = 200  # the mirror contact must follow in this time: a relay takes 20 ms
 
 
 class Second:
@@ -35,7 +35,7 @@ class Second:
     def __init__(
         self, image: "array[int]", latch_level: int, kept_count: int = 0, kept_digest: int = 0
     ) -> None:
-        """image: of channel A. The others: as the board has stored them in the last run.
+        """image: of channel A. The other arguments: as the board has stored them in the last run.
 
         ValueError if the image is not of this program.
         """
@@ -80,10 +80,10 @@ class Second:
         kernel = self.kernel
         inp = kernel.inp
         self.see(contact_bits)
-        # first: a frame is acted on only if the peer is trusted
+        # before _order: a frame is acted on only if the peer is trusted
         self.peer.update(elapsed, contact_bits, self.fitted_bits)
         self._order(inp)
-        kernel.judge(elapsed)  # half a step: channel B drives no output but its relay
+        kernel.judge(elapsed)  # only half a step: the relay is the only output
         if inp[s.RESET_KIND]:
             inp[s.RESET_KIND] = 0
             self._reset_result = kernel.out[s.RESET_RESULT]
@@ -104,9 +104,9 @@ class Second:
         inp[s.KEY_RUN_OK] = 1 if contact_bits & KEY_BIT else 0
 
     def _order(self, inp: "array[int]") -> None:
-        """Carry out a reset that channel A passes on, once.
+        """Carry out once a reset that channel A passes on.
 
-        Channel A repeats a reset until it has seen the result, then it asks for none.
+        Channel A repeats the request until it has seen the result. Then it requests no reset.
         """
         frame = self.receiver.frame
         kind = frame.get(f.RESET_KIND) if self.peer.trusted() else 0
@@ -121,14 +121,15 @@ class Second:
             inp[s.RESET_MASK] = frame.get(f.RESET_MASK)
 
     def _keep(self, count: int, digest: int) -> None:
-        """Take revision and digest of the store of channel A, and report them."""
+        """Store revision and digest of the store of channel A, and report them."""
         self.kept_count, self.kept_digest = count, digest
         self.sender.frame.put(f.RESET_MASK, count)
         self.sender.frame.put(f.RESET_FIRST_OUT, digest)
 
     def _watch_relay(self, elapsed: int, contact_bits: int) -> None:
-        """A relay that does not follow gives no permit until a restart: a person must look at
-        it.
+        """A relay that does not follow withholds the permit until a restart.
+
+        A person must look at the relay first.
         """
         closed = 1 if contact_bits & RELAY_BIT else 0
         self._relay_ticks = (
@@ -138,9 +139,9 @@ class Second:
             self._relay_failed = True
 
     def _judge(self, contact_bits: int) -> int:
-        """Why there is no permit (REASONS), or OK.
+        """The reason why there is no permit (REASONS), or OK.
 
-        A permit that fell returns only while channel A gives none.
+        A permit that was withdrawn returns only while channel A gives none.
         """
         demand = self.kernel.demand
         self.subject = 0
@@ -154,7 +155,7 @@ class Second:
         elif self._relay_failed or not self._may_return and contact_bits & RELAY_BIT:
             reason = pe.RELAY
         elif not self._may_return and self.opening_bits & ~contact_bits:
-            reason = pe.CONTACT_OPEN  # without a wait for its debounce
+            reason = pe.CONTACT_OPEN  # does not wait for the debounce
         if reason != pe.OK:
             self._may_return = False
         elif not self._may_return:
@@ -163,9 +164,9 @@ class Second:
         return reason
 
     def _remember(self) -> None:
-        """Set `latch_level` to the strictest reset that any latch waits for.
+        """Set `latch_level` to the strictest reset that a latch needs.
 
-        It is computed when the cause mask changes: latches change only together with the mask.
+        It is computed only when the cause mask changes, because latches change only with the mask.
         """
         mask = self.kernel.out[s.CAUSE_MASK]
         if mask == self._mask:
@@ -179,9 +180,9 @@ class Second:
         self.latch_level = level
 
     def report(self) -> bytearray:
-        """Build the frame that is due; returns its bytes.
+        """Build the frame that is due, and return its bytes.
 
-        Call it after the relay was set: building takes time, and the relay must not wait.
+        Call it after the relay was set, because building takes time and the relay must not wait.
         """
         self.frame_due = False
         self._frame_ticks = 0

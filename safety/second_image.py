@@ -4,7 +4,7 @@ from array import array
 
 from safety import frame as f, matrix as m, parameters as p, signals as s
 
-# Features of the cabinet for which channel B has inputs. It judges their stages.
+# Channel B has inputs for these features of the cabinet, and judges their stages.
 OWN_FEATURES = (
     "estop_1_ok",
     "estop_2_ok",
@@ -19,10 +19,10 @@ OWN_FEATURES = (
     "boot_not_clean",
     "boot_store_unreadable",
 )
-# Compared with channel A, but not judged by channel B: only A drives the fan and knows whether it
-# runs.
+# Compared with channel A, but not judged by channel B: only channel A drives the fan and knows
+# whether it runs.
 CONTACT_OF_FEATURE = {"airflow_missing": "airflow_ok"}
-# Parameters of equipment that only channel A reads: they are 0 in the image of channel B.
+# Parameters of equipment that only channel A reads. They are 0 in the image of channel B.
 OF_A_ONLY = (
     "gas_required",
     "gas_detectors",
@@ -56,7 +56,7 @@ def file_bytes(image: "array[int]") -> bytes:
 
 
 def read_file(data: bytes) -> "array[int]":
-    """The limit image in a file. ValueError, in one line, if the file holds none."""
+    """The limit image in a file. Raises ValueError, in one line, if the file holds none."""
     if len(data) < 12 or _word(data, 0) != IMAGE_FILE_MAGIC:
         raise ValueError("is no limit image for channel B")
     count = _word(data, 4)
@@ -71,8 +71,9 @@ def read_file(data: bytes) -> "array[int]":
 
 
 def _word(data: bytes | bytearray, at: int) -> int:
-    """A signed word of 31 bits: the range of an image word, and a small int on a
-    microcontroller.
+    """A signed word of 31 bits: the range of a word of the image.
+
+    It is a small int on a microcontroller.
     """
     high = data[at + 3] & 0x7F
     if high & 0x40:
@@ -86,8 +87,9 @@ def image_map_of(image: "array[int]") -> p.ImageMap:
 
 
 def own_image(image: "array[int]") -> "array[int]":
-    """The image that channel B runs on: that of A without units and racks, armed where B has
-    inputs.
+    """The limit image that channel B runs on.
+
+    It is the image of channel A without units and racks, armed where channel B has inputs.
     """
     at = image_map_of(image)
     mine = array("i", image[: len(p.HEADER)])
@@ -106,7 +108,7 @@ def own_image(image: "array[int]") -> "array[int]":
 
 
 def contact_masks(image: "array[int]") -> tuple[int, int]:
-    """(shared contacts that are fitted, those that must be closed before a first permit), as bits.
+    """(shared contacts that are fitted, contacts that a first permit needs closed), as bits.
 
     image: of channel A.
     """

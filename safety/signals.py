@@ -1,14 +1,14 @@
 """Every input and output of the kernel: name, unit, range, freshness group, scope.
 
-One flat array holds all inputs: of the cabinet, then of each unit, then of each rack. A rack has
-its fixed signals, then one temperature per module.
+One flat array holds all inputs: first of the cabinet, then of each unit, then of each rack. A rack
+has its fixed signals, then one temperature per module.
 
 A freshness group holds the signals that arrive together, in one frame or reply. A driver decodes
-and checks all of them, stores the values and sets the `fresh` byte of the group. The kernel ages
-the group. A signal becomes known in no other way.
+and checks all of them, stores the values and sets the `fresh` byte of the group. The kernel counts
+the age of the group. Only this makes a signal known.
 
-Booleans have one polarity: `_ok` and `_closed` are 1 when permitted or closed, so a broken wire is
-a stop.
+Booleans have one polarity: `_ok` and `_closed` are 1 when permitted or closed, so a broken wire
+stops the cabinet.
 
 Units: `mV mA W ms` as written, `ddegC` = 0.1 degree Celsius, `permille` = 0.1 %, `pct` = 1 %, `d` =
 days, `min` = minutes, `kohm` = kilohm. Current and power are positive when the battery discharges;
@@ -17,7 +17,7 @@ days, `min` = minutes, `kohm` = kilohm. Current and power are positive when the 
 
 CABINET, UNIT, RACK = 0, 1, 2
 INT_MAX = (1 << 30) - 1  # a small int on a 32-bit MicroPython holds 31 bits with its sign
-# ages and counters of ticks stop here; with a late step added they stay below 2^30
+# Ages and counters stop here, so that with a late step added they stay below 2^30.
 TICKS_MAX = 1_000_000_000
 
 # Names, many to a line.
@@ -59,7 +59,7 @@ CABINET_INPUTS = (
     ("supervised_ok", "bool", 0, 1, G_IO_3),
     # the second contact of the key switch: open in RUN, closed in every other position
     ("key_service_closed", "bool", 0, 1, G_IO_3),
-    # contact of the transfer switch: SOURCE_GRID, or closed off the grid
+    # contact of the transfer switch: SOURCE_GRID while open, other values off the grid
     ("source_code", "code", 0, 1, G_IO_3),
     ("grid_power_W", "W", -INT_MAX, INT_MAX, G_METER_GRID),
     ("grid_raw_hash", "hash", 0, INT_MAX, G_METER_GRID),
@@ -115,7 +115,7 @@ CABINET_INPUTS = (
  RESET_FIRST_OUT, RESET_MASK, LOCK_OUT_OK, TEST_REQUEST, NOC_LINK_OK, NOC_VERIFIED, SELF_TEST_BITS,
  CPU_TEMPERATURE_DDEGC, PEER_CODE, IMAGE_APPROVED_OK, STORE_IS_OLD, METER_SIGN) = range(61)
 # fmt: on
-SOURCE_GRID = 0  # source_code: also an open contact, or none
+SOURCE_GRID = 0  # source_code: also if the contact is open or not fitted
 
 UNIT_INPUTS = (
     ("pcs_power_W", "W", -INT_MAX, INT_MAX, G_PCS_MEASURE),
@@ -124,7 +124,7 @@ UNIT_INPUTS = (
     ("pcs_state", "code", 0, 255, G_PCS_MEASURE),
     ("pcs_alarm_bits", "bits", 0, INT_MAX, G_PCS_MEASURE),
     # 1: the converter forms a grid, and its power follows the load. 0: it follows its set-point, or
-    # does not report what it does
+    # does not report which of the two it does
     ("pcs_forming", "bool", 0, 1, G_PCS_MEASURE),
     ("pcs_setpoint_W", "W", -INT_MAX, INT_MAX, G_PCS_CONTROL),
     ("pcs_heartbeat", "count", 0, INT_MAX, G_PCS_CONTROL),
@@ -137,8 +137,9 @@ UNIT_INPUTS = (
  PCS_SETPOINT_W, PCS_HEARTBEAT, PCS_SENT_W) = range(9)
 # fmt: on
 
-# Values of pcs_state: SunSpec model 701, point InvSt. Other device families translate to them.
-# PCS_UNNAMED: a state that the profile of the converter does not name. It counts as not running.
+# Values of pcs_state: SunSpec model 701, point InvSt. Drivers of other device families translate to
+# them. PCS_UNNAMED: a state that the profile of the converter does not name. It counts as not
+# running.
 (
     PCS_OFF,
     PCS_SLEEPING,
@@ -161,7 +162,7 @@ RACK_INPUTS = (
     ("cell_position_min", "position", 0, 4095, G_BMS_CELLS),
     ("cell_position_max", "position", 0, 4095, G_BMS_CELLS),
     ("rack_voltage_mV", "mV", 0, 2_000_000, G_BMS_PACK),
-    # a short circuit saturates 16 bits of 0.1 A
+    # a short circuit reaches the end of a 16-bit range of 0.1 A
     ("rack_current_mA", "mA", -3_300_000, 3_300_000, G_BMS_PACK),
     ("charge_current_mA_max", "mA", 0, 3_000_000, G_BMS_LIMITS),
     ("discharge_current_mA_max", "mA", 0, 3_000_000, G_BMS_LIMITS),
@@ -177,13 +178,13 @@ RACK_INPUTS = (
  CHARGE_CURRENT_MA_MAX, DISCHARGE_CURRENT_MA_MAX, SOC_PERMILLE, SOH_PERMILLE, INSULATION_KOHM,
  SENSORS_INVALID_MAX) = range(16)
 # fmt: on
-# first of the rack's module temperatures, 0.1 degC each
+# place of the first module temperature of a rack, 0.1 degC each
 MODULE_TEMPERATURE_DDEGC = len(RACK_INPUTS)
 MODULE_TEMPERATURE_RANGE_DDEGC = (-600, 3000)
 
 CONTACTOR_OPEN, CONTACTOR_PRECHARGE, CONTACTOR_CLOSED, CONTACTOR_FAULT = range(4)
 
-# Outputs: name, unit. An output that permits ends in `_ok` and expires unless renewed.
+# Outputs: name, unit. An output that permits something ends in `_ok` and expires unless renewed.
 CABINET_OUTPUTS = (
     ("pcs_enable_ok", "bool"),
     ("contactor_supply_ok", "bool"),
@@ -271,9 +272,7 @@ class Layout:
         return self.unit_base + unit * UNIT_INPUT_COUNT + index
 
     def rack_input(self, rack: int, index: int) -> int:
-        """Index into the inputs of signal `index` of RACK_INPUTS, or of a module temperature, for
-        rack `rack`.
-        """
+        """Index into the inputs of a signal of RACK_INPUTS, or of a module temperature."""
         return self.rack_base + rack * self.rack_width + index
 
     def unit_group(self, unit: int, group: int) -> int:

@@ -1,8 +1,9 @@
-"""The source of the site: the grid, or another one (a generator set, or the converters alone).
+"""The power source of the site: the grid, or another one.
 
-A contact of the transfer switch is closed off the grid. Open, unknown, silent or not fitted counts
-as grid: then every row acts. Off the grid row 50b leaves the grid meter out, and row 56 leaves out
-a converter that forms the grid: no set-point applies to it.
+Other sources are a generator set, or the converters alone. A contact of the transfer switch is
+closed off the grid. If it is open, unknown, silent or not fitted, the source counts as grid,
+because then every row acts. Off the grid row 50b ignores the grid meter. Row 56 ignores a converter
+that forms the grid, because no set-point applies to it.
 """
 
 from array import array
@@ -10,25 +11,25 @@ from array import array
 from safety import parameters as p, signals as s
 from safety.feature_arrays import FeatureArrays
 
-# The contact must be closed for so long, in several readings: a pulse leaves no row out.
+# The contact must be closed for this time, in several readings, so a pulse disables no row.
 OFF_GRID_MS = 500
 ON_GRID_TICKS_MAX = 1_000_000
-# Words. CLOSED: steps for which the contact has been closed, until they are OFF_GRID_MS. They count
-# one per step, as every count that takes a cause away. ON_GRID: ticks since the source counts as
-# grid, 0 while it does not.
+# Words. CLOSED: steps for which the contact has been closed, up to OFF_GRID_MS. It grows by one per
+# step, like every count that ends a cause. ON_GRID: ticks since the source counts as grid, 0 while
+# it does not.
 CLOSED, ON_GRID = range(2)
 AT_START = (0, ON_GRID_TICKS_MAX)
 
 
 class Source:
-    """The source of one cabinet, in two words of `words` from `at` on."""
+    """The source of one cabinet. Its two words are in `words` from place `at` on."""
 
     def __init__(self, features: FeatureArrays, words: "array[int]", at: int) -> None:
         self.ages, self.inp, self.words, self.at = features.ages, features.inp, words, at
         self.off_grid_steps = p.ticks(OFF_GRID_MS, features.tick_ms)
 
     def update(self, elapsed: int) -> None:
-        """Debounce the contact. The way back to the grid has no delay."""
+        """Debounce the contact. A change back to the grid has no delay."""
         words, closed, on_grid = self.words, self.at + CLOSED, self.at + ON_GRID
         is_off = self.ages.known(s.G_IO_3) and self.inp[s.SOURCE_CODE] != s.SOURCE_GRID
         words[closed] = min(words[closed] + 1, self.off_grid_steps) if is_off else 0
@@ -38,7 +39,7 @@ class Source:
             words[on_grid] = min(words[on_grid] + elapsed, ON_GRID_TICKS_MAX)
 
     def on_grid_ticks(self) -> int:
-        """Time for which the source has counted as grid, at most ON_GRID_TICKS_MAX."""
+        """Ticks for which the source has counted as grid, at most ON_GRID_TICKS_MAX."""
         return self.words[self.at + ON_GRID]
 
     def is_off_grid(self) -> bool:

@@ -1,7 +1,7 @@
-"""The start checklist: the items that must be known and right before any contactor closes.
+"""The start checklist: the items that must be known and correct before any contactor closes.
 
-An item counts only by a signal that was seen, is fresh and shows it. The first missing item is
-named, in the order of the checks. Nothing in this file closes or energises anything.
+An item counts only if a signal that was seen and is fresh shows it. The first missing item, in the
+order of the checks, is reported. Nothing in this file closes or energises anything.
 """
 
 from safety import matrix as m, parameters as p, signals as s
@@ -52,8 +52,8 @@ INHIBIT_REASONS = (
     I_PEER,
     I_CAUSE,
 ) = range(20)
-# The reason if a group is missing, for each of CABINET_GROUPS but the last: the start does not wait
-# for `local`, the controller's own.
+# The reason if a group is missing, for each of CABINET_GROUPS but the last. The start does not wait
+# for `local`, the controller's own signals.
 GROUP_REASONS = (
     I_IO_1,
     I_IO_2,
@@ -68,10 +68,11 @@ GROUP_REASONS = (
     I_CLIMATE,
     I_UPS,
 )
-# items that count only while nothing is closed: contactors, current, permit relays, voltages, wait
+# items that count only while no contactor is closed: contactors, current, permit relays, voltages,
+# wait
 OPEN_ITEMS = 5
 
-VOLTAGE_MV_MIN = 1000  # of a rack; its insulation per volt needs it too (racks.py)
+VOLTAGE_MV_MIN = 1000  # of a rack; racks.py needs it to compute insulation per volt
 
 
 class StartChecklist:
@@ -96,12 +97,12 @@ class StartChecklist:
         holding = [index for block in self.holding for index in block]
         gates = evaluator.debounce
         self.asleep = tuple([index for index in holding if gates[index][D_GATE] == m.F_ENERGISED])
-        # the key, the door: their return is no start
+        # stages of key and door: clearing them starts nothing
         self.by_hand = tuple([index for index in holding if self._by_hand(index)])
         self.done = 0
 
     def _holding(self, block: int) -> tuple[int, ...]:
-        """The instances of a block whose stage keeps contactors from closing."""
+        """The instances of a block whose stage prevents closing."""
         evaluator = self.evaluator
         demands = [m.STAGES[stage][m.S_DEMAND] for stage in evaluator.stage]
         return tuple(
@@ -122,7 +123,7 @@ class StartChecklist:
         """The first missing item (INHIBIT_REASONS); 0: the checklist is complete.
 
         is_open: no contactor was commanded closed yet. at_rest: no permit relay is under test.
-        waiting: ticks left to wait after a failed closing.
+        waiting: remaining ticks of the wait after a failed closing.
         """
         self.done, ages = 0, self.ages
         first = self._item(self.inp[s.LOCK_OUT_OK], I_LOCKED, I_NONE)
@@ -137,7 +138,7 @@ class StartChecklist:
         return self._item(not waiting or not at_rest, I_WAIT, first) if is_open else first
 
     def _item(self, is_there: int, reason: int, first: int) -> int:
-        """Count an item; returns the first missing one so far."""
+        """Count an item if it is present; returns the reason of the first missing item so far."""
         if is_there:
             self.done += 1
             return first
@@ -161,16 +162,16 @@ class StartChecklist:
         return True
 
     def _by_hand(self, index: int) -> bool:
-        """True for a stage of REST_ROWS that a person clears by key or door, without a reset."""
+        """True for a stage of REST_ROWS that a person clears with key or door, without a reset."""
         stage = m.STAGES[self.evaluator.stage[index]]
         return stage[m.S_ROW] in m.REST_ROWS and stage[m.S_LATCH] == m.SELF
 
     def none_of(self, instances: tuple) -> bool:
-        """True if no instance has its feature at or beyond the threshold, with any gate.
+        """True if no instance has its feature at or beyond the threshold, whatever its gate is.
 
         `asleep` are the instances with the gate "energised" (rows 48 and 51). The first relay under
-        test would open that gate and trip them. So the start waits for their causes too, until the
-        contactors have closed.
+        test would open that gate and trip them. So the start waits until their causes are gone,
+        too.
         """
         evaluator, features = self.evaluator, self.features
         for index in instances:
@@ -182,8 +183,9 @@ class StartChecklist:
     def _none_counts(self) -> bool:
         """False while a stage that would open the contactors is still in its debounce time.
 
-        Otherwise the contactors would close and open again at once. An active stage is named by its
-        demand. A stage that is clear again, and only keeps its set count, delays no start.
+        Otherwise the contactors would close and open again at once. Active stages are reported by
+        their demand instead. A stage that is clear again and only keeps its set count delays no
+        start.
         """
         evaluator = self.evaluator
         for block in range(len(self.holding)):
@@ -200,10 +202,10 @@ class StartChecklist:
         return True
 
     def _voltages_ok(self) -> bool:
-        """True if every rack reports its voltage, and the racks on one DC bus are close to each
-        other: a difference would drive a current.
+        """True if every rack reports its voltage, and racks on one DC bus are close together.
 
-        Below 1 V a rack counts as reporting none; no insulation per volt is known then (row 37).
+        A difference would drive a current between racks. Below 1 V a rack counts as not reporting;
+        its insulation per volt is not known then (row 37).
         """
         for racks in self.of_unit:
             lowest, highest = s.INT_MAX, VOLTAGE_MV_MIN

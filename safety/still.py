@@ -1,5 +1,6 @@
-"""Row 54: values of a BMS that do not change although a current changes, and values of a rack that
-contradict each other.
+"""Row 54: values of a BMS that are frozen, or that contradict each other.
+
+A value is frozen if it does not change although a current changes.
 """
 
 from array import array
@@ -8,22 +9,23 @@ from safety import means, parameters as p, signals as s
 from safety.feature_arrays import FeatureArrays
 
 MOVED_PERMILLE = 50  # of the rated current: a change that the values must follow
-# Per cell (project): 17 mV for an error of 0.5 % of the pack voltage, 10 mV for busbars and fuse at
-# rated current. The rest is for two readings at different times.
+# Per cell, chosen by the project: 17 mV for an error of 0.5 % of the pack voltage, 10 mV for
+# busbars and fuse at rated current. The rest is for two readings at different times.
 APART_MV = 40
 STILL_MS_MAX = 1_000_000
 # Words of two values that arrive together. FIRST, SECOND: their last values. SINCE_DA: the current
-# at their last change. SETTLES: ticks until the current must show that change too. MOVED: 1 if the
-# current has changed since. STILL_MS: for how long the values have not followed.
+# at their last change. SETTLES: ticks until the other current must show that change too. MOVED: 1
+# if the current has changed since then. STILL_MS: for how long the values have not followed.
 FIRST, SECOND, SINCE_DA, SETTLES, MOVED, STILL_MS = range(6)
 STILL_WORDS = 6
-# words of a rack: its pack values, its cell values, for how long these contradict each other
+# words of a rack: those of its pack values, of its cell values, and for how long both contradict
+# each other
 PACK, CELLS, APART_MS = 0, STILL_WORDS, 2 * STILL_WORDS
 RACK_WORDS = APART_MS + 1
 
 
 class Still:
-    """Two values that arrive together, in STILL_WORDS words of `words` from `at` on.
+    """Two values that arrive together. Their STILL_WORDS words are in `words` from `at` on.
 
     group: place of their freshness byte. first, second: places of their inputs.
     """
@@ -43,7 +45,7 @@ class Still:
         self.settle_ticks = means.WINDOW_MS // features.tick_ms
 
     def begin(self, closed: int) -> None:
-        """Begin anew when a value has changed, or while the rack is not closed."""
+        """Restart the time when a value has changed, or while the rack is not closed."""
         words, at, changed = self.words, self.at, 0
         if self.fresh[self.group]:
             changed = self._differs(at + FIRST, self.inp[self.first])
@@ -53,10 +55,10 @@ class Still:
             words[at + MOVED] = words[at + STILL_MS] = 0
 
     def count(self, elapsed: int, current_dA: int, moved_dA: int, lasts: int) -> int:
-        """Time in ms in which the values have not changed although the current has, by more than
-        moved_dA.
+        """Time in ms for which the values have stayed the same although the current has changed.
 
-        lasts: 1 counts on after the current has come back.
+        moved_dA: the smallest change that counts. lasts: 1 goes on counting after the current has
+        come back.
         """
         words, at = self.words, self.at
         if words[at + SETTLES]:  # the other source may show the change later
@@ -77,7 +79,7 @@ class Still:
 
 
 class RackValues:
-    """Pack and cell values of one rack, in RACK_WORDS words of `words`.
+    """Pack and cell values of one rack. Their RACK_WORDS words are in `words`.
 
     The pack values must follow the current of the PCS, the cell voltages the current of the pack.
     """
@@ -98,9 +100,9 @@ class RackValues:
         self.cell = Still(features, words, at + CELLS, self.cell_group, first, second)
 
     def still_ms(self, elapsed: int, pcs: int, pcs_dA: int, moved_dA: int) -> int:
-        """Time in ms in which pack or cell values have not followed, or contradicted each other.
+        """Time in ms for which pack or cell values have not followed, or contradicted each other.
 
-        pcs: 1 if the current of the PCS is known. moved_dA: how far that current has to change.
+        pcs: 1 if the current of the PCS is known. moved_dA: how much that current has to change.
         """
         inp, first = self.inp, self.input
         closed = 1 if inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED else 0
@@ -117,7 +119,10 @@ class RackValues:
         return still_ms
 
     def _apart_ms(self, elapsed: int, is_judged: int) -> int:
-        """Time in which the pack voltage was outside cells x lowest to cells x highest cell."""
+        """Time in ms for which the pack voltage contradicts the cell voltages.
+
+        It must lie between cells x lowest and cells x highest cell voltage, with a margin.
+        """
         inp, first, cells = self.inp, self.input, self.cells
         words, at, pack_mV = self.words, self.apart_at, inp[first + s.RACK_VOLTAGE_MV]
         low_mV = cells * (inp[first + s.CELL_VOLTAGE_MV_MIN] - APART_MV)

@@ -1,23 +1,23 @@
-"""Less power towards the ends of temperature, cell voltage and charge: shares in permille."""
+"""Tapers: less power near the limits of temperature, cell voltage and charge, in permille."""
 
 from array import array
 
 from safety import matrix as m, parameters as p
 
-# Row 18 as a taper, for charge and discharge: full power up to the first temperature, none at the
-# second (0.1 degC).
+# Row 18 as a taper, for charge and discharge: full power up to the first temperature, no power from
+# the second on (0.1 degC).
 TAPER_DDEGC = ((350, 450), (450, 550))
-# row 25 as a taper: it begins 10 K above the inhibit (project)
+# row 25 as a taper: it begins 10 K above the inhibit (chosen by the project)
 COLD_NONE_DDEGC, COLD_SPAN_DDEGC = (0, -200), 100
-# stages whose thresholds at a site may make a taper begin or end sooner
+# stages whose thresholds, if a site sets them tighter, make a taper begin or end sooner
 TAPER_STAGES = (("18a", "20a", "25a"), ("18b", "20b", "25b"))
-# the last 3 % of charge, where the voltage of a cell turns steep (project)
+# the first and last 3 % of charge, where the cell voltage changes steeply (chosen by the project)
 SOC_TAPER_PERMILLE = ((970, 1000), (30, 0))
-FULL_PERMILLE = 1000  # a share that takes nothing away
+FULL_PERMILLE = 1000  # full power
 
 
 def scale_W(power_W: int, permille: int) -> int:
-    """power_W x permille / 1000, rounded down. No intermediate exceeds 2^30 (power_W < 2^30)."""
+    """power_W x permille / 1000, rounded down. No intermediate value exceeds 2^30."""
     return power_W // 1000 * permille + power_W % 1000 * permille // 1000
 
 
@@ -35,10 +35,10 @@ def taper_permille(value: int, full_at: int, none_at: int) -> int:
 
 
 def temperature_tapers(image: "array[int]", image_map: p.ImageMap) -> tuple:
-    """Tapers of rows 18 to 20 and 25, for charging, then discharging, in 0.1 degC.
+    """Tapers of rows 18 to 20 and 25, for charging, then for discharging, in 0.1 degC.
 
-    Each has ((full, none) of the hottest module, (full, none) of the coldest module). Where the row
-    of a site trips or inhibits sooner, the taper ends there.
+    Each taper is ((full, none) of the hottest module, (full, none) of the coldest module). Where a
+    site trips or inhibits sooner, the taper ends there.
     """
     ids, found = [row[m.S_ID] for row in m.STAGES], []
     for way in range(2):

@@ -1,6 +1,4 @@
-"""Features of the units: silence, power beyond the limit, DC bus against racks, fault bits and
-state of the PCS.
-"""
+"""Features of the units: silence, power beyond the limit, DC bus, faults of the PCS."""
 
 from array import array
 
@@ -11,12 +9,12 @@ FAULT_NONE, FAULT_WARNING, FAULT_TRIP = range(3)
 
 
 def masks_at(image: "array[int]", place: int) -> tuple[int, int]:
-    """(bits that trip, bits that are more than information), by the two masks at image[place]."""
+    """(bits that trip, bits that are not just information), from the two masks at image[place]."""
     return image[place], s.INT_MAX - image[place + 1]
 
 
 def fault_level(bits: int, masks: tuple) -> int:
-    """FAULT_... by the fault bits of a device (row 59). A bit of neither mask is a warning."""
+    """FAULT_... for the fault bits of a device (row 59). A bit in neither mask is a warning."""
     if bits & masks[0]:
         return FAULT_TRIP
     return FAULT_WARNING if bits & masks[1] else FAULT_NONE
@@ -55,7 +53,7 @@ class Units:
         self._mismatch(unit, base + m.F_BUS_MISMATCH_MV, known)
 
     def _faults(self, unit: int, base: int, known: int) -> None:
-        """Row 59: what the PCS reports of itself.
+        """Row 59: the faults that the PCS reports.
 
         Its state "fault" counts only while the unit may run. Many converters keep this state until
         a start clears it, and some have it whenever the contactors are open. If it counted without
@@ -72,7 +70,7 @@ class Units:
         self._put(base + m.F_PCS_IN_FAULT, in_fault, known)
 
     def _excess_W(self, unit: int) -> int:
-        """Row 41: measured power beyond the last limit, less 2 % of rated power, at least 2 kW."""
+        """Row 41: measured power beyond the limit, less a margin: 2 % of rated power or 2 kW."""
         power = self.inp[self.layout.unit_input(unit, s.PCS_POWER_W)]
         margin = max(2000, self.image[self.map.unit + unit * p.UNIT_WORDS + p.U_RATED_W] // 50)
         limit = self.out[
@@ -83,7 +81,8 @@ class Units:
     def _mismatch(self, unit: int, feature: int, known: int) -> None:
         """Row 38: the largest difference between the DC bus and a rack that is closed onto it.
 
-        A silent rack may be closed and differ, so with one the other racks alone clear no stage.
+        A silent rack may be closed and differ, so while one is silent the other racks clear no
+        stage.
         """
         bus_mV = self.inp[self.layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)]
         found = 0

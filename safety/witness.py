@@ -1,4 +1,4 @@
-"""Cross-checks: a value must change in time and agree with a second source.
+"""Cross-checks: a value must change with time and agree with a second source.
 
 Row 54: values of a BMS (still.py). Row 55: currents of racks and PCS. Row 56: power of a PCS and
 its set-point.
@@ -12,14 +12,14 @@ from safety.source import Source
 
 APART_PERMILLE, APART_DA_MIN = 50, 100  # of rated current; 10 A
 MA_PER_DA = 100
-RATED_PARTS = 60_000  # Means holds values up to four times as many
-# Greatest age of a BMS value that is compared: 2/3 of the time after which the BMS is late, so two
-# of its periods. A younger value may be late by this age.
+RATED_PARTS = 60_000  # means.VALUE_MAX is four times as large
+# Oldest BMS value that is compared: 2/3 of the time after which the BMS is late, which is two of
+# its periods. A value that is compared may be this late, and row 55 allows for that.
 AGE_PARTS, AGE_WHOLE = 2, 3
 
 
 def apart_dA_max(racks: list[tuple[int, int]], pcs_permille: int) -> int:
-    """Row 55: how far the currents may be apart.
+    """Row 55: how far the currents may be apart, in 0.1 A.
 
     It is the largest of 5 % of rated current, 10 A, and the sum of the stated sensor errors. racks:
     (rated current in mA, error in permille of it) of each rack.
@@ -31,8 +31,9 @@ def apart_dA_max(racks: list[tuple[int, int]], pcs_permille: int) -> int:
 
 
 class Compared:
-    """Constants of a unit and its racks: places, margins, and the step of its power (`part_W`) that
-    keeps products small ints.
+    """Constants of a unit and its racks: places and margins.
+
+    `part_W` is a step of power that keeps products small ints.
     """
 
     def __init__(self, features: FeatureArrays, unit: int) -> None:
@@ -65,7 +66,7 @@ class Compared:
 class Witness:
     """Rows 54 to 56 of one cabinet, written into its features.
 
-    words: those of each rack, then of the currents of each unit, then of the powers of each unit.
+    words: first of each rack, then of the currents of each unit, then of the powers of each unit.
     """
 
     def __init__(self, features: FeatureArrays, source: Source) -> None:
@@ -82,7 +83,7 @@ class Witness:
         self.of_unit = tuple([Compared(features, unit) for unit in range(layout.units)])
 
     def _pairs(self, at: int) -> tuple[means.Means, ...]:
-        """A pair of series per unit, in the words from `at` on."""
+        """A pair of series for each unit. Their words are in `words` from `at` on."""
         tick_ms = self.features.tick_ms
         places = [at + unit * means.WORDS for unit in range(self.layout.units)]
         return tuple([means.Means(self.words, place, tick_ms) for place in places])
@@ -106,7 +107,7 @@ class Witness:
     def _unit(
         self, unit: int, of_unit: Compared, elapsed: int, in_time: int, total_dA: int, pcs_dA: int
     ) -> None:
-        """Row 55: the sum of the rack currents against the current of the PCS."""
+        """Row 55: compare the sum of the rack currents with the current of the PCS."""
         pair, words, at = self.currents[unit], self.words, self.currents[unit].at
         if in_time:
             pair.add(elapsed, total_dA, pcs_dA)
@@ -120,7 +121,7 @@ class Witness:
             self.features.changed[1 + unit] = 1
 
     def _power(self, unit: int, of_unit: Compared, elapsed: int, pcs: int) -> None:
-        """Row 56: the power that was measured against the set-point that was sent.
+        """Row 56: compare the measured power with the set-point that was sent.
 
         A converter that forms the grid off the grid follows the load, so it cannot disobey.
         """
@@ -133,7 +134,7 @@ class Witness:
             pair.forget()
         late = words[at + means.RANGE] * of_unit.follow_ms // means.WINDOW_MS
         does, asked = words[at + means.MEAN_FIRST], words[at + means.MEAN_SECOND]
-        # power in the other direction is beyond as a whole
+        # power in the wrong direction counts in full as beyond the set-point
         more = does - max(asked, 0) if does >= 0 else min(asked, 0) - does
         beyond, short = more - late, abs(asked) - abs(does) - late
         known, parts, feature = words[at + means.KNOWN], of_unit.parts, of_unit.feature
@@ -145,8 +146,9 @@ class Witness:
             self.features.changed[1 + unit] = 1
 
     def _asked_W(self, of_unit: Compared) -> int:
-        """The set-point that was sent. It is 0 while the PCS is off, starts or has failed: then it
-        owes no power.
+        """The set-point that was sent, W.
+
+        It is 0 while the PCS is off, starts or has failed, because then it need not follow.
         """
         state = self.inp[of_unit.input + s.PCS_STATE]
         if state != s.PCS_RUNNING and state != s.PCS_THROTTLED:
@@ -156,7 +158,7 @@ class Witness:
     def _rack(
         self, of_unit: Compared, rack: int, group: int, elapsed: int, pcs: int, pcs_dA: int
     ) -> None:
-        """Row 54: for how long values of a rack have not followed or contradict each other."""
+        """Row 54: for how long values of a rack have not followed, or contradicted each other."""
         still_ms = self.of_rack[rack].still_ms(elapsed, pcs, pcs_dA, of_unit.moved_dA)
         base = self.features.rack_base + rack * m.RACK_FEATURE_COUNT
         known = self.ages.known(group + s.G_BMS_STATE) and pcs

@@ -1,1 +1,1 @@
-"""Doors: they send the state of the cabinet over a network, and accept hints."""
+"""Doors: programs that send the state of the cabinet over a network, and accept hints."""

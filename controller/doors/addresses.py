@@ -22,7 +22,7 @@ def is_local(host: str) -> bool:
 
 
 def plain(peer: str) -> str:
-    """The address of a client. An IPv4 address that came in as IPv6 becomes IPv4 again."""
+    """The address of a client. An IPv4 address that is mapped into IPv6 becomes IPv4 again."""
     found = ipaddress.ip_address(peer.partition("%")[0])
     return str(getattr(found, "ipv4_mapped", None) or found)
 

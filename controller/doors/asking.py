@@ -1,8 +1,8 @@
-"""The answer of all doors to `ask`, equal to the answer of `firebreak ask`.
+"""The answer of all doors to `ask`, which is the answer of `firebreak ask`.
 
-A question about a day takes a second of CPU. In the thread of the messages it would delay the hints
-of all other clients, and a hint expires after 2 s. So a worker thread answers the questions one
-after the other. It reads the journal at most once a second, because that takes 0.1 s.
+A question about a whole day takes a second of CPU time. In the thread of the messages it would
+delay the hints of all other clients, and a hint expires after 2 s. So a worker thread answers the
+questions one after the other. It reads the journal at most once a second, because that takes 0.1 s.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ JOB: Form = {
 
 
 async def asked(run_directory: str, message: object) -> Answer:
-    """The answer to the value of `ask`. ConfigError (one line) if the value is no job."""
+    """The answer to the value of the key `ask`. ConfigError (one line) if it is no job."""
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_WORKER, answer, run_directory, message, clock.now_us())
 
@@ -44,7 +44,7 @@ def answer(run_directory: str, message: object, now_us: int) -> Answer:
 
 
 def answered(run_directory: str, job: Job, moment: int) -> Answer:
-    """The answer for a job. Questions of the same `moment` read journal and plan only once."""
+    """The answer for a job. Questions with the same `moment` share one reading of the files."""
     given = _situation(os.path.join(run_directory, "journal"), moment)
     if isinstance(given, str):
         return ask.not_known(job, [given])
@@ -53,7 +53,7 @@ def answered(run_directory: str, job: Job, moment: int) -> Answer:
 
 
 def job_of(asked: object) -> Job:
-    """The job of {power_W, at_s, for_s}; at_s is optional, default 0."""
+    """The job in {power_W, at_s, for_s}; at_s is optional and 0 by default."""
     asked = json_text.whole(asked)
     if not isinstance(asked, dict):
         allowed = f"an object with {', '.join(JOB)}"
@@ -63,7 +63,7 @@ def job_of(asked: object) -> Job:
 
 @functools.lru_cache(maxsize=1)
 def _situation(path: str, moment: int) -> situation.Situation | str:
-    """The situation, or why the journal cannot be read. A failure is also kept for a `moment`."""
+    """The situation, or why the journal cannot be read. Both are kept for one `moment`."""
     try:
         return situation.of_journal(path, watch.wait)
     except (JournalError, OSError) as error:

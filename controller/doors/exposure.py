@@ -1,4 +1,4 @@
-"""Lists what is open: one row for each place where a door listens or to which it connects."""
+"""Lists the open doors: one row for each place where a door listens or to which it connects."""
 
 import urllib.parse
 from collections.abc import Iterable
@@ -64,15 +64,17 @@ def table(settings: Settings) -> list[str]:
 
 
 def drop_in(settings: Settings, kind: str) -> str:
-    """The drop-in of firebreak-doors@KIND.service. It allows the addresses that this kind needs."""
+    """The drop-in of firebreak-doors@KIND.service, which allows the addresses of this kind."""
     own = [row for row in of(settings) if row.door.partition(".")[0] == kind]
     allowed = {each for row in own for each in _allowed(row)}
     return f"[Service]\nIPAddressAllow={'any' if 'any' in allowed else ' '.join(sorted(allowed))}\n"
 
 
 def _allowed(row: Exposure) -> Iterable[str]:
-    """The addresses that a row needs. A host name needs any address, because a name server decides
-    where it leads. A door that accepts all clients needs any address too. A path needs none.
+    """The addresses that a row needs. A path needs none.
+
+    A host name needs any address, because a name server decides to which address it leads. A door
+    that accepts all clients needs any address too.
     """
     if row.place.startswith("/"):
         return []

@@ -1,4 +1,4 @@
-"""The state of the cabinet for the doors. One reading of the journal serves all clients."""
+"""The state of the cabinet for the doors. One reading of the journal is for all clients."""
 
 import asyncio
 import concurrent.futures
@@ -15,9 +15,9 @@ from controller.system import caught, clock
 from controller.system.paths import plain
 
 PERIOD_S, LINES_MAX = 0.2, 20
-OLD_S, HANGS_S = 5.0, 15.0  # an older state counts as unknown; a longer reading as failed
-UPDATES_MAX = 18_000  # an hour of readings
-BEHIND_MS_MAX = 600_000  # if a watch is further behind, a new watch costs less than reading on
+OLD_S, HANGS_S = 5.0, 15.0  # an older state is unknown; a reading that takes longer has failed
+UPDATES_MAX = 18_000  # readings in an hour
+BEHIND_MS_MAX = 600_000  # a watch further behind is replaced, which costs less than reading on
 
 
 class NoState(Exception):
@@ -25,8 +25,10 @@ class NoState(Exception):
 
 
 class Feed:
-    """state: the facts of `firebreak status --json`; None while no controller answers. trouble: why
-    no `live` state is known. The feed reads only while a client waits in `changed` or asks `fresh`.
+    """The state of the cabinet, read only while a client waits in `changed` or asks `fresh`.
+
+    state: the facts of `firebreak status --json`; None while no controller answers. trouble: why no
+    `live` state is known.
     """
 
     def __init__(self, run_directory: str, state_directory: str) -> None:
@@ -40,8 +42,8 @@ class Feed:
         self._made_of: tuple[Watch, int | None] | None = None
         self._patched: tuple[Facts, Facts, Facts] = ({}, {}, {})  # before, after, patch
         self.period_s = PERIOD_S
-        self.is_rough = False  # True: alarms are exact, values come from the newest keyframe
-        self.began_s = 0.0  # begin of the reading; the state has every earlier answer of the loop
+        self.is_rough = False  # True: only alarms are up to date, values are of the newest keyframe
+        self.began_s = 0.0  # begin of the last reading; the state includes all earlier answers
         self.trouble = "the journal has not been read yet"
 
     @property
@@ -55,8 +57,9 @@ class Feed:
 
     @property
     def live(self) -> Facts | None:
-        """The state while the controller ticks, else None: the last values of a dead controller are
-        too old.
+        """The state while the controller ticks, else None.
+
+        The last values of a controller that does not tick are too old.
         """
         state = self.state
         return state if state is not None and state["is_live"] else None
@@ -65,7 +68,7 @@ class Feed:
         """Read the state once."""
         began_s = clock.uptime_s()
         state, trouble = None, "the state could not be made of the journal"
-        with self._last:  # if the reading fails, an old state must not look new
+        with self._last:  # after a failure an old state must not look new
             try:
                 state = await self.page("status")
                 trouble = "" if state and state["is_live"] else NO_TICK
@@ -74,7 +77,7 @@ class Feed:
         self.state, self.trouble, self.began_s = state, trouble, began_s
 
     async def fresh(self, age_s_max: float = 0) -> Facts | None:
-        """The state. It is read now if it is older than age_s_max and than period_s."""
+        """The state. It is read now if it is older than age_s_max and older than period_s."""
         if self._is_old(age_s_max):
             async with self._reading:
                 if self._is_old(age_s_max):
@@ -85,8 +88,9 @@ class Feed:
         return clock.uptime_s() - self._read_s >= max(self.period_s, age_s_max if self.live else 0)
 
     async def awaited(self, within_s: float) -> Facts | None:
-        """The live state. Until there is one, read again, because the controller may be
-        starting.
+        """The live state, or None after within_s.
+
+        It is read again and again, because the controller may be starting.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
@@ -95,15 +99,16 @@ class Feed:
         return self.live
 
     async def changed(self, period_s: float = 0) -> Facts | None:
-        """Wait for the next reading, period_s after the last one. Returns the state, or None."""
+        """Wait for the next reading, period_s after the last one. Returns the state or None."""
         await asyncio.sleep(
             max(0.0, self._read_s + max(self.period_s, period_s) - clock.uptime_s())
         )
         return await self.fresh(period_s)
 
     def patch(self, before: Facts, after: Facts) -> Facts:
-        """The changes as a merge patch (RFC 7386), computed once for all clients that have
-        `before`.
+        """The changes as a merge patch (RFC 7386).
+
+        It is computed once for all clients that have `before`.
         """
         known = self._patched
         if known[0] is not before or known[1] is not after:
@@ -111,7 +116,7 @@ class Feed:
         return known[2]
 
     async def page(self, name: str, *span_s: int) -> Facts:
-        """One page of watch.PAGES, read now. span_s: span of the trend. Raises NoState."""
+        """One page of watch.PAGES, read now. span_s: time span of the trend. Raises NoState."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(HANGS_S):

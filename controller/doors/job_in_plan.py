@@ -1,8 +1,8 @@
-"""Finds when a job may run by the plan: its earliest start under the cap, and its energy cost.
+"""Finds when a job may run according to the plan, and what its energy costs.
 
 The battery carries the part of the job that is above the cap, with energy that the plan has above
-its reserve. It takes this energy back in slots where the plan has room under the cap. A slot with
-an unknown number carries no job. Before a slot with a lower cap, the cap falls
+its reserve. It stores this energy again in slots where the plan has room under the cap. A job
+cannot run in a slot with an unknown number. Before a slot with a lower cap, the cap falls gradually
 (core/policies/schedule.py). A plan that is missing, damaged or older than two hours gives no
 answer.
 """
@@ -22,11 +22,11 @@ from controller.state.situation_forms import Situation
 from controller.system.utc import elapsed_s
 
 SLOT_S, HOUR_S, WH_PER_KWH, PERMILLE = 900, 3600, 1000, 1000
-NOT_WORTH = 0.5  # a lack below this, W or Wh, counts as 0
+NOT_WORTH = 0.5  # if less than this is missing, W or Wh, it counts as 0
 
 
 class Battery(NamedTuple):
-    """charge_W, discharge_W: highest powers now; one_way: efficiency; ramp_W_per_s: of a cap."""
+    """charge_W, discharge_W: highest powers now. one_way: efficiency. ramp_W_per_s: of a cap."""
 
     charge_W: float
     discharge_W: float
@@ -35,8 +35,10 @@ class Battery(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A slot of the plan. spare_Wh: energy above the reserve at its end; least_Wh: the least energy
-    above the reserve within it.
+    """A slot of the plan.
+
+    spare_Wh: energy above the reserve at its end. least_Wh: the lowest energy above the reserve
+    during the slot.
     """
 
     grid_W: float
@@ -51,7 +53,7 @@ Slots = dict[float, Slot | None]  # {begin, UTC in s: slot}; None if one of its 
 
 
 class Trial(NamedTuple):
-    """The job, if it starts at begin_s. None: the plan ends too early or has an unknown number."""
+    """The job if it starts at begin_s. None: the plan ends too early, or a number is unknown."""
 
     begin_s: float
     missing_W: float | None  # power above the cap
@@ -73,7 +75,7 @@ class Trial(NamedTuple):
 
 
 def read(run_directory: str) -> Plan | None:
-    """The plan beside a controller; None if it is missing or damaged."""
+    """The plan for this run directory; None if it is missing or damaged."""
     try:
         return plan_file.read(plan_file.beside(run_directory))
     except (plan_file.PlanFileError, FileNotFoundError):
@@ -81,7 +83,7 @@ def read(run_directory: str) -> Plan | None:
 
 
 def joined(found: Facts, plan: Plan | None, given: Situation, job: Job, now_s: float) -> Facts:
-    """The answer of `ask`. A plan of the last two hours adds the key `plan`."""
+    """The answer of `ask`. If the plan is not older than two hours, it adds the key `plan`."""
     is_known = not (given.unknown or given.unknown_battery)
     if plan is None or not is_known or not plan["slots"] or plan_file.is_old(plan, now_s):
         return found
@@ -90,7 +92,7 @@ def joined(found: Facts, plan: Plan | None, given: Situation, job: Job, now_s: f
 
 def _answer(plan: Plan, given: Situation, job: Job, now_s: float) -> Facts:
     """{made_at, until, currency, asked: {at_s, at, missing_W, missing_Wh, cost}, earliest}.
-    earliest has the keys of asked for the first start from then on that fits, or is None.
+    earliest: the same keys for the earliest start that fits and is not before that time, or None.
     """
     own, slots, first_s = given.battery, slots_of(plan), now_s + job.at_s
     one_way = own.efficiency_permille / PERMILLE
@@ -169,9 +171,10 @@ def tried(slots: Slots, battery: Battery, job: Job, begin_s: float) -> Trial:
 def _parts(
     slot: Slot, next_W: float, span: Sequence[float], end_s: float, ramp_W_per_s: int
 ) -> list[tuple[Slot, float]]:
-    """(slot, length in s) of the two parts of a span: before the cap begins to fall to that of the
-    next slot, and during the fall. For the fall the lowest cap counts, and the battery gives the
-    planned import that exceeds it.
+    """(slot, length in s) of two parts of a span: before the cap begins to fall, and after.
+
+    The cap falls to the cap of the next slot. During the fall the lowest cap counts, and the
+    battery provides the planned import that exceeds it.
     """
     (from_s, until_s), drop_W = span, slot.cap_W - next_W
     fall_s = min(LEAD_S, math.ceil(drop_W / ramp_W_per_s) + EARLY_S) if drop_W > 0 else 0
@@ -186,7 +189,7 @@ def _parts(
 
 
 class _Debt:
-    """Energy that the battery gives for a job and takes back, and the cost of the import."""
+    """Energy that the battery gives for a job and stores again, and the cost of the import."""
 
     def __init__(self, battery: Battery) -> None:
         self._battery = battery
@@ -195,8 +198,9 @@ class _Debt:
         self._rooms: list[tuple[float, float]] = []  # (price, Wh of import that may be stored)
 
     def step(self, slot: Slot, job_W: float, span_s: float, spare_Wh: float) -> None:
-        """Count a part of a slot in which the job takes job_W. spare_Wh: the plan's energy above
-        the reserve at the end of the part.
+        """Count a part of a slot in which the job takes job_W.
+
+        spare_Wh: the energy of the plan above the reserve at the end of the part.
         """
         if span_s <= 0:
             return
@@ -220,8 +224,9 @@ class _Debt:
             self._cost += energy_Wh / WH_PER_KWH * (price_per_kWh or 0.0)
 
     def settled(self, prices: Sequence[float | None]) -> float | None:
-        """The cost. The battery stores the energy again at the lowest prices. Energy for which this
-        plan has no room costs the mean price.
+        """The cost, when the battery stores the energy again at the lowest prices.
+
+        Energy for which this plan has no room costs the mean price.
         """
         left_Wh = self.given_Wh / self._battery.one_way
         for price, room_Wh in sorted(self._rooms):

@@ -1,7 +1,7 @@
-"""A listening address or path: connections with TLS, within limits of number and time.
+"""A listening address or path: connections, with TLS if wanted, limited in number and time.
 
-Each connection has a task. A client that breaks a rule, or sends or reads too slowly, is dropped
-and counted by its cause.
+Each connection has its own task. A client that breaks a rule, or sends or reads too slowly, is
+dropped and counted by cause.
 """
 
 import asyncio
@@ -32,8 +32,10 @@ class Dropped(Exception):
 
 
 class Connection:
-    """One client. client: its address, or its proven name. is_waiting: no whole request has come
-    yet, so this connection may make room for another. write_s: longest time of a write.
+    """One client. client: its address, or its proven name.
+
+    is_waiting: no complete request has come yet, so this connection may make room for another one.
+    write_s: longest time of a write.
     """
 
     reader: asyncio.StreamReader
@@ -50,8 +52,9 @@ class Connection:
 
 
 class Listener:
-    """Runs until cancelled. port: known once it listens. full: line that a client gets if there is
-    no room.
+    """Accepts connections until it is cancelled.
+
+    port: known once it listens. full: line that a client gets if there is no room.
     """
 
     full = b""
@@ -65,8 +68,9 @@ class Listener:
         count: Callable[[str, Connection], None],
         victim: Callable[[Connection], Connection | None],
     ) -> None:
-        """values: of the door's table. talk: serves a connection. victim: chooses the connection
-        that makes room for a new one.
+        """values: the table of the door. talk: serves a connection. count: counts a cause.
+
+        victim: chooses the connection that makes room for a new one.
         """
         self._values, self._tls, self._bytes_max = values, tls, bytes_max
         self._talk, self._count, self._victim = talk, count, victim
@@ -75,7 +79,7 @@ class Listener:
         self.port = 0
 
     async def run(self, began: Callable[[], None] = lambda: None) -> None:
-        """Accept connections. began: called once it listens. Raises DoorError, OSError."""
+        """Accept connections. began: is called once it listens. Raises DoorError, OSError."""
         with opened(self._values["listen"], self._values.get("port")) as listening:
             listening.setblocking(False)
             if listening.family != socket.AF_UNIX:
@@ -137,7 +141,7 @@ class Listener:
         """Serve a connection and close it. False if nothing more can be sent."""
         try:
             await self._talk(made)
-            made.writer.close()  # sends the buffer, which never ends if the client does not read
+            made.writer.close()  # sends the buffer; the next line bounds the time
             await within(made.write_s, made.writer.wait_closed(), SLOW_READER)
         except Dropped as error:
             self._count(str(error), made)
@@ -164,8 +168,9 @@ def opened(place: str, port: int | None) -> Iterator[socket.socket]:
 
 
 def at_path(path: str) -> socket.socket:
-    """A listening stream socket at `path`. It replaces a socket that an ended process has left
-    there. DoorError: another process listens there, or the file is no socket.
+    """A listening stream socket at `path`. It replaces a socket that an ended process has left.
+
+    DoorError: another process listens there, or the file is no socket.
     """
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with sockets.short(path) as name:
@@ -191,7 +196,7 @@ def _remove_left_over(path: str, name: str) -> None:
 
 
 def _client(own: socket.socket, peer: Any) -> str:
-    """The address of a client. For a client at a path: its user and process."""
+    """The address of a client. At a path, it is the user and the process of the client."""
     if own.family != socket.AF_UNIX:
         return addresses.plain(peer[0])
     credentials = own.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, sockets.CREDENTIALS.size)
@@ -211,8 +216,10 @@ async def within(time_s: float, work: Awaitable[Found], cause: str) -> Found:
 def tls(
     house: House, values: Values, certificate: str, key: str, authority: str
 ) -> ssl.SSLContext | None:
-    """TLS with the files named by these keys of a table; None without a certificate. The files are
-    in the folder of doors.toml. authority: CA of the clients, optional. Raises DoorError.
+    """TLS with the files that these keys of a table name; None without a certificate.
+
+    The files are in the folder of doors.toml. authority: CA of the clients, optional. Raises
+    DoorError.
     """
     if not values[certificate]:
         return None

@@ -1,4 +1,4 @@
-"""One process for all doors of one kind. A failed door logs a line, and the others stay open."""
+"""One process for all doors of one kind. If a door fails, the others stay open."""
 
 import asyncio
 import importlib
@@ -42,7 +42,7 @@ class Told:
 
 
 class House:
-    """The things that all doors of a process share."""
+    """The objects that all doors of a process share."""
 
     def __init__(
         self, settings: Settings, run_directory: str, state_directory: str, own_directory: str
@@ -55,7 +55,7 @@ class House:
         }
 
     def own(self, name: str) -> str:
-        """The path of a file that the doors keep over restarts."""
+        """The path of a file that the doors keep when the process restarts."""
         return os.path.join(self._own_directory, name)
 
 
@@ -69,8 +69,10 @@ class Door(Protocol):
 
 
 def run(kind: str, settings: Settings, *directories: str, is_kept: bool = True) -> int:
-    """Serve all doors of a kind until SIGTERM or SIGINT. Returns the exit code. directories: as for
-    House. is_kept: a failed door is opened again; False: the process ends with it.
+    """Serve all doors of a kind until SIGTERM or SIGINT. Returns the exit code.
+
+    directories: as for House. is_kept: a failed door is opened again. If it is False, the process
+    ends with the door.
     """
     try:
         door: type[Door] = importlib.import_module(f"controller.doors.{kind}.door").Door

@@ -1,7 +1,7 @@
-"""Sends hints from a door to the loop: a hint in words becomes a signed datagram of its source.
+"""Sends hints from a door to the loop: a hint as a dict becomes a signed datagram of its source.
 
-The answer is the loop's answer, with the fields of `firebreak hint --json`. `granted` says whether
-the loop accepted the hint. A door adds nothing, and never repeats a hint by itself.
+The answer is that of the loop, with the fields of `firebreak hint --json`. `granted` is true if the
+loop accepted the hint. A door adds nothing to a hint, and never repeats one by itself.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ NAMES = {**h.QUANTITIES, **h.NOTICES, 0: "heartbeat"}
 POWER_W = integer(-1_000_000_000, 1_000_000_000)
 HINT: Form = {
     "quantity": passing(lambda value: value in NAMES.values(), ", ".join(NAMES.values())),
-    "value_W": POWER_W._replace(default=0),  # default for a heartbeat only
+    "value_W": POWER_W._replace(default=0),  # this default is for a heartbeat only
     "valid_s": integer(1, 300),
     "start_in_s": number(0, 3600, 0),
     "is_exact": passing(lambda value: isinstance(value, bool), "true or false", False),
@@ -48,7 +48,7 @@ class Sender:
         self._sent_us = Recent()
 
     async def hint(self, message: object) -> Answer:
-        """Send a hint of form HINT and return the answer. ConfigError (one line) if it is wrong."""
+        """Send a hint in the form HINT; returns the answer. ConfigError (one line): it is wrong."""
         given = read_hint(message)
         quantity = next(number for number, name in NAMES.items() if name == given["quantity"])
         kind = h.EXACT if given["is_exact"] else h.KIND_OF[quantity]
@@ -86,7 +86,7 @@ class Sender:
 
 
 def read_hint(message: object) -> Answer:
-    """The fields of HINT. Raises ConfigError."""
+    """The fields of a hint in the form HINT. Raises ConfigError."""
     message = json_text.whole(message)
     if not isinstance(message, dict):
         raise ConfigError(f"hint: {shown(message)} is not an object; allowed {', '.join(HINT)}")
@@ -101,6 +101,6 @@ def may(role: str, kind: int) -> bool:
 
 
 def refused(code: int) -> Answer:
-    """An answer of the door itself: the hint did not reach the loop, or no answer came."""
+    """An answer by the door, when the hint did not reach the loop or no answer came."""
     answer = no_answer.problem(code)
     return {**answer, "remedy": REMEDIES.get(code, answer["remedy"])}

@@ -1,4 +1,4 @@
-"""`doors.toml`: says which doors are open, and for which sources. A door without a table is closed.
+"""`doors.toml`: which doors are open, and for which sources. A door without a table is closed.
 
 [source.site_ems]      # as in [source.site_ems] of site.toml; its key lies beside this file
 key = "site_ems.key"
@@ -30,7 +30,7 @@ SOURCE: Form = {
 }
 
 
-Values = dict[str, Any]  # values of one table [KIND.NAME], as its form has them
+Values = dict[str, Any]  # values of one table [KIND.NAME], with the keys of its form
 
 
 class Source(NamedTuple):
@@ -45,7 +45,7 @@ class Source(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """The whole file. doors: {kind: {name: values of its table}}. path: path of the file."""
+    """The complete file. doors: {kind: {name: values of its table}}. path: path of the file."""
 
     path: str
     sources: dict[str, Source]
@@ -57,7 +57,7 @@ class Settings(NamedTuple):
 
 
 def load(path: str) -> Settings:
-    """The checked file. ConfigError: one line."""
+    """The file, after all checks. ConfigError: one line."""
     tables = tables_of(path, "the tables of doors.toml")
     for kind in tables:
         if kind not in (*KINDS, "source"):
@@ -87,7 +87,7 @@ def load(path: str) -> Settings:
 
 
 def _check_names(path: str, kind: str, tables: dict[str, Any]) -> None:
-    """Refuse a wrong name: names become parts of lines and of file names."""
+    """Refuse a name with wrong characters, because names become parts of lines and file names."""
     for name in tables:
         if not NAME.fullmatch(str(name)):
             refuse(
@@ -96,8 +96,9 @@ def _check_names(path: str, kind: str, tables: dict[str, Any]) -> None:
 
 
 def form(kind: str) -> Any:
-    """The module `form` of a kind. It imports no library of the kind, so that a file can be checked
-    without the library.
+    """The module `form` of a kind.
+
+    It imports no library of the kind, so that a file can be checked without the library.
     """
     return importlib.import_module(f"controller.doors.{kind}.form")
 

@@ -1,1 +1,1 @@
-"""The journal: a ring of every tick, its writer, its readers and replay."""
+"""The journal: a ring of all ticks, with its writer, readers and replay."""

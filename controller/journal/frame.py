@@ -5,8 +5,8 @@
     changes
 
 An index below n_in is an input, any other index an output. A frame has only the words that differ
-from the previous frame. A keyframe has all words instead, without indexes. After them it has the
-n_state words of the state *after* its tick, so that a reader can start there.
+from the frame before. A keyframe has all words instead, without indexes. Then follow the n_state
+words of the state *after* its tick, so that a reader can start there.
 """
 
 import struct
@@ -27,7 +27,7 @@ _FROM_DIGITS = bytes(byte == ord("1") for byte in range(256))
 
 
 class Counts(NamedTuple):
-    """Numbers of input words, freshness groups, output words and state words (of 32 bits each)."""
+    """Number of input words, freshness groups, output words and state words (of 32 bits each)."""
 
     n_in: int
     n_groups: int
@@ -36,7 +36,7 @@ class Counts(NamedTuple):
 
 
 class FrameEncoder:
-    """Encodes the process image of one tick as a frame; the same calls give the same bytes."""
+    """Encodes the process image of a tick as a frame. The same calls give the same bytes."""
 
     __slots__ = ("frame_bytes_max", "_lengths", "_words", "_fresh_bytes", "_state_bytes", "_before")
 
@@ -60,8 +60,9 @@ class FrameEncoder:
         out: "array[int]",
         state: "array[int] | None" = None,
     ) -> bytes:
-        """Bytes of a frame; with a state, of a keyframe. fresh: a byte 0 or 1 for each group.
-        Raises ValueError.
+        """Bytes of a frame, or of a keyframe if there is a state. Raises ValueError.
+
+        fresh: a byte 0 or 1 for each group.
         """
         lengths = (len(inp), len(fresh), len(out))
         if lengths != self._lengths:
@@ -93,12 +94,12 @@ class FrameEncoder:
 
 
 class Frame:
-    """A decoded frame. In `indexes` the outputs follow the inputs; `state`: only in a keyframe."""
+    """A decoded frame. indexes: outputs follow the inputs. state: only in a keyframe."""
 
     __slots__ = ("sequence", "elapsed_ticks", "kind", "fresh", "indexes", "values", "state", "raw")
 
     def __init__(self, raw: bytes, counts: Counts):
-        """raw: bytes with a right CRC. ValueError if their length does not fit the counts."""
+        """raw: bytes with a correct CRC. ValueError if their length does not fit the counts."""
         n_in, n_groups, n_out, n_state = counts
         self.raw = raw
         self.sequence, self.elapsed_ticks, self.kind, changes = BODY.unpack_from(raw, FRAME.size)

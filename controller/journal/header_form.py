@@ -1,7 +1,7 @@
 """The allowed form of the header of a journal: type of each entry, and bounds of the counts.
 
-A right checksum does not show who wrote the file. So every number of a file is checked against
-these bounds before memory is allocated by it.
+A correct checksum does not show who wrote the file. So every number in a file is checked against
+these bounds before memory of that size is allocated.
 """
 
 from array import array
@@ -60,8 +60,9 @@ def are_counts(counts: Counts) -> bool:
 
 
 def wrong(header: object) -> str | None:
-    """The first entry of a header with a wrong form, or None. An absent entry is not wrong here;
-    the reader that needs it reports it.
+    """The first entry of a header with a wrong form, or None.
+
+    A missing entry is not wrong here: the reader that needs it reports it.
     """
     if not isinstance(header, dict):
         return "not a map"
@@ -76,8 +77,10 @@ def wrong(header: object) -> str | None:
 
 
 def _fits(value: Any, form: Any) -> bool:
-    """True if a value has a form. form: a type; [form of each]; {str: form of each}; or {entry: its
-    form}, where more entries are allowed.
+    """True if a value has a form.
+
+    form: a type; [form of each]; {str: form of each}; or {entry: its form}, where more entries are
+    allowed.
     """
     if isinstance(form, list):
         return isinstance(value, list) and all([_fits(each, form[0]) for each in value])

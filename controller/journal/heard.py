@@ -1,5 +1,7 @@
-"""State of each group of values: heard lately, silent or frozen. Also the devices behind a row that
-watches several of them. A page shows no value of a group that is silent or frozen.
+"""The state of each group of values: heard recently, silent or frozen.
+
+A page shows no value of a group that is silent or frozen. The module also finds the devices behind
+a row that watches several of them.
 """
 
 import contextlib
@@ -25,7 +27,7 @@ WATCHED: dict[int, Sequence[int]] = {
     m.F_GAS_DETECTORS_SILENT: (*DETECTORS,),
     m.F_GAS_DETECTORS_LOST: (*DETECTORS,),
 }
-NOT_SAID_MS = 2000, 5000  # times after which a group counts as silent, as frozen
+NOT_SAID_MS = 2000, 5000  # time until a group counts as silent, and until it counts as frozen
 WITH_FAULT = m.F_GAS_DETECTORS_FAULTY, m.F_GAS_DETECTORS_LOST
 
 
@@ -43,10 +45,10 @@ class Heard(Protocol):
 
 
 class OfFrames:
-    """A Heard for a reader without a core. Every frame must be fed to it, in order."""
+    """The Heard of a reader without a core. Give it every frame, in order."""
 
     def __init__(self, image: array, layout: s.Layout) -> None:
-        """image: the safety image. An image of another version has the times of NOT_SAID_MS."""
+        """image: the safety image. For an image of another version NOT_SAID_MS has the times."""
         tick_ms = image[p.H_TICK_MS]
         silent_ms, frozen_ms = NOT_SAID_MS
         self._budgets: Sequence[int] = [p.ticks(silent_ms, tick_ms)] * layout.groups
@@ -58,7 +60,7 @@ class OfFrames:
         self._words: dict[int, tuple[int | None, int]] = dict.fromkeys(METERS, (None, 0))
 
     def feed(self, frame: Frame, inp: Sequence[int]) -> None:
-        """inp: the inputs of the frame."""
+        """Take a frame. inp: the inputs of the frame."""
         self.ticks += frame.elapsed_ticks
         at = frame.fresh.find(1)
         while 0 <= at < len(self._fresh_at):
@@ -69,7 +71,7 @@ class OfFrames:
                 self._words[group] = inp[place], self.ticks
 
     def is_silent(self, group: int) -> bool:
-        """True if the group is silent, counted as the kernel counts."""
+        """True if the group is silent, by the times of the kernel."""
         return self.age_ticks(group) > self._budgets[group]
 
     def age_ticks(self, group: int) -> int:
@@ -77,14 +79,15 @@ class OfFrames:
         return self.ticks - self._fresh_at[group]
 
     def is_frozen(self, group: int) -> bool:
-        """True if the meter is frozen, counted as the kernel counts; off the grid too."""
+        """True if the meter is frozen, by the time of the kernel, also while off the grid."""
         return group in METERS and self.ticks - self._words[group][1] >= self._frozen_ticks
 
 
 def behind(devices: Sequence[dict], inp: Sequence[int], heard: Heard, stage: tuple) -> list[str]:
-    """Names of the devices (of the header) that are silent, frozen or faulty, if this stage is
-    about such devices. If the stage begins one tick before a device counts as silent: the device
-    whose values are the oldest.
+    """Names of the devices (in the header) that are the cause of a stage.
+
+    They are silent, frozen or faulty. If the stage begins one tick before a device counts as
+    silent, it is the device with the oldest values.
     """
     if stage[m.S_SCOPE] != s.CABINET:
         return []

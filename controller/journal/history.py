@@ -1,6 +1,7 @@
 """Events from the keyframes of a journal: when rows began and ended, and how the state changed.
-There is a keyframe after each such change, so the times are exact to the tick, back as far as the
-ring reaches: about two hours and a half.
+
+There is a keyframe after each such change, so the times are exact to the tick. The ring reaches
+back about two and a half hours.
 """
 
 import copy
@@ -16,12 +17,12 @@ from controller.journal.snapshot import Snapshot
 from controller.rows.records import BY_ID
 from safety import matrix, parameters as p, signals as s
 
-# {index of a feature: input of the cabinet with the code that explains the feature}
+# {index of a feature: input of the cabinet whose code explains the feature}
 CODES: dict[object, int] = {
     matrix.F_PEER_CODE: s.PEER_CODE,
     matrix.F_SELF_TEST_BITS: s.SELF_TEST_BITS,
 }
-RECENT_MS = 60_000  # time that `History.recent` goes back, at least
+RECENT_MS = 60_000  # least time that `History.recent` goes back
 BEGAN, CEASED, STATE, FIRST_OUT = "trip", "clear", "state", "first_out"
 
 
@@ -32,9 +33,11 @@ def scope_of(name: str) -> str:
 
 
 class History:
-    """`events`: dicts {kind, uptime_ms (ticks since the start), ...}; `samples`: one for each
-    keyframe. By instance name: `began_ms` (None: before the first keyframe), `began_code` (the code
-    at the begin, of the features in CODES), and `began_behind` (the devices that caused the begin).
+    """The events and samples of a journal.
+
+    `events`: dicts {kind, uptime_ms (time since the start), ...}. `samples`: one for each keyframe.
+    Three dicts by instance name: `began_ms` (None: before the first keyframe), `began_code` (code
+    at the begin, only features in CODES), `began_behind` (devices that caused the begin).
     """
 
     def __init__(
@@ -72,8 +75,9 @@ class History:
             self._readers.popleft()
 
     def recent(self) -> "Recent":
-        """A snapshot that reads the journal from RECENT_MS ago on, or from the oldest
-        keyframe on.
+        """A snapshot that reads the journal again.
+
+        It begins RECENT_MS ago, or at the oldest keyframe.
         """
         return Recent(self._snapshot, copy.copy(self._readers[0][1]))
 
@@ -89,8 +93,9 @@ class History:
         self._note(uptime_ms if is_seen else None)
 
     def _note(self, moment_ms: int | None) -> None:
-        """Add an event for each difference from the keyframe before. moment_ms: time of the
-        events.
+        """Add an event for each difference from the keyframe before.
+
+        moment_ms: time of the events.
         """
 
         def add(kind: str, **what: object) -> None:
@@ -117,8 +122,10 @@ class History:
             self.began_code[name] = self._moment.inp[CODES[stage[matrix.S_FEATURE]]]
 
     def first_out_per_scope(self) -> list[tuple[str, str, int | None]]:
-        """[(scope, instance, uptime_ms or None)]: the first-out of each scope. It is the oldest
-        instance of a stage that latches; without such an instance, the oldest of all.
+        """The first-out of each scope: [(scope, instance, uptime_ms or None)].
+
+        It is the oldest instance of a stage that latches. If there is none, it is the oldest of all
+        instances.
         """
         found: dict[str, str] = {}
         for name in sorted(self.began_ms, key=self._rank):
@@ -146,8 +153,9 @@ class Recent(Snapshot):
 
 
 class Moment(Snapshot):
-    """One keyframe, with a core in the state of the keyframe. Like a Shadow, it knows the values of
-    that time.
+    """One keyframe, with a core in its state.
+
+    Like a Shadow, it knows the values of that time.
     """
 
     def __init__(self, snapshot: Snapshot):
@@ -157,7 +165,7 @@ class Moment(Snapshot):
         self._forget()
 
     def behind(self, name: str) -> list[str]:
-        """Names of the devices that cause an instance (heard.behind)."""
+        """Names of the devices that cause an instance; see heard.behind."""
         devices, stage = (self.reader.header.get("devices", []), BY_ID[name.partition(".")[0]])
         return heard.behind(devices, self.inp, self.core.facts, stage)
 

@@ -1,4 +1,4 @@
-"""The header of a journal of this program: images, names of its words, devices."""
+"""The header of a journal of this program: images, names of the inputs and outputs, devices."""
 
 from array import array
 from typing import Any
@@ -15,13 +15,15 @@ from controller.core.site_devices.layout import trace_names
 from controller.journal import replay
 from controller.journal.writer import JournalWriter
 
-STATED = "dead_time_ms", "ramp_ms"  # of a converter: `test step` shows them beside its own
+# times that a converter states; `test step` shows them beside the measured ones
+STATED = "dead_time_ms", "ramp_ms"
 JOURNAL_BYTES = 64 << 20  # about 150 bytes a tick: two and a half hours at 20 ms
 
 
 def journal_header(config: Config, approved: bytes = b"") -> dict[str, Any]:
-    """Images for a replay and names for a reader. approved: the approved limit image before this
-    start.
+    """The header: images for a replay, and names for a reader.
+
+    approved: the limit image that was approved before this start.
     """
     layout = config.layout()
     inputs, outputs = replay.signal_names(layout)
@@ -60,9 +62,7 @@ def journal_header(config: Config, approved: bytes = b"") -> dict[str, Any]:
 
 
 def _places(config: Config) -> dict[str, dict[str, Any]]:
-    """{device: its profile, its wiring, the proof tests that depend on it}, for a replacement of
-    the device.
-    """
+    """{device: its profile, its wiring, the proof tests that depend on it}, to replace a device."""
     tests = proof_plan.resting(config)
     return {
         device.name: {
@@ -105,6 +105,6 @@ def open_journal(
     capacity_bytes: int = JOURNAL_BYTES,
     approved: bytes = b"",
 ) -> JournalWriter:
-    """A new journal at `path` for this configuration and core. Raises OSError, JournalError."""
+    """Create a journal at `path` for this configuration and core. Raises OSError, JournalError."""
     header = journal_header(config, approved)
     return JournalWriter(path, header, replay.counts_of(core), capacity_bytes)

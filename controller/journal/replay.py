@@ -1,6 +1,7 @@
-"""Replay: runs a journal's inputs through a core again and checks that the bytes are the same. The
-header has the images and the topology. A keyframe has the state to start with, and each frame has
-the inputs of its tick. After lost frames the replay starts again at the next keyframe.
+"""Replay: run the inputs of a journal through a core again, and compare the bytes.
+
+The header has the images and the topology. A keyframe has the state to start with, and each frame
+has the inputs of its tick. After lost frames the replay starts again at the next keyframe.
 """
 
 import os
@@ -17,7 +18,8 @@ from safety import signals as s
 EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2  # exit codes
 
 
-# Errors of a core that gets words which no controller writes, as an index, a sum or a divisor.
+# Errors of a core that gets impossible words as an index, a sum or a divisor. No controller writes
+# such words.
 _IMPOSSIBLE = (ArithmeticError, LookupError, TypeError)
 
 
@@ -25,11 +27,12 @@ CoreFactory = Callable[[dict[str, Any]], Core]
 
 
 class Replay:
-    """One core fed from one journal: counts of frames, the first difference, missing frames."""
+    """Replays one journal with one core. It counts frames and keeps the first difference."""
 
     def __init__(self, reader: JournalReader, core_factory: CoreFactory):
-        """core_factory: makes a core from the header. ValueError: another version wrote the
-        journal.
+        """core_factory: makes a core from the header.
+
+        Raises ValueError if another version wrote the journal.
         """
         self.path, self.core = reader.path, core_factory(reader.header)
         if counts_of(self.core) != reader.counts:
@@ -106,8 +109,9 @@ class Replay:
         self.keyframes += frame.kind == KEYFRAME
 
     def _first_difference(self, frame: Frame) -> tuple[str, int | str, int | str]:
-        """(field, recorded, replayed) of the first output that differs; if no output does, of the
-        first state word.
+        """(field, recorded, replayed) of the first output that differs.
+
+        If all outputs are equal, the first state word that differs counts.
         """
         names = self._output_names
         pairs: list[tuple[str, int, int]] = [
@@ -122,9 +126,7 @@ class Replay:
 
 
 def run(core: Core, frame: Frame, path: str | os.PathLike[str]) -> None:
-    """Run the tick of a frame of a journal. Raises JournalError for words that no controller
-    writes.
-    """
+    """Run the tick of one frame. Raises JournalError for words that no controller writes."""
     try:
         core.tick(frame.elapsed_ticks)
     except _IMPOSSIBLE as error:
@@ -133,7 +135,7 @@ def run(core: Core, frame: Frame, path: str | os.PathLike[str]) -> None:
 
 
 def signal_names(layout: s.Layout) -> tuple[list[str], list[str]]:
-    """(input names, output names), for the header keys `input_names`, `output_names`."""
+    """(input names, output names) for the header keys `input_names` and `output_names`."""
     modules = [(f"module_{module}_temperature_ddegC",) for module in range(layout.modules)]
     units = [(f"unit_{unit}.", s.UNIT_INPUTS, s.UNIT_OUTPUTS) for unit in range(layout.units)]
     racks = [
@@ -159,12 +161,12 @@ def replay(path: str | os.PathLike[str], core_factory: CoreFactory) -> Replay:
 
 
 def counts_of(core: Core) -> Counts:
-    """Numbers of the words of a core's frames."""
+    """How many words of each kind a core's frames have."""
     return Counts(*map(len, (core.inp, core.fresh, core.out, core.state_words())))
 
 
 def core_of(header: dict[str, Any]) -> Core:
-    """Core of a journal header, for `replay`. ValueError: another version wrote the header."""
+    """The core for a journal header. ValueError: another version wrote the header."""
     core = Core(
         header["safety_image"],
         header["control_image"],

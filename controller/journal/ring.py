@@ -50,8 +50,10 @@ def file_start(counts: Counts, packed: bytes, ring_bytes: int) -> bytes:
 
 
 class JournalReader:
-    """Reads a journal, also while it is written. `lost`: number of frames after its first frame
-    that this reader could not read; `missing_bytes`: bytes that a truncated file lacks.
+    """Reads a journal, also while it is written.
+
+    `lost`: number of frames that this reader could not read after its first one. `missing_bytes`:
+    bytes that a truncated file lacks.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -78,8 +80,10 @@ class JournalReader:
         self._expected: int | None = None  # sequence of the next frame, after the first
 
     def newest(self) -> int | None:
-        """Sequence of the newest complete frame, or None. The size of the file is checked first,
-        because a later start may have cut the ring away, and a read beyond the end gives SIGBUS.
+        """Sequence of the newest complete frame, or None.
+
+        The size of the file is checked first: a later start may have cut the ring away, and a read
+        beyond the end gives SIGBUS.
         """
         self._end = min(self._end, self._map.size())
         (sequence,) = NEWEST.unpack_from(self._map, self._newest_at)
@@ -90,7 +94,7 @@ class JournalReader:
         self._at, self._expected = self.ring_at, None
 
     def skip(self) -> Frame | None:
-        """Let `frames` begin at the newest keyframe before a tick, else where it is; returns it."""
+        """Let `frames` begin at the newest keyframe that a tick follows. None: nothing changes."""
         newest = self.newest() or 0
         found = [
             (self._keyframe(at), at) for at in self._places() if self.ring_at <= at < self._end
@@ -103,14 +107,12 @@ class JournalReader:
         return KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
 
     def begin_at(self, sequence: int) -> Frame | None:
-        """Let `frames` begin at the newest keyframe up to a sequence; None: at the oldest frame."""
+        """Let `frames` begin at the newest keyframe up to a sequence. None: no such keyframe."""
         order = sorted(self._walk(), reverse=True)
         return self._begin((self._keyframe(at, seen), at) for seen, at in order if seen <= sequence)
 
     def _begin(self, places: Iterable[tuple[Frame | None, int]]) -> Frame | None:
-        """Begin at the first place with a keyframe, and return that keyframe. places: (keyframe or
-        None, position).
-        """
+        """Begin at the first keyframe of `places`, and return it. places: (keyframe, position)."""
         for frame, at in places:
             if frame is not None:
                 self._at, self._expected = at, frame.sequence
@@ -118,9 +120,7 @@ class JournalReader:
         return None
 
     def frames(self) -> Iterator[Frame]:
-        """Frames that were completed since the last call, oldest first. The first call gives all
-        frames in the ring.
-        """
+        """New frames since the last call, oldest first. The first call gives the whole ring."""
         newest = self.newest()
         if newest is None:
             return
@@ -149,9 +149,7 @@ class JournalReader:
             at, before = self._before(at, before)
 
     def _before(self, at: int, sequence: int) -> tuple[int, int]:
-        """(position, sequence) of the frame before the one at a position; position -1: there is
-        none.
-        """
+        """(position, sequence) of the frame before another frame; position -1: there is none."""
         for end in (at, self._end):  # search back from here, and then from the end of the ring
             at = self._map.rfind(FRAME_MAGIC, self.ring_at, end)
             while at >= 0:
@@ -210,8 +208,9 @@ class JournalReader:
             yield frame
 
     def _recover(self, newest: int) -> Iterator[Frame]:
-        """Frames from the whole ring, for the first call and after the writer has overtaken this
-        reader.
+        """Frames of the whole ring.
+
+        Needed for the first call, and after the writer has overtaken this reader.
         """
         for sequence, at in self._scan():
             frame = self._frame_at(at)
@@ -259,8 +258,9 @@ class JournalReader:
             return None
 
     def _keyframe(self, at: int, sequence: int | None = None) -> Frame | None:
-        """The keyframe at a position. None: no keyframe is there, or it has another sequence than
-        the given one.
+        """The keyframe at a position; None: no keyframe is there.
+
+        A keyframe with another sequence than the given one does not count.
         """
         frame = self._frame_at(at)
         is_it = frame is not None and frame.kind == KEYFRAME and sequence in (None, frame.sequence)

@@ -4,6 +4,7 @@ import os
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 
+from controller.core.base import hint_codes
 from controller.core.core import STANDING_BITS
 from controller.core.image import IS_ENDING, PEER, PEER_EMPTY
 from controller.journal import replay
@@ -15,7 +16,7 @@ LIVE_S, POLL_S = 0.5, 0.01  # wait for a tick; a running controller makes one ev
 
 
 def ticks(reader: JournalReader, pause: Callable[[], object]) -> bool:
-    """True once a journal has a new tick, False if no tick came in LIVE_S. pause: waits POLL_S."""
+    """True once a journal has a new tick; False if none came in LIVE_S. pause: waits POLL_S."""
     before = reader.newest()
     for _ in range(round(LIVE_S / POLL_S)):
         if reader.newest() != before:
@@ -25,7 +26,7 @@ def ticks(reader: JournalReader, pause: Callable[[], object]) -> bool:
 
 
 def names_of(names: list[str], words: Sequence[int]) -> list[str]:
-    """The stage instances, in the kernel's order, whose bits are set in words of STANDING_BITS."""
+    """The stage instances whose bits are set in `words`, in the order of the kernel."""
     return [
         name
         for index, name in enumerate(names)
@@ -34,13 +35,31 @@ def names_of(names: list[str], words: Sequence[int]) -> list[str]:
 
 
 def places(names: list[str]) -> Callable[[str], int | None]:
-    """A function that gives the index of a name; None: an older version does not have the name."""
+    """A function from a name to its index; None: an older version does not have the name."""
     return {name: index for index, name in enumerate(names)}.get
 
 
+def quantities(
+    output_names: list[str], source_names: Sequence[str]
+) -> list[tuple[tuple[str, str], int, int]]:
+    """[((source, quantity), index of its value, index of its state)] in these outputs."""
+    at = places(output_names)
+    found = []
+    for index, name in enumerate(source_names):
+        for quantity in hint_codes.QUANTITIES.values():
+            value_at, state_at = [
+                at(f"source_{index}.{quantity}_{what}") for what in ("value_W", "state")
+            ]
+            if value_at is not None and state_at is not None:
+                found.append(((name, quantity), value_at, state_at))
+    return found
+
+
 class Snapshot:
-    """Follows a journal. `inp`, `out`: inputs and outputs in the newest frame. `skipped`: number of
-    frames that were not applied, because a frame before them was lost and no keyframe had come.
+    """The newest state in a journal. `inp`, `out`: inputs and outputs in the newest frame.
+
+    `skipped`: number of frames that were not applied, because an earlier frame was lost and no
+    keyframe has come since.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -79,8 +98,9 @@ class Snapshot:
             yield frame
 
     def _applied(self, frame: Frame, follows: bool) -> None:
-        """Called after a frame is applied; only Shadow does something here. follows: the frame
-        before it was applied too.
+        """Called after a frame is applied; only Shadow does something here.
+
+        follows: the frame before this one was applied too.
         """
 
     def update(self) -> bool:
@@ -101,8 +121,9 @@ class Snapshot:
 
     @property
     def causes(self) -> tuple[int, ...]:
-        """First-out and cause mask of this channel, then those of channel B. A reset names these
-        four numbers.
+        """Four numbers that a reset must name.
+
+        They are the first-out and the cause mask of this channel, then those of channel B.
         """
         at = self._peer_at
         peer = PEER_EMPTY if at is None else tuple(self.inp[at : at + len(PEER)])
@@ -110,8 +131,10 @@ class Snapshot:
 
     @property
     def ended_in_order(self) -> bool:
-        """True if SIGTERM ended the process. An older journal does not have the input that says so;
-        there an absent run request counts instead.
+        """True if SIGTERM ended the process.
+
+        An input says so. An older journal does not have this input; there an absent run request
+        counts.
         """
         at = self._ending_at
         is_ending = not self.inp[s.RUN_REQUEST] if at is None else self.inp[at]
@@ -128,7 +151,7 @@ class Snapshot:
         return names_of(self.stage_names, self.standing_words)
 
     def chain(self, index: int) -> int:
-        """Word `index` of the set-point chain's trace (setpoint.CHAIN_OUTPUTS)."""
+        """Word `index` in the trace of the set-point chain (setpoint.CHAIN_OUTPUTS)."""
         return self.out[self.chain_at + index]
 
     def close(self) -> None:
@@ -137,9 +160,10 @@ class Snapshot:
 
 
 class Shadow(Snapshot):
-    """A snapshot that also runs each frame through a core, to know the numbers that lead to an
-    output. Once `settled`, `core` has the same state as the controller's core. `differs`: this core
-    made other outputs than the controller from the same inputs, so no number of it may be shown.
+    """A snapshot that also runs each frame through a core, to know how an output was made.
+
+    Once `settled`, `core` has the same state as the controller's core. `differs`: this core and the
+    controller made different outputs from the same inputs, so its numbers must not be shown.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -152,8 +176,9 @@ class Shadow(Snapshot):
         self.settled = self.differs = False
 
     def _applied(self, frame: Frame, follows: bool) -> None:
-        """Run the tick of the frame if it follows. After a gap, load the state of the keyframe; the
-        core is settled only after the next tick.
+        """Run the tick of the frame, if the frame before it was applied.
+
+        After a gap, load the state of the keyframe. The core is settled only after the next tick.
         """
         core = self.core
         if follows:
@@ -169,7 +194,7 @@ class Shadow(Snapshot):
 
 
 def other_version(path: str | os.PathLike[str], error: Exception) -> JournalError:
-    """The error of a journal of another version."""
+    """The error for a journal that another version wrote."""
     return JournalError(f"{path}: written by another version of this program: {error}")
 
 

@@ -1,4 +1,4 @@
-"""The writer of a journal: one new file per run, its ring in mapped memory. The loop appends."""
+"""The writer of a journal. Each run has a new file with a ring in mapped memory."""
 
 import contextlib
 import mmap
@@ -21,12 +21,14 @@ from controller.system import regular_file
 
 
 class JournalWriter:
-    """Appends frames to a new file. The file of the last run becomes `PATH.previous`; its ring is
-    cut if the disk has too little room.
+    """Appends frames to a new file.
+
+    The file of the last run becomes `PATH.previous`. Its ring is cut if the disk has too little
+    room.
     """
 
     def __init__(self, path: str, header: dict[str, Any], counts: Counts, capacity_bytes: int):
-        """header: see header_form.packed. After OSError or JournalError every file is as before."""
+        """header: see header_form.packed. After OSError or JournalError no file has changed."""
         self._encoder = FrameEncoder(counts)
         if capacity_bytes < 4 * self._encoder.frame_bytes_max:
             raise JournalError(
@@ -57,7 +59,7 @@ class JournalWriter:
         out: "array[int]",
         state: "array[int] | None" = None,
     ) -> None:
-        """Write one tick; sequence rises by 1 per frame; a frame with a state is a keyframe."""
+        """Write one tick. `sequence` rises by 1 per frame. A frame with `state` is a keyframe."""
         frame = self._encoder.encode(sequence, elapsed_ticks, inp, fresh, out, state)
         at = self._at
         after = at + len(frame)
@@ -79,11 +81,13 @@ class JournalWriter:
 
 
 def _new_map(path: str, size_bytes: int) -> mmap.mmap:
-    """The map of a new file PATH.new. Its room is allocated here, so that a full /run is an error
-    now and not a SIGBUS in the loop.
+    """The map of a new file PATH.new.
+
+    Its room is allocated here. So a full /run is an error at the start, not a SIGBUS in the loop.
     """
     new = f"{path}.new"
-    # Truncated, not unlinked: a killed start may have left the file, and a reader may hold it open.
+    # The file is truncated, not unlinked. A killed start may have left it, and a reader may hold it
+    # open.
     descriptor = regular_file.opened(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o640)
     try:
         _take_room(descriptor, size_bytes, f"{path}.previous")
@@ -105,8 +109,10 @@ def _take_room(descriptor: int, size_bytes: int, superseded: str) -> None:
 
 
 def _cut(path: str) -> None:
-    """Free the ring of a journal that a reader may hold open. The file is cut and no hole is
-    punched, because on a tmpfs a reader that touches a hole takes the room again.
+    """Free the ring of a journal that a reader may hold open.
+
+    The file is cut. A hole would not help, because a reader that touches a hole on a tmpfs takes
+    the room again.
     """
     kept_bytes = 0
     with contextlib.suppress(JournalError), contextlib.closing(JournalReader(path)) as found:

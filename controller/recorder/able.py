@@ -1,7 +1,8 @@
-"""What the battery can do now: its energy when full, and the power that the cabinet permits.
+"""The energy of the full battery, and the power that the cabinet permits, at present.
 
 The energy is that of the racks in service, by their state of health. Near full and empty, the
-limits of a BMS follow the charge and show neither wear nor heat. So no power is reported there.
+limits of a BMS follow the state of charge and show neither wear nor heat. So no power is reported
+there.
 """
 
 import contextlib
@@ -14,24 +15,26 @@ from controller.journal.snapshot import Snapshot
 from safety import signals as s
 from safety.contactors import CLOSED
 
-# A charge power counts up to the first charge of a rack, a discharge power down to the second.
+# A charge power counts while no rack is above the first state of charge. A discharge power counts
+# while no rack is below the second.
 HIGH_PERMILLE, LOW_PERMILLE = 800, 200
 UNKNOWN = None, None, None
 
 
 class Able:
-    """Call it once per second."""
+    """Computes energy and power. Call the object once per second."""
 
     def __init__(self, seen: Snapshot, known: Callable[[int], bool]) -> None:
-        """known: tells whether the words of a freshness group are fresh."""
+        """known: True if the values of a freshness group are fresh."""
         self._seen, self._known, self._layout = seen, known, seen.layout
         self._health: Health | None = None
         with contextlib.suppress(KeyError, ValueError):  # another version wrote the journal
             self._health = replay.core_of(seen.reader.header).decision.health
 
     def __call__(self) -> tuple[int | None, int | None, int | None]:
-        """(Wh, W of a charge, W of a discharge). None is unknown: the cabinet does not run, or a
-        rack in service reports no state of health.
+        """(energy in Wh, charge power in W, discharge power in W).
+
+        None is unknown: the cabinet does not run, or a rack in service reports no state of health.
         """
         layout, health, out = self._layout, self._health, self._seen.out
         if health is None:

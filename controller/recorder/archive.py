@@ -1,8 +1,8 @@
-"""The record on the disk. It goes on with a full disk, and with a damaged or missing database.
+"""The record on the disk. It works with a full disk, and with a damaged or missing database.
 
-Without room, the histories are left out, and a reserve gives its room to events. When this is used
-up, events wait in the journal. A damaged database is put aside, and a new one begins. Each change
-of condition is one line for the operator; each loss is an event.
+When the disk is full, the histories are left out, and a reserve gives its room to events. When the
+reserve is used up, events wait in the journal. A damaged database is put aside, and a new one
+begins. Each change of condition is one line for the operator; each loss is an event.
 """
 
 import contextlib
@@ -43,8 +43,10 @@ class Archive:
         say: Callable[[str], object],
         captures: Callable[[], list[tuple[int, str]]] = list,
     ):
-        """say: gives a line to the operator; captures: (event number, file name) of captures on the
-        disk, for a database that has lost them. OSError or DatabaseError: nothing can be written.
+        """Open the record. OSError or DatabaseError: nothing can be written.
+
+        say: gives a line to the operator. captures: (event number, file name) of the captures on
+        the disk, for a database that has lost them.
         """
         self.path = os.path.join(state_directory, FILE)
         self._run_directory = run_directory
@@ -53,7 +55,7 @@ class Archive:
         self._reserve = Reserve(state_directory)
         self._trips = TripLog(state_directory)
         self.lean, self.left_out = False, 0
-        # newest meta, published with the head
+        # the newest meta values, which are published with the head
         self._beside: dict[str, Any] = dict(head.read(run_directory).get("meta", {}))
         self._first: list[Row] = []  # rows with which the next transaction begins
         self._lost: str | None = None  # why there is no database, if none could be begun
@@ -70,7 +72,7 @@ class Archive:
             return self._begin_anew(f"{self.path}: its rescue was cut short")
         database: Database | None = None
         try:
-            # opening may add a table to an old database
+            # opening an old database may add a table to it
             database = self._with_reserve(lambda: Database(self.path, self._bytes_max))
             why = self._lack_of(database)
             if why is None:
@@ -86,7 +88,7 @@ class Archive:
         return self._begin_anew(why)
 
     def _with_reserve(self, make: Callable[[], Database]) -> Database:
-        """The result of `make`, if necessary with the room of the reserve. Raises DatabaseError."""
+        """The result of `make`, which may use the room of the reserve. Raises DatabaseError."""
         try:
             return make()
         except DatabaseError as error:
@@ -96,7 +98,10 @@ class Archive:
         return make()
 
     def _lack_of(self, database: Database) -> str | None:
-        """Why this is not the whole record (an older or empty copy), or None. DatabaseError."""
+        """Why this is not the complete record (but an older or empty copy), or None.
+
+        Raises DatabaseError.
+        """
         if database.head_id < self._trips.newest:
             return f"{self.path}: lacks the newest trip"
         published = self.published()
@@ -120,7 +125,7 @@ class Archive:
         return database
 
     def _damage(self, number: int) -> Row:
-        """The Row of a rescue. number: the newest event that is known."""
+        """The event of a rescue. number: the newest event that is known."""
         return self._label(
             chain.LOSS,
             chain.DAMAGE,
@@ -135,7 +140,7 @@ class Archive:
         return (content["id"], bytes.fromhex(content["hash"])) if content else None
 
     def meta(self, key: str) -> Any:
-        """A value kept beside the events. If the database has lost it: as published last."""
+        """A value kept beside the events, or its published copy if the database has lost it."""
         value = None
         # the next write detects the damage
         with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
@@ -152,7 +157,7 @@ class Archive:
         also: Also | None = None,
         minutes: Sequence[tuple] = (),
     ) -> Stored:
-        """Make all of it durable. Returns the stored events. DatabaseError: nothing was stored."""
+        """Make all of it durable; returns the stored events. DatabaseError: nothing was stored."""
         if self._lost or not self.database.is_there():
             self._reopen(self._lost or f"{self.path}: was removed")
         for is_again in (False, True):
@@ -173,11 +178,11 @@ class Archive:
         return stored
 
     def has_room(self, wanted_bytes: int) -> bool:
-        """True if this many bytes leave the room that is kept for events."""
+        """True if this many bytes fit without using the room that is kept for events."""
         return self._reserve.has_beside(wanted_bytes)
 
     def _reopen(self, why: str) -> None:
-        """Begin a new database. Raises DatabaseError; the next write then tries again."""
+        """Begin a new database. If that raises DatabaseError, the next write tries it again."""
         self.database.close()
         self._lost = why
         try:
@@ -245,7 +250,7 @@ class Archive:
         )
 
     def _tell(self, what: str, why: str | None, line: str) -> None:
-        """Report a line when something begins to fail, or has a new reason. why None: it works."""
+        """Report a line when something starts to fail or the reason changes. why None: it works."""
         if why and why != self._told.get(what):
             self._say(line)
         self._told[what] = why
@@ -259,7 +264,8 @@ class Archive:
                 self._trim()
             self.database.tidy(LOG_BYTES if in_haste else CHECKPOINT_BYTES)
         except DatabaseError:
-            # No room, or a reader holds it up: next time. The next write detects damage.
+            # The disk is full, or a reader blocks the work: try again next time. The next write
+            # detects damage.
             return
         if in_haste:
             return

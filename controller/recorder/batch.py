@@ -1,4 +1,4 @@
-"""The rows that are not durable yet: one bounded transaction, kept until the disk has taken it."""
+"""The rows of the next transaction, bounded in number, kept until they are on the disk."""
 
 from controller.recorder import events
 from controller.recorder.database import Row
@@ -14,14 +14,14 @@ ALWAYS = (events.TRIP, events.LATCH, events.RESET, events.START, events.STOP, ev
 COUNTED = {events.START: "starts", events.TRIP: "trips"}
 BATTERY, STATE = COLUMNS.index("battery_W"), COLUMNS.index("state")
 RUNNING = s.STATES[s.RUNNING]
-BURST, PER_SECOND = 200, 5  # limits for all other kinds together
+BURST, PER_SECOND = 200, 5  # limits for all other kinds together, in events
 
 
 class Batch:
-    """`rows`, `seconds`, `minutes`; `trips`: sequences of the trips in `rows`."""
+    """The events, seconds and minutes that wait. trips: sequences of the trips in `rows`."""
 
     def __init__(self, wall: WallClock, quarters: Quarters):
-        """wall: labels the moments. quarters: gets each second, as `lifetime` does."""
+        """wall: gives each moment its UTC. quarters: gets each second, as `lifetime` does."""
         self._wall, self._quarters, self.lifetime = wall, quarters, Lifetime()
         self._tokens: float = BURST
         self._filled_us: int | None = None
@@ -41,7 +41,7 @@ class Batch:
         return Row._make((event.sequence, moment_us // 1000, int(utc), *source, *event[1:]))
 
     def add(self, event: Event, moment_us: int, within_us: int | None = 0) -> None:
-        """Take an event. If there are too many of a kind that is not in ALWAYS, only count it."""
+        """Take an event. Events that are not in ALWAYS are only counted when there are too many."""
         if event.kind in ALWAYS or self._token(moment_us):
             self.rows.append(self.label(event, moment_us, within_us))
             if event.kind in COUNTED:
@@ -52,7 +52,7 @@ class Batch:
             self.too_many += 1
 
     def _token(self, moment_us: int) -> bool:
-        """True if the limit allows an event. Later, one event reports how many were left out."""
+        """True if the limit allows an event. A later event reports how many were left out."""
         filled_us = moment_us if self._filled_us is None else self._filled_us
         if moment_us > filled_us:
             self._tokens = min(BURST, self._tokens + (moment_us - filled_us) * PER_SECOND / 1e6)
@@ -69,7 +69,7 @@ class Batch:
     def history(
         self, second: tuple | None, minute: tuple | None, moment_us: int, beside: Seconds
     ) -> None:
-        """Take the rows of the two histories, if they have one at this moment."""
+        """Take the rows of the two histories that are due at this moment."""
         if second is not None:
             utc, health_permille = self._wall.utc(moment_us), beside.health_permille()
             self._quarters.feed(second, utc, beside.lowered_W, *beside.able(), beside.ups_Wh)

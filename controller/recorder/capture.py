@@ -1,7 +1,8 @@
-"""Full-rate captures: the frames around a trip, as a journal of its own for `firebreak replay`.
+"""Full-rate captures: the frames around a trip, as a separate journal for `firebreak replay`.
 
-A growing capture, NAME.part, is already a journal. Its ring is as large as a capture may become;
-most of it is a hole in the file. After a kill at any moment it is whole up to its newest frame.
+A growing capture, NAME.part, is already a valid journal. Its ring has the largest size of a
+capture, but most of it is a hole in the file. If the process is killed at any moment, the capture
+is complete up to its newest frame.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ FOLDER, PART = "captures", ".part"
 CLOSED = -1  # descriptor of a closed file
 RING_BYTES = 64 << 20  # a capture is finished early before it grows beyond this
 BEFORE_BYTES_MAX = 32 << 20
-PUMP_BYTES = 256 << 10  # written at once; an event must not wait longer than this takes
+PUMP_BYTES = 256 << 10  # most bytes per write, because events must wait for the write
 NAME = re.compile(r"trip_(\d+)\.journal")
 
 
@@ -37,28 +38,28 @@ def event_number(name: str) -> int:
 
 
 class Files(SystemFiles, Protocol):
-    """The os module, or a stand-in. It can also write at a place in a file."""
+    """The os module, or a stand-in for it, with writing at a place in a file."""
 
     def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
-        """See os.pwrite."""
+        """Same as os.pwrite."""
         ...
 
 
 class Before:
-    """The frames of the last seconds, from a keyframe on, bounded by time and by bytes."""
+    """The frames of the last seconds, bounded by time and by bytes, beginning at a keyframe."""
 
     def __init__(self, before_ticks: int):
         self._before_ticks = before_ticks
         self.clear()
 
     def clear(self) -> None:
-        """Forget all frames, because the next frame does not follow them."""
-        # (tick of a keyframe, [(sequence, raw), ...]) for each group
+        """Forget all frames, because the next frame does not follow on them."""
+        # for each keyframe: (its tick, [(sequence, raw), ...] of the frames from it on)
         self._groups: deque[tuple[int, list[tuple[int, bytes]]]] = deque()
         self._bytes = 0
 
     def add(self, frame: Frame, is_keyframe: bool, tick: int) -> None:
-        """Add one frame. Frames before the first keyframe are useless and left out."""
+        """Add one frame. Frames before the first keyframe cannot be decoded and are left out."""
         if is_keyframe:
             self._groups.append((tick, []))
         if not self._groups:
@@ -81,10 +82,10 @@ class Before:
 
 
 class Capture:
-    """One growing file. `first`, `last`: sequences written so far. All methods raise OSError."""
+    """One growing file. first, last: sequences written so far. All methods raise OSError."""
 
     def __init__(self, path: str, reader: JournalReader, files: Files = os):
-        """reader: reads the journal that gives the frames."""
+        """reader: reads the journal from which the frames come."""
         self.path, self._files = path, files
         self._counts, self._packed = reader.counts, reader.packed_header
         self._newest_at = len(self._start(RING_BYTES))
@@ -100,7 +101,7 @@ class Capture:
         return file_start(self._counts, self._packed, ring_bytes)
 
     def _begin(self) -> None:
-        """Create the file without a frame."""
+        """Create the file without any frame."""
         self._descriptor = regular_file.opened(
             self.path + PART, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644, self._files
         )
@@ -108,11 +109,11 @@ class Capture:
             self._put(self._start(RING_BYTES) + NEWEST.pack(NOTHING_YET) + KEYFRAMES.pack(0, 0), 0)
             self._files.ftruncate(self._descriptor, self._ring_at + RING_BYTES)
         except OSError:
-            self.close()  # otherwise the next attempt would go on without a head
+            self.close()  # otherwise the next attempt would go on with a file without a head
             raise
 
     def add(self, sequence: int, raw: bytes) -> bool:
-        """Take a frame, which `pump` writes. False if the capture has no room for the frame."""
+        """Queue a frame for `pump`. Returns False if the capture has no room for it."""
         if self._at + self.waiting_bytes + len(raw) > self._ring_at + RING_BYTES:
             return False
         self._waiting.append((sequence, raw))
@@ -120,7 +121,7 @@ class Capture:
         return True
 
     def pump(self) -> bool:
-        """Write a piece of the waiting frames. True if no frame waits any more."""
+        """Write some of the waiting frames. Returns True if no frame waits any more."""
         if self._descriptor == CLOSED:
             self._begin()
         piece: list[int] = []
@@ -140,7 +141,7 @@ class Capture:
         return not self._waiting
 
     def sync(self) -> None:
-        """Make the written frames durable, then note this in the file."""
+        """Make the written frames durable, then store the newest sequence in the file."""
         if self.last is not None and self._synced != self.last:
             self._files.fsync(self._descriptor)
             self._put(NEWEST.pack(self.last), self._newest_at)
@@ -156,7 +157,7 @@ class Capture:
         _rename(self.path + PART, self.path, self._files)
 
     def flush(self) -> None:
-        """Write the rest and sync."""
+        """Write the remaining frames and sync."""
         while not self.pump():
             pass
         self.sync()
@@ -196,7 +197,10 @@ class Folder:
         return sorted((int(match[1]), match[0]) for match in matches)
 
     def adopt(self, name: str) -> tuple[int, int] | None:
-        """Finish a capture that another process left growing. (first, last) sequence, or None."""
+        """Finish a capture that another process left growing.
+
+        Returns its (first, last) sequence, or None if it has no frame.
+        """
         path, found = os.path.join(self.path, name), None
         try:
             with contextlib.closing(JournalReader(path + PART)) as reader:

@@ -1,4 +1,4 @@
-"""The captures: a trip begins one, a further trip prolongs it; it ends in time or with the run."""
+"""The captures: a trip begins one, a further trip prolongs it. It ends by time or with the run."""
 
 import contextlib
 import errno
@@ -19,7 +19,7 @@ UPDATE = "UPDATE captures SET first_sequence = ?, last_sequence = ? WHERE file =
 
 
 class Captures:
-    """All captures; at most one grows. A failed write is tried again, and reported once."""
+    """All captures, of which at most one grows. A failed write is repeated and reported once."""
 
     def __init__(
         self, folder: Folder, archive: Archive, limits: Limits, say: Callable[[str], object]
@@ -28,7 +28,7 @@ class Captures:
         self._folder, self._archive, self._limits, self._say = folder, archive, limits, say
         self._run: Run | None = None
         self._before, self._after_ticks = Before(0), 0
-        self._noted: tuple[str, int] | None = None  # (name, end) in a transaction under way
+        self._noted: tuple[str, int] | None = None  # (name, end) in the present transaction
         self._synced_us = 0
         self._retry_us: int | None = None  # set while the growing capture cannot be written
         # (file, first, last) that are not in the table yet
@@ -38,14 +38,14 @@ class Captures:
     def _drop(self) -> None:
         """Note that no capture grows."""
         self._capture: Capture | None = None
-        self._name, self._end = "", 0  # of the growing capture: its file, its last sequence
+        self._name, self._end = "", 0  # of the growing capture: file name, last sequence
         self._resumed: int | None = None  # first sequence of a capture begun by another process
         self._gave_way = False  # an old capture was removed to make room for the growing one
 
     # -- the run
 
     def open(self, run: Run, goes_on: bool) -> int | None:
-        """Begin a run. Returns the sequence from which a resumed capture goes on, or None."""
+        """Begin a run. Returns the first sequence that a resumed capture needs, or None."""
         self._run = run
         before_ticks, self._after_ticks = (
             p.ticks(seconds * 1000, run.tick_ms)
@@ -67,7 +67,7 @@ class Captures:
         return pending["first"]
 
     def _adopt(self, name: str) -> None:
-        """Finish another process's capture as it is, because it cannot go on."""
+        """Finish a capture of another process as it is, because it cannot be continued."""
         try:
             found = self._folder.adopt(name)
             if found:
@@ -81,12 +81,12 @@ class Captures:
         if self._capture is None or self._resumed is not None and frame.sequence < self._resumed:
             return
         if frame.sequence <= self._end and not self._capture.add(frame.sequence, frame.raw):
-            self._end = frame.sequence - 1  # the capture has its largest size
+            self._end = frame.sequence - 1  # the capture has reached its largest size
 
     # -- trips
 
     def note(self, trips: list[int]) -> Also | None:
-        """Argument `also` for Database.write: notes the capture of these trips, and its end."""
+        """The argument `also` for Database.write, which stores the capture of these trips."""
         self._noted = None
         if not trips:
             return None
@@ -108,7 +108,7 @@ class Captures:
         return also
 
     def begin(self, trips: list[int]) -> None:
-        """The transaction is durable: begin the capture, or let it go on for longer."""
+        """Begin the capture or prolong it, after the transaction has become durable."""
         if not trips or self._noted is None or self._run is None:
             return
         self._name, self._end = self._noted
@@ -118,7 +118,7 @@ class Captures:
                 self._capture.add(sequence, raw)
 
     def work(self, now_us: int) -> None:
-        """Write a bounded piece, finish complete captures, and update table and folder."""
+        """Write some frames, finish complete captures, and update table and folder."""
         if self._retry_us is not None and now_us < self._retry_us:
             return
         with self._trying(now_us):
@@ -131,7 +131,7 @@ class Captures:
 
     @contextlib.contextmanager
     def _trying(self, now_us: int) -> Iterator[None]:
-        """Context in which a failed write is tried again. The oldest capture gives its room."""
+        """Context in which a failed write is tried again. A full disk costs the oldest capture."""
         try:
             yield
         except DatabaseError:
@@ -168,7 +168,7 @@ class Captures:
         self._drop()
 
     def _update(self, name: str, first: int | None, last: int | None) -> None:
-        """Put a complete capture into the table, or one that is gone (first: None). Then trim."""
+        """Store in the table that a capture is complete, or gone (first: None). Then trim."""
 
         def also(connection: sqlite3.Connection, _: object) -> None:
             if first is None:
@@ -182,7 +182,7 @@ class Captures:
         self._complete += [(each, None, None) for each in gone]
 
     def close(self) -> None:
-        """End. A growing capture is durable as far as it is written."""
+        """End. The frames of a growing capture become durable."""
         if self._capture is not None:
             with self._trying(0):
                 self._capture.flush()

@@ -1,4 +1,4 @@
-"""The record as CSV files, in pieces. A file is written as a whole, or not at all."""
+"""The record as CSV files, produced in pieces. A file is written completely or not at all."""
 
 import contextlib
 import csv
@@ -26,7 +26,7 @@ PARTIAL = ".partial"
 
 
 def utc_text(utc_us: int) -> str:
-    """Microseconds since 1970 as 2026-03-14T02:07:31.340000Z; "" for a value that is no time."""
+    """Microseconds since 1970 as 2026-03-14T02:07:31.340000Z; "" if the value is no time."""
     if type(utc_us) is not int or not 0 <= utc_us < UTC_US_MAX:
         return ""
     found = EPOCH + timedelta(microseconds=utc_us)
@@ -44,7 +44,7 @@ def moment_us(text: str) -> int:
 
 
 def pieces(connection: sqlite3.Connection, what: str, from_us: int, to_us: int) -> Iterator[bytes]:
-    """The bytes of the CSV file of one of TABLES, with a heading and a column `utc` in front."""
+    """The bytes of a CSV file of one of TABLES, with a heading and `utc` as the first column."""
     columns = TABLES[what]
     utc_at = columns.index("utc_us")
     rows = connection.execute(
@@ -74,7 +74,10 @@ def file_pieces(path: str) -> Iterator[bytes]:
 
 
 def write_whole(directory: str, name: str, content: Iterable[bytes], files: Files = os) -> str:
-    """Write a whole and durable file of these pieces, or none. Returns its path. OSError."""
+    """Write these pieces as a complete and durable file, or write none. Returns its path.
+
+    Raises OSError.
+    """
     path = os.path.join(directory, name)
     try:
         durable.put(path, PARTIAL, content, 0o644, files)
@@ -82,7 +85,7 @@ def write_whole(directory: str, name: str, content: Iterable[bytes], files: File
         with contextlib.suppress(OSError):
             files.unlink(path + PARTIAL)
         raise
-    # some file systems on USB sticks cannot do this; the file itself is durable
+    # Some file systems on USB sticks cannot sync a folder. The file itself is durable.
     with contextlib.suppress(OSError):
         durable.sync_directory(directory, files)
     return path

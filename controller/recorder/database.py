@@ -1,7 +1,8 @@
-"""The database of the recorder, written by one transaction after the other.
+"""The database of the recorder. Only one transaction at a time writes to it.
 
-It uses WAL with synchronous=FULL, so what `write` has stored survives a power cut. A checkpoint
-runs only with a commit without events. The pages of file, log and cache are bounded.
+It uses WAL with synchronous=FULL, so everything that `write` has stored survives a power cut. A
+checkpoint runs after a commit. After a commit with events it runs only if the log is large. The
+sizes of file, log and cache are bounded.
 """
 
 import contextlib
@@ -29,20 +30,20 @@ CREATE TABLE meta(key TEXT PRIMARY KEY, value);
 CREATE TABLE links(id INTEGER PRIMARY KEY, previous BLOB);
 CREATE INDEX events_by_kind ON events(kind, id);
 """
-# also added to an older database that lacks it
+# this table is also added to an older database that lacks it
 TABLE_BANDS = f"CREATE TABLE bands(uptime_ms INTEGER, utc_us INTEGER, {', '.join(COLUMNS)})"
 EVENT_COLUMNS = ", ".join(chain.COLUMNS) + ", hash"
 INSERT_EVENT = f"{{}} INTO events({EVENT_COLUMNS}) VALUES ({', '.join('?' * 11)})"
 INSERT_SECOND = f"INSERT INTO seconds VALUES ({', '.join('?' * 14)})"
 INSERT_MINUTE = f"INSERT INTO bands VALUES ({', '.join('?' * (2 + len(COLUMNS)))})"
-Stored = list[tuple[tuple, bytes]]  # events: (values in the order of chain.COLUMNS, hash)
+Stored = list[tuple[tuple, bytes]]  # for each event: (values as in chain.COLUMNS, hash)
 Also = Callable[[sqlite3.Connection, Stored], object]
 PAGE_BYTES = 4096
 LOG_BYTES, CHECKPOINT_BYTES = 4 << 20, 1 << 20
 
 
 class DatabaseError(Exception):
-    """The database stores nothing. One line. `damaged`: its content is wrong; `full`: no room."""
+    """The database cannot store. One line. damaged: its content is wrong. full: no room is left."""
 
     def __init__(self, path: str, error: object):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -52,7 +53,7 @@ class DatabaseError(Exception):
 
 
 def _columns(connection: sqlite3.Connection) -> list:
-    """[(table, column)] in order, as bytes, because a damaged name may be no text."""
+    """[(table, column)] in order, as bytes, because a damaged name may not be valid text."""
     return connection.execute(
         "SELECT CAST(tables.name AS BLOB), CAST(columns.name AS BLOB) FROM sqlite_master tables, "
         "pragma_table_info(tables.name) columns WHERE tables.type = 'table' ORDER BY 1, cid"
@@ -60,16 +61,17 @@ def _columns(connection: sqlite3.Connection) -> list:
 
 
 def own_columns() -> list:
-    """The same list for a new database."""
+    """[(table, column)] of a new database."""
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(TABLES + TABLE_BANDS)
         return _columns(connection)
 
 
 def _close_to_others(path: str) -> None:
-    """Let only the user of this service open the database (OSError), because a reader's lock on its
-    bytes would stop the recorder. An index that others could open is made again, because their
-    lock would remain.
+    """Let only the user of this service open the database. Raises OSError.
+
+    The lock of a reader would stop the recorder. An index file that others could open is made
+    again, because their lock on it would remain.
     """
     if not os.path.exists(path):
         os.close(regular_file.opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -82,7 +84,7 @@ def _close_to_others(path: str) -> None:
 
 
 class Row(NamedTuple):
-    """One event in the form to be stored, without number and hash."""
+    """One event as it is stored, without number and hash."""
 
     sequence: int | None
     uptime_ms: int
@@ -96,7 +98,7 @@ class Row(NamedTuple):
 
 
 class Database:
-    """The only writer. `head_id`, `head`: number and hash of the newest event."""
+    """The only writer of the record. head_id, head: number and hash of the newest event."""
 
     def __init__(self, path: str, bytes_max: int):
         """Open the file, or make it. Raises DatabaseError, OSError."""
@@ -107,7 +109,8 @@ class Database:
         except (sqlite3.Error, ValueError, TypeError) as error:
             self.close()
             failure = DatabaseError(path, error)
-            # SQLITE_ERROR means a wrong statement. These are right, so the file's form is wrong.
+            # SQLITE_ERROR means a wrong statement. The statements here are right, so the file is
+            # wrong.
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
             failure.damaged |= code == sqlite3.SQLITE_ERROR
             raise failure from None
@@ -134,7 +137,7 @@ class Database:
             self._connection.executescript(
                 f"BEGIN; {TABLES} INSERT INTO meta VALUES ('schema', '{SCHEMA}'); COMMIT;"
             )
-        # further tables, as ANALYZE makes them, do no harm
+        # further tables (ANALYZE makes some) do no harm
         lacking = set(own_columns()) - set(_columns(self._connection))
         if lacking and lacking == {each for each in own_columns() if each[0] == b"bands"}:
             run(TABLE_BANDS)
@@ -160,7 +163,7 @@ class Database:
             return False
 
     def holds(self, number: int, head: bytes) -> bool:
-        """True if the chain contains this event, or goes on from it. Raises DatabaseError."""
+        """True if the chain contains this event, or continues after it. Raises DatabaseError."""
         statement = (
             "SELECT 1 FROM events WHERE id = ? AND hash = ? "
             "UNION ALL SELECT 1 FROM links WHERE id = ? AND previous = ?"
@@ -177,8 +180,9 @@ class Database:
         also: Also | None = None,
         minutes: Iterable[tuple] = (),
     ) -> Stored:
-        """Store one durable transaction, with the further statements of `also`. Returns the events
-        as stored. DatabaseError: nothing of it is stored.
+        """Store one durable transaction, and return the events as stored.
+
+        also: makes further statements in it. DatabaseError: nothing of it is stored.
         """
         head_id, head = self.head_id, self.head
         stored: Stored = []
@@ -242,13 +246,13 @@ class Database:
         self.query(f"PRAGMA incremental_vacuum({pages})")
 
     def tidy(self, log_bytes_max: int) -> None:
-        """Move a large log into the file. A reader may hold this up. Raises DatabaseError."""
+        """Move a large log into the file. A reader may prevent this. Raises DatabaseError."""
         with contextlib.suppress(OSError):
             if os.stat(self.path + "-wal").st_size >= log_bytes_max:
                 self.query("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
-        """Close the file. What was committed stays."""
+        """Close the file. Committed data stays."""
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):  # a damaged file
                 self._connection.close()

@@ -1,19 +1,19 @@
-"""Events, found by comparing each frame with the last one: equal frames give equal events.
+"""Finds events by comparing each frame with the last one: equal frames give equal events.
 
-A row that takes power away is a trip. A row that only reduces power or warns is a limit or a note.
-Binding limit and start inhibit become events only after they have held for HELD_MS.
+A row that stops power is a trip. A row that only reduces power or warns is a limit or a note.
+Binding limit and start inhibit become events only after they have lasted for HELD_MS.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from controller.core import image
-from controller.core.base import hint_codes, reasons, standby
+from controller.core.base import reasons, standby
 from controller.core.base.setpoint import O_BINDING_REASON, O_LIMITS_HIGH_W, O_LIMITS_LOW_W
 from controller.core.policies.schedule import O_SOURCE, O_STATE, OUTPUTS, STATES
 from controller.journal import heard
 from controller.journal.frame import Frame
-from controller.journal.snapshot import Snapshot, names_of, places
+from controller.journal.snapshot import Snapshot, names_of, places, quantities
 from controller.recorder.held import Held
 from controller.rows import reason_words
 from controller.rows.records import BY_ID
@@ -26,15 +26,18 @@ KEY, NOTE, LOSS = "key", "note", "loss"
 HELD_MS = 1000
 STAYED = " Active or latched since before this start."
 CABINET = "cabinet"
-HINT_STATES = ("none", "valid", "fallback in force", "resting on a quota")
+HINT_STATES = ("none", "valid", "fallback in force", "waits for its quota")
 REDUCING = (
-    *(matrix.D_DC, matrix.D_CHARGE_INHIBIT, matrix.D_DISCHARGE_INHIBIT),
-    *(matrix.D_CHARGE_DERATE_PCT, matrix.D_DISCHARGE_DERATE_PCT),
+    matrix.D_DC,
+    matrix.D_CHARGE_INHIBIT,
+    matrix.D_DISCHARGE_INHIBIT,
+    matrix.D_CHARGE_DERATE_PCT,
+    matrix.D_DISCHARGE_DERATE_PCT,
 )
 
 
 class Event(NamedTuple):
-    """One event without number, time and hash. sequence: of its frame, or None."""
+    """One event without number, time and hash. sequence: that of its frame, or None."""
 
     sequence: int | None
     kind: str
@@ -44,12 +47,12 @@ class Event(NamedTuple):
 
 
 def event(kind: str, text: str, scope: str = CABINET, code: str = "") -> Event:
-    """An Event that has no frame, or none yet."""
+    """An Event that has no frame, or whose frame is set later."""
     return Event(None, kind, code, scope, text)
 
 
 def row_kind(stage_id: str) -> str:
-    """TRIP, LIMIT or NOTE: the effect of this stage while it is active."""
+    """TRIP, LIMIT or NOTE, by the effect of this stage while it is active."""
     demand = BY_ID[stage_id][matrix.S_DEMAND]
     if demand[matrix.D_PCS] or demand[matrix.D_DC] >= matrix.DC_OPEN_AT_ZERO:
         return TRIP
@@ -72,9 +75,10 @@ def row_event(instance: str, begins: bool, remark: str = "", devices: Sequence[s
 
 
 class EventFinder:
-    """Feed it every frame, in order, after it was applied to `seen`. standing: the instances that
-    were active or latched before; the attribute has the present ones. new_run: the controller has
-    just started, so each old latch becomes an event once.
+    """Finds the events of a run. Feed it every frame, in order, after it was applied to `seen`.
+
+    standing: the instances that were active or latched before; the attribute has the present ones.
+    new_run: the controller has just started, so each old latch becomes an event once.
     """
 
     def __init__(self, seen: Snapshot, standing: Iterable[str] = (), new_run: bool = False):
@@ -84,11 +88,11 @@ class EventFinder:
         header = seen.reader.header
         held_ticks = p.ticks(HELD_MS, header["safety_image"][p.H_TICK_MS])
         self._binding, self._inhibit = Held(held_ticks), Held(held_ticks)
-        self._values: dict[object, Any] = {}  # {what is watched: its value in the last frame}
+        self._values: dict[object, Any] = {}  # {name of a value: the value in the last frame}
         self._heard = heard.OfFrames(header["safety_image"], seen.layout)
         self._devices = header.get("devices", ())
         self._source_names = header.get("source_names", ())
-        self._quantities = _quantities(seen.output_names, self._source_names)
+        self._quantities = quantities(seen.output_names, self._source_names)
         words = (image.OPERATOR[0], image.REST[0], image.VOID_RESET[0], image.APPROVED_BY[0])
         self._operator_at, self._rest_at, self._void_at, self._approved_at = map(
             places(header["input_names"]), words
@@ -118,7 +122,7 @@ class EventFinder:
         return [each._replace(sequence=frame.sequence) for each in found]
 
     def _before(self, name: object, now: Any, first: Any = None) -> Any:
-        """The last value, `first` if there was none; None if it equals `now`."""
+        """The last value, or `first` if there was none. None if it equals `now`."""
         before, self._values[name] = self._values.get(name, first), now
         return before if before != now else None
 
@@ -146,7 +150,7 @@ class EventFinder:
         return heard.behind(self._devices, self.seen.inp, self._heard, stage) if stage else ()
 
     def _resets(self) -> list[Event]:
-        """Resets that have ended, both those that reached the kernel and those that did not."""
+        """Resets that have ended, whether or not they reached the kernel."""
         inp, out, at = self.seen.inp, self.seen.out, self._void_at
         given = (inp[s.RESET_KIND], out[s.RESET_RESULT])
         void = (0, 0) if at is None or not inp[at] else inp[at : at + len(image.VOID_RESET)]
@@ -195,7 +199,7 @@ class EventFinder:
         return [event(KEY, f"key switch: {'' if now else 'not '}in RUN")] if is_new else []
 
     def _operator(self, at: int) -> list[Event]:
-        """Lock-outs and their ends, with the name of the person; lamp tests."""
+        """Lock-outs and their ends, with the name of the person, and lamp tests."""
         lamp_test_ms, *name = self.seen.inp[at : at + len(image.OPERATOR)]
         now = (image.name_of(name), lamp_test_ms > 0)
         before = self._before("operator", now, ("", False))
@@ -225,22 +229,21 @@ class EventFinder:
         if self._before("test", now, 0) is None:
             return []
         begun = "TEST mode has begun: 60 s in all, 5 % of rated power, rows armed"
-        return [
-            event(NOTE, begun if now else "TEST mode is over: it rests until somebody starts it")
-        ]
+        over = "TEST mode is over: standby until a person starts it"
+        return [event(NOTE, begun if now else over)]
 
     def _rest(self, at: int) -> list[Event]:
-        """An event when a person has started or stopped the cabinet. Other stops have their own."""
+        """An event when a person has started or stopped the cabinet."""
         now = self.seen.inp[at]
         texts = {
             0: "a person has started it",
-            standby.PERSON: "a person has stopped it: it rests until somebody starts it",
+            standby.PERSON: "a person has stopped it: standby until a person starts it",
         }
         is_new = self._before("rest", now, 0) is not None
         return [event(NOTE, texts[now])] if is_new and now in texts else []
 
     def _hints(self) -> list[Event]:
-        """The hints of each source, after each change."""
+        """Events of hints whose value or state has changed."""
         out, found = self.seen.out, []
         for key, value_at, state_at in self._quantities:
             state = out[state_at]
@@ -252,7 +255,7 @@ class EventFinder:
         return found
 
     def _schedule(self, at: int) -> list[Event]:
-        """An event with the source whose schedule is in force, and whether it acts."""
+        """An event when another source's schedule comes into force, or its state changes."""
         now = self.seen.out[at + O_SOURCE], self.seen.out[at + O_STATE]
         if self._before("schedule", now, (0, 0)) is None:
             return []
@@ -260,7 +263,7 @@ class EventFinder:
         return [event(HINT, f"schedule: {STATES[now[1]]}", name)]
 
     def _control(self, at: int) -> list[Event]:
-        """An event with the source that is in control."""
+        """An event when another source gets control."""
         now = self.seen.out[at]
         if self._before("control", now, 0) is None:
             return []
@@ -271,24 +274,8 @@ class EventFinder:
 
 
 def _of(events: Callable[[int], list[Event]], at: int | None) -> list[Event]:
-    """The events of a value at this index; [] if an older journal does not have the value."""
+    """The events of the value at this index; [] if an older journal lacks the value."""
     return [] if at is None else events(at)
-
-
-def _quantities(
-    output_names: list[str], source_names: Sequence[str]
-) -> list[tuple[tuple[str, str], int, int]]:
-    """[((source, quantity), index of its value, index of its state)] for all published ones."""
-    at = places(output_names)
-    found = []
-    for index, name in enumerate(source_names):
-        for quantity in hint_codes.QUANTITIES.values():
-            value_at, state_at = [
-                at(f"source_{index}.{quantity}_{what}") for what in ("value_W", "state")
-            ]
-            if value_at is not None and state_at is not None:
-                found.append(((name, quantity), value_at, state_at))
-    return found
 
 
 def _reason_event(kind: str, code: int) -> Event:

@@ -1,13 +1,13 @@
-"""The ring of ticks beside the record: the data for grid operators' rules, kept for some days.
+"""The ring of ticks beside the record: data for the rules of grid operators, kept for some days.
 
 fast/fast_0000000120.ticks     blocks 120 to 179: an hour of blocks of a minute block: magic,
 lengths u32 x 2, hash (32 bytes), header (JSON), columns (zlib)
 
-A column holds the differences between its values as u32: first all low bytes, then all next bytes.
-Most high bytes are 0, so this order halves the size. The hash is SHA-256 over the last block's
-hash, the header and the columns; the header repeats the last block's hash. A block is written once,
-when it ends, and synced. So a power cut costs at most a minute, and a block written in part is cut
-off. The record anchors the newest hash (fast_anchor.py).
+A column holds the differences between its values as u32: first all lowest bytes, then all second
+bytes, and so on. Most high bytes are 0, so this order halves the size. The hash is SHA-256 over the
+hash of the block before, the header and the columns; the header repeats the hash of the block
+before. A block is written and synced once, when it ends. So a power cut costs at most a minute, and
+a block that was written in part is cut off. The record stores the newest hash (fast_anchor.py).
 """
 
 import contextlib
@@ -49,8 +49,10 @@ class Fast:
         say: Callable[[str], object],
         has_room: Callable[[int], bool] = lambda wanted_bytes: True,
     ) -> None:
-        """days: kept; 0: nothing is written. say: gives a line to the operator. has_room: True if
-        this many bytes fit beside the room that is kept for events.
+        """Go on with the ring in this directory. say: gives a line to the operator.
+
+        days: number of days that are kept; 0: nothing is written. has_room: True if this many bytes
+        fit without using the room that is kept for events.
         """
         self._folder, self.days, self._say = os.path.join(state_directory, FOLDER), days, say
         self._has_room = has_room
@@ -63,7 +65,7 @@ class Fast:
                 self._begin()
 
     def _begin(self) -> None:
-        """Go on after the newest block. Cut off a part that a power cut left after it."""
+        """Go on after the newest block. Cut off an incomplete block that a power cut has left."""
         os.makedirs(self._folder, mode=0o750, exist_ok=True)
         newest = files(self._folder)[-2:]  # the last file may contain no whole block
         self._number = number_of(newest[0]) - 1 if newest else -1
@@ -95,8 +97,9 @@ class Fast:
         return len(self._rows) // len(COLUMNS) * tick_ms >= BLOCK_S * 1000
 
     def write(self, header: Facts) -> None:
-        """Store the rows as a block. Without room they are lost, which is reported once. header:
-        all keys but number, count, columns and previous.
+        """Store the rows as a block. Without room they are lost, and that is reported once.
+
+        header: all keys except number, count, columns and previous.
         """
         rows, self._rows = self._rows, array("i")
         if not rows or not self.days:
@@ -139,7 +142,7 @@ class Fast:
             durable.sync_directory(self._folder)
 
     def _trim(self) -> None:
-        """Remove the oldest files beyond the kept days."""
+        """Remove the oldest files, which are older than the days to keep."""
         names = files(self._folder)
         while len(names) > 1 and self._number - number_of(names[1]) >= self.days * BLOCKS_A_DAY:
             self._drop_oldest(names)

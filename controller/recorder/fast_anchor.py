@@ -1,12 +1,13 @@
-"""Anchors of the ring of ticks. They show that its end was removed, which a chain alone cannot
-show.
+"""Anchors of the ring of ticks: they show that its end was removed.
 
-`meta` of the record has number and hash of the newest block, stored every 10 s. Once a day, and
-when the recorder ends, an event names both. So they are in the chain of events, whose head systems
-upstream keep. If the end of the ring is lost, an event says so.
+A chain of hashes alone cannot show that. So `meta` of the record has number and hash of the newest
+block, stored every 10 s. Once a day, and when the recorder ends, an event contains both. Then they
+are in the chain of events, whose head the systems upstream keep. If the end of the ring is lost, an
+event reports it.
 
-One case is not found: after a power cut or a kill, somebody removes the key of `meta` together with
-blocks newer than the last such event. While the recorder runs, its next block shows the gap.
+One case is not detected: after a power cut or a kill, somebody removes the key of `meta` together
+with the blocks after the last such event. If the recorder runs meanwhile, its next block shows the
+gap.
 """
 
 import json
@@ -25,7 +26,7 @@ _SCOPE, _HASH = re.compile(r"minute (-?\d+)"), re.compile(r"[0-9a-f]{64}")
 
 
 class Anchor(NamedTuple):
-    """A block that must be in the ring unless it is too old. who: where the block is named."""
+    """A block that must be in the ring unless it is too old. who: where the record names it."""
 
     who: str
     number: int
@@ -33,9 +34,7 @@ class Anchor(NamedTuple):
 
 
 def due(before: Newest, newest: Newest, is_end: bool) -> Event | None:
-    """The daily event, or the event of an orderly end; None if neither is due or no block
-    exists.
-    """
+    """The daily event, or the event at an orderly end. None if neither is due, or without block."""
     number, digest = newest
     is_day = newest != before and int(number) % BLOCKS_A_DAY == 0
     if int(number) < 0 or not (is_day or is_end):
@@ -45,7 +44,7 @@ def due(before: Newest, newest: Newest, is_end: bool) -> Event | None:
 
 
 def lost(told: object, newest: Newest) -> Event | None:
-    """The event of a ring that ends before the block that was stored last; None if it does not."""
+    """The event of a ring that ends before the block that was stored last, or None."""
     known = _anchor("the record", told)
     number, digest = newest
     if known is None or (known.number, known.digest) == (number, digest):

@@ -1,4 +1,4 @@
-"""The ring of ticks as CSV, for `firebreak record export --what ticks`; `audit` reads it too."""
+"""The ring of ticks as CSV, for `firebreak record export --what ticks` and for `audit`."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ def has_ticks(folder: str, from_us: int, to_us: int) -> bool:
 
 
 def pieces(folder: str, from_us: int, to_us: int) -> Iterator[bytes]:
-    """The bytes of the file, a minute at a time. Raises OSError, ValueError."""
+    """The bytes of the CSV file, one piece per minute. Raises OSError, ValueError."""
     yield (",".join(["utc", *[name for name, _ in COLUMNS.values()]]) + "\r\n").encode("ascii")
     for found in _between(folder, from_us, to_us):
         values = [fast_ring.unpacked(found.columns[name]) for name in COLUMNS]

@@ -1,4 +1,4 @@
-"""Reads the ring of ticks: its blocks, their times, its chain. fast.py describes the form."""
+"""Reads the ring of ticks: its blocks, their times, its chain. fast.py describes the format."""
 
 import contextlib
 import hashlib
@@ -22,17 +22,19 @@ HEAD = struct.Struct("<4sII32s")
 MAGIC = b"FBT\x01"
 WHOLE = "number utc_us uptime_ms tick_ms meter_ms count inode sequence".split()  # keys of a header
 BOUNDS = {"tick_ms": (1, 1000), "meter_ms": (0, 60_000), "utc_us": (0, UTC_US_MAX)}
-COUNT_MAX = 100_000  # ticks in a block: more than a minute of 1 ms
+COUNT_MAX = 100_000  # ticks in a block; a minute of 1 ms ticks has 60 000
 FILE_BYTES_MAX = 64 << 20  # a file contains an hour, which is about 2 MB
 MASK = (1 << 32) - 1
 SET_US = 2_000_000  # if clock and ticks differ by more than this, the clock was set
-# bytes that a file system writes beside each block: its last page, the inode, its journal
+# Bytes that a file system writes in addition to each block: its last page, the inode, its journal.
 BESIDE_BYTES = 12 << 10
 
 
 class Block(NamedTuple):
-    """A block as stored. header: number; utc_us and uptime_ms of its end; tick_ms; meter_ms; count;
-    inode and sequence of its last frame; columns; previous. begin, end: places in the file.
+    """A block as stored. begin, end: places in the file.
+
+    header: number; utc_us and uptime_ms of its end; tick_ms; meter_ms; count; inode and sequence of
+    its last frame; columns; previous.
     """
 
     header: dict[str, Any]
@@ -42,7 +44,7 @@ class Block(NamedTuple):
     end: int
 
     def columns(self) -> dict[str, bytes]:
-        """The columns, in the form for `unpacked`. Raises ValueError, zlib.error."""
+        """The columns, as `unpacked` takes them. Raises ValueError, zlib.error."""
         size, names = 4 * self.header["count"], self.header["columns"]
         content = zlib.decompressobj().decompress(self.packed, size * len(names))
         if len(content) != size * len(names):
@@ -51,7 +53,7 @@ class Block(NamedTuple):
 
 
 def _mixed(content: bytes) -> bytes:
-    """The differences as u32, with their bytes together again."""
+    """The differences as u32, with the four bytes of each put together again."""
     count, mixed = len(content) // 4, bytearray(len(content))
     for at in range(4):
         mixed[at::4] = content[at * count : (at + 1) * count]
@@ -80,7 +82,7 @@ def files(folder: str) -> list[str]:
 
 
 def blocks_of(path: str) -> Iterator[Block]:
-    """The whole blocks of a file. Damaged parts between them are left out. Raises OSError."""
+    """The complete blocks of a file. Damaged parts between them are skipped. Raises OSError."""
     data = regular_file.read(path, FILE_BYTES_MAX)
     at = data.find(MAGIC)
     while at >= 0:
@@ -91,7 +93,7 @@ def blocks_of(path: str) -> Iterator[Block]:
 
 
 def _block_at(data: bytes, begin: int) -> Block | None:
-    """The block that begins here; None if it is not whole."""
+    """The block that begins here; None if it is not complete."""
     if begin + HEAD.size > len(data):
         return None
     _, head_bytes, packed_bytes, digest = HEAD.unpack_from(data, begin)
@@ -112,8 +114,10 @@ def _block_at(data: bytes, begin: int) -> Block | None:
 
 
 class Placed(NamedTuple):
-    """A block with its columns, and the UTC (us) of its first tick. elapsed: ticks since the last
-    frame, for each frame. follows: no tick is missing between this block and the last one.
+    """A block with its columns, and the UTC (us) of its first tick.
+
+    elapsed: ticks since the last frame, for each frame. follows: no tick is missing between this
+    block and the block before.
     """
 
     block: Block
@@ -126,9 +130,9 @@ class Placed(NamedTuple):
 def placed(folder: str) -> Iterator[Placed]:
     """The blocks of a ring, with their times. Raises OSError, ValueError.
 
-    A block's time goes on from the last block if no frame is missing between them, because the
-    ticks are more regular than the wall clock, which is read once a block. If both differ by more
-    than SET_US, the clock was set, and the block has the new time.
+    If no frame is missing since the last block, the time of a block continues from there. Ticks are
+    more regular than the wall clock, which is read once per block. If both differ by more than
+    SET_US, the clock was set, and the block has the new time.
     """
     end_us, follows = 0, (0, -1)
     for name in files(folder):
@@ -162,8 +166,9 @@ def _placed(block: Block, end_us: int, follows: tuple[int, int]) -> Placed:
 
 
 class Ring(NamedTuple):
-    """The result of checking a ring. times_us: UTC of the first and of the last block; breaks: one
-    line for each fault.
+    """The result of checking a ring.
+
+    times_us: UTC of the first and of the last block. breaks: one line for each fault.
     """
 
     blocks: int
@@ -173,7 +178,7 @@ class Ring(NamedTuple):
 
     @property
     def day_bytes(self) -> float:
-        """Bytes written to the flash in a day, including those of the file system."""
+        """Bytes written to the flash per day, including those of the file system."""
         return (self.stored_bytes / max(1, self.blocks) + BESIDE_BYTES) * BLOCKS_A_DAY
 
 

@@ -1,8 +1,8 @@
-"""Follows the journals of a controller from run to run. It takes each frame once and counts losses.
+"""Follows the journals of a controller from run to run.
 
-At a start the controller keeps the last file as `journal.previous`. A position says how far a file
-was read: its inode, the last sequence, and a keyframe with its CRC, because a new file may get an
-old inode.
+It takes each frame once and counts lost frames. At a start the controller renames the last file to
+`journal.previous`. A position is the place up to which a file was read: its inode, the last
+sequence, and a keyframe with its CRC. The CRC is needed because a new file may get an old inode.
 """
 
 import contextlib
@@ -19,12 +19,14 @@ NAMES = ("journal.previous", "journal")  # oldest first
 
 
 class Run:
-    """One journal file that is read. `seen`: its image after each frame that `frames` yields;
-    `position`: where another process may go on; `changed_utc_us`: when the file got this name.
+    """One journal file that is read.
+
+    seen: its image after each frame that `frames` yields. position: where another process may go
+    on. changed_utc_us: when the file got this name.
     """
 
     def __init__(self, path: str):
-        """Raises JournalError if the file is no journal, or of another version."""
+        """Open a journal. JournalError: the file is no journal, or of another version."""
         try:
             found = os.stat(path)
             self.inode, self.changed_utc_us = found.st_ino, found.st_ctime_ns // 1000
@@ -41,7 +43,7 @@ class Run:
 
     @property
     def position(self) -> dict:
-        """The place of the next frame, in the form for `first`."""
+        """The place of the next frame, as Follower.first takes it."""
         return {
             "inode": self.inode,
             "sequence": self.seen.sequence,
@@ -50,7 +52,7 @@ class Run:
         }
 
     def is_at(self, position: dict | None) -> bool:
-        """True if the position lies in this file, or lay there before the ring went round."""
+        """True if the position is in this file, or was before the ring overwrote it."""
         newest = self.reader.newest()
         if not position or position["inode"] != self.inode:
             return False
@@ -76,7 +78,10 @@ class Run:
         return lost
 
     def unread(self, earlier: int | None) -> int:
-        """Frames of an ended run that nobody took. earlier: last one that a recorder took."""
+        """Number of frames of an ended run that no recorder has taken.
+
+        earlier: the last frame that an earlier recorder took.
+        """
         taken = [each for each in (self.seen.sequence, earlier) if each is not None]
         return max(0, (self.reader.newest() or 0) - max(taken, default=-1))
 
@@ -92,7 +97,7 @@ class Follower:
         self._paths = [os.path.join(run_directory, name) for name in NAMES]
 
     def first(self, position: dict | None) -> tuple[Run | None, bool]:
-        """(first run to read or None, True if it goes on at the position)."""
+        """(first run to read or None, True if reading continues at the position)."""
         runs = [run for run in map(_opened, self._paths) if run is not None]
         at = [run for run in runs if run.is_at(position)]
         chosen = next(iter(at or runs), None)
@@ -111,7 +116,7 @@ class Follower:
         return between or _opened(self._paths[1])
 
     def is_newest(self, run: Run) -> bool:
-        """True if a controller that runs writes into this file."""
+        """True if this is the newest journal, which a running controller writes."""
         return _inode(self._paths[-1]) == run.inode
 
 

@@ -1,5 +1,6 @@
-"""`record.head` in the run directory: `id` and `hash` (hex) of the newest event, for systems
-upstream; and `meta`, with which a recorder goes on if its database was lost.
+"""`record.head` in the run directory: `id` and `hash` (hex) of the newest event.
+
+Systems upstream read it. A recorder whose database was lost goes on with its `meta`.
 """
 
 import json
@@ -14,7 +15,7 @@ BYTES_MAX = 1 << 20
 
 
 def read(run_directory: str) -> dict:
-    """{"id", "hash", "meta"} as published last; {} if missing or of another form."""
+    """{"id", "hash", "meta"} as published last; {} if the file is missing or not valid."""
     try:
         with open(
             os.path.join(run_directory, FILE), encoding="ascii", opener=regular_file.opener
@@ -33,6 +34,6 @@ def read(run_directory: str) -> dict:
 
 
 def publish(run_directory: str, content: dict) -> None:
-    """Replace the file as a whole, so that no reader sees half of it. Raises OSError."""
+    """Replace the file at once, so that no reader sees half of it. Raises OSError."""
     text = json.dumps(content).encode("ascii")
     durable.put(os.path.join(run_directory, FILE), ".new", [text], 0o640)

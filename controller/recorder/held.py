@@ -1,8 +1,8 @@
-"""A value that counts as an event only after it has held for a while."""
+"""A value that counts as an event only after it has not changed for a while."""
 
 
 class Held:
-    """A value that counts once it has held for some ticks. `value`: the last one that counted."""
+    """A value that counts once it has lasted for some ticks. value: the last value that counted."""
 
     def __init__(self, wanted_ticks: int):
         self.value: int | None = None

@@ -1,7 +1,7 @@
-"""Events of refused hints and changed keys, from the loop's counters, once a second.
+"""Events of refused hints and changed keys, found in the loop's counters once a second.
 
-The first refusal is an event at once. All refusals within the next REPEAT_US are one more event, so
-that many refusals do not fill the record.
+The first refusal is an event at once. All refusals within the next REPEAT_US become one more event,
+so that many refusals do not fill the record.
 """
 
 import contextlib
@@ -17,7 +17,10 @@ STRANGE = ("wrong_length", "wrong_magic", "unknown_source")
 
 
 class Tally:
-    """A counter that only grows, or restarts at 0. `due`: its new counts, once in REPEAT_US."""
+    """A counter that only grows, or restarts at 0.
+
+    `due` returns its new counts, but at most once in REPEAT_US.
+    """
 
     def __init__(self) -> None:
         self._seen: int | None = None
@@ -25,7 +28,7 @@ class Tally:
         self._untold = 0
 
     def due(self, count: int, now_us: int) -> int:
-        """Number of new counts that are due now, or 0. The first call only notes the counter."""
+        """Number of new counts to report now, or 0. The first call only stores the counter."""
         if self._seen is not None:
             self._untold += count - self._seen if count >= self._seen else count
         self._seen = count
@@ -36,7 +39,7 @@ class Tally:
 
 
 class HintWatch:
-    """Call `look` often; it returns a list of Event."""
+    """Finds the events. Call `look` often."""
 
     def __init__(self, run_directory: str):
         self._path = os.path.join(run_directory, "hints.stats")
@@ -69,7 +72,7 @@ class HintWatch:
         events: list[Event] = []
         count = self._due(name, source["refused"] + source["bad_mac"], now_us)
         if count:
-            # a smaller code means that a hint was taken after the refusal
+            # a smaller code means that a hint was accepted after the refusal
             is_why = source["last_code"] >= hint_codes.WRONG_LENGTH
             why = f" {hint_codes.text(source['last_code'])[1]}" if is_why else ""
             events.append(event(HINT, f"refused: {count} of {name}.{why}", name, "REFUSED"))

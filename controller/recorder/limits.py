@@ -1,4 +1,4 @@
-"""How much the recorder may keep: each limit with its range."""
+"""How much the recorder may store: each limit with its range."""
 
 from typing import NamedTuple
 

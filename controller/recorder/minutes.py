@@ -1,6 +1,7 @@
-"""One row for each minute of the frames: rms powers in bands of frequency (../state/bands.py).
+"""One row per minute of frames: rms powers in bands of frequency (../state/bands.py).
 
-A band that could not be observed is None. `observable_mHz` is the highest observable frequency.
+A band that could not be observed is None. `observable_mHz` is the highest frequency that could be
+observed.
 """
 
 from controller.journal.frame import Frame
@@ -20,7 +21,7 @@ COLUMNS = tuple(
 
 
 class Minutes:
-    """Feed it every frame, in order, after it was applied to `seen` (as snapshot.Snapshot)."""
+    """Makes the rows. Feed it every frame, in order, after the frame was applied to `seen`."""
 
     def __init__(self, seen: Snapshot):
         self._samples = Samples(seen)
@@ -28,7 +29,7 @@ class Minutes:
         self._minute: int | None = None
 
     def feed(self, frame: Frame) -> tuple | None:
-        """The row (COLUMNS) at the first frame of each further minute, else None."""
+        """The row (COLUMNS) of the last minute at the first frame of the next one, else None."""
         self._samples.feed(frame)
         minute = frame.sequence * self._tick_ms // MINUTE_MS
         is_new = self._minute is not None and minute > self._minute

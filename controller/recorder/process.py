@@ -1,7 +1,7 @@
-"""The recorder's only loop: it turns new frames into events, history and captures, made durable.
+"""The loop of the recorder: it turns new frames into durable events, history and captures.
 
-While the disk takes nothing, frames wait in the journal, for hours, and not in memory. Each
-transaction stores a position, after which the next recorder goes on.
+While the disk takes nothing, frames wait for hours in the journal, not in memory. Each transaction
+stores a position from which the next recorder goes on.
 """
 
 from collections.abc import Callable
@@ -32,12 +32,12 @@ from safety import parameters as p
 FRAMES_A_STEP, ACTS_A_STEP = 500, 20
 SECONDS_EVERY_US = 10_000_000  # without an event, history becomes durable after this time
 RETRY_US, QUIET_US = 1_000_000, 2_000_000
-LINES_MAX = 100  # of the catch-all below, in a run of the recorder
+LINES_MAX = 100  # lines about unexpected exceptions, per run of the recorder
 ACT_AGE_US_MAX = 86_400_000_000
 
 
 class Recorder:
-    """Call `step` for each poll. say(line): gives a line to the operator."""
+    """The recorder. Call `step` for each poll. say(line): gives a line to the operator."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Recorder:
         say: Callable[[str], object],
         clocks: Clocks | None = None,
     ):
-        """Raises OSError or DatabaseError if nothing can be written."""
+        """Open the record. Raises OSError or DatabaseError if nothing can be written."""
         self.limits, self._say, self.wall = limits, say, WallClock(clocks)
         self._now_us, _ = self.wall.poll()
         self.batch = Batch(self.wall, Quarters(run_directory, state_directory, say))
@@ -83,7 +83,7 @@ class Recorder:
     # -- one step
 
     def step(self) -> bool:
-        """Do the work of one poll. True if more frames wait."""
+        """Do the work of one poll. Returns True if more frames wait."""
         self._now_us, step_us = self.wall.poll()
         if step_us:
             set_s, source = step_us / 1e6, self.wall.source
@@ -102,7 +102,7 @@ class Recorder:
         return more and self._retry_us is None
 
     def _watch(self) -> None:
-        """Take events that are in no frame: acts of persons, hints, proof tests."""
+        """Take events that are in no frame: actions of persons, hints, proof tests."""
         for act in self._inbox.take(ACTS_A_STEP):
             is_possible = max(0, self._now_us - ACT_AGE_US_MAX) <= act.moment_us <= self._now_us
             moment_us = act.moment_us if is_possible else self._now_us
@@ -117,11 +117,11 @@ class Recorder:
                 self.batch.add(each, now_us)
 
     def _collect(self) -> bool:
-        """Take frames; at the end of a run go to the next one. True if more frames wait."""
+        """Take frames. At the end of a run, go to the next one. True if more frames wait."""
         reading = self._reading or self._open()
         if reading is None:
             return False
-        ended = not self._follower.is_newest(reading.run)  # asked before the last look for frames
+        ended = not self._follower.is_newest(reading.run)  # before the last look for frames
         if not reading.timeline.look(self._now_us):
             return False
         taken = 0
@@ -138,7 +138,7 @@ class Recorder:
         found = reading.finder.feed(frame)
         second, minute = reading.seconds.feed(frame), reading.minutes.feed(frame)
         self.captures.take(frame, reading.run.tick)
-        is_again = reading.silent_until is not None  # an earlier process has read a part of it
+        is_again = reading.silent_until is not None  # an earlier process has read part of the run
         if self.fast.days and not (is_again and self.fast.has(reading.run.inode, sequence)):
             self.fast.take(reading.ticks.row(frame))
             reading.fast_moment_us = moment[0]
@@ -187,7 +187,7 @@ class Recorder:
     # -- from run to run
 
     def _open(self) -> Reading | None:
-        """Begin the first run, or None. A position or capture of another run is dropped."""
+        """Begin the first run, or return None. A position or capture of another run is dropped."""
         position = self.archive.meta("position")
         run, goes_on = self._follower.first(position)
         if run is None:
@@ -211,7 +211,7 @@ class Recorder:
         return reading
 
     def _begin(self, run: Run, silent_until: int | None) -> tuple[Reading, int | None]:
-        """Begin to read this run. Returns (its Reading, the result of Captures.open)."""
+        """Begin to read a run. Returns (its Reading, the result of Captures.open)."""
         anchor = self.archive.meta("anchor")
         over_us = self.wall.moment_us(run.changed_utc_us)
         ended_us = None if self._follower.is_newest(run) else over_us
@@ -221,7 +221,7 @@ class Recorder:
         return self._reading, self.captures.open(run, silent_until is not None)
 
     def _next(self, reading: Reading) -> bool:
-        """Go to the next run if this one has ended and was read; its end becomes an event."""
+        """Go to the next run if this one has ended and was read. Its end becomes an event."""
         run = self._follower.after(reading.run)
         if run is None:
             return False
@@ -244,11 +244,11 @@ class Recorder:
     # -- making it durable
 
     def _store(self) -> bool:
-        """Commit the batch. False: it was not stored, and until it is, nothing more is read."""
+        """Commit the batch. False: it was not stored, and nothing more is read until it is."""
         batch, meta = self.batch, {**self._meta(), "proof_tests": self._proof_tests.told}
         if self.fast.days:
             meta[fast_anchor.META] = self.fast.newest
-        # so that another process does not take these acts again before they are removed
+        # Another process must not take these acts again before they are removed.
         if self._inbox.taken:
             meta["acts"] = list(self._inbox.taken)
         try:
@@ -272,7 +272,7 @@ class Recorder:
         return True
 
     def _meta(self) -> dict[str, Any]:
-        """What another process needs to go on: position, active and latched rows, an anchor."""
+        """Data for the next recorder to go on: position, active and latched rows, an anchor."""
         reading = self._reading
         if reading is None or reading.run.seen.sequence is None:
             return {}

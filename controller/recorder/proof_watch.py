@@ -1,9 +1,10 @@
-"""Events of proof tests that become due: one for each limit when rows reach 60, 30, 7 or 0 days.
+"""Events of proof tests that become due, when 60, 30, 7 or 0 days are left.
 
-It looks once a minute; the record keeps what was reported. If there is no ledger, the first look
-records the day of commissioning. While the day is unknown, it reports and writes nothing.
+It looks once a minute. The record keeps the levels that were reported. If there is no ledger, the
+first look writes the day of commissioning into a new one. While the day is unknown, nothing is
+reported or written.
 
-A device with a new serial number, but without a replacement in the ledger, is an event too. The
+A device with a new serial number, but without a replacement in the ledger, is also an event. The
 tests that depend on the device are then due again.
 """
 
@@ -25,10 +26,10 @@ RECORDER = "the recorder"
 
 
 class ProofWatch:
-    """Call `look` often. `told`: what another process needs to go on, as JSON."""
+    """Finds the events. Call `look` often. told: state for the next process, as JSON."""
 
     def __init__(self, state_directory: str, told: Facts | None = None, run_directory: str = ""):
-        """told: from an earlier recorder. run_directory: has the devices' serial numbers."""
+        """told: from an earlier recorder. run_directory: has the serial numbers of devices."""
         self._directory = state_directory
         self._links = os.path.join(run_directory, "links.stats")
         self._commands = os.path.join(run_directory, "command.sock")
@@ -87,12 +88,15 @@ class ProofWatch:
         return told
 
     def _hold(self, unit: int) -> None:
-        """Tell the controller. If it does not run, it reads the ledger when it starts."""
+        """Tell the controller to hold the start of this unit until its sign test is done.
+
+        A controller that does not run reads the ledger when it starts.
+        """
         with contextlib.suppress(OSError):
             operator_client.sign(self._commands, unit, True)
 
     def _serials(self, header: Facts) -> dict[str, str]:
-        """{device: serial number} of the devices that report one."""
+        """{device: serial number} of the devices that report a serial number."""
         try:
             serials = (link_statistics.read(self._links) or {}).get("serials", {})
         except OSError:
@@ -104,7 +108,7 @@ class ProofWatch:
         return {name: serial for name, serial in known.items() if name in header.get("places", {})}
 
     def _lack_of(self, found: proof_lines.Found) -> str:
-        """A line if the record that was newest at the last look is missing now, or ""."""
+        """A line if the newest record of the last look is missing now, or ""."""
         head = self.told.get("head", found.head)
         if head == found.head or head in [record.hash for record in found.records]:
             return ""
@@ -116,7 +120,7 @@ class ProofWatch:
         return [event(NOTE, line, code=CODE)] if line and line != before else []
 
     def _passed(self, rows: list[Facts]) -> list[Event]:
-        """Events of rows whose level is higher than last reported for the same due day."""
+        """Events of rows whose level has risen since the last report for the same due day."""
         before = self.told.get("rows", {})
         new: dict[int, list[str]] = {}
         now = {row["row"]: [row["due"], row["level"]] for row in rows if row["level"]}

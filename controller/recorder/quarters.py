@@ -1,19 +1,19 @@
-"""`quarters.csv`: means of quarters of an hour, for the planner, whose user may not open the
-record.
+"""`quarters.csv`: means over quarters of an hour, for the planner.
 
-The recorder keeps the last 28 days in the state directory, so that a restart of the box loses none.
-It also publishes them in the run directory, for the group. The quarter that was measured first is
-removed first, whatever its time, because the clock may be set by days. A quarter later than the
-present one was measured while the clock was ahead, or the clock is behind now. It stays in the
-state directory, is not published, and is replaced by the next measurement of the same quarter.
+The user of the planner may not open the record. The recorder keeps the last 28 days in the state
+directory, so that a restart of the box loses none. It also publishes them in the run directory,
+which the group may read. The quarter that was measured first is removed first, whatever its time
+is, because the clock may be set by days. A quarter in the future was measured while the clock was
+ahead, or the clock is behind now. It stays in the state directory, but is not published. The next
+measurement of the same quarter replaces it.
 
-PV is the rest of the balance, load minus battery minus grid, so a generator set counts as PV. A
-balance below 0 is load that the load meter does not see but the site pays for; it counts as load.
-Without a load meter the load is grid and battery. An empty cell is unknown, because less than half
-of the quarter is known. lowered_W: load that schedulers report to have lowered (role load_cap);
-unknown while one of them is silent. full_Wh, charge_W, discharge_W: what the battery can do while
-the cabinet runs (able.py). ups_Wh: energy that the load's UPS can give (role load_ups). A file of
-an earlier version lacks the last five columns, or the last six.
+Columns. PV is load minus battery minus grid, so a generator set counts as PV. If the result is
+negative, there is a load that the load meter does not see but the site pays for; it counts as load.
+Without a load meter the load is grid plus battery. An empty cell is unknown: less than half of the
+quarter was measured. lowered_W: by how much the schedulers report that they have lowered the load
+(role load_cap); unknown while one of them is silent. full_Wh, charge_W, discharge_W: energy and
+powers that the battery can give while the cabinet runs (able.py). ups_Wh: energy that the UPS of
+the load can give (role load_ups). A file of an earlier version lacks the last five or six columns.
 """
 
 import os
@@ -26,12 +26,12 @@ from controller.system.utc import is_set
 
 FILE, BYTES_MAX = "quarters.csv", 1 << 20
 QUARTER_S, KEPT = 900, 28 * 96
-KNOWN_MIN = 450  # least known seconds in a quarter of an hour
+KNOWN_MIN = 450  # a quarter with fewer known seconds is unknown
 NUMBER_MAX = 1e10
 
 
 class Quarter(NamedTuple):
-    """One finished quarter of an hour. at: number of quarters since 1970, UTC; soc: at its end."""
+    """One finished quarter of an hour. at: number of quarters since 1970, UTC. soc: at its end."""
 
     at: int
     load_W: float | None
@@ -47,30 +47,32 @@ class Quarter(NamedTuple):
 
     @property
     def able(self) -> tuple[float | None, float | None, float | None]:
-        """What the battery can do: (full_Wh, charge_W, discharge_W)."""
+        """The abilities of the battery: (full_Wh, charge_W, discharge_W)."""
         return self.full_Wh, self.charge_W, self.discharge_W
 
 
-CELLS = [len(Quarter._fields) - less for less in (1, 5, 6)]  # of this and two earlier versions
+CELLS = [len(Quarter._fields) - less for less in (1, 5, 6)]  # in this and two earlier versions
 HEADERS = [",".join(["utc_s", *Quarter._fields[1 : count + 1]]) for count in CELLS]
 HEADER = HEADERS[0]
 
 
 def wanted(row: Quarter) -> Quarter:
-    """The row with the load as it would be if no scheduler had lowered it. While lowered_W is
-    unknown, the load stays as measured.
+    """The row with the load as it would be if no scheduler had lowered it.
+
+    While lowered_W is unknown, the load stays as measured.
     """
     more_W = row.lowered_W or 0.0
     return row if row.load_W is None else row._replace(load_W=row.load_W + more_W)
 
 
 class QuartersError(Exception):
-    """The file has another form. One line."""
+    """The file is not valid. One line."""
 
 
 def read(path: str, doubts: list[str] | None = None) -> list[Quarter]:
-    """The quarters of a file, in order of time. doubts: gets a line about what was left out.
-    QuartersError: no line of the file is right. OSError.
+    """The quarters of a file, in order of time. Raises OSError.
+
+    doubts: gets a line about lines that were left out. QuartersError: no line of the file is valid.
     """
     rows, line = _measured(path)
     if line and doubts is not None:
@@ -79,7 +81,7 @@ def read(path: str, doubts: list[str] | None = None) -> list[Quarter]:
 
 
 def _measured(path: str) -> tuple[dict[int, Quarter], str]:
-    """({number: quarter} in the order of measurement, the line about what was left out)."""
+    """({number: quarter} in the order of measurement, a line about lines that were left out)."""
     data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     lines = data.decode("ascii", "replace").splitlines()
     if len(data) > BYTES_MAX or not lines or lines[0] not in HEADERS:
@@ -102,7 +104,7 @@ def _measured(path: str) -> tuple[dict[int, Quarter], str]:
 
 
 def _of_line(line: str) -> Quarter:
-    """The quarter of a line. ValueError: the line has another form or begin."""
+    """The quarter of a line. ValueError: the line is not valid, or begins at another time."""
     time, *cells = line.split(",")
     values = [float(cell) if cell else None for cell in cells]
     known = [each for each in values if each is not None]
@@ -118,7 +120,7 @@ def _line(row: Quarter) -> str:
 
 
 class Quarters:
-    """Feed it the row of each second. It writes the files at the end of each quarter of an hour."""
+    """Computes the quarters from the row of each second, and writes both files after each one."""
 
     def __init__(
         self, run_directory: str, state_directory: str, say: Callable[[str], object]
@@ -132,7 +134,7 @@ class Quarters:
             self._publish()
 
     def _kept(self) -> dict[int, Quarter]:
-        """The quarters of an earlier run. The next quarter replaces a damaged file."""
+        """The quarters of an earlier run. A damaged file is reported and will be replaced."""
         try:
             rows, line = _measured(self._paths[0])
             if line:
@@ -145,8 +147,9 @@ class Quarters:
             return {}
 
     def feed(self, second: Sequence, utc: SupportsInt, *beside: int | None) -> None:
-        """second: in the order of seconds.COLUMNS; utc: its label, us since 1970; beside: values of
-        the last five fields of Quarter.
+        """Take a second. second: as in seconds.COLUMNS. utc: its time, us since 1970.
+
+        beside: values of the last five fields of Quarter.
         """
         if not is_set(utc):
             return
@@ -171,7 +174,7 @@ class Quarters:
         self._soc_permille = None
 
     def _end(self) -> None:
-        """Keep the finished quarter. If there are too many, the one measured first is removed."""
+        """Keep the finished quarter. If there are too many, remove the one measured first."""
         means = [
             total / count if count >= KNOWN_MIN else None
             for total, count in zip(self._sums, self._counts)

@@ -1,4 +1,4 @@
-"""Reads the record while it is written, after a kill, or from a copy. It never writes to it."""
+"""Reads the record while it is written, after a kill, or from a copy. It never writes."""
 
 import contextlib
 import os
@@ -16,7 +16,10 @@ NOT_YOURS = f"only the user {SERVICE} may: put sudo -u {SERVICE} before the comm
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[sqlite3.Connection]:
-    """A read-only connection that sees one moment. sqlite3.Error; FileNotFoundError if empty."""
+    """A read-only connection that sees the state of one moment.
+
+    Raises sqlite3.Error; FileNotFoundError if the record is empty.
+    """
     if not os.path.exists(path):
         raise FileNotFoundError(2, os.strerror(2))
     if regular_file.is_none(path):
@@ -38,7 +41,10 @@ def opened(path: str) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def _readable() -> Iterator[None]:
-    """Context for damaged names that are no UTF-8, for which sqlite3 cannot raise its own error."""
+    """Context for damaged names that are not UTF-8.
+
+    For those sqlite3 raises UnicodeDecodeError; the context raises sqlite3.DatabaseError instead.
+    """
     try:
         yield
     except UnicodeDecodeError:

@@ -1,10 +1,11 @@
-"""Puts a damaged database aside. A new one begins with every event that can still be read, and with
-the trips of trips.log. The chain goes on from the last published hash. An event with code DAMAGE
-says what was lost between.
+"""Puts a damaged database aside, and begins a new one.
 
-A kill at any step loses nothing. The old database is `.rescuing` until the new one, made under
-another name, is whole and in place. Then the old one becomes `.damaged` and replaces an earlier
-one.
+The new one begins with every event that can still be read, and with the trips of trips.log. The
+chain continues from the last published hash. An event with code DAMAGE names what may be lost.
+
+A kill at any step loses nothing. The old database is named `.rescuing` until the new one, made
+under another name, is complete and in place. Then the old one becomes `.damaged` and replaces an
+earlier one.
 """
 
 import contextlib
@@ -20,26 +21,26 @@ from controller.store import chain, durable
 from controller.system import json_text
 
 ASIDE, UNDER_WAY, NEW = ".damaged", ".rescuing", ".new"
-# keys of meta with which the recorder goes on where it was
+# keys of meta that the recorder needs to go on
 STATE_KEYS = ("position", "standing", "capture", "anchor", "lifetime")
 # for these keys, the published value is used if it is newer
 PUBLISHED_KEYS = ("position", "standing", "anchor", "lifetime")
-# rescue only the last day of the history, and at most this many bytes of the limit per second
+# rescue only the last day of the history, or less if the limit of the database is small
 SECONDS_MAX = 86_400
 BYTES_A_SECOND = 512
 
 
 def is_cut_short(path: str) -> bool:
-    """True if a rescue ended before the new database existed, so that it must be repeated."""
+    """True if a rescue was killed before the new database was in place: it must be repeated."""
     return os.path.exists(path + UNDER_WAY) and not os.path.exists(path)
 
 
 def settle(path: str) -> None:
-    """Give the rescued database its final name if a kill prevented this. Raises OSError."""
+    """Give the damaged database its final name if a kill prevented this. Raises OSError."""
     if not os.path.exists(path):
         return
     if os.path.exists(path + UNDER_WAY):
-        _remove(path + ASIDE, "-wal", "-shm")  # of an earlier one; they must not stay beside this
+        _remove(path + ASIDE, "-wal", "-shm")  # these belong to an earlier rescue
         os.replace(path + UNDER_WAY, path + ASIDE)
     _remove(path + UNDER_WAY, "-shm")
     with contextlib.suppress(FileNotFoundError):
@@ -47,7 +48,7 @@ def settle(path: str) -> None:
 
 
 def put_aside(path: str) -> None:
-    """Move the damaged files away, but never over files that still wait for rescue. OSError."""
+    """Rename the damaged files, but never over files that still wait for rescue. OSError."""
     settle(path)
     with contextlib.suppress(FileNotFoundError):
         os.replace(path, path + UNDER_WAY)
@@ -61,8 +62,9 @@ def put_aside(path: str) -> None:
 def begin_anew(
     path: str, bytes_max: int, known: "Known", damage: Callable[[int], db.Row]
 ) -> db.Database:
-    """A new database with all rows that can be rescued. damage: makes its last row. Raises OSError,
-    DatabaseError.
+    """A new database with all rows that can be rescued.
+
+    damage: makes its last row. Raises OSError, DatabaseError.
     """
     _remove(path + NEW, "", "-wal", "-shm")
     database = db.Database(path + NEW, bytes_max)
@@ -77,7 +79,7 @@ def begin_anew(
         heads = [*newest, (0, chain.START), *([known.published] if known.published else [])]
         database.head_id, database.head = max(heads, key=lambda each: each[0])
         database.write([damage(database.head_id)])
-        # the file is then whole and durable without a log beside it
+        # after this the file is complete and durable without a log file
         database.query("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         database.close()
@@ -88,7 +90,7 @@ def begin_anew(
 
 
 class Known(NamedTuple):
-    """Facts from outside the database. published: (number, hash). captures: [(number, file)]."""
+    """Data from outside the database. published: (number, hash). captures: [(number, file)]."""
 
     trips: list
     published: tuple[int, bytes] | None
@@ -103,7 +105,7 @@ def _remove(path: str, *ends: str) -> None:
 
 
 def _old(path: str) -> sqlite3.Connection:
-    """The damaged database, opened for reading; an empty one if it cannot be opened."""
+    """The damaged database, opened for reading, or an empty one if it cannot be opened."""
     try:
         return sqlite3.connect(
             f"file:{quote(os.path.abspath(path))}?mode=ro", uri=True, isolation_level=None
@@ -113,7 +115,7 @@ def _old(path: str) -> sqlite3.Connection:
 
 
 def _readable(connection: sqlite3.Connection, statement: str) -> Iterator[tuple]:
-    """Rows up to the first row that cannot be read."""
+    """The rows before the first row that cannot be read."""
     try:
         yield from connection.execute(statement)
     except (sqlite3.Error, ValueError):
@@ -121,7 +123,7 @@ def _readable(connection: sqlite3.Connection, statement: str) -> Iterator[tuple]
 
 
 def _state(old: sqlite3.Connection, known: Known) -> Facts:
-    """Meta of the old database, unless the published head is newer: then the published meta."""
+    """Meta of the old database, or the published meta if the published head is newer."""
     found = {}
     for key, value in _readable(old, "SELECT key, value FROM meta"):
         with contextlib.suppress(ValueError, TypeError):
@@ -137,7 +139,7 @@ def _state(old: sqlite3.Connection, known: Known) -> Facts:
 def _fill(
     connection: sqlite3.Connection, old: sqlite3.Connection, known: Known, bytes_max: int
 ) -> None:
-    """Put everything known into the new tables. A trip that was rescued twice counts once."""
+    """Fill the new tables with all known rows. A trip that was rescued twice is stored once."""
     run, insert = connection.execute, db.INSERT_EVENT.format("INSERT OR IGNORE")
     # from both ends, because a damaged page in the middle must not cost the newer rows
     for order in ("ASC", "DESC"):

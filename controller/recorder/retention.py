@@ -1,8 +1,9 @@
-"""Keeps the database within its size. The oldest seconds are removed first, then events other than
-trips, then trips. It removes a small piece at a time, because an event must not wait.
+"""Keeps the database within its size.
 
-The hash before the next kept event moves to `links`. An event with code RETENTION says up to which
-number events may be missing.
+The oldest seconds are removed first, then events other than trips, then trips. Each call removes
+only a small piece, because an event must not wait. When events are removed, the hash before the
+next kept event moves to `links`. An event with code RETENTION names the last event number that may
+be missing.
 """
 
 import sqlite3
@@ -13,7 +14,7 @@ from controller.store import chain
 
 Label = Callable[[str, str, str, str], Row]  # (kind, code, scope, text) -> Row of this moment
 FILL_PERCENT_MAX = 90
-SECONDS_KEPT_MIN = 3600  # events are removed before the last hour of seconds is
+SECONDS_KEPT_MIN = 3600  # the last hour of seconds is kept; events are removed instead
 SECONDS_A_PIECE, EVENTS_A_PIECE, PAGES_A_PIECE = 3600, 500, 256
 DELETE_HISTORY = tuple(
     f"DELETE FROM {table} WHERE rowid < (SELECT min(rowid) FROM {table}) + {rows}"
@@ -27,7 +28,7 @@ def due(database: Database, events_max: int) -> str | None:
     others = count(database, "kind <> 'trip'")
     if used * 100 <= allowed * FILL_PERCENT_MAX:
         return "events" if others > events_max else None
-    # this table loses only its oldest rows, so it need not be counted
+    # this table loses only its oldest rows, so no slow count is needed
     seconds = database.query("SELECT coalesce(max(rowid) - min(rowid) + 1, 0) FROM seconds")[0][0]
     if seconds > SECONDS_KEPT_MIN:
         return "seconds"
@@ -40,7 +41,7 @@ def count(database: Database, condition: str) -> int:
 
 
 def drop_events(database: Database, label: Label, trips: bool) -> None:
-    """Remove the oldest piece of the events, and trips only if asked. Raises DatabaseError."""
+    """Remove the oldest events, including trips if `trips`. Raises DatabaseError."""
     condition = "1" if trips else "kind <> 'trip'"
     found = database.query(
         f"SELECT id FROM events WHERE {condition} ORDER BY id LIMIT ?", (EVENTS_A_PIECE,)
@@ -53,7 +54,7 @@ def drop_events(database: Database, label: Label, trips: bool) -> None:
 
 
 def _delete(connection: sqlite3.Connection, numbers: list[int]) -> None:
-    """Delete events. Keep the hash before each event that follows a gap."""
+    """Delete events, but keep the hash before each event that follows a gap."""
     run, gone = connection.execute, set(numbers)
     ends = [number for number in numbers if number + 1 not in gone]
     for last in ends:
@@ -65,13 +66,13 @@ def _delete(connection: sqlite3.Connection, numbers: list[int]) -> None:
 
 
 def _delete_history(connection: sqlite3.Connection, _: object) -> None:
-    """Delete the oldest piece of the seconds, and of the minutes."""
+    """Delete the oldest rows of the seconds and of the minutes."""
     for statement in DELETE_HISTORY:
         connection.execute(statement)
 
 
 def trim(database: Database, events_max: int, label: Label) -> bool:
-    """Do one piece of work. True if there was work to do. Raises DatabaseError."""
+    """Remove one piece. True if there was something to remove. Raises DatabaseError."""
     what = due(database, events_max)
     if what == "seconds":
         database.write((), also=_delete_history)

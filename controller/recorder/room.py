@@ -1,4 +1,4 @@
-"""Room on the disk: a reserve that is given up so that events can still be written."""
+"""Room on the disk: a reserve file, which is removed so that events can still be written."""
 
 import contextlib
 import os
@@ -7,11 +7,11 @@ from controller.store import durable
 
 FILE = "record.reserve"
 RESERVE_BYTES = 4 << 20
-FREE_BYTES_MIN = 4 * RESERVE_BYTES  # free beside the reserve before seconds are written again
+FREE_BYTES_MIN = 4 * RESERVE_BYTES  # must be free too, before seconds are written again
 
 
 class Reserve:
-    """`laid`: True while the reserve holds its room."""
+    """The reserve file. laid: True while it occupies its room."""
 
     def __init__(self, directory: str):
         self._directory = directory
@@ -19,7 +19,7 @@ class Reserve:
         self.laid = False
 
     def lay(self) -> bool:
-        """Take the room if there is enough. Returns `laid`."""
+        """Create the file if there is enough room. Returns `laid`."""
         if not self.laid and self._free_bytes() >= FREE_BYTES_MIN + RESERVE_BYTES:
             try:
                 with durable.opened(self._path, os.O_RDWR | os.O_CREAT) as descriptor:
@@ -30,13 +30,13 @@ class Reserve:
         return self.laid
 
     def give_up(self) -> None:
-        """Give the room back for a write that must happen now."""
+        """Remove the file, for a write that must happen now."""
         self.laid = False
         with contextlib.suppress(OSError):
             os.unlink(self._path)
 
     def has_beside(self, wanted_bytes: int) -> bool:
-        """True if this many bytes fit beside the reserve, whether or not the reserve is laid."""
+        """True if this many bytes fit in addition to the reserve, even if it is not laid now."""
         found = os.statvfs(self._directory)
         kept_bytes = 0 if self.laid else RESERVE_BYTES
         return found.f_bavail * found.f_frsize >= wanted_bytes + kept_bytes

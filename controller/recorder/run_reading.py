@@ -1,4 +1,4 @@
-"""One run of the controller as the recorder reads it, with everything made from its frames."""
+"""One run of the controller as the recorder reads it."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from controller.system.clock import Utc
 
 
 class Reading:
-    """One run of the controller, and what is made from its frames."""
+    """One run of the controller, with the objects that make events and rows from its frames."""
 
     def __init__(self, run: Run, timeline: Timeline, silent_until: int | None, standing: list[str]):
         """silent_until: sequence up to which an earlier recorder has taken the frames, or None."""
@@ -25,7 +25,7 @@ class Reading:
         self.began = self.quiet = False
 
     def fast_header(self, utc: Utc) -> dict[str, Any]:
-        """Header of a block of ticks that ends with the newest frame. utc: of that moment."""
+        """Header of a block of ticks that ends with the newest frame. utc: time of that frame."""
         return {
             "utc_us": int(utc),
             "uptime_ms": self.fast_moment_us // 1000,
@@ -38,11 +38,11 @@ class Reading:
 
 
 def begun(reading: Reading, sequence: int) -> list[Event]:
-    """The event that a run was found (once), and events of its frames that were not read."""
+    """The event that a run was found (once), and an event for frames that were not read."""
     found: list[Event] = []
     lost = reading.run.take_lost()
     if not reading.began and reading.silent_until is None:
-        lost = 0  # the ring went round before a recorder followed it
+        lost = 0  # frames that were overwritten before the recorder started do not count
         found.append(event(events.START, f"the controller runs, frame {sequence}"))
     elif reading.silent_until is not None and not reading.began:
         lost = sequence - reading.silent_until - 1

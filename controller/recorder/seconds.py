@@ -1,4 +1,4 @@
-"""One row for each second of the frames: powers as means of the second, other values at its end.
+"""One row per second of frames: powers are means, other values are those at its end.
 
 Old values, and values of a frozen meter, are None.
 """
@@ -26,7 +26,7 @@ KNOWN_MS = 2000  # a measurement older than this is left out
 
 
 class Seconds:
-    """Feed it every frame, in order, after it was applied to `seen` (snapshot.Snapshot)."""
+    """Makes the rows. Feed it every frame, in order, after the frame was applied to `seen`."""
 
     def __init__(self, seen: Snapshot):
         self.seen = seen
@@ -39,14 +39,15 @@ class Seconds:
         self._load_caps = self.site.of_role("load_cap")
         self._upses = self.site.of_role(bridging.ROLE)
         self.able = Able(seen, self._known)
-        # values of each frame in the second, if known: grid, load, battery, set-point
+        # for grid, load, battery and set-point: the values of all frames of this second, if known
         self._powers: list[list[int]] = [[], [], [], []]
-        self.now: tuple[list[int], ...] = ([], [], [], [])  # the same for the newest frame
+        self.now: tuple[list[int], ...] = ([], [], [], [])  # the values of the newest frame
 
     @property
     def lowered_W(self) -> int | None:
-        """Power by which schedulers report that the load is lower. None without such a device, and
-        while a report is too old.
+        """Power by which schedulers report that they have lowered the load.
+
+        None if there is no such device, or while a report is too old.
         """
         found = [each.value("lowered_W") for each in self._load_caps]
         known = [each for each in found if each is not None]
@@ -54,7 +55,7 @@ class Seconds:
 
     @property
     def ups_Wh(self) -> int | None:
-        """Energy that the load's UPS can give, see bridging.total_Wh."""
+        """Energy that the UPS of the load can give (bridging.total_Wh)."""
         return bridging.total_Wh(self._upses)
 
     def feed(self, frame: Frame) -> tuple | None:
@@ -110,11 +111,11 @@ class Seconds:
         )
 
     def health_permille(self) -> int | None:
-        """State of health of the most worn rack; None while that of a rack is not known."""
+        """State of health of the most worn rack; None while a rack's state of health is unknown."""
         return min(self._racks(s.G_BMS_CHARGE, s.SOH_PERMILLE), default=None)
 
     def _racks(self, group: int, index: int, count: int = 1) -> list[int]:
-        """Values of `count` signals of every rack; [] if those of one rack are not known."""
+        """Values of `count` signals of every rack; [] if the signals of one rack are not known."""
         layout = self.seen.layout
         racks = range(layout.racks)
         if not self._known(*[layout.rack_group(rack, group) for rack in racks]):

@@ -10,7 +10,7 @@ from controller.recorder.seconds import Seconds
 from controller.state.bands import sample_ms_of
 from safety import signals as s
 
-# elapsed_ticks: since the last frame; commanded: bits
+# elapsed_ticks: ticks since the last frame; commanded: bits
 COLUMNS = tuple(
     "elapsed_ticks grid_W load_W battery_W voltage_permille frequency_mHz commanded".split()
 )
@@ -20,13 +20,13 @@ POWERS = 3  # the first columns of Seconds that are used here
 
 
 def meters_of(header: dict[str, Any]) -> tuple[int, list[str]]:
-    """(ms between values of the load meter, roles of the meters) from a journal's header."""
+    """(ms between values of the load meter, roles of the meters), from the header of a journal."""
     roles = [each["role"] for each in header["devices"]]
     return sample_ms_of(header), [role for role in METERS if role in roles]
 
 
 class Ticks:
-    """Call `row` after a frame was fed to the Seconds."""
+    """Makes the rows. Call `row` after a frame was given to the Seconds."""
 
     def __init__(self, seconds: Seconds) -> None:
         self._seconds, self._seen = seconds, seconds.seen
@@ -54,5 +54,5 @@ class Ticks:
 
 
 def _quality(seen: Snapshot, place: int | None) -> int:
-    """A word of the grid meter; NONE if it does not read this value or is silent."""
+    """A value of the grid meter; NONE if the meter does not measure it or is silent."""
     return (seen.inp[place] if place is not None else 0) or NONE

@@ -1,7 +1,8 @@
-"""Finds when a frame was written, because a journal only counts ticks.
+"""Finds the time at which a frame was written, because a journal only counts ticks.
 
-While the controller writes, the newest frame is of now. An ended run is placed by the anchor that
-an earlier recorder stored. Without an anchor only a latest time of its end is known.
+While the controller writes, the time of the newest frame is now. The time of an ended run comes
+from the anchor that an earlier recorder stored. Without an anchor only the latest possible time of
+its end is known.
 """
 
 import os
@@ -9,16 +10,16 @@ import os
 from controller.recorder.follow import Run
 
 LOOK_US = 200_000  # a journal without a new frame for this time is not being written
-WITHIN_US = 40_000  # one poll and one tick
-# error when counting from an anchor, because the count lacks ticks that were skipped
+WITHIN_US = 40_000  # largest error: one poll and one tick
+# error when counting from an anchor, because skipped ticks are not counted
 ANCHORED_WITHIN_US = 1_000_000
 
 
 class Timeline:
-    """Times of one Run. `quiet_us`: for how long it has had no new frame."""
+    """The times of the frames of one Run."""
 
     def __init__(self, run: Run, anchor: dict | None, ended_us: int | None):
-        """anchor: from an earlier recorder; ended_us: latest possible end of an ended run."""
+        """anchor: from an earlier recorder. ended_us: latest possible end of an ended run."""
         self._run, self._anchor, self._ended_us = run, anchor, ended_us
         self._newest = 0  # sequence of the newest frame
         self._looked_us: int | None = None
@@ -26,7 +27,7 @@ class Timeline:
         self._within_us: int | None = WITHIN_US
 
     def look(self, now_us: int) -> bool:
-        """Call in each poll before frames are read. True once moments are known."""
+        """Call in each poll before frames are read. True once the times are known."""
         newest = self._run.reader.newest() or 0
         if self._looked_us is None:
             self._looked_us, self._newest = now_us, newest
@@ -39,7 +40,7 @@ class Timeline:
         return self._newest_us is not None
 
     def _place(self, now_us: int) -> None:
-        """Set the moment of the newest frame, for a run that is no longer written."""
+        """Set the time of the newest frame, for a run that is no longer written."""
         anchor = self._anchor
         if anchor and anchor["inode"] == self._run.inode and anchor["sequence"] <= self._newest:
             on_us = (self._newest - anchor["sequence"]) * self._run.tick_ms * 1000
@@ -54,16 +55,14 @@ class Timeline:
         return max(0, (self._newest_us or 0) - behind_us), self._within_us
 
     def anchor(self, sequence: int) -> dict | None:
-        """The anchor with which a later recorder places this run; None while the time is
-        unknown.
-        """
+        """Data from which a later recorder gets the times of this run; None while unknown."""
         moment_us, within_us = self.moment(sequence)
         if within_us is None:
             return None
         return {"inode": self._run.inode, "sequence": sequence, "uptime_us": moment_us}
 
     def quiet_us(self, now_us: int) -> int:
-        """How long the run has had no new frame, us."""
+        """Time for which the run has had no new frame, us."""
         return now_us - (self._newest_us or 0)
 
 

@@ -1,4 +1,4 @@
-"""Jobs of a file: for each job its time of sending, its length and its power."""
+"""Jobs of a file: when each job is sent, how long it runs, and its power."""
 
 import math
 from typing import NamedTuple
@@ -14,7 +14,7 @@ JOBS_MAX = 1_000_000
 
 
 class Job(NamedTuple):
-    """A job of a file. line: its line in the file."""
+    """A job of a file. line: its line number in the file."""
 
     at_s: float
     for_s: float
@@ -23,7 +23,7 @@ class Job(NamedTuple):
 
 
 def read(path: Path) -> list[Job]:
-    """The jobs of a CSV file or its gzip, in its order. SeriesError: one line."""
+    """The jobs of a CSV file or its gzip, in the order of the file. SeriesError: one line."""
     with table.opened(path) as found:
         places = [_column(found, stem, quantity) for stem, quantity in COLUMNS]
         jobs: list[Job] = []

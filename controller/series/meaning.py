@@ -1,9 +1,10 @@
-"""Meaning of the times and the unit of a foreign series. Every reader of a series calls `taken`.
+"""The meaning of the times, and the unit, of a series from elsewhere.
 
-A time may be the begin or the end of the period of its value. An end that is taken as a begin moves
-all values by a period, such as PV by an hour. A price may be in another currency or for another
-amount of energy than its name says. If the file does not state the meaning, its user can
-(`time_is`). If neither states it, there is a doubt: a line that the user of the series prints.
+A time may be the begin or the end of the period of its value. If an end is taken as a begin, all
+values move by one period, such as PV by an hour. A price may have another currency, or be for
+another amount of energy, than its name says. If the file does not state the meaning, its user can
+state it (`time_is`). If neither states it, `Taken.doubts` gets a line, which the caller prints.
+Every reader of a series calls `taken`.
 """
 
 import itertools
@@ -20,9 +21,9 @@ from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, PRICE, Quant
 
 BEGIN, END = "begin", "end"
 STEP_S_MAX = 3600.0
-LOW_MEDIAN, LOW_MAX = 1.0, 10.0  # prices per MWh below both are probably per kWh
+LOW_MEDIAN, LOW_MAX = 1.0, 10.0  # a median and a maximum below these mean: per kWh, not per MWh
 PRICE_NAMES = "price_EUR_per_MWh, price_EUR_per_kWh or price_ct_per_kWh"
-# A name may join the word with another word, as `endtime` or `intervalend`.
+# A name may join the word with another word, as in `endtime` or `intervalend`.
 _WHEN = (
     r"(?<![^\W\d_])(?:period|interval|slot|hour|time|date)?"
     r"(?:{})(?:zeit|tid|time|date)?(?![^\W\d_])"
@@ -37,12 +38,12 @@ _SAID = {each: re.compile(_WHEN.format(words)) for each, words in _WORDS.items()
 
 
 class Asked(NamedTuple):
-    """Expectations of a series."""
+    """Expectations of the reader of a series."""
 
     quantity: Quantity
-    currency: str = ""  # of a price; "": any currency
+    currency: str = ""  # currency of a price; "": any
     time_is: str = ""  # BEGIN or END, as the user states; "": not stated
-    may_be_either: bool = False  # sources of this kind give begins or ends
+    may_be_either: bool = False  # the times of such a source may be begins or ends
 
 
 class Taken(NamedTuple):
@@ -56,8 +57,10 @@ class Taken(NamedTuple):
 def taken(
     times_s: array, values: Sequence[float], names: tuple[str, str], unit: Unit | None, asked: Asked
 ) -> Taken:
-    """The periods of values in order of time. names: columns of the time and of the value. unit: as
-    read; None: not named. SeriesError: another currency, or a wrong unit.
+    """The periods of values that are in order of time.
+
+    names: columns of the time and of the value. unit: the unit of the column; None: not named.
+    SeriesError: another currency, or a wrong unit.
     """
     if asked.currency and (other := other_currency(names[1], asked.currency)):
         raise SeriesError(f"{names[1]} is in {other}: allowed is {asked.currency}, of the tariff")
@@ -81,13 +84,17 @@ def taken(
 
 
 def said_by(name: str) -> str:
-    """BEGIN or END, if the name of the time has a word for only one of them; else ""."""
+    """BEGIN or END, if the column name of the time has a word for only one of them; else ""."""
     found = [each for each, words in _SAID.items() if words.search(small(name))]
     return found[0] if len(found) == 1 else ""
 
 
 def steps_s(times_s: Sequence[float]) -> array:
-    """The time for which each value holds: until the next one, or before a hole the step beside."""
+    """Seconds for which each value holds, usually until the next value.
+
+    A step that differs from the steps beside it may be a hole, so the shortest of these steps
+    counts.
+    """
     gaps_s = [after - before for before, after in itertools.pairwise(times_s)]
     gaps_s.append(min(gaps_s[-2:], default=STEP_S_MAX))
     found = array("d")
@@ -98,7 +105,10 @@ def steps_s(times_s: Sequence[float]) -> array:
 
 
 def _price_doubts(name: str, unit: Unit | None, per_kWh: Sequence[float]) -> list[str]:
-    """Doubts about numbers that contradict their unit. SeriesError: too low, and without a unit."""
+    """Doubts about prices that are too low for their unit.
+
+    SeriesError: too low, and no unit is named.
+    """
     sizes = [abs(each) / (unit or PER_MWH).factor for each in per_kWh] or [math.inf]
     is_low = statistics.median(sizes) < LOW_MEDIAN and max(sizes) < LOW_MAX
     if unit is None and is_low:

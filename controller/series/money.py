@@ -1,8 +1,8 @@
 """Money in the name of a price: its currency and its unit. An unknown word is never guessed.
 
-A price has money per MWh or kWh, or hundredths per kWh, anywhere in its name, as
-`price_EUR_per_MWh` or `ct/kWh`. A thousandth, or money that is not listed here, is no unit. Then
-the price needs the key `unit` of its feed.
+The name of a price must state money per MWh or kWh, or hundredths per kWh, as in
+`price_EUR_per_MWh` or `ct/kWh`. Thousandths, or money that is not listed here, are no unit. Then
+the feed of the price needs the key `unit`.
 """
 
 import re
@@ -62,9 +62,9 @@ PLN: gr grosz groszy
 CNY: fen
 INR: paise
 """
-NAME_MAX = 100  # characters: the time of the patterns grows with the square of the length
-# These words are money only before an energy. Elsewhere they may be a zone, a month or a
-# percentile.
+NAME_MAX = 100  # characters; the time of the patterns grows with the square of the length
+# These words mean money only before an energy, as in `ct/kWh`. Elsewhere they may be a zone, a
+# month or a percentile.
 BEFORE_ENERGY = ["c", "p", "ct", "fr", "rs", "ft", "kc", "zl", "gr", "rp"]
 
 
@@ -82,7 +82,7 @@ _GAP = r"[\s_.()\[\]-]*"
 _PER = rf"{_GAP}(?:/|per|pro)?{_GAP}([km])wh"
 _WORD = rf"(?<![^\W\d_])(?:{'|'.join(map(re.escape, sorted(_MONEY, key=len, reverse=True)))})"
 _WHOLE_WORD = re.compile(rf"{_WORD}(?=[\W\d_]|{_PER}|$)")
-# Words that may name a price before its energy in place of money. `per kWh` alone is also a price.
+# Words that may stand before the energy in place of money. `per kWh` alone is also a price.
 _PRICE = (
     r"(?<![^\W\d_])[^\W\d_]*"
     "(?:price|preis|pris|prix|costs?|tariff?|rate|value|amount|charge|spot|total)"
@@ -92,12 +92,12 @@ _SAYS = re.compile("currency|w(?:ae?|\u00e4)hrung|valuta|devise|unit|einheit")
 
 
 def small(name: str) -> str:
-    """The begin of a name in small letters, with its words separated."""
+    """The first NAME_MAX characters of a name in small letters, with its words separated."""
     return _HUMP.sub("_", name[:NAME_MAX]).lower()
 
 
 def price_unit(column: str) -> Unit | None:
-    """The unit in the name of a price's column; None: no unit."""
+    """The unit in the column name of a price; None: no unit."""
     for word, energy in _PRICED.findall(small(column)):
         if word not in _HUNDREDTHS:
             return PER_KWH if energy == "k" else PER_MWH
@@ -115,12 +115,12 @@ def other_currency(text: str, wanted: str) -> str:
 
 @lru_cache(1024)
 def says(name: str) -> bool:
-    """True if a column or key with this name has a currency or unit beside the price."""
+    """True if a field with this name states the currency or the unit of a price."""
     return _SAYS.search(name.lower()) is not None
 
 
 def check(where: str, beside: Iterable[tuple[str, Any]], wanted: str, unit: Unit) -> None:
-    """Compare the texts beside a price with its tariff and unit. SeriesError: they differ."""
+    """Compare the texts beside a price with `wanted` and `unit`. SeriesError: they differ."""
     for name, text in beside:
         if not isinstance(text, str) or not says(name):
             continue
@@ -130,7 +130,7 @@ def check(where: str, beside: Iterable[tuple[str, Any]], wanted: str, unit: Unit
 
 
 def currencies(text: str) -> list[set[str]]:
-    """The currencies that each word of money in a text may mean."""
+    """Possible currencies of each word of money in a text."""
     name = small(text)
     return [
         _MONEY[found[0]]

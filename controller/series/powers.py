@@ -1,7 +1,7 @@
-"""Powers of a table: their columns, and their readings row by row.
+"""Powers of a table: finds the columns, and reads them row by row.
 
-The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) that counts from any zero, or a column as in
-times.py.
+The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) that counts from any zero, or a column of times
+as in times.py.
 """
 
 import math
@@ -17,7 +17,8 @@ from drivers.plausible import EXACT, plausible
 
 TIME = "t_s"
 _CHANNEL = re.compile(r"ch\d")
-# Devices and exports write these for "no value". Larger such numbers exceed every allowed power.
+# Devices and exports write these numbers for "no value". Larger ones need no entry here, because
+# they exceed every allowed power.
 BLANKS = frozenset((-999.0, -9999.0, -99999.0, 32767.0, -32768.0, 65535.0))
 Reading = tuple[float, float, int]  # time, s since 1970 or since the file's zero; W; line
 
@@ -28,7 +29,7 @@ def columns(table: Table) -> list[str]:
 
 
 def chosen(table: Table, column: str | None) -> str:
-    """The named power column, else the only one. SeriesError: no power column, or several."""
+    """The named power column, or the only one. SeriesError: no power column, or several."""
     names = columns(table)
     if column in table.names and POWER.unit_of(column):
         return column
@@ -44,14 +45,15 @@ def chosen(table: Table, column: str | None) -> str:
 
 
 class Powers:
-    """Readings of one power column. refused, empty: rows without a reading; first: first
-    refused.
+    """Readings of one power column.
+
+    refused, empty: number of rows without a reading. first: text about the first refused row.
     """
 
     def __init__(
         self, table: Table, given: str | None, scale: float, power_W_max: float, zone: tzinfo = UTC
     ) -> None:
-        """given: name of the column; None: the only one. zone: for times without an offset."""
+        """given: name of the column; None: the only one. zone: of times without an offset."""
         self.time_at, self.time_unit = time_of(table)
         self.table, self.column = table, chosen(table, given)
         unit = POWER.unit_of(self.column)
@@ -73,7 +75,7 @@ class Powers:
                 yield found
 
     def reading(self, line: int, cells: list[str]) -> Reading | None:
-        """The reading of a row. A row without a reading is counted; the result is None."""
+        """The reading of a row. None: the row has no reading, and is counted."""
         self.rows += 1
         cell = cells[self._power_at] if len(cells) == self._width else ""
         with at_cell(line, self.column):
@@ -89,8 +91,9 @@ class Powers:
             return self._clock(" ".join([cells[each] for each in self.time_at])), power_W, line
 
     def is_right(self, cells: list[str], found: float) -> bool:
-        """True if the row has a power. found: its number. The reader of a meter's channels replaces
-        this check.
+        """True if the row has a power. found: its number.
+
+        The reader of a meter's channels overrides this check.
         """
         return found == found and found not in BLANKS
 
@@ -131,7 +134,7 @@ class Powers:
 
 
 def time_of(table: Table) -> tuple[tuple[int, ...], Unit | None]:
-    """The places of the time's columns, and its unit; unit None: times as in times.py."""
+    """Places of the columns that make the time, and its unit; unit None: times as in times.py."""
     for name in sorted(table.names, key=lambda each: each != TIME):
         unit = DURATION.unit_of(name) if name.startswith("t_") else None
         if unit:

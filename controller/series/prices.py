@@ -1,9 +1,9 @@
-"""Prices of a file as means of equal slots from a local time on.
+"""Prices of a file, as means of equal slots that begin at a local time.
 
-The time is the first column that contains times, else the first column. The value is the first
-column with a unit of a price in its name. Without one it is the column that is named as a price,
-else the first one that is no time. The step may change once, as on 1 October 2025. A row holds
-until the next.
+The time is the first column with times, or else the first column. The price is the first column
+whose name has a unit of a price. Without such a column, it is one whose name has a word for a
+price, or else the first one that is not a time. The step between rows may change once, as on 1
+October 2025. Each price holds until the next row.
 """
 
 import itertools
@@ -27,7 +27,7 @@ _PRICE = re.compile("price|preis|pris|cost|tarif")
 
 
 class Prices(NamedTuple):
-    """Money per kWh of each slot. column: name of the price's column; doubts: lines."""
+    """Money per kWh for each slot. column: name of the price column; doubts: lines."""
 
     column: str
     per_kWh: array
@@ -35,8 +35,9 @@ class Prices(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """Rows near the wanted time. per_kWh: NaN: no number. ends_s: first and last time of the
-    file.
+    """Rows near the wanted time.
+
+    per_kWh: NaN where there is no number. ends_s: first and last time of the file.
     """
 
     times_s: array
@@ -112,7 +113,7 @@ def _rows(
 
 
 def _check_even(rows: _Rows, zone: tzinfo) -> None:
-    """SeriesError: a row is missing."""
+    """Check that no row is missing. SeriesError: one is."""
     steps = [after - before for before, after in itertools.pairwise(rows.times_s)]
     runs = [(step, len(list(each))) for step, each in itertools.groupby(steps)]
     is_even = len(runs) < 2 or (len(runs) == 2 and min(count for _, count in runs) > 1)

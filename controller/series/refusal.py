@@ -1,4 +1,4 @@
-"""The error for a file of a series that is refused, with safe excerpts of the file."""
+"""The error for a refused file of a series, and safe excerpts of the file for messages."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,7 @@ SHOWN_MAX = 40  # characters of a cell in a message
 
 
 class SeriesError(ValueError):
-    """An unusable series: one line with file, line, cell and what is allowed."""
+    """A series cannot be used. One line: file, line, cell and allowed values."""
 
 
 def shown(text: str) -> str:
@@ -23,7 +23,7 @@ def listed(names: Iterable[str]) -> str:
 
 @contextlib.contextmanager
 def at_cell(line: int, column: str) -> Iterator[None]:
-    """Make a SeriesError in this context begin with the line and the column."""
+    """Put the line and the column before the text of each SeriesError in this context."""
     try:
         yield
     except SeriesError as error:

@@ -1,5 +1,6 @@
-"""One pass over a power column: checks that it can be a power, and finds what its user must
-know.
+"""A survey of a power column in one pass. It checks that the column can be a power.
+
+The result also has facts that the user must know, such as pauses.
 """
 
 import math
@@ -12,7 +13,7 @@ from controller.series.refusal import SeriesError
 from controller.series.text import Path
 from controller.series.times import UNIX_S_MIN, local
 
-PAUSE_S = 900.0  # a longer step holds the power before it
+PAUSE_S = 900.0  # in a longer step the power before it holds
 HOUR_S, YEAR_S = 3600.0, 366 * 86_400.0
 LOW_W = 1000.0
 
@@ -35,8 +36,9 @@ class Survey(NamedTuple):
     def remarks(
         self, run_s: float, rated_W: float = math.inf, start_s: float = math.nan
     ) -> list[str]:
-        """Lines about readings that a run changes or that are doubtful. start_s: of the run,
-        UTC.
+        """Lines about readings that a run changes, or that are doubtful.
+
+        start_s: begin of the run, UTC.
         """
         end = f"ends after {self.length_s:g} s of {run_s:g} s, then its last power goes on"
         first = f" (first: {self.first})" if self.first else ""
@@ -67,7 +69,7 @@ class Survey(NamedTuple):
 def survey(
     path: Path, column: str | None, scale: float, power_W_max: float, zone: tzinfo = UTC
 ) -> Survey:
-    """The survey of a CSV file or its gzip. zone: for times without an offset. SeriesError."""
+    """The survey of a CSV file or its gzip. zone: of times without an offset. SeriesError."""
     with table.opened(path) as rows:
         found = powers.Powers(rows, column, scale, power_W_max, zone)
         before_s = begin_s = held_s = highest_W = above_J = below_J = 0.0

@@ -1,7 +1,7 @@
-"""A table of text: finds separator, decimal mark and header, then gives (line, cells) of each row.
+"""A table of text: finds the separator, the decimal mark and the header.
 
-A row with fewer cells than the header is given as it is, because it may be the last line of a log
-that is being written.
+Then it gives (line, cells) of each row. A row with fewer cells than the header is given unchanged,
+because it may be the last line of a log that is being written.
 """
 
 import contextlib
@@ -16,10 +16,10 @@ from controller.series.refusal import SeriesError, listed, shown
 from controller.series.text import Path
 
 SEPARATORS = ",;\t"
-SAMPLED = 200  # first lines, from which the decimal mark is found
+SAMPLED = 200  # number of first lines that show the decimal mark
 COLUMNS_MAX = 1000
-BLANKS_MAX = 1 << 20  # empty lines: as many as a whole sheet has rows
-BLANK = " ,;\t\r\n"  # a spreadsheet leaves rows of separators behind
+BLANKS_MAX = 1 << 20  # empty lines; a full sheet has so many rows
+BLANK = " ,;\t\r\n"  # an empty row of a spreadsheet has only separators
 Row = tuple[int, list[str]]  # number of the line, cells
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*$')  # the first line of some exports
@@ -31,8 +31,9 @@ NAMES_NEEDED = "allowed is a header first: a line with the names of the columns"
 
 
 class Table:
-    """A table; iterate once. first: cells of the first row; has_comma: some number has a decimal
-    comma.
+    """A table. It can be iterated once.
+
+    first: cells of the first row. has_comma: true if a number has a decimal comma.
     """
 
     def __init__(self, lines: Iterator[str], separators: str = SEPARATORS) -> None:
@@ -76,7 +77,7 @@ class Table:
             yield number, cells
 
     def _cut(self, number: int, cells: list[str], width: int) -> list[str]:
-        """The row without the empty cells at its end."""
+        """The row, cut to the width of the header. SeriesError: a cell beyond it is not empty."""
         if any(cell.strip() for cell in cells[width:]):
             raise SeriesError(
                 f"line {number}: {len(cells)} cells ({listed(map(shown, cells))}): allowed are "
@@ -93,7 +94,7 @@ class Table:
         return self.names.index(name)
 
     def named(self, places: Sequence[int]) -> str:
-        """The joined name of several columns, as of a date and a time of day."""
+        """The joined names of several columns, such as a date and a time of day."""
         return " ".join([self.names[each] for each in places])
 
     def _check_head(self) -> None:
@@ -116,13 +117,13 @@ class Table:
 
 @contextlib.contextmanager
 def opened(path: Path, separators: str = SEPARATORS) -> Iterator[Table]:
-    """The table of a file or its gzip. SeriesError inside or outside begins with the path."""
+    """The table of a file or its gzip. Each SeriesError begins with the path."""
     with text.opened(path) as lines:
         yield Table(lines, separators)
 
 
 def _filled(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
-    """(number, line) of lines that are not empty. Too many empty lines end the reading."""
+    """(number, line) of lines that are not empty. SeriesError: more than BLANKS_MAX empty lines."""
     blanks = 0
     for number, line in enumerate(lines, 1):
         if line.strip(BLANK):
@@ -134,8 +135,9 @@ def _filled(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
 
 
 def _separator(lines: Sequence[str]) -> str:
-    """The separator that splits header and first row into equally many cells. If several do, tab
-    comes first, then the semicolon.
+    """The separator that splits the header and the first row into equally many cells.
+
+    If several do, tab comes first, then the semicolon.
     """
     counts = {each: [len(_split(line, each)) for line in lines] for each in "\t;,"}
     several = [each for each, found in counts.items() if found and found[0] > 1]
@@ -151,7 +153,7 @@ def _split(line: str, separator: str) -> list[str]:
 
 
 def _is_value(cell: str) -> bool:
-    """True for a number or a time: no column has such a name."""
+    """True for a number or a time. A column cannot have such a name."""
     try:
         return _TIME.match(cell) is not None or not math.isnan(number(cell, False))
     except SeriesError:
@@ -159,8 +161,9 @@ def _is_value(cell: str) -> bool:
 
 
 def _is_head(cells: Sequence[str]) -> bool:
-    """True for a second line of the header, as units below the names. It has no time and no
-    value.
+    """True for a second line of the header, such as units below the names.
+
+    Such a line has no time and no value.
     """
     return not cells[0].strip() and not any(map(_is_value, cells))
 
@@ -183,7 +186,7 @@ def number(cell: str, has_comma: bool) -> float:
         return _with_comma(cell, has_comma) if "," in cell else math.nan
     if has_comma and "." in cell:
         raise SeriesError(f"{shown(cell)} beside decimal commas: allowed is one of the two")
-    # Python would read 1_0 as 10, and digits of every script.
+    # Python would read 1_0 as 10, and would accept digits of every script.
     return value if value - value == 0 and "_" not in cell and cell.isascii() else math.nan
 
 

@@ -1,4 +1,4 @@
-"""The lines of a text file or of its gzip, with bounds, so that a gzip bomb costs no memory."""
+"""The lines of a text file or its gzip. Limits keep a gzip bomb from filling the memory."""
 
 import contextlib
 import functools
@@ -14,10 +14,10 @@ from controller.series.refusal import SeriesError
 
 Path = str | PathLike[str]
 LINE_MAX = 1 << 16  # characters
-CHARACTERS_MAX = 2 << 30  # of a file; a year of seconds has a third of it
-# Characters for each byte of gzip. A file of samples stays below 20; gzip can reach 1032.
+CHARACTERS_MAX = 2 << 30  # of a file; a row for each second of a year needs a third of it
+# Allowed characters for each byte of gzip. A file of samples stays below 20; gzip can reach 1032.
 GROWTH_MAX, GROWTH_FROM = 250, 1 << 20
-REPLACED = "\ufffd"  # the decoder replaces a wrong byte by it
+REPLACED = "\ufffd"  # the decoder puts it in place of a wrong byte
 ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 NO_TEXT = "not UTF-8 text: allowed is text in UTF-8, or gzip of it"
 

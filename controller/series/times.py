@@ -1,6 +1,6 @@
-"""Times of a series: from cells to UTC, s since 1970, and from seconds to words.
+"""Times of a series: from cells to UTC, s since 1970, and from seconds to text.
 
-In the night in which the clock goes back, an hour exists twice. Its first occurrence in the file is
+When the clock goes back, one hour of the night exists twice. Its first occurrence in the file is
 the earlier one, because the times of a series rise.
 """
 
@@ -15,7 +15,8 @@ from controller.series.refusal import SeriesError, shown
 from controller.series.table import number
 
 Span = tuple[float, float]  # first and last UTC, s since 1970
-# Seconds since 1970 below the year 1973 are refused; above the year 5138, they are milliseconds.
+# Numbers below UNIX_S_MIN (the year 1973) are refused. Numbers above UNIX_S_MAX (the year 5138) are
+# milliseconds.
 UNIX_S_MIN, UNIX_S_MAX = 1e8, 1e11
 UNIX_MS_MAX = 1e14
 ALLOWED = "allowed is a time as 2026-11-25T12:00Z or 2026-11-25T12:00+01:00"
@@ -26,7 +27,8 @@ _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?"
     r"(Z|[+-]\d\d(?::?[0-5]\d)?)?)?"
 )
-# 01/05/2026 is January in the United States; a column of Central European Time has days first.
+# 01/05/2026 is 5 January in the United States. In a column of Central European Time the day comes
+# first.
 _SLASHED = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?!\d)")
 _DAY_FIRST = re.compile(r"\b(?:CES?T|ME[SZ]Z?)\b")
 _UNIX = re.compile(r"\d{9,14}(?:\.\d*)?")
@@ -61,7 +63,8 @@ def machine_zone() -> tzinfo:
 def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     """The columns of the time, found in the first row; () if there are none.
 
-    The first column with date and time counts, else a column of dates and one of clock times.
+    The first column with date and time counts. Else a column of dates and one of clock times count
+    together.
     """
     whole = [place for place, cell in enumerate(first) if _ISO.fullmatch(_plain(cell))]
     clocks = [place for place, cell in enumerate(first) if CLOCK.fullmatch(cell.strip())]
@@ -85,7 +88,7 @@ def is_time(cell: str) -> bool:
 
 
 def hour_of_year(cell: str) -> int | None:
-    """The hour that a cell shows in a year of 365 days, for any year; None: the cell is no date."""
+    """The hour of a cell's time in a year of 365 days; None: the cell is no date."""
     text = _plain(cell)
     try:
         time = datetime.fromisoformat(text) if _ISO.fullmatch(text) else None
@@ -98,7 +101,7 @@ def hour_of_year(cell: str) -> int | None:
 
 
 def _plain(cell: str) -> str:
-    """The cell in ISO form, if it is 25.11.2026 12:00, 2026/11/25, a span, or ends with UTC."""
+    """The cell in ISO form. It may be 25.11.2026 12:00, 2026/11/25, a span, or end with UTC."""
     text = cell.strip().partition(SPAN)[0]
     if text.endswith(("z", " UTC")):
         text = text.removesuffix("z").removesuffix(" UTC") + "Z"
@@ -108,14 +111,16 @@ def _plain(cell: str) -> str:
 
 
 def too_large(seconds: float) -> str:
-    """Words for a time that is no second since 1970."""
+    """Text about a number that is too large for seconds since 1970."""
     return f"{seconds:.0f} is beyond the year 5138: allowed are seconds, not milliseconds"
 
 
 class TimeCells:
-    """Reads the times of one column in the order of the file. zone: for times without an offset;
-    None: these are refused. span_s: a time outside of it may be earlier than the row before, or in
-    an hour that the clock skips. name: of the column; it may show a zone, as `Datetime (UTC)`.
+    """Reads the times of one column in the order of the file.
+
+    zone: of times without an offset; None: such times are refused. span_s: only times in this span
+    must rise, and must not be in an hour that the clock skips. name: column name; it may state a
+    zone, as in `Datetime (UTC)`.
     """
 
     def __init__(
@@ -127,7 +132,7 @@ class TimeCells:
         self._allowed = ALLOWED + LOCAL * (zone is not None)
 
     def __call__(self, cell: str) -> float:
-        """UTC, s since 1970. SeriesError: no time, not later than before, or in another form."""
+        """UTC, s since 1970. SeriesError: no time, not after the row before, or another form."""
         text = _plain(_SLASHED.sub(r"\1.\2.\3", cell, count=1) if self._is_day_first else cell)
         found = _ISO.fullmatch(text) if text.isascii() else None
         form, seconds = self._iso(text, bool(found[1])) if found else self._unix(text)
@@ -179,7 +184,7 @@ class TimeCells:
 
 
 def _zone_in(name: str, zone: tzinfo) -> tzinfo:
-    """The zone in the name of a column, as `Time (UTC+05:30)`, else the given zone."""
+    """The zone in the name of a column, as in `Time (UTC+05:30)`, or else the given zone."""
     found = _NAMED_ZONE.search(name)
     if not found:
         return zone
@@ -198,6 +203,6 @@ def _bounded(time: datetime) -> float:
 
 
 def local(seconds: float, zone: tzinfo | None) -> str:
-    """A time for messages. If its hour exists twice, the text says when it is the second."""
+    """A time for messages. If its hour exists twice, the second one is marked."""
     time = datetime.fromtimestamp(seconds, zone or UTC)
     return f"{time:%Y-%m-%d %H:%M}" + BACK * time.fold + ("" if zone else "Z")

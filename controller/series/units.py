@@ -1,7 +1,7 @@
-"""Quantities of a series: their units in the name of a column, and their range.
+"""Quantities of a series: their units in column names, and their ranges.
 
-A name ends with its unit: `load_kW`, `load [kW]`. Upper and lower case differ: `mW` and `MW`.
-money.py has the units of a price.
+A name ends with its unit: `load_kW`, `load [kW]`. Upper and lower case differ: `mW` and `MW`. The
+units of a price are in money.py.
 """
 
 import re
@@ -11,7 +11,7 @@ from controller.series.refusal import SeriesError, shown
 
 
 class Unit(NamedTuple):
-    """A value of the file times `factor` plus `offset` is one in the unit of the quantity."""
+    """A unit of a file. A number times `factor` plus `offset` is in the unit of the quantity."""
 
     name: str
     factor: float
@@ -19,7 +19,7 @@ class Unit(NamedTuple):
 
 
 class Quantity(NamedTuple):
-    """A kind of value. low, high: its range, in `unit`; units: {end of a name: unit}."""
+    """A kind of value. low, high: its range in `unit`; units: {end of a column name: unit}."""
 
     name: str
     unit: str
@@ -37,8 +37,9 @@ class Quantity(NamedTuple):
         return None
 
     def value(self, found: float, unit: Unit, cell: str) -> float:
-        """A number of the file in the unit of the quantity. cell: its text. SeriesError: its
-        range.
+        """A number of the file, converted to the unit of the quantity.
+
+        cell: its text for the message. SeriesError: it is out of range.
         """
         value = found * unit.factor + unit.offset
         if not self.low <= value <= self.high:
@@ -46,7 +47,7 @@ class Quantity(NamedTuple):
         return value
 
     def allowed(self, unit: Unit) -> str:
-        """The range in the unit of a column."""
+        """Text of the range, in the unit of a column."""
         low, high = [(each - unit.offset) / unit.factor for each in (self.low, self.high)]
         return f"{self.name}: allowed is {low:.7g} .. {high:.7g} {unit.name}"
 

@@ -1,4 +1,4 @@
-"""The weather of a year, by the hour: irradiance on a level surface and outside air."""
+"""The weather of a year for each hour: irradiance on a level surface, and outside air."""
 
 import math
 from array import array
@@ -17,7 +17,7 @@ KELVINS = 200.0, 340.0
 
 
 class Weather(NamedTuple):
-    """Values for each hour of a year. doubts: lines."""
+    """Values for each hour of a year. doubts: lines for the user."""
 
     ghi_W_per_m2: array
     air_degC: array
@@ -53,7 +53,7 @@ def read(path: Path) -> Weather:
 
 
 def _check_hour(line: int, cells: list[str], before: Sequence[float]) -> None:
-    """SeriesError: the time of a row differs by more than a day from its place in the file."""
+    """Compare the time of a row with its place. SeriesError: they differ by more than a day."""
     text = " ".join(cells)
     hour = times.hour_of_year(text)
     if hour is not None and DAY_H < (hour - len(before)) % HOURS < HOURS - DAY_H:
@@ -64,7 +64,7 @@ def _check_hour(line: int, cells: list[str], before: Sequence[float]) -> None:
 
 
 def _column(found: table.Table, stem: str, quantity: Quantity, name: str) -> tuple[int, Unit]:
-    """Place and unit of a quantity's column. If several fit, the column `name` counts."""
+    """Place and unit of a quantity's column. If several columns fit, `name` is preferred."""
     names = sorted(found.names, key=lambda each: each != name)
     for each in names:
         unit = quantity.unit_of(each) if each.lower().startswith(stem) else None

@@ -1,1 +1,1 @@
-"""The siting audit checks a plan by the spacing, size and height rules of Table B of the facts."""
+"""The siting audit checks a plan against the rules of Table B (spacing, size, height)."""

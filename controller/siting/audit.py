@@ -1,4 +1,4 @@
-"""Judges a site by every rule: met, not met, not applicable, or a fact is missing."""
+"""Checks a site against every rule: met, not met, not applicable, or a fact is missing."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,9 @@ MET, NOT_MET, NOT_APPLICABLE, NEEDS_FACT, APPLIES = (
 
 
 class Finding(NamedTuple):
-    """worst: the Item that decides; wrong: Items that do not meet the rule; facts: missing
+    """The result of one rule.
+
+    worst: the Item that decides. wrong: Items that do not meet the rule. facts: names of missing
     facts.
     """
 
@@ -43,18 +45,18 @@ def of(findings: list[Finding], verdict: str) -> list[Finding]:
 
 
 def open_ones(findings: list[Finding]) -> dict[str, list[Finding]]:
-    """{verdict: Findings} for the rules that are not met, and for those that lack a fact."""
+    """{verdict: Findings} of the rules that are not met, and of the rules that lack a fact."""
     found = {verdict: of(findings, verdict) for verdict in (NOT_MET, NEEDS_FACT)}
     return {verdict: some for verdict, some in found.items() if some}
 
 
 def is_met(findings: list[Finding]) -> bool:
-    """Whether no rule is violated and no fact is missing."""
+    """True if all rules are met and no fact is missing."""
     return not open_ones(findings)
 
 
 def is_sure(finding: Finding) -> bool:
-    """True if neither the number nor the clause of a Finding is from memory."""
+    """True if the number and the clause of a Finding were read, not remembered."""
     return finding.confidence != "G" and "(?)" not in finding.clause
 
 
@@ -92,7 +94,7 @@ def _judged(finding: Finding, known: list[Item]) -> Finding:
 
 def _classified(finding: Finding, known: list[Item]) -> Finding:
     worst = next((item for item in known if item.value), None)
-    if finding.facts:  # a known fact of one model does not hold for another
+    if finding.facts:  # the fact of one model is not valid for another model
         return finding._replace(verdict=NEEDS_FACT, worst=worst)
     if worst is None:
         return finding._replace(reason="this is not the case here")
@@ -100,8 +102,9 @@ def _classified(finding: Finding, known: list[Item]) -> Finding:
 
 
 def margin(rule: rules.Rule, item: Item) -> float:
-    """The margin of an Item to its limit, < 0 if the Item does not meet the rule. A fact has 1
-    (true) or -1.
+    """The margin of an Item to its limit, < 0 if the Item does not meet the rule.
+
+    The margin of a fact is 1 (true) or -1.
     """
     if rule.sense in (rules.STATED, rules.SCOPE):
         return 1.0 if item.value else -1.0
@@ -110,5 +113,5 @@ def margin(rule: rules.Rule, item: Item) -> float:
 
 
 def limit_of(rule: rules.Rule, item: Item) -> float | None:
-    """The limit for an Item: its own, else that of the rule."""
+    """The limit for an Item: its own limit, or else the limit of the rule."""
     return rule.number if item.limit is None else item.limit

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _is_same(path: str, other: str) -> bool:
-    """True if both paths are one regular file. Two outputs may go to one device such as a pipe."""
+    """True if both paths are the same regular file. Outputs may share a device such as a pipe."""
     if os.path.exists(path) and not os.path.isfile(path):
         return False
     return os.path.realpath(path) == os.path.realpath(other)

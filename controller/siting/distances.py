@@ -1,5 +1,6 @@
-"""The distances that a plan shows. A distance is judged by the rule with the least margin, or it is
-judged by no rule.
+"""The distances that a plan shows.
+
+A distance is judged by the rule with the least margin, or by no rule.
 """
 
 from collections.abc import Iterator
@@ -13,12 +14,13 @@ from controller.siting.items import Item, gap_item
 from controller.siting.site import Site
 from controller.siting.things import Area
 
-# With more units the plan shows only binding distances, because a thousand lines are unreadable.
+# With more units than this, the plan shows only binding distances, because a thousand lines are
+# unreadable.
 CROWD = 40
 
 
 class Distance(NamedTuple):
-    """gap: as drawn; rule: None if no rule judged it; is_sure: the clause has no (?)."""
+    """A distance. gap: as drawn. rule: the judging rule or None. is_sure: its clause has no (?)."""
 
     rule: rules.Rule | None
     item: Item
@@ -28,12 +30,12 @@ class Distance(NamedTuple):
 
 
 def shown(findings: list[Finding], site: Site) -> list[Distance]:
-    """All distances of a plan, each pair once. Those that are not met come first, to get room."""
+    """All distances of a plan, each pair once. Distances that are not met come first."""
     least, names = _least(findings), [unit.name for unit in site.units]
-    # Without a crowd the plan also shows each distance that is met only with a barrier, a wall or a
-    # test (B19). It shows each distance that is not met, even if another one binds the unit.
+    # With few units the plan also shows each distance that is met only with a barrier, a wall or a
+    # test (B19), and each distance that is not met, even if another one binds the unit.
     judged = [each for _, each in _judged(findings)] if len(site.units) <= CROWD else []
-    # if a pair occurs again, the later one counts: "not met" replaces "reduced"
+    # if a pair occurs twice, the later one counts: "not met" replaces "reduced"
     judged = [
         *[each for each in judged if each.rule is not None and each.rule.id == "B19"],
         *[each for each in judged if not each.is_met],
@@ -47,7 +49,7 @@ def shown(findings: list[Finding], site: Site) -> list[Distance]:
 
 
 def binding(findings: list[Finding], site: Site) -> list[Distance]:
-    """The distance with the least margin for each unit, within NEAR_m; each distance once."""
+    """The distance with the least margin of each unit, within NEAR_m; each distance once."""
     least = _least(findings)
     found = [least[unit.name] for unit in site.units if unit.name in least]
     return list({each.item.names: each for each in found}.values())
@@ -91,8 +93,9 @@ def _exposures(site: Site, judged: dict[str, Distance]) -> list[Distance]:
 
 
 def _walls(site: Site, judged: list[Distance]) -> list[Distance]:
-    """The distance from each wall to the nearest unit, unless a judged distance ends at the
-    wall.
+    """The distance from each wall to the nearest unit.
+
+    A wall at which a judged distance ends is left out.
     """
     found: list[Distance] = []
     for area in site.areas if len(site.units) <= CROWD else ():
@@ -115,8 +118,9 @@ def _is_on(point: Point, shape: Shape) -> bool:
 
 
 def _faces(gap: Gap, wall: Shape, area: Area) -> bool:
-    """True if a gap within NEAR_m ends between the corners of its wall and crosses no other
-    wall.
+    """True if a gap ends between the corners of its wall and crosses no other wall.
+
+    A gap longer than NEAR_m does not count.
     """
     if gap.distance_m > NEAR_m or any(
         [_is_on(gap.end, geometry.Shape((corner,))) for corner in wall.points]
@@ -130,7 +134,7 @@ def _faces(gap: Gap, wall: Shape, area: Area) -> bool:
 
 
 def _neighbours(site: Site) -> list[Distance]:
-    """Pairs of units that have no third unit nearer to both than they are to each other."""
+    """Pairs of units without a third unit that is nearer to both than they are to each other."""
     units = site.units if len(site.units) <= CROWD else ()
     gaps = {
         (a.name, b.name): geometry.gap(a.shape, b.shape)

@@ -1,4 +1,4 @@
-"""Every key of a siting file as data: SITE is the top of the file, TABLES have names."""
+"""Every key of a siting file as data. SITE: the top of the file. TABLES: tables with names."""
 
 from typing import Any, NamedTuple
 
@@ -14,18 +14,18 @@ LA_R3, SAN_DIEGO, NY_TIERS, NYC_FDNY = LOCALS = ("la_r3", "san_diego", "ny_tiers
 STATIONARY, MOBILE, DWELLING = "stationary", "mobile", "dwelling"
 ROOFTOP, OPEN_GARAGE = "rooftop", "open_garage"
 MODES = (STATIONARY, MOBILE, DWELLING, ROOFTOP, OPEN_GARAGE)
-OPEN_AIR = (STATIONARY, MOBILE)  # modes outdoors on the ground, unless indoors
+OPEN_AIR = (STATIONARY, MOBILE)  # modes on the ground; a site of such a mode may be indoors
 INDOORS, OUTDOORS = PLACES = ("indoors", "outdoors")
 
 
 class Technology(NamedTuple):
-    """Rows B1 and B11: the threshold, and the maximum in a fire area (None: unlimited)."""
+    """Rows B1 and B11: threshold, and maximum in a fire area (None: no maximum)."""
 
     threshold_kWh: float
     most_kWh: float | None
 
 
-# The maxima have no line for sodium-ion. It gets the maximum of the other technologies.
+# The table of maxima has no line for sodium-ion, so it gets the maximum of "other" technologies.
 TECHNOLOGIES = {
     "lithium_ion": Technology(20, 600),
     "lead_acid": Technology(70, None),
@@ -57,7 +57,7 @@ SPACING_m, ROOF_m, NEAR_m = 0.914, 22.86, 30.5
 FIVE_FEET_m, TEN_FEET_m = 1.524, 3.048
 MOBILE_d = 30  # row B29
 SEPARATION_h = 2  # row B25; the only rating of a separation in the source
-# Chosen by the project, not by a code: more than cells alone contain without any space between.
+# Chosen by the project, not by a code: cells without any space between them contain less.
 DENSEST_kWh_per_m3 = 1000
 COORDINATE_m_MAX = 100_000
 POINTS_MAX = 200
@@ -73,7 +73,7 @@ AROUND = "at least 3 points around an area, each once, no edges that cross or to
 
 
 def frozen(value: Any) -> Any:
-    """A list as a tuple, including lists inside it. Another value stays unchanged."""
+    """A list as a tuple, including lists inside it. Any other value is returned unchanged."""
     return tuple([frozen(each) for each in value]) if isinstance(value, list) else value
 
 
@@ -120,7 +120,7 @@ def _points(
 
 
 def _outline(what: str, default: Any = forms.REQUIRED) -> forms.Field:
-    """The form of a polygon. Too few points are a fault of the value, not a wrong form."""
+    """The form of a polygon. Too few points count as a wrong value, not as a wrong form."""
 
     def fault(value: Any) -> forms.Fault:
         problem = ground.fault_of_outline(frozen(value))

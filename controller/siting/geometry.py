@@ -1,13 +1,14 @@
 """Plane geometry: distances, containment, clipping. Metres; a point is (x, y), y up the plan.
 
-This module knows no rule. A distance is exact up to float rounding, far below TOUCH_m.
+This module has no rules of a code. A distance is exact except for float rounding, which is far
+below TOUCH_m.
 """
 
 import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# Things within this distance touch. It is more than the rounding of decimal input, and far below
+# Things within this distance touch. It is larger than the rounding of decimal input, and far below
 # the precision of a tape measure.
 TOUCH_m = 1e-6
 
@@ -15,8 +16,8 @@ LENGTHS = {"m": 1.0, "ft": 0.3048}  # units of report and plan, in metres
 
 ROUNDING_m = 1e-9  # error of a computed point with coordinates within 100 km
 
-# Bisections of a segment. They find a point to a nanometre even on the longest segment, the
-# extended end of an open lot line.
+# Number of bisections of a segment. They find a point to a nanometre even on the longest segment,
+# which is the extended end of an open lot line.
 HALVINGS = 52
 
 Point = tuple[float, float]
@@ -33,8 +34,10 @@ def short(value_m: float, lengths: str, digits: int | None = None) -> str:
 
 
 class Shape(NamedTuple):
-    """points: one (a point), two or more (a line), three or more if is_closed. is_filled: the
-    inside belongs to the shape.
+    """A point, a line or a polygon.
+
+    points: one (a point), two or more (a line), three or more if is_closed. is_filled: the inside
+    belongs to the shape.
     """
 
     points: tuple[Point, ...]
@@ -96,16 +99,17 @@ def box_distance_m(first: Box, second: Box) -> float:
 
 
 def gap(first: Shape, second: Shape) -> Gap:
-    """Gap of two shapes. It is 0 if they touch or overlap, or if a filled one contains the
-    other.
+    """The Gap of two shapes.
+
+    It is 0 if they touch or overlap, or if a filled shape contains the other one.
     """
     for one, other in ((first, second), (second, first)):
         if one.is_filled and contains(one, other.points[0]):
             return Gap(0.0, other.points[0], other.points[0])
     found = _edge_gaps(edges(first), edges(second))
     least_m = min(found).distance_m
-    # Several gaps may be the least. Take the one farthest from a corner, so that it is drawn in the
-    # middle between parallel walls.
+    # Several gaps may be the shortest. Take the one farthest from a corner, so that it is drawn in
+    # the middle between parallel walls.
     return max(
         [each for each in found if each.distance_m <= least_m + ROUNDING_m],
         key=lambda each: min(
@@ -116,7 +120,7 @@ def gap(first: Shape, second: Shape) -> Gap:
 
 
 def _edge_gaps(ones: list[Edge], others: list[Edge]) -> list[Gap]:
-    """Gaps between the edges of two shapes, in order, without gaps that cannot be the least."""
+    """Gaps between the edges of two shapes, in order, without those that cannot be shortest."""
     many, few = (ones, others) if len(ones) > len(others) else (others, ones)
     around = box(Shape(tuple([point for edge in few for point in edge])))
     found: dict[tuple[int, int], Gap] = {}
@@ -140,7 +144,7 @@ def edge_box(edge: Edge) -> Box:
 
 
 def segment_gap(a: Point, b: Point, c: Point, d: Point) -> Gap:
-    """Gap of the segments a-b and c-d. For parallel segments: in the middle of the common part."""
+    """Gap of the segments a-b and c-d. If they are parallel, it is in the middle of both."""
     if crosses(a, b, c, d):
         before, after = side(c, d, a), side(c, d, b)
         crossing = between(a, b, before / (before - after))
@@ -168,12 +172,12 @@ def _is_shift(gap: Gap, other: Gap) -> bool:
 
 
 def middle(a: Point, b: Point) -> Point:
-    """The point in the middle of two."""
+    """The point in the middle between two points."""
     return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
 
 
 def between(a: Point, b: Point, share: float) -> Point:
-    """The point after a share of the way from a to b."""
+    """The point at a share (0 to 1) of the way from a to b."""
     return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
 
 
@@ -189,7 +193,7 @@ def point_gap(point: Point, a: Point, b: Point) -> Gap:
 
 
 def side(a: Point, b: Point, point: Point) -> float:
-    """Twice the area of the triangle: > 0 left of the line a-b, < 0 right of it."""
+    """Twice the area of the triangle: > 0 if the point is left of the line a-b, < 0 if right."""
     return (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0])
 
 
@@ -198,7 +202,7 @@ def crosses(a: Point, b: Point, c: Point, d: Point) -> bool:
     return (
         side(a, b, c) * side(a, b, d) < 0
         and side(c, d, a) * side(c, d, b) < 0
-        # if they lie far apart on one straight line, the signs of `side` are only rounding
+        # if they are far apart on one straight line, the signs of `side` are only rounding errors
         and box_distance_m(edge_box((a, b)), edge_box((c, d))) == 0
     )
 

@@ -8,7 +8,7 @@ from controller.siting.geometry import Point, Shape, TOUCH_m
 
 
 def shrunk(rectangle: Shape) -> Shape:
-    """A rectangle whose sides are moved in so far that it no longer meets what it only touches."""
+    """A rectangle made smaller, so that it no longer meets shapes that it only touches."""
     corners = rectangle.points
     return rectangle._replace(
         points=tuple(
@@ -19,7 +19,7 @@ def shrunk(rectangle: Shape) -> Shape:
 
 
 def _inward(corner: Point, *neighbours: Point) -> Point:
-    """A corner moved in along both its sides, by equal distances even in a thin rectangle."""
+    """A corner moved in along both its sides, by the same distance even in a thin rectangle."""
     steps = [4 * TOUCH_m / math.dist(corner, each) for each in neighbours]
     x, y = [
         corner[axis]
@@ -32,14 +32,14 @@ def _inward(corner: Point, *neighbours: Point) -> Point:
 
 
 def overlaps(rectangle: Shape, other: Shape) -> bool:
-    """Whether a rectangle and a filled shape share more than a touch."""
+    """True if a rectangle and a filled shape overlap, and do not only touch."""
     if g.box_distance_m(g.box(rectangle), g.box(other)) > 0:
         return False
     return g.gap(shrunk(rectangle), other).distance_m == 0
 
 
 def share_ground(first: Shape, second: Shape) -> bool:
-    """Whether two polygons share more than an edge or a corner."""
+    """True if two polygons share more than an edge or a corner."""
     if g.box_distance_m(g.box(first), g.box(second)) > 0:
         return False
     if any([g.crosses(*one, *other) for one in g.edges(first) for other in g.edges(second)]):
@@ -51,8 +51,9 @@ def share_ground(first: Shape, second: Shape) -> bool:
 
 
 def _probes(polygon: Shape) -> Iterator[Point]:
-    """Corners, and points beside the edges. A shape that covers a part of the polygon contains
-    one.
+    """Corners of a polygon, and points just inside its edges.
+
+    A shape that covers a part of the polygon contains one of them.
     """
     for a, b in g.edges(polygon):
         length_m = math.dist(a, b)
@@ -67,7 +68,7 @@ def _probes(polygon: Shape) -> Iterator[Point]:
 
 
 def _is_inside(polygon: Shape, point: Point) -> bool:
-    """Whether a point lies inside, and not on the edge."""
+    """True if a point is inside, and not on the edge."""
     return (
         g.contains(polygon, point)
         and g.gap(g.outline(polygon), Shape((point,))).distance_m > TOUCH_m
@@ -75,7 +76,7 @@ def _is_inside(polygon: Shape, point: Point) -> bool:
 
 
 def is_within(rectangle: Shape, closed: Shape) -> bool:
-    """Whether a rectangle lies wholly inside a closed shape; it may touch the edge."""
+    """True if a rectangle is completely inside a closed shape; it may touch the edge."""
     smaller = shrunk(rectangle)
     return (
         g.contains(closed, smaller.points[0]) and g.gap(smaller, g.outline(closed)).distance_m > 0
@@ -83,7 +84,7 @@ def is_within(rectangle: Shape, closed: Shape) -> bool:
 
 
 def fault_of_outline(points: tuple[Point, ...]) -> str:
-    """The fault of a polygon in words; "" for a correct polygon."""
+    """The fault of a polygon in words, or ""."""
     if len(points) < 3:
         return f"has {len(points)} points"
     shape = g.polygon(points)
@@ -108,7 +109,7 @@ def fault_of_outline(points: tuple[Point, ...]) -> str:
 
 
 def _meet_wrongly(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """True if two edges of one outline meet, other than neighbours at their common end."""
+    """True if two edges of an outline meet, except neighbours at their common end."""
     if b == c or d == a:
         shared, one, other = (b, a, d) if b == c else (a, b, c)
         return (

@@ -1,4 +1,4 @@
-"""Rules and Items. A measure gives the Items of a rule, or the reason for none."""
+"""Rules and Items. A measure returns the Items of a rule, or the reason why there are none."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -14,8 +14,9 @@ AT_LEAST, AT_MOST, STATED, SCOPE = ">=", "<=", "said", "scope"
 
 
 class Rule(NamedTuple):
-    """sense: AT_LEAST or AT_MOST a number; STATED: a fact; SCOPE: classifies and cannot fail.
+    """One rule.
 
+    sense: AT_LEAST or AT_MOST a number; STATED: a fact; SCOPE: it classifies and cannot fail.
     clauses: {edition: (clause, confidence)}; (?) marks an unconfirmed clause. local: the local
     profile to which the rule belongs, or "". number None: the measure gives each Item a limit.
     kinds: kinds of exposures to which the rule applies.
@@ -34,15 +35,17 @@ class Rule(NamedTuple):
 
     @property
     def own_number(self) -> float:
-        """The number of a rule that has one. ValueError without one."""
+        """The number of the rule. ValueError if it has none."""
         if self.number is None:
             raise ValueError(f"rule {self.id} has no number")
         return self.number
 
 
 class Item(NamedTuple):
-    """value: None if a fact is missing; limit: None for the rule's number; names: what was
-    measured; gap: of a distance; by: another rule that judges this Item.
+    """One measured value or fact.
+
+    value: None if a fact is missing. limit: None for the number of the rule. names: the measured
+    things. gap: of a distance. by: another rule that judges this Item.
     """
 
     value: Any
@@ -116,7 +119,7 @@ def of_table(name: str, key: str) -> Measure:
 
 
 def undeclared_kinds(site: Site, kinds: tuple[str, ...]) -> list[Item]:
-    """[one Item] that names kinds which the file neither has nor declares absent, or []."""
+    """[one Item] with the kinds that the file neither has nor declares absent, or []."""
     undeclared = site.undeclared(kinds)
     fact = f"exposures of kind {', '.join(undeclared)}, or these words in absent"
     return [Item(None, fact=fact)] if undeclared else []

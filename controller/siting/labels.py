@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-FONT_px, LINE_px, CHARACTER_px = 12, 15, 7.3  # monospace: a character is 0.6 of the font, or more
+FONT_px, LINE_px, CHARACTER_px = 12, 15, 7.3  # monospace: a character is 0.6 of the font or more
 RINGS, STEPS = 14, 16
 CELL_px = 40
 
@@ -18,7 +18,7 @@ def size(lines: list[str]) -> Pixel:
 
 
 class Placer:
-    """Remembers the space of lines and labels."""
+    """Remembers the space that lines and labels occupy."""
 
     def __init__(self, width: float, height: float) -> None:
         """width, height: of the plan. Labels stay inside the plan while it has room."""
@@ -27,7 +27,7 @@ class Placer:
         self._labels: Taken = {}
 
     def take_line(self, start: Pixel, end: Pixel) -> None:
-        """Keep labels off this line as long as another place is free."""
+        """Keep labels away from this line as long as another place is free."""
         count = max(1, int(math.dist(start, end) / 8))
         for step in range(count + 1):
             x, y = (a + (b - a) * step / count for a, b in zip(start, end, strict=True))
@@ -35,9 +35,9 @@ class Placer:
                 _take(self._lines, (x - 3, y - 3, x + 3, y + 3))
 
     def place(self, choices: list[list[str]], x: float, y: float) -> tuple[list[str], Pixel]:
-        """(lines, center) of the first choice that has room near (x, y); it takes this room.
+        """(lines, center) of the first choice that has room near (x, y). It occupies this room.
 
-        Without room the last choice covers lines of the plan, but no label. If even this is
+        Without room, the last choice may cover lines of the plan, but no label. If even this is
         impossible, it is placed at (x, y).
         """
         tries = [(lines, (self._lines, self._labels)) for lines in choices] + [

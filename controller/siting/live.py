@@ -50,21 +50,21 @@ _TOP: Form = {
 
 
 class LiveUnit(NamedTuple):
-    """words: lines for the label of a unit; is_alarm: a row of heat, fire or gas is active."""
+    """One unit. words: lines for its label. is_alarm: a row of heat, fire or gas is active."""
 
     words: tuple[str, ...]
     is_alarm: bool
 
 
 class Live(NamedTuple):
-    """units: {name: LiveUnit}; lines: one about each cabinet, and its order of unloading."""
+    """Live values. lines: one line about each cabinet, and one with its order of unloading."""
 
     units: dict[str, LiveUnit]
     lines: tuple[str, ...]
 
 
 def load(paths: list[str], names: list[str]) -> Live:
-    """The values of these files. names: of the units of the plan. Raises ConfigError."""
+    """The values of these files. names: names of the units of the plan. Raises ConfigError."""
     units: dict[str, LiveUnit] = {}
     lines: list[str] = []
     for path in paths:
@@ -91,12 +91,12 @@ def _document(path: str) -> Any:
         return json_text.loads(file_text(path, BYTES_MAX, ALLOWED))
     except ConfigError:
         raise
-    except ValueError:  # wrong text, encoding or depth
+    except ValueError:  # wrong text, encoding or nesting
         raise ConfigError(f"{path}: is not JSON; allowed {ALLOWED}") from None
 
 
 def _read(path: str, where: tuple[str, ...], table: Any, form: Form) -> Table:
-    """The values of the keys in a form. Other keys of the output, and null, are left out."""
+    """The values of the keys in a form. Other keys, and null values, are left out."""
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: is another JSON; allowed {ALLOWED}")
     given = {key: table[key] for key in form if table.get(key) is not None}

@@ -7,14 +7,14 @@ from controller.siting import geometry as g, ground
 from controller.siting.geometry import Point, Shape
 from controller.siting.things import Exposure, Table
 
-# length by which an open line is extended at both ends: beyond every coordinate in a file
+# length by which an open line is extended at both ends: longer than any coordinate in a file
 BEYOND_m = 1_000_000
 CLOSED = "outline_m with the whole lot"
 SIDE = f"a point inside the lot, or {CLOSED}"
 
 
 def check(path: str, name: str, table: Table) -> None:
-    """Refuse a lot line whose inside is not clear, and `inside_m` of any other exposure."""
+    """Refuse a lot line without a clear inside, and `inside_m` of any other exposure."""
     where, inside_m = ("exposure", name), table["inside_m"]
     is_lot_line = table["kind"] == "lot_line"
     if is_lot_line and table["point_m"] is not None:
@@ -36,7 +36,7 @@ def check(path: str, name: str, table: Table) -> None:
 
 
 def holds(lot_line: Exposure, rectangle: Shape) -> bool:
-    """True if a whole rectangle is on the lot's side of a lot line."""
+    """True if a complete rectangle is on the inner side of a lot line."""
     if lot_line.shape.is_closed:
         return ground.is_within(rectangle, lot_line.shape)
     smaller = ground.shrunk(rectangle)
@@ -46,7 +46,7 @@ def holds(lot_line: Exposure, rectangle: Shape) -> bool:
 
 
 def inward(lot_line: Exposure, start: Point, end: Point, reach_m: float) -> g.Edge:
-    """(middle of a part of an open lot line, the point at reach_m from there into the lot)."""
+    """(middle of a part of an open lot line, the point reach_m from there inside the lot)."""
     (x1, y1), (x2, y2) = start, end
     length_m, middle = math.dist(start, end) or 1.0, g.middle(start, end)
     across = (-(y2 - y1) / length_m, (x2 - x1) / length_m)
@@ -59,7 +59,7 @@ def inward(lot_line: Exposure, start: Point, end: Point, reach_m: float) -> g.Ed
 
 
 def extended(line: Shape) -> Shape:
-    """An open line with both ends extended by BEYOND_m: the lot goes on beyond the file."""
+    """An open line with both ends extended by BEYOND_m, because the lot continues there."""
     first, last = _beyond(*line.points[1::-1]), _beyond(*line.points[-2:])
     return line._replace(points=(first, *line.points, last))
 
@@ -76,7 +76,7 @@ def _beyond(start: Point, end: Point) -> Point:
 
 
 def _meets_itself(line: Shape) -> bool:
-    """True if two edges of an open line meet that are not neighbours."""
+    """True if an open line meets itself: two edges meet that are not neighbours."""
     edges = g.edges(line)
     return any(
         g.segment_gap(*one, *other).distance_m <= g.TOUCH_m

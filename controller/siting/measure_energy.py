@@ -32,7 +32,7 @@ def _energies(units: Iterable[Unit]) -> list[tuple[str, float, float | None]]:
 
 
 def _mixed_limit_kWh(units: Iterable[Unit]) -> float | None:
-    """The smallest maximum among several technologies. None for one, or if none has a maximum."""
+    """The smallest maximum of several technologies. None for one technology, or without maxima."""
     energies = _energies(units)
     limits = [limit_kWh for _, _, limit_kWh in energies if limit_kWh is not None]
     return min(limits) if len(energies) > 1 and limits else None
@@ -53,7 +53,7 @@ def _over(site: Site) -> list[str]:
 
 
 def _granted(site: Site, name: str) -> str:
-    """The reason that allows a fire area to exceed its maximum; "" without a reason."""
+    """The reason that allows a fire area to exceed its maximum, or ""."""
     areas = site.areas_of_fire_area.get(name, ())
     if areas and all([area.facts["group_H"] for area in areas]):
         return "Group H"
@@ -88,14 +88,14 @@ def mixed_energy(site: Site, rule: Rule) -> Items:
 
 
 def over_maximum(site: Site, rule: Rule) -> Items:
-    """The reason that allows each fire area over its maximum."""
+    """The reason that allows a fire area to exceed its maximum, for each such area."""
     return [
         fact_item(_granted(site, name) or None, name, _lacking(site, name)) for name in _over(site)
     ] or "no fire area is over its maximum"
 
 
 def _lacking(site: Site, name: str) -> str:
-    """Missing facts, each of which would allow the excess, or divide the fire area."""
+    """Missing facts. Each of them would allow the excess, or divide the fire area."""
     areas = site.areas_of_fire_area.get(name, ())
     ways = [f"{ANALYSIS} and large_scale_fire_test"]
     ways += [" and ".join([f"area.{area.name}.group_H" for area in areas])] if areas else []
@@ -132,8 +132,9 @@ def unit_energy(site: Site, rule: Rule) -> Items:
 
 
 def place_energy(is_named: bool) -> Measure:
-    """A measure of the energy in each kind of place of a dwelling. is_named: the source names the
-    kind. Units in all places of one kind are added.
+    """A measure of the energy in each kind of place of a dwelling.
+
+    is_named: the source names the kind. The units in all places of one kind are added.
     """
 
     def measure(site: Site, rule: Rule) -> Items:
@@ -153,8 +154,9 @@ def place_energy(is_named: bool) -> Measure:
 
 
 def dwelling_spacing(site: Site, rule: Rule) -> Items:
-    """Distance of units of all groups. Two test reports can reduce the limit, but not increase
-    it.
+    """Distance of units of all groups.
+
+    Two test reports can reduce the limit, but not increase it.
     """
     items = []
     for a, b, gap in site.all_pairs:

@@ -25,7 +25,7 @@ NO_WALK_IN = "no walk-in unit"
 
 
 def of_floors(key: str) -> Measure:
-    """A measure of one key of each area. An open garage has no areas: there, a key of its deck."""
+    """A measure of one key of each area, or of the deck of an open garage, which has no areas."""
     return lambda site, rule: (of_site(key) if site.mode == f.OPEN_GARAGE else each_area(key))(
         site, rule
     )
@@ -64,7 +64,7 @@ def roof_edge(site: Site, rule: Rule) -> Items:
 
 
 def exposure_distance(site: Site, rule: Rule) -> Items:
-    """Distance to every exposure of the rule's kinds. B19 judges a distance that may be reduced."""
+    """Distance to every exposure of the kinds of the rule. B19 judges reducible distances."""
     items = undeclared_kinds(site, rule.kinds)
     for unit, exposure, gap in site.gaps_to(rule.kinds):
         is_reduced = rule.id in ("B17", "B18") and reductions.reduced(
@@ -75,7 +75,7 @@ def exposure_distance(site: Site, rule: Rule) -> Items:
 
 
 def reduced_distance(site: Site, rule: Rule) -> Items:
-    """Distances below that of row B17 or B18 that a barrier, a wall or a test allows."""
+    """Distances below the limit of row B17 or B18, if a barrier, a wall or a test allows them."""
     full_m = f.FIVE_FEET_m if site.edition == f.IFC_2018 else f.TEN_FEET_m
     items = []
     for unit, exposure, gap in site.gaps_to(rule.kinds):
@@ -98,8 +98,9 @@ def outdoor_distance(site: Site, rule: Rule) -> Items:
 
 
 def crowd_distance(site: Site, rule: Rule) -> Items:
-    """Distance to buildings for many persons. If a near building states no occupant load, this
-    fact is missing.
+    """Distance to buildings for many persons.
+
+    If a near building has no occupant load in the file, this fact is missing.
     """
     items = undeclared_kinds(site, rule.kinds)
     for unit, exposure, gap in site.gaps_to(rule.kinds):
@@ -126,7 +127,7 @@ def walk_in_units(site: Site) -> list[Unit]:
 
 
 def walk_in_size(size_m: Callable[[Table], float]) -> Measure:
-    """A measure of one size of each walk-in unit, which its model states."""
+    """A measure of one size of each walk-in unit. size_m: takes it from the model."""
     return lambda site, rule: (
         [Item(size_m(unit.model), (unit.name,)) for unit in walk_in_units(site)] or NO_WALK_IN
     )
@@ -153,7 +154,7 @@ def fence_distance(site: Site, rule: Rule) -> Items:
 
 
 def lists(key: str, wanted: tuple) -> Measure:
-    """A measure: does a list of the file contain each word? Rated walls are asked only indoors."""
+    """A measure: whether a list of the file has each word. Rated walls count only indoors."""
 
     def measure(site: Site, rule: Rule) -> Items:
         listed = site.facts[key]

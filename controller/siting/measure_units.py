@@ -1,4 +1,4 @@
-"""Measures of the kind of site; and of units, their groups, and the tests that they need."""
+"""Measures of the kind of site, of units and groups, and of the tests that they need."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ NO_TEST = "no unit needs a test"
 
 
 def over_threshold(site: Site, rule: Rule) -> Items:
-    """All stored energy, compared with the lowest threshold of the site's technologies."""
+    """All stored energy, compared with the lowest threshold of the technologies."""
     words = f"{site.total_kWh:g} kWh, over {site.threshold_kWh:g}"
     return [Item(site.total_kWh > site.threshold_kWh, site.technologies, words=words)]
 
@@ -37,7 +37,7 @@ def volt_hours(site: Site, rule: Rule) -> Items:
 
 
 def near_exposure(site: Site, rule: Rule) -> Items:
-    """The nearest exposure, if it is within the rule's distance."""
+    """The nearest exposure, if it is within the distance of the rule."""
     if site.is_remote:
         return [Item(False)]
     nearest = site.nearest_exposure
@@ -63,7 +63,7 @@ def tier_2(site: Site, rule: Rule) -> Items:
 
 
 def fdny_class(is_reached: Callable[[float, float], bool]) -> Measure:
-    """A measure: does the stored energy of the site reach the number of a class?"""
+    """A measure: whether the stored energy of the site reaches the number of a class."""
     return lambda site, rule: [
         Item(is_reached(site.total_kWh, rule.own_number), words=f"{site.total_kWh:g} kWh")
     ]
@@ -73,7 +73,7 @@ def fdny_class(is_reached: Callable[[float, float], bool]) -> Measure:
 
 
 def is_closer(gap: geometry.Gap) -> bool:
-    """True if a distance is below that of row B5."""
+    """True if a distance is below the limit of row B5."""
     return gap.distance_m < f.SPACING_m - geometry.TOUCH_m
 
 
@@ -175,8 +175,9 @@ def tested(of_test: str) -> Measure:
 
 
 def _tested_item(first: str, second: str, gap: geometry.Gap, units: list[Unit], key: str) -> Item:
-    """A distance whose limit is the widest spacing in the tests. A test without a spacing makes
-    this fact missing.
+    """A distance whose limit is the widest spacing in the tests.
+
+    If a test has no spacing, this fact is missing.
     """
     for unit in units:
         if unit.model[key] is None:
@@ -185,7 +186,7 @@ def _tested_item(first: str, second: str, gap: geometry.Gap, units: list[Unit], 
 
 
 def tested_spacing(site: Site, rule: Rule) -> Items:
-    """Distance of neighbours that need a test. The limit is the wider spacing of their reports."""
+    """Distance of neighbours that need a test. The limit is the wider spacing in their reports."""
     names = {unit.name for unit in _relying_tested(site)}
     larger = {unit.name for unit in _larger(site)}
     items = []

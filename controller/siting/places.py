@@ -1,8 +1,8 @@
 """The places of a plan as a file for the cabinets of the site (`[plan]`, config/site_plan.py).
 
-It has each unit, and the ways on which a fire may spread from it: the nearest units and exposures,
-the rated wall between them, the fire test. Distances and ratings are rounded down, tested distances
-up.
+It has each unit, and the ways by which a fire may spread from it: the nearest units and exposures,
+the rated wall between them, the fire test. Distances and ratings are rounded down, and tested
+distances are rounded up.
 """
 
 import json
@@ -15,7 +15,7 @@ from controller.siting.things import Exposure, Unit
 from controller.system.paths import escaped
 
 UNITS_NEAR, EXPOSURES_NEAR = 4, 3
-LOOKED_AT = 4 * UNITS_NEAR  # nearest by their boxes, whose distance never exceeds the units'
+LOOKED_AT = 4 * UNITS_NEAR  # nearest boxes; no box is farther than its shape
 LINE_CHARACTERS = 200
 SHOWN_OF_TEST = ("no_flaming_outside", "no_explosion", "neighbours_below_vent")
 Way = dict[str, str | int]
@@ -79,7 +79,7 @@ def _up_mm(length_m: float) -> int:
 
 
 def _wall(site: Site, unit: Unit, other: Unit) -> tuple[float, str]:
-    """(rating in h, names) of the best wall or row of barriers that a fire must pass."""
+    """(rating in h, names) of the best wall, or row of barriers, that a fire must pass."""
     found = [(0.0, "")]
     if unit.area != other.area:
         rated = {area.name: area.facts["fire_rating_h"] or 0.0 for area in site.areas}
@@ -92,7 +92,7 @@ def _wall(site: Site, unit: Unit, other: Unit) -> tuple[float, str]:
 
 
 def _tested_m(unit: Unit) -> float | None:
-    """Distance in a unit's UL 9540A test without flames, explosion or spread; None without it."""
+    """Distance in a UL 9540A test that shows no flames, explosion or spread; or None."""
     model = unit.model
     is_shown = all([model[f"ul_9540a_{each}"] for each in SHOWN_OF_TEST])
     return model["ul_9540a_spacing_m"] if is_shown and model["ul_9540a_report"] else None

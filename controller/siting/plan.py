@@ -1,6 +1,6 @@
 """The plan of a site as SVG: to scale, y down, the same bytes for the same site.
 
-Each thing has its key in the file as its id (`unit.pod_1`). A distance that is not met is red,
+The id of each thing is its key in the file (`unit.pod_1`). A distance that is not met is red,
 dashed, and has an exclamation mark, because colour must not be the only sign.
 """
 
@@ -20,8 +20,8 @@ from controller.siting.site import Site
 from controller.siting.things import Area, Exposure, Unit
 
 WIDE_px, HIGH_px, LARGEST_px = 1000.0, 640.0, 4000.0
-# Short side of the smallest unit on a plan with CROWD units or more, so that its label has room. On
-# a plan with fewer units it may be shorter.
+# Short side of the smallest unit on a plan with CROWD units or more, so that its label has room. A
+# plan with fewer units may have a shorter one.
 UNIT_px, CROWD = 44, 40
 TICK_px = 12  # length of a tick from an open lot line into its lot
 NO_VALUES = LiveUnit(("no live values",), False)
@@ -58,7 +58,7 @@ def svg(site: Site, findings: list[Finding]) -> str:
 
 
 def _bad_names(site: Site, findings: list[Finding]) -> set[str]:
-    """Names of units and areas that do not meet a rule, themselves or by their group or model."""
+    """Names of units and areas that do not meet a rule, or whose group or model does not."""
     named = {name for finding in findings for item in finding.wrong for name in item.names}
     units = {unit.name for unit in site.units if named & {unit.name, unit.group, unit.model_name}}
     areas = {
@@ -89,7 +89,7 @@ def _view(site: Site, found: list[Distance]) -> parts.View:
 
 
 def _placer(site: Site, view: parts.View, found: list[Distance]) -> Placer:
-    """A placer that keeps labels off the lines of the plan."""
+    """A placer that keeps labels away from the lines of the plan."""
     placer = Placer(view.width_px, view.height_px)
     for shape in _core(site) + [exposure.shape for exposure in site.exposures]:
         for a, b in geometry.edges(shape):
@@ -102,7 +102,7 @@ def _placer(site: Site, view: parts.View, found: list[Distance]) -> Placer:
 
 
 def _core(site: Site) -> list[Shape]:
-    """The shapes that the plan shows whole."""
+    """The shapes that the plan shows completely."""
     shapes = [unit.shape for unit in site.units] + [area.shape for area in site.areas]
     shapes += [Shape(barrier.ends) for barrier in site.barriers]
     return shapes + ([geometry.polygon(site.fence["outline_m"])] if site.fence else [])

@@ -13,7 +13,7 @@ OUTSIDE = 'outside it; a room is an [area.NAME] of a file with place = "indoors"
 def check_plan(path: str, site: Site) -> None:
     """Refuse things that cannot be at the place that the file gives."""
     for first, second in itertools.combinations(site.areas, 2):
-        # a unit in both areas would count in two fire areas
+        # a unit in both areas would be counted in two fire areas
         if ground.share_ground(first.shape, second.shape):
             problem = f"overlaps area.{first.name}"
             refuse(path, ("area", second.name), problem, "areas that touch at most")
@@ -21,7 +21,7 @@ def check_plan(path: str, site: Site) -> None:
         if ground.overlaps(one.shape, other.shape):
             problem = f"overlaps unit.{one.name}"
             refuse(path, ("unit", other.name), problem, "units that touch at most")
-    # in a file of rooms or of a roof, buildings are around or under the units
+    # in a file with rooms or a roof, buildings may be around or under the units
     is_open_air = site.mode == f.DWELLING or (site.place == f.OUTDOORS and site.mode in f.OPEN_AIR)
     for unit in site.units:
         where = ("unit", unit.name)

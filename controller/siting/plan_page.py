@@ -75,7 +75,7 @@ def _scale_bar(view: parts.View, lengths: str) -> tuple[str, float]:
 
 
 def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str, float]:
-    """(elements, height) under the plan: scale bar, signs, rules not met, limits of the plan."""
+    """(elements, height) of the part under the plan: scale bar, signs, rules not met, notes."""
     bar, bar_px = _scale_bar(view, site.lengths)
     signs, bottom = _signs(site, bar_px + 90, view.width_px)
     lines = list(site.live.lines) if site.live else []

@@ -15,7 +15,7 @@ SCALES_m = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20_000, 50
 
 
 class Look(NamedTuple):
-    """Attributes of a shape in SVG. None: the attribute is left out."""
+    """Attributes of a shape in SVG. An attribute that is None is left out."""
 
     fill: str | None
     stroke: str
@@ -100,8 +100,9 @@ def draw_text(lines: list[str], x: float, y: float, color: str) -> str:
 def draw_label(
     placer: Placer, choices: list[list[str]], x: float, y: float, color: str
 ) -> tuple[str, str]:
-    """(leader, label) of the first choice that has room. A label away from (x, y) gets a white
-    background.
+    """(leader, label) of the first choice that has room.
+
+    A label away from (x, y) gets a white background.
     """
     lines, (center_x, center_y) = placer.place(choices, x, y)
     if (center_x, center_y) == (x, y):
@@ -116,7 +117,7 @@ def draw_label(
 
 
 def is_seen(view: View, shape: geometry.Shape) -> bool:
-    """Whether a part of a shape is in the window."""
+    """True if a part of a shape is in the window."""
     x_min, y_min, x_max, y_max = view.window
     window = geometry.polygon([(x_min, y_min), (x_max, y_min), (x_max, y_max), (x_min, y_max)])
     return geometry.gap(window, shape).distance_m == 0
@@ -156,8 +157,9 @@ def _look(distance: Distance) -> Look:
 
 
 def _distance_words(distance: Distance, lengths: str) -> list[str]:
-    """Words from long to short, as "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?". A distance
-    without a rule: "3.462 m".
+    """Words from long to short, such as "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?".
+
+    A distance without a rule is only "3.462 m".
     """
     apart = report.number(distance.gap.distance_m, "m", lengths)
     if distance.rule is None:

@@ -1,5 +1,6 @@
-"""Reads a siting file into a Site. It refuses a wrong file in one line: file, key, fault, allowed
-values.
+"""Reads a siting file into a Site.
+
+It refuses a wrong file in one line: file, key, fault, allowed values.
 """
 
 import re
@@ -58,8 +59,9 @@ def _named(path: str, section: str, content: Any, form: Form) -> dict[str, Table
 
 
 def _table(path: str, where: Path, content: Any, form: Form, also: Path = ()) -> Table:
-    """The values of one table, with None for a missing key. also: see `read`. Raises
-    ConfigError.
+    """The values of one table, with None for a missing key. Raises ConfigError.
+
+    also: see `read`.
     """
     found = read(path, where, content, form, also)
     return {key: f.frozen(value) for key, value in found.items()}
@@ -109,7 +111,7 @@ def _check_things(path: str, top: Table, tables: Tables, singles: dict[str, Tabl
 
 
 def _check_names(path: str, tables: Tables) -> None:
-    """Refuse a name that two things have, or a thing and a group of other things."""
+    """Refuse a name that two things have, or that a thing and another group have."""
     seen = dict.fromkeys(RESERVED, "the word")
     for section in ("unit", "area", "exposure", "barrier"):
         for name in tables[section]:
@@ -142,7 +144,7 @@ def _built(path: str, top: Table, tables: Tables, singles: dict[str, Table]) -> 
 
 
 def _energy_kWh(path: str, where: Path, table: Table) -> float:
-    """Energy of a model, stated once. Refuse more than its volume can hold (a zero too many)."""
+    """Energy of a model, kWh. Refuse two values, and more than its volume can hold."""
     energy_kWh, rated = table["energy_kWh"], [table[key] for key in RATED]
     is_rated = energy_kWh is None
     key = (*where, RATED[1] if is_rated else "energy_kWh")

@@ -5,7 +5,7 @@ from controller.siting.site import Site
 from controller.siting.things import Exposure, Table, Unit
 
 REDUCED_m = f.SPACING_m
-# a barrier must be higher than the unit by this, and longer by this at both ends
+# a barrier must be higher than the unit by this length, and longer by it at both ends
 BEYOND_m = f.FIVE_FEET_m
 BARRIER_h, WALL_h = 1, 2
 
@@ -13,7 +13,7 @@ BARRIER_h, WALL_h = 1, 2
 def reduced(
     site: Site, unit: Unit, exposure: Exposure, gap: geometry.Gap, full_m: float
 ) -> tuple[float, str] | None:
-    """(distance in m, reason) for a pair nearer than full_m; None if no reason allows it."""
+    """(allowed distance in m, reason) for a pair nearer than full_m, or None."""
     if gap.distance_m >= full_m - geometry.TOUCH_m:
         return None
     if site.edition != f.IFC_2018:
@@ -34,8 +34,9 @@ def _is_wall(facts: Table) -> bool:
 
 
 def shielding(site: Site, unit: Unit, shape: geometry.Shape, full_m: float) -> list[str]:
-    """Names of barriers that together shield the part of a shape within full_m; [] if it is
-    open.
+    """Names of barriers that together shield the part of a shape within full_m.
+
+    It is [] if a part is not shielded.
     """
     fitting = {
         barrier.name: barrier.ends

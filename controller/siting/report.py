@@ -25,7 +25,7 @@ CLAIMS = (
 
 
 def text(site: Site, findings: list[Finding]) -> str:
-    """The whole report."""
+    """The complete report."""
     judged = [each for each in findings if each.verdict != audit.NOT_APPLICABLE]
     by_kind = grouped(judged, lambda each: each.rule.sense == rules.SCOPE)
     sections = (
@@ -70,7 +70,7 @@ def _row(site: Site, finding: Finding) -> list[str]:
     shown = measured(finding, site.lengths), required(finding, site.lengths)
     items = [] if finding.worst is None else [finding.worst]
     if rule.sense == rules.STATED and finding.verdict == audit.MET:
-        items = list(finding.items)  # a rule of several facts lists all of them
+        items = list(finding.items)  # a rule with several facts lists all of them
     words = "; ".join(dict.fromkeys(map(between, items)))
     parts = [(within, f"{finding.clause}; {rules.CONFIDENCE[finding.confidence]}")]
     parts += [(within, words)] if words else []
@@ -100,7 +100,7 @@ def measured(finding: Finding, lengths: str = "m") -> str:
     shown = number(value, rule.unit, lengths)
     limit = number(audit.limit_of(rule, finding.worst), rule.unit, lengths)
     is_hidden = finding.wrong and shown == limit
-    # more digits, because the usual number of digits hides a very small excess
+    # more digits, because the usual number of digits would hide a very small excess
     return f"{value:.9g} {rule.unit}" if is_hidden else shown
 
 
@@ -116,7 +116,7 @@ def required(finding: Finding, lengths: str = "m") -> str:
 
 
 def number(value: float | None, unit: str, lengths: str = "m") -> str:
-    """A length has three decimals, rounded down to show a shortfall. Other numbers are short."""
+    """A number with its unit. A length has three decimals, rounded down to show a shortfall."""
     if value is None:
         return "-"
     if unit == "m":
@@ -132,7 +132,7 @@ def _not_applicable(findings: list[Finding]) -> list[str]:
 
 
 def open_lines(findings: list[Finding]) -> list[str]:
-    """The ids of the rules that are not met, and of rules that lack a fact."""
+    """Lines with the ids of the rules that are not met, and of rules that lack a fact."""
     return [f"{verdict}: {ids(some)}" for verdict, some in audit.open_ones(findings).items()]
 
 
@@ -179,7 +179,7 @@ def _result(findings: list[Finding]) -> list[str]:
 
 
 def headline(findings: list[Finding]) -> str:
-    """Counts of rules: met, met by an unsure clause, not met, and lacking a fact."""
+    """Numbers of rules: met, met by an unconfirmed clause, not met, and lacking a fact."""
     met, not_met, lacking = [
         audit.of(findings, verdict) for verdict in (audit.MET, audit.NOT_MET, audit.NEEDS_FACT)
     ]
@@ -191,7 +191,7 @@ def headline(findings: list[Finding]) -> str:
 
 
 def document(site: Site, findings: list[Finding]) -> Facts:
-    """The whole report as plain lists and dictionaries."""
+    """The complete report as plain lists and dictionaries."""
     return {
         "schema": 1,
         "name": site.facts["name"],

@@ -1,7 +1,7 @@
 """The rules as data: the rows of Table B of the facts, and rows of Table A that a plan can answer.
 
-Feet of the source are metres, rounded to the millimetre. Row B39 deliberately has no rule: its
-figures are from the web and no text of a code supports them.
+Feet in the source are given here in metres, rounded to the millimetre. Row B39 deliberately has no
+rule: its figures are from the web, and no text of a code supports them.
 """
 
 import operator
@@ -41,7 +41,7 @@ Clauses = dict[str, tuple[str, str]]  # {edition: (clause, confidence)}
 
 
 def _by_edition(ifc_2018: str, nfpa_2020: str, nfpa_2023: str, nfpa_2026: str = "") -> Clauses:
-    """Clauses, each after its confidence; "" means no such rule. 2026 is assumed to equal 2023."""
+    """Clauses, each after its confidence; "" means no rule. 2026 is assumed to be like 2023."""
     if not nfpa_2026 and nfpa_2023:
         nfpa_2026 = f"G as 2023: {nfpa_2023.partition(' ')[2]}"
     given = (ifc_2018, nfpa_2020, nfpa_2023, nfpa_2026)
@@ -53,7 +53,7 @@ def _by_edition(ifc_2018: str, nfpa_2020: str, nfpa_2023: str, nfpa_2026: str = 
 
 
 def _kept(clause: str) -> Clauses:
-    """A clause read in IFC 2018. The newer editions are assumed to have the same number."""
+    """A clause that was read in IFC 2018. Newer editions are assumed to have the same number."""
     newer = f"as IFC 2018 {clause.removesuffix(' (?)')} (?)"
     return {f.IFC_2018: (clause, "C"), **_nfpa(f"G {newer}")}
 
@@ -78,7 +78,7 @@ SIGNS = _by_edition("", "G 4.3.5 (?)", "G 855 4.7.4 (?)")
 
 
 def _of(scope: Scope, clauses: Clauses, local: str = "") -> Callable[..., list[Rule]]:
-    """A function that gives rules this scope and these clauses. local: their local profile."""
+    """A function that sets scope, clauses and local profile of rules."""
 
     def hold(*rules: Rule) -> list[Rule]:
         return [rule._replace(scope=scope, clauses=clauses, local=local) for rule in rules]
@@ -87,14 +87,14 @@ def _of(scope: Scope, clauses: Clauses, local: str = "") -> Callable[..., list[R
 
 
 def _stated(id: str, what: str, measure: Measure) -> Rule:
-    """A rule that a fact must be stated in the file, or stated as true."""
+    """A rule that requires a fact in the file, or a fact that is true."""
     return Rule(id, what, measure, STATED)
 
 
 def _case(
     id: str, what: str, measure: Measure, number: float | None = None, unit: str = ""
 ) -> Rule:
-    """A rule that classifies the site. number: above it the site is of this kind."""
+    """A rule that classifies the site. number: above it, the site is of this kind."""
     return Rule(id, what, measure, SCOPE, number, unit)
 
 

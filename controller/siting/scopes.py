@@ -1,4 +1,4 @@
-"""Scopes of the rules: words for each, and reasons that exclude a site. The first reason counts."""
+"""Scopes of the rules: their words, and reasons that exclude a site. The first reason counts."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -30,7 +30,10 @@ def _is_newer(site: Site) -> bool:
 
 
 def _is_only_mobile(site: Site) -> bool:
-    """Rows B29 and B30. An edition without rules for mobile storage treats it as stationary."""
+    """True for mobile storage that rows B29 and B30 do not make stationary.
+
+    IFC 2018 has no rules for mobile storage, so there it counts as stationary.
+    """
     return site.mode == f.MOBILE and not (
         (site.facts["deployed_days"] or 0) > f.MOBILE_d
         or site.facts["charging_location"]

@@ -23,10 +23,10 @@ def part_within(convex: g.Shape, edge: g.Edge, reach_m: float) -> g.Edge | None:
 def shielding(
     convex: g.Shape, part: g.Edge, barriers: dict[str, g.Edge], beyond_m: float
 ) -> list[str]:
-    """Names of barriers that together shield a whole segment; [] if a part of it is not shielded.
+    """Names of barriers that together shield a complete segment; [] if a part is not shielded.
 
-    A barrier counts if it passes beside the convex shape and is beyond_m longer at both ends. A
-    point is shielded if it is on the far side and the barrier cuts its shortest sight line. A
+    A barrier counts if it passes beside the convex shape and is longer by beyond_m at both ends. A
+    point is shielded if it is on the far side and the barrier cuts its shortest line of sight. A
     barrier shields one piece of the segment; the next barrier must begin where this piece ends.
     """
     able = {name: ends for name, ends in barriers.items() if _is_along(convex, ends, beyond_m)}
@@ -46,7 +46,7 @@ def shielding(
 
 
 def _last(holds: Callable[[g.Point], bool], start: g.Point, end: g.Point) -> g.Point:
-    """The last point from start to end at which `holds` is true. It must change only once."""
+    """The last point from start to end at which `holds` is true. `holds` must change only once."""
     if holds(end):
         return end
     low, high = 0.0, 1.0
@@ -68,7 +68,7 @@ def _sides(convex: g.Shape, barrier: g.Edge) -> list[float]:
 
 
 def _is_along(convex: g.Shape, barrier: g.Edge, beyond_m: float) -> bool:
-    """Whether a barrier passes beside a convex shape and is beyond_m longer at both ends."""
+    """True if a barrier passes beside a convex shape and is longer by beyond_m at both ends."""
     (x1, y1), (x2, y2) = barrier
     length_m, sides = math.dist(*barrier), _sides(convex, barrier)
     if min(sides) < -g.TOUCH_m and max(sides) > g.TOUCH_m:
@@ -78,7 +78,7 @@ def _is_along(convex: g.Shape, barrier: g.Edge, beyond_m: float) -> bool:
 
 
 def _is_behind(convex: g.Shape, barrier: g.Edge, point: g.Point) -> bool:
-    """Whether a point is on the far side of a barrier that cuts its shortest sight line."""
+    """True if a point is on the far side of a barrier that cuts its shortest line of sight."""
     sides, sight = _sides(convex, barrier), _sight(convex, point)
     facing = 1 if max(sides) > -min(sides) else -1
     if g.side(*barrier, point) * facing > g.TOUCH_m * math.dist(*barrier):

@@ -1,4 +1,4 @@
-"""A site as the rules use it: units, areas, exposures, barriers, and the distances between them."""
+"""A site as the rules use it: units, areas, exposures, barriers, and distances between them."""
 
 import functools
 import math
@@ -29,7 +29,7 @@ class ExposureGap(NamedTuple):
 
 @dataclass
 class Site:
-    """A checked siting file. facts: keys at its top; place: "" for a dwelling, which has both."""
+    """A checked siting file. facts: keys at its top. place: "" for a dwelling (both places)."""
 
     path: str
     facts: Table
@@ -50,7 +50,7 @@ class Site:
 
     @functools.cached_property
     def placeholder_lines(self) -> list[str]:
-        """[one line] that names papers copied from an example; [] without such papers."""
+        """[one line] with the papers that are copied from an example, or []."""
         tables = {
             "": self.facts,
             **{f"area.{area.name}.": area.facts for area in self.areas},
@@ -107,7 +107,7 @@ class Site:
         return grouped(self.units, lambda unit: names.get(unit.area, f.OUTDOORS))
 
     def near_pairs(self, within_m: float) -> list[tuple[Unit, Unit]]:
-        """Pairs of units whose boxes are within a distance, each once, in the order of the file."""
+        """Pairs of units whose boxes are within a distance, each pair once, in file order."""
         boxes = [geometry.box(unit.shape) for unit in self.units]
         return [
             (first, second)
@@ -118,22 +118,20 @@ class Site:
 
     @functools.cached_property
     def all_pairs(self) -> list[UnitPair]:
-        """Pairs within the longest distance that a rule can require; else the nearest pair."""
+        """Pairs within the longest distance that a rule can require, or else the nearest pair."""
         reach_m = max(3.1, *[unit.model["ul_9540a_spacing_m"] or 0 for unit in self.units])
         found = [(a, b, geometry.gap(a.shape, b.shape)) for a, b in self.near_pairs(reach_m)]
         return found or self._nearest_pair(False)
 
     @functools.cached_property
     def pairs(self) -> list[UnitPair]:
-        """The pairs of all_pairs whose units are in different groups; else the nearest such
-        pair.
-        """
+        """The pairs of all_pairs with different groups, or else the nearest such pair."""
         return [
             each for each in self.all_pairs if each[0].group != each[1].group
         ] or self._nearest_pair(True)
 
     def _nearest_pair(self, of_different_groups: bool) -> list[UnitPair]:
-        """[the two units with the nearest boxes]; [] for fewer than two units."""
+        """[the two units with the nearest boxes], or [] for fewer than two units."""
         apart = [
             (geometry.box_distance_m(geometry.box(a.shape), geometry.box(b.shape)), a, b)
             for a, b in self.near_pairs(math.inf)
@@ -144,7 +142,7 @@ class Site:
 
     @functools.cached_property
     def exposure_gaps(self) -> list[ExposureGap]:
-        """All gaps within NEAR_m, and for each exposure the next one beyond, in the file's order.
+        """All gaps within NEAR_m, and the next longer one of each exposure, in file order.
 
         The report shows the next gap if no unit is near, or if all near gaps are reduced (B19).
         Units in areas have their own next gap, because row B34 covers only units outside areas.
@@ -193,7 +191,7 @@ class Site:
 
     @functools.cached_property
     def nearest_exposure(self) -> ExposureGap | None:
-        """The nearest exposure that counts for row B10; None without one."""
+        """The nearest exposure that counts for row B10, or None."""
         found = self.gaps_to((*f.EXPOSED, "egress", "air_intake", "opening"))
         return min(found, key=lambda each: each.gap.distance_m, default=None)
 
@@ -208,7 +206,7 @@ class Site:
 
 
 def _near_gaps(units: list[tuple[int, Shape, Box]], shape: Shape) -> Iterator[tuple[int, Gap]]:
-    """(index, Gap) of each unit within NEAR_m of a shape, and of the nearest unit beyond."""
+    """(index, Gap) of each unit within NEAR_m of a shape, and of the nearest one beyond that."""
     around, beyond_m = geometry.box(shape), math.inf
     apart = sorted(
         (geometry.box_distance_m(box, around), index, unit_shape)
@@ -233,8 +231,9 @@ def _open_parts(areas: tuple[Area, ...]) -> list[list[Area]]:
 
 
 def _is_open_to(area: Area, other: Area) -> bool:
-    """True if two areas are wall to wall and no wall has the required rating. A missing rating is
-    0.
+    """True if two areas are wall to wall and no wall has the required rating.
+
+    A missing rating counts as 0.
     """
     if max(each.facts["fire_rating_h"] or 0 for each in (area, other)) >= f.SEPARATION_h:
         return False

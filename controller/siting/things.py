@@ -12,7 +12,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 class Unit(NamedTuple):
-    """group: the unit's own name if the file gives none. area: around the unit, "" if none."""
+    """A unit. group: its own name if the file gives no group. area: the area around it, or ""."""
 
     name: str
     model_name: str

@@ -1,1 +1,1 @@
-"""The store: all that outlives a loss of power, and the process that saves it."""
+"""The store: the data that survives a loss of power, and the process that saves it."""

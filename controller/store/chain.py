@@ -1,11 +1,11 @@
-"""The hash chain over the events. With a published hash, `record verify` finds any change of the
-events before that hash.
+"""The hash chain over the events.
 
-hash = SHA-256(hash of the previous event, at first 32 zero bytes || canonical text). The text is
-the JSON list of COLUMNS, without blanks, ASCII only, so that another program can check it.
+With a published hash, `record verify` finds any change of the events before that hash. Hash =
+SHA-256(hash of the event before (for the first event, 32 zero bytes) || canonical text). The text
+is the JSON list of COLUMNS, without blanks, ASCII only, so that another program can check it.
 
-Retention removes events and says so in the chain (code RETENTION); `links` keeps the hash before
-each such gap. Any other gap is a break.
+Retention removes events and adds an event about that (code RETENTION); `links` keeps the hash
+before each such gap. Any other gap is a break.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ COLUMNS = tuple(
     "id sequence uptime_ms utc_us utc_source utc_uncertainty_us kind code scope text".split()
 )
 START = bytes(32)
-# codes of the loss events, which say which event numbers may be missing
+# codes of the loss events; their scope gives the event numbers that may be missing
 RETENTION, DAMAGE = "RETENTION", "DAMAGE"
 LOSS = "loss"
 _MISSING = re.compile(r"events <= (\d+)")
@@ -45,8 +45,10 @@ def missing_scope(number: int) -> str:
 
 @dataclass(slots=True)
 class Verdict:
-    """Result of a check: numbers, `head` (hex), `breaks` as lines. damaged: events that report a
-    damaged or removed record; unlinked: events after such a gap, whose previous hash is unknown.
+    """Result of a check: numbers, `head` (hex), `breaks` as lines.
+
+    damaged: events that report a damaged or removed record. unlinked: events after such a gap, for
+    which the hash of the event before is unknown.
     """
 
     damaged: list[int]
@@ -83,8 +85,9 @@ def verify(connection: sqlite3.Connection, published: bytes | None = None) -> Ve
 
 
 def _allowed(connection: sqlite3.Connection) -> tuple[int, int, list[int]]:
-    """(highest number that may be missing, highest number that damage may have removed, events that
-    report damage).
+    """(highest number that may be missing, highest number that damage may have removed, events).
+
+    The events are those that report damage.
     """
     upto, damaged = {RETENTION: 0, DAMAGE: 0}, list[int]()
     for number, code, scope in connection.execute(

@@ -1,6 +1,7 @@
-"""Writes files and folders that a power cut must not damage. Every function raises OSError, except
-`kept`. With `kept`, an act that needs no disk goes on without the disk, and reports what was not
-stored.
+"""Writes files and folders that a power cut must not damage.
+
+Every function raises OSError, except `kept`: it lets a program work without its disk, and reports
+what was not stored.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ from controller.system.regular_file import Files
 
 @contextlib.contextmanager
 def opened(path: str, flags: int, mode: int = 0o600, files: Files = os) -> Iterator[int]:
-    """The descriptor of regular_file.opened; closed at the end."""
+    """The file descriptor from regular_file.opened, closed at the end."""
     descriptor = regular_file.opened(path, flags, mode, files)
     try:
         yield descriptor
@@ -22,20 +23,21 @@ def opened(path: str, flags: int, mode: int = 0o600, files: Files = os) -> Itera
 
 
 def write(descriptor: int, content: bytes, files: Files = os) -> None:
-    """Write all bytes. A single system call may write only a part of them."""
+    """Write all bytes, if necessary with several system calls."""
     while content:
         content = content[files.write(descriptor, content) :]
 
 
 def sync_directory(directory: str, files: Files = os) -> None:
-    """Make the names in a directory durable."""
+    """Make the names of the files in a directory durable."""
     with opened(directory or ".", os.O_RDONLY | os.O_DIRECTORY, files=files) as descriptor:
         files.fsync(descriptor)
 
 
 def put(path: str, suffix: str, pieces: Iterable[bytes], mode: int, files: Files = os) -> None:
-    """Replace `path` through a new file `path` + suffix, so that a power cut leaves the whole old
-    file or the whole new file.
+    """Replace `path` by way of a new file `path` + suffix.
+
+    So a power cut leaves either the complete old file or the complete new file.
     """
     new = path + suffix
     with contextlib.suppress(FileNotFoundError):
@@ -48,8 +50,9 @@ def put(path: str, suffix: str, pieces: Iterable[bytes], mode: int, files: Files
 
 
 def kept(path: str, suffix: str, pieces: Iterable[bytes], mode: int) -> str | None:
-    """Put a file as `put` does, but make a missing folder too. Returns None, or one line that says
-    why the content is not stored.
+    """Put a file as `put` does, but make a missing folder too.
+
+    Returns None, or one line with the reason why the content is not stored.
     """
     try:
         os.makedirs(os.path.dirname(path) or ".", mode=0o750, exist_ok=True)

@@ -1,8 +1,8 @@
-"""The keeper: a process that saves the loop's records, and the loop's end of its socket.
+"""The keeper: a process that saves the records of the loop, and the loop's end of its socket.
 
 The loop does not save records itself, because it must never wait for a disk. It hands records over
-and receives acknowledgements. Each record holds everything that must survive. So a store that has
-failed is whole again once the newest record is durable: this record also holds the content of the
+and receives acknowledgements. Each record has everything that must survive. So a store that has
+failed is complete again once the newest record is durable: that record includes the content of the
 records that failed.
 """
 
@@ -16,24 +16,26 @@ import sys
 from controller.store.stored_record import RECORD_BYTES_MAX, Record, StoreError, decode, encode
 from controller.store.two_copies import Store
 
-# Longest time without an acknowledgement (chosen by the project): a slow disk needs a second or two
-# per record.
+# Longest time without an acknowledgement (chosen by the project). A slow disk needs a second or two
+# for a record.
 HANG_US = 5_000_000
-# Longest time before the first acknowledgement, because the process starts together with the
-# controller, maybe on a slow box.
+# Longest time before the first acknowledgement. The process starts together with the controller,
+# maybe on a slow box.
 START_US = 30_000_000
 RETRY_S = 1  # between two attempts to save a record
-SAVED = b"saved "  # then the number of the record
+SAVED = b"saved "  # the number of the record follows
 
 
 class Keeper:
-    """The loop's end; only the constructor and `close` wait. Record number n of `submit` is durable
-    when `saved` is n or more. `ok` is False from a failure until every record is durable; `line` is
-    the reason. `ok` stays False once the process has died (`is_gone`).
+    """The loop's end; only the constructor and `close` wait.
+
+    Record number n of `submit` is durable when `saved` is n or more. ok: False from a failure until
+    every record is durable; `line` is the reason. After the process has died (`is_gone`), `ok`
+    stays False.
     """
 
     def __init__(self, directory: str, held: int | None = None):
-        """Start the process, before any real-time priority. It keeps `held` open (two_copies)."""
+        """Start the process, before the real-time priority. It keeps `held` open (two_copies)."""
         self._socket, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with child:
             self._process = subprocess.Popen(
@@ -43,19 +45,20 @@ class Keeper:
         self._socket.setblocking(False)
         self.submitted = self.saved = 0
         self._directory = directory
-        self._before: int | None = None  # last value of `saved`, with the time since which it holds
+        self._before: int | None = None  # last value of `saved`; _since_us: when it was first seen
         self._since_us = 0
         self._unsent = b""
         self.ok, self.is_gone = True, False
         self.line = ""
 
     def fileno(self) -> int:
-        """Readable when an acknowledgement waits."""
+        """File descriptor, which is readable when an acknowledgement waits."""
         return self._socket.fileno()
 
     def submit(self, record: Record) -> int:
-        """Hand over a record. Returns its number, to compare with `saved`. StoreError: wrong
-        values.
+        """Hand over a record, and return its number, to compare with `saved`.
+
+        StoreError: wrong values.
         """
         self._unsent = encode(self.submitted + 1, record)
         self.submitted += 1
@@ -73,7 +76,7 @@ class Keeper:
 
     def poll(self) -> int:
         """Receive acknowledgements. Returns `saved`."""
-        # Also after a failure, because the process would block on unread acknowledgements.
+        # Read also after a failure, because the process would block on unread acknowledgements.
         while True:
             try:
                 answer = self._socket.recv(1024)
@@ -92,14 +95,16 @@ class Keeper:
                 return self.saved
 
     def _take(self, number: int) -> None:
-        """A record is durable, perhaps after failures."""
+        """Note that a record is durable, maybe after failures."""
         self.saved = number
         if number >= self.submitted and not self.is_gone:
             self.ok, self.line = True, ""
 
     def watch(self, now_us: int) -> None:
-        """Called once a tick. A store has failed if it saves nothing for HANG_US while a record
-        waits. A frozen disk reports no error, and a restart would lose these records.
+        """Check the process once a tick.
+
+        The store has failed if it saves nothing for HANG_US while a record waits. A frozen disk
+        reports no error, and a restart would lose these records.
         """
         saved = self.poll()
         if self._unsent and not self.is_gone:
@@ -120,9 +125,10 @@ class Keeper:
 
 
 def serve(directory: str, connection: socket.socket) -> None:
-    """The process's end: save each record and answer, until the other side closes. A record that
-    fails is tried again until it is saved or another record comes. Only the first failure is
-    reported.
+    """Run the process: save each record and answer, until the other side closes.
+
+    A record that fails is tried again until it is saved or another record comes. Only the first
+    failure is reported.
     """
     store = Store(directory)
     store.load()
@@ -145,7 +151,7 @@ def serve(directory: str, connection: socket.socket) -> None:
 
 
 def _received(connection: socket.socket, bytes_max: int, flags: int = 0) -> bytes:
-    """The next record; b"" once the other side has closed and every record is received."""
+    """The next record; b"" after the other side has closed and every record is received."""
     while True:
         # The other side may have closed before it read every answer. Its records are still queued.
         with contextlib.suppress(ConnectionResetError):
@@ -153,7 +159,7 @@ def _received(connection: socket.socket, bytes_max: int, flags: int = 0) -> byte
 
 
 def _answer(store: Store, number: int, record: Record) -> tuple[bytes, bool]:
-    """(answer, whether the record is saved)."""
+    """(answer, True if the record is saved)."""
     try:
         store.save(record)
     except StoreError as error:
@@ -162,16 +168,17 @@ def _answer(store: Store, number: int, record: Record) -> tuple[bytes, bool]:
 
 
 def main(directory: str, descriptor: int) -> None:
-    """The process, which ends after the controller. SIGINT and SIGTERM are meant for the
-    controller, so they do not end this process. Once the controller is gone and no record waits,
-    SIGTERM leaves HANG_US to a process with a frozen disk.
+    """Start the process, which ends after the controller.
+
+    SIGINT and SIGTERM are for the controller, so they do not end this process. After the controller
+    has gone and no record waits, SIGTERM gives a process with a frozen disk HANG_US to end.
     """
     connection = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, lambda *_: sys.exit())
 
     def end_soon(*_: object) -> None:
-        # Not at once, because a received record may not be saved yet.
+        # do not end at once, because a received record may not be saved yet
         if _is_left_alone(connection):
             # A second SIGTERM must not start the time again.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,7 +1,7 @@
 """Counters of the life of a cabinet, which no retention removes: energy, time, trips and health.
 
-They are stored together with the position of the last frame that they count. So after a kill no
-frame counts twice. A second without a known power counts no energy.
+They are stored together with the position of the last frame that they include, so no frame counts
+twice after a kill. A second without a known power adds no energy.
 """
 
 from datetime import UTC, datetime
@@ -10,19 +10,19 @@ from typing import Any, SupportsInt
 from controller.system.utc import is_set
 
 COUNTERS = ("given_J", "taken_J", "running_s", "recorded_s", "starts", "trips")
-MONTHS_MAX = 600  # 50 years; limited, because a clock that jumps must not fill the row
+MONTHS_MAX = 600  # 50 years; a limit is needed because a clock may jump
 COUNT_MAX, J_PER_WH = 2**62, 3600
 
 
 class Lifetime:
-    """`content`: the counters, which are stored and read back by the next recorder."""
+    """The counters. content: the data that is stored, and read by the next recorder."""
 
     def __init__(self) -> None:
         self.content: dict[str, Any] = {}
         self.take(None)
 
     def take(self, kept: object) -> None:
-        """Go on with an earlier `content`. An entry of it that is no count begins at 0."""
+        """Continue from an earlier `content`. An entry that is no count begins at 0."""
         found = kept if isinstance(kept, dict) else {}
         self.content = {name: _count(found.get(name)) for name in COUNTERS}
         since_us, months = found.get("since_utc_us"), found.get("health")
@@ -31,7 +31,7 @@ class Lifetime:
         self.content["health"] = {name: _count(each) for name, each in months.items()}
 
     def count(self, name: str) -> None:
-        """Count one more of "starts" or "trips"."""
+        """Add 1 to "starts" or "trips"."""
         self.content[name] += 1
 
     def second(
@@ -53,7 +53,7 @@ class Lifetime:
 
 
 def facts(stored: object) -> dict[str, Any]:
-    """A stored `content` as the pages show it: energies in Wh, the health by month."""
+    """A stored `content` as the pages show it: energies in Wh, state of health by month."""
     counters = Lifetime()
     counters.take(stored)
     found = counters.content
@@ -64,6 +64,6 @@ def facts(stored: object) -> dict[str, Any]:
 
 
 def _count(value: object) -> int:
-    """A count that was stored; 0 for anything else."""
+    """The stored count, or 0 if the value is no count."""
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < COUNT_MAX
     return value if isinstance(value, int) and is_count else 0

@@ -1,6 +1,8 @@
-"""The lines of the proof-test ledger as bytes, and the faults of a file of them. The hash of a
-record covers its values and the previous hash (chain.py). A last line counts as torn if a power cut
-can have left it so. Any other fault is damage, reported with its line number.
+"""The lines of the proof-test ledger as bytes, and the faults in a file of them.
+
+The hash of a record covers its values and the hash before (chain.py). A last line counts as torn if
+a power cut can have left it like that. Any other fault is damage, which is reported with its line
+number.
 """
 
 import json
@@ -14,25 +16,27 @@ from controller.store import chain
 from controller.system import json_text
 
 COMMISSIONED, TEST, SIGN = "commissioned", "test", "sign"
-# A device is being exchanged; a device was exchanged; a test is due again; a device's serial
-# number.
+# REPLACING: the exchange of a device has begun. REPLACED: it has ended. DUE: a test is due again.
+# SERIAL: the serial number of a device.
 REPLACING, REPLACED, DUE, SERIAL = "replacing", "replaced", "due", "serial"
 DEVICE_CHARACTERS_MAX = 32  # longest name of a device (config/schema.py)
 PASSED, FAILED = "passed", "failed"
-ACCEPTED = "accepted"  # result of a sign test: a named person accepts the unit without it
+ACCEPTED = "accepted"  # instead of a sign test: a named person accepts the unit without it
 REACTION_MS_MAX = 3_600_000
 TEXT_CHARACTERS_MAX = 200
-BYTES_MAX = 16 << 20  # some 40 000 records: all rows every month for 70 years
+BYTES_MAX = 16 << 20  # about 40 000 records: tests of all rows every month for 70 years
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HASH_DIGITS = 2 * len(chain.START)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class Record(NamedTuple):
-    """One line. kind: COMMISSIONED (first start: no row, no result), TEST, SIGN (sign_tests.py:
-    `row` is the unit), or a kind of replacements.py (row: the row of DUE, else the device; remark:
-    facts about the device). date: UTC day of the test; recorded_utc: time of writing, by `clock`.
-    tester: name with credentials. Hashes are hexadecimal.
+    """One line.
+
+    kind: COMMISSIONED (first start: no row, no result), TEST, SIGN (sign_tests.py: `row` is the
+    unit), or a kind of replacements.py (row: the row of DUE, else the device; remark: facts about
+    the device). date: UTC day of the test. recorded_utc: time of writing, by `clock`. tester: name
+    with credentials. Hashes are hexadecimal.
     """
 
     number: int
@@ -54,9 +58,10 @@ _TYPES = (int, *[str] * 6, int, *[str] * 4)
 
 
 class Found(NamedTuple):
-    """`records` whose own hash fits; `breaks`: faults, from line `damaged_from` on. torn_bytes:
-    bytes of a last line that power loss cut, after whole_bytes of other lines; is_ended: the last
-    record has its line end.
+    """The content of a ledger. records: those whose own hash fits.
+
+    breaks: faults, from line `damaged_from` on. torn_bytes: bytes of a last line that a loss of
+    power has cut, after whole_bytes of other lines. is_ended: the last record has its line end.
     """
 
     records: tuple[Record, ...]
@@ -70,12 +75,12 @@ class Found(NamedTuple):
 
     @property
     def tests(self) -> int:
-        """Number of the records of tests; records of other kinds are not counted."""
+        """Number of records of tests, without other kinds of records."""
         return len([record for record in self.records if record.kind == TEST])
 
     @property
     def lines(self) -> list[str]:
-        """The faults, as lines to print."""
+        """The faults as lines to print."""
         found = [f"damaged from line {self.damaged_from}", *self.breaks] if self.breaks else []
         if self.torn_bytes:
             found.append(
@@ -91,7 +96,7 @@ def utc_text(utc: SupportsInt) -> str:
 
 
 def day(text: str) -> date:
-    """The day of 2026-03-14, or of a text that begins with a day. Raises ValueError."""
+    """The day in a text that begins like 2026-03-14. Raises ValueError."""
     return datetime.strptime(text[:10], "%Y-%m-%d").date()
 
 
@@ -104,7 +109,7 @@ def is_day(text: str) -> bool:
 
 
 def encode(values: Sequence[str | int], previous: str) -> bytes:
-    """Bytes of a line. values: in the order of VALUES; previous: the hash before, hexadecimal."""
+    """Bytes of a line. values: in the order of VALUES. previous: the hash before, hexadecimal."""
     digest = chain.link(bytes.fromhex(previous), values).hex()
     return _written(dict(zip(Record._fields, (*values, previous, digest)))) + b"\n"
 
@@ -126,7 +131,7 @@ _BEHIND_ONE = re.compile(rb'[0-9a-f]"\}(\0+\n|\0*[^\0\n])')
 
 
 def decode(line: bytes) -> Record | None:
-    """Record of a line without its line end; None: the line has another form, even by one blank."""
+    """Record of a line without its line end; None if the form differs, even by one blank."""
     try:
         content = json_text.loads(line.decode("ascii"))
         record = Record(**content)
@@ -161,9 +166,10 @@ def found_in(content: bytes) -> Found:
 
 
 def _is_torn(tail: bytes) -> bool:
-    """True if a power cut can leave these bytes of a record: its beginning, or the whole record
-    with NUL bytes in unwritten sectors. Any other bytes must stay, because they may be valid
-    records.
+    """True if a power cut can leave these bytes of a record.
+
+    They are its beginning, or the complete record with NUL bytes in unwritten sectors. Other bytes
+    must stay, because they may be valid records.
     """
     return (
         all(byte in (0, due) for byte, due in zip(tail, _BEGINNING))
@@ -193,7 +199,7 @@ def _checked(lines: Iterable[bytes], torn_bytes: int, whole_bytes: int, is_ended
 
 
 def _wrong(record: Record | None, previous: str | None, newest: int) -> tuple[str | None, bool]:
-    """(fault or None, True if the record's own hash fits). previous: None after a damaged line."""
+    """(fault or None, True if the hash of the record fits). previous: None after a damaged line."""
     if record is None:
         return "is not a record", False
     if chain.link(bytes.fromhex(record.previous), record[: len(VALUES)]).hex() != record.hash:

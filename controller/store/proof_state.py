@@ -1,5 +1,6 @@
-"""Due proof tests, from the intervals of the armed rows, the ledger's records and the day. Pure
-functions.
+"""Due proof tests: pure functions.
+
+They use the intervals of the armed rows, the records of the ledger, and the day.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from controller.store import proof_lines
 from controller.store.proof_lines import COMMISSIONED, PASSED, TEST, Record, day
 from controller.system import utc
 
-LIMITS_D = (60, 30, 7, 0)  # a warning comes at each of these numbers of days before a test
+LIMITS_D = (60, 30, 7, 0)  # a warning comes this many days before a test
 OK, DUE, OVERDUE, NOT_PASSED = "ok", "due", "overdue", "failed"
 STATES = (OK, DUE, DUE, DUE, OVERDUE)  # in the order of levels
 AHEAD = "the clock of its record was ahead"
@@ -20,10 +21,11 @@ AHEAD = "the clock of its record was ahead"
 def rows(
     planned: Mapping[str, int | None], records: Sequence[Record], moment: tuple[SupportsInt, str]
 ) -> list[dict[str, Any]]:
-    """The armed rows as plain data. planned: result of proof_plan.plan. moment: (utc, source); if
-    the clock is not steered, a newer record replaces its time. last: values of the last test, or
-    None. again: why the test is due again, or None. due: ISO day or None. level: number of LIMITS_D
-    that have passed.
+    """The armed rows as plain data.
+
+    planned: result of proof_plan.plan. moment: (utc, source); if the clock is not steered, a later
+    time of a record is used instead. Keys: last: values of the last test, or None. again: why the
+    test is due again, or None. due: ISO day or None. level: number of LIMITS_D that have passed.
     """
     today = proof_lines.utc_text(moment[0])[:10]
     if records and moment[1] != utc.NTP:
@@ -40,9 +42,10 @@ def rows(
 
 
 def _possible(records: Sequence[Record], today: str) -> list[Record]:
-    """The records whose date can be right. A date after `today`, or after the writing of a later
-    record, shows that the clock was ahead. The day of such a test is unknown, so a test that passed
-    is due again.
+    """The records, with dates that can be right.
+
+    A date after `today`, or after the writing of a later record, shows that the clock was ahead.
+    The day of such a test is unknown, so a passed test is due again.
     """
     found = list[Record]()
     for record in reversed(records):
@@ -97,7 +100,7 @@ def words(row: dict[str, Any]) -> str:
 
 
 def rows_armed(found: list[dict[str, Any]]) -> int:
-    """Number of different rows of the matrix, because a row may have several tests."""
+    """Number of different rows of the matrix; a row may have several tests."""
     return len({proof_intervals.row_of(row["row"]) for row in found})
 
 
@@ -107,12 +110,12 @@ def wrong(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def is_slow(row: dict[str, Any]) -> bool:
-    """True when the last test was slower than allowed_ms of the present configuration."""
+    """True if the last test was slower than allowed_ms of the present configuration."""
     return bool(row["last"] and row["last"]["reaction_ms"] > row["allowed_ms"])
 
 
 def nearest(found: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The row whose test is due first; None: no test will ever be due."""
+    """The row whose test is due first, or None if no test will ever be due."""
     return min(
         [row for row in found if row["days_left"] is not None],
         key=lambda row: row["days_left"],

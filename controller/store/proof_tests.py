@@ -1,7 +1,8 @@
-"""The proof-test ledger: tester, row, day, measured reaction and result of each test (A71, A73,
-A78). `proof_tests.jsonl` has a JSON object in each line. A record counts only once it is durable.
-The next record removes a torn last line; damage stays. Warnings, pages and the start of the
-controller's process (run/sign_hold.py) read the ledger. Tick, limits and permits never read it.
+"""The proof-test ledger: each test with tester, row, day, reaction and result (A71, A73, A78).
+
+`proof_tests.jsonl` has a JSON object in each line. A record counts only after it is durable. The
+next record removes a torn last line; damage stays. Warnings, pages and the start of the controller
+process (run/sign_hold.py) read the ledger. Tick, limits and permits never read it.
 """
 
 import json
@@ -24,7 +25,7 @@ Moment = tuple[SupportsInt, str]
 
 
 class LedgerError(Exception):
-    """A record is refused; its text is one line."""
+    """A record is refused. The text is one line."""
 
 
 class NotWrittenError(LedgerError):
@@ -66,7 +67,7 @@ class Ledger:
         self.directory, self._files = directory, files
 
     def commission(self, moment: Moment, remark: str = "", waits: bool = True) -> bool:
-        """Add the first record to an empty ledger; True if added. BlockingIOError."""
+        """Add the first record to an empty ledger. True if added. Raises BlockingIOError."""
 
         def make(found: pl.Found) -> tuple[str | int, ...] | None:
             first = pl.COMMISSIONED, "", *_written(moment), "", 0, "", remark
@@ -84,19 +85,20 @@ class Ledger:
         remark: str = "",
         date: str | None = None,
     ) -> pl.Record:
-        """Add a test and return its Record. date: the day, if it was an earlier one. Raises
-        LedgerError.
+        """Add a test and return its Record. Raises LedgerError.
+
+        date: the day of the test, if it was an earlier day.
         """
         check_test(row, tester, reaction_ms, result, remark)
         return self._record(moment, pl.TEST, row, date, (tester, reaction_ms, result, remark))
 
     def sign(self, moment: Moment, unit: str, tester: str, result: str, remark: str) -> pl.Record:
-        """Add a sign test of a unit, as `test`; sign_tests.py reads it."""
+        """Add a sign test of a unit, like `test`. sign_tests.py reads it."""
         check_words(tester, result, remark)
         return self._record(moment, pl.SIGN, unit, None, (tester, 0, result, remark))
 
     def accept(self, moment: Moment, unit: str, by: str, remark: str) -> pl.Record:
-        """Add that a person accepts a unit without a sign test, as `test`."""
+        """Add that a person accepts a unit without a sign test, like `test`."""
         _check([_named(by), _remark(remark)])
         return self._record(moment, pl.SIGN, unit, None, (by, 0, pl.ACCEPTED, remark))
 
@@ -131,7 +133,7 @@ class Ledger:
     def _append(
         self, make: Callable[[pl.Found], tuple[str | int, ...] | None], waits: bool = True
     ) -> pl.Record | None:
-        """Add a durable record of make(Found), which gives all but the number, or None."""
+        """Add a durable record. make(Found): its values without the number, or None."""
         try:
             with self._opened(LOCK_FILE, os.O_RDWR) as lock:
                 self._files.lockf(lock, os.F_LOCK if waits else os.F_TLOCK, 0)
@@ -174,7 +176,7 @@ def _written(moment: Moment) -> tuple[str, str, str]:
 
 
 def check_test(row: str, tester: str, reaction_ms: int, result: str, remark: str) -> None:
-    """Raises LedgerError for a value that is not allowed."""
+    """Check the values of a test. Raises LedgerError for a value that is not allowed."""
     reaction = (
         f"reaction {reaction_ms} ms: allowed is 1 .. {pl.REACTION_MS_MAX}, and 0 of a test that "
         f"has {pl.FAILED} without any reaction"
@@ -206,14 +208,14 @@ def _remark(remark: str) -> Rule:
 
 
 def _check(rules: Iterable[Rule]) -> None:
-    """Raises LedgerError with the text of the first broken rule of (is ok, text)."""
+    """Raise LedgerError with the text of the first broken rule. Rule: (is ok, text)."""
     for is_ok, text in rules:
         if not is_ok:
             raise LedgerError(text)
 
 
 def _is_text(text: str) -> bool:
-    """True for a text that a page, CSV and paper show unchanged."""
+    """True for a text that pages, CSV files and printed documents show unchanged."""
     return text.isascii() and text.isprintable() and len(text) <= pl.TEXT_CHARACTERS_MAX
 
 
@@ -222,8 +224,10 @@ def _shown(text: str) -> str:
 
 
 def check_date(found: pl.Found, moment: Moment, row: str, date: str | None = None) -> None:
-    """Raise LedgerError if the clock is before the last record, or the date before the row's last
-    test. A steered clock may be days before a record: then the clock of that record was ahead.
+    """Check clock and date of a new record. Raises LedgerError.
+
+    The clock must not be before the last record, and the date not before the last test of the row.
+    A steered clock may be days before a record, because the clock of that record was ahead.
     """
     now = pl.utc_text(moment[0])
     newest = max([record.recorded_utc for record in found.records], default=now)

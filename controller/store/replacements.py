@@ -1,18 +1,18 @@
-"""Replaced devices, from the records of the proof-test ledger. Pure functions.
+"""Replaced devices, found in the records of the proof-test ledger. Pure functions.
 
     REPLACING  the exchange has begun; it is open until REPLACED
     DUE        a proof test that depends on the device is due again
     REPLACED   the exchange has ended, or was given up
     SERIAL     the serial number that the device reported
 
-The ledger keeps an exchange that was interrupted, and the stored lock-out keeps the cabinet open.
+The ledger keeps an interrupted exchange. Meanwhile the stored lock-out keeps the contactors open.
 """
 
 from collections.abc import Sequence
 
 from controller.store.proof_lines import DUE, REPLACED, REPLACING, SERIAL, SIGN, Record
 
-SERIAL_WORD = "serial "  # the serial number follows, and ends the remark
+SERIAL_WORD = "serial "  # the serial number follows, at the end of the remark
 UNKNOWN = "unknown"
 WAS_REPLACED, OTHER_SERIAL = "was replaced", "has another serial number"
 SERIAL_CHARACTERS_MAX = 32  # of SunSpec model 1
@@ -25,7 +25,7 @@ def open_of(records: Sequence[Record]) -> dict[str, Record]:
 
 
 def serial_of(records: Sequence[Record], device: str) -> str | None:
-    """The last serial number of a device in the ledger; None: the ledger has none."""
+    """The last serial number of a device in the ledger, or None."""
     found = [
         each.remark.rpartition(SERIAL_WORD)[2]
         for each in records
@@ -36,7 +36,7 @@ def serial_of(records: Sequence[Record], device: str) -> str | None:
 
 
 def identity(profile: str, serial: str | None) -> str:
-    """A device in words, as a remark holds it."""
+    """A device in words, for a remark."""
     return f"{profile}, {SERIAL_WORD}{serial or UNKNOWN}"
 
 
@@ -46,10 +46,10 @@ def words(record: Record) -> str:
 
 
 def due_remark(device: str, reason: str = WAS_REPLACED) -> str:
-    """Why a test is due again."""
+    """The reason why a test is due again, for a remark."""
     return f"{device} {reason}"
 
 
 def tests_of(keys: Sequence[str]) -> list[tuple[str, str]]:
-    """[(kind of the record that makes a test due again, its row)]; "u1": the sign of unit 1."""
+    """[(kind of the record that makes a test due again, its row)]. "u1": sign test of unit 1."""
     return [(SIGN if key.startswith("u") else DUE, key) for key in keys]

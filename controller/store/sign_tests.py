@@ -1,13 +1,12 @@
-"""Which units need a sign test. This follows from the ledger's records and from the CRC of each
-unit's devices.
+"""Finds the units that need a sign test, from the ledger and the CRCs of their devices.
 
-The sign of a power belongs to device, profile and firmware. So a record counts only for the devices
+The sign of a power depends on device, profile and firmware. So a record counts only for the devices
 that it names by their CRC (config/approval.py: place, contacts and profile). After a replacement,
-or if a device reports another serial number, a record without such a remark makes the test due
-again.
+or if a device reports another serial number, a further record, which names no CRC, makes the test
+due again.
 
 The controller refuses a start while a unit is held. A named person may accept a unit without a
-test. The ledger keeps this acceptance, and the test stays due. Nobody may accept a failed test.
+test. The ledger keeps this acceptance, and the test stays due. A failed test cannot be accepted.
 """
 
 import zlib
@@ -26,8 +25,9 @@ METERS = "meter_grid", "meter_load"
 def codes(
     image: "array[int]", crcs: Mapping[str, int], devices: Iterable[tuple[str, str, int]]
 ) -> list[str]:
-    """The code of each unit: CRC over its converter, racks and meters. crcs: result of
-    approval.devices; devices: (name, role, index) of each device.
+    """The code of each unit: CRC over its converter, racks and meters.
+
+    crcs: result of approval.devices. devices: (name, role, index) of each device.
     """
     layout, found = topology(image)
     of_rack = [image[found.rack + at * p.RACK_WORDS + p.R_UNIT] for at in range(layout.racks)]
@@ -51,7 +51,7 @@ def unit_of(row: str) -> int:
 
 
 def remark_of(code: str, words: str) -> str:
-    """The remark of a record: the devices, then what each of them showed."""
+    """The remark of a record: the code of the devices, then the result of each device."""
     return f"devices {code}; {words}"
 
 
@@ -87,7 +87,7 @@ def due(found: Sequence[Mapping[str, Any]]) -> list[int]:
 
 
 def held(found: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Units (from 1) without a passed or accepted sign test. Such a unit prevents a start."""
+    """Units (from 1) without a passed or accepted sign test. They prevent a start."""
     return [each["unit"] for each in found if each["state"] not in (DONE, ACCEPTED)]
 
 

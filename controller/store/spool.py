@@ -1,5 +1,7 @@
-"""Acts of persons on their way to the record. Each act is a small file in RUN_DIR/console until the
-recorder has stored it. Only whole files of the recorder's own user count.
+"""Actions of persons on their way to the record.
+
+Each action is a small file in RUN_DIR/console until the recorder has stored it. Only complete files
+of the user of the recorder count.
 """
 
 import contextlib
@@ -24,7 +26,7 @@ CODES = (
 
 
 class Act(NamedTuple):
-    """One file. code: a code of CODES; text: a sentence; moment_us: time of the monotonic clock."""
+    """One action. code: one of CODES. text: a sentence. moment_us: monotonic time, us."""
 
     name: str
     moment_us: int
@@ -47,7 +49,7 @@ def _is_trusted(found: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
 
 
 def put(run_directory: str, moment_us: int, code: str, text: str) -> None:
-    """Leave one act for the recorder. Raises OSError, also if WAITING_MAX acts wait."""
+    """Leave one action for the recorder. Raises OSError, also if WAITING_MAX actions wait."""
     path = folder(run_directory)
     if len(_names(path)) >= WAITING_MAX:
         raise OSError(
@@ -68,16 +70,16 @@ def _names(path: str) -> list[str]:
 
 
 class Inbox:
-    """The recorder's end: `take` new acts, then `settle` once they (`taken`) are durable."""
+    """The recorder's end: `take` new actions, then `settle` after they (`taken`) are durable."""
 
     def __init__(self, run_directory: str, stored: Iterable[str]):
-        """stored: names of durable acts, whose files an earlier recorder may not have removed."""
+        """stored: names of durable actions, whose files an earlier recorder may have left."""
         self._path = os.path.join(run_directory, FOLDER)
         self.taken = list(stored)
         self.settle()
 
     def take(self, count_max: int) -> list[Act]:
-        """The oldest new acts; a file that is not an act is removed."""
+        """The oldest new actions. A file that is no action is removed."""
         with contextlib.suppress(OSError):
             names = [name for name in _names(self._path) if name not in self.taken]
             return [act for name in names[:count_max] if (act := self._read(name))]
@@ -98,7 +100,7 @@ class Inbox:
         return act
 
     def settle(self) -> None:
-        """Remove the files of the taken acts, which are durable now."""
+        """Remove the files of the taken actions, which are durable now."""
         for name in self.taken:
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(self._path, os.path.basename(name)))
@@ -106,7 +108,7 @@ class Inbox:
 
 
 def _content(path: str) -> dict[str, Any]:
-    """The JSON of a file of the recorder's user. Raises OSError, ValueError."""
+    """The JSON of a file that belongs to the user of the recorder. Raises OSError, ValueError."""
     with open(path, "rb", opener=regular_file.opener) as file:
         if not _is_trusted(os.fstat(file.fileno()), stat.S_ISREG):
             raise ValueError

@@ -1,5 +1,7 @@
-"""The stored record: the values that survive a loss of power, and their bytes in one copy of the
-store. On the disk `values` maps names to whole numbers. Some names end in a text, a field here:
+"""The stored record: the values that survive a loss of power.
+
+This module also makes the bytes of one copy of the store. On the disk `values` maps names to whole
+numbers. Some names end in a text, which is a field here:
 
     cabinet.      name of the cabinet
     locked_out.   person who locked the cabinet out
@@ -9,9 +11,9 @@ store. On the disk `values` maps names to whole numbers. Some names end in a tex
     written.      device with a budget of writes; the number is what drivers/wear.py keeps
     epoch.        source and fingerprint of a key; the number is the highest epoch of its hints
 
-An older release drops the names of `values` that it does not know, and counts an unknown latch as
-lost. A change that an older release must not drop needs another FORM. The older release then
-refuses to start (two_copies.NEWER).
+An older release drops names in `values` that it does not know, and treats an unknown latch as lost.
+A change that an older release must not drop needs a new FORM: then the older release refuses to
+start (two_copies.NEWER).
 """
 
 import itertools
@@ -30,7 +32,7 @@ FORM = 1
 KIND = b"FBSTORE"
 MAGIC = KIND + bytes([FORM])
 HEAD = struct.Struct("<8sIQI")  # magic, crc32 of the rest, generation, body bytes
-GENERATION_MAX = 2**32  # a save each second would take 136 years to reach it
+GENERATION_MAX = 2**32  # reached after 136 years with a save in each second
 CRC_AT = 12  # the CRC covers the bytes from here to the end
 RECORD_BYTES_MAX = 65_536  # the keeper gets a record in one datagram
 FIELDS: dict[str, type] = {
@@ -40,8 +42,8 @@ FIELDS: dict[str, type] = {
     "token_ages_ms": list,
     "values": dict,
 }
-SAME = tuple(FIELDS)[:-1]  # as fields of a Record
-APPROVED = "approved"  # one more entry of bytes, once a limit image was approved
+SAME = tuple(FIELDS)[:-1]  # stored unchanged from the fields of a Record
+APPROVED = "approved"  # a further entry (bytes), after a limit image was approved
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
 APPROVED_BY, PATH_DELAY, WRITTEN = "approved_by.", "path_delay.", "written."
 EPOCH = "epoch."
@@ -52,12 +54,12 @@ UNMEASURED = ("", 0)
 
 
 class StoreError(Exception):
-    """The store could not be saved; the text is one line for the operator."""
+    """The store could not be saved. The text is one line for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The default is the record of a new cabinet: not armed, stopped cleanly, nothing latched.
+    """The stored record. By default that of a new cabinet: not armed, clean stop, no latches.
 
     latches: {stage instance: number}; the first-out has the highest number. token_ages_ms: ages of
     the spent reset tokens. cabinets: two names if two stores were mixed. rest: (reason, person of a
@@ -86,12 +88,12 @@ class Record:
 
 
 def delay_of(measured: tuple[str, int], path: str) -> int:
-    """Delay, ms, of the path with this identity (measured: Record.path_delay); 0: not measured."""
+    """Delay in ms of the path with this identity; 0: not measured. measured: Record.path_delay."""
     return measured[1] if measured[0] == path else 0
 
 
 def on_disk(record: Record) -> dict[str, Any]:
-    """The map of FIELDS that is stored of a Record."""
+    """The map of FIELDS that is stored for a Record."""
     values = {CABINET + name: 1 for name in record.cabinets}
     if record.rest != AWAKE:
         values[STOPPED + record.rest[1]] = record.rest[0]
@@ -140,8 +142,9 @@ def _texts(values: dict[str, int], prefix: str) -> list[tuple[str, int]]:
 
 
 def union(one: Record, other: Record) -> Record:
-    """A record with every latch, lock-out, standby and spent token of both records. It is armed,
-    and not clean.
+    """A record with every latch, lock-out, standby and spent token of both records.
+
+    It is armed, and not clean.
     """
     return Record(
         armed=1,
@@ -165,13 +168,13 @@ def _higher(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
 
 
 def _younger(one_ms: Iterable[int], other_ms: Iterable[int]) -> list[int]:
-    """Ages of two lists of spent tokens: the younger of each pair, sorted."""
+    """Ages of spent tokens from two lists: the lower age of each pair, sorted."""
     pairs = itertools.zip_longest(sorted(one_ms), sorted(other_ms), fillvalue=math.inf)
     return [int(min(pair)) for pair in pairs]
 
 
 def encode(generation: int, record: Record) -> bytes:
-    """Bytes of one copy. StoreError: wrong values, or too many bytes for a datagram."""
+    """The bytes of one copy. StoreError: wrong values, or too many bytes for a datagram."""
     stored = on_disk(record)
     check(stored)
     body = msgpack.packb(stored)
@@ -193,7 +196,7 @@ def decode(content: bytes) -> tuple[int, Record] | None:
     try:
         stored = msgpack.unpackb(content[HEAD.size :])
         check(stored)
-    # The CRC is right, but the content is no stored record.
+    # the CRC is correct, but the content is no stored record
     except (StoreError, ValueError, TypeError, msgpack.UnpackException):
         return None
     return generation, in_memory(stored)
@@ -205,7 +208,7 @@ def is_of_newer_form(content: bytes) -> bool:
 
 
 def check(stored: dict[str, Any]) -> None:
-    """Raises StoreError unless a map has exactly FIELDS, of their kinds, and perhaps APPROVED."""
+    """Raise StoreError unless a map has exactly FIELDS, with their types, and maybe APPROVED."""
     if set(stored) - {APPROVED} != set(FIELDS):
         raise StoreError(
             f"the store has the fields {', '.join(FIELDS)}, not {', '.join(sorted(stored))}"
@@ -227,7 +230,7 @@ def check(stored: dict[str, Any]) -> None:
 
 
 def _is_of_person(name: str) -> bool:
-    """True if the journal can hold the name; only a stop may have none."""
+    """True if the name of the person fits into the journal. Only a stop may have no name."""
     person = name.partition(".")[2]
     return (
         len(person) <= NAME_CHARACTERS_MAX

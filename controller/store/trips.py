@@ -1,7 +1,8 @@
-"""The second copy of the trips, for the case that the database is damaged. Each trip is a JSON
-line: [values in the order of chain.COLUMNS, hash, previous hash]. The line is durable before the
-database has the trip. A line counts only if its hash fits, because one changed digit would make a
-sound database look incomplete.
+"""The second copy of the trips, for the case that the database is damaged.
+
+Each trip is a JSON line: [values in the order of chain.COLUMNS, hash, hash before]. It becomes
+durable after the trip is in the database. A line counts only if its hash fits, because one changed
+digit would make a good database look incomplete.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from controller.system import json_text, regular_file
 from controller.system.regular_file import Files
 
 FILE = "trips.log"
-BYTES_MAX = 4 << 20  # some ten thousand trips; a larger file becomes .previous
+BYTES_MAX = 4 << 20  # about ten thousand trips; a larger file becomes .previous
 # types of the values; None: the value is a whole number or null
 FORM = (int, None, int, int, str, None, str, str, str, str)
 INTEGERS = 1 << 63
@@ -23,7 +24,7 @@ Entry = tuple[Sequence[Any], bytes, bytes]  # values, hash, previous hash
 
 
 class TripLog:
-    """Append-only; `newest` is the number of the newest trip."""
+    """The file, which only grows. newest: number of the newest trip."""
 
     def __init__(self, directory: str, files: Files = os):
         """Read the newest number. Raises OSError."""
@@ -32,7 +33,7 @@ class TripLog:
         self.newest = max([values[0] for values, _, _ in self.entries()], default=0)
 
     def entries(self) -> list[Entry]:
-        """Entries of all whole lines, oldest first."""
+        """The entries of all complete lines, oldest first."""
         found: list[Entry] = []
         for path in (self.path + ".previous", self.path):
             with (
@@ -43,15 +44,16 @@ class TripLog:
         return found
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Write the entries that are newer than `newest`, and wait until they are durable. Raises
-        OSError.
+        """Append entries that are newer than `newest`, and wait until they are durable.
+
+        Raises OSError.
         """
         if not entries:
             return
         files, flags = self._files, os.O_WRONLY | os.O_CREAT | os.O_APPEND
         is_new = not os.path.exists(self.path)
         with durable.opened(self.path, flags, 0o644, files) as descriptor:
-            # The first line end closes a line that a power cut has torn.
+            # The first line end completes a line that a power cut has torn.
             durable.write(descriptor, b"\n" + b"".join([_line(*each) for each in entries]), files)
             files.fsync(descriptor)
             is_large = files.lseek(descriptor, 0, os.SEEK_END) > BYTES_MAX
@@ -68,7 +70,7 @@ def _line(values: Sequence[Any], head: bytes, previous: bytes) -> bytes:
 
 
 def _parsed(line: bytes) -> Entry | None:
-    """None for a line that is torn, empty, changed, or not a trip."""
+    """The entry of a line; None if the line is torn, empty, changed, or not a trip."""
     try:
         values, head, previous = json_text.loads(line)
         head, previous = bytes.fromhex(head), bytes.fromhex(previous)

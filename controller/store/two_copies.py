@@ -1,12 +1,14 @@
-"""The two copies of the stored record on the disk: latches, reset tokens, ARMED and CLEAN, commands
-of operators. Each copy has its own CRC and is replaced as a whole, the second copy only when the
-first is durable. So at any instant one whole copy exists, of the old record or of the new one.
+"""The two copies of the stored record on the disk.
 
-The caller keeps this order. A latch takes effect first and is saved then. A reset is saved first,
+The record has latches, reset tokens, ARMED and CLEAN, and commands of operators. Each copy has its
+own CRC. It is replaced completely, the second copy only after the first is durable. So at any time
+there is one complete copy, of the old record or of the new one.
+
+The caller keeps this order. A latch first takes effect and is then saved. A reset is saved first,
 with its token as spent. If the reset is refused meanwhile, a record with all latches follows at
 once. ARMED is saved before the first contactor closes, CLEAN after a healthy stop. So a power cut
-leaves more latches than before, never fewer. The loop must never wait for a disk: keeper.Keeper
-saves.
+can leave more latches than before, but never fewer. Because the loop must never wait for a disk,
+keeper.Keeper saves the record.
 """
 
 import contextlib
@@ -34,7 +36,8 @@ from safety.evaluate import TRIPS_END
 COPIES = ("store.a", "store.b")
 LOCK_FILE = "store.lock"
 NEW_SUFFIX = ".new"
-# Longest wait of a start for the keeper of a killed controller, which saves its records and ends.
+# Longest time for which a start waits for the keeper of a killed controller, which saves its
+# records and ends.
 HOLD_S, HOLD_PAUSE_S = 5, 0.1
 # A file of this name in the run directory: the run could not save its store.
 FAILED_NAME = "store.failed"
@@ -50,7 +53,7 @@ Copy = tuple[int, Record]  # generation, content
 
 
 class Loaded(NamedTuple):
-    """`state`: CLEAN to NEWER; `lines` to report; `salt`: the count of trips may begin there."""
+    """A loaded store. state: CLEAN to NEWER. lines: to report. salt: a start for the trip count."""
 
     state: str
     record: Record | None
@@ -71,7 +74,7 @@ class Store:
         self._is_newer = False
 
     def load(self) -> Loaded:
-        """Read both copies. A damaged file on the disk raises nothing and never counts as clean."""
+        """Read both copies. A damaged file raises no exception and never counts as clean."""
         return self._found()._replace(salt=secrets.randbelow(TRIPS_END))
 
     def _found(self) -> Loaded:
@@ -92,21 +95,22 @@ class Store:
             return Loaded(UNREADABLE, union(whole[0][1], whole[1][1]), self._generation, lines)
         if len(whole) == 1:
             lines = lines or [f"{self.directory}: one copy of the store is missing"]
-            # A power cut leaves a single copy only in the very first save: the first copy. In all
-            # other cases the missing copy may have held a latch that this copy lacks.
+            # Only in the very first save a power cut can leave a single copy, which is the first
+            # one. In all other cases the missing copy may have had a latch that this copy lacks.
             if self._generation > 1 or found[1][0]:
                 return Loaded(UNREADABLE, record, self._generation, lines)
         is_clean = record.clean and not record.armed and not lines
         return Loaded(CLEAN if is_clean else ARMED, record, self._generation, lines)
 
     def save(self, record: Record) -> None:
-        """Make a record durable in both copies. After StoreError the store holds the old record or
-        this record, if possible only as the second copy. The next load then knows that a copy is
-        missing.
+        """Make a record durable in both copies.
+
+        After StoreError the store has the old record or this record, if possible only as the second
+        copy. The next load then detects that a copy is missing.
         """
         if self._is_newer:
             raise StoreError(f"{self.directory}: not saved: {NEWER_WORDS}")
-        self._generation += 1  # also if the save fails, so that no two records share a number
+        self._generation += 1  # even if the save fails, so that no two records have one number
         content = encode(self._generation, record)
         try:
             for path in self.paths:
@@ -118,7 +122,7 @@ class Store:
             raise StoreError(f"{where}: the store could not be saved: {error.strerror}") from None
 
     def _leave_one(self) -> None:
-        """Leave only the newer copy, as the second; if the disk refuses that, both stay."""
+        """Keep only the newer copy, as the second one. If the disk refuses that, both stay."""
         first, second = [_read_copy(path, self._files)[0] for path in self.paths]
         if not first or second and _is_of_two([first, second]):
             return  # UNREADABLE already
@@ -131,17 +135,19 @@ class Store:
 
 
 def _is_of_two(whole: list[Copy]) -> bool:
-    """True for two copies that no power cut can leave: they differ with the same number, or are two
-    saves apart. A failed save uses a number too, so after it a power cut in the very next save
-    looks the same, and the key is needed.
+    """True for two copies that a power cut cannot leave.
+
+    They differ with the same number, or are two saves apart. A failed save uses a number too. If a
+    power cut comes in the save after it, the copies look the same, and the key is needed.
     """
     numbers = [generation for generation, _ in whole]
     return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
 
 
 def of_cabinet(loaded: Loaded, name: str) -> Loaded:
-    """`loaded`, but UNREADABLE if the store is of another cabinet, because it lacks the latches of
-    this cabinet. A store without a name is that of a new cabinet.
+    """`loaded`, but UNREADABLE if the store is of another cabinet.
+
+    Such a store lacks the latches of this cabinet. A store without a name is that of a new cabinet.
     """
     cabinets = loaded.record.cabinets if loaded.record else ()
     others = [each for each in cabinets if each != name]
@@ -167,13 +173,14 @@ def _pause() -> None:
 
 
 def hold(directory: str, pause: Callable[[], object] = _pause) -> int | None:
-    """Become the only writer. Returns a descriptor to keep open; None: another process is the
-    writer. Raises OSError.
+    """Become the only writer. Raises OSError.
+
+    Returns a file descriptor to keep open, or None if another process is the writer. pause(): waits
+    a little.
 
     The keeper holds the lock too. A keeper that outlives a killed controller still has records, and
-    two keepers would use the same numbers. The locked file is empty, because even a full disk takes
-    an empty file. The folder is not locked instead, because every reader could lock it. pause():
-    wait a little.
+    two keepers would use the same numbers. The locked file is empty, because an empty file fits
+    even on a full disk. The folder is not locked, because every reader could lock it.
     """
     path = os.path.join(directory, LOCK_FILE)
     descriptor = regular_file.opened(path, os.O_RDONLY | os.O_CREAT, 0o600)
@@ -188,8 +195,9 @@ def hold(directory: str, pause: Callable[[], object] = _pause) -> int | None:
 
 
 def mark_failed(run_directory: str, is_failed: bool) -> bool:
-    """Create or remove the file FAILED_NAME. Returns False if that fails; the loop goes on then
-    too.
+    """Create or remove the file FAILED_NAME. Returns False if that fails.
+
+    The loop continues in either case.
     """
     path = os.path.join(run_directory, FAILED_NAME)
     try:
@@ -203,7 +211,7 @@ def mark_failed(run_directory: str, is_failed: bool) -> bool:
 
 
 def _read_copy(path: str, files: Files) -> tuple[Copy | None, str | None]:
-    """(copy or None, line or None); (None, None): there is no file."""
+    """(copy or None, line or None). (None, None): there is no file."""
     try:
         with durable.opened(path, os.O_RDONLY, files=files) as descriptor:
             content = files.read(descriptor, 2 * RECORD_BYTES_MAX)

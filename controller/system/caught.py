@@ -1,5 +1,7 @@
-"""The last catcher of a process that serves many. An exception ends one client, or one message,
-with one line in the log (exception and place), and the process goes on.
+"""The last handler of exceptions in a process that serves many clients.
+
+An exception ends one client, or one message. It gives one line in the log (exception and place),
+and the process continues.
 """
 
 import contextlib
@@ -14,14 +16,16 @@ PACKAGES = ("controller", "drivers", "safety")
 
 
 class Last:
-    """`with` it around the work for one client. `is_caught`: the last work ended in an exception.
-    lines_max: of this process, each line once; None: every exception gets its line.
+    """A context manager for the work for one client.
+
+    is_caught: the last work ended in an exception. lines_max: most lines of this process, each
+    once; None: every exception gets its line.
     """
 
     def __init__(
         self, effect: str, lines_max: int | None = None, told: Callable[[str], object] = say
     ):
-        """effect: what follows for the client, as the line says it. told(line): writes the line."""
+        """effect: the effect for the client, in words for the line. told(line): writes the line."""
         self._effect, self._lines_max, self._told = effect, lines_max, told
         self._said: set[str] = set()
         self.is_caught = False
@@ -36,7 +40,7 @@ class Last:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        """True for an exception; a signal or the end of the process passes."""
+        """True (do not raise it) for an exception, but not for a signal or the process end."""
         self.is_caught = isinstance(error, Exception)
         if self.is_caught:
             self._report(f"{self._effect}: {type(error).__name__}{_place(trace)}")
@@ -47,12 +51,12 @@ class Last:
             if line in self._said or len(self._said) >= self._lines_max:
                 return
             self._said.add(line)
-        with contextlib.suppress(OSError, ValueError):  # a log that is gone ends no process
+        with contextlib.suppress(OSError, ValueError):  # a missing log must not end the process
             self._told(line)
 
 
 def _place(trace: TracebackType | None) -> str:
-    """File and line of the innermost frame of this program. Reads no file, unlike a traceback."""
+    """File and line of the innermost frame of this program. It reads no file."""
     place = ""
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__"))

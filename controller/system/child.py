@@ -1,4 +1,4 @@
-"""Work in a child process, for what needs much memory once: an imported library stays for good."""
+"""Work in a child process, because an imported library would stay in memory for ever."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from controller.system import json_text
 
 
 def result(work: Callable[[], Any]) -> Any:
-    """What `work` returns, as JSON has it. OSError: no child, or it ended without a result."""
+    """The result of `work`, after JSON. OSError: no child, or it ended without a result."""
     reading, writing = os.pipe2(os.O_CLOEXEC)
     child = os.fork()
     if not child:

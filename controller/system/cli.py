@@ -1,4 +1,4 @@
-"""Parts of every `firebreak` command: options, and an end with one line and an exit code."""
+"""Parts of all `firebreak` commands: options, and the end with one line and an exit code."""
 
 import argparse
 import contextlib
@@ -17,12 +17,12 @@ from controller.system.paths import (
     quoted,
 )
 
-Option = tuple[tuple, dict]  # of argparse's add_argument
+Option = tuple[tuple, dict]  # (names, settings) for add_argument of argparse
 Run = Callable[[argparse.Namespace], int]
 
 
 class Ended(Exception):
-    """A command ends here: its exit code, and one line for the person."""
+    """Ends a command, with its exit code and one line for the person."""
 
     def __init__(self, code: int, line: object) -> None:
         super().__init__(line)
@@ -31,7 +31,10 @@ class Ended(Exception):
 
 @contextlib.contextmanager
 def ends(code: int, *errors: type[Exception], before: str = "", at: str = "") -> Iterator[None]:
-    """Each of these errors ends the command. before: of the line; at: path of an error without."""
+    """Let these errors end the command. before: begin of the line.
+
+    at: path for an error that has none.
+    """
     try:
         yield
     except errors as error:
@@ -39,7 +42,7 @@ def ends(code: int, *errors: type[Exception], before: str = "", at: str = "") ->
 
 
 def check_folder(directory: str) -> None:
-    """Ends the command without the folder, because a ledger in a wrong folder proves nothing."""
+    """End the command if the folder is missing, because a wrong folder would prove nothing."""
     if not os.path.isdir(directory):
         line = f"--state-dir {directory or repr('')}: there is no such folder"
         raise Ended(WRONG_INPUT, line)
@@ -56,7 +59,7 @@ def write(path: str, text: str) -> None:
 
 
 def as_json(facts: Any, indent: int | None = 1, allow_nan: bool = True) -> str:
-    """Facts as every command prints them. ValueError: a NaN."""
+    """Facts as JSON, as every command prints them. ValueError: a NaN that is not allowed."""
     return json.dumps(facts, indent=indent, allow_nan=allow_nan)
 
 
@@ -68,12 +71,12 @@ def show(
 
 
 def option(*names: str, **settings: object) -> Option:
-    """An argument of a command, as argparse's add_argument takes it."""
+    """An argument of a command, as add_argument of argparse takes it."""
     return names, settings
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
-    """An argparse type: a whole number of this range, in ASCII digits alone."""
+    """An argparse type: a whole number in this range, written in ASCII digits only."""
 
     def checked(text: str) -> int:
         if not re.fullmatch("-?[0-9]{1,12}", text) or not low <= int(text) <= high:
@@ -85,7 +88,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def _hash(text: str) -> bytes:
-    """An argparse type: a SHA-256 in hex, as bytes; it may be copied in groups."""
+    """An argparse type: a SHA-256 in hex (blanks are allowed), as bytes."""
     digits = "".join(text.split())
     if not re.fullmatch("[0-9A-Fa-f]{64}", digits):
         raise argparse.ArgumentTypeError(f"{quoted(text)}: a hash is 64 hexadecimal digits")
@@ -93,13 +96,14 @@ def _hash(text: str) -> bytes:
 
 
 def with_nearest(message: str) -> str:
-    """argparse's message about a wrong choice, with the nearest right one; a list that would not
-    fit a line is in the help.
+    """The message of argparse about a wrong choice, with the nearest correct one.
+
+    It names the help instead of a long list of choices.
     """
     found = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
     if found is None:
         return message
-    import difflib  # 5 ms that no right command needs
+    import difflib  # takes 5 ms, and is needed only after a wrong command
 
     choices = [each.strip("' ") for each in found[2].split(",")]
     begun = [each for each in choices if each.startswith(found[1])]
@@ -120,12 +124,14 @@ HEAD = option("--head", type=_hash, metavar="HEX", help="a noted hash that must 
 
 # command, or "group action": (its function, its options, settings of its parser)
 _KNOWN: dict[str, tuple[Run, tuple[Option, ...], dict]] = {}
-_GROUPS: dict[str, str] = {}  # command with actions: their metavar
+_GROUPS: dict[str, str] = {}  # {command with actions: metavar of the actions}
 
 
 def command(name: str, *options: Option, **settings: object) -> Callable[[Run], Run]:
-    """The decorated function, which returns the exit code, is the command of this name. One that
-    takes a run directory takes a state directory too: a person gives both everywhere.
+    """Register the decorated function, which returns the exit code, as the command of this name.
+
+    A command with a run directory gets a state directory too, because a person gives both
+    everywhere.
     """
     has_state = any("--state-dir" in each for each, _ in options)
     both = RUN_DIR in options and not has_state
@@ -139,12 +145,12 @@ def command(name: str, *options: Option, **settings: object) -> Callable[[Run], 
 
 
 def group(name: str, metavar: str) -> None:
-    """The command of this name has actions, each with its own `command("name action")`."""
+    """Register a command that has actions, each with its own `command("name action")`."""
     _GROUPS[name] = metavar
 
 
 def add(commands: Any, name: str, **settings: object) -> None:
-    """Add a known command to argparse's subparsers."""
+    """Add a known command to the subparsers of argparse."""
     parser = commands.add_parser(name.split()[-1], **settings)
     if name in _GROUPS:
         metavar = _GROUPS[name]

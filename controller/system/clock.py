@@ -1,16 +1,18 @@
-"""The clocks of the controller: no other module reads one. Ages and deadlines use a clock that
-counts suspend and cannot be set; the clock of the day only labels events.
+"""The clocks of the controller. No other module reads a clock.
+
+Ages and deadlines use a clock that includes the time of a suspend and cannot be set. The clock of
+the day is only for labels of events.
 """
 
 import time
 
 LATE_IN_A_ROW_MAX = 2
-# Linux has it; elsewhere suspend is not counted
+# Linux has CLOCK_BOOTTIME. On other systems the time of a suspend is not counted.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def now_us() -> int:
-    """Microseconds since boot, suspend included; never set back."""
+    """Microseconds since boot, including suspend. This clock is never set back."""
     return time.clock_gettime_ns(_CLOCK) // 1000
 
 
@@ -20,20 +22,22 @@ def uptime_s() -> float:
 
 
 def monotonic_us() -> int:
-    """Microseconds of the clock that the system steers (NTP slews it); suspend is not counted."""
+    """Microseconds of the clock whose rate NTP adjusts, without suspend."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
 
 
 def raw_us() -> int:
-    """Microseconds of the same hardware unsteered, where the system has that clock."""
+    """Microseconds of the same hardware without adjustment, if the system has that clock."""
     return time.clock_gettime_ns(getattr(time, "CLOCK_MONOTONIC_RAW", time.CLOCK_MONOTONIC)) // 1000
 
 
 class Utc:
-    """A reading of the clock of the day. The clock may be wrong, and a person or NTP may set it by
-    days at any moment. So readings have neither a difference nor an order: an age or a timer made
-    of them would be wrong by those days. Ages and timers come from `now_us`. `int` gives the us
-    since 1970, for a label that is stored, shown or sent.
+    """A reading of the clock of the day.
+
+    The clock may be wrong, and a person or NTP may set it by days at any time. So two readings
+    cannot be subtracted or compared, because an age or a timer made of them could be wrong by days.
+    Ages and timers use `now_us`. `int` returns the us since 1970, for a label that is stored, shown
+    or sent.
     """
 
     __slots__ = ("_us",)
@@ -51,22 +55,23 @@ def utc_us() -> Utc:
 
 
 class Deadlines:
-    """Absolute deadlines. After missed deadlines the loop runs once, skips and counts the others.
+    """Absolute deadlines. After missed deadlines the loop runs once, and counts the skipped ones.
 
     Deadlines are the multiples of the tick on this clock, so that a bus can place its reads within
-    the tick (bus_times.meter_phases) without a message from the loop. `due_us` is the next one.
+    the tick (bus_times.meter_phases) without a message from the loop. `due_us` is the next
+    deadline.
 
-    After LATE_IN_A_ROW_MAX late ticks `next_us` is the first deadline after half of the time that
-    the last tick took. A loop that cannot hold its tick then leaves a third of the time to others.
-    A loop that can hold it begins in time again.
+    After LATE_IN_A_ROW_MAX late ticks the loop pauses for half of the time that the last tick took,
+    and continues at the next deadline (`next_us`). So a loop that is too slow leaves a third of the
+    time to other processes. A loop that is fast enough is on time again.
 
-    `missed` counts ticks that were skipped, `late` those whose write ended after the next deadline,
-    `late_in_a_row` those of them without a good tick between. `runs` counts how often two or more
-    deadlines, skipped or late, went by without a good tick between.
+    missed: number of skipped ticks. late: number of ticks whose write ended after the next
+    deadline. late_in_a_row: late ticks without a good tick between them. runs: how often two or
+    more deadlines in a row were skipped or late.
     """
 
     def __init__(self, tick_us: int, start_us: int):
-        """tick_us: period; start_us: the first tick begins then or at the first deadline after."""
+        """tick_us: period. start_us: the first tick begins at the first deadline from then on."""
         self.tick_us = tick_us
         first_us = -(-start_us // tick_us) * tick_us
         self.due_us = self.next_us = self._began_us = first_us
@@ -74,7 +79,7 @@ class Deadlines:
         self.missed = self.late = self.late_in_a_row = self.runs = self._bad_in_a_row = 0
 
     def begin(self, now_us: int) -> int:
-        """A tick begins now, at or after `due_us`. The elapsed ticks: 1, and 1 for each skipped."""
+        """Begin a tick, at or after `due_us`. Returns the elapsed ticks: 1 plus skipped ones."""
         self._began_us, self.lateness_us = now_us, now_us - self.due_us
         skipped = max(0, self.lateness_us) // self.tick_us
         self.due_us += (1 + skipped) * self.tick_us
@@ -89,7 +94,7 @@ class Deadlines:
         self.runs += before < 2 <= self._bad_in_a_row
 
     def end(self, now_us: int) -> bool:
-        """The tick's outputs are written. True if that was before the next deadline."""
+        """End a tick, after its outputs are written. True if that was before the next deadline."""
         self.next_us = self.due_us
         if now_us < self.due_us:
             self.late_in_a_row = self._bad_in_a_row = 0

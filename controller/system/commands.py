@@ -56,7 +56,7 @@ GROUPS = {
     },
 }
 COMMANDS = {name: words for group in GROUPS.values() for name, words in group.items()}
-# command with actions of several modules: {action: its words}
+# command with actions, which may be in several modules: {action: its words}
 ACTIONS = {
     "test": {
         "lamp": "flash both lamps for five seconds",
@@ -86,7 +86,7 @@ ACTIONS = {
         "export": "write events, seconds (CSV) or captures to a directory",
     },
 }
-# name of an earlier version: the command that does the same now
+# name in an earlier version: the command that does the same now
 RENAMED = {
     **{"lamp-test": "test lamp", "test-mode": "test power", "sign-test": "test sign"},
     **{"step-test": "test step", "proof-test": "test proof", "console-user": "user"},
@@ -100,7 +100,7 @@ RENAMED = {
     "evidence": "document hazards`, `document faults` or `document sbom",
     "upstream": "doors local --listen PATH",
 }
-# module in controller/: its commands; every other command has a module of its name in console/
+# module in controller/: its commands. Every other command has a module of its name in console/.
 MODULES = {
     "run.command": ("run",),
     "audit.command": ("audit",),

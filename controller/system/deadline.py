@@ -1,4 +1,4 @@
-"""An end for each exchange with another program, which could send a byte now and then for ever."""
+"""Time limits for exchanges with other programs, which could send single bytes for ever."""
 
 import contextlib
 import http.client
@@ -16,8 +16,10 @@ Connect = Callable[..., socket.socket]
 
 
 def connection(url: SplitResult, time_s: float, ca_file: str | None) -> http.client.HTTPConnection:
-    """The connection to an address, http or https, which a silence of time_s ends. ca_file: signs
-    the server; "" or None: the authorities of the system. OSError: it is no file of certificates.
+    """The http or https connection to an address. A silence of time_s ends it.
+
+    ca_file: certificates that sign the server; "" or None: the authorities of the system. OSError:
+    it is no file of certificates.
     """
     host, port = url.hostname or "", url.port
     if url.scheme == "http":
@@ -28,23 +30,24 @@ def connection(url: SplitResult, time_s: float, ca_file: str | None) -> http.cli
 
 @contextlib.contextmanager
 def cut_after(link: http.client.HTTPConnection, time_s: float) -> Iterator[None]:
-    """Cut the connection when its time is over; close it at the end. Raises TimeoutError."""
+    """Cut the connection when its time is over, and close it at the end. Raises TimeoutError."""
     with contextlib.closing(link), cutting(time_s) as connect:
         opens_by(link, connect)
         yield
 
 
 def opens_by(link: http.client.HTTPConnection, connect: Connect) -> None:
-    """Let the connection open its socket so. No public name of it comes before TLS and a proxy."""
+    """Let `connect` open the socket. No public hook runs early enough, before TLS and proxy."""
     vars(link)["_create_connection"] = connect
 
 
 @contextlib.contextmanager
 def cutting(time_s: float) -> Iterator[Connect]:
-    """A socket.create_connection whose sockets are cut when the time is over, be it in the words of
-    a proxy, in those of TLS, in the header or in the body. Raises TimeoutError.
+    """A socket.create_connection whose sockets are cut when the time is over.
+
+    It does not matter whether this is during proxy, TLS, header or body. Raises TimeoutError.
     """
-    own: list[socket.socket] = []  # TLS takes the descriptor of the socket that it begins with
+    own: list[socket.socket] = []  # copies, because TLS takes over the file descriptor
     over = threading.Event()
 
     def connect(*given: Any, **more: Any) -> socket.socket:
@@ -63,7 +66,7 @@ def cutting(time_s: float) -> Iterator[Connect]:
     try:
         with _at_the_latest(time_s, cut):
             yield connect
-    except TimeoutError:  # of the socket itself, whose own time may end a moment earlier
+    except TimeoutError:  # the socket's own time may end a moment earlier
         over.set()
     except (OSError, http.client.HTTPException):
         if not over.is_set():
@@ -71,15 +74,17 @@ def cutting(time_s: float) -> Iterator[Connect]:
     finally:
         for each in own:
             each.close()
-    if over.is_set():  # a header that was cut looks whole
+    if over.is_set():  # a header that was cut looks complete
         raise TimeoutError(f"no whole answer within {time_s:g} s")
 
 
 def printed(
     command: tuple[str, ...], time_s: float, bytes_max: int, more: Mapping[str, str]
 ) -> tuple[int, bytes, bytes]:
-    """(exit code, -SIGKILL: the time was over; output, one byte more than bytes_max if it is too
-    long; the begin of its errors) of a command. more: of its environment. Raises OSError.
+    """(exit code, output, begin of the errors) of a command. Raises OSError.
+
+    Exit code -SIGKILL: the time was over. The output has one byte more than bytes_max if it is too
+    long. more: further environment variables.
     """
     pipe, own = subprocess.PIPE, os.environ | more
     run = subprocess.Popen(command, stdout=pipe, stderr=pipe, env=own, start_new_session=True)

@@ -1,5 +1,7 @@
-"""User rights of a command. Root never works in a folder that another user can change: it becomes
-the service's user, for good, before it opens a file there.
+"""User rights of a command.
+
+Root never works in a folder that another user can change. Before it opens a file there, it becomes
+the user of the service and stays so.
 """
 
 import argparse
@@ -17,9 +19,10 @@ FOLDERS = ("run_dir", "state_dir")
 
 
 def settle(arguments: argparse.Namespace) -> None:
-    """Replace --run-dir and --state-dir by the targets of their links. Root becomes the service's
-    user if one of the folders belongs to it. A folder of another user, or below one, ends the
-    command.
+    """Replace --run-dir and --state-dir by the targets of their links.
+
+    Root becomes the user of the service if one of the folders belongs to it. A folder of another
+    user, or below one, ends the command.
     """
     given = {name: getattr(arguments, name) for name in FOLDERS if getattr(arguments, name, "")}
     folders = {name: _resolved(folder) for name, folder in given.items()}
@@ -33,7 +36,7 @@ def settle(arguments: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def serving(folder: str) -> Iterator[None]:
-    """The same for a while, for a command that needs root besides."""
+    """Become the user of the service for a while, for a command that also needs root."""
     service, groups = _needed([_resolved(folder)]), os.getgroups()
     if service:
         os.initgroups(SERVICE, service.pw_gid)
@@ -49,7 +52,7 @@ def serving(folder: str) -> Iterator[None]:
 
 
 def _needed(folders: list[str]) -> pwd.struct_passwd | None:
-    """The service's user, if root has to become it for one of the folders. Raises Ended."""
+    """The user of the service, if root must become it for one of the folders. Raises Ended."""
     if os.geteuid() != ROOT:
         return None
     service = _service()
@@ -59,7 +62,10 @@ def _needed(folders: list[str]) -> pwd.struct_passwd | None:
 
 
 def _resolved(folder: str) -> str:
-    """A broken link stays: its disk may not be mounted, and no folder must be made there."""
+    """The target of a link. A broken link is returned unchanged.
+
+    Its disk may not be mounted, and no folder must be made there.
+    """
     return os.path.realpath(folder) if os.path.exists(folder) else folder
 
 
@@ -71,7 +77,10 @@ def _service() -> pwd.struct_passwd | None:
 
 
 def _owners(folder: str, allowed: set[int]) -> Iterator[int]:
-    """Owners of a folder and of those above it: each could replace it, but for a sticky bit."""
+    """Owners of a folder and of the folders above it, who could replace it.
+
+    A folder with a sticky bit is safe, because there only the owner can change names.
+    """
     lowest = pathlib.Path(os.path.abspath(folder))
     for path in (lowest, *lowest.parents):
         try:
@@ -85,7 +94,7 @@ def _owners(folder: str, allowed: set[int]) -> Iterator[int]:
 
 
 def _is_kept(found: os.stat_result) -> bool:
-    """True if only the owner can change names in it; the mode of a link has no meaning."""
+    """True if only the owner can change names in it. The mode of a link has no meaning."""
     writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return stat.S_ISLNK(found.st_mode) or not writable or bool(found.st_mode & stat.S_ISVTX)
 

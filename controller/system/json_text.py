@@ -1,5 +1,6 @@
-"""The one reader of JSON of other programs and of files. The library recurses for every bracket, so
-the nesting is bounded before.
+"""The only reader of JSON from other programs and from files.
+
+The library recurses for every bracket, so the nesting is checked first.
 """
 
 import json
@@ -8,14 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 DEPTH_MAX = 32  # the deepest file or message of this program has five
-# The next bracket; strings are skipped, because their brackets do not nest. No part goes back
-# (possessive), so no text is scanned twice.
+# Finds the next bracket. Strings are skipped, because their brackets do not nest. The pattern never
+# goes back (possessive), so no text is scanned twice.
 _BRACKET = re.compile(r'(?:[^"\[{\]}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+([\[{\]}]|\Z)', re.DOTALL)
 
 
 def loads(data: bytes | str, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """The value of a text. hook: makes of each object what stays of it. ValueError: not JSON, or
-    nested too deeply. TypeError: not a text.
+    """The value of a text. hook: converts each object.
+
+    ValueError: not JSON, or nested too deeply. TypeError: not a text.
     """
     if not isinstance(data, (str, bytes)):
         raise TypeError("not a text")
@@ -30,7 +32,7 @@ def loads(data: bytes | str, hook: Callable[[dict[str, Any]], Any] | None = None
 
 
 def whole(message: object) -> object:
-    """A message whose 20000.0 is 20000, as JSON has one kind of numbers (JSON Schema: integer)."""
+    """A message in which 20000.0 becomes 20000, because JSON has only one kind of numbers."""
     if not isinstance(message, dict):
         return message
     return {
@@ -40,7 +42,7 @@ def whole(message: object) -> object:
 
 
 def is_shallow(value: object) -> bool:
-    """True if a value of another library is nested no deeper than JSON may be."""
+    """True if a value from another library is not nested more deeply than JSON may be."""
     level = [value]
     for _ in range(DEPTH_MAX + 1):
         inside: list[object] = []

@@ -1,11 +1,11 @@
-"""The one calendar of local days and their quarters of an hour.
+"""The only calendar of local days and their quarters of an hour.
 
-A local day has 92, 96 or 100 quarters of an hour, or 94 and 98 on Lord Howe Island. Whoever adds a
-number of them, or 86 400 s, is at another local time in the nights in which the clock changes: the
-load of yesterday then comes an hour early or late. So every step by days passes this module.
+A local day has 92, 96 or 100 quarters of an hour, or 94 and 98 on Lord Howe Island. If the clock
+changes in the night, a step of 96 quarters, or of 86 400 s, leads to another local time. The load
+of yesterday would then be used an hour early or late. So every step by days uses this module.
 
-Quarters of an hour have numbers since 1970, UTC. A zone of None is that of simulated times, whose
-days all have 96 quarters.
+Quarters of an hour are numbered since 1970, UTC. Simulated times have the zone None, and all their
+days have 96 quarters.
 """
 
 import itertools
@@ -14,12 +14,12 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 
 SLOT_S, SLOTS_PER_DAY, HOUR_SLOTS = 900, 96, 4
-REMEMBERED = 8192  # four weeks and two days, for a few zones
+REMEMBERED = 8192  # number of quarter hours: four weeks and two days, for a few zones
 Before = Callable[[int], int]
 
 
 def later(time: datetime, seconds: float) -> datetime:
-    """The local time so much later."""
+    """The local time that is so many seconds later."""
     step = timedelta(seconds=seconds)
     if time.tzinfo is None:
         return time + step
@@ -32,8 +32,9 @@ def day_begin(time: datetime, days: int = 0) -> datetime:
 
 
 def next_shown(clock: time, now: datetime) -> datetime:
-    """The first local time from now on at which the clock shows this. One day may not have it, and
-    another one has it twice.
+    """The first local time from now on at which the clock shows this time.
+
+    One day may not have this time, and another day may have it twice.
     """
     for days, fold in itertools.product(range(3), (0, 1)):
         day = day_begin(now, days)
@@ -45,19 +46,19 @@ def next_shown(clock: time, now: datetime) -> datetime:
 
 
 def slots_between(begin: datetime, end: datetime) -> int:
-    """Quarters of an hour that pass from one time to the other."""
+    """Number of quarters of an hour from one time to the other."""
     if begin.tzinfo:
         begin, end = begin.astimezone(UTC), end.astimezone(UTC)
     return round((end - begin).total_seconds() / SLOT_S)
 
 
 def slot_of(time: datetime) -> int:
-    """The slot of the day at a local time."""
+    """Number of the slot in the day at a local time."""
     return (time.hour * 3600 + time.minute * 60 + time.second) // SLOT_S
 
 
 def number_of(time: datetime) -> int:
-    """Number of the quarter of an hour at this time; of a time without a zone since year 1."""
+    """Number of the quarter of an hour at this time; without a zone, counted since year 1."""
     if time.tzinfo is None:
         return time.toordinal() * SLOTS_PER_DAY + slot_of(time)
     return int(time.timestamp() // SLOT_S)
@@ -65,8 +66,9 @@ def number_of(time: datetime) -> int:
 
 @lru_cache(REMEMBERED)
 def day_before(zone: tzinfo | None, quarter: int) -> int:
-    """The quarter at the same local time on the day before. An hour that the day before does not
-    have is the one after it.
+    """The quarter at the same local time on the day before.
+
+    If the day before does not have this hour, the hour after it is used.
     """
     if zone is None:
         return quarter - SLOTS_PER_DAY
@@ -75,10 +77,10 @@ def day_before(zone: tzinfo | None, quarter: int) -> int:
 
 
 def before_of(zone: tzinfo | None, first: int = 0) -> Before:
-    """The same for the places of a list whose place 0 is the quarter `first`."""
+    """A function like `day_before` for the places of a list whose place 0 is quarter `first`."""
     return lambda at: day_before(zone, first + at) - first
 
 
 def before_at(time: datetime) -> Before:
-    """The same for the slots from this local time on."""
+    """A function like `day_before` for the slots from this local time on."""
     return before_of(time.tzinfo, number_of(time))

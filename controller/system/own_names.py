@@ -1,9 +1,9 @@
-"""A stranger's file under a name of Firebreak is removed or moved aside, with a line for the
-operator. No link is followed, and a stranger's file is never a reason not to start.
+"""Removes or moves aside foreign files that have a name of Firebreak.
 
-A file belongs to Firebreak if it has the right kind and, in the run folder, the right owner. The
-state folder keeps files of another owner: root may have copied there what a cabinet needs. A lock
-file holds nothing, and the service could not open the copy of root.
+Each gets a line for the operator. No link is followed, and a foreign file never prevents a start. A
+file belongs to Firebreak if it has the correct kind and, in the run folder, the correct owner. In
+the state folder files of another owner stay, because root may have copied data of the cabinet
+there. A lock file is different: it has no content, and the service could not open a copy of root.
 """
 
 import itertools
@@ -33,7 +33,7 @@ KINDS = {stat.S_IFLNK: "a link", FOLDER: "a folder", FILE: "a file", SOCKET: "a 
 
 
 def tidy(run_directory: str, state_directory: str) -> list[str]:
-    """Remove the files of strangers; a line for each."""
+    """Remove foreign files. Returns a line for each."""
     own = os.geteuid()
     lines = _tidied(run_directory, RUN_NAMES, own) + _tidied(state_directory, STATE_NAMES, None)
     lines += _tidied(state_directory, LOCKS, own)
@@ -62,15 +62,16 @@ def _tidied(folder: str, kinds: dict[str, int], owner: int | None) -> list[str]:
 
 
 def _wrong(found: os.stat_result, kind: int, owner: int | None) -> str:
-    """Why a file does not belong to Firebreak; empty if it does."""
+    """The reason why a file does not belong to Firebreak, or ""."""
     if stat.S_IFMT(found.st_mode) != kind:
         return KINDS.get(stat.S_IFMT(found.st_mode), "a pipe or a device")
     return "" if owner in (None, found.st_uid) else f"of the user {found.st_uid}"
 
 
 def _remove(path: str) -> str:
-    """Remove a file or a folder, or move a folder with files of root aside. Returns the words.
-    shutil.rmtree follows no link.
+    """Remove a file or a folder, or move aside a folder with files of root.
+
+    Returns the words for the line. shutil.rmtree follows no link.
     """
     if not stat.S_ISDIR(os.lstat(path).st_mode):
         os.unlink(path)

@@ -1,10 +1,11 @@
-"""Folders, users and exit codes of the `firebreak` command on a cabinet's box."""
+"""Folders, users and exit codes of the `firebreak` command on the box of a cabinet."""
 
 import json
 import sys
 
 RUN_DIRECTORY, STATE_DIRECTORY = "/run/firebreak", "/var/lib/firebreak"
-# Members of `firebreak` read the run folder; members of each other group may write to one socket.
+# Members of the group `firebreak` read the run folder. Members of each other group may write to one
+# socket.
 SERVICE, SENDERS, OPERATORS = "firebreak", "firebreak-hints", "firebreak-operators"
 GATEWAY = "firebreak-upstream"
 ROOT = 0  # number of that user
@@ -14,11 +15,11 @@ INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
 class OutputError(Exception):
-    """The standard output cannot be written; no OSError, because commands handle those."""
+    """The standard output cannot be written. It is no OSError, because commands handle those."""
 
 
 def plain(error: BaseException, path: str = "") -> str:
-    """An error in words: "PATH: No such file or directory"; path: of an error without one."""
+    """An error in words: "PATH: No such file or directory". path: used if the error has none."""
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     return f"{error.filename or path or repr('')}: {error.strerror}"
@@ -30,7 +31,7 @@ def why(error: BaseException) -> str:
 
 
 def ascii_only(text: str) -> str:
-    """The text for a terminal or page of ASCII only: "?" in place of every other character."""
+    """The text for an ASCII terminal or page: "?" instead of every other character."""
     return str(text).encode("ascii", "replace").decode("ascii")
 
 
@@ -40,17 +41,17 @@ def escaped(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Words of another program or person as one line of printable ASCII, "?" for all others."""
+    """Foreign text as one line of printable ASCII, with "?" for every other character."""
     return "".join([each if " " <= each <= "~" else "?" for each in text])
 
 
 def one_line(text: str) -> str:
-    """The text with an escape in place of each character that is not printable, as a line end."""
+    """The text with escapes instead of characters that are not printable, such as a line end."""
     return "".join([each if each.isprintable() else ascii(each)[1:-1] for each in text])
 
 
 def quoted(text: str) -> str:
-    """Typed text for the line that refuses it: quoted, one line of ASCII, shortened."""
+    """Typed text for the line that refuses it: in quotes, as one line of ASCII, shortened."""
     return json.dumps(text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "...")
 
 

@@ -1,4 +1,4 @@
-"""The program of the kernel in memory, for the self-test (row 44), and periods of its checks."""
+"""The program of the kernel in memory, for the self-test (row 44), and the check periods."""
 
 import importlib
 import marshal
@@ -11,7 +11,7 @@ import safety
 
 SECOND_US = 1_000_000
 CLOCK_WINDOW_US = 5_000_000
-# Version of marshal: later versions write the number of references, which changes.
+# Version of marshal. Later versions also write the number of references, which changes.
 NO_REFERENCES = 2
 # Modules of safety/ that run on channel B only.
 _OF_CHANNEL_B = ("mcu", "second", "second_image")

@@ -1,6 +1,7 @@
-"""Real-time scheduling and the service manager: each refusal of the system is a line, never fatal.
+"""Real-time scheduling and the service manager. A refusal by the system is only a line.
 
-The priority comes last, so that nothing slow ever runs at it. Child processes do not inherit it.
+The priority is set last, so that nothing slow runs at this priority. Child processes do not inherit
+it.
 """
 
 import ctypes
@@ -9,15 +10,15 @@ import os
 import socket
 from collections.abc import Mapping
 
-# Above ordinary processes and just below the interrupt threads of a real-time kernel (50). Beside
-# them a CAN chip with room for five frames (SJA1000) lost 11 to 15 % of them behind the loop's
-# ticks; below them 1.5 % (emulated box of vm-test, 270 frames/s).
+# Above ordinary processes and just below the interrupt threads of a real-time kernel (50). At the
+# same priority as these threads, a CAN chip with room for five frames (SJA1000) lost 11 to 15 % of
+# its frames during the ticks of the loop; below them 1.5 % (emulated box of vm-test, 270 frames/s).
 FIFO_PRIORITY = 49
 MCL_CURRENT, MCL_FUTURE = 1, 2
 
 
 def prepare(priority: int = FIFO_PRIORITY) -> list[str]:
-    """Freeze the collector, lock the memory, take SCHED_FIFO: [refusal with its remedy]."""
+    """Freeze the garbage collector, lock memory, take SCHED_FIFO. Returns lines of refusals."""
     freeze_collector()
     lines = []
     try:
@@ -41,7 +42,7 @@ def freeze_collector() -> None:
 
 
 def lock_memory() -> None:
-    """mlockall of everything present and future. Raises OSError."""
+    """Lock all present and future memory (mlockall). Raises OSError."""
     library = ctypes.CDLL(None, use_errno=True)
     if library.mlockall(MCL_CURRENT | MCL_FUTURE):
         code = ctypes.get_errno()
@@ -49,15 +50,16 @@ def lock_memory() -> None:
 
 
 def take_fifo(priority: int) -> None:
-    """SCHED_FIFO for this process, not for its children. Raises OSError."""
+    """Take SCHED_FIFO for this process, not for its children. Raises OSError."""
     os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
 
 
 class Notifier:
-    """Reports to the service manager: ready, alive, stopping (sd_notify: datagrams to
-    $NOTIFY_SOCKET). Without that variable no call has an effect; no call waits. `dropped`:
-    datagrams that could not be sent. `watchdog_us`: longest time between two calls of `alive` (use
-    half of it), 0 without.
+    """Reports to the service manager: ready, alive, stopping (sd_notify).
+
+    Reports are datagrams to $NOTIFY_SOCKET. Without that variable no call has an effect; no call
+    waits. dropped: number of datagrams that could not be sent. watchdog_us: longest time between
+    two calls of `alive` (use half of it), or 0.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ):
@@ -74,15 +76,15 @@ class Notifier:
         self.watchdog_us = int(period) if meant and period.isdigit() else 0
 
     def ready(self, status: str) -> None:
-        """The controller runs; status: one line for the operator."""
+        """Report that the controller runs. status: one line for the operator."""
         self._send(f"READY=1\nSTATUS={status}")
 
     def alive(self) -> None:
-        """A tick has completed: call it only at the end of the loop."""
+        """Report that a tick is complete. Call it only at the end of the loop."""
         self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """The controller ends in order."""
+        """Report that the controller ends in order."""
         self._send("STOPPING=1")
 
     def _send(self, text: str) -> None:

@@ -1,8 +1,9 @@
-"""Opens files by name and refuses pipes, devices and links. An ordinary open of a pipe without a
-writer blocks for ever, and with it the console, a command, or the process that keeps the store.
+"""Opens files by name and refuses pipes, devices and links.
 
-Every file in the state and the run directory is opened by this module, by the descriptor of its
-folder. No link is followed, not even in place of the folder. A configuration may be a link.
+Opening a pipe without a writer in the ordinary way blocks for ever. It would block the console, a
+command, or the process that keeps the store. Every file in the state and the run directory is
+opened by this module, through the file descriptor of its folder. No link is followed, not even if
+the folder is a link. A configuration file may be a link.
 """
 
 import errno
@@ -18,10 +19,10 @@ _FILE = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Files(Protocol):
-    """The part of the os module that writes files. A test passes a disk that loses power."""
+    """The functions of the os module for files. A test passes a disk that loses power."""
 
     def open(self, path: str, flags: int, mode: int = ..., *, dir_fd: int | None = ...) -> int:
-        """Descriptor of a file or folder."""
+        """File descriptor of a file or folder."""
 
     def close(self, fd: int, /) -> None:
         """Close a descriptor."""
@@ -55,7 +56,7 @@ class Files(Protocol):
 
 
 def opened(path: str, flags: int, mode: int = 0o666, files: Files = os) -> int:
-    """Descriptor of a regular file or folder; never waits. Raises OSError: REFUSED, or another."""
+    """File descriptor of a regular file or folder; never waits. Raises OSError (REFUSED)."""
     above, name = os.path.split(path)
     try:
         folder = files.open(above or ".", _FOLDER)
@@ -69,8 +70,9 @@ def opened(path: str, flags: int, mode: int = 0o666, files: Files = os) -> int:
 
 
 def locked(path: str) -> int | None:
-    """Descriptor of a lock file, whose lock this process holds until it closes it or ends. None:
-    another process has it. Raises OSError.
+    """File descriptor of a lock file, or None if another process has the lock. Raises OSError.
+
+    This process holds the lock until it closes the descriptor or ends.
     """
     descriptor = opened(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -82,7 +84,7 @@ def locked(path: str) -> int | None:
 
 
 def _checked(descriptor: int, path: str, files: Files) -> int:
-    """The descriptor, if it is of a regular file or a folder."""
+    """The file descriptor, if it is of a regular file or a folder. Raises OSError."""
     kind = files.fstat(descriptor).st_mode
     if stat.S_ISREG(kind) or stat.S_ISDIR(kind):
         return descriptor
@@ -96,7 +98,7 @@ def opener(path: str, flags: int) -> int:
 
 
 def link_opener(path: str, flags: int) -> int:
-    """An `opener` for a file of the person who runs the command: a link is allowed."""
+    """An `opener` for a file of the person who runs the command, which may be a link."""
     try:
         return _checked(os.open(path, flags | _FILE), path, os)
     except OSError as error:
@@ -104,14 +106,14 @@ def link_opener(path: str, flags: int) -> int:
 
 
 def mapped(path: str, size: int) -> mmap.mmap:
-    """A new file, mapped for writing. A full disk is an OSError here, not a signal later."""
+    """A new file, mapped for writing. A full disk raises OSError here, not a signal later."""
     with open(path, "w+b", opener=opener) as file:
         os.posix_fallocate(file.fileno(), 0, size)
         return mmap.mmap(file.fileno(), size)
 
 
 def read(path: str, bytes_max: int, opener: Callable[[str, int], int] = opener) -> bytes:
-    """The first bytes of a file, at most so many. Raises OSError."""
+    """The first bytes of a file, at most bytes_max. Raises OSError."""
     with open(path, "rb", opener=opener) as file:
         return file.read(bytes_max)
 
@@ -126,12 +128,12 @@ def content(path: str) -> bytes:
 
 
 def is_none(path: str) -> bool:
-    """True for a pipe, device or socket at this path: a check before a library opens the path."""
+    """True for a pipe, device or socket at this path, checked before a library opens it."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def _named(error: OSError, path: str) -> OSError:
-    """The error with the whole path; a pipe without a reader, a socket and a link are REFUSED."""
+    """The error with the complete path. A pipe without reader, a socket and a link are REFUSED."""
     if error.errno in (errno.ENXIO, errno.ENODEV, errno.ELOOP):
         return OSError(errno.EINVAL, REFUSED, path)
     return OSError(error.errno, error.strerror, path)

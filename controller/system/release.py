@@ -7,7 +7,8 @@ import pathlib
 DISTRIBUTION = "firebreak-controller"
 FOLDERS = ("safety", "controller", "drivers")
 OFFICE = ("siting", "audit")  # firebreak-office puts these into the folder controller
-# A wheel leaves out pages and the installer, so that a clone and its wheel have one digest.
+# These kinds exclude pages and the installer, which a wheel lacks. So a clone and its wheel have
+# the same digest.
 KINDS = {".py", ".toml", ".dbc", ".json", ".csv", ".js", ".css", ".html"}
 DIGITS = 12
 
@@ -20,7 +21,7 @@ def version() -> str:
 def digest(root: pathlib.Path) -> str:
     """First hexadecimal digits of the SHA-256 of all code and data that a box runs.
 
-    root: the folder that holds the packages. Names count too.
+    root: the folder that holds the packages. The digest includes the names of the files.
     """
     found = hashlib.sha256()
     for path in sorted(path for folder in FOLDERS for path in (root / folder).rglob("*")):
@@ -32,6 +33,6 @@ def digest(root: pathlib.Path) -> str:
 
 
 def line(limit_schema: int) -> str:
-    """One line that no two releases share."""
+    """One line that identifies this release."""
     tree = digest(pathlib.Path(__file__).parents[2])
     return f"{version()}, tree {tree}, limit schema {limit_schema}"

@@ -1,4 +1,4 @@
-"""A secret in a file of its own: no secret stands in a configuration, an argument or a log."""
+"""A secret in its own file, so that no secret is in a configuration, an argument or a log."""
 
 import os
 import stat
@@ -9,8 +9,10 @@ BYTES_MAX = 1 << 16
 
 
 def secret(path: str, what: str, failed: type[Exception], is_mounted: bool = False) -> str:
-    """The first line of a file that no other user may read. Raises `failed`, one line. what: the
-    name of the secret; is_mounted: the file is a link of the kubelet, which a group may read.
+    """The first line of a file that no other user may read. Raises `failed`, one line.
+
+    what: the name of the secret. is_mounted: the file is a link of the kubelet, which a group may
+    read.
     """
     opener = regular_file.link_opener if is_mounted else regular_file.opener
     try:

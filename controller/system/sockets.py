@@ -8,13 +8,13 @@ import socket
 import struct
 from collections.abc import Iterator
 
-NEW = ".new"  # of a socket that does not answer yet
+NEW = ".new"  # suffix of a socket that does not answer yet
 CREDENTIALS = struct.Struct("@iII")  # SCM_CREDENTIALS: process, user, group
 
 
 @contextlib.contextmanager
 def short(path: str) -> Iterator[str]:
-    """A name for `path` that fits a socket address (107 bytes), however deep the folder lies."""
+    """A name for `path` that fits into a socket address (107 bytes), even in a deep folder."""
     directory = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{directory}/{os.path.basename(path)}"
@@ -24,8 +24,9 @@ def short(path: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def ready(made: socket.socket, path: str) -> Iterator[str]:
-    """Bind `made` beside `path`, in place of what lies there at the end of the block only: whoever
-    finds the path is answered. Gives the name until then, for rights.
+    """Bind `made` beside `path`. At the end of the block, put it in place of the file at `path`.
+
+    So a program that finds the path gets an answer. Yields the name until then, to set rights.
     """
     with short(path + NEW) as name:
         with contextlib.suppress(FileNotFoundError):
@@ -51,7 +52,7 @@ def bound(path: str, group: str) -> socket.socket:
 
 
 def received(made: socket.socket, size: int) -> tuple:
-    """(datagram, sender's address, sender's user or None) of a socket with SO_PASSCRED."""
+    """(datagram, address of the sender, its user or None) from a socket with SO_PASSCRED."""
     data, extra, _, sender = made.recvmsg(size, socket.CMSG_SPACE(CREDENTIALS.size))
     users = [
         CREDENTIALS.unpack(content)[1]
@@ -64,17 +65,17 @@ def received(made: socket.socket, size: int) -> tuple:
 def answered(listening: socket.socket, data: bytes, address: bytes | str) -> bool:
     """Answer one datagram. False if the answer is lost: the sender has gone or does not read.
 
-    Each answer leaves through a socket of its own. The kernel counts an unread answer against the
-    send buffer of the socket that sent it, and about 286 of them fill a buffer: one sender could
-    silence the others. An unread answer lies in the queue of its receiver
-    (net.unix.max_dgram_qlen), so nothing grows here.
+    Each answer is sent through its own socket. The kernel counts an unread answer against the send
+    buffer of the socket that sent it, and about 286 of them fill a buffer. With one socket, a
+    single sender could block the answers to all others. Unread answers stay in the queue of their
+    receiver (net.unix.max_dgram_qlen), so nothing grows here.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as own:
             own.setblocking(False)
             try:
                 own.sendto(data, address)
-            except PermissionError:  # a sender that is connected hears the listening socket alone
+            except PermissionError:  # a connected sender accepts only the listening socket
                 listening.sendto(data, address)
     except OSError:
         return False
@@ -82,14 +83,15 @@ def answered(listening: socket.socket, data: bytes, address: bytes | str) -> boo
 
 
 def login_names(group: str) -> dict[int, str]:
-    """{user: login name} of all local users and of the members of a group, as they are now. A user
-    whose group comes from a unit of systemd or from a login is in no list of the group.
+    """{user: login name} of all local users and of the members of a group, at present.
+
+    A user whose group comes from a unit of systemd or from a login is in no list of the group.
     """
     return {each.pw_uid: each.pw_name for each in pwd.getpwall()[::-1]} | members(group)
 
 
 def members(group: str) -> dict[int, str]:
-    """{user: login name} of a group, as it is now."""
+    """{user: login name} of the members of a group, at present."""
     found, names = _group(group), {}
     for name in found.gr_mem if found else ():
         with contextlib.suppress(KeyError):

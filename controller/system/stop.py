@@ -1,4 +1,4 @@
-"""The end of a process, asked for by a signal."""
+"""The end of a process that a signal has requested."""
 
 import os
 import select
@@ -6,7 +6,7 @@ import signal
 
 
 class Stop:
-    """`asked` once one of the signals has come; its descriptor is readable then."""
+    """asked: True after one of the signals has come. Then the file descriptor is readable."""
 
     def __init__(self, *signals: int) -> None:
         self.asked = False
@@ -19,9 +19,9 @@ class Stop:
         self.asked = True
 
     def fileno(self) -> int:
-        """The descriptor to wait for."""
+        """The file descriptor to wait for."""
         return self._reading
 
     def wait(self, seconds: float) -> None:
-        """Wait for the end, at most this long."""
+        """Wait for a signal, at most so many seconds."""
         select.select([self], (), (), seconds)

@@ -1,6 +1,7 @@
-"""The one reader of TOML files of people. The library takes 1.6 GB for 40 kB of dotted keys,
-recurses for every bracket, and converts a number of any length. So a text is scanned first, in time
-and memory that grow with its length alone.
+"""The only reader of TOML files that people write.
+
+The library takes 1.6 GB for 40 kB of dotted keys, recurses for every bracket, and converts numbers
+of any length. So a text is scanned first, in time and memory that grow only with its length.
 """
 
 import os
@@ -11,12 +12,12 @@ from typing import Any
 BYTES_MAX = 262_144  # ten times the longest shipped file
 DEPTH_MAX = 16  # brackets within brackets; parts of a dotted key
 DIGITS_MAX = 4000  # Python converts up to 4300
-HEX_DIGITS_MAX = 3000  # Python reads more, and then cannot write the number into a refusal
+HEX_DIGITS_MAX = 3000  # Python reads more, but cannot print such a number in a refusal
 ENTRIES_MAX = 50_000  # keys and their parts, tables, elements: at most 50 MB
 
-# Strings and comments are skipped, because their brackets do not nest. A string that does not
-# end reaches to the end of its line or of the text. A string of several lines may end in two
-# quotes more. No part goes back (possessive), so no text is scanned twice.
+# Strings and comments are skipped, because their brackets do not nest. A string without an end goes
+# to the end of its line or of the text. A string of several lines may end in two more quotes. The
+# pattern never goes back (possessive), so no text is scanned twice.
 _TOKEN = re.compile(
     r'''"""(?:[^"\\]|\\.|"(?!""))*+"{0,5}+'''
     r"|'''(?:[^']|'(?!''))*+'{0,5}+"
@@ -29,7 +30,7 @@ _OPENS, _CLOSES = "[{", "]}"
 
 
 class TomlError(ValueError):
-    """The text is not TOML, or beyond what is read; a part of a line, without the file."""
+    """The text is not TOML, or exceeds a limit. The text is a part of a line, without the file."""
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -62,12 +63,12 @@ def loads(text: str, bytes_max: int = BYTES_MAX) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TomlError(f"not TOML: {str(error).splitlines()[0]}") from None
-    except (RecursionError, ValueError):  # not reached as long as _check sees what the library sees
+    except (RecursionError, ValueError):  # not reached if _check is right about the library
         raise TomlError("not usable TOML") from None
 
 
 def _check(text: str) -> None:
-    """Raises TomlError for a text that the library should not see."""
+    """Raise TomlError for a text that must not be given to the library."""
     depth = parts = entries = 0
     for token in _TOKEN.finditer(text):
         if token["long"]:
@@ -76,7 +77,7 @@ def _check(text: str) -> None:
         if mark is None:
             continue
         parts = parts + 1 if mark == "." else 0
-        entries += mark in "=,[" or parts > 1  # the dot of a number is the only one of its value
+        entries += mark in "=,[" or parts > 1  # a number has only one dot
         depth += (mark in _OPENS) - (mark in _CLOSES)
         if max(depth, parts) > DEPTH_MAX:
             raise TomlError("not usable TOML: nested too deeply")

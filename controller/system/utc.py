@@ -1,7 +1,7 @@
-"""The time of day, its source and its uncertainty: labels for events, never for a decision.
+"""The time of day, its source and its uncertainty. They are for labels, never for decisions.
 
-Source "ntp": the kernel's clock is steered (adjtimex(2)). "rtc": it is not, and a battery-backed
-clock set it at the start. "unknown": neither, or the day is impossible.
+Source "ntp": NTP steers the clock of the kernel (adjtimex(2)). "rtc": it does not, and a
+battery-backed clock has set the clock at the start. "unknown": neither, or the date is impossible.
 """
 
 import contextlib
@@ -15,15 +15,16 @@ from controller.system.clock import Utc
 Stamp = TypeVar("Stamp", int, float)
 NTP, RTC, UNKNOWN = "ntp", "rtc", "unknown"
 STA_UNSYNC, TIME_ERROR = 0x40, 5
-# 2026-01-01: an earlier day is before this program was written
+# 2026-01-01: an earlier date is wrong, because it is before this program was written
 EARLIEST_US = 1_767_225_600_000_000
 UTC_US_MAX = 1 << 57  # in the year 6536
-# The kernel's uncertainty grows at this rate once the clock is not steered.
+# The uncertainty grows at this rate while the clock is not steered.
 HELD_PPM = 500
 RTC_FLAGS = "/sys/class/rtc/rtc*/hctosys"
-# A slewed clock moves 10 us in a poll of 20 ms; a larger step than STEP_US was set.
+# A clock that NTP slews moves 10 us in a poll of 20 ms. If it moves more than STEP_US, it was set.
 STEP_US, REFRESH_US = 100_000, 1_000_000
-# Loaded once: each CDLL leaves 1.7 kB in cycles, and the loop runs without a garbage collector.
+# Loaded once, because each CDLL leaves 1.7 kB in reference cycles and the loop runs without a
+# garbage collector.
 _LIBRARY = ctypes.CDLL(None, use_errno=True)
 
 TIMEX = (
@@ -45,7 +46,7 @@ class Timex(ctypes.Structure):
 
 
 def steered_us() -> int | None:
-    """Uncertainty of the kernel's steered clock, us; None when it is not steered."""
+    """Uncertainty of the clock of the kernel, us; None while it is not steered."""
     asked = Timex()
     state = _LIBRARY.adjtimex(ctypes.byref(asked))
     if state < 0 or state == TIME_ERROR or asked.status & STA_UNSYNC:
@@ -54,7 +55,7 @@ def steered_us() -> int | None:
 
 
 def started_from_rtc() -> bool:
-    """True if a battery-backed clock has set the system's clock at the start."""
+    """True if a battery-backed clock has set the clock of the system at the start."""
     found = []
     for path in glob.glob(RTC_FLAGS):
         # a clock that cannot be read has not set it
@@ -64,16 +65,17 @@ def started_from_rtc() -> bool:
 
 
 def is_set(moment: SupportsInt) -> bool:
-    """True unless the day is one before this program was written."""
+    """True if the date is not before this program was written."""
     return int(moment) >= EARLIEST_US
 
 
 def elapsed_s(begin_s: Stamp, end_s: Stamp) -> Stamp:
-    """Span from one stamp of data to another one, s; negative if it is earlier.
+    """Time from one stamp in data to another, s; negative if the second one is earlier.
 
-    The one subtraction of times of the day. Both are stamps: of a file, of a plan's slot, of a
-    scheduler's job, or the time for which a plan is made. An age counts from its begin by the
-    monotonic clock. Nothing that is kept may end because a set clock makes a span longer.
+    This is the only place that subtracts times of day. Both are stamps in data: of a file, a slot
+    of a plan or a job of a scheduler, or the time for which a plan is made. An age must be counted
+    by the monotonic clock from its begin. A clock that was set can make such a span longer, so a
+    span must never end anything that is kept.
     """
     return end_s - begin_s
 
@@ -88,7 +90,7 @@ class Clocks:
 
 
 class WallClock:
-    """Labels for moments of the monotonic clock, by the clock of the day at the last `poll`."""
+    """UTC labels for times of the monotonic clock, by the clock of the day at the last `poll`."""
 
     def __init__(self, clocks: Clocks | None = None):
         """Call `poll` before `label`."""
@@ -97,7 +99,7 @@ class WallClock:
         self._refreshed_us: int | None = None
         self._steered_at_us: int | None = None
         self._error_us = self._polled_us = 0
-        self._offset_us = 0  # UTC less the monotonic clock
+        self._offset_us = 0  # UTC minus the monotonic clock
         self.source = UNKNOWN
 
     def poll(self) -> tuple[int, int]:
@@ -120,19 +122,20 @@ class WallClock:
             self.source = RTC if self._rtc or self._steered_at_us is not None else UNKNOWN
 
     def utc(self, moment_us: int) -> Utc:
-        """The label of a moment of the monotonic clock."""
+        """The UTC label of a time of the monotonic clock."""
         return Utc(moment_us + self._offset_us)
 
     def moment_us(self, stamp_us: int) -> int:
-        """The moment of the monotonic clock at which the clock of the day showed a past stamp: at
-        the earliest its begin, at the latest the last `poll`.
+        """The time of the monotonic clock at which the clock of the day showed this stamp.
+
+        It is not before the start of that clock, and not after the last `poll`.
         """
         return min(max(0, stamp_us - self._offset_us), self._polled_us)
 
     def label(self, moment_us: int, within_us: int | None = 0) -> tuple[Utc, str, int | None]:
-        """(UTC, source, uncertainty us or None) of a moment of the monotonic clock.
+        """(UTC, source, uncertainty in us or None) of a time of the monotonic clock.
 
-        within_us: uncertainty of the moment itself; None: unknown, and so is the day.
+        within_us: uncertainty of this time itself. None: unknown, so the source is UNKNOWN, too.
         """
         utc = self.utc(moment_us)
         if within_us is None or self.source == UNKNOWN or not is_set(utc):
@@ -145,7 +148,7 @@ class WallClock:
 
 
 def moment() -> tuple[Utc, str]:
-    """(UTC, source) of now."""
+    """(UTC, source) of the present time."""
     wall = WallClock()
     now_us, _ = wall.poll()
     return wall.label(now_us)[:2]

@@ -1,10 +1,10 @@
 """Numbers in a sentence: how many of a thing, and how a value has changed."""
 
-STEP_PCT = 0.05  # a smaller change is printed as none
+STEP_PCT = 0.05  # a smaller change is printed as "no change"
 
 
 def plural(count: float, noun: str) -> str:
-    """The noun of so many things, with an s where it needs one."""
+    """The noun in singular or plural (with an s), for this number of things."""
     return noun if round(count) == 1 else f"{noun}s"
 
 

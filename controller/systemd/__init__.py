@@ -1,1 +1,1 @@
-"""The services of a box: units, rules, the installer, and the loader of channel B."""
+"""The services of a box: units, rules, the installer, and the program that loads channel B."""

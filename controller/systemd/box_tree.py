@@ -1,4 +1,4 @@
-"""The tree of a box, as root changes it: each file in one step, none out of the tree."""
+"""The files of a box, which root changes. Each file is replaced in one step, in the tree."""
 
 import contextlib
 import fcntl
@@ -14,7 +14,7 @@ OPT = "opt/firebreak"
 
 
 class Box:
-    """The tree of a box."""
+    """The tree of the files of a box. root: its folder; "/" on the box itself."""
 
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
@@ -28,7 +28,7 @@ class Box:
         return path
 
     def content(self, name: str) -> bytes | None:
-        """Bytes of a file; None without the file."""
+        """The bytes of a file; None if there is no file."""
         with contextlib.suppress(FileNotFoundError), open(self.path(name), "rb") as file:
             return file.read()
         return None
@@ -48,7 +48,7 @@ class Box:
             say("removed", f"/{name}")
 
     def link(self, name: str, release: str) -> None:
-        """Replace a link to a release in one step."""
+        """Let the link `name` point to a release, in one step."""
         made = self.path(f"{OPT}/.{name}")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(made)
@@ -59,7 +59,7 @@ class Box:
     def asked(
         self, release: str, *words: str, program: str = "firebreak"
     ) -> subprocess.CompletedProcess[str]:
-        """The end of a command of a release, run in the tree."""
+        """Run a command of a release in the tree, and return its result."""
         line = [f"/{OPT}/releases/{release}/bin/{program}", *words]
         if self.root != "/":
             line = ["chroot", self.root, *line]
@@ -72,7 +72,7 @@ class Box:
             ) from None
 
     def put_there(self, release: str) -> dict[str, str]:
-        """{name: path of the kept copy} of the files that an installation of a release has put."""
+        """{name: path of the kept copy} of the files that the installation of a release has put."""
         folder = self.path(f"{OPT}/releases/{release}/files")
         found: dict[str, str] = {}
         for place in (f"{folder}.part", folder):  # .part: of an interrupted installation
@@ -89,7 +89,7 @@ def say(word: str, text: str) -> None:
 
 @contextlib.contextmanager
 def locked(box: Box) -> Iterator[None]:
-    """The lock of the installer, for the time of the command."""
+    """Hold the lock of the installer while the command runs."""
     if not os.path.isdir(box.path(OPT)):
         raise cli.Ended(NO_START, f"{box.path(OPT)}: no release is installed")
     with durable.opened(box.path(OPT), os.O_RDONLY | os.O_DIRECTORY) as descriptor:

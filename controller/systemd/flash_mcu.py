@@ -1,7 +1,7 @@
-"""`./flash.sh mcu PORT`: puts channel B on a microcontroller that runs MicroPython, and compares
-the digests of all files. Exit codes: 0 done, 2 wrong input, 3 failed.
+"""`./flash.sh mcu PORT` puts channel B on a microcontroller that runs MicroPython.
 
-If this machine has an mpy-cross for the format of the board, the board gets bytecode.
+It compares the digests of all files. If this machine has an mpy-cross for the format of the board,
+the board gets bytecode. Exit codes: 0 done, 2 wrong input, 3 failed.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from typing import NamedTuple, NoReturn
 from controller import sites
 from controller.config import configuration
 from controller.forms.refusal import ConfigError
+from controller.system.output import guarded
 from safety import parameters, second_image as si
 
 DONE, WRONG_INPUT, NO_START = 0, 2, 3
@@ -50,11 +51,11 @@ for name in {names!r}:
 
 
 class FlashError(RuntimeError):
-    """The board cannot be loaded; one line."""
+    """The board cannot be loaded. The text is one line."""
 
 
 class Board(NamedTuple):
-    """kind: a value of BOARDS; bytecode: (major, minor) of its format; files: names in its root."""
+    """A board. kind: of BOARDS; bytecode: (major, minor) of its format; files: names in /."""
 
     kind: str
     bytecode: tuple[int, ...]
@@ -68,7 +69,7 @@ class Mpremote:
         self.port = port
 
     def call(self, *words: str) -> str:
-        """Run a command and return its output. FlashError in one line."""
+        """Run a command and return its output. FlashError: one line."""
         try:
             done = _ran([sys.executable, "-m", "mpremote", "connect", self.port, *words])
         except subprocess.TimeoutExpired:
@@ -157,7 +158,7 @@ def flash(
 
 
 def probe(device: Mpremote) -> Board:
-    """Read the kind of the board. FlashError for a board without a pin table for channel B."""
+    """Read the kind of the board. FlashError: channel B has no pin table for this kind."""
     printed = device.call("exec", PROBE)
     words = next((line.split() for line in printed.splitlines() if line.startswith("board ")), None)
     if words is None or len(words) < 3 or not words[2].isdecimal():
@@ -172,7 +173,7 @@ def probe(device: Mpremote) -> Board:
 
 
 def bytecode_of(compiler: str) -> tuple[int, ...]:
-    """(major, minor) of the bytecode format of a mpy-cross; () if it prints none or fails."""
+    """(major, minor) of the bytecode format of an mpy-cross; () if it prints none or fails."""
     try:
         printed = _ran([compiler, "--version"]).stdout
     except (OSError, subprocess.TimeoutExpired):
@@ -182,7 +183,7 @@ def bytecode_of(compiler: str) -> tuple[int, ...]:
 
 
 def sources(kind: str) -> dict[str, Path]:
-    """{name on the board: file here} of the program, main.py last."""
+    """{name on the board: file here} of the program. main.py comes last."""
     safety = ROOT / "safety"
     found = {f"safety/{path.name}": path for path in sorted(safety.glob("*.py"))}
     for name in ("__init__.py", "board_machine.py", "loop.py"):
@@ -217,7 +218,7 @@ def _compile(compiler: str, path: Path, name: str, made: Path) -> None:
 
 
 def clear(device: Mpremote, present: tuple[str, ...]) -> None:
-    """Remove an earlier program: main.py first, because without it a board starts no half one."""
+    """Remove an earlier program. main.py goes first, so a board never starts half a program."""
     for name, command in (("main.py", ("fs", "rm")), ("safety", ("fs", "rm", "-r"))):
         if name in present:  # MicroPython prefers an old source to new bytecode
             device.call(*command, f":{name}")
@@ -243,4 +244,4 @@ def verify(device: Mpremote, files: dict[str, Path]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded("flash.sh mcu", main))

@@ -1,6 +1,6 @@
-"""`./flash.sh bundle --key KEY OUT.tar`: a signed bundle of this tree (signed_bundle.py).
+"""`./flash.sh bundle --key KEY OUT.tar` makes a signed bundle of this tree (signed_bundle.py).
 
-The installer builds the wheels, so a bundle has the same ones as an installation from sources.
+The installer builds the wheels, so a bundle has the same wheels as an installation from sources.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import tempfile
 from typing import NoReturn
 
 from controller.system import cli, clock
+from controller.system.output import guarded
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, plain, say
 from controller.systemd import signed_bundle
 
@@ -36,7 +37,7 @@ PARTS = (
 
 
 def packed(files: dict[str, bytes]) -> bytes:
-    """A tar of these files; the same bytes for the same files."""
+    """A tar of these files. The same files always give the same bytes."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, content in files.items():
@@ -47,7 +48,7 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 
 def listed(files: dict[str, bytes]) -> bytes:
-    """The list of the files, as `sha256sum -c` takes it."""
+    """The list of the files, in the form that `sha256sum -c` reads."""
     lines = [f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)]
     return "".join(lines).encode("ascii")
 
@@ -130,4 +131,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(guarded("flash.sh bundle", lambda: main(sys.argv[1:])))

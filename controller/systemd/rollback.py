@@ -1,9 +1,10 @@
-"""`firebreak box rollback`: the release before, and every file that its installation had put there.
+"""`firebreak box rollback` returns to the release before, and to the files of its installation.
 
-Configuration and state stay. So the old release is first asked whether it reads both, and a refusal
-changes nothing. Files come first and the link `current` last: after a power cut, the same command
-goes on. It starts and stops nothing, as the installation. The standard library is enough for it, so
-any Python runs it beside a release whose own Python is gone.
+Configuration and state stay. So the old release is first asked whether it can read both. If it
+cannot, nothing changes. The files come first and the link `current` comes last, so that after a
+power cut the same command can go on. Like the installation, the command starts and stops no
+service. It needs only the standard library, so any Python can run it, also when the Python of the
+other release is gone.
 """
 
 import contextlib
@@ -23,9 +24,9 @@ ETC, UNITS = "etc/firebreak", "etc/systemd/system"
 CABINET = f"{ETC}/cabinet/cabinet.toml"
 DROP_IN = f"{UNITS}/firebreak.service.d/addresses.conf"
 AS_INSTALLED = f"{ETC}/.installed"  # digests of files that the owner may change
-TRIAL = f"{OPT}/.rollback"  # the configuration as the old release would find it
-# Ends with 1 if a release from before `box migrate --readable` cannot read the store. 0.2 has its
-# own place for the module, and takes a store with an approval for a damaged one.
+TRIAL = f"{OPT}/.rollback"  # the configuration that the old release would find
+# The program ends with 1 if a release from before `box migrate --readable` cannot read the store.
+# Release 0.2 has the module in another place, and takes a store with an approval for a damaged one.
 READER = """
 import sys
 try:
@@ -76,7 +77,7 @@ def _releases(box: Box) -> tuple[str, str]:
 
 
 def _check(box: Box, now: str, before: str) -> None:
-    """Refuse before anything is changed what the old release cannot read."""
+    """Refuse, before anything is changed, if the old release cannot start or read the files."""
     done = box.asked(before, "--help")
     if done.returncode:
         raise cli.Ended(NO_START, f"release {before} does not start: {_last(done)}")
@@ -94,7 +95,7 @@ def _check(box: Box, now: str, before: str) -> None:
 
 
 def _try_configuration(box: Box, now: str, before: str) -> None:
-    """Lay out the configuration as it would be after the rollback."""
+    """Make a copy of the configuration as it would be after the rollback."""
     trial = box.path(TRIAL)
     shutil.rmtree(trial, ignore_errors=True)
     os.makedirs(trial, mode=0o700)
@@ -113,8 +114,10 @@ def _try_configuration(box: Box, now: str, before: str) -> None:
 
 
 def _no_files(above: str, names: list[str]) -> list[str]:
-    """What is not copied: a pipe waits and a device never ends, and a linked folder may hold
-    itself. A link to a file is read as that file.
+    """Names that are not copied.
+
+    A pipe waits, a device never ends, and a linked folder may contain itself. A link to a file is
+    read as that file.
     """
     paths = {name: os.path.join(above, name) for name in names}
     return [
@@ -125,7 +128,7 @@ def _no_files(above: str, names: list[str]) -> list[str]:
 
 
 def _give(box: Box) -> None:
-    """The command of a release reads as the service's user, who owns the state folder."""
+    """Give the copy to the service's user, who owns the state folder and runs the old release."""
     with contextlib.suppress(FileNotFoundError):
         owner = os.stat(box.path(STATE_DIRECTORY[1:]))
         for above, _, names in os.walk(box.path(TRIAL)):
@@ -136,9 +139,9 @@ def _give(box: Box) -> None:
 def _check_state(box: Box, now: str, before: str) -> None:
     words = "migrate", "--readable", "--state-dir", STATE_DIRECTORY
     done = box.asked(before, "box", *words)
-    if done.returncode == WRONG_INPUT:  # a release whose command had no group
+    if done.returncode == WRONG_INPUT:  # an old release has no group `box`
         done = box.asked(before, *words)
-    if done.returncode == WRONG_INPUT:  # a release from before this option
+    if done.returncode == WRONG_INPUT:  # an older release has no --readable
         done = box.asked(before, "-P", "-c", READER, STATE_DIRECTORY, program="python3")
         lines = (
             ['its store: see "Back to the release before" in INSTALLATION.md']
@@ -156,8 +159,9 @@ def _check_state(box: Box, now: str, before: str) -> None:
 
 
 def _owned(box: Box, now: str, before: str) -> dict[str, bytes | None]:
-    """{name: content, None to remove it} of types and example, which the owner may have changed.
-    A file that is not as installed stays, and so is not in it.
+    """{name: content, None to remove it} of types and example, which the owner may change.
+
+    A file that the owner has changed stays, so it is not in the result.
     """
     old, new = box.put_there(before), box.put_there(now)
     digests = (box.content(AS_INSTALLED) or b"").decode().splitlines()
@@ -166,7 +170,7 @@ def _owned(box: Box, now: str, before: str) -> dict[str, bytes | None]:
         content = box.content(name)
         if not name.startswith(f"{ETC}/") or os.path.islink(box.path(name)):
             continue
-        # a copy of a release: a power cut came before its digest was noted
+        # A copy of a release counts too: a power cut may have come before its digest was noted.
         copies = [_read(each[name]) for each in (old, new) if name in each]
         if content is None or content in copies or _line(name, content) in digests:
             found[name] = _read(old[name]) if name in old else None
@@ -174,10 +178,10 @@ def _owned(box: Box, now: str, before: str) -> dict[str, bytes | None]:
 
 
 def _bring_back(box: Box, now: str, before: str) -> None:
-    """Put the old release's files, and remove those that only the present release has.
+    """Put the files of the old release, and remove those that only the present release has.
 
-    Links of enabled services stay, so that a service of the newer release is enabled again after
-    the way back; systemd passes over a link without its unit.
+    Links of enabled services stay. So a service of the newer release is enabled again after the way
+    back. systemd ignores a link without its unit.
     """
     old, new, owned = box.put_there(before), box.put_there(now), _owned(box, now, before)
     for name, content in owned.items():
@@ -199,7 +203,7 @@ def _bring_back(box: Box, now: str, before: str) -> None:
 
 
 def _addresses(box: Box, before: str) -> None:
-    """The drop-in that the old release makes of the configuration of today."""
+    """Write the drop-in that the old release makes from the present configuration."""
     if not os.path.exists(box.path(CABINET)):
         return
     done = box.asked(before, "check", "--drop-in", f"/{CABINET}")
@@ -212,7 +216,7 @@ def _addresses(box: Box, before: str) -> None:
 
 
 def _remember(box: Box, name: str, content: bytes | None) -> None:
-    """Note the digest of a file as installed."""
+    """Note the digest of a file as it is installed."""
     before = (box.content(AS_INSTALLED) or b"").decode().splitlines()
     lines = [line for line in before if not line.endswith(f"  {name}")]
     lines += [] if content is None else [_line(name, content)]
@@ -221,7 +225,7 @@ def _remember(box: Box, name: str, content: bytes | None) -> None:
 
 
 def _line(name: str, content: bytes) -> str:
-    """A line of AS_INSTALLED, as sha256sum writes it."""
+    """A line of AS_INSTALLED, in the form of sha256sum."""
     return f"{hashlib.sha256(content).hexdigest()}  {name}"
 
 
@@ -231,13 +235,13 @@ def _read(path: str) -> bytes:
 
 
 def _last(done: subprocess.CompletedProcess[str]) -> str:
-    """The line in which a command has ended."""
+    """The last line that a command has printed."""
     lines = (done.stderr or done.stdout).splitlines()
     return lines[-1].removeprefix("firebreak: ") if lines else f"exit code {done.returncode}"
 
 
 def _reload(box: Box) -> None:
-    """Have a running box load units and rules. Services that run go on with their release."""
+    """Let a running box load units and rules. Running services continue with their release."""
     if box.root != "/" or not os.path.isdir("/run/systemd/system"):
         return
     for line in (["systemctl", "daemon-reload"], ["udevadm", "control", "--reload"]):

@@ -1,9 +1,10 @@
-"""`firebreak box install --bundle FILE --signers FILE`: a release from a signed file, offline.
+"""`firebreak box install --bundle FILE --signers FILE` installs a signed release offline.
 
-A bundle is a tar: SHA256SUMS, its signature, then the files of that list: release.json, the sources
-that the installer needs (tree/) and the wheels of project and libraries (wheels/). The signature is
-checked first, then each file, and only then is anything written to a disk: into a folder of root,
-from which its own install.sh runs. The standard library and ssh-keygen are enough.
+A bundle is a tar with SHA256SUMS, its signature, and the files of that list. These are
+release.json, the sources that the installer needs (tree/), and the wheels of project and libraries
+(wheels/). First the signature is checked, then each file. Only then are files written to the disk,
+into a folder of root, and the bundle's own install.sh runs from there. Only the standard library
+and ssh-keygen are needed.
 """
 
 import hashlib
@@ -38,7 +39,7 @@ Release = dict[str, Any]  # the content of release.json
 
 
 class Bundle(NamedTuple):
-    """A checked bundle. release: the content of release.json; signer: who has signed it."""
+    """A checked bundle. release: the content of release.json; signer: name of its signer."""
 
     release: Release
     files: dict[str, bytes]
@@ -46,7 +47,7 @@ class Bundle(NamedTuple):
 
 
 class BundleError(Exception):
-    """A bundle is refused; one line."""
+    """A bundle is refused. The text is one line."""
 
 
 @cli.command(
@@ -73,7 +74,7 @@ def _install(arguments: Namespace) -> int:
 
 
 def checked(path: str, signers: str) -> Bundle:
-    """The bundle in a file. Raises BundleError, or OSError for a file that cannot be read."""
+    """The checked bundle in a file. Raises BundleError, or OSError if a file cannot be read."""
     data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     if len(data) > BYTES_MAX:
         raise BundleError(f"{path}: has more than {BYTES_MAX >> 20} MiB, so it is no bundle")
@@ -92,7 +93,7 @@ def checked(path: str, signers: str) -> Bundle:
 def _content(
     path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo | None, name: str
 ) -> bytes:
-    """Bytes of the entry, which must be a plain file of this name."""
+    """The bytes of an entry. BundleError: it is no plain file of this name."""
     if entry is None:
         raise BundleError(f"{path}: is cut short: {name} is missing")
     if entry.name != name or entry.type != tarfile.REGTYPE or entry.issparse():
@@ -104,7 +105,7 @@ def _content(
 
 
 def _signer(path: str, listed: bytes, signature: bytes, signers: str) -> str:
-    """Name of the signer of the list, by a key that `signers` allows."""
+    """Name of the person who signed the list, with a key that `signers` allows."""
     if not os.path.isfile(signers):
         raise BundleError(f"{signers}: no such file of allowed signers")
     program = ssh_keygen()
@@ -122,7 +123,7 @@ def _signer(path: str, listed: bytes, signature: bytes, signers: str) -> str:
 
 
 def ssh_keygen() -> str:
-    """Path of the program. Raises BundleError."""
+    """Path of ssh-keygen. Raises BundleError."""
     if found := shutil.which("ssh-keygen"):
         return found
     raise BundleError("there is no ssh-keygen here: apt-get install openssh-client")
@@ -145,7 +146,7 @@ def _digests(path: str, listed: bytes) -> dict[str, str]:
 
 
 def _files(path: str, archive: tarfile.TarFile, digests: dict[str, str]) -> dict[str, bytes]:
-    """All files of the list, and nothing else."""
+    """All files of the list. BundleError: a file is missing, changed, or not in the list."""
     files: dict[str, bytes] = {}
     while entry := archive.next():
         if entry.name not in digests or entry.name in files:
@@ -172,7 +173,7 @@ def _release(path: str, files: dict[str, bytes]) -> Release:
 
 
 def _check_fit(release: Release, path: str) -> None:
-    """The wheels are made for one Python on one kind of machine."""
+    """Compare Python and machine with those of the wheels. Raises BundleError."""
     here = python_version(), platform.machine()
     if (release["python"], release["machine"]) != here:
         made = f"for Python {release['python']} on {release['machine']}"
@@ -186,8 +187,10 @@ def python_version() -> str:
 
 
 def _check_newer(release: Release, path: str, root: str) -> None:
-    """An old bundle keeps its good signature for ever, and an attacker could bring back its flaws.
-    The way back is `firebreak box rollback`, or a person's --older.
+    """Refuse a bundle that is older than the installed release.
+
+    An old bundle keeps a good signature for ever, so an attacker could bring back its flaws. The
+    ways back are `firebreak box rollback` or the option --older, which a person gives.
     """
     current = os.path.join(root, OPT, "current")
     if not os.path.lexists(current):
@@ -198,7 +201,7 @@ def _check_newer(release: Release, path: str, root: str) -> None:
         with open(os.path.join(current, RELEASE), encoding="ascii") as file:
             made_utc_s = int(json.load(file)["made_utc_s"])
     except (FileNotFoundError, ValueError, LookupError, TypeError):
-        pass  # not installed from a bundle
+        pass  # the release was not installed from a bundle
     if (_numbers(release["version"]), release["made_utc_s"]) < (_numbers(version), made_utc_s):
         line = f"{path}: release {release['version']} is older than what is installed ({version})"
         raise BundleError(f"{line}: firebreak box rollback goes back; --older installs it anyway")
@@ -209,7 +212,7 @@ def _numbers(version: str) -> list[int]:
 
 
 def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
-    """Write the files into a folder of root and start the bundle's own installer."""
+    """Write the files into a folder of root, and start the installer of the bundle."""
     with tempfile.TemporaryDirectory(prefix="firebreak-", dir="/var/tmp") as folder:
         stamp = {f"tree/{RELEASE}": bundle.files[RELEASE]}  # for the installer
         for name, content in {**bundle.files, **stamp}.items():
@@ -221,7 +224,7 @@ def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
         # of flash.sh; the commands of the installed release must not see it
         environment = {key: each for key, each in os.environ.items() if key != "PYTHONPATH"}
         code = subprocess.run(["bash", script, *words, *more], env=environment).returncode
-    if code == DONE:  # the installer of an older bundle writes no stamp
+    if code == DONE:  # the installer of an older bundle writes no release.json
         current = os.path.realpath(os.path.join(root, OPT, "current"))
         durable.put(os.path.join(current, RELEASE), ".part", [bundle.files[RELEASE]], 0o644)
         durable.sync_directory(current)

@@ -1,1 +1,1 @@
-"""The watch beside a scheduler: it announces to the cabinet how the queue will change the load."""
+"""The watch beside a scheduler. It tells the cabinet how the queue will change the load."""

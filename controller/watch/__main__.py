@@ -15,6 +15,7 @@ from typing import NoReturn
 from controller.forms.refusal import ConfigError
 from controller.system import cli, clock, regular_file
 from controller.system.caught import Last
+from controller.system.output import guarded
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, printable
 from controller.system.stop import Stop
 from controller.system.utc import elapsed_s
@@ -25,13 +26,14 @@ from controller.watch.jobs import DAY_S, GATED, PENDING, RELEASED, RUNNING, Away
 from controller.watch.watcher import WORDS_MAX, Watcher, reply
 
 CODES = {"yes": DONE, "no": NOT_DONE}
-LINES_MAX = 20  # lines about errors of this program, each once
-# Jobs with one name are parts of a group of pods. A question is about the first part in this order.
+LINES_MAX = 20  # lines about errors of this program, each error once
+# Jobs with the same name are parts of one group of pods. A question is about the first part in this
+# order.
 ORDER = {GATED: 0, PENDING: 1, RELEASED: 2, RUNNING: 3}
 
 
 def now_s() -> float:
-    """Unix time, by which schedulers plan."""
+    """Unix time, which schedulers use for their plans."""
     return int(clock.utc_us()) / 1e6
 
 
@@ -42,7 +44,7 @@ def say(line: str) -> None:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line, and the code of wrong input."""
+        """Print one line and exit with the code of wrong input."""
         self.exit(WRONG_INPUT, f"firebreak-watch: {message}\n")
 
 
@@ -65,7 +67,10 @@ def _parser(program: str) -> _Parser:
 
 def main(argv: list[str] | None = None, program: str = "firebreak-watch") -> int:
     """The exit code of a command; argv without the program's name."""
-    given = _parser(program).parse_args(argv)
+    return guarded("firebreak-watch", lambda: _obey(_parser(program).parse_args(argv)))
+
+
+def _obey(given: argparse.Namespace) -> int:
     if given.command == "keys":
         print(settings.keys())
         return DONE
@@ -91,8 +96,8 @@ def main(argv: list[str] | None = None, program: str = "firebreak-watch") -> int
 def _asked_for_job(found: settings.Settings, cabinet: Cabinet, name: str) -> int:
     """The answer for a job of the queue, together with the other loads that are coming.
 
-    This command does not know which steps `run` has announced, so it counts them again. The age of
-    a running job comes from the scheduler's time stamps.
+    This command does not know which steps `run` has announced, so it counts these loads again. The
+    age of a running job comes from the scheduler's time stamps.
     """
     queue = found.opened().queue()
     jobs = sorted([job for job in queue if job.name == name], key=lambda job: ORDER[job.state])
@@ -121,7 +126,7 @@ def _gpus(found: settings.Settings) -> int:
 
 
 def _run_alone(found: settings.Settings, cabinet: Cabinet, folder: str) -> int:
-    """`run`. With [gate], a lock allows only one process for this folder on this host."""
+    """The command `run`. With [gate], a lock allows only one process for this folder."""
     with contextlib.ExitStack() as stack:
         if found.values["gate"]:
             try:
@@ -140,7 +145,7 @@ def _run_alone(found: settings.Settings, cabinet: Cabinet, folder: str) -> int:
 
 
 def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
-    """Make turns until a signal ends the process."""
+    """Read the queue and act on it again and again, until a signal ends the process."""
     scheduler, values = found.opened(), found.values
     watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
     gpus = found.telemetry(say)
@@ -164,7 +169,7 @@ def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
 
 
 def turned(scheduler: Scheduler, turns: Sequence[Callable[[list[Job]], None]]) -> str:
-    """Make one turn. Returns why it is incomplete; "" if it is complete."""
+    """Read the queue and call all turns once. Returns the reasons of a failure; "": none."""
     try:
         jobs = scheduler.queue()
     except Away as error:

@@ -15,28 +15,35 @@ Answer = dict[str, Any]
 
 
 class Cabinet:
-    """Opens a connection for each request: one that is kept could die unnoticed."""
+    """Opens a new connection for each request, because an open connection could die unnoticed."""
 
     def __init__(self, url: str, token: str, ca: str) -> None:
         """token, ca: paths. Both files are read for each request, so they may be replaced."""
         self._url, self._token, self._ca = urllib.parse.urlsplit(url), token, ca
 
     def announce(self, power_W: int, ahead_s: float) -> Answer:
-        """Announce a step of the load, and return the answer. 0 W withdraws the step of that
-        moment.
+        """Announce a step of the load, and return the answer.
+
+        0 W withdraws the step that was announced for this moment.
         """
         asked = {"quantity": "step_W", "value_W": power_W, "valid_s": VALID_S}
         asked |= {"start_in_s": round(max(0.0, ahead_s), 3)}
         return self._post("hints", asked, "granted", (True, False))
 
     def ask(self, power_W: int, at_s: float, for_s: int) -> Answer:
-        """{"answer": "yes", "no" or "not known", ...}; at_s: from now."""
+        """Ask whether the load may rise: {"answer": "yes", "no" or "not known", ...}.
+
+        at_s: begin of the rise, from now. for_s: its length.
+        """
         spans = {"at_s": min(max(0, int(at_s)), DAY_S), "for_s": min(max(1, for_s), DAY_S)}
         asked = {"power_W": min(power_W, POWER_W_MAX), **spans}
         return self._post("ask", asked, "answer", ("yes", "no", "not known"))
 
     def _post(self, name: str, message: Answer, key: str, known: Collection[object]) -> Answer:
-        """The answer, in which `key` has one of the values in `known`. Raises Away."""
+        """Post a message, and return the answer. Raises Away.
+
+        In the answer, `key` must have one of the values in `known`.
+        """
         token = secret_file.secret(self._token, "token", Away)
         try:
             status, body = self._exchanged(f"/api/v1/{name}", message, token)

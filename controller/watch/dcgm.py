@@ -1,10 +1,10 @@
-"""Power and utilisation of GPUs now, by scrapes of dcgm-exporter or of a Prometheus that has them.
+"""The present power and utilisation of GPUs, by scrapes of dcgm-exporter or of Prometheus.
 
-The mean power between two scrapes comes from the energy counter of each GPU. Without a counter, or
-after it has begun again at 0, the power that the GPU reports counts. If a counter does not move
-while the GPU reports a power, the exporter may repeat old values: the GPU is unknown. If a counter
-rises far too slowly, the reported power counts. A GPU with several rows (MIG, shared by pods, seen
-by two exporters) counts once. If one GPU is unknown, so is the total.
+The mean power between two scrapes comes from the energy counter of each GPU. The reported power
+counts instead if there is no counter, if the counter has begun again at 0, or if it rises far too
+slowly. If a counter does not move while the GPU reports a power, the exporter may repeat old
+values, so the GPU is unknown. A GPU with several rows (MIG, shared by pods, seen by two exporters)
+counts once. If one GPU is unknown, so is the total.
 """
 
 import contextlib
@@ -23,7 +23,8 @@ POWER, UTIL = "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_GPU_UTIL"  # W, %
 ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"  # mJ
 MOST = {POWER: 5000.0, UTIL: 100.0, ENERGY: 1e18}
 STALE_S, EARLY_S, WAIT_S, MJ_PER_J = 120.0, 30.0, 2, 1000
-# If the reported power is so many times the mean by the counter, the counter is wrong (assumed).
+# If the reported power is more than this many times the mean power by the counter, the counter is
+# wrong (assumed).
 CONTRADICTS = 10
 _LABELS = r'\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*+")*+)\}'
 _LINE = re.compile(rf"(?P<name>\w++){_LABELS}\s+(?P<value>\S++)(?:\s+(?P<ms>-?\d{{1,18}}))?\s*")
@@ -49,9 +50,10 @@ class Now(NamedTuple):
 
 
 def read(data: bytes, now_s: float, where: str = "") -> Gpus:
-    """The values of a scrape that are numbers, in range and not stale. where: address of the
-    scrape, in place of a host. SeriesError: the text is cut or not of Prometheus, so a GPU may be
-    missing.
+    """The values of a scrape that are numbers, in range and not stale.
+
+    where: address of the scrape, used if a row names no host. SeriesError: the text is cut or is
+    not Prometheus text, so a GPU may be missing.
     """
     found: Gpus = defaultdict(dict)
     for line in data.decode("utf-8", "replace").split("\n"):
@@ -76,7 +78,7 @@ class Cluster:
 
     def __init__(self, urls: Iterable[str], gpus: int) -> None:
         self._urls, self._gpus = tuple(urls), gpus
-        self._energy: dict[str, tuple[float, float]] = {}  # mJ, when
+        self._energy: dict[str, tuple[float, float]] = {}  # energy in mJ, time in s
 
     def now(self, now_s: float, uptime_s: float) -> Now:
         """Scrape all exporters. uptime_s: monotonic clock, for the mean since the last scrape."""
@@ -103,12 +105,12 @@ class Cluster:
         if known < needed:
             why = f"the power of {known} of {needed} GPUs is known"
         if stands:
-            why = f"{stands[0]}: the energy counter stands beside the power that it reports"
+            why = f"{stands[0]}: the energy counter does not move, but it reports a power"
         power_W = math.nan if why else sum(powers_W)
         return Now(now_s, len(found), power_W, sum(utils) / len(utils), why)
 
     def _mean_W(self, gpu: str, values: dict[str, float], uptime_s: float) -> float:
-        """The mean power since the last change of the counter, else the power reported now."""
+        """Mean power since the last change of the counter, or else the power reported now."""
         before_mJ, before_s = self._energy.get(gpu, (math.inf, 0.0))
         energy_mJ, mean_W = values.get(ENERGY, before_mJ), math.inf
         if energy_mJ != before_mJ:

@@ -1,13 +1,12 @@
-"""Releases gated jobs, in the order of their submission, when the cabinet says yes.
+"""Releases gated jobs in the order of their submission, when the cabinet says yes.
 
-Two jobs must not share one margin. So each question is about the job together with the coming
+Two jobs must not use the same margin. So each question is about the job together with the coming
 loads. These are released jobs that have not begun, and jobs whose load the cabinet has not measured
-for long enough.
-
-No job waits for ever without a message. A job that hears "no" for `wait_max_s` is reported, so that
-a person can overrule it (default), or released. If the cabinet gives no answer for `dark_max_s`,
-jobs are released one at a time, each with a line (default: a dead box must not stop the cluster). A
-job whose load is not understood is reported again and again, but never released.
+for long enough. No job waits for ever without a message. If a job hears "no" for `wait_max_s`, it
+is reported, so that a person can overrule the answer (default), or it is released. If the cabinet
+gives no answer for `dark_max_s`, jobs are released one at a time, each with a log line. This is the
+default, because a dead box must not stop the cluster. A job whose load is not understood is
+reported again and again, but never released.
 """
 
 from collections.abc import Collection, Iterable
@@ -23,13 +22,16 @@ YES, NO, AWAY = "yes", "no", "away"
 
 
 def coming_W(jobs: Iterable[Job], seen: Collection[Job]) -> int:
-    """W that the cabinet neither measures nor knows as a step. seen: jobs that it knows."""
+    """W of jobs whose load is coming, but is not yet known to the cabinet.
+
+    seen: jobs whose load it measures or knows as a step.
+    """
     coming = [job for job in jobs if job.state in (RELEASED, RUNNING) and job not in seen]
     return sum([job.power_W for job in coming])
 
 
 class Gate:
-    """Call `turn` with each reading of the queue, after its steps are announced."""
+    """Call `turn` each time the queue has been read and its steps are announced."""
 
     def __init__(
         self,
@@ -41,8 +43,10 @@ class Gate:
         uptime_s: Clock,
         announced: Collection[Job] = (),
     ) -> None:
-        """values: of watch.toml. now_s: Unix time. uptime_s: monotonic clock. announced: jobs whose
-        start the cabinet has granted as a step; the caller updates it before each turn.
+        """values: of watch.toml. now_s: Unix time. uptime_s: monotonic clock.
+
+        announced: jobs whose start the cabinet has granted as a step. The caller updates it before
+        each turn.
         """
         self._scheduler, self._cabinet, self._now_s, self._told = scheduler, cabinet, now_s, told
         self._uptime_s, self._first, self._announced = uptime_s, dict[str, float](), announced
@@ -73,10 +77,10 @@ class Gate:
                 self._release(job, f"released {'' if answer == YES else 'WITHOUT A YES '}({words})")
 
     def _seen(self, jobs: list[Job]) -> set[Job]:
-        """Jobs that the cabinet knows: announced, or seen to run for settle_s.
+        """Jobs that the cabinet knows: announced jobs, and jobs that have run for settle_s.
 
-        The monotonic clock measures this time. By a clock that is set, or by time stamps of another
-        machine, a new load could look settled, and two jobs would share one margin.
+        The monotonic clock measures this time. With a clock that may be set, or time stamps of
+        another machine, a new load could look settled, and two jobs would use the same margin.
         """
         uptime_s, settle_s = self._uptime_s(), self._rules["settle_s"]
         begun_s = {job: self._begun_s.get(job, uptime_s) for job in jobs if job.state == RUNNING}
@@ -85,12 +89,16 @@ class Gate:
         return {*settled, *self._announced}
 
     def _is_asked_for(self, job: Job) -> bool:
-        """False for a job with a late `--begin`: once released, it would take margin until then."""
+        """False for a job with a late `--begin`.
+
+        If it is released now, it uses margin until then.
+        """
         return job.start_s <= job.since_s or self._by_stamps_s(job) >= 0
 
     def _first_s(self, job: Job) -> float:
-        """Begin of the job's wait by the monotonic clock. The scheduler's time stamps give the part
-        before this process began.
+        """Begin of the job's wait, by the monotonic clock.
+
+        The scheduler's time stamps give the part of the wait before this process began.
         """
         return self._first.get(job.name, self._uptime_s() - self._by_stamps_s(job))
 
@@ -99,7 +107,7 @@ class Gate:
         return elapsed_s(asked_from_s, self._now_s())
 
     def _waited_s(self, job: Job) -> float:
-        """The shorter wait of both clocks, so that a wall clock that is ahead releases no job."""
+        """The shorter wait of both clocks, so that a wall clock that is fast releases no job."""
         both_s = self._by_stamps_s(job), self._uptime_s() - self._first_s(job)
         return min(both_s) if job.since_s else 0  # an unknown wait does not count as a long one
 
@@ -111,7 +119,7 @@ class Gate:
         self._scheduler.explain(job.name, words)
 
     def _answer(self, job: Job, before_W: int) -> tuple[str, str]:
-        """The answer and its text. NO: also for a load that is not understood. AWAY: no answer."""
+        """The answer and its text. NO also for a load that is not understood. AWAY: no answer."""
         power_W, length_s = job.power_W, job.length_s
         if job.unknown:
             return NO, f"no ({job.unknown}; only a person releases it)"
@@ -134,9 +142,10 @@ class Gate:
         return answer, words
 
     def _is_forced(self, job: Job, answer: str, words: str) -> bool:
-        """True if watch.toml lets the job start without a yes; at most one job in settle_s.
+        """True if watch.toml lets the job start without a yes.
 
-        When the answer changes, and each wait_max_s, the log and the job's user get the reason.
+        At most one job starts so in settle_s. The log and the job's user get the reason when the
+        answer changes, and once in each wait_max_s.
         """
         uptime_s, rules, waited_s = self._uptime_s(), self._rules, self._waited_s(job)
         said, at_s = self._said.get(job.name, ("", 0.0))

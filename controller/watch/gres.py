@@ -1,24 +1,25 @@
 """Devices in the requests of Slurm: "gres:gpu:4", "gres/gpu:h100=4", "gpu:1g.5gb:7(IDX:0-6)".
 
-The same table tests this module and `examples/job_submit.lua` (tests/controller/watch/gres.toml). A
-part that is not understood counts as a device of unknown number. Leaving it out would make the load
-too small.
+One table tests both this module and `examples/job_submit.lua`: tests/controller/watch/gres.toml. A
+part that is not understood counts as a device of unknown number. Without it the load would look too
+small.
 """
 
 import re
 
 from controller.watch.jobs import Device
 
-_HELD = re.compile(r"\([^)]*\)")  # the devices of a node that a job has
+_HELD = re.compile(r"\([^)]*\)")  # the numbers of the devices that a job has on a node
 _OTHER = re.compile("(?:cpu|mem|node|billing|energy|vmem|pages|fs|bb|ic|license)(?:[:=/].*)?")
-# The number comes last. A kind may begin with a digit and contain "-" and "." (AutoDetect=nvml).
+# The number comes last. A kind may begin with a digit and contain "-" and "." (with
+# AutoDetect=nvml).
 _PART = re.compile(r"(?P<what>.*?)(?:[:=](?P<pieces>\d{1,9}))?")
 _WHAT = re.compile(r"(?:gres[:/])?(?P<name>[A-Za-z][\w.-]*)(?:[:/](?P<kind>[\w.+-]+))?")
 _MIG = re.compile(r"\d+g\.\d+gb.*")  # a slice of a GPU; it does not name the kind of GPU
 
 
 def devices(text: str) -> list[Device]:
-    """The devices of a request, part by part."""
+    """The devices of a request."""
     parts = _HELD.sub("", text).split(",")
     found = [_device(part.strip()) for part in parts if part.strip() not in ("", "null")]
     return [each for each in found if each]

@@ -1,4 +1,4 @@
-"""Jobs of a scheduler, and the steps of the load that they will cause. Nothing here has effects."""
+"""Jobs of a scheduler, and the steps of the load that they will cause. Nothing has effects here."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,23 +6,24 @@ from typing import Any, NamedTuple, Protocol
 
 from controller.system.utc import elapsed_s
 
-STEPS_MAX = 4  # the controller keeps so many steps of a source
+STEPS_MAX = 4  # most steps that the controller keeps for a source
 TOGETHER_S = 30  # starts and ends within the same half minute are announced as one step
-# States of a job.
-# pending: waits, perhaps held by others
+# States of a job
+# pending: waits, perhaps because others hold it
 # gated: held until the cabinet says yes
 # released: its load is sure to come, but has not begun
 PENDING, GATED, RELEASED, RUNNING = "pending", "gated", "released", "running"
 DAY_S = 86_400
-# Devices without a load, by their name or the part of it before "/". All other devices count.
+# Devices without a load. An entry is a device's name, or the part of the name before "/". All other
+# devices count as loads.
 NO_LOAD = frozenset(
     "nic craynetwork bandwidth lustre tmpdisk tmpfs scratch nvme ssd rdma nvidia.com/hostdev fuse"
     " vpc.amazonaws.com devices.kubevirt.io smarter-devices/fuse squat.ai/fuse github.com/fuse"
     " openshift.io mellanox.com networking.gke.io".split()
 )
-# Reading a field of another program raises one of these if the field has an unknown form.
+# These errors show that a field of another program has an unknown form.
 NOT_UNDERSTOOD = ValueError, TypeError, LookupError, AttributeError, ArithmeticError
-NUMBER_MAX = (1 << 32) - 17  # above it Slurm's words for "not given" begin
+NUMBER_MAX = (1 << 32) - 17  # Slurm's codes for "not given" are above it
 
 
 def given(found: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
@@ -34,8 +35,10 @@ def given(found: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
 
 
 def whole(value: Any) -> int:
-    """A number from another program; null counts as 0. ValueError: negative, a fraction, or another
-    type, such as true, which Python would take as 1.
+    """A number from another program; null counts as 0.
+
+    ValueError: it is negative, a fraction, or of another type. For example Python would take true
+    as 1.
     """
     if value is not None and (type(value) is not int or not 0 <= value <= NUMBER_MAX):
         raise ValueError(f"{value!r:.20} is no whole number")
@@ -52,17 +55,18 @@ class Job(NamedTuple):
     name: str
     state: str
     power_W: int  # rise of the load while the job runs
-    # 0: unknown. Waiting job: expected start. Gated job: earliest start. Running job: its start.
+    # 0: unknown. For a waiting job, its expected start; for a gated job, its earliest start; for a
+    # running job, its start.
     start_s: int
     length_s: int
     since_s: int = 0  # when it was submitted
-    # Text about all that is not understood. If there is one, power_W is the largest plausible load,
-    # and only a person releases the job.
+    # Text about the parts that are not understood. If there is a text, power_W is the largest
+    # plausible load, and only a person releases the job.
     unknown: str = ""
 
 
 class Scheduler(Protocol):
-    """A queue. Each call raises Away, and ends within seconds."""
+    """A queue of jobs. Each call ends within seconds, and raises Away if there is no answer."""
 
     def queue(self) -> list[Job]:
         """All jobs that wait or run."""
@@ -85,7 +89,9 @@ class Device(NamedTuple):
 
 class Table(NamedTuple):
     """W above idle of a node and of a device, by partition, label or kind; "*": all others.
-    node_gpus: highest number of GPUs of a node. It counts if the number is not understood.
+
+    node_gpus: the highest number of GPUs in a node. It counts if a request's number is not
+    understood.
     """
 
     node_W: Mapping[str, int]
@@ -93,9 +99,10 @@ class Table(NamedTuple):
     node_gpus: int = 16
 
     def load(self, nodes: int, devices: Iterable[Device], places: Sequence[str]) -> tuple[int, str]:
-        """(W, text about all that is not understood) by both tables. If there are several places,
-        such as partitions, the one with the largest load counts. A missing entry counts as the
-        largest one.
+        """(W, text about the parts that are not understood) of a request, by both tables.
+
+        If there are several places, such as partitions, the one with the largest load counts. If an
+        entry is missing, the largest entry counts.
         """
         parts = [self._device(max(1, nodes), each, places) for each in devices]
         if nodes and self.node_W:
@@ -105,7 +112,7 @@ class Table(NamedTuple):
         return total(parts)
 
     def largest(self, nodes: int) -> int:
-        """W of so many nodes with all their GPUs."""
+        """W of a number of nodes with all their GPUs."""
         return nodes * (self.node_gpus * _largest_W(self.gpu_W) + _largest_W(self.node_W))
 
     def _device(self, nodes: int, device: Device, places: Sequence[str]) -> tuple[int, str]:
@@ -120,7 +127,7 @@ class Table(NamedTuple):
         return device.pieces * each_W, ""
 
     def _each_W(self, device: Device, places: Sequence[str]) -> int | None:
-        """W of a device; None: unknown. A GPU of unstated kind may be the largest one."""
+        """W of a device; None: unknown. A GPU of an unstated kind may be the largest one."""
         for name in device.names:
             if name in self.gpu_W:
                 return self.gpu_W[name]
@@ -134,7 +141,7 @@ class Table(NamedTuple):
 
 
 def total(parts: Sequence[tuple[int, str]]) -> tuple[int, str]:
-    """(W, text about all that is not understood) of several loads."""
+    """(W, text about the parts that are not understood) of several loads together."""
     words = dict.fromkeys([each for _, each in parts if each])
     return sum([power_W for power_W, _ in parts]), "; ".join(words)
 
@@ -151,9 +158,10 @@ def _worst_W(table: Mapping[str, int], places: Sequence[str], other_W: int | Non
 
 
 def edge(job: Job) -> tuple[int, int]:
-    """(Unix time, W) of the start of a waiting job, or of the end of a running job. W is 0 if the
-    start or the power is unknown: the end of a job may take away less than its largest plausible
-    load.
+    """(Unix time, W) of the start of a waiting job, or of the end of a running job.
+
+    W is 0 if the start or the power is unknown. The end of a job whose load is not understood must
+    not lower the load by the largest plausible load.
     """
     if not job.power_W or not job.start_s or job.state == GATED:
         return 0, 0

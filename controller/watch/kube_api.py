@@ -1,7 +1,7 @@
 """Calls of the Kubernetes API: list, watch and patch of pods.
 
-The bytes come from a network, so every answer has a bound of size and time. The token is read for
-each connection, because the kubelet replaces it every hour. A redirect is an error.
+The answers come from a network, so each has a limit of size and time. The token is read for each
+connection, because the kubelet replaces it every hour. A redirect is an error.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from controller.watch.jobs import Away
 
 # A pod has at most 1.5 MiB (etcd), so no page of pods is too large.
 PAGE, PIECE_BYTES, LINE_BYTES_MAX, ANSWER_BYTES_MAX = 20, 1 << 16, 2 << 20, 32 << 20
-WATCH_S, ANSWER_S = 60, 15  # a dead connection is noticed after the sum of both
+WATCH_S, ANSWER_S = 60, 15  # their sum is the time to notice a dead connection
 GONE = 410
 # With this selection, a watch reports a pod that has ended as DELETED.
 ALIVE = {"fieldSelector": "status.phase!=Succeeded,status.phase!=Failed"}
@@ -31,7 +31,7 @@ Object = dict[str, Any]
 
 
 class KubeError(Away):
-    """A call failed. code: status of the answer, 0 without an answer."""
+    """A call failed. code: status of the answer; 0: there was no answer."""
 
     def __init__(self, line: str, code: int = 0) -> None:
         super().__init__(line)
@@ -63,8 +63,9 @@ class Api:
             asked["continue"] = str(more)
 
     def watched(self, version: str) -> Iterator[tuple[str, Object]]:
-        """(one of KINDS, pod) of each change after a version, until the server ends the watch. A
-        KubeError with code GONE means that the server no longer knows the version.
+        """(one of KINDS, pod) of each change after a version, until the server ends the watch.
+
+        A KubeError with code GONE means that the server no longer knows the version.
         """
         asked = {**ALIVE, "watch": "true", "allowWatchBookmarks": "true"}
         asked |= {"resourceVersion": version, "timeoutSeconds": str(WATCH_S)}
@@ -81,7 +82,7 @@ class Api:
                 raise KubeError("watch: a line has no end")
 
     def patched(self, namespace: str, name: str, operations: list[Object]) -> None:
-        """Apply a JSON patch to a pod: all operations or none."""
+        """Apply a JSON patch to a pod: either all operations or none."""
         path = f"{self._root}namespaces/{quote(namespace, '')}/pods/{quote(name, '')}"
         self._answer("PATCH", path, "patch", json.dumps(operations))
 

@@ -1,9 +1,9 @@
-"""Kubernetes as a Scheduler: pods of one group are one job, and GATE holds a pod until a yes.
+"""Kubernetes as a Scheduler. The pods of one group are one job. GATE holds a pod until a yes.
 
 Kubernetes does not know when a pod will start. So a start is announced for start_s after its pods
-got their node or lost their gate. No start is announced for pods that wait for a node. An end is
-announced only if Kubernetes knows the latest one: for a pod with activeDeadlineSeconds, or in
-deletion.
+got their node or lost their gate. For pods that wait for a node, no start is announced. An end is
+announced only if Kubernetes knows the latest end. It does so for pods with activeDeadlineSeconds,
+and for pods in deletion.
 """
 
 import os
@@ -23,7 +23,8 @@ from controller.watch.pods import GATE, Pod, Pods
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/"
 URL = re.compile(rf"{settings.URL.pattern}[A-Za-z0-9._~/-]*")  # the url of a gateway has a path
 UNLIMITED_S = 365 * j.DAY_S
-# A job makes its pods one after the other. The gate asks once about all of them, so long later.
+# A job creates its pods one after the other. The gate waits for this many seconds, so that it asks
+# once about all of them.
 COMPLETE_S = 10
 CHANGED = (404, 409, 422)  # the pod has ended, has been replaced, or has lost its gate
 
@@ -58,7 +59,7 @@ def opened(values: dict[str, Any], watts: Table) -> "Kubernetes":
 
 
 class Kubernetes:
-    """See Scheduler."""
+    """A cluster of Kubernetes; see Scheduler."""
 
     def __init__(self, api: Api, pods: Pods, start_s: int) -> None:
         self._api, self._pods, self._start_s = api, pods, start_s
@@ -79,7 +80,7 @@ class Kubernetes:
         return [_job(*when, each, now_s) for when, each in found.items()]
 
     def release(self, name: str) -> None:
-        """Remove GATE, and no other gate, from the pods of a group. Raises Away.
+        """Remove GATE, but no other gate, from the pods of a group. Raises Away.
 
         Pods that came after the queue was read keep GATE, because no question was about them.
         """
@@ -93,10 +94,10 @@ class Kubernetes:
                         raise
 
     def explain(self, name: str, words: str) -> None:
-        """Do nothing: the removal of GATE is the only change that the watch makes in Kubernetes."""
+        """Do nothing, because the watch changes nothing in Kubernetes except GATE."""
 
     def _when(self, pod: Pod) -> tuple[str, int, int]:
-        """State, start and length. Without a known end the length is UNLIMITED_S."""
+        """State, start and length of a pod. If its end is unknown, the length is UNLIMITED_S."""
         released_s, length_s = self._released.get(pod.uid, 0), pod.length_s or UNLIMITED_S
         if pod.is_odd and not pod.has_gate:  # its load may begin at any time
             return j.RELEASED, 0, length_s

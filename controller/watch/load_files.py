@@ -1,9 +1,10 @@
-"""Two files with the load for the planner of the box: the measured load and the expected load.
+"""Two files for the planner of the box: the measured load and the expected load.
 
-load.csv: the load of each quarter of an hour of the last days, as the GPUs report it.
-forecast.csv: the load of the next four hours. It repeats the day before with the present difference
-(planner/forecast.py), and adds the announced starts and ends of jobs. The file has only four hours,
-because the planner takes a series of a whole day as a certain plan of jobs.
+load.csv: the load in each quarter of an hour of the last days, by the power of the GPUs.
+forecast.csv: the load of the next four hours. It repeats the load of the day before, corrected by
+the present difference (planner/forecast.py), and adds the announced starts and ends of jobs. It is
+no longer than four hours, because the planner would take a series of a whole day as a certain plan
+of jobs.
 """
 
 import math
@@ -32,7 +33,7 @@ class Files:
     """The two files in a folder. The load is base_W + factor x power of the GPUs."""
 
     def __init__(self, folder: str, base_W: float, factor: float) -> None:
-        """SeriesError: load.csv in the folder is not a series of a load."""
+        """SeriesError: the load.csv in the folder is not a series of a load."""
         self._folder, self._base_W, self._factor = folder, base_W, factor
         self._quarter, self._uptime_s, self._sum_J, self._known_s = 0, 0.0, 0.0, 0.0
         self._past_W, self._written = dict[int, float](), dict[str, str]()
@@ -41,9 +42,10 @@ class Files:
             self._past_W = {int(at // QUARTER_S): W for at, W in zip(past.utc_s, past.values)}
 
     def add(self, now: Now, jobs: Iterable[Job], uptime_s: float) -> None:
-        """Take in a scrape and write the files that have changed. The scrape counts for the time
-        since the scrape before, by the monotonic clock. After an OSError the next scrape writes
-        again.
+        """Add a scrape, and write the files that have changed.
+
+        The scrape counts for the time since the last scrape, by the monotonic clock. After an
+        OSError the next scrape writes again.
         """
         quarter, step_s = int(now.at_s // QUARTER_S), uptime_s - self._uptime_s
         self._uptime_s = uptime_s
@@ -59,7 +61,7 @@ class Files:
         self._put(EXPECTED, enumerate(ahead_W, quarter))
 
     def _end(self, quarter: int) -> None:
-        """End the present quarter. It counts if its load was known for long enough."""
+        """End the present quarter. It is kept if its load was known for long enough."""
         if self._known_s >= KNOWN_PART * QUARTER_S:
             self._past_W.pop(self._quarter, None)
             self._past_W[self._quarter] = self._sum_J / self._known_s
@@ -77,7 +79,7 @@ class Files:
 
 
 def expected(past_W: list[float], first_s: float, jobs: Iterable[Job], now_s: float) -> list[float]:
-    """Expected load of the quarters from first_s on; empty if that of the last hour is unknown."""
+    """Expected load of each quarter from first_s on; []: the last hour is unknown."""
     begin = next((at for at, each in enumerate(past_W) if each == each), len(past_W))
     if not any([each == each for each in past_W[-RECENT:]]):
         return []

@@ -1,12 +1,14 @@
 """Pods with GPUs, by a list and a watch of the API server.
 
-    list -> watch from its version on -> (60 s, or the server ends it) -> watch ...
+A thread first asks for a list of all pods, then watches the changes after it:
+
+    list -> watch from the version of the list -> (after 60 s, or ended by the server) -> watch ...
               410: the server has forgotten that version -> list ...
               any other error -> a growing pause -> watch from the last version ...
-              a minute of errors, as of an event that is not understood -> list ...
+              a minute of errors, such as an event that is not understood -> list ...
 
-A thread does this. It keeps only the fields that a job needs, so 5 000 pods take 3 MB. Before the
-first list, and after STALE_S without news, the pods are unknown, which is not none.
+It keeps only the fields that a job needs, so 5 000 pods take 3 MB. The pods are unknown before the
+first list, and after STALE_S without news. Unknown does not mean that there are no pods.
 """
 
 import re
@@ -56,8 +58,9 @@ class Pod(NamedTuple):
 
 
 def pod_of(found: Object, resources: Collection[str], watts: Table) -> Pod | None:
-    """The pod in an object of the API. None: it has ended, or it has no GPU, no GATE and no unknown
-    device. A pod that is not understood has its largest plausible load.
+    """The pod in an object of the API. A pod that is not understood has its largest plausible load.
+
+    None: the pod has ended, or it has no GPU, no GATE and no unknown device.
     """
     about = found.get("metadata") or {}
     space, name = str(about.get("namespace", "?")), str(about.get("name", "?"))
@@ -95,7 +98,7 @@ def _understood(pod: Pod, found: Object, resources: Collection[str], watts: Tabl
 def _devices(
     spec: Object, resources: Collection[str], watts: Table, namespace: str
 ) -> list[Device]:
-    """All devices of a pod. A pod runs on one node."""
+    """All devices of a pod. Each pod runs on one node."""
     names = *_kinds(spec, watts.gpu_W), namespace
     found = [
         Device(name, (*names, name), pieces, False)
@@ -112,8 +115,9 @@ def _devices(
 
 
 def _kinds(spec: Object, gpu_W: Mapping[str, int]) -> list[str]:
-    """Entries of [gpu_W] for the nodes on which a pod must run, the largest one first. Preferred
-    nodes do not count, because the pod may run on others.
+    """Entries of [gpu_W] for the nodes on which a pod must run, the largest one first.
+
+    Preferred nodes do not count, because the pod may run on others.
     """
     kinds = [each for each in given(spec, "nodeSelector", dict).values() if each in gpu_W]
     affinity = given(given(spec, "affinity", dict), "nodeAffinity", dict)
@@ -131,8 +135,10 @@ def _allowed(term: Object, gpu_W: Mapping[str, int]) -> list[str]:
 
 
 def _counts(spec: Object) -> Counter[str]:
-    """{resource: number of devices}. Init containers run before the others, one after the other, so
-    the largest moment counts. A sidecar (restartPolicy Always) runs beside all later containers.
+    """{resource: number of devices} at the moment when the pod needs most.
+
+    Init containers run one after the other, before the other containers. A sidecar (restartPolicy
+    Always) runs beside all later containers.
     """
     beside, most = Counter[str](), Counter[str]()
     for each in given(spec, "initContainers", list):
@@ -148,7 +154,10 @@ def _counts(spec: Object) -> Counter[str]:
 
 
 def _asked(resources: Object) -> Counter[str]:
-    """The larger of limit and request, for each device. Every name with a "/" is a device."""
+    """The limit or the request of each device, whichever is larger.
+
+    Every name with a "/" is a device.
+    """
     limits, requests = [
         Counter({name: _pieces(text) for name, text in found.items() if "/" in name})
         for found in (given(resources, key, dict) for key in ("limits", "requests"))
@@ -157,7 +166,7 @@ def _asked(resources: Object) -> Counter[str]:
 
 
 def _pieces(text: Any) -> int:
-    """A number of devices, as 8 or "1k". ValueError: the text is no such number."""
+    """A number of devices, such as 8 or "1k". ValueError: the text is no such number."""
     if not re.fullmatch("[0-9]{1,9}k?", str(text)):
         raise ValueError(f"{text!r:.20} devices")
     return int(str(text).replace("k", "000"))
@@ -206,7 +215,7 @@ class Pods:
             pause.wait(pause_s)
 
     def round(self) -> None:
-        """A list if one is needed, then a watch to its end."""
+        """Get a list if one is needed, then watch until the watch ends."""
         try:
             if not self._version:
                 self._list()
@@ -235,7 +244,10 @@ class Pods:
         self._tried.set()
 
     def _keep(self, pods: dict[str, Pod], found: Object, kind: str = "") -> None:
-        """Take in a pod. kind: event of a watch; "": list. A listed pod without a uid counts."""
+        """Take in a pod. kind: event of a watch; "": from a list.
+
+        A listed pod without a uid counts, with its largest plausible load.
+        """
         if kind == "BOOKMARK":
             return
         try:

@@ -14,7 +14,7 @@ from controller.watch.jobs import Scheduler, Table
 
 FILE = "/etc/firebreak-watch/watch.toml"
 SCHEDULERS = ("slurm", "kubernetes")
-# The token travels over TLS, or does not leave this machine.
+# The token is sent over TLS, or does not leave this machine.
 HOST, _LOCAL = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])", r"(127\.0\.0\.1|\[::1\]|localhost)"
 PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
 URL = re.compile(f"(https://{HOST}|http://{_LOCAL}){PORT}/?")
@@ -24,7 +24,7 @@ CABINET: Form = {
     "token": text(what="File with a token whose source has the role cap. Nothing else may use it."),
     "ca": text("", "CA of the site. Without it the CAs of the system count."),
 }
-# A device may have 0 W: it takes no power.
+# A device may have 0 W: then it takes no power.
 WATTS = {"node_W": integer(1, 10_000_000), "gpu_W": integer(0, 10_000_000)}
 SETTLE_S = 300  # the cabinet answers a question by the load of the last 300 s
 GATE: Form = {
@@ -61,26 +61,26 @@ FORM: Form = {
 
 
 class Settings(NamedTuple):
-    """values: as in FORM, with paths of files. scheduler: name and values of its own table."""
+    """The settings. values: as in FORM, with full paths. scheduler: its name and its own values."""
 
     values: dict[str, Any]
     watts: Table
     scheduler: tuple[str, dict[str, Any]]
 
     def opened(self) -> Scheduler:
-        """The scheduler of the file."""
+        """The scheduler that the file names."""
         name, values = self.scheduler
         found: Scheduler = _module(name).opened(values, self.watts)
         return found
 
     def telemetry(self, told: Callable[[str], object]) -> Any:
-        """The Telemetry of the file; None without one. Its module takes 12 MiB."""
+        """The Telemetry of the file, or None. Only this call imports its module of 12 MiB."""
         values = self.values["telemetry"]
         return values and _module("telemetry").Telemetry(values, told)
 
 
 def load(path: str) -> Settings:
-    """The checked file. ConfigError: one line."""
+    """Read and check the file. ConfigError: one line."""
     values = read(path, (), tables_of(path, "the tables of watch.toml"), FORM)
     own = [name for name in SCHEDULERS if values[name] is not None]
     if len(own) != 1:
@@ -106,7 +106,7 @@ def load(path: str) -> Settings:
 
 
 def keys() -> str:
-    """Every key of watch.toml, in lines."""
+    """Every key of watch.toml, one a line."""
     own = {f"[{name}]": _module(name).form("") for name in SCHEDULERS}
     forms = {"": FORM, **own, "[telemetry]": _module("telemetry").FORM}
     return "\n".join(line for name in forms for line in listed(name, forms[name]))

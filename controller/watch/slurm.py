@@ -1,10 +1,9 @@
-"""Slurm's queue by `squeue --json` (22.05 or newer).
+"""The queue of Slurm, read by `squeue --json` (22.05 or newer).
 
-The start of a waiting job is Slurm's forecast, made from time limits. An array is one record: that
-of its next task. If a job waits for one without a time limit, Slurm forecasts a start in a year,
-which is beyond every horizon. The start of a held job is its --begin, or 0.
-
-A record that is not understood affects only its own job: the job is named, and counts with its
+The start of a waiting job is Slurm's forecast, made from time limits. An array has one record,
+which is for its next task. If a job waits for another one without a time limit, Slurm forecasts a
+start in a year, which is beyond every horizon. The start of a held job is its --begin, or 0. A
+record that is not understood affects only its own job. The job is reported, and counts with its
 largest plausible load. Without it the load would look smaller, and the gate would open too early.
 """
 
@@ -33,18 +32,18 @@ from controller.watch.jobs import (
     whole,
 )
 
-# 50 000 jobs. In memory they take three times as much, so the systemd unit allows 1 GB.
+# Output for 50 000 jobs. In memory they take three times as much, so the systemd unit allows 1 GB.
 BYTES_MAX = 256 << 20
-WHOLE = {"SLURM_BITSTR_LEN": "0"}  # without it, squeue cuts long lists of tasks
+WHOLE = {"SLURM_BITSTR_LEN": "0"}  # else squeue cuts long lists of tasks
 MARK = "firebreak"  # the AdminComment of a job that waits for the cabinet begins with it
-# The load of jobs in these states is sure to come: their nodes boot, or they may resume at any
+# The load of jobs in these states is sure to come. Their nodes boot, or the jobs may resume at any
 # time.
 SURE = frozenset(("CONFIGURING", "POWER_UP_NODE", "SUSPENDED", "STOPPED"))
 OVER = frozenset(
     "COMPLETING COMPLETED CANCELLED FAILED TIMEOUT NODE_FAIL PREEMPTED BOOT_FAIL DEADLINE"
     " OUT_OF_MEMORY STAGE_OUT REVOKED LAUNCH_FAILED RECONFIG_FAIL".split()
 )
-# Fields that are kept: the reader drops the rest of a record's 5 kB at once.
+# Fields that are kept. The reader drops the rest of a record (5 kB) at once.
 KEYS = frozenset(
     "job_id job_state admin_comment priority dependency node_count max_nodes tasks partition"
     " gres_detail tres_per_job tres_per_node tres_per_task tres_per_socket start_time time_limit"
@@ -57,17 +56,20 @@ Record = dict[str, Any]
 
 
 def form(folder: str) -> Form:
-    """The keys of [slurm]. wait_s: squeue itself waits 9 s for a slurmctld that does not answer."""
+    """The keys of [slurm].
+
+    wait_s: squeue itself waits 9 s if slurmctld does not answer.
+    """
     return {"wait_s": integer(1, 60, 15, "Wait so long for squeue.")}
 
 
 def opened(values: dict[str, Any], watts: Table) -> "Slurm":
-    """The queue of this host's slurm.conf."""
+    """The queue that slurm.conf on this host names."""
     return Slurm(values["wait_s"], watts)
 
 
 class Slurm:
-    """See Scheduler."""
+    """A queue of Slurm; see Scheduler."""
 
     def __init__(self, wait_s: int, watts: Table) -> None:
         self._wait_s, self._watts = wait_s, watts
@@ -86,7 +88,7 @@ class Slurm:
 
     def explain(self, name: str, words: str) -> None:
         """Show the user of a gated job why it waits. Raises Away."""
-        if name.isdecimal():  # another name is that of a record without an id
+        if name.isdecimal():  # a record without an id has another name
             self._done("scontrol", "update", f"JobId={name}", f"AdminComment={MARK}: {words}")
 
     def _done(self, *command: str) -> bytes:
@@ -118,8 +120,8 @@ def number(value: Any) -> int:
 
 
 def jobs_of(queue: Record, watts: Table) -> list[Job]:
-    """The jobs of the output of `squeue --json` that wait or run. ValueError: it is no queue."""
-    # a queue that squeue could not read is not an empty one
+    """Jobs in the output of `squeue --json` that wait or run. ValueError: it is no queue."""
+    # A queue that squeue could not read is not an empty queue.
     if queue.get("errors") or not isinstance(queue["jobs"], list):
         raise ValueError
     records = [each if isinstance(each, dict) else {} for each in queue["jobs"]]
@@ -132,7 +134,7 @@ def jobs_of(queue: Record, watts: Table) -> list[Job]:
             if state:
                 jobs.append(_job(each, state, nodes, watts))
         except NOT_UNDERSTOOD as error:
-            if not nodes_most:  # no record is understood: the output has another form
+            if not nodes_most:  # no record is understood, so the output has another form
                 raise
             name = str(each.get("job_id") or f"record {number_in_queue}")
             jobs.append(_odd(each, name, state, watts.largest(nodes or nodes_most), error))
@@ -140,8 +142,9 @@ def jobs_of(queue: Record, watts: Table) -> list[Job]:
 
 
 def _as_one(leader: int, parts: list[Job]) -> list[Job]:
-    """The components of a heterogeneous job as one job with the sum of their loads: they start
-    together, and the release of the leader releases all of them.
+    """The components of a heterogeneous job as one job with the sum of their loads.
+
+    They start together, and the release of the leader releases all of them.
     """
     states = [each.state for each in parts]
     state = GATED if GATED in states else RELEASED
@@ -153,8 +156,9 @@ def _as_one(leader: int, parts: list[Job]) -> list[Job]:
 
 
 def _begin(each: Record) -> tuple[str, int, int]:
-    """(state, number of nodes, id of the leader of a heterogeneous job or 0). A record that is not
-    understood has 0 nodes.
+    """(state, number of nodes, id of the leader of a heterogeneous job or 0).
+
+    A record that is not understood has 0 nodes.
     """
     state, het = RELEASED, 0
     try:
@@ -172,7 +176,8 @@ def _job(each: Record, state: str, nodes: int, watts: Table) -> Job:
     if not name or state == RUNNING and not start_s:  # a start of 0 would be the year 1970
         raise ValueError("job_id or start_time")
     places = [*filter(None, given(each, "partition", str).split(","))]
-    # --exclusive, or a partition of whole nodes. The record of a running job lists its devices.
+    # Whole nodes: with --exclusive, or in a partition that gives them. The record of a running job
+    # lists its devices.
     is_whole = state != RUNNING and {"NONE", "TRUE"} & {
         *_words(each.get("shared")),
         *_words(each.get("exclusive")),
@@ -192,8 +197,10 @@ def _odd(each: Record, name: str, state: str, largest_W: int, error: Exception) 
 
 
 def _devices(each: Record, nodes: int, least: int) -> list[Device]:
-    """Devices that a job holds. For a name that it does not hold, the largest request in any field.
-    least: GPUs of a job that gets whole nodes, even if it requests fewer.
+    """The devices of a job: those that it holds, else the largest request in any field.
+
+    This choice is made for each name. least: number of GPUs of a job that gets whole nodes, even if
+    it requests fewer.
     """
     tasks = max(nodes * (number(each.get("tasks_per_node")) or 1), number(each.get("tasks")))
     found = _by_name("gpu" if least else "", least)
@@ -206,7 +213,10 @@ def _devices(each: Record, nodes: int, least: int) -> list[Device]:
 
 
 def _by_name(text: str, times: int) -> dict[str, list[Device]]:
-    """{name: devices} of a request, their number multiplied by times; 0: the factor is unknown."""
+    """{name: devices} of a request, with their number multiplied by `times`.
+
+    times 0: the factor is unknown.
+    """
     found = defaultdict[str, list[Device]](list)
     for device in gres.devices(text):
         pieces = device.pieces * times if times and device.pieces is not None else None
@@ -220,7 +230,7 @@ def _pieces(devices: list[Device]) -> float:
 
 
 def _words(value: Any) -> set[str]:
-    """The words of a field. The field has one word or a list."""
+    """The words of a field, which has one word or a list of words."""
     return {each.upper() for each in ([value] if isinstance(value, str) else value or ())}
 
 
@@ -243,7 +253,7 @@ def _state(each: Record) -> str:
 
 
 def _nodes(each: Record, state: str) -> int:
-    """The number of nodes. For a waiting job with a range of nodes, the largest number."""
+    """The number of nodes. If a waiting job allows a range, the largest number."""
     range_end = number(each.get("max_nodes")) if state != RUNNING else 0
     if not (nodes := number(each["node_count"])):
         raise ValueError
@@ -251,7 +261,7 @@ def _nodes(each: Record, state: str) -> int:
 
 
 def _tasks_at_once(each: Record, state: str) -> int:
-    """Tasks of a gated or released array that may start at once; 1 for a job that is no array."""
+    """Tasks of a gated or released array that may start at once. A job that is no array has 1."""
     text = given(each, "array_task_string", str)
     if not text or state not in (GATED, RELEASED):
         return 1
@@ -265,7 +275,7 @@ def _tasks_at_once(each: Record, state: str) -> int:
 
 
 def tasks_of(text: str) -> int:
-    """Number of tasks in the list of an array, as 0-3,7,10-20:2%4; 0: unknown."""
+    """Number of tasks in the list of an array, such as 0-3,7,10-20:2%4; 0: unknown."""
     count = 0
     for part in text.partition("%")[0].split(","):
         match = _TASKS.fullmatch(part)

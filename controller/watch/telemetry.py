@@ -1,4 +1,4 @@
-"""GPU telemetry beside any scheduler: each turn a scrape, and the files for the planner."""
+"""GPU telemetry beside any scheduler. Each turn makes a scrape and writes the planner's files."""
 
 import os
 import re
@@ -28,7 +28,7 @@ FORM: Form = {
 
 
 class Telemetry:
-    """Call `turn` every 10 to 60 s, and `hear` with each reading of the queue."""
+    """Call `turn` every 10 to 60 s, and `hear` each time the queue has been read."""
 
     def __init__(self, values: dict[str, Any], told: Callable[[str], object]) -> None:
         self._told, self._place = told, [values[key] for key in ("folder", "base_W", "factor")]
@@ -38,7 +38,7 @@ class Telemetry:
         self._files: Files | None = None
 
     def hear(self, jobs: Iterable[Job]) -> None:
-        """Keep these jobs: their starts and ends belong to the forecast."""
+        """Keep these jobs, because their starts and ends belong to the forecast."""
         self._jobs = jobs
 
     def turn(self, now_s: float, uptime_s: float) -> None:
@@ -56,8 +56,9 @@ class Telemetry:
         self._said = why
 
     def _add(self, now: Now, uptime_s: float) -> str:
-        """Add the load to the file. Returns why the file was put aside, so that the next turn
-        begins a new one; "" if the file was good. Raises OSError.
+        """Add the load to the file. Raises OSError.
+
+        Returns "", or the reason why a bad file was renamed. Then the next turn begins a new file.
         """
         try:
             self._files = self._files or Files(*self._place)
@@ -69,7 +70,7 @@ class Telemetry:
         return ""
 
     def show(self, now_s: float) -> bool:
-        """Make one scrape and print it in a line. True: the power is known."""
+        """Make one scrape and print one line. True if the power is known."""
         now = self._cluster.now(now_s, 0.0)  # there is no scrape before it
         self._told(str(now))
         return not now.why

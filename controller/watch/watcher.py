@@ -1,4 +1,4 @@
-"""Announces the steps of the load that a queue will cause, and moves or withdraws them."""
+"""Announces the steps of the load that a queue will cause. It also moves or withdraws them."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -23,7 +23,7 @@ def reply(answer: Answer) -> str:
 
 
 def _lack(missing: Any) -> str:
-    """Text as "power: 483583 W are missing, R213 PCS discharge rating"."""
+    """Text such as "power: 483583 W are missing, R213 PCS discharge rating"."""
     if not isinstance(missing, dict):
         return str(missing)
     found = [f"{missing[key]} {key[8:]} are missing" for key in LACKS if key in missing]
@@ -33,7 +33,7 @@ def _lack(missing: Any) -> str:
 
 
 class Watcher:
-    """Call `turn` with each reading of the queue.
+    """Call `turn` each time the queue has been read.
 
     sent: {Unix time: W} of the steps that the cabinet knows. announced: jobs whose start is part of
     a step that the cabinet granted in this turn.
@@ -50,8 +50,8 @@ class Watcher:
     def turn(self, jobs: Iterable[Job]) -> None:
         """Ask for new jobs, then withdraw, move and announce steps. Raises Away.
 
-        Every step is sent in every turn: a controller that has restarted knows none, and a step
-        that it knows already stays the same one.
+        Every step is sent in every turn, because a controller that has restarted knows none. If the
+        controller knows a step already, nothing changes.
         """
         jobs = list(jobs)
         self.announced.clear()
@@ -74,7 +74,7 @@ class Watcher:
             self.turn([])
 
     def _name(self, jobs: list[Job]) -> None:
-        """One line for each cause that makes a load unknown, with the first job that has it."""
+        """Log a line for each cause that makes a load unknown, with the first job that has it."""
         causes = {job.unknown: job for job in reversed(jobs) if job.unknown}
         for cause, job in [*causes.items()][:CAUSES_MAX]:
             if cause not in self._named:

@@ -1,1 +1,1 @@
-"""Modbus RTU frames and schedule, serial ports, CAN ports: they take bytes and time, give bytes."""
+"""Modbus RTU frames and their schedule, serial ports, Modbus TCP connections and CAN ports."""

@@ -1,9 +1,9 @@
-"""A CAN bus that never blocks. It reads a bounded number of frames, and shows error frames and the
-loss of the interface as a state.
+"""A CAN bus that never blocks.
 
-It uses only recv(0) and send without a time-out of a python-can bus, because `send_periodic` and
-`Notifier` start threads. The filters of python-can stay off: with them recv(0) gives None when the
-first waiting frame is dropped. The installer sets `restart-ms 100`, without which a bus-off lasts
+It reads a bounded number of frames. Error frames and the loss of the interface change its state. It
+uses only recv(0) and send without a time-out of a python-can bus, because `send_periodic` and
+`Notifier` start threads. The filters of python-can stay off: with them recv(0) returns None when it
+drops the first waiting frame. The installer sets `restart-ms 100`, without which a bus-off lasts
 for ever, and `txqueuelen 100`.
 """
 
@@ -50,16 +50,18 @@ class Bus(Protocol):
         """Hand a frame to the interface."""
 
     def fileno(self) -> int:
-        """Descriptor to wait for. Some buses raise NotImplementedError or lack this method."""
+        """File descriptor to wait for. Some buses raise NotImplementedError or lack this method."""
 
     def shutdown(self) -> None:
         """Close the interface."""
 
 
 class CanPort:
-    """One CAN bus. `ids`: the ids that are accepted (None: all); other frames count as foreign.
-    `reopen()` returns a new bus without blocking; it is None if the loop cannot reopen the bus.
-    `full`: frames that the interface did not take; `losses`: how often the interface was lost.
+    """One CAN bus.
+
+    ids: the accepted ids (None: all); other frames count as foreign. reopen() returns a new bus
+    without blocking; None: the loop cannot reopen the bus. full: number of frames that the
+    interface did not take. losses: how often the interface was lost.
     """
 
     def __init__(
@@ -77,14 +79,14 @@ class CanPort:
         self._ids = frozenset(ids)
 
     def fileno(self) -> int:
-        """Descriptor to wait for. -1 if the interface has none: then call drain() in each turn."""
+        """File descriptor to wait for; -1 if there is none: then call drain() in each turn."""
         try:
             return self._bus.fileno()
         except (AttributeError, NotImplementedError):
             return -1
 
     def drain(self, limit: int = 64) -> list[tuple[int, bytes]]:
-        """Waiting frames as (can_id, data), at most `limit`. A failure only changes `state`."""
+        """Waiting frames as (can_id, data), at most `limit`. A failure changes `state` only."""
         frames: list[tuple[int, bytes]] = []
         recv = self._bus.recv
         try:
@@ -126,7 +128,7 @@ class CanPort:
             self.error = ""
 
     def send(self, can_id: int, data: bytes) -> bool:
-        """Pass one frame to the interface. False if its queue is full or it is lost: try again."""
+        """Pass one frame to the interface. False if its queue is full or the interface is lost."""
         plain, is_long = can_id & ~EXTENDED, can_id >= EXTENDED
         message = can.Message(arbitration_id=plain, is_extended_id=is_long, data=data)
         try:
@@ -143,7 +145,7 @@ class CanPort:
         return True
 
     def service(self, now_us: int) -> bool:
-        """Reopen a lost interface; the pause grows after each failure. False while it is down."""
+        """Reopen a lost interface, with pauses that grow. False while the interface is down."""
         if self.state != DOWN:
             return True
         if self._reopen is None or now_us < self._retry.due_us:
@@ -171,7 +173,7 @@ class CanPort:
 
 
 def _number(failure: Exception) -> int | None:
-    """Errno of a failure. "Transmit buffer full" of python-can has no errno and means ENOBUFS."""
+    """Errno of a failure. python-can gives none for "Transmit buffer full", which is ENOBUFS."""
     if "buffer full" in str(failure):
         return errno.ENOBUFS
     return getattr(failure, "error_code", None) or getattr(failure, "errno", None)
@@ -187,9 +189,9 @@ def _reason(failure: Exception) -> str:
 def open_can(interface: str, channel: str, bitrate: int, **settings: Any) -> CanPort:
     """A CanPort on a python-can interface. Raises CanPortError.
 
-    SocketCAN gets its bit rate from the installer. Only SocketCAN is reopened, because a TCP
-    interface may block for 10 s. If kernel or service unit allow no CAN at all, the port begins as
-    lost: its racks are silent, and the pages say why.
+    The installer sets the bit rate of SocketCAN. Only SocketCAN is reopened, because a TCP
+    interface may block for 10 s. If the kernel or the service unit does not allow CAN, the port
+    starts in the state DOWN: its racks are silent, and the pages show the reason.
     """
     opened = partial(open_bus, interface, channel, bitrate, **settings)
     try:
@@ -218,8 +220,10 @@ class _NoBus:
 
 
 def open_bus(interface: str, channel: str, bitrate: int, **settings: Any) -> can.BusABC:
-    """A bus of python-can. Raises CanPortError. Configuration files and environment variables are
-    ignored: reading them leaves 6 kB in cycles at each open, and the loop has no garbage collector.
+    """A bus of python-can. Raises CanPortError.
+
+    Configuration files and environment variables are ignored. Reading them leaves 6 kB in reference
+    cycles at each open, and the loop has no garbage collector.
     """
     try:
         return can.Bus(

@@ -6,8 +6,9 @@ from itertools import chain
 from drivers.buses.rtu import READ, Request
 from drivers.buses.unit import SILENT_AFTER, UnitStatistics
 
-NEVER = 1 << 62  # us; later than any clock
-# For this time after a time-out, a silent unit lets other units go first; else it blocks its bus.
+NEVER = 1 << 62  # us; later than any time
+# For this time after a time-out, a silent unit lets other units go first, or it would block its
+# bus.
 PATIENCE_US = 50_000
 
 

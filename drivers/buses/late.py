@@ -1,9 +1,11 @@
-"""Replies that may come after their read has timed out. An RTU reply carries no number. So after
-such a read, the next good reply of that unit and function within LATE_US is dropped.
+"""Replies that may come after their read has timed out.
 
-The exception is a repetition of the same read, up to SAME_MAX time-outs in a row: its late reply
-has the same meaning. Without the exception, one damaged byte would silence a meter for 0.5 s. Two
-cases are not covered: a unit slower than twice the time-out, and a late reply to a write of the
+An RTU reply has no number. So after such a read, the next good reply of that unit and function
+within LATE_US is dropped. There is one exception: if the same read is repeated, up to SAME_MAX
+time-outs in a row, a late reply has the same meaning and counts. Otherwise one damaged byte would
+silence a meter for 0.5 s.
+
+Two cases are not covered: a unit slower than twice the time-out, and a late reply to a write of the
 same address (set-points are read back).
 """
 
@@ -11,12 +13,13 @@ from drivers.buses.rtu import Request
 
 LATE_US = 1_000_000  # the slowest documented reply (genset controllers)
 SAME_MAX = 2
-COUNTED_MAX = 3  # time-outs in a row that count
+COUNTED_MAX = 3  # more time-outs in a row are not counted
 
 
 class _Late:
-    """Late replies that one unit and function may send until `until_us`. `frame`: the request; None
-    if the requests differed. `reply_id`: the unit id in the replies.
+    """Late replies that one unit and function may send until `until_us`.
+
+    frame: the request; None if the requests differed. reply_id: the unit id in the replies.
     """
 
     __slots__ = ("count", "until_us", "frame", "reply_id")
@@ -28,7 +31,7 @@ class _Late:
 
 
 class LateReplies:
-    """`expected`: {(unit id, function): late replies that may still come}."""
+    """The expected late replies. expected: {(unit id, function): replies that may still come}."""
 
     __slots__ = ("expected",)
 
@@ -45,13 +48,13 @@ class LateReplies:
             late.frame = None
 
     def takes(self, request: Request, now_us: int) -> bool:
-        """True if a good reply to this read may belong to an earlier read. It counts the reply."""
+        """Count a good reply to this read if it may belong to an earlier one. True if so."""
         key = (request.unit_id, request.function)
         late = self.expected.get(key)
         if late is None:
             return False
         if late.frame == request.frame and late.count <= SAME_MAX:
-            late.count = 1  # another read could take the one reply that may still come for its own
+            late.count = 1  # one reply may still come, and must not answer another read
             return False
         late.count -= 1
         if late.count <= 0 or now_us >= late.until_us:

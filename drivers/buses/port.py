@@ -1,12 +1,12 @@
-"""One Modbus RTU bus: choice of the next request, gaps, time-outs, back-off, statistics. It takes
-bytes and time: the owner calls `receive`, then `poll` (at `wake_us` at the latest), and writes the
-bytes that `poll` returns.
+"""One Modbus RTU bus: choice of the next request, gaps, time-outs, back-off, statistics.
 
-One request is outstanding. STOP goes before WRITE, WRITE before READ; within a class the earliest
-deadline goes first (due time plus period, or time of submission). A SPARE read, sent by a tool,
-goes only if its time-out ends before the next request is due. Bytes that arrive before the request
-has left are dropped. So is a reply that may be late (late.py); if no other reply follows, reads of
-the unit pause for one more time-out. This module keeps gaps and turn-around, never a driver.
+The owner calls `receive` with bytes and time, then `poll` (at `wake_us` at the latest), and writes
+the bytes that `poll` returns. Only one request is outstanding. STOP goes before WRITE, WRITE before
+READ; within a class the earliest deadline goes first (due time plus period, or time of submission).
+A SPARE read, sent by a tool, goes only if its time-out ends before the next request is due. Bytes
+that arrive before the request has left are dropped. A reply that may be late (late.py) is dropped
+too; if no other reply follows, reads of the unit pause for one more time-out. Only this module,
+never a driver, keeps gaps and turn-around times.
 """
 
 from collections.abc import Callable, Hashable
@@ -18,19 +18,21 @@ from drivers.buses.receiver import Receiver
 from drivers.buses.rtu import BAD_REPLY, EXCEPTION, NO_ROOM, READ, SPARE, TIMEOUT, Request
 from drivers.buses.unit import UnitStatistics
 
-# above 19200 Bd the silence between frames is fixed: Modbus over serial line V1.02, 2.5.1.1
+# Above 19200 Bd the silence between frames is fixed: Modbus over serial line V1.02, 2.5.1.1.
 GAP_FAST_US = 1750
 FIXED_GAP_ABOVE_BD = 19200
 # longest pause between pieces of a reply: USB adapters hold bytes for up to 16 ms
 PIECE_GAP_US = 20_000
-PAUSES_MAX = 4  # in one reply: a USB packet carries 62 bytes, a frame has at most 256
+PAUSES_MAX = 4  # within a reply: up to 256 bytes in USB packets of 62 bytes
 HOLD_US = 100_000  # longest time for which noise on an idle bus delays a request
-BUS = -2  # stands for a unit id in the statistics: bytes that belong to no request
+BUS = -2  # used as unit id in the statistics for bytes that belong to no request
 
 
 class RtuPort:
-    """Schedule of one bus. `first_byte_timeout_us` counts from the last byte sent; `turnaround_us`:
-    silence after each reply, in addition to the gap; `echo`: the adapter repeats each request.
+    """Schedule of one bus.
+
+    first_byte_timeout_us: counts from the last byte sent. turnaround_us: silence after each reply,
+    in addition to the gap. echo: the adapter repeats each request.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class RtuPort:
         self.name, self.turnaround_us = name, turnaround_us
         self.first_byte_timeout_us = first_byte_timeout_us
         self.statistics: dict[int, UnitStatistics] = {}
-        # {unit id: functions that get each frame to that unit just before it is sent}
+        # {unit id: functions that get each frame to this unit just before it is sent}
         self.watch: dict[int, list[Callable[[bytes], object]]] = {}
         self.wake_us = NEVER
         self._char_ns = -(-char_bits * 10**9 // baud_Bd)
@@ -67,7 +69,7 @@ class RtuPort:
     # -- requests
 
     def add(self, request: Request, period_us: int, phase_us: int = 0) -> None:
-        """Send `request` every `period_us`, first at `phase_us`. A missed period is skipped."""
+        """Send `request` every `period_us`, first at `phase_us`. Missed periods are skipped."""
         self._periodic.append(Job(request, self._unit(request.unit_id), period_us, phase_us))
         self._plan()
 
@@ -83,17 +85,18 @@ class RtuPort:
             self.wake_us = self._ready_us
 
     def withdraw(self, request: Request) -> None:
-        """Take back a submitted request that has not been sent. None of its callbacks runs."""
+        """Remove a submitted request that has not been sent. Its callbacks do not run."""
         waiting = self._once.get(request.key)
         if waiting is not None and waiting.request is request:
             del self._once[request.key]
             self._plan()
 
     def offer(self, request: Request, within_us: int, now_us: int, late_us: int = 0) -> bool:
-        """Send a SPARE read as soon as its worst case delays no other request by more than
-        `late_us`. If there is no room within `within_us`, `on_failure` gets NO_ROOM. False: another
-        SPARE read waits or is outstanding. A SPARE read counts in no statistics, so a unit that it
-        finds silent is still asked by its driver.
+        """Send a SPARE read as soon as it delays no other request by more than `late_us`.
+
+        If the bus has no room within `within_us`, `on_failure` gets NO_ROOM. False: another SPARE
+        read waits or is outstanding. A SPARE read is not counted in the statistics, so a unit that
+        does not answer it is still asked by its driver.
         """
         is_under_way = self._job is not None and self._job.unit is self.spare_unit
         if self._spare is not None or is_under_way:
@@ -113,7 +116,7 @@ class RtuPort:
     # -- bytes and time
 
     def poll(self, now_us: int) -> bytes:
-        """Bytes to send now, or b"". First ends an overdue request and runs its `on_failure`."""
+        """Bytes to send now, or b"". An overdue request ends first, and its `on_failure` runs."""
         if now_us < self.wake_us:
             return b""
         self._now_us = now_us
@@ -127,7 +130,7 @@ class RtuPort:
         return b""
 
     def receive(self, data: bytes, now_us: int) -> None:
-        """Take bytes that arrived until `now_us`. Runs the callback if the request is finished."""
+        """Take bytes that arrived up to `now_us`. Runs the callback when the request has ended."""
         if not data:
             return
         self._now_us = now_us
@@ -172,14 +175,14 @@ class RtuPort:
         for see in self.watch.get(request.unit_id, ()):
             see(frame)
         self._sent_us = now_us + self._time_us(len(frame))
-        # an adapter may deliver the whole reply at once, at its end
+        # an adapter may deliver the complete reply at once, at its end
         reply_us = self._time_us(request.reply_bytes)
         self.wake_us = self._sent_us + self.first_byte_timeout_us + reply_us
         self._deadline_us_max = self.wake_us + reply_us + PAUSES_MAX * PIECE_GAP_US
         return frame
 
     def _extend(self, request: Request, now_us: int) -> None:
-        """Wait for the rest of a reply that has begun. End early if enough bytes gave no reply."""
+        """Wait longer for the rest of a reply. If enough bytes came without a reply, end early."""
         missing = request.reply_bytes - self._receiver.received
         until_us = now_us + PIECE_GAP_US
         if missing <= 0:
@@ -207,10 +210,11 @@ class RtuPort:
         unit.noise_bytes += received
         if self._late_dropped:
             unit.retry_us = now_us + self.first_byte_timeout_us
-            # Soon again: a read that never gets an answer would else take each answer of the next.
+            # Ask again soon. Otherwise a read that never gets an answer would take each answer of
+            # the next read.
             job.due_us = min(job.due_us, unit.retry_us)
         elif 2 * received < request.reply_bytes:
-            # A damaged reply shows that the unit works. Here no reply came, but it may still come.
+            # A damaged reply shows that the unit works. Here no reply came, but one may still come.
             unit.note_silence(now_us)
             if request.priority >= READ:
                 self._late.note(request, now_us)
@@ -242,7 +246,7 @@ class RtuPort:
     # -- the next request
 
     def _chosen_spare(self, now_us: int) -> Job | None:
-        """The SPARE read, if nothing else is due before its time-out would end."""
+        """The SPARE read, if nothing else is due before its time-out can end; or None."""
         job = self._spare
         if job is None:
             return None
@@ -257,12 +261,12 @@ class RtuPort:
         return end_us <= due_us(self._once, self._periodic)
 
     def worst_us(self, request: Request) -> int:
-        """Longest bus time of a request without a reply, or with a reply in pieces."""
+        """Longest bus time of a request, whose reply may be missing or come in pieces."""
         wire_us = self._time_us(len(request.frame)) + 2 * self._time_us(request.reply_bytes)
         return wire_us + self.first_byte_timeout_us + PAUSES_MAX * PIECE_GAP_US + self.gap_us
 
     def _plan(self) -> None:
-        """Set `wake_us` of an idle port: the time at which the first job may be sent."""
+        """Set `wake_us` of an idle port to the time at which the first job may be sent."""
         if self._job is None:
             wake_us = due_us(self._once, self._periodic)
             if self._spare is not None:
@@ -279,6 +283,6 @@ class RtuPort:
     def transaction_us(
         self, request_bytes: int, reply_bytes: int, device_turnaround_us: int
     ) -> int:
-        """Bus time of one exchange: request, both turn-arounds, reply, gap."""
+        """Bus time of one exchange: request, both turn-around times, reply and gap."""
         wire_us = self._time_us(request_bytes) + self._time_us(reply_bytes)
         return wire_us + device_turnaround_us + self.gap_us + self.turnaround_us

@@ -1,8 +1,8 @@
-"""The receiver that finds the reply to a request: it takes bytes and returns a PDU.
+"""The receiver finds the reply to a request: it takes bytes and returns a PDU.
 
-It knows a reply by its head (unit id and function; for a read the byte count, for a write address
-and value), its length and its CRC. The length counts, because a good frame followed by 0x00 has a
-good CRC too.
+It recognises a reply by its head (unit id and function; for a read the byte count, for a write
+address and value), its length and its CRC. The length is needed, because a good frame followed by
+0x00 has a good CRC too.
 """
 
 from drivers.buses.crc import FRAME_BYTES_MAX, crc16
@@ -12,9 +12,11 @@ EXCEPTION_BYTES = 5
 
 
 class Receiver:
-    """Finds the reply to one request among noise, echo and other frames, in pieces of any size. The
-    first place that looks like a reply is judged first, so that no frame inside a payload counts.
-    The echo is removed only once, because the reply may equal the request (function 6).
+    """Finds the reply to one request among noise, echo and other frames, in pieces of any size.
+
+    The first place that looks like a reply is checked first, so that no frame inside a payload is
+    taken for a reply. The echo is removed only once, because the reply may equal the request
+    (function 6).
     """
 
     __slots__ = ("echo", "received", "_request", "_echo", "_buffer", "_seen")
@@ -24,7 +26,7 @@ class Receiver:
         self.echo, self._echo = echo, b""
         self.received = 0  # bytes since expect(), without the echo
         self._buffer = bytearray()
-        self._seen = b""  # the first bytes since expect(), while no reply was found
+        self._seen = b""  # the first bytes since expect(), as long as no reply was found
 
     def expect(self, request: Request) -> None:
         """Forget all earlier bytes and wait for the reply to `request`."""
@@ -36,10 +38,10 @@ class Receiver:
             self._echo = request.frame
 
     def feed(self, data: bytes) -> bytes | None:
-        """The verified PDU of the reply (exception: function | 0x80, code); None before its end."""
+        """The verified PDU of the reply (or exception: function | 0x80, code); None until then."""
         request = self._request
         self.received += len(data)
-        # the usual case first: one whole reply
+        # the usual case first: one complete reply
         if len(data) == request.reply_bytes and not self._buffer and not self._echo:
             if data == request.last_reply:
                 return request.last_pdu
@@ -52,7 +54,7 @@ class Receiver:
         return self._search(request)
 
     def other_id(self) -> int | None:
-        """The unit id of a whole reply or exception that another unit sent; None without one."""
+        """The unit id of a complete reply or exception from another unit, or None."""
         request, seen = self._request, self._seen
         function = request.function
         for code, size in (function, request.reply_bytes), (function | 0x80, EXCEPTION_BYTES):
@@ -63,7 +65,7 @@ class Receiver:
         return None
 
     def _echo_removed(self, request: Request) -> bool:
-        """True if a search is possible: the echo is removed, or cannot look like a reply."""
+        """True if a search is possible: the echo was removed, or it cannot look like a reply."""
         at = self._buffer.find(self._echo)
         if at < 0:
             return not request.frame.startswith(request.head)

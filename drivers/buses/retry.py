@@ -4,8 +4,9 @@ RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
 
 
 class Retry:
-    """Each attempt waits twice as long as the one before, up to RETRY_US_MAX. `due_us`: next
-    one.
+    """Each attempt waits twice as long as the one before, up to RETRY_US_MAX.
+
+    due_us: time of the next attempt.
     """
 
     def __init__(self) -> None:

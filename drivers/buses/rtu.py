@@ -1,7 +1,7 @@
-"""Modbus RTU requests as whole frames, each with the form of its reply. No I/O and no clock.
+"""Modbus RTU requests as complete frames, with the form of their replies. No I/O, no clock.
 
-Tests check them against pymodbus. The product does not import pymodbus: that takes 90 ms, and its
-framer drops a good frame after noise and accepts a reply of another function or size.
+Tests check them against pymodbus. The product does not import pymodbus, because the import takes 90
+ms. Its framer also drops a good frame after noise, and accepts a reply of another function or size.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -11,9 +11,9 @@ from struct import Struct
 
 from drivers.buses.crc import seal
 
-# priority on the bus, lower goes first; a SPARE read waits until the bus has room for it
+# Priority on the bus; lower numbers go first. A SPARE read waits until the bus has room for it.
 STOP, WRITE, READ, SPARE = range(4)
-# kinds of failure; the code beside a kind is the Modbus exception code, or 0
+# Kinds of failure. The code beside a kind is the Modbus exception code, or 0.
 TIMEOUT, EXCEPTION, BAD_REPLY, NO_ROOM = range(4)
 FAILURES = ("timeout", "exception", "bad reply", "no room on the bus")
 
@@ -22,8 +22,8 @@ WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
 WRITE_AND_READ = 23
 COIL_ON = 0xFF00
 
-# Unit id 0 is broadcast on a serial line, but a directly reached device on TCP. Ids 248..255 are
-# reserved, yet meters and converters ship with them. On TCP 255 means the same as 0.
+# On a serial line, unit id 0 means all devices. On TCP, 0 and 255 mean the device that is reached
+# directly. Ids 248 to 255 are reserved, but some meters and converters are sold with them.
 UNIT_IDS = range(256)
 FRAMES_CACHED = 1024  # repeated writes (coils of each tick, equal set-points) are encoded once
 
@@ -50,9 +50,9 @@ OnFailure = Callable[[int, int, int], object]  # (kind, code, now_us)
 class Request:
     """A request frame, the form of its reply, and its callbacks.
 
-    `on_reply` gets the verified PDU (no unit id, no CRC): the same object while the bytes are the
-    same. `on_failure` gets the kind of failure. `reply_id`: unit id in the reply. `place`: address
-    in a SunSpec profile, 0 for other profiles.
+    `on_reply` gets the verified PDU (no unit id, no CRC). While the bytes are the same, it is the
+    same object. `on_failure` gets the kind of failure. `reply_id`: unit id in the reply. `place`:
+    address in a SunSpec profile, 0 for other profiles.
     """
 
     key: Hashable
@@ -75,7 +75,7 @@ class Request:
 
 
 def place_of(frame: bytes) -> tuple[int, int]:
-    """(address, count or value) of a request; 0 for a part that a shorter frame lacks."""
+    """(address, count or value) of a request; 0 for a part that the frame does not have."""
     return int.from_bytes(frame[2:4], "big"), int.from_bytes(frame[4:6], "big")
 
 
@@ -90,8 +90,9 @@ def read_request(
     priority: int = READ,
     reply_id: int | None = None,
 ) -> Request:
-    """Read `count` bits (function 1, 2) or registers (3, 4). ValueError if out of range. reply_id:
-    for a device that answers with another unit id.
+    """Read `count` bits (function 1, 2) or registers (3, 4). ValueError if out of range.
+
+    reply_id: for a device that answers with another unit id.
     """
     if function not in _READS:
         raise ValueError(f"request {key}: function {function} is not a read; allowed 1 to 4")
@@ -113,8 +114,10 @@ def write_request(
     on_failure: OnFailure = ignore,
     priority: int = WRITE,
 ) -> Request:
-    """Write registers (0..65535) or coils (0 or 1). ValueError if out of range. Functions 5 and 6
-    write one value, and their reply equals the request. Function 23 also reads the registers back.
+    """Write registers (0..65535) or coils (0 or 1). ValueError if out of range.
+
+    Functions 5 and 6 write one value, and their reply equals the request. Function 23 also reads
+    the registers back.
     """
     frame = _write_frame(function, unit_id, address, tuple(values))
     form = frame, 8, frame[:6]

@@ -1,8 +1,8 @@
-"""A serial port that never blocks and reopens by itself. pyserial only sets it up, because its
-write spins on a full port.
+"""A serial port that never blocks and reopens by itself.
 
-FIONREAD comes before each read: even with O_NONBLOCK, a read of an empty tty can wait for a kernel
-worker. Use /dev/serial/by-id, because the numbers of ttyUSB change.
+pyserial only sets it up, because its write function loops while a port is full. FIONREAD comes
+before each read: even with O_NONBLOCK, a read of an empty tty can wait for a kernel worker. Use
+paths in /dev/serial/by-id, because the numbers of ttyUSB devices change.
 """
 
 import errno
@@ -34,15 +34,17 @@ class SerialPortError(Exception):
 
 
 class SerialPort:
-    """One tty, locked for this process. `error`: the last failure, "" while connected. `generation`
-    grows with each open: a poller must then register the new descriptor.
+    """One tty, locked for this process.
+
+    error: the last failure, "" while connected. generation: grows with each open, and tells a
+    poller to register the new file descriptor.
     """
 
     def __init__(self, path: str, baud_Bd: int, parity: str = "N", stop_bits: int = 1) -> None:
         self.path, self.error = path, ""
-        self.low_latency_ok = False  # if False, a USB adapter may hold received bytes for 16 ms
+        self.low_latency_ok = False  # without it, a USB adapter may hold received bytes for 16 ms
         self.generation = self.losses = 0
-        self.dropped_bytes = 0  # rests of frames that the port had not taken when the next came
+        self.dropped_bytes = 0  # bytes of frames that were not sent when the next frame came
         self._settings: dict[str, Any] = dict(baudrate=baud_Bd, parity=parity, stopbits=stop_bits)
         self._serial: serial.Serial | None = None
         self._fd, self._rest = -1, b""
@@ -55,12 +57,13 @@ class SerialPort:
 
     @property
     def pending(self) -> int:
-        """Bytes accepted by write() that the port has not taken yet; write(b"") tries again."""
+        """Number of bytes from write() that the port has not taken yet. write(b"") tries again."""
         return len(self._rest)
 
     def open(self) -> None:
-        """Open and lock the port. SerialPortError: absent, not permitted, no serial port, in
-        use.
+        """Open and lock the port.
+
+        SerialPortError: it is missing, not permitted, no serial port, or in use.
         """
         self.close()
         try:
@@ -76,7 +79,7 @@ class SerialPort:
         self.generation += 1
 
     def service(self, now_us: int) -> bool:
-        """True if connected. Reopens a lost port; the pause grows after each failure."""
+        """True if connected. Reopens a lost port, with pauses that grow."""
         if self._fd >= 0:
             return True
         if now_us < self._retry.due_us:
@@ -108,8 +111,10 @@ class SerialPort:
         return data
 
     def write(self, data: bytes) -> bool:
-        """Send `data`. False if the port is lost. Bytes that the tty does not take wait until the
-        next frame. That frame drops and counts them, because they would spoil it.
+        """Send `data`. False if the port is lost.
+
+        Bytes that the tty does not take wait until the next frame. Then they are dropped and
+        counted, because they would spoil that frame.
         """
         if data:
             self.dropped_bytes += len(self._rest)
@@ -138,7 +143,7 @@ class SerialPort:
         self.error = self._explain(failure)
 
     def _keep_others_out(self) -> None:
-        """Let only root open the port again. Not for a pty, which keeps TIOCEXCL after a crash."""
+        """Let only root open the port again. A pty is left out: it keeps TIOCEXCL after a crash."""
         if os.major(os.fstat(self._fd).st_rdev) not in PTY_MAJORS:
             fcntl.ioctl(self._fd, termios.TIOCEXCL)
 
@@ -163,8 +168,8 @@ class Watched(Protocol):
 class Arrivals:
     """The ports that have received bytes. Once `fileno()` is readable, read each of `ports()`.
 
-    Edge-triggered, because any question about an empty tty (select, poll, read) first waits for the
-    work queue of the tty. On a busy machine this delayed the loop by 0.8 s.
+    It is edge-triggered, because any question about an empty tty (select, poll, read) first waits
+    for the work queue of the tty. On a busy machine that delayed the loop by 0.8 s.
     """
 
     def __init__(self) -> None:
@@ -173,20 +178,18 @@ class Arrivals:
         self._generations: dict[Watched, int] = {}
 
     def fileno(self) -> int:
-        """A descriptor that is readable when bytes have come."""
+        """A file descriptor that becomes readable when bytes arrive."""
         return self._epoll.fileno()
 
     def add(self, port: Watched) -> None:
-        """Watch `port`. Call again after each open, because the kernel forgets closed
-        descriptors.
-        """
+        """Watch `port`. Call it again after each open: the kernel forgets closed descriptors."""
         if port.fileno() >= 0 and self._generations.get(port) != port.generation:
             self._generations[port] = port.generation
             self._ports[port.fileno()] = port
             self._epoll.register(port.fileno(), select.EPOLLIN | select.EPOLLET)
 
     def ports(self) -> list[Watched]:
-        """The ports with new bytes since the last call, and ports that were lost."""
+        """The ports that have got bytes, or were lost, since the last call."""
         return [self._ports[descriptor] for descriptor, _ in self._epoll.poll(0)]
 
     def close(self) -> None:

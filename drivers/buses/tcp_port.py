@@ -1,13 +1,12 @@
-"""A Modbus TCP connection that never blocks and reconnects by itself. It has the methods of a
-serial port.
+"""A Modbus TCP connection that never blocks and reconnects by itself, used like a serial port.
 
-The connection is judged by its answers. A gateway may keep a connection and answer nothing, or
+The connection is judged by its answers. A gateway may keep a connection open and answer nothing, or
 always answer the request before. After UNANSWERED_MAX requests in a row without an answer, a new
-connection is made. If some unit behind the gateway still answers, the connection stays, because
-only another unit is silent. The pauses between connections grow until an answer comes.
+connection is made. If another unit behind the gateway still answers, the connection stays, because
+then only this unit is silent. The pauses between connections grow until an answer comes.
 
 The engine, the drivers and the gate know only RTU frames. So `write` sends the PDU of an RTU frame
-behind an MBAP head, and `read` returns replies as RTU frames. Their CRC protects nothing here.
+after an MBAP header, and `read` returns replies as RTU frames. Their CRC protects nothing here.
 Source: Modbus Messaging on TCP/IP Implementation Guide V1.0b, 3.1.3.
 """
 
@@ -27,14 +26,14 @@ UNACKNOWLEDGED_MS = 5000
 HEAD = Struct(">HHH")  # transaction, protocol 0, number of bytes that follow
 LENGTHS = range(3, 255)  # unit id, function, and at least one byte
 PIECE_BYTES = 4096
-# errno if the service's unit allows no IP, or not this address
+# errno if the service unit allows no IP, or not this address
 _FORBIDS = (errno.EAFNOSUPPORT, errno.EPERM, errno.EACCES)
 FORBIDDEN = "this process may not reach it: sudo ./flash.sh install opens configured addresses"
 TRANSACTIONS = 1 << 16
 
 
 class TcpPort:
-    """One connection to "ADDRESS:PORT" (IPv4), used like a SerialPort. `strays`: late replies."""
+    """One connection to "ADDRESS:PORT" (IPv4), used like a SerialPort. strays: late replies."""
 
     low_latency_ok = True
 
@@ -57,11 +56,11 @@ class TcpPort:
 
     @property
     def pending(self) -> int:
-        """Bytes that the connection has not taken yet; write(b"") tries again."""
+        """Number of bytes that the connection has not taken yet. write(b"") tries again."""
         return len(self._rest)
 
     def open(self) -> None:
-        """Begin to connect. A failure raises nothing; `error` contains it."""
+        """Begin to connect. A failure raises nothing; `error` describes it."""
         self.close()
         try:
             self._socket = made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -116,7 +115,7 @@ class TcpPort:
         return b"".join(iter(self._frame, b""))
 
     def _frame(self) -> bytes:
-        """The next reply to the last request, removed from the received bytes; b"" if none came."""
+        """Take the next reply to the last request from the received bytes; b"" if there is none."""
         while len(self._received) >= HEAD.size:
             transaction, protocol, length = HEAD.unpack_from(self._received)
             if protocol or length not in LENGTHS:
@@ -135,7 +134,7 @@ class TcpPort:
         return b""
 
     def write(self, data: bytes) -> bool:
-        """Send an RTU frame; an earlier answer may be outstanding. False if the port is lost."""
+        """Send an RTU frame, even while an answer is outstanding. False if the port is lost."""
         if self._socket is not None and self._is_connected and data:
             if self._unanswered >= UNANSWERED_MAX and not self._answering:
                 self._end(f"no answer to {UNANSWERED_MAX} requests in a row")

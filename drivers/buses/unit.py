@@ -1,16 +1,17 @@
-"""One unit of a bus: its counters, and the pause before the next read of a silent unit."""
+"""One unit of a bus: its counters, and the pauses of its reads while it is silent."""
 
 SILENT_AFTER = 3  # time-outs in a row
-BAD_AFTER = 10  # bad replies in a row; noise that spoils every second reply reaches 1 in 1000
+BAD_AFTER = 10  # in a row; if noise spoils half of the replies, 1 of 1000 such rows is bad
 BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
 
 
 class UnitStatistics:
-    """Counters of one unit. `silent`: time-outs in a row, the last at `silent_us`; reads wait until
-    `retry_us`. `other_unit`: answers with another unit id, the last with `answered_by`.
+    """Counters of one unit.
 
-    `stray_frames` (of the unit BUS): valid frames that answer no request, such as a late reply, a
-    frame of another master, or an echo.
+    silent: time-outs in a row, the last one at silent_us. Reads wait until retry_us. other_unit:
+    answers with another unit id, the last one with answered_by. stray_frames (of the unit BUS):
+    valid frames that answer no request, such as a late reply, a frame of another master, or an
+    echo.
     """
 
     COUNTERS = (
@@ -33,12 +34,13 @@ class UnitStatistics:
         self.other_unit = self.answered_by = self._bad = 0
 
     def note_answer(self) -> None:
-        """Count a good reply or an exception: the unit works."""
+        """Note a good reply or an exception: the unit works."""
         self.silent = self.retry_us = self._bad = 0
 
     def note_bad(self, now_us: int) -> None:
-        """Count a bad reply. After BAD_AFTER in a row, reads wait, so that a unit that sends
-        garbage or half replies leaves the bus to others.
+        """Count a bad reply. After BAD_AFTER of them in a row, reads wait.
+
+        So a unit that sends garbage or half replies leaves the bus to others.
         """
         self.bad_reply += 1
         self._bad += 1
@@ -46,7 +48,7 @@ class UnitStatistics:
             self.retry_us = max(self.retry_us, now_us + BACK_OFF_US)
 
     def note_silence(self, now_us: int) -> None:
-        """Count a time-out. After SILENT_AFTER in a row, reads wait; each pause doubles."""
+        """Count a time-out. After SILENT_AFTER in a row, reads pause, each time twice as long."""
         self.silent += 1
         self.silent_us = now_us
         if self.silent >= SILENT_AFTER:

@@ -1,8 +1,7 @@
-"""A board by the module `machine` of MicroPython (Raspberry Pi Pico, STM32): pins, UART, watchdog,
-files.
+"""A board that MicroPython's module `machine` drives (Raspberry Pi Pico, STM32).
 
-The file of each board has the numbers of its pins. A closed contact pulls its pin up. The pull-down
-makes a broken wire an open contact.
+The file of each board has the numbers of its pins. A closed contact connects its pin to the supply.
+The pull-down resistor makes a broken wire look like an open contact.
 """
 
 import os
@@ -14,7 +13,8 @@ from micropython import heap_lock, heap_unlock
 from safety import crc
 from safety.mcu.loop import Board
 
-# A permit that is not renewed must end within 0.5 s. Writing the latch file takes up to 100 ms.
+# A permit that is not renewed must end within 0.5 s. Writing the latch file takes up to 100 ms, and
+# that must not trip the watchdog.
 WATCHDOG_MS = 300
 BAUD_Bd = 115200
 IMAGE_FILE, LATCH_FILE = "image.bin", "latch.bin"
@@ -37,7 +37,7 @@ def _word(data: bytes | bytearray, at: int) -> int:
 
 
 class MachineBoard(Board):
-    """A board by `machine`. loop.Board says what each method is for."""
+    """A board driven by `machine`. loop.Board describes each method."""
 
     def __init__(
         self,
@@ -47,8 +47,10 @@ class MachineBoard(Board):
         uart: int,
         uart_pins: dict,
     ) -> None:
-        """relay_pin, contact_pins (in the order of second.CONTACT_NAMES), service_pin: names or
-        numbers for machine.Pin. uart: number. uart_pins: keyword arguments of machine.UART.
+        """relay_pin, contact_pins, service_pin: names or numbers for machine.Pin.
+
+        contact_pins are in the order of second.CONTACT_NAMES. uart: its number. uart_pins: keyword
+        arguments of machine.UART.
         """
         self._relay = machine.Pin(relay_pin, machine.Pin.OUT, value=0)
         self._contacts = tuple(
@@ -60,8 +62,9 @@ class MachineBoard(Board):
         self._tick_us = self._due_us = 0
 
     def service(self) -> bool:
-        """True while the service jumper ties its pin to ground. It is needed for loading, because
-        a watchdog cannot be stopped.
+        """True while the service jumper connects its pin to ground.
+
+        The jumper is needed for loading files, because a watchdog cannot be stopped.
         """
         return self._service.value() == 0
 
@@ -71,7 +74,7 @@ class MachineBoard(Board):
             return file.read()
 
     def remembered(self) -> tuple[int, int, int]:
-        """Latch level of the last run; revision and digest of the store of channel A.
+        """Latch level of the last run, and revision and digest of the store of channel A.
 
         The level is KEY if the file cannot be read, and at least REMOTE after a reset by the
         watchdog.
@@ -93,7 +96,7 @@ class MachineBoard(Board):
     def remember(self, level: int, count: int, digest: int) -> None:
         """Store a latch level, and revision and digest of the store of channel A.
 
-        The file system replaces the file as a whole. The relay was set before.
+        The file system replaces the file as a whole. The loop sets the relay before this call.
         """
         heap_unlock()
         with open("latch.new", "wb") as file:
@@ -129,7 +132,7 @@ class MachineBoard(Board):
         self._watchdog = machine.WDT(timeout=WATCHDOG_MS)
 
     def elapsed(self) -> int:
-        """Whole ticks since the last call; the rest counts in the next one."""
+        """Whole ticks since the last call. A remaining part of a tick counts in the next call."""
         passed_us = time.ticks_diff(time.ticks_us(), self._due_us)
         if passed_us < self._tick_us:
             return 0
@@ -142,5 +145,5 @@ class MachineBoard(Board):
         self._watchdog.feed()
 
     def lock_heap(self) -> None:
-        """Only `remember` allocates from here on."""
+        """Lock the heap. Only `remember` allocates afterwards."""
         heap_lock()

@@ -1,4 +1,4 @@
-"""Pins of the Raspberry Pi Pico and Pico 2: GPIO numbers, not the numbers printed at the edge."""
+"""Pins of the Raspberry Pi Pico and Pico 2, as GPIO numbers (not the numbers of its edge)."""
 
 from safety.mcu.board_machine import MachineBoard
 

@@ -1,5 +1,4 @@
-"""The emulated board mps2-an385 (Cortex-M3, 25 MHz): UART, timer, watchdog and output register by
-address.
+"""The emulated board mps2-an385 (Cortex-M3, 25 MHz), driven by register addresses.
 
 QEMU models no input pins on this board. So the contacts are a word in the outer memory, which the
 host maps from a file. The outer memory keeps its content through a reset, like the backup registers
@@ -48,7 +47,7 @@ class Board(loop.Board):
         mem32[_TIMER_RELOAD] = mem32[_TIMER_VALUE] = _TIMER_MASK
         mem32[_TIMER_CONTROL] = 1
         self._level = mem32[_LATCH_LEVEL]
-        # still marked as running: the watchdog has reset the board
+        # The word is still 1 after a reset by the watchdog.
         if mem32[_RUNNING] and self._level < _REMOTE:
             self._level = _REMOTE
 
@@ -61,7 +60,7 @@ class Board(loop.Board):
         return bytes([mem8[_IMAGE + at] for at in range(mem32[_IMAGE_BYTES])])
 
     def remembered(self) -> tuple[int, int, int]:
-        """Latch level of the last run; revision and digest of the store of channel A.
+        """Latch level of the last run, and revision and digest of the store of channel A.
 
         After a reset by the watchdog the level is at least REMOTE.
         """
@@ -83,7 +82,7 @@ class Board(loop.Board):
         self._due = mem32[_TIMER_VALUE]  # the timer counts down
 
     def elapsed(self) -> int:
-        """Whole ticks since the last call; the rest counts in the next one."""
+        """Whole ticks since the last call. A remaining part of a tick counts in the next call."""
         passed = (self._due - mem32[_TIMER_VALUE]) & _TIMER_MASK
         if passed < self._per_tick:
             return 0
@@ -92,9 +91,9 @@ class Board(loop.Board):
         return ticks
 
     def contacts(self) -> int:
-        """The contact bits; the mirror contact is the output read back.
+        """The contact bits. The mirror contact is read back from the output register.
 
-        The rig can make the program hang here.
+        The test rig can make the program hang here.
         """
         while mem32[_HANG]:
             pass
@@ -124,5 +123,5 @@ class Board(loop.Board):
         mem32[_WATCHDOG_CLEAR] = 1
 
     def lock_heap(self) -> None:
-        """Nothing allocates from here on."""
+        """Lock the heap: nothing may allocate afterwards."""
         heap_lock()

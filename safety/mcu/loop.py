@@ -1,5 +1,7 @@
-"""The loop of channel B: take bytes until the tick is due, then one step, relay, frame, and the
-watchdog last.
+"""The loop of channel B.
+
+It takes bytes until the tick is due. Then it runs one step, sets the relay, sends the frame, and
+kicks the watchdog last.
 """
 
 from safety import parameters as p, second as sc, second_image as si
@@ -11,13 +13,13 @@ class Board:
     """The methods of a board (board_*.py): only a board touches the hardware."""
 
     def service(self) -> bool:
-        """True: the service jumper is fitted, so do not run."""
+        """True while the service jumper is fitted: the loop must not run."""
 
     def image(self) -> bytes:
         """The file of the limit image. OSError if the file is missing."""
 
     def remembered(self) -> tuple[int, int, int]:
-        """Latch level of the last run; revision and digest of the store of channel A."""
+        """Latch level of the last run, and revision and digest of the store of channel A."""
 
     def remember(self, level: int, count: int, digest: int) -> None:
         """Store what `remembered` returns after the next start."""
@@ -26,10 +28,10 @@ class Board:
         """Start clock and watchdog."""
 
     def lock_heap(self) -> None:
-        """Nothing may allocate from here on."""
+        """Lock the heap: nothing may allocate afterwards."""
 
     def elapsed(self) -> int:
-        """Whole ticks since the last call; the rest counts in the next one."""
+        """Whole ticks since the last call. A remaining part of a tick counts in the next call."""
 
     def contacts(self) -> int:
         """Bits in the order of second.CONTACT_NAMES; 1: closed."""
@@ -57,11 +59,11 @@ def build(board: Board) -> sc.Second:
 
 
 def start(board: Board, second: sc.Second) -> None:
-    """Start clock and watchdog. From here on nothing may allocate."""
+    """Start clock and watchdog, and lock the heap: nothing may allocate afterwards."""
     board.start(second.kernel.image[p.H_TICK_MS])
     board.lock_heap()
-    # A latch by the watchdog or by an unreadable file is in no file yet. Store it, or it would end
-    # with the next cut of power.
+    # A latch that the watchdog or an unreadable file has caused is not in the file yet. Without
+    # this call it would be lost at the next power cut.
     if second.latch_level:
         _remember(board, second)
 
@@ -73,7 +75,7 @@ def turn(board: Board, second: sc.Second) -> None:
     count = second.kept_count
     second.step(elapsed, board.contacts())
     board.relay(second.permit)
-    if second.latch_level != level or second.kept_count != count:  # relay first: storing takes time
+    if second.latch_level != level or second.kept_count != count:  # after the relay: this is slow
         _remember(board, second)
     if second.frame_due:
         board.send(second.report())
@@ -85,7 +87,7 @@ def _remember(board: Board, second: sc.Second) -> None:
 
 
 def _wait(board: Board, second: sc.Second) -> int:
-    """Take bytes of the link until at least one tick has passed; returns the number of ticks."""
+    """Take bytes from the link until at least one tick has passed; returns the number of ticks."""
     while True:
         count = board.read(LINE)
         if count:
@@ -96,9 +98,9 @@ def _wait(board: Board, second: sc.Second) -> int:
 
 
 def run(board: Board) -> None:
-    """Run until an exception; with the service jumper fitted, return at once.
+    """Run until an exception. With the service jumper fitted, return at once.
 
-    The end drops the relay. Then the watchdog, if it was started, resets the board.
+    Either end switches the relay off. Then the watchdog, if it was started, resets the board.
     """
     try:
         if board.service():

@@ -1,6 +1,6 @@
 """Start of channel B: a microcontroller runs this file after a reset.
 
-board.py beside it is the file of the board (board_*.py under this name).
+board.py beside it is a copy of the file of the board (board_*.py).
 """
 
 from safety.mcu import board, loop

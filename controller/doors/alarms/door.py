@@ -1,5 +1,6 @@
-"""Sends alarms out of the cabinet. A letter contains the words of each alarm, and is sent again
-until a receiver has taken it.
+"""Sends alarms out of the cabinet.
+
+A letter contains the words of each alarm, and is sent again until a receiver has accepted it.
 """
 
 import asyncio
@@ -17,14 +18,14 @@ from controller.system.secret_file import secret
 
 SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
 PAUSE_S, PAUSE_S_MAX = 5, 600
-# A relay that does not know the sender (greylisting) takes a letter only some minutes later.
+# A relay that does not know the sender (greylisting) accepts a letter only some minutes later.
 LATER_US, LATER_MAX = 300 * SECOND_US, 20
 PERIOD_S = 1.0
 UNKNOWN = "a cabinet without an answer yet"
 
 
 class Door:
-    """One receiver. Call `turn` with each reading of the state; it never waits for the receiver."""
+    """One receiver. Call `turn` after each reading of the state; it never waits for an answer."""
 
     def __init__(self, house: House, name: str, values: Values) -> None:
         ca_file = values["ca_file"] and house.settings.beside(values["ca_file"])
@@ -40,7 +41,7 @@ class Door:
         self._heard_us = self._due_us = clock.now_us()
         self._sent_us = Recent(HOUR_US)
         self._cabinet, self._pause_s = UNKNOWN, PAUSE_S
-        # (time of the next try, letter, addresses that have not got it, although others have)
+        # (time of the next try, letter, addresses that have not got it although others have)
         self._later: collections.deque[tuple[int, letter.Letter, list[str]]]
         self._later = collections.deque(maxlen=LATER_MAX)
 
@@ -55,7 +56,7 @@ class Door:
             await self.close()
 
     def turn(self, now_us: int) -> None:
-        """Take in the state. Begin to send if an alarm waits and it is time."""
+        """Read the alarms from the state. Begin to send if an alarm waits and a try is due."""
         if (standing := self._standing(now_us)) is not None:
             self._outbox.seen(standing, now_us)
         if self._outbox.trouble:
@@ -68,7 +69,7 @@ class Door:
             self._sending = asyncio.create_task(self._tried_later())
 
     def _standing(self, now_us: int) -> dict[str, Row] | None:
-        """{instance: row}. None while the state is not known, because then no alarm may end."""
+        """{instance: row} of active alarms. None while the state is unknown: no alarm may end."""
         if (state := self._house.feed.live) is not None:
             self._heard_us, self._cabinet = now_us, state["cabinet"]
             seen = state.get("utc_text") or ""
@@ -85,7 +86,7 @@ class Door:
         return {**dict.fromkeys(self._outbox.told, {}), row["instance"]: row}
 
     async def _tried(self) -> None:
-        """Send all waiting alarms as one letter. After a failure the pause grows."""
+        """Send all waiting alarms as one letter. After each failure the pause is longer."""
         rows = dict(self._outbox.waiting)
         try:
             made = letter.letter(self._cabinet, list(rows.values()))
@@ -100,7 +101,7 @@ class Door:
         self._pause_s = PAUSE_S
 
     async def _tried_later(self) -> None:
-        """Send one letter to the addresses that the relay has put off."""
+        """Send a letter again to the addresses that the relay has deferred."""
         _, made, to = self._later.popleft()
         try:
             await self._handed(made, to)
@@ -108,8 +109,9 @@ class Door:
             self._put_off(made, to)
 
     async def _handed(self, made: letter.Letter, to: list[str] | None) -> None:
-        """Give a letter to the relay, and note the addresses that it refuses. Raises what `post`
-        raises, and DoorError if the relay refuses all addresses of the door.
+        """Give a letter to the relay, and note the addresses that it refuses.
+
+        Raises what `post` raises, and DoorError if the relay refuses all addresses of the door.
         """
         refused = await asyncio.get_running_loop().run_in_executor(
             self._pool, self._send, {**self._values, "to": to}, self._secret, made
@@ -129,7 +131,7 @@ class Door:
         self._later.append((clock.now_us() + LATER_US, made, to))
 
     async def close(self) -> None:
-        """End without waiting. A letter that is not taken yet stays in the outbox."""
+        """End without waiting. A letter that was not accepted yet stays in the outbox."""
         if self._sending is not None:
             self._sending.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):

@@ -1,4 +1,4 @@
-"""The keys of [alarms.NAME] in doors.toml: one relay of mails, or one address of a webhook."""
+"""The keys of [alarms.NAME] in doors.toml: one mail relay, or one address of a webhook."""
 
 import re
 
@@ -54,7 +54,7 @@ MAIL = ("server", "from", "to")
 
 
 def check(settings: Settings, path: Path, values: Values) -> None:
-    """Either a relay with its addresses, or a url. Raises ConfigError."""
+    """Require either a relay with its addresses, or a url. Raises ConfigError."""
     found = [key for key in MAIL if values[key] is not None]
     if values["url"] is None and len(found) < len(MAIL):
         missing = ", ".join(key for key in MAIL if key not in found)
@@ -80,7 +80,7 @@ def check(settings: Settings, path: Path, values: Values) -> None:
 def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
     """The row of this door, which only sends."""
     url, place = values["url"], _place(values)
-    # the rest of the address may be a secret of the receiver
+    # the rest of the URL may contain a secret of the receiver
     shown = f"{url.partition('://')[0]}://{place}/" if url else place
     what = "webhook, alarms" if url else f"mail to {len(values['to'])}, alarms"
     encryption = "TLS" if _is_encrypted(values) else "no"

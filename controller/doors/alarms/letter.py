@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 class Letter(NamedTuple):
-    """identity: equal for equal content, so that a receiver can drop a repeated letter."""
+    """A letter. identity: equal for equal content, so that a receiver can drop repeated letters."""
 
     subject: str
     text: str
@@ -24,7 +24,7 @@ class Letter(NamedTuple):
 
 
 def trouble(instance: str, name: str, sentence: str, remedy: str) -> Row:
-    """The row of a trouble that has no row in the matrix."""
+    """The row for a problem that has no row in the matrix."""
     reason = {"name": name, "sentence": sentence, "remedy": remedy}
     return {"instance": instance, "danger": "unknown", "reason": reason}
 
@@ -70,7 +70,7 @@ def letter(cabinet: str, rows: list[Row]) -> Letter:
 
 
 def began(row: Row, state: Row) -> str:
-    """When a row began, in UTC, and how long that was before it was seen."""
+    """The UTC time at which a row began, and how long before this state that was."""
     if row["began_ms"] is None:
         return "before this start of the controller"
     ago_ms = max(0, state["uptime_ms"] - row["began_ms"])
@@ -84,7 +84,7 @@ def began(row: Row, state: Row) -> str:
 
 
 FOOT = (
-    "An alarm that stands is told once. The pages `alarms` and `why` of the cabinet show more.",
+    "An active alarm is reported once. The pages `alarms` and `why` of the cabinet show more.",
     "A letter protects nobody: the cabinet acts by itself, the fire panel calls by itself.",
 )
 

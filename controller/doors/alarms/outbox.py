@@ -1,9 +1,9 @@
-"""The alarms that a receiver knows and those that wait, kept on disk so that a restart repeats
-none.
+"""The alarms that a receiver knows and the alarms that wait, kept on disk.
 
-An alarm waits until the receiver has taken a letter with it. Then it counts as told while it is
-active. If it comes again, its next letter leaves at the earliest `again_us` after the last one. If
-the disk fails, letters go on from memory, and `trouble` says what a restart would repeat.
+So a restart sends no alarm twice. An alarm waits until the receiver has accepted a letter with it.
+Then it counts as sent while it is active. If it comes again, its next letter leaves at least
+`again_us` after the last one. If the disk fails, letters go on from memory, and `trouble` says what
+a restart would repeat.
 """
 
 import json
@@ -13,14 +13,16 @@ from controller.doors.alarms import letter
 from controller.store import durable
 from controller.system import json_text, regular_file
 
-ROWS_MAX = 200  # in a letter and in the file; a cabinet has fewer instances that can be active
+ROWS_MAX = 200  # in a letter and in the file; a cabinet has fewer stage instances
 BYTES_MAX = 1 << 20
 Row = dict[str, Any]
 
 
 class Outbox:
-    """waiting: {instance: row} in order of their begin. trouble: one line about what the disk did
-    not keep or return, or "".
+    """The waiting and the sent alarms.
+
+    waiting: {instance: row} in the order in which they began. trouble: one line about alarms that
+    the disk did not keep or return, or "".
     """
 
     def __init__(self, path: str, again_us: int) -> None:
@@ -33,7 +35,7 @@ class Outbox:
         self._read()
 
     def seen(self, standing: dict[str, Row], now_us: int) -> None:
-        """Take in the active alarms. Store a change, and a change that was not stored before."""
+        """Compare with the active alarms. Store a change, also if an earlier try has failed."""
         for name in self._odd & self.waiting.keys() & standing.keys():
             self.waiting[name] = standing[name]
         gone = self.told - standing.keys()
@@ -65,8 +67,10 @@ class Outbox:
         self.trouble = f"{line}: after a restart some letters may come twice" if line else ""
 
     def _read(self) -> None:
-        """Read the file. A row that this release does not understand is still sent, with a note,
-        because it may be a fire. A damaged file counts as no file: an active alarm is sent again.
+        """Read the file.
+
+        A row that this release does not understand is still sent, with a note, because it may be a
+        fire. A damaged file counts as no file, so an active alarm is sent again.
         """
         try:
             found = json_text.loads(regular_file.read(self._path, BYTES_MAX))
@@ -83,4 +87,4 @@ class Outbox:
         self.waiting = waiting | {name: letter.odd(name, waiting[name]) for name in self._odd}
         if self._odd:
             names = ", ".join(sorted(self._odd))[:200]
-            self.trouble = f"{self._path}: not understood, and told as such: {names}"
+            self.trouble = f"{self._path}: not understood, and reported as such: {names}"

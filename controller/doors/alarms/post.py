@@ -1,8 +1,8 @@
-"""Gives a letter to a relay (SMTP) or to a webhook (HTTP POST, JSON). Both calls block. Time limits
-bound each silence and the whole exchange.
+"""Gives a letter to a relay (SMTP) or to a webhook (HTTP POST, JSON).
 
-Only an answer that says "taken" counts. Raises DoorError: one line without a secret. A relay may
-take a letter for some of its addresses and refuse others: `mail` returns the refused ones.
+Both calls block. One time limit bounds each silence, another the whole exchange. Only an answer
+that says "accepted" counts. Raises DoorError: one line without a secret. A relay may accept a
+letter for some of its addresses and refuse others: `mail` returns the refused ones.
 """
 
 import contextlib
@@ -21,8 +21,8 @@ from controller.doors.process import DoorError, Values
 from controller.system import clock, deadline
 
 TIMEOUT_S = 20.0
-EXCHANGE_S = 60.0  # needed because a receiver that sends a byte now and then is never silent
-PERMANENT = 500  # SMTP answers from here on mean that another try is useless
+EXCHANGE_S = 60.0  # a receiver that sends single bytes slowly would never count as silent
+PERMANENT = 500  # an SMTP answer of 500 or more means that another try is useless
 
 
 def mail(values: Values, secret: str, letter: Letter) -> dict[str, int]:
@@ -37,7 +37,7 @@ def mail(values: Values, secret: str, letter: Letter) -> dict[str, int]:
     try:
         context = ssl.create_default_context(cafile=values["ca_file"])
         with deadline.cutting(EXCHANGE_S) as connect:
-            # Answer 421 to one address ends the connection: other addresses need a new one.
+            # Answer 421 to one address ends the connection, so the other addresses need a new one.
             while to := [*dict.fromkeys(each for each in values["to"] if each not in refused)]:
                 with contextlib.closing(_Relay(values, connect, context)) as relay:
                     if values["tls"] == "starttls":
@@ -49,8 +49,8 @@ def mail(values: Values, secret: str, letter: Letter) -> dict[str, int]:
                     except smtplib.SMTPRecipientsRefused as error:
                         refused |= error.recipients
                         continue
-                    # The letter is taken, so the answer to QUIT is not awaited. If that answer
-                    # failed, the letter would count as lost, and would be sent again and again.
+                    # The letter is accepted, so the answer to QUIT is not awaited. If that answer
+                    # failed, the letter would count as lost and be sent again and again.
                     with contextlib.suppress(smtplib.SMTPException):
                         relay.putcmd("quit")
                     break
@@ -60,7 +60,7 @@ def mail(values: Values, secret: str, letter: Letter) -> dict[str, int]:
 
 
 class _Relay(smtplib.SMTP):
-    """An SMTP connection whose socket comes from `connect`, which bounds the whole exchange."""
+    """An SMTP connection with a socket from `connect`, which bounds the time of the exchange."""
 
     def __init__(self, values: Values, connect: deadline.Connect, context: ssl.SSLContext) -> None:
         self._connect, self._context = connect, context if values["tls"] == "tls" else None
@@ -73,7 +73,7 @@ class _Relay(smtplib.SMTP):
 
 
 def webhook(values: Values, secret: str, letter: Letter) -> dict[str, int]:
-    """POST {cabinet, alarms, text} with an Idempotency-Key. 2xx means taken. Returns {}."""
+    """POST {cabinet, alarms, text} with an Idempotency-Key. 2xx means accepted. Returns {}."""
     parts = urllib.parse.urlsplit(values["url"])
     headers = {"Content-Type": "application/json", "Idempotency-Key": letter.identity}
     if secret:
@@ -93,7 +93,7 @@ def webhook(values: Values, secret: str, letter: Letter) -> dict[str, int]:
 
 
 def _words(error: Exception) -> str:
-    """One line of this project. A text of a library or of the far end may repeat a secret."""
+    """The error in our own words: a text of a library or of the receiver may repeat a secret."""
     if isinstance(error, smtplib.SMTPAuthenticationError) and error.smtp_code >= PERMANENT:
         return "refuses user or password"
     if isinstance(error, smtplib.SMTPNotSupportedError):

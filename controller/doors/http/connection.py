@@ -1,4 +1,4 @@
-"""One client: requests one after the other, each within limits of bytes and time (h11)."""
+"""One client: requests one after the other, each with limits of bytes and time (h11)."""
 
 import contextlib
 import http
@@ -16,7 +16,7 @@ from controller.doors.listener import Connection, Dropped, within
 HEAD_MAX, BODY_BYTES_MAX, READ_BYTES = 8192, 4096, 4096
 IDLE_S, HEADER_S, BODY_S, LINGER_S = 20.0, 5.0, 5.0, 1.0
 REQUESTS_MAX, LINGER_READS_MAX = 1000, 100  # of one connection
-METHODS, METRICS = "GET, HEAD, POST", "/metrics"  # a scrape has a quota of its own
+METHODS, METRICS = "GET, HEAD, POST", "/metrics"  # a scrape of metrics has its own quota
 JSON, PROBLEM = "application/json", "application/problem+json"
 ALWAYS = (
     ("Cache-Control", "no-store"),
@@ -31,7 +31,7 @@ ALWAYS = (
 
 
 class Request(NamedTuple):
-    """A whole request of a client that has the right to send it."""
+    """A complete request of a client that has the right to send it."""
 
     method: str
     path: str
@@ -41,7 +41,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """events: of a stream, whose first bytes are `body` and which has no end."""
+    """An answer. events: a stream without an end, which follows after `body`."""
 
     status: int
     body: bytes
@@ -98,7 +98,7 @@ class Client:
         self._is_head = method == "HEAD"
         if method not in METHODS.split(", "):
             raise Refused(405, "method", f"allowed {METHODS}", ("Allow", METHODS))
-        method = "GET" if self._is_head else method  # the answer to HEAD is that of GET, no body
+        method = "GET" if self._is_head else method  # HEAD is GET without the body of the answer
         path, query = self._rules.target(head.target)
         access = self._rules.admit(
             method, headers, (self._connection.client, path * (path == METRICS))
@@ -110,7 +110,7 @@ class Client:
         return Request(method, path, query, body, access)
 
     async def _head(self) -> Event:
-        """The first event of a request. Its first byte may take long, the other bytes may not."""
+        """The first event of a request. Only its first byte may take long."""
         event = self._http.next_event()
         if event is h11.NEED_DATA and not self._http.trailing_data[0]:
             data = await within(IDLE_S, self._reader.read(READ_BYTES), "idle")
@@ -134,7 +134,7 @@ class Client:
         return found
 
     async def _refuse(self, error: Refused) -> None:
-        """Send the reason and close. Further bytes on this connection are not read."""
+        """Send the reason and close. Further requests on this connection are not answered."""
         self._counts.refused[error.cause] += 1
         self._counts.answered[error.status] += 1
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
@@ -142,7 +142,7 @@ class Client:
             await self._linger()
 
     async def _linger(self) -> None:
-        """Read bytes that are on their way, because an earlier close would destroy the answer."""
+        """Read bytes that are still on their way: closing at once would destroy the answer."""
         if self._connection.writer.can_write_eof():
             self._connection.writer.write_eof()
         with contextlib.suppress(Dropped):
@@ -176,7 +176,7 @@ class Client:
 
 
 def problem(status: int, line: str, *more: tuple[str, str]) -> Answer:
-    """An answer that refuses, in the form of RFC 9457."""
+    """An answer that refuses a request, in the format of RFC 9457."""
     title = http.HTTPStatus(status).phrase
     body = json.dumps({"status": status, "title": title, "detail": line}) + "\n"
     return Answer(status, body.encode(), PROBLEM, more)

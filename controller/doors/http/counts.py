@@ -1,11 +1,11 @@
-"""Counts what one door has answered and refused since it was opened, by status and cause."""
+"""Counts the answers and refusals of one door since it was opened, by status and cause."""
 
 from collections import Counter
 from collections.abc import Callable
 
 
 class Counts:
-    """gauges: returns the present numbers of connections and streams."""
+    """The counters. gauges: returns the present numbers of connections and streams."""
 
     def __init__(self, streams_max: int) -> None:
         self.streams_max = streams_max

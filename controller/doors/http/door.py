@@ -30,5 +30,5 @@ class Door:
         self.counts.refused[cause] += 1
 
     def _victim(self, newcomer: Connection) -> Connection | None:
-        """The oldest connection that has sent no whole request."""
+        """The oldest connection that waits for a request, or None."""
         return next((each for each in self.listener.connections if each.is_waiting), None)

@@ -48,7 +48,7 @@ FORM: Form = {
 
 
 def check(settings: Settings, path: Path, values: Values) -> None:
-    """Refuse values that a form of one key cannot judge. Raises ConfigError."""
+    """Refuse values that are allowed alone, but not together. Raises ConfigError."""
     is_safe = is_local(values["listen"]) or bool(values["certificate"])
     together(settings.path, path, values, "certificate", "key")
     if values["client_ca"]:

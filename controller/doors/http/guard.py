@@ -1,9 +1,9 @@
 """Decides who may do what: host names, tokens, roles and quotas of one door.
 
-A browser that was lured to a foreign page can reach this door by a name that leads to its address
-(DNS rebinding). Therefore only the names in the file count. A token is a random text, of which only
-the SHA-256 is kept. A browser may show the page with the token as password, but must not send with
-it, because a foreign page could make the browser send.
+A browser on a hostile page can reach this door by a name that leads to its address (DNS rebinding).
+Therefore only the names in the file are accepted. A token is a random text; only its SHA-256 is
+stored. A browser may show the page, with the token as password. It must not send anything with that
+password, because a hostile page could make the browser send it.
 """
 
 import base64
@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote
 from controller.doors.addresses import is_local
 from controller.doors.quota import Recent
 
-CLIENTS_MAX = 64  # clients with a quota of their own; more clients in one minute share a quota
+CLIENTS_MAX = 64  # clients with their own quota; further clients in a minute share one quota
 TOKEN = re.compile(rb"[A-Za-z0-9._~+/=-]{32,256}")  # a shorter one can be guessed
 HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(?::[0-9]{1,5})?")
 ORIGIN = re.compile(r"https?://(.+)")
@@ -31,7 +31,7 @@ Place = tuple[str, ...]
 
 
 class Refused(Exception):
-    """One line for the client. cause: name of its counter; more: headers."""
+    """A refused request. The text is one line for the client. cause: its counter. more: headers."""
 
     def __init__(self, status: int, cause: str, line: str, *more: tuple[str, str]) -> None:
         super().__init__(line)
@@ -39,7 +39,7 @@ class Refused(Exception):
 
 
 class Access(NamedTuple):
-    """The sender of a request: a token's name, or the box itself. source: "" for a reader."""
+    """The sender of a request: the name of a token, or the box. source: "" for a reader."""
 
     name: str
     source: str
@@ -49,7 +49,7 @@ LOCAL = Access("local", "")
 
 
 class Guard:
-    """The rules of one door, by its table in doors.toml."""
+    """The rules of one door, from its table in doors.toml."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self._tokens = [
@@ -65,7 +65,10 @@ class Guard:
             self._names |= {"localhost", "127.0.0.1", "::1"}
 
     def admit(self, method: str, headers: Headers, client: Place = ()) -> Access:
-        """Who sends this request. client: has its own quota if it has no token. Raises Refused."""
+        """The sender of this request. Raises Refused.
+
+        client: a sender without a token has a quota for each client.
+        """
         host = only(headers, b"host")
         if host is None or not self._is_ours(host):
             raise Refused(421, "host", "this name is not in `names` of the door")
@@ -101,7 +104,11 @@ class Guard:
         return access
 
     def _known(self, token: str) -> Access | None:
-        """The owner of a token. Every known token is compared, each in constant time."""
+        """The owner of a token, or None.
+
+        All known tokens are compared, each in constant time, so the time of an answer shows
+        nothing.
+        """
         data, found = token.strip().encode("ascii", "replace"), None
         digest = hashlib.sha256(data).digest()
         for own, access in self._tokens:
@@ -110,7 +117,7 @@ class Guard:
         return found if TOKEN.fullmatch(data) else None
 
     def _of_client(self, client: Place) -> Recent:
-        """Times of a client's requests. Clients that were silent for a minute are forgotten."""
+        """Times of the requests of a client. Clients silent for a minute are forgotten."""
         known = self._of_clients
         if client not in known and len(known) >= CLIENTS_MAX:
             kept = {place: each for place, each in known.items() if not each.has_room(0, 0)}

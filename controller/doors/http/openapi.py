@@ -1,4 +1,4 @@
-"""The description of the interface for programs, OpenAPI 3.1, made from the forms that check it."""
+"""The OpenAPI 3.1 description of the interface, made from the forms that check its messages."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from controller.doors.sending import HINT, NAMES
 from controller.forms.field import REQUIRED, Field, Form
 from controller.state import schema
 
-# path | media type | form of the answer, - for any object | meaning
+# path | media type | form of the answer (- for any object) | meaning
 READ = """
 /api/v1/state | application/json | State | The state of the cabinet
 /api/v1/why | application/json | - | The chain from request to set-point, and why
@@ -34,7 +34,7 @@ Json = dict[str, Any]
 
 
 def document() -> Json:
-    """The whole description."""
+    """The complete description."""
     state = _moved(schema.schema())
     shared = state.pop("$defs")
     del state["$schema"]
@@ -101,7 +101,7 @@ def _object(kinds: dict[str, str]) -> Json:
 
 
 def _moved(value: Any) -> Any:
-    """The schema, with its references moved into components."""
+    """The schema, with its references changed to the place under `components`."""
     if isinstance(value, dict):
         return {key: _moved(each) for key, each in value.items()}
     if isinstance(value, list):

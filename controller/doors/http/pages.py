@@ -23,7 +23,7 @@ from controller.system import clock, json_text
 
 API = "/api/v1/"
 FACTS = ("why", "alarms", "events", "trend", "plan", "devices", "links", "racks", "map")
-DATED = ("events", "trend", "plan")  # their rows have times, so they may be old
+DATED = ("events", "trend", "plan")  # shown even if old, because their rows have times
 TREND, SPANS_S = f"{API}trend", ("600", "3600", "21600")
 KEPT_US = 500_000  # all clients within half a second get the same facts
 PAGE_FILES = "controller.doors.http", "page"
@@ -81,7 +81,7 @@ class Pages:
         return Answer(200, b"retry: 2000\n\n", "text/event-stream", (), self._stream.events())
 
     async def _page(self, request: Request) -> Answer:
-        """One of FACTS. It is made at most once in KEPT_US, for all clients."""
+        """One of FACTS. It is made at most once in KEPT_US for all clients together."""
         name, span_s = request.path.removeprefix(API), _span_s(request)
         async with self._locks[name]:
             made_us, answer = self._kept.get(f"{name} {span_s}", (-KEPT_US, None))

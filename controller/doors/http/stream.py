@@ -1,4 +1,4 @@
-"""Server-sent events: first the whole state, then its changes as JSON merge patches (RFC 7386).
+"""Server-sent events: first the complete state, then its changes as merge patches (RFC 7386).
 
 A merge patch cannot set a value to null: it removes the name. So a reader must treat a missing name
 as null.
@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 
 from controller.doors.feed import Feed
 
-TROUBLE_READINGS = 5  # readings after which the stream says again that no controller answers
+TROUBLE_READINGS = 5  # after so many readings the stream repeats that no controller answers
 
 
 class Stream:

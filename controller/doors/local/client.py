@@ -1,7 +1,7 @@
-"""One client. Each of its messages is answered before the next one is read. So every buffer holds
-at most one message, and a client that sends too much delays only itself.
+"""One client. Each of its messages is answered before the next one is read.
 
-The door has no keys and no rights: it can only pass on what a source has signed.
+So every buffer holds at most one message, and a client that sends too much delays only itself. The
+door has no keys and no rights: it can only pass on messages that a source has signed.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ FULL = "The queue of hints is full: a sender sends too many."
 
 
 async def ready(descriptor: int, is_write: bool = False) -> None:
-    """Wait until a descriptor can be read, or written."""
+    """Wait until a file descriptor can be read, or written if `is_write`."""
     loop, event = asyncio.get_running_loop(), asyncio.Event()
     add, remove = (
         (loop.add_writer, loop.remove_writer) if is_write else (loop.add_reader, loop.remove_reader)
@@ -52,9 +52,11 @@ class Client:
         feed: Feed | None = None,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """read: returns bytes that have come, b"" at the end. form: the framing; None: the first
-        byte shows it. feed: states for a client that subscribes; None on a line that is too slow.
-        alive: called when the client has sent bytes or taken a message.
+        """read: returns the bytes that have arrived, b"" at the end. form: the framing.
+
+        form None: the first byte shows the framing. feed: states for a client that subscribes; None
+        on a line that is too slow. alive: called when the client has sent bytes or received a
+        message.
         """
         self._directory, self._read, self._write = run_directory, read, write
         self._framing, self._feed, self._alive = form, feed, alive
@@ -74,8 +76,9 @@ class Client:
             self._socket.close()
 
     async def _served(self, form: Framing) -> bool:
-        """Answer the whole messages that have come. False if the start of the next cannot be
-        found.
+        """Answer the complete messages that have arrived.
+
+        False if the start of the next message cannot be found.
         """
         try:
             while (message := form.take()) is not framing.NOT_YET:
@@ -86,7 +89,7 @@ class Client:
         return True
 
     async def _came(self) -> bytes:
-        """More bytes, or b"" at the end. Meanwhile a subscriber gets its messages."""
+        """Wait for bytes; b"" at the end. Meanwhile a subscriber gets its messages."""
         if self._subscription is None or self._framing is None:
             return await self._read()
         reading = asyncio.ensure_future(self._read())
@@ -115,7 +118,7 @@ class Client:
             return problem(h.NOT_UNDERSTOOD, str(error))
 
     def _subscribed(self, message: Message) -> Message:
-        """Begin a subscription; null ends it."""
+        """Begin a subscription, or end it if the value is null."""
         if self._feed is None:
             raise ConfigError("subscribe: not on a serial line; allowed on the socket")
         is_end = message == {"subscribe": None}
@@ -123,7 +126,7 @@ class Client:
         return {"subscribed": message["subscribe"]}
 
     async def _exchanged(self, data: bytes, message: Message) -> Message:
-        """The loop's answer to a datagram, or the reason why none came."""
+        """The answer of the loop to a datagram, or the reason why there is none."""
         try:
             with sockets.short(os.path.join(self._directory, "hints.sock")) as name:
                 self._socket.sendto(data, name)

@@ -1,4 +1,4 @@
-"""The local door: one UNIX stream socket and, if the table names it, one serial line."""
+"""The local door: one UNIX stream socket and, if the table names one, a serial line."""
 
 import asyncio
 import collections
@@ -17,7 +17,7 @@ from controller.system.paths import say
 from drivers.buses.serial_port import SerialPort, SerialPortError
 
 IDLE_US = 300_000_000  # a connection that is silent for longer makes room for a new one
-PERIOD_S = 0.1  # period of the state for clients that subscribe
+PERIOD_S = 0.1  # shortest period of the state for subscribers
 READ_BYTES = 4096
 SERIAL_RETRY_S = 0.2
 
@@ -60,7 +60,7 @@ class Door:
         await Client(*own, feed=self._house.feed, alive=alive).serve()
 
     async def _follow(self, line: "SerialLine") -> None:
-        """Serve the serial line. After a fault it goes on with its next message."""
+        """Serve the serial line. After a fault, go on with the next message."""
         with contextlib.closing(line):
             while True:
                 with self._last:
@@ -74,9 +74,9 @@ class Door:
     def _victim(self, newcomer: Connection) -> Connection | None:
         """The connection that makes room for a new one, or None.
 
-        First, connections that were silent for IDLE_US. Else connections of the user, or else of
-        the process, that holds more than the owner of the new one would hold. Among these, the
-        connection that was silent for longest.
+        First come connections that were silent for IDLE_US. Otherwise it is a connection of a user
+        (or process) that holds at least two more than the user (or process) of the new one. Among
+        several, the connection that was silent for longest.
         """
         held, now_us = list(self.listener.connections), clock.now_us()
         found = [each for each in held if now_us - each.asked_us >= IDLE_US]
@@ -93,7 +93,10 @@ def user_of(connection: Connection) -> str:
 def greediest(
     held: list[Connection], newcomer: Connection, owner: Callable[[Connection], Hashable]
 ) -> list[Connection]:
-    """Connections of the owner that holds most. [] if that of the new one would hold as many."""
+    """Connections of the owner that has most connections.
+
+    [] if it has fewer than two more than the owner of the new connection.
+    """
     counts = collections.Counter(map(owner, held))
     most, count = counts.most_common(1)[0]
     if count <= counts[owner(newcomer)] + 1:
@@ -102,10 +105,10 @@ def greediest(
 
 
 class SerialLine:
-    """A serial line. It never ends: a lost adapter is opened again."""
+    """A serial line. It never ends, because a lost adapter is opened again."""
 
     def __init__(self, tty: str, baud_Bd: int) -> None:
-        """Raises DoorError."""
+        """Open the serial line. Raises DoorError."""
         self.port = SerialPort(tty, baud_Bd)
         try:
             self.port.open()
@@ -113,7 +116,7 @@ class SerialLine:
             raise DoorError(str(error)) from None
 
     async def read(self) -> bytes:
-        """Bytes that have come."""
+        """Wait for bytes and return them."""
         while True:
             while not self.port.service(clock.now_us()):
                 await asyncio.sleep(SERIAL_RETRY_S)
@@ -122,12 +125,12 @@ class SerialLine:
                 return data
 
     async def send(self, data: bytes) -> None:
-        """Send an answer. While the adapter is gone, it is lost."""
+        """Send an answer. It is lost while the adapter is missing."""
         self.port.write(data)
         while self.port.pending:
             await ready(self.port.fileno(), is_write=True)
             self.port.write(b"")
 
     def close(self) -> None:
-        """Give the port back."""
+        """Close the port."""
         self.port.close()

@@ -20,14 +20,14 @@ FORM: Form = {
 
 
 def check(settings: Settings, path: Path, values: Values) -> None:
-    """Refuse values that a form of one key cannot judge. Raises ConfigError."""
+    """Refuse paths that are not absolute. Raises ConfigError."""
     for name in ("listen", "serial"):
         if values[name] and not os.path.isabs(values[name]):
             refuse(settings.path, (*path, name), "is no whole path", "a path that begins with /")
 
 
 def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
-    """One row for each place. The sender proves itself by a MAC with the key of a source."""
+    """One row for each place. A sender proves its identity by a MAC with the key of a source."""
     found = [("hints, state", "the MAC of each hint", "as site.toml")]
     places = [each for each in (values["listen"], values["serial"]) if each]
     return [row for place in places for row in placed(path, LISTENS, place, "no", found)]

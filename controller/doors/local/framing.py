@@ -1,9 +1,9 @@
 """Splits a stream of bytes into messages: JSON lines or msgpack. The first byte shows which.
 
-JSON: one object per line; an empty line ends noise that came before. msgpack: maps one after the
-other, or each map after its length (four bytes, big-endian). A map never begins with 0x00, and a
-length below 16 MB always does. A JSON line that is too long is dropped up to its end. Wrong msgpack
-ends the connection, because the next map cannot be found.
+JSON: one object per line. A client can send an empty line first, to end noise on the line. msgpack:
+maps one after the other, or each map after its length (four bytes, big-endian). A map never begins
+with 0x00, and a length below 16 MB always does. A JSON line that is too long is dropped up to its
+end. Wrong msgpack ends the connection, because the next map cannot be found.
 """
 
 import json
@@ -29,7 +29,7 @@ class _NotYet(Enum):
     NOT_YET = 0
 
 
-NOT_YET = _NotYet.NOT_YET  # no whole message has arrived
+NOT_YET = _NotYet.NOT_YET  # no complete message has arrived
 Taken = Message | None | _NotYet
 
 
@@ -49,11 +49,11 @@ class Framing(ABC):
 
     @abstractmethod
     def take(self) -> Taken:
-        """The next message; None for wrong input; NOT_YET. StreamError if the stream is lost."""
+        """The next message, None for wrong input, or NOT_YET. StreamError: the stream is lost."""
 
     @abstractmethod
     def packed(self, message: Message) -> bytes:
-        """A message as bytes, in the form of the received messages."""
+        """A message as bytes, in the format of the received messages."""
 
 
 class JsonLines(Framing):
@@ -62,7 +62,7 @@ class JsonLines(Framing):
     _skipping = False
 
     def take(self) -> Taken:
-        """The next message; None for a line that is not an object or is too long."""
+        """The next message; None for a line that is no object or too long."""
         while True:
             line, end, rest = self._rest.partition(b"\n")
             if not end:
@@ -96,7 +96,7 @@ class JsonLines(Framing):
 
 
 class Msgpack(Framing):
-    """Messages of a stream of msgpack maps. prefixed: each map follows its length."""
+    """Messages of a stream of msgpack maps. prefixed: each map is preceded by its length."""
 
     def __init__(self, prefixed: bool) -> None:
         super().__init__()

@@ -1,5 +1,6 @@
-"""Converts a client's message to a datagram for the loop, and the answer to a dict. The sender of
-the message has computed the MAC of the datagram, because the door has no key.
+"""Converts the message of a client to a datagram for the loop, and the answer to a dict.
+
+The sender of the message has computed the MAC of the datagram, because the door has no key.
 """
 
 import contextlib
@@ -45,11 +46,11 @@ OTHERS = ("hello", "status", "schedule")  # messages with only this key
 
 
 def datagram(message: Message | None) -> bytes:
-    """The datagram of {"hello": NAME}, {"status": NAME}, {"schedule": NAME}, of the fields of a
-    hint or, with `slots`, of a schedule. nonce, mac: hex or bytes.
+    """The datagram of {"hello": NAME}, {"status": NAME}, {"schedule": NAME}, a hint or a schedule.
 
-    Without `kind`, the kind of the quantity counts; without `purpose` or `start_ms`, 0. Raises
-    ConfigError, also for None.
+    A message with `slots` is a schedule; another one with the fields of a hint is a hint. nonce,
+    mac: hex or bytes. Without `kind`, the kind is that of the quantity. Without `purpose` or
+    `start_ms`, they are 0. Raises ConfigError, also for None.
     """
     if message is None:
         raise ConfigError("")
@@ -89,7 +90,7 @@ def _schedule(message: Message) -> bytes:
 
 
 def _slot(values: object, number: int) -> Slot:
-    """values: in the order of Slot. None stands for a power without a bound."""
+    """The slot with these values, in the order of Slot. None is a power without a bound."""
     if not isinstance(values, list) or len(values) != len(Slot._fields):
         raise ValueError(f"slot {number} is not a list of {', '.join(Slot._fields)}")
     found = []
@@ -103,7 +104,7 @@ def _slot(values: object, number: int) -> Slot:
 
 
 def record_head(run_directory: str) -> Message:
-    """The answer to HEAD: number and hash of the record's newest event; None without an event."""
+    """The answer to HEAD: number and hash of the newest event of the record, or None."""
     published = head.read(run_directory)
     return {"id": published.get("id"), "hash": published.get("hash")}
 
@@ -127,7 +128,7 @@ def _bytes(message: Message, name: str, count: int) -> bytes:
 
 
 def answer(data: bytes, message: Message) -> Message | None:
-    """The loop's answer to `message`; None if `data` is the answer to another message."""
+    """The answer of the loop to `message`; None if `data` answers another message."""
     if "hello" in message:
         welcome = w.welcome_of(data)
         return welcome and {

@@ -1,7 +1,7 @@
-"""`subscribe`: a client of the door gets the whole state, then its changes.
+"""`subscribe`: a client of the door gets the complete state, then its changes.
 
-A client that reads slowly gets fewer patches. Each patch starts from what the client got last, so
-the client delays nobody else.
+A client that reads slowly gets fewer patches, and delays no other client. Each patch starts from
+the state that this client got last.
 """
 
 from controller.doors.feed import Feed
@@ -19,7 +19,7 @@ class Subscription:
     """Decides when the next message of one subscriber may leave, and makes it."""
 
     def __init__(self, feed: Feed, message: Message) -> None:
-        """message: of the form SUBSCRIBE. Raises ConfigError, one line."""
+        """message: in the form SUBSCRIBE. Raises ConfigError, one line."""
         found = read("subscribe", (), message, SUBSCRIBE)
         self._feed, self._period_s = feed, found["period_ms"] / 1000
         self._last: Message | None = None
@@ -30,8 +30,9 @@ class Subscription:
         return max(0.0, self._due_s - clock.uptime_s())
 
     async def next(self) -> Message | None:
-        """{state} at first, then {patch} (RFC 7386), or None if nothing changed. Without a
-        controller the whole state is {trouble}.
+        """{state} at first, then {patch} (RFC 7386), or None if nothing has changed.
+
+        Without a controller the complete state is {trouble}.
         """
         self._due_s = clock.uptime_s() + self._period_s
         state, before = await self._feed.fresh() or {"trouble": self._feed.trouble}, self._last

@@ -1,11 +1,11 @@
 """Set-points of SunSpec models 704 and 715, sent as hints of one source.
 
 A master writes registers one by one, in any order. So a set-point is first stored without effect,
-and becomes a hint when its enable register is 1. The loop's answer decides: a refused write changes
-nothing. Registers show what is in force according to the state, never what was written.
+and becomes a hint when its enable register is 1. The answer of the loop decides: a refused write
+changes nothing. Registers show the value that is in force, never the value that was written.
 
 The door sends a hint again only when ControllerHb changes. So the set-point of a master that has
-stopped working ends with its validity, however long a reversion time the master asked for.
+stopped working ends with its validity, even if the master asked for a long reversion time.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ REFUSALS = {
     **{h.ROLE: FUNCTION, h.RATE: BUSY, h.BUSY: BUSY},
     **dict.fromkeys((h.WRONG_VALUE, h.VALID_SHORT, h.VALID_LONG), VALUE),
 }
-ALL_W = 1_000_000_000  # a cap so high that it limits nothing
+ALL_W = 1_000_000_000  # a cap that is too high to limit anything
 END_S = 1  # validity of a hint that ends another hint
 VALID_S_MAX = 300
 HEARTBEAT = "715.ControllerHb"
@@ -57,7 +57,7 @@ SET = Group("704.WSet", h.REQUEST, ("power_W",), 0)
 
 
 class Held(NamedTuple):
-    """A master's hints in force. until_s: end of its reversion time, in s since the box started."""
+    """The hints of a master in force. until_s: end of its reversion time, in s of uptime."""
 
     master: str
     hints: list[dict[str, Any]]
@@ -67,8 +67,9 @@ class Held(NamedTuple):
 
 
 class Shared:
-    """The state that all masters of one source share: hints in force, and each answer until the
-    state has it.
+    """The state that all masters of one source share.
+
+    It has the hints in force, and each answer of the loop until the state includes it.
     """
 
     def __init__(self, name: str, sender: Sender) -> None:
@@ -79,7 +80,7 @@ class Shared:
 
 
 class Controls:
-    """The set-points of one master. valid_s_max: the loop's limit for this source."""
+    """The set-points of one master. valid_s_max: the limit of the loop for this source."""
 
     def __init__(self, master: str, shared: Shared, values: dict[str, Any]) -> None:
         self._master, self.shared = master, shared
@@ -92,13 +93,13 @@ class Controls:
         self.valid_s_max, self.rated_W = VALID_S_MAX, 0
 
     async def write(self, changes: dict[str, int], enabled: Callable[[], set[Group]]) -> int:
-        """Modbus exception code, or OK if all is in force. enabled(): groups that are in force."""
+        """Modbus exception code, or OK if all is in force. enabled(): the groups in force."""
         ranges = [(name, RANGES[name]) for name in changes]
         if any([not low <= changes[name] <= high for name, (low, high) in ranges]):
             return VALUE
         async with self.shared.lock:
             if not self.shared.sender.has_room(_hints_max(changes)):
-                return BUSY  # before any hint, because half of a write would stay in force
+                return BUSY  # checked before the first hint, so that no half of a write is in force
             before, is_on = dict(self.stored), enabled()
             self.stored |= {name: value for name, value in changes.items() if name != HEARTBEAT}
             code = OK
@@ -148,7 +149,7 @@ class Controls:
         return code
 
     async def _beat(self, value: int) -> int:
-        """Take a changed heartbeat: send it to the loop, and send this master's hints again."""
+        """Take a heartbeat. If it has changed, send it and the hints of this master to the loop."""
         if value == self.heartbeat:
             return OK
         uptime_s, valid_s = clock.uptime_s(), min(self._valid_s, self.valid_s_max)
@@ -164,7 +165,7 @@ class Controls:
         return OK
 
     async def _renew(self, group: Group, held: Held, uptime_s: float) -> int:
-        """Send a hint again if a third of its validity has passed, but never after its end."""
+        """Send a hint again after a third of its validity, but never after its end."""
         end_s = held.sent_s + held.valid_s
         if uptime_s >= min(end_s, held.until_s):
             del self.shared.held[group]
@@ -183,7 +184,7 @@ class Controls:
         return {"quantity": quantity, "value_W": value_W, "is_exact": is_exact}
 
     async def _say(self, kind: int, hints: list[dict[str, Any]], valid_s: int) -> int:
-        """Send hints until one is refused. Returns the exception code of this refusal, or OK."""
+        """Send hints until one is refused. Returns the exception code of the refusal, or OK."""
         if not may(self._may, kind):
             return FUNCTION
         for each in hints:
@@ -198,7 +199,7 @@ class Controls:
 
 
 def _hints_max(changes: dict[str, int]) -> int:
-    """The most hints that a write may cause. A heartbeat may renew all hints."""
+    """The highest number of hints that a write may cause. A heartbeat may renew all hints."""
     is_beat = HEARTBEAT in changes
     touched = [
         group

@@ -1,8 +1,8 @@
-"""The Modbus door: who connects, what each request reads or writes, and the file's limits on both.
+"""The Modbus door: connections, reads and writes, and the limits of doors.toml for them.
 
-A frame: transaction (repeated in the answer), protocol 0, length, unit, PDU. A client's requests
-are answered one after the other, so they keep their order even if a write waits for the loop.
-Meanwhile the client's further requests wait in the kernel.
+A frame is: transaction (repeated in the answer), protocol 0, length, unit, PDU. The requests of a
+client are answered one after the other, so they keep their order even if a write waits for the
+loop. Further requests of the client then wait in the kernel.
 """
 
 import asyncio
@@ -33,12 +33,13 @@ from controller.system import caught, clock
 from controller.system.paths import say
 
 HEAD = struct.Struct(">HHHB")
-# units that mean the server itself (Modbus Messaging on TCP/IP, Implementation Guide 1.0b)
+# unit numbers that address the server itself (Modbus Messaging on TCP/IP, Implementation Guide
+# 1.0b)
 DIRECT = 0, 255
 LENGTH_MAX = 254  # unit id, and a PDU of 253 bytes
 HALF_S = 5.0  # longest time for the rest of a frame
 START_S = 1.0  # longest time for which a write waits for a state
-OLD_S = 1.0  # after a pause, the first client waits for a new reading
+OLD_S = 1.0  # if the state is older (after a pause), the client waits for a new reading
 READ, WRITE_ONE, WRITE = 3, 6, 16
 READ_MAX, WRITE_MAX = 125, 123
 ADDRESS, NO_UNIT = 2, 0x0B
@@ -97,9 +98,10 @@ class Door:
     def _victim(self, newcomer: Connection) -> Connection | None:
         """The connection that makes room for a new one, or None.
 
-        For a client that the file lists: the stranger that was silent for longest, else its own
-        connection that was. With TLS every newcomer may be listed, so strangers that only begin
-        handshakes must make room too.
+        A listed client replaces the unlisted connection that was silent for longest. If there is
+        none, it replaces its own connection that was silent for longest. With TLS the newcomer is
+        not known yet, so it replaces one too: otherwise clients that only begin handshakes could
+        block the door.
         """
         if not self._tls and newcomer.client not in self._controls:
             return None
@@ -109,7 +111,7 @@ class Door:
         return min(strangers or own, key=lambda each: each.asked_us, default=None)
 
     async def talk(self, connection: Connection) -> None:
-        """Serve one client. With TLS, its certificate's common name counts. Raises Dropped."""
+        """Serve one client. With TLS, its name is the common name in its certificate."""
         if self._tls is not None:
             connection.client = _common_name(connection.writer.get_extra_info("peercert"))
         if connection.client not in self._controls and self._values["others"] == "none":
@@ -141,13 +143,13 @@ class Door:
         self._count(WORDS.get(cause, cause), connection.client)
 
     def _count(self, cause: str, client: str) -> None:
-        """Count a cause. The first time, log a line."""
+        """Count a cause, and log a line the first time."""
         self.counts[cause] += 1
         if self.counts[cause] == 1:
             say(f"door {self._title}: client {client!r} {cause}; more of this are only counted")
 
     async def _answer(self, client: str, unit: int, pdu: bytes) -> bytes:
-        """The PDU that answers a PDU."""
+        """The PDU that answers the PDU of a request."""
         function = pdu[0]
         if unit not in (self._values["unit"], *DIRECT):
             return self._refused(client, function, NO_UNIT, "asks for an unknown unit")
@@ -213,7 +215,7 @@ class Door:
         return code, CAUSES.get(code, "")
 
     def _registers(self, client: str) -> bytes | bytearray:
-        """All registers, as this client sees them."""
+        """The bytes of all registers, as this client sees them."""
         state = self._house.feed.live
         if state is None:
             return TEMPLATE

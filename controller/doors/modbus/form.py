@@ -35,7 +35,7 @@ FORM: Form = {
 
 
 def check(settings: Settings, path: Path, values: Values) -> None:
-    """Refuse values that a form of one key cannot judge. Raises ConfigError."""
+    """Refuse values that are allowed alone, but not together. Raises ConfigError."""
     if str(address(values["listen"]) or "") != values["listen"]:
         refuse(settings.path, (*path, "listen"), "is no IP address")
     together(settings.path, path, values, *TLS)

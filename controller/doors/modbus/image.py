@@ -1,7 +1,7 @@
 """Registers as bytes: the place of each point, and the conversion from SI units to registers.
 
-A value that is unknown, or does not fit into its registers, reads "not implemented", which SunSpec
-defines for each type. It never reads 0 or the largest value that fits.
+A value that is unknown, or does not fit into its registers, becomes "not implemented", which
+SunSpec defines for each type. It never becomes 0 or the largest value that fits.
 """
 
 import re
@@ -17,7 +17,7 @@ END = 0xFFFF
 
 
 class Point(NamedTuple):
-    """One point. at: first register; scale: power of ten; access: "!" or "?", see points.py."""
+    """One point. at: first register. scale: power of ten. access: "!" or "?" (see points.py)."""
 
     name: str
     at: int
@@ -40,14 +40,14 @@ class Point(NamedTuple):
         return none.to_bytes(size, "big")
 
     def number(self, data: bytes) -> int | None:
-        """The number in its registers; None for "not implemented"."""
+        """The number in these bytes; None for "not implemented"."""
         if data == self.packed(None):
             return None
         return int.from_bytes(data, "big", signed=self.kind in "if")
 
 
 def scaled(value: int | None, point: Point, unit_exponent: int = 0) -> int | None:
-    """`value` x 10**unit_exponent, converted to the unit of the point and rounded. For mW: -3."""
+    """value x 10**unit_exponent in the unit of the point, rounded. unit_exponent for mW: -3."""
     if value is None:
         return None
     shift = unit_exponent - point.scale
@@ -58,7 +58,7 @@ def scaled(value: int | None, point: Point, unit_exponent: int = 0) -> int | Non
 
 
 def _laid_out() -> tuple[dict[str, Point], bytes]:
-    """({"704.WSet": Point}, all registers with the values that never change)."""
+    """({"704.WSet": Point}, bytes of all registers with the values that never change)."""
     points: dict[str, Point] = {}
     data = bytearray(MARK)
     for model, text in MODELS.items():
@@ -82,7 +82,7 @@ STARTS = {point.at: name for name, point in POINTS.items()}
 
 
 def listed() -> list[str]:
-    """A line per point: first register, name, registers, type, unit; "!" if a master sets it."""
+    """A line per point: first register, name, registers, type, unit; "!" if a master may set it."""
     return [
         f"{at} {name:22} {registers:2} {kind} 10^{scale} {access.strip('?')}".rstrip()
         for name, (_, at, registers, kind, scale, access) in POINTS.items()
@@ -106,8 +106,9 @@ def part(data: bytes | bytearray, first: int, count: int) -> bytes | None:
 
 
 def covered(first: int, data: bytes) -> Iterable[tuple[str, Point, bytes]] | None:
-    """(name, point, bytes) of each point that a write covers. None if the write covers half a point
-    or a register without a point.
+    """(name, point, bytes) of each point that a write covers.
+
+    None if the write covers half a point, or a register without a point.
     """
     found, at = [], 0
     while at < len(data):

@@ -1,4 +1,4 @@
-"""Read-back of models 704 and 715: what is in force for a source, never what was asked."""
+"""Read-back of models 704 and 715: the values in force for a source, never those asked for."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,7 +11,7 @@ LASTING = ("valid", "resting")
 
 
 class InForce(NamedTuple):
-    """is_on: a hint is in force, not a fallback; left_s: time until it ends."""
+    """A value in force. is_on: it is of a hint, not of a fallback. left_s: time until it ends."""
 
     value_W: int
     is_on: bool
@@ -20,7 +20,7 @@ class InForce(NamedTuple):
 
 
 def of(state: Facts, source: str | None, quantity: str) -> InForce | None:
-    """What is in force for a quantity of a source; None if nothing is."""
+    """The value in force for a quantity of a source, or None."""
     for each in state["hints"]:
         if (each["source"], each["quantity"]) == (source, quantity):
             value_W, is_on = each["value_W"], each["state"] in LASTING
@@ -31,15 +31,16 @@ def of(state: Facts, source: str | None, quantity: str) -> InForce | None:
 
 
 def _reached_W(state: Facts, source: str | None, value_W: int) -> int:
-    """The part of a request that acts. 0 if another source comes first, or if the request waits."""
+    """The part of a request that has an effect; 0 if another source is in control."""
     if state["binding_sources"]["control"] != source:
         return 0
     return int(min(max(value_W, state["available_low_W"]), state["available_high_W"]))
 
 
 def newest(state: Facts, began_s: float, controls: Controls, quantity: str) -> InForce | None:
-    """The loop's answer while the state is older than that answer; else what `of` gives. began_s:
-    when the state was read.
+    """The answer of the loop if it is newer than the state, otherwise the result of `of`.
+
+    began_s: when the reading of the state began.
     """
     found = of(state, controls.shared.name, quantity)
     answered_s, value_W, left_s = controls.shared.answers.get(quantity, (0.0, None, 0))
@@ -59,7 +60,7 @@ def enabled(state: Facts, began_s: float, controls: Controls) -> set[Group]:
 def points(
     state: Facts, began_s: float, controls: Controls | None, valid_s: int
 ) -> dict[str, Value]:
-    """Points for a master. A client without a source gets those of the source that binds."""
+    """The points for a master. A client without a source gets those of the binding sources."""
     if controls is None:
         binding = state["binding_sources"]
         limit = of(state, binding["discharge_W_max"], LIMIT.quantities[-1])
@@ -67,7 +68,8 @@ def points(
         return _shown(state["rated_W"], limit, asked, {}, valid_s)
     asked = newest(state, began_s, controls, SET.quantities[-1])
     limits = [newest(state, began_s, controls, each) for each in LIMIT.quantities]
-    # Both directions share one register. It has the wider limit, or none if one is not limited.
+    # Both directions share one register. It shows the wider limit, or none if a direction has no
+    # limit.
     known = [each for each in limits if each is not None]
     limit = max(known, key=lambda each: each.value_W) if len(known) == len(limits) else None
     shown = _shown(state["rated_W"], limit, asked, controls.stored, valid_s)

@@ -1,10 +1,10 @@
 """The registers of the door: SunSpec models with their points, as data.
 
 A point is NAME:TYPE, then *SCALE (the point that has its scale factor), then =VALUE if it never
-changes. A final `!`: a master may set it here. A final `?`: SunSpec lets a master set it, but this
-door does not. TYPE is a letter and a size in bits: u whole, i with sign, e enumeration, b bits, f
-scale factor, p pad; or s for text, with its number of registers. Each model begins with its number
-and its length.
+changes. A final `!` means that a master may set it here. A final `?` means that SunSpec lets a
+master set it, but this door does not. TYPE is a letter and a size in bits: u unsigned, i signed, e
+enumeration, b bits, f scale factor, p pad; or s for text, with its number of registers. Each model
+begins with its number and its length.
 """
 
 BASE = 40000

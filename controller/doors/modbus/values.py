@@ -1,5 +1,5 @@
-"""The state of the cabinet as values of SunSpec points. An unknown value reads "not implemented".
-Signs are those of SunSpec: above 0 the battery gives.
+"""The state of the cabinet as values of SunSpec points. None becomes "not implemented".
+Signs are those of SunSpec: a power above 0 discharges the battery.
 """
 
 import textwrap
@@ -21,8 +21,8 @@ FORMS: dict[int | None, int] = {
     reasons.MODE_ISLAND: 2,
     reasons.MODE_BLACK_START: 2,
 }
-U32, U16 = (1 << 31) - 1, (1 << 15) - 1  # for counters, which begin again at 0
-NAME_BITS = 31  # rows in one vendor event field; its highest bit would mean "not implemented"
+U32, U16 = (1 << 31) - 1, (1 << 15) - 1  # masks of counters, which begin again at 0
+NAME_BITS = 31  # rows per vendor event field; the highest bit would mean "not implemented"
 
 # {row: bit of 701.Alrm}; any other row is MANUFACTURER_ALRM
 ALARM = {37: 0, 1: 6, **dict.fromkeys((17, 18, 19, 20, 21, 22, 23), 7), 25: 13}
@@ -53,7 +53,7 @@ def _texts(state: Facts) -> dict[str, Value]:
 
 
 def _cut(text: str, width: int) -> str:
-    """The text, cut at a word if it is too long."""
+    """The text, cut between two words if it is too long."""
     return (
         text
         if len(text) <= width
@@ -128,7 +128,7 @@ def _bits(numbers: list[int]) -> int:
 
 
 def _racks(racks: list[Facts]) -> dict[tuple[str, int], int | None]:
-    """Values of the battery. A value is None while one rack does not report it."""
+    """The values of model 802. A value is None while one of the racks does not report it."""
     online = [each for each in racks if each["is_online"]]
 
     def of(name: str, end: Callable[[list[int]], int], some: list[Facts]) -> int | None:

@@ -22,13 +22,13 @@ from controller.system import clock, json_text
 VERBS = ("hint", "ask")
 BYTES_MAX = 4096
 KEPT_US = 300_000_000  # time for which the answer to an id is kept
-MORE_PER_MIN = 60  # commands above hints_per_min_max; more are counted and not answered
+MORE_PER_MIN = 60  # commands above hints_per_min_max that get an answer; more are only counted
 ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 ID_WORDS = "id: is missing or wrong; allowed 1 to 64 letters, digits, _ . and - in quotes"
 
 
 class Desk:
-    """Takes the messages of one source and one of VERBS by `take`. Call `run` once."""
+    """Serves the messages of one source and one of VERBS. Call `run` once, `take` per message."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Desk:
         base: str,
         counts: collections.Counter[str],
     ) -> None:
-        """base: begin of all topics; counts: {word for what happened: how often}."""
+        """base: the first part of all topics. counts: {name of a result: how often it occurred}."""
         self._run_directory, self._sender, self._counts = run_directory, sender, counts
         self._verb = verb
         self._replies = f"{base}/reply/{sender.source.name}/"
@@ -116,7 +116,7 @@ class Desk:
         return problem(h.NOT_UNDERSTOOD, line)
 
     def _place(self, response: str) -> str:
-        """The response topic of MQTT 5 if it lies below the source's reply topic, else ''."""
+        """The response topic of MQTT 5 if it is below the reply topic of the source, else ''."""
         is_own = response.startswith(self._replies) and len(response) <= 256
         return response if is_own and not set(response) & set("+#\0") else ""
 

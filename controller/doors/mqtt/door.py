@@ -1,5 +1,6 @@
-"""The MQTT door: holds its connections to the broker. After a loss it connects again, after growing
-pauses.
+"""The MQTT door: keeps its connections to the broker open.
+
+After a loss it connects again, with pauses that grow.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from controller.system.paths import plain
 from controller.system.secret_file import secret
 
 PAUSE_S, PAUSE_S_MAX = 1.0, 60.0
-STEADY_US = 60_000_000  # after a connection of this length, the next pause is the shortest
+STEADY_US = 60_000_000  # after a connection of this length, the next pause is short again
 FAREWELL_S = 2.0
 CHECK_S = 1.0
 
@@ -42,8 +43,10 @@ class Door:
         self._links: dict[str, Link] = {}
 
     async def run(self) -> None:
-        """Serve until cancelled. Each source has its own connection: if it sends too much, the
-        broker drops only its messages.
+        """Serve until cancelled.
+
+        Each source has its own connection. If it sends too much, the broker drops only messages of
+        this source.
         """
         sources = self._values["sources"]
         calls = [
@@ -60,7 +63,7 @@ class Door:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep(self, use: Callable[[Link], Awaitable[None]], source: str = "") -> None:
-        """Hold one connection: that of a source, or with source "" the one that publishes."""
+        """Keep one connection open: that of a source, or with source "" the publishing one."""
         pause_s = PAUSE_S
         while True:
             began_us = clock.now_us()
@@ -72,7 +75,7 @@ class Door:
             pause_s = min(PAUSE_S_MAX, 2 * pause_s)
 
     async def _connected(self, use: Callable[[Link], Awaitable[None]], source: str) -> str:
-        """Run one connection from begin to end. Returns why it ended."""
+        """Run one connection from begin to end. Returns the reason why it ended."""
         link = Link(self._broker(source), self._heard)
         try:
             await link.open()
@@ -102,7 +105,7 @@ class Door:
             await asyncio.wait_for(answer, FAREWELL_S)
 
     def _heard(self, message: Message) -> None:
-        """Take a message; called in the thread of the connection."""
+        """Take a message. The thread of the connection calls this."""
         if message.topic in self._desks:
             self._desks[message.topic].take(message)
         else:
@@ -130,8 +133,9 @@ class Door:
             self.counts["unanswered"] += 1
 
     def _broker(self, source: str) -> Broker:
-        """Place and login, read from the files each time, because certificates are renewed. Raises
-        DoorError, OSError.
+        """Address and login of the broker. Raises DoorError, OSError.
+
+        The files are read each time, because certificates are renewed.
         """
         values, name = self._values, f"firebreak-{self._values['cabinet']}-{self._name}"
         return Broker(

@@ -31,7 +31,7 @@ TOGETHER = (("certificate", "certificate_key"), ("user", "password_file"))
 
 
 def check(settings: Settings, path: Path, values: Values) -> None:
-    """Refuse values that a form of one key cannot judge. Raises ConfigError."""
+    """Refuse values that are allowed alone, but not together. Raises ConfigError."""
     file = settings.path
     found = [source_of(settings, (*path, "sources"), name) for name in values["sources"]]
     if ":" in values["host"] and not address(values["host"]):

@@ -1,9 +1,9 @@
-"""One connection to a broker: the client of paho-mqtt, stepped in a thread of this module.
+"""One connection to a broker: the client of paho-mqtt, run by a thread of this module.
 
-The library's own thread ends at an exception, and keeps its queue over a reconnect. So here each
+The thread of the library ends at an exception, and its queue survives a reconnect. So here each
 connection is a new client whose `loop` this module calls. Nothing is queued while the door is
-offline, and whatever a broker sends ends at most this connection. All methods belong to the thread
-of asyncio, except `_step` and the callbacks.
+offline. Wrong input from a broker ends this connection only. All methods run in the thread of
+asyncio, except `_step` and the callbacks.
 """
 
 import asyncio
@@ -33,16 +33,16 @@ CONNECT_S = 5.0
 OPEN_S = 15.0
 ANSWER_US = 30_000_000
 STEP_S = 1.0
-CLOSE_S = 3.0  # the thread ends within a step, but not if the library waits for the broker
-REFUSED = 128  # this reason code and all above it mean a refusal
+CLOSE_S = 3.0  # longest wait for the thread, which may be waiting for the broker
+REFUSED = 128  # this reason code and all higher ones mean a refusal
 
 
 class Lost(Exception):
-    """The connection is lost, or never came about. One line says why."""
+    """The connection is lost, or could not be opened. One line says why."""
 
 
 class Broker(NamedTuple):
-    """Place and login of a broker. topics: to subscribe to; will: topic of the last will, or ''."""
+    """Address and login of a broker. topics: subscriptions. will: topic of the last will, or ''."""
 
     host: str
     port: int
@@ -56,7 +56,7 @@ class Broker(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message from the broker. expires_s: time left by the broker's count, or None."""
+    """A message from the broker. expires_s: remaining time that the broker states, or None."""
 
     topic: str
     payload: bytes
@@ -67,8 +67,9 @@ class Message(NamedTuple):
 
 
 def _pair() -> tuple[socket.socket, socket.socket]:
-    """Sockets that wake the client's thread; the library's own pair opens a TCP port for a
-    moment.
+    """Sockets that wake the thread of the client.
+
+    The library would open a TCP port for a moment to make them.
     """
     ends = socket.socketpair()
     for end in ends:
@@ -80,7 +81,7 @@ mqtt._socketpair_compat = _pair
 
 
 class Client(mqtt.Client):
-    """The library's client with two bounds that it lacks."""
+    """The client of the library, with two limits that it lacks."""
 
     trouble = ""
 
@@ -96,10 +97,10 @@ class Client(mqtt.Client):
 
 
 class Link:
-    """Call `open`, then `publish` until `lost` has a line, then `close`."""
+    """One connection. Call `open`, then `publish` until `lost` has a line, then `close`."""
 
     def __init__(self, broker: Broker, heard: Callable[[Message], None]) -> None:
-        """heard: gets each message, in the thread of the connection; it must not raise."""
+        """heard: gets each message in the thread of the connection, and must not raise."""
         self._broker, self._heard = broker, heard
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[str] = self._loop.create_future()
@@ -133,7 +134,7 @@ class Link:
         client.on_socket_open = lambda *given: given[-1].setsockopt(
             socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
         )
-        # With this callback the library writes only in `loop`, never in the thread that publishes.
+        # With this callback the library writes only in `loop`, not in the thread that publishes.
         client.on_socket_register_write = lambda *_: None
         return client
 
@@ -160,7 +161,7 @@ class Link:
         retain: bool = False,
         correlation: bytes | None = None,
     ) -> asyncio.Future[int]:
-        """Publish with QoS 1. The result is the broker's reason code. Raises Lost."""
+        """Publish with QoS 1. The result is the reason code of the broker. Raises Lost."""
         if self.lost.done() or len(self._waiting) >= UNANSWERED_MAX:
             raise Lost("the broker takes no messages")
         properties = None
@@ -205,7 +206,7 @@ class Link:
     # In the thread of the connection
 
     def _step(self) -> str:
-        """Run the connection for its whole life. Returns why it ended."""
+        """Run the connection until it ends. Returns the reason."""
         effect = f"the broker {self.place} sends what is no MQTT"
         with caught.Last(effect, told=self._note):
             try:
@@ -236,7 +237,7 @@ class Link:
         self._client.connect(broker.host, broker.port, broker.keepalive_s, properties=wanted)
 
     def _turn(self) -> bool:
-        """Wait for packets, and write those that wait. True if the connection has ended."""
+        """Read packets, and write packets that wait. True if the connection has ended."""
         is_lost = self._client.loop(STEP_S) != mqtt.MQTT_ERR_SUCCESS
         if not self._client.want_write():
             self._unread = 0
@@ -291,7 +292,7 @@ class Link:
     def _on_message(self, client: Any, data: Any, found: mqtt.MQTTMessage) -> None:
         self._unread += 1
         given = found.properties
-        with contextlib.suppress(UnicodeDecodeError):  # a topic of no text
+        with contextlib.suppress(UnicodeDecodeError):  # a topic that is not UTF-8
             self._heard(
                 Message(
                     found.topic,

@@ -34,8 +34,10 @@ AGAIN_US = 60_000_000  # pause after a broker has refused an event
 
 
 class Outlet:
-    """The messages that one door sends unasked. `position`: number of the last event that a broker
-    has acknowledged; it is kept over reconnects.
+    """The messages that one door sends without a request.
+
+    position: number of the last event that a broker has acknowledged. It is kept when the door
+    connects again.
     """
 
     def __init__(
@@ -90,7 +92,7 @@ class Outlet:
             return False
         if self.position is None:
             self.position = number
-        elif number < self.position:  # another record
+        elif number < self.position:  # this is a new record
             self.position = 0
         return bool(number > self.position)
 
@@ -121,8 +123,10 @@ class Outlet:
 
 
 class Retained:
-    """The retained topics of one connection. A topic is sent when it has changed and its last
-    message is acknowledged, so a slow broker gets fewer messages and no queue.
+    """The retained topics of one connection.
+
+    A topic is sent when it has changed and its last message was acknowledged. So a slow broker gets
+    fewer messages, and no queue grows.
     """
 
     def __init__(self, link: Link, base: str, counts: collections.Counter[str]) -> None:
@@ -131,7 +135,7 @@ class Retained:
         self._under_way: set[str] = set()
 
     def state(self, facts: Facts | None, trouble: str) -> None:
-        """Send the whole state and each main value; `null` means unknown."""
+        """Send the complete state and each main value; `null` means unknown."""
         whole = facts or {"is_live": False, "trouble": trouble}
         self.put("state", text(whole), text(steady(whole)))
         for name in VALUES:

@@ -2,7 +2,7 @@
 
 import ssl
 
-CODES = {  # of MQTT 5; the library converts the codes of 3.1.1
+CODES = {  # reason codes of MQTT 5; the library converts those of 3.1.1
     128: "without a reason",
     129: "it found a malformed packet",
     130: "it found a protocol error",
@@ -41,7 +41,7 @@ def code_words(code: int) -> str:
 
 
 def tls_words(error: ssl.SSLError) -> str:
-    """Why TLS failed."""
+    """The reason why TLS failed, in words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         cause = VERIFY.get(error.verify_code, f"is refused (OpenSSL {error.verify_code})")
         return f"its certificate {cause}"
