@@ -204,7 +204,7 @@ class Dispatcher:
     def _plan(self, now_ms: float) -> None:
         """Find the targets from what is known now."""
         views = [self._view(at, now_ms) for at in range(len(self._live_here))]
-        unseen_W = int(self._unseen(now_ms))
+        unseen_W = int(self._unseen(sum([each.load_W for each in views]), now_ms))
         self._note_peak(now_ms)
         rise_W = self._rise_W(now_ms)
         self._targets = self._planner.step(
@@ -271,10 +271,10 @@ class Dispatcher:
         ]
         return max(live or seen, default=0)
 
-    def _unseen(self, now_ms: float) -> float:
-        """Import of a common connection that no cabinet's load contains, W; below 0: something
-        feeds in, such as PV. A rise counts at once, a fall slowly, because a cloud takes the sun
-        away within seconds.
+    def _unseen(self, seen_W: int, now_ms: float) -> float:
+        """Import of a common connection beside the loads of the cabinets (seen_W); below 0:
+        something feeds in, such as PV. A rise counts at once, a fall slowly, because a cloud takes
+        the sun away within seconds.
         """
         passed_ms, self._seen_ms = now_ms - self._seen_ms, now_ms
         live = [m.report for m in self._live_here if m.is_live(now_ms)]
@@ -282,7 +282,7 @@ class Dispatcher:
         if not self.fleet.is_common or not grids_W:
             return self._unseen_W
         batteries_W = sum([each.battery_W or 0 for each in live])
-        found_W = sorted(grids_W)[len(grids_W) // 2] + batteries_W - self._common_W(now_ms)
+        found_W = sorted(grids_W)[len(grids_W) // 2] + batteries_W - seen_W
         part = min(1.0, passed_ms / UNSEEN_MS) if found_W < self._unseen_W else 1.0
         self._unseen_W += (found_W - self._unseen_W) * part
         return self._unseen_W

@@ -179,7 +179,8 @@ class Service:
         topics = ["firebreak/+/report", "firebreak/+/online"]
         topics.append(f"firebreak/+/reply/{self._fleet.source}/signed")
         name = f"firebreak-dispatch-{self._fleet.source}"
-        return login.broker(self._fleet.broker, self._fleet.beside, name, topics, "")
+        beside = self._fleet.beside
+        return login.broker(self._fleet.broker, beside, name, topics, shows_retain=False)
 
 
 async def until_signal(service: Service) -> int:

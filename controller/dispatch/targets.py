@@ -52,7 +52,7 @@ class Planner:
     """The targets of one fleet. rated_W: largest discharge that each cabinet has ever shown."""
 
     def __init__(self, count: int, hold_h: float | None = 0.0) -> None:
-        """hold_h: hours for which the charge must last beside a hold-back; None: never hold back."""
+        """hold_h: hours for which the charge must last; None: nothing is held back."""
         self._split, self._rated_W = Split(count), [1000] * count
         self._weights = self._made()
         self._hold_h, self._holds_back = hold_h or 0.0, hold_h is not None

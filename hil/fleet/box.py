@@ -117,6 +117,7 @@ def reported(cabinet: Cabinet[Any]) -> dict[str, Any]:
     core = cabinet.core
     known = core.control.known
     is_running = core.out[s.STATE] == s.RUNNING
+    sun_W = core.functions["site_load"].state.sun_W  # the share of this cabinet
     degC, soc = known.module_temperature_ddegC, known.soc_permille
     return {
         "uptime_ms": 0,
@@ -124,6 +125,7 @@ def reported(cabinet: Cabinet[Any]) -> dict[str, Any]:
         "battery_W": known.battery_W,
         "grid_W": known.grid_meter_W,
         "load_W": known.load_meter_W,
+        "pv_W": sun_W * 1000 // cabinet.config.control["share_permille"],
         "discharge_W_max": max(0, core.chain.limits.high_W) if is_running else 0,
         "soc_permille": soc[0] if soc else None,
         "temperature_ddegC": degC[1] if degC else None,

@@ -74,12 +74,14 @@ def _report(member: ChainMember) -> bytes:
     control = member.control
     known = control.known
     soc = known.soc_permille
+    sun_W = control.functions["site_load"].state.sun_W  # the share of this cabinet
     remaining_Wh = control.functions["hint_table"].out[O_REMAINING_WH]
     found = {
         "state": "running",
         "battery_W": known.battery_W,
         "grid_W": known.grid_meter_W,
         "load_W": known.load_meter_W,
+        "pv_W": sun_W * 1000 // member.share_permille,
         "discharge_W_max": max(0, control.chain.limits.high_W),
         "soc_permille": soc[0] if soc else None,
         "remaining_Wh": max(0, remaining_Wh),

@@ -82,8 +82,8 @@ class LivePod(Pod):
                 self._move(second)
 
     def step(self) -> None:
-        """Make a tick. Before it, send the heartbeat if it is due, and each hour the schedule. After
-        it, carry the messages of a dispatcher.
+        """Make a tick. Before it, send the heartbeat if it is due, and each hour the schedule.
+        After it, carry the messages of a dispatcher.
         """
         now_s = self.now_us // 1_000_000
         if self.now_us % 1_000_000 == 0 and self._begin_s + now_s in self._moves:
@@ -154,7 +154,7 @@ def _configs(sizes: Sequence[sized.Size], folder: Path, tick_ms: int | None) -> 
 def _share_of(slot: Slot, share_permille: int) -> Slot:
     *powers_W, reserve = slot
     shares = [each if each == OPEN_W else each * share_permille // 1000 for each in powers_W]
-    return Slot(*shares, reserve)
+    return Slot._make([*shares, reserve])
 
 
 def _later(spec: Spec, begin_s: int) -> Spec:

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controller.planner.tariff import J_PER_KWH
+from hil.engine.pod import TURN_S
 from hil.site.genset import Genset
 from hil.site.site import ISLAND, ON_GRID, Site
-from hil.systems import ramps, swing_figures
+from hil.systems import ramps, run, swing_figures
 from hil.systems.live import LivePod
 from hil.systems.member import SOC_FORMS
 from hil.systems.run import DAY_S, Result
@@ -53,22 +54,30 @@ class Minutes(NamedTuple):
 
 
 def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
-    """The minutes to play: plain_s of a day at a drawn moment, around each cabinet that leaves, each
-    outage of the run, and drawn outages.
+    """The minutes to play: plain_s of a day at a drawn moment, the moments at which a cabinet
+    leaves or comes, each outage of the run, and drawn outages.
     """
     spec = result.spec
     deal = random.Random(f"{spec.seed}/minutes")
-    end_s = spec.days * DAY_S - AFTER_S
-    moments = [(deal.randint(LEAD_S, end_s - plain_s), plain_s, False)] if plain_s else []
+    first_s, end_s = lead_s(spec), spec.days * DAY_S - AFTER_S
+    moments = [(deal.randint(first_s, end_s - plain_s), plain_s, False)] if plain_s else []
+    if plain_s:
+        moved = [second - plain_s // 2 for second in sorted(run.moves_of(spec))]
+        moments += [(max(first_s, at_s), plain_s, False) for at_s in moved]
     moments += [(at_s, for_s, True) for at_s, for_s in outages_of(spec)]
     count = outages if spec.size.can_form else 0  # without an island, no system claims an outage
-    moments += [(deal.randint(LEAD_S, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(count)]
+    moments += [(deal.randint(first_s, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(count)]
     return [_begun(result, *each) for each in moments]
+
+
+def lead_s(spec: Spec) -> int:
+    """Time before the minutes: each of several cabinets tests its meter in its turn."""
+    return LEAD_S + (spec.cabinets - 1) * TURN_S
 
 
 def _begun(result: Result, at_s: int, for_s: int, is_outage: bool) -> Minutes:
     """Minutes that begin with the charge and the cell temperature of that moment of the run."""
-    slot = (at_s - LEAD_S) // SLOT_S
+    slot = (at_s - lead_s(result.spec)) // SLOT_S
     degC = float(result.degC[slot]) if len(result.degC) else None
     return Minutes(at_s, for_s, min(SOC_MAX, float(result.soc[slot])), is_outage, degC)
 
@@ -77,14 +86,16 @@ def played(spec: Spec, inputs: Inputs, one: Minutes) -> Played:
     """The figures of these minutes (`Watch.figures`), with their trips and violations."""
     spec = spec._replace(outages=[[one.at_s, one.for_s]] if one.is_outage else [])
     with tempfile.TemporaryDirectory() as folder:
-        begin_s = one.at_s - LEAD_S
+        lead = lead_s(spec)
+        begin_s = one.at_s - lead
         pod = LivePod(spec, Path(folder), begin_s, one.soc, True, dict(inputs), degC=one.degC)
-        pod.members[0].quicken()
+        for member in pod.members:
+            member.quicken()
         _wait_for_start(pod)
         watch = Watch(pod, spec)
-        while pod.now_us < (LEAD_S + one.for_s + AFTER_S) * 1_000_000:
+        while pod.now_us < (lead + one.for_s + AFTER_S) * 1_000_000:
             pod.step()
-            watch.see(LEAD_S <= pod.now_us / 1e6 < LEAD_S + one.for_s)
+            watch.see(lead <= pod.now_us / 1e6 < lead + one.for_s)
     found = {**one._asdict(), **watch.figures()}
     moved = ramps.broken(watch.seconds_W(), spec.ramps)
     return {**found, "faults": [*_faults(found), *moved]}
@@ -92,7 +103,14 @@ def played(spec: Spec, inputs: Inputs, one: Minutes) -> Played:
 
 def _wait_for_start(pod: LivePod) -> None:
     """Limit load and sun until the cabinet runs, because in the run it was running already."""
-    site, import_W = pod.site, pod.members[0].config.cabinet["grid_import_W_max"]
+    site = pod.site
+    import_W = sum(
+        [
+            member.config.cabinet["grid_import_W_max"] * member.config.control["share_permille"]
+            for member in pod.members
+        ]
+    )
+    import_W //= 1000
     load = site.load
     assert load is not None, "the file of a system has [load]"
     for part in site.parts:
@@ -157,6 +175,7 @@ class Watch:
 
     def __init__(self, pod: LivePod, spec: Spec) -> None:
         self.pod, self.critical_W, self.size = pod, spec.critical_W, spec.size
+        self.lead_s = lead_s(spec)
         self.carried_s = self.island_s = self.dark_s = 0.0
         self.lost_J = self.critical_J = self.wanted_J = self.needed_J = 0.0
         # charge while the battery alone carries the island; fuel, l, while a generator set does
@@ -180,7 +199,7 @@ class Watch:
         self.dark_s += (not site.is_live) * dt_s
         if is_event:
             self._event_W.append((wanted_W, site.grid_power_W))
-        if site.now_us / 1e6 > LEAD_S:
+        if site.now_us / 1e6 > self.lead_s:
             self.wanted_J += wanted_W * dt_s
             self.lost_J += missing_W * dt_s
             self.critical_J += critical_W * dt_s
@@ -196,7 +215,7 @@ class Watch:
             self._grid_W = 0.0
             return
         self.import_W = max(self.import_W, grid_W)
-        if site.now_us / 1e6 > LEAD_S:
+        if site.now_us / 1e6 > self.lead_s:
             import_W, export_W = grid_W - self.size.import_W, -grid_W - self.size.export_W
             self.over_W = max(self.over_W, import_W, export_W)
         if self._grid_W is not None:
@@ -204,7 +223,7 @@ class Watch:
             self._grid_W = grid_W
 
     def _see_devices(self, site: Site) -> None:
-        since_s = site.now_us / 1e6 - LEAD_S
+        since_s = site.now_us / 1e6 - self.lead_s
         open_ = sum([part.asked.get("stages", 0) for part in site.parts])
         if open_ != (self.stages[-1][1] if self.stages else 0):
             self.stages.append((round(since_s, 1), open_))
@@ -225,10 +244,10 @@ class Watch:
 
     def figures(self) -> Played:
         """The figures as plain data."""
-        member = self.pod.members[0]
-        cabinet = member.controller.cabinet
+        members = self.pod.members
+        living = [each.controller.cabinet for each in members if each.controller.cabinet]
         return {
-            "load_W": round(self.wanted_J / (self.pod.now_us / 1e6 - LEAD_S)),
+            "load_W": round(self.wanted_J / (self.pod.now_us / 1e6 - self.lead_s)),
             "carried_s": round(self.carried_s, 1),
             "island_s": round(self.island_s, 1),
             "dark_s": round(self.dark_s, 1),
@@ -246,10 +265,12 @@ class Watch:
             "swings": swing_figures.of_ticks(np.array(self._event_W).T, self.pod.tick_us / 1e6),
             "soc_end": round(self.pod.soc, 3),
             "trips": [
-                (each["stage"], each["scope"], each["t_s"] - LEAD_S) for each in member.trips.trips
+                (each["stage"], each["scope"], each["t_s"] - self.lead_s)
+                for member in members
+                for each in member.trips.trips
             ],
-            "violations": list(member.observer.violations),
-            "is_running": cabinet is not None and cabinet.summary()[1] == s.RUNNING,
+            "violations": [each for member in members for each in member.observer.violations],
+            "is_running": all(each.summary()[1] == s.RUNNING for each in living),
         }
 
 

@@ -7,17 +7,14 @@ import asyncio
 import collections
 import contextlib
 import random
-import ssl
 from collections.abc import Awaitable, Callable
 
-from controller.doors.mqtt import signed
+from controller.doors.mqtt import login, signed
 from controller.doors.mqtt.commands import VERBS, Desk
 from controller.doors.mqtt.link import REFUSED, Broker, Link, Lost, Message
 from controller.doors.mqtt.outlet import Outlet
-from controller.doors.process import DoorError, House, Told, Values
+from controller.doors.process import House, Told, Values
 from controller.system import clock
-from controller.system.paths import plain
-from controller.system.secret_file import secret
 
 PAUSE_S, PAUSE_S_MAX = 1.0, 60.0
 STEADY_US = 60_000_000  # after a connection of this length, the next pause is short again
@@ -133,41 +130,12 @@ class Door:
             self.counts["unanswered"] += 1
 
     def _broker(self, source: str) -> Broker:
-        """Address and login of the broker. Raises DoorError, OSError.
-
-        The files are read each time, because certificates are renewed.
-        """
+        """Address and login of the broker. Raises DoorError, OSError."""
         values, name = self._values, f"firebreak-{self._values['cabinet']}-{self._name}"
-        return Broker(
-            values["host"],
-            values["port"],
-            values["protocol"] == "5",
-            values["keepalive_s"],
+        return login.broker(
+            values,
+            self._house.settings.beside,
             f"{name}-{source}" if source else name,
-            self._context() if values["tls"] else None,
-            (values["user"], self._password()) if values["user"] else None,
             [topic for topic in self._desks if topic.startswith(self._commands_of(source))],
             "" if source else f"{self._base}/online",
         )
-
-    def _password(self) -> str:
-        path = self._house.settings.beside(self._values["password_file"])
-        return secret(path, "password", DoorError)
-
-    def _context(self) -> ssl.SSLContext:
-        beside, values = self._house.settings.beside, self._values
-        ca, certificate, key = [
-            values[name] and beside(values[name])
-            for name in ("ca", "certificate", "certificate_key")
-        ]
-        place = ca
-        try:
-            context = ssl.create_default_context(cafile=ca)
-            if certificate:
-                place = f"{certificate} with certificate_key"
-                context.load_cert_chain(certificate, key, "no password is asked for")
-        except ssl.SSLError:
-            raise DoorError(f"{place}: is no certificate with its key") from None
-        except OSError as error:
-            raise DoorError(plain(error, place)) from None
-        return context

@@ -53,6 +53,7 @@ class Broker(NamedTuple):
     login: tuple[str, str] | None
     topics: Sequence[str]
     will: str
+    shows_retain: bool = True
 
 
 class Message(NamedTuple):
@@ -257,7 +258,7 @@ class Link:
         elif not self._broker.topics:
             self._tell(self._ready, 0)
         elif self._broker.is_5:
-            options = SubscribeOptions(qos=1, retainAsPublished=True)
+            options = SubscribeOptions(qos=1, retainAsPublished=self._broker.shows_retain)
             client.subscribe([(topic, options) for topic in self._broker.topics])
         else:
             client.subscribe([(topic, 1) for topic in self._broker.topics])

@@ -9,10 +9,11 @@ their broker starts.
 import random
 from typing import Any
 
+from controller.core.site_devices.roles import PV
 from controller.doors.mqtt.payload import steady, text
 from controller.state.base import Facts
 
-BYTES_MAX = 700
+BYTES_MAX = 800
 RENEWED_US = 7_500_000  # reports are at most 9 s apart if the outlet looks each 1.5 s
 TROUBLE_MAX = 100  # a character has at most 6 bytes in JSON
 POWERS = tuple("battery_W grid_W load_W available_low_W available_high_W held_15min_high_W".split())
@@ -31,6 +32,8 @@ def report(facts: Facts | None, release: str, trouble: str) -> Facts:
     binding, standing, hints = facts.get("binding"), facts.get("standing"), facts.get("hints")
     return {
         **{name: facts.get(name) for name in ("uptime_ms", "state", *POWERS, *ENERGIES)},
+        "discharge_W_max": _discharge_W(facts),
+        "pv_W": _pv_W(facts),
         "soc_permille": facts.get("soc_permille_min"),
         "soh_permille": facts.get("soh_permille_min"),
         "temperature_ddegC": facts.get("temperature_ddegC_max"),
@@ -42,6 +45,23 @@ def report(facts: Facts | None, release: str, trouble: str) -> Facts:
         "release": release,
         "clock": facts.get("is_clock_trusted"),
     }
+
+
+def _discharge_W(facts: Facts) -> int | None:
+    """The discharge that the limits leave; 0 while the cabinet does not run."""
+    high_W = (facts.get("limits") or {}).get("high_W")
+    if high_W is None:
+        return None
+    return max(0, high_W) if facts.get("state") == "running" else 0
+
+
+def _pv_W(facts: Facts) -> int | None:
+    """Power of all PV inverters that report theirs; None without one."""
+    powers_W = [
+        each.get("power_W") for each in facts.get("site") or [] if each.get("role") == PV.text
+    ]
+    known = [each for each in powers_W if isinstance(each, int)]
+    return sum(known) if known else None
 
 
 def _alarm(row: Facts) -> Facts:

@@ -204,11 +204,13 @@ def test_a_promise_must_break_or_survive(is_met, must, is_right):
     assert self_check.judged(figure, asked, "sender")["is_right"] is None
 
 
-def test_a_battery_with_several_controllers_has_no_minutes_of_one():
+def test_a_pod_that_leaves_is_played_with_all_kernels():
     result = mock.Mock(spec=None)
-    result.spec, result.soc = spec.load("shanghai", "four_cabinets"), [0.5] * 96 * 14
+    result.spec, result.soc = spec.load("shanghai", "dead_pod"), [0.5] * 96 * 14
     result.degC = range(96 * 14)
-    assert minutes.of(result, 600, 2) == []
+    assert minutes.lead_s(result.spec) == 90 + 3 * 66
+    _, left = minutes.of(result, 600, 0)
+    assert left.at_s < 8 * 3600 < left.at_s + left.for_s
     result.spec = spec.load("berlin")
     found = minutes.of(result, 600, 2)
     assert len(found) == 3
