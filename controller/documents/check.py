@@ -1,5 +1,5 @@
-"""`firebreak check`: refuses a configuration in one line, or explains it in plain ASCII. A line has
-at most document.WIDTH columns. The command can also list every key.
+"""The command `firebreak check`. It refuses a configuration in one line, or explains it in plain
+ASCII. A line has at most document.WIDTH columns. The command can also list every key.
 """
 
 import argparse
@@ -122,8 +122,8 @@ def report(config: Config, measured_ms: int = 0, doubts: Sequence[str] = ()) -> 
 
 
 def keys() -> str:
-    """Every key of a configuration, with allowed values, default and tighter direction, then every
-    key of a profile.
+    """Every key of a configuration, then every key of a device profile. Each has allowed values and
+    default. A limit also has the direction in which a site may tighten it.
     """
     lines: list[str] = []
     for key, spec, nmc in schema.every_key():
@@ -194,7 +194,7 @@ def _rack(rack: int, table: Mapping[str, int]) -> str:
 
 
 def _analysis(config: Config) -> Iterator[str]:
-    """Lines about the hazard mitigation analysis, and the effects that wait (m.CONFLICTS)."""
+    """Lines about the hazard mitigation analysis, and about effects that wait (m.CONFLICTS)."""
     yield from ("", "HAZARD MITIGATION ANALYSIS")
     for key, value in config.hma.items():
         if value is not None:
@@ -226,7 +226,7 @@ def open_hazards(config: Config) -> list[str]:
 
 
 def _sources(config: Config) -> Iterator[str]:
-    """Lines about the sources of hints, with the fallback of each silent source."""
+    """Lines about the sources of hints, with the limits that apply while a source is silent."""
     if not config.sources:
         yield from ("", "SOURCES OF HINTS: none")
         return
@@ -259,7 +259,7 @@ def _sources(config: Config) -> Iterator[str]:
 
 
 def _without_import(config: Config) -> str:
-    """Words about the import without a schedule: load tracking then charges up to its target."""
+    """Words about a source without an import limit for the time after its schedule has ended."""
     control = config.control
     most_W = min(control["grid_import_W_max"], control["peak_import_W_max"])
     return (
@@ -269,7 +269,7 @@ def _without_import(config: Config) -> str:
 
 
 def _silence(config: Config) -> Iterator[str]:
-    """Lines about the consequences of a silent device, each with the time in ms."""
+    """Lines about what happens when a device is silent, and after how many ms."""
     cabinet = config.cabinet
     expiry_ms = max(
         [device.profile.settings["expiry_ms"] for device in config.devices if device.outputs]
