@@ -19,8 +19,8 @@ from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, say
 
 
 def prove(arguments: Namespace, reach: Callable[[], object]) -> None:
-    """End the command unless the person is `arguments.name`. reach: ends the command if no
-    controller runs.
+    """End the command unless the person proves to be `arguments.name`. reach: a function that ends
+    the command if no controller runs.
     """
     with cli.ends(WRONG_INPUT, users.UserError):
         name = users.checked_name(arguments.name)
@@ -56,8 +56,8 @@ def _prove_by_password(arguments: Namespace, name: str) -> None:
 
 
 def _asked(name: str) -> str:
-    """The password, from a terminal or from standard input. Without any input the command ends, and
-    no failed login is counted.
+    """The password, from a terminal or from standard input. If there is no input, the command ends
+    without counting a failed login.
     """
     if sys.stdin is not None and sys.stdin.isatty():
         return getpass.getpass(f"Password of {name}: ")
@@ -69,7 +69,8 @@ def _asked(name: str) -> str:
 
 
 def note(arguments: Namespace, code: str, text: str) -> None:
-    """Write an act for the recorder. If this fails, the command still goes on."""
+    """Leave a note for the recorder about what the person did. If this fails, the command goes on.
+    """
     try:
         spool.put(arguments.run_dir, clock.now_us(), code, text)
     except OSError as error:
