@@ -89,7 +89,7 @@ class Console:
             self._excuse(now_us)
 
     def _excuse(self, now_us: int) -> None:
-        """After an exception, end the open question. The person can then press another key."""
+        """End the open question if an exception was caught, so that another key works again."""
         if self._last.is_caught:
             self._session.question, self._session.seen, self._page = None, None, None
             self._session.say("This has failed; the log of this console says where.", now_us)
