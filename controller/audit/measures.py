@@ -200,8 +200,8 @@ class Slope(Measure):
 
     def _steeper(self, times_s: np.ndarray, values: np.ndarray) -> bool:
         """Find a change that is steeper than the steepest known one, and keep it. False if there is
-    none.
-    """
+        none.
+        """
         assert self._worst is not None
         known = self._worst.value
         above = values - known / self._window_s * times_s

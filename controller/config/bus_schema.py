@@ -21,7 +21,7 @@ PORT = (
     "(not /dev/ttyUSB0)",
 )
 _CHANNEL = (re.compile(r"[A-Za-z0-9_.:/-]{1,64}"), "the name of a CAN interface, such as can0")
-# {interface: allowed channel names}. For any other interface, python-can's driver defines them.
+# {interface: allowed channel names}. For any other interface, its driver defines the names.
 CHANNELS = {
     "socketcan": (
         re.compile(r"[A-Za-z0-9_.:-]{1,15}"),

@@ -1,7 +1,7 @@
 """Computes how busy each bus is, and the longest time from an emergency stop to the frame that
 stops the converter. Times are in us.
 
-The time of a Modbus RTU exchange is characters x bits / baud, two gaps of 3.5 characters, and the
+The time of a Modbus RTU exchange is characters x bits / baud, plus gaps of 3.5 characters, plus the
 turn-around of the device. A CAN frame is assumed to have as many stuff bits as possible.
 """
 
@@ -176,8 +176,7 @@ def pcs_stop_latency(config: Config, every: Schedule, unit: int) -> list[Latency
 
 
 def _stop_latency(config: Config, every: Schedule, device: Device, what: str) -> list[Latency]:
-    """The parts of the time from the slower contact to the last byte of a device's exchange `what`.
-    """
+    """The parts of the time from the slower contact to the last byte of the exchange `what`."""
     ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
     slowest = max(ways, key=lambda parts: sum([part.time_us for part in parts]))
     own = exchange_of(every[device.bus], device, what)

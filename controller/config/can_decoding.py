@@ -62,8 +62,7 @@ class Frames(Changes):
         return self._shelf.taken()
 
     def fault(self, time_us: int, has_stored: bool) -> str:
-        """Why the driver stores no values at that time. "" if it has stored values and still does.
-        """
+        """Why the driver stores no values at that time. "" if it stored values and still does."""
         if not self._own_frames:
             return "none of its ids came"
         state, can_id = self.device.report(time_us)

@@ -81,8 +81,7 @@ def _check_reach(values: Values, config: Config, number: int, table: dict[str, i
 
 
 def _check_forming(values: Values, config: Config) -> None:
-    """Refuse a converter that can form an island, if no contact tells the kernel about an island.
-    """
+    """Refuse a converter that can form an island if no contact shows the island to the kernel."""
     for unit, forms in enumerate(config.topology.forming, 1):
         if forms and config.topology.mapped("source_code") is None:
             path, _ = entry_of(values, ("unit", str(unit), "can_form"))

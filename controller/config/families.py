@@ -187,8 +187,7 @@ MAKERS: dict[str, Callable[[Config, Device, ProcessImage, s.Layout], Driver]] = 
 
 
 def requests_of(config: Config, device: Device, driver: Driver) -> list[Sent]:
-    """[(what, Request, period in us)] of the requests that the driver of a Modbus device repeats.
-    """
+    """[(what, Request, period in us)] of the requests that a driver of a Modbus device repeats."""
     if isinstance(driver, SunSpecPcs):
         return _pcs_requests(device, driver)
     if isinstance(driver, RegisterPcs):

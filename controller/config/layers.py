@@ -76,8 +76,7 @@ def leave_out(chain: list[Layer], file: str, key: Path) -> None:
 
 
 def carry_over(chain: list[Layer]) -> list[str]:
-    """Rename or remove the keys of an earlier version in `chain`. Returns a line for each of them.
-    """
+    """Rename or remove the keys of an earlier version in `chain`. Returns a line for each key."""
     lines = []
     for layer in chain:
         control = layer.content.get("control")
@@ -128,12 +127,12 @@ def merge(chain: list[Layer], chemistry: str) -> dict[Path, forms.Entry]:
     return values
 
 
-PLAIN = ("cabinet", "control")  # if a key of these sections is in a wrong place, a line says where
+# If a key of these sections is in a wrong place of a file, the error line says where it belongs.
+PLAIN = ("cabinet", "control")
 
 
 def _check_role(file: str, path: Path, values: dict[Path, forms.Entry]) -> None:
-    """Refuse a key that devices with this role do not have. The value of the role is checked later.
-    """
+    """Refuse a key that devices with this role do not have. The role itself is checked later."""
     role, of_roles = values.get((*path[:-1], "role")), schema.OF_ROLES.get(path[-1])
     if path[0] == "device" and role and of_roles and role.value not in of_roles:
         problem = f"is not a key of a device with role {role.value}"

@@ -15,8 +15,7 @@ from drivers.profile import Profile
 
 
 def of_folder(folder: str) -> list[str]:
-    """The profiles of a folder. A TOML file without the key `family` is no profile but a site file.
-    """
+    """The profiles of a folder. A TOML file without the key `family` is a site file."""
     paths = [path for path in sorted(pathlib.Path(folder or ".").glob("*.toml")) if path.is_file()]
     return [str(path) for path in paths if _names_family(path)]
 

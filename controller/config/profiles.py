@@ -279,8 +279,8 @@ def _check_scale(file: str, path: Path, fields: Table) -> None:
 
 
 def _check_plain(file: str, path: Path, fields: Table) -> None:
-    """Refuse a scale, and limits of the range, for a value that is used raw. Otherwise the date of
-    the next calibration would be wrong.
+    """Refuse a scale, or masks for a saturated or untrusted value, if the raw value is used.
+    Otherwise the date of the next calibration would be wrong.
     """
     for key in ("scale", "full_scale", "over_range_mask", "untrusted_mask"):
         plain = form.SENSOR_REGISTER[key].default

@@ -21,8 +21,8 @@ from safety.kernel import Kernel
 # just before. The age of a silence is also counted one tick too long.
 SEEN_TICKS = 2
 # A silence counts from the last value. A silence is at least three periods long (silence.BUDGETS),
-# so this value is at most a third of the silence old when the wire is cut. Two thirds remain. Half
-# (1 / 2) is used, because on a full bus the last answer may have been late.
+# so this value is at most a third of the silence old when the wire is cut. Two thirds remain. The
+# plan uses only half of the silence, because on a full bus the last answer may have been late.
 LEFT_OF_SILENCE = 2
 EXPIRY_ROW = 44  # tested with the controller switched off, because its outputs then expire
 
@@ -84,8 +84,7 @@ def _resting(armed: list[tuple], device: Device) -> set[str]:
 
 
 def _reads(stage: tuple, device: Device) -> bool:
-    """True if a stage of the matrix reads this device, itself or for its gate (second condition).
-    """
+    """True if a stage of the matrix, or its second condition (gate), reads this device."""
     return any(
         [
             device.role in feature.roles or bool({*feature.contacts} & {*device.inputs})

@@ -31,8 +31,7 @@ LACKING = {
 
 
 def rack_facts(topology: Topology) -> list[dict[str, bool]]:
-    """[{parameter of LACKING: True if the BMS reports the values}], one dictionary for each rack.
-    """
+    """[{parameter of LACKING: True if the BMS reports the values}], with an entry for each rack."""
     return [_facts_of(topology, rack) for rack in range(topology.racks)]
 
 

@@ -132,4 +132,4 @@ def rescaled(codec: Codec, data: bytes) -> bool:
     this factor.
     """
     factor = ScaleFactor([codec])
-    return factor.holds(data) or factor.holds(data)  # the first of two equal readings returns False
+    return factor.holds(data) or factor.holds(data)  # `holds` needs two equal readings

@@ -22,9 +22,10 @@ Image = tuple[array, parameters.ImageMap]
 
 
 class Taper(NamedTuple):
-    """A taper. stage: the stage before which it acts, or "". ways: indexes into WAYS. signal: the
-    feature, which also gives the unit. ends: two parameters of the rack, or a name that _ends
-    knows. reported: the taper acts only if this parameter of the rack is set; "": it always acts.
+    """A taper. stage: the stage under which documents list it, or "". ways: indexes into WAYS.
+    signal: the feature, which also gives the unit. ends: two parameters of the rack, or a name that
+    _ends knows. reported: the taper acts only if this parameter of the rack is set; "": it always
+    acts.
     """
 
     stage: str
@@ -103,7 +104,7 @@ def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> dict
 
 
 def _ends(racks: Sequence[Mapping[str, int]], image: Image) -> list[list[Ends]]:
-    """For each taper, the sorted and different (full, none) of the racks on which it acts."""
+    """Sorted and different (full, none) of the racks on which a taper acts, for each taper."""
     moved = tapers.temperature_tapers(*image)
     found = []
     for taper in TAPERS:

@@ -137,8 +137,8 @@ def opening_ms(config: Config, stage: tuple) -> int | None:
 
 
 def opened_ms(config: Config, schedule: Schedule, stage: tuple) -> int | None:
-    """Longest time from the cause to open contactors, ms. If the power ramps down first, the time
-    of the ramp is not included. None if the contactors need not open.
+    """Longest time from the cause to open contactors, ms. For a stage with a ramp, it counts from
+    the start of the ramp. None if there is no limit.
     """
     wait_ms = opening_ms(config, stage)
     if wait_ms is None:

@@ -54,8 +54,8 @@ def path_delay(config: Config, every: bus_times.Schedule | None = None) -> list[
     """The parts of the delay from a change of the load to the battery's power, for the slowest
     converter.
 
-    The first part is HOLD, the age of a value when the next value replaces it. The other parts
-    follow one value from the middle of the meter's window to the middle of the battery's movement.
+    The first part is HOLD, because a value is used until the next one comes. The other parts follow
+    one value from the middle of the meter's window to the middle of the battery's movement.
     """
     every = bus_times.schedule(config) if every is None else every
     meter = source(config)

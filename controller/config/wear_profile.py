@@ -17,8 +17,7 @@ REPEAT_MS = {wear.NO: 1000, wear.NOT_STATED: 600_000, wear.YES: 1 << 40}
 
 
 def resolved(profile: Profile) -> Profile:
-    """Give each write of the profile its own `stored`, and return the profile. Raises ConfigError.
-    """
+    """Give each write of the profile its own `stored`. Returns the profile. Raises ConfigError."""
     settings, registers = profile.settings, profile.registers.values()
     if "stored" not in settings:
         return profile

@@ -112,8 +112,7 @@ def _restore(arguments: Namespace) -> int:
 
 
 def _files(part: str, root: str, *places: str) -> Iterator[Kept | None]:
-    """The files of a backup at these places and in folders there. None for a file that is left out.
-    """
+    """The files of a backup at these places and below. None for a file that is left out."""
     for place in places:
         path = os.path.join(root, place)
         is_of_users = os.path.basename(os.path.dirname(path)) == users.FOLDER

@@ -32,8 +32,7 @@ TRIPS_MAX = 2**31 - 1
 
 
 class Kept(NamedTuple):
-    """A file of a backup. name: its path, which begins with etc/ or state/. owner: a user's name.
-    """
+    """A file of a backup. name: its path, from etc/ or state/ on. owner: a user's name."""
 
     name: str
     mode: int

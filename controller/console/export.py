@@ -105,8 +105,7 @@ def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
 
 
 def _growing(connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us) -> list[str]:
-    """[name of a capture that the recorder is still writing], or [] if there is none in this time.
-    """
+    """[name of a capture in this time that the recorder is still writing], or []."""
     row = connection.execute(
         "SELECT json_extract(value, '$.file') FROM meta WHERE key = 'capture'"
     ).fetchone()

@@ -25,8 +25,7 @@ WIRE_MS = 20  # time of a read on the wire at 9600 Bd, before its time-out begin
 
 
 def first_reads(profiles: Iterable[Profile]) -> list[fits.Place]:
-    """The first read of each profile, each read once. A read that many profiles share comes first.
-    """
+    """The first read of each profile, each only once. A read of many profiles comes first."""
     found = Counter[fits.Place]()
 
     def silent(*place: int) -> Answer:

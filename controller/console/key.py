@@ -63,8 +63,7 @@ for _action in _ACTIONS:
 
 
 def _unseen(state_directory: str, name: str, error: OutputError) -> str:
-    """Remove a key again that could not be printed, before a source uses it. Returns the message.
-    """
+    """Remove a key that could not be printed, before a source uses it. Returns the message."""
     try:
         keys.withdraw(state_directory, name)
     except keys.KeyStoreError as kept:

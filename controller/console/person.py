@@ -69,8 +69,7 @@ def _asked(name: str) -> str:
 
 
 def note(arguments: Namespace, code: str, text: str) -> None:
-    """Leave a note for the recorder about what the person did. If this fails, the command goes on.
-    """
+    """Leave a note for the recorder about an action. If this fails, the command goes on."""
     try:
         spool.put(arguments.run_dir, clock.now_us(), code, text)
     except OSError as error:

@@ -217,8 +217,7 @@ def _cabinet(each: Line, above: str) -> bytes:
 
 
 def _made(folder: str, each: Line, files: dict[str, bytes]) -> str:
-    """Make the folder of a cabinet, and return MADE. If the folder exists, return SAME or DIFFERS.
-    """
+    """Make the folder of a cabinet. Returns MADE, or SAME or DIFFERS if the folder exists."""
     if os.path.lexists(folder):
         there = {name: regular_file.content(os.path.join(folder, "etc", name)) for name in files}
         with contextlib.suppress(ConfigError, OSError):

@@ -144,8 +144,7 @@ def _stated(figure: Facts, stated: Facts, name: str) -> str:
 
 
 def _profile_lines(facts: Facts) -> Iterator[str]:
-    """Lines to paste into the profile. A figure smaller than its uncertainty is given as a bound.
-    """
+    """Lines to paste into the profile. A figure below its uncertainty is given as a bound."""
     point = facts["points"][0]
     if point["too_little"]:
         return

@@ -99,8 +99,7 @@ def _map_only(config: Config) -> Iterator[str]:
 
 
 def _of_meter(device: Device) -> Iterator[str]:
-    """Lines about checks that are impossible with this meter, and about a grid meter that is slow.
-    """
+    """Lines about checks that are impossible with this meter, and about a slow grid meter."""
     yield from meter_profile.lacks(device.profile)
     sample_ms = track_path.sample_ms(device)
     if device.role == "meter_grid" and sample_ms > TESTED_MS:

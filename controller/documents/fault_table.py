@@ -23,8 +23,8 @@ MODULES = "module_temperature_ddegC"
 WIRED_GROUPS = (s.G_IO_1, s.G_IO_2, s.G_IO_3)
 NAME, KIND, GROUP = 0, 1, 4  # fields of an input or output of safety/signals.py
 WIRED = [str(each[NAME]) for each in s.CABINET_INPUTS if each[GROUP] in WIRED_GROUPS]
-# Contacts that belong to no optional equipment. A row of the cause-and-effect matrix reads each of
-# them. The faults of other contacts are in faults.toml.
+# The contacts that can make a row of the cause-and-effect matrix active. The faults of other
+# contacts are in faults.toml.
 CONTACTS = tuple([name for name in WIRED if name not in equipment.OPTIONAL])
 VALUES = tuple([each[NAME] for each in INPUTS if each[NAME] not in CONTACTS]) + (MODULES,)
 COILS = ("pcs_enable_ok", *[output for _, output in time_chain.OUTPUTS])

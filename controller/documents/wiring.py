@@ -42,8 +42,8 @@ CLOSES = {
     "key_service_closed": "out of RUN",
     "source_code": "off the grid; without a transfer switch it stays open",
 }
-# {contact: the part with this contact}. These contacts belong to no optional equipment, and no row
-# of the cause-and-effect matrix reads them.
+# {contact: the part with this contact}. These contacts belong to no equipment of equipment.py and
+# to no row of the cause-and-effect matrix.
 UNWATCHED = {
     "permit_1_closed": "permit relay of the PCS enable",
     "permit_2_closed": "permit relay of the contactor supply",

@@ -1,5 +1,5 @@
 """Makes the lines of the page `status` about everything around the battery: meters, site devices
-and links (the connections to devices and programs).
+and links (the connections to devices).
 """
 
 from controller.console.pages.text import WIDTH, kilowatt

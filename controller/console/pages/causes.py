@@ -20,8 +20,7 @@ STATE_WORDS = {"fallback": "its fallback", "resting": "paused by its energy quot
 
 
 def short(reason: Facts | None, cause: Facts | None) -> str:
-    """A short text for a table: the name of a reason, and the most important number of its cause.
-    """
+    """A short text for a table: the name of a reason, and the main number of its cause."""
     if reason is None:
         return "not acting"
     name = f"{reason['label']} {reason['name']}"

@@ -28,8 +28,7 @@ Row = dict[str, Any]
 
 
 class Span(NamedTuple):
-    """Successive rows of the plan in which the battery does one thing: charge, discharge or idle.
-    """
+    """Successive rows in which the battery does one thing: it charges, discharges or is idle."""
 
     begin: datetime
     end: datetime
@@ -120,8 +119,7 @@ def saving(plan: Plan) -> str:
 
 
 def peak(plan: Plan) -> str:
-    """ "It lowers the highest import of this time from 160.0 to 104.4 kW.", or "" if it does not.
-    """
+    """ "It lowers the highest import of this time from 160.0 to 104.4 kW.", or "" if not."""
     rows = _of_today(plan)
     without_W = max([row["load_W"] - row["pv_W"] for row in rows], default=0.0)
     grid_W = max([row["grid_W"] for row in rows], default=0.0)

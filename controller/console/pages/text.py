@@ -107,8 +107,7 @@ def moment(time_ms: int | None, facts: Facts) -> str:
 
 
 def cut(line: str, width: int = WIDTH) -> str:
-    """The line, cut to this width, but never inside a number. "..." marks the cut if there is room.
-    """
+    """The line, cut to this width, but never inside a number. "..." marks a cut if it fits."""
     if len(line) <= width:
         return line
     more = MORE if width > 2 * len(MORE) else ""
@@ -142,8 +141,7 @@ def is_mode_shown(facts: Facts) -> bool:
 
 
 def contradicted(facts: Facts) -> str:
-    """The signals that other measurements contradict, behind the reason: "R922 ...: pv_1.power_W".
-    """
+    """Signals that other measurements contradict, after the reason: "R922 ...: pv_1.power_W"."""
     by_reason: dict[str, list[str]] = {}
     for each in facts.get("contradicted", ()):
         words = f"{each['reason']['label']} {each['reason']['name']}"

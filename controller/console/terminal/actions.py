@@ -104,8 +104,7 @@ class Actions:
         then: Callable[[], str] = lambda: "",
         about: str = "",
     ) -> str:
-        """Send a command and note its answer. then(): words about what follows if it is accepted.
-        """
+        """Send a command and note its answer. then(): what follows if it is accepted, in words."""
         try:
             answer = send()
             words = operator_commands.words(answer)

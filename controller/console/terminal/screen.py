@@ -1,5 +1,4 @@
-"""Makes the bytes that draw a VT100 screen of 80 x 24 characters. Only what has changed is drawn.
-"""
+"""Makes the bytes that draw changes on a VT100 screen of 80 x 24 characters."""
 
 from controller.system.paths import printable
 

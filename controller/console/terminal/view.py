@@ -1,5 +1,4 @@
-"""Makes the pages of a controller for the console. It finds the controller again after a restart.
-"""
+"""Makes the pages of the controller for the console, also after the controller has restarted."""
 
 import os
 import sqlite3
