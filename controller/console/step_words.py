@@ -25,7 +25,7 @@ BATTERY = "Only the BMS disagrees: see the sign of the current in its profile."
 # The likely cause, if converter, racks or meter (in this order) disagrees with the other two.
 ODD = READINGS, BATTERY, METER
 UNTOLD = (
-    "Converter and racks disagree, and no grid meter tells which is right: test again with a "
+    "Converter and racks disagree, and no grid meter shows which is right: test again with a "
     "steadier load."
 )
 HALF = "The converter's own readings disagree with each other: see their signs in its profile."
