@@ -59,8 +59,8 @@ class Verdict(NamedTuple):
     limit: float | None = None  # in the same unit
     begin_s: float | None = None
     at_s: float | None = None
-    # The largest site that keeps the rule. inf: any size does. 0: none does. None: the rule could not
-    # be judged.
+    # The largest site that keeps the rule. inf: any size does. 0: none does. None: the rule could
+    # not be judged.
     site_MW_max: float | None = None
     # {interpretation: its verdict}, if the text of the rule can be read in several ways. One of
     # these verdicts is the verdict of the rule.

@@ -140,7 +140,7 @@ def rolling_max(values: np.ndarray, count: int) -> np.ndarray:
 
 
 class Ramp(Measure):
-    """The largest mean slope over a window."""
+    """The largest mean slope of any window."""
 
     def __init__(self, window_s: float, per_s: float, direction: str, step_s: float) -> None:
         self._steps = max(1, round(window_s / step_s))

@@ -2,10 +2,10 @@
 frequency.
 
 A sag begins when voltage or frequency leaves the normal range. A rule has a curve, which says how
-long voltage or frequency may be beyond each of its edges. Until that time has passed, the sag is
-inside the curve: the controller may not command a stop, an island or a shed, and after the sag the
-power must come back in time. Outside the curve, everything is allowed. If the voltage curve of a
-rule is not known, only the power after a sag of the voltage is judged, not the commands.
+long voltage or frequency may be beyond each of its edges. The sag is inside the curve until that
+time has passed. Inside the curve, the controller may not command a stop, an island or a shed, and
+after the sag the power must come back in time. Outside the curve, everything is allowed. If the
+voltage curve of a rule is not known, only the power after a sag of the voltage is judged.
 """
 
 from collections.abc import Sequence

@@ -123,7 +123,7 @@ HEARTBEAT: dict[str, forms.Field] = {
     "count_max": forms.integer(2, 65535, 65535),
     **OWN_STORED,
 }
-# A write to a BMS by registers.
+# A write to a BMS on Modbus.
 _WORDS = forms.integers(0, 65535, [])
 SENT: dict[str, forms.Field] = {
     **PLACE,

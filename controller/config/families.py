@@ -1,4 +1,5 @@
-"""Makes the driver of every device of a configuration, and lists its periodic requests."""
+"""Makes the driver of each device in a configuration, and lists the requests that a driver repeats.
+"""
 
 import contextlib
 from collections import Counter
@@ -77,7 +78,7 @@ def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpe
 
 
 def is_register_pcs(device: Device) -> bool:
-    """Whether the device is a converter by registers."""
+    """True for a converter of family register_pcs, which has plain Modbus registers."""
     return device.profile.family == REGISTER_PCS
 
 

@@ -204,7 +204,7 @@ def signals(profile: Profile) -> list[tuple[str, str]]:
 
 
 def writes(profile: Profile) -> list[str]:
-    """The frames to a converter by registers or to a BMS, in words, with their content."""
+    """Words for each frame that is written to a converter with plain registers, or to a BMS."""
     found = [_command(profile, name, row) for name, row in profile.sent.items()]
     found += [_step(profile, "setup", each) for each in profile.setup]
     found += [_step(profile, "start", each) for each in profile.start]

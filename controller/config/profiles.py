@@ -1,5 +1,5 @@
-"""Reads and checks the profile of a device. profile_form.py has the allowed keys. A profile with a
-mistake is refused in one line.
+"""Reads and checks the profile of a device: a TOML file that says how a type of device is read and
+written. profile_form.py has the allowed keys. A profile with a mistake is refused in one line.
 """
 
 import difflib
@@ -105,7 +105,7 @@ def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> Table:
 
 
 def _sequences(file: str, family: str, top: Table, models: list[Wanted]) -> Table:
-    """The set-point, the sequences and the heartbeat of a converter by registers."""
+    """The set-point, the sequences and the heartbeat of a converter with plain registers."""
     if family == form.REGISTER_PCS:
         return converter_profile.parts(file, top, functools.partial(_plain_register, models))
     for name in (*converter_form.SEQUENCES, "heartbeat"):

@@ -1,5 +1,5 @@
-"""Makes the lines of `firebreak check` about doubtful times: a tick that is too short, set-points
-that are late on a busy bus, and a stated path delay that seems to ignore capacitors.
+"""Makes the lines of `firebreak check` about doubtful times. Examples are a tick that is too short,
+set-points that are late on a busy bus, and a stated delay that seems to ignore capacitors.
 """
 
 from collections.abc import Iterator

@@ -74,7 +74,7 @@ def totals_us(parts: list[PathPart]) -> tuple[int, int, int]:
 
 
 def phases_us(parts: list[PathPart]) -> tuple[int, int]:
-    """(median, 95th percentile) of the delay of a change, over all phases of the devices.
+    """(median, 95th percentile) of the delay, for changes at all phases of the devices.
 
     The window and the hold of a meter together add no spread. If the first value comes soon after
     the change, it shows only a small part of the change.

@@ -63,7 +63,7 @@ class Values:
     def refuse(
         self, path: Path, problem: str, allowed: str = "", equipment: Sequence[str] = ()
     ) -> NoReturn:
-        """Refuse a key in the file that holds it. equipment: as in refusal.refuse."""
+        """Refuse a key in the file that holds it. equipment: see refusal.refuse."""
         refuse(self.file(*path), path, problem, allowed, equipment=equipment)
 
     def not_accepted(self, name: str, problem: str) -> NoReturn:

@@ -13,8 +13,8 @@ breaks off, the same command later puts back the missing files.
 A new backup is read at once, as a restore would read it. Otherwise a fault would show only when the
 backup is needed.
 
-Root writes the configuration with its own rights, because one key in it belongs to the planner's
-user. In the state folder, root works as the service's user.
+In the folder of the configuration, root keeps its rights, because one key there belongs to the
+planner's user. In the state folder, root works as the service's user.
 """
 
 import contextlib

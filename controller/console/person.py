@@ -1,8 +1,9 @@
 """Proves the identity of a person at a shell.
 
 The name of an operator must be the login name, which the operating system proves. A person who
-works as the controller's user gives the password of the serial console. Break-glass works only at
-the serial console, because a shell does not see the key.
+works as the controller's user gives the password of the serial console. Break-glass (a login by the
+key switch, without a password) works only at the serial console, because a shell does not see the
+key switch.
 """
 
 import getpass

@@ -63,8 +63,8 @@ def _changed(config: Config, stage: tuple) -> list[str]:
 
 
 def rows(config: Config) -> Iterator[str]:
-    """Lines about each row, with the states of its stages and the equipment that is not fitted. A
-    stage is one warning or trip of a row.
+    """Lines about each row, with the states of its stages (thresholds) and the equipment that is
+    not fitted.
     """
     yield from ("", "ROWS OF THE CAUSE-AND-EFFECT MATRIX", "  row  stages              state")
     for row, groups in sorted(row_states(config).items()):

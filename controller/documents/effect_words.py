@@ -1,5 +1,5 @@
 """Says in words what the controller does when a stage of the cause-and-effect matrix is active, for
-example "contactors open". A stage is a warning or a trip of one row. For one site, the words also
+example "contactors open". A stage is one threshold of a row. For one site, the words also
 give how long an effect waits, which output the site lacks, and how power is reduced (tapers).
 """
 

@@ -54,8 +54,8 @@ COLUMNS: Columns = {
 
 
 def facts() -> Facts:
-    """The table as plain data. groups, contacts, values and outputs are lists of faults. expired:
-    the state of each output without the controller. Raises OSError.
+    """{groups, contacts, values, outputs: lists of faults; expired: the state of each output
+    without the controller}. Raises OSError.
     """
     written = toml_text.read(FILE)
     return {

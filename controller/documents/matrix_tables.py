@@ -1,5 +1,5 @@
-"""Makes the parts that the matrix, the checklist and other documents of a site have in common: head
-of the page, states and times of stages, and tapers (power that falls before a limit is reached).
+"""Makes the parts that the documents of a site have in common. These are the head of the page, the
+states and times of stages, and the tapers (power that falls before a stage trips).
 """
 
 from collections.abc import Iterable, Sequence

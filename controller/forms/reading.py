@@ -28,7 +28,7 @@ def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
 def tables_of(
     path: str, allowed: str, bytes_max: int = toml_text.BYTES_MAX, name: str = ""
 ) -> dict[str, Any]:
-    """The tables of a file. allowed, name: as in `file_text`. Raises ConfigError."""
+    """The tables of a file. allowed, name: see `file_text`. Raises ConfigError."""
     try:
         return toml_text.loads(file_text(path, bytes_max, allowed, name), bytes_max)
     except toml_text.TomlError as error:
