@@ -1,5 +1,4 @@
-"""Makes the driver of each device in a configuration, and lists the requests that a driver repeats.
-"""
+"""Makes the driver of each device in a configuration, and lists the requests it repeats."""
 
 import contextlib
 from collections import Counter
