@@ -88,9 +88,9 @@ class Window:
 
 
 class Range(Measure):
-    """The largest difference between the highest and the lowest value in any window. If a window
-    is no whole number of steps, its end lies on the straight line between two samples. is_whole:
-    the record had a whole window.
+    """The largest difference between highest and lowest value in one window. If a window is no
+    whole number of steps, its end lies on the straight line between two samples. is_whole: the
+    record had a whole window.
     """
 
     def __init__(

@@ -20,9 +20,9 @@ FALLBACK_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One source of hints. index: place among the sorted names, from 0. priority: that of its
-    requests for power, 1 is the highest; 0: it sends no requests. fallback: {quantity: the limit
-    that applies after its hints have expired, W, or None}.
+    """One source of hints. index: place among the sorted names, from 0. priority: 1 is the highest
+    for requests of power, 0 means no requests. fallback: {quantity: the limit that applies when no
+    hint is valid, W, or None}.
     """
 
     name: str

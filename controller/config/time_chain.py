@@ -87,8 +87,8 @@ def chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
 
 def held_chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
     """The parts of the time from the cause to the last effect that waits, or []. The table of
-    conflicts says which effect waits (the fan waits for the agent). The write of the outputs may
-    keep the permit, which is the slower case.
+    conflicts says which effect waits (the fan waits for the agent). The PCS enable is assumed to
+    stay on, which is the slower case.
     """
     waits_ms = {name: hold_off_ms(config, stage, index) for index, name in OUTPUTS}
     held = [name for name, wait_ms in waits_ms.items() if wait_ms]

@@ -76,8 +76,8 @@ def totals_us(parts: list[PathPart]) -> tuple[int, int, int]:
 def phases_us(parts: list[PathPart]) -> tuple[int, int]:
     """(median, 95th percentile) of the delay, for changes at all phases of the devices.
 
-    The window and the hold of a meter together add no spread. If the first value comes soon after
-    the change, it shows only a small part of the change.
+    A value that comes sooner after the change shows less of the change. So the window and the hold
+    of a meter add no spread.
     """
     median_us = totals_us(parts)[1]
     sums_us = [float(median_us)]

@@ -83,9 +83,8 @@ class Values:
                 self.refuse(path, f"is not a key of {what}", ", ".join(keys))
 
     def _numbered(self, section: str, number: str, key: str) -> Entry | None:
-        """The entry of one unit or rack or that of `all`, whichever is tighter. None if there is
-        neither. The own value may not be looser than that of `all`, unless `all` is in a later
-        file.
+        """The entry of one unit or rack, or that of `all` if it is tighter. None if there is
+        neither. The former may not be looser than `all`, unless `all` is in a later file.
         """
         own, common = (section, number, key), (section, "all", key)
         if own not in self.entries or common not in self.entries:
