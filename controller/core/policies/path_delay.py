@@ -1,20 +1,22 @@
-"""Loop delay of the path, from the steps of the grid meter's test.
+"""Measures the path delay: the time from a set-point to its effect at the grid meter.
 
-Load tracking looks one path delay ahead, from the tick that decides a set-point to the tick that
-sees its effect at the grid meter. The naive way takes the moment at which the meter moves. But this
-moment depends on the time from the step to the meter's next refresh, which comes every 0.1 s. The
-area above a step response is its mean delay, which includes dead time, ramp, and the meter's window
-and refresh:
+The test of the grid meter (meter_sign.py) makes steps of the battery's power; the time between two
+steps is a chip. This module finds the delay of these steps. Load tracking looks one path delay
+ahead, from the tick that decides a set-point to the tick that sees its effect at the grid meter.
+The naive way takes the moment at which the meter moves. But this moment depends on the time from
+the step to the meter's next refresh, which comes every 0.1 s. The area above a step response is its
+mean delay, which includes dead time, ramp, and the meter's window and refresh:
 
     level afterwards  ________/----     delay = sum over the ticks of the chip
                       #######/                  (level afterwards - value of the tick) / step
     step at tick 0    |######
 
-A step counts if no tick of both chips is missing, and if the meter shows 0.6 to 1.6 times the
-converter's own step. An edge of the load adds an area, because the meters show it at different
-times. Most such delays are longer than the chip can show, and are dropped. The mean leaves out the
-lowest and the highest quarter. The delay stays unmeasured if fewer than 8 or fewer than half of the
-steps are left, or if the middle half is wider than 2/5 of the mean.
+A step counts if no tick is missing in the chips before and after it, and if the meter shows 0.6 to
+1.6 times the converter's own step. An edge of the load adds an area, because grid meter and load
+meter show it at different times. Most such delays are longer than the chip can show, and are
+dropped. The mean leaves out the lowest and the highest quarter. The delay stays unmeasured if fewer
+than 8 or fewer than half of the steps are left, or if the middle half is wider than 2/5 of the
+mean.
 """
 
 import math
@@ -37,7 +39,7 @@ class State(Words):
     chip: int
     sum_W: int  # of this chip
     ticks: int  # of this chip
-    is_before: int  # the chip before was measured completely
+    is_before: int  # the previous chip was measured completely
     before_chip: int
     before_W: int
     before_own_W: int
@@ -60,7 +62,7 @@ def chip_ticks(least_ms: int, sample_ms: int, tick_ms: int) -> int:
 
 
 def in_use(measured_ms: int, stored_ms: int, settings: dict) -> tuple:
-    """(delay in ms, NOMINAL .. NOT_BELIEVED): of the last proven test, else of an earlier run."""
+    """(path delay in ms, its source): of the last proven test, else of an earlier run, else 0."""
     delay_ms = measured_ms or stored_ms
     low_ms, high_ms = settings["track_path_delay_ms_min"], settings["track_path_delay_ms_max"]
     if delay_ms and not low_ms <= delay_ms <= high_ms:
@@ -91,7 +93,9 @@ class PathDelay:
         state.ticks += 1
 
     def end_chip(self, length_ticks: int, level_W: int, own_W: int, power_W: int) -> None:
-        """End a chip. level_W: of the meter; own_W: of the converter; power_W: of the code."""
+        """End a chip. level_W, own_W: power of meter and converter at its end; power_W: of the
+        code.
+        """
         state = self.state
         if state.ticks != length_ticks:
             return
