@@ -15,8 +15,7 @@ Found = TypeVar("Found", w.Reply, sw.Answer)
 
 
 def sender(send_s: float) -> socket.socket:
-    """A datagram socket with an abstract address, because the controller answers only to such an
-    address.
+    """A datagram socket with an abstract address, the only kind that the controller answers.
 
     It waits at most send_s in the operating system, which serves senders in the order in which they
     came. A sender that polls uses a whole core, because an unconnected socket always polls as

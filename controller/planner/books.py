@@ -1,4 +1,4 @@
-"""Books of the planner: a file in its state directory, with a line for each finished quarter.
+"""Books of the planner: a file with a line for each finished quarter of an hour.
 
 Each line holds the measured values and the planned values. The books keep 42 days: the present
 month, the 28 days of accounts.share, and the 14 days that a plan learns from. A line that a power

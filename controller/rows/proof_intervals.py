@@ -1,4 +1,4 @@
-"""How often a test on site must prove each row: days, the reason, and how sure the reason is.
+"""Says how often a test on site must prove each row of the matrix, with reason and confidence.
 
 The confirmed clauses ask for a record of tests (A71, A73, A75, A78), not for these intervals. The
 project proposes the intervals unless the confidence says otherwise. A site may only shorten them.

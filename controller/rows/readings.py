@@ -1,5 +1,6 @@
-"""Stages that differ from their row in section 7 of the fact table, and the reason for each.
+"""Stages that differ from section 7 of the project's fact table, with the reason for each.
 
+Section 7 has a row for each row of the cause-and-effect matrix. A stage is one threshold of a row.
 A stage that the project added to a row is compared with the last, strongest step of this row.
 """
 
@@ -136,7 +137,7 @@ def facts() -> list[dict[str, str]]:
 
 
 def is_added(stage: tuple) -> bool:
-    """True for a stage that the document does not ask for."""
+    """True for a stage that section 7 does not ask for."""
     return stage[m.S_ROW] >= ADDED_FROM or STAGES[stage[m.S_ID]].is_added
 
 

@@ -107,8 +107,8 @@ def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> 
 
 
 def read(path: str, bus: str, place: tool_read.Place) -> Data:
-    """One read of a tool through the controller. OSError as `ask`. ValueError: `bus` cannot be the
-    name of a bus.
+    """Make one read for a tool through the controller. OSError as `ask`. ValueError: `bus` cannot
+    be the name of a bus.
     """
     name = bus.encode("ascii")
     return _exchanged(path, tool_read.READ, tool_read.READ_ONE, name, *place)

@@ -101,8 +101,9 @@ Asker = tuple[bytes | str, bytes]
 
 
 class Listener:
-    """The loop's end. Only one reset, lock-out, start or stop at a time waits for its answer. Every
-    other command is answered at once. A stop or a lock-out is also obeyed while a sender waits.
+    """The controller's end. Only one reset, lock-out, start or stop at a time waits for its answer.
+    Every other command is answered at once. A stop or a lock-out is also obeyed while a sender
+    waits.
     """
 
     def __init__(self, path: str, change_key: ChangeKey | None = None):

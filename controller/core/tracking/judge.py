@@ -10,11 +10,10 @@ choice would have removed from the grid:
     load s ---------------------------------(-)--> residual r of each choice
     part -> dead time -> lag -> meter's mean -^    won = mean of (s^2 - r^2) over 10 s
 
-Only movement above 0.1 Hz counts. The choice that has won most is followed. The
-judge compares gains and not ratios of energies: after a large edge r = s for one path delay, so a
-ratio would stop the following at each edge. A followed edge appears twice on the grid, so following
-needs a clear gain. If a tick is longer than the path delay, all movement is followed without
-judgement.
+Only movement above 0.1 Hz counts. The choice that has won most is followed. The judge compares
+gains and not ratios of energies: after a large edge r = s for one path delay, so a ratio would stop
+the following at each edge. A followed edge appears twice on the grid, so following needs a clear
+gain. If a tick is longer than the path delay, all movement is followed without judgement.
 Source: second study of load tracking, chapter 4.
 """
 
