@@ -16,7 +16,7 @@ from controller.planner.places import Bills
 from controller.planner.tariff import charges
 from controller.system.local_days import SLOT_S, day_begin, slots_between
 
-Net = tuple[Sequence[float], Sequence[Bills]]  # load less PV of slots, W; the charges that bill each
+Net = tuple[Sequence[float], Sequence[Bills]]  # load less PV, W, and charges that bill, by slot
 
 
 def charge_to_W(

@@ -1,5 +1,4 @@
-"""Hands the state that must survive to the store as records, and takes over the last record at a
-start.
+"""Hands state that must survive a restart to the store as records, and restores the last record.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from drivers.wear import DAY_MIN, Wear
 from safety import signals as s
 from safety.kernel import Kernel
 
-TRIPS_UNSTORED_MAX = 1024  # trips while a slow disk stores: each stage a few times (assumed)
+TRIPS_UNSTORED_MAX = 1024  # most trips while a slow disk stores a record (assumed)
 KEEP_MS = 600_000  # the longest time between two records (chosen by the project)
 
 

@@ -1,5 +1,5 @@
-"""The limits at each second of a forecast: hints with their validity and fallback, the request in
-force, the slot of the schedule, and announced steps.
+"""Gives the limits at each second of a forecast: hints with their validity and fallback, the
+request in force, the slot of the schedule, and announced steps.
 
 A forecast does not know whether a source will go on sending. So there are several possible futures
 (courses), and a "yes" must be right in each:

@@ -1,4 +1,4 @@
-"""The steps of a test in TEST mode: when each begins, and what ends the test early.
+"""Runs the steps of a test in TEST mode, and finds what ends the test early.
 
 The session reads ticks and returns the power to ask for. The caller asks the controller for it. So
 the same session runs beside a process and in virtual time.
