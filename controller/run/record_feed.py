@@ -1,5 +1,4 @@
-"""Hands state that must survive a restart to the store as records, and restores the last record.
-"""
+"""Hands state that must survive a restart to the store as records, and restores it at a start."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Facts of the page `why`: the chain from request to wire, the set-point without its limit."""
+"""Facts of the page `why`: chain from request to wire, set-point without the binding limit."""
 
 from controller.core.base import reasons, setpoint
 from controller.core.base.sent import NOTHING, SENT

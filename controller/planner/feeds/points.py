@@ -80,9 +80,7 @@ def of_readings(
     made_s: float,
     has_comma: bool = False,
 ) -> Points:
-    """Points of rows in order of time. names: columns of time and value. SeriesError says why in
-    one line.
-    """
+    """Points of rows in order of time. names: columns of time and value. Raises SeriesError."""
     if feed.kind == "warnings":
         return _warned(readings, feed, made_s)
     clock, quantity = times.TimeCells(feed.zone, name=names[0]), QUANTITIES[feed.kind]
