@@ -8,7 +8,7 @@ from controller.hints import wire as w
 from controller.hints.later import START_MS_MAX
 from controller.hints.schedule_wire import Schedule
 
-LATE_MS_MAX, EARLY_MS_MAX = 2000, 100  # a hint may say that it was sent between these times
+LATE_MS_MAX, EARLY_MS_MAX = 2000, 100  # how old a hint may be, and how far ahead of now
 _UP_W, _BOTH_WAYS_W = (0, w.VALUE_W_MAX), (-w.VALUE_W_MAX, w.VALUE_W_MAX)
 # (lowest, highest) value of a quantity; other quantities have _UP_W
 _RANGES = {0: (0, 0), h.POWER_W: _BOTH_WAYS_W, h.STEP_W: _BOTH_WAYS_W, h.PRICE_IS_NEGATIVE: (0, 1)}

@@ -44,7 +44,8 @@ class Outcome(NamedTuple):
     yielded_h: float = 0.0  # hours in which the load was lowered
 
 
-# Returns the rows of a schedule from this slot on. After its last row the controller acts alone.
+# A way to plan. It returns the rows of a schedule from this slot on. After its last row the
+# controller acts alone.
 Way = Callable[[Known], list[Row]]
 
 

@@ -195,7 +195,7 @@ def lowered_W(need_W: float, can_W: float, is_low: bool, most_W: float) -> float
 def needed_J(
     over_W: Sequence[float], slot_s: float, store: Store, places: Sequence[Hashable]
 ) -> dict[Hashable, float]:
-    """{place: energy above the band's lowest that a slot of this place needs at its start, J}. With
+    """{place: energy above store.low_J that a slot of this place needs at its start, J}. With
     this energy, the store would have held the cap from each past slot of this place on. over_W:
     load less PV less cap, for the slots that have these places.
     """

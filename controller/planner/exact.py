@@ -42,7 +42,7 @@ class Slot(NamedTuple):
     feed_in_per_kWh: float
     cap_W: float  # highest import
     export_W: float  # highest export
-    low_J: float = 0.0  # lowest energy at its end; counts if it is above that of the band
+    low_J: float = 0.0  # lowest energy at its end; counts if it is above that of the store
     charge_to_W: float = math.inf  # highest import while charging; counts if it is below the cap
 
     def paid(self, power_W: float) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from controller.system.local_days import SLOTS_PER_DAY, Before
 
 FADES_SLOTS = 16  # time constant of the difference, slots
-MARGIN = 1.2  # factor on the energy by a forecast: the load in Norway rises by a tenth in 3 h
+MARGIN = 1.2  # factor on a forecast energy: the load in Norway rises by a tenth in 3 h
 
 
 def load(

@@ -108,7 +108,7 @@ class Planned(NamedTuple):
 
 
 def rates_of(site: Site, time: datetime) -> list[float]:
-    """The demand charges of this month, money per kW. On its last day the plan reaches into the
+    """The demand charges of this month, money per kW. On the last day the plan reaches into the
     next month, so the higher of both rates counts.
     """
     months = time.month, local_days.day_begin(time, 1).month

@@ -235,7 +235,7 @@ class Process:
             self._wait("schedule", self._sender.sent.waits)
 
     def _is_unsure(self) -> bool:
-        """True if the clock is not sure. No plan is sent then."""
+        """True if the clock may be wrong by too much. No plan is sent then."""
         _, source, error_us = self._wall.label(self._now_us)
         is_sure = error_us is not None and error_us <= CLOCK_ERROR_US_MAX
         is_sure |= self._places.trusts_clock

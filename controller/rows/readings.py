@@ -24,8 +24,9 @@ COLUMNS = {
     "NTF": "notified",
     "priority": "acts without the program",
 }
-# stages and columns | the reading. "priority" is the line above the table of section 7 that lists
-# the rows which "are hard-wired and act without the program".
+# stages and columns | the reading (how the project understands section 7 here). "priority" is the
+# line above the table of section 7 that lists the rows which "are hard-wired and act without the
+# program".
 READINGS = """
 2 3 priority | the program acts, and channel B if one is fitted; without channel B the wiring acts
   too (hma.hard_wired_rows), unless the analysis names the exception

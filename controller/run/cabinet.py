@@ -253,7 +253,7 @@ class Cabinet(Generic[K]):
     def request_lock_out(self, name: str, is_locked: bool, is_awaited: bool = True) -> int:
         """Begin or end a lock-out. It stops the cabinet, and prevents every start, also after a
         restart. Only the person who locked out may end it, or anybody while the key is known to be
-        out of RUN. The end is stored first; then standby follows. Returns as request_run.
+        out of RUN. The end is stored first; then standby follows. Returns like request_run.
         """
         by = self._records.locked_out
         if is_locked and by.chosen:
@@ -277,7 +277,7 @@ class Cabinet(Generic[K]):
     def request_approval(self, name: str, code: int) -> int:
         """Approve the limit image that runs here, for a person who has seen the changes (`code`).
         The key must be out of RUN. The approval is stored first; then the cabinet stays in standby.
-        Returns as request_run.
+        Returns like request_run.
         """
         if self.approval.is_given:
             return operator_commands.IS_APPROVED

@@ -63,7 +63,7 @@ class ChannelLink:
         return peer_words.code(pe.INTERLOCK, its_reason, min(frame.get(names), peer_words.BYTE))
 
     def receive(self, data: bytes, now_us: int) -> None:
-        """Bytes that have come from channel B."""
+        """Take bytes that have come from channel B."""
         if self.receiver.feed(data, len(data)):
             self.peer.heard()
 

@@ -117,7 +117,7 @@ class Listener:
         self.dropped = 0
 
     def fileno(self) -> int:
-        """Readable when a command waits."""
+        """The descriptor. It is readable when a command waits."""
         return self._socket.fileno()
 
     @property
@@ -142,7 +142,7 @@ class Listener:
         if answer == tool_read.LATER:
             return
         if answer is None:
-            # Also a sender without an address, so that the next sender does not get its answer.
+            # A sender without an address waits too: the next sender must not get its answer.
             self._waiting = asker
         else:
             self._send(answer, asker)

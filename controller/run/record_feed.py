@@ -185,8 +185,8 @@ def _boot(
     tick_ms: int,
 ) -> None:
     """Take over the last run's latches and tokens. A latch of a row that is not armed here needs
-    the key. The count of trips skips the trips that may not have been stored, so that no code comes
-    twice.
+    the key. The count of trips skips the trips that may not have been stored, so that no cause
+    mask comes twice.
     """
     stored, state = record.latches, loaded.state
     latched = [index for index, name in enumerate(names) if name in stored and armed[index]]

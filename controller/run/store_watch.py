@@ -1,7 +1,7 @@
 """Watches the store of a run: reports when it cannot save, and when it saves again.
 
-While it cannot save, a file marks the run directory, so that the next start does not trust a store
-that may lack a latch. A store is whole again once every record that it missed is durable.
+While the store cannot save, a file marks the run directory, so that the next start does not trust a
+store that may lack a latch. A store is whole again once every record that it missed is durable.
 """
 
 import sys

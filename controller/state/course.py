@@ -82,7 +82,7 @@ class Course:
         return min(found, key=lambda cap: cap.import_W)
 
     def _scheduled_W(self, slot: Slot, now_s: int, until_s: int) -> int:
-        """Lowest import cap of the slot until until_s. The cap already falls before a slot with a
+        """Lowest import cap of the slot up to until_s. The cap already falls before a slot with a
         lower cap begins.
         """
         cap_W = slot.grid_cap_W if slot.grid_cap_W >= 0 else WIDE_W

@@ -10,8 +10,8 @@ reported the import. So each signal is compared with the others:
     4. The powers add up to 0. If they do not, a single power is wrong only if another value within
        its physical range closes the sum. If this holds for several, they are doubtful.
     5. On the grid, loads and inverters that no meter sees may be missing in the sum, but never more
-       than the connection carries. A meter that wraps around at the end of its range breaks this.
-       Then the meter that shows the smaller import (grid meter or load meter) is wrong.
+       than the connection carries. A meter that wraps around at the end of its range breaks this
+       rule. Then the meter that shows the smaller import (grid meter or load meter) is wrong.
 
 An unknown power may have any value within its range. So with few measurements the sum always
 closes, and the check finds nothing. All powers are in W. The check has no memory. Its caller

@@ -106,5 +106,5 @@ class Function:
         return [self.state, *self.more, *([self.out] if self.out else [])]
 
     def numbers(self, code: int) -> dict[str, Any] | None:
-        """{"kind": ..., numbers behind the code}, None if the code's sentence says everything."""
+        """{"kind": ..., numbers that explain the code}; None if its sentence says everything."""
         return None

@@ -1,4 +1,4 @@
-"""Notices: a source announces a coming event. They ask for no power; other functions read them.
+"""Notices announce coming events. They ask for no power, but other functions read them.
 
 At a negative price PV should feed in less. When the load will fall, the battery will charge, and
 its cells must be warm for this. The naive way is a request for power. But the functions that know

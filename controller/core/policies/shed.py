@@ -1,4 +1,4 @@
-"""Load shedding: opens stages of the load, in order, while the sources cannot carry it.
+"""Load shedding: opens stages (parts) of the load, in order, while the sources cannot carry it.
 
 If the load is more than the sources can carry, the whole bus fails. The naive way opens a stage
 when power is missing and closes it when there is room. Each dip of the load would then switch it.
