@@ -30,6 +30,16 @@ usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabin
 END
 }
 
+# The lines of one command.
+usage_of() {
+    usage | sed 's/^usage:/      /' | awk -v name="$1" '$1 == "flash.sh" { is_in = $2 == name } is_in' |
+        sed '1s/^ */usage: /'
+}
+
+asks_help() {
+    [[ " $* " =~ \ (-h|--help)\  ]]
+}
+
 fail() {
     echo "flash.sh: $1" >&2
     exit "${2:-3}"
@@ -192,6 +202,12 @@ main() {
             set_up
             exec "$venv/bin/python" -m hil rig "$@"
             ;;
+        test | advisories)
+            if asks_help "$@"; then
+                usage_of "$command"
+                exit
+            fi
+            ;;&
         test)
             set_up
             cd "$here"
@@ -217,13 +233,14 @@ main() {
             ;;
         prove)
             set_up
-            set_up_more prove "the solver, 40 MB"
+            asks_help "$@" || set_up_more prove "the solver, 40 MB"
             cd "$here"
             exec "$venv/bin/python" tests/prove "$@"
             ;;
         check)
             set_up
             "$venv/bin/python" -m controller check "$@"
+            ! asks_help "$@" || exit 0
             exec "$venv/bin/python" -m hil keys covers "$@"
             ;;
         install | uninstall)

@@ -4,18 +4,17 @@ Exit codes: 0 done, 1 not done, 2 wrong input, 3 could not start, 130 interrupte
 """
 
 import argparse
-import contextlib
 import importlib.util
-import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TextIO, cast
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from controller.system import cli, identity
 from controller.system.cli import Ended
 from controller.system.commands import ACTIONS, COMMANDS, GROUPS, MODULES, RENAMED
-from controller.system.paths import INTERRUPTED, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
+from controller.system.output import guarded
+from controller.system.paths import INTERRUPTED, NO_START, WRONG_INPUT, OutputError, say
 
 DESCRIPTION = "Edge controller of a lithium storage cabinet."
 RELEASE = ("controller.system.release", "safety.parameters")
@@ -25,74 +24,30 @@ WATCH = "controller.watch.__main__"  # runs without the libraries that a box has
 SERVICES = ("run", "record run", "doors", "planner", CONSOLE)  # these print nothing
 
 
-class _Output:
-    """A standard output that raises OutputError if a write fails.
-
-    If the real output is closed, this one discards the text, because a service prints nothing.
-    """
-
-    def __init__(self, given: TextIO | None) -> None:
-        """given: sys.stdout, or None if it is closed."""
-        self.is_closed = given is None
-        self._to = open(os.devnull, "w", encoding="ascii") if given is None else given
-
-    def write(self, text: str) -> int:
-        """Write a text, as a file does."""
-        return self._tried(self._to.write, text)
-
-    def flush(self) -> None:
-        """Flush, as a file does."""
-        self._tried(self._to.flush)
-
-    def _tried(self, do: Callable[..., Any], *given: str) -> Any:
-        try:
-            return do(*given)
-        except OSError as error:
-            raise OutputError(f"the output cannot be written: {error.strerror}") from error
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._to, name)
-
-
 def main(argv: list[str] | None = None) -> int:
-    """Run a subcommand and return the exit code. argv: without the program's name."""
-    given, output = sys.stdout, _Output(sys.stdout)
-    sys.stdout = cast(TextIO, output)
+    """Run a subcommand; argv without the program's name. Returns the exit code."""
+    is_closed, words = sys.stdout is None, _joined(sys.argv[1:] if argv is None else argv)
     try:
-        return _obey(_joined(sys.argv[1:] if argv is None else argv), output)
-    except OutputError as error:
-        with contextlib.suppress(OSError):  # the exit would flush the rest and fail again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error.__cause__, BrokenPipeError):  # check FILE | head
-            return NOT_DONE
-        say(error)
-        return NO_START
+        return guarded("firebreak", lambda: _obey(words, is_closed))
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
-    finally:
-        sys.stdout = given
 
 
-def _obey(argv: list[str], output: _Output) -> int:
-    """Run a command and return its exit code, after its output is written. Raises OutputError."""
+def _obey(argv: list[str], is_closed: bool) -> int:
+    """The exit code of a command. is_closed: the standard output is."""
     try:
         if argv[:1] == ["watch"]:
             return int(importlib.import_module(WATCH).main(argv[1:], "firebreak watch"))
         arguments = _parser(argv).parse_args(argv)
-        if output.is_closed and arguments.command not in SERVICES:
+        if is_closed and arguments.command not in SERVICES:
             raise OutputError("the output cannot be written: it is closed")
         if arguments.command != CONSOLE:
             identity.settle(arguments)
-        code = arguments.run(arguments)
+        return int(arguments.run(arguments))
     except Ended as end:
         say(end)
-        code = end.code
-    except SystemExit:  # argparse, after its help
-        sys.stdout.flush()
-        raise
-    sys.stdout.flush()
-    return code
+        return end.code
 
 
 def _joined(argv: list[str]) -> list[str]:

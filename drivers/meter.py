@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from drivers import meter_reads
 from drivers.buses import rtu
-from drivers.meter_reads import FREQUENCY, PHASED, SINGLE, TOTAL, VOLTAGE, phases_of
+from drivers.meter_reads import FREQUENCY, PHASED, SINGLE, TOTAL, limits_of, phases_of
 from drivers.plausible import EXACT, UnitProof, plausible
 from drivers.profile import Profile
 from drivers.register_blocks import Block
@@ -26,24 +26,12 @@ from drivers.site_device import identity_of
 from drivers.sunspec import Places
 from safety import signals
 
-# Shares of the nominal voltage. A value outside of them is no voltage, or a very deep sag. Known
-# ride-through curves allow at most 0.15 s of such a sag (ERCOT, CAISO).
-VOLTAGE_LOW, VOLTAGE_HIGH = 0.2, 1.5
 HIGHEST_HZ = 100.0
 HASH_MASK = signals.INT_MAX
 CHANGES = 17  # number of changes whose times are kept, to find the time between two
 UNKNOWN = -1
 QUALITY_READS = 3  # voltage and frequency are unknown after so many periods without a reading
 FROZEN_US = 5_000_000  # longest time for which row 50b allows unchanged registers
-
-
-def limits_of(profile: Profile, name: str) -> tuple[float, float]:
-    """(lowest, highest) value of a register with which a reading is accepted."""
-    low, high = profile.registers[name].low, profile.registers[name].high
-    if name[:-2] != VOLTAGE:
-        return low, high
-    nominal_V = profile.settings["nominal_voltage_V"]
-    return max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH)
 
 
 class Meter:
@@ -55,8 +43,13 @@ class Meter:
 
     # names of `report`, for the page `links`
     REPORT = (
-        *("refresh_stated_ms", "refresh_ms", "refresh_least_ms", "other_device"),
-        *("frequency_mHz", "import_Wh", "export_Wh"),
+        "refresh_stated_ms",
+        "refresh_ms",
+        "refresh_least_ms",
+        "other_device",
+        "frequency_mHz",
+        "import_Wh",
+        "export_Wh",
     )
 
     def __init__(

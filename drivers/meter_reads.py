@@ -1,9 +1,9 @@
-"""Chooses which registers of a meter are read together, and how often."""
+"""Chooses which registers of a meter are read together, how often, and within which limits."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from drivers.profile import Register
+from drivers.profile import Profile, Register
 from drivers.register_blocks import Block, blocks
 
 # each quantity is read for all phases, or for none
@@ -11,13 +11,25 @@ VOLTAGE = "voltage"
 PHASED = (VOLTAGE, "current", "power", "power_factor")
 TOTAL = "power_W"
 FREQUENCY, IMPORTED, EXPORTED = SINGLE = ("frequency", "energy_import", "energy_export")
-FAST_MS = 20  # a meter with this refresh time sees a voltage sag of one grid period
+# Shares of nominal. Outside this range the value is no voltage, or so deep a sag that no known
+# ride-through curve has more than 0.15 s for it (ERCOT, CAISO).
+VOLTAGE_LOW, VOLTAGE_HIGH = 0.2, 1.5
+FAST_MS = 20  # refresh time of a meter that sees a sag of one period of the grid
 SLOW_US = 10_000_000  # between two reads of values on which no decision depends
 
 
 def phases_of(quantity: str, settings: Mapping[str, Any]) -> list[str]:
     """Register names of a quantity, one for each phase that the profile reads."""
     return [f"{quantity}_{phase}" for phase in range(1, settings["phases"] + 1)]
+
+
+def limits_of(profile: Profile, name: str) -> tuple[float, float]:
+    """(lowest, highest) value with which a register does not refuse the reading."""
+    low, high = profile.registers[name].low, profile.registers[name].high
+    if name[:-2] != VOLTAGE:
+        return low, high
+    nominal_V = profile.settings["nominal_voltage_V"]
+    return max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH)
 
 
 def fast_names(registers: Mapping[str, Register], settings: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import NoReturn
 from controller.forms.refusal import ConfigError
 from controller.journal.ring import JournalError
 from controller.system import cli
+from controller.system.output import guarded
 from hil.engine.refusals import CaseError, InputError, NotSimulatedError, RigError
 from hil.loads.trace import LoadError
 from hil.runner import report
@@ -58,13 +59,17 @@ def main(argv: list[str] | None = None) -> int:
 
     0 as expected, 1 not as expected, 2 wrong input, 3 could not start or go on, 130 interrupted.
     """
+    words = sys.argv[1:] if argv is None else argv
+    return guarded(PROGRAM, lambda: _obey(words), goes_on=True)
+
+
+def _obey(words: list[str]) -> int:
     before = {
         number: signal.signal(number, signal.default_int_handler)
         for number in (signal.SIGTERM, signal.SIGHUP)
     }
     name = PROGRAM.split()[-1]
     try:
-        words = sys.argv[1:] if argv is None else argv
         if words and words[0] in RENAMED:
             name = words[0]
             raise InputError(f"is now `{PROGRAM} {RENAMED[name]}`")
@@ -73,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
         if left:  # argparse would name the program here, not the command
             raise InputError(f"unrecognized arguments: {' '.join(left)}")
         _check_apart(arguments)
-        return arguments.run(arguments)
+        return int(arguments.run(arguments))
     except WRONG as error:
         return report.refuse(name, error)
     except (RigError, JournalError, OSError, CaseError) as error:

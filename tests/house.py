@@ -4,10 +4,12 @@
 `python -m tests.house ROOM` lists the modules of a folder with the first sentence of each.
 """
 
+import argparse
 import ast
 import functools
 import sys
 
+from controller.system.output import guarded
 from tests.repository import ROOT
 
 FOLDERS = ("safety", "controller", "drivers", "hil", "tests")
@@ -150,8 +152,16 @@ def modules(room):
         yield path.name, told.split("\n\n")[0].replace("\n", " ")
 
 
-if __name__ == "__main__":
-    for room in sys.argv[1:]:
+def main():
+    parser = argparse.ArgumentParser(description="Print the drawing of CONTRIBUTING.md.")
+    parser.add_argument("rooms", nargs="*", metavar="ROOM", help="print its modules in place of it")
+    given = parser.parse_args()
+    for room in given.rooms:
         print("\n".join([f"{name:24} {told}" for name, told in modules(room)]))
-    if not sys.argv[1:]:
+    if not given.rooms:
         print("\n".join(drawing()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("tests.house", main))

@@ -6,6 +6,7 @@ other strings. Other text is what is neither Python nor Markdown, in kB. `--lowe
 cap that is above today's figure.
 """
 
+import argparse
 import collections
 import re
 import subprocess
@@ -117,17 +118,22 @@ def lowered(text, rows):
     return "".join(lines)
 
 
-def main():
+def main(argv=None):
     """Print each figure beside its cap; 1 when one is above."""
+    parser = argparse.ArgumentParser(description="Print the weight of each tree beside its cap.")
+    parser.add_argument("--lower", action="store_true", help="lower each cap to today's figure")
+    given = parser.parse_args(argv)
     rows, most = measured(), caps()
     for tree, row in sorted(rows.items()):
         told = [f"{name} {row[name]} of {most.get(tree, {}).get(name, 0)}" for name in sorted(row)]
         print(f"{tree:11}{', '.join(told)}")
-    if "--lower" in sys.argv:
+    if given.lower:
         CAPS.write_text(lowered(CAPS.read_text(encoding="ascii"), rows), encoding="ascii")
     return 1 if above(rows, most) else 0
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
-    sys.exit(main())
+    from controller.system.output import guarded
+
+    sys.exit(guarded("weight.py", main))

@@ -56,7 +56,7 @@ class Verdict(NamedTuple):
     limit: float | None = None  # in the same unit
     begin_s: float | None = None
     at_s: float | None = None
-    # The largest site that passes; inf: any, 0: none, None: the rule does not depend on the size.
+    # The largest site that passes; inf: any, 0: none, None: it could not be judged.
     site_MW_max: float | None = None
     # {interpretation: its verdict}, if the text of the rule can be read in several ways. One of
     # them has decided.
@@ -84,9 +84,25 @@ class Found(NamedTuple):
         return SERIES[GRID if any(v.series == SERIES[GRID] for v in self.verdicts) else LOAD]
 
     @property
+    def binding(self) -> Verdict | None:
+        """The verdict with the smallest of the largest sites; None: no rule could be judged."""
+        known = [each for each in self.deciding if each.site_MW_max is not None]
+        return min(known, key=lambda each: each.site_MW_max or 0.0, default=None)
+
+    @property
+    def unjudged(self) -> int:
+        """The number of rules that could not be judged."""
+        return sum([each.site_MW_max is None for each in self.deciding])
+
+    @property
+    def deciding(self) -> list[Verdict]:
+        """The verdicts on that power, one of each rule."""
+        return [each for each in self.verdicts if each.series == self.judged]
+
+    @property
     def is_met(self) -> bool:
-        """True if no rule is broken or refused and at least one is met, or if no rule applies."""
-        words = {each.word for each in self.verdicts if each.series == self.judged}
+        """True if no rule is broken or refused, and one is met. Also true if no rule applies."""
+        words = {each.word for each in self.deciding}
         return not {BROKEN, REFUSED} & words and (MET in words or words == {BELOW})
 
 
@@ -162,13 +178,16 @@ def _seen(found: Found, trial: Trial) -> Verdict:
     rule, series, meter_s = trial.rule, SERIES[trial.name], found.steady.meter_s
     if meter_s > rule.sample_s_max * NEAR:
         needed = f"this rule needs values at most {rule.sample_s_max * 1000:.0f} ms apart"
-        why = f"the meter has one every {meter_s * 1000:.0f} ms; {needed}"
-        return Verdict(rule, series, REFUSED, why)
+        slow = f"the meter has one every {meter_s * 1000:.0f} ms; {needed}"
+        lacks = [_lacks(rule, each) for each in trial.readings.values() if isinstance(each, Rides)]
+        return Verdict(rule, series, REFUSED, "; ".join([*filter(None, lacks), slow]))
     readings = {
         words: _of_measure(found, rule, series, each) for words, each in trial.readings.items()
     }
     is_net = rule.values.get(DECIDES) == NET
     made = next(iter(readings.values())) if is_net else max(readings.values(), key=_strictness)
+    if made.site_MW_max is None and made.word != NOTHING:  # the value does not depend on the size
+        made = made._replace(site_MW_max=math.inf if made.word == MET else rule.from_MW)
     return made._replace(readings=readings) if len(readings) > 1 else made
 
 
@@ -208,13 +227,17 @@ def _largest(rule: Rule, share: float) -> float:
     return max(most, rule.from_MW)
 
 
-def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
+def _lacks(rule: Rule, rides: Rides) -> str:
+    """The signals that the rule needs and the record does not have; "" if it has all."""
     missing = [word for name, word in SIGNS.items() if name not in rides.seen]
-    has_signs, is_told = len(missing) < len(SIGNS), COMMANDED in rides.seen
-    if not is_told and any([rule.values[key] for key in CURVES]):
+    if COMMANDED not in rides.seen and any([rule.values[key] for key in CURVES]):
         missing.append("commands")
-    lacks = f"the record has no {' and no '.join(missing)}" if missing else ""
-    if not has_signs or not is_told and rule.values["back_s"] is None:
+    return f"the record has no {' and no '.join(missing)}" if missing else ""
+
+
+def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
+    lacks, has_signs = _lacks(rule, rides), not rides.seen.isdisjoint(SIGNS)
+    if not has_signs or COMMANDED not in rides.seen and rule.values["back_s"] is None:
         return Verdict(rule, series, NOTHING, lacks)
     if rides.other_Hz:
         why = f"the rule is for another grid: this one has {rides.other_Hz:.0f} Hz"

@@ -141,15 +141,28 @@ def _end(found: Found) -> Iterator[str]:
     words = [each.word for each in found.verdicts if each.series == found.judged]
     counts = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
     yield f"{found.judged}: {', '.join(counts)}"
+    yield f"largest site over all rules: {_largest(found)}"
     doubtful = [rule for rule, *_ in found.verdicts if rule.provenance != CONFIRMED]
     if doubtful:
         operators = dict.fromkeys([rule.operator for rule in doubtful])
         yield f"(?) not read in the document itself: {', '.join(operators)}; --json has the source"
 
 
+def _largest(found: Found) -> str:
+    binding, unjudged = found.binding, found.unjudged
+    parts = ["not known"]
+    if binding is not None and binding.site_MW_max is not None:
+        parts = [_size(binding.rule, binding.site_MW_max)]
+        if binding.site_MW_max < math.inf:
+            parts.append(f"binding rule: {binding.rule.title}")
+    if unjudged:
+        parts.append(f"rules that could not be judged: {unjudged} of {len(found.deciding)}")
+    return "; ".join(parts)
+
+
 def document(found: Found) -> Facts:
     """The findings as JSON."""
-    steady = found.steady
+    steady, binding = found.steady, found.binding
     return {
         "record": found.source.path,
         "begin_utc_s": found.source.begin_utc_s,
@@ -165,6 +178,8 @@ def document(found: Found) -> Facts:
         "site_MW": found.site_MW,
         "judged": found.judged,
         "is_met": found.is_met,
+        "rules_not_judged": found.unjudged,
+        "binding": None if binding is None else _verdict(found, binding),
         "verdicts": [_verdict(found, each) for each in found.verdicts],
     }
 

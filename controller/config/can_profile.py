@@ -41,7 +41,7 @@ def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> di
         for name, row in found[table].items():
             _fill_place(file, (table, name), row, found["messages"], by_dbc)
     if all(row["use"] != "required" for row in found["messages"].values()):
-        refuse(file, ("messages",), "has no required id", "at least one: it tells the dialect")
+        refuse(file, ("messages",), "has no required id", "at least one: it shows the dialect")
     check_values(file, found, "signals", "arrays")
     _check_periods(file, found["sent"])
     forbidden = settings["forbidden"]
@@ -153,7 +153,7 @@ def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: s
     array = f"{of_arrays}.{rack_sources.CELLS}"
     if ends and rack_sources.CELLS in arrays:
         allowed = f"keep {array} or the two, {' and '.join(CELL_ENDS)}"
-        refuse(file, (table, ends[0]), f"stands beside {array}, which gives it too", allowed)
+        refuse(file, (table, ends[0]), f"is beside {array}, which gives it too", allowed)
     if len(ends) == 1:
         allowed = f"both of {' and '.join(CELL_ENDS)}, or {array}"
         refuse(file, (table, ends[0]), "is alone", allowed)

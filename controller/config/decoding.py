@@ -12,7 +12,7 @@ from controller.config import profile_bench, profile_evidence
 from controller.config.findings import Changes, Found, Misfit, Refusal, Value, of_misfit, unit_of
 from controller.config.sunspec_places import placed, rescaled
 from drivers.buses import rtu
-from drivers.meter import limits_of
+from drivers.meter_reads import limits_of
 from drivers.profile import Profile, Register
 from drivers.register_blocks import ONE_READ, blocks, extent
 from drivers.register_codec import Codec

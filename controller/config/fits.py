@@ -15,7 +15,8 @@ from controller.config.profile_form import BY_REGISTERS, MAP_ONLY, PLAIN, SENSOR
 from controller.config.sunspec_places import driven, placed, rescaled
 from drivers import meter_reads, sunspec
 from drivers.buses.rtu import place_of
-from drivers.meter import Meter, limits_of
+from drivers.meter import Meter
+from drivers.meter_reads import limits_of
 from drivers.profile import Profile, Register
 from drivers.rack_sources import CELLS
 from drivers.register_blocks import ONE_READ, Block, blocks

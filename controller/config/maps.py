@@ -43,7 +43,7 @@ def check(values: Values, config: Config) -> None:
     missing = [name for name in found if name not in config.topology.not_fitted]
     for name in missing[:1]:
         devices = found[name]
-        problem = f"{_named(devices)}: {NO_READING}; on it rest {rests_on(devices)}"
+        problem = f"{_named(devices)}: {NO_READING}; on it depend {rests_on(devices)}"
         problem += "".join([f"; {each} is missing too" for each in missing[1:]])
         values.not_accepted(name, problem)
 

@@ -92,7 +92,7 @@ def _device(
     if weak:
         yield from wrapped("  possible, its values are in range, no more: ", ", ".join(weak))
         if not sure:
-            yield "  nothing tells them apart: look at its nameplate"
+            yield "  the answers fit all of them: look at its nameplate"
     if not device["fits"]:
         yield "  no profile fits: `firebreak profile new` begins one"
     shown = list(device["refused"].items())[:refused]
@@ -116,7 +116,7 @@ def _fit(fit: Facts) -> Iterator[str]:
         yield "      map only: no real reading proves this profile"
     if fit["like"]:
         names = ", ".join(fit["like"])
-        yield from wrapped("      ", f"not told apart from {names}: look at its nameplate")
+        yield from wrapped("      ", f"it may also be {names}: look at its nameplate")
 
 
 def snippet(report: Facts, device: Facts, fit: Facts, roles: Counter[str]) -> Iterable[str]:

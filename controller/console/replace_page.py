@@ -33,7 +33,7 @@ def _told(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts["serial_before"] not in (None, facts["serial"]):
         yield "BEFORE", facts["serial_before"]
     yield "WIRING", facts["wiring"]
-    yield "TESTS", tests_in_words(facts["tests"]) or "no proof test rests on it"
+    yield "TESTS", tests_in_words(facts["tests"]) or "no proof test depends on it"
     holder = facts["locked_out_by"]
     yield "CABINET", facts["cabinet_state"] + (f", locked out by {holder}" if holder else "")
     yield "NOW", facts["open"] or "no replacement is open"

@@ -24,7 +24,7 @@ METER = "Only the grid meter disagrees: turn its current transformers or phases,
 BATTERY = "Only the BMS disagrees: see the sign of the current in its profile."
 ODD = READINGS, BATTERY, METER  # converter, racks or meter disagrees with the other two
 UNTOLD = (
-    "Converter and racks disagree, and no grid meter tells which is right: test again with a "
+    "Converter and racks disagree, and no grid meter shows which is right: test again with a "
     "steadier load."
 )
 HALF = "The converter's own readings disagree with each other: see their signs in its profile."

@@ -1,37 +1,41 @@
-"""`firebreak check`: refuses a configuration in one line, or explains it in plain ASCII. A line has
-at most document.WIDTH columns. The command can also list every key.
+"""`firebreak check`: refuses a configuration in one line, or reports its meaning in plain ASCII of
+at most document.WIDTH columns. It can also list every key and every control function.
 """
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 
-from controller.config import bus_times, configuration, hma, profile_form, schema, unit_access
+from controller.config import bus_times, configuration, hma, unit_access
 from controller.config.configuration import Config
 from controller.core.base import hint_codes, hint_sources
 from controller.documents import (
     check_facts,
     check_functions,
+    check_keys,
     check_rows,
     check_tables,
     effect_words,
     matrix_tables,
 )
 from controller.documents.document import wrapped
-from controller.forms.field import REQUIRED, allowed_text
-from controller.forms.refusal import ConfigError, in_unit, shown
+from controller.forms.refusal import ConfigError, shown
 from controller.rows.facts import sources
 from controller.system import cli
-from controller.system.paths import DONE, WRONG_INPUT, ascii_only, say
+from controller.system.paths import DONE, WRONG_INPUT, ascii_only, quoted, say
 from controller.system.worded import counted
 from safety import parameters, witness
 
-TIGHTER = {
-    "up": "only up",
-    "down": "only down",
-    "fixed": "given once",
-    "free": "free",
-    "subset": "shorter",
-}
+ALLOWED = (
+    "allowed is one of FILE (cabinet.toml, which names the layers above it), --keys, --functions"
+)
+
+
+def _form(text: str) -> str:
+    """An argparse type: a form of the list of functions."""
+    if text not in check_functions.FORMS:
+        allowed = " or ".join(check_functions.FORMS)
+        raise argparse.ArgumentTypeError(f"{quoted(text)}: allowed is {allowed}, without a FILE")
+    return text
 
 
 @cli.command(
@@ -47,6 +51,7 @@ TIGHTER = {
         metavar="FORM",
         nargs="?",
         const="table",
+        type=_form,
         choices=tuple(check_functions.FORMS),
         help="list the control functions, what each reads and writes; drawing: as Mermaid",
     ),
@@ -60,16 +65,17 @@ TIGHTER = {
     cli.JSON,
 )
 def _check(arguments: argparse.Namespace) -> int:
-    if arguments.keys + bool(arguments.functions) + bool(arguments.file) != 1:
-        raise cli.Ended(
-            WRONG_INPUT,
-            "give a FILE (cabinet.toml, which names the layers above it), --keys or --functions",
-        )
+    asked = ("--keys", arguments.keys), ("--functions", arguments.functions)
+    given = [quoted(arguments.file)] if arguments.file else []
+    given += [name for name, is_given in asked if is_given]
+    if len(given) != 1:
+        what = f"{' with '.join(given)} is not allowed" if given else "nothing is given"
+        raise cli.Ended(WRONG_INPUT, f"check: {what}; {ALLOWED}")
     if arguments.json and (arguments.drop_in or not arguments.file):
         raise cli.Ended(WRONG_INPUT, "--json: allowed is with FILE alone")
     with cli.ends(WRONG_INPUT, ConfigError):
         if arguments.keys:
-            print(keys())
+            print(check_keys.keys())
         elif arguments.functions:
             print(check_functions.FORMS[arguments.functions]())
         elif arguments.json:
@@ -118,25 +124,6 @@ def report(config: Config, measured_ms: int = 0, doubts: Sequence[str] = ()) -> 
         *check_tables.path(config, schedule, measured_ms),
         *check_tables.range_5s(config),
     ]
-    return ascii_only("\n".join(lines))
-
-
-def keys() -> str:
-    """Every key of a configuration, with allowed values, default and tighter direction, then every
-    key of a profile.
-    """
-    lines: list[str] = []
-    for key, spec, nmc in schema.every_key():
-        default = "" if spec.default is None else f"; default {in_unit(spec.default, spec.unit)}"
-        if nmc != spec:
-            default += f"; NMC: {allowed_text(nmc)}; default {in_unit(nmc.default, nmc.unit)}"
-        if key.rpartition(".")[2] in schema.FACTS:
-            default = "; required, no default"
-        lines += wrapped(f"{key:41} {TIGHTER[spec.tighter]:9} ", f"{allowed_text(spec)}{default}")
-    for key, field in profile_form.every_key():
-        default = f"; default {shown(field.default)}" if field.default not in (None, "") else ""
-        default = "; required" if field.default is REQUIRED else default
-        lines += wrapped(f"profile:{key} ", f"{allowed_text(field)}{default}")
     return ascii_only("\n".join(lines))
 
 

@@ -90,7 +90,7 @@ def _map_only(config: Config) -> Iterator[str]:
     for name, devices in maps.map_only(config.devices).items():
         names = ", ".join([each.name for each in devices])
         yield from wrapped("  map only: ", f"{names}; {maps.NO_READING}")
-        yield from wrapped("    on it rest ", maps.rests_on(devices))
+        yield from wrapped("    on it depend ", maps.rests_on(devices))
         yield from wrapped(f"    not_fitted.{name}: ", config.topology.not_fitted[name])
 
 

@@ -89,7 +89,7 @@ OF_PROGRAM = {
         "what a cabinet may lack, and its rows", _late("documents.equipment_table.blocks")
     ),
     "facts": Document(
-        "what the rows rest on: each fact with its source",
+        "what the rows depend on: each fact with its source",
         lambda: [Heading(1, "The facts behind the rows"), _facts_of(fact_table.FACTS)],
     ),
     "faults": Document(

@@ -42,7 +42,7 @@ class SequenceError(Exception):
 
 
 class HintClient:
-    """A sender with its own socket, for a `with` statement. A call without an answer returns None."""
+    """A sender with its own socket, used by `with`. A call without an answer returns None."""
 
     def __init__(self, run_directory: str):
         self._path = os.path.join(run_directory, "hints.sock")

@@ -126,7 +126,7 @@ class HintListener:
         return 0
 
     def answer(self, now_us: int) -> None:
-        """Reply to the hints of the last tick, and to a schedule that is now complete in the image."""
+        """Reply to the hints of the last tick, and to a schedule that is now whole in the image."""
         self.admission.later.begin(now_us // 1000)
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         pending = self.admission.pending

@@ -19,13 +19,13 @@ NONE_FOUND, NONE_ANSWERS = "no controller found", "no controller answers"
 
 
 def not_found(run_directory: str) -> str:
-    """Message that the files of a controller cannot be read here."""
-    return f"{NONE_FOUND} in {run_directory}"
+    """The files of a controller cannot be read here, for a command with the option --run-dir."""
+    return f"{NONE_FOUND} in {run_directory} (see --run-dir)"
 
 
 def silent(run_directory: str) -> str:
-    """Message that the sockets of a controller do not answer here."""
-    return f"{NONE_ANSWERS} in {run_directory}"
+    """The sockets of a controller do not answer here, for a command as in not_found."""
+    return f"{NONE_ANSWERS} in {run_directory} (see --run-dir)"
 
 
 def unanswered(run_directory: str, source: str, needs: str = "") -> str:

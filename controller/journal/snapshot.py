@@ -4,6 +4,7 @@ import os
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 
+from controller.core.base import hint_codes
 from controller.core.core import STANDING_BITS
 from controller.core.image import IS_ENDING, PEER, PEER_EMPTY
 from controller.journal import replay
@@ -36,6 +37,22 @@ def names_of(names: list[str], words: Sequence[int]) -> list[str]:
 def places(names: list[str]) -> Callable[[str], int | None]:
     """A function from a name to its index; None: an older version does not have the name."""
     return {name: index for index, name in enumerate(names)}.get
+
+
+def quantities(
+    output_names: list[str], source_names: Sequence[str]
+) -> list[tuple[tuple[str, str], int, int]]:
+    """[((source, quantity), index of its value, index of its state)] in these outputs."""
+    at = places(output_names)
+    found = []
+    for index, name in enumerate(source_names):
+        for quantity in hint_codes.QUANTITIES.values():
+            value_at, state_at = [
+                at(f"source_{index}.{quantity}_{what}") for what in ("value_W", "state")
+            ]
+            if value_at is not None and state_at is not None:
+                found.append(((name, quantity), value_at, state_at))
+    return found
 
 
 class Snapshot:

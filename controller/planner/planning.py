@@ -251,7 +251,7 @@ def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float
 
 
 def _of_need(site: Site, time: datetime, first: int, count: int) -> Sequence[Hashable]:
-    """The keys of equal slots: places, or slots of the day if no demand charge depends on the day."""
+    """Keys of equal slots: places, or slots of the day if no demand charge depends on the day."""
     found = places.of(time, first, count)
     charges = tariff.charges(site.tariff)
     days = {each.days for each in charges if each.rate(time.month)}

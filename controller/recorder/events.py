@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from controller.core import image
-from controller.core.base import hint_codes, reasons, standby
+from controller.core.base import reasons, standby
 from controller.core.base.setpoint import O_BINDING_REASON, O_LIMITS_HIGH_W, O_LIMITS_LOW_W
 from controller.core.policies.schedule import O_SOURCE, O_STATE, OUTPUTS, STATES
 from controller.journal import heard
 from controller.journal.frame import Frame
-from controller.journal.snapshot import Snapshot, names_of, places
+from controller.journal.snapshot import Snapshot, names_of, places, quantities
 from controller.recorder.held import Held
 from controller.rows import reason_words
 from controller.rows.records import BY_ID
@@ -26,10 +26,13 @@ KEY, NOTE, LOSS = "key", "note", "loss"
 HELD_MS = 1000
 STAYED = " Active or latched since before this start."
 CABINET = "cabinet"
-HINT_STATES = ("none", "valid", "fallback in force", "resting on a quota")
+HINT_STATES = ("none", "valid", "fallback in force", "waits for its quota")
 REDUCING = (
-    *(matrix.D_DC, matrix.D_CHARGE_INHIBIT, matrix.D_DISCHARGE_INHIBIT),
-    *(matrix.D_CHARGE_DERATE_PCT, matrix.D_DISCHARGE_DERATE_PCT),
+    matrix.D_DC,
+    matrix.D_CHARGE_INHIBIT,
+    matrix.D_DISCHARGE_INHIBIT,
+    matrix.D_CHARGE_DERATE_PCT,
+    matrix.D_DISCHARGE_DERATE_PCT,
 )
 
 
@@ -89,7 +92,7 @@ class EventFinder:
         self._heard = heard.OfFrames(header["safety_image"], seen.layout)
         self._devices = header.get("devices", ())
         self._source_names = header.get("source_names", ())
-        self._quantities = _quantities(seen.output_names, self._source_names)
+        self._quantities = quantities(seen.output_names, self._source_names)
         words = (image.OPERATOR[0], image.REST[0], image.VOID_RESET[0], image.APPROVED_BY[0])
         self._operator_at, self._rest_at, self._void_at, self._approved_at = map(
             places(header["input_names"]), words
@@ -226,16 +229,15 @@ class EventFinder:
         if self._before("test", now, 0) is None:
             return []
         begun = "TEST mode has begun: 60 s in all, 5 % of rated power, rows armed"
-        return [
-            event(NOTE, begun if now else "TEST mode is over: it rests until somebody starts it")
-        ]
+        over = "TEST mode is over: standby until a person starts it"
+        return [event(NOTE, begun if now else over)]
 
     def _rest(self, at: int) -> list[Event]:
         """An event when a person has started or stopped the cabinet."""
         now = self.seen.inp[at]
         texts = {
             0: "a person has started it",
-            standby.PERSON: "a person has stopped it: it rests until somebody starts it",
+            standby.PERSON: "a person has stopped it: standby until a person starts it",
         }
         is_new = self._before("rest", now, 0) is not None
         return [event(NOTE, texts[now])] if is_new and now in texts else []
@@ -274,22 +276,6 @@ class EventFinder:
 def _of(events: Callable[[int], list[Event]], at: int | None) -> list[Event]:
     """The events of the value at this index; [] if an older journal lacks the value."""
     return [] if at is None else events(at)
-
-
-def _quantities(
-    output_names: list[str], source_names: Sequence[str]
-) -> list[tuple[tuple[str, str], int, int]]:
-    """[((source, quantity), index of its value, index of its state)] of all published hints."""
-    at = places(output_names)
-    found = []
-    for index, name in enumerate(source_names):
-        for quantity in hint_codes.QUANTITIES.values():
-            value_at, state_at = [
-                at(f"source_{index}.{quantity}_{what}") for what in ("value_W", "state")
-            ]
-            if value_at is not None and state_at is not None:
-                found.append(((name, quantity), value_at, state_at))
-    return found
 
 
 def _reason_event(kind: str, code: int) -> Event:

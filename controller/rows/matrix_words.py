@@ -108,7 +108,7 @@ def after(duration_ms: int) -> str:
 
 
 def longer_by_tick(found: list) -> str:
-    """A sentence about debounce times that whole ticks make longer (limit_images.longer_by_tick)."""
+    """Sentence about debounce times that whole ticks make longer (limit_images.longer_by_tick)."""
     times = [
         f"{each['stage']} {after(each['matrix_ms'])} -> {after(each['here_ms'])}" for each in found
     ]

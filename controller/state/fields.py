@@ -9,7 +9,7 @@ uptime_ms | int | since the start of the controller
 sequence | int | ticks since then
 locked_out_by | text? | the person who forbids running
 test_left_ms | int? | of a test with lowered limits
-danger | object | of the most dangerous row that stands
+danger | object | of the most dangerous row that is active or latched
 danger.level | int | 0 is a warning
 danger.name | text | its name
 danger.words | text | what to do
@@ -58,7 +58,7 @@ request.fast_W | int | the part of load tracking
 request.fast_reason | reason? | why
 request.load_from | text | measured, computed or unknown
 request.load_W | int? | the load that is tracked
-setpoint_W | int | what the converters are told, after all limits
+setpoint_W | int | set-point of the converters, after all limits
 binding | reason? | the limit that cuts the request
 cause | cause? | the numbers behind it
 limits | object | the range of the set-point now

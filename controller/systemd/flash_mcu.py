@@ -19,6 +19,7 @@ from typing import NamedTuple, NoReturn
 from controller import sites
 from controller.config import configuration
 from controller.forms.refusal import ConfigError
+from controller.system.output import guarded
 from safety import parameters, second_image as si
 
 DONE, WRONG_INPUT, NO_START = 0, 2, 3
@@ -243,4 +244,4 @@ def verify(device: Mpremote, files: dict[str, Path]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded("flash.sh mcu", main))

@@ -59,12 +59,42 @@ is_live() {
     [ "$root" = / ] && [ -d /run/systemd/system ]
 }
 
+usage() {
+    if [ "$command" = install ]; then
+        cat <<'END'
+usage: flash.sh install [--root DIR] [--wheels DIR] [--doors]
+       flash.sh install --bundle FILE --signers FILE [--older] [--root DIR] [--doors]
+
+Puts the controller on this box. It changes no configuration and starts no service.
+
+  --root DIR      the tree of another box, in place of this box
+  --wheels DIR    take the wheels from this folder, without a network
+  --doors         with the doors to the network
+  --bundle FILE   a signed release, made by flash.sh bundle
+  --signers FILE  ALLOWED SIGNERS of ssh-keygen
+  --older         although the bundle is older than what is installed
+END
+    else
+        cat <<'END'
+usage: flash.sh uninstall [--root DIR] [--purge]
+
+Takes the controller off this box. Configuration and state stay.
+
+  --root DIR      the tree of another box, in place of this box
+  --purge         take configuration and state too
+END
+    fi
+}
+
 parse() {
-    local own_option="--wheels DIR"
-    [ "$command" = install ] || own_option="--purge"
-    [ "$command" != install ] || own_option="--wheels DIR, --doors"
+    local own_option="--purge"
+    [ "$command" != install ] || own_option="--wheels DIR, --doors, --bundle FILE with --signers FILE"
     while [ $# -gt 0 ]; do
         case "$1" in
+            -h | --help)
+                usage
+                exit
+                ;;
             --wheels)
                 [ "$command" = install ] || fail "--wheels belongs to install" 2
                 ;;&
@@ -92,16 +122,32 @@ parse() {
     [ "$(id -u)" -eq 0 ] || fail "$command needs root: sudo ./flash.sh $command"
 }
 
-# Checks first all conditions that would stop the installation half way.
+# Checks first all conditions that would stop the installation half way. Names all missing packages at once.
 check_target() {
-    local name
-    [ -e "$root/lib/systemd/systemd" ] || fail "$root has no systemd: it starts and monitors the services"
-    for name in /usr/bin/systemd-sysusers /sbin/ip /usr/bin/flock; do
-        [ -e "$root$name" ] || fail "$root has no $name: apt-get install systemd iproute2 util-linux"
-    done
+    local lacks="" packages=()
     check_links
-    on_target /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
-        fail "$root has no Python 3.11 or newer with its venv module: apt-get install python3 python3-venv"
+    needs systemd systemd has /lib/systemd/systemd /usr/bin/systemd-sysusers
+    needs ip iproute2 has /sbin/ip
+    needs flock util-linux has /usr/bin/flock
+    needs "Python 3.11 or newer with its venv module" "python3 python3-venv" has_python
+    [ -z "$lacks" ] || fail "$root has no ${lacks#, }: apt-get install ${packages[*]}"
+}
+
+# needs WORDS PACKAGES TEST: adds to what check_target found missing.
+needs() {
+    "${@:3}" || { lacks+=", $1" && packages+=("$2"); }
+}
+
+has() {
+    local name
+    for name in "$@"; do
+        [ -e "$root$name" ] || return
+    done
+}
+
+has_python() {
+    local line='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
+    has /usr/bin && on_target /usr/bin/python3 -c "$line" 2>/dev/null
 }
 
 # An absolute link in a tree is meant for the tree. From this machine it leads out of the tree.

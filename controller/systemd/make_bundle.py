@@ -17,6 +17,7 @@ import tempfile
 from typing import NoReturn
 
 from controller.system import cli, clock
+from controller.system.output import guarded
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, plain, say
 from controller.systemd import signed_bundle
 
@@ -130,4 +131,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(guarded("flash.sh bundle", lambda: main(sys.argv[1:])))

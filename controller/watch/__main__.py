@@ -15,6 +15,7 @@ from typing import NoReturn
 from controller.forms.refusal import ConfigError
 from controller.system import cli, clock, regular_file
 from controller.system.caught import Last
+from controller.system.output import guarded
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, printable
 from controller.system.stop import Stop
 from controller.system.utc import elapsed_s
@@ -66,7 +67,10 @@ def _parser(program: str) -> _Parser:
 
 def main(argv: list[str] | None = None, program: str = "firebreak-watch") -> int:
     """The exit code of a command; argv without the program's name."""
-    given = _parser(program).parse_args(argv)
+    return guarded("firebreak-watch", lambda: _obey(_parser(program).parse_args(argv)))
+
+
+def _obey(given: argparse.Namespace) -> int:
     if given.command == "keys":
         print(settings.keys())
         return DONE

@@ -105,7 +105,7 @@ class Cluster:
         if known < needed:
             why = f"the power of {known} of {needed} GPUs is known"
         if stands:
-            why = f"{stands[0]}: the energy counter stands beside the power that it reports"
+            why = f"{stands[0]}: the energy counter does not move, but it reports a power"
         power_W = math.nan if why else sum(powers_W)
         return Now(now_s, len(found), power_W, sum(utils) / len(utils), why)
 

@@ -239,8 +239,4 @@ def _journals(path: str | None, began_s: float) -> list[str]:
 
 
 def _print(lines: list[str]) -> None:
-    """Print lines. A reader that closes the pipe early (rig ... | head) is no error."""
-    try:
-        print("\n".join(lines), end=("\n" if lines else ""), flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print("\n".join(lines), end=("\n" if lines else ""), flush=True)

@@ -10,8 +10,8 @@ from typing import TypeGuard
 from controller.run.field import IoChannel
 from drivers.buses.rtu import Request
 from drivers.io import IoModule as IoDriver
-from drivers.meter import HASH_MASK, Meter, limits_of
-from drivers.meter_reads import VOLTAGE, phases_of
+from drivers.meter import HASH_MASK, Meter
+from drivers.meter_reads import VOLTAGE, limits_of, phases_of
 from hil.devices.io_module import CHANNELS, IoModule
 from hil.devices.power_meter import POWER_JITTER, PowerMeter
 from hil.devices.registers import WRITE_COILS, RegisterDevice

@@ -21,6 +21,7 @@ import parity  # noqa: E402
 import scopes  # noqa: E402
 import sizes  # noqa: E402
 
+from controller.system.output import guarded  # noqa: E402
 from hil.engine import forks  # noqa: E402
 
 PARTS = ("self-test", "coverage", "mutation", "proofs", "parity")
@@ -229,4 +230,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(guarded("tests/prove", lambda: main(sys.argv[1:])))

@@ -20,7 +20,7 @@ from controller.console.pages.text import (
 )
 from controller.core.base import reasons
 from controller.state.base import Facts
-from safety import start_checklist
+from safety import latches, start_checklist
 
 OTHERS_LINES_MIN, OTHERS_LINES_MAX, CHECKS_SHOWN = 3, 7, 3
 OTHERS_MARGIN = 17
@@ -239,7 +239,9 @@ def _reset(facts: Facts) -> list[str]:
     how = "remote (the command below)"
     if reset["needs"] == "key":
         how = "with the key on site (turn it out of RUN, the command below)"
-    out = folded("RESET", f"{how}. Result now: {reset['result']}.", 2)
+    is_ready = reset["result"] == latches.RESULTS[latches.DONE]
+    now = "It would work now" if is_ready else f"It would not work now: {reset['result']}"
+    out = folded("RESET", f"{how}. {now}.", 2)
     if reset["waits"]:
         words = [
             f"row {each['stage']} {each['scope']} "

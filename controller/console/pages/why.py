@@ -169,7 +169,7 @@ def _units(facts: Facts) -> list[str]:
     for unit in facts["units"][:UNITS_SHOWN]:
         name = f"PCS {unit['unit']} " if many else ""
         sent = "nothing sent yet" if unit["sent_W"] is None else f"sent {kilowatt(unit['sent_W'])}"
-        sent = "rests: part load" if unit["is_resting"] else sent
+        sent = "standby: part load" if unit["is_resting"] else sent
         out.append(
             f" {name}{sent}   PCS read back {kilowatt(unit['read_back_W'])}"
             f" ({age(unit['read_back_age_ms'])})   measured {kilowatt(unit['measured_W'])}"

@@ -58,8 +58,8 @@ class View:
             self._kept.update(self._pause)
             self.trouble = None
         except _TROUBLE as error:
-            line = no_answer.not_found(self._run_directory)
-            self.trouble = f"{line[0].upper()}{line[1:]}: {why(error)}."
+            line = no_answer.NONE_FOUND.capitalize()
+            self.trouble = f"{line} in {self._run_directory}: {why(error)}."
 
     def close(self) -> None:
         """Close the journal."""

@@ -65,7 +65,7 @@ LIMITED | partly granted | The hint is known; limits leave a part of it, or noth
   the reasons of the available power and the binding one; nothing need be sent again.
 CHARGING_ONLY | only narrows charging | The source lacks the role grid_cap: its import maximum
   narrows charging. | Give the source the role grid_cap in site.toml if it is to oblige the battery.
-RESTING | rests on a quota | The request is known but rests: its energy of this hour is spent. |
+RESTING | waits for its quota | The request is known but waits: its energy of this hour is spent. |
   Wait, or raise energy_Wh_per_h_max of the source in site.toml.
 OUTRANKED | outranked | The request is known; another source's request comes first. | Nothing: it
   acts when the other one expires.

@@ -1,5 +1,5 @@
-"""Names and texts of the signals that other measurements may contradict, and the names of the
-sources whose powers are summed (site_balance.py).
+"""Names and texts of the signals that other measurements may contradict, the names of the sources
+whose powers are summed, and the words of the state (site_balance.py).
 """
 
 from collections.abc import Sequence
@@ -43,6 +43,24 @@ TEXTS = reasons.texts("""
     POWERS_DOUBTFUL | powers do not add up | Grid, PV, generator, battery and load do not add up.
       Which one is wrong stays open. | Compare the reported powers with the devices' own displays.
 """)
+
+
+class State(Words):
+    """The balance of the site. Powers are in W, except `others`."""
+
+    wrong: int  # a bit for each signal
+    doubtful: int
+    passed_ms: int  # since the last check
+    others: int  # draw that no meter sees, W << 16
+    is_learnt: int  # `others` is known
+    is_formed: int  # a converter has shown that it forms the voltage
+    is_carried: int  # sets carry the load
+    load_W: int  # load meter at its last move
+    calm_ms: int  # time since that move
+    grid_W: int  # grid meter at its last change
+    grid_ms: int  # time since that change
+    quiet_ms: int  # time since the grid meter last showed power
+    is_open: int  # a timer of any signal runs
 
 
 class Lasting(Words):

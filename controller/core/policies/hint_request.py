@@ -58,8 +58,8 @@ class HintRequest(Function):
           for its source and validity.
         HINT | hint | An upstream system asks for this power. | See page Sources for its source and
           validity.
-        REQUEST_RESTS | request rests | An upstream request has used up its energy of this hour and
-          rests. | Wait, or raise energy_Wh_per_h_max of its source; see page Sources.
+        REQUEST_RESTS | request waits | An upstream request has used up its energy of this hour and
+          waits. | Wait, or raise energy_Wh_per_h_max of its source; see page Sources.
         REQUEST_ENDED | request ended | A request has ended; its power goes to zero at the ramp of
           its source. | Nothing.
     """)

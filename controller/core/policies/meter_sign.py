@@ -40,11 +40,6 @@ METER_SIGN | grid meter test | The battery steps by a code, to see which way rou
 """
 RANK = (50, "meter_sign")  # above the limits of the connection, whose meter is not proven yet
 TEST_S, SYMBOLS, RETRY_S = 32, 25, 900  # RETRY_S: pause after an undecided test
-WINDOW_MS = 120  # window of a median: the meter has a new value each 0.1 s
-# A step just after a refresh of the meter (0.1 s) shows late. So the nominal delay gets one more
-# refresh (without it 3 of 26 starts were undecided), the largest delay half a refresh.
-CHIPS_MS = {"track_path_delay_ms": 100 + WINDOW_MS, "track_path_delay_ms_max": 50 + WINDOW_MS}
-DIFFERENCE = "meter_delay_difference_ms"
 RAMP_MS = 2000  # time for a change by the rated power; a test may begin at any power
 TAPS, SEED = 0xB400, 0xACE1  # shift register of 16 bits: repeats after 65 535 symbols
 
@@ -78,8 +73,16 @@ class MeterSign(Function):
     state: State
     NAME, STAGE = "meter_sign", PROVE
     READS = (
-        *("battery_W", "grid_meter_W", "is_grid_wrong", "is_meter_disputed", "is_running"),
-        *("is_stopped_by_person", "load_meter_W", "mode", "setpoint_W", "stored_path_delay_ms"),
+        "battery_W",
+        "grid_meter_W",
+        "is_grid_wrong",
+        "is_meter_disputed",
+        "is_running",
+        "is_stopped_by_person",
+        "load_meter_W",
+        "mode",
+        "setpoint_W",
+        "stored_path_delay_ms",
     )
     WRITES = ("is_meter_tested", "path_delay_ms")
     OUTPUTS = "meter_sign", "meter_sign_symbols", "path_delay_ms", "path_delay_source"
@@ -88,8 +91,8 @@ class MeterSign(Function):
         ("meter_code_permille", "permille", 0, 50, 20, "up"),
         # wait until other cabinets on the connection have ended their tests
         ("meter_code_wait_s", "s", 0, 600, 0, "fixed"),
-        # delay of the load meter less that of the grid meter; added to the measured path delay
-        (DIFFERENCE, "ms", -2000, 2000, 0, "fixed"),
+        # delay of the load meter less that of the grid meter: added to the measured path delay
+        (path_delay.DIFFERENCE, "ms", -2000, 2000, 0, "fixed"),
     )
     TEXTS = reasons.texts(_TEXTS, METER_SIGN=METER_SIGN)
 
@@ -102,11 +105,8 @@ class MeterSign(Function):
         self._code_W = max(code_W // quantum_W, 1) * quantum_W if code_W else 0
         self._load_fitted = settings["load_meter_fitted"]
         self._engines = setup.site.feeding(is_engine=True)
-        self._window_ticks = -(-WINDOW_MS // tick_ms)
-        sample_ms, difference_ms = settings["track_sample_ms"], settings[DIFFERENCE]
-        ends_ms = [(settings[name] - difference_ms, more) for name, more in CHIPS_MS.items()]
-        least_ms = [max(path_ms, 0) + more_ms for path_ms, more_ms in ends_ms]
-        self._chips = [path_delay.chip_ticks(each, sample_ms, tick_ms) for each in least_ms]
+        self._window_ticks = -(-path_delay.WINDOW_MS // tick_ms)
+        self._chips = path_delay.chips_ticks(settings, tick_ms)
         self._second_ticks = 1000 // tick_ms
         self._wait_ticks = settings["meter_code_wait_s"] * self._second_ticks
         self._fall_W = max(2 * code_W, setup.rated_W * tick_ms // RAMP_MS + 1)
@@ -263,7 +263,7 @@ class MeterSign(Function):
     def _take_delay(self, delay_ms: int) -> None:
         """Keep the delay of a proven test. If the test measured no delay, the old delay stays."""
         if delay_ms:
-            self.state.delay_ms = max(1, delay_ms + self._settings[DIFFERENCE])
+            self.state.delay_ms = max(1, delay_ms + self._settings[path_delay.DIFFERENCE])
 
     def _can_decide(self, ticks: int) -> bool:
         """True if the test can still decide in time, if all further symbols are matches."""

@@ -24,7 +24,12 @@ import math
 from controller.core.base.words import Words
 
 STEP_TENTHS_MIN, STEP_TENTHS_MAX = 6, 16  # of the converter's own step
-GOOD_MIN = 8  # steps that must count; half of all steps must count too
+GOOD_MIN = 8  # steps, and half of all
+WINDOW_MS = 120  # window of a median: the meter has a new value each 0.1 s
+# A step just after a refresh of the meter (0.1 s) shows late. So the nominal delay gets a whole
+# refresh (3 of 26 starts were undecided without), the largest delay half of one.
+CHIPS_MS = {"track_path_delay_ms": 100 + WINDOW_MS, "track_path_delay_ms_max": 50 + WINDOW_MS}
+DIFFERENCE = "meter_delay_difference_ms"
 STEPS_MAX = 64  # a test of 30 s has fewer, unless its chips are shorter than 0.3 s
 
 # Source of the path delay in use. MEASURED: the last proven test. STORED: an earlier run.
@@ -59,6 +64,14 @@ def chip_ticks(least_ms: int, sample_ms: int, tick_ms: int) -> int:
     while math.gcd(ticks, sample_ticks) > 1:
         ticks += 1
     return ticks
+
+
+def chips_ticks(settings: dict, tick_ms: int) -> list[int]:
+    """Ticks of a short chip and of a long one."""
+    sample_ms, difference_ms = settings["track_sample_ms"], settings[DIFFERENCE]
+    ends_ms = [(settings[name] - difference_ms, more) for name, more in CHIPS_MS.items()]
+    least_ms = [max(path_ms, 0) + more_ms for path_ms, more_ms in ends_ms]
+    return [chip_ticks(each, sample_ms, tick_ms) for each in least_ms]
 
 
 def in_use(measured_ms: int, stored_ms: int, settings: dict) -> tuple:

@@ -22,11 +22,11 @@ from array import array
 from controller.core.base import balance
 from controller.core.base.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
 from controller.core.base.integers import approach, lasting, low_pass
-from controller.core.base.words import Words
 from controller.core.policies.balance_words import (
     TEXTS,
     Engine,
     Lasting,
+    State,
     contradicted,
     power_of,
     set_of,
@@ -51,37 +51,33 @@ QUIET_MS = 60_000
 MS_MAX = 1_000_000_000
 
 
-class State(Words):
-    """The site. Powers are in W, except `others`."""
-
-    wrong: int  # a bit for each signal
-    doubtful: int
-    passed_ms: int  # since the last check
-    others: int  # draw that no meter sees, W << 16
-    is_learnt: int  # `others` is known
-    is_formed: int  # a converter has shown that it forms the voltage
-    is_carried: int  # sets carry the load
-    load_W: int  # load meter at its last move
-    calm_ms: int  # time since that move
-    grid_W: int  # grid meter at its last change
-    grid_ms: int  # time since that change
-    quiet_ms: int  # time since the grid meter last showed power
-    is_open: int  # a timer of any signal runs
-
-
 class SiteBalance(Function):
     """Finds the source of the site and the contradicted signals, before the mode is found."""
 
     state: State
     NAME, STAGE = "site_balance", BALANCE
     READS = (
-        *("battery_W", "contact", "grid_W", "grid_meter_W", "is_load_low", "is_reported_forming"),
-        *("load_meter_W", "reported_forming_W", "setpoint_W", "shown_W"),
+        "battery_W",
+        "contact",
+        "grid_W",
+        "grid_meter_W",
+        "is_load_low",
+        "is_reported_forming",
+        "load_meter_W",
+        "reported_forming_W",
+        "setpoint_W",
+        "shown_W",
     )
     BEFORE = ("is_off_grid",)
     WRITES = (
-        *("forming_W", "is_carried_by_sets", "is_forming", "is_grid_wrong", "is_load_wrong"),
-        *("is_meter_disputed", "others_W", "source"),
+        "forming_W",
+        "is_carried_by_sets",
+        "is_forming",
+        "is_grid_wrong",
+        "is_load_wrong",
+        "is_meter_disputed",
+        "others_W",
+        "source",
     )
     OUTPUTS = "balance_wrong", "balance_doubtful"  # a bit for each of `signals`
     TEXTS = TEXTS

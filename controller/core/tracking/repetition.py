@@ -53,7 +53,7 @@ def grid_step(sample_ms: int) -> int:
 
 
 class Repetition:
-    """The period (1/256 sample, 0 if unknown), and the range of the load in the last two periods."""
+    """The period (1/256 sample, 0 if unknown), and the range of the load in two periods."""
 
     def __init__(self, samples: Samples, sample_ms: int):
         self._samples, self._step = samples, grid_step(sample_ms)

@@ -84,7 +84,7 @@ def began(row: Row, state: Row) -> str:
 
 
 FOOT = (
-    "An alarm that stands is told once. The pages `alarms` and `why` of the cabinet show more.",
+    "An active alarm is reported once. The pages `alarms` and `why` of the cabinet show more.",
     "A letter protects nobody: the cabinet acts by itself, the fire panel calls by itself.",
 )
 

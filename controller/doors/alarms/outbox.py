@@ -87,4 +87,4 @@ class Outbox:
         self.waiting = waiting | {name: letter.odd(name, waiting[name]) for name in self._odd}
         if self._odd:
             names = ", ".join(sorted(self._odd))[:200]
-            self.trouble = f"{self._path}: not understood, and told as such: {names}"
+            self.trouble = f"{self._path}: not understood, and reported as such: {names}"

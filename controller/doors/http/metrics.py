@@ -13,7 +13,7 @@ GAUGES = """
 battery_watts | battery_W | 1 | Measured power of all converters; above 0 the battery gives
 grid_watts | grid_W | 1 | Measured power of the connection; above 0 the site takes
 load_watts | load_W | 1 | Power of the load
-setpoint_watts | setpoint_W | 1 | What the converters are told, after all limits
+setpoint_watts | setpoint_W | 1 | Set-point of the converters, after all limits
 request_watts | request_W | 1 | What the control functions ask for
 available_charge_watts | available_low_W | 1 | Strongest charge that can be reached now, at most 0
 available_discharge_watts | available_high_W | 1 | Strongest discharge that can be reached now

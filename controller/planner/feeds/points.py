@@ -57,7 +57,7 @@ class Span(NamedTuple):
 
 
 class Points(NamedTuple):
-    """Values; each holds from utc_s on for step_s. made_s: when they were made; doubts: warnings."""
+    """Values; each holds from utc_s on for step_s. made_s: time of making; doubts: warnings."""
 
     utc_s: array
     values: array

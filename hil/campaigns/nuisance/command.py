@@ -75,7 +75,7 @@ class Nuisance(Trial):
             "stopped": stopped,
             "courses": sorted(found, key=lambda each: (each["condition"], each["load"])),
         }
-        verdict = report.counted(len(found), stopped, "courses ran on")
+        verdict = report.counted(len(found), stopped, "cases ran on")
         return Judged(document, table(document), verdict, not stopped)
 
 

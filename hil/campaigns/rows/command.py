@@ -21,9 +21,9 @@ from hil.runner import options, report
 from hil.runner.cases import Engine, Runner, on_processes
 
 JOBS_MAX = 64
-MEASURED = "save the figures of these courses for the hazard log (safety/hazards/measured.json)"
+MEASURED = "save the figures of these cases for the hazard log (safety/hazards/measured.json)"
 REAL = "real processes and real time: the controller on ptys and a CAN server"
-DISARMED = "without the stage of each course: each must be found not met, or it proves nothing"
+DISARMED = "without the stage of each case: each must be found not met, or it proves nothing"
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -47,7 +47,7 @@ def _refusal(arguments: argparse.Namespace, wanted: list[str]) -> str | None:
     if arguments.cabinet != str(EXAMPLE) and (arguments.real or arguments.measured):
         return "--cabinet: --real and --measured are of the example cabinet; leave one out"
     if arguments.real and arguments.dask:
-        return "--real: in real processes the courses run on this machine; leave --dask out"
+        return "--real: in real processes the cases run on this machine; leave --dask out"
     if arguments.real and arguments.disarmed:
         return "--real: in real processes every required stage is armed; leave --disarmed out"
     if arguments.measured and (arguments.real or arguments.disarmed):
@@ -87,7 +87,7 @@ def _run(config: configuration.Config, arguments: argparse.Namespace, wanted: li
         with runner:
             rows = _rows(runner, arguments, labels, limits)
     except KeyboardInterrupt as error:
-        words = f"interrupted: {len(runner.done)} of {len(labels)} courses run"
+        words = f"interrupted: {len(runner.done)} of {len(labels)} cases run"
         print(report.verdict(words))
         return report.refuse("rows", error, report.INTERRUPTED) if str(error) else 130
     report.write_json(arguments.json, page.document(rows, limits, seed, not_done))
@@ -142,7 +142,7 @@ def _labels(text: str) -> list[str]:
             near = near or difflib.get_close_matches(label, EVERY, 1, 0.7)
             hint = f", did you mean {', '.join(near)}" if near else ""
             raise argparse.ArgumentTypeError(
-                f"no course {label!r}{hint}; allowed: {', '.join(EVERY)}"
+                f"no case {label!r}{hint}; allowed: {', '.join(EVERY)}"
             )
     return list(dict.fromkeys(labels))
 

@@ -201,7 +201,7 @@ def ended(label: str, content: dict[str, Any], limits: Limits) -> Row:
     """The Row from the recording of the plant process."""
     found = content["course"]
     if found is None:
-        return ended_early(label, "the controller made no tick, or the course was interrupted")
+        return ended_early(label, "the controller made no tick, or the case was interrupted")
     seen = {name: content[name] for name in ("machine", "timeline")}
     return judged(REAL[label], Result(**found), limits, content["wanted"], **seen)
 

@@ -64,7 +64,7 @@ class Runaway(Trial):
 
     def name(self, case: Course) -> str:
         """A course has a seed of its own, which is its name."""
-        return f"course {case.seed}"
+        return f"case {case.seed}"
 
     def play(self, case: Course) -> Figures:
         """See Trial."""
@@ -87,7 +87,7 @@ class Runaway(Trial):
             "rates_per_1000_d": courses.RATES,
             "detectors": judged(pairs),
         }
-        return Judged(document, table(document), f"{len(cases)} courses judged", True)
+        return Judged(document, table(document), f"{len(cases)} cases judged", True)
 
 
 def judged(pairs: Sequence[Pair]) -> dict[str, Figures]:

@@ -95,6 +95,7 @@ def test_a_planted_violation_is_found_and_a_record_below_passes(case):
             assert (found.word, seed) == (word, seed), found
             assert found.value == pytest.approx(made.value, rel=0.01), seed
             assert abs(found.at_s - made.at_s) <= made.near_s, seed
+            assert not is_ride or (found.site_MW_max == np.inf) == (word == judge.MET), seed
 
 
 def judged(name, rule, step_s, load_MW):

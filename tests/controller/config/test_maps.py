@@ -63,8 +63,8 @@ def test_a_set_point_that_no_reading_proves_needs_the_acceptance(tmp_path):
 def test_check_says_what_rests_on_each_map_and_who_accepted_it(files):
     page = " ".join(check.report(files.load()).split())
     assert "map only: meter_grid, meter_load; no captured or documented reading proves" in page
-    assert "on it rest rows 50, 57 not_fitted.meter_map: N. N., integrator" in page
-    assert "on it rest rows 38, 41, 50, 54, 55, 56, 57, 59; set-point" in page
+    assert "on it depend rows 50, 57 not_fitted.meter_map: N. N., integrator" in page
+    assert "on it depend rows 38, 41, 50, 54, 55, 56, 57, 59; set-point" in page
 
 
 def test_a_detector_alone_carries_no_row_of_another(files):

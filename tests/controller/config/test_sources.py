@@ -7,7 +7,7 @@ from site_files import PYLONTECH, SiteFiles
 
 from controller.config import configuration
 from controller.core.base import hint_sources
-from controller.documents import check
+from controller.documents import check, check_keys
 from controller.sites import EXAMPLE, FOLDER
 
 EXAMPLE = configuration.load(EXAMPLE)
@@ -97,5 +97,5 @@ def test_check_says_who_may_send_what(files):
     text = check.report(files.append("site", source("a", "cap", more=more)).load())
     assert "  a                cap             -  300 s   10/s      no requests\n" in text
     assert "fallback: charge 1.5 kW, export 0 kW\n" in text
-    every_key = check.keys()
+    every_key = check_keys.keys()
     assert "\nsource.NAME.valid_s_max " in every_key

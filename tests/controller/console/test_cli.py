@@ -275,7 +275,7 @@ def test_test_mode_asks_only_if_a_controller_runs(capsys, monkeypatch, tmp_path)
         operator_client.reach(path)
         with pytest.raises(BlockingIOError):  # nothing was sent
             listening.recv(1)
-    words = f"answers in {tmp_path}: command.sock: Connection refused"  # an old socket
+    words = f"{tmp_path} .see --run-dir.: command.sock: Connection refused"  # an old socket
     refused(capsys, 3, words, "test power --run-dir", tmp_path)
     assert questions == []
 

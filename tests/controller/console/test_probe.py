@@ -76,7 +76,7 @@ def test_a_meter_at_a_serial_port_and_the_lines_to_paste(capsys, tmp_path, monke
     code, said, error = run(capsys, tmp_path, *given, "2-3")
     assert code == 0 and error.endswith("probe of 2 addresses: about 4 s if nothing answers\n")
     assert "unit 2 answers\n  sdm630 (Eastron SDM630) fits by its values\n" in said
-    assert "not told apart from firebreak_fast_meter: look at its nameplate" in said
+    assert "it may also be firebreak_fast_meter: look at its nameplate" in said
     pasted = tomllib.loads(said[said.index("[bus.new]") :])
     assert pasted["device"]["meter_grid"] == {
         **{"role": "meter_grid", "profile": "sdm630", "bus": "new", "unit_id": 2}
@@ -193,7 +193,7 @@ def test_the_lines_to_paste_of_several_devices_make_one_site_file():
 def test_a_weak_fit_is_called_possible_and_has_no_lines_to_paste():
     text = report_of("sdm630", certainty="weak")
     assert "possible, its values are in range, no more: sdm630" in text and "[device" not in text
-    assert "nothing tells them apart" in text and "no profile fits" not in text
+    assert "the answers fit all of them" in text and "no profile fits" not in text
 
 
 def test_a_port_has_the_name_that_stays_when_plugs_move(tmp_path):

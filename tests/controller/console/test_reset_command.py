@@ -59,7 +59,7 @@ def test_a_page_ends_with_the_command_that_resets_its_rows(tmp_path, capsys, mon
     typed = lines[-1]
     assert typed.startswith(f"{CELLS}  ") and len(typed) == WIDTH
     assert typed.endswith(f"To reset: firebreak reset {code}")
-    assert "RESET  remote (the command below). Result now: done." in lines
+    assert "RESET  remote (the command below). It would work now." in lines
     # the status page has the code only if it shows every alarm
     rows = 3 * watched.facts("status")["standing"]
     assert watched.lines("status", standing=rows[:2])[-1] == typed

@@ -92,7 +92,9 @@ def test_a_box_without_dpkg_lists_packages_without_a_version(monkeypatch):
 def test_the_installer_requires_these_debian_packages():
     text = (locked.ROOT / "controller/systemd/install.sh").read_text(encoding="utf-8")
     asked = {
-        name for line in re.findall(r"apt-get install ([\w -]+)", text) for name in line.split()
+        name
+        for line in re.findall(r'^    needs (?:\w+|"[^"]+") ([\w-]+|"[^"]+")', text, re.MULTILINE)
+        for name in line.strip('"').split()
     }
     assert asked == set(bom.DEBIAN)
 

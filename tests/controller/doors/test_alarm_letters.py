@@ -264,7 +264,7 @@ def test_a_stored_alarm_of_another_release_is_told_as_such_and_holds_up_no_other
     text = mail.content.decode()
     assert "9z: an alarm that another release has stored" in text and "look at" not in text
     assert text.count("What   A cell is hot.") == 1, "12a is active, in this release's words"
-    assert "told as such: 12a, 9z" in capfd.readouterr().err
+    assert "reported as such: 12a, 9z" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("wait_min", "letters"), [(14, 1), (15, 2)])

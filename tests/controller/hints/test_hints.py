@@ -76,7 +76,7 @@ def test_the_layout_is_the_documented_one():
 
 
 CODES = """
-    1 granted, 2 partly granted, 3 only narrows charging, 4 rests on a quota, 5 outranked,
+    1 granted, 2 partly granted, 3 only narrows charging, 4 waits for its quota, 5 outranked,
     6 waits for a heartbeat, 7 moved by an obligation, 8 begins later,
     9 farther than the steps known, 11 wrong length, 12 wrong magic,
     13 unknown source, 14 no key, 15 bad MAC, 21 other boot, 22 old sequence, 23 too late,

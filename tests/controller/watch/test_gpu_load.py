@@ -129,7 +129,7 @@ def test_a_counter_that_stands_beside_watts_contradicts_them(monkeypatch, step_J
         scrapes.texts["a"] = text(at)
         now = scrapes.cluster.now(NOW_S + 30 * at, NOW_S + 30 * at)
     assert now.power_W == pytest.approx(power_W, nan_ok=True)
-    assert ("stands beside the power" in now.why) is math.isnan(power_W)
+    assert ("counter does not move" in now.why) is math.isnan(power_W)
 
 
 def test_a_counter_that_moves_again_ends_the_contradiction(monkeypatch):

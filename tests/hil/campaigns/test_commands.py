@@ -28,8 +28,8 @@ trials hint-attack --seed 2147483648: argument --seed: 2147483648: allowed is a 
 mcu --count 0: argument --count: 0: allowed is a whole number from 1 to 1000
 mcu --tick 30: argument --tick: invalid choice: 30
 mcu --json /: argument --json: / is a folder; allowed is a file
-rows --only 99: argument --only: no course '99'; allowed: 1a
-rows --only 1a,12stoped: argument --only: no course '12stoped', did you mean 12 stopped; allowed:
+rows --only 99: argument --only: no case '99'; allowed: 1a
+rows --only 1a,12stoped: argument --only: no case '12stoped', did you mean 12 stopped; allowed:
 rows --jobs 0: argument --jobs: 0: allowed is a whole number from 1 to 64
 rows --md /proc/rows.md: argument --md: /proc/rows.md: cannot be written
 rows --real --only 44a: --real: 44a is not done in real processes: inside the controller: a bit of

@@ -79,7 +79,7 @@ def test_a_stop_of_a_sound_cabinet_is_an_exit_code(result, code, folder, monkeyp
     assert document["groups"]["all"][kind]["count"] == count
     assert document["groups"]["all"]["limits"]["per_1000_d_max"] == pytest.approx(2246.8, rel=1e-4)
     assert len(document["stopped"]) == 4 * code
-    assert f"verdict    {16 - 4 * code} of 16 courses ran on" in capsys.readouterr().out
+    assert f"verdict    {16 - 4 * code} of 16 cases ran on" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("at_s, stages", [(20, []), (26, ["6a"])])

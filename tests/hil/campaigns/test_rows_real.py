@@ -214,7 +214,7 @@ def test_the_file_of_a_plant_process_is_judged_as_in_virtual_time():
     late = real.ended("29", content(2133.0), STEPPED)
     assert late.complaints == ["trip after 2133 ms, later than 2132 ms"]
     early = real.ended("29", content() | {"course": None}, STEPPED)
-    assert early.complaints == ["the controller made no tick, or the course was interrupted"]
+    assert early.complaints == ["the controller made no tick, or the case was interrupted"]
 
 
 @pytest.fixture
@@ -286,7 +286,7 @@ def test_an_interrupted_campaign_keeps_its_rows_and_goes_on_with_them(
     given = ["rows", "--real", "--jobs", "1", "--only", "29,1a", "--resume", str(tmp_path / "kept")]
     assert main([*given, "--json", str(tmp_path / "a.json")]) == 130
     out, err = capsys.readouterr()
-    assert out.splitlines()[-1] == "verdict    interrupted: 1 of 2 courses run"
+    assert out.splitlines()[-1] == "verdict    interrupted: 1 of 2 cases run"
     assert err == f"rows: 1 results are kept: go on with --resume {tmp_path / 'kept'}\n"
     assert [each.name for each in tmp_path.iterdir()] == ["kept"], "no figures of half a run"
     campaign_of(content())

@@ -88,7 +88,7 @@ def test_a_failed_case_is_one_line_and_the_run_goes_on_with_it_alone(run, folder
         lambda condition: played.open("a").write(condition) and None, "--resume", file
     )
     assert (code, played.read_text()) == (0, "derated")
-    assert out.count("training job") == 4 and "verdict    4 of 4 courses ran on" in out
+    assert out.count("training job") == 4 and "verdict    4 of 4 cases ran on" in out
     assert run(killed, "--resume", file)[0] == 0, "all is there"
 
 
@@ -200,7 +200,7 @@ def test_dask_takes_the_same_cases(dask, run):
     with runner(dask="tcp://a:1") as played:
         assert played.play([3, 1, 2], lambda case: 2 * case) == [6, 2, 4]
     code, out, _ = run(lambda condition: None, "--dask", "tcp://a:1")
-    assert code == 0 and "verdict    4 of 4 courses ran on" in out
+    assert code == 0 and "verdict    4 of 4 cases ran on" in out
     code, _, err = run(refused, "--dask", "tcp://a:1")
     assert code == 3 and err.startswith(
         "trials nuisance: derated: training job: no result: cabinet.toml: "

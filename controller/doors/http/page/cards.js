@@ -60,7 +60,7 @@ export function alarms(state) {
   }
   for (const each of state.contradicted) found.push(p(`Other measurements contradict ${each.signal}: ${reason(each.reason)}.`));
   if (state.reset.command) found.push(h("p", {}, "To reset, at the cabinet: ", h("code", {}, state.reset.command)));
-  else if (state.reset.code) found.push(p("To reset: turn the key out of RUN; then the command stands here."));
+  else if (state.reset.code) found.push(p("To reset: turn the key out of RUN; then the command appears here."));
   const waits = start(state.start);
   if (waits) found.push(h("p", {}, h("b", {}, "Start: "), waits));
   if (state.locked_out_by) found.push(p(`Locked out by ${state.locked_out_by}: the same person ends it.`));

@@ -37,7 +37,7 @@ const shown = (power_W) => !known(power_W) ? "-" : Math.abs(power_W) < 1e6 ? `${
   `${Math.abs(power_W / 1e6).toFixed(3)} MW`;
 
 const way = (power_W, gives, takes) => !known(power_W) ? "unknown" :
-  Math.abs(power_W) < LEAST_W ? "rests" : power_W > 0 ? gives : takes;
+  Math.abs(power_W) < LEAST_W ? "idle" : power_W > 0 ? gives : takes;
 
 export function draw(into, words, state) {
   const own = state || { site: [], meters: {} };
