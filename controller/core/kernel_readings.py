@@ -1,4 +1,4 @@
-"""Outputs and features of the safety kernel as readings (readings.py)."""
+"""Turns the outputs and features of the safety kernel into readings (readings.py)."""
 
 from array import array
 from operator import sub

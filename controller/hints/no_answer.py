@@ -19,12 +19,12 @@ NONE_FOUND, NONE_ANSWERS = "no controller found", "no controller answers"
 
 
 def not_found(run_directory: str) -> str:
-    """The files of a controller cannot be read here, for a command with the option --run-dir."""
+    """Message that no controller's files can be read here, for a command that has --run-dir."""
     return f"{NONE_FOUND} in {run_directory} (see --run-dir)"
 
 
 def silent(run_directory: str) -> str:
-    """The sockets of a controller do not answer here, for a command as in not_found."""
+    """Message that no controller's sockets answer here, for a command that has --run-dir."""
     return f"{NONE_ANSWERS} in {run_directory} (see --run-dir)"
 
 

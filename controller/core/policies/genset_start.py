@@ -1,4 +1,4 @@
-"""Generator set: start, load in steps, least load, and the run after an outage (../ISLAND.md).
+"""Starts a generator set, loads it in steps, keeps its least load, and stops it (../ISLAND.md).
 
 A generator set saves an island whose battery runs low. The naive way switches the set on at a low
 state of charge and off at a high one. On a bus without a forming converter this would stop the only

@@ -91,7 +91,7 @@ class MeterSign(Function):
         ("meter_code_permille", "permille", 0, 50, 20, "up"),
         # wait until other cabinets on the connection have ended their tests
         ("meter_code_wait_s", "s", 0, 600, 0, "fixed"),
-        # delay of the load meter less that of the grid meter: added to the measured path delay
+        # delay of the load meter less that of the grid meter; added to the measured path delay
         (path_delay.DIFFERENCE, "ms", -2000, 2000, 0, "fixed"),
     )
     TEXTS = reasons.texts(_TEXTS, METER_SIGN=METER_SIGN)

@@ -24,10 +24,10 @@ import math
 from controller.core.base.words import Words
 
 STEP_TENTHS_MIN, STEP_TENTHS_MAX = 6, 16  # of the converter's own step
-GOOD_MIN = 8  # steps, and half of all
+GOOD_MIN = 8  # steps that must count; half of all steps must count too
 WINDOW_MS = 120  # window of a median: the meter has a new value each 0.1 s
-# A step just after a refresh of the meter (0.1 s) shows late. So the nominal delay gets a whole
-# refresh (3 of 26 starts were undecided without), the largest delay half of one.
+# A step just after a refresh of the meter (0.1 s) shows late. So the nominal delay gets one more
+# refresh (without it 3 of 26 starts were undecided), the largest delay half a refresh.
 CHIPS_MS = {"track_path_delay_ms": 100 + WINDOW_MS, "track_path_delay_ms_max": 50 + WINDOW_MS}
 DIFFERENCE = "meter_delay_difference_ms"
 STEPS_MAX = 64  # a test of 30 s has fewer, unless its chips are shorter than 0.3 s
@@ -67,7 +67,7 @@ def chip_ticks(least_ms: int, sample_ms: int, tick_ms: int) -> int:
 
 
 def chips_ticks(settings: dict, tick_ms: int) -> list[int]:
-    """Ticks of a short chip and of a long one."""
+    """[ticks of a short chip, ticks of a long chip]."""
     sample_ms, difference_ms = settings["track_sample_ms"], settings[DIFFERENCE]
     ends_ms = [(settings[name] - difference_ms, more) for name, more in CHIPS_MS.items()]
     least_ms = [max(path_ms, 0) + more_ms for path_ms, more_ms in ends_ms]

@@ -1,4 +1,4 @@
-"""Energy that is kept back, in three levels of the state of charge (../ISLAND.md).
+"""Keeps energy back for an outage and for peaks, by levels of the state of charge (../ISLAND.md).
 
 One battery serves an outage, the peaks of the load and everything else. Without a reserve, the
 first use leaves nothing for the others. The naive way is one threshold. The power then jumps when
@@ -32,7 +32,7 @@ from controller.core.policies.modes import RETURN
 from controller.core.site_devices import bridging
 from safety import signals
 
-BACKUP_CLOSE_MS, RETURN_CLOSE_MS = 2000, 30_000  # RETURN_CLOSE_MS: as formed.FALL_S
+BACKUP_CLOSE_MS, RETURN_CLOSE_MS = 2000, 30_000  # RETURN_CLOSE_MS: formed.FALL_S in ms
 TAPER_MS = 60_000  # time from the rated power to 0
 # Energy that a permille of a battery of 1 Wh gives at the terminals, W x ms: 3600, less 10 % of
 # losses. A worn battery gives 70 % of that, the usual end of a warranty.

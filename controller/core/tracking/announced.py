@@ -1,4 +1,4 @@
-"""Steps of the load that a source has announced (controller/core/policies/notices.py).
+"""Uses the load steps that a source has announced (controller/core/policies/notices.py).
 
 The naive way adds the step to the guess of the load (guess.py) at its time, and removes the step
 when the meter should show it. A step that comes 50 ms late then moves the battery three times. So
