@@ -1,7 +1,8 @@
-"""Finds when a job may run according to the plan, and what its energy costs.
+"""Finds when a job may run according to the planner's plan, and what its energy costs.
 
-The battery carries the part of the job that is above the cap, with energy that the plan has above
-its reserve. It stores this energy again in slots where the plan has room under the cap. A job
+The plan has slots of 15 minutes, each with a cap on the import from the grid. The battery carries
+the part of the job that is above the cap, with energy that the plan has above its reserve. It
+stores this energy again in slots where the plan has room under the cap. A job
 cannot run in a slot with an unknown number. Before a slot with a lower cap, the cap falls gradually
 (core/policies/schedule.py). A plan that is missing, damaged or older than two hours gives no
 answer.
@@ -26,7 +27,10 @@ NOT_WORTH = 0.5  # if less than this is missing, W or Wh, it counts as 0
 
 
 class Battery(NamedTuple):
-    """charge_W, discharge_W: highest powers now. one_way: efficiency. ramp_W_per_s: of a cap."""
+    """charge_W, discharge_W: highest powers now. one_way: efficiency of charging or discharging.
+
+    ramp_W_per_s: speed at which a cap falls.
+    """
 
     charge_W: float
     discharge_W: float

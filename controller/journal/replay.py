@@ -1,4 +1,4 @@
-"""Replay: run the inputs of a journal through a core again, and compare the bytes.
+"""Runs the inputs of a journal through a core again, and compares outputs and states.
 
 The header has the images and the topology. A keyframe has the state to start with, and each frame
 has the inputs of its tick. After lost frames the replay starts again at the next keyframe.

@@ -1,8 +1,8 @@
-"""Events of proof tests that become due, when 60, 30, 7 or 0 days are left.
+"""Makes an event when 60, 30, 7 or 0 days are left until a proof test is due.
 
-It looks once a minute. The record keeps the levels that were reported. If there is no ledger, the
-first look writes the day of commissioning into a new one. While the day is unknown, nothing is
-reported or written.
+It reads the ledger of proof tests once a minute. The record keeps the levels that were reported. If
+there is no ledger, the first look writes the day of commissioning into a new one. While the day is
+unknown, nothing is reported or written.
 
 A device with a new serial number, but without a replacement in the ledger, is also an event. The
 tests that depend on the device are then due again.

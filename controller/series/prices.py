@@ -1,4 +1,4 @@
-"""Prices of a file, as means of equal slots that begin at a local time.
+"""Reads prices from a file, as means of equal slots that begin at a local time.
 
 The time is the first column with times, or else the first column. The price is the first column
 whose name has a unit of a price. Without such a column, it is one whose name has a word for a

@@ -1,4 +1,4 @@
-"""The weather of a year for each hour: irradiance on a level surface, and outside air."""
+"""Reads the weather of a year by the hour: irradiance on a level surface, and outside air."""
 
 import math
 from array import array

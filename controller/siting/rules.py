@@ -1,4 +1,4 @@
-"""The rules as data: the rows of Table B of the facts, and rows of Table A that a plan can answer.
+"""Lists the rules of the siting audit: rows B.. of Table B, and rows A.. that a plan can answer.
 
 Feet in the source are given here in metres, rounded to the millimetre. Row B39 deliberately has no
 rule: its figures are from the web, and no text of a code supports them.

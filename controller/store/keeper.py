@@ -1,4 +1,4 @@
-"""The keeper: a process that saves the records of the loop, and the loop's end of its socket.
+"""The keeper is a process that saves the stored records of the loop. `Keeper` is the loop's end.
 
 The loop does not save records itself, because it must never wait for a disk. It hands records over
 and receives acknowledgements. Each record has everything that must survive. So a store that has

@@ -1,4 +1,4 @@
-"""One client. Each of its messages is answered before the next one is read.
+"""Serves one client of the local door. It answers each message before it reads the next one.
 
 So every buffer holds at most one message, and a client that sends too much delays only itself. The
 door has no keys and no rights: it can only pass on messages that a source has signed.

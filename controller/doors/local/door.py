@@ -1,4 +1,4 @@
-"""The local door: one UNIX stream socket and, if the table names one, a serial line."""
+"""Runs the local door: a UNIX stream socket and, if doors.toml names one, a serial line."""
 
 import asyncio
 import collections

@@ -57,7 +57,7 @@ SET = Group("704.WSet", h.REQUEST, ("power_W",), 0)
 
 
 class Held(NamedTuple):
-    """The hints of a master in force. until_s: end of its reversion time, in s of uptime."""
+    """The hints of a master that are in force. until_s: end of its reversion time, uptime in s."""
 
     master: str
     hints: list[dict[str, Any]]
@@ -76,7 +76,8 @@ class Shared:
         self.name, self.sender = name, sender
         self.lock = asyncio.Lock()
         self.held: dict[Group, Held] = {}
-        self.answers: dict[str, tuple[float, int | None, int]] = {}  # quantity: s, W, valid_s
+        # {quantity: (uptime of the answer in s, granted W, remaining validity in s)}
+        self.answers: dict[str, tuple[float, int | None, int]] = {}
 
 
 class Controls:
