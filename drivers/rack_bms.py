@@ -51,7 +51,7 @@ class RackBms:
         sign_mA: int = 0,
         rated_mA: int = 0,
     ) -> None:
-        """node: or unit id. sizes: (cells, modules). rated_mA: limit if the BMS reports none.
+        """node: CAN node or unit id. sizes: (cells, modules). rated_mA: if no limit is reported.
 
         flow: direction of the converter's power, > 0 out of the rack; compared from sign_mA on.
         """

@@ -1,4 +1,4 @@
-"""Rack BMS by registers (Modbus RTU or TCP). A reply is accepted completely or refused.
+"""Driver of a rack BMS with Modbus registers. A reply is accepted completely or refused.
 
 If a read fails or is refused, the groups that need it are no longer fresh until all of their reads
 have been answered again:

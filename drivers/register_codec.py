@@ -1,4 +1,4 @@
-"""One value of a device as registers or bits, and back: value = raw * scale + offset, rounded.
+"""Converts between registers or bits and a value: value = raw * scale + offset, rounded.
 
 NaN, and a raw value that the profile calls invalid, mean that there is no value. A value out of
 range is refused. states.py describes the value of a state without an entry in `values`.

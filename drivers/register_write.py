@@ -1,4 +1,4 @@
-"""One register, or row of coils, of a site device that is written repeatedly."""
+"""Decides when a register, or a row of coils, of a site device is written again."""
 
 from collections.abc import Callable
 from struct import Struct

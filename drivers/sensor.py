@@ -1,11 +1,12 @@
-"""Sensor families (gas, off-gas, toxic gas, climate, UPS): one read of input registers.
+"""Driver of sensors (gas, off-gas, toxic gas, climate, UPS), each with one read of registers.
 
 Either all values of a reply count or none. The registers `status`, `calibration_due` and `today`
 (days) have a fixed meaning.
 
 A date that is not set or out of range is no fault of the cell. The values count, and the
-calibration is overdue by DAYS_MAX, so row 13c halves the power. If it counted as a fault (13a), two
-detectors without a clock would mean that all gas detection is lost (row 14). A detector that warms
+calibration is overdue by DAYS_MAX, so row 13c of the cause-and-effect matrix halves the power. If
+it counted as a fault (row 13a), two detectors without a clock would mean that all gas detection is
+lost (row 14). A detector that warms
 up counts as not read yet, so that nothing latches after a power cut.
 """
 

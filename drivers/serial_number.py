@@ -1,4 +1,4 @@
-"""The serial number of a Modbus device, read where its profile says.
+"""Reads the serial number of a Modbus device from the registers that its profile names.
 
 It shows that a device was replaced. No value depends on it.
 """

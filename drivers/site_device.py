@@ -1,4 +1,4 @@
-"""Generic register family: every Modbus device that a profile can describe without code.
+"""Driver of every Modbus device that a profile can describe without code.
 
 Each signal becomes fresh separately. If one is out of range or without meaning, only this signal is
 unknown. With `[identity]`, no value counts and nothing is written before its registers have the

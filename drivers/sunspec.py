@@ -1,4 +1,4 @@
-"""SunSpec over Modbus, by its device information model specification.
+"""Finds and decodes SunSpec models over Modbus (SunSpec Device Information Model Specification).
 
 The mark "SunS" is at one of three base addresses. A chain of [model id, length] headers follows, up
 to id 0xFFFF. A model may be longer than in its definition (vendor points, a pad register). No I/O,

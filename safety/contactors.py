@@ -1,4 +1,4 @@
-"""The contactors of each rack as a transition table: open, closing, closed, fault.
+"""Follows the contactors of each rack with a transition table: open, closing, closed, fault.
 
 The BMS pre-charges and closes the contactors; the kernel supervises how long that takes. permit.py
 decides when the contactors open and at which current, and it switches off the supply of all racks
@@ -190,7 +190,8 @@ class Contactors:
     def above_breaking(self) -> bool:
         """True if a rack carries more current than its contactors can break.
 
-        Then the fuse has to clear it (C65). A silent rack counts with its last current.
+        Then the fuse has to clear it (C65 of the fact table). A silent rack counts with its last
+        current.
         """
         for rack in range(self.layout.racks):
             if (

@@ -1,4 +1,4 @@
-"""Features of a cabinet, computed once a step: votes, ages, rates.
+"""Computes the features of a cabinet once a step: votes, ages, rates.
 
 Stages compare `value[i]` with their thresholds while `known[i]` shows that its inputs are fresh
 enough. A group that was not seen since the start is not known, but it is not silent either. So

@@ -1,4 +1,4 @@
-"""Features made of several contacts.
+"""Computes features that come from several contacts.
 
 They are E-stop and key (two contacts each), the votes of smoke and heat detectors, fan and damper.
 """

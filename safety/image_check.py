@@ -1,4 +1,4 @@
-"""Checks of the limit image: its form at the start, and its content while the kernel runs."""
+"""Checks the limit image: its form at the start, and its content while the kernel runs."""
 
 from array import array
 

@@ -1,4 +1,4 @@
-"""STAGES: the rows of the cause-and-effect matrix as data.
+"""Holds the rows of the cause-and-effect matrix as data (STAGES).
 
 A row has one or more stages; each stage demands levels of the outputs.
 

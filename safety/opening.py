@@ -11,7 +11,7 @@ from safety.feature_arrays import FeatureArrays
 
 UNKNOWN_CURRENT_MS = 200  # a BMS silent for 3 s stops the PCS; 200 ms later contactors open
 STOPPING_MS_MAX = 5000
-# Row 12: times for which current has flowed since the demand.
+# Row 12 of the matrix (gas): times for which current has flowed since the demand to open.
 # BREAKER_MS: a PCS that obeys has stopped by then, so the breaker trips now.
 # CLEARED_MS: the breaker has opened by then, so a current that only the PCS reports is not real.
 # REMOVAL_MS: with rows 1 to 3 the contactors now open in spite of the gas. All energy must be

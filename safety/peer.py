@@ -1,4 +1,4 @@
-"""How one channel judges the other: by frames, limit image, tables, contacts and clock.
+"""Judges the other channel by its frames, limit image, tables, contacts and clock.
 
 Both channels run this. Each drops its own permit when something is wrong with the other. Nothing in
 this file gives a permit.

@@ -1,7 +1,7 @@
-"""Features of the racks: silence, cells, current, insulation, contactors.
+"""Computes the features of the racks: silence, cells, current, insulation, contactors.
 
-heating.py has the temperatures. A rack without a fresh group and without a late group has no news,
-so the step skips it.
+The row numbers here are rows of the cause-and-effect matrix. heating.py has the temperatures. A
+rack without a fresh group and without a late group has no news, so the step skips it.
 """
 
 from array import array

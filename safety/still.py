@@ -1,6 +1,7 @@
-"""Row 54: values of a BMS that are frozen, or that contradict each other.
+"""Finds values of a BMS that are frozen, or that contradict each other.
 
-A value is frozen if it does not change although a current changes.
+This is row 54 of the cause-and-effect matrix. A value is frozen if it does not change although a
+current changes.
 """
 
 from array import array

@@ -1,7 +1,7 @@
-"""Cross-checks: a value must change with time and agree with a second source.
+"""Cross-checks values: a value must change with time and agree with a second source.
 
-Row 54: values of a BMS (still.py). Row 55: currents of racks and PCS. Row 56: power of a PCS and
-its set-point.
+Row 54 of the cause-and-effect matrix checks values of a BMS (still.py), row 55 the currents of
+racks and PCS, and row 56 the power of a PCS against its set-point.
 """
 
 from array import array

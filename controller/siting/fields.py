@@ -19,7 +19,7 @@ INDOORS, OUTDOORS = PLACES = ("indoors", "outdoors")
 
 
 class Technology(NamedTuple):
-    """Threshold (row B1 of Table B), and maximum in a fire area (row B11; None: no maximum)."""
+    """Threshold (rule B1), and maximum in a fire area (rule B11; None: no maximum)."""
 
     threshold_kWh: float
     most_kWh: float | None

@@ -1,6 +1,6 @@
 """Checks whether a barrier, a wall or a fire test allows a reduced distance to an exposure.
 
-This is row B19 of Table B. IFC 2018 allows a reduction only by the test.
+This is rule B19 (rules.py). IFC 2018 allows a reduction only by the test.
 """
 
 from controller.siting import fields as f, geometry, sight

@@ -1,4 +1,4 @@
-"""One Modbus RTU bus: choice of the next request, gaps, time-outs, back-off, statistics.
+"""Schedules one Modbus RTU bus: the next request, gaps, time-outs, back-off, statistics.
 
 The owner calls `receive` with bytes and time, then `poll` (at `wake_us` at the latest), and writes
 the bytes that `poll` returns. Only one request is outstanding. STOP goes before WRITE, WRITE before
