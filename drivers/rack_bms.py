@@ -1,4 +1,4 @@
-"""The values of a rack BMS on any bus: refuses bad values, and stores complete groups."""
+"""Takes the values of a rack BMS on any bus: refuses bad values, and stores complete groups."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

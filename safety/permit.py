@@ -1,4 +1,4 @@
-"""The run states of the cabinet: when energy is permitted, and when the contactors open.
+"""Decides the run state of the cabinet: when energy is permitted, and when contactors open.
 
 A permit is an output that expires unless it is renewed; this file renews it or withholds it. After
 a clean start energy is inhibited, without a latch, until the start checklist is complete. Before

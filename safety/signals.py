@@ -1,4 +1,4 @@
-"""Every input and output of the kernel: name, unit, range, freshness group, scope.
+"""Lists every input and output of the kernel: name, unit, range, freshness group, scope.
 
 One flat array holds all inputs: first of the cabinet, then of each unit, then of each rack. A rack
 has its fixed signals, then one temperature per module.

@@ -1,4 +1,4 @@
-"""The start checklist: the items that must be known and correct before any contactor closes.
+"""Checks the items that must be known and correct before any contactor closes.
 
 An item counts only if a signal that was seen and is fresh shows it. The first missing item, in the
 order of the checks, is reported. Nothing in this file closes or energises anything.

@@ -96,7 +96,8 @@ def joined(found: Facts, plan: Plan | None, given: Situation, job: Job, now_s: f
 
 def _answer(plan: Plan, given: Situation, job: Job, now_s: float) -> Facts:
     """{made_at, until, currency, asked: {at_s, at, missing_W, missing_Wh, cost}, earliest}.
-    earliest: the same keys for the earliest start that fits and is not before that time, or None.
+    earliest: the same keys for the earliest start that fits, but not before the asked time; or
+    None.
     """
     own, slots, first_s = given.battery, slots_of(plan), now_s + job.at_s
     one_way = own.efficiency_permille / PERMILLE

@@ -1,4 +1,4 @@
-"""The database of the recorder. Only one transaction at a time writes to it.
+"""Writes and reads the database of the recorder. Only one transaction at a time writes to it.
 
 It uses a write-ahead log (WAL) with synchronous=FULL, so everything that `write` has stored
 survives a power cut. A checkpoint moves the log into the file after a commit. After a commit with

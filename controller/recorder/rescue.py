@@ -64,7 +64,7 @@ def begin_anew(
 ) -> db.Database:
     """A new database with all rows that can be rescued.
 
-    damage: makes its last row. Raises OSError, DatabaseError.
+    damage: makes its last row, the event about the damage. Raises OSError, DatabaseError.
     """
     _remove(path + NEW, "", "-wal", "-shm")
     database = db.Database(path + NEW, bytes_max)

@@ -1,4 +1,4 @@
-"""The two copies of the stored record on the disk.
+"""Keeps two copies of the stored record on the disk.
 
 The record has latches, reset tokens, ARMED and CLEAN, and commands of operators. Each copy has its
 own CRC. It is replaced completely, the second copy only after the first is durable. So at any time

@@ -1,4 +1,4 @@
-"""The clocks of the controller. No other module reads a clock.
+"""Reads the clocks of the controller. No other module reads a clock.
 
 Ages and deadlines use a clock that includes the time of a suspend and cannot be set. The clock of
 the day is only for labels of events.

@@ -1,4 +1,4 @@
-"""Real-time scheduling and the service manager. A refusal by the system is only a line.
+"""Sets real-time scheduling, and reports to the service manager. A refusal is only a line.
 
 The priority is set last, so that nothing slow runs at this priority. Child processes do not inherit
 it.

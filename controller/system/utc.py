@@ -1,4 +1,4 @@
-"""The time of day, its source and its uncertainty. They are for labels, never for decisions.
+"""Reads the time of day, with source and uncertainty. It is for labels, never for decisions.
 
 Source "ntp": NTP steers the clock of the kernel (adjtimex(2)). "rtc": it does not, and a
 battery-backed clock has set the clock at the start. "unknown": neither, or the date is impossible.

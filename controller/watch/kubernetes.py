@@ -1,4 +1,4 @@
-"""Kubernetes as a Scheduler. The pods of one group are one job. GATE holds a pod until a yes.
+"""Uses Kubernetes as a Scheduler (jobs.py). The pods of a group are one job, which GATE holds.
 
 Kubernetes does not know when a pod will start. So a start is announced for start_s after its pods
 got their node or lost their gate. For pods that wait for a node, no start is announced. An end is

@@ -1,4 +1,4 @@
-"""A Modbus TCP connection that never blocks and reconnects by itself, used like a serial port.
+"""Drives a Modbus TCP connection like a serial port. It never blocks and reconnects by itself.
 
 The connection is judged by its answers. A gateway may keep a connection open and answer nothing, or
 always answer the request before. After UNANSWERED_MAX requests in a row without an answer, a new

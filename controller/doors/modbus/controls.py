@@ -1,4 +1,4 @@
-"""Set-points of SunSpec models 704 and 715, sent as hints of one source.
+"""Sends the set-points of SunSpec models 704 and 715 to the loop, as hints of one source.
 
 A master writes registers one by one, in any order. So a set-point is first stored without effect,
 and becomes a hint when its enable register is 1. The answer of the loop decides: a refused write
