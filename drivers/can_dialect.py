@@ -45,7 +45,7 @@ class Dialect:
         source.times += 1
 
     def counts(self, now_us: int) -> bool:
-        """True if values count: the profile is sealed, or the dialect is confirmed and complete."""
+        """True if values count: a sealed profile, or a confirmed dialect whose ids still come."""
         if self.foreign_id is not None:
             return False
         if self._messages.is_sealed:

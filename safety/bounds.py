@@ -179,7 +179,7 @@ class Bounds:
         """The next point of the ramp from the published limit to zero.
 
         The slope is rated power divided by the ramp time, so a smaller power reaches zero sooner.
-        The ramp keeps no state: an earlier start never leaves more power than a later one.
+        The ramp has no state of its own: each point follows from the published limit alone.
         """
         return max(
             0,

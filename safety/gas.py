@@ -1,8 +1,8 @@
 """Computes the features of the gas detectors by a vote of the detectors of each kind.
 
 A silent or faulty detector may hide gas, so the other detectors alone clear no stage. A faulty
-detector still counts with the reading that its driver gives (a saturated cell, or its other cell),
-or with 0 if there is none.
+detector still counts, with the reading that its driver stores: full scale for a saturated cell, the
+reading of its other cell, or 0.
 
 There are three kinds: combustible gas, electrolyte vapour above its reference, and toxic gas (the
 larger of hydrogen and carbon monoxide).

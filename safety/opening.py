@@ -77,7 +77,7 @@ class Opening:
         return waited >= self.zero_ticks
 
     def _in_gas(self, removal: int) -> bool:
-        """Whether row 12 may open although the PCS reports a current."""
+        """Whether the contactors may open for row 12 although the PCS reports a current."""
         waited = self.waited[W_DEMAND]
         if removal and waited >= self.removal_ticks:
             return True

@@ -193,9 +193,9 @@ class Racks:
     ) -> None:
         """Row 39: contactors that contradict their command, or their own report.
 
-        They are lost although commanded closed, or closed although commanded open. Or the rack
-        reports open contactors and carries a current, measured after that report. `mismatch` comes
-        from the step before, so a report of open contactors in this step ends STILL_CLOSED.
+        They are not closed although commanded closed, or closed although commanded open. Or the
+        rack reports open contactors and carries a current, measured after that report. `mismatch`
+        comes from the step before, so a report of open contactors in this step ends STILL_CLOSED.
         """
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         if self.inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_OPEN:

@@ -58,8 +58,8 @@ class Still:
     def count(self, elapsed: int, current_dA: int, moved_dA: int, lasts: int) -> int:
         """Time in ms for which the values have stayed the same although the current has changed.
 
-        moved_dA: the smallest change that counts. lasts: 1 goes on counting after the current has
-        come back.
+        moved_dA: the smallest change that counts. lasts: 1 means that the time still counts after
+        the current has come back.
         """
         words, at = self.words, self.at
         if words[at + SETTLES]:  # the other source may show the change later

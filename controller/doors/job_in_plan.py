@@ -2,8 +2,8 @@
 
 The plan has slots of 15 minutes, each with a cap on the import from the grid. The battery carries
 the part of the job that is above the cap, with energy that the plan has above its reserve. It
-stores this energy again in slots where the plan has room under the cap. A job
-cannot run in a slot with an unknown number. Before a slot with a lower cap, the cap falls gradually
+stores this energy again in slots where the plan has room under the cap. A job cannot run in a slot
+of which a number is unknown. Before a slot with a lower cap, the cap falls gradually
 (core/policies/schedule.py). A plan that is missing, damaged or older than two hours gives no
 answer.
 """
@@ -23,7 +23,7 @@ from controller.state.situation_forms import Situation
 from controller.system.utc import elapsed_s
 
 SLOT_S, HOUR_S, WH_PER_KWH, PERMILLE = 900, 3600, 1000, 1000
-NOT_WORTH = 0.5  # if less than this is missing, W or Wh, it counts as 0
+NOT_WORTH = 0.5  # W or Wh; if less than this is missing, nothing counts as missing
 
 
 class Battery(NamedTuple):

@@ -158,7 +158,7 @@ class Archive:
         also: Also | None = None,
         minutes: Sequence[tuple] = (),
     ) -> Stored:
-        """Make all of it durable; returns the stored events. DatabaseError: nothing was stored."""
+        """Store all this durably; return the stored events. DatabaseError: nothing was stored."""
         if self._lost or not self.database.is_there():
             self._reopen(self._lost or f"{self.path}: was removed")
         for is_again in (False, True):

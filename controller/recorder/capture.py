@@ -53,7 +53,7 @@ class Before:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all frames, because the next frame does not follow on them."""
+        """Forget all frames, because the next frame does not continue them."""
         # for each keyframe: (its tick, [(sequence, raw), ...] of the frames from it on)
         self._groups: deque[tuple[int, list[tuple[int, bytes]]]] = deque()
         self._bytes = 0

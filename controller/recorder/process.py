@@ -272,7 +272,7 @@ class Recorder:
         return True
 
     def _meta(self) -> dict[str, Any]:
-        """Data for the next recorder to go on: position, active and latched rows, an anchor."""
+        """Data with which the next recorder goes on: position, active and latched rows, anchor."""
         reading = self._reading
         if reading is None or reading.run.seen.sequence is None:
             return {}

@@ -31,12 +31,12 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class Record(NamedTuple):
-    """One line.
+    """One line of the ledger.
 
-    kind: COMMISSIONED (first start: no row, no result), TEST, SIGN (sign_tests.py: `row` is the
-    unit), or a kind of replacements.py (row: the row of DUE, else the device; remark: facts about
-    the device). date: UTC day of the test. recorded_utc: time of writing, by `clock`. tester: name
-    with credentials. Hashes are hexadecimal.
+    kind: COMMISSIONED (the first start; it has no row and no result), TEST, SIGN, or a kind of
+    replacements.py. row: for TEST and DUE a row of the cause-and-effect matrix, for SIGN a unit,
+    else a device. date: UTC day of the test. recorded_utc: time of writing, by `clock`. tester:
+    name with credentials. remark: may have facts about a device. Hashes are hexadecimal.
     """
 
     number: int

@@ -1,5 +1,6 @@
-"""Uses Kubernetes as a Scheduler (jobs.py). The pods of a group are one job, which GATE holds.
+"""Uses Kubernetes as a Scheduler (jobs.py). The pods of one group are one job.
 
+The scheduling gate GATE holds a pod until the cabinet says yes.
 Kubernetes does not know when a pod will start. So a start is announced for start_s after its pods
 got their node or lost their gate. For pods that wait for a node, no start is announced. An end is
 announced only if Kubernetes knows the latest end. It does so for pods with activeDeadlineSeconds,
