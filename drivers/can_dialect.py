@@ -17,7 +17,7 @@ REPORT = ("state", "can_id", "fits")
 
 
 class Dialect:
-    """Whether the frames of one BMS are those of its profile.
+    """Decides whether the frames of one BMS are those of its profile.
 
     foreign_id: an id that has shown another dialect, or None; it stays until the controller
     restarts. is_confirmed: the frames are those of the profile. confirm_us: time for which they

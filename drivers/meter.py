@@ -153,7 +153,7 @@ class Meter:
     schedule = periodic
 
     def service(self, now_us: int) -> list[rtu.Request]:
-        """Requests to submit now: those that find the identity, until it is found."""
+        """Requests to submit now. They find the identity of the device; later there are none."""
         return self._identity.service(now_us) if self._identity else []
 
     def _request(self, name: str, block: Block, *on_end: Any) -> rtu.Request:

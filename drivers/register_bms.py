@@ -125,7 +125,7 @@ class RegisterBms(RackBms):
     schedule = periodic
 
     def service(self, now_us: int) -> list[rtu.Request]:
-        """Requests to submit now: those that find the identity, until it is found."""
+        """Requests to submit now. They find the identity of the device; later there are none."""
         return self._identity.service(now_us)
 
     def command(self, close_ok: int, now_us: int) -> list[rtu.Request]:

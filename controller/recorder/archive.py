@@ -33,7 +33,10 @@ TRIM_PIECES_MAX = 8  # most pieces that one write removes
 
 
 class Archive:
-    """`write` adds to the record, `tidy` keeps it small. lean: True without room for seconds."""
+    """`write` adds to the record, and `tidy` keeps it small.
+
+    lean: True while rows of seconds and minutes are left out, because the disk is full.
+    """
 
     def __init__(
         self,

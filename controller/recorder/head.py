@@ -36,6 +36,6 @@ def read(run_directory: str) -> dict:
 
 
 def publish(run_directory: str, content: dict) -> None:
-    """Replace the file at once, so that no reader sees half of it. Raises OSError."""
+    """Replace the file in one step, so that no reader sees half of it. Raises OSError."""
     text = json.dumps(content).encode("ascii")
     durable.put(os.path.join(run_directory, FILE), ".new", [text], 0o640)

@@ -41,7 +41,7 @@ async def ready(descriptor: int, is_write: bool = False) -> None:
 
 
 class Client:
-    """The messages of one stream."""
+    """Answers the messages of one stream."""
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ def ask(data: bytes) -> bytes:
 
 
 def hello() -> list:
-    """[nonce, highest sequence, ms by which the controller's clock is ahead of this one]."""
+    """[nonce, highest sequence, ms by which the controller's clock is ahead of the clock here]."""
     _, nonce, uptime_ms, sequence = struct.unpack(
         "<4s8sQQ", ask(struct.pack("<4s16s", b"FBQ1", name))
     )
