@@ -190,7 +190,7 @@ class Features(FeatureArrays):
         )
 
     def _noc(self, elapsed: int, io_3: int) -> None:
-        """Row 46: whether the operations centre can be reached.
+        """Row 46 of the matrix: whether the operations centre can be reached.
 
         Its own link or the supervised path of the fire panel is enough.
         """

@@ -13,7 +13,7 @@ from safety.heating import Heating
 from safety.units import fault_level, masks_at
 
 BAD_FRAMES_MAX = 1000  # size of the leaky bucket
-ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
+ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of the rated current
 # Row 24: a fall of 0.25 V in 2 s. One value is stored per second, so three values reach back 2 to 3
 # s.
 DROP_S = 3

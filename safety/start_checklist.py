@@ -169,9 +169,9 @@ class StartChecklist:
     def none_of(self, instances: tuple) -> bool:
         """True if no instance has its feature at or beyond the threshold, whatever its gate is.
 
-        `asleep` are the instances with the gate "energised" (rows 48 and 51). The first relay under
-        test would open that gate and trip them. So the start waits until their causes are gone,
-        too.
+        `asleep` are the instances with the gate "energised" (rows 48 and 51 of the matrix). The
+        first relay under test would open that gate and trip them. So the start also waits until
+        their causes are gone.
         """
         evaluator, features = self.evaluator, self.features
         for index in instances:

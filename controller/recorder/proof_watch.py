@@ -120,7 +120,7 @@ class ProofWatch:
         return [event(NOTE, line, code=CODE)] if line and line != before else []
 
     def _passed(self, rows: list[Facts]) -> list[Event]:
-        """Events of rows whose level has risen since the last report for the same due day."""
+        """Events of tests whose level has risen since the last report for the same due day."""
         before = self.told.get("rows", {})
         new: dict[int, list[str]] = {}
         now = {row["row"]: [row["due"], row["level"]] for row in rows if row["level"]}
