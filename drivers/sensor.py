@@ -45,8 +45,8 @@ class Sensor:
         """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}.
 
         If values share an index, the highest counts. lfl_vol_ppm: LFL of the vent gas of the cells
-        (UL 9540A cell report). A profile that states the LFL of its calibration gas needs it (facts
-        A33), or ValueError is raised.
+        (UL 9540A cell report). A profile that states the LFL of its calibration gas needs it (A33
+        of the fact table, rows/facts.py), or ValueError is raised.
         """
         registers = sorted(profile.registers.values(), key=lambda register: register.address)
         names = [register.name for register in registers]

@@ -97,8 +97,9 @@ class Contactors:
             asked = close if more or self.step[rack] == CLOSED else 0
             step = NEXT[(self.step[rack] * 2 + asked) * 4 + self.inp[self.state_at[rack]]]
             if step == FAULT and self._flows(rack):
-                # The current shows that the report is wrong. Row 39 of the matrix opens them in the
-                # proper order; FAULT would withdraw the command while current flows.
+                # The current shows that the report is wrong. Row 39 of the matrix opens the
+                # contactors in the proper order; FAULT would withdraw the command while current
+                # flows.
                 step = CLOSED
             if step == CLOSING:
                 self.closing_ticks[rack] = min(self.closing_ticks[rack] + elapsed, s.TICKS_MAX)

@@ -175,7 +175,7 @@ class Features(FeatureArrays):
         """True until I/O, gas detectors and BMS were heard since the start.
 
         Until then fan, red lamp and fire panel contact stay as they are without a controller. They
-        must not show that all is well (A51: red on loss of data).
+        must not show that all is well (A51 of the fact table: red on loss of data).
         """
         # `known` of a silence is KNOWN only if all its groups were heard
         for rack in range(self.layout.racks):

@@ -53,7 +53,10 @@ class Opening:
         )
 
     def waits_for_fuse(self) -> bool:
-        """True while the fuse must clear a current that the contactors cannot break (C65)."""
+        """True while the fuse must clear a current that the contactors cannot break.
+
+        Source: C65 of the fact table.
+        """
         return NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks
 
     def after_stop(self, waited: int) -> bool:

@@ -20,7 +20,8 @@ DROP_S = 3
 # fall of a cell voltage caused by a step of rated current: twice 140 A over 0.5 mohm and
 # polarisation (chosen by the project)
 LOAD_SAG_MV = 150
-# nominal voltage of an NMC cell, which is above that of LFP (row 37; C60 counts by nominal voltage)
+# nominal voltage of an NMC cell, which is above that of LFP (row 37; C60 of the fact table counts
+# the insulation by nominal voltage)
 NOMINAL_MV = 3700
 NO_CELLS_MV = 0  # no value is stored, so no fall is computed from it
 # Values of `open_string`. NOT_OPEN: the rack does not report open contactors. REPORTED: it does.
