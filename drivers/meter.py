@@ -26,7 +26,7 @@ from drivers.site_device import identity_of
 from drivers.sunspec import Places
 from safety import signals
 
-# Limits as parts of the nominal voltage. A value outside is no voltage, or a very deep sag. Known
+# Shares of the nominal voltage. A value outside of them is no voltage, or a very deep sag. Known
 # ride-through curves allow at most 0.15 s of such a sag (ERCOT, CAISO).
 VOLTAGE_LOW, VOLTAGE_HIGH = 0.2, 1.5
 HIGHEST_HZ = 100.0
@@ -34,7 +34,7 @@ HASH_MASK = signals.INT_MAX
 CHANGES = 17  # number of changes whose times are kept, to find the time between two
 UNKNOWN = -1
 QUALITY_READS = 3  # voltage and frequency are unknown after so many periods without a reading
-FROZEN_US = 5_000_000  # longest time for which row 50b of the matrix allows unchanged registers
+FROZEN_US = 5_000_000  # longest time for which row 50b allows unchanged registers
 
 
 def limits_of(profile: Profile, name: str) -> tuple[float, float]:
