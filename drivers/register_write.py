@@ -24,7 +24,7 @@ class RegisterWrite:
 
     fixed: a limit in the device that the installer has set. This program did not write it, and it
     does not expire (`fixed_words`). It is never raised. It is lowered only if the site file states
-    it, because after a restart only the site file knows the limit that the installer had set.
+    it. Without that, the limit of the installer would be forgotten at a restart.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class RegisterWrite:
     def request(self, value: int, now_us: int, rests: bool = False) -> rtu.Request | None:
         """The Request of `value`, or None: not now (see SiteDevice.write).
 
-        While a spent budget holds back a higher value, the device gets the value that it has, so
-        that it does not use its own fallback. If that value is not known, the device gets the rest
-        value 0, if `rests` allows this.
+        While a spent budget holds back a higher value, the device gets the value that it has.
+        Otherwise it would use its own fallback. If that value is not known, the device gets the
+        rest value 0, if `rests` allows this.
         """
         if self._wear is not None and self._wear.holds_back(value, self._passed or 0, now_us):
             if self._passed is None and not rests:

@@ -35,8 +35,8 @@ class Distance(NamedTuple):
 def shown(findings: list[Finding], site: Site) -> list[Distance]:
     """All distances of a plan, each pair once. Distances that are not met come first."""
     least, names = _least(findings), [unit.name for unit in site.units]
-    # With few units the plan also shows each distance that is met only with a barrier, a wall or a
-    # test (row B19), and each distance that is not met, even if another one binds the unit.
+    # With few units the plan shows more distances of a unit than the binding one: those that are
+    # met only with a barrier, a wall or a test (rule B19), and those that are not met.
     judged = [each for _, each in _judged(findings)] if len(site.units) <= CROWD else []
     # if a pair occurs twice, the later one counts: "not met" replaces "reduced"
     judged = [

@@ -57,9 +57,8 @@ def utc_us() -> Utc:
 class Deadlines:
     """Absolute deadlines. After missed deadlines the loop runs once, and counts the skipped ones.
 
-    Deadlines are the multiples of the tick on this clock, so that a bus can place its reads within
-    the tick (bus_times.meter_phases) without a message from the loop. `due_us` is the next
-    deadline.
+    Deadlines are the multiples of the tick on this clock. So a bus can place its reads within the
+    tick (bus_times.meter_phases) without a message from the loop. `due_us` is the next deadline.
 
     After LATE_IN_A_ROW_MAX late ticks the loop pauses for half of the time that the last tick took,
     and continues at the next deadline (`next_us`). So a loop that is too slow leaves a third of the

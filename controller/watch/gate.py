@@ -79,8 +79,8 @@ class Gate:
     def _seen(self, jobs: list[Job]) -> set[Job]:
         """Jobs that the cabinet knows: announced jobs, and jobs that have run for settle_s.
 
-        The monotonic clock measures this time. With a clock that may be set, or time stamps of
-        another machine, a new load could look settled, and two jobs would use the same free power.
+        The monotonic clock measures this time. By a clock that may be set, or by time stamps of
+        another machine, a new load could look settled. Then two jobs would use the same free power.
         """
         uptime_s, settle_s = self._uptime_s(), self._rules["settle_s"]
         begun_s = {job: self._begun_s.get(job, uptime_s) for job in jobs if job.state == RUNNING}
