@@ -1,8 +1,8 @@
-"""The commands of one topic. A message becomes a hint or a question, and its answer is sent back.
+"""Serves the commands of one MQTT topic. Each message becomes a hint or a question.
 
-The thread of the connection calls `take`; everything else runs in asyncio. A source that sends too
-much fills only its own queue, and a hint never waits for a question. A repeated id gets the first
-answer again, so no hint is sent twice.
+Its answer is sent back. The thread of the connection calls `take`; the rest runs in asyncio. A
+source that sends too much fills only its own queue, and a hint never waits for a question. A
+repeated id gets the first answer again, so no hint is sent twice.
 """
 
 import asyncio

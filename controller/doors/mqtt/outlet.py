@@ -1,6 +1,6 @@
-"""The messages that are sent without a request.
+"""Publishes the MQTT messages that no client asks for.
 
-They are state, main values, alarms, events, and whether the controller is alive.
+They are the state, the main values, alarms, events, and whether the controller is alive.
 """
 
 import asyncio
