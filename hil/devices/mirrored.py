@@ -1,4 +1,4 @@
-"""A simulated site device that encodes its values by the driver's own profile (it mirrors it).
+"""A simulated site device that mirrors the driver's profile: it encodes its values by it.
 
 Device and driver share the profile's TOML, but no code. A wrong address in the profile is wrong
 here too, so a run proves the wiring, not the decoding.

@@ -1,7 +1,8 @@
 """`rig --external BUS=ADDRESS`: a foreign device or simulator answers on a bus of the cabinet.
 
 The rig simulates no device of that bus and does not see its messages, so the plant lacks these
-devices. `LACKS` says what each lack means. `reach` opens each address once before the run.
+devices. `LACKS` says what this means for each kind of device. `reach` opens each address once
+before the run.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The controller for the plant process, which kills it directly and asks the rig for all else.
+"""Lets the plant process kill the controller directly, and ask the rig for other actions on it.
 
 Messages to the rig wait in a queue and never block the sender.
 """

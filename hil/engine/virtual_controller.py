@@ -1,4 +1,4 @@
-"""The controller in virtual time: the object of the real loop, with a store in memory."""
+"""Runs the controller's real loop in virtual time, with a store in memory."""
 
 from collections.abc import Callable
 from dataclasses import replace

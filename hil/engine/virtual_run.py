@@ -1,4 +1,4 @@
-"""One run in virtual time: the counterpart of hil.engine.rig.run."""
+"""Makes one run in virtual time. hil.engine.rig.run makes one in real time."""
 
 import time
 

@@ -42,8 +42,8 @@ ORPHAN_S = 20.0  # after the rig has died, the wires are served this long for th
 
 
 class JournalWatch:
-    """Base class. `snapshot`: journal snapshot of the running controller; None before the first
-    journal. `pauses`: pauses of this process, and pauses between ticks of the controller.
+    """Follows the journal of the running controller. `snapshot`: its newest state; None before the
+    first journal. `pauses`: pauses of this process, and pauses between ticks of the controller.
     """
 
     def __init__(self, run_dir: str, tick_ms: int, trips: TripWatch) -> None:
@@ -103,7 +103,9 @@ class WiredCabinet(JournalWatch):
         self.servers = [CanServer(can) for can in self.cans.values()]
 
     def _wire(self, bus: Bus) -> None:
-        """Join the devices of a bus to its wire, tapped by the observer and by `beats` if any."""
+        """Join the devices of a bus to its wire. The observer and `beats`, if set, hear all its
+        bytes.
+        """
         can_tap, rtu_tap = self.observer.can_tap(bus.name), self.observer.rtu_tap(bus.name)
         if self.beats is not None:
             can_tap = self.beats.can_tap(bus.name, can_tap)

@@ -1,7 +1,8 @@
-"""Conditions that must not last while the cabinet stays on, judged ten times a second.
+"""Judges, ten times a second, conditions that must not last while the cabinet stays on.
 
-A condition may last as long as the oracle gives its row to act. If another row must act first, the
-limit is the process safety time of the hazard.
+Each condition belongs to a row of the cause-and-effect matrix. It may last as long as that row may
+take to act (hil/oracle.py). If another row must act first, the limit is the process safety time of
+the hazard.
 """
 
 from collections.abc import Callable

@@ -16,9 +16,9 @@ BEYOND_W = 500  # tolerance for dead band and quantum of the set-point, and for 
 
 
 def swing_2s_pct(rows: np.ndarray, peak_W: float | None = None) -> dict[str, float | None]:
-    """{load, grid, reduction}: p99 of the absolute changes of consecutive 2 s means, in percent of
-    peak_W (None: the load's peak); reduction = 100 (1 - grid / load). None: too short, or the load
-    hardly moves.
+    """{load, grid, reduction}: 99th percentile of the absolute changes between consecutive 2 s
+    means, in percent of peak_W (None: the load's peak); reduction = 100 (1 - grid / load). None:
+    the run is too short, or the load hardly moves.
     """
     swings_W = {
         name: np.abs(np.diff(window_means(rows["t_us"], rows[name + "_W"])))

@@ -1,6 +1,6 @@
-"""A part in percent of a whole. A tiny whole has no part, because the result would be noise."""
+"""Computes a part in percent of a whole. A tiny whole gives None, because of noise."""
 
-MONEY_MIN = 1.0  # a smaller bill, in its currency, has no part
+MONEY_MIN = 1.0  # a percentage of a smaller bill, in its currency, has no meaning
 # A load whose movement is a smaller part of its highest power hardly moves.
 STILL_SWING_PCT, STILL_RANGE_PCT = 1.0, 5.0
 

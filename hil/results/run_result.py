@@ -1,4 +1,4 @@
-"""The end of a run, real or virtual: document, expectations, plot and closing lines."""
+"""Makes the outcome of a run: document, judged expectations, plot and closing lines."""
 
 import platform
 import sys
@@ -13,7 +13,7 @@ from hil.scenarios import expectations, faults
 from hil.scenarios.scenario import Scenario
 from safety import parameters, signals as s
 
-SETTLED_MS = 250  # the answer to an unannounced step takes the path delay and this time
+SETTLED_MS = 250  # after the path delay, the battery needs this time to answer an unannounced step
 
 
 class Outcome:

@@ -1,4 +1,4 @@
-"""Site devices that act on a cabinet's air: its fans and its heater, which is an auxiliary."""
+"""Site devices that act on a cabinet's air: its fans and its heater."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""The pictures of a system's page, as SVG: a day, the best and the worst minute, and a sweep.
+"""Draws a system's page as SVG: a day, the best and the worst minute, and battery sizes.
 
 A phone gets its own picture, because the text of a shrunk wide picture cannot be read.
 """

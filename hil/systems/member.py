@@ -1,10 +1,10 @@
-"""One controller of a system in chain-only mode, on its site.
+"""One controller of a system on its site, in chain-only mode: without kernel and buses.
 
 The real control functions, chain, split and site devices run once a second, on lumped batteries. A
 member reads the site's meters without any delay, so do not use it for figures below 10 s. Units
-with `can_form` carry an island; then the site sets their power. If a site has several members,
-each sees the meters of the whole site, answers with its share, and does not know the decisions of
-the others.
+with `can_form` carry an island; then the site sets their power. A site may have several such
+controllers (members). Each sees the meters of the whole site, answers with its share, and does not
+know the decisions of the others.
 """
 
 from array import array
@@ -25,8 +25,8 @@ from hil.values.lumped_air import LumpedAir
 
 HEARTBEAT_S, HEARTBEAT_MS = 100, 300_000
 SOC_FORMS = 0.03  # below it a unit cannot carry an island
-# Row 41d stops a unit whose power is beyond its limit by more than a margin for BEYOND_S. The
-# margin is 2 kW, or a fiftieth of the rated power if that is more.
+# Row 41d of the cause-and-effect matrix stops a unit whose power is beyond its limit by more than a
+# margin for BEYOND_S. The margin is 2 kW, or a fiftieth of the rated power if that is more.
 BEYOND_S, MARGIN_W_MIN, MARGIN_PART = 5, 2000, 50
 SENDER = "sender"  # name of the sender of the schedule, in `silent`
 CLOCK_ERROR_MS = 500

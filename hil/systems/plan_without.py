@@ -134,9 +134,9 @@ def _saved(case: Case, stored_J: float) -> float:
 
 
 def _rows(part: str, is_bad: bool, found: Sequence[Row]) -> Iterator[Row]:
-    """One row. points: change of the saving without the part, in percent of perfect foresight,
-    weighted; least, most: the same for the systems that lose and gain most. permille: saving in the
-    worst month, as a share of the bill, with all parts and without this one.
+    """One row about a part. points: weighted change of the saving without the part, in percent of
+    perfect foresight. least, most: this change of the systems that lose and gain most. permille:
+    saving in the worst month, as a share of the bill, with all parts and without this one.
     """
     if not found:
         return

@@ -1,4 +1,4 @@
-"""Prices of energy per hour: by time of use, or built in from a seed.
+"""Makes the prices of energy per hour: by time of use, or drawn from a seed.
 
 The built-in price has the shape of a day-ahead market: two peaks on working days, and a low noon
 while the sun shines. The noise lasts for hours. In some hours the price is below zero.

@@ -1,7 +1,7 @@
 """Proofs of the claims: the verdict and the figures of each run, kept in a short document.
 
-A run that misses a promise or violates a limit proves nothing. Nor does a run without minutes with
-the kernel, because chain-only mode trips nothing.
+A run that misses a promise or violates a limit proves nothing. A run must also have minutes with
+the safety kernel, because the mode of the rest trips nothing.
 """
 
 import hashlib

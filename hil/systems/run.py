@@ -23,7 +23,7 @@ from hil.systems.watched import Watch, Watched
 MODE = "chain only, 1 s"
 FED = GIVING_WAY, ENGINES
 Kind = TypeVar("Kind", bound=ChainMember)
-TICK_MS = 100  # tick of the configuration; the limits of the kernel rise with it
+TICK_MS = 100  # tick of the configuration; limits rise by a step in each tick
 
 
 class Result(NamedTuple):

@@ -1,4 +1,4 @@
-"""Figures of the schedule alone, to compare forecasts: in slots, without a controller."""
+"""Judges schedules alone, in slots and without a controller, to compare forecasts."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Load, sun and battery of a run as sentences with numbers, and whether the size is enough.
+"""Describes load, sun and battery of a run in sentences, and says if the size is enough.
 
 Every number is computed from the series of this run, so no sentence can describe an older load or
 battery.
@@ -15,7 +15,7 @@ from hil.systems.series import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY
 from hil.systems.spec import Spec
 
 SLOT_H, MINUTE_S = SLOT_S / 3600, 60
-STEP_SHARE = 99  # percent of the changes from minute to minute that are smaller
+STEP_SHARE = 99  # the typical step: this percentage of the changes from minute to minute is smaller
 KW = 1000.0
 
 

@@ -1,4 +1,4 @@
-"""Figures of a load that swings: its swings, and the part that reaches the grid (figures.py)."""
+"""Figures of a swinging load: its swings, and the part of them that reaches the grid."""
 
 import numpy as np
 

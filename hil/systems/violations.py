@@ -1,4 +1,4 @@
-"""Limits that a run of a system violates: connection, ramps, cap, schedule, reserve, the load."""
+"""Finds the limits that a system's run violates: connection, ramps, cap, reserve, the load."""
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from hil.systems.watched import AFTER_S, reserve_permille
 ROUNDING_W = 1.0  # rounding of seconds_W, which is float32
 SOC_MARGIN = 1.0  # percent
 UNSERVED_KWH_MIN = 0.01
-CAP_ERROR = 0.002  # part of the cap: a billing meter of class 0.2 S (IEC 62053-22) sees no less
+# Part of the cap. A billing meter of class 0.2 S (IEC 62053-22) cannot see a smaller excess.
+CAP_ERROR = 0.002
 NEARLY = 0.98  # part of the allowed power: above it the batteries gave all
 # A table of 96 slots takes half a minute to enter, and a heartbeat comes each 100 s.
 ENTERS_S = 150

@@ -1,4 +1,4 @@
-"""Values that a run keeps in addition to its powers, so that violations.py can judge it.
+"""Keeps the values that violations.py needs in addition to the powers of a run.
 
 Powers alone hide a shed load, a missed cap and a schedule that had run out, because with all three
 the import is within the connection.
@@ -85,5 +85,5 @@ class Watch:
 
 
 def reserve_permille(spec: Spec) -> int:
-    """Charge that the battery keeps for an island."""
+    """Charge that the battery keeps for a loss of the grid, permille."""
     return spec.size.control.get("soc_reserve_backup_permille", HARD_PERMILLE)

@@ -1,4 +1,4 @@
-"""`run --year`: a week of each season, weighted to a year; `--sweep`: with other battery sizes.
+"""`run --year` plays a week of each season and computes a year; `--sweep` varies the battery.
 
 The default run of a system has one season, and other seasons save less. Here each week has its own
 sun, air, working days, and random load, clouds and prices. The year is 13 times their sum. A
@@ -27,7 +27,7 @@ SIZES = 0.25, 0.5, 1.0, 1.5, 2.0  # factors on the battery's size, for --sweep
 # Price of a large installed battery in 2025, money per kWh (assumed). Other currencies are not
 # judged.
 PRICES = {"EUR": 250, "USD": 250, "CNY": 800}
-# with and without battery; bare: without battery and PV; best: optimum.bill
+# Four bills: with and without battery; bare: without battery and PV; best: perfect foresight.
 BILLS = "with", "without", "bare", "best"
 
 
@@ -137,7 +137,7 @@ def _sums(found: list[Document], weight: float, of_tags: float) -> Document:
 
 
 def hides(spec: Spec) -> list[str]:
-    """Things that the four weeks do not show, by the inputs of this system."""
+    """Sentences about effects that the four weeks of this system cannot show."""
     prices, hours = spec.prices, "its own noise, but the dearest and the cheapest days are missing"
     of_prices = {
         "built_in": f"prices: the same mean in each season, a low noon from April on; {hours}",

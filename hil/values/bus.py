@@ -1,4 +1,4 @@
-"""One serial bus without a line: whole frames, each at the time at which the line would carry it.
+"""Carries whole frames of one serial bus, each at the time that it would take on the line.
 
 `ValuePort` replaces drivers.buses.port.RtuPort. If one step has several reads of the same request,
 only the newest counts, because the controller sees no other.

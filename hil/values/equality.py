@@ -1,7 +1,8 @@
-"""How near value mode is to byte mode: eight short scenarios and a pod, once in each mode.
+"""Measures how near value mode (no bytes) is to byte mode, with eight scenarios and a pod.
 
-The reference is byte mode at 20 ms. The load is constant at first, in a pod until its meter tests
-are over. Load tracking begins at the load of one instant, and this instant differs between modes.
+The reference is byte mode at 20 ms. Load tracking begins at the load of one instant, and this
+instant differs between modes. So the load is constant at first, in a pod until its meter tests are
+over.
 """
 
 import functools

@@ -1,8 +1,8 @@
-"""`python -m hil bench doors`: what the doors cost the loop, and how fast hints pass through them.
+"""`python -m hil bench doors` measures what doors cost the loop, and how fast hints pass.
 
-The rig's controller runs in real time: without doors, with idle doors, with doors at load, and
-while doors are killed. Then hints go through each door, and their times to the wire are measured.
-The loop's own counters say which hints were taken.
+A door is a server for MQTT, HTTP or Modbus TCP. The rig's controller runs in real time: without
+doors, with idle doors, with doors at load, and while doors are killed. Then hints go through each
+door, and their times to the wire are measured. The loop's own counters say which hints were taken.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Clients of the doors that send bytes and find whether the loop granted the request."""
+"""Clients of the MQTT, HTTP and Modbus servers: they request power and see if it is granted."""
 
 import contextlib
 import http.client

@@ -63,7 +63,7 @@ def growth_kB_per_h(samples: Sequence[Sample]) -> float | None:
 
 
 def hints(delays_us: Mapping[str, Sequence[int | None]]) -> list[Figure]:
-    """Figures of each way, beside the datagram as rival."""
+    """Delays of hints by each way, compared with a hint that is sent as a plain datagram."""
     figures: list[Figure] = []
     missed = 0
     first_ms = [us / 1000 for us in delays_us[DATAGRAM] if us is not None]

@@ -1,14 +1,15 @@
-"""EMHASS as a way to plan, to compare it with the planner.
+"""Lets the program EMHASS make the plans of a month, to compare it with the planner.
 
-EMHASS optimizes with prices, forecasts and battery of the planner, above the same lower layer. Its
+EMHASS gets the planner's prices, forecasts and battery. The same lower layer follows its plans. Its
 program does not model losses of idle converters.
 
-Settings: a plan of 48 h, a program that is built once, a small gap, the peak counted by slot. Wear
-and the value of the last energy are the planner's. "Own peak": EMHASS pays a demand charge for the
-judged days on import above the month's peak so far. The lower layer gets the peak of EMHASS's plan
-as its cap. "Our cap": power up to the planner's cap is free, and a kW above it costs the charge of
-some months. The lower layer then gets the planner's cap, and EMHASS must not use the part of the
-band that the planner keeps for this layer. EMHASS has as many charges as the tariff.
+Settings: a plan of 48 h, a program that is built once, a small gap, the peak counted by slot. The
+cost of wear and the value of the energy left at the end are those of the planner. There are two
+variants. "Own peak": EMHASS pays a demand charge for the judged days on import above the month's
+peak so far. The lower layer gets the peak of EMHASS's plan as its cap. "Our cap": power up to the
+planner's cap is free, and a kW above it costs the charge of some months. The lower layer then gets
+the planner's cap, and EMHASS must not use the part of the band that the planner keeps for this
+layer. EMHASS has as many charges as the tariff.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The kernel with the inputs of a healthy, running cabinet, on CPython and MicroPython.
+"""Steps the kernel with a healthy cabinet's inputs, on CPython and MicroPython.
 
 As on a board, the heap is locked during a step. So the search for free memory on a used heap (2.9
 of 4.6 million instructions) is not counted. The module imports only safety.

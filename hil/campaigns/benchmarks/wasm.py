@@ -70,7 +70,7 @@ class MicroPython:
 
 
 class Program:
-    """A script in a folder with the kernel and other modules, run with fuel. ImportError."""
+    """A script in a folder with the kernel and other modules, run with fuel. Raises ImportError."""
 
     def __init__(self, folder: pathlib.Path, modules: Iterable[ModuleType], script: str) -> None:
         """modules: those that the script imports besides `safety`."""

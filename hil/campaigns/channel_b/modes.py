@@ -1,7 +1,8 @@
 """Modes of the emulated microcontroller. A word in its outer memory chooses one after a reset.
 
-Only the rig's firmware contains this module. In lockstep, each request on the link is one step; the
-answer is a digest of all state. In counting, the program prints the timer ticks of some steps.
+Only the rig's firmware contains this module. In the mode lockstep, each request on the link is one
+step, and the answer is a digest of all state. In the counting mode, the program prints the timer
+ticks of some steps.
 """
 
 from array import array

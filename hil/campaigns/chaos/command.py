@@ -1,4 +1,4 @@
-"""The command line of `python -m hil chaos`, its report and its JSON."""
+"""`python -m hil chaos` disturbs a real controller; this module has its options and report."""
 
 import contextlib
 import os
