@@ -1,4 +1,4 @@
-"""A simulated site device that mirrors the driver's profile: it encodes its values by it.
+"""A simulated site device that mirrors the driver's profile, which defines its registers.
 
 Device and driver share the profile's TOML, but no code. A wrong address in the profile is wrong
 here too, so a run proves the wiring, not the decoding.

@@ -1,4 +1,4 @@
-"""The load of a run: from the command line, from its scenario, or the built-in training job."""
+"""Chooses the load of a run: from the command line, its scenario, or the built-in job."""
 
 from collections.abc import Callable
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""Times at which the controller repeats its periodic writes, and the set-points that it sent.
+"""Notes when the controller repeats its periodic writes, and the set-points that it sent.
 
 A beat is a write that must be repeated: set-point and heartbeat of a converter, coils of the I/O
 modules, commands to the racks.

@@ -1,4 +1,4 @@
-"""The places of registers, contacts and devices in the cabinet under test."""
+"""Tells the observer where registers, contacts and devices of the cabinet are."""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""The swing of load and grid, and the worst moment of the grid: a run in two sentences.
+"""Describes a run in two sentences: swing of load and grid, worst moment of the grid.
 
 The swing is the range of one-second means within any five minutes. The worst moment is the
 quickest change that reaches four fifths of the largest change of the grid within 2 s. A plain

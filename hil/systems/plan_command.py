@@ -1,4 +1,4 @@
-"""`python -m hil plan --weeks`: the planner on past months, compared with its bounds."""
+"""`python -m hil plan --weeks` plans past months and compares the planner with its bounds."""
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence

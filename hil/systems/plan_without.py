@@ -1,4 +1,4 @@
-"""`hil plan --without PART`: the worth of each part of the planner, by planning months without it.
+"""`hil plan --without PART` measures the worth of a planner's part by leaving it out.
 
 A part is switched off by replacing its function in the process of the case, never by a setting of
 the product. Each month is planned as it was, and three times with a bad load. The load falls by a

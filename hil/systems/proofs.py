@@ -1,7 +1,7 @@
-"""Proofs of the claims: the verdict and the figures of each run, kept in a short document.
+"""Keeps the proofs of the claims: verdict and figures of each run, in a short document.
 
-A run that misses a promise or violates a limit proves nothing. A run must also have minutes with
-the safety kernel, because the mode of the rest trips nothing.
+A run that misses a promise or violates a limit proves nothing. A run also needs minutes that were
+played with the safety kernel, because nothing trips without it.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Ramps of the connection: the grid operator limits how far the import may move within a time.
+"""Judges ramps: the grid operator limits how far the import may move within a time.
 
 A row of `ramps` is [W, s]. The means of one second may move by at most W within s seconds. Most of
 a run has a controller that decides once a second. So a time below SHORT_S is judged only in the

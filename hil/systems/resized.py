@@ -1,4 +1,4 @@
-"""Other sizes of a system: `--battery-kWh`, `--battery-kW`, `--pv-kW`, and those of `--sweep`.
+"""Changes a system's size by --battery-kWh, --battery-kW, --pv-kW or --sweep.
 
 The numbers of units and racks stay as in the file, and each unit and rack becomes larger or
 smaller. A unit above 250 kW represents several real ones, as in the file.

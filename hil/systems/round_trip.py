@@ -1,4 +1,4 @@
-"""The efficiency that a plan uses: that of the simulated unit, with the energy of its cooling."""
+"""Computes the efficiency that a plan uses, from the simulated unit and its cooling."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""A run of a system: its controllers follow the schedule on the site, second by second."""
+"""Runs a system: its controllers follow the schedule on the site, second by second."""
 
 import tempfile
 from collections.abc import Mapping, Sequence

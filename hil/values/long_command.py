@@ -1,4 +1,4 @@
-"""`python -m hil long`: runs from hours to months, in resumable parts on several processes.
+"""`python -m hil long` plays hours to months in resumable parts on several processes.
 
 A first pass in chain-only mode finds charge and temperature at the start of each part.
 """

@@ -13,7 +13,9 @@ PART = 50  # jobs in one case
 
 
 class Ask(Trial):
-    """Met if no job that was answered yes fell short, and at least 95 % of answers are right."""
+    """This trial is met if no job that was answered yes fell short, and at least 95 % of answers
+    are right.
+    """
 
     words = "random jobs: the answer of firebreak ask against what happens then"
     mode = "chain only, 1 s"

@@ -1,4 +1,7 @@
-"""Draws contacts and frames for channel B from a seed, equal on CPython and MicroPython."""
+"""Draws a test sequence of contacts and frames for channel B (the second channel).
+
+CPython and MicroPython draw the same values from a seed, so their results can be compared.
+"""
 
 from array import array
 

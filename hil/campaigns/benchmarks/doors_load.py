@@ -1,7 +1,7 @@
 """Load of `bench doors` in its own process: 50 masters at 1 Hz, 50 MQTT clients, 20 streams.
 
 `python -m hil.campaigns.benchmarks.doors_load SECONDS FOLDER` prints the results as JSON. A client
-connects again if its door has gone.
+connects again if its server has gone.
 """
 
 import asyncio

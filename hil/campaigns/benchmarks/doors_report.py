@@ -1,4 +1,4 @@
-"""The figures of `bench doors`, from the findings of its run."""
+"""Computes the figures of `bench doors`: the cost of the network servers, delays of hints."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,8 +1,9 @@
-"""`python -m hil bench hint`: from a hint's datagram to the last byte of the set-point it changes.
+"""`python -m hil bench hint` measures the time from a hint to the changed set-point.
 
-A source requests power in alternating directions, each time at another phase of the tick. The
-answer is the first set-point on the converter's wire that has moved as requested. The budget is the
-sum of the wait for a tick, the tick, and the time on the bus.
+A source requests power in alternating directions, each time at another phase of the tick. The time
+runs from the hint's datagram to the last byte of the answer. The answer is the first set-point on
+the converter's wire that has moved as requested. The budget is the sum of the wait for a tick, the
+tick, and the time on the bus.
 """
 
 import random

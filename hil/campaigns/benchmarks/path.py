@@ -1,9 +1,9 @@
-"""`python -m hil bench path`: how long a change of the load takes to the battery, in virtual time.
+"""`python -m hil bench path` measures how long a change of the load takes to the battery.
 
-Load tracking is replaced by a function that follows the last sample, so that leads, filters and
-overshoot do not count. The delay of an edge is the area between the step of the load and the
-battery's answer, divided by the height of the step. An edge comes at any moment of a tick and of
-the meter's refresh.
+The run is in virtual time. Load tracking is replaced by a function that follows the last sample, so
+that leads, filters and overshoot do not count. The delay of an edge is the area between the step of
+the load and the battery's answer, divided by the height of the step. An edge comes at any moment of
+a tick and of the meter's refresh.
 """
 
 import bisect

@@ -1,4 +1,4 @@
-"""The TCP and UDP sockets of a process, from /proc: what a port scan of its box would find."""
+"""Finds in /proc the TCP and UDP sockets of a process, as a port scan would find them."""
 
 import ipaddress
 import os

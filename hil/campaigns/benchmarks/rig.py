@@ -1,4 +1,4 @@
-"""`python -m hil bench rig`: lateness with devices, memory over time, virtual speed, replay."""
+"""`python -m hil bench rig` measures lateness, memory over time, and speed in virtual time."""
 
 import os
 import tempfile

@@ -1,10 +1,11 @@
-"""`python -m hil bench rtu`: one Modbus RTU transaction (FC3 x 20) beside libmodbus, on one pty.
+"""`python -m hil bench rtu` compares the time of a Modbus RTU transaction with libmodbus.
 
-Both masters take turns, round by round, with an equal silence before each transaction. In the first
-condition the slave answers at once, which shows the cost of the program. In the second it is paced
-to 19200 Bd, which shows how well the program uses the wire. A cycle also contains the silence after
-the reply; libmodbus keeps none. Masters and slave have separate cores if there are two, because the
-scheduler's choice of a core moved a median by half.
+A transaction reads 20 registers by function 3. Both masters take turns on one pty, round by round,
+with an equal silence before each transaction. In the first condition the slave answers at once,
+which shows the cost of the program. In the second it is paced to 19200 Bd, which shows how well the
+program uses the wire. A cycle also contains the silence after the reply; libmodbus keeps none.
+Masters and slave have separate cores if there are two, because the scheduler's choice of a core
+moved a median by half.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""`python -m hil bench stop`: emergency stops in real time, from press to permit.
+"""`python -m hil bench stop` measures emergency stops in real time, from press to permit.
 
 The relay chain is bridged, so that only the program acts. Each press comes at another phase of the
 tick. cyclictest runs meanwhile: its maximum is the delay by the host itself.

@@ -1,4 +1,7 @@
-"""MicroPython without a microcontroller: the WASI build in wasmtime, whose fuel counts exactly."""
+"""Runs MicroPython without a microcontroller, and counts its instructions exactly.
+
+It is the WASI build in wasmtime, whose fuel is the count of instructions.
+"""
 
 import pathlib
 import shutil

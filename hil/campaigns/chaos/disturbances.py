@@ -1,7 +1,8 @@
-"""The disturbances of `disturbances.toml`.
+"""Defines how each disturbance of `disturbances.toml` begins and ends.
 
 Disturbances act on the machine, or on processes beside the controller. A disturbance is a context
-that takes the Stage and may add notes to it by `stage.note(ok, sentence)`.
+manager. It gets the Stage (stage.py: the rig and its processes), and may add notes by
+`stage.note(ok, sentence)`.
 """
 
 import contextlib

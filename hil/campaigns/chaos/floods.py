@@ -1,4 +1,7 @@
-"""Floods drawn from a seed, as turns of course.Background: CAN frames, hints, commands, files."""
+"""Makes floods of CAN frames, hints, commands and files from a seed, one turn after the other.
+
+A turn is one step of a course.Background thread.
+"""
 
 import contextlib
 import itertools

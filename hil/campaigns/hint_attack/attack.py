@@ -1,6 +1,6 @@
-"""Bad hints drawn from a seed, with genuine ones between them.
+"""Makes bad hints from a seed, and sends them with genuine ones between them.
 
-The forger knows its source's key.
+The forger knows the keys of the sources, so many of its bad hints have a right MAC.
 """
 
 import os

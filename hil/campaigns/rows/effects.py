@@ -1,7 +1,7 @@
-"""The effects of a row, as the plant shows them, with their times. The oracle demands them.
+"""Finds when the plant shows the effects that a row of the cause-and-effect matrix demands.
 
-Two outputs have no wire: `maintenance` and `operator` only inform a person. An inhibit of closing
-shows only when a start is requested.
+The oracle (hil/oracle.py) names the demanded effects. Two outputs have no wire: `maintenance` and
+`operator` only inform a person. An inhibit of closing shows only when a start is requested.
 """
 
 from collections.abc import Iterable

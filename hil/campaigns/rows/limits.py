@@ -1,7 +1,8 @@
-"""Limits of each course: the shorter of the oracle's time and the time of the site's time chain.
+"""Time limits of a test case: the oracle's time, or the site's time chain if that is shorter.
 
-The time chain assumes nothing about sensors, because their lag is measured. In virtual time, times
-of the plant are accurate to one tick; in real processes, all times to one step of the plant.
+The time chain adds up the times from the sensor's value to the effect. The lag of the sensor is
+measured, so the chain does not contain it. In virtual time, times of the plant are accurate to one
+tick; in real processes, all times to one step of the plant.
 """
 
 from collections.abc import Iterable, Sequence

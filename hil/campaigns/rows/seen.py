@@ -1,4 +1,4 @@
-"""Conditions under which the plant's sensor shows the cause of a course. See `courses.toml`."""
+"""Conditions under which a sensor of the plant shows the cause of a test case."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A running cabinet for a course: its armed stages, its start, and the actions on it.
+"""Starts the cabinet for a test case (course), and applies the actions of the case.
 
 A rig is a VirtualRig, or the SteppedRig of plant_watch.py.
 """

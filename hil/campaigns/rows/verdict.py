@@ -1,4 +1,7 @@
-"""Judges a course's result by the oracle and the site's time chain, with a line per deviation."""
+"""Judges the result of a test case (course): a line for each deviation.
+
+The times come from limits.py, the demanded effects from the oracle.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

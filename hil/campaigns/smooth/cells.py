@@ -1,4 +1,8 @@
-"""One load in each kind on every path: load tracking ("ours") beside plain following."""
+"""Plays one load with load tracking ("ours") and with plain following, on every path.
+
+A path is the way from the load meter to the battery (paths.py). A load has several kinds: ways to
+fill the time between its samples (loads.py).
+"""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The real control function, and the followers that it is compared with."""
+"""Followers decide a battery's power from the load: the real control function and rivals."""
 
 import numpy as np
 

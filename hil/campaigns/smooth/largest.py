@@ -1,4 +1,4 @@
-"""One load with each way to calm it: load tracking on two paths, and capacitors at the racks.
+"""Plays one load with each way to calm it: load tracking on two paths, capacitors at racks.
 
 The load is that of the GPUs, with their power smoothing if asked. A capacitor at the racks
 (hil/site/racks.py) changes this load into the power of the feed. The battery follows a meter at the

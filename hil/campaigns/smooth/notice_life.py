@@ -1,4 +1,4 @@
-"""Announced steps over the life of a source: the saving by its notices minus their cost.
+"""Plays many announced steps of one source: what its notices save, minus what they cost.
 
 A source that is right while it is watched, and wrong when its notices move the battery, would cost
 a step each time. So sequences of notices are played. The worst moment of each is judged:

@@ -1,8 +1,8 @@
-"""Announced steps: the part of a step of 100 kW that reaches the grid, by the error of its notice.
+"""Measures the part of an announced step that reaches the grid, by the error of its notice.
 
-The step comes before, at or after the announced time, or not at all. The comparison is the step
-without a notice. A new source is only watched; a source that was right once moves the battery.
-Steps further off their time than the product allows are printed, but not judged.
+The step of 100 kW comes before, at or after the announced time, or not at all. The comparison is
+the step without a notice. A new source is only watched; a source that was right once moves the
+battery. Steps further off their time than the product allows are printed, but not judged.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,8 @@ NEW, ONCE = "new", "right once"  # sources
 SHARE_MAX_pct, JUDGED_DELAY_ms = 5.0, 250  # part of the step in 2 s means; longest judged path
 MEANS_S = 2.0
 VALID_MS = 1000
-ONE_PULSE_pct, NEAR_pct = 110.0, 1.0  # 5 s range: one pulse; tolerance
+# The highest 5 s range if the notice is wrong, which is one pulse; the tolerance.
+ONE_PULSE_pct, NEAR_pct = 110.0, 1.0
 
 
 class Job(NamedTuple):

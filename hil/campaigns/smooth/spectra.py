@@ -1,10 +1,10 @@
-"""Spectra and ramps drawn from a seed. The figure is the grid's 5 s range over the load's.
+"""Draws spectra and ramps, and compares the grid's 5 s range with that of the load.
 
-Tones, pairs and noise bands can be predicted or left alone, so a battery must not make them larger.
-Steps that cannot be predicted reach the grid twice if the battery follows them: when the load
-moves, and when the battery answers. So their bound is twice the load's movement within 5 s. A
-movement faster than half the meter's rate looks slower to the meter. The battery follows this
-alias.
+The figure is the ratio of the two ranges. Tones, pairs and noise bands can be predicted or left
+alone, so a battery must not make them larger. Steps that cannot be predicted reach the grid twice
+if the battery follows them: when the load moves, and when the battery answers. So their bound is
+twice the load's movement within 5 s. A movement faster than half the meter's rate looks slower to
+the meter. The battery follows this alias.
 """
 
 import math

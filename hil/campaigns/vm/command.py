@@ -1,4 +1,4 @@
-"""`./flash.sh vm-test`: tries the controller on a Debian in QEMU, with a hang and a power cut.
+"""`./flash.sh vm-test` tries the controller on a Debian in QEMU, with a hang and a power cut.
 
 The test takes 10 to 30 minutes.
 

@@ -1,4 +1,4 @@
-"""Rights of each process by its unit, and a check that an installed box agrees.
+"""Finds the rights of each process in its systemd unit, and checks them on an installed box.
 
 The tables of SECURITY.md are made from this module. `agrees` is a check of vm-test.
 """
@@ -116,7 +116,7 @@ def places() -> list[str]:
 
 
 def agrees(lab: Lab) -> str:
-    """Each place and each process of the box is as the tables say."""
+    """Check that each place and each process of the box is as the tables say."""
     wrong = [*_wrong_places(lab), *_wrong_processes(lab)]
     if wrong:
         raise CheckError(f"{len(wrong)}: {'; '.join(wrong)}")

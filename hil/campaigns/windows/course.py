@@ -1,6 +1,7 @@
-"""A quarter on a tariff with a demand charge, in chain-only mode at 1 s.
+"""Plays three months (a quarter) on a tariff with a demand charge, second by second.
 
-The controller restarts, and its clock is silent, or wrong within the error that it states.
+The safety kernel is left out (chain-only mode). The controller restarts, and its clock is silent,
+or wrong within the error that it states.
 
 Intervals follow the true time. An interval counts as impossible in two cases. First, at its start
 the energy above the reserve, less hysteresis and losses, is too low. Second, it contains a restart,
