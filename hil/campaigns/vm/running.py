@@ -63,8 +63,7 @@ def port_names(lab: Lab) -> str:
 
 
 def rights(lab: Lab) -> str:
-    """Check the service's user, FIFO priority, locked memory, missing capabilities, memory limit.
-    """
+    """Check the service's user, FIFO priority, locked memory, capabilities and memory limit."""
     pid, memory, limit = lab.shown("MainPID", "MemoryCurrent", "MemoryMax")
     status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
     user = lab.ask(f"stat -c %U /proc/{pid}")
