@@ -17,7 +17,9 @@ KEY, REMOTE, SELF = 2, 1, 0
 
 
 class Row(NamedTuple):
-    """One stage. at: the value that trips; above: larger values trip too; gate: "" for none."""
+    """One stage. at: value at which it trips; above: true if larger values trip too; gate: condition
+    that must also hold, "" for none.
+    """
 
     watches: str
     above: bool

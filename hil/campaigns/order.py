@@ -88,6 +88,8 @@ def priority(doc: Mapping[str, Any]) -> str:
 
 
 def loop(doc: Mapping[str, Any]) -> Document:
-    """A run's figures of the loop, in the form of loop_statistics.read. `missed` includes late."""
+    """A run's figures of the loop, in the form of loop_statistics.read. `missed` includes late
+    ticks.
+    """
     copied = {key: doc[key] for key in ("ticks", "missed", "lateness_us")}
     return {**copied, "late": 0, "runs": doc["missed_runs"]}

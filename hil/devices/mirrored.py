@@ -15,7 +15,7 @@ from hil.site.part import SitePart
 
 WORDS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}
 WORDS |= {"float32": "f", "float64": "d"}
-EXPONENTS = {False: 1, True: -2}  # {True if the register is written: exponent of its scale factor}
+EXPONENTS = {False: 1, True: -2}  # {is the register written: exponent of its scale factor}
 S16_MAX = 32767
 BITS = registers.READ_COILS, registers.READ_INPUTS
 

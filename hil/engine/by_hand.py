@@ -60,7 +60,7 @@ ITEMS = (
 
 
 def fitting(config: Config) -> tuple[Item, ...]:
-    """The items of the menu whose device the cabinet has."""
+    """The items of the menu that this cabinet can show, because it has their device."""
     found = []
     for item in ITEMS:
         action = Action(0, item.do[0], item.words, item.do[1])
@@ -89,7 +89,9 @@ class Menu:
         self._welcome, self._open = list(welcome), ""
 
     def turn(self) -> dict[str, Any]:
-        """Act on the keys; END raises KeyboardInterrupt. Returns the menu's part of the view."""
+        """Act on the pressed keys. The key END raises KeyboardInterrupt. Returns the menu's part of
+        the view.
+        """
         for key in self._read():
             self._press(key)
         active = "".join([f" {key}" for key in self._active])

@@ -47,7 +47,7 @@ class UnreachableError(OSError):
 
 
 def plugs(config: Config, texts: Sequence[str]) -> dict[str, Plug]:
-    """{bus: its plug} of the texts BUS=ADDRESS. Raises ConfigError."""
+    """Read the texts BUS=ADDRESS. Returns {bus: keys that name its address}. Raises ConfigError."""
     buses = {bus.name: bus for bus in config.buses}
     found: dict[str, Plug] = {}
     for text in texts:

@@ -129,7 +129,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self.send({"what": "view", "view": shown})
 
     def _note(self, do: str, at_us: int) -> None:
-        """Note the time of the first fault. A trip after it always counts, even beside a pause."""
+        """Note the time of the first fault. A trip after it counts even if this machine paused."""
         if self.fault_us is None and do not in FAULTLESS:
             self.fault_us = at_us
 

@@ -138,8 +138,8 @@ class Pod:
         tick_ms: int | None = None,
         scenario: Scenario | None = None,
     ) -> Self:
-        """The pod of a site file. kind: class of each member; tick_ms: None for that of the kind.
-        Raises ConfigError, LoadError, NotSimulatedError.
+        """The pod of a site file. kind: class of each member; tick_ms: None for the default of
+        `kind`. Raises ConfigError, LoadError, NotSimulatedError.
         """
         tables = description.read(path)
         configs = member_configs(path, whole, tick_ms or kind.POD_TICK_MS)

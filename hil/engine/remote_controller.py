@@ -15,7 +15,7 @@ import msgpack
 
 
 def _message(what: str, *keys: str) -> Callable[..., None]:
-    """A method that sends its arguments under these keys."""
+    """Make a method that sends its arguments to the rig under these keys."""
     return lambda self, *values: self._send({"what": what, **dict(zip(keys, values))})
 
 

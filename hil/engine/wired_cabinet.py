@@ -225,7 +225,7 @@ class PlantLoop:
         raise NotImplementedError
 
     def follow(self, go: dict[str, Any]) -> None:
-        """Note the controllers that the rig has started. go: its message."""
+        """Note the controllers that the rig has started. go: the rig's message."""
         raise NotImplementedError
 
     def run(self) -> None:
@@ -234,7 +234,7 @@ class PlantLoop:
 
 
 def main(argv: list[str], kind: Callable[[dict[str, Any], socket.socket], PlantLoop]) -> int:
-    """Run a plant process. argv: descriptor of the socket, the order as JSON."""
+    """Run a plant process. argv: descriptor of the socket, and the options of the run as JSON."""
     # Ctrl-C reaches the rig too, which then ends this process in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = socket.socket(fileno=int(argv[0]))

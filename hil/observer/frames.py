@@ -114,7 +114,7 @@ class BusTap:
             self.replied_us[frame[0]] = time_us
             if handle is None:
                 return
-        elif handle is None or frame[1] < 5:  # a read request carries no news
+        elif handle is None or frame[1] < 5:  # a read request changes nothing
             if len(known) < 256:
                 known.add(frame)
             return

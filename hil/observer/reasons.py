@@ -33,8 +33,8 @@ def _safety_us(stage: str) -> int:
     return 1000 * oracle.process_safety_ms(stage)
 
 
-# condition: how long it may last, us
 AGAINST = "power against the set-point"
+# condition: how long it may last, us
 LIMITS_us = {
     AGAINST: _safety_us("56a"),
     "charging of cells above row 19's temperature": _until_us("19a", {"ich"}),

@@ -17,7 +17,7 @@ GRADIENT_K = 1.5  # the air at the top module is this much warmer than at the bo
 
 
 class Rack:
-    """The BMS device reports the plain attributes. The DC bus uses `source_V`, `conductance_S`."""
+    """The BMS device reports the public attributes. The DC bus uses `source_V`, `conductance_S`."""
 
     def __init__(self, config: CabinetConfig, seed: str) -> None:
         """seed: of all random properties of this rack."""

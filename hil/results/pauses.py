@@ -48,7 +48,7 @@ class Pauses:
         self._last_us = now_us
 
     def see(self, who: str, end_us: int, for_us: int, usual_us: int = 0) -> None:
-        """Note that `who` did not run for for_us until end_us. usual_us: usual part of it."""
+        """Note that `who` did not run for for_us, until end_us. usual_us: usual part of for_us."""
         if for_us - usual_us > SHORT_US:
             self._gaps.append(Gap(end_us, end_us - for_us, who))
 

@@ -31,7 +31,7 @@ class Outcome:
         judged.
         """
         self.scenario, self.rows = scenario, run.rows
-        # Without a scenario, a person acts on the screen.
+        # Without a scenario, a person may cause any action on the screen.
         labels = {action.label for action in scenario.actions} if scenario else {*faults.ACTIONS}
         self.marks = [(time_us / 1e6, name) for time_us, name, _ in run.timeline if name in labels]
         self.doc = figures.document(run, {**machine(), **extra}, from_us)

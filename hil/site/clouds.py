@@ -11,7 +11,7 @@ import numpy as np
 CYCLE_S = 180.0  # mean time of one cloud and the gap after it
 EDGE_S, BRIGHT_S = (3.0, 12.0), 5.0
 PASSES, BRIGHT = (0.25, 0.6), (1.0, 1.15)
-TAKES = 1 - sum(PASSES) / 2  # share of the sun that a cloud takes, in the mean
+TAKES = 1 - sum(PASSES) / 2  # share of the sun that a cloud takes on average
 # Clear-sky index of a day: its irradiance over that of a clear sky. Quantiles of a typical year at
 # Greensboro and Sand Point (NREL TMY3). Model / data at Greensboro, at Sand Point (test_sun.py):
 #   mean                         0.71 / 0.72, 0.57 / 0.56

@@ -117,7 +117,7 @@ class Site:
 
     def part(self, role: str, settings: Mapping[str, float]) -> SitePart:
         """The part behind a device. If the site's file describes no such part, a new one is made.
-        ValueError, one line, if the file gives another number than the device.
+        ValueError, one line, if the file and the device give different numbers.
         """
         part = next((each for each in self._described if each.kind == role), None)
         if part is None:

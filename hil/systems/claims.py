@@ -96,7 +96,9 @@ class Claim(NamedTuple):
         return "stale" if is_stale else "works", _joined(self.words, *shown, tests)
 
     def _violated(self, systems: Collection[str], runs: Document) -> list[str]:
-        """The first violation in a run of the claim's systems; none for a claim with a variant."""
+        """[the first violation in a run of the claim's systems]; [] for a claim that names a
+        variant.
+        """
         if any("/" in each.run for each in self.figures):
             return []
         systems = {*systems, *[each.run for each in self.figures]}

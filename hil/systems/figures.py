@@ -98,8 +98,8 @@ def _mode_of(name: str) -> str:
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
     """Three bills: with the system and the fuel of its generator set; without battery; without
     battery and PV. Load and PV are those of each second, because samples of a minute miss the
-    swings of a training job, and means miss clouds. A load that yields gets its energy later, at
-    the mean price.
+    swings of a training job, and means miss clouds. A load that was lowered on request gets its
+    energy later, at the mean price.
     """
     series, spec = result.series, result.spec
     with_it, *others = [
@@ -131,7 +131,7 @@ def peak_cut(result: Result) -> Found:
 
 
 def purchase_cut(result: Result) -> Found:
-    """Cut of the purchased energy. Bound: all PV, fuel and first charge is used."""
+    """Cut of the purchased energy. Bound: all energy of PV, fuel and first charge is used."""
     load_W, bought_W = result.series.load_W.sum(), np.maximum(0.0, result.grid_W).sum()
     least_W = (bounds.net_W(result) - _start_W(result)).sum()
     reached, bound = [
@@ -180,9 +180,9 @@ def energy_cost_cut(result: Result) -> Found:
 def shifted_price_cut(result: Result) -> Found:
     """How much cheaper a shifted kWh was bought, losses included, than at the time of its use.
 
-    Energy from PV or into the grid has the feed-in price. If the battery ends the run with less
-    energy, it buys the difference at the mean price of charging. Bound: the same energy, at rated
-    power, in the cheapest and in the most expensive slots of the run.
+    Energy from PV, or fed into the grid, counts at the feed-in price. If the battery ends the run
+    with less energy, it buys the difference at the mean price of charging. Bound: the same energy,
+    at rated power, in the cheapest and in the most expensive slots of the run.
     """
     charged = np.maximum(0.0, -result.battery_W) * SLOT_H / 1000
     given = np.maximum(0.0, result.battery_W) * SLOT_H / 1000

@@ -45,7 +45,7 @@ Played = dict[str, Any]  # figures of the minutes of an event
 
 
 class Minutes(NamedTuple):
-    """An outage that is played, or seconds of a plain day."""
+    """An outage to play, or some seconds of a day without an outage."""
 
     at_s: int  # begin, in the run
     for_s: int  # length
@@ -55,9 +55,9 @@ class Minutes(NamedTuple):
 
 
 def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
-    """The minutes to play: plain_s of a day at a drawn moment, each outage of the run, and drawn
-    outages. A battery with several controllers has no minutes, because this module plays one
-    controller.
+    """The minutes to play: plain_s at a drawn moment without an outage, each outage of the run, and
+    `outages` drawn ones. A battery with several controllers has no minutes, because this module
+    plays one controller.
     """
     spec = result.spec
     if spec.cabinets > 1:
@@ -150,7 +150,7 @@ class Falling:
         self.first = self.first or self.last
 
     def hours(self) -> float | None:
-        """Hours from the first level until empty, at the rate of the fall. None: no fall."""
+        """Hours from the first level until empty, at the mean rate of its fall. None: no fall."""
         (begin_s, first), (end_s, last) = self.first or self.last, self.last
         if first <= last:
             return None

@@ -33,7 +33,7 @@ MISSING = "no bound of the bill: it needs a package that is not here: .venv/bin/
 
 
 class Model(NamedTuple):
-    """The program of a run. Variables are for each slot, in kW and kWh."""
+    """The linear program of a run. It has variables for each slot, in kW and kWh."""
 
     solver: Any
     result: Result

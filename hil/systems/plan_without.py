@@ -55,7 +55,7 @@ class Job(NamedTuple):
     """A month that is planned with each of the parts off in turn."""
 
     case: Case
-    bad: str  # "": as it was
+    bad: str  # the kind of bad load; "": the load as it was
     parts: Sequence[str]
 
 

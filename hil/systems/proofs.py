@@ -54,7 +54,7 @@ def wrong(run: Document) -> str:
 
 
 def proof_of(text: str) -> Proof | None:
-    """The proof of a line `berlin/storm carried_h`; None: another text."""
+    """The proof in a line such as `berlin/storm carried_h`; None for another text."""
     found = PROOF.fullmatch(text)
     return Proof(*found.groups()) if found else None
 

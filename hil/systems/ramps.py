@@ -13,7 +13,7 @@ SHORT_S = 10
 
 
 def broken(seconds_W: np.ndarray, ramps: Iterable[Sequence[float]]) -> list[str]:
-    """A sentence for each ramp that was exceeded. seconds_W: grid, means of a second; nan: none."""
+    """A sentence for each ramp that was exceeded. seconds_W: grid, 1 s means; nan: unknown."""
     found = []
     for most_W, within_s in ramps:
         moved_W = _moved_W(seconds_W, round(within_s))

@@ -24,7 +24,7 @@ from controller.planner.exact import Slot, Store
 from controller.planner.planning import OPEN_PART, SLOT_S, SLOTS_PER_DAY, Known, Site
 from controller.planner.rows import row_of
 
-CAP_MARGIN = 1.02  # the load to come is not known
+CAP_MARGIN = 1.02  # reserve, because the load to come is not known
 
 
 class Rules:

@@ -43,7 +43,7 @@ class Result(NamedTuple):
     account: dict[str, float]  # energies of the site, J
     watched: Watched
     thermal: dict[str, float] = {}  # see _thermal
-    modes_s: dict[str, int] = {}  # {mode: time of the first controller in it}
+    modes_s: dict[str, int] = {}  # {mode: s that the first controller was in it}
     degC: np.ndarray = np.zeros(0)  # mean of the cells at the end of each slot
     minutes: tuple[dict[str, Any], ...] = ()  # played with the kernel (minutes.py)
     battery_1s_W: np.ndarray = np.zeros(0, np.float32)

@@ -49,7 +49,7 @@ PER_CABINET = {
 LEAST = 0.1  # lowest value of each key of PER_CABINET, in the unit of the key
 COP = 3.0  # coefficient of performance of the cooling (assumed)
 CELL_NOISE_V = 0.0007  # noise of the voltages that a BMS reports (the project's own value)
-CURRENT_MARGIN = 1.15  # factor on a rack's current at rated power, for its rating (assumed)
+CURRENT_MARGIN = 1.15  # a rack's rated current / its current at the unit's rated power (assumed)
 REAL_UNIT_W = 250_000
 SIMULATED = "N. N., simulation, 2026-01-01: every device of this configuration is simulated"
 

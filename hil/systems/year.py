@@ -210,8 +210,8 @@ def verdict(document: Document) -> tuple[bool, str]:
 
 
 def smoothing(document: Document) -> list[str]:
-    """The cost of load tracking if the battery does nothing else, against the same site without a
-    battery.
+    """The cost of load tracking if the battery does nothing else, compared with the same site
+    without a battery.
     """
     if not document["is_smoothing"]:
         return []
@@ -271,7 +271,7 @@ SWEPT = "  {:<30}{:>12}{:>14}{:>14}{:>12}{:>16}"
 
 
 def sweep_lines(document: Document) -> list[str]:
-    """The saving of a year against the size of the battery."""
+    """A line for each size of the battery, with the saving of a year."""
     if len(document["sweep"]) < 2:
         return []
     head = ("battery", "saved", "less wear", "optimum", "share %", "10 years per kWh")

@@ -75,7 +75,7 @@ class ValuePort:
     """`watch`: {unit id: functions that get each frame sent to this unit}, as in RtuPort."""
 
     def __init__(self, port: RtuPort, slave: RtuSlave, line: Line) -> None:
-        """port: knows the times of the bus; slave: has its devices; line: its faults."""
+        """port: gives the times of the bus; slave: has its devices; line: has its faults."""
         self._port, self._slave, self._line = port, slave, line
         self.watch: dict[int, list[Callable[[bytes], object]]] = {}
         self.statistics: dict[int, UnitStatistics] = {}

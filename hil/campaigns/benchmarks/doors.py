@@ -149,7 +149,7 @@ class Course(course.Course):
             process.end(load)
 
     def _killed(self, phase: report.Phase) -> None:
-        """Kill each kind of doors in turn, then all, each time for a third of the turn."""
+        """Kill the servers of each kind in turn, then all. Each time they stay dead for a third."""
         third_s = self._seconds / (len(KINDS) + 1) / 3
         for kinds in [*[(kind,) for kind in KINDS], KINDS]:
             self.wait(third_s)

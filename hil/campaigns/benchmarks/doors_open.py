@@ -54,7 +54,7 @@ class Relay(socketserver.StreamRequestHandler):
 
 
 class Doors(processes.Processes):
-    """All doors, at a lower priority than the loop as on a box, and a recorder."""
+    """All network servers (doors) and a recorder. As on a box, the loop has a higher priority."""
 
     before = ("nice", "-n", "15")  # as in firebreak-doors@.service
 

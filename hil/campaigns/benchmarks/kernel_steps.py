@@ -70,7 +70,7 @@ def follow(inp: "array[int]", out: "array[int]", layout: s.Layout, number: int) 
 
 
 class Steps:
-    """A kernel with every group fresh, which is the most work that a step can have."""
+    """A kernel in which every group of signals is fresh: the most work that a step can have."""
 
     def __init__(self, racks: int, modules: int) -> None:
         self.kernel = Kernel(default_image(1, racks, modules))

@@ -22,7 +22,7 @@ def places(pid: int) -> Places:
     """Where a process listens, and to which places it connects."""
     before = _inodes(pid)
     sockets = _sockets(pid)
-    inodes = before | _inodes(pid)  # a socket that was opened meanwhile is in one of both
+    inodes = before | _inodes(pid)  # a socket that was opened meanwhile is in one of these sets
     own = [row for row in sockets if row[0] in inodes]
     listens = {local for _, local, _, is_open in own if is_open}
     pairs = [(local, far) for _, local, far, is_open in own if not is_open]

@@ -105,7 +105,7 @@ def slave(paced_Bd: int) -> Iterator[str]:
 
 
 def run(count: int = 200, rounds: int = 12) -> Measured:
-    """The findings. count: transactions of each master per round; paced, a twentieth of them."""
+    """The findings. count: transactions of each master per round (a twentieth if paced)."""
     library, slow = libmodbus.load(), max(2, count // 20)
     realtime.prepare()
     fast = _compare(library, FAST_BD, 0, count, rounds)

@@ -109,8 +109,8 @@ def _not_answered(stops: Stops, count: int) -> list[str]:
 
 
 def _other_trips(trips: Iterable[Mapping[str, Any]]) -> list[str]:
-    """[one line] that names other trips and when each came first, because they cost presses;
-    or [].
+    """[one line] that names other trips and when each came first, or []. Presses during another
+    trip do not count.
     """
     first: dict[str, str] = {}
     for trip in trips:

@@ -73,7 +73,7 @@ def report(state: str, name: str, steps: int, work, second: sc.Second, way) -> N
     """Print the least, the greatest and the sum of timer ticks of `work`."""
     least, most, total = 1 << 29, 0, 0
     for _ in range(steps):
-        way.count &= 1  # so that the course never reaches a disturbance
+        way.count &= 1  # so that the test sequence never reaches a disturbance
         way.next(second)
         if state == "tripped":
             way.contacts &= ~1

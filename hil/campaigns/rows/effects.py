@@ -67,7 +67,9 @@ def letters(effect: str) -> set[str]:
 
 
 def shown(plant: CabinetPlant, stage_id: str) -> dict[str, bool]:
-    """{name: True while the plant shows it} of all effects. DERATED is that of the stage."""
+    """{name: True while the plant shows it} of all effects. DERATED is judged by the derate of this
+    stage.
+    """
     rated_W = sum([pcs.rated_W for pcs in plant.pcs])
     power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
     derate_pct = oracle.derate_pct(stage_id, "d" if power_W > 0 else "c")
@@ -106,7 +108,7 @@ def racks_allow_none(plant: CabinetPlant, power_kW: float) -> bool:
 
 
 class Witness:
-    """`since_us`: when each effect began that the plant shows now; None for the others."""
+    """`since_us`: for each effect that the plant shows now, when it began; None for the others."""
 
     def __init__(self, plant: CabinetPlant, stage_id: str, now_us: int) -> None:
         self._plant, self._stage = plant, stage_id

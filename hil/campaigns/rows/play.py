@@ -99,11 +99,11 @@ def wanted(course: Course, devices: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _probed(rig: Any, course: Course) -> dict[str, bool]:
-    """{effect: True if it holds} when the other direction is requested, then a stop and a new
-    start.
+    """Request the other direction of power, then a stop and a new start. Returns {effect: True if
+    it held}.
 
-    After the controller's restart, the expiry of the modules has already caused the effects. Then
-    the controller must not start the cabinet by itself.
+    After a restart of the controller, the modules have already dropped their coils. Then the
+    controller must not start the cabinet by itself.
     """
     found: dict[str, bool] = {}
     limited = [name for name in effects.demanded(course.stage) if name in effects.LIMITED]

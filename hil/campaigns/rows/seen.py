@@ -12,7 +12,7 @@ Condition = Callable[[CabinetPlant], bool]
 
 
 def _suspicious(plant: CabinetPlant) -> bool:
-    """Two signs together reach the threshold of row 53."""
+    """True if two signs together reach the threshold of row 53."""
     signs = round(max(plant.offgas_ppm)) * 5, round(max(plant.toxic_ppm)) * 2
     return sum(signs) >= 100 and min(signs) >= 25
 

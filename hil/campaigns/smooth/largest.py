@@ -43,7 +43,7 @@ class Racks(NamedTuple):
 
 
 class Way(NamedTuple):
-    """feed_W: load that the battery calms; grid_W: grid; in each tick."""
+    """Powers of each tick. feed_W: load that the battery calms; grid_W: what the grid feeds."""
 
     feed_W: np.ndarray
     grid_W: np.ndarray

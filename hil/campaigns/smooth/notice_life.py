@@ -93,7 +93,9 @@ def bound_ms(delay_ms: int, sample_ms: int) -> float:
 
 
 def saved_ms(one: Announced, late: str | int, delay_ms: int, sample_ms: int) -> float:
-    """Saving by one notice, ms of the step. The meter shows the load sample_ms later."""
+    """Saving by one notice: ms of the whole step that the grid is spared. The meter shows the load
+    sample_ms later.
+    """
     times_ms = range(FROM_MS, UNTIL_MS, TICK_MS)
     load_W = [_load_W(at_ms, late) for at_ms in times_ms]
     behind, ahead = sample_ms // TICK_MS, (delay_ms - sample_ms) // TICK_MS

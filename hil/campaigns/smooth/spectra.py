@@ -80,7 +80,7 @@ KINDS: dict[str, Callable] = {
 SMOOTH = ("tone", "pair", "noise band")
 NUMBER = 30  # spectra of each kind
 STILL_W = 1000.0  # least movement for a ratio of the first 10 s
-# Highest ratios: of the first seed, and of other seeds. Slower paths are not judged.
+# Highest allowed ratios: for the first seed, and for other seeds. Slower paths are not judged.
 SMOOTH_MAX, ANY_MAX, JUDGED_DELAY_ms = 1.05, 1.08, 100
 BEYOND, BEYOND_PART = ", beyond", 0.01  # part of the energy that is too fast for the meter
 # The load rises by 0.475 of LEVEL_W, and falls 10 s later, each 20 s. NERC measured the rise

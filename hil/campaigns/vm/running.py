@@ -12,7 +12,7 @@ ARMED_STAGE = "44c"  # the row that trips if the store says ARMED without CLEAN
 STAYS_S = 8.0
 CURRENT = "/opt/firebreak/current"
 RESET = "runuser -u firebreak -- firebreak reset"
-# its last words name a remote reset, because no key is turned
+# the controller's answer ends with a remote reset, because no key is turned
 RESET_CODE = re.compile(r": firebreak reset ([0-9A-F]{8})\s*$")
 CAN_WORDS = ("UP", "qlen 100", "restart-ms 100", "bitrate 500000")
 
