@@ -17,7 +17,7 @@ KEY, REMOTE, SELF = 2, 1, 0
 
 
 class Row(NamedTuple):
-    """One stage. at: value at which it trips; above: true if larger values trip too; gate: condition
+    """One stage. at: value at which it trips; above: larger values trip it too; gate: condition
     that must also hold, "" for none.
     """
 

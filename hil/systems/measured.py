@@ -19,7 +19,8 @@ from hil.systems.series import HOUR_SLOTS, SLOT_S, Series, prices_of
 from hil.systems.spec import Spec
 
 GPUS = "jobs/helios_gpus_1min.csv.gz", "running_gpu_num", 856
-FIRST_DAY, DAYS, DAY_MIN = 3, 20, 1440  # first Monday in the file; days of the file
+# Number of the first Monday in the file, from 0; days that are read; minutes of a day.
+FIRST_DAY, DAYS, DAY_MIN = 3, 20, 1440
 DE, NORDIC, PJM = "germany", "nordpool_system", "pjm_comed"
 MARKETS = {"berlin": (DE, 2017), "north_america": (PJM, 2018)}
 WEATHER = {"berlin": "sand_point_ak", "norway": "sand_point_ak", "nordic": "sand_point_ak"}

@@ -28,18 +28,19 @@ from safety import signals as s
 
 MODE = f"{ValueRig.MODE}, {TICK_MS} ms, with the kernel"
 LEAD_S, AFTER_S = 90, 120
-START_S, SETTLED_S = 20.0, 60  # until the cabinet runs; until its start no longer shows on the grid
+# The cabinet runs after START_S; after SETTLED_S its start no longer shows on the grid.
+START_S, SETTLED_S = 20.0, 60
 # Highest charge at the begin. The cells of the plant differ, unlike those of a lumped battery. A
 # fuller plant would trip row 34 of the cause-and-effect matrix.
 SOC_MAX = 0.97
 OUTAGE_S = 600  # length of the drawn outages
 LESS_W = 1.0  # a smaller power is rounding
 STAGES_SHOWN = 8
-# These rows report that a dark site has no voltage at its meters and its auxiliaries. They clear
-# themselves when the voltage is back.
+# These rows report that a dark site has no voltage. They clear themselves when it is back.
 OF_DARKNESS = ("17a", "43a", "50a", "50b")
-EMPTY, OF_THE_END = 0.08, ("34a", "41d")  # below this charge cell voltages spread, and units trip
-OVER = "57a"  # its limits are settings, and may be stricter than those of the connection
+# Below the charge EMPTY the cell voltages differ much. Then these rows may trip.
+EMPTY, OF_THE_END = 0.08, ("34a", "41d")
+OVER = "57a"  # row for power beyond limits, which may be stricter than those of the connection
 OF_A_HOT_HALL = ("18a",)  # warns at 35 degC while charging; the charge then tapers until 45 degC
 Played = dict[str, Any]  # figures of the minutes of an event
 
@@ -55,9 +56,8 @@ class Minutes(NamedTuple):
 
 
 def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
-    """The minutes to play: plain_s at a drawn moment without an outage, each outage of the run, and
-    `outages` drawn ones. A battery with several controllers has no minutes, because this module
-    plays one controller.
+    """The minutes to play: plain_s at a drawn moment, each outage of the run, and `outages` drawn
+    ones. A battery with several controllers has none, because this module plays one controller.
     """
     spec = result.spec
     if spec.cabinets > 1:

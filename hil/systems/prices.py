@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 KWH_PER_MWH = 1000.0
-# Built-in prices (assumed): mean, swing and noise in money per MWh. Noise decays over HOURS_KEPT.
+# Built-in prices (assumed): mean, swing and noise in money per MWh. Noise decays over HOURS_KEPT
+# hours.
 MEAN, SWING, NOISE, HOURS_KEPT = 45.0, 18.0, 9.0, 8.0
 PEAK_HOURS, NOON = (8, 19), 13
 

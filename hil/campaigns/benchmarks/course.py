@@ -28,7 +28,7 @@ except ImportError:
 
 TICK_MS = 20
 ALL_CLOSED = sc.RELAY_BIT - 1
-# steps of a cycle before its disturbance (enough for a reset), and of the whole cycle
+# A cycle has CYCLE steps. The first CALM steps have no disturbance, which is enough for a reset.
 CALM, CYCLE = 320, 400
 CONTACTS, SILENCE, NOISE, START, RELAY = range(5)  # kinds of disturbance
 

@@ -25,7 +25,9 @@ from hil.engine.rig import Rig
 from hil.observer.beats import SETPOINT, unpacked
 
 SOURCE = "scheduler"
-FIRST_S, CYCLE_S = 20.0, 2.0  # the cabinet runs by then; 20 kW at 25 kW/s take 0.8 s
+# The first hint comes when the cabinet runs. The next ones come every CYCLE_S, because 20 kW at 25
+# kW/s take 0.8 s.
+FIRST_S, CYCLE_S = 20.0, 2.0
 NO_ANSWER_US = 1_000_000
 SCENARIO = """name = "run"
 title = "Load and battery at rest"

@@ -22,7 +22,8 @@ from hil.devices.power_meter import PowerMeter
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 
-BASE_W, STEP_W = 200_000, 50_000  # a fifth of the rating of the example cabinet
+# The load and its step. The step is a fifth of the rating of the example cabinet.
+BASE_W, STEP_W = 200_000, 50_000
 START_S = 40.0  # the contactors are closed and the grid meter is proven
 APART_US = 900_000, 1_300_000  # time between two edges
 ANSWERED_MS = 800  # by then the battery has moved

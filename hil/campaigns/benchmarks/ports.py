@@ -8,7 +8,8 @@ from typing import NamedTuple
 from hil.engine.process_memory import read
 
 FILES = ("tcp", "tcp6", "udp", "udp6")
-LISTEN, UNCONNECTED = "0A", "07"  # states; a UDP socket open to every sender is unconnected
+# Codes of the state in /proc. A UDP socket that is open to every sender is unconnected.
+LISTEN, UNCONNECTED = "0A", "07"
 
 
 class Places(NamedTuple):

@@ -24,8 +24,8 @@ from hil.campaigns import process
 from hil.campaigns.benchmarks import libmodbus, machine, rtu_slave, timing
 from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
 
-# The engine drops bytes that come before its request can have left the wire, so the fast condition
-# uses the highest baud rate.
+# The baud rates of the two conditions. The engine drops bytes that come before its request can have
+# left the wire, so the fast condition uses the highest baud rate.
 FAST_BD, PACED_BD = 4_000_000, 19_200
 STOP_S = 10
 Rounds = dict[str, list[dict[str, float]]]  # {master: its rounds, the quietest first}

@@ -17,7 +17,8 @@ from safety.mcu import board_qemu
 RUN, LOCKSTEP, COUNT = 0, 1, 2
 MODE, STEPS = 0x21000000, 0x2100001C
 TIMER_VALUE = 0x40000004
-HELD_STEPS, HELD_MS = 3, 200  # 0.6 s: rows 1 and 44, which wait 0.5 s, have tripped by then
+# The inputs are held for 3 steps of 200 ms. Rows 1 and 44 wait 0.5 s, so they have tripped then.
+HELD_STEPS, HELD_MS = 3, 200
 
 
 def take(board: board_qemu.Board, one: bytearray) -> int:

@@ -17,7 +17,8 @@ BORROWED = "caiso"
 # The longest sag, even if the curve allows more. Also the sum of all sags of a case.
 LENGTH_S_MAX = 8.0
 PU_MAX = 1.25  # highest drawn over-voltage
-# The share of cases with several sags; the possible numbers of sags; the pause between two, s
+# Part of the cases that have several sags; the numbers of sags to draw from; the range of the pause
+# between two sags, s.
 SEVERAL, SAGS, GAP_S = 0.3, (2, 3, 5, 20), (0.2, 1.0)
 RISE_HZ_PER_S = 2.0  # rate of a frequency sag, if the code gives no limit
 OFF_HZ_MAX = 2.5  # largest deviation of the frequency, if the code limits only its rate

@@ -21,7 +21,7 @@ from hil.site.grid import PHASE_V, Grid
 from hil.site.site import Site
 from safety import signals as s
 
-BASE_W, BASE_SHARE = start.LOAD_W, 0.45  # the load, and its limit as a share of the connection
+BASE_W, BASE_SHARE = start.LOAD_W, 0.45  # the load; its highest share of the connection's limit
 BEFORE_S, BACK_S, AFTER_S, STILL_S = 1.0, 0.5, 2.5, 0.2
 BACK_SHARE, NOISE_SHARE, WAVE_SHARE, SEEN_S = 0.9, 0.01, 0.04, 0.1
 POWERS = "grid_W", "load_W"

@@ -20,8 +20,8 @@ from safety import matrix as m
 LOAD_W = 220_000.0
 HINT_S = 60.0
 REQUEST = {"source": "scheduler", "kind": "request", "quantity": "power_W", "valid_s": 119.0}
-# The test of the grid meter takes 16 s. Limits recover by 5 % of the rated power per second, and
-# the request ramps at 25 kW/s.
+# Time until the requested power flows: above 100 kW, and up to 100 kW. The test of the grid meter
+# takes 16 s, limits recover by 5 % of the rated power per second, and the request ramps at 25 kW/s.
 START_S, GENTLE_START_S = 29.0, 23.0
 SETTLED_S = 4.0  # until the contactors are closed
 SECOND_CHANNEL = "51"

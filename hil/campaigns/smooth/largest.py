@@ -24,7 +24,8 @@ from hil.site.racks import DEFAULTS, Capacitor, Smoothing
 
 NERC = "NERC's ramp"
 BUILT_IN = (NERC, "training")
-RISE_ms, REPEATS = 250, 8  # 640 s
+# NERC's ramp rises in RISE_ms. It is repeated, so the load lasts 640 s.
+RISE_ms, REPEATS = 250, 8
 FROM_S = 10.0  # judged from here on: tracking and filters have begun
 BELIEVED_MS_MIN = 20
 RACKS, FEED = "racks", "feed"

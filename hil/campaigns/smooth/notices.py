@@ -22,10 +22,12 @@ LATE_ms = (-50, -20, 0, 20, 50)  # delay of the step; below 0: early
 FAR_ms = (-200, -150, -100, 100, 150, 200)  # delays beyond those that the product allows
 UNANNOUNCED, WRONG = "none", "wrong"
 NEW, ONCE = "new", "right once"  # sources
-SHARE_MAX_pct, JUDGED_DELAY_ms = 5.0, 250  # part of the step in 2 s means; longest judged path
+# Highest part of the step that may reach the grid, in 2 s means. Longer path delays are not judged.
+SHARE_MAX_pct, JUDGED_DELAY_ms = 5.0, 250
 MEANS_S = 2.0
 VALID_MS = 1000
-# The highest 5 s range if the notice is wrong, which is one pulse; the tolerance.
+# Limits of the 5 s range, % of the step. A wrong notice may cost one pulse. NEAR_pct: tolerance for
+# a new source.
 ONE_PULSE_pct, NEAR_pct = 110.0, 1.0
 
 

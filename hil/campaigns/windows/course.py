@@ -27,8 +27,9 @@ CLOCK = "clock_1"
 ROUNDING_W = 1.0
 ONE_WAY = 0.93  # the share of the stored energy that reaches the connection
 RESTARTS_PER_DAY = 2
-DOWN_S, BLIND_S = (5, 600), (0, 300)  # length of a restart; time until the clock is known
-CLOCK_S, ERROR_MS = (1800, 21_600), (300, 30_000)  # how long a clock's error lasts; the error
+DOWN_S, BLIND_S = (5, 600), (0, 300)  # ranges: length of a restart; then time without a clock
+# ranges: time that a clock error lasts; stated error
+CLOCK_S, ERROR_MS = (1800, 21_600), (300, 30_000)
 
 
 class Restart(NamedTuple):
