@@ -1,4 +1,4 @@
-"""Code tokens of a text, without comments, docstrings and line ends, and one digest of them.
+"""Finds the code tokens of a text, without comments and docstrings, and makes a digest.
 
 An f-string counts as one token, so that every version of Python finds the same tokens.
 """

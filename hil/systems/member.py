@@ -137,7 +137,7 @@ class ChainMember:
 
     @property
     def soc(self) -> float:
-        """Mean of the units."""
+        """Mean state of charge of the units, 0 to 1."""
         return sum([unit.battery.soc for unit in self.pcs]) / len(self.pcs)
 
     @property
@@ -221,7 +221,7 @@ class ChainMember:
         image = self.image
         if self.now_s % HEARTBEAT_S == 1 and SENDER not in self.silent:
             image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
-        # A decision counts from the begin of this second on.
+        # The clock shows the begin of this second, because a decision counts from then on.
         now_s = self._begin_s + self.now_s - 1 - self.clock_off_s
         day_d, time_s = divmod(int(now_s), DAY_S)
         at = image.places["site"].start

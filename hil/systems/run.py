@@ -57,8 +57,8 @@ class Result(NamedTuple):
         return self.load_W + self.lowered_W
 
     def import_without_W(self, added_W: float = 0.0) -> np.ndarray:
-        """Import of each slot without the battery, if the load takes added_W more. It is the mean of
-        the import of each second, because surplus sun of one second cannot feed the load of another.
+        """Import of each slot without the battery, if the load takes added_W more. It is the mean
+        over the seconds, because surplus sun of one second cannot feed the load of another.
         """
         seconds_W = (self.seconds_W[1] + self.battery_1s_W).astype(float).reshape(-1, SLOT_S)
         swings_W = seconds_W - seconds_W.mean(axis=1, keepdims=True)

@@ -26,7 +26,7 @@ class Watched(NamedTuple):
     cap_W: np.ndarray  # cap of the schedule that was sent last; inf: none
     allowed_W: np.ndarray  # mean discharge power that the batteries' limits allowed
     acted_s: np.ndarray  # seconds in which the schedule acted
-    stale_s: np.ndarray  # seconds in which it had run out or lacked a heartbeat, with a live sender
+    stale_s: np.ndarray  # seconds without a valid schedule, although the sender was alive
     unserved_J: np.ndarray  # load without power outside of outages
     soc_min: float
 

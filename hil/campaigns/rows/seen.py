@@ -17,7 +17,8 @@ def _suspicious(plant: CabinetPlant) -> bool:
     return sum(signs) >= 100 and min(signs) >= 25
 
 
-# Each reads its sensor in the resolution of the wire. The words after its name are arguments.
+# Each condition reads its sensor in the resolution of the wire. The words after the name of a
+# condition in courses.toml are its arguments.
 PLAIN: dict[str, Callable[..., Any]] = {
     "module": lambda plant, degC: round(max(plant.racks[0].temperatures_degC), 1) >= degC,
     "cell_below": lambda plant, cell_V: plant.racks[0].cell_voltage_V_min < cell_V,
