@@ -47,7 +47,7 @@ def mean_W(load: Load) -> float:
 
 
 def history(now_s: int, mean_W: float, soc_permille: int) -> str:
-    """quarters.csv of the last two weeks, in which the battery was idle."""
+    """The content of quarters.csv for the last two weeks, in which the battery was idle."""
     level, swing, peak_h = CLUSTER
     lines = [quarters.HEADER]
     for at, hour in hours(now_s, -PAST_DAYS, 0):
@@ -58,7 +58,7 @@ def history(now_s: int, mean_W: float, soc_permille: int) -> str:
 
 
 def prices(now_s: int) -> str:
-    """prices.csv until the day after tomorrow."""
+    """The content of prices.csv, until the day after tomorrow."""
     mean, half_day, day = PRICES
     lines = ["start,price_EUR_per_MWh"]
     for at, hour in hours(now_s, -PAST_DAYS, AHEAD_DAYS):

@@ -155,7 +155,7 @@ class PlantLoop:
                 self._heard.register(wire.fileno(), select.EPOLLIN | select.EPOLLET)
 
     def clock_us(self) -> int:
-        """Time since start_ns."""
+        """Time since start_ns, us."""
         return (time.monotonic_ns() - self.start_ns) // 1000
 
     def _serve(self, due_us: int = NEVER_US, is_heard: bool = True) -> bool:

@@ -23,7 +23,7 @@ Place = tuple[int, int]  # line, column
 
 
 def docstrings(text: str) -> Iterator[Place]:
-    """Where each docstring begins."""
+    """The place where each docstring begins."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             yield node.body[0].lineno, node.body[0].col_offset

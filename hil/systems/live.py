@@ -80,7 +80,7 @@ class LivePod(Pod):
 
     @property
     def soc(self) -> float:
-        """Mean of the racks."""
+        """Mean state of charge of the racks, 0 to 1."""
         racks = self.members[0].plant.racks
         return sum([rack.soc for rack in racks]) / len(racks)
 

@@ -142,7 +142,7 @@ class ChainMember:
 
     @property
     def heat_J(self) -> float:
-        """Heat of the heaters."""
+        """Heat that the heaters have given, J."""
         return self._air.heat_J
 
     def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:

@@ -84,7 +84,7 @@ def kept(documents: Any, wanted: Mapping[str, Collection[str]], commit: str) -> 
 
 
 def run_of(document: Document) -> str:
-    """System, or system/variant."""
+    """The name of a run: system, or system/variant."""
     return "/".join([each for each in (document["system"], document["variant"]) if each])
 
 

@@ -94,7 +94,7 @@ class Size(NamedTuple):
 
     @property
     def plant(self) -> dict[str, float]:
-        """Keys of the plant."""
+        """Keys of the plant's configuration for this size."""
         cabinets = self.units * self.racks_per_unit * self.capacity_Ah / CABINET_AH
         return {
             "capacity_Ah": self.capacity_Ah,

@@ -20,7 +20,7 @@ KW = 1000.0
 
 
 def lines(result: Result) -> list[str]:
-    """The sentences."""
+    """The sentences about a run."""
     return [
         _sizes(result.spec),
         *_load(result),

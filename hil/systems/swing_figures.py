@@ -97,7 +97,7 @@ def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
 
 
 def peak_kW(result: Result) -> Found:
-    """Highest load."""
+    """Highest load, kW."""
     return float(result.seconds_W[0].max()) / 1000, None, None
 
 

@@ -189,7 +189,7 @@ def _line(name: str, found: Document) -> str:
 
 
 def _share(found: Document) -> str:
-    """Percent of what perfect foresight saves."""
+    """The saving, in percent of the saving by perfect foresight."""
     best = found["best"] or 0
     return f"{100 * found['saved'] / best:.0f}" if best > 0 else "-"
 

@@ -24,7 +24,7 @@ class Ask(Trial):
     }
 
     def draw(self) -> list[range]:
-        """The numbers of the jobs, in parts."""
+        """The numbers of the jobs, with PART of them in each case."""
         numbers = range(self.given.count)
         return [numbers[first : first + PART] for first in range(0, len(numbers), PART)]
 

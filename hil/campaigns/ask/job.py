@@ -219,6 +219,6 @@ def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
 
 
 def several(seed: int, numbers: range, minutes: int) -> list[Outcome]:
-    """The outcomes of these numbers."""
+    """The outcomes of the trials with these numbers."""
     with tempfile.TemporaryDirectory() as folder:
         return [run(folder, seed, number, minutes) for number in numbers]

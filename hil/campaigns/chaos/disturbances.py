@@ -118,7 +118,7 @@ def _clock_step(offset_us: str) -> Act:
 
 
 def _noise(permille: str, *kinds: str) -> Act:
-    """Noise of these kinds on every RTU bus."""
+    """Put noise of these kinds on every RTU bus."""
 
     def at(share: int) -> Callable[[Stage], None]:
         values = {each: share * (each.removesuffix("_permille") in kinds) for each in NOISE}

@@ -34,7 +34,7 @@ class Do(NamedTuple):
 
 
 def do(action: str, at_s: float = 0.0, /, **arguments: Any) -> Do:
-    """Make one Do."""
+    """Make one action (a Do)."""
     return Do(at_s, action, arguments)
 
 

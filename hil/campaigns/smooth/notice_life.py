@@ -71,7 +71,7 @@ def missed(life: Life, bound: float) -> list[str]:
 
 
 def lives(delay_ms: int, sample_ms: int) -> list[Life]:
-    """A life for each of SEQUENCES."""
+    """Play each of SEQUENCES. Returns one Life for each."""
     return [_life(name, delay_ms, sample_ms) for name in SEQUENCES]
 
 

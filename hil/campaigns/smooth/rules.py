@@ -31,7 +31,7 @@ def high_passed_W(power_W: np.ndarray) -> np.ndarray:
 
 
 def largest_range_W(power_W: np.ndarray, within_s: float) -> float:
-    """The largest range within any within_s."""
+    """The largest range within any span of within_s."""
     return metrics.largest_range_W(power_W, round(within_s / TICK_S))
 
 

@@ -26,7 +26,7 @@ SECONDS, SUBTICKS = 72, 20
 
 
 def _frequency(draw: Generator) -> float:
-    """Uniform on a logarithmic scale."""
+    """Draw a frequency, Hz, uniformly on a logarithmic scale."""
     return float(np.exp(draw.uniform(np.log(LOW_Hz), np.log(HIGH_Hz))))
 
 

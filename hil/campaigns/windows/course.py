@@ -137,7 +137,7 @@ class Quarter(run.Run):
 
 
 def quarter(seed: int, days: int, limit_W: int, interval_s: int) -> Quarter:
-    """A quarter that is ready to run."""
+    """A quarter of a year that is ready to run."""
     table = toml_text.read(SITE) | {"days": days, "seed": seed}
     table["battery"]["control"] = {"peak_import_W_max": limit_W, "peak_interval_s": interval_s}
     table["schedule"] = {"is_trading": False}  # peak shaving alone keeps the limit
