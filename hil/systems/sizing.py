@@ -15,7 +15,7 @@ from hil.systems.series import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY
 from hil.systems.spec import Spec
 
 SLOT_H, MINUTE_S = SLOT_S / 3600, 60
-STEP_SHARE = 99  # percent: the stated step exceeds so many of the changes from minute to minute
+STEP_SHARE = 99  # percent of the minute-to-minute changes that are below the stated step
 KW = 1000.0
 
 

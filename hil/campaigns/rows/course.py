@@ -50,7 +50,7 @@ class Course(NamedTuple):
         they would also trip, with the same effects;
     - starts: the test case is a start, so power never flows;
     - behind: rows that trip earlier cause all its effects, so only the trip is checked;
-    - name: given to a second course of the same stage.
+    - name: label of a further course of the same stage; "" for the first one.
     """
 
     stage: str

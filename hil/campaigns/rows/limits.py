@@ -109,7 +109,7 @@ class Limits:
         }
 
     def _coil_ms(self, stage_id: str, effect: str) -> int:
-        """Latest time at which a coil changes. If it must wait, a later periodic write changes it."""
+        """Latest time at which a coil changes. If it must wait, a periodic write changes it."""
         held_ms = self._held_ms(stage_id, effect)
         stops = "S" in oracle.effects(stage_id)
         return held_ms + self._write_ms(effects.COILS[effect].output, bool(held_ms) or not stops)

@@ -21,7 +21,7 @@ EDGES_ms, PHASE_ms = (0, 100), 5
 LATE_ms = (-50, -20, 0, 20, 50)  # delay of the step; below 0: early
 FAR_ms = (-200, -150, -100, 100, 150, 200)  # delays beyond those that the product allows
 UNANNOUNCED, WRONG = "none", "wrong"
-NEW, ONCE = "new", "right once"  # sources
+NEW, ONCE = "new", "right once"  # kinds of sources
 # Highest part of the step that may reach the grid, in 2 s means. Longer path delays are not judged.
 SHARE_MAX_pct, JUDGED_DELAY_ms = 5.0, 250
 MEANS_S = 2.0

@@ -34,7 +34,7 @@ COLUMNS = (
     "capabilities",
     "families of sockets",
 )
-# the instance of each template that a box shows
+# the instance of each systemd template that the installed box runs
 INSTANCES = {
     "firebreak-can@.service": "can0",
     "firebreak-console@.service": "ttyS9",
