@@ -64,7 +64,7 @@ class Rack:
         self._slow_now_ohm = self._slow_ohm
         self._slow_V = 0.0  # polarisation voltage of a mean cell
         self._square_A2s = self._age_s = self._fuse_wait_s = self._ohm = 0.0
-        self._looked = [(0.0, 0.0)] * len(self._modules)  # A2s and age at each module's refresh
+        self._looked = [(0.0, 0.0)] * len(self._modules)  # at its last refresh: (A2s, age_s)
         self._break_A = BREAK_TIMES_RATED * config.rated_current_A
         # {module: count of invalid sensors}, {module: value of the stuck sensor}
         self._invalid: dict[int, int] = {}

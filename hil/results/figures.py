@@ -38,8 +38,9 @@ def swing_2s_pct(rows: np.ndarray, peak_W: float | None = None) -> dict[str, flo
 
 def delay_ms(rows: np.ndarray) -> float | None:
     """Delay of the battery behind the load: the lag with the best correlation of their bends
-    (second differences). The grid keeps the slow part of the load, so levels would give a delay
-    that is too short. None: load or battery hardly moves, or the correlation is below 0.3.
+    (second differences). The grid keeps the slow part of the load, so a correlation of the powers
+    themselves would give a delay that is too short. None: load or battery hardly moves, or the
+    correlation is below 0.3.
     """
     if len(rows) < 200:
         return None

@@ -39,7 +39,7 @@ class Sender:
         self._daily, self._peaks = Daily(self.site), backtest.Peaks(self.site)
         self._events = [event_of(each) for each in spec.events]
         self._told = Told(spec, self.past)
-        self._yielded_s: dict[tuple[int, int], float] = {}  # by month
+        self._yielded_s: dict[tuple[int, int], float] = {}  # {(year, month): s with a lowered load}
 
     def is_due(self, slot: int) -> bool:
         """True if a schedule is due at this slot: each hour, or each slot if there are notices."""

@@ -1,4 +1,4 @@
-"""Applies causes that have no wire, inside the controller's process. The table marks them."""
+"""Applies causes that have no wire, inside the controller's process. The table marks these."""
 
 import os
 import tempfile

@@ -190,7 +190,7 @@ def _run(command: Sequence[str | pathlib.Path], directory: pathlib.Path, name: s
 def _finished(
     command: Sequence[str | pathlib.Path], name: str, **options: Any
 ) -> tuple[int, str, str]:
-    """(exit code, stdout, stderr). All processes of the command have ended then."""
+    """(exit code, stdout, stderr), after all processes of the command have ended."""
     limit_s = LIMITS_S.get(name, LIMIT_S)
     process = subprocess.Popen(
         [str(word) for word in command],
