@@ -17,7 +17,7 @@ VIEW_EVERY_S = 1.0  # virtual time between two views
 def run(
     order: dict, scenario: Scenario | None, config: Config, headless: bool, load: Load
 ) -> run_result.Outcome:
-    """Run once in virtual time. Returns run_result.Outcome."""
+    """Run once in virtual time. Returns the outcome."""
     actions, soc = scenario.actions if scenario else (), order["soc_pct"] / 100
     given = order["seed"], actions, {"soc": soc}, order["journal"]
     virtual = VirtualRig(config, load.power, *given)

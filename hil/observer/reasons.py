@@ -34,7 +34,7 @@ def _safety_us(stage: str) -> int:
 
 
 AGAINST = "power against the set-point"
-# condition: how long it may last, us
+# {condition: how long it may last, us}
 LIMITS_us = {
     AGAINST: _safety_us("56a"),
     "charging of cells above row 19's temperature": _until_us("19a", {"ich"}),

@@ -28,7 +28,7 @@ class Climate:
     """`air_degC`, and the contacts `hvac_ok`, `leak_ok`, `coolant_ok`. A scenario sets faults."""
 
     def __init__(self, config: CabinetConfig) -> None:
-        """config: config.CabinetConfig."""
+        """config: of the plant."""
         self.outside_degC, self.air_degC = config.ambient_degC, config.start_degC
         self.hvac_failed = self.low_flow = self.leaking = False
         # water that enters and evaporates; power of the cooling, > 0 cools

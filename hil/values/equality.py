@@ -48,7 +48,7 @@ def swing(t_s: float) -> float:
 
 SILENT = {"device": "bms_2", "fault": "silent", "value": True}
 HIGH_CELL = {"rack": 1, "module": 1, "cell": 1, "offset_mV": 450}
-# name: (load, state of charge, action at FAULT_S or None)
+# {name: (load, state of charge, action at FAULT_S or None)}
 SCENARIOS: dict[str, tuple[Callable[[float], float], float, tuple | None]] = {
     "training": (training, 0.5, None),
     "swing of 2 s": (swing, 0.5, None),

@@ -36,7 +36,7 @@ from controller.planner.tariff import MONTH_S
 
 COUNT = 2 * SLOTS_PER_DAY
 DEAR = 100.0  # money per kW above our cap: the charge of some months
-GAPS = 1e-4, 1e-6  # solver's gap, share of the cost: own peak; our cap, whose cost has DEAR
+GAPS = 1e-4, 1e-6  # solver's gap, share of the cost: own peak; our cap, whose cost contains DEAR
 # The lowest price of the last slot, money per kWh. EMHASS states the value of the energy left at
 # the end as a factor of this price, so the price must not be 0.
 LEAST = 1e-4

@@ -17,7 +17,7 @@ from safety.mcu import board_qemu
 RUN, LOCKSTEP, COUNT = 0, 1, 2
 MODE, STEPS = 0x21000000, 0x2100001C
 TIMER_VALUE = 0x40000004
-# The inputs are held for 3 steps of 200 ms. Rows 1 and 44 wait 0.5 s, so they have tripped then.
+# The inputs are held for 3 steps of 200 ms. Rows 1 and 44 wait 0.5 s, so they have tripped by then.
 HELD_STEPS, HELD_MS = 3, 200
 
 

@@ -19,8 +19,8 @@ OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
 class Row(NamedTuple):
     """One course that has ended. wanted: the demanded effects. complaints: the deviations.
 
-    Only in real processes: delays by the machine, the observer's events, a line per earlier
-    attempt.
+    Only in real processes: machine (its delays), timeline (the observer's events), repeated (a
+    line per earlier attempt).
     """
 
     course: Course

@@ -83,7 +83,7 @@ STILL_W = 1000.0  # least movement for a ratio of the first 10 s
 # Highest allowed ratios: for the first seed, and for other seeds. Slower paths are not judged.
 SMOOTH_MAX, ANY_MAX, JUDGED_DELAY_ms = 1.05, 1.08, 100
 BEYOND, BEYOND_PART = ", beyond", 0.01  # part of the energy that is too fast for the meter
-# The load rises by 0.475 of LEVEL_W, and falls 10 s later, each 20 s. NERC measured the rise
+# The load rises by 0.475 of LEVEL_W, and falls 10 s later, every 20 s. NERC measured the rise
 # within 250 ms (1.9 pu/s).
 RAMPS_ms = (250, *range(300, 701, 50))
 RAMP_HIGH, RAMP_PEAK, RAMP_TURN_S, RAMP_TURNS = 0.475, 0.975, 20, 4
