@@ -46,7 +46,7 @@ OPTIONS: options.Options = {
 
 
 def main(arguments: Namespace) -> int:
-    """Returns 0 if nothing disturbed the loop, else 1. Raises RigError or OSError."""
+    """Run the campaign. Returns 0 if nothing disturbed the loop, else 1. RigError or OSError."""
     print(f"seed       {arguments.seed}", flush=True)
     why_not = namespace.private_mounts()
     chosen = {

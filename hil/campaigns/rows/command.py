@@ -27,7 +27,7 @@ DISARMED = "without the stage of each course: each must be found not met, or it 
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Returns 0 if every test case is met (with --disarmed: if none is), else 1."""
+    """Run the courses. Returns 0 if every one is met (--disarmed: if none is), else 1."""
     wanted = arguments.only or list(COURSES if arguments.disarmed else EVERY)
     refusal = _refusal(arguments, wanted)
     if refusal:
