@@ -1,4 +1,4 @@
-"""The `firebreak` command: imports only the module of the given command.
+"""Runs the `firebreak` command. It imports only the module of the given command.
 
 Exit codes: 0 done, 1 not done, 2 wrong input, 3 could not start, 130 interrupted.
 """

@@ -1,4 +1,4 @@
-"""Rack BMS on CAN, described by its profile: messages, signals, fault bits, frames to the BMS."""
+"""Driver of a rack BMS on CAN. Its profile has messages, signals, fault bits, frames to the BMS."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""One value in a CAN frame: its bits in either order, scale, offset, and invalid raw values."""
+"""Decodes values in a CAN frame: bits in either order, scale, offset, invalid raw values."""
 
 import functools
 from collections.abc import Mapping

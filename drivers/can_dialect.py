@@ -1,8 +1,9 @@
 """Decides whether the frames on a CAN bus are those of the profile.
 
-Before a value counts, every required id must have come twice, and two periods must have passed
-without an id of another dialect. A sealed profile (can_messages.py) needs no such proof, because
-each of its frames proves itself. There one id may stop without the others.
+A BMS of another type uses other ids (another dialect). Before a value counts, every required id
+must have come twice, and two periods must have passed without an id of another dialect. A sealed
+profile (can_messages.py) needs no such proof, because each of its frames proves itself. There the
+other ids still count when one id has stopped.
 """
 
 from drivers.can_messages import Messages
@@ -16,7 +17,7 @@ REPORT = ("state", "can_id", "fits")
 
 
 class Dialect:
-    """Whether the frames of one BMS are those of its profile.
+    """Decides whether the frames of one BMS are those of its profile.
 
     foreign_id: an id that has shown another dialect, or None; it stays until the controller
     restarts. is_confirmed: the frames are those of the profile. confirm_us: time for which they
@@ -44,7 +45,7 @@ class Dialect:
         source.times += 1
 
     def counts(self, now_us: int) -> bool:
-        """True if values count: the dialect is confirmed, and no id has stopped."""
+        """True if values count: a sealed profile, or a confirmed dialect whose ids still come."""
         if self.foreign_id is not None:
             return False
         if self._messages.is_sealed:

@@ -1,4 +1,4 @@
-"""The messages of a BMS on CAN: the form of their frames, and the groups that their values feed.
+"""Checks and sorts the messages of a BMS on CAN: form of the frames, and groups of their values.
 
 A profile is sealed if each of its messages has a check byte and a counter. Then each frame proves
 itself, because neither another dialect nor a sender that hangs produces a valid frame. Without a

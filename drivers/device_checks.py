@@ -1,4 +1,4 @@
-"""Registers whose content is checked before a value of the device counts."""
+"""Lists the registers whose content is checked before a value of the device counts."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,8 +14,8 @@ Check = tuple[Register, Callable[[bytes], bool]]
 def telling(profile: Profile, settings: dict[str, int]) -> Iterator[Check]:
     """The checks that distinguish the device from other devices.
 
-    They are `[identity]` and the id of each SunSpec model. The last check is for the walk of the
-    chain.
+    They are `[identity]` and the id of each SunSpec model. The last check fails if the chain of
+    models could not be read to its end.
     """
     for each in profile.identity.values():
         yield each, partial(_is_one_of, Codec(each, settings), each.equals)

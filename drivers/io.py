@@ -1,4 +1,4 @@
-"""Remote I/O family: eight contacts in, eight coils out.
+"""Driver of remote I/O modules with eight contact inputs and eight coil outputs.
 
 If no write comes within its output expiry, the module sets its coils to 0. That ends a permit when
 the controller dies. Until the expiry is written and read back, every coil write has 0 in all coils:

@@ -1,4 +1,4 @@
-"""Meter family: any register map of power, per phase or in total.
+"""Driver of meters with any register map of power, per phase or in total.
 
 A reading is accepted completely or refused. In real error readings every channel has -1 or -2, and
 a shifted read gives absurd phases. So every phase must have 0.2 to 1.5 times the nominal voltage, a
@@ -146,7 +146,7 @@ class Meter:
     schedule = periodic
 
     def service(self, now_us: int) -> list[rtu.Request]:
-        """Requests to submit now: those that find the identity, until it is found."""
+        """Requests to submit now. They find the identity of the device; later there are none."""
         return self._identity.service(now_us) if self._identity else []
 
     def _request(self, name: str, block: Block, *on_end: Any) -> rtu.Request:

@@ -1,4 +1,4 @@
-"""Power converter family: SunSpec DER models over Modbus RTU.
+"""Driver of power converters with SunSpec DER models over Modbus RTU.
 
 The start-up is one generator, `_start_up`. It finds models and scale factors and waits for a
 complete reading. Then it writes reversion, mode and set-point 0, and reads them back. It starts
@@ -6,8 +6,8 @@ again after a long silence, or from `_configure` after a loss of settings. Only 
 converter itself.
 
 A set-point is sent in each tick and must find the bus free. So `service` spreads all other requests
-of a running converter evenly over the ticks (drivers/buses/README.md). Row 56 compares the power
-with the set-point that was sent.
+of a running converter evenly over the ticks (drivers/buses/README.md). Row 56 of the
+cause-and-effect matrix compares the power with the set-point that was sent.
 """
 
 import math

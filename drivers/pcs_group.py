@@ -1,4 +1,4 @@
-"""Values of a converter that become fresh together, from one or several reads."""
+"""Collects the values of a converter that become fresh together, from one or several reads."""
 
 from collections.abc import Callable
 from functools import partial

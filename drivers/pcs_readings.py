@@ -1,4 +1,4 @@
-"""The readings of a SunSpec converter. Measurements of two models become fresh together.
+"""Reads a SunSpec converter. The measurements of its AC and DC side become fresh together.
 
 They become fresh only while the heartbeat of the converter changes, because a stopped program
 repeats its last numbers. After a change of a scale factor, values are dropped until two readings of

@@ -1,4 +1,7 @@
-"""The settings of SunSpec model 704 for the set-point of a converter and its reversion."""
+"""Makes and checks the settings of SunSpec model 704: set-point of a converter, and reversion.
+
+Reversion: the converter ends a set-point by itself after a time without a new one.
+"""
 
 # One read returns these points, in this order.
 SETTINGS = ("WSetEna", "WSetMod", "WSet", "WSetRvrt", "WSetEnaRvrt", "WSetRvrtTms", "WSetRvrtRem")

@@ -1,4 +1,4 @@
-"""A device profile as drivers use it: the device and the places of its values, as data.
+"""Defines a device profile for drivers: the device and the places of its values, as data.
 
 controller/config/profiles.py reads and checks the TOML file of a profile.
 """

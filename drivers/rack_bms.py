@@ -1,4 +1,4 @@
-"""The values of a rack BMS on any bus: refuses bad values, and stores complete groups."""
+"""Takes the values of a rack BMS on any bus: refuses bad values, and stores complete groups."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -51,7 +51,7 @@ class RackBms:
         sign_mA: int = 0,
         rated_mA: int = 0,
     ) -> None:
-        """node: or unit id. sizes: (cells, modules). rated_mA: limit if the BMS reports none.
+        """node: CAN node or unit id. sizes: (cells, modules). rated_mA: if no limit is reported.
 
         flow: direction of the converter's power, > 0 out of the rack; compared from sign_mA on.
         """
@@ -69,7 +69,7 @@ class RackBms:
             name: [None] * count for name, count in self._sizes.items()
         }
         self._faults: dict[str, int] = {}
-        # if contactors are not reported, they count as closed some time after their supply
+        # contactors that are not reported count as closed some time after their supply is on
         self._is_timed = "contactor_state" not in profile.signals
         self._unnamed: set[str] = set()  # signals with an unnamed state; their group is not stored
         self._window_mV = 1, 0  # no voltage fits before the first limits
@@ -255,7 +255,7 @@ class RackBms:
     def _online(self) -> int:
         """Number of cells with a value. If the BMS reports only extremes, it is all cells.
 
-        Then the acceptance of bms_sensors names the person who watches the cells.
+        For such a BMS, the acceptance of bms_sensors in the site file names who watches the cells.
         """
         if CELLS in self.profile.arrays:
             return self._cells - self._numbers[CELLS].count(None)

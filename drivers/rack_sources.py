@@ -1,4 +1,4 @@
-"""The sources of a rack BMS (frames or replies), and the groups of values that they feed."""
+"""Connects the sources of a rack BMS (frames or replies) with the groups of values they feed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

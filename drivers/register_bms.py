@@ -1,4 +1,4 @@
-"""Rack BMS by registers (Modbus RTU or TCP). A reply is accepted completely or refused.
+"""Driver of a rack BMS with Modbus registers. A reply is accepted completely or refused.
 
 If a read fails or is refused, the groups that need it are no longer fresh until all of their reads
 have been answered again:
@@ -125,7 +125,7 @@ class RegisterBms(RackBms):
     schedule = periodic
 
     def service(self, now_us: int) -> list[rtu.Request]:
-        """Requests to submit now: those that find the identity, until it is found."""
+        """Requests to submit now. They find the identity of the device; later there are none."""
         return self._identity.service(now_us)
 
     def command(self, close_ok: int, now_us: int) -> list[rtu.Request]:

@@ -1,4 +1,4 @@
-"""One value of a device as registers or bits, and back: value = raw * scale + offset, rounded.
+"""Converts between registers or bits and a value: value = raw * scale + offset, rounded.
 
 NaN, and a raw value that the profile calls invalid, mean that there is no value. A value out of
 range is refused. states.py describes the value of a state without an entry in `values`.
@@ -133,7 +133,7 @@ def _towards_zero(raw: int | Fraction, kind: str) -> bytes:
     data = struct.pack(FLOATS[kind], raw)
     (number,) = struct.unpack(FLOATS[kind], data)
     if abs(Fraction(number)) > abs(Fraction(raw)):
-        # Apart from the sign, which is the first bit, floats have the same order as their bits as
-        # integers.
+        # The bits of a float, read as an integer, rise with its magnitude. So one less is the next
+        # float towards 0.
         data = (int.from_bytes(data, "big") - 1).to_bytes(len(data), "big")
     return data

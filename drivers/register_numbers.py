@@ -1,4 +1,4 @@
-"""The values of a reply that comes in every tick: raw x scale + offset, not rounded.
+"""Decodes fast the values of a reply that comes in every tick: raw x scale + offset, not rounded.
 
 All registers are unpacked at once. A register needs an additional step if it is no plain big-endian
 number: another order, an invalid raw value, a scale. `register_codec.py` is exact, but slower.

@@ -1,4 +1,4 @@
-"""Power converters by registers: every converter whose registers a profile can describe.
+"""Driver of every power converter whose Modbus registers a profile can describe.
 
     identity, first reading, [[setup]] --> set-points, heartbeat --> lost, or another value is held:
                                            [[start]] and [[stop]]    begin again

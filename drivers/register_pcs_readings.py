@@ -1,4 +1,4 @@
-"""The readings of a converter by registers, compared with the values that were written.
+"""Reads a converter by registers, and compares settings with the values that were written.
 
 Measurements become fresh together, and only while the heartbeat of the device changes, because a
 stopped program repeats its last numbers. In local control the measurements are fresh, but not the

@@ -1,4 +1,4 @@
-"""The steps of the set-up and start of a converter: write, read back, or wait for a value.
+"""Runs the steps of the set-up and start of a converter: write, read back, wait for a value.
 
 Before a step of the set-up writes, it reads, because a device may store each write. If a device
 does not keep or show a value, the value is written again after pauses that grow.

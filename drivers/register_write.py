@@ -1,4 +1,4 @@
-"""One register, or row of coils, of a site device that is written repeatedly."""
+"""Decides when a register, or a row of coils, of a site device is written again."""
 
 from collections.abc import Callable
 from struct import Struct
@@ -24,7 +24,7 @@ class RegisterWrite:
 
     fixed: a limit in the device that the installer has set. This program did not write it, and it
     does not expire (`fixed_words`). It is never raised. It is lowered only if the site file states
-    it, because after a restart no other source would know it.
+    it. Without that, the limit of the installer would be forgotten at a restart.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class RegisterWrite:
         self._expected: tuple[int, ...] = ()  # registers or levels in the last write
         self._due_us, self._free_us, self._is_unread = 0, 0, False
         self._wear = wear if register.stored != NO else None
-        self._asked, self._unkept = 0, 0  # unkept: how often in a row it kept another value
+        self._asked, self._unkept = 0, 0  # unkept: how often in a row the device kept another value
 
     def request(self, value: int, now_us: int, rests: bool = False) -> rtu.Request | None:
         """The Request of `value`, or None: not now (see SiteDevice.write).
 
-        While a spent budget holds back a higher value, the device gets the value that it has, so
-        that it does not use its own fallback. If that value is not known, it gets its rest value if
-        `rests` allows this.
+        While a spent budget holds back a higher value, the device gets the value that it has.
+        Otherwise it would use its own fallback. If that value is not known, the device gets the
+        rest value 0, if `rests` allows this.
         """
         if self._wear is not None and self._wear.holds_back(value, self._passed or 0, now_us):
             if self._passed is None and not rests:
@@ -146,7 +146,7 @@ class RegisterWrite:
         return rtu.read_request(key, self._unit_id, function, *place, self._compare)
 
     def _compare(self, pdu: bytes, now_us: int) -> None:
-        """pdu: function, byte count, then the registers or bits."""
+        """Compare a read with the last write. pdu: function, byte count, registers or bits."""
         data, count = pdu[2:], len(self._expected)
         if self._register.write_function in COIL_WRITES:
             found = tuple(bits(data, count))

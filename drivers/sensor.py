@@ -1,11 +1,12 @@
-"""Sensor families (gas, off-gas, toxic gas, climate, UPS): one read of input registers.
+"""Driver of sensors (gas, off-gas, toxic gas, climate, UPS), each with one read of registers.
 
 Either all values of a reply count or none. The registers `status`, `calibration_due` and `today`
 (days) have a fixed meaning.
 
 A date that is not set or out of range is no fault of the cell. The values count, and the
-calibration is overdue by DAYS_MAX, so row 13c halves the power. If it counted as a fault (13a), two
-detectors without a clock would mean that all gas detection is lost (row 14). A detector that warms
+calibration is overdue by DAYS_MAX, so row 13c of the cause-and-effect matrix halves the power. If
+it counted as a fault (row 13a), two detectors without a clock would mean that all gas detection is
+lost (row 14). A detector that warms
 up counts as not read yet, so that nothing latches after a power cut.
 """
 
@@ -44,8 +45,8 @@ class Sensor:
         """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}.
 
         If values share an index, the highest counts. lfl_vol_ppm: LFL of the vent gas of the cells
-        (UL 9540A cell report). A profile that states the LFL of its calibration gas needs it (facts
-        A33), or ValueError is raised.
+        (UL 9540A cell report). A profile that states the LFL of its calibration gas needs it (A33
+        of the fact table, rows/facts.py), or ValueError is raised.
         """
         registers = sorted(profile.registers.values(), key=lambda register: register.address)
         names = [register.name for register in registers]

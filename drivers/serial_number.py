@@ -1,4 +1,4 @@
-"""The serial number of a Modbus device, read where its profile says.
+"""Reads the serial number of a Modbus device from the registers that its profile names.
 
 It shows that a device was replaced. No value depends on it.
 """
@@ -22,7 +22,7 @@ class SerialNumber:
     """The serial number of one device. text: the number, or "" while unknown."""
 
     def __init__(self, profile: Profile, unit_id: int, places: Places | None = None) -> None:
-        """profile: has the table [serial]. places: given by a driver that walks the chain."""
+        """profile: has the table [serial]. places: where its SunSpec models are."""
         own, self._places = profile.serial, places or Places(profile)
         self._function = own["function"]
         self._is_number, self.text, self._address = own["form"] == "number", "", own["address"]

@@ -1,8 +1,8 @@
 """Writes the set-point of a converter frame by frame. Each frame waits for the answer before.
 
 With several frames, the device has a mixture for a moment, such as an old mode with a new
-magnitude. So all frames first get 0 before a change of direction, and if nothing is known of the
-device. Then a mixture never asks for more than the old or the new set-point.
+magnitude. So all frames first get 0 before a change of direction, and while the state of the device
+is unknown. Then a mixture never asks for more than the old or the new set-point.
 """
 
 from functools import partial
@@ -16,7 +16,7 @@ from drivers.wear import NO, Wear, is_between
 
 
 class SetpointWriter:
-    """Writes one converter. held_W: the set-point acknowledged in all frames, or None."""
+    """Writes the set-point of a converter. held_W: value acknowledged in all frames, or None."""
 
     def __init__(self, profile: Profile, unit_id: int, settings: dict[str, int]) -> None:
         """settings: for `scale_by`; `setpoint_ms`: shortest time between two frames.

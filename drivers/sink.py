@@ -1,4 +1,4 @@
-"""The process image as drivers use it: they store integers, and mark groups as fresh."""
+"""Describes the process image for drivers: they store integers, and mark groups as fresh."""
 
 from collections.abc import MutableSequence
 from typing import Protocol

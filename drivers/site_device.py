@@ -1,10 +1,10 @@
-"""Generic register family: every Modbus device that a profile can describe without code.
+"""Driver of every Modbus device that a profile can describe without code.
 
-Each signal becomes fresh separately. If one is out of range or without meaning, only this signal is
-unknown. With `[identity]`, no value counts and nothing is written before its registers have the
-values of the profile, because the device may have been replaced.
+Each signal becomes fresh separately. If a signal is out of range or has no meaning, only this
+signal is unknown. With `[identity]`, no value counts and nothing is written before its registers
+have the values of the profile, because the device may have been replaced.
 
-    start, silence --> walk the chain --> read all of `[identity]`, ids of models, scale factors
+    start, silence --> find SunSpec models --> read `[identity]`, ids of models, scale factors
     --> as the profile says --> values count; again every IDENTITY_US
     --> another value --> `other_device`, no value
 """
@@ -35,7 +35,7 @@ SILENT_AFTER, SILENCE_PERIODS, SILENCE_US_MIN = 3, 3, 5_000_000
 # such as 11: a gateway does not reach its device.
 NO_SUCH_REGISTER = (1, 2, 3)
 WORD_MAX = (1 << 31) - 1
-WALK_AGAIN_US = 1_000_000  # pause after a walk that has failed
+WALK_AGAIN_US = 1_000_000  # pause after a search for the SunSpec models has failed
 
 Bounds = dict[str, tuple[int, int]]
 
@@ -142,7 +142,7 @@ class SiteDevice:
     schedule = periodic
 
     def service(self, now_us: int) -> list[rtu.Request]:
-        """Requests to submit now: those that find the identity, until it is found."""
+        """Requests to submit now. They find the identity of the device; later there are none."""
         if not self._unfound or now_us < self._identity_due_us:
             return []
         if not self.places.is_found:

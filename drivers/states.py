@@ -1,4 +1,4 @@
-"""States of a device, from the `values` of its profile.
+"""Translates the states of a device by the `values` of its profile.
 
 A manufacturer may add states that no profile names. Such a state must not make the other values of
 its reply unknown. So it counts as the less safe of the known states, and the page `links` shows its

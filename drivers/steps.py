@@ -1,4 +1,4 @@
-"""A start-up sequence, written as one generator.
+"""Runs a start-up sequence of a device, which is written as one generator.
 
 Each `yield` is a Modbus exchange, or None to continue at the next call. Its value is the answer:
 data of a read, b"" for a write, None for an exception. A StepError, a time-out or a damaged reply

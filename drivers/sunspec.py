@@ -1,8 +1,8 @@
-"""SunSpec over Modbus, by its device information model specification.
+"""Finds and decodes SunSpec models over Modbus (SunSpec Device Information Model Specification).
 
 The mark "SunS" is at one of three base addresses. A chain of [model id, length] headers follows, up
-to id 0xFFFF. A model may be longer than in its definition (vendor points, a pad register). No I/O,
-no clock.
+to id 0xFFFF. A walk reads this chain to find the models. A model may be longer than in its
+definition (vendor points, a pad register). No I/O, no clock.
 """
 
 import struct

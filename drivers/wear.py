@@ -1,4 +1,4 @@
-"""Wear: counts the writes to registers that a device stores, and limits them by a daily budget.
+"""Counts the writes to registers that a device stores, and limits them by a daily budget.
 
 A register in flash or EEPROM wears out after about 100 000 writes; one write per second reaches
 that in about a day. The bus passes each frame to `see` just before it sends the frame, so no write

@@ -101,7 +101,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser(word: str = "") -> _Parser:
-    """The parser of the command; if the word is no command, the parser of all."""
+    """The parser of the command that `word` names, or of all commands if it names none."""
     made = _Parser(prog=PROGRAM)
     commands = made.add_subparsers(required=True, metavar="COMMAND", dest="program")
     known = BENCH | LAB

@@ -1,7 +1,8 @@
-"""The oracle: effects and times of each row, for the campaigns and the observer.
+"""Says what each row of the cause-and-effect matrix must do, and how fast.
 
-The oracle reads the rows as designed (oracle.toml) and safety/hazards/log.toml. The shipped table
-is never read, because a mistake there would then be expected.
+Campaigns and observer judge the controller by it. It reads the rows as designed (oracle.toml) and
+safety/hazards/log.toml. It never reads the shipped table, because a mistake there would then be
+expected.
 """
 
 import pathlib
@@ -16,7 +17,9 @@ KEY, REMOTE, SELF = 2, 1, 0
 
 
 class Row(NamedTuple):
-    """One stage. at: the value that trips; above: larger values trip too; gate: "" for none."""
+    """One stage. at: value at which it trips; above: larger values trip it too; gate: condition
+    that must also hold, "" for none.
+    """
 
     watches: str
     above: bool

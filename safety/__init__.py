@@ -1,1 +1,1 @@
-"""The safety kernel: integers in, integers out. It imports itself and `array` only."""
+"""The safety kernel computes integers from integers. It imports its own modules and `array`."""

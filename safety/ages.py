@@ -1,4 +1,4 @@
-"""Age of every freshness group, and whether its signals count as known.
+"""Counts the age of every freshness group, and decides whether its signals count as known.
 
 A group is known if it was seen since the start and is younger than its budget.
 """

@@ -1,4 +1,4 @@
-"""Limits on power, per unit and direction.
+"""Computes the limits on power for each unit and direction.
 
 Each limit is an interval that contains 0, so limits intersect in any order. Values are magnitudes
 in W at the AC terminals of the PCS, separate for charge and discharge. A limit that nothing reduces
@@ -143,7 +143,7 @@ class Bounds:
                 self._publish(place, elapsed)
 
     def _signature(self, demand: "array[int]", first: int, running: bool) -> int:
-        """A sum of bits; 0: energy is permitted, no stage demands less power, no test runs."""
+        """0 if energy is permitted, no stage reduces power, and no test runs; else other bits."""
         return (
             (0 if running else 1)
             | (
@@ -179,7 +179,7 @@ class Bounds:
         """The next point of the ramp from the published limit to zero.
 
         The slope is rated power divided by the ramp time, so a smaller power reaches zero sooner.
-        The ramp keeps no state: an earlier start never leaves more power than a later one.
+        The ramp has no state of its own: each point follows from the published limit alone.
         """
         return max(
             0,
@@ -208,9 +208,9 @@ class Bounds:
         limit_W[at + L_BMS_SILENCE] = self._share_W(at, least[RL_SILENCE])
 
     def _share_W(self, at: int, permille: int) -> int:
-        """A share of the lowest power that PCS, installer and BMS allow.
+        """The part `permille` of the lowest power that PCS, installer and BMS allow.
 
-        A share of the rated power alone would reduce nothing where one of the three is far lower.
+        A part of the rated power alone would reduce nothing where one of the three is far lower.
         """
         limit = self.limit_W
         rated = limit[at + L_PCS_RATED]

@@ -1,4 +1,4 @@
-"""Sending and receiving frames (frame.py), without allocation.
+"""Sends and receives the frames between the two channels (frame.py), without allocation.
 
 The receiver accepts only a complete, correct and new frame. It counts each refusal by its reason.
 """

@@ -1,4 +1,6 @@
-"""Row 57: the grid power against the limits of the grid connection, as means over 2 s.
+"""Compares the grid power, a mean over 2 s, with the limits of the grid connection.
+
+This is row 57 of the cause-and-effect matrix.
 
 Charging counts during a violation in either direction. With two of three current transformers
 reversed, an import is measured as an export, and the battery charges because of it.

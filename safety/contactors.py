@@ -1,4 +1,4 @@
-"""The contactors of each rack as a transition table: open, closing, closed, fault.
+"""Follows the contactors of each rack with a transition table: open, closing, closed, fault.
 
 The BMS pre-charges and closes the contactors; the kernel supervises how long that takes. permit.py
 decides when the contactors open and at which current, and it switches off the supply of all racks
@@ -97,8 +97,9 @@ class Contactors:
             asked = close if more or self.step[rack] == CLOSED else 0
             step = NEXT[(self.step[rack] * 2 + asked) * 4 + self.inp[self.state_at[rack]]]
             if step == FAULT and self._flows(rack):
-                # The current shows that the report is wrong. Row 39 opens the contactors in the
-                # proper order; FAULT would withdraw the command while current flows.
+                # The current shows that the report is wrong. Row 39 of the matrix opens the
+                # contactors in the proper order; FAULT would withdraw the command while current
+                # flows.
                 step = CLOSED
             if step == CLOSING:
                 self.closing_ticks[rack] = min(self.closing_ticks[rack] + elapsed, s.TICKS_MAX)
@@ -190,7 +191,8 @@ class Contactors:
     def above_breaking(self) -> bool:
         """True if a rack carries more current than its contactors can break.
 
-        Then the fuse has to clear it (C65). A silent rack counts with its last current.
+        Then the fuse has to clear it (C65 of the fact table). A silent rack counts with its last
+        current.
         """
         for rack in range(self.layout.racks):
             if (

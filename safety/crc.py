@@ -1,4 +1,4 @@
-"""CRC-30 (CDMA polynomial 0x2030B9C7, reflected).
+"""Computes the CRC-30 (CDMA polynomial 0x2030B9C7, reflected).
 
 It is the widest CRC whose register stays a small int on MicroPython.
 """

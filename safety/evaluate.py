@@ -1,6 +1,7 @@
-"""The evaluator of all stages: threshold, debounce, hysteresis, gate, latch, first-out.
+"""Evaluates all stages: threshold, debounce, hysteresis, gate, latch, first-out.
 
-Each stage has a set count (towards a trip) and a clear count (towards clearing):
+A stage is one threshold of a row of the cause-and-effect matrix (matrix.py). Each stage has a set
+count (towards a trip) and a clear count (towards clearing):
 
 - The feature or gate is not known: the stage neither trips nor clears. The set count keeps its
   value, so a flickering sensor still trips. The clear count restarts.

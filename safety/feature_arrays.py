@@ -1,4 +1,4 @@
-"""The arrays shared by all modules that compute features, and the places in them.
+"""Holds the arrays that all modules which compute features share, and the places in them.
 
 Features (features.py) extends this class. The modules that it uses (gas.py, racks.py, ...) know
 this class only, which avoids a circular import.

@@ -1,4 +1,4 @@
-"""Features of a cabinet, computed once a step: votes, ages, rates.
+"""Computes the features of a cabinet once a step: votes, ages, rates.
 
 Stages compare `value[i]` with their thresholds while `known[i]` shows that its inputs are fresh
 enough. A group that was not seen since the start is not known, but it is not silent either. So
@@ -175,7 +175,7 @@ class Features(FeatureArrays):
         """True until I/O, gas detectors and BMS were heard since the start.
 
         Until then fan, red lamp and fire panel contact stay as they are without a controller. They
-        must not show that all is well (A51: red on loss of data).
+        must not show that all is well (A51 of the fact table: red on loss of data).
         """
         # `known` of a silence is KNOWN only if all its groups were heard
         for rack in range(self.layout.racks):
@@ -190,7 +190,7 @@ class Features(FeatureArrays):
         )
 
     def _noc(self, elapsed: int, io_3: int) -> None:
-        """Row 46: whether the operations centre can be reached.
+        """Row 46 of the matrix: whether the operations centre can be reached.
 
         Its own link or the supervised path of the fire panel is enough.
         """

@@ -1,4 +1,4 @@
-"""Features made of several contacts.
+"""Computes features that come from several contacts.
 
 They are E-stop and key (two contacts each), the votes of smoke and heat detectors, fan and damper.
 """
@@ -55,7 +55,7 @@ class Fire:
         return 1 if inp[s.KEY_SERVICE_CLOSED] and self.ages.known(s.G_IO_3) else 0
 
     def _detectors(self) -> int:
-        """How many smoke zones and heat detectors are in alarm: one is row 4, two are row 5."""
+        """Number of smoke zones and heat detectors in alarm: 1 is row 4 of the matrix, 2 row 5."""
         inp = self.inp
         smoke = (self.zones > 0 and not inp[s.SMOKE_1_OK]) + (
             self.zones > 1 and not inp[s.SMOKE_2_OK]

@@ -1,4 +1,4 @@
-"""The frame between the two channels: integers in one preallocated buffer.
+"""Builds and reads the frame between the two channels: integers in one preallocated buffer.
 
 A frame has two start bytes, the FIELDS (low byte first) and a CRC-30 over the fields. Its length is
 fixed, and it is the same in both directions.

@@ -1,8 +1,8 @@
-"""The votes of the gas detectors.
+"""Computes the features of the gas detectors by a vote of the detectors of each kind.
 
 A silent or faulty detector may hide gas, so the other detectors alone clear no stage. A faulty
-detector still counts with the reading that its driver gives (a saturated cell, or its other cell),
-or with 0 if there is none.
+detector still counts, with the reading that its driver stores: full scale for a saturated cell, the
+reading of its other cell, or 0.
 
 There are three kinds: combustible gas, electrolyte vapour above its reference, and toxic gas (the
 larger of hydrogen and carbon monoxide).
@@ -18,7 +18,7 @@ COMBUSTIBLE = ((s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMIL
 VAPOUR = ((s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM))
 TOXIC = ((s.G_TOXIC, s.TOXIC_PPM),)
 READING, OK, CALIBRATION_D = range(3)
-RISE_S = 10  # row 10: more than 5 ppm/s for 10 s is a rise of more than 50 ppm
+RISE_S = 10  # row 10 of the matrix: more than 5 ppm/s for 10 s is a rise of more than 50 ppm
 HALF_S = RISE_S // 2
 NO_HISTORY_PPM = -1
 # places in `clock`: ticks into the present second, place of the present second in the history

@@ -1,4 +1,4 @@
-"""Features of the module temperatures of a rack.
+"""Computes features from the module temperatures of a rack.
 
 They are the extremes, the spread, the median, and how much more each module has risen than its I2R
 losses explain. The temperature of each module is stored once a second for HISTORY_S. While the
@@ -11,7 +11,7 @@ from array import array
 from safety import matrix as m, parameters as p, signals as s
 from safety.feature_arrays import FeatureArrays
 
-HISTORY_S = 30  # row 22: 1 K/min for 30 s
+HISTORY_S = 30  # row 22 of the matrix: 1 K/min for 30 s
 FAST_S, FASTEST_S = 10, 3  # row 23: 0.2 K/s for 10 s, 1 K/s for 3 s
 # a module counts as heating when it is 0.2 K warmer than 30 s ago (noise of a sensor: 0.1 K)
 RISING_DDEGC = 2

@@ -1,4 +1,4 @@
-"""Checks of the limit image: its form at the start, and its content while the kernel runs."""
+"""Checks the limit image: its form at the start, and its content while the kernel runs."""
 
 from array import array
 
@@ -45,7 +45,7 @@ def topology(image: "array[int]") -> tuple[s.Layout, p.ImageMap]:
 class ImageCheck:
     """Checks one slice of the image per step: its CRC, and the copies that the evaluator uses.
 
-    A difference sets a feature (row 44); it raises no exception.
+    A difference sets a feature (row 44 of the matrix); it raises no exception.
     """
 
     def __init__(self, image: "array[int]", evaluator: Evaluator) -> None:

@@ -84,8 +84,8 @@ class Kernel:
         self.features.boot[STORE_UNREADABLE] = 1 if store_unreadable else 0
         for index in latched:
             if self.evaluator.watch[index][W_FEATURE] == self.features.never:
-                # The stage is not armed now, so it cannot hold this latch: row 44d asks for the
-                # key.
+                # The stage is not armed now, so it cannot hold this latch. Stage 44d of the matrix
+                # asks for the key.
                 self.features.boot[STORE_UNREADABLE] = 1
                 continue
             self.evaluator.number(index)

@@ -1,4 +1,4 @@
-"""Resets: which latches a reset clears, how often, and when it is refused.
+"""Decides about resets: which latches a reset clears, how often, and when it is refused.
 
 A reset names the first-out stage and the cause mask that the operator saw. It is refused in four
 cases:

@@ -1,4 +1,4 @@
-"""STAGES: the rows of the cause-and-effect matrix as data.
+"""Holds the rows of the cause-and-effect matrix as data (STAGES).
 
 A row has one or more stages; each stage demands levels of the outputs.
 
@@ -161,7 +161,7 @@ _SMOKE = _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, dis
 _OFFGAS = _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, fan=1, horn=1, lamp=1, charge=1, discharge=1,
                   operator=1, facu=1, pre_alarm=1)
 _STOP = _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1, operator=1)
-# A51: the lamp is red on loss of data
+# A51 of the fact table: the lamp is red on loss of data
 _BLIND = _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, red=1, charge=1, discharge=1,
                  operator=1)
 _RAMP = _demand(pcs=PCS_RAMP, lamp=1, charge=1, discharge=1, operator=1)

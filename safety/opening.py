@@ -11,7 +11,7 @@ from safety.feature_arrays import FeatureArrays
 
 UNKNOWN_CURRENT_MS = 200  # a BMS silent for 3 s stops the PCS; 200 ms later contactors open
 STOPPING_MS_MAX = 5000
-# Row 12: times for which current has flowed since the demand.
+# Row 12 of the matrix (gas): times for which current has flowed since the demand to open.
 # BREAKER_MS: a PCS that obeys has stopped by then, so the breaker trips now.
 # CLEARED_MS: the breaker has opened by then, so a current that only the PCS reports is not real.
 # REMOVAL_MS: with rows 1 to 3 the contactors now open in spite of the gas. All energy must be
@@ -53,7 +53,10 @@ class Opening:
         )
 
     def waits_for_fuse(self) -> bool:
-        """True while the fuse must clear a current that the contactors cannot break (C65)."""
+        """True while the fuse must clear a current that the contactors cannot break.
+
+        Source: C65 of the fact table.
+        """
         return NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks
 
     def after_stop(self, waited: int) -> bool:
@@ -77,7 +80,7 @@ class Opening:
         return waited >= self.zero_ticks
 
     def _in_gas(self, removal: int) -> bool:
-        """Whether row 12 may open although the PCS reports a current."""
+        """Whether the contactors may open for row 12 although the PCS reports a current."""
         waited = self.waited[W_DEMAND]
         if removal and waited >= self.removal_ticks:
             return True

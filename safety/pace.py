@@ -1,7 +1,7 @@
-"""Features about time.
+"""Computes features about time.
 
-They are frozen meters (row 50), late steps (row 44) and the UPS reserve while its monitor is silent
-(row 43). source.py adds the time on the grid.
+They are frozen meters (row 50 of the cause-and-effect matrix), late steps (row 44) and the UPS
+reserve while its monitor is silent (row 43). source.py adds the time on the grid.
 """
 
 from array import array

@@ -1,11 +1,11 @@
-"""The numbers that the kernel takes from configuration, and the limit image that holds them.
+"""Lists the numbers that the kernel gets from the configuration, in the limit image.
 
 The image is one flat array of integers. First come the header and the parameters of the cabinet, of
 each unit and of each rack. Then come the words of each stage (set, clear, set ticks, clear ticks),
 and one word per stage instance: 1 if it is armed.
 
 Both channels hold the same image. They compare its CRC-30, and each computes it again while it runs
-(row 44).
+(row 44 of the cause-and-effect matrix).
 """
 
 from array import array

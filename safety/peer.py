@@ -1,4 +1,4 @@
-"""How one channel judges the other: by frames, limit image, tables, contacts and clock.
+"""Judges the other channel by its frames, limit image, tables, contacts and clock.
 
 Both channels run this. Each drops its own permit when something is wrong with the other. Nothing in
 this file gives a permit.
@@ -68,7 +68,7 @@ REASONS = (
     RELAY,
     CONTACT_OPEN,
 ) = range(11)
-DISAGREE_MS = 500  # as for the two contacts of row 1
+DISAGREE_MS = 500  # as for the two contacts of row 1 of the matrix (emergency stop)
 # The other channel counts as silent this many ticks before permit_expiry_ms, or earlier. One tick
 # is needed because a frame may come just after a step: an age of n ticks is up to n + 1 ticks of
 # time. The rest is for the relay, which takes 20 ms (p.spare_ticks).

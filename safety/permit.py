@@ -1,4 +1,4 @@
-"""The run states of the cabinet: when energy is permitted, and when the contactors open.
+"""Decides the run state of the cabinet: when energy is permitted, and when contactors open.
 
 A permit is an output that expires unless it is renewed; this file renews it or withholds it. After
 a clean start energy is inhibited, without a latch, until the start checklist is complete. Before
@@ -15,7 +15,7 @@ from safety.start_checklist import I_INTERLOCK, I_NONE, StartChecklist
 RETRY_MS = 10_000  # wait after a failed closing (foxBMS bms_cfg.h: re-entry after 10 s)
 RELAY_MS = 1000  # a permit relay must follow in this time, off-delay included
 TEST_MS = 60_000  # a test at 5 % of rated power ends by itself (design page, test mode)
-FAILURES_MAX = 3  # row 38: failed pre-charge, 3 tries
+FAILURES_MAX = 3  # row 38 of the matrix trips after three failed closings
 # Module constants: a tuple built in a function would allocate on MicroPython.
 AT_REST = (s.INHIBITED, s.READY)
 STARTING = (s.INHIBITED, s.READY, s.CLOSING)
@@ -120,7 +120,7 @@ class Permit:
         return self._from_ending(state, pcs_demand, dc_demand)
 
     def _wanted(self) -> int:
-        """True if a run request counts: no start needed, no lock-out, no test over its time."""
+        """True if a run request counts. Lock-out, a needed start and an ended test prevent that."""
         requested = self.inp[s.RUN_REQUEST] and self.inp[s.LOCK_OUT_OK]
         in_time = self.tried[N_TEST_TICKS] <= self.test_ticks
         return requested and not self.tried[N_START_NEEDED] and in_time
@@ -226,7 +226,7 @@ class Permit:
         self.contactors.update(elapsed, supply, 0 if is_ending else 1)
         enable = supply if state == s.RUNNING or (state == s.CLOSING and self._all_closed()) else 0
         if is_ending and pcs_demand < m.PCS_STOP:
-            # kept on for a ramp, but never given again once it has dropped
+            # The enable stays on for a ramp. Once it has dropped, it is not given again.
             enable = supply & self.out[s.PCS_ENABLE_OK]
         self.out[s.PCS_ENABLE_OK] = enable
         self.out[s.CONTACTOR_SUPPLY_OK] = supply

@@ -1,4 +1,7 @@
-"""Limits of each rack: current, voltage, and the shares that tapers and BMS silence allow."""
+"""Computes for each rack its limits of current and voltage, and its shares of full power.
+
+A share is the part, in permille, that a taper or a BMS that falls silent still allows.
+"""
 
 from array import array
 

@@ -1,7 +1,7 @@
-"""Features of the racks: silence, cells, current, insulation, contactors.
+"""Computes the features of the racks: silence, cells, current, insulation, contactors.
 
-heating.py has the temperatures. A rack without a fresh group and without a late group has no news,
-so the step skips it.
+The row numbers here are rows of the cause-and-effect matrix. heating.py has the temperatures. A
+rack without a fresh group and without a late group has no news, so the step skips it.
 """
 
 from array import array
@@ -13,14 +13,15 @@ from safety.heating import Heating
 from safety.units import fault_level, masks_at
 
 BAD_FRAMES_MAX = 1000  # size of the leaky bucket
-ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
+ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of the rated current
 # Row 24: a fall of 0.25 V in 2 s. One value is stored per second, so three values reach back 2 to 3
 # s.
 DROP_S = 3
 # fall of a cell voltage caused by a step of rated current: twice 140 A over 0.5 mohm and
 # polarisation (chosen by the project)
 LOAD_SAG_MV = 150
-# nominal voltage of an NMC cell, which is above that of LFP (row 37; C60 counts by nominal voltage)
+# nominal voltage of an NMC cell, which is above that of LFP (row 37; C60 of the fact table counts
+# the insulation by nominal voltage)
 NOMINAL_MV = 3700
 NO_CELLS_MV = 0  # no value is stored, so no fall is computed from it
 # Values of `open_string`. NOT_OPEN: the rack does not report open contactors. REPORTED: it does.
@@ -193,9 +194,9 @@ class Racks:
     ) -> None:
         """Row 39: contactors that contradict their command, or their own report.
 
-        They are lost although commanded closed, or closed although commanded open. Or the rack
-        reports open contactors and carries a current, measured after that report. `mismatch` comes
-        from the step before, so a report of open contactors in this step ends STILL_CLOSED.
+        They are not closed although commanded closed, or closed although commanded open. Or the
+        rack reports open contactors and carries a current, measured after that report. `mismatch`
+        comes from the step before, so a report of open contactors in this step ends STILL_CLOSED.
         """
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         if self.inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_OPEN:

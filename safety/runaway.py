@@ -1,8 +1,9 @@
-"""Runaway suspicion (row 53, added by the project): two weak signs together are a strong one.
+"""Computes the suspicion of a thermal runaway: two weak signs together are a strong one.
 
-Each sign counts in percent of the value that trips its own row, so a sign of 100 trips that row.
-The suspicion is the sum of the two largest signs. It is 0 while the second sign is below
-SECOND_PCT_MIN, because a solvent in the air, a warm afternoon or a load step causes one sign only.
+It trips row 53 of the cause-and-effect matrix, which the project has added. Each sign counts in
+percent of the value that trips its own row, so a sign of 100 trips that row. The suspicion is the
+sum of the two largest signs. It is 0 while the second sign is below SECOND_PCT_MIN, because a
+solvent in the air, a warm afternoon or a load step causes one sign only.
 
 Row 53 trips at 140 %. A threshold of 100 % would trip 31 s earlier (median lead 448 s), find no
 more runaways and cause twice the false alarms. Source: `hil trials runaway`, a plant model with

@@ -1,4 +1,4 @@
-"""Channel B: the kernel on a cabinet without units and racks.
+"""Channel B runs the kernel on a cabinet without units and racks.
 
 It has its own contacts, judges channel A by its frames, and drives one permit relay. It is a pure
 function of elapsed ticks, contact levels and received bytes: no clock, no I/O, no allocation. It

@@ -1,4 +1,4 @@
-"""The limit image of channel B: its file, and the part of the image that its inputs can judge."""
+"""Makes the limit image of channel B from the part that its inputs can judge, and its file."""
 
 from array import array
 

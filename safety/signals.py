@@ -1,4 +1,4 @@
-"""Every input and output of the kernel: name, unit, range, freshness group, scope.
+"""Lists every input and output of the kernel: name, unit, range, freshness group, scope.
 
 One flat array holds all inputs: first of the cabinet, then of each unit, then of each rack. A rack
 has its fixed signals, then one temperature per module.
@@ -97,7 +97,7 @@ CABINET_INPUTS = (
     ("cpu_temperature_ddegC", "ddegC", -600, 3000, G_LOCAL),
     ("peer_code", "code", 0, (1 << 24) - 1, G_LOCAL),
     ("image_approved_ok", "bool", 0, 1, G_LOCAL),
-    # 1 for one step: channel B keeps a newer revision than the store has (row 44d)
+    # 1 for one step: channel B keeps a newer revision than the store has (row 44d of the matrix)
     ("store_is_old", "bool", 0, 1, G_LOCAL),
     # sign of the grid meter. 0: proven, or not tested yet; 1: under test; 2: undecided; 3: reversed
     ("meter_sign", "code", 0, 3, G_LOCAL),

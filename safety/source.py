@@ -1,8 +1,9 @@
-"""The power source of the site: the grid, or another one.
+"""Decides whether the power source of the site is the grid or another one.
 
 Other sources are a generator set, or the converters alone. A contact of the transfer switch is
 closed off the grid. If it is open, unknown, silent or not fitted, the source counts as grid,
-because then every row acts. Off the grid row 50b ignores the grid meter. Row 56 ignores a converter
+because then every row of the cause-and-effect matrix acts. Off the grid row 50b ignores the grid
+meter. Row 56 ignores a converter
 that forms the grid, because no set-point applies to it.
 """
 

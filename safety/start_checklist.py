@@ -1,4 +1,4 @@
-"""The start checklist: the items that must be known and correct before any contactor closes.
+"""Checks the items that must be known and correct before any contactor closes.
 
 An item counts only if a signal that was seen and is fresh shows it. The first missing item, in the
 order of the checks, is reported. Nothing in this file closes or energises anything.
@@ -169,9 +169,9 @@ class StartChecklist:
     def none_of(self, instances: tuple) -> bool:
         """True if no instance has its feature at or beyond the threshold, whatever its gate is.
 
-        `asleep` are the instances with the gate "energised" (rows 48 and 51). The first relay under
-        test would open that gate and trip them. So the start waits until their causes are gone,
-        too.
+        `asleep` are the instances with the gate "energised" (rows 48 and 51 of the matrix). The
+        first relay under test would open that gate and trip them. So the start also waits until
+        their causes are gone.
         """
         evaluator, features = self.evaluator, self.features
         for index in instances:

@@ -1,6 +1,7 @@
-"""Row 54: values of a BMS that are frozen, or that contradict each other.
+"""Finds values of a BMS that are frozen, or that contradict each other.
 
-A value is frozen if it does not change although a current changes.
+This is row 54 of the cause-and-effect matrix. A value is frozen if it does not change although a
+current changes.
 """
 
 from array import array
@@ -57,8 +58,8 @@ class Still:
     def count(self, elapsed: int, current_dA: int, moved_dA: int, lasts: int) -> int:
         """Time in ms for which the values have stayed the same although the current has changed.
 
-        moved_dA: the smallest change that counts. lasts: 1 goes on counting after the current has
-        come back.
+        moved_dA: the smallest change that counts. lasts: 1 means that the time still counts after
+        the current has come back.
         """
         words, at = self.words, self.at
         if words[at + SETTLES]:  # the other source may show the change later

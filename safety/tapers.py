@@ -1,11 +1,11 @@
-"""Tapers: less power near the limits of temperature, cell voltage and charge, in permille."""
+"""Reduces power near the limits of temperature, cell voltage and charge (tapers), in permille."""
 
 from array import array
 
 from safety import matrix as m, parameters as p
 
-# Row 18 as a taper, for charge and discharge: full power up to the first temperature, no power from
-# the second on (0.1 degC).
+# Row 18 of the cause-and-effect matrix as a taper, for charge and discharge: full power up to the
+# first temperature, no power from the second on (0.1 degC).
 TAPER_DDEGC = ((350, 450), (450, 550))
 # row 25 as a taper: it begins 10 K above the inhibit (chosen by the project)
 COLD_NONE_DDEGC, COLD_SPAN_DDEGC = (0, -200), 100
@@ -22,7 +22,7 @@ def scale_W(power_W: int, permille: int) -> int:
 
 
 def taper_permille(value: int, full_at: int, none_at: int) -> int:
-    """A share: 1000 up to full_at, 0 from none_at on, linear between.
+    """The allowed part of full power: 1000 up to full_at, 0 from none_at on, linear between.
 
     full_at may be above or below none_at.
     """

@@ -1,4 +1,7 @@
-"""Features of the units: silence, power beyond the limit, DC bus, faults of the PCS."""
+"""Computes the features of the units: silence, power beyond the limit, DC bus, faults of the PCS.
+
+The row numbers here are rows of the cause-and-effect matrix.
+"""
 
 from array import array
 

@@ -1,7 +1,7 @@
-"""Cross-checks: a value must change with time and agree with a second source.
+"""Cross-checks values: a value must change with time and agree with a second source.
 
-Row 54: values of a BMS (still.py). Row 55: currents of racks and PCS. Row 56: power of a PCS and
-its set-point.
+Rows of the cause-and-effect matrix: row 54 checks values of a BMS (still.py). Row 55 compares the
+currents of racks and PCS. Row 56 compares the power of a PCS with its set-point.
 """
 
 from array import array

@@ -1,1 +1,3 @@
-"""Judges the power of a load by the rules of grid operators: alone and with its battery."""
+"""Judges a recording of a load's power by the rules of grid operators. It judges the load alone,
+and the load together with its battery.
+"""

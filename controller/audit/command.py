@@ -1,4 +1,6 @@
-"""`firebreak audit RECORD`: judge a record by the rules of grid operators."""
+"""The command `firebreak audit RECORD`. It judges a recording of a load's power by the rules of
+grid operators.
+"""
 
 import os
 import resource
@@ -44,8 +46,8 @@ def _above_0(text: str) -> float:
     cli.option("--html", metavar="FILE", help="write a page with the worst moment of each rule"),
 )
 def run(arguments: Namespace) -> int:
-    """Audit a record. Exit codes: 0 all rules are met; 1 a rule is not met or the meter is too slow
-    for it; 2 wrong input; 3 a file could not be written.
+    """Audit a recording. Exit codes: 0 if all rules are met; 1 if a rule is not met, or the meter
+    is too slow for a rule; 2 for wrong input; 3 if a file could not be written.
     """
     with cli.ends(WRONG_INPUT, ConfigError, SeriesError, AuditError):
         chosen = [rule for name in arguments.rules for rule in rules.load(name)]

@@ -1,4 +1,5 @@
-"""Butterworth filters that are exact if straight lines join the samples.
+"""Butterworth band filters for the audit. They assume that straight lines join the samples. Under
+this assumption the output is exact.
 
 Partial fractions split the transfer function of a band into poles. The output is the sum of the
 responses of all poles to the changes between samples.
@@ -9,7 +10,9 @@ import math
 import numpy as np
 
 TINY = 1e-16
-NYQUIST_SHARE = 0.9  # an upper edge above this share of half the sample rate is left out
+# If the upper edge of a band is above this share of half the sample rate, the filter has no upper
+# edge.
+NYQUIST_SHARE = 0.9
 BUTTERWORTH = {1: (-1.0,), 2: (complex(-1, 1) / math.sqrt(2), complex(-1, -1) / math.sqrt(2))}
 
 
@@ -25,7 +28,7 @@ def decayed(values: np.ndarray, share: complex) -> np.ndarray:
 
 
 class Pole:
-    """The response of one pole to changes. It is 0 at the start of a segment."""
+    """The response of one pole to changes. The response is 0 at the start of a segment."""
 
     def __init__(self, pole_per_s: complex, weight: complex, step_s: float) -> None:
         turns = pole_per_s * step_s
@@ -62,7 +65,7 @@ class Band:
         every = [*lows, *highs] if is_seen else lows
         height = math.prod([abs(each) for each in highs]) if is_seen else 1.0
         for at, pole in enumerate(every if band_Hz else ()):
-            if pole.imag >= 0:  # its conjugate has the same real part, so it counts twice
+            if pole.imag >= 0:  # the response of its conjugate has the same real part: weight 2
                 others = math.prod([pole - each for each in every[:at] + every[at + 1 :]])
                 pair = 2 if pole.imag else 1
                 weight = pair * height * pole ** (poles - 1) / others

@@ -1,4 +1,6 @@
-"""Judges each rule twice: for the load alone, and for the load with its battery (the grid)."""
+"""Judges a recording by each rule of the grid operators. Each rule is judged twice: for the power
+of the load alone, and for the power that load and battery together take from the grid.
+"""
 
 import math
 from collections.abc import Sequence
@@ -35,13 +37,14 @@ from controller.audit.samples import (
 )
 
 SIGNS = {VOLTAGE: "voltage", FREQUENCY: "frequency"}
-CURVES = "voltage_pu_s", "frequency_Hz_s", "rate_Hz_per_s"  # inside them, commands are judged
+# Keys of a rule with curves or limits of a sag. Inside a curve, the commands are judged.
+CURVES = "voltage_pu_s", "frequency_Hz_s", "rate_Hz_per_s"
 SERIES = {LOAD: "load alone", GRID: "with battery"}
 MET, BROKEN, REFUSED, BELOW, NOTHING = "met", "NOT MET", "refused", "does not apply", "not judged"
 W_PER_MW = 1e6
 NEAR = 1.01  # a meter that is at most 1 % slower than a rule needs is accepted
-# Below this correlation of the changes of load and battery in a second, the battery acts in the
-# wrong direction.
+# If the changes of load and battery in one second have a correlation below AGAINST, the battery
+# acts in the wrong direction.
 CHANGE_S, AGAINST = 1.0, -0.3
 
 
@@ -56,10 +59,11 @@ class Verdict(NamedTuple):
     limit: float | None = None  # in the same unit
     begin_s: float | None = None
     at_s: float | None = None
-    # The largest site that passes; inf: any, 0: none, None: it could not be judged.
+    # The largest site that keeps the rule. inf: any size does. 0: none does. None: the rule could
+    # not be judged.
     site_MW_max: float | None = None
     # {interpretation: its verdict}, if the text of the rule can be read in several ways. One of
-    # them has decided.
+    # these verdicts is the verdict of the rule.
     readings: "dict[str, Verdict]" = {}
 
 
@@ -85,7 +89,7 @@ class Found(NamedTuple):
 
     @property
     def binding(self) -> Verdict | None:
-        """The verdict with the smallest of the largest sites; None: no rule could be judged."""
+        """The verdict that allows the smallest site. None if no rule could be judged."""
         known = [each for each in self.deciding if each.site_MW_max is not None]
         return min(known, key=lambda each: each.site_MW_max or 0.0, default=None)
 
@@ -96,7 +100,7 @@ class Found(NamedTuple):
 
     @property
     def deciding(self) -> list[Verdict]:
-        """The verdicts on that power, one of each rule."""
+        """The verdicts on the power that decides (`judged`), one for each rule."""
         return [each for each in self.verdicts if each.series == self.judged]
 
     @property
@@ -107,7 +111,7 @@ class Found(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A rule and a power, with a measure for each interpretation of the rule."""
+    """One rule and one power to judge, with a measure for each interpretation of the rule."""
 
     rule: Rule
     name: str
@@ -116,7 +120,9 @@ class Trial(NamedTuple):
 
 
 class Likeness:
-    """Correlation of the changes of load and battery in a second. Below 0: a sign is wrong."""
+    """Finds out whether the battery follows the load, from the correlation of their changes in one
+    second. If it is clearly negative, one of the two powers probably has the wrong sign.
+    """
 
     def __init__(self) -> None:
         self._load = self._battery = self._both = 0.0
@@ -137,8 +143,8 @@ class Likeness:
 
 
 def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found:
-    """Read the source once and judge it. site_MW: size to judge, or None for the measured size.
-    Raises AuditError or SeriesError.
+    """Read the source once and judge it. site_MW: size of the site to judge, or None for the
+    highest measured load. Raises AuditError or SeriesError.
     """
     steady, peak_W, likeness = Steady(source), -math.inf, Likeness()
     trials: list[Trial] = []
@@ -219,7 +225,9 @@ def _of_worst(found: Found, rule: Rule, series: str, measure: Measure, worst: Wo
 
 
 def _largest(rule: Rule, share: float) -> float:
-    """The largest site, MW, that passes. share: the value over the peak of the load."""
+    """Size of the largest site that keeps the rule, MW. share: the measured value divided by the
+    highest load.
+    """
     percent, limit_MW = rule.values[PERCENT], rule.values[MW]
     if percent is not None and exceeds(100 * share, percent):
         return rule.from_MW  # below that size the rule does not apply
@@ -272,7 +280,7 @@ def _words(rides: Sequence[Ride], lacks: str) -> str:
 
 
 def unseen(found: Found, rule: Rule) -> str:
-    """Text about the frequencies of the rule that the meter cannot see. "" if it sees all."""
+    """Says which frequencies of the rule the meter cannot see. "" if it sees all of them."""
     band_Hz, seen_Hz = rule.values.get("band_Hz"), found.seen_Hz
     if rule.quantity == RIDE or band_Hz and band_Hz[1] <= seen_Hz:
         return ""

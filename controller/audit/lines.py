@@ -1,4 +1,6 @@
-"""Spectra of a power in windows: strongest line, content of a band, share of energy."""
+"""Measures of a power that need its spectrum: the strongest spectral line, the content of a band,
+and the share of a band in the energy of all changes. Each is computed in windows of time.
+"""
 
 import math
 from typing import NamedTuple
@@ -7,7 +9,9 @@ import numpy as np
 
 from controller.audit.samples import Block
 
-PADDING = 8  # zero padding: a line between two frequencies of the transform loses at most 0.3 %
+# Zeros make each window 8 times as long. Then a line between two frequencies of the transform
+# loses at most 0.3 % of its amplitude.
+PADDING = 8
 
 
 class Worst(NamedTuple):
@@ -19,7 +23,9 @@ class Worst(NamedTuple):
 
 
 class Measure:
-    """Takes the blocks of one power. is_whole: the record is long enough to show a rule is met."""
+    """Takes the blocks of one power and keeps its worst value. is_whole: the record is long enough
+    to show that a rule is met.
+    """
 
     _worst: Worst | None = None
     is_whole = True
@@ -43,8 +49,8 @@ class Measure:
 
 
 class Spectra(Measure):
-    """Transforms Hann windows that overlap by half, and a last window at the end of each segment.
-    `value` judges the transform of one window, from which the mean was subtracted.
+    """Transforms Hann windows that overlap by half. The last window ends at the end of a segment.
+    The mean of a window is subtracted first. `value` judges the transform of one window.
     """
 
     def __init__(self, window_s: float, low_Hz: float, high_Hz: float, step_s: float) -> None:

@@ -1,4 +1,5 @@
-"""The measures of the rules: each finds the worst value of a power in a stream of blocks.
+"""The measures that the audit needs for the rules of grid operators. Each measure takes a power in
+blocks of samples and finds the worst value, such as the largest change within 1 s.
 
 A measure keeps one window of samples and never the whole record. A percentile also keeps some
 slopes of each window.
@@ -15,15 +16,16 @@ from controller.audit.ride import Rides
 from controller.audit.rules import CHANGE, CONTENT, ENERGY, RAMP, RANGE, RIDE, SLOWER, Rule
 from controller.audit.samples import Block
 
-NEAR = 1e-3  # a window that differs from whole steps by at most this part of a step counts as whole
-TINY = 1e-12  # slopes that differ by a smaller share are the same
-KEPT = 10  # slopes of each window that a percentile keeps
+# A window may differ from a whole number of steps by this part of a step. It then counts as whole.
+NEAR = 1e-3
+TINY = 1e-12  # slopes that differ by a smaller share count as equal
+KEPT = 10  # a percentile keeps about so many slopes of each window
 NET, INSIDE = "net change over the window", "largest rise or fall inside"
 POLES = {1: "one pole", 2: "two poles"}
 
 
 def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
-    """{interpretation: its measure} of a rule."""
+    """{interpretation: its measure} of a rule. The text of some rules can be read in two ways."""
     values, quantity = rule.values, rule.quantity
     if quantity == RIDE:
         return {"": Rides(values, step_s)}
@@ -51,8 +53,8 @@ def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
 
 
 class Window:
-    """The last `steps` values before a block, with their times. A straight line bridges a gap that
-    is shorter than bridge_s. is_whole: a segment had more than `steps` values.
+    """Keeps the last `steps` values before a block, and their times. A straight line bridges a gap
+    that is shorter than bridge_s. is_whole: a segment had more than `steps` values.
     """
 
     def __init__(self, steps: int, step_s: float, bridge_s: float) -> None:
@@ -86,8 +88,9 @@ class Window:
 
 
 class Range(Measure):
-    """The highest minus the lowest value in any window. Straight lines join the samples, so a
-    window that is no whole number of steps ends on a line. is_whole: a whole window was seen.
+    """The largest difference between highest and lowest value in one window. If a window is no
+    whole number of steps, its end lies on the straight line between two samples. is_whole: the
+    record had a whole window.
     """
 
     def __init__(
@@ -137,7 +140,7 @@ def rolling_max(values: np.ndarray, count: int) -> np.ndarray:
 
 
 class Ramp(Measure):
-    """The largest mean slope over a window."""
+    """The largest mean slope of any window."""
 
     def __init__(self, window_s: float, per_s: float, direction: str, step_s: float) -> None:
         self._steps = max(1, round(window_s / step_s))
@@ -160,8 +163,8 @@ class Ramp(Measure):
 
 
 class Inside(Ramp):
-    """The largest rise or fall between any two moments of a window, divided by the window.
-    is_whole: a whole window was seen.
+    """The largest rise or fall between any two moments of a window, divided by the window's length.
+    is_whole: the record had a whole window.
     """
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
@@ -177,8 +180,9 @@ class Inside(Ramp):
 
 
 class Slope(Measure):
-    """The largest mean slope over a time of one window or longer, given as the change in a window.
-    Times of more than two windows need no check, because one of their halves is at least as steep.
+    """The largest mean slope of all times that are at least one window long. The value is the
+    change that this slope makes in one window. Times longer than two windows need no check, because
+    one half of such a time is at least as steep.
     """
 
     def __init__(self, window_s: float, step_s: float) -> None:
@@ -195,7 +199,9 @@ class Slope(Measure):
                     pass
 
     def _steeper(self, times_s: np.ndarray, values: np.ndarray) -> bool:
-        """Keep the change that exceeds the steepest known slope most. False if none exceeds it."""
+        """Find a change that is steeper than the steepest known one, and keep it. False if there is
+        none.
+        """
         assert self._worst is not None
         known = self._worst.value
         above = values - known / self._window_s * times_s
@@ -211,7 +217,9 @@ class Slope(Measure):
 
 
 class Percentile(Ramp):
-    """A percentile of all slopes: that percentage of them is not larger than this slope."""
+    """A percentile of all slopes. For the percentile 95, 95 % of the slopes are not larger than the
+    value.
+    """
 
     def __init__(self, percentile: float, *given: Any) -> None:
         """given: see Ramp."""

@@ -1,4 +1,6 @@
-"""Writes the findings as one HTML page without links to other files: rules and worst moments."""
+"""Writes the findings of an audit as one HTML page. It has a table of the rules and a picture of
+each worst moment, and needs no other file.
+"""
 
 import itertools
 from collections.abc import Iterator
@@ -13,9 +15,9 @@ from controller.documents import drawing
 from controller.documents.document import Block, Heading, Mark, Picture, Table, Text
 from controller.documents.html_page import SCREEN, page
 
-COLOURS = {LOAD: "#22272e", GRID: "#0072b2"}  # as in the pictures of the rig
+COLOURS = {LOAD: "#22272e", GRID: "#0072b2"}  # the same colours as in the pictures of the test rig
 COLUMNS_MAX = 900
-BESIDE = 0.5  # share of the worst moment's length that is shown before and after it
+BESIDE = 0.5  # a picture shows this share of the worst moment's length before it and after it
 BESIDE_S_MIN = 1.0
 KINDS = {judge.MET: "armed", judge.BROKEN: "missing", judge.REFUSED: "doubt"}
 Span_s = tuple[float, float]

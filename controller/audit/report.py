@@ -106,7 +106,7 @@ def _limits(per: str) -> tuple[tuple[str, str], ...]:
 
 
 def details(found: Found, verdict: Verdict) -> str:
-    """Reason, value, place and largest site of a verdict."""
+    """Words for a verdict: its reason, its value and limit, its time, and the largest site."""
     parts = [verdict.why] if verdict.why else []
     if verdict.value is not None:
         parts.append(f"{verdict.value:.4g} {verdict.rule.unit} of {verdict.limit:.4g}")

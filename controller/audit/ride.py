@@ -1,10 +1,11 @@
-"""Judges ride-through: what the controller and the load did in each sag of voltage or frequency.
+"""Judges ride-through: whether the load and the controller stay on the grid in a sag of voltage or
+frequency.
 
-A sag begins when voltage or frequency leaves the normal range. It is inside the curve until voltage
-or frequency was beyond one edge for longer than the curve allows. Inside the curve, the controller
-may not command a stop, an island or a shed, and after the sag the power must come back in time.
-Outside the curve, everything is allowed. If the voltage curve of a rule is not known, commands in a
-sag of the voltage are not judged, only the power after it.
+A sag begins when voltage or frequency leaves the normal range. A rule has a curve, which says how
+long voltage or frequency may be beyond each of its edges. The sag is inside the curve until that
+time has passed. Inside the curve, the controller may not command a stop, an island or a shed, and
+after the sag the power must come back in time. Outside the curve, everything is allowed. If the
+voltage curve of a rule is not known, only the power after a sag of the voltage is judged.
 """
 
 from collections.abc import Sequence
@@ -17,24 +18,25 @@ from controller.audit.samples import COMMANDED, FREQUENCY, VOLTAGE, Block, Value
 from controller.recorder.ticks import ISLAND, SHED, STOP
 
 BEFORE_S, AFTER_S = 1.0, 10.0
-USUAL_S = 10.0  # a dip is usual if it is no longer than the dips in this time before the sag
+# A dip of the power after a sag is usual if the power had dips of that length in this time before.
+USUAL_S = 10.0
 SAG_S_MAX = 600.0  # only this part of a longer sag is judged
 HELD_S = 0.1  # a shorter gap in the values of voltage or frequency does not split a sag
-OTHER_HZ = 5.0  # the mean frequency of a grid is never so far from nominal
+OTHER_HZ = 5.0  # the mean frequency of a grid never differs so much from its nominal frequency
 # (key of a rule's curve, key of its normal range, column of the record)
 CURVES = ("voltage_pu_s", "normal_pu", VOLTAGE), ("frequency_Hz_s", "normal_Hz", FREQUENCY)
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
-SAG_PU = 0.90  # lower edge of the normal range in every known rule
-FAULT_S_MAX = 6.0  # longest sag in a known curve (CAISO); in a longer sag the power is judged
+SAG_PU = 0.90  # lower edge of the normal range of the voltage in every known rule
+FAULT_S_MAX = 6.0  # longest sag in a known curve (CAISO); the power is judged during a longer sag
 POWER = "power_W"  # the column that is judged
 RATE_SHARE = 0.2  # a frequency change above this share of the allowed rate begins a sag (assumed)
 
 
 class Undisturbed:
-    """The power without sags and their recovery, for rules that do not judge these.
+    """Removes sags and the recovery after them from a power, for rules that do not judge them.
 
-    The power before a sag is held until the recovery must have ended. So a power that does not come
-    back still counts. If the voltage stays low for long, or falls again and again, that is judged.
+    The power before a sag is held until the recovery must have ended. So the rule still sees a
+    power that does not come back, and a voltage that stays low or falls again and again.
     """
 
     def __init__(self, after_s: float | None) -> None:
@@ -60,13 +62,13 @@ class Undisturbed:
 
 
 def _newest(times_s: np.ndarray, is_one: np.ndarray, before_s: float) -> np.ndarray:
-    """The time of the newest marked sample at each sample. before_s: used if there is none."""
+    """The time of the newest marked sample at or before each sample; before_s if there is none."""
     marked_s = np.where(is_one, times_s, before_s)
     return np.maximum(np.maximum.accumulate(marked_s), before_s)
 
 
 class Ride(NamedTuple):
-    """One sag."""
+    """One sag and its verdict."""
 
     begin_s: float
     end_s: float
@@ -78,7 +80,7 @@ class Ride(NamedTuple):
 
 
 class Rides(Measure):
-    """Collects the sags of one rule and one power. `rides`: the complete sags."""
+    """Finds and judges the sags in one power by one rule. `rides`: the sags judged so far."""
 
     def __init__(self, values: dict[str, Any], step_s: float) -> None:
         """values: the values of the rule."""
@@ -94,8 +96,8 @@ class Rides(Measure):
 
     @property
     def other_Hz(self) -> float | None:
-        """The mean frequency if the rule is for another grid, else None. Example: 50 Hz, although
-        the rule is for 60 Hz.
+        """The mean frequency if the rule is for another grid, else None. Example: the grid has
+        50 Hz, but the rule is for 60 Hz.
         """
         normal_Hz, mean_Hz = self._rule["normal_Hz"], self._sum_Hz / max(1, self._count)
         is_other = normal_Hz and self._count and abs(mean_Hz - sum(normal_Hz) / 2) > OTHER_HZ
@@ -126,8 +128,8 @@ class Rides(Measure):
         self._times_s, self._kept = np.empty(0), {}
 
     def _judge(self, is_end: bool) -> None:
-        """Judge each sag if the record goes on for long enough after it. Drop samples that no later
-        sag needs.
+        """Judge each sag that has enough samples after it, or all sags if the segment has ended.
+        Drop the samples that no later sag needs.
         """
         times_s, self._rate_Hz_per_s = self._times_s, self._rates()
         self._sags = _spans(self._away())
@@ -156,7 +158,7 @@ class Rides(Measure):
         return found
 
     def _rates(self) -> np.ndarray:
-        """Absolute rate of the frequency over the window of the rule, Hz/s. 0 if unknown."""
+        """Absolute rate of change of the frequency in the rule's window, Hz/s. 0 if unknown."""
         found = np.zeros(len(self._times_s))
         steps = max(1, round(self._rule["rate_window_s"] / self._step_s))
         if FREQUENCY in self._kept and len(found) > steps:
@@ -200,9 +202,9 @@ class Rides(Measure):
         return found
 
     def _back(self, first: int, last: int) -> tuple[float | None, bool]:
-        """(time after the sag until the needed power is back, whether it came back). The power must
-        then stay until the next sag or the end of the judged time. The time is None if there was no
-        power before the sag.
+        """(time from the end of the sag until the needed power is back, whether it came back). The
+        power must then stay until the next sag or the end of the judged time. Only dips that are
+        usual for this load may follow. The time is None if there was no power before the sag.
         """
         power_W, times_s = self._kept[POWER], self._times_s
         before_W = power_W[max(0, first - max(1, self._before)) : first]
@@ -222,7 +224,9 @@ class Rides(Measure):
         return float(times_s[end - 1] - times_s[last]), False
 
     def _usual_dip(self, is_low: np.ndarray, first: int) -> int:
-        """The longest dip before a sag, in steps. The recovery after an earlier sag is no dip."""
+        """The longest dip of the power in the 10 s before a sag, in steps. The recovery after an
+        earlier sag does not count as a dip.
+        """
         before = self._sags[1][self._sags[1] <= first].max(initial=0)
         recovered = before + round(self._rule["back_s"] / self._step_s) if before else 0
         begins, ends = _spans(is_low[max(recovered, first - round(USUAL_S / self._step_s)) : first])

@@ -1,4 +1,6 @@
-"""Reads the rules: a TOML file for each operator, `rules/NAME.toml` or a file of a user."""
+"""Reads the rules of grid operators for the power of a large load. Each operator has a TOML file:
+a shipped one (`rules/NAME.toml`), or a file that a user wrote.
+"""
 
 import datetime
 import math
@@ -20,16 +22,17 @@ CONFIRMED, TEMPLATE = "read", "template"
 RANGE, CHANGE, RAMP = "range", "change", "ramp"
 LINE, CONTENT, ENERGY, RIDE = "line", "content", "energy_share", "ride_through"
 MW, PERCENT = "limit_MW", "limit_percent"
-SAMPLES_MIN = 10  # a window with fewer samples does not show its range (assumed)
-RIDE_SAMPLES_MIN = 5  # samples in the shortest time of a ride-through (assumed)
+# A window needs at least so many samples to show its highest and lowest value (assumed).
+SAMPLES_MIN = 10
+RIDE_SAMPLES_MIN = 5  # samples needed in the shortest time of a ride-through curve (assumed)
 DECIDES, STRICTER, NET = "decides", "stricter", "net"  # which interpretation of a ramp decides
 AT_MOST, BELOW = "at most", "below"
 AFTER_SAG = "after_sag_s"  # a sag and this time after it are not judged
 SLOWER = "slower_than_MW_per_s"  # a change above the limit must be slower than this
-# Errors of floating point sums are smaller than this share. A value that exceeds a limit by less
-# keeps the limit.
+# Errors of floating point sums are smaller than this share. So a value that exceeds a limit by a
+# smaller share still keeps the limit.
 EXACT = 1e-9
-DECADE = 10.0  # for a line, the meter must see up to this many times the lowest frequency
+DECADE = 10.0  # a rule about spectral lines needs a meter that sees 10 times its lowest frequency
 
 _date = passing(lambda value: type(value) is datetime.date, "a date, as 2026-09-17")
 _MW, _PERCENT = number(1e-6, 1e5, None), number(1e-6, 1000, None)
@@ -90,8 +93,8 @@ Values = dict[str, Any]  # {key of a quantity, as in FORMS: value}
 
 
 class Rule(NamedTuple):
-    """One rule. values: the keys of its quantity in FORMS. is_above: the rule applies above
-    from_MW, but not at exactly from_MW.
+    """One rule. values: see FORMS for the keys of each quantity. is_above: the rule applies to
+    sites larger than from_MW, and not to a site of exactly from_MW.
     """
 
     operator: str
@@ -106,7 +109,9 @@ class Rule(NamedTuple):
     values: Values
 
     def limit(self, site_MW: float) -> float:
-        """The limit for a site of this size, in `unit`. Not for a ride-through, which has none."""
+        """The limit for a site of this size, in `unit`. Do not call this for a ride-through rule,
+        which has no such limit.
+        """
         if self.quantity == ENERGY:
             return float(self.values[PERCENT])
         percent = self.values[PERCENT]
@@ -115,7 +120,9 @@ class Rule(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Operator and name. (?) marks a rule that was not read in its own document."""
+        """Operator and name of the rule. (?) marks a rule that is known from a second source only,
+        because nobody has read the operator's own document.
+        """
         doubt = "" if self.provenance == CONFIRMED else " (?)"
         return f"{self.operator} {self.name}{doubt}"
 
@@ -144,7 +151,7 @@ class Rule(NamedTuple):
 
     @property
     def sample_s_max(self) -> float:
-        """The longest time between two values of a meter with which the rule can be judged. The
+        """The longest time between two values of a meter with which the rule can be judged, s. The
         meter must see the lower half of a band's octaves, and give SAMPLES_MIN values in a window.
         """
         values = self.values
@@ -173,7 +180,7 @@ def names() -> list[str]:
 
 
 def usual() -> list[str]:
-    """Names of the shipped files without templates."""
+    """Names of the shipped files that are not templates."""
     return [name for name in names() if not name.startswith(TEMPLATE)]
 
 
@@ -211,7 +218,9 @@ def _rule(path: str, top: Values, name: str, table: Values) -> Rule:
 
 
 def _window_s(path: str, where: Path, found: Values) -> float:
-    """The window of a change: stated, or the time in which the slowest change reaches the limit."""
+    """The window of a rule about changes, s. The file states it, or it is the time in which the
+    slowest forbidden change reaches the limit.
+    """
     window_s, slope, limit_MW = found["window_s"], found[SLOWER], found[MW]
     if [window_s, slope].count(None) != 1 or slope and limit_MW is None:
         refuse(path, where, "has no time of a change", f"window_s, or {MW} with {SLOWER}")
@@ -223,7 +232,7 @@ def _window_s(path: str, where: Path, found: Values) -> float:
 def _size(
     path: str, where: Path, from_MW: float | None, above_MW: float | None
 ) -> tuple[float, bool] | None:
-    """(size, whether the rule applies only above it), or None if no size is given."""
+    """(size, whether the rule applies only to larger sites), or None if no size is given."""
     if from_MW is not None and above_MW is not None:
         refuse(path, (*where, "above_MW"), "is not allowed beside from_MW", "one of the two")
     if above_MW is not None:

@@ -1,9 +1,9 @@
-"""Makes blocks of samples at even times from a source, for the measures.
+"""Makes blocks of samples at even times from a recording, for the measures of the audit.
 
-A source gives pieces: rising times, and a column for each name. NaN is an unknown value. A straight
-line bridges a gap of at most GAP_S. After a longer gap a new segment begins, at which filters and
-spectra begin again. Otherwise a lost sample would look like a change of the load. Points on the
-straight lines between samples replace samples at uneven times.
+A recording (Source) gives pieces: rising times, and a column of values for each name. NaN is an
+unknown value. A straight line bridges a gap of at most GAP_S. After a longer gap a new segment
+begins. Filters and spectra then start again, because a lost sample must not look like a change of
+the load. If samples are at uneven times, values on the straight lines between them are used.
 """
 
 import math
@@ -20,8 +20,10 @@ GAP_S, GAP_STEPS = 1.0, 3
 STEP_S_MIN = 1e-4  # limits memory: each window of a rule keeps one value for each step
 LOST_PERCENT_MAX = 20.0
 BRIDGED_MAX = 1 << 20  # limits memory: most lost samples that are bridged in one piece
-UNEVEN = 0.05  # steps that differ from the usual one by a smaller share count as even
-LEVELS_MIN = 8  # a square wave or a staircase has fewer different values than a meter gives
+UNEVEN = 0.05  # steps that differ from the mean step by a smaller share count as even
+# A power with fewer different values is a square wave or a staircase. It says nothing about how
+# often the meter measures.
+LEVELS_MIN = 8
 Values = dict[str, np.ndarray]
 
 
@@ -30,8 +32,8 @@ class AuditError(ValueError):
 
 
 class Piece(NamedTuple):
-    """Some samples of a source. is_begin: the recording began with them, so no samples were lost
-    before.
+    """Some samples of a source. is_begin: a recording began here, so no sample was lost between
+    the piece before and this one.
     """
 
     times_s: np.ndarray
@@ -56,7 +58,7 @@ class Source(Protocol):
 
 
 class Block(NamedTuple):
-    """Even samples. is_begin: a gap of gap_s lies between them and the block before."""
+    """Samples at even times. is_begin: a gap of gap_s lies between this block and the last one."""
 
     is_begin: bool
     times_s: np.ndarray
@@ -67,9 +69,9 @@ class Block(NamedTuple):
 class Refresh:
     """Finds the time between two values of a meter that is read more often than it measures.
 
-    Such a record repeats each value. The result is a median over pairs of new values, because equal
-    values, torn readings and jitter hardly change it. A load with few levels also repeats values,
-    so it says nothing about the meter.
+    Such a record repeats each value. The result is half the median time from a new value to the
+    second new value after it. Equal values, torn readings and jitter hardly change this time. A
+    load with few levels also repeats values, so it says nothing about the meter.
     """
 
     def __init__(self) -> None:
@@ -101,8 +103,8 @@ class Refresh:
 
 
 class Steady:
-    """The blocks of a source. Its counts (samples, lost, gaps ...) are complete after the last
-    block.
+    """Makes the blocks of a source and counts its samples, lost samples and gaps. The counts are
+    complete after the last block.
     """
 
     def __init__(self, source: Source) -> None:
@@ -144,7 +146,9 @@ class Steady:
 
     @property
     def meter_s(self) -> float:
-        """Time between two values of the meter: stated, or found from values that repeat."""
+        """Time between two values of the meter, s. The source states it, or it is found from
+        values that repeat.
+        """
         found_s = max([each.steps for each in self._refreshes.values()]) * self.step_s
         return max(self.step_s, self.source.meter_s or found_s)
 
@@ -158,7 +162,7 @@ class Steady:
         return Piece(piece.times_s[known], found, piece.is_begin)
 
     def _split(self, piece: Piece) -> Iterator[Block]:
-        """The blocks of a piece: cut at long gaps, short gaps bridged."""
+        """The blocks of a piece. A long gap starts a new block. A short gap is bridged."""
         last = self._before
         self._before = Piece(piece.times_s[-1:], {key: v[-1:] for key, v in piece.values.items()})
         times_s = piece.times_s if last is None else np.append(last.times_s, piece.times_s)
@@ -176,7 +180,9 @@ class Steady:
                 yield block._replace(gap_s=float(steps_s[first - 1]) if first else math.inf)
 
     def _even(self, is_begin: bool, times_s: np.ndarray, values: Values) -> Block:
-        """One sample for each step. If no segment begins, the block before has the first sample."""
+        """One sample for each step. The first sample is left out if no segment begins here, because
+        the block before already has it.
+        """
         begin, steps_s = 0 if is_begin else 1, np.diff(times_s)
         if (np.abs(steps_s - self.step_s) < UNEVEN * self.step_s).all():
             return Block(is_begin, times_s[begin:], {k: v[begin:] for k, v in values.items()})
@@ -193,14 +199,18 @@ class Steady:
 
 
 def _at(name: str, even_s: np.ndarray, times_s: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """A column at other times, by straight lines between its values. A command holds its value."""
+    """The values of a column at other times. They lie on straight lines between the known values,
+    but a command keeps its value until the next one.
+    """
     if name == COMMANDED:
         return values[np.searchsorted(times_s, even_s, side="right") - 1]
     return np.interp(even_s, times_s, values)
 
 
 def _step_s(times_s: np.ndarray, path: str) -> float:
-    """The mean step, s. It is found from pairs of steps, because jitter changes them little."""
+    """The mean step, s. It is found from pairs of steps, because jitter hardly changes the length
+    of a pair.
+    """
     if len(times_s) < 2:
         raise AuditError(f"{path}: fewer than two samples of the load at its begin")
     pair = min(2, len(times_s) - 1)
@@ -218,5 +228,5 @@ def _step_s(times_s: np.ndarray, path: str) -> float:
 
 
 def joined(before: Values, after: Values) -> Values:
-    """The columns of `after`, each behind the same column of `before`."""
+    """The columns of `after`. Each one is appended to the column of that name in `before`."""
     return {key: np.append(before.get(key, ()), each) for key, each in after.items()}

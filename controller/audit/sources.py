@@ -1,4 +1,6 @@
-"""Opens the source at a path: a CSV file, a capture or journal, or a recorder's ring of ticks."""
+"""Opens a recording of power for the audit. It is a CSV file, a capture or journal of the
+controller, or the folder in which the recorder keeps the newest ticks.
+"""
 
 import math
 import os
@@ -48,9 +50,9 @@ def _is_journal(path: str) -> bool:
 
 
 class RingSource:
-    """The ring of ticks of a recorder. Time 0 is its first tick. Time is counted in ticks, because
-    a change of the clock must not look like a change of the load. begin_utc_s follows from the
-    newest block.
+    """The newest ticks that a recorder keeps. Time 0 is the first tick. Time is counted in ticks,
+    because a change of the clock must not look like a change of the load. begin_utc_s is computed
+    from the newest block.
     """
 
     def __init__(self, folder: str) -> None:
@@ -87,15 +89,15 @@ class RingSource:
 
 
 def _unpacked(column: bytes) -> np.ndarray:
-    """The values of a column, as from fast_ring.unpacked, but without a slow loop."""
+    """The values of a column. The result equals that of fast_ring.unpacked, but numpy is faster."""
     return np.frombuffer(column, "<u4").cumsum(dtype="<u4").view("<i4").copy()
 
 
 def _piece(
     columns: Mapping[str, Sequence[int] | np.ndarray], step_s: float, meters: Sequence[str]
 ) -> Piece:
-    """Columns of Ticks as samples, with the names of an exported file. If the load or the grid has
-    no meter, its power follows from the other one and the battery.
+    """Makes samples from columns of Ticks. Their names are those of an exported CSV file. If the
+    load or the grid has no meter, its power is computed from the other power and the battery.
     """
     values: Values = {}
     for name, (here, divisor) in fast_csv.COLUMNS.items():
@@ -139,7 +141,7 @@ class JournalSource:
             begin_s += float(piece.times_s[-1])
 
     def _rows(self) -> Iterator[array]:
-        """Rows of the frames, many at a time."""
+        """One row of values for each tick, many rows at a time."""
         seen = self._opened()
         seconds, rows = Seconds(seen), array("i")
         ticks = Ticks(seconds)

@@ -1,9 +1,9 @@
-"""A CSV file of another program as a source, read by the reader of series.
+"""Reads a CSV file of another program as a recording for the audit.
 
-The load is the power column with "load" in its name. Without one, it is the only power column that
-is neither grid nor battery. Optional columns: `grid_kW` or `battery_kW` (above 0 discharges),
-`voltage_pu`, `frequency_Hz`, `commanded`. If the load has no column, it follows from grid and
-battery. A cell that is no number is a lost sample.
+The load is the power column with "load" in its name. If there is no such column, the load is the
+only power column that is neither grid nor battery. Optional columns: `grid_kW` or `battery_kW`
+(above 0 discharges), `voltage_pu`, `frequency_Hz`, `commanded`. If the load has no column, it is
+computed from grid and battery. A cell that is no number counts as a lost sample.
 """
 
 import contextlib
@@ -29,7 +29,8 @@ from controller.series.refusal import SeriesError, at_cell, listed, shown
 from controller.series.table import Row, Table
 from controller.series.units import POWER
 
-ROWS, CELLS = 1 << 16, 1 << 18  # most rows and cells of a piece; a file may have 1000 columns
+# A piece has at most so many rows and cells. CELLS limits memory: a file may have 1000 columns.
+ROWS, CELLS = 1 << 16, 1 << 18
 CELL_MAX = 32
 POWER_W_MAX = 1e10
 PLAIN = {VOLTAGE: 3.0, FREQUENCY: 100.0, COMMANDED: 7.0}
@@ -38,8 +39,8 @@ Column = tuple[str, int, float, float]  # name, place, factor, highest absolute 
 
 
 class CsvSource:
-    """A CSV file. column: the column of the load, or None to find it by its name. zone: of times
-    without an offset.
+    """A CSV file. column: the column of the load, or None to find it by its name. zone: the time
+    zone of times that have no offset from UTC.
     """
 
     def __init__(self, path: str, column: str | None, meter_s: float, zone: tzinfo) -> None:
@@ -113,7 +114,9 @@ def _one(names: Sequence[str]) -> str:
 
 
 def with_grid(values: Values) -> Values:
-    """Add the load or the grid if it was not measured. The two differ by the battery."""
+    """Add the power of the load or of the grid if it was not measured. The two powers differ by
+    the power of the battery.
+    """
     battery_W = values.pop(BATTERY, None)
     if battery_W is not None and GRID not in values:
         values[GRID] = values[LOAD] - battery_W
@@ -123,8 +126,8 @@ def with_grid(values: Values) -> Values:
 
 
 def measured(cells: Sequence[str], has_comma: bool) -> np.ndarray:
-    """The values of cells. NaN for a cell that is no number, or that has a device's number for "no
-    value".
+    """The values of cells. NaN for a cell that is no number, or that has a number with which a
+    device says "no value".
     """
     found = numbers(cells, has_comma)
     found[np.isin(found, tuple(powers.BLANKS))] = np.nan
@@ -144,7 +147,7 @@ def numbers(cells: Sequence[str], has_comma: bool) -> np.ndarray:
 
 
 class _Clock:
-    """Times of rows, s, which must rise. is_utc: they count since 1970."""
+    """Reads the times of rows, s. They must rise. is_utc: they count from 1970."""
 
     def __init__(self, rows: Table, zone: tzinfo) -> None:
         self.places, self._unit = powers.time_of(rows)

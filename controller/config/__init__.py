@@ -1,1 +1,3 @@
-"""Reads TOML files into checked configurations and their integer images."""
+"""Reads the TOML files of a cabinet and its devices, checks them, and makes the arrays of integers
+(images) on which the controller runs.
+"""

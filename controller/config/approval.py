@@ -1,6 +1,7 @@
-"""The approval of a person: the limit image, and the contacts, address and profile of each device.
+"""Describes what a person approves before a cabinet may start: the limit image (all safety limits),
+and the contacts, address and profile of each device.
 
-Each number has a name, so that a later version of the program can still say which one changed.
+Each number has a name. So a later version of the program can still say which number has changed.
 """
 
 import functools
@@ -18,7 +19,9 @@ from safety import matrix as m, parameters as p, peer, signals as s
 from safety.image_check import topology
 
 IMAGE_BYTES_MAX = 1 << 22
-PROGRAM = "program"  # CRC of all tables of the kernel: thresholds alone do not describe a stage
+# Name of the CRC of all tables of the kernel. They belong to the approval, because thresholds alone
+# do not describe a stage of the cause-and-effect matrix.
+PROGRAM = "program"
 ABSENT = "absent"
 _TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
 _IN_MATRIX = dict(zip(p.STAGE_WORDS, (m.S_SET, m.S_CLEAR, m.S_SET_MS, m.S_CLEAR_MS), strict=True))
@@ -31,7 +34,7 @@ _LABELS = {
 
 
 class Approval(Protocol):
-    """The approval of the image that runs (run/approval.py)."""
+    """Tells whether the image that runs is approved. run/approval.py has the real one."""
 
     @property
     def is_given(self) -> bool:
@@ -39,9 +42,8 @@ class Approval(Protocol):
 
 
 def devices(config: Config) -> dict[str, int]:
-    """{name: CRC of a device}. The CRC covers its role, index, address, contacts and profile.
-
-    It also covers the files that the profile names.
+    """{name of a device: its CRC}. The CRC covers role, index, address, contacts and profile, and
+    also the files that the profile names.
     """
     found = {}
     for device in config.devices:
@@ -56,8 +58,8 @@ def devices(config: Config) -> dict[str, int]:
 
 
 def path_identity(config: Config) -> str:
-    """CRC in hex over the whole path from the meters to the converters. A measured delay is only
-    valid for the path on which it was measured.
+    """CRC in hex over everything between the meters and the converters. A measured delay is valid
+    only as long as this CRC stays the same.
     """
     buses = [(bus.name, bus.baud_Bd, bus.bitrate_bps) for bus in config.buses]
     path = (list(config.control_image), sorted(devices(config).items()), buses)
@@ -94,9 +96,8 @@ def _program_crc() -> int:
 
 
 def shipped(words: dict[str, int]) -> dict[str, int]:
-    """The names of `words` with the defaults of the program, as if no site had changed a number.
-
-    The first approval of a cabinet is compared with these defaults.
+    """The numbers that a limit image with these names has if no site changes a number. The first
+    approval of a cabinet is compared with them.
     """
     found = dict(words)
     tables: dict[str, tuple] = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
@@ -115,7 +116,7 @@ def shipped(words: dict[str, int]) -> dict[str, int]:
 
 
 def packed(words: dict[str, int]) -> bytes:
-    """The names and numbers in the form of the store."""
+    """The names and numbers as bytes for the store."""
     return zlib.compress(msgpack.packb(words))
 
 
@@ -138,7 +139,9 @@ def code(old: dict[str, int], new: dict[str, int]) -> int:
 
 
 def differences(old: dict[str, int], new: dict[str, int]) -> list[str]:
-    """A line for each change: instances no longer armed, instances armed now, other numbers."""
+    """A line for each change. First come the stages that are no longer armed on a rack or unit,
+    then those that are armed now, then changed numbers.
+    """
     changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
     armed = sorted([each for each in changed if _parts(each)[0] == "armed"], key=_place)
     lines = []
@@ -164,7 +167,7 @@ def _parts(name: str) -> tuple[str, str, str]:
 
 
 def _place(name: str) -> tuple[int, str]:
-    """Sort key: the instances of a stage stay together, in the order of the matrix."""
+    """Sort key of a name. It keeps the racks and units of one stage together, in matrix order."""
     stage = _parts(name)[1]
     return (list(BY_ID).index(stage) if stage in BY_ID else len(BY_ID), name)
 

@@ -1,4 +1,4 @@
-"""A bus: CAN, Modbus RTU or Modbus TCP, and its keys."""
+"""Describes a bus (CAN, Modbus RTU or Modbus TCP) and the keys of its table [bus.NAME]."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from controller.forms.field import Field, matching
 
 BITRATES_BPS = (125_000, 250_000, 500_000, 1_000_000)
 BAUDS_BD = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
-CHARACTERS = {"8N1": 10, "8E1": 11, "8O1": 11, "8N2": 11}  # bits on the wire of one character
+CHARACTERS = {"8N1": 10, "8E1": 11, "8O1": 11, "8N2": 11}  # {form of a character: its bits}
 
 _BYTE = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
 _TCP_PORT = r"(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
@@ -21,7 +21,7 @@ PORT = (
     "(not /dev/ttyUSB0)",
 )
 _CHANNEL = (re.compile(r"[A-Za-z0-9_.:/-]{1,64}"), "the name of a CAN interface, such as can0")
-# {interface: form of its channel}. For any other interface, its driver defines the channel names.
+# {interface: allowed channel names}. For any other interface, its driver defines the names.
 CHANNELS = {
     "socketcan": (
         re.compile(r"[A-Za-z0-9_.:-]{1,15}"),

@@ -1,7 +1,8 @@
-"""The exchanges of each bus, their times, and the worst case of a stop. Times in us.
+"""Computes how busy each bus is, and the longest time from an emergency stop to the frame that
+stops the converter. Times are in us.
 
-An RTU exchange takes characters x bits / baud, gaps of 3.5 characters and the device's turn-around.
-A CAN frame counts with the most stuff bits that it can have.
+The time of a Modbus RTU exchange is characters x bits / baud, plus gaps of 3.5 characters, plus the
+turn-around of the device. A CAN frame is assumed to have as many stuff bits as possible.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,18 +20,18 @@ from drivers.can_bms import CanBms
 from drivers.meter import Meter
 
 UTILISATION_PERMILLE_MAX = 800
-# the key that a refusal names if a bus is too busy
+# {kind of bus: the key that an error line names if the bus is too busy}
 SPEED_KEYS = {"rtu": "baud_Bd", "can": "bitrate_bps", "tcp": "address"}
-# Margin from the end of a meter's reply to the tick: a USB adapter delivers bytes once a ms.
+# A meter's reply must end so long before the tick, because a USB adapter delivers bytes once a ms.
 BEFORE_TICK_US = 1000
 HANDED_OVER = "until its bytes are handed over"
 CAN_DATA_BYTES = 8  # data bytes of the longest frame
 
 
 class Exchange(NamedTuple):
-    """One periodic exchange. frames: their number in a period. time_us: time of one frame.
-    frame_us: time until the request has left. early: number of frames that may be sent before
-    their period ends (PcsChannel).
+    """One periodic exchange of a device. frames: number of frames in a period. time_us: time that
+    one frame keeps the bus busy. frame_us: time until the request has left. early: number of frames
+    that may be sent before their period has ended (see PcsChannel).
     """
 
     what: str
@@ -43,7 +44,7 @@ class Exchange(NamedTuple):
 
 
 class Latency(NamedTuple):
-    """One part of a worst case: its name, its time, and the reason for the time."""
+    """One part of a longest time. what: its name. basis: the reason for the time."""
 
     what: str
     time_us: int
@@ -60,7 +61,7 @@ def can_frame_us(data_bytes: int, bitrate_bps: int) -> int:
 
 
 def rtu_port(config: Config, bus: Bus) -> RtuPort:
-    """The RtuPort of a bus, with time-outs and pauses that suit all its devices."""
+    """The RtuPort of a bus, with the longest time-out and the longest pause of its devices."""
     profiles = [device.profile for device in config.topology.on_bus(bus.name)]
     timeout_us = max([profile.timeout_ms for profile in profiles]) * 1000
     gap_us = max([profile.gap_ms for profile in profiles]) * 1000
@@ -100,12 +101,12 @@ def _rtu(config: Config, bus: Bus, drivers: Mapping[str, families.Driver]) -> li
 
 
 def meter_phases(config: Config, drivers: Mapping[str, families.Driver]) -> dict[str, int]:
-    """{device name: us} for RtuPort.add: the phase of the reads of meters. Each reply is then whole
-    just before a tick freezes the process image. drivers: by device name.
+    """{device name: us}: the phase at which each meter is read, for RtuPort.add. With this phase, a
+    reply is whole just before a tick freezes the process image. drivers: by device name.
 
     Ticks begin at multiples of tick_ms on the loop's clock. The meters of one bus are read one
-    after another, the load meter last, because load tracking waits for it. A meter whose period is
-    not a whole number of ticks has no phase.
+    after another. The load meter is read last, because load tracking needs its newest value. A
+    meter has no phase if its period is not a whole number of ticks.
     """
     phases_us = {}
     for bus in [each for each in config.buses if each.kind != "can"]:
@@ -129,7 +130,7 @@ def utilisation_permille(exchanges: Sequence[Exchange]) -> int:
 
 
 def check(values: Values, every: Schedule) -> None:
-    """Refuse a bus that is busy for too much of the time, because it could not catch up after a
+    """Refuse a bus that is busy for too large a part of the time. It could not catch up after a
     delay.
     """
     for name, exchanges in every.items():
@@ -147,9 +148,8 @@ def check(values: Values, every: Schedule) -> None:
 
 
 def _slowest(values: Values, exchanges: Sequence[Exchange], of_bus: Path) -> Path:
-    """The key that a refusal names: the speed of the bus, or the turn-around of the slowest device.
-
-    The turn-around is named if a later layer states it than the layer that states the speed.
+    """The key that an error line names: the speed of the bus, or the turn-around of the slowest
+    device. The turn-around is named if a later file states it.
     """
     device = max(exchanges, key=lambda each: each.time_us).device
     own, speed = ("device", device, "turnaround_ms"), values.entries.get(of_bus)
@@ -157,24 +157,26 @@ def _slowest(values: Values, exchanges: Sequence[Exchange], of_bus: Path) -> Pat
     return own if is_later else of_bus
 
 
-# -- the way from an emergency stop contact to the bytes that drop the permit
+# -- the time from an emergency-stop contact to the last byte of the frame that stops the converter
 
 
 def stop_latency(config: Config, every: Schedule) -> list[Latency]:
-    """[Latency] from the slower E-stop contact to the last byte that drops the PCS enable."""
+    """The parts of the time from the slower E-stop contact to the last byte that drops the PCS
+    enable.
+    """
     device = cast(Device, config.topology.driven("pcs_enable_ok"))  # device_checks.OUTPUTS_ALWAYS
     return _stop_latency(config, every, device, "write coils")
 
 
 def pcs_stop_latency(config: Config, every: Schedule, unit: int) -> list[Latency]:
-    """[Latency] from the slower E-stop contact to the last byte of the stop frame of a
-    unit's PCS.
+    """The parts of the time from the slower E-stop contact to the last byte of the stop frame for
+    the PCS of a unit.
     """
     return _stop_latency(config, every, config.topology.required("pcs", unit), families.SETPOINT)
 
 
 def _stop_latency(config: Config, every: Schedule, device: Device, what: str) -> list[Latency]:
-    """Time from the slower contact to the last byte of the exchange `what` of a device."""
+    """The parts of the time from the slower contact to the last byte of the exchange `what`."""
     ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
     slowest = max(ways, key=lambda parts: sum([part.time_us for part in parts]))
     own = exchange_of(every[device.bus], device, what)
@@ -195,7 +197,9 @@ def exchange_of(exchanges: Sequence[Exchange], device: Device, what: str) -> Exc
 
 
 def hint_latency(config: Config, every: Schedule, unit: int) -> list[Latency]:
-    """[Latency] from a hint's datagram to the last byte of the new set-point of a unit's PCS."""
+    """The parts of the time from the datagram of a hint to the last byte of the new set-point for
+    the PCS of a unit.
+    """
     device, tick_us = config.topology.required("pcs", unit), config.tick_ms * 1000
     exchanges = every[device.bus]
     frame = next(exchange for exchange in exchanges if exchange.what == families.SETPOINT)
@@ -207,8 +211,8 @@ def hint_latency(config: Config, every: Schedule, unit: int) -> list[Latency]:
 
 
 def _input_latency(config: Config, every: Schedule, signal: str) -> list[Latency]:
-    """Worst case of an input: the contact moves just after a read, so one period passes, then the
-    longest time of a read.
+    """The parts of the longest time of an input. The contact moves just after a read, so one period
+    passes, and then a read takes its longest time.
     """
     device, _ = cast(tuple[Device, int], config.topology.mapped(signal))
     exchanges = every[device.bus]
@@ -222,8 +226,8 @@ def _input_latency(config: Config, every: Schedule, signal: str) -> list[Latency
 
 
 def response_us(exchange: Exchange, exchanges: Sequence[Exchange]) -> int:
-    """Longest time until an exchange that is due has ended. All other exchanges go first, also
-    those that become due meanwhile.
+    """Longest time from the moment an exchange is due to its end, us. All other exchanges go first,
+    also those that become due meanwhile.
     """
     others = [other for other in exchanges if other is not exchange]
     total_us = exchange.time_us

@@ -1,4 +1,4 @@
-"""The checked configuration of a cabinet, as the other rooms use it."""
+"""Holds the checked configuration of a cabinet, for the rest of the program."""
 
 from array import array
 from dataclasses import dataclass
@@ -14,7 +14,9 @@ from safety import matrix, parameters, signals
 
 
 class StageWords(NamedTuple):
-    """The words of a stage in the limit image. set, clear: in the unit of its feature."""
+    """The numbers of a stage in the limit image. set, clear: the thresholds, in the unit of the
+    feature. The other two are debounce times in ticks.
+    """
 
     set: int
     clear: int
@@ -26,11 +28,12 @@ class StageWords(NamedTuple):
 class Config:
     """A checked configuration. Indexes count from 0, names in files and on doors from 1.
 
-    names: (layer, its own name), the type first. cabinet, control: {parameter: integer};
-    unit_tables, rack_tables: one such dict for each. coil_period_ms: coils are written at least
-    this often, otherwise permits expire. proof_tests: {key of proof_intervals: most days between
-    two tests, or None}. neighbours: [neighbours], for an estimate that no interlock uses.
-    responder: [responder], only for the responder sheet. site_plan: [plan], only for people.
+    names: (layer, its own name), the type first. cabinet, control: {parameter: integer}.
+    unit_tables, rack_tables: such a dictionary for each unit and rack. coil_period_ms: coils are
+    written at least this often, because permits would expire otherwise. proof_tests: {key of
+    proof_intervals: most days between two tests, or None}. neighbours: table [neighbours], for an
+    estimate that no interlock uses. responder: table [responder], for the fire service's sheet.
+    site_plan: table [plan], only for people.
     """
 
     path: str
@@ -75,7 +78,7 @@ class Config:
 
     @property
     def site_devices(self) -> tuple[SiteDevice, ...]:
-        """The box's clock and the site devices, as the core knows them."""
+        """The site devices in the form that the core uses. The first one is the box's clock."""
         return site_devices.site_devices(self.devices)
 
     @property

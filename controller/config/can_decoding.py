@@ -1,4 +1,6 @@
-"""Decodes frames of a BMS on CAN by its profile, into values and refusals of values."""
+"""Decodes frames of a BMS on CAN with its profile, for commands about a capture. The result is
+values with names, and refusals with reasons.
+"""
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -14,7 +16,7 @@ from drivers.profile import Profile
 from drivers.rack_sources import ALLOWED, CELLS, TEMPERATURES
 from safety.signals import RACK_INPUTS
 
-OTHERS_MAX = 1000  # a damaged capture may contain any id of 29 bits
+OTHERS_MAX = 1000  # keeps at most so many foreign ids: a damaged capture may contain any id
 STATES = {
     can_dialect.WAITING: "two periods of the dialect have not gone by",
     can_dialect.MISSING: "the required id {id} is missing",
@@ -38,7 +40,7 @@ class Frames(Changes):
         self._messages = Messages(profile, node, {CELLS: cells, TEMPERATURES: modules})
 
     def take(self, time_us: int, can_id: int, data: bytes) -> list[Found]:
-        """Take a frame of the bus, and return the values and refusals that it has changed."""
+        """Take a frame of the bus. Returns the values and refusals that changed with this frame."""
         bad, misfit = self.device.bad_frames, self.device.misfit
         if not self.device.on_frame(can_id, data, time_us):
             if len(self.others) < OTHERS_MAX:
@@ -60,9 +62,7 @@ class Frames(Changes):
         return self._shelf.taken()
 
     def fault(self, time_us: int, has_stored: bool) -> str:
-        """Why the driver stores nothing at that time; "" if it has stored values and still stores
-        them.
-        """
+        """Why the driver stores no values at that time. "" if it stored values and still does."""
         if not self._own_frames:
             return "none of its ids came"
         state, can_id = self.device.report(time_us)
@@ -71,7 +71,7 @@ class Frames(Changes):
         return STATES.get(state, "no group of values is whole").format(id=shown(can_id))
 
     def _values(self, time_us: int, message: Message, data: bytes) -> list[Found]:
-        """The values of a frame. If the frame repeats itself: only the refused values."""
+        """The values and refusals of a frame. If the frame equals the last one, only refusals."""
         before, refused = self._before.get(message.can_id, (b"", []))
         if data == before:
             return refused
@@ -131,9 +131,8 @@ def _value(
 
 
 def notes(profile: Profile, last: Mapping[str, Found]) -> list[str]:
-    """A line for each current limit that the rack does not report.
-
-    The line names the value that the cabinet takes instead.
+    """A line for each current limit that the rack does not report, with the value that a cabinet
+    uses instead.
     """
     found = []
     for allowed, index in ALLOWED.items():

@@ -1,4 +1,4 @@
-"""Finds the shipped profile of a BMS that fits the ids on a CAN bus."""
+"""Finds the shipped profile of a BMS that fits the ids of the frames on a CAN bus."""
 
 import functools
 from collections.abc import Collection
@@ -21,7 +21,7 @@ class Dialect(NamedTuple):
     forbidden: frozenset[int]
 
 
-names = functools.cache(shipped_names)  # the number of a profile is the place of its name, from 1
+names = functools.cache(shipped_names)  # profiles are numbered from 1, in the order of these names
 
 
 @functools.cache

@@ -1,8 +1,8 @@
 """Finds the profiles of a BMS that fit the frames on a CAN bus, and says why others do not fit.
 
-A profile fits when no forbidden id came and every required id came with an allowed length. In
-addition its driver must have accepted frames after its own checks: bytes, counters, ranges, two
-periods.
+A profile fits if no forbidden id came, and if every required id came with an allowed length. In
+addition the driver of the profile must have accepted frames. The driver checks bytes, counters and
+ranges, and needs frames for two periods.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -48,8 +48,9 @@ class _Id:
 
 
 class CanFit(NamedTuple):
-    """A profile at a node. known: ids of its messages that came. taken: number of frames that its
-    driver accepted. reason: why the profile does not fit, "" if it fits.
+    """The result for a profile at a node (address of the BMS). known: ids of the profile's messages
+    that came. taken: number of frames that the driver accepted. reason: why the profile does not
+    fit, or "".
     """
 
     profile: Profile
@@ -78,8 +79,8 @@ def heard(frames: Iterable[Frame]) -> list[Heard]:
 
 
 def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
-    """The fit of every profile. A profile with addresses has a fit for each node that fits. If no
-    node fits, it has only the nearest one. `frames` is read several times.
+    """The results for every profile. A profile with addresses has a result for each node that fits,
+    or one for the nearest node if none fits. `frames` is read several times.
     """
     found: list[CanFit] = []
     ids = {each.can_id: each for each in heard(frames)}
@@ -91,7 +92,9 @@ def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
 
 
 def best(found: Sequence[CanFit]) -> list[CanFit]:
-    """The fits that explain the most ids of the bus. The frames cannot decide between them."""
+    """The results that explain the most ids of the bus. If there are several, the frames cannot
+    decide between them.
+    """
     return [each for each in found if not each.reason and len(each.known) == len(found[0].known)]
 
 

@@ -1,4 +1,6 @@
-"""The tables of a profile of family can_bms: messages, signals, arrays, fault bits, frames sent."""
+"""The forms (allowed keys) of the tables in a profile of family can_bms. These tables describe the
+messages, signals, arrays, fault bits and sent frames of a BMS on CAN.
+"""
 
 import re
 from typing import Any
@@ -6,7 +8,7 @@ from typing import Any
 from controller.forms import field as forms
 
 ID_MAX = (1 << 29) - 1
-VALUE_MAX = 10**9  # largest value of a signal: a word of the image has 30 bits
+VALUE_MAX = 10**9  # largest value of a signal, because a word of the process image has 30 bits
 _ORDER = forms.choice(("little", "big"), "little")
 
 
@@ -115,7 +117,8 @@ SENT: dict[str, forms.Field] = {
     "addressed": forms.flag(False),
     "data": _hex(),
     "data_close": _hex(""),
-    "asks": forms.flag(False),  # true: commands nothing, so it may precede the rack's first frame
+    # true: the frame commands nothing, so it may be sent before the rack's first frame came
+    "asks": forms.flag(False),
     "period_ms": forms.integer(10, 60_000, 1000),
     "counter": forms.table(
         {"start": forms.integer(0, 63, None), "length": forms.integer(1, 16, 8)}, {}

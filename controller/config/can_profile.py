@@ -1,4 +1,6 @@
-"""Checks the tables of a profile of family can_bms, and fills in what its DBC file says."""
+"""Checks the tables in a profile of family can_bms (a BMS on CAN). If the profile names a DBC file,
+ids and places of signals are filled in from there.
+"""
 
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -18,7 +20,9 @@ OWN = ("bms_bad_frames", *rack_sources.ARRAYS)  # no signal may have these names
 NAMES = tuple([name for name in rack_sources.GROUPS if name not in OWN])
 NEEDED = ("rack_voltage_mV", "rack_current_mA", "soc_permille")
 CURRENT_LIMITS = ("charge_current_mA_max", "discharge_current_mA_max")
-STEP_DDEGC_MAX = 2  # with steps of 1 K, row 22 (0.5 K in 30 s) would trip at each step
+# Coarsest resolution of a temperature. With steps of 1 K, each step would trip row 22 of the
+# cause-and-effect matrix (0.5 K in 30 s).
+STEP_DDEGC_MAX = 2
 CELL_ENDS = ("cell_voltage_mV_min", "cell_voltage_mV_max")
 
 
@@ -130,8 +134,8 @@ def _fill_signal(row: Table, signal: Signal, *others: Signal) -> None:
 
 
 def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: str) -> None:
-    """Refuse signals and arrays that together do not describe a rack. table, of_arrays: the names
-    of their tables in the file, for the message.
+    """Refuse signals and arrays that together do not describe a rack. table, of_arrays: how the
+    file calls the tables of signals and of arrays, for the error line.
     """
     signals, arrays = found["signals"], found["arrays"]
     for key, names in (("signals", NAMES), ("arrays", tuple(rack_sources.ARRAYS))):
@@ -164,7 +168,9 @@ def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: s
 
 
 def _check_periods(file: str, sent: Mapping[str, Table]) -> None:
-    """Refuse a period that is no multiple of the shortest period, in which the driver counts."""
+    """Refuse a period that is no multiple of the shortest period. The driver counts in shortest
+    periods.
+    """
     shortest = min([row["period_ms"] for row in sent.values()] or [1])
     for name, row in sent.items():
         if row["period_ms"] % shortest:
@@ -195,12 +201,12 @@ def lacks(profile: Any) -> Iterator[str]:
 
 
 def lacks_limits(profile: Any) -> bool:
-    """Whether a profile has signals, but not the current limits of both directions."""
+    """True for the profile of a BMS on CAN that does not report both limits of its current."""
     return bool(profile.signals) and not {*CURRENT_LIMITS} <= {*profile.signals}
 
 
 def reports(profile: Any, fact: str) -> bool:
-    """Whether a BMS of this profile reports the values of a fact of stage_states.LACKING."""
+    """True if a BMS of this profile reports the values of `fact`, a key of stage_states.LACKING."""
     names = {*profile.signals, *profile.arrays}
     return {
         "cells_reported": bool(names & {*CELL_ENDS, rack_sources.CELLS}),
@@ -211,5 +217,5 @@ def reports(profile: Any, fact: str) -> bool:
 
 
 def has_close(profile: Any) -> bool:
-    """Whether the BMS takes a command to its contactors."""
+    """True if the BMS takes a command to close its contactors."""
     return any(row["data_close"] for row in profile.sent.values())

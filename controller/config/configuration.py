@@ -1,8 +1,10 @@
-"""Reads a configuration (type > site > cabinet), checks it as a whole and makes its images.
+"""Reads the configuration of a cabinet, checks it as a whole, and makes the arrays of integers
+(images) on which the controller runs. The files are called layers: type, site and cabinet.
 
-Step 1 reads: layers.py (files), schema.py (keys), topology.py and devices.py (structure). Step 2:
-limit_images.py makes the integers, cross_checks.py finds contradictions. Step 3: bus_times.py
-checks the loads of the buses, track_path.py the delays from meter to battery.
+Step 1 reads: layers.py reads files, schema.py checks keys, topology.py and devices.py find the
+structure. In step 2, limit_images.py makes the integers and cross_checks.py finds contradictions.
+In step 3, bus_times.py checks how busy the buses are, and track_path.py checks the delay from the
+meter to the battery.
 """
 
 from array import array
@@ -31,8 +33,9 @@ from controller.core.base import hint_sources
 from controller.forms.refusal import ConfigError, Path, dotted
 from controller.rows import proof_intervals
 
-REFUSALS_MAX = 8  # most refusals in one file that a report skips
-COIL_WRITES_PER_EXPIRY = 5  # a permit must outlast three lost writes in a row
+REFUSALS_MAX = 8  # a report about a refused file leaves out at most so many wrong keys
+# Coils are written so often before a permit expires. So it outlasts three lost writes in a row.
+COIL_WRITES_PER_EXPIRY = 5
 
 
 def survey(path: str | PathLike[str]) -> tuple[Config, list[str]]:
@@ -52,8 +55,8 @@ def survey(path: str | PathLike[str]) -> tuple[Config, list[str]]:
 
 
 def refusals(path: str | PathLike[str]) -> list[str]:
-    """Lines that say why a file is refused, [] for an accepted file. Each missing piece of
-    equipment has a line, and the first other mistake has one.
+    """Lines that say why a file is refused, or [] for an accepted file. There is a line for each
+    missing piece of equipment, and one for the first other mistake.
     """
     missing: list[str] = []
     lines: list[str] = []
@@ -71,9 +74,9 @@ def refusals(path: str | PathLike[str]) -> list[str]:
 def load(
     path: str | PathLike[str], missing: Sequence[str] = (), tick_ms: int | None = None
 ) -> Config:
-    """Config of the file at `path` and the layers above it. Raises ConfigError.
+    """Config of the file at `path` and the files that it extends. Raises ConfigError.
 
-    missing: as in topology.build. tick_ms: tick of a simulation, instead of the tick of the type.
+    missing: see topology.build. tick_ms: tick of a simulation, instead of the tick in the files.
     """
     return _read(path, missing, tick_ms)[1]
 
@@ -90,8 +93,8 @@ def carried_over(path: str | PathLike[str], lines: list[str]) -> Config:
 
 
 def without_refused(path: str | PathLike[str]) -> tuple[Config | None, list[str]]:
-    """(Config, refused keys) of a refused file, made without these keys, for a report. Config is
-    None if no Config can be made.
+    """(Config, refused keys) of a refused file, for a report. The Config is made without the
+    refused keys. It is None if this is not possible.
     """
     missing: list[str] = []
     left_out: list[tuple[str, Path]] = []
@@ -125,7 +128,8 @@ def _read(
         layers.leave_out(chain, file, key)
     if tick_ms is not None:
         chain[0].content.setdefault("cabinet", {})["tick_ms"] = tick_ms
-    # Without this empty list, a site could offer optional equipment. Only the type may do that.
+    # Only the type may say which equipment is optional. Without this list, a site file could say
+    # it.
     chain[0].content.setdefault("optional_equipment", [])
     chemistry = hma.chemistry_of(chain)
     values = Values(layers.merge(chain, chemistry), chain[-1].file, chemistry)

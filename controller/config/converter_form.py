@@ -1,4 +1,6 @@
-"""The keys of a converter's profile (family register_pcs), without those of its registers."""
+"""The form (allowed keys) of the profile of a converter with plain Modbus registers, family
+register_pcs. profile_form.py has the keys of its registers.
+"""
 
 from typing import Any
 
@@ -25,7 +27,7 @@ WEAR: dict[str, forms.Field] = {
     "stored": _stored(wear.NOT_STATED),
     "writes_per_day_max": forms.integer(0, 86_400, 0),
 }
-# For families in which each write is a set-point or a permit, so that no budget may delay it.
+# For families in which each write is a set-point or a permit. No budget of writes may delay these.
 UNBOUNDED = {"stored": forms.choice((wear.NO, wear.NOT_STATED), wear.NOT_STATED)}
 OWN_STORED: dict[str, forms.Field] = {"stored": _stored(None)}
 TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")
@@ -48,7 +50,8 @@ PLACE: dict[str, forms.Field] = {
     "instance": forms.integer(1, 60, 1),
 }
 BASE_ADDRESSES = forms.integers(0, 65000, [40000, 50000, 0])  # where "SunS" may lie, in this order
-# How registers are read: the most in one read, and the most unused ones between two used ones.
+# How registers are read: how many in one read, and how many unused ones may be read between two
+# used ones.
 READS = {
     "registers_per_read_max": forms.integer(1, 125, 32),
     "gap_registers_max": forms.integer(0, 100, 0),
@@ -65,7 +68,8 @@ SETTINGS: dict[str, forms.Field] = {
     "heartbeat_ms_max": forms.integer(200, 60_000, 1500),
     **TIMES,
     "repeat_ms": forms.integer(0, 600_000),  # period to repeat all set-point frames; 0: never
-    "setpoint_pause_ms": forms.integer(0, 5000, 0),  # between two frames; a power of 0 never waits
+    # pause between two set-point frames; a power of 0 does not wait for it
+    "setpoint_pause_ms": forms.integer(0, 5000, 0),
     "read_back": forms.flag(),  # the registers of the set-point can be read with function 3
     # the messages that restart the watchdog of the device
     "watchdog": forms.choice(("none", "setpoint", "heartbeat", "reads")),
@@ -119,7 +123,7 @@ HEARTBEAT: dict[str, forms.Field] = {
     "count_max": forms.integer(2, 65535, 65535),
     **OWN_STORED,
 }
-# A write to a BMS by registers.
+# A write to a BMS on Modbus.
 _WORDS = forms.integers(0, 65535, [])
 SENT: dict[str, forms.Field] = {
     **PLACE,

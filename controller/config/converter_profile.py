@@ -1,4 +1,6 @@
-"""The set-point, the sequences and the heartbeat of a converter's profile (family register_pcs)."""
+"""Checks the profile of a converter with plain Modbus registers (family register_pcs): its
+set-point, its heartbeat, and the sequences of writes that set it up, start and stop it.
+"""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -31,8 +33,8 @@ def optional(registers: Table) -> tuple[str, ...]:
 
 
 def parts(file: str, top: Table, made: Made) -> Table:
-    """{part: its value} for a Profile, checked. top: the tables of the file. made: makes a Register
-    of a name and a table.
+    """The checked parts of a Profile, by name. top: the tables of the file. made: a function that
+    makes a Register from a name and a table.
     """
     registers, settings = top["registers"], top["settings"]
     if not set(CURRENTS) & set(registers):
@@ -149,7 +151,9 @@ def _check_role(file: str, path: Path, value: Table) -> None:
 
 
 def _check_release(file: str, path: Path, value: Table, keys: tuple[str, ...]) -> None:
-    """Refuse a written value that lets the device choose its own power: it must hold 0 W."""
+    """Refuse a written value with which the device may choose its own power. The device must keep
+    0 W instead.
+    """
     for key in keys:
         if value["release"] is not None and value[key] == value["release"]:
             allowed = "a value that holds the power; this one is `release`"
@@ -174,10 +178,11 @@ def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
 
 
 def _check_idle(file: str, frames: list[SetpointFrame]) -> None:
-    """Refuse an idle mode that is also a mode of charge or discharge, in two cases.
+    """Refuse an idle mode that is also the mode for charge or discharge, in two cases.
 
-    First: another frame has a magnitude, so the power would go the wrong way for one frame.
-    Second: a later frame has this direction's number, so the new mode would use the old number.
+    In the first case another frame has the magnitude of the power, so the power would go the wrong
+    way for one frame. In the second case a later frame has the number for this direction, so the
+    new mode would use the old number.
     """
     for at, frame in enumerate(frames, 1):
         others = [each.role for one in frames if one is not frame for each in one.values]
@@ -216,8 +221,9 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
 
 
 def _check_starts(file: str, found: Table) -> None:
-    """Refuse a start that is also a set-up or a stop. The gate distinguishes frames only by
-    register and value, so it would refuse the set-up, or let the start pass at any time.
+    """Refuse a write of the start that is also a write of the set-up or the stop. The gate (which
+    lets frames to the converter pass) knows frames only by register and value. It would refuse the
+    set-up, or let the start pass at any time.
     """
     for at, step in enumerate(found["start"], 1):
         for name in ("setup", "stop") if step.function in WRITES else ():
@@ -244,7 +250,9 @@ def _check_apart(file: str, path: Path, address: int, words: int, taken: set[int
 
 
 def _check_watchdog(file: str, settings: Table, heartbeat: Table, read_ms: int) -> None:
-    """Refuse a watchdog that the repeated set-point, heartbeat or read would not feed in time."""
+    """Refuse a watchdog time that is too short. The set-point, heartbeat or read that restarts the
+    watchdog must be repeated more often.
+    """
     kind, watchdog_s = settings["watchdog"], settings["watchdog_s"]
     key, period_ms = {
         "setpoint": ("settings.repeat_ms", settings["repeat_ms"]),

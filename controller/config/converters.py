@@ -1,5 +1,6 @@
-"""The gate of each converter: which frames may go to it. For converters by registers also the
-equipment that they lack, and the facts that `firebreak check` prints.
+"""Makes the gate of each converter, which decides which frames may go to the converter. Also finds
+what a converter with plain Modbus registers lacks, and makes the facts that `firebreak check`
+prints about it.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from drivers.register_codec import INTEGERS
 from drivers.setpoint_form import Frame
 from safety.signals import PCS_FAULT
 
-# {equipment of [not_fitted]: text about what a person accepts with it}
+# {name in [not_fitted]: what a person accepts with this name, in words that follow the device}
 RESTS = {
     "pcs_faults": "reports no fault bits: stage 59c does not see a fault of it",
     "pcs_state": 'reports no state "fault" (row 59); without any state row 56 takes the command',
@@ -80,8 +81,8 @@ def _is_tracked(config: Config, device: Device) -> bool:
 
 
 def _check_stop(values: Values, config: Config, device: Device) -> None:
-    """Refuse a converter without watchdog and enable input if there is no channel B. If the
-    controller dies, only channel B stops such a converter.
+    """Refuse a converter without watchdog and enable input if there is no channel B. Nothing else
+    stops such a converter when the controller dies.
     """
     if not config.topology.second_channel:
         problem = f'is "none", and nothing stops device.{device.name} if the controller dies'
@@ -133,7 +134,9 @@ def words_of(config: Config, device: Device) -> Iterator[str]:
 def gate(
     device: Device, rated_W: int, place: Callable[[int], int] = lambda address: address
 ) -> ConverterGate:
-    """The gate of a converter by registers. The profile alone decides it. place: see FormGate."""
+    """The gate of a converter with plain registers. It depends only on the profile. place: see
+    FormGate.
+    """
     profile = device.profile
     writes = []
     for is_start, sequence in ((True, profile.start), (False, profile.stop + profile.setup)):

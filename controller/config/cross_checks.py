@@ -1,4 +1,6 @@
-"""Checks that compare several keys. Each refusal is one line that names the key to change."""
+"""Checks keys of a configuration against each other. If two keys contradict each other, the file is
+refused with one line that names the key to change.
+"""
 
 import functools
 import itertools
@@ -22,10 +24,10 @@ from controller.forms.refusal import in_unit, not_allowed
 from safety import frame, matrix, parameters, peer
 
 _STAGES: tuple[tuple, ...] = matrix.STAGES
-# The permit outlasts this many lost frames of channel B in a row. Otherwise noise on the line would
-# drop it.
+# A permit must outlast this number of lost frames of channel B in a row. Otherwise noise on the
+# line would drop the permit.
 LOST_FRAMES_MIN = 3
-EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1)  # without the spare ticks
+EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1)  # spare ticks come on top
 
 
 def check(values: Values, config: Config) -> None:
@@ -62,7 +64,9 @@ def _check_rating(values: Values, config: Config, number: int, table: dict[str, 
 
 
 def _check_reach(values: Values, config: Config, number: int, table: dict[str, int]) -> None:
-    """Refuse a rack whose full voltage or rated current is out of range in its BMS's profile."""
+    """Refuse a rack whose full voltage or rated current is out of the range that the profile of its
+    BMS allows.
+    """
     profile = config.topology.required("bms", number - 1).profile
     for key, name, each in (
         ("cells", "rack_voltage_mV", table["charge_end_mV"]),
@@ -77,7 +81,7 @@ def _check_reach(values: Values, config: Config, number: int, table: dict[str, i
 
 
 def _check_forming(values: Values, config: Config) -> None:
-    """Refuse a converter that forms an island if no contact shows the island to the kernel."""
+    """Refuse a converter that can form an island if no contact shows the island to the kernel."""
     for unit, forms in enumerate(config.topology.forming, 1):
         if forms and config.topology.mapped("source_code") is None:
             path, _ = entry_of(values, ("unit", str(unit), "can_form"))
@@ -89,7 +93,9 @@ def _check_forming(values: Values, config: Config) -> None:
 
 
 def _check_armed(values: Values, config: Config) -> None:
-    """Refuse a file in which a row is not armed, unless a person has accepted that."""
+    """Refuse a file in which a row of the cause-and-effect matrix is not armed, unless a person has
+    accepted this.
+    """
     topology = config.topology
     lacking: dict[str, tuple[set[int], set[int]]] = {}
     for stage, index in stage_states.instances(topology):
@@ -148,9 +154,7 @@ def _check_expiry(values: Values, config: Config) -> None:
 
 
 def _check_frames(values: Values, config: Config) -> None:
-    """Refuse an expiry that is so short that one or two lost frames would drop channel B's
-    permit.
-    """
+    """Refuse a permit of channel B that expires too soon. One or two lost frames would drop it."""
     tick_ms = config.tick_ms
     least_ms, most_ms = _expiry_ms_min(tick_ms), schema.CABINET["permit_expiry_ms"].allowed[1]
     if not config.topology.second_channel or config.cabinet["permit_expiry_ms"] >= least_ms:
@@ -192,7 +196,7 @@ def _refuse_number(
 
 def _check_ends(values: Values, number: int, table: dict[str, int]) -> None:
     """Refuse a taper that ends beyond the threshold of its stage: 28 for charge, 31b for discharge.
-    Otherwise power would still flow when the stage trips. Both may be equal.
+    Otherwise power would still flow when the stage trips. End and threshold may be equal.
     """
     for stage, key, sign, side, other in (
         ("28", "charge_end_mV", 1, "at most", "at least"),
@@ -208,7 +212,7 @@ def _check_ends(values: Values, number: int, table: dict[str, int]) -> None:
 
 
 def _check_stages(values: Values) -> None:
-    """Require that the `clear` of a stage is on the milder side of its `set`."""
+    """Require that the threshold `clear` of a stage is milder than its threshold `set`."""
     for stage in _STAGES:
         name, sense = stage[matrix.S_ID], stage[matrix.S_SENSE]
         if name in STAGE_SET_FROM:
@@ -224,8 +228,8 @@ def _check_stages(values: Values) -> None:
 
 
 def _check_ladders(values: Values) -> None:
-    """Require that stages on one feature stay in the order of the matrix, so that a warning comes
-    before a stop.
+    """Require that stages on one feature keep the order of the matrix. A warning must come before a
+    stop.
     """
     entries = values.entries
     for low, high in ladders(values.chemistry):

@@ -1,5 +1,5 @@
-"""Reads the messages and signals (BO_, SG_) of a DBC file. A signal that cannot be read is left
-out, because the profile needs only a few messages of such a file.
+"""Reads the messages and signals (BO_, SG_) of a DBC file, which describes the frames on a CAN bus.
+A signal that cannot be read is left out, because a profile needs only a few messages of the file.
 """
 
 import pathlib
@@ -13,8 +13,7 @@ from controller.system.regular_file import link_opener
 FRAME_BITS, BYTES_MAX = 64, 4 << 20
 _SIGNAL_START = "SG_ "
 _STRING = re.compile(r'"[^"]*"')
-# Only a few digits are allowed, because Python would make a number of 100 million digits from
-# 1e99999999.
+# A number has few digits: from 1e99999999 Python would make an integer of 100 million digits.
 _NUMBER = r"([+-]?[\d.]{1,24}(?:[eE][+-]?\d{1,2})?)"
 _MESSAGE = re.compile(r"BO_ +(\d{1,10}) +(\w+) *: *\d+ +\w+")
 _SIGNAL = re.compile(

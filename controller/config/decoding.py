@@ -1,8 +1,9 @@
-"""Decodes registers of a Modbus capture by a profile, into named values and refusals of values.
+"""Decodes the registers in a Modbus capture with a profile. The result is values with names, and
+refusals with reasons.
 
-Only the codecs and the drivers of the product decode. Each register is decoded alone as soon as its
-words are known. In addition the driver reads the capture as if the capture were the device. A
-cabinet would use the values that the driver then stores.
+This file uses the codecs and drivers that also run in a cabinet. Each register is decoded alone as
+soon as its words are known. In addition the driver reads from the capture as if it were the device.
+The values that the driver stores are those that a cabinet would use.
 """
 
 import contextlib
@@ -23,8 +24,8 @@ from drivers.steps import StepError
 BITS = (1, 2)
 HOLDS = {5: 1, 15: 1, 6: 3, 16: 3}  # {function that writes: function that reads the same values}
 ANY = 0  # stands for the function of words if the function is not known
-MORE_STEPS, STEP_US = 200, profile_bench.TICK_US  # steps of the driver after the last event
-GAP_US = 60_000_000  # in a longer silence the driver runs only through the last minute
+MORE_STEPS, STEP_US = 200, profile_bench.TICK_US  # the driver runs on for 200 ticks after the end
+GAP_US = 60_000_000  # if the capture is silent for longer, the driver runs for the last minute only
 
 
 class Memory:
@@ -42,8 +43,8 @@ class Memory:
                 table[at] = word
 
     def data(self, function: int, address: int, count: int, holes: bool = False) -> bytes | None:
-        """The bytes of words, or a byte for each bit. None if a word or bit is not known. With
-        `holes`, an unknown word counts as 0 instead.
+        """The bytes of words, or one byte for each bit. None if a word or bit is not known. If
+        `holes` is true, an unknown word counts as 0 instead.
         """
         table = self._known.get(function, {})
         words = [table.get(at, 0 if holes else None) for at in range(address, address + count)]
@@ -55,8 +56,8 @@ class Memory:
 
 
 class Decoder:
-    """Decodes each register of a Modbus device alone, as soon as its words are known. The registers
-    of SunSpec models have an address only once the model chain is known.
+    """Decodes each register of a Modbus device alone, as soon as its words are known. Registers of
+    SunSpec models have to wait until the model chain is known, because it gives their addresses.
     """
 
     def __init__(self, profile: Profile, rated_W: int = profile_bench.RATED_W) -> None:
@@ -81,7 +82,7 @@ class Decoder:
                 yield from self._decode(time_us, register)
 
     def registers(self) -> Iterator[Register]:
-        """The registers that a codec can decode alone, each value of an array as one register."""
+        """The registers that a codec can decode alone. An array gives a register for each value."""
         for each in (*self.profile.registers.values(), *self.profile.identity.values()):
             if hasattr(each, "function") and hasattr(each, "word_order"):
                 yield from _each(each)
@@ -221,7 +222,7 @@ def _each(register: Register) -> Iterator[Register]:
 
 
 class Bench:
-    """Runs the driver of a profile. A memory answers its reads, and its writes get no answer."""
+    """Runs the driver of a profile. A Memory answers the driver's reads. Writes get no answer."""
 
     def __init__(self, profile: Profile, rated_W: int, memory: Memory) -> None:
         self.device, self.shelf = profile_bench.build(profile, rated_W)
@@ -260,8 +261,8 @@ class Bench:
 
 
 def held(profile: Profile, memory: Memory, function: int, address: int, count: int) -> bytes | None:
-    """The data of the reply to a read. None if no word of the reply is known, or if a register of
-    the profile is in it and one of its words is not known.
+    """The data of the reply to a read. None if no word of the reply is known, or if the reply
+    contains a register of the profile of which a word is unknown.
     """
     every = range(address, address + count)
     if not any([memory.data(function, at, 1) is not None for at in every]):

@@ -1,4 +1,6 @@
-"""Checks of all devices together: the roles, addresses, contacts and coils of a cabinet."""
+"""Checks all devices of a cabinet together: their roles, their addresses, and the contacts and
+coils of the I/O modules.
+"""
 
 from collections.abc import Iterable
 
@@ -71,7 +73,9 @@ def _unarmed(rows: Iterable[int]) -> str:
 
 
 def _or_accepted(values: Values, names: list[str]) -> str:
-    """The acceptances that the type allows instead: ", or not_fitted.hvac and not_fitted.leak"."""
+    """Words about what a person may accept instead, such as ", or not_fitted.hvac". "" if the type
+    does not allow this.
+    """
     allowed = set(names) <= set(values.get("optional_equipment"))
     words = " and ".join([f"not_fitted.{name}" for name in names])
     return f", or {words}" if names and allowed else ""

@@ -1,4 +1,6 @@
-"""Devices: the role, profile, bus and address of each, and the wiring of the I/O modules."""
+"""Reads the devices of a cabinet from the merged configuration: the role, profile, bus and address
+of each device, and the wiring of the I/O modules.
+"""
 
 import os
 from collections.abc import Iterable
@@ -13,9 +15,9 @@ from controller.forms.refusal import ConfigError, not_allowed
 from drivers.profile import Profile
 from safety import signals
 
-# If the controller is dead, the permits drop, the contact to the panel shows a fault, the fan runs
-# and the red lamp is on (A51, safety/README.md). All coils of an expired module are 0, so these
-# outputs have a fixed wiring. Every other output may be inverted.
+# When the controller is dead, all coils become 0. Then the permits must drop, the contact to the
+# panel must show a fault, the fan must run and the red lamp must be on (A51, safety/README.md). So
+# these outputs have a fixed wiring. Every other output may be inverted.
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")
 METERS = ("meter_grid", "meter_load")
 OF_METERS = {"meter_grid": ("rated_W",), "meter_load": ("rated_W", schema.BUFFER)}
@@ -25,9 +27,10 @@ INVERTED_ONLY = ("fan_on", "red_lamp_on")
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One device. address: unit id (Modbus) or node (CAN; 0 without a node). index: its unit or
-    rack, from 0, or -1. inputs: 8 signal names in the order of the contacts, "" for a spare one.
-    outputs: 8 names, with "!" before an inverted one. setpoint_ms: time between two set-points.
+    """One device. address: unit id on Modbus, node on CAN, or 0. index: number of its unit or rack,
+    from 0, or -1. inputs: names of 8 signals in the order of the contacts, "" for a spare contact.
+    outputs: names of 8 coils, with "!" before an inverted one. setpoint_ms: time between
+    set-points.
     """
 
     name: str
@@ -148,7 +151,7 @@ def _settings(values: Values, name: str, role: str) -> dict[str, int]:
 
 
 def _profile(values: Values, name: str, role: str) -> Profile:
-    """The device's profile, with the period and the facts of this configuration."""
+    """The profile of a device, with the period and the facts that this configuration states."""
     key = ("device", name, "profile")
     stated = values.need(*key)
     if stated.endswith(".toml"):  # a profile in the folder of the file that names it
@@ -190,8 +193,8 @@ def _bus_of(values: Values, name: str, role: str, family: str, buses: Iterable[B
 
 def bus_kinds(role: str, family: str) -> tuple[str, ...]:
     """The kinds of bus that a device of this role and family may be on."""
-    # A network may stop at any time. These devices may be on it, because their silence is safe: the
-    # enable still stops a converter by wire, and a silent BMS stops its rack.
+    # A network may stop at any time. These devices may be on a network, because their silence is
+    # safe: the enable stops a converter by wire, and a rack stops when its BMS is silent.
     network = ("rtu", "tcp") if role in (*roles.ROLES, *METERS, "pcs", "bms") else ("rtu",)
     return ("can",) if family == profile_form.CAN_BMS else network
 

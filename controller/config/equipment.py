@@ -1,4 +1,6 @@
-"""Equipment that a site may lack, with an acceptance by name, and the rows that need it."""
+"""Lists the equipment that a site may lack if a named person accepts it, and finds the rows of the
+cause-and-effect matrix that need the equipment.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +10,7 @@ from controller.rows.shapes import GAS_KINDS, Equipment
 from safety import matrix as m
 from safety.signals import CABINET_INPUTS, UNIT
 
-# Values that a BMS may not report; the words follow "the BMS does not report".
+# Values that some BMS do not report. The words follow "the BMS does not report".
 UNREPORTED = {
     "bms_cells": "cell voltages",
     "bms_temperatures": "module temperatures",
@@ -36,7 +38,8 @@ MAPS = {
     ),
     "site_device_map": ("site device", roles.OF_DEVICES),
 }
-STORED = "pcs_stored"  # load tracking may wear out the flash of a converter
+# Name with which a person accepts that load tracking may wear out the flash of a converter.
+STORED = "pcs_stored"
 # A site may accept these without the permission of its type, because the site chooses the devices.
 OF_DEVICES = (*MAPS, STORED)
 EQUIPMENT = records.EQUIPMENT | {
@@ -75,7 +78,7 @@ _DEMANDS = {"shunt_trip": m.D_SHUNT_TRIP, "aux_load": m.D_AUX_SHED, "pre_alarm":
 
 
 def not_reported(name: str) -> str:
-    """A sentence that a value of UNREPORTED or OF_CONVERTERS is not reported."""
+    """A sentence which says that a value of UNREPORTED or OF_CONVERTERS is not reported."""
     if name in OF_CONVERTERS:
         return f"the converter does not report {OF_CONVERTERS[name][0]}"
     return f"the BMS does not report {UNREPORTED[name]}"
@@ -108,8 +111,8 @@ def rows_of_input(name: str) -> tuple[int, ...]:
 
 
 def _needs(stage: tuple, name: str) -> bool:
-    """True if a stage needs this equipment. If the BMS itself replaces the stage, the stage does
-    not need a value that the BMS does not report.
+    """True if a stage needs this equipment. It does not need a value that the BMS does not report,
+    if the own protection of the BMS replaces the stage.
     """
     demand = stage[m.S_DEMAND]
     if name == "shunt_trip" and demand[m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO:
@@ -129,7 +132,7 @@ def _needs(stage: tuple, name: str) -> bool:
 
 
 def of_signal(name: str) -> list[str]:
-    """Names of the equipment with this contact or coil, the one with the fewest contacts first."""
+    """Names of the equipment with this contact or coil. Equipment with few contacts comes first."""
     found = [each for each, one in EQUIPMENT.items() if name in (*one.inputs, *one.outputs)]
     return sorted(found, key=lambda each: len(EQUIPMENT[each].inputs))
 

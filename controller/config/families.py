@@ -1,4 +1,4 @@
-"""Makes the driver of every device of a configuration, and lists its periodic requests."""
+"""Makes the driver of each device in a configuration, and lists the requests it repeats."""
 
 import contextlib
 from collections import Counter
@@ -29,7 +29,7 @@ from drivers.site_device import SiteDevice
 from safety import matrix as m, signals as s
 
 SECOND_US = 1_000_000
-SIGN_PERMILLE = 200  # below this part of the rating, the directions of currents are not compared
+SIGN_PERMILLE = 200  # directions of currents are compared from this part of the rating on
 SETPOINT, BEAT, COMMAND = "write setpoint", "write heartbeat", "write to BMS"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 Bms = CanBms | RegisterBms
@@ -77,7 +77,7 @@ def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpe
 
 
 def is_register_pcs(device: Device) -> bool:
-    """Whether the device is a converter by registers."""
+    """True for a converter of family register_pcs, which has plain Modbus registers."""
     return device.profile.family == REGISTER_PCS
 
 
@@ -110,7 +110,9 @@ def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Mete
 
 
 def connection_W(config: Config) -> int:
-    """The rating of a meter if its file states none, W: the grid connection plus all converters."""
+    """The rating that a meter gets if its file states none, W. It is the limit of the grid
+    connection plus the rating of all converters.
+    """
     limits_W = [config.control[f"grid_{way}_W_max"] for way in ("import", "export")]
     return max(limits_W) + sum([each["rated_W"] for each in config.unit_tables])
 
@@ -131,8 +133,8 @@ def _sensor(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Sen
 def _check_value(
     config: Config, profile: Profile, name: str, signal: tuple, span: tuple[int, int]
 ) -> None:
-    """Refuse a signal with a wrong unit, or with a range that does not contain the thresholds of
-    its rows, because then an armed row would never trip.
+    """Refuse a signal with a wrong unit. Also refuse a range that does not contain the thresholds
+    of the rows on this signal, because an armed row would then never trip.
     """
     (low, high), (_, unit, signal_low, signal_high, _) = span, signal
     place = f"{profile.path.name}: registers.{name}"
@@ -185,7 +187,7 @@ MAKERS: dict[str, Callable[[Config, Device, ProcessImage, s.Layout], Driver]] = 
 
 
 def requests_of(config: Config, device: Device, driver: Driver) -> list[Sent]:
-    """[(what, Request, period in us)]: what the driver of a Modbus device repeats when it runs."""
+    """[(what, Request, period in us)] of the requests that a driver of a Modbus device repeats."""
     if isinstance(driver, SunSpecPcs):
         return _pcs_requests(device, driver)
     if isinstance(driver, RegisterPcs):
@@ -220,7 +222,7 @@ def _site_writes(driver: SiteDevice) -> list[Sent]:
     found = []
     for each in [each for each in registers if "write" in each.direction]:
         write, read_back = driver.write_and_read_of(each.name)
-        # the busiest case: the value changes all the time
+        # The bus is busiest if the value changes all the time.
         period_us = min(each.pause_ms, each.repeat_ms) * 1000
         found.append((f"write {each.name}", write, period_us))
         if each.read_back:
@@ -239,7 +241,7 @@ def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[Sent]:
 
 
 def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
-    """The frames of a set-point in the busiest case, where it changes all the time, and the other
+    """The frames of a set-point that changes all the time, which is the busiest case, and the other
     periodic requests.
     """
     writes = driver.writer.all_of_zero()

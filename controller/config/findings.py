@@ -1,4 +1,6 @@
-"""The values that a profile finds in a capture, and counted refusals of values."""
+"""Collects the values that a profile finds in a capture of a bus, and counts the values that the
+profile refuses.
+"""
 
 import re
 from collections.abc import Container, Iterable, Iterator
@@ -7,7 +9,7 @@ from typing import NamedTuple
 from drivers.rack_bms import EXTREMES
 
 NO_LIMITS = "no charge voltage has come, by which it is judged"
-KINDS_MAX = 1000  # because each line of a foreign file may have a new kind of refusal
+KINDS_MAX = 1000  # limits memory: each line of a foreign file may have another kind of refusal
 _NUMBER = re.compile(r"\b[-+.\dA-F]+\b")
 
 
@@ -22,7 +24,7 @@ class Value(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A value or a whole reading that is refused. times: number of cases; this is the first."""
+    """The first case of a refused value or reading. times: the number of such cases."""
 
     time_us: int
     name: str
@@ -53,8 +55,8 @@ class Refused:
             self._kinds[key] = refusal
 
     def every(self, stored: Container[str]) -> list[Refusal]:
-        """The refusals, in the order of their first cases. A voltage that came before its limits is
-        left out if the driver has stored this signal later.
+        """The refusals, in the order of their first cases. A voltage may come before the limits by
+        which it is judged. Its refusal is left out if the driver has stored this signal later.
         """
         return [
             each
@@ -64,8 +66,8 @@ class Refused:
 
 
 class Changes:
-    """Finds the changes in a capture. last: the last value of each name. others: ids that belong to
-    no message.
+    """Finds the changes of values in a capture. last: the last value of each name. others: ids of
+    frames that belong to no message of the profile.
     """
 
     def __init__(self) -> None:
@@ -91,7 +93,7 @@ class Changes:
 
 
 def unit_of(name: str) -> str:
-    """The unit at the end of a name. The number of a cell or module may follow the unit."""
+    """The unit in a name such as cell_voltage_mV_12. "" if the name has none of these units."""
     last = re.sub(r"(_min|_max|_\d+)+$", "", name).rpartition("_")[2]
     return last if last in ("W", "mV", "mA", "permille", "ddegC", "s", "kohm") else ""
 

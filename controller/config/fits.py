@@ -1,9 +1,9 @@
 """Finds which profiles fit the answers of a Modbus device, and why. It only reads.
 
-The strongest reason is a register of `[identity]` or a SunSpec model chain. The next strongest is a
-voltage near its nominal value, or a frequency if the device has no voltage: a foreign register
-hardly ever holds such a value. A value that is only within its range says little. Two profiles with
-equally strong reasons remain a tie.
+The strongest reason is a register of `[identity]` or a SunSpec model chain. The next is a voltage
+near its nominal value, or a frequency if the device has no voltage. Another device hardly ever has
+such a value in this register. A value that is only within its range says little. If two profiles
+have equally strong reasons, both are reported.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +24,7 @@ from drivers.register_codec import Codec
 from drivers.register_numbers import values_of
 from drivers.steps import StepError
 
-# data of the reply, or a sentence that says why it is missing
+# the data of a reply, or a sentence that says why there is no reply
 Answer = bytes | str
 Place = tuple[int, int, int]  # function, address, count
 Read = Callable[[int, int, int], Answer]
@@ -45,9 +45,9 @@ class Unfit(Exception):
 
 
 class Fit(NamedTuple):
-    """A profile compared with a device. proofs: identity registers and model chains. signs: values
-    that hardly any other device has at this address. values: other values in range. reason: why
-    the profile does not fit, or "".
+    """A profile compared with a device. proofs: identity registers and model chains that fit.
+    signs: values that hardly any other device has at this address. values: other values in range.
+    reason: why the profile does not fit, or "".
     """
 
     profile: Profile
@@ -125,7 +125,7 @@ def _meter(fit: Fit, read: Read) -> None:
     registers, settings = profile.registers, profile.settings
     for name, value in _numbers(fit, meter_reads.fast_names(registers, settings), read).items():
         _judge_number(fit, registers[name], value)
-    for _ in range(2):  # a scale factor counts only when it was read twice
+    for _ in range(2):  # the driver uses a scale factor only after it has read it twice
         for request in meter.fast():
             place = request.function, *place_of(request.frame)
             request.on_reply(HEAD + answered(read, *place, "a reading"), 0)
@@ -194,8 +194,8 @@ def _registers(fit: Fit, read: Read) -> None:
 
 
 def _judge_part(fit: Fit, register: Register, part: bytes, parts: Mapping[str, bytes]) -> None:
-    """Judge the value of one register. parts: the bytes of all registers of the same read, which
-    include its scale factor.
+    """Judge the value of one register. parts: the bytes of all registers of one read. The scale
+    factor of the register is among them.
     """
     codec = Codec(register, {name: RATED_W for name in (register.scale_by,) if name})
     place = f"{register.name} ({register.address})"

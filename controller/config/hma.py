@@ -1,7 +1,8 @@
-"""Reads [hma], the facts of the hazard mitigation analysis, and checks what follows from them.
+"""Reads the table [hma], the facts of the hazard mitigation analysis, and checks what follows from
+them.
 
-Rows need these facts. A fact that comes from a report has no default. With a default, a site could
-run before a person has read the report.
+Rows of the cause-and-effect matrix need these facts. A fact that comes from a report has no
+default. With a default, a site could run before a person has read the report.
 """
 
 from collections.abc import Container, Iterator, Mapping
@@ -69,8 +70,8 @@ def chemistry_of(chain: list[Layer]) -> str:
 def hard_wired_rows(
     facts: Mapping[str, Any], not_fitted: Container[str], second_channel: bool
 ) -> list[int]:
-    """Rows that must act by wire. Their contact is fitted, channel B does not act for them, and the
-    analysis has no fact that replaces the wiring.
+    """Rows that must act by hard wiring. These are the rows with a contact for which neither
+    channel B nor a fact of the analysis replaces the wiring.
     """
     return [
         row
@@ -87,8 +88,8 @@ def has_contact(row: int, not_fitted: Container[str]) -> bool:
 
 
 def _check_sourced(values: Values) -> None:
-    """Refuse a flammable limit and a report from different layers, because that report may contain
-    another limit.
+    """Refuse a flammable limit and its report from different files. The report may contain another
+    limit.
     """
     paths = [("hma", key) for key in SOURCED if ("hma", key) in values.entries]
     if not paths:
@@ -101,7 +102,9 @@ def _check_sourced(values: Values) -> None:
 
 
 def _needed(values: Values, not_fitted: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    """(equipment, why a file may not lack it, what is allowed instead) of each such equipment."""
+    """(equipment, why this file may not lack it, what is allowed) of each piece of equipment that
+    the facts of the analysis require.
+    """
     if values.get("hma", "explosion_control") != "68":
         for name in PREVENTION_NEEDS:
             why = f": hma.explosion_control requires {PREVENTION}"
@@ -119,7 +122,7 @@ def _needed(values: Values, not_fitted: dict[str, str]) -> Iterator[tuple[str, s
     if source is not None:
         beside = f"hma.noc_source ({shown(source)}), whose heartbeat row 46 watches"
         yield "noc", f" together with {beside}", "one of the two"
-    # row 46b halves the power without supervision: it needs a signal of the supervision
+    # row 46b halves the power when supervision is lost, so it needs a signal of the supervision
     if values.get("hma", "noc_derate") and not_fitted.get("supervised"):
         row = f"row 46b ({sources(ROWS[46].basis)}), which needs noc or supervised"
         why = f" together with not_fitted.supervised: hma.noc_derate requires {row}"
@@ -155,8 +158,8 @@ def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
 
 
 def _check_hard_wired(values: Values, not_fitted: dict[str, str]) -> None:
-    """Require that the file names every row that must act by wire, and that each has a contact. If
-    a layer says that a contact is not fitted, this layer and later ones may not name its row.
+    """Require that the file names every row that must act by hard wiring, and that each of them has
+    a contact. A row may not be named in or after the file that calls its contact not fitted.
     """
     path = ("hma", "hard_wired_rows")
     second_channel = values.get("cabinet", "second_channel") == "fitted"

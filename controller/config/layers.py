@@ -1,8 +1,9 @@
 """Reads and merges the layers of a configuration: type, site, cabinet. A later layer may only
 tighten a value.
 
-A layer is one TOML file, which names the layer above with `extends`. The merge gives a flat
-dictionary `{("rack", "1", "rated_current_mA"): Entry(value, file)}`; schema.py explains the keys.
+A layer is one TOML file. With the key `extends` it names the layer before it, so a cabinet names
+its site and a site names its type. The merge gives a flat dictionary `{("rack", "1",
+"rated_current_mA"): Entry(value, file)}`. schema.py explains the keys.
 """
 
 import difflib
@@ -42,7 +43,7 @@ class Layer(NamedTuple):
 
 
 def read_chain(path: str) -> list[Layer]:
-    """The layers from `path` up along `extends`, the type first. Raises ConfigError."""
+    """The file at `path` and all layers that it extends, the type first. Raises ConfigError."""
     if not path:
         raise ConfigError("no file is named; allowed the path of a cabinet.toml")
     chain: list[Layer] = []
@@ -75,9 +76,7 @@ def leave_out(chain: list[Layer], file: str, key: Path) -> None:
 
 
 def carry_over(chain: list[Layer]) -> list[str]:
-    """A line for each key of an earlier version. The key gets its present name in `chain`, or is
-    removed from it.
-    """
+    """Rename or remove the keys of an earlier version in `chain`. Returns a line for each key."""
     lines = []
     for layer in chain:
         control = layer.content.get("control")
@@ -128,11 +127,12 @@ def merge(chain: list[Layer], chemistry: str) -> dict[Path, forms.Entry]:
     return values
 
 
-PLAIN = ("cabinet", "control")  # a key of these sections in a wrong place is recognized
+# If a key of these sections is in a wrong place of a file, the error line says where it belongs.
+PLAIN = ("cabinet", "control")
 
 
 def _check_role(file: str, path: Path, values: dict[Path, forms.Entry]) -> None:
-    """Refuse a key that the role of its device does not have. The value is checked later."""
+    """Refuse a key that devices with this role do not have. The role itself is checked later."""
     role, of_roles = values.get((*path[:-1], "role")), schema.OF_ROLES.get(path[-1])
     if path[0] == "device" and role and of_roles and role.value not in of_roles:
         problem = f"is not a key of a device with role {role.value}"

@@ -1,4 +1,7 @@
-"""Makes the limit image, which both channels run on: parameters, stages, armed instances."""
+"""Makes the limit image, an array of integers on which both channels run. It has the parameters of
+the cabinet, the thresholds of each stage of the cause-and-effect matrix, and on which units and
+racks each stage is armed.
+"""
 
 from array import array
 from collections.abc import Iterable
@@ -23,7 +26,8 @@ from controller.rows import records
 from safety import matrix, parameters
 
 # {part of a rack: (fact of its BMS, reported values in words)}. Some features compare the modules
-# or the cells of a rack. A rack with a single one has nothing to compare.
+# or the cells of a rack with each other. A rack with only one module or cell has nothing to
+# compare.
 COMPARED = {
     "modules": ("temperatures_reported", "the temperature of each module"),
     "cells": ("cells_reported", "the highest and the lowest cell voltage"),
@@ -45,8 +49,8 @@ def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> 
 def _integers(
     table: tuple[tuple, ...], derived: Numbers, values: Values, budgets: Budgets, *path: str
 ) -> Numbers:
-    """{name: integer} of a table. Each number is the first of these that exists: a derived number,
-    a silence budget, the value in a file.
+    """{name: integer} of a table. A derived number is used before a silence budget, and a silence
+    budget before the value in a file.
     """
     found = {}
     for name in [row[0] for row in table]:
@@ -56,7 +60,7 @@ def _integers(
 
 
 def fitted(topology: Topology) -> Numbers:
-    """{name: bool or count} of the cabinet's parameters that follow from the devices."""
+    """{name: bool or count} of the parameters of [cabinet] that follow from the devices."""
     roles = [device.role for device in topology.devices]
     absent = topology.not_fitted
     bms = [each.profile for each in topology.devices if each.role == "bms"]
@@ -75,8 +79,9 @@ def fitted(topology: Topology) -> Numbers:
 
 
 def _bits(topology: Topology, role: str, index: int) -> Numbers:
-    """{parameter: mask} of the fault bits of a PCS or BMS, from its profile. A converter that holds
-    its fault bits has no trip bits: its driver reports the state "fault" instead (stage 59e).
+    """{parameter: mask} of the fault bits of a PCS or BMS, from its profile. If a converter holds
+    its fault bits until a start, it has no trip bits here, because its driver then reports the
+    state "fault" (stage 59e).
     """
     profile = topology.required(role, index).profile
     masks = {meaning: profile.mask(meaning) for meaning in (TRIP, INFO)}

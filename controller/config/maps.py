@@ -1,7 +1,7 @@
-"""Finds devices whose register map no reading proves ("map only"), and what depends on each.
+"""Finds devices whose register map is proven by no reading ("map only"), and what depends on them.
 
-The maker of a profile may have misread the document, or the device may be of another build. Nothing
-shows this before the device runs, so a named person accepts such maps, for each kind of device.
+The author of a profile may have misread the document, or the device may be of another build.
+Nothing shows this before the device runs. So a named person must accept such maps in the site file.
 """
 
 from collections.abc import Iterable
@@ -19,12 +19,14 @@ NO_READING = "no captured or documented reading proves the map"
 
 
 def is_map_only(profile: Profile) -> bool:
-    """True if no reading, of a device or in its document, proves the map or its set-point."""
+    """True if the map or its set-point is proven by no reading, neither of a device nor in a
+    document.
+    """
     return profile.evidence in MAP_ONLY or profile_evidence.is_set_point_bare(profile)
 
 
 def acceptance_of(role: str) -> str:
-    """The name in [not_fitted] that accepts the map of a device of this role."""
+    """The name in [not_fitted] with which a person accepts the map of a device of this role."""
     return next(name for name, (_, roles) in equipment.MAPS.items() if role in roles)
 
 
@@ -49,8 +51,8 @@ def check(values: Values, config: Config) -> None:
 
 
 def check_limits(values: Values, config: Config) -> None:
-    """Refuse a BMS that reports no limits of its current, until a person accepts that the rated
-    current counts instead.
+    """Refuse a BMS that does not report limits of its current, unless a person accepts that the
+    rated current of the rack is used instead.
     """
     racks = [each for each in config.devices if can_profile.lacks_limits(each.profile)]
     if racks and LIMITS not in config.topology.not_fitted:

@@ -1,4 +1,6 @@
-"""Checks that the registers of a meter's profile fit together, and lists checks that it lacks."""
+"""Checks that the registers in the profile of a meter fit together. Also lists the checks that are
+impossible because the profile lacks a register.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -30,11 +32,11 @@ NAMES = (
 TOGETHER = ("current", "power")
 ADDRESSES = 65_536
 FACTOR_RANGE = (-32_768, 32_767)
-COARSE_W = 1  # if the power has steps of this size or more, a steady load repeats its value
+COARSE_W = 1  # a meter with steps of this size or more repeats the value of a steady load
 
 
 def fill(file: str, path: Path, fields: dict[str, Any]) -> None:
-    """Set the unit and range of a register if the profile gives none. Refuse another unit."""
+    """Set the unit and range of a register if the profile gives none. Refuse a wrong unit."""
     name = path[-1]
     quantity = name[:-2] if name[:-2] in reads.PHASED else name
     unit, bounds = QUANTITIES.get(quantity, (fields["unit"], FACTOR_RANGE))
@@ -122,7 +124,7 @@ def _check_together(file: str, settings: Mapping[str, Any], fast: list[Register]
 
 
 def lacks(profile: Profile) -> Iterator[str]:
-    """A line for each check that a meter of this profile lacks, because it has no such register."""
+    """A line for each check that is impossible, because this profile lacks the register for it."""
     registers, settings = profile.registers, profile.settings
     known = {
         quantity: any(name in registers for name in reads.phases_of(quantity, settings))

@@ -1,4 +1,6 @@
-"""The numbers that pairs.py compares: values of keys, and numbers that follow from keys."""
+"""Finds the numbers of a configuration that pairs.py compares. A number is the value of a key, or
+is computed from several keys.
+"""
 
 import functools
 from collections.abc import Iterator, Mapping
@@ -14,10 +16,10 @@ from controller.core.parameters import SOURCE_PARAMETERS
 from controller.forms.refusal import Path, dotted, in_unit
 
 Table = Mapping[str, int | None]
-LONGEST_CHARGE_h = 24  # no rack charges for longer, even if the site lowers the current (assumed)
+LONGEST_CHARGE_h = 24  # longest time of a full charge, even with a lowered current (assumed)
 HOUR_S = 3600
 NO_RANK = -1  # rank of a number that is in no file
-# {number that follows from one or more keys: words for a message, which name the keys}
+# {number that is computed from keys: words for a message, which name these keys}
 WORDS = {
     "rating_W": "rated_W of all units together",
     "racks_W": "the power of all racks (cells, rated_current_mA, at the middle cell voltage)",
@@ -37,13 +39,14 @@ WORDS = {
     "cooling_ddegC": "the lowest cells_stop_ddegC of chillers and fans",
     "units": "the number of units",
 }
-# The key that a refusal names for a number of WORDS that follows from one key.
+# {number of WORDS that follows from one key: this key, which an error line names}
 KEY_OF = {"shed_W": "stage_W", "ramped_W": "setpoint_ramp_W_per_s"}
 
 
 class Number(NamedTuple):
-    """One side of a pair. rank: rank of its layer, NO_RANK if it is in no file. is_key: a file can
-    state this number. sum_of: its words in WORDS, "" for the value of a key.
+    """One of the two numbers of a pair. rank: rank of the file that states it, or NO_RANK. is_key:
+    a file can state this number. sum_of: words of WORDS for a computed number, "" for the value of
+    a key.
     """
 
     path: Path
@@ -79,7 +82,7 @@ class Tables:
         self._of_scope = functools.cache(self._tables)
 
     def numbers(self, scope: str, low: str, high: str) -> Iterator[tuple[Number, Number]]:
-        """(low number, high number) in each table of the scope that has both."""
+        """(low number, high number) of each table of the scope that has both of them."""
         for path, table in self._of_scope(scope):
             found = [self._number(path, table, name) for name in (low, high)]
             if found[0] is not None and found[1] is not None:
@@ -127,7 +130,7 @@ def _whole(config: Config) -> Table:
         each["cells"] * each["charge_end_mV"] * each["rated_current_mA"]
         for each in config.rack_tables
     ]
-    # for each device, the temperature below which it does not cool cells; None: it never does
+    # For each device, the temperature below which it does not cool cells. None: it never does.
     cooled_ddegC = [each.settings.get("cells_stop_ddegC") for each in config.devices]
     return {
         "cooling_ddegC": min([each for each in cooled_ddegC if each is not None], default=None),

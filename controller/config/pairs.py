@@ -1,8 +1,10 @@
-"""Checks pairs of numbers that must agree. The range of each number is checked before.
+"""Checks pairs of numbers of a configuration that must agree, such as the begin and the end of a
+taper. The range of each number has been checked before.
 
-REFUSED: the two numbers contradict each other. DOUBT: the numbers are probably a mistake, such as
-kW for W or a digit too many, so `firebreak check` prints a line. NO_EFFECT: the first number has no
-effect, so `check` prints a line too, unless a later layer has tightened the second number.
+REFUSED: the two numbers contradict each other, so the file is refused. DOUBT: the numbers are
+probably a mistake, such as kW for W or a digit too many, so `firebreak check` prints a line.
+NO_EFFECT: the first number has no effect, so `check` prints a line too, unless a later file has
+tightened the second number.
 """
 
 from collections.abc import Iterator
@@ -25,14 +27,15 @@ MILDER = "the milder reaction comes first"
 TAPER = "a taper begins before it ends"
 SAME_MOMENT = "it would start and stop at the same moment"
 NO_DISTANCE = "start and stop are the same: without a distance it switches at each small change"
-# A cell of 280 Ah has 0.18 mohm (hil/plant/cells.py). So 5 % of the rated current (safety/still.py)
-# moves its voltage by 2.52 mV x rated current in A / capacity in Ah. The kernel counts whole mV.
+# Source of the doubt STILL: a cell of 280 Ah has 0.18 mohm (hil/plant/cells.py). So 5 % of the
+# rated current (safety/still.py) moves its voltage by 2.52 mV x rated current in A / capacity in
+# Ah. The kernel counts whole mV.
 STILL = (
     "5 % of the rated current moves a cell by less than 1 mV, so row 54 may stop a sound rack, or "
     "take a frozen BMS for sound; ask for unfiltered cell voltages in 1 mV, raise bms_still_ms"
 )
 DEVICES = "pv genset load_shed load_cap load_ups chiller meter fan heater"
-# scopes | low <= times x high, or low < high | verdict | why
+# columns: scopes | low <= times x high, or low < high | verdict | why
 TABLE = f"""
 # charge
 control | soc_reserve_backup_permille <= soc_reserve_peaks_permille | refused |
@@ -207,8 +210,8 @@ def _broken(values: Values, config: Config) -> Iterator[tuple[Pair, Number, Numb
 
 
 def _is_meant(pair: Pair, low: Number, high: Number) -> bool:
-    """True if the numbers of a broken pair are intended: both are defaults, the second power is 0,
-    or a later layer has tightened the second number.
+    """True if somebody intends the numbers of a pair that does not agree: both are defaults, the
+    second power is 0, or a later file has tightened the second number.
     """
     is_default = low.rank < 0 and high.rank < 0
     is_none = pair.verdict == DOUBT and pair.times > 1 and high.value == 0
@@ -217,8 +220,8 @@ def _is_meant(pair: Pair, low: Number, high: Number) -> bool:
 
 
 def _told(pair: Pair, low: Number, high: Number) -> tuple[Number, str, str]:
-    """(number to change, its value as text, allowed values). The later layer states the number to
-    change. For NO_EFFECT, it is the limit without effect.
+    """(number to change, its value as text, allowed values). The number to change is the one in the
+    later file. For NO_EFFECT, it is the number without effect.
     """
     is_high = high.is_key and (not low.is_key or high.rank >= low.rank)
     if is_high and not (pair.verdict == NO_EFFECT and low.is_key):
@@ -229,6 +232,6 @@ def _told(pair: Pair, low: Number, high: Number) -> tuple[Number, str, str]:
 
 
 def _bound(blamed: Number, bound: int, other: Number, times: Fraction) -> str:
-    """The bound in words. times: factor of the other number, which gives the bound."""
+    """The bound in words. times: the bound is the other number times this factor."""
     how = f" ({times} x {other.value})" if times > 1 else f" ({other.value} / {1 / times})"
     return f"{in_unit(bound, blamed.unit)}{how if times != 1 else ''}: {other.words}"

@@ -1,5 +1,5 @@
-"""The keys of two sections that are only for people. [responder] describes the place for the
-responder sheet. [plan] names the unit of the site's plan in which each rack is.
+"""The allowed keys of two tables that only people use. [responder] describes the site on the page
+for the fire service. [plan] names the unit of the site's plan in which each rack stands.
 """
 
 import re
@@ -21,7 +21,7 @@ RESPONDER = {key: named(f"{words}, on one line of ASCII", "free") for key, words
 NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
 NAME_WORDS = "a name of A-Z, a-z, 0-9, _ and -, at most 20 characters"
 RACKS_MAX = 16
-FILE_CHARACTERS = 1000  # characters of the longest path
+FILE_CHARACTERS = 1000  # the path of a file has at most so many characters
 
 
 def _is_file(value: Any) -> bool:

@@ -1,7 +1,8 @@
 """Runs the driver of a profile without a cabinet, for commands about a profile or a capture.
 
-The driver stores into a Shelf instead of the process image. A shelf has one unit, one rack, and as
-many cells and modules as the profile has room for. Nothing here opens a port or reads a clock.
+The driver stores its values in a Shelf instead of the process image. A Shelf has one unit, one
+rack, and as many cells and modules as the profile has room for. Nothing here opens a port or reads
+a clock.
 """
 
 from collections.abc import Callable
@@ -23,8 +24,9 @@ from safety import signals as s
 
 UNIT_ID = 1
 TICK_US = 20_000
-RATED_W = 100_000  # used if a value depends on the rating, and the command names no rating
-# {signal that a driver invents if the profile lacks it: names in a profile that would give it}
+RATED_W = 100_000  # rating of the converter if the command names none
+# {signal: names in a profile that provide it}. If a profile has none of these names, the driver
+# makes up a value for the signal.
 MADE = {
     "contactor_state": ("contactor_state",),
     "bms_fault_bits": ("fault_bits",),
@@ -43,13 +45,15 @@ MAKING = (profile_form.CAN_BMS, profile_form.REGISTER_BMS, profile_form.REGISTER
 
 
 class Shelf:
-    """The sink of a driver: `inp` holds its values, `fresh` says which groups have new ones."""
+    """Takes the values of a driver, in place of the process image. inp: the values. fresh: which
+    groups have new values.
+    """
 
     def __init__(self, names: list[tuple[str, str, int]], groups: int) -> None:
         """names: (name, unit, group) of each value."""
         self.names = names
         self.inp: list[Any] = [None] * len(names)
-        self.absent: set[str] = set()  # values that the driver invents
+        self.absent: set[str] = set()  # values that the driver makes up
         self.fresh = [0] * groups
 
     def taken(self) -> dict[str, tuple[int, str]]:
@@ -106,7 +110,7 @@ def build(profile: Profile, rated_W: int = RATED_W, node: int = 0) -> tuple[Any,
 
 
 def absent(profile: Profile) -> set[str]:
-    """The signals that a driver would invent, because nothing in the profile gives them."""
+    """The signals that a driver would make up, because nothing in the profile provides them."""
     given = {*profile.registers, *profile.signals, *profile.arrays}
     given |= {"fault_bits"} if profile.fault_bits else set()
     is_making = profile.family in MAKING
@@ -139,7 +143,9 @@ def _unit_places(layout: s.Layout) -> tuple[int, int, int]:
 
 
 def _sensor(profile: Profile, rated_W: int, node: int) -> Made:
-    """A gas reading is in permille of the LFL that the detector is calibrated for."""
+    """The driver of a sensor. A gas reading is in permille of the lower flammable limit (LFL) for
+    which the detector is calibrated.
+    """
     shelf, _ = shelf_of_cabinet()
     group, indexes = families.SENSORS[roles_of(profile)[0]]
     lfl_vol_ppm = profile.settings.get("calibrated_lfl_vol_ppm")

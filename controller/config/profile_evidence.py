@@ -1,7 +1,8 @@
-"""Finds which values of a profile rows and actuators depend on, and which of them are proven.
+"""Finds the values of a profile on which rows of the cause-and-effect matrix and actuators depend,
+and which of these values are proven by a reading.
 
-`evidence` is one word for the whole profile. `evidence_of` names each value that a reading proves,
-either of the device or in its document. Only the map describes the other values.
+The key `evidence` is one word for the whole profile. `evidence_of` names each value that is proven
+by a reading of the device or in its document. The register map is the only source for other values.
 """
 
 from controller.forms.field import few
@@ -29,12 +30,12 @@ def proven(profile: Profile) -> list[str]:
 
 
 def is_set_point_bare(profile: Profile) -> bool:
-    """Whether the device takes a set-point that no reading proves."""
+    """True if the device takes a set-point, and no reading proves how it is written."""
     return bool(profile.setpoint) and SETPOINT not in profile.evidence_of
 
 
 def checked(profile: Profile) -> Profile:
-    """The profile. Refuses a name in `evidence_of` that it does not have."""
+    """Return the profile. Refuse a name in `evidence_of` that the profile does not have."""
     names = [*rested_on(profile), *seldom(profile)]
     for name in profile.evidence_of:
         if name not in names:

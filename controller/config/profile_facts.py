@@ -1,4 +1,4 @@
-"""Facts of a profile as plain data, for `firebreak profile list` and `profile check`."""
+"""Makes the facts of a profile as plain data, for `firebreak profile list` and `profile check`."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -109,8 +109,8 @@ def sign(profile: Profile) -> str:
 
 
 def _of_converter(profile: Profile) -> str:
-    """The direction that the device counts as positive, in words. It may differ from value to
-    value.
+    """The direction that the device counts as positive, in words. The values of one device may
+    differ in this.
     """
     names = ("power_W", "dc_power_W", "dc_current_mA")
     found = {name: profile.registers[name] for name in names if name in profile.registers}
@@ -129,8 +129,8 @@ def _way(register: Register) -> str:
 
 
 def watchdog(profile: Profile) -> str | None:
-    """Reaction of the device when it receives nothing. NO_WATCHDOG if nothing stops it. None if a
-    device of this family has no such reaction.
+    """What the device does when it receives nothing, in words. NO_WATCHDOG if nothing stops the
+    device. None if devices of this family have no watchdog.
     """
     settings = profile.settings
     if profile.family == REGISTER_PCS:
@@ -153,8 +153,8 @@ def tracking(profile: Profile) -> bool | None:
 
 
 def reads(profile: Profile, baud_Bd: int) -> list[Facts]:
-    """The reads of a Modbus device: registers, period, and the longest time on a serial line. of:
-    the SunSpec model whose ID register has the address 0.
+    """The reads of a Modbus device: registers, period, and the longest time on a serial line. The
+    key `of` names the SunSpec model from whose ID register the addresses count.
     """
     device, _ = profile_bench.build(profile)
     port = RtuPort("line", baud_Bd, CHARACTER_BITS)
@@ -197,14 +197,14 @@ def messages(profile: Profile) -> list[Facts]:
 
 
 def signals(profile: Profile) -> list[tuple[str, str]]:
-    """[(name, unit)] of all that the profile reads."""
+    """[(name, unit)] of every value that the profile reads."""
     registers = [(name, each.unit) for name, each in profile.registers.items()]
     values = [(name, "") for table in (profile.signals, profile.arrays) for name in table]
     return list(dict([*registers, *values]).items())
 
 
 def writes(profile: Profile) -> list[str]:
-    """The frames to a converter by registers or to a BMS, in words, with their content."""
+    """Words for each frame that is written to a converter with plain registers, or to a BMS."""
     found = [_command(profile, name, row) for name, row in profile.sent.items()]
     found += [_step(profile, "setup", each) for each in profile.setup]
     found += [_step(profile, "start", each) for each in profile.start]
@@ -225,7 +225,9 @@ def writes(profile: Profile) -> list[str]:
 
 
 def _command(profile: Profile, name: str, row: Facts) -> str:
-    """A frame to a BMS in words: its data while contactors are open, and its data to close them."""
+    """A frame to a BMS in words, with the data while contactors are open and the data to close
+    them.
+    """
     data, close = [_data(row[key]) for key in ("data", "data_close")]
     if row.get("count_max"):
         data = f"1 to {row['count_max']}"

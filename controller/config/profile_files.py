@@ -15,14 +15,14 @@ from drivers.profile import Profile
 
 
 def of_folder(folder: str) -> list[str]:
-    """The files of a folder that name a family. Files without a family are site files."""
+    """The profiles of a folder. A TOML file without the key `family` is a site file."""
     paths = [path for path in sorted(pathlib.Path(folder or ".").glob("*.toml")) if path.is_file()]
     return [str(path) for path in paths if _names_family(path)]
 
 
 def _names_family(path: pathlib.Path) -> bool:
-    """True if the file is a profile, or if it cannot be read: then the reader of profiles reports
-    the error.
+    """True if the file is a profile. Also True if it cannot be read, because the reader of profiles
+    then reports the error.
     """
     try:
         with open(path, "rb", opener=link_opener) as file:

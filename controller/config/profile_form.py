@@ -1,4 +1,6 @@
-"""The allowed keys of a profile: its tables, and the settings and registers of each family."""
+"""The forms (allowed keys) of a device's profile: its tables, and the settings and registers of
+each family of devices.
+"""
 
 from typing import Any
 
@@ -26,7 +28,9 @@ DIRECTIONS = ("read", "write")  # a register with "write" may also be read back
 
 
 def raw_range(fields: dict[str, Any], is_masked: bool) -> tuple[int, int, str]:
-    """(lowest raw value, highest raw value, why) of a register. is_masked: after its mask."""
+    """(lowest raw value, highest raw value, why) of a register. is_masked: of the value that is
+    left after the register's mask.
+    """
     kind, mask = fields["type"], fields.get("mask", 0)
     size = 1 << 16 * ALL_TYPES[kind][1]
     if is_masked and mask:
@@ -72,7 +76,7 @@ SITE_REGISTER: dict[str, forms.Field] = {
     "write_function": forms.choice((5, 6, 15, 16, 23), 16),
     "read_back": forms.flag(False),  # read the written registers and compare
     "count": forms.integer(1, 32, 1),
-    "count_by": forms.text(""),  # a parameter of the role: how many of the `count` bits are used
+    "count_by": forms.text(""),  # the parameter of the role that says how many bits are used
     "scale_by": forms.text(""),  # a parameter of the role by which `scale` is multiplied
     "scale_from": forms.text(""),  # the register of a power of ten by which `scale` is multiplied
     "with_words": forms.integers(0, 65535, []),  # registers that follow the value in the same write
@@ -236,8 +240,8 @@ OPTIONAL = {
 
 
 PROVEN = ("simulated only", "hardware")
-# The proof of the register map: a reading of a real device, a reading in a document, a reading that
-# was only made from the map, or none.
+# How the register map is proven: by a reading of a real device, by a reading in a document, only by
+# a reading that was made from the map, or not at all.
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
 TABLES = ("settings", "registers", "identity", "fault_bits", "heartbeat", *can_form.TABLES)

@@ -1,7 +1,7 @@
-"""Makes an empty profile of a family that a person fills in: `firebreak profile new`.
+"""Makes an empty profile that a person fills in, for `firebreak profile new`.
 
-Each key without a default has the value "?", which no form allows. Optional tables and optional
-keys are comments.
+Each key without a default has the value "?", so the profile is refused until the person replaces
+it. Optional tables and keys are comments.
 """
 
 import textwrap
@@ -19,7 +19,8 @@ ASK = '"?"'
 FAMILIES = tuple([family for family in form.FAMILIES if family != form.SUNSPEC_PCS])
 LISTS = ("setpoint", "setup,start,stop")
 OPTIONAL_TABLES = ("identity", "setup,start,stop", "heartbeat", "arrays", "sent")
-# Keys with a default that a table still needs, unless it has a key that replaces them.
+# {table: keys that the skeleton shows although they have a default}. A row needs them, unless it
+# has another key that replaces them.
 ALSO = {"messages": ("id",), "signals": ("start", "length"), "faults": ("start", "length")}
 ALSO |= {"arrays": ("length", "starts"), "setup,start,stop": ("value",)}
 # {table: names of its rows in the skeleton}. For registers see NEEDED.

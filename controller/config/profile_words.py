@@ -1,8 +1,9 @@
-"""The meaning of each key of a profile, for `firebreak document profile` and `profile new`.
+"""The meaning of each key of a profile, for `firebreak document profile` and `profile new`. Types
+and defaults are in the forms (profile_form.py).
 
-The forms have types and defaults. An entry explains each key of the forms that ends with the
-entry's name. If several entries fit, the longest counts: "heartbeat.period_ms" before "period_ms".
-"top." is the top of a file.
+An entry explains every key that ends with the name of the entry. If several entries fit, the
+longest one is used: "heartbeat.period_ms" before "period_ms". "top." stands for keys outside of
+tables.
 """
 
 import functools

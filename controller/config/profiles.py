@@ -1,4 +1,6 @@
-"""Reads and checks a device profile, or refuses it in one line. profile_form.py has the keys."""
+"""Reads and checks the profile of a device: a TOML file that says how a type of device is read and
+written. profile_form.py has the allowed keys. A profile with a mistake is refused in one line.
+"""
 
 import difflib
 import functools
@@ -103,7 +105,7 @@ def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> Table:
 
 
 def _sequences(file: str, family: str, top: Table, models: list[Wanted]) -> Table:
-    """The set-point, the sequences and the heartbeat of a converter by registers."""
+    """The set-point, the sequences and the heartbeat of a converter with plain registers."""
     if family == form.REGISTER_PCS:
         return converter_profile.parts(file, top, functools.partial(_plain_register, models))
     for name in (*converter_form.SEQUENCES, "heartbeat"):
@@ -190,7 +192,7 @@ def _plain_register(models: list[Wanted], name: str, fields: Table) -> Register:
 
 
 def _register(models: list[Wanted], name: str, fields: Table) -> Register:
-    """Make a register. If it lies in a SunSpec model, add this model to `models`."""
+    """Make a register. If the register lies in a SunSpec model, add this model to `models`."""
     code, words, sentinel = form.ALL_TYPES[fields["type"]]
     low, high = fields["range"] or (None, None)
     own = {"name": name, "address": fields.get("offset"), "low": low, "high": high}
@@ -199,8 +201,8 @@ def _register(models: list[Wanted], name: str, fields: Table) -> Register:
 
 
 def _check_site(file: str, path: Path, fields: Table) -> None:
-    """Check a generic register. Refuse functions that do not fit its type, and a scale of 0, which
-    loses the value. Refuse a unit that its name does not have: kW would count as W.
+    """Check a register of a generic device. Refuse functions that do not fit its type, and a scale
+    of 0, which loses the value. Refuse a unit other than that of its name: kW would count as W.
     """
     for raws in ("invalid", "values"):
         _check_raws(file, path, raws, fields)
@@ -277,8 +279,8 @@ def _check_scale(file: str, path: Path, fields: Table) -> None:
 
 
 def _check_plain(file: str, path: Path, fields: Table) -> None:
-    """Refuse a scale or a saturation of a value that must be raw. With them, the date of the next
-    calibration would be wrong.
+    """Refuse a scale, or masks for a saturated or untrusted value, if the raw value is used.
+    Otherwise the date of the next calibration would be wrong.
     """
     for key in ("scale", "full_scale", "over_range_mask", "untrusted_mask"):
         plain = form.SENSOR_REGISTER[key].default

@@ -1,8 +1,9 @@
-"""The proof tests of a cabinet, and the earliest and latest time of each reaction.
+"""Finds the proof tests that a cabinet needs, and the earliest and latest time at which the cabinet
+may react in each test.
 
-The header of the journal holds the plan and the limit image. The earliest time follows from the
-debounce times and silences of that image. It counts sensor, bus and write as zero, because only
-their longest times are known.
+The header of the journal has this plan and the limit image. The earliest time is computed from the
+debounce times and silences of that image. The times of sensor, bus and write count as zero, because
+only their longest times are known.
 """
 
 from array import array
@@ -16,25 +17,27 @@ from safety import matrix as m, parameters as p
 from safety.evaluate import D_SET_TICKS
 from safety.kernel import Kernel
 
-# The kernel counts a cause as one tick old when it first sees it, even if it came just before. It
-# counts the age of a silence in the same way.
+# The kernel counts a cause as one tick old when it first sees the cause, even if the cause came
+# just before. The age of a silence is also counted one tick too long.
 SEEN_TICKS = 2
-# A silence counts from the last value. When the wire is cut, that value is at most a third of the
-# silence old, because a silence is at least three periods (silence.BUDGETS). So two thirds remain.
-# Half is used, because on a full bus the last answer may have been late.
+# A silence counts from the last value. A silence is at least three periods long (silence.BUDGETS),
+# so this value is at most a third of the silence old when the wire is cut. Two thirds remain. The
+# plan uses only half of the silence, because on a full bus the last answer may have been late.
 LEFT_OF_SILENCE = 2
-EXPIRY_ROW = 44  # proven by wire, because the outputs of a controller that is off expire
+EXPIRY_ROW = 44  # tested with the controller switched off, because its outputs then expire
 
 
 def plan(config: Config) -> dict[str, int]:
-    """{key of proof_intervals: most days between two tests; 0: a test at commissioning only}."""
+    """{key of proof_intervals: most days between two tests}. 0 days: the row is tested only at
+    commissioning.
+    """
     tested = {proof_intervals.key_of(stage) for stage in _armed(config)} | set(_wired(config))
     return {key: interval_d or 0 for key, interval_d in config.proof_tests.items() if key in tested}
 
 
 def allowed_ms(config: Config) -> dict[str, int]:
-    """{key: the latest time, ms}. It is the longest time of the key's armed stages. For a key by
-    wire, it is the time in which the enable drops.
+    """{key of a test: the latest time of the reaction, ms}. It is the longest time of the armed
+    stages with this key. For a test of the hard wiring, it is the time until the enable drops.
     """
     schedule = bus_times.schedule(config)
     found: dict[str, int] = {}
@@ -46,10 +49,10 @@ def allowed_ms(config: Config) -> dict[str, int]:
 
 
 def resting(config: Config) -> dict[str, list[str]]:
-    """{device: keys of the tests that must be done again after it was replaced}.
+    """{device: keys of the tests that must be done again after the device was replaced}.
 
-    These are the tests of each armed stage that reads the device, of one stage for each output of
-    the device, and of the expiry of outputs.
+    There is a test for each armed stage that reads the device, for one stage of each output of the
+    device, and for the expiry of its outputs.
     """
     keys = list(plan(config))
     armed = sorted(_armed(config), key=lambda stage: int(stage[m.S_ROW]))
@@ -61,7 +64,7 @@ def resting(config: Config) -> dict[str, list[str]]:
 
 
 def _signs(config: Config, device: Device) -> list[str]:
-    """The units whose sign test depends on a device: "u1" is unit 1."""
+    """Keys of the sign tests that depend on a device. "u1" is the sign test of unit 1."""
     every = range(config.units)
     units = {"pcs": [device.index], **dict.fromkeys(METERS, [*every])}
     if device.role == "bms":
@@ -81,7 +84,7 @@ def _resting(armed: list[tuple], device: Device) -> set[str]:
 
 
 def _reads(stage: tuple, device: Device) -> bool:
-    """Whether a stage of the matrix or its gate reads this device."""
+    """True if a stage of the matrix, or its second condition (gate), reads this device."""
     return any(
         [
             device.role in feature.roles or bool({*feature.contacts} & {*device.inputs})
@@ -91,8 +94,8 @@ def _reads(stage: tuple, device: Device) -> bool:
 
 
 def soonest_ms(image: array) -> dict[str, int]:
-    """{key: the earliest time, ms} by a limit image, without the rows that are proven by wire.
-    Raises ValueError if the image is of another version.
+    """{key of a test: the earliest time of the reaction, ms} from a limit image. Tests of the hard
+    wiring are left out. Raises ValueError if the image is of another version.
     """
     kernel = Kernel(image)
     found: dict[str, int] = {}
@@ -112,7 +115,7 @@ def _instance_ms(kernel: Kernel, instance: int) -> int:
 
 
 def _silent_ms(kernel: Kernel, instance: int) -> int:
-    """Shortest time, ms, in which a cut wire trips an instance by its silence. 0: no silence."""
+    """Shortest time from a cut wire to the trip, if the instance trips by a silence, ms. Else 0."""
     image, places, evaluator = kernel.image, kernel.evaluator.map, kernel.evaluator
     stage, number = m.STAGES[evaluator.stage[instance]], evaluator.block[instance] - 1
     feature = records.feature(stage)
@@ -134,7 +137,7 @@ def _silent_ms(kernel: Kernel, instance: int) -> int:
 
 
 def _wired(config: Config) -> dict[str, int]:
-    """{key: row} of the rows that are proven by wire."""
+    """{key of a test of the hard wiring: its row}."""
     return {f"{row}{proof_intervals.WIRED}": row for row in wired.rows(config)}
 
 

@@ -1,4 +1,4 @@
-"""Checks the registers of a rack BMS against each other (family register_bms)."""
+"""Checks the registers in the profile of a rack's BMS on Modbus (family register_bms)."""
 
 from collections.abc import Mapping
 from typing import Any

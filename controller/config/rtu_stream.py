@@ -1,8 +1,8 @@
 """Splits the bytes that a listener hears on a Modbus RTU line into requests and replies.
 
-A listener sees both directions. Bytes are a frame if they have a good CRC at a length that their
-function allows. Some replies look like a read request. So after a request, bytes of the same unit
-and function are first tried as its reply.
+A listener sees both directions. Bytes are a frame if they have a length that their function allows,
+and a good CRC. Some replies look like a read request. So if bytes after a request have its unit id
+and function, they are first tried as its reply.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Piece(NamedTuple):
 
 
 class Stream:
-    """`feed` yields frames as soon as they are whole. `flush` yields the rest after a silence."""
+    """Splits the bytes of a line. `feed` yields each whole frame. Call `flush` after a silence."""
 
     def __init__(self) -> None:
         self._buffer, self._asked = bytearray(), b""

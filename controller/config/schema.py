@@ -1,4 +1,5 @@
-"""The keys of a configuration, the allowed values of each key, and the direction that is tighter.
+"""The keys of a configuration, with the allowed values of each key, and whether a higher or a lower
+value is tighter. A later file may only make a value tighter.
 
 The numbers come from the tables of the code that uses them. This file adds the structure.
 """
@@ -23,7 +24,7 @@ from controller.rows.records import WIRED
 from controller.rows.shapes import LONG_D
 from safety import parameters, signals
 
-INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors
+INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors of the cabinet
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # a hint has room for 16 characters
 NUMBERS = tuple([str(number) for number in range(1, INDEX_MAX + 1)])
@@ -63,8 +64,8 @@ FACTS_OF_DEVICE: dict[str, tuple[tuple[int, int], tuple[str, ...]]] = {
     "dead_time_ms": ((0, 5000), ("pcs",)),
     "ramp_ms": ((0, 60_000), ("pcs",)),
 }
-# Energy of the capacitors between a load meter at the server racks and the feed of these racks. The
-# capacitors delay the power of the feed.
+# Key with the energy of the capacitors in server racks. If the load meter is at the racks, the
+# power of their feed follows later, because of these capacitors.
 BUFFER = "buffer_J_per_kW"
 DEVICE = {
     "role": Field("choice", tuple(ROLES)),
@@ -95,8 +96,8 @@ for _role in roles.OF_DEVICES:
             OF_ROLES[_row[0]] = (*OF_ROLES.get(_row[0], ()), _role)
 _DC_BUS = {"dc_bus": matching(*_ANY_NAME, None)}
 
-# Facts about the equipment have no default. With one, a small cabinet whose file lacks a line would
-# get the value of a large cabinet.
+# Facts about the equipment have no default. With a default, a small cabinet would get the value of
+# a large cabinet if a line is missing in its file.
 FACTS = (
     "rated_W",
     "installer_charge_W_max",
@@ -131,7 +132,8 @@ CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(_OF_DEVICES, 
 # A second must be a whole number of ticks, because rows 10b and 22 to 24 look back by seconds.
 TICKS_MS = tuple([tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0])
 CABINET["tick_ms"] = Field("choice", TICKS_MS, 20)
-# 30 s is fact C65. A fuse that is faster ends the wait earlier, because it ends the current.
+# 30 s is fact C65 of the fact table. If the fuse is faster, the wait ends earlier, because the
+# current has ended.
 FUSE_WAIT_MS_MIN = 30_000
 _fuse = CABINET["fuse_wait_ms"]
 CABINET["fuse_wait_ms"] = _fuse._replace(allowed=(FUSE_WAIT_MS_MIN, _fuse.allowed[1]))
@@ -183,7 +185,7 @@ HMA = {
 
 # The wire to channel B.
 CHANNEL_B = {"port": matching(*PORT, None), "baud_Bd": Field("choice", BAUDS_BD, 115_200)}
-# Days between two proof tests of a row: a file may only shorten them.
+# Days between two proof tests of a row. A file may only make them fewer.
 PROOF_TESTS = {
     key: Field("int", (1, each.interval_d or LONG_D), each.interval_d, "down")
     for key, each in INTERVALS.items()

@@ -1,5 +1,5 @@
-"""Makes each request that a driver may send later, once, before the cabinet runs. A request that
-does not fit in a frame is then refused at once.
+"""Makes every request that a driver may send later, before the cabinet runs. So a request that does
+not fit in a frame is found when the configuration is read, and not while the cabinet runs.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,6 @@
-"""Silence budgets that follow from the periods of the devices."""
+"""Computes the silence budgets. Such a budget says how long a device may be silent before a stage
+of the cause-and-effect matrix acts. A slow device gets a longer budget.
+"""
 
 from controller.config import equipment, schema
 from controller.config.devices import Device
@@ -15,8 +17,8 @@ BUDGETS = (
     ("cabinet", "meter_silent_ms", 500, 3, ("meter_grid", "meter_load")),
     ("cabinet", "gas_silent_ms", 3000, 3, equipment.GAS_ROLES),
     ("cabinet", "monitor_silent_ms", 10_000, 3, ("climate", "ups")),
-    # The next two are no silences, but they also follow from the period of a device. Row 39 needs
-    # two reports of a BMS to see that a contactor does not follow.
+    # The next two times are no silences, but they also depend on the period of a device. Row 39
+    # needs two reports of a BMS to see that a contactor does not follow its command.
     ("cabinet", "contactor_report_ms", 600, 2, ("bms",)),
     # Row 54 needs five reports with the same values, although the current has changed.
     ("cabinet", "bms_still_ms", 10_000, 5, ("bms",)),
@@ -87,8 +89,8 @@ def _budget_ms(values: Values, device: Device, path: Path, base_ms: int, periods
 
 
 def entry_of(values: Values, path: Path) -> tuple[Path, Entry | None]:
-    """(path, Entry) of a parameter in the files, for one unit or rack or for all. Without an entry:
-    (path, None).
+    """(path, Entry) of a parameter in the files, for one unit or rack or for all of them. (path,
+    None) if no file has the parameter.
     """
     if len(path) == 2:
         return path, values.entries.get(path)

@@ -1,4 +1,6 @@
-"""Makes the records of site devices for the core, and the gate of each of their actuators."""
+"""Makes the records of site devices (such as a PV plant or a generator set) for the core. Also
+makes the gate of each actuator, which decides which values may be written to it.
+"""
 
 from fractions import Fraction
 
@@ -90,7 +92,7 @@ def _check_write(path: str, device: Device, actuator: Actuator) -> None:
 
 
 def feedbacks(role: Role, registers: dict[str, Register]) -> list[str]:
-    """Feedback signals without a register, of the actuators that the profile writes."""
+    """The feedback signals that have no register, although the profile writes the actuator."""
     written = [each for each in role.actuators if each.name in registers]
     return [each.feedback for each in written if each.feedback not in registers]
 

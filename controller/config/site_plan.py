@@ -1,8 +1,9 @@
-"""Reads [plan]: the units of the site's plan in which the racks of this cabinet are.
+"""Reads the table [plan]. It names the units of the site's plan in which the racks of this cabinet
+stand.
 
-`firebreak siting PLAN --places FILE` makes the file and audits the plan. The file has each unit
-with its center, and the ways from it to its neighbours: other units and exposures. The plan is only
-for people: no interlock and no control function reads it.
+`firebreak siting PLAN --places FILE` makes the file of places and audits the plan. The file has
+each unit with its center, and the distances (ways) to its neighbours: other units and exposures.
+Only people use the plan. No interlock and no control function reads it.
 """
 
 import os
@@ -17,7 +18,7 @@ from controller.forms.refusal import refuse
 SCHEMA = 1
 BYTES_MAX = 1 << 20  # enough for 400 units with their ways
 FAR_mm, WALL_min_MAX = 300_000_000, 24 * 60
-UNIT = "unit"  # kind of a way that leads to a unit; for other ways, the kind of exposure
+UNIT = "unit"  # kind of a way to another unit; any other way has the kind of its exposure
 
 _NAME = matching(NAME, NAME_WORDS)
 _LINE = matching(LINE, "a text on one line of ASCII", "")
@@ -48,8 +49,8 @@ _TOP: Form = {
 
 
 class SitePlan(NamedTuple):
-    """The part of a site's plan around this cabinet. racks: the unit around each rack. places,
-    ways: entries of the file for these units and their neighbours.
+    """The part of a site's plan around this cabinet. racks: the unit in which each rack stands.
+    places, ways: entries of the file about these units and their neighbours.
     """
 
     name: str

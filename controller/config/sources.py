@@ -1,4 +1,6 @@
-"""Reads the sources of hints: tables [source.NAME]. core/base/hint_sources.py makes their image."""
+"""Reads the tables [source.NAME], which describe the programs that may send hints. A hint asks for
+power or for a tighter limit. core/base/hint_sources.py makes an array of integers from them.
+"""
 
 from dataclasses import dataclass
 
@@ -18,8 +20,9 @@ FALLBACK_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One source of hints. index: place among the sorted names, from 0. priority: of its requests;
-    1 is the highest, and 0 means that it sends none. fallback: {every quantity: W or None}.
+    """One source of hints. index: place among the sorted names, from 0. priority: 1 is the highest
+    for requests of power, 0 means no requests. fallback: {quantity: the limit that applies when no
+    hint is valid, W, or None}.
     """
 
     name: str

@@ -1,8 +1,9 @@
-"""States of the stage instances of a site: armed, or the reason why an instance is not armed.
+"""Finds for each stage of the cause-and-effect matrix whether it is armed on a site, or why not.
+Each unit or rack has its own instance of a stage.
 
-An instance is armed unless one of its signals is missing. If a BMS does not report the signal, its
-own protection replaces the stage (by_bms of the record), or a person has accepted the loss. If the
-equipment is not fitted, a person has accepted that.
+An instance is armed unless one of its signals is missing. If a BMS does not report the signal, the
+own protection of the BMS replaces the stage (by_bms of its record), or a person has accepted the
+loss. If equipment is not fitted, a person has accepted this.
 """
 
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from safety import matrix, signals
 ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED = range(6)
 ARMED_STATES = (ARMED, BY_PANEL)
 TO_ACCEPT = (NOT_FITTED, NOT_REPORTED)  # states that a person must accept by name
-SECOND_CHANNEL = "second_channel"  # without channel B, hard-wired rows replace it
+SECOND_CHANNEL = "second_channel"  # name of channel B; without it, rows must be hard-wired
 # {stage: equipment of a converter (converters.py)}. The stage is not armed if the converter has
 # none of this equipment.
 OF_PCS = {"59c": ("pcs_faults",), "59d": ("pcs_faults", "pcs_state"), "59e": ("pcs_state",)}
@@ -30,7 +31,7 @@ LACKING = {
 
 
 def rack_facts(topology: Topology) -> list[dict[str, bool]]:
-    """{parameter of LACKING: True if the profile of the BMS reports the values} of each rack."""
+    """[{parameter of LACKING: True if the BMS reports the values}], with an entry for each rack."""
     return [_facts_of(topology, rack) for rack in range(topology.racks)]
 
 
@@ -40,9 +41,9 @@ def _facts_of(topology: Topology, rack: int) -> dict[str, bool]:
 
 
 def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, str]:
-    """(state of a stage of the matrix, the equipment that it lacks or ""). rack: number of the
-    rack, or of the unit for a unit's stage. cross_checks.py refuses a state of TO_ACCEPT without an
-    acceptance.
+    """(state of a stage, the equipment that the stage lacks or ""). rack: number of the rack, or of
+    the unit if it is a stage of units. cross_checks.py refuses a state of TO_ACCEPT that no person
+    has accepted.
     """
     if stage[matrix.S_SCOPE] == signals.RACK:
         return _rack_state(stage, _facts_of(topology, rack), topology.not_fitted)
@@ -62,8 +63,8 @@ def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, 
 
 
 def _unit_state(stage: tuple, topology: Topology, unit: int) -> tuple[int, str]:
-    """State of a stage of row 59. Stage 59d also reports a state without a name, so either the
-    fault bits or the state of the converter is enough for it.
+    """State of a stage of row 59. Stage 59d needs either the fault bits or the state of the
+    converter, because it also reports a state without a name.
     """
     lacks = converters.lacks_of(topology, max(0, unit))
     needs = OF_PCS.get(stage[matrix.S_ID], ())
@@ -83,8 +84,8 @@ def _rack_state(
 
 def _unreported(stage: tuple, facts: dict[str, bool], not_fitted: dict[str, str]) -> str:
     """Name of a value that this stage needs and the rack's BMS does not report, or ""."""
-    # The stage needs two signs. Vapour and toxic gas are one sign each; cell voltages and module
-    # temperatures are two signs each.
+    # This stage needs two signs of a thermal runaway. Vapour and toxic gas are one sign each. Cell
+    # voltages give two signs, and so do module temperatures.
     if stage[matrix.S_FEATURE] == matrix.F_RUNAWAY_SUSPICION_PCT:
         signs = ("offgas" not in not_fitted) + ("toxic" not in not_fitted)
         signs += 2 * facts["cells_reported"] + 2 * facts["temperatures_reported"]
@@ -98,8 +99,8 @@ def _reports(facts: dict[str, bool], lacking: str) -> bool:
 
 
 def _noc_state(stage: tuple, topology: Topology) -> tuple[int, str]:
-    """State of a stage of row 46. A supervised contact of the fire panel is enough for this row. It
-    reduces power only with hma.noc_derate.
+    """State of a stage of row 46 (lost supervision). A supervised contact of the fire panel is
+    enough for this row. The row reduces power only if hma.noc_derate is set.
     """
     if "supervised" in topology.not_fitted and "noc" in topology.not_fitted:
         return NOT_FITTED, "noc"
@@ -109,10 +110,10 @@ def _noc_state(stage: tuple, topology: Topology) -> tuple[int, str]:
 
 
 def _absent(feature: Feature, stage: tuple, not_fitted: dict[str, str]) -> str:
-    """Name of the equipment that this feature of a cabinet's stage lacks, or ""."""
+    """Name of the equipment that is missing for this feature of a stage, or ""."""
     if feature.votes:
         missing = next((name for name in feature.votes if not_fitted.get(name) == ""), "")
-        if missing:  # the other detectors may be enough, but no person has accepted fewer of them
+        if missing:  # other detectors may be enough, but no person has accepted that one is missing
             return missing
         if smoke_zones(not_fitted) + ("heat" not in not_fitted) >= stage[matrix.S_SET]:
             return ""

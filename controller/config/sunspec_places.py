@@ -1,5 +1,5 @@
-"""Finds the addresses of registers in SunSpec models. Also checks scale factors that are registers,
-and the serial number.
+"""Finds the addresses of registers that lie in SunSpec models. Also checks registers that hold a
+scale factor, and the keys of the serial number.
 """
 
 import copy
@@ -41,8 +41,8 @@ def place(models: list[Wanted], register: Register) -> Register:
 
 
 def serial(file: str, family: str, table: Table, models: list[Wanted]) -> Table:
-    """[serial], checked. Its model is added behind the models of the registers, as one that the
-    device may lack.
+    """The checked table [serial]. If it names a SunSpec model, this is added to `models` as a model
+    that the device may lack.
     """
     if table["registers"] and family == form.CAN_BMS:
         refuse(file, ("serial",), f"is not a table of family {family}", "of a Modbus device")
@@ -58,7 +58,7 @@ def serial(file: str, family: str, table: Table, models: list[Wanted]) -> Table:
 
 
 def is_factor(register: Register | None) -> bool:
-    """True if the register holds a power of ten without a scale."""
+    """True if the register holds a power of ten, and has no scale itself."""
     if register is None or register.type != "s16" or "read" not in register.direction:
         return False
     own = register.scale, register.offset, register.scale_from, register.byte_order
@@ -68,7 +68,7 @@ def is_factor(register: Register | None) -> bool:
 def check_factors(
     file: str, settings: Mapping[str, Any], registers: Mapping[str, Register]
 ) -> None:
-    """Require that each scale factor is read with its values."""
+    """Require that each scale factor is in the same read as its values."""
     for name, register in registers.items():
         factor, path = register.scale_from, ("registers", name, "scale_from")
         if not factor:
@@ -98,7 +98,7 @@ def _share(settings: Mapping[str, Any], *both: Register) -> bool:
 
 
 def driven(steps: Sequence[Result], read: Read) -> Result:
-    """The result of steps that only read. Raises StepError."""
+    """Run a generator of steps that only read, and return its result. Raises StepError."""
     try:
         step = next(steps)
         while True:
@@ -132,4 +132,4 @@ def rescaled(codec: Codec, data: bytes) -> bool:
     this factor.
     """
     factor = ScaleFactor([codec])
-    return factor.holds(data) or factor.holds(data)  # a factor counts only when it was read twice
+    return factor.holds(data) or factor.holds(data)  # `holds` needs two equal readings

@@ -1,8 +1,9 @@
-"""Tapers: power limits that fall linearly before a stage trips (safety/tapers.py computes them).
+"""Describes the tapers of a site. A taper is a power limit that falls linearly before a stage of
+the cause-and-effect matrix trips. safety/tapers.py computes the limits.
 
 A taper acts on every rack whose BMS reports its signal. Section 7 requires the tapers of rows 18,
-27 and 31. The project chose where the tapers of rows 27 and 31 begin. It added the tapers of row 25
-and of the state of charge.
+27 and 31. The project chose where the tapers of rows 27 and 31 begin, and added the tapers of row
+25 and of the state of charge.
 """
 
 from array import array
@@ -21,9 +22,10 @@ Image = tuple[array, parameters.ImageMap]
 
 
 class Taper(NamedTuple):
-    """A taper. stage: the stage whose effects name it, or "". ways: places in WAYS. signal: a
-    feature, which gives the unit. ends: two parameters of the rack, or a name that _ends knows.
-    reported: the taper acts only if this parameter of the rack is set; "": it always acts.
+    """A taper. stage: the stage under which documents list it, or "". ways: indexes into WAYS.
+    signal: the feature, which also gives the unit. ends: two parameters of the rack, or a name that
+    _ends knows. reported: the taper acts only if this parameter of the rack is set; "": it always
+    acts.
     """
 
     stage: str
@@ -76,7 +78,9 @@ def words(fact: dict[str, Any]) -> str:
 
 
 def range_words(fact: dict[str, Any]) -> str:
-    """ "from 3.5 V to none at 3.6 V"; "or" joins different racks, [...] has the defaults of NMC."""
+    """ "from 3.5 V to none at 3.6 V". If racks differ, "or" joins their ranges. [...] has the
+    defaults of NMC cells.
+    """
     nmc = f" [{_range(fact['signal'], fact['nmc'])}]" if "nmc" in fact else ""
     return " or ".join([_range(fact["signal"], ends) for ends in fact["ends"]]) + nmc
 
@@ -100,7 +104,7 @@ def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> dict
 
 
 def _ends(racks: Sequence[Mapping[str, int]], image: Image) -> list[list[Ends]]:
-    """[sorted different (full, none) of the racks on which a taper acts], one for each taper."""
+    """Sorted and different (full, none) of the racks on which a taper acts, for each taper."""
     moved = tapers.temperature_tapers(*image)
     found = []
     for taper in TAPERS:

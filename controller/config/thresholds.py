@@ -1,11 +1,14 @@
-"""The keys of the stages' thresholds. A file may only tighten the values of the matrix."""
+"""The keys with which a file changes thresholds of the cause-and-effect matrix. A file may only
+tighten a threshold, so that the stage acts earlier.
+"""
 
 from controller.forms.field import Field, derived
 from controller.rows import matrix_words, records
 from safety import matrix
 
 LFP, NMC = "LFP", "NMC"  # chemistry: iron phosphate, nickel manganese cobalt oxide
-# Stages whose threshold is a parameter of [cabinet]. `clear` stays the same part of the threshold.
+# Stages whose threshold is a parameter of [cabinet]. If the file changes it, `clear` changes in
+# proportion.
 STAGE_SET_FROM = {name: stage.set_from for name, stage in records.STAGES.items() if stage.set_from}
 # (part of a feature's name, low, high): how far a file may tighten a stage on the feature. The
 # first part that fits counts. A stage that trips at or above its threshold may go down to `low`,
@@ -30,9 +33,9 @@ _TIGHTEN_TO = (
     ("insulation_ohm_per_V", 99, 10_000),
     ("suspicion_pct", 30, 100),
 )
-# 45 in a file means 4.5 degC, but a person may mean 45 degC. So for units of tenths, a value below
-# a quarter of the matrix's value is refused. Such a mistake is a tenth of the meant value, so this
-# finds it unless the person means more than 2.5 times the matrix's value.
+# A person may write 45 for 45 degC, but in units of a tenth this means 4.5 degC. So in such units,
+# a value below a quarter of the matrix's value is refused. This finds the mistake unless the person
+# means more than 2.5 times the matrix's value.
 _PART_MIN = 4
 _CLEAR_MS_MAX = 3_600_000
 _NMC_THRESHOLDS: dict[str, tuple[int, int]] = {

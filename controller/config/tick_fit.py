@@ -1,5 +1,5 @@
-"""Lines of `firebreak check` about doubtful times: a tick that is too short, set-points that wait
-on their bus, a stated path delay that ignores capacitors.
+"""Makes the lines of `firebreak check` about doubtful times. Examples are a tick that is too short,
+set-points that are late on a busy bus, and a stated delay that seems to ignore capacitors.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from controller.config.silence import entry_of
 from controller.config.values import Values
 from controller.forms.refusal import Path, dotted
 
-# Median time of a tick on one core of a server, measured with `python -m hil bench tick`: for a
-# cabinet, for each rack, for each unit. The time to move bytes is not in it.
+# Median time of a tick on one core of a server, measured with `python -m hil bench tick`. The parts
+# are for the cabinet, for each rack and for each unit. The time to move bytes is not included.
 BASE_US, RACK_US, UNIT_US = 250, 22, 37
 SHARE = 10  # a tick may use a tenth of its period, because a small computer is several times slower
 
@@ -41,8 +41,8 @@ def _cost(values: Values, config: Config) -> Iterator[str]:
 
 
 def _waits(values: Values, config: Config, every: bus_times.Schedule) -> Iterator[str]:
-    """A doubt for each converter whose set-point can be late: it waits for another exchange and
-    ends after the next set-point is due.
+    """A doubt for each converter whose set-point can be late. Such a set-point waits for another
+    exchange, and ends only after the next set-point is due.
     """
     for device in [each for each in config.devices if each.role == "pcs"]:
         exchanges = every[device.bus]

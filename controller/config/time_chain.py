@@ -1,4 +1,5 @@
-"""The longest time of a stage on this site: sensor, bus, debounce, tick, actuation.
+"""Computes the longest time from a cause to its effect, for a stage of the cause-and-effect matrix
+on this site. The time has parts: sensor, bus, debounce, tick, actuation.
 
 Computed parts come from the configuration. ASSUMED lists the other parts with their reasons.
 """
@@ -48,18 +49,19 @@ OUTPUTS = (
     (m.D_AUX_SHED, "aux_load_ok"),
 )
 WAITS = {m.DC_OPEN: "open_after_stop_ms", m.DC_OPEN_AT_ZERO: "open_at_zero_ms_max"}
-LINK_BAUD_BD = 115_200  # used for a site without channel B
-# Scans of the limit image and of the clocks. A change just after a scan is found by the next scan.
+LINK_BAUD_BD = 115_200  # assumed speed of the line to channel B for a site without channel B
+# Limit image and clocks are scanned again and again. A change behind the present place of the scan
+# is found only by the next scan, so it takes up to two scans.
 SCANS = 2
-# safety/gas.py and heating.py compute some features once a second, so a change just after one
-# second is found in the next one. Row 53 adds its signs with every frame, and row 22's sign comes
-# once a second: a value waits for one of the two, never for both. Row 24 compares every frame with
-# three remembered seconds, of which one is always 2 to 3 s old.
+# safety/gas.py and heating.py compute some features once a second. A change just after one second
+# is found in the next second. Row 53 adds up its signs with every frame, and the sign of row 22
+# comes once a second, so a value never waits for both. Row 24 compares every frame with three
+# remembered seconds, of which one is always 2 to 3 s old.
 SECOND_MS = 1000
 
 
 class Part(NamedTuple):
-    """One part of a chain: its name, its time, and whether the time is assumed."""
+    """One part of the time from a cause to its effect."""
 
     what: str
     time_ms: int
@@ -67,7 +69,9 @@ class Part(NamedTuple):
 
 
 def chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
-    """[Part] of the slowest instance, from the cause to zero power or to the outputs of a stage."""
+    """The parts of the time from the cause to zero power, or until the outputs of the stage have
+    switched. They are those of the slowest unit or rack.
+    """
     demand = stage[m.S_DEMAND]
     wanted = [name for index, name in OUTPUTS if demand[index]]
     if demand[m.D_PCS]:
@@ -82,8 +86,9 @@ def chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
 
 
 def held_chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
-    """[Part] from the cause to the last effect that waits, or []. The table of conflicts says what
-    waits (the fan for the agent). The write may keep the permit, which is the slower case.
+    """The parts of the time from the cause to the last effect that waits, or []. The table of
+    conflicts says which effect waits (the fan waits for the agent). The PCS enable is assumed to
+    stay on, which is the slower case.
     """
     waits_ms = {name: hold_off_ms(config, stage, index) for index, name in OUTPUTS}
     held = [name for name, wait_ms in waits_ms.items() if wait_ms]
@@ -97,26 +102,28 @@ def held_chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
 def _write(
     config: Config, schedule: Schedule, outputs: Collection[str], keeps_enable: bool
 ) -> list[Part]:
-    """[Part] from the decision to the contact of the relay."""
+    """The parts of the time from the decision to the contact of the relay."""
     write = Part("I/O write", write_ms(config, schedule, outputs, keeps_enable), False)
     return [write, Part("I/O module, relay", RELAY_MS, True)]
 
 
 def hold_off_ms(config: Config, stage: tuple, demand_index: int) -> int:
-    """Time for which a demand of a stage waits by the table of conflicts, in whole ticks, or 0."""
+    """Time for which a demand of a stage must wait, from the table of conflicts, or 0. In ms,
+    rounded up to whole ticks.
+    """
     own = [row for row in m.CONFLICTS if row[:2] == (demand_index, stage[m.S_ROW])]
     waits_ms = [config.cabinet[str(row[2])] for row in own]
     return p.ticks(sum(waits_ms), config.tick_ms) * config.tick_ms
 
 
 def decision(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
-    """[Part] from the cause to the tick that decides: the beginning of `chain`."""
+    """The parts of the time from the cause to the tick that decides. `chain` begins with them."""
     looks = [
         Part(what, SECOND_MS, False)
         for what, each in zip(("once a second", "gate"), records.features(stage))
         if each.once_a_second
     ]
-    # at least one tick, because only the next tick sees the cause
+    # The debounce takes at least one tick, because only the next tick sees the cause.
     ticks = max(1, config.stage_words[stage[m.S_ID]].set_ticks)
     debounce = Part("debounce", ticks * config.tick_ms, False)
     tick = Part("tick", config.tick_ms, False)
@@ -124,13 +131,15 @@ def decision(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
 
 
 def opening_ms(config: Config, stage: tuple) -> int | None:
-    """Longest time from the drop of the outputs to open contactors; None: no limit."""
+    """Longest time from the drop of the outputs to open contactors. None if there is no limit."""
     wait = WAITS.get(stage[m.S_DEMAND][m.D_DC])
     return None if wait is None else config.cabinet[wait] + OPENING_MS
 
 
 def opened_ms(config: Config, schedule: Schedule, stage: tuple) -> int | None:
-    """Longest time from the cause, or from the start of its ramp, to open contactors, or None."""
+    """Longest time from the cause to open contactors, ms. For a stage with a ramp, it counts from
+    the start of the ramp. None if there is no limit.
+    """
     wait_ms = opening_ms(config, stage)
     if wait_ms is None:
         return None
@@ -155,7 +164,7 @@ def _source(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
 
 
 def _read(config: Config, schedule: Schedule, feature: Feature) -> list[Part]:
-    """[Part] of sensor and bus. [] if no device reads the feature."""
+    """The parts of the time in sensor and bus. [] if no device reads the feature."""
     if feature.contacts:
         modules = [each[0] for each in map(config.topology.mapped, feature.contacts) if each]
         bus_ms = max([0, *[_device_ms(schedule, each, "read inputs") for each in modules]])
@@ -183,8 +192,8 @@ def _self_test_ms(config: Config, name: str) -> int:
 
 
 def _link_ms(config: Config) -> int:
-    """Time until the slowest message of channel B has arrived, ms: an input differs. It includes
-    one step of channel B and one frame.
+    """Time until the slowest message of channel B has arrived, ms. This message says that an input
+    differs. The time includes one step of channel B and one frame.
     """
     baud_Bd = config.channel_b.baud_Bd if config.channel_b else LINK_BAUD_BD
     return peer.DISAGREE_MS + (1 + frame.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms(baud_Bd)
@@ -196,7 +205,7 @@ def frame_ms(baud_Bd: int) -> int:
 
 
 def _silence_ms(config: Config, stage: tuple) -> int:
-    """The silence, ms, that is the cause of a stage. 0 if the cause is inside the kernel."""
+    """Length of the silence that makes a stage active, ms. 0 if the cause is inside the kernel."""
     feature = records.feature(stage)
     level = config.stage_words[stage[m.S_ID]].set
     if feature.ladder:
@@ -209,8 +218,8 @@ def _silence_ms(config: Config, stage: tuple) -> int:
 
 
 def _device_ms(schedule: Schedule, device: Device, what: str = "") -> int:
-    """Period plus longest time, ms, of a device's read `what`. Without such a read, of its slowest
-    one.
+    """Period plus longest time of a device's read `what`, ms. If the device has no such read, those
+    of its slowest read.
     """
     exchanges = schedule[device.bus]
     own = [one for one in exchanges if one.device == device.name]
@@ -224,7 +233,7 @@ def write_ms(
     config: Config, schedule: Schedule, outputs: Collection[str], keeps_enable: bool = False
 ) -> int:
     """Time from the deciding tick to the last byte of the slowest write with one of these outputs.
-    keeps_enable: if the PCS enable stays, its module is written only at its next refresh.
+    keeps_enable: the PCS enable stays on, so its module is written only at its next refresh.
     """
     times_us = [0]
     for device in config.devices:

@@ -1,4 +1,6 @@
-"""Builds the structure of a configuration: racks, DC buses, converters, devices and their buses."""
+"""Builds the structure of a cabinet from its merged configuration. It finds the racks, DC buses and
+converters, and the devices with their buses.
+"""
 
 import collections
 import itertools
@@ -15,15 +17,15 @@ from controller.core.site_devices.roles import ROLES
 from controller.forms.acceptance_text import lacks_of_acceptance
 from controller.forms.refusal import Path, not_allowed, shown
 
-# Assumed speed of a network: a frame of 256 bytes takes 2.6 ms. The times in the device's profile
-# come on top.
+# Assumed speed of a network. A frame of 256 bytes then takes 2.6 ms. The times that a profile
+# states come on top.
 TCP_BAUD_BD = 1_000_000
 ACCEPTED_WORDS = "who accepted it, when (YYYY-MM-DD) and why"
 
 
 def build(values: Values, missing: Sequence[str] = ()) -> Topology:
-    """Topology of the merged values. missing: equipment that counts as not fitted without an
-    acceptance, for a report about the file.
+    """Topology of the merged values. missing: equipment that counts as not fitted although nobody
+    has accepted this. It is only for a report about a refused file.
     """
     units, racks = values.numbers("unit"), values.numbers("rack")
     dc_buses = _dc_buses(values, units)
@@ -121,7 +123,9 @@ def _not_fitted(values: Values) -> dict[str, str]:
 
 
 def _bus_names(values: Values, fitted: list[str]) -> list[str]:
-    """The buses, without a bus on which no device is fitted. An unused bus stays, to be refused."""
+    """Names of the buses. A bus of which no device is fitted is left out. A bus that no device
+    names stays in the list, because it is refused later.
+    """
     bus_of = {name: values.get("device", name, "bus") for name in values.tables("device")}
     used = {bus_of[name] for name in fitted}
     return [name for name in values.tables("bus") if name in used or name not in bus_of.values()]
@@ -157,8 +161,8 @@ def _check_wires(values: Values, buses: tuple[Bus, ...], channel_b: Bus | None) 
 
 
 def _wire(bus: Bus) -> str:
-    """The wire of a bus, as the normal spelling of its path. Links are not followed, because a file
-    may be checked on another machine.
+    """The wire of a bus, as a path in normal form. Links are not followed, because a file may be
+    checked on another machine.
     """
     path = bus.port or bus.address or bus.channel
     if path.startswith("/"):

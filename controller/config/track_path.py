@@ -1,8 +1,8 @@
-"""The delay from a change of the load to the battery's power, and the parameters of load tracking
-that follow from it. Times are in us, parameters in ms.
+"""Computes the delay from a change of the load to the battery's power (the path delay), and the
+parameters of load tracking that depend on it. Times are in us, parameters in ms.
 
-Each start of the cabinet measures the same delay. Load tracking uses a measured delay between the
-bounds.
+Each start of the cabinet also measures this delay. Load tracking uses the measured delay if it lies
+between the computed bounds.
 """
 
 import dataclasses
@@ -14,9 +14,10 @@ from controller.config.cabinet_config import Config
 from controller.config.devices import Device
 from controller.config.values import Values
 
-# Time from the freeze to the bytes of the set-point, in a cabinet of three racks.
+# Time from the freeze of the process image to the bytes of the set-point, with three racks, us.
 TICK_TYPICAL_US = 1000
-# Power ramps, so a larger step takes longer. The typical step is a fifth of the rating.
+# The converter ramps its power, so a larger step takes longer. A typical step is assumed to be a
+# fifth of the rating.
 TYPICAL_STEP_PERMILLE = 200
 ROOM_PERMILLE = 200  # a measured delay may be this far outside of the computed delays
 SAMPLE, DELAY = "track_sample_ms", "track_path_delay_ms"
@@ -24,14 +25,15 @@ LAG, RAMP = "track_lag_ms", "ramp"
 DELAY_MIN, DELAY_MAX = f"{DELAY}_min", f"{DELAY}_max"
 DIFFERENCE = "meter_delay_difference_ms"
 HOLD = "hold"
-PHASES = 40  # phases of one device for which the spread of the delay is computed
+PHASES = 40  # the spread of the delay is computed for so many phases of each device
 REFRESH = "the meter refreshes at any phase of a read"
 
 
 class PathPart(NamedTuple):
-    """One part of the path: its name, its least, mean and greatest time, and their reason.
+    """One part of the delay, with its least, mean and greatest time and their reason.
 
-    phase_us: the phases of the devices spread the delay evenly around the mean, over this width.
+    phase_us: the delay depends on when the devices read. This spreads the delay evenly around the
+    mean, over this width.
     """
 
     what: str
@@ -49,10 +51,11 @@ def source(config: Config) -> Device:
 
 
 def path_delay(config: Config, every: bus_times.Schedule | None = None) -> list[PathPart]:
-    """[PathPart] from a change of the load to the battery's power, for the slowest converter.
+    """The parts of the delay from a change of the load to the battery's power, for the slowest
+    converter.
 
-    HOLD, the time for which a value stays valid, comes first. The other parts are the path of one
-    value: from the middle of the meter's window to the middle of the battery's movement.
+    The first part is HOLD, because a value is used until the next one comes. The other parts follow
+    one value from the middle of the meter's window to the middle of the battery's movement.
     """
     every = bus_times.schedule(config) if every is None else every
     meter = source(config)
@@ -71,10 +74,10 @@ def totals_us(parts: list[PathPart]) -> tuple[int, int, int]:
 
 
 def phases_us(parts: list[PathPart]) -> tuple[int, int]:
-    """(median, 95th percentile) of the delay of a change at any phase of the devices.
+    """(median, 95th percentile) of the delay, for changes at all phases of the devices.
 
-    The window and the hold of a meter together add no spread: the sooner the first value follows
-    the change, the less of the change it shows.
+    A value that comes sooner after the change shows less of the change. So the window and the hold
+    of a meter add no spread.
     """
     median_us = totals_us(parts)[1]
     sums_us = [float(median_us)]
@@ -131,7 +134,7 @@ def _buffer(meter: Device) -> list[PathPart]:
 
 
 def _read(config: Config, every: bus_times.Schedule, meter: Device) -> PathPart:
-    """Time from the meter's answer to the freeze of the process image."""
+    """The part of the delay from the meter's answer to the freeze of the process image."""
     exchanges, tick_us = every[meter.bus], config.tick_ms * 1000
     bus = next(bus for bus in config.buses if bus.name == meter.bus)
     read = bus_times.exchange_of(exchanges, meter, "read meter")
@@ -143,7 +146,7 @@ def _read(config: Config, every: bus_times.Schedule, meter: Device) -> PathPart:
         basis = "read at any phase of the tick: its period is not a whole number of ticks"
         return PathPart(what, reply_us, reply_us + tick_us // 2, latest_us, basis, tick_us)
     fixed_us = reply_us + bus_times.BEFORE_TICK_US
-    # If one reading of the meter needs several reads, its power comes with the last of them.
+    # If one reading of the meter takes several reads, the power comes with the last read.
     is_alone = all([one.what.startswith(read.what) for one in exchanges])
     missed_us = 0 if is_alone else tick_us
     basis = "read just before the tick" + ("" if is_alone else "; others may delay it to the next")
@@ -169,7 +172,9 @@ def _converter(config: Config, every: bus_times.Schedule, unit: int) -> list[Pat
 
 
 def parameters(config: Config, every: bus_times.Schedule) -> dict[str, int]:
-    """{parameter of load tracking: ms} that follow from the path. every: as in path_delay."""
+    """{parameter of load tracking: ms} for the parameters that depend on the path delay. every: the
+    exchanges of each bus.
+    """
     parts = path_delay(config, every)
     least_us, typical_us, most_us = totals_us(parts)
     lag_us = sum([part.typical_us for part in parts if part.what == RAMP])
@@ -188,14 +193,14 @@ def parameters(config: Config, every: bus_times.Schedule) -> dict[str, int]:
 
 
 def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
-    """The Config with the parameters that follow from its path. Values in a file take precedence.
-    Refuses a delay outside of its bounds.
+    """The Config with the parameters that depend on the path delay. A value in a file is used
+    before a computed one. Refuses a delay outside of its bounds.
     """
     _check_buffer(values, config, every)
     found = parameters(config, every)
     in_files = {key for key in found if ("control", key) in values.entries}
     control = config.control | {key: found[key] for key in found if key not in in_files}
-    if DELAY in in_files:  # a delay in a file moves a computed bound
+    if DELAY in in_files:  # a delay in a file may widen a computed bound
         if DELAY_MIN not in in_files:
             control[DELAY_MIN] = min(control[DELAY_MIN], control[DELAY])
         if DELAY_MAX not in in_files:

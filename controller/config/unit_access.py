@@ -1,6 +1,7 @@
-"""Makes the drop-in of the controller's systemd unit: it allows the addresses and ports of buses.
+"""Makes a drop-in file for the controller's systemd unit. It allows the service to use the network
+addresses and serial ports of the buses.
 
-`firebreak.service` itself allows the usual kinds of serial ports and no IP network.
+`firebreak.service` itself allows only the usual kinds of serial ports, and no IP network.
 """
 
 import ipaddress
@@ -10,8 +11,8 @@ from controller.config.cabinet_config import Config
 from controller.config.topology import Bus
 
 DROP_IN = "/etc/systemd/system/firebreak.service.d/addresses.conf"
-# Kinds that DeviceAllow= of the unit names, as in /proc/devices. systemd allows pseudo-terminals
-# (pts) itself.
+# Kinds of serial ports that DeviceAllow= of the unit already names, in the words of /proc/devices.
+# systemd allows pseudo-terminals (pts) itself.
 SERIAL_KINDS = ("ttyS", "ttyUSB", "ttyACM", "ttyAMA", "ttymxc")
 CAN_SERVER_PORT = 29_536
 
@@ -36,7 +37,9 @@ def _host(bus: Bus) -> str:
 
 
 def nameless(config: Config) -> dict[str, str]:
-    """{bus: host} of the hosts that are no IPv4 address: the service cannot look up a name."""
+    """{bus: host} of the hosts that are names. The service can use only IPv4 addresses, because it
+    cannot look up a name.
+    """
     return {name: host for name, host in addresses(config).items() if not _is_address(host)}
 
 

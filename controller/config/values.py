@@ -1,4 +1,6 @@
-"""The merged values of a configuration: defaults, required keys, and the file of each value."""
+"""Looks up the merged values of a configuration. It adds defaults, refuses missing keys, and knows
+the file of each value.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
@@ -30,7 +32,7 @@ class Values:
         return found
 
     def entry(self, *path: str) -> Entry | None:
-        """Entry of the key. Without one, its default as an entry of the last file, or None."""
+        """Entry of the key. If no file has the key, an entry with its default, or None."""
         if path[0] in NUMBERED and path[1] != "all":
             return self._numbered(*path)
         if path in self.entries:
@@ -61,11 +63,11 @@ class Values:
     def refuse(
         self, path: Path, problem: str, allowed: str = "", equipment: Sequence[str] = ()
     ) -> NoReturn:
-        """Refuse a key in the file that holds it. equipment: as in refusal.refuse."""
+        """Refuse a key in the file that holds it. equipment: see refusal.refuse."""
         refuse(self.file(*path), path, problem, allowed, equipment=equipment)
 
     def not_accepted(self, name: str, problem: str) -> NoReturn:
-        """Refuse absent equipment, because no person has accepted its absence."""
+        """Refuse a file that lacks equipment, because no person has accepted that it is missing."""
         path = ("not_fitted", name)
         self.refuse(path, f"is missing: {problem}", self.spec(path).allowed[1], (name,))
 
@@ -81,9 +83,8 @@ class Values:
                 self.refuse(path, f"is not a key of {what}", ", ".join(keys))
 
     def _numbered(self, section: str, number: str, key: str) -> Entry | None:
-        """The tighter of two entries: of one unit or rack, and of `all`. None if there is neither.
-        A unit's or rack's own value may not be looser than `all`, unless a later layer states the
-        value of `all`.
+        """The entry of one unit or rack, or that of `all` if it is tighter. None if there is
+        neither. The former may not be looser than `all`, unless `all` is in a later file.
         """
         own, common = (section, number, key), (section, "all", key)
         if own not in self.entries or common not in self.entries:
@@ -113,7 +114,7 @@ class Values:
 
     def check_defaults(self, of_type: set[Path], budgets: set[str]) -> None:
         """Refuse a number for the kernel that is looser than its default, unless the type sets it.
-        budgets: keys that are exempt, because their values follow from the periods of devices.
+        budgets: keys that are not checked, because their values depend on the periods of devices.
         """
         for path, entry in self.entries.items():
             in_type = {path, (path[0], "all", *path[2:])} & of_type

@@ -1,7 +1,8 @@
-"""Gives each write of a profile its statement about flash: "yes", "no" or "not stated".
+"""Finds for each write of a profile whether the device stores the value in flash memory: "yes",
+"no" or "not stated".
 
-A register that a device keeps in flash wears out with each write. Few documents say which registers
-these are. A profile makes the statement for all of its writes or for each of them.
+Flash memory wears out with each write. Few documents say which registers are stored in it. A
+profile states this for all of its writes together or for each write.
 """
 
 from controller.config.converter_form import STORED
@@ -10,13 +11,13 @@ from drivers import wear
 from drivers.profile import Profile
 
 DAY_MS = wear.DAY_US // 1000
-# {statement: ms after which an unchanged value of a site device is written again}, unless the
-# profile states a time.
+# {statement: time after which an unchanged value of a site device is written again, ms}. A time in
+# the profile replaces it.
 REPEAT_MS = {wear.NO: 1000, wear.NOT_STATED: 600_000, wear.YES: 1 << 40}
 
 
 def resolved(profile: Profile) -> Profile:
-    """The same profile, in which each write has its own `stored`, checked. Raises ConfigError."""
+    """Give each write of the profile its own `stored`. Returns the profile. Raises ConfigError."""
     settings, registers = profile.settings, profile.registers.values()
     if "stored" not in settings:
         return profile
@@ -34,7 +35,9 @@ def resolved(profile: Profile) -> Profile:
 
 
 def _check(profile: Profile) -> None:
-    """Refuse a missing or useless budget of writes, and repetitions that alone would exceed it."""
+    """Refuse a profile without a budget of writes where it needs one, or with a useless budget.
+    Also refuse repetitions that alone would exceed the budget.
+    """
     file, stored, least = profile.path.name, set[str](), 0
     for each in wear.written(profile):
         stored.add(each.stored)

@@ -1,8 +1,9 @@
-"""The hard-wired rows, which a site also proves with the controller switched off. Their latest time
-is that of time_chain.py without bus, tick and write.
+"""Describes the test of the hard-wired rows, which a site does with the controller switched off.
+The latest time of such a row is that of time_chain.py without bus, tick and write.
 
-Row 44 has no contact: without the controller, its outputs expire. The test of another row must not
-take this expiry for the effect of the relay chain. So it holds the outputs on from outside.
+Row 44 has no contact. Its cause is that the controller is off and the outputs expire. In the test
+of another row, a person must not mistake this expiry for the effect of the relay chain. So the
+outputs are held on from outside.
 """
 
 from controller.config import hma, time_chain
@@ -13,21 +14,21 @@ HELD = ("pcs_enable_ok", "contactor_supply_ok")  # outputs that the relay chain 
 
 
 def rows(config: Config) -> list[int]:
-    """The rows that this site proves by wire, even if it has channel B."""
+    """The hard-wired rows that this site tests, even if it has channel B."""
     named = config.hma["hard_wired_rows"] or ()
     return [row for row in sorted(named) if hma.has_contact(row, config.topology.not_fitted)]
 
 
 def enable_ms(config: Config, row: int) -> int:
-    """Latest time, ms, from the cause to the lost PCS enable. The cause is the opening contact, and
-    for row 44 the end of the controller.
+    """Latest time from the cause to the loss of the PCS enable, ms. The cause is the opening
+    contact, or for row 44 the end of the controller.
     """
     cause_ms = config.cabinet["permit_expiry_ms"] if row == EXPIRY else time_chain.CONTACT_MS
     return cause_ms + time_chain.RELAY_MS
 
 
 def supply_ms(config: Config, row: int) -> int:
-    """Latest time, ms, from the same cause to open contactors, including the off-delay relay."""
+    """Latest time from the cause to open contactors, ms. It includes the off-delay relay."""
     return enable_ms(config, row) + time_chain.OPENING_MS
 
 

@@ -1,1 +1,3 @@
-"""The pages and commands of `firebreak`. They show facts and send requests, but decide nothing."""
+"""The commands of `firebreak` and the pages that they print. They show facts and send requests to
+the controller. They decide nothing about the battery.
+"""

@@ -1,6 +1,8 @@
-"""`firebreak approve`: shows what has changed in the limit image since its last approval.
+"""`firebreak approve`: shows what has changed in the limit image since its last approval. The limit
+image has all safety limits of the cabinet.
 
-With a name and a code, a person at the cabinet approves the image. The key must be out of RUN.
+With a name and a code, a person at the cabinet approves the image. The key switch must be out of
+RUN.
 """
 
 import functools
@@ -50,7 +52,7 @@ def _approve(arguments: Namespace) -> int:
 
 
 def changed(header: Facts) -> tuple[list[str], int]:
-    """(the changes as lines, the code that approves them). header: of the journal."""
+    """(the changes as lines, the code that approves them). header: header of the journal."""
     new = approval.named(header["safety_image"], header["device_crcs"])
     old = approval.unpacked(header["approved"])
     changes = approval.differences(old or approval.shipped(new), new)

@@ -1,6 +1,7 @@
-"""`firebreak ask`: says whether battery and grid connection can carry a job that raises the load.
+"""`firebreak ask`: says whether battery and grid connection can carry a planned job that raises the
+load for some time.
 
-Exit codes: 0 yes, 1 no, 2 wrong input, 3 not known (no controller, meters unknown).
+Exit codes: 0 yes, 1 no, 2 wrong input, 3 not known (no controller, or a meter is silent).
 """
 
 from argparse import Namespace

@@ -1,19 +1,20 @@
-"""`firebreak box backup` and `box restore`: what a box needs to become this cabinet again.
+"""`firebreak box backup` and `box restore`: write and read the file from which another box can
+become this cabinet again. A box is the computer on which the controller runs.
 
-A backup has configuration, keys, console users, the proof-test ledger and the trips as files. It
-also has latches and lock-out of the store. `firebreak record export` writes the record.
+A backup has the files of configuration, keys, console users, proof-test ledger and trips. It also
+has latches and lock-out from the store. It has no recorded events: see `firebreak record export`.
 
-A restore puts back missing files and replaces none. On a box with a store it puts back only cabinet
-and types. Otherwise a revoked key, user or door would return to a cabinet in use. A restored store
-keeps the latches and the lock-out, and the cabinet needs the key and a new approval. Every place is
-checked before the first file is written, so that a refusal leaves nothing half done. The store is
-written last. So if a restore breaks off, the same command later puts back the missing files.
+A restore puts back missing files and replaces none. If the box has a store, the cabinet is in use.
+Then a restore puts back only the configuration, because a revoked key or user must not return. A
+restored store keeps the latches and the lock-out, and the cabinet needs the key and a new approval.
+Every place is checked before the first file is written. The store is written last. So if a restore
+breaks off, the same command later puts back the missing files.
 
-A new backup is read back at once, in the same way as by a restore. Otherwise a fault would show
-only when the backup is needed.
+A new backup is read at once, as a restore would read it. Otherwise a fault would show only when the
+backup is needed.
 
-Root keeps its rights for the configuration, which contains a key of the planner's user. In the
-state folder, root works as the service's user.
+In the folder of the configuration, root keeps its rights, because one key there belongs to the
+planner's user. In the state folder, root works as the service's user.
 """
 
 import contextlib
@@ -111,14 +112,14 @@ def _restore(arguments: Namespace) -> int:
 
 
 def _files(part: str, root: str, *places: str) -> Iterator[Kept | None]:
-    """Files of a backup at these places and below them; None for a file that is left out."""
+    """The files of a backup at these places and below. None for a file that is left out."""
     for place in places:
         path = os.path.join(root, place)
         is_of_users = os.path.basename(os.path.dirname(path)) == users.FOLDER
         if os.path.isdir(path) and (not os.path.islink(path) or place in backup_file.FOLDERS):
             names = sorted(os.listdir(path))
             yield from _files(part, root, *[os.path.join(place, name) for name in names])
-        # The folder of users also has acts of persons that wait for the recorder: not in a backup.
+        # The folder of users also has notes that wait for the recorder. They are not in a backup.
         elif os.path.lexists(path) and (not is_of_users or path.endswith(users.SUFFIX)):
             yield _kept(part, root, path)
 
@@ -188,8 +189,8 @@ def _put_all(
 
 
 def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:
-    """Put back one file, and return a word. MADE: it is new. SAME or DIFFERS: a file exists and
-    stays. LEFT: the file does not return to a cabinet in use (is_left).
+    """Put back one file, and return a word. MADE: the file was missing. SAME or DIFFERS: a file
+    exists and stays. LEFT: the file is not put back, because the cabinet is in use (is_left).
     """
     if os.path.lexists(path):
         if not os.path.isfile(path):
@@ -197,7 +198,7 @@ def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:
         with open(path, "rb") as file:
             is_same = file.read(backup_file.BYTES_MAX) == each.content
         if is_same and not is_left and not is_dry:
-            _give(path, each.owner)  # an earlier restore may have ended before it gave the file
+            _give(path, each.owner)  # an earlier restore may have broken off before this step
         return SAME if is_same else LEFT if is_left else DIFFERS
     if is_left:
         return LEFT
@@ -211,8 +212,8 @@ def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:
 
 
 def _make_folders(path: str, is_dry: bool) -> None:
-    """Make missing folders. Each gets the owner of the folder above it. Only this owner may read
-    the folders of keys and users.
+    """Make missing folders. Each folder gets the owner of the folder above it. Only this owner may
+    read the folders of keys and users.
     """
     if os.path.isdir(path):
         return
@@ -227,7 +228,7 @@ def _make_folders(path: str, is_dry: bool) -> None:
 
 
 def _give(path: str, owner: str) -> None:
-    """Give a file to its user, or to the owner of its folder if this box lacks that user."""
+    """Make this user the owner of a file. If the box lacks the user, the owner of the folder."""
     try:
         found = pwd.getpwnam(owner)
         number, group = found.pw_uid, found.pw_gid

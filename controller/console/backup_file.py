@@ -1,4 +1,6 @@
-"""The file of a backup: a tar of plain files that begins with a list of their hashes."""
+"""Writes and reads the file of `firebreak box backup`. It is a tar archive of plain files. Its
+first file lists the hashes of the others.
+"""
 
 import hashlib
 import io
@@ -24,13 +26,13 @@ NO_BACKUP = (
     f"{FILES_MAX} files and {BYTES_MAX >> 20} MiB"
 )
 MANIFEST = "backup.json"
-DEEPEST = 6  # most folders in a path
+DEEPEST = 6  # a path in a backup has at most 6 folders
 NAME = re.compile(r"[ -~]{1,64}")  # name of a latch or a person
 TRIPS_MAX = 2**31 - 1
 
 
 class Kept(NamedTuple):
-    """A file of a backup. name: etc/... or state/...; owner: a user's name."""
+    """A file of a backup. name: its path, from etc/ or state/ on. owner: a user's name."""
 
     name: str
     mode: int
@@ -64,8 +66,8 @@ def _hashes(files: list[Kept]) -> dict[str, str]:
 
 
 def unpacked(path: str) -> tuple[Facts, list[Kept]]:
-    """(manifest, files), checked: the tar contains only whole files of a backup. Raises
-    ConfigError.
+    """(manifest, files) of a backup. The manifest lists the files. Raises ConfigError unless the
+    archive contains only whole files of a backup.
     """
     data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     try:

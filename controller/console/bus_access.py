@@ -1,8 +1,8 @@
-"""Gives a tool access to a bus. If a controller runs, it holds the ports and reads for the tool.
-Otherwise the tool opens the bus.
+"""Gives a command such as `firebreak bus probe` access to a bus. A running controller holds the
+ports, so it reads for the command. If no controller runs, the command opens the bus itself.
 
-A tool that opens a bus takes the controller's lock, so that no controller starts meanwhile. On a
-Modbus bus this file sends only reads.
+A command that opens a bus also takes the controller's lock. Otherwise a controller could start
+meanwhile. On a Modbus bus this file sends only reads.
 """
 
 import ipaddress
@@ -32,7 +32,8 @@ REFUSALS = (tool_read.NO_BUS, tool_read.HAS_OUTPUTS, tool_read.NO_ROOM, tool_rea
 CAN_NAME = re.compile(r"(v|vx|sl)?can\d{1,4}", re.ASCII)  # names of Linux and of slcand
 NO_CAN = "no such CAN interface is here (`ip link` lists them)"
 CONNECT_US = 4_000_000
-PTY_BD = 1_000_000_000  # a pseudo-terminal may reply sooner than a line could carry the request
+# Rate of a pseudo-terminal. It may reply before a real line could have carried the request.
+PTY_BD = 1_000_000_000
 Read = Callable[[int, int, int, int], Answer]  # unit id, function, address, count
 
 OPTIONS = (
@@ -162,7 +163,7 @@ def through_controller(bus: Bus, run_directory: str) -> Read:
 
 
 def _pace_Bd(bus: Bus) -> int:
-    """The baud rate for the time of a request on the line. A pseudo-terminal needs no time."""
+    """The baud rate from which the time of a request on the line is computed."""
     is_serial = bus.kind == "rtu" and os.path.exists(bus.port)
     is_pty = is_serial and os.major(os.stat(bus.port).st_rdev) in PTY_MAJORS
     return PTY_BD if is_pty else bus.baud_Bd
@@ -188,7 +189,7 @@ class Opened:
             select.select((), (), (), 0.01)
 
     def read(self, unit_id: int, function: int, address: int, count: int) -> Answer:
-        """Make one read. Returns the data of the reply, or why there is none."""
+        """Send one read. Returns the data of the reply, or the reason why there is no reply."""
         self._answer = None
         place, ends = (unit_id, function, address, count), (self._on_reply, self._on_failure)
         request = rtu.read_request("tool", *place, *ends, rtu.SPARE)
@@ -227,13 +228,13 @@ class Opened:
                 self._answer = f"a reply of unit {unit.answered_by}"
 
     def close(self) -> None:
-        """Give the port back."""
+        """Close the port."""
         self._wire.serial.close()
 
 
 def can_port(bus: Bus, run_directory: str) -> CanPort:
-    """A listener on a CAN bus, beside the controller or alone. Ends the command if it cannot
-    listen.
+    """A port that listens on a CAN bus. Some interfaces allow this while the controller runs,
+    others do not. Ends the command if it cannot listen.
     """
     if bus.interface not in SHARED_CAN:
         if is_running(run_directory):

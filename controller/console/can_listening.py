@@ -1,4 +1,4 @@
-"""Listens to a CAN bus for a command, and gives its frames with their times."""
+"""Listens to a CAN bus for commands such as `firebreak bus sniff`."""
 
 import select
 from collections.abc import Iterator
@@ -7,11 +7,13 @@ from controller.config.can_fits import Frame
 from controller.system import clock
 from drivers.buses.can_port import CanPort
 
-POLL_US = 20_000  # how often an interface without a descriptor is asked
+POLL_US = 20_000  # an interface without a file descriptor is asked for frames every 20 ms
 
 
 def listen(port: CanPort, seconds: float | None) -> Iterator[Frame]:
-    """Yield frames for this time, or until the person ends the command. Their times: UTC, us."""
+    """Yield frames for this time, or for None until the person ends the command. The time of a
+    frame is UTC, us.
+    """
     end_us = None if seconds is None else clock.now_us() + round(seconds * 1e6)
     while end_us is None or clock.now_us() < end_us:
         descriptor = port.fileno()

@@ -1,7 +1,8 @@
-"""`firebreak bus can-up NAME`: sets up a CAN interface by the configuration.
+"""`firebreak bus can-up NAME`: sets up a CAN interface of Linux as the configuration states it.
 
-SocketCAN has no default bit rate. "restart-ms 100" ends a bus-off (linux-can/can-utils #262). The
-queue has 100 frames, because a burst fills the default queue of 10 (#400, python-can #2004).
+SocketCAN has no default bit rate. "restart-ms 100" restarts the interface after a bus-off
+(linux-can/can-utils #262). The queue has 100 frames, because a burst fills the default queue of 10
+(#400, python-can #2004).
 """
 
 import os

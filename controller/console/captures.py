@@ -1,4 +1,5 @@
-"""Reads saved captures of a bus in text form: frames of CAN, frames of Modbus RTU, registers.
+"""Reads a saved capture of a bus, for `firebreak bus decode`. A capture is a text file. Its lines
+have one of these forms:
 
 (1700000000.100000) can0 356#1314FFF6012C      a frame of CAN, as candump -L writes it
  (1700000000.100000)  can0  356   [6]  13 14   ... as candump -t a, or without -t, writes it
@@ -50,8 +51,8 @@ Event = Frame | Words | Failure
 
 
 class Capture:
-    """A saved capture. Each iteration reads the file again, so that memory never holds the whole
-    file.
+    """A saved capture. Each iteration reads the file again, because the file may be too large for
+    memory.
     """
 
     def __init__(self, path: str) -> None:
@@ -84,7 +85,7 @@ class Capture:
 
 
 class Frames:
-    """The frames of CAN of a capture, read again each time."""
+    """The CAN frames of a capture. Each iteration reads the file again."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -120,7 +121,7 @@ class _Reader:
         raise ValueError(f"{shown(line)} is not a capture; allowed {ALLOWED}")
 
     def frame(self, match: re.Match[str]) -> Frame | Failure:
-        """A frame in the most common form. This takes half the time of `take`."""
+        """A frame of a line in the most common form. This method takes half the time of `take`."""
         at_us = int(match[1].replace(".", ""))
         if self._start_us is None:
             self._start_us = at_us
@@ -154,7 +155,7 @@ class _Reader:
         return at_us - self._start_us
 
     def end(self) -> Iterable[Event]:
-        """The events that the end of the capture completes."""
+        """The failures of a request that has no whole reply when the capture ends."""
         return self._exchanges.end()
 
 

@@ -1,5 +1,5 @@
 """`firebreak completion bash|zsh|man`: prints the completion script of a shell, or the manual page.
-It is made from the parsers of all commands.
+Both are made from the parsers of all commands.
 """
 
 import argparse
@@ -47,12 +47,12 @@ def _commands(
 
 
 def _plain(line: str) -> str:
-    """The line, changed so that roff takes it for text."""
+    """The line with escapes, because roff must print it as text and not read it as a command."""
     return "\\&" + line.replace("\\", "\\e").replace("-", "\\-")
 
 
 def _complete_paths(parser: argparse.ArgumentParser) -> None:
-    """Mark each argument that is a path, in subcommands too, so that the shell completes paths."""
+    """Mark each argument that is a path, also in subcommands. The shell then completes its path."""
     for action in parser._actions:
         place = action.metavar or action.dest.upper().rpartition("_")[-1]
         if place in PLACES:
@@ -60,5 +60,5 @@ def _complete_paths(parser: argparse.ArgumentParser) -> None:
         if isinstance(action, argparse._SubParsersAction):
             for each in action.choices.values():
                 _complete_paths(each)
-        elif isinstance(action.choices, dict):  # shtab would take a dict for subcommands
+        elif isinstance(action.choices, dict):  # shtab would take its keys for subcommands
             action.choices = tuple(action.choices)

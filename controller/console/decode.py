@@ -1,8 +1,8 @@
-"""`firebreak bus decode`: decodes a saved capture by a profile, and prints named values or the
-reasons of refusals.
+"""`firebreak bus decode`: decodes a saved capture of a bus with the profile of a device. It prints
+values with their names, or the reasons why the profile refuses the frames.
 
-The capture is read twice, so that a mistake in its last line shows before the first value is
-printed. The command never holds the whole capture in memory.
+The capture is read twice. So a mistake in its last line is found before the first value is printed,
+and memory never holds the whole capture.
 """
 
 from argparse import Namespace
@@ -65,7 +65,7 @@ def _decode(arguments: Namespace) -> int:
 
 class Survey(NamedTuple):
     """Content of a capture. frames: number of CAN frames. events: number of Modbus events. units:
-    their unit ids.
+    unit ids of the Modbus events.
     """
 
     path: str
@@ -93,7 +93,9 @@ def survey(path: str) -> Survey:
 def _decoding(
     profile: Profile, seen: Survey, arguments: Namespace
 ) -> tuple[Changes, Iterator[Found], Callable[[], decode_fits.Fitting]]:
-    """(decoder, its changes in the order of the capture, function that finds profiles that fit)."""
+    """(decoder, the values that it finds, in the order of the capture, and a function that finds
+    profiles that fit the capture).
+    """
     path = seen.path
     if profile.family == CAN_BMS:
         if not seen.frames:
@@ -139,7 +141,9 @@ def _events(path: str, wanted: int | None) -> Iterator[Words | Failure]:
 
 
 def _placed(profile: Profile, path: str, wanted: int | None) -> Profile:
-    """The profile, with its register addresses by the SunSpec chain in the capture."""
+    """The profile. If it is a SunSpec profile, its register addresses come from the chain of models
+    in the capture.
+    """
     if not profile.models:
         return profile
     memory = Memory()

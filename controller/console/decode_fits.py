@@ -1,4 +1,6 @@
-"""Finds the shipped profiles that fit a capture, if the named profile refuses it."""
+"""Finds the shipped profiles that fit a capture, for a person who has named a profile that does not
+fit it.
+"""
 
 import functools
 from typing import NamedTuple
@@ -21,8 +23,8 @@ class Fitting(NamedTuple):
 
 
 def of_can(path: str, *named: Profile) -> Fitting:
-    """The profiles of a BMS on CAN whose driver accepts the frames of a capture. named: profiles
-    that are tried too.
+    """The profiles of a BMS on CAN that accept the frames of a capture. named: further profiles to
+    try.
     """
     frames = captures.Frames(path)
     every = {each.path: each for each in [*_shipped(), *named] if each.family == CAN_BMS}

@@ -1,4 +1,5 @@
-"""`firebreak doors`: runs the doors of one kind (controller/doors), or shows which doors are open.
+"""`firebreak doors`: runs the doors of one kind, or shows which doors are open. A door is a
+protocol, such as HTTP or Modbus, by which other programs reach the controller (controller/doors).
 
 `firebreak doors local --listen PATH` runs one door of kind local without a file doors.toml.
 """

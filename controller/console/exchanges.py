@@ -1,4 +1,6 @@
-"""Joins requests of a Modbus RTU line with their replies, from a capture or live."""
+"""Joins each request on a Modbus RTU line with its reply, to show the values that were read or
+written. The frames come from a capture file or from the live line.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -14,8 +16,8 @@ SHOWN_BYTES = 20
 
 
 class Words(NamedTuple):
-    """Registers, or bits, that a device holds. function: the function that reads or writes them, or
-    0 if it is unknown. unit_id: -1 if the capture has none.
+    """Registers or bits of a device. function: the Modbus function that reads or writes them, or 0
+    if it is unknown. unit_id: -1 if the capture has none.
     """
 
     time_us: int
@@ -27,7 +29,7 @@ class Words(NamedTuple):
 
 class Failure(NamedTuple):
     """A frame without a usable value, and the reason. unit_id: ON_CAN for a CAN frame. place: the
-    id, or function and address of the request.
+    id of the CAN frame, or function and address of the Modbus request.
     """
 
     time_us: int
@@ -59,7 +61,7 @@ class Exchanges:
         return [Failure(at_us, -1, f"{hexed(data)}: {words}")]
 
     def end(self) -> Iterable[Told]:
-        """The failures of an open request, because no more of its reply comes."""
+        """Return the failures of the open request. Call this when no more of its reply can come."""
         exchange, self._exchange = self._exchange, None
         return exchange.end() if exchange else ()
 
@@ -117,7 +119,7 @@ class Exchange:
             yield Words(at_us, self.unit_id, self.function, self.address, words)
 
     def end(self) -> Iterator[Told]:
-        """Yield a failure if the reply is not whole, because no more pieces come."""
+        """Call this when no more of the reply can come. Yields a failure if it is not whole."""
         reason = self._problem
         if self._is_open:
             other_id = self._receiver.other_id()

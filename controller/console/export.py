@@ -1,4 +1,6 @@
-"""`firebreak record export`: writes the record of a time range to files, as on a USB stick."""
+"""`firebreak record export`: writes what the recorder has stored in a time range to files, for
+example on a USB stick.
+"""
 
 import errno
 import os
@@ -11,7 +13,7 @@ from controller.recorder.capture import FOLDER, NAME
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say, why
 
-TICKS = "ticks"  # the ring of ticks beside the record
+TICKS = "ticks"  # the newest ticks, which the recorder stores beside its database
 FOREVER_US = 1 << 62
 Times_us = tuple[int, int]  # (from, to)
 CAUSES = {
@@ -57,7 +59,7 @@ def _export(arguments: Namespace) -> int:
             return _write(connection, arguments, times_us)
     except (FileNotFoundError, sqlite3.Error) as error:
         raise cli.Ended(WRONG_INPUT, f"{path}: cannot be read: {why(error)}") from error
-    except ValueError as error:  # from the ring of ticks
+    except ValueError as error:  # from the files of ticks
         raise cli.Ended(WRONG_INPUT, f"{arguments.state_dir}: {error}") from error
 
 
@@ -91,8 +93,8 @@ def _write(connection: sqlite3.Connection, arguments: Namespace, times_us: Times
 
 
 def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
-    """Names of the captures of the trips in this time. A name of another form is left out, because
-    a forged record may contain any path.
+    """Names of the captures of the trips in this time. A name in a wrong form is left out, because
+    a forged database may contain any path.
     """
     rows = connection.execute(
         "SELECT DISTINCT c.file FROM captures c JOIN events e ON e.id = c.event_id WHERE c.file "
@@ -103,7 +105,7 @@ def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
 
 
 def _growing(connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us) -> list[str]:
-    """[name of the capture in that time that the recorder still writes], or []."""
+    """[name of a capture in this time that the recorder is still writing], or []."""
     row = connection.execute(
         "SELECT json_extract(value, '$.file') FROM meta WHERE key = 'capture'"
     ).fetchone()
@@ -123,7 +125,7 @@ def _files(
     if arguments.what == "capture":
         for name in _captures(connection, times_us):
             path = os.path.join(arguments.state_dir, FOLDER, name)
-            if os.path.exists(path):  # it has this name only when it is complete
+            if os.path.exists(path):  # a capture gets this name when it is complete
                 yield name, csv_files.file_pieces(path)
     elif arguments.what == TICKS:
         folder = os.path.join(arguments.state_dir, fast_ring.FOLDER)

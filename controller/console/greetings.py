@@ -1,7 +1,7 @@
-"""The reads with which `firebreak bus probe` finds the devices on a Modbus bus. It never writes.
+"""Finds the devices on a Modbus bus for `firebreak bus probe`, with reads only.
 
-Nearly every device answers the reads in GREETINGS. A unit that does not answer them gets the first
-read of each profile, because some devices answer only that.
+Nearly every device answers the reads in GREETINGS. A unit that answers none of them gets the first
+read of each profile, because some devices answer only reads of their own registers.
 """
 
 from collections import Counter
@@ -15,7 +15,8 @@ from drivers.profile import Profile
 # Nearly every Modbus device answers one of these reads, at least with an exception: holding
 # registers, input registers, contacts, SunSpec.
 GREETINGS = ((3, 0, 1), (4, 0, 1), (2, 0, 1), (3, 40000, 2))
-OF_A_DEVICE = [f"{fits.EXCEPTION}{code}" for code in (1, 2, 3)]  # no such function, address, value
+# Exceptions with which a device says that it has no such function, address or value.
+OF_A_DEVICE = [f"{fits.EXCEPTION}{code}" for code in (1, 2, 3)]
 SILENT = "no answer"
 # Longest time for the first reads of profiles at one baud rate. 10 silent units x 53 reads would
 # need 90 s.
@@ -24,9 +25,7 @@ WIRE_MS = 20  # time of a read on the wire at 9600 Bd, before its time-out begin
 
 
 def first_reads(profiles: Iterable[Profile]) -> list[fits.Place]:
-    """The first read of each profile, without repeats. A read that more profiles share comes
-    earlier.
-    """
+    """The first read of each profile, each only once. A read of many profiles comes first."""
     found = Counter[fits.Place]()
 
     def silent(*place: int) -> Answer:
@@ -68,8 +67,8 @@ def longest(units: int, bauds: int, timeout_ms: int, profiles: Iterable[Profile]
 
 
 def code(greeting: list[Answer]) -> int:
-    """The exception code of a unit whose exceptions name another reason than function, address or
-    value. A gateway without its device or a busy device sends such a code. 0 for any other unit.
+    """The exception code of a unit that sends only exceptions for other reasons than function,
+    address or value, else 0. A gateway without its device, or a busy device, sends such a code.
     """
     if any(map(is_answer, greeting)):
         return 0
@@ -78,8 +77,8 @@ def code(greeting: list[Answer]) -> int:
 
 
 def is_answer(answer: Answer) -> bool:
-    """True for data, and for an exception about function, address or value. The device itself sent
-    it, while any other exception may come from a gateway.
+    """True for data, and for an exception about function, address or value. These come from the
+    device itself. Any other exception may come from a gateway.
     """
     return isinstance(answer, bytes) or answer in OF_A_DEVICE
 

@@ -1,4 +1,6 @@
-"""`firebreak hint`: sends a hint as a source, and prints the reply. schedule.py sends schedules."""
+"""`firebreak hint`: sends a hint in the name of a source, and prints the reply. A hint asks the
+controller for power or for a tighter limit. schedule.py sends schedules.
+"""
 
 import functools
 import os

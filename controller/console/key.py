@@ -1,7 +1,7 @@
-"""`firebreak key`: makes, replaces and removes keys of the sources of hints. Sources may run.
+"""`firebreak key`: makes, replaces and removes the keys with which sources sign their hints. The
+controller and the sources may keep running.
 
-The standard output gets the key and nothing else, so that a pipe can take it. Messages go to
-stderr.
+The standard output gets only the key, because a pipe may read it. Messages go to stderr.
 """
 
 import contextlib
@@ -63,7 +63,7 @@ for _action in _ACTIONS:
 
 
 def _unseen(state_directory: str, name: str, error: OutputError) -> str:
-    """Remove a key that could not be printed, before it is in use. Returns the message."""
+    """Remove a key that could not be printed, before a source uses it. Returns the message."""
     try:
         keys.withdraw(state_directory, name)
     except keys.KeyStoreError as kept:

@@ -1,5 +1,5 @@
-"""Shows frames of a bus as lines for a person. Profiles decode the frames, and a line has the
-values that have changed.
+"""Shows the frames of a bus as lines for a person, for `firebreak bus sniff`. Profiles decode the
+frames. A line has the values that have changed since the last frame.
 """
 
 from collections.abc import Iterable

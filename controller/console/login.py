@@ -1,5 +1,5 @@
-"""Counts failed logins of each line and delays the next try. Also holds the lock of the one person
-who may act.
+"""Counts the failed logins at each terminal and delays the next try. Also keeps the lock by which
+only one person at a time can act at the consoles.
 """
 
 import contextlib
@@ -14,11 +14,11 @@ _CONTENT_BYTES_MAX = 200
 
 
 class Failures:
-    """Counts failed logins of one line. The count is in a file, because a hang-up or a new console
-    must not clear it.
+    """Counts the failed logins at one terminal. The count is in a file, because a hang-up or a new
+    console must not clear it.
 
-    Several consoles may share a file. Each try reads the file first, and counts as failed until it
-    has passed. So two wrong tries at the same moment count as two failures.
+    Several consoles may share a file. Each try first reads the file, and is stored as a failure
+    until the login has passed. So two wrong tries at the same moment count as two failures.
     """
 
     def __init__(self, path: str) -> None:
@@ -27,8 +27,8 @@ class Failures:
         self._look()
 
     def _look(self) -> None:
-        """Read the count of all consoles of this line. If the last count could not be stored, the
-        count in memory stays.
+        """Read the count from the file. If the last count could not be stored, keep the count in
+        memory.
         """
         if self._is_stored:
             self.count, self._last_us = self._stored()
@@ -45,7 +45,7 @@ class Failures:
         self._look()
         if not self.count:
             return 0
-        if self._last_us > now_us:  # after a restart of the box its clock begins at 0 again
+        if self._last_us > now_us:  # the box has restarted, so this clock began at 0 again
             self._store(now_us)
         delay_us = min(DELAY_US_MAX, DELAY_US << min(self.count - 1, 10))
         return max(0, min(delay_us, self._last_us + delay_us - now_us))

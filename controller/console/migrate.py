@@ -31,7 +31,7 @@ KEY_NEEDED = "the first start needs the key and `firebreak start`"
 
 
 class _Todo(Exception):
-    """A step that is left for a person, as one line."""
+    """Something that a person must still do. The text is one line."""
 
 
 @cli.command(

@@ -1,7 +1,8 @@
-"""`firebreak start`, `stop`, `lock-out`, `test lamp` and `test power`.
+"""`firebreak start`, `stop`, `lock-out`, `test lamp` and `test power`: commands of a person to the
+running controller.
 
-Every user who may write to the command socket may give these commands. For a lock-out, a person
-must also prove his or her identity.
+Every user who may write to the controller's command socket may give these commands. For a lock-out,
+a person must also prove his or her identity.
 """
 
 import functools
@@ -28,7 +29,7 @@ def _closes(directory: str) -> str:
     return sentence + (f"; now it {now}" if now else "")
 
 
-# {command: (its number for the controller, its consequence once it is accepted)}
+# {command: (its number for the controller, a function that says what follows after a yes)}
 ASKED: dict[str, tuple[int, Consequence | None]] = {
     "start": (operator_commands.RUN, _closes),
     "stop": (operator_commands.STOP, run_words.of_stop),
@@ -76,7 +77,8 @@ QUESTIONS = (
 
 @cli.command("test power", cli.RUN_DIR)
 def _test_mode(arguments: Namespace) -> int:
-    sent(arguments, operator_client.reach)  # first: a person may have to leave the cabinet
+    # This comes before the questions: a person should not go to the cabinet in vain.
+    sent(arguments, operator_client.reach)
     for question in QUESTIONS:
         try:
             given = input(question)

@@ -1,8 +1,9 @@
 """Proves the identity of a person at a shell.
 
 The name of an operator must be the login name, which the operating system proves. A person who
-works as the controller's user gives the password of the serial console. Break-glass works only at
-the serial console, because a shell does not see the key.
+works as the controller's user gives the password of the serial console. Break-glass (a login by the
+key switch, without a password) works only at the serial console, because a shell does not see the
+key switch.
 """
 
 import getpass
@@ -19,8 +20,8 @@ from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, say
 
 
 def prove(arguments: Namespace, reach: Callable[[], object]) -> None:
-    """End the command unless the person is `arguments.name`. reach: ends the command if no
-    controller runs.
+    """End the command unless the person proves to be `arguments.name`. reach: a function that ends
+    the command if no controller runs.
     """
     with cli.ends(WRONG_INPUT, users.UserError):
         name = users.checked_name(arguments.name)
@@ -56,8 +57,8 @@ def _prove_by_password(arguments: Namespace, name: str) -> None:
 
 
 def _asked(name: str) -> str:
-    """The password, from a terminal or from standard input. Without any input the command ends, and
-    no failed login is counted.
+    """The password, from a terminal or from standard input. If there is no input, the command ends
+    without counting a failed login.
     """
     if sys.stdin is not None and sys.stdin.isatty():
         return getpass.getpass(f"Password of {name}: ")
@@ -69,7 +70,7 @@ def _asked(name: str) -> str:
 
 
 def note(arguments: Namespace, code: str, text: str) -> None:
-    """Write an act for the recorder. If this fails, the command still goes on."""
+    """Leave a note for the recorder about an action. If this fails, the command goes on."""
     try:
         spool.put(arguments.run_dir, clock.now_us(), code, text)
     except OSError as error:

@@ -1,5 +1,5 @@
-"""`firebreak plan`: shows the plan of the planner and the saved money. With --once it makes a plan
-itself, without the planner.
+"""`firebreak plan`: shows the plan of the planner and the money that the battery saves. With
+--once, the command makes a plan itself, without a running planner.
 
 Exit codes: 0 the plan is current, 1 it is old, 2 wrong input, 3 there is no plan.
 """

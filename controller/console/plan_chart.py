@@ -19,12 +19,12 @@ GRID, BATTERY, STORED, PRICE, PV = "#0072b2", "#d55e00", "#009e73", "#aa3377", "
 HOURS, GAP_px, LEFT_px, RIGHT_px, HEAD_px, FOOT_px = 48, 12, 46, 8, 20, 34
 WIDE_px, PHONE_px = 1100, 380
 STEPS = (1, 2, 5, 10)
-CUT_px = 18  # half of the width of a time's text
+CUT_px = 18  # half of the width of a text such as "12:00" at the time axis
 
 
 class Line(NamedTuple):
-    """A line of a picture: values by the start of their quarter of an hour. name: in the legend;
-    "" if it is not there.
+    """A line of a picture. Each value has the time at which its quarter of an hour begins. name:
+    the name in the legend, or "" to leave the line out there.
     """
 
     name: str
@@ -106,8 +106,8 @@ def _lines(
     slots: list[Row],
     planned: str = "",
 ) -> tuple[Line, ...]:
-    """The measured line and the planned line. planned: key of a measured row with the value that
-    was planned, or "".
+    """The measured line and the planned line. planned: the key under which a measured row has the
+    value that was planned for it, or "".
     """
     before = _values(actual, planned, divisor) if planned else []
     ahead = [*before, *_values(slots, key, divisor)]
@@ -141,7 +141,7 @@ def _panel(axes: Axes, place_px: tuple[int, int], title: str, lines: Sequence[Li
 
 
 def _legend(title: str, lines: Sequence[Line], top_px: int) -> str:
-    """The names in the colours of their lines, then the unit."""
+    """The names of the lines, each in the colour of its line, then the unit."""
     names = "".join(
         [
             f'<tspan fill="{line.colour}" font-weight="600">{line.name}</tspan>  '

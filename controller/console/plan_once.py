@@ -1,6 +1,7 @@
-"""Makes a plan without the planner's process, from feeds and CSV series, in the form of plan.json.
+"""Makes a plan without the planner's process, for `firebreak plan --once`. The data come from the
+feeds of the site file (prices, forecasts) and from CSV files. The plan has the form of plan.json.
 
-Nothing is measured here: the stored energy is assumed, and the peak of the month is unknown.
+Nothing is measured here. So the stored energy is assumed, and the peak of the month is unknown.
 """
 
 import math
@@ -34,14 +35,14 @@ class NoPlan(Exception):
 
 
 def planned(path: str, series: str | None, at: str | float, stored_permille: int) -> Facts:
-    """The plan from the time `at` on, which is a text or UTC in s since 1970. series: a folder of
-    CSV files that take precedence over the feeds of the site file. Raises ConfigError or
-    SeriesError for wrong input, and NoPlan.
+    """The plan that begins at the time `at`, a text or UTC in s since 1970. series: a folder of CSV
+    files, which are used before the feeds of the site file. Raises ConfigError or SeriesError for
+    wrong input, and NoPlan.
     """
     planner = site_file.load(path)
     now_s = _moment_s(at, planner) if isinstance(at, str) else at
     feeds = planner.feeds
-    if isinstance(at, str):  # the age of a file says something only about a plan from now on
+    if isinstance(at, str):  # the age of a file matters only for a plan that begins now
         feeds = tuple([each._replace(max_age_s=math.inf) for each in feeds])
     laid = _laid_over(series, planner, now_s) if series else ()
     given = Inputs(planner._replace(feeds=(*laid, *feeds))).read(now_s)
@@ -60,8 +61,8 @@ def _moment_s(text: str, planner: Planner) -> float:
 
 
 def _laid_over(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
-    """A feed for each file that has the name of a kind of feed. Such a feed is never too old. Each
-    file is read once here, so that a wrong file is refused.
+    """A feed for each file that is named after a kind of feed. Such a feed is never too old. Each
+    file is read once here, because a wrong file must be refused.
     """
     zone, currency = planner.zone, planner.feeds[0].currency
     names = [(kind, f"{kind}{end}") for kind in QUANTITIES for end in ENDINGS]
@@ -114,7 +115,9 @@ def _content(path: str, planner: Planner, given: Given, found: Known, now_s: flo
 
 
 def _quarters(found: Known) -> list[Quarter]:
-    """The quarters of the last day that the feeds know. The power of the battery is unknown."""
+    """The quarters of an hour of the last day, as far as the feeds know them. The power of the
+    battery is unknown.
+    """
     count = min(SLOTS_PER_DAY, len(found.past_load_W), len(found.past_price_per_kWh))
     past = zip(found.past_load_W[-count:], found.past_pv_W[-count:])
     prices = found.past_price_per_kWh[-count:]

@@ -1,4 +1,6 @@
-"""Writes the plan as one HTML page without links to other files: words, pictures, costs."""
+"""Writes the plan as one HTML page with sentences, pictures and costs. The page needs no other
+file.
+"""
 
 from controller.console import plan_chart
 from controller.console.pages import plan as text_page, plan_words as words
@@ -24,7 +26,7 @@ def write(path: str, facts: Facts) -> None:
 
 
 def blocks(facts: Facts) -> list[Block]:
-    """The page as blocks. facts: from plan_seen, with a plan."""
+    """The page as blocks. facts: facts of state/plan_seen.py that contain a plan."""
     plan: Plan = facts["plan"]
     at, since = words.time_of(plan), words.time_of(plan["month"], "since")
     found: list[Block] = [Heading(1, f"Plan of {at:%A} {at.day} {at:%B %Y}, {at:%H:%M}")]

@@ -1,4 +1,6 @@
-"""`firebreak planner`: the process that plans and sends schedules (controller/planner)."""
+"""`firebreak planner`: runs the process that plans the power of the battery and sends schedules to
+the controller (controller/planner).
+"""
 
 import os
 import signal
@@ -12,8 +14,8 @@ from controller.system.stop import Stop
 
 SITE, KEY = "/etc/firebreak/planner/planner.toml", "/etc/firebreak/planner/planner.key"
 STATE_DIRECTORY = "/var/lib/firebreak-planner"
-# A shadow is another way to run the battery, computed for comparison. After each computed hour of
-# the shadows the process waits SLICE_S, otherwise POLL_S.
+# The process looks for work every POLL_S. A shadow is another way to run the battery, computed for
+# comparison. The process computes one hour of the shadows at a time, with a pause of SLICE_S.
 POLL_S, SLICE_S = 5.0, 0.2
 
 

@@ -1,4 +1,6 @@
-"""`firebreak box prepare`: writes the first store of a new cabinet."""
+"""`firebreak box prepare`: writes the first store of a new cabinet. The store keeps what must
+survive a power loss, such as latches and lock-outs.
+"""
 
 import os
 from argparse import Namespace
@@ -29,8 +31,8 @@ def _prepare(arguments: Namespace) -> int:
         if place.load().state != two_copies.MISSING:
             raise cli.Ended(WRONG_INPUT, f"{directory}: holds a store already; nothing changed")
         known = [name for name in TRACES if os.path.exists(os.path.join(directory, name))]
-        # A lost store may have held a stop or a lock-out, so the cabinet stays in standby. The
-        # store may have held a latch, so a cabinet that has run before also needs the key.
+        # A store that was lost may have had a stop or a lock-out, so the cabinet stays in standby.
+        # It may also have had a latch, so a cabinet that has run before needs the key as well.
         latches = dict.fromkeys(KEY_NEEDED, 1) if known else {}
         place.save(Record(rest=(standby.UNKNOWN, ""), latches=latches))
     made = f"{'the folder and ' if is_new else ''}the first store: {', '.join(place.paths)}"

@@ -77,7 +77,7 @@ def _probe(arguments: Namespace) -> int:
 
 def _profiles(folder: str | None) -> tuple[list[Profile], list[str]]:
     """(profiles, notes): the shipped profiles and those of a folder. A profile of the folder
-    replaces the shipped one of the same name. A bad profile is left out, with a note.
+    replaces a shipped profile with its name. A bad profile is left out, with a note.
     """
     paths = {name: name for name in shipped()}
     if folder is not None:
@@ -150,7 +150,9 @@ def _asked(
 
 
 def _trouble(bus: Bus, found: list[Facts], damaged: dict[int, str]) -> list[str]:
-    """Notes about damaged answers, or about a bus without any answer. damaged: {unit: reason}."""
+    """Notes about damaged answers, or about a bus on which no unit answers. damaged: {unit id: why
+    its answer is damaged}.
+    """
     at = f" at {bus.baud_Bd} Bd" if bus.kind == "rtu" else ""
     notes = [f"unit {unit_id}{at}: {reason}" for unit_id, reason in damaged.items()]
     if len(set(damaged.values())) == 1 and len(damaged) > 1:

@@ -1,4 +1,6 @@
-"""The report of `firebreak bus probe` as lines, with lines to paste into a site file."""
+"""Makes the report of `firebreak bus probe` as lines for a person. For each device with a fitting
+profile it has lines to paste into a site file.
+"""
 
 import os
 from collections import Counter
@@ -71,7 +73,9 @@ def lines(report: Facts, refused: int | None) -> Iterator[str]:
 def _device(
     report: Facts, device: Facts, refused: int | None, roles: Counter[str]
 ) -> Iterator[str]:
-    """The lines of a device. roles: for each role, how many earlier devices have lines to paste."""
+    """The lines of a device. roles: for each role, the number of earlier devices that got lines to
+    paste.
+    """
     yield ""
     if device.get("code"):
         code, also = device["code"], ", ".join(map(str, device["also"]))
@@ -120,8 +124,8 @@ def _fit(fit: Facts) -> Iterator[str]:
 
 
 def snippet(report: Facts, device: Facts, fit: Facts, roles: Counter[str]) -> Iterable[str]:
-    """Lines to paste into a site file. roles: for each role, how many devices have lines, with this
-    one.
+    """Lines to paste into a site file. roles: for each role, the number of devices that got such
+    lines so far, this device included.
     """
     name = report["bus"] if report["bus"] != "port" else "new"
     is_new, number = name == "new" and roles.total() == 1, roles[fit["role"]]
@@ -143,8 +147,8 @@ def snippet(report: Facts, device: Facts, fit: Facts, roles: Counter[str]) -> It
 
 
 def _named(role: str, number: int) -> tuple[str, str]:
-    """(name, role) of a device. The role may depend on the number, because the second meter has
-    another role than the first.
+    """(name, role) of a device. number: its number among the devices of this role. The second meter
+    gets another role than the first.
     """
     families = schema.ROLES[role]
     alike = [each for each, own in schema.ROLES.items() if own == families != ("site_device",)]
@@ -155,7 +159,9 @@ def _named(role: str, number: int) -> tuple[str, str]:
 
 
 def by_path(port: str, folder: str = BY_PATH) -> str:
-    """The name of a serial port that stays the same when plugs move, or the port itself."""
+    """The name of a serial port by its place in the computer, which does not change at a restart.
+    The port itself if it has no such name.
+    """
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     paths = [os.path.join(folder, name) for name in names]
     return next((each for each in paths if os.path.realpath(each) == os.path.realpath(port)), port)

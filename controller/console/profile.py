@@ -1,4 +1,6 @@
-"""`firebreak profile`: lists the profiles, checks one, and makes the skeleton of a new one."""
+"""`firebreak profile`: lists the profiles of devices, checks a profile, and makes the skeleton of a
+new one. A profile says how the values of a device are read from its bus.
+"""
 
 import os
 from argparse import Namespace
@@ -73,7 +75,9 @@ def _states(each: Facts) -> Iterator[str]:
 
 
 def _counted(each: Facts) -> str:
-    """How many of the values that rows and actuators use are proven, in words."""
+    """Words such as ": 3 of 5 values". Of the values that rows of the matrix and actuators use, so
+    many are proven by a captured reading.
+    """
     number, every = len(each["evidence_of"]), len(each["rested_on"])
     return f": {number} of {every} values" if number or not each["map_only"] else ""
 
@@ -127,7 +131,9 @@ def _summary(facts: Facts, baud_Bd: int) -> Iterator[str]:
 
 
 def _wear_words(facts: Facts) -> str:
-    """The budget of writes, and the writes that the profile does not state as stored or not."""
+    """Words about how often the device may be written to, and about writes for which the profile
+    does not say whether the device stores them in its flash memory.
+    """
     most, unstated = facts["writes_per_day_max"], facts["stored_unstated"]
     budget = f"{most} writes a day" if most else ""
     return "; ".join(

@@ -1,4 +1,6 @@
-"""The proof-test ledger as text, CSV, JSON and HTML."""
+"""Prints the list of proof tests as text, CSV, JSON or HTML. It shows for each test when it was
+last done and when it is due.
+"""
 
 import csv
 import io
@@ -11,8 +13,8 @@ from controller.system import cli
 from controller.system.paths import escaped
 from controller.system.worded import counted
 
-# {column of the CSV: (its header in HTML, or None if it is only in the CSV; the field of the last
-# test, or "" for a value that is not of the last test)}
+# {column of the CSV: (its header in HTML, or None if HTML leaves it out; field of the last test's
+# record, or "" if the value comes from elsewhere)}
 COLUMNS = {
     "row": ("row", ""),
     "what": ("what", ""),
@@ -39,7 +41,7 @@ SLOW = "slower than allowed"
 
 
 def _cells(row: Facts) -> Facts:
-    """{column: value}. None for an absent value."""
+    """{column: value} of a row of the list. A missing value is None."""
     last, state = (
         row["last"] or {},
         proof_state.words(row) + (f"; {SLOW}" * proof_state.is_slow(row)),
@@ -50,12 +52,14 @@ def _cells(row: Facts) -> Facts:
 
 
 def _texts(row: Facts) -> dict[str, str]:
-    """{column: text}. "-" for an absent value."""
+    """{column: text} of a row of the list. A missing value is "-"."""
     return {key: "-" if value in (None, "") else str(value) for key, value in _cells(row).items()}
 
 
 def recorded(tests: int, records: int) -> str:
-    """ "1 test in 2 records": the first record of a ledger is the first start of the cabinet."""
+    """ "1 test in 2 records". The first record of a ledger is no test but the cabinet's first
+    start.
+    """
     return f"{counted(tests, 'test')} in {counted(records, 'record')}"
 
 

@@ -1,4 +1,5 @@
-"""`firebreak test proof record | list | verify`: writes, prints and checks the proof-test ledger.
+"""`firebreak test proof record | list | verify`: writes, prints and checks the proof-test ledger. A
+proof test shows that an interlock still works.
 
 Exit codes: 0 done, and no test is overdue; 1 a test is overdue or failed, the ledger is damaged, or
 the clock is impossible; 2 wrong input; 3 the ledger could not be read or written.
@@ -38,8 +39,8 @@ _SITE = cli.option("--site", metavar="FILE", help="cabinet.toml (the configurati
 
 
 class Plan(NamedTuple):
-    """Proof tests of a cabinet: {row of the list: number}. days: days between two tests.
-    allowed_ms, soonest_ms: latest and earliest time of the reaction.
+    """The proof tests of a cabinet. Each field is {row of the list: number}. days: days between two
+    tests. allowed_ms, soonest_ms: latest and earliest time at which the cabinet may react.
     """
 
     days: dict[str, int]
@@ -49,8 +50,8 @@ class Plan(NamedTuple):
 
 
 def _plan(arguments: Namespace) -> Plan:
-    """The Plan, from the file of --site or from the running controller. Ends the command if neither
-    gives one.
+    """The Plan, from the file of --site or from the running controller. Ends the command if there
+    is neither.
     """
     if arguments.site is not None:
         with cli.ends(WRONG_INPUT, ConfigError):
@@ -141,8 +142,8 @@ def _check_words(arguments: Namespace) -> None:
 
 
 def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> None:
-    """Raise LedgerError for a row that is not armed, and for a passed test that was too slow or too
-    fast.
+    """Raise LedgerError for a row that is not armed, and for a test that is called passed although
+    its reaction was too slow or too fast.
     """
     if row not in planned.days:
         raise LedgerError(f"row {row} is not armed here; armed {', '.join(planned.days)}")
@@ -160,8 +161,8 @@ def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> N
 
 
 def note_hash(run_directory: str, record: proof_lines.Record) -> None:
-    """Send the hash of the ledger to the recorder. Otherwise a removal of the newest lines of the
-    ledger would not show.
+    """Send the hash of the newest record to the recorder. Otherwise nobody would notice that the
+    newest lines of the ledger were removed.
     """
     text = f"row {record.row} {record.result}, record {record.number}, {record.hash}"
     try:
@@ -183,7 +184,7 @@ def note_hash(run_directory: str, record: proof_lines.Record) -> None:
     help="every armed row: last test, result, next due; 1 when overdue or failed",
 )
 def _list(arguments: Namespace) -> int:
-    # A list is possible on a box without a ledger, but a named folder must exist.
+    # A box without a ledger can also print the list. But a folder that the person names must exist.
     if arguments.state_dir != STATE_DIRECTORY:
         cli.check_folder(arguments.state_dir)
     planned = _plan(arguments)

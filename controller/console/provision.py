@@ -1,11 +1,12 @@
-"""`firebreak box provision`: makes configuration and keys for each cabinet of a list, from one
-file.
+"""`firebreak box provision`: makes configuration and keys for each cabinet of a list, from one type
+or site file.
 
-The list is a CSV file. It has the columns `serial`, optionally `name`, and each key that differs
-between the cabinets, such as `bus.pcs.port`. A list of several cabinets must say how they share the
-load. Otherwise each of them would supply the whole load. Each cabinet gets its own folder, with the
-keys for the senders and with one file for `firebreak box restore`. A folder is made complete or not
-at all. An existing folder stays as it is, because a second run must not replace a key.
+The list is a CSV file. It has the column `serial`, perhaps `name`, and a column for each key that
+differs between the cabinets, such as `bus.pcs.port`. A list of several cabinets must say how they
+share the load. Otherwise each of them would supply the whole load. Each cabinet gets its own
+folder, with the keys for the senders of hints and with one file for `firebreak box restore`. A
+folder is made complete or not at all. An existing folder is not changed, because a second run must
+not replace a key.
 """
 
 import contextlib
@@ -40,15 +41,16 @@ PLACE = re.compile(r"(cabinet|types)/[A-Za-z0-9_.-]+\.toml")
 SHARE, WAIT = "control.share_permille", "control.meter_code_wait_s"
 EQUAL, OWN = "equal", "own"  # values of the column SHARE
 PERMILLE = 1000
-TURN_S = 70  # longest test of shared meters by one cabinet; the next cabinet waits for its end
+# Longest time for which one cabinet tests the shared meters. The next cabinet waits for its end.
+TURN_S = 70
 WAIT_S_MAX = 600
-TABLE = "cabinets.csv"  # names, fingerprints and digests, no secret
+TABLE = "cabinets.csv"  # has names, fingerprints of keys and digests of files, but no secret
 # The key of the planner never leaves the box, because the installation makes it there.
 PLANNER = "planner"
 
 
 class Line(NamedTuple):
-    """A cabinet of the list. at: FILE:LINE. values: {column: text}, without empty columns."""
+    """A cabinet of the list. at: its place, FILE:LINE. values: {column: text} of filled columns."""
 
     at: str
     serial: str
@@ -152,8 +154,8 @@ def _line(at: str, head: list[str], row: list[str]) -> Line:
 
 
 def _check_once(lines: list[Line], column: str) -> None:
-    """Refuse equal values in a column. Upper and lower case count as equal, because on some disks
-    the folders of two such serials would be one.
+    """Refuse a value that a column has twice. Upper and lower case count as equal, because some
+    disks would use one folder for two such serials.
     """
     seen: dict[str, str] = {}
     for each in lines:
@@ -164,8 +166,8 @@ def _check_once(lines: list[Line], column: str) -> None:
 
 
 def _common(path: str) -> dict[str, bytes]:
-    """{place below etc/: bytes} of the files that all cabinets share. First comes the type or site
-    file, then the layers above it, then the profiles and places beside these files.
+    """{place below etc/: bytes} of the files that all cabinets share. These are the type or site
+    file, the files that it extends, and the profiles and places beside these files.
     """
     chain = layers.read_chain(path)[::-1]
     if chain[0].rank == len(layers.LAYERS) - 1:
@@ -188,7 +190,7 @@ def _common(path: str) -> dict[str, bytes]:
 
 
 def _beside(folder: str) -> Iterator[tuple[str, bytes]]:
-    """Names and bytes of the files of a folder that are no layer."""
+    """Names and bytes of the TOML files of a folder that are no layer of a configuration."""
     for name in sorted(os.listdir(folder or ".")):
         path = os.path.join(folder, name)
         if name.endswith(".toml") and "layer" not in reading.tables_of(path, "one file"):
@@ -215,7 +217,7 @@ def _cabinet(each: Line, above: str) -> bytes:
 
 
 def _made(folder: str, each: Line, files: dict[str, bytes]) -> str:
-    """Make the folder of a cabinet: MADE. If it exists: SAME or DIFFERS."""
+    """Make the folder of a cabinet. Returns MADE, or SAME or DIFFERS if the folder exists."""
     if os.path.lexists(folder):
         there = {name: regular_file.content(os.path.join(folder, "etc", name)) for name in files}
         with contextlib.suppress(ConfigError, OSError):

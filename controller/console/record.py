@@ -1,4 +1,6 @@
-"""`firebreak record run` runs the recorder. `record verify` checks the hash chain of the record."""
+"""`firebreak record run` runs the recorder, which stores events and measurements for years. `record
+verify` checks the hash chain of these events.
+"""
 
 import contextlib
 import dataclasses
@@ -19,7 +21,7 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say, 
 from controller.system.stop import Stop
 
 POLL_S, RETRY_S = 0.02, 1.0  # RETRY_S: wait after an exception
-LINES_MAX = 100  # most lines that the last catcher prints
+LINES_MAX = 100  # at most so many lines are printed about exceptions that nothing else caught
 # The recorder has a higher priority than other programs, because a busy computer must not delay the
 # storage of events.
 NICENESS = -10
@@ -77,7 +79,8 @@ def _serve(arguments: Namespace, limits: Limits) -> int:
             is_more = recorder.step()
         if not is_more:
             stop.wait(RETRY_S if last.is_caught else POLL_S)
-        if not last.is_caught:  # the service manager then restarts a recorder that records nothing
+        # After an exception there is no sign of life. If exceptions go on, systemd restarts it.
+        if not last.is_caught:
             notifier.alive()
     notifier.stopping()
     recorder.close()

@@ -1,10 +1,11 @@
-"""`firebreak replace meter | pcs | bms | io`: replaces a device in a lock-out of the cabinet.
+"""`firebreak replace meter | pcs | bms | io`: guides a person who replaces a device. The cabinet is
+locked out meanwhile.
 
 Without `--by` the command only shows the device. The first call with `--by NAME` begins the
 exchange: it locks the cabinet out and notes the old device. The next call ends the exchange if the
-new device answers: it marks the proof tests that are due again, notes the new device and ends the
-lock-out. An interruption between the two calls loses nothing: the proof-test ledger keeps the
-exchange, and the stored lock-out keeps the contactors open.
+new device answers. It then marks the proof tests that are due again, notes the new device and ends
+the lock-out. An interruption between the two calls loses nothing, because the proof-test ledger
+keeps the exchange, and the stored lock-out keeps the contactors open.
 
 Exit codes: 0 done, or no exchange is open; 1 an exchange is open, or a step is refused; 2 wrong
 input; 3 no controller, or the ledger cannot be read or written.
@@ -34,12 +35,12 @@ from safety import signals as s
 
 MOVING = (s.CLOSING, s.RUNNING, s.STOPPING)
 LIVE = (s.CONTACTOR_PRECHARGE, s.CONTACTOR_CLOSED)
-BEGAN = "locked out for it; "  # begins the remark of an exchange that began the lock-out
+BEGAN = "locked out for it; "  # begins a remark if the exchange itself began the lock-out
 SERIAL_TEXT = re.compile(rf"[!-~]{{1,{replacements.SERIAL_CHARACTERS_MAX}}}")
 
 
 class Case(NamedTuple):
-    """One device. facts: the facts that the command shows. records: all records of the ledger."""
+    """The replacement of one device. facts: what the command shows. records: the whole ledger."""
 
     facts: Facts
     records: tuple[pl.Record, ...]
@@ -86,7 +87,7 @@ def _replace(arguments: Namespace) -> int:
             functools.partial(operator.sent, arguments, operator_client.reach),
         )
         arguments.device = case.device
-        case = _case(arguments)  # again: it may have changed while the password was typed
+        case = _case(arguments)  # read again: it may have changed while the person typed
         with cli.ends(NO_START, LedgerError, OSError, at=arguments.state_dir):
             return (_end if case.begun else _begin)(arguments, case)
     cli.show(arguments.json, case.facts, lambda: lines(case.facts))
@@ -212,8 +213,8 @@ def _end(arguments: Namespace, case: Case) -> int:
 
 
 def _hold(arguments: Namespace, unit: int) -> None:
-    """Make a start wait for the sign test, before the ledger gets the record. Otherwise the cabinet
-    could start untested after an interruption between the two steps.
+    """Make a start wait for the sign test. This comes before the ledger gets the record. Otherwise
+    the cabinet could start untested after an interruption between the two steps.
     """
     answer = operator.sent(arguments, operator_client.sign, unit, True)
     if answer != operator_commands.ACCEPTED:
@@ -222,7 +223,7 @@ def _hold(arguments: Namespace, unit: int) -> None:
 
 
 def _check_cancel(facts: Facts, serial: str) -> None:
-    """End the command if a new device answers already: its tests would be forgotten."""
+    """End the command if a new device already answers, because its tests would be forgotten."""
     before = facts["serial_before"]
     if serial and before and serial != before:
         line = f"{facts['device']} has the serial number {serial}, before {before}: it is exchanged"
@@ -254,7 +255,7 @@ def _check_end(facts: Facts, serial: str) -> None:
 
 
 def _unlock(arguments: Namespace, case: Case, begun: pl.Record) -> int:
-    """End the lock-out that the exchange has begun, if no other exchange is open. A lock-out for
+    """End the lock-out if this exchange has begun it and no other exchange is open. A lock-out for
     another reason stays.
     """
     holder = case.facts["locked_out_by"]

@@ -1,4 +1,6 @@
-"""The page of `firebreak replace`: the facts about a device, and the steps of its replacement."""
+"""Makes the page of `firebreak replace`. It shows the facts about a device, and what a person does
+to replace it.
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,6 @@
-"""The steps of a person who replaces a device, as data: before and after the exchange."""
+"""The steps of a person who replaces a device, as plain data. For each kind of device there are
+steps before and after the exchange.
+"""
 
 from typing import NamedTuple
 
@@ -64,5 +66,5 @@ KINDS = {
 
 
 def kind_of(role: str) -> str:
-    """The kind of a role. "" if this command does not replace devices of this role."""
+    """The kind of a device with this role, or "" if `firebreak replace` cannot replace it."""
     return next((name for name, kind in KINDS.items() if role in kind.roles), "")

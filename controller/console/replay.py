@@ -1,4 +1,6 @@
-"""`firebreak replay FILE`: runs a journal through the core again and compares every byte."""
+"""`firebreak replay FILE`: runs the inputs of a journal through the controller's core again, and
+compares every output byte with the journal.
+"""
 
 from argparse import Namespace
 

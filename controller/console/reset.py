@@ -1,4 +1,6 @@
-"""`firebreak reset CODE`: resets the rows that the operator has seen on the page `alarms`."""
+"""`firebreak reset CODE`: resets the latched rows of the cause-and-effect matrix that the operator
+has seen on the page `alarms`. CODE stands for these rows.
+"""
 
 import argparse
 from argparse import Namespace
@@ -53,7 +55,9 @@ def _reset(arguments: Namespace) -> int:
 
 
 def _reset_nothing(arguments: Namespace, seen: Snapshot) -> int:
-    """Answer a reset whose code is missing, or is not the code of `seen`. Returns the exit code."""
+    """Answer a reset with a missing code, or with the code of other rows than those in `seen`.
+    Returns the exit code.
+    """
     operator.sent(arguments, operator_client.reach)  # because a journal may outlive its controller
     if arguments.code is None:
         print("\n".join(_not_given(seen, arguments.key)))
@@ -83,7 +87,9 @@ def lines(seen: Snapshot) -> list[str]:
 
 
 def typed(seen: Snapshot, with_key: bool) -> str | None:
-    """The command that resets these rows, or the step before it. None if no row needs a reset."""
+    """The command that resets these rows. If it needs the key first, words that say so. None if no
+    row needs a reset.
+    """
     in_b = rows.channel_b(seen)
     needed = rows.needed([_reset_of(name) for name in seen.standing], in_b)
     if needed is None:
@@ -94,7 +100,7 @@ def typed(seen: Snapshot, with_key: bool) -> str | None:
 
 
 def _not_given(seen: Snapshot, with_key: bool) -> list[str]:
-    """Answer to a reset without a code, which resets nothing."""
+    """The answer to a reset without a code. Such a reset changes nothing."""
     words, found = typed(seen, with_key), lines(seen)
     if words:
         start = [IS_A_START] if seen.inp[s.RUN_REQUEST] else []
@@ -105,7 +111,7 @@ def _not_given(seen: Snapshot, with_key: bool) -> list[str]:
 
 
 def _changed(code: str, seen: Snapshot, with_key: bool) -> str:
-    """Answer to a reset whose code is not the code of the present rows."""
+    """The answer to a reset with a code that does not stand for the present rows."""
     words, now, end = typed(seen, with_key), names(seen), ""
     if words:
         end = f"; to reset them: {words}"

@@ -19,13 +19,13 @@ ROWS_NAMED = 3
 
 
 def of_start(run_directory: str) -> tuple[str, str]:
-    """(consequence of a start, the missing condition or "")."""
+    """(what follows after a start, in words; the name of a missing condition, or "")."""
     seen = _newest(run_directory)
     return started(seen) if seen else (CLOSES, "")
 
 
 def of_stop(run_directory: str) -> str:
-    """The consequence of a stop."""
+    """What follows after a stop, in words."""
     seen = _newest(run_directory)
     return stopped(seen) if seen else OPENS
 
@@ -39,7 +39,7 @@ def _newest(run_directory: str) -> Snapshot | None:
 
 
 def started(seen: Snapshot) -> tuple[str, str]:
-    """(consequence of a start, the missing condition or ""), from a tick."""
+    """See `of_start`. seen: the newest tick."""
     state = seen.out[s.STATE]
     if state in (s.CLOSING, s.RUNNING):
         return f"it is {s.STATES[state]}", ""
@@ -51,7 +51,7 @@ def started(seen: Snapshot) -> tuple[str, str]:
 
 
 def _rows(seen: Snapshot) -> str:
-    """ ", row 47, 1a": active or latched rows that keep the contactors open."""
+    """Words such as ", row 47, 1a" about the active or latched rows that keep contactors open."""
     found = [row["stage"] for row in rows.rows_demanding(seen, m.D_DC, m.DC_INHIBIT)]
     found += [row["stage"] for row in rows.rows_demanding(seen, m.D_PCS, m.PCS_RAMP)]
     found = list(dict.fromkeys(found))
@@ -60,5 +60,5 @@ def _rows(seen: Snapshot) -> str:
 
 
 def stopped(seen: Snapshot) -> str:
-    """The consequence of a stop, from a tick."""
+    """See `of_stop`. seen: the newest tick."""
     return STAYS_OPEN if seen.out[s.STATE] in (s.INHIBITED, s.READY) else OPENS

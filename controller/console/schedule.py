@@ -1,4 +1,6 @@
-"""`firebreak hint schedule`: sends the table of slots in a file, or shows the table in force."""
+"""`firebreak hint schedule`: sends the schedule of a file to the controller, or shows the schedule
+in force. A schedule is a table of time slots with limits for each slot.
+"""
 
 from argparse import Namespace
 

@@ -1,8 +1,8 @@
-"""`firebreak status | why | alarms | events | trend | racks | map | devices | links`: one page of
-a running controller, or its JSON.
+"""`firebreak status | why | alarms | events | trend | racks | map | devices | links`: shows one
+page about a running controller, or the facts of this page as JSON.
 
-Exit codes: 0 the page is current, 1 the controller has stopped ticking (the page shows its last
-state), 2 wrong input, 3 no controller was found.
+Exit codes: 0 the page is current, 1 the controller has stopped (the page shows its last state),
+2 wrong input, 3 no controller was found.
 """
 
 import sqlite3
@@ -30,7 +30,7 @@ _SPAN = cli.option(
 _SCHEMA = cli.option(
     "--schema", action="store_true", help="each field of --json as a JSON Schema; no controller"
 )
-# {page: its options}. Every other page has the option --page, because it may have several parts.
+# {page: its options}. Every page that is not here has the option --page: it may have several parts.
 _OPTIONS: dict[str, tuple] = {"status": (_SCHEMA,), "trend": (_SPAN,)}
 
 

@@ -1,8 +1,9 @@
-"""`firebreak bus sniff BUS`: shows and decodes the frames of a bus live. The command sends nothing.
+"""`firebreak bus sniff BUS`: shows and decodes the frames of a bus while they come. The command
+sends nothing.
 
-`--save FILE` keeps the frames. Frames of CAN have the form of `candump -L`. A request of Modbus is
-a line `(seconds) BUS > HEX`; a reply has `<` instead of `>`. A line that begins with # has bytes
-that are no frame. `firebreak bus decode` reads both forms.
+`--save FILE` keeps the frames. CAN frames have the form of `candump -L`. A Modbus request is a line
+`(seconds) BUS > HEX`; a reply has `<` instead of `>`. A line that begins with # has bytes that are
+no frame. `firebreak bus decode` reads such files.
 """
 
 import contextlib
@@ -23,8 +24,8 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, ascii
 from drivers.buses.serial_port import SerialPort, SerialPortError
 from drivers.profile import Profile
 
-# After this silence the bytes of a frame are complete. A USB adapter holds bytes for a shorter
-# time, and a pause between two requests is longer.
+# After this silence a frame is complete. A USB adapter keeps bytes back for a shorter time than
+# this, and the pause between two requests is longer.
 SILENCE_S = 0.05
 Known = dict[int, Profile]  # {unit id or node: profile}
 TCP = "a TCP connection has no second listener: `firebreak bus probe` reads, tcpdump captures"

@@ -1,4 +1,6 @@
-"""`firebreak sources`: shows sources of hints and their valid hints. Exit codes: see show.py."""
+"""`firebreak sources`: shows the programs that may send hints (sources) and their valid hints. A
+hint asks for power or for a tighter limit. Exit codes: see show.py.
+"""
 
 import contextlib
 import os
@@ -40,8 +42,8 @@ def _run(arguments: Namespace) -> int:
 
 
 def gather(seen: Facts, frame: snapshot.Snapshot, uptime_ms: int, utc_s: int) -> Facts:
-    """The facts of hint_statistics.read, with ages and hints. Raises JournalError if the journal
-    has other sources.
+    """Add ages and hints to the facts of hint_statistics.read. Raises JournalError if the journal
+    has other sources than these facts.
     """
     base, sources = frame.output_names.index(hint_outputs.HINT_OUTPUTS[0]), seen["sources"]
     if base + hint_outputs.output_count(len(sources)) > len(frame.output_names):

@@ -33,10 +33,11 @@ from controller.system import cli, utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted, say
 from safety import parameters as p
 
-# A step of the sign test lasts so long because a BMS may report only once a second.
+# Signs and length of the steps of a sign test. A BMS may report only once a second, so a step needs
+# more than 2 s.
 SIGN_STEPS, SIGN_HOLD_MS = (-1, 1, -1, 1), 2500
 STEPS_MAX, STEPS_MIN = 10, 4
-# Time for all steps. TEST mode lasts a minute, and start and meter test take at most 24 s of it.
+# Time for all steps. TEST mode lasts 60 s, and the start with its meter test takes at most 24 s.
 STEPS_MS = 25_000
 HOLD_MS, HOLD_MS_MAX = 1500, 6000
 WORDS_OF = {"tester": "name with credentials", "accept": "reason that names a paper or a person"}
@@ -182,7 +183,7 @@ def _stated(seen: Snapshot, unit: int) -> Facts:
 
 
 def _around(session: Session, unit: int) -> Facts:
-    """{steps: how many, held_by: reasons that kept a step from its power} of a unit (from 0)."""
+    """{held_by: reasons that kept a step of this unit below its power}. unit: from 0."""
     held = sorted(session.held.get(unit, ()))
     return {"held_by": [base.reason(code) for code in held]}
 

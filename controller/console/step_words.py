@@ -1,4 +1,4 @@
-"""The figures of `test sign` and `test step` as lines."""
+"""Makes the lines that `firebreak test sign` and `firebreak test step` print about a converter."""
 
 from collections.abc import Callable, Iterator
 
@@ -22,7 +22,8 @@ READINGS = (
 )
 METER = "Only the grid meter disagrees: turn its current transformers or phases, or its sign."
 BATTERY = "Only the BMS disagrees: see the sign of the current in its profile."
-ODD = READINGS, BATTERY, METER  # converter, racks or meter disagrees with the other two
+# The likely cause, if converter, racks or meter (in this order) disagrees with the other two.
+ODD = READINGS, BATTERY, METER
 UNTOLD = (
     "Converter and racks disagree, and no grid meter shows which is right: test again with a "
     "steadier load."
@@ -73,8 +74,8 @@ def diagnosis(facts: Facts) -> str:
 
 
 def _against_two(converter: set[str], racks: set[str], meter: str) -> str:
-    """The likely cause if converter and racks each show a single direction, else "". The cause is
-    the point that disagrees with the other two.
+    """The likely cause of a failed test, or "". Converter, racks and meter each show a direction.
+    The cause is the one that disagrees with the other two.
     """
     if len(converter) > 1 or len(racks) > 1 or not converter | racks <= {*DIRECTIONS}:
         return ""
@@ -87,7 +88,9 @@ def _against_two(converter: set[str], racks: set[str], meter: str) -> str:
 
 
 def remark(facts: Facts) -> str:
-    """The verdicts as one short line for the ledger, each verdict once with its points."""
+    """The verdicts as one short line for the ledger. Each verdict has its points: the places where
+    the power was measured.
+    """
     parts: dict[str, list[str]] = {}
     for each in facts["points"]:
         parts.setdefault(each["verdict"], []).append(each["point"])
@@ -141,7 +144,7 @@ def _stated(figure: Facts, stated: Facts, name: str) -> str:
 
 
 def _profile_lines(facts: Facts) -> Iterator[str]:
-    """Lines to paste into the profile. A figure below its uncertainty is only given as a bound."""
+    """Lines to paste into the profile. A figure below its uncertainty is given as a bound."""
     point = facts["points"][0]
     if point["too_little"]:
         return

@@ -1,4 +1,6 @@
-"""Users of the console: STATE_DIR/console/NAME.user, 0600, with a salted scrypt hash."""
+"""Keeps the users of the console. The file STATE_DIR/console/NAME.user has the salted scrypt hash
+of a user's password. Only the service's user may read the file (mode 0600).
+"""
 
 import contextlib
 import hashlib
@@ -24,7 +26,7 @@ _FORM = re.compile(r"scrypt (\d{1,6}) (\d{1,2}) (\d{1,2}) ((?:[0-9a-f]{2})+) ([0
 
 
 class UserError(Exception):
-    """A user cannot be added, removed or read; one line with the allowed values."""
+    """A user cannot be added, removed or read. The text is one line with the allowed values."""
 
 
 def checked_name(name: str) -> str:
@@ -107,8 +109,8 @@ def _hash(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
 
 
 def is_right(state_directory: str, name: str, password: str) -> bool:
-    """True for the right password. An unknown user takes as long as a known one, so that the time
-    does not show which names exist. Raises UserError if the file is damaged.
+    """True for the right password. The check of an unknown user takes as long as that of a known
+    user. Otherwise the time would show which names exist. Raises UserError if the file is damaged.
     """
     if not password.isascii():
         return False

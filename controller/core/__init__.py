@@ -1,1 +1,1 @@
-"""Pure decisions on integers: from the process image to the set-point of each unit."""
+"""Decides the set-point of each unit from the process image, with integers only."""

@@ -1,5 +1,6 @@
-"""Asks the control functions in turn, and gives their answers to the chains. It reads no kernel and
-no inputs.
+"""Asks the control functions in turn, and gives their answers to the chains of the set-points.
+
+This file reads neither the kernel nor the inputs: everything that a function may know is in Known.
 """
 
 from array import array

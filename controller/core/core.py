@@ -23,8 +23,8 @@ from controller.core.site_devices.signals_view import Site
 from safety import parameters as p, signals as s
 from safety.kernel import Kernel
 
-STANDING_BITS = 30
-FLASH_MS = 250
+STANDING_BITS = 30  # stage instances in one word of `out`
+FLASH_MS = 250  # half a period of a flashing lamp
 
 
 class Core:

@@ -1,4 +1,4 @@
-"""The power of each unit, from readings: look, control functions, chain, split.
+"""Decides the power of each unit in four steps: look, control functions, set-point chain, split.
 
 The controller and the rig's mode without a kernel both use this class. Only their readings differ.
 """

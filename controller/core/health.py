@@ -43,8 +43,8 @@ class Health:
     """
 
     def __init__(self, kernel: Kernel, energy_Wh: int, rated_W: list[int], tick_ms: int):
-        """kernel: its image describes the racks; energy_Wh: rated energy of all racks; rated_W: of
-        each unit.
+        """kernel: its image describes the racks; energy_Wh: rated energy of all racks; rated_W:
+        rated power of each unit.
         """
         image, self._racks = kernel.image, kernel.layout.racks
         self._unit, self._rated_W = kernel.features.rack_unit, rated_W
@@ -53,8 +53,8 @@ class Health:
         self._ms_at = S_LOWEST + self._racks
         words = [kernel.bounds.map.rack + rack * p.RACK_WORDS for rack in racks]
         sizes = [image[at + p.R_CELLS] * image[at + p.R_RATED_CURRENT_MA] for at in words]
-        # No configuration states the capacity of a rack, so cells x rated current divides the
-        # energy.
+        # No configuration states the capacity of a rack, so the energy is divided in
+        # proportion to cells x rated current.
         self._energy_Wh = [energy_Wh * size // max(1, sum(sizes)) for size in sizes]
         self.state = array("i", [0] * (S_LOWEST + 3 * self._racks))
         self._sum_up()

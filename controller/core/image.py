@@ -27,7 +27,7 @@ LAMP_TEST = "lamp_test_ms"
 OPERATOR = (LAMP_TEST, *LOCKED_OUT)
 REST = ("rest_code", "rest_0", "rest_1", "rest_2", "rest_3")
 PEER = ("peer_first_out", "peer_cause_mask")  # of channel B's own instances and kernel
-IS_ENDING = "is_ending"  # 1: the process has been asked to end; a standby still holds after that
+IS_ENDING = "is_ending"  # 1: the process has been asked to end; a standby does not set it
 # A reset that ended in this tick before it reached the kernel. Kind 0: there was none.
 VOID_RESET = ("void_reset_kind", "void_reset_answer")
 APPROVED_BY = tuple([f"approved_by_{word}" for word in range(4)])

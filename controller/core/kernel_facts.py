@@ -82,7 +82,9 @@ class KernelFacts:
         return value[at + m.F_TEMPERATURE_DDEGC_MIN], value[at + m.F_TEMPERATURE_DDEGC_MAX]
 
     def temperature_tapers_ddegC(self, way: int) -> Sequence[tuple[int, int]]:
-        """(full power at, no power at): first for the hottest, then for the coldest module."""
+        """Temperatures between which the power tapers: (full power at, no power at), first for the
+        hottest module, then for the coldest.
+        """
         return self._kernel.bounds.racks.tapers[way]
 
     def oldest_reading_ddegC(self, rack: int, module: int) -> int:

@@ -1,4 +1,4 @@
-"""Outputs and features of the safety kernel as readings (readings.py)."""
+"""Turns the outputs and features of the safety kernel into readings (readings.py)."""
 
 from array import array
 from operator import sub
@@ -11,6 +11,7 @@ from safety import matrix, signals as s
 from safety.evaluate import Evaluator
 from safety.kernel import Kernel
 
+# Stages of the cause-and-effect matrix: a converter below its set-point, the emergency stops.
 SHORT = "56b"
 ESTOP = ("1a", "1b", "1c")
 COLDEST, HOTTEST = matrix.F_TEMPERATURE_DDEGC_MIN, matrix.F_TEMPERATURE_DDEGC_MAX
@@ -20,7 +21,7 @@ class KernelReadings:
     """The readings after `kernel.step`."""
 
     def __init__(self, kernel: Kernel, rated_W: list[int]) -> None:
-        """rated_W: of each unit."""
+        """rated_W: rated power of each unit."""
         self._kernel, self._rated_W = kernel, rated_W
         self._inp, self._out, self._ages = kernel.inp, kernel.out, kernel.features.ages
         layout = kernel.layout

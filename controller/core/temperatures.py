@@ -1,5 +1,5 @@
-"""Hottest and coldest module of each rack. Each tick reads one rack, because reading 16 racks would
-take too long.
+"""Finds the hottest and the coldest module of each rack. Each tick reads one rack, because
+reading 16 racks would take too long.
 """
 
 from array import array

@@ -1,4 +1,4 @@
-"""Divides the power of the cabinet among its units: weights, units in use, split.
+"""Divides the power of the cabinet among its units. Some of them may stay out of use.
 
 A unit that forms the voltage of an island gets its own measured power as its set-point
 (policies/formed.py). But a converter may report that it forms the voltage although it follows its

@@ -1,9 +1,9 @@
 """Weights of the units when they share a power, by the energy left and by temperature.
 
-The weight of the neighbours of a hot unit is not reduced, because that would not cool them.
-Measured with three units in the rig's value mode: a cell heated at 6 K/min stops every unit after
-12 s (row 22). At 0.9 K/min, too slow for that row, the neighbours' own power makes them 0.3 K
-warmer in 11 min.
+The neighbours of a hot unit keep their weight, because less power would hardly cool them. Measured
+in the rig with three units: a cell heated at 6 K/min stops every unit after 12 s (row 22 of the
+matrix). At 0.9 K/min, too slow for that row, the neighbours' own power makes them 0.3 K warmer in
+11 min.
 """
 
 from array import array

@@ -1,5 +1,5 @@
-"""Makes the software bill of materials (CycloneDX): the packages of the lock file and of Debian,
-and which of them run on a cabinet.
+"""Makes the software bill of materials in the form CycloneDX. It lists the packages of the lock
+file and of Debian, and says which of them run on a cabinet.
 """
 
 import pathlib
@@ -15,12 +15,13 @@ from controller.documents.document import Block, Columns, Facts, Heading, Text, 
 from controller.documents.locked import Package
 from controller.system import release
 
-# The lock file of the source tree has every package. The one of a release has only its packages.
+# The lock file of the source tree has every package, also those of tests and rig. The lock file of
+# a release has only the packages that run on a cabinet.
 LOCKS = (locked.ROOT / "requirements.lock", pathlib.Path(sys.prefix) / "run.lock")
 # packages that `install.sh` requires
 DEBIAN = ("python3", "python3-venv", "systemd", "iproute2", "util-linux")
-# A library that is in this program's own files, unchanged (controller/doors/http/page): name,
-# version, SHA-256.
+# Name, version and SHA-256 of a library whose file this program contains unchanged, in
+# controller/doors/http/page.
 CHARTS = ("uPlot", "1.6.32", "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f")
 QUERY = ("dpkg-query", "--show", "--showformat", "${Package} ${Version} ${Architecture}\n")
 HEAD = (
@@ -51,8 +52,8 @@ def document() -> Facts:
 
 
 def _runs(path: pathlib.Path, packages: dict[str, Package]) -> set[str]:
-    """Packages that run on a cabinet. The lock of a release has no others. In the lock of the
-    source tree, they are the packages that setup.cfg needs.
+    """Packages that run on a cabinet. In the lock file of a release, these are all packages. In the
+    lock file of the source tree, these are the packages that setup.cfg needs.
     """
     if path != LOCKS[0]:
         return set(packages)

@@ -1,5 +1,5 @@
-"""`firebreak check`: refuses a configuration in one line, or reports its meaning in plain ASCII of
-at most document.WIDTH columns. It can also list every key and every control function.
+"""The command `firebreak check`. It refuses a configuration in one line, or explains it in plain
+ASCII of at most document.WIDTH columns. It can also list every key and every control function.
 """
 
 import argparse
@@ -181,7 +181,7 @@ def _rack(rack: int, table: Mapping[str, int]) -> str:
 
 
 def _analysis(config: Config) -> Iterator[str]:
-    """Lines about the hazard mitigation analysis, and the effects that wait (m.CONFLICTS)."""
+    """Lines about the hazard mitigation analysis, and about effects that wait (m.CONFLICTS)."""
     yield from ("", "HAZARD MITIGATION ANALYSIS")
     for key, value in config.hma.items():
         if value is not None:
@@ -213,7 +213,7 @@ def open_hazards(config: Config) -> list[str]:
 
 
 def _sources(config: Config) -> Iterator[str]:
-    """Lines about the sources of hints, with the fallback of each silent source."""
+    """Lines about the sources of hints, with the limits that apply while a source is silent."""
     if not config.sources:
         yield from ("", "SOURCES OF HINTS: none")
         return
@@ -246,7 +246,7 @@ def _sources(config: Config) -> Iterator[str]:
 
 
 def _without_import(config: Config) -> str:
-    """Words about the import without a schedule: load tracking then charges up to its target."""
+    """Words about a source without an import limit for the time after its schedule has ended."""
     control = config.control
     most_W = min(control["grid_import_W_max"], control["peak_import_W_max"])
     return (
@@ -256,7 +256,7 @@ def _without_import(config: Config) -> str:
 
 
 def _silence(config: Config) -> Iterator[str]:
-    """Lines about the consequences of a silent device, each with the time in ms."""
+    """Lines about what happens when a device is silent, and after how many ms."""
     cabinet = config.cabinet
     expiry_ms = max(
         [device.profile.settings["expiry_ms"] for device in config.devices if device.outputs]

@@ -1,4 +1,4 @@
-"""The facts that `firebreak check --json` prints about a file."""
+"""Gathers the facts that `firebreak check --json` prints about a site file."""
 
 from collections.abc import Callable
 

@@ -1,5 +1,5 @@
-"""`firebreak check --functions`: the control functions in the order in which they run, and the
-fields that each reads and writes.
+"""Makes the table of `firebreak check --functions`. It lists the control functions in the order in
+which they run, and the fields that each function reads and writes.
 """
 
 from controller.core import functions
@@ -11,7 +11,7 @@ STAGES = ("balance", "mode", "prove", "measure", "bound", "base", "fast")
 
 
 def table() -> str:
-    """A line for each function. The word "before" marks fields that it reads from the last tick."""
+    """A line for each function. The word "before" marks fields whose value is of the last tick."""
     lines = ["STAGE    FUNCTION      FIELDS", *_chain("first", found.FIRST)]
     is_bounded = False
     for each in functions.in_turn(functions.FUNCTIONS):
@@ -34,9 +34,9 @@ def _chain(stage: str, fields: tuple[str, ...]) -> list[str]:
 
 
 def drawing() -> str:
-    """A Mermaid drawing with an arrow from each writer of fields to their readers. A dotted arrow
-    means fields of the last tick. An arrow that ends with a circle goes from a function to another
-    function that it asks.
+    """A Mermaid drawing with an arrow from each function that writes a field to each function that
+    reads the field. A dotted arrow stands for a value of the last tick. An arrow that ends with a
+    circle goes from a function to another function that it asks.
     """
     readers: dict[tuple[str, str], dict[str, None]] = {}
     for reader in functions.in_turn(functions.FUNCTIONS):

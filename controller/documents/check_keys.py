@@ -1,4 +1,4 @@
-"""`firebreak check --keys`: every key of a configuration and of a device's profile."""
+"""Lists every key of a configuration and of a device's profile, for `firebreak check --keys`."""
 
 from controller.config import profile_form, schema
 from controller.documents.document import wrapped
@@ -16,8 +16,8 @@ TIGHTER = {
 
 
 def keys() -> str:
-    """Every key of a configuration, with allowed values, default and tighter direction. Then every
-    key of a device's profile.
+    """Every key of a configuration, then every key of a device's profile. Each has allowed values
+    and default. A limit also has the direction in which a later file may change it.
     """
     lines: list[str] = []
     for key, spec, nmc in schema.every_key():

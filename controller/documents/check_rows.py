@@ -1,4 +1,6 @@
-"""The parts of `firebreak check` about the matrix: tightened thresholds, state of each stage."""
+"""The parts of `firebreak check` about the cause-and-effect matrix. They list the thresholds that
+the site has tightened, and the state of each row: armed, not fitted, and so on.
+"""
 
 from collections.abc import Iterator
 
@@ -15,13 +17,14 @@ from controller.rows import matrix_words
 from controller.rows.records import ROWS
 from safety import matrix, parameters
 
-# Equipment that may be missing while its rows stay armed.
+# If this equipment is missing, its rows of the matrix stay armed, so the table of rows does not
+# show that it is missing.
 UNSEEN_IN_ROWS = ("shunt_trip", "aux_load", "pre_alarm", "supervised")
 
 
 def thresholds(config: Config) -> Iterator[str]:
-    """The site's changes to thresholds, in kW, degC and s, because a person then notices a wrong
-    unit.
+    """Lines about the thresholds that the site has changed. They are in kW, degC and s, so that a
+    person notices a number that was written in a wrong unit.
     """
     changed = {stage: _changed(config, stage) for stage in matrix.STAGES}
     lines = [
@@ -40,7 +43,7 @@ def thresholds(config: Config) -> Iterator[str]:
 
 
 def _changed(config: Config, stage: tuple) -> list[str]:
-    """["trips at 45.1 degC -> 43 degC"] of a stage. Silences have their own part, SILENCE."""
+    """The changes of one stage, for example ["trips at 45.1 degC -> 43 degC"]."""
     level, clear, *ticks = config.stage_words[stage[matrix.S_ID]]
     before = level, clear
     if stage[matrix.S_ID] not in site_thresholds.STAGE_SET_FROM:
@@ -60,7 +63,9 @@ def _changed(config: Config, stage: tuple) -> list[str]:
 
 
 def rows(config: Config) -> Iterator[str]:
-    """Each row with the state of its stages, and the equipment that is not fitted."""
+    """Lines about each row, with the states of its stages (thresholds) and the equipment that is
+    not fitted.
+    """
     yield from ("", "ROWS OF THE CAUSE-AND-EFFECT MATRIX", "  row  stages              state")
     for row, groups in sorted(row_states(config).items()):
         text = ROWS[row].what

@@ -1,4 +1,6 @@
-"""Parts of `firebreak check`: peak shaving, buses, worst case of a stop, path, network."""
+"""Makes the parts of `firebreak check` about peak shaving, profiles, buses, the worst case of an
+emergency stop, the delay of load tracking, and the network.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -23,15 +25,15 @@ from controller.documents.document import wrapped
 from controller.store import stored_record, two_copies
 from controller.system.paths import ascii_only
 
-# Longest refresh with which the test of a grid meter's direction was decided beside the swinging
-# load of the example site. With 500 ms it stayed undecided.
+# The test of a grid meter's direction was tried beside the swinging load of the example site. It
+# came to a result with a meter that has a new value each 250 ms, but not with 500 ms.
 TESTED_MS = 250
 RANGE = "range_5s_W_max"
 
 
 def tables(config: Config, left_out: Sequence[str] = ()) -> str:
-    """The text about a refused file: peak shaving and buses. left_out: refused keys, which were
-    left out.
+    """The text about a refused file. It has only the parts about peak shaving and buses. left_out:
+    the refused keys, without which the file was read.
     """
     without = f", without {', '.join(left_out)}" if left_out else ""
     head = f"REFUSED. What it says all the same{without}:"
@@ -40,7 +42,7 @@ def tables(config: Config, left_out: Sequence[str] = ()) -> str:
 
 
 def peak_shaving(config: Config) -> Iterator[str]:
-    """The limit of the mean import, and how long the battery can keep it."""
+    """Lines about the limit of the mean import, and how long the battery can keep this limit."""
     control = config.control
     limit_W, share = control["peak_import_W_max"], control[SHARE]
     yield from ("", "PEAK SHAVING")
@@ -68,7 +70,9 @@ NO_SIGNATURE = (
 
 
 def profiles(config: Config) -> Iterator[str]:
-    """Lines about profiles: maps that no reading proves, and what the devices lack."""
+    """Lines about register maps that no captured reading proves, and about facts that profiles do
+    not state.
+    """
     yield from ("", "PROFILES OF THE DEVICES")
     yield from _map_only(config)
     for device in config.devices:
@@ -84,8 +88,8 @@ def profiles(config: Config) -> Iterator[str]:
 
 
 def _map_only(config: Config) -> Iterator[str]:
-    """Lines about devices whose maps no reading proves: what depends on them, and who accepted
-    them.
+    """Lines about devices whose register map no captured reading proves. They say which functions
+    depend on the map, and who accepted it.
     """
     for name, devices in maps.map_only(config.devices).items():
         names = ", ".join([each.name for each in devices])
@@ -95,7 +99,7 @@ def _map_only(config: Config) -> Iterator[str]:
 
 
 def _of_meter(device: Device) -> Iterator[str]:
-    """Lines about the checks that a meter lacks, and about the consequence of a slow meter."""
+    """Lines about checks that are impossible with this meter, and about a slow grid meter."""
     yield from meter_profile.lacks(device.profile)
     sample_ms = track_path.sample_ms(device)
     if device.role == "meter_grid" and sample_ms > TESTED_MS:
@@ -144,7 +148,9 @@ def buses(config: Config, schedule: Schedule) -> Iterator[str]:
 
 
 def latencies(config: Config, schedule: Schedule) -> Iterator[str]:
-    """The worst case of a stop, part by part."""
+    """The longest time from the emergency-stop contact to the frame that drops the permit, with its
+    parts.
+    """
     parts = bus_times.stop_latency(config, schedule)
     what = "WORST CASE, E-STOP CONTACT TO THE BYTES THAT DROP THE PERMIT"
     yield from ("", f"{what} (all devices answering)")
@@ -166,8 +172,8 @@ def _sum_ms(parts: Iterable[bus_times.Latency]) -> float:
 
 
 def stored_ms(config: Config, state_directory: str) -> int:
-    """The path delay, ms, that a controller stored. 0: no delay is stored, or this user may not
-    read the store.
+    """The delay of load tracking that a controller has measured and stored, ms. 0 if no delay is
+    stored, or if this user may not read the store.
     """
     record = two_copies.Store(state_directory).load().record
     return (
@@ -176,8 +182,8 @@ def stored_ms(config: Config, state_directory: str) -> int:
 
 
 def path(config: Config, schedule: Schedule, measured_ms: int) -> Iterator[str]:
-    """The path of load tracking, part by part, and the delays that it accepts. measured_ms: the
-    result of stored_ms.
+    """The delay from a change of the load to the power of the battery, with its parts, and the
+    delays that load tracking accepts. measured_ms: the result of stored_ms.
     """
     parts, control = track_path.path_delay(config, schedule), config.control
     of_value = [part for part in parts if part.what != track_path.HOLD]
@@ -201,11 +207,13 @@ def path(config: Config, schedule: Schedule, measured_ms: int) -> Iterator[str]:
 
 
 def range_5s(config: Config) -> Iterator[str]:
-    """The cost of a rule about the range in 5 s: which share of a load step is still followed."""
+    """Lines about a rule that limits how much the grid power may vary in 5 s. They show which share
+    of a load step the battery still follows under this rule.
+    """
     allowed_W, delay_ms = (config.control[key] for key in (RANGE, track_path.DELAY))
     if allowed_W == strict.NO_RULE_W:
         return
-    # With steps at least 2 s apart, a delay changes the means of 2 s by this percentage of a step.
+    # If steps are at least 2 s apart, a delay changes a mean of 2 s by this percentage of the step.
     late_pct = delay_ms // 20
     yield from ("", f"RANGE IN 5 S THAT THE OPERATOR ALLOWS, {allowed_W / 1000:g} kW")
     yield f"  {'steps of the load, kW':24} {'followed, %':>12} {'2 s means, %':>13}"

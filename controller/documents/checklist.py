@@ -1,8 +1,9 @@
-"""The commissioning checklist of a site: how to trip each armed stage, what must follow, by when.
+"""Makes the commissioning checklist of a site. For each armed stage of the cause-and-effect matrix,
+it says how to trip the stage, what must follow, and within which time.
 
 Each row is tested with an injected signal and measured times (A75 of the fact table). A hard-wired
-row has a second test, with the controller switched off. Each feature has one text about how to
-inject it, because the same contact or gas trips all its stages.
+row has a second test, with the controller switched off. Each feature (a measured quantity) has one
+text about how to inject it, because one signal trips all its stages.
 """
 
 from controller.config import bus_times, stage_states, tapers, time_chain, wired
@@ -14,8 +15,8 @@ from controller.documents.document import Facts
 from controller.rows import matrix_words, proof_intervals, records
 from safety import matrix as m, runaway
 
-# {feature: its source} of the signs of thermal runaway that row 53 adds up, the easiest to inject
-# first. The source is equipment, or a value that the rack's BMS reports.
+# Row 53 adds up several signs of thermal runaway. {feature: its source}, with the sign first that
+# is easiest to inject. A source is equipment, or a value that the rack's BMS reports.
 SIGNS = {
     "offgas_ppm_max": "offgas",
     "toxic_ppm": "toxic",
@@ -27,7 +28,7 @@ WHOLE_SIGNS = {
     for feature, of_rack, value, _ in runaway.SIGNS
 }
 SUSPICION = "53"
-# Each sign is injected with this percentage of its threshold more than needed, because a detector
+# The injected signal is larger than needed by this percentage of a whole sign, because a detector
 # may read less than the gas in the bottle.
 SIGN_MARGIN_PCT = 5
 # The command that records a test. It needs --site FILE if no controller runs yet.
@@ -110,7 +111,7 @@ def suspicious(found: Config) -> tuple[list[tuple[str, int]], int]:
     """([(feature, reading)], percent) of two signs that together trip row 53 of this site. percent:
     each reading as a percentage of a whole sign.
 
-    A whole sign is a number of the kernel. The site's thresholds for rows 7 and 9 do not change it.
+    A whole sign is a number of the safety kernel. The site's own thresholds do not change it.
     """
     level, _, _, _ = found.stage_words[SUSPICION]
     share_pct = max(-(-level // 2), runaway.SECOND_PCT_MIN) + SIGN_MARGIN_PCT

@@ -1,4 +1,4 @@
-"""The commissioning checklist as a document to print and fill in."""
+"""Makes the commissioning checklist as a document that a person prints and fills in."""
 
 from controller.documents import matrix_tables
 from controller.documents.document import (
@@ -91,7 +91,7 @@ def blocks(made: Facts) -> list[Block]:
 
 
 def _apart(made: Facts) -> list[str]:
-    """Keys of tests that are not recorded under the number of their row."""
+    """Keys of the tests that are recorded under another key than the number of their row."""
     keys = dict.fromkeys([each["key"] for each in (*made["tests"], *made["hard_wired"])])
     return [key for key in keys if not key.isdigit()]
 
@@ -114,7 +114,9 @@ def _hard_wired(made: Facts) -> list[Block]:
 
 
 def _not_fitted(tests: list[Facts]) -> list[Block]:
-    """Each effect without an output on this site, with the armed stages that demand it."""
+    """A table of the effects that this site cannot produce, because the output is not fitted, with
+    the armed stages that ask for each effect.
+    """
     stages: dict[tuple[str, str], list[str]] = {}
     for test in tests:
         for each in test["demands_not_fitted"]:
@@ -127,7 +129,7 @@ def _not_fitted(tests: list[Facts]) -> list[Block]:
 
 
 def _times(tests: list[Facts]) -> list[Block]:
-    """The parts of each latest time. "(a)" marks an assumed part."""
+    """A table with the parts of each stage's longest time. "(a)" marks an assumed part."""
     rows = []
     for test in tests:
         rows.append((test["stage"], _sum(test["parts"]), _seconds(test["latest_ms"])))

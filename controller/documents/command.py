@@ -1,4 +1,6 @@
-"""The table of documents, and the commands that print them. Exit code 1: a point is open."""
+"""The command `firebreak document NAME` and the table of all documents that it can print. Exit code
+1 means that a document still has an open point.
+"""
 
 import functools
 import importlib
@@ -24,7 +26,7 @@ Found = Any  # facts of a document, or the blocks of a document that has only ta
 
 class Document(NamedTuple):
     """A document. facts: makes its facts, from the arguments if its command has options. blocks:
-    makes the printed blocks from the facts. is_open: whether a point is open.
+    makes the printed blocks from the facts. is_open: tells from the facts whether a point is open.
     """
 
     words: str
@@ -37,8 +39,8 @@ class Document(NamedTuple):
 
 
 def _late(name: str) -> Callable[..., Any]:
-    """The function controller.NAME. Its module is imported only when it is called, so that a
-    command loads only the modules of its document.
+    """The function controller.NAME. Its module is imported only when the function is called, so
+    that printing one document does not load the modules of all others.
     """
     module, _, function = name.rpartition(".")
 
@@ -55,7 +57,9 @@ def _of_site(name: str) -> Callable[[Namespace], Any]:
 
 
 def _matrix(arguments: Namespace) -> Any:
-    """The facts of the matrix. Prints a line to stderr for each equipment that the site lacks."""
+    """The facts of the cause-and-effect matrix. Prints a line to stderr for each required piece of
+    equipment that the site lacks.
+    """
     site = getattr(arguments, "site", None)
     found, lines = _late("config.configuration.survey")(site) if site else (None, [])
     for line in lines:
@@ -67,7 +71,7 @@ def _checklist(arguments: Namespace) -> Any:
     found, lines = _late("config.configuration.survey")(arguments.site)
     for line in lines[:-1]:
         say(line)
-    if lines:  # there must be no checklist of a cabinet that must not be energised
+    if lines:  # a cabinet that lacks required equipment must not be energised: no checklist
         raise Ended(WRONG_INPUT, lines[-1])
     return _late("documents.checklist.facts")(found)
 
@@ -83,7 +87,7 @@ def _of_office() -> Any:
 
 
 TERMINAL = ("text", "html", "json")
-# documents of the program's own tables
+# documents about the program itself, which need no site file
 OF_PROGRAM = {
     "equipment": Document(
         "what a cabinet may lack, and its rows", _late("documents.equipment_table.blocks")
@@ -167,7 +171,7 @@ DOCUMENTS = OF_PROGRAM | {
 
 
 def with_cited(blocks: Sequence[Block]) -> Sequence[Block]:
-    """The blocks, followed by the entries of the fact table that the blocks cite."""
+    """The blocks, and then the entries of the fact table (such as A75) that these blocks cite."""
     cited = set(fact_table.keys(document.markdown(blocks)))
     keys = [key for key in fact_table.FACTS if key in cited]
     return [*blocks, *(document.section("Facts cited", _facts_of(keys)) if keys else [])]
@@ -205,7 +209,7 @@ def _form(forms: tuple[str, ...]) -> Option:
 
 
 def facts_of(each: Document, arguments: Namespace) -> Found:
-    """The facts of a document, or the blocks of one that has only tables."""
+    """The facts of a document. A document that consists only of tables has blocks instead."""
     return each.facts(arguments) if each.options else each.facts()
 
 

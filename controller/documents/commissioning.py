@@ -1,8 +1,8 @@
-"""Makes the commissioning report to sign, from configuration, proof tests and store.
+"""Makes the commissioning report, which a person signs, from configuration, proof tests and store.
 
-It has the hashes of the files, the result of each test of the checklist, and the rows that are not
-armed, with reasons. It also has the approval of the limit image, the audit of the site's plan, and
-all open points.
+The report has the hashes of the files, the result of each test of the checklist, and the rows of
+the cause-and-effect matrix that are not armed, with reasons. It also has the approval of the limit
+image (all safety limits of the cabinet), the audit of the site's plan, and all open points.
 """
 
 import hashlib
@@ -67,7 +67,7 @@ def facts(arguments: Namespace) -> Facts:
 
 
 def _files(found: Config) -> list[Facts]:
-    """{file, sha256} of each layer and of the places of the plan."""
+    """{file, sha256} of each file of the configuration, and of the site's plan if there is one."""
     paths = [layer.file for layer in layers.read_chain(found.path)]
     paths += [found.site_plan.path] if found.site_plan else []
     return [
@@ -77,7 +77,9 @@ def _files(found: Config) -> list[Facts]:
 
 
 def _tests(found: Config, ledger: proof_lines.Found, now: proof_tests.Moment) -> list[Facts]:
-    """The tests of the checklist. Each has its latest time and its last result in the ledger."""
+    """The tests of the checklist. Each has its longest allowed time, and its last result from the
+    ledger of proof tests.
+    """
     allowed_ms, stages = proof_plan.allowed_ms(found), _stages(found)
     due = proof_state.rows(proof_plan.plan(found), ledger.records, now)
     tests = [{**row, "allowed_ms": allowed_ms[row["row"]]} for row in due]
@@ -98,7 +100,9 @@ def _stages(found: Config) -> dict[str, list[str]]:
 
 
 def _not_armed(rows: list[Facts]) -> list[Facts]:
-    """Each stage that is not armed everywhere, with its states and who accepted them."""
+    """Each stage of the matrix that is not armed on every rack or unit, with its states and the
+    persons who accepted them.
+    """
     return [
         {key: stage[key] for key in ("stage", "cause", "states")}
         for row in rows
@@ -108,7 +112,9 @@ def _not_armed(rows: list[Facts]) -> list[Facts]:
 
 
 def _approval(found: Config, stored: Loaded) -> Facts:
-    """{state, by, latched, locked_out} of the store of this cabinet."""
+    """{state, by, lines, latched, locked_out} from the store. state: whether the limit image is
+    approved, and by whom.
+    """
     loaded = two_copies.of_cabinet(stored, found.names[-1][1])
     record = loaded.record
     if record is None or loaded.state == two_copies.UNREADABLE:

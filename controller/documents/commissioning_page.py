@@ -1,4 +1,4 @@
-"""The commissioning report as a document to print and sign."""
+"""Makes the commissioning report as a document that a person prints and signs."""
 
 from controller.documents import document, matrix_grid, matrix_tables
 from controller.documents.document import (

@@ -1,6 +1,7 @@
-"""Pages as blocks, and their print as Markdown or plain text. `html_page.py` prints HTML.
+"""Describes a page as a list of blocks, such as headings and tables, and prints the blocks as
+Markdown or plain text. `html_page.py` prints them as HTML.
 
-The words of a Mark say the same as its colour, because a page may be printed in black and white.
+The words of a Mark mean the same as its colour, because a page may be printed in black and white.
 """
 
 import re
@@ -29,7 +30,7 @@ class Heading(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A text with a kind of KINDS, and a note."""
+    """A text in the colour of its kind (one of KINDS), with a note behind it."""
 
     kind: str
     text: str
@@ -37,7 +38,7 @@ class Mark(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A drawing as SVG, for HTML alone. kind: its class."""
+    """A drawing as SVG. Only HTML shows it; other forms print its title. kind: its CSS class."""
 
     svg: str
     kind: str = ""
@@ -48,15 +49,15 @@ Cell = str | Mark | Picture
 
 
 class Text(NamedTuple):
-    """A paragraph. kind: its class in HTML."""
+    """A paragraph. kind: its CSS class in HTML."""
 
     text: Cell
     kind: str = ""
 
 
 class Table(NamedTuple):
-    """Rows of cells under their headers. blanks: number of last columns to fill in by hand. kind:
-    its class in HTML; with CARDS, the rows become cards on a phone.
+    """Rows of cells under their headers. blanks: so many of the last columns are filled in by hand.
+    kind: its CSS class in HTML. With the class CARDS, the rows become cards on a phone.
     """
 
     headers: Sequence[str]
@@ -122,8 +123,8 @@ def wrapped(first: str, text: str, width: int = WIDTH) -> list[str]:
 
 
 def markdown(blocks: Sequence[Block]) -> str:
-    """The blocks as Markdown in plain ASCII. HTML in a text is escaped: a cabinet's name may have
-    it.
+    """The blocks as Markdown in plain ASCII. HTML in a text is escaped, because a text that people
+    write, such as the name of a cabinet, may contain it.
     """
     lines: list[str] = []
     for block in blocks:

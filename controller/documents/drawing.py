@@ -1,11 +1,11 @@
-"""Makes drawings as SVG: single elements, and curves over one time axis."""
+"""Makes drawings as SVG for the HTML pages: single elements, and curves against time."""
 
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 FAINT, PALE = "#68717c", "#e3e6ea"
 WIDTH_px, HEIGHT_px, LEFT_px, FOOT_px = 900, 220, 60, 24
-XMLNS = "http://www.w3.org/2000/svg"  # needed in an SVG file, but not in a page of HTML
+XMLNS = "http://www.w3.org/2000/svg"  # an SVG file must name it, an SVG inside HTML need not
 Point = tuple[float, float]
 Curve = tuple[str, str, Sequence[Point]]  # name, colour, (s, value) of each point
 
@@ -33,7 +33,9 @@ def curves(
     title: str = "",
     shaded_s: tuple[float, float] | None = None,
 ) -> str:
-    """Curves with the end values of both axes, and their names below. shaded_s: a time to shade."""
+    """A drawing of curves, with the lowest and highest value at both axes and the names of the
+    curves below. shaded_s: begin and end of a time to shade.
+    """
     times_s = [at_s for _, _, points in found for at_s, _ in points]
     values = [value for _, _, points in found for _, value in points]
     left_s, right_s, low, high = min(times_s), max(times_s), min(values), max(values)

@@ -1,5 +1,6 @@
-"""The effects of a stage in words: the demands of `matrix_words` with the numbers of one site, and
-the waits, missing outputs and tapers of that site.
+"""Says in words what the controller does when a stage of the cause-and-effect matrix is active, for
+example "contactors open". A stage is one threshold of a row. For one site, the words also
+give how long an effect waits, which output the site lacks, and how power is reduced (tapers).
 """
 
 from controller.config import equipment, tapers, time_chain
@@ -13,7 +14,9 @@ _WORDS = dict(matrix_words.EFFECTS)
 
 
 def effects(stage: tuple, found: Config | None = None) -> list[str]:
-    """Words for each effect of a stage, except those in `absent`. found: a site, or None."""
+    """Words for each effect of a stage. An effect whose output is not fitted is left out (see
+    `absent`). found: the configuration of a site, or None for words without the site's numbers.
+    """
     lacking = [each["effect"] for each in absent(stage, found)]
     words = [
         _held(stage, each, found) if found else each
@@ -26,7 +29,8 @@ def effects(stage: tuple, found: Config | None = None) -> list[str]:
 
 
 def absent(stage: tuple, found: Config | None = None) -> list[dict[str, str]]:
-    """[{effect, equipment, accepted_by}] of a stage's demands without an output on this site.
+    """[{effect, equipment, accepted_by}] of the effects of a stage that this site cannot produce,
+    because the output is not fitted.
 
     accepted_by is "" if no person has accepted this. The file is then refused.
     """
@@ -80,7 +84,9 @@ def conflicts(found: Config | None = None) -> list[Facts]:
 
 
 def fuse(found: Config | None = None) -> Facts:
-    """The facts of the wait for the fuse: above their breaking current, contactors stay closed."""
+    """The facts of the wait for the fuse. Contactors cannot break a current above their breaking
+    current, so they stay closed until the fuse has blown or the longest wait has passed.
+    """
     breaks_mA = (
         sorted({table["break_current_mA"] for table in found.rack_tables}) if found else None
     )
@@ -95,7 +101,9 @@ def fuse(found: Config | None = None) -> Facts:
 
 
 def breaker(found: Config | None = None) -> Facts:
-    """The facts of the wait for the breaker: during row 12, rows 1 to 3 open contactors later."""
+    """The facts of the wait for the breaker. During row 12 (combustible gas) an arc of a contactor
+    could ignite the gas, so rows 1 to 3 wait before they open contactors under current.
+    """
     stages: tuple[tuple, ...] = m.STAGES
     rows = sorted({stage[m.S_ROW] for stage in stages if stage[m.S_DEMAND][m.D_REMOVAL]})
     return {

@@ -1,4 +1,6 @@
-"""`firebreak document equipment`: equipment that a site may lack, and the rows that need it."""
+"""Makes the document `firebreak document equipment`. It lists the equipment that a site may lack,
+and the rows of the cause-and-effect matrix that need it.
+"""
 
 from controller.config import equipment
 from controller.documents.document import Block, Heading, Table, Text

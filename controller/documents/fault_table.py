@@ -1,5 +1,5 @@
-"""The table of faults of each input and output: what detects a fault, within which time, and
-whether the fault is safe.
+"""Makes the table of faults of each input and output. For each fault, it says what detects the
+fault, within which time, and whether the result is safe.
 
 Groups, contacts, wiring and times come from the tables of the project and the example site. A
 person has written the rest in safety/hazards/faults.toml.
@@ -23,7 +23,8 @@ MODULES = "module_temperature_ddegC"
 WIRED_GROUPS = (s.G_IO_1, s.G_IO_2, s.G_IO_3)
 NAME, KIND, GROUP = 0, 1, 4  # fields of an input or output of safety/signals.py
 WIRED = [str(each[NAME]) for each in s.CABINET_INPUTS if each[GROUP] in WIRED_GROUPS]
-# The contacts that can cause a row. The faults of other contacts are in faults.toml.
+# The contacts that can make a row of the cause-and-effect matrix active. The faults of other
+# contacts are in faults.toml.
 CONTACTS = tuple([name for name in WIRED if name not in equipment.OPTIONAL])
 VALUES = tuple([each[NAME] for each in INPUTS if each[NAME] not in CONTACTS]) + (MODULES,)
 COILS = ("pcs_enable_ok", *[output for _, output in time_chain.OUTPUTS])
@@ -53,7 +54,9 @@ COLUMNS: Columns = {
 
 
 def facts() -> Facts:
-    """{groups, contacts, values, outputs: lists of faults; expired}. Raises OSError."""
+    """{groups, contacts, values, outputs: lists of faults; expired: the state of each output
+    without the controller}. Raises OSError.
+    """
     written = toml_text.read(FILE)
     return {
         "groups": [_acts(name, "nothing arrives", written["silent"][name]) for name in GROUPS],
@@ -100,7 +103,9 @@ def _written(each: Facts, names: list[str]) -> Facts:
 
 
 def _acts(name: str, fault: str, stages: list[str]) -> Facts:
-    """A fault that makes these stages active. It is safe if one of the stages takes energy away."""
+    """A fault that makes these stages of the matrix active. The fault is safe if one of the stages
+    stops the converter.
+    """
     last = BY_ID[stages[-1]]
     takes = any(BY_ID[stage][m.S_DEMAND][m.D_PCS] for stage in stages)
     how = f"{matrix_words.cause(last)}: {', '.join(effect_words.effects(last))}"
@@ -108,7 +113,10 @@ def _acts(name: str, fault: str, stages: list[str]) -> Facts:
 
 
 def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
-    """Two faults of a contact: its wire breaks, or it stays closed. A stage detects the first."""
+    """The two faults of a contact: its wire breaks, or it stays closed. A stage of the matrix
+    always detects the first fault. The second is found by a stage, by channel B, or by a proof
+    test.
+    """
     if name in read_back:
         yield _acts(name, "wire breaks, or stays closed", read_back[name])
         return
@@ -132,14 +140,14 @@ def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
 
 
 def _expired() -> dict[str, str]:
-    """{output: "on" or "off" without the controller}."""
+    """{output: "on" or "off"}, the state that the output takes without the controller."""
     found, _ = site()
     wired = {name for device in found.devices for name in device.outputs}
     return {name: "on" if f"!{name}" in wired else "off" for name in COILS}
 
 
 def table(found: Facts, name: str) -> Table:
-    """One of TABLES."""
+    """The table with this name of TABLES."""
     if name == "expired":
         return Table(("output", "after its expiry"), list(found["expired"].items()))
     return document.table(found[name], COLUMNS)

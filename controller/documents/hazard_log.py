@@ -1,7 +1,8 @@
-"""Compares the hazard log with the matrix, the time chain of the example site and measured times.
+"""Checks the hazard log. It compares the log with the cause-and-effect matrix, with the computed
+times of the example site, and with measured times.
 
-Every hazard must name rows and tests, and every row must be named by a hazard. Each missing link is
-a gap, with one line.
+Every hazard must name rows of the matrix and tests, and every row must be named by a hazard. The
+check prints one line for each gap, for example a missing test or a time that is too long.
 """
 
 import functools
@@ -28,8 +29,8 @@ WORDS = "hazard cause hurt safety_function process_safety_basis open".split()
 
 
 def numbers(stage: tuple) -> str:
-    """A digest of a stage's entry in the matrix. A time that was measured with another digest does
-    not count.
+    """A digest of a stage's numbers in the matrix. A time that was measured with other numbers has
+    another digest and does not count.
     """
     asks = [(m.DEMANDS[output], level) for output, level in enumerate(stage[m.S_DEMAND]) if level]
     gate = "" if stage[m.S_GATE] == m.NO_GATE else feature_name(stage, m.S_GATE)
@@ -48,7 +49,7 @@ def whole() -> Facts:
 
 
 def facts(log: Facts, measured: Facts) -> Facts:
-    """The log as plain data, with all its gaps. log, measured: results of `read`."""
+    """The hazard log as plain data, with all its gaps. log, measured: results of `read`."""
     rows = _rows(measured)
     in_order = sorted(log["hazard"], key=lambda each: (len(each["id"]), each["id"]))
     hazards = [_hazard(each, rows) for each in in_order]
@@ -79,7 +80,7 @@ def site() -> tuple[Config, Schedule]:
 
 
 def _rows(measured: Facts) -> dict[int, Facts]:
-    """{row: {row, what, stages}}, each stage with its chain and its test cases."""
+    """{row: {row, what, stages}}. Each stage has its longest times and its test cases."""
     found, schedule = site()
     return {
         row: {
@@ -105,8 +106,8 @@ def _stage(found: Config, schedule: Schedule, stage: tuple, measured: Facts) -> 
 
 
 def _latest_ms(found: Config, schedule: Schedule, stage: tuple) -> int | None:
-    """Longest time, ms, until the contactors are open. If the stage does not open them: until power
-    is zero. None if the stage takes no energy away.
+    """Longest time until the contactors are open, ms. If the stage does not open them, the longest
+    time until power is zero. None if the stage takes no energy away.
     """
     if not stage[m.S_DEMAND][m.D_PCS] or feature_name(stage).startswith("boot_"):
         return None
@@ -157,7 +158,7 @@ def _gaps(hazard: Facts, rows: dict[int, Facts], common: list[str]) -> Iterator[
 def _gaps_of_stage(stage: Facts, time_ms: float) -> Iterator[str]:
     name = stage["stage"]
     old = [each["course"] for each in stage["courses"] if not each["is_of_now"]]
-    # A test by wire runs with the controller off, so it measures no time of the program.
+    # A test of the hard wiring runs with the controller off, so it measures no time of the program.
     if old or all([each["active_ms"] is None for each in stage["courses"]]):
         words = ",".join(old or [name])
         yield f"stage {name} was not measured with its present numbers: {MEASURE} '{words}'"
@@ -194,7 +195,7 @@ def _is_source_tree() -> bool:
 
 
 def _back(hazards: list[Facts], key: str) -> dict[str, list[str]]:
-    """{test or scenario: [id of hazard]}."""
+    """{test or scenario: [ids of the hazards that name it]}. key: "tests" or "scenarios"."""
     return {
         name: [each["id"] for each in hazards if name in each[key]]
         for name in sorted({name for each in hazards for name in each[key]})

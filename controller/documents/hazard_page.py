@@ -1,4 +1,6 @@
-"""The hazard log as a document: the gaps, the hazards with their times and tests, and the rows."""
+"""Makes the hazard log as a document. It shows the gaps of the log, each hazard with its times and
+tests, and the rows of the cause-and-effect matrix.
+"""
 
 from collections.abc import Iterable
 
@@ -74,14 +76,16 @@ def _allowed(hazard: Facts) -> str:
 
 
 def _own_ms(hazard: Facts, name: str) -> float | None:
-    """The hazard's own figure in the log, otherwise the figure of the slowest stage of its rows."""
+    """The time that the log states for this hazard. If it states none, the time of the slowest
+    stage of the hazard's rows.
+    """
     own_s = hazard.get(f"{name}_s")
     return hazard[f"{name}_ms"] if own_s is None else own_s * 1000
 
 
 def _time(time_ms: float | None) -> str:
-    """The time in words. "-" if no stage takes energy away. "before" if other rows took the energy
-    away earlier.
+    """The time in words. "-" if no stage takes energy away. "before" if another row had already
+    taken the energy away.
     """
     if not time_ms:
         return "-" if time_ms is None else "before"

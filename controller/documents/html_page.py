@@ -1,4 +1,6 @@
-"""Prints blocks as one HTML page in plain ASCII, without links to other files."""
+"""Prints the blocks of a document (see document.py) as one HTML page. The page is plain ASCII and
+needs no other file.
+"""
 
 import html
 import itertools
@@ -38,7 +40,7 @@ th, td { padding: .1rem .4rem; } p { margin: .2rem 0; }
 """
 # for a page with pictures on a screen
 SCREEN = "body { max-width: 1000px; } svg { width: 100%; height: auto; } table { width: auto; }\n"
-# for a page of the rig that is also read on a phone: there, rows of a CARDS table become cards
+# for a page of the test rig that is also read on a phone, where rows of a CARDS table become cards
 PHONE = (
     SCREEN
     + """body { max-width: 1180px; font-size: 15px; } .note { color: #68717c; font-size: 14px; }
@@ -108,7 +110,7 @@ def _table(table: Table) -> str:
 
 
 def _cell(cell: Cell, name: str) -> str:
-    """A cell of a table. name: header of its column, which a card shows."""
+    """A cell of a table. name: header of its column, which is shown if the row becomes a card."""
     is_short = isinstance(cell, str) and len(cell) <= SHORT
     named = f' data-h="{html.escape(name)}"' if name else ""
     return f"<td{' class=short' if is_short else ''}{named}>{_words(cell)}</td>"

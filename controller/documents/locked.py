@@ -1,9 +1,10 @@
-"""Prints the part of requirements.lock that the controller needs. `locked.py run [EXTRA]`: to run;
-`locked.py build`: to be built.
+"""Prints a part of requirements.lock. `locked.py run [EXTRA]` prints the packages that the
+controller needs to run, `locked.py build` the packages that are needed to build it.
 
-The lock also has the packages of tests and rig. A cabinet gets only the packages in setup.cfg's
-install_requires and, by the lock's "via" comments, the packages that these need. The system's own
-Python runs this file, so it imports only the standard library.
+The lock file also has the packages of tests and rig. A cabinet gets only the packages that
+setup.cfg names in install_requires, and the packages that these need. The "via" comments of the
+lock file say which package needs which. The system's own Python runs this file, so it imports only
+the standard library.
 """
 
 import configparser
@@ -59,7 +60,7 @@ def run_roots(setup: str, extras: Iterable[str] = ()) -> list[str]:
 
 
 def build_roots(packages: dict[str, Package]) -> list[str]:
-    """Names that the build system needs."""
+    """Names of the packages that the build system needs."""
     return [name for name, package in packages.items() if BUILD_ROOT in package.via]
 
 

@@ -1,4 +1,6 @@
-"""The cause-and-effect matrix as plain data, in general or with the states of a site."""
+"""Makes the cause-and-effect matrix as plain data. Without a site it has the matrix's own numbers,
+with a site it has the site's numbers and the state of each stage there.
+"""
 
 from collections.abc import Iterable
 
@@ -17,8 +19,8 @@ from controller.rows import (
 from controller.rows.records import ROWS, STAGES, by_row
 from safety import matrix as m
 
-# These replace the numbers of a stage that is armed on no rack, because no BMS reports its signal.
-# This program then does nothing for the stage.
+# If no BMS of the site reports the signal of a stage, this program does nothing for the stage. Then
+# these values replace the numbers of the stage.
 NO_STAGE: Facts = {
     **dict.fromkeys(("set", "clear", "debounce_ms", "clear_for_ms", "latest_ms", "held_latest_ms")),
     **dict.fromkeys(("trips_at", "clears_at", "reset"), ""),
@@ -102,8 +104,8 @@ def _of_site(facts: Facts, stage: tuple, found: Config, schedule: Schedule) -> F
 
 
 def _numbers(stage: tuple, found: Config | None) -> Facts:
-    """Threshold and debounce of the site, or of the matrix if there is no site. The matrix adds the
-    values for NMC cells if they differ.
+    """Threshold and debounce time of the site. Without a site, the numbers of the matrix, and also
+    those for NMC cells if they differ.
     """
     if found:
         level, clear, set_ticks, clear_ticks = found.stage_words[stage[m.S_ID]]

@@ -1,5 +1,5 @@
-"""Prints the matrix as a grid: a row for each cause, a column for each output. As HTML it can be
-signed; CSV is for other programs.
+"""Makes the cause-and-effect matrix as a grid with a line for each cause and a column for each
+output. The HTML form is for people, who can sign it. The CSV form is for other programs.
 """
 
 import csv
@@ -14,7 +14,8 @@ from controller.rows.records import BY_ID
 from safety import matrix as m
 
 _X = ("", "X")
-# {demand: (head of its column, letter of each level)}. matrix_words.EFFECTS has the words.
+# {demand: (head of its column, letter of each level)}. Example: for the converter (PCS), S means
+# stop. matrix_words.EFFECTS explains each level in words.
 COLUMNS: dict[int, tuple[str, tuple[str, ...]]] = {
     m.D_PCS: ("PCS", ("", "R", "S")),
     m.D_DC: ("DC", ("", "N", "Z", "I", "I0")),
@@ -62,11 +63,13 @@ def grid(facts: Facts) -> Table:
 
 
 def _letter(index: int, stage: Facts) -> str:
-    """The letter of a demand. It is in brackets if this site has no output for the demand."""
+    """The letter for what a stage demands from one output. The letter is in brackets if this site
+    has no such output.
+    """
     if not stage["demands"] and stage.get("instead"):
         return ""
     level = BY_ID[stage["stage"]][m.S_DEMAND][index]
-    if index not in _WORDS:  # a derate has no letter: the cell shows the remaining power, %
+    if index not in _WORDS:  # a reduced power has no letter: the cell shows what remains, %
         return str(100 - level) if level else ""
     absent = {each["effect"] for each in stage["demands_not_fitted"]}
     letter = COLUMNS[index][1][level]
@@ -99,7 +102,7 @@ def _legend() -> list[tuple[str, str]]:
 
 
 def signatures(named: Facts) -> list[Block]:
-    """A section to sign for a limit image. named: result of matrix_tables.site."""
+    """A section in which people sign for a limit image. named: result of matrix_tables.site."""
     crc = named["limits_crc"]
     what = f"limit image CRC {crc}" if crc else "no limit image: this file is refused"
     words = f"Signed for {what}. Another image needs new signatures."

@@ -1,5 +1,5 @@
-"""The cause-and-effect matrix as a document. For a site, it has the site's thresholds and the state
-of each stage.
+"""Makes the cause-and-effect matrix as a document. For a site, the document has the site's
+thresholds and the state of each stage. A stage is one threshold of a row.
 """
 
 from controller.documents import document, effect_words, matrix_tables

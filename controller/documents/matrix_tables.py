@@ -1,4 +1,6 @@
-"""Common parts of a site's matrix and checklist: head of the page, states, times, tapers."""
+"""Makes the parts that the documents of a site have in common. These are the head of the page, the
+states and times of stages, and the tapers (power that falls before a stage trips).
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -67,8 +69,8 @@ def site(found: Config, lines: Iterable[str] = ()) -> Facts:
 
 
 def times(stage: tuple, found: Config, schedule: Schedule) -> dict[str, int | None]:
-    """The longest times of a stage. latest_ms: until power is zero, or outputs have followed.
-    held_latest_ms: until a fan runs that has waited for the agent, or None.
+    """The longest times of a stage. latest_ms: until power is zero, or until the outputs have
+    switched. held_latest_ms: until the fan runs, if the fan waits for the extinguishing agent.
     """
     held = time_chain.held_chain(found, schedule, stage)
     return {
@@ -78,14 +80,16 @@ def times(stage: tuple, found: Config, schedule: Schedule) -> dict[str, int | No
 
 
 def tables(stage: tuple, found: Config | None) -> tuple[dict[str, int], ...]:
-    """Parameters of every unit or rack, by the stage's scope; () for the cabinet."""
+    """The parameters of every unit or of every rack, depending on the scope of the stage. () if the
+    stage is about the whole cabinet.
+    """
     if not found:
         return ()
     return {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], ())
 
 
 def own_states(stage: tuple, found: Config) -> set[int]:
-    """The states of all instances of a stage."""
+    """The states of a stage on all units or racks of the site."""
     return {
         stage_states.stage_state(stage, found.topology, index)[0]
         for each, index in stage_states.instances(found.topology)
@@ -94,7 +98,9 @@ def own_states(stage: tuple, found: Config) -> set[int]:
 
 
 def states(stage: tuple, found: Config) -> list[Facts]:
-    """[{state, kind, where, equipment, accepted_by}] of a stage, one for each different state."""
+    """[{state, kind, where, equipment, accepted_by}] of a stage, with one entry for all racks or
+    units that have the same state.
+    """
     alike: dict[tuple[int, str], list[str]] = {}
     for each, index in stage_states.instances(found.topology):
         if each is stage:
@@ -233,7 +239,7 @@ def _plain(value: bool | int | str | Sequence) -> str:
 
 
 def state_cell(stage: Facts) -> Cell:
-    """ "armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", marked by the worst state."""
+    """ "armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", coloured by the worst state."""
     found = stage.get("states")
     if not found:
         return ""

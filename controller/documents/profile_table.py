@@ -1,4 +1,6 @@
-"""`firebreak document profile [FAMILY]`: every key of a device's profile, with its meaning."""
+"""Makes the document `firebreak document profile [FAMILY]`. It lists every key that the profile of
+a device may have, with its meaning.
+"""
 
 from argparse import Namespace
 
@@ -9,7 +11,7 @@ from controller.forms.field import REQUIRED, Field, allowed_text
 from controller.forms.refusal import shown
 
 HEADERS = ("key", "allowed", "default", "meaning")
-RAW_VALUES = "a list of raw values"  # instead of a range of 64 bits, which is long
+RAW_VALUES = "a list of raw values"  # printed instead of a range of 64 bits, which is very long
 
 
 def blocks(arguments: Namespace) -> list[Block]:

@@ -1,4 +1,6 @@
-"""`firebreak document reasons`: every reason code with its meaning and remedy."""
+"""Makes the document `firebreak document reasons`. It lists every reason code with its meaning and
+its remedy. A reason code says why the controller does or refuses something.
+"""
 
 from controller.core.base import reasons
 from controller.documents.document import Block, Columns, Facts, Heading, Text, section, table
@@ -21,7 +23,9 @@ GROUPS = (
 
 
 def facts() -> Facts:
-    """Facts of all codes and stages, the most dangerous stage first."""
+    """Facts of all reason codes, and of all stages of the cause-and-effect matrix. The most
+    dangerous stage comes first.
+    """
     codes = [
         {"code": code, "label": reasons.label(code), **dict(zip(TEXTS, texts))}
         for code, texts in sorted(reason_words.TEXTS.items())

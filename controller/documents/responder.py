@@ -1,4 +1,5 @@
-"""`firebreak document responder`: one page for the fire service, to hang at the gate.
+"""Makes the document `firebreak document responder`, a page for the fire service that hangs at the
+gate of the site.
 
 The page says what the lamps mean, which parts stay live, what the cabinet does by itself, and whom
 to call. It gives no distance and no rule for extinguishing, because the fire service has its own
@@ -17,7 +18,7 @@ from controller.system.worded import counted
 
 NOT_GIVEN = "NOT GIVEN"
 _ESTOP, _CELL = "1a", "29"
-# The causes of the red lamp, in words for a reader who does not know the matrix.
+# The causes of the red lamp, in words for a reader who does not know the cause-and-effect matrix.
 RED = (
     "Keep away: fire, smoke, gas, emergency stop, hot cells, a battery or an I/O module that no "
     "longer reports, or an unknown danger."
@@ -40,7 +41,7 @@ EXPLOSION = {
 
 
 def facts(found: Config) -> Facts:
-    """The sheet of a site as plain data."""
+    """The page of a site as plain data."""
     chemistry = found.hma["chemistry"]
     full_mV, _ = thresholds.levels(BY_ID[_CELL], chemistry)
     racks, schedule = found.rack_tables, bus_times.schedule(found)
@@ -92,7 +93,7 @@ def _fed(source: Facts) -> str:
 
 
 def blocks(found: Facts) -> list[Block]:
-    """The sheet as a document."""
+    """The page as a document."""
     energy, given = _energy(found), found["places"]
     places = [(words, given[key] or NOT_GIVEN) for key, words in PLACES.items()]
     return [

@@ -1,5 +1,5 @@
-"""`firebreak document times`: the time chain, s, of each stage of the example site that takes power
-away.
+"""Makes the document `firebreak document times`. For each stage of the cause-and-effect matrix that
+stops the converter, it shows how long each part of the way takes on the example site, s.
 """
 
 from controller.config import time_chain
@@ -10,7 +10,7 @@ from controller.documents.hazard_log import site
 from controller.rows import matrix_words, records
 from safety import matrix as m
 
-# Parts of the chain that belong to the row. The column "debounce" has their sum.
+# Parts of the time that come from the row of the matrix itself. The column "debounce" is their sum.
 OWN = ("silence", "window", "once a second", "report", "gate", "self-test", "link", "debounce")
 HEAD = (
     "The worst case while all devices answer. debounce: all waiting times of the row, also its "
@@ -35,7 +35,7 @@ def blocks() -> list[Block]:
 
 
 def times() -> Table:
-    """One line for each stage that takes power away: the chain in seconds."""
+    """One line for each stage that stops the converter, with the parts of its time in seconds."""
     found, schedule = site()
     rows = [
         (str(stage[m.S_ID]), *cells(found, schedule, stage))
@@ -64,7 +64,7 @@ def _seconds(duration_ms: float) -> str:
 
 
 def sources() -> Table:
-    """A table of the parts of the chain that many stages share."""
+    """A table of the parts of the time that many stages have in common."""
     found, schedule = site()
     rows = [
         (what, matrix_words.after(last_ms), f"a: {why}")

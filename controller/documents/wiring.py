@@ -1,7 +1,8 @@
-"""`firebreak document wiring`: terminals of the I/O modules, the hard-wired chain, the buses.
+"""Makes the document `firebreak document wiring`. It shows the terminals of the I/O modules, the
+contacts of the hard-wired chain, and the buses.
 
 The page has only what the configuration and safety/README.md state. Everything else, such as types
-of relays and the place of terminators, is in the drawings of the maker.
+of relays and the place of terminators, is in the drawings of the cabinet's manufacturer.
 """
 
 from controller.config import equipment, time_chain, wired
@@ -33,7 +34,7 @@ OUTPUTS = {
     "shunt_trip_on": ("trip of the breaker upstream (energise to trip)", "no trip"),
     "aux_load_ok": ("auxiliary loads fed", "auxiliary loads off"),
 }
-# {contact: when it is closed}, for contacts that do not mean "all is well" when closed
+# {contact: when it is closed}. Every other contact is closed while all is well.
 CLOSES = {
     "key_run_ok": "in RUN",
     "permit_1_closed": "while the relay is on",
@@ -41,7 +42,8 @@ CLOSES = {
     "key_service_closed": "out of RUN",
     "source_code": "off the grid; without a transfer switch it stays open",
 }
-# {contact: its part}, for contacts that belong to no equipment and to no row
+# {contact: the part with this contact}. These contacts belong to no equipment of equipment.py and
+# to no row of the cause-and-effect matrix.
 UNWATCHED = {
     "permit_1_closed": "permit relay of the PCS enable",
     "permit_2_closed": "permit relay of the contactor supply",
@@ -96,7 +98,9 @@ def _input(terminal: int, name: str) -> Facts:
 
 
 def _what(name: str) -> str:
-    """The part with this contact: equipment, or the words of the first feature that reads it."""
+    """The name of the part with this contact: a piece of equipment, or the words of the first row
+    feature that reads the contact.
+    """
     fitted = equipment.of_signal(name)
     if fitted:
         return equipment.EQUIPMENT[fitted[0]].text

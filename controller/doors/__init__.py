@@ -1,1 +1,1 @@
-"""Doors: programs that send the state of the cabinet over a network, and accept hints."""
+"""A door is a program that sends the state of the cabinet over a network, and accepts hints."""

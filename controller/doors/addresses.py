@@ -1,4 +1,4 @@
-"""IP addresses and places in doors.toml."""
+"""Converts and checks the IP addresses and places (HOST:PORT) of doors.toml."""
 
 import ipaddress
 from typing import Any

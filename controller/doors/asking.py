@@ -1,8 +1,9 @@
-"""The answer of all doors to `ask`, which is the answer of `firebreak ask`.
+"""Answers the question `ask` for all doors: can a job of this power and length run?
 
-A question about a whole day takes a second of CPU time. In the thread of the messages it would
-delay the hints of all other clients, and a hint expires after 2 s. So a worker thread answers the
-questions one after the other. It reads the journal at most once a second, because that takes 0.1 s.
+The answer is the same as that of `firebreak ask`. A question about a whole day takes a second of
+CPU time. In the thread of the messages it would delay the hints of all other clients, and a hint
+expires after 2 s. So a worker thread answers the questions one after the other. It reads the
+journal at most once a second, because that takes 0.1 s.
 """
 
 import asyncio
@@ -63,7 +64,7 @@ def job_of(asked: object) -> Job:
 
 @functools.lru_cache(maxsize=1)
 def _situation(path: str, moment: int) -> situation.Situation | str:
-    """The situation, or why the journal cannot be read. Both are kept for one `moment`."""
+    """The situation, or why the journal cannot be read. It is kept for one `moment` (a second)."""
     try:
         return situation.of_journal(path, watch.wait)
     except (JournalError, OSError) as error:

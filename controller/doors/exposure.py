@@ -43,7 +43,7 @@ def rows(
     found: Iterable[tuple[str, str, str]],
     only: tuple[str, ...] = (),
 ) -> list[Exposure]:
-    """The rows of one place. found: (what, proof, may)."""
+    """The rows of one place. found: (what, proof, may) of each row, as in Exposure."""
     door = ".".join(path)
     return [
         Exposure(door, way, place, what, encryption, proof, most, only)
@@ -71,7 +71,7 @@ def drop_in(settings: Settings, kind: str) -> str:
 
 
 def _allowed(row: Exposure) -> Iterable[str]:
-    """The addresses that a row needs. A path needs none.
+    """The addresses that a row needs. A UNIX socket at a path needs none.
 
     A host name needs any address, because a name server decides to which address it leads. A door
     that accepts all clients needs any address too.

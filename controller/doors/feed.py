@@ -1,4 +1,4 @@
-"""The state of the cabinet for the doors. One reading of the journal is for all clients."""
+"""Reads the state of the cabinet for the doors. All clients of a process share each reading."""
 
 import asyncio
 import concurrent.futures
@@ -15,9 +15,10 @@ from controller.system import caught, clock
 from controller.system.paths import plain
 
 PERIOD_S, LINES_MAX = 0.2, 20
-OLD_S, HANGS_S = 5.0, 15.0  # an older state is unknown; a reading that takes longer has failed
+OLD_S, HANGS_S = 5.0, 15.0  # above OLD_S a state counts as unknown, above HANGS_S a reading failed
 UPDATES_MAX = 18_000  # readings in an hour
-BEHIND_MS_MAX = 600_000  # a watch further behind is replaced, which costs less than reading on
+# A watch that is further behind the journal is replaced, which costs less than reading on.
+BEHIND_MS_MAX = 600_000
 
 
 class NoState(Exception):
@@ -43,7 +44,8 @@ class Feed:
         self._patched: tuple[Facts, Facts, Facts] = ({}, {}, {})  # before, after, patch
         self.period_s = PERIOD_S
         self.is_rough = False  # True: only alarms are up to date, values are of the newest keyframe
-        self.began_s = 0.0  # begin of the last reading; the state includes all earlier answers
+        # Begin of the last reading. The state includes all answers that the loop gave before it.
+        self.began_s = 0.0
         self.trouble = "the journal has not been read yet"
 
     @property

@@ -1,8 +1,9 @@
-"""Finds when a job may run according to the plan, and what its energy costs.
+"""Finds when a job may run according to the planner's plan, and what its energy costs.
 
-The battery carries the part of the job that is above the cap, with energy that the plan has above
-its reserve. It stores this energy again in slots where the plan has room under the cap. A job
-cannot run in a slot with an unknown number. Before a slot with a lower cap, the cap falls gradually
+The plan has slots of 15 minutes, each with a cap on the import from the grid. The battery carries
+the part of the job that is above the cap, with energy that the plan has above its reserve. It
+stores this energy again in slots where the plan has room under the cap. A job cannot run in a slot
+of which a number is unknown. Before a slot with a lower cap, the cap falls gradually
 (core/policies/schedule.py). A plan that is missing, damaged or older than two hours gives no
 answer.
 """
@@ -22,11 +23,14 @@ from controller.state.situation_forms import Situation
 from controller.system.utc import elapsed_s
 
 SLOT_S, HOUR_S, WH_PER_KWH, PERMILLE = 900, 3600, 1000, 1000
-NOT_WORTH = 0.5  # if less than this is missing, W or Wh, it counts as 0
+NOT_WORTH = 0.5  # W or Wh; if less than this is missing, nothing counts as missing
 
 
 class Battery(NamedTuple):
-    """charge_W, discharge_W: highest powers now. one_way: efficiency. ramp_W_per_s: of a cap."""
+    """charge_W, discharge_W: highest powers now. one_way: efficiency of charging or discharging.
+
+    ramp_W_per_s: speed at which a cap falls.
+    """
 
     charge_W: float
     discharge_W: float
@@ -92,7 +96,8 @@ def joined(found: Facts, plan: Plan | None, given: Situation, job: Job, now_s: f
 
 def _answer(plan: Plan, given: Situation, job: Job, now_s: float) -> Facts:
     """{made_at, until, currency, asked: {at_s, at, missing_W, missing_Wh, cost}, earliest}.
-    earliest: the same keys for the earliest start that fits and is not before that time, or None.
+    earliest: the same keys for the earliest start that fits, but not before the asked time; or
+    None.
     """
     own, slots, first_s = given.battery, slots_of(plan), now_s + job.at_s
     one_way = own.efficiency_permille / PERMILLE

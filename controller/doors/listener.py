@@ -1,4 +1,4 @@
-"""A listening address or path: connections, with TLS if wanted, limited in number and time.
+"""Accepts connections at an address or path, with TLS if wanted, limited in number and time.
 
 Each connection has its own task. A client that breaks a rule, or sends or reads too slowly, is
 dropped and counted by cause.
@@ -54,7 +54,7 @@ class Connection:
 class Listener:
     """Accepts connections until it is cancelled.
 
-    port: known once it listens. full: line that a client gets if there is no room.
+    port: known once it listens. full: line that a client gets if no connection is free.
     """
 
     full = b""

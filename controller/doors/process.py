@@ -1,4 +1,4 @@
-"""One process for all doors of one kind. If a door fails, the others stay open."""
+"""Runs all doors of one kind in one process. If a door fails, the others stay open."""
 
 import asyncio
 import importlib
@@ -15,7 +15,7 @@ from controller.system.paths import DONE, NO_START, plain, say
 
 LINES_MAX = CAUSES_MAX = 20
 AGAIN_S = 5.0
-SILENT_US = 3_600_000_000  # each cause is logged at most once an hour
+SILENT_US = 3_600_000_000  # an hour: each cause is logged at most once in this time
 ALIVE_S = 10.0
 
 

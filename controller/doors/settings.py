@@ -1,4 +1,4 @@
-"""`doors.toml`: which doors are open, and for which sources. A door without a table is closed.
+"""Reads `doors.toml`: which doors are open, and for which sources. No table means no door.
 
 [source.site_ems]      # as in [source.site_ems] of site.toml; its key lies beside this file
 key = "site_ems.key"

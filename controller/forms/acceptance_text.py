@@ -1,5 +1,6 @@
-"""Checks texts that must name a paper or a person. A text such as "none" names nothing and is
-refused. A text that begins with "example" is a placeholder and is reported.
+"""Checks texts in a site file that must name a paper or a person, such as the person who accepted
+that a detector is not fitted. A text such as "none" names nothing and is refused. A text that
+begins with "example" is a placeholder and is reported.
 """
 
 import re
@@ -43,8 +44,8 @@ def names_nothing(text: str) -> bool:
 
 
 def lacks_of_acceptance(text: str) -> str:
-    """A complaint about an acceptance without a date in the form 2026-03-01, or without a text
-    beside the date. "" for a good one.
+    """Words for what is missing in an acceptance, or "" if nothing is missing. It needs a date in
+    the form 2026-03-01, and a name beside the date.
     """
     if not any(map(_is_day, _DAY.findall(text))):
         return "names no date"
@@ -56,7 +57,7 @@ def lacks_of_acceptance(text: str) -> str:
 
 
 def _days(text: str) -> list[str]:
-    """The dates in a text on which an acceptance is possible."""
+    """The dates in a text that are possible dates of an acceptance."""
     return [found for found in _DAY.findall(text) if _is_day(found) and DAY_MIN <= found < DAY_MAX]
 
 

@@ -1,4 +1,4 @@
-"""The form of one key of a file: what it allows, its default, and the checks of one value."""
+"""Describes one key of a TOML file: its allowed values and its default. Also checks a value."""
 
 import functools
 import re
@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 from controller.forms.acceptance_text import names_nothing
 from controller.forms.refusal import Path, in_unit, not_allowed, ranged, refuse, shown
 
-FEW = 17  # most names in an error line: the 16 numbers of racks, and "all"
-REQUIRED = object()  # in place of a default: the key must be in the file
-# Only ASCII, because paper, pages and a serial line all print it.
+FEW = 17  # an error line lists at most so many names: the 16 numbers of racks, and "all"
+REQUIRED = object()  # used instead of a default: the file must have the key
+# Only ASCII, because paper, web pages and a serial terminal all show these texts.
 LINE = re.compile(r"(?=.*\S)[ -~]{1,200}")  # not only blanks
 
 
 class Entry(NamedTuple):
-    """A value, the file that holds it, and the rank of that file's layer."""
+    """A value and its file. rank: the place of this file in the order in which files are read."""
 
     value: Any
     file: str
@@ -23,14 +23,14 @@ class Entry(NamedTuple):
 
 
 class Field(NamedTuple):
-    """The allowed values of one key.
+    """One key of a file.
 
     `allowed` depends on `kind`. int, number: (low, high). choice: the options. list: (length or 0,
-    options of one type). as: (test, words, fault). named: as "as", for a text that names a paper
-    or a person. table, tables: (the form,). derived: (why no file may set it,).
+    options of one type). as, named: (test, words, fault), see `passing` and `named`. table,
+    tables: (the form,). derived: (why no file may set it,).
 
-    tighter: how a later layer may change the value: up, down, fixed, free, subset. unit: (divisor,
-    name) of an integer whose key does not name its unit, else None. what: meaning of the key.
+    tighter: how a file that is read later may change the value: up, down, fixed, free, subset.
+    unit: (divisor, name) of an integer whose key does not name its unit, else None. what: meaning.
     """
 
     kind: str
@@ -88,7 +88,7 @@ def passing(
     what: str = "",
     fault: Callable[[Any], Fault] = lambda value: None,
 ) -> Field:
-    """A value that passes `test`. words: what is allowed. fault: a second check, with a reason."""
+    """A value that passes `test`. words: what is allowed. fault: a second test that says why."""
     return Field("as", (test, words, fault), default, what=what)
 
 
@@ -199,7 +199,7 @@ def numbers(
 
 
 def few(names: Iterable[Any]) -> str:
-    """The first FEW names, separated by commas."""
+    """The first FEW names, separated by commas, then "..." if there are more."""
     found = [str(name) for name in names if name or name == 0]
     return ", ".join(found[:FEW]) + (", ..." if len(found) > FEW else "")
 
@@ -276,7 +276,7 @@ def _check_list(file: str, path: Path, value: Any, field: Field) -> None:
 
 
 def check_tighter(file: str, path: Path, value: Any, above: Entry, field: Field) -> None:
-    """Refuse a value that is looser than the value above. A fixed value must equal that value."""
+    """Refuse a value that is looser than `above`, the value of an earlier file."""
     tighter = field.tighter
     if (
         value == above.value

@@ -1,4 +1,6 @@
-"""Reads and checks a file and its tables by their forms. A ConfigError is a refusal in one line."""
+"""Reads a TOML file and checks its tables by their forms. A form lists the keys of a table and
+their allowed values. Raises a ConfigError with one line if a file is refused.
+"""
 
 import difflib
 from collections.abc import Collection, Mapping
@@ -11,8 +13,8 @@ from controller.system import regular_file, toml_text
 
 
 def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
-    """The text of a regular file. allowed: the allowed content, in words. name: name of the file in
-    refusals, or "" for its path. Raises ConfigError, toml_text.TomlError.
+    """The text of a regular file. allowed: the allowed content, in words, for error lines. name:
+    name of the file in error lines, or "" for its path. Raises ConfigError, toml_text.TomlError.
     """
     try:
         data = regular_file.read(path, bytes_max + 1, regular_file.link_opener)
@@ -26,7 +28,7 @@ def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
 def tables_of(
     path: str, allowed: str, bytes_max: int = toml_text.BYTES_MAX, name: str = ""
 ) -> dict[str, Any]:
-    """The tables of a file. allowed, name: as in `file_text`. Raises ConfigError."""
+    """The tables of a file. allowed, name: see `file_text`. Raises ConfigError."""
     try:
         return toml_text.loads(file_text(path, bytes_max, allowed, name), bytes_max)
     except toml_text.TomlError as error:
@@ -36,8 +38,8 @@ def tables_of(
 def read(
     file: str, path: Path, table: Any, form: Form, also: Collection[str] = ()
 ) -> dict[str, Any]:
-    """{key: checked value or default} of a table. also: names that a refusal of a wrong key may
-    propose too.
+    """{key: checked value or default} of a table. also: further names that the error line for an
+    unknown key may propose.
     """
     if not isinstance(table, dict):
         refuse(file, path, "is not a table", f"[{path[0]}]")
@@ -55,7 +57,9 @@ def read_variant(
     forms: Mapping[str, Form],
     common: Form = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Read a table whose form the value of `key` selects, see `read`. common: keys of all forms."""
+    """Read a table that has one of several forms. The value of `key` in the table selects the form.
+    common: keys that belong to every form. See also `read`.
+    """
     kind = {key: choice(forms)}
     given = table if isinstance(table, dict) else {}
     name = read(file, path, {key: given[key]} if key in given else {}, kind)[key]

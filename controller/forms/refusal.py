@@ -1,4 +1,6 @@
-"""A refusal of a file: one line with file, key, value and what is allowed."""
+"""Makes the error line of a refused file. It names the file, the key, the wrong value and the
+allowed values.
+"""
 
 import difflib
 import json
@@ -8,8 +10,8 @@ from typing import Any, NoReturn
 
 from controller.system.paths import one_line
 
-SHOWN_MAX = 60  # longest part of a wrong value that its error line repeats, characters
-Path = tuple[str, ...]  # place of a key: names of its tables, then its own name
+SHOWN_MAX = 60  # an error line repeats at most so many characters of a wrong value
+Path = tuple[str, ...]  # place of a key in its file: the names of its tables, then its own name
 SECRET = frozenset("token password secret sha256 key".split())
 PLAIN_BITS = 40  # a longer integer is not divided by its unit; every threshold has fewer bits
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
@@ -18,9 +20,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
 class ConfigError(ValueError):
     """A file is refused. The text is one printable line, whatever the file contains.
 
-    built: the refused Config, for a report, if it could be made. key: (file, path) of the refused
-    key. equipment: names of absent equipment, if the refusal is about nothing else. A person must
-    fit it or accept its absence.
+    built: the refused Config, for a report, or None if it could not be made. key: (file, path) of
+    the refused key. equipment: names of missing equipment, if the file was refused only because
+    this equipment is missing. A person must fit it, or accept in the file that it is missing.
     """
 
     built: Any = None
@@ -41,7 +43,7 @@ def shown(value: Any) -> str:
 
 
 def is_secret(name: str) -> bool:
-    """True for a key whose value may be a secret, so that no line may repeat the value. A URL may
+    """True for a key whose value may be a secret. No error line may repeat such a value. A URL may
     contain a secret too.
     """
     *_, last = name.removesuffix("_file").split("_")

@@ -1,4 +1,4 @@
-"""Admission check of hints: which datagram becomes a hint. No input or output in this module.
+"""Admission check: decides which datagrams become hints. This module does no input or output.
 
 1. Length, magic, name and MAC prove the sender. A datagram that fails here gets no reply and is
    only counted.
@@ -22,7 +22,7 @@ from controller.hints.later import Later
 from controller.hints.schedule_wire import Held, Schedule
 
 QUOTA_MS = 1000  # the window of hints_per_s_max
-OLD_KEY_MS = 24 * 3_600_000
+OLD_KEY_MS = 24 * 3_600_000  # time for which the old key stays valid after a rotation
 _OLD_SEQUENCE_MAX = 2**63  # an old key may use the lower half; the upper half is for the new key
 
 
@@ -148,7 +148,7 @@ class Controller(NamedTuple):
 
 
 class Admission:
-    """The check of all sources of one cabinet."""
+    """Checks the datagrams of all sources of one cabinet."""
 
     def __init__(
         self,
@@ -273,7 +273,9 @@ class Admission:
         return h.BUSY if self._controller.take(*words) is None else 0
 
     def change_key(self, name: bytes, key: Key | None, rotate: bool, now_ms: int) -> bool:
-        """Set a key (rotate: keep the old one a day); None: revoke all. False: unknown source."""
+        """Set a key, or revoke all keys if `key` is None. rotate: the old key stays valid for a
+        day. Returns False for an unknown source.
+        """
         account = self._by_name.get(name)
         if account is None:
             return False

@@ -1,4 +1,4 @@
-"""The sender's end of the hint socket: a hello, a signed hint, a checked reply."""
+"""The sender's end of the hint socket: sends a hello and a signed hint, and checks the reply."""
 
 import os
 import socket
@@ -10,12 +10,12 @@ from controller.core.base.schedule_table import Slot
 from controller.hints import schedule_wire as sw, wire as w
 from controller.system import clock, sockets
 
-ANSWER_S = 2.0
+ANSWER_S = 2.0  # longest wait for an answer
 Found = TypeVar("Found", w.Reply, sw.Answer)
 
 
 def sender(send_s: float) -> socket.socket:
-    """A datagram socket with an abstract address, because the loop answers to no other kind.
+    """A datagram socket with an abstract address, the only kind that the controller answers.
 
     It waits at most send_s in the operating system, which serves senders in the order in which they
     came. A sender that polls uses a whole core, because an unconnected socket always polls as
@@ -42,7 +42,7 @@ class SequenceError(Exception):
 
 
 class HintClient:
-    """A sender with its own socket, for `with`. A call without an answer returns None."""
+    """A sender with its own socket, used by `with`. A call without an answer returns None."""
 
     def __init__(self, run_directory: str):
         self._path = os.path.join(run_directory, "hints.sock")
@@ -138,7 +138,7 @@ class HintClient:
         slots: tuple[Slot, ...],
         purpose: int = 0,
     ) -> sw.Answer | None:
-        """Send a hello and a schedule after it, as `say`."""
+        """Send a hello, then a schedule. None without an answer."""
         welcome = self._welcome(source)
         if welcome is None:
             return None

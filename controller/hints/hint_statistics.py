@@ -54,7 +54,7 @@ class HintStatistics:
         HEAD.pack_into(self._map, 0, MAGIC, len(text), words_at)
 
     def close(self) -> None:
-        """Unmap; the file stays."""
+        """Release the mapping. The file stays."""
         for view in (*self.rows, self.common, self._words):
             view.release()
         self._map.close()

@@ -19,7 +19,7 @@ class KeyStoreError(Exception):
 def explained(
     path: str, remedy: str = "", passing: type[OSError] | tuple[()] = ()
 ) -> Iterator[None]:
-    """KeyStoreError for an OSError, except for `passing`."""
+    """Raise KeyStoreError in place of an OSError, except for the classes in `passing`."""
     try:
         yield
     except passing:

@@ -1,9 +1,9 @@
-"""The socket on which hints arrive at the loop: bounded, never blocking, silent to strangers.
+"""Receives hints on a UNIX socket: it never blocks, and it never answers an unknown sender.
 
-Each call takes one datagram to judge, so that the loop can look at its deadline in between. After
-DATAGRAMS_PER_TICK of them the loop does not wait for this socket until the next tick. Each call
-also rejects some datagrams by length and magic. Calls that only rejected are counted separately, so
-that a flood of garbage does not use up the turns of hints.
+Each call takes one datagram to judge, so that the loop can look at its deadline between two
+calls. After DATAGRAMS_PER_TICK of them the loop does not wait for this socket until the next tick.
+Each call also rejects some datagrams by length and magic. Calls that only rejected are counted
+separately, so that a flood of garbage does not use up the turns of hints.
 
 Datagrams of all senders wait in one queue of the kernel (net.unix.max_dgram_qlen). While it is
 full, all senders wait. A sender that does not block gets a place only by chance.
@@ -32,6 +32,7 @@ from controller.system.paths import SENDERS
 DATAGRAMS_PER_TICK = 8  # datagrams to judge: each needs a MAC or an answer
 REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
 LINES_MAX = 16  # most lines about failed datagrams, because a flood must not fill the log
+# codes of accepted hints that have less or another effect than requested
 _LESS = (h.LIMITED, h.CHARGING_ONLY, h.RESTING, h.OUTRANKED, h.FALLBACK_RULES, h.MOVED)
 
 
@@ -93,7 +94,7 @@ class HintListener:
         self._last = caught.Last("hints: one datagram is dropped or not answered", LINES_MAX)
 
     def fileno(self) -> int:
-        """Readable when a datagram waits."""
+        """The descriptor. It is readable when a datagram waits."""
         return self._socket.fileno()
 
     @property
@@ -138,7 +139,7 @@ class HintListener:
         return 0
 
     def answer(self, now_us: int) -> None:
-        """Reply after a tick to its hints, and to a schedule that is whole in the image."""
+        """Reply to the hints of the last tick, and to a schedule that is now whole in the image."""
         self.admission.later.begin(now_us // 1000)
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         pending = self.admission.pending

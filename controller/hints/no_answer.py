@@ -1,4 +1,4 @@
-"""Messages about a controller that does not answer, in one place for commands, pages and doors.
+"""Messages about a controller that does not answer, for commands, pages and network services.
 
 They distinguish three cases: its files cannot be read (not found), its sockets do not answer, or
 its files can be read, but no tick comes.
@@ -19,12 +19,12 @@ NONE_FOUND, NONE_ANSWERS = "no controller found", "no controller answers"
 
 
 def not_found(run_directory: str) -> str:
-    """The files of a controller cannot be read here, for a command with the option --run-dir."""
+    """Message that no controller's files can be read here, for a command that has --run-dir."""
     return f"{NONE_FOUND} in {run_directory} (see --run-dir)"
 
 
 def silent(run_directory: str) -> str:
-    """The sockets of a controller do not answer here, for a command as in not_found."""
+    """Message that no controller's sockets answer here, for a command that has --run-dir."""
     return f"{NONE_ANSWERS} in {run_directory} (see --run-dir)"
 
 
@@ -32,7 +32,7 @@ def unanswered(run_directory: str, source: str, needs: str = "") -> str:
     """The likely cause of a hint without an answer, by the controller's counters of each source.
     needs: key that the table of the source must have.
     """
-    from controller.hints import hint_statistics  # 6 MiB, which an answer saves
+    from controller.hints import hint_statistics  # here, because it needs 6 MiB
 
     own = hint_statistics.of_source(run_directory, source)
     if own is not None and own["last_code"] in (h.NO_KEY, h.BAD_MAC):
@@ -58,7 +58,7 @@ def coded(code: int) -> str:
 
 
 def problem(code: int, detail: str = "") -> dict[str, Any]:
-    """An answer in place of the loop's answer: a code with its words."""
+    """Fields in place of the controller's answer: a code with its text."""
     name, sentence, remedy = h.text(code)
     return {
         "granted": False,

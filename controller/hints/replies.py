@@ -1,5 +1,6 @@
-"""The reply to a hint or a schedule after its tick, the state, and the table in force. This module
-only reads the core.
+"""Makes the replies to hints and schedules after their tick. This module only reads the core.
+
+It also makes the answers for a source that asks for the state, or for the schedule in force.
 """
 
 from controller.config.sources import Source

@@ -8,7 +8,7 @@
     battery_high_W = 0
     reserve_permille = 300
 
-A missing power is no bound. A missing reserve is 0.
+A slot without one of the powers has no such bound. A slot without a reserve has the reserve 0.
 """
 
 import datetime

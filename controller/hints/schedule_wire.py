@@ -1,6 +1,7 @@
-"""The schedule as bytes: a table of slots, its answer, and the table read back.
+"""Datagrams of the schedule: the table of slots, the answer to it, and the table in force.
 
-A schedule has 88 bytes and 14 for each of at most 96 slots. Only the request to read has no MAC.
+A schedule has 88 bytes and 14 for each of at most 96 slots. Only the request to read the table has
+no MAC.
 """
 
 import struct

@@ -1,4 +1,4 @@
-"""Hints as bytes: fixed little-endian datagrams and their HMAC-SHA256, for loop and senders.
+"""Layouts of the datagrams for hints: little-endian, with an HMAC-SHA256 as their MAC.
 
     hint      88 bytes, 96 with a start time    MAC over all bytes before it
     reply     116                               MAC
@@ -79,7 +79,9 @@ class Reply(NamedTuple):
 
 
 class State(NamedTuple):
-    """remaining_Wh: above the peaks reserve, -1: unknown; control_source: its name or empty."""
+    """remaining_Wh: above the peaks reserve, -1: unknown; control_source: the source in control, or
+    "".
+    """
 
     source: str
     nonce: bytes
@@ -96,7 +98,7 @@ class State(NamedTuple):
     control_source: str
 
 
-# A magic, the fields, a MAC (the answer to a hello has none).
+# Each layout has a magic, the fields and a MAC. Only the answer to a hello has no MAC.
 HINT = struct.Struct("<4s16s8sQQBBHiI32s")
 HINT2 = struct.Struct("<4s16s8sQQBBHiIQ32s")
 WELCOME = struct.Struct("<4s8sQQ")

@@ -81,7 +81,7 @@ def _or_none(value_W: int) -> int | None:
 
 
 def lines(hint: w.Hint, reply: w.Reply, own: dict | None, exit_code: int) -> list[str]:
-    """The reply to a Hint as lines; own: its source in hint_statistics.read, or None."""
+    """The reply to a Hint as lines; own: counters of its source (hint_statistics.read)."""
     is_taken = h.taken(reply.code)
     name, sentence, remedy = h.text(reply.code)
     asked = quantity(hint.quantity, hint.value_W)

@@ -1,1 +1,1 @@
-"""The journal: a ring of all ticks, with its writer, readers and replay."""
+"""The journal is a ring file of all ticks. This package has its writer, readers and replay."""

@@ -1,4 +1,4 @@
-"""One frame of the journal: the process image of a tick as bytes, and back. Little-endian.
+"""Converts the process image of a tick to a frame of the journal, and back. Little-endian.
 
     magic u32, crc32 u32 over the rest, length u32, sequence u64, elapsed_ticks u32, kind u16,
     changes u16, fresh bits (one per group, low bit first), indexes u16 x changes, values i32 x

@@ -1,4 +1,4 @@
-"""The allowed form of the header of a journal: type of each entry, and bounds of the counts.
+"""Checks the form of the header of a journal: type of each entry, and bounds of the counts.
 
 A correct checksum does not show who wrote the file. So every number in a file is checked against
 these bounds before memory of that size is allocated.

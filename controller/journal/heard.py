@@ -1,7 +1,7 @@
-"""The state of each group of values: heard recently, silent or frozen.
+"""Finds the state of each freshness group of inputs: fresh, silent or frozen.
 
-A page shows no value of a group that is silent or frozen. The module also finds the devices behind
-a row that watches several of them.
+A page shows no value of a group that is silent or frozen. Some rows of the cause-and-effect matrix
+watch several devices; for these, the module also finds the devices that are the cause.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Events from the keyframes of a journal: when rows began and ended, and how the state changed.
+"""Finds in the keyframes of a journal when stages began and ended, and how the state changed.
 
 There is a keyframe after each such change, so the times are exact to the tick. The ring reaches
 back about two and a half hours.

@@ -1,4 +1,4 @@
-"""The header of a journal of this program: images, names of the inputs and outputs, devices."""
+"""Makes the header of a journal: limit images, names of the inputs and outputs, devices."""
 
 from array import array
 from typing import Any

@@ -1,4 +1,4 @@
-"""Replay: run the inputs of a journal through a core again, and compare the bytes.
+"""Runs the inputs of a journal through a core again, and compares outputs and states.
 
 The header has the images and the topology. A keyframe has the state to start with, and each frame
 has the inputs of its tick. After lost frames the replay starts again at the next keyframe.
@@ -42,7 +42,7 @@ class Replay:
         self._output_names = reader.header.get("output_names", ())
         self._expected: int | None = None
         self.frames = self.keyframes = self.skipped = self.lost = self.missing_bytes = 0
-        self.first: int | None = None  # sequences
+        self.first: int | None = None  # numbers of the first and of the last replayed frame
         self.last: int | None = None
         # (sequence, field, recorded, replayed)
         self.difference: tuple[int, str, int | str, int | str] | None = None

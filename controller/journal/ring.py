@@ -1,4 +1,4 @@
-"""The journal: a ring of tick frames in a mapped file. The loop writes it, every user may read it.
+"""Reads the journal, a ring of tick frames in a mapped file, which the loop writes.
 
 File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: what a replay needs), newest
 complete sequence, positions of the last two keyframes, ring of frames (frame.py), all

@@ -1,4 +1,4 @@
-"""The newest state of a running controller, rebuilt from its journal by another process."""
+"""Rebuilds, in another process, the newest state of a running controller from its journal."""
 
 import os
 from array import array

@@ -1,4 +1,4 @@
-"""The writer of a journal. Each run has a new file with a ring in mapped memory."""
+"""Writes a journal. Each run of the controller has a new file with a ring in mapped memory."""
 
 import contextlib
 import mmap

@@ -1,9 +1,9 @@
-"""The battery of a plan: energy and power that the cabinet reports, at most those of the file.
+"""Gives a plan the energy and power that the battery has now, at most those of the site file.
 
 A plan for a new battery promises a cap that a worn battery cannot hold. So each plan is made for
-the energy and the power that the cabinet reports now. The habit and the cap of a day, and the
-accounts, use the median of the last two days instead. So they do not change while a rack is out of
-service for an hour.
+the energy and the power that the cabinet reports now. The habit (way to plan) and the cap of a
+day, and the accounts, use the median of the last two days instead. So they do not change while a
+rack is out of service for an hour.
 """
 
 import math
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from controller.planner.exact import J_PER_WH
 from controller.planner.planning import Site
 
-LEAST = 1.0  # J or W: a plan with a battery that can do nothing does not divide by zero
+LEAST = 1.0  # J or W; a plan for a battery that can do nothing must not divide by zero
 ENERGY_BY_FILE = "energy by the file: the racks report none"
 POWER_BY_FILE = "power by the file: the cabinet has permitted none at a middle charge"
 # Three lists, each with its newest value last; an empty list is unknown: energy when full, Wh;

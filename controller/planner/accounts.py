@@ -1,4 +1,4 @@
-"""Accounts of a month: what the site paid, and what it would have paid with other habits.
+"""Accounts of a month: the cost of the site, and its cost with other habits (ways to plan).
 
 A shadow simulates this month with one habit. It begins with the energy that the battery really had,
 plans each hour with the data known at that time, and follows its plan by the model of backtest.py.
@@ -17,7 +17,7 @@ from controller.planner.daily import Daily
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Habit, Site
 from controller.system.local_days import day_begin, number_of, slots_between
 
-SHARE_DAYS = 28
+SHARE_DAYS = 28  # days that `share` compares
 # If perfect foresight saves less than this part of the bill, a share of its saving means nothing.
 LEAST_PART = 0.001
 G_PER_KG = 1000.0
@@ -54,7 +54,7 @@ def month_begin(found: Series) -> int:
 
 
 def share(site: Site, found: Series) -> tuple[float | None, int]:
-    """Saving of the last days as a share of what perfect foresight saves, permille; and the days.
+    """(saving of the last days in permille of the saving by perfect foresight, number of days).
     None: less than a day is known, or foresight saves next to nothing. The computation takes half a
     second, so the planner does it once a night.
     """

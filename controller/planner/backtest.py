@@ -1,4 +1,4 @@
-"""Back-test of a way to plan: a model of the controller follows its plans over past slots.
+"""Tests a way to plan on past data: a model of the controller follows its plans slot by slot.
 
 The modelled controller holds the cap and the export limit with all power and energy of the battery.
 Between these limits it follows the schedule. The model sees only quarters of an hour.
@@ -44,7 +44,8 @@ class Outcome(NamedTuple):
     yielded_h: float = 0.0  # hours in which the load was lowered
 
 
-# Returns the rows of a schedule from this slot on. After its last row the controller acts alone.
+# A way to plan. It returns the rows of a schedule from this slot on. After its last row the
+# controller acts alone.
 Way = Callable[[Known], list[Row]]
 
 
@@ -84,7 +85,7 @@ def lowered_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
 
 
 def moved_J(power_W: float, site: Site) -> float:
-    """Energy that a slot at this power takes from the store, idle converters included."""
+    """Energy that a slot at this power takes from the store, with the losses of idle converters."""
     one_way = site.store.one_way
     own_W = power_W * one_way if power_W < 0 else power_W / one_way
     return (own_W + site.store.idle_W * (power_W == 0)) * SLOT_S
@@ -116,7 +117,7 @@ def followed(
 
 
 class Layer:
-    """The controller below a plan, with its battery and its site, slot by slot."""
+    """A model of the controller, its battery and its site. It follows plans slot by slot."""
 
     def __init__(self, site: Site, stored_J: float, alone_W: float = math.inf) -> None:
         self._site, self._peaks, self._begun_J, self._alone_W = site, Peaks(site), stored_J, alone_W
@@ -163,7 +164,7 @@ class Peaks:
     def __init__(self, site: Site) -> None:
         self._charges = tariff.charges(site.tariff)
         self._month, self._peaks_W = (0, 0), [0.0] * len(self._charges)
-        self._last_W, self._seen = list[float](), 0  # of the longest interval; slots
+        self._last_W, self._seen = list[float](), 0  # powers of the longest interval; slots seen
 
     def of(self, time: datetime) -> list[float]:
         """Peak of each charge in the month of this time, W; 0 before its first slot."""

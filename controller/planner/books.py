@@ -1,4 +1,4 @@
-"""Books of the planner: a file in its state directory, with a line for each finished quarter.
+"""Books of the planner: a file with a line for each finished quarter of an hour.
 
 Each line holds the measured values and the planned values. The books keep 42 days: the present
 month, the 28 days of accounts.share, and the 14 days that a plan learns from. A line that a power
@@ -71,8 +71,8 @@ class Books:
         self.rows, self._is_whole = list[Quarter](), not rest  # with a rest, the last line was cut
 
     def look(self, now: int) -> None:
-        """Call this first, with the number of each new quarter. A quarter later than `now` stays
-        aside: the clock was ahead when it was measured, or the clock is behind now.
+        """Fill `rows` with the quarters before `now`. Call this first, in each new quarter. A later
+        quarter stays aside: the clock was ahead when it was measured, or the clock is behind now.
         """
         self._early |= {at for at in self._found if at >= now}
         self.rows = [self._found[at] for at in sorted(self._found) if at < now]

@@ -1,4 +1,4 @@
-"""Caps: the lowest imports that a battery can hold in past or future slots, and the energy needed.
+"""Finds the lowest caps of the import that a battery can hold, and the energy needed for them.
 
 Each demand charge has a cap of its own. If several charges bill a slot, their lowest cap counts.
 """
@@ -11,8 +11,8 @@ from typing import NamedTuple
 from controller.planner.exact import Store
 from controller.planner.places import HOUR_SLOTS, Bills
 
-HALVINGS = 16
-ROUNDING_J = 1.0
+HALVINGS = 16  # steps of a bisection
+ROUNDING_J = 1.0  # tolerance for rounding errors
 # Parts of the possible fall of the dearest peak that are given up, so that other peaks can fall.
 PARTS = 0.0, 0.25, 0.5, 0.75, 1.0
 
@@ -195,7 +195,7 @@ def lowered_W(need_W: float, can_W: float, is_low: bool, most_W: float) -> float
 def needed_J(
     over_W: Sequence[float], slot_s: float, store: Store, places: Sequence[Hashable]
 ) -> dict[Hashable, float]:
-    """{place: energy above the band's lowest that a slot of this place needs at its start, J}. With
+    """{place: energy above store.low_J that a slot of this place needs at its start, J}. With
     this energy, the store would have held the cap from each past slot of this place on. over_W:
     load less PV less cap, for the slots that have these places.
     """

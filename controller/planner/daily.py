@@ -1,4 +1,7 @@
-"""Plans of a day: the first plan chooses habit and caps from the past, the others keep them."""
+"""Makes the plans of a day: the first plan chooses habit and caps, and the later plans keep them.
+
+A habit is a way to plan (habits.py). A cap bounds the import that a demand charge bills.
+"""
 
 from datetime import date
 

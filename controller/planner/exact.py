@@ -1,9 +1,10 @@
 """The exact least-cost plan of a battery, computed backwards from its last slot.
 
-The cost to go is the least cost from a slot on. It is a convex, piecewise linear function of the
-stored energy, kept as a sorted list of slopes. Each slot merges its own few pieces (give, replace
-import, store surplus, charge, break the cap) into that list and cuts it at the band. So 192 slots
-take about a millisecond without a solver, and the result is that of a linear program.
+The cost to go is the least cost from a slot to the last one. It is a convex, piecewise linear
+function of the stored energy, kept as a sorted list of slopes. Each slot merges its own few pieces
+(give, replace import, store surplus, charge, break the cap) into that list and cuts the list at the
+lowest and highest energy. So 192 slots take about a millisecond without a solver, and the result is
+that of a linear program.
 
 If a price is negative, sorted slopes let a slot charge and discharge at once, as a linear program
 does. The plan then contains the net power.
@@ -41,7 +42,7 @@ class Slot(NamedTuple):
     feed_in_per_kWh: float
     cap_W: float  # highest import
     export_W: float  # highest export
-    low_J: float = 0.0  # lowest energy at its end; counts if it is above that of the band
+    low_J: float = 0.0  # lowest energy at its end; counts if it is above that of the store
     charge_to_W: float = math.inf  # highest import while charging; counts if it is below the cap
 
     def paid(self, power_W: float) -> float:
@@ -85,7 +86,7 @@ def plan(slots: Sequence[Slot], slot_s: float, store: Store, end_per_kWh: float)
 
 def floors(slots: Sequence[Slot], slot_s: float, store: Store) -> list[float]:
     """The lowest energy allowed at the begin of each slot and after the last. It is that of the
-    band, or what charging below the cap can reach if the store begins below its band.
+    store. If the store begins below, it is the energy that charging below the cap can reach.
     """
     reached_J, found = store.now_J, [min(store.low_J, store.now_J)]
     for slot in slots:

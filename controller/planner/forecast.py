@@ -1,8 +1,9 @@
-"""Forecast of load and sun: both repeat yesterday. The present difference is added to the load.
+"""Forecasts load and PV power: both repeat yesterday.
 
-The difference fades out. If there is a forecast of the air temperature, the power of the cooling
-follows it instead. A study over the loads of clusters found nothing better without a job plan. The
-same weekday of last week, and the present load alone, are both far worse.
+The present difference from yesterday is added to the load, and fades out. If there is a forecast of
+the air temperature, the power of the cooling follows it instead. A study over the loads of clusters
+found nothing better without a job plan. The same weekday of last week, and the present load alone,
+are both far worse.
 """
 
 import math
@@ -11,15 +12,15 @@ from collections.abc import Sequence
 from controller.system.local_days import SLOTS_PER_DAY, Before
 
 FADES_SLOTS = 16  # time constant of the difference, slots
-MARGIN = 1.2  # factor on the energy by a forecast: the load in Norway rises by a tenth in 3 h
+MARGIN = 1.2  # factor on a forecast energy: the load in Norway rises by a tenth in 3 h
 
 
 def load(
     past_W: Sequence[float], before: Before, count: int, cooling_W: Sequence[float] = ()
 ) -> list[float]:
     """The load of the next `count` slots; 0 if no past is known. past_W: slots until now, the
-    newest last. before: of the calendar, from now on. cooling_W: of the past slots and the next
-    ones; empty: unknown.
+    newest last. before: finds the same local time of the day before. cooling_W: of the past slots
+    and the next ones; empty: unknown.
     """
     if cooling_W:
         rest_W = [each - own for each, own in zip(past_W, cooling_W)]
@@ -35,7 +36,8 @@ def load(
 
 def repeated(past: Sequence[float], before: Before, count: int, first: int = 0) -> list[float]:
     """The last day, repeated by local time. If the past is shorter than a day, its last value is
-    repeated. The past ends before the slot `first` from now on, and the result begins with it.
+    repeated. first: number of the first slot of the result, counted from now. The past ends before
+    it.
     """
     if len(past) < SLOTS_PER_DAY:
         return [past[-1] if past else 0.0] * count

@@ -15,10 +15,10 @@ GOLDEN = (5**0.5 - 1) / 2
 
 
 def optimum(site: Site, past: Past, stored_J: float) -> Outcome:
-    """The least cost with perfect foresight, in the band of the plan. All slots count as one demand
-    period. The cost is convex in the caps, so there is one search for each cap, nested in the
-    search for the cap before. Over twelve months this saved 99 % of the saving of a linear program
-    with one demand charge, 98 % with two and 94 % with three.
+    """The least cost with perfect foresight, in the energy range of the plan. All slots count as
+    one demand period. The cost is convex in the caps, so there is one search for each cap, nested
+    in the search for the previous cap. Over twelve months this saved 99 % of the saving of a linear
+    program with one demand charge, 98 % with two and 94 % with three.
     """
     found, most_W = _Foresight(site, past, stored_J), CAP_PART * site.import_W
     rise_W = site.store.charge_W * (found.count > 1)  # a cheap peak rises so that a dear one falls

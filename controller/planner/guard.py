@@ -1,4 +1,4 @@
-"""The highest import while charging, so that a site never pays more than without a battery.
+"""Bounds the import during a charge, so that a site never pays more than without a battery.
 
 A cap is learnt from the last weeks. In a month with a lower load, charging up to this cap sets a
 peak that the load alone never reaches. The site pays for this peak: in one month 330 kW instead of
@@ -16,7 +16,7 @@ from controller.planner.places import Bills
 from controller.planner.tariff import charges
 from controller.system.local_days import SLOT_S, day_begin, slots_between
 
-Net = tuple[Sequence[float], Sequence[Bills]]  # load less PV of slots, W, and what bills each
+Net = tuple[Sequence[float], Sequence[Bills]]  # load less PV, W, and charges that bill, by slot
 
 
 def charge_to_W(

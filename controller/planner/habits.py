@@ -1,4 +1,7 @@
-"""The habit of a site. It depends on whether demand charges or prices let the battery save more."""
+"""Chooses the habit of a site, which is the way in which the planner uses the battery.
+
+The habit depends on whether demand charges or prices let the battery save more.
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Inputs of a plan: all feeds together, and the values that replace unknown ones.
+"""Puts the feeds of a plan together, and replaces unknown values.
 
 An unknown value never counts as zero. It is taken from another feed of its kind, otherwise from the
 day before. A site has no PV if the file has neither a feed of PV nor pv_rated_W. Without a feed of

@@ -1,4 +1,4 @@
-"""The quarters of an hour that the recorder publishes, in the form of the planner's books."""
+"""Reads the quarters of an hour that the recorder publishes, for the books of the planner."""
 
 import os
 from collections.abc import Mapping

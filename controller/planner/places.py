@@ -1,4 +1,4 @@
-"""Places of quarters of an hour in their local day, also in nights in which the clock changes.
+"""Finds the place of a quarter of an hour in its local day, also when the clock changes.
 
 Each plan asks for the places of four weeks. Only a few of them are new, so a cache has the others.
 """

@@ -1,8 +1,8 @@
-"""One schedule: a plan and its rows, made from the past, the forecast and the caps.
+"""Makes one schedule, which is a plan and its rows, from the past, the forecast and the caps.
 
 The value of a plan depends on cap and reserve, not on forecasts. The cap is the lowest import that
 a part of the battery would have held in the last days, or the peak that the month already has. A
-part of the band stays out of the plan. The controller uses that part only to hold the cap.
+part of the energy range stays out of the plan. The controller uses that part only to hold the cap.
 """
 
 import math
@@ -32,8 +32,8 @@ class Habit(NamedTuple):
     """A way to plan: how carefully caps are learnt and energy is kept."""
 
     part: float  # part of the battery with which caps are learnt
-    kept: float  # part of the band that the plan does not use
-    looks: int  # slots ahead; a cap that the battery cannot hold over them rises
+    kept: float  # part of the energy range that the plan does not use
+    looks: int  # slots ahead; a cap that the battery cannot hold over these slots rises
     keeps_need: bool = False  # keep the energy that the worst of the last days needed for the cap
 
 
@@ -56,7 +56,7 @@ class Site(NamedTuple):
 
     @property
     def hard(self) -> Store:
-        """The store down to which the controller holds a cap."""
+        """The store with the lowest energy to which the controller discharges to hold a cap."""
         return self.store._replace(low_J=HARD_PART * self.full_J)
 
 
@@ -108,7 +108,7 @@ class Planned(NamedTuple):
 
 
 def rates_of(site: Site, time: datetime) -> list[float]:
-    """The demand charges of this month, money per kW. On its last day the plan reaches into the
+    """The demand charges of this month, money per kW. On the last day the plan reaches into the
     next month, so the higher of both rates counts.
     """
     months = time.month, local_days.day_begin(time, 1).month
@@ -251,7 +251,7 @@ def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float
 
 
 def _of_need(site: Site, time: datetime, first: int, count: int) -> Sequence[Hashable]:
-    """Places, or only slots of the day if every demand charge treats all days alike."""
+    """Keys of equal slots: places, or slots of the day if no demand charge depends on the day."""
     found = places.of(time, first, count)
     charges = tariff.charges(site.tariff)
     days = {each.days for each in charges if each.rate(time.month)}

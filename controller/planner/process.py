@@ -1,4 +1,4 @@
-"""The planner's one loop: it measures, plans, sends the schedule, and writes `plan.json`.
+"""The loop of the planner: it measures, plans, sends the schedule, and writes `plan.json`.
 
 It plans at each full hour and when prices, jobs or warnings change. After a failure it tries again
 each minute. A schedule acts only while its heartbeat is valid, and a plan that is too old has no
@@ -26,7 +26,7 @@ from controller.system.paths import why
 from controller.system.utc import Clocks, WallClock, is_set
 
 HOUR_S, SECOND_US = 3600, 1_000_000
-CHECK_US, RETRY_US = 300 * SECOND_US, 60 * SECOND_US
+CHECK_US, RETRY_US = 300 * SECOND_US, 60 * SECOND_US  # checks of inputs; pause after a failure
 LATE_S = 60.0  # longest wait after the full hour for the recorder's last quarter
 PLAN_OLD_US = 7200 * SECOND_US  # an older plan has no heartbeat
 CLOCK_ERROR_US_MAX = 10 * SECOND_US  # as schedule_clock_ms_max of the controller
@@ -62,7 +62,7 @@ class Made(NamedTuple):
 
 
 class Process:
-    """`step` does what is due. say(line): the operator's messages."""
+    """`step` does what is due. say(line): shows a message to the operator."""
 
     def __init__(
         self, places: Places, say: Callable[[str], object], clocks: Clocks | None = None
@@ -89,7 +89,7 @@ class Process:
         self._is_changed = True
 
     def step(self) -> bool:
-        """One poll. True when more work of the shadows waits."""
+        """Do what is due. True when the shadows (accounts.py) have more to simulate."""
         self._now_us, step_us = self._wall.poll()
         self._now_s = int(self._wall.utc(self._now_us)) / SECOND_US
         if step_us:  # the slots of a plan count by the clock
@@ -235,7 +235,7 @@ class Process:
             self._wait("schedule", self._sender.sent.waits)
 
     def _is_unsure(self) -> bool:
-        """True if the clock is not sure. No plan is sent then."""
+        """True if the clock may be wrong by too much. No plan is sent then."""
         _, source, error_us = self._wall.label(self._now_us)
         is_sure = error_us is not None and error_us <= CLOCK_ERROR_US_MAX
         is_sure |= self._places.trusts_clock

@@ -1,4 +1,4 @@
-"""The content of `plan.json` from a plan and the books, and the line of the log for each plan."""
+"""Makes the content of `plan.json` from a plan and the books, and the log line of each plan."""
 
 import math
 from collections.abc import Sequence

@@ -33,9 +33,9 @@ class Hours(NamedTuple):
 def asked_J(
     net_W: Sequence[float], hours: Hours, hard: Store, warned: Sequence[bool] = ()
 ) -> list[float]:
-    """Energy needed at the end of each slot, J; it may be above the band. The time after the last
-    slot needs no energy. net_W: load less PV. hard: its low_J is the lowest energy in an outage.
-    warned: True for each slot in a warned span.
+    """Energy needed at the end of each slot, J; it may be more than the battery holds. The time
+    after the last slot needs no energy. net_W: load less PV. hard: its low_J is the lowest energy
+    in an outage. warned: True for each slot in a warned span.
     """
     spent_J = [0.0, *accumulate([_spent_J(each_W, hard) for each_W in net_W])]
     always, once = [math.ceil(HOUR_SLOTS * each) for each in hours]

@@ -1,4 +1,4 @@
-"""The rows of the schedule made from a plan: grid cap, band of the battery, reserve."""
+"""Makes the rows of a schedule from a plan: grid cap, band of the battery's power, reserve."""
 
 from collections.abc import Sequence
 

@@ -4,7 +4,7 @@ A heartbeat is renewed each minute. The schedule is sent when it is new, and eac
 waits for something. It is sent again when the controller has restarted, because the new process has
 no schedule. Each exchange is a hello and one signed message over a new socket, so that a late
 answer is never taken for another. An exchange lasts a few seconds at most. After a failure the next
-one comes a minute later, or when the controller has opened a new socket.
+exchange comes a minute later, or when the controller has opened a new socket.
 """
 
 import os
@@ -15,6 +15,7 @@ from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import STATES, Slot
 from controller.hints import client, key_file, no_answer
 
+# Length of a slot; validity of a heartbeat; time from one heartbeat to the next.
 SLOT_MIN, VALID_MS, BEAT_US = 15, 300_000, 60_000_000
 WAITING = tuple([each for each in STATES if each.startswith("waits")])
 NEEDS = 'role = "grid_cap" and a priority'  # of its [source.NAME] in site.toml

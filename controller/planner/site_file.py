@@ -1,4 +1,4 @@
-"""planner.toml, the planner's own file: site, battery, tariff and feeds. Raises ConfigError."""
+"""Reads planner.toml, the planner's own file: site, battery, tariff and feeds."""
 
 import math
 import os
@@ -55,7 +55,7 @@ BATTERY: Form = {
     "power_W": number(*POWER_W, None),
     "round_trip_permille": integer(500, 1000, 880),
     "idle_W": number(0, 1e6, 0.0),
-    "reserve_permille": integer(100, 900, 150),  # planning.HARD_PART: no plan may count on less
+    "reserve_permille": integer(100, 900, 150),  # the least is planning.HARD_PART
     "high_permille": integer(100, 1000, 900),
     "wear_per_kWh": number(0, 10, 0.01),
 }
@@ -76,7 +76,7 @@ TIME_FORM, TIME = re.compile(r"[%\w:.+-]{1,40}"), re.compile(r"\d{4}-\d\d-\d\d(T
 
 
 def _is_url(value: Any) -> bool:
-    from controller.planner.feeds import fetch  # urllib takes 8 MiB, and most sites have files
+    from controller.planner.feeds import fetch  # here, because urllib needs 8 MiB
 
     return isinstance(value, str) and fetch.is_allowed(value)
 
@@ -180,7 +180,9 @@ def _of_cabinet(path: str, cabinet: str) -> tuple[float, float, float]:
 
 
 def _in_child(path: str) -> list[float] | str:
-    """The three values, or why they are unknown. A child process reads them: it takes 12 MiB."""
+    """The three values, or why they are unknown. A child process reads them, because this takes 12
+    MiB.
+    """
     from controller.config import configuration
 
     try:

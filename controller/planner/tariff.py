@@ -1,8 +1,8 @@
-"""The bill of a site for a run: energy by price, demand charges and capacity tags.
+"""Computes the bill of a site: energy by price, demand charges and capacity tags.
 
-A capacity tag bills the import in a few peak hours of a year. A run may be shorter than a month.
-Then it pays the demand charge of each month in proportion to the part that it covers. Bills are
-only for comparison, because no tariff here is a real contract.
+A capacity tag bills the import in a few peak hours of a year. The billed run may be shorter than a
+month. Then it pays the demand charge of each month in proportion to the part that it covers. Bills
+are only for comparison, because no tariff here is a real contract.
 """
 
 import math

@@ -1,1 +1,1 @@
-"""The recorder: a process that reads the journal and keeps what must outlast the journal."""
+"""The recorder is a process that reads the journal and keeps the data that must outlast it."""

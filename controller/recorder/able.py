@@ -1,6 +1,6 @@
-"""The energy of the full battery, and the power that the cabinet permits, at present.
+"""Computes the energy of the full battery, and the power that the cabinet permits now.
 
-The energy is that of the racks in service, by their state of health. Near full and empty, the
+The energy counts the racks in service, each with its state of health. Near full and empty, the
 limits of a BMS follow the state of charge and show neither wear nor heat. So no power is reported
 there.
 """

@@ -1,8 +1,9 @@
-"""The record on the disk. It works with a full disk, and with a damaged or missing database.
+"""Keeps the record, also with a full disk, and with a damaged or missing database.
 
-When the disk is full, the histories are left out, and a reserve gives its room to events. When the
-reserve is used up, events wait in the journal. A damaged database is put aside, and a new one
-begins. Each change of condition is one line for the operator; each loss is an event.
+When the disk is full, the rows of seconds and minutes are left out, and a reserve file is removed
+to make room for events. When this room is used up, events wait in the journal. A damaged database
+is put aside, and a new one begins. The operator gets one line when something begins to fail. Each
+loss of data is an event.
 """
 
 import contextlib
@@ -32,7 +33,10 @@ TRIM_PIECES_MAX = 8  # most pieces that one write removes
 
 
 class Archive:
-    """`write` adds to the record, `tidy` keeps it small. `lean`: no room for the seconds."""
+    """`write` adds to the record, and `tidy` keeps it small.
+
+    lean: True while rows of seconds and minutes are left out, because the disk is full.
+    """
 
     def __init__(
         self,
@@ -157,7 +161,7 @@ class Archive:
         also: Also | None = None,
         minutes: Sequence[tuple] = (),
     ) -> Stored:
-        """Make all of it durable; returns the stored events. DatabaseError: nothing was stored."""
+        """Store all this durably; return the stored events. DatabaseError: nothing was stored."""
         if self._lost or not self.database.is_there():
             self._reopen(self._lost or f"{self.path}: was removed")
         for is_again in (False, True):
@@ -258,7 +262,7 @@ class Archive:
     # -- keeping it small
 
     def tidy(self, in_haste: bool = False) -> None:
-        """Do a bounded piece of retention, log and reserve. in_haste: only what cannot wait."""
+        """Remove some old rows, shorten the log, restore the reserve. in_haste: only the log."""
         try:
             if not in_haste:
                 self._trim()

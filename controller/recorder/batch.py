@@ -1,4 +1,4 @@
-"""The rows of the next transaction, bounded in number, kept until they are on the disk."""
+"""Collects the rows of the next transaction, bounded in number, until they are on the disk."""
 
 from controller.recorder import events
 from controller.recorder.database import Row
@@ -14,11 +14,11 @@ ALWAYS = (events.TRIP, events.LATCH, events.RESET, events.START, events.STOP, ev
 COUNTED = {events.START: "starts", events.TRIP: "trips"}
 BATTERY, STATE = COLUMNS.index("battery_W"), COLUMNS.index("state")
 RUNNING = s.STATES[s.RUNNING]
-BURST, PER_SECOND = 200, 5  # limits for all other kinds together, in events
+BURST, PER_SECOND = 200, 5  # all other kinds together: so many events at once, and per second
 
 
 class Batch:
-    """The events, seconds and minutes that wait. trips: sequences of the trips in `rows`."""
+    """The waiting rows of events, seconds and minutes. trips: frame numbers of trips in `rows`."""
 
     def __init__(self, wall: WallClock, quarters: Quarters):
         """wall: gives each moment its UTC. quarters: gets each second, as `lifetime` does."""

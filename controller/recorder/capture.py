@@ -1,4 +1,4 @@
-"""Full-rate captures: the frames around a trip, as a separate journal for `firebreak replay`.
+"""Writes captures: all frames around a trip, as a separate journal for `firebreak replay`.
 
 A growing capture, NAME.part, is already a valid journal. Its ring has the largest size of a
 capture, but most of it is a hole in the file. If the process is killed at any moment, the capture
@@ -53,7 +53,7 @@ class Before:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all frames, because the next frame does not follow on them."""
+        """Forget all frames, because the next frame does not continue them."""
         # for each keyframe: (its tick, [(sequence, raw), ...] of the frames from it on)
         self._groups: deque[tuple[int, list[tuple[int, bytes]]]] = deque()
         self._bytes = 0
@@ -82,7 +82,7 @@ class Before:
 
 
 class Capture:
-    """One growing file. first, last: sequences written so far. All methods raise OSError."""
+    """One growing file. first, last: numbers of the frames in it. All methods raise OSError."""
 
     def __init__(self, path: str, reader: JournalReader, files: Files = os):
         """reader: reads the journal from which the frames come."""

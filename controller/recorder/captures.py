@@ -1,4 +1,7 @@
-"""The captures: a trip begins one, a further trip prolongs it. It ends by time or with the run."""
+"""Manages the captures (capture.py). A trip begins a capture, and a further trip prolongs it.
+
+A capture ends some time after the last trip, or when the controller ends.
+"""
 
 import contextlib
 import errno
@@ -24,7 +27,7 @@ class Captures:
     def __init__(
         self, folder: Folder, archive: Archive, limits: Limits, say: Callable[[str], object]
     ):
-        """archive: keeps the table; say: gives a line to the operator."""
+        """archive: keeps the table of captures. say: gives a line to the operator."""
         self._folder, self._archive, self._limits, self._say = folder, archive, limits, say
         self._run: Run | None = None
         self._before, self._after_ticks = Before(0), 0
@@ -45,7 +48,7 @@ class Captures:
     # -- the run
 
     def open(self, run: Run, goes_on: bool) -> int | None:
-        """Begin a run. Returns the first sequence that a resumed capture needs, or None."""
+        """Begin a run. Returns the number of the first frame that a resumed capture needs."""
         self._run = run
         before_ticks, self._after_ticks = (
             p.ticks(seconds * 1000, run.tick_ms)
@@ -131,7 +134,7 @@ class Captures:
 
     @contextlib.contextmanager
     def _trying(self, now_us: int) -> Iterator[None]:
-        """Context in which a failed write is tried again. A full disk costs the oldest capture."""
+        """Context: a failed write is tried again. On a full disk, the oldest capture is removed."""
         try:
             yield
         except DatabaseError:

@@ -1,4 +1,4 @@
-"""The record as CSV files, produced in pieces. A file is written completely or not at all."""
+"""Writes the record as CSV files, piece by piece. A file is written completely or not at all."""
 
 import contextlib
 import csv

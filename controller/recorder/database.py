@@ -1,8 +1,8 @@
-"""The database of the recorder. Only one transaction at a time writes to it.
+"""Writes and reads the database of the recorder. Only one transaction at a time writes to it.
 
-It uses WAL with synchronous=FULL, so everything that `write` has stored survives a power cut. A
-checkpoint runs after a commit. After a commit with events it runs only if the log is large. The
-sizes of file, log and cache are bounded.
+It uses a write-ahead log (WAL) with synchronous=FULL, so everything that `write` has stored
+survives a power cut. A checkpoint moves the log into the file after a commit. After a commit with
+events it does so only if the log is large. The sizes of file, log and cache are bounded.
 """
 
 import contextlib

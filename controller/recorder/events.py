@@ -1,6 +1,6 @@
-"""Finds events by comparing each frame with the last one: equal frames give equal events.
+"""Finds events by comparing each frame of the journal with the frame before.
 
-A row that stops power is a trip. A row that only reduces power or warns is a limit or a note.
+A row of the cause-and-effect matrix that stops power is a trip; any other row is a limit or a note.
 Binding limit and start inhibit become events only after they have lasted for HELD_MS.
 """
 
@@ -77,7 +77,7 @@ def row_event(instance: str, begins: bool, remark: str = "", devices: Sequence[s
 class EventFinder:
     """Finds the events of a run. Feed it every frame, in order, after it was applied to `seen`.
 
-    standing: the instances that were active or latched before; the attribute has the present ones.
+    standing: the stage instances that were active or latched; the attribute has the present ones.
     new_run: the controller has just started, so each old latch becomes an event once.
     """
 
@@ -179,7 +179,7 @@ class EventFinder:
         return found
 
     def _binding_reason(self) -> int:
-        """The binding reason. While no power may flow, it is the stop, reported only once."""
+        """The reason of the binding limit. If no power may flow, it is the reason of the stop."""
         chain, told = self.seen.chain, self._binding.value
         binding = chain(O_BINDING_REASON)
         stops = {chain(O_LIMITS_LOW_W + 1), chain(O_LIMITS_HIGH_W + 1)} - {reasons.NONE}

@@ -1,7 +1,7 @@
-"""The ring of ticks beside the record: data for the rules of grid operators, kept for some days.
+"""Writes the ring of ticks: the values that rules of grid operators need, kept for some days.
 
-fast/fast_0000000120.ticks     blocks 120 to 179: an hour of blocks of a minute block: magic,
-lengths u32 x 2, hash (32 bytes), header (JSON), columns (zlib)
+The file fast/fast_0000000120.ticks has the blocks 120 to 179. A block has the ticks of one minute:
+magic, two lengths (u32), hash (32 bytes), header (JSON), columns (zlib).
 
 A column holds the differences between its values as u32: first all lowest bytes, then all second
 bytes, and so on. Most high bytes are 0, so this order halves the size. The hash is SHA-256 over the
@@ -154,7 +154,7 @@ class Fast:
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
-        """Context in which a failed write loses its block. Begin and end are reported once."""
+        """Context of a write. A failure loses the block. Begin and end of failures are reported."""
         try:
             yield
         except OSError as error:

@@ -1,13 +1,13 @@
-"""Anchors of the ring of ticks: they show that its end was removed.
+"""Shows with anchors whether the newest blocks of the ring of ticks (fast.py) were removed.
 
-A chain of hashes alone cannot show that. So `meta` of the record has number and hash of the newest
-block, stored every 10 s. Once a day, and when the recorder ends, an event contains both. Then they
-are in the chain of events, whose head the systems upstream keep. If the end of the ring is lost, an
-event reports it.
+The hash chain of the ring alone cannot show that. So the record keeps an anchor: number and hash of
+the newest block. The table `meta` gets it every 10 s. Once a day, and when the recorder ends, an
+event contains it too. Then it is in the chain of events, whose head the systems upstream keep. If
+the newest blocks are lost, an event reports it.
 
-One case is not detected: after a power cut or a kill, somebody removes the key of `meta` together
-with the blocks after the last such event. If the recorder runs meanwhile, its next block shows the
-gap.
+One case is not detected: after a power cut or a kill, somebody removes the anchor in `meta` and
+also the blocks after the last event with an anchor. If the recorder runs meanwhile, its next block
+shows the gap.
 """
 
 import json
@@ -26,7 +26,7 @@ _SCOPE, _HASH = re.compile(r"minute (-?\d+)"), re.compile(r"[0-9a-f]{64}")
 
 
 class Anchor(NamedTuple):
-    """A block that must be in the ring unless it is too old. who: where the record names it."""
+    """A block that must be in the ring unless it is too old. who: part of the record with it."""
 
     who: str
     number: int

@@ -1,4 +1,4 @@
-"""The ring of ticks as CSV, for `firebreak record export --what ticks` and for `audit`."""
+"""Writes the ring of ticks as CSV, for `firebreak record export --what ticks` and for `audit`."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Reads the ring of ticks: its blocks, their times, its chain. fast.py describes the format."""
+"""Reads the blocks of the ring of ticks, and checks their hash chain. Format: see fast.py."""
 
 import contextlib
 import hashlib
@@ -20,7 +20,8 @@ FOLDER = "fast"
 NAME = re.compile(r"fast_(\d{10})\.ticks")
 HEAD = struct.Struct("<4sII32s")
 MAGIC = b"FBT\x01"
-WHOLE = "number utc_us uptime_ms tick_ms meter_ms count inode sequence".split()  # keys of a header
+# keys of a block's header whose values are whole numbers
+WHOLE = "number utc_us uptime_ms tick_ms meter_ms count inode sequence".split()
 BOUNDS = {"tick_ms": (1, 1000), "meter_ms": (0, 60_000), "utc_us": (0, UTC_US_MAX)}
 COUNT_MAX = 100_000  # ticks in a block; a minute of 1 ms ticks has 60 000
 FILE_BYTES_MAX = 64 << 20  # a file contains an hour, which is about 2 MB

@@ -21,8 +21,8 @@ NAMES = ("journal.previous", "journal")  # oldest first
 class Run:
     """One journal file that is read.
 
-    seen: its image after each frame that `frames` yields. position: where another process may go
-    on. changed_utc_us: when the file got this name.
+    seen: the image after each frame that `frames` yields. position: where another process can
+    continue to read. changed_utc_us: when the file got this name.
     """
 
     def __init__(self, path: str):

@@ -1,6 +1,8 @@
-"""`record.head` in the run directory: `id` and `hash` (hex) of the newest event.
+"""Reads and writes `record.head`, a file in the run directory about the newest event.
 
-Systems upstream read it. A recorder whose database was lost goes on with its `meta`.
+The file has number (`id`) and hash (hex) of this event, which systems upstream read. It also has
+`meta`, a copy of the values that the record keeps beside the events. If the database is lost, the
+recorder goes on with this copy.
 """
 
 import json
@@ -15,7 +17,7 @@ BYTES_MAX = 1 << 20
 
 
 def read(run_directory: str) -> dict:
-    """{"id", "hash", "meta"} as published last; {} if the file is missing or not valid."""
+    """The published {"id", "hash", "meta"}; {} if the file is missing or not valid."""
     try:
         with open(
             os.path.join(run_directory, FILE), encoding="ascii", opener=regular_file.opener
@@ -34,6 +36,6 @@ def read(run_directory: str) -> dict:
 
 
 def publish(run_directory: str, content: dict) -> None:
-    """Replace the file at once, so that no reader sees half of it. Raises OSError."""
+    """Replace the file in one step, so that no reader sees half of it. Raises OSError."""
     text = json.dumps(content).encode("ascii")
     durable.put(os.path.join(run_directory, FILE), ".new", [text], 0o640)

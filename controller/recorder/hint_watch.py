@@ -1,4 +1,4 @@
-"""Events of refused hints and changed keys, found in the loop's counters once a second.
+"""Makes events about refused hints and changed keys from counters of the loop, once a second.
 
 The first refusal is an event at once. All refusals within the next REPEAT_US become one more event,
 so that many refusals do not fill the record.

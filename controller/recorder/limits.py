@@ -1,4 +1,4 @@
-"""How much the recorder may store: each limit with its range."""
+"""Lists the limits of the recorder (how much it may store), each with its allowed range."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""One row per minute of frames: rms powers in bands of frequency (../state/bands.py).
+"""Makes a row per minute for the record: rms power in each frequency band (state/bands.py).
 
 A band that could not be observed is None. `observable_mHz` is the highest frequency that could be
 observed.

@@ -1,4 +1,4 @@
-"""The loop of the recorder: it turns new frames into durable events, history and captures.
+"""Runs the recorder: it turns new frames of the journal into events, history and captures.
 
 While the disk takes nothing, frames wait for hours in the journal, not in memory. Each transaction
 stores a position from which the next recorder goes on.
@@ -29,11 +29,11 @@ from controller.system import caught
 from controller.system.utc import Clocks, WallClock
 from safety import parameters as p
 
-FRAMES_A_STEP, ACTS_A_STEP = 500, 20
+FRAMES_A_STEP, ACTS_A_STEP = 500, 20  # most frames, and most actions of persons, in a step
 SECONDS_EVERY_US = 10_000_000  # without an event, history becomes durable after this time
 RETRY_US, QUIET_US = 1_000_000, 2_000_000
 LINES_MAX = 100  # lines about unexpected exceptions, per run of the recorder
-ACT_AGE_US_MAX = 86_400_000_000
+ACT_AGE_US_MAX = 86_400_000_000  # a day; an action with an older time gets the present time
 
 
 class Recorder:
@@ -272,7 +272,7 @@ class Recorder:
         return True
 
     def _meta(self) -> dict[str, Any]:
-        """Data for the next recorder to go on: position, active and latched rows, an anchor."""
+        """Data with which the next recorder goes on: position, active and latched rows, anchor."""
         reading = self._reading
         if reading is None or reading.run.seen.sequence is None:
             return {}

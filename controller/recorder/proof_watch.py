@@ -1,8 +1,8 @@
-"""Events of proof tests that become due, when 60, 30, 7 or 0 days are left.
+"""Makes an event when 60, 30, 7 or 0 days are left until a proof test is due.
 
-It looks once a minute. The record keeps the levels that were reported. If there is no ledger, the
-first look writes the day of commissioning into a new one. While the day is unknown, nothing is
-reported or written.
+It reads the ledger of proof tests once a minute. The record keeps the levels that were reported. If
+there is no ledger, the first look writes the day of commissioning into a new one. While the day is
+unknown, nothing is reported or written.
 
 A device with a new serial number, but without a replacement in the ledger, is also an event. The
 tests that depend on the device are then due again.
@@ -120,7 +120,7 @@ class ProofWatch:
         return [event(NOTE, line, code=CODE)] if line and line != before else []
 
     def _passed(self, rows: list[Facts]) -> list[Event]:
-        """Events of rows whose level has risen since the last report for the same due day."""
+        """Events of tests whose level has risen since the last report for the same due day."""
         before = self.told.get("rows", {})
         new: dict[int, list[str]] = {}
         now = {row["row"]: [row["due"], row["level"]] for row in rows if row["level"]}

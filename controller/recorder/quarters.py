@@ -1,4 +1,4 @@
-"""`quarters.csv`: means over quarters of an hour, for the planner.
+"""Writes `quarters.csv` for the planner: means over quarters of an hour.
 
 The user of the planner may not open the record. The recorder keeps the last 28 days in the state
 directory, so that a restart of the box loses none. It also publishes them in the run directory,

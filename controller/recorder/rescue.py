@@ -1,6 +1,6 @@
 """Puts a damaged database aside, and begins a new one.
 
-The new one begins with every event that can still be read, and with the trips of trips.log. The
+The new database begins with every event that can still be read, and the trips of trips.log. The
 chain continues from the last published hash. An event with code DAMAGE names what may be lost.
 
 A kill at any step loses nothing. The old database is named `.rescuing` until the new one, made
@@ -64,7 +64,7 @@ def begin_anew(
 ) -> db.Database:
     """A new database with all rows that can be rescued.
 
-    damage: makes its last row. Raises OSError, DatabaseError.
+    damage: makes its last row, the event about the damage. Raises OSError, DatabaseError.
     """
     _remove(path + NEW, "", "-wal", "-shm")
     database = db.Database(path + NEW, bytes_max)

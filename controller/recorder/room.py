@@ -1,4 +1,4 @@
-"""Room on the disk: a reserve file, which is removed so that events can still be written."""
+"""Keeps a reserve file. On a full disk it is removed, so that events can still be written."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ from controller.store import durable
 
 FILE = "record.reserve"
 RESERVE_BYTES = 4 << 20
-FREE_BYTES_MIN = 4 * RESERVE_BYTES  # must be free too, before seconds are written again
+FREE_BYTES_MIN = 4 * RESERVE_BYTES  # must be free as well before rows of seconds are written again
 
 
 class Reserve:

@@ -1,4 +1,4 @@
-"""One run of the controller as the recorder reads it."""
+"""Reads one run of the controller for the recorder."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""One row per second of frames: powers are means, other values are those at its end.
+"""Makes a row per second for the record. Powers are means, other values those at its end.
 
 Old values, and values of a frozen meter, are None.
 """

@@ -1,4 +1,4 @@
-"""The values of each tick that grid operators' rules need: powers, voltage, frequency, commands."""
+"""Takes from each tick the values that rules of grid operators need, for the ring of ticks."""
 
 from typing import Any
 

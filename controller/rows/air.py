@@ -1,4 +1,7 @@
-"""Ventilation, cooling and water: rows 15 to 17 and 42."""
+"""Rows 15 to 17 and 42 of the cause-and-effect matrix: ventilation, cooling and water.
+
+records.py reads these tables, and says what their columns are.
+"""
 
 from controller.rows.shapes import OPEN_WIRE
 

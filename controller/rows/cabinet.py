@@ -1,4 +1,7 @@
-"""Supply, remote link, key and door: rows 43 and 46 to 48."""
+"""Rows 43 and 46 to 48 of the cause-and-effect matrix: supply, remote link, key and door.
+
+records.py reads these tables, and says what their columns are.
+"""
 
 FEATURES = """
 mains_ok | auxiliary supply lost | switch off the auxiliary supply |

@@ -1,4 +1,7 @@
-"""Cell voltages: rows 24 and 27 to 34; sensors of a module: row 45."""
+"""Rows 24, 27 to 34 and 45 of the cause-and-effect matrix: cell voltages, sensors of a module.
+
+records.py reads these tables, and says what their columns are.
+"""
 
 from controller.rows.shapes import EMPTY, FULL, MAKERS_TOOL
 

@@ -1,4 +1,7 @@
-"""The controller, its processor and its channel B: rows 44, 51 and 58."""
+"""Rows 44, 51 and 58 of the cause-and-effect matrix: controller, its processor, channel B.
+
+records.py reads these tables, and says what their columns are.
+"""
 
 from controller.rows.shapes import ON_RIG
 

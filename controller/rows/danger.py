@@ -1,5 +1,6 @@
-"""How dangerous a stage is to people, judged by its demands. Every list of alarms has this
-order.
+"""Judges how dangerous a stage of the cause-and-effect matrix is to people, by its demands.
+
+Every list of alarms has this order, with the most dangerous stage first.
 """
 
 from safety import matrix as m

@@ -1,4 +1,7 @@
-"""Current, insulation, pre-charge and contactors: rows 35 to 39."""
+"""Rows 35 to 39 of the cause-and-effect matrix: current, insulation, pre-charge, contactors.
+
+records.py reads these tables, and says what their columns are.
+"""
 
 from controller.rows.shapes import MAKERS_TOOL
 

@@ -1,8 +1,9 @@
-"""The facts that support the rows of the matrix: key -> (fact, source, confidence).
+"""Facts that support the rows of the cause-and-effect matrix: {key: (fact, source, confidence)}.
 
 Confidence: C: read in a primary text. C2: read in a secondary text. G: general knowledge, not
 confirmed. D: derived or chosen by the project. * marks a source without authority, (?) a clause
-number from memory. The edition, the listing and the analysis of a site overrule every fact.
+number from memory. The edition of a code, the listing of a product and the analysis of a site
+overrule every fact.
 """
 
 import re

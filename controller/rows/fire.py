@@ -1,4 +1,7 @@
-"""Emergency stop, fire panel, smoke and suppression: rows 1 to 6."""
+"""Rows 1 to 6 of the cause-and-effect matrix: emergency stop, fire panel, smoke, suppression.
+
+records.py reads these tables, and says what their columns are.
+"""
 
 from controller.rows.shapes import FIRE, OPEN_WIRE
 

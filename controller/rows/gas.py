@@ -1,4 +1,7 @@
-"""Gas and vapour: rows 7 to 14."""
+"""Rows 7 to 14 of the cause-and-effect matrix: gas and vapour.
+
+records.py reads these tables, and says what their columns are.
+"""
 
 from controller.rows.shapes import CHECK_RTU, TEST_GAS
 

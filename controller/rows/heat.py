@@ -1,4 +1,7 @@
-"""Cell temperatures: rows 18 to 23, 25 and 26; suspicion of a thermal runaway: row 53."""
+"""Rows 18 to 23, 25, 26 and 53 of the cause-and-effect matrix: cell temperatures, runaway.
+
+records.py reads these tables, and says what their columns are.
+"""
 
 from controller.rows.shapes import COLD, HOT
 

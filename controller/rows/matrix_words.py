@@ -1,4 +1,4 @@
-"""The matrix (safety/matrix.py) in words: the cause of a stage, its values, demands and reset."""
+"""Describes a stage of the matrix (safety/matrix.py) in words: cause, values, demands, reset."""
 
 from controller.rows.facts import table
 from controller.rows.records import ROWS, feature, feature_name
@@ -67,8 +67,8 @@ def cause(stage: tuple) -> str:
 
 
 def level(stage: tuple, value: int, tables: tuple = ()) -> str:
-    """A threshold with its unit; "" if the feature is a contact, or yes or no. tables: parameters
-    of the units or racks; (): their defaults.
+    """A threshold with its unit; "" for a contact or a feature shown as yes or no. tables:
+    parameters of the units or racks; (): their defaults.
     """
     name, ladder = feature_name(stage), feature(stage).ladder
     if ladder:
@@ -108,7 +108,7 @@ def after(duration_ms: int) -> str:
 
 
 def longer_by_tick(found: list) -> str:
-    """The findings of limit_images.longer_by_tick as a sentence."""
+    """Sentence about debounce times that whole ticks make longer (limit_images.longer_by_tick)."""
     times = [
         f"{each['stage']} {after(each['matrix_ms'])} -> {after(each['here_ms'])}" for each in found
     ]

@@ -1,4 +1,4 @@
-"""Where each number of a stage comes from: a fact (facts.py), or the project with its reason.
+"""Gives the source of each number of a stage: a fact (facts.py), or a reason of the project.
 
 The confidence of a row says how sure it is that a standard or an incident asks for the row. The
 confidence of a number says how sure the value of the number is.
@@ -201,7 +201,7 @@ def _source(cell: str) -> Source:
 
 
 def short(stage: str) -> str:
-    """Sources of value and time that trip a stage: "value: foxBMS 2 (C20), C; time: project, D"."""
+    """Sources of the value and the time of a trip: "value: foxBMS 2 (C20), C; time: project, D"."""
     words, found = {"trips_at": "value", "after": "time"}, []
     for name, one in of(stage).items():
         if name in words:

@@ -1,4 +1,7 @@
-"""Measurements that are frozen or contradict each other: rows 54 to 57."""
+"""Rows 54 to 57 of the cause-and-effect matrix: measurements that are frozen or contradictory.
+
+records.py reads these tables, and says what their columns are.
+"""
 
 from controller.rows.shapes import ON_RIG
 

@@ -1,8 +1,9 @@
-"""How often a test on site must prove each row: days, the reason, and how sure the reason is.
+"""Says how often a test on site must prove each row of the matrix, with reason and confidence.
 
 The confirmed clauses ask for a record of tests (A71, A73, A75, A78), not for these intervals. The
 project proposes the intervals unless the confidence says otherwise. A site may only shorten them.
-Detectors follow their calibration, contacts the yearly inspection of the fire panel.
+Tests of detectors follow their calibration, tests of contacts the yearly inspection of the fire
+panel.
 
 One test usually proves a whole row. Some parts have their own tests: a stage that is much quicker
 or slower than its row, a stage with its own contact, and the hard wiring (with the controller

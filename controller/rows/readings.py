@@ -1,5 +1,6 @@
-"""Stages that differ from their row in section 7 of the fact table, and the reason for each.
+"""Stages that differ from section 7 of the project's fact table, with the reason for each.
 
+Section 7 has a row for each row of the cause-and-effect matrix. A stage is one threshold of a row.
 A stage that the project added to a row is compared with the last, strongest step of this row.
 """
 
@@ -23,8 +24,9 @@ COLUMNS = {
     "NTF": "notified",
     "priority": "acts without the program",
 }
-# stages and columns | the reading. "priority" is the line above the table of section 7 that lists
-# the rows which "are hard-wired and act without the program".
+# stages and columns | the reading (how the project understands section 7 here). "priority" is the
+# line above the table of section 7 that lists the rows which "are hard-wired and act without the
+# program".
 READINGS = """
 2 3 priority | the program acts, and channel B if one is fitted; without channel B the wiring acts
   too (hma.hard_wired_rows), unless the analysis names the exception
@@ -136,7 +138,7 @@ def facts() -> list[dict[str, str]]:
 
 
 def is_added(stage: tuple) -> bool:
-    """True for a stage that the document does not ask for."""
+    """True for a stage that section 7 does not ask for."""
     return stage[m.S_ROW] >= ADDED_FROM or STAGES[stage[m.S_ID]].is_added
 
 

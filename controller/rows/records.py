@@ -1,4 +1,4 @@
-"""Every row, stage and feature of the matrix by its name, from the tables of this folder."""
+"""Makes a record of every row, stage and feature of the matrix from the tables of this folder."""
 
 import collections
 from typing import Any, TypeVar

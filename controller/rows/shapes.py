@@ -16,7 +16,7 @@ GAS_KINDS = ("gas", "offgas", "toxic")
 
 
 class Wired(NamedTuple):
-    """A row in hard wiring."""
+    """A row that is also hard-wired, so that it acts without the program."""
 
     inject: str  # how to prove the wiring with the controller off
     contact: str = ""  # equipment whose contact acts; "": every site has the contact

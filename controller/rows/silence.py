@@ -1,4 +1,7 @@
-"""Silent, wrong or failed devices: rows 40, 41, 49, 50, 52, 59."""
+"""Rows 40, 41, 49, 50, 52 and 59 of the cause-and-effect matrix: silent or failed devices.
+
+records.py reads these tables, and says what their columns are.
+"""
 
 from controller.rows.shapes import CHECK_RTU, MAKERS_TOOL, ON_RIG, OPEN_WIRE
 

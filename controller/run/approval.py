@@ -1,5 +1,5 @@
 """Approval of the running limit image by a named person, at the cabinet, with the key. Until then
-row 58 keeps all contactors open.
+row 58 of the matrix keeps all contactors open.
 """
 
 from controller.config import approval
@@ -13,8 +13,8 @@ class Approval:
     """`before`: {name: number} of the last approved image; `code`: code of the image to approve."""
 
     def __init__(self, config: Config, record: Record, image: ProcessImage):
-        """record: the last record of the last run; image: the process image, which shows the
-        person's name.
+        """record: the last stored record of the previous run; image: the process image, which shows
+        the person's name.
         """
         own = approval.of(config)
         self.before = approval.unpacked(record.approved)

@@ -1,4 +1,4 @@
-"""One controller without its transport: process image, core, field, journal and store. A tick is:
+"""One controller without its wires: process image, core, field side, journal and store. A tick is:
 freeze, analyse, permit, decide, gate, write, journal. The same object runs with real wires and
 clocks (loop.py) and in the rig's virtual time.
 """
@@ -27,7 +27,7 @@ from controller.store.stored_record import AWAKE
 from controller.store.two_copies import Loaded
 from safety import latches, parameters as p, signals as s
 
-KEYFRAME_MS = 10_000
+KEYFRAME_MS = 10_000  # time between two whole states in the journal
 LAMP_TEST_MS = 5000
 
 K = TypeVar("K", bound=Recording)
@@ -47,8 +47,8 @@ class Cabinet(Generic[K]):
         journal: JournalWriter | None = None,
         field: Callable[[Config, ProcessImage], Field] = Field,
     ):
-        """loaded: the store of the last run. field: makes the field side; value mode passes another
-        function. Only the real process sets `self_test` and `site_clock`.
+        """loaded: the store of the last run. field: makes the field side; the rig's value mode
+        passes another function. Only the real process sets `self_test` and `site_clock`.
         """
         self.config = config
         self.core = core = Core(
@@ -121,7 +121,7 @@ class Cabinet(Generic[K]):
         self.peer_answer = latches.NONE
 
     def _local(self, inp: "array[int]", elapsed_ticks: int) -> None:
-        """Inputs of the kernel that originate in the controller."""
+        """Write the inputs of the kernel that originate in the controller."""
         records = self._records
         inp[s.ARMED_STORED] = records.armed_stored()
         # If saving fails, a restart could lose a latch: make a controlled stop.
@@ -265,7 +265,7 @@ class Cabinet(Generic[K]):
     def request_lock_out(self, name: str, is_locked: bool, is_awaited: bool = True) -> int:
         """Begin or end a lock-out. It stops the cabinet, and prevents every start, also after a
         restart. Only the person who locked out may end it, or anybody while the key is known to be
-        out of RUN. The end is stored first; then standby follows. Returns as request_run.
+        out of RUN. The end is stored first; then standby follows. Returns like request_run.
         """
         by = self._records.locked_out
         if is_locked and by.chosen:
@@ -289,7 +289,7 @@ class Cabinet(Generic[K]):
     def request_approval(self, name: str, code: int) -> int:
         """Approve the limit image that runs here, for a person who has seen the changes (`code`).
         The key must be out of RUN. The approval is stored first; then the cabinet stays in standby.
-        Returns as request_run.
+        Returns like request_run.
         """
         if self.approval.is_given:
             return operator_commands.IS_APPROVED

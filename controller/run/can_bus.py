@@ -1,4 +1,4 @@
-"""One CAN bus of the cabinet: frames to the rack BMS, and the commands of the racks."""
+"""One CAN bus of the cabinet: hands frames to the drivers of the BMS, and sends their commands."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from controller.config import can_dialects
 from drivers import can_dialect
 from drivers.can_bms import CanBms
 
-# 336 frames of 100 ms (16 racks x 21 frames) may all arrive in one tick; the rest is a margin.
+# All frames of 100 ms (16 racks x 21 frames = 336) may arrive in one tick; the rest is a margin.
 CAN_FRAMES_PER_TICK_MAX = 512
 IDS_MAX = 256  # most ids to remember, because a faulty bus must not fill the memory
 
@@ -52,7 +52,7 @@ class CanBus:
             self.by_id[can_id] = bms
 
     def read(self, now_us: int) -> None:
-        """Drain what has arrived into the BMS families; frames of unknown ids are dropped."""
+        """Hand the frames that have arrived to the BMS drivers. Drop frames of unknown ids."""
         by_id, heard = self.by_id, self.heard
         for can_id, data in self.port.drain(CAN_FRAMES_PER_TICK_MAX):
             if can_id not in heard and len(heard) < IDS_MAX:

@@ -1,7 +1,8 @@
-"""Channel A's end of the link to channel B. The loop's Wire carries it like a bus.
+"""Channel A's end of the link to channel B. The loop's Wire carries the link like a bus.
 
-A tick calls `update` before the kernel's step, for the kernel's input `code`, and `report` after
-it. A frame goes out in every other tick.
+Channel A is the controller. Channel B is a second channel with its own permit relay. A tick calls
+`update` before the kernel's step, for the kernel's input `code`, and `report` after it. A frame
+goes out in every other tick.
 """
 
 from array import array
@@ -62,7 +63,7 @@ class ChannelLink:
         return peer_words.code(pe.INTERLOCK, its_reason, min(frame.get(names), peer_words.BYTE))
 
     def receive(self, data: bytes, now_us: int) -> None:
-        """Bytes that have come from channel B."""
+        """Take bytes that have come from channel B."""
         if self.receiver.feed(data, len(data)):
             self.peer.heard()
 
@@ -118,7 +119,7 @@ class ChannelLink:
         )
 
     def kept(self) -> tuple[int, int] | None:
-        """The mark of the store that channel B keeps; None: channel B is not heard."""
+        """(revision, digest) of the store that channel B keeps; None: channel B is not heard."""
         frame = self.receiver.frame
         if not self.peer.trusted():
             return None
@@ -142,7 +143,7 @@ class ChannelLink:
 
     def _follow_order(self, elapsed: int) -> None:
         """Repeat the order until B answers or ORDER_MS_MAX is over. Without an order, let B keep
-        the mark of the store.
+        revision and digest of the store.
         """
         if self._order is None:
             return self._keep()
@@ -152,7 +153,7 @@ class ChannelLink:
             result = self.receiver.frame.get(f.RESET_RESULT)
             if is_asked and result != latches.NONE:
                 return self._end_order(min(result, NO_ANSWER))
-            # While B still repeats its answer to the order before, this order must wait.
+            # While B still repeats its answer to the previous order, this order must wait.
             if not is_asked and result == latches.NONE:
                 self._ask(*self._order)
         if self._order_ticks * self.tick_ms >= ORDER_MS_MAX:

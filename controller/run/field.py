@@ -1,4 +1,4 @@
-"""The field side of one cabinet: ports, device families, and what each tick writes. The owner of
+"""The field side of one cabinet: its ports, its drivers, and the writes of each tick. The owner of
 the wires (loop.py, or the rig's simulation) moves the bytes and frames.
 """
 
@@ -29,7 +29,7 @@ from drivers.site_device import SiteDevice
 from drivers.wear import Wear
 from safety import latches, signals as s
 
-URGENT_US = 500_000  # coils without a write expire sooner than this
+URGENT_US = 500_000  # a change is repeated this long; coils without a write expire sooner
 
 
 class IoChannel:

@@ -136,7 +136,7 @@ class LinkStatistics:
         return [(name.encode()[:NAME_BYTES], *rest) for name, *rest in rows]
 
     def close(self) -> None:
-        """Unmap; the file stays."""
+        """Release the mapping. The file stays."""
         self._map.close()
 
 

@@ -1,6 +1,6 @@
-"""The real loop: one thread, one tick, absolute deadlines; between ticks it moves bytes. Code that
-may block, grow or crash runs in other processes. Order at the start: build everything, open the
-ports, notify the service manager, switch to real-time priority last.
+"""The loop of a real controller: one thread that ticks, and moves bytes between two ticks. Code
+that may block, grow or crash runs in other processes. Order at the start: build everything, open
+the ports, notify the service manager, switch to real-time priority last.
 """
 
 import os
@@ -192,8 +192,8 @@ class Loop:
             self.cabinet.end()
 
     def _stopped(self, waited_us: int) -> bool:
-        """True when all contactors are open and this is saved, when saving has failed, or when the
-        time for it is over.
+        """True when all contactors are open and the store has saved this or has failed. Also true
+        when the longest time of a stop is over.
         """
         kernel, keeper = self.cabinet.core.kernel, self.cabinet.keeper
         out = kernel.out

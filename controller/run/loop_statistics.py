@@ -1,5 +1,6 @@
-"""How punctual the loop is, and for how long its store was not saved: counters and a histogram in a
-mapped file. The loop writes it, any process reads it.
+"""Counters and a histogram of how late the ticks are, and how long the store was unsaved.
+
+They are in a mapped file, which the loop writes and any process reads.
 """
 
 import struct
@@ -29,7 +30,7 @@ class LoopStatistics:
         self._ticks = self._maximum_us = 0
 
     def note(self, deadlines: clock.Deadlines, unsaved_ms: tuple[int, int] = (0, 0)) -> None:
-        """Note the end of a tick. deadlines: the loop's clock.Deadlines; unsaved_ms: of
+        """Note the end of a tick. deadlines: the loop's clock.Deadlines; unsaved_ms: see
         StoreWatch.
         """
         lateness_us = max(0, deadlines.lateness_us)
@@ -51,7 +52,7 @@ class LoopStatistics:
         )
 
     def close(self) -> None:
-        """Unmap; the file stays."""
+        """Release the mapping. The file stays."""
         self._counts.release()
         self._map.close()
 

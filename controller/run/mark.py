@@ -15,7 +15,7 @@ class Mark:
     """`durable`: (revision, digest) of the last record that is known to be on the disk."""
 
     def __init__(self, record: Record):
-        """record: the last record of the last run."""
+        """record: the last record of the previous run."""
         self.durable = self._loaded = self._now = (record.changes, _digest(record))
         self._number = 0  # number of the record that contains `_now`
         self._is_compared = False
@@ -37,7 +37,7 @@ class Mark:
             self.durable = self._now
 
     def is_old(self, kept: tuple[int, int] | None) -> int:
-        """1 in one tick, if channel B keeps a newer revision than the store that was loaded. kept
+        """Return 1 once, if channel B keeps a newer revision than the loaded store has. kept
         (0, 0): B keeps none; None: B is silent.
         """
         if kept is None or self._is_compared:

@@ -1,4 +1,4 @@
-"""The sender's end of operator commands (operator_commands.py): ask, and take the answer."""
+"""The sender's end of operator commands (operator_commands.py): asks, and takes the answer."""
 
 import errno
 import os
@@ -74,23 +74,23 @@ def reset(
 
 
 def step(path: str, unit: int, power_W: int, for_ms: int) -> int | None:
-    """Ask one unit (from 1) in TEST mode for a power (W) for a time; as `ask`."""
+    """Ask one unit (from 1) in TEST mode for a power (W) for a time. Returns like `ask`."""
     return _exchange(path, commands.REQUEST, commands.STEP, unit, power_W, for_ms, 0).here
 
 
 def sign(path: str, unit: int, is_held: bool) -> int | None:
-    """Tell the controller whether the sign test of a unit (from 1) prevents a start; as `ask`."""
+    """Tell the controller whether the sign test of a unit (from 1) prevents a start, like `ask`."""
     return _exchange(path, commands.REQUEST, commands.SIGN, unit, is_held, 0, 0).here
 
 
 def lock_out(path: str, name: str, is_locked: bool) -> int | None:
-    """Lock out in a person's name, or end the lock-out; as `ask`. ValueError: no name."""
+    """Lock out in a person's name, or end the lock-out, like `ask`. ValueError: no name."""
     what = commands.LOCK_OUT if is_locked else commands.END_LOCK_OUT
     return _exchange(path, commands.LOCK, what, _person(name)).here
 
 
 def approve(path: str, name: str, code: int) -> int | None:
-    """Approve the limit image in a person's name. As `lock_out`."""
+    """Approve the limit image in a person's name, like `lock_out`."""
     return _exchange(path, commands.APPROVAL, commands.APPROVE, _person(name), code).here
 
 
@@ -102,13 +102,13 @@ def _person(name: str) -> bytes:
 
 
 def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> int | None:
-    """Change the key of a source, as `ask`. what: SET_KEY, ROTATE_KEY or REVOKE_KEY."""
+    """Change the key of a source, like `ask`. what: SET_KEY, ROTATE_KEY or REVOKE_KEY."""
     return _exchange(path, commands.KEY_CHANGE, what, source, key, made_s).here
 
 
 def read(path: str, bus: str, place: tool_read.Place) -> Data:
-    """One read of a tool through the controller. OSError as `ask`. ValueError: `bus` cannot be the
-    name of a bus.
+    """Make one read for a tool through the controller. OSError as `ask`. ValueError: `bus` cannot
+    be the name of a bus.
     """
     name = bus.encode("ascii")
     return _exchanged(path, tool_read.READ, tool_read.READ_ONE, name, *place)

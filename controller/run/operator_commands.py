@@ -101,8 +101,9 @@ Asker = tuple[bytes | str, bytes]
 
 
 class Listener:
-    """The loop's end. Only one reset, lock-out, start or stop at a time waits for its answer. Every
-    other command is answered at once. A stop or a lock-out is also obeyed while a sender waits.
+    """The controller's end. Only one reset, lock-out, start or stop at a time waits for its answer.
+    Every other command is answered at once. A stop or a lock-out is also obeyed while a sender
+    waits.
     """
 
     def __init__(self, path: str, change_key: ChangeKey | None = None):
@@ -116,7 +117,7 @@ class Listener:
         self.dropped = 0
 
     def fileno(self) -> int:
-        """Readable when a command waits."""
+        """The descriptor. It is readable when a command waits."""
         return self._socket.fileno()
 
     @property
@@ -141,7 +142,7 @@ class Listener:
         if answer == tool_read.LATER:
             return
         if answer is None:
-            # Also a sender without an address, so that the next sender does not get its answer.
+            # A sender without an address waits too: the next sender must not get its answer.
             self._waiting = asker
         else:
             self._send(answer, asker)

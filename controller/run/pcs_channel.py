@@ -1,10 +1,11 @@
-"""One converter on the wire: start, stop, and every frame to it through its gate.
+"""Sends start, stop and set-point to one converter.
 
-A converter counts as stopped when its own reading shows it. A stop that was sent or acknowledged
-proves nothing, because a device that is still starting reports "off" until the start is done. So a
-stop is sent as soon as the permit ends, even in the middle of a start. It is repeated until a
-reading that is newer than its acknowledgement shows state and power of a stopped converter. If no
-reading can show this (Profile.shows_stop), the stop is repeated while there is no permit.
+Every frame passes a last check, the gate (base/converter_gate.py). A converter counts as stopped
+when its own reading shows it. A stop that was sent or acknowledged proves nothing, because a device
+that is still starting reports "off" until the start is done. So a stop is sent as soon as the
+permit ends, even in the middle of a start. It is repeated until a reading that is newer than its
+acknowledgement shows state and power of a stopped converter. If no reading can show this
+(Profile.shows_stop), the stop is repeated while there is no permit.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -68,8 +69,8 @@ class PcsChannel:
 
     def write(self, inp: Sequence[int], out: Sequence[int], setpoint_W: int, now_us: int) -> None:
         """Submit start or stop, the set-point through the gate, then the driver's own requests. The
-        driver is asked for its requests first, because they show whether the device is lost, and
-        then a set-point has no address.
+        driver is asked for its requests first, because they show whether the device is lost. A
+        set-point for a lost device has no address.
         """
         running = out[self.run_at]
         self.permit(bool(running) and self.gate_verdict == reasons.NONE, now_us)

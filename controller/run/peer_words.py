@@ -1,5 +1,6 @@
-"""The kernel's input peer_code as a sentence: the channel that gives no permit, the reason, and the
-contact or row. The code is one number, so that it is handled like every other input.
+"""Turns the kernel's input peer_code into a sentence, which names the channel that gives no permit,
+the reason, and the contact or row of the cause-and-effect matrix. The code is one
+number, so that it is handled like every other input.
 """
 
 from controller.rows.records import ROWS

@@ -1,6 +1,4 @@
-"""Hands the state that must survive to the store as records, and takes over the last record at a
-start.
-"""
+"""Hands state that must survive a restart to the store as records, and restores it at a start."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +22,7 @@ from drivers.wear import DAY_MIN, Wear
 from safety import signals as s
 from safety.kernel import Kernel
 
-TRIPS_UNSTORED_MAX = 1024  # trips while a slow disk stores: each stage a few times (assumed)
+TRIPS_UNSTORED_MAX = 1024  # most trips while a slow disk stores a record (assumed)
 KEEP_MS = 600_000  # the longest time between two records (chosen by the project)
 
 
@@ -190,8 +188,8 @@ def _boot(
     tick_ms: int,
 ) -> None:
     """Take over the last run's latches and tokens. A latch of a row that is not armed here needs
-    the key. The count of trips skips the trips that may not have been stored, so that no code comes
-    twice.
+    the key. The count of trips skips the trips that may not have been stored, so that no cause
+    mask comes twice.
     """
     stored, state = record.latches, loaded.state
     latched = [index for index, name in enumerate(names) if name in stored and armed[index]]

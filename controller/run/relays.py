@@ -1,6 +1,7 @@
-"""Cross-check of the permit relays: for each relay, a contact that an I/O module reads back must
-show that the relay follows its output (row 44; UL 60730-1 table H.1, fact A92). The kernel tests
-each relay before a closing (permit.py), this module in every tick.
+"""Checks that each permit relay follows its output, by a contact that an I/O module reads.
+
+Basis: row 44 of the matrix; UL 60730-1 table H.1, fact A92. The kernel tests each relay
+before a closing (permit.py), this module in every tick.
 """
 
 from collections.abc import Sequence

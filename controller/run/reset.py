@@ -1,5 +1,4 @@
-"""A reset that an operator asked for: judged here, stored, given to the kernel, then passed on to
-channel B.
+"""Judges and stores a reset that an operator asked for, then gives it to kernel and channel B.
 
 The reset is stored before the kernel gets it, because a power cut must not give back the token that
 the reset spends. A reset that is refused here never reaches the kernel. If it did, `reset_clear_ms`
@@ -67,9 +66,9 @@ class Reset:
 
     def after_step(self, peer: ChannelLink | None) -> None:
         """Take the kernel's result. A reset that still waits for the store ends as soon as the
-        kernel would refuse it, as when a cause returns. The record in the store may already lack
-        the latches of this reset, so a new record with every latch is stored in this tick. The
-        returned cause alone would store none, because it changes no latch.
+        kernel would refuse it, for example when a cause returns. The record in the store may
+        already lack the latches of this reset, so a new record with every latch is stored in this
+        tick. The returned cause alone would store no record, because it changes no latch.
         """
         core = self._core
         if core.inp[s.RESET_KIND]:

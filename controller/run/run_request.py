@@ -1,4 +1,4 @@
-"""Whether the cabinet is to run or to stay in standby.
+"""Decides whether the cabinet is to run or to stay in standby.
 
 After some events the cabinet stays in standby until a person starts it: a stop by a person, a test,
 a lock-out, some rows, a restart that the hazard analysis does not allow. The reason (standby.py of

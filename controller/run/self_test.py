@@ -1,8 +1,10 @@
-"""Self-test of the controller while it runs: program, memory, clocks, processor temperature (row
-44; UL 60730-1 table H.1 and UL 1998 table A2.1, facts A92, C82), a slice in each tick. The test
-finds a changed program or a stuck bit, never a program that was wrong from the beginning. A thermal
-zone that becomes silent keeps its last reading, so that row 44f does not clear. After
-ZONE_SILENT_READS reads without a value, the zone counts as a fault.
+"""Tests the controller while it runs: program, memory, clocks and processor temperature.
+
+Each tick tests a small part. Basis: row 44 of the matrix; UL 60730-1 table H.1 and UL 1998 table
+A2.1 (fact A92); for the temperature fact C82. The test finds a changed program or a stuck bit,
+never a program that was wrong from the beginning. A thermal zone that becomes silent keeps its last
+reading, so that stage 44f does not clear. After ZONE_SILENT_READS reads without a value, the zone
+counts as a fault.
 """
 
 import glob

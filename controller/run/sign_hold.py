@@ -1,4 +1,4 @@
-"""Units whose sign test holds a start, from the ledger at the start of the process.
+"""Finds in the ledger of tests which units must not start before their sign test.
 
 The loop reads no file. So a command that writes a record about a sign test also sends SIGN.
 """

@@ -1,4 +1,4 @@
-"""One site device on the wire: the values of its actuators through the gate, and what was sent."""
+"""Sends the values of one site device's actuators through their gates, and notes what was sent."""
 
 from controller.core.base import reasons
 from controller.core.image import ProcessImage

@@ -1,4 +1,4 @@
-"""UTC and its uncertainty as input words of the tick, so that clock-aligned intervals replay.
+"""Writes UTC and its uncertainty into the inputs of the tick, so that a replay has the same time.
 
 While the clock's error is not known, or a word is outside its range, nothing is written, and the
 words grow old.

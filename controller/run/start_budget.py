@@ -1,7 +1,7 @@
-"""When one converter may be started. A converter that does not start, or does not keep running,
-must not be started again and again without an end. Each start wears its relays and pre-charge
-resistors, and may clear a failure that a person has to see. So after a failure an operator's reset
-comes first.
+"""Decides when one converter may be started. A converter that does not start, or does not keep
+running, must not be started again and again without an end. Each start wears its relays and
+pre-charge resistors, and may clear a failure that a person has to see. So after a failure an
+operator's reset comes first.
 """
 
 from collections.abc import Sequence
@@ -51,11 +51,11 @@ class StartBudget:
 class HeldFault:
     """A fault that one converter had under its permit. A reset must come before the next start.
 
-    Stage 59e latches a fault of 5 s. A shorter fault would stay unseen, and the next start would
-    clear it. So while a start is withheld, the converter is shown in its state "fault", and 59e
-    latches. A start clears a fault that the converter has before its permit. A restart of the
-    controller forgets a fault that 59e has not latched. `is_held`: True until an operator's reset;
-    `is_withheld`: a start is wanted, and withheld.
+    Stage 59e of the matrix latches a fault of 5 s. A shorter fault would stay unseen, and the next
+    start would clear it. So while a start is withheld, the converter is shown in its state "fault",
+    and 59e latches. A start clears a fault that the converter has before its permit. A restart of
+    the controller forgets a fault that 59e has not latched. `is_held`: True until an operator's
+    reset; `is_withheld`: a start is wanted, and withheld.
     """
 
     def __init__(self, state_at: int, has_starts: bool) -> None:

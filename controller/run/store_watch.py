@@ -1,7 +1,7 @@
 """Watches the store of a run: reports when it cannot save, and when it saves again.
 
-While it cannot save, a file marks the run directory, so that the next start does not trust a store
-that may lack a latch. A store is whole again once every record that it missed is durable.
+While the store cannot save, a file marks the run directory, so that the next start does not trust a
+store that may lack a latch. A store is whole again once every record that it missed is durable.
 """
 
 import sys
@@ -20,7 +20,7 @@ class Kept(Acknowledging, Protocol):
     line: str
 
     def watch(self, now_us: int) -> None:
-        """Once a tick."""
+        """Called once a tick."""
 
 
 class StoreWatch:
@@ -35,7 +35,7 @@ class StoreWatch:
         self.unsaved_ms = (0, 0)
 
     def step(self, now_us: int) -> None:
-        """Once a tick."""
+        """Check the store. Called once a tick."""
         keeper, (now_ms, before_ms) = self._keeper, self.unsaved_ms
         keeper.watch(now_us)
         if not keeper.ok and self._since_us is None:

@@ -2,9 +2,8 @@
 
 A change that makes the cabinet safer takes effect first and is stored then. While the store is not
 saved, a restart loses such a change. A change that removes a protection is stored first: a power
-cut may lose the change, never the protection. If it is not stored within
-operator_commands.STORED_MS, it is void: it must not take effect after the sender has read "no
-answer".
+cut may lose the change, never the protection. A change that is not stored within
+operator_commands.STORED_MS is void: it must not take effect after the sender has read "no answer".
 """
 
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""One reader for all time series: prices, weather, powers, jobs, the rows of a schedule."""
+"""Reads all time series from files: prices, weather, powers, jobs, the rows of a schedule."""

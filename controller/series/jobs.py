@@ -1,4 +1,4 @@
-"""Jobs of a file: when each job is sent, how long it runs, and its power."""
+"""Reads jobs from a file: when each job is sent, how long it runs, and its power."""
 
 import math
 from typing import NamedTuple

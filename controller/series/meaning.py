@@ -1,4 +1,4 @@
-"""The meaning of the times, and the unit, of a series from elsewhere.
+"""Finds what the times of a foreign series mean, and whether its unit is right.
 
 A time may be the begin or the end of the period of its value. If an end is taken as a begin, all
 values move by one period, such as PV by an hour. A price may have another currency, or be for

@@ -1,4 +1,4 @@
-"""Money in the name of a price: its currency and its unit. An unknown word is never guessed.
+"""Finds currency and unit in the name of a price. It never guesses an unknown word.
 
 The name of a price must state money per MWh or kWh, or hundredths per kWh, as in
 `price_EUR_per_MWh` or `ct/kWh`. Thousandths, or money that is not listed here, are no unit. Then

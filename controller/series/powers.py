@@ -1,4 +1,4 @@
-"""Powers of a table: finds the columns, and reads them row by row.
+"""Reads powers from a table: finds the columns, and reads them row by row.
 
 The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) that counts from any zero, or a column of times
 as in times.py.

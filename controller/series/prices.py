@@ -1,4 +1,4 @@
-"""Prices of a file, as means of equal slots that begin at a local time.
+"""Reads prices from a file, as means of equal slots that begin at a local time.
 
 The time is the first column with times, or else the first column. The price is the first column
 whose name has a unit of a price. Without such a column, it is one whose name has a word for a
@@ -113,7 +113,7 @@ def _rows(
 
 
 def _check_even(rows: _Rows, zone: tzinfo) -> None:
-    """Check that no row is missing. SeriesError: one is."""
+    """Check that no row is missing. SeriesError: a row is missing."""
     steps = [after - before for before, after in itertools.pairwise(rows.times_s)]
     runs = [(step, len(list(each))) for step, each in itertools.groupby(steps)]
     is_even = len(runs) < 2 or (len(runs) == 2 and min(count for _, count in runs) > 1)

@@ -1,4 +1,4 @@
-"""The error for a refused file of a series, and safe excerpts of the file for messages."""
+"""Defines the error for a refused file of a series, and makes safe excerpts for messages."""
 
 import contextlib
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""A table of text: finds the separator, the decimal mark and the header.
+"""Reads a table of text: finds the separator, the decimal mark and the header.
 
 Then it gives (line, cells) of each row. A row with fewer cells than the header is given unchanged,
 because it may be the last line of a log that is being written.

@@ -1,4 +1,4 @@
-"""The lines of a text file or its gzip. Limits keep a gzip bomb from filling the memory."""
+"""Reads lines of a text file or its gzip. Limits keep a gzip bomb from filling the memory."""
 
 import contextlib
 import functools

@@ -1,4 +1,4 @@
-"""Times of a series: from cells to UTC, s since 1970, and from seconds to text.
+"""Converts times of a series: from cells to UTC, s since 1970, and from seconds to text.
 
 When the clock goes back, one hour of the night exists twice. Its first occurrence in the file is
 the earlier one, because the times of a series rise.

@@ -1,4 +1,4 @@
-"""Quantities of a series: their units in column names, and their ranges.
+"""Lists the quantities of a series, with their units in column names and their ranges.
 
 A name ends with its unit: `load_kW`, `load [kW]`. Upper and lower case differ: `mW` and `MW`. The
 units of a price are in money.py.

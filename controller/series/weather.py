@@ -1,4 +1,4 @@
-"""The weather of a year for each hour: irradiance on a level surface, and outside air."""
+"""Reads the weather of a year by the hour: irradiance on a level surface, and outside air."""
 
 import math
 from array import array
@@ -13,7 +13,7 @@ from controller.series.units import AIR, SUN, Quantity, Unit
 HOURS, DAY_H = 8760, 24  # DAY_H: a time zone or a missing leap day moves a row by up to a day
 SUN_W_PER_M2_MIN = 50.0  # every place on Earth has a brighter hour in a year
 SUN_HOURS = 9.0, 15.0  # the middle of the sunshine lies between them in local time
-KELVINS = 200.0, 340.0
+KELVINS = 200.0, 340.0  # a column of degC with such values is in kelvin
 
 
 class Weather(NamedTuple):

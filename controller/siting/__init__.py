@@ -1,1 +1,1 @@
-"""The siting audit checks a plan against the rules of Table B (spacing, size, height)."""
+"""The siting audit checks the plan of a site against rules for spacing, size and height."""

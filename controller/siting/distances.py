@@ -1,6 +1,6 @@
-"""The distances that a plan shows.
+"""Chooses the distances that the drawing of a plan shows.
 
-A distance is judged by the rule with the least margin, or by no rule.
+If several rules cover a distance, the rule with the least margin judges it.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,10 @@ CROWD = 40
 
 
 class Distance(NamedTuple):
-    """A distance. gap: as drawn. rule: the judging rule or None. is_sure: its clause has no (?)."""
+    """A distance. gap: as drawn. rule: the judging rule, or None if no rule covers it.
+
+    is_sure: the clause of the rule is confirmed, so it has no (?).
+    """
 
     rule: rules.Rule | None
     item: Item
@@ -32,8 +35,8 @@ class Distance(NamedTuple):
 def shown(findings: list[Finding], site: Site) -> list[Distance]:
     """All distances of a plan, each pair once. Distances that are not met come first."""
     least, names = _least(findings), [unit.name for unit in site.units]
-    # With few units the plan also shows each distance that is met only with a barrier, a wall or a
-    # test (B19), and each distance that is not met, even if another one binds the unit.
+    # With few units the plan shows more distances of a unit than the binding one: those that are
+    # met only with a barrier, a wall or a test (rule B19), and those that are not met.
     judged = [each for _, each in _judged(findings)] if len(site.units) <= CROWD else []
     # if a pair occurs twice, the later one counts: "not met" replaces "reduced"
     judged = [
@@ -134,7 +137,7 @@ def _faces(gap: Gap, wall: Shape, area: Area) -> bool:
 
 
 def _neighbours(site: Site) -> list[Distance]:
-    """Pairs of units without a third unit that is nearer to both than they are to each other."""
+    """Pairs of units. A pair is left out if a third unit lies nearer to both of its units."""
     units = site.units if len(site.units) <= CROWD else ()
     gaps = {
         (a.name, b.name): geometry.gap(a.shape, b.shape)

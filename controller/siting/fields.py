@@ -1,4 +1,4 @@
-"""Every key of a siting file as data. SITE: the top of the file. TABLES: tables with names."""
+"""Describes every key of a siting file. SITE: top of the file. TABLES: tables with names."""
 
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ INDOORS, OUTDOORS = PLACES = ("indoors", "outdoors")
 
 
 class Technology(NamedTuple):
-    """Rows B1 and B11: threshold, and maximum in a fire area (None: no maximum)."""
+    """Threshold (rule B1), and maximum in a fire area (rule B11; None: no maximum)."""
 
     threshold_kWh: float
     most_kWh: float | None

@@ -1,7 +1,7 @@
-"""Plane geometry: distances, containment, clipping. Metres; a point is (x, y), y up the plan.
+"""Computes distances, containment and clipping of shapes in a plane.
 
-This module has no rules of a code. A distance is exact except for float rounding, which is far
-below TOUCH_m.
+A point is (x, y) in metres; y points up the plan. This module has no rules of a code. A distance is
+exact except for float rounding, which is far below TOUCH_m.
 """
 
 import math
@@ -177,7 +177,7 @@ def middle(a: Point, b: Point) -> Point:
 
 
 def between(a: Point, b: Point, share: float) -> Point:
-    """The point at a share (0 to 1) of the way from a to b."""
+    """The point at a fraction `share` (0 to 1) of the way from a to b."""
     return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
 
 

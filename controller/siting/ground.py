@@ -1,4 +1,4 @@
-"""Outlines on the ground: overlap, containment, and faults of an outline."""
+"""Checks outlines on the ground: overlap, containment, and faults of an outline."""
 
 import math
 from collections.abc import Iterator

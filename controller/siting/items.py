@@ -1,4 +1,7 @@
-"""Rules and Items. A measure returns the Items of a rule, or the reason why there are none."""
+"""Defines a Rule of the siting audit, and an Item: one value or fact that a rule judges.
+
+A measure is a function that returns the Items of a rule, or the reason why there are none.
+"""
 
 import math
 from collections.abc import Callable, Iterable
@@ -16,7 +19,7 @@ AT_LEAST, AT_MOST, STATED, SCOPE = ">=", "<=", "said", "scope"
 class Rule(NamedTuple):
     """One rule.
 
-    sense: AT_LEAST or AT_MOST a number; STATED: a fact; SCOPE: it classifies and cannot fail.
+    sense: AT_LEAST or AT_MOST a number; STATED: a fact; SCOPE: the rule only classifies a site.
     clauses: {edition: (clause, confidence)}; (?) marks an unconfirmed clause. local: the local
     profile to which the rule belongs, or "". number None: the measure gives each Item a limit.
     kinds: kinds of exposures to which the rule applies.
@@ -44,8 +47,8 @@ class Rule(NamedTuple):
 class Item(NamedTuple):
     """One measured value or fact.
 
-    value: None if a fact is missing. limit: None for the number of the rule. names: the measured
-    things. gap: of a distance. by: another rule that judges this Item.
+    value: None if a fact is missing. limit: None means that the number of the rule is the limit.
+    names: the measured things. gap: only of a distance. by: another rule that judges this Item.
     """
 
     value: Any

@@ -1,4 +1,4 @@
-"""Live values on a plan: the output of `firebreak map --json` of each cabinet of the site.
+"""Reads live values for a plan: the output of `firebreak map --json` of each cabinet on the site.
 
 The file may come from another machine and may be old. So the plan shows when the values were read,
 and whether a controller has stopped.

@@ -1,4 +1,4 @@
-"""The lot line: its extension, its two sides, and checks of its keys."""
+"""Handles the lot line: extends it, finds its inner side, and checks its keys in the file."""
 
 import math
 

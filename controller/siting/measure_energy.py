@@ -1,4 +1,4 @@
-"""Measures of the energy of fire areas and dwellings, and of the distance of units at dwellings."""
+"""Measures (items.py) of the energy of fire areas and dwellings, and of distances at dwellings."""
 
 from collections.abc import Iterable
 
@@ -134,7 +134,8 @@ def unit_energy(site: Site, rule: Rule) -> Items:
 def place_energy(is_named: bool) -> Measure:
     """A measure of the energy in each kind of place of a dwelling.
 
-    is_named: the source names the kind. The units in all places of one kind are added.
+    is_named: True for the kinds in DWELLING_kWh, False for all others. The energies of all units in
+    places of one kind are added.
     """
 
     def measure(site: Site, rule: Rule) -> Items:

@@ -1,4 +1,4 @@
-"""Measures of roofs, floors, exposures, fences and lists of papers."""
+"""Measures (items.py) of roofs, floors, exposures, fences and lists of papers."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ def of_floors(key: str) -> Measure:
 
 
 def floor_height(site: Site, rule: Rule) -> Items:
-    """Floor above the access of fire vehicles. B16a judges a higher roof."""
+    """Height of the floor above the access of fire vehicles. B16a judges a roof above ROOF_m."""
     items = of_floors("floor_above_vehicle_access_m")(site, rule)
     if site.mode != f.ROOFTOP or isinstance(items, str):
         return items

@@ -1,4 +1,4 @@
-"""Measures of the kind of site, of units and groups, and of the tests that they need."""
+"""Measures (items.py) of the kind of site, of units and groups, and of the tests they need."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The places of a plan as a file for the cabinets of the site (`[plan]`, config/site_plan.py).
+"""Writes the places of a plan to a file for the cabinets of the site (config/site_plan.py).
 
 It has each unit, and the ways by which a fire may spread from it: the nearest units and exposures,
 the rated wall between them, the fire test. Distances and ratings are rounded down, and tested

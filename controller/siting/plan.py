@@ -1,4 +1,4 @@
-"""The plan of a site as SVG: to scale, y down, the same bytes for the same site.
+"""Draws the plan of a site as SVG, to scale. The same site always gives the same bytes.
 
 The id of each thing is its key in the file (`unit.pod_1`). A distance that is not met is red,
 dashed, and has an exclamation mark, because colour must not be the only sign.

@@ -1,4 +1,4 @@
-"""The page around the plan of a site: head, scale, legend, signs."""
+"""Draws the page around the plan of a site: head, scale, legend, signs."""
 
 import textwrap
 from xml.sax.saxutils import escape

@@ -1,4 +1,4 @@
-"""Parts of a plan as SVG: colours, the window in pixels, shapes, labels and distances."""
+"""Draws the parts of a plan as SVG: colours, the window in pixels, shapes, labels, distances."""
 
 import math
 from typing import NamedTuple

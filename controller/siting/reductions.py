@@ -1,4 +1,7 @@
-"""Row B19: conditions for a reduced distance to an exposure. IFC 2018 has only the test."""
+"""Checks whether a barrier, a wall or a fire test allows a reduced distance to an exposure.
+
+This is rule B19 (rules.py). IFC 2018 allows a reduction only by the test.
+"""
 
 from controller.siting import fields as f, geometry, sight
 from controller.siting.site import Site

@@ -1,4 +1,4 @@
-"""The audit as text for a terminal (plain ASCII, 80 columns) and as data for JSON."""
+"""Writes the audit as text for a terminal (plain ASCII, 80 columns) and as data for JSON."""
 
 from controller.documents.document import Facts, wrapped
 from controller.siting import audit, geometry, rules

@@ -1,4 +1,4 @@
-"""`firebreak document siting`: every rule, every key of a siting file, and the technologies."""
+"""Makes the page of `firebreak document siting`: rules, keys of a siting file, technologies."""
 
 from controller.documents.document import Block, Heading, Table
 from controller.forms.field import REQUIRED, Field, allowed_text

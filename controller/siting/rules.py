@@ -1,4 +1,4 @@
-"""The rules as data: the rows of Table B of the facts, and rows of Table A that a plan can answer.
+"""Lists the rules of the siting audit. Each id is a row of the project's tables of code facts.
 
 Feet in the source are given here in metres, rounded to the millimetre. Row B39 deliberately has no
 rule: its figures are from the web, and no text of a code supports them.

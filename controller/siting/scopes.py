@@ -1,4 +1,4 @@
-"""Scopes of the rules: their words, and reasons that exclude a site. The first reason counts."""
+"""Lists the scopes of the rules. A scope has reasons that exclude a site; the first one counts."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Barriers of a plan: the part of an exposure that they shield."""
+"""Finds the part of an exposure that the barriers of a plan shield."""
 
 import functools
 import math

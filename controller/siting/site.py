@@ -1,4 +1,4 @@
-"""A site as the rules use it: units, areas, exposures, barriers, and distances between them."""
+"""Holds a site as the rules use it: units, areas, exposures, barriers, and their distances."""
 
 import functools
 import math

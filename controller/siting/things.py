@@ -1,4 +1,4 @@
-"""The things on a site: units, areas, exposures, barriers."""
+"""Defines the things on a site: units, areas, exposures, barriers."""
 
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple, TypeVar

@@ -1,1 +1,1 @@
-"""One read model of the journal for console, commands and recorder."""
+"""Facts about a controller, read from its journal for console, commands and recorder."""

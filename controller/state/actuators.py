@@ -1,4 +1,4 @@
-"""Each actuator of a site device: the chain from request to value. Part of the page `why`."""
+"""Facts of the page `why` about the actuators of site devices: the chain from request to value."""
 
 from collections.abc import Callable
 

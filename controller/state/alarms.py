@@ -1,4 +1,4 @@
-"""The page `alarms`: rows by danger, first-out, checks, conditions of a reset and a start."""
+"""Facts of the page `alarms`: rows by danger, first-out, checks, conditions of reset and start."""
 
 from controller.core import image
 from controller.core.base import reasons, standby

@@ -29,7 +29,7 @@ CHANGES_MIN = 8  # with fewer changes it is unknown for how long the meter holds
 
 
 class Samples:
-    """Feed every frame, in order, after it was applied to `seen`."""
+    """Collects the samples. Feed every frame, in order, after it was applied to `seen`."""
 
     def __init__(self, seen: Snapshot) -> None:
         header, layout = seen.reader.header, seen.layout
@@ -130,7 +130,7 @@ def measured(replies: Sequence[Reply], now_ms: int, tick_ms: int, sample_ms: int
 
 
 def none_of(why: dict[str, str]) -> Facts:
-    """The form of `measured`, without any rms. why: {band: reason}."""
+    """A result in the form of `measured`, without any rms power. why: {band: reason}."""
     rms_W = dict.fromkeys(BANDS_Hz)
     return {"sample_ms": None, "observable_to_Hz": None, "rms_W": rms_W, "not_observable": why}
 

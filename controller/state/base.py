@@ -1,4 +1,4 @@
-"""Parts of every page's facts. Functions return None while a signal is unknown."""
+"""Facts (plain data) that several pages share. A function returns None if a signal is unknown."""
 
 from typing import Any
 

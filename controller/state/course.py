@@ -1,5 +1,5 @@
-"""The limits at each second of a forecast: hints with their validity and fallback, the request in
-force, the slot of the schedule, and announced steps.
+"""Gives the limits at each second of a forecast: hints with their validity and fallback, the
+request in force, the slot of the schedule, and announced steps.
 
 A forecast does not know whether a source will go on sending. So there are several possible futures
 (courses), and a "yes" must be right in each:
@@ -82,7 +82,7 @@ class Course:
         return min(found, key=lambda cap: cap.import_W)
 
     def _scheduled_W(self, slot: Slot, now_s: int, until_s: int) -> int:
-        """Lowest import cap of the slot until until_s. The cap already falls before a slot with a
+        """Lowest import cap of the slot up to until_s. The cap already falls before a slot with a
         lower cap begins.
         """
         cap_W = slot.grid_cap_W if slot.grid_cap_W >= 0 else WIDE_W

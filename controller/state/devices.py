@@ -1,4 +1,4 @@
-"""Site devices: signals, and each actuator's chain from request to value."""
+"""Facts of the page `devices`: signals of site devices, and the chain of each actuator."""
 
 from controller.core.base import reasons
 from controller.core.site_devices import bridging
@@ -93,7 +93,9 @@ def _differs(shadow: Shadow, view: DeviceView) -> str | None:
 
 
 def powers(shadow: Shadow) -> list[Facts]:
-    """[{device, role, is_known, power_W, asked}], with _bridging; power_W: None while unknown."""
+    """[{device, role, is_known, power_W, asked}], with the facts of _bridging. power_W: None while
+    unknown.
+    """
     found = []
     for view in shadow.core.site.devices:
         name, role = base.configured(shadow, view.device), view.device.role

@@ -1,4 +1,6 @@
-"""The page `events`. Without a recorder, the events come from the keyframes of the journal."""
+"""Facts of the page `events`. Without a recorder, the events come from the keyframes of the
+journal.
+"""
 
 from collections.abc import Iterable
 

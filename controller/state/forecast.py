@@ -18,7 +18,7 @@ from safety.tapers import taper_permille
 
 # Longer steps than T / 2 of load tracking (30 s or more) would make the reference oscillate.
 STEP_S, LONG_STEP_S = 5, 20
-LONG_S = 7200
+LONG_S = 7200  # a longer forecast is made in steps of LONG_STEP_S
 # Margin of the energy: the state of charge is known only in whole permille, and near the reserve
 # the limit of discharge falls by a ramp.
 MARGIN_PERMILLE = 5

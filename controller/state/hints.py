@@ -1,4 +1,4 @@
-"""Hints in force: value, validity, fallback, the source that binds; notices and schedule."""
+"""Facts about hints in force (value, validity, fallback, source), notices and the schedule."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,7 @@
-"""The numbers behind each limit: rack, cell, age and rows. A `way`: 0 charge, 1 discharge."""
+"""Numbers that explain each limit of the power, such as rack, cell, age or rows.
+
+A `way` is 0 for charge, 1 for discharge.
+"""
 
 from collections.abc import Callable, Iterable
 

@@ -1,4 +1,6 @@
-"""The page `links`: state of each device, age of its values, counters of each bus, path delay."""
+"""Facts of the page `links`: state of each device, age of its values, counters of each bus, path
+delay.
+"""
 
 from collections import defaultdict
 from typing import Any
@@ -11,7 +13,7 @@ from drivers import can_dialect, profile
 from drivers.can_codec import EXTENDED
 from safety import signals as s
 
-SLOWER_PERCENT = 150  # above this part of the stated refresh, new values of a meter come too seldom
+SLOWER_PERCENT = 150  # of its stated refresh; a meter that takes longer is too slow
 OK, LATE, NEVER, FROZEN = "ok", "LATE", "never heard", "FROZEN"
 OWN_STATES = {s.PCS_FAULT: "FAULT", s.PCS_UNNAMED: "NOT RUNNING"}  # of a converter
 NOT_OK = LATE, NEVER, FROZEN, *OWN_STATES.values()

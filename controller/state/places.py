@@ -1,4 +1,4 @@
-"""The page `map`: heat and alarms on the plan of the site, and the way of a fire to its neighbours.
+"""Facts of the page `map`: heat and alarms on the plan of the site, and ways of a fire.
 
 A place is a unit on the plan of the site. It contains racks of this cabinet, or it belongs to
 another cabinet. Without [plan] in the configuration, each unit of this cabinet is a place.

@@ -1,7 +1,7 @@
-"""`plan.json` in the planner's run directory: what it planned, sent, measured and waits for.
+"""Reads and writes `plan.json`: the plan, what was sent and measured, and what the planner awaits.
 
-The planner writes it after each plan and each quarter of an hour. Other programs read nothing else
-of the planner. None is an unknown number. Times are texts with the offset of the site's zone.
+The planner writes the file after each plan and each quarter of an hour. Other programs read nothing
+else of the planner. None is an unknown number. Times are texts with the offset of the site's zone.
 """
 
 import json
@@ -27,6 +27,7 @@ from controller.system import json_text, paths, regular_file
 from controller.system.utc import elapsed_s
 
 RUN_DIRECTORY, FILE = "/run/firebreak-planner", "plan.json"
+# OLD_S: a plan of this age is old. EARLY_S: a plan may be ahead of the clock by this time.
 VERSION, BYTES_MAX, OLD_S, EARLY_S = 1, 256 << 10, 7200.0, 300.0
 SLOTS_MAX, ACTUAL_MAX, LINES_MAX, CHARACTERS_MAX = 192, 96, 32, 300
 Plan = dict[str, Any]  # the content of the file

@@ -1,4 +1,4 @@
-"""Proof tests: the armed rows come from the header of the journal, the tests from the ledger."""
+"""Facts about proof tests: armed rows come from the journal's header, tests from the ledger."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""How a runaway would go on: the suspected module, and when fire would reach its neighbours.
+"""Estimates when a suspected thermal runaway would reach the neighbours of its module.
 
 The estimate is for people only. No report of the matrix, no interface upstream and no control
 function reads it.

@@ -1,9 +1,9 @@
-"""Time to neighbour: when the next cell, module and rack would run away if nothing changed.
+"""Estimates when the next cell, module and rack would run away if nothing changed.
 
-The model is a chain of cells, as in section 5 of the fact table: `C dT/dt = sum((Tj - Ti) / Rij) -
-(Ti - Ta) / Ra + Q`. C is the heat capacity of a cell, R are thermal resistances, and Ta is the air.
-At its trigger temperature a cell begins to release its energy E, `Q = (E - released) / tau`. The
-model leaves out heat by jets, flames and hot gas. A trip must never wait for an estimate.
+The model is a chain of cells, as in section 5 of the project's fact table: `C dT/dt = sum((Tj - Ti)
+/ Rij) - (Ti - Ta) / Ra + Q`. C is the heat capacity of a cell, R are thermal resistances, and Ta is
+the air. At its trigger temperature a cell begins to release its energy E, `Q = (E - released) /
+tau`. The model leaves out heat by jets, flames and hot gas. A trip must never wait for an estimate.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import NamedTuple
 # With steps between 0.5 and 10 s, the time of a trigger differs by less than half a minute
 # (calibration check below Table E).
 STEP_S = 5.0
-AHEAD_S = 1800.0
+AHEAD_S = 1800.0  # an estimate looks this far ahead
 # emissivity 0.5, top of a 280 Ah cell (72 mm x 175 mm, E10)
 RADIATION_W_PER_K4 = 5.67e-8 * 0.5 * 0.0126
 KELVIN = 273.15

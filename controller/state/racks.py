@@ -1,5 +1,5 @@
-"""The page `racks`: values that each BMS reports. An unknown value is None, never 0 or an old
-value.
+"""Facts of the page `racks`: values that each BMS reports. An unknown value is None, never 0 or an
+old value.
 """
 
 from collections.abc import Iterable

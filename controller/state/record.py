@@ -1,4 +1,4 @@
-"""The recorder's record, read only. Every page also works without a record."""
+"""Reads the record, which is the database of the recorder. Every page also works without it."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""A short code for the active and latched stages: a reset names what its operator has seen."""
+"""A short code for the active and latched stages, with which a reset names what a person saw."""
 
 import re
 import struct

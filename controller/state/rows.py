@@ -1,4 +1,4 @@
-"""Rows of the cause-and-effect matrix that are active or latched: beginning, demands, reset."""
+"""Facts about active or latched rows of the cause-and-effect matrix: begin, demands, reset."""
 
 from collections.abc import Callable, Iterable
 

@@ -1,4 +1,4 @@
-"""Verdict on each device in a test with a small charge and a small discharge: is its sign right?
+"""Judges whether each device has the right sign, in a test with a small charge and discharge.
 
 The set-point of the unit is the reference. A least-squares line through the means of all steps
 gives the share of the set-point that a device shows. Fixed losses and a constant load have no

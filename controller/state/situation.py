@@ -1,5 +1,6 @@
 """A cabinet and its connection in plain numbers, the input of ask.py. The numbers come from a
-controller's journal, or from the control functions in a shadow or a simulation.
+controller's journal, or from the control functions in a shadow (a core that follows the journal)
+or a simulation.
 """
 
 from collections.abc import Callable, Sequence

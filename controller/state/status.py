@@ -1,4 +1,4 @@
-"""The page `status`: the facts of the other pages in short."""
+"""Facts of the page `status`: a summary of the other pages."""
 
 from itertools import chain
 
@@ -25,7 +25,7 @@ from controller.state.base import Facts
 from safety import signals as s
 
 FROM_CHAIN = ("request_W", "request", "setpoint_W", "binding", "cause", "limits")
-HELD_MIN = 15
+HELD_MIN = 15  # minutes for which the battery must be able to hold a power
 RESERVE_POWER_W_MIN = 1000  # below it the time to the reserve has no meaning
 
 

@@ -1,4 +1,4 @@
-"""How a unit follows a step of its set-point: dead time, ramp, gain, overshoot.
+"""Measures how a unit follows a step of its set-point: dead time, ramp, gain, overshoot.
 
 Each step is scaled to 0 .. 1 by its own settled values. The time at which a step crosses a level is
 only known as an interval: from the last value before it to the first value after it. The

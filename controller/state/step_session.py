@@ -1,4 +1,4 @@
-"""The steps of a test in TEST mode: when each begins, and what ends the test early.
+"""Runs the steps of a test in TEST mode, and finds what ends the test early.
 
 The session reads ticks and returns the power to ask for. The caller asks the controller for it. So
 the same session runs beside a process and in virtual time.
@@ -16,8 +16,8 @@ from safety.bounds import TEST_PERMILLE
 
 # SETTLE_MS: time at 0 W before the steps. SPARE_MS: time by which a request outlasts its step.
 SETTLE_MS, SPARE_MS = 1000, 1000
-# Each step is longer than the step before by this, so that the steps end at different moments of a
-# meter's refresh.
+# Each step is longer than the previous step by this, so that the steps end at different moments of
+# a meter's refresh.
 SWEEP_MS = 20
 NO_TEST = "the cabinet is not in TEST mode: `firebreak test power`, then turn the key to RUN"
 OVER = "TEST mode ended before all steps were done: ask for it again"

@@ -1,4 +1,4 @@
-"""The page `trend`: the last minutes, from the recorder or from the keyframes."""
+"""Facts of the page `trend`: the last minutes, from the recorder or the journal's keyframes."""
 
 from collections.abc import Callable, Iterable
 

@@ -1,4 +1,4 @@
-"""The sources of the pages: journal, statistics and record of one controller, read only."""
+"""Makes the facts of every page from the journal, statistics and record of one controller."""
 
 import copy
 import importlib

@@ -1,4 +1,4 @@
-"""The page `why`: the chain from request to wire, and the set-point without the binding limit."""
+"""Facts of the page `why`: chain from request to wire, set-point without the binding limit."""
 
 from controller.core.base import reasons, setpoint
 from controller.core.base.sent import NOTHING, SENT
@@ -94,7 +94,7 @@ def cause(shadow: Shadow, code: int) -> Facts | None:
 
 
 def _interval(shadow: Shadow, first: int, after: int, acted: int) -> Facts:
-    """One stage of the chain, from the words of its trace: interval, reasons, causes, result."""
+    """One step of the chain, from the words of its trace: interval, reasons, causes, result."""
     chain = shadow.chain
     low_W, low, high_W, high = [chain(first + place) for place in range(4)]
     return {

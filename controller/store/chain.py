@@ -1,4 +1,4 @@
-"""The hash chain over the events.
+"""Makes and checks the hash chain over the events of the record.
 
 With a published hash, `record verify` finds any change of the events before that hash. Hash =
 SHA-256(hash of the event before (for the first event, 32 zero bytes) || canonical text). The text

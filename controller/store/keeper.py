@@ -1,4 +1,4 @@
-"""The keeper: a process that saves the records of the loop, and the loop's end of its socket.
+"""The keeper is a process that saves the stored records of the loop. `Keeper` is the loop's end.
 
 The loop does not save records itself, because it must never wait for a disk. It hands records over
 and receives acknowledgements. Each record has everything that must survive. So a store that has
@@ -171,7 +171,7 @@ def main(directory: str, descriptor: int) -> None:
     """Start the process, which ends after the controller.
 
     SIGINT and SIGTERM are for the controller, so they do not end this process. After the controller
-    has gone and no record waits, SIGTERM gives a process with a frozen disk HANG_US to end.
+    has gone and no record waits, SIGTERM ends it after HANG_US, even if the disk is frozen.
     """
     connection = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

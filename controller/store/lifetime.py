@@ -1,4 +1,4 @@
-"""Counters of the life of a cabinet, which no retention removes: energy, time, trips and health.
+"""Counts energy, time, trips and health over the life of a cabinet. No retention removes these.
 
 They are stored together with the position of the last frame that they include, so no frame counts
 twice after a kill. A second without a known power adds no energy.

@@ -1,8 +1,8 @@
-"""The lines of the proof-test ledger as bytes, and the faults in a file of them.
+"""Encodes and decodes the lines of the proof-test ledger, and finds faults in its file.
 
-The hash of a record covers its values and the hash before (chain.py). A last line counts as torn if
-a power cut can have left it like that. Any other fault is damage, which is reported with its line
-number.
+The hash of a record covers its values and the hash of the record before (chain.py). A last line
+counts as torn if a power cut can have left it like that. Any other fault is damage, which is
+reported with its line number.
 """
 
 import json
@@ -31,12 +31,12 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class Record(NamedTuple):
-    """One line.
+    """One line of the ledger.
 
-    kind: COMMISSIONED (first start: no row, no result), TEST, SIGN (sign_tests.py: `row` is the
-    unit), or a kind of replacements.py (row: the row of DUE, else the device; remark: facts about
-    the device). date: UTC day of the test. recorded_utc: time of writing, by `clock`. tester: name
-    with credentials. Hashes are hexadecimal.
+    kind: COMMISSIONED (the first start; it has no row and no result), TEST, SIGN, or a kind of
+    replacements.py. row: for TEST and DUE a row of the cause-and-effect matrix, for SIGN a unit,
+    else a device. date: UTC day of the test. recorded_utc: time of writing, by `clock`. tester:
+    name with credentials. remark: may have facts about a device. Hashes are hexadecimal.
     """
 
     number: int
@@ -126,7 +126,8 @@ _RECORD = encode((*_LONGEST, _TEXT, REACTION_MS_MAX, FAILED, _TEXT), chain.START
 RECORD_BYTES_MAX = len(_RECORD)
 _BEGINNING = b'{"number":'
 _OF_RECORDS = re.compile(rb"[\0 -~]*\n?")
-# JSON writes a quote inside a text with a backslash
+# The end of a record (hash, quote, brace), with more behind it. A text cannot look like this end,
+# because JSON writes a quote inside a text with a backslash.
 _BEHIND_ONE = re.compile(rb'[0-9a-f]"\}(\0+\n|\0*[^\0\n])')
 
 

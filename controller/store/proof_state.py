@@ -1,6 +1,7 @@
-"""Due proof tests: pure functions.
+"""Finds the proof tests that are due, with pure functions.
 
-They use the intervals of the armed rows, the records of the ledger, and the day.
+They use the intervals of the armed rows of the cause-and-effect matrix, the records of the ledger,
+and the day.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,9 @@
-"""The proof-test ledger: each test with tester, row, day, reaction and result (A71, A73, A78).
+"""Keeps the ledger of proof tests. Basis: A71, A73 and A78 of the fact table (rows/facts.py).
 
-`proof_tests.jsonl` has a JSON object in each line. A record counts only after it is durable. The
-next record removes a torn last line; damage stays. Warnings, pages and the start of the controller
-process (run/sign_hold.py) read the ledger. Tick, limits and permits never read it.
+Each record has a tested row of the cause-and-effect matrix, tester, day, reaction time and result.
+`proof_tests.jsonl` has a record, a JSON object, in each line. A record counts only after it is
+durable. The next record removes a torn last line; damage stays. Warnings, pages and the start of
+the controller process (run/sign_hold.py) read the ledger. Tick, limits and permits never read it.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Replaced devices, found in the records of the proof-test ledger. Pure functions.
+"""Finds replaced devices in the records of the proof-test ledger, by the kinds of its records.
 
     REPLACING  the exchange has begun; it is open until REPLACED
     DUE        a proof test that depends on the device is due again

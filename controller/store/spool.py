@@ -1,4 +1,4 @@
-"""Actions of persons on their way to the record.
+"""Hands actions of persons over to the recorder.
 
 Each action is a small file in RUN_DIR/console until the recorder has stored it. Only complete files
 of the user of the recorder count.

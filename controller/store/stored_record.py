@@ -1,4 +1,4 @@
-"""The stored record: the values that survive a loss of power.
+"""Defines the stored record: the values that survive a loss of power.
 
 This module also makes the bytes of one copy of the store. On the disk `values` maps names to whole
 numbers. Some names end in a text, which is a field here:

@@ -1,4 +1,4 @@
-"""The second copy of the trips, for the case that the database is damaged.
+"""Keeps a second copy of the trips, for the case that the database is damaged.
 
 Each trip is a JSON line: [values in the order of chain.COLUMNS, hash, hash before]. It becomes
 durable after the trip is in the database. A line counts only if its hash fits, because one changed

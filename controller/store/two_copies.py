@@ -1,4 +1,4 @@
-"""The two copies of the stored record on the disk.
+"""Keeps two copies of the stored record on the disk.
 
 The record has latches, reset tokens, ARMED and CLEAN, and commands of operators. Each copy has its
 own CRC. It is replaced completely, the second copy only after the first is durable. So at any time
@@ -137,8 +137,9 @@ class Store:
 def _is_of_two(whole: list[Copy]) -> bool:
     """True for two copies that a power cut cannot leave.
 
-    They differ with the same number, or are two saves apart. A failed save uses a number too. If a
-    power cut comes in the save after it, the copies look the same, and the key is needed.
+    They differ with the same number, or are two saves apart. A failed save uses a number too. So a
+    power cut in the save after it also leaves copies that are two saves apart, and the key is
+    needed.
     """
     numbers = [generation for generation, _ in whole]
     return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]

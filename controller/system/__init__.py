@@ -1,1 +1,1 @@
-"""The modules that touch the machine: clock, real-time scheduling, paths, files."""
+"""Modules that use the operating system: clock, real-time scheduling, paths, files."""

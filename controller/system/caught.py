@@ -1,4 +1,4 @@
-"""The last handler of exceptions in a process that serves many clients.
+"""Catches the exceptions that nothing else has caught, in a process that serves many clients.
 
 An exception ends one client, or one message. It gives one line in the log (exception and place),
 and the process continues.

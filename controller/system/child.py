@@ -1,4 +1,4 @@
-"""Work in a child process, because an imported library would stay in memory for ever."""
+"""Runs work in a child process, so that a library it imports does not stay in memory."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Parts of all `firebreak` commands: options, and the end with one line and an exit code."""
+"""Parts that all `firebreak` commands share: options, and an end with a line and an exit code."""
 
 import argparse
 import contextlib

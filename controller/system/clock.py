@@ -1,4 +1,4 @@
-"""The clocks of the controller. No other module reads a clock.
+"""Reads the clocks of the controller. No other module reads a clock.
 
 Ages and deadlines use a clock that includes the time of a suspend and cannot be set. The clock of
 the day is only for labels of events.
@@ -57,9 +57,8 @@ def utc_us() -> Utc:
 class Deadlines:
     """Absolute deadlines. After missed deadlines the loop runs once, and counts the skipped ones.
 
-    Deadlines are the multiples of the tick on this clock, so that a bus can place its reads within
-    the tick (bus_times.meter_phases) without a message from the loop. `due_us` is the next
-    deadline.
+    Deadlines are the multiples of the tick on this clock. So a bus can place its reads within the
+    tick (bus_times.meter_phases) without a message from the loop. `due_us` is the next deadline.
 
     After LATE_IN_A_ROW_MAX late ticks the loop pauses for half of the time that the last tick took,
     and continues at the next deadline (`next_us`). So a loop that is too slow leaves a third of the

@@ -1,4 +1,4 @@
-"""Names of all commands: groups of `firebreak --help`, actions, modules, and earlier names."""
+"""Lists all commands: the groups of `firebreak --help`, actions, modules, and earlier names."""
 
 # heading of `firebreak --help`: {command: its words}
 GROUPS = {

@@ -1,4 +1,4 @@
-"""Time limits for exchanges with other programs, which could send single bytes for ever."""
+"""Limits the time of exchanges with other programs, which could send single bytes for ever."""
 
 import contextlib
 import http.client

@@ -1,4 +1,4 @@
-"""User rights of a command.
+"""Changes the user of a command that root has started.
 
 Root never works in a folder that another user can change. Before it opens a file there, it becomes
 the user of the service and stays so.

@@ -1,4 +1,4 @@
-"""Folders, users and exit codes of the `firebreak` command on the box of a cabinet."""
+"""Lists folders, users and exit codes of the `firebreak` command, and cleans texts for messages."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The program of the kernel in memory, for the self-test (row 44), and the check periods."""
+"""Finds the kernel's program in memory and its CRCs, for the self-test (row 44 of the matrix)."""
 
 import importlib
 import marshal
@@ -9,6 +9,7 @@ from zlib import crc32
 
 import safety
 
+# periods of the self-test: of the checks of memory and thermometer, and of two clocks
 SECOND_US = 1_000_000
 CLOCK_WINDOW_US = 5_000_000
 # Version of marshal. Later versions also write the number of references, which changes.

@@ -1,4 +1,4 @@
-"""Real-time scheduling and the service manager. A refusal by the system is only a line.
+"""Sets real-time scheduling, and reports to the service manager. A refusal is only a line.
 
 The priority is set last, so that nothing slow runs at this priority. Child processes do not inherit
 it.
@@ -10,9 +10,10 @@ import os
 import socket
 from collections.abc import Mapping
 
-# Above ordinary processes and just below the interrupt threads of a real-time kernel (50). At the
-# same priority as these threads, a CAN chip with room for five frames (SJA1000) lost 11 to 15 % of
-# its frames during the ticks of the loop; below them 1.5 % (emulated box of vm-test, 270 frames/s).
+# It is above ordinary processes and just below the interrupt threads of a real-time kernel (50). At
+# the same priority as these threads, a CAN chip with room for five frames (SJA1000) lost 11 to 15 %
+# of its frames during the ticks of the loop; below them 1.5 % (emulated box of vm-test, 270
+# frames/s).
 FIFO_PRIORITY = 49
 MCL_CURRENT, MCL_FUTURE = 1, 2
 

@@ -1,4 +1,4 @@
-"""The release that runs: its distribution, its version and a digest of its files."""
+"""Identifies the release that runs: its distribution, its version and a digest of its files."""
 
 import hashlib
 import importlib.metadata

@@ -1,4 +1,4 @@
-"""A secret in its own file, so that no secret is in a configuration, an argument or a log."""
+"""Reads a secret from its own file, so that none is in a configuration, an argument or a log."""
 
 import os
 import stat

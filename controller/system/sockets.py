@@ -1,4 +1,4 @@
-"""Datagram sockets at paths of any length, the user who sent a datagram, and answers."""
+"""Makes datagram sockets at paths of any length, and answers datagrams, with their sender."""
 
 import contextlib
 import grp

@@ -1,4 +1,4 @@
-"""The end of a process that a signal has requested."""
+"""Notes that a signal has asked this process to end."""
 
 import os
 import select

@@ -1,4 +1,4 @@
-"""The time of day, its source and its uncertainty. They are for labels, never for decisions.
+"""Reads the time of day, with source and uncertainty. It is for labels, never for decisions.
 
 Source "ntp": NTP steers the clock of the kernel (adjtimex(2)). "rtc": it does not, and a
 battery-backed clock has set the clock at the start. "unknown": neither, or the date is impossible.
@@ -72,10 +72,10 @@ def is_set(moment: SupportsInt) -> bool:
 def elapsed_s(begin_s: Stamp, end_s: Stamp) -> Stamp:
     """Time from one stamp in data to another, s; negative if the second one is earlier.
 
-    This is the only place that subtracts times of day. Both are stamps in data: of a file, a slot
-    of a plan or a job of a scheduler, or the time for which a plan is made. An age must be counted
-    by the monotonic clock from its begin. A clock that was set can make such a span longer, so a
-    span must never end anything that is kept.
+    This is the only place that subtracts times of day. Both stamps come from data: a file, a slot
+    of a plan, a job of a scheduler, or the time for which a plan is made. An age must be counted
+    with the monotonic clock instead. If the clock was set between two stamps, the span is wrong, so
+    it must never decide that something kept is too old.
     """
     return end_s - begin_s
 

@@ -1,4 +1,4 @@
-"""Numbers in a sentence: how many of a thing, and how a value has changed."""
+"""Writes numbers for a sentence: how many of a thing, and how a value has changed."""
 
 STEP_PCT = 0.05  # a smaller change is printed as "no change"
 

@@ -1,4 +1,4 @@
-"""The files of a box, which root changes. Each file is replaced in one step, in the tree."""
+"""Changes files of a box as root. Each file is replaced in one step, within one folder tree."""
 
 import contextlib
 import fcntl

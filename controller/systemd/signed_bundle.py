@@ -221,7 +221,7 @@ def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
             pathlib.Path(place).write_bytes(content)
         script = os.path.join(folder, SCRIPT)
         words = "install", "--wheels", os.path.join(folder, "wheels"), "--root", root
-        # of flash.sh; the commands of the installed release must not see it
+        # flash.sh sets PYTHONPATH; the commands of the installed release must not see it
         environment = {key: each for key, each in os.environ.items() if key != "PYTHONPATH"}
         code = subprocess.run(["bash", script, *words, *more], env=environment).returncode
     if code == DONE:  # the installer of an older bundle writes no release.json

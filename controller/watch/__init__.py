@@ -1,1 +1,1 @@
-"""The watch beside a scheduler. It tells the cabinet how the queue will change the load."""
+"""The watch runs beside a scheduler and tells the cabinet how the queue will change the load."""

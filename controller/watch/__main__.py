@@ -1,4 +1,4 @@
-"""`firebreak-watch`: runs beside the scheduler of the cluster, not in the box.
+"""Runs `firebreak-watch`, which is beside the scheduler of the cluster, not in the box.
 
 Exit codes: 0 yes or done, 1 no, 2 wrong input, 3 not known or could not start.
 """

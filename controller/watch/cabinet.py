@@ -1,4 +1,4 @@
-"""Client of the cabinet's HTTP door (controller/doors/http): step notices and questions."""
+"""Sends step notices and questions to the cabinet's HTTP door (controller/doors/http)."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""The present power and utilisation of GPUs, by scrapes of dcgm-exporter or of Prometheus.
+"""Reads power and utilisation of GPUs from dcgm-exporter or Prometheus; one reading is a scrape.
 
 The mean power between two scrapes comes from the energy counter of each GPU. The reported power
 counts instead if there is no counter, if the counter has begun again at 0, or if it rises far too

@@ -1,12 +1,12 @@
 """Releases gated jobs in the order of their submission, when the cabinet says yes.
 
-Two jobs must not use the same margin. So each question is about the job together with the coming
-loads. These are released jobs that have not begun, and jobs whose load the cabinet has not measured
-for long enough. No job waits for ever without a message. If a job hears "no" for `wait_max_s`, it
-is reported, so that a person can overrule the answer (default), or it is released. If the cabinet
-gives no answer for `dark_max_s`, jobs are released one at a time, each with a log line. This is the
-default, because a dead box must not stop the cluster. A job whose load is not understood is
-reported again and again, but never released.
+Two jobs must not use the same free power. So each question is about the job together with the
+coming loads. These are released jobs that have not begun, and jobs whose load the cabinet has not
+measured for long enough. No job waits for ever without a message. A job that gets "no" for longer
+than `wait_max_s` is reported, so that a person can overrule the answer; watch.toml can let it be
+released instead. If the cabinet gives no answer for `dark_max_s`, jobs are released one at a time,
+each with a log line. This is the default, because a dead box must not stop the cluster. A job whose
+load is not understood is reported again and again, but never released.
 """
 
 from collections.abc import Collection, Iterable
@@ -24,7 +24,7 @@ YES, NO, AWAY = "yes", "no", "away"
 def coming_W(jobs: Iterable[Job], seen: Collection[Job]) -> int:
     """W of jobs whose load is coming, but is not yet known to the cabinet.
 
-    seen: jobs whose load it measures or knows as a step.
+    seen: jobs whose load the cabinet measures or knows as a step.
     """
     coming = [job for job in jobs if job.state in (RELEASED, RUNNING) and job not in seen]
     return sum([job.power_W for job in coming])
@@ -79,8 +79,8 @@ class Gate:
     def _seen(self, jobs: list[Job]) -> set[Job]:
         """Jobs that the cabinet knows: announced jobs, and jobs that have run for settle_s.
 
-        The monotonic clock measures this time. With a clock that may be set, or time stamps of
-        another machine, a new load could look settled, and two jobs would use the same margin.
+        The monotonic clock measures this time. By a clock that may be set, or by time stamps of
+        another machine, a new load could look settled. Then two jobs would use the same free power.
         """
         uptime_s, settle_s = self._uptime_s(), self._rules["settle_s"]
         begun_s = {job: self._begun_s.get(job, uptime_s) for job in jobs if job.state == RUNNING}
@@ -91,7 +91,7 @@ class Gate:
     def _is_asked_for(self, job: Job) -> bool:
         """False for a job with a late `--begin`.
 
-        If it is released now, it uses margin until then.
+        If it were released now, it would hold free power until it begins.
         """
         return job.start_s <= job.since_s or self._by_stamps_s(job) >= 0
 
@@ -144,8 +144,8 @@ class Gate:
     def _is_forced(self, job: Job, answer: str, words: str) -> bool:
         """True if watch.toml lets the job start without a yes.
 
-        At most one job starts so in settle_s. The log and the job's user get the reason when the
-        answer changes, and once in each wait_max_s.
+        At most one job in settle_s starts in this way. The log and the job's user get the reason
+        when the answer changes, and once in each wait_max_s.
         """
         uptime_s, rules, waited_s = self._uptime_s(), self._rules, self._waited_s(job)
         said, at_s = self._said.get(job.name, ("", 0.0))

@@ -1,4 +1,4 @@
-"""Devices in the requests of Slurm: "gres:gpu:4", "gres/gpu:h100=4", "gpu:1g.5gb:7(IDX:0-6)".
+"""Finds devices in requests of Slurm: "gres:gpu:4", "gres/gpu:h100=4", "gpu:1g.5gb:7(IDX:0-6)".
 
 One table tests both this module and `examples/job_submit.lua`: tests/controller/watch/gres.toml. A
 part that is not understood counts as a device of unknown number. Without it the load would look too

@@ -1,4 +1,4 @@
-"""Jobs of a scheduler, and the steps of the load that they will cause. Nothing has effects here."""
+"""Computes from the jobs of a scheduler the steps of the load that they will cause."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Calls of the Kubernetes API: list, watch and patch of pods.
+"""Calls the Kubernetes API to list, watch and patch pods.
 
 The answers come from a network, so each has a limit of size and time. The token is read for each
 connection, because the kubelet replaces it every hour. A redirect is an error.

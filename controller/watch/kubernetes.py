@@ -1,9 +1,10 @@
-"""Kubernetes as a Scheduler. The pods of one group are one job. GATE holds a pod until a yes.
+"""Uses Kubernetes as a Scheduler (jobs.py). The pods of one group are one job.
 
-Kubernetes does not know when a pod will start. So a start is announced for start_s after its pods
-got their node or lost their gate. For pods that wait for a node, no start is announced. An end is
-announced only if Kubernetes knows the latest end. It does so for pods with activeDeadlineSeconds,
-and for pods in deletion.
+The scheduling gate GATE holds a pod until the cabinet says yes.
+Kubernetes does not know when a pod will start. So the start of a job is announced for start_s after
+its pods got their node or lost their gate. For pods that wait for a node, no start is announced. An
+end is announced only if Kubernetes knows the latest end, as for pods with activeDeadlineSeconds and
+for pods in deletion.
 """
 
 import os

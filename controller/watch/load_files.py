@@ -1,4 +1,4 @@
-"""Two files for the planner of the box: the measured load and the expected load.
+"""Writes two files for the planner of the box: the measured load and the expected load.
 
 load.csv: the load in each quarter of an hour of the last days, by the power of the GPUs.
 forecast.csv: the load of the next four hours. It repeats the load of the day before, corrected by

@@ -1,4 +1,4 @@
-"""Pods with GPUs, by a list and a watch of the API server.
+"""Keeps the list of pods with GPUs up to date, by a list and a watch of the API server.
 
 A thread first asks for a list of all pods, then watches the changes after it:
 

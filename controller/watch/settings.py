@@ -1,4 +1,4 @@
-"""`watch.toml`: the cabinet, the power of a job, and one table for the scheduler."""
+"""Reads `watch.toml`: the cabinet, the power of a job, and one table for the scheduler."""
 
 import importlib
 import os

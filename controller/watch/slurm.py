@@ -1,4 +1,4 @@
-"""The queue of Slurm, read by `squeue --json` (22.05 or newer).
+"""Reads the queue of Slurm with `squeue --json` (22.05 or newer).
 
 The start of a waiting job is Slurm's forecast, made from time limits. An array has one record,
 which is for its next task. If a job waits for another one without a time limit, Slurm forecasts a

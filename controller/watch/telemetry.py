@@ -1,4 +1,4 @@
-"""GPU telemetry beside any scheduler. Each turn makes a scrape and writes the planner's files."""
+"""Measures GPUs beside any scheduler. Each turn reads them and writes the planner's files."""
 
 import os
 import re

@@ -1,1 +1,1 @@
-"""Modbus RTU frames and their schedule, serial ports, Modbus TCP connections and CAN ports."""
+"""Buses: Modbus RTU frames and their schedule, serial ports, Modbus TCP and CAN ports."""

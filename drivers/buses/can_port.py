@@ -1,4 +1,4 @@
-"""A CAN bus that never blocks.
+"""Reads and writes a CAN bus, and never blocks.
 
 It reads a bounded number of frames. Error frames and the loss of the interface change its state. It
 uses only recv(0) and send without a time-out of a python-can bus, because `send_periodic` and

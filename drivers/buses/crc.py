@@ -1,4 +1,4 @@
-"""CRC-16/MODBUS, two bytes at a time."""
+"""Computes CRC-16/MODBUS, two bytes at a time."""
 
 from array import array
 from struct import Struct

@@ -1,4 +1,4 @@
-"""The requests that wait on one bus, and the choice of the next one."""
+"""Chooses the next of the requests that wait on one bus."""
 
 from collections.abc import Hashable, Iterable, Mapping
 from itertools import chain

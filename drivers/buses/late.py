@@ -1,9 +1,9 @@
-"""Replies that may come after their read has timed out.
+"""Finds Modbus RTU replies that come after their read has timed out.
 
-An RTU reply has no number. So after such a read, the next good reply of that unit and function
-within LATE_US is dropped. There is one exception: if the same read is repeated, up to SAME_MAX
-time-outs in a row, a late reply has the same meaning and counts. Otherwise one damaged byte would
-silence a meter for 0.5 s.
+An RTU reply does not name its request. So after such a read, the next good reply of that unit and
+function within LATE_US is dropped. There is one exception: if the same read is repeated, up to
+SAME_MAX time-outs in a row, a late reply has the same meaning and counts. Otherwise one damaged
+byte would silence a meter for 0.5 s.
 
 Two cases are not covered: a unit slower than twice the time-out, and a late reply to a write of the
 same address (set-points are read back).

@@ -1,4 +1,4 @@
-"""One Modbus RTU bus: choice of the next request, gaps, time-outs, back-off, statistics.
+"""Schedules one Modbus RTU bus: the next request, gaps, time-outs, back-off, statistics.
 
 The owner calls `receive` with bytes and time, then `poll` (at `wake_us` at the latest), and writes
 the bytes that `poll` returns. Only one request is outstanding. STOP goes before WRITE, WRITE before
@@ -23,7 +23,7 @@ GAP_FAST_US = 1750
 FIXED_GAP_ABOVE_BD = 19200
 # longest pause between pieces of a reply: USB adapters hold bytes for up to 16 ms
 PIECE_GAP_US = 20_000
-PAUSES_MAX = 4  # within a reply: up to 256 bytes in USB packets of 62 bytes
+PAUSES_MAX = 4  # most pauses in a reply: 256 bytes fit into five USB packets of 62 bytes
 HOLD_US = 100_000  # longest time for which noise on an idle bus delays a request
 BUS = -2  # used as unit id in the statistics for bytes that belong to no request
 

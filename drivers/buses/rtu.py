@@ -1,4 +1,4 @@
-"""Modbus RTU requests as complete frames, with the form of their replies. No I/O, no clock.
+"""Makes Modbus RTU requests, complete frames with the form of their replies. No I/O, no clock.
 
 Tests check them against pymodbus. The product does not import pymodbus, because the import takes 90
 ms. Its framer also drops a good frame after noise, and accepts a reply of another function or size.

@@ -1,4 +1,4 @@
-"""A serial port that never blocks and reopens by itself.
+"""Drives a serial port that never blocks and reopens by itself.
 
 pyserial only sets it up, because its write function loops while a port is full. FIONREAD comes
 before each read: even with O_NONBLOCK, a read of an empty tty can wait for a kernel worker. Use

@@ -1,11 +1,11 @@
-"""A Modbus TCP connection that never blocks and reconnects by itself, used like a serial port.
+"""Drives a Modbus TCP connection like a serial port. It never blocks and reconnects by itself.
 
 The connection is judged by its answers. A gateway may keep a connection open and answer nothing, or
 always answer the request before. After UNANSWERED_MAX requests in a row without an answer, a new
 connection is made. If another unit behind the gateway still answers, the connection stays, because
 then only this unit is silent. The pauses between connections grow until an answer comes.
 
-The engine, the drivers and the gate know only RTU frames. So `write` sends the PDU of an RTU frame
+All other modules know only RTU frames. So `write` sends the PDU of an RTU frame
 after an MBAP header, and `read` returns replies as RTU frames. Their CRC protects nothing here.
 Source: Modbus Messaging on TCP/IP Implementation Guide V1.0b, 3.1.3.
 """

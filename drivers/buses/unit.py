@@ -1,4 +1,4 @@
-"""One unit of a bus: its counters, and the pauses of its reads while it is silent."""
+"""Counts the answers of one unit of a bus, and lets its reads pause while it is silent."""
 
 SILENT_AFTER = 3  # time-outs in a row
 BAD_AFTER = 10  # in a row; if noise spoils half of the replies, 1 of 1000 such rows is bad

@@ -1,4 +1,4 @@
-"""A course plays in a thread beside a running rig. Background work runs until its context ends."""
+"""Plays a test sequence (a Course) or background work in a thread beside a running rig."""
 
 import contextlib
 import threading
@@ -18,7 +18,7 @@ class Over(Exception):
 
 
 class Course:
-    """Plays `_play` beside a started rig. `error`: what ended `_play` early, or None."""
+    """A test sequence: runs `_play` beside a started rig. `error`: what ended it early, or None."""
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig

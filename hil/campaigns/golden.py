@@ -1,7 +1,8 @@
-"""`python -m hil golden`: digests of every scenario, to prove that a change kept every output byte.
+"""`python -m hil golden` prints digests, which prove that a change kept every output byte.
 
-The digests cover a scenario's journals, every frame on its wires, the limit image, and its JSON
-without the keys about the machine. The digests depend on the versions of Python and numpy.
+Each scenario has a line of digests. They cover its journals, every frame on its wires, the limit
+image, and the JSON document without the keys about the machine. The digests depend on the versions
+of Python and numpy.
 """
 
 import argparse

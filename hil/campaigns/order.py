@@ -1,4 +1,4 @@
-"""Runs of the campaigns in real processes: their order, the run itself, and its recording."""
+"""Makes a campaign's runs in real processes: options (`order`), run and recording."""
 
 import os
 import pathlib
@@ -16,14 +16,14 @@ from hil.engine import coverage, plant_process, rig
 from hil.loads.selection import load_of
 from hil.scenarios import scenario
 
-WHOLE_DAY_S = 86_400.0  # for a run whose course ends it earlier
+WHOLE_DAY_S = 86_400.0  # for a run that its test sequence (course.py) ends earlier
 Document = dict[str, Any]
 
 
 def made(
     config: Config, duration_s: float, seed: int, chosen: str | None = None, **more: object
 ) -> Document:
-    """An order for rig.Rig. chosen: name or path of a scenario; more: other keys of the order."""
+    """The options of a run for rig.Rig. chosen: name or path of a scenario; more: other options."""
     return {
         "site": os.path.abspath(config.path),
         "mirrored": coverage.about(config),
@@ -47,8 +47,8 @@ def played(
     """(document, recording of the plant process) of a run.
 
     text: a scenario, which gets the name "run"; see(rig, view): called ten times a second; course:
-    makes a course for the started rig, which plays beside it. Raises RigError and OSError. If the
-    run is interrupted, raises KeyboardInterrupt, because figures of half a run would mislead.
+    makes a test sequence that plays beside the started rig. Raises RigError and OSError. If the run
+    is interrupted, raises KeyboardInterrupt, because figures of half a run would mislead.
     """
     with tempfile.TemporaryDirectory(prefix="firebreak-run-") as folder:
         chosen, path = None, os.path.join(folder, "run.toml") if text else None
@@ -88,6 +88,8 @@ def priority(doc: Mapping[str, Any]) -> str:
 
 
 def loop(doc: Mapping[str, Any]) -> Document:
-    """A run's figures of the loop, in the form of loop_statistics.read. `missed` includes late."""
+    """A run's figures of the loop, in the form of loop_statistics.read. `missed` includes late
+    ticks.
+    """
     copied = {key: doc[key] for key in ("ticks", "missed", "lateness_us")}
     return {**copied, "late": 0, "runs": doc["missed_runs"]}

@@ -1,4 +1,4 @@
-"""Processes of a campaign: modules of this repository, and programs of Debian packages."""
+"""Functions for the processes of a campaign: a pty, arguments, search path, programs."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""`python -m hil trials NAME`: draws cases from a seed, plays them in parallel, and judges them.
+"""`python -m hil trials NAME` draws cases from a seed, plays them in parallel, judges them.
 
 A trial only says what it draws, how it plays a case, and what the results mean. This module does
 the rest: options, seed, workers, kept results, closing lines, JSON and the exit code.

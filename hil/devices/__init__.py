@@ -1,1 +1,1 @@
-"""Simulated devices, written from the documents of their protocols, without code of the drivers."""
+"""Simulated devices, written from their protocols' documents. They share no driver code."""

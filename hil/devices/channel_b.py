@@ -1,4 +1,4 @@
-"""Channel B in virtual time, with its permit relay in the plant's chain."""
+"""Simulates channel B, the second channel with its own permit relay, in virtual time."""
 
 from array import array
 from typing import Any

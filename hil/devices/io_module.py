@@ -21,7 +21,7 @@ EXPIRY_ms_max = 60_000
 
 
 class Map(NamedTuple):
-    """Addresses of first input, first coil and expiry. own: values of the registers after it."""
+    """Addresses of first input, first coil and expiry. own: the registers after expiry."""
 
     inputs: int = 0
     coils: int = 0

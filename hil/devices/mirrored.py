@@ -1,4 +1,4 @@
-"""A simulated site device that encodes its values by the driver's own profile (it mirrors it).
+"""A simulated site device that mirrors the driver's profile, which defines its registers.
 
 Device and driver share the profile's TOML, but no code. A wrong address in the profile is wrong
 here too, so a run proves the wiring, not the decoding.
@@ -15,7 +15,7 @@ from hil.site.part import SitePart
 
 WORDS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}
 WORDS |= {"float32": "f", "float64": "d"}
-EXPONENTS = {False: 1, True: -2}  # {True if the register is written: exponent of its scale factor}
+EXPONENTS = {False: 1, True: -2}  # {is the register written: exponent of its scale factor}
 S16_MAX = 32767
 BITS = registers.READ_COILS, registers.READ_INPUTS
 

@@ -49,7 +49,7 @@ class Asked:
 
     @property
     def power_W(self) -> float | None:
-        """The requested power, W; None if a register is not yet written, or without a meaning."""
+        """The requested power, W; None if a register was not yet written, or has no valid value."""
         found: dict[str, float] = {}
         for frame in self.frames:
             at = frame["address"]
@@ -157,7 +157,9 @@ class MirroredPcs(MirroredDevice):
         return super().payload(function, address, count)
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
-        """Take a write of one whole set-point frame, one step or the heartbeat."""
+        """Take a write of one whole set-point frame, of one start or stop step, or of the
+        heartbeat.
+        """
         if not self._is_known(function, address, len(values)):
             raise ModbusException(registers.ILLEGAL_ADDRESS)
         if self.ignore_writes:

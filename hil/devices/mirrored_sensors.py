@@ -1,6 +1,7 @@
 """Meters, detectors and monitors that answer by their profile instead of a document.
 
-Families: meter, gas, offgas, toxic, climate, ups. As in mirrored.py, a run proves no decoding.
+Families: meter, gas, offgas, toxic, climate, ups. As in mirrored.py, a run does not prove that the
+driver decodes the right registers.
 """
 
 import math

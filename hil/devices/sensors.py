@@ -47,8 +47,8 @@ class Sensor(RegisterDevice):
 
 
 class Detector(Sensor):
-    """Values limited to their scale, status, calibration date, today. Fault: faulty_cell (None: a
-    detector fault concerns all cells).
+    """A detector: its values within their scale, then status, calibration date, today. Fault:
+    faulty_cell (None: a detector fault concerns all cells).
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Detector(Sensor):
 
 
 class UpsMonitor(Sensor):
-    """Status with a bit for the mains, then the reserve."""
+    """The UPS: its status with a bit for the mains, then its reserve."""
 
     def _words(self, values: list[int]) -> list[int]:
         status = UPS_MAINS * values[0] | UPS_INVALID * self.cabinet.ups.invalid

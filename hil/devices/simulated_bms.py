@@ -1,4 +1,4 @@
-"""The base class of the simulated BMSs on CAN: their common faults, and the loss of commands."""
+"""The base class of the simulated BMSs on CAN: common faults, and opening without commands."""
 
 from typing import Any
 

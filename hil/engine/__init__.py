@@ -1,1 +1,1 @@
-"""The engine of the rig: cabinet, controller and clock of a run."""
+"""The engine of the rig. It simulates a cabinet, runs the controller and keeps the run's clock."""

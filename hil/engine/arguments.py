@@ -1,4 +1,4 @@
-"""Types of the arguments of `python -m hil`, which refuse a wrong value before anything runs."""
+"""Checks the arguments of `python -m hil` and refuses a wrong value before anything runs."""
 
 import argparse
 import contextlib
@@ -69,8 +69,8 @@ def folder(text: str) -> str:
 
 
 def output_file(*endings: str, or_none: bool = False) -> Callable[[str], str]:
-    """Parser of the path of a writable file. endings: those allowed, by default any. or_none: an
-    empty text is allowed too and means no file.
+    """Parser for the path of an output file. endings: the allowed endings of its name; without
+    them, every ending is allowed. or_none: an empty text is also allowed and means no file.
     """
 
     def parse(text: str) -> str:

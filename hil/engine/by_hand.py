@@ -1,4 +1,4 @@
-"""The menu of faults on the live screen: a key does an action of a scenario, or undoes it."""
+"""The menu of faults on the live screen. A key starts an action of a scenario, or undoes it."""
 
 import contextlib
 import os
@@ -60,7 +60,7 @@ ITEMS = (
 
 
 def fitting(config: Config) -> tuple[Item, ...]:
-    """The items of the menu whose device the cabinet has."""
+    """The items of the menu that this cabinet can show, because it has their device."""
     found = []
     for item in ITEMS:
         action = Action(0, item.do[0], item.words, item.do[1])
@@ -89,7 +89,9 @@ class Menu:
         self._welcome, self._open = list(welcome), ""
 
     def turn(self) -> dict[str, Any]:
-        """Act on the keys; END raises KeyboardInterrupt. Returns the menu's part of the view."""
+        """Act on the pressed keys. The key END raises KeyboardInterrupt. Returns the menu's part of
+        the view.
+        """
         for key in self._read():
             self._press(key)
         active = "".join([f" {key}" for key in self._active])
@@ -111,7 +113,7 @@ class Menu:
         detail = Action(0, do, do, arguments).detail()
         if item.undo:
             (self._active.remove if is_active else self._active.append)(key)
-        # The mark comes first, because the action may cause events at the same time.
+        # The note about the key goes first, because the action may cause events at the same time.
         self._send({"what": "mark", "name": do, "detail": detail})
         self._send({"what": "act", "do": do, "arguments": arguments})
 
@@ -131,8 +133,8 @@ class Menu:
 
 @contextlib.contextmanager
 def keyboard() -> Iterator[Callable[[], str] | None]:
-    """Context that gives read(), which returns the keys pressed since the last call. `read` gives
-    None if this process has no terminal or is in the background.
+    """Context that gives read(), which returns the keys pressed since the last call. The context
+    gives None if this process has no terminal or is in the background.
     """
     is_ours = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
     if not is_ours or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
@@ -148,7 +150,9 @@ def keyboard() -> Iterator[Callable[[], str] | None]:
 
 
 def _pressed(end: int) -> str:
-    """The keys in the terminal's buffer. A key of several bytes, as an arrow, gives ""."""
+    """The keys in the terminal's buffer. A key that sends several bytes, such as an arrow, gives
+    "".
+    """
     if not select.select([end], [], [], 0)[0]:
         return ""
     text = os.read(end, 64).decode("ascii", "replace")

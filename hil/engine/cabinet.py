@@ -1,6 +1,7 @@
-"""The simulated cabinet: plant, devices and slaves, built from the topology of the site.
+"""Builds the simulated cabinet from the topology of the site: plant, devices and bus slaves.
 
-`slaves` has one slave for each RTU bus, `bms` one list for each CAN bus. The wires are in
+The plant is the physics of the cabinet. `slaves` has one object for each RTU bus, which answers for
+all devices of that bus. `bms` has a list of simulated BMSs for each CAN bus. The wires are in
 simulate.py and wired_cabinet.py.
 """
 
@@ -34,8 +35,8 @@ from hil.wires.virtual_can import VirtualCan
 
 NOMINAL_V = 3.2  # voltage of an LFP cell, to turn energy into capacity
 METERS = {"firebreak_fast_meter": FastMeter, "sdm630": Sdm630}  # {name of the profile: device}
-# The start checklist: these contacts must be closed if they are wired, and these devices must
-# answer.
+# The start checklist. Before a start, these contacts must be closed if they are wired, and these
+# devices must answer.
 CHECKLIST_CONTACTS = (
     "estop_1",
     "estop_2",
@@ -55,7 +56,9 @@ def contact_name(signal: str) -> str:
 
 
 def coil_name(output: str) -> str:
-    """The plant's coil for a mapped output. "!fan_on" is the coil fan_off."""
+    """The plant's coil for a mapped output. A "!" inverts the output, so "!fan_on" is the coil
+    fan_off.
+    """
     plain = output.removeprefix("!").removesuffix("_ok").removesuffix("_on")
     return plain + "_off" if output.startswith("!") else plain
 
@@ -63,7 +66,8 @@ def coil_name(output: str) -> str:
 def rack_sizes(config: Config) -> tuple[dict[str, float], ...]:
     """Sizes of each rack in the plant, from the configuration.
 
-    The racks share the energy in proportion to cells x rated current; NOMINAL_V gives the capacity.
+    The part of a rack in the energy is proportional to its cells times its rated current. NOMINAL_V
+    turns this energy into a capacity.
     """
     tables = config.rack_tables
     cells_mA = sum([rack["cells"] * rack["rated_current_mA"] for rack in tables])
@@ -119,7 +123,9 @@ def _feed(config: Config, load: Callable[[float], Any] | None) -> Callable[[floa
 
 
 class SimulatedCabinet:
-    """Has `plant`, `devices` by scenario name, `slaves` by RTU bus and `bms` by CAN bus."""
+    """The parts of one cabinet: `plant`; `devices` by their names in scenarios; `slaves` by RTU
+    bus; `bms` by CAN bus.
+    """
 
     def __init__(
         self,
@@ -161,7 +167,7 @@ class SimulatedCabinet:
             name = coverage.simulated_name(device)
             unit = self.devices[name] = units[device.address] = self._device(device, seed)
             stated_us = device.profile.turnaround_ms * 1000
-            unit.TURNAROUND_US = min(unit.TURNAROUND_US, stated_us)  # as its data sheet states
+            unit.TURNAROUND_US = min(unit.TURNAROUND_US, stated_us)  # from its data sheet
             if device.profile.serial["registers"]:
                 unit.serial_at = sunspec_chain.serial_at(device.profile.path)
             self.places[name] = (bus.name, device.address)

@@ -1,4 +1,4 @@
-"""Makes cabinet.toml of the rig: the file of the simulated cabinet, with the rig's wires."""
+"""Makes the rig's cabinet.toml: a copy of the simulated cabinet's file with the rig's wires."""
 
 import json
 import os
@@ -11,10 +11,12 @@ from controller.system import toml_text
 def text(
     order: dict, wires: dict[str, dict[str, str]], plugs: Mapping[str, dict[str, str]] | None = None
 ) -> str:
-    """The text of cabinet.toml. order: `site`, the file of the simulated cabinet; `can_interface`;
-    `control`, keys of [control]; `cabinet_more`, text for the end.
+    """The text of cabinet.toml. order: options of the run. These are used: `site`, the file of the
+    simulated cabinet; `can_interface`; `control`, keys of [control]; `cabinet_more`, text for the
+    end.
 
-    wires: the result of WiredCabinet.places; plugs: keys of the foreign buses.
+    wires: the result of WiredCabinet.places; plugs: keys of the buses on which the rig simulates
+    nothing.
     """
     path = os.path.abspath(order["site"])
     content = toml_text.read(path)
@@ -45,7 +47,7 @@ def _beside(path: str, name: str) -> str:
 
 
 def toml(content: dict[str, Any], path: tuple[str, ...] = ()) -> str:
-    """The TOML of tables with texts, numbers, truth values, lists, each value as JSON."""
+    """The tables as TOML. A text, number, truth value or list is written as in JSON."""
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     lines = [f"[{'.'.join(path)}]"] if path else []
     lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]

@@ -1,9 +1,10 @@
-"""A program of the rig's box: `python -m hil.engine.clocked [beside PID] run FILE ...`.
+"""Runs `firebreak` for the rig, with a clock that counts as right even without a time source.
 
-A box has a time source. A development machine often has none. Without a time source no schedule
-acts, and peak shaving keeps its instantaneous cap. So a clock without a time source counts as right
-within ERROR_US. The clock itself is not changed. A program `beside` the controller ends with the
-rig, whose process id is PID. The controller itself ends later, by a controlled stop.
+Call: `python -m hil.engine.clocked [beside PID] run FILE ...`. A box has a time source. A
+development machine often has none. Without a time source no schedule acts, and peak shaving keeps
+its instantaneous cap. So a clock without a time source counts as right within ERROR_US. The clock
+itself is not changed. A program `beside` the controller ends with the rig, whose process id is PID.
+The controller itself ends later, by a controlled stop.
 """
 
 import ctypes

@@ -1,7 +1,8 @@
 """Finds which devices the rig simulates, mirrors, or cannot simulate: `python -m hil keys covers`.
 
 `./flash.sh check` prints the result. A mirrored device takes its register map from the profile. A
-mistake in the profile is then in driver and device, so a run proves the wiring, not the decoding.
+mistake in the profile is then in both the driver and the simulated device. So a run proves the
+wiring, not the decoding.
 """
 
 from argparse import Namespace
@@ -151,7 +152,7 @@ def not_simulated(config: Config, is_virtual: bool) -> list[str]:
 
 
 def modules_of(rack: dict[str, int]) -> int:
-    """Number of modules of a rack in the plant; if the BMS reports none, the least that fits."""
+    """Number of modules of a rack in the plant. If the BMS reports none: the lowest that fits."""
     cells = rack["cells"]
     fitting = [count for count in range(1, cells + 1) if cells % count == 0]
     fewest = next(count for count in fitting if cells // count <= CELLS_MAX)

@@ -1,4 +1,4 @@
-"""`rig --with doors`: recorder, page and Modbus TCP beside the rig's controller, on loopback."""
+"""`rig --with doors` runs recorder, web page and Modbus TCP server beside the controller."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ import socket
 from hil.engine import processes
 
 LOOPBACK = "127.0.0.1"
-HTTP_PORT, MODBUS_PORT = 8643, 1502  # unless another program has them
+HTTP_PORT, MODBUS_PORT = 8643, 1502  # used unless another program has them
 SOURCE = "scheduler"
 FILE = f"""[source.{SOURCE}]
 key = "{SOURCE}.key"
@@ -43,7 +43,7 @@ def free_port(wanted: int) -> int:
 
 
 class Beside(processes.Processes):
-    """Recorder and doors beside the rig. The token is new in each run."""
+    """Recorder, page and Modbus TCP server, on loopback. The access token is new in each run."""
 
     def __init__(self, directory: str) -> None:
         super().__init__(directory)

@@ -1,7 +1,8 @@
 """`rig --external BUS=ADDRESS`: a foreign device or simulator answers on a bus of the cabinet.
 
 The rig simulates no device of that bus and does not see its messages, so the plant lacks these
-devices. `LACKS` says what each lack means. `reach` opens each address once before the run.
+devices. `LACKS` says what this means for each kind of device. `reach` opens each address once
+before the run.
 """
 
 import contextlib
@@ -46,7 +47,7 @@ class UnreachableError(OSError):
 
 
 def plugs(config: Config, texts: Sequence[str]) -> dict[str, Plug]:
-    """{bus: its plug} of the texts BUS=ADDRESS. Raises ConfigError."""
+    """Read the texts BUS=ADDRESS. Returns {bus: keys that name its address}. Raises ConfigError."""
     buses = {bus.name: bus for bus in config.buses}
     found: dict[str, Plug] = {}
     for text in texts:

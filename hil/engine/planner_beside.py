@@ -25,27 +25,29 @@ EXAMPLE = pathlib.Path(planner.__file__).parent / "example" / "planner.toml"
 NAME, SOURCE = "planner", "planner"
 QUARTER_S, DAY_S, PAST_DAYS, AHEAD_DAYS = 900, 86_400, 14, 2
 DEFAULT_S, MEAN_S = 1800.0, 600
-CLUSTER = 0.975, 0.1, 15  # parts of the mean load: level and swing over a day; hour of the peak
-EVENING, EVENING_H = 0.2, range(17, 20)  # more load in the evening
-PRICES = 75.0, 30.0, 15.0  # EUR/MWh: mean, wave of half a day, wave of a day
+CLUSTER = 0.975, 0.1, 15  # over a day: level and swing (parts of the mean), hour of the peak
+EVENING, EVENING_H = 0.2, range(17, 20)  # additional load in these hours, as a part of the mean
+PRICES = 75.0, 30.0, 15.0  # EUR/MWh: mean, then the swing of a 12 h and of a 24 h wave
 DEAR_H = 20
 
 
 def hours(now_s: int, first_d: int, last_d: int) -> Iterator[tuple[int, float]]:
-    """(number of the quarter since 1970, hour of the day, UTC) for each quarter of these days."""
+    """(number of quarters of an hour since 1970, hour of the day, UTC) for each quarter of these
+    days.
+    """
     now = now_s // QUARTER_S
     for at in range(now + first_d * DAY_S // QUARTER_S, now + last_d * DAY_S // QUARTER_S):
         yield at, at * QUARTER_S % DAY_S / 3600
 
 
 def mean_W(load: Load) -> float:
-    """Mean of the load's first minutes, a value each second."""
+    """Mean power of the load's first minutes, from one value in each second."""
     found = [load.power(float(at_s)) for at_s in range(MEAN_S)]
     return statistics.fmean([each[0] if isinstance(each, tuple) else each for each in found])
 
 
 def history(now_s: int, mean_W: float, soc_permille: int) -> str:
-    """quarters.csv of the last two weeks, in which the battery was idle."""
+    """The content of quarters.csv for the last two weeks, in which the battery was idle."""
     level, swing, peak_h = CLUSTER
     lines = [quarters.HEADER]
     for at, hour in hours(now_s, -PAST_DAYS, 0):
@@ -56,7 +58,7 @@ def history(now_s: int, mean_W: float, soc_permille: int) -> str:
 
 
 def prices(now_s: int) -> str:
-    """prices.csv until the day after tomorrow."""
+    """The content of prices.csv, until the day after tomorrow."""
     mean, half_day, day = PRICES
     lines = ["start,price_EUR_per_MWh"]
     for at, hour in hours(now_s, -PAST_DAYS, AHEAD_DAYS):
@@ -116,7 +118,7 @@ class Beside(processes.Processes):
         ]
 
     def facts(self) -> dict[str, Any]:
-        """Head of the last plan.json, for the document of the run; {} without one."""
+        """The main keys of the last plan.json, for the document of the run; {} without a plan."""
         try:
             plan = plan_file.read(os.path.join(self._own, plan_file.FILE))
         except (FileNotFoundError, plan_file.PlanFileError):

@@ -1,9 +1,9 @@
 """The plant process: the simulated cabinet in real time, behind ptys and a CAN server.
 
 rig.py starts it with one end of a socket pair. This process sends the names of its wires and waits
-for the process id of the controller. Then scenario and observer run, with ten views a second. At
-the end this process writes its recording, and serves the wires until the rig ends the process. No
-driver is ever imported here.
+for the process id of the controller. Then it runs scenario and observer, and sends the screen ten
+views a second. At the end this process writes its recording, and serves the wires until the rig
+ends the process. No driver is ever imported here.
 """
 
 import os
@@ -47,7 +47,9 @@ def foreign_ptys(config: Config, plugs: Plugs) -> dict[str, RealWire]:
 
 
 class PlantProcess(WiredCabinet, PlantLoop):
-    """Wires, devices, clockwork and observer on one clock, which starts at `go`."""
+    """Wires, devices, scenario and observer on one clock, which starts at the message `go` of
+    rig.py.
+    """
 
     def __init__(self, order: dict[str, Any], connection: socket.socket) -> None:
         """order: made by rig.py from its command line; connection: the socket to rig.py."""
@@ -83,7 +85,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self.connection.setblocking(False)
 
     def run(self) -> None:
-        """Serve until the rig says `end`; record and write the events within the duration."""
+        """Serve until the rig says `end`. The recording ends after the duration of the run."""
         self._play()
         if self.is_orphan:
             self._stop_orphans()
@@ -127,12 +129,12 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self.send({"what": "view", "view": shown})
 
     def _note(self, do: str, at_us: int) -> None:
-        """Note the time of the first fault. Each later trip counts, even if this machine pauses."""
+        """Note the time of the first fault. A trip after it counts even if this machine paused."""
         if self.fault_us is None and do not in FAULTLESS:
             self.fault_us = at_us
 
     def _hear(self) -> None:
-        """Obey the rig: process id of a controller, mark, action, end of recording, end of run."""
+        """Read and obey the rig's messages: process id of a controller, note, action, end."""
         while not self.ending:
             try:
                 data = self.connection.recv(65_536)

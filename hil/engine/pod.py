@@ -1,7 +1,7 @@
-"""Several cabinets on one Site in virtual time, each with its own devices, wires and controller.
+"""Runs several cabinets on one site in virtual time: a pod.
 
-Only one cabinet at a time tests its meter, because the battery of another cabinet would look like a
-load.
+Each cabinet has its own devices, wires and controller. Only one cabinet at a time tests the sign of
+its meter, because the battery of another cabinet would look like a load.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ from hil.scenarios.scenario import Action, Scenario
 from hil.site import description
 from hil.site.site import Site
 
-TURN_S = 2 * TEST_S + 6  # a test ends within 70 s
+TURN_S = 2 * TEST_S + 6  # time of each cabinet for its meter test, which ends within 70 s
 WATCH_US = 1_000_000
-SETTLE_US = 30_000_000  # after the last test, until the references of the grid have settled
+SETTLE_US = 30_000_000  # wait after the last test, until slow means of the grid have settled
 
 
 def is_pod(path: str) -> bool:
@@ -37,10 +37,10 @@ def is_pod(path: str) -> bool:
 
 
 def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -> list[Config]:
-    """The configuration of each member, with its share and the turn of its meter test.
+    """The configuration of each cabinet, with its share of the load and the turn of its meter test.
 
-    whole: each member answers the whole load; tick_ms: tick of all members, None as in each file.
-    Raises ConfigError.
+    whole: each cabinet answers the whole load. tick_ms: tick of all cabinets; None: as in each
+    file. Raises ConfigError.
     """
     site = description.read(path)
     if not site["pod"]:
@@ -138,8 +138,8 @@ class Pod:
         tick_ms: int | None = None,
         scenario: Scenario | None = None,
     ) -> Self:
-        """The pod of a site file. kind: class of each member; tick_ms: None for that of the kind.
-        Raises ConfigError, LoadError, NotSimulatedError.
+        """The pod of a site file. kind: class of each member; tick_ms: None for the default of
+        `kind`. Raises ConfigError, LoadError, NotSimulatedError.
         """
         tables = description.read(path)
         configs = member_configs(path, whole, tick_ms or kind.POD_TICK_MS)
@@ -183,7 +183,7 @@ class Pod:
 
     @property
     def settled_us(self) -> int:
-        """When the figures begin: the references of the grid have settled."""
+        """When the figures begin: SETTLE_US after the last meter test."""
         return self.tested_us + SETTLE_US
 
     def cores(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Several cabinets on one connection, for `pod` and `rig`: figures, lines, page, exit code."""
+"""Runs several cabinets on one grid connection, for `pod` and `rig`, and prints the figures."""
 
 import os
 import sys
@@ -29,7 +29,8 @@ def played(
 ) -> dict[str, Any]:
     """Run the file of a pod, print the closing lines and write the page. Returns the document.
 
-    order: seconds, seed, soc_pct, values, scenario (a name or None), whole (may be missing).
+    order: options of the run: seconds, seed, soc_pct, values, scenario (a name or None), whole (may
+    be missing).
     """
     soc, is_whole = order["soc_pct"] / 100, order.get("whole", False)
     chosen = scenario.load(order["scenario"]) if order["scenario"] else None
@@ -130,9 +131,9 @@ def document(pod: Played) -> dict[str, Any]:
 
 def _swings(pod: Played) -> dict[str, Any]:
     """{swing_2s_pct, swing_beside_pv_pct}, in percent of the peak of the load. Without PV the
-    second is None.
-    A cabinet answers the load, never PV. So `answered` compares the load less the battery with the
-    load, and `unanswered` compares the grid with the load less PV.
+    second is None. A cabinet answers the swings of the load, never those of PV. So `answered`
+    compares two swings: of load less battery, and of the load alone. `unanswered` compares the
+    swing of the grid with that of load less PV.
     """
     rows = pod.members[0].recorder.rows()
     is_settled = rows["t_us"] >= pod.settled_us

@@ -1,7 +1,7 @@
 """A pod in real time: each cabinet has an installed controller in its own process.
 
-One plant process has the site. As in rig.py, the controllers stop first, while their wires are
-still served.
+One plant process simulates the site with all devices. At the end the controllers stop first, while
+that process still serves their wires.
 """
 
 import json

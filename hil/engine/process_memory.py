@@ -4,7 +4,7 @@ import re
 
 
 def memory_kB(pid: int) -> dict[str, int]:
-    """{rss, anonymous} of a process, kB: all resident memory; its heap without mapped files."""
+    """{rss, anonymous} of a process, kB. rss: all in memory; anonymous: without mapped files."""
     status = read(f"/proc/{pid}/status")
     return {"rss": status_kB(status, "VmRSS"), "anonymous": status_kB(status, "RssAnon")}
 

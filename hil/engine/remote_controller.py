@@ -1,4 +1,4 @@
-"""The controller for the plant process, which kills it directly and asks the rig for all else.
+"""Lets the plant process kill the controller directly, and ask the rig for other actions on it.
 
 Messages to the rig wait in a queue and never block the sender.
 """
@@ -15,7 +15,7 @@ import msgpack
 
 
 def _message(what: str, *keys: str) -> Callable[..., None]:
-    """A method that sends its arguments under these keys."""
+    """Make a method that sends its arguments to the rig under these keys."""
     return lambda self, *values: self._send({"what": what, **dict(zip(keys, values))})
 
 

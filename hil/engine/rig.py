@@ -47,8 +47,8 @@ class Rig(ScenarioOperator):
     """One run in real time: `start`, `run`, `outcome`."""
 
     def __init__(self, order: dict, scenario: Scenario | None, config: Config) -> None:
-        """order: for the plant process. Key `plant` names the module of that process, and
-        `cabinet_more` is text for the end of the cabinet's file.
+        """order: options of the run, sent to the plant process. Key `plant` names the module of
+        that process, and `cabinet_more` is text for the end of the cabinet's file.
         """
         self.order, self.scenario, self.config = order, scenario, config
         self.directory = order["run_dir"]

@@ -33,7 +33,7 @@ PLOT = 'picture: .html, .png or .svg (rig.html); "" for none'
 WITH = "planner: recorder and planner run too; two weeks and prices are made by a formula. "
 WITH += "doors: recorder, page and Modbus TCP on 127.0.0.1"
 AUDIT = "judge load and grid by grid operators' rules, as a site of MW (as simulated)"
-OWN_MW = -1.0  # given by --audit without a size
+OWN_MW = -1.0  # the value of --audit if the user gives no size
 EXTERNAL = "a foreign device or simulator answers on this bus; each bus once, in real time"
 OPTIONS = {"beside": "with"}
 REAL_TIME = {"run_dir": "--run-dir", "beside": "--with", "external": "--external"}
@@ -109,7 +109,7 @@ def main(arguments: Namespace) -> int:
 
 
 def _audit(size_MW: float | None, outcome: run_result.Outcome) -> list[str]:
-    """Put the findings into the document. Returns the lines of the report."""
+    """Put the findings of the audit into the run's document. Returns the lines of the report."""
     if size_MW is None or len(outcome.rows) < 2:
         return []
     from_s = outcome.doc["measured_from_s"]
@@ -141,7 +141,9 @@ def _pod_in_real_time(arguments: Namespace, order: dict[str, Any]) -> dict[str, 
 
 
 def site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any]:
-    """The order for pod_command. Refuses options without a meaning for a site, and `refused`."""
+    """The options of a run, for pod_command. Refuses those without a meaning for a site, and
+    `refused`.
+    """
     also = "".join([f", {option}" for name, option in OF_PODS.items() if name not in refused])
     for name in (
         "load",
@@ -205,7 +207,7 @@ def _check_run_dir(path: str | None) -> None:
 def order_of(
     arguments: Namespace, chosen: scenario.Scenario | None, config: configuration.Config
 ) -> dict:
-    """The order of a run, in plain values, because the plant process gets the order as JSON."""
+    """The options of a run, as plain values, because the plant process gets them as JSON."""
     usual = DEFAULT_S, DEFAULT_SEED, config.control["soc_target_permille"] / 10
     if chosen is not None:
         usual = chosen.duration_s, chosen.seed, chosen.soc_pct
@@ -231,7 +233,9 @@ def order_of(
 
 
 def _journals(path: str | None, began_s: float) -> list[str]:
-    """Paths of this run's journals: a killed controller leaves its own beside its successor's."""
+    """Paths of this run's journals. After a kill there are two: of the killed and the next
+    controller.
+    """
     previous = f"{path}.previous"
     began_utc_s = time.time() - (time.monotonic() - began_s)
     killed = path and os.path.exists(previous) and os.stat(previous).st_mtime >= began_utc_s

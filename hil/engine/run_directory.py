@@ -34,7 +34,7 @@ def approved(config: Config) -> Record:
 
 
 def accept_signs(config: Config, state_directory: str) -> None:
-    """Accept every unit without a sign test, because otherwise its start would be held."""
+    """Accept every unit without a test of its power's sign. Otherwise no unit would start."""
     ledger, moment = proof_tests.Ledger(state_directory), (clock.utc_us(), "rig")
     for unit, code in enumerate(sign_hold.codes_of(config), 1):
         remark = sign_tests.remark_of(code, "a simulated cabinet")

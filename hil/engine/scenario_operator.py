@@ -1,4 +1,4 @@
-"""A scenario's actions on the controller: stall, spoiled store, operator commands, hints."""
+"""Carries out a scenario's actions on the controller: stall, spoiled store, commands, hints."""
 
 import os
 import pathlib
@@ -19,7 +19,7 @@ from hil.engine import run_directory
 
 
 class ScenarioOperator:
-    """Base of hil.engine.rig.Rig. Each `_do_X` answers the plant process's message X."""
+    """Base of hil.engine.rig.Rig. `_do_X` does what a message X of the plant process asks for."""
 
     controller: subprocess.Popen[bytes] | None = None
     directory: str

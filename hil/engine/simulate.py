@@ -1,4 +1,4 @@
-"""The controller and the simulated cabinet in one process and virtual time: a week in minutes.
+"""Runs controller and simulated cabinet in one process in virtual time: a week in minutes.
 
 Every frame takes its time on the wire. Plant and timers of the devices move once a tick. The
 controller is the object of the real loop.
@@ -24,17 +24,19 @@ from hil.wires.virtual import VirtualSerial
 from hil.wires.virtual_can import VirtualCan
 from safety import signals as s
 
-# Every tick is recorded, because the worst moment of the grid and the bands need that rate.
+# us between two rows. Every tick is recorded, because two figures need that rate: the worst moment
+# of the grid, and the power in frequency bands.
 RECORD_US = 20_000
 METER_TESTS = "proven", "testing", "undecided", "reversed"  # names for meter_sign.O_RESULT
-HOTTEST_US = 500_000  # often enough: the plant refreshes each module once a second
+# Time between two searches for the hottest module. The plant refreshes each module once a second.
+HOTTEST_US = 500_000
 
 
 class VirtualRig:
     """One run. Call `run` or `step`, then read `recorder`, `observer` and `trips`."""
 
     MODE = "byte"  # printed beside each figure
-    POD_TICK_MS: int | None = None  # tick of a pod if none is asked for; None: that of the file
+    POD_TICK_MS: int | None = None  # tick of a pod if the caller names none; None: that of the file
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class VirtualRig:
         self.controller.start()
 
     def world(self) -> World:
-        """The World of the actions. If channel B is fitted, it is among the devices."""
+        """The parts on which a scenario's actions act. A fitted channel B is one of the devices."""
         second = {"channel_b": self.channel_b} if self.channel_b else {}
         wires = {**self.controller.wires, **self.controller.can}
         return World(self.plant, self.cabinet.devices | second, wires, self.controller)

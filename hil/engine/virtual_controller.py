@@ -1,4 +1,4 @@
-"""The controller in virtual time: the object of the real loop, with a store in memory."""
+"""Runs the controller's real loop in virtual time, with a store in memory."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -76,7 +76,7 @@ class MemoryStore:
 
 
 class VirtualController:
-    """The controller of a scenario: kill, start, stall, reset, run request, hint."""
+    """The controller, with a method for each action of a scenario on it."""
 
     def __init__(self, config: Config, journal_path: str | None = None) -> None:
         self.config, self.journal_path = config, journal_path

@@ -1,4 +1,4 @@
-"""One run in virtual time: the counterpart of hil.engine.rig.run."""
+"""Makes one run in virtual time. hil.engine.rig.run makes one in real time."""
 
 import time
 
@@ -17,7 +17,7 @@ VIEW_EVERY_S = 1.0  # virtual time between two views
 def run(
     order: dict, scenario: Scenario | None, config: Config, headless: bool, load: Load
 ) -> run_result.Outcome:
-    """Run once in virtual time. Returns run_result.Outcome."""
+    """Run once in virtual time. Returns the outcome."""
     actions, soc = scenario.actions if scenario else (), order["soc_pct"] / 100
     given = order["seed"], actions, {"soc": soc}, order["journal"]
     virtual = VirtualRig(config, load.power, *given)

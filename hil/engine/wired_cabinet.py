@@ -42,8 +42,8 @@ ORPHAN_S = 20.0  # after the rig has died, the wires are served this long for th
 
 
 class JournalWatch:
-    """Base class. `snapshot`: journal snapshot of the running controller; None before the first
-    journal. `pauses`: pauses of this process, and pauses between ticks of the controller.
+    """Follows the journal of the running controller. `snapshot`: its newest state; None before the
+    first journal. `pauses`: pauses of this process, and pauses between ticks of the controller.
     """
 
     def __init__(self, run_dir: str, tick_ms: int, trips: TripWatch) -> None:
@@ -103,7 +103,9 @@ class WiredCabinet(JournalWatch):
         self.servers = [CanServer(can) for can in self.cans.values()]
 
     def _wire(self, bus: Bus) -> None:
-        """Join the devices of a bus to its wire, tapped by the observer and by `beats` if any."""
+        """Join the devices of a bus to its wire. The observer and `beats`, if set, hear all its
+        bytes.
+        """
         can_tap, rtu_tap = self.observer.can_tap(bus.name), self.observer.rtu_tap(bus.name)
         if self.beats is not None:
             can_tap = self.beats.can_tap(bus.name, can_tap)
@@ -153,7 +155,7 @@ class PlantLoop:
                 self._heard.register(wire.fileno(), select.EPOLLIN | select.EPOLLET)
 
     def clock_us(self) -> int:
-        """Time since start_ns."""
+        """Time since start_ns, us."""
         return (time.monotonic_ns() - self.start_ns) // 1000
 
     def _serve(self, due_us: int = NEVER_US, is_heard: bool = True) -> bool:
@@ -223,7 +225,7 @@ class PlantLoop:
         raise NotImplementedError
 
     def follow(self, go: dict[str, Any]) -> None:
-        """Note the controllers that the rig has started. go: its message."""
+        """Note the controllers that the rig has started. go: the rig's message."""
         raise NotImplementedError
 
     def run(self) -> None:
@@ -232,7 +234,7 @@ class PlantLoop:
 
 
 def main(argv: list[str], kind: Callable[[dict[str, Any], socket.socket], PlantLoop]) -> int:
-    """Run a plant process. argv: descriptor of the socket, the order as JSON."""
+    """Run a plant process. argv: descriptor of the socket, and the options of the run as JSON."""
     # Ctrl-C reaches the rig too, which then ends this process in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = socket.socket(fileno=int(argv[0]))

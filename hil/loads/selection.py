@@ -1,4 +1,4 @@
-"""The load of a run: from the command line, from its scenario, or the built-in training job."""
+"""Chooses the load of a run: from the command line, its scenario, or the built-in job."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from hil.loads.trace import Load, step_load, synthetic_load
 # A file begins when the cabinet has started (3 s) and its limits have recovered to rated (20 s).
 START_S = 30.0
 SYNTHETIC_W = 400_000.0
-PEAK_W = 284_000.0  # default peak of an order; it fits the example cabinet
+PEAK_W = 284_000.0  # default peak of a load; it fits the example cabinet
 
 
 class Chosen(Protocol):
@@ -64,8 +64,8 @@ def peak_W(config: Config) -> float:
 
 
 def load_of(order: dict, scenario: Chosen | None = None) -> Load:
-    """The load of an order: file, column, scale, raw, seed, duration_s, peak_W. Raises
-    LoadError.
+    """The load that the run's options choose: file, column, scale, raw, seed, duration_s, peak_W.
+    Raises LoadError.
     """
     chosen: dict[str, Any] = scenario.load if scenario else {"kind": "training"}
     if order.get("file"):

@@ -25,10 +25,11 @@ FIRST_EVALUATION_S = (40.0, 50.0)
 FIRST_CHECKPOINT_S = (75.0, 90.0)
 # A GPU moves most of its power within 10 ms, the sum of a cluster within 0.1 s.
 EDGE_S = (0.05, 0.2)
-# Small models: one job follows the other; each job has its own length of iteration.
+# Small models: jobs follow each other, each with its own length of iteration and its own jitter.
 ITERATION_S, ITERATION_JITTER = (0.4, 2.5), (0.01, 0.1)
 ITERATIONS_S, WAIT, WAIT_SHARE = (60.0, 180.0), (0.1, 0.35), (0.3, 0.7)
-SQUARE_S, SQUARE_EDGE_S, SQUARE_LOW = (0.35, 0.5), 0.17, 0.3  # drawn periods
+# range of the drawn period, s; edge, s; lower power
+SQUARE_S, SQUARE_EDGE_S, SQUARE_LOW = (0.35, 0.5), 0.17, 0.3
 SWING_S, SWING_LOW, SWING_EDGE_S, SWING_IDLE_S = 2320.0, 0.17, 1.0, 60.0
 
 

@@ -1,4 +1,4 @@
-"""Times at which the controller repeats its periodic writes, and the set-points that it sent.
+"""Notes when the controller repeats its periodic writes, and the set-points that it sent.
 
 A beat is a write that must be repeated: set-point and heartbeat of a converter, coils of the I/O
 modules, commands to the racks.
@@ -19,8 +19,8 @@ COMMAND = 0x1F  # native BMS ids: 0x100 + node * 0x20 + message
 
 class Beats:
     """`times_us`: {name of a beat: array('q') of the times at which its frames ended};
-    `setpoints_W`: the powers in the writes named SETPOINT. For units after the first, the name
-    ends in the unit, as "heartbeat of unit 2".
+    `setpoints_W`: the powers in the writes named SETPOINT. For units after the first, the name ends
+    in the unit, such as "heartbeat of unit 2".
     """
 
     def __init__(self, wiring: Wiring) -> None:

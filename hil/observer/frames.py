@@ -1,4 +1,4 @@
-"""Frames on a Modbus RTU line, found by length and CRC at any offset. Repeated frames are left out.
+"""Finds frames on a Modbus RTU line by length and CRC, and leaves out repeated ones.
 
 Lengths: Modbus Application Protocol V1.1b3, functions 1 to 6, 15, 16 and exceptions.
 """
@@ -114,7 +114,7 @@ class BusTap:
             self.replied_us[frame[0]] = time_us
             if handle is None:
                 return
-        elif handle is None or frame[1] < 5:  # a read request carries no news
+        elif handle is None or frame[1] < 5:  # a read request changes nothing
             if len(known) < 256:
                 known.add(frame)
             return

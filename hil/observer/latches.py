@@ -1,4 +1,4 @@
-"""Stages that must be latched, judged from the wires.
+"""Judges from the wires which stages of the cause-and-effect matrix must be latched.
 
 A stage must latch if its contact was open, or its rack value beyond the threshold, for longer than
 the row's debounce time. A reset clears it.

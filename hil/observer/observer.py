@@ -138,8 +138,8 @@ class Observer(WireWitness):
             self._violated(now_us, f"rack {rack + 1} opened at {current_A:.1f} A")
 
     def sample(self, now_us: int, cabinet: CabinetPlant) -> None:
-        """Take one sample from the plant; limits every 0.1 s. While a fault loads a DC link, no
-        current or opening is a violation, because the controller cannot prevent it.
+        """Take one sample from the plant, and the current limits every 0.1 s. While a fault loads a
+        DC link, no current or opening is a violation, because the controller cannot prevent it.
         """
         racks, relays = cabinet.racks, cabinet.relays
         self._uncontrolled = any([link.fault is not None for link in cabinet.buses])
@@ -162,7 +162,9 @@ class Observer(WireWitness):
     def _check_currents(
         self, now_us: int, currents_A: Sequence[float], limits_A: list[tuple[float, float]]
     ) -> None:
-        """Report a rack that exceeds 1.05 x its BMS's limit + 2 A for 2 s; row 35 waits 10 s."""
+        """Report a rack that exceeds 1.05 x its BMS's limit + 2 A for 2 s, long before row 35
+        trips.
+        """
         for rack, current_A in enumerate(currents_A):
             charge_A, discharge_A = limits_A[rack]
             is_within = -1.05 * charge_A - 2.0 <= current_A <= 1.05 * discharge_A + 2.0

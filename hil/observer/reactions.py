@@ -1,4 +1,4 @@
-"""Reaction times: the time from a cause on the observer's timeline to its effect."""
+"""Computes reaction times: from a cause on the observer's timeline to its effect."""
 
 OFF, ON = "pcs_enable_off_sent", "pcs_enable_on_sent"
 COMMAND = "the command that drops the PCS enable"

@@ -1,7 +1,8 @@
-"""Conditions that must not last while the cabinet stays on, judged ten times a second.
+"""Judges, ten times a second, conditions that must not last while the cabinet stays on.
 
-A condition may last as long as the oracle gives its row to act. If another row must act first, the
-limit is the process safety time of the hazard.
+Each condition belongs to a row of the cause-and-effect matrix. It may last as long as that row may
+take to act (hil/oracle.py). If another row must act first, the limit is the process safety time of
+the hazard.
 """
 
 from collections.abc import Callable
@@ -32,8 +33,8 @@ def _safety_us(stage: str) -> int:
     return 1000 * oracle.process_safety_ms(stage)
 
 
-# condition: how long it may last, us
 AGAINST = "power against the set-point"
+# {condition: how long it may last, us}
 LIMITS_us = {
     AGAINST: _safety_us("56a"),
     "charging of cells above row 19's temperature": _until_us("19a", {"ich"}),

@@ -1,4 +1,4 @@
-"""The values that racks and converter report, decoded from their frames."""
+"""Decodes the values that racks and converters report in their frames."""
 
 import struct
 

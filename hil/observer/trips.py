@@ -1,4 +1,4 @@
-"""Trips with their times, from the words in which the controller reports its stage instances."""
+"""Finds trips and their times in the words in which the controller reports its stages."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The writes to one converter and the power that it reports, from the frames on its bus."""
+"""Reads the frames on a converter's bus: writes to it, and the power that it reports."""
 
 import struct
 from collections.abc import Callable

@@ -8,7 +8,7 @@ from hil.observer.latches import Latches
 from hil.observer.unit_witness import UnitWitness
 from hil.observer.wiring import UNSEEN, Place, Wiring
 
-BMS_SILENT_US = 400_000  # four periods of the BMS, 100 ms each
+BMS_SILENT_US = 400_000  # four times the period of the BMS, which is 100 ms
 NOT_HEARD = -1
 FRAME_BYTES = 8  # every frame from or to a native BMS has 8 bytes
 COMMAND = 0x1F  # message number of a command to a native BMS; id: 0x100 + node * 0x20 + message
@@ -196,7 +196,9 @@ class WireWitness:
             self._silence(now_us, heard_us, is_silent, "pcs", unit.scope)
 
     def _silence(self, now_us: int, heard_us: int, is_silent: bool, name: str, detail: str) -> None:
-        """Note when a device becomes silent or answers again. A device never heard is starting."""
+        """Note when a device becomes silent or answers again. heard_us: time of its last frame. A
+        device that was never heard counts as starting, not as silent.
+        """
         key = (name, detail)
         if is_silent == (key in self._silent):
             return

@@ -1,4 +1,4 @@
-"""The places of registers, contacts and devices in the cabinet under test."""
+"""Tells the observer where registers, contacts and devices of the cabinet are."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,8 @@ class UnitWiring(NamedTuple):
     """A converter and its racks, numbered from 0. wset_address, opctl_address, power_address:
     registers of SunSpec 704 WSet, 715 OpCtl and 701 W; power_scale_W: power of one step.
 
-    asked: decodes the writes to a converter with a register form; the addresses are then -1.
+    asked: decodes the writes to a converter whose profile defines the registers; the addresses are
+    then -1.
     """
 
     wset_address: int

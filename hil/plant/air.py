@@ -1,8 +1,8 @@
 """The air in the cabinet: fan, louvre, emissions of burning or venting cells, and the detectors.
 
-One well-mixed volume holds vent gas, vapour of electrolyte and smoke: V dc/dt = G - Q c (facts
-Table E). Hydrogen and carbon monoxide are fixed shares of the vent gas. Test gas under a cap
-reaches only the capped detector, and no fan dilutes it.
+One well-mixed volume holds vent gas, vapour of electrolyte and smoke: V dc/dt = G - Q c (Table E of
+`firebreak document facts`). Hydrogen and carbon monoxide are fixed shares of the vent gas. Test gas
+under a cap reaches only the capped detector, and no fan dilutes it.
 """
 
 import math

@@ -16,7 +16,7 @@ CURRENT_TIMES_RATED_MAX = 2.2
 INSULATION_OHM_PER_V_MIN = 80.0
 CONFIRM_S = 0.3  # a bad value latches after this time
 CLEAR_S = 5.0  # good values clear the fault after this time
-RECOVERY_PER_S = 0.05  # against hunting, a limit falls at once but rises by 5 % of rated per second
+RECOVERY_PER_S = 0.05  # a limit falls at once but rises by 5 % of rated per second, against hunting
 
 CHARGE_OF_VOLTAGE = tables.Table(((3.44, 1.0), (3.58, 0.0)), 0.01)
 DISCHARGE_OF_VOLTAGE = tables.Table(((2.80, 0.0), (3.00, 1.0)), 0.01)

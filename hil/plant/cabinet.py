@@ -199,7 +199,7 @@ class CabinetPlant:
         self.air.warm(dt_s, self.climate.air_degC)
 
     def _temper(self) -> None:
-        """Take over heater, chiller and fans. The heater is on the circuit of aux_load."""
+        """Take the values of heater, chiller and fans. The heater is on the circuit of aux_load."""
         devices, config = self.air_devices, self.config
         heater_W = air_devices.heater_W(devices) if self.relays.coils["aux_load"] else 0.0
         self.climate.heater_W, self.climate.colder_K = (heater_W, air_devices.colder_K(devices))

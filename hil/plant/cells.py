@@ -149,7 +149,7 @@ class ModuleCells:
         values, steps, last = OCV_V.values, OCV_V.steps, OCV_V.last
         lowest, per_unit = OCV_V.low, OCV_V.per_unit
         for slope, shift, offset, resistance, position in self.extremes:
-            # the code of OCV_V.at without a call per cell, because a run spends a tenth of its time
+            # the code of OCV_V.at without its call, because a run spends a tenth of its time here
             place = (1.0 - depth * slope - shift - lowest) * per_unit
             if 0.0 < place < last:
                 i = int(place)

@@ -1,8 +1,9 @@
 """Cell chemistry: thermal runaway, vent gas, voltage of the independent supervision.
 
-The thermal numbers belong to a 100 Ah LFP cell of 2.2 kJ/K (facts E9). They were calibrated against
-a test of a real unit (E11). For another capacity every resistance is divided and every energy
-multiplied by the ratio, so the fire spreads at the same pace.
+The thermal numbers belong to a 100 Ah LFP cell of 2.2 kJ/K (E9). They were calibrated against a
+test of a real unit (E11). Keys such as E9 are those of `firebreak document facts`. For another
+capacity every resistance is divided and every energy multiplied by the ratio, so the fire spreads
+at the same pace.
 """
 
 import collections

@@ -9,12 +9,12 @@ import math
 from hil.plant.config import CabinetConfig
 
 AIR_J_PER_M3_K = 1200.0
-METAL_FACTOR = 5.0  # heat capacity of air and of the thin sheet that warms with it, in units of air
+METAL_FACTOR = 5.0  # heat capacity of air and thin sheet, as a multiple of that of the air
 ELECTRONICS_W = 300.0
 BAND_K = 1.0  # the cooling is at full power this far above its set-point
 COIL_M3_PER_S = 0.3
 COIL_DEGC = 12.0
-DRIP_L_PER_S = 0.05  # a coolant leak loses this
+DRIP_L_PER_S = 0.05  # coolant that a leak loses
 FLOOR_L = 0.1  # with this much on the floor, the water sensor opens
 CIRCUIT_L = 5.0  # when the circuit has lost this much, its pressure switch opens
 
@@ -28,7 +28,7 @@ class Climate:
     """`air_degC`, and the contacts `hvac_ok`, `leak_ok`, `coolant_ok`. A scenario sets faults."""
 
     def __init__(self, config: CabinetConfig) -> None:
-        """config: config.CabinetConfig."""
+        """config: of the plant."""
         self.outside_degC, self.air_degC = config.ambient_degC, config.start_degC
         self.hvac_failed = self.low_flow = self.leaking = False
         # water that enters and evaporates; power of the cooling, > 0 cools

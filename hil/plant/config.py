@@ -27,7 +27,7 @@ class CabinetConfig(NamedTuple):
     soc: Annotated[float, number(0, 1)] = 0.5
     soh: Annotated[float, number(0.3, 1)] = 0.99
     cycles: Annotated[float, number(0, 65535)] = 120.0
-    # of the burning cells; the electrical tables are always those of LFP
+    # chemistry of burning cells; the electrical tables are always those of LFP
     chemistry: Annotated[str, choice(CHEMISTRIES)] = "lfp"
     barrier_mm: Annotated[float, number(0, 20)] = 0.0  # insulation between the cells of a module
     # Cells of a module that have a sensor; the hottest of these is reported. Empty: all cells.
@@ -63,14 +63,14 @@ class CabinetConfig(NamedTuple):
     # rows whose contacts are wired into the relay chain
     wired_rows: tuple[int, ...] = (1, 2, 3, 12, 30)
     fan_spin_up_s: Annotated[float, number(0, 60)] = 2.0
-    # time from closed until the contact reports it open
+    # time that the louvre needs from closed until its contact reports open
     louvre_s: Annotated[float, number(0, 60)] = 8.0
     free_volume_m3: Annotated[float, number(0.1, 100_000)] = 3.0
     aux_W: Annotated[float, number(0, 1e7)] = 1500.0
     # part of aux_W that is not rated for gas, so it is switched off: lights, sockets, heaters
     aux_shed_W: Annotated[float, number(0, 1e7)] = 400.0
     fan_W: Annotated[float, number(0, 1e7)] = 350.0
-    # more than 3 h of all auxiliaries; facts A26 and A38 require 2 h
+    # more than 3 h of all auxiliaries; A26 and A38 of `firebreak document facts` require 2 h
     ups_Wh: Annotated[float, number(0, 1e8)] = 6000.0
 
     @property

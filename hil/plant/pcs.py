@@ -64,7 +64,7 @@ class Pcs:
         self._now_us = 0
 
     def command_setpoint(self, setpoint_W: float) -> None:
-        """Request setpoint_W at the AC terminals; rated power bounds it. The request acts one dead
+        """Request setpoint_W at the AC terminals, at most rated power. The request acts one dead
         time after the last step. ValueError if the number is not finite.
         """
         setpoint_W = float(setpoint_W)
@@ -133,7 +133,7 @@ class Pcs:
             self.ac_power_W = _towards(self.ac_power_W, wanted_W, self._ramp_W_per_s * dt_s)
 
     def lose_dc(self) -> None:
-        """The battery has left the DC link. Trip if the PCS was running."""
+        """Note that the battery has left the DC link. Trip if the PCS was running."""
         self.dc_power_W = 0.0
         if self.state in (RUNNING, THROTTLED, SHUTTING_DOWN):
             self._trip(ALARM_DC_DISCONNECT)

@@ -17,7 +17,7 @@ GRADIENT_K = 1.5  # the air at the top module is this much warmer than at the bo
 
 
 class Rack:
-    """The BMS device reports the plain attributes. The DC bus uses `source_V`, `conductance_S`."""
+    """The BMS device reports the public attributes. The DC bus uses `source_V`, `conductance_S`."""
 
     def __init__(self, config: CabinetConfig, seed: str) -> None:
         """seed: of all random properties of this rack."""
@@ -64,7 +64,7 @@ class Rack:
         self._slow_now_ohm = self._slow_ohm
         self._slow_V = 0.0  # polarisation voltage of a mean cell
         self._square_A2s = self._age_s = self._fuse_wait_s = self._ohm = 0.0
-        self._looked = [(0.0, 0.0)] * len(self._modules)  # A2s and age at each module's refresh
+        self._looked = [(0.0, 0.0)] * len(self._modules)  # at its last refresh: (A2s, age_s)
         self._break_A = BREAK_TIMES_RATED * config.rated_current_A
         # {module: count of invalid sensors}, {module: value of the stuck sensor}
         self._invalid: dict[int, int] = {}

@@ -1,8 +1,8 @@
 """Hard-wired safety: E-stop chain, LFL relay, cell over-voltage, enable and supply relays.
 
-The permit relay of channel B is in series with the chain; the bridge does not bypass that relay.
-The I/O modules drive the coils and drop them all when they expire. Therefore an inverse coil ends
-in `_off`: an expired module leaves the fan on.
+The relay chain feeds the permit relays. The fault `bridged` bypasses all contacts of the chain, but
+not the permit relay of channel B, which is in series with it. An I/O module drops all its coils
+when they expire. A coil whose name ends in `_off` is inverse, so the fan then runs on.
 """
 
 COILS = (
@@ -52,7 +52,7 @@ class SafetyRelays:
             self.lfl_closed = True
 
     def chain_closed(self) -> bool:
-        """True while the chain feeds the relays. The bridge bypasses every contact of the chain."""
+        """True while the chain feeds the relays. The fault `bridged` bypasses all its contacts."""
         contacts = {
             1: all(self.estop_closed),
             2: self.fire_closed,

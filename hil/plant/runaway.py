@@ -1,8 +1,9 @@
-"""The hot cells of one module: a chain of nodes in thermal runaway (facts section 5, trigger form).
+"""The hot cells of one module: a chain of thermal nodes in runaway.
 
-Each cell follows `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`. At its trigger temperature
-it begins to release its energy: `Q = (E - released) / tau`. A vented cell loses vapour and a little
-gas. The rest of the gas, and the smoke, come with the release.
+The model is section 5, trigger form, of `firebreak document facts`, which also has the keys such as
+C42. Each cell follows `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`. At its trigger
+temperature it begins to release its energy: `Q = (E - released) / tau`. A vented cell loses vapour
+and a little gas. The rest of the gas, and the smoke, come with the release.
 """
 
 import math

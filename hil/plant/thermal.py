@@ -1,8 +1,8 @@
 """One thermal node per module, cooled by the cabinet air and coupled to its neighbours.
 
-Sources: Table E of the facts; E10 for the heat capacity. A module gets one node per cell
-(runaway.Chain) when one of its cells is heated, its hottest spot reaches the trigger temperature,
-or a neighbouring module burns.
+Sources: Table E of `firebreak document facts`; E10 for the heat capacity. A module gets one node
+per cell (runaway.Chain) when one of its cells is heated, its hottest spot reaches the trigger
+temperature, or a neighbouring module burns.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""RMS power of load, grid and battery of a run, in the bands of `firebreak status`.
+"""Computes the RMS power of a run's load, grid and battery in several frequency bands.
 
-The powers are the true ones of the plant. Results are means over windows of a minute that overlap
-by half.
+The bands are those of `firebreak status`. The powers are the true ones of the plant. Results are
+means over windows of a minute that overlap by half.
 """
 
 import numpy as np

@@ -16,9 +16,9 @@ BEYOND_W = 500  # tolerance for dead band and quantum of the set-point, and for 
 
 
 def swing_2s_pct(rows: np.ndarray, peak_W: float | None = None) -> dict[str, float | None]:
-    """{load, grid, reduction}: p99 of the absolute changes of consecutive 2 s means, in percent of
-    peak_W (None: the load's peak); reduction = 100 (1 - grid / load). None: too short, or the load
-    hardly moves.
+    """{load, grid, reduction}: 99th percentile of the absolute changes between consecutive 2 s
+    means, in percent of peak_W (None: the load's peak); reduction = 100 (1 - grid / load). None:
+    the run is too short, or the load hardly moves.
     """
     swings_W = {
         name: np.abs(np.diff(window_means(rows["t_us"], rows[name + "_W"])))
@@ -38,8 +38,9 @@ def swing_2s_pct(rows: np.ndarray, peak_W: float | None = None) -> dict[str, flo
 
 def delay_ms(rows: np.ndarray) -> float | None:
     """Delay of the battery behind the load: the lag with the best correlation of their bends
-    (second differences). The grid keeps the slow part of the load, so levels would give a delay
-    that is too short. None: load or battery hardly moves, or the correlation is below 0.3.
+    (second differences). The grid keeps the slow part of the load, so a correlation of the powers
+    themselves would give a delay that is too short. None: load or battery hardly moves, or the
+    correlation is below 0.3.
     """
     if len(rows) < 200:
         return None

@@ -1,4 +1,4 @@
-"""Writing of output files: a full disk is reported with the name of the file."""
+"""Writes output files, and reports a full disk with the name of the file."""
 
 import contextlib
 import errno

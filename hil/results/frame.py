@@ -97,7 +97,7 @@ def _charts(view: dict, width: int, height: int, blocks: bool) -> list[str]:
     low, high = min(both), max(both)
     span = max(high - low, max(battery, default=0.0) - min(battery, default=0.0), SPAN_W_MIN)
     middles = (low + high) / 2, (max(battery, default=0.0) + min(battery, default=0.0)) / 2
-    at = [middle - 0.46 * span for middle in middles]  # no flat line between two levels
+    at = [middle - 0.46 * span for middle in middles]  # a flat line is not between two levels
     grid_W, battery_W = view.get("grid_W"), view.get("battery_W")
     lines = []
     for name, power_W, words, values, lowest in (

@@ -1,4 +1,4 @@
-"""History for the live screen: a column for each second, the swing, and the worst moment."""
+"""Keeps the history for the live screen: a column for each second, swing, worst moment."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ NAMES = ("load", "grid", "battery")
 
 
 class Live:
-    """Call `shown` with each view; a second of the run is computed once."""
+    """Call `shown` with each view. Each second of the run is computed only once."""
 
     def __init__(
         self, recorder: Recorder, timeline: Callable[[], list[tuple[int, str, str]]], config: Config

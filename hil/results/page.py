@@ -29,7 +29,7 @@ def page(title: str, picture: str, doc: dict, results: Iterable[tuple[bool, str]
 
 
 def around(title: str, doc: Mapping[str, Any], headline: str, blocks: Sequence[Block]) -> str:
-    """The page of a run of the rig around its blocks."""
+    """The page of a run of the rig: a head, then these blocks."""
     head = [Text(title, NOTE), *paused(doc), Heading(1, headline)]
     return html_page.page([*head, *blocks, MORE], html_page.PHONE, title)
 

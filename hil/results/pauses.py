@@ -1,10 +1,11 @@
-"""Pauses of this machine during a run in real time.
+"""Finds the pauses of this machine during a run in real time.
 
 If the machine runs the plant process or the controller too late, devices fall silent or permits
 expire although nothing has a fault. One long pause does that, and several short ones too, because
-the delays of a device's answers add up. So all gaps within the shortest silence budget count
-together. A run with a pause does not count. A shorter pause already explains the trip of a silent
-device, because the poll and a time-out take the rest of the budget.
+the delays of a device's answers add up. A silence budget is the time after which a silent device
+trips. All gaps within the shortest budget count together. A run with a pause does not count. A
+shorter pause already explains the trip of a silent device, because the poll and a time-out take the
+rest of the budget.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,7 +48,7 @@ class Pauses:
         self._last_us = now_us
 
     def see(self, who: str, end_us: int, for_us: int, usual_us: int = 0) -> None:
-        """Note that `who` did not run for for_us until end_us. usual_us: usual part of it."""
+        """Note that `who` did not run for for_us, until end_us. usual_us: usual part of for_us."""
         if for_us - usual_us > SHORT_US:
             self._gaps.append(Gap(end_us, end_us - for_us, who))
 

@@ -1,7 +1,7 @@
-"""A part in percent of a whole. A tiny whole has no part, because the result would be noise."""
+"""Computes a part in percent of a whole. A tiny whole gives None, because of noise."""
 
-MONEY_MIN = 1.0  # a smaller bill, in its currency, has no part
-# A load whose movement is a smaller part of its highest power hardly moves.
+MONEY_MIN = 1.0  # a percentage of a smaller bill, in its currency, has no meaning
+# A load hardly moves if its swing, or its range, is below this percentage of its highest power.
 STILL_SWING_PCT, STILL_RANGE_PCT = 1.0, 5.0
 
 

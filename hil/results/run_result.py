@@ -1,4 +1,4 @@
-"""The end of a run, real or virtual: document, expectations, plot and closing lines."""
+"""Makes the outcome of a run: document, judged expectations, plot and closing lines."""
 
 import platform
 import sys
@@ -13,7 +13,7 @@ from hil.scenarios import expectations, faults
 from hil.scenarios.scenario import Scenario
 from safety import parameters, signals as s
 
-SETTLED_MS = 250  # the answer to an unannounced step takes the path delay and this time
+SETTLED_MS = 250  # after the path delay, the battery needs this time to answer an unannounced step
 
 
 class Outcome:
@@ -31,7 +31,7 @@ class Outcome:
         judged.
         """
         self.scenario, self.rows = scenario, run.rows
-        # Without a scenario, a person acts on the screen.
+        # Without a scenario, a person may cause any action on the screen.
         labels = {action.label for action in scenario.actions} if scenario else {*faults.ACTIONS}
         self.marks = [(time_us / 1e6, name) for time_us, name, _ in run.timeline if name in labels]
         self.doc = figures.document(run, {**machine(), **extra}, from_us)

@@ -55,7 +55,9 @@ MEMBERS: dict[str, Column] = {
 
 
 def page(doc: Mapping[str, Any], columns: Mapping[str, np.ndarray], window_s: float) -> str:
-    """One self-contained HTML page. doc: by pod_command; columns: by site_record, not empty."""
+    """One self-contained HTML page. doc: made by pod_command. columns: made by site_record, not
+    empty.
+    """
     site, members = doc["site"], doc["members"]
     violated = [f"{each['name']}: {text}" for each in members for text in each["violations"]]
     mirrored = [words.MIRRORED] if any(each["mirrored"] for each in members) else []

@@ -28,8 +28,8 @@ LEGEND = {"loc": "lower left", "bbox_to_anchor": (-0.006, 0.98), "frameon": Fals
 
 
 def svg(columns: Mapping[str, np.ndarray], parts: Mapping[str, object], measured_s: float) -> str:
-    """The picture. parts: kinds that the site has. measured_s: begin of the figures of the
-    swing.
+    """The picture. parts: kinds that the site has. measured_s: time at which the swing figures
+    begin.
     """
     with matplotlib.rc_context(STYLE):
         return svg_of(draw(columns, parts, measured_s))
@@ -75,7 +75,7 @@ def _cabinets(
 
 
 def _marks(panels: np.ndarray, times: np.ndarray, off_grid: np.ndarray, from_s: float) -> None:
-    """Grey until the figures of the swing count, red while the site is off the grid."""
+    """Mark the time before the swing figures begin grey, and the time off the grid red."""
     for axes in panels:
         axes.axvspan(0, from_s, color="#eef0f3", zorder=0, linewidth=0)
     edges = np.flatnonzero(np.diff(np.concatenate(([0], off_grid > 0.5, [0]))))

@@ -1,4 +1,4 @@
-"""The swing of load and grid, and the worst moment of the grid: a run in two sentences.
+"""Describes a run in two sentences: swing of load and grid, worst moment of the grid.
 
 The swing is the range of one-second means within any five minutes. The worst moment is the
 quickest change that reaches four fifths of the largest change of the grid within 2 s. A plain
@@ -17,7 +17,8 @@ WITHIN_S = 300
 MOMENT_US = 2_000_000
 NEAR_US = 500_000  # movements this long before and after the worst moment belong to it
 SEARCH_US = 10_000_000  # the return of the grid is searched for this long
-# AS_BAD: share of the largest change. ALIKE: share of the largest change of the same duration.
+# The worst moment reaches AS_BAD of the largest change of any duration. Of such moments with the
+# shortest duration, the first that reaches ALIKE of their largest change is shown.
 AS_BAD, ALIKE = 0.8, 0.95
 QUIET_W = 1000
 FOLLOW = "load", "battery"

@@ -1,4 +1,4 @@
-"""Data of the live screen, from the plant and the controller's outputs."""
+"""Collects the data of the live screen from the plant and the controller's outputs."""
 
 from collections.abc import Iterable, Sequence
 

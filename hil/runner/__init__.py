@@ -1,1 +1,1 @@
-"""One runner for the commands of the lab (`hil/campaigns`, `hil/systems`)."""
+"""Runs the cases of all lab commands (`hil/campaigns`, `hil/systems`)."""

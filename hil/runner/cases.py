@@ -58,7 +58,7 @@ class Failure(NamedTuple):
 def on_processes(
     cases: Sequence, work: Work, workers: int, wall_s_max: float = WALL_S_MAX
 ) -> Results:
-    """Each case has a process of its own on this machine."""
+    """Play each case in a process of its own on this machine."""
     for place, found in forks.run(
         range(len(cases)), lambda place, fd: {"value": work(cases[place])}, workers, wall_s_max
     ):
@@ -71,7 +71,7 @@ def in_turn(cases: Sequence, work: Work, workers: int) -> Results:
 
 
 def on_dask(address: str, cases: Sequence, work: Work, workers: int) -> Results:
-    """The cases go to the workers of a dask scheduler, which need this program and its files."""
+    """Send the cases to the workers of a dask scheduler. They need this program and its files."""
     try:
         import distributed
     except ImportError:

@@ -4,8 +4,8 @@
     {"case": "derated: training job", "result": {...}}
     {"case": "as built: training job", "error": "Traceback ..."}
 
-Only a run of the same order goes on with the file. A case with an error is played again. The last
-line may be torn, because the machine may have lost its supply while it was written.
+Only a run with the same options (its order) goes on with the file. A case with an error is played
+again. The last line may be torn, because the machine may have lost its supply while it was written.
 """
 
 import argparse

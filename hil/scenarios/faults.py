@@ -1,4 +1,4 @@
-"""Actions of a scenario, and the Clockwork that applies them to a World at their times.
+"""The actions of a scenario. The Clockwork applies each at its time to the simulated parts.
 
 Devices have names (io_1 gas_1 ups pcs_1 bms_1 ...), wires the names of their buses. Numbers count
 from 1.
@@ -156,7 +156,7 @@ class Clockwork:
         done = []
         while self.next_us <= now_us:
             action = self._actions.popleft()
-            # The mark comes before the action, which may cause events at the same time.
+            # The note comes before the action, which may cause events at the same time.
             for name in dict.fromkeys((action.label, action.do)):
                 self._mark(now_us, name, action.detail())
             ACTIONS[action.do][1](self._world, action.arguments)

@@ -1,7 +1,7 @@
 """Actions on the plant: {name: (form of its keys, function of (world, arguments))}.
 
-For every row of the matrix, one action makes the row's signal come over a wire. Numbers count from
-1. A fault stays until another action repairs it.
+For every row of the cause-and-effect matrix, one action makes the row's signal come over a wire.
+Racks, units, modules and cells are numbered from 1. A fault stays until another action repairs it.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Actions on the site, in the form of plant_actions.py.
+"""A scenario's actions on the site, in the same form as those of plant_actions.py.
 
 If a site has several cabinets, the actions reach it through the first cabinet.
 """

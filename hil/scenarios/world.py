@@ -1,4 +1,4 @@
-"""The World on which an action acts: plant, devices, wires and controller."""
+"""The parts on which an action of a scenario acts: plant, devices, wires and controller."""
 
 from typing import Any, NamedTuple, Protocol
 

@@ -1,4 +1,4 @@
-"""Site devices that act on a cabinet's air: its fans and its heater, which is an auxiliary."""
+"""Site devices that act on a cabinet's air: its fans and its heater."""
 
 from collections.abc import Iterable
 
@@ -24,7 +24,7 @@ class Heater(SitePart):
 
 
 class Fan(SitePart):
-    """`flow`: air flow of the fan relative to its own control. Cooling is proportional to it."""
+    """`flow`: air flow / flow that the fan's own control gives. Cooling is proportional to it."""
 
     kind = "fan"
     UNHEARD_S = UNHEARD_S

@@ -11,9 +11,10 @@ import numpy as np
 CYCLE_S = 180.0  # mean time of one cloud and the gap after it
 EDGE_S, BRIGHT_S = (3.0, 12.0), 5.0
 PASSES, BRIGHT = (0.25, 0.6), (1.0, 1.15)
-TAKES = 1 - sum(PASSES) / 2  # share of the sun that a cloud takes, in the mean
-# Clear-sky index of a day: its irradiance over that of a clear sky. Quantiles of a typical year at
-# Greensboro and Sand Point (NREL TMY3). Model / data at Greensboro, at Sand Point (test_sun.py):
+TAKES = 1 - sum(PASSES) / 2  # share of the sun that a cloud takes on average
+# Clear-sky index of a day: its irradiance over that of a clear sky. DAYS: {mean: values at RANKS}
+# of a typical year at Sand Point and Greensboro (NREL TMY3). Model / data at Greensboro, at Sand
+# Point (test_sun.py):
 #   mean                         0.71 / 0.72, 0.57 / 0.56
 #   standard deviation           0.19 / 0.22, 0.22 / 0.25
 #   correlation with next day    0.33 / 0.31, 0.33 / 0.36

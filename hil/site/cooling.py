@@ -32,7 +32,7 @@ class Cooling:
 
 
 def share_of_heat(water_degC: float, outside_degC: float) -> float:
-    """Electric power of the cooling per heat that it removes."""
+    """Electric power of the cooling for each watt of heat that it removes."""
     if outside_degC + APPROACH_K <= water_degC:
         return FANS_SHARE
     lift_K = outside_degC + APPROACH_K - water_degC

@@ -1,7 +1,8 @@
 """A generator set: cranking with failed starts, warm-up, ramp, least load, cool-down, fuel.
 
-In parallel with the grid, the set gives its base power. In an island the site sets `feeds_W`. Its
-own controller ramps its load down before the breaker opens, so that other sources see no step.
+In parallel with the grid, the set gives its base power. In an island the site sets `feeds_W`. The
+set's own controller ramps the load down before the breaker opens, so that other sources see no
+step.
 """
 
 from collections.abc import Mapping

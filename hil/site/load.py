@@ -1,4 +1,4 @@
-"""The load that a site's file describes: t_s -> W, drawn or read as time goes on."""
+"""Makes the load that a site's file describes: a function from time in s to power in W."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The part of a site for each role of site devices that the rig simulates."""
+"""Names the simulating class for each role of site devices that the rig knows."""
 
 from hil.site.air_devices import Fan, Heater
 from hil.site.branches import BranchMeter, LoadCap, LoadShed

@@ -7,7 +7,8 @@ from hil.site.part import SitePart, towards
 from hil.site.weather import Weather
 
 FULL_W_PER_M2 = 1000.0
-# Cell temperature above the air per irradiance; change of power per kelvin of cell above 25 degC.
+# Rise of the cell temperature above the air, for each W/m2 of irradiance. Relative change of the
+# power for each kelvin of the cell above 25 degC.
 ROSS_K_PER_W_PER_M2, PER_K = (0.03, -0.004)
 
 

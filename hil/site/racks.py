@@ -1,6 +1,7 @@
 """The racks between the GPUs and their feed: power smoothing, then the capacitors of the supplies.
 
-A Racks replaces a load: it maps t_s to W at the feed. Calls must come in order of time.
+An object of Racks replaces a load: it maps a time in s to the power of the feed in W. Calls must
+come in order of time.
 
 Smoothing has the four settings of NVIDIA's drivers: a floor, a rate up to it, a rate down from it,
 and a hysteresis before the way down. At the floor, power is burnt as heat. Energy that a rate holds

@@ -3,7 +3,7 @@
 An island needs a transfer switch that has left the grid. The generator set first gives its base
 power. Converters that can form the voltage share the rest by their ratings; the set carries what
 exceeds them. Other converters keep their power. Without enough power the site is dark and tries
-again after DARK_S. PV gives way to a surplus.
+again after DARK_S. If an island has too much power, PV gives less.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -117,7 +117,7 @@ class Site:
 
     def part(self, role: str, settings: Mapping[str, float]) -> SitePart:
         """The part behind a device. If the site's file describes no such part, a new one is made.
-        ValueError, one line, if the file gives another number than the device.
+        ValueError, one line, if the file and the device give different numbers.
         """
         part = next((each for each in self._described if each.kind == role), None)
         if part is None:

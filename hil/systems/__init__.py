@@ -1,1 +1,1 @@
-"""The systems of the mission, each simulated on its site: sizes, schedules, figures, and bills."""
+"""Example systems of load, PV and battery. Each is simulated on its own site and gets figures."""

@@ -1,4 +1,4 @@
-"""Answers for a facility manager: the saving of a year, a battery of half the size, an outage."""
+"""Makes the answers for a facility manager: a year's saving, half the battery, an outage."""
 
 from controller.documents.document import Cell, judged
 from controller.system.worded import counted
@@ -55,7 +55,7 @@ def _yearly(found: Document) -> str:
 
 
 def outage(result: Result) -> list[Cell]:
-    """Sources that feed the load without the grid, and figures of the minutes with the kernel."""
+    """Sources that feed the load without the grid, and figures of outages with the kernel."""
     size, genset = result.spec.size, result.spec.site.get("genset")
     found: list[Cell] = []
     if not size.can_form:
@@ -74,7 +74,7 @@ def _mean_kW(result: Result) -> float:
 
 
 def _played(found: Document, result: Result) -> Cell:
-    """One outage with the kernel."""
+    """The answer about one outage that was simulated with the safety kernel."""
     warned_h = result.spec.warned_ahead_h or 0
     warning = f"with {warned_h:g} h of warning" if warned_h else "without a warning"
     shed = max([open_ for _, open_ in found["stages"]], default=0)
@@ -91,8 +91,9 @@ def _played(found: Document, result: Result) -> Cell:
 
 
 def hours(result: Result) -> tuple[tuple[str, ...], list[list[str]]]:
-    """(head, rows): hours of an island by arithmetic for each charge; empty if the battery forms no
-    island. The energy above SOC_FORMS counts, less losses. PV does not count.
+    """(head, rows): the hours that an island lasts from each state of charge. They are computed
+    from the energy above SOC_FORMS, less losses and without PV. Empty if the battery forms no
+    island.
     """
     spec = result.spec
     if not spec.size.can_form:

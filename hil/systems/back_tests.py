@@ -1,4 +1,4 @@
-"""Plans one month again and compares the planner with no battery, simple rules and the bound."""
+"""Plans a past month again. Compares the planner with no battery, simple rules and the bound."""
 
 import gc
 import time
@@ -21,7 +21,7 @@ EUR = {"EUR": 1.0, "USD": 0.9, "CNY": 0.13}  # exchange rates (assumed), to add 
 
 
 class Watched:
-    """The planner as a way to plan, which keeps its caps and the CPU time of each plan."""
+    """Plans with the planner, and notes the cap and the CPU time of each plan."""
 
     def __init__(self, case: Case, habit: Habit | None = None) -> None:
         self._daily = Daily(case.site, habit)
@@ -39,7 +39,7 @@ class Watched:
 
 def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
     """The figures of one month as plain data."""
-    gc.freeze()  # otherwise collecting the lab's modules would count as time of a plan
+    gc.freeze()  # otherwise garbage collection in the lab's modules would count as time of a plan
     site, past, stored_J = case.site, case.past, BEGIN * case.site.full_J
     way = Watched(case, habit)
     done = backtest.followed(site, past, stored_J, case.told(way))
@@ -73,8 +73,8 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
 
 
 def beside_none(case: Case, done: Outcome) -> dict[str, float]:
-    """Savings of a way to plan against no battery: money, and the sum of billed peaks. Also the
-    cycles of the battery and the energy above the connection.
+    """Savings of a way to plan, compared with no battery: money, and the sum of billed peaks. The
+    result also has the cycles of the battery and the energy above the connection.
     """
     site, both = case.site, (backtest.without(case.past), done)
     costs = [backtest.cost(site, case.past, each) for each in both]
@@ -100,7 +100,7 @@ def times_ms(ms: Sequence[float]) -> dict[str, float]:
 
 
 def _alone(case: Case, habit: Habit | None) -> Outcome:
-    """The outcome of the month if the load does not yield."""
+    """The outcome of the month if nobody asks the load for less power."""
     site = case.site._replace(yields=Agreed())
     way = case.told(Daily(site, habit).rows)
     return backtest.followed(site, case.past, BEGIN * site.full_J, way)

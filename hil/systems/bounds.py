@@ -1,4 +1,4 @@
-"""Bounds of figures: results of an ideal battery whose owner knows the future.
+"""Computes the bounds of figures: the results of an ideal battery with perfect foresight.
 
 The ideal battery has no losses; only the bound of the energy's cost counts losses. No real run can
 be better than a bound. A bound that is too good is still true, but it says less.
@@ -42,7 +42,9 @@ def lowest_import_W(spec: Spec, net_W: np.ndarray) -> float:
 
 
 def lowest_billed_W(spec: Spec, net_W: np.ndarray) -> float:
-    """Lower bound of the highest billed mean, for each demand charge alone. net_W: as above."""
+    """Lower bound of the highest billed mean, for each demand charge alone. net_W: as `net_W`
+    returns it.
+    """
     return max([_lowest_W(spec, net_W, each) for each in tariff.charges(spec.tariff)])
 
 

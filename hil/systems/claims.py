@@ -1,4 +1,4 @@
-"""`python -m hil claims`: the claims of the sources with their proofs and the states that follow.
+"""`python -m hil claims` lists the claims of five source texts, with proofs and states.
 
 A claim of `claims.toml` works if its tests exist (tests/hil/systems/test_claims.py) and each run
 that it names is as promised (verdict.py). If the claim names no variant, no run of its systems may
@@ -49,7 +49,7 @@ CLAIM = {
         'a list of promises like "berlin/storm carried_h"',
         [],
     ),
-    # violations that begin with one of these texts belong to runs that the claim does not name
+    # violations that begin with one of these texts do not count: the claim does not name their runs
     "apart": forms.texts([]),
     "tests": forms.texts([]),  # "FILE::test_name", FILE below tests/
     "lacks": forms.text(""),
@@ -58,7 +58,7 @@ CLAIM = {
 }
 ROW = {key: forms.text() for key in ("run", "figure", "promise", "unit")}
 TOP = {**{name: forms.table() for name in SOURCES}, "row": forms.tables(ROW)}
-FALL = "falls by"  # in a promise: the table shows a negative fall as a rise
+FALL = "falls by"  # words of a promise about a decrease; the table words a negative one as a rise
 COLUMNS = "run", "promise", "asked", "reached", "best possible", "exit code"
 
 
@@ -96,7 +96,9 @@ class Claim(NamedTuple):
         return "stale" if is_stale else "works", _joined(self.words, *shown, tests)
 
     def _violated(self, systems: Collection[str], runs: Document) -> list[str]:
-        """The first violation in a run of the claim's systems; none for a claim with a variant."""
+        """[the first violation in a run of the claim's systems]; [] for a claim that names a
+        variant.
+        """
         if any("/" in each.run for each in self.figures):
             return []
         systems = {*systems, *[each.run for each in self.figures]}

@@ -1,4 +1,4 @@
-"""Code tokens of a text, without comments, docstrings and line ends, and one digest of them.
+"""Finds the code tokens of a text, without comments and docstrings, and makes a digest.
 
 An f-string counts as one token, so that every version of Python finds the same tokens.
 """
@@ -23,7 +23,7 @@ Place = tuple[int, int]  # line, column
 
 
 def docstrings(text: str) -> Iterator[Place]:
-    """Where each docstring begins."""
+    """The place where each docstring begins."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             yield node.body[0].lineno, node.body[0].col_offset

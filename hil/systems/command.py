@@ -1,4 +1,4 @@
-"""`python -m hil run SYSTEM|all`: print figures, violations and sizing; exit 1: not as promised."""
+"""`python -m hil run SYSTEM|all` runs systems and prints figures, violations and sizing."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -76,7 +76,7 @@ OPTIONS: options.Options = {
 
 
 def main(arguments: Namespace) -> int:
-    """Run one system or all with their variants, and print. Returns the exit code."""
+    """Run one system or all with their variants, and print. Returns 1 if a promise is not kept."""
     inputs = {key: each for key, each in vars(arguments).items() if each is not None}
     jobs = _jobs(arguments)
     _check_files(inputs)

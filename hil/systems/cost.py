@@ -15,7 +15,9 @@ MONEY_MIN, KWH_MIN = 0.5, 0.5  # smaller differences are not mentioned
 
 
 def of(result: Result) -> dict[str, Any]:
-    """The bills. lost_kWh: energy that the battery took but neither gave nor holds, if known."""
+    """The bills. lost_kWh: energy that the battery took but neither gave back nor still holds, if
+    known.
+    """
     bill, without_battery, without_system = [each.total for each in figures.bills(result)]
     account, lost_kWh = result.account, None
     if {"charged", "discharged"} <= set(account):
@@ -43,7 +45,7 @@ def words(cost: dict[str, Any]) -> tuple[bool, str]:
 
 
 def _against(cost: dict[str, Any], key: str, without: str) -> tuple[bool, str]:
-    """(True if the bill is higher, sentence), against the bill without battery or system."""
+    """(True if the bill is higher, sentence), compared with the bill without battery or system."""
     bill, other, currency = cost["bill"], cost[key], cost["currency"]
     more = bill - other
     amounts = f"{bill:,.0f} instead of {other:,.0f} {currency}"

@@ -1,4 +1,4 @@
-"""The pictures of a system's page, as SVG: a day, the best and the worst minute, and a sweep.
+"""Draws a system's page as SVG: a day, the best and the worst minute, and battery sizes.
 
 A phone gets its own picture, because the text of a shrunk wide picture cannot be read.
 """
@@ -97,7 +97,7 @@ def _minute(result: Result, first: int) -> str:
 
 
 def sweep(found: Mapping[str, Any]) -> str:
-    """The saving of a year less wear against the size of the battery, and the optimum."""
+    """A curve: saving of a year less wear, over the size of the battery. It marks the optimum."""
     every = found["sweep"]
     kWh = [each["energy_kWh"] for each in every]
     best = [each["year"]["best"] for each in every]

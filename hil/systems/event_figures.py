@@ -1,4 +1,4 @@
-"""Figures of events: outages with the kernel, demand response, hours above the connection."""
+"""Figures of events: outages, demand response, hours above the connection's limit."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ WITH_KERNEL = ("carried_h", "critical_kWh", "set_s", "charge_h", "fuel_h", "unse
 
 
 def extra_4h_MW(result: Result) -> Found:
-    """Highest mean over 4 h of the load above the connection. A span counts only if no second of
-    its import was above the connection.
+    """Highest mean of the load over 4 h, less the limit of the connection. A span of 4 h counts
+    only if its import was within that limit in every second.
     """
     limit_W = result.spec.size.import_W
     if len(result.seconds_W[0]) < FOUR_H_S:
@@ -56,7 +56,7 @@ def _least_over_W(size: Size, net_W: np.ndarray, event: Event) -> float:
 
 
 def rebound_kW(result: Result) -> Found:
-    """Highest import in the 2 h after an event, above that in the 2 h before."""
+    """Highest import in the 2 h after an event, less the highest import in the 2 h before it."""
     events = [event_of(each) for each in result.spec.events]
     grid_W = result.grid_W
     rises_W = [
@@ -93,7 +93,7 @@ def lasts_h(key: str) -> Measure:
 
 
 def unserved_pct(result: Result) -> Found:
-    """Share of the load's energy that was not served in the run's outage, with shed stages, %."""
+    """Share of the load's energy that was not served in the run's outage, %. Shed load counts."""
     played = _of_the_run(result)
     if played is None or not played["wanted_kWh"]:
         return None, None, None

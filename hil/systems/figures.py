@@ -1,4 +1,4 @@
-"""Figures of a system's run: asked, reached, a bound, and the value without the system.
+"""Computes the figures of a system's run: asked, reached, bound, and without the system.
 
 Each figure is a function of a Result that returns (reached, bound, without). Physics or arithmetic
 sets the bound. None: not known in this run.
@@ -28,7 +28,7 @@ from hil.systems.thermal import Found, Measure
 
 SLOT_H = SLOT_S / 3600
 SHIFTED_KWH_MIN = 1.0
-# A share of a smaller price has no meaning.
+# Money per kWh. A percentage of a smaller price has no meaning.
 PRICE_MIN = 0.001
 
 
@@ -96,10 +96,10 @@ def _mode_of(name: str) -> str:
 
 
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
-    """Bills with the system and the fuel of its generator set; without battery; without battery
-    and PV. Load and PV are those of each second, because samples of a minute miss the swings of a
-    training job, and means miss clouds. A load that yields gets its energy later, at the mean
-    price.
+    """Three bills: with the system and the fuel of its generator set; without battery; without
+    battery and PV. Load and PV are those of each second, because samples of a minute miss the
+    swings of a training job, and means miss clouds. A load that was lowered on request gets its
+    energy later, at the mean price.
     """
     series, spec = result.series, result.spec
     with_it, *others = [
@@ -113,13 +113,15 @@ def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
 
 
 def _start_W(result: Result) -> float:
-    """The energy in the battery at the start, spread over the run."""
+    """The energy in the battery at the start, as a mean power over the whole run."""
     energy_Wh = float(result.soc[0]) * result.spec.size.energy_Wh
     return energy_Wh / (len(result.soc) * SLOT_H)
 
 
 def peak_cut(result: Result) -> Found:
-    """Cut of the highest billed import, against no battery and PV. Bound: an ideal battery."""
+    """Cut of the highest billed import, compared with no battery and no PV. Bound: an ideal
+    battery.
+    """
     with_it, _, without = bills(result)
     lowest_W = bounds.lowest_billed_W(result.spec, bounds.net_W(result))
     reached, bound = [
@@ -129,7 +131,7 @@ def peak_cut(result: Result) -> Found:
 
 
 def purchase_cut(result: Result) -> Found:
-    """Cut of the purchased energy. Bound: all PV, fuel and first charge is used."""
+    """Cut of the purchased energy. Bound: all energy of PV, fuel and first charge is used."""
     load_W, bought_W = result.series.load_W.sum(), np.maximum(0.0, result.grid_W).sum()
     least_W = (bounds.net_W(result) - _start_W(result)).sum()
     reached, bound = [
@@ -149,8 +151,8 @@ def renewable(result: Result) -> Found:
 
 
 def cheaper(beside: int) -> Measure:
-    """Cut of the whole bill, against the bill at place `beside` of `bills`. 1: without battery; 2:
-    without battery and PV. Bound: perfect foresight.
+    """Cut of the whole bill, compared with another one of `bills`. beside: 1 is the bill without
+    battery, 2 is the bill without battery and PV. Bound: perfect foresight.
     """
 
     def figure(result: Result) -> Found:
@@ -165,7 +167,9 @@ def cheaper(beside: int) -> Measure:
 
 
 def energy_cost_cut(result: Result) -> Found:
-    """Cut of the energy's cost, against no battery and PV. A change of the charge counts."""
+    """Cut of the energy's cost, compared with no battery and no PV. Stored energy at the end
+    counts.
+    """
     paid, without = (bills(result)[place].energy for place in (0, 2))
     price = float(result.series.price.mean()) + result.spec.tariff["adder_per_kWh"]
     costs = paid - result.gained_Wh / 1000 * price, bounds.lowest_energy_cost(result)
@@ -176,9 +180,9 @@ def energy_cost_cut(result: Result) -> Found:
 def shifted_price_cut(result: Result) -> Found:
     """How much cheaper a shifted kWh was bought, losses included, than at the time of its use.
 
-    Energy from PV or into the grid has the feed-in price. If the battery ends the run with less
-    energy, it buys the difference at the mean price of charging. Bound: the same energy, at rated
-    power, in the cheapest and in the most expensive slots of the run.
+    Energy from PV, or fed into the grid, counts at the feed-in price. If the battery ends the run
+    with less energy, it buys the difference at the mean price of charging. Bound: the same energy,
+    at rated power, in the cheapest and in the most expensive slots of the run.
     """
     charged = np.maximum(0.0, -result.battery_W) * SLOT_H / 1000
     given = np.maximum(0.0, result.battery_W) * SLOT_H / 1000
@@ -210,7 +214,7 @@ def _first_mean(ordered: np.ndarray, slots: float) -> float:
 
 
 def import_over(result: Result) -> Found:
-    """Highest import in percent of the connection, means of 15 min. Bound: an ideal battery."""
+    """Highest 15 min mean of the import, in percent of the connection. Bound: an ideal battery."""
     limit_W = result.spec.size.import_W
     without_W = float((result.series.net_W).max())
     lowest_W = bounds.lowest_import_W(result.spec, bounds.net_W(result))
@@ -220,7 +224,7 @@ def import_over(result: Result) -> Found:
 
 
 def import_over_1s(result: Result) -> Found:
-    """Highest import in percent of the connection, means of 1 s. Bound: that of import_over."""
+    """Highest 1 s mean of the import, in percent of the connection. Bound: that of import_over."""
     load_W, grid_W = [100.0 * float(each.max()) for each in result.seconds_W]
     limit_W, bound = result.spec.size.import_W, import_over(result)[1]
     return grid_W / limit_W, bound, load_W / limit_W

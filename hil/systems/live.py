@@ -1,4 +1,4 @@
-"""A system on the rig from any hour of its run, with the real controller and plant."""
+"""Plays an example system on the rig from any hour, with the real controller and plant."""
 
 import dataclasses
 from array import array
@@ -24,7 +24,8 @@ from hil.systems.spec import Inputs, Spec
 from hil.values.rig import ValueRig
 
 SLOT_MIN, HOUR_S = run.SLOT_S // 60, 3600
-# A plant begins at most this hot. In chain-only mode a battery that is far too small gets hotter.
+# Highest temperature with which a plant begins. In chain-only mode (no kernel, no trips) a battery
+# that is far too small gets hotter.
 HOT_DEGC = 60.0
 
 
@@ -42,10 +43,10 @@ class LivePod(Pod):
         scenario: Scenario | None = None,
         degC: float | None = None,
     ) -> None:
-        """folder: for the files of the configuration. begin_s: second of the system's run. soc:
-        state of charge at begin_s; None: that of the system's file. degC: temperature of the cells
-        and of the air between them at begin_s. NotSimulatedError: one line, the scenario acts on a
-        part that the system lacks.
+        """folder: for the files of the configuration. begin_s: time in the system's run at which
+        the rig begins, s. soc: state of charge at begin_s; None: that of the system's file. degC:
+        temperature of the cells and of the air between them at begin_s. NotSimulatedError: one
+        line, the scenario acts on a part that the system lacks.
         """
         self._begin_s, inputs = begin_s, inputs or {}
         self._series = run.series_of(spec, inputs)

@@ -1,8 +1,8 @@
 """Months of measured series, from a folder beside the project (`data/README.md` there).
 
-Load: the share of running GPUs of a cluster, times the capacity in a system's file. Each day is a
-measured day of the same weekday. Sun: the irradiance of a typical year. Prices come from an
-exchange, and a month takes the year of the prices, so that weekdays fit.
+The load is the share of running GPUs of a cluster, times the capacity in a system's file. Each day
+is a measured day of the same weekday. The sun is the irradiance of a typical year. Prices come from
+an exchange. A month gets the year of its prices, so its weekdays match them.
 """
 
 from datetime import datetime, timedelta
@@ -19,12 +19,14 @@ from hil.systems.series import HOUR_SLOTS, SLOT_S, Series, prices_of
 from hil.systems.spec import Spec
 
 GPUS = "jobs/helios_gpus_1min.csv.gz", "running_gpu_num", 856
-FIRST_DAY, DAYS, DAY_MIN = 3, 20, 1440  # first Monday in the file; days of the file
+# Number of the first Monday in the file, from 0; days that are read; minutes of a day.
+FIRST_DAY, DAYS, DAY_MIN = 3, 20, 1440
 DE, NORDIC, PJM = "germany", "nordpool_system", "pjm_comed"
 MARKETS = {"berlin": (DE, 2017), "north_america": (PJM, 2018)}
 WEATHER = {"berlin": "sand_point_ak", "norway": "sand_point_ak", "nordic": "sand_point_ak"}
 PV_PART = 0.85  # part of the rating at 1 kW/m2 (assumed)
-# Shanghai: base load, load of all running GPUs, and jobs: (weekdays, begin h, end h, W)
+# Load of Shanghai: a base, a part for all running GPUs, and jobs. A job is (weekdays, hour of its
+# begin, hour of its end, W).
 BASE_W, PART_W = 4.55e6, 0.75e6
 JOBS = (range(4), 10, 14, 2.8e6), (range(4, 5), 10, 13, 3.8e6)
 

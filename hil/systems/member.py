@@ -1,10 +1,10 @@
-"""One controller of a system in chain-only mode, on its site.
+"""One controller of a system on its site, in chain-only mode: without kernel and buses.
 
 The real control functions, chain, split and site devices run once a second, on lumped batteries. A
 member reads the site's meters without any delay, so do not use it for figures below 10 s. Units
-with `can_form` carry an island; then the site sets their power. If a site has several members,
-each sees the meters of the whole site, answers with its share, and does not know the decisions of
-the others.
+with `can_form` carry an island; then the site sets their power. A site may have several such
+controllers (members). Each sees the meters of the whole site, answers with its share, and does not
+know the decisions of the others.
 """
 
 from array import array
@@ -25,8 +25,8 @@ from hil.values.lumped_air import LumpedAir
 
 HEARTBEAT_S, HEARTBEAT_MS = 100, 300_000
 SOC_FORMS = 0.03  # below it a unit cannot carry an island
-# Row 41d stops a unit whose power is beyond its limit by more than a margin for BEYOND_S. The
-# margin is 2 kW, or a fiftieth of the rated power if that is more.
+# Row 41d of the cause-and-effect matrix stops a unit whose power is beyond its limit by more than a
+# margin for BEYOND_S. The margin is 2 kW, or a fiftieth of the rated power if that is more.
 BEYOND_S, MARGIN_W_MIN, MARGIN_PART = 5, 2000, 50
 SENDER = "sender"  # name of the sender of the schedule, in `silent`
 CLOCK_ERROR_MS = 500
@@ -137,12 +137,12 @@ class ChainMember:
 
     @property
     def soc(self) -> float:
-        """Mean of the units."""
+        """Mean state of charge of the units, 0 to 1."""
         return sum([unit.battery.soc for unit in self.pcs]) / len(self.pcs)
 
     @property
     def heat_J(self) -> float:
-        """Heat of the heaters."""
+        """Heat that the heaters have given, J."""
         return self._air.heat_J
 
     def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:
@@ -221,7 +221,7 @@ class ChainMember:
         image = self.image
         if self.now_s % HEARTBEAT_S == 1 and SENDER not in self.silent:
             image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
-        # A decision counts from the begin of this second on.
+        # The clock shows the begin of this second, because a decision counts from then on.
         now_s = self._begin_s + self.now_s - 1 - self.clock_off_s
         day_d, time_s = divmod(int(now_s), DAY_S)
         at = image.places["site"].start

@@ -1,8 +1,9 @@
-"""Minutes of a system with its kernel: value mode around each event that the system claims.
+"""Simulates a system's outages, and some minutes of a plain day, with the safety kernel.
 
 The rest of a run is in chain-only mode. That mode has no kernel, so it trips nothing and transfers
-nothing. So all figures of an outage come from this module. Cabinet, kernel and site are played from
-LEAD_S before the loss of the grid until AFTER_S after its return, with the charge of that moment.
+nothing. So all figures of an outage come from this module. It plays cabinet, kernel and site in
+value mode (no bytes on wires), with the charge of that moment. An outage is played from LEAD_S
+before the loss of the grid until AFTER_S after its return.
 """
 
 import math
@@ -28,23 +29,25 @@ from safety import signals as s
 
 MODE = f"{ValueRig.MODE}, {TICK_MS} ms, with the kernel"
 LEAD_S, AFTER_S = 90, 120
-START_S, SETTLED_S = 20.0, 60  # until the cabinet runs; until its start no longer shows on the grid
-# The cells of the plant differ, those of a lumped battery do not. A fuller plant would trip row 34.
+# The cabinet runs after START_S; after SETTLED_S its start no longer shows on the grid.
+START_S, SETTLED_S = 20.0, 60
+# Highest charge at the begin. The cells of the plant differ, unlike those of a lumped battery. A
+# fuller plant would trip row 34 of the cause-and-effect matrix.
 SOC_MAX = 0.97
 OUTAGE_S = 600  # length of the drawn outages
 LESS_W = 1.0  # a smaller power is rounding
 STAGES_SHOWN = 8
-# These rows report that a dark site has no voltage at its meters and its auxiliaries. They clear
-# themselves when the voltage is back.
+# These rows report that a dark site has no voltage. They clear themselves when it is back.
 OF_DARKNESS = ("17a", "43a", "50a", "50b")
-EMPTY, OF_THE_END = 0.08, ("34a", "41d")  # below this charge cell voltages spread, and units trip
-OVER = "57a"  # its limits are the controller's, which may be stricter than those of the connection
+# Below the charge EMPTY the cell voltages differ much. Then these rows may trip.
+EMPTY, OF_THE_END = 0.08, ("34a", "41d")
+OVER = "57a"  # row for power beyond limits, which may be stricter than those of the connection
 OF_A_HOT_HALL = ("18a",)  # warns at 35 degC while charging; the charge then tapers until 45 degC
 Played = dict[str, Any]  # figures of the minutes of an event
 
 
 class Minutes(NamedTuple):
-    """An outage that is played, or seconds of a plain day."""
+    """An outage to play, or some seconds of a day without an outage."""
 
     at_s: int  # begin, in the run
     for_s: int  # length
@@ -163,7 +166,7 @@ class Falling:
         self.first = self.first or self.last
 
     def hours(self) -> float | None:
-        """Hours from the first level until empty, at the rate of the fall. None: no fall."""
+        """Hours from the first level until empty, at the mean rate of its fall. None: no fall."""
         (begin_s, first), (end_s, last) = self.first or self.last, self.last
         if first <= last:
             return None
@@ -288,7 +291,7 @@ HEAD = ("with the kernel", "load kW", "charge", "h", "island s", "dark s", "set 
 
 
 def lines(documents: list[Played]) -> list[str]:
-    """A table of `played`."""
+    """The lines of a table. documents: results of `played`."""
     if not documents:
         return ["  no minutes with the kernel were played"]
     rows = [line for each in documents for line in (_line(each), *_shed_lines(each))]
@@ -296,7 +299,7 @@ def lines(documents: list[Played]) -> list[str]:
 
 
 def _shed_lines(found: Played) -> list[str]:
-    """The numbers of open contacts of the load, with their times."""
+    """A line with the number of open load contacts after each change; [] without a change."""
     stages, most = found["stages"], STAGES_SHOWN
     shown = [*stages[:most], *stages[most:][-1:]]
     moments = ", ".join([f"{open_} after {at_s:.0f} s" for at_s, open_ in shown])

@@ -1,4 +1,4 @@
-"""`rig --system NAME`: a system of the mission on its site, played by the rig in virtual time."""
+"""`rig --system NAME` plays an example system of hil/systems on the rig, in virtual time."""
 
 import tempfile
 from argparse import ArgumentParser, Namespace
@@ -33,7 +33,7 @@ def extend(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> int:
-    """Run the system if one is named, otherwise the cabinet. Returns the exit code."""
+    """Run the system that --system names, or else one cabinet as usual. Returns the exit code."""
     if arguments.system:
         return _played(arguments)
     for option, words in (("begin", "an hour of a system's run"), ("variant", "of a system")):
@@ -74,7 +74,9 @@ def _variant(arguments: Namespace) -> str:
 
 
 def _begin_s(chosen: spec.Spec, hours: float | None) -> int:
-    """Second of the system's run at which the rig begins: as asked, or before the outage."""
+    """Time in the system's run at which the rig begins, s. hours: as --begin asks; None: shortly
+    before the first outage, or else BEGIN_H.
+    """
     if hours is None:
         for at_s, _ in outages_of(chosen):
             return at_s - LEAD_S

@@ -1,10 +1,11 @@
 """The bound of a system: the lowest bill that battery and PV allow with perfect foresight.
 
 HiGHS solves a linear program over the slots of the run. The bill has energy by price, the highest
-billed interval of each month, and tags. The battery has its power, its energy and its best
-efficiency, and begins and ends with the charge of the run. No run can do better, because the
-program has no auxiliaries, may leave PV unused, and may use the widest band that the run used. The
-saving of a real sender is stated as a share of this bound.
+billed interval of each month, and capacity tags: a charge for the import in the grid's dearest
+hours. The battery has its power, its energy and its best efficiency, and begins and ends with the
+charge of the run. No run can do better, because the program has no auxiliaries, may leave PV
+unused, and may use the widest band that the run used. The saving of a real sender is stated as a
+share of this bound.
 """
 
 import os
@@ -32,7 +33,7 @@ MISSING = "no bound of the bill: it needs a package that is not here: .venv/bin/
 
 
 class Model(NamedTuple):
-    """The program of a run. Variables are for each slot, in kW and kWh."""
+    """The linear program of a run. It has variables for each slot, in kW and kWh."""
 
     solver: Any
     result: Result

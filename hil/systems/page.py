@@ -1,4 +1,4 @@
-"""The HTML page of a command's runs: answers for a manager, worst day, energy, bill, promises."""
+"""Makes the HTML page of a command's runs: answers for a manager, energy, bill, promises."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -176,7 +176,7 @@ def numbers(figure: Document) -> list[str]:
 
 
 def _worst(result: Result) -> list[tuple[str, str, str]]:
-    """Extremes with their times: of the grid in a second, and of the charge in a slot."""
+    """(name, value, time) of extremes: load and grid power in a second, lowest charge of a slot."""
     load_W, grid_W = result.seconds_W
     steps_W = np.abs(np.diff(grid_W))
     found = [

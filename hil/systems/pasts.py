@@ -1,4 +1,4 @@
-"""Months for back-tests: from a system's built-in series, or from a folder of CSV files.
+"""Makes months for back-tests from a system's built-in series or a folder of CSV files.
 
 Each month has the days before it, from which a planner learns.
 """
@@ -23,7 +23,7 @@ from controller.system.local_days import before_at, day_begin, slots_between
 from hil.systems import sender, series, spec as specs
 from hil.systems.series import BEFORE_DAYS
 
-LOW_PART = 0.3  # part of the energy: below it the load yields at once
+LOW_PART = 0.3  # below this part of the full energy the load is lowered at once
 DAYS_MIN = 7  # a month with fewer days is not judged
 KINDS = {"load": True, "prices": False, "pv": False}  # {file of a folder: whether it is needed}
 NO_KEYS = {"column": "", "unit": ""}
@@ -41,7 +41,7 @@ class Case(NamedTuple):
     doubts: tuple[str, ...] = ()
 
     def yielding(self, percent: float | None) -> "Case":
-        """The month with a load that yields this percentage of its highest value in the days
+        """The month with a load that can be lowered. percent: of its highest value in the days
         before.
         """
         if not percent:

@@ -1,4 +1,4 @@
-"""`python -m hil plan --weeks`: the planner on past months, compared with its bounds."""
+"""`python -m hil plan --weeks` plans past months and compares the planner with its bounds."""
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -12,7 +12,8 @@ from hil.runner.cases import Runner
 from hil.systems import back_tests, measured, pasts, plan_without, spec
 from hil.systems.pasts import Case
 
-# {system, or system/variant: goals in percent of perfect foresight: (its saving, its peak cut)}
+# {system or system/variant: (goal of the saving, goal of the peak cut)}. Goals are in percent of
+# perfect foresight.
 GOALS: dict[str, tuple[int, int | None]] = {
     "berlin": (85, 80),
     "norway/weekday": (75, 85),

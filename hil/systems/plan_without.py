@@ -1,4 +1,4 @@
-"""`hil plan --without PART`: the worth of each part of the planner, by planning months without it.
+"""`hil plan --without PART` measures the worth of a planner's part by leaving it out.
 
 A part is switched off by replacing its function in the process of the case, never by a setting of
 the product. Each month is planned as it was, and three times with a bad load. The load falls by a
@@ -55,7 +55,7 @@ class Job(NamedTuple):
     """A month that is planned with each of the parts off in turn."""
 
     case: Case
-    bad: str  # "": as it was
+    bad: str  # the kind of bad load; "": the load as it was
     parts: Sequence[str]
 
 
@@ -134,9 +134,9 @@ def _saved(case: Case, stored_J: float) -> float:
 
 
 def _rows(part: str, is_bad: bool, found: Sequence[Row]) -> Iterator[Row]:
-    """One row. points: change of the saving without the part, in percent of perfect foresight,
-    weighted; least, most: the same for the systems that lose and gain most. permille: saving in the
-    worst month, as a share of the bill, with all parts and without this one.
+    """One row about a part. points: weighted change of the saving without the part, in percent of
+    perfect foresight. least, most: this change of the systems that lose and gain most. permille:
+    saving in the worst month, as a share of the bill, with all parts and without this one.
     """
     if not found:
         return

@@ -1,4 +1,4 @@
-"""Whole runs of a system: chain-only, then the minutes with the kernel."""
+"""Makes whole runs of a system: energy and bills without the safety kernel, outages with it."""
 
 from hil.systems import minutes, resized, run, spec
 
@@ -20,7 +20,7 @@ def chosen(name: str, variant: str, inputs: spec.Inputs) -> spec.Spec:
 
 
 def whole(chosen: spec.Spec, inputs: spec.Inputs) -> run.Result:
-    """The run, with the minutes of it that the kernel plays."""
+    """The run in chain-only mode, then its outages and some other minutes with the kernel."""
     result = run.run(chosen, inputs)
     wanted = minutes.of(result, 60 * inputs["kernel_minutes"], inputs["outages"])
     played = [minutes.played(chosen, inputs, each) for each in wanted]

@@ -1,4 +1,4 @@
-"""Prices of energy per hour: by time of use, or built in from a seed.
+"""Makes the prices of energy per hour: by time of use, or drawn from a seed.
 
 The built-in price has the shape of a day-ahead market: two peaks on working days, and a low noon
 while the sun shines. The noise lasts for hours. In some hours the price is below zero.
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 KWH_PER_MWH = 1000.0
-# Built-in prices (assumed): mean, swing and noise in money per MWh. Noise decays over HOURS_KEPT.
+# Built-in prices (assumed): mean, swing and noise in money per MWh. Noise decays over HOURS_KEPT
+# hours.
 MEAN, SWING, NOISE, HOURS_KEPT = 45.0, 18.0, 9.0, 8.0
 PEAK_HOURS, NOON = (8, 19), 13
 

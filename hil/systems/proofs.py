@@ -1,7 +1,7 @@
-"""Proofs of the claims: the verdict and the figures of each run, kept in a short document.
+"""Keeps the proofs of the claims: verdict and figures of each run, in a short document.
 
-A run that misses a promise or violates a limit proves nothing. Nor does a run without minutes with
-the kernel, because chain-only mode trips nothing.
+A run that misses a promise or violates a limit proves nothing. A run also needs minutes that were
+played with the safety kernel, because nothing trips without it.
 """
 
 import hashlib
@@ -54,7 +54,7 @@ def wrong(run: Document) -> str:
 
 
 def proof_of(text: str) -> Proof | None:
-    """The proof of a line `berlin/storm carried_h`; None: another text."""
+    """The proof in a line such as `berlin/storm carried_h`; None for another text."""
     found = PROOF.fullmatch(text)
     return Proof(*found.groups()) if found else None
 
@@ -84,7 +84,7 @@ def kept(documents: Any, wanted: Mapping[str, Collection[str]], commit: str) -> 
 
 
 def run_of(document: Document) -> str:
-    """System, or system/variant."""
+    """The name of a run: system, or system/variant."""
     return "/".join([each for each in (document["system"], document["variant"]) if each])
 
 

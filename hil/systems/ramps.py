@@ -1,8 +1,8 @@
-"""Ramps of the connection: the grid operator limits how far the import may move within a time.
+"""Judges ramps: the grid operator limits how far the import may move within a time.
 
-A row of `ramps` is [W, s]: means of a second may move by at most so many W within so many seconds.
-In chain-only mode the controller decides once a second. So a time below SHORT_S is judged only in
-the minutes with the kernel.
+A row of `ramps` is [W, s]. The means of one second may move by at most W within s seconds. Most of
+a run has a controller that decides once a second. So a time below SHORT_S is judged only in the
+minutes that the safety kernel plays.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ SHORT_S = 10
 
 
 def broken(seconds_W: np.ndarray, ramps: Iterable[Sequence[float]]) -> list[str]:
-    """A sentence for each ramp that was exceeded. seconds_W: grid, means of a second; nan: none."""
+    """A sentence for each ramp that was exceeded. seconds_W: grid, 1 s means; nan: unknown."""
     found = []
     for most_W, within_s in ramps:
         moved_W = _moved_W(seconds_W, round(within_s))

@@ -1,4 +1,4 @@
-"""Other sizes of a system: `--battery-kWh`, `--battery-kW`, `--pv-kW`, and those of `--sweep`.
+"""Changes a system's size by --battery-kWh, --battery-kW, --pv-kW or --sweep.
 
 The numbers of units and racks stay as in the file, and each unit and rack becomes larger or
 smaller. A unit above 250 kW represents several real ones, as in the file.
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from controller.forms.refusal import ConfigError
 from hil.systems.spec import Inputs, Spec
 
-# Range of a rack in the files: current 1 .. 1500 A, capacity 1 .. 5000 Ah.
+# Ranges of a rack. The files allow a current of 1 .. 1500 A and a capacity of 1 .. 5000 Ah.
 RACK_KW, RACK_KWH = (2.0, 870.0), (2.0, 3800.0)
 HOURS_MAX = 24.0  # longest time of a full charge
 PV_KW = 1.0, 32_000.0  # range of the inverter's profile

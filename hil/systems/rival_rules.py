@@ -1,4 +1,4 @@
-"""A rival that a back-test plans beside the planner: a day's schedule by simple rules.
+"""Makes a day's schedule by simple rules, as a rival of the planner in a back-test.
 
 Energy that a plan sells early at a good price is missing when the load exceeds the cap later. So
 the rules do not optimise all at once. Each rule uses only what the rules before it leave:
@@ -24,7 +24,7 @@ from controller.planner.exact import Slot, Store
 from controller.planner.planning import OPEN_PART, SLOT_S, SLOTS_PER_DAY, Known, Site
 from controller.planner.rows import row_of
 
-CAP_MARGIN = 1.02  # the load to come is not known
+CAP_MARGIN = 1.02  # reserve, because the load to come is not known
 
 
 class Rules:

@@ -1,4 +1,4 @@
-"""The efficiency that a plan uses: that of the simulated unit, with the energy of its cooling."""
+"""Computes the efficiency that a plan uses, from the simulated unit and its cooling."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from hil.plant.cabinet import CONVERTER_SHARE
 from hil.systems.sized import COP, Size
 from hil.values.lumped import LumpedUnit
 
-STEP_S, CYCLE = 10.0, 0.1  # CYCLE: change of charge
+STEP_S, CYCLE = 10.0, 0.1  # step of the simulation, s; change of the charge in a cycle
 # Part of the rated power that is usual in these systems (assumed); charge at the begin of the
 # cycle.
 PART, SOC = (0.2, 0.3)

@@ -1,4 +1,4 @@
-"""A run of a system: its controllers follow the schedule on the site, second by second."""
+"""Runs a system: its controllers follow the schedule on the site, second by second."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from hil.systems.watched import Watch, Watched
 MODE = "chain only, 1 s"
 FED = GIVING_WAY, ENGINES
 Kind = TypeVar("Kind", bound=ChainMember)
-TICK_MS = 100  # tick of the configuration; the limits of the kernel rise with it
+TICK_MS = 100  # tick of the configuration; limits rise by a step in each tick
 
 
 class Result(NamedTuple):
@@ -43,7 +43,7 @@ class Result(NamedTuple):
     account: dict[str, float]  # energies of the site, J
     watched: Watched
     thermal: dict[str, float] = {}  # see _thermal
-    modes_s: dict[str, int] = {}  # {mode: time of the first controller in it}
+    modes_s: dict[str, int] = {}  # {mode: s that the first controller was in it}
     degC: np.ndarray = np.zeros(0)  # mean of the cells at the end of each slot
     minutes: tuple[dict[str, Any], ...] = ()  # played with the kernel (minutes.py)
     battery_1s_W: np.ndarray = np.zeros(0, np.float32)
@@ -57,9 +57,8 @@ class Result(NamedTuple):
         return self.load_W + self.lowered_W
 
     def import_without_W(self, added_W: float = 0.0) -> np.ndarray:
-        """Import of each slot without the battery, if the load takes added_W more. It is computed
-        from seconds: a meter does not subtract the sun of one second from the load of another, as
-        the mean of a slot would.
+        """Import of each slot without the battery, if the load takes added_W more. It is the mean
+        over the seconds, because surplus sun of one second cannot feed the load of another.
         """
         seconds_W = (self.seconds_W[1] + self.battery_1s_W).astype(float).reshape(-1, SLOT_S)
         swings_W = seconds_W - seconds_W.mean(axis=1, keepdims=True)
@@ -204,7 +203,7 @@ def means_W(
 
 
 def moves_of(spec: Spec) -> dict[int, list[tuple[int, float | None]]]:
-    """{second: [(place of a cabinet, its charge when it comes; None: it leaves)]}."""
+    """Times when cabinets come or leave: {second: [(place, charge; None if it leaves)]}."""
     found: dict[int, list[tuple[int, float | None]]] = {}
     for away in spec.away:
         place, from_s = away["cabinet"] - 1, round((away["day"] - 1) * DAY_S + away["hour"] * 3600)
@@ -234,7 +233,7 @@ def _spread_K(members: Sequence[ChainMember]) -> float:
 
 def _thermal(members: Sequence[ChainMember]) -> dict[str, float]:
     """heat_J: heat of the heaters. charge_opens_s: seconds until every member had allowed
-    CHARGE_OPENS of its power; absent: one never did.
+    CHARGE_OPENS of its power; this key is missing if one never did.
     """
     opened_s = [member.charge_opens_s for member in members]
     known_s = [each for each in opened_s if each is not None]

@@ -1,4 +1,4 @@
-"""Figures of the schedule alone, to compare forecasts: in slots, without a controller."""
+"""Judges schedules alone, in slots and without a controller, to compare forecasts."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ class Way(NamedTuple):
 
 
 def followed(spec: Spec, series: Series, before: Series, changes: Mapping[str, Any]) -> Way:
-    """The first days, planned with these changes of [schedule]."""
+    """Plan the first days with these changes of the table [schedule], and follow the plans."""
     spec = spec._replace(schedule={**spec.schedule, **changes}, events=[])
     count, caps_W = min(DAYS * SLOTS_PER_DAY, len(series.load_W)), dict[int, float]()
     own = sender.Sender(spec, Series(*[each[:count] for each in series]), before)

@@ -1,4 +1,4 @@
-"""`run --self-check`: break each system on purpose, to show that its promises can fail.
+"""`run --self-check` breaks each system on purpose, to show that its promises can fail.
 
 A promise names the faults that must break it and those that it must survive. The system runs again
 with each fault that its promises name. Promises that do not name this fault are printed and

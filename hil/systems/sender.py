@@ -1,8 +1,8 @@
-"""Sends a system's schedule: the planner of the box, with the knowledge in the system's file.
+"""Sends a system's schedule, made by the real planner from the knowledge in the system's file.
 
-The planner learns from the days before the run. The planner knows the prices of today, and from
-13:00 on also of tomorrow. Events and outages are known after they are announced. The load is known
-for the next `notice_min`, or completely.
+The planner learns from the days before the run. It knows the prices of today, and from 13:00 on
+also of tomorrow. Events and outages are known after they are announced. The load is known for the
+next `notice_min`, or completely.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Sender:
         self._daily, self._peaks = Daily(self.site), backtest.Peaks(self.site)
         self._events = [event_of(each) for each in spec.events]
         self._told = Told(spec, self.past)
-        self._yielded_s: dict[tuple[int, int], float] = {}  # by month
+        self._yielded_s: dict[tuple[int, int], float] = {}  # {(year, month): s with a lowered load}
 
     def is_due(self, slot: int) -> bool:
         """True if a schedule is due at this slot: each hour, or each slot if there are notices."""
@@ -47,7 +47,7 @@ class Sender:
 
     def rows(self, slot: int, soc: float, own_W: float = 0.0) -> list[Row]:
         """The rows of a schedule from this slot on. soc: state of charge, 0 to 1. own_W: power that
-        the cabinets draw beside their batteries, as the grid meter shows it.
+        the cabinets draw for themselves, as the grid meter shows it.
         """
         at = self.past.before + slot
         peaks_W = self._peaks.of(later(self.past.start, at))

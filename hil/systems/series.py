@@ -22,8 +22,9 @@ from hil.systems import prices
 from hil.systems.spec import Inputs, Spec, Table
 
 SAMPLE_S, KWH_PER_W_SLOT = 60, SLOT_S / 3.6e6
-BEFORE_DAYS, BEFORE_SAMPLE_S = 14, 300  # days before a run that have series, and their samples
-EARLIER = 1 << 30  # changes the seed of the run for the days before it
+# A run has series for BEFORE_DAYS before its begin, sampled every BEFORE_SAMPLE_S.
+BEFORE_DAYS, BEFORE_SAMPLE_S = 14, 300
+EARLIER = 1 << 30  # added to the seed of the run, for the days before the run
 LEAP_DAY = 60  # number of 29 February in a leap year
 
 

@@ -14,9 +14,9 @@ GAP_SLOTS = 4  # a longer gap separates two peaks
 
 
 def low_and_dear(result: Result) -> Found:
-    """The part of the energy given at a low load for which the price was high, percent. Low and
-    high are below and above the day's mean. Slots below GIVEN_PART do not count. Without: the
-    percentage by chance, which is the share of such hours.
+    """Percentage of the energy discharged at a low load that was given at a high price. Low and
+    high are below and above the day's mean. Slots below GIVEN_PART do not count. The value without
+    the system is the share of such hours, which a battery would reach by chance.
     """
     size = result.spec.size
     gives = result.battery_W >= GIVEN_PART * size.power_W

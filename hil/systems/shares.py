@@ -1,11 +1,11 @@
-"""Share of perfect foresight that a run at 1 s reaches, beside the share of the slot model.
+"""Compares the saving of a run at 1 s, and of the slot model, with perfect foresight.
 
-The planner's promises are for the box, not for the model (controller/planner/backtest.py). Run and
-model are judged with the load of the run and with the same bill with wear. Both savings are parts
-of the saving by perfect foresight in quarters of an hour. The power that the cabinets draw beside
-their batteries belongs to the load, also without a battery. Clouds make a site buy and spill within
-one quarter. So the run is compared with no battery at 1 s, and the model with no battery in
-quarters.
+The planner's promises are about a real controller. The slot model is
+controller/planner/backtest.py. Run and model are judged with the load of the run and with the same
+bill with wear. Both savings are parts of the saving by perfect foresight in quarters of an hour.
+The power that the cabinets draw for themselves belongs to the load, also without a battery. Clouds
+make a site both buy energy and waste PV within one quarter. So the run is compared with no battery
+at 1 s, and the model with no battery in quarters of an hour.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ PROMISE = {
     "unit": "points",
     "status": "projected",
 }
-# Part of the bill. If perfect foresight saves less than it, a share of that saving means nothing.
+# Part of the bill. A share of a smaller saving by perfect foresight has no meaning.
 LEAST_PART = 0.005
 
 

@@ -25,7 +25,8 @@ WIDER = {
     PV: (("scale = 10\n", "scale = 1000\n"), ("[-100000, 330000]", "[-10000000, 32760000]")),
     METER: (("[0, 20000]", "[0, 200000]"), ("[-9e6, 9e6]", "[-9e7, 9e7]")),
 }
-# Here only schedules are sent, and a schedule may move all the energy of a day.
+# The limits of the sender are wide: only schedules are sent here, and a schedule may move all the
+# energy of a day.
 PLANNER = {
     "role": "grid_cap",
     "priority": 1,
@@ -47,8 +48,8 @@ PER_CABINET = {
 }
 LEAST = 0.1  # lowest value of each key of PER_CABINET, in the unit of the key
 COP = 3.0  # coefficient of performance of the cooling (assumed)
-CELL_NOISE_V = 0.0007  # noise of the voltages that a BMS reports (project)
-CURRENT_MARGIN = 1.15  # rating of a rack over the current for its share of the unit (assumed)
+CELL_NOISE_V = 0.0007  # noise of the voltages that a BMS reports (the project's own value)
+CURRENT_MARGIN = 1.15  # a rack's rated current / its current at the unit's rated power (assumed)
 REAL_UNIT_W = 250_000
 SIMULATED = "N. N., simulation, 2026-01-01: every device of this configuration is simulated"
 
@@ -87,14 +88,14 @@ class Size(NamedTuple):
 
     @property
     def rated_current_A(self) -> float:
-        """Rated current of a rack: the current of its share of the unit at the lowest cell voltage,
-        times CURRENT_MARGIN.
+        """Rated current of a rack: its current at the unit's rated power and the lowest cell
+        voltage, times CURRENT_MARGIN. The racks of a unit share its power equally.
         """
         return self.rated_W / self.racks_per_unit / (CELLS * CELL_V_MIN) * CURRENT_MARGIN
 
     @property
     def plant(self) -> dict[str, float]:
-        """Keys of the plant."""
+        """Keys of the plant's configuration for this size."""
         cabinets = self.units * self.racks_per_unit * self.capacity_Ah / CABINET_AH
         return {
             "capacity_Ah": self.capacity_Ah,
@@ -148,7 +149,7 @@ def _fill(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
     type_["rack"]["all"] |= {"rated_current_mA": current_mA, "break_current_mA": 2 * current_mA}
     type_["rack"] |= {str(rack): {"dc_bus": f"dc_{unit_of[rack]}"} for rack in racks}
     type_["control"] = {**type_["control"], "energy_Wh": size.energy_Wh}
-    cabinet.pop("plan", None)  # of the shipped size
+    cabinet.pop("plan", None)  # the plan in the shipped file is for another size
     site["extends"], cabinet["extends"] = "type.toml", "site.toml"
     site["not_fitted"]["site_device_map"] = SIMULATED
     cabinet["name"] = f"{size.units} x {size.rated_W // 1000} kW"

@@ -1,4 +1,4 @@
-"""Load, sun and battery of a run as sentences with numbers, and whether the size is enough.
+"""Describes load, sun and battery of a run in sentences, and says if the size is enough.
 
 Every number is computed from the series of this run, so no sentence can describe an older load or
 battery.
@@ -15,12 +15,12 @@ from hil.systems.series import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY
 from hil.systems.spec import Spec
 
 SLOT_H, MINUTE_S = SLOT_S / 3600, 60
-STEP_SHARE = 99  # percent of the changes from minute to minute that are smaller
+STEP_SHARE = 99  # percent of the minute-to-minute changes that are below the stated step
 KW = 1000.0
 
 
 def lines(result: Result) -> list[str]:
-    """The sentences."""
+    """The sentences about a run."""
     return [
         _sizes(result.spec),
         *_load(result),

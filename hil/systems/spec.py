@@ -1,4 +1,4 @@
-"""The TOML file of a system: sizes, series, tariff, schedule, and the asked figures."""
+"""Reads the TOML file of a system: sizes, series, tariff, schedule, and the asked figures."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta

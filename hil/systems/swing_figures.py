@@ -1,4 +1,4 @@
-"""Figures of a load that swings: its swings, and the part that reaches the grid (figures.py)."""
+"""Figures of a swinging load: its swings, and the part of them that reaches the grid."""
 
 import numpy as np
 
@@ -9,7 +9,8 @@ from hil.systems.thermal import Found, Measure
 
 SWING_PART = 0.1  # part of the highest load: a smaller movement is no swing
 TRACKED_PART = 0.3  # a swing is tracked if at most this part of it reaches the grid
-POWER_W_MIN, STILL_W = 1000.0, 50.0  # a share of less than this has no meaning
+# Lowest power and lowest fluctuation of which a percentage has a meaning.
+POWER_W_MIN, STILL_W = 1000.0, 50.0
 
 
 def calmer(window_s: int) -> Measure:
@@ -96,7 +97,7 @@ def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
 
 
 def peak_kW(result: Result) -> Found:
-    """Highest load."""
+    """Highest load, kW."""
     return float(result.seconds_W[0].max()) / 1000, None, None
 
 

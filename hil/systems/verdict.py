@@ -1,4 +1,4 @@
-"""The verdict on a run, for exit code, page, claims and README. document: see command.document."""
+"""Judges a run, for exit code, page, claims and README. document: see command.document."""
 
 from typing import Any
 

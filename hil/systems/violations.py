@@ -1,4 +1,4 @@
-"""Limits that a run of a system violates: connection, ramps, cap, schedule, reserve, the load."""
+"""Finds the limits that a system's run violates: connection, ramps, cap, reserve, the load."""
 
 import numpy as np
 
@@ -12,9 +12,11 @@ from hil.systems.watched import AFTER_S, reserve_permille
 ROUNDING_W = 1.0  # rounding of seconds_W, which is float32
 SOC_MARGIN = 1.0  # percent
 UNSERVED_KWH_MIN = 0.01
-CAP_ERROR = 0.002  # part of the cap: a billing meter of class 0.2 S (IEC 62053-22) sees no less
+# Part of the cap. A billing meter of class 0.2 S (IEC 62053-22) cannot see a smaller excess.
+CAP_ERROR = 0.002
 NEARLY = 0.98  # part of the allowed power: above it the batteries gave all
-# A table of 96 slots takes half a minute to enter, and a heartbeat comes each 100 s.
+# Time until a new schedule acts. A table of 96 slots takes half a minute to enter, and a heartbeat
+# comes each 100 s.
 ENTERS_S = 150
 
 
@@ -94,7 +96,7 @@ def _stale(result: Result) -> list[str]:
 
 
 def _charge(result: Result) -> list[str]:
-    """A violated backup reserve in a second on the grid."""
+    """[sentence] if the charge was below the backup reserve in a second on the grid."""
     hard = reserve_permille(result.spec) / 10
     least = result.watched.soc_min
     if 100 * least >= hard - SOC_MARGIN:

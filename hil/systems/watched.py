@@ -1,4 +1,4 @@
-"""Values that a run keeps in addition to its powers, so that violations.py can judge it.
+"""Keeps the values that violations.py needs in addition to the powers of a run.
 
 Powers alone hide a shed load, a missed cap and a schedule that had run out, because with all three
 the import is within the connection.
@@ -26,7 +26,7 @@ class Watched(NamedTuple):
     cap_W: np.ndarray  # cap of the schedule that was sent last; inf: none
     allowed_W: np.ndarray  # mean discharge power that the batteries' limits allowed
     acted_s: np.ndarray  # seconds in which the schedule acted
-    stale_s: np.ndarray  # seconds in which it had run out or lacked a heartbeat, with a live sender
+    stale_s: np.ndarray  # seconds without a valid schedule, although the sender was alive
     unserved_J: np.ndarray  # load without power outside of outages
     soc_min: float
 
@@ -85,5 +85,5 @@ class Watch:
 
 
 def reserve_permille(spec: Spec) -> int:
-    """Charge that the battery keeps for an island."""
+    """Charge that the battery keeps for a loss of the grid, permille."""
     return spec.size.control.get("soc_reserve_backup_permille", HARD_PERMILLE)

@@ -1,4 +1,4 @@
-"""`run --year`: a week of each season, weighted to a year; `--sweep`: with other battery sizes.
+"""`run --year` plays a week of each season and computes a year; `--sweep` varies the battery.
 
 The default run of a system has one season, and other seasons save less. Here each week has its own
 sun, air, working days, and random load, clouds and prices. The year is 13 times their sum. A
@@ -27,7 +27,7 @@ SIZES = 0.25, 0.5, 1.0, 1.5, 2.0  # factors on the battery's size, for --sweep
 # Price of a large installed battery in 2025, money per kWh (assumed). Other currencies are not
 # judged.
 PRICES = {"EUR": 250, "USD": 250, "CNY": 800}
-# with and without battery; bare: without battery and PV; best: optimum.bill
+# Four bills: with and without battery; bare: without battery and PV; best: perfect foresight.
 BILLS = "with", "without", "bare", "best"
 
 
@@ -137,7 +137,7 @@ def _sums(found: list[Document], weight: float, of_tags: float) -> Document:
 
 
 def hides(spec: Spec) -> list[str]:
-    """Things that the four weeks do not show, by the inputs of this system."""
+    """Sentences about effects that the four weeks of this system cannot show."""
     prices, hours = spec.prices, "its own noise, but the dearest and the cheapest days are missing"
     of_prices = {
         "built_in": f"prices: the same mean in each season, a low noon from April on; {hours}",
@@ -189,7 +189,7 @@ def _line(name: str, found: Document) -> str:
 
 
 def _share(found: Document) -> str:
-    """Percent of what perfect foresight saves."""
+    """The saving, in percent of the saving by perfect foresight."""
     best = found["best"] or 0
     return f"{100 * found['saved'] / best:.0f}" if best > 0 else "-"
 
@@ -210,8 +210,8 @@ def verdict(document: Document) -> tuple[bool, str]:
 
 
 def smoothing(document: Document) -> list[str]:
-    """The cost of load tracking if the battery does nothing else, against the same site without a
-    battery.
+    """The cost of load tracking if the battery does nothing else, compared with the same site
+    without a battery.
     """
     if not document["is_smoothing"]:
         return []
@@ -271,7 +271,7 @@ SWEPT = "  {:<30}{:>12}{:>14}{:>14}{:>12}{:>16}"
 
 
 def sweep_lines(document: Document) -> list[str]:
-    """The saving of a year against the size of the battery."""
+    """A line for each size of the battery, with the saving of a year."""
     if len(document["sweep"]) < 2:
         return []
     head = ("battery", "saved", "less wear", "optimum", "share %", "10 years per kWh")

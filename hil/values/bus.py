@@ -1,4 +1,4 @@
-"""One serial bus without a line: whole frames, each at the time at which the line would carry it.
+"""Carries whole frames of one serial bus, each at the time that it would take on the line.
 
 `ValuePort` replaces drivers.buses.port.RtuPort. If one step has several reads of the same request,
 only the newest counts, because the controller sees no other.
@@ -75,7 +75,7 @@ class ValuePort:
     """`watch`: {unit id: functions that get each frame sent to this unit}, as in RtuPort."""
 
     def __init__(self, port: RtuPort, slave: RtuSlave, line: Line) -> None:
-        """port: knows the times of the bus; slave: has its devices; line: its faults."""
+        """port: gives the times of the bus; slave: has its devices; line: has its faults."""
         self._port, self._slave, self._line = port, slave, line
         self.watch: dict[int, list[Callable[[bytes], object]]] = {}
         self.statistics: dict[int, UnitStatistics] = {}

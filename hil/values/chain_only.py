@@ -1,6 +1,6 @@
 """Chain-only mode: the core without the kernel, at 1 s, for energy and charge over months.
 
-The batteries are lumped. Limits come from safety.bounds, the readings of a tick from
+The batteries are lumped. Limits come from safety.bounds. The readings of a tick come from
 mean_readings.py. Swings within a second are averaged away, so the throughput of the battery comes
 out too low (README.md).
 """
@@ -52,7 +52,7 @@ class Limits:
             kernel.inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)] = s.CONTACTOR_CLOSED
 
     def step(self, units: list[LumpedUnit], is_blind: bool) -> None:
-        """Compute the limits again. is_blind: a meter is silent, so row 50a acts."""
+        """Compute the limits again. is_blind: a meter is silent, so row 50a of the matrix acts."""
         bounds, changed = self.kernel.bounds, self.kernel.features.changed
         found = [_words(battery) for battery in units]
         is_same = found == self._seen and is_blind == self._is_blind
@@ -125,7 +125,7 @@ class ChainLoop:
             LumpedUnit(plant.of_unit(unit), racks.count(unit), soc, degC)
             for unit in range(self.limits.layout.units)
         ]
-        for rack in range(len(racks)):  # at once: one rack a tick would take a second each
+        for rack in range(len(racks)):  # all in one tick, because a tick takes 1 s
             now = readings.read(rack)
             decision.temperatures.step(now.temperatures_ddegC)
             decision.health.step(rack, now.soh_permille)

@@ -1,7 +1,7 @@
-"""A converter for coarse ticks, read directly from the simulated device after its set-up.
+"""Value mode for a converter: passes set-points and readings without frames.
 
-Start-up, start, stop and heartbeat use frames. Set-points and readings do not, while the device is
-sound and the set-point is within limits and rating.
+This applies to coarse ticks (50 ms and more), while the device is sound and the set-point is within
+limits and rating. Start-up, start, stop and heartbeat always use frames.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class DirectPcs:
     """Replaces the PcsChannel of a unit."""
 
     def __init__(self, channel: PcsChannel, device: SunSpecPcs, line: Line, code_at: int) -> None:
-        """code_at: place of the code that says what was sent last."""
+        """code_at: index, in the inputs, of the code that says what was sent last."""
         self.unit, self.fault = channel.unit, channel.fault
         self._channel, self._device, self._line, self._code_at = channel, device, line, code_at
         self._driver = cast(SunSpecDriver, channel.pcs)

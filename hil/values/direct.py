@@ -1,7 +1,8 @@
-"""I/O modules and meters for coarse ticks (50 ms and more), read directly from simulated devices.
+"""Value mode for I/O modules and meters: reads simulated devices without frames.
 
-Each device is read once in a step, so the order on the bus has no effect. A device whose replies
-have a fault is read through frames (bus.py). All other faults act within the device itself.
+This applies to coarse ticks (50 ms and more). Each device is read once in a step, so the order on
+the bus has no effect. A device whose replies have a fault is read through frames (bus.py). All
+other faults act within the device itself.
 """
 
 from collections.abc import Sequence
@@ -62,7 +63,7 @@ class DirectIo:
             channel.write(out, now_us)
             return
         if channel.is_permit and out[s.WITHHOLD_ON]:
-            return  # the test of the expiry needs an interval without writes
+            return  # no write: the controller tests that the module's coils drop without writes
         levels = tuple([out[at] for at in driver._picks])
         if levels == self._levels and now_us < self._write_us:
             return
@@ -88,14 +89,14 @@ def is_fast(device: RegisterDevice, driver: Meter, tick_ms: int) -> TypeGuard[Po
 
 
 class DirectMeter:
-    """A meter without phases that refreshes at least twice per tick. So its mean power is the
-    plant's power.
+    """Replaces a meter that one request reads, and that refreshes at least twice per tick. The
+    plant's power is constant within a tick, so the mean of the last refresh is the plant's power.
     """
 
     def __init__(
         self, driver: Meter, device: PowerMeter, line: Line, port: ValuePort, phase_us: int
     ) -> None:
-        """phase_us: time of its first read, as in byte mode."""
+        """phase_us: time of the first read, us, the same as in runs with frames on a wire."""
         self._driver, self._device, self._line, self._port = driver, device, line, port
         ((self._request, self._period_us),) = driver.periodic()
         self._transit_us = sum(port.times_us(self._request, device.TURNAROUND_US))

@@ -1,7 +1,8 @@
-"""How near value mode is to byte mode: eight short scenarios and a pod, once in each mode.
+"""Measures how near value mode (no bytes) is to byte mode, with eight scenarios and a pod.
 
-The reference is byte mode at 20 ms. The load is constant at first, in a pod until its meter tests
-are over. Load tracking begins at the load of one instant, and this instant differs between modes.
+The reference is byte mode at 20 ms. Load tracking begins at the load of one instant, and this
+instant differs between modes. So the load is constant at first, in a pod until its meter tests are
+over.
 """
 
 import functools
@@ -47,7 +48,7 @@ def swing(t_s: float) -> float:
 
 SILENT = {"device": "bms_2", "fault": "silent", "value": True}
 HIGH_CELL = {"rack": 1, "module": 1, "cell": 1, "offset_mV": 450}
-# name: (load, state of charge, action at FAULT_S or None)
+# {name: (load, state of charge, action at FAULT_S or None)}
 SCENARIOS: dict[str, tuple[Callable[[float], float], float, tuple | None]] = {
     "training": (training, 0.5, None),
     "swing of 2 s": (swing, 0.5, None),

@@ -1,4 +1,4 @@
-"""`python -m hil long`: runs from hours to months, in resumable parts on several processes.
+"""`python -m hil long` plays hours to months in resumable parts on several processes.
 
 A first pass in chain-only mode finds charge and temperature at the start of each part.
 """
@@ -84,7 +84,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def order_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The order of a run, as plain values."""
+    """The options of a run as plain values: the `order` of other functions."""
     config = configuration.load(arguments.cabinet)
     tick_ms = arguments.tick or MODES[arguments.mode] or config.tick_ms
     count = arguments.segments or min(arguments.processes, arguments.seconds // PART_S_MIN) or 1

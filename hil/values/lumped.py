@@ -1,4 +1,4 @@
-"""One unit of a cabinet, with its racks lumped into one, by the tables of the plant.
+"""One unit of a cabinet whose racks are lumped into one battery, by the plant's tables.
 
 The cells do not differ, so the tapers of cell voltage begin a little later than in the plant.
 """
@@ -9,7 +9,7 @@ from hil.plant import bms, cells, pcs, thermal
 from hil.plant.config import CabinetConfig
 from hil.plant.rack import CONNECTION_OHM, GRADIENT_K
 
-BMS_S = 10  # the limits of the BMS move slowly
+BMS_S = 10  # between two updates of the BMS's limits, which move slowly
 
 
 class LumpedUnit:

@@ -1,4 +1,4 @@
-"""The air of a cabinet in chain-only mode, with the plant's model."""
+"""The air of a cabinet with lumped batteries, by the model of the plant."""
 
 from collections.abc import Sequence
 

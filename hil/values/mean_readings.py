@@ -1,6 +1,7 @@
-"""Readings for a core without a kernel (controller/core/readings.py), from means of the plant.
+"""Makes the readings for a core without a kernel, from means of the plant.
 
-Limits: safety.bounds, with row 50a. NOT_KNOWN names what this mode cannot know.
+They replace controller/core/readings.py. The limits come from safety.bounds. NOT_KNOWN names the
+readings that this mode cannot know.
 """
 
 from array import array

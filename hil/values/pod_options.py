@@ -1,4 +1,4 @@
-"""`python -m hil pod FILE`: several cabinets on one connection; each answers its share."""
+"""`python -m hil pod FILE` runs several cabinets on one connection. Each answers its share."""
 
 from argparse import Namespace
 from typing import Any

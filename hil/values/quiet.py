@@ -1,9 +1,9 @@
-"""Skips the kernel while nothing happens. Use it only for energy, never for times of rows.
+"""Skips the kernel while nothing happens. Use it only for energy, never for trip times.
 
 The kernel steps at least once a second. A step follows at once if a contact, a state, a fault bit
-or a request changes. Each tick has a step while a stage is active or counts, a limit recovers, or
-the cabinet does not run. A step covers all ticks that were skipped before. The thresholds of rows
-44b and 44g (late steps) are raised.
+or a request changes. Each tick has a step while a stage is active or in its debounce time, a limit
+recovers, or the cabinet does not run. A step covers all ticks that were skipped before. Skipped
+steps look late, so the thresholds of rows 44b and 44g of the matrix (late steps) are raised.
 """
 
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ class QuietKernel:
         kernel.fresh[:] = self._fresh.to_bytes(len(kernel.fresh), "little")
         counts = kernel.evaluator.set_count[:]
         self._step(self._waited)
-        self._is_still = counts == kernel.evaluator.set_count  # an active stage keeps counting
+        self._is_still = counts == kernel.evaluator.set_count  # False while a stage's timer runs
         self._waited = self._fresh = 0
         self.steps += 1
 

@@ -79,7 +79,7 @@ class RackWords:
             return
         device.tick(now_us)
         if not self._is_sound():
-            self._bursts_as_frames = 2  # a counter that stood still makes one more burst bad
+            self._bursts_as_frames = 2  # after a frozen counter, the driver refuses one more burst
         next_us = device.next_us
         if next_us is None or not self._is_whole(next_us, now_us) or not self._direct(next_us):
             self._as_frames(now_us)

@@ -9,7 +9,7 @@ from controller.core.tracking.samples import Samples
 
 
 class QuickRepetition(Repetition):
-    """A Repetition that starts empty."""
+    """Computes a Repetition, the autocorrelation of the load, with numpy. It starts empty."""
 
     def __init__(self, samples: Samples, sample_ms: int) -> None:
         super().__init__(samples, sample_ms)

@@ -46,7 +46,7 @@ class ValueRig(VirtualRig):
         quicken(self.core.control)
 
     def world(self) -> World:
-        """The World of the actions, whose wires have only the faults of hil.values.bus.Line."""
+        """The parts on which actions act. Their wires have only the faults of bus.Line."""
         return super().world()._replace(wires=self.lines)
 
     def move_bytes(self) -> None:

@@ -1,4 +1,4 @@
-"""One part of a long run, in one of the modes.
+"""Plays one part of a long run in byte, value or chain-only mode.
 
 The part starts LEAD_S early, so that the cabinet has started and load tracking has settled. No
 figure counts this lead.
@@ -70,14 +70,14 @@ class Again:
 
 
 def load_of(order: dict) -> Callable[[float], float]:
-    """The load of an order (file, column, scale, seed, peak_W). Raises LoadError."""
+    """The load that `order` chooses: file, column, scale, seed, peak_W. Raises LoadError."""
     if order["file"]:
         return Again(reader.read_trace(order["file"], order["column"], scale=order["scale"]))
     return Days(order["seed"], order["peak_W"])
 
 
 def mode_words(order: dict) -> str:
-    """The mode of an order, as printed beside each figure."""
+    """The mode in the run's options, as printed beside each figure."""
     if order["mode"] == CHAIN:
         return ChainOnly.MODE
     words = f"{order['mode']}, {order['tick_ms']} ms"

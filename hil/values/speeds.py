@@ -1,6 +1,7 @@
-"""`python -m hil long speeds`: speed of each mode here; with --equality, its error against bytes.
+"""`python -m hil long speeds` measures the speed of each mode on this machine.
 
-All modes take turns in short rounds, so that other work slows all alike. The table has the medians.
+With --equality it prints the error of each mode, compared with byte mode. All modes take turns in
+short rounds, so that other work slows all alike. The table has the medians.
 """
 
 import argparse

@@ -7,7 +7,7 @@ import can
 
 
 class CanFrame:
-    """A received data frame, with the used attributes of can.Message, but three times as fast."""
+    """A received data frame. It has the attributes of can.Message that are used, but is faster."""
 
     __slots__ = ("arbitration_id", "data", "is_extended_id", "timestamp")
     is_error_frame = is_remote_frame = False

@@ -1,4 +1,4 @@
-"""A board that MicroPython's module `machine` drives (Raspberry Pi Pico, STM32).
+"""Drives a board with MicroPython's module `machine` (Raspberry Pi Pico, STM32).
 
 The file of each board has the numbers of its pins. A closed contact connects its pin to the supply.
 The pull-down resistor makes a broken wire look like an open contact.

@@ -1,4 +1,4 @@
-"""Pins of the Raspberry Pi Pico and Pico 2, as GPIO numbers (not the numbers of its edge)."""
+"""Lists the pins of the Raspberry Pi Pico and Pico 2, as GPIO numbers, not board pin numbers."""
 
 from safety.mcu.board_machine import MachineBoard
 

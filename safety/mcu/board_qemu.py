@@ -1,4 +1,4 @@
-"""The emulated board mps2-an385 (Cortex-M3, 25 MHz), driven by register addresses.
+"""Drives the emulated board mps2-an385 (Cortex-M3, 25 MHz) by register addresses.
 
 QEMU models no input pins on this board. So the contacts are a word in the outer memory, which the
 host maps from a file. The outer memory keeps its content through a reset, like the backup registers

@@ -1,4 +1,4 @@
-"""Pins of an STM32 with the pin names of a pyboard v1.1 (stm32 port of MicroPython)."""
+"""Lists the pins of an STM32, named as on a pyboard v1.1 (stm32 port of MicroPython)."""
 
 from safety.mcu.board_machine import MachineBoard
 

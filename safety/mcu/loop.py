@@ -1,4 +1,4 @@
-"""The loop of channel B.
+"""Runs the loop of channel B.
 
 It takes bytes until the tick is due. Then it runs one step, sets the relay, sends the frame, and
 kicks the watchdog last.

@@ -1,4 +1,4 @@
-"""Start of channel B: a microcontroller runs this file after a reset.
+"""Starts channel B: a microcontroller runs this file after a reset.
 
 board.py beside it is a copy of the file of the board (board_*.py).
 """

@@ -1,5 +1,5 @@
-"""The pages. They make parts of plain ASCII from plain data. A part has at most 79 columns and 23
-lines.
+"""The pages that show the state of the controller on a terminal. A page makes plain ASCII text from
+plain data (facts). It consists of parts, each with at most 79 columns and 23 lines.
 """
 
 import importlib

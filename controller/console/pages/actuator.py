@@ -1,4 +1,6 @@
-"""The page `why` for one actuator of a site device: request, bounds, value, cause and remedy."""
+"""The part of the page `why` about one actuator of a site device, such as the power limit of a PV
+plant. It shows the request, the bounds, the value that was sent, the cause and the remedy.
+"""
 
 from controller.console.pages.text import cut, folded, scaled
 from controller.core.base import reasons

@@ -1,4 +1,7 @@
-"""The page `alarms`: the leading alarm, the others, checks, conditions of reset and start."""
+"""The page `alarms`. It shows the most dangerous alarm, the other alarms, what a person should
+check, and what a reset and a start still wait for. An alarm is an active or latched row of the
+cause-and-effect matrix.
+"""
 
 from controller.console.pages.text import (
     CELLS,
@@ -24,12 +27,14 @@ from safety import latches, start_checklist
 
 OTHERS_LINES_MIN, OTHERS_LINES_MAX, CHECKS_SHOWN = 3, 7, 3
 OTHERS_MARGIN = 17
-DETAILS_MAX = 19  # most lines of a part
+DETAILS_MAX = 19  # a part of the page has at most so many lines of alarms
 LOCKED = reasons.inhibit_code(start_checklist.I_LOCKED)
 
 
 def parts(facts: Facts) -> Parts:
-    """The overview, then each alarm (state/alarms.py) with its whole text, most dangerous first."""
+    """The overview, then each alarm with its whole text, the most dangerous alarm first. facts: see
+    state/alarms.py.
+    """
     if not facts["standing"]:
         return [page(_no_alarm(facts))]
     blocks = [_detail(place, row, facts) for place, row in enumerate(facts["standing"], 1)]
@@ -45,7 +50,7 @@ def _overview(facts: Facts) -> list[str]:
         *ahead(facts["propagation"]),
     ]
     top = [*head(facts), *_leading(facts["standing"][0], facts)]
-    # the conditions of a reset and a start are more urgent than the third remedy
+    # What a reset and a start wait for is more urgent than the third thing to check.
     for shown in range(CHECKS_SHOWN, 0, -1):
         below = [
             *besides,
@@ -56,7 +61,8 @@ def _overview(facts: Facts) -> list[str]:
             *_start(facts),
             last(typed(facts["reset"])),
         ]
-        room = HEIGHT - 1 - len(top) - len(below)  # a page of the serial console is a line shorter
+        # The serial console has one line less for a page.
+        room = HEIGHT - 1 - len(top) - len(below)
         if room >= OTHERS_LINES_MIN:
             break
     others = _others(facts, max(OTHERS_LINES_MIN, min(room, OTHERS_LINES_MAX)))
@@ -117,15 +123,15 @@ def _leading(row: Facts, facts: Facts) -> list[str]:
 
 
 def _present(row: Facts) -> str:
-    """State of the row's cause: present, gone, or not yet clear for long enough."""
+    """Words for the cause of a row: it is still there, gone, or not yet gone for long enough."""
     if row["is_active"]:
         return "still there"
     return f"gone for {duration(row['clear_for_ms'])}, latched" if row["is_latched"] else "clearing"
 
 
 def _others(facts: Facts, lines_max: int) -> list[str]:
-    """The less dangerous rows that fit, each with its time after the first-out, then the number of
-    the other rows.
+    """Lines about as many of the less dangerous rows as fit, then the number of the others. Each
+    row has its time after the first-out, the row that became active first.
     """
     standing = facts["standing"]
     first = next((row for row in standing if row["instance"] == facts["first_out"]), standing[0])
@@ -149,7 +155,9 @@ def _more(count: int) -> list[str]:
 
 
 def _firsts(facts: Facts) -> list[str]:
-    """The first-out of each scope. [] if there is only one, and it is the first row of the page."""
+    """Lines with the first-out of the cabinet and of each unit and rack. [] if there is only one
+    first-out, and the page already begins with it.
+    """
     scopes = facts["first_out_per_scope"]
     if len(scopes) > 1 or facts["first_out"] not in (None, facts["standing"][0]["instance"]):
         words = [f"{each['scope']}: row {each['stage']} {each['name']}" for each in scopes]
@@ -158,7 +166,7 @@ def _firsts(facts: Facts) -> list[str]:
 
 
 def _here(facts: Facts) -> str:
-    """Words that name channel A if channel B has an alarm, else ""."""
+    """Words that name channel A, if channel B has an alarm too. Else ""."""
     return " in A" if facts["channel_b"] else ""
 
 
@@ -174,7 +182,9 @@ def _in_b(found: Facts | None) -> list[str]:
 
 
 def ahead(found: Facts | None) -> list[str]:
-    """When a fire would reach the neighbours. [] if no row suspects a thermal runaway."""
+    """Lines about when a fire would reach the next cell, module and rack. [] if no row suspects a
+    thermal runaway.
+    """
     if found is None:
         return []
     reached = [
@@ -202,8 +212,8 @@ def _reach(soonest_s: float | None, latest_s: float | None) -> str:
 
 
 def _later(row: Facts, first: Facts) -> str:
-    """Time of a row's cause after the first-out, "+0.42 s". It may be before the first-out, because
-    the rows need different times to latch.
+    """The time from the first-out to the cause of a row, such as "+0.42 s". It may be negative,
+    because rows need different times to become active.
     """
     if row is first:
         return "first"

@@ -1,4 +1,6 @@
-"""Lines of the page `status` about the surroundings of the battery: meters, site devices, links."""
+"""Makes the lines of the page `status` about everything around the battery: meters, site devices
+and links (the connections to devices).
+"""
 
 from controller.console.pages.text import WIDTH, kilowatt
 from controller.state.base import Facts
@@ -17,13 +19,13 @@ def unknown(facts: Facts, meter: str) -> str:
     found = facts["meters"].get(meter)
     if found is None:
         return "not measured"
-    # any other state: the site is off the grid, and the grid meter measures no current
+    # If METER_WORDS has no words for the state, the site is off the grid and no current flows.
     return METER_WORDS.get(found["state"], "off the grid")
 
 
 def site(devices: list[Facts]) -> list[str]:
-    """[the line about site devices], or []. First come devices that do not answer and a UPS on its
-    battery, then powers and energies. For devices without a power, the line has what they must do.
+    """[the line about site devices], or []. First come devices that do not answer, then powers and
+    energies. For a device without a power, the line says what the controller asks of the device.
     """
     silent = [f"{each['device']} NOT HEARD" for each in devices if not each["is_known"]]
     heard = [each for each in devices if each["is_known"]]
@@ -49,7 +51,7 @@ def site(devices: list[Facts]) -> list[str]:
 
 
 def links(links: list[tuple[str, str]]) -> str:
-    """A line with the states of as many kinds of links as fit, and the number of the others."""
+    """A line with as many kinds of links and their states as fit, and the number of the others."""
     words = [f"{kind} {state}" for kind, state in links]
     line = "LINKS    -"
     for shown in range(1, len(words) + 1):

@@ -1,4 +1,6 @@
-"""The text of `firebreak ask`: the answer, the missing or spare power, and the assumptions."""
+"""Makes the text of `firebreak ask`. It has the answer, the power or energy that is missing or
+left, and the assumptions of the answer.
+"""
 
 from controller.console.pages.causes import QUANTITY_WORDS, minute
 from controller.console.pages.text import WIDTH, duration, kilowatt, wrapped
@@ -9,7 +11,7 @@ VERDICTS = {"yes": "YES", "no": "NO", "not known": "NOT KNOWN"}
 
 
 def lines(facts: Facts) -> list[str]:
-    """The answer (state/ask.py) as lines."""
+    """The answer as lines. facts: see state/ask.py."""
     job = f"a job of {kilowatt(facts['power_W'])} kW, {_in(facts['at_s'])}, for "
     job += duration(facts["for_s"] * 1000)
     first = wrapped(f"{VERDICTS[facts['answer']]}: {job}.", MARGIN)
@@ -28,7 +30,7 @@ def lines(facts: Facts) -> list[str]:
 
 
 def _labelled(label: str, texts: list[str]) -> list[str]:
-    """Each text, folded, with the label before the first text."""
+    """The texts, folded to lines. The label stands before the first text."""
     found = []
     for number, text in enumerate(texts):
         found += wrapped(f"{'' if number else label:<{MARGIN}}{text}"[: 5 * WIDTH], MARGIN)
@@ -69,8 +71,8 @@ def _left(facts: Facts) -> list[str]:
 
 
 def _plan(plan: Facts) -> list[str]:
-    """[sentence about the job in the plan]: the earliest time when it fits under the cap, and its
-    cost at that time and at the requested time.
+    """[sentence about the job in the plan of the planner]. It has the earliest time at which the
+    job fits under the plan's cap, and the cost of the job then and at the requested time.
     """
     asked, found, currency = plan["asked"], plan["earliest"], plan["currency"]
     cost = f"costs {_money(asked['cost'])} {currency} as asked"
@@ -95,8 +97,8 @@ def _money(amount: float | None) -> str:
 
 
 def _limit(each: Facts) -> str:
-    """A sentence about a limit on which the answer depends: how long it is valid, and its fallback
-    after that time.
+    """A sentence about a limit on which the answer depends. It says how long the limit is valid,
+    and which limit (fallback) applies after that time.
     """
     value = f"{kilowatt(each['value_W'])} kW"
     words = f"{each['source']}: {QUANTITY_WORDS.get(each['what'], '')} {value}"

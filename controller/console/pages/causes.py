@@ -1,4 +1,6 @@
-"""Explains the numbers of a limit, with a text for each kind of cause (state/limits.py)."""
+"""Explains for the pages `why` and `status` how a limit of the power gets its value. There is a
+text for each kind of cause that state/limits.py finds.
+"""
 
 from collections.abc import Callable
 
@@ -18,7 +20,7 @@ STATE_WORDS = {"fallback": "its fallback", "resting": "paused by its energy quot
 
 
 def short(reason: Facts | None, cause: Facts | None) -> str:
-    """The text of a reason in a table: its name and its most important number."""
+    """A short text for a table: the name of a reason, and the main number of its cause."""
     if reason is None:
         return "not acting"
     name = f"{reason['label']} {reason['name']}"
@@ -62,8 +64,8 @@ def _place(schedule: Facts) -> str:
 
 
 def slot_bounds(schedule: Facts) -> str:
-    """The present slot with its source, time and bounds. Without a present slot, the time of the
-    first one.
+    """A sentence about the present slot of the schedule, with its source, time and bounds. Before
+    the first slot, a sentence about when that slot begins.
     """
     if not schedule["slot"]:
         return f"{_first_upper(slot(schedule))}. Its first slot: {minute(schedule['starts'])} UTC."
@@ -93,7 +95,7 @@ def notice(entry: Facts) -> str:
 
 
 def in_short(entry: Facts) -> str:
-    """ "site_ems import <= 400, 41 s", for a column of a table; kW."""
+    """ "site_ems import <= 400, 41 s": a hint for a column of a table, kW."""
     words = {"valid": f"{entry['valid_s']} s", "resting": "paused"}
     left = words.get(entry["state"], entry["state"])
     return f"{entry['source']} {_value(entry)}, {left}"
@@ -104,7 +106,9 @@ def _value(entry: Facts) -> str:
 
 
 def then(entry: Facts) -> str:
-    """Words about what follows when a hint expires, or what ends a fallback that is active."""
+    """Words about what follows when a hint expires. If its fallback is already active, words about
+    what ends the fallback.
+    """
     if entry["state"] == "fallback":
         return "until heartbeat and hint" if entry["is_heartbeat_owed"] else "until a hint comes"
     if entry["fallback_W"] is None:
@@ -223,7 +227,7 @@ def _hints(cause: Facts) -> str:
 
 
 def request(facts: Facts) -> str:
-    """The request and its origin: "Load tracking asks for discharge 81.5 kW."."""
+    """A sentence about the request, such as "Load tracking asks for discharge 81.5 kW."."""
     names = [
         reason["name"]
         for reason in (facts["request"]["base_reason"], facts["request"]["fast_reason"])

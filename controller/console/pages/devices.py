@@ -1,4 +1,6 @@
-"""The page `devices`: one block for each site device. "-" means unknown."""
+"""The page `devices`. It has one block of lines for each site device, such as a PV plant or a
+generator set. "-" means unknown.
+"""
 
 from controller.console.pages.text import HEIGHT, Parts, age, filled, folded, pages, wrapped
 from controller.state.base import Facts

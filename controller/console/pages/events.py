@@ -1,4 +1,6 @@
-"""The page `events`, newest event first. Without a recorder the events come from the journal."""
+"""The page `events`. It lists what has happened, newest event first. The events come from the
+recorder, or from the journal (the newest ticks) if no recorder runs.
+"""
 
 from controller.console.pages.text import Parts, filled, head, page, source, spread, uptime, wrapped
 from controller.state.base import Facts

@@ -1,4 +1,6 @@
-"""The page `links`: state of each device, age of its values, counters of the buses, path delay."""
+"""The page `links`. It shows the state of each device and the age of its values, the counters of
+each bus, and the path delay (from a change of the load to the battery's power).
+"""
 
 from controller.console.pages.text import (
     HEIGHT,
@@ -72,7 +74,7 @@ def _device(device: Facts) -> list[str]:
 
 
 def _short(time_ms: int | None) -> str:
-    """A duration without its smaller unit: "3 h" for 3 h 12 min."""
+    """A duration with only its larger unit: "3 h" for 3 h 12 min."""
     return " ".join(duration(time_ms).split()[:2])
 
 
@@ -92,7 +94,7 @@ def _bus(bus: Facts) -> list[str]:
 
 
 def _path(path: Facts) -> str:
-    """The path delay in use and its source."""
+    """The path delay that the controller uses, and where its value comes from."""
     low_ms, high_ms = path["believed_ms"]
     words = {
         "nominal": "nominal: no start has measured it yet",
@@ -104,7 +106,9 @@ def _path(path: Facts) -> str:
 
 
 def _meter(device: Facts) -> list[str]:
-    """The faults of a meter and its refresh, and its counters and frequency if it reports them."""
+    """Lines about a meter: its faults and how often it has a new value. If the meter reports
+    counters or a frequency, these follow.
+    """
     name, meter = device["device"], device["meter"]
     if meter is None:
         return []
@@ -131,21 +135,23 @@ def _meter(device: Facts) -> list[str]:
 
 
 def _refusals(device: Facts) -> list[str]:
-    """Why the values of a BMS do not count, and why no reading proves that a converter stopped."""
+    """Lines about why the controller does not use the values of a BMS, and why no reading of a
+    converter proves that it has stopped.
+    """
     found = {"BMS": device["refusal"], "PCS": device["stop"]}
     words = [(label, f"{device['device']}: {each}.") for label, each in found.items() if each]
     return [line for each in words for line in folded(*each)]
 
 
 def _faults(devices: list[Facts]) -> list[str]:
-    """Fault bits that BMS and converters report (row 59)."""
+    """Lines about the fault bits that BMS and converters report (row 59 of the matrix)."""
     found = [f"{one['device']} {', '.join(one['says'])}" for one in devices if one["says"]]
     return folded("Faults", "; ".join(found) + ".", 2) if found else []
 
 
 def _states(devices: list[Facts]) -> list[str]:
-    """Lines about converters in their state "fault", states without a name in the profile, and
-    spent budgets of writes.
+    """Lines about converters that report the state "fault", about states that the profile does not
+    name, and about devices that may store no more values today.
     """
     found = [f"{one['device']} is in its state fault" for one in devices if one["state"] == "FAULT"]
     found += [
@@ -185,7 +191,7 @@ def _strangers(devices: list[Facts]) -> list[str]:
 
 
 def _advice(devices: list[Facts]) -> list[str]:
-    """The first check of silent devices and of frozen meters."""
+    """Lines about what a person should check first, if a device is silent or a meter is frozen."""
     frozen = [device["device"] for device in devices if device["state"] == FROZEN]
     silent = [device for device in devices if device["state"] in SILENT]
     found = []

@@ -1,4 +1,6 @@
-"""The page `map`: one block for each place of the site's plan. "-" means unknown."""
+"""The page `map`. It has one block of lines for each place of the site's plan, with distances to
+other places. "-" means unknown.
+"""
 
 from controller.console.pages.alarms import ahead
 from controller.console.pages.status import VALUE_WORDS, contact, gas
@@ -45,7 +47,9 @@ def _above(facts: Facts) -> list[str]:
 
 
 def _order(unload: list[Facts]) -> list[str]:
-    """While a place is in alarm: the places whose power should be reduced, in this order."""
+    """A line for the time while a place is in alarm. It lists neighbouring places whose power
+    should be reduced, the most urgent first.
+    """
     if not unload:
         return []
     words = [f"{_whose(each)}, {_apart(each)} from {each['next_to']}" for each in unload]
@@ -73,7 +77,9 @@ def _block(place: Facts) -> list[str]:
 
 
 def _ways(ways: list[Facts]) -> list[str]:
-    """A text for each group of ways whose documents state the same."""
+    """Texts about how a fire may spread from a place to others. Places with equal words share a
+    text.
+    """
     found: dict[str, list[str]] = {}
     for way in ways:
         kind = "" if way["kind"] in (UNIT, way["to"]) else f" ({way['kind']})"

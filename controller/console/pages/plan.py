@@ -1,4 +1,6 @@
-"""The page `plan`: the next slots, the cap, the saved money, and what the planner waits for."""
+"""The page `plan`. It shows the next slots of the plan, its cap on the import, the saved money, and
+what the planner waits for. A slot is a quarter of an hour.
+"""
 
 from controller.console.pages import plan_words as words
 from controller.console.pages.plan_words import Plan, Span
@@ -15,8 +17,8 @@ from controller.console.pages.text import (
 from controller.state.base import Facts
 from controller.system.paths import ascii_only
 
-ROOM = HEIGHT - 3  # lines between the head and the number of the part
-ROWS = 9  # first rows of the table, which stay together with its header
+ROOM = HEIGHT - 3  # number of lines between the head and the line with the part's number
+ROWS = 9  # so many first rows of the table stay together with its header
 DO = "Check that it runs: systemctl status firebreak-planner."
 DOES = {words.DISCHARGES: "discharge", words.CHARGES: "charge", words.RESTS: "rest"}
 COLUMNS = "{:<18} {:<9} {:>7} {:>8} {:>7} {:>8} {:>7} {:>8}"
@@ -26,7 +28,9 @@ HEADER = COLUMNS.format(
 
 
 def parts(facts: Facts) -> Parts:
-    """The plan (state/plan_seen.py) as parts of a page below the controller's head."""
+    """The plan as parts of a page, each below the head of the controller's pages. facts: see
+    state/plan_seen.py.
+    """
     return pages(facts, filled(blocks(facts), ROOM))
 
 
@@ -48,7 +52,7 @@ def blocks(facts: Facts) -> Parts:
 
 
 def old(plan: Plan) -> str:
-    """The time of the last plan.json, and the remedy."""
+    """A sentence with the time of the last plan.json and the remedy, for a plan that is too old."""
     written = words.time_of(plan)
     return f"the planner has written nothing since {written.day} {written:%B %H:%M}. {DO}"
 

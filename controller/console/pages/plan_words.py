@@ -1,6 +1,8 @@
-"""Sentences about plan.json: what the battery does next, what it saves, what it waits for.
+"""Makes sentences from plan.json, the file of the planner. They say what the battery does next,
+what it saves, and how old the plan is.
 
-An unknown number is named or left out, and never counts as 0. Times are local to the site.
+An unknown number is called unknown or left out. It never counts as 0. Times are local times of the
+site.
 """
 
 import re
@@ -15,10 +17,10 @@ QUARTER = timedelta(minutes=15)
 W_PER_KW, H_PER_SLOT, WH_PER_KWH = 1000.0, 0.25, 1000.0
 LEAST_W = 500.0  # below this power the battery counts as idle
 LEAST_PEAK_W = 1000.0
-SHORT = 2  # an idle time of at most this many quarters of an hour does not end a span
+SHORT = 2  # if the battery is idle for at most so many quarters of an hour, a span goes on
 CHARGES, DISCHARGES, RESTS = "-+."
-SPANS_MAX = 4  # most spans in a sentence
-SMALL_PART = 0.1  # a sentence leaves out a span below this part of the largest span's energy
+SPANS_MAX = 4  # a sentence names at most so many spans
+SMALL_PART = 0.1  # a sentence leaves out a span with less than this part of the largest energy
 CURRENCY_MAX = 8
 MEANINGS = {"holds_cap": "holds the cap before all", "trades": "earns by prices below the cap",
             "told": "follows a plan of jobs", "energy_only": "earns by prices alone"}  # fmt: skip
@@ -26,7 +28,7 @@ Row = dict[str, Any]
 
 
 class Span(NamedTuple):
-    """Successive rows in which the battery does the same: it charges, discharges or is idle."""
+    """Successive rows in which the battery does one thing: it charges, discharges or is idle."""
 
     begin: datetime
     end: datetime
@@ -45,7 +47,7 @@ def time_of(row: Row, key: str = "at") -> datetime:
 
 
 def ordered(rows: Sequence[Row]) -> list[Row]:
-    """The rows by time."""
+    """The rows, sorted by time."""
     return sorted(rows, key=time_of)
 
 
@@ -62,8 +64,8 @@ def spans(rows: Sequence[Row]) -> list[Span]:
 
 
 def _doing(rows: Sequence[Row]) -> str:
-    """A sign for each row: "-", "+" or ".". An unknown power counts as idle ("."). A short idle
-    time between two equal signs gets their sign.
+    """A sign for each row: "-" charges, "+" discharges, "." is idle. An unknown power counts as
+    idle. If a short idle time lies between two equal signs, it gets this sign too.
     """
     powers_W = [row["battery_W"] or 0.0 for row in rows]
     found = "".join([RESTS if abs(each) < LEAST_W else "-+"[each > 0] for each in powers_W])
@@ -117,7 +119,7 @@ def saving(plan: Plan) -> str:
 
 
 def peak(plan: Plan) -> str:
-    """ "It lowers the highest import of today from 160.0 to 104.4 kW."; "" if it does not."""
+    """ "It lowers the highest import of this time from 160.0 to 104.4 kW.", or "" if not."""
     rows = _of_today(plan)
     without_W = max([row["load_W"] - row["pv_W"] for row in rows], default=0.0)
     grid_W = max([row["grid_W"] for row in rows], default=0.0)
@@ -128,7 +130,7 @@ def peak(plan: Plan) -> str:
 
 
 def _of_today(plan: Plan) -> list[Row]:
-    """The last quarters of today, measured or planned, that are known and follow without a gap."""
+    """The last quarters of today, measured or planned, back to the first unknown one or a gap."""
     slots = ordered(plan["slots"])
     first = time_of(slots[0]) if slots else None
     measured = [row for row in ordered(plan["actual"]) if first is None or time_of(row) < first]
@@ -147,10 +149,10 @@ def _is_known(row: Row) -> bool:
 
 
 def saved(rows: Sequence[Row], stored_Wh: float | None) -> float | None:
-    """Money that the battery saves on the import, or None if it is unknown. Energy that the battery
-    gains counts at the mean price. stored_Wh: energy that is stored when the first row begins.
+    """Money that the battery saves on the import, or None if it is unknown. Energy that is left in
+    the battery counts at the mean price. stored_Wh: stored energy when the first row begins.
     """
-    if rows and "planned_grid_W" in rows[0]:  # measured: the energy before is unknown
+    if rows and "planned_grid_W" in rows[0]:  # a measured row: its energy at the begin is unknown
         stored_Wh, rows = rows[0]["stored_Wh"], rows[1:]
     if not rows or stored_Wh is None:
         return None
@@ -194,7 +196,7 @@ def _size_W(span: Span) -> float:
 
 
 def month(plan: Plan) -> list[tuple[str, str]]:
-    """(label, sentence) of the month so far: cost, peak, share, error of the forecast, carbon."""
+    """(label, sentence) for each figure of the month so far, such as the cost and the peak."""
     found, currency = plan["month"], plan["currency"]
     since = time_of(found, "since")
     cost, without = found["cost"], found["cost_without"]
@@ -225,7 +227,9 @@ def month(plan: Plan) -> list[tuple[str, str]]:
 
 
 def shadows(plan: Plan) -> list[tuple[str, str, str]]:
-    """(name, cost, difference to the real cost) of each way to run the battery in these hours."""
+    """(name, cost, difference to the real cost) of each shadow. A shadow is another way to run the
+    battery in the hours of this month, computed for comparison.
+    """
     found, currency = plan["month"]["shadows"], plan["currency"]
     own = next((each["cost"] for each in found if each["name"] == "as run"), None)
     rows = []
@@ -238,7 +242,9 @@ def shadows(plan: Plan) -> list[tuple[str, str, str]]:
 
 
 def state(plan: Plan) -> list[tuple[str, str]]:
-    """(label, sentence) of the plan itself: age, cap, energy, schedule that was sent."""
+    """(label, sentence) about the plan itself: its age, its cap, the stored energy, and the
+    schedule that the planner has sent.
+    """
     now = time_of(plan)
     made = clock(time_of(plan, "made_at"), now) if plan["made_at"] else None
     habit = MEANINGS.get(plan["habit"] or "", "")

@@ -15,7 +15,7 @@ _WAYS = ("charge", "discharge")
 
 
 def parts(facts: Facts) -> Parts:
-    """The racks (state/racks.py) as parts of a page."""
+    """The racks as parts of a page. facts: see state/racks.py."""
     racks = facts["racks"]
     starts = range(0, len(racks), PER_PAGE)
     if len(starts) < 2:

@@ -1,4 +1,4 @@
-"""The page `status`: state, interlocks, power, racks and links. It needs no login."""
+"""The page `status`. It shows state, interlocks, power, racks and links. It needs no login."""
 
 from controller.console.pages import around, causes
 from controller.console.pages.racks import HEADER, line
@@ -51,7 +51,7 @@ CONTACT_WORDS = {
     "door": "Door",
 }
 BANDS_OF = ("battery", "grid", "load")
-SHOWN_WHEN_OK = (  # only if there is room
+SHOWN_WHEN_OK = (  # contacts that the page also shows when they are ok, if there is room
     "estop",
     "fire_panel",
     "door",
@@ -70,7 +70,7 @@ KEY_WORDS = {"ok": "RUN", "not ok": "out of RUN", "unknown": "?"}
 
 
 def parts(facts: Facts) -> list[list[str]]:
-    """The status (state/status.py) as the only part. A full page leaves out the bands."""
+    """The status (state/status.py) as the only part. A full page has no lines of RMS power."""
     above = [*head(facts), *_safety(facts), RULE, *_power(facts)]
     below = [*_racks(facts["racks"]), RULE, *_foot(facts)]
     bands = _bands(facts["bands"]) if "bands" in facts else []
@@ -103,7 +103,7 @@ def _safety(facts: Facts) -> list[str]:
 
 
 def gas(facts: Facts) -> list[str]:
-    """The readings of combustible gas. Vapour, hydrogen and CO are added unless all are 0."""
+    """The readings of combustible gas. Vapour, hydrogen and CO follow if one of them is not 0."""
     found = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
     words = [f"Gas {' '.join(found)} %LFL"] if found else []
     for name, values in (("Vapour", facts["vapour_ppm"]), ("H2/CO", facts["toxic_ppm"])):
@@ -118,7 +118,7 @@ def contact(name: str, value: str) -> str:
 
 
 def _first(words: list[str], wrong: list[str]) -> str:
-    """A line with the words and with as many of the wrong contacts as fit, then "+N" others."""
+    """A line with the words, as many of the wrong contacts as fit, and "+N" for N others."""
     lines = [
         "  ".join([*words, *wrong[:count], f"+{len(wrong) - count}"]) for count in range(len(wrong))
     ]
@@ -126,7 +126,7 @@ def _first(words: list[str], wrong: list[str]) -> str:
 
 
 def _rows(facts: Facts) -> list[str]:
-    """The most dangerous of the active or latched rows, and the number of the others."""
+    """Lines about the most dangerous active or latched rows, with the number of the others."""
     order, found = facts["standing"], []
     for place, row in enumerate(order[:ROWS_SHOWN], 1):
         end = f"; since {moment(row['began_ms'], facts)}, {row['reset']} reset"
@@ -135,7 +135,7 @@ def _rows(facts: Facts) -> list[str]:
         begin = f" ! row {row['stage']:<4}"
         words = f"{row['reason']['name']}, {row['where']}"
         is_long = len(begin + words + end) > WIDTH
-        # A row that watches several devices is shown with the name of its device.
+        # If the line is too long, a row of several devices is shown by its device alone.
         found.append(ending(begin + (row["where"] if is_long and row["devices"] else words), end))
     return found
 
@@ -162,7 +162,7 @@ def _power(facts: Facts) -> list[str]:
 
 
 def _limit(facts: Facts) -> str:
-    """The limit that holds the power back from its request. Before a start: the next condition."""
+    """The limit that binds the power. Before a start, the condition for which the start waits."""
     start, limits, shown = facts["start"], facts["limits"], None
     if start["checklist"] and start["waits_for"]:
         return spread(
@@ -192,7 +192,7 @@ def _can_do(facts: Facts) -> str:
 
 
 def _hints(facts: Facts) -> list[str]:
-    """The hints in force, binding ones first, then schedule and notices."""
+    """Lines about hints. A hint that binds the power comes first, schedule and notices last."""
     if not facts["sources"]:
         return ["HINT     no source is configured"]
     binds = facts["binding_sources"]
@@ -211,7 +211,7 @@ def _hints(facts: Facts) -> list[str]:
 
 
 def _bands(bands: Facts) -> list[str]:
-    """RMS power of battery, grid and load in each band. "-" means not observable."""
+    """Lines with the RMS power of battery, grid and load in each frequency band."""
     texts = [
         f"{name} " + "/".join([kilowatt(bands[each]["rms_W"][name]) for each in BANDS_OF])
         for name in bands[BANDS_OF[0]]["rms_W"]
@@ -225,7 +225,7 @@ def _bands(bands: Facts) -> list[str]:
 
 
 def _unsaved(facts: Facts) -> str:
-    """A warning that the store is not saved, or was not saved, with the time. "" if it is saved."""
+    """A warning that the store is not saved, or was not saved for a time. Else ""."""
     now_ms, before_ms = (facts["store"][name] for name in ("unsaved_ms", "unsaved_before_ms"))
     if now_ms:
         return f"store not saved for {duration(now_ms)}: no start, no reset; free disk space"
@@ -256,8 +256,8 @@ def _foot(facts: Facts) -> list[str]:
 
 
 def _due(facts: Facts) -> list[str]:
-    """The next proof test and the next gas calibration, the earlier one first. The later one is
-    left out unless it is near. The sign tests follow.
+    """Words about the next proof test and the next gas calibration, the earlier one first. The
+    later one is left out if it is far ahead. The sign tests come last.
     """
     tests = facts.get("proof_tests")
     sign = sign_tests.summary(tests["signs"]) if tests else ""
@@ -272,7 +272,7 @@ def _dated(facts: Facts, tests: Facts | None) -> list[str]:
     row = None if tests["wrong"] or tests["replacing"] else nearest(tests["rows"])
     test_d = (
         row["days_left"] if row else 0
-    )  # a damaged ledger, or a replacement, comes before any date
+    )  # 0: a damaged ledger or an open replacement is more urgent than any date
     if calibration_d is not None and calibration_d <= test_d:
         return [gas, *([tests["summary"]] if test_d <= LIMITS_D[0] else [])]
     is_near = calibration_d is None or calibration_d <= LIMITS_D[0]

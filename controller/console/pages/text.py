@@ -1,4 +1,6 @@
-"""Texts for pages: numbers with units, times, folded sentences. An unknown value is "-"."""
+"""Makes the texts of the pages: numbers with units, times, and sentences folded to lines. An
+unknown value is shown as "-".
+"""
 
 import textwrap
 from collections.abc import Iterable
@@ -17,7 +19,7 @@ MARGIN = 7
 MORE = "..."
 CELLS = "Cells stay live with contactors open."
 ANY_W = (1 << 30) - 1  # larger than any limit
-NOT_WORTH_W = 50  # below this a power is shown as 0.0 kW
+NOT_WORTH_W = 50  # a smaller power is shown as 0.0 kW
 Parts = list[list[str]]  # the parts of a page, each as its lines
 # A detector reports this number if its calibration day is not set or is impossible.
 NO_DAY_D = int(signals.CABINET_INPUTS[signals.GAS_1_CALIBRATION_D][INPUT_LOW])
@@ -33,7 +35,7 @@ def kilowatt(power_W: int | None, width: int = 0) -> str:
 
 
 def calibration(days: int | None) -> str:
-    """Due date of a gas detector's calibration in words. days: time until then, None: unknown."""
+    """Words for when the calibration of a gas detector is due. days: days until then, or None."""
     if days is None:
         return "unknown"
     if days >= 0:
@@ -93,8 +95,8 @@ def uptime(time_ms: int | None) -> str:
 
 
 def moment(time_ms: int | None, facts: Facts) -> str:
-    """A time since the controller's start, as UTC or as uptime, whichever the page's head shows.
-    UTC has no day if it is today. The UTC of a stopped controller is unknown, so it has uptimes.
+    """A moment, in the form that the head of the page has: UTC, or the time since the controller's
+    start. UTC has no day if it is today. Pages of a stopped controller show times since its start.
     """
     if time_ms is None or "utc_us" not in facts:
         return uptime(time_ms)
@@ -105,9 +107,7 @@ def moment(time_ms: int | None, facts: Facts) -> str:
 
 
 def cut(line: str, width: int = WIDTH) -> str:
-    """The line, shortened to width, but never inside a number. "..." marks the cut if there is
-    room.
-    """
+    """The line, cut to this width, but never inside a number. "..." marks a cut if it fits."""
     if len(line) <= width:
         return line
     more = MORE if width > 2 * len(MORE) else ""
@@ -129,7 +129,7 @@ def ending(left: str, right: str) -> str:
 
 
 def fitting(first: str, *others: str) -> str:
-    """`first`, then each of the others, in order, that still fits whole in the line."""
+    """A line with `first` and, in their order, the others that still fit whole."""
     for other in others:
         first += other if len(first + other) <= WIDTH else ""
     return first
@@ -141,7 +141,7 @@ def is_mode_shown(facts: Facts) -> bool:
 
 
 def contradicted(facts: Facts) -> str:
-    """The signals that other measurements contradict, by reason: "R922 ...: genset_1.power_W"."""
+    """Signals that other measurements contradict, after the reason: "R922 ...: pv_1.power_W"."""
     by_reason: dict[str, list[str]] = {}
     for each in facts.get("contradicted", ()):
         words = f"{each['reason']['label']} {each['reason']['name']}"
@@ -194,7 +194,9 @@ def standby(start: Facts) -> str:
 
 
 def typed(reset: Facts) -> str | None:
-    """The command that resets the rows on a page, or the step before it. None: no row waits."""
+    """The command that resets the rows on a page. If it needs the key first, words that say so.
+    None if no row needs a reset.
+    """
     return reset["command"] or (reset["code"] and TURN_KEY)
 
 
@@ -204,7 +206,7 @@ def last(words: str | None) -> str:
 
 
 def source(facts: Facts) -> str:
-    """Source of a page's history, with a note if the recorder has stopped writing."""
+    """Words about where the history on a page comes from, with a note if the recorder is silent."""
     since, trouble = facts.get("recorder_silent_since"), facts.get("record_trouble")
     if trouble is not None:
         return f"Record not readable, {trouble}: {facts['source'].removeprefix('No recorder: ')}"
@@ -212,7 +214,7 @@ def source(facts: Facts) -> str:
 
 
 def folded(label: str, sentence: str, lines_max: int = 3) -> list[str]:
-    """A sentence after its label, folded. "..." marks the cut if the sentence does not fit."""
+    """A label and a sentence, folded to at most `lines_max` lines. "..." marks a cut."""
     indent = " " * MARGIN
     return textwrap.wrap(
         sentence,
@@ -231,8 +233,8 @@ def wrapped(line: str, margin: int) -> list[str]:
 
 
 def filled(blocks: Iterable[list[str]], lines_max: int) -> Parts:
-    """The parts of a page, with the blocks in their order. A block that fits in a part is never
-    split.
+    """Fill the parts of a page with blocks of lines, in their order. A block that fits in one part
+    is never split.
     """
     found: Parts = [[]]
     for block in blocks:
@@ -254,7 +256,7 @@ def page(lines: Iterable[str]) -> list[str]:
 
 
 def pages(facts: Facts, bodies: Parts) -> Parts:
-    """Parts of a page, each with the head. If there are several parts, each has its number."""
+    """The parts of a page, each below the head. If there are several, each has its number."""
     count = len(bodies)
     return [
         page([*head(facts), *body, *([f"Page {number} of {count}."] if count > 1 else [])])

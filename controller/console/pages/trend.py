@@ -1,4 +1,6 @@
-"""The page `trend`: each quantity of the last minutes as a line of signs for ten levels."""
+"""The page `trend`. It draws each quantity of the last minutes as a line of characters, which stand
+for ten levels.
+"""
 
 from controller.console.pages.text import Parts, duration, folded, pages, source
 from controller.state.base import Facts

@@ -1,4 +1,6 @@
-"""The page `why`: how the set-point follows from the request, and a part for each site actuator."""
+"""The page `why`. Its first part shows how the controller gets from the request to the set-point of
+the battery. Further parts explain each actuator of the site devices.
+"""
 
 from controller.console.pages import actuator, causes
 from controller.console.pages.text import (
@@ -27,7 +29,7 @@ FEW_LINES = 6
 
 
 def parts(facts: Facts) -> Parts:
-    """The parts of the page (state/why.py): the battery, then each actuator."""
+    """The parts of the page: the battery, then each actuator. facts: see state/why.py."""
     actuators = [page([*head(facts), *actuator.block(each)]) for each in facts["actuators"]]
     return [_battery(facts), *actuators]
 
@@ -35,7 +37,7 @@ def parts(facts: Facts) -> Parts:
 def _battery(facts: Facts) -> list[str]:
     upper = [*head(facts), *_answer(facts), "", *_table(facts), *_units(facts), ""]
     lower = _cause(facts, HEIGHT - len(upper))
-    if len(upper) + len(lower) > HEIGHT:  # no room for empty lines
+    if len(upper) + len(lower) > HEIGHT:  # there is no room for empty lines
         upper = [line for line in upper if line]
         lower = _cause(facts, HEIGHT - len(upper))
     return page([*upper, *lower])
@@ -86,7 +88,7 @@ def _table(facts: Facts) -> list[str]:
 
 
 def _request(facts: Facts) -> list[str]:
-    """A line for each part of the request. The last line also has their sum."""
+    """A line for each part of the request. The last line also has the sum of the parts."""
     asked = facts["request"]
     parts = [(_asker(asked), asked["base_W"])] if asked["base_reason"] else []
     parts += [(asked["fast_reason"]["name"], asked["fast_W"])] if asked["fast_reason"] else []
@@ -99,7 +101,7 @@ def _request(facts: Facts) -> list[str]:
 
 
 def _asker(asked: Facts) -> str:
-    """The source and the power for which it asks. The next column has the power after the ramp."""
+    """The source of the request, and the power for which this source asks."""
     cause = asked["base_cause"]
     entries = cause["hints"] if cause and cause["kind"] == "hint" else ()
     words = [f"{entry['source']} asks {kilowatt(entry['value_W'])} kW" for entry in entries[:1]]
@@ -116,7 +118,7 @@ def _interlocks(facts: Facts) -> str:
 
 
 def _bounded(step: str, found: Facts, binding: Facts | None) -> list[str]:
-    """One line for each reason of the two ends of an interval. The binding reason comes first."""
+    """Lines about an interval, with the reason of each end. The binding reason comes first."""
     low, high = found["low_reason"], found["high_reason"]
     named = [
         (reason, cause)
@@ -186,8 +188,8 @@ def _units(facts: Facts) -> list[str]:
 
 
 def _cause(facts: Facts, room: int) -> list[str]:
-    """The text below the table, in `room` lines. If there is too little room, the cause is cut
-    first.
+    """The text below the table, in `room` lines. If there is too little room, the text about the
+    cause is cut before the remedy.
     """
     first = _notes(facts)
     shown, cause = _reason_shown(facts)
@@ -229,7 +231,7 @@ def _notes(facts: Facts) -> list[str]:
 
 
 def _asked(request: Facts) -> list[str]:
-    """The request as the cause, if no limit binds."""
+    """The text about the cause if no limit binds. It explains the request."""
     named = [reason for reason in (request["base_reason"], request["fast_reason"]) if reason]
     words = " ".join(
         [causes.sentences(request["base_cause"])] + [reason["sentence"] for reason in named]
@@ -254,8 +256,8 @@ def _forbidden(limits: Facts) -> list[str]:
 
 
 def _reason_shown(facts: Facts) -> tuple[Facts | None, Facts | None]:
-    """(reason, cause) to explain: of the binding limit. Without one: of a limit that forbids power
-    in a direction.
+    """(reason, cause) of the binding limit. If no limit binds, those of a limit that forbids power
+    in one direction.
     """
     limits = facts["limits"]
     ends = [end for end in ("high", "low") if limits[f"{end}_W"] == 0]

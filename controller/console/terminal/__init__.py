@@ -1,3 +1,3 @@
-"""The console on a serial line, which runs as a separate process. It reads keys, and sends only the
-changes of a screen of 24 lines of ASCII.
+"""The console on a serial line, which runs as a separate process. It reads the keys of a person. It
+draws pages on a screen of 24 lines, and sends only what has changed on the screen.
 """

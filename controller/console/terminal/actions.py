@@ -1,4 +1,6 @@
-"""The actions of a person who has logged in, and their notes for the record."""
+"""The actions of a person who has logged in at the console, such as a reset. Each action leaves a
+note for the recorder.
+"""
 
 import contextlib
 import json
@@ -25,7 +27,7 @@ OUTPUT_BYTES_MAX = 2000
 
 
 class Actions:
-    """Actions at one console. Each returns one line for the person."""
+    """The actions at one console. Most of them return one line for the person."""
 
     def __init__(
         self, run_directory: str, state_directory: str, export_directory: str, where: str
@@ -82,7 +84,7 @@ class Actions:
         return self._ask(now_us, who, "Start", "START", send, then)
 
     def stop(self, now_us: int, who: str) -> str:
-        """Make a controlled stop. The cabinet is then in standby."""
+        """Stop the cabinet in a controlled way. After the stop the cabinet is in standby."""
         send = partial(operator_client.ask, self._socket, operator_commands.STOP)
         then = partial(run_words.of_stop, self._run_directory)
         return self._ask(now_us, who, "Stop", "STOP", send, lambda: f": {then()}")
@@ -102,7 +104,7 @@ class Actions:
         then: Callable[[], str] = lambda: "",
         about: str = "",
     ) -> str:
-        """Send a command and note its answer. then(): the consequence once it is accepted."""
+        """Send a command and note its answer. then(): what follows if it is accepted, in words."""
         try:
             answer = send()
             words = operator_commands.words(answer)
@@ -177,8 +179,8 @@ def _numbers(first_out: int, mask: int, peer_first_out: int, peer_mask: int) -> 
 
 
 def _advice(answer: operator_client.Answer) -> str:
-    """The next step after a refused reset. The text for channel B names no line of a page, because
-    no page shows the waits and tokens of channel B.
+    """Words about what to do after a refused reset. For channel B they name no line of a page,
+    because no page shows why channel B refuses a reset.
     """
     in_b = {
         latches.CHANGED: ": look at IN B again",

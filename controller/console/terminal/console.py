@@ -1,4 +1,6 @@
-"""`firebreak console`: pages and actions on a terminal. `firebreak user`: users of the console."""
+"""`firebreak console` shows pages on a terminal and lets a person act. `firebreak user` adds,
+removes and lists the users of the console.
+"""
 
 import getpass
 import os
@@ -46,7 +48,8 @@ def _console(arguments: Namespace) -> int:
         raise cli.Ended(WRONG_INPUT, "this is not a terminal; for a serial line: --tty /dev/ttyS0")
     with cli.ends(NO_START, LineError):
         line = Line(arguments.tty or os.ttyname(0), arguments.baud if arguments.tty else None)
-    # Only now, because the terminal belongs to the person and not to the service's user.
+    # The process changes to the service's user only now, because this user may not open the
+    # terminal.
     identity.settle(arguments)
     return _serve(arguments, line)
 

@@ -1,4 +1,6 @@
-"""Makes keys of the bytes of a terminal: printable ASCII and five controls. Drops other bytes."""
+"""Turns the bytes of a terminal into keys. A key is a printable ASCII character or one of five
+controls. Other bytes are dropped.
+"""
 
 ENTER, ERASE, CANCEL, INTERRUPT, REDRAW = "\r", "\b", "\x1b", "\x03", "\x0c"
 _CONTROLS = {0x0D: ENTER, 0x0A: ENTER, 0x08: ERASE, 0x7F: ERASE, 0x03: INTERRUPT, 0x0C: REDRAW}
@@ -8,7 +10,7 @@ _PLAIN, _ESCAPED, _IN_SEQUENCE = range(3)
 
 
 class Decoder:
-    """Makes keys of bytes, which may come in pieces of any size. An escape sequence (arrow,
+    """Turns bytes into keys. The bytes may come in pieces of any size. An escape sequence (arrow,
     function key) gives no key.
     """
 
@@ -18,7 +20,7 @@ class Decoder:
 
     @property
     def is_open(self) -> bool:
-        """True while an escape may still become a sequence."""
+        """True after an escape byte, while further bytes may still make it an escape sequence."""
         return self._state != _PLAIN
 
     def feed(self, data: bytes) -> list[str]:
@@ -26,7 +28,9 @@ class Decoder:
         return [key for byte in data if (key := self._take(byte)) is not None]
 
     def quiet(self) -> list[str]:
-        """Keys after a time without bytes. A single escape before it was the key CANCEL."""
+        """Call this after a time without bytes. If the last byte was an escape, it was the key
+        CANCEL. Returns the keys.
+        """
         alone = self._state == _ESCAPED
         self._state = _PLAIN
         return [CANCEL] if alone else []

@@ -1,5 +1,5 @@
-"""The line of a terminal, in raw mode. No call waits. Bytes that the line does not accept at once
-stay pending.
+"""Reads and writes the line of a terminal in raw mode. No call waits. Bytes that the line does not
+accept at once stay pending.
 """
 
 import contextlib
@@ -20,11 +20,13 @@ _GONE = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.EPIPE, errno.EBADF)
 
 
 class LineError(Exception):
-    """The terminal cannot be used; one line."""
+    """The terminal cannot be used. The text is one line."""
 
 
 class Line:
-    """An open line. pending: bytes that it has not accepted yet. is_gone: hung up, or removed."""
+    """An open line. pending: bytes that the line has not accepted yet. is_gone: the person has hung
+    up, or the device was removed.
+    """
 
     def __init__(self, path: str, baud: int | None = None) -> None:
         """baud: speed of a serial line, or None for the terminal's own speed. Raises LineError."""
@@ -56,7 +58,7 @@ class Line:
         return (rows, columns) if rows and columns else None
 
     def read(self) -> bytes:
-        """Received bytes, at most READ_BYTES. Sets is_gone if the line is gone."""
+        """Return received bytes, at most READ_BYTES. Sets is_gone if the line is gone."""
         data = self._tried(os.read, READ_BYTES)
         self.is_gone = self.is_gone or data == b""
         return data or b""

@@ -1,7 +1,8 @@
-"""The loop of the console: wait for a key or the next second, then draw the changes.
+"""The loop of the console. It waits for a key or for the next second, and then draws what has
+changed on the page.
 
 While the line accepts no bytes, the loop draws nothing new. After STALL_US it drops the pending
-bytes and draws the next page as a whole.
+bytes, and later draws a whole page.
 """
 
 import contextlib
@@ -18,11 +19,13 @@ from controller.system import caught, clock
 from controller.system.stop import Stop
 
 LOOK_US = 1_000_000
-DRAW_US = 100_000  # least time between two drawings, however many keys come
+DRAW_US = 100_000  # least time between two drawings, even if many keys come
 STALL_US = 5_000_000
-FLOOD_US = 20_000  # least time between two full reads; a line of 115200 Bd needs no shorter time
+# After a read that fills the buffer, the next read waits so long. A flood of bytes then does not
+# load the processor. It is short enough for a line of 115200 Bd.
+FLOOD_US = 20_000
 ESCAPE_US = 100_000
-LINES_MAX = 100  # most lines that the last catcher prints
+LINES_MAX = 100  # at most so many lines are logged about exceptions of keys and pages
 MESSAGE_ROW, MENU_ROW = 22, 24
 
 
@@ -59,7 +62,7 @@ class Console:
                 self._session.page, self._session.part = "status", 0
 
     def turn(self, others: Sequence = ()) -> None:
-        """Wait for the first event and serve it."""
+        """Wait for the next key, drawing or signal, and serve it."""
         now_us = self._now_us()
         reading = [self._line] if now_us >= self._read_us else []
         writing = [self._line] if self._line.pending else []
@@ -86,7 +89,7 @@ class Console:
             self._excuse(now_us)
 
     def _excuse(self, now_us: int) -> None:
-        """End the question after an exception, so that the person can press another key."""
+        """End the open question if an exception was caught, so that another key works again."""
         if self._last.is_caught:
             self._session.question, self._session.seen, self._page = None, None, None
             self._session.say("This has failed; the log of this console says where.", now_us)
@@ -159,7 +162,7 @@ class Console:
         return [*lines, foot, who, words.MENU], cursor
 
     def _offer(self, lines: list[str], cursor: tuple[int, int], page: Page | None) -> None:
-        """Write the changes. The page counts as seen once the line has accepted all bytes."""
+        """Write what has changed. The page counts as seen when the line has accepted all bytes."""
         self._drawn = page
         self._line.write(self._screen.change(lines, cursor))
         if not self._line.pending and page is not None:

@@ -1,4 +1,4 @@
-"""A line that a person types at the console."""
+"""A question at the console, and the answer that a person types."""
 
 from dataclasses import dataclass
 

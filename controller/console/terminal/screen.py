@@ -1,4 +1,4 @@
-"""Draws a VT100 screen of 80 x 24 characters, and sends only the bytes for what has changed."""
+"""Makes the bytes that draw changes on a VT100 screen of 80 x 24 characters."""
 
 from controller.system.paths import printable
 
@@ -19,7 +19,7 @@ def fitting(text: str) -> str:
 
 
 class Screen:
-    """A screen. `change` makes the bytes that turn the lines on the screen into new lines."""
+    """A screen. `change` makes the bytes that replace the lines on the screen by new lines."""
 
     def __init__(self) -> None:
         self._shown: list[str] | None = None

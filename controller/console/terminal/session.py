@@ -1,5 +1,6 @@
-"""The state of one person at one terminal: the page, the open question, the login. It takes keys
-and acts through `actions`. It has no terminal and no clock, so a test needs only keys.
+"""Keeps the state of one person at one terminal: the page, the open question and the login. It
+takes keys and acts through `actions`. It has no terminal and no clock, so tests can feed it with
+keys.
 """
 
 from collections.abc import Callable, Generator
@@ -21,7 +22,7 @@ SHOWN: dict[str, tuple[str, str]] = dict.fromkeys("RA", ("alarms", "the alarms")
     "V": ("approval", "the changes")
 }
 ACTIONS = ("E", "T", "G", "S", "K", *SHOWN)
-# The work of a key. It yields questions, receives answers, and returns a message for the person.
+# The work that a key starts. It yields questions, gets answers, and returns a message.
 Flow = Generator[Question, str, str | None]
 # {key: (question, past participle, name in Actions)}
 CONFIRMED = {
@@ -34,8 +35,8 @@ class Session:
     """Call `press` for each key, and `step` at least once a second. wants_end: the person wants to
     leave. is_redraw: the whole screen must be drawn.
 
-    seen: the alarms, or the code of changes, on the page that the terminal has received. The
-    console sets it.
+    seen: the alarms, or the code of the changes, on the page that the terminal has received. The
+    Console sets this field.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Session:
         return self._message if now_us - self._message_us < MESSAGE_US else ""
 
     def acting(self, now_us: int) -> str:
-        """The person who acts, for the line above the keys."""
+        """Words about the person who acts, for the line above the list of keys."""
         if self.who is None:
             other = self._actor.other()
             return f"ACTS{other}" if other else "Not logged in (view only)"
@@ -90,7 +91,9 @@ class Session:
     # -- time
 
     def step(self, now_us: int) -> None:
-        """End an old question, an idle login, and break-glass if the key is in RUN again."""
+        """End a question that is too old and a login that is idle. Also end break-glass (a login by
+        the key switch) if the key is in RUN again.
+        """
         if self.question is not None and now_us - self.question.asked_us >= QUESTION_US:
             self.question = None
         if self.who is not None and now_us - self._key_us >= self._idle_us:

@@ -1,4 +1,4 @@
-"""Makes the pages of a controller for a terminal, also after the controller has restarted."""
+"""Makes the pages of the controller for the console, also after the controller has restarted."""
 
 import os
 import sqlite3
@@ -16,14 +16,15 @@ from controller.system import clock
 from controller.system.paths import why
 from safety import signals as s
 
-HEAD_ROWS, BODY_ROWS = 2, 19  # of 24 rows; the others: message, person who acts, keys
-PAGES_MAX = 10  # most parts of a page that the console joins
+# Rows of the screen for a page. The other rows show a message, the person who acts, and the keys.
+HEAD_ROWS, BODY_ROWS = 2, 19
+PAGES_MAX = 10  # the console joins at most so many parts of a page
 APPROVE = ["", "To approve this in your name: turn the key out of RUN and press V."]
 _TROUBLE = (OSError, JournalError, sqlite3.Error)
 
 
 class Seen(NamedTuple):
-    """The alarms that a page has shown, so that a reset can name them."""
+    """The alarms that a page has shown. A reset names them."""
 
     causes: tuple[int, ...]  # Snapshot.causes
     words: str
@@ -53,7 +54,7 @@ class View:
         self.trouble: str | None = "not looked yet"
 
     def update(self) -> None:
-        """Read the new ticks. A restarted controller has another journal."""
+        """Read the new ticks. If the controller has restarted, read from its new journal."""
         try:
             self._kept.update(self._pause)
             self.trouble = None
@@ -94,8 +95,8 @@ class View:
         return self._watch.shadow.causes if self._watch else None
 
     def page(self, name: str, part: int, extra: Iterable[str] = ()) -> Page:
-        """A page of words.PAGES. part: number of the part, from 0; it is taken modulo the number of
-        parts. extra: lines for the end of the page.
+        """A part of a page of words.PAGES. part: its number, from 0. After the last part comes the
+        first one again. extra: lines for the end of the page.
         """
         if name in words.FIXED:
             return _cut(words.HEAD, [*words.FIXED[name], *extra], part)
@@ -177,7 +178,9 @@ def _alarms(facts: Facts, part: int, extra: Iterable[str]) -> Page:
 
 
 def _cut(head: list[str], body: list[str], part: int) -> Page:
-    """One part of these lines. If they do not fit, empty lines and rules are dropped first."""
+    """One part of these lines. If the lines do not fit in one part, empty lines and dividing lines
+    are dropped first.
+    """
     body = fitted(body)
     parts = max(1, -(-len(body) // BODY_ROWS))
     part %= parts

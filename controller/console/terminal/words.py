@@ -1,4 +1,4 @@
-"""Texts of the console: keys, help, and the pages of tests and export."""
+"""The texts of the console: the keys, the help, and the pages `tests` and `export`."""
 
 from controller.console.pages.text import RULE, WIDTH, calibration, spread, wrapped
 from controller.state.base import Facts
@@ -21,15 +21,15 @@ PAGES = {
     "P": "plan",
     "?": "help",
 }
-# On the page of tests, columns at which a folded line continues.
+# On the page of tests, the columns at which a folded line continues.
 WORDS_AT, HAND_AT, ROW_WORDS_AT = 21, 26, 42
 MENU = "0 Status 1 Why 2 Alarms 3 Racks 4 Links 5 Hints 6 Trend 7 Tests D Devices ?Help"
 HEAD = [spread("Firebreak", "serial console"), RULE]
 NO_CONTROLLER = (
     "Check that it runs: systemctl status firebreak. This page looks again every second."
 )
-# Keys that replace the commands on a page. A key is never longer than its command, so the columns
-# stay in place.
+# On a page of the console, these keys replace the commands of a shell. A key is never longer than
+# its command, so the columns stay in place.
 _AS_KEYS = (
     ("(firebreak why)", "(press 1)"),
     ("(firebreak alarms)", "(press 2)"),
@@ -123,7 +123,7 @@ def _bench(found: Facts) -> list[str]:
 
 
 def _proof_tests(found: Facts | None) -> list[str]:
-    """The line of proof tests, and the faults of their ledger."""
+    """Lines about the proof tests and about faults of their ledger."""
     if found is None:
         return ["  proof tests        not in the journal of this controller: another version"]
     late = len(proof_state.wrong(found["rows"]))
@@ -164,7 +164,7 @@ def _due_tests(found: Facts | None) -> list[str]:
 
 
 def at_console(line: str) -> str:
-    """A line of a page with the keys of this console in place of commands."""
+    """A line of a page, in which keys of this console replace the commands of a shell."""
     for command, key in _AS_KEYS:
         if command in line:
             is_last = line.endswith(command)

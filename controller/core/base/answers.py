@@ -1,4 +1,4 @@
-"""The answers of a control function, and how answers combine.
+"""The answers of a control function (cap, limit, obligation, request), and how they combine.
 
 A limit or a cap has a largest power for charge and one for discharge, both >= 0. So its interval
 contains 0, and such intervals intersect in any order without becoming empty. An obligation is an
@@ -41,7 +41,7 @@ class PowerInterval:
 
 
 class Obligations:
-    """Obligations of this tick, at most one per rank; `standing`: lowest rank first."""
+    """The obligations of this tick, at most one per rank. `standing`: lowest rank first."""
 
     def __init__(self) -> None:
         self.standing: list[Obligation] = []
@@ -56,7 +56,7 @@ class Obligations:
         self.standing.sort()
 
     def steps(self, value_W: int) -> list:
-        """[(obligation, value_W after it)] from the lowest rank on."""
+        """[(obligation, value_W after it)], applied in turn from the lowest rank on."""
         found = []
         for each in self.standing:
             value_W = within(value_W, each.low_W, each.high_W)
@@ -64,7 +64,7 @@ class Obligations:
         return found
 
     def apply(self, value_W: int) -> tuple:
-        """(value_W after all obligations, reason of the last one that moves it or NONE)."""
+        """(value_W after all obligations, reason of the last one that changed it or NONE)."""
         reason = reasons.NONE
         for each in self.standing:
             after_W = within(value_W, each.low_W, each.high_W)
@@ -101,7 +101,7 @@ class Limit(Cap):
 
 
 class Obligation(NamedTuple):
-    """The battery must be within [low_W, high_W]; rank: (order, name)."""
+    """The battery power must be within [low_W, high_W]. rank: (order, name)."""
 
     rank: tuple
     low_W: int
@@ -111,7 +111,7 @@ class Obligation(NamedTuple):
 
 
 class BaseRequest(NamedTuple):
-    """The slow part of the request."""
+    """The slow part of the request: from an operator, a hint or the schedule."""
 
     power_W: int
     reason: int
@@ -121,14 +121,14 @@ NO_REQUEST = BaseRequest(0, reasons.NONE)
 
 
 class FastRequest(BaseRequest):
-    """The fast part, on top of the base."""
+    """The fast part of the request, from load tracking. It is added to the base request."""
 
     __slots__ = ()
 
 
 class ForDevice(NamedTuple):
-    """Answer for one actuator, by its place in Control.actuators. All other answers are for the
-    battery.
+    """Answer for one actuator of a site device. `actuator` is its place in Control.actuators. All
+    other answers are for the battery.
     """
 
     actuator: int

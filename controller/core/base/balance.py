@@ -1,17 +1,17 @@
 """The balance of a site: grid + PV + generator sets + battery = load.
 
-One wrong signal must not switch off an engine, or end a limit, while other measurements contradict
+One wrong signal must not stop a generator set, or lift a limit, while other measurements contradict
 it. A stuck contact "off the grid" once let 642 kW pass a connection of 500 kW, while the grid meter
 reported the import. So each signal is compared with the others:
 
     1. A power beyond the rating of its device is wrong.
     2. Off the grid the grid meter reads 0. If it does not, contact or meter is wrong.
-    3. A set that does not run gives no power. A bus without a voltage has no source.
+    3. A generator set that does not run gives no power. A bus without a voltage has no source.
     4. The powers add up to 0. If they do not, a single power is wrong only if another value within
        its physical range closes the sum. If this holds for several, they are doubtful.
     5. On the grid, loads and inverters that no meter sees may be missing in the sum, but never more
-       than the connection carries. A meter that wraps around at the end of its range breaks this.
-       Of grid meter and load meter the one that shows the smaller import is then wrong.
+       than the connection carries. A meter that wraps around at the end of its range breaks this
+       rule. Then the meter that shows the smaller import (grid meter or load meter) is wrong.
 
 An unknown power may have any value within its range. So with few measurements the sum always
 closes, and the check finds nothing. All powers are in W. The check has no memory. Its caller
@@ -25,9 +25,9 @@ from drivers.plausible import GENSET, plausible
 # Numbers of the signals. From FIRST on: power and "runs" of each set, then power of each inverter.
 GRID, LOAD, BATTERY, SOURCE, FORMING, FIRST = range(6)
 ANY_W = 1_000_000_000
-# Error of a meter and a current transformer of class 1, read at different moments (project).
+# Tolerance of the sum: meters and current transformers of class 1, read at different moments.
 TOLERANCE_PERMILLE, TOLERANCE_W_MIN = 20, 1000
-NOISE_PARTS, NOISE_W_MIN = 200, 1000  # the reading of a device at 0 W stays below this
+NOISE_PARTS, NOISE_W_MIN = 200, 1000  # a device at 0 W reads less than this
 BEYOND_PERMILLE = 1250  # of the rating; a higher reading has a wrong scale and is no overload
 # Off the grid, a power of the grid meter below 1/SMALL_PARTS of the connection limit does no harm.
 # Without a load meter, only a power below 1/SMALL_PARTS_BLIND counts as small.
@@ -59,8 +59,8 @@ class Readings(NamedTuple):
     battery_rated_W: int
     connection_W: int
     others_W: int  # draw that no meter sees, as last found on the grid
-    sets: tuple[Source, ...]
-    suns: tuple[Source, ...]
+    sets: tuple[Source, ...]  # generator sets
+    suns: tuple[Source, ...]  # PV inverters
     is_contact_doubted: bool = False  # the contact of the transfer switch has been contradicted
 
 
@@ -179,8 +179,8 @@ def _power_of(site: Readings, place: int) -> int:
 
 def _contact(site: Readings) -> Verdict:
     """Verdict on a contact that reports "off the grid" while the grid meter shows power. A small
-    power is no reason to leave an island while the load moves, or if the sum closes equally with
-    and without it.
+    power is no reason to leave an island while the load moves, or if the sum closes with it as well
+    as without it.
     """
     if site.grid_W is None or abs(site.grid_W) < noise_W(2 * site.connection_W):
         return NOTHING

@@ -22,8 +22,8 @@ STILL_PART = 20  # below 1/20 of its rating a stopped converter carries no power
 
 
 class Write(NamedTuple):
-    """A write of the profile, except the set-point. is_start: it starts the converter or clears
-    failures; place: see ConverterGate; content: the only allowed content, None for any.
+    """A write that the profile describes, except the set-point. is_start: it starts the converter
+    or clears failures; place: see ConverterGate; content: the only allowed content, None for any.
     """
 
     is_start: bool

@@ -1,5 +1,5 @@
-"""The last check of a set-point in a profile's own form. Code that the encoder does not use decodes
-each frame again before it is sent.
+"""The last check of a set-point whose registers the device profile describes. Code that the encoder
+does not use decodes each frame again before it is sent.
 
 If a set-point takes several frames, the converter holds a mixture of old and new values in between.
 A frame without an answer may have been taken or not. So the gate keeps every content that each
@@ -24,14 +24,14 @@ HEAD, COUNTED_HEAD = Struct(">BBHH"), Struct(">BBHHB")
 FLOATS = {2: Struct(">f"), 4: Struct(">d")}
 WAYS = (-1, 0, 1)  # charge, idle, discharge
 EVERY_WAY = frozenset(WAYS)
-MAY_MAX = 16  # contents that are kept for one frame; with more, any content is possible
+MAY_MAX = 16  # contents that are kept for one frame; with more, any content counts as possible
 Number = Fraction | float
 Content = tuple[Number, ...]  # the values of a frame; a mode is one of WAYS
 
 
 class ValueForm(NamedTuple):
-    """One value of a frame. role: power, magnitude, charge, discharge, mode, constant; raws: of a
-    mode {raw: one of WAYS}, of a constant {raw: 0}; number: "unsigned", "signed", "float".
+    """One value of a frame. role: power, magnitude, charge, discharge, mode, constant; raws: for a
+    mode {raw: one of WAYS}, for a constant {raw: 0}; number: "unsigned", "signed", "float".
     """
 
     role: str

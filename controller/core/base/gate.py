@@ -1,4 +1,7 @@
-"""Checks that all gates make on a frame: unit, form, CRC. The encoder shares no code with them."""
+"""Checks of a frame that all gates share: unit id, form and CRC.
+
+A gate is the last check before a frame is sent. It shares no code with the encoder of the frame.
+"""
 
 from controller.core.base import reasons
 

@@ -1,8 +1,8 @@
-"""The contents of hints and of answers: numbers on the wire with their names. Append-only.
+"""The contents of hints and of answers: numbers on the wire with their names.
 
-A number never changes its meaning, because senders and records keep it. The sentence and the remedy
-are for people, the name and the label (H31) also for programs. ../hints/wire.py has the layout of
-the datagrams.
+New numbers are only appended. A number never changes its meaning, because senders and records keep
+it. The sentence and the remedy are for people, the name and the label (H31) also for programs.
+../hints/wire.py has the layout of the datagrams.
 """
 
 from controller.core.base.texts import Text, of_codes

@@ -22,7 +22,9 @@ CAP, REQUEST, GRID_CAP, OPERATOR = range(4)
 
 
 class Source(NamedTuple):
-    """Words of one source. rank: place of its role in ROLES; fallback_W: in order of QUANTITIES."""
+    """Words of one source. rank: place of its role in ROLES; fallback_W: the fallback of each
+    quantity, in the order of QUANTITIES.
+    """
 
     rank: int
     priority: int

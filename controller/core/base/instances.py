@@ -1,4 +1,6 @@
-"""Names of the stage instances of a topology."""
+"""Names of the stage instances. A stage of the cause-and-effect matrix has one instance for the
+cabinet, or one for each unit or rack.
+"""
 
 from safety import matrix, signals as s
 

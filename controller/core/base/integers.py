@@ -32,8 +32,8 @@ def decay(tick_ms: int, time_ms: int) -> int:
 def lasting(
     ms: int, counts: int, is_now: bool, passed_ms: int, times: tuple[int, int, int]
 ) -> tuple[int, int]:
-    """Step the timer of a cause, which counts after it has lasted, until it has been gone for a
-    time.
+    """Step the timer of a cause. A cause counts when it has been present for a time, and no longer
+    counts when it has been absent for a time.
 
     Returns (ms, counts). times: ms until it counts; ms until it no longer counts; how many times
     slower the timer runs backward than forward. At equal speeds, a cause that is present half of

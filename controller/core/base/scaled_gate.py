@@ -1,4 +1,4 @@
-"""The gate of a SunSpec converter's set-point.
+"""The last check of a SunSpec converter's set-point before the frame is sent.
 
 Only one form of frame passes: Modbus RTU function 16 to this converter, two registers at WSet, one
 signed 32-bit power within the limits that the kernel published in this tick. Any other frame is
@@ -16,7 +16,7 @@ from safety.signals import INT_MAX
 WORDS = 2  # of WSet
 PLACE, VALUE = Struct(">HH"), Struct(">i")
 VALUES_AT = 7  # bytes before the first register
-EXPONENTS = range(-3, 4)  # no converter has another scale (assumed)
+EXPONENTS = range(-3, 4)  # powers of 10 that a scale may have (assumed)
 
 
 class HasSetpoint(Protocol):

@@ -1,5 +1,8 @@
-"""The schedule as words. A table of slots enters the process image in parts, one part in each tick,
-and ends with a commit. A commit whose checksum does not fit the parts changes nothing.
+"""The schedule as integer words of the process image.
+
+A schedule is a table of slots: equal spans of time, each with its own limits. The table enters the
+process image in parts, one part in each tick, and ends with a commit. A commit whose checksum does
+not fit the parts changes nothing.
 """
 
 from array import array

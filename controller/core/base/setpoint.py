@@ -49,7 +49,7 @@ class Chain:
         self.begin()
 
     def begin(self) -> None:
-        """Forget the answers of the tick before."""
+        """Forget the answers of the previous tick."""
         self.caps.clear()
         self.limits.clear()
         self.obligations.clear()
@@ -83,8 +83,8 @@ class Chain:
 
     def tell_measured(self, battery_W: int) -> None:
         """Show in `out` that no more power is available than is measured, because a converter
-        limits itself below its set-point. Control keeps its own range; otherwise a short weakness
-        would last.
+        limits itself below its set-point. Control keeps its own range. Otherwise a converter that
+        gave less for a moment would not be asked for more again.
         """
         out = self.out
         if out[O_SETPOINT_W] > 0:
@@ -93,7 +93,7 @@ class Chain:
             out[O_AVAILABLE_LOW_W] = within(battery_W, out[O_AVAILABLE_LOW_W], 0)
 
     def finish(self, elapsed_ticks: int) -> int:
-        """Set-point, W, from base request + fast request; fills the rest of `out`."""
+        """Return the set-point, W, for base and fast request, and fill the rest of `out`."""
         out = self.out
         (base_W, base_reason), (fast_W, fast_reason) = self.base, self.fast
         base_W, fast_W = within(base_W, -WIDE_W, WIDE_W), within(fast_W, -WIDE_W, WIDE_W)

@@ -1,8 +1,9 @@
-"""Why a cabinet is in standby: the code of the input `rest_code`.
+"""The input `rest_code` says by its code why a cabinet is in standby.
 
 0: the cabinet is not in standby. UNKNOWN: no store says whether it should run. ROW: a person must
-start after this row (matrix.REST_ROWS, or a key latch). RESTART: by the hazard analysis no restart
-may energise the cabinet. STORE: the store has failed too often in an hour.
+start it after a row of the cause-and-effect matrix (matrix.REST_ROWS, or a key latch). RESTART: by
+the hazard analysis no restart may energise the cabinet. STORE: the store has failed too often in an
+hour.
 """
 
 PERSON, TEST, LOCK_OUT, UNKNOWN, ROW, RESTART, STORE = range(1, 8)

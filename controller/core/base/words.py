@@ -1,4 +1,4 @@
-"""Words of state with names, in an array of ints as the journal keeps it."""
+"""An array of integers, the form in which the journal keeps state, whose words also have names."""
 
 from array import array
 from collections.abc import Callable

@@ -1,6 +1,4 @@
-"""Names and texts of the signals that other measurements may contradict, the names of the sources
-whose powers are summed, and the words of the state (site_balance.py).
-"""
+"""Names, texts and state of site_balance.py: signals that other measurements may contradict."""
 
 from collections.abc import Sequence
 

@@ -31,7 +31,7 @@ BALANCE, MODE, PROVE, MEASURE, BOUND, BASE, FAST = range(7)
 
 # Behaviour of a function while an input that it needs is unknown.
 TO_ZERO = "to zero"  # its request goes to zero at its ramp
-DROP = "drop"  # it gives no obligation; without a grid meter row 50 forbids charging
+DROP = "drop"  # it gives no obligation; matrix row 50 forbids charging without a grid meter
 NARROW = "narrow"  # it allows only the power that the known inputs permit
 CLOSE = "close"  # its limits close as if its threshold were reached
 WAIT = "wait"  # its test waits; an unproven result stays unproven
@@ -79,7 +79,7 @@ class Function:
     STAGE = BOUND
     ROLES: tuple[str, ...] = ()  # roles of the site devices that it commands
     READS: tuple[str, ...] = ()  # fields of Known and Found
-    BEFORE: tuple[str, ...] = ()  # fields of Found of which it reads the value of the tick before
+    BEFORE: tuple[str, ...] = ()  # fields of Found that it reads as the previous tick left them
     WRITES: tuple[str, ...] = ()  # fields of Found, which no other function writes
     ASKS: tuple[str, ...] = ()  # functions built before it whose state it reads or sets
     PARAMETERS: tuple[tuple, ...] = ()  # rows as in controller/core/parameters.py
@@ -99,12 +99,12 @@ class Function:
         raise NotImplementedError
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """Called instead of `step` off the grid, if its row in functions.py says PAUSE."""
+        """Called off the grid instead of `step`, if the row in functions.py says PAUSE."""
 
     def arrays(self) -> list[array]:
         """Every array that carries over to the next tick, in the order of the journal."""
         return [self.state, *self.more, *([self.out] if self.out else [])]
 
     def numbers(self, code: int) -> dict[str, Any] | None:
-        """{"kind": ..., numbers behind the code}, None if the code's sentence says everything."""
+        """{"kind": ..., numbers that explain the code}; None if its sentence says everything."""
         return None

@@ -18,7 +18,8 @@ from controller.core.base.words import Words
 from controller.core.policies.contract import DeviceView
 from controller.core.policies.source_reports import gives, is_loaded
 
-# Rank above the least times of the set, because an engine that did not start has not run.
+# Rank above the least run and pause times of the set, because an engine that did not start has not
+# run.
 START = (95, "genset_start")
 MS_MAX = 1_000_000_000
 OFF, STARTING, WAITING, RUNNING, FAILED = range(5)
@@ -31,11 +32,11 @@ FOUND_MS = 5000
 
 
 class State(Words):
-    """One set."""
+    """The words of one generator set."""
 
     is_heard: int  # it has reported since the start of the controller
     is_wanted: int
-    is_outage: int  # wanted since an outage
+    is_outage: int  # it has been wanted in the present outage
     phase: int
     ms: int  # time in this phase; before the set has reported: since the start of the controller
     starts: int
@@ -45,8 +46,8 @@ class State(Words):
 
 
 class EngineStart:
-    """The start of one set. number: of its actuator; grid_permille: state of charge below which the
-    battery does not discharge on the grid.
+    """The start of one set. number: place of its actuator; grid_permille: state of charge below
+    which the battery does not discharge on the grid.
     """
 
     def __init__(self, device: DeviceView, number: int, grid_permille: int):
@@ -86,7 +87,7 @@ class EngineStart:
         is_on_grid: bool,
     ) -> None:
         """Decide whether the set is wanted. soc_permille: lowest of the racks, mean; is_called:
-        wanted at any charge; may_stop: another source carries the bus.
+        wanted at any state of charge; may_stop: another source carries the bus.
         """
         state, settings = self.state, self.device.settings
         level = self._grid_permille if is_on_grid else settings["start_soc_permille"]

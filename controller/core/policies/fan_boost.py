@@ -1,4 +1,4 @@
-"""Fan: moves more air while the cells are warm, or while its unit is warmer than the coolest unit.
+"""Asks a fan for more air while the cells are warm, or its unit is warmer than the coolest unit.
 
 The naive way waits for warm cells. A blocked filter can be detected earlier, because its unit
 becomes warmer than the coolest unit before any cell is warm.

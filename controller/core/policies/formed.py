@@ -27,7 +27,7 @@ class State(Words):
 
     sign: int  # sign of that set-point; 0: nothing is left
     left_W: int
-    show_ms: int  # time until a charge falls
+    show_ms: int  # time for which a charge still grows
 
 
 class Formed(Function):

@@ -46,7 +46,7 @@ class Found:
     meter_sign:
         path_delay_ms           measured delay from a change of the load to the battery's answer;
                                 0 while there is no credible measurement
-        is_meter_tested         the battery steps by the code of a test
+        is_meter_tested         the battery makes the steps of a meter test
     site_load:
         load_W, load_source     power of the load, and where it comes from
         is_load_new             load_W comes from a reply of this tick
@@ -99,7 +99,7 @@ class Found:
 
 
 class Kept:
-    """The fields whose values of the tick before are read. They are in the journal."""
+    """The fields that a function reads as the previous tick left them. The journal has them."""
 
     def __init__(self, found: Found, names: tuple[str, ...]) -> None:
         self._found, self._names = found, names

@@ -1,4 +1,4 @@
-"""Generator set: start, load in steps, least load, and the run after an outage (../ISLAND.md).
+"""Starts a generator set, loads it in steps, keeps its least load, and stops it (../ISLAND.md).
 
 A generator set saves an island whose battery runs low. The naive way switches the set on at a low
 state of charge and off at a high one. On a bus without a forming converter this would stop the only
@@ -28,7 +28,7 @@ LOAD_MS = 5000
 
 
 class State(Words):
-    """The load of battery and sets, W << 16: its least and its largest measurement."""
+    """The load that battery and sets carry, 1/65536 W: smallest and largest measurement."""
 
     least: int
     most: int
@@ -110,8 +110,8 @@ class GensetStart(Function):
     def _share(self, known: Known, found: Found, elapsed_ticks: int) -> list[Obligation]:
         """While the sets carry the bus, the battery must take the power that they cannot. The load
         is measured at battery and sets, and by the load meter. If the two differ, the battery does
-        no more than both need. A 100 kW set that reported 0 kW once made the battery charge more
-        and more, until the set was overloaded.
+        no more than both measurements need. A 100 kW set that reported 0 kW once made the battery
+        charge more and more, until the set was overloaded.
         """
         state = self.state
         loads_W = [] if found.is_forming or not found.genset_W else self._loads_W(known, found)

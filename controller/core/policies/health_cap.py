@@ -12,8 +12,8 @@ from controller.core.policies.contract import BOUND, Found, Function, Known, Set
 
 
 class HealthCap(Function):
-    """Caps the power of worn racks. health.py remembers their state of health, so the cap does not
-    depend on a BMS that falls silent.
+    """Caps the power of worn racks. health.py remembers their state of health, so the cap
+    stays when a BMS falls silent.
     """
 
     NAME, STAGE = "health_cap", BOUND

@@ -56,7 +56,8 @@ class Tightest:
         self, direct: int, by_grid: int, room_W: int | None, quantum_W: int
     ) -> tuple[int, int]:
         """(cap in W, source index + 1): the tightest cap, or the power that a grid maximum leaves
-        if this is less. An unknown room counts as 0.
+        if this is less. room_W: power that
+        the site without the battery gives in this direction. None: the grid maximum leaves 0 W.
         """
         value_W, source = self.value_W(direct), self.source(direct)
         if not self.source(by_grid):

@@ -1,4 +1,4 @@
-"""The words that the hint table publishes."""
+"""Layout of the words that the hint table (hint_table.py) publishes about the hints in force."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""The base request of the chain: its source, its ramp and its quota of energy.
+"""The base request: the power that an operator, a hint or the schedule asks for.
 
 Several systems may ask for power at once. The naive way follows the newest request without a ramp.
 Two senders would then take turns, and one of them could empty the battery. A request that a limit
@@ -31,7 +31,9 @@ _PLACE = hint_sources.QUANTITIES.index(hint_codes.POWER_W)
 
 
 class State(Words):
-    """Sources as index + 1, 0 for none. From LEVEL on: level of each source's bucket, W x ms."""
+    """A source is stored as its index + 1, 0 for none. From LEVEL on follow the levels of the
+    buckets, W x ms.
+    """
 
     is_idle: int  # nothing is requested, and every bucket is empty
     effective_W: int  # part of the base request that the limits allow
@@ -157,7 +159,7 @@ class HintRequest(Function):
         return best, rests
 
     def _scheduled(self, found: Found, rests: bool, elapsed_ms: int) -> tuple[int, bool]:
-        """The same as _best, for the request of the schedule."""
+        """Decide whether the schedule's request acts or rests. Returns the same as _best."""
         index, state = found.scheduled_source - 1, self.state
         is_resting = self._is_resting(index, state.rests > 0, found.scheduled_W, elapsed_ms)
         state.rests = 1 if is_resting else 0
@@ -178,8 +180,8 @@ class HintRequest(Function):
         return max(1, self._ramp_W[index] * elapsed_ms // 1000)
 
     def _ramped(self, asked_W: int, low_W: int, high_W: int, elapsed_ms: int) -> int:
-        """Base request, W: one ramp step further. If limits hold it back, the whole power asked
-        for, so that the limits stay visible as the reason.
+        """Base request after one more step of the ramp, W. If limits hold the ramp back, it is the
+        whole power asked for. Then the limits stay visible as the reason.
         """
         state = self.state
         if not state.owner:

@@ -51,13 +51,13 @@ class State(Words):
     """
 
     since: int  # ticks since the validity of all entries was last reduced
-    due: int  # ticks after which this must be done again
+    due: int  # ticks after which they must be reduced again
     lifted: int  # a bit for each entry: a schedule acts in place of its fallback
 
 
 class HintTable(Function):
-    """entries: place in `state` of each quantity of each source. group and fallback_W have the same
-    order.
+    """Keeps the hints, and gives their caps and obligations. entries: place in `state` of each
+    quantity of each source. group and fallback_W have the same order.
     """
 
     state: State

@@ -23,7 +23,7 @@ from controller.core.base.words import Words
 from controller.core.policies.contract import BASE, Found, Function, Known, Setup
 
 ASK_MS, RETURN_MS = 2000, 60_000
-TENTH_MORE = 11, 10
+TENTH_MORE = 11, 10  # a factor of 1.1
 STEP_W = 1000  # requests are whole kW
 LOAD_LOWERED, LOAD_LOWERED_LOW = 139, 140  # reason codes
 _TEXTS = """

@@ -1,16 +1,17 @@
-"""Drift of the grid meter while its direction is tested, from symbol to symbol of the code.
+"""Removes the drift of the grid meter from the test of its direction (meter_sign.py).
 
-PV under a cloud and the battery of another cabinet move the meter for seconds. The test would take
-this movement for an answer to the code. The naive way removes the slope within the symbol, but this
-slope contains the code's own step. The sum of both chips contains no code, because one chip is up
-and the other down:
+In this test the battery steps by a code. A symbol of the code has two chips: in one the battery
+gives more power, in the other less. PV under a cloud and the battery of another cabinet move the
+meter for seconds. The test would take this movement for an answer to the code. The naive way
+removes the slope within the symbol, but this slope contains the code's own step. The sum of both
+chips contains no code, because one chip is up and the other down:
 
-    drift in a chip     = (sum of both chips - that sum of the symbol before) / 4
+    drift in a chip     = (sum of both chips - sum of the previous symbol's chips) / 4
     change of the meter = first chip - second chip + drift
 
 A ramp or an edge within a symbol also changes the next sum, and makes its drift wrong. A load meter
 removes most ramps and edges. Without a load meter a symbol is void, unless its drift is small or
-similar to that of both symbols before.
+similar to the drift of the two previous symbols.
 
 Ville's inequality (meter_statistics.py) demands that neither the drift nor the void symbols depend
 on the random code.
@@ -18,7 +19,7 @@ on the random code.
 
 from controller.core.base.words import Words
 
-DRIFT_CODES = 2  # largest drift in a chip, in amplitudes of the code; a larger change is an edge
+DRIFT_CODES = 2  # largest drift in a chip, in amplitudes of the code; a larger one is an edge
 SMALL_PARTS = 4  # a drift up to 1/4 of the code does not turn a match into a miss
 STEADY_PARTS = 10  # above 1/10 of the code a drift makes the measured path delay wrong
 
@@ -28,7 +29,7 @@ class State(Words):
 
     right_sum_W: int
     wrong_sum_W: int
-    right_before_W: int  # of the symbol before
+    right_before_W: int  # right_sum_W of the previous symbol
     wrong_before_W: int
     alike: int  # number of preceding symbols without a gap and with a similar drift
     drift_W: int  # drift of a right meter in a chip
@@ -79,7 +80,7 @@ class MeterDrift:
         self.state.right_sum_W = self.state.wrong_sum_W = 0
 
     def end_symbol(self, is_void: int) -> None:
-        """End a symbol. is_void: it has a gap, so the next symbol is not compared with it."""
+        """End a symbol. is_void: a tick is missing, so the next symbol is not compared with it."""
         state = self.state
         state.right_before_W, state.wrong_before_W = state.right_sum_W, state.wrong_sum_W
         state.alike = 0 if is_void else min(state.alike + 1, self._alike)

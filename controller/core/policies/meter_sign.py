@@ -1,14 +1,14 @@
-"""Direction of the grid meter, and the delay of the path.
+"""Tests the direction of the grid meter, and measures the path delay from set-point to meter.
 
 If the current transformers of the grid meter are reversed, a battery that follows the meter acts in
 the wrong direction. The naive test compares the meter with the load, but PV and unmetered loads can
 give either sign. So at every start the battery steps by a code of +-2 % of its rating, which no
 other device on the connection follows:
 
-    symbol    one chip up, one down, or down and up; a shift register draws which
+    symbol    two chips, one with the power up, one down; a shift register draws which comes first
     match     the meter's change between both chips (less that of the load meter and the drift,
               meter_drift.py) is opposite to the converter's, and 0.6 to 1.6 times as large
-    miss      up to 1.6 times, but smaller or of the same sign;  more: a load has moved, void
+    miss      any other change up to 1.6 times. A larger one is void, because a load has moved
 
 A sequential test decides (meter_statistics.py). Short chips fit the nominal path delay, long chips
 the largest believed delay. Long chips begin when short chips can no longer decide within 32 s; on a
@@ -39,8 +39,8 @@ METER_SIGN | grid meter test | The battery steps by a code, to see which way rou
   meter is. | Nothing: it lasts 70 s at most for each cabinet on the connection.
 """
 RANK = (50, "meter_sign")  # above the limits of the connection, whose meter is not proven yet
-TEST_S, SYMBOLS, RETRY_S = 32, 25, 900
-RAMP_MS = 2000  # a repeated test begins at any power: time to move the rated power
+TEST_S, SYMBOLS, RETRY_S = 32, 25, 900  # RETRY_S: pause after an undecided test
+RAMP_MS = 2000  # time for a change by the rated power; a test may begin at any power
 TAPS, SEED = 0xB400, 0xACE1  # shift register of 16 bits: repeats after 65 535 symbols
 
 # Result, also for the kernel (row 50). In standby: result of the last test.
@@ -91,7 +91,7 @@ class MeterSign(Function):
         ("meter_code_permille", "permille", 0, 50, 20, "up"),
         # wait until other cabinets on the connection have ended their tests
         ("meter_code_wait_s", "s", 0, 600, 0, "fixed"),
-        # delay of the load meter less that of the grid meter: added to the measured path delay
+        # delay of the load meter less that of the grid meter; added to the measured path delay
         (path_delay.DIFFERENCE, "ms", -2000, 2000, 0, "fixed"),
     )
     TEXTS = reasons.texts(_TEXTS, METER_SIGN=METER_SIGN)

@@ -1,7 +1,9 @@
-"""The sequential test behind the direction of the grid meter (meter_sign.py).
+"""The sequential test that decides the direction of the grid meter (meter_sign.py).
 
-The naive test takes a fixed number of symbols. These are too few for a load that moves, and too
-many for a calm load. A sequential test ends as soon as it is sure:
+The battery steps up and down by a code. Each pair of steps (chips) is a symbol, which is a match or
+a miss for each direction of the meter. The naive test takes a fixed number of symbols. These are
+too few for a load that moves, and too many for a calm load. A sequential test ends as soon as it is
+sure:
 
     match  x 15/8        statistic >= 10 000  -->  decided
     miss   x  1/8        void symbol: unchanged

@@ -17,8 +17,9 @@ from controller.core.base.integers import within
 from controller.core.base.words import Words
 
 WATCHED = 32  # time constant of the leaky sums, s
-MOVES, MOVE_PERMILLE = 8, 50  # the sums count after movement as in 8 moves of 5 % of the rating
-MOVE_W_MAX = 1 << 28
+# The sums are used only after as much movement as 8 changes by 5 % of the rating give.
+MOVES, MOVE_PERMILLE = 8, 50
+MOVE_W_MAX = 1 << 28  # keeps the sums of squares within 64 bits
 BELIEVED_S = 3600  # without a load meter: time for which a meter is believed after a new test
 # AGREEING: number of tests that end a doubt. DOUBT_S: time from a test or a sign of reversal to the
 # next test.
@@ -31,7 +32,7 @@ class State(Words):
     ticks: int
     expected_W: int
     shown_W: int
-    is_before: int  # both means of the second before are known
+    is_before: int  # both means of the previous second are known
     before_expected_W: int
     before_shown_W: int
     xx: int  # expected change squared

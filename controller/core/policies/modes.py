@@ -10,9 +10,9 @@ only after this state has lasted for some time:
      +-- return <-- the switch is back on the grid
 
 The site is off the grid in hand-over, island and black start. An unknown contact of the transfer
-switch counts as grid, as in row 56. A contact that other measurements contradict also counts as
-grid (site_balance.py). But a return does not end while the contact is unknown. Stages of the load
-stay shed, and a generator set keeps running, until the grid is certain.
+switch counts as grid, as in row 56 of the matrix. A contact that other measurements contradict also
+counts as grid (site_balance.py). But a return does not end while the contact is unknown. Stages of
+the load stay shed, and a generator set keeps running, until the grid is certain.
 """
 
 from array import array
@@ -36,7 +36,8 @@ NEXT = (
     (RETURN, BLACK_START, ISLAND, BLACK_START),
     (GRID, HAND_OVER, HAND_OVER, HAND_OVER),
 )
-# A seamless transfer is shorter. A voltage that comes and goes in a black start is also shorter.
+# Time for which a state of the bus must last. A seamless transfer is shorter, and so is a voltage
+# that comes and goes in a black start.
 SETTLE_MS = 2000
 LIVE_W = 1000  # a battery that gives or takes more proves that the bus has a voltage
 MS_MAX = 1_000_000_000

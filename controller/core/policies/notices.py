@@ -1,4 +1,4 @@
-"""Notices: a source announces a coming event. They ask for no power; other functions read them.
+"""Notices announce coming events. They ask for no power, but other functions read them.
 
 At a negative price PV should feed in less. When the load will fall, the battery will charge, and
 its cells must be warm for this. The naive way is a request for power. But the functions that know
@@ -22,7 +22,7 @@ from safety import parameters, signals
 
 STEPS = 4  # of one source
 SAME_MS = 1000  # two steps of one source within this time are the same step
-START_MS_MAX = 3_600_000
+START_MS_MAX = 3_600_000  # a notice may announce a step at most an hour ahead
 
 
 class Row(Words):
@@ -40,7 +40,7 @@ class State(Words):
 
 
 class Notice(NamedTuple):
-    """A coming step. step_W: > 0 if the load rises; start_ms: until it; left_ms: validity left."""
+    """A coming step. step_W: > 0 if the load rises; start_ms: time until it; left_ms: validity."""
 
     source: int
     step_W: int

@@ -1,20 +1,22 @@
-"""Loop delay of the path, from the steps of the grid meter's test.
+"""Measures the path delay: the time from a set-point to its effect at the grid meter.
 
-Load tracking looks one path delay ahead, from the tick that decides a set-point to the tick that
-sees its effect at the grid meter. The naive way takes the moment at which the meter moves. But this
-moment depends on the time from the step to the meter's next refresh, which comes every 0.1 s. The
-area above a step response is its mean delay, which includes dead time, ramp, and the meter's window
-and refresh:
+The test of the grid meter (meter_sign.py) makes steps of the battery's power; the time between two
+steps is a chip. This module finds the delay of these steps. Load tracking looks one path delay
+ahead, from the tick that decides a set-point to the tick that sees its effect at the grid meter.
+The naive way takes the moment at which the meter moves. But this moment depends on the time from
+the step to the meter's next refresh, which comes every 0.1 s. The area above a step response is its
+mean delay, which includes dead time, ramp, and the meter's window and refresh:
 
     level afterwards  ________/----     delay = sum over the ticks of the chip
                       #######/                  (level afterwards - value of the tick) / step
     step at tick 0    |######
 
-A step counts if no tick of both chips is missing, and if the meter shows 0.6 to 1.6 times the
-converter's own step. An edge of the load adds an area, because the meters show it at different
-times. Most such delays are longer than the chip can show, and are dropped. The mean leaves out the
-lowest and the highest quarter. The delay stays unmeasured if fewer than 8 or fewer than half of the
-steps are left, or if the middle half is wider than 2/5 of the mean.
+A step counts if no tick is missing in the chips before and after it, and if the meter shows 0.6 to
+1.6 times the converter's own step. An edge of the load adds an area, because grid meter and load
+meter show it at different times. Most such delays are longer than the chip can show, and are
+dropped. The mean leaves out the lowest and the highest quarter. The delay stays unmeasured if fewer
+than 8 or fewer than half of the steps are left, or if the middle half is wider than 2/5 of the
+mean.
 """
 
 import math
@@ -22,10 +24,10 @@ import math
 from controller.core.base.words import Words
 
 STEP_TENTHS_MIN, STEP_TENTHS_MAX = 6, 16  # of the converter's own step
-GOOD_MIN = 8  # steps, and half of all
+GOOD_MIN = 8  # steps that must count; half of all steps must count too
 WINDOW_MS = 120  # window of a median: the meter has a new value each 0.1 s
-# A step just after a refresh of the meter (0.1 s) shows late. So the nominal delay gets a whole
-# refresh (3 of 26 starts were undecided without), the largest delay half of one.
+# A step just after a refresh of the meter (0.1 s) shows late. So the nominal delay gets one more
+# refresh (without it 3 of 26 starts were undecided), the largest delay half a refresh.
 CHIPS_MS = {"track_path_delay_ms": 100 + WINDOW_MS, "track_path_delay_ms_max": 50 + WINDOW_MS}
 DIFFERENCE = "meter_delay_difference_ms"
 STEPS_MAX = 64  # a test of 30 s has fewer, unless its chips are shorter than 0.3 s
@@ -42,7 +44,7 @@ class State(Words):
     chip: int
     sum_W: int  # of this chip
     ticks: int  # of this chip
-    is_before: int  # the chip before was measured completely
+    is_before: int  # the previous chip was measured completely
     before_chip: int
     before_W: int
     before_own_W: int
@@ -65,7 +67,7 @@ def chip_ticks(least_ms: int, sample_ms: int, tick_ms: int) -> int:
 
 
 def chips_ticks(settings: dict, tick_ms: int) -> list[int]:
-    """Ticks of a short chip and of a long one."""
+    """[ticks of a short chip, ticks of a long chip]."""
     sample_ms, difference_ms = settings["track_sample_ms"], settings[DIFFERENCE]
     ends_ms = [(settings[name] - difference_ms, more) for name, more in CHIPS_MS.items()]
     least_ms = [max(path_ms, 0) + more_ms for path_ms, more_ms in ends_ms]
@@ -73,7 +75,7 @@ def chips_ticks(settings: dict, tick_ms: int) -> list[int]:
 
 
 def in_use(measured_ms: int, stored_ms: int, settings: dict) -> tuple:
-    """(delay in ms, NOMINAL .. NOT_BELIEVED): of the last proven test, else of an earlier run."""
+    """(path delay in ms, its source): of the last proven test, else of an earlier run, else 0."""
     delay_ms = measured_ms or stored_ms
     low_ms, high_ms = settings["track_path_delay_ms_min"], settings["track_path_delay_ms_max"]
     if delay_ms and not low_ms <= delay_ms <= high_ms:
@@ -104,7 +106,9 @@ class PathDelay:
         state.ticks += 1
 
     def end_chip(self, length_ticks: int, level_W: int, own_W: int, power_W: int) -> None:
-        """End a chip. level_W: of the meter; own_W: of the converter; power_W: of the code."""
+        """End a chip. level_W, own_W: power of meter and converter at its end; power_W: of the
+        code.
+        """
         state = self.state
         if state.ticks != length_ticks:
             return

@@ -14,9 +14,10 @@ later, by the error of the clock. So the margin is the energy that the whole con
 in that time.
 
 The function keeps its own time. A small correction makes it run faster or slower, never backwards;
-a step of the clock moves it at once. For time that a step skips, and for the time before a start,
-it counts the limit of the connection as imported, unless the store holds the import. While the grid
-meter is silent its last value counts, but at least the limit.
+a step of the clock moves it at once. If a step skips time, the limit of the connection counts as
+the import of this time. After a start the function takes the import of the interval from the store.
+For the time that the store does not cover, it also counts the limit of the connection. While the
+grid meter is silent, the import counts as its last value, but never as less than the peak limit.
 
 Import above the limit, caused by a delay or a lack of power, is a debt: later import must be lower
 by this energy. Otherwise a battery that is almost empty would charge in each valley of the load up

@@ -1,4 +1,4 @@
-"""Chiller: cools more while the air, the cells or one unit is warm.
+"""Asks the chiller for more cooling while the air, the cells or one unit is warm.
 
 The naive way cools when a temperature limit is reached, but the power has already been reduced
 then. So thresholds below those limits ask the chiller earlier, each with its hysteresis

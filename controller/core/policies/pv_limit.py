@@ -1,4 +1,4 @@
-"""PV: takes all power of the sun, except what neither load, battery nor grid may take.
+"""Limits the PV power to what load, battery and grid may take together.
 
 An export limit forbids PV power that neither load nor battery takes. The naive way lowers PV as
 soon as the site exports, although the battery could take the rest. All four powers of this sum are

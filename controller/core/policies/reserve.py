@@ -1,4 +1,4 @@
-"""Energy that is kept back, in three levels of the state of charge (../ISLAND.md).
+"""Keeps energy back for an outage and for peaks, by levels of the state of charge (../ISLAND.md).
 
 One battery serves an outage, the peaks of the load and everything else. Without a reserve, the
 first use leaves nothing for the others. The naive way is one threshold. The power then jumps when
@@ -10,11 +10,12 @@ opened when a BMS was silent: a floor of 10 % was crossed to 6 % (victronenergy/
         a limit          a cap
 
 Both levels have hysteresis, and count as reached while the state of charge is unknown. A slot of
-the schedule may raise the peaks level. Off the grid both open at once, and the kernel's limits
-alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`. The limit closes within
-2 s, after an outage within 30 s. Other cabinets on the connection need seconds to follow. So the
-limit begins to fall above its level, early enough for a ramp (rated power in a minute) that reaches
-0 at the level. A reserve neither forces nor narrows a charge (victronenergy/venus issue 904).
+the schedule may raise the peaks level. Off the grid both levels open at once, and the kernel's
+limits alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`. The limit closes
+within 2 s, after an outage within 30 s. Other cabinets on the connection need seconds to follow. So
+the limit begins to fall above its level, early enough for a ramp (rated power in a minute) that
+reaches 0 at the level. A reserve neither forces nor narrows a charge (victronenergy/venus issue
+904).
 
 The energy that the UPS of the load can give now (../site_devices/bridging.py) lowers the backup
 level. Without a fresh reading the level is not lowered.
@@ -31,10 +32,10 @@ from controller.core.policies.modes import RETURN
 from controller.core.site_devices import bridging
 from safety import signals
 
-BACKUP_CLOSE_MS, RETURN_CLOSE_MS = 2000, 30_000  # in a return as slowly as formed.py
+BACKUP_CLOSE_MS, RETURN_CLOSE_MS = 2000, 30_000  # RETURN_CLOSE_MS: formed.FALL_S in ms
 TAPER_MS = 60_000  # time from the rated power to 0
-# Energy at the terminals of a permille of 1 Wh, W x ms: 3600, less 10 % of losses. A worn battery
-# has 70 % of that, the usual end of a warranty.
+# Energy that a permille of a battery of 1 Wh gives at the terminals, W x ms: 3600, less 10 % of
+# losses. A worn battery gives 70 % of that, the usual end of a warranty.
 PERMILLE_MS = 2268
 
 
@@ -94,7 +95,7 @@ class Reserve(Function):
         self._step_W = max(1, settings["reserve_ramp_W_per_s"] * tick_ms // 1000)
         self._taper_W = max(1, self.rated_W * tick_ms // TAPER_MS)
         energy = settings["energy_Wh"] * PERMILLE_MS
-        self._taper_part = 2 * self._taper_W * energy // tick_ms  # square of a power for a permille
+        self._taper_part = 2 * self._taper_W * energy // tick_ms  # power squared, for each permille
         closes_ms = BACKUP_CLOSE_MS, RETURN_CLOSE_MS
         self._close_W = [max(1, -(-self.rated_W * tick_ms // each_ms)) for each_ms in closes_ms]
 

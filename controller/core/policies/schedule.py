@@ -1,4 +1,4 @@
-"""The schedule of a source: grid cap, band and reserve of the present slot.
+"""Applies the schedule of a source: grid cap, band of power and reserve of the present slot.
 
 A system upstream plans ahead. The naive way sends a hint at the start of each slot. If the
 connection is down at that moment, the fallbacks act instead of the plan. So the cabinet keeps the
@@ -38,7 +38,7 @@ OUTPUTS = ("schedule_source", "schedule_state", "schedule_slot")
 # O_SOURCE: source index + 1. O_STATE: place in STATES. O_SLOT: present slot from 1; 0: none.
 O_SOURCE, O_STATE, O_SLOT = range(3)
 DAY_S = 86400
-EARLY_S, LEAD_S = 2, 120  # a ramp that would take more than 2 minutes ends in a step
+EARLY_S, LEAD_S = 2, 120  # LEAD_S: longest ramp before a slot; a longer one ends in a step
 
 
 class State(Words):

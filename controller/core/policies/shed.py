@@ -1,4 +1,4 @@
-"""Load shedding: opens stages of the load, in order, while the sources cannot carry it.
+"""Load shedding: opens stages (parts) of the load, in order, while the sources cannot carry it.
 
 If the load is more than the sources can carry, the whole bus fails. The naive way opens a stage
 when power is missing and closes it when there is room. Each dip of the load would then switch it.
@@ -9,8 +9,8 @@ So opening and closing both wait, and closing needs more room:
 
 Stages come back one at a time; each waits until the device reports the stage before. In an island
 PV power makes no room, because a cloud can take it away within seconds, and then the bus fails.
-The stages stay while the missing power or the PV power is unknown. An example is an island whose
-source no device reports.
+The stages stay as they are while the missing power or the PV power is unknown. An example is an
+island whose source no device reports.
 
 Off the grid stages are also shed by the state of charge, from `island_soc_permille` on, so that the
 battery carries the other loads longer. They come back HYSTERESIS_PERMILLE above their levels. A
@@ -34,8 +34,8 @@ from controller.core.policies.source_reports import given_W, metered_W
 
 SHED_MS, RETURN_MS = 500, 30_000
 NEED_MS, SPARE_MS = 5000, 300_000
-NEED = NEED_MS, SPARE_MS, 10
-TENTH_MORE = 11, 10
+NEED = NEED_MS, SPARE_MS, 10  # `times` of integers.lasting
+TENTH_MORE = 11, 10  # a factor of 1.1
 HYSTERESIS_PERMILLE, PARTS_BESIDE_SET = 50, 3
 
 
@@ -46,7 +46,7 @@ class State(Words):
     room_ms: int  # time for which there was room for the next stage
     is_outage: int  # a stage has been open since an outage
     is_set_needed: int
-    need_ms: int  # time for which an island has needed a set; while is_set_needed: until it ends
+    need_ms: int  # time for which an island has needed a set; while is_set_needed: time left
 
 
 class Stages(Words):

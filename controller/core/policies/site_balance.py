@@ -36,7 +36,7 @@ from controller.core.policies.contract import BALANCE, DeviceView, Found, Functi
 from controller.core.policies.known import GRID, ISLAND
 from controller.core.policies.source_reports import gives
 
-CHECK_MS = 100
+CHECK_MS = 100  # time between two checks
 # Time until a contradiction counts. It is shorter for the contact, and for the meters on the grid,
 # because the limit of the connection does not act until then. Both are read every 0.1 s.
 SET_MS, URGENT_SET_MS = 5000, 2000

@@ -33,7 +33,8 @@ GRID_CONNECTION = (40, "grid_connection")
 
 # time constant of the power that a working load meter does not see (other loads, PV)
 OTHERS_MS = 5000
-# time constant without a load meter, in path delays: 4 times the largest skew of two readings
+# Time constant without a load meter, in path delays: four times the longest time between the two
+# readings.
 CALCULATED_DELAYS = 4
 
 # time constant of the difference between the grid meter and the model

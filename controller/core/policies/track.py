@@ -30,7 +30,8 @@ from controller.core.tracking.strict import NO_RULE_W
 
 # If the load is unknown for less than this time, the reference keeps its value.
 LOST_MS_MAX = 10_000
-EDGE_DEAD_BANDS = 5  # this near to an end of the available power, the end is named as the reason
+# Within this many dead bands of an end of the available power, this end is named as the reason.
+EDGE_DEAD_BANDS = 5
 
 
 class State(Words):
@@ -208,10 +209,10 @@ class Track(Function):
 
     def _soc_error(self, known: Known, found: Found) -> int | None:
         """Target less state of charge, permille. During a request, its sender controls the state of
-        charge. Between the requests of a schedule it is held. A surplus stored because of the
-        export limit is kept. Energy given for a cap of the import is not bought back, because the
-        sender knows the prices. But tracking returns the energy that it took from the grid;
-        otherwise each cloud would add some to the battery.
+        charge. Between the requests of a schedule the state of charge is held. A surplus stored
+        because of the export limit is kept. Energy given for a cap of the import is not bought
+        back, because the sender knows the prices. But tracking returns the energy that it took from
+        the grid; otherwise each cloud would add some to the battery.
         """
         state = self.state
         if known.soc_permille is None or found.is_requested:

@@ -13,8 +13,8 @@ from controller.core.policies.contract import BASE, DeviceView, Found, Function,
 
 
 class TwoPoints(Function):
-    """A subclass defines CAUSES and `signs`. `state`: bits of the causes; the lowest is
-    the reason.
+    """A subclass defines CAUSES and `signs`. `state`: bits of the causes; the lowest
+    bit gives the reason.
     """
 
     STAGE = BASE

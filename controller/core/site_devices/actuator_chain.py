@@ -47,7 +47,7 @@ class ActuatorChain:
         return self.state[A_VALUE]
 
     def begin(self, is_estop: bool, elapsed_ticks: int) -> None:
-        """Forget the answers of the tick before and take the chain's own bounds."""
+        """Forget the answers of the previous tick and take the chain's own bounds."""
         chain = self.chain
         chain.begin()
         chain.take(Limit(0, reasons.NONE, self._high, reasons.DEVICE_RANGE))

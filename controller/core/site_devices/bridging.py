@@ -1,8 +1,8 @@
 """The energy that UPSs can give to the load. An island needs that much less from the battery.
 
 The bridging time that a UPS reports is for the present load, and some report hours at a load of 0.
-The state of charge alone does not show that a battery is worn. So the smaller of the two energies
-counts.
+The state of charge alone does not show that a battery is worn. So the smaller of two energies
+counts: the energy by the state of charge, or the bridging time x the present load.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Record types of a role: the signals of its site devices, and the values they can be asked for.
+"""Types that describe a role, which is a kind of site device: its signals and its actuators.
 
 The rest value of every actuator is 0: no PV power, generator off, nothing shed, no pre-cooling, no
 heat. While a device is silent, the controller asks for 0, or holds the value if the actuator says

@@ -1,4 +1,4 @@
-"""The roles of site devices, one record each. Everything else about a role is derived from it:
+"""The roles (kinds) of site devices, one record for each. From this record everything else follows:
 configuration keys, words of the journal, status, why, console, simulated counterpart.
 """
 

@@ -21,7 +21,7 @@ class DeviceView:
     """
 
     def __init__(self, device: SiteDevice, inp: array, first: int, state: array, first_time: int):
-        """inp: of the core; first: place of the device's first word; state: of the Site;
+        """inp: inputs of the core; first: place of the device's first word; state: of the Site;
         first_time: place of the device's first signal there.
         """
         self.device, self.settings = device, device.settings
@@ -51,7 +51,7 @@ class DeviceView:
         return self.debounced[signal].value(reported) if signal in self.debounced else reported
 
     def settled(self, signal: str) -> int | None:
-        """The same as `value`, but also of a signal that other measurements contradict."""
+        """The same as `value`, but also for a signal that other measurements contradict."""
         reported, one = self.reported(signal), self.debounced.get(signal)
         return reported if reported is None or one is None else one.value(reported)
 
@@ -115,7 +115,7 @@ class Site:
     """`devices` in the order of the site image; `state`: in the journal."""
 
     def __init__(self, devices: tuple[SiteDevice, ...], inp: array, first: int, tick_ms: int):
-        """inp: of the core; first: place of the first word of the first device."""
+        """inp: inputs of the core; first: place of the first word of the first device."""
         self.inp = inp
         # 64 bits, so that the time never overflows
         count = layout.signals(devices)

@@ -1,8 +1,8 @@
-"""Steps of the load that a source has announced (controller/core/policies/notices.py).
+"""Uses the load steps that a source has announced (controller/core/policies/notices.py).
 
-The naive way adds the step to the guess at its time and removes it when the meter should show it.
-A step that comes 50 ms late then moves the battery three times. So the guess has a bound until the
-load itself has moved:
+The naive way adds the step to the guess of the load (guess.py) at its time, and removes the step
+when the meter should show it. A step that comes 50 ms late then moves the battery three times. So
+the guess has a bound until the load itself has moved:
 
     guess >= load before + step   (<= if the load falls), until the load has reached this value
 
@@ -17,9 +17,9 @@ step adds the energy that it saved to the credit of the source; a wrong step sub
 source below 0 is in debt: it is only watched until its right steps have paid the debt.
 
 Two sources may announce opposite steps at nearly the same time. This may be a contradiction, or a
-pulse shorter than the time error of a notice. Neither step acts then. In a sag load tracking keeps
-its power. So the part of a step that has not come yet is withdrawn. Otherwise the battery would
-give this part during the whole sag.
+pulse shorter than the time error of a notice. Neither step acts then. In a voltage sag load
+tracking keeps its power. So the part of a step that has not come yet is withdrawn. Otherwise the
+battery would give this part during the whole sag.
 
 An adversary could be right while watched and wrong when its steps act. So each forgiven debt
 doubles the number of right steps that the next debt needs. Of n notices, at most about log2(n) then
@@ -36,7 +36,7 @@ EARLY_MS = LATE_MS = 50  # error that the announced time may have
 BEGUN_PART = 8  # a step has begun when an eighth of it has come
 EDGE_MS = 150  # a step that has begun must come within this time
 RIGHT_QUARTERS = 3  # a step is right when three quarters of it have come
-CREDIT_NOTICES_MAX = 4
+CREDIT_NOTICES_MAX = 4  # a credit is at most the energy that this many right steps save
 NEW_W_MS = -1  # credit of a new source: one right step is enough to pay this debt
 
 # Words of a source.
@@ -66,7 +66,7 @@ class Notice(Protocol):
 
 
 def whole_W(step_W: int) -> int:
-    """Return the whole step: the grid operator does not limit the range in 5 s."""
+    """Return the whole step, for a site where the grid operator does not limit the range in 5 s."""
     return step_W
 
 

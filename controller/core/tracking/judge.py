@@ -1,19 +1,19 @@
-"""The judge: how much of the load's movement the battery may follow without harm to the grid.
+"""Judges how much of the load's movement the battery may follow without harm to the grid.
 
-The guess has three parts: still (the mean of the last 30 s), slow (a low-pass of three path delays)
-and fast (the rest). If the path delays a part too much, following it moves the grid more than the
-load does. The naive way compares errors of the guess with the load, and ignores the converter. The
-judge sends each part through a model of the path, and computes how much energy each choice would
-have removed from the grid:
+The guess of the load (guess.py) has three parts: still (the mean of the last 30 s), slow (a
+low-pass of three path delays) and fast (the rest). If the path delays a part too much, following it
+moves the grid more than the load does. The naive way compares errors of the guess with the load,
+and ignores the converter. A choice is the share of slow and the share of fast that the battery
+follows. The judge sends each part through a model of the path, and computes how much energy each
+choice would have removed from the grid:
 
     load s ---------------------------------(-)--> residual r of each choice
     part -> dead time -> lag -> meter's mean -^    won = mean of (s^2 - r^2) over 10 s
 
-Only the parts of these powers above 0.1 Hz count. The choice that has won most is followed. The
-judge compares gains and not ratios of energies: after a large edge r = s for one path delay, so a
-ratio would stop the following at each edge. A followed edge appears twice on the grid, so following
-needs a clear gain. If a tick is longer than the path delay, all movement is followed without
-judgement.
+Only movement above 0.1 Hz counts. The choice that has won most is followed. The judge compares
+gains and not ratios of energies: after a large edge r = s for one path delay, so a ratio would stop
+the following at each edge. A followed edge appears twice on the grid, so following needs a clear
+gain. If a tick is longer than the path delay, all movement is followed without judgement.
 Source: second study of load tracking, chapter 4.
 """
 
@@ -28,7 +28,9 @@ from controller.core.tracking.strict import NO_RULE_W, Strict
 ABOVE_MS = 1592  # time constant of 0.1 Hz: 1 / (2 pi * 0.1 Hz)
 # Time constants of the gains, and of the energy with which a gain is compared.
 JUDGED_MS, LAGGED_MS = 10_000, 1000
+# After a start the mean `still` covers a time that grows from STILL_MS_MIN to STILL_MS_MAX.
 STILL_MS_MIN, STILL_MS_MAX = 1000, 30_000
+# Time constants with which a share rises, rises under a limit of the range in 5 s, and falls.
 UP_MS, STRICT_UP_MS, DOWN_MS = 300, 2500, 60
 # The load is calm below 300 W rms, or below a 16th of its largest recent energy. A calm load shows
 # no gain and no loss, so it does not end a choice.
@@ -47,7 +49,7 @@ SHARES = ((0, 0), (128, 0), (256, 0), (128, 128), (256, 256), (256, 128))
 FOLLOWING = SHARES[1:]
 
 J_STILL, J_AGE_MS, J_RING, J_TICKS, J_CHOICE, J_SLOW, J_FAST = range(7)
-J_LAG, J_SUM, J_LOW = 7, 10, 13  # words for still, slow and fast; J_LOW: a fourth for the load
+J_LAG, J_SUM, J_LOW = 7, 10, 13  # of still, slow and fast; J_LOW has a fourth, of the load
 J_ENERGY, J_LAGGED, J_LARGEST, J_MOST, J_WON = 17, 18, 19, 20, 21
 WORDS = J_WON + len(SHARES)
 
@@ -62,7 +64,9 @@ class Bounds(NamedTuple):
 
 
 class Judge:
-    """Powers with 16 fractional bits, energies in 16 W^2."""
+    """Chooses the shares that are followed. In `words`, powers are in 1/65536 W, energies in 16
+    W^2.
+    """
 
     def __init__(
         self, tick_ms: int, sample_ms: int, delay_ms_max: int, lag_ms: int, bounds_W: Bounds
@@ -113,7 +117,9 @@ class Judge:
         self.ring[:] = array("q", [load_W] * count + [0] * (2 * count))
 
     def guess_W(self, slow_W: int, mix_W: int, ticks: int) -> int:
-        """The guess of this tick, W. Its parts also go through the model of the path."""
+        """The guess of this tick, W. Its parts also go through the model of the path. slow_W: the
+        slow part of the guess with the mean; mix_W: the whole guess.
+        """
         if self._is_blind:
             return mix_W
         words = self.words

@@ -18,7 +18,7 @@ def ones(count: int) -> int:
 
 
 class Products:
-    """Computes `count` packed means. It holds their masks."""
+    """Computes `count` packed means."""
 
     def __init__(self, count: int, bits: int):
         self._bits, self._count, each = bits, count, ones(count)

@@ -1,4 +1,4 @@
-"""A load that repeats itself: its period, and its movement one period ago.
+"""Finds the period of a load that repeats itself, and guesses how the load will move.
 
 The period is the lag of the highest local maximum of the autocorrelation of the load's changes. The
 autocorrelation uses a time grid of about 100 ms, and a memory of 512 steps (51 s). On this grid
@@ -26,7 +26,7 @@ from controller.core.tracking.samples import FRACTION, Samples
 GRID_MS = 100
 # In grid steps: 0.4 s to 28 s. A longer lag would double the keyframe of the journal.
 LAG_MIN, LAG_MAX = 4, 280
-MEMORY_BITS = 9
+MEMORY_BITS = 9  # a memory of 2^9 grid steps
 # A period counts if its correlation is above this part of the changes' power.
 LIKENESS_TENTHS = 4
 SEARCH_STEPS = 5  # grid steps from one search for the period to the next
@@ -53,7 +53,7 @@ def grid_step(sample_ms: int) -> int:
 
 
 class Repetition:
-    """Period in 1/256 sample, 0 while it is unknown; range of the load in the last two periods."""
+    """The period (1/256 sample, 0 if unknown), and the range of the load in two periods."""
 
     def __init__(self, samples: Samples, sample_ms: int):
         self._samples, self._step = samples, grid_step(sample_ms)
@@ -75,7 +75,7 @@ class Repetition:
             block[:] = array("q", bytes(8 * len(block)))
 
     def learn(self, periods: int) -> None:
-        """Take the newest sample. periods: meter periods since the sample before. A lost sample
+        """Take the newest sample. periods: meter periods since the previous sample. A lost sample
         says nothing about the change at its time, so its grid step is left out.
         """
         words, newest_W = self.words, self._samples.newest_W()

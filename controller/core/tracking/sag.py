@@ -1,4 +1,4 @@
-"""A sag: the voltage of the grid leaves its range, and load tracking keeps its power.
+"""Detects a voltage sag of the grid, during which load tracking keeps its power.
 
 If a load disconnects in a sag, load tracking would follow it, and then hold the grid at the power
 of the sag. After the sag the site would draw less power than before, which grid operators forbid.

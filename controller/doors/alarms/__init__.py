@@ -1,1 +1,1 @@
-"""Alarms by mail and webhook."""
+"""Sends alarms by mail, or to a webhook."""

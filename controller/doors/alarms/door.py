@@ -1,6 +1,7 @@
 """Sends alarms out of the cabinet.
 
-A letter contains the words of each alarm, and is sent again until a receiver has accepted it.
+A letter (a mail, or a message to a webhook) describes each new alarm. It is sent again until the
+receiver has accepted it.
 """
 
 import asyncio
@@ -18,14 +19,15 @@ from controller.system.secret_file import secret
 
 SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
 PAUSE_S, PAUSE_S_MAX = 5, 600
-# A relay that does not know the sender (greylisting) accepts a letter only some minutes later.
+# A mail relay that does not know the sender accepts a letter only some minutes later (greylisting).
+# At most LATER_MAX letters wait for that.
 LATER_US, LATER_MAX = 300 * SECOND_US, 20
 PERIOD_S = 1.0
 UNKNOWN = "a cabinet without an answer yet"
 
 
 class Door:
-    """One receiver. Call `turn` after each reading of the state; it never waits for an answer."""
+    """Sends alarms to one receiver. Call `turn` after each reading of the state; it never waits."""
 
     def __init__(self, house: House, name: str, values: Values) -> None:
         ca_file = values["ca_file"] and house.settings.beside(values["ca_file"])
@@ -69,7 +71,7 @@ class Door:
             self._sending = asyncio.create_task(self._tried_later())
 
     def _standing(self, now_us: int) -> dict[str, Row] | None:
-        """{instance: row} of active alarms. None while the state is unknown: no alarm may end."""
+        """{stage instance: row (letter.Row)} of the active alarms; None while they are unknown."""
         if (state := self._house.feed.live) is not None:
             self._heard_us, self._cabinet = now_us, state["cabinet"]
             seen = state.get("utc_text") or ""

@@ -78,7 +78,7 @@ def check(settings: Settings, path: Path, values: Values) -> None:
 
 
 def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
-    """The row of this door, which only sends."""
+    """The row of `firebreak doors check` for this door, which only sends."""
     url, place = values["url"], _place(values)
     # the rest of the URL may contain a secret of the receiver
     shown = f"{url.partition('://')[0]}://{place}/" if url else place

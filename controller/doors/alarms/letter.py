@@ -1,4 +1,4 @@
-"""The words of a letter about new alarms, the most dangerous first."""
+"""Writes a letter about new alarms. The most dangerous alarm comes first."""
 
 import hashlib
 import json
@@ -10,8 +10,8 @@ from controller.state.record import utc_text
 from controller.system.paths import printable
 
 SUBJECT_MAX, WIDTH, RAW_MAX = 120, 78, 300
-STORE = "store"  # instance name of the alarm that the store is not saved
-Row = dict[str, Any]
+STORE = "store"  # name of the alarm "the store is not saved", in the place of a stage instance
+Row = dict[str, Any]  # one alarm: an active or latched row of the matrix, as in state/rows.py
 
 
 class Letter(NamedTuple):
@@ -24,26 +24,26 @@ class Letter(NamedTuple):
 
 
 def trouble(instance: str, name: str, sentence: str, remedy: str) -> Row:
-    """The row for a problem that has no row in the matrix."""
+    """An alarm about a problem that has no row in the cause-and-effect matrix."""
     reason = {"name": name, "sentence": sentence, "remedy": remedy}
     return {"instance": instance, "danger": "unknown", "reason": reason}
 
 
 def silent(why: str) -> Row:
-    """The row for a controller that does not answer."""
+    """The alarm that the controller does not answer."""
     remedy = "Look at the cabinet, then at `firebreak status`."
     return trouble("controller", no_answer.SILENT, why, remedy)
 
 
 def unsaved() -> Row:
-    """The row for a store that is not saved."""
+    """The alarm that the store is not saved."""
     what = "No contactor closes and no reset is accepted; a restart may lose latches and lock-outs."
     remedy = "Free space on the disk of the state directory, or replace the disk."
     return trouble(STORE, "the store is not saved", what, f"{remedy} See `firebreak status`.")
 
 
 def is_row(found: Any) -> bool:
-    """True if a letter can be made from a stored row."""
+    """True if a letter can be made from a stored alarm."""
     try:
         letter("", [found])
     except (LookupError, TypeError, AttributeError, ValueError):
@@ -52,14 +52,14 @@ def is_row(found: Any) -> bool:
 
 
 def odd(instance: str, found: object) -> Row:
-    """The row for a stored alarm that this release does not understand; it shows the raw text."""
+    """An alarm that shows the raw text of a stored alarm which this release does not understand."""
     name = f"{instance}: an alarm that another release has stored"
     what = f"It could not be understood: {json.dumps(found)[:RAW_MAX]}"
     return trouble(instance, name, what, "Look at `firebreak alarms`.")
 
 
 def letter(cabinet: str, rows: list[Row]) -> Letter:
-    """One letter about these rows (state/rows.py), each with `seen_text` and `began_text`."""
+    """One letter about these alarms, each with `seen_text` and `began_text`."""
     first = rows[0]
     more = f" (+{len(rows) - 1})" if len(rows) > 1 else ""
     subject = printable(f"{cabinet}: {first['danger']}: {first['reason']['name']}{more}")
@@ -70,7 +70,7 @@ def letter(cabinet: str, rows: list[Row]) -> Letter:
 
 
 def began(row: Row, state: Row) -> str:
-    """The UTC time at which a row began, and how long before this state that was."""
+    """The UTC time at which an alarm began, and how long ago that was when the state was read."""
     if row["began_ms"] is None:
         return "before this start of the controller"
     ago_ms = max(0, state["uptime_ms"] - row["began_ms"])

@@ -1,4 +1,4 @@
-"""The alarms that a receiver knows and the alarms that wait, kept on disk.
+"""Keeps on the disk which alarms a receiver has got, and which alarms wait.
 
 So a restart sends no alarm twice. An alarm waits until the receiver has accepted a letter with it.
 Then it counts as sent while it is active. If it comes again, its next letter leaves at least
@@ -13,9 +13,9 @@ from controller.doors.alarms import letter
 from controller.store import durable
 from controller.system import json_text, regular_file
 
-ROWS_MAX = 200  # in a letter and in the file; a cabinet has fewer stage instances
+ROWS_MAX = 200  # most alarms in a letter and in the file; a cabinet has fewer stage instances
 BYTES_MAX = 1 << 20
-Row = dict[str, Any]
+Row = dict[str, Any]  # one alarm, as in letter.py
 
 
 class Outbox:
@@ -31,7 +31,7 @@ class Outbox:
         self.told: set[str] = set()
         self.waiting: dict[str, Row] = {}
         self.trouble, self._is_kept = "", True
-        self._odd: set[str] = set()  # names of waiting rows that this release does not understand
+        self._odd: set[str] = set()  # names of waiting alarms that this release cannot read
         self._read()
 
     def seen(self, standing: dict[str, Row], now_us: int) -> None:
@@ -53,7 +53,7 @@ class Outbox:
             self._write()
 
     def taken(self, names: list[str], now_us: int) -> None:
-        """Note that the relay has taken these rows."""
+        """Note that the receiver has accepted the alarms with these names."""
         for name in names:
             del self.waiting[name]
             self.told.add(name)
@@ -69,8 +69,8 @@ class Outbox:
     def _read(self) -> None:
         """Read the file.
 
-        A row that this release does not understand is still sent, with a note, because it may be a
-        fire. A damaged file counts as no file, so an active alarm is sent again.
+        An alarm that this release does not understand is still sent, with a note, because it may be
+        a fire. A damaged file counts as no file, so an active alarm is sent again.
         """
         try:
             found = json_text.loads(regular_file.read(self._path, BYTES_MAX))

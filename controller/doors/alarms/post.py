@@ -1,8 +1,9 @@
 """Gives a letter to a relay (SMTP) or to a webhook (HTTP POST, JSON).
 
-Both calls block. One time limit bounds each silence, another the whole exchange. Only an answer
-that says "accepted" counts. Raises DoorError: one line without a secret. A relay may accept a
-letter for some of its addresses and refuse others: `mail` returns the refused ones.
+`mail` and `webhook` wait for the receiver: at most TIMEOUT_S without a byte, and EXCHANGE_S in all.
+A letter counts as sent only after the answer that it is accepted. Otherwise they raise DoorError:
+one line without a secret. A relay may accept a letter for some of its addresses and refuse others:
+`mail` returns the refused addresses.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ from controller.doors.process import DoorError, Values
 from controller.system import clock, deadline
 
 TIMEOUT_S = 20.0
-EXCHANGE_S = 60.0  # a receiver that sends single bytes slowly would never count as silent
+EXCHANGE_S = 60.0  # a receiver that slowly sends single bytes never exceeds TIMEOUT_S
 PERMANENT = 500  # an SMTP answer of 500 or more means that another try is useless
 
 

@@ -1,1 +1,1 @@
-"""HTTP: metrics, an interface for programs and a page."""
+"""The HTTP door: metrics for Prometheus, an interface for programs, and a page for a browser."""

@@ -1,4 +1,4 @@
-"""One client: requests one after the other, each with limits of bytes and time (h11)."""
+"""Serves one HTTP client: one request after the other, each limited in bytes and time (h11)."""
 
 import contextlib
 import http

@@ -1,4 +1,4 @@
-"""The HTTP door: one listening address, its pages and its rules."""
+"""Runs one HTTP door: a listening address with its pages and its rules."""
 
 from controller.doors.http.connection import HEAD_MAX, Client
 from controller.doors.http.counts import Counts

@@ -39,7 +39,10 @@ class Refused(Exception):
 
 
 class Access(NamedTuple):
-    """The sender of a request: the name of a token, or the box. source: "" for a reader."""
+    """The sender of a request. name: that of its token, or "local" for a program on this box.
+
+    source: the source as which it may send hints; "" if it may only read.
+    """
 
     name: str
     source: str
@@ -67,7 +70,7 @@ class Guard:
     def admit(self, method: str, headers: Headers, client: Place = ()) -> Access:
         """The sender of this request. Raises Refused.
 
-        client: a sender without a token has a quota for each client.
+        client: identifies a sender without a token, for its quota.
         """
         host = only(headers, b"host")
         if host is None or not self._is_ours(host):

@@ -1,4 +1,4 @@
-"""The state as text for Prometheus, in its base units. An unknown value has no line."""
+"""Writes the state as text for Prometheus, in SI units. An unknown value has no line."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 description of the interface, made from the forms that check its messages."""
+"""Makes the OpenAPI 3.1 description of the HTTP door from the forms that check its messages."""
 
 from typing import Any
 

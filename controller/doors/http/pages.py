@@ -1,4 +1,4 @@
-"""The answers of the door: facts, metrics, the page, hints and questions."""
+"""Answers the requests to the HTTP door: facts, metrics, the page, hints and questions."""
 
 import asyncio
 import importlib.resources

@@ -1,4 +1,4 @@
-"""Server-sent events: first the complete state, then its changes as merge patches (RFC 7386).
+"""Sends the complete state as a server-sent event, then its changes (merge patches, RFC 7386).
 
 A merge patch cannot set a value to null: it removes the name. So a reader must treat a missing name
 as null.

@@ -1,1 +1,1 @@
-"""Local programs and a serial line: JSON lines and msgpack (`doors local`)."""
+"""The local door: serves programs on this box and a serial line, in JSON lines or msgpack."""

@@ -1,4 +1,4 @@
-"""One client. Each of its messages is answered before the next one is read.
+"""Serves one client of the local door. It answers each message before it reads the next one.
 
 So every buffer holds at most one message, and a client that sends too much delays only itself. The
 door has no keys and no rights: it can only pass on messages that a source has signed.
@@ -41,7 +41,7 @@ async def ready(descriptor: int, is_write: bool = False) -> None:
 
 
 class Client:
-    """The messages of one stream."""
+    """Answers the messages of one stream."""
 
     def __init__(
         self,

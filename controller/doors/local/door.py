@@ -1,4 +1,4 @@
-"""The local door: one UNIX stream socket and, if the table names one, a serial line."""
+"""Runs the local door: a UNIX stream socket and, if doors.toml names one, a serial line."""
 
 import asyncio
 import collections
@@ -75,8 +75,8 @@ class Door:
         """The connection that makes room for a new one, or None.
 
         First come connections that were silent for IDLE_US. Otherwise it is a connection of a user
-        (or process) that holds at least two more than the user (or process) of the new one. Among
-        several, the connection that was silent for longest.
+        (or process) that holds at least two more than the user (or process) of the new one. If
+        several connections qualify, the one that was silent for longest makes room.
         """
         held, now_us = list(self.listener.connections), clock.now_us()
         found = [each for each in held if now_us - each.asked_us >= IDLE_US]

@@ -1,4 +1,4 @@
-"""Splits a stream of bytes into messages: JSON lines or msgpack. The first byte shows which.
+"""Splits a stream into messages, JSON lines or msgpack. The first byte shows the format.
 
 JSON: one object per line. A client can send an empty line first, to end noise on the line. msgpack:
 maps one after the other, or each map after its length (four bytes, big-endian). A map never begins

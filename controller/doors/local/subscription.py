@@ -1,4 +1,4 @@
-"""`subscribe`: a client of the door gets the complete state, then its changes.
+"""Serves `subscribe`: a client of the local door gets the complete state, then its changes.
 
 A client that reads slowly gets fewer patches, and delays no other client. Each patch starts from
 the state that this client got last.

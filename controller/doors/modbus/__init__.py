@@ -1,1 +1,1 @@
-"""Modbus TCP with SunSpec models."""
+"""The Modbus door: shows the cabinet as SunSpec models over Modbus TCP."""

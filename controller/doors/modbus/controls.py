@@ -1,4 +1,4 @@
-"""Set-points of SunSpec models 704 and 715, sent as hints of one source.
+"""Sends the set-points of SunSpec models 704 and 715 to the loop, as hints of one source.
 
 A master writes registers one by one, in any order. So a set-point is first stored without effect,
 and becomes a hint when its enable register is 1. The answer of the loop decides: a refused write
@@ -57,7 +57,7 @@ SET = Group("704.WSet", h.REQUEST, ("power_W",), 0)
 
 
 class Held(NamedTuple):
-    """The hints of a master in force. until_s: end of its reversion time, in s of uptime."""
+    """The hints of a master that are in force. until_s: end of its reversion time, uptime in s."""
 
     master: str
     hints: list[dict[str, Any]]
@@ -76,7 +76,8 @@ class Shared:
         self.name, self.sender = name, sender
         self.lock = asyncio.Lock()
         self.held: dict[Group, Held] = {}
-        self.answers: dict[str, tuple[float, int | None, int]] = {}  # quantity: s, W, valid_s
+        # {quantity: (uptime of the answer in s, granted W, remaining validity in s)}
+        self.answers: dict[str, tuple[float, int | None, int]] = {}
 
 
 class Controls:

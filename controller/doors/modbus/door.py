@@ -1,4 +1,4 @@
-"""The Modbus door: connections, reads and writes, and the limits of doors.toml for them.
+"""Runs the Modbus door: answers reads and writes, within the limits of doors.toml.
 
 A frame is: transaction (repeated in the answer), protocol 0, length, unit, PDU. The requests of a
 client are answered one after the other, so they keep their order even if a write waits for the

@@ -1,4 +1,4 @@
-"""Read-back of models 704 and 715: the values in force for a source, never those asked for."""
+"""Fills models 704 and 715 with the values in force for a source, never those it asked for."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,7 +11,7 @@ LASTING = ("valid", "resting")
 
 
 class InForce(NamedTuple):
-    """A value in force. is_on: it is of a hint, not of a fallback. left_s: time until it ends."""
+    """A value in force. is_on: True for a hint, False for a fallback. left_s: time to its end."""
 
     value_W: int
     is_on: bool
@@ -60,7 +60,7 @@ def enabled(state: Facts, began_s: float, controls: Controls) -> set[Group]:
 def points(
     state: Facts, began_s: float, controls: Controls | None, valid_s: int
 ) -> dict[str, Value]:
-    """The points for a master. A client without a source gets those of the binding sources."""
+    """The points for a master. A client without a source gets those of the sources that bind."""
     if controls is None:
         binding = state["binding_sources"]
         limit = of(state, binding["discharge_W_max"], LIMIT.quantities[-1])

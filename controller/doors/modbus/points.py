@@ -1,4 +1,4 @@
-"""The registers of the door: SunSpec models with their points, as data.
+"""Lists the registers of the Modbus door: SunSpec models with their points, as data.
 
 A point is NAME:TYPE, then *SCALE (the point that has its scale factor), then =VALUE if it never
 changes. A final `!` means that a master may set it here. A final `?` means that SunSpec lets a

@@ -1,4 +1,4 @@
-"""The state of the cabinet as values of SunSpec points. None becomes "not implemented".
+"""Converts the state of the cabinet to SunSpec points. None becomes "not implemented".
 Signs are those of SunSpec: a power above 0 discharges the battery.
 """
 
@@ -22,9 +22,10 @@ FORMS: dict[int | None, int] = {
     reasons.MODE_BLACK_START: 2,
 }
 U32, U16 = (1 << 31) - 1, (1 << 15) - 1  # masks of counters, which begin again at 0
-NAME_BITS = 31  # rows per vendor event field; the highest bit would mean "not implemented"
+# Rows of the cause-and-effect matrix per vendor event field: bit 31 would mean "not implemented".
+NAME_BITS = 31
 
-# {row: bit of 701.Alrm}; any other row is MANUFACTURER_ALRM
+# {row of the matrix: bit of 701.Alrm}; any other row is MANUFACTURER_ALRM
 ALARM = {37: 0, 1: 6, **dict.fromkeys((17, 18, 19, 20, 21, 22, 23), 7), 25: 13}
 OTHER_ALARM = 16
 # {row: bit of 802.Evt1}; any other row is OTHER_ALARM, or OTHER_WARNING

@@ -1,1 +1,1 @@
-"""MQTT: sends state, events and alarms to a broker, and receives hints from it."""
+"""The MQTT door sends state, events and alarms to a broker, and receives hints from it."""

@@ -1,4 +1,4 @@
-"""The commands of one topic. A message becomes a hint or a question, and its answer is sent back.
+"""Serves the commands of one MQTT topic. Each message becomes a hint or a question.
 
 A source that sends too much fills only its own queue, and no hint waits behind a question. A
 repeated id gets the first answer again, so that no hint is sent twice.

@@ -1,4 +1,4 @@
-"""The MQTT door: keeps its connections to the broker open.
+"""Runs the MQTT door, and keeps its connections to the broker open.
 
 After a loss it connects again, with pauses that grow.
 """

@@ -1,9 +1,9 @@
-"""One connection to a broker: the client of paho-mqtt, run by a thread of this module.
+"""Keeps one connection to a broker: the client of paho-mqtt, run by a thread of this module.
 
-The thread of the library ends at an exception, and its queue survives a reconnect. So here each
-connection is a new client whose `loop` this module calls. Nothing is queued while the door is
-offline. Wrong input from a broker ends this connection only. All methods run in the thread of
-asyncio, except `_step` and the callbacks.
+A thread of the library would end at an exception, and would send old messages after a reconnect. So
+here each connection is a new client whose `loop` this module calls. Nothing is queued while the
+door is offline. Wrong input from a broker ends this connection only. All methods run in the thread
+of asyncio, except `_step` and the callbacks.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Failures between the door and a broker, in plain words."""
+"""Describes failures between the MQTT door and a broker in plain words."""
 
 import ssl
 

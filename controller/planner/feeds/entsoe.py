@@ -36,7 +36,7 @@ class Period(NamedTuple):
 
 
 def parsed(data: bytes, currency: str, made_s: float) -> Points:
-    """The points of a document. SeriesError: one line."""
+    """The points of a document. SeriesError says why in one line."""
     series = [each for each in _root(data).findall("{*}TimeSeries") if _is_day_ahead(each)]
     first = min(map(_sequence, series), default=0)
     kept = [each for each in series if _sequence(each) == first]

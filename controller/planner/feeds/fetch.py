@@ -1,4 +1,4 @@
-"""One answer of an HTTP source, with bounds of time and size.
+"""Fetches one answer of an HTTP source, within bounds of time and size.
 
 A redirect is not followed, because it could lead to an address that is not allowed. No message
 repeats the address, because a key may be a part of it.
@@ -46,7 +46,7 @@ def _is_near(host: str) -> bool:
 
 
 def fetched(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> bytes:
-    """The answer of keys["url"]. SeriesError: one line."""
+    """The answer of keys["url"]. SeriesError says why in one line."""
     host = urlsplit(keys["url"]).hostname or ""
     url = _filled(keys, zone, now_s)
     failed: object

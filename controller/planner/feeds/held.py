@@ -44,7 +44,7 @@ class Held:
         now_s: UTC of the reading.
         """
         end = now_s // QUARTER_S if self.feed.format == "recorder" else math.inf
-        # The recorder measured a value after now_s while its clock was ahead. No value of another
+        # A recorded value after now_s was measured while the clock was ahead. No value of another
         # feed is dropped by its time, because the clock may be wrong now.
         newest = sorted(self.values.items())[-KEPT_PARTS * count :]
         self.values = {at: each for at, each in newest if at < end}

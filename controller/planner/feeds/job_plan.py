@@ -1,4 +1,4 @@
-"""The load by a plan of jobs: base_W, plus the power of the jobs that run.
+"""Reads the load from a file of planned jobs: base_W plus the power of the jobs that run.
 
 Times in the file count from `begin`, a local time. By default it is the begin of the day on which
 the file was written. After the end of the last job, the load is unknown.
@@ -16,7 +16,7 @@ JOBS_MAX = 20_000
 
 
 def read(path: str, feed: Feed, span: Span, made_s: float) -> Points:
-    """The points of a file. SeriesError: one line."""
+    """The points of a file. SeriesError says why in one line."""
     begin_s = day_begin(datetime.fromtimestamp(made_s, feed.zone)).timestamp()
     if feed.keys["begin"]:
         begin_s = times.TimeCells(feed.zone)(feed.keys["begin"])

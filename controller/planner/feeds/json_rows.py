@@ -1,7 +1,7 @@
-"""Rows of a JSON text. The site file says where they lie.
+"""Reads the rows of a JSON text. The site file says where the rows are in the text.
 
-list = "data.prices" is the way to a list of objects or lists. It may also lead to an object of
-columns of equal length. time and value are ways within an entry, or names of columns.
+list = "data.prices" is the path to a list of objects or lists. It may also lead to an object of
+columns of equal length. time and value are paths within an entry, or names of columns.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from controller.system import json_text
 
 
 def parsed(data: bytes, feed: Feed, made_s: float) -> Points:
-    """The points of a JSON text. SeriesError: one line."""
+    """The points of a JSON text. SeriesError says why in one line."""
     names, unit = (feed.keys["time"], feed.keys["value"]), unit_of(feed.kind, feed.keys["unit"])
     assert unit is not None  # site_file.py has checked it
 
@@ -55,7 +55,7 @@ def _rows(found: Any, time: str, value: str) -> Iterator[Reading]:
 
 
 def _at(found: Any, way: str, where: str = "the text") -> Any:
-    """The value at the end of a dotted way; a number is the place in a list."""
+    """The value at the end of a dotted path; a number is the place in a list."""
     for name in way.split(".") if way else ():
         if isinstance(found, dict) and name in found:
             found = found[name]

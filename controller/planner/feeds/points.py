@@ -27,6 +27,7 @@ _OTHERS = {"prices": PRICE, "weather": SUN, "air": AIR, "carbon": CARBON, "warni
 QUANTITIES = POWERS | _OTHERS
 WARNED = "allowed are hours up to 168, 0 to withdraw it, or an end after the begin"
 NO_ORDER = math.inf, -math.inf  # warnings may have their times in any order
+# WRONG_MAX: lines about wrong warnings. UNKNOWN_H: length of a warning whose end is unknown.
 WARNINGS_MAX, WRONG_MAX, UNKNOWN_H, EVER_S, HOUR_S = 1000, 5, 24.0, 1e11, 3600.0
 # A time of these kinds is the begin or the end of a mean, which depends on the source.
 MAY_BE_EITHER = ("load", "pv", "weather")
@@ -35,7 +36,7 @@ Reading = tuple[str, str, str]  # place for messages, as "line 7"; time; value
 
 
 class Feed(NamedTuple):
-    """A table [feed.NAME]. zone: for times without an offset; keys: those of its format."""
+    """A table [feed.NAME]. zone: for times without an offset; keys: the keys of its format."""
 
     name: str
     kind: str
@@ -56,7 +57,7 @@ class Span(NamedTuple):
 
 
 class Points(NamedTuple):
-    """Values; each holds from utc_s on for step_s. made_s: when they were made; doubts: lines."""
+    """Values; each holds from utc_s on for step_s. made_s: time of making; doubts: warnings."""
 
     utc_s: array
     values: array
@@ -78,7 +79,7 @@ def of_readings(
     made_s: float,
     has_comma: bool = False,
 ) -> Points:
-    """Points of rows in order of time. names: columns of time and value. SeriesError: one line."""
+    """Points of rows in order of time. names: columns of time and value. Raises SeriesError."""
     if feed.kind == "warnings":
         return _warned(readings, feed, made_s)
     clock, quantity = times.TimeCells(feed.zone, name=names[0]), QUANTITIES[feed.kind]
@@ -190,7 +191,7 @@ def parts_s(begin_s: float, end_s: float, count: int) -> Iterator[tuple[int, flo
 
 
 def merged(files: Sequence[tuple[str, Points]], span: Span, zone: tzinfo) -> Points:
-    """Points of several files, oldest first: the later file counts."""
+    """Points of several files, oldest first. If two files have a value, the later file counts."""
     kept, doubts = dict[float, float](), list[str]()
     for name, found in files:
         replaced = []

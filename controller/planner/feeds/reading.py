@@ -1,4 +1,4 @@
-"""Reading of one feed, from a file, a folder or an address, by the adapter of its format."""
+"""Reads one feed from a file, a folder or an address, with the reader for its format."""
 
 import os
 
@@ -20,11 +20,11 @@ BYTES_MAX = {"csv": 16 << 20, "jobs": 1 << 20, "json": 1 << 20, "entsoe_xml": 1 
 
 
 def read(feed: Feed, span: Span) -> Points:
-    """The points that the source has now. SeriesError: one line."""
+    """The points that the source has now. SeriesError says why in one line."""
     if feed.format == "recorder":
         return record.read(feed.keys["path"], feed.kind, span)
     if feed.keys.get("url"):
-        from controller.planner.feeds import fetch  # takes 8 MiB, which a site with files saves
+        from controller.planner.feeds import fetch  # here, because it needs 8 MiB
 
         return _parsed(feed, fetch.fetched(feed.keys, feed.zone, span.now_s), span.now_s)
     path = feed.keys["path"]

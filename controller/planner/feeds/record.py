@@ -1,4 +1,4 @@
-"""Load and PV from the recorder's `quarters.csv`.
+"""Reads load and PV from the recorder's `quarters.csv`.
 
 The load is the wanted load, before a scheduler lowered it on request.
 """
@@ -11,7 +11,7 @@ VALUES = {"load": 1, "pv": 2}  # index of each value in a Quarter
 
 
 def read(path: str, kind: str, span: Span) -> Points:
-    """The finished quarters after span.since_s. SeriesError: one line."""
+    """The finished quarters after span.since_s. SeriesError says why in one line."""
     doubts = list[str]()
     try:
         rows = quarters.read(path, doubts)

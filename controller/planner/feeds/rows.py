@@ -1,4 +1,4 @@
-"""Rows of a CSV file, also gzipped: one column with times, one with values.
+"""Reads a CSV file, which may be gzipped: one column with times, one with values.
 
 A last line without a line end may be cut in the middle of a number, so it does not count.
 """
@@ -18,7 +18,7 @@ CUT = "the last line has no end, so it may be cut and does not count"
 
 
 def read(path: str, feed: Feed, made_s: float) -> Points:
-    """The points of a file. SeriesError: one line with the path."""
+    """The points of a file. SeriesError says why in one line with the path."""
     with table.opened(path) as found:
         at = times.columns(found.names, found.first) or (0,)
         place, unit = _column(found, feed, at)

@@ -1,4 +1,4 @@
-"""PV from irradiance: the irradiance times a factor that is learnt from the last measured days.
+"""Estimates PV power from irradiance, with a factor learnt from the last measured days.
 
 The irradiance is that of a weather feed or of a clear sky. With a clear sky, the factor also
 contains how clear the last days were.

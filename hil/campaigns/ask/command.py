@@ -13,7 +13,9 @@ PART = 50  # jobs in one case
 
 
 class Ask(Trial):
-    """Met if no job that was answered yes fell short, and at least 95 % of answers are right."""
+    """This trial is met if no job that was answered yes fell short, and at least 95 % of answers
+    are right.
+    """
 
     words = "random jobs: the answer of firebreak ask against what happens then"
     mode = "chain only, 1 s"
@@ -22,7 +24,7 @@ class Ask(Trial):
     }
 
     def draw(self) -> list[range]:
-        """The numbers of the jobs, in parts."""
+        """The numbers of the jobs, with PART of them in each case."""
         numbers = range(self.given.count)
         return [numbers[first : first + PART] for first in range(0, len(numbers), PART)]
 

@@ -1,4 +1,4 @@
-"""A trial: a random cabinet and connection, an answer, and the job in chain-only mode at 1 s.
+"""Asks `firebreak ask` about a job on a drawn cabinet, then simulates the job second by second.
 
 A job is short in three cases: the import of a second is above a limit of the connection; the mean
 import of an interval is above the limit of peak shaving; an obligation takes energy at or below the
@@ -29,7 +29,7 @@ BEGIN_S = 1_780_000_000 // 900 * 900  # UTC, where an interval begins
 RATED_W, ENERGY_WH, CONNECTION_W = 250_000, 645_000, 500_000
 BEFORE_S, SAMPLE_S = 300, 10
 INTERVAL_S = 900
-METER_W = 200  # set-points are multiples of 100 W, and meters show whole W
+METER_W = 200  # tolerance: set-points are multiples of 100 W, and meters show whole W
 
 
 class Draw(NamedTuple):
@@ -219,6 +219,6 @@ def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
 
 
 def several(seed: int, numbers: range, minutes: int) -> list[Outcome]:
-    """The outcomes of these numbers."""
+    """The outcomes of the trials with these numbers."""
     with tempfile.TemporaryDirectory() as folder:
         return [run(folder, seed, number, minutes) for number in numbers]

@@ -1,1 +1,1 @@
-"""Benchmarks: each shows a budget of the design beside its figure and its rival."""
+"""Benchmarks. Each compares figures with a budget of the design and with a rival program."""

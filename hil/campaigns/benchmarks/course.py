@@ -1,4 +1,7 @@
-"""Draws contacts and frames for channel B from a seed, equal on CPython and MicroPython."""
+"""Draws a test sequence of contacts and frames for channel B (the second channel).
+
+CPython and MicroPython draw the same values from a seed, so their results can be compared.
+"""
 
 from array import array
 
@@ -25,7 +28,7 @@ except ImportError:
 
 TICK_MS = 20
 ALL_CLOSED = sc.RELAY_BIT - 1
-# steps of a cycle before its disturbance (enough for a reset), and of the whole cycle
+# A cycle has CYCLE steps. The first CALM steps have no disturbance, which is enough for a reset.
 CALM, CYCLE = 320, 400
 CONTACTS, SILENCE, NOISE, START, RELAY = range(5)  # kinds of disturbance
 
@@ -54,7 +57,7 @@ def default_image(
 
 
 class Course:
-    """Draws the next step: `elapsed`, `contacts`, and the first `length` bytes of `line`."""
+    """A drawn test sequence. A step has `elapsed` ticks, `contacts`, `length` bytes of `line`."""
 
     def __init__(self, seed: int, image: "array[int]") -> None:
         self.draws = array("i", [seed & 0xFFFFF])
@@ -70,7 +73,7 @@ class Course:
         return (self.draws[0] >> 3) % below
 
     def next(self, second: sc.Second) -> None:
-        """Draw the next step for `second`, whose relay and reports this course follows."""
+        """Draw the next step for `second`. It depends on the relay and the reports of `second`."""
         self.count += 1
         at = self.count % CYCLE
         if at == CALM:
@@ -117,7 +120,7 @@ class Course:
             self.contacts &= ~sc.KEY_BIT
 
     def _write(self, disturbed: int) -> None:
-        """Write a frame in every other step; under NOISE with wrong bytes, bits or opinions."""
+        """Write a frame in every other step; under NOISE with wrong bytes, bits or content."""
         noise = disturbed == NOISE
         if not noise or not self.draw(60):
             self.opinion = 1 << self.draw(len(f.SHARED)) if noise else 0
@@ -166,7 +169,7 @@ def digest(value: int, second: sc.Second) -> int:
 
 
 def walk(seed: int, steps: int, image: "array[int]") -> tuple[int, list[int]]:
-    """Play the steps of one course. Returns the digest of all, and the count of each reason."""
+    """Play one test sequence. Returns the digest of all steps, and the count of each reason."""
     second, way = sc.Second(image, 0), Course(seed, image)
     second.blocks = second.kernel.state_blocks()  # type: ignore[attr-defined]
     value, reasons = crc.START, array("i", [0] * len(pe.REASONS))

@@ -1,4 +1,4 @@
-"""cyclictest (rt-tests), the rival for the loop's punctuality, with the same period."""
+"""Runs cyclictest (of rt-tests), to compare its punctuality with that of the control loop."""
 
 import json
 import os

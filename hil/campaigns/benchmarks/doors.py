@@ -1,8 +1,8 @@
-"""`python -m hil bench doors`: what the doors cost the loop, and how fast hints pass through them.
+"""`python -m hil bench doors` measures what doors cost the loop, and how fast hints pass.
 
-The rig's controller runs in real time: without doors, with idle doors, with doors at load, and
-while doors are killed. Then hints go through each door, and their times to the wire are measured.
-The loop's own counters say which hints were taken.
+A door is a server for MQTT, HTTP or Modbus TCP. The rig's controller runs in real time: without
+doors, with idle doors, with doors at load, and while doors are killed. Then hints go through each
+door, and their times to the wire are measured. The loop's own counters say which hints were taken.
 """
 
 import json
@@ -149,7 +149,7 @@ class Course(course.Course):
             process.end(load)
 
     def _killed(self, phase: report.Phase) -> None:
-        """Kill each kind of doors in turn, then all, each time for a third of the turn."""
+        """Kill the servers of each kind in turn, then all. Each time they stay dead for a third."""
         third_s = self._seconds / (len(KINDS) + 1) / 3
         for kinds in [*[(kind,) for kind in KINDS], KINDS]:
             self.wait(third_s)

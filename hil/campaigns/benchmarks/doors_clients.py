@@ -1,4 +1,4 @@
-"""Clients of the doors that send bytes and find whether the loop granted the request."""
+"""Clients of the MQTT, HTTP and Modbus servers: they request power and see if it is granted."""
 
 import contextlib
 import http.client
@@ -123,7 +123,7 @@ def text(words: str) -> bytes:
 
 
 def opening(name: str, topic: str) -> bytes:
-    """CONNECT with MQTT 3.1.1, and SUBSCRIBE."""
+    """The packets that open a connection: CONNECT of MQTT 3.1.1, and SUBSCRIBE."""
     connect = text("MQTT") + bytes((4, 2, 0, 60)) + text(f"bench-{name}")
     return packet(0x10, connect) + packet(0x82, b"\0\1" + text(topic) + b"\0")
 
@@ -137,7 +137,7 @@ def opened(link: socket.socket, name: str, topic: str) -> BinaryIO:
 
 
 def publish(source: str, payload: bytes) -> bytes:
-    """A command of a source."""
+    """The packet that publishes a command of a source."""
     return packet(0x30, text(f"{BASE}/command/{source}/hint") + payload)
 
 

@@ -1,7 +1,7 @@
 """Load of `bench doors` in its own process: 50 masters at 1 Hz, 50 MQTT clients, 20 streams.
 
 `python -m hil.campaigns.benchmarks.doors_load SECONDS FOLDER` prints the results as JSON. A client
-connects again if its door has gone.
+connects again if its server has gone.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ async def listener(number: int, reader: asyncio.StreamReader, writer: asyncio.St
     writer.write(c.opening(f"load{number}", f"{c.BASE}/#"))
     due_ns = timing.now_ns() + round(
         number / LISTENERS * BEAT_S * 1e9
-    )  # the loop accepts 10 a second
+    )  # spread, because the loop accepts 10 hints a second
     while data := await reader.read(65_536):
         counts["MQTT bytes"] += len(data)
         if timing.now_ns() >= due_ns:

@@ -1,4 +1,4 @@
-"""The doors of `bench doors`, one process for each kind, with a broker and a mail relay."""
+"""Runs the servers of `bench doors`, a process for each kind, with broker and mail relay."""
 
 import contextlib
 import os
@@ -54,7 +54,7 @@ class Relay(socketserver.StreamRequestHandler):
 
 
 class Doors(processes.Processes):
-    """All doors, at a lower priority than the loop as on a box, and a recorder."""
+    """All network servers (doors) and a recorder. As on a box, the loop has a higher priority."""
 
     before = ("nice", "-n", "15")  # as in firebreak-doors@.service
 
@@ -90,7 +90,7 @@ class Doors(processes.Processes):
         self.running[kind].wait()
 
     def differences(self) -> list[str]:
-        """Places that a port scan finds and `doors check` does not name, and the reverse."""
+        """Ports that a port scan finds and `doors check` does not name, and the reverse."""
         rows, out = exposure.of(settings.load(self._file)), []
         for kind in KINDS:
             found = ports.places(self.running[kind].pid)

@@ -1,4 +1,4 @@
-"""The figures of `bench doors`, from the findings of its run."""
+"""Computes the figures of `bench doors`: the cost of the network servers, delays of hints."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,8 +49,8 @@ def processes(name: str, phase: Phase) -> list[Figure]:
 
 
 def growth_kB_per_h(samples: Sequence[Sample]) -> float | None:
-    """Growth of the medians from the second quarter of the samples to the last one. None if the
-    time is too short: the history that a door keeps is full only after a minute.
+    """Growth of the medians from the second to the last quarter of the samples. None if the time is
+    too short: the history that a door keeps is full only after a minute.
     """
     if samples[-1][0] < SETTLED_S:
         return None
@@ -63,7 +63,7 @@ def growth_kB_per_h(samples: Sequence[Sample]) -> float | None:
 
 
 def hints(delays_us: Mapping[str, Sequence[int | None]]) -> list[Figure]:
-    """Figures of each way, beside the datagram as rival."""
+    """Delays of hints by each way, compared with a hint that is sent as a plain datagram."""
     figures: list[Figure] = []
     missed = 0
     first_ms = [us / 1000 for us in delays_us[DATAGRAM] if us is not None]
@@ -78,7 +78,7 @@ def hints(delays_us: Mapping[str, Sequence[int | None]]) -> list[Figure]:
 def beside(
     what: str, values_ms: Sequence[float], rival: str | None, rival_ms: Sequence[float]
 ) -> Iterable[Figure]:
-    """p50 and p99 beside those of the rival."""
+    """Median and 99th percentile, with those of the rival."""
     for name in ("p50", "p99") if values_ms else ():
         own, other = [
             round(percentile(each, PERCENTILES[name]), 1) if each else None

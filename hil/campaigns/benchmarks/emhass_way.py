@@ -1,14 +1,16 @@
-"""EMHASS as a way to plan, to compare it with the planner.
+"""Lets the program EMHASS make the plans of a month, to compare it with the planner.
 
-EMHASS optimizes with prices, forecasts and battery of the planner, above the same lower layer. Its
-program does not model losses of idle converters.
+EMHASS gets the planner's prices, forecasts and battery. The modelled controller that follows the
+planner's plans (controller/planner/backtest.py) also follows its plans. Its program does not model
+losses of idle converters.
 
-Settings: a plan of 48 h, a program that is built once, a small gap, the peak counted by slot. Wear
-and the value of the last energy are the planner's. "Own peak": EMHASS pays a demand charge for the
-judged days on import above the month's peak so far. The lower layer gets the peak of EMHASS's plan
-as its cap. "Our cap": power up to the planner's cap is free, and a kW above it costs the charge of
-some months. The lower layer then gets the planner's cap, and EMHASS must not use the part of the
-band that the planner keeps for this layer. EMHASS has as many charges as the tariff.
+Settings: a plan of 48 h, a program that is built once, a small gap of the solver, the peak counted
+by slot. The cost of wear and the value of the energy left at the end are those of the planner.
+There are two variants. "Own peak": EMHASS pays a demand charge for the judged days on import above
+the month's peak so far. The modelled controller gets the peak of EMHASS's plan as its cap. "Our
+cap": power up to the planner's cap is free, and a kW above it costs the charge of some months. The
+modelled controller then gets the planner's cap, and EMHASS must not use the part of the charge band
+that the planner keeps for the controller. EMHASS has as many charges as the tariff.
 """
 
 import json
@@ -34,8 +36,10 @@ from controller.planner.tariff import MONTH_S
 
 COUNT = 2 * SLOTS_PER_DAY
 DEAR = 100.0  # money per kW above our cap: the charge of some months
-GAPS = 1e-4, 1e-6  # share of the cost: with its own peak; with our cap, whose cost contains DEAR
-LEAST = 1e-4  # least last price, money per kWh: the value of the last energy is a factor of it
+GAPS = 1e-4, 1e-6  # solver's gap, share of the cost: own peak; our cap, whose cost contains DEAR
+# The lowest price of the last slot, money per kWh. EMHASS states the value of the energy left at
+# the end as a factor of this price, so the price must not be 0.
+LEAST = 1e-4
 SLOTS = pd.date_range("2026-01-01", periods=COUNT, freq=f"{round(SLOT_S)}s", tz="UTC")
 LOGGER = logging.getLogger("emhass")
 LOGGER.setLevel(logging.CRITICAL)

@@ -1,8 +1,9 @@
-"""`python -m hil bench hint`: from a hint's datagram to the last byte of the set-point it changes.
+"""`python -m hil bench hint` measures the time from a hint to the changed set-point.
 
-A source requests power in alternating directions, each time at another phase of the tick. The
-answer is the first set-point on the converter's wire that has moved as requested. The budget is the
-sum of the wait for a tick, the tick, and the time on the bus.
+A source requests power in alternating directions, each time at another phase of the tick. The time
+runs from the hint's datagram to the last byte of the answer. The answer is the first set-point on
+the converter's wire that has moved as requested. The budget is the sum of the wait for a tick, the
+tick, and the time on the bus.
 """
 
 import random
@@ -24,7 +25,9 @@ from hil.engine.rig import Rig
 from hil.observer.beats import SETPOINT, unpacked
 
 SOURCE = "scheduler"
-FIRST_S, CYCLE_S = 20.0, 2.0  # the cabinet runs by then; 20 kW at 25 kW/s take 0.8 s
+# The first hint comes when the cabinet runs. The next ones come every CYCLE_S, because 20 kW at 25
+# kW/s take 0.8 s.
+FIRST_S, CYCLE_S = 20.0, 2.0
 NO_ANSWER_US = 1_000_000
 SCENARIO = """name = "run"
 title = "Load and battery at rest"

@@ -1,4 +1,4 @@
-"""The kernel with the inputs of a healthy, running cabinet, on CPython and MicroPython.
+"""Steps the kernel with a healthy cabinet's inputs, on CPython and MicroPython.
 
 As on a board, the heap is locked during a step. So the search for free memory on a used heap (2.9
 of 4.6 million instructions) is not counted. The module imports only safety.
@@ -70,7 +70,7 @@ def follow(inp: "array[int]", out: "array[int]", layout: s.Layout, number: int) 
 
 
 class Steps:
-    """A kernel with every group fresh, which is the most work that a step can have."""
+    """A kernel in which every group of signals is fresh: the most work that a step can have."""
 
     def __init__(self, racks: int, modules: int) -> None:
         self.kernel = Kernel(default_image(1, racks, modules))

@@ -1,8 +1,8 @@
-"""`python -m hil bench loop`: how late the real loop wakes up, idle and under CPU stress.
+"""`python -m hil bench loop` measures how late the loop wakes up, idle and under CPU stress.
 
-cyclictest measures the delay by the machine itself, on the same core at the same time. The priority
-of cyclictest is one above the loop's, so that cyclictest preempts the loop and never waits for a
-tick.
+The program cyclictest measures the delay by the machine itself, on the same core at the same time.
+The priority of cyclictest is one above the loop's, so that cyclictest preempts the loop and never
+waits for a tick.
 """
 
 import os

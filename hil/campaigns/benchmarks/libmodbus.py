@@ -1,4 +1,4 @@
-"""The rival of the RTU engine: libmodbus (Debian libmodbus5), used by ctypes without a compiler."""
+"""Calls libmodbus (Debian libmodbus5) by ctypes: the rival of the controller's RTU engine."""
 
 import ctypes
 import ctypes.util

@@ -1,4 +1,4 @@
-"""The machine on which a figure was measured: processor, kernel, Python, priority, memory pages."""
+"""Describes the machine on which a figure was measured: processor, kernel, Python, memory."""
 
 import os
 import platform

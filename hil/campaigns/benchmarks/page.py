@@ -1,4 +1,4 @@
-"""`python -m hil bench page RESULT.json...`: the page of all figures, made from results alone."""
+"""`python -m hil bench page RESULT.json...` makes the page of all figures from result files."""
 
 from collections.abc import Iterable
 

@@ -1,9 +1,9 @@
-"""`python -m hil bench path`: how long a change of the load takes to the battery, in virtual time.
+"""`python -m hil bench path` measures how long a change of the load takes to the battery.
 
-Load tracking is replaced by a function that follows the last sample, so that leads, filters and
-overshoot do not count. The delay of an edge is the area between the step of the load and the
-battery's answer, divided by the height of the step. An edge comes at any moment of a tick and of
-the meter's refresh.
+The run is in virtual time. Load tracking is replaced by a function that follows the last sample, so
+that leads, filters and overshoot do not count. The delay of an edge is the area between the step of
+the load and the battery's answer, divided by the height of the step. An edge comes at any moment of
+a tick and of the meter's refresh.
 """
 
 import bisect
@@ -22,7 +22,8 @@ from hil.devices.power_meter import PowerMeter
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 
-BASE_W, STEP_W = 200_000, 50_000  # a fifth of the rating of the example cabinet
+# The load and its step. The step is a fifth of the rating of the example cabinet.
+BASE_W, STEP_W = 200_000, 50_000
 START_S = 40.0  # the contactors are closed and the grid meter is proven
 APART_US = 900_000, 1_300_000  # time between two edges
 ANSWERED_MS = 800  # by then the battery has moved

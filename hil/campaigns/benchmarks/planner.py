@@ -1,4 +1,4 @@
-"""`python -m hil bench planner`: the planner beside rules and perfect foresight.
+"""`python -m hil bench planner` compares the planner with rules and perfect foresight.
 
 Each way to plan runs in its own process on the same month, so that its memory can be measured.
 EMHASS also has its own Python environment, if a person has made one, because it needs an older

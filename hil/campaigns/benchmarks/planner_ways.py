@@ -1,4 +1,4 @@
-"""The process of one way to plan, for `bench planner`.
+"""Plans one month in one way, as a process of `bench planner`.
 
 The process reads a month and prints the result, both as JSON. Only the modules that the way needs
 are imported, because the memory of the process is measured.

@@ -1,4 +1,4 @@
-"""`python -m hil bench pod`: two cabinets on one site in real time, each with a controller."""
+"""`python -m hil bench pod` measures two cabinets on one site in real time."""
 
 from hil.campaigns.benchmarks import machine
 from hil.campaigns.benchmarks.cyclictest import Cyclictest

@@ -1,4 +1,4 @@
-"""The TCP and UDP sockets of a process, from /proc: what a port scan of its box would find."""
+"""Finds in /proc the TCP and UDP sockets of a process, as a port scan would find them."""
 
 import ipaddress
 import os
@@ -8,7 +8,8 @@ from typing import NamedTuple
 from hil.engine.process_memory import read
 
 FILES = ("tcp", "tcp6", "udp", "udp6")
-LISTEN, UNCONNECTED = "0A", "07"  # states; a UDP socket open to every sender is unconnected
+# Codes of the state in /proc. A UDP socket that is open to every sender is unconnected.
+LISTEN, UNCONNECTED = "0A", "07"
 
 
 class Places(NamedTuple):
@@ -22,7 +23,7 @@ def places(pid: int) -> Places:
     """Where a process listens, and to which places it connects."""
     before = _inodes(pid)
     sockets = _sockets(pid)
-    inodes = before | _inodes(pid)  # a socket that was opened meanwhile is in one of both
+    inodes = before | _inodes(pid)  # a socket that was opened meanwhile is in one of these sets
     own = [row for row in sockets if row[0] in inodes]
     listens = {local for _, local, _, is_open in own if is_open}
     pairs = [(local, far) for _, local, far, is_open in own if not is_open]

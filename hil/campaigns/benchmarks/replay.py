@@ -1,4 +1,4 @@
-"""How fast a journal is replayed with every byte compared; a part of `python -m hil bench rig`."""
+"""Measures for `hil bench rig` how fast a journal is replayed with every byte compared."""
 
 from controller.journal import replay
 from controller.journal.ring import JournalReader

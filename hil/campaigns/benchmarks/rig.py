@@ -1,4 +1,4 @@
-"""`python -m hil bench rig`: lateness with devices, memory over time, virtual speed, replay."""
+"""`python -m hil bench rig` measures lateness, memory over time, and speed in virtual time."""
 
 import os
 import tempfile
@@ -22,7 +22,7 @@ from hil.scenarios import scenario
 SETTLED_S = 60.0  # memory during the first minute belongs to the start
 VIRTUAL_S, VIRTUAL_ROUNDS = 300.0, 3
 PATH_EDGES = 240
-EDGE_SAMPLES = 12  # growth: from the median of the first minute to that of the last minute
+EDGE_SAMPLES = 12  # samples of a minute; growth is from the first minute's median to the last one's
 Sample = list[float]  # [s, rss_kB, anonymous_kB]
 Spent = tuple[float, float]  # (wall s, CPU s)
 

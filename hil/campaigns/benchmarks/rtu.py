@@ -1,10 +1,11 @@
-"""`python -m hil bench rtu`: one Modbus RTU transaction (FC3 x 20) beside libmodbus, on one pty.
+"""`python -m hil bench rtu` compares the time of a Modbus RTU transaction with libmodbus.
 
-Both masters take turns, round by round, with an equal silence before each transaction. In the first
-condition the slave answers at once, which shows the cost of the program. In the second it is paced
-to 19200 Bd, which shows how well the program uses the wire. A cycle also contains the silence after
-the reply; libmodbus keeps none. Masters and slave have separate cores if there are two, because the
-scheduler's choice of a core moved a median by half.
+A transaction reads 20 registers by function 3. Both masters take turns on one pty, round by round,
+with an equal silence before each transaction. In the first condition the slave answers at once,
+which shows the cost of the program. In the second it is paced to 19200 Bd, which shows how well the
+program uses the wire. A cycle also contains the silence after the reply; libmodbus keeps none.
+Masters and slave have separate cores if there are two, because the scheduler's choice of a core
+moved a median by half.
 """
 
 import contextlib
@@ -23,8 +24,8 @@ from hil.campaigns import process
 from hil.campaigns.benchmarks import libmodbus, machine, rtu_slave, timing
 from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
 
-# The engine drops bytes that come before its request can have left the wire, so the fast condition
-# uses the highest baud rate.
+# The baud rates of the two conditions. The engine drops bytes that come before its request can have
+# left the wire, so the fast condition uses the highest baud rate.
 FAST_BD, PACED_BD = 4_000_000, 19_200
 STOP_S = 10
 Rounds = dict[str, list[dict[str, float]]]  # {master: its rounds, the quietest first}
@@ -104,7 +105,7 @@ def slave(paced_Bd: int) -> Iterator[str]:
 
 
 def run(count: int = 200, rounds: int = 12) -> Measured:
-    """The findings. count: transactions of each master per round; paced, a twentieth of them."""
+    """The findings. count: transactions of each master per round (a twentieth if paced)."""
     library, slow = libmodbus.load(), max(2, count // 20)
     realtime.prepare()
     fast = _compare(library, FAST_BD, 0, count, rounds)

@@ -1,4 +1,4 @@
-"""The real controller as a process on wires without answers.
+"""Runs the real controller as a process on wires without answers.
 
 The wires are ptys, connections to a socket that is never read, and a virtual CAN bus.
 """

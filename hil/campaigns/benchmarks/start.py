@@ -1,4 +1,4 @@
-"""`python -m hil bench start`: time to the first tick, memory, time of `firebreak status`.
+"""`python -m hil bench start` times the first tick and `firebreak status`, measures memory.
 
 Memory is the private memory that the kernel reports (smaps, clean and dirty pages). The 64 MiB of
 the journal do not count, because all readers share that file.

@@ -1,6 +1,6 @@
-"""`python -m hil bench step`: time of a kernel step, and its instructions on MicroPython.
+"""`python -m hil bench step` times a kernel step and counts MicroPython's instructions.
 
-The quietest round counts (the least median), because the kernel always does the same work.
+The round with the lowest median counts, because the kernel always does the same work.
 """
 
 import pathlib

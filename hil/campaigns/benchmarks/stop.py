@@ -1,4 +1,4 @@
-"""`python -m hil bench stop`: emergency stops in real time, from press to permit.
+"""`python -m hil bench stop` measures emergency stops in real time, from press to permit.
 
 The relay chain is bridged, so that only the program acts. Each press comes at another phase of the
 tick. cyclictest runs meanwhile: its maximum is the delay by the host itself.
@@ -109,8 +109,8 @@ def _not_answered(stops: Stops, count: int) -> list[str]:
 
 
 def _other_trips(trips: Iterable[Mapping[str, Any]]) -> list[str]:
-    """[one line] that names other trips and when each came first, because they cost presses;
-    or [].
+    """[one line] that names other trips and when each came first, or []. Presses during another
+    trip do not count.
     """
     first: dict[str, str] = {}
     for trip in trips:

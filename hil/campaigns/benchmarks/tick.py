@@ -1,4 +1,4 @@
-"""`python -m hil bench tick`: the CPU time of a whole tick of 10 ms with 3 and 16 racks.
+"""`python -m hil bench tick` measures the CPU time of a tick of 10 ms with 3 and 16 racks.
 
 A given cabinet can be measured, too. The devices run in virtual time. Other programs of the machine
 do not count.

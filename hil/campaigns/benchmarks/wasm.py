@@ -1,4 +1,7 @@
-"""MicroPython without a microcontroller: the WASI build in wasmtime, whose fuel counts exactly."""
+"""Runs MicroPython without a microcontroller, and counts its instructions exactly.
+
+It is the WASI build in wasmtime, whose fuel is the count of instructions.
+"""
 
 import pathlib
 import shutil
@@ -70,7 +73,7 @@ class MicroPython:
 
 
 class Program:
-    """A script in a folder with the kernel and other modules, run with fuel. ImportError."""
+    """A script in a folder with the kernel and other modules, run with fuel. Raises ImportError."""
 
     def __init__(self, folder: pathlib.Path, modules: Iterable[ModuleType], script: str) -> None:
         """modules: those that the script imports besides `safety`."""

@@ -1,1 +1,1 @@
-"""Channel B in the rig: its firmware on an emulated Cortex-M3, or the same program as a process."""
+"""Tests channel B: its firmware on an emulated Cortex-M3, or its program as a process."""

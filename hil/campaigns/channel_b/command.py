@@ -28,7 +28,8 @@ EMULATOR_NOTES = [
     "board",
 ]
 COUNTED_STEPS, LOCKSTEP_STEPS, SEED = 200, 500, 3
-NS_PER_INSTRUCTION, NS_PER_TIMER_TICK = 64, 40  # QEMU's -icount shift=6, the timer at 25 MHz
+# In QEMU, -icount shift=6 gives 64 ns per instruction. The timer runs at 25 MHz.
+NS_PER_INSTRUCTION, NS_PER_TIMER_TICK = 64, 40
 # A trial also fails if an answer cannot be read.
 FAILURES = (TrialError, EmulatorError, OSError, ValueError, LookupError)
 COUNTS = (

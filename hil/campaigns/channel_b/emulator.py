@@ -1,4 +1,4 @@
-"""The emulated microcontroller: QEMU's mps2-an385, its link on a pty.
+"""Runs the emulated microcontroller (QEMU's mps2-an385), whose serial link is a pty.
 
 A word of its mapped memory stands for a contact, a switch or a backup register of a real board. The
 permit output is read from QEMU itself by its machine protocol (QMP).

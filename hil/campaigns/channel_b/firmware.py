@@ -46,7 +46,7 @@ class FirmwareError(RuntimeError):
 
 
 def build(folder: str) -> Path:
-    """Path of the firmware, built if needed; prints slow steps. folder: cache. FirmwareError."""
+    """Build the firmware if needed. Returns its path; prints slow steps. folder: the cache."""
     packages = needed(PROGRAMS)
     if packages:
         raise FirmwareError(packages)

@@ -1,4 +1,4 @@
-"""The words that the rig shares with a channel B under test: the outer memory of its board."""
+"""Memory words that the rig shares with the board of a channel B: contacts, output, mode."""
 
 import contextlib
 import mmap

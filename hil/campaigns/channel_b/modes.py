@@ -1,7 +1,8 @@
 """Modes of the emulated microcontroller. A word in its outer memory chooses one after a reset.
 
-Only the rig's firmware contains this module. In lockstep, each request on the link is one step; the
-answer is a digest of all state. In counting, the program prints the timer ticks of some steps.
+Only the rig's firmware contains this module. In the mode lockstep, each request on the link is one
+step, and the answer is a digest of all state. In the counting mode, the program prints the timer
+ticks of some steps.
 """
 
 from array import array
@@ -16,7 +17,8 @@ from safety.mcu import board_qemu
 RUN, LOCKSTEP, COUNT = 0, 1, 2
 MODE, STEPS = 0x21000000, 0x2100001C
 TIMER_VALUE = 0x40000004
-HELD_STEPS, HELD_MS = 3, 200  # 0.6 s: rows 1 and 44, which wait 0.5 s, have tripped by then
+# The inputs are held for 3 steps of 200 ms. Rows 1 and 44 wait 0.5 s, so they have tripped by then.
+HELD_STEPS, HELD_MS = 3, 200
 
 
 def take(board: board_qemu.Board, one: bytearray) -> int:
@@ -72,7 +74,7 @@ def report(state: str, name: str, steps: int, work, second: sc.Second, way) -> N
     """Print the least, the greatest and the sum of timer ticks of `work`."""
     least, most, total = 1 << 29, 0, 0
     for _ in range(steps):
-        way.count &= 1  # so that the course never reaches a disturbance
+        way.count &= 1  # so that the test sequence never reaches a disturbance
         way.next(second)
         if state == "tripped":
             way.contacts &= ~1

@@ -85,7 +85,7 @@ def silence(partner: Partner, number: int) -> float:
 
 
 def hang(partner: Partner, number: int) -> tuple[float, float]:
-    """Times of a program that hangs: to the fallen permit, and from there to a frame, s."""
+    """(s until the permit of a program that hangs falls, s from then until the next frame)."""
     partner.begin(number)
     memory = partner.board.memory
     memory.write(mem.HANG, 1)

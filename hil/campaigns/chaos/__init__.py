@@ -1,1 +1,1 @@
-"""`python -m hil chaos`: disturbances beside a real controller, and their effect on the wires."""
+"""`python -m hil chaos` disturbs a real controller and judges the effect on the wires."""

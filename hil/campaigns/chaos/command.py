@@ -1,4 +1,4 @@
-"""The command line of `python -m hil chaos`, its report and its JSON."""
+"""`python -m hil chaos` disturbs a real controller; this module has its options and report."""
 
 import contextlib
 import os
@@ -46,7 +46,7 @@ OPTIONS: options.Options = {
 
 
 def main(arguments: Namespace) -> int:
-    """Returns 0 if nothing disturbed the loop, else 1. Raises RigError or OSError."""
+    """Run the campaign. Returns 0 if nothing disturbed the loop, else 1. RigError or OSError."""
     print(f"seed       {arguments.seed}", flush=True)
     why_not = namespace.private_mounts()
     chosen = {

@@ -1,4 +1,4 @@
-"""The processes beside a controller, started as on a box and ended by their handles."""
+"""Starts the processes that run beside a controller on a box, and ends only these."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Plays the disturbances of a run in a thread beside the rig, each between two calms."""
+"""Plays disturbances in a thread beside the rig, with a calm time before and after each."""
 
 import sys
 from collections.abc import Mapping

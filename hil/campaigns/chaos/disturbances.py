@@ -1,7 +1,8 @@
-"""The disturbances of `disturbances.toml`.
+"""Defines how each disturbance of `disturbances.toml` begins and ends.
 
 Disturbances act on the machine, or on processes beside the controller. A disturbance is a context
-that takes the Stage and may add notes to it by `stage.note(ok, sentence)`.
+manager. It gets the Stage (stage.py: the rig and its processes), and may add notes by
+`stage.note(ok, sentence)`.
 """
 
 import contextlib
@@ -117,7 +118,7 @@ def _clock_step(offset_us: str) -> Act:
 
 
 def _noise(permille: str, *kinds: str) -> Act:
-    """Noise of these kinds on every RTU bus."""
+    """Put noise of these kinds on every RTU bus."""
 
     def at(share: int) -> Callable[[Stage], None]:
         values = {each: share * (each.removesuffix("_permille") in kinds) for each in NOISE}

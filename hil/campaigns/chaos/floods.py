@@ -1,4 +1,7 @@
-"""Floods drawn from a seed, as turns of course.Background: CAN frames, hints, commands, files."""
+"""Makes floods of CAN frames, hints, commands and files from a seed, one turn after the other.
+
+A turn is one step of a course.Background thread.
+"""
 
 import contextlib
 import itertools
@@ -21,7 +24,8 @@ from hil.campaigns.vm.slcan import connect
 from hil.devices.native_bms import NODE_STRIDE, crc8
 from hil.engine.rig import RigError
 
-# 3000 frames/s of 8 bytes, each 0.27 ms at 500 kbit/s. With the BMS's 8 %, the bus is 90 % busy.
+# Send CAN_FRAMES every CAN_PACE_S: 3000 frames/s of 8 bytes, each 0.27 ms at 500 kbit/s. With the 8
+# % of the BMSs, the bus is 90 % busy.
 CAN_PACE_S, CAN_FRAMES = 0.01, 30
 CONNECTIONS = 24  # one and a half times as many as a gateway accepts
 SEND_S, STANDARD_ID_MAX = 5, 0x7FF

@@ -1,4 +1,4 @@
-"""`python -m ...memory_hog MEBIBYTES PARENT`: takes memory, and is the first to be killed."""
+"""`python -m ...memory_hog MEBIBYTES PARENT`: takes memory, and the kernel kills it first."""
 
 import mmap
 import os

@@ -1,4 +1,4 @@
-"""Small file systems to fill up, in a mount namespace that ends with this process."""
+"""Makes small file systems to fill up, in a mount namespace that ends with this process."""
 
 import contextlib
 import ctypes

@@ -35,7 +35,7 @@ def memory_MiB(free_bytes: int) -> int:
 
 @contextlib.contextmanager
 def readers(stage: Stage) -> Iterator[None]:
-    """Processes that map the journal and open the database again and again."""
+    """Run processes that map the journal and open the database again and again."""
     where = stage.directory, stage.state_directory
     readers: list[Any] = [
         process.module(
@@ -59,7 +59,7 @@ def readers(stage: Stage) -> Iterator[None]:
 
 @contextlib.contextmanager
 def cpu(stage: Stage) -> Iterator[None]:
-    """Busy processes on every core."""
+    """Run busy processes on every core."""
     with hogs() as words:
         yield
     stage.note(True, words)
@@ -67,7 +67,7 @@ def cpu(stage: Stage) -> Iterator[None]:
 
 @contextlib.contextmanager
 def stalled_reader(stage: Stage) -> Iterator[None]:
-    """A reader that stops in the middle of the journal, later goes on, and must lose nothing."""
+    """Stop a reader in the middle of the journal. It later goes on, and must lose nothing."""
     reader = JournalReader(os.path.join(stage.directory, "journal"))
     frames = reader.frames()
     at = next(frames).sequence

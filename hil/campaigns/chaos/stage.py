@@ -1,4 +1,4 @@
-"""The Stage of a disturbance: the rig, the companions, the folders, the controller's counters."""
+"""The Stage is what a disturbance can reach: rig, other processes, folders, counters."""
 
 import contextlib
 import os
@@ -57,7 +57,7 @@ class Stage:
         return condition()
 
     def mark(self, name: str) -> None:
-        """Put a mark on the timeline of the plant process, whose clock is that of the wires."""
+        """Put a note on the timeline of the plant process, whose clock is that of the wires."""
         self.rig.send({"what": "mark", "name": name})
 
     def act(self, what: str, **arguments: object) -> None:

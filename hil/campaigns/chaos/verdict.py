@@ -59,8 +59,8 @@ def _ticks(figures: Figures) -> Sentence:
 
 
 def _lateness(figures: Figures) -> Sentence:
-    """p99 of the lateness may be up to a quarter of a tick, 4 times that of the calm, or a
-    stall's length.
+    """The 99th percentile of the lateness has a limit. The limit is the largest of three: a quarter
+    of a tick, 4 times the percentile in the calm, and the length of a stall.
     """
     before, during = (
         figures["loop"][phase]["lateness_us"]["p99"] for phase in ("before", "during")

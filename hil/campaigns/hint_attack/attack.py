@@ -1,6 +1,6 @@
-"""Bad hints drawn from a seed, with genuine ones between them.
+"""Makes bad hints from a seed, and sends them with genuine ones between them.
 
-The forger knows its source's key.
+The forger knows the keys of the sources, so many of its bad hints have a right MAC.
 """
 
 import os
@@ -21,7 +21,7 @@ GENUINE_EVERY = 500
 GENUINE_W = 400_000
 SEND_S = 60  # guards against a hang; sending takes milliseconds
 TOLD = *hint_statistics.TOTALS, "wrong_length", "wrong_magic", "unknown_source", "hellos", "unsent"
-SOURCE, LESSER = "site_ems", "scheduler"  # sources of the example site: grid_cap and request
+SOURCE, LESSER = "site_ems", "scheduler"  # the sources with the roles grid_cap and request
 VALID_MS = 60_000
 NONSENSE: tuple[dict[str, int], ...] = (
     {"kind": 0},

@@ -1,4 +1,4 @@
-"""`python -m hil trials hint-attack`: its options, the attack beside the rig, and its report."""
+"""`python -m hil trials hint-attack` sends bad hints to a real controller, and reports."""
 
 import os
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class Course(course.Course):
 
 
 class HintAttack(Trial):
-    """Met if all bad hints were refused and all genuine ones accepted."""
+    """This trial is met if all bad hints were refused and all genuine ones accepted."""
 
     words = "send bad hints to a real controller; it must refuse them all"
     mode = "real time"

@@ -1,4 +1,4 @@
-"""`python -m hil trials nuisance`: an hour of every load in every condition, and the trips."""
+"""`python -m hil trials nuisance` plays loads on sound cabinets and counts the trips."""
 
 import math
 from collections import Counter
@@ -11,12 +11,12 @@ from hil.engine.arguments import number
 from hil.runner import options, report
 
 CONFIDENCE = 0.95
-CABINET_H = 24_000  # hours of 1000 days of a cabinet
+CABINET_H = 24_000  # hours in 1000 cabinet-days
 _CABINET = {"default": None, "help": "of the cabinet to simulate (that of the condition)"}
 
 
 class Nuisance(Trial):
-    """Met if no cabinet stopped."""
+    """This trial is met if no cabinet stopped."""
 
     words = "rate of trips on a sound cabinet"
     mode = BYTE
@@ -31,8 +31,8 @@ class Nuisance(Trial):
     }
 
     def draw(self) -> list[Course]:
-        """Every load in every condition. A given cabinet has the conditions of the example
-        cabinet.
+        """An hour of every load in every condition. A given cabinet has the conditions of the
+        example cabinet.
         """
         given = self.given
         conditions = [

@@ -18,7 +18,7 @@ from hil.scenarios.scenario import Action
 from safety import matrix, signals as s
 
 DERATED = (Action(60_000_000, "pcs_derate", "pcs_derate", {"unit": 1, "kW": 100.0}),)
-# name: (cabinet, keys of the plant's config, actions). Pylontech reports its values once a second.
+# name: (cabinet, keys of the plant's config, actions). The "slow BMS" reports once a second.
 # The kernel's heating feature allows for 0.1 K of noise.
 CONDITIONS: dict[str, tuple[Path, dict[str, float], tuple[Action, ...]]] = {
     "as built": (EXAMPLE, {}, ()),

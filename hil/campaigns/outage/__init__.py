@@ -1,1 +1,1 @@
-"""`python -m hil trials outage`: the load through outages of the grid, and islands until empty."""
+"""`python -m hil trials outage` plays outages of the grid, and islands until empty."""

@@ -1,4 +1,4 @@
-"""`python -m hil trials outage`: the load through outages of the grid at random moments."""
+"""`python -m hil trials outage` plays outages of the grid at random moments."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ WORST = (
 
 
 class Outages(Trial):
-    """Met if every outage kept every promise."""
+    """This trial is met if every outage kept every promise."""
 
     words = "the load through outages of the grid at random moments"
     mode = BYTE

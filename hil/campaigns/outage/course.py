@@ -1,4 +1,4 @@
-"""One run with several outages, byte by byte in virtual time, and the figures of each outage."""
+"""Plays one run with several outages, byte by byte in virtual time. Computes their figures."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -19,8 +19,9 @@ OUTAGE_S, RETURN_S, AFTER_S = 120.0, 10.0, 10.0
 CALM_S = 10.0, 40.0  # between the end of an outage and the next one
 SOC = 0.35, 0.85
 AUXILIARY_W = 5000.0  # power beside the load: the cabinet's auxiliaries, the charge of their UPS
-# An unforeseen edge of the load shows on the grid for the delay of the path. After the return the
-# set-point may be off by 1 % of the converters' power, until the meter has proven itself.
+# An unforeseen edge of the load shows on the grid for at most EDGE_S, the path delay from load
+# meter to battery. For PROOF_S after the grid's return, until the sign of the grid meter is proven
+# again, the set-point may be off by 1 % of the converters' power.
 EDGE_S, PROOF_S, LESS_PARTS = 0.2, 2.5, 100
 CONVERTER_SHARE = 0.95  # peak of the built-in load, as a share of the converters' power
 

@@ -1,4 +1,4 @@
-"""Islands until the backup reserve, in value mode.
+"""Plays islands until only the backup reserve is left, in value mode.
 
 An island runs on the battery alone, or with a generator set that the controller starts. The hours
 on the battery are compared with a calculation:
@@ -49,7 +49,7 @@ ISLANDS = (
 
 
 class Islands(Trial):
-    """Met if each island lasts as long as calculated, and keeps its promises."""
+    """This trial is met if each island lasts as long as calculated, and keeps its promises."""
 
     words = "islands until the backup reserve, on the battery alone and with a generator set"
     mode = f"value, {TICK_MS} ms"

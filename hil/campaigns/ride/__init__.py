@@ -1,1 +1,1 @@
-"""Sags of voltage and frequency, drawn from the ride-through curves of five grid codes."""
+"""Plays sags of voltage and frequency from the ride-through curves of five grid codes."""

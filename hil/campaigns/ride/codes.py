@@ -1,4 +1,4 @@
-"""Cases of a ride-through: sags of voltage and frequency, drawn from the curve of a grid code.
+"""Draws ride-through cases: sags of voltage and frequency, from the curve of a grid code.
 
 The curves are the rules of `firebreak audit`. A code whose voltage curve is not known borrows the
 curve of CAISO, the longest known one; `is_borrowed` says so.
@@ -14,12 +14,14 @@ TICK_S = 0.02
 # name of the shipped rule: nominal frequency of that grid, Hz
 CODES = {"ercot": 60.0, "caiso": 60.0, "eirgrid": 50.0, "aemc": 50.0, "ieso": 60.0}
 BORROWED = "caiso"
-LENGTH_S_MAX = 8.0  # limits one sag, even if the curve allows more, and all sags of a case together
-PU_MAX = 1.25  # limits a drawn over-voltage
-# The share of cases with several sags; the possible numbers of sags; the pause between two, s
+# The longest sag, even if the curve allows more. Also the sum of all sags of a case.
+LENGTH_S_MAX = 8.0
+PU_MAX = 1.25  # highest drawn over-voltage
+# Part of the cases that have several sags; the numbers of sags to draw from; the range of the pause
+# between two sags, s.
 SEVERAL, SAGS, GAP_S = 0.3, (2, 3, 5, 20), (0.2, 1.0)
-RISE_HZ_PER_S = 2.0  # where the code does not limit the rate of the frequency
-OFF_HZ_MAX = 2.5  # where the code does not limit the range of the frequency
+RISE_HZ_PER_S = 2.0  # rate of a frequency sag, if the code gives no limit
+OFF_HZ_MAX = 2.5  # largest deviation of the frequency, if the code limits only its rate
 # what the load does in a sag: it draws on, falls with the voltage, or leaves below 0.7 pu
 HOLDS, FALLS, LEAVES = "holds", "falls", "leaves"
 LOADS = HOLDS, FALLS, LEAVES
@@ -28,8 +30,8 @@ BEYOND = 1.3, 3.0  # the length of a sag outside the curve, as a multiple of the
 
 
 class Sag(NamedTuple):
-    """One sag. value: pu if kind is voltage, Hz if it is frequency. rate_Hz_per_s: of its
-    slopes.
+    """One sag. value: pu if kind is voltage, Hz if it is frequency. rate_Hz_per_s: slope of a
+    frequency sag.
     """
 
     kind: str
@@ -128,7 +130,9 @@ def _sag(deal: random.Random, code: str, at_s: float, longest_s: float, is_outsi
 
 
 def _fitting(rows: Sequence[Sequence[float]], is_outside: bool) -> list[Sequence[float]]:
-    """The rows from which a length can be drawn: inside above 0 s, outside below LENGTH_S_MAX."""
+    """The rows from which a sag's length can be drawn. A sag inside the curve needs a row that
+    allows more than 0 s. A sag outside needs a row that allows less than LENGTH_S_MAX.
+    """
     return [row for row in rows if (row[2] < LENGTH_S_MAX if is_outside else row[2] > 0)]
 
 
@@ -174,7 +178,7 @@ def voltage_pu(sags: Sequence[Sag], t_s: float) -> float:
 
 
 def frequency_Hz(sags: Sequence[Sag], nominal_Hz: float, t_s: float) -> float:
-    """The frequency at this time of the case, which falls and rises at the rate of its sag."""
+    """The frequency at this time of the case. A sag falls and rises at its own rate."""
     for sag in sags:
         left_s = min(t_s - sag.at_s, sag.at_s + sag.for_s - t_s)
         if sag.kind == "frequency" and left_s > 0:

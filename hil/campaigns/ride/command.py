@@ -1,4 +1,4 @@
-"""`python -m hil trials ride`: sags of voltage and frequency by the curves of grid codes.
+"""`python -m hil trials ride` plays sags of voltage and frequency by grid codes' curves.
 
 A sag inside the curve must change nothing; a sag outside must stop the power. Each case is played
 in a copy of a running cabinet.
@@ -35,7 +35,7 @@ COLUMNS = (
 
 
 class Ride(Trial):
-    """Met if each case went as its code asks."""
+    """This trial is met if each case went as its code asks."""
 
     words = "sags of voltage and frequency by the ride-through curves of five codes"
     mode = BYTE

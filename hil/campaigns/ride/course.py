@@ -21,12 +21,13 @@ from hil.site.grid import PHASE_V, Grid
 from hil.site.site import Site
 from safety import signals as s
 
-BASE_W, BASE_SHARE = start.LOAD_W, 0.45  # the load, and its limit as a share of the connection
+BASE_W, BASE_SHARE = start.LOAD_W, 0.45  # the load; its highest share of the connection's limit
 BEFORE_S, BACK_S, AFTER_S, STILL_S = 1.0, 0.5, 2.5, 0.2
 BACK_SHARE, NOISE_SHARE, WAVE_SHARE, SEEN_S = 0.9, 0.01, 0.04, 0.1
 POWERS = "grid_W", "load_W"
 FULL_PU, LEAVES_PU = 0.9, 0.7
-TOLD, TOLD_S = "59d", 0.5  # row of a converter that protected itself: debounce 200 ms, two reads
+# Row for a converter that tripped by itself, and its time: debounce of 200 ms and two reads.
+TOLD, TOLD_S = "59d", 0.5
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
 
 

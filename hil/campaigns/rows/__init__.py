@@ -1,1 +1,1 @@
-"""`python -m hil rows`: trips every stage of the matrix in the rig and checks effects and times."""
+"""`python -m hil rows` trips every stage of the cause-and-effect matrix and checks effects."""

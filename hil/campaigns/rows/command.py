@@ -1,4 +1,4 @@
-"""The command line of `python -m hil rows`."""
+"""`python -m hil rows`: options of the command, and the run of its test cases (courses)."""
 
 import argparse
 import difflib
@@ -27,7 +27,7 @@ DISARMED = "without the stage of each case: each must be found not met, or it pr
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Returns 0 if every course is met (with --disarmed: if none is), else 1."""
+    """Run the courses. Returns 0 if every one is met (--disarmed: if none is), else 1."""
     wanted = arguments.only or list(COURSES if arguments.disarmed else EVERY)
     refusal = _refusal(arguments, wanted)
     if refusal:

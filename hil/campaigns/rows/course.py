@@ -1,4 +1,7 @@
-"""One course, a test case as data: the cause that trips a stage, and its circumstances."""
+"""A course is a test case as data: the cause that trips a stage, and its circumstances.
+
+A stage is one threshold of the cause-and-effect matrix.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -31,7 +34,7 @@ class Do(NamedTuple):
 
 
 def do(action: str, at_s: float = 0.0, /, **arguments: Any) -> Do:
-    """Make one Do."""
+    """Make one action (a Do)."""
     return Do(at_s, action, arguments)
 
 
@@ -45,9 +48,9 @@ class Course(NamedTuple):
       from then on;
     - armed: stages to arm that the example site does not arm; alone: stages to disarm, because
         they would also trip, with the same effects;
-    - starts: the course is a start, power never flows;
-    - behind: earlier rows already have all the effects, so only the trip is checked;
-    - name: given to a second course of the same stage.
+    - starts: the test case is a start, so power never flows;
+    - behind: rows that trip earlier cause all its effects, so only the trip is checked;
+    - name: label of a further course of the same stage; "" for the first one.
     """
 
     stage: str

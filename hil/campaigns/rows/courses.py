@@ -1,4 +1,4 @@
-"""The courses of `courses.toml`: the actions that trip each stage of the matrix."""
+"""Reads `courses.toml`: test cases that trip each stage of the cause-and-effect matrix."""
 
 import ast
 import pathlib

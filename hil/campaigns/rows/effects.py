@@ -1,7 +1,7 @@
-"""The effects of a row, as the plant shows them, with their times. The oracle demands them.
+"""Finds when the plant shows the effects that a row of the cause-and-effect matrix demands.
 
-Two outputs have no wire: `maintenance` and `operator` only inform a person. An inhibit of closing
-shows only when a start is requested.
+The oracle (hil/oracle.py) names the demanded effects. Two outputs have no wire: `maintenance` and
+`operator` only inform a person. An inhibit of closing shows only when a start is requested.
 """
 
 from collections.abc import Iterable
@@ -67,7 +67,9 @@ def letters(effect: str) -> set[str]:
 
 
 def shown(plant: CabinetPlant, stage_id: str) -> dict[str, bool]:
-    """{name: True while the plant shows it} of all effects. DERATED is that of the stage."""
+    """{name: True while the plant shows it} of all effects. DERATED is judged by the derate of this
+    stage.
+    """
     rated_W = sum([pcs.rated_W for pcs in plant.pcs])
     power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
     derate_pct = oracle.derate_pct(stage_id, "d" if power_W > 0 else "c")
@@ -106,7 +108,7 @@ def racks_allow_none(plant: CabinetPlant, power_kW: float) -> bool:
 
 
 class Witness:
-    """`since_us`: when each effect began that the plant shows now; None for the others."""
+    """`since_us`: for each effect that the plant shows now, when it began; None for the others."""
 
     def __init__(self, plant: CabinetPlant, stage_id: str, now_us: int) -> None:
         self._plant, self._stage = plant, stage_id

@@ -1,4 +1,4 @@
-"""Causes without a wire, applied inside the controller's process. The table marks these courses."""
+"""Applies causes that have no wire, inside the controller's process. The table marks these."""
 
 import os
 import tempfile

@@ -33,7 +33,7 @@ BY_ITSELF, REMOTE, KEY, CLOSES = "by itself", "remote", "key", "closes"
 
 
 def undone(each: Do) -> Do | None:
-    """The Do that ends the effect of an action, or None."""
+    """The action (a Do) that ends the effect of another action, or None."""
     name = RELEASES.get(each.do, each.do)
     fields, own = faults.ACTIONS[name][0], each.arguments
     changed = {key: CALM[key] for key in fields if key in CALM}

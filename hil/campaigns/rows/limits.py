@@ -1,7 +1,8 @@
-"""Limits of each course: the shorter of the oracle's time and the time of the site's time chain.
+"""Time limits of a test case: the oracle's time, or the site's time chain if that is shorter.
 
-The time chain assumes nothing about sensors, because their lag is measured. In virtual time, times
-of the plant are accurate to one tick; in real processes, all times to one step of the plant.
+The time chain adds up the times from the sensor's value to the effect. The lag of the sensor is
+measured, so the chain does not contain it. In virtual time, times of the plant are accurate to one
+tick; in real processes, all times to one step of the plant.
 """
 
 from collections.abc import Iterable, Sequence
@@ -94,8 +95,8 @@ class Limits:
         return self.config.cabinet["agent_hold_off_ms"] if waits else 0
 
     def stopped_ms(self, course: Course, wanted: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """{effect: (earliest, latest)} without the controller, after a contact of the cause opens,
-        or after the controller ends.
+        """Times of the effects that the wiring causes without the controller: {effect: (earliest,
+        latest)}. They count from when a contact opens or the controller ends.
         """
         tick_ms, lapse_ms = self.config.tick_ms, self.config.cabinet["permit_expiry_ms"]
         first_ms, last_ms = 0, time_chain.CONTACT_MS + tick_ms
@@ -108,7 +109,7 @@ class Limits:
         }
 
     def _coil_ms(self, stage_id: str, effect: str) -> int:
-        """Latest time of a coil. A coil that waits is written by a periodic write."""
+        """Latest time at which a coil changes. If it must wait, a periodic write changes it."""
         held_ms = self._held_ms(stage_id, effect)
         stops = "S" in oracle.effects(stage_id)
         return held_ms + self._write_ms(effects.COILS[effect].output, bool(held_ms) or not stops)
@@ -149,7 +150,7 @@ class Limits:
         return -(-3 * max(one.time_us for bus in buses for one in self.schedule[bus]) // 1000)
 
     def _period_ms(self, cause: Iterable[Do]) -> int:
-        """Longest age of the silenced device's last frame, which is its slowest period."""
+        """Longest age of a device's last frame when a cause silences it: its slowest period."""
         names = {each.arguments.get("device") for each in cause}
         profiles = [device.profile for device in self.config.devices if device.name in names]
         periods_ms = [

@@ -1,4 +1,4 @@
-"""The figures of each course for the hazard log (safety/hazards/measured.json)."""
+"""Keeps figures of each test case for the hazard log (safety/hazards/measured.json)."""
 
 import json
 from collections.abc import Iterable

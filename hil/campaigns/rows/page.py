@@ -1,4 +1,4 @@
-"""The results as lines, as a Markdown page and as JSON."""
+"""Writes the results of `hil rows` as lines, as a Markdown page and as JSON."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

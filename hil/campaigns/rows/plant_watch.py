@@ -1,4 +1,4 @@
-"""A plant process that runs one course against the real controller; real.py starts it."""
+"""A plant process that plays one test case (course) with the real controller, for real.py."""
 
 import contextlib
 import os
@@ -67,7 +67,7 @@ class SteppedRig:
 
     @property
     def clockwork(self) -> Any:
-        """The clockwork of the actions."""
+        """The object that applies each action at its time."""
         return self._process.clockwork
 
     @clockwork.setter
@@ -75,7 +75,7 @@ class SteppedRig:
         self._process.clockwork = clockwork
 
     def world(self) -> Any:
-        """The World of the actions."""
+        """The parts on which actions act."""
         return self._process.world
 
     def step(self) -> None:

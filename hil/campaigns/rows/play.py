@@ -1,4 +1,7 @@
-"""Plays courses until all demanded effects have come, each in a process forked from its start."""
+"""Plays test cases (courses) until all demanded effects have come.
+
+Each case runs in a process that is forked from a started cabinet.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +18,7 @@ TURNED_S = 22.0  # from 200 kW in one direction to 200 kW in the other one
 ENDED_S, ASKED_S = 8.0, 12.0  # enough for a controlled stop, and for a start (3 s)
 # The wiring alone acts on converter and racks about 1 s after the controller has stopped.
 STAYS_S = 1.5
-# These courses come first, because a long course would run alone at the end.
+# These courses come first, because a long one would run alone at the end.
 LONG = ("6b", "46a", "46b", "45b", "45d", "17a", "17b", "17c", "42c", "38a")
 CLOSES, STAYS = "no closing", "no start"
 WIRED = (effects.ENABLE, effects.POWER, effects.OPENED)
@@ -96,11 +99,11 @@ def wanted(course: Course, devices: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _probed(rig: Any, course: Course) -> dict[str, bool]:
-    """{effect: True if it holds} when the other direction is requested, then a stop and a new
-    start.
+    """Request the other direction of power, then a stop and a new start. Returns {effect: True if
+    it held}.
 
-    After the controller's restart, the expiry of the modules has already caused the effects. Then
-    the controller must not start the cabinet by itself.
+    After a restart of the controller, the modules have already dropped their coils. Then the
+    controller must not start the cabinet by itself.
     """
     found: dict[str, bool] = {}
     limited = [name for name in effects.demanded(course.stage) if name in effects.LIMITED]

@@ -1,7 +1,8 @@
-"""The courses in real processes: one Rig for each course, several at a time, each in a thread.
+"""Plays test cases (courses) in real processes: a Rig for each, several at a time.
 
-A course is repeated if the machine stalled. No configuration can disarm a required row, so the
-`alone` stages of a course stay armed here. Such a course proves only the time of its own stage.
+Each Rig runs in a thread. A course is repeated if the machine stalled. No configuration can disarm
+a required row, so the `alone` stages of a course stay armed here. Such a course proves only the
+time of its own stage.
 """
 
 import contextlib
@@ -67,7 +68,7 @@ BESIDE = {label: EVERY[label].alone for label in REAL if EVERY[label].alone}
 
 
 def site(directory: str) -> dict[str, str]:
-    """Copy the example site into this directory, with channel B. Returns part of an order."""
+    """Copy the example site into this directory, with channel B. Returns options of the run."""
     folder = pathlib.Path(directory, "sites")
     shutil.copytree(SITES, folder)
     path, cabinet = folder / "types" / TYPE, folder / "example" / "cabinet.toml"

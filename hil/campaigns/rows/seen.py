@@ -1,4 +1,4 @@
-"""Conditions under which the plant's sensor shows the cause of a course. See `courses.toml`."""
+"""Conditions under which a sensor of the plant shows the cause of a test case."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +12,13 @@ Condition = Callable[[CabinetPlant], bool]
 
 
 def _suspicious(plant: CabinetPlant) -> bool:
-    """Two signs together reach the threshold of row 53."""
+    """True if two signs together reach the threshold of row 53."""
     signs = round(max(plant.offgas_ppm)) * 5, round(max(plant.toxic_ppm)) * 2
     return sum(signs) >= 100 and min(signs) >= 25
 
 
-# Each reads its sensor in the resolution of the wire. The words after its name are arguments.
+# Each condition reads its sensor in the resolution of the wire. The words after the name of a
+# condition in courses.toml are its arguments.
 PLAIN: dict[str, Callable[..., Any]] = {
     "module": lambda plant, degC: round(max(plant.racks[0].temperatures_degC), 1) >= degC,
     "cell_below": lambda plant, cell_V: plant.racks[0].cell_voltage_V_min < cell_V,

@@ -1,4 +1,4 @@
-"""A running cabinet for a course: its armed stages, its start, and the actions on it.
+"""Starts the cabinet for a test case (course), and applies the actions of the case.
 
 A rig is a VirtualRig, or the SteppedRig of plant_watch.py.
 """
@@ -20,8 +20,8 @@ from safety import matrix as m
 LOAD_W = 220_000.0
 HINT_S = 60.0
 REQUEST = {"source": "scheduler", "kind": "request", "quantity": "power_W", "valid_s": 119.0}
-# The test of the grid meter takes 16 s. Limits recover by 5 % of the rated power per second, and
-# the request ramps at 25 kW/s.
+# Time until the requested power flows: above 100 kW, and up to 100 kW. The test of the grid meter
+# takes 16 s, limits recover by 5 % of the rated power per second, and the request ramps at 25 kW/s.
 START_S, GENTLE_START_S = 29.0, 23.0
 SETTLED_S = 4.0  # until the contactors are closed
 SECOND_CHANNEL = "51"
@@ -48,7 +48,7 @@ def armed(config: Config, more: Iterable[str], less: Sequence[str]) -> Config:
 
 
 def start_key(course: Course) -> str:
-    """Courses with the same key share a start."""
+    """The key of a start. Courses with equal keys share one start."""
     fields = ("power_kW", "at_start", "armed", "alone", "starts", "soc_pct")
     return str([getattr(course, name) for name in fields])
 

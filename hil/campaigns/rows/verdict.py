@@ -1,4 +1,7 @@
-"""Judges a course's result by the oracle and the site's time chain, with a line per deviation."""
+"""Judges the result of a test case (course): a line for each deviation.
+
+The times come from limits.py, the demanded effects from the oracle.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,8 +19,8 @@ OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
 class Row(NamedTuple):
     """One course that has ended. wanted: the demanded effects. complaints: the deviations.
 
-    Only in real processes: delays by the machine, the observer's events, a line per earlier
-    attempt.
+    Only in real processes: machine (its delays), timeline (the observer's events), repeated (a
+    line per earlier attempt).
     """
 
     course: Course

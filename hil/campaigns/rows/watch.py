@@ -1,4 +1,4 @@
-"""Watches one course from outside, on every tick after its cause."""
+"""Watches one test case (course) from outside, on every tick after its cause."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

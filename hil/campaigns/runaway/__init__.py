@@ -1,1 +1,1 @@
-"""How early the rows warn of a thermal runaway, and their false alarms."""
+"""Measures how early rows of the matrix warn of a runaway, and how often without a reason."""

@@ -1,6 +1,7 @@
-"""`python -m hil trials runaway`: lead time of each row before a thermal runaway.
+"""`python -m hil trials runaway`: how early rows of the matrix warn of a thermal runaway.
 
-The trial also measures how often each row gives a false alarm.
+The rows are those of the cause-and-effect matrix. The trial also measures how often each row gives
+a false alarm.
 """
 
 from collections import Counter
@@ -22,7 +23,8 @@ HONESTY = (
     "row acts on the cabinet."
 )
 DAY_H = 24.0
-BY_MAKER = ("row 7", "row 22", "row 23", "row 26", "row 53")  # rows of the last table
+# Rows of the matrix. Each is a column of the last printed table.
+BY_MAKER = ("row 7", "row 22", "row 23", "row 26", "row 53")
 COLUMNS = (
     "detector",
     "missed",
@@ -31,13 +33,13 @@ COLUMNS = (
     "false alarms by events, per 1000 d",
     "only load, per 1000 d",
 )
-DIGITS = 0, 0, 2, 0  # after the point, in the columns from the median on
-Pair = tuple[Course, Mapping[str, Any]]  # a course and its result
+DIGITS = 0, 0, 2, 0  # digits after the point, in the last four columns
+Pair = tuple[Course, Mapping[str, Any]]  # a simulated case and its result
 Figures = dict[str, Any]
 
 
 class Runaway(Trial):
-    """A measurement, so it is always met."""
+    """This trial only measures. It has no requirement, so its verdict is always "met"."""
 
     words = "lead time of each row before a thermal runaway, and its false alarms"
     mode = "the plant alone, the kernel's features at 1 s; no row acts"
@@ -53,7 +55,7 @@ class Runaway(Trial):
     }
 
     def draw(self) -> list[Course]:
-        """The true runaways, then the courses with causes of false alarms."""
+        """The true runaways, then the cases with causes of false alarms."""
         given = self.given
         drawn = courses.drawn(given.seed, given.runaways, given.days, given.loads)
         self.start({each.base for each in drawn}, self._rig)
@@ -115,8 +117,8 @@ def _leads(name: str, pairs: Sequence[Pair]) -> Figures:
 
 
 def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
-    """Expected false alarms in 1000 cabinet-days. makers: for each cause, its alarms and the
-    number of its events; for the load alone and each noise, hours instead of events.
+    """Expected false alarms in 1000 cabinet-days. makers: for each cause, the number of alarms and
+    of events (`of`). The load alone and sensor noise have no events, so `of` counts their hours.
     """
     alarms, of = Counter[str](), Counter[str]()
     for course, found in pairs:
@@ -128,7 +130,7 @@ def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
             end_s = at_s + courses.WINDOW_S[course.kind]
             alarms[course.kind] += any([at_s < begin_s <= end_s for begin_s in begins])
             of[course.kind] += 1
-    # events of each cause in 1000 cabinet-days; for the load alone, hours
+    # per_1000_d: alarms per event (or hour), times the events (or hours) in 1000 cabinet-days
     makers = {
         kind: {
             "alarms": alarms[kind],
@@ -142,7 +144,7 @@ def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
 
 
 def table(doc: Mapping[str, Any]) -> list[str]:
-    """Lines: every detector, then the alarms of some rows by their causes."""
+    """The lines of two tables: every detector, then the alarms of some rows by their causes."""
     detectors = doc["detectors"]
     shown = [detectors[name]["false_alarms"]["makers"] for name in BY_MAKER]
     by_maker = [

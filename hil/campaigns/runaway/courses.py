@@ -1,4 +1,4 @@
-"""True runaways, and causes ("makers") of false alarms, drawn from a seed."""
+"""Draws test cases (courses): true runaways, and causes of false alarms, called makers."""
 
 import math
 import pathlib
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from hil.loads import reader, trace as traces
 from hil.plant.cabinet import CabinetPlant
 
-MAKER_S = 1200.0  # duration of a course of a maker
+MAKER_S = 1200.0  # duration of a course with a maker
 FAULT_S = 60  # when the fault of a runaway begins in its course
 SETTLE_S = 40  # when a maker's first event happens: the kernel then has 30 s of history
 # One sigma of a module's temperature. The kernel's heating feature allows for 0.1 K.
@@ -138,7 +138,7 @@ def _two(deal: Random, at_s: float) -> Steps:
     return steps + deal.choice((_zero, _misread, _balancing, _door))(deal, at_s + 10.0)
 
 
-# Each maker: its function, events per 1000 cabinet-days, seconds of observation per event. The
+# {maker: (its function, events in 1000 cabinet-days, seconds of observation after each event)}. The
 # rates are assumed, for a cabinet with 45 sensors, 5 detectors and one service visit per quarter.
 TABLE: dict[str, tuple[Callable[[Random, float], Steps], float, int]] = {
     "sensor_zero": (_zero, 3.0, 240),

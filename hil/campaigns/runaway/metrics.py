@@ -1,7 +1,8 @@
-"""Trips of every row, and of row 53 with other thresholds, computed from recorded features.
+"""Computes the trips of every row of the matrix, and of row 53 with other thresholds.
 
-A stage trips when its gate is open and its feature has been at or beyond the threshold for the
-debounce, rounded up to whole seconds. An unknown feature counts as not beyond.
+The input is the kernel's features of each second. A stage trips when its gate is open and its
+feature has been at or beyond the threshold for the debounce time, rounded up to whole seconds. An
+unknown feature counts as not beyond.
 """
 
 import math
@@ -52,7 +53,9 @@ def stage_trips(series: Series) -> Found:
 
 
 def _gate_rows(stage: Stage) -> tuple[int, ...]:
-    """Rows of which one must be active. (): no gate. Row 24 has the rows of all signs."""
+    """Rows of which one must be active before this stage can trip. (): the stage has no such gate.
+    For row 24 these are the rows of all signs.
+    """
     if stage[m.S_ROW] == 24:
         return GATES.get(m.F_ANY_SIGN, ())
     return GATES.get(stage[m.S_GATE], ()) if stage[m.S_SCOPE] == m.CABINET else ()

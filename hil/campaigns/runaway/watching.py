@@ -1,4 +1,4 @@
-"""Plays a course in the simulated cabinet, and keeps the kernel's features of each second.
+"""Plays a test case (course), and keeps the kernel's features of each second.
 
 The cabinet starts byte by byte. Then the plant alone runs, and once a second the devices' values
 go into the kernel's inputs. No action follows, so every row is judged on the same cabinet.

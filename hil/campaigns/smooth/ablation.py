@@ -1,4 +1,4 @@
-"""`--without PART`: the worth of each part of load tracking, by playing the loads without it.
+"""`smooth --without PART` measures the worth of a part of load tracking by leaving it out.
 
 A part is switched off by replacing its function in the process of the case, never by a setting of
 the product. Parts that act only on a stated range, a notice or a sag are judged by `--range-kW`,

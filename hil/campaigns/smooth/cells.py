@@ -1,4 +1,8 @@
-"""One load in each kind on every path: load tracking ("ours") beside plain following."""
+"""Plays one load with load tracking ("ours") and with plain following, on every path.
+
+A path is the way from the load meter to the battery (paths.py). A load has several kinds: ways to
+fill the time between its samples (loads.py).
+"""
 
 from typing import NamedTuple
 
@@ -69,8 +73,8 @@ def _row(load_W: np.ndarray, path: Path) -> dict:
 
 
 def _strict(load_W: np.ndarray, path: Path, range_W_max: int) -> dict:
-    """The load with a stated 5 s range: residual of 2 s, figures of the rules and stated range, %;
-    length of the load's steepest edge, s.
+    """Figures of the load with a stated 5 s range: residual of 2 s means, figures of the rules and
+    the stated range, %; length of the load's steepest edge, s.
     """
     grid_W = followers.ours(load_W, path, followers.function(path, None, range_W_max)).grid_W
     peak_W = float(np.abs(load_W).max())

@@ -1,4 +1,4 @@
-"""`python -m hil smooth`: play loads with load tracking, and compare grid and load."""
+"""`python -m hil smooth` plays loads with load tracking, and compares grid and load."""
 
 from argparse import Namespace
 from typing import Any

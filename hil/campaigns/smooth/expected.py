@@ -1,4 +1,4 @@
-"""Compares the figures of each load with those of the study."""
+"""Compares the figures of each load with those of a study (expected.toml)."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""The real control function, and the followers that it is compared with."""
+"""Followers decide a battery's power from the load: the real control function and rivals."""
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from hil.campaigns.smooth.simulator import RATED_W, SOC_START, TICK_S, ENERGY_Wh
 SOC_TARGET_permille = 550
 SHARE = 0.25  # part of the energy that the largest step may cost
 STEP_S = SHARE * ENERGY_Wh * 3600 / RATED_W
-HIGH_PASS_S, RAMP_PER_S = 60.0, 0.002  # settings of the rivals: time constant; part of peak per s
+# Settings of the rivals: time constant of HighPass, s; part of the load's peak that RampLimit
+# allows per second.
+HIGH_PASS_S, RAMP_PER_S = 60.0, 0.002
 
 
 def function(path: Path, believed_ms: int | None = None, range_W_max: int | None = None) -> Track:

@@ -1,4 +1,4 @@
-"""One load with each way to calm it: load tracking on two paths, and capacitors at the racks.
+"""Plays one load with each way to calm it: load tracking on two paths, capacitors at racks.
 
 The load is that of the GPUs, with their power smoothing if asked. A capacitor at the racks
 (hil/site/racks.py) changes this load into the power of the feed. The battery follows a meter at the
@@ -24,7 +24,8 @@ from hil.site.racks import DEFAULTS, Capacitor, Smoothing
 
 NERC = "NERC's ramp"
 BUILT_IN = (NERC, "training")
-RISE_ms, REPEATS = 250, 8  # 640 s
+# NERC's ramp rises in RISE_ms. It is repeated, so the load lasts 640 s.
+RISE_ms, REPEATS = 250, 8
 FROM_S = 10.0  # judged from here on: tracking and filters have begun
 BELIEVED_MS_MIN = 20
 RACKS, FEED = "racks", "feed"
@@ -43,7 +44,7 @@ class Racks(NamedTuple):
 
 
 class Way(NamedTuple):
-    """feed_W: load that the battery calms; grid_W: grid; in each tick."""
+    """Powers of each tick. feed_W: load that the battery calms; grid_W: what the grid feeds."""
 
     feed_W: np.ndarray
     grid_W: np.ndarray

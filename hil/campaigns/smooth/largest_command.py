@@ -1,4 +1,4 @@
-"""`python -m hil smooth largest`: the largest site that each rule allows, by path and buffer."""
+"""`python -m hil smooth largest` finds the largest site that each grid rule allows."""
 
 from argparse import Namespace
 

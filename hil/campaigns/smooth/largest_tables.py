@@ -1,4 +1,4 @@
-"""Tables of `python -m hil smooth largest`: each load, and the worst load under each rule."""
+"""Makes the tables of `hil smooth largest`: each load, and the worst load under each rule."""
 
 import math
 from collections.abc import Sequence

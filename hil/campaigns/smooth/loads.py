@@ -1,4 +1,8 @@
-"""Loads as mean powers of each tick: samples held, held with jittered times, or joined by lines."""
+"""Makes loads as mean powers of each tick, from samples.
+
+A kind says what the power does between two samples: it is held, held with jittered times, or joined
+by a line.
+"""
 
 import math
 from collections.abc import Sequence

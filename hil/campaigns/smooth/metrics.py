@@ -1,4 +1,4 @@
-"""Figures of the load's movement and of the part that the grid still has."""
+"""Computes how much a load moves, and how much of this movement the grid still has."""
 
 import numpy as np
 

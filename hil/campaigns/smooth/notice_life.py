@@ -1,4 +1,4 @@
-"""Announced steps over the life of a source: the saving by its notices minus their cost.
+"""Plays many announced steps of one source: what its notices save, minus what they cost.
 
 A source that is right while it is watched, and wrong when its notices move the battery, would cost
 a step each time. So sequences of notices are played. The worst moment of each is judged:
@@ -71,7 +71,7 @@ def missed(life: Life, bound: float) -> list[str]:
 
 
 def lives(delay_ms: int, sample_ms: int) -> list[Life]:
-    """A life for each of SEQUENCES."""
+    """Play each of SEQUENCES. Returns one Life for each."""
     return [_life(name, delay_ms, sample_ms) for name in SEQUENCES]
 
 
@@ -93,7 +93,9 @@ def bound_ms(delay_ms: int, sample_ms: int) -> float:
 
 
 def saved_ms(one: Announced, late: str | int, delay_ms: int, sample_ms: int) -> float:
-    """Saving by one notice, ms of the step. The meter shows the load sample_ms later."""
+    """Saving by one notice: ms of the whole step that the grid is spared. The meter shows the load
+    sample_ms later.
+    """
     times_ms = range(FROM_MS, UNTIL_MS, TICK_MS)
     load_W = [_load_W(at_ms, late) for at_ms in times_ms]
     behind, ahead = sample_ms // TICK_MS, (delay_ms - sample_ms) // TICK_MS

@@ -1,8 +1,8 @@
-"""Announced steps: the part of a step of 100 kW that reaches the grid, by the error of its notice.
+"""Measures the part of an announced step that reaches the grid, by the error of its notice.
 
-The step comes before, at or after the announced time, or not at all. The comparison is the step
-without a notice. A new source is only watched; a source that was right once moves the battery.
-Steps further off their time than the product allows are printed, but not judged.
+The step of 100 kW comes before, at or after the announced time, or not at all. The comparison is
+the step without a notice. A new source is only watched; a source that was right once moves the
+battery. Steps further off their time than the product allows are printed, but not judged.
 """
 
 from typing import NamedTuple
@@ -21,11 +21,14 @@ EDGES_ms, PHASE_ms = (0, 100), 5
 LATE_ms = (-50, -20, 0, 20, 50)  # delay of the step; below 0: early
 FAR_ms = (-200, -150, -100, 100, 150, 200)  # delays beyond those that the product allows
 UNANNOUNCED, WRONG = "none", "wrong"
-NEW, ONCE = "new", "right once"  # sources
-SHARE_MAX_pct, JUDGED_DELAY_ms = 5.0, 250  # part of the step in 2 s means; longest judged path
+NEW, ONCE = "new", "right once"  # kinds of sources
+# Highest part of the step that may reach the grid, in 2 s means. Longer path delays are not judged.
+SHARE_MAX_pct, JUDGED_DELAY_ms = 5.0, 250
 MEANS_S = 2.0
 VALID_MS = 1000
-ONE_PULSE_pct, NEAR_pct = 110.0, 1.0  # 5 s range: one pulse; tolerance
+# Limits of the 5 s range, % of the step. A wrong notice may cost one pulse. NEAR_pct: tolerance for
+# a new source.
+ONE_PULSE_pct, NEAR_pct = 110.0, 1.0
 
 
 class Job(NamedTuple):

@@ -1,4 +1,7 @@
-"""The paths from a change of the load to the battery's answer that the campaign simulates."""
+"""The paths from a change of the load to the battery's answer that the campaign simulates.
+
+The times of a path are those of meter, controller and converter.
+"""
 
 import argparse
 from typing import NamedTuple

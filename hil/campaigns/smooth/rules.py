@@ -1,8 +1,8 @@
-"""Figures of a grid operator's rules: 5 s range, 15 s change, strongest line, ramp of 1 s.
+"""Computes the figures that grid rules limit: 5 s range, 15 s change, line, 1 s ramp.
 
-Powers are means of a tick, W. The filter has one pole, unless two are asked for. ERCOT limits the
-range; IESO limits the change and lines (both read in a curated list, 2026). NVIDIA's test T4 limits
-the ramp (second-hand).
+A line is the strongest line of the spectrum. Powers are means of a tick, W. The filter has one
+pole, unless two are asked for. ERCOT limits the range; IESO limits the change and lines (both read
+in a curated list, 2026). NVIDIA's test T4 limits the ramp (second-hand).
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ def high_passed_W(power_W: np.ndarray) -> np.ndarray:
 
 
 def largest_range_W(power_W: np.ndarray, within_s: float) -> float:
-    """The largest range within any within_s."""
+    """The largest range within any span of within_s."""
     return metrics.largest_range_W(power_W, round(within_s / TICK_S))
 
 

@@ -1,10 +1,10 @@
-"""Spectra and ramps drawn from a seed. The figure is the grid's 5 s range over the load's.
+"""Draws spectra and ramps, and compares the grid's 5 s range with that of the load.
 
-Tones, pairs and noise bands can be predicted or left alone, so a battery must not make them larger.
-Steps that cannot be predicted reach the grid twice if the battery follows them: when the load
-moves, and when the battery answers. So their bound is twice the load's movement within 5 s. A
-movement faster than half the meter's rate looks slower to the meter. The battery follows this
-alias.
+The figure is the ratio of the two ranges. Tones, pairs and noise bands can be predicted or left
+alone, so a battery must not make them larger. Steps that cannot be predicted reach the grid twice
+if the battery follows them: when the load moves, and when the battery answers. So their bound is
+twice the load's movement within 5 s. A movement faster than half the meter's rate looks slower to
+the meter. The battery follows this alias.
 """
 
 import math
@@ -26,7 +26,7 @@ SECONDS, SUBTICKS = 72, 20
 
 
 def _frequency(draw: Generator) -> float:
-    """Uniform on a logarithmic scale."""
+    """Draw a frequency, Hz, uniformly on a logarithmic scale."""
     return float(np.exp(draw.uniform(np.log(LOW_Hz), np.log(HIGH_Hz))))
 
 
@@ -80,10 +80,10 @@ KINDS: dict[str, Callable] = {
 SMOOTH = ("tone", "pair", "noise band")
 NUMBER = 30  # spectra of each kind
 STILL_W = 1000.0  # least movement for a ratio of the first 10 s
-# Highest ratios: of the first seed, and of other seeds. Slower paths are not judged.
+# Highest allowed ratios: for the first seed, and for other seeds. Slower paths are not judged.
 SMOOTH_MAX, ANY_MAX, JUDGED_DELAY_ms = 1.05, 1.08, 100
 BEYOND, BEYOND_PART = ", beyond", 0.01  # part of the energy that is too fast for the meter
-# The load rises by 0.475 of LEVEL_W, and falls 10 s later, each 20 s. NERC measured the rise
+# The load rises by 0.475 of LEVEL_W, and falls 10 s later, every 20 s. NERC measured the rise
 # within 250 ms (1.9 pu/s).
 RAMPS_ms = (250, *range(300, 701, 50))
 RAMP_HIGH, RAMP_PEAK, RAMP_TURN_S, RAMP_TURNS = 0.475, 0.975, 20, 4

@@ -1,1 +1,1 @@
-"""`python -m hil vendor-pack`: the questions of a GPU vendor's battery guide that a rig answers."""
+"""`python -m hil vendor-pack` plays the tests of a GPU vendor's battery guide."""

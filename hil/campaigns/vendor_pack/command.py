@@ -1,4 +1,4 @@
-"""`python -m hil vendor-pack`: the tests of a GPU vendor's battery guide that a rig can answer.
+"""`python -m hil vendor-pack` plays the tests of a GPU vendor's guide that a rig can answer.
 
 Exit codes: 0 all that was played is met, 1 not, 2 wrong input, 3 could not start, 130 interrupted.
 """
@@ -15,7 +15,7 @@ GRID_CAP_RANK = hint_codes.ROLES.index("grid_cap")
 
 
 class VendorPack(trials.Trial):
-    """Met if every played test is met."""
+    """This trial is met if every played test is met."""
 
     words = "what a GPU vendor's battery guide asks: T1, T4, T6, T10, T11 in the rig"
     mode = trials.BYTE

@@ -1,4 +1,4 @@
-"""The part of T12 that concerns the controller: each of its gains, limits and times.
+"""The controller's part of T12, a test of a GPU vendor's battery guide: gains, limits, times.
 
 The converter's maker has the rest: the electric model and the impedance at the terminals.
 """

@@ -1,4 +1,4 @@
-"""The pack as one HTML page, and each test's rows as CSV."""
+"""Writes the tests of a GPU vendor's battery guide as one HTML page, and their rows as CSV."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

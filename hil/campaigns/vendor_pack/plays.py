@@ -1,4 +1,7 @@
-"""The runs behind the tests of the pack: T11 in chain-only mode, all others in byte mode."""
+"""Plays the tests T1 to T11 of a GPU vendor's battery guide on the rig.
+
+T11 runs in chain-only mode (no safety kernel), all other tests in byte mode (frames on wires).
+"""
 
 import copy
 import dataclasses

@@ -1,4 +1,4 @@
-"""Judges each run: its figures, the guide's limits, and one line.
+"""Judges each test by the limits of a GPU vendor's battery guide.
 
 T1 follows the guide v1.0. The limits of the other tests are a third party's reading of v0.4, so
 each of them is printed with (?).

@@ -1,4 +1,4 @@
-"""`./flash.sh vm-test`: tries the controller on a Debian in QEMU, with a hang and a power cut.
+"""`./flash.sh vm-test` tries the controller on a Debian in QEMU, with a hang and a power cut.
 
 The test takes 10 to 30 minutes.
 
@@ -65,7 +65,7 @@ CHECKS = (
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Returns the exit code. Raises RigError, OSError."""
+    """Run the test. Returns the exit code. Raises RigError, OSError."""
     missing = needed(image.PROGRAMS) or (os.geteuid() != 0 and NOT_ROOT)
     if missing:
         return report.refuse(NAME, missing, report.NO_START)

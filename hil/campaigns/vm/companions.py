@@ -1,4 +1,4 @@
-"""Planner and doors as services of the box."""
+"""Checks that planner and doors (network servers) run as services of the box."""
 
 import json
 
@@ -10,14 +10,14 @@ READ = f"import urllib.request as r; print(r.urlopen('{ADDRESS}', timeout=20).re
 
 
 def plans(lab: Lab) -> str:
-    """The planner runs with the file and the key that the installation made."""
+    """Check that the planner runs with the file and the key that the installation made."""
     lab.ask(f"systemctl enable --now {PLANNER}")
     lab.until_active(PLANNER)
     return lab.shown("StatusText", unit=PLANNER)[0]
 
 
 def opens_doors(lab: Lab) -> str:
-    """The door of kind http answers with the state of the controller."""
+    """Check that the door of kind http answers with the state of the controller."""
     lab.ask(f"systemctl enable --now {DOOR}")
     lab.until_active(DOOR)
     text = lab.until("answered: http", lambda: _state(lab), START_S)

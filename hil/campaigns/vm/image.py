@@ -93,7 +93,7 @@ def _install(source: pathlib.Path, tree: pathlib.Path) -> list[str]:
 
 
 def installed(lab: Lab) -> str:
-    """A first installation into the tree, of the same sources with an older version."""
+    """Install the same sources into the tree as an older version, for the first time."""
     source = lab.cache / "older"
     shutil.rmtree(source, ignore_errors=True)
     _copy_sources(source)
@@ -104,7 +104,7 @@ def installed(lab: Lab) -> str:
 
 
 def upgraded(lab: Lab) -> str:
-    """A second installation, of the present version, keeps a file that its owner has changed."""
+    """Install the present version, and check that a file that its owner has changed is kept."""
     owned = lab.tree / "etc/firebreak/example/site.toml"
     owned.write_text(owned.read_text() + "# mine\n")
     lines = _install(ROOT, lab.tree)
@@ -114,7 +114,7 @@ def upgraded(lab: Lab) -> str:
 
 
 def disk(lab: Lab) -> str:
-    """Adds the scaffold, makes disk.img, vmlinuz and initrd from the tree, and removes the tree."""
+    """Add the scaffold, make disk.img, vmlinuz and initrd from the tree, and remove the tree."""
     _add_scaffold(lab.tree, lab.rig.wires["ports"], lab.cache / "work")
     (kernel,) = (lab.tree / "boot").glob("vmlinuz-*")
     (initrd,) = (lab.tree / "boot").glob("initrd.img-*")
@@ -190,7 +190,7 @@ def _run(command: Sequence[str | pathlib.Path], directory: pathlib.Path, name: s
 def _finished(
     command: Sequence[str | pathlib.Path], name: str, **options: Any
 ) -> tuple[int, str, str]:
-    """(exit code, stdout, stderr). All processes of the command have ended then."""
+    """(exit code, stdout, stderr), after all processes of the command have ended."""
     limit_s = LIMITS_S.get(name, LIMIT_S)
     process = subprocess.Popen(
         [str(word) for word in command],

@@ -1,4 +1,4 @@
-"""One box in QEMU: devices, root shell, and power cuts, which lose no disk write."""
+"""Runs one box in QEMU: its devices, its root shell and its power cuts."""
 
 import contextlib
 import os
@@ -117,7 +117,7 @@ class Machine:
         os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(LINES_PRIORITY))
 
     def _check(self, until_s: float, what: str) -> None:
-        """Raise MachineError if QEMU has ended or the time is over. what: text for a time that is
+        """Raise MachineError if QEMU has ended or the time is over. what: the text if the time is
         over.
         """
         lines = self._heard.decode("utf-8", "replace").strip().splitlines() or ["nothing"]

@@ -1,4 +1,4 @@
-"""The network of the controller's unit, as systemd and the kernel enforce it.
+"""Checks that systemd and the kernel limit the network of the controller's service.
 
 A temporary service tries to connect, with the settings of `firebreak.service` and those that
 `firebreak check --drop-in` prints. The running controller is not disturbed.
@@ -19,7 +19,7 @@ CONNECT = "import socket; socket.create_connection(('{address}', {port}), 3)"
 
 
 def opened(lab: Lab) -> str:
-    """Only the configured address is reached with the drop-in; no address without the drop-in."""
+    """Check that only the configured address is reached with the drop-in, and none without it."""
     settings = [
         line for line in lab.ask(DROP_IN).splitlines() if "=" in line[:40] and line[0] != "#"
     ]

@@ -1,4 +1,4 @@
-"""The simulated cabinet for a controller in a box: its wires and its plant process."""
+"""Runs the simulated cabinet for a controller in a box: its wires and its plant process."""
 
 import select
 import subprocess

@@ -1,4 +1,4 @@
-"""Checks of a running box: service, rights and start; a hang, a power cut, a rollback, its end."""
+"""Checks a running box: rights, start, a hang, a power cut, a rollback, its end."""
 
 import re
 
@@ -12,13 +12,13 @@ ARMED_STAGE = "44c"  # the row that trips if the store says ARMED without CLEAN
 STAYS_S = 8.0
 CURRENT = "/opt/firebreak/current"
 RESET = "runuser -u firebreak -- firebreak reset"
-# its last words name a remote reset, because no key is turned
+# the controller's answer ends with a remote reset, because no key is turned
 RESET_CODE = re.compile(r": firebreak reset ([0-9A-F]{8})\s*$")
 CAN_WORDS = ("UP", "qlen 100", "restart-ms 100", "bitrate 500000")
 
 
 def boots(lab: Lab) -> str:
-    """The box boots from power to a shell, on the real-time kernel."""
+    """Check that the box boots from power to a shell, on the real-time kernel."""
     lab.boot()
     version = lab.ask("uname -rv")
     if "PREEMPT_RT" not in version:
@@ -27,7 +27,7 @@ def boots(lab: Lab) -> str:
 
 
 def starts(lab: Lab) -> str:
-    """The service becomes active by itself."""
+    """Check that the service becomes active by itself."""
     try:
         lab.until_active()
     except CheckError as error:
@@ -36,7 +36,9 @@ def starts(lab: Lab) -> str:
 
 
 def can_interface(lab: Lab) -> str:
-    """The CAN interface is set as field experience asks (linux-can/can-utils #262, #400)."""
+    """Check the settings of the CAN interface that others found necessary (linux-can/can-utils
+    #262, #400).
+    """
 
     def missing() -> list[str]:
         _, text = lab.machine.run("ip -d link show can0")
@@ -50,7 +52,7 @@ def can_interface(lab: Lab) -> str:
 
 
 def port_names(lab: Lab) -> str:
-    """Stable names exist, and the controller holds all of them."""
+    """Check that the ports have stable names, and that the controller has opened all of them."""
     names = lab.ask("ls /dev/serial/by-path").split()
     (pid,) = lab.shown("MainPID")
     held = len(re.findall(r"ttyUSB\d", lab.ask(f"ls -l /proc/{pid}/fd")))
@@ -61,7 +63,7 @@ def port_names(lab: Lab) -> str:
 
 
 def rights(lab: Lab) -> str:
-    """The service has its own user, FIFO priority, locked memory, no capability, enough memory."""
+    """Check the service's user, FIFO priority, locked memory, capabilities and memory limit."""
     pid, memory, limit = lab.shown("MainPID", "MemoryCurrent", "MemoryMax")
     status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
     user = lab.ask(f"stat -c %U /proc/{pid}")
@@ -86,7 +88,7 @@ def rights(lab: Lab) -> str:
 
 
 def stays_open(lab: Lab) -> str:
-    """A new, prepared cabinet keeps its contactors open until its first start."""
+    """Check that a new, prepared cabinet keeps its contactors open until its first start."""
     lab.until("ticking", lab.state, RESTART_S)
     if not lab.rig.stays(open_, POWER_S):
         raise CheckError(f"a contactor closed without a start; state {lab.state()}")
@@ -94,12 +96,12 @@ def stays_open(lab: Lab) -> str:
 
 
 def closes(lab: Lab) -> str:
-    """The contactors close and power flows, after a start that leaves no latch."""
+    """Start the cabinet. Check that the contactors close and power flows."""
     return f"{lab.start()}; {lab.until_powered()}; {lab.lateness()}"
 
 
 def hangs(lab: Lab) -> str:
-    """The watchdog kills a stopped process and starts it again; meanwhile the outputs expire."""
+    """Check that the watchdog restarts a stopped process, and that meanwhile the outputs expire."""
     pid, before = lab.shown("MainPID", "NRestarts")
     lab.ask(f"kill -STOP {pid}")
     opened_s = lab.until_open()
@@ -115,7 +117,7 @@ def hangs(lab: Lab) -> str:
 
 
 def latched(lab: Lab) -> str:
-    """The controller sees a store with ARMED and without CLEAN: the row trips, nothing closes."""
+    """Check the start with a store that has ARMED and not CLEAN: the row trips, nothing closes."""
     lab.until("ticking", lab.state, RESTART_S)
     lab.until(f"latched {ARMED_STAGE}", lambda: ARMED_STAGE in lab.standing(), RESTART_S)
     if not lab.rig.stays(open_, STAYS_S):
@@ -127,7 +129,7 @@ def latched(lab: Lab) -> str:
 
 
 def resets(lab: Lab) -> str:
-    """The cabinet runs again after one remote reset."""
+    """Check that the cabinet runs again after one remote reset."""
     words = lab.until("reset", lambda: _reset(lab), RESTART_S)
     return f"{words}; {lab.until_powered()}"
 
@@ -141,7 +143,7 @@ def _reset(lab: Lab) -> str | None:
 
 
 def power_cut(lab: Lab) -> str:
-    """The power is cut while current flows. Then the box boots from the same disk."""
+    """Cut the power while current flows. Check that the box boots again from the same disk."""
     lab.until_powered()
     lab.machine.cut_power()
     opened_s = lab.until_open()
@@ -155,7 +157,7 @@ def power_cut(lab: Lab) -> str:
 
 
 def stops_clean(lab: Lab) -> str:
-    """A controlled stop stores CLEAN, so the next start needs no reset."""
+    """Check that a controlled stop stores CLEAN, so that the next start needs no reset."""
     lab.ask(f"systemctl stop {UNIT}")
     result, code = lab.shown("Result", "ExecMainStatus")
     if (result, code) != ("success", "0") or not lab.rig.stays(open_, 1.0):
@@ -165,7 +167,7 @@ def stops_clean(lab: Lab) -> str:
 
 
 def installs_live(lab: Lab) -> str:
-    """A second installation finds nothing to change and leaves the controller running."""
+    """Check that a second installation changes nothing and leaves the controller running."""
     (pid,) = lab.shown("MainPID")
     text = lab.ask(f"/{image.SOURCE_IN_BOX}/flash.sh install")
     if "unchanged" not in text or lab.shown("MainPID") != [pid]:
@@ -174,8 +176,8 @@ def installs_live(lab: Lab) -> str:
 
 
 def rolls_back(lab: Lab) -> str:
-    """The earlier release runs with the present configuration and state; then the present one
-    again.
+    """Check that the earlier release runs with the present configuration and state, and then the
+    present release again.
     """
     now = lab.ask(f"readlink {CURRENT}")
     before = _rolled_back(lab, now)
@@ -200,7 +202,7 @@ def _rolled_back(lab: Lab, now: str) -> str:
 
 
 def uninstalls(lab: Lab) -> str:
-    """Uninstalling removes all but configuration and state; --purge removes these too."""
+    """Check that uninstalling keeps only configuration and state; --purge removes these too."""
     lab.ask(f"/{image.SOURCE_IN_BOX}/flash.sh uninstall")
     lab.ask("test -e /etc/firebreak/cabinet/cabinet.toml && test -e /var/lib/firebreak/store.a")
     lab.ask(
@@ -213,7 +215,7 @@ def uninstalls(lab: Lab) -> str:
 
 
 def invariants(lab: Lab) -> str:
-    """The observer on the wires and in the plant finds nothing wrong."""
+    """Check that the observer found nothing wrong on the wires and in the plant."""
     found = lab.rig.violations()
     if found:
         raise CheckError(f"{len(found)}: {found[0]}")

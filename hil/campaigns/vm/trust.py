@@ -1,4 +1,4 @@
-"""Rights of each process by its unit, and a check that an installed box agrees.
+"""Finds the rights of each process in its systemd unit, and checks them on an installed box.
 
 The tables of SECURITY.md are made from this module. `agrees` is a check of vm-test.
 """
@@ -22,7 +22,7 @@ Found = dict[str, list[str]]  # {key: its values} of a unit
 Columns = dict[str, list[str]]  # {column of COLUMNS: words}
 UNITS = ROOT / "controller" / "systemd"
 USERS = UNITS / "firebreak.sysusers.conf"
-# access modes, which stand beside devices, and the clock that ProtectClock= allows to read
+# access modes, which are written beside devices, and the clock that ProtectClock= allows to read
 NO_DEVICES = {"r", "rw", "char-rtc"}
 SYSTEM_FOLDERS = "/ /etc /etc/firebreak /opt /run /var /var/lib /usr/local/bin /home /root".split()
 COLUMNS = (
@@ -34,7 +34,7 @@ COLUMNS = (
     "capabilities",
     "families of sockets",
 )
-# the instance of each template that a box shows
+# the instance of each systemd template that the installed box runs
 INSTANCES = {
     "firebreak-can@.service": "can0",
     "firebreak-console@.service": "ttyS9",
@@ -116,7 +116,7 @@ def places() -> list[str]:
 
 
 def agrees(lab: Lab) -> str:
-    """Each place and each process of the box is as the tables say."""
+    """Check that each place and each process of the box is as the tables say."""
     wrong = [*_wrong_places(lab), *_wrong_processes(lab)]
     if wrong:
         raise CheckError(f"{len(wrong)}: {'; '.join(wrong)}")

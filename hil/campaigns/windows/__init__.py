@@ -1,1 +1,1 @@
-"""`python -m hil trials windows`: metering intervals of months, with restarts and clock errors."""
+"""`python -m hil trials windows` judges metering intervals under restarts and clock errors."""

@@ -1,4 +1,4 @@
-"""`python -m hil trials windows`: the mean import of each 15 and each 30 minutes of a quarter."""
+"""`python -m hil trials windows` judges the mean import of each 15 or 30 minutes."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ LIMIT_W = 470_000  # for the mean import
 
 
 class Windows(Trial):
-    """Met if the mean stayed within the limit in each interval in which that was possible."""
+    """This trial is met if the mean stayed within the limit wherever that was possible."""
 
     words = "peak shaving over a quarter, with restarts and clock errors"
     mode = system_run.MODE

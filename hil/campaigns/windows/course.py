@@ -1,6 +1,7 @@
-"""A quarter on a tariff with a demand charge, in chain-only mode at 1 s.
+"""Plays three months (a quarter) on a tariff with a demand charge, second by second.
 
-The controller restarts, and its clock is silent, or wrong within the error that it states.
+The safety kernel is left out (chain-only mode). The controller restarts, and its clock is silent,
+or wrong within the error that it states.
 
 Intervals follow the true time. An interval counts as impossible in two cases. First, at its start
 the energy above the reserve, less hysteresis and losses, is too low. Second, it contains a restart,
@@ -26,8 +27,9 @@ CLOCK = "clock_1"
 ROUNDING_W = 1.0
 ONE_WAY = 0.93  # the share of the stored energy that reaches the connection
 RESTARTS_PER_DAY = 2
-DOWN_S, BLIND_S = (5, 600), (0, 300)  # length of a restart; time until the clock is known
-CLOCK_S, ERROR_MS = (1800, 21_600), (300, 30_000)  # how long a clock's error lasts; the error
+DOWN_S, BLIND_S = (5, 600), (0, 300)  # ranges: length of a restart; then time without a clock
+# ranges: time that a clock error lasts; stated error
+CLOCK_S, ERROR_MS = (1800, 21_600), (300, 30_000)
 
 
 class Restart(NamedTuple):
@@ -135,7 +137,7 @@ class Quarter(run.Run):
 
 
 def quarter(seed: int, days: int, limit_W: int, interval_s: int) -> Quarter:
-    """A quarter that is ready to run."""
+    """A quarter of a year that is ready to run."""
     table = toml_text.read(SITE) | {"days": days, "seed": seed}
     table["battery"]["control"] = {"peak_import_W_max": limit_W, "peak_interval_s": interval_s}
     table["schedule"] = {"is_trading": False}  # peak shaving alone keeps the limit

@@ -43,7 +43,7 @@ class Announcer:
         self._url, self._token_file = urllib.parse.urlsplit(url), token_file
         self._changes_W = changes_W
         self._began_s: list[float] = []
-        self._way_s = 0.0  # time of a message to the door
+        self._way_s = 0.0  # how long a message travels to the door
         self.answers: list[dict] = []
         self._todo: queue.Queue = queue.Queue()
         self._thread = threading.Thread(target=self._send_all, daemon=True)

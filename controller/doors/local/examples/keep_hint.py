@@ -1,8 +1,9 @@
 """Keeps one import maximum in force: python3 keep_hint.py SOCKET KEYFILE SOURCE WATTS SECONDS
 
-After a third of the validity the program sends a heartbeat and the maximum again, so that a
-fallback ends. The program goes on when the controller restarts. The program ends when the hint can
-never be taken: a wrong key, a value that is not allowed.
+A hint is valid for SECONDS. After a third of this time the program sends the maximum again, with a
+heartbeat. When a hint expires, the controller uses the fallback of the source instead; the next
+heartbeat and hint end the fallback. The program goes on when the controller restarts. It ends when
+the controller can never accept the hint, because the key or the value is wrong.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ except ValueError:
 def ask(data: bytes) -> bytes:
     """The answer to a datagram. Each uses a new socket, so that no earlier answer can come late."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
-        link.bind("")  # an abstract address: the controller answers to no other
+        link.bind("")  # an abstract address: the controller does not answer to a path
         for each in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
             link.setsockopt(socket.SOL_SOCKET, each, struct.pack("@ll", 2, 0))
         link.sendto(data, path)
@@ -35,7 +36,7 @@ def ask(data: bytes) -> bytes:
 
 
 def hello() -> list:
-    """[nonce, highest sequence, ms by which the controller's clock is ahead of this one]."""
+    """[nonce, highest sequence, ms by which the controller's clock is ahead of the clock here]."""
     _, nonce, uptime_ms, sequence = struct.unpack(
         "<4s8sQQ", ask(struct.pack("<4s16s", b"FBQ1", name))
     )

@@ -14,7 +14,7 @@ try:
     value_W, valid_ms = int(watts), int(seconds) * 1000
 
     link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    link.bind("")  # an abstract address: the controller answers to no other
+    link.bind("")  # an abstract address: the controller does not answer to a path
     for each in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
         link.setsockopt(socket.SOL_SOCKET, each, struct.pack("@ll", 2, 0))
 

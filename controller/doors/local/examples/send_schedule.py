@@ -1,7 +1,8 @@
 """Sends a schedule of 96 equal slots: python3 send_schedule.py SOCKET KEYFILE SOURCE CAP LOW HIGH
 
 CAP: grid cap, LOW, HIGH: battery power from and to, all in W. Each slot lasts 15 minutes; the first
-one is the present quarter of an hour. The program sends a heartbeat of 300 s too: keep one valid.
+one is the present quarter of an hour. The schedule acts only while a heartbeat is valid. The
+program sends one that is valid for 300 s; send others before it ends.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ try:
     cap_W, low_W, high_W = map(int, powers)
 
     link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    link.bind("")  # an abstract address: the controller answers to no other
+    link.bind("")  # an abstract address: the controller does not answer to a path
     for each in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
         link.setsockopt(socket.SOL_SOCKET, each, struct.pack("@ll", 2, 0))
 
