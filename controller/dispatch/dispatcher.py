@@ -8,52 +8,21 @@ every RENEW_MS, since a hint lasts a minute. Pure: the caller gives the time.
 import collections
 import random
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from controller.core.base import hint_codes as h
 from controller.dispatch import targets
-from controller.dispatch.exchange import Exchange
-from controller.dispatch.fleet import Cabinet, Fleet
+from controller.dispatch.common_load import CommonLoad
+from controller.dispatch.fleet import Fleet
 from controller.dispatch.ledger import Ledger
-from controller.dispatch.report import NOTHING, Report
+from controller.dispatch.member import Member
+from controller.dispatch.report import Report
 
 RENEW_MS = 20_000
 PLAN_MS = 500  # between two plans
 AGAIN_MS = 1500  # a hint that nobody has answered is sent again
-SILENT_MS = 20_000  # a cabinet that has not reported for so long counts as silent
 STEP_PERMILLE = 5  # of the mean share: smaller changes are not sent
-UNSEEN_MS = 60_000  # time constant with which less import than the loads say is believed
-RUNNING = "running"  # state of a cabinet whose battery answers
 Sent = tuple[str, bytes]  # name of a cabinet, datagram
-
-
-class Member:
-    """What the dispatcher knows of one cabinet. load_W: the last known import without battery."""
-
-    def __init__(self, cabinet: Cabinet, source: str) -> None:
-        self.cabinet, self.exchange = cabinet, Exchange(source, cabinet.key)
-        self.report, self.reported_ms = NOTHING, float("-inf")
-        self.load_W = cabinet.fallback_W
-        self.value_W = cabinet.fallback_W  # the last value sent
-        self.beat_ms = self.hint_ms = float("-inf")
-        self.is_answered = True  # the last hint
-        self.is_mismatched = ""
-
-    @property
-    def problem(self) -> str:
-        """Why the cabinet cannot be trusted to keep its value; else empty."""
-        return self.exchange.problem or self.is_mismatched
-
-    def is_live(self, now_ms: float) -> bool:
-        """True while the cabinet reports."""
-        return self.report.state is not None and now_ms - self.reported_ms < SILENT_MS
-
-
-class Stopped(NamedTuple):
-    """Why the dispatcher must end."""
-
-    name: str
-    words: str
 
 
 class Dispatcher:
@@ -86,8 +55,7 @@ class Dispatcher:
         self._planner = targets.Planner(len(self._live_here), fleet.hold_h)
         self._targets = targets.Targets([each.value_W for each in self._live_here], 0, 0)
         self._planned_ms = float("-inf")
-        self._unseen_W, self._seen_ms = 0.0, now_ms
-        self._peaks: collections.deque[tuple[int, int]] = collections.deque(maxlen=60)
+        self._common = CommonLoad(self._live_here, now_ms)
         self.counts: collections.Counter[str] = collections.Counter()
         draw = random.Random(seed)
         for each in self.members:
@@ -204,44 +172,20 @@ class Dispatcher:
     def _plan(self, now_ms: float) -> None:
         """Find the targets from what is known now."""
         views = [self._view(at, now_ms) for at in range(len(self._live_here))]
-        unseen_W = int(self._unseen(sum([each.load_W for each in views]), now_ms))
-        self._note_peak(now_ms)
-        rise_W = self._rise_W(now_ms)
+        unseen_W = rise_W = 0
+        if self.fleet.is_common:
+            self._common.note(now_ms, sum([each.load_W for each in views]))
+            unseen_W, rise_W = int(self._common.unseen_W), self._common.rise_W(now_ms)
         self._targets = self._planner.step(
             views, self.fleet.connection_W - unseen_W, max(self.fleet.spare_W, rise_W)
         )
-
-    def _note_peak(self, now_ms: float) -> None:
-        """Remember the highest common load of each minute of the last hour."""
-        if self.fleet.is_common and self._is_any_live(now_ms):
-            minute, load_W = int(now_ms // 60_000), self._common_W(now_ms)
-            if not self._peaks or self._peaks[-1][0] != minute:
-                self._peaks.append((minute, 0))
-            self._peaks[-1] = minute, max(self._peaks[-1][1], load_W)
-
-    def _rise_W(self, now_ms: float) -> int:
-        """What a rise of the load to its peak of the last hour would add where no battery gives: a
-        live cabinet answers its own part at once, and nobody answers that of a dead one.
-        """
-        if not self._peaks:
-            return 0
-        above_W = max(peak_W for _, peak_W in self._peaks) - self._common_W(now_ms)
-        dead = [
-            m.cabinet.load_permille
-            for m in self._live_here
-            if not m.is_live(now_ms) or m.report.state != RUNNING
-        ]
-        return above_W * sum(dead) // 1000
-
-    def _is_any_live(self, now_ms: float) -> bool:
-        return any(m.is_live(now_ms) for m in self._live_here)
 
     def _view(self, at: int, now_ms: float) -> targets.View:
         member = self._live_here[at]
         report, is_live = member.report, member.is_live(now_ms)
         load_W = member.load_W
         if not is_live and self.fleet.is_common:
-            load_W = self._common_W(now_ms) * member.cabinet.load_permille // 1000
+            load_W = self._common.load_W(now_ms) * member.cabinet.load_permille // 1000
         if not is_live:
             load_W = max(load_W, self.ledger.hold_W(at, now_ms))
         can_give = is_live and member.exchange.is_known and not member.problem
@@ -256,36 +200,6 @@ class Dispatcher:
             report.temperature_ddegC,
             report.remaining_Wh,
         )
-
-    def _common_W(self, now_ms: float) -> int:
-        """The common load as the cabinets that report see it: the highest; else the last known."""
-        seen = [
-            m.load_W * 1000 // m.cabinet.load_permille
-            for m in self._live_here
-            if m.cabinet.load_permille
-        ]
-        live = [
-            m.load_W * 1000 // m.cabinet.load_permille
-            for m in self._live_here
-            if m.cabinet.load_permille and m.is_live(now_ms)
-        ]
-        return max(live or seen, default=0)
-
-    def _unseen(self, seen_W: int, now_ms: float) -> float:
-        """Import of a common connection beside the loads of the cabinets (seen_W); below 0:
-        something feeds in, such as PV. A rise counts at once, a fall slowly, because a cloud takes
-        the sun away within seconds.
-        """
-        passed_ms, self._seen_ms = now_ms - self._seen_ms, now_ms
-        live = [m.report for m in self._live_here if m.is_live(now_ms)]
-        grids_W = [each.grid_W for each in live if each.grid_W is not None]
-        if not self.fleet.is_common or not grids_W:
-            return self._unseen_W
-        batteries_W = sum([each.battery_W or 0 for each in live])
-        found_W = sorted(grids_W)[len(grids_W) // 2] + batteries_W - seen_W
-        part = min(1.0, passed_ms / UNSEEN_MS) if found_W < self._unseen_W else 1.0
-        self._unseen_W += (found_W - self._unseen_W) * part
-        return self._unseen_W
 
     # -- what is shown
 

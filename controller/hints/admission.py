@@ -11,7 +11,7 @@
 import hashlib
 import hmac
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from controller.config.sources import Source
@@ -143,7 +143,7 @@ class Controller(NamedTuple):
     take_schedule: Callable[[Source, Schedule], int]
     state: Callable[[str, int], w.State]
     held: Callable[[str, int], Held]
-    keep_epoch: Callable[[list[str], int], bool]
+    keep_epoch: Callable[[Sequence[str], int], bool]
     epochs: Mapping[str, int]
 
 

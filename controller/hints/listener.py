@@ -10,7 +10,7 @@ full, all senders wait. A sender that does not block gets a place only by chance
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from controller.config.configuration import Config
@@ -42,6 +42,7 @@ class Cabinet(Protocol):
     core: Core
     config: Config
     image: ProcessImage
+    epochs: dict[str, int]  # stored, of senders
 
     def request_hint(
         self,
@@ -55,11 +56,8 @@ class Cabinet(Protocol):
         """Hand a hint to the next tick; None when that tick is full."""
 
     @property
-    def epochs(self) -> Mapping[str, int]:
-        """The stored epochs of senders."""
-
-    def keep_epoch(self, names: list[str], epoch: int) -> bool:
-        """Store an epoch under the first name. True once it is on the disk."""
+    def keep_epoch(self) -> Callable[[Sequence[str], int], bool]:
+        """See admission.Controller."""
 
 
 class HintListener:

@@ -71,6 +71,7 @@ class Cabinet(Generic[K]):
         self.sign_held: set[int] = set()  # units (from 1) whose sign test holds a start
         self._records = RecordFeed(config, core, self.image, loaded, keeper)
         self._records.go_on(self.field.wear, loaded)
+        self.epochs, self.keep_epoch = self._records.epochs.highest, self._records.keep_epoch
         self.run_request, self._reset = self._records.run_request, self._records.reset
 
     @property
@@ -192,18 +193,6 @@ class Cabinet(Generic[K]):
     def request_hint(self, *hint: int) -> int | None:
         """Take a checked hint for the next tick. Returns its slot; None if no slot is free."""
         return self.image.add_hint(*hint)
-
-    @property
-    def epochs(self) -> dict[str, int]:
-        """The stored epochs of senders, by their names."""
-        return self._records.epochs.highest
-
-    def keep_epoch(self, names: list[str], epoch: int) -> bool:
-        """Store the epoch of a sender under the first name. True once it is on the disk."""
-        records = self._records
-        if records.epochs.take(names, epoch):
-            records.epochs.submitted(names[0], records.submit())
-        return records.epochs.is_stored(names[0], self.keeper)
 
     def request_run(self, is_run: bool, is_awaited: bool = True) -> int:
         """Start for a person, or stop in a controlled way. A start is stored before it takes

@@ -128,6 +128,12 @@ class RecordFeed:
             value.submitted(number)
         return number
 
+    def keep_epoch(self, names: Sequence[str], epoch: int) -> bool:
+        """Store the epoch of a sender under the first name. True once it is on the disk."""
+        if self.epochs.take(names, epoch):
+            self.epochs.submitted(names[0], self.submit())
+        return self.epochs.is_stored(names[0], self._keeper)
+
     def _record(self) -> Record:
         kernel, tick_ms = self._core.kernel, self._tick_ms
         armed, hour_ticks = kernel.out[s.ARM_REQUEST], kernel.latches.hour_ticks

@@ -26,45 +26,59 @@ class Short(NamedTuple):
     messages: int
 
 
+class _Game:
+    """The cabinets, the broker and the dispatcher, with the jobs of now."""
+
+    def __init__(self, seed: int, faults: Faults) -> None:
+        draw = self.draw = random.Random(f"{seed}/jobs")
+        keys = {f"c{number}": draw.randbytes(32) for number in range(1, COUNT + 1)}
+        self.boxes = {name: StandIn(name, key, FALLBACK_W, draw) for name, key in keys.items()}
+        cabinets = tuple([Cabinet(name, key, FALLBACK_W, 0) for name, key in keys.items()])
+        fleet = Fleet("", CONNECTION_W, False, "fleet", 0, 0.0, cabinets, {})
+        self.dispatcher = Dispatcher(fleet, 1, 0.0, seed=draw.randrange(2**32))
+        self.broker = Broker(faults, draw)
+        self._at = [draw.randrange(COUNT) for _ in range(JOBS)]
+        self._moves_ms = [draw.expovariate(1 / JOB_MS) for _ in range(JOBS)]
+        self._reported = {name: (-draw.uniform(0, REPORT_MS), -1) for name in keys}
+
+    def step(self, now_ms: int) -> None:
+        """Move jobs, send reports, carry messages."""
+        for job in range(JOBS):
+            if now_ms >= self._moves_ms[job]:
+                self._moves_ms[job] = now_ms + self.draw.expovariate(1 / JOB_MS)
+                others = [each for each in range(COUNT) if each != self._at[job]]
+                self._at[job] = self.draw.choice(others)
+        for number, (name, box) in enumerate(self.boxes.items()):
+            box.load_W = BASE_W + JOB_W * self._at.count(number)
+            at_ms, before_W = self._reported[name]
+            is_changed = now_ms - at_ms >= CHANGED_MS and box.load_W != before_W
+            if now_ms - at_ms >= REPORT_MS or is_changed:
+                self._reported[name] = now_ms, box.load_W
+                self.broker.send("report", name, box.report(now_ms), now_ms)
+        for kind, name, payload in self.broker.arrived(now_ms):
+            if kind == "hint":
+                answer = self.boxes[name].receive(payload, now_ms)
+                if answer:
+                    self.broker.send("answer", name, answer, now_ms)
+            elif kind == "answer":
+                self.dispatcher.hear_answer(name, payload, now_ms)
+            else:
+                self.dispatcher.hear_report(name, report_of(payload), now_ms)
+        for name, datagram in self.dispatcher.step(now_ms):
+            self.broker.send("hint", name, datagram, now_ms)
+
+
 def played(seed: int, hours: float, faults: Faults) -> Short:
     """Play it with drawn moves of the jobs."""
-    draw = random.Random(f"{seed}/jobs")
-    boxes = [StandIn(f"c{n}", draw.randbytes(32), FALLBACK_W, draw) for n in range(1, COUNT + 1)]
-    by_name = {box.name: box for box in boxes}
-    cabinets = tuple([Cabinet(box.name, box._key, FALLBACK_W, 0) for box in boxes])
-    fleet = Fleet("", CONNECTION_W, False, "fleet", 0, 0.0, cabinets, {})
-    dispatcher = Dispatcher(fleet, 1, 0.0, seed=draw.randrange(2**32))
-    broker = Broker(faults, draw)
-    at = [draw.randrange(COUNT) for _ in range(JOBS)]
-    moves_ms = [draw.expovariate(1 / JOB_MS) for _ in range(JOBS)]
-    reported = {box.name: (-draw.uniform(0, REPORT_MS), -1) for box in boxes}
+    game = _Game(seed, faults)
     short = load = fixed = above_W = 0
     for now_ms in range(0, int(hours * 3_600_000) + SETTLE_MS, STEP_MS):
-        for job in range(JOBS):
-            if now_ms >= moves_ms[job]:
-                moves_ms[job] = now_ms + draw.expovariate(1 / JOB_MS)
-                at[job] = draw.choice([each for each in range(COUNT) if each != at[job]])
-        for n, box in enumerate(boxes):
-            box.load_W = BASE_W + JOB_W * at.count(n)
-            since_ms, before_W = now_ms - reported[box.name][0], reported[box.name][1]
-            if since_ms >= REPORT_MS or since_ms >= CHANGED_MS and box.load_W != before_W:
-                reported[box.name] = now_ms, box.load_W
-                broker.send("report", box.name, box.report(now_ms), now_ms)
-        for message in broker.arrived(now_ms):
-            if message.kind == "hint":
-                answer = by_name[message.name].receive(message.payload, now_ms)
-                if answer:
-                    broker.send("answer", message.name, answer, now_ms)
-            elif message.kind == "answer":
-                dispatcher.hear_answer(message.name, message.payload, now_ms)
-            else:
-                dispatcher.hear_report(message.name, report_of(message.payload), now_ms)
-        for name, datagram in dispatcher.step(now_ms):
-            broker.send("hint", name, datagram, now_ms)
+        game.step(now_ms)
+        boxes = game.boxes.values()
         limits_W = [box.limit_W(now_ms) for box in boxes]
         above_W = max(above_W, sum(limits_W) - CONNECTION_W)
         if now_ms >= SETTLE_MS:
             load += sum([box.load_W for box in boxes])
             short += sum([max(0, box.load_W - most) for box, most in zip(boxes, limits_W)])
             fixed += sum([max(0, box.load_W - CONNECTION_W // COUNT) for box in boxes])
-    return Short(1000 * short / load, 1000 * fixed / load, above_W, broker.counts["sent"])
+    return Short(1000 * short / load, 1000 * fixed / load, above_W, game.broker.counts["sent"])

@@ -15,6 +15,7 @@ from hil.systems import (
     cost,
     figures,
     minutes,
+    minutes_table,
     optimum,
     page,
     plays,
@@ -214,7 +215,7 @@ def lines(document: Document) -> list[str]:
         *shares.lines(document["shares"], document["cost"]["currency"]),
         *[f"  VIOLATED: {each}" for each in document["violations"]],
         *([] if document["violations"] else ["  no violation"]),
-        *minutes.lines(document["minutes"]),
+        *minutes_table.lines(document["minutes"]),
         *[f"  sizing: {each}" for each in document["sizing"]],
     ]
 

@@ -67,19 +67,23 @@ class LivePod(Pod):
         start = {} if degC is None else {"start_degC": min(HOT_DEGC, degC)}
         plant = sizes[0].plant | {"ambient_degC": outside_degC} | spec.plant | start
         super().__init__(site, configs, spec.seed, soc, kind, plant, actions)
+        self._heartbeat_s, self._is_sender_dead = 0, SENDER in inputs.get("dead", ())
+        self._begin(spec)
+
+    def _begin(self, spec: Spec) -> None:
+        """Set the clocks, make the dispatcher, and let cabinets leave that have left before."""
         start_s = round(spec.start.replace(tzinfo=UTC).timestamp())
-        self._start_us = (start_s + begin_s) * 1_000_000
+        self._start_us = (start_s + self._begin_s) * 1_000_000
         for member in self.members:
             self._set_clock(member)
         self._start_min = start_s // 60
-        self._heartbeat_s, self._is_sender_dead = 0, SENDER in inputs.get("dead", ())
         self.messages: Messages | None = None
         if spec.fallback_W is not None:
             shared_W = spec.size.import_W, spec.spare_W
             self.messages = Messages(self.members, *shared_W, spec.seed, Faults())
         self._moves = run.moves_of(spec)
         for second in sorted(self._moves):
-            if second < begin_s:
+            if second < self._begin_s:
                 self._move(second)
 
     def step(self) -> None:

@@ -36,7 +36,6 @@ START_S, SETTLED_S = 20.0, 60
 SOC_MAX = 0.97
 OUTAGE_S = 600  # length of the drawn outages
 LESS_W = 1.0  # a smaller power is rounding
-STAGES_SHOWN = 8
 # These rows report that a dark site has no voltage. They clear themselves when it is back.
 OF_DARKNESS = ("17a", "43a", "50a", "50b")
 # Below the charge EMPTY the cell voltages differ much. Then these rows may trip.
@@ -283,37 +282,3 @@ def _missing_W(site: Site) -> float:
     if site.load_ups is not None:
         return site.load_ups.unserved_W + shed_W
     return shed_W if site.is_live else site.load_wanted_W
-
-
-COLUMNS = "  {:<34}{:>10}{:>8}{:>7}{:>9}{:>9}{:>9}{:>10}{:>10}{:>9}  {}"
-HEAD = ("with the kernel", "load kW", "charge", "h", "island s", "dark s", "set s", "lost kWh",
-        "critical", "step kW", "")  # fmt: skip
-
-
-def lines(documents: list[Played]) -> list[str]:
-    """The lines of a table. documents: results of `played`."""
-    if not documents:
-        return ["  no minutes with the kernel were played"]
-    rows = [line for each in documents for line in (_line(each), *_shed_lines(each))]
-    return [COLUMNS.format(*HEAD).rstrip(), *rows]
-
-
-def _shed_lines(found: Played) -> list[str]:
-    """A line with the number of open load contacts after each change; [] without a change."""
-    stages, most = found["stages"], STAGES_SHOWN
-    shown = [*stages[:most], *stages[most:][-1:]]
-    moments = ", ".join([f"{open_} after {at_s:.0f} s" for at_s, open_ in shown])
-    more = f"; {len(stages) - most - 1} more changes" if len(stages) > most + 1 else ""
-    return [f"    contacts open: {moments}{more}"] if stages else []
-
-
-def _line(found: Played) -> str:
-    kind = "outage" if found["is_outage"] else "plain day"
-    hours, seconds = divmod(found["at_s"], 3600)
-    name = f"{kind} of {found['for_s']} s at {hours} h {seconds // 60:02d}"
-    engine = "-" if found["engine_s"] is None else f"{found['engine_s']:g}"
-    hours_ = "-" if found["charge_h"] is None else f"{found['charge_h']:.1f}"
-    values = (f"{found['load_W'] / 1000:,.0f}", f"{found['soc']:.0%}", hours_,
-              f"{found['island_s']:g}", f"{found['dark_s']:g}", engine, f"{found['lost_kWh']:g}",
-              f"{found['critical_kWh']:g}", f"{found['step_W'] / 1000:,.0f}")  # fmt: skip
-    return COLUMNS.format(name, *values, "; ".join(found["faults"]) or "ok").rstrip()

@@ -61,9 +61,7 @@ def made(state=None, stored=None, **settings):
             epochs.submitted(names[0], place.submitted)
         return epochs.is_stored(names[0], SimpleNamespace(poll=lambda: place.saved))
 
-    controller = hints.Controller(
-        take, take_schedule, state, None, keep_epoch, epochs.highest
-    )
+    controller = hints.Controller(take, take_schedule, state, None, keep_epoch, epochs.highest)
     check = hints.Admission(configured, keys, NONCE, controller, statistics)
     check.schedules = schedules
     check.place = place

@@ -21,10 +21,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from controller.doors.mqtt import words
+from controller.doors.mqtt.client import PACKET_BYTES_MAX, Client
 from controller.system import caught, clock
 from controller.system.paths import why
 
-PACKET_BYTES_MAX = 65_536
 UNDER_WAY_MAX = 10  # QoS 1 messages in each direction; the smallest limit of the usual brokers
 UNREAD_MAX = 1000  # packets that a broker may send while it takes none
 UNSENT_MAX = 5000  # packets of QoS 0 that wait for a slow broker
@@ -65,36 +65,6 @@ class Message(NamedTuple):
     response: str
     correlation: bytes | None
     expires_s: int | None
-
-
-def _pair() -> tuple[socket.socket, socket.socket]:
-    """Sockets that wake the thread of the client.
-
-    The library would open a TCP port for a moment to make them.
-    """
-    ends = socket.socketpair()
-    for end in ends:
-        end.setblocking(False)
-    return ends
-
-
-mqtt._socketpair_compat = _pair
-
-
-class Client(mqtt.Client):
-    """The client of the library, with two limits that it lacks."""
-
-    trouble = ""
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        if bufsize > PACKET_BYTES_MAX:
-            self.trouble = f"sends {bufsize} bytes at once; allowed {PACKET_BYTES_MAX}"
-            raise ConnectionError
-        return super()._sock_recv(bufsize)
-
-    def _send_pubrec(self, mid: int) -> mqtt.MQTTErrorCode:
-        self.trouble = "sends with QoS 2, which the door has not asked for"
-        return mqtt.MQTT_ERR_PROTOCOL
 
 
 class Link:

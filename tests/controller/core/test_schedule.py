@@ -33,7 +33,9 @@ class Bench:
         self.table = made.functions[HintTable.NAME] = HintTable(made)
         self.request = hint_request.HintRequest(made)
         self.schedule = s.Schedule(made)
-        self.view = Tick(site=self.site, soc_permille=(500, 510), connection_W=250_000, part_W=250_000)
+        self.view = Tick(
+            site=self.site, soc_permille=(500, 510), connection_W=250_000, part_W=250_000
+        )
         self.clock(0)
         if slots_:
             self.enter(t.Table(index, start_min, slot_min, slots_))

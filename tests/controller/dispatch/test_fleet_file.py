@@ -59,7 +59,7 @@ def test_a_fleet_in_lines(made):
 
 @cases("""
     old                      new                       words
-    "3_000_000"              "899_999"                 "connection_W: is 899999 W, and the fallbacks"
+    "3_000_000"              "899_999"                 "connection_W: is 899999 W, and"
     "= 400\\n"               "= 399\\n"                "sum to 999 permille"
     'load = "common"'        'load = "own"'            "sum to 1000 permille"
     "[cabinet.one]"          "[cabinet.'a/b']"         "has the name 'a/b'"
@@ -94,7 +94,9 @@ def test_each_start_takes_a_new_epoch(tmp_path):
     assert epoch_file.read(path) == 5
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"epoch": -1}', '{"epoch": true}', "9" * 2000])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"epoch": -1}', '{"epoch": true}', "9" * 2000]
+)
 def test_a_damaged_epoch_is_refused(tmp_path, content):
     (tmp_path / "epoch.json").write_text(content)
     with pytest.raises(epoch_file.EpochError, match="epoch.json"):

@@ -311,7 +311,7 @@ def test_a_file_that_is_missing_or_wrong_is_one_line(name, line, tmp_path):
         async def run():
             await door.Door(house, "plant", values_of(1, tls=True, ca=name)).run()
 
-        with pytest.raises(door.DoorError, match=line) as error:
+        with pytest.raises(DoorError, match=line) as error:
             asyncio.run(run())
     assert "\n" not in str(error.value)
     assert "SSL" not in str(error.value)
@@ -325,6 +325,6 @@ def test_a_password_that_others_may_read_is_not_used(tmp_path):
     (tmp_path / "b").write_text("s3cret\n")
     (tmp_path / "b").chmod(0o640)
     with pytest.raises(DoorError, match="chmod 600"):
-        made._password()
+        made._broker("")
     (tmp_path / "b").chmod(0o600)
-    assert made._password() == "s3cret"
+    assert made._broker("").login[1] == "s3cret"

@@ -82,8 +82,9 @@ CODES = """
     13 unknown source, 14 no key, 15 bad MAC, 21 other boot, 22 old sequence, 23 too late,
     24 sent in the future, 25 unknown kind, 26 wrong quantity, 27 value out of range,
     28 starts too late, 29 wrong slot, 30 valid for too short, 31 valid for too long,
-    32 role not allowed, 33 too many a second, 34 busy, 35 another's schedule, 36 epoch not stored yet,
-    41 not understood, 42 no controller, 43 no answer, 44 too many connections
+    32 role not allowed, 33 too many a second, 34 busy, 35 another's schedule,
+    36 epoch not stored yet, 41 not understood, 42 no controller, 43 no answer,
+    44 too many connections
 """
 
 

@@ -7,7 +7,8 @@ import pytest
 from controller.core.site_devices import bridging
 from hil.site.branches import LoadCap, LoadShed
 from hil.site.site import Site
-from hil.systems import minutes, self_check, spec, year
+from hil.engine.pod import TURN_S
+from hil.systems import minutes, minutes_table, self_check, spec, year
 from hil.systems.minutes import Minutes
 from tests.slow import whole
 
@@ -174,11 +175,11 @@ def test_load_that_contacts_shed_is_lost_and_load_that_yields_is_not(part, role,
 
 def test_the_contacts_are_listed_with_their_moments():
     stages = [(2.7 + 30 * at, open_) for at, open_ in enumerate(range(8, -1, -1))]
-    (line,) = minutes._shed_lines({"stages": stages[:2]})
+    (line,) = minutes_table._shed_lines({"stages": stages[:2]})
     assert line == "    contacts open: 8 after 3 s, 7 after 33 s"
-    (line,) = minutes._shed_lines({"stages": stages * 2})
+    (line,) = minutes_table._shed_lines({"stages": stages * 2})
     assert line.endswith("1 after 213 s, 0 after 243 s; 9 more changes")
-    assert minutes._shed_lines({"stages": []}) == []
+    assert minutes_table._shed_lines({"stages": []}) == []
 
 
 @pytest.mark.parametrize("name", spec.NAMES)
@@ -208,7 +209,7 @@ def test_a_pod_that_leaves_is_played_with_all_kernels():
     result = mock.Mock(spec=None)
     result.spec, result.soc = spec.load("shanghai", "dead_pod"), [0.5] * 96 * 14
     result.degC = range(96 * 14)
-    assert minutes.lead_s(result.spec) == 90 + 3 * 66
+    assert minutes.lead_s(result.spec) == 90 + 3 * TURN_S
     _, left = minutes.of(result, 600, 0)
     assert left.at_s < 8 * 3600 < left.at_s + left.for_s
     result.spec = spec.load("berlin")

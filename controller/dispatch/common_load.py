@@ -1,0 +1,61 @@
+"""The load that all cabinets of one connection see, and what it hides.
+
+unseen   import of the connection beside the loads of the cabinets; below 0: something feeds in
+rise     what a rise of the load to its peak would add where no battery answers: each cabinet
+         that runs answers its own part at once, and nobody answers that of a dead one
+"""
+
+import collections
+from collections.abc import Sequence
+
+from controller.dispatch.member import Member
+
+UNSEEN_MS = 60_000  # time constant with which less import than the loads say is believed
+RUNNING = "running"  # state of a cabinet whose battery answers
+MINUTES = 60  # the peak of the last hour counts
+
+
+class CommonLoad:
+    """`unseen_W`: smoothed. Only for a fleet whose cabinets have parts of one load."""
+
+    def __init__(self, members: Sequence[Member], now_ms: float) -> None:
+        self._members, self._noted_ms = members, now_ms
+        self.unseen_W = 0.0
+        self._peaks: collections.deque[tuple[int, int]] = collections.deque(maxlen=MINUTES)
+
+    def load_W(self, now_ms: float) -> int:
+        """The load as the cabinets that report see it: the highest; else the last known."""
+        parts = [each for each in self._members if each.cabinet.load_permille]
+        live = [each for each in parts if each.is_live(now_ms)]
+        found_W = [each.load_W * 1000 // each.cabinet.load_permille for each in live or parts]
+        return max(found_W, default=0)
+
+    def note(self, now_ms: float, seen_W: int) -> None:
+        """Take the values of now. seen_W: sum of the cabinets' loads. A rise of what is not seen
+        counts at once, a fall slowly, because a cloud takes the sun away within seconds.
+        """
+        passed_ms, self._noted_ms = now_ms - self._noted_ms, now_ms
+        live = [each.report for each in self._members if each.is_live(now_ms)]
+        grids_W = sorted([each.grid_W for each in live if each.grid_W is not None])
+        if not grids_W:
+            return
+        batteries_W = sum([each.battery_W or 0 for each in live])
+        found_W = grids_W[len(grids_W) // 2] + batteries_W - seen_W
+        part = min(1.0, passed_ms / UNSEEN_MS) if found_W < self.unseen_W else 1.0
+        self.unseen_W += (found_W - self.unseen_W) * part
+        minute, load_W = int(now_ms // 60_000), self.load_W(now_ms)
+        if not self._peaks or self._peaks[-1][0] != minute:
+            self._peaks.append((minute, 0))
+        self._peaks[-1] = minute, max(self._peaks[-1][1], load_W)
+
+    def rise_W(self, now_ms: float) -> int:
+        """What a rise to the peak of the last hour would add without an answer."""
+        if not self._peaks:
+            return 0
+        above_W = max(peak_W for _, peak_W in self._peaks) - self.load_W(now_ms)
+        dead = [
+            each.cabinet.load_permille
+            for each in self._members
+            if not each.is_live(now_ms) or each.report.state != RUNNING
+        ]
+        return above_W * sum(dead) // 1000

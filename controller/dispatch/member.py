@@ -1,0 +1,29 @@
+"""What the dispatcher knows of one cabinet."""
+
+from controller.dispatch.exchange import Exchange
+from controller.dispatch.fleet import Cabinet
+from controller.dispatch.report import NOTHING
+
+SILENT_MS = 20_000  # a cabinet that has not reported for so long counts as silent
+
+
+class Member:
+    """What the dispatcher knows of one cabinet. load_W: the last known import without battery."""
+
+    def __init__(self, cabinet: Cabinet, source: str) -> None:
+        self.cabinet, self.exchange = cabinet, Exchange(source, cabinet.key)
+        self.report, self.reported_ms = NOTHING, float("-inf")
+        self.load_W = cabinet.fallback_W
+        self.value_W = cabinet.fallback_W  # the last value sent
+        self.beat_ms = self.hint_ms = float("-inf")
+        self.is_answered = True  # the last hint
+        self.is_mismatched = ""
+
+    @property
+    def problem(self) -> str:
+        """Why the cabinet cannot be trusted to keep its value; else empty."""
+        return self.exchange.problem or self.is_mismatched
+
+    def is_live(self, now_ms: float) -> bool:
+        """True while the cabinet reports."""
+        return self.report.state is not None and now_ms - self.reported_ms < SILENT_MS
