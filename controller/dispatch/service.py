@@ -179,7 +179,8 @@ class Service:
         topics = ["firebreak/+/report", "firebreak/+/online"]
         topics.append(f"firebreak/+/reply/{self._fleet.source}/signed")
         name = f"firebreak-dispatch-{self._fleet.source}"
-        return login.broker(self._fleet.broker, self._fleet.beside, name, topics, "")
+        found = login.broker(self._fleet.broker, self._fleet.beside, name, topics, "")
+        return found._replace(marks_live=True)  # cabinets publish every report with retain
 
 
 async def until_signal(service: Service) -> int:

@@ -21,10 +21,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from controller.doors.mqtt import words
+from controller.doors.mqtt.client import PACKET_BYTES_MAX, Client
 from controller.system import caught, clock
 from controller.system.paths import why
 
-PACKET_BYTES_MAX = 65_536
 UNDER_WAY_MAX = 10  # QoS 1 messages in each direction; the smallest limit of the usual brokers
 UNREAD_MAX = 1000  # packets that a broker may send while it takes none
 UNSENT_MAX = 5000  # packets of QoS 0 that wait for a slow broker
@@ -42,7 +42,10 @@ class Lost(Exception):
 
 
 class Broker(NamedTuple):
-    """Place and login of a broker. topics: to subscribe to; will: topic of the last will, or ''."""
+    """Place and login of a broker. topics: to subscribe to; will: topic of the last will, or ''.
+    marks_live: a message counts as retained only if the broker had kept it before the subscription;
+    otherwise as its sender has sent it, which only MQTT 5 tells.
+    """
 
     host: str
     port: int
@@ -53,6 +56,7 @@ class Broker(NamedTuple):
     login: tuple[str, str] | None
     topics: Sequence[str]
     will: str
+    marks_live: bool = False
 
 
 class Message(NamedTuple):
@@ -64,35 +68,6 @@ class Message(NamedTuple):
     response: str
     correlation: bytes | None
     expires_s: int | None
-
-
-def _pair() -> tuple[socket.socket, socket.socket]:
-    """Sockets that wake the client's thread; the library's own pair opens a TCP port for a
-    moment.
-    """
-    ends = socket.socketpair()
-    for end in ends:
-        end.setblocking(False)
-    return ends
-
-
-mqtt._socketpair_compat = _pair
-
-
-class Client(mqtt.Client):
-    """The library's client with two bounds that it lacks."""
-
-    trouble = ""
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        if bufsize > PACKET_BYTES_MAX:
-            self.trouble = f"sends {bufsize} bytes at once; allowed {PACKET_BYTES_MAX}"
-            raise ConnectionError
-        return super()._sock_recv(bufsize)
-
-    def _send_pubrec(self, mid: int) -> mqtt.MQTTErrorCode:
-        self.trouble = "sends with QoS 2, which the door has not asked for"
-        return mqtt.MQTT_ERR_PROTOCOL
 
 
 class Link:
@@ -252,7 +227,7 @@ class Link:
         elif not self._broker.topics:
             self._tell(self._ready, 0)
         elif self._broker.is_5:
-            options = SubscribeOptions(qos=1, retainAsPublished=True)
+            options = SubscribeOptions(qos=1, retainAsPublished=not self._broker.marks_live)
             client.subscribe([(topic, options) for topic in self._broker.topics])
         else:
             client.subscribe([(topic, 1) for topic in self._broker.topics])

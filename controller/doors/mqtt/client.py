@@ -1,0 +1,36 @@
+"""The client of paho-mqtt with bounds that it lacks: on the size of a packet, and on QoS 2."""
+
+import socket
+
+import paho.mqtt.client as mqtt
+
+PACKET_BYTES_MAX = 65_536
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """Sockets that wake the client's thread; the library's own pair opens a TCP port for a
+    moment.
+    """
+    ends = socket.socketpair()
+    for end in ends:
+        end.setblocking(False)
+    return ends
+
+
+mqtt._socketpair_compat = _pair
+
+
+class Client(mqtt.Client):
+    """The library's client with two bounds that it lacks."""
+
+    trouble = ""
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if bufsize > PACKET_BYTES_MAX:
+            self.trouble = f"sends {bufsize} bytes at once; allowed {PACKET_BYTES_MAX}"
+            raise ConnectionError
+        return super()._sock_recv(bufsize)
+
+    def _send_pubrec(self, mid: int) -> mqtt.MQTTErrorCode:
+        self.trouble = "sends with QoS 2, which the door has not asked for"
+        return mqtt.MQTT_ERR_PROTOCOL
