@@ -53,3 +53,4 @@ def test_a_report_with_retain_is_heard(tmp_path, monkeypatch, protocol):
         is_right = lambda state: state["counts"].get("reports", 0) >= 3  # noqa: E731
         state = asyncio.run(state_of(found, tmp_path, peer, is_right))
     assert state["cabinets"]["hall1"]["is_live"]
+    assert state["utc_us"] > 1_700_000_000_000_000
