@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TextIO, cast
 
 from controller.system import cli, identity
 from controller.system.cli import Ended
-from controller.system.commands import ACTIONS, COMMANDS, GROUPS, MODULES, RENAMED
+from controller.system.commands import ACTIONS, COMMANDS, GROUPS, MODULES, RENAMED, USUAL_ACTION
 from controller.system.paths import INTERRUPTED, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 
 DESCRIPTION = "Edge controller of a lithium storage cabinet."
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     given, output = sys.stdout, _Output(sys.stdout)
     sys.stdout = cast(TextIO, output)
     try:
-        return _obey(_joined(sys.argv[1:] if argv is None else argv), output)
+        return _obey(_whole(_joined(sys.argv[1:] if argv is None else argv)), output)
     except OutputError as error:
         with contextlib.suppress(OSError):  # the exit would flush the rest and fail again
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -105,6 +105,14 @@ def _joined(argv: list[str]) -> list[str]:
         else:
             found.append(each)
     return found
+
+
+def _whole(argv: list[str]) -> list[str]:
+    """argv with the usual action of a command, if it has one and argv names none."""
+    usual = USUAL_ACTION.get(argv[0]) if argv else None
+    if usual is None or argv[1:2] in ([each] for each in (*ACTIONS[argv[0]], "-h", "--help")):
+        return argv
+    return [argv[0], usual, *argv[1:]]
 
 
 class _Parser(argparse.ArgumentParser):
