@@ -44,8 +44,8 @@ class Read(NamedTuple):
 
 
 def read(payload: bytes, source: str) -> Read | str:
-    """The report of a message, or why it is none. source: the one of the dispatcher; `share` is
-    its import maximum.
+    """The report in a message; a text says why there is none. source: the one of the dispatcher,
+    whose import maximum is `share`.
     """
     if len(payload) > BYTES_MAX:
         return f"has {len(payload)} bytes"

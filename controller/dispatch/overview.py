@@ -135,7 +135,7 @@ class Overview:
         return self._is_state_fresh and now_ms - self._state_ms < DISPATCHER_SILENT_MS
 
     def dispatcher(self, now_ms: float) -> Facts:
-        """What is known of the dispatcher. silent_s: None unless it was heard live here."""
+        """Facts of the dispatcher. silent_s: None unless it was heard live here."""
         is_live, state = self.is_dispatcher_live(now_ms), self.state or {}
         was_heard = self._is_state_fresh and not is_live
         return {

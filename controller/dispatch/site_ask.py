@@ -2,8 +2,8 @@
 
     free       connection, less the load of all cabinets with their batteries at 0; without a
                dispatcher only the sum of the fallbacks, because no cabinet gets more
-    a battery  gives at most held_15min_high_W; for a longer job at most the energy above its
-               reserve; and at most what its load is above its fallback: no share is below that
+    a battery  gives at most held_15min_high_W, and at most its load above its fallback, because
+               no share is below the fallback; to a longer job its energy above the reserve
     margin     free + what the batteries give - the job
 
 The sum uses only what the cabinets report, and asks none of them. A "yes" should be right and a
@@ -78,7 +78,7 @@ def answer(facts: Facts, job: Job) -> Facts:
 
 def _own(cabinets: dict[str, Facts], job: Job) -> _Load:
     """The load of cabinets with meters of their own. A silent one counts with the most that it may
-    import. The job counts at none of them, because nobody has said where it runs.
+    import. The job counts at none of them, because the question does not say where it runs.
     """
     own_W: dict[str, int] = {}
     unknown = []
@@ -107,7 +107,7 @@ def _common(cabinets: dict[str, Facts], job: Job) -> _Load:
 
 
 def _given(each: Facts, load_W: int, job: Job) -> Facts:
-    """What a battery gives to the job, and the limit that decides."""
+    """Power that a battery gives to the job, and the limit that decides."""
     if not each["is_live"]:
         return {"gives_W": 0, "limit": SILENCE[each["silence"]]}
     if each["problem"]:
@@ -125,7 +125,7 @@ def _given(each: Facts, load_W: int, job: Job) -> Facts:
 
 
 def _leaves_out(facts: Facts, job: Job) -> Iterable[str]:
-    """What the answer does not look at, as sentences."""
+    """Sentences about things that the answer does not look at."""
     yield (
         "The answer adds the cabinets' reports and asks none of them; `firebreak ask` at a cabinet "
         "looks at its temperatures, announced steps and plan too."

@@ -1,4 +1,4 @@
-"""What the cabinets of a fleet are together: sums, silent cabinets, alarms, differences.
+"""Facts of a whole fleet: sums, silent cabinets, alarms, differences.
 
 `wrong` has a sentence for each thing that a person must look at; `notes` are worth knowing.
 """

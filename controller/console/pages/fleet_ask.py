@@ -53,7 +53,7 @@ def _sum(facts: Facts) -> str:
 
 
 def _batteries(cabinets: Facts) -> list[str]:
-    """What each battery gives, the largest first."""
+    """A line for each battery, the one that gives most first."""
     names = sorted(cabinets, key=lambda name: (-cabinets[name]["gives_W"], name))
     found = [_battery(name, cabinets[name]) for name in names[:BATTERIES_MAX]]
     if len(names) > BATTERIES_MAX:
