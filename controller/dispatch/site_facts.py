@@ -11,6 +11,7 @@ from controller.rows import danger
 
 NAMES_MAX = 8  # names in a sentence
 LEAST_SHORT_W = 1000
+ABOVE_W, ABOVE_PERMILLE = 10_000, 50  # meters err, and a report is up to 9 s old
 WORDS = {
     "offline": "offline, because the door has lost the broker or the controller has stopped",
     "not heard": "the broker has no report",
@@ -110,6 +111,9 @@ def _wrong(found: Facts) -> Iterable[str]:
             yield f"{name} gets no share: {each['problem']}"
         if each["is_double"]:
             yield f"two boxes report as {name}: give each cabinet a name and a login of its own"
+    above = [f"{name} ({each['import_W']} W)" for name, each in cabinets.items() if _is_above(each)]
+    if above:
+        yield f"import above the share, by reports that may be seconds old: {listed(above)}"
     own_W = dispatcher["connection_W"]
     if dispatcher["is_live"] and own_W not in (None, found["connection_W"]):
         yield f"the dispatcher shares {own_W} W, and this file says {found['connection_W']} W"
@@ -118,6 +122,13 @@ def _wrong(found: Facts) -> Iterable[str]:
     import_W = found["import_W"]
     if import_W is not None and import_W > found["connection_W"]:
         yield "the import is above the connection; reduce the load"
+
+
+def _is_above(each: Facts) -> bool:
+    """True if a cabinet imports clearly more than its share: not only while a share falls."""
+    import_W, share_W = each["import_W"], each["share_W"]
+    most_W = share_W + max(ABOVE_W, share_W * ABOVE_PERMILLE // 1000)
+    return each["is_live"] and import_W is not None and import_W > most_W
 
 
 def _notes(found: Facts) -> Iterable[str]:

@@ -172,6 +172,20 @@ def test_a_load_above_the_connection_is_wrong():
     assert short == ["the load is above what connection and batteries give; reduce the load"]
 
 
+@cases("""share_W  import_W  is_above
+    100_000  110_000  False
+    100_000  110_001  True
+    1_000_000  1_050_000  False
+    1_000_000  1_050_001  True
+    100_000  None  False
+""")
+def test_an_import_above_the_share_is_wrong(share_W, import_W, is_above):
+    shared = state(["hall1"], {"hall1": {"share_W": share_W}})
+    wrong = facts(heard({"hall1": {"grid_W": import_W}}, shared, names=["hall1"]))["wrong"]
+    words = f"import above the share, by reports that may be seconds old: hall1 ({import_W} W)"
+    assert wrong == ([words] if is_above else [])
+
+
 def test_a_large_fleet_is_in_several_messages():
     names = [f"c{number}" for number in range(250)]
     every = list(published.parts("fleet", state(names)))
