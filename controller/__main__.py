@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from controller.system import cli, identity
 from controller.system.cli import Ended
-from controller.system.commands import ACTIONS, COMMANDS, GROUPS, MODULES, RENAMED
+from controller.system.commands import ACTIONS, COMMANDS, GROUPS, MODULES, RENAMED, USUAL_ACTION
 from controller.system.output import guarded
 from controller.system.paths import INTERRUPTED, NO_START, WRONG_INPUT, OutputError, say
 
@@ -26,7 +26,8 @@ SERVICES = ("run", "record run", "doors", "planner", CONSOLE)  # these print not
 
 def main(argv: list[str] | None = None) -> int:
     """Run a subcommand; argv without the program's name. Returns the exit code."""
-    is_closed, words = sys.stdout is None, _joined(sys.argv[1:] if argv is None else argv)
+    words = _whole(_joined(sys.argv[1:] if argv is None else argv))
+    is_closed = sys.stdout is None
     try:
         return guarded("firebreak", lambda: _obey(words, is_closed))
     except KeyboardInterrupt:
@@ -62,6 +63,14 @@ def _joined(argv: list[str]) -> list[str]:
         else:
             found.append(each)
     return found
+
+
+def _whole(argv: list[str]) -> list[str]:
+    """argv with the usual action of a command, if it has one and argv names none."""
+    usual = USUAL_ACTION.get(argv[0]) if argv else None
+    if usual is None or argv[1:2] in ([each] for each in (*ACTIONS[argv[0]], "-h", "--help")):
+        return argv
+    return [argv[0], usual, *argv[1:]]
 
 
 class _Parser(argparse.ArgumentParser):

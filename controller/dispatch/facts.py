@@ -3,26 +3,74 @@
 share       opModImpLimW of a control, with its start and duration
 fallback    opModImpLimW of the default control, which holds without a valid control
 answers     received, started, superseded, completed
+charge      stateOfChargeStatus, in hundredths of a percent
+discharge   statWAvail, for availabilityDuration seconds
+
+A broker takes 64 kB in a message, so a large fleet is in several: `state`, `state/2` and so on.
+Each has the sums of all and up to 100 cabinets.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from controller.dispatch.dispatcher import Dispatcher
 
+Facts = dict[str, Any]
+CHARGING, DISCHARGING, HOLDING = range(3)  # of storageModeStatus
+NOT_WORTH_W = 50  # below this power the battery counts as holding
+HELD_S = 900  # held_15min_high_W
+CABINETS_MAX = 100  # in one message; each has at most 500 bytes
+
 
 def topic(source: str) -> str:
-    """The retained topic of the dispatcher's state."""
+    """The first retained topic of the dispatcher's state; the others are below it."""
     return f"firebreak-fleet/{source}/state"
 
 
-def of(dispatcher: Dispatcher, now_ms: float) -> dict[str, Any]:
+def of(dispatcher: Dispatcher, now_ms: float) -> Facts:
     """The facts of the dispatcher, each cabinet with its controls of IEEE 2030.5."""
     found = dispatcher.facts(now_ms)
     for cabinet in found["cabinets"].values():
-        cabinet["DERControl"] = {
+        cabinet.update(controls(cabinet))
+    return found
+
+
+def parts(source: str, found: Facts) -> Iterator[tuple[str, Facts]]:
+    """(topic, facts) of each message; found: the facts of all cabinets."""
+    names = list(found["cabinets"])
+    for first in range(0, max(1, len(names)), CABINETS_MAX):
+        own = {name: found["cabinets"][name] for name in names[first : first + CABINETS_MAX]}
+        number = first // CABINETS_MAX + 1
+        place = topic(source) if number == 1 else f"{topic(source)}/{number}"
+        yield place, {**found, "cabinets": own}
+
+
+def controls(cabinet: Facts) -> Facts:
+    """The controls of a cabinet with share_W, left_s and fallback_W."""
+    return {
+        "DERControl": {
             "opModImpLimW": cabinet["share_W"],
             "duration": cabinet["left_s"],
             "status": "started" if cabinet["left_s"] else "completed",
-        }
-        cabinet["DefaultDERControl"] = {"opModImpLimW": cabinet["fallback_W"]}
-    return found
+        },
+        "DefaultDERControl": {"opModImpLimW": cabinet["fallback_W"]},
+    }
+
+
+def status(report: Facts) -> Facts:
+    """The status of a cabinet with battery_W, soc_permille and held_15min_high_W."""
+    charge, battery_W = report["soc_permille"], report["battery_W"]
+    mode = None
+    if battery_W is not None:
+        mode = DISCHARGING if battery_W > 0 else CHARGING
+        mode = HOLDING if abs(battery_W) < NOT_WORTH_W else mode
+    return {
+        "DERStatus": {
+            "stateOfChargeStatus": None if charge is None else charge * 10,
+            "storageModeStatus": mode,
+        },
+        "DERAvailability": {
+            "statWAvail": report["held_15min_high_W"],
+            "availabilityDuration": HELD_S,
+        },
+    }

@@ -82,8 +82,10 @@ class Fleet(NamedTuple):
         return os.path.join(os.path.dirname(os.path.abspath(self.path)), name)
 
 
-def load(path: str) -> Fleet:
-    """The checked file with its keys. ConfigError, KeyStoreError: one line."""
+def load(path: str, has_keys: bool = True) -> Fleet:
+    """The checked file with its keys. has_keys: False: a reader needs none, and need not be allowed
+    to read them. ConfigError, KeyStoreError: one line.
+    """
     tables = tables_of(path, "the tables [fleet], [broker] and [cabinet.NAME]")
     for kind in tables:
         if kind not in ("fleet", "broker", "cabinet"):
@@ -104,13 +106,16 @@ def load(path: str) -> Fleet:
         (),
         broker,
     )
-    return found._replace(cabinets=tuple([_cabinet(found, *each) for each in rows.items()]))
+    return found._replace(
+        cabinets=tuple([_cabinet(found, has_keys, *each) for each in rows.items()])
+    )
 
 
-def _cabinet(fleet: Fleet, name: str, row: dict[str, Any]) -> Cabinet:
-    key_path = fleet.beside(row["key"])
-    with key_file.explained(key_path):
-        key, _ = key_file.read(key_path)
+def _cabinet(fleet: Fleet, has_key: bool, name: str, row: dict[str, Any]) -> Cabinet:
+    key, key_path = b"", fleet.beside(row["key"])
+    if has_key:
+        with key_file.explained(key_path):
+            key, _ = key_file.read(key_path)
     return Cabinet(name, key, row["fallback_W"], row["load_permille"])
 
 

@@ -163,9 +163,11 @@ class Service:
             return
         self._state_us = now_us
         state: dict[str, Any] = shown.of(dispatcher, now_ms)
+        state["utc_us"] = int(clock.utc_us())  # tells a later reader since when it is silent
         state["counts"].update(self._counts)
-        payload = json.dumps(state, separators=(",", ":")).encode()
-        link.send(shown.topic(self._fleet.source), payload, retain=True)
+        for topic, part in shown.parts(self._fleet.source, state):
+            payload = json.dumps(part, separators=(",", ":")).encode()
+            link.send(topic, payload, retain=True)
 
     def _topic(self, name: str) -> str:
         return f"firebreak/{name}/command/{self._fleet.source}/signed"
@@ -179,8 +181,8 @@ class Service:
         topics = ["firebreak/+/report", "firebreak/+/online"]
         topics.append(f"firebreak/+/reply/{self._fleet.source}/signed")
         name = f"firebreak-dispatch-{self._fleet.source}"
-        beside = self._fleet.beside
-        return login.broker(self._fleet.broker, beside, name, topics, shows_retain=False)
+        found = login.broker(self._fleet.broker, self._fleet.beside, name, topics, "")
+        return found._replace(marks_live=True)  # cabinets publish every report with retain
 
 
 async def until_signal(service: Service) -> int:

@@ -13,6 +13,7 @@ GROUPS = {
         "links": "state of each device, counters of each bus",
         "map": "the plan of the site with heat, alarms, door and gas",
         "plan": "what the planner intends and has saved",
+        "fleet": "all cabinets of one connection; may a job run on it",
     },
     "act": {
         "start": "start a cabinet in standby: it closes and runs",
@@ -80,12 +81,18 @@ ACTIONS = {
         "provision": "configuration and keys of each cabinet of a list",
         "migrate": "the files of an earlier version, and the steps to this one",
     },
+    "fleet": {
+        "show": "a line for each cabinet, the worst first; alarms, differences",
+        "ask": "may a job that raises the load run, and with which margin",
+    },
     "record": {
         "run": "store events, history and captures of a running controller",
         "verify": "check the hash chain of the recorded events",
         "export": "write events, seconds (CSV) or captures to a directory",
     },
 }
+# command whose action may be left out: the action that it then has
+USUAL_ACTION = {"fleet": "show"}
 # name in an earlier version: the command that does the same now
 RENAMED = {
     **{"lamp-test": "test lamp", "test-mode": "test power", "sign-test": "test sign"},
@@ -105,6 +112,7 @@ MODULES = {
     "run.command": ("run",),
     "audit.command": ("audit",),
     "dispatch.command": ("dispatch",),
+    "console.fleet": ("fleet show", "fleet ask"),
     "console.backup": ("box backup", "box restore"),
     "console.operator": ("start", "stop", "lock-out", "test lamp", "test power"),
     "console.record": ("record run", "record verify"),

@@ -5,6 +5,7 @@ from typing import Any
 
 from controller.doors.feed import Facts
 from controller.doors.http.counts import Counts
+from controller.system import release
 from safety import signals as s
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
@@ -13,6 +14,7 @@ GAUGES = """
 battery_watts | battery_W | 1 | Measured power of all converters; above 0 the battery gives
 grid_watts | grid_W | 1 | Measured power of the connection; above 0 the site takes
 load_watts | load_W | 1 | Power of the load
+tracked_load_watts | request.load_W | 1 | Load of this cabinet, its part of a common load
 setpoint_watts | setpoint_W | 1 | Set-point of the converters, after all limits
 request_watts | request_W | 1 | What the control functions ask for
 available_charge_watts | available_low_W | 1 | Strongest charge that can be reached now, at most 0
@@ -92,6 +94,11 @@ def _labelled(state: Facts) -> Iterator[tuple[str, str, Iterable[Sample]]]:
     yield "link_ok", "1: heard", [({"kind": k}, v == "ok") for k, v in state["links"].items()]
     hints = [({name: hint[name] for name in HINT}, hint["value_W"]) for hint in state["hints"]]
     yield "hint_watts", "Value that a source sets, and whether it is a fallback", hints
+    left = [({name: hint[name] for name in HINT[:2]}, hint["valid_s"]) for hint in state["hints"]]
+    yield "hint_left_seconds", "Time until a hint ends", left
+    crc = state["version"]["limits_crc"]
+    labels = {"release": release.version(), "limits_crc": crc}
+    yield "info", "1: its release and the CRC of its approved limits", [(labels, 1)]
     found = [({name: each[name] for name in DEVICE}, each.get("power_W")) for each in site]
     yield "device_watts", "Power of a device of the site", found
     found = [({name: each[name] for name in DEVICE}, each["is_known"]) for each in site]

@@ -42,7 +42,10 @@ class Lost(Exception):
 
 
 class Broker(NamedTuple):
-    """Address and login of a broker. topics: subscriptions. will: topic of the last will, or ''."""
+    """Address and login of a broker. topics: subscriptions. will: topic of the last will, or ''.
+    marks_live: a message counts as retained only if the broker had kept it before the subscription;
+    otherwise as its sender has sent it, which only MQTT 5 tells.
+    """
 
     host: str
     port: int
@@ -53,7 +56,7 @@ class Broker(NamedTuple):
     login: tuple[str, str] | None
     topics: Sequence[str]
     will: str
-    shows_retain: bool = True
+    marks_live: bool = False
 
 
 class Message(NamedTuple):
@@ -228,7 +231,7 @@ class Link:
         elif not self._broker.topics:
             self._tell(self._ready, 0)
         elif self._broker.is_5:
-            options = SubscribeOptions(qos=1, retainAsPublished=self._broker.shows_retain)
+            options = SubscribeOptions(qos=1, retainAsPublished=not self._broker.marks_live)
             client.subscribe([(topic, options) for topic in self._broker.topics])
         else:
             client.subscribe([(topic, 1) for topic in self._broker.topics])

@@ -18,7 +18,6 @@ def broker(
     client_id: str,
     topics: Sequence[str] = (),
     will: str = "",
-    shows_retain: bool = True,
 ) -> Broker:
     """values: those of form.FORM; beside: the path of a file that they name. Raises DoorError,
     OSError.
@@ -37,7 +36,6 @@ def broker(
         login,
         topics,
         will,
-        shows_retain,
     )
 
 

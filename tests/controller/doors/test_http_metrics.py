@@ -40,6 +40,36 @@ def test_promtool_accepts_metrics_and_rules(door):
     assert code == 0 and "SUCCESS" in words
 
 
+@pytest.mark.needs("prometheus")
+def test_the_rules_of_a_fleet(tmp_path):
+    text = (ROOT / "tests/controller/doors/fleet_rules.yml").read_text()
+    (tmp_path / "test.yml").write_text(text.replace("RULES", str(FOLDER / "rules.yml")))
+    line = ["promtool", "test", "rules", str(tmp_path / "test.yml")]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_release_limits_and_the_time_of_a_hint_are_metrics(door):
+    hint = {"source": "fleet", "quantity": "import_W_max", "state": "valid", "value_W": 5}
+    state = live(door) | {"hints": [hint | {"valid_s": 41}]}
+    state["version"] = state["version"] | {"limits_crc": "0A1B2C3D"}
+    text = metrics.text(state, Counts(1))
+    assert 'firebreak_info{release="' in text and ',limits_crc="0A1B2C3D"} 1\n' in text
+    share = 'firebreak_hint_left_seconds{source="fleet",quantity="import_W_max"} 41\n'
+    assert share in text
+    assert "\nfirebreak_tracked_load_watts " in text
+
+
+def test_each_line_of_a_diagram_names_its_cabinet():
+    board = json.loads((FOLDER / "grafana.json").read_text())
+    (cabinet,) = [each for each in board["templating"]["list"] if each["name"] == "cabinet"]
+    assert cabinet["multi"] and cabinet["includeAll"]
+    for panel in board["panels"]:
+        for each in panel["targets"]:
+            assert panel["type"] == "table" or "{{instance}}" in each["legendFormat"]
+            assert 'instance=~"$cabinet"' in each["expr"]
+
+
 def test_an_unknown_value_has_no_line(door):
     state = live(door)
     assert "\nfirebreak_grid_watts " in metrics.text(state, Counts(1))

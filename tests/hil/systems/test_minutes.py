@@ -5,9 +5,9 @@ from unittest import mock
 import pytest
 
 from controller.core.site_devices import bridging
+from hil.engine.pod import TURN_S
 from hil.site.branches import LoadCap, LoadShed
 from hil.site.site import Site
-from hil.engine.pod import TURN_S
 from hil.systems import minutes, minutes_table, self_check, spec, year
 from hil.systems.minutes import Minutes
 from tests.slow import whole

@@ -1,0 +1,132 @@
+"""`firebreak fleet`: all cabinets of a FLEET.toml on one page, as the broker knows them. It reads
+only. `firebreak fleet ask` says whether they can carry a job together.
+
+Exit codes: 0 all cabinets report and none has an alarm, 1 something is wrong, 2 wrong file, 3 no
+broker. `ask`: 0 yes, 1 no, 2 wrong input, 3 not known.
+"""
+
+import asyncio
+import shutil
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from controller.console.hint import POWER_UNITS, TIME_UNITS, whole
+from controller.console.pages import fleet as page, fleet_ask
+from controller.dispatch import fleet, site_ask, site_facts
+from controller.dispatch.overview import Overview
+from controller.forms.refusal import ConfigError
+from controller.state import ask
+from controller.state.base import Facts
+from controller.system import cli
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
+
+if TYPE_CHECKING:
+    from controller.dispatch.reader import Reader
+
+FILE = "/etc/firebreak/FLEET.toml"
+CLEAR, HOME, REST = b"\x1b[2J", b"\x1b[H", b"\x1b[K\r\n"
+CODES = {site_ask.YES: DONE, site_ask.NO: NOT_DONE, site_ask.NOT_KNOWN: NO_START}
+_FILE = cli.option("file", metavar="FLEET.toml", nargs="?", default=FILE, help="(%(default)s)")
+
+
+@cli.command(
+    "fleet show",
+    _FILE,
+    cli.option("--watch", action="store_true", help="draw the page again each second"),
+    cli.option("--json", action="store_true", help="the same facts as JSON, units in the names"),
+)
+def _show(arguments: Namespace) -> int:
+    if arguments.watch and (arguments.json or not sys.stdout.isatty()):
+        raise cli.Ended(WRONG_INPUT, "--watch draws on a terminal; leave it out for a file or JSON")
+    reader = _reader(arguments.file)
+    if arguments.watch:
+        return _watch(reader)
+    facts = _collected(reader)
+    cli.show(arguments.json, facts, lambda: page.lines(facts))
+    return _code(facts)
+
+
+@cli.command(
+    "fleet ask",
+    _FILE,
+    cli.option("--power", required=True, metavar="POWER", help="rise of the load, as in 800kW"),
+    cli.option("--at", default="+0s", metavar="TIME", help="from now, as in +10min (now)"),
+    cli.option("--for", dest="span", required=True, metavar="TIME", help="as in 20min"),
+    cli.option("--json", action="store_true", help="the answer as JSON, units in the names"),
+)
+def _ask(arguments: Namespace) -> int:
+    at, at_ms_max = arguments.at.removeprefix("+"), ask.AT_S_MAX * 1000
+    job = site_ask.Job(
+        whole("--power", arguments.power, POWER_UNITS, 1, ask.POWER_W_MAX, "800kW"),
+        whole("--at", at, TIME_UNITS, 0, at_ms_max, "+10min") // 1000,
+        whole("--for", arguments.span, TIME_UNITS, 1000, ask.FOR_S_MAX * 1000, "20min") // 1000,
+    )
+    found = site_ask.answer(_collected(_reader(arguments.file)), job)
+    cli.show(arguments.json, found, lambda: fleet_ask.lines(found))
+    return CODES[found["answer"]]
+
+
+def _reader(path: str) -> "Reader":
+    """The reader of the fleet in a file. Ends the command for a wrong file."""
+    with cli.ends(WRONG_INPUT, ConfigError, FileNotFoundError):
+        found = fleet.load(path, has_keys=False)
+    try:
+        from controller.dispatch import reader  # needs the library of the doors
+    except ModuleNotFoundError as error:
+        lacks = f"fleet: {error.name} is not installed: pip install 'firebreak-controller[doors]'"
+        raise cli.Ended(NO_START, lacks) from None
+    return reader.Reader(found)
+
+
+def _collected(reader: "Reader") -> Facts:
+    """The facts after one collection. Ends the command without a broker."""
+    from controller.doors.mqtt.link import Lost
+    from controller.doors.process import DoorError
+
+    with cli.ends(NO_START, Lost), cli.ends(WRONG_INPUT, DoorError, OSError):
+        asyncio.run(reader.once())
+    return site_facts.of(reader.overview, reader.now_ms)
+
+
+def _code(facts: Facts) -> int:
+    is_good = facts["dispatcher"]["is_live"] and not (facts["wrong"] or facts["alarms"])
+    counts = [each["alarms"] for each in facts["cabinets"].values()]
+    return DONE if is_good and not any(counts) else NOT_DONE
+
+
+def _watch(reader: "Reader") -> int:
+    """Draw until Ctrl-C. The exit code is that of the last page."""
+    from controller.doors.process import DoorError
+
+    code = NOT_DONE
+
+    def draw(overview: Overview, now_ms: float, trouble: str) -> None:
+        nonlocal code
+        facts = site_facts.of(overview, now_ms)
+        code = NOT_DONE if trouble else _code(facts)
+        columns, rows = shutil.get_terminal_size()
+        lines = [f"NO CONNECTION: {trouble}"] if trouble else []
+        lines += page.lines(facts, rows - 1 - len(lines))
+        _put(drawn(lines, columns, rows))
+
+    _put(CLEAR)
+    try:
+        with cli.ends(WRONG_INPUT, DoorError, OSError):
+            asyncio.run(reader.watch(draw))
+    except KeyboardInterrupt:
+        print()
+    return code
+
+
+def drawn(lines: list[str], columns: int, rows: int) -> bytes:
+    """Bytes that draw lines over the screen. Each line ends before the last column, where a
+    terminal may wrap.
+    """
+    kept = [line[: columns - 1].encode("ascii") for line in lines[: rows - 1]]
+    return HOME + b"".join([line + REST for line in kept]) + b"\x1b[J"
+
+
+def _put(data: bytes) -> None:
+    sys.stdout.write(data.decode("latin-1"))
+    sys.stdout.flush()

@@ -1,0 +1,87 @@
+"""The text of `firebreak fleet`: a line for each cabinet, the worst first; then what is wrong."""
+
+from controller.console.pages.text import WIDTH, cut, kilowatt, scaled, wrapped
+from controller.dispatch.site_facts import listed
+from controller.rows import danger
+from controller.state.base import Facts
+from controller.state.record import utc_text
+from controller.system.paths import printable
+
+NAME_MAX = 20
+TABLE_LEAST = 3  # lines of the table that always stay
+MARGIN = 2
+HEADS = f"{'STATE':<13} SHARE kW {'LEFT':>5} IMPORT kW BATTERY kW CHARGE ALARMS  HELD BACK BY"
+LEGEND = "BATTERY above 0: it gives. SHARE: the most it may import; LEFT -: its fallback."
+
+
+def lines(facts: Facts, height: int | None = None) -> list[str]:
+    """The page. height: lines of a screen; a longer table is cut at its better end."""
+    names = facts["cabinets"]
+    width = max(len("CABINET"), *[min(len(name), NAME_MAX) for name in names])
+    rows = [_row(name, each, width) for name, each in names.items()]
+    below = [*_below(facts), LEGEND]
+    head = [*_head(facts), "-" * WIDTH, f"{'CABINET':<{width}} {HEADS}"]
+    room = len(rows) if height is None else max(TABLE_LEAST, height - len(head) - len(below) - 1)
+    if len(rows) > room:
+        rest = f"... {len(rows) - room} more"
+        rows = [*rows[:room], rest]
+    return [printable(line).rstrip() for line in (*head, *rows, *below)]
+
+
+def _head(facts: Facts) -> list[str]:
+    count = len(facts["cabinets"])
+    sums = f"{count} cabinets on {_kW(facts['connection_W'])}: import {_kW(facts['import_W'])}"
+    if facts["dispatcher"]["is_live"]:
+        sums += f", load short {_kW(facts['load_short_W'])}"
+        sums += f", held back {_kW(facts['held_back_W'])}"
+    return [sums, *wrapped(_dispatcher(facts["dispatcher"]), MARGIN)]
+
+
+def _kW(power_W: int | None) -> str:
+    return f"{kilowatt(power_W)} kW"
+
+
+def _dispatcher(found: Facts) -> str:
+    if found["is_live"]:
+        return f"dispatcher alive, epoch {found['epoch']}"
+    since = "it has left no state on the broker"
+    if found["silent_s"] is not None:
+        since = f"for {found['silent_s']} s"
+    elif found["last_utc_us"] is not None:
+        since = f"since {utc_text(found['last_utc_us'])} by its clock"
+    elif found["epoch"] is not None:
+        since = "its last state has no time"
+    return f"DISPATCHER SILENT, {since}: within 63 s each cabinet has its fallback"
+
+
+def _row(name: str, each: Facts, width: int) -> str:
+    left = f"{each['left_s']} s" if each["left_s"] else "-"
+    state = each["state"] if each["is_live"] else each["silence"].upper()
+    old = "" if each["is_live"] or each["heard_s"] is None else " (last known)"
+    charge = scaled(each["soc_permille"], 10, 0)
+    alarms = "-" if each["alarms"] is None else str(each["alarms"])
+    binding = each["binding"]
+    held = f"{binding['label']} {binding['name']}" if binding else "-"
+    return (
+        f"{cut(name, width):<{width}} {state:<13.13} {kilowatt(each['share_W'], 8)} {left:>5} "
+        f"{kilowatt(each['import_W'], 9)} {kilowatt(each['battery_W'], 10)} "
+        f"{charge if charge == '-' else charge + ' %':>6} {alarms:>6}  {held}{old}"
+    )
+
+
+def _below(facts: Facts) -> list[str]:
+    """Alarms, what is wrong, and notes, folded."""
+    found = []
+    for row in facts["alarms"]:
+        who = [
+            f"{name} (the worst of {count})" if (count or 0) > 1 else name
+            for name, count in row["cabinets"].items()
+        ]
+        words = f"{row['label']} {listed(who)}: {row['words']} {row['remedy']}"
+        first = danger.FIRST[row["danger_level"]]
+        found += wrapped(f"!!! {first} {words}" if first else words, MARGIN)
+    for each in facts["wrong"]:
+        found += wrapped(f"WRONG: {each}.", MARGIN)
+    for each in facts["notes"]:
+        found += wrapped(f"Note: {each}.", MARGIN)
+    return ["", *found, ""] if found else [""]

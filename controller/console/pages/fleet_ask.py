@@ -1,0 +1,72 @@
+"""The text of `firebreak fleet ask`: the answer, what each battery gives, and what is left out."""
+
+from controller.console.pages.ask import MARGIN, VERDICTS
+from controller.console.pages.text import duration, kilowatt, wrapped
+from controller.dispatch import site_ask
+from controller.state.base import Facts
+from controller.system.paths import printable
+
+BATTERIES_MAX = 16  # lines; --json has all
+
+
+def lines(facts: Facts) -> list[str]:
+    """The answer (controller/dispatch/site_ask.py) as lines."""
+    start = f"in {duration(facts['at_s'] * 1000)}" if facts["at_s"] else "now"
+    job = f"a job of {_kW(facts['power_W'])}, {start}, for {duration(facts['for_s'] * 1000)}"
+    first = wrapped(f"{VERDICTS[facts['answer']]}: {job}.", MARGIN)
+    if facts["answer"] == site_ask.NOT_KNOWN:
+        unknown = _labelled("unknown", facts["unknown"])
+        return [printable(line) for line in first + unknown + _left_out(facts)]
+    found = [*first, *_labelled("left", _margin(facts)), *_labelled("connection", [_sum(facts)])]
+    found += _labelled("batteries", _batteries(facts["cabinets"]))
+    return [printable(line) for line in found + _left_out(facts)]
+
+
+def _kW(power_W: int) -> str:
+    return f"{kilowatt(power_W)} kW"
+
+
+def _labelled(label: str, texts: list[str]) -> list[str]:
+    found = []
+    for number, text in enumerate(texts):
+        found += wrapped(f"{'' if number else label:<{MARGIN}}{text}", MARGIN)
+    return found
+
+
+def _margin(facts: Facts) -> list[str]:
+    margin_W, least_W = facts["margin_W"], facts["margin_without_largest_W"]
+    found = [f"{_kW(margin_W)} to spare."] if margin_W >= 0 else [f"{_kW(-margin_W)} are missing."]
+    if margin_W >= 0 > least_W:
+        found.append(
+            f"If the battery that gives most fails during the job, {_kW(-least_W)} are missing."
+        )
+    return found
+
+
+def _sum(facts: Facts) -> str:
+    free_W = facts["free_W"]
+    rest = f"{_kW(free_W)} free" if free_W >= 0 else f"{_kW(-free_W)} too little"
+    return (
+        f"At most {_kW(facts['import_W_max'])}, less {_kW(facts['load_W'])} of load without "
+        f"batteries: {rest}. The batteries give {_kW(facts['given_W'])} together."
+    )
+
+
+def _batteries(cabinets: Facts) -> list[str]:
+    """A line for each battery, the one that gives most first."""
+    names = sorted(cabinets, key=lambda name: (-cabinets[name]["gives_W"], name))
+    found = [_battery(name, cabinets[name]) for name in names[:BATTERIES_MAX]]
+    if len(names) > BATTERIES_MAX:
+        rest_W = sum([cabinets[name]["gives_W"] for name in names[BATTERIES_MAX:]])
+        found.append(f"{len(names) - BATTERIES_MAX} more give {_kW(rest_W)} together.")
+    return found
+
+
+def _battery(name: str, each: Facts) -> str:
+    if each["gives_W"]:
+        return f"{name} gives {_kW(each['gives_W'])}; {each['limit']} decides."
+    return f"{name} gives nothing: {each['limit']}."
+
+
+def _left_out(facts: Facts) -> list[str]:
+    return _labelled("left out", facts["leaves_out"])

@@ -1,0 +1,153 @@
+"""Facts of a whole fleet: sums, silent cabinets, alarms, differences.
+
+`wrong` has a sentence for each thing that a person must look at; `notes` are worth knowing.
+"""
+
+from collections.abc import Iterable
+
+from controller.dispatch.full_report import Facts
+from controller.dispatch.overview import Overview
+from controller.rows import danger
+
+NAMES_MAX = 8  # names in a sentence
+LEAST_SHORT_W = 1000
+ABOVE_W, ABOVE_PERMILLE = 10_000, 50  # meters err, and a report is up to 9 s old
+WORDS = {
+    "offline": "offline, because the door has lost the broker or the controller has stopped",
+    "not heard": "the broker has no report",
+    "silent": "no report for 20 s",
+    "no controller": "the door runs and the controller does not",
+}
+
+
+def of(overview: Overview, now_ms: float) -> Facts:
+    """All facts of `firebreak fleet`."""
+    cabinets, fleet = overview.cabinets(now_ms), overview.fleet
+    dispatcher = overview.dispatcher(now_ms)
+    shared = (overview.state or {}) if dispatcher["is_live"] else {}
+    found: Facts = {
+        "source": fleet.source,
+        "connection_W": fleet.connection_W,
+        "is_common": fleet.is_common,
+        "import_W": import_W(cabinets, fleet.is_common),
+        "load_short_W": shared.get("short_W"),
+        "held_back_W": shared.get("held_back_W"),
+        "dispatcher": dispatcher,
+        "cabinets": dict(sorted(cabinets.items(), key=_worst_first)),
+        "alarms": alarms(cabinets),
+        "silent": [name for name, each in cabinets.items() if not each["is_live"]],
+        "releases": _by_value(cabinets, "release"),
+        "limits_crcs": _by_value(cabinets, "limits_crc"),
+        "clocks_not_trusted": [
+            name for name, each in cabinets.items() if each["is_clock_trusted"] is False
+        ],
+        "foreign_messages": dict(overview.foreign),
+    }
+    return {**found, "wrong": list(_wrong(found)), "notes": list(_notes(found))}
+
+
+def live(cabinets: dict[str, Facts]) -> list[Facts]:
+    """The cabinets that report."""
+    return [each for each in cabinets.values() if each["is_live"]]
+
+
+def import_W(cabinets: dict[str, Facts], is_common: bool) -> int | None:
+    """Import of the connection as the live cabinets see it; None: unknown. All cabinets of a
+    common load see one grid meter, so the value in the middle counts.
+    """
+    seen_W = [each["grid_W"] for each in live(cabinets) if each["grid_W"] is not None]
+    if not seen_W:
+        return None
+    return sorted(seen_W)[len(seen_W) // 2] if is_common else sum(seen_W)
+
+
+def _worst_first(item: tuple[str, Facts]) -> tuple:
+    """Sort key: signs of fire or gas, then silent cabinets, then alarms, then the others."""
+    name, each = item
+    level = each["danger_level"]
+    has_alarm = bool(each["alarms"] or each["alarm"])
+    rest = not has_alarm, -level, not each["problem"], not each["is_double"], name
+    return (-level if level >= danger.SIGN else 0, each["is_live"], *rest)
+
+
+def alarms(cabinets: dict[str, Facts]) -> list[Facts]:
+    """Each alarm once, the most dangerous first, with the cabinets that report it. A cabinet
+    reports only its worst one.
+    """
+    found: dict[tuple, Facts] = {}
+    for name, each in cabinets.items():
+        if not each["alarm"]:
+            continue
+        row = found.setdefault(tuple(each["alarm"].values()), {**each["alarm"], "cabinets": {}})
+        row["danger_level"] = each["danger_level"]
+        row["cabinets"][name] = each["alarms"]
+    return sorted(found.values(), key=lambda row: (-row["danger_level"], row["label"]))
+
+
+def _by_value(cabinets: dict[str, Facts], field: str) -> dict[str, list[str]]:
+    """{value: names of the cabinets that report it}, the most frequent value first."""
+    found: dict[str, list[str]] = {}
+    for name, each in cabinets.items():
+        if each[field] is not None:
+            found.setdefault(each[field], []).append(name)
+    return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence."""
+    every = list(names)
+    more = len(every) - NAMES_MAX
+    return ", ".join(every[:NAMES_MAX]) + (f" and {more} more" if more > 0 else "")
+
+
+def _wrong(found: Facts) -> Iterable[str]:
+    cabinets, dispatcher = found["cabinets"], found["dispatcher"]
+    for silence in ("offline", "not heard", "silent", "no controller"):
+        names = [name for name, each in cabinets.items() if each["silence"] == silence]
+        if names:
+            yield f"{WORDS[silence]}: {len(names)} of {len(cabinets)}, {listed(names)}"
+    for name, each in cabinets.items():
+        if each["problem"]:
+            yield f"{name} gets no share: {each['problem']}"
+        if each["is_double"]:
+            yield f"two boxes report as {name}: give each cabinet a name and a login of its own"
+    above = [f"{name} ({each['import_W']} W)" for name, each in cabinets.items() if _is_above(each)]
+    if above:
+        yield f"import above the share, by reports that may be seconds old: {listed(above)}"
+    own_W = dispatcher["connection_W"]
+    if dispatcher["is_live"] and own_W not in (None, found["connection_W"]):
+        yield f"the dispatcher shares {own_W} W, and this file says {found['connection_W']} W"
+    if (found["load_short_W"] or 0) >= LEAST_SHORT_W:
+        yield "the load is above what connection and batteries give; reduce the load"
+    import_W = found["import_W"]
+    if import_W is not None and import_W > found["connection_W"]:
+        yield "the import is above the connection; reduce the load"
+
+
+def _is_above(each: Facts) -> bool:
+    """True if a cabinet imports clearly more than its share: not only while a share falls."""
+    import_W, share_W = each["import_W"], each["share_W"]
+    most_W = share_W + max(ABOVE_W, share_W * ABOVE_PERMILLE // 1000)
+    return each["is_live"] and import_W is not None and import_W > most_W
+
+
+def _notes(found: Facts) -> Iterable[str]:
+    if all(each["silence"] == "not heard" for each in found["cabinets"].values()):
+        yield "nothing was heard: may this user of the broker read firebreak/+/report"
+    for field, words in (("releases", "release"), ("limits_crcs", "limits CRC")):
+        values = found[field]
+        if len(values) > 1:
+            each = [f"{value or '?'} on {listed(names)}" for value, names in values.items()]
+            yield f"versions differ: {words} {'; '.join(each[:NAMES_MAX])}"
+    if found["clocks_not_trusted"]:
+        yield f"clock not trusted, schedules do not act: {listed(found['clocks_not_trusted'])}"
+    foreign = [f"{name} ({count})" for name, count in found["foreign_messages"].items()]
+    if foreign:
+        yield f"messages of cabinets that are not in the file: {listed(foreign)}"
+    for name, each in found["cabinets"].items():
+        causes = [f"{cause} ({count})" for cause, count in each["wrong_messages"].items()]
+        if causes:
+            yield f"wrong messages of {name}: {listed(causes)}"
+    count = found["dispatcher"]["wrong_states"]
+    if count:
+        yield f"wrong messages on the topic of the dispatcher: {count}"

@@ -1,0 +1,311 @@
+"""The view of a fleet: what a broker's messages mean, good ones, old ones and wrong ones."""
+
+import json
+import random
+
+import pytest
+from fleet_messages import DOOR, FIRE, NAMES, NOW_MS, STATE_TOPIC, hear, heard, report, state
+from fleet_world import World
+
+from controller.dispatch import facts as published, site_facts
+from controller.dispatch.overview import Overview, danger_level
+from tests.tables import cases
+
+REPORT = "firebreak/hall2/report"
+
+
+def facts(overview, now_ms=NOW_MS):
+    return site_facts.of(overview, now_ms)
+
+
+def test_all_is_well():
+    found = facts(heard(shared=state()))
+    assert (found["wrong"], found["notes"], found["alarms"], found["silent"]) == ([], [], [], [])
+    assert found["import_W"] == 8 * 450_000
+    assert (found["held_back_W"], found["load_short_W"]) == (200_000, 0)
+    one = found["cabinets"]["hall1"]
+    assert (one["share_W"], one["left_s"], one["share_from"]) == (500_000, 52, "dispatcher")
+    assert (one["import_W"], one["is_clock_trusted"]) == (450_000, True)
+    json.dumps(found)
+
+
+def test_the_names_of_ieee_2030_5_stand_beside_ours():
+    one = facts(heard(shared=state()))["cabinets"]["hall1"]
+    assert one["DERControl"] == {"opModImpLimW": 500_000, "duration": 52, "status": "started"}
+    assert one["DefaultDERControl"] == {"opModImpLimW": 200_000}
+    assert one["DERStatus"] == {"stateOfChargeStatus": 6400, "storageModeStatus": 1}
+    assert one["DERAvailability"] == {"statWAvail": 240_000, "availabilityDuration": 900}
+
+
+@pytest.mark.parametrize(
+    ("battery_W", "mode"), [(-51, 0), (51, 1), (-49, 2), (49, 2), (None, None)]
+)
+def test_the_storage_mode(battery_W, mode):
+    one = facts(heard({"hall1": {"battery_W": battery_W}}))["cabinets"]["hall1"]
+    assert one["DERStatus"]["storageModeStatus"] == mode
+
+
+def test_the_worst_cabinet_is_first():
+    reports = {
+        "hall3": {"alarm": FIRE, "alarms": 2},
+        "hall5": None,
+        "hall7": {"alarm": DOOR, "alarms": 1},
+    }
+    changes = {"hall8": {"problem": "[source.fleet] of its site.toml lacks the role grid_cap"}}
+    found = facts(heard(reports, state(changes=changes)))
+    order = ["hall3", "hall5", "hall7", "hall8", "hall1", "hall2", "hall4", "hall6"]
+    assert list(found["cabinets"]) == order
+    assert [(each["label"], each["cabinets"]) for each in found["alarms"]] == [
+        ("R802", {"hall3": 2}),
+        ("R818", {"hall7": 1}),
+    ]
+    assert [each.partition(":")[0] for each in found["wrong"]] == [
+        "the broker has no report",
+        "hall8 gets no share",
+    ]
+
+
+def test_an_alarm_of_several_cabinets_is_listed_once():
+    alarm = {"alarm": DOOR, "alarms": 1}
+    found = facts(heard({"hall1": alarm, "hall2": alarm}))
+    assert [each["cabinets"] for each in found["alarms"]] == [{"hall1": 1, "hall2": 1}]
+
+
+@cases("""label  words  level
+    "R802"  FIRE["words"]  4
+    "R818"  "not of this release"  0
+    "R999"  ""  0
+    "Rx"  ""  0
+    "R\u0663"  ""  0
+    ""  ""  0
+""")
+def test_the_danger_of_an_alarm(label, words, level):
+    assert danger_level({"label": label, "words": words, "remedy": ""}) == level
+
+
+def test_a_report_that_is_too_old_counts_as_silent():
+    overview = heard(shared=state())
+    assert facts(overview, NOW_MS + 19_999)["silent"] == []
+    found = facts(overview, NOW_MS + 20_000)
+    assert found["silent"] == NAMES
+    assert not found["dispatcher"]["is_live"] and found["dispatcher"]["silent_s"] == 20
+
+
+def test_offline_ends_with_the_next_live_report():
+    overview = heard()
+    hear(overview, "firebreak/hall2/online", b"offline")
+    assert facts(overview)["cabinets"]["hall2"]["silence"] == "offline"
+    hear(overview, REPORT, report(), is_retained=True)
+    assert facts(overview)["cabinets"]["hall2"]["silence"] == "offline"
+    hear(overview, REPORT, report())
+    assert facts(overview)["cabinets"]["hall2"]["silence"] == ""
+
+
+def test_without_a_controller_the_trouble_is_there():
+    overview = heard()
+    hear(overview, REPORT, {"state": None, "trouble": "no tick\x1b[2J"})
+    two = facts(overview)["cabinets"]["hall2"]
+    assert (two["silence"], two["trouble"]) == ("no controller", "no tick?[2J")
+
+
+def test_a_kept_report_counts_only_while_the_dispatcher_hears_the_cabinet():
+    overview = heard(is_retained=True)
+    assert facts(overview)["silent"] == []
+    hear(overview, STATE_TOPIC, state(changes={"hall2": {"is_live": False}}))
+    assert facts(overview)["silent"] == ["hall2"]
+    hear(overview, REPORT, report())
+    assert facts(overview)["silent"] == []
+
+
+def test_a_kept_state_is_no_sign_of_life_and_says_since_when():
+    overview = heard()
+    hear(overview, STATE_TOPIC, state(), is_retained=True)
+    found = facts(overview)
+    assert not found["dispatcher"]["is_live"]
+    assert found["dispatcher"]["last_utc_us"] == 1_764_440_400_000_000
+    assert found["load_short_W"] is None
+    one = found["cabinets"]["hall1"]
+    assert (one["share_W"], one["left_s"], one["share_from"]) == (480_000, 41, "cabinet")
+
+
+@cases("""share  age_s  share_W  left_s
+    {"fleet": {"value_W": 480_000, "valid_s": 41, "state": "valid"}}  11  480_000  30
+    {"fleet": {"value_W": 480_000, "valid_s": 11, "state": "valid"}}  11  200_000  0
+    {"fleet": {"value_W": 200_000, "valid_s": 0, "state": "fallback"}}  0  200_000  0
+    {"other": {"value_W": 480_000, "valid_s": 41, "state": "valid"}}  0  200_000  0
+    {"fleet": None}  0  200_000  0
+    None  0  200_000  0
+""")
+def test_a_share_in_the_report_grows_old(share, age_s, share_W, left_s):
+    overview = heard({"hall1": {"share": share}})
+    one = facts(overview, NOW_MS + age_s * 1000)["cabinets"]["hall1"]
+    assert (one["share_W"], one["left_s"]) == (share_W, left_s)
+
+
+def test_a_common_load_has_one_import_and_parts():
+    reports = {"hall1": {"grid_W": 3_000_000}, "hall2": {"battery_W": -10_000}}
+    reports = {
+        name: {"grid_W": 3_100_000, "load_W": 4_000_000, **reports.get(name, {})} for name in NAMES
+    }
+    found = facts(heard(reports, is_common=True))
+    assert found["import_W"] == 3_100_000
+    assert found["cabinets"]["hall1"]["import_W"] == 500_000 - 50_000
+    assert found["cabinets"]["hall2"]["import_W"] == 500_000 + 10_000
+
+
+def test_versions_and_clocks_that_differ_are_named():
+    found = facts(heard({"hall2": {"release": "0.5.0", "clock": False}, "hall3": {"clock": None}}))
+    rest = "hall1, hall3, hall4, hall5, hall6, hall7, hall8"
+    assert found["notes"] == [
+        f"versions differ: release 0.4.0 on {rest}; 0.5.0 on hall2",
+        "clock not trusted, schedules do not act: hall2",
+    ]
+    found = facts(heard({"hall2": {"limits_crc": "FFFFFFFF"}}))
+    assert found["notes"][0].startswith("versions differ: limits CRC 0A1B2C3D on hall1")
+
+
+def test_a_load_above_the_connection_is_wrong():
+    words = "the import is above the connection; reduce the load"
+    assert facts(heard(connection_W=3_600_000))["wrong"] == []
+    assert facts(heard(connection_W=3_599_999))["wrong"] == [words]
+    short = facts(heard(shared=state(short_W=1000)))["wrong"]
+    assert short == ["the load is above what connection and batteries give; reduce the load"]
+
+
+@cases("""share_W  import_W  is_above
+    100_000  110_000  False
+    100_000  110_001  True
+    1_000_000  1_050_000  False
+    1_000_000  1_050_001  True
+    100_000  None  False
+""")
+def test_an_import_above_the_share_is_wrong(share_W, import_W, is_above):
+    shared = state(["hall1"], {"hall1": {"share_W": share_W}})
+    wrong = facts(heard({"hall1": {"grid_W": import_W}}, shared, names=["hall1"]))["wrong"]
+    words = f"import above the share, by reports that may be seconds old: hall1 ({import_W} W)"
+    assert wrong == ([words] if is_above else [])
+
+
+def test_a_large_fleet_is_in_several_messages():
+    names = [f"c{number}" for number in range(250)]
+    every = list(published.parts("fleet", state(names)))
+    assert [topic for topic, _ in every] == [STATE_TOPIC, f"{STATE_TOPIC}/2", f"{STATE_TOPIC}/3"]
+    assert [len(each["cabinets"]) for _, each in every] == [100, 100, 50]
+    overview = heard(names=names)
+    for topic, part in every:
+        assert not overview.is_complete()
+        hear(overview, topic, part)
+    assert overview.is_complete()
+    cabinets = facts(overview)["cabinets"].values()
+    assert {each["share_from"] for each in cabinets} == {"dispatcher"}
+    assert list(published.parts("fleet", state([])))[0][1]["cabinets"] == {}
+
+
+def test_a_message_of_the_dispatcher_fits_a_broker():
+    names = ["x" * 60 + f"{number:04}" for number in range(100)]
+    world = World(100, connection_W=10**9, fallback_W=10**7)
+    shown = published.of(world.dispatcher, 0)
+    row = {**shown["cabinets"]["c0"], "problem": "x" * 130}
+    (part,) = published.parts("fleet", {**shown, "cabinets": dict.fromkeys(names, row)})
+    assert len(json.dumps(part[1])) < 60_000
+
+
+def test_a_file_that_differs_from_that_of_the_dispatcher_is_wrong():
+    wrong = facts(heard(shared=state(connection_W=5_000_000)))["wrong"]
+    assert wrong == ["the dispatcher shares 5000000 W, and this file says 4000000 W"]
+
+
+@cases("""payload  words
+    b"x" * 1_000_000  "has 1000000 bytes"
+    b"{"  "is not JSON"
+    b"\\xff"  "is not JSON"
+    b"[" * 4000  "is not JSON"
+    b"[1]"  "is no JSON object"
+    b"NaN"  "is no JSON object"
+    b'{"state": "running", "grid_W": "1"}'  "grid_W has a wrong value"
+    b'{"state": "running", "grid_W": 1e400}'  "grid_W has a wrong value"
+    b'{"state": "running", "grid_W": true}'  "grid_W has a wrong value"
+    b'{"state": 7}'  "state has a wrong value"
+    b'{"state": "running", "share": 7}'  "share has a wrong value"
+    b'{"state": "running", "share": {"fleet": 7}}'  "share has a wrong value"
+    b'{"state": "running", "alarm": [7]}'  "alarm has a wrong value"
+    b'{"state": "running", "clock": 1}'  "clock has a wrong value"
+""")
+def test_a_wrong_report_is_counted(payload, words):
+    overview = heard()
+    hear(overview, REPORT, payload)
+    found = facts(overview)
+    assert found["cabinets"]["hall2"]["wrong_messages"] == {words: 1}
+    assert found["notes"] == [f"wrong messages of hall2: {words} (1)"]
+
+
+def test_foreign_messages_are_counted_and_their_names_are_bounded():
+    overview = heard()
+    for number in range(100):
+        hear(overview, f"firebreak/other{number % 50}/report", report())
+    hear(overview, "firebreak/\x1b[2J/online", b"online")
+    hear(overview, "x", b"")
+    found = facts(overview)
+    assert found["foreign_messages"] == {f"other{number}": 2 for number in range(20)}
+    assert found["notes"] == [
+        "messages of cabinets that are not in the file: other0 (2), other1 (2), other2 (2), "
+        "other3 (2), other4 (2), other5 (2), other6 (2), other7 (2) and 12 more"
+    ]
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b'{"cabinets": 3}', b"{", b"\xff"])
+def test_a_wrong_state_of_a_dispatcher_is_counted(payload):
+    overview = heard()
+    hear(overview, STATE_TOPIC, payload)
+    found = facts(overview)
+    assert found["notes"] == ["wrong messages on the topic of the dispatcher: 1"]
+    assert not found["dispatcher"]["is_live"]
+
+
+def test_a_state_with_wrong_parts_is_read_as_far_as_it_is_right():
+    overview = heard()
+    odd = {"hall1": 7, "hall2": {"share_W": "x", "left_s": -1, "problem": 3}, "hall9": {}}
+    hear(overview, STATE_TOPIC, {"cabinets": odd, "connection_W": [], "epoch": True})
+    found = facts(overview)
+    assert found["dispatcher"]["is_live"] and found["dispatcher"]["epoch"] is None
+    assert found["cabinets"]["hall2"]["share_from"] == "cabinet"
+
+
+def with_starts(*starts_s):
+    """hall2 has reported with these starts, in seconds, one report each second."""
+    overview = heard({"hall2": None})
+    for second, start_s in enumerate(starts_s):
+        now_ms = NOW_MS + second * 1000
+        uptime_ms = int(now_ms - start_s * 1000)
+        hear(overview, REPORT, report(uptime_ms=uptime_ms), now_ms=now_ms)
+    return facts(overview)["cabinets"]["hall2"]["is_double"]
+
+
+def test_two_boxes_under_one_name_alternate_and_a_restart_does_not():
+    assert not with_starts(100, 100, 100)
+    assert not with_starts(100, 300, 300, 500)
+    assert not with_starts(100, 105, 100, 106)  # late messages
+    assert not with_starts(100, 300, 100)
+    assert with_starts(100, 300, 100, 300)
+
+
+def test_an_overview_is_complete_when_each_cabinet_and_the_dispatcher_have_spoken():
+    overview = heard({"hall2": None}, state())
+    assert not overview.is_complete()
+    hear(overview, "firebreak/hall2/online", b"offline", True)
+    assert overview.is_complete()
+    assert not heard().is_complete()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_message_raises(seed):
+    draw = random.Random(seed)
+    overview: Overview = heard(shared=state())
+    good = [json.dumps(report()).encode(), json.dumps(state()).encode()]
+    topics = [REPORT, STATE_TOPIC, "firebreak/hall2/online", "firebreak/hall9/report", "firebreak"]
+    for _ in range(300):
+        payload = bytearray(draw.choice(good))
+        for _ in range(draw.randrange(4)):
+            payload[draw.randrange(len(payload))] = draw.choice(b'"{}[]0,:-1e9ntu\\ \xff')
+        hear(overview, draw.choice(topics), bytes(payload), draw.random() < 0.5)
+        json.dumps(facts(overview))
