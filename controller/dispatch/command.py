@@ -3,6 +3,7 @@
 import asyncio
 import os
 from argparse import Namespace
+from typing import Any
 
 from controller.dispatch import fleet
 from controller.dispatch.fleet import Fleet
@@ -20,6 +21,7 @@ OWN_DIRECTORY = "/var/lib/firebreak-dispatch"
     cli.option("file", metavar="FLEET.toml", nargs="?", default="", help="the fleet"),
     cli.option("--own-dir", default=OWN_DIRECTORY, help="what it keeps (%(default)s)"),
     cli.option("--check", action="store_true", help="only check the file, and print its sums"),
+    cli.JSON,
     cli.option("--keys", action="store_true", help="print every key of FLEET.toml"),
     cli.option(
         "--take-over",
@@ -49,9 +51,17 @@ def _run(arguments: Namespace) -> int:
         if name not in names:
             raise cli.Ended(WRONG_INPUT, f"--without {name}: allowed {', '.join(names)}")
     if arguments.check:
-        print("\n".join(lines(found)))
+        cli.show(arguments.json, facts(found), lambda: "\n".join(lines(found)))
         return DONE
     return _serve(found, arguments)
+
+
+def facts(found: Fleet) -> dict[str, Any]:
+    """What a fleet means, as data without its keys."""
+    cabinets = {each.name: each._asdict() for each in found.cabinets}
+    for cabinet in cabinets.values():
+        del cabinet["key"]
+    return {"connection_W": found.connection_W, "is_common": found.is_common, "cabinets": cabinets}
 
 
 def lines(found: Fleet) -> list[str]:

@@ -38,7 +38,7 @@ class Told:
         if len(self._said) >= CAUSES_MAX:
             self._said.pop(next(iter(self._said)))
         self._said[cause] = now_us
-        say(f"door {self._title}: {cause}")
+        say(f"{self._title}: {cause}")
 
 
 class House:
@@ -113,7 +113,7 @@ async def _once(title: str, door: type[Door], house: House, name: str, values: V
 
 async def _kept(title: str, door: type[Door], house: House, name: str, values: Values) -> None:
     """Run one door. If it fails, open it again after AGAIN_S."""
-    last, told = caught.Last(f"door {title}: closed for {AGAIN_S:.0f} s", LINES_MAX), Told(title)
+    last, told = caught.Last(f"door {title}: closed for {AGAIN_S:.0f} s", LINES_MAX), Told(f"door {title}")
     while True:
         with last:
             try:

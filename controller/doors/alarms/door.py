@@ -33,7 +33,7 @@ class Door:
         ca_file = values["ca_file"] and house.settings.beside(values["ca_file"])
         self._house, self._values = house, {**values, "ca_file": ca_file}
         self._title = f"alarms.{name}"
-        self._told = Told(self._title)
+        self._told = Told(f"door {self._title}")
         self._outbox = Outbox(house.own(f"{name}.json"), values["again_min"] * 60 * SECOND_US)
         path = values["secret_file"] and house.settings.beside(values["secret_file"])
         self._secret = secret(path, "secret", DoorError) if path else ""

@@ -27,7 +27,7 @@ class Door:
 
     def __init__(self, house: House, name: str, values: Values) -> None:
         self._house, self._values = house, values
-        self._told, self.counts = Told(f"mqtt.{name}"), collections.Counter[str]()
+        self._told, self.counts = Told(f"door mqtt.{name}"), collections.Counter[str]()
         self._base = f"firebreak/{values['cabinet']}"
         self._desks: dict[str, Desk | signed.Signed] = {}
         for source in values["sources"]:
