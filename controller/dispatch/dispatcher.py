@@ -7,7 +7,7 @@ every RENEW_MS, since a hint lasts a minute. Pure: the caller gives the time.
 
 import collections
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from controller.core.base import hint_codes as h
@@ -19,7 +19,9 @@ from controller.dispatch.member import Member
 from controller.dispatch.report import Report
 
 RENEW_MS = 20_000
-PLAN_MS = 500  # between two plans
+# Loads of their own rise one by one: what is not lent yet can be granted at once.
+OWN_LENT_PERMILLE = 500
+PLAN_MS, PLANNED_PER_MS = 500, 5.0  # between two plans, longer for thousands of cabinets
 AGAIN_MS = 1500  # a hint that nobody has answered is sent again
 STEP_PERMILLE = 5  # of the mean share: smaller changes are not sent
 Sent = tuple[str, bytes]  # name of a cabinet, datagram
@@ -52,7 +54,9 @@ class Dispatcher:
             now_ms,
             is_taken,
         )
-        self._planner = targets.Planner(len(self._live_here), fleet.hold_h)
+        self._planner = targets.Planner(
+            len(self._live_here), fleet.hold_h, 1000 if fleet.is_common else OWN_LENT_PERMILLE
+        )
         self._targets = targets.Targets([each.value_W for each in self._live_here], 0, 0)
         self._planned_ms = float("-inf")
         self._common = CommonLoad(self._live_here, now_ms)
@@ -60,7 +64,7 @@ class Dispatcher:
         draw = random.Random(seed)
         for each in self.members:
             each.beat_ms = now_ms - draw.uniform(0, RENEW_MS)
-        self._is_begun = set[int]()
+        self._heard, self._waiting = set[int](), set[int]()  # places of cabinets
 
     # -- what comes in
 
@@ -76,6 +80,10 @@ class Dispatcher:
         load_W = self._load_W(member)
         if load_W is not None:
             member.load_W = load_W
+            if load_W > member.value_W and not self.fleet.is_common:
+                # from what is not lent yet, before the next plan
+                self._targets.values_W[at] = max(self._targets.values_W[at], load_W)
+                self._heard.add(at)
 
     def _load_W(self, member: Member) -> int | None:
         """Import of a cabinet with its battery at 0, as the cabinet compares it with its limit."""
@@ -98,6 +106,7 @@ class Dispatcher:
             return
         member = self._live_here[at]
         self.counts["answers"] += 1
+        self._heard.add(at)
         if heard.fallback_W is not None and heard.fallback_W != member.cabinet.fallback_W:
             member.is_mismatched = (
                 f"its fallback_import_W_max is {heard.fallback_W} W, and FLEET.toml says "
@@ -121,17 +130,34 @@ class Dispatcher:
 
     def step(self, now_ms: float) -> list[Sent]:
         """The datagrams to send now."""
-        self.ledger.forget_ended(now_ms)
-        if now_ms - self._planned_ms >= PLAN_MS:
-            self._planned_ms = now_ms
-            self._plan(now_ms)
-        found: list[Sent] = []
-        order = range(len(self._live_here))
+        order = self._due(now_ms)
         lowered = [at for at in order if self._wanted_W(at) < self._live_here[at].value_W]
-        raised = [at for at in order if at not in set(lowered)]
-        for at in (*lowered, *raised):
-            found += self._sent(at, now_ms)
-        return found
+        raised = [at for at in order if self._wanted_W(at) >= self._live_here[at].value_W]
+        return [sent for at in (*lowered, *raised) for sent in self._sent(at, now_ms)]
+
+    def _due(self, now_ms: float) -> Sequence[int]:
+        """The cabinets to look at: all after a new plan; else those that have answered, and those
+        that wait for what an answer may have freed.
+        """
+        heard, self._heard = self._heard, set()
+        count = len(self._live_here)
+        if now_ms - self._planned_ms >= max(PLAN_MS, count / PLANNED_PER_MS):
+            self._planned_ms = now_ms
+            self.ledger.forget_ended(now_ms)
+            self._plan(now_ms)
+            step_W = self._step_W
+            self._waiting = {
+                at
+                for at, each in enumerate(self._live_here)
+                if self._wanted_W(at) > each.value_W + step_W
+            }
+            return range(count)
+        return sorted(heard | self._waiting) if heard else ()
+
+    @property
+    def _step_W(self) -> int:
+        """A smaller change of a value is not sent."""
+        return self.fleet.connection_W * STEP_PERMILLE // 1000 // len(self._live_here)
 
     def _wanted_W(self, at: int) -> int:
         return self._targets.values_W[at]
@@ -161,8 +187,7 @@ class Dispatcher:
         fallback_W, age_ms = member.cabinet.fallback_W, now_ms - member.hint_ms
         wanted_W = min(max(self._wanted_W(at), fallback_W), self.ledger.most_W(at))
         value_W = min(wanted_W, self.ledger.room_W(at, now_ms))
-        step_W = self.fleet.connection_W * STEP_PERMILLE // 1000 // len(self._live_here)
-        is_moved = abs(value_W - member.value_W) > step_W
+        is_moved = abs(value_W - member.value_W) > self._step_W
         if is_moved or age_ms >= RENEW_MS:
             return value_W
         if not member.is_answered and age_ms >= AGAIN_MS:

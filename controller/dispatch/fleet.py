@@ -24,6 +24,7 @@ from controller.forms.refusal import refuse
 from controller.hints import key_file
 
 POWER_W_MAX = 1_000_000_000
+BYTES_MAX = 4_000_000  # some 10 000 cabinets
 COMMON, OWN = "common", "own"
 PERMILLE = 1000
 FLEET: Form = {
@@ -86,7 +87,7 @@ def load(path: str, has_keys: bool = True) -> Fleet:
     """The checked file with its keys. has_keys: False: a reader needs none, and need not be allowed
     to read them. ConfigError, KeyStoreError: one line.
     """
-    tables = tables_of(path, "the tables [fleet], [broker] and [cabinet.NAME]")
+    tables = tables_of(path, "the tables [fleet], [broker] and [cabinet.NAME]", BYTES_MAX)
     for kind in tables:
         if kind not in ("fleet", "broker", "cabinet"):
             unknown(path, (kind,), ("fleet", "broker", "cabinet"))

@@ -51,11 +51,14 @@ class Targets(NamedTuple):
 class Planner:
     """The targets of one fleet. rated_W: largest discharge that each cabinet has ever shown."""
 
-    def __init__(self, count: int, hold_h: float | None = 0.0) -> None:
-        """hold_h: hours for which the charge must last; None: nothing is held back."""
+    def __init__(self, count: int, hold_h: float | None = 0.0, lent_permille: int = 1000) -> None:
+        """hold_h: hours for which the charge must last; None: nothing is held back.
+        lent_permille: part of the spare that is lent before anybody needs it.
+        """
         self._split, self._rated_W = Split(count), [1000] * count
         self._weights = self._made()
         self._hold_h, self._holds_back = hold_h or 0.0, hold_h is not None
+        self._lent_permille = lent_permille
         self._none_W = array("i", [0] * count)
 
     def _made(self) -> Weights:
@@ -69,7 +72,7 @@ class Planner:
         held_W = max(spare_W, *given_W) if self._holds_back else spare_W
         load_W = sum([each.load_W for each in views])
         left_W = load_W - sum(given_W)
-        spare_W = max(0, connection_W - held_W - left_W)
+        spare_W = max(0, connection_W - held_W - left_W) * self._lent_permille // 1000
         more_W = _parts(spare_W, [each.part if each.is_live else 0 for each in views])
         values_W = [
             max(each.fallback_W, each.load_W - given + more)

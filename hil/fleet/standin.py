@@ -32,6 +32,10 @@ class StandIn:
         self._value_W, self._until_ms, self._beat_ms = 0, 0.0, 0.0
         self._has_lapsed = False
 
+    def welcome(self, now_ms: float) -> bytes:
+        """The answer to a hello."""
+        return b"FBN1" + self._nonce + struct.pack("<QQ", self._uptime_ms(now_ms), self._sequence)
+
     def _uptime_ms(self, now_ms: float) -> int:
         return int((now_ms - self._boot_ms) * self._fast)
 

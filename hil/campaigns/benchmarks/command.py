@@ -36,6 +36,7 @@ BENCHMARKS = {
     "pod": "two cabinets on one site in real time: lateness and memory of each controller",
     "doors": "the doors beside the loop: idle, at load, killed; hints to the wire",
     "planner": "the planner beside rules, perfect foresight, and EMHASS where it is installed",
+    "fleet": "thousands of cabinets on a broker: from a report to its share, cores, memory",
 }
 MODULES = {"loop": "lateness"}
 PAGE = "BENCHMARKS.md"
@@ -65,6 +66,11 @@ OPTIONS: options.Options = {
     "stop": {**options.SEED, "--count": COUNT},
     "hint": {**options.SEED, "--count": COUNT},
     "path": {**options.SEED, "--count": COUNT, **ONE},
+    "fleet": {
+        **options.SEED,
+        "--count": {"type": whole(2, 20_000), "default": 1000, "help": "cabinets (%(default)s)"},
+        "--for": SECONDS | {"default": 60.0},
+    },
     "planner": {
         **options.SEED,
         "--days": {"type": whole(1, 28), "default": 28, "help": "of each month (%(default)s)"},

@@ -177,4 +177,4 @@ def test_the_connection_keeps(events, lost, doubled, delay_ms, seed):
 
 def test_eight_cabinets_among_which_jobs_move():
     found = jobs.played(1, 0.25, Faults())
-    assert found.short_permille < 15 < 300 < found.fixed_permille and found.above_W <= 0
+    assert found.short_permille < 15 < 250 < found.fixed_permille and found.above_W <= 0

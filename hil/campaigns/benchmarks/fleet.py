@@ -1,0 +1,228 @@
+"""`python -m hil bench fleet`: thousands of cabinets, a real broker and the dispatcher's process.
+
+One process stands for all cabinets: it sends each cabinet's report every REPORT_S and answers its
+hints. The time from a report with a higher load to the hint that grants it is measured. Broker,
+dispatcher and this process share the cores, so the times are upper bounds.
+"""
+
+import os
+import queue
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+
+from hil.campaigns import process
+from hil.campaigns.benchmarks import machine, timing
+from hil.campaigns.benchmarks.document import Measured, figure, spread
+from hil.engine.process_memory import memory_kB
+from hil.engine.rig import RigError
+from hil.fleet.standin import StandIn
+
+REPORT_S, ASK_S = 10.0, 0.2
+WAIT_S = 75.0  # a dispatcher sends no raise before the hints of an earlier one have run out
+FALLBACK_W, LOAD_W, MORE_W, SPARE_W = 1000, 5000, 20_000, 1_000_000
+SOURCE = "fleet"
+HIDES = (
+    "own loads without batteries, no TLS, one connection for all cabinets, one machine; most "
+    "hints fit at once, because the connection has room"
+)
+
+
+def run(count: int = 1000, seconds: float = 60.0, seed: int = 1) -> Measured:
+    """The findings. count: cabinets. Raises RigError, OSError."""
+    with tempfile.TemporaryDirectory() as folder, _broker(Path(folder)) as (port, broker):
+        field = _Field(count, port, seed)
+        path = _fleet(Path(folder), field, port)
+        command = [sys.executable, "-m", "controller", "dispatch", path, "--own-dir", folder]
+        dispatcher = subprocess.Popen(command)
+        try:
+            field.play(WAIT_S)
+            field.delays_ms.clear()
+            pids = {"dispatcher": dispatcher.pid, "broker": broker.pid, "cabinets": os.getpid()}
+            before_s = {name: machine.used_s(pid) for name, pid in pids.items()}
+            field.play(seconds)
+            parts = {
+                name: (machine.used_s(pid) - before_s[name]) / seconds * 100
+                for name, pid in pids.items()
+            }
+            memory = {name: memory_kB(pid) for name, pid in pids.items()}
+            if dispatcher.poll() is not None:
+                raise RigError(f"the dispatcher ended with {dispatcher.returncode}")
+        finally:
+            dispatcher.terminate()
+            dispatcher.wait(10)
+    return _measured(count, seconds, field, parts, memory)
+
+
+def _measured(
+    count: int,
+    seconds: float,
+    field: "_Field",
+    parts: dict[str, float],
+    memory: dict[str, dict[str, int]],
+) -> Measured:
+    name = f"{count} cabinets"
+    if not field.delays_ms:
+        raise RigError("no share has come")
+    figures = spread(
+        f"{name}: from a report to its share", field.delays_ms, "ms", budget="fleet_share"
+    )
+    figures += [
+        figure(
+            f"{name}: {each} on one core",
+            round(part, 1),
+            "%",
+            budget="fleet_core" if each == "dispatcher" else None,
+        )
+        for each, part in parts.items()
+    ]
+    figures += [
+        figure(
+            f"{name}: memory of the {each}",
+            round(kB["rss"] / 1024, 1),
+            "MiB",
+            budget="fleet_memory" if each == "dispatcher" else None,
+        )
+        for each, kB in memory.items()
+        if each != "cabinets"
+    ]
+    lost = figure(f"{name}: raised loads without a share in time", field.unanswered, "")
+    median_ms = statistics.median(field.delays_ms)
+    notes = [f"{seconds:g} s, median {median_ms:.1f} ms; {HIDES}"]
+    return Measured([*figures, lost], notes, {"counts": field.counts}, "ordinary priority")
+
+
+class _Field:
+    """All cabinets, on one connection. `delays_ms`: from a report to its share."""
+
+    def __init__(self, count: int, port: int, seed: int) -> None:
+        self._draw = random.Random(seed)
+        self.key = self._draw.randbytes(32)
+        names = [f"c{number}" for number in range(count)]
+        self.boxes = {name: StandIn(name, self.key, FALLBACK_W, self._draw) for name in names}
+        for box in self.boxes.values():
+            box.load_W = LOAD_W
+        self._names, self._came = names, queue.SimpleQueue[tuple[str, bytes]]()
+        self.delays_ms: list[float] = []
+        self._asked: dict[str, float] = {}
+        self.unanswered, self.counts = 0, {"hints": 0, "reports": 0}
+        self._client = client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        client.max_queued_messages_set(0)
+        client.on_message = lambda _, __, found: self._came.put((found.topic, bytes(found.payload)))
+        client.connect("127.0.0.1", port)
+        client.loop_start()
+        client.subscribe(f"firebreak/+/command/{SOURCE}/signed", 0)
+
+    def play(self, seconds: float) -> None:
+        """Report, answer and ask for so long."""
+        now_s = begin_s = _now_s()
+        next_at, asked_s = 0, begin_s
+        while now_s < begin_s + seconds:
+            due = int((now_s - begin_s) / REPORT_S * len(self._names))
+            for at in range(next_at, due):
+                self._report(self._names[at % len(self._names)], now_s)
+            next_at = max(next_at, due)
+            if now_s >= asked_s:
+                asked_s += ASK_S
+                self._ask(now_s)
+            self._answer(0.005)
+            now_s = _now_s()
+
+    def _report(self, name: str, now_s: float) -> None:
+        self.counts["reports"] += 1
+        payload = self.boxes[name].report(now_s * 1000)
+        self._client.publish(f"firebreak/{name}/report", payload)
+
+    def _ask(self, now_s: float) -> None:
+        """Raise the load of one cabinet, and lower that of another."""
+        name, other = self._draw.sample(self._names, 2)
+        self.boxes[other].load_W = LOAD_W
+        self._asked.pop(other, None)
+        self._report(other, now_s)
+        if name in self._asked:
+            self.unanswered += 1
+        box = self.boxes[name]
+        box.load_W = box.limit_W(now_s * 1000) + MORE_W
+        self._asked[name] = now_s
+        self._report(name, now_s)
+
+    def _answer(self, wait_s: float) -> None:
+        """Answer the hints that have come."""
+        try:
+            topic, payload = self._came.get(timeout=wait_s)
+            while True:
+                self._answered(topic.split("/")[1], payload)
+                topic, payload = self._came.get_nowait()
+        except queue.Empty:
+            return
+
+    def _answered(self, name: str, payload: bytes) -> None:
+        now_s, box = _now_s(), self.boxes[name]
+        self.counts["hints"] += 1
+        if len(payload) == 20:
+            answer: bytes | None = box.welcome(now_s * 1000)
+        else:
+            answer = box.receive(payload, now_s * 1000)
+        if answer is not None:
+            self._client.publish(f"firebreak/{name}/reply/{SOURCE}/signed", answer)
+        if name in self._asked and box.limit_W(now_s * 1000) >= box.load_W:
+            self.delays_ms.append((now_s - self._asked.pop(name)) * 1000)
+
+
+def _now_s() -> float:
+    return timing.now_ns() / 1e9
+
+
+def _fleet(folder: Path, field: _Field, port: int) -> str:
+    """Write FLEET.toml and the key."""
+    key = folder / "fleet.key"
+    key.write_text(field.key.hex(), encoding="ascii")
+    key.chmod(0o600)
+    connection_W = (LOAD_W + MORE_W) * len(field.boxes) + SPARE_W
+    own = f'key = "fleet.key"\nfallback_W = {FALLBACK_W}'
+    rows = [f"[cabinet.{name}]\n{own}" for name in field.boxes]
+    head = f"[fleet]\nconnection_W = {connection_W}\n[broker]\nhost = '127.0.0.1'\nport = {port}\n"
+    (folder / "FLEET.toml").write_text(f"{head}tls = false\n" + "\n".join(rows), encoding="ascii")
+    return str(folder / "FLEET.toml")
+
+
+@contextmanager
+def _broker(folder: Path) -> Iterator[tuple[int, Any]]:
+    """(port, process) of a broker on loopback. RigError: the machine has none."""
+    program = shutil.which("mosquitto", path=process.search_path())
+    if program is None:
+        raise RigError("mosquitto is missing: sudo apt-get install mosquitto")
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    user = f"user {os.environ.get('USER', 'root')}\n"
+    queues = "max_queued_messages 100000\nset_tcp_nodelay true\n"
+    text = f"{user}listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n{queues}"
+    (folder / "broker.conf").write_text(text, encoding="ascii")
+    command = [program, "-c", str(folder / "broker.conf")]
+    served = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        _wait(port)
+        yield port, served
+    finally:
+        served.terminate()
+        served.wait(10)
+
+
+def _wait(port: int) -> None:
+    for _ in range(100):
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        timing.wait_s(0.05)
+    raise RigError("the broker does not open its port")
