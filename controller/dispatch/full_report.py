@@ -85,6 +85,8 @@ def _share(found: object, wrong: list[str]) -> Facts | None:
     if found is None:
         return None
     given = found if isinstance(found, dict) else {}
+    if given.get("valid_s") is None:  # a fallback has no end
+        given = {**given, "valid_s": 0}
     values = {name: _number(given.get(name), *ends) for name, ends in SHARE.items()}
     if None in values.values():
         wrong.append("share")

@@ -66,12 +66,12 @@ class Member:
         """Why nothing current is known, in words; empty: the cabinet reports. shared: what the
         dispatcher says about it now.
         """
+        if self.report is not None and self.report["state"] is None:
+            return "no controller"  # the door then says offline too
         if self.is_offline:
             return "offline"
         if self.report is None:
             return "not heard"
-        if self.report["state"] is None:
-            return "no controller"
         age_ms = now_ms - self.heard_ms
         is_doubted = shared is not None and not shared["is_live"] and not self.is_fresh
         return "silent" if age_ms >= SILENT_MS or is_doubted else ""

@@ -13,7 +13,7 @@ NAMES_MAX = 8  # names in a sentence
 LEAST_SHORT_W = 1000
 ABOVE_W, ABOVE_PERMILLE = 10_000, 50  # meters err, and a report is up to 9 s old
 WORDS = {
-    "offline": "offline, because the door has lost the broker or the controller has stopped",
+    "offline": "offline, because the door is gone from the broker",
     "not heard": "the broker has no report",
     "silent": "no report for 20 s",
     "no controller": "the door runs and the controller does not",

@@ -61,7 +61,7 @@ def _row(name: str, each: Facts, width: int) -> str:
     charge = scaled(each["soc_permille"], 10, 0)
     alarms = "-" if each["alarms"] is None else str(each["alarms"])
     binding = each["binding"]
-    held = f"{binding['label']} {binding['name']}" if binding else "-"
+    held = f"{binding['label']} {binding['name']}" if binding else each["trouble"] or "-"
     return (
         f"{cut(name, width):<{width}} {state:<13.13} {kilowatt(each['share_W'], 8)} {left:>5} "
         f"{kilowatt(each['import_W'], 9)} {kilowatt(each['battery_W'], 10)} "

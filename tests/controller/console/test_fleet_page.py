@@ -19,6 +19,7 @@ def troubled():
     reports["hall6"] = {"release": "0.5.0", "clock": False}
     found = made.heard(reports, made.state(changes={"hall8": {"problem": LACKS}}, short_W=90_000))
     made.hear(found, "firebreak/hall5/online", b"offline")
+    made.hear(found, "firebreak/hall8/report", {"state": None, "trouble": "no tick for 0.5 s"})
     made.hear(found, "firebreak/hall9/report", made.report())
     made.hear(found, "firebreak/hall1/report", b"x" * 5000)
     return found

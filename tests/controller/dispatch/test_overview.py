@@ -104,6 +104,7 @@ def test_offline_ends_with_the_next_live_report():
 def test_without_a_controller_the_trouble_is_there():
     overview = heard()
     hear(overview, REPORT, {"state": None, "trouble": "no tick\x1b[2J"})
+    hear(overview, "firebreak/hall2/online", b"offline")
     two = facts(overview)["cabinets"]["hall2"]
     assert (two["silence"], two["trouble"]) == ("no controller", "no tick?[2J")
 
@@ -114,6 +115,14 @@ def test_a_kept_report_counts_only_while_the_dispatcher_hears_the_cabinet():
     hear(overview, STATE_TOPIC, state(changes={"hall2": {"is_live": False}}))
     assert facts(overview)["silent"] == ["hall2"]
     hear(overview, REPORT, report())
+    assert facts(overview)["silent"] == []
+
+
+def test_a_kept_report_after_a_live_one_leaves_the_cabinet_live():
+    """A reader that connects again gets what the broker has kept once more."""
+    overview = heard()
+    hear(overview, REPORT, report(), is_retained=True)
+    hear(overview, STATE_TOPIC, state(changes={"hall2": {"is_live": False}}))
     assert facts(overview)["silent"] == []
 
 
@@ -132,6 +141,7 @@ def test_a_kept_state_is_no_sign_of_life_and_says_since_when():
     {"fleet": {"value_W": 480_000, "valid_s": 41, "state": "valid"}}  11  480_000  30
     {"fleet": {"value_W": 480_000, "valid_s": 11, "state": "valid"}}  11  200_000  0
     {"fleet": {"value_W": 200_000, "valid_s": 0, "state": "fallback"}}  0  200_000  0
+    {"fleet": {"value_W": 200_000, "valid_s": None, "state": "fallback"}}  0  200_000  0
     {"other": {"value_W": 480_000, "valid_s": 41, "state": "valid"}}  0  200_000  0
     {"fleet": None}  0  200_000  0
     None  0  200_000  0
@@ -139,6 +149,7 @@ def test_a_kept_state_is_no_sign_of_life_and_says_since_when():
 def test_a_share_in_the_report_grows_old(share, age_s, share_W, left_s):
     overview = heard({"hall1": {"share": share}})
     one = facts(overview, NOW_MS + age_s * 1000)["cabinets"]["hall1"]
+    assert one["wrong_messages"] == {}
     assert (one["share_W"], one["left_s"]) == (share_W, left_s)
 
 
@@ -184,6 +195,20 @@ def test_an_import_above_the_share_is_wrong(share_W, import_W, is_above):
     wrong = facts(heard({"hall1": {"grid_W": import_W}}, shared, names=["hall1"]))["wrong"]
     words = f"import above the share, by reports that may be seconds old: hall1 ({import_W} W)"
     assert wrong == ([words] if is_above else [])
+
+
+def test_the_last_import_of_an_offline_cabinet_is_not_above_its_share():
+    overview = heard({"hall1": {"grid_W": 500_000}}, state(["hall1"], {"hall1": {"share_W": 1}}))
+    hear(overview, "firebreak/hall1/online", b"offline")
+    assert [each.partition(" ")[0] for each in facts(overview)["wrong"]] == ["offline,"]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, ""), (8, "1, 2, 3, 4, 5, 6, 7, 8"), (9, "1, 2, 3, 4, 5, 6, 7, 8 and 1 more")],
+)
+def test_a_long_list_of_names_is_cut(count, words):
+    assert site_facts.listed([str(number + 1) for number in range(count)]) == words
 
 
 def test_a_large_fleet_is_in_several_messages():
@@ -278,7 +303,10 @@ def with_starts(*starts_s):
         now_ms = NOW_MS + second * 1000
         uptime_ms = int(now_ms - start_s * 1000)
         hear(overview, REPORT, report(uptime_ms=uptime_ms), now_ms=now_ms)
-    return facts(overview)["cabinets"]["hall2"]["is_double"]
+    found = facts(overview)
+    is_double = found["cabinets"]["hall2"]["is_double"]
+    assert is_double == any(each.startswith("two boxes report as hall2") for each in found["wrong"])
+    return is_double
 
 
 def test_two_boxes_under_one_name_alternate_and_a_restart_does_not():

@@ -52,6 +52,13 @@ def test_a_long_job_gets_the_energy_above_the_reserve(remaining_Wh, at_s, for_s,
     assert found["cabinets"]["hall1"]["gives_W"] == gives_W
 
 
+def test_an_unknown_power_gives_nothing():
+    found = answer(reports={"hall1": {"held_15min_high_W": None}})
+    assert found["cabinets"]["hall1"]["gives_W"] == 0
+    found = answer(Job(1, 3600, 7200), {"hall1": {"remaining_Wh": 0}})
+    assert found["cabinets"]["hall1"]["gives_W"] == 0
+
+
 def test_a_silent_cabinet_gives_nothing_and_counts_with_the_most_it_may_import():
     found = answer(reports={"hall1": None})
     assert found["cabinets"]["hall1"] == {"gives_W": 0, "limit": "it is not heard"}
