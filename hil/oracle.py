@@ -1,4 +1,4 @@
-"""Says what each row of the cause-and-effect matrix must do, and how fast.
+"""Says what each row of the cause-and-effect table must do, and how fast.
 
 Campaigns and observer judge the controller by it. It reads the rows as designed (oracle.toml) and
 safety/hazards/log.toml. It never reads the shipped table, because a mistake there would then be

@@ -234,7 +234,7 @@ class Rides(Measure):
 
 
 def _spans(is_one: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(begins, ends) of the spans of marked samples."""
+    """(starts, ends) of the spans of marked samples."""
     edges = np.flatnonzero(np.diff(is_one, prepend=False, append=False))
     return edges[::2], edges[1::2]
 

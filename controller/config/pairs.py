@@ -1,4 +1,4 @@
-"""Checks pairs of numbers of a configuration that must agree, such as the begin and the end of a
+"""Checks pairs of numbers of a configuration that must agree, such as the start and the end of a
 taper. The range of each number has been checked before.
 
 REFUSED: the two numbers contradict each other, so the file is refused. DOUBT: the numbers are

@@ -54,9 +54,10 @@ LINK_BAUD_BD = 115_200  # assumed speed of the line to channel B for a site with
 # is found only by the next scan, so it takes up to two scans.
 SCANS = 2
 # safety/gas.py and heating.py compute some features once a second. A change just after one second
-# is found in the next second. Row 53 adds up its signs with every frame, and the sign of row 22
-# comes once a second, so a value never waits for both. Row 24 compares every frame with three
-# remembered seconds, of which one is always 2 to 3 s old.
+# is found in the next second. Row 53 adds up its signs with every frame of the rack, and only its
+# sign of row 22 is computed once a second, so row 53 waits for one second, not for two. Row 24
+# waits for none: it compares every frame with three values, stored once a second, and one of them
+# is always 2 to 3 s old.
 SECOND_MS = 1000
 
 
@@ -70,7 +71,7 @@ class Part(NamedTuple):
 
 def chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
     """The parts of the time from the cause to zero power, or until the outputs of the stage have
-    switched. They are those of the slowest unit or rack.
+    switched. If devices differ, each part is that of the slowest device.
     """
     demand = stage[m.S_DEMAND]
     wanted = [name for index, name in OUTPUTS if demand[index]]
@@ -131,14 +132,16 @@ def decision(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
 
 
 def opening_ms(config: Config, stage: tuple) -> int | None:
-    """Longest time from the drop of the outputs to open contactors. None if there is no limit."""
+    """Longest wait of a stage before the contactors may open, plus the time in which they open, ms.
+    None if there is no limit.
+    """
     wait = WAITS.get(stage[m.S_DEMAND][m.D_DC])
     return None if wait is None else config.cabinet[wait] + OPENING_MS
 
 
 def opened_ms(config: Config, schedule: Schedule, stage: tuple) -> int | None:
-    """Longest time from the cause to open contactors, ms. For a stage with a ramp, it counts from
-    the start of the ramp. None if there is no limit.
+    """Longest time from the cause to open contactors, ms. None if there is no limit. A ramp adds
+    nothing, because the wait of the contactors begins with the ramp (safety/opening.py).
     """
     wait_ms = opening_ms(config, stage)
     if wait_ms is None:
@@ -218,8 +221,9 @@ def _silence_ms(config: Config, stage: tuple) -> int:
 
 
 def _device_ms(schedule: Schedule, device: Device, what: str = "") -> int:
-    """Period plus longest time of a device's read `what`, ms. If the device has no such read, those
-    of its slowest read.
+    """Longest time until a read of the device has ended, ms: the period of the read, plus its
+    longest response. what: start of the name of the read. If the device has no such read, its
+    slowest read counts. A read of the serial number does not count.
     """
     exchanges = schedule[device.bus]
     own = [one for one in exchanges if one.device == device.name]

@@ -1,11 +1,11 @@
 """Energy and power that each rack still has, by its state of health. Each tick reads one rack.
 
-The lowest state of health (SOH) that a rack has reported since the start counts, because a BMS that
-has lost its history reports the SOH of a new rack. A lower value must last: after LOWER_MS in which
-every report was lower, the highest of these reports counts. Otherwise a single wrong value would
-derate the cabinet until a restart. In the first LOWER_MS of a rack's reports the highest one
-counts. A rack without a value (a BMS may report 0) counts as UNKNOWN_PERMILLE, or as the lowest
-known rack if that is lower.
+In the first LOWER_MS of a rack's reports, its state of health (SOH) is the highest report. Then the
+SOH only falls until a restart, because a BMS that has lost its history reports the SOH of a new
+rack. A lower value must last: after LOWER_MS in which every report was lower, the SOH falls to the
+highest of these reports. Otherwise a single wrong value would derate the cabinet until a restart. A
+rack without a value (a BMS may report 0) counts as UNKNOWN_PERMILLE, or as the lowest known rack if
+that is lower.
 
 The energy of a full rack is its rated energy x SOH, because a BMS reports the state of charge
 relative to the present capacity. Below WORN_PERMILLE the power of a unit falls in proportion to the

@@ -34,7 +34,7 @@ def curves(
     shaded_s: tuple[float, float] | None = None,
 ) -> str:
     """A drawing of curves, with the lowest and highest value at both axes and the names of the
-    curves below. shaded_s: begin and end of a time to shade.
+    curves below. shaded_s: start and end of a time to shade.
     """
     times_s = [at_s for _, _, points in found for at_s, _ in points]
     values = [value for _, _, points in found for _, value in points]

@@ -44,7 +44,7 @@ class Feed:
         self._patched: tuple[Facts, Facts, Facts] = ({}, {}, {})  # before, after, patch
         self.period_s = PERIOD_S
         self.is_rough = False  # True: only alarms are up to date, values are of the newest keyframe
-        # Begin of the last reading. The state includes all answers that the loop gave before it.
+        # Start of the last reading. The state includes all answers that the loop gave before it.
         self.began_s = 0.0
         self.trouble = "the journal has not been read yet"
 

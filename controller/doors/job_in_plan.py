@@ -53,7 +53,7 @@ class Slot(NamedTuple):
     price_per_kWh: float | None
 
 
-Slots = dict[float, Slot | None]  # {begin, UTC in s: slot}; None if one of its numbers is unknown
+Slots = dict[float, Slot | None]  # {start, UTC in s: slot}; None if one of its numbers is unknown
 
 
 class Trial(NamedTuple):

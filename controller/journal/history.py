@@ -37,7 +37,7 @@ class History:
 
     `events`: dicts {kind, uptime_ms (time since the start), ...}. `samples`: one for each keyframe.
     Three dicts by instance name: `began_ms` (None: before the first keyframe), `began_code` (code
-    at the begin, only features in CODES), `began_behind` (devices that caused the begin).
+    at that time, only features in CODES), `began_behind` (devices that caused the stage).
     """
 
     def __init__(

@@ -79,7 +79,7 @@ def month(
     shadows: Sequence[Mapping[str, str | float]] = (),
 ) -> dict[str, Any]:
     """`month` of plan.json: this month so far. Costs include wear and the energy gained since its
-    begin. of_past: result of `share`; shadows: result of `Shadows.costs`.
+    start. of_past: result of `share`; shadows: result of `Shadows.costs`.
     """
     first, end = month_begin(found), len(found.load_W)
     past, done = part(found, first, end)

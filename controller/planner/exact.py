@@ -85,7 +85,7 @@ def plan(slots: Sequence[Slot], slot_s: float, store: Store, end_per_kWh: float)
 
 
 def floors(slots: Sequence[Slot], slot_s: float, store: Store) -> list[float]:
-    """The lowest energy allowed at the begin of each slot and after the last. It is that of the
+    """The lowest energy allowed at the start of each slot and after the last. It is that of the
     store. If the store begins below, it is the energy that charging below the cap can reach.
     """
     reached_J, found = store.now_J, [min(store.low_J, store.now_J)]
@@ -130,7 +130,7 @@ def _pieces(slot: Slot, slot_s: float, store: Store) -> Cost:
 
 
 def _before(after: Cost, own: Cost, low_J: float, high_J: float, idle_J: float) -> Cost:
-    """The cost to go at the begin of a slot. after: cost to go at its end."""
+    """The cost to go at the start of a slot. after: cost to go at its end."""
     (lowest_J, highest_J, later), (least_J, most_J, pieces) = after, own
     merged = sorted([*later, *[(-slope, length) for slope, length in pieces]])
     return _cut((lowest_J - most_J + idle_J, highest_J - least_J + idle_J, merged), low_J, high_J)

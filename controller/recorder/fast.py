@@ -154,7 +154,7 @@ class Fast:
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
-        """Context of a write. A failure loses the block. Begin and end of failures are reported."""
+        """Context of a write. A failure loses the block. Start and end of failures are reported."""
         try:
             yield
         except OSError as error:

@@ -33,5 +33,7 @@ class Approval:
         return self.value.in_effect[0] == self._own
 
     def give(self, name: str) -> None:
-        """Store a person's approval. It takes effect afterwards; the sender waits for it."""
+        """Store a person's approval. It takes effect when it is stored, and only then the sender
+        gets an answer.
+        """
         self.value.store_first((self._own, name), is_awaited=True)

@@ -8,7 +8,7 @@ An entry has the name of a bus, an address, and numbers whose meaning follows fr
     RACK_ADDRESS on      report of a BMS
     SERIAL_ADDRESS on    bytes of a serial number
     STATE_ADDRESS on     number of a state that the profile of the device does not name
-    SPENT_ADDRESS on     writes of a device that may store no more today
+    SPENT_ADDRESS on     number of writes today to a device whose budget of the day is spent
 
 While the number in the head is odd, a write is not finished, so a reader must read again.
 """
@@ -79,8 +79,13 @@ class LinkStatistics:
         drivers: Mapping[tuple[str, int], object],
         serials: Mapping[tuple[str, int], SerialNumber] = MappingProxyType({}),
     ):
-        """Make the file anew (OSError). ports, can_ports: by bus; can_ports have CAN_COUNTERS;
-        cans: by bus; drivers, serials: by bus and unit id.
+        """Make a new file. Raises OSError.
+
+        ports: the RTU port of each bus.
+        can_ports: the port of each CAN bus; it has the attributes CAN_COUNTERS.
+        cans: the CanBus of each CAN bus.
+        drivers: each driver on an RTU bus, by bus and unit id.
+        serials: each serial number, by bus and unit id.
         """
         self._ports, self._can_ports, self._cans = ports, can_ports, cans
         self._drivers, self._serials = drivers, serials

@@ -1,6 +1,6 @@
 """Finds what the times of a foreign series mean, and whether its unit is right.
 
-A time may be the begin or the end of the period of its value. If an end is taken as a begin, all
+A time may be the start or the end of the period of its value. If an end is taken as a start, all
 values move by one period, such as PV by an hour. A price may have another currency, or be for
 another amount of energy, than its name says. If the file does not state the meaning, its user can
 state it (`time_is`). If neither states it, `Taken.doubts` gets a line, which the caller prints.
@@ -43,11 +43,11 @@ class Asked(NamedTuple):
     quantity: Quantity
     currency: str = ""  # currency of a price; "": any
     time_is: str = ""  # BEGIN or END, as the user states; "": not stated
-    may_be_either: bool = False  # the times of such a source may be begins or ends
+    may_be_either: bool = False  # the times of such a source may be starts or ends
 
 
 class Taken(NamedTuple):
-    """begins_s, step_s: begin and length of the period of each value; doubts: lines."""
+    """begins_s, step_s: start and length of the period of each value; doubts: lines."""
 
     begins_s: array
     step_s: array

@@ -38,7 +38,7 @@ class Survey(NamedTuple):
     ) -> list[str]:
         """Lines about readings that a run changes, or that are doubtful.
 
-        start_s: begin of the run, UTC.
+        start_s: start of the run, UTC.
         """
         end = f"ends after {self.length_s:g} s of {run_s:g} s, then its last power goes on"
         first = f" (first: {self.first})" if self.first else ""

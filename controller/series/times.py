@@ -22,7 +22,7 @@ UNIX_MS_MAX = 1e14
 ALLOWED = "allowed is a time as 2026-11-25T12:00Z or 2026-11-25T12:00+01:00"
 BACK = " (second, the clock has gone back)"
 LOCAL = ", or without an offset in local time"
-SPAN = " - "  # between begin and end of a period
+SPAN = " - "  # between start and end of a period
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?"
     r"(Z|[+-]\d\d(?::?[0-5]\d)?)?)?"
@@ -68,7 +68,7 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     """
     whole = [place for place, cell in enumerate(first) if _ISO.fullmatch(_plain(cell))]
     clocks = [place for place, cell in enumerate(first) if CLOCK.fullmatch(cell.strip())]
-    # If there are columns of begins and ends, the begin counts.
+    # If there are columns of starts and ends, the start counts.
     for each in (whole, clocks):
         each.sort(key=lambda at: said_by(names[at]) != BEGIN)
     timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]

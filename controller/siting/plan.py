@@ -20,10 +20,11 @@ from controller.siting.site import Site
 from controller.siting.things import Area, Exposure, Unit
 
 WIDE_px, HIGH_px, LARGEST_px = 1000.0, 640.0, 4000.0
-# Short side of the smallest unit on a plan with CROWD units or more, so that its label has room. A
-# plan with fewer units may have a shorter one.
+# On a plan with CROWD units or more, the short side of the smallest unit has at least this length,
+# so that its label has room. With fewer units, the least length is in proportion to their number.
+# LARGEST_px comes first.
 UNIT_px, CROWD = 44, 40
-TICK_px = 12  # length of a tick from an open lot line into its lot
+TICK_px = 12  # length of the short line that shows on which side of an open lot line the lot is
 NO_VALUES = LiveUnit(("no live values",), False)
 
 Label = tuple[list[str], float, float, str]  # lines, x, y, color
@@ -134,7 +135,9 @@ def _exposures(site: Site, view: parts.View, bad: set[str]) -> Drawn:
 
 
 def _open_lot(view: parts.View, lot_line: Exposure) -> Iterator[str]:
-    """The visible extension of an open lot line, and a tick into the lot at each visible edge."""
+    """The visible extension of an open lot line. At each visible edge, a short line points into the
+    lot.
+    """
     seen = _seen_edges(view, lot_line.shape)
     for each in filter(None, (seen[0], seen[-1])):
         yield parts.draw_shape(view, Shape(each), parts.EXTENDED)

@@ -43,7 +43,7 @@ def text(site: Site, findings: list[Finding]) -> str:
 
 
 def _folded(*parts: tuple[str, str]) -> list[str]:
-    """Lines made of (begin of the first line, words)."""
+    """Lines made of (start of the first line, words)."""
     return [line for first, words in parts for line in wrapped(first, escaped(words), WIDTH)]
 
 

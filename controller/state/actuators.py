@@ -76,8 +76,9 @@ def _steps(trace: Trace) -> list[Facts]:
 
 
 def _bound(value: int) -> int | None:
-    """The bound as a number; None: there is no bound there. The interval of a ramp without a bound
-    moves with the value, so such a bound is any number beyond WIDE_W / 2.
+    """The bound as a number, or None without a bound. An actuator without a ramp may change by
+    WIDE_W in a tick, so the ends of its ramp lie at its value + or - WIDE_W. No real bound is
+    beyond WIDE_W / 2.
     """
     return value if abs(value) <= WIDE_W // 2 else None
 

@@ -74,7 +74,7 @@ def _entry(shadow: Shadow, out: Sequence[int], index: int, name: str, quantity: 
 
 
 def schedule(shadow: Shadow) -> Facts | None:
-    """The schedule in force, or None: {source, state, count, starts: begin of slot 1}, and the
+    """The schedule in force, or None: {source, state, count, starts: start of slot 1}, and the
     values of the present slot: {slot: number from 1, begins, ends, its bounds}. Each value of the
     slot is None while no slot acts. Times are UTC.
     """

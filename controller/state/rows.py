@@ -1,4 +1,4 @@
-"""Facts about active or latched rows of the cause-and-effect matrix: begin, demands, reset."""
+"""Facts about active or latched rows of the cause-and-effect matrix: start, demands, reset."""
 
 from collections.abc import Callable, Iterable
 

@@ -270,7 +270,7 @@ def _clock(control: Control, signal: str) -> int:
 
 
 def _slots(control: Control) -> tuple[tuple[int, int, Slot], ...]:
-    """(begin, end, slot) of each slot that has not ended, s from now. (): no schedule is in force,
+    """(start, end, slot) of each slot that has not ended, s from now. (): no schedule is in force,
     or it is over or does not act.
     """
     function = control.functions[of_slots.Schedule.NAME]

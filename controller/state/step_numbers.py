@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from controller.state.step_samples import Sample
 
-Phases = Sequence[tuple[int, int]]  # (begin, end) of each step, ms
+Phases = Sequence[tuple[int, int]]  # (start, end) of each step, ms
 LAST_PERMILLE = 500  # the last part of a step counts as settled
 
 

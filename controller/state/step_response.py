@@ -2,9 +2,10 @@
 
 Each step is scaled to 0 .. 1 by its own settled values. The time at which a step crosses a level is
 only known as an interval: from the last value before it to the first value after it. The
-uncertainty of a figure is half of the interval that the steps have in common, plus one tick. Two
-points are measured: the converter's own register, and the grid meter, whose figures include its
-window.
+uncertainty of this time is half of the interval that the steps have in common, plus one tick.
+
+Two points are measured: the converter's own register, and the grid meter. The grid meter averages
+over a window, and its figures contain the delay of this window.
 """
 
 import statistics
@@ -46,7 +47,7 @@ def facts(samples: Samples, phases: Phases, tick_ms: int) -> Facts:
 
 
 def _point(name: str, samples: Samples, phases: Phases, tick_ms: int) -> Facts:
-    """{point, too_little, steps, refresh_ms, figures}; a figure is {value, uncertainty}."""
+    """{point, too_little, steps, refresh_ms}, and the keys of `_figures` if too_little is ""."""
     seen, sign = samples.points[name], -1 if name == GRID else 1
     steps = _steps(samples, seen, phases, sign)
     found: Facts = {
@@ -137,6 +138,7 @@ def _figures(
     tick_ms: int,
     sign: int,
 ) -> Facts:
+    """The figures of a point. Each is a number or {value, uncertainty}; None: no upper limit."""
     low_ms, low_off_ms = _time([step.low for step in steps], tick_ms)
     high_ms, high_off_ms = _time([step.high for step in steps], tick_ms)
     rise_ms, off_ms = max(0.0, (high_ms - low_ms) / (HIGH - LOW)), low_off_ms + high_off_ms
@@ -160,8 +162,9 @@ def _figures(
 
 def _time(intervals: Sequence[tuple[float, float]], tick_ms: int) -> tuple[float, float]:
     """(middle, uncertainty) of a crossing, ms. Each step meets the meter's refresh at a different
-    moment, so the interval that all steps have in common is shorter than that of one step. The
-    earliest and the latest quarter of the steps may disagree.
+    moment, so the interval that the steps have in common is shorter than that of one step. It
+    ignores the latest quarter of the lower ends and the earliest quarter of the upper ends, because
+    a few disturbed steps must not move it.
     """
     lows, highs = sorted([low for low, _ in intervals]), sorted([high for _, high in intervals])
     place = len(intervals) // 4

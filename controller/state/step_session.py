@@ -35,7 +35,7 @@ class Session:
     """Steps of the units in turn.
 
     `ended`: "" while the session goes on, then DONE or why it ended early. `waits`: the event for
-    which it waits. Three fields have an entry for each unit (from 0): `samples`; `phases`: (begin,
+    which it waits. Three fields have an entry for each unit (from 0): `samples`; `phases`: (start,
     end) of each step, ms; `held`: reason codes that kept a step from its power.
     """
 

@@ -18,9 +18,11 @@ from controller.system import utc
 
 PAGES = ("status", "why", "alarms", "events", "trend", "racks", "map", "devices", "links", "plan")
 
-# A reader that is further behind skips to the newest keyframe.
+# A watch that is further behind is replaced by a new watch, which starts at the newest keyframe.
 BEHIND_MS_MAX = 30_000
-JUMP_MS = 10_000  # largest age of the newest keyframe
+# A watch that is further behind jumps to the newest keyframe. The controller makes a keyframe at
+# least every 10 s (run/cabinet.py), so a watch that is less far behind may find none to jump to.
+JUMP_MS = 10_000
 UPDATES_MAX = 3600  # one each second: a new watch every hour, because its history grows
 
 

@@ -1,8 +1,8 @@
-"""Keeps a second copy of the trips, for the case that the database is damaged.
+"""Keeps a second copy of all trips in a file, because the database may be damaged.
 
-Each trip is a JSON line: [values in the order of chain.COLUMNS, hash, hash before]. It becomes
-durable after the trip is in the database. A line counts only if its hash fits, because one changed
-digit would make a good database look incomplete.
+Each trip is a JSON line: [values in the order of chain.COLUMNS, hash, hash of the entry before].
+The line is written after the trip is in the database. A line whose hash does not fit is ignored.
+Otherwise one changed digit in this file would make a good database look incomplete.
 """
 
 import contextlib

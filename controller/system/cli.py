@@ -31,7 +31,7 @@ class Ended(Exception):
 
 @contextlib.contextmanager
 def ends(code: int, *errors: type[Exception], before: str = "", at: str = "") -> Iterator[None]:
-    """Let these errors end the command. before: begin of the line.
+    """Let these errors end the command. before: start of the line.
 
     at: path for an error that has none.
     """

@@ -81,7 +81,7 @@ def cutting(time_s: float) -> Iterator[Connect]:
 def printed(
     command: tuple[str, ...], time_s: float, bytes_max: int, more: Mapping[str, str]
 ) -> tuple[int, bytes, bytes]:
-    """(exit code, output, begin of the errors) of a command. Raises OSError.
+    """(exit code, output, start of the errors) of a command. Raises OSError.
 
     Exit code -SIGKILL: the time was over. The output has one byte more than bytes_max if it is too
     long. more: further environment variables.

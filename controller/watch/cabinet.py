@@ -33,7 +33,7 @@ class Cabinet:
     def ask(self, power_W: int, at_s: float, for_s: int) -> Answer:
         """Ask whether the load may rise: {"answer": "yes", "no" or "not known", ...}.
 
-        at_s: begin of the rise, from now. for_s: its length.
+        at_s: start of the rise, from now. for_s: its length.
         """
         spans = {"at_s": min(max(0, int(at_s)), DAY_S), "for_s": min(max(1, for_s), DAY_S)}
         asked = {"power_W": min(power_W, POWER_W_MAX), **spans}

@@ -96,7 +96,7 @@ class Gate:
         return job.start_s <= job.since_s or self._by_stamps_s(job) >= 0
 
     def _first_s(self, job: Job) -> float:
-        """Begin of the job's wait, by the monotonic clock.
+        """Start of the job's wait, by the monotonic clock.
 
         The scheduler's time stamps give the part of the wait before this process began.
         """

@@ -1,10 +1,10 @@
 """Writes two files for the planner of the box: the measured load and the expected load.
 
-load.csv: the load in each quarter of an hour of the last days, by the power of the GPUs.
+load.csv: the load in each quarter of an hour of the last days, computed from the power of the GPUs.
 forecast.csv: the load of the next four hours. It repeats the load of the day before, corrected by
-the present difference (planner/forecast.py), and adds the announced starts and ends of jobs. It is
-no longer than four hours, because the planner would take a series of a whole day as a certain plan
-of jobs.
+the present difference (planner/forecast.py), and adds the announced starts and ends of jobs. It
+ends after four hours. From a series of a whole day, the planner would plan as if it knew the load
+(planner/habits.py).
 """
 
 import math

@@ -43,7 +43,7 @@ LACKS_OTHER = "The plant does without it."
 
 
 class UnreachableError(OSError):
-    """An address that cannot be opened; one line."""
+    """An address cannot be opened. The message is one line."""
 
 
 def plugs(config: Config, texts: Sequence[str]) -> dict[str, Plug]:

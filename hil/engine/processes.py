@@ -52,7 +52,7 @@ class Processes:
         raise NotImplementedError
 
     def welcome(self) -> list[str]:
-        """Lines for the begin of a run: what the user can look at."""
+        """Lines for the start of a run: what the user can look at."""
         raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:

@@ -6,16 +6,16 @@ would add half a second to its start.
 
 
 class InputError(ValueError):
-    """A wrong command line; one line."""
+    """The command line is wrong. The message is one line."""
 
 
 class NotSimulatedError(ValueError):
-    """A configuration that the rig cannot simulate; one line."""
+    """The rig cannot simulate this configuration. The message is one line."""
 
 
 class RigError(RuntimeError):
-    """The rig could not be set up; one line."""
+    """The rig could not be set up. The message is one line."""
 
 
 class CaseError(RuntimeError):
-    """Cases without a result; one line."""
+    """Some cases have no result. The message is one line."""

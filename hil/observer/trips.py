@@ -1,4 +1,4 @@
-"""Finds trips and their times in the words in which the controller reports its stages."""
+"""Finds each trip and its time. The controller reports its stages as bits in integers ("words")."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ class TripWatch:
         self._words: Sequence[int] = ()
 
     def see(self, time_us: int, words: Sequence[int]) -> None:
-        """Compare `words`, of STANDING_BITS instances each, with the previous ones."""
+        """Compare `words`, with STANDING_BITS stage instances each, with the previous ones."""
         before = self._words
         if words == before:
             return

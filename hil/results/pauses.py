@@ -36,7 +36,7 @@ class Gap(NamedTuple):
 
 
 class Pauses:
-    """Collects gaps. found: pauses [{who, t_s, s}] in order of time; t_s: begin; s: length."""
+    """Collects gaps. found: pauses [{who, t_s, s}] in order of time; t_s: start; s: length."""
 
     def __init__(self) -> None:
         self._gaps: list[Gap] = []

@@ -86,7 +86,7 @@ def controller_part(
     now_s: float,
 ) -> dict:
     """State, decision and interlocks, from the outputs of core.Core. since_s: {instance name:
-    begin}, kept up to date here.
+    start}, kept up to date here.
     """
     chain = layout.outputs
     code = out[chain + O_BINDING_REASON]
@@ -118,7 +118,7 @@ def links(active: Iterable[str]) -> dict[str, str]:
 
 
 def _tripped(name: str, began_s: float, now_s: float) -> tuple[float | str, ...]:
-    """(stage, text of its row, scope, seconds since its begin, kind of reset)."""
+    """(stage, text of its row, scope, seconds since its start, kind of reset)."""
     stage, _, scope = name.partition(".")
     row = records.BY_ID[stage]
     text = reason_words.text(reasons.ROW + row[matrix.S_ROW])[0]

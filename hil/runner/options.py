@@ -10,7 +10,7 @@ Options = dict[str, dict[str, Any]]  # {option: keywords of argparse's add_argum
 
 
 class WrongOptionError(ValueError):
-    """A wrong option; one line."""
+    """An option is wrong. The message is one line."""
 
 
 def command(name: str, words: str, run: Any, options: Options) -> Callable[[Any], Any]:
@@ -23,7 +23,7 @@ def add(commands: Any, name: str, words: str, run: Any, options: Options) -> Any
     parser = commands.add_parser(name, help=words)
     for option, keywords in options.items():
         parser.add_argument(option, **keywords)
-    program = parser.prog.removeprefix("python -m hil ")  # for refusals: "trials ask"
+    program = parser.prog.removeprefix("python -m hil ")  # the name in messages: "trials ask"
     parser.set_defaults(run=run, program=program)
     return parser
 
@@ -49,7 +49,7 @@ SEED: Options = {"--seed": value(whole(0, 2**31 - 1), "NUMBER", "(%(default)s)",
 LOADS: Options = {
     "--loads": value(folder, "FOLDER", "of measured loads; synthetic ones alone without it")
 }
-# A note for the result; the benchmark cannot find this out by itself.
+# The result keeps this note, because a benchmark cannot see what else the machine does.
 BESIDE: Options = {"--beside": value(str, "TEXT", "note: other work on this machine", "")}
 # How the cases of a command are played (cases.Runner).
 KEPT: Options = {

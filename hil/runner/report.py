@@ -19,7 +19,7 @@ from hil.results import files
 
 
 class CheckError(RuntimeError):
-    """A check failed; one line."""
+    """A check failed. The message is one line."""
 
 
 class Checks:

@@ -16,7 +16,7 @@ from hil.systems.pasts import Case
 from hil.systems.rival_rules import Rules
 from hil.systems.series import KWH_PER_W_SLOT
 
-BEGIN = 0.5  # charge at the begin, part of the full energy
+BEGIN = 0.5  # charge at the start, part of the full energy
 EUR = {"EUR": 1.0, "USD": 0.9, "CNY": 0.13}  # exchange rates (assumed), to add savings up
 
 

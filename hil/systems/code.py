@@ -30,7 +30,7 @@ def docstrings(text: str) -> Iterator[Place]:
 
 
 def tokens(text: str) -> Iterator[tuple[int, Place, str]]:
-    """(kind, begin, text) of each token."""
+    """(kind, start, text) of each token."""
     ends, opened = [0, *itertools.accumulate(map(len, text.splitlines(True)))], list[Place]()
     for each in tokenize.generate_tokens(io.StringIO(text).readline):
         if each.type == FSTRING[0]:

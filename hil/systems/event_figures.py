@@ -48,7 +48,7 @@ def event_over_kW(result: Result) -> Found:
 
 
 def _least_over_W(size: Size, net_W: np.ndarray, event: Event) -> float:
-    """Least import above the cap, with a battery that is full at the begin and has no losses."""
+    """Least import above the cap, with a battery that is full at the start and has no losses."""
     during_W = net_W[event.first : event.end]
     hours = len(during_W) * SLOT_S / 3600
     by_power_W = float(during_W.max()) - size.power_W

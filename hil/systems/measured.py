@@ -26,7 +26,7 @@ MARKETS = {"berlin": (DE, 2017), "north_america": (PJM, 2018)}
 WEATHER = {"berlin": "sand_point_ak", "norway": "sand_point_ak", "nordic": "sand_point_ak"}
 PV_PART = 0.85  # part of the rating at 1 kW/m2 (assumed)
 # Load of Shanghai: a base, a part for all running GPUs, and jobs. A job is (weekdays, hour of its
-# begin, hour of its end, W).
+# start, hour of its end, W).
 BASE_W, PART_W = 4.55e6, 0.75e6
 JOBS = (range(4), 10, 14, 2.8e6), (range(4, 5), 10, 13, 3.8e6)
 

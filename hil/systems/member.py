@@ -221,7 +221,7 @@ class ChainMember:
         image = self.image
         if self.now_s % HEARTBEAT_S == 1 and SENDER not in self.silent:
             image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
-        # The clock shows the begin of this second, because a decision counts from then on.
+        # The clock shows the start of this second, because a decision counts from then on.
         now_s = self._begin_s + self.now_s - 1 - self.clock_off_s
         day_d, time_s = divmod(int(now_s), DAY_S)
         at = image.places["site"].start

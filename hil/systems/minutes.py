@@ -31,7 +31,7 @@ MODE = f"{ValueRig.MODE}, {TICK_MS} ms, with the kernel"
 LEAD_S, AFTER_S = 90, 120
 # The cabinet runs after START_S; after SETTLED_S its start no longer shows on the grid.
 START_S, SETTLED_S = 20.0, 60
-# Highest charge at the begin. The cells of the plant differ, unlike those of a lumped battery. A
+# Highest charge at the start. The cells of the plant differ, unlike those of a lumped battery. A
 # fuller plant would trip row 34 of the cause-and-effect matrix.
 SOC_MAX = 0.97
 OUTAGE_S = 600  # length of the drawn outages
@@ -48,11 +48,11 @@ Played = dict[str, Any]  # figures of the minutes of an event
 class Minutes(NamedTuple):
     """An outage to play, or some seconds of a day without an outage."""
 
-    at_s: int  # begin, in the run
+    at_s: int  # start, in the run
     for_s: int  # length
-    soc: float  # charge at the begin, 0 to 1
+    soc: float  # charge at the start, 0 to 1
     is_outage: bool = True
-    degC: float | None = None  # of the cells at the begin; None: as in the system's file
+    degC: float | None = None  # of the cells at the start; None: as in the system's file
 
 
 def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:

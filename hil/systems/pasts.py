@@ -142,7 +142,7 @@ def _points(
 def _months(
     start_s: float, end_s: float, zone: tzinfo, days: int
 ) -> Iterator[tuple[datetime, datetime]]:
-    """(begin, end) of the first days, at most `days`, of each month with a history before it."""
+    """(start, end) of the first days, at most `days`, of each month with a history before it."""
     start, end = (datetime.fromtimestamp(each, zone) for each in (start_s, end_s))
     day = day_begin(start, BEFORE_DAYS + 1)
     if day - timedelta(days=1) - timedelta(days=BEFORE_DAYS) == start:

@@ -70,7 +70,7 @@ def planned(slots: Sequence[Slot], slot_s: float, store: Store) -> "Book":
 
 class Book:
     """The plan while the rules change it. power_W: of each slot, > 0 discharges. stored_J[i]:
-    energy at the begin of slot i. needed_J: energy that later slots need to stay below the cap.
+    energy at the start of slot i. needed_J: energy that later slots need to stay below the cap.
     """
 
     def __init__(self, slots: Sequence[Slot], slot_s: float, store: Store):

@@ -67,7 +67,7 @@ class Result(NamedTuple):
 
     @property
     def gained_Wh(self) -> float:
-        """Energy that the battery gained from the begin to the end of the run."""
+        """Energy that the battery gained from the start to the end of the run."""
         return (float(self.soc[-1]) - self.spec.soc_permille / 1000) * self.spec.size.energy_Wh
 
 

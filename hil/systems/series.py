@@ -22,7 +22,7 @@ from hil.systems import prices
 from hil.systems.spec import Inputs, Spec, Table
 
 SAMPLE_S, KWH_PER_W_SLOT = 60, SLOT_S / 3.6e6
-# A run has series for BEFORE_DAYS before its begin, sampled every BEFORE_SAMPLE_S.
+# A run has series for BEFORE_DAYS before its start, sampled every BEFORE_SAMPLE_S.
 BEFORE_DAYS, BEFORE_SAMPLE_S = 14, 300
 EARLIER = 1 << 30  # added to the seed of the run, for the days before the run
 LEAP_DAY = 60  # number of 29 February in a leap year
@@ -76,7 +76,7 @@ def series_of(spec: Spec, inputs: Inputs, sample_s: int = SAMPLE_S) -> Series:
 def before_of(spec: Spec, inputs: Inputs) -> Series:
     """The days before a run, from which a planner learns. These days have their own sun, air,
     working days and random draws. A file of powers has no earlier days, so its first days are
-    taken. Prices before the begin of a file are unknown.
+    taken. Prices before the start of a file are unknown.
     """
     start = spec.start - timedelta(days=BEFORE_DAYS)
     earlier = spec.begun(start, BEFORE_DAYS, spec.seed ^ EARLIER)
@@ -166,7 +166,7 @@ def jobs_of(path: str | Path, capacity_W: float = math.inf) -> list[list[float]]
 
 
 def _begin(start: datetime) -> Table:
-    """The begin of the run in a year of 365 days."""
+    """The start of the run in a year of 365 days."""
     day = start.timetuple().tm_yday
     is_after_leap_day = calendar.isleap(start.year) and day > LEAP_DAY - 1
     since_midnight = start - start.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -66,7 +66,7 @@ EVENT = {  # demand response: the import must be at most cap_W
     "hour": forms.number(0, 24),
     "hours": forms.number(0.25, 12, 2),
     "cap_W": forms.number(0, 50e6),
-    "announced_h": forms.number(0, 24, 1),  # hours before its begin
+    "announced_h": forms.number(0, 24, 1),  # hours before its start
 }
 AWAY = {  # a cabinet that has failed, or is elsewhere for a while
     "cabinet": forms.integer(2, 16),  # the first cabinet stays: it has the site devices
@@ -106,7 +106,7 @@ TOP = {
     "seed": forms.integer(0, 2**31 - 1, 1),
     "soc_permille": forms.integer(50, 950, 500),
     "outage_s": forms.integer(0, 86_400, 0),  # once, at a random moment after the first day
-    "outage_h": forms.number(0, 24 * 366, None),  # hour of its begin, in place of a random moment
+    "outage_h": forms.number(0, 24 * 366, None),  # hour of its start, in place of a random moment
     "critical_W": forms.number(1, 100e6, None),  # load that is never shed; None: the whole load
     "warned_ahead_h": forms.number(0, 48, None),  # a warning comes so long before the outage
     # [W, s]: the grid operator lets the import move by at most W within s (ramps.py)
@@ -149,7 +149,7 @@ class Spec(NamedTuple):
     events: list[dict[str, float]] = []
     away: list[Table] = []
     critical_W: float | None = None  # load that is never shed; None: all
-    outage_h: float | None = None  # begin of the outage; None: by the seed
+    outage_h: float | None = None  # start of the outage; None: by the seed
     warned_ahead_h: float | None = None  # lead time of a warning of the outage; None: no warning
     ramps: list[list[float]] = []  # [W, s]
     outages: list[list[int]] | None = None  # [at_s, for_s]; None: by outage_s and the seed

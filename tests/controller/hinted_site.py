@@ -42,7 +42,7 @@ priority = 1
 request_ramp_W_per_s = 1_000_000_000
 """
 NAMES = ("cloud", "desk", "scheduler", "site_ems")
-DAY_MIN = 29_599_200  # begin of 12 April 2026, in minutes since 1970
+DAY_MIN = 29_599_200  # start of 12 April 2026, in minutes since 1970
 KEYS = {name: bytes([number]) * 32 for number, name in enumerate(NAMES, 1)}
 
 

@@ -18,7 +18,7 @@ from controller.run import operator_commands as oc
 from controller.store import stored_record, two_copies
 
 KEY = bytes(32)
-DAY_MIN = 29_599_200  # begin of 12 April 2026
+DAY_MIN = 29_599_200  # start of 12 April 2026
 SOURCES = tuple(
     Source(name, index, role, 1, 3600, 100, 10**9, 10**9, dict.fromkeys(h.QUANTITIES))
     for index, (name, role) in enumerate((("boss", "operator"), ("caps", "cap")))

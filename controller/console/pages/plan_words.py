@@ -152,7 +152,7 @@ def saved(rows: Sequence[Row], stored_Wh: float | None) -> float | None:
     """Money that the battery saves on the import, or None if it is unknown. Energy that is left in
     the battery counts at the mean price. stored_Wh: stored energy when the first row begins.
     """
-    if rows and "planned_grid_W" in rows[0]:  # a measured row: its energy at the begin is unknown
+    if rows and "planned_grid_W" in rows[0]:  # a measured row: its energy at the start is unknown
         stored_Wh, rows = rows[0]["stored_Wh"], rows[1:]
     if not rows or stored_Wh is None:
         return None

@@ -3,7 +3,8 @@
 All powers are W at the AC terminals, > 0 discharges. All parts are added first, then clamped: a
 part clamped before a subtraction gave -2 kW instead of +3 kW (OpenEMS/openems issue 3573). short_W
 is the power by which an obligation is not met. Either limits withhold this power, or the grid meter
-shows that a converter gives less than its set-point or that the model is wrong.
+differs from its prediction (meter_off_W in policies/found.py). Then a converter gives less than its
+set-point, or the prediction is wrong.
 """
 
 from array import array
@@ -82,9 +83,9 @@ class Chain:
         return low_W, high_W
 
     def tell_measured(self, battery_W: int) -> None:
-        """Show in `out` that no more power is available than is measured, because a converter
-        limits itself below its set-point. Control keeps its own range. Otherwise a converter that
-        gave less for a moment would not be asked for more again.
+        """Show in `out` that no more power is available than is measured, when a converter limits
+        itself below its set-point. Control keeps its own range. Otherwise a converter that gave
+        less for a moment would not be asked for more again.
         """
         out = self.out
         if out[O_SETPOINT_W] > 0:

@@ -36,7 +36,7 @@ NARROW = "narrow"  # it allows only the power that the known inputs permit
 CLOSE = "close"  # its limits close as if its threshold were reached
 WAIT = "wait"  # its test waits; an unproven result stays unproven
 HOLD = "hold"  # it continues with the inputs that it knows
-STOP = "stop"  # it does not act; the fallbacks of its source act
+STOP = "stop"  # it does not act; the fallbacks of the hint source that sent the schedule hold
 KEEP = "keep"  # it needs no measurement; its caps and requests stay in force
 # Behaviour of a function while the site is off the grid (Found.is_off_grid).
 ACT = "act"  # it works as on the grid

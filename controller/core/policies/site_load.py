@@ -37,7 +37,7 @@ OTHERS_MS = 5000
 # readings.
 CALCULATED_DELAYS = 4
 
-# time constant of the difference between the grid meter and the model
+# time constant of the difference between the grid meter and its prediction (meter_off_W)
 METER_OFF_MS = 2000
 
 

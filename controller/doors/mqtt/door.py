@@ -72,7 +72,7 @@ class Door:
             pause_s = min(PAUSE_S_MAX, 2 * pause_s)
 
     async def _connected(self, use: Callable[[Link], Awaitable[None]], source: str) -> str:
-        """Run one connection from begin to end. Returns the reason why it ended."""
+        """Run one connection from start to end. Returns the reason why it ended."""
         link = Link(self._broker(source), self._heard)
         try:
             await link.open()

@@ -65,7 +65,7 @@ def fetched(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> bytes:
 
 
 def _filled(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
-    """The address with the key, the begin of yesterday and the end of tomorrow, in UTC."""
+    """The address with the key, the start of yesterday and the end of tomorrow, in UTC."""
     now = datetime.fromtimestamp(now_s, zone)
     url = str(keys["url"])
     for name, days in (("{start}", -1), ("{end}", 2)):

@@ -1,6 +1,6 @@
 """Reads the load from a file of planned jobs: base_W plus the power of the jobs that run.
 
-Times in the file count from `begin`, a local time. By default it is the begin of the day on which
+Times in the file count from `begin`, a local time. By default it is the start of the day on which
 the file was written. After the end of the last job, the load is unknown.
 """
 

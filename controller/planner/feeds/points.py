@@ -29,7 +29,7 @@ WARNED = "allowed are hours up to 168, 0 to withdraw it, or an end after the beg
 NO_ORDER = math.inf, -math.inf  # warnings may have their times in any order
 # WRONG_MAX: lines about wrong warnings. UNKNOWN_H: length of a warning whose end is unknown.
 WARNINGS_MAX, WRONG_MAX, UNKNOWN_H, EVER_S, HOUR_S = 1000, 5, 24.0, 1e11, 3600.0
-# A time of these kinds is the begin or the end of a mean, which depends on the source.
+# A time of these kinds is the start or the end of a mean, which depends on the source.
 MAY_BE_EITHER = ("load", "pv", "weather")
 ABOVE_ZERO = ("pv", "weather")  # an instrument reads a little below 0 at night
 Reading = tuple[str, str, str]  # place for messages, as "line 7"; time; value
@@ -115,8 +115,8 @@ def of_readings(
 
 def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
     """Points above 0 where a row warns of an outage, and 0 everywhere else. The rows are all
-    warnings in force. If two rows have the same begin, the last one counts. A wrong row makes a
-    line. It still counts if its begin is known, because without it a storm would look safe.
+    warnings in force. If two rows have the same start, the last one counts. A wrong row makes a
+    line. It still counts if its start is known, because without it a storm would look safe.
     """
     lasts_s, doubts = dict[float, float](), list[str]()
     for where, time, cell in readings:
@@ -157,7 +157,7 @@ def _moments_s(cell: str, zone: tzinfo) -> tuple[float, float]:
 
 
 def of_quarters(values: Mapping[float, float], made_s: float, doubts: Sequence[str] = ()) -> Points:
-    """Points of {begin of a quarter of an hour: value}."""
+    """Points of {start of a quarter of an hour: value}."""
     utc_s = array("d", sorted(values))
     found = array("d", [values[each] for each in utc_s])
     return _points(utc_s, found, array("d", [QUARTER_S]) * len(utc_s), made_s, doubts)
@@ -183,7 +183,7 @@ def slots(found: Points, start_s: float, count: int) -> list[float]:
 
 def parts_s(begin_s: float, end_s: float, count: int) -> Iterator[tuple[int, float]]:
     """(quarter of an hour, its seconds between the two times), only for the first `count` quarters.
-    Both times count from the begin of quarter 0.
+    Both times count from the start of quarter 0.
     """
     for slot in range(max(0, int(begin_s // QUARTER_S)), min(count, math.ceil(end_s / QUARTER_S))):
         slot_s = slot * QUARTER_S

@@ -77,7 +77,7 @@ def _instructions() -> list[Figure]:
 
 
 def _per_step(program: wasm.Program, racks: int, modules: int) -> int:
-    """Instructions of one step. The begin and the end of a run cancel out."""
+    """Instructions of one step. The start and the end of a run cancel out."""
     prepared, stepped = (
         program.instructions(racks, modules, 2 * FUEL_STEPS, stepping)
         - program.instructions(racks, modules, FUEL_STEPS, stepping)

@@ -227,7 +227,8 @@ def _count_instructions(lab: Lab) -> dict[tuple[str, str], int]:
     return {(row[1], row[2]): int(row[4]) * NS_PER_TIMER_TICK // NS_PER_INSTRUCTION for row in rows}
 
 
-# in this order on one board, each from a fresh start
+# These trials run in this order on one board. "start" starts it, and each try of the other trials
+# begins with a reset of it.
 LIVE = (
     ("start", _boot),
     ("E-stop at channel B alone, channel A stopped", _estop),

@@ -38,7 +38,7 @@ PTY = re.compile(r"char device redirected to (\S+) ")
 
 
 class EmulatorError(RuntimeError):
-    """The microcontroller cannot be started, or does not answer; one line."""
+    """The microcontroller cannot be started, or does not answer. The message is one line."""
 
 
 class Emulator:

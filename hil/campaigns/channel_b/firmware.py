@@ -42,7 +42,7 @@ MANIFEST = (
 
 
 class FirmwareError(RuntimeError):
-    """The firmware could not be made; one line."""
+    """The firmware could not be made. The message is one line."""
 
 
 def build(folder: str) -> Path:

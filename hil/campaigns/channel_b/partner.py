@@ -19,7 +19,7 @@ CALM_S = 0.3  # between two trials
 
 
 class TrialError(RuntimeError):
-    """Channel B did not do what it must; one line."""
+    """Channel B did not do what it must. The message is one line."""
 
 
 class Partner:

@@ -1,4 +1,4 @@
-"""`firebreak replace` on the journal of a cabinet in virtual time: begin, interruption, end."""
+"""`firebreak replace` on the journal of a cabinet in virtual time: start, interruption, end."""
 
 import contextlib
 

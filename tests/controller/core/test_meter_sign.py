@@ -109,7 +109,7 @@ def test_without_a_load_meter_a_ramp_counts_from_its_fourth_symbol_on(
 
 
 def test_no_drift_is_known_from_a_symbol_with_a_gap():
-    """The gap covers the end of the first symbol and the begin of the second."""
+    """The gap covers the end of the first symbol and the start of the second."""
     site = Site()
     site.drift_W = 200
     site.tick(SYMBOL_TICKS - 1).tick(1, elapsed_ticks=2).tick(SYMBOL_TICKS - 1)

@@ -51,7 +51,7 @@ def test_after_its_end_the_box_holds_peak_and_reserve_by_itself(end, state):
     assert abs(core.chain.out[setpoint.O_SETPOINT_W]) < 20_000
     assert reserve.peaks_permille == control["soc_reserve_peaks_permille"]
     imports_W = []
-    for second in range(STEP_S + 20, SEEN_S):  # the minute of the step forgives its begin
+    for second in range(STEP_S + 20, SEEN_S):  # the minute of the step forgives its start
         rig.run(second)
         imports_W.append(core.known.grid_W)
     assert sum(imports_W) / len(imports_W) < PEAK_W * 1.02

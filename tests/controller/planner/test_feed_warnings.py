@@ -16,7 +16,7 @@ WAY = {"format": "json", "list": "data", "time": "from", "value": "to", "unit": 
 
 
 def warned(*feeds, now_s=NOW_S):
-    """Begins and ends of warned spans, in quarters of an hour from 12:00 on; the lines about it."""
+    """Starts and ends of warned spans, in quarters of an hour from 12:00 on; the lines about it."""
     found = inputs.Inputs(planner(*feeds)).read(now_s)
     edges = [
         at

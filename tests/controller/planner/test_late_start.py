@@ -18,7 +18,7 @@ ZONES = {
     "America/New_York": ("2027-03-14", "2026-11-01"),
     "Australia/Lord_Howe": ("2026-10-04", "2027-04-04"),  # by half an hour
     "Pacific/Chatham": ("2026-09-27", "2027-04-04"),  # at 02:45, of UTC+12:45
-    "Asia/Kolkata": ("2026-12-01", "2027-01-01"),  # never; the begin of a month and of a year
+    "Asia/Kolkata": ("2026-12-01", "2027-01-01"),  # never; the start of a month and of a year
 }
 LATE_S = {"before midnight": -20, "at midnight": 0, "in the night": 14_420}
 

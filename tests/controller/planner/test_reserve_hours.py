@@ -36,7 +36,7 @@ def test_a_surplus_of_the_sun_carries_what_comes_after_it_and_not_what_comes_bef
 def test_warned_hours_count_from_each_moment_of_the_span_alone():
     warned = [at in (3, 4) for at in range(8)]
     found = asked_kWh([40e3] * 12, (0.0, 1.0), warned, 8)
-    # from the begin of slot 3, which is the end of slot 2, to the end of slot 4
+    # from the start of slot 3, which is the end of slot 2, to the end of slot 4
     assert found == [50, 50, 90, 90, 90, 50, 50, 50]
     assert asked_kWh([40e3] * 12, (2.0, 1.0), warned, 3) == [130] * 3, "the longer counts"
 

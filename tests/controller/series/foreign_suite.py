@@ -51,7 +51,7 @@ class ForeignSuite:
         raise NotImplementedError
 
     def read(self, path, unit, **keys):
-        """(begin of the first value in UTC s, value per kWh, doubts). SeriesError."""
+        """(start of the first value in UTC s, value per kWh, doubts). SeriesError."""
         raise NotImplementedError
 
     def answer(
@@ -157,7 +157,7 @@ class JsonFeed(ForeignSuite):
 
 
 class EntsoeXml(ForeignSuite):
-    """Its schema has begins, MWh and a decimal point alone, and times in UTC."""
+    """Its schema has starts, MWh and a decimal point alone, and times in UTC."""
 
     ending = "xml"
     own = ("EUR",)

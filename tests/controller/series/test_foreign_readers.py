@@ -123,7 +123,7 @@ def test_the_syntax_tree_finds_a_reader(line):
 
 
 def pv(time, **keys):
-    """Begin of the first value and doubts of a PV forecast with half hours."""
+    """Start of the first value and doubts of a PV forecast with half hours."""
     rows = [
         {time: at, "kW": 1.0}
         for at in ("2026-06-01T04:00:00.0000000Z", "2026-06-01T04:30:00.0000000Z")

@@ -12,7 +12,7 @@ def token_in(folder, text=CAP_TOKEN):
 
 
 def steps(site):
-    """[(W, begin in s)] of the notices that the cabinet knows."""
+    """[(W, start in s)] of the notices that the cabinet knows."""
     known = site.bench.cabinet.core.functions[Notices.NAME].steps()
     return [(each.step_W, round(each.start_ms / 1000)) for each in known]
 

@@ -122,7 +122,7 @@ def test_a_sweep_is_a_year_at_each_size_and_is_drawn(monkeypatch, tmp_path, caps
     """Each run is faked: nothing flows, so no battery pays."""
     energy_J = dict.fromkeys([*site_page.CAME_IN, *site_page.WENT_OUT], 0.0)
     still = made(24)._replace(account=energy_J)
-    still.soc[:] = 0.55  # as at the begin
+    still.soc[:] = 0.55  # as at the start
     monkeypatch.setattr(year.run, "run", lambda chosen, _: still._replace(spec=chosen))
     files = [str(tmp_path / name) for name in ("b.json", "b.html")]
     options = ["--sweep", "--days", "1", "--kernel-minutes", "0", "--json", files[0]]

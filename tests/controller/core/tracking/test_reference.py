@@ -72,7 +72,7 @@ def test_a_state_of_charge_that_is_unknown_for_a_while_moves_nothing():
 
 
 def test_what_tracking_gave_before_its_begin_is_no_load():
-    """A set-point of before the begin, of 4.8 kW, stood on each request for half an hour."""
+    """A set-point from before the start, of 4.8 kW, stood on each request for half an hour."""
     reference = begun()
     reference.step(0, -4800, 1)
     for _ in range(2):
