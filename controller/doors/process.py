@@ -113,7 +113,10 @@ async def _once(title: str, door: type[Door], house: House, name: str, values: V
 
 async def _kept(title: str, door: type[Door], house: House, name: str, values: Values) -> None:
     """Run one door. If it fails, open it again after AGAIN_S."""
-    last, told = caught.Last(f"door {title}: closed for {AGAIN_S:.0f} s", LINES_MAX), Told(f"door {title}")
+    last, told = (
+        caught.Last(f"door {title}: closed for {AGAIN_S:.0f} s", LINES_MAX),
+        Told(f"door {title}"),
+    )
     while True:
         with last:
             try:
