@@ -32,6 +32,20 @@ class Heard(NamedTuple):
 class Exchange:
     """One cabinet. `problem`: one line while it cannot be lent to, else empty."""
 
+    __slots__ = (
+        "_source",
+        "_key",
+        "_nonce",
+        "_uptime_ms",
+        "_at_ms",
+        "_pending",
+        "_highest",
+        "_later_seen",
+        "is_known",
+        "problem",
+        "is_deposed",
+    )
+
     def __init__(self, source: str, key: bytes) -> None:
         self._source, self._key = source, key
         self._nonce, self._uptime_ms, self._at_ms = UNKNOWN_NONCE, 0, 0.0

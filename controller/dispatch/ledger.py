@@ -38,6 +38,8 @@ class Lent(NamedTuple):
 class Share:
     """One cabinet in the ledger. lent: by sequence, sent and not yet answered."""
 
+    __slots__ = ("fallback_W", "is_heard", "answered", "in_force", "lent")
+
     def __init__(self, fallback_W: int) -> None:
         self.fallback_W = fallback_W
         self.is_heard = False  # it has answered in the epoch of this dispatcher

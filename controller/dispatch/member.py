@@ -10,6 +10,19 @@ SILENT_MS = 20_000  # a cabinet that has not reported for so long counts as sile
 class Member:
     """What the dispatcher knows of one cabinet. load_W: the last known import without battery."""
 
+    __slots__ = (
+        "cabinet",
+        "exchange",
+        "report",
+        "reported_ms",
+        "load_W",
+        "value_W",
+        "beat_ms",
+        "hint_ms",
+        "is_answered",
+        "is_mismatched",
+    )
+
     def __init__(self, cabinet: Cabinet, source: str) -> None:
         self.cabinet, self.exchange = cabinet, Exchange(source, cabinet.key)
         self.report, self.reported_ms = NOTHING, float("-inf")
