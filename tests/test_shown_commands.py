@@ -100,6 +100,8 @@ def unknown(every, text):
     """(command line, option that it does not have) of a page."""
     for program, line in LINE.findall(text):
         words = line.split()
+        if program != "hil":
+            words = controller.__main__._whole(words)
         known = [each for parser in reached(every[program], words)
                  for each in parser._option_string_actions]  # fmt: skip
         known.append("--version")  # of the program itself

@@ -121,6 +121,7 @@ NOT_PERIODIC = {
     "controller/run/loop.py": ("run", "_stop", "_stopped"),
     "controller/run/operator_client.py": ("_answer",),
     "controller/run/step_request.py": ("ask",),  # of a person in TEST mode: it keeps two numbers
+    "controller/hints/client.py": ("passed",),  # of the MQTT door: it keeps nothing
     "controller/hints/keys.py": ("_keys_of",),
     "controller/journal/heard.py": ("behind",),
     "controller/journal/history.py": ("_remember",),

@@ -68,7 +68,7 @@ OPTIONS: options.Options = {
     "path": {**options.SEED, "--count": COUNT, **ONE},
     "fleet": {
         **options.SEED,
-        "--count": {"type": whole(2, 20_000), "default": 1000, "help": "cabinets (%(default)s)"},
+        "--cabinets": {"type": whole(2, 20_000), "default": 10_000, "help": "(%(default)s)"},
         "--for": SECONDS | {"default": 60.0},
     },
     "planner": {
@@ -103,6 +103,7 @@ LENGTHS = {
     "rig": ("--for", "3600", "60"),
     "pod": ("--for", "300", "30"),
     "doors": ("--for", "300", "10"),
+    "fleet": ("--for", "60", "10"),
 }
 
 

@@ -38,10 +38,10 @@ HIDES = (
 )
 
 
-def run(count: int = 1000, seconds: float = 60.0, seed: int = 1) -> Measured:
-    """The findings. count: cabinets. Raises RigError, OSError."""
+def run(cabinets: int = 10_000, seconds: float = 60.0, seed: int = 1) -> Measured:
+    """The findings. cabinets: how many. Raises RigError, OSError."""
     with tempfile.TemporaryDirectory() as folder, _broker(Path(folder)) as (port, broker):
-        field = _Field(count, port, seed)
+        field = _Field(cabinets, port, seed)
         path = _fleet(Path(folder), field, port)
         command = [sys.executable, "-m", "controller", "dispatch", path, "--own-dir", folder]
         dispatcher = subprocess.Popen(command)
@@ -61,7 +61,7 @@ def run(count: int = 1000, seconds: float = 60.0, seed: int = 1) -> Measured:
         finally:
             dispatcher.terminate()
             dispatcher.wait(10)
-    return _measured(count, seconds, field, parts, memory)
+    return _measured(cabinets, seconds, field, parts, memory)
 
 
 def _measured(

@@ -12,8 +12,8 @@ WORDS = re.compile(
     r"controller.(does.not|did.not|is.away|is.gone|has.stopped.tick)",
     re.IGNORECASE,
 )
-# the table of codes, which the module reads; programs that import nothing of the box
-OTHERS = "core/base/hint_codes.py", "doors/local/examples/", "siting/"
+# the table of codes, which the module reads; programs about other boxes than this one
+OTHERS = "core/base/hint_codes.py", "dispatch/", "doors/local/examples/", "siting/"
 OWN = "hints/no_answer.py", *OTHERS
 
 

@@ -86,6 +86,7 @@ PLACES = {
     # a process does not start; its service tries again
     "start": """
         console/login.py __init__
+        dispatch/epoch_file.py take
         hints/hint_statistics.py __init__
         journal/writer.py __init__ _cut _new_map
         run/link_statistics.py __init__
@@ -113,7 +114,7 @@ PLACES = {
     """,
     # it opens a database for reading, or removes a name
     "reads": """
-        __main__.py __init__ main
+        system/output.py __init__ discard
         console/terminal/line.py _opened
         recorder/database.py own_columns
         recorder/reading.py opened

@@ -34,7 +34,9 @@ def check_and_forger(seed=20_260_314):
     rows = [[0] * len(hint_statistics.OWN) for _ in configured]
     statistics = SimpleNamespace(common=[0] * len(hint_statistics.COMMON), rows=rows)
     taken = []
-    take = hints.Controller(lambda *words: taken.append(words) or 0, None, None, None)
+    take = hints.Controller(
+        lambda *words: taken.append(words) or 0, None, None, None, lambda *_: True, {}
+    )
     check = hints.Admission(configured, own, NONCE, take, statistics)
     genuine = w.signed(import_cap(NONCE, 1, NOW_MS, 1), keys[SOURCE])
     check.receive(genuine, "sender", NOW_MS)
