@@ -59,7 +59,7 @@ SLACK = (
     Slack("uncertainty_ms", 5, AFTER_S, "rounding"),
     Slack("others_W", 8000, AFTER_S, "after the start it takes 30 s to learn what no meter sees"),
     Slack(
-        "connection|meter_off|grid_W|grid_meter|battery_W|unit_.*_W|grid_cap|left_|import_room|"
+        "connection|part_W|meter_off|grid_W|grid_meter|battery_W|unit_.*_W|grid_cap|left_|import_room|"
         "available|low_W|high_W|held_back|obligation|setpoint_W|after_|request|genset_W|power_W|"
         "limit_W|reserve|is_.*_obliged|binding_reason|limit_reason|load_W",
         3000,
