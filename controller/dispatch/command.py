@@ -50,6 +50,8 @@ def _run(arguments: Namespace) -> int:
     for name in arguments.without:
         if name not in names:
             raise cli.Ended(WRONG_INPUT, f"--without {name}: allowed {', '.join(names)}")
+    if len(set(arguments.without)) == len(names):
+        raise cli.Ended(WRONG_INPUT, "--without names every cabinet: nothing is left to share")
     if arguments.check:
         cli.show(arguments.json, facts(found), lambda: "\n".join(lines(found)))
         return DONE
@@ -86,8 +88,9 @@ def _serve(found: Fleet, arguments: Namespace) -> int:
     except ModuleNotFoundError as error:
         say(f"dispatch: {error.name} is not installed: pip install 'firebreak-controller[doors]'")
         return NO_START
-    os.makedirs(arguments.own_dir, mode=0o750, exist_ok=True)
-    lock = regular_file.locked(os.path.join(arguments.own_dir, "lock"))
+    with cli.ends(NO_START, OSError, before="--own-dir: ", at=arguments.own_dir):
+        os.makedirs(arguments.own_dir, mode=0o750, exist_ok=True)
+        lock = regular_file.locked(os.path.join(arguments.own_dir, "lock"))
     if lock is None:
         raise cli.Ended(NO_START, f"another dispatcher runs on {arguments.own_dir}")
     path = os.path.join(arguments.own_dir, f"epoch-{found.source}.json")

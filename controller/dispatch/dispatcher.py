@@ -114,7 +114,9 @@ class Dispatcher:
             )
         elif heard.fallback_W is not None:
             member.is_mismatched = ""
-        if heard.counts and not member.problem:
+        is_bound = heard.fallback_W is not None and not member.exchange.problem
+        self.ledger.note_fallback(at, heard.fallback_W if is_bound else None)
+        if heard.counts:
             self.ledger.answered(at, heard.sequence, heard.value_W, heard.left_ms, now_ms)
             member.is_answered = True
         elif not h.taken(heard.code):
@@ -168,10 +170,12 @@ class Dispatcher:
         exchange, name = member.exchange, member.cabinet.name
         found: list[Sent] = []
         is_due = now_ms - member.beat_ms >= RENEW_MS
-        if is_due or (exchange.needs_clock(now_ms) and now_ms - member.beat_ms >= AGAIN_MS):
+        is_new = exchange.needs_clock(now_ms) or not exchange.is_fenced
+        if is_due or (is_new and now_ms - member.beat_ms >= AGAIN_MS):
             member.beat_ms = now_ms
             found.append((name, exchange.heartbeat(self.ledger.next_sequence(), now_ms)))
-        if exchange.needs_clock(now_ms) or member.problem:
+        is_ready = exchange.is_fenced and member.is_live(now_ms)
+        if exchange.needs_clock(now_ms) or member.problem or not is_ready:
             return found
         value_W = self._next_W(at, now_ms)
         if value_W is not None and self.ledger.fits(at, value_W, now_ms):

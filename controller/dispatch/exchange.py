@@ -15,6 +15,7 @@ from controller.hints import wire as w
 PENDING_MAX = 64  # hints without an answer; older ones are forgotten, the ledger still counts them
 UNKNOWN_NONCE = bytes(w.NONCE_BYTES)
 CLOCK_MS = 100_000  # after this time without an answer the clock of the cabinet is asked again
+EARLIER_MAX = 8
 LATER_SEEN_MAX = 3  # refusals in a row that only another sender can cause
 
 
@@ -42,6 +43,9 @@ class Exchange:
         "_highest",
         "_later_seen",
         "is_known",
+        "is_fenced",
+        "is_twice",
+        "_earlier",
         "problem",
         "is_deposed",
     )
@@ -51,7 +55,10 @@ class Exchange:
         self._nonce, self._uptime_ms, self._at_ms = UNKNOWN_NONCE, 0, 0.0
         self._pending: dict[int, w.Hint] = {}
         self._highest = self._later_seen = 0
+        self._earlier = set[bytes]()  # nonces of earlier starts of the cabinet
+        self.is_twice = False  # an earlier nonce has come back: two boxes have one name and key
         self.is_known = False  # nonce and clock are those of an answer
+        self.is_fenced = False  # the cabinet has stored the epoch of this dispatcher
         self.problem = ""
         self.is_deposed = False  # the cabinet takes hints of another dispatcher
 
@@ -86,6 +93,12 @@ class Exchange:
         asked = self._pending.pop(reply.sequence, None)
         if asked is None:
             return None
+        if (reply.kind, reply.asked_W) != (asked.kind, asked.value_W):
+            self.is_deposed = True  # somebody else has used this sequence
+            return None
+        if reply.nonce != self._nonce and self.is_known:
+            self.is_twice = self.is_twice or reply.nonce in self._earlier
+            self._earlier = {*list(self._earlier)[-EARLIER_MAX:], self._nonce}
         self._nonce, self._uptime_ms, self._at_ms = reply.nonce, reply.uptime_ms, now_ms
         self.is_known = True
         self._judge(reply)
@@ -93,15 +106,19 @@ class Exchange:
         if reply.code == h.FALLBACK_RULES:  # a heartbeat will let the hint act
             value_W, left_ms = max(value_W, asked.value_W), VALID_MS
         fallback_W = None if reply.fallback_W == w.NOTHING_W else reply.fallback_W
-        counts = h.taken(reply.code) and not self.problem
+        if h.taken(reply.code) and asked.kind == h.HEARTBEAT:
+            self.is_fenced = True
+        counts = h.taken(reply.code) and self.is_fenced
         return Heard(reply.sequence, reply.code, counts, value_W, left_ms, fallback_W)
 
     def _judge(self, reply: w.Reply) -> None:
         """Find out whether an import limit is kept there, and by whom."""
         is_later = reply.code == h.OLD_SEQUENCE and reply.sequence >= self._highest
         self._later_seen = self._later_seen + 1 if is_later else 0
-        self.is_deposed = self._later_seen >= LATER_SEEN_MAX
-        if reply.fallback_W == w.NOTHING_W:
+        self.is_deposed = self.is_deposed or self._later_seen >= LATER_SEEN_MAX
+        if self.is_twice:
+            self.problem = "two boxes answer with its name and key"
+        elif reply.fallback_W == w.NOTHING_W:
             self.problem = f"[source.{self._source}] of its site.toml lacks fallback_import_W_max"
         elif reply.code in (h.CHARGING_ONLY, h.ROLE):
             self.problem = f"[source.{self._source}] of its site.toml lacks the role grid_cap"

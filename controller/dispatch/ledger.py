@@ -38,10 +38,10 @@ class Lent(NamedTuple):
 class Share:
     """One cabinet in the ledger. lent: by sequence, sent and not yet answered."""
 
-    __slots__ = ("fallback_W", "is_heard", "answered", "in_force", "lent")
+    __slots__ = ("fallback_W", "own_W", "is_heard", "answered", "in_force", "lent")
 
     def __init__(self, fallback_W: int) -> None:
-        self.fallback_W = fallback_W
+        self.fallback_W = self.own_W = fallback_W  # own_W: the highest that the cabinet has stated
         self.is_heard = False  # it has answered in the epoch of this dispatcher
         self.answered = 0  # the highest sequence that it has answered
         self.in_force = Lent(fallback_W, 0.0)
@@ -82,7 +82,17 @@ class Ledger:
         if not share.is_heard and (self._taken or now_ms < self._known_ms):
             return self.most_W(at)
         every = [share.in_force, *share.lent.values()]
-        return max([share.fallback_W, *[each.value_W for each in every if now_ms < each.until_ms]])
+        return max([share.own_W, *[each.value_W for each in every if now_ms < each.until_ms]])
+
+    def note_fallback(self, at: int, fallback_W: int | None) -> None:
+        """The fallback that a cabinet states. None: it has none, or does not keep its limit, so it
+        counts with all that it could ever have.
+        """
+        share = self.shares[at]
+        stated_W = self.most_W(at) if fallback_W is None else max(share.fallback_W, fallback_W)
+        if stated_W != share.own_W:
+            share.own_W = stated_W
+            self._changed.add(at)
 
     def fits(self, at: int, value_W: int, now_ms: float) -> bool:
         """This value may be sent: it lends nothing below a fallback, and fits beside the others."""
@@ -113,6 +123,11 @@ class Ledger:
         """The hold of a cabinet has changed, and changes again then."""
         self._changed.add(at)
         heapq.heappush(self._ends, (until_ms, at))
+
+    @property
+    def is_used_up(self) -> bool:
+        """True once half of the counts of this epoch are used: a new start takes a new epoch."""
+        return self._count >= 1 << (COUNT_BITS - 1)
 
     def next_sequence(self) -> int:
         """The sequence of the next hint or heartbeat; each is used once."""

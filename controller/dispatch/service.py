@@ -17,16 +17,19 @@ from controller.dispatch.fleet import Fleet
 from controller.dispatch.report import report_of
 from controller.doors.mqtt import login
 from controller.doors.mqtt.link import Broker, Link, Lost, Message
-from controller.doors.process import Told
+from controller.doors.process import DoorError, Told
 from controller.hints import wire as w
 from controller.system import clock
-from controller.system.paths import DONE, NOT_DONE, say
+from controller.system.paths import DONE, NOT_DONE, plain, say
 
 GREET_S, GREET_EACH_S = 6.0, 1.5
 TURN_S = 0.1  # longest time between two steps
 STATE_US = 2_000_000  # shortest time between two messages about the state of the fleet
 WAITING_MAX = 20_000  # answers that wait; the oldest ones are dropped
 PAUSE_S, PAUSE_S_MAX = 1.0, 30.0
+STEADY_US = 60_000_000  # after a connection of this length, the next pause is the shortest
+TAKEN_MAX = 2000  # messages of each kind that one turn takes
+PROBLEMS_MAX = 8  # lines of one turn
 
 
 class Refused(Exception):
@@ -56,15 +59,20 @@ class Service:
         self._counts: collections.Counter[str] = collections.Counter()
         self._epochs: dict[str, int] = {}
         self._state_us = 0
+        self._is_taken = False  # an earlier dispatcher may still run
+        self._problems: dict[str, str] = {}
 
     async def run(self) -> None:
         """Serve until cancelled. Raises Refused, EpochError."""
         pause_s = PAUSE_S
         while True:
+            began_us = clock.now_us()
             try:
                 await self._connected()
-            except Lost as lost:
-                self._told.say(str(lost))
+            except (Lost, DoorError, OSError) as lost:
+                self._told.say(plain(lost, "dispatch"))
+            if clock.now_us() - began_us >= STEADY_US:
+                pause_s = PAUSE_S
             await asyncio.sleep(pause_s * random.uniform(0.5, 1))
             pause_s = min(PAUSE_S_MAX, 2 * pause_s)
 
@@ -116,7 +124,7 @@ class Service:
                 welcome = w.welcome_of(data)
                 if welcome is not None:
                     self._epochs[name] = w.epoch_of(welcome.sequence)
-        own = epoch_file.read(self._order.epoch_path)
+        own, was_taken = epoch_file.read(self._order.epoch_path)
         seen = max(self._epochs.values(), default=0)
         if seen > own and not self._order.take_over:
             name = next(name for name, epoch in self._epochs.items() if epoch == seen)
@@ -124,9 +132,10 @@ class Service:
                 f"{name} takes hints of epoch {seen}, and this dispatcher has used {own}: another "
                 f"one has run. Stop it for good, then start this one with --take-over"
             )
-        epoch = epoch_file.take(self._order.epoch_path, max(own, seen))
+        self._is_taken = self._order.take_over or was_taken
+        epoch = epoch_file.take(self._order.epoch_path, max(own, seen), self._is_taken)
         self._dispatcher = Dispatcher(
-            self._fleet, epoch, self._now_ms, self._order.take_over, self._order.without
+            self._fleet, epoch, self._now_ms, self._is_taken, self._order.without
         )
         missing = [name for name in self._names if name not in self._epochs]
         if missing:
@@ -136,25 +145,41 @@ class Service:
 
     def _turn(self, link: Link) -> None:
         """Take what has come, and send what is due. Raises Refused."""
-        dispatcher, now_ms = self._dispatcher, self._now_ms
+        dispatcher = self._dispatcher
         assert dispatcher is not None, "made by _begin"
-        while self._reports:
+        # The clock is read after each answer was taken: an answer that counts as older than it is
+        # would let the ledger end a value too early, and make the next hint newer than it is.
+        for _ in range(min(TAKEN_MAX, len(self._reports))):
             name, payload = self._reports.popitem()
-            dispatcher.hear_report(name, report_of(payload), now_ms)
-        while self._answers:
+            dispatcher.hear_report(name, report_of(payload), self._now_ms)
+        for _ in range(min(TAKEN_MAX, len(self._answers))):
             name, data = self._answers.popleft()
             if w.welcome_of(data) is None:
-                dispatcher.hear_answer(name, data, now_ms)
+                dispatcher.hear_answer(name, data, self._now_ms)
         if dispatcher.deposed:
             raise Refused(
                 f"{dispatcher.deposed} takes the hints of a later dispatcher, so this one ends"
             )
+        if dispatcher.ledger.is_used_up:
+            raise Refused("the counts of this epoch are used up; start it again")
         if link.is_clear:
-            for name, datagram in dispatcher.step(now_ms):
+            for name, datagram in dispatcher.step(self._now_ms):
                 link.send(self._topic(name), datagram)
-        for name, words in dispatcher.problems():
-            self._told.say(f"{name} gets no share: {words}")
-        self._show(link, dispatcher, now_ms)
+        if self._is_taken and all([each.is_heard for each in dispatcher.ledger.shares]):
+            self._is_taken = False  # every cabinet refuses the earlier dispatcher from now on
+            epoch_file.put(self._order.epoch_path, epoch_file.Kept(dispatcher.ledger.epoch))
+        self._tell(dispatcher)
+        self._show(link, dispatcher, self._now_ms)
+
+    def _tell(self, dispatcher: Dispatcher) -> None:
+        """Log each problem once, while it lasts."""
+        problems = dict(dispatcher.problems())
+        new = {name: words for name, words in problems.items() if self._problems.get(name) != words}
+        self._problems = problems
+        for name, words in list(new.items())[:PROBLEMS_MAX]:
+            say(f"dispatch: {name} gets no share: {words}")
+        if len(new) > PROBLEMS_MAX:
+            say(f"dispatch: and {len(new) - PROBLEMS_MAX} more")
 
     def _show(self, link: Link, dispatcher: Dispatcher, now_ms: float) -> None:
         """Publish the state of the fleet for people and programs."""

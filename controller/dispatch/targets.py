@@ -69,9 +69,10 @@ class Planner:
         spare_W: kept free at least.
         """
         given_W = self._discharges(views, connection_W, spare_W)
-        held_W = max(spare_W, *given_W) if self._holds_back else spare_W
         load_W = sum([each.load_W for each in views])
         left_W = load_W - sum(given_W)
+        wanted_W = max(spare_W, *given_W) if self._holds_back else spare_W
+        held_W = max(0, min(wanted_W, connection_W - left_W))
         spare_W = max(0, connection_W - held_W - left_W) * self._lent_permille // 1000
         more_W = _parts(spare_W, [each.part if each.is_live else 0 for each in views])
         values_W = [
@@ -99,7 +100,9 @@ class Planner:
         if need_W + spare_W <= 0:
             return [0] * len(views)
         weights = self._weighted(views)
-        room_W = array("i", [each.discharge_W for each in views])
+        # a battery gives nothing below the fallback of its cabinet
+        most_W = [min(each.discharge_W, each.load_W - each.fallback_W) for each in views]
+        room_W = array("i", [max(0, each) for each in most_W])
         total_W = need_W + spare_W
         for _ in range(TURNS_MAX if self._holds_back else 1):
             self._split.step(total_W, self._none_W, room_W, weights)

@@ -253,10 +253,16 @@ class Admission:
 
     def _before_use(self, account: Account, key: bytes, hint: w.Hint | Schedule) -> int:
         """EPOCH_UNSTORED while a restart could forget the epoch that a heartbeat begins; else 0."""
-        if isinstance(hint, Schedule) or not is_reading(hint):
+        if isinstance(hint, Schedule):
             return 0
-        epoch = w.epoch_of(hint.sequence)
-        is_kept = self._controller.keep_epoch(account.epoch_names(key), epoch)
+        names, epoch = account.epoch_names(key), w.epoch_of(hint.sequence)
+        if not is_reading(hint):
+            kept = self._controller.epochs.get(names[0], 0)
+            if not kept:  # a sender without epochs
+                return 0
+            if epoch > kept:  # no heartbeat has begun it
+                return h.EPOCH_UNSTORED
+        is_kept = self._controller.keep_epoch(names, epoch)
         return 0 if is_kept else h.EPOCH_UNSTORED
 
     def _hand_over(self, source: Source, hint: w.Hint | Schedule, now_ms: int) -> int:

@@ -12,7 +12,7 @@ import struct
 HINT = struct.Struct("<4s16s8sQQBBHiI")
 REPLY = struct.Struct("<4s16s8sQQHBBiiIiiiHHiH2x")
 GRID_CAP, HEARTBEAT, IMPORT_W_MAX = 3, 4, 4
-GRANTED, WAITS_FOR_BEAT, OTHER_BOOT, OLD, LATE, EARLY = 1, 6, 21, 22, 23, 24
+GRANTED, WAITS_FOR_BEAT, OTHER_BOOT, OLD, LATE, EARLY, UNSTORED = 1, 6, 21, 22, 23, 24, 36
 LATE_MS, EARLY_MS = 2000, 100
 
 
@@ -67,6 +67,8 @@ class StandIn:
             code = OTHER_BOOT
         elif sequence <= self._sequence:
             code = OLD
+        elif kind != HEARTBEAT and 0 < self._epoch < sequence >> 32:
+            self._sequence, code = sequence, UNSTORED
         else:
             self._sequence = sequence
             code = self._take(kind, sequence, sent_ms, value_W, valid_ms, up_ms)

@@ -100,6 +100,14 @@ def answer(world, sequence, **fields):
     return w.reply_bytes(reply._replace(**fields), world.fleet.cabinets[0].key)
 
 
+def answer_of(world, at, **fields):
+    """A genuine answer of a cabinet to a heartbeat."""
+    sequence = world.dispatcher.ledger.next_sequence()
+    world.dispatcher.members[at].exchange.heartbeat(sequence, world.now_ms)
+    found = w.reply_of(answer(world, sequence, **fields))
+    return w.reply_bytes(found, world.fleet.cabinets[at].key)
+
+
 def asked(world):
     """The sequence of a heartbeat to cabinet 0."""
     member = world.dispatcher.members[0]
@@ -123,6 +131,50 @@ def test_a_cabinet_that_cannot_keep_a_share_gets_none(fields, problem):
     world.broker.cut.add("c0")
     world.run(90)
     assert world.limits_W[0] == 200
+
+
+def test_a_fallback_above_that_of_the_file_counts():
+    """The others get only what is left beside it."""
+    world = World()
+    world.boxes[1].fallback_W = 1500
+    world.run(120, LOADS_W)
+    assert world.limits_W[1] == 1500 and world.limits_W[0] <= 1300
+
+
+@cases("""
+    fields
+    {"fallback_W": w.NOTHING_W}
+    {"code": h.CHARGING_ONLY}
+""")
+def test_a_cabinet_without_a_bound_leaves_nothing_to_lend(fields):
+    world = World().run(2, LOADS_W)
+    world.dispatcher.hear_answer("c0", answer(world, asked(world), **fields), world.now_ms)
+    ledger = world.dispatcher.ledger
+    assert ledger.hold_W(0, world.now_ms + 99_000) == ledger.most_W(0) == 2600
+
+
+def test_two_boxes_of_one_name_get_no_share():
+    world = World().run(90, LOADS_W)
+    for nonce in (b"1" * 8, b"2" * 8, b"1" * 8):
+        world.dispatcher.hear_answer("c1", answer_of(world, 1, nonce=nonce), world.now_ms)
+    assert world.dispatcher.problems() == [("c1", "two boxes answer with its name and key")]
+
+
+def test_no_value_is_sent_before_the_cabinet_has_stored_the_epoch():
+    world = World().run(2, LOADS_W)
+    world.start()
+    member = world.dispatcher.members[0]
+    sequence = asked(world)
+    unstored = answer(world, sequence, code=h.EPOCH_UNSTORED)
+    world.dispatcher.hear_answer("c0", unstored, world.now_ms)
+    assert member.exchange.is_known and not member.exchange.is_fenced
+    assert not world.dispatcher.ledger.shares[0].is_heard
+
+
+def test_a_sequence_that_somebody_else_has_used_deposes():
+    world = World().run(5, LOADS_W)
+    world.dispatcher.hear_answer("c0", answer(world, asked(world), asked_W=77), world.now_ms)
+    assert world.dispatcher.deposed == "c0"
 
 
 def test_an_answer_that_was_never_asked_for_changes_nothing():

@@ -89,13 +89,15 @@ def test_a_file_without_cabinets_is_refused(tmp_path):
 
 def test_each_start_takes_a_new_epoch(tmp_path):
     path = str(tmp_path / "epoch.json")
-    assert epoch_file.read(path) == 0
-    assert epoch_file.take(path, 4) == 5
-    assert epoch_file.read(path) == 5
+    assert epoch_file.read(path) == (0, False)
+    assert epoch_file.take(path, 4, True) == 5
+    assert epoch_file.read(path) == (5, True)
+    epoch_file.put(path, epoch_file.Kept(5))
+    assert epoch_file.read(path) == (5, False)
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"epoch": -1}', '{"epoch": true}', "9" * 2000]
+    "content", ["", "[]", "{}", '{"epoch": -1, "is_taken": false}', '{"epoch": 1}', "9" * 2000]
 )
 def test_a_damaged_epoch_is_refused(tmp_path, content):
     (tmp_path / "epoch.json").write_text(content)
@@ -105,6 +107,6 @@ def test_a_damaged_epoch_is_refused(tmp_path, content):
 
 def test_an_epoch_that_cannot_be_stored_is_not_taken(tmp_path):
     with pytest.raises(epoch_file.EpochError, match="cannot be stored: No such file"):
-        epoch_file.take(os.path.join(tmp_path, "missing", "epoch.json"), 1)
+        epoch_file.take(os.path.join(tmp_path, "missing", "epoch.json"), 1, False)
     with pytest.raises(epoch_file.EpochError, match="used up"):
-        epoch_file.take(str(tmp_path / "epoch.json"), EPOCH_MAX)
+        epoch_file.take(str(tmp_path / "epoch.json"), EPOCH_MAX, False)

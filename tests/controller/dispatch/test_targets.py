@@ -26,7 +26,7 @@ def values_MW(views, connection_MW=6, spare_MW=0.0, **options):
     1.3      0     [1.5, 1.5, 1.5, 1.5]          0.0   # all of it is lent
     2.0      0     [1.33, 1.33, 1.33, 1.33]      0.67  # 6 less one discharge
     2.0      1     [1.0, 1.0, 1.0, 2.0]          1.0   # three pods carry the fourth one's load
-    2.25     1     [1.25, 1.25, 1.25, 2.25]      1.0   # 9 MW less three pods is exactly 6
+    2.25     1     [1.25, 1.25, 1.25, 2.25]      0.0   # 9 MW less three pods is exactly 6
 """)
 def test_pods_on_a_small_connection(load_MW, dead, values, held_MW):
     views = [view(load_MW) for _ in range(4 - dead)]
@@ -51,8 +51,8 @@ def test_an_emptier_battery_gives_less():
 @cases("""
     remaining_Wh  held_MW
     800_000       0.67  # 4 pods give 2.67 MW for more than an hour
-    600_000       0.6   # 2.4 MW for an hour
-    100_000       0.5   # what the load needs comes first
+    600_000       0.4   # 2.4 MW for an hour: of the 0.6 that one gives, 0.4 are free
+    100_000       0.0   # what the load needs comes first
     None          0.67
 """)
 def test_nothing_is_held_back_that_the_charge_would_not_last_for(remaining_Wh, held_MW):

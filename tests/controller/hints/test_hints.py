@@ -463,3 +463,17 @@ def test_the_epoch_belongs_to_the_key():
     assert welcome(check).sequence == 5 << w.COUNT_BITS
     assert by(check, 1, NEW)
     assert welcome(check).sequence == 1
+
+
+def test_a_hint_of_an_epoch_that_no_heartbeat_has_begun_is_refused():
+    """Else a restart could forget the epoch of a hint that was granted."""
+    check, _ = fenced({EPOCH_NAME: 4})
+    assert tell(check, hint(sequence=5 << w.COUNT_BITS | 1)) == [h.EPOCH_UNSTORED]
+    assert tell(check, fence(5, 2), hint(sequence=5 << w.COUNT_BITS | 3)) == [0, 0]
+
+
+def test_no_hint_of_an_epoch_counts_before_it_is_stored():
+    check, given = fenced(saved=0)
+    sequence = 2 << w.COUNT_BITS | 2
+    assert tell(check, fence(2), hint(sequence=sequence)) == [h.EPOCH_UNSTORED] * 2
+    assert not given

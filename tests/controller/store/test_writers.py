@@ -86,7 +86,7 @@ PLACES = {
     # a process does not start; its service tries again
     "start": """
         console/login.py __init__
-        dispatch/epoch_file.py take
+        dispatch/epoch_file.py put
         hints/hint_statistics.py __init__
         journal/writer.py __init__ _cut _new_map
         run/link_statistics.py __init__
