@@ -15,7 +15,7 @@ from controller.hints import wire as w
 PENDING_MAX = 64  # hints without an answer; older ones are forgotten, the ledger still counts them
 UNKNOWN_NONCE = bytes(w.NONCE_BYTES)
 CLOCK_MS = 100_000  # after this time without an answer the clock of the cabinet is asked again
-EARLIER_MAX = 8
+EARLIER_MAX = 8  # starts of a cabinet that are remembered
 LATER_SEEN_MAX = 3  # refusals in a row that only another sender can cause
 
 
@@ -46,6 +46,8 @@ class Exchange:
         "is_fenced",
         "is_twice",
         "_earlier",
+        "_newest",
+        "_lacks_role",
         "problem",
         "is_deposed",
     )
@@ -55,7 +57,9 @@ class Exchange:
         self._nonce, self._uptime_ms, self._at_ms = UNKNOWN_NONCE, 0, 0.0
         self._pending: dict[int, w.Hint] = {}
         self._highest = self._later_seen = 0
-        self._earlier = set[bytes]()  # nonces of earlier starts of the cabinet
+        self._earlier: tuple[bytes, ...] = ()  # nonces of earlier starts of the cabinet
+        self._newest = 0  # highest sequence that was answered
+        self._lacks_role = False  # an answer of this start has said so
         self.is_twice = False  # an earlier nonce has come back: two boxes have one name and key
         self.is_known = False  # nonce and clock are those of an answer
         self.is_fenced = False  # the cabinet has stored the epoch of this dispatcher
@@ -96,11 +100,8 @@ class Exchange:
         if (reply.kind, reply.asked_W) != (asked.kind, asked.value_W):
             self.is_deposed = True  # somebody else has used this sequence
             return None
-        if reply.nonce != self._nonce and self.is_known:
-            self.is_twice = self.is_twice or reply.nonce in self._earlier
-            self._earlier = {*list(self._earlier)[-EARLIER_MAX:], self._nonce}
-        self._nonce, self._uptime_ms, self._at_ms = reply.nonce, reply.uptime_ms, now_ms
-        self.is_known = True
+        if reply.sequence > self._newest:  # an answer that was overtaken may be of an earlier start
+            self._take_start(reply, now_ms)
         self._judge(reply)
         value_W, left_ms = reply.granted_W, reply.valid_ms
         if reply.code == h.FALLBACK_RULES:  # a heartbeat will let the hint act
@@ -111,16 +112,27 @@ class Exchange:
         counts = h.taken(reply.code) and self.is_fenced
         return Heard(reply.sequence, reply.code, counts, value_W, left_ms, fallback_W)
 
+    def _take_start(self, reply: w.Reply, now_ms: float) -> None:
+        """Take nonce and clock of the start that the newest answer comes from."""
+        if reply.nonce != self._nonce and self.is_known:
+            self.is_twice = self.is_twice or reply.nonce in self._earlier
+            self._earlier = (*self._earlier, self._nonce)[-EARLIER_MAX:]
+            self._lacks_role = False  # its site.toml may have changed
+        self._newest, self.is_known = reply.sequence, True
+        self._nonce, self._uptime_ms, self._at_ms = reply.nonce, reply.uptime_ms, now_ms
+
     def _judge(self, reply: w.Reply) -> None:
         """Find out whether an import limit is kept there, and by whom."""
         is_later = reply.code == h.OLD_SEQUENCE and reply.sequence >= self._highest
         self._later_seen = self._later_seen + 1 if is_later else 0
         self.is_deposed = self.is_deposed or self._later_seen >= LATER_SEEN_MAX
+        # A heartbeat is granted to every role, so it does not show that the limit is kept.
+        self._lacks_role = self._lacks_role or reply.code in (h.CHARGING_ONLY, h.ROLE)
         if self.is_twice:
             self.problem = "two boxes answer with its name and key"
         elif reply.fallback_W == w.NOTHING_W:
             self.problem = f"[source.{self._source}] of its site.toml lacks fallback_import_W_max"
-        elif reply.code in (h.CHARGING_ONLY, h.ROLE):
+        elif self._lacks_role:
             self.problem = f"[source.{self._source}] of its site.toml lacks the role grid_cap"
         elif h.taken(reply.code):
             self.problem = ""

@@ -6,7 +6,7 @@ field: whoever may write to the broker may have written it.
 
 from typing import Any, NamedTuple
 
-from controller.dispatch.report import BYTES_MAX, POWER_W_MAX
+from controller.dispatch.report import BYTES_MAX, POWER_W_MAX, number
 from controller.system import json_text
 from controller.system.paths import printable
 
@@ -71,7 +71,7 @@ def _values(found: Facts, wrong: list[str]) -> Facts:
     """Every field but the share."""
     values: Facts = {name: _text(found.get(name)) for name in TEXTS}
     for name, ends in NUMBERS.items():
-        values[name] = _number(found.get(name), *ends)
+        values[name] = number(found.get(name), *ends)
     for name, parts in OBJECTS.items():
         values[name] = _object(found.get(name), parts)
     is_known = type(found.get("clock")) is bool
@@ -87,7 +87,7 @@ def _share(found: object, wrong: list[str]) -> Facts | None:
     given = found if isinstance(found, dict) else {}
     if given.get("valid_s") is None:  # a fallback has no end
         given = {**given, "valid_s": 0}
-    values = {name: _number(given.get(name), *ends) for name, ends in SHARE.items()}
+    values = {name: number(given.get(name), *ends) for name, ends in SHARE.items()}
     if None in values.values():
         wrong.append("share")
         return None
@@ -98,10 +98,6 @@ def _object(found: object, parts: tuple[str, ...]) -> Facts | None:
     if not isinstance(found, dict):
         return None
     return {part: _text(found.get(part)) or "" for part in parts}
-
-
-def _number(value: object, low: int, high: int) -> int | None:
-    return value if type(value) is int and low <= value <= high else None
 
 
 def _text(value: object) -> str | None:

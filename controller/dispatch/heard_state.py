@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from controller.dispatch.report import POWER_W_MAX
+from controller.dispatch.report import POWER_W_MAX, number
 from controller.system import json_text
 from controller.system.paths import printable
 
@@ -43,8 +43,4 @@ def _cabinet(found: Facts) -> Facts:
 
 
 def _numbers(found: Facts, highest: dict[str, int]) -> Facts:
-    return {name: _number(found.get(name), most) for name, most in highest.items()}
-
-
-def _number(value: object, most: int) -> int | None:
-    return value if type(value) is int and 0 <= value <= most else None
+    return {name: number(found.get(name), 0, most) for name, most in highest.items()}

@@ -51,8 +51,9 @@ def report_of(payload: bytes) -> Report | None:
     state = found.get("state")
     if not isinstance(state, str):
         return NOTHING
-    return Report(state, *[_number(found.get(name), *ends) for name, ends in RANGES.items()])
+    return Report(state, *[number(found.get(name), *ends) for name, ends in RANGES.items()])
 
 
-def _number(value: object, low: int, high: int) -> int | None:
+def number(value: object, low: int, high: int) -> int | None:
+    """The value if it is a whole number in this range, else None."""
     return value if type(value) is int and low <= value <= high else None

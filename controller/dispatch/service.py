@@ -52,6 +52,7 @@ class Service:
     def __init__(self, fleet: Fleet, order: Order) -> None:
         self._fleet, self._order = fleet, order
         self._names = [each.name for each in fleet.cabinets if each.name not in order.without]
+        self._known = frozenset(self._names)
         self._told = Told("dispatch")
         self._dispatcher: Dispatcher | None = None
         self._answers: collections.deque[tuple[str, bytes]] = collections.deque(maxlen=WAITING_MAX)
@@ -96,7 +97,7 @@ class Service:
     def _heard(self, message: Message) -> None:
         """Take a message; called in the thread of the connection."""
         parts = message.topic.split("/")
-        if len(parts) < 3 or parts[1] not in self._names:
+        if len(parts) < 3 or parts[1] not in self._known:
             self._counts["foreign_cabinet"] += 1
         elif message.is_retained:
             self._counts["retained"] += 1  # nobody knows how old it is

@@ -160,6 +160,24 @@ def test_two_boxes_of_one_name_get_no_share():
     assert world.dispatcher.problems() == [("c1", "two boxes answer with its name and key")]
 
 
+def test_an_overtaken_answer_of_an_earlier_start_names_no_second_box():
+    world = World().run(90, LOADS_W)
+    first, second = asked(world), asked(world)
+    world.dispatcher.hear_answer("c0", answer(world, second, nonce=b"2" * 8), world.now_ms)
+    world.dispatcher.hear_answer("c0", answer(world, first, nonce=b"1" * 8), world.now_ms)
+    world.dispatcher.hear_answer("c0", answer(world, asked(world), nonce=b"2" * 8), world.now_ms)
+    assert world.dispatcher.problems() == []
+
+
+def test_a_granted_heartbeat_does_not_hide_a_role_that_is_too_low():
+    world = World().run(2, LOADS_W)
+    for code in (h.CHARGING_ONLY, h.GRANTED):
+        world.dispatcher.hear_answer("c0", answer(world, asked(world), code=code), world.now_ms)
+    ledger = world.dispatcher.ledger
+    assert "lacks the role grid_cap" in world.dispatcher.members[0].problem
+    assert ledger.hold_W(0, world.now_ms + 99_000) == ledger.most_W(0)
+
+
 def test_no_value_is_sent_before_the_cabinet_has_stored_the_epoch():
     world = World().run(2, LOADS_W)
     world.start()
