@@ -104,6 +104,15 @@ class ProcessImage:
         self.fresh = bytearray(layout.groups + signals(devices))
         self._none = bytes(len(self.fresh))
 
+    def delay_hints(self, late_ms: int) -> None:
+        """Shorten the hints that have waited for a late tick. Their times began when they came."""
+        first = self._hints.start
+        for end in range(first + SLOT_WORDS, first + (self.hints + 1) * SLOT_WORDS, SLOT_WORDS):
+            valid_ms, start_ms = self.inp[end - 2], self.inp[end - 1]
+            begins_ms = max(0, start_ms - late_ms)
+            ends_ms = start_ms + valid_ms - late_ms
+            self.inp[end - 2], self.inp[end - 1] = max(0, ends_ms - begins_ms), begins_ms
+
     def freeze(self, inp: array, fresh: bytearray) -> None:
         """Copy inputs and freshness, then clear the freshness and the commands of one tick."""
         self.fresh[s.G_LOCAL] = 1

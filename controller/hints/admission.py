@@ -62,8 +62,11 @@ class Account:
         self.set_keys(keys)
 
     def set_keys(self, keys: tuple[Key, ...]) -> None:
-        """Replace the keys; the statistics show the newest."""
-        self.keys = keys
+        """Replace the keys; the statistics show the newest. A stored epoch of the newest key proves
+        that it has been used, so the old key has ended, over a restart too.
+        """
+        is_used = bool(keys) and self.epoch_name(keys[0]) in self._epochs
+        self.keys = keys = keys[:1] if is_used else keys
         self.sequences = {
             each.key: max(
                 self.sequences.get(each.key, 0),

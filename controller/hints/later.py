@@ -19,10 +19,14 @@ class Later:
         self._waiting[source_index, quantity] = start_ms, words
 
     def begin(self, now_ms: int) -> None:
-        """Hand over the hints whose time has come. Hints without room wait for the next tick."""
+        """Hand over the hints whose time has come, with the validity that is left. Hints without
+        room wait for the next tick.
+        """
         due = sorted([(start_ms, key) for key, (start_ms, _) in self._waiting.items()])
         for start_ms, key in due:
-            if start_ms > now_ms or self._take(*self._waiting[key][1]) is None:
+            *words, valid_ms = self._waiting[key][1]
+            left_ms = valid_ms - (now_ms - start_ms)
+            if start_ms > now_ms or (left_ms > 0 and self._take(*words, left_ms) is None):
                 return
             del self._waiting[key]
 

@@ -94,6 +94,8 @@ class Cabinet(Generic[K]):
             self.site_clock.step(now_us)
         self._local(image.inp, elapsed_ticks)
         self._settle(elapsed_ms)
+        if elapsed_ticks > 1:
+            image.delay_hints(elapsed_ms - self.config.tick_ms)
         image.freeze(core.inp, core.fresh)
         core.tick(elapsed_ticks)
         if self.peer is not None:

@@ -274,6 +274,21 @@ def test_slots_fill_in_order_and_empty_with_the_freeze():
     assert image.add_hint(0, codes.CAP, codes.CHARGE_W_MAX, 1, 1) == 0
 
 
+@pytest.mark.parametrize(
+    ("times_ms", "late_ms", "left_ms"),
+    [((2000, 0), 0, (2000, 0)), ((2000, 0), 1999, (1, 0)), ((2000, 0), 2001, (0, 0))]
+    + [((2000, 500), 499, (2000, 1)), ((2000, 500), 501, (1999, 0)), ((2000, 500), 2501, (0, 0))],
+)
+def test_a_hint_that_waits_for_a_late_tick_ends_when_it_should(times_ms, late_ms, left_ms):
+    image = images.ProcessImage(FIREBREAK.layout(), FIREBREAK.site_devices)
+    for _ in range(2):
+        image.add_hint(0, codes.CAP, codes.CHARGE_W_MAX, 1000, *times_ms)
+    image.delay_hints(late_ms)
+    at = image.layout.inputs
+    assert [tuple(image.inp[end - 2 : end]) for end in (at + 6, at + 12)] == [left_ms] * 2
+    assert not any(image.inp[at + 12 : images.places(image.layout, ())["peer"].start])
+
+
 @pytest.mark.parametrize("value_W, valid_ms", [(2**31, 2**32 - 1), (-(2**31), -1)])
 def test_no_number_of_a_datagram_breaks_the_image(value_W, valid_ms):
     image = images.ProcessImage(FIREBREAK.layout(), FIREBREAK.site_devices)

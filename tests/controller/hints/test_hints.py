@@ -477,3 +477,14 @@ def test_no_hint_of_an_epoch_counts_before_it_is_stored():
     sequence = 2 << w.COUNT_BITS | 2
     assert tell(check, fence(2), hint(sequence=sequence)) == [h.EPOCH_UNSTORED] * 2
     assert not given
+
+
+def test_a_key_that_has_ended_does_not_come_back_with_a_restart():
+    """The files of both keys are there for a day; the epoch of the new one shows its use."""
+    both = hints.key_of(NEW, 6), hints.key_of(OLD, 5, NOW_MS + hints.OLD_KEY_MS)
+    new_name = f"grid.{both[0].fingerprint:08x}"
+    for stored, count in (({}, 2), ({EPOCH_NAME: 5}, 2), ({new_name: 1}, 1)):
+        check, _ = fenced(stored)
+        account = next(each for each in check.accounts if each.source.name == "grid")
+        account.set_keys(both)
+        assert len(account.keys) == count, stored

@@ -227,3 +227,12 @@ def test_a_step_enters_at_once_with_the_time_until_it():
     step = {"kind": h.NOTICE, "quantity": h.STEP_W}
     assert told(check, **LATER, **step) == [0] and told(check, sequence=2, **step) == [0]
     assert [words[-1] for words in taken] == [5000, 0]
+
+
+@pytest.mark.parametrize(("late_ms", "left_ms"), [(0, 2000), (1999, 1), (2000, None)])
+def test_a_hint_that_begins_later_ends_when_it_should(late_ms, left_ms):
+    check, taken, _ = hint_admission.made()
+    told(check, **LATER, valid_ms=2000)
+    check.later.begin(NOW_MS + 5000 + late_ms)
+    assert [words[-1] for words in taken] == ([] if left_ms is None else [left_ms])
+    assert not check.later._waiting

@@ -59,6 +59,17 @@ def test_nothing_starts_before_the_operations_centre_was_heard_for_the_first_tim
     assert path(bench) == (0, 1, 1) and bench.state == "running" and bench.standing == []
 
 
+@pytest.mark.parametrize(("elapsed", "is_heard"), [(1, 1), (250, 1), (251, 0)])
+def test_a_heartbeat_that_waits_for_a_late_tick_ends_five_seconds_after_it_came(
+    centre, elapsed, is_heard
+):
+    """A process that stood still for seconds must not stretch a validity."""
+    bench = Bench(settings=centre).tick(20)
+    bench.cabinet.request_hint(centre.noc_source, hint_codes.HEARTBEAT, 0, 0, 5000)
+    bench.tick(elapsed=elapsed).tick()
+    assert bench.told(s.NOC_LINK_OK) == is_heard
+
+
 def test_that_it_was_heard_is_stored_at_once_also_when_nothing_else_changes(centre):
     bench = Bench(settings=centre).tick().key(0)
     count = len(bench.keeper.records)
