@@ -24,6 +24,7 @@ OWN_LENT_PERMILLE = 500
 PLAN_MS, PLANNED_PER_MS = 500, 5.0  # between two plans, longer for thousands of cabinets
 AGAIN_MS = 1500  # a hint that nobody has answered is sent again
 STEP_PERMILLE = 5  # of the mean share: smaller changes are not sent
+NAMES_MAX = 8  # in a sentence
 Sent = tuple[str, bytes]  # name of a cabinet, datagram
 
 
@@ -40,26 +41,25 @@ class Dispatcher:
         seed: int | None = None,
     ) -> None:
         """is_taken: another dispatcher may still run. without: cabinets that a person has
-        disconnected; they hold nothing.
+        disconnected; they count with their fallbacks until they are heard.
         """
-        gone = set(without)
         self.fleet = fleet
         self.members = [Member(each, fleet.source) for each in fleet.cabinets]
-        self._live_here = [each for each in self.members if each.cabinet.name not in gone]
-        self._by_name = {each.cabinet.name: at for at, each in enumerate(self._live_here)}
+        self._by_name = {each.cabinet.name: at for at, each in enumerate(self.members)}
         self.ledger = Ledger(
             fleet.connection_W,
-            [each.cabinet.fallback_W for each in self._live_here],
+            [each.cabinet.fallback_W for each in self.members],
             epoch,
             now_ms,
             is_taken,
+            [self._by_name[name] for name in without],
         )
         self._planner = targets.Planner(
-            len(self._live_here), fleet.hold_h, 1000 if fleet.is_common else OWN_LENT_PERMILLE
+            len(self.members), fleet.hold_h, 1000 if fleet.is_common else OWN_LENT_PERMILLE
         )
-        self._targets = targets.Targets([each.value_W for each in self._live_here], 0, 0)
+        self._targets = targets.Targets([each.value_W for each in self.members], 0, 0)
         self._planned_ms = float("-inf")
-        self._common = CommonLoad(self._live_here, now_ms)
+        self._common = CommonLoad(self.members, now_ms)
         self.counts: collections.Counter[str] = collections.Counter()
         draw = random.Random(seed)
         for each in self.members:
@@ -74,8 +74,10 @@ class Dispatcher:
         if at is None or report is None:
             self.counts["foreign_cabinet" if report else "wrong_report"] += 1
             return
-        member = self._live_here[at]
+        member = self.members[at]
         member.report, member.reported_ms = report, now_ms
+        if report.state is not None:
+            self.ledger.connected(at)
         self.counts["reports"] += 1
         load_W = self._load_W(member)
         if load_W is not None:
@@ -100,11 +102,11 @@ class Dispatcher:
     def hear_answer(self, name: str, data: bytes, now_ms: float) -> None:
         """A datagram that came as the answer of a cabinet."""
         at = self._by_name.get(name)
-        heard = None if at is None else self._live_here[at].exchange.heard(data, now_ms)
+        heard = None if at is None else self.members[at].exchange.heard(data, now_ms)
         if at is None or heard is None:
             self.counts["foreign_answer"] += 1
             return
-        member = self._live_here[at]
+        member = self.members[at]
         self.counts["answers"] += 1
         self._heard.add(at)
         if heard.fallback_W is not None and heard.fallback_W != member.cabinet.fallback_W:
@@ -125,16 +127,25 @@ class Dispatcher:
 
     @property
     def deposed(self) -> str:
-        """Name of a cabinet that takes the hints of a later dispatcher; else empty."""
-        return next((m.cabinet.name for m in self.members if m.exchange.is_deposed), "")
+        """Names of the cabinets that take the hints of a later dispatcher; empty while it is only
+        one of several, because a single cabinet may be wrong.
+        """
+        names = [each.cabinet.name for each in self.members if each.exchange.is_deposed]
+        return ", ".join(names[:NAMES_MAX]) if len(names) >= min(2, len(self.members)) else ""
+
+    @property
+    def awaited(self) -> list[str]:
+        """Names of the cabinets to which an earlier dispatcher may still lend."""
+        waiting = self.ledger.not_fenced()
+        return [self.members[at].cabinet.name for at in waiting]
 
     # -- what goes out
 
     def step(self, now_ms: float) -> list[Sent]:
         """The datagrams to send now."""
         order = self._due(now_ms)
-        lowered = [at for at in order if self._wanted_W(at) < self._live_here[at].value_W]
-        raised = [at for at in order if self._wanted_W(at) >= self._live_here[at].value_W]
+        lowered = [at for at in order if self._wanted_W(at) < self.members[at].value_W]
+        raised = [at for at in order if self._wanted_W(at) >= self.members[at].value_W]
         return [sent for at in (*lowered, *raised) for sent in self._sent(at, now_ms)]
 
     def _due(self, now_ms: float) -> Sequence[int]:
@@ -142,7 +153,7 @@ class Dispatcher:
         that wait for what an answer may have freed.
         """
         heard, self._heard = self._heard, set()
-        count = len(self._live_here)
+        count = len(self.members)
         if now_ms - self._planned_ms >= max(PLAN_MS, count / PLANNED_PER_MS):
             self._planned_ms = now_ms
             self.ledger.forget_ended(now_ms)
@@ -150,7 +161,7 @@ class Dispatcher:
             step_W = self._step_W
             self._waiting = {
                 at
-                for at, each in enumerate(self._live_here)
+                for at, each in enumerate(self.members)
                 if self._wanted_W(at) > each.value_W + step_W
             }
             return range(count)
@@ -159,14 +170,14 @@ class Dispatcher:
     @property
     def _step_W(self) -> int:
         """A smaller change of a value is not sent."""
-        return self.fleet.connection_W * STEP_PERMILLE // 1000 // len(self._live_here)
+        return self.fleet.connection_W * STEP_PERMILLE // 1000 // len(self.members)
 
     def _wanted_W(self, at: int) -> int:
         return self._targets.values_W[at]
 
     def _sent(self, at: int, now_ms: float) -> list[Sent]:
         """A heartbeat if one is due, and the value if it changes or must be renewed."""
-        member = self._live_here[at]
+        member = self.members[at]
         exchange, name = member.exchange, member.cabinet.name
         found: list[Sent] = []
         is_due = now_ms - member.beat_ms >= RENEW_MS
@@ -187,7 +198,7 @@ class Dispatcher:
 
     def _next_W(self, at: int, now_ms: float) -> int | None:
         """The value to send now; None: nothing is to be sent."""
-        member = self._live_here[at]
+        member = self.members[at]
         fallback_W, age_ms = member.cabinet.fallback_W, now_ms - member.hint_ms
         wanted_W = min(max(self._wanted_W(at), fallback_W), self.ledger.most_W(at))
         value_W = min(wanted_W, self.ledger.room_W(at, now_ms))
@@ -200,7 +211,7 @@ class Dispatcher:
 
     def _plan(self, now_ms: float) -> None:
         """Find the targets from what is known now."""
-        views = [self._view(at, now_ms) for at in range(len(self._live_here))]
+        views = [self._view(at, now_ms) for at in range(len(self.members))]
         unseen_W = rise_W = 0
         if self.fleet.is_common:
             self._common.note(now_ms, sum([each.load_W for each in views]))
@@ -210,7 +221,7 @@ class Dispatcher:
         )
 
     def _view(self, at: int, now_ms: float) -> targets.View:
-        member = self._live_here[at]
+        member = self.members[at]
         report, is_live = member.report, member.is_live(now_ms)
         load_W = member.load_W
         if not is_live and self.fleet.is_common:
@@ -234,7 +245,7 @@ class Dispatcher:
 
     def problems(self) -> list[tuple[str, str]]:
         """(name, words) of each cabinet that cannot be lent to."""
-        return [(m.cabinet.name, m.problem) for m in self._live_here if m.problem]
+        return [(m.cabinet.name, m.problem) for m in self.members if m.problem]
 
     def facts(self, now_ms: float) -> dict[str, Any]:
         """The state of the fleet in SI units."""
@@ -244,14 +255,13 @@ class Dispatcher:
             "held_back_W": self._targets.held_W,
             "short_W": self._targets.short_W,
             "cabinets": {
-                each.cabinet.name: self._shown(at, now_ms)
-                for at, each in enumerate(self._live_here)
+                each.cabinet.name: self._shown(at, now_ms) for at, each in enumerate(self.members)
             },
             "counts": dict(self.counts),
         }
 
     def _shown(self, at: int, now_ms: float) -> dict[str, Any]:
-        member, share = self._live_here[at], self.ledger.shares[at]
+        member, share = self.members[at], self.ledger.shares[at]
         left_ms = share.in_force.until_ms - now_ms
         return {
             "is_live": member.is_live(now_ms),

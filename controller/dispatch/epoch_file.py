@@ -1,12 +1,16 @@
 """The epoch of a dispatcher, kept over its restarts: each start takes a new one, stored first.
 
-A take-over is stored too: until every cabinet has been fenced, the earlier dispatcher may still
-run, and a restart must not forget that.
+The first start knows of no other dispatcher, and a take-over knows that one may still run: until
+every cabinet has been fenced, a restart must not forget that. The file names its origin, so that
+a copy starts nothing.
 """
 
+import contextlib
 import json
 import os
-from typing import NamedTuple
+import secrets
+import socket
+from typing import Any, NamedTuple
 
 from controller.forms.reading import file_text
 from controller.forms.refusal import ConfigError
@@ -14,7 +18,9 @@ from controller.hints.wire import EPOCH_MAX
 from controller.store import durable
 from controller.system import json_text
 
-BYTES_MAX = 1000
+BYTES_MAX = 10_000
+MACHINE_ID = "/etc/machine-id"
+STEP_MAX = 100
 
 
 class EpochError(Exception):
@@ -25,7 +31,16 @@ class Kept(NamedTuple):
     """epoch: of the last start; 0: none yet. is_taken: an earlier dispatcher may still run."""
 
     epoch: int = 0
-    is_taken: bool = False
+    is_taken: bool = True
+    origin: str = ""
+
+
+def origin(path: str) -> str:
+    """Host and place of the file: a copy elsewhere has another one."""
+    machine = ""
+    with contextlib.suppress(ConfigError, OSError):
+        machine = file_text(MACHINE_ID, BYTES_MAX, "an identity").strip()
+    return f"{machine or socket.gethostname()}:{os.path.realpath(path)}"
 
 
 def read(path: str) -> Kept:
@@ -36,25 +51,28 @@ def read(path: str) -> Kept:
         found = json_text.loads(file_text(path, BYTES_MAX, "the file that dispatch has written"))
     except (ConfigError, ValueError) as error:
         raise EpochError(f"{path}: {error}") from None
-    epoch, is_taken = (
-        (found.get("epoch"), found.get("is_taken")) if isinstance(found, dict) else (0, 0)
-    )
-    if type(epoch) is not int or not 0 <= epoch <= EPOCH_MAX or not isinstance(is_taken, bool):
-        raise EpochError(f"{path}: allowed an epoch of 0 to {EPOCH_MAX}, and is_taken")
-    return Kept(epoch, is_taken)
+    found = found if isinstance(found, dict) else {}
+    kept: dict[str, Any] = {name: found.get(name) for name in Kept._fields}
+    is_right = [type(each) for each in kept.values()] == [int, bool, str]
+    if not is_right or not 0 < kept["epoch"] <= EPOCH_MAX:
+        raise EpochError(f"{path}: allowed an epoch of 1 to {EPOCH_MAX}, is_taken, and origin")
+    return Kept(**kept)
 
 
 def take(path: str, highest: int, is_taken: bool) -> int:
-    """Store and return an epoch above all that are known. EpochError: it cannot be stored."""
-    epoch = highest + 1
+    """Store and return an epoch above all that are known, by a drawn step, so that two dispatchers
+    that start at once take different ones. EpochError: it cannot be stored.
+    """
+    epoch = highest + 1 + secrets.randbelow(STEP_MAX)
     if epoch > EPOCH_MAX:
         raise EpochError(f"{path}: the epochs are used up; give the cabinets new keys")
-    put(path, Kept(epoch, is_taken))
+    put(path, epoch, is_taken)
     return epoch
 
 
-def put(path: str, kept: Kept) -> None:
-    """Store it. EpochError: it cannot be stored."""
+def put(path: str, epoch: int, is_taken: bool) -> None:
+    """Store it with its origin. EpochError: it cannot be stored."""
+    kept = Kept(epoch, is_taken, origin(path))
     try:
         durable.put(path, ".new", [json.dumps(kept._asdict()).encode()], 0o600)
         durable.sync_directory(os.path.dirname(path))

@@ -99,6 +99,7 @@ class Exchange:
             return None
         if (reply.kind, reply.asked_W) != (asked.kind, asked.value_W):
             self.is_deposed = True  # somebody else has used this sequence
+            self._judge(reply)
             return None
         if reply.sequence > self._newest:  # an answer that was overtaken may be of an earlier start
             self._take_start(reply, now_ms)
@@ -128,7 +129,9 @@ class Exchange:
         self.is_deposed = self.is_deposed or self._later_seen >= LATER_SEEN_MAX
         # A heartbeat is granted to every role, so it does not show that the limit is kept.
         self._lacks_role = self._lacks_role or reply.code in (h.CHARGING_ONLY, h.ROLE)
-        if self.is_twice:
+        if self.is_deposed:
+            self.problem = "it takes the hints of a later dispatcher"
+        elif self.is_twice:
             self.problem = "two boxes answer with its name and key"
         elif reply.fallback_W == w.NOTHING_W:
             self.problem = f"[source.{self._source}] of its site.toml lacks fallback_import_W_max"

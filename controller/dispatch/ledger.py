@@ -18,12 +18,13 @@ Pure: no clock, no input or output. Times are ms of one monotonic clock of the d
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from controller.hints.wire import COUNT_BITS, EPOCH_MAX, epoch_of
 
-WINDOW_MS = 2100  # a cabinet takes a hint until 2000 ms after it was sent, and 100 ms before
+# A cabinet takes a hint until 2000 ms after it was sent; it may begin and end a tick later.
+WINDOW_MS = 2200
 VALID_MS = 60_000
 DRIFT_PERMILLE = 10  # by which the clock of a cabinet may be slower than that of the dispatcher
 
@@ -52,10 +53,17 @@ class Ledger:
     """The holds of all cabinets of a connection."""
 
     def __init__(
-        self, connection_W: int, fallbacks_W: Sequence[int], epoch: int, now_ms: float, taken: bool
+        self,
+        connection_W: int,
+        fallbacks_W: Sequence[int],
+        epoch: int,
+        now_ms: float,
+        taken: bool,
+        away: Iterable[int] = (),
     ) -> None:
         """epoch: above all that any cabinet has seen. taken: another dispatcher may still run, so
-        a cabinet that does not answer counts with all that it could hold, without an end.
+        a cabinet that does not answer counts with all that it could hold, without an end. away:
+        cabinets that a person has disconnected: they count with their fallbacks.
         ValueError: the fallbacks exceed the connection, or there is no such epoch.
         """
         if sum(fallbacks_W) > connection_W or not all(each >= 0 for each in fallbacks_W):
@@ -64,6 +72,7 @@ class Ledger:
             raise ValueError(f"an epoch is 1..{EPOCH_MAX}, not {epoch}")
         self.connection_W, self.epoch, self._taken = connection_W, epoch, taken
         self.shares = [Share(each) for each in fallbacks_W]
+        self._away = set(away)
         self.free_W = connection_W - sum(fallbacks_W)
         self._known_ms = now_ms + lasts_ms()
         self._count = 0
@@ -79,10 +88,24 @@ class Ledger:
     def hold_W(self, at: int, now_ms: float) -> int:
         """The highest import that any hint of this cabinet may allow now."""
         share = self.shares[at]
-        if not share.is_heard and (self._taken or now_ms < self._known_ms):
+        if not share.is_heard and (now_ms < self._known_ms or self._is_lent_on(at)):
             return self.most_W(at)
         every = [share.in_force, *share.lent.values()]
         return max([share.own_W, *[each.value_W for each in every if now_ms < each.until_ms]])
+
+    def _is_lent_on(self, at: int) -> bool:
+        """An earlier dispatcher may still lend to this cabinet."""
+        return self._taken and not self.shares[at].is_heard and at not in self._away
+
+    def not_fenced(self) -> list[int]:
+        """The cabinets to which an earlier dispatcher may still lend."""
+        return [at for at in range(len(self.shares)) if self._is_lent_on(at)]
+
+    def connected(self, at: int) -> None:
+        """A cabinet that was said to be away has been heard."""
+        if at in self._away:
+            self._away.remove(at)
+            self._changed.add(at)
 
     def note_fallback(self, at: int, fallback_W: int | None) -> None:
         """The fallback that a cabinet states. None: it has none, or does not keep its limit, so it

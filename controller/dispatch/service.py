@@ -1,7 +1,8 @@
 """The process of the dispatcher: one connection to the broker, a greeting, then its loop.
 
-It greets all cabinets to learn the highest epoch, stores a higher one, and only then sends hints. A
-lost connection is opened again; the ledger goes on counting meanwhile.
+It stores a new epoch, and only then sends hints. Its first start and a take-over greet all cabinets
+before, to learn the highest epoch. A lost connection is opened again; the ledger goes on counting
+meanwhile.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from controller.system import clock
 from controller.system.paths import DONE, NOT_DONE, plain, say
 
 GREET_S, GREET_EACH_S = 6.0, 1.5
+JUMP_MAX = 1 << 20  # largest step of the epoch that a greeting can cause
 TURN_S = 0.1  # longest time between two steps
 STATE_US = 2_000_000  # shortest time between two messages about the state of the fleet
 WAITING_MAX = 20_000  # answers that wait; the oldest ones are dropped
@@ -51,14 +53,12 @@ class Service:
 
     def __init__(self, fleet: Fleet, order: Order) -> None:
         self._fleet, self._order = fleet, order
-        self._names = [each.name for each in fleet.cabinets if each.name not in order.without]
-        self._known = frozenset(self._names)
+        self._known = frozenset([each.name for each in fleet.cabinets])
         self._told = Told("dispatch")
         self._dispatcher: Dispatcher | None = None
         self._answers: collections.deque[tuple[str, bytes]] = collections.deque(maxlen=WAITING_MAX)
         self._reports: dict[str, bytes] = {}
         self._counts: collections.Counter[str] = collections.Counter()
-        self._epochs: dict[str, int] = {}
         self._state_us = 0
         self._is_taken = False  # an earlier dispatcher may still run
         self._problems: dict[str, str] = {}
@@ -112,35 +112,49 @@ class Service:
     # -- the begin
 
     async def _begin(self, link: Link) -> None:
-        """Greet all cabinets, take an epoch, make the dispatcher."""
+        """Take an epoch, and make the dispatcher. Raises Refused, EpochError."""
+        path, take_over = self._order.epoch_path, self._order.take_over
+        kept = epoch_file.read(path)
+        if kept.epoch and kept.origin != epoch_file.origin(path) and not take_over:
+            raise Refused(
+                f"{path} was written at another place, where a dispatcher may still run. Stop it "
+                f"for good, then start this one with --take-over"
+            )
+        seen = {} if kept.epoch and not take_over else await self._greeted(link)
+        name = max(seen, key=lambda each: seen[each], default="")
+        highest = seen.get(name, 0)
+        if highest > kept.epoch and not take_over:
+            raise Refused(
+                f"{name} takes hints of epoch {highest}, so another dispatcher has run. Stop it "
+                f"for good, then start this one with --take-over"
+            )
+        if highest > kept.epoch + JUMP_MAX:  # a greeting is not signed
+            raise Refused(
+                f"{name} says that it takes hints of epoch {highest}, too far above "
+                f"{kept.epoch}: give it a new key, or name it with --without"
+            )
+        self._is_taken = take_over or kept.is_taken
+        epoch = epoch_file.take(path, max(kept.epoch, highest), self._is_taken)
+        self._dispatcher = Dispatcher(
+            self._fleet, epoch, self._now_ms, self._is_taken, self._order.without
+        )
+
+    async def _greeted(self, link: Link) -> dict[str, int]:
+        """{cabinet: the highest epoch that it has taken}, of those that answer a greeting."""
+        found: dict[str, int] = {}
+        asked = self._known.difference(self._order.without)
         until_us = clock.now_us() + int(GREET_S * 1e6)
-        while clock.now_us() < until_us and len(self._epochs) < len(self._names):
+        while clock.now_us() < until_us and len(found) < len(asked):
             link.check()
-            for name in self._names:
-                if name not in self._epochs:
-                    link.send(self._topic(name), w.hello(self._fleet.source))
+            for name in asked.difference(found):
+                link.send(self._topic(name), w.hello(self._fleet.source))
             await asyncio.sleep(GREET_EACH_S)
             while self._answers:
                 name, data = self._answers.popleft()
                 welcome = w.welcome_of(data)
                 if welcome is not None:
-                    self._epochs[name] = w.epoch_of(welcome.sequence)
-        own, was_taken = epoch_file.read(self._order.epoch_path)
-        seen = max(self._epochs.values(), default=0)
-        if seen > own and not self._order.take_over:
-            name = next(name for name, epoch in self._epochs.items() if epoch == seen)
-            raise Refused(
-                f"{name} takes hints of epoch {seen}, and this dispatcher has used {own}: another "
-                f"one has run. Stop it for good, then start this one with --take-over"
-            )
-        self._is_taken = self._order.take_over or was_taken
-        epoch = epoch_file.take(self._order.epoch_path, max(own, seen), self._is_taken)
-        self._dispatcher = Dispatcher(
-            self._fleet, epoch, self._now_ms, self._is_taken, self._order.without
-        )
-        missing = [name for name in self._names if name not in self._epochs]
-        if missing:
-            self._told.say(f"no answer yet from {', '.join(missing[:8])}")
+                    found[name] = w.epoch_of(welcome.sequence)
+        return found
 
     # -- each turn
 
@@ -159,7 +173,7 @@ class Service:
                 dispatcher.hear_answer(name, data, self._now_ms)
         if dispatcher.deposed:
             raise Refused(
-                f"{dispatcher.deposed} takes the hints of a later dispatcher, so this one ends"
+                f"a later dispatcher has taken {dispatcher.deposed} over, so this one ends"
             )
         if dispatcher.ledger.is_used_up:
             raise Refused("the counts of this epoch are used up; start it again")
@@ -167,8 +181,8 @@ class Service:
             for name, datagram in dispatcher.step(self._now_ms):
                 link.send(self._topic(name), datagram)
         if self._is_taken and all([each.is_heard for each in dispatcher.ledger.shares]):
-            self._is_taken = False  # every cabinet refuses the earlier dispatcher from now on
-            epoch_file.put(self._order.epoch_path, epoch_file.Kept(dispatcher.ledger.epoch))
+            self._is_taken = False  # every cabinet refuses an earlier dispatcher from now on
+            epoch_file.put(self._order.epoch_path, dispatcher.ledger.epoch, False)
         self._tell(dispatcher)
         self._show(link, dispatcher, self._now_ms)
 
@@ -181,6 +195,13 @@ class Service:
             say(f"dispatch: {name} gets no share: {words}")
         if len(new) > PROBLEMS_MAX:
             say(f"dispatch: and {len(new) - PROBLEMS_MAX} more")
+        awaited = dispatcher.awaited
+        if awaited:
+            self._told.say(
+                f"an earlier dispatcher may still lend to {', '.join(awaited[:PROBLEMS_MAX])}: the "
+                f"others get little before it answers; --without NAME says that a person has "
+                f"disconnected it"
+            )
 
     def _show(self, link: Link, dispatcher: Dispatcher, now_ms: float) -> None:
         """Publish the state of the fleet for people and programs."""

@@ -57,7 +57,7 @@ def test_a_restarted_cabinet_gets_its_share_again():
     assert world.limits_W[0] >= 2000
 
 
-def test_an_earlier_dispatcher_ends_when_a_later_one_has_fenced_a_cabinet():
+def test_an_earlier_dispatcher_ends_when_a_later_one_has_fenced_two_cabinets():
     world = World().run(90, LOADS_W)
     earlier = world.dispatcher
     world.start(is_taken=True)
@@ -67,7 +67,32 @@ def test_an_earlier_dispatcher_ends_when_a_later_one_has_fenced_a_cabinet():
         world.run(1)
         if earlier.deposed:
             break
-    assert earlier.deposed
+    assert earlier.deposed.startswith("c0, c1")
+
+
+def test_a_cabinet_without_its_disconnection_counts_again():
+    world = World().run(90, LOADS_W)
+    world.silent.add("c2")
+    world.run(70)
+    world.start(is_taken=True, without=["c2"])
+    world.run(90)
+    assert world.limits_W[0] >= 2000 and not world.dispatcher.awaited
+    world.broker.cut.add("c2")  # it reports, and takes no hints
+    world.dispatcher.hear_report("c2", report_of(world.boxes[2].report(0)), world.now_ms)
+    assert world.dispatcher.awaited == ["c2"]
+    world.run(70)
+    assert world.limits_W == [200, 200, 200]
+
+
+def test_after_a_take_over_nothing_is_lent_before_each_cabinet_has_answered():
+    world = World().run(90, LOADS_W)
+    world.silent.add("c2")
+    world.start(is_taken=True)
+    world.run(200)
+    assert world.limits_W == [200, 200, 200] and world.dispatcher.awaited == ["c2"]
+    world.silent.clear()
+    world.run(30)
+    assert world.limits_W[0] >= 2000 and not world.dispatcher.awaited
 
 
 def test_a_silent_cabinet_counts_with_its_load():
@@ -190,9 +215,16 @@ def test_no_value_is_sent_before_the_cabinet_has_stored_the_epoch():
 
 
 def test_a_sequence_that_somebody_else_has_used_deposes():
-    world = World().run(5, LOADS_W)
-    world.dispatcher.hear_answer("c0", answer(world, asked(world), asked_W=77), world.now_ms)
-    assert world.dispatcher.deposed == "c0"
+    """One cabinet alone may be wrong: it gets no share, and the others keep theirs."""
+    world = World().run(90, LOADS_W)
+    wrong = answer_of(world, 0, asked_W=77)
+    world.dispatcher.hear_answer("c0", wrong, world.now_ms)
+    later = "it takes the hints of a later dispatcher"
+    assert world.dispatcher.problems() == [("c0", later)] and not world.dispatcher.deposed
+    world.run(30)
+    assert world.dispatcher.problems() == [("c0", later)] and world.limits_W[1] > 200
+    world.dispatcher.hear_answer("c1", answer_of(world, 1, asked_W=77), world.now_ms)
+    assert world.dispatcher.deposed == "c0, c1"
 
 
 def test_an_answer_that_was_never_asked_for_changes_nothing():

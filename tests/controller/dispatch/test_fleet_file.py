@@ -89,15 +89,30 @@ def test_a_file_without_cabinets_is_refused(tmp_path):
 
 def test_each_start_takes_a_new_epoch(tmp_path):
     path = str(tmp_path / "epoch.json")
-    assert epoch_file.read(path) == (0, False)
-    assert epoch_file.take(path, 4, True) == 5
-    assert epoch_file.read(path) == (5, True)
-    epoch_file.put(path, epoch_file.Kept(5))
-    assert epoch_file.read(path) == (5, False)
+    assert epoch_file.read(path) == (0, True, "")  # nobody knows whether another one runs
+    drawn = {epoch_file.take(path, 4, True) for _ in range(20)}
+    assert min(drawn) > 4 and len(drawn) > 1
+    epoch_file.put(path, 5, False)
+    assert epoch_file.read(path) == (5, False, epoch_file.origin(path))
+
+
+def test_a_copy_has_another_origin(tmp_path, monkeypatch):
+    path = str(tmp_path / "epoch.json")
+    here = epoch_file.origin(path)
+    assert epoch_file.origin(str(tmp_path / "copy" / "epoch.json")) != here
+    (tmp_path / "machine-id").write_text("0123\n")
+    monkeypatch.setattr(epoch_file, "MACHINE_ID", str(tmp_path / "machine-id"))
+    assert epoch_file.origin(path) == f"0123:{path}" != here
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"epoch": -1, "is_taken": false}', '{"epoch": 1}', "9" * 2000]
+    "content",
+    [
+        *["", "[]", "{}", '{"epoch": 1}', "9" * 20_000],
+        '{"epoch": 0, "is_taken": false, "origin": ""}',
+        '{"epoch": true, "is_taken": false, "origin": ""}',
+        '{"epoch": 1, "is_taken": false, "origin": null}',
+    ],
 )
 def test_a_damaged_epoch_is_refused(tmp_path, content):
     (tmp_path / "epoch.json").write_text(content)

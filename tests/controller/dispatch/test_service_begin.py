@@ -1,0 +1,97 @@
+"""The start of the dispatcher: which epoch it takes, and when it must not run."""
+
+import asyncio
+
+import pytest
+
+from controller.dispatch import epoch_file, service
+from controller.dispatch.fleet import Cabinet, Fleet
+from controller.hints import wire as w
+from tests.tables import cases
+
+CABINETS = tuple([Cabinet(name, bytes(32), 200, 0) for name in ("hall1", "hall2")])
+
+
+class Link:
+    """Carries each greeting to cabinets that answer at once with their epochs."""
+
+    def __init__(self, epochs):
+        self.epochs, self.greeted = epochs, []
+
+    def check(self):
+        """Still connected."""
+
+    def send(self, topic, data):
+        name = topic.split("/")[1]
+        self.greeted.append(name)
+        assert data == w.hello("fleet")
+        if name in self.epochs:
+            sequence = self.epochs[name] << w.COUNT_BITS
+            welcome = w.WELCOME.pack(w.WELCOME_MAGIC, bytes(8), 0, sequence)
+            self.service._answers.append((name, welcome))
+
+
+def begun(path, epochs, take_over=False, without=()):
+    """(greeted cabinets, epoch, cabinets to which an earlier dispatcher may still lend)."""
+    fleet = Fleet("", 1000, False, "fleet", 0, 0.0, CABINETS, {})
+    made = service.Service(fleet, service.Order(str(path), take_over, without))
+    link = Link(epochs)
+    link.service = made
+    asyncio.run(made._begin(link))
+    return set(link.greeted), made._dispatcher.ledger.epoch, made._dispatcher.awaited
+
+
+@pytest.fixture(autouse=True)
+def path(tmp_path, monkeypatch):
+    monkeypatch.setattr(service, "GREET_S", 0.1)
+    monkeypatch.setattr(service, "GREET_EACH_S", 0.0)
+    return tmp_path / "epoch.json"
+
+
+def test_the_first_start_greets_and_waits_for_every_cabinet(path):
+    greeted, epoch, awaited = begun(path, {"hall1": 0})
+    assert greeted == {"hall1", "hall2"} and epoch > 0 and awaited == ["hall1", "hall2"]
+
+
+def test_a_later_start_greets_nobody_and_believes_its_own_file(path):
+    epoch_file.put(str(path), 70, False)
+    greeted, epoch, awaited = begun(path, {"hall1": 2**31 - 1})
+    assert not greeted and 70 < epoch <= 170 and not awaited
+
+
+def test_a_restart_goes_on_with_a_take_over(path):
+    _, first, _ = begun(path, {"hall1": 5, "hall2": 9}, take_over=True)
+    assert first > 9
+    _, second, awaited = begun(path, {}, without=("hall2",))
+    assert second > first and awaited == ["hall1"]
+
+
+@cases("""
+    kept  epochs                      take_over  problem
+    0     {"hall1": 3, "hall2": 9}    False      "hall2 takes hints of epoch 9, so another"
+    -1    {}                          False      "epoch.json was written at another place"
+    0     {"hall1": 2**20 + 1}        True       "hall1 says that it takes hints of epoch 1048577"
+    5     {"hall1": 2**20 + 6}        True       "hall1 says that it takes hints of epoch 1048582"
+""")
+def test_it_must_not_run(path, kept, epochs, take_over, problem):
+    if kept:
+        epoch_file.put(str(path), abs(kept), False)
+    if kept < 0:
+        text = path.read_text()
+        path.write_text(text.replace("epoch.json", "copy.json"))
+    before = path.read_text() if kept else None
+    with pytest.raises(service.Refused, match=problem):
+        begun(path, epochs, take_over)
+    assert (path.read_text() if kept else None) == before
+
+
+def test_the_farthest_epoch_that_a_greeting_may_name(path):
+    assert begun(path, {"hall1": 2**20}, take_over=True)[1] > 2**20
+
+
+def test_a_copy_starts_with_a_take_over(path):
+    epoch_file.put(str(path), 5, False)
+    path.write_text(path.read_text().replace("epoch.json", "copy.json"))
+    _, epoch, awaited = begun(path, {"hall1": 5}, take_over=True)
+    assert epoch > 5 and awaited == ["hall1", "hall2"]
+    assert epoch_file.read(str(path)).origin == epoch_file.origin(str(path))
