@@ -59,9 +59,9 @@ class Sender:
         hint = kind, quantity, given["value_W"], given["valid_s"] * 1000
         return await self._asked(hint, round(given["start_in_s"] * 1000))
 
-    def takes_one(self) -> bool:
-        """Count one message. False if the quota of this minute is used up."""
-        return self._sent_us.take(self.source.hints_per_min_max)
+    def takes_one(self, times: int = 1) -> bool:
+        """Count one message. False if `times` the quota of this minute is used up."""
+        return self._sent_us.take(times * self.source.hints_per_min_max)
 
     def has_room(self, count: int) -> bool:
         """True if the quota of this minute allows this many messages."""

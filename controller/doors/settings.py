@@ -26,7 +26,9 @@ SOURCE: Form = {
         "only signed hints come in.",
     ),
     "may": choice(MAY, MAY[0], "The most that this source may send through doors."),
-    "hints_per_min_max": integer(1, 600, 60, "Of this source, in each process."),
+    "hints_per_min_max": integer(
+        1, 600, 60, "Of this source, in each process; of signed ones five times as many."
+    ),
 }
 
 

@@ -19,6 +19,7 @@ from controller.doors.sending import Sender, may
 from controller.hints import client, wire as w
 
 VERB = "signed"
+QUOTA_TIMES = 5  # a dispatcher moves shares within seconds
 BYTES = {w.HINT_MAGIC: w.HINT.size, w.HELLO_MAGIC: w.HELLO.size}
 
 
@@ -63,7 +64,7 @@ class Signed:
         if command.is_late():
             self._counts["late"] += 1
             return
-        if not self._sender.takes_one():
+        if not self._sender.takes_one(QUOTA_TIMES):
             self._counts["over_quota"] += 1
             return
         data, answer = command.message.payload, None

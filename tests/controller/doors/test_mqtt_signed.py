@@ -203,12 +203,12 @@ def test_of_a_hundred_at_once_the_newest_is_answered(tmp_path, monkeypatch):
 
 
 def test_above_the_quota_of_the_source_nothing_is_passed_on(tmp_path):
-    with dispatching(tmp_path, per_min=3) as it:
+    with dispatching(tmp_path, per_min=2) as it:
         it.hello()
-        for _ in range(4):
+        for _ in range(11):
             it.send(it.hint())
         it.counted(over_quota=2)
-        assert it.site.source("site_ems")["accepted"] == 2
+        assert it.site.source("site_ems")["accepted"] == 9
         assert it.hello("scheduler").sequence == 0
 
 
