@@ -36,7 +36,7 @@ class Case(NamedTuple):
     @property
     def is_deep(self) -> bool:
         """Its trail is long, so it is searched depth first."""
-        return self.variant in ("ok", "epoch_forgotten", "restart_after_takeover")
+        return self.variant in ("ok", "epoch_forgotten", "epoch_unstored", "restart_after_takeover")
 
 
 RIGHT = (
@@ -64,6 +64,7 @@ BROKEN = (
     Case("no_epoch", 4, takeover=True),
     Case("nonce_frees", 4, reboot_count=1),
     Case("epoch_forgotten", 4, reboot_count=1, takeover=True),
+    Case("epoch_unstored", 4, reboot_count=1, takeover=True),
     Case("restart_after_takeover", 3, takeover=True, restart_count=1),
 )
 

@@ -25,6 +25,9 @@ class Cabinet:
     is_epoch_kept: bool = True
     has_window: bool = True
     has_epochs: bool = True
+    kept: int = 0  # the epoch on the disk
+    stores_late: bool = False
+    waits_for_store: bool = True  # a hint counts once its epoch is on the disk
 
     def passes(self, span_ms):
         self.left_ms = max(0.0, self.left_ms - span_ms * self.rate)
@@ -39,9 +42,20 @@ class Cabinet:
         if hint.nonce != self.nonce or is_old or not self.is_newer(hint.sequence):
             return None
         self.sequence = hint.sequence
+        if not self.stores_late:
+            self.stores()
+        if not self.is_granting:
+            return None
         if hint.value_W is not None:
             self.value_W, self.left_ms = hint.value_W, float(ledger.VALID_MS)
         return self.report()
+
+    def stores(self):
+        self.kept = self.sequence >> ledger.COUNT_BITS
+
+    @property
+    def is_granting(self):
+        return self.kept == self.sequence >> ledger.COUNT_BITS or not self.waits_for_store
 
     def is_newer(self, sequence):
         if self.has_epochs:
@@ -53,8 +67,7 @@ class Cabinet:
         return Report(self.nonce, self.sequence, self.import_W, self.left_ms)
 
     def reboots(self):
-        count_bits = ledger.COUNT_BITS
-        kept = self.sequence >> count_bits << count_bits if self.is_epoch_kept else 0
+        kept = self.kept << ledger.COUNT_BITS if self.is_epoch_kept else 0
         self.nonce, self.sequence, self.left_ms = self.nonce + 1, kept, 0.0
 
 
@@ -107,7 +120,10 @@ class World:
 
     def reports(self, by, at):
         """The dispatcher reads the present state of a cabinet."""
-        self.told(by, at, self.cabinets[at].report())
+        report = self.cabinets[at].report()
+        by.nonces[at] = report.nonce
+        if self.cabinets[at].is_granting:
+            self.read(by, at, report)
 
     def told(self, by, at, report):
         by.nonces[at] = report.nonce

@@ -222,6 +222,21 @@ def a_reboot_after_a_take_over(found, by):
     lent(found, by, 0)
 
 
+def an_epoch_that_was_not_stored(found, by):
+    """Each cabinet answers the second dispatcher, and forgets it at a reboot."""
+    for each in found.cabinets:
+        each.stores_late = True
+    second = found.starts(taken=True)
+    found.passes(ledger.lasts_ms() + 1)
+    for at in range(3):
+        found.reports(second, at)
+        lent(found, second, at, None)
+    lent(found, second, 1)
+    found.cabinets[0].reboots()
+    found.reports(by, 0)
+    lent(found, by, 0)
+
+
 BROKEN = [
     (raised_before_the_answer, RaiseEarly, {}),
     (an_old_answer_of_the_same_value, ByValue, {}),
@@ -235,6 +250,7 @@ BROKEN = [
     (the_value_of_the_earlier_one, WithoutCount, {}),
     (the_earlier_one_has_counted_further, Ledger, {"has_epochs": False}),
     (a_reboot_after_a_take_over, Ledger, {"is_epoch_kept": False}),
+    (an_epoch_that_was_not_stored, Ledger, {"waits_for_store": False}),
 ]
 
 

@@ -13,9 +13,9 @@ RATES = st.sampled_from([0.99, 1.0, 1.01])
 
 
 class Shares(RuleBasedStateMachine):
-    @initialize(rates=st.tuples(RATES, RATES, RATES))
-    def begin(self, rates):
-        self.world = world(rates=rates)
+    @initialize(rates=st.tuples(RATES, RATES, RATES), stores_late=st.booleans())
+    def begin(self, rates, stores_late):
+        self.world = world(rates=rates, stores_late=stores_late)
         self.world.starts()
         for at in range(len(FALLBACK_W)):
             self.world.reports(self.world.dispatchers[0], at)
@@ -57,6 +57,10 @@ class Shares(RuleBasedStateMachine):
     @rule(at=CABINET)
     def reboots(self, at):
         self.world.cabinets[at].reboots()
+
+    @rule(at=CABINET)
+    def stores(self, at):
+        self.world.cabinets[at].stores()
 
     @precondition(lambda self: len(self.world.dispatchers) == 1 and self.world.epoch < 5)
     @rule(taken=st.booleans())
