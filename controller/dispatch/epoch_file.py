@@ -1,8 +1,9 @@
 """The epoch of a dispatcher, kept over its restarts: each start takes a new one, stored first.
 
 The first start knows of no other dispatcher, and a take-over knows that one may still run: until
-every cabinet has been fenced, a restart must not forget that. The file names its origin, so that
-a copy starts nothing.
+every cabinet has been fenced, a restart must not forget that. Both draw an epoch far above, which
+restarts of an earlier dispatcher never reach. The file names its origin, so that neither a copy
+nor a dispatcher that was replaced starts again without a person.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from controller.system import json_text
 
 BYTES_MAX = 10_000
 MACHINE_ID = "/etc/machine-id"
-STEP_MAX = 100
+APART = 1000  # more than the restarts of a dispatcher that was replaced
 
 
 class EpochError(Exception):
@@ -59,20 +60,19 @@ def read(path: str) -> Kept:
     return Kept(**kept)
 
 
-def take(path: str, highest: int, is_taken: bool) -> int:
-    """Store and return an epoch above all that are known, by a drawn step, so that two dispatchers
-    that start at once take different ones. EpochError: it cannot be stored.
+def take(path: str, highest: int, is_restart: bool, is_taken: bool) -> int:
+    """Store and return an epoch above the highest. Two dispatchers that both start for the first
+    time draw different ones. EpochError: it cannot be stored.
     """
-    epoch = highest + 1 + secrets.randbelow(STEP_MAX)
+    epoch = highest + 1 + (0 if is_restart else APART + secrets.randbelow(APART))
     if epoch > EPOCH_MAX:
         raise EpochError(f"{path}: the epochs are used up; give the cabinets new keys")
-    put(path, epoch, is_taken)
+    put(path, Kept(epoch, is_taken, origin(path)))
     return epoch
 
 
-def put(path: str, epoch: int, is_taken: bool) -> None:
-    """Store it with its origin. EpochError: it cannot be stored."""
-    kept = Kept(epoch, is_taken, origin(path))
+def put(path: str, kept: Kept) -> None:
+    """Store it. EpochError: it cannot be stored."""
     try:
         durable.put(path, ".new", [json.dumps(kept._asdict()).encode()], 0o600)
         durable.sync_directory(os.path.dirname(path))

@@ -115,12 +115,13 @@ class Service:
         """Take an epoch, and make the dispatcher. Raises Refused, EpochError."""
         path, take_over = self._order.epoch_path, self._order.take_over
         kept = epoch_file.read(path)
-        if kept.epoch and kept.origin != epoch_file.origin(path) and not take_over:
+        is_restart = kept.epoch > 0 and not take_over
+        if is_restart and kept.origin != epoch_file.origin(path):
             raise Refused(
-                f"{path} was written at another place, where a dispatcher may still run. Stop it "
+                f"{path} is a copy, or another dispatcher has taken over since. Stop the other one "
                 f"for good, then start this one with --take-over"
             )
-        seen = {} if kept.epoch and not take_over else await self._greeted(link)
+        seen = {} if is_restart else await self._greeted(link)
         name = max(seen, key=lambda each: seen[each], default="")
         highest = seen.get(name, 0)
         if highest > kept.epoch and not take_over:
@@ -134,7 +135,7 @@ class Service:
                 f"{kept.epoch}: give it a new key, or name it with --without"
             )
         self._is_taken = take_over or kept.is_taken
-        epoch = epoch_file.take(path, max(kept.epoch, highest), self._is_taken)
+        epoch = epoch_file.take(path, max(kept.epoch, highest), is_restart, self._is_taken)
         self._dispatcher = Dispatcher(
             self._fleet, epoch, self._now_ms, self._is_taken, self._order.without
         )
@@ -172,6 +173,7 @@ class Service:
             if w.welcome_of(data) is None:
                 dispatcher.hear_answer(name, data, self._now_ms)
         if dispatcher.deposed:
+            self._keep(dispatcher.ledger.epoch, True, "")
             raise Refused(
                 f"a later dispatcher has taken {dispatcher.deposed} over, so this one ends"
             )
@@ -182,9 +184,12 @@ class Service:
                 link.send(self._topic(name), datagram)
         if self._is_taken and all([each.is_heard for each in dispatcher.ledger.shares]):
             self._is_taken = False  # every cabinet refuses an earlier dispatcher from now on
-            epoch_file.put(self._order.epoch_path, dispatcher.ledger.epoch, False)
+            self._keep(dispatcher.ledger.epoch, False, epoch_file.origin(self._order.epoch_path))
         self._tell(dispatcher)
         self._show(link, dispatcher, self._now_ms)
+
+    def _keep(self, *kept: Any) -> None:
+        epoch_file.put(self._order.epoch_path, epoch_file.Kept(*kept))
 
     def _tell(self, dispatcher: Dispatcher) -> None:
         """Log each problem once, while it lasts."""

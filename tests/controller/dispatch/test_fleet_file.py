@@ -90,10 +90,10 @@ def test_a_file_without_cabinets_is_refused(tmp_path):
 def test_each_start_takes_a_new_epoch(tmp_path):
     path = str(tmp_path / "epoch.json")
     assert epoch_file.read(path) == (0, True, "")  # nobody knows whether another one runs
-    drawn = {epoch_file.take(path, 4, True) for _ in range(20)}
-    assert min(drawn) > 4 and len(drawn) > 1
-    epoch_file.put(path, 5, False)
-    assert epoch_file.read(path) == (5, False, epoch_file.origin(path))
+    drawn = {epoch_file.take(path, 4, False, True) for _ in range(20)}
+    assert min(drawn) > 1000 and max(drawn) <= 2004 and len(drawn) > 1
+    assert epoch_file.take(path, 5, True, False) == 6
+    assert epoch_file.read(path) == (6, False, epoch_file.origin(path))
 
 
 def test_a_copy_has_another_origin(tmp_path, monkeypatch):
@@ -122,6 +122,6 @@ def test_a_damaged_epoch_is_refused(tmp_path, content):
 
 def test_an_epoch_that_cannot_be_stored_is_not_taken(tmp_path):
     with pytest.raises(epoch_file.EpochError, match="cannot be stored: No such file"):
-        epoch_file.take(os.path.join(tmp_path, "missing", "epoch.json"), 1, False)
+        epoch_file.take(os.path.join(tmp_path, "missing", "epoch.json"), 1, True, False)
     with pytest.raises(epoch_file.EpochError, match="used up"):
-        epoch_file.take(str(tmp_path / "epoch.json"), EPOCH_MAX, False)
+        epoch_file.take(str(tmp_path / "epoch.json"), EPOCH_MAX, True, False)

@@ -53,10 +53,15 @@ def test_the_first_start_greets_and_waits_for_every_cabinet(path):
     assert greeted == {"hall1", "hall2"} and epoch > 0 and awaited == ["hall1", "hall2"]
 
 
+def kept(path, epoch):
+    epoch_file.put(str(path), epoch_file.Kept(epoch, False, epoch_file.origin(str(path))))
+
+
 def test_a_later_start_greets_nobody_and_believes_its_own_file(path):
-    epoch_file.put(str(path), 70, False)
+    """The next epoch: the restarts of a dispatcher that was replaced stay below the later one."""
+    kept(path, 70)
     greeted, epoch, awaited = begun(path, {"hall1": 2**31 - 1})
-    assert not greeted and 70 < epoch <= 170 and not awaited
+    assert not greeted and epoch == 71 and not awaited
 
 
 def test_a_restart_goes_on_with_a_take_over(path):
@@ -67,22 +72,22 @@ def test_a_restart_goes_on_with_a_take_over(path):
 
 
 @cases("""
-    kept  epochs                      take_over  problem
+    own   epochs                      take_over  problem
     0     {"hall1": 3, "hall2": 9}    False      "hall2 takes hints of epoch 9, so another"
-    -1    {}                          False      "epoch.json was written at another place"
+    -1    {}                          False      "epoch.json is a copy, or another"
     0     {"hall1": 2**20 + 1}        True       "hall1 says that it takes hints of epoch 1048577"
     5     {"hall1": 2**20 + 6}        True       "hall1 says that it takes hints of epoch 1048582"
 """)
-def test_it_must_not_run(path, kept, epochs, take_over, problem):
-    if kept:
-        epoch_file.put(str(path), abs(kept), False)
-    if kept < 0:
+def test_it_must_not_run(path, own, epochs, take_over, problem):
+    if own:
+        kept(path, abs(own))
+    if own < 0:
         text = path.read_text()
         path.write_text(text.replace("epoch.json", "copy.json"))
-    before = path.read_text() if kept else None
+    before = path.read_text() if own else None
     with pytest.raises(service.Refused, match=problem):
         begun(path, epochs, take_over)
-    assert (path.read_text() if kept else None) == before
+    assert (path.read_text() if own else None) == before
 
 
 def test_the_farthest_epoch_that_a_greeting_may_name(path):
@@ -90,8 +95,22 @@ def test_the_farthest_epoch_that_a_greeting_may_name(path):
 
 
 def test_a_copy_starts_with_a_take_over(path):
-    epoch_file.put(str(path), 5, False)
+    kept(path, 5)
     path.write_text(path.read_text().replace("epoch.json", "copy.json"))
     _, epoch, awaited = begun(path, {"hall1": 5}, take_over=True)
     assert epoch > 5 and awaited == ["hall1", "hall2"]
     assert epoch_file.read(str(path)).origin == epoch_file.origin(str(path))
+
+
+def test_a_dispatcher_that_was_replaced_does_not_start_again(path):
+    kept(path, 5)
+    fleet = Fleet("", 1000, False, "fleet", 0, 0.0, CABINETS, {})
+    made = service.Service(fleet, service.Order(str(path)))
+    asyncio.run(made._begin(Link({})))
+    for each in made._dispatcher.members:
+        each.exchange.is_deposed = True
+    with pytest.raises(service.Refused, match="a later dispatcher has taken hall1, hall2 over"):
+        made._turn(Link({}))
+    with pytest.raises(service.Refused, match="another dispatcher has taken over since"):
+        begun(path, {})
+    assert begun(path, {}, take_over=True)[1] > 1000
