@@ -29,6 +29,7 @@ from hil.engine.rig import RigError
 from hil.fleet.standin import StandIn
 
 REPORT_S, ASK_S = 10.0, 0.2
+LATE_MS = 1000.0  # a share that takes longer misses the budget
 WAIT_S = 75.0  # a dispatcher sends no raise before the hints of an earlier one have run out
 FALLBACK_W, LOAD_W, MORE_W, SPARE_W = 1000, 5000, 20_000, 1_000_000
 SOURCE = "fleet"
@@ -48,6 +49,7 @@ def run(cabinets: int = 10_000, seconds: float = 60.0, seed: int = 1) -> Measure
         try:
             field.play(WAIT_S)
             field.delays_ms.clear()
+            field.unanswered = 0
             pids = {"dispatcher": dispatcher.pid, "broker": broker.pid, "cabinets": os.getpid()}
             before_s = {name: machine.used_s(pid) for name, pid in pids.items()}
             field.play(seconds)
@@ -96,7 +98,7 @@ def _measured(
         for each, kB in memory.items()
         if each != "cabinets"
     ]
-    lost = figure(f"{name}: raised loads without a share in time", field.unanswered, "")
+    lost = figure(f"{name}: raised loads without a share in {LATE_MS:g} ms", field.unanswered, "")
     median_ms = statistics.median(field.delays_ms)
     notes = [f"{seconds:g} s, median {median_ms:.1f} ms; {HIDES}"]
     return Measured([*figures, lost], notes, {"counts": field.counts}, "ordinary priority")
@@ -137,6 +139,8 @@ class _Field:
                 self._ask(now_s)
             self._answer(0.005)
             now_s = _now_s()
+        for name in list(self._asked):
+            self._give_up(name, now_s)
 
     def _report(self, name: str, now_s: float) -> None:
         self.counts["reports"] += 1
@@ -147,14 +151,20 @@ class _Field:
         """Raise the load of one cabinet, and lower that of another."""
         name, other = self._draw.sample(self._names, 2)
         self.boxes[other].load_W = LOAD_W
-        self._asked.pop(other, None)
+        self._give_up(other, now_s)
         self._report(other, now_s)
-        if name in self._asked:
-            self.unanswered += 1
+        self._give_up(name, now_s)
         box = self.boxes[name]
         box.load_W = box.limit_W(now_s * 1000) + MORE_W
         self._asked[name] = now_s
         self._report(name, now_s)
+
+    def _give_up(self, name: str, now_s: float) -> None:
+        """A share that is no longer waited for counts with the time that it was late already."""
+        delay_ms = (now_s - self._asked.pop(name, now_s)) * 1000
+        if delay_ms >= LATE_MS:
+            self.unanswered += 1
+            self.delays_ms.append(delay_ms)
 
     def _answer(self, wait_s: float) -> None:
         """Answer the hints that have come."""
