@@ -55,7 +55,7 @@ class Exchange:
     def __init__(self, source: str, key: bytes) -> None:
         self._source, self._key = source, key
         self._nonce, self._uptime_ms, self._at_ms = UNKNOWN_NONCE, 0, 0.0
-        self._pending: dict[int, w.Hint] = {}
+        self._pending: dict[int, tuple[int, int]] = {}  # {sequence: (kind, W)}
         self._highest = self._later_seen = 0
         self._earlier: tuple[bytes, ...] = ()  # nonces of earlier starts of the cabinet
         self._newest = 0  # highest sequence that was answered
@@ -83,7 +83,7 @@ class Exchange:
         sent_ms = self._uptime_ms + int(passed_ms) if self.is_known else 0
         run = self._source, self._nonce, sequence, sent_ms
         made = w.Hint(*run, kind, h.IMPORT_W_MAX, 0, value_W, VALID_MS)
-        self._pending[sequence] = made
+        self._pending[sequence] = kind, value_W
         while len(self._pending) > PENDING_MAX:
             del self._pending[next(iter(self._pending))]
         self._highest = max(self._highest, sequence)
@@ -97,7 +97,8 @@ class Exchange:
         asked = self._pending.pop(reply.sequence, None)
         if asked is None:
             return None
-        if (reply.kind, reply.asked_W) != (asked.kind, asked.value_W):
+        kind, asked_W = asked
+        if (reply.kind, reply.asked_W) != asked:
             self.is_deposed = True  # somebody else has used this sequence
             self._judge(reply)
             return None
@@ -106,9 +107,9 @@ class Exchange:
         self._judge(reply)
         value_W, left_ms = reply.granted_W, reply.valid_ms
         if reply.code == h.FALLBACK_RULES:  # a heartbeat will let the hint act
-            value_W, left_ms = max(value_W, asked.value_W), VALID_MS
+            value_W, left_ms = max(value_W, asked_W), VALID_MS
         fallback_W = None if reply.fallback_W == w.NOTHING_W else reply.fallback_W
-        if h.taken(reply.code) and asked.kind == h.HEARTBEAT:
+        if h.taken(reply.code) and kind == h.HEARTBEAT:
             self.is_fenced = True
         counts = h.taken(reply.code) and self.is_fenced
         return Heard(reply.sequence, reply.code, counts, value_W, left_ms, fallback_W)

@@ -18,6 +18,7 @@ Pure: no clock, no input or output. Times are ms of one monotonic clock of the d
 """
 
 import heapq
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -79,7 +80,9 @@ class Ledger:
         # the holds and their sum, computed again only for those of `_changed`
         self._holds_W, self._sum_W = [0] * len(self.shares), 0
         self._changed = set(range(len(self.shares)))
-        self._ends = [(self._known_ms, at) for at in self._changed]  # a heap: (ms, share)
+        # when a hold changes next, of each share, and all of these as a heap of (ms, share)
+        self._due_ms = [self._known_ms] * len(self.shares)
+        self._ends = [(self._known_ms, at) for at in self._changed]
 
     def most_W(self, at: int) -> int:
         """The highest value that this cabinet can ever have."""
@@ -134,7 +137,12 @@ class Ledger:
     def _others_W(self, at: int, now_ms: float) -> int:
         """The holds of all other cabinets together."""
         while self._ends and self._ends[0][0] <= now_ms:
-            self._changed.add(heapq.heappop(self._ends)[1])
+            due_ms, at_end = heapq.heappop(self._ends)
+            if due_ms == self._due_ms[at_end]:  # else an earlier one was put before it
+                self._due_ms[at_end] = math.inf
+                share = self.shares[at_end]
+                ends_ms = [each.until_ms for each in (share.in_force, *share.lent.values())]
+                self._note(at_end, min([each for each in ends_ms if each > now_ms], default=None))
         for each in self._changed:
             hold_W = self.hold_W(each, now_ms)
             self._sum_W += hold_W - self._holds_W[each]
@@ -142,10 +150,12 @@ class Ledger:
         self._changed.clear()
         return self._sum_W - self._holds_W[at]
 
-    def _note(self, at: int, until_ms: float) -> None:
-        """The hold of a cabinet has changed, and changes again then."""
+    def _note(self, at: int, until_ms: float | None) -> None:
+        """The hold of a cabinet has changed, and may change again then."""
         self._changed.add(at)
-        heapq.heappush(self._ends, (until_ms, at))
+        if until_ms is not None and until_ms < self._due_ms[at]:
+            self._due_ms[at] = until_ms
+            heapq.heappush(self._ends, (until_ms, at))
 
     @property
     def is_used_up(self) -> bool:

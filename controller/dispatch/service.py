@@ -18,7 +18,7 @@ from controller.dispatch.fleet import Fleet
 from controller.dispatch.report import report_of
 from controller.doors.mqtt import login
 from controller.doors.mqtt.link import Broker, Link, Lost, Message
-from controller.doors.process import DoorError, Told
+from controller.doors.told import DoorError, Told
 from controller.hints import wire as w
 from controller.system import clock
 from controller.system.paths import DONE, NOT_DONE, plain, say

@@ -110,7 +110,7 @@ class Planner:
             if not self._holds_back or wanted_W <= total_W or total_W >= sum(room_W):
                 break
             total_W = min(wanted_W, sum(room_W))
-        total_W = min(total_W, max(need_W + spare_W, self._lasting_W(views)), sum(room_W))
+        total_W = min(total_W, max(need_W, self._lasting_W(views)), sum(room_W))
         self._split.step(total_W, self._none_W, room_W, weights)
         return list(self._split.out)
 

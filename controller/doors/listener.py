@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 from controller.doors import addresses
-from controller.doors.process import DoorError, House, Values
+from controller.doors.process import House, Values
+from controller.doors.told import DoorError
 from controller.system import caught, clock, sockets
 from controller.system.paths import why
 

@@ -10,35 +10,13 @@ from typing import Any, Protocol
 from controller.doors.feed import Feed
 from controller.doors.sending import Sender
 from controller.doors.settings import Settings, Values
-from controller.system import caught, clock, realtime
+from controller.doors.told import DoorError, Told
+from controller.system import caught, realtime
 from controller.system.paths import DONE, NO_START, plain, say
 
-LINES_MAX = CAUSES_MAX = 20
+LINES_MAX = 20
 AGAIN_S = 5.0
-SILENT_US = 3_600_000_000  # an hour: each cause is logged at most once in this time
 ALIVE_S = 10.0
-
-
-class DoorError(Exception):
-    """A door cannot open, or has closed. The text is one line that says why."""
-
-
-class Told:
-    """Logs a line for each cause, at most once an hour."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._said: dict[str, int] = {}
-
-    def say(self, cause: str) -> None:
-        """Log the cause if it is new."""
-        now_us = clock.now_us()
-        if now_us - self._said.get(cause, -SILENT_US) < SILENT_US:
-            return
-        if len(self._said) >= CAUSES_MAX:
-            self._said.pop(next(iter(self._said)))
-        self._said[cause] = now_us
-        say(f"{self._title}: {cause}")
 
 
 class House:

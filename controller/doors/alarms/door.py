@@ -11,8 +11,9 @@ import contextlib
 
 from controller.doors.alarms import letter, post
 from controller.doors.alarms.outbox import Outbox, Row
-from controller.doors.process import DoorError, House, Told, Values
+from controller.doors.process import House, Values
 from controller.doors.quota import Recent
+from controller.doors.told import DoorError, Told
 from controller.system import clock
 from controller.system.paths import say
 from controller.system.secret_file import secret

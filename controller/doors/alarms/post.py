@@ -18,7 +18,8 @@ import urllib.parse
 
 from controller.doors.alarms.letter import Letter
 from controller.doors.mqtt.words import tls_words
-from controller.doors.process import DoorError, Values
+from controller.doors.process import Values
+from controller.doors.told import DoorError
 from controller.system import clock, deadline
 
 TIMEOUT_S = 20.0

@@ -10,7 +10,8 @@ from controller.core.base import hint_codes as h
 from controller.doors.listener import LINES_MAX, Connection, Listener
 from controller.doors.local import framing
 from controller.doors.local.client import Client, ready
-from controller.doors.process import DoorError, House, Values
+from controller.doors.process import House, Values
+from controller.doors.told import DoorError
 from controller.hints.no_answer import problem
 from controller.system import caught, clock
 from controller.system.paths import say

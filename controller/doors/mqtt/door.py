@@ -13,7 +13,8 @@ from controller.doors.mqtt import login, signed
 from controller.doors.mqtt.commands import VERBS, Desk
 from controller.doors.mqtt.link import REFUSED, Broker, Link, Lost, Message
 from controller.doors.mqtt.outlet import Outlet
-from controller.doors.process import House, Told, Values
+from controller.doors.process import House, Values
+from controller.doors.told import Told
 from controller.system import clock
 
 PAUSE_S, PAUSE_S_MAX = 1.0, 60.0

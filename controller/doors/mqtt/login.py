@@ -6,8 +6,8 @@ import ssl
 from collections.abc import Callable, Sequence
 
 from controller.doors.mqtt.link import Broker
-from controller.doors.process import DoorError
 from controller.doors.settings import Values
+from controller.doors.told import DoorError
 from controller.system.paths import plain
 from controller.system.secret_file import secret
 

@@ -60,6 +60,17 @@ def test_nothing_is_held_back_that_the_charge_would_not_last_for(remaining_Wh, h
     assert values_MW(views, hold_h=1)[1] == held_MW
 
 
+@cases("""
+    remaining_Wh  held_MW
+    600_000       0.4   # 2.4 MW for an hour
+    550_000       0.2
+    500_000       0.0   # what the load needs comes first
+""")
+def test_a_spare_too_is_kept_only_while_the_charge_lasts(remaining_Wh, held_MW):
+    views = [view(2.0, remaining_Wh=remaining_Wh) for _ in range(4)]
+    assert values_MW(views, spare_MW=0.4, hold_h=1)[1] == held_MW
+
+
 def test_what_nobody_can_carry_is_named():
     found = Planner(2).step([view(4.0), view(4.0)], 5 * MW)
     assert found.short_W == 1 * MW

@@ -18,7 +18,8 @@ from controller.doors import exposure, settings
 from controller.doors.alarms import letter
 from controller.doors.alarms.door import SECOND_US, Door
 from controller.doors.alarms.outbox import Outbox
-from controller.doors.process import DoorError, House
+from controller.doors.process import House
+from controller.doors.told import DoorError
 from controller.store import durable
 from controller.system.secret_file import secret
 from tests.controller.doors.doors_site import refused, written

@@ -11,7 +11,7 @@ from watched import EACH_20_MS, Watched
 
 from controller.__main__ import main as controller_main
 from controller.core.base import hint_codes as h
-from controller.doors import exposure, feed, process, sending, settings
+from controller.doors import exposure, feed, process, sending, settings, told
 from controller.forms.refusal import ConfigError
 from controller.state import watch
 from controller.system import clock
@@ -74,10 +74,10 @@ def test_no_refusal_repeats_the_value_of_a_secret(text, key, tmp_path):
 def test_a_secret_in_place_of_the_name_of_its_file_is_in_no_line(tmp_path):
     path = str(tmp_path / "hunter2")
     asked = (
-        lambda: secret(path, "secret", process.DoorError),
+        lambda: secret(path, "secret", told.DoorError),
         lambda: cabinet.Cabinet("http://127.0.0.1:1", path, "").ask(1, 0, 1),
     )
-    for ask, error in zip(asked, (process.DoorError, cabinet.Away), strict=True):
+    for ask, error in zip(asked, (told.DoorError, cabinet.Away), strict=True):
         with pytest.raises(error, match="cannot be read: No such file") as found:
             ask()
         assert "hunter2" not in str(found.value)

@@ -16,7 +16,7 @@ from controller.core.base import hint_codes as h
 from controller.doors import listener
 from controller.doors.listener import Connection
 from controller.doors.local import client as talk, door, framing, messages
-from controller.doors.process import DoorError
+from controller.doors.told import DoorError
 from controller.forms.refusal import ConfigError
 from controller.hints import wire as w
 from controller.rows import reason_words

@@ -1,0 +1,29 @@
+"""The words of a door or of another companion that fails: one line for each cause."""
+
+from controller.system import clock
+from controller.system.paths import say
+
+CAUSES_MAX = 20
+SILENT_US = 3_600_000_000  # an hour: each cause is logged at most once in this time
+
+
+class DoorError(Exception):
+    """A door cannot open, or has closed. The text is one line that says why."""
+
+
+class Told:
+    """Logs a line for each cause, at most once an hour."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._said: dict[str, int] = {}
+
+    def say(self, cause: str) -> None:
+        """Log the cause if it is new."""
+        now_us = clock.now_us()
+        if now_us - self._said.get(cause, -SILENT_US) < SILENT_US:
+            return
+        if len(self._said) >= CAUSES_MAX:
+            self._said.pop(next(iter(self._said)))
+        self._said[cause] = now_us
+        say(f"{self._title}: {cause}")
