@@ -16,7 +16,7 @@ from controller.dispatch.common_load import CommonLoad
 from controller.dispatch.fleet import Fleet
 from controller.dispatch.ledger import Ledger
 from controller.dispatch.member import Member
-from controller.dispatch.report import Report
+from controller.dispatch.report import Report, import_without_battery_W
 
 RENEW_MS = 20_000
 # Loads of their own rise one by one: what is not lent yet can be granted at once.
@@ -77,25 +77,14 @@ class Dispatcher:
         member = self._live_here[at]
         member.report, member.reported_ms = report, now_ms
         self.counts["reports"] += 1
-        load_W = self._load_W(member)
+        permille = member.cabinet.load_permille if self.fleet.is_common else None
+        load_W = import_without_battery_W(report, permille)
         if load_W is not None:
             member.load_W = load_W
             if load_W > member.value_W and not self.fleet.is_common:
                 # from what is not lent yet, before the next plan
                 self._targets.values_W[at] = max(self._targets.values_W[at], load_W)
                 self._heard.add(at)
-
-    def _load_W(self, member: Member) -> int | None:
-        """Import of a cabinet with its battery at 0, as the cabinet compares it with its limit."""
-        report = member.report
-        if not self.fleet.is_common:
-            if report.grid_W is None or report.battery_W is None:
-                return None
-            return report.grid_W + report.battery_W
-        if report.load_W is None:
-            return None
-        load_W = report.load_W - (report.pv_W or 0)
-        return load_W * member.cabinet.load_permille // 1000
 
     def hear_answer(self, name: str, data: bytes, now_ms: float) -> None:
         """A datagram that came as the answer of a cabinet."""

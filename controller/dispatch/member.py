@@ -2,9 +2,7 @@
 
 from controller.dispatch.exchange import Exchange
 from controller.dispatch.fleet import Cabinet
-from controller.dispatch.report import NOTHING
-
-SILENT_MS = 20_000  # a cabinet that has not reported for so long counts as silent
+from controller.dispatch.report import NOTHING, is_live
 
 
 class Member:
@@ -39,4 +37,4 @@ class Member:
 
     def is_live(self, now_ms: float) -> bool:
         """True while the cabinet reports."""
-        return self.report.state is not None and now_ms - self.reported_ms < SILENT_MS
+        return is_live(self.report.state, self.reported_ms, now_ms)

@@ -13,7 +13,7 @@ The sum uses only what the cabinets report, and asks none of them. A "yes" shoul
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from controller.dispatch.full_report import Facts
+from controller.dispatch.report import Facts
 from controller.dispatch.site_facts import import_W, listed, live
 
 YES, NO, NOT_KNOWN = "yes", "no", "not known"

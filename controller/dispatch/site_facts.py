@@ -5,8 +5,8 @@
 
 from collections.abc import Iterable
 
-from controller.dispatch.full_report import Facts
 from controller.dispatch.overview import Overview
+from controller.dispatch.report import Facts
 from controller.rows import danger
 
 NAMES_MAX = 8  # names in a sentence
@@ -24,7 +24,7 @@ def of(overview: Overview, now_ms: float) -> Facts:
     """All facts of `firebreak fleet`."""
     cabinets, fleet = overview.cabinets(now_ms), overview.fleet
     dispatcher = overview.dispatcher(now_ms)
-    shared = (overview.state or {}) if dispatcher["is_live"] else {}
+    shared = overview.state if dispatcher["is_live"] else {}
     found: Facts = {
         "source": fleet.source,
         "connection_W": fleet.connection_W,
@@ -66,7 +66,7 @@ def _worst_first(item: tuple[str, Facts]) -> tuple:
     name, each = item
     level = each["danger_level"]
     has_alarm = bool(each["alarms"] or each["alarm"])
-    rest = not has_alarm, -level, not each["problem"], not each["is_double"], name
+    rest = not has_alarm, -level, not each["problem"], name
     return (-level if level >= danger.SIGN else 0, each["is_live"], *rest)
 
 
@@ -109,8 +109,6 @@ def _wrong(found: Facts) -> Iterable[str]:
     for name, each in cabinets.items():
         if each["problem"]:
             yield f"{name} gets no share: {each['problem']}"
-        if each["is_double"]:
-            yield f"two boxes report as {name}: give each cabinet a name and a login of its own"
     above = [f"{name} ({each['import_W']} W)" for name, each in cabinets.items() if _is_above(each)]
     if above:
         yield f"import above the share, by reports that may be seconds old: {listed(above)}"

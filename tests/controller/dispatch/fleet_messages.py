@@ -66,7 +66,7 @@ def heard(reports=None, shared=None, is_retained=False, **of_fleet):
     the dispatcher, None: no message.
     """
     found = Overview(fleet(**of_fleet))
-    for name in found.members:
+    for name in found.seen:
         changes = (reports or {}).get(name, {})
         if changes is not None:
             hear(found, f"firebreak/{name}/online", b"online", True)

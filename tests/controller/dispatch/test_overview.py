@@ -9,6 +9,7 @@ from fleet_world import World
 
 from controller.dispatch import facts as published, site_facts
 from controller.dispatch.overview import Overview, danger_level
+from controller.dispatch.report import full_report, import_without_battery_W, report_of
 from tests.tables import cases
 
 REPORT = "firebreak/hall2/report"
@@ -124,6 +125,36 @@ def test_a_kept_report_after_a_live_one_leaves_the_cabinet_live():
     hear(overview, REPORT, report(), is_retained=True)
     hear(overview, STATE_TOPIC, state(changes={"hall2": {"is_live": False}}))
     assert facts(overview)["silent"] == []
+
+
+def test_one_rule_says_when_a_cabinet_or_a_dispatcher_is_silent():
+    overview, world = heard(shared=state()), World(1)
+    world.dispatcher.hear_report("c0", report_of(json.dumps(report()).encode()), NOW_MS)
+    for later_ms, is_live in ((19_999, True), (20_000, False)):
+        found = facts(overview, NOW_MS + later_ms)
+        assert found["dispatcher"]["is_live"] == found["cabinets"]["hall1"]["is_live"] == is_live
+        assert world.dispatcher.members[0].is_live(NOW_MS + later_ms) == is_live
+
+
+def test_the_dispatcher_and_the_page_read_the_same_values():
+    payload = json.dumps(report(pv_W=7000, discharge_W_max=60_000)).encode()
+    values, wrong = full_report(payload, "fleet")
+    own = report_of(payload)
+    assert wrong == [] and own._asdict() == {name: values[name] for name in own._fields}
+    assert (own.pv_W, own.discharge_W_max) == (7000, 60_000)
+
+
+@cases("""changes  permille  import_W
+    {}  None  500_000
+    {"pv_W": 7000}  None  500_000
+    {"battery_W": None}  None  None
+    {"pv_W": 100_000}  125  50_000
+    {"load_W": None}  125  None
+    {}  0  0
+""")
+def test_the_import_of_a_cabinet_with_its_battery_at_0(changes, permille, import_W):
+    own = report_of(json.dumps(report(**changes)).encode())
+    assert import_without_battery_W(own, permille) == import_W
 
 
 def test_a_kept_state_is_no_sign_of_life_and_says_since_when():
@@ -294,27 +325,6 @@ def test_a_state_with_wrong_parts_is_read_as_far_as_it_is_right():
     found = facts(overview)
     assert found["dispatcher"]["is_live"] and found["dispatcher"]["epoch"] is None
     assert found["cabinets"]["hall2"]["share_from"] == "cabinet"
-
-
-def with_starts(*starts_s):
-    """hall2 has reported with these starts, in seconds, one report each second."""
-    overview = heard({"hall2": None})
-    for second, start_s in enumerate(starts_s):
-        now_ms = NOW_MS + second * 1000
-        uptime_ms = int(now_ms - start_s * 1000)
-        hear(overview, REPORT, report(uptime_ms=uptime_ms), now_ms=now_ms)
-    found = facts(overview)
-    is_double = found["cabinets"]["hall2"]["is_double"]
-    assert is_double == any(each.startswith("two boxes report as hall2") for each in found["wrong"])
-    return is_double
-
-
-def test_two_boxes_under_one_name_alternate_and_a_restart_does_not():
-    assert not with_starts(100, 100, 100)
-    assert not with_starts(100, 300, 300, 500)
-    assert not with_starts(100, 105, 100, 106)  # late messages
-    assert not with_starts(100, 300, 100)
-    assert with_starts(100, 300, 100, 300)
 
 
 def test_an_overview_is_complete_when_each_cabinet_and_the_dispatcher_have_spoken():
