@@ -95,6 +95,7 @@ class Dispatcher:
             return
         member = self._live_here[at]
         self.counts["answers"] += 1
+        member.answered_ms = now_ms
         self._heard.add(at)
         if heard.fallback_W is not None and heard.fallback_W != member.cabinet.fallback_W:
             member.is_mismatched = (
@@ -106,6 +107,7 @@ class Dispatcher:
         is_bound = heard.fallback_W is not None and not member.exchange.problem
         self.ledger.note_fallback(at, heard.fallback_W if is_bound else None)
         if heard.counts:
+            member.note(heard, self.ledger.shares[at], now_ms)
             self.ledger.answered(at, heard.sequence, heard.value_W, heard.left_ms, now_ms)
             member.is_answered = True
         elif not h.taken(heard.code):
@@ -200,6 +202,7 @@ class Dispatcher:
 
     def _view(self, at: int, now_ms: float) -> targets.View:
         member = self._live_here[at]
+        member.judge(now_ms)
         report, is_live = member.report, member.is_live(now_ms)
         load_W = member.load_W
         if not is_live and self.fleet.is_common:
@@ -241,14 +244,16 @@ class Dispatcher:
 
     def _shown(self, at: int, now_ms: float) -> dict[str, Any]:
         member, share = self._live_here[at], self.ledger.shares[at]
-        left_ms = share.in_force.until_ms - now_ms
+        share_W, left_s = member.share(share, now_ms)
         return {
             "is_live": member.is_live(now_ms),
-            "share_W": share.in_force.value_W if left_ms > 0 else member.cabinet.fallback_W,
-            "left_s": max(0, int(left_ms // 1000)),
+            "share_W": share_W,
+            "left_s": left_s,
+            "short_W": member.short_W,
             "target_W": self._wanted_W(at),
             "hold_W": self.ledger.hold_W(at, now_ms),
             "fallback_W": member.cabinet.fallback_W,
             "load_W": member.load_W,
             "problem": member.problem,
+            "DERControl": member.controls(share, now_ms),
         }

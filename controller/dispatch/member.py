@@ -1,8 +1,22 @@
 """What the dispatcher knows of one cabinet."""
 
-from controller.dispatch.exchange import Exchange
+from typing import Any
+
+from controller.core.base import hint_codes as h
+from controller.dispatch.exchange import Exchange, Heard
 from controller.dispatch.fleet import Cabinet
+from controller.dispatch.ledger import WINDOW_MS, Share
 from controller.dispatch.report import NOTHING, is_live
+
+ANSWERS_MS = 30_000  # each cabinet is asked every 20 s
+ONE_SIDED_MS = 60_000
+MUTE = (
+    "reports, but gives no signed answer for 60 s: is its key the one of FLEET.toml, and may it "
+    "read its command topic?"
+)
+UNREPORTED = "answers, but does not report for 60 s: may it write its report topic?"
+RECEIVED, STARTED, SUPERSEDED, COMPLETED = "received", "started", "superseded", "completed"
+ENDS_MS = 3000  # a share that a cabinet has lost so long before its end was lost in a restart
 
 
 class Member:
@@ -19,6 +33,13 @@ class Member:
         "hint_ms",
         "is_answered",
         "is_mismatched",
+        "answered_ms",
+        "agreed_ms",
+        "one_sided",
+        "short_W",
+        "control_W",
+        "waits",
+        "replaced_W",
     )
 
     def __init__(self, cabinet: Cabinet, source: str) -> None:
@@ -28,13 +49,70 @@ class Member:
         self.value_W = cabinet.fallback_W  # the last value sent
         self.beat_ms = self.hint_ms = float("-inf")
         self.is_answered = True  # the last hint
-        self.is_mismatched = ""
+        self.is_mismatched = self.one_sided = ""
+        self.answered_ms = float("-inf")
+        self.agreed_ms = 0.0  # it reports and answers, or does neither
+        self.short_W = 0  # import above the share that it cannot prevent, by its last answer
+        self.control_W: int | None = None  # the last share that it has answered
+        self.waits = False  # for a heartbeat, before that share acts
+        self.replaced_W: int | None = None  # the share before that one, if it had not run out
 
     @property
     def problem(self) -> str:
         """Why the cabinet cannot be trusted to keep its value; else empty."""
-        return self.exchange.problem or self.is_mismatched
+        return self.exchange.problem or self.is_mismatched or self.one_sided
 
     def is_live(self, now_ms: float) -> bool:
         """True while the cabinet reports."""
         return is_live(self.report.state, self.reported_ms, now_ms)
+
+    def judge(self, now_ms: float) -> None:
+        """Find out whether the cabinet only reports, or only answers. Call it each few seconds."""
+        reports, answers = self.is_live(now_ms), now_ms - self.answered_ms < ANSWERS_MS
+        if reports == answers:
+            self.agreed_ms, self.one_sided = now_ms, ""
+        elif now_ms - self.agreed_ms >= ONE_SIDED_MS:
+            self.one_sided = MUTE if reports else UNREPORTED
+
+    def note(self, heard: Heard, share: Share, now_ms: float) -> None:
+        """Take a counted answer, before the ledger does."""
+        if heard.sequence < share.answered:
+            return
+        sent, left_ms = share.lent.get(heard.sequence), share.in_force.until_ms - now_ms
+        value_W = heard.value_W if sent is None else sent.value_W
+        if sent is not None:
+            self.short_W = heard.value_W - value_W if heard.code == h.LIMITED else 0
+        if heard.left_ms:
+            if self.control_W not in (None, value_W) and left_ms > 0:
+                self.replaced_W = self.control_W
+            self.control_W, self.waits = value_W, heard.code == h.FALLBACK_RULES
+        elif left_ms > ENDS_MS:
+            self.control_W = self.replaced_W = None
+
+    def share(self, share: Share, now_ms: float) -> tuple[int, int]:
+        """The import limit in force, and its remaining seconds; a fallback has none."""
+        left_s = max(0, int(share.in_force.until_ms - now_ms) // 1000)
+        if self.control_W is None or self.waits or not left_s:
+            return self.cabinet.fallback_W, 0
+        return self.control_W, left_s
+
+    def controls(self, share: Share, now_ms: float) -> list[dict[str, Any]]:
+        """The controls of IEEE 2030.5, the newest first. status: None until it is answered."""
+        found: list[tuple[int, float, str | None]] = []
+        if share.lent:
+            value_W, until_ms = share.lent[max(share.lent)]
+            found.append((value_W, until_ms - WINDOW_MS, None))
+        if self.control_W is not None:
+            status = RECEIVED if self.waits else STARTED
+            until_ms = share.in_force.until_ms
+            found.append((self.control_W, until_ms, COMPLETED if until_ms <= now_ms else status))
+        if self.replaced_W is not None:
+            found.append((self.replaced_W, now_ms, SUPERSEDED))
+        return [
+            {
+                "opModImpLimW": value_W,
+                "duration": max(0, int(until_ms - now_ms) // 1000),
+                "status": status,
+            }
+            for value_W, until_ms, status in found
+        ]

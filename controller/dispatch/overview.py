@@ -167,10 +167,13 @@ class Overview:
             "hold_W": shared.get("hold_W"),
             "fallback_W": cabinet.fallback_W,
             "load_permille": cabinet.load_permille,
+            "short_W": shared.get("short_W"),
             "problem": shared.get("problem", ""),
+            "DERControl": shared.get("DERControl", []),
+            "DefaultDERControl": published.default(cabinet.fallback_W),
             "wrong_messages": dict(seen.wrong),
         }
-        return {**found, **published.controls(found), **published.status(found)}
+        return {**found, **published.status(found)}
 
 
 def _share(seen: Seen, shared: Facts, now_ms: float) -> Facts:

@@ -43,6 +43,11 @@ def _object(form: Form, value: object) -> Facts | None:
     return checked(form, value) if isinstance(value, dict) else None
 
 
+def _rows(form: Form, value: object) -> list[Facts]:
+    rows = value if isinstance(value, list) else []
+    return [checked(form, each) for each in rows if isinstance(each, dict)]
+
+
 def _share(value: object) -> Facts | None:
     """None: the cabinet has no share in force. A fallback has no end."""
     found = _object(SHARE, value)
@@ -74,11 +79,13 @@ STATE: Form = {
     "epoch": SECONDS,
     "utc_us": partial(_number, 0, 1 << 53),
 }
+CONTROL: Form = {"opModImpLimW": POSITIVE, "duration": SECONDS, "status": _text}
 CABINET: Form = {
-    **dict.fromkeys(("share_W", "hold_W"), POSITIVE),
+    **dict.fromkeys(("share_W", "hold_W", "load_W", "short_W"), POSITIVE),
     "left_s": SECONDS,
     "is_live": lambda value: value is True,
     "problem": _words,
+    "DERControl": partial(_rows, CONTROL),
 }
 
 

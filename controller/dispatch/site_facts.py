@@ -3,7 +3,8 @@
 `wrong` has a sentence for each thing that a person must look at; `notes` are worth knowing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from controller.dispatch.overview import Overview
 from controller.dispatch.report import Facts
@@ -36,8 +37,8 @@ def of(overview: Overview, now_ms: float) -> Facts:
         "cabinets": dict(sorted(cabinets.items(), key=_worst_first)),
         "alarms": alarms(cabinets),
         "silent": [name for name, each in cabinets.items() if not each["is_live"]],
-        "releases": _by_value(cabinets, "release"),
-        "limits_crcs": _by_value(cabinets, "limits_crc"),
+        "releases": _by_value(cabinets, lambda each: each["release"]),
+        "limits_crcs": _by_value(cabinets, lambda each: each["limits_crc"]),
         "clocks_not_trusted": [
             name for name, each in cabinets.items() if each["is_clock_trusted"] is False
         ],
@@ -84,12 +85,12 @@ def alarms(cabinets: dict[str, Facts]) -> list[Facts]:
     return sorted(found.values(), key=lambda row: (-row["danger_level"], row["label"]))
 
 
-def _by_value(cabinets: dict[str, Facts], field: str) -> dict[str, list[str]]:
-    """{value: names of the cabinets that report it}, the most frequent value first."""
+def _by_value(cabinets: dict[str, Facts], value: Callable[[Facts], Any]) -> dict[str, list[str]]:
+    """{value: names of the cabinets that have it}, the most frequent value first."""
     found: dict[str, list[str]] = {}
     for name, each in cabinets.items():
-        if each[field] is not None:
-            found.setdefault(each[field], []).append(name)
+        if value(each):
+            found.setdefault(value(each), []).append(name)
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
@@ -102,16 +103,20 @@ def listed(names: Iterable[str]) -> str:
 
 def _wrong(found: Facts) -> Iterable[str]:
     cabinets, dispatcher = found["cabinets"], found["dispatcher"]
-    for silence in ("offline", "not heard", "silent", "no controller"):
-        names = [name for name, each in cabinets.items() if each["silence"] == silence]
+    for silence, words in WORDS.items():
+        names = [
+            f"{name} ({each['trouble']})" if each["trouble"] else name
+            for name, each in cabinets.items()
+            if each["silence"] == silence
+        ]
         if names:
-            yield f"{WORDS[silence]}: {len(names)} of {len(cabinets)}, {listed(names)}"
-    for name, each in cabinets.items():
-        if each["problem"]:
-            yield f"{name} gets no share: {each['problem']}"
-    above = [f"{name} ({each['import_W']} W)" for name, each in cabinets.items() if _is_above(each)]
-    if above:
-        yield f"import above the share, by reports that may be seconds old: {listed(above)}"
+            yield f"{words}: {len(names)} of {len(cabinets)}, {listed(names)}"
+    for problem, names in _by_value(cabinets, lambda each: each["problem"]).items():
+        yield f"no share for {listed(names)}: {problem}"
+    if words := _powers(cabinets, "short_W", lambda each: each["short_W"]):
+        yield f"load short, the battery cannot keep the share: {words}"
+    if words := _powers(cabinets, "import_W", _is_above):
+        yield f"import above the share, by reports that may be seconds old: {words}"
     own_W = dispatcher["connection_W"]
     if dispatcher["is_live"] and own_W not in (None, found["connection_W"]):
         yield f"the dispatcher shares {own_W} W, and this file says {found['connection_W']} W"
@@ -122,6 +127,21 @@ def _wrong(found: Facts) -> Iterable[str]:
         yield "the import is above the connection; reduce the load"
 
 
+def _powers(cabinets: dict[str, Facts], field: str, is_so: Callable[[Facts], Any]) -> str:
+    """Names and powers of the cabinets for which it is so."""
+    so = [(name, each[field]) for name, each in cabinets.items() if is_so(each)]
+    return listed([f"{name} ({power_W / 1000:.1f} kW)" for name, power_W in so])
+
+
+def _binding(each: Facts) -> str | None:
+    found = each["binding"]
+    return f"{found['label']} {found['name']}" if each["is_live"] and found else None
+
+
+def _is_apart(each: Facts) -> bool:
+    return each["is_live"] and each["reported_share_W"] not in (None, each["share_W"])
+
+
 def _is_above(each: Facts) -> bool:
     """True if a cabinet imports clearly more than its share: not only while a share falls."""
     import_W, share_W = each["import_W"], each["share_W"]
@@ -130,8 +150,12 @@ def _is_above(each: Facts) -> bool:
 
 
 def _notes(found: Facts) -> Iterable[str]:
+    if words := _powers(found["cabinets"], "reported_share_W", _is_apart):
+        yield f"another share in the last report, which may be seconds old: {words}"
     if all(each["silence"] == "not heard" for each in found["cabinets"].values()):
         yield "nothing was heard: may this user of the broker read firebreak/+/report"
+    for words, names in _by_value(found["cabinets"], _binding).items():
+        yield f"held back by {words}: {listed(names)}"
     for field, words in (("releases", "release"), ("limits_crcs", "limits CRC")):
         values = found[field]
         if len(values) > 1:

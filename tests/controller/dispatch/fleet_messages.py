@@ -35,7 +35,7 @@ def report(**changes):
         "binding": None,
         "alarms": 0,
         "alarm": None,
-        "share": {"fleet": {"value_W": 480_000, "valid_s": 41, "state": "valid"}},
+        "share": {"fleet": {"value_W": 500_000, "valid_s": 41, "state": "valid"}},
         "limits_crc": "0A1B2C3D",
         "release": "0.4.0",
         "clock": True,
@@ -44,7 +44,9 @@ def report(**changes):
 
 
 def state(names=NAMES, changes=None, **whole):
+    control = {"opModImpLimW": 500_000, "duration": 52, "status": "started"}
     own = {"is_live": True, "share_W": 500_000, "left_s": 52, "hold_W": 520_000, "problem": ""}
+    own |= {"short_W": 0, "load_W": 500_000, "DERControl": [control]}
     cabinets = {name: {**own, **(changes or {}).get(name, {})} for name in names}
     found = {"connection_W": 4_000_000, "epoch": 3, "held_back_W": 200_000, "short_W": 0}
     return {**found, "utc_us": UTC_US, "cabinets": cabinets, **whole}

@@ -32,7 +32,7 @@ def test_all_is_well():
 
 def test_the_names_of_ieee_2030_5_stand_beside_ours():
     one = facts(heard(shared=state()))["cabinets"]["hall1"]
-    assert one["DERControl"] == {"opModImpLimW": 500_000, "duration": 52, "status": "started"}
+    assert one["DERControl"] == state()["cabinets"]["hall1"]["DERControl"]
     assert one["DefaultDERControl"] == {"opModImpLimW": 200_000}
     assert one["DERStatus"] == {"stateOfChargeStatus": 6400, "storageModeStatus": 1}
     assert one["DERAvailability"] == {"statWAvail": 240_000, "availabilityDuration": 900}
@@ -62,7 +62,7 @@ def test_the_worst_cabinet_is_first():
     ]
     assert [each.partition(":")[0] for each in found["wrong"]] == [
         "the broker has no report",
-        "hall8 gets no share",
+        "no share for hall8",
     ]
 
 
@@ -165,7 +165,7 @@ def test_a_kept_state_is_no_sign_of_life_and_says_since_when():
     assert found["dispatcher"]["last_utc_us"] == 1_764_440_400_000_000
     assert found["load_short_W"] is None
     one = found["cabinets"]["hall1"]
-    assert (one["share_W"], one["left_s"], one["share_from"]) == (480_000, 41, "cabinet")
+    assert (one["share_W"], one["left_s"], one["share_from"]) == (500_000, 41, "cabinet")
 
 
 @cases("""share  age_s  share_W  left_s
@@ -182,6 +182,29 @@ def test_a_share_in_the_report_grows_old(share, age_s, share_W, left_s):
     one = facts(overview, NOW_MS + age_s * 1000)["cabinets"]["hall1"]
     assert one["wrong_messages"] == {}
     assert (one["share_W"], one["left_s"]) == (share_W, left_s)
+
+
+def test_the_share_of_the_dispatcher_grows_old_too_and_ends_at_the_fallback():
+    overview = heard(shared=state(changes={"hall1": {"left_s": 3}}), names=NAMES[:2])
+    for later_ms, share in ((0, (500_000, 3)), (2000, (500_000, 1)), (2001, (200_000, 0))):
+        one = facts(overview, NOW_MS + later_ms)["cabinets"]["hall1"]
+        assert (one["share_W"], one["left_s"]) == share
+
+
+def test_a_report_with_another_share_is_named_and_both_are_there():
+    overview = heard({"hall3": {"share": {"fleet": {"value_W": 480_000, "valid_s": 9}}}}, state())
+    found = facts(overview)
+    three = found["cabinets"]["hall3"]
+    assert (three["share_W"], three["reported_share_W"]) == (500_000, 480_000)
+    words = "another share in the last report, which may be seconds old: hall3 (480.0 kW)"
+    assert found["notes"] == [words]
+    other = {"share": {"other": {"value_W": 480_000, "valid_s": 9}}}
+    assert facts(heard({"hall3": other}, state()))["notes"] == []
+
+
+def test_a_cabinet_that_cannot_keep_its_share_is_named():
+    wrong = facts(heard(shared=state(changes={"hall2": {"short_W": 12_300}})))["wrong"]
+    assert wrong == ["load short, the battery cannot keep the share: hall2 (12.3 kW)"]
 
 
 def test_a_common_load_has_one_import_and_parts():
@@ -224,8 +247,10 @@ def test_a_load_above_the_connection_is_wrong():
 def test_an_import_above_the_share_is_wrong(share_W, import_W, is_above):
     shared = state(["hall1"], {"hall1": {"share_W": share_W}})
     wrong = facts(heard({"hall1": {"grid_W": import_W}}, shared, names=["hall1"]))["wrong"]
-    words = f"import above the share, by reports that may be seconds old: hall1 ({import_W} W)"
-    assert wrong == ([words] if is_above else [])
+    assert bool(wrong) == is_above
+    if is_above:
+        words = "import above the share, by reports that may be seconds old"
+        assert wrong == [f"{words}: hall1 ({import_W / 1000:.1f} kW)"]
 
 
 def test_the_last_import_of_an_offline_cabinet_is_not_above_its_share():
@@ -246,7 +271,7 @@ def test_a_large_fleet_is_in_several_messages():
     names = [f"c{number}" for number in range(250)]
     every = list(published.parts("fleet", state(names)))
     assert [topic for topic, _ in every] == [STATE_TOPIC, f"{STATE_TOPIC}/2", f"{STATE_TOPIC}/3"]
-    assert [len(each["cabinets"]) for _, each in every] == [100, 100, 50]
+    assert [len(each["cabinets"]) for _, each in every] == [90, 90, 70]
     overview = heard(names=names)
     for topic, part in every:
         assert not overview.is_complete()
@@ -258,12 +283,14 @@ def test_a_large_fleet_is_in_several_messages():
 
 
 def test_a_message_of_the_dispatcher_fits_a_broker():
-    names = ["x" * 60 + f"{number:04}" for number in range(100)]
+    names = ["x" * 60 + f"{number:04}" for number in range(published.CABINETS_MAX)]
     world = World(100, connection_W=10**9, fallback_W=10**7)
     shown = published.of(world.dispatcher, 0)
-    row = {**shown["cabinets"]["c0"], "problem": "x" * 130}
+    control = {"opModImpLimW": 10**9, "duration": 60, "status": "superseded"}
+    row = {**shown["cabinets"]["c0"], "problem": "x" * 130, "DERControl": [control] * 3}
+    row |= {name: 10**9 for name in row if name.endswith("_W")}
     (part,) = published.parts("fleet", {**shown, "cabinets": dict.fromkeys(names, row)})
-    assert len(json.dumps(part[1])) < 60_000
+    assert len(json.dumps(part[1], separators=(",", ":"))) < 60_000
 
 
 def test_a_file_that_differs_from_that_of_the_dispatcher_is_wrong():
