@@ -96,7 +96,7 @@ def test_all_is_well(capsys, peer, file):
     with shared(peer):
         code, lines, err = run(capsys, "fleet", file)
     assert (code, err) == (0, [])
-    assert lines[0].startswith("8 cabinets on 4000.0 kW: import 3600.0 kW")
+    assert lines[0].startswith("8 cabinets on 4000.0 kW: import 3600.0, load short")
     assert [line.split()[0] for line in lines[4:12]] == made.NAMES
 
 
