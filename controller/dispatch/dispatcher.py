@@ -233,6 +233,7 @@ class Dispatcher:
         return {
             "connection_W": self.fleet.connection_W,
             "epoch": self.ledger.epoch,
+            "lends_in_s": self.ledger.lends_in_s(now_ms),
             "held_back_W": self._targets.held_W,
             "short_W": self._targets.short_W,
             "cabinets": {

@@ -18,6 +18,7 @@ Pure: no clock, no input or output. Times are ms of one monotonic clock of the d
 """
 
 import heapq
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -99,6 +100,10 @@ class Ledger:
         if now_ms < self._known_ms or not self.shares[at].fallback_W <= value_W <= self.most_W(at):
             return False
         return value_W + self._others_W(at, now_ms) <= self.connection_W
+
+    def lends_in_s(self, now_ms: float) -> int:
+        """Seconds in which nothing is lent, because earlier hints may still be valid."""
+        return max(0, math.ceil((self._known_ms - now_ms) / 1000))
 
     def room_W(self, at: int, now_ms: float) -> int:
         """The highest value that fits; the fallback, if none does."""

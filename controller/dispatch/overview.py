@@ -29,6 +29,7 @@ NAME_MAX = 64  # characters of a name
 NAMES_MAX = 20  # foreign names that are remembered
 LABEL_ROW = 800  # label of row 1 is R801
 NEVER_MS = float("-inf")
+NOT_LENT = "the dispatcher does not hear it, or was started without it"
 
 
 class Seen:
@@ -140,6 +141,7 @@ class Overview:
             "last_utc_us": state.get("utc_us"),
             "epoch": state.get("epoch"),
             "connection_W": state.get("connection_W"),
+            "lends_in_s": state.get("lends_in_s"),
             "wrong_states": self.wrong_states,
         }
 
@@ -149,7 +151,8 @@ class Overview:
 
     def _cabinet(self, seen: Seen, now_ms: float) -> Facts:
         silence, cabinet, report = seen.silence(now_ms), seen.cabinet, seen.report
-        shared = seen.said(now_ms)
+        shared, is_shared = seen.said(now_ms), is_live("", self._state_ms, now_ms)
+        is_unheard = is_shared and not (silence or shared.get("is_live"))
         own, battery_W = Report(*[report[name] for name in Report._fields]), report["battery_W"]
         load_W: Any = import_without_battery_W(
             own, cabinet.load_permille if self.fleet.is_common else None
@@ -165,10 +168,11 @@ class Overview:
             "danger_level": danger_level(report["alarm"]),
             **_share(seen, shared, now_ms),
             "hold_W": shared.get("hold_W"),
+            "last_load_W": shared.get("load_W"),
             "fallback_W": cabinet.fallback_W,
             "load_permille": cabinet.load_permille,
             "short_W": shared.get("short_W"),
-            "problem": shared.get("problem", ""),
+            "problem": shared.get("problem", "") or (NOT_LENT if is_unheard else ""),
             "DERControl": shared.get("DERControl", []),
             "DefaultDERControl": published.default(cabinet.fallback_W),
             "wrong_messages": dict(seen.wrong),

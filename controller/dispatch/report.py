@@ -76,7 +76,7 @@ FORM: Form = {
 }
 STATE: Form = {
     **dict.fromkeys(("connection_W", "held_back_W", "short_W"), POSITIVE),
-    "epoch": SECONDS,
+    **dict.fromkeys(("epoch", "lends_in_s"), SECONDS),
     "utc_us": partial(_number, 0, 1 << 53),
 }
 CONTROL: Form = {"opModImpLimW": POSITIVE, "duration": SECONDS, "status": _text}

@@ -110,7 +110,10 @@ def test_the_facts_as_json_and_the_answer_to_a_job(capsys, peer, file):
         assert run(capsys, "fleet ask", file, *job)[:2][0] == 0
         job[1] = "3MW"
         code, lines, _ = run(capsys, "fleet ask", file, *job, "--json")
-    assert code == 1 and facts_in(lines)["margin_W"] == -1_080_000
+        elsewhere = run(capsys, "fleet ask", file, *job, "--cabinet", "hall7", "--json")
+    found = facts_in(lines)
+    assert (code, found["margin_W"], found["cabinet"]) == (1, -1_080_000, "hall1")
+    assert facts_in(elsewhere[1])["cabinet"] == "hall7"
 
 
 def test_a_silent_cabinet_an_alarm_and_a_silent_dispatcher_end_with_1(capsys, peer, file):
@@ -205,6 +208,8 @@ def test_a_wrong_file(capsys, tmp_path, file):
 def test_wrong_options(capsys, file):
     refused(capsys, 2, "--watch draws on a terminal", "fleet --watch", file)
     refused(capsys, 2, "--power '1' is not allowed", "fleet ask --power 1 --for 1min", file)
+    asks = "fleet ask --power 1kW --for 1min --cabinet hall9"
+    refused(capsys, 2, "--cabinet \"hall9\": allowed hall1, hall2", asks, file)
     refused(capsys, 2, "--at '14:05' is not", "fleet ask --power 1kW --at 14:05 --for 1min", file)
 
 

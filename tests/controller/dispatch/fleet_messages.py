@@ -27,6 +27,7 @@ def report(**changes):
         "available_low_W": -200_000,
         "available_high_W": 250_000,
         "held_15min_high_W": 240_000,
+        "discharge_W_max": 250_000,
         "remaining_Wh": 300_000,
         "full_Wh": 600_000,
         "soc_permille": 640,
@@ -49,6 +50,7 @@ def state(names=NAMES, changes=None, **whole):
     own |= {"short_W": 0, "load_W": 500_000, "DERControl": [control]}
     cabinets = {name: {**own, **(changes or {}).get(name, {})} for name in names}
     found = {"connection_W": 4_000_000, "epoch": 3, "held_back_W": 200_000, "short_W": 0}
+    found["lends_in_s"] = 0
     return {**found, "utc_us": UTC_US, "cabinets": cabinets, **whole}
 
 

@@ -254,7 +254,7 @@ def test_an_import_above_the_share_is_wrong(share_W, import_W, is_above):
 
 
 def test_the_last_import_of_an_offline_cabinet_is_not_above_its_share():
-    overview = heard({"hall1": {"grid_W": 500_000}}, state(["hall1"], {"hall1": {"share_W": 1}}))
+    overview = heard({"hall1": {"grid_W": 500_000}}, state(changes={"hall1": {"share_W": 1}}))
     hear(overview, "firebreak/hall1/online", b"offline")
     assert [each.partition(" ")[0] for each in facts(overview)["wrong"]] == ["offline,"]
 
