@@ -63,7 +63,7 @@ class Dispatcher:
         self.counts: collections.Counter[str] = collections.Counter()
         draw = random.Random(seed)
         for each in self.members:
-            each.beat_ms = now_ms - draw.uniform(0, RENEW_MS)
+            each.beat_ms, each.agreed_ms = now_ms - draw.uniform(0, RENEW_MS), now_ms
         self._heard, self._waiting = set[int](), set[int]()  # places of cabinets
 
     # -- what comes in

@@ -9,6 +9,7 @@ from controller.dispatch.exchange import Heard
 from controller.dispatch.fleet import Cabinet
 from controller.dispatch.ledger import Ledger
 from controller.dispatch.member import ENDS_MS, MUTE, UNREPORTED, Member
+from controller.dispatch.report import report_of
 from hil.fleet.broker import Faults
 
 LOADS_W = 2000, 300, 300
@@ -28,6 +29,15 @@ def test_a_cabinet_with_another_key_reports_and_gives_no_signed_answer():
     world.boxes[1]._key = world.fleet.cabinets[1].key
     world.run(25)
     assert problems(world) == {} and world.limits_W[1] >= 300
+
+
+def test_the_minute_begins_with_the_dispatcher():
+    world = World()
+    world.now_ms = 1_000_000
+    world.start()
+    world.dispatcher.hear_report("c0", report_of(world.boxes[0].report(0)), 1_000_000)
+    world.dispatcher.step(1_000_000)
+    assert problems(world) == {}
 
 
 def test_a_cabinet_whose_answers_end_is_named_when_a_minute_has_passed():
