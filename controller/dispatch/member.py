@@ -98,21 +98,16 @@ class Member:
 
     def controls(self, share: Share, now_ms: float) -> list[dict[str, Any]]:
         """The controls of IEEE 2030.5, the newest first. status: None until it is answered."""
-        found: list[tuple[int, float, str | None]] = []
-        if share.lent:
-            value_W, until_ms = share.lent[max(share.lent)]
-            found.append((value_W, until_ms - WINDOW_MS, None))
-        if self.control_W is not None:
-            status = RECEIVED if self.waits else STARTED
-            until_ms = share.in_force.until_ms
-            found.append((self.control_W, until_ms, COMPLETED if until_ms <= now_ms else status))
-        if self.replaced_W is not None:
-            found.append((self.replaced_W, now_ms, SUPERSEDED))
+        left_ms = share.in_force.until_ms - now_ms
+        status = COMPLETED if left_ms <= 0 else RECEIVED if self.waits else STARTED
+        sent = [share.lent[sequence] for sequence in sorted(share.lent)[-1:]]
+        rows: list[tuple[int | None, float, str | None]] = [
+            *[(each.value_W, each.until_ms - WINDOW_MS - now_ms, None) for each in sent],
+            (self.control_W, left_ms, status),
+            (self.replaced_W, 0, SUPERSEDED),
+        ]
         return [
-            {
-                "opModImpLimW": value_W,
-                "duration": max(0, int(until_ms - now_ms) // 1000),
-                "status": status,
-            }
-            for value_W, until_ms, status in found
+            {"opModImpLimW": value_W, "duration": max(0, int(left_ms) // 1000), "status": status}
+            for value_W, left_ms, status in rows
+            if value_W is not None
         ]

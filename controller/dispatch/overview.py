@@ -26,7 +26,7 @@ from controller.system.paths import printable
 from safety import matrix
 
 NAME_MAX = 64  # characters of a name
-NAMES_MAX = 20  # foreign names that are remembered
+ODD_MAX = 20  # kinds of messages that do not count
 LABEL_ROW = 800  # label of row 1 is R801
 NEVER_MS = float("-inf")
 NOT_LENT = "the dispatcher does not hear it, or was started without it"
@@ -41,20 +41,14 @@ class Seen:
         self.cabinet = cabinet
         self.report, self.heard_ms = checked(FORM, {}), NEVER_MS
         self.is_fresh = self.is_offline = False
-        self.wrong: collections.Counter[str] = collections.Counter()
         self.shared: Facts = {}  # empty before that
         self.shared_ms = NEVER_MS
 
-    def hear(self, payload: bytes, source: str, is_retained: bool, now_ms: float) -> None:
+    def hear(self, report: Facts, is_retained: bool, now_ms: float) -> None:
         """Take a report."""
-        found = full_report(payload, source)
-        if isinstance(found, str):
-            self.wrong[found] += 1
-            return
-        self.report, wrong = found
-        self.wrong.update([f"{name} has a wrong value" for name in wrong])
-        self.heard_ms, self.is_fresh = now_ms, self.is_fresh or not is_retained
-        self.is_offline = self.is_offline and (is_retained or self.report["state"] is None)
+        self.report, self.heard_ms = report, now_ms
+        self.is_fresh = self.is_fresh or not is_retained
+        self.is_offline = self.is_offline and (is_retained or report["state"] is None)
 
     @property
     def is_heard(self) -> bool:
@@ -84,10 +78,9 @@ class Overview:
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
         self.seen = {each.name: Seen(each) for each in fleet.cabinets}
-        self.foreign: collections.Counter[str] = collections.Counter()
+        self.odd: collections.Counter[str] = collections.Counter()
         self.state: Facts = {}  # of the dispatcher
         self._state_ms = NEVER_MS  # when it came live
-        self.wrong_states = 0
 
     @property
     def topics(self) -> list[str]:
@@ -98,25 +91,32 @@ class Overview:
     def hear(self, topic: str, payload: bytes, is_retained: bool, now_ms: float) -> None:
         """Take a message of the broker."""
         _, name, kind = [*topic.split("/"), "", ""][:3]
-        own = published.topic(self.fleet.source)
+        own, seen = published.topic(self.fleet.source), self.seen.get(name)
         if topic == own or topic.startswith(f"{own}/"):
             self._hear_state(payload, is_retained, now_ms)
-        elif name not in self.seen:
-            name = printable(name)[:NAME_MAX]
-            if name in self.foreign or len(self.foreign) < NAMES_MAX:
-                self.foreign[name] += 1
+        elif seen is None:
+            self._count(name, "is not in the file")
         elif kind == "report":
-            self.seen[name].hear(payload, self.fleet.source, is_retained, now_ms)
+            report, *wrong = full_report(payload, self.fleet.source)
+            for words in wrong:
+                self._count(name, words)
+            if report is not None:
+                seen.hear(report, is_retained, now_ms)
         elif payload in (b"online", b"offline"):
-            self.seen[name].is_offline = payload == b"offline"
+            seen.is_offline = payload == b"offline"
         else:
-            self.seen[name].wrong["online has a wrong value"] += 1
+            self._count(name, "online has a wrong value")
+
+    def _count(self, name: str, words: str) -> None:
+        """Count a message of a name that does not count, or a field of it."""
+        key = f"{printable(name)[:NAME_MAX]} {words}"
+        if key in self.odd or len(self.odd) < ODD_MAX:
+            self.odd[key] += 1
 
     def _hear_state(self, payload: bytes, is_retained: bool, now_ms: float) -> None:
         found = state_of(payload)
         if isinstance(found, str):
-            self.wrong_states += 1
-            return
+            return self._count("the dispatcher", found)
         self.state = found
         if not is_retained:
             self._state_ms = now_ms
@@ -142,7 +142,6 @@ class Overview:
             "epoch": state.get("epoch"),
             "connection_W": state.get("connection_W"),
             "lends_in_s": state.get("lends_in_s"),
-            "wrong_states": self.wrong_states,
         }
 
     def cabinets(self, now_ms: float) -> dict[str, Facts]:
@@ -175,7 +174,6 @@ class Overview:
             "problem": shared.get("problem", "") or (NOT_LENT if is_unheard else ""),
             "DERControl": shared.get("DERControl", []),
             "DefaultDERControl": published.default(cabinet.fallback_W),
-            "wrong_messages": dict(seen.wrong),
         }
         return {**found, **published.status(found)}
 

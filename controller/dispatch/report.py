@@ -134,18 +134,18 @@ def report_of(payload: bytes) -> Report | None:
     return NOTHING if report.state is None else report
 
 
-def full_report(payload: bytes, source: str) -> tuple[Facts, list[str]] | str:
-    """(the fields of a report, names of those with a wrong value), for a person. source: the one of
-    the dispatcher, whose import maximum is `share`.
+def full_report(payload: bytes, source: str) -> list[Any]:
+    """[the fields of a report, or None; words for what is wrong with it, ...], for a person.
+    source: the one of the dispatcher, whose import maximum is `share`.
     """
     found = loaded(payload)
     if isinstance(found, str):
-        return found
+        return [None, found]
     if isinstance(shares := found.get("share"), dict):
         found["share"] = shares.get(source)
     values = checked(FORM, found)
     wrong = [name for name in FORM if values[name] is None and found.get(name) is not None]
-    return values, wrong
+    return [values, *[f"has a wrong {name}" for name in wrong]]
 
 
 def state_of(payload: bytes) -> Facts | str:

@@ -111,11 +111,12 @@ def _margins_W(parts: dict[str, _Part], rise_W: int, most_W: int) -> dict[str, i
 
 
 def _own(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
-    """(load of each cabinet without the job, import beside all cabinets, what is not known). A
-    silent one counts with its last known load.
+    """(load of each cabinet without the job, import beside all cabinets, what is not known), the
+    least dangerous first. A silent cabinet counts with its last known load.
     """
     loads_W, unknown = {}, []
-    for name, each in facts["cabinets"].items():
+    rows = sorted(facts["cabinets"].items(), key=lambda row: row[1]["danger_level"])
+    for name, each in rows:
         known_W = [each["load_part_W"], *([] if each["is_live"] else [each["last_load_W"]])]
         known_W = [load_W for load_W in known_W if load_W is not None]
         loads_W[name] = max(known_W, default=0)

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any
 
 from controller.dispatch.overview import Overview
@@ -37,12 +38,7 @@ def of(overview: Overview, now_ms: float) -> Facts:
         "cabinets": dict(sorted(cabinets.items(), key=_worst_first)),
         "alarms": alarms(cabinets),
         "silent": [name for name, each in cabinets.items() if not each["is_live"]],
-        "releases": _by_value(cabinets, lambda each: each["release"]),
-        "limits_crcs": _by_value(cabinets, lambda each: each["limits_crc"]),
-        "clocks_not_trusted": [
-            name for name, each in cabinets.items() if each["is_clock_trusted"] is False
-        ],
-        "foreign_messages": dict(overview.foreign),
+        "odd_messages": dict(overview.odd),
     }
     return {**found, "wrong": list(_wrong(found)), "notes": list(_notes(found))}
 
@@ -85,10 +81,10 @@ def alarms(cabinets: dict[str, Facts]) -> list[Facts]:
     return sorted(found.values(), key=lambda row: (-row["danger_level"], row["label"]))
 
 
-def _by_value(cabinets: dict[str, Facts], value: Callable[[Facts], Any]) -> dict[str, list[str]]:
+def _by_value(cabinets: dict[str, Facts], value: Callable[[Facts], Any]) -> dict[Any, list[str]]:
     """{value: names of the cabinets that have it}, the most frequent value first."""
-    found: dict[str, list[str]] = {}
-    for name, each in cabinets.items():
+    found: dict[Any, list[str]] = {}
+    for name, each in sorted(cabinets.items()):
         if value(each):
             found.setdefault(value(each), []).append(name)
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
@@ -111,9 +107,9 @@ def _wrong(found: Facts) -> Iterable[str]:
         ]
         if names:
             yield f"{words}: {len(names)} of {len(cabinets)}, {listed(names)}"
-    for problem, names in _by_value(cabinets, lambda each: each["problem"]).items():
+    for problem, names in _by_value(cabinets, itemgetter("problem")).items():
         yield f"no share for {listed(names)}: {problem}"
-    if words := _powers(cabinets, "short_W", lambda each: each["short_W"]):
+    if words := _powers(cabinets, "short_W", itemgetter("short_W")):
         yield f"load short, the battery cannot keep the share: {words}"
     if words := _powers(cabinets, "import_W", _is_above):
         yield f"import above the share, by reports that may be seconds old: {words}"
@@ -150,26 +146,20 @@ def _is_above(each: Facts) -> bool:
 
 
 def _notes(found: Facts) -> Iterable[str]:
-    if words := _powers(found["cabinets"], "reported_share_W", _is_apart):
+    cabinets = found["cabinets"]
+    if words := _powers(cabinets, "reported_share_W", _is_apart):
         yield f"another share in the last report, which may be seconds old: {words}"
-    if all(each["silence"] == "not heard" for each in found["cabinets"].values()):
+    if all(each["silence"] == "not heard" for each in cabinets.values()):
         yield "nothing was heard: may this user of the broker read firebreak/+/report"
-    for words, names in _by_value(found["cabinets"], _binding).items():
+    for words, names in _by_value(cabinets, _binding).items():
         yield f"held back by {words}: {listed(names)}"
-    for field, words in (("releases", "release"), ("limits_crcs", "limits CRC")):
-        values = found[field]
+    for field, words in (("release", "release"), ("limits_crc", "limits CRC")):
+        values = _by_value(cabinets, itemgetter(field))
         if len(values) > 1:
-            each = [f"{value or '?'} on {listed(names)}" for value, names in values.items()]
+            each = [f"{value} on {listed(names)}" for value, names in values.items()]
             yield f"versions differ: {words} {'; '.join(each[:NAMES_MAX])}"
-    if found["clocks_not_trusted"]:
-        yield f"clock not trusted, schedules do not act: {listed(found['clocks_not_trusted'])}"
-    foreign = [f"{name} ({count})" for name, count in found["foreign_messages"].items()]
-    if foreign:
-        yield f"messages of cabinets that are not in the file: {listed(foreign)}"
-    for name, each in found["cabinets"].items():
-        causes = [f"{cause} ({count})" for cause, count in each["wrong_messages"].items()]
-        if causes:
-            yield f"wrong messages of {name}: {listed(causes)}"
-    count = found["dispatcher"]["wrong_states"]
-    if count:
-        yield f"wrong messages on the topic of the dispatcher: {count}"
+    for names in _by_value(cabinets, lambda each: each["is_clock_trusted"] is False).values():
+        yield f"clock not trusted, schedules do not act: {listed(names)}"
+    odd = [f"{words} ({count})" for words, count in found["odd_messages"].items()]
+    if odd:
+        yield f"messages that do not count: {listed(odd)}"

@@ -80,7 +80,7 @@ def _below(facts: Facts) -> list[str]:
         first = danger.FIRST[row["danger_level"]]
         found += wrapped(f"!!! {first} {words}" if first else words, MARGIN)
     for each in facts["wrong"]:
-        found += wrapped(f"WRONG: {each}.", MARGIN)
+        found += wrapped(f"WRONG: {each}{'' if each.endswith('?') else '.'}", MARGIN)
     for each in facts["notes"]:
         found += wrapped(f"Note: {each}.", MARGIN)
     return ["", *found, ""] if found else [""]

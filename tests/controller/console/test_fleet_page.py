@@ -6,6 +6,7 @@ import pytest
 from controller.console import fleet as command
 from controller.console.pages import fleet as page, fleet_ask
 from controller.dispatch import site_ask, site_facts
+from controller.dispatch.member import MUTE
 from tests.transcript import each_part
 
 FIRE, DOOR = {"alarm": made.FIRE, "alarms": 3}, {"alarm": made.DOOR, "alarms": 1}
@@ -17,7 +18,12 @@ CHARGING = {"battery_W": -35_000, "binding": BINDING, "soc_permille": None}
 def troubled():
     reports = {"hall1": CHARGING, "hall2": DOOR, "hall3": FIRE, "hall4": None, "hall7": DOOR}
     reports["hall6"] = {"release": "0.5.0", "clock": False}
-    found = made.heard(reports, made.state(changes={"hall8": {"problem": LACKS}}, short_W=90_000))
+    changes = {
+        "hall8": {"problem": LACKS},
+        "hall7": {"problem": MUTE},
+        "hall6": {"short_W": 12_000},
+    }
+    found = made.heard(reports, made.state(changes=changes, short_W=90_000))
     made.hear(found, "firebreak/hall5/online", b"offline")
     made.hear(found, "firebreak/hall8/report", {"state": None, "trouble": "no tick for 0.5 s"})
     made.hear(found, "firebreak/hall9/report", made.report())

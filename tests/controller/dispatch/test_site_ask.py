@@ -8,7 +8,7 @@ import json
 import random
 
 import pytest
-from fleet_messages import NAMES, NOW_MS, heard, state
+from fleet_messages import FIRE, NAMES, NOW_MS, heard, state
 
 from controller.dispatch import site_ask, site_facts
 from controller.dispatch.ledger import Ledger, lasts_ms
@@ -66,6 +66,11 @@ def test_the_cabinet_where_most_is_left_is_named():
     assert asked(440_000, {"hall5": IDLE}) == ("yes", 2_980_000, "hall5")
     assert asked(440_001, {"hall5": IDLE}) == ("yes", 2_979_999, "hall5")
     assert asked(440_000, {"hall5": IDLE}, name="hall2") == ("yes", 2_540_000, "hall2")
+
+
+def test_of_equal_cabinets_the_least_dangerous_is_named():
+    alarms = {name: {"alarm": FIRE, "alarms": 1} for name in ("hall1", "hall2")}
+    assert asked(800_000, alarms)[2] == "hall3"
 
 
 @pytest.mark.parametrize("seed", range(60))
