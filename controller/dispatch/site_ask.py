@@ -156,7 +156,7 @@ def _part(each: Facts, load_W: int, job: Job, is_lent: bool) -> _Part:
     if is_able:
         bound_W = POWER_W_MAX * PERMILLE if is_lent else fallback_W
         return _Part(load_W, fallback_W, max(0, limits[limit]), limit, bound_W)
-    least_W = max(fallback_W, each["hold_W"] or 0, load_W)
+    least_W = max(fallback_W, each["hold_W"] or 0)
     limit = SILENCE.get(each["silence"], "it gets no share")
     bound_W = fallback_W if not (is_lent and each["load_permille"]) else POWER_W_MAX * PERMILLE
     return _Part(load_W, least_W, 0, limit, bound_W)

@@ -211,7 +211,7 @@ def common(load_W=2_400_000, grid_W=None):
 
 @cases("""power_W  has_dispatcher  words  margin_W
     1_120_000  False  "yes"  0
-    1_120_008  False  "no"  -1
+    1_120_001  False  "no"  -1
     4_520_000  True  "yes"  0
     4_520_008  True  "no"  -8
     800  True  "yes"  3_400_000
