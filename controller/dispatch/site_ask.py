@@ -74,7 +74,8 @@ def answer(facts: Facts, job: Job, name: str = "") -> Facts:
     if unknown:
         return found
     parts = {each: _part(cabinets[each], load, job, is_lent) for each, load in loads_W.items()}
-    most_W = facts["connection_W"] - beside_W
+    shared_W = facts["dispatcher"]["connection_W"] if is_lent else None
+    most_W = min(facts["connection_W"], shared_W or POWER_W_MAX) - beside_W
     found |= {"is_lent": is_lent, "import_W_max": most_W}
     return found | _sums(parts, most_W, 0 if is_common else job.power_W, name)
 

@@ -21,9 +21,10 @@ SHORT = Job(800_000, 600, 900)
 IDLE = {"grid_W": 0, "battery_W": 0}
 
 
-def facts(reports=None, shared=None, has_dispatcher=True, **of_fleet):
-    shared = (shared or state()) if has_dispatcher else None
+def facts(reports=None, shared=None, has_dispatcher=True, shared_W=None, **of_fleet):
     of_fleet = {"connection_W": 5_000_000, **of_fleet}
+    shared = {**(shared or state()), "connection_W": shared_W or of_fleet["connection_W"]}
+    shared = shared if has_dispatcher else None
     return site_facts.of(heard(reports, shared, **of_fleet), NOW_MS)
 
 
@@ -121,6 +122,11 @@ def test_a_dispatcher_lends_nothing_in_its_first_minute():
     assert ledger.lends_in_s(lasts_ms()) == 0
     for lends_in_s, words in ((600, "yes"), (601, "no"), (None, "no")):
         assert answer(SHORT, shared=state(lends_in_s=lends_in_s))["answer"] == words
+
+
+def test_the_dispatcher_may_share_less_than_the_file_says():
+    assert asked(LEFT_W - 400_000, shared_W=4_600_000)[:2] == ("yes", 0)
+    assert asked(LEFT_W, shared_W=5_400_000)[:2] == ("yes", 0)
 
 
 def test_a_battery_that_gives_now_gives_it_only_once():
