@@ -126,7 +126,7 @@ def _own(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
 
 
 def _common(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
-    """As _own, with the job, by the load meters. Import that they do not see is beside them, since
+    """The same with the job, by the load meters. Import that they do not see is beside them, since
     a silent battery that gives hides load from the grid meter.
     """
     cabinets = facts["cabinets"]

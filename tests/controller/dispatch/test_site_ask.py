@@ -170,7 +170,7 @@ def test_an_unknown_power_gives_nothing_and_limits_count(change, gives_W):
     None  520_000
 """)
 def test_a_silent_cabinet_keeps_what_it_may_import_or_has_needed(load_W, reserved_W):
-    """By the dispatcher: it may hold 520 kW."""
+    """The dispatcher says that it may hold 520 kW."""
     shared = state(changes={"hall1": {"load_W": load_W}})
     reports = {"hall1": {"state": None}} if load_W is None else {"hall1": None}
     found = answer(SHORT, reports, shared)
