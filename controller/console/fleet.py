@@ -19,7 +19,7 @@ from controller.forms.refusal import ConfigError
 from controller.state import ask
 from controller.state.base import Facts
 from controller.system import cli
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted
 
 if TYPE_CHECKING:
     from controller.dispatch.reader import Reader
@@ -53,6 +53,7 @@ def _show(arguments: Namespace) -> int:
     cli.option("--power", required=True, metavar="POWER", help="rise of the load, as in 800kW"),
     cli.option("--at", default="+0s", metavar="TIME", help="from now, as in +10min (now)"),
     cli.option("--for", dest="span", required=True, metavar="TIME", help="as in 20min"),
+    cli.option("--cabinet", metavar="NAME", default="", help="where it runs (the best cabinet)"),
     cli.option("--json", action="store_true", help="the answer as JSON, units in the names"),
 )
 def _ask(arguments: Namespace) -> int:
@@ -62,7 +63,12 @@ def _ask(arguments: Namespace) -> int:
         whole("--at", at, TIME_UNITS, 0, at_ms_max, "+10min") // 1000,
         whole("--for", arguments.span, TIME_UNITS, 1000, ask.FOR_S_MAX * 1000, "20min") // 1000,
     )
-    found = site_ask.answer(_collected(_reader(arguments.file)), job)
+    reader, name = _reader(arguments.file), arguments.cabinet
+    names = [] if reader.overview.fleet.is_common else list(reader.overview.seen)
+    if name and name not in names:
+        allowed = ", ".join(names) or "none, because a common load has no place"
+        raise cli.Ended(WRONG_INPUT, f"--cabinet {quoted(name)}: allowed {allowed}")
+    found = site_ask.answer(_collected(reader), job, name)
     cli.show(arguments.json, found, lambda: fleet_ask.lines(found))
     return CODES[found["answer"]]
 

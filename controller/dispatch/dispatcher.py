@@ -16,7 +16,7 @@ from controller.dispatch.common_load import CommonLoad
 from controller.dispatch.fleet import Fleet
 from controller.dispatch.ledger import Ledger
 from controller.dispatch.member import Member
-from controller.dispatch.report import Report
+from controller.dispatch.report import Report, import_without_battery_W
 
 RENEW_MS = 20_000
 # Loads of their own rise one by one: what is not lent yet can be granted at once.
@@ -63,7 +63,7 @@ class Dispatcher:
         self.counts: collections.Counter[str] = collections.Counter()
         draw = random.Random(seed)
         for each in self.members:
-            each.beat_ms = now_ms - draw.uniform(0, RENEW_MS)
+            each.beat_ms, each.agreed_ms = now_ms - draw.uniform(0, RENEW_MS), now_ms
         self._heard, self._waiting = set[int](), set[int]()  # places of cabinets
 
     # -- what comes in
@@ -79,25 +79,14 @@ class Dispatcher:
         if report.state is not None:
             self.ledger.connected(at)
         self.counts["reports"] += 1
-        load_W = self._load_W(member)
+        permille = member.cabinet.load_permille if self.fleet.is_common else None
+        load_W = import_without_battery_W(report, permille)
         if load_W is not None:
             member.load_W = load_W
             if load_W > member.value_W and not self.fleet.is_common:
                 # from what is not lent yet, before the next plan
                 self._targets.values_W[at] = max(self._targets.values_W[at], load_W)
                 self._heard.add(at)
-
-    def _load_W(self, member: Member) -> int | None:
-        """Import of a cabinet with its battery at 0, as the cabinet compares it with its limit."""
-        report = member.report
-        if not self.fleet.is_common:
-            if report.grid_W is None or report.battery_W is None:
-                return None
-            return report.grid_W + report.battery_W
-        if report.load_W is None:
-            return None
-        load_W = report.load_W - (report.pv_W or 0)
-        return load_W * member.cabinet.load_permille // 1000
 
     def hear_answer(self, name: str, data: bytes, now_ms: float) -> None:
         """A datagram that came as the answer of a cabinet."""
@@ -108,6 +97,7 @@ class Dispatcher:
             return
         member = self.members[at]
         self.counts["answers"] += 1
+        member.answered_ms = now_ms
         self._heard.add(at)
         if heard.fallback_W is not None and heard.fallback_W != member.cabinet.fallback_W:
             member.is_mismatched = (
@@ -119,6 +109,7 @@ class Dispatcher:
         is_bound = heard.fallback_W is not None and not member.exchange.problem
         self.ledger.note_fallback(at, heard.fallback_W if is_bound else None)
         if heard.counts:
+            member.note(heard, self.ledger.shares[at], now_ms)
             self.ledger.answered(at, heard.sequence, heard.value_W, heard.left_ms, now_ms)
             member.is_answered = True
         elif not h.taken(heard.code):
@@ -222,6 +213,7 @@ class Dispatcher:
 
     def _view(self, at: int, now_ms: float) -> targets.View:
         member = self.members[at]
+        member.judge(now_ms)
         report, is_live = member.report, member.is_live(now_ms)
         load_W = member.load_W
         if not is_live and self.fleet.is_common:
@@ -252,6 +244,7 @@ class Dispatcher:
         return {
             "connection_W": self.fleet.connection_W,
             "epoch": self.ledger.epoch,
+            "lends_in_s": self.ledger.lends_in_s(now_ms),
             "held_back_W": self._targets.held_W,
             "short_W": self._targets.short_W,
             "cabinets": {
@@ -262,14 +255,16 @@ class Dispatcher:
 
     def _shown(self, at: int, now_ms: float) -> dict[str, Any]:
         member, share = self.members[at], self.ledger.shares[at]
-        left_ms = share.in_force.until_ms - now_ms
+        share_W, left_s = member.share(share, now_ms)
         return {
             "is_live": member.is_live(now_ms),
-            "share_W": share.in_force.value_W if left_ms > 0 else member.cabinet.fallback_W,
-            "left_s": max(0, int(left_ms // 1000)),
+            "share_W": share_W,
+            "left_s": left_s,
+            "short_W": member.short_W,
             "target_W": self._wanted_W(at),
             "hold_W": self.ledger.hold_W(at, now_ms),
             "fallback_W": member.cabinet.fallback_W,
             "load_W": member.load_W,
             "problem": member.problem,
+            "DERControl": member.controls(share, now_ms),
         }

@@ -1,13 +1,13 @@
 """The state of a fleet as data, in our names and in those of IEEE 2030.5 (CSIP-AUS).
 
-share       opModImpLimW of a control, with its start and duration
+share       opModImpLimW of a control, with its duration; the newest control is the first
 fallback    opModImpLimW of the default control, which holds without a valid control
-answers     received, started, superseded, completed
+answers     status: received (waits for a heartbeat), started, superseded, completed; none before
 charge      stateOfChargeStatus, in hundredths of a percent
 discharge   statWAvail, for availabilityDuration seconds
 
 A broker takes 64 kB in a message, so a large fleet is in several: `state`, `state/2` and so on.
-Each has the sums of all and up to 100 cabinets.
+Each has the sums of all and up to 90 cabinets.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ Facts = dict[str, Any]
 CHARGING, DISCHARGING, HOLDING = range(3)  # of storageModeStatus
 NOT_WORTH_W = 50  # below this power the battery counts as holding
 HELD_S = 900  # held_15min_high_W
-CABINETS_MAX = 100  # in one message; each has at most 500 bytes
+CABINETS_MAX = 90  # in one message; each has at most 650 bytes
 
 
 def topic(source: str) -> str:
@@ -31,7 +31,7 @@ def of(dispatcher: Dispatcher, now_ms: float) -> Facts:
     """The facts of the dispatcher, each cabinet with its controls of IEEE 2030.5."""
     found = dispatcher.facts(now_ms)
     for cabinet in found["cabinets"].values():
-        cabinet.update(controls(cabinet))
+        cabinet["DefaultDERControl"] = default(cabinet["fallback_W"])
     return found
 
 
@@ -45,16 +45,9 @@ def parts(source: str, found: Facts) -> Iterator[tuple[str, Facts]]:
         yield place, {**found, "cabinets": own}
 
 
-def controls(cabinet: Facts) -> Facts:
-    """The controls of a cabinet with share_W, left_s and fallback_W."""
-    return {
-        "DERControl": {
-            "opModImpLimW": cabinet["share_W"],
-            "duration": cabinet["left_s"],
-            "status": "started" if cabinet["left_s"] else "completed",
-        },
-        "DefaultDERControl": {"opModImpLimW": cabinet["fallback_W"]},
-    }
+def default(fallback_W: int) -> Facts:
+    """The control that holds without another one."""
+    return {"opModImpLimW": fallback_W}
 
 
 def status(report: Facts) -> Facts:

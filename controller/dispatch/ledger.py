@@ -126,6 +126,10 @@ class Ledger:
             return False
         return value_W + self._others_W(at, now_ms) <= self.connection_W
 
+    def lends_in_s(self, now_ms: float) -> int:
+        """Seconds in which nothing is lent, because earlier hints may still be valid."""
+        return max(0, math.ceil((self._known_ms - now_ms) / 1000))
+
     def room_W(self, at: int, now_ms: float) -> int:
         """The highest value that fits; the fallback, if none does."""
         fallback_W = self.shares[at].fallback_W

@@ -1,10 +1,22 @@
 """What the dispatcher knows of one cabinet."""
 
-from controller.dispatch.exchange import Exchange
-from controller.dispatch.fleet import Cabinet
-from controller.dispatch.report import NOTHING
+from typing import Any
 
-SILENT_MS = 20_000  # a cabinet that has not reported for so long counts as silent
+from controller.core.base import hint_codes as h
+from controller.dispatch.exchange import Exchange, Heard
+from controller.dispatch.fleet import Cabinet
+from controller.dispatch.ledger import WINDOW_MS, Share
+from controller.dispatch.report import NOTHING, is_live
+
+ANSWERS_MS = 30_000  # each cabinet is asked every 20 s
+ONE_SIDED_MS = 60_000
+MUTE = (
+    "reports, but gives no signed answer for 60 s: is its key the one of FLEET.toml, and may it "
+    "read its command topic?"
+)
+UNREPORTED = "answers, but does not report for 60 s: may it write its report topic?"
+RECEIVED, STARTED, SUPERSEDED, COMPLETED = "received", "started", "superseded", "completed"
+ENDS_MS = 3000  # a share that a cabinet has lost so long before its end was lost in a restart
 
 
 class Member:
@@ -21,6 +33,13 @@ class Member:
         "hint_ms",
         "is_answered",
         "is_mismatched",
+        "answered_ms",
+        "agreed_ms",
+        "one_sided",
+        "short_W",
+        "control_W",
+        "waits",
+        "replaced_W",
     )
 
     def __init__(self, cabinet: Cabinet, source: str) -> None:
@@ -30,13 +49,65 @@ class Member:
         self.value_W = cabinet.fallback_W  # the last value sent
         self.beat_ms = self.hint_ms = float("-inf")
         self.is_answered = True  # the last hint
-        self.is_mismatched = ""
+        self.is_mismatched = self.one_sided = ""
+        self.answered_ms = float("-inf")
+        self.agreed_ms = 0.0  # it reports and answers, or does neither
+        self.short_W = 0  # import above the share that it cannot prevent, by its last answer
+        self.control_W: int | None = None  # the last share that it has answered
+        self.waits = False  # for a heartbeat, before that share acts
+        self.replaced_W: int | None = None  # the share before that one, if it had not run out
 
     @property
     def problem(self) -> str:
         """Why the cabinet cannot be trusted to keep its value; else empty."""
-        return self.exchange.problem or self.is_mismatched
+        return self.exchange.problem or self.is_mismatched or self.one_sided
 
     def is_live(self, now_ms: float) -> bool:
         """True while the cabinet reports."""
-        return self.report.state is not None and now_ms - self.reported_ms < SILENT_MS
+        return is_live(self.report.state, self.reported_ms, now_ms)
+
+    def judge(self, now_ms: float) -> None:
+        """Find out whether the cabinet only reports, or only answers. Call it each few seconds."""
+        reports, answers = self.is_live(now_ms), now_ms - self.answered_ms < ANSWERS_MS
+        if reports == answers:
+            self.agreed_ms, self.one_sided = now_ms, ""
+        elif now_ms - self.agreed_ms >= ONE_SIDED_MS:
+            self.one_sided = MUTE if reports else UNREPORTED
+
+    def note(self, heard: Heard, share: Share, now_ms: float) -> None:
+        """Take a counted answer, before the ledger does."""
+        if heard.sequence < share.answered:
+            return
+        sent, left_ms = share.lent.get(heard.sequence), share.in_force.until_ms - now_ms
+        value_W = heard.value_W if sent is None else sent.value_W
+        if sent is not None:
+            self.short_W = heard.value_W - value_W if heard.code == h.LIMITED else 0
+        if heard.left_ms:
+            if self.control_W not in (None, value_W) and left_ms > 0:
+                self.replaced_W = self.control_W
+            self.control_W, self.waits = value_W, heard.code == h.FALLBACK_RULES
+        elif left_ms > ENDS_MS:
+            self.control_W = self.replaced_W = None
+
+    def share(self, share: Share, now_ms: float) -> tuple[int, int]:
+        """The import limit in force, and its remaining seconds; a fallback has none."""
+        left_s = max(0, int(share.in_force.until_ms - now_ms) // 1000)
+        if self.control_W is None or self.waits or not left_s:
+            return self.cabinet.fallback_W, 0
+        return self.control_W, left_s
+
+    def controls(self, share: Share, now_ms: float) -> list[dict[str, Any]]:
+        """The controls of IEEE 2030.5, the newest first. status: None until it is answered."""
+        left_ms = share.in_force.until_ms - now_ms
+        status = COMPLETED if left_ms <= 0 else RECEIVED if self.waits else STARTED
+        sent = [share.lent[sequence] for sequence in sorted(share.lent)[-1:]]
+        rows: list[tuple[int | None, float, str | None]] = [
+            *[(each.value_W, each.until_ms - WINDOW_MS - now_ms, None) for each in sent],
+            (self.control_W, left_ms, status),
+            (self.replaced_W, 0, SUPERSEDED),
+        ]
+        return [
+            {"opModImpLimW": value_W, "duration": max(0, int(left_ms) // 1000), "status": status}
+            for value_W, left_ms, status in rows
+            if value_W is not None
+        ]

@@ -7,74 +7,69 @@ Pure: the caller gives messages and time. It never raises for a message.
 """
 
 import collections
+from typing import Any
 
-from controller.dispatch import facts as published, full_report, heard_state
+from controller.dispatch import facts as published
 from controller.dispatch.fleet import Cabinet, Fleet
-from controller.dispatch.full_report import Facts
+from controller.dispatch.report import (
+    FORM,
+    Facts,
+    Report,
+    checked,
+    full_report,
+    import_without_battery_W,
+    is_live,
+    state_of,
+)
 from controller.rows import danger, reason_words
 from controller.system.paths import printable
 from safety import matrix
 
-SILENT_MS = 20_000  # a cabinet reports at least each 9 s
-DISPATCHER_SILENT_MS = 10_000  # its state comes each 2 s
-# Two reports of one box give the same start, within the time that a message may be late.
-LATE_MS = 15_000
-RETURNS_MAX = 1  # a start that comes back twice belongs to a second box
-STARTS_MAX = 4
 NAME_MAX = 64  # characters of a name
-NAMES_MAX = 20  # foreign names that are remembered
+ODD_MAX = 20  # kinds of messages that do not count
 LABEL_ROW = 800  # label of row 1 is R801
+NEVER_MS = float("-inf")
+NOT_LENT = "the dispatcher does not hear it, or was started without it"
 
 
-class Member:
-    """One cabinet as heard. report: the last good one; fresh_ms: when it came live."""
+class Seen:
+    """One cabinet as heard. report: the last good one, each field None before it. shared: what the
+    dispatcher has said about it.
+    """
 
     def __init__(self, cabinet: Cabinet) -> None:
         self.cabinet = cabinet
-        self.report: Facts | None = None
-        self.heard_ms = 0.0
-        self.is_fresh = False
-        self.is_offline = False
-        self.wrong: collections.Counter[str] = collections.Counter()
-        self._starts_ms: list[float] = []  # the one used last is the last
-        self.returns = 0
+        self.report, self.heard_ms = checked(FORM, {}), NEVER_MS
+        self.is_fresh = self.is_offline = False
+        self.shared: Facts = {}  # empty before that
+        self.shared_ms = NEVER_MS
 
-    def hear(self, payload: bytes, source: str, is_retained: bool, now_ms: float) -> None:
+    def hear(self, report: Facts, is_retained: bool, now_ms: float) -> None:
         """Take a report."""
-        found = full_report.read(payload, source)
-        if isinstance(found, str):
-            self.wrong[found] += 1
-            return
-        for name in found.wrong:
-            self.wrong[f"{name} has a wrong value"] += 1
-        self.report, self.heard_ms = found.values, now_ms
+        self.report, self.heard_ms = report, now_ms
         self.is_fresh = self.is_fresh or not is_retained
-        if not is_retained and found.values["state"] is not None:
-            self.is_offline = False
-        if not is_retained and found.values["uptime_ms"] is not None:
-            self._note_start(now_ms - found.values["uptime_ms"])
+        self.is_offline = self.is_offline and (is_retained or report["state"] is None)
 
-    def _note_start(self, start_ms: float) -> None:
-        """Find out whether reports of two boxes alternate: a restart never goes back."""
-        same = [each for each in self._starts_ms if abs(each - start_ms) < LATE_MS]
-        if same and same[-1] != self._starts_ms[-1]:
-            self.returns += 1
-        self._starts_ms = [each for each in self._starts_ms if each not in same]
-        self._starts_ms = [*self._starts_ms, start_ms][-STARTS_MAX:]
+    @property
+    def is_heard(self) -> bool:
+        """True once a report has come."""
+        return self.heard_ms > NEVER_MS
 
-    def silence(self, now_ms: float, shared: Facts | None) -> str:
-        """Why nothing current is known, in words; empty: the cabinet reports. shared: what the
-        dispatcher says about it now.
-        """
-        if self.report is not None and self.report["state"] is None:
+    def said(self, now_ms: float) -> Facts:
+        """What the dispatcher says about it now; {}: it is silent."""
+        return self.shared if is_live("", self.shared_ms, now_ms) else {}
+
+    def silence(self, now_ms: float) -> str:
+        """Why nothing current is known, in words; empty: the cabinet reports."""
+        state = self.report["state"]
+        if self.is_heard and state is None:
             return "no controller"  # the door then says offline too
         if self.is_offline:
             return "offline"
-        if self.report is None:
-            return "not heard"
-        age_ms = now_ms - self.heard_ms
-        is_doubted = shared is not None and not shared["is_live"] and not self.is_fresh
-        return "silent" if age_ms >= SILENT_MS or is_doubted else ""
+        is_doubted = not self.is_fresh and not self.said(now_ms).get("is_live", True)
+        if is_live(state, self.heard_ms, now_ms) and not is_doubted:
+            return ""
+        return "silent" if self.is_heard else "not heard"
 
 
 class Overview:
@@ -82,12 +77,10 @@ class Overview:
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
-        self.members = {each.name: Member(each) for each in fleet.cabinets}
-        self.foreign: collections.Counter[str] = collections.Counter()
-        self.state: Facts | None = None  # of the dispatcher
-        self._state_ms, self._is_state_fresh = 0.0, False
-        self._shared: dict[str, tuple[Facts, float]] = {}  # of each cabinet, and when it came
-        self.wrong_states = 0
+        self.seen = {each.name: Seen(each) for each in fleet.cabinets}
+        self.odd: collections.Counter[str] = collections.Counter()
+        self.state: Facts = {}  # of the dispatcher
+        self._state_ms = NEVER_MS  # when it came live
 
     @property
     def topics(self) -> list[str]:
@@ -97,110 +90,121 @@ class Overview:
 
     def hear(self, topic: str, payload: bytes, is_retained: bool, now_ms: float) -> None:
         """Take a message of the broker."""
-        parts = topic.split("/")
-        own = published.topic(self.fleet.source)
+        _, name, kind = [*topic.split("/"), "", ""][:3]
+        own, seen = published.topic(self.fleet.source), self.seen.get(name)
         if topic == own or topic.startswith(f"{own}/"):
             self._hear_state(payload, is_retained, now_ms)
-        elif len(parts) != 3 or parts[1] not in self.members:
-            name = printable(parts[1] if len(parts) > 1 else "")[:NAME_MAX]
-            if name in self.foreign or len(self.foreign) < NAMES_MAX:
-                self.foreign[name] += 1
-        elif parts[2] == "report":
-            self.members[parts[1]].hear(payload, self.fleet.source, is_retained, now_ms)
+        elif seen is None:
+            self._count(name, "is not in the file")
+        elif kind == "report":
+            report, *wrong = full_report(payload, self.fleet.source)
+            for words in wrong:
+                self._count(name, words)
+            if report is not None:
+                seen.hear(report, is_retained, now_ms)
         elif payload in (b"online", b"offline"):
-            self.members[parts[1]].is_offline = payload == b"offline"
+            seen.is_offline = payload == b"offline"
         else:
-            self.members[parts[1]].wrong["online has a wrong value"] += 1
+            self._count(name, "online has a wrong value")
+
+    def _count(self, name: str, words: str) -> None:
+        """Count a message of a name that does not count, or a field of it."""
+        key = f"{printable(name)[:NAME_MAX]} {words}"
+        if key in self.odd or len(self.odd) < ODD_MAX:
+            self.odd[key] += 1
 
     def _hear_state(self, payload: bytes, is_retained: bool, now_ms: float) -> None:
-        found = heard_state.read(payload)
-        if found is None:
-            self.wrong_states += 1
-            return
-        self.state, self._state_ms = found, now_ms
-        self._is_state_fresh = self._is_state_fresh or not is_retained
+        found = state_of(payload)
+        if isinstance(found, str):
+            return self._count("the dispatcher", found)
+        self.state = found
         if not is_retained:
-            for name in found["cabinets"].keys() & self.members.keys():
-                self._shared[name] = found["cabinets"][name], now_ms
+            self._state_ms = now_ms
+            for name in found["cabinets"].keys() & self.seen.keys():
+                self.seen[name].shared = found["cabinets"][name]
+                self.seen[name].shared_ms = now_ms
 
     def is_complete(self) -> bool:
         """True if nothing more is to be waited for: each cabinet has said something, and the
         dispatcher something about each.
         """
-        is_said = all(each.report or each.is_offline for each in self.members.values())
-        return is_said and self._shared.keys() == self.members.keys()
-
-    def is_dispatcher_live(self, now_ms: float) -> bool:
-        """True while the dispatcher publishes its state."""
-        return self._is_state_fresh and now_ms - self._state_ms < DISPATCHER_SILENT_MS
+        every = self.seen.values()
+        return all(e.shared and (e.is_heard or e.is_offline) for e in every)
 
     def dispatcher(self, now_ms: float) -> Facts:
         """Facts of the dispatcher. silent_s: None unless it was heard live here."""
-        is_live, state = self.is_dispatcher_live(now_ms), self.state or {}
-        was_heard = self._is_state_fresh and not is_live
+        alive, state = is_live("", self._state_ms, now_ms), self.state
+        was_heard = self._state_ms > NEVER_MS and not alive
         return {
-            "is_live": is_live,
+            "is_live": alive,
             "silent_s": int(now_ms - self._state_ms) // 1000 if was_heard else None,
             "last_utc_us": state.get("utc_us"),
             "epoch": state.get("epoch"),
             "connection_W": state.get("connection_W"),
-            "wrong_states": self.wrong_states,
+            "lends_in_s": state.get("lends_in_s"),
         }
 
     def cabinets(self, now_ms: float) -> dict[str, Facts]:
         """The facts of each cabinet, in the order of the file."""
-        since_ms = now_ms - DISPATCHER_SILENT_MS
-        said = {name: each for name, (each, at_ms) in self._shared.items() if at_ms > since_ms}
-        return {
-            name: self._cabinet(each, said.get(name), now_ms) for name, each in self.members.items()
-        }
+        return {name: self._cabinet(each, now_ms) for name, each in self.seen.items()}
 
-    def _cabinet(self, member: Member, shared: Facts | None, now_ms: float) -> Facts:
-        silence, report = member.silence(now_ms, shared), member.report
-        known = report or dict.fromkeys((*full_report.NAMES, "trouble"))
+    def _cabinet(self, seen: Seen, now_ms: float) -> Facts:
+        silence, cabinet, report = seen.silence(now_ms), seen.cabinet, seen.report
+        shared, is_shared = seen.said(now_ms), is_live("", self._state_ms, now_ms)
+        is_unheard = is_shared and not (silence or shared.get("is_live"))
+        own, battery_W = Report(*[report[name] for name in Report._fields]), report["battery_W"]
+        load_W: Any = import_without_battery_W(
+            own, cabinet.load_permille if self.fleet.is_common else None
+        )
         found = {
             "is_live": not silence,
             "silence": silence,
-            "heard_s": int(now_ms - member.heard_ms) // 1000 if report else None,
-            **{name: known[name] for name in known if name not in ("share", "uptime_ms", "clock")},
-            "import_W": self._import_W(member, known),
-            "is_clock_trusted": known["clock"],
-            "danger_level": danger_level(known["alarm"]),
-            **_share(member, known["share"], shared, now_ms),
-            "hold_W": shared["hold_W"] if shared else None,
-            "fallback_W": member.cabinet.fallback_W,
-            "load_permille": member.cabinet.load_permille,
-            "problem": shared["problem"] if shared else "",
-            "is_double": member.returns > RETURNS_MAX,
-            "wrong_messages": dict(member.wrong),
+            "heard_s": int(now_ms - seen.heard_ms) // 1000 if seen.is_heard else None,
+            **{name: report[name] for name in report if name not in ("share", "clock")},
+            "load_part_W": load_W,
+            "import_W": None if None in (load_W, battery_W) else load_W - battery_W,
+            "is_clock_trusted": report["clock"],
+            "danger_level": danger_level(report["alarm"]),
+            **_share(seen, shared, now_ms),
+            "hold_W": shared.get("hold_W"),
+            "last_load_W": shared.get("load_W"),
+            "fallback_W": cabinet.fallback_W,
+            "load_permille": cabinet.load_permille,
+            "short_W": shared.get("short_W"),
+            "problem": shared.get("problem", "") or (NOT_LENT if is_unheard else ""),
+            "DERControl": shared.get("DERControl", []),
+            "DefaultDERControl": published.default(cabinet.fallback_W),
         }
-        return {**found, **published.controls(found), **published.status(found)}
-
-    def _import_W(self, member: Member, report: Facts) -> int | None:
-        """The import that the share limits: of the cabinet's own meter, or of its part of a common
-        load.
-        """
-        if not self.fleet.is_common:
-            return report["grid_W"]
-        if report["load_W"] is None or report["battery_W"] is None:
-            return None
-        return report["load_W"] * member.cabinet.load_permille // 1000 - report["battery_W"]
+        return {**found, **published.status(found)}
 
 
-def _share(member: Member, own: Facts | None, shared: Facts | None, now_ms: float) -> Facts:
-    """The share in force and the time that is left: as the dispatcher knows it from signed
-    answers; else from the report; else the fallback.
+def _share(seen: Seen, shared: Facts, now_ms: float) -> Facts:
+    """The share in force and the time that is left: as the dispatcher knows it from signed answers;
+    else from the report; else the fallback. reported_share_W: by the report.
     """
-    if shared and shared["share_W"] is not None:
-        left_s = shared["left_s"] or 0
-        return {"share_W": shared["share_W"], "left_s": left_s, "share_from": "dispatcher"}
-    fallback_W = member.cabinet.fallback_W
-    if own is None or own["state"] == "fallback":
-        known = "cabinet" if own else None
-        return {"share_W": fallback_W, "left_s": 0, "share_from": known}
-    left_s = max(0, own["valid_s"] - int(now_ms - member.heard_ms) // 1000)
-    value_W = own["value_W"] if left_s else fallback_W
-    return {"share_W": value_W, "left_s": left_s, "share_from": "cabinet"}
+    fallback_W, own = seen.cabinet.fallback_W, seen.report["share"]
+    reported = (
+        _aged(own["value_W"], own["valid_s"], now_ms - seen.heard_ms, fallback_W) if own else None
+    )
+    found, word = reported, "cabinet" if own else None
+    if shared.get("share_W") is not None:
+        found, word = (
+            _aged(shared["share_W"], shared["left_s"] or 0, now_ms - seen.shared_ms, fallback_W),
+            "dispatcher",
+        )
+    share_W, left_s = found or (fallback_W, 0)
+    return {
+        "share_W": share_W,
+        "left_s": left_s,
+        "share_from": word,
+        "reported_share_W": reported and reported[0],
+    }
+
+
+def _aged(value_W: int, valid_s: int, age_ms: float, fallback_W: int) -> tuple[int, int]:
+    """A share and the time that is left of it; a fallback has none."""
+    left_s = max(0, int(valid_s - age_ms / 1000))
+    return (value_W if left_s or not valid_s else fallback_W), left_s
 
 
 def danger_level(alarm: Facts | None) -> int:

@@ -4,8 +4,9 @@ lost. Each reader has a client id of its own, so that it never takes the place o
 
 import asyncio
 import collections
+import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
 from controller.dispatch.fleet import Fleet
 from controller.dispatch.overview import Overview
@@ -38,46 +39,42 @@ class Reader:
         """Collect until all cabinets have reported, or the time is over. Raises Lost, DoorError,
         OSError.
         """
-        link = Link(self._broker(), self._waiting.append)
-        try:
-            await self._open(link)
-            until_ms = self.now_ms + COLLECT_S * 1000
-            while self.now_ms < until_ms and not self.overview.is_complete():
-                link.check()
-                await asyncio.sleep(TURN_S)
-                self._take()
-        finally:
-            await link.close()
+        until_ms = self.now_ms + COLLECT_S * 1000
+        async with contextlib.aclosing(self._turns(TURN_S)) as turns:
+            async for _ in turns:
+                if self.now_ms >= until_ms or self.overview.is_complete():
+                    return
 
     async def watch(self, draw: Draw) -> None:
         """Call `draw` each second until cancelled. Raises DoorError, OSError."""
-        trouble = ""
         while True:
-            link = Link(self._broker(), self._waiting.append)
             try:
-                await self._open(link)
-                while True:
-                    link.check()
-                    self._take()
-                    draw(self.overview, self.now_ms, "")
-                    await asyncio.sleep(DRAW_S)
+                async with contextlib.aclosing(self._turns(DRAW_S)) as turns:
+                    async for _ in turns:
+                        draw(self.overview, self.now_ms, "")
             except Lost as lost:
-                trouble = str(lost)
-            finally:
-                await link.close()
-            draw(self.overview, self.now_ms, trouble)
+                draw(self.overview, self.now_ms, str(lost))
             await asyncio.sleep(AGAIN_S)
 
-    async def _open(self, link: Link) -> None:
-        await link.open()
-        if link.refused_topics:
-            topics = ", ".join(self.overview.topics)
-            raise Lost(f"the broker refuses to read {topics}; see its access list")
-
-    def _take(self) -> None:
-        while self._waiting:
-            each = self._waiting.popleft()
-            self.overview.hear(each.topic, each.payload, each.is_retained, self.now_ms)
+    async def _turns(self, turn_s: float) -> AsyncGenerator[None, None]:
+        """A connection: take what has come, again after each turn. Raises Lost, DoorError,
+        OSError.
+        """
+        link = Link(self._broker(), self._waiting.append)
+        try:
+            await link.open()
+            if link.refused_topics:
+                topics = ", ".join(self.overview.topics)
+                raise Lost(f"the broker refuses to read {topics}; see its access list")
+            while True:
+                link.check()
+                while self._waiting:
+                    each = self._waiting.popleft()
+                    self.overview.hear(each.topic, each.payload, each.is_retained, self.now_ms)
+                yield
+                await asyncio.sleep(turn_s)
+        finally:
+            await link.close()
 
     def _broker(self) -> Broker:
         fleet = self.overview.fleet

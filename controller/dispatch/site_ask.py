@@ -1,24 +1,25 @@
 """Answers for a whole fleet: may a job that raises the load run on the shared connection?
 
-    free       connection, less the load of all cabinets with their batteries at 0; without a
-               dispatcher only the sum of the fallbacks, because no cabinet gets more
-    a battery  gives at most held_15min_high_W, and at most its load above its fallback, because
-               no share is below the fallback; to a longer job its energy above the reserve
-    margin     free + what the batteries give - the job
+    reserved           of each cabinet its fallback, or its load less what its battery gives, if
+                       that is more; of one that is silent or gets no share what it may import
+    with a dispatcher  all that is reserved must fit the connection: an unused fallback stays with
+                       its cabinet, and everything else can be lent within one renewal
+    without one        also the job must fit the fallback of its cabinet; a common job that of each
 
-The sum uses only what the cabinets report, and asks none of them. A "yes" should be right and a
-"no" may be too strict, so an unknown value gives nothing, and an unknown load no answer.
+With loads of their own the job runs at one cabinet: the named one, or the one where most is left.
+A "yes" should be right and a "no" may be too strict, so an unknown value gives nothing, and an
+unknown load no answer.
 """
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from controller.dispatch.full_report import Facts
+from controller.dispatch.facts import HELD_S
+from controller.dispatch.report import POWER_W_MAX, Facts
 from controller.dispatch.site_facts import import_W, listed, live
 
 YES, NO, NOT_KNOWN = "yes", "no", "not known"
 PERMILLE, HOUR_S = 1000, 3600
-HELD_S = 900  # held_15min_high_W is held for so long
 SILENCE = {
     "offline": "it is offline",
     "not heard": "it is not heard",
@@ -35,110 +36,151 @@ class Job(NamedTuple):
     for_s: int
 
 
-class _Load(NamedTuple):
-    """whole_W: import of all with the batteries at 0. own_W: of each cabinet, what its share is
-    compared with. unknown: what is not known, in words.
+class _Part(NamedTuple):
+    """A cabinet. load_W: its import with the battery at 0. least_W: reserved at least. high_W: what
+    the battery can give, by `limit`. bound_W: the most that can be lent to it.
     """
 
-    whole_W: int
-    own_W: dict[str, int]
-    unknown: list[str]
+    load_W: int
+    least_W: int
+    high_W: int
+    limit: str
+    bound_W: int
+
+    @property
+    def reserved_W(self) -> int:
+        """Import that no other cabinet may use."""
+        return max(self.least_W, self.load_W - self.high_W)
+
+    def shown(self) -> Facts:
+        """What the battery gives, and why not more."""
+        gives_W = max(self.least_W, self.load_W) - self.reserved_W
+        limit = "its load above its fallback" if gives_W < self.high_W else self.limit
+        return {"gives_W": gives_W, "limit": limit, "reserved_W": self.reserved_W}
 
 
-def answer(facts: Facts, job: Job) -> Facts:
+def answer(facts: Facts, job: Job, name: str = "") -> Facts:
     """{answer, power_W, at_s, for_s, unknown: [words], leaves_out: [sentences]}. Unless the load is
-    unknown also import_W_max, load_W, free_W, given_W, margin_W (below 0: missing),
-    margin_without_largest_W, and cabinets: {name: {gives_W, limit}}. facts: of site_facts.
+    unknown also cabinet: where the job runs, "" for a common one; is_lent, import_W_max,
+    reserved_W, given_W, margin_W (below 0: missing), margin_without_largest_W, and cabinets: {name:
+    _Part.shown}. facts: of site_facts. name: of a cabinet.
     """
-    cabinets: dict[str, Facts] = facts["cabinets"]
-    load = (_common if facts["is_common"] else _own)(cabinets, job)
-    found = {"answer": NOT_KNOWN, **job._asdict(), "unknown": load.unknown}
-    found["leaves_out"] = list(_leaves_out(facts, job))
-    if load.unknown:
+    cabinets, is_common = facts["cabinets"], facts["is_common"]
+    lends_in_s = facts["dispatcher"]["lends_in_s"] if facts["dispatcher"]["is_live"] else None
+    is_lent = lends_in_s is not None and job.at_s >= lends_in_s
+    loads_W, beside_W, unknown = (_common if is_common else _own)(facts, job)
+    found = {"answer": NOT_KNOWN, **job._asdict(), "unknown": unknown}
+    found["leaves_out"] = list(_leaves_out(facts, job, is_lent))
+    if unknown:
         return found
-    given = {name: _given(each, load.own_W[name], job) for name, each in cabinets.items()}
-    given_W = [each["gives_W"] for each in given.values()]
-    limit_W = facts["connection_W"]
-    if not facts["dispatcher"]["is_live"]:
-        limit_W = sum([each["fallback_W"] for each in cabinets.values()])
-    free_W = limit_W - load.whole_W
-    margin_W = free_W + sum(given_W) - job.power_W
+    parts = {each: _part(cabinets[each], load, job, is_lent) for each, load in loads_W.items()}
+    shared_W = facts["dispatcher"]["connection_W"] if is_lent else None
+    most_W = min(facts["connection_W"], shared_W or POWER_W_MAX) - beside_W
+    found |= {"is_lent": is_lent, "import_W_max": most_W}
+    return found | _sums(parts, most_W, 0 if is_common else job.power_W, name)
+
+
+def _sums(parts: dict[str, _Part], most_W: int, rise_W: int, name: str) -> Facts:
+    """rise_W: what the load will rise at one cabinet; 0: the loads contain a common job."""
+    margins_W = _margins_W(parts, rise_W, most_W)
+    if rise_W:
+        name = name or max(margins_W, key=lambda each: margins_W[each])
+        parts[name] = parts[name]._replace(load_W=parts[name].load_W + rise_W)
+    margin_W = margins_W[name] if name else min(margins_W.values())
+    shown = {each: part.shown() for each, part in parts.items()}
+    largest = max(shown, key=lambda each: shown[each]["gives_W"])
+    failed = _margins_W({**parts, largest: parts[largest]._replace(high_W=0)}, 0, most_W)
     return {
-        **found,
         "answer": YES if margin_W >= 0 else NO,
-        "import_W_max": limit_W,
-        "load_W": load.whole_W,
-        "free_W": free_W,
-        "given_W": sum(given_W),
+        "cabinet": name,
+        "reserved_W": sum([each["reserved_W"] for each in shown.values()]),
+        "given_W": sum([each["gives_W"] for each in shown.values()]),
         "margin_W": margin_W,
-        "margin_without_largest_W": margin_W - max(given_W),
-        "cabinets": given,
+        "margin_without_largest_W": failed[name] if name else min(failed.values()),
+        "cabinets": shown,
     }
 
 
-def _own(cabinets: dict[str, Facts], job: Job) -> _Load:
-    """The load of cabinets with meters of their own. A silent one counts with the most that it may
-    import. The job counts at none of them, because the question does not say where it runs.
-    """
-    own_W: dict[str, int] = {}
-    unknown = []
-    for name, each in cabinets.items():
-        if not each["is_live"] and each["hold_W"] is not None:
-            own_W[name] = max(each["hold_W"], each["fallback_W"])
-        elif not each["is_live"] or each["grid_W"] is None or each["battery_W"] is None:
-            unknown.append(f"the import of {name}")
-        else:
-            own_W[name] = each["grid_W"] + each["battery_W"]
-    return _Load(sum(own_W.values()), own_W, unknown)
+def _margins_W(parts: dict[str, _Part], rise_W: int, most_W: int) -> dict[str, int]:
+    """What is left if the load rises at each cabinet."""
+    left_W, found = most_W - sum([part.reserved_W for part in parts.values()]), {}
+    for name, part in parts.items():
+        risen = part._replace(load_W=part.load_W + rise_W)
+        bound_W = part.bound_W - risen.load_W + risen.high_W
+        found[name] = min(bound_W, left_W + part.reserved_W - risen.reserved_W)
+    return found
 
 
-def _common(cabinets: dict[str, Facts], job: Job) -> _Load:
-    """A common load, by the load meter and by the grid meter with all batteries; the higher one
-    counts, since a silent battery that gives hides load from the grid meter.
+def _own(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
+    """(load of each cabinet without the job, import beside all cabinets, what is not known), the
+    least dangerous first. A silent cabinet counts with its last known load.
     """
+    loads_W, unknown = {}, []
+    rows = sorted(facts["cabinets"].items(), key=lambda row: row[1]["danger_level"])
+    for name, each in rows:
+        known_W = [each["load_part_W"], *([] if each["is_live"] else [each["last_load_W"]])]
+        known_W = [load_W for load_W in known_W if load_W is not None]
+        loads_W[name] = max(known_W, default=0)
+        unknown += [] if known_W else [f"the import of {name}"]
+    return loads_W, 0, unknown
+
+
+def _common(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
+    """The same with the job, by the load meters. Import that they do not see is beside them, since
+    a silent battery that gives hides load from the grid meter.
+    """
+    cabinets = facts["cabinets"]
     loads_W = [each["load_W"] for each in live(cabinets) if each["load_W"] is not None]
-    seen_W, batteries_W = import_W(cabinets, True), [e["battery_W"] or 0 for e in live(cabinets)]
     if not loads_W:
-        return _Load(0, {}, ["the common load"])
-    whole_W = max(*loads_W, seen_W + sum(batteries_W) if seen_W is not None else 0)
-    metered_W = max(loads_W) + job.power_W
-    own_W = {name: metered_W * each["load_permille"] // PERMILLE for name, each in cabinets.items()}
-    return _Load(whole_W, own_W, [])
+        return {}, 0, ["the common load"]
+    seen_W, batteries_W = import_W(cabinets, True), [e["battery_W"] or 0 for e in live(cabinets)]
+    load_W = max(loads_W) + job.power_W
+    beside_W = 0 if seen_W is None else max(0, seen_W + sum(batteries_W) - max(loads_W))
+    parts_W = {
+        name: -(-load_W * each["load_permille"] // PERMILLE) for name, each in cabinets.items()
+    }
+    return parts_W, beside_W, []
 
 
-def _given(each: Facts, load_W: int, job: Job) -> Facts:
-    """Power that a battery gives to the job, and the limit that decides."""
-    if not each["is_live"]:
-        return {"gives_W": 0, "limit": SILENCE[each["silence"]]}
-    if each["problem"]:
-        return {"gives_W": 0, "limit": "it gets no share"}
+def _part(each: Facts, load_W: int, job: Job, is_lent: bool) -> _Part:
+    """A cabinet with its load. Its battery counts only while it can be lent to."""
+    fallback_W, is_able = each["fallback_W"], each["is_live"] and not each["problem"]
     limits = {
         "the power that it holds for 15 min": each["held_15min_high_W"] or 0,
-        "its load above its fallback": load_W - each["fallback_W"],
+        "the power that its limits leave": each["discharge_W_max"] or 0,
     }
     if job.for_s > HELD_S:
         spent_Wh = max(0, each["battery_W"] or 0) * job.at_s // HOUR_S
         left_Wh = max(0, (each["remaining_Wh"] or 0) - spent_Wh)
         limits["the energy above its reserve"] = left_Wh * HOUR_S // job.for_s
     limit = min(limits, key=lambda name: limits[name])
-    return {"gives_W": max(0, limits[limit]), "limit": limit}
+    if is_able:
+        bound_W = POWER_W_MAX * PERMILLE if is_lent else fallback_W
+        return _Part(load_W, fallback_W, max(0, limits[limit]), limit, bound_W)
+    least_W = max(fallback_W, each["hold_W"] or 0)
+    limit = SILENCE.get(each["silence"], "it gets no share")
+    bound_W = fallback_W if not (is_lent and each["load_permille"]) else POWER_W_MAX * PERMILLE
+    return _Part(load_W, least_W, 0, limit, bound_W)
 
 
-def _leaves_out(facts: Facts, job: Job) -> Iterable[str]:
+def _leaves_out(facts: Facts, job: Job, is_lent: bool) -> Iterable[str]:
     """Sentences about things that the answer does not look at."""
     yield (
         "The answer adds the cabinets' reports and asks none of them; `firebreak ask` at a cabinet "
         "looks at its temperatures, announced steps and plan too."
     )
+    if is_lent:
+        yield "Until the shares have risen, for seconds, cabinets may import more than theirs."
     yield "The load goes on as it is now, and each battery can give what it can give now."
-    if not facts["is_common"]:
-        yield "The battery of the cabinet where the job runs may give more than is counted here."
     if job.for_s > HELD_S:
         yield "Cells may become warm in a job of more than 15 min, and then give less."
     if facts["silent"]:
         yield (
-            f"Silent cabinets give nothing; with a load of its own, each counts with the most that "
-            f"it may import: {listed(facts['silent'])}."
+            f"Silent cabinets give nothing; each counts with the most that it may import, or its "
+            f"last known load: {listed(facts['silent'])}."
         )
-    if not facts["dispatcher"]["is_live"]:
-        yield "The dispatcher is silent: when it is back, the whole connection counts."
+    if not is_lent:
+        yield (
+            "No dispatcher lends at that time (it is silent, or in its first 63 s), so each "
+            "cabinet has only its fallback."
+        )

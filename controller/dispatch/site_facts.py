@@ -3,10 +3,12 @@
 `wrong` has a sentence for each thing that a person must look at; `notes` are worth knowing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import itemgetter
+from typing import Any
 
-from controller.dispatch.full_report import Facts
 from controller.dispatch.overview import Overview
+from controller.dispatch.report import Facts
 from controller.rows import danger
 
 NAMES_MAX = 8  # names in a sentence
@@ -24,7 +26,7 @@ def of(overview: Overview, now_ms: float) -> Facts:
     """All facts of `firebreak fleet`."""
     cabinets, fleet = overview.cabinets(now_ms), overview.fleet
     dispatcher = overview.dispatcher(now_ms)
-    shared = (overview.state or {}) if dispatcher["is_live"] else {}
+    shared = overview.state if dispatcher["is_live"] else {}
     found: Facts = {
         "source": fleet.source,
         "connection_W": fleet.connection_W,
@@ -36,12 +38,7 @@ def of(overview: Overview, now_ms: float) -> Facts:
         "cabinets": dict(sorted(cabinets.items(), key=_worst_first)),
         "alarms": alarms(cabinets),
         "silent": [name for name, each in cabinets.items() if not each["is_live"]],
-        "releases": _by_value(cabinets, "release"),
-        "limits_crcs": _by_value(cabinets, "limits_crc"),
-        "clocks_not_trusted": [
-            name for name, each in cabinets.items() if each["is_clock_trusted"] is False
-        ],
-        "foreign_messages": dict(overview.foreign),
+        "odd_messages": dict(overview.odd),
     }
     return {**found, "wrong": list(_wrong(found)), "notes": list(_notes(found))}
 
@@ -66,7 +63,7 @@ def _worst_first(item: tuple[str, Facts]) -> tuple:
     name, each = item
     level = each["danger_level"]
     has_alarm = bool(each["alarms"] or each["alarm"])
-    rest = not has_alarm, -level, not each["problem"], not each["is_double"], name
+    rest = not has_alarm, -level, not each["problem"], name
     return (-level if level >= danger.SIGN else 0, each["is_live"], *rest)
 
 
@@ -84,12 +81,12 @@ def alarms(cabinets: dict[str, Facts]) -> list[Facts]:
     return sorted(found.values(), key=lambda row: (-row["danger_level"], row["label"]))
 
 
-def _by_value(cabinets: dict[str, Facts], field: str) -> dict[str, list[str]]:
-    """{value: names of the cabinets that report it}, the most frequent value first."""
-    found: dict[str, list[str]] = {}
-    for name, each in cabinets.items():
-        if each[field] is not None:
-            found.setdefault(each[field], []).append(name)
+def _by_value(cabinets: dict[str, Facts], value: Callable[[Facts], Any]) -> dict[Any, list[str]]:
+    """{value: names of the cabinets that have it}, the most frequent value first."""
+    found: dict[Any, list[str]] = {}
+    for name, each in sorted(cabinets.items()):
+        if value(each):
+            found.setdefault(value(each), []).append(name)
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
@@ -102,18 +99,20 @@ def listed(names: Iterable[str]) -> str:
 
 def _wrong(found: Facts) -> Iterable[str]:
     cabinets, dispatcher = found["cabinets"], found["dispatcher"]
-    for silence in ("offline", "not heard", "silent", "no controller"):
-        names = [name for name, each in cabinets.items() if each["silence"] == silence]
+    for silence, words in WORDS.items():
+        names = [
+            f"{name} ({each['trouble']})" if each["trouble"] else name
+            for name, each in cabinets.items()
+            if each["silence"] == silence
+        ]
         if names:
-            yield f"{WORDS[silence]}: {len(names)} of {len(cabinets)}, {listed(names)}"
-    for name, each in cabinets.items():
-        if each["problem"]:
-            yield f"{name} gets no share: {each['problem']}"
-        if each["is_double"]:
-            yield f"two boxes report as {name}: give each cabinet a name and a login of its own"
-    above = [f"{name} ({each['import_W']} W)" for name, each in cabinets.items() if _is_above(each)]
-    if above:
-        yield f"import above the share, by reports that may be seconds old: {listed(above)}"
+            yield f"{words}: {len(names)} of {len(cabinets)}, {listed(names)}"
+    for problem, names in _by_value(cabinets, itemgetter("problem")).items():
+        yield f"no share for {listed(names)}: {problem}"
+    if words := _powers(cabinets, "short_W", itemgetter("short_W")):
+        yield f"load short, the battery cannot keep the share: {words}"
+    if words := _powers(cabinets, "import_W", _is_above):
+        yield f"import above the share, by reports that may be seconds old: {words}"
     own_W = dispatcher["connection_W"]
     if dispatcher["is_live"] and own_W not in (None, found["connection_W"]):
         yield f"the dispatcher shares {own_W} W, and this file says {found['connection_W']} W"
@@ -124,6 +123,21 @@ def _wrong(found: Facts) -> Iterable[str]:
         yield "the import is above the connection; reduce the load"
 
 
+def _powers(cabinets: dict[str, Facts], field: str, is_so: Callable[[Facts], Any]) -> str:
+    """Names and powers of the cabinets for which it is so."""
+    so = [(name, each[field]) for name, each in cabinets.items() if is_so(each)]
+    return listed([f"{name} ({power_W / 1000:.1f} kW)" for name, power_W in so])
+
+
+def _binding(each: Facts) -> str | None:
+    found = each["binding"]
+    return f"{found['label']} {found['name']}" if each["is_live"] and found else None
+
+
+def _is_apart(each: Facts) -> bool:
+    return each["is_live"] and each["reported_share_W"] not in (None, each["share_W"])
+
+
 def _is_above(each: Facts) -> bool:
     """True if a cabinet imports clearly more than its share: not only while a share falls."""
     import_W, share_W = each["import_W"], each["share_W"]
@@ -132,22 +146,20 @@ def _is_above(each: Facts) -> bool:
 
 
 def _notes(found: Facts) -> Iterable[str]:
-    if all(each["silence"] == "not heard" for each in found["cabinets"].values()):
+    cabinets = found["cabinets"]
+    if words := _powers(cabinets, "reported_share_W", _is_apart):
+        yield f"another share in the last report, which may be seconds old: {words}"
+    if all(each["silence"] == "not heard" for each in cabinets.values()):
         yield "nothing was heard: may this user of the broker read firebreak/+/report"
-    for field, words in (("releases", "release"), ("limits_crcs", "limits CRC")):
-        values = found[field]
+    for words, names in _by_value(cabinets, _binding).items():
+        yield f"held back by {words}: {listed(names)}"
+    for field, words in (("release", "release"), ("limits_crc", "limits CRC")):
+        values = _by_value(cabinets, itemgetter(field))
         if len(values) > 1:
-            each = [f"{value or '?'} on {listed(names)}" for value, names in values.items()]
+            each = [f"{value} on {listed(names)}" for value, names in values.items()]
             yield f"versions differ: {words} {'; '.join(each[:NAMES_MAX])}"
-    if found["clocks_not_trusted"]:
-        yield f"clock not trusted, schedules do not act: {listed(found['clocks_not_trusted'])}"
-    foreign = [f"{name} ({count})" for name, count in found["foreign_messages"].items()]
-    if foreign:
-        yield f"messages of cabinets that are not in the file: {listed(foreign)}"
-    for name, each in found["cabinets"].items():
-        causes = [f"{cause} ({count})" for cause, count in each["wrong_messages"].items()]
-        if causes:
-            yield f"wrong messages of {name}: {listed(causes)}"
-    count = found["dispatcher"]["wrong_states"]
-    if count:
-        yield f"wrong messages on the topic of the dispatcher: {count}"
+    for names in _by_value(cabinets, lambda each: each["is_clock_trusted"] is False).values():
+        yield f"clock not trusted, schedules do not act: {listed(names)}"
+    odd = [f"{words} ({count})" for words, count in found["odd_messages"].items()]
+    if odd:
+        yield f"messages that do not count: {listed(odd)}"

@@ -7,10 +7,11 @@ from controller.state.base import Facts
 from controller.state.record import utc_text
 from controller.system.paths import printable
 
-NAME_MAX = 20
+NAME_MAX = 16
 TABLE_LEAST = 3  # lines of the table that always stay
 MARGIN = 2
-HEADS = f"{'STATE':<13} SHARE kW {'LEFT':>5} IMPORT kW BATTERY kW CHARGE ALARMS  HELD BACK BY"
+HEADS = f"{'STATE':<13} SHARE kW LEFT IMPORT kW BATTERY kW CHARGE ALARMS"
+LAST = "STATE in capitals: not heard now; its values are the last known."
 LEGEND = "BATTERY above 0: it gives. SHARE: the most it may import; LEFT -: its fallback."
 
 
@@ -19,7 +20,7 @@ def lines(facts: Facts, height: int | None = None) -> list[str]:
     names = facts["cabinets"]
     width = max(len("CABINET"), *[min(len(name), NAME_MAX) for name in names])
     rows = [_row(name, each, width) for name, each in names.items()]
-    below = [*_below(facts), LEGEND]
+    below = [*_below(facts), *([LAST] if facts["silent"] else []), LEGEND]
     head = [*_head(facts), "-" * WIDTH, f"{'CABINET':<{width}} {HEADS}"]
     room = len(rows) if height is None else max(TABLE_LEAST, height - len(head) - len(below) - 1)
     if len(rows) > room:
@@ -30,11 +31,12 @@ def lines(facts: Facts, height: int | None = None) -> list[str]:
 
 def _head(facts: Facts) -> list[str]:
     count = len(facts["cabinets"])
-    sums = f"{count} cabinets on {_kW(facts['connection_W'])}: import {_kW(facts['import_W'])}"
+    sums = f"{count} cabinets on {_kW(facts['connection_W'])}: import {kilowatt(facts['import_W'])}"
     if facts["dispatcher"]["is_live"]:
-        sums += f", load short {_kW(facts['load_short_W'])}"
-        sums += f", held back {_kW(facts['held_back_W'])}"
-    return [sums, *wrapped(_dispatcher(facts["dispatcher"]), MARGIN)]
+        sums += f", load short {kilowatt(facts['load_short_W'])}"
+        sums += f", held back {kilowatt(facts['held_back_W'])}"
+    sums += " kW"
+    return [*wrapped(sums, MARGIN), *wrapped(_dispatcher(facts["dispatcher"]), MARGIN)]
 
 
 def _kW(power_W: int | None) -> str:
@@ -57,15 +59,12 @@ def _dispatcher(found: Facts) -> str:
 def _row(name: str, each: Facts, width: int) -> str:
     left = f"{each['left_s']} s" if each["left_s"] else "-"
     state = each["state"] if each["is_live"] else each["silence"].upper()
-    old = "" if each["is_live"] or each["heard_s"] is None else " (last known)"
     charge = scaled(each["soc_permille"], 10, 0)
     alarms = "-" if each["alarms"] is None else str(each["alarms"])
-    binding = each["binding"]
-    held = f"{binding['label']} {binding['name']}" if binding else each["trouble"] or "-"
-    return (
-        f"{cut(name, width):<{width}} {state:<13.13} {kilowatt(each['share_W'], 8)} {left:>5} "
+    return cut(
+        f"{cut(name, width):<{width}} {state:<13.13} {kilowatt(each['share_W'], 8)} {left:>4} "
         f"{kilowatt(each['import_W'], 9)} {kilowatt(each['battery_W'], 10)} "
-        f"{charge if charge == '-' else charge + ' %':>6} {alarms:>6}  {held}{old}"
+        f"{charge if charge == '-' else charge + ' %':>6} {alarms:>6}"
     )
 
 
@@ -81,7 +80,7 @@ def _below(facts: Facts) -> list[str]:
         first = danger.FIRST[row["danger_level"]]
         found += wrapped(f"!!! {first} {words}" if first else words, MARGIN)
     for each in facts["wrong"]:
-        found += wrapped(f"WRONG: {each}.", MARGIN)
+        found += wrapped(f"WRONG: {each}{'' if each.endswith('?') else '.'}", MARGIN)
     for each in facts["notes"]:
         found += wrapped(f"Note: {each}.", MARGIN)
     return ["", *found, ""] if found else [""]

@@ -12,12 +12,13 @@ BATTERIES_MAX = 16  # lines; --json has all
 def lines(facts: Facts) -> list[str]:
     """The answer (controller/dispatch/site_ask.py) as lines."""
     start = f"in {duration(facts['at_s'] * 1000)}" if facts["at_s"] else "now"
-    job = f"a job of {_kW(facts['power_W'])}, {start}, for {duration(facts['for_s'] * 1000)}"
+    place = f" at {facts['cabinet']}" if facts.get("cabinet") else ""
+    job = f"a job of {_kW(facts['power_W'])}{place}, {start}, for {duration(facts['for_s'] * 1000)}"
     first = wrapped(f"{VERDICTS[facts['answer']]}: {job}.", MARGIN)
     if facts["answer"] == site_ask.NOT_KNOWN:
         unknown = _labelled("unknown", facts["unknown"])
         return [printable(line) for line in first + unknown + _left_out(facts)]
-    found = [*first, *_labelled("left", _margin(facts)), *_labelled("connection", [_sum(facts)])]
+    found = [*first, *_labelled("left", _margin(facts)), *_labelled("import", _sum(facts))]
     found += _labelled("batteries", _batteries(facts["cabinets"]))
     return [printable(line) for line in found + _left_out(facts)]
 
@@ -43,13 +44,14 @@ def _margin(facts: Facts) -> list[str]:
     return found
 
 
-def _sum(facts: Facts) -> str:
-    free_W = facts["free_W"]
-    rest = f"{_kW(free_W)} free" if free_W >= 0 else f"{_kW(-free_W)} too little"
-    return (
-        f"At most {_kW(facts['import_W_max'])}, less {_kW(facts['load_W'])} of load without "
-        f"batteries: {rest}. The batteries give {_kW(facts['given_W'])} together."
-    )
+def _sum(facts: Facts) -> list[str]:
+    if not facts["is_lent"]:
+        return ["No share is lent: each cabinet may import its fallback, and no more."]
+    return [
+        f"{_kW(facts['reserved_W'])} of {_kW(facts['import_W_max'])} are reserved: for each "
+        f"cabinet its fallback, or its load less what its battery gives. The batteries give "
+        f"{_kW(facts['given_W'])} together."
+    ]
 
 
 def _batteries(cabinets: Facts) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 from controller.console import fleet as command
 from controller.console.pages import fleet as page, fleet_ask
 from controller.dispatch import site_ask, site_facts
+from controller.dispatch.member import MUTE
 from tests.transcript import each_part
 
 FIRE, DOOR = {"alarm": made.FIRE, "alarms": 3}, {"alarm": made.DOOR, "alarms": 1}
@@ -17,7 +18,12 @@ CHARGING = {"battery_W": -35_000, "binding": BINDING, "soc_permille": None}
 def troubled():
     reports = {"hall1": CHARGING, "hall2": DOOR, "hall3": FIRE, "hall4": None, "hall7": DOOR}
     reports["hall6"] = {"release": "0.5.0", "clock": False}
-    found = made.heard(reports, made.state(changes={"hall8": {"problem": LACKS}}, short_W=90_000))
+    changes = {
+        "hall8": {"problem": LACKS},
+        "hall7": {"problem": MUTE},
+        "hall6": {"short_W": 12_000},
+    }
+    found = made.heard(reports, made.state(changes=changes, short_W=90_000))
     made.hear(found, "firebreak/hall5/online", b"offline")
     made.hear(found, "firebreak/hall8/report", {"state": None, "trouble": "no tick for 0.5 s"})
     made.hear(found, "firebreak/hall9/report", made.report())
@@ -39,6 +45,19 @@ FLEETS = {
     "a hundred cabinets": lambda: made.heard(names=[f"c{n}" for n in range(100)]),
     "nothing is heard": lambda: made.heard(dict.fromkeys(made.NAMES)),
     "long names": lambda: made.heard(names=["a" * 64, "b" * 21]),
+}
+ENDS_W = {"share_W": 10**9, "left_s": 99_999, "hold_W": 10**9, "short_W": 10**9}
+ENDS = {
+    "state": "x" * 99,
+    **{name: -(10**9) for name in ("battery_W", "grid_W", "load_W")},
+    **{"alarms": 10_000, "soc_permille": 1000, "trouble": "x" * 99, "release": "y" * 700},
+}
+FLEETS |= {
+    "fields at their ends": lambda: made.heard(
+        {"hall-of-sixteen-": ENDS, "h2": ENDS},
+        made.state(["hall-of-sixteen-"], {"hall-of-sixteen-": ENDS_W}),
+        names=["hall-of-sixteen-", "h2"],
+    )
 }
 SCREEN = 24
 
@@ -64,7 +83,7 @@ def test_the_page(part):
 def test_a_page_is_ascii_and_fits_a_screen(name, height):
     facts = site_facts.of(FLEETS[name](), made.NOW_MS)
     lines = page.lines(facts, height)
-    assert all(each.isascii() and each.isprintable() and len(each) < 120 for each in lines)
+    assert all(each.isascii() and each.isprintable() and len(each) < 80 for each in lines)
     if height == 40:
         assert len(lines) <= 40
 

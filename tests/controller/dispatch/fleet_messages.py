@@ -27,6 +27,7 @@ def report(**changes):
         "available_low_W": -200_000,
         "available_high_W": 250_000,
         "held_15min_high_W": 240_000,
+        "discharge_W_max": 250_000,
         "remaining_Wh": 300_000,
         "full_Wh": 600_000,
         "soc_permille": 640,
@@ -35,7 +36,7 @@ def report(**changes):
         "binding": None,
         "alarms": 0,
         "alarm": None,
-        "share": {"fleet": {"value_W": 480_000, "valid_s": 41, "state": "valid"}},
+        "share": {"fleet": {"value_W": 500_000, "valid_s": 41, "state": "valid"}},
         "limits_crc": "0A1B2C3D",
         "release": "0.4.0",
         "clock": True,
@@ -44,9 +45,12 @@ def report(**changes):
 
 
 def state(names=NAMES, changes=None, **whole):
+    control = {"opModImpLimW": 500_000, "duration": 52, "status": "started"}
     own = {"is_live": True, "share_W": 500_000, "left_s": 52, "hold_W": 520_000, "problem": ""}
+    own |= {"short_W": 0, "load_W": 500_000, "DERControl": [control]}
     cabinets = {name: {**own, **(changes or {}).get(name, {})} for name in names}
     found = {"connection_W": 4_000_000, "epoch": 3, "held_back_W": 200_000, "short_W": 0}
+    found["lends_in_s"] = 0
     return {**found, "utc_us": UTC_US, "cabinets": cabinets, **whole}
 
 
@@ -66,7 +70,7 @@ def heard(reports=None, shared=None, is_retained=False, **of_fleet):
     the dispatcher, None: no message.
     """
     found = Overview(fleet(**of_fleet))
-    for name in found.members:
+    for name in found.seen:
         changes = (reports or {}).get(name, {})
         if changes is not None:
             hear(found, f"firebreak/{name}/online", b"online", True)

@@ -45,7 +45,8 @@ class World:
         for message in broker.arrived(now_ms):
             box = next(each for each in self.boxes if each.name == message.name)
             if message.kind == "hint" and box.name not in self.silent:
-                broker.send("answer", box.name, box.receive(message.payload, now_ms), now_ms)
+                answer = box.receive(message.payload, now_ms)
+                broker.send("answer", box.name, answer or b"", now_ms)
             elif message.kind == "answer" and self.dispatcher:
                 self.dispatcher.hear_answer(box.name, message.payload, now_ms)
             elif message.kind == "report" and self.dispatcher:

@@ -58,8 +58,6 @@ READERS = {
     "controller/documents/hazard_log.py json.loads": "own",
     "controller/doors/alarms/outbox.py json_text.loads": "own",
     "controller/dispatch/epoch_file.py json_text.loads": "own",
-    "controller/dispatch/full_report.py json_text.loads": "own",
-    "controller/dispatch/heard_state.py json_text.loads": "own",
     "controller/dispatch/report.py json_text.loads": "own",
     "controller/hints/hint_statistics.py json_text.loads": "own",
     "controller/recorder/database.py json_text.loads": "own",
