@@ -7,6 +7,7 @@ of asyncio, except `_step` and the callbacks.
 """
 
 import asyncio
+import collections
 import contextlib
 import socket
 import ssl
@@ -81,6 +82,7 @@ class Link:
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self.refused_topics = 0
         self._waiting: dict[int, tuple[int, asyncio.Future[int]]] = {}
+        self._published, self._is_told = collections.deque[tuple[int, int]](), False
         self._pool = ThreadPoolExecutor(1, "mqtt")
         self._is_ending, self._unread, self._cause = False, 0, ""
         self._client = self._made()
@@ -256,12 +258,18 @@ class Link:
             self._cause = f"the broker {self.place} closed the connection: {cause}"
 
     def _on_publish(self, client: Any, data: Any, mid: int, code: ReasonCode, info: Any) -> None:
-        self._tell(self._answered, mid, code.value)
+        self._published.append((mid, code.value))
+        if not self._is_told:  # a wake-up for each would fill asyncio's pipe, and a signal needs it
+            self._is_told = True
+            self._tell(self._answered)
 
-    def _answered(self, mid: int, code: int) -> None:
-        _, answer = self._waiting.pop(mid, (0, None))
-        if answer is not None and not answer.done():
-            answer.set_result(code)
+    def _answered(self) -> None:
+        self._is_told = False
+        while self._published:
+            mid, code = self._published.popleft()
+            _, answer = self._waiting.pop(mid, (0, None))
+            if answer is not None and not answer.done():
+                answer.set_result(code)
 
     def _on_message(self, client: Any, data: Any, found: mqtt.MQTTMessage) -> None:
         self._unread += 1

@@ -4,11 +4,13 @@ import asyncio
 import json
 
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from controller.core.base import hint_codes as h
 from controller.doors import settings
 from controller.doors.feed import NO_TICK, Feed
-from controller.doors.mqtt import door, outlet, waiting
+from controller.doors.mqtt import door, link, outlet, waiting
 from controller.doors.process import House
 from controller.doors.told import DoorError
 from tests.controller.doors.doors_site import answering, refused, written
@@ -329,3 +331,22 @@ def test_a_password_that_others_may_read_is_not_used(tmp_path):
         made._broker("")
     (tmp_path / "b").chmod(0o600)
     assert made._broker("").login[1] == "s3cret"
+
+
+def test_a_flood_of_acknowledgements_wakes_the_loop_once():
+    """A full pipe of wake-ups would drop the signal that ends the process."""
+
+    async def flooded():
+        broker = link.Broker("127.0.0.1", 1, True, 60, "one", None, None, (), "")
+        made, told = link.Link(broker, lambda _: None), []
+        made._tell = lambda call, *values: told.append(call)
+        waiting = made._waiting[7] = 0, asyncio.get_running_loop().create_future()
+        for mid in range(1000):
+            made._on_publish(None, None, mid, ReasonCode(PacketTypes.PUBACK), None)
+        assert len(told) == 1 and not waiting[1].done()
+        told.pop()()
+        assert waiting[1].result() == 0 and not made._waiting
+        made._on_publish(None, None, 8, ReasonCode(PacketTypes.PUBACK), None)
+        assert len(told) == 1
+
+    asyncio.run(flooded())
