@@ -2,7 +2,7 @@
 
 A value that falls is sent at once. A value that rises is sent as far as the ledger has room, so it
 waits for the answers to the others' lowerings. Each cabinet gets its value and a heartbeat again
-every RENEW_MS, since a hint lasts a minute. Pure: the caller gives the time.
+within RENEW_MS, since a hint lasts a minute. Pure: the caller gives the time.
 """
 
 import collections
@@ -19,6 +19,8 @@ from controller.dispatch.member import Member
 from controller.dispatch.report import Report, import_without_battery_W
 
 RENEW_MS = 20_000
+SPREAD = 0.2  # each cabinet has a period of its own, shorter by up to this part: no bursts
+FIRST_PER_MS = 2.0  # cabinets that are asked for the first time
 # Loads of their own rise one by one: what is not lent yet can be granted at once.
 OWN_LENT_PERMILLE = 500
 PLAN_MS, PLANNED_PER_MS = 500, 5.0  # between two plans, longer for thousands of cabinets
@@ -62,8 +64,9 @@ class Dispatcher:
         self._common = CommonLoad(self.members, now_ms)
         self.counts: collections.Counter[str] = collections.Counter()
         draw = random.Random(seed)
-        for each in self.members:
-            each.beat_ms, each.agreed_ms = now_ms - draw.uniform(0, RENEW_MS), now_ms
+        for at, each in enumerate(self.members):
+            each.beat_ms, each.agreed_ms = now_ms - AGAIN_MS + at / FIRST_PER_MS, now_ms
+            each.renew_ms = RENEW_MS * (1 - draw.uniform(0, SPREAD))
         self._heard, self._waiting = set[int](), set[int]()  # places of cabinets
 
     # -- what comes in
@@ -114,7 +117,7 @@ class Dispatcher:
             member.is_answered = True
         elif not h.taken(heard.code):
             self.counts[f"refused_{h.text(heard.code)[0].replace(' ', '_')}"] += 1
-            member.beat_ms = min(member.beat_ms, now_ms - RENEW_MS + AGAIN_MS)
+            member.beat_ms = min(member.beat_ms, now_ms - member.renew_ms + AGAIN_MS)
 
     @property
     def deposed(self) -> str:
@@ -171,7 +174,7 @@ class Dispatcher:
         member = self.members[at]
         exchange, name = member.exchange, member.cabinet.name
         found: list[Sent] = []
-        is_due = now_ms - member.beat_ms >= RENEW_MS
+        is_due = now_ms - member.beat_ms >= member.renew_ms
         is_new = exchange.needs_clock(now_ms) or not exchange.is_fenced
         if is_due or (is_new and now_ms - member.beat_ms >= AGAIN_MS):
             member.beat_ms = now_ms
@@ -194,7 +197,7 @@ class Dispatcher:
         wanted_W = min(max(self._wanted_W(at), fallback_W), self.ledger.most_W(at))
         value_W = min(wanted_W, self.ledger.room_W(at, now_ms))
         is_moved = abs(value_W - member.value_W) > self._step_W
-        if is_moved or age_ms >= RENEW_MS:
+        if is_moved or age_ms >= member.renew_ms:
             return value_W
         if not member.is_answered and age_ms >= AGAIN_MS:
             return member.value_W

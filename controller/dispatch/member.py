@@ -31,6 +31,7 @@ class Member:
         "value_W",
         "beat_ms",
         "hint_ms",
+        "renew_ms",
         "is_answered",
         "is_mismatched",
         "answered_ms",
@@ -48,6 +49,7 @@ class Member:
         self.load_W = cabinet.fallback_W
         self.value_W = cabinet.fallback_W  # the last value sent
         self.beat_ms = self.hint_ms = float("-inf")
+        self.renew_ms = 0.0  # time between two heartbeats, and two hints of one value
         self.is_answered = True  # the last hint
         self.is_mismatched = self.one_sided = ""
         self.answered_ms = float("-inf")
