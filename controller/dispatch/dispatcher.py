@@ -242,17 +242,16 @@ class Dispatcher:
         """(name, words) of each cabinet that cannot be lent to."""
         return [(m.cabinet.name, m.problem) for m in self.members if m.problem]
 
-    def facts(self, now_ms: float) -> dict[str, Any]:
-        """The state of the fleet in SI units."""
+    def facts(self, now_ms: float, places: range | None = None) -> dict[str, Any]:
+        """The state of the fleet in SI units. places: of the cabinets; None: all of them."""
+        places = range(len(self.members)) if places is None else places
         return {
             "connection_W": self.fleet.connection_W,
             "epoch": self.ledger.epoch,
             "lends_in_s": self.ledger.lends_in_s(now_ms),
             "held_back_W": self._targets.held_W,
             "short_W": self._targets.short_W,
-            "cabinets": {
-                each.cabinet.name: self._shown(at, now_ms) for at, each in enumerate(self.members)
-            },
+            "cabinets": {self.members[at].cabinet.name: self._shown(at, now_ms) for at in places},
             "counts": dict(self.counts),
         }
 

@@ -27,22 +27,14 @@ def topic(source: str) -> str:
     return f"firebreak-fleet/{source}/state"
 
 
-def of(dispatcher: Dispatcher, now_ms: float) -> Facts:
-    """The facts of the dispatcher, each cabinet with its controls of IEEE 2030.5."""
-    found = dispatcher.facts(now_ms)
-    for cabinet in found["cabinets"].values():
-        cabinet["DefaultDERControl"] = default(cabinet["fallback_W"])
-    return found
-
-
-def parts(source: str, found: Facts) -> Iterator[tuple[str, Facts]]:
-    """(topic, facts) of each message; found: the facts of all cabinets."""
-    names = list(found["cabinets"])
-    for first in range(0, max(1, len(names)), CABINETS_MAX):
-        own = {name: found["cabinets"][name] for name in names[first : first + CABINETS_MAX]}
-        number = first // CABINETS_MAX + 1
-        place = topic(source) if number == 1 else f"{topic(source)}/{number}"
-        yield place, {**found, "cabinets": own}
+def parts(dispatcher: Dispatcher, now_ms: float) -> Iterator[tuple[str, Facts]]:
+    """(topic, facts) of each message, each cabinet with its controls of IEEE 2030.5."""
+    place, count = topic(dispatcher.fleet.source), len(dispatcher.members)
+    for first in range(0, count, CABINETS_MAX):
+        found = dispatcher.facts(now_ms, range(first, min(count, first + CABINETS_MAX)))
+        for cabinet in found["cabinets"].values():
+            cabinet["DefaultDERControl"] = default(cabinet["fallback_W"])
+        yield f"{place}/{first // CABINETS_MAX + 1}" if first else place, found
 
 
 def default(fallback_W: int) -> Facts:

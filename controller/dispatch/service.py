@@ -214,10 +214,10 @@ class Service:
         if now_us - self._state_us < STATE_US or not link.is_clear:
             return
         self._state_us = now_us
-        state: dict[str, Any] = shown.of(dispatcher, now_ms)
-        state["utc_us"] = int(clock.utc_us())  # tells a later reader since when it is silent
-        state["counts"].update(self._counts)
-        for topic, part in shown.parts(self._fleet.source, state):
+        utc_us = int(clock.utc_us())  # tells a later reader since when it is silent
+        for topic, part in shown.parts(dispatcher, now_ms):
+            part["utc_us"] = utc_us
+            part["counts"].update(self._counts)
             payload = json.dumps(part, separators=(",", ":")).encode()
             link.send(topic, payload, retain=True)
 
