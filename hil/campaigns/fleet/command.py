@@ -13,11 +13,13 @@ from hil.runner import options
 JOBS_HOURS, JOBS_COUNT = 3, 3
 SHORT_PERMILLE = 15.0
 PODS = 4, 8, 16
-COLUMNS = "  {:<34}{:>12}{:>9}{:>14}{:>10}{:>11}{:>7}"
+COLUMNS = "  {:<48}{:>12}{:>8}{:>14}{:>10}{:>16}{:>11}{:>7}"
 
 
 class Fleet(Trial):
-    """Met if the connection keeps in each second that the pods can carry."""
+    """Met if the limits in force never sum to more than the connection, and if without a liar the
+    connection keeps in each second that the pods can carry.
+    """
 
     words = "a dispatcher shares one connection among cabinets that fail"
     mode = "value, 100 ms, with the kernel; broker and time are virtual"
@@ -27,7 +29,7 @@ class Fleet(Trial):
     }
 
     def draw(self) -> list[Any]:
-        """Seeds of the jobs, then the courses, each also with fixed parts."""
+        """Seeds of the jobs, then the courses, the first ones also with fixed parts and a liar."""
         given = self.given
         counts = (given.pods,) if given.pods else PODS
         drawn = [
@@ -35,8 +37,12 @@ class Fleet(Trial):
             for each in counts
             for number in range(1, given.count + 1)
         ]
-        fixed = [each._replace(has_dispatcher=False) for each in drawn[: given.count]]
-        return [*[given.seed + number for number in range(JOBS_COUNT)], *drawn, *fixed]
+        others = [
+            each._replace(kind=kind)
+            for each in drawn[: given.count]
+            for kind in (pods.FIXED, pods.LYING)
+        ]
+        return [*[given.seed + number for number in range(JOBS_COUNT)], *drawn, *others]
 
     def name(self, case: Any) -> str:
         """See Trial."""
@@ -49,10 +55,6 @@ class Fleet(Trial):
             return {"name": self.name(case), "is_of_jobs": True, **found}
         return pods.played(case)
 
-    def line(self, found: Any) -> str | None:
-        """See Trial."""
-        return None
-
     def judge(self, cases: Sequence[Any], found: list[Any]) -> Judged:
         """See Trial."""
         of_jobs = [each for each in found if each.get("is_of_jobs")]
@@ -63,8 +65,8 @@ class Fleet(Trial):
             f"{each['above_W']} W"
             for each in of_jobs
         ]
-        head = "course", "highest MW", "s over", "most over kW", "s beyond", "given kWh", "trips"
-        lines.append(COLUMNS.format(*head))
+        head = "highest MW", "s over", "most over kW", "s beyond", "shares over kW", "given kWh"
+        lines.append(COLUMNS.format("course", *head, "trips"))
         lines += [
             COLUMNS.format(
                 each["name"],
@@ -72,15 +74,20 @@ class Fleet(Trial):
                 each["seconds_over"],
                 f"{each['most_over_W'] / 1000:.0f}",
                 each["seconds_beyond"],
+                f"{each['shares_over_W'] / 1000:,.0f}",
                 f"{each['given_kWh']:,}",
                 len(each["trips"]),
             )
             for each in of_pods
         ]
-        led = [each for each in of_pods if "fixed" not in each["name"]]
-        over = sum(each["seconds_over"] for each in led)
-        is_met = over == 0 and all(
-            each["short_permille"] <= SHORT_PERMILLE and each["above_W"] <= 0 for each in of_jobs
+        over = sum(each["seconds_over"] for each in of_pods if each["kind"] in pods.HONEST)
+        is_met = (
+            over == 0
+            and all(each["shares_over_W"] <= 0 for each in of_pods)
+            and all(
+                each["short_permille"] <= SHORT_PERMILLE and each["above_W"] <= 0
+                for each in of_jobs
+            )
         )
         verdict = f"{over} s above the connection that the remaining pods could have carried"
         return Judged({"jobs": of_jobs, "courses": of_pods}, lines, verdict, is_met)
