@@ -142,6 +142,12 @@ def test_the_shares_are_judged_in_each_course(changes, is_met):
     assert judged(**changes).is_met == is_met
 
 
+def test_the_saving_is_told_as_energy():
+    line = judged().lines[-1]
+    assert "0.5 % (34 %) of their load" in line
+    assert "batteries give 10 (4) kWh, and 0.0 (2.5) kWh exceed" in line
+
+
 def test_a_short_course_has_short_events_and_an_hour_the_same_ones():
     short, hour = [pods.drawn(4, 1, 1, each) for each in (360, 3600)]
     assert short.moved[1] == pytest.approx(hour.moved[1] / 10)

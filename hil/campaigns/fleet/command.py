@@ -80,6 +80,8 @@ class Fleet(Trial):
             )
             for each in of_pods
         ]
+        if of_jobs:
+            lines.append(_saving(of_jobs, of_pods))
         over = sum(each["seconds_over"] for each in of_pods if each["kind"] in pods.HONEST)
         is_met = (
             over == 0
@@ -91,3 +93,23 @@ class Fleet(Trial):
         )
         verdict = f"{over} s above the connection that the remaining pods could have carried"
         return Judged({"jobs": of_jobs, "courses": of_pods}, lines, verdict, is_met)
+
+
+def _saving(of_jobs: list[Any], of_pods: list[Any]) -> str:
+    """What a dispatcher saves in the same courses, in energy."""
+
+    def energy(kind: str) -> list[float]:
+        found = [each for each in of_pods if each["kind"] == kind][: len(fixed)]
+        return [sum(each[key] for each in found) for key in ("given_kWh", "over_kWh")]
+
+    fixed = [each for each in of_pods if each["kind"] == pods.FIXED]
+    short = [
+        sum(each[key] for each in of_jobs) / len(of_jobs) / 10
+        for key in ("short_permille", "fixed_permille")
+    ]
+    (given, over), (fixed_given, fixed_over) = energy(pods.LED), energy(pods.FIXED)
+    return (
+        f"saving     energy, not money; in brackets with fixed parts: jobs lack {short[0]:.1f} % "
+        f"({short[1]:.0f} %) of their load; in {len(fixed)} courses batteries give {given:,.0f} "
+        f"({fixed_given:,.0f}) kWh, and {over:.1f} ({fixed_over:.1f}) kWh exceed the connection"
+    )
