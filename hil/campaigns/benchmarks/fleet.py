@@ -5,24 +5,20 @@ hints. The time from a report with a higher load to the hint that grants it is m
 dispatcher and this process share the cores, so the times are upper bounds.
 """
 
+import contextlib
 import os
 import queue
 import random
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import paho.mqtt.client as mqtt
 
 from hil.campaigns import process
-from hil.campaigns.benchmarks import machine, timing
+from hil.campaigns.benchmarks import machine, mosquitto, timing
 from hil.campaigns.benchmarks.document import Measured, figure, spread
 from hil.engine.process_memory import memory_kB
 from hil.engine.rig import RigError
@@ -40,27 +36,27 @@ HIDES = (
 
 def run(cabinets: int = 10_000, seconds: float = 60.0, seed: int = 1) -> Measured:
     """The findings. cabinets: how many. Raises RigError, OSError."""
-    with tempfile.TemporaryDirectory() as folder, _broker(Path(folder)) as (port, broker):
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        port = mosquitto.free_port()
+        broker = mosquitto.start(Path(folder), port)
+        stack.callback(process.end, broker)
         field = _Field(cabinets, port, seed)
         path = _fleet(Path(folder), field, port)
         command = [sys.executable, "-m", "controller", "dispatch", path, "--own-dir", folder]
         dispatcher = subprocess.Popen(command)
-        try:
-            field.play(WAIT_S)
-            field.delays_ms.clear()
-            pids = {"dispatcher": dispatcher.pid, "broker": broker.pid, "cabinets": os.getpid()}
-            before_s = {name: machine.used_s(pid) for name, pid in pids.items()}
-            field.play(seconds)
-            parts = {
-                name: (machine.used_s(pid) - before_s[name]) / seconds * 100
-                for name, pid in pids.items()
-            }
-            memory = {name: memory_kB(pid) for name, pid in pids.items()}
-            if dispatcher.poll() is not None:
-                raise RigError(f"the dispatcher ended with {dispatcher.returncode}")
-        finally:
-            dispatcher.terminate()
-            dispatcher.wait(10)
+        stack.callback(process.end, dispatcher)
+        field.play(WAIT_S)
+        field.delays_ms.clear()
+        pids = {"dispatcher": dispatcher.pid, "broker": broker.pid, "cabinets": os.getpid()}
+        before_s = {name: machine.used_s(pid) for name, pid in pids.items()}
+        field.play(seconds)
+        parts = {
+            name: (machine.used_s(pid) - before_s[name]) / seconds * 100
+            for name, pid in pids.items()
+        }
+        memory = {name: memory_kB(pid) for name, pid in pids.items()}
+        if dispatcher.poll() is not None:
+            raise RigError(f"the dispatcher ended with {dispatcher.returncode}")
     return _measured(cabinets, seconds, field, parts, memory)
 
 
@@ -194,35 +190,3 @@ def _fleet(folder: Path, field: _Field, port: int) -> str:
     head = f"[fleet]\nconnection_W = {connection_W}\n[broker]\nhost = '127.0.0.1'\nport = {port}\n"
     (folder / "FLEET.toml").write_text(f"{head}tls = false\n" + "\n".join(rows), encoding="ascii")
     return str(folder / "FLEET.toml")
-
-
-@contextmanager
-def _broker(folder: Path) -> Iterator[tuple[int, Any]]:
-    """(port, process) of a broker on loopback. RigError: the machine has none."""
-    program = shutil.which("mosquitto", path=process.search_path())
-    if program is None:
-        raise RigError("mosquitto is missing: sudo apt-get install mosquitto")
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    user = f"user {os.environ.get('USER', 'root')}\n"
-    queues = "max_queued_messages 100000\nset_tcp_nodelay true\n"
-    text = f"{user}listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n{queues}"
-    (folder / "broker.conf").write_text(text, encoding="ascii")
-    command = [program, "-c", str(folder / "broker.conf")]
-    served = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        _wait(port)
-        yield port, served
-    finally:
-        served.terminate()
-        served.wait(10)
-
-
-def _wait(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        timing.wait_s(0.05)
-    raise RigError("the broker does not open its port")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hil.campaigns.fleet import pods
+from hil.campaigns.fleet import pods, real
 from hil.campaigns.trials import Found, Judged, Trial, count
 from hil.engine.arguments import whole
 from hil.fleet import jobs
@@ -22,15 +22,19 @@ class Fleet(Trial):
     """
 
     words = "a dispatcher shares one connection among cabinets that fail"
-    mode = "value, 100 ms, with the kernel; broker and time are virtual"
+    mode = "value, 100 ms, with the kernel; broker and time are virtual without --real"
     own_options = count(1000, 5, "courses for each number of pods") | {
         "--minutes": options.value(whole(1, 600), "MIN", "length of a course (%(default)s)", 60),
         "--pods": options.value(whole(0, 64), "N", "only this many pods; 0: 4, 8 and 16", 0),
+        "--real": options.value(whole(0, 600), "MIN", "one course in real time; 0: none", 0),
     }
 
     def draw(self) -> list[Any]:
         """Seeds of the jobs, then the courses, the first ones also with fixed parts and a liar."""
         given = self.given
+        if given.real:
+            one = pods.drawn(given.pods or PODS[0], 1, given.seed, given.real * 60)
+            return [one._replace(kind=pods.REAL)]
         counts = (given.pods,) if given.pods else PODS
         drawn = [
             pods.drawn(each, number, given.seed, given.minutes * 60)
@@ -53,7 +57,7 @@ class Fleet(Trial):
         if isinstance(case, int):
             found = jobs.played(case, JOBS_HOURS, Faults())._asdict()
             return {"name": self.name(case), "is_of_jobs": True, **found}
-        return pods.played(case)
+        return real.played(case) if case.kind == pods.REAL else pods.played(case)
 
     def judge(self, cases: Sequence[Any], found: list[Any]) -> Judged:
         """See Trial."""
@@ -80,6 +84,8 @@ class Fleet(Trial):
             )
             for each in of_pods
         ]
+        for each in of_pods:
+            lines += [f"  {line}" for line in each.get("lines", ())]
         if of_jobs:
             lines.append(_saving(of_jobs, of_pods))
         over = sum(each["seconds_over"] for each in of_pods if each["kind"] in pods.HONEST)
