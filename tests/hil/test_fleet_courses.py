@@ -40,6 +40,7 @@ def test_a_clock_drifts_evenly_and_then_runs_right(gained_ms):
         assert own.has_ticked == (len(ticks) > before)
         assert own.now_ms == sum(ticks) * TICK_MS
         ahead_ms.append(own.now_ms - rig.now_us // 1000)
+    assert 0 not in ticks
     assert ahead_ms[299] == gained_ms // 2
     assert ahead_ms[599] == ahead_ms[-1] == gained_ms
 
@@ -55,6 +56,14 @@ def test_the_shares_are_what_the_controllers_have_in_force(pod):
     assert pod.shares_W == 4_000_000 + fallback_W
     first.kill()
     assert pod.shares_W == 2 * fallback_W
+
+
+def test_a_tick_that_a_slow_controller_leaves_out_answers_no_hint(pod):
+    box = pod.messages.boxes["cabinet1"]
+    waiting = box._current().pending
+    waiting.append("a hint that no tick has taken")
+    box.clock.has_ticked = False
+    assert box.answers() == [] and waiting
 
 
 def test_a_liar_changes_its_reports_only(pod):
