@@ -157,6 +157,13 @@ def test_the_saving_is_told_as_energy():
     assert "batteries give 10 (4) kWh, and 0.0 (2.5) kWh exceed" in line
 
 
+def test_a_course_is_named_by_its_kind():
+    one = pods.drawn(4, 2, 1, 600)
+    kinds = pods.LED, pods.FIXED, pods.LYING
+    names = [one._replace(kind=kind).name.removeprefix("4 pods, course 2") for kind in kinds]
+    assert names == ["", ", fixed parts", ", a report of twice its load"]
+
+
 def test_a_short_course_has_short_events_and_an_hour_the_same_ones():
     short, hour = [pods.drawn(4, 1, 1, each) for each in (360, 3600)]
     assert short.moved[1] == pytest.approx(hour.moved[1] / 10)

@@ -33,7 +33,7 @@ FALLBACK_PART = 0.6  # of an equal part of what is shared (chosen by the project
 SOC = 0.8
 WHOLE_S = 3600  # a shorter course has shorter events
 GAINED_MS, WITHIN_MS = 1000, 60_000  # by which a clock runs fast or slow
-LED, FIXED, LYING, REAL = "", ", fixed parts", ", a report", ", real time"
+LED, FIXED, LYING, REAL = "", "fixed parts", "a report", "real time"
 HONEST = LED, REAL  # kinds of courses in which the connection must keep
 LIES = {  # factors of what a liar reports
     "of no load": {"load_W": 0},
@@ -63,8 +63,8 @@ class Course(NamedTuple):
     @property
     def name(self) -> str:
         """Name in lines and JSON."""
-        lie = f" {self.lie}" if self.kind == LYING else ""
-        return f"{self.pods} pods, course {self.number}{self.kind}{lie}"
+        kind = f"{self.kind} {self.lie}" if self.kind == LYING else self.kind
+        return f"{self.pods} pods, course {self.number}" + (f", {kind}" if kind else "")
 
     @property
     def lie(self) -> str:
