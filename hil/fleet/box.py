@@ -5,13 +5,16 @@ import random
 from typing import Any
 
 from controller.core.base import hint_codes as h
+from controller.core.control import Control
 from controller.core.policies.hint_outputs import O_REMAINING_WH
 from controller.hints import admission, hint_statistics, replies, wire as w
 from controller.run.cabinet import Cabinet
 from hil.engine.simulate import VirtualRig
+from hil.fleet.own_clock import OwnClock
 from safety import signals as s
 
 REPORT_MS, CHANGED_MS = 9000, 1000  # longest and shortest time between two reports
+RUNNING = s.STATES[s.RUNNING]
 CHANGED_PERMILLE = 10  # of the rated power
 
 
@@ -26,11 +29,14 @@ class _Statistics:
 
 
 class Box:
-    """One cabinet's end of the broker. A restarted controller gets a new nonce."""
+    """One cabinet's end of the broker. A restarted controller gets a new nonce. `lie`: factors of
+    values in its reports.
+    """
 
     def __init__(self, rig: VirtualRig, keys: dict[str, bytes], draw: random.Random) -> None:
         """keys: by source; draw: nonces and the phase of the reports."""
         self.rig, self._keys, self._draw = rig, keys, draw
+        self.clock, self.lie = OwnClock(rig), dict[str, int]()
         self._cabinet: Cabinet[Any] | None = None
         self._admission: admission.Admission | None = None
         self._reported: dict[str, Any] = {}
@@ -42,7 +48,7 @@ class Box:
         if cabinet is not self._cabinet:
             self._cabinet = cabinet
             self._admission = None if cabinet is None else self._made(cabinet)
-            self._report_ms = self._now_ms + self._draw.uniform(0, REPORT_MS)
+            self._report_ms = self.clock.now_ms + self._draw.uniform(0, REPORT_MS)
         return self._admission
 
     def _made(self, cabinet: Cabinet[Any]) -> admission.Admission:
@@ -62,26 +68,22 @@ class Box:
         nonce = self._draw.randbytes(w.NONCE_BYTES)
         return admission.Admission(sources, keys, nonce, controller, statistics)
 
-    @property
-    def _now_ms(self) -> int:
-        return self.rig.now_us // 1000
-
     def receive(self, data: bytes) -> bytes | None:
         """Take a datagram. Returns the answer to a hello; the answer to a hint comes later."""
         check = self._current()
-        return None if check is None else check.receive(data, "fleet", self._now_ms)
+        return None if check is None else check.receive(data, "fleet", self.clock.now_ms)
 
     def answers(self) -> list[bytes]:
         """The answers to the hints of the tick that ended."""
         check = self._current()
-        if check is None or self._cabinet is None:
+        if check is None or self._cabinet is None or not self.clock.has_ticked:
             return []
-        check.later.begin(self._now_ms)
+        check.later.begin(self.clock.now_ms)
         found = []
         for each in check.pending:
             assert isinstance(each.hint, w.Hint), "only hints are sent here"
             core = self._cabinet.core
-            reply = replies.reply(each, each.hint, core, check.nonce, self._now_ms)
+            reply = replies.reply(each, each.hint, core, check.nonce, self.clock.now_ms)
             found.append(w.reply_bytes(reply, each.key))
         check.pending.clear()
         return found
@@ -90,13 +92,16 @@ class Box:
         """The report, if it has changed or is due."""
         if self._current() is None or self._cabinet is None:
             return None
-        since_ms = self._now_ms - self._report_ms
+        since_ms = self.clock.now_ms - self._report_ms
         if since_ms < CHANGED_MS:
             return None
-        now = reported(self._cabinet)
+        core, config = self._cabinet.core, self._cabinet.config
+        share_permille = config.control["share_permille"]
+        now = reported(core.control, s.STATES[core.out[s.STATE]], share_permille)
+        now |= {name: factor * (now[name] or 0) for name, factor in self.lie.items()}
         if since_ms < REPORT_MS and not self._is_changed(now):
             return None
-        self._reported, self._report_ms = now, self._now_ms
+        self._reported, self._report_ms = now, self.clock.now_ms
         return json.dumps(now).encode()
 
     def _is_changed(self, now: dict[str, Any]) -> bool:
@@ -112,24 +117,22 @@ class Box:
         return False
 
 
-def reported(cabinet: Cabinet[Any]) -> dict[str, Any]:
+def reported(control: Control, state: str, share_permille: int) -> dict[str, Any]:
     """The report of a controller, as the MQTT door makes it of the status."""
-    core = cabinet.core
-    known = core.control.known
-    is_running = core.out[s.STATE] == s.RUNNING
-    sun_W = core.functions["site_load"].state.sun_W  # the share of this cabinet
+    known, functions = control.known, control.functions
+    sun_W = functions["site_load"].state.sun_W  # the share of this cabinet
     degC, soc = known.module_temperature_ddegC, known.soc_permille
     return {
         "uptime_ms": 0,
-        "state": s.STATES[core.out[s.STATE]],
+        "state": state,
         "battery_W": known.battery_W,
         "grid_W": known.grid_meter_W,
         "load_W": known.load_meter_W,
-        "pv_W": sun_W * 1000 // cabinet.config.control["share_permille"],
-        "discharge_W_max": max(0, core.chain.limits.high_W) if is_running else 0,
+        "pv_W": sun_W * 1000 // share_permille,
+        "discharge_W_max": max(0, control.chain.limits.high_W) if state == RUNNING else 0,
         "soc_permille": soc[0] if soc else None,
         "temperature_ddegC": degC[1] if degC else None,
-        "remaining_Wh": max(0, core.functions["hint_table"].out[O_REMAINING_WH]),
+        "remaining_Wh": max(0, functions["hint_table"].out[O_REMAINING_WH]),
     }
 
 

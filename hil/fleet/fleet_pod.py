@@ -1,33 +1,60 @@
-"""A pod whose cabinets get their shares from a dispatcher, in virtual time."""
+"""A pod whose cabinets get their shares from a dispatcher."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from controller.config.configuration import Config
+from controller.core.base.hint_codes import IMPORT_W_MAX
+from controller.hints import replies
 from hil.engine.pod import Pod
-from hil.fleet.broker import Faults
-from hil.fleet.messages import Messages
+from hil.engine.simulate import VirtualRig
+from hil.fleet.messages import SOURCE
 from hil.site.site import Site
 from hil.values.rig import ValueRig
 
 Event = tuple[float, Callable[["FleetPod"], object]]  # second of the run, what happens then
 
 
+class Carrier(Protocol):
+    """Carries the messages between cabinets and dispatcher."""
+
+    @property
+    def boxes(self) -> Mapping[str, Any]:
+        """The ends of the cabinets, by name."""
+
+    def start(self, now_us: int) -> None:
+        """Start the dispatcher."""
+
+    def kill(self) -> None:
+        """Kill the dispatcher."""
+
+    def start_broker(self) -> None:
+        """Start the broker again."""
+
+    def stop_broker(self) -> None:
+        """Kill the broker."""
+
+    def cut(self, name: str) -> None:
+        """Cut the link of a cabinet."""
+
+    def join(self, name: str) -> None:
+        """Join a link that was cut."""
+
+    def step(self, now_us: int) -> None:
+        """Carry the messages after a tick."""
+
+
 class FleetPod(Pod):
-    """`events`: in order of their seconds."""
+    """`events`: in order of their seconds. The caller sets `messages`."""
+
+    messages: Carrier
 
     def __init__(
-        self,
-        site: Site,
-        configs: Sequence[Config],
-        shared_W: tuple[int, int],
-        seed: int,
-        soc: float,
-        plant: dict[str, float],
-        faults: Faults,
+        self, site: Site, configs: Sequence[Config], seed: int, soc: float, plant: dict[str, float]
     ) -> None:
-        """shared_W: import of the connection, and what the dispatcher keeps free of it."""
         super().__init__(site, configs, seed, soc, ValueRig, plant)
-        self.messages = Messages(self.members, *shared_W, seed, faults)
+        for member in self.members:
+            member.quicken()
         self.events: list[Event] = []
 
     def step(self) -> None:
@@ -36,3 +63,20 @@ class FleetPod(Pod):
             self.events.pop(0)[1](self)
         super().step()
         self.messages.step(self.now_us)
+
+    @property
+    def shares_W(self) -> int:
+        """Sum of the import limits in force. A dead cabinet counts with its fallback, because it
+        may start at any time.
+        """
+        return sum([_limit_W(each) for each in self.members])
+
+
+def _limit_W(rig: VirtualRig) -> int:
+    source = next(each for each in rig.config.sources if each.name == SOURCE)
+    fallback_W = source.fallback[IMPORT_W_MAX]
+    assert fallback_W is not None, "the source of a dispatcher has a fallback"
+    if rig.controller.cabinet is None:
+        return fallback_W
+    value_W, _, _ = replies.in_force(rig.core, source.index, IMPORT_W_MAX)
+    return value_W

@@ -1,8 +1,8 @@
 """The messages of a fleet in virtual time: boxes, a broker, and a dispatcher that may die."""
 
+import math
 import random
 from collections.abc import Sequence
-from typing import Any
 
 from controller.config.configuration import Config
 from controller.core.base.hint_codes import IMPORT_W_MAX
@@ -13,7 +13,7 @@ from hil.engine.simulate import VirtualRig
 from hil.fleet.box import Box
 from hil.fleet.broker import Broker, Faults
 
-SOURCE = "shares"
+SOURCE, HOLD_H = "shares", 4.0
 
 
 class Messages:
@@ -26,18 +26,17 @@ class Messages:
         spare_W: int,
         seed: int,
         faults: Faults,
-        hold_h: float | None = 4.0,
     ) -> None:
         """Each member's configuration has the source SOURCE, with a fallback. Members with a share
         of less than the whole load see a common load.
         """
         draw = self._draw = random.Random(f"{seed}/fleet")
         cabinets = [
-            _cabinet(number, member.config, draw.randbytes(32))
+            cabinet_of(number, member.config, draw.randbytes(32))
             for number, member in enumerate(members, 1)
         ]
         is_common = cabinets[0].load_permille > 0
-        shared = connection_W, is_common, SOURCE, spare_W, hold_h
+        shared = connection_W, is_common, SOURCE, spare_W, HOLD_H
         self._fleet = Fleet("", *shared, tuple(cabinets), {})
         self.broker = Broker(faults, draw)
         self.boxes = {
@@ -58,6 +57,22 @@ class Messages:
     def kill(self) -> None:
         """End the dispatcher without a last message."""
         self.dispatcher = None
+
+    def start_broker(self) -> None:
+        """Start the broker again."""
+        self.broker.until_ms = 0.0
+
+    def stop_broker(self) -> None:
+        """Kill the broker."""
+        self.broker.until_ms = math.inf
+
+    def cut(self, name: str) -> None:
+        """Cut the link of a cabinet."""
+        self.broker.cut.add(name)
+
+    def join(self, name: str) -> None:
+        """Join a link that was cut."""
+        self.broker.cut.remove(name)
 
     def step(self, now_us: int) -> None:
         """Take what the controllers say after a tick, and carry what has arrived."""
@@ -80,12 +95,8 @@ class Messages:
             for name, datagram in dispatcher.step(dispatcher_ms):
                 self.broker.send("hint", name, datagram, now_ms)
 
-    def facts(self, now_us: int) -> dict[str, Any]:
-        """The dispatcher's view; {} while it is dead."""
-        return self.dispatcher.facts(now_us / 1000 + self._offset_ms) if self.dispatcher else {}
 
-
-def _cabinet(number: int, config: Config, key: bytes) -> Cabinet:
+def cabinet_of(number: int, config: Config, key: bytes) -> Cabinet:
     """The cabinet of a configuration, as FLEET.toml has it."""
     source = next(each for each in config.sources if each.name == SOURCE)
     fallback_W, permille = source.fallback[IMPORT_W_MAX], config.control["share_permille"]

@@ -9,10 +9,10 @@ import random
 from collections.abc import Sequence
 
 from controller.core.base import hint_codes as h
-from controller.core.policies.hint_outputs import O_REMAINING_WH
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.fleet import Cabinet, Fleet
 from controller.dispatch.report import report_of
+from hil.fleet.box import RUNNING, reported
 from hil.fleet.standin import StandIn
 from hil.systems.member import ChainMember
 
@@ -71,19 +71,5 @@ class Shares:
 
 def _report(member: ChainMember) -> bytes:
     """The report of a controller about its last second."""
-    control = member.control
-    known = control.known
-    soc = known.soc_permille
-    sun_W = control.functions["site_load"].state.sun_W  # the share of this cabinet
-    remaining_Wh = control.functions["hint_table"].out[O_REMAINING_WH]
-    found = {
-        "state": "running",
-        "battery_W": known.battery_W,
-        "grid_W": known.grid_meter_W,
-        "load_W": known.load_meter_W,
-        "pv_W": sun_W * 1000 // member.share_permille,
-        "discharge_W_max": max(0, control.chain.limits.high_W),
-        "soc_permille": soc[0] if soc else None,
-        "remaining_Wh": max(0, remaining_Wh),
-    }
-    return json.dumps(found).encode()
+    found = reported(member.control, RUNNING, member.share_permille)
+    return json.dumps({**found, "temperature_ddegC": None}).encode()

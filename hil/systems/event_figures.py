@@ -55,6 +55,19 @@ def _least_over_W(size: Size, net_W: np.ndarray, event: Event) -> float:
     return max(by_power_W, float(during_W.mean()) - size.energy_Wh / hours) - event.cap_W
 
 
+def event_over_kWh(result: Result) -> Found:
+    """Energy that the batteries lacked in the events: import above the cap."""
+    sums_W = [
+        sum(
+            np.maximum(0.0, each_W[event.first : event.end] - event.cap_W).sum()
+            for event in map(event_of, result.spec.events)
+        )
+        for each_W in (result.grid_W, result.series.net_W)
+    ]
+    missing, without = [float(each_W) * SLOT_S / J_PER_KWH for each_W in sums_W]
+    return missing, None, without
+
+
 def rebound_kW(result: Result) -> Found:
     """Highest import in the 2 h after an event, less the highest import in the 2 h before it."""
     events = [event_of(each) for each in result.spec.events]
@@ -126,6 +139,7 @@ def yielded_h(result: Result) -> Found:
 FIGURES: dict[str, Measure] = {
     "extra_4h_MW": extra_4h_MW,
     "event_over_kW": event_over_kW,
+    "event_over_kWh": event_over_kWh,
     "rebound_kW": rebound_kW,
     "carried_h": carried_h,
     "critical_kWh": critical_kWh,

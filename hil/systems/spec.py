@@ -30,8 +30,8 @@ def _is_day(value: Any) -> bool:
 
 
 BATTERY = {
-    "units": forms.integer(1, 16),
-    "cabinets": forms.integer(1, 16, 1),  # each has its own controller, units and share
+    "units": forms.integer(1, 64),
+    "cabinets": forms.integer(1, 64, 1),  # each has its own controller, units and share
     "racks_per_unit": forms.integer(1, 16, 1),
     "rated_W": forms.integer(1000, 4_000_000),
     "energy_Wh": forms.integer(1000, 100_000_000),
@@ -69,7 +69,7 @@ EVENT = {  # demand response: the import must be at most cap_W
     "announced_h": forms.number(0, 24, 1),  # hours before its start
 }
 AWAY = {  # a cabinet that has failed, or is elsewhere for a while
-    "cabinet": forms.integer(2, 16),  # the first cabinet stays: it has the site devices
+    "cabinet": forms.integer(2, 64),  # the first cabinet stays: it has the site devices
     "day": forms.integer(1, 366),
     "hour": forms.number(0, 24),
     "hours": forms.number(0.25, 24 * 366, None),  # None: for the rest of the run

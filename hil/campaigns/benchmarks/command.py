@@ -70,6 +70,7 @@ OPTIONS: options.Options = {
         **options.SEED,
         "--cabinets": {"type": whole(2, 20_000), "default": 10_000, "help": "(%(default)s)"},
         "--for": SECONDS | {"default": 60.0},
+        "--tls": options.flag("encrypt the connections to the broker"),
     },
     "planner": {
         **options.SEED,

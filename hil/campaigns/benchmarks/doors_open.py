@@ -12,7 +12,7 @@ from typing import Any
 
 from controller.doors import exposure, settings
 from hil.campaigns import process
-from hil.campaigns.benchmarks import ports, timing
+from hil.campaigns.benchmarks import mosquitto, ports, timing
 from hil.engine import processes
 from hil.engine.rig import RigError
 
@@ -23,14 +23,6 @@ FILE = pathlib.Path(__file__).with_name("doors.toml")
 KINDS = tuple([kind for kind in settings.KINDS if kind != "local"])  # `bench hint` measures local
 PORTS = {"mqtt": 18830, "http": 18831, "modbus": 18832, "tls": 18833, "relay": 18834}  # of FILE
 NEEDED = {"mosquitto": "mosquitto", "openssl": "openssl", "nice": "coreutils"}
-NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split()
-BROKER = f"""listener {PORTS["mqtt"]} {HOST}
-user root
-allow_anonymous true
-persistence false
-max_queued_messages 0
-set_tcp_nodelay true
-"""
 
 
 def token(name: str) -> str:
@@ -73,10 +65,7 @@ class Doors(processes.Processes):
     def start(self) -> None:
         """Start the programs that also run without doors: recorder, broker, relay."""
         self.begin("recorder", "record", "run", *self._where[:4])
-        config = self.folder / "mosquitto.conf"
-        config.write_text(BROKER, encoding="ascii")
-        program = shutil.which("mosquitto", path=process.search_path()) or "mosquitto"
-        self._broker = subprocess.Popen([program, "-c", config], stderr=subprocess.DEVNULL)
+        self._broker = mosquitto.start(self.folder, PORTS["mqtt"])
         self._relay = socketserver.ThreadingTCPServer((HOST, PORTS["relay"]), Relay)
         threading.Thread(target=self._relay.serve_forever, daemon=True).start()
 
@@ -116,7 +105,7 @@ def _certificates(folder: pathlib.Path) -> None:
         is_own = name == "site"
         subject = f"/CN={SOURCES[0] if is_own else name}"
         made = ["-keyout", f"{name}.pem", "-subj", subject, "-out", f"{name}.crt"]
-        _openssl(folder, "req", *(["-x509"] if is_own else []), *NEW_KEY, *made)
+        _openssl(folder, "req", *(["-x509"] if is_own else []), *mosquitto.NEW_KEY, *made)
         if not is_own:
             files = ["-in", f"{name}.crt", "-out", f"{name}.crt"]
             _openssl(folder, "x509", "-req", *by_site, *files)

@@ -5,24 +5,20 @@ hints. The time from a report with a higher load to the hint that grants it is m
 dispatcher and this process share the cores, so the times are upper bounds.
 """
 
+import contextlib
 import os
 import queue
 import random
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import paho.mqtt.client as mqtt
 
 from hil.campaigns import process
-from hil.campaigns.benchmarks import machine, timing
+from hil.campaigns.benchmarks import machine, mosquitto, timing
 from hil.campaigns.benchmarks.document import Measured, figure, spread
 from hil.engine.process_memory import memory_kB
 from hil.engine.rig import RigError
@@ -32,48 +28,50 @@ REPORT_S, ASK_S = 10.0, 0.2
 LATE_MS = 1000.0  # a share that takes longer misses the budget
 WAIT_S = 75.0  # a dispatcher sends no raise before the hints of an earlier one have run out
 FALLBACK_W, LOAD_W, MORE_W, SPARE_W = 1000, 5000, 20_000, 1_000_000
-SOURCE = "fleet"
+SOURCE, TLS = "fleet", ", TLS"
 HIDES = (
-    "own loads without batteries, no TLS, one connection for all cabinets, one machine; most "
+    "own loads without batteries, one connection for all cabinets, one machine; most "
     "hints fit at once, because the connection has room"
 )
 
 
-def run(cabinets: int = 10_000, seconds: float = 60.0, seed: int = 1) -> Measured:
+def run(
+    cabinets: int = 10_000, seconds: float = 60.0, seed: int = 1, tls: bool = False
+) -> Measured:
     """The findings. cabinets: how many. Raises RigError, OSError."""
-    with tempfile.TemporaryDirectory() as folder, _broker(Path(folder)) as (port, broker):
-        field = _Field(cabinets, port, seed)
-        path = _fleet(Path(folder), field, port)
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        port = mosquitto.free_port()
+        certificate = mosquitto.certify(Path(folder)) if tls else None
+        broker = mosquitto.start(Path(folder), port)
+        stack.callback(process.end, broker)
+        field = _Field(cabinets, port, seed, certificate)
+        path = _fleet(Path(folder), field, port, certificate)
         command = [sys.executable, "-m", "controller", "dispatch", path, "--own-dir", folder]
         dispatcher = subprocess.Popen(command)
-        try:
-            field.play(WAIT_S)
-            field.delays_ms.clear()
-            field.unanswered = 0
-            pids = {"dispatcher": dispatcher.pid, "broker": broker.pid, "cabinets": os.getpid()}
-            before_s = {name: machine.used_s(pid) for name, pid in pids.items()}
-            field.play(seconds)
-            parts = {
-                name: (machine.used_s(pid) - before_s[name]) / seconds * 100
-                for name, pid in pids.items()
-            }
-            memory = {name: memory_kB(pid) for name, pid in pids.items()}
-            if dispatcher.poll() is not None:
-                raise RigError(f"the dispatcher ended with {dispatcher.returncode}")
-        finally:
-            dispatcher.terminate()
-            dispatcher.wait(10)
-    return _measured(cabinets, seconds, field, parts, memory)
+        stack.callback(process.end, dispatcher)
+        field.play(WAIT_S)
+        field.delays_ms.clear()
+        field.unanswered = 0
+        pids = {"dispatcher": dispatcher.pid, "broker": broker.pid, "cabinets": os.getpid()}
+        before_s = {name: machine.used_s(pid) for name, pid in pids.items()}
+        field.play(seconds)
+        parts = {
+            name: (machine.used_s(pid) - before_s[name]) / seconds * 100
+            for name, pid in pids.items()
+        }
+        memory = {name: memory_kB(pid) for name, pid in pids.items()}
+        if dispatcher.poll() is not None:
+            raise RigError(f"the dispatcher ended with {dispatcher.returncode}")
+    return _measured(f"{cabinets} cabinets{TLS if tls else ''}", seconds, field, parts, memory)
 
 
 def _measured(
-    count: int,
+    name: str,
     seconds: float,
     field: "_Field",
     parts: dict[str, float],
     memory: dict[str, dict[str, int]],
 ) -> Measured:
-    name = f"{count} cabinets"
     if not field.delays_ms:
         raise RigError("no share has come")
     figures = spread(
@@ -107,7 +105,7 @@ def _measured(
 class _Field:
     """All cabinets, on one connection. `delays_ms`: from a report to its share."""
 
-    def __init__(self, count: int, port: int, seed: int) -> None:
+    def __init__(self, count: int, port: int, seed: int, certificate: Path | None) -> None:
         self._draw = random.Random(seed)
         self.key = self._draw.randbytes(32)
         names = [f"c{number}" for number in range(count)]
@@ -121,6 +119,8 @@ class _Field:
         self._client = client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         client.max_queued_messages_set(0)
         client.on_message = lambda _, __, found: self._came.put((found.topic, bytes(found.payload)))
+        if certificate is not None:
+            client.tls_set(str(certificate))
         client.connect("127.0.0.1", port)
         client.loop_start()
         client.subscribe(f"firebreak/+/command/{SOURCE}/signed", 0)
@@ -193,7 +193,7 @@ def _now_s() -> float:
     return timing.now_ns() / 1e9
 
 
-def _fleet(folder: Path, field: _Field, port: int) -> str:
+def _fleet(folder: Path, field: _Field, port: int, certificate: Path | None) -> str:
     """Write FLEET.toml and the key."""
     key = folder / "fleet.key"
     key.write_text(field.key.hex(), encoding="ascii")
@@ -202,37 +202,6 @@ def _fleet(folder: Path, field: _Field, port: int) -> str:
     own = f'key = "fleet.key"\nfallback_W = {FALLBACK_W}'
     rows = [f"[cabinet.{name}]\n{own}" for name in field.boxes]
     head = f"[fleet]\nconnection_W = {connection_W}\n[broker]\nhost = '127.0.0.1'\nport = {port}\n"
-    (folder / "FLEET.toml").write_text(f"{head}tls = false\n" + "\n".join(rows), encoding="ascii")
+    tls = "tls = false" if certificate is None else f'ca = "{certificate.name}"'
+    (folder / "FLEET.toml").write_text(f"{head}{tls}\n" + "\n".join(rows), encoding="ascii")
     return str(folder / "FLEET.toml")
-
-
-@contextmanager
-def _broker(folder: Path) -> Iterator[tuple[int, Any]]:
-    """(port, process) of a broker on loopback. RigError: the machine has none."""
-    program = shutil.which("mosquitto", path=process.search_path())
-    if program is None:
-        raise RigError("mosquitto is missing: sudo apt-get install mosquitto")
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    user = f"user {os.environ.get('USER', 'root')}\n"
-    queues = "max_queued_messages 100000\nset_tcp_nodelay true\n"
-    text = f"{user}listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n{queues}"
-    (folder / "broker.conf").write_text(text, encoding="ascii")
-    command = [program, "-c", str(folder / "broker.conf")]
-    served = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        _wait(port)
-        yield port, served
-    finally:
-        served.terminate()
-        served.wait(10)
-
-
-def _wait(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        timing.wait_s(0.05)
-    raise RigError("the broker does not open its port")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hil.campaigns.fleet import pods
+from hil.campaigns.fleet import pods, real
 from hil.campaigns.trials import Found, Judged, Trial, count
 from hil.engine.arguments import whole
 from hil.fleet import jobs
@@ -13,30 +13,40 @@ from hil.runner import options
 JOBS_HOURS, JOBS_COUNT = 3, 3
 SHORT_PERMILLE = 15.0
 PODS = 4, 8, 16
-COLUMNS = "  {:<34}{:>12}{:>9}{:>14}{:>10}{:>11}{:>7}"
+COLUMNS = "  {:<48}{:>12}{:>8}{:>14}{:>10}{:>16}{:>11}{:>7}"
 
 
 class Fleet(Trial):
-    """Met if the connection keeps in each second that the pods can carry."""
+    """Met if the limits in force never sum to more than the connection, and if without a liar the
+    connection keeps in each second that the pods can carry.
+    """
 
     words = "a dispatcher shares one connection among cabinets that fail"
-    mode = "value, 100 ms, with the kernel; broker and time are virtual"
+    mode = "value, 100 ms, with the kernel; broker and time are virtual without --real"
     own_options = count(1000, 5, "courses for each number of pods") | {
         "--minutes": options.value(whole(1, 600), "MIN", "length of a course (%(default)s)", 60),
         "--pods": options.value(whole(0, 64), "N", "only this many pods; 0: 4, 8 and 16", 0),
+        "--real": options.value(whole(0, 600), "MIN", "one course in real time; 0: none", 0),
     }
 
     def draw(self) -> list[Any]:
-        """Seeds of the jobs, then the courses, each also with fixed parts."""
+        """Seeds of the jobs, then the courses, the first ones also with fixed parts and a liar."""
         given = self.given
+        if given.real:
+            one = pods.drawn(given.pods or PODS[0], 1, given.seed, given.real * 60)
+            return [one._replace(kind=pods.REAL)]
         counts = (given.pods,) if given.pods else PODS
         drawn = [
             pods.drawn(each, number, given.seed, given.minutes * 60)
             for each in counts
             for number in range(1, given.count + 1)
         ]
-        fixed = [each._replace(has_dispatcher=False) for each in drawn[: given.count]]
-        return [*[given.seed + number for number in range(JOBS_COUNT)], *drawn, *fixed]
+        others = [
+            each._replace(kind=kind)
+            for each in drawn[: given.count]
+            for kind in (pods.FIXED, pods.LYING)
+        ]
+        return [*[given.seed + number for number in range(JOBS_COUNT)], *drawn, *others]
 
     def name(self, case: Any) -> str:
         """See Trial."""
@@ -47,11 +57,7 @@ class Fleet(Trial):
         if isinstance(case, int):
             found = jobs.played(case, JOBS_HOURS, Faults())._asdict()
             return {"name": self.name(case), "is_of_jobs": True, **found}
-        return pods.played(case)
-
-    def line(self, found: Any) -> str | None:
-        """See Trial."""
-        return None
+        return real.played(case) if case.kind == pods.REAL else pods.played(case)
 
     def judge(self, cases: Sequence[Any], found: list[Any]) -> Judged:
         """See Trial."""
@@ -63,8 +69,8 @@ class Fleet(Trial):
             f"{each['above_W']} W"
             for each in of_jobs
         ]
-        head = "course", "highest MW", "s over", "most over kW", "s beyond", "given kWh", "trips"
-        lines.append(COLUMNS.format(*head))
+        head = "highest MW", "s over", "most over kW", "s beyond", "shares over kW", "given kWh"
+        lines.append(COLUMNS.format("course", *head, "trips"))
         lines += [
             COLUMNS.format(
                 each["name"],
@@ -72,15 +78,44 @@ class Fleet(Trial):
                 each["seconds_over"],
                 f"{each['most_over_W'] / 1000:.0f}",
                 each["seconds_beyond"],
+                f"{each['shares_over_W'] / 1000:,.0f}",
                 f"{each['given_kWh']:,}",
                 len(each["trips"]),
             )
             for each in of_pods
         ]
-        led = [each for each in of_pods if "fixed" not in each["name"]]
-        over = sum(each["seconds_over"] for each in led)
-        is_met = over == 0 and all(
-            each["short_permille"] <= SHORT_PERMILLE and each["above_W"] <= 0 for each in of_jobs
+        for each in of_pods:
+            lines += [f"  {line}" for line in each.get("lines", ())]
+        if of_jobs:
+            lines.append(_saving(of_jobs, of_pods))
+        over = sum(each["seconds_over"] for each in of_pods if each["kind"] in pods.HONEST)
+        is_met = (
+            over == 0
+            and all(each["shares_over_W"] <= 0 for each in of_pods)
+            and all(
+                each["short_permille"] <= SHORT_PERMILLE and each["above_W"] <= 0
+                for each in of_jobs
+            )
         )
         verdict = f"{over} s above the connection that the remaining pods could have carried"
         return Judged({"jobs": of_jobs, "courses": of_pods}, lines, verdict, is_met)
+
+
+def _saving(of_jobs: list[Any], of_pods: list[Any]) -> str:
+    """What a dispatcher saves in the same courses, in energy."""
+
+    def energy(kind: str) -> list[float]:
+        found = [each for each in of_pods if each["kind"] == kind][: len(fixed)]
+        return [sum(each[key] for each in found) for key in ("given_kWh", "over_kWh")]
+
+    fixed = [each for each in of_pods if each["kind"] == pods.FIXED]
+    short = [
+        sum(each[key] for each in of_jobs) / len(of_jobs) / 10
+        for key in ("short_permille", "fixed_permille")
+    ]
+    (given, over), (fixed_given, fixed_over) = energy(pods.LED), energy(pods.FIXED)
+    return (
+        f"saving     energy, not money; in brackets with fixed parts: jobs lack {short[0]:.1f} % "
+        f"({short[1]:.0f} %) of their load; in {len(fixed)} courses batteries give {given:,.0f} "
+        f"({fixed_given:,.0f}) kWh, and {over:.1f} ({fixed_over:.1f}) kWh exceed the connection"
+    )

@@ -1,7 +1,8 @@
 """An hour of Shanghai's connection with several pods, each with its kernel and its own controller.
 
-Dispatcher and broker are killed at drawn moments; one pod dies, one is moved, one is cut off. Load
-jobs begin and end. The course without a dispatcher has fixed parts, for comparison.
+Dispatcher and broker are killed at drawn moments; one pod dies, one is moved, one is cut off, and
+the clock of one runs fast or slow. Load jobs begin and end. The course without a dispatcher has
+fixed parts, for comparison. In a course with a liar, one pod's reports are wrong.
 """
 
 import contextlib
@@ -9,7 +10,7 @@ import dataclasses
 import random
 import tempfile
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +19,8 @@ import numpy as np
 from controller.config.configuration import Config
 from hil.engine.pod import TURN_S
 from hil.fleet.broker import Faults
-from hil.fleet.fleet_pod import FleetPod
-from hil.fleet.messages import SOURCE
+from hil.fleet.fleet_pod import Event, FleetPod
+from hil.fleet.messages import SOURCE, Messages
 from hil.systems import run, sized, spec
 from hil.systems.live import _later
 
@@ -30,11 +31,20 @@ POWER_W, ENERGY_WH = 4_000_000, 16_000_000  # of all pods
 BASE_W, JOB_W, FRIDAY_W = 5_200_000, 2_800_000, 3_800_000
 FALLBACK_PART = 0.6  # of an equal part of what is shared (chosen by the project)
 SOC = 0.8
+WHOLE_S = 3600  # a shorter course has shorter events
+GAINED_MS, WITHIN_MS = 1000, 60_000  # by which a clock runs fast or slow
+LED, FIXED, LYING, REAL = "", "fixed parts", "a report", "real time"
+HONEST = LED, REAL  # kinds of courses in which the connection must keep
+LIES = {  # factors of what a liar reports
+    "of no load": {"load_W": 0},
+    "of twice its battery": {"battery_W": 2, "discharge_W_max": 2},
+    "of twice its load": {"load_W": 2},
+}
 
 
 class Course(NamedTuple):
-    """A drawn course. jobs: (begin s, end s, W); falls: {what: (begin s, length s)}; dead: (s,
-    pod); moved and cut: (begin s, end s, pod).
+    """A drawn course. jobs: (begin s, end s, W); falls: {what: (begin s, length s)}; dead and liar:
+    (s, pod); moved and cut: (begin s, end s, pod); clock: (begin s, gained ms, pod).
     """
 
     pods: int
@@ -46,13 +56,20 @@ class Course(NamedTuple):
     dead: tuple[float, int]
     moved: tuple[float, float, int]
     cut: tuple[float, float, int]
-    has_dispatcher: bool = True
+    clock: tuple[float, int, int]
+    liar: tuple[float, int]
+    kind: str = LED
 
     @property
     def name(self) -> str:
         """Name in lines and JSON."""
-        kind = "" if self.has_dispatcher else ", fixed parts"
-        return f"{self.pods} pods, course {self.number}{kind}"
+        kind = f"{self.kind} {self.lie}" if self.kind == LYING else self.kind
+        return f"{self.pods} pods, course {self.number}" + (f", {kind}" if kind else "")
+
+    @property
+    def lie(self) -> str:
+        """The key of LIES."""
+        return list(LIES)[self.number % len(LIES)]
 
 
 def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
@@ -60,13 +77,17 @@ def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
     deal = random.Random(f"{seed}/{pods}/{number}/fleet")
     at = [deal.uniform(0, 0.8) * length_s for _ in range(5)]
     names = deal.sample(range(pods), 3) if pods > 2 else [0, 0, 1]
-    jobs, now_s = [], deal.uniform(0, 300)
+
+    def lasting(low_s: float, high_s: float) -> float:
+        return deal.uniform(low_s, high_s) * min(1.0, length_s / WHOLE_S)
+
+    jobs, now_s = [], lasting(0, 300)
     while now_s < length_s:
-        for_s = deal.uniform(300, 1500)
+        for_s = lasting(300, 1500)
         watts = FRIDAY_W if deal.random() < 0.2 else JOB_W
         jobs.append((now_s, now_s + for_s, watts))
-        now_s += for_s + deal.uniform(30, 600)
-    falls = {"dispatcher": (at[0], deal.uniform(5, 300)), "broker": (at[1], deal.uniform(5, 120))}
+        now_s += for_s + lasting(30, 600)
+    falls = {"dispatcher": (at[0], lasting(5, 300)), "broker": (at[1], lasting(5, 120))}
     return Course(
         pods,
         number,
@@ -75,62 +96,71 @@ def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
         tuple(jobs),
         falls,
         (at[2], names[0]),
-        (at[3], at[3] + deal.uniform(300, 900), names[1]),
-        (at[4], at[4] + deal.uniform(30, 600), names[2]),
+        (at[3], at[3] + lasting(300, 900), names[1]),
+        (at[4], at[4] + lasting(30, 600), names[2]),
+        (deal.uniform(0, 0.8) * length_s, deal.choice((-1, 1)) * GAINED_MS, deal.randrange(pods)),
+        (deal.uniform(0, 0.5) * length_s, deal.randrange(pods)),
     )
 
 
 def played(course: Course) -> dict[str, Any]:
     """The figures of a course."""
-    with _pod(course) as pod:
-        settled_s = course.pods * TURN_S + 120
-        load = _load(course, settled_s)
-        pod.site.load = load
-        pod.events = _events(course, settled_s)
-        watch = _Watch(pod)
-        while pod.now_us < (settled_s + course.length_s) * 1_000_000:
-            pod.step()
-            if pod.now_us > settled_s * 1_000_000:
-                watch.see()
-    return {"name": course.name, "pods": course.pods, **watch.figures()}
+    with made(course) as pod:
+        pod.messages = messages = Messages(pod.members, LIMIT_W, SPARE_W, course.seed, Faults())
+        if course.kind == FIXED:
+            messages.kill()
+        watch = watched(pod, course, course.pods * TURN_S + 120)
+        while watch.step():
+            pass
+    return {
+        "name": course.name,
+        "kind": course.kind,
+        **watch.figures(),
+        "counts": messages.broker.counts,
+    }
 
 
-def _load(course: Course, settled_s: float) -> Callable[[float], float]:
+def watched(pod: FleetPod, course: Course, begin_s: float) -> "Watch":
+    """Let load and events of the course begin at this second of the pod."""
+
     def load_W(now_s: float) -> float:
-        since_s = now_s - settled_s
-        jobs = [watts for begin, end, watts in course.jobs if begin <= since_s < end]
+        jobs = [watts for begin, end, watts in course.jobs if begin <= now_s - begin_s < end]
         return BASE_W + sum(jobs)
 
-    return load_W
+    pod.site.load = load_W
+    events = sorted(_events(course), key=lambda each: each[0])
+    pod.events = [(begin_s + at_s, do) for at_s, do in events]
+    return Watch(pod, begin_s, begin_s + course.length_s)
 
 
-def _events(course: Course, settled_s: float) -> list[tuple[float, Callable[[FleetPod], object]]]:
-    (dies_s, for_s), (stops_s, down_s) = course.falls["dispatcher"], course.falls["broker"]
-    dead_s, dead = course.dead
-    leaves_s, returns_s, moved = course.moved
-    cut_s, joined_s, cut = course.cut
-
-    def stop_broker(pod: FleetPod) -> None:
-        pod.messages.broker.until_ms = pod.now_us / 1000 + down_s * 1000
-
-    events: list[tuple[float, Callable[[FleetPod], object]]] = [
-        (dead_s, lambda pod: pod.members[dead].controller.kill()),
+def _events(course: Course) -> list[Event]:
+    (dies_s, dead_s), (stops_s, down_s) = course.falls["dispatcher"], course.falls["broker"]
+    (ends_s, ended), (leaves_s, returns_s, moved) = course.dead, course.moved
+    (cut_s, joined_s, cut), (drifts_s, gained_ms, off) = course.cut, course.clock
+    (lies_s, liar), lie = course.liar, LIES[course.lie]
+    cut_name, off_name, liar_name = [f"cabinet{each + 1}" for each in (cut, off, liar)]
+    events: list[Event] = [
+        (ends_s, lambda pod: pod.members[ended].controller.kill()),
         (leaves_s, lambda pod: pod.members[moved].controller.kill()),
         (returns_s, lambda pod: pod.members[moved].controller.start()),
-        (cut_s, lambda pod: pod.messages.broker.cut.add(f"cabinet{cut + 1}")),
-        (joined_s, lambda pod: pod.messages.broker.cut.clear()),
-        (stops_s, stop_broker),
     ]
-    if course.has_dispatcher:
+    if course.kind != FIXED:
         events += [
+            (cut_s, lambda pod: pod.messages.cut(cut_name)),
+            (joined_s, lambda pod: pod.messages.join(cut_name)),
+            (drifts_s, lambda pod: pod.messages.boxes[off_name].clock.drift(gained_ms, WITHIN_MS)),
+            (stops_s, lambda pod: pod.messages.stop_broker()),
+            (stops_s + down_s, lambda pod: pod.messages.start_broker()),
             (dies_s, lambda pod: pod.messages.kill()),
-            (dies_s + for_s, lambda pod: pod.messages.start(pod.now_us)),
+            (dies_s + dead_s, lambda pod: pod.messages.start(pod.now_us)),
         ]
-    return sorted([(settled_s + at_s, do) for at_s, do in events], key=lambda each: each[0])
+    if course.kind == LYING:
+        events.append((lies_s, lambda pod: pod.messages.boxes[liar_name].lie.update(lie)))
+    return events
 
 
 @contextlib.contextmanager
-def _pod(course: Course) -> Iterator[FleetPod]:
+def made(course: Course) -> Iterator[FleetPod]:
     """The pods, before their first tick."""
     system = spec.load(SYSTEM, VARIANT)
     size = _size(system.size, course)
@@ -139,18 +169,12 @@ def _pod(course: Course) -> Iterator[FleetPod]:
         config = sized.load(size, Path(folder), TICK_MS)
         configs = [_in_turn(config, number) for number in range(course.pods)]
         plant = size.plant | {"ambient_degC": 25.0} | system.plant
-        shared_W = LIMIT_W, SPARE_W
-        pod = FleetPod(site, configs, shared_W, course.seed, SOC, plant, Faults())
-        for member in pod.members:
-            member.quicken()
-        if not course.has_dispatcher:
-            pod.messages.kill()
-        yield pod
+        yield FleetPod(site, configs, course.seed, SOC, plant)
 
 
 def _size(size: sized.Size, course: Course) -> sized.Size:
     """One of the pods. Without a dispatcher its fallback is a fixed equal part."""
-    part = FALLBACK_PART if course.has_dispatcher else 1.0
+    part = 1.0 if course.kind == FIXED else FALLBACK_PART
     source = {
         "role": "grid_cap",
         "priority": 2,
@@ -181,28 +205,36 @@ def _in_turn(config: Config, number: int) -> Config:
     return dataclasses.replace(config, control=control, control_image=array("i", control.values()))
 
 
-class _Watch:
-    """Means of a second of the import, and what the pods that remain could give."""
+class Watch:
+    """Means of a second of the import, what the pods that remain could give, and the shares."""
 
-    def __init__(self, pod: FleetPod) -> None:
-        self._pod = pod
-        self._ticks_W: list[float] = []
+    def __init__(self, pod: FleetPod, begin_s: float, end_s: float) -> None:
+        self._pod, self._begin_us, self._end_us = pod, begin_s * 1e6, end_s * 1e6
+        self._ticks: list[tuple[float, bool]] = []
         self.seconds: list[tuple[float, bool]] = []  # mean import, the pods could keep the limit
-        self._given_J = 0.0
+        self._given_J, self._shares_W = 0.0, 0
 
-    def see(self) -> None:
-        """Take the tick that ended."""
+    def step(self) -> bool:
+        """Make a tick and note it. False at the end."""
         pod = self._pod
-        self._ticks_W.append(pod.site.grid_power_W)
-        units = [unit.ac_power_W for member in pod.members for unit in member.plant.pcs]
-        self._given_J += max(0.0, sum(units)) * TICK_MS / 1000
-        if len(self._ticks_W) < 1000 // TICK_MS:
-            return
-        running = [member for member in pod.members if member.controller.cabinet is not None]
-        able_W = len(running) * POWER_W / len(pod.members)
-        is_able = pod.site.grid_power_W + sum(units) - able_W <= LIMIT_W
-        self.seconds.append((float(np.mean(self._ticks_W)), is_able))
-        self._ticks_W.clear()
+        pod.step()
+        if pod.now_us > self._begin_us:
+            self._see()
+        return pod.now_us < self._end_us
+
+    def _see(self) -> None:
+        pod, members = self._pod, self._pod.members
+        grid_W = pod.site.grid_power_W
+        given_W = sum([unit.ac_power_W for member in members for unit in member.plant.pcs])
+        running = [each for each in members if each.controller.cabinet is not None]
+        able_W = len(running) * POWER_W / len(members)
+        self._ticks.append((grid_W, grid_W + given_W - able_W <= LIMIT_W))
+        self._given_J += max(0.0, given_W) * TICK_MS / 1000
+        self._shares_W = max(self._shares_W, pod.shares_W)
+        if len(self._ticks) == 1000 // TICK_MS:
+            ticks_W, able = zip(*self._ticks)
+            self.seconds.append((float(np.mean(ticks_W)), all(able)))
+            self._ticks.clear()
 
     def figures(self) -> dict[str, Any]:
         """Plain data."""
@@ -212,8 +244,9 @@ class _Watch:
             "seconds_over": sum(is_able for _, is_able in over),
             "seconds_beyond": sum(not is_able for _, is_able in over),
             "most_over_W": round(max((watts for watts, is_able in over if is_able), default=0)),
-            "counts": self._pod.messages.broker.counts,
+            "shares_over_W": self._shares_W - LIMIT_W,
             "given_kWh": round(self._given_J / 3.6e6),
+            "over_kWh": round(sum(watts for watts, _ in over) / 3.6e6, 1),
             "over_at_s": [at for at, (watts, _) in enumerate(self.seconds) if watts > LIMIT_W][
                 :200
             ],

@@ -142,6 +142,16 @@ def test_the_moves_of_a_cabinet_are_seconds_of_the_run():
     assert run.moves_of(spec.load("shanghai", "dead_pod")) == {28_800: [(3, None)]}
 
 
+def test_forty_cabinets_have_the_size_of_the_aggregate_and_a_connection_for_their_fallbacks():
+    """12 of them fall silent. The first one stays, because it has the site devices."""
+    whole, forty = spec.load("north_america"), spec.load("north_america", "forty_cabinets")
+    assert forty.size.power_W == whole.size.power_W
+    assert forty.size.energy_Wh == whole.size.energy_Wh
+    assert forty.cabinets * forty.fallback_W <= forty.size.import_W == whole.size.import_W
+    silent = [place for moves in run.moves_of(forty).values() for place, _ in moves]
+    assert len(set(silent)) == 12 and min(silent) > 0 and max(silent) < 40
+
+
 def test_a_cabinet_that_the_battery_does_not_have_cannot_leave():
     away = {"away": [{"cabinet": 3, "day": 1, "hour": 0}], "battery": BATTERY | {"cabinets": 2}}
     with pytest.raises(ConfigError, match="^test:away.1.cabinet: 3 is not allowed; allowed 2 to "):

@@ -317,8 +317,10 @@ def test_events_are_judged_by_their_cap_and_their_rebound():
     result.grid_W[12:16] = [150_000, 140_000, 152_000, 150_000]
     result.grid_W[16:24] = 230_000
     assert event_figures.event_over_kW(result) == (2.0, 0.0, 50.0)
+    assert event_figures.event_over_kWh(result) == (0.5, None, 50.0)
     assert event_figures.rebound_kW(result)[0] == 30.0
     assert event_figures.event_over_kW(made(24)) == (None, None, None)
+    assert event_figures.event_over_kWh(made(24)) == (0.0, None, 0.0)
 
 
 def test_the_load_above_the_connection_counts_while_no_second_is_above_it():
