@@ -43,7 +43,9 @@ FLEET: Form = {
     "hold_back_h": number(
         0, 48, 4.0, "The largest discharge is held back while the charge lasts so long; 0: always."
     ),
-    "spare_W": integer(0, POWER_W_MAX, 0, "Kept free for steps of the load, while the charge lasts."),
+    "spare_W": integer(
+        0, POWER_W_MAX, 0, "Kept free for a rise of the load, while the charge lasts."
+    ),
 }
 CABINET: Form = {
     "key": text(what="File beside FLEET.toml with the key of the source at this cabinet."),

@@ -201,7 +201,7 @@ class Service:
         if len(new) > PROBLEMS_MAX:
             say(f"dispatch: and {len(new) - PROBLEMS_MAX} more")
         awaited = dispatcher.awaited
-        if awaited:
+        if awaited and not dispatcher.ledger.lends_in_s(self._now_ms):
             self._told.say(
                 f"an earlier dispatcher may still lend to {', '.join(awaited[:PROBLEMS_MAX])}: the "
                 f"others get little before it answers; --without NAME says that a person has "
