@@ -10,6 +10,7 @@ from hil.campaigns.fleet import command, pods
 from hil.fleet.broker import Faults
 from hil.fleet.messages import SOURCE, Messages
 from hil.fleet.own_clock import OwnClock
+from tests.controller.run.cabinet_bench import CONFIG
 
 TICK_MS, MINUTE_MS = 100, 60_000
 
@@ -84,7 +85,7 @@ def test_a_liar_changes_its_reports_only(pod):
     assert core.control.known.load_meter_W == pytest.approx(true["load_W"], rel=0.01)
 
 
-def seen(grid_W, has_died, shares_W=6_000_000):
+def seen(grid_W, has_died, shares_W=6_000_000, rises_s=()):
     """The figures of one second. grid_W, has_died: of each tick."""
     unit = SimpleNamespace(ac_power_W=1_000_000)
     member = SimpleNamespace(
@@ -103,7 +104,7 @@ def seen(grid_W, has_died, shares_W=6_000_000):
         member.controller.cabinet = None if has_died[at] else "runs"
 
     one.step = step
-    watch = pods.Watch(one, 0, 1)
+    watch = pods.Watch(one, 0, 1, rises_s)
     while watch.step():
         pass
     return watch.figures()
@@ -122,8 +123,23 @@ def test_a_second_counts_if_the_pods_were_able_in_each_of_its_ticks(grid_W, died
     assert found["shares_over_W"] == 9
 
 
+@pytest.mark.parametrize("rise_s, of_rises", [(-0.6, 0), (-0.5, 1), (0.0, 1), (0.9, 1), (1.0, 0)])
+def test_the_seconds_of_a_rise_are_counted_apart(rise_s, of_rises):
+    found = seen([6.1e6] * 10, NEVER, rises_s=(rise_s,))
+    assert (found["seconds_of_rises"], found["seconds_over"]) == (of_rises, 1 - of_rises)
+
+
+@pytest.mark.parametrize("count", [1, 3, 8, 16])
+def test_the_parts_of_the_load_sum_to_the_whole(count):
+    given = [
+        pods._in_turn(CONFIG, number, count).control["share_permille"] for number in range(count)
+    ]
+    assert sum(given) == 1000 and max(given) - min(given) <= 1
+
+
 def judged(**changes):
     own = {"seconds_over": 0, "seconds_beyond": 0, "most_over_W": 0, "shares_over_W": 0}
+    own |= {"seconds_of_rises": 0, "most_of_rises_W": 0}
     own |= {"highest_W": 0, "given_kWh": 10, "over_kWh": 0.0, "trips": []}
     jobs = {"name": "jobs", "is_of_jobs": True}
     jobs |= {"short_permille": 5, "fixed_permille": 340, "above_W": 0}

@@ -13,7 +13,7 @@ from hil.runner import options
 JOBS_HOURS, JOBS_COUNT = 3, 3
 SHORT_PERMILLE = 15.0
 PODS = 4, 8, 16
-COLUMNS = "  {:<48}{:>12}{:>8}{:>14}{:>10}{:>16}{:>11}{:>7}"
+COLUMNS = "  {:<48}{:>12}{:>8}{:>9}{:>12}{:>13}{:>10}{:>16}{:>11}{:>7}"
 
 
 class Fleet(Trial):
@@ -69,14 +69,16 @@ class Fleet(Trial):
             f"{each['above_W']} W"
             for each in of_jobs
         ]
-        head = "highest MW", "s over", "most over kW", "s beyond", "shares over kW", "given kWh"
-        lines.append(COLUMNS.format("course", *head, "trips"))
+        head = "highest MW", "s over", "kW over", "s of rises", "kW of rises", "s beyond"
+        lines.append(COLUMNS.format("course", *head, "shares over kW", "given kWh", "trips"))
         lines += [
             COLUMNS.format(
                 each["name"],
                 f"{each['highest_W'] / 1e6:.3f}",
                 each["seconds_over"],
                 f"{each['most_over_W'] / 1000:.0f}",
+                each["seconds_of_rises"],
+                f"{each['most_of_rises_W'] / 1000:.0f}",
                 each["seconds_beyond"],
                 f"{each['shares_over_W'] / 1000:,.0f}",
                 f"{each['given_kWh']:,}",
@@ -97,7 +99,11 @@ class Fleet(Trial):
                 for each in of_jobs
             )
         )
-        verdict = f"{over} s above the connection that the remaining pods could have carried"
+        rising = sum(each["seconds_of_rises"] for each in of_pods if each["kind"] in pods.HONEST)
+        verdict = (
+            f"{over} s above the connection that the remaining pods could have carried, and "
+            f"{rising} s in which the load had just risen"
+        )
         return Judged({"jobs": of_jobs, "courses": of_pods}, lines, verdict, is_met)
 
 

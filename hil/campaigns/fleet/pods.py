@@ -7,10 +7,11 @@ fixed parts, for comparison. In a course with a liar, one pod's reports are wron
 
 import contextlib
 import dataclasses
+import math
 import random
 import tempfile
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ POWER_W, ENERGY_WH = 4_000_000, 16_000_000  # of all pods
 BASE_W, JOB_W, FRIDAY_W = 5_200_000, 2_800_000, 3_800_000
 FALLBACK_PART = 0.6  # of an equal part of what is shared (chosen by the project)
 SOC = 0.8
+ANSWER_S = 0.5  # after a rise; the batteries answer within 0.4 s
 WHOLE_S = 3600  # a shorter course has shorter events
 GAINED_MS, WITHIN_MS = 1000, 60_000  # by which a clock runs fast or slow
 LED, FIXED, LYING, REAL = "", "fixed parts", "a report", "real time"
@@ -130,7 +132,8 @@ def watched(pod: FleetPod, course: Course, begin_s: float) -> "Watch":
     pod.site.load = load_W
     events = sorted(_events(course), key=lambda each: each[0])
     pod.events = [(begin_s + at_s, do) for at_s, do in events]
-    return Watch(pod, begin_s, begin_s + course.length_s)
+    rises_s = [begin for begin, _, _ in course.jobs]
+    return Watch(pod, begin_s, begin_s + course.length_s, rises_s)
 
 
 def _events(course: Course) -> list[Event]:
@@ -167,7 +170,7 @@ def made(course: Course) -> Iterator[FleetPod]:
     site = run.site_of(_later(system, BEGIN_S), {})
     with tempfile.TemporaryDirectory() as folder:
         config = sized.load(size, Path(folder), TICK_MS)
-        configs = [_in_turn(config, number) for number in range(course.pods)]
+        configs = [_in_turn(config, number, course.pods) for number in range(course.pods)]
         plant = size.plant | {"ambient_degC": 25.0} | system.plant
         yield FleetPod(site, configs, course.seed, SOC, plant)
 
@@ -181,11 +184,7 @@ def _size(size: sized.Size, course: Course) -> sized.Size:
         "fallback_import_W_max": int((LIMIT_W - SPARE_W) / course.pods * part),
         "hints_per_s_max": 10,
     }
-    control = {
-        **size.control,
-        "share_permille": 1000 // course.pods,
-        "soc_target_permille": int(SOC * 1000),
-    }
+    control = {**size.control, "soc_target_permille": int(SOC * 1000)}
     return size._replace(
         units=1,
         rated_W=POWER_W // course.pods,
@@ -196,20 +195,29 @@ def _size(size: sized.Size, course: Course) -> sized.Size:
     )
 
 
-def _in_turn(config: Config, number: int) -> Config:
+def _in_turn(config: Config, number: int, count: int) -> Config:
     """The configuration of a pod: its meter test waits for those before it, and shares sum to
     1000.
     """
-    own = {"meter_code_wait_s": number * TURN_S}
+    share_permille = 1000 * (number + 1) // count - 1000 * number // count
+    own = {"meter_code_wait_s": number * TURN_S, "share_permille": share_permille}
     control = config.control | own
     return dataclasses.replace(config, control=control, control_image=array("i", control.values()))
 
 
 class Watch:
-    """Means of a second of the import, what the pods that remain could give, and the shares."""
+    """Means of a second of the import, what the pods that remain could give, and the shares.
 
-    def __init__(self, pod: FleetPod, begin_s: float, end_s: float) -> None:
+    Seconds of a rise are counted apart: nobody measures a load before it has risen, and the
+    batteries then need some ticks.
+    """
+
+    def __init__(
+        self, pod: FleetPod, begin_s: float, end_s: float, rises_s: Sequence[float] = ()
+    ) -> None:
+        """rises_s: when the load rises, from begin_s on."""
         self._pod, self._begin_us, self._end_us = pod, begin_s * 1e6, end_s * 1e6
+        self._of_rises = {math.floor(at + later_s) for at in rises_s for later_s in (0, ANSWER_S)}
         self._ticks: list[tuple[float, bool]] = []
         self.seconds: list[tuple[float, bool]] = []  # mean import, the pods could keep the limit
         self._given_J, self._shares_W = 0.0, 0
@@ -238,18 +246,24 @@ class Watch:
 
     def figures(self) -> dict[str, Any]:
         """Plain data."""
-        over = [(watts - LIMIT_W, is_able) for watts, is_able in self.seconds if watts > LIMIT_W]
+        over = [
+            (at, watts - LIMIT_W, is_able)
+            for at, (watts, is_able) in enumerate(self.seconds)
+            if watts > LIMIT_W
+        ]
+        able = [watts for at, watts, is_able in over if is_able and at not in self._of_rises]
+        rising = [watts for at, watts, is_able in over if is_able and at in self._of_rises]
         return {
             "highest_W": round(max(watts for watts, _ in self.seconds)),
-            "seconds_over": sum(is_able for _, is_able in over),
-            "seconds_beyond": sum(not is_able for _, is_able in over),
-            "most_over_W": round(max((watts for watts, is_able in over if is_able), default=0)),
+            "seconds_over": len(able),
+            "seconds_beyond": sum(not is_able for *_, is_able in over),
+            "most_over_W": round(max(able, default=0)),
+            "seconds_of_rises": len(rising),
+            "most_of_rises_W": round(max(rising, default=0)),
             "shares_over_W": self._shares_W - LIMIT_W,
             "given_kWh": round(self._given_J / 3.6e6),
-            "over_kWh": round(sum(watts for watts, _ in over) / 3.6e6, 1),
-            "over_at_s": [at for at, (watts, _) in enumerate(self.seconds) if watts > LIMIT_W][
-                :200
-            ],
+            "over_kWh": round(sum(watts for _, watts, _ in over) / 3.6e6, 1),
+            "over_at_s": [at for at, *_ in over][:200],
             "trips": [
                 [each["stage"], each["scope"], round(each["t_s"], 1)]
                 for member in self._pod.members
