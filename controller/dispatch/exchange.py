@@ -14,7 +14,7 @@ from controller.hints import wire as w
 
 PENDING_MAX = 64  # hints without an answer; older ones are forgotten, the ledger still counts them
 UNKNOWN_NONCE = bytes(w.NONCE_BYTES)
-CLOCK_MS = 100_000  # after this time without an answer the clock of the cabinet is asked again
+CLOCK_MS = 50_000  # after this time without an answer the clock of the cabinet is asked again
 EARLIER_MAX = 8  # starts of a cabinet that are remembered
 LATER_SEEN_MAX = 3  # refusals in a row that only another sender can cause
 

@@ -27,7 +27,7 @@ from controller.hints.wire import COUNT_BITS, EPOCH_MAX, epoch_of
 # A cabinet takes a hint until 2000 ms after it was sent; it may begin and end a tick later.
 WINDOW_MS = 2200
 VALID_MS = 60_000
-DRIFT_PERMILLE = 10  # by which the clock of a cabinet may be slower than that of the dispatcher
+DRIFT_PERMILLE = 20  # by which the clock of a cabinet may be slower than that of the dispatcher
 
 
 class Lent(NamedTuple):

@@ -181,6 +181,6 @@ def _leaves_out(facts: Facts, job: Job, is_lent: bool) -> Iterable[str]:
         )
     if not is_lent:
         yield (
-            "No dispatcher lends at that time (it is silent, or in its first 63 s), so each "
+            "No dispatcher lends at that time (it is silent, or in its first 64 s), so each "
             "cabinet has only its fallback."
         )

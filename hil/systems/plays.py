@@ -3,6 +3,7 @@
 from hil.systems import minutes, resized, run, spec
 
 Job = tuple[str, str]  # system and variant
+KERNELS_MAX = 8  # controllers; with more, minutes with their kernels would take an hour
 
 
 def chosen(name: str, variant: str, inputs: spec.Inputs) -> spec.Spec:
@@ -22,6 +23,7 @@ def chosen(name: str, variant: str, inputs: spec.Inputs) -> spec.Spec:
 def whole(chosen: spec.Spec, inputs: spec.Inputs) -> run.Result:
     """The run in chain-only mode, then its outages and some other minutes with the kernel."""
     result = run.run(chosen, inputs)
-    wanted = minutes.of(result, 60 * inputs["kernel_minutes"], inputs["outages"])
+    is_small = chosen.cabinets <= KERNELS_MAX
+    wanted = minutes.of(result, 60 * inputs["kernel_minutes"] * is_small, inputs["outages"])
     played = [minutes.played(chosen, inputs, each) for each in wanted]
     return result._replace(minutes=tuple(played))

@@ -57,7 +57,8 @@ class Door:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
-                task.cancel()
+                if not task.cancelling():  # a second time would cut its farewell short
+                    task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep(self, use: Callable[[Link], Awaitable[None]], source: str = "") -> None:

@@ -32,6 +32,7 @@ POWER_W, ENERGY_WH = 4_000_000, 16_000_000  # of all pods
 BASE_W, JOB_W, FRIDAY_W = 5_200_000, 2_800_000, 3_800_000
 FALLBACK_PART = 0.6  # of an equal part of what is shared (chosen by the project)
 SOC = 0.8
+HOLD_H = 1.0  # no job lasts longer, so the hold-back is on while the charge is not low
 ANSWER_S = 0.5  # after a rise; the batteries answer within 0.4 s
 WHOLE_S = 3600  # a shorter course has shorter events
 GAINED_MS, WITHIN_MS = 1000, 60_000  # by which a clock runs fast or slow
@@ -108,7 +109,9 @@ def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
 def played(course: Course) -> dict[str, Any]:
     """The figures of a course."""
     with made(course) as pod:
-        pod.messages = messages = Messages(pod.members, LIMIT_W, SPARE_W, course.seed, Faults())
+        pod.messages = messages = Messages(
+            pod.members, LIMIT_W, SPARE_W, course.seed, Faults(), HOLD_H
+        )
         if course.kind == FIXED:
             messages.kill()
         watch = watched(pod, course, course.pods * TURN_S + 120)

@@ -28,7 +28,7 @@ from hil.engine.simulate import VirtualRig
 from hil.fleet.messages import SOURCE, cabinet_of
 from hil.fleet.own_clock import OwnClock
 
-WAIT_S = 75  # a dispatcher lends nothing in its first 63 s
+WAIT_S = 75  # a dispatcher lends nothing in its first 64 s
 DISPATCHER, LINES_MAX = "dispatch", 40
 DOORS = """[source.{source}]
 may = "grid_cap"
@@ -45,6 +45,7 @@ connection_W = {connection_W}
 load = "common"
 source = "{source}"
 spare_W = {spare_W}
+hold_back_h = {hold_h}
 [broker]
 host = "127.0.0.1"
 port = {port}
@@ -109,7 +110,7 @@ class Field:
         """Start broker, doors and dispatcher."""
         self.start_broker()
         given = {"source": SOURCE, "port": self._port}
-        text = FLEET.format(connection_W=pods.LIMIT_W, spare_W=pods.SPARE_W, **given)
+        text = FLEET.format(connection_W=pods.LIMIT_W, spare_W=pods.SPARE_W, hold_h=pods.HOLD_H, **given)
         for each in self._cabinets:
             own = self._folder / each.name
             key, doors = self._folder / f"{each.name}.key", own / "doors.toml"

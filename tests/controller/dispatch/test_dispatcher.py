@@ -37,7 +37,7 @@ def test_shares_are_renewed_for_ever():
 def test_shares_end_with_the_dispatcher():
     world = World().run(90, LOADS_W)
     world.dispatcher = None
-    world.run(63)
+    world.run(64)
     assert world.limits_W == [200, 200, 200]
 
 

@@ -35,7 +35,7 @@ class WithoutWindow(Ledger):
 
     def sent(self, at, sequence, value_W, now_ms):
         super().sent(at, sequence, value_W, now_ms)
-        self.shares[at].lent[sequence] = Lent(value_W, now_ms + 1.01 * ledger.VALID_MS)
+        self.shares[at].lent[sequence] = Lent(value_W, now_ms + 1.02 * ledger.VALID_MS)
 
 
 class WithoutDrift(Ledger):
@@ -46,7 +46,7 @@ class WithoutDrift(Ledger):
         self.shares[at].lent[sequence] = Lent(value_W, now_ms + 62_100)
 
     def answered(self, at, sequence, value_W, left_ms, now_ms):
-        return super().answered(at, sequence, value_W, left_ms / 1.01, now_ms)
+        return super().answered(at, sequence, value_W, left_ms / 1.02, now_ms)
 
 
 class BelowFallback(Ledger):
@@ -128,7 +128,7 @@ def taken_late(found, by):
     late = found.sends(by, 0, ALL_W)
     found.passes(2000)
     assert found.arrives(late)
-    found.passes(1.01 * ledger.VALID_MS - 1900)
+    found.passes(1.02 * ledger.VALID_MS - 1900)
     lent(found, by, 1)
 
 
@@ -242,7 +242,7 @@ BROKEN = [
     (an_old_answer_of_the_same_value, ByValue, {}),
     (taken_late, WithoutWindow, {}),
     (arrives_after_its_end, Ledger, {"has_window": False}),
-    (a_slow_clock, WithoutDrift, {"rates": (0.99, 1.0, 1.0)}),
+    (a_slow_clock, WithoutDrift, {"rates": (0.98, 1.0, 1.0)}),
     (a_lease_below_the_fallback_ends, BelowFallback, {}),
     (restarted, WithoutWait, {}),
     (taken_over_at_once, WithoutWait, {}),

@@ -118,7 +118,7 @@ def test_without_a_dispatcher_a_job_must_fit_one_fallback():
 
 def test_a_dispatcher_lends_nothing_in_its_first_minute():
     ledger = Ledger(1000, [200], 1, 0.0, False)
-    assert ledger.lends_in_s(0.0) == 63 and ledger.lends_in_s(lasts_ms() - 1) == 1
+    assert ledger.lends_in_s(0.0) == 64 and ledger.lends_in_s(lasts_ms() - 1) == 1
     assert ledger.lends_in_s(lasts_ms()) == 0
     for lends_in_s, words in ((600, "yes"), (601, "no"), (None, "no")):
         assert answer(SHORT, shared=state(lends_in_s=lends_in_s))["answer"] == words

@@ -124,6 +124,19 @@ def test_offline_stands_when_the_door_is_gone(is_crashed, tmp_path):
             assert peer.until("online", "offline".__eq__)
 
 
+def test_a_door_with_sources_closes_every_connection(tmp_path, monkeypatch):
+    """An open one keeps its thread, and the thread keeps the process. The broker is too slow to
+    acknowledge the farewell.
+    """
+    monkeypatch.setattr(door, "FAREWELL_S", 0.05)
+    with served(tmp_path) as (_, _, _, made, _):
+        links = list(made._links.values())
+        monkeypatch.setattr(
+            made._links[""], "publish", lambda *_, **__: asyncio.Future(loop=links[0]._loop)
+        )
+    assert len(links) == 3 and all(each._is_ending for each in links)
+
+
 def test_without_a_controller_nothing_old_is_called_alive(tmp_path):
     with served(tmp_path) as (_, _, peer, _, feed):
         feed.pages["status"] = None
