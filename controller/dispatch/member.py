@@ -5,7 +5,7 @@ from typing import Any
 from controller.core.base import hint_codes as h
 from controller.dispatch.exchange import Exchange, Heard
 from controller.dispatch.fleet import Cabinet
-from controller.dispatch.ledger import WINDOW_MS, Share
+from controller.dispatch.ledger import WINDOW_MS, Share, stretched_ms
 from controller.dispatch.report import NOTHING, is_live
 
 ANSWERS_MS = 30_000  # each cabinet is asked every 20 s
@@ -93,7 +93,7 @@ class Member:
 
     def share(self, share: Share, now_ms: float) -> tuple[int, int]:
         """The import limit in force, and its remaining seconds; a fallback has none."""
-        left_s = max(0, int(share.in_force.until_ms - now_ms) // 1000)
+        left_s = _left_s(share.in_force.until_ms - now_ms)
         if self.control_W is None or self.waits or not left_s:
             return self.cabinet.fallback_W, 0
         return self.control_W, left_s
@@ -109,7 +109,12 @@ class Member:
             (self.replaced_W, 0, SUPERSEDED),
         ]
         return [
-            {"opModImpLimW": value_W, "duration": max(0, int(left_ms) // 1000), "status": status}
+            {"opModImpLimW": value_W, "duration": _left_s(left_ms), "status": status}
             for value_W, left_ms, status in rows
             if value_W is not None
         ]
+
+
+def _left_s(left_ms: float) -> int:
+    """Whole seconds that are left, without what the ledger adds for slow clocks."""
+    return int(max(0.0, left_ms) / stretched_ms(1000.0))

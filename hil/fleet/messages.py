@@ -26,6 +26,7 @@ class Messages:
         spare_W: int,
         seed: int,
         faults: Faults,
+        hold_h: float = HOLD_H,
     ) -> None:
         """Each member's configuration has the source SOURCE, with a fallback. Members with a share
         of less than the whole load see a common load.
@@ -36,7 +37,7 @@ class Messages:
             for number, member in enumerate(members, 1)
         ]
         is_common = cabinets[0].load_permille > 0
-        shared = connection_W, is_common, SOURCE, spare_W, HOLD_H
+        shared = connection_W, is_common, SOURCE, spare_W, hold_h
         self._fleet = Fleet("", *shared, tuple(cabinets), {})
         self.broker = Broker(faults, draw)
         self.boxes = {

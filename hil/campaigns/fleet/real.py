@@ -110,7 +110,8 @@ class Field:
         """Start broker, doors and dispatcher."""
         self.start_broker()
         given = {"source": SOURCE, "port": self._port}
-        text = FLEET.format(connection_W=pods.LIMIT_W, spare_W=pods.SPARE_W, hold_h=pods.HOLD_H, **given)
+        shared = {"connection_W": pods.LIMIT_W, "spare_W": pods.SPARE_W, "hold_h": pods.HOLD_H}
+        text = FLEET.format(**shared, **given)
         for each in self._cabinets:
             own = self._folder / each.name
             key, doors = self._folder / f"{each.name}.key", own / "doors.toml"
