@@ -130,8 +130,7 @@ class Dispatcher:
     @property
     def awaited(self) -> list[str]:
         """Names of the cabinets to which an earlier dispatcher may still lend."""
-        waiting = self.ledger.not_fenced()
-        return [self.members[at].cabinet.name for at in waiting]
+        return [m.cabinet.name for at, m in enumerate(self.members) if self.ledger.is_lent_on(at)]
 
     # -- what goes out
 
@@ -216,7 +215,8 @@ class Dispatcher:
 
     def _view(self, at: int, now_ms: float) -> targets.View:
         member = self.members[at]
-        member.judge(now_ms)
+        is_lent_on = self.ledger.is_lent_on(at) and not self.ledger.lends_in_s(now_ms)
+        member.judge(now_ms, is_lent_on)
         report, is_live = member.report, member.is_live(now_ms)
         load_W = member.load_W
         if not is_live and self.fleet.is_common:

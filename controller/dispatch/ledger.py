@@ -91,18 +91,14 @@ class Ledger:
     def hold_W(self, at: int, now_ms: float) -> int:
         """The highest import that any hint of this cabinet may allow now."""
         share = self.shares[at]
-        if not share.is_heard and (now_ms < self._known_ms or self._is_lent_on(at)):
+        if not share.is_heard and (now_ms < self._known_ms or self.is_lent_on(at)):
             return self.most_W(at)
         every = [share.in_force, *share.lent.values()]
         return max([share.own_W, *[each.value_W for each in every if now_ms < each.until_ms]])
 
-    def _is_lent_on(self, at: int) -> bool:
+    def is_lent_on(self, at: int) -> bool:
         """An earlier dispatcher may still lend to this cabinet."""
         return self._taken and not self.shares[at].is_heard and at not in self._away
-
-    def not_fenced(self) -> list[int]:
-        """The cabinets to which an earlier dispatcher may still lend."""
-        return [at for at in range(len(self.shares)) if self._is_lent_on(at)]
 
     def connected(self, at: int) -> None:
         """A cabinet that was said to be away has been heard."""

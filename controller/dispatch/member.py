@@ -15,6 +15,10 @@ MUTE = (
     "read its command topic?"
 )
 UNREPORTED = "answers, but does not report for 60 s: may it write its report topic?"
+LENT_ON = (
+    "an earlier dispatcher may still lend to it, so the others get little before it answers "
+    "(--without: a person has disconnected it)"
+)
 RECEIVED, STARTED, SUPERSEDED, COMPLETED = "received", "started", "superseded", "completed"
 ENDS_MS = 3000  # a share that a cabinet has lost so long before its end was lost in a restart
 
@@ -36,7 +40,7 @@ class Member:
         "is_mismatched",
         "answered_ms",
         "agreed_ms",
-        "one_sided",
+        "trouble",
         "short_W",
         "control_W",
         "waits",
@@ -51,7 +55,7 @@ class Member:
         self.beat_ms = self.hint_ms = float("-inf")
         self.renew_ms = 0.0  # time between two heartbeats, and two hints of one value
         self.is_answered = True  # the last hint
-        self.is_mismatched = self.one_sided = ""
+        self.is_mismatched = self.trouble = ""
         self.answered_ms = float("-inf")
         self.agreed_ms = 0.0  # it reports and answers, or does neither
         self.short_W = 0  # import above the share that it cannot prevent, by its last answer
@@ -62,19 +66,21 @@ class Member:
     @property
     def problem(self) -> str:
         """Why the cabinet cannot be trusted to keep its value; else empty."""
-        return self.exchange.problem or self.is_mismatched or self.one_sided
+        return self.exchange.problem or self.is_mismatched or self.trouble
 
     def is_live(self, now_ms: float) -> bool:
         """True while the cabinet reports."""
         return is_live(self.report.state, self.reported_ms, now_ms)
 
-    def judge(self, now_ms: float) -> None:
-        """Find out whether the cabinet only reports, or only answers. Call it each few seconds."""
+    def judge(self, now_ms: float, is_lent_on: bool) -> None:
+        """Find out whether the cabinet only reports, or only answers. Call it each few seconds.
+        is_lent_on: an earlier dispatcher may still lend to it.
+        """
         reports, answers = self.is_live(now_ms), now_ms - self.answered_ms < ANSWERS_MS
         if reports == answers:
-            self.agreed_ms, self.one_sided = now_ms, ""
+            self.agreed_ms, self.trouble = now_ms, LENT_ON if is_lent_on else ""
         elif now_ms - self.agreed_ms >= ONE_SIDED_MS:
-            self.one_sided = MUTE if reports else UNREPORTED
+            self.trouble = MUTE if reports else UNREPORTED
 
     def note(self, heard: Heard, share: Share, now_ms: float) -> None:
         """Take a counted answer, before the ledger does."""

@@ -200,13 +200,6 @@ class Service:
             say(f"dispatch: {name} gets no share: {words}")
         if len(new) > PROBLEMS_MAX:
             say(f"dispatch: and {len(new) - PROBLEMS_MAX} more")
-        awaited = dispatcher.awaited
-        if awaited and not dispatcher.ledger.lends_in_s(self._now_ms):
-            self._told.say(
-                f"an earlier dispatcher may still lend to {', '.join(awaited[:PROBLEMS_MAX])}: the "
-                f"others get little before it answers; --without NAME says that a person has "
-                f"disconnected it"
-            )
 
     def _show(self, link: Link, dispatcher: Dispatcher, now_ms: float) -> None:
         """Publish the state of the fleet for people and programs."""

@@ -6,6 +6,7 @@ from fleet_world import World
 from hypothesis import given as for_all, settings, strategies as st
 
 from controller.core.base import hint_codes as h
+from controller.dispatch.member import LENT_ON
 from controller.dispatch.report import report_of
 from controller.hints import wire as w
 from hil.fleet import jobs
@@ -90,6 +91,7 @@ def test_after_a_take_over_nothing_is_lent_before_each_cabinet_has_answered():
     world.start(is_taken=True)
     world.run(200)
     assert world.limits_W == [200, 200, 200] and world.dispatcher.awaited == ["c2"]
+    assert world.dispatcher.problems() == [("c2", LENT_ON)]
     world.silent.clear()
     world.run(30)
     assert world.limits_W[0] >= 2000 and not world.dispatcher.awaited
