@@ -42,8 +42,9 @@ class ValueRig(VirtualRig):
         return self.field
 
     def quicken(self) -> None:
-        """Let load tracking use numpy."""
-        quicken(self.core.control)
+        """Let load tracking use numpy, unless the controller is away."""
+        if self.controller.cabinet is not None:
+            quicken(self.core.control)
 
     def world(self) -> World:
         """The parts on which actions act. Their wires have only the faults of bus.Line."""

@@ -218,6 +218,12 @@ def test_a_pod_that_leaves_is_played_with_all_kernels():
     assert [each.degC for each in found] == [(each.at_s - 90) // 900 for each in found]
 
 
+def test_minutes_may_begin_while_a_pod_is_away():
+    back_s = 36 * 3600
+    one = found("shanghai", "moved_pod", for_s=20, is_outage=False, at_s=back_s - 10)
+    assert one["faults"] == []
+
+
 def test_a_variant_with_an_outage_plays_that_one_and_drawn_ones():
     result = mock.Mock(soc=[0.5] * 96 * 30, degC=())
     result.spec = spec.load("berlin", "storm")
