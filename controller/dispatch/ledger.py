@@ -40,8 +40,6 @@ class Lent(NamedTuple):
 class Share:
     """One cabinet in the ledger. lent: by sequence, sent and not yet answered."""
 
-    __slots__ = ("fallback_W", "own_W", "is_heard", "answered", "in_force", "lent")
-
     def __init__(self, fallback_W: int) -> None:
         self.fallback_W = self.own_W = fallback_W  # own_W: the highest that the cabinet has stated
         self.is_heard = False  # it has answered in the epoch of this dispatcher
