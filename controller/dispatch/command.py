@@ -94,5 +94,5 @@ def _serve(found: Fleet, arguments: Namespace) -> int:
     if lock is None:
         raise cli.Ended(NO_START, f"another dispatcher runs on {arguments.own_dir}")
     path = os.path.join(arguments.own_dir, f"epoch-{found.source}.json")
-    order = service.Order(path, arguments.take_over, tuple(arguments.without))
-    return asyncio.run(service.until_signal(service.Service(found, order)))
+    made = service.Service(found, path, arguments.take_over, arguments.without)
+    return asyncio.run(service.until_signal(made))

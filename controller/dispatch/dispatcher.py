@@ -263,7 +263,6 @@ class Dispatcher:
             "share_W": share_W,
             "left_s": left_s,
             "short_W": member.short_W,
-            "target_W": self._wanted_W(at),
             "hold_W": self.ledger.hold_W(at, now_ms),
             "fallback_W": member.cabinet.fallback_W,
             "load_W": member.load_W,

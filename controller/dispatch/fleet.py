@@ -69,14 +69,14 @@ class Cabinet(NamedTuple):
 
 
 class Fleet(NamedTuple):
-    """The whole file. hold_h: None: nothing is held back. broker: values of BROKER."""
+    """The whole file. hold_h: 0: no limit. broker: values of BROKER."""
 
     path: str
     connection_W: int
     is_common: bool
     source: str
     spare_W: int
-    hold_h: float | None
+    hold_h: float
     cabinets: tuple[Cabinet, ...]
     broker: Values
 
