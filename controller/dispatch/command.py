@@ -11,7 +11,7 @@ from controller.forms import key_list
 from controller.forms.refusal import ConfigError
 from controller.hints.key_file import KeyStoreError
 from controller.system import cli, regular_file
-from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
+from controller.system.paths import DONE, NO_START, WRONG_INPUT
 
 OWN_DIRECTORY = "/var/lib/firebreak-dispatch"
 
@@ -83,11 +83,8 @@ def lines(found: Fleet) -> list[str]:
 
 
 def _serve(found: Fleet, arguments: Namespace) -> int:
-    try:
-        from controller.dispatch import service  # needs the library of the doors
-    except ModuleNotFoundError as error:
-        say(f"dispatch: {error.name} is not installed: pip install 'firebreak-controller[doors]'")
-        return NO_START
+    with cli.needs_doors("dispatch"):
+        from controller.dispatch import service
     with cli.ends(NO_START, OSError, before="--own-dir: ", at=arguments.own_dir):
         os.makedirs(arguments.own_dir, mode=0o750, exist_ok=True)
         lock = regular_file.locked(os.path.join(arguments.own_dir, "lock"))

@@ -8,7 +8,6 @@ meanwhile.
 import asyncio
 import collections
 import json
-import random
 import signal
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +18,7 @@ from controller.dispatch.epoch_file import Refused
 from controller.dispatch.fleet import Fleet
 from controller.dispatch.report import report_of
 from controller.doors.mqtt import login
-from controller.doors.mqtt.link import Broker, Link, Lost, Message
+from controller.doors.mqtt.link import Broker, Link, Lost, Message, reconnecting
 from controller.doors.told import DoorError, Told
 from controller.hints import wire as w
 from controller.system import clock
@@ -30,8 +29,7 @@ JUMP_MAX = 1 << 20  # largest step of the epoch that a greeting can cause
 TURN_S = 0.1  # longest time between two steps
 STATE_US = 2_000_000  # shortest time between two messages about the state of the fleet
 WAITING_MAX = 20_000  # answers that wait; the oldest ones are dropped
-PAUSE_S, PAUSE_S_MAX = 1.0, 30.0
-STEADY_US = 60_000_000  # after a connection of this length, the next pause is the shortest
+PAUSE_S_MAX = 30.0
 TAKEN_MAX = 2000  # messages of each kind that one turn takes
 PROBLEMS_MAX = 8  # lines of one turn
 
@@ -59,17 +57,14 @@ class Service:
 
     async def run(self) -> None:
         """Serve until cancelled. Raises Refused."""
-        pause_s = PAUSE_S
-        while True:
-            began_us = clock.now_us()
+
+        async def connect() -> None:
             try:
                 await self._connected()
             except (Lost, DoorError, OSError) as lost:
                 self._told.say(plain(lost, "dispatch"))
-            if clock.now_us() - began_us >= STEADY_US:
-                pause_s = PAUSE_S
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1))
-            pause_s = min(PAUSE_S_MAX, 2 * pause_s)
+
+        await reconnecting(connect, PAUSE_S_MAX)
 
     async def _connected(self) -> None:
         """Run one connection. Raises Lost, Refused."""

@@ -11,7 +11,7 @@ from controller.doors.feed import Feed
 from controller.doors.sending import Sender
 from controller.doors.settings import Settings, Values
 from controller.doors.told import DoorError, Told
-from controller.system import caught, realtime
+from controller.system import caught, cli, realtime
 from controller.system.paths import DONE, NO_START, plain, say
 
 LINES_MAX = 20
@@ -52,12 +52,8 @@ def run(kind: str, settings: Settings, *directories: str, is_kept: bool = True) 
     directories: as for House. is_kept: a failed door is opened again. If it is False, the process
     ends with the door.
     """
-    try:
+    with cli.needs_doors(f"doors {kind}"):
         door: type[Door] = importlib.import_module(f"controller.doors.{kind}.door").Door
-    except ModuleNotFoundError as error:
-        lacks = f"doors {kind}: {error.name} is not installed"
-        say(f"{lacks}: pip install 'firebreak-controller[doors]'")
-        return NO_START
     return asyncio.run(_all(kind, _kept if is_kept else _once, door, House(settings, *directories)))
 
 

@@ -41,6 +41,16 @@ def ends(code: int, *errors: type[Exception], before: str = "", at: str = "") ->
         raise Ended(code, before + plain(error, at)) from error
 
 
+@contextlib.contextmanager
+def needs_doors(what: str) -> Iterator[None]:
+    """Let a library that only the doors need, and that is not installed, end the command."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        lacks = f"{what}: {error.name} is not installed: pip install 'firebreak-controller[doors]'"
+        raise Ended(NO_START, lacks) from None
+
+
 def check_folder(directory: str) -> None:
     """End the command if the folder is missing, because a wrong folder would prove nothing."""
     if not os.path.isdir(directory):

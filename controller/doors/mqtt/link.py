@@ -9,11 +9,12 @@ of asyncio, except `_step` and the callbacks.
 import asyncio
 import collections
 import contextlib
+import random
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
@@ -35,11 +36,25 @@ OPEN_S = 15.0
 ANSWER_US = 30_000_000
 STEP_S = 1.0
 CLOSE_S = 3.0  # longest wait for the thread, which may be waiting for the broker
+PAUSE_S = 1.0  # the first pause after a loss
+STEADY_US = 60_000_000  # after a connection of this length, the next pause is short again
 REFUSED = 128  # this reason code and all higher ones mean a refusal
 
 
 class Lost(Exception):
     """The connection is lost, or could not be opened. One line says why."""
+
+
+async def reconnecting(connect: Callable[[], Awaitable[None]], pause_s_max: float) -> NoReturn:
+    """Call `connect`, which returns when the connection is lost, again after a pause that grows."""
+    pause_s = PAUSE_S
+    while True:
+        began_us = clock.now_us()
+        await connect()
+        if clock.now_us() - began_us >= STEADY_US:
+            pause_s = PAUSE_S
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1))
+        pause_s = min(pause_s_max, 2 * pause_s)
 
 
 class Broker(NamedTuple):
