@@ -114,7 +114,7 @@ class Meter:
         self._total = names.index(TOTAL) if TOTAL in names else None
         self._apparent = list(zip(volts, amps)) if volts and amps else []
         pairs = [(*pair, at) for pair, at in zip(self._apparent, self._powers)]
-        self._phases: list[tuple[int, int, int]] = pairs
+        self._phases = pairs
 
     def fast(self) -> list[rtu.Request]:
         """The reads of each period. The read of the power comes last."""

@@ -157,7 +157,7 @@ def _detector(names: tuple[str, ...], first: int) -> dict[str, int]:
 
 _CLIMATE = {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE}
 # {role: (freshness group, {name in the profile: place of its value})}
-SENSORS: dict[str, tuple[int, dict[str, int]]] = {
+SENSORS = {
     "gas_1": (s.G_GAS_1, _detector(("concentration",), s.GAS_1_LFL_PERMILLE)),
     "gas_2": (s.G_GAS_2, _detector(("concentration",), s.GAS_2_LFL_PERMILLE)),
     "offgas_1": (s.G_OFFGAS_1, _detector(("vapour",), s.OFFGAS_1_PPM)),

@@ -277,7 +277,7 @@ def _sensor(fit: Fit, read: Read) -> None:
         _judge_number(fit, fit.profile.registers[name], value)
 
 
-_JUDGES: dict[str, Callable[[Fit, Read], None]] = {
+_JUDGES = {
     "meter": _meter,
     **dict.fromkeys(BY_REGISTERS, _registers),
     **dict.fromkeys(SENSORS, _sensor),

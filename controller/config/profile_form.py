@@ -8,7 +8,7 @@ from controller.config import can_form, converter_form
 from controller.forms import field as forms
 
 # {type: (struct code, registers, raw value of "not implemented")}. A float uses NaN for it.
-TYPES: dict[str, tuple[str, int, int | None]] = {
+TYPES = {
     "u16": ("H", 1, 0xFFFF),
     "s16": ("h", 1, -0x8000),
     "enum16": ("H", 1, 0xFFFF),
@@ -175,7 +175,7 @@ DISCOVERED = (*IDENTIFIED, "sunspec_pcs")  # families whose registers may be in 
 # good_mask: bits that must be 1.
 # invalid_mask: bits with which the driver refuses the reading; the values then become stale.
 # warming_mask: bits with the effect of invalid_mask, while no other bit of fault_mask is set.
-FAMILIES: dict[str, dict[str, forms.Field]] = {
+FAMILIES = {
     "meter": {
         "phases": forms.choice((0, 1, 2, 3)),  # 0: the meter has only a total power
         "nominal_voltage_V": forms.number(50, 1000, None),
@@ -219,7 +219,7 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
 }
 # The registers that a profile of the family must have. For a meter see meter_profile.py, for a
 # generic device site_devices.py.
-NEEDED: dict[str, tuple[str, ...]] = {
+NEEDED = {
     "io": ("inputs", "coils", "output_expiry"),
     "gas": ("concentration", *DATED),
     "offgas": ("vapour", *DATED),

@@ -58,7 +58,7 @@ _ASCII = "on one line of ASCII"
 _ACCEPTED = f"who accepted it, when (YYYY-MM-DD) and why, {_ASCII}"
 _COILS = [f"{inverted}{name}" for inverted in ("", "!") for name in OUTPUT_NAMES]
 # {time that the file may state for one device, from its data sheet: (range, roles)}
-FACTS_OF_DEVICE: dict[str, tuple[tuple[int, int], tuple[str, ...]]] = {
+FACTS_OF_DEVICE = {
     "turnaround_ms": ((0, 1000), ("pcs", "meter_grid", "meter_load")),
     "refresh_ms": ((5, 60_000), ("meter_grid", "meter_load")),
     "dead_time_ms": ((0, 5000), ("pcs",)),
@@ -88,7 +88,7 @@ for _row in roles.PARAMETERS:
     _range = min(_row[2], _before.allowed[0]), max(_row[3], _before.allowed[1])
     DEVICE[_row[0]] = _before._replace(allowed=_range)
 # {key of a device that only some roles have: these roles}
-OF_ROLES: dict[str, tuple[str, ...]] = {key: of for key, (_, of) in FACTS_OF_DEVICE.items()}
+OF_ROLES = {key: of for key, (_, of) in FACTS_OF_DEVICE.items()}
 OF_ROLES |= {BUFFER: ("meter_load",), "setpoint_ms": ("pcs",)}
 for _role in roles.OF_DEVICES:
     for _row in roles.ROLES[_role].parameters:

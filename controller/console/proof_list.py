@@ -4,7 +4,7 @@ last done and when it is due.
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from controller.documents import document, html_page
 from controller.state.base import Facts
@@ -137,9 +137,4 @@ def _html_row(row: Facts) -> tuple:
     return tuple([cells[key] for key, header in HEADERS.items() if header])
 
 
-MADE: dict[str, Callable[[Facts], str]] = {
-    "text": _text,
-    "csv": _csv,
-    "json": cli.as_json,
-    "html": _html,
-}
+MADE = {"text": _text, "csv": _csv, "json": cli.as_json, "html": _html}

@@ -22,7 +22,7 @@ DETECTORS = {
     s.G_OFFGAS_2: s.OFFGAS_2_OK,
     s.G_TOXIC: s.TOXIC_OK,
 }
-WATCHED: dict[int, Sequence[int]] = {
+WATCHED = {
     **{feature: range(first, end) for feature, first, end in SILENCES},
     m.F_GAS_DETECTORS_SILENT: (*DETECTORS,),
     m.F_GAS_DETECTORS_LOST: (*DETECTORS,),

@@ -3,7 +3,7 @@
 A `way` is 0 for charge, 1 for discharge.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from controller.core.base import reasons
 from controller.journal.snapshot import Shadow
@@ -195,7 +195,7 @@ def _silence(shadow: Shadow, way: int, rack: int) -> Taper:
 
 # {limit: (its word of RACK_LIMITS for charge, distance to the word for discharge, function that
 # gives its numbers)}
-_TAPERS: dict[int, tuple[int, int, Callable[[Shadow, int, int], Taper]]] = {
+_TAPERS = {
     bounds.L_CELL_VOLTAGE_TAPER: (rack_limits.RL_CELL_VOLTAGE, 1, _cell_voltage),
     bounds.L_TEMPERATURE_TAPER: (rack_limits.RL_TEMPERATURE, 1, _temperature),
     bounds.L_SOC_TAPER: (rack_limits.RL_SOC, 1, _state_of_charge),
@@ -225,7 +225,7 @@ def _permit(shadow: Shadow, way: int, number: int) -> Facts:
     }
 
 
-_KERNEL: dict[int, Callable[[Shadow, int, int], Facts]] = {
+_KERNEL = {
     **dict.fromkeys((bounds.L_PCS_RATED, bounds.L_INSTALLER, bounds.L_TEST), _rated),
     bounds.L_BMS_CURRENT: _current,
     bounds.L_PERMIT: _permit,

@@ -1,7 +1,6 @@
 """Counts the answers and refusals of one door since it was opened, by status and cause."""
 
 from collections import Counter
-from collections.abc import Callable
 
 
 class Counts:
@@ -11,4 +10,4 @@ class Counts:
         self.streams_max = streams_max
         self.answered: Counter[int] = Counter()
         self.refused: Counter[str] = Counter()
-        self.gauges: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.gauges = lambda: (0, 0)
