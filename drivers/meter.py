@@ -61,7 +61,7 @@ class Meter:
         hash_index: int,
         group: int,
         power_W_max: int = signals.INT_MAX,
-    ) -> None:
+    ):
         """power_W_max: largest plausible power of all phases, in either direction."""
         self.profile, self.unit_id, self.refused = profile, unit_id, 0
         self.slow: dict[str, float] = {}

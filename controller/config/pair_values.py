@@ -76,7 +76,7 @@ class Number(NamedTuple):
 class Tables:
     """Finds the numbers of a configuration. A scope is a section or the role of a device."""
 
-    def __init__(self, values: Values, config: Config) -> None:
+    def __init__(self, values: Values, config: Config):
         self._values, self._config = values, config
         self._whole = _whole(config)
         self._of_scope = functools.cache(self._tables)

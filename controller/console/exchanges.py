@@ -69,7 +69,7 @@ class Exchanges:
 class Exchange:
     """A request and the values in its reply. The receiver of the drivers checks the reply."""
 
-    def __init__(self, at_us: int, request: bytes) -> None:
+    def __init__(self, at_us: int, request: bytes):
         self.unit_id, self.function, self.address, self.count = -1, 0, 0, 0
         self._at_us, self._receiver, self._written = at_us, Receiver(), tuple[int, ...]()
         self._problem = self._begin(request)

@@ -18,7 +18,7 @@ MINUTES = 60  # the peak of the last hour counts
 class CommonLoad:
     """`unseen_W`: smoothed. Only for a fleet whose cabinets have parts of one load."""
 
-    def __init__(self, members: Sequence[Member], now_ms: float) -> None:
+    def __init__(self, members: Sequence[Member], now_ms: float):
         self._members, self._noted_ms = members, now_ms
         self.unseen_W = 0.0
         self._peaks: collections.deque[tuple[int, int]] = collections.deque(maxlen=MINUTES)

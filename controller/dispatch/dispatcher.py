@@ -41,7 +41,7 @@ class Dispatcher:
         is_taken: bool = False,
         without: Iterable[str] = (),
         seed: int | None = None,
-    ) -> None:
+    ):
         """is_taken: another dispatcher may still run. without: cabinets that a person has
         disconnected; they count with their fallbacks until they are heard.
         """

@@ -37,9 +37,7 @@ PROBLEMS_MAX = 8  # lines of one turn
 class Service:
     """Call `run` once."""
 
-    def __init__(
-        self, fleet: Fleet, epoch_path: str, take_over: bool, without: Sequence[str]
-    ) -> None:
+    def __init__(self, fleet: Fleet, epoch_path: str, take_over: bool, without: Sequence[str]):
         """take_over: another dispatcher may still run. without: cabinets that a person has
         disconnected.
         """

@@ -51,7 +51,7 @@ class Targets(NamedTuple):
 class Planner:
     """The targets of one fleet. rated_W: largest discharge that each cabinet has ever shown."""
 
-    def __init__(self, count: int, hold_h: float = 0.0, lent_permille: int = 1000) -> None:
+    def __init__(self, count: int, hold_h: float = 0.0, lent_permille: int = 1000):
         """hold_h: hours for which the charge must last; 0: no limit.
         lent_permille: part of the spare that is lent before anybody needs it.
         """

@@ -24,7 +24,7 @@ class House:
 
     def __init__(
         self, settings: Settings, run_directory: str, state_directory: str, own_directory: str
-    ) -> None:
+    ):
         self.settings, self.run_directory = settings, run_directory
         self._own_directory = own_directory
         self.feed = Feed(run_directory, state_directory)
@@ -40,7 +40,7 @@ class House:
 class Door(Protocol):
     """One table of doors.toml, [KIND.NAME]."""
 
-    def __init__(self, house: House, name: str, values: Values) -> None: ...
+    def __init__(self, house: House, name: str, values: Values): ...
 
     async def run(self) -> None:
         """Serve until cancelled. Raises DoorError, OSError."""

@@ -29,7 +29,7 @@ class ConfigError(ValueError):
     key: tuple[str, Path] | None = None
     equipment: tuple[str, ...] = ()
 
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str):
         super().__init__(one_line(line))
 
 

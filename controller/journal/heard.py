@@ -47,7 +47,7 @@ class Heard(Protocol):
 class OfFrames:
     """The Heard of a reader without a core. Give it every frame, in order."""
 
-    def __init__(self, image: array, layout: s.Layout) -> None:
+    def __init__(self, image: array, layout: s.Layout):
         """image: the safety image. For an image of another version NOT_SAID_MS has the times."""
         tick_ms = image[p.H_TICK_MS]
         silent_ms, frozen_ms = NOT_SAID_MS

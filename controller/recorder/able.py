@@ -24,7 +24,7 @@ UNKNOWN = None, None, None
 class Able:
     """Computes energy and power. Call the object once per second."""
 
-    def __init__(self, seen: Snapshot, known: Callable[[int], bool]) -> None:
+    def __init__(self, seen: Snapshot, known: Callable[[int], bool]):
         """known: True if the values of a freshness group are fresh."""
         self._seen, self._known, self._layout = seen, known, seen.layout
         self._health: Health | None = None

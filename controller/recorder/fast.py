@@ -48,7 +48,7 @@ class Fast:
         days: int,
         say: Callable[[str], object],
         has_room: Callable[[int], bool] = lambda wanted_bytes: True,
-    ) -> None:
+    ):
         """Go on with the ring in this directory. say: gives a line to the operator.
 
         days: number of days that are kept; 0: nothing is written. has_room: True if this many bytes

@@ -122,9 +122,7 @@ def _line(row: Quarter) -> str:
 class Quarters:
     """Computes the quarters from the row of each second, and writes both files after each one."""
 
-    def __init__(
-        self, run_directory: str, state_directory: str, say: Callable[[str], object]
-    ) -> None:
+    def __init__(self, run_directory: str, state_directory: str, say: Callable[[str], object]):
         self._paths = [os.path.join(each, FILE) for each in (state_directory, run_directory)]
         self._say, self._told = say, ""
         self._rows = self._kept()

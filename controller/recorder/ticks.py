@@ -28,7 +28,7 @@ def meters_of(header: dict[str, Any]) -> tuple[int, list[str]]:
 class Ticks:
     """Makes the rows. Call `row` after a frame was given to the Seconds."""
 
-    def __init__(self, seconds: Seconds) -> None:
+    def __init__(self, seconds: Seconds):
         self._seconds, self._seen = seconds, seconds.seen
         at = places(self._seen.reader.header["input_names"])
         self._quality = [at(name) for name in GRID_QUALITY]

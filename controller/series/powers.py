@@ -52,7 +52,7 @@ class Powers:
 
     def __init__(
         self, table: Table, given: str | None, scale: float, power_W_max: float, zone: tzinfo = UTC
-    ) -> None:
+    ):
         """given: name of the column; None: the only one. zone: of times without an offset."""
         self.time_at, self.time_unit = time_of(table)
         self.table, self.column = table, chosen(table, given)

@@ -40,7 +40,7 @@ class Cap(NamedTuple):
 class Course:
     """One possible future of a situation; every time is in s from now."""
 
-    def __init__(self, given: Situation, name: str, is_silent: bool = False) -> None:
+    def __init__(self, given: Situation, name: str, is_silent: bool = False):
         """name: RENEWED, SILENT or MIXED. is_silent: request and schedule end in MIXED too."""
         self.name, self._given, self._is_silent = name, given, is_silent or name == SILENT
         self._steps = [Step(*each) for each in given.steps]

@@ -28,7 +28,7 @@ SECOND_FIELDS = tuple(
 class Record:
     """A record that can be read. Each call opens the file anew and may raise sqlite3.Error."""
 
-    def __init__(self, state_directory: str) -> None:
+    def __init__(self, state_directory: str):
         self._path = os.path.join(state_directory, FILE)
 
     def _rows(self, fields: Sequence[str], rest: str, *values: object) -> list[Facts]:

@@ -73,7 +73,7 @@ class Samples:
     change of the set-point on the wire.
     """
 
-    def __init__(self, of: Place) -> None:
+    def __init__(self, of: Place):
         self.place, self.at_ms = of, 0
         self.setpoints: list[Sample] = []
         self.sent: list[Sample] = []

@@ -24,7 +24,7 @@ Run = Callable[[argparse.Namespace], int]
 class Ended(Exception):
     """Ends a command, with its exit code and one line for the person."""
 
-    def __init__(self, code: int, line: object) -> None:
+    def __init__(self, code: int, line: object):
         super().__init__(line)
         self.code = code
 

@@ -76,7 +76,7 @@ def read(data: bytes, now_s: float, where: str = "") -> Gpus:
 class Cluster:
     """The exporters of a cluster. gpus: number of GPUs that must answer; 0: any number."""
 
-    def __init__(self, urls: Iterable[str], gpus: int) -> None:
+    def __init__(self, urls: Iterable[str], gpus: int):
         self._urls, self._gpus = tuple(urls), gpus
         self._energy: dict[str, tuple[float, float]] = {}  # energy in mJ, time in s
 

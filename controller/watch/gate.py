@@ -42,7 +42,7 @@ class Gate:
         told: Told,
         uptime_s: Clock,
         announced: Collection[Job] = (),
-    ) -> None:
+    ):
         """values: of watch.toml. now_s: Unix time. uptime_s: monotonic clock.
 
         announced: jobs whose start the cabinet has granted as a step. The caller updates it before

@@ -62,7 +62,7 @@ def opened(values: dict[str, Any], watts: Table) -> "Kubernetes":
 class Kubernetes:
     """A cluster of Kubernetes; see Scheduler."""
 
-    def __init__(self, api: Api, pods: Pods, start_s: int) -> None:
+    def __init__(self, api: Api, pods: Pods, start_s: int):
         self._api, self._pods, self._start_s = api, pods, start_s
         self._released: dict[str, int] = {}  # {uid of a pod: Unix time of its release}
         self._gated: dict[str, list[Pod]] = {}  # {group: the pods that a question is about}

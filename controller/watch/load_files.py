@@ -32,7 +32,7 @@ MEASURED, EXPECTED, HEADER = "load.csv", "forecast.csv", "begin_utc,load_W\n"
 class Files:
     """The two files in a folder. The load is base_W + factor x power of the GPUs."""
 
-    def __init__(self, folder: str, base_W: float, factor: float) -> None:
+    def __init__(self, folder: str, base_W: float, factor: float):
         """SeriesError: the load.csv in the folder is not a series of a load."""
         self._folder, self._base_W, self._factor = folder, base_W, factor
         self._quarter, self._uptime_s, self._sum_J, self._known_s = 0, 0.0, 0.0, 0.0

@@ -71,7 +71,7 @@ def opened(values: dict[str, Any], watts: Table) -> "Slurm":
 class Slurm:
     """A queue of Slurm; see Scheduler."""
 
-    def __init__(self, wait_s: int, watts: Table) -> None:
+    def __init__(self, wait_s: int, watts: Table):
         self._wait_s, self._watts = wait_s, watts
 
     def queue(self) -> list[Job]:

@@ -39,7 +39,7 @@ class Watcher:
     a step that the cabinet granted in this turn.
     """
 
-    def __init__(self, cabinet: Cabinet, horizon_s: int, now_s: Clock, told: Told) -> None:
+    def __init__(self, cabinet: Cabinet, horizon_s: int, now_s: Clock, told: Told):
         self._cabinet, self._horizon_s, self._now_s = cabinet, horizon_s, now_s
         self._told = told
         self.sent: dict[int, int] = {}

@@ -46,7 +46,7 @@ class View:
 
     def __init__(
         self, run_directory: str, state_directory: str, pause: Callable[[], object] = watch.wait
-    ) -> None:
+    ):
         """pause(): a short wait between two looks for a tick."""
         self._run_directory, self._state_directory = run_directory, state_directory
         self._pause = pause

@@ -57,9 +57,7 @@ Handler = Callable[[Request], Awaitable[Answer]]
 class Client:
     """The requests of one connection."""
 
-    def __init__(
-        self, connection: Connection, rules: Guard, handler: Handler, counts: Counts
-    ) -> None:
+    def __init__(self, connection: Connection, rules: Guard, handler: Handler, counts: Counts):
         self._connection, self._reader = connection, connection.reader
         self._rules, self._handler, self._counts = rules, handler, counts
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_MAX)

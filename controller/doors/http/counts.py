@@ -6,7 +6,7 @@ from collections import Counter
 class Counts:
     """The counters. gauges: returns the present numbers of connections and streams."""
 
-    def __init__(self, streams_max: int) -> None:
+    def __init__(self, streams_max: int):
         self.streams_max = streams_max
         self.answered: Counter[int] = Counter()
         self.refused: Counter[str] = Counter()

@@ -39,7 +39,7 @@ Make = Callable[[Request], Awaitable[Answer]]
 class Pages:
     """The answers of one door."""
 
-    def __init__(self, house: House, stream: Stream, counts: Counts) -> None:
+    def __init__(self, house: House, stream: Stream, counts: Counts):
         self._house, self._stream, self._counts = house, stream, counts
         self._locks = {name: asyncio.Lock() for name in FACTS}
         self._kept: dict[str, tuple[int, Answer]] = {}

@@ -72,7 +72,7 @@ class Shared:
     It has the hints in force, and each answer of the loop until the state includes it.
     """
 
-    def __init__(self, name: str, sender: Sender) -> None:
+    def __init__(self, name: str, sender: Sender):
         self.name, self.sender = name, sender
         self.lock = asyncio.Lock()
         self.held: dict[Group, Held] = {}
@@ -83,7 +83,7 @@ class Shared:
 class Controls:
     """The set-points of one master. valid_s_max: the limit of the loop for this source."""
 
-    def __init__(self, master: str, shared: Shared, values: dict[str, Any]) -> None:
+    def __init__(self, master: str, shared: Shared, values: dict[str, Any]):
         self._master, self.shared = master, shared
         self._may, self._valid_s = values["may"], values["valid_s"]
         self._is_exact = values["is_exact"]

@@ -23,7 +23,7 @@ CHECK_S = 1.0
 class Door:
     """One table [mqtt.NAME]."""
 
-    def __init__(self, house: House, name: str, values: Values) -> None:
+    def __init__(self, house: House, name: str, values: Values):
         self._house, self._values = house, values
         self._told, self.counts = Told(f"door mqtt.{name}"), collections.Counter[str]()
         self._base = f"firebreak/{values['cabinet']}"

@@ -89,7 +89,7 @@ class Message(NamedTuple):
 class Link:
     """One connection. Call `open`, then `publish` until `lost` has a line, then `close`."""
 
-    def __init__(self, broker: Broker, heard: Callable[[Message], None]) -> None:
+    def __init__(self, broker: Broker, heard: Callable[[Message], None]):
         """heard: gets each message in the thread of the connection, and must not raise."""
         self._broker, self._heard = broker, heard
         self._loop = asyncio.get_running_loop()
