@@ -31,13 +31,11 @@ UNDER_WAY_MAX = 10  # QoS 1 messages in each direction; the smallest limit of th
 UNREAD_MAX = 1000  # packets that a broker may send while it takes none
 UNSENT_MAX = 5000  # packets of QoS 0 that wait for a slow broker
 UNANSWERED_MAX = 100  # publishes that a broker has not acknowledged
-CONNECT_S = 5.0
-OPEN_S = 15.0
+CONNECT_S, OPEN_S = 5.0, 15.0
 ANSWER_US = 30_000_000
 STEP_S = 1.0
 CLOSE_S = 3.0  # longest wait for the thread, which may be waiting for the broker
-PAUSE_S = 1.0  # the first pause after a loss
-STEADY_US = 60_000_000  # after a connection of this length, the next pause is short again
+PAUSE_S, STEADY_US = 1.0, 60_000_000  # after a connection of this length, the pause is short again
 REFUSED = 128  # this reason code and all higher ones mean a refusal
 
 
