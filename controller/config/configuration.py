@@ -154,7 +154,7 @@ def _config(chain: list[layers.Layer], values: Values, plan: topology.Topology) 
     units = tuple([unit(values, plan, index, budgets) for index in range(plan.units)])
     racks = tuple([rack(values, plan, index, budgets) for index in range(plan.racks)])
     control = limit_images.control_parameters(values, plan)
-    tick_ms, modules = values.get("cabinet", "tick_ms"), max([each["modules"] for each in racks])
+    tick_ms, modules = values.get("cabinet", "tick_ms"), max(each["modules"] for each in racks)
     words = limit_images.stage_words(values, cabinet, tick_ms)
     senders, tables = sources.read(values), (cabinet, *units, *racks)
     return Config(

@@ -35,7 +35,7 @@ ORDERS = dict.fromkeys(("word_order", "byte_order"), forms.choice(("big", "littl
 
 def _are_models(value: Any) -> bool:
     every = value if isinstance(value, list) else [value]
-    return bool(every) and all([type(each) is int and 1 <= each < 0xFFFF for each in every])
+    return bool(every) and all(type(each) is int and 1 <= each < 0xFFFF for each in every)
 
 
 # Where a register is. With `model` the address counts from the ID register of that SunSpec model.

@@ -44,7 +44,7 @@ def lacks(profile: Profile) -> list[str]:
     state = registers.get("state")
     states = state.values.values() or range(int(state.low), int(state.high) + 1) if state else ()
     has = {
-        "pcs_faults": any([name.startswith("fault_") for name in registers]),
+        "pcs_faults": any(name.startswith("fault_") for name in registers),
         "pcs_state": PCS_FAULT in states,
         "pcs_readback": settings["read_back"] or "setpoint_W" in registers,
         "pcs_heartbeat": "heartbeat" in registers,

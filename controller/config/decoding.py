@@ -265,7 +265,7 @@ def held(profile: Profile, memory: Memory, function: int, address: int, count: i
     contains a register of the profile of which a word is unknown.
     """
     every = range(address, address + count)
-    if not any([memory.data(function, at, 1) is not None for at in every]):
+    if not any(memory.data(function, at, 1) is not None for at in every):
         return None
     for each in (*profile.registers.values(), *profile.identity.values()):
         is_asked = getattr(each, "function", 0) == function and each.address in every
@@ -274,4 +274,4 @@ def held(profile: Profile, memory: Memory, function: int, address: int, count: i
     data = memory.data(function, address, count, True) or b""
     if function not in BITS:
         return data
-    return sum([bit << at for at, bit in enumerate(data)]).to_bytes((count + 7) // 8, "little")
+    return sum(bit << at for at, bit in enumerate(data)).to_bytes((count + 7) // 8, "little")

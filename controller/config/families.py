@@ -114,7 +114,7 @@ def connection_W(config: Config) -> int:
     connection plus the rating of all converters.
     """
     limits_W = [config.control[f"grid_{way}_W_max"] for way in ("import", "export")]
-    return max(limits_W) + sum([each["rated_W"] for each in config.unit_tables])
+    return max(limits_W) + sum(each["rated_W"] for each in config.unit_tables)
 
 
 def _io(config: Config, device: Device, sink: Sink, layout: s.Layout) -> IoModule:

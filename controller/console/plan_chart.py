@@ -75,7 +75,7 @@ def _panels(
     """(title, height in px, lines) from top to bottom."""
     currency = plan["currency"][: words.CURRENCY_MAX]
     pv = _lines("PV", PV, "pv_W", 1000, actual, slots)
-    pv = pv if any([value for line in pv for _, value in line.values]) else ()
+    pv = pv if any(value for line in pv for _, value in line.values) else ()
     return [
         (f"{currency} per kWh", 80, _lines("price", PRICE, "price_per_kWh", 1, actual, slots)),
         (

@@ -177,7 +177,7 @@ def _begin(arguments: Namespace, case: Case) -> int:
         if answer != operator_commands.ACCEPTED:
             line = f"lock-out by {name}: {operator_commands.words(answer)}"
             raise cli.Ended(NOT_DONE, f"{line}; nothing is begun")
-    is_own = holder is None or any([each.remark.startswith(BEGAN) for each in case.others])
+    is_own = holder is None or any(each.remark.startswith(BEGAN) for each in case.others)
     remark = f"{BEGAN}{identity}" if is_own else identity
     _note(arguments, pl.REPLACING, case.device, remark)
     text = f"{name} begins to replace {case.device}, {identity}"

@@ -68,7 +68,7 @@ def facts(found: Fleet) -> dict[str, Any]:
 
 def lines(found: Fleet) -> list[str]:
     """What a fleet means, in lines for a person."""
-    fallbacks_W = sum([each.fallback_W for each in found.cabinets])
+    fallbacks_W = sum(each.fallback_W for each in found.cabinets)
     lent_W = found.connection_W - fallbacks_W
     load = "a common load" if found.is_common else "a load of its own at each cabinet"
     return [

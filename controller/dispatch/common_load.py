@@ -39,7 +39,7 @@ class CommonLoad:
         grids_W = sorted([each.grid_W for each in live if each.grid_W is not None])
         if not grids_W:
             return
-        batteries_W = sum([each.battery_W or 0 for each in live])
+        batteries_W = sum(each.battery_W or 0 for each in live)
         found_W = grids_W[len(grids_W) // 2] + batteries_W - seen_W
         part = min(1.0, passed_ms / UNSEEN_MS) if found_W < self.unseen_W else 1.0
         self.unseen_W += (found_W - self.unseen_W) * part

@@ -208,7 +208,7 @@ class Dispatcher:
         views = [self._view(at, now_ms) for at in range(len(self.members))]
         unseen_W = rise_W = 0
         if self.fleet.is_common:
-            self._common.note(now_ms, sum([each.load_W for each in views]))
+            self._common.note(now_ms, sum(each.load_W for each in views))
             unseen_W, rise_W = int(self._common.unseen_W), self._common.rise_W(now_ms)
         self._targets = self._planner.step(
             views, self.fleet.connection_W - unseen_W, max(self.fleet.spare_W, rise_W)

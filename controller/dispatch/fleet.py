@@ -129,7 +129,7 @@ def _check(path: str, fleet: dict[str, Any], rows: dict[str, dict[str, Any]]) ->
     for name in rows:
         if not mqtt_form.NAME.fullmatch(name):
             refuse(path, ("cabinet",), f"has the name {name[:40]!r}", NAME_WORDS)
-    fallbacks_W = sum([row["fallback_W"] for row in rows.values()])
+    fallbacks_W = sum(row["fallback_W"] for row in rows.values())
     if fallbacks_W > fleet["connection_W"]:
         refuse(
             path,
@@ -137,7 +137,7 @@ def _check(path: str, fleet: dict[str, Any], rows: dict[str, dict[str, Any]]) ->
             f"is {fleet['connection_W']} W, and the fallbacks of the cabinets sum to {fallbacks_W}",
             "fallbacks that sum to at most the connection",
         )
-    permille = sum([row["load_permille"] for row in rows.values()])
+    permille = sum(row["load_permille"] for row in rows.values())
     asked = PERMILLE if fleet["load"] == COMMON else 0
     if permille != asked:
         refuse(

@@ -169,7 +169,7 @@ class Service:
         if link.is_clear:
             for name, datagram in dispatcher.step(self._now_ms):
                 link.send(self._topic(name), datagram)
-        if self._is_taken and all([each.is_heard for each in dispatcher.ledger.shares]):
+        if self._is_taken and all(each.is_heard for each in dispatcher.ledger.shares):
             self._is_taken = False  # every cabinet refuses an earlier dispatcher from now on
             self._keep(dispatcher.ledger.epoch, False, epoch_file.origin(self._path))
         self._tell(dispatcher)

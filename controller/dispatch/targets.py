@@ -68,7 +68,7 @@ class Planner:
         spare_W: kept free at least.
         """
         given_W = self._discharges(views, connection_W, spare_W)
-        load_W = sum([each.load_W for each in views])
+        load_W = sum(each.load_W for each in views)
         left_W = load_W - sum(given_W)
         held_W = max(0, min(max(spare_W, *given_W), connection_W - left_W))
         spare_W = max(0, connection_W - held_W - left_W) * self._lent_permille // 1000
@@ -94,7 +94,7 @@ class Planner:
 
     def _discharges(self, views: Sequence[View], connection_W: int, spare_W: int) -> list[int]:
         """What each battery should give: the need, and as much again as its largest part."""
-        need_W = sum([each.load_W for each in views]) - connection_W
+        need_W = sum(each.load_W for each in views) - connection_W
         if need_W + spare_W <= 0:
             return [0] * len(views)
         weights = self._weighted(views)
@@ -117,7 +117,7 @@ class Planner:
         left_Wh = [each.remaining_Wh for each in views if each.discharge_W]
         if not self._hold_h or None in left_Wh:
             return WIDE_W
-        return int(sum([each for each in left_Wh if each is not None]) / self._hold_h)
+        return int(sum(each for each in left_Wh if each is not None) / self._hold_h)
 
     def _weighted(self, views: Sequence[View]) -> list[int]:
         """The weight of each battery's discharge."""

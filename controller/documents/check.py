@@ -259,7 +259,7 @@ def _silence(config: Config) -> Iterator[str]:
     """Lines about what happens when a device is silent, and after how many ms."""
     cabinet = config.cabinet
     expiry_ms = max(
-        [device.profile.settings["expiry_ms"] for device in config.devices if device.outputs]
+        device.profile.settings["expiry_ms"] for device in config.devices if device.outputs
     )
     yield from ("", "SILENCE (ms without a value, then)")
     yield (

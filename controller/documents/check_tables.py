@@ -49,7 +49,7 @@ def peak_shaving(config: Config) -> Iterator[str]:
     if limit_W >= OFF_W:
         yield "  off: control.peak_import_W_max is not set"
         return
-    rated_W = sum([each["rated_W"] for each in config.unit_tables])
+    rated_W = sum(each["rated_W"] for each in config.unit_tables)
     kept = control["soc_reserve_backup_permille"]
     usable_Wh = control["energy_Wh"] * (1000 - kept) // 1000
     part = "" if share == 1000 else f"; {share} permille of it is this cabinet's"
@@ -168,7 +168,7 @@ def latencies(config: Config, schedule: Schedule) -> Iterator[str]:
 
 
 def _sum_ms(parts: Iterable[bus_times.Latency]) -> float:
-    return sum([part.time_us for part in parts]) / 1000
+    return sum(part.time_us for part in parts) / 1000
 
 
 def stored_ms(config: Config, state_directory: str) -> int:

@@ -92,7 +92,7 @@ def _line(names: list[str], fault: str, stages: list[str], safe: str, how: str) 
 def _within_ms(stages: list[str]) -> int | None:
     found, schedule = site()
     times_ms = [
-        sum([part.time_ms for part in time_chain.decision(found, schedule, BY_ID[stage])])
+        sum(part.time_ms for part in time_chain.decision(found, schedule, BY_ID[stage]))
         for stage in stages
     ]
     return max(times_ms, default=None)
@@ -128,7 +128,7 @@ def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
         yield _acts(name, "stays closed", [apart[0][m.S_ID]])
         return
     tests = [proof_intervals.INTERVALS[proof_intervals.key_of(each)].interval_d for each in own]
-    days = min([days for days in tests if days is not None])
+    days = min(days for days in tests if days is not None)
     shared = name in frame.SHARED_NAMES
     yield _line(
         [name],

@@ -74,8 +74,8 @@ def times(stage: tuple, found: Config, schedule: Schedule) -> dict[str, int | No
     """
     held = time_chain.held_chain(found, schedule, stage)
     return {
-        "latest_ms": sum([part.time_ms for part in time_chain.chain(found, schedule, stage)]),
-        "held_latest_ms": sum([part.time_ms for part in held]) if held else None,
+        "latest_ms": sum(part.time_ms for part in time_chain.chain(found, schedule, stage)),
+        "held_latest_ms": sum(part.time_ms for part in held) if held else None,
     }
 
 

@@ -69,7 +69,7 @@ async def _all(kind: str, keep: Callable[..., Any], door: type[Door], house: Hou
     ]
     tasks = [asyncio.create_task(_alive()), asyncio.create_task(asked.wait()), *doors]
     await asyncio.wait(tasks[1:], return_when=asyncio.FIRST_COMPLETED)
-    code = NO_START if any([each.done() for each in doors]) else DONE
+    code = NO_START if any(each.done() for each in doors) else DONE
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -64,6 +64,5 @@ class Able:
     def _power_W(self, health: Health, way: int) -> int:
         layout, out = self._layout, self._seen.out
         return min(
-            health.power_W,
-            sum([out[layout.unit_output(unit, way)] for unit in range(layout.units)]),
+            health.power_W, sum(out[layout.unit_output(unit, way)] for unit in range(layout.units))
         )

@@ -59,7 +59,7 @@ class Before:
         while len(self._groups) > 1 and (
             self._groups[1][0] <= tick - self._before_ticks or self._bytes > BEFORE_BYTES_MAX
         ):
-            self._bytes -= sum([len(raw) for _, raw in self._groups.popleft()[1]])
+            self._bytes -= sum(len(raw) for _, raw in self._groups.popleft()[1])
 
     def frames(self) -> list[tuple[int, bytes]]:
         """[(sequence, raw)] of all kept frames, oldest first."""
@@ -230,4 +230,4 @@ class Folder:
 
     def _used_bytes(self) -> int:
         paths = [os.path.join(self.path, name) for _, name in self.kept()]
-        return sum([os.stat(path).st_blocks * 512 for path in paths])
+        return sum(os.stat(path).st_blocks * 512 for path in paths)

@@ -109,7 +109,7 @@ def _of_line(line: str) -> Quarter:
     values = [float(cell) if cell else None for cell in cells]
     known = [each for each in values if each is not None]
     at, late_s = divmod(int(time), QUARTER_S)
-    if late_s or len(values) not in CELLS or not all([abs(v) < NUMBER_MAX for v in known]):
+    if late_s or len(values) not in CELLS or not all(abs(v) < NUMBER_MAX for v in known):
         raise ValueError("a wrong number of cells, or a number out of range")
     return Quarter(at, *values)
 
@@ -177,7 +177,7 @@ class Quarters:
             total / count if count >= KNOWN_MIN else None
             for total, count in zip(self._sums, self._counts)
         ]
-        if all([each is None for each in means[:4]]):
+        if all(each is None for each in means[:4]):
             return
         load_W, pv_W = means[:2]
         if load_W is not None:

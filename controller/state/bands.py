@@ -93,7 +93,7 @@ class _Replies:
         if self._waits_for:
             return
         self._waits_for.update(self.groups)
-        self.kept.append((now_ms, sum([inp[word] for word in self._words])))
+        self.kept.append((now_ms, sum(inp[word] for word in self._words)))
         while self.kept[0][0] <= now_ms - WINDOW_MS:
             self.kept.popleft()
 

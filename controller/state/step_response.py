@@ -115,7 +115,7 @@ def _step(
     low, high = [_crossing(course, level) for level in (LOW, HIGH)]
     if low is None or high is None:
         return None
-    return Step(size_W, moved_W, low, high, max([level for _, level in course]))
+    return Step(size_W, moved_W, low, high, max(level for _, level in course))
 
 
 def _crossing(course: Sequence[tuple[float, float]], level: float) -> tuple[float, float] | None:

@@ -27,7 +27,7 @@ def coming_W(jobs: Iterable[Job], seen: Collection[Job]) -> int:
     seen: jobs whose load the cabinet measures or knows as a step.
     """
     coming = [job for job in jobs if job.state in (RELEASED, RUNNING) and job not in seen]
-    return sum([job.power_W for job in coming])
+    return sum(job.power_W for job in coming)
 
 
 class Gate:

@@ -81,7 +81,7 @@ class Files:
 def expected(past_W: list[float], first_s: float, jobs: Iterable[Job], now_s: float) -> list[float]:
     """Expected load of each quarter from first_s on; []: the last hour is unknown."""
     begin = next((at for at, each in enumerate(past_W) if each == each), len(past_W))
-    if not any([each == each for each in past_W[-RECENT:]]):
+    if not any(each == each for each in past_W[-RECENT:]):
         return []
     before = before_of(None)  # by UTC: a cluster does not follow local time
     ahead_W = forecast.load(filled(past_W, before)[begin:], before, AHEAD)

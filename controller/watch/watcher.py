@@ -78,7 +78,7 @@ class Watcher:
         causes = {job.unknown: job for job in reversed(jobs) if job.unknown}
         for cause, job in [*causes.items()][:CAUSES_MAX]:
             if cause not in self._named:
-                count = sum([each.unknown == cause for each in jobs])
+                count = sum(each.unknown == cause for each in jobs)
                 more = f" and {count - 1} more" if count > 1 else ""
                 self._told(f"job {job.name}{more}: counts as {job.power_W} W: {cause}")
         self._named = set([*causes][:CAUSES_MAX])

@@ -160,7 +160,7 @@ def saved(rows: Sequence[Row], stored_Wh: float | None) -> float | None:
         row["price_per_kWh"] * (max(0.0, row["load_W"] - row["pv_W"]) - max(0.0, row["grid_W"]))
         for row in rows
     ]
-    mean = sum([row["price_per_kWh"] for row in rows]) / len(rows)
+    mean = sum(row["price_per_kWh"] for row in rows) / len(rows)
     gained_kWh = (rows[-1]["stored_Wh"] - stored_Wh) / WH_PER_KWH
     return sum(paid) * H_PER_SLOT / W_PER_KW + gained_kWh * mean
 
@@ -192,7 +192,7 @@ def next_spans(plan: Plan) -> str:
 
 
 def _size_W(span: Span) -> float:
-    return abs(sum([row["battery_W"] or 0.0 for row in span.rows]))
+    return abs(sum(row["battery_W"] or 0.0 for row in span.rows))
 
 
 def month(plan: Plan) -> list[tuple[str, str]]:

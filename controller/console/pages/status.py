@@ -216,7 +216,7 @@ def _bands(bands: Facts) -> list[str]:
         f"{name} " + "/".join([kilowatt(bands[each]["rms_W"][name]) for each in BANDS_OF])
         for name in bands[BANDS_OF[0]]["rms_W"]
     ]
-    is_blank = any([None in bands[each]["rms_W"].values() for each in BANDS_OF])
+    is_blank = any(None in bands[each]["rms_W"].values() for each in BANDS_OF)
     why = "; - not observable, why: --json" if is_blank else ""
     return [
         f"RMS kW   battery/grid/load, last {bands['window_s']} s: {texts[0]}",

@@ -96,7 +96,7 @@ class Controls:
     async def write(self, changes: dict[str, int], enabled: Callable[[], set[Group]]) -> int:
         """Modbus exception code, or OK if all is in force. enabled(): the groups in force."""
         ranges = [(name, RANGES[name]) for name in changes]
-        if any([not low <= changes[name] <= high for name, (low, high) in ranges]):
+        if any(not low <= changes[name] <= high for name, (low, high) in ranges):
             return VALUE
         async with self.shared.lock:
             if not self.shared.sender.has_room(_hints_max(changes)):
@@ -105,7 +105,7 @@ class Controls:
             self.stored |= {name: value for name, value in changes.items() if name != HEARTBEAT}
             code = OK
             for group in (LIMIT, SET):  # the group that narrows comes first
-                if not code and any([name.startswith(group.prefix) for name in changes]):
+                if not code and any(name.startswith(group.prefix) for name in changes):
                     code = await self._set(group, changes, group in is_on)
             if not code and HEARTBEAT in changes:
                 code = await self._beat(changes[HEARTBEAT])
@@ -205,6 +205,6 @@ def _hints_max(changes: dict[str, int]) -> int:
     touched = [
         group
         for group in (LIMIT, SET)
-        if is_beat or any([name.startswith(group.prefix) for name in changes])
+        if is_beat or any(name.startswith(group.prefix) for name in changes)
     ]
-    return is_beat + sum([len(group.quantities) for group in touched])
+    return is_beat + sum(len(group.quantities) for group in touched)

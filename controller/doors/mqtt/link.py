@@ -256,7 +256,7 @@ class Link:
     ) -> None:
         self._unread += 1
         if not self._opened.done():
-            self._tell(self._ready, sum([code.is_failure for code in codes]))
+            self._tell(self._ready, sum(code.is_failure for code in codes))
 
     def _ready(self, refused: int) -> None:
         if not self._opened.done():
