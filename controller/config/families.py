@@ -180,7 +180,10 @@ def _site_device(
 
 MAKERS: dict[str, Callable[[Config, Device, ProcessImage, s.Layout], Driver]] = {
     **dict.fromkeys(OF_DEVICES, _site_device),
-    **{"pcs": _pcs, "bms": _bms, "meter_grid": _meter, "meter_load": _meter},
+    "pcs": _pcs,
+    "bms": _bms,
+    "meter_grid": _meter,
+    "meter_load": _meter,
     **dict.fromkeys(schema.IO_GROUPS, _io),
     **dict.fromkeys(SENSORS, _sensor),
 }

@@ -152,8 +152,10 @@ UNIT = _DC_BUS | _CAN_FORM | _parameters(parameters.UNIT_PARAMETERS, _OF_PROFILE
 RACK = _DC_BUS | _parameters(parameters.RACK_PARAMETERS, _OF_PROFILE)
 # The tapers of NMC cells end at the thresholds of rows 28 and 31.
 _NMC_DEFAULTS_MV = {
-    **{"charge_taper_mV": 4100, "charge_end_mV": 4200},
-    **{"discharge_taper_mV": 3200, "discharge_end_mV": 3000},
+    "charge_taper_mV": 4100,
+    "charge_end_mV": 4200,
+    "discharge_taper_mV": 3200,
+    "discharge_end_mV": 3000,
 }
 _OF_NMC = {key: RACK[key]._replace(default=value) for key, value in _NMC_DEFAULTS_MV.items()}
 RACKS = {LFP: RACK, NMC: RACK | _OF_NMC}

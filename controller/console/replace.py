@@ -146,7 +146,10 @@ def _facts(kind: str, link: Facts, header: Facts, records: tuple[pl.Record, ...]
     place = header.get("places", {}).get(name, {"profile": "?", "wiring": "?", "tests": []})
     begun = replacements.open_of(records).get(name)
     return {
-        **{"device": name, "kind": kind, "role": link["role"], **place},
+        "device": name,
+        "kind": kind,
+        "role": link["role"],
+        **place,
         "state": link["state"],
         "serial": link.get("serial"),
         "serial_before": replacements.serial_of(records, name),

@@ -179,7 +179,7 @@ LINES = """
 47b | - | turn
 48a 48b | - | door
 """
-_WHY = {code: words for code, words in table(REASONS)}
+_WHY = dict(table(REASONS))
 _CELLS = {stage: tuple(cells) for stages, *cells in table(LINES) for stage in stages.split()}
 _DEFAULT_CELLS = ("design", "design", "noise")
 

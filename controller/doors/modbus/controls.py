@@ -20,7 +20,9 @@ from controller.system import clock
 FUNCTION, VALUE, FAILURE, BUSY = 1, 3, 4, 6  # exception codes of Modbus
 OK = 0
 REFUSALS = {
-    **{h.ROLE: FUNCTION, h.RATE: BUSY, h.BUSY: BUSY},
+    h.ROLE: FUNCTION,
+    h.RATE: BUSY,
+    h.BUSY: BUSY,
     **dict.fromkeys((h.WRONG_VALUE, h.VALID_SHORT, h.VALID_LONG), VALUE),
 }
 ALL_W = 1_000_000_000  # a cap that is too high to limit anything
