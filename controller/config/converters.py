@@ -176,7 +176,7 @@ def setpoint_gate(
                 device.address,
                 frame.function,
                 frame.address,
-                tuple([_value_form(each, rated_W) for each in frame.values]),
+                tuple(_value_form(each, rated_W) for each in frame.values),
             )
             for frame in device.profile.setpoint
         ],

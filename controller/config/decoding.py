@@ -52,7 +52,7 @@ class Memory:
             return None
         if function in BITS:
             return bytes([bool(word) for word in words])
-        return b"".join([word.to_bytes(2, "big") for word in words if word is not None])
+        return b"".join(word.to_bytes(2, "big") for word in words if word is not None)
 
 
 class Decoder:

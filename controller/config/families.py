@@ -259,8 +259,8 @@ def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
 def frames_of(driver: CanBms) -> list[tuple[str, int, int]]:
     """[(what, frames, period in us)] of a BMS on CAN, both directions."""
     profile = driver.profile
-    received = Counter([row["period_ms"] or profile.period_ms for row in driver.rows()])
-    sent = Counter([row["period_ms"] for row in profile.sent.values()])
+    received = Counter(row["period_ms"] or profile.period_ms for row in driver.rows())
+    sent = Counter(row["period_ms"] for row in profile.sent.values())
     return [
         (what, frames, period_ms * 1000)
         for what, counted in (("frames from BMS", received), ("frame to BMS", sent))

@@ -27,7 +27,7 @@ from safety import parameters, signals
 INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors of the cabinet
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # a hint has room for 16 characters
-NUMBERS = tuple([str(number) for number in range(1, INDEX_MAX + 1)])
+NUMBERS = tuple(str(number) for number in range(1, INDEX_MAX + 1))
 
 # {role of a device: families of profiles that fit}
 ROLES = {
@@ -43,10 +43,10 @@ ROLES = {
 
 IO_GROUPS = {"io_1": signals.G_IO_1, "io_2": signals.G_IO_2, "io_3": signals.G_IO_3}
 INPUT_NAMES = {
-    role: tuple([row[0] for row in signals.CABINET_INPUTS if row[4] == group])
+    role: tuple(row[0] for row in signals.CABINET_INPUTS if row[4] == group)
     for role, group in IO_GROUPS.items()
 }
-OUTPUT_NAMES = tuple([row[0] for row in signals.CABINET_OUTPUTS[: signals.NOTIFY_MAINTENANCE]])
+OUTPUT_NAMES = tuple(row[0] for row in signals.CABINET_OUTPUTS[: signals.NOTIFY_MAINTENANCE])
 IO_BITS = 8
 # A BMS reports its limits every 100 ms. Set-points that come less often would skip some of them.
 SETPOINT_MS_MAX = 100
@@ -130,7 +130,7 @@ _OF_DEVICES = [
 ]
 CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(_OF_DEVICES, _BY_DEVICES))
 # A second must be a whole number of ticks, because rows 10b and 22 to 24 look back by seconds.
-TICKS_MS = tuple([tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0])
+TICKS_MS = tuple(tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0)
 CABINET["tick_ms"] = Field("choice", TICKS_MS, 20)
 # 30 s is fact C65 of the fact table. If the fuse is faster, the wait ends earlier, because the
 # current has ended.

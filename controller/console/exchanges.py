@@ -143,5 +143,5 @@ def hexed(data: bytes) -> str:
 def words_of(function: int, count: int, data: bytes) -> tuple[int, ...]:
     """The registers, or `count` bits, in the data of a reply or of a write."""
     if function in (rtu.READ_COILS, rtu.READ_DISCRETE_INPUTS, rtu.WRITE_COILS):
-        return tuple([data[at // 8] >> at % 8 & 1 for at in range(min(count, 8 * len(data)))])
-    return tuple([int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)])
+        return tuple(data[at // 8] >> at % 8 & 1 for at in range(min(count, 8 * len(data))))
+    return tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))

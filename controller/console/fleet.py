@@ -127,7 +127,7 @@ def drawn(lines: list[str], columns: int, rows: int) -> bytes:
     terminal may wrap.
     """
     kept = [line[: columns - 1].encode("ascii") for line in lines[: rows - 1]]
-    return HOME + b"".join([line + REST for line in kept]) + b"\x1b[J"
+    return HOME + b"".join(line + REST for line in kept) + b"\x1b[J"
 
 
 def _put(data: bytes) -> None:

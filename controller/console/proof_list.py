@@ -88,7 +88,7 @@ def _text(facts: Facts) -> str:
     """The list as text, 79 columns of ASCII."""
     from controller.console.pages.text import cut
 
-    return "\n".join([cut(escaped(line)) for line in text_lines(facts)])
+    return "\n".join(cut(escaped(line)) for line in text_lines(facts))
 
 
 def _csv(facts: Facts) -> str:
@@ -134,7 +134,7 @@ def _html_row(row: Facts) -> tuple:
     texts = _texts(row)
     state = document.Mark(mark, texts["state"])
     cells = {**texts, "state": state, "hash": texts["hash"][:16]}
-    return tuple([cells[key] for key, header in HEADERS.items() if header])
+    return tuple(cells[key] for key, header in HEADERS.items() if header)
 
 
 MADE = {"text": _text, "csv": _csv, "json": cli.as_json, "html": _html}

@@ -118,7 +118,7 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
         found = [(part + (0 if at else rest), TURN_S * at) for at in range(len(lines))]
     else:
         found = [(_number(each, SHARE), _number(each, WAIT)) for each in lines]
-    waits_s, shares = sorted([wait_s for _, wait_s in found]), [share for share, _ in found]
+    waits_s, shares = sorted(wait_s for _, wait_s in found), [share for share, _ in found]
     in_turn = all(late - early >= TURN_S for early, late in pairwise([-TURN_S, *waits_s]))
     is_dealt = sum(shares) == PERMILLE and min(shares) > 0
     if word != OWN and not (is_dealt and in_turn and waits_s[-1] <= WAIT_S_MAX):

@@ -265,7 +265,7 @@ def _unlock(arguments: Namespace, case: Case, begun: pl.Record) -> int:
     if holder is None:
         return DONE
     if case.others:
-        names = ", ".join([each.row for each in case.others])
+        names = ", ".join(each.row for each in case.others)
         print(f"the lock-out by {holder} stays: {names} is being replaced too")
         return DONE
     if holder != arguments.by or not begun.remark.startswith(BEGAN):

@@ -36,7 +36,7 @@ class CommonLoad:
         """
         passed_ms, self._noted_ms = now_ms - self._noted_ms, now_ms
         live = [each.report for each in self._members if each.is_live(now_ms)]
-        grids_W = sorted([each.grid_W for each in live if each.grid_W is not None])
+        grids_W = sorted(each.grid_W for each in live if each.grid_W is not None)
         if not grids_W:
             return
         batteries_W = sum(each.battery_W or 0 for each in live)

@@ -109,9 +109,7 @@ def load(path: str, has_keys: bool = True) -> Fleet:
         (),
         broker,
     )
-    return found._replace(
-        cabinets=tuple([_cabinet(found, has_keys, *each) for each in rows.items()])
-    )
+    return found._replace(cabinets=tuple(_cabinet(found, has_keys, *each) for each in rows.items()))
 
 
 def _cabinet(fleet: Fleet, has_key: bool, name: str, row: dict[str, Any]) -> Cabinet:

@@ -43,7 +43,7 @@ class Service:
         """
         self._fleet, self._path = fleet, epoch_path
         self._take_over, self._without = take_over, without
-        self._known = frozenset([each.name for each in fleet.cabinets])
+        self._known = frozenset(each.name for each in fleet.cabinets)
         self._told = Told("dispatch")
         self._dispatcher: Dispatcher | None = None
         self._answers: collections.deque[tuple[str, bytes]] = collections.deque(maxlen=WAITING_MAX)

@@ -92,7 +92,7 @@ def _map_only(config: Config) -> Iterator[str]:
     depend on the map, and who accepted it.
     """
     for name, devices in maps.map_only(config.devices).items():
-        names = ", ".join([each.name for each in devices])
+        names = ", ".join(each.name for each in devices)
         yield from wrapped("  map only: ", f"{names}; {maps.NO_READING}")
         yield from wrapped("    on it depend ", maps.rests_on(devices))
         yield from wrapped(f"    not_fitted.{name}: ", config.topology.not_fitted[name])
@@ -239,7 +239,7 @@ def _stored_line(control: dict[str, int], measured_ms: int) -> str:
 
 
 def _columns(times_us: Iterable[float]) -> str:
-    return " ".join([f"{time_us / 1000:7.1f}" for time_us in times_us])
+    return " ".join(f"{time_us / 1000:7.1f}" for time_us in times_us)
 
 
 def network(config: Config) -> Iterator[str]:

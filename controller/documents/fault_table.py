@@ -25,11 +25,11 @@ NAME, KIND, GROUP = 0, 1, 4  # fields of an input or output of safety/signals.py
 WIRED = [str(each[NAME]) for each in s.CABINET_INPUTS if each[GROUP] in WIRED_GROUPS]
 # The contacts that can make a row of the cause-and-effect matrix active. The faults of other
 # contacts are in faults.toml.
-CONTACTS = tuple([name for name in WIRED if name not in equipment.OPTIONAL])
-VALUES = tuple([each[NAME] for each in INPUTS if each[NAME] not in CONTACTS]) + (MODULES,)
+CONTACTS = tuple(name for name in WIRED if name not in equipment.OPTIONAL)
+VALUES = tuple(each[NAME] for each in INPUTS if each[NAME] not in CONTACTS) + (MODULES,)
 COILS = ("pcs_enable_ok", *[output for _, output in time_chain.OUTPUTS])
 DRIVEN = COILS + tuple(
-    [each[NAME] for each in s.UNIT_OUTPUTS + s.RACK_OUTPUTS if each[KIND] in ("bool", "W")]
+    each[NAME] for each in s.UNIT_OUTPUTS + s.RACK_OUTPUTS if each[KIND] in ("bool", "W")
 )
 HEAD = (
     "Within: the longest time until the slowest of these stages acts, by the time chain of the "

@@ -171,7 +171,7 @@ def is_row(value: Any, ranges: Collection[tuple[float, float]]) -> bool:
 
 def row_words(ranges: Collection[tuple[float, float]]) -> str:
     """The rows that `is_row` accepts, in words."""
-    return f"[{', '.join([f'{low:g}..{high:g}' for low, high in ranges])}]"
+    return f"[{', '.join(f'{low:g}..{high:g}' for low, high in ranges)}]"
 
 
 def rows(*ranges: tuple[float, float]) -> Field:

@@ -193,7 +193,7 @@ class Quarters:
     def _publish(self) -> None:
         """Write both files. A failure is reported once, and the record goes on."""
         now = self._at or next(reversed(self._rows))
-        past = sorted([each for at, each in self._rows.items() if at <= now])
+        past = sorted(each for at, each in self._rows.items() if at <= now)
         line = ""
         for path, rows in zip(self._paths, (self._rows.values(), past)):
             text = "\n".join([HEADER, *map(_line, rows), ""]).encode("ascii")

@@ -220,6 +220,6 @@ def reasons() -> list[tuple[str, str]]:
             if not one.key:
                 found.setdefault(one.words, {}).setdefault(parts[name], []).append(stage)
     return [
-        (words, "; ".join([f"{part} {', '.join(stages)}" for part, stages in of_part.items()]))
+        (words, "; ".join(f"{part} {', '.join(stages)}" for part, stages in of_part.items()))
         for words, of_part in found.items()
     ]

@@ -88,7 +88,7 @@ class Powers:
             if not plausible(power_W, self._power_W_max, EXACT):
                 raise SeriesError(self._beyond(cell))
         with at_cell(line, self.table.names[self.time_at[0]]):
-            return self._clock(" ".join([cells[each] for each in self.time_at])), power_W, line
+            return self._clock(" ".join(cells[each] for each in self.time_at)), power_W, line
 
     def is_right(self, cells: list[str], found: float) -> bool:
         """True if the row has a power. found: its number.

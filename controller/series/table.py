@@ -95,7 +95,7 @@ class Table:
 
     def named(self, places: Sequence[int]) -> str:
         """The joined names of several columns, such as a date and a time of day."""
-        return " ".join([self.names[each] for each in places])
+        return " ".join(self.names[each] for each in places)
 
     def _check_head(self) -> None:
         names = self.names

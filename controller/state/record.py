@@ -18,7 +18,7 @@ FILE = "record.db"
 WAIT_S = 1.0
 TEXTS = ("utc_source", "kind", "code", "scope", "text", "state")
 SILENT_MS = 30_000  # a recorder stores every 10 s while the controller ticks; longer means silent
-EVENT_FIELDS = tuple([name for name in COLUMNS if name != "sequence"])
+EVENT_FIELDS = tuple(name for name in COLUMNS if name != "sequence")
 SECOND_FIELDS = tuple(
     "uptime_ms utc_us grid_W load_W battery_W setpoint_W low_W high_W soc_permille cell_mV_min "
     "cell_mV_max temperature_ddegC_max state reason".split()

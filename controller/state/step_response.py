@@ -166,7 +166,7 @@ def _time(intervals: Sequence[tuple[float, float]], tick_ms: int) -> tuple[float
     ignores the latest quarter of the lower ends and the earliest quarter of the upper ends, because
     a few disturbed steps must not move it.
     """
-    lows, highs = sorted([low for low, _ in intervals]), sorted([high for _, high in intervals])
+    lows, highs = sorted(low for low, _ in intervals), sorted(high for _, high in intervals)
     place = len(intervals) // 4
     low_ms, high_ms = lows[-1 - place], highs[place]
     return (low_ms + high_ms) / 2, abs(high_ms - low_ms) / 2 + tick_ms

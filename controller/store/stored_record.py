@@ -110,7 +110,7 @@ def in_memory(stored: dict[str, Any]) -> Record:
     rests = [(code, text) for text, code in _texts(values, STOPPED)]
     return Record(
         **{name: stored[name] for name in SAME},
-        cabinets=tuple([text for text, _ in _texts(values, CABINET)]),
+        cabinets=tuple(text for text, _ in _texts(values, CABINET)),
         rest=max(rests, default=AWAKE),
         locked_out=_text(values, LOCKED_OUT),
         approved=stored.get(APPROVED, b""),

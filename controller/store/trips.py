@@ -52,7 +52,7 @@ class TripLog:
         is_new = not os.path.exists(self.path)
         with durable.opened(self.path, flags, 0o644) as descriptor:
             # The first line end completes a line that a power cut has torn.
-            durable.write(descriptor, b"\n" + b"".join([_line(*each) for each in entries]))
+            durable.write(descriptor, b"\n" + b"".join(_line(*each) for each in entries))
             os.fsync(descriptor)
             is_large = os.lseek(descriptor, 0, os.SEEK_END) > BYTES_MAX
         if is_large:

@@ -66,7 +66,7 @@ class Watcher:
         for at_s, power_W in steps.items():
             self._send(at_s, power_W)
             coming = [job for job in jobs if elapsed_s(now_s, job.start_s) > 0]
-            self.announced.update([job for job in coming if slot_s(job.start_s) == at_s])
+            self.announced.update(job for job in coming if slot_s(job.start_s) == at_s)
 
     def withdraw(self) -> None:
         """Withdraw all steps, because the watch ends and can no longer move them."""

@@ -165,7 +165,7 @@ def _seen(facts: Facts) -> Seen | None:
     if not named:
         return None
     more = f" and {len(named) - 1} more" if len(named) > 1 else ""
-    return Seen(tuple([reset[name] for name in alarms.CAUSES]), named[0] + more, reset["left"])
+    return Seen(tuple(reset[name] for name in alarms.CAUSES), named[0] + more, reset["left"])
 
 
 def _alarms(facts: Facts, part: int, extra: Iterable[str]) -> Page:

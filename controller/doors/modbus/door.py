@@ -86,7 +86,7 @@ class Door:
         finally:
             followed.cancel()
             if self.counts:
-                totals = ", ".join([f"{cause}: {count}" for cause, count in self.counts.items()])
+                totals = ", ".join(f"{cause}: {count}" for cause, count in self.counts.items())
                 say(f"door {self._title}: closed; since it opened {totals}")
 
     async def _follow(self) -> None:
