@@ -42,7 +42,7 @@ class Raw:
 
     states: States | None = None
 
-    def __init__(self, row: Mapping[str, Any]) -> None:
+    def __init__(self, row: Mapping[str, Any]):
         """row: start, length, order and signed from a profile."""
         length = row["length"]
         self.is_big = row["order"] == "big"
@@ -59,7 +59,7 @@ class Raw:
 class Value(Raw):
     """value = raw x scale + offset, rounded down. Raw values in `values` are named states."""
 
-    def __init__(self, row: Mapping[str, Any], name: str = "") -> None:
+    def __init__(self, row: Mapping[str, Any], name: str = ""):
         super().__init__(row)
         scale, offset = Fraction(str(row["scale"])), Fraction(str(row["offset"]))
         self._divide = scale.denominator * offset.denominator
@@ -87,7 +87,7 @@ class Value(Raw):
 class Fault(Raw):
     """Bits of a frame that become the fault bits from number `bit` on."""
 
-    def __init__(self, row: Mapping[str, Any]) -> None:
+    def __init__(self, row: Mapping[str, Any]):
         super().__init__(row)
         self._bit, self._form = row["bit"], row["form"]
         self._pairs = range(0, row["length"], 2)

@@ -24,7 +24,7 @@ class Dialect:
     must be heard first.
     """
 
-    def __init__(self, profile: Profile, messages: Messages) -> None:
+    def __init__(self, profile: Profile, messages: Messages):
         self.foreign_id: int | None = None
         self._messages, self._sources = messages, messages.sources
         required = [row for row in profile.messages.values() if row["use"] == "required"]

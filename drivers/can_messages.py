@@ -41,7 +41,7 @@ def ids(profile: Profile, node: int = 0) -> Iterator[Id]:
 class Message:
     """One id: its length, check byte and counter, and {multiplexer value: source}."""
 
-    def __init__(self, name: str, can_id: int, row: Mapping[str, Any], number: int) -> None:
+    def __init__(self, name: str, can_id: int, row: Mapping[str, Any], number: int):
         """number: of this id within the message."""
         self.name, self.can_id, self.row, self.number = name, can_id, row, number
         parts = row["mux"], row["counter"]
@@ -84,7 +84,7 @@ def _mask(source: Source) -> int:
 class Messages(Sources):
     """The messages of a rack by id, their sources, and the groups that the sources feed."""
 
-    def __init__(self, profile: Profile, node: int, sizes: Mapping[str, int]) -> None:
+    def __init__(self, profile: Profile, node: int, sizes: Mapping[str, int]):
         """sizes: {array: number of values that the rack has}."""
         super().__init__()
         self._profile, self._sizes, rows = profile, sizes, profile.messages.values()

@@ -37,7 +37,7 @@ class IoModule:
         input_indexes: tuple[int, ...],
         group: int,
         outputs: tuple[str, ...],
-    ) -> None:
+    ):
         """input_indexes: into sink.inp, -1 = spare. outputs: "" = spare, "!x" = inverse of x."""
         self.profile, self.unit_id = profile, unit_id
         self.refused = self.writes = 0

@@ -61,7 +61,7 @@ class Meter:
         hash_index: int,
         group: int,
         power_W_max: int = signals.INT_MAX,
-    ) -> None:
+    ):
         """power_W_max: largest plausible power of all phases, in either direction."""
         self.profile, self.unit_id, self.refused = profile, unit_id, 0
         self.slow: dict[str, float] = {}
@@ -114,7 +114,7 @@ class Meter:
         self._total = names.index(TOTAL) if TOTAL in names else None
         self._apparent = list(zip(volts, amps)) if volts and amps else []
         pairs = [(*pair, at) for pair, at in zip(self._apparent, self._powers)]
-        self._phases: list[tuple[int, int, int]] = pairs
+        self._phases = pairs
 
     def fast(self) -> list[rtu.Request]:
         """The reads of each period. The read of the power comes last."""

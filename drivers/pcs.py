@@ -43,7 +43,7 @@ class SunSpecPcs:
 
     def __init__(
         self, profile: Profile, unit_id: int, sink: Sink, places: tuple[int, int, int], tick_us: int
-    ) -> None:
+    ):
         """places: the first signal of the unit, its measure group and its control group.
 
         tick_us: time between two calls of `service`.

@@ -22,7 +22,7 @@ class ReadingGroup:
         settings: dict[str, int],
         row: tuple[int, str, int, list[Register], Callable[[int], object]],
         heard: Callable[[int], object],
-    ) -> None:
+    ):
         """row: unit id, name, period in ms, registers, and take(now_us).
 
         take is called when all values are new and none is older than two periods. heard(now_us) is

@@ -27,7 +27,7 @@ class _Read:
 
     request: rtu.Request
 
-    def __init__(self, period_us: int) -> None:
+    def __init__(self, period_us: int):
         self.period_us = period_us
         self.due_us, self.sent_us = NOW_US, LONG_AGO_US
 
@@ -49,7 +49,7 @@ class Readings:
         sink: Sink,
         places: tuple[int, int, int],
         on_control: Callable[[tuple[int, ...], int], object],
-    ) -> None:
+    ):
         """places: see SunSpecPcs. on_control: called after each good reading of model 704.
 
         Its arguments are the values of the block and now_us.

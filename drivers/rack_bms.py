@@ -50,7 +50,7 @@ class RackBms:
         flow: Callable[[], int] = int,
         sign_mA: int = 0,
         rated_mA: int = 0,
-    ) -> None:
+    ):
         """node: CAN node or unit id. sizes: (cells, modules). rated_mA: if no limit is reported.
 
         flow: direction of the converter's power, > 0 out of the rack; compared from sign_mA on.

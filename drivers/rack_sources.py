@@ -29,7 +29,7 @@ SIGNALS = {
 class Source:
     """The frames with one id and one value of the multiplexer, or the replies to one read."""
 
-    def __init__(self, can_id: int, is_required: bool, stopped_us: int, bit: int) -> None:
+    def __init__(self, can_id: int, is_required: bool, stopped_us: int, bit: int):
         self.can_id, self.is_required = can_id, is_required
         self.stopped_us, self.bit = stopped_us, bit
         # (name, field, True if a short frame may lack it)

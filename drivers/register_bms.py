@@ -32,7 +32,7 @@ FED = GROUPS | {DIRECTION: s.G_BMS_PACK, HEARTBEAT: s.G_BMS_STATE}
 class _Place:
     """The place of a value, or of a fault bit, in a reply."""
 
-    def __init__(self, register: Register, start: int, size: int, bit: int = 0) -> None:
+    def __init__(self, register: Register, start: int, size: int, bit: int = 0):
         self.codec, self._bit = Codec(register, {}), bit
         self.states = self.codec.states
         self._start, self._end = start, start + size

@@ -102,7 +102,7 @@ class ScaleFactor:
     may be of different times.
     """
 
-    def __init__(self, codecs: list[Codec]) -> None:
+    def __init__(self, codecs: list[Codec]):
         self._codecs = codecs
         self.exponent: int | None = None
 

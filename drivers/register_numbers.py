@@ -18,7 +18,7 @@ HEAD_BYTES = 2  # bytes of a PDU before its registers
 class Numbers:
     """Values of the registers of some reads, from their PDUs joined together."""
 
-    def __init__(self, registers: Sequence[Register], reads: Sequence[Block]) -> None:
+    def __init__(self, registers: Sequence[Register], reads: Sequence[Block]):
         """reads: their places are indexes of `registers`. names: names of the values, in order."""
         layout, self._registers = ">", list[Register]()
         for block in reads:

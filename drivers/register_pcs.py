@@ -42,7 +42,7 @@ class RegisterPcs:
         sink: Sink,
         places: tuple[int, int, int],
         settings: dict[str, int],
-    ) -> None:
+    ):
         """places: see PcsReadings. settings: `rated_W`, `setpoint_ms`, `tick_ms`."""
         self.profile, self.unit_id, self._settings = profile, unit_id, settings
         self.fault, self.restarts = "", 0

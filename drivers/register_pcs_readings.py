@@ -42,7 +42,7 @@ class PcsReadings:
         settings: dict[str, int],
         writer: SetpointWriter,
         begin_again: Callable[[str], object],
-    ) -> None:
+    ):
         """places: the first signal of the unit, its measure group and its control group.
 
         settings: see RegisterPcs. begin_again(reason): called if a setting is lost.

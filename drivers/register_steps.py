@@ -21,7 +21,7 @@ PAUSE_US, PAUSE_BITS, PAUSES = 1_000_000, 3, 4
 class RegisterSteps:
     """Makes the steps. now_us: time of the last call of the driver."""
 
-    def __init__(self, settings: dict[str, int], places: Places, wear: Wear) -> None:
+    def __init__(self, settings: dict[str, int], places: Places, wear: Wear):
         self._settings, self._places, self._wear = settings, places, wear
         self.now_us = 0
         self.forget()

@@ -41,7 +41,7 @@ class Sensor:
         indexes: dict[str, int],
         group: int,
         lfl_vol_ppm: int | None = None,
-    ) -> None:
+    ):
         """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}.
 
         If values share an index, the highest counts. lfl_vol_ppm: LFL of the vent gas of the cells

@@ -21,7 +21,7 @@ EMPTY = "0"
 class SerialNumber:
     """The serial number of one device. text: the number, or "" while unknown."""
 
-    def __init__(self, profile: Profile, unit_id: int, places: Places | None = None) -> None:
+    def __init__(self, profile: Profile, unit_id: int, places: Places | None = None):
         """profile: has the table [serial]. places: where its SunSpec models are."""
         own, self._places = profile.serial, places or Places(profile)
         self._function = own["function"]

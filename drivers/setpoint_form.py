@@ -29,7 +29,7 @@ class Frame:
 
     def __init__(
         self, frame: SetpointFrame, settings: dict[str, int], places: Places | None = None
-    ) -> None:
+    ):
         """settings: for `scale_by`. places: the registers of the profile on a device."""
         self._places = places
         self.function, self.address = frame.function, frame.address

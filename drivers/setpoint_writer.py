@@ -18,7 +18,7 @@ from drivers.wear import NO, Wear, is_between
 class SetpointWriter:
     """Writes the set-point of a converter. held_W: value acknowledged in all frames, or None."""
 
-    def __init__(self, profile: Profile, unit_id: int, settings: dict[str, int]) -> None:
+    def __init__(self, profile: Profile, unit_id: int, settings: dict[str, int]):
         """settings: for `scale_by`; `setpoint_ms`: shortest time between two frames.
 
         This time may end half of `tick_ms` early, so that an uneven tick does not miss its turn.

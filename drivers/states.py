@@ -21,7 +21,7 @@ class States:
     unnamed: the last raw state if the profile does not name it, else None.
     """
 
-    def __init__(self, name: str, values: Mapping[str, int], otherwise: int | None = None) -> None:
+    def __init__(self, name: str, values: Mapping[str, int], otherwise: int | None = None):
         """otherwise: the value in the profile for every raw value that is not in `values`."""
         self._values = {int(raw): value for raw, value in values.items()}
         self.less_safe = 1 if name.startswith(FAULT) else LESS_SAFE.get(name)

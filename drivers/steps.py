@@ -35,7 +35,7 @@ class Steps:
 
     __slots__ = ("due_us", "_unit_id", "_end", "_generator", "_answer", "_is_sent", "_count")
 
-    def __init__(self, unit_id: int, end: Callable[[str, int], object]) -> None:
+    def __init__(self, unit_id: int, end: Callable[[str, int], object]):
         """end(error, now_us): called when the sequence has ended; error is "" if it succeeded."""
         self.due_us = NEVER_US
         self._unit_id, self._end = unit_id, end

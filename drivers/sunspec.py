@@ -82,7 +82,7 @@ class Places:
     last model means the chain itself.
     """
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile):
         self._bases: list[int] = profile.settings.get("base_addresses", [0])
         self._wanted: list[Wanted] = profile.models
         self._needed = len(profile.needed)
@@ -153,7 +153,7 @@ class Block:
         names: tuple[str, ...],
         shift: int = 0,
         optional: tuple[str, ...] = (),
-    ) -> None:
+    ):
         """names: in rising order. shift: added for a later port of model 714.
 
         optional: points that may be "not implemented". If another point is, the reading is refused.
@@ -192,7 +192,7 @@ class Scales:
 
     __slots__ = ("block", "exponents", "candidate", "_low", "_high", "_old_us", "_read_us")
 
-    def __init__(self, block: Block, low: int = SCALE_LOW, high: int = SCALE_HIGH) -> None:
+    def __init__(self, block: Block, low: int = SCALE_LOW, high: int = SCALE_HIGH):
         """low, high: lowest and highest exponent that is a valid scale factor."""
         self.block, self._low, self._high = block, low, high
         self._old_us, self._read_us = SCALE_PERIODS * block.scale_us, 0

@@ -63,8 +63,8 @@ def can_frame_us(data_bytes: int, bitrate_bps: int) -> int:
 def rtu_port(config: Config, bus: Bus) -> RtuPort:
     """The RtuPort of a bus, with the longest time-out and the longest pause of its devices."""
     profiles = [device.profile for device in config.topology.on_bus(bus.name)]
-    timeout_us = max([profile.timeout_ms for profile in profiles]) * 1000
-    gap_us = max([profile.gap_ms for profile in profiles]) * 1000
+    timeout_us = max(profile.timeout_ms for profile in profiles) * 1000
+    gap_us = max(profile.gap_ms for profile in profiles) * 1000
     return RtuPort(bus.name, bus.baud_Bd, bus.character_bits, timeout_us, gap_us)
 
 
@@ -178,7 +178,7 @@ def pcs_stop_latency(config: Config, every: Schedule, unit: int) -> list[Latency
 def _stop_latency(config: Config, every: Schedule, device: Device, what: str) -> list[Latency]:
     """The parts of the time from the slower contact to the last byte of the exchange `what`."""
     ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
-    slowest = max(ways, key=lambda parts: sum([part.time_us for part in parts]))
+    slowest = max(ways, key=lambda parts: sum(part.time_us for part in parts))
     own = exchange_of(every[device.bus], device, what)
     ticks = max(1, *[config.stage_words[stage].set_ticks for stage in ("1a", "1b")])
     debounce = f"row 1, {ticks} tick(s), the wait for a tick included"
@@ -233,7 +233,7 @@ def response_us(exchange: Exchange, exchanges: Sequence[Exchange]) -> int:
     total_us = exchange.time_us
     while True:
         wider_us = exchange.time_us + sum(
-            [(other.early - (-total_us // other.period_us)) * other.time_us for other in others]
+            (other.early - (-total_us // other.period_us)) * other.time_us for other in others
         )
         if wider_us == total_us:
             return total_us
@@ -243,6 +243,6 @@ def response_us(exchange: Exchange, exchanges: Sequence[Exchange]) -> int:
 def _write_latency(exchanges: Sequence[Exchange], own: Exchange, bus: str) -> list[Latency]:
     longest = f"the longest exchange on bus {bus}: a stop goes next and interrupts no exchange"
     return [
-        Latency("in flight", max([exchange.time_us for exchange in exchanges]), longest),
+        Latency("in flight", max(exchange.time_us for exchange in exchanges), longest),
         Latency("frame", own.frame_us, "until its last byte has left"),
     ]

@@ -30,7 +30,7 @@ STATES = {
 class Frames(Changes):
     """Decodes the frames of one rack by a profile."""
 
-    def __init__(self, profile: Profile, node: int) -> None:
+    def __init__(self, profile: Profile, node: int):
         super().__init__()
         self.profile = profile
         self.device, self._shelf = profile_bench.build(profile, node=node)

@@ -36,8 +36,8 @@ def shipped() -> tuple[Dialect, ...]:
         stride, forbidden = profile.settings["node_stride"], profile.settings["forbidden"]
         for node in NODES if stride else (0,):
             ids = list(can_messages.ids(profile, node))
-            required = frozenset([each.can_id for each in ids if each.is_required])
-            known = frozenset([each.can_id for each in ids])
+            required = frozenset(each.can_id for each in ids if each.is_required)
+            known = frozenset(each.can_id for each in ids)
             found.append(Dialect(name, required, known, frozenset(forbidden)))
     return tuple(found)
 

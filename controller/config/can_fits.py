@@ -37,7 +37,7 @@ class Heard(NamedTuple):
 class _Id:
     """The frames of one id so far."""
 
-    def __init__(self, first_us: int) -> None:
+    def __init__(self, first_us: int):
         self.first_us, self.last_us, self.frames = first_us, first_us, 0
         self.lengths: set[int] = set()
 

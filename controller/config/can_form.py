@@ -40,7 +40,7 @@ def _hex(default: Any = forms.REQUIRED) -> forms.Field:
     return forms.matching(re.compile(r"([0-9a-fA-F]{2}){0,8}"), words, default)
 
 
-RACK_SETTINGS: dict[str, forms.Field] = {  # settings that every BMS has, on CAN or Modbus
+RACK_SETTINGS = {  # settings that every BMS has, on CAN or Modbus
     "cells_per_module": forms.integer(1, 32, 16),
     "rack_current_mA_max": forms.integer(1000, 3_000_000, 1_000_000),
     "voltage_permille_min": forms.integer(100, 1000, 700),
@@ -49,13 +49,13 @@ RACK_SETTINGS: dict[str, forms.Field] = {  # settings that every BMS has, on CAN
     "close_ms": forms.integer(0, 5000, 2000),
     "sign_readings": forms.integer(2, 100, 5),
 }
-SETTINGS: dict[str, forms.Field] = {
+SETTINGS = {
     "forbidden": forms.integers(0, ID_MAX, []),
     "node_stride": forms.integer(0, 1 << 20, 0),
     "dbc": forms.text(""),
     **RACK_SETTINGS,
 }
-MESSAGE: dict[str, forms.Field] = {
+MESSAGE = {
     "id": forms.integer(0, ID_MAX, None),
     "dbc": forms.text(""),  # name of the message in the DBC file, which then gives the id
     "extended": forms.flag(None),
@@ -70,17 +70,12 @@ MESSAGE: dict[str, forms.Field] = {
     "counter": _RAW,
     "check": forms.choice(("", "crc8_j1850", "sum8"), ""),
 }
-_PLACE: dict[str, forms.Field] = {
-    "message": forms.text(),
-    "length": forms.integer(1, 32, 0),
-    "order": _ORDER,
-    "mux": _MUX,
-}
+_PLACE = {"message": forms.text(), "length": forms.integer(1, 32, 0), "order": _ORDER, "mux": _MUX}
 SCALE = {  # on CAN or Modbus: value = raw x scale + offset
     "scale": forms.number(-1e9, 1e9, 1),
     "offset": forms.number(-1e9, 1e9, 0),
 }
-_VALUE: dict[str, forms.Field] = {
+_VALUE = {
     "signed": forms.flag(False),
     **SCALE,
     "unit": forms.text(""),
@@ -90,20 +85,20 @@ _VALUE: dict[str, forms.Field] = {
     "otherwise": forms.integer(-VALUE_MAX, VALUE_MAX, None),  # for a raw value not in `values`
     "magnitude": forms.flag(False),
 }
-SIGNAL: dict[str, forms.Field] = {
+SIGNAL = {
     **_PLACE,
     **_VALUE,
     "signal": forms.text(""),  # name of the signal in the DBC file, which gives the place
     "start": forms.integer(0, 63, None),
     "optional": forms.flag(False),
 }
-ARRAY: dict[str, forms.Field] = {
+ARRAY = {
     **_PLACE,
     **_VALUE,
     "starts": forms.integers(0, 63, []),
     "signals": forms.texts([]),  # names in the DBC file, which give the places
 }
-FAULT: dict[str, forms.Field] = {
+FAULT = {
     **_PLACE,
     "signal": forms.text(""),
     "start": forms.integer(0, 63, None),
@@ -111,7 +106,7 @@ FAULT: dict[str, forms.Field] = {
     "optional": forms.flag(False),  # the bits of a shorter frame count as 0
     "form": forms.choice(("bits", "any", "zeros", "pairs", "any pair"), "bits"),
 }
-SENT: dict[str, forms.Field] = {
+SENT = {
     "id": forms.integer(0, ID_MAX),
     "extended": forms.flag(None),
     "addressed": forms.flag(False),

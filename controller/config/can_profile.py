@@ -17,7 +17,7 @@ from safety import signals as s
 Table = dict[str, Any]
 STANDARD_MAX = 0x7FF
 OWN = ("bms_bad_frames", *rack_sources.ARRAYS)  # no signal may have these names
-NAMES = tuple([name for name in rack_sources.GROUPS if name not in OWN])
+NAMES = tuple(name for name in rack_sources.GROUPS if name not in OWN)
 NEEDED = ("rack_voltage_mV", "rack_current_mA", "soc_permille")
 CURRENT_LIMITS = ("charge_current_mA_max", "discharge_current_mA_max")
 # Coarsest resolution of a temperature. With steps of 1 K, each step would trip row 22 of the

@@ -151,15 +151,15 @@ def _config(chain: list[layers.Layer], values: Values, plan: topology.Topology) 
     values.check_defaults(of_type, {path[-1] for path in budgets})
     cabinet = limit_images.cabinet_parameters(values, plan, budgets)
     unit, rack = limit_images.unit_parameters, limit_images.rack_parameters
-    units = tuple([unit(values, plan, index, budgets) for index in range(plan.units)])
-    racks = tuple([rack(values, plan, index, budgets) for index in range(plan.racks)])
+    units = tuple(unit(values, plan, index, budgets) for index in range(plan.units))
+    racks = tuple(rack(values, plan, index, budgets) for index in range(plan.racks))
     control = limit_images.control_parameters(values, plan)
-    tick_ms, modules = values.get("cabinet", "tick_ms"), max([each["modules"] for each in racks])
+    tick_ms, modules = values.get("cabinet", "tick_ms"), max(each["modules"] for each in racks)
     words = limit_images.stage_words(values, cabinet, tick_ms)
     senders, tables = sources.read(values), (cabinet, *units, *racks)
     return Config(
         path=chain[-1].file,
-        names=tuple([(layers.LAYERS[layer.rank], layer.name) for layer in chain]),
+        names=tuple((layers.LAYERS[layer.rank], layer.name) for layer in chain),
         topology=plan,
         tick_ms=tick_ms,
         modules=modules,

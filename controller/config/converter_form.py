@@ -23,13 +23,10 @@ def _stored(default: str | None) -> forms.Field:
 
 # In [settings] these keys apply to every write of the device. In another table they apply to one
 # frame, step, command or register.
-WEAR: dict[str, forms.Field] = {
-    "stored": _stored(wear.NOT_STATED),
-    "writes_per_day_max": forms.integer(0, 86_400, 0),
-}
+WEAR = {"stored": _stored(wear.NOT_STATED), "writes_per_day_max": forms.integer(0, 86_400, 0)}
 # For families in which each write is a set-point or a permit. No budget of writes may delay these.
 UNBOUNDED = {"stored": forms.choice((wear.NO, wear.NOT_STATED), wear.NOT_STATED)}
-OWN_STORED: dict[str, forms.Field] = {"stored": _stored(None)}
+OWN_STORED = {"stored": _stored(None)}
 TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")
 POSITIVE = ("discharge", "charge", "both")  # the direction that a register counts as positive
 SEQUENCES = ("setpoint", "setup", "start", "stop")
@@ -38,13 +35,13 @@ ORDERS = dict.fromkeys(("word_order", "byte_order"), forms.choice(("big", "littl
 
 def _are_models(value: Any) -> bool:
     every = value if isinstance(value, list) else [value]
-    return bool(every) and all([type(each) is int and 1 <= each < 0xFFFF for each in every])
+    return bool(every) and all(type(each) is int and 1 <= each < 0xFFFF for each in every)
 
 
 # Where a register is. With `model` the address counts from the ID register of that SunSpec model.
 # If several ids are named, the device has one of them. `instance`: number of the model in the
 # chain.
-PLACE: dict[str, forms.Field] = {
+PLACE = {
     "address": forms.integer(0, 65535),
     "model": forms.passing(_are_models, "a SunSpec model id 1..65534, or a list of them", None),
     "instance": forms.integer(1, 60, 1),
@@ -63,7 +60,7 @@ TIMES = {  # times that every converter has
     "dead_time_ms": forms.integer(0, 5000),
     "ramp_ms": forms.integer(0, 60_000),
 }
-SETTINGS: dict[str, forms.Field] = {
+SETTINGS = {
     "control_period_ms": forms.integer(20, 5000),
     "heartbeat_ms_max": forms.integer(200, 60_000, 1500),
     **TIMES,
@@ -83,7 +80,7 @@ SETTINGS: dict[str, forms.Field] = {
 # A value in a frame of a set-point of a converter.
 SETPOINT_ROLES = ("power", "magnitude", "charge", "discharge", "mode", "constant")
 _RAW = forms.integer(-(1 << 31), (1 << 32) - 1, None)
-SETPOINT_VALUE: dict[str, forms.Field] = {
+SETPOINT_VALUE = {
     "role": forms.choice(SETPOINT_ROLES),
     "type": forms.choice(TYPES),
     **ORDERS,
@@ -93,7 +90,7 @@ SETPOINT_VALUE: dict[str, forms.Field] = {
     "equals": _RAW,  # for the role "constant"
     "release": _RAW,  # never written: this value would let the device choose its own power
 }
-SETPOINT: dict[str, forms.Field] = {
+SETPOINT = {
     **PLACE,
     "function": forms.choice((6, 16)),
     "values": forms.tables(SETPOINT_VALUE),
@@ -101,7 +98,7 @@ SETPOINT: dict[str, forms.Field] = {
 }
 # A step of the set-up, the start or the stop of a converter. Functions 3 and 4 read until a value
 # matches, 6 and 16 write.
-STEP: dict[str, forms.Field] = {
+STEP = {
     **PLACE,
     "function": forms.choice((3, 4, 6, 16)),
     "type": forms.choice(("u16", "s16", "u32", "s32"), "u16"),
@@ -116,7 +113,7 @@ STEP: dict[str, forms.Field] = {
     "fault": forms.text(""),
     **OWN_STORED,
 }
-HEARTBEAT: dict[str, forms.Field] = {
+HEARTBEAT = {
     **PLACE,
     "function": forms.choice((6, 16)),
     "period_ms": forms.integer(100, 60_000),
@@ -125,7 +122,7 @@ HEARTBEAT: dict[str, forms.Field] = {
 }
 # A write to a BMS on Modbus.
 _WORDS = forms.integers(0, 65535, [])
-SENT: dict[str, forms.Field] = {
+SENT = {
     **PLACE,
     "function": forms.choice((6, 16)),
     "data": _WORDS,

@@ -45,7 +45,7 @@ def parts(file: str, top: Table, made: Made) -> Table:
     _check_signs(file, registers)
     _check_states(file, registers)
     frames = [_frame(file, ("setpoint", str(at)), each, made) for at, each in _numbered(top)]
-    if not any([each.role in NUMBERS for frame in frames for each in frame.values]):
+    if not any(each.role in NUMBERS for frame in frames for each in frame.values):
         refuse(file, ("setpoint",), "is missing", f"[[setpoint]] with a role {', '.join(NUMBERS)}")
     taken = _places(file, frames)
     found: Table = {"setpoint": frames, "heartbeat": {}}
@@ -118,7 +118,7 @@ def _frame(file: str, path: Path, table: Table, made: Made) -> SetpointFrame:
         values.append(made(".".join(own), value | plain))
         raws = {key: [value[key]] for key in (*MODE_KEYS, "equals") if is_raw}
         _check_fit(file, own, values[-1], raws)
-    words = sum([each.words for each in values])
+    words = sum(each.words for each in values)
     if not values or fields["function"] == 6 and words > 1:
         allowed = "values of one register for function 6, of several for 16"
         not_allowed(file, (*path, "values"), f"{words} registers", allowed)
@@ -164,7 +164,7 @@ def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
     """Addresses of all registers of the set-point. Refuse a register that two frames write."""
     taken: set[int] = set()
     for at, frame in enumerate(frames, 1):
-        words = sum([each.words for each in frame.values])
+        words = sum(each.words for each in frame.values)
         own = set(range(frame.address, frame.address + words))
         if own & taken:
             path = ("setpoint", str(at), "address")

@@ -44,7 +44,7 @@ def lacks(profile: Profile) -> list[str]:
     state = registers.get("state")
     states = state.values.values() or range(int(state.low), int(state.high) + 1) if state else ()
     has = {
-        "pcs_faults": any([name.startswith("fault_") for name in registers]),
+        "pcs_faults": any(name.startswith("fault_") for name in registers),
         "pcs_state": PCS_FAULT in states,
         "pcs_readback": settings["read_back"] or "setpoint_W" in registers,
         "pcs_heartbeat": "heartbeat" in registers,
@@ -176,7 +176,7 @@ def setpoint_gate(
                 device.address,
                 frame.function,
                 frame.address,
-                tuple([_value_form(each, rated_W) for each in frame.values]),
+                tuple(_value_form(each, rated_W) for each in frame.values),
             )
             for frame in device.profile.setpoint
         ],

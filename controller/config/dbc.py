@@ -88,7 +88,7 @@ def _bits(signal: Signal) -> int:
     order = [byte * 8 + bit for byte in range(FRAME_BITS // 8) for bit in range(7, -1, -1)]
     first = order.index(signal.start) if signal.start < FRAME_BITS else FRAME_BITS
     found = order[first : first + signal.bits]
-    return sum([1 << bit for bit in found]) if len(found) == signal.bits else 0
+    return sum(1 << bit for bit in found) if len(found) == signal.bits else 0
 
 
 def read(path: pathlib.Path, name: str) -> dict[str, Message]:

@@ -52,7 +52,7 @@ class Memory:
             return None
         if function in BITS:
             return bytes([bool(word) for word in words])
-        return b"".join([word.to_bytes(2, "big") for word in words if word is not None])
+        return b"".join(word.to_bytes(2, "big") for word in words if word is not None)
 
 
 class Decoder:
@@ -60,7 +60,7 @@ class Decoder:
     SunSpec models have to wait until the model chain is known, because it gives their addresses.
     """
 
-    def __init__(self, profile: Profile, rated_W: int = profile_bench.RATED_W) -> None:
+    def __init__(self, profile: Profile, rated_W: int = profile_bench.RATED_W):
         self.memory, self.profile = Memory(), profile
         self._settings = {"rated_W": rated_W}
         if profile.settings.get("role"):
@@ -155,7 +155,7 @@ class Decoder:
 class Registers(Changes):
     """Decodes a Modbus device by a profile, and lets its driver read the same words."""
 
-    def __init__(self, profile: Profile, rated_W: int) -> None:
+    def __init__(self, profile: Profile, rated_W: int):
         super().__init__()
         self._decoder, self._profile = Decoder(profile, rated_W), profile
         self.memory = self._decoder.memory
@@ -224,7 +224,7 @@ def _each(register: Register) -> Iterator[Register]:
 class Bench:
     """Runs the driver of a profile. A Memory answers the driver's reads. Writes get no answer."""
 
-    def __init__(self, profile: Profile, rated_W: int, memory: Memory) -> None:
+    def __init__(self, profile: Profile, rated_W: int, memory: Memory):
         self.device, self.shelf = profile_bench.build(profile, rated_W)
         self._memory, self._profile = memory, profile
         self._due_us = [(request, period_us, 0) for request, period_us in self.device.periodic()]
@@ -265,7 +265,7 @@ def held(profile: Profile, memory: Memory, function: int, address: int, count: i
     contains a register of the profile of which a word is unknown.
     """
     every = range(address, address + count)
-    if not any([memory.data(function, at, 1) is not None for at in every]):
+    if not any(memory.data(function, at, 1) is not None for at in every):
         return None
     for each in (*profile.registers.values(), *profile.identity.values()):
         is_asked = getattr(each, "function", 0) == function and each.address in every
@@ -274,4 +274,4 @@ def held(profile: Profile, memory: Memory, function: int, address: int, count: i
     data = memory.data(function, address, count, True) or b""
     if function not in BITS:
         return data
-    return sum([bit << at for at, bit in enumerate(data)]).to_bytes((count + 7) // 8, "little")
+    return sum(bit << at for at, bit in enumerate(data)).to_bytes((count + 7) // 8, "little")

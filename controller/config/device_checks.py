@@ -77,7 +77,7 @@ def _or_accepted(values: Values, names: list[str]) -> str:
     does not allow this.
     """
     allowed = set(names) <= set(values.get("optional_equipment"))
-    words = " and ".join([f"not_fitted.{name}" for name in names])
+    words = " and ".join(f"not_fitted.{name}" for name in names)
     return f", or {words}" if names and allowed else ""
 
 

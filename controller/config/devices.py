@@ -212,7 +212,7 @@ def _inputs(values: Values, name: str, role: str, absent: list[str]) -> tuple[st
     for signal in names:
         if signal and signal not in allowed:
             not_allowed(values.file(*key), key, signal, ", ".join(allowed), allowed)
-    return tuple(["" if signal in absent else signal for signal in names])
+    return tuple("" if signal in absent else signal for signal in names)
 
 
 def _outputs(values: Values, name: str, not_fitted: Iterable[str]) -> tuple[str, ...]:
@@ -227,7 +227,7 @@ def _outputs(values: Values, name: str, not_fitted: Iterable[str]) -> tuple[str,
             allowed = f"!{output}: an expired module must leave it on"
         if allowed:
             not_allowed(values.file(*key), key, output, allowed)
-    return tuple(["" if output.lstrip("!") in absent else output for output in names])
+    return tuple("" if output.lstrip("!") in absent else output for output in names)
 
 
 def parts_absent(not_fitted: Iterable[str]) -> list[str]:
@@ -238,4 +238,4 @@ def parts_absent(not_fitted: Iterable[str]) -> list[str]:
 def input_indexes(device: Device) -> tuple[int, ...]:
     """Index into the cabinet's inputs of each contact of the module, -1 for a spare contact."""
     names = [row[0] for row in signals.CABINET_INPUTS]
-    return tuple([names.index(name) if name else -1 for name in device.inputs])
+    return tuple(names.index(name) if name else -1 for name in device.inputs)

@@ -57,7 +57,7 @@ EQUIPMENT = records.EQUIPMENT | {
 # The breaker that ends a current in gas: the choices of hma.breaker.
 BREAKERS = {"dc_outside_gas": "the DC breaker outside the gas", "ac": "the converter's AC breaker"}
 # Roles of gas detectors of every kind.
-GAS_ROLES = tuple([role for kind in GAS_KINDS for role in EQUIPMENT[kind].roles])
+GAS_ROLES = tuple(role for kind in GAS_KINDS for role in EQUIPMENT[kind].roles)
 # Contacts that every cabinet has. EQUIPMENT has the contacts of its own equipment.
 REQUIRED = (
     "estop_1_ok",
@@ -72,7 +72,7 @@ OPTIONAL = ("source_code",)
 # Everything that a file may lack. A person cannot accept a missing contact of REQUIRED: these
 # entries are only for reports.
 EVERY = EQUIPMENT | {name: Equipment(name, inputs=(name,)) for name in REQUIRED}
-INPUTS = tuple([row[0] for row in CABINET_INPUTS])
+INPUTS = tuple(row[0] for row in CABINET_INPUTS)
 # A cabinet may have no output for these demands. Their rows stay armed, without that effect.
 _DEMANDS = {"shunt_trip": m.D_SHUNT_TRIP, "aux_load": m.D_AUX_SHED, "pre_alarm": m.D_PRE_ALARM}
 

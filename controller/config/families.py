@@ -114,7 +114,7 @@ def connection_W(config: Config) -> int:
     connection plus the rating of all converters.
     """
     limits_W = [config.control[f"grid_{way}_W_max"] for way in ("import", "export")]
-    return max(limits_W) + sum([each["rated_W"] for each in config.unit_tables])
+    return max(limits_W) + sum(each["rated_W"] for each in config.unit_tables)
 
 
 def _io(config: Config, device: Device, sink: Sink, layout: s.Layout) -> IoModule:
@@ -157,7 +157,7 @@ def _detector(names: tuple[str, ...], first: int) -> dict[str, int]:
 
 _CLIMATE = {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE}
 # {role: (freshness group, {name in the profile: place of its value})}
-SENSORS: dict[str, tuple[int, dict[str, int]]] = {
+SENSORS = {
     "gas_1": (s.G_GAS_1, _detector(("concentration",), s.GAS_1_LFL_PERMILLE)),
     "gas_2": (s.G_GAS_2, _detector(("concentration",), s.GAS_2_LFL_PERMILLE)),
     "offgas_1": (s.G_OFFGAS_1, _detector(("vapour",), s.OFFGAS_1_PPM)),
@@ -180,7 +180,10 @@ def _site_device(
 
 MAKERS: dict[str, Callable[[Config, Device, ProcessImage, s.Layout], Driver]] = {
     **dict.fromkeys(OF_DEVICES, _site_device),
-    **{"pcs": _pcs, "bms": _bms, "meter_grid": _meter, "meter_load": _meter},
+    "pcs": _pcs,
+    "bms": _bms,
+    "meter_grid": _meter,
+    "meter_load": _meter,
     **dict.fromkeys(schema.IO_GROUPS, _io),
     **dict.fromkeys(SENSORS, _sensor),
 }
@@ -256,8 +259,8 @@ def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
 def frames_of(driver: CanBms) -> list[tuple[str, int, int]]:
     """[(what, frames, period in us)] of a BMS on CAN, both directions."""
     profile = driver.profile
-    received = Counter([row["period_ms"] or profile.period_ms for row in driver.rows()])
-    sent = Counter([row["period_ms"] for row in profile.sent.values()])
+    received = Counter(row["period_ms"] or profile.period_ms for row in driver.rows())
+    sent = Counter(row["period_ms"] for row in profile.sent.values())
     return [
         (what, frames, period_ms * 1000)
         for what, counted in (("frames from BMS", received), ("frame to BMS", sent))

@@ -104,7 +104,7 @@ def _identity(fit: Fit, read: Read) -> None:
         data = answered(read, register.function, register.address, register.words, what)
         value = Codec(register, {}).value(data)
         if value not in register.equals:
-            allowed = " or ".join([_shown(each) for each in register.equals])
+            allowed = " or ".join(_shown(each) for each in register.equals)
             raise Unfit(f"{what} ({register.address}) reads {_shown(value)}; allowed {allowed}")
         fit.proofs.append(f"{what} ({register.address}) reads {_shown(value)}")
 
@@ -243,8 +243,8 @@ def nameplate(read: Read, models: list[sunspec.Found]) -> str:
     for _, offset, count in NAMEPLATE:
         answer = read(READ_HOLDING, at + offset, count) if offset + count <= length + 2 else ""
         text = answer.decode("ascii", "replace") if isinstance(answer, bytes) else ""
-        found.append("".join([each if " " <= each <= "~" else "" for each in text]).strip())
-    return ", ".join([each for each in found if each])
+        found.append("".join(each if " " <= each <= "~" else "" for each in text).strip())
+    return ", ".join(each for each in found if each)
 
 
 def _sunspec_pcs(fit: Fit, read: Read) -> None:
@@ -277,7 +277,7 @@ def _sensor(fit: Fit, read: Read) -> None:
         _judge_number(fit, fit.profile.registers[name], value)
 
 
-_JUDGES: dict[str, Callable[[Fit, Read], None]] = {
+_JUDGES = {
     "meter": _meter,
     **dict.fromkeys(BY_REGISTERS, _registers),
     **dict.fromkeys(SENSORS, _sensor),

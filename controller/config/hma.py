@@ -171,7 +171,7 @@ def _check_hard_wired(values: Values, not_fitted: dict[str, str]) -> None:
             allowed = sorted({*rows, *needed})
             beside = "with" if second_channel else "without"
             why = f"{beside} channel B {with_clauses([row])} must act by wire"
-            instead = " or ".join([f"hma.{key}" for key in WIRED[row].instead])
+            instead = " or ".join(f"hma.{key}" for key in WIRED[row].instead)
             why += f", unless {instead} is set" if instead else ""
             if facts["hard_wired_rows"] is None:
                 values.refuse(path, "is missing", f"{allowed}: {why}")

@@ -33,7 +33,7 @@ COMPARED = {
     "cells": ("cells_reported", "the highest and the lowest cell voltage"),
 }
 COMPARED_MIN = 2
-_STAGES: tuple[tuple, ...] = matrix.STAGES
+_STAGES = matrix.STAGES
 OF_CONNECTION = ("grid_import_W_max", "grid_export_W_max")  # keys of [control] in both images
 Budgets = dict[Path, int]  # the result of silence.silence_budgets
 Words = dict[str, StageWords]  # {id of the stage: its words}

@@ -46,7 +46,7 @@ def check(values: Values, config: Config) -> None:
     for name in missing[:1]:
         devices = found[name]
         problem = f"{_named(devices)}: {NO_READING}; on it depend {rests_on(devices)}"
-        problem += "".join([f"; {each} is missing too" for each in missing[1:]])
+        problem += "".join(f"; {each} is missing too" for each in missing[1:])
         values.not_accepted(name, problem)
 
 
@@ -61,7 +61,7 @@ def check_limits(values: Values, config: Config) -> None:
 
 
 def _named(devices: Iterable[Device]) -> str:
-    return ", ".join([f"device.{each.name} ({each.profile.path.stem})" for each in devices])
+    return ", ".join(f"device.{each.name} ({each.profile.path.stem})" for each in devices)
 
 
 def rests_on(devices: Iterable[Device]) -> str:

@@ -12,7 +12,7 @@ from drivers import meter_reads as reads
 from drivers.profile import SLOT, Profile, Register
 
 # {quantity: (unit, range if the profile gives none)}
-QUANTITIES: dict[str, tuple[str, tuple[float, float]]] = {
+QUANTITIES = {
     "voltage": ("V", (0, 1000)),
     "current": ("A", (-20_000, 20_000)),
     "power": ("W", (-9e6, 9e6)),

@@ -76,7 +76,7 @@ class Number(NamedTuple):
 class Tables:
     """Finds the numbers of a configuration. A scope is a section or the role of a device."""
 
-    def __init__(self, values: Values, config: Config) -> None:
+    def __init__(self, values: Values, config: Config):
         self._values, self._config = values, config
         self._whole = _whole(config)
         self._of_scope = functools.cache(self._tables)
@@ -134,7 +134,7 @@ def _whole(config: Config) -> Table:
     cooled_ddegC = [each.settings.get("cells_stop_ddegC") for each in config.devices]
     return {
         "cooling_ddegC": min([each for each in cooled_ddegC if each is not None], default=None),
-        "rating_W": sum([each["rated_W"] for each in config.unit_tables]),
+        "rating_W": sum(each["rated_W"] for each in config.unit_tables),
         "racks_W": sum(racks),
         "racks_Wh_24_h": sum(most_uW) * LONGEST_CHARGE_h // 1_000_000,
         "units": config.units,
@@ -153,7 +153,7 @@ def _racks_W(config: Config, unit: int) -> int:
 
 def _of_section(config: Config) -> Table:
     """Numbers that follow from keys of [control] or from the meters."""
-    control, rating_W = config.control, sum([each["rated_W"] for each in config.unit_tables])
+    control, rating_W = config.control, sum(each["rated_W"] for each in config.unit_tables)
     meters = [each for each in config.devices if each.profile.family == "meter"]
     whole = range(1, control["peak_interval_s"] + 1)
     return {
@@ -161,7 +161,7 @@ def _of_section(config: Config) -> Table:
         "swing_W": 2 * rating_W,
         "ramped_W": control["setpoint_ramp_W_per_s"] * control["peak_interval_s"],
         "interval_ms": control["peak_interval_s"] * 1000,
-        "even_interval_s": max([each_s for each_s in whole if HOUR_S % each_s == 0]),
+        "even_interval_s": max(each_s for each_s in whole if HOUR_S % each_s == 0),
         "meter_sample_ms": track_path.sample_ms(track_path.source(config)),
         "meter_period_ms": max(map(track_path.sample_ms, meters)),
     }

@@ -49,7 +49,7 @@ class Shelf:
     groups have new values.
     """
 
-    def __init__(self, names: list[tuple[str, str, int]], groups: int) -> None:
+    def __init__(self, names: list[tuple[str, str, int]], groups: int):
         """names: (name, unit, group) of each value."""
         self.names = names
         self.inp: list[Any] = [None] * len(names)

@@ -238,7 +238,7 @@ def _command(profile: Profile, name: str, row: Facts) -> str:
 
 def _data(data: str | list[int]) -> str:
     """Bytes in hexadecimal, or words."""
-    return data if isinstance(data, str) else " ".join([f"0x{word:04X}" for word in data])
+    return data if isinstance(data, str) else " ".join(f"0x{word:04X}" for word in data)
 
 
 def _step(profile: Profile, what: str, step: Step) -> str:
@@ -255,7 +255,7 @@ def _step(profile: Profile, what: str, step: Step) -> str:
 def _written(
     profile: Profile, what: str, frame: SetpointFrame | Frame, words: Iterable[int]
 ) -> str:
-    shown = " ".join([f"0x{word:04X}" for word in words])
+    shown = " ".join(f"0x{word:04X}" for word in words)
     return f"{what}: {shown} to {_place(profile, frame.address)} (function {frame.function})"
 
 

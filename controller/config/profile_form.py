@@ -8,7 +8,7 @@ from controller.config import can_form, converter_form
 from controller.forms import field as forms
 
 # {type: (struct code, registers, raw value of "not implemented")}. A float uses NaN for it.
-TYPES: dict[str, tuple[str, int, int | None]] = {
+TYPES = {
     "u16": ("H", 1, 0xFFFF),
     "s16": ("h", 1, -0x8000),
     "enum16": ("H", 1, 0xFFFF),
@@ -45,13 +45,13 @@ def _is_said(value: Any) -> bool:
     return forms.is_text(value) and bool(value.strip("? "))
 
 
-TIMING: dict[str, forms.Field] = {
+TIMING = {
     "period_ms": forms.integer(5, 60_000),
     "turnaround_ms": forms.integer(0, 1000),
     "timeout_ms": forms.integer(5, 10_000),
     "gap_ms": forms.integer(0, 1000, 0),
 }
-REGISTER: dict[str, forms.Field] = {
+REGISTER = {
     "address": forms.integer(0, 65535),
     "type": forms.choice(TYPES),
     "function": forms.integer(1, 16),
@@ -61,13 +61,13 @@ REGISTER: dict[str, forms.Field] = {
     "range": can_form.bounds(None),
     "direction": forms.choice(DIRECTIONS),
 }
-SENSOR_REGISTER: dict[str, forms.Field] = REGISTER | {  # for the families of sensor.py
+SENSOR_REGISTER = REGISTER | {  # for the families of sensor.py
     "full_scale": forms.integer(1, 65535, None),
     "over_range_mask": forms.integer(0, 65535, 0),
     "untrusted_mask": forms.integer(0, 65535, 0),
 }
 # Register of a generic device: value = raw * scale + offset, or the entry of `values`.
-SITE_REGISTER: dict[str, forms.Field] = {
+SITE_REGISTER = {
     "direction": forms.choice(("read", "write", "read write")),
     "type": forms.choice(SITE_TYPES),
     **converter_form.PLACE,
@@ -119,7 +119,7 @@ BMS_REGISTER = PCS_REGISTER | {
 del BMS_REGISTER["scale_by"], BMS_REGISTER["positive"]
 # {key: default} for the keys that the form of a register does not have
 PLAIN = {key: field.default for key, field in SITE_REGISTER.items()} | {"direction": "read"}
-METER_REGISTER: dict[str, forms.Field] = {
+METER_REGISTER = {
     "direction": forms.choice(("read",), "read"),
     "type": forms.choice(SITE_TYPES[:-1]),
     "function": forms.choice((3, 4), 3),
@@ -130,7 +130,7 @@ METER_REGISTER: dict[str, forms.Field] = {
     },
     "range": can_form.bounds(None),
 }
-SERIAL: dict[str, forms.Field] = {
+SERIAL = {
     **converter_form.PLACE,
     "address": forms.integer(0, 65535, 0),
     "registers": forms.integer(0, 16, 0),  # 0: the serial number cannot be read
@@ -138,7 +138,7 @@ SERIAL: dict[str, forms.Field] = {
     "form": forms.choice(("text", "number"), "text"),
 }
 # Registers that identify a device. The raw value must be one of `equals`.
-IDENTITY: dict[str, forms.Field] = {
+IDENTITY = {
     "type": forms.choice(("u16", "s16", "u32", "s32", "u64", "s64")),
     **converter_form.PLACE,
     "function": forms.choice((3, 4), 3),
@@ -146,7 +146,7 @@ IDENTITY: dict[str, forms.Field] = {
     "mask": forms.integer(0, (1 << 32) - 1, 0),
     "equals": forms.integers(-(1 << 63), (1 << 64) - 1),
 }
-POINT: dict[str, forms.Field] = {
+POINT = {
     "offset": forms.integer(2, 1000),
     "type": forms.choice(TYPES),
     "scale_factor": forms.text(""),
@@ -175,7 +175,7 @@ DISCOVERED = (*IDENTIFIED, "sunspec_pcs")  # families whose registers may be in 
 # good_mask: bits that must be 1.
 # invalid_mask: bits with which the driver refuses the reading; the values then become stale.
 # warming_mask: bits with the effect of invalid_mask, while no other bit of fault_mask is set.
-FAMILIES: dict[str, dict[str, forms.Field]] = {
+FAMILIES = {
     "meter": {
         "phases": forms.choice((0, 1, 2, 3)),  # 0: the meter has only a total power
         "nominal_voltage_V": forms.number(50, 1000, None),
@@ -219,7 +219,7 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
 }
 # The registers that a profile of the family must have. For a meter see meter_profile.py, for a
 # generic device site_devices.py.
-NEEDED: dict[str, tuple[str, ...]] = {
+NEEDED = {
     "io": ("inputs", "coils", "output_expiry"),
     "gas": ("concentration", *DATED),
     "offgas": ("vapour", *DATED),
@@ -247,7 +247,7 @@ MAP_ONLY = EVIDENCE[2:]
 TABLES = ("settings", "registers", "identity", "fault_bits", "heartbeat", *can_form.TABLES)
 # a skeleton has "?" where a text is to be filled in
 _SAID = forms.passing(_is_said, "a text")
-TOP: dict[str, forms.Field] = {
+TOP = {
     "maker": _SAID,
     "model": _SAID,
     "family": forms.choice(FAMILIES),

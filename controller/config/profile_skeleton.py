@@ -16,7 +16,7 @@ from controller.forms.refusal import shown
 WIDTH = 110
 ASK = '"?"'
 # SunSpec is a standard, so a copy of the shipped profile is shorter than a skeleton.
-FAMILIES = tuple([family for family in form.FAMILIES if family != form.SUNSPEC_PCS])
+FAMILIES = tuple(family for family in form.FAMILIES if family != form.SUNSPEC_PCS)
 LISTS = ("setpoint", "setup,start,stop")
 OPTIONAL_TABLES = ("identity", "setup,start,stop", "heartbeat", "arrays", "sent")
 # {table: keys that the skeleton shows although they have a default}. A row needs them, unless it

@@ -165,7 +165,7 @@ register_bms.sent.NAME.data_close | words while the contactors shall be closed
 register_bms.sent.NAME.count_max | instead of `data`: it counts from 1 to this
 register_bms.sent.NAME.period_ms | time between two writes; 0: when its words change
 """
-WORDS: dict[str, str] = {key: words for key, words in table(_WORDS)}
+WORDS = dict(table(_WORDS))
 
 
 @functools.cache

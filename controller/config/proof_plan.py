@@ -43,7 +43,7 @@ def allowed_ms(config: Config) -> dict[str, int]:
     found: dict[str, int] = {}
     for stage in _armed(config):
         key = proof_intervals.key_of(stage)
-        latest_ms = sum([part.time_ms for part in time_chain.chain(config, schedule, stage)])
+        latest_ms = sum(part.time_ms for part in time_chain.chain(config, schedule, stage))
         found[key] = max(latest_ms, found.get(key, 0))
     return found | {key: wired.enable_ms(config, row) for key, row in _wired(config).items()}
 
@@ -86,10 +86,8 @@ def _resting(armed: list[tuple], device: Device) -> set[str]:
 def _reads(stage: tuple, device: Device) -> bool:
     """True if a stage of the matrix, or its second condition (gate), reads this device."""
     return any(
-        [
-            device.role in feature.roles or bool({*feature.contacts} & {*device.inputs})
-            for feature in records.features(stage)
-        ]
+        device.role in feature.roles or bool({*feature.contacts} & {*device.inputs})
+        for feature in records.features(stage)
     )
 
 

@@ -27,7 +27,7 @@ from safety import parameters, signals
 INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors of the cabinet
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # a hint has room for 16 characters
-NUMBERS = tuple([str(number) for number in range(1, INDEX_MAX + 1)])
+NUMBERS = tuple(str(number) for number in range(1, INDEX_MAX + 1))
 
 # {role of a device: families of profiles that fit}
 ROLES = {
@@ -43,10 +43,10 @@ ROLES = {
 
 IO_GROUPS = {"io_1": signals.G_IO_1, "io_2": signals.G_IO_2, "io_3": signals.G_IO_3}
 INPUT_NAMES = {
-    role: tuple([row[0] for row in signals.CABINET_INPUTS if row[4] == group])
+    role: tuple(row[0] for row in signals.CABINET_INPUTS if row[4] == group)
     for role, group in IO_GROUPS.items()
 }
-OUTPUT_NAMES = tuple([row[0] for row in signals.CABINET_OUTPUTS[: signals.NOTIFY_MAINTENANCE]])
+OUTPUT_NAMES = tuple(row[0] for row in signals.CABINET_OUTPUTS[: signals.NOTIFY_MAINTENANCE])
 IO_BITS = 8
 # A BMS reports its limits every 100 ms. Set-points that come less often would skip some of them.
 SETPOINT_MS_MAX = 100
@@ -58,7 +58,7 @@ _ASCII = "on one line of ASCII"
 _ACCEPTED = f"who accepted it, when (YYYY-MM-DD) and why, {_ASCII}"
 _COILS = [f"{inverted}{name}" for inverted in ("", "!") for name in OUTPUT_NAMES]
 # {time that the file may state for one device, from its data sheet: (range, roles)}
-FACTS_OF_DEVICE: dict[str, tuple[tuple[int, int], tuple[str, ...]]] = {
+FACTS_OF_DEVICE = {
     "turnaround_ms": ((0, 1000), ("pcs", "meter_grid", "meter_load")),
     "refresh_ms": ((5, 60_000), ("meter_grid", "meter_load")),
     "dead_time_ms": ((0, 5000), ("pcs",)),
@@ -88,7 +88,7 @@ for _row in roles.PARAMETERS:
     _range = min(_row[2], _before.allowed[0]), max(_row[3], _before.allowed[1])
     DEVICE[_row[0]] = _before._replace(allowed=_range)
 # {key of a device that only some roles have: these roles}
-OF_ROLES: dict[str, tuple[str, ...]] = {key: of for key, (_, of) in FACTS_OF_DEVICE.items()}
+OF_ROLES = {key: of for key, (_, of) in FACTS_OF_DEVICE.items()}
 OF_ROLES |= {BUFFER: ("meter_load",), "setpoint_ms": ("pcs",)}
 for _role in roles.OF_DEVICES:
     for _row in roles.ROLES[_role].parameters:
@@ -130,7 +130,7 @@ _OF_DEVICES = [
 ]
 CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(_OF_DEVICES, _BY_DEVICES))
 # A second must be a whole number of ticks, because rows 10b and 22 to 24 look back by seconds.
-TICKS_MS = tuple([tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0])
+TICKS_MS = tuple(tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0)
 CABINET["tick_ms"] = Field("choice", TICKS_MS, 20)
 # 30 s is fact C65 of the fact table. If the fuse is faster, the wait ends earlier, because the
 # current has ended.
@@ -152,8 +152,10 @@ UNIT = _DC_BUS | _CAN_FORM | _parameters(parameters.UNIT_PARAMETERS, _OF_PROFILE
 RACK = _DC_BUS | _parameters(parameters.RACK_PARAMETERS, _OF_PROFILE)
 # The tapers of NMC cells end at the thresholds of rows 28 and 31.
 _NMC_DEFAULTS_MV = {
-    **{"charge_taper_mV": 4100, "charge_end_mV": 4200},
-    **{"discharge_taper_mV": 3200, "discharge_end_mV": 3000},
+    "charge_taper_mV": 4100,
+    "charge_end_mV": 4200,
+    "discharge_taper_mV": 3200,
+    "discharge_end_mV": 3000,
 }
 _OF_NMC = {key: RACK[key]._replace(default=value) for key, value in _NMC_DEFAULTS_MV.items()}
 RACKS = {LFP: RACK, NMC: RACK | _OF_NMC}

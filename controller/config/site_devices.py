@@ -26,7 +26,7 @@ def _site_device(device: Device) -> SiteDevice:
     role = ROLES[device.role]
     registers = device.profile.registers
     read = [name for name, register in registers.items() if "read" in register.direction]
-    mask = sum([1 << bit for bit, each in enumerate(role.signals) if each.name in read])
+    mask = sum(1 << bit for bit, each in enumerate(role.signals) if each.name in read)
     return SiteDevice(role, device.index + 1, mask, device.settings)
 
 

@@ -47,7 +47,7 @@ def read(values: Values) -> tuple[Source, ...]:
     if len(names) > SOURCES_MAX:
         last = ("source", names[SOURCES_MAX])
         refuse(values.last_file, last, "is one source too many", f"at most {SOURCES_MAX} sources")
-    found = tuple([_source(values, name, index) for index, name in enumerate(names)])
+    found = tuple(_source(values, name, index) for index, name in enumerate(names))
     _check_priorities(values, found)
     return found
 

@@ -82,7 +82,7 @@ def range_words(fact: dict[str, Any]) -> str:
     defaults of NMC cells.
     """
     nmc = f" [{_range(fact['signal'], fact['nmc'])}]" if "nmc" in fact else ""
-    return " or ".join([_range(fact["signal"], ends) for ends in fact["ends"]]) + nmc
+    return " or ".join(_range(fact["signal"], ends) for ends in fact["ends"]) + nmc
 
 
 def _range(signal: str, ends: Ends) -> str:
@@ -94,7 +94,7 @@ def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> dict
     """The facts of one taper. nmc: the ends for NMC cells, which are added if they differ."""
     fact: dict[str, Any] = {
         "stage": taper.stage,
-        "power": " and ".join([WAYS[way] for way in taper.ways]),
+        "power": " and ".join(WAYS[way] for way in taper.ways),
         "signal": taper.signal,
         "what": taper.what,
         "ends": ends,

@@ -38,9 +38,7 @@ _TIGHTEN_TO = (
 # means more than 2.5 times the matrix's value.
 _PART_MIN = 4
 _CLEAR_MS_MAX = 3_600_000
-_NMC_THRESHOLDS: dict[str, tuple[int, int]] = {
-    name: (level, clear) for name, level, clear in matrix.NMC_THRESHOLDS
-}
+_NMC_THRESHOLDS = {name: (level, clear) for name, level, clear in matrix.NMC_THRESHOLDS}
 
 
 def levels(stage: tuple, chemistry: str) -> tuple[int, int]:

@@ -146,7 +146,7 @@ def opened_ms(config: Config, schedule: Schedule, stage: tuple) -> int | None:
     wait_ms = opening_ms(config, stage)
     if wait_ms is None:
         return None
-    decided_ms = sum([part.time_ms for part in decision(config, schedule, stage)])
+    decided_ms = sum(part.time_ms for part in decision(config, schedule, stage))
     return decided_ms + write_ms(config, schedule, ("contactor_supply_ok",)) + RELAY_MS + wait_ms
 
 
@@ -213,7 +213,7 @@ def _silence_ms(config: Config, stage: tuple) -> int:
     level = config.stage_words[stage[m.S_ID]].set
     if feature.ladder:
         tables = config.rack_tables if stage[m.S_SCOPE] == m.RACK else config.unit_tables
-        return max([table[feature.ladder[stage[m.S_SET] - 1]] for table in tables])
+        return max(table[feature.ladder[stage[m.S_SET] - 1]] for table in tables)
     if records.feature_name(stage) == "image_changed":
         return SCANS * CRC_STEPS * config.tick_ms
     by_level_ms = {BY_LEVEL: level, BY_LEVEL_S: level * 1000}
@@ -230,7 +230,7 @@ def _device_ms(schedule: Schedule, device: Device, what: str = "") -> int:
     named = [one for one in own if what and one.what.startswith(what)]
     own = named or [one for one in own if one.what.startswith(("read", "frames from"))]
     own = [one for one in own if not one.what.startswith(f"read {serial_number.NAME}")]
-    return max([-(-(one.period_us + bus_times.response_us(one, exchanges)) // 1000) for one in own])
+    return max(-(-(one.period_us + bus_times.response_us(one, exchanges)) // 1000) for one in own)
 
 
 def write_ms(
@@ -248,5 +248,5 @@ def write_ms(
             waits_us = 0
             if keeps_enable and "pcs_enable_ok" in names:
                 waits_us = own.period_us + config.tick_ms * 1000
-            times_us.append(waits_us + max([one.time_us for one in exchanges]) + own.frame_us)
+            times_us.append(waits_us + max(one.time_us for one in exchanges) + own.frame_us)
     return -(-max(times_us) // 1000)

@@ -33,7 +33,7 @@ def build(values: Values, missing: Sequence[str] = ()) -> Topology:
     not_fitted = dict.fromkeys(missing, "") | _not_fitted(values)
     tables = values.tables("device")
     fitted = [name for name in tables if device_tables.fitted(values, name, not_fitted)]
-    buses = tuple([_bus(values, name) for name in _bus_names(values, fitted)])
+    buses = tuple(_bus(values, name) for name in _bus_names(values, fitted))
     second_channel = values.get("cabinet", "second_channel") == "fitted"
     channel_b = _channel_b(values, second_channel)
     _check_wires(values, buses, channel_b)
@@ -44,7 +44,7 @@ def build(values: Values, missing: Sequence[str] = ()) -> Topology:
         racks,
         rack_units,
         dc_buses,
-        tuple([values.get("unit", str(unit), "can_form") for unit in range(1, units + 1)]),
+        tuple(values.get("unit", str(unit), "can_form") for unit in range(1, units + 1)),
         buses,
         # the module with the PCS enable comes first, so that its coils are written first
         tuple(sorted(devices, key=lambda device: "pcs_enable_ok" not in device.outputs)),

@@ -63,7 +63,7 @@ def path_delay(config: Config, every: bus_times.Schedule | None = None) -> list[
     return [
         *_meter_path(config, every, meter),
         PathPart("tick", 0, TICK_TYPICAL_US, config.tick_ms * 1000, "until the set-point is sent"),
-        *max(converters, key=lambda parts: sum([part.typical_us for part in parts])),
+        *max(converters, key=lambda parts: sum(part.typical_us for part in parts)),
     ]
 
 
@@ -147,7 +147,7 @@ def _read(config: Config, every: bus_times.Schedule, meter: Device) -> PathPart:
         return PathPart(what, reply_us, reply_us + tick_us // 2, latest_us, basis, tick_us)
     fixed_us = reply_us + bus_times.BEFORE_TICK_US
     # If one reading of the meter takes several reads, the power comes with the last read.
-    is_alone = all([one.what.startswith(read.what) for one in exchanges])
+    is_alone = all(one.what.startswith(read.what) for one in exchanges)
     missed_us = 0 if is_alone else tick_us
     basis = "read just before the tick" + ("" if is_alone else "; others may delay it to the next")
     return PathPart(what, fixed_us, fixed_us, fixed_us + missed_us, basis)
@@ -158,7 +158,7 @@ def _converter(config: Config, every: bus_times.Schedule, unit: int) -> list[Pat
     exchanges, settings = every[device.bus], device.profile.settings
     own = bus_times.exchange_of(exchanges, device, families.SETPOINT)
     rarer_us = max(0, own.period_us - config.tick_ms * 1000)
-    in_flight_us = max([exchange.time_us for exchange in exchanges])
+    in_flight_us = max(exchange.time_us for exchange in exchanges)
     dead_us, ramp_us = settings["dead_time_ms"] * 1000, settings["ramp_ms"] * 1000
     sent_us = (own.frame_us, own.frame_us + rarer_us // 2, own.frame_us + rarer_us + in_flight_us)
     sent = "the set-point's frame; at most an exchange in flight before it"
@@ -177,7 +177,7 @@ def parameters(config: Config, every: bus_times.Schedule) -> dict[str, int]:
     """
     parts = path_delay(config, every)
     least_us, typical_us, most_us = totals_us(parts)
-    lag_us = sum([part.typical_us for part in parts if part.what == RAMP])
+    lag_us = sum(part.typical_us for part in parts if part.what == RAMP)
     found = {
         SAMPLE: sample_ms(source(config)),
         DELAY: round(typical_us / 1000),

@@ -16,9 +16,7 @@ SAFE = ("cabinet", *NUMBERED)  # sections whose values go into the limit image
 class Values:
     """Looks up values. entries: {path: Entry} of the merged layers. last_file: the cabinet file."""
 
-    def __init__(
-        self, entries: dict[Path, Entry], last_file: str, chemistry: str = schema.LFP
-    ) -> None:
+    def __init__(self, entries: dict[Path, Entry], last_file: str, chemistry: str = schema.LFP):
         """chemistry: of the cells; it decides defaults and ranges."""
         self.entries = entries
         self.last_file = last_file

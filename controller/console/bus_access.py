@@ -172,7 +172,7 @@ def _pace_Bd(bus: Bus) -> int:
 class Opened:
     """A serial port or TCP connection that this process has opened."""
 
-    def __init__(self, bus: Bus, timeout_us: int) -> None:
+    def __init__(self, bus: Bus, timeout_us: int):
         """Ends the command when the port cannot be used."""
         self._port = RtuPort(bus.name, _pace_Bd(bus), bus.character_bits, timeout_us)
         with cli.ends(NO_START, SerialPortError):

@@ -55,7 +55,7 @@ class Capture:
     memory.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str):
         self.path = path
         self.cut_line = 0  # number of the last line, if it was left out because it is not whole
 
@@ -87,7 +87,7 @@ class Capture:
 class Frames:
     """The CAN frames of a capture. Each iteration reads the file again."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str):
         self._path = path
 
     def __iter__(self) -> Iterator[Frame]:

@@ -69,7 +69,7 @@ class Exchanges:
 class Exchange:
     """A request and the values in its reply. The receiver of the drivers checks the reply."""
 
-    def __init__(self, at_us: int, request: bytes) -> None:
+    def __init__(self, at_us: int, request: bytes):
         self.unit_id, self.function, self.address, self.count = -1, 0, 0, 0
         self._at_us, self._receiver, self._written = at_us, Receiver(), tuple[int, ...]()
         self._problem = self._begin(request)
@@ -143,5 +143,5 @@ def hexed(data: bytes) -> str:
 def words_of(function: int, count: int, data: bytes) -> tuple[int, ...]:
     """The registers, or `count` bits, in the data of a reply or of a write."""
     if function in (rtu.READ_COILS, rtu.READ_DISCRETE_INPUTS, rtu.WRITE_COILS):
-        return tuple([data[at // 8] >> at % 8 & 1 for at in range(min(count, 8 * len(data)))])
-    return tuple([int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)])
+        return tuple(data[at // 8] >> at % 8 & 1 for at in range(min(count, 8 * len(data))))
+    return tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))

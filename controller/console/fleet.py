@@ -34,7 +34,7 @@ _FILE = cli.option("file", metavar="FLEET.toml", nargs="?", default=FILE, help="
     "fleet show",
     _FILE,
     cli.option("--watch", action="store_true", help="draw the page again each second"),
-    cli.option("--json", action="store_true", help="the same facts as JSON, units in the names"),
+    cli.JSON,
 )
 def _show(arguments: Namespace) -> int:
     if arguments.watch and (arguments.json or not sys.stdout.isatty()):
@@ -77,11 +77,8 @@ def _reader(path: str) -> "Reader":
     """The reader of the fleet in a file. Ends the command for a wrong file."""
     with cli.ends(WRONG_INPUT, ConfigError, FileNotFoundError):
         found = fleet.load(path, has_keys=False)
-    try:
-        from controller.dispatch import reader  # needs the library of the doors
-    except ModuleNotFoundError as error:
-        lacks = f"fleet: {error.name} is not installed: pip install 'firebreak-controller[doors]'"
-        raise cli.Ended(NO_START, lacks) from None
+    with cli.needs_doors("fleet"):
+        from controller.dispatch import reader
     return reader.Reader(found)
 
 
@@ -130,7 +127,7 @@ def drawn(lines: list[str], columns: int, rows: int) -> bytes:
     terminal may wrap.
     """
     kept = [line[: columns - 1].encode("ascii") for line in lines[: rows - 1]]
-    return HOME + b"".join([line + REST for line in kept]) + b"\x1b[J"
+    return HOME + b"".join(line + REST for line in kept) + b"\x1b[J"
 
 
 def _put(data: bytes) -> None:

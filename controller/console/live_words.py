@@ -18,7 +18,7 @@ from drivers.profile import Profile
 class CanWords:
     """Makes lines of the frames of a CAN bus. A frame that repeats its values gives no line."""
 
-    def __init__(self, known: Iterable[tuple[int, Profile]]) -> None:
+    def __init__(self, known: Iterable[tuple[int, Profile]]):
         """known: (node, profile) of each known rack."""
         self._racks = [
             (node, Frames(profile, node)) for node, profile in known if profile.family == CAN_BMS
@@ -47,7 +47,7 @@ def _said(found: Found) -> str:
 class ModbusWords:
     """Makes lines of the frames of a Modbus RTU bus. The profile of a unit decodes its replies."""
 
-    def __init__(self, known: dict[int, Profile] | Profile) -> None:
+    def __init__(self, known: dict[int, Profile] | Profile):
         self._known = known
         self._decoders: dict[int, Decoder] = {}
         self._exchanges = Exchanges()

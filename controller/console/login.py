@@ -21,7 +21,7 @@ class Failures:
     until the login has passed. So two wrong tries at the same moment count as two failures.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str):
         self._path, self._is_stored = path, True
         self.count = self._last_us = 0
         self._look()
@@ -91,7 +91,7 @@ class Failures:
 class Actor:
     """A file whose lock marks the person who acts. Linux frees the lock when the process dies."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str):
         """Raises OSError."""
         self._descriptor = regular_file.opened(path, os.O_RDWR | os.O_CREAT, 0o600)
         self.is_held = False

@@ -30,7 +30,7 @@ def _closes(directory: str) -> str:
 
 
 # {command: (its number for the controller, a function that says what follows after a yes)}
-ASKED: dict[str, tuple[int, Consequence | None]] = {
+ASKED = {
     "start": (operator_commands.RUN, _closes),
     "stop": (operator_commands.STOP, run_words.of_stop),
     "test lamp": (operator_commands.LAMP_TEST, None),

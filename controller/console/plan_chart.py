@@ -75,7 +75,7 @@ def _panels(
     """(title, height in px, lines) from top to bottom."""
     currency = plan["currency"][: words.CURRENCY_MAX]
     pv = _lines("PV", PV, "pv_W", 1000, actual, slots)
-    pv = pv if any([value for line in pv for _, value in line.values]) else ()
+    pv = pv if any(value for line in pv for _, value in line.values) else ()
     return [
         (f"{currency} per kWh", 80, _lines("price", PRICE, "price_per_kWh", 1, actual, slots)),
         (
@@ -143,11 +143,9 @@ def _panel(axes: Axes, place_px: tuple[int, int], title: str, lines: Sequence[Li
 def _legend(title: str, lines: Sequence[Line], top_px: int) -> str:
     """The names of the lines, each in the colour of its line, then the unit."""
     names = "".join(
-        [
-            f'<tspan fill="{line.colour}" font-weight="600">{line.name}</tspan>  '
-            for line in lines
-            if line.name
-        ]
+        f'<tspan fill="{line.colour}" font-weight="600">{line.name}</tspan>  '
+        for line in lines
+        if line.name
     )
     text = f'{names}<tspan fill="{FAINT}">{html.escape(title)}</tspan>'
     return f'<text x="{LEFT_px}" y="{top_px + 13}" xml:space="preserve">{text}</text>'

@@ -43,7 +43,7 @@ def planned(path: str, series: str | None, at: str | float, stored_permille: int
     now_s = _moment_s(at, planner) if isinstance(at, str) else at
     feeds = planner.feeds
     if isinstance(at, str):  # the age of a file matters only for a plan that begins now
-        feeds = tuple([each._replace(max_age_s=math.inf) for each in feeds])
+        feeds = tuple(each._replace(max_age_s=math.inf) for each in feeds)
     laid = _laid_over(series, planner, now_s) if series else ()
     given = Inputs(planner._replace(feeds=(*laid, *feeds))).read(now_s)
     stored_J = planner.site.full_J * stored_permille / PERMILLE
@@ -80,7 +80,7 @@ def _laid_over(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
         if os.path.isfile(os.path.join(folder, name))
     ]
     if not found:
-        allowed = ", ".join([f"{kind}.csv" for kind in QUANTITIES])
+        allowed = ", ".join(f"{kind}.csv" for kind in QUANTITIES)
         raise SeriesError(f"{folder}: has no series; allowed are {allowed}, also as .csv.gz")
     first = int(now_s // QUARTER_S) - PAST
     for feed in found:

@@ -175,7 +175,7 @@ def _device(unit_id: int, code: int, read: fits.Read, every: list[Profile]) -> F
     with contextlib.suppress(fits.Unfit, fits.StepError):
         models = fits.chain_of(read, fits.SUNSPEC_BASES)
         plate = fits.nameplate(read, models)
-        names = ", ".join([str(each.model) for each in models])
+        names = ", ".join(str(each.model) for each in models)
         found["sunspec"] = f"models {names}" + (f"; {plate}" if plate else "")
     judged = fits.fits(every, read)
     fitting = [each for each in judged if not each.reason]

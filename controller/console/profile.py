@@ -124,7 +124,7 @@ def _summary(facts: Facts, baud_Bd: int) -> Iterator[str]:
         ("stored", _wear_words(facts)),
         *[("lacks", words) for words in facts["missing"]],
         ("map only", f"{maps.NO_READING}" if facts["map_only"] else ""),
-        ("needs", ", ".join([f"not_fitted.{name}" for name in facts["acceptances"]])),
+        ("needs", ", ".join(f"not_fitted.{name}" for name in facts["acceptances"])),
     ):
         if words:
             yield from wrapped(f"  {label:10} ", words)

@@ -4,7 +4,7 @@ last done and when it is due.
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from controller.documents import document, html_page
 from controller.state.base import Facts
@@ -88,7 +88,7 @@ def _text(facts: Facts) -> str:
     """The list as text, 79 columns of ASCII."""
     from controller.console.pages.text import cut
 
-    return "\n".join([cut(escaped(line)) for line in text_lines(facts)])
+    return "\n".join(cut(escaped(line)) for line in text_lines(facts))
 
 
 def _csv(facts: Facts) -> str:
@@ -134,12 +134,7 @@ def _html_row(row: Facts) -> tuple:
     texts = _texts(row)
     state = document.Mark(mark, texts["state"])
     cells = {**texts, "state": state, "hash": texts["hash"][:16]}
-    return tuple([cells[key] for key, header in HEADERS.items() if header])
+    return tuple(cells[key] for key, header in HEADERS.items() if header)
 
 
-MADE: dict[str, Callable[[Facts], str]] = {
-    "text": _text,
-    "csv": _csv,
-    "json": cli.as_json,
-    "html": _html,
-}
+MADE = {"text": _text, "csv": _csv, "json": cli.as_json, "html": _html}

@@ -110,7 +110,7 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
     if len(lines) < 2 and not said & {EQUAL, OWN}:
         return lines
     part, rest = divmod(PERMILLE, len(lines))
-    is_word = len(said) == 1 and not any([WAIT in each.values for each in lines])
+    is_word = len(said) == 1 and not any(WAIT in each.values for each in lines)
     word = said.pop() if is_word else ""
     if word == OWN:
         found = [(PERMILLE, 0)] * len(lines)
@@ -118,8 +118,8 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
         found = [(part + (0 if at else rest), TURN_S * at) for at in range(len(lines))]
     else:
         found = [(_number(each, SHARE), _number(each, WAIT)) for each in lines]
-    waits_s, shares = sorted([wait_s for _, wait_s in found]), [share for share, _ in found]
-    in_turn = all([late - early >= TURN_S for early, late in pairwise([-TURN_S, *waits_s])])
+    waits_s, shares = sorted(wait_s for _, wait_s in found), [share for share, _ in found]
+    in_turn = all(late - early >= TURN_S for early, late in pairwise([-TURN_S, *waits_s]))
     is_dealt = sum(shares) == PERMILLE and min(shares) > 0
     if word != OWN and not (is_dealt and in_turn and waits_s[-1] <= WAIT_S_MAX):
         allowed = (

@@ -146,7 +146,10 @@ def _facts(kind: str, link: Facts, header: Facts, records: tuple[pl.Record, ...]
     place = header.get("places", {}).get(name, {"profile": "?", "wiring": "?", "tests": []})
     begun = replacements.open_of(records).get(name)
     return {
-        **{"device": name, "kind": kind, "role": link["role"], **place},
+        "device": name,
+        "kind": kind,
+        "role": link["role"],
+        **place,
         "state": link["state"],
         "serial": link.get("serial"),
         "serial_before": replacements.serial_of(records, name),
@@ -177,7 +180,7 @@ def _begin(arguments: Namespace, case: Case) -> int:
         if answer != operator_commands.ACCEPTED:
             line = f"lock-out by {name}: {operator_commands.words(answer)}"
             raise cli.Ended(NOT_DONE, f"{line}; nothing is begun")
-    is_own = holder is None or any([each.remark.startswith(BEGAN) for each in case.others])
+    is_own = holder is None or any(each.remark.startswith(BEGAN) for each in case.others)
     remark = f"{BEGAN}{identity}" if is_own else identity
     _note(arguments, pl.REPLACING, case.device, remark)
     text = f"{name} begins to replace {case.device}, {identity}"
@@ -262,7 +265,7 @@ def _unlock(arguments: Namespace, case: Case, begun: pl.Record) -> int:
     if holder is None:
         return DONE
     if case.others:
-        names = ", ".join([each.row for each in case.others])
+        names = ", ".join(each.row for each in case.others)
         print(f"the lock-out by {holder} stays: {names} is being replaced too")
         return DONE
     if holder != arguments.by or not begun.remark.startswith(BEGAN):

@@ -18,7 +18,7 @@ def lines(facts: Facts) -> list[str]:
 
 def tests_in_words(keys: list[str]) -> str:
     """The keys of tests in words: "12b, sign of unit 1"."""
-    return ", ".join([f"sign of unit {key[1:]}" if key[0] == "u" else key for key in keys])
+    return ", ".join(f"sign of unit {key[1:]}" if key[0] == "u" else key for key in keys)
 
 
 def _line(label: str, words: str) -> list[str]:

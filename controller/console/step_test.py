@@ -80,7 +80,7 @@ def _sign_test(arguments: Namespace) -> int:
         _record(arguments, seen, found)
     elif found:
         say("not recorded: --tester names who tests")
-    is_good = all([each["result"] == sign_verdicts.PASSED for each in found])
+    is_good = all(each["result"] == sign_verdicts.PASSED for each in found)
     return DONE if is_good and session.ended == step_session.DONE else NOT_DONE
 
 

@@ -66,11 +66,11 @@ def diagnosis(facts: Facts) -> str:
         return LOAD_MOVES
     if odd := _against_two({*converter}, {*racks}, meter):
         return odd
-    if set(converter) == {signs.AGREES} and any([each in signs.BAD for each in racks]):
+    if set(converter) == {signs.AGREES} and any(each in signs.BAD for each in racks):
         return BATTERY
-    if meter in signs.BAD and not any([each in signs.BAD for each in (*converter, *racks)]):
+    if meter in signs.BAD and not any(each in signs.BAD for each in (*converter, *racks)):
         return METER
-    return HALF if any([each in signs.BAD for each in converter]) else ""
+    return HALF if any(each in signs.BAD for each in converter) else ""
 
 
 def _against_two(converter: set[str], racks: set[str], meter: str) -> str:

@@ -11,7 +11,7 @@ from controller.forms import key_list
 from controller.forms.refusal import ConfigError
 from controller.hints.key_file import KeyStoreError
 from controller.system import cli, regular_file
-from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
+from controller.system.paths import DONE, NO_START, WRONG_INPUT
 
 OWN_DIRECTORY = "/var/lib/firebreak-dispatch"
 
@@ -68,7 +68,7 @@ def facts(found: Fleet) -> dict[str, Any]:
 
 def lines(found: Fleet) -> list[str]:
     """What a fleet means, in lines for a person."""
-    fallbacks_W = sum([each.fallback_W for each in found.cabinets])
+    fallbacks_W = sum(each.fallback_W for each in found.cabinets)
     lent_W = found.connection_W - fallbacks_W
     load = "a common load" if found.is_common else "a load of its own at each cabinet"
     return [
@@ -83,16 +83,13 @@ def lines(found: Fleet) -> list[str]:
 
 
 def _serve(found: Fleet, arguments: Namespace) -> int:
-    try:
-        from controller.dispatch import service  # needs the library of the doors
-    except ModuleNotFoundError as error:
-        say(f"dispatch: {error.name} is not installed: pip install 'firebreak-controller[doors]'")
-        return NO_START
+    with cli.needs_doors("dispatch"):
+        from controller.dispatch import service
     with cli.ends(NO_START, OSError, before="--own-dir: ", at=arguments.own_dir):
         os.makedirs(arguments.own_dir, mode=0o750, exist_ok=True)
         lock = regular_file.locked(os.path.join(arguments.own_dir, "lock"))
     if lock is None:
         raise cli.Ended(NO_START, f"another dispatcher runs on {arguments.own_dir}")
     path = os.path.join(arguments.own_dir, f"epoch-{found.source}.json")
-    order = service.Order(path, arguments.take_over, tuple(arguments.without))
-    return asyncio.run(service.until_signal(service.Service(found, order)))
+    made = service.Service(found, path, arguments.take_over, arguments.without)
+    return asyncio.run(service.until_signal(made))

@@ -18,7 +18,7 @@ MINUTES = 60  # the peak of the last hour counts
 class CommonLoad:
     """`unseen_W`: smoothed. Only for a fleet whose cabinets have parts of one load."""
 
-    def __init__(self, members: Sequence[Member], now_ms: float) -> None:
+    def __init__(self, members: Sequence[Member], now_ms: float):
         self._members, self._noted_ms = members, now_ms
         self.unseen_W = 0.0
         self._peaks: collections.deque[tuple[int, int]] = collections.deque(maxlen=MINUTES)
@@ -36,10 +36,10 @@ class CommonLoad:
         """
         passed_ms, self._noted_ms = now_ms - self._noted_ms, now_ms
         live = [each.report for each in self._members if each.is_live(now_ms)]
-        grids_W = sorted([each.grid_W for each in live if each.grid_W is not None])
+        grids_W = sorted(each.grid_W for each in live if each.grid_W is not None)
         if not grids_W:
             return
-        batteries_W = sum([each.battery_W or 0 for each in live])
+        batteries_W = sum(each.battery_W or 0 for each in live)
         found_W = grids_W[len(grids_W) // 2] + batteries_W - seen_W
         part = min(1.0, passed_ms / UNSEEN_MS) if found_W < self.unseen_W else 1.0
         self.unseen_W += (found_W - self.unseen_W) * part

@@ -41,7 +41,7 @@ class Dispatcher:
         is_taken: bool = False,
         without: Iterable[str] = (),
         seed: int | None = None,
-    ) -> None:
+    ):
         """is_taken: another dispatcher may still run. without: cabinets that a person has
         disconnected; they count with their fallbacks until they are heard.
         """
@@ -207,7 +207,7 @@ class Dispatcher:
         views = [self._view(at, now_ms) for at in range(len(self.members))]
         unseen_W = rise_W = 0
         if self.fleet.is_common:
-            self._common.note(now_ms, sum([each.load_W for each in views]))
+            self._common.note(now_ms, sum(each.load_W for each in views))
             unseen_W, rise_W = int(self._common.unseen_W), self._common.rise_W(now_ms)
         self._targets = self._planner.step(
             views, self.fleet.connection_W - unseen_W, max(self.fleet.spare_W, rise_W)
@@ -263,7 +263,6 @@ class Dispatcher:
             "share_W": share_W,
             "left_s": left_s,
             "short_W": member.short_W,
-            "target_W": self._wanted_W(at),
             "hold_W": self.ledger.hold_W(at, now_ms),
             "fallback_W": member.cabinet.fallback_W,
             "load_W": member.load_W,

@@ -24,8 +24,8 @@ MACHINE_ID = "/etc/machine-id"
 APART = 1000  # more than the restarts of a dispatcher that was replaced
 
 
-class EpochError(Exception):
-    """No epoch can be taken. Its text is one line."""
+class Refused(Exception):
+    """The dispatcher must not run. One line says why, and what to do."""
 
 
 class Kept(NamedTuple):
@@ -45,36 +45,36 @@ def origin(path: str) -> str:
 
 
 def read(path: str) -> Kept:
-    """What the last start has stored. EpochError: the file is damaged."""
+    """What the last start has stored. Refused: the file is damaged."""
     if not os.path.exists(path):
         return Kept()
     try:
         found = json_text.loads(file_text(path, BYTES_MAX, "the file that dispatch has written"))
     except (ConfigError, ValueError) as error:
-        raise EpochError(f"{path}: {error}") from None
+        raise Refused(f"{path}: {error}") from None
     found = found if isinstance(found, dict) else {}
     kept: dict[str, Any] = {name: found.get(name) for name in Kept._fields}
     is_right = [type(each) for each in kept.values()] == [int, bool, str]
     if not is_right or not 0 < kept["epoch"] <= EPOCH_MAX:
-        raise EpochError(f"{path}: allowed an epoch of 1 to {EPOCH_MAX}, is_taken, and origin")
+        raise Refused(f"{path}: allowed an epoch of 1 to {EPOCH_MAX}, is_taken, and origin")
     return Kept(**kept)
 
 
 def take(path: str, highest: int, is_restart: bool, is_taken: bool) -> int:
     """Store and return an epoch above the highest. Two dispatchers that both start for the first
-    time draw different ones. EpochError: it cannot be stored.
+    time draw different ones. Refused: it cannot be stored.
     """
     epoch = highest + 1 + (0 if is_restart else APART + secrets.randbelow(APART))
     if epoch > EPOCH_MAX:
-        raise EpochError(f"{path}: the epochs are used up; give the cabinets new keys")
+        raise Refused(f"{path}: the epochs are used up; give the cabinets new keys")
     put(path, Kept(epoch, is_taken, origin(path)))
     return epoch
 
 
 def put(path: str, kept: Kept) -> None:
-    """Store it. EpochError: it cannot be stored."""
+    """Store it. Refused: it cannot be stored."""
     try:
         durable.put(path, ".new", [json.dumps(kept._asdict()).encode()], 0o600)
         durable.sync_directory(os.path.dirname(path))
     except OSError as error:
-        raise EpochError(f"{path}: the epoch cannot be stored: {error.strerror}") from None
+        raise Refused(f"{path}: the epoch cannot be stored: {error.strerror}") from None

@@ -33,26 +33,7 @@ class Heard(NamedTuple):
 class Exchange:
     """One cabinet. `problem`: one line while it cannot be lent to, else empty."""
 
-    __slots__ = (
-        "_source",
-        "_key",
-        "_nonce",
-        "_uptime_ms",
-        "_at_ms",
-        "_pending",
-        "_highest",
-        "_later_seen",
-        "is_known",
-        "is_fenced",
-        "is_twice",
-        "_earlier",
-        "_newest",
-        "_lacks_role",
-        "problem",
-        "is_deposed",
-    )
-
-    def __init__(self, source: str, key: bytes) -> None:
+    def __init__(self, source: str, key: bytes):
         self._source, self._key = source, key
         self._nonce, self._uptime_ms, self._at_ms = UNKNOWN_NONCE, 0, 0.0
         self._pending: dict[int, tuple[int, int]] = {}  # {sequence: (kind, W)}

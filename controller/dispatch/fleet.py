@@ -69,14 +69,14 @@ class Cabinet(NamedTuple):
 
 
 class Fleet(NamedTuple):
-    """The whole file. hold_h: None: nothing is held back. broker: values of BROKER."""
+    """The whole file. hold_h: 0: no limit. broker: values of BROKER."""
 
     path: str
     connection_W: int
     is_common: bool
     source: str
     spare_W: int
-    hold_h: float | None
+    hold_h: float
     cabinets: tuple[Cabinet, ...]
     broker: Values
 
@@ -109,9 +109,7 @@ def load(path: str, has_keys: bool = True) -> Fleet:
         (),
         broker,
     )
-    return found._replace(
-        cabinets=tuple([_cabinet(found, has_keys, *each) for each in rows.items()])
-    )
+    return found._replace(cabinets=tuple(_cabinet(found, has_keys, *each) for each in rows.items()))
 
 
 def _cabinet(fleet: Fleet, has_key: bool, name: str, row: dict[str, Any]) -> Cabinet:
@@ -129,7 +127,7 @@ def _check(path: str, fleet: dict[str, Any], rows: dict[str, dict[str, Any]]) ->
     for name in rows:
         if not mqtt_form.NAME.fullmatch(name):
             refuse(path, ("cabinet",), f"has the name {name[:40]!r}", NAME_WORDS)
-    fallbacks_W = sum([row["fallback_W"] for row in rows.values()])
+    fallbacks_W = sum(row["fallback_W"] for row in rows.values())
     if fallbacks_W > fleet["connection_W"]:
         refuse(
             path,
@@ -137,7 +135,7 @@ def _check(path: str, fleet: dict[str, Any], rows: dict[str, dict[str, Any]]) ->
             f"is {fleet['connection_W']} W, and the fallbacks of the cabinets sum to {fallbacks_W}",
             "fallbacks that sum to at most the connection",
         )
-    permille = sum([row["load_permille"] for row in rows.values()])
+    permille = sum(row["load_permille"] for row in rows.values())
     asked = PERMILLE if fleet["load"] == COMMON else 0
     if permille != asked:
         refuse(

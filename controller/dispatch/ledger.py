@@ -40,9 +40,7 @@ class Lent(NamedTuple):
 class Share:
     """One cabinet in the ledger. lent: by sequence, sent and not yet answered."""
 
-    __slots__ = ("fallback_W", "own_W", "is_heard", "answered", "in_force", "lent")
-
-    def __init__(self, fallback_W: int) -> None:
+    def __init__(self, fallback_W: int):
         self.fallback_W = self.own_W = fallback_W  # own_W: the highest that the cabinet has stated
         self.is_heard = False  # it has answered in the epoch of this dispatcher
         self.answered = 0  # the highest sequence that it has answered
@@ -61,7 +59,7 @@ class Ledger:
         now_ms: float,
         taken: bool,
         away: Iterable[int] = (),
-    ) -> None:
+    ):
         """epoch: above all that any cabinet has seen. taken: another dispatcher may still run, so
         a cabinet that does not answer counts with all that it could hold, without an end. away:
         cabinets that a person has disconnected: they count with their fallbacks.

@@ -26,28 +26,6 @@ ENDS_MS = 3000  # a share that a cabinet has lost so long before its end was los
 class Member:
     """What the dispatcher knows of one cabinet. load_W: the last known import without battery."""
 
-    __slots__ = (
-        "cabinet",
-        "exchange",
-        "report",
-        "reported_ms",
-        "load_W",
-        "value_W",
-        "beat_ms",
-        "hint_ms",
-        "renew_ms",
-        "is_answered",
-        "is_mismatched",
-        "answered_ms",
-        "agreed_ms",
-        "trouble",
-        "short_W",
-        "control_W",
-        "waits",
-        "replaced_W",
-    )
-
-    def __init__(self, cabinet: Cabinet, source: str) -> None:
         self.cabinet, self.exchange = cabinet, Exchange(source, cabinet.key)
         self.report, self.reported_ms = NOTHING, float("-inf")
         self.load_W = cabinet.fallback_W

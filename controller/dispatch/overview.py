@@ -37,7 +37,7 @@ class Seen:
     dispatcher has said about it.
     """
 
-    def __init__(self, cabinet: Cabinet) -> None:
+    def __init__(self, cabinet: Cabinet):
         self.cabinet = cabinet
         self.report, self.heard_ms = checked(FORM, {}), NEVER_MS
         self.is_fresh = self.is_offline = False
@@ -75,7 +75,7 @@ class Seen:
 class Overview:
     """The cabinets of one file, and their dispatcher."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet):
         self.fleet = fleet
         self.seen = {each.name: Seen(each) for each in fleet.cabinets}
         self.odd: collections.Counter[str] = collections.Counter()

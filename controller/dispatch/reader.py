@@ -25,7 +25,7 @@ Draw = Callable[[Overview, float, str], None]  # view, time in ms, why there is 
 class Reader:
     """One fleet. Call `once` or `watch`."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet):
         self.overview = Overview(fleet)
         self._waiting: collections.deque[Message] = collections.deque(maxlen=WAITING_MAX)
         self._id = f"firebreak-fleet-{fleet.source}-{secrets.token_hex(4)}"

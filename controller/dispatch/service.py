@@ -8,16 +8,17 @@ meanwhile.
 import asyncio
 import collections
 import json
-import random
 import signal
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from controller.dispatch import epoch_file, facts as shown
 from controller.dispatch.dispatcher import Dispatcher
+from controller.dispatch.epoch_file import Refused
 from controller.dispatch.fleet import Fleet
 from controller.dispatch.report import report_of
 from controller.doors.mqtt import login
-from controller.doors.mqtt.link import Broker, Link, Lost, Message
+from controller.doors.mqtt.link import Broker, Link, Lost, Message, reconnecting
 from controller.doors.told import DoorError, Told
 from controller.hints import wire as w
 from controller.system import clock
@@ -28,32 +29,21 @@ JUMP_MAX = 1 << 20  # largest step of the epoch that a greeting can cause
 TURN_S = 0.1  # longest time between two steps
 STATE_US = 2_000_000  # shortest time between two messages about the state of the fleet
 WAITING_MAX = 20_000  # answers that wait; the oldest ones are dropped
-PAUSE_S, PAUSE_S_MAX = 1.0, 30.0
-STEADY_US = 60_000_000  # after a connection of this length, the next pause is the shortest
+PAUSE_S_MAX = 30.0
 TAKEN_MAX = 2000  # messages of each kind that one turn takes
 PROBLEMS_MAX = 8  # lines of one turn
-
-
-class Refused(Exception):
-    """The dispatcher must not run. One line says why, and what to do."""
-
-
-class Order(NamedTuple):
-    """Options of a start. take_over: another dispatcher may still run. without: cabinets that a
-    person has disconnected.
-    """
-
-    epoch_path: str
-    take_over: bool = False
-    without: tuple[str, ...] = ()
 
 
 class Service:
     """Call `run` once."""
 
-    def __init__(self, fleet: Fleet, order: Order) -> None:
-        self._fleet, self._order = fleet, order
-        self._known = frozenset([each.name for each in fleet.cabinets])
+    def __init__(self, fleet: Fleet, epoch_path: str, take_over: bool, without: Sequence[str]):
+        """take_over: another dispatcher may still run. without: cabinets that a person has
+        disconnected.
+        """
+        self._fleet, self._path = fleet, epoch_path
+        self._take_over, self._without = take_over, without
+        self._known = frozenset(each.name for each in fleet.cabinets)
         self._told = Told("dispatch")
         self._dispatcher: Dispatcher | None = None
         self._answers: collections.deque[tuple[str, bytes]] = collections.deque(maxlen=WAITING_MAX)
@@ -64,21 +54,18 @@ class Service:
         self._problems: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises Refused, EpochError."""
-        pause_s = PAUSE_S
-        while True:
-            began_us = clock.now_us()
+        """Serve until cancelled. Raises Refused."""
+
+        async def connect() -> None:
             try:
                 await self._connected()
             except (Lost, DoorError, OSError) as lost:
                 self._told.say(plain(lost, "dispatch"))
-            if clock.now_us() - began_us >= STEADY_US:
-                pause_s = PAUSE_S
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1))
-            pause_s = min(PAUSE_S_MAX, 2 * pause_s)
+
+        await reconnecting(connect, PAUSE_S_MAX)
 
     async def _connected(self) -> None:
-        """Run one connection. Raises Lost, Refused, EpochError."""
+        """Run one connection. Raises Lost, Refused."""
         link = Link(self._broker(), self._heard)
         try:
             await link.open()
@@ -112,8 +99,8 @@ class Service:
     # -- the begin
 
     async def _begin(self, link: Link) -> None:
-        """Take an epoch, and make the dispatcher. Raises Refused, EpochError."""
-        path, take_over = self._order.epoch_path, self._order.take_over
+        """Take an epoch, and make the dispatcher. Raises Refused."""
+        path, take_over = self._path, self._take_over
         kept = epoch_file.read(path)
         is_restart = kept.epoch > 0 and not take_over
         if is_restart and kept.origin != epoch_file.origin(path):
@@ -137,13 +124,13 @@ class Service:
         self._is_taken = take_over or kept.is_taken
         epoch = epoch_file.take(path, max(kept.epoch, highest), is_restart, self._is_taken)
         self._dispatcher = Dispatcher(
-            self._fleet, epoch, self._now_ms, self._is_taken, self._order.without
+            self._fleet, epoch, self._now_ms, self._is_taken, self._without
         )
 
     async def _greeted(self, link: Link) -> dict[str, int]:
         """{cabinet: the highest epoch that it has taken}, of those that answer a greeting."""
         found: dict[str, int] = {}
-        asked = self._known.difference(self._order.without)
+        asked = self._known.difference(self._without)
         until_us = clock.now_us() + int(GREET_S * 1e6)
         while clock.now_us() < until_us and len(found) < len(asked):
             link.check()
@@ -182,14 +169,14 @@ class Service:
         if link.is_clear:
             for name, datagram in dispatcher.step(self._now_ms):
                 link.send(self._topic(name), datagram)
-        if self._is_taken and all([each.is_heard for each in dispatcher.ledger.shares]):
+        if self._is_taken and all(each.is_heard for each in dispatcher.ledger.shares):
             self._is_taken = False  # every cabinet refuses an earlier dispatcher from now on
-            self._keep(dispatcher.ledger.epoch, False, epoch_file.origin(self._order.epoch_path))
+            self._keep(dispatcher.ledger.epoch, False, epoch_file.origin(self._path))
         self._tell(dispatcher)
         self._show(link, dispatcher, self._now_ms)
 
     def _keep(self, *kept: Any) -> None:
-        epoch_file.put(self._order.epoch_path, epoch_file.Kept(*kept))
+        epoch_file.put(self._path, epoch_file.Kept(*kept))
 
     def _tell(self, dispatcher: Dispatcher) -> None:
         """Log each problem once, while it lasts."""
@@ -240,7 +227,7 @@ async def until_signal(service: Service) -> int:
     for each in tasks:
         each.cancel()
     ended, _ = await asyncio.gather(*tasks, return_exceptions=True)
-    if isinstance(ended, (Refused, epoch_file.EpochError)):
+    if isinstance(ended, Refused):
         say(f"dispatch: {ended}")
         return NOT_DONE
     if isinstance(ended, Exception):

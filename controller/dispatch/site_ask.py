@@ -93,8 +93,8 @@ def _sums(parts: dict[str, _Part], most_W: int, rise_W: int, name: str) -> Facts
     return {
         "answer": YES if margin_W >= 0 else NO,
         "cabinet": name,
-        "reserved_W": sum([each["reserved_W"] for each in shown.values()]),
-        "given_W": sum([each["gives_W"] for each in shown.values()]),
+        "reserved_W": sum(each["reserved_W"] for each in shown.values()),
+        "given_W": sum(each["gives_W"] for each in shown.values()),
         "margin_W": margin_W,
         "margin_without_largest_W": failed[name] if name else min(failed.values()),
         "cabinets": shown,
@@ -103,7 +103,7 @@ def _sums(parts: dict[str, _Part], most_W: int, rise_W: int, name: str) -> Facts
 
 def _margins_W(parts: dict[str, _Part], rise_W: int, most_W: int) -> dict[str, int]:
     """What is left if the load rises at each cabinet."""
-    left_W, found = most_W - sum([part.reserved_W for part in parts.values()]), {}
+    left_W, found = most_W - sum(part.reserved_W for part in parts.values()), {}
     for name, part in parts.items():
         risen = part._replace(load_W=part.load_W + rise_W)
         bound_W = part.bound_W - risen.load_W + risen.high_W

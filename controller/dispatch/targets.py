@@ -51,14 +51,13 @@ class Targets(NamedTuple):
 class Planner:
     """The targets of one fleet. rated_W: largest discharge that each cabinet has ever shown."""
 
-    def __init__(self, count: int, hold_h: float | None = 0.0, lent_permille: int = 1000) -> None:
-        """hold_h: hours for which the charge must last; None: nothing is held back.
+    def __init__(self, count: int, hold_h: float = 0.0, lent_permille: int = 1000):
+        """hold_h: hours for which the charge must last; 0: no limit.
         lent_permille: part of the spare that is lent before anybody needs it.
         """
         self._split, self._rated_W = Split(count), [1000] * count
         self._weights = self._made()
-        self._hold_h, self._holds_back = hold_h or 0.0, hold_h is not None
-        self._lent_permille = lent_permille
+        self._hold_h, self._lent_permille = hold_h, lent_permille
         self._none_W = array("i", [0] * count)
 
     def _made(self) -> Weights:
@@ -69,10 +68,9 @@ class Planner:
         spare_W: kept free at least.
         """
         given_W = self._discharges(views, connection_W, spare_W)
-        load_W = sum([each.load_W for each in views])
+        load_W = sum(each.load_W for each in views)
         left_W = load_W - sum(given_W)
-        wanted_W = max(spare_W, *given_W) if self._holds_back else spare_W
-        held_W = max(0, min(wanted_W, connection_W - left_W))
+        held_W = max(0, min(max(spare_W, *given_W), connection_W - left_W))
         spare_W = max(0, connection_W - held_W - left_W) * self._lent_permille // 1000
         more_W = _parts(spare_W, [each.part if each.is_live else 0 for each in views])
         values_W = [
@@ -96,7 +94,7 @@ class Planner:
 
     def _discharges(self, views: Sequence[View], connection_W: int, spare_W: int) -> list[int]:
         """What each battery should give: the need, and as much again as its largest part."""
-        need_W = sum([each.load_W for each in views]) - connection_W
+        need_W = sum(each.load_W for each in views) - connection_W
         if need_W + spare_W <= 0:
             return [0] * len(views)
         weights = self._weighted(views)
@@ -104,10 +102,10 @@ class Planner:
         most_W = [min(each.discharge_W, each.load_W - each.fallback_W) for each in views]
         room_W = array("i", [max(0, each) for each in most_W])
         total_W = need_W + spare_W
-        for _ in range(TURNS_MAX if self._holds_back else 1):
+        for _ in range(TURNS_MAX):
             self._split.step(total_W, self._none_W, room_W, weights)
             wanted_W = need_W + max(spare_W, *self._split.out)
-            if not self._holds_back or wanted_W <= total_W or total_W >= sum(room_W):
+            if wanted_W <= total_W or total_W >= sum(room_W):
                 break
             total_W = min(wanted_W, sum(room_W))
         total_W = min(total_W, max(need_W, self._lasting_W(views)), sum(room_W))
@@ -119,7 +117,7 @@ class Planner:
         left_Wh = [each.remaining_Wh for each in views if each.discharge_W]
         if not self._hold_h or None in left_Wh:
             return WIDE_W
-        return int(sum([each for each in left_Wh if each is not None]) / self._hold_h)
+        return int(sum(each for each in left_Wh if each is not None) / self._hold_h)
 
     def _weighted(self, views: Sequence[View]) -> list[int]:
         """The weight of each battery's discharge."""

@@ -139,7 +139,7 @@ def _head(config: Config, doubts: Sequence[str]) -> Iterator[str]:
         yield from wrapped(f"  {layer:8} ", name)
     image, crc = config.safety_image, parameters.image_crc(config.safety_image)
     yield f"  limits   {len(image)} words, CRC {crc:08X} (both channels must hold the same)"
-    units = ", ".join([str(unit + 1) for unit in range(config.units)])
+    units = ", ".join(str(unit + 1) for unit in range(config.units))
     yield from wrapped("  start    ", f"needs the sign test of unit {units}: firebreak test sign")
 
 
@@ -259,7 +259,7 @@ def _silence(config: Config) -> Iterator[str]:
     """Lines about what happens when a device is silent, and after how many ms."""
     cabinet = config.cabinet
     expiry_ms = max(
-        [device.profile.settings["expiry_ms"] for device in config.devices if device.outputs]
+        device.profile.settings["expiry_ms"] for device in config.devices if device.outputs
     )
     yield from ("", "SILENCE (ms without a value, then)")
     yield (

@@ -49,7 +49,7 @@ def peak_shaving(config: Config) -> Iterator[str]:
     if limit_W >= OFF_W:
         yield "  off: control.peak_import_W_max is not set"
         return
-    rated_W = sum([each["rated_W"] for each in config.unit_tables])
+    rated_W = sum(each["rated_W"] for each in config.unit_tables)
     kept = control["soc_reserve_backup_permille"]
     usable_Wh = control["energy_Wh"] * (1000 - kept) // 1000
     part = "" if share == 1000 else f"; {share} permille of it is this cabinet's"
@@ -92,7 +92,7 @@ def _map_only(config: Config) -> Iterator[str]:
     depend on the map, and who accepted it.
     """
     for name, devices in maps.map_only(config.devices).items():
-        names = ", ".join([each.name for each in devices])
+        names = ", ".join(each.name for each in devices)
         yield from wrapped("  map only: ", f"{names}; {maps.NO_READING}")
         yield from wrapped("    on it depend ", maps.rests_on(devices))
         yield from wrapped(f"    not_fitted.{name}: ", config.topology.not_fitted[name])
@@ -168,7 +168,7 @@ def latencies(config: Config, schedule: Schedule) -> Iterator[str]:
 
 
 def _sum_ms(parts: Iterable[bus_times.Latency]) -> float:
-    return sum([part.time_us for part in parts]) / 1000
+    return sum(part.time_us for part in parts) / 1000
 
 
 def stored_ms(config: Config, state_directory: str) -> int:
@@ -239,7 +239,7 @@ def _stored_line(control: dict[str, int], measured_ms: int) -> str:
 
 
 def _columns(times_us: Iterable[float]) -> str:
-    return " ".join([f"{time_us / 1000:7.1f}" for time_us in times_us])
+    return " ".join(f"{time_us / 1000:7.1f}" for time_us in times_us)
 
 
 def network(config: Config) -> Iterator[str]:

@@ -142,9 +142,7 @@ def _times(tests: list[Facts]) -> list[Block]:
 
 def _sum(parts: list[Facts]) -> str:
     return " + ".join(
-        [
-            f"{part['what']} {_seconds(part['time_ms'])}" + " (a)" * part["is_assumed"]
-            for part in parts
-            if part["time_ms"]
-        ]
+        f"{part['what']} {_seconds(part['time_ms'])}" + " (a)" * part["is_assumed"]
+        for part in parts
+        if part["time_ms"]
     )

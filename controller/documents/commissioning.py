@@ -107,7 +107,7 @@ def _not_armed(rows: list[Facts]) -> list[Facts]:
         {key: stage[key] for key in ("stage", "cause", "states")}
         for row in rows
         for stage in row["stages"]
-        if any([state["kind"] != "armed" for state in stage["states"]])
+        if any(state["kind"] != "armed" for state in stage["states"])
     ]
 
 

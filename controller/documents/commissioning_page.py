@@ -55,7 +55,7 @@ def _plan(plan: Facts | None) -> list[Block]:
     if plan is None:
         words = "The configuration names no plan ([plan]): distances were not checked here."
         return [Heading(2, title), Text(words)]
-    around = ", ".join([f"rack {at} in {name}" for at, name in enumerate(plan["racks"], 1)])
+    around = ", ".join(f"rack {at} in {name}" for at, name in enumerate(plan["racks"], 1))
     result = f" Open: {plan['open']}." if plan["open"] else ""
     words = f"{plan['name']}: {plan['audit']}.{result} {around.capitalize()}."
     return [Heading(2, title), Text(words)]
@@ -119,6 +119,6 @@ def _not_armed(made: Facts) -> list[Block]:
 
 def _hashes(made: Facts) -> list[Block]:
     files = [(each["file"], each["sha256"]) for each in made["files"]]
-    devices = ", ".join([f"{name} {crc}" for name, crc in made["devices"].items()])
+    devices = ", ".join(f"{name} {crc}" for name, crc in made["devices"].items())
     words = f"CRC of each device's place, contacts and profile: {devices}."
     return [*section("Files", Table(("file", "SHA-256"), files)), Text(words)]

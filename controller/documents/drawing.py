@@ -23,7 +23,7 @@ def tag(name: str, content: str | None = None, /, **attributes: str | float | No
 
 def polyline(points: Iterable[Point], colour: str) -> str:
     """A line through points in pixels."""
-    places = " ".join([f"{x:.1f},{y:.1f}" for x, y in points])
+    places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     return tag("polyline", points=places, fill="none", stroke=colour)
 
 
@@ -55,7 +55,7 @@ def curves(
         parts += _level(value, y(value))
     for _, colour, points in found:
         parts.append(polyline([(x(at_s), y(value)) for at_s, value in points], colour))
-    names = ", ".join([tag("tspan", escape(name), fill=colour) for name, colour, _ in found])
+    names = ", ".join(tag("tspan", escape(name), fill=colour) for name, colour, _ in found)
     middle = f"{unit}; {names}" if unit else names
     return _framed([*parts, *_foot(f"{left_s:.2f} s", middle, f"{right_s:.2f} s")])
 

@@ -110,7 +110,7 @@ def breaker(found: Config | None = None) -> Facts:
         "yields": f"contactors open (rows {', '.join(map(str, rows))})",
         "row": 12,
         "to": ROWS[12].what,
-        "basis": "; ".join([ROWS[row].basis for row in (*rows, 12)]),
+        "basis": "; ".join(ROWS[row].basis for row in (*rows, 12)),
         "breaker": found.hma["breaker"] if found else None,
         "breaker_ms": opening.BREAKER_MS,
         "wait_ms_max": opening.REMOVAL_MS,
@@ -128,7 +128,7 @@ def fuse_words(fact: Facts) -> str:
     """ "at most 30 s, above 300 A". Without a site, the keys that set these numbers."""
     if fact["wait_ms_max"] is None:
         return f"at most {fact['parameter']} of [cabinet], above break_current_mA of the rack"
-    breaks = " or ".join([f"{breaks_mA / 1000:g} A" for breaks_mA in fact["break_current_mA"]])
+    breaks = " or ".join(f"{breaks_mA / 1000:g} A" for breaks_mA in fact["break_current_mA"])
     return f"at most {matrix_words.after(fact['wait_ms_max'])}, above {breaks}"
 
 

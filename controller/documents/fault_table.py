@@ -25,11 +25,11 @@ NAME, KIND, GROUP = 0, 1, 4  # fields of an input or output of safety/signals.py
 WIRED = [str(each[NAME]) for each in s.CABINET_INPUTS if each[GROUP] in WIRED_GROUPS]
 # The contacts that can make a row of the cause-and-effect matrix active. The faults of other
 # contacts are in faults.toml.
-CONTACTS = tuple([name for name in WIRED if name not in equipment.OPTIONAL])
-VALUES = tuple([each[NAME] for each in INPUTS if each[NAME] not in CONTACTS]) + (MODULES,)
+CONTACTS = tuple(name for name in WIRED if name not in equipment.OPTIONAL)
+VALUES = tuple(each[NAME] for each in INPUTS if each[NAME] not in CONTACTS) + (MODULES,)
 COILS = ("pcs_enable_ok", *[output for _, output in time_chain.OUTPUTS])
 DRIVEN = COILS + tuple(
-    [each[NAME] for each in s.UNIT_OUTPUTS + s.RACK_OUTPUTS if each[KIND] in ("bool", "W")]
+    each[NAME] for each in s.UNIT_OUTPUTS + s.RACK_OUTPUTS if each[KIND] in ("bool", "W")
 )
 HEAD = (
     "Within: the longest time until the slowest of these stages acts, by the time chain of the "
@@ -92,7 +92,7 @@ def _line(names: list[str], fault: str, stages: list[str], safe: str, how: str) 
 def _within_ms(stages: list[str]) -> int | None:
     found, schedule = site()
     times_ms = [
-        sum([part.time_ms for part in time_chain.decision(found, schedule, BY_ID[stage])])
+        sum(part.time_ms for part in time_chain.decision(found, schedule, BY_ID[stage]))
         for stage in stages
     ]
     return max(times_ms, default=None)
@@ -128,7 +128,7 @@ def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
         yield _acts(name, "stays closed", [apart[0][m.S_ID]])
         return
     tests = [proof_intervals.INTERVALS[proof_intervals.key_of(each)].interval_d for each in own]
-    days = min([days for days in tests if days is not None])
+    days = min(days for days in tests if days is not None)
     shared = name in frame.SHARED_NAMES
     yield _line(
         [name],

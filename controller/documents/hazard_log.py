@@ -114,7 +114,7 @@ def _latest_ms(found: Config, schedule: Schedule, stage: tuple) -> int | None:
     opened_ms = time_chain.opened_ms(found, schedule, stage)
     if opened_ms is not None:
         return opened_ms
-    return sum([part.time_ms for part in time_chain.chain(found, schedule, stage)])
+    return sum(part.time_ms for part in time_chain.chain(found, schedule, stage))
 
 
 def _hazard(each: Facts, rows: dict[int, Facts]) -> Facts:
@@ -159,7 +159,7 @@ def _gaps_of_stage(stage: Facts, time_ms: float) -> Iterator[str]:
     name = stage["stage"]
     old = [each["course"] for each in stage["courses"] if not each["is_of_now"]]
     # A test of the hard wiring runs with the controller off, so it measures no time of the program.
-    if old or all([each["active_ms"] is None for each in stage["courses"]]):
+    if old or all(each["active_ms"] is None for each in stage["courses"]):
         words = ",".join(old or [name])
         yield f"stage {name} was not measured with its present numbers: {MEASURE} '{words}'"
     for each in stage["courses"]:

@@ -63,7 +63,7 @@ def page(blocks: Sequence[Block], style: str = "", title: str = "") -> str:
 
 def body(blocks: Sequence[Block]) -> str:
     """The blocks as a part of a page."""
-    return "\n".join([_block(block) for block in blocks])
+    return "\n".join(_block(block) for block in blocks)
 
 
 def around(body: str, style: str, title: str) -> str:
@@ -97,14 +97,12 @@ def _class(kind: str) -> str:
 def _table(table: Table) -> str:
     filled = len(table.headers) - table.blanks
     head = "".join(
-        [
-            f"<th{' class=blank' if place >= filled else ''}>{html.escape(text)}</th>"
-            for place, text in enumerate(table.headers)
-        ]
+        f"<th{' class=blank' if place >= filled else ''}>{html.escape(text)}</th>"
+        for place, text in enumerate(table.headers)
     )
     names = ("", *table.headers[1:]) if table.kind == CARDS else ()
     lines = [itertools.zip_longest(cells, names, fillvalue="") for cells in table.rows]
-    rows = "\n".join([f"<tr>{''.join(itertools.starmap(_cell, line))}</tr>" for line in lines])
+    rows = "\n".join(f"<tr>{''.join(itertools.starmap(_cell, line))}</tr>" for line in lines)
     head = f"<thead><tr>{head}</tr></thead>\n" if head else ""
     return f"<table{_class(table.kind)}>\n{head}<tbody>\n{rows}\n</tbody>\n</table>"
 

@@ -24,7 +24,8 @@ from safety import matrix as m
 NO_STAGE: Facts = {
     **dict.fromkeys(("set", "clear", "debounce_ms", "clear_for_ms", "latest_ms", "held_latest_ms")),
     **dict.fromkeys(("trips_at", "clears_at", "reset"), ""),
-    **{"demands": [], "demands_not_fitted": []},
+    "demands": [],
+    "demands_not_fitted": [],
 }
 
 

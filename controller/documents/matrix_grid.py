@@ -97,7 +97,7 @@ def _legend() -> list[tuple[str, str]]:
             found.append((head, "power that is left, in percent"))
             continue
         words = dict(zip(letters[1:], _WORDS[index][1:]))
-        found.append((head, "; ".join([f"{letter}: {text}" for letter, text in words.items()])))
+        found.append((head, "; ".join(f"{letter}: {text}" for letter, text in words.items())))
     return [*found, ("(X)", "demanded, and no output on this site carries it")]
 
 

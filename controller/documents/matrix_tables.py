@@ -74,8 +74,8 @@ def times(stage: tuple, found: Config, schedule: Schedule) -> dict[str, int | No
     """
     held = time_chain.held_chain(found, schedule, stage)
     return {
-        "latest_ms": sum([part.time_ms for part in time_chain.chain(found, schedule, stage)]),
-        "held_latest_ms": sum([part.time_ms for part in held]) if held else None,
+        "latest_ms": sum(part.time_ms for part in time_chain.chain(found, schedule, stage)),
+        "held_latest_ms": sum(part.time_ms for part in held) if held else None,
     }
 
 
@@ -153,7 +153,7 @@ def taper_blocks(found: list[Facts]) -> list[Block]:
 
 def row_blocks(rows: list[Facts]) -> list[Block]:
     """A section with the source of each row. rows: from matrix_facts.facts."""
-    codes = "; ".join([f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items()])
+    codes = "; ".join(f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items())
     words = "The clause that asks for the row. The confidence of its numbers is beside each stage."
     columns: Columns = {
         "row": "row",
@@ -177,7 +177,7 @@ def _confidence(row: Facts) -> Cell:
 
 def identity(named: Facts) -> str:
     """The file, the names of its layers, and its limit image."""
-    names = "; ".join([f"{layer}: {name}" for layer, name in named["names"].items()])
+    names = "; ".join(f"{layer}: {name}" for layer, name in named["names"].items())
     crc = (
         (f"Limit image: {named['limits_words']} words, CRC {named['limits_crc']}.")
         if named["limits_crc"]

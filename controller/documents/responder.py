@@ -52,7 +52,7 @@ def facts(found: Config) -> Facts:
         "chemistry": chemistry,
         "racks": len(racks),
         "energy_Wh": found.control["energy_Wh"],
-        "dc_V_max": max([rack["cells"] for rack in racks]) * full_mV // 1000,
+        "dc_V_max": max(rack["cells"] for rack in racks) * full_mV // 1000,
         "open_latest_ms": time_chain.opened_ms(found, schedule, BY_ID[_ESTOP]),
         "explosion_control": found.hma["explosion_control"],
         "has_fan": "airflow" not in lacking,

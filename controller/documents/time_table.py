@@ -50,9 +50,9 @@ def cells(found: Config, schedule: Schedule, stage: tuple) -> list[str]:
     parts = time_chain.decision(found, schedule, stage)
     times_ms = {part.what: part.time_ms for part in parts}
     sensor_ms = times_ms.get("contact", 0) + times_ms.get("sensor", 0)
-    own_ms = sum([times_ms.get(what, 0) for what in OWN])
+    own_ms = sum(times_ms.get(what, 0) for what in OWN)
     decided_ms = sum(times_ms.values())
-    zero_ms = sum([part.time_ms for part in time_chain.chain(found, schedule, stage)])
+    zero_ms = sum(part.time_ms for part in time_chain.chain(found, schedule, stage))
     opened_ms = time_chain.opened_ms(found, schedule, stage)
     waits = "at zero current" if stage[m.S_DEMAND][m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO else "-"
     found_ms = sensor_ms, times_ms.get("bus", 0), own_ms, times_ms["tick"], decided_ms, zero_ms

@@ -32,7 +32,7 @@ class Feed:
     `live` state is known.
     """
 
-    def __init__(self, run_directory: str, state_directory: str) -> None:
+    def __init__(self, run_directory: str, state_directory: str):
         self._run_directory = run_directory
         self._kept = Kept(run_directory, state_directory, UPDATES_MAX, BEHIND_MS_MAX)
         self._last = caught.Last("doors: no state", LINES_MAX)

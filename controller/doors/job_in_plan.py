@@ -196,7 +196,7 @@ def _parts(
 class _Debt:
     """Energy that the battery gives for a job and stores again, and the cost of the import."""
 
-    def __init__(self, battery: Battery) -> None:
+    def __init__(self, battery: Battery):
         self._battery = battery
         self.owed_Wh = self.given_Wh = self.missing_W = self.missing_Wh = 0.0
         self._cost: float | None = 0.0

@@ -42,7 +42,7 @@ class Connection:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str):
         self.client, self.is_waiting, self.asked_us = address, True, clock.now_us()
         self.write_s = WRITE_S
 
@@ -68,7 +68,7 @@ class Listener:
         talk: Callable[[Connection], Awaitable[None]],
         count: Callable[[str, Connection], None],
         victim: Callable[[Connection], Connection | None],
-    ) -> None:
+    ):
         """values: the table of the door. talk: serves a connection. count: counts a cause.
 
         victim: chooses the connection that makes room for a new one.

@@ -11,7 +11,7 @@ from controller.doors.feed import Feed
 from controller.doors.sending import Sender
 from controller.doors.settings import Settings, Values
 from controller.doors.told import DoorError, Told
-from controller.system import caught, realtime
+from controller.system import caught, cli, realtime
 from controller.system.paths import DONE, NO_START, plain, say
 
 LINES_MAX = 20
@@ -24,7 +24,7 @@ class House:
 
     def __init__(
         self, settings: Settings, run_directory: str, state_directory: str, own_directory: str
-    ) -> None:
+    ):
         self.settings, self.run_directory = settings, run_directory
         self._own_directory = own_directory
         self.feed = Feed(run_directory, state_directory)
@@ -40,7 +40,7 @@ class House:
 class Door(Protocol):
     """One table of doors.toml, [KIND.NAME]."""
 
-    def __init__(self, house: House, name: str, values: Values) -> None: ...
+    def __init__(self, house: House, name: str, values: Values): ...
 
     async def run(self) -> None:
         """Serve until cancelled. Raises DoorError, OSError."""
@@ -52,12 +52,8 @@ def run(kind: str, settings: Settings, *directories: str, is_kept: bool = True) 
     directories: as for House. is_kept: a failed door is opened again. If it is False, the process
     ends with the door.
     """
-    try:
+    with cli.needs_doors(f"doors {kind}"):
         door: type[Door] = importlib.import_module(f"controller.doors.{kind}.door").Door
-    except ModuleNotFoundError as error:
-        lacks = f"doors {kind}: {error.name} is not installed"
-        say(f"{lacks}: pip install 'firebreak-controller[doors]'")
-        return NO_START
     return asyncio.run(_all(kind, _kept if is_kept else _once, door, House(settings, *directories)))
 
 
@@ -73,7 +69,7 @@ async def _all(kind: str, keep: Callable[..., Any], door: type[Door], house: Hou
     ]
     tasks = [asyncio.create_task(_alive()), asyncio.create_task(asked.wait()), *doors]
     await asyncio.wait(tasks[1:], return_when=asyncio.FIRST_COMPLETED)
-    code = NO_START if any([each.done() for each in doors]) else DONE
+    code = NO_START if any(each.done() for each in doors) else DONE
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -10,7 +10,7 @@ MINUTE_US = 60_000_000
 class Recent(collections.deque[int]):
     """Times (us) of the events of the last span of time."""
 
-    def __init__(self, span_us: int = MINUTE_US) -> None:
+    def __init__(self, span_us: int = MINUTE_US):
         super().__init__()
         self._span_us = span_us
 

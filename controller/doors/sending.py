@@ -42,7 +42,7 @@ Hint = tuple[int, int, int, int]  # kind, quantity, value in W, validity in ms
 class Sender:
     """Sends all hints of one source in one process of doors, one at a time."""
 
-    def __init__(self, run_directory: str, source: Source) -> None:
+    def __init__(self, run_directory: str, source: Source):
         self._run_directory, self.source = run_directory, source
         self._lock = asyncio.Lock()
         self._sent_us = Recent()

@@ -14,7 +14,7 @@ class DoorError(Exception):
 class Told:
     """Logs a line for each cause, at most once an hour."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str):
         self._title = title
         self._said: dict[str, int] = {}
 

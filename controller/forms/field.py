@@ -166,12 +166,12 @@ def is_list(value: Any, test: Callable[[Any], object]) -> bool:
 def is_row(value: Any, ranges: Collection[tuple[float, float]]) -> bool:
     """True for a list with one number for each range, within that range."""
     is_as_long = isinstance(value, list) and len(value) == len(ranges)
-    return is_as_long and all([is_number(each, *at) for each, at in zip(value, ranges)])
+    return is_as_long and all(is_number(each, *at) for each, at in zip(value, ranges))
 
 
 def row_words(ranges: Collection[tuple[float, float]]) -> str:
     """The rows that `is_row` accepts, in words."""
-    return f"[{', '.join([f'{low:g}..{high:g}' for low, high in ranges])}]"
+    return f"[{', '.join(f'{low:g}..{high:g}' for low, high in ranges)}]"
 
 
 def rows(*ranges: tuple[float, float]) -> Field:

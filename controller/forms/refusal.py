@@ -29,7 +29,7 @@ class ConfigError(ValueError):
     key: tuple[str, Path] | None = None
     equipment: tuple[str, ...] = ()
 
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str):
         super().__init__(one_line(line))
 
 
@@ -70,7 +70,7 @@ def ranged(low: int, high: int, unit: tuple[int, str] | None = None) -> str:
 def dotted(path: Path) -> str:
     """("rack", "1", "unit") -> "rack.1.unit"."""
     return ".".join(
-        [part if _PLAIN.fullmatch(part) or part[:1] == '"' else shown(part) for part in path]
+        part if _PLAIN.fullmatch(part) or part[:1] == '"' else shown(part) for part in path
     )
 
 

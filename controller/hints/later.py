@@ -22,7 +22,7 @@ class Later:
         """Hand over the hints whose time has come, with the validity that is left. Hints without
         room wait for the next tick.
         """
-        due = sorted([(start_ms, key) for key, (start_ms, _) in self._waiting.items()])
+        due = sorted((start_ms, key) for key, (start_ms, _) in self._waiting.items())
         for start_ms, key in due:
             *words, valid_ms = self._waiting[key][1]
             left_ms = valid_ms - (now_ms - start_ms)

@@ -76,7 +76,7 @@ def unsigned(schedule: Schedule) -> bytes:
         raise ValueError(f"a schedule has at most {SLOTS_MAX} slots, not {len(slots)}")
     name = w.name_field(schedule.source)
     packed = HEAD.pack(SCHEDULE_MAGIC, name, *head, len(slots), purpose)
-    return packed + b"".join([SLOT.pack(*slot) for slot in slots])
+    return packed + b"".join(SLOT.pack(*slot) for slot in slots)
 
 
 def signed(schedule: Schedule, key: bytes) -> bytes:
@@ -92,7 +92,7 @@ def schedule_of(data: bytes) -> Schedule:
 
 
 def _slots(data: bytes, at: int) -> tuple[Slot, ...]:
-    return tuple([Slot._make(each) for each in SLOT.iter_unpack(data[at : -w.MAC_BYTES])])
+    return tuple(Slot._make(each) for each in SLOT.iter_unpack(data[at : -w.MAC_BYTES]))
 
 
 def read(source: str) -> bytes:
@@ -110,7 +110,7 @@ def held_bytes(held: Held, key: bytes) -> bytes:
     source, nonce, uptime_ms, _, start_min, slot_min, state, slot, slots = held
     head = w.name_field(source), nonce, uptime_ms, owner, start_min, slot_min
     data = TABLE.pack(TABLE_MAGIC, *head, len(slots), state, slot)
-    data += b"".join([SLOT.pack(*each) for each in slots])
+    data += b"".join(SLOT.pack(*each) for each in slots)
     return data + w.mac(key, data)
 
 

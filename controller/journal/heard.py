@@ -22,7 +22,7 @@ DETECTORS = {
     s.G_OFFGAS_2: s.OFFGAS_2_OK,
     s.G_TOXIC: s.TOXIC_OK,
 }
-WATCHED: dict[int, Sequence[int]] = {
+WATCHED = {
     **{feature: range(first, end) for feature, first, end in SILENCES},
     m.F_GAS_DETECTORS_SILENT: (*DETECTORS,),
     m.F_GAS_DETECTORS_LOST: (*DETECTORS,),
@@ -47,7 +47,7 @@ class Heard(Protocol):
 class OfFrames:
     """The Heard of a reader without a core. Give it every frame, in order."""
 
-    def __init__(self, image: array, layout: s.Layout) -> None:
+    def __init__(self, image: array, layout: s.Layout):
         """image: the safety image. For an image of another version NOT_SAID_MS has the times."""
         tick_ms = image[p.H_TICK_MS]
         silent_ms, frozen_ms = NOT_SAID_MS

@@ -132,7 +132,7 @@ class Shadows:
     its heartbeat between two steps.
     """
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site):
         self.site = site  # may change from hour to hour
         # numbers of quarters: the month's first, and the next to simulate
         self._first = self._done = 0
@@ -176,7 +176,7 @@ class Shadows:
 
 
 class _Shadow(Layer):
-    def __init__(self, site: Site, habit: Habit, stored_J: float) -> None:
+    def __init__(self, site: Site, habit: Habit, stored_J: float):
         super().__init__(site, stored_J)
         self._daily = Daily(site, habit)
 

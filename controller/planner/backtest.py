@@ -119,7 +119,7 @@ def followed(
 class Layer:
     """A model of the controller, its battery and its site. It follows plans slot by slot."""
 
-    def __init__(self, site: Site, stored_J: float, alone_W: float = math.inf) -> None:
+    def __init__(self, site: Site, stored_J: float, alone_W: float = math.inf):
         self._site, self._peaks, self._begun_J, self._alone_W = site, Peaks(site), stored_J, alone_W
         self._stored_J, self._given_J, self._yielded_J = stored_J, 0.0, 0.0
         self._grid_W, self._yielded = list[float](), 0
@@ -161,7 +161,7 @@ def known_at(past: Past, at: int, stored_J: float, peaks_W: Sequence[float]) -> 
 class Peaks:
     """The highest interval of the month so far that each demand charge bills."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site):
         self._charges = tariff.charges(site.tariff)
         self._month, self._peaks_W = (0, 0), [0.0] * len(self._charges)
         self._last_W, self._seen = list[float](), 0  # powers of the longest interval; slots seen

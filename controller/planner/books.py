@@ -62,7 +62,7 @@ class Series(NamedTuple):
 class Books:
     """The books of one state directory. `rows`: in order of time, up to the present quarter."""
 
-    def __init__(self, state_directory: str, zone: tzinfo) -> None:
+    def __init__(self, state_directory: str, zone: tzinfo):
         self._path, self._zone = os.path.join(state_directory, FILE), zone
         # _found has the order of the file, which is the order in which quarters were measured
         *lines, rest = self._lines()

@@ -13,7 +13,7 @@ from controller.planner.planning import Habit, Known, Planned, Site
 class Daily:
     """Plans one after the other, as the process and a back-test need them."""
 
-    def __init__(self, site: Site, habit: Habit | None = None) -> None:
+    def __init__(self, site: Site, habit: Habit | None = None):
         """habit: None if it is chosen each day from the last days."""
         # site: present battery; usual: battery of the last two days, for habit and caps (able.py)
         self.site = self.usual = site

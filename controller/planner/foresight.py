@@ -56,7 +56,7 @@ def _least(loss: Callable[[float], float], low: float, high: float, searches: in
 class _Foresight:
     """Plans with perfect foresight, for given caps of the charges that have a rate."""
 
-    def __init__(self, site: Site, past: Past, stored_J: float) -> None:
+    def __init__(self, site: Site, past: Past, stored_J: float):
         self._site, self._past = site, past
         self._store = site.store._replace(now_J=stored_J)
         self._net_W = without(past).grid_W

@@ -84,7 +84,7 @@ def _known_part(values: list[float], before: Before) -> list[float]:
 class Inputs:
     """All feeds of a file. It keeps good values from one `read` to the next."""
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: Planner):
         self._planner = planner
         self._held = [Held(each, rating_of(each.kind, planner)) for each in planner.feeds]
 

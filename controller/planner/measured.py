@@ -22,7 +22,7 @@ NONE = quarters.Quarter(0, None, None, None, None, None)
 class Measured:
     """Reader of the recorder's file. line: why nothing is known, else empty."""
 
-    def __init__(self, run_directory: str, site: Site, zone: tzinfo) -> None:
+    def __init__(self, run_directory: str, site: Site, zone: tzinfo):
         self._path, self._site, self._zone = os.path.join(run_directory, quarters.FILE), site, zone
         self._seen, self._rows, self.line = 0, dict[int, quarters.Quarter](), ""
 

@@ -64,9 +64,7 @@ class Made(NamedTuple):
 class Process:
     """`step` does what is due. say(line): shows a message to the operator."""
 
-    def __init__(
-        self, places: Places, say: Callable[[str], object], clocks: Clocks | None = None
-    ) -> None:
+    def __init__(self, places: Places, say: Callable[[str], object], clocks: Clocks | None = None):
         """Raises ConfigError for a wrong planner.toml, OSError for a state directory."""
         self._places, self._say = places, say
         self._planner = own = site_file.load(places.site)

@@ -38,7 +38,7 @@ class Sent(NamedTuple):
 class Sender:
     """sent: the last answer to a schedule; line: the last failure, else empty."""
 
-    def __init__(self, run_directory: str, source: str, key_path: str) -> None:
+    def __init__(self, run_directory: str, source: str, key_path: str):
         self._run_directory, self._source, self._key_path = run_directory, source, key_path
         self._run, self._door, self._due_us = b"", (0, 0), 0
         self._is_new, self.sent, self.line = False, Sent("", "", "", -1), ""

@@ -24,7 +24,7 @@ UNKNOWN = None, None, None
 class Able:
     """Computes energy and power. Call the object once per second."""
 
-    def __init__(self, seen: Snapshot, known: Callable[[int], bool]) -> None:
+    def __init__(self, seen: Snapshot, known: Callable[[int], bool]):
         """known: True if the values of a freshness group are fresh."""
         self._seen, self._known, self._layout = seen, known, seen.layout
         self._health: Health | None = None
@@ -64,6 +64,5 @@ class Able:
     def _power_W(self, health: Health, way: int) -> int:
         layout, out = self._layout, self._seen.out
         return min(
-            health.power_W,
-            sum([out[layout.unit_output(unit, way)] for unit in range(layout.units)]),
+            health.power_W, sum(out[layout.unit_output(unit, way)] for unit in range(layout.units))
         )

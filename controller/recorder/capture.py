@@ -9,7 +9,6 @@ import contextlib
 import os
 import re
 from collections import deque
-from typing import Protocol
 
 from controller.journal.frame import Frame
 from controller.journal.ring import (
@@ -22,7 +21,6 @@ from controller.journal.ring import (
 )
 from controller.store import durable
 from controller.system import regular_file
-from controller.system.regular_file import Files as SystemFiles
 
 FOLDER, PART = "captures", ".part"
 CLOSED = -1  # descriptor of a closed file
@@ -35,14 +33,6 @@ NAME = re.compile(r"trip_(\d+)\.journal")
 def event_number(name: str) -> int:
     """Number of the trip after which a capture is named."""
     return int(name.removeprefix("trip_").removesuffix(".journal"))
-
-
-class Files(SystemFiles, Protocol):
-    """The os module, or a stand-in for it, with writing at a place in a file."""
-
-    def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
-        """Same as os.pwrite."""
-        ...
 
 
 class Before:
@@ -69,7 +59,7 @@ class Before:
         while len(self._groups) > 1 and (
             self._groups[1][0] <= tick - self._before_ticks or self._bytes > BEFORE_BYTES_MAX
         ):
-            self._bytes -= sum([len(raw) for _, raw in self._groups.popleft()[1]])
+            self._bytes -= sum(len(raw) for _, raw in self._groups.popleft()[1])
 
     def frames(self) -> list[tuple[int, bytes]]:
         """[(sequence, raw)] of all kept frames, oldest first."""
@@ -84,9 +74,9 @@ class Before:
 class Capture:
     """One growing file. first, last: numbers of the frames in it. All methods raise OSError."""
 
-    def __init__(self, path: str, reader: JournalReader, files: Files = os):
+    def __init__(self, path: str, reader: JournalReader):
         """reader: reads the journal from which the frames come."""
-        self.path, self._files = path, files
+        self.path = path
         self._counts, self._packed = reader.counts, reader.packed_header
         self._newest_at = len(self._start(RING_BYTES))
         self._at = self._ring_at = self._newest_at + NEWEST.size + KEYFRAMES.size
@@ -103,11 +93,11 @@ class Capture:
     def _begin(self) -> None:
         """Create the file without any frame."""
         self._descriptor = regular_file.opened(
-            self.path + PART, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644, self._files
+            self.path + PART, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644
         )
         try:
             self._put(self._start(RING_BYTES) + NEWEST.pack(NOTHING_YET) + KEYFRAMES.pack(0, 0), 0)
-            self._files.ftruncate(self._descriptor, self._ring_at + RING_BYTES)
+            os.ftruncate(self._descriptor, self._ring_at + RING_BYTES)
         except OSError:
             self.close()  # otherwise the next attempt would go on with a file without a head
             raise
@@ -143,7 +133,7 @@ class Capture:
     def sync(self) -> None:
         """Make the written frames durable, then store the newest sequence in the file."""
         if self.last is not None and self._synced != self.last:
-            self._files.fsync(self._descriptor)
+            os.fsync(self._descriptor)
             self._put(NEWEST.pack(self.last), self._newest_at)
             self._synced = self.last
 
@@ -151,10 +141,10 @@ class Capture:
         """Write the rest, cut the file after its last frame, and give it its final name."""
         self.flush()
         self._put(self._start(self._at - self._ring_at), 0)
-        self._files.ftruncate(self._descriptor, self._at)
-        self._files.fsync(self._descriptor)
+        os.ftruncate(self._descriptor, self._at)
+        os.fsync(self._descriptor)
         self.close()
-        _rename(self.path + PART, self.path, self._files)
+        _rename(self.path + PART, self.path)
 
     def flush(self) -> None:
         """Write the remaining frames and sync."""
@@ -164,32 +154,31 @@ class Capture:
 
     def close(self) -> None:
         """Close the file as it is. It keeps the name of a growing capture."""
-        self._files.close(self._descriptor)
+        os.close(self._descriptor)
         self._descriptor = CLOSED
 
     def _put(self, content: bytes, at: int) -> None:
         while content:
-            written = self._files.pwrite(self._descriptor, content, at)
+            written = os.pwrite(self._descriptor, content, at)
             content, at = content[written:], at + written
 
 
-def _rename(old: str, new: str, files: Files) -> None:
-    files.replace(old, new)
-    durable.sync_directory(os.path.dirname(new), files)
+def _rename(old: str, new: str) -> None:
+    os.replace(old, new)
+    durable.sync_directory(os.path.dirname(new))
 
 
 class Folder:
     """The captures of one cabinet, and the room that they may take."""
 
-    def __init__(self, directory: str, files: Files = os):
+    def __init__(self, directory: str):
         """Make the folder. Raises OSError."""
         self.path = os.path.join(directory, FOLDER)
-        self._files = files
         os.makedirs(self.path, mode=0o750, exist_ok=True)
 
     def new(self, name: str, reader: JournalReader) -> Capture:
         """A new Capture with this name. Raises OSError."""
-        return Capture(os.path.join(self.path, name), reader, self._files)
+        return Capture(os.path.join(self.path, name), reader)
 
     def kept(self) -> list[tuple[int, str]]:
         """[(event number, file name)] of the finished captures, oldest first."""
@@ -204,19 +193,19 @@ class Folder:
         path, found = os.path.join(self.path, name), None
         try:
             with contextlib.closing(JournalReader(path + PART)) as reader:
-                again = Capture(path + ".again", reader, self._files)
+                again = Capture(path + ".again", reader)
                 for frame in reader.frames():
                     again.add(frame.sequence, frame.raw)
                     again.pump()
                 again.finish()
             if again.first is not None and again.last is not None:
                 found = again.first, again.last
-                _rename(path + ".again", path, self._files)
+                _rename(path + ".again", path)
         except JournalError:
             pass  # killed before the file had a frame
         for left_over in (PART, ".again"):
             with contextlib.suppress(FileNotFoundError):
-                self._files.unlink(path + left_over)
+                os.unlink(path + left_over)
         return found
 
     def unfinished(self) -> list[str]:
@@ -229,7 +218,7 @@ class Folder:
         """Remove the oldest finished capture, unless it is the only one. Returns removed names."""
         gone = [name for _, name in self.kept()][:-1][:1]
         for name in gone:
-            self._files.unlink(os.path.join(self.path, name))
+            os.unlink(os.path.join(self.path, name))
         return gone
 
     def trim(self, bytes_max: int) -> list[str]:
@@ -241,4 +230,4 @@ class Folder:
 
     def _used_bytes(self) -> int:
         paths = [os.path.join(self.path, name) for _, name in self.kept()]
-        return sum([os.stat(path).st_blocks * 512 for path in paths])
+        return sum(os.stat(path).st_blocks * 512 for path in paths)

@@ -12,7 +12,6 @@ from controller.recorder import minutes, seconds
 from controller.store import durable
 from controller.store.chain import COLUMNS
 from controller.system import regular_file
-from controller.system.regular_file import Files
 from controller.system.utc import UTC_US_MAX
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,19 +72,19 @@ def file_pieces(path: str) -> Iterator[bytes]:
             yield piece
 
 
-def write_whole(directory: str, name: str, content: Iterable[bytes], files: Files = os) -> str:
+def write_whole(directory: str, name: str, content: Iterable[bytes]) -> str:
     """Write these pieces as a complete and durable file, or write none. Returns its path.
 
     Raises OSError.
     """
     path = os.path.join(directory, name)
     try:
-        durable.put(path, PARTIAL, content, 0o644, files)
+        durable.put(path, PARTIAL, content, 0o644)
     except OSError:
         with contextlib.suppress(OSError):
-            files.unlink(path + PARTIAL)
+            os.unlink(path + PARTIAL)
         raise
     # Some file systems on USB sticks cannot sync a folder. The file itself is durable.
     with contextlib.suppress(OSError):
-        durable.sync_directory(directory, files)
+        durable.sync_directory(directory)
     return path

@@ -36,7 +36,7 @@ def _packed(values: "array[int]") -> bytes:
         differences[at] = (value - before) & MASK
         before = value
     content = differences.tobytes()
-    return b"".join([content[at::4] for at in range(4)])
+    return b"".join(content[at::4] for at in range(4))
 
 
 class Fast:
@@ -48,7 +48,7 @@ class Fast:
         days: int,
         say: Callable[[str], object],
         has_room: Callable[[int], bool] = lambda wanted_bytes: True,
-    ) -> None:
+    ):
         """Go on with the ring in this directory. say: gives a line to the operator.
 
         days: number of days that are kept; 0: nothing is written. has_room: True if this many bytes
@@ -118,7 +118,7 @@ class Fast:
     def _block(self, header: Facts, rows: "array[int]") -> tuple[bytes, bytes]:
         """(bytes of a block, its hash)."""
         width = len(COLUMNS)
-        content = b"".join([_packed(rows[at::width]) for at in range(width)])
+        content = b"".join(_packed(rows[at::width]) for at in range(width))
         more = {"count": len(rows) // width, "columns": COLUMNS, "previous": self._previous.hex()}
         head, packed = json.dumps(header | more).encode("ascii"), zlib.compress(content, LEVEL)
         digest = hashlib.sha256(self._previous + head + packed).digest()

@@ -105,7 +105,7 @@ def _block_at(data: bytes, begin: int) -> Block | None:
     try:
         header = json.loads(head)
         previous = bytes.fromhex(header["previous"])
-        is_right = all([type(header[name]) is int for name in WHOLE])
+        is_right = all(type(header[name]) is int for name in WHOLE)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     is_right = is_right and 0 < header["count"] <= COUNT_MAX

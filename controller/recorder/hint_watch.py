@@ -58,7 +58,7 @@ class HintWatch:
         if found is None:
             return []
         events = [each for source in found["sources"] for each in self._of_source(source, now_us)]
-        count = self._due("", sum([found[name] for name in STRANGE]), now_us)
+        count = self._due("", sum(found[name] for name in STRANGE), now_us)
         if count:
             text = f"{count} datagrams that are no hint of a known source"
             events.append(event(HINT, text, CABINET, "REFUSED"))

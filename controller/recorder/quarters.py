@@ -109,7 +109,7 @@ def _of_line(line: str) -> Quarter:
     values = [float(cell) if cell else None for cell in cells]
     known = [each for each in values if each is not None]
     at, late_s = divmod(int(time), QUARTER_S)
-    if late_s or len(values) not in CELLS or not all([abs(v) < NUMBER_MAX for v in known]):
+    if late_s or len(values) not in CELLS or not all(abs(v) < NUMBER_MAX for v in known):
         raise ValueError("a wrong number of cells, or a number out of range")
     return Quarter(at, *values)
 
@@ -122,9 +122,7 @@ def _line(row: Quarter) -> str:
 class Quarters:
     """Computes the quarters from the row of each second, and writes both files after each one."""
 
-    def __init__(
-        self, run_directory: str, state_directory: str, say: Callable[[str], object]
-    ) -> None:
+    def __init__(self, run_directory: str, state_directory: str, say: Callable[[str], object]):
         self._paths = [os.path.join(each, FILE) for each in (state_directory, run_directory)]
         self._say, self._told = say, ""
         self._rows = self._kept()
@@ -179,7 +177,7 @@ class Quarters:
             total / count if count >= KNOWN_MIN else None
             for total, count in zip(self._sums, self._counts)
         ]
-        if all([each is None for each in means[:4]]):
+        if all(each is None for each in means[:4]):
             return
         load_W, pv_W = means[:2]
         if load_W is not None:
@@ -195,7 +193,7 @@ class Quarters:
     def _publish(self) -> None:
         """Write both files. A failure is reported once, and the record goes on."""
         now = self._at or next(reversed(self._rows))
-        past = sorted([each for at, each in self._rows.items() if at <= now])
+        past = sorted(each for at, each in self._rows.items() if at <= now)
         line = ""
         for path, rows in zip(self._paths, (self._rows.values(), past)):
             text = "\n".join([HEADER, *map(_line, rows), ""]).encode("ascii")

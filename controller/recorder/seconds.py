@@ -82,7 +82,7 @@ class Seconds:
         """The values of each power in this frame; [] if the power is not known."""
         inp, layout = self.seen.inp, self.seen.layout
         units = range(layout.units)
-        battery_W = [sum([inp[layout.unit_input(unit, s.PCS_POWER_W)] for unit in units])]
+        battery_W = [sum(inp[layout.unit_input(unit, s.PCS_POWER_W)] for unit in units)]
         groups = [layout.unit_group(unit, s.G_PCS_MEASURE) for unit in units]
         return (
             [inp[s.GRID_POWER_W]] if self._known(s.G_METER_GRID) else [],

@@ -28,7 +28,7 @@ def meters_of(header: dict[str, Any]) -> tuple[int, list[str]]:
 class Ticks:
     """Makes the rows. Call `row` after a frame was given to the Seconds."""
 
-    def __init__(self, seconds: Seconds) -> None:
+    def __init__(self, seconds: Seconds):
         self._seconds, self._seen = seconds, seconds.seen
         at = places(self._seen.reader.header["input_names"])
         self._quality = [at(name) for name in GRID_QUALITY]
@@ -48,7 +48,7 @@ class Ticks:
         seen, layout = self._seen, self._seen.layout
         forming = [seen.inp[layout.unit_input(at, s.PCS_FORMING)] for at in range(layout.units)]
         is_island = seen.inp[s.SOURCE_CODE] != s.SOURCE_GRID or any(forming)
-        is_shed = any([each.sent("stages") for each in self._sheds])
+        is_shed = any(each.sent("stages") for each in self._sheds)
         is_stop = seen.out[s.STATE] != s.RUNNING
         return STOP * is_stop + ISLAND * is_island + SHED * is_shed
 

@@ -202,4 +202,4 @@ def sources(basis: str) -> str:
     return "; ".join(dict.fromkeys(named)) or "the project's design"
 
 
-FACTS = dict([_fact(*cells) for cells in table(TEXT)])
+FACTS = dict(_fact(*cells) for cells in table(TEXT))

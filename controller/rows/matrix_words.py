@@ -73,7 +73,7 @@ def level(stage: tuple, value: int, tables: tuple = ()) -> str:
     name, ladder = feature_name(stage), feature(stage).ladder
     if ladder:
         times_ms = {table[ladder[value - 1]] for table in tables or (_DEFAULTS,)}
-        return " or ".join([plain(time_ms / 1000) for time_ms in sorted(times_ms)]) + " s"
+        return " or ".join(plain(time_ms / 1000) for time_ms in sorted(times_ms)) + " s"
     is_yes_no = name.endswith("_ok") or feature(stage).shown == YES_NO
     return "" if is_yes_no else quantity(name, value)
 

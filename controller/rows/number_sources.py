@@ -179,7 +179,7 @@ LINES = """
 47b | - | turn
 48a 48b | - | door
 """
-_WHY = {code: words for code, words in table(REASONS)}
+_WHY = dict(table(REASONS))
 _CELLS = {stage: tuple(cells) for stages, *cells in table(LINES) for stage in stages.split()}
 _DEFAULT_CELLS = ("design", "design", "noise")
 
@@ -220,6 +220,6 @@ def reasons() -> list[tuple[str, str]]:
             if not one.key:
                 found.setdefault(one.words, {}).setdefault(parts[name], []).append(stage)
     return [
-        (words, "; ".join([f"{part} {', '.join(stages)}" for part, stages in of_part.items()]))
+        (words, "; ".join(f"{part} {', '.join(stages)}" for part, stages in of_part.items()))
         for words, of_part in found.items()
     ]

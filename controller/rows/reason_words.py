@@ -147,7 +147,7 @@ def _of_limits(way: str, codes: tuple[int, ...]) -> dict[int, Text]:
 
 
 # code -> (name, sentence, remedy)
-TEXTS: dict[int, Text] = {
+TEXTS = {
     **functions.TEXTS,
     **reasons.texts(_PLAIN),
     **_of_gate(),

@@ -27,7 +27,7 @@ BY_ID: dict[str, tuple[Any, ...]] = {str(stage[matrix.S_ID]): stage for stage in
 
 def _whole(name: str) -> str:
     """The tables of this name from all topics, as one text."""
-    return "\n".join([getattr(topic, name, "") for topic in _TOPICS])
+    return "\n".join(getattr(topic, name, "") for topic in _TOPICS)
 
 
 def _rows(texts: str, stages: str) -> dict[int, Row]:

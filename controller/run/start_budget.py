@@ -58,7 +58,7 @@ class HeldFault:
     reset; `is_withheld`: a start is wanted, and withheld.
     """
 
-    def __init__(self, state_at: int, has_starts: bool) -> None:
+    def __init__(self, state_at: int, has_starts: bool):
         """has_starts: a start writes a register. If it writes none, a start cannot clear a
         fault.
         """

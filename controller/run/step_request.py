@@ -13,7 +13,7 @@ NOTHING = (0, 0)
 class StepRequest:
     """`asked`: (unit from 1, W); NOTHING: there is no request."""
 
-    def __init__(self, units: int) -> None:
+    def __init__(self, units: int):
         self._units, self._left_ms = units, 0
         self.asked = NOTHING
 

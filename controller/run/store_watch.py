@@ -28,7 +28,7 @@ class StoreWatch:
     earlier).
     """
 
-    def __init__(self, keeper: Kept, run_directory: str) -> None:
+    def __init__(self, keeper: Kept, run_directory: str):
         self._keeper, self._run_directory = keeper, run_directory
         self._since_us: int | None = None
         self._is_marked = True  # the file may be left from an earlier run

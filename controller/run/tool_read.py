@@ -51,7 +51,7 @@ _FAILURES = {
 class ToolReads:
     """The reads of tools on the buses of one cabinet."""
 
-    def __init__(self, config: Config, field: Field) -> None:
+    def __init__(self, config: Config, field: Field):
         self._ports, self._buses = field.ports, {bus.name: bus for bus in config.buses}
         devices = config.devices
         self._units = {(device.bus, device.address) for device in devices}

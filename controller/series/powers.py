@@ -52,7 +52,7 @@ class Powers:
 
     def __init__(
         self, table: Table, given: str | None, scale: float, power_W_max: float, zone: tzinfo = UTC
-    ) -> None:
+    ):
         """given: name of the column; None: the only one. zone: of times without an offset."""
         self.time_at, self.time_unit = time_of(table)
         self.table, self.column = table, chosen(table, given)
@@ -88,7 +88,7 @@ class Powers:
             if not plausible(power_W, self._power_W_max, EXACT):
                 raise SeriesError(self._beyond(cell))
         with at_cell(line, self.table.names[self.time_at[0]]):
-            return self._clock(" ".join([cells[each] for each in self.time_at])), power_W, line
+            return self._clock(" ".join(cells[each] for each in self.time_at)), power_W, line
 
     def is_right(self, cells: list[str], found: float) -> bool:
         """True if the row has a power. found: its number.

@@ -92,7 +92,7 @@ def _rows(
     rows = _Rows(array("d"), array("d"), array("q"), [math.inf, -math.inf])
     for line, cells in found:
         with at_cell(line, found.names[at[0]]):
-            time_s = clock(" ".join([cells[each] for each in at if each < len(cells)]))
+            time_s = clock(" ".join(cells[each] for each in at if each < len(cells)))
         rows.ends_s[:] = min(rows.ends_s[0], time_s), max(rows.ends_s[1], time_s)
         if not wanted_s[0] <= time_s <= wanted_s[1]:
             continue

@@ -36,7 +36,7 @@ class Table:
     first: cells of the first row. has_comma: true if a number has a decimal comma.
     """
 
-    def __init__(self, lines: Iterator[str], separators: str = SEPARATORS) -> None:
+    def __init__(self, lines: Iterator[str], separators: str = SEPARATORS):
         numbered = _filled(lines)
         sample = list(itertools.islice(numbered, SAMPLED))
         if sample and (found := _SEPARATOR_LINE.match(sample[0][1])):
@@ -95,7 +95,7 @@ class Table:
 
     def named(self, places: Sequence[int]) -> str:
         """The joined names of several columns, such as a date and a time of day."""
-        return " ".join([self.names[each] for each in places])
+        return " ".join(self.names[each] for each in places)
 
     def _check_head(self) -> None:
         names = self.names

@@ -123,9 +123,7 @@ class TimeCells:
     zone, as in `Datetime (UTC)`.
     """
 
-    def __init__(
-        self, zone: tzinfo | None, span_s: Span = (-math.inf, math.inf), name: str = ""
-    ) -> None:
+    def __init__(self, zone: tzinfo | None, span_s: Span = (-math.inf, math.inf), name: str = ""):
         self._zone, self._span_s = zone and _zone_in(name, zone), span_s
         self._is_day_first = _DAY_FIRST.search(name) is not None
         self._before_s, self._form = -math.inf, ""

@@ -37,11 +37,11 @@ def answer(given: Situation, job: Job) -> Facts:
     if given.unknown:
         return not_known(job, given.unknown)
     forecasts = [Forecast(given, job, course) for course in courses(given)]
-    if any([each.is_needed for each in forecasts]) and given.unknown_battery:
+    if any(each.is_needed for each in forecasts) and given.unknown_battery:
         return not_known(job, given.unknown_battery)
     found = min(forecasts, key=lambda each: (not _missing(given, each), each.margin_W))
     missing, worst, seen_W = _missing(given, found), found.worst, given.connection.seen_W
-    is_yes, left_Wh = not missing, min([each.left_Wh for each in forecasts])
+    is_yes, left_Wh = not missing, min(each.left_Wh for each in forecasts)
     return {
         "answer": YES if is_yes else NO,
         **job._asdict(),

@@ -31,7 +31,7 @@ CHANGES_MIN = 8  # with fewer changes it is unknown for how long the meter holds
 class Samples:
     """Collects the samples. Feed every frame, in order, after it was applied to `seen`."""
 
-    def __init__(self, seen: Snapshot) -> None:
+    def __init__(self, seen: Snapshot):
         header, layout = seen.reader.header, seen.layout
         self._inp = seen.inp
         self._tick_ms = header["safety_image"][p.H_TICK_MS]
@@ -81,7 +81,7 @@ class Samples:
 class _Replies:
     """`kept`: the replies of the last WINDOW_MS. The power of a reply is a sum of input words."""
 
-    def __init__(self, groups: list[int], words: list[int]) -> None:
+    def __init__(self, groups: list[int], words: list[int]):
         self.groups, self._words, self._waits_for = groups, words, set(groups)
         self.kept: deque[Reply] = deque()
 
@@ -93,7 +93,7 @@ class _Replies:
         if self._waits_for:
             return
         self._waits_for.update(self.groups)
-        self.kept.append((now_ms, sum([inp[word] for word in self._words])))
+        self.kept.append((now_ms, sum(inp[word] for word in self._words)))
         while self.kept[0][0] <= now_ms - WINDOW_MS:
             self.kept.popleft()
 

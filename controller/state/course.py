@@ -40,7 +40,7 @@ class Cap(NamedTuple):
 class Course:
     """One possible future of a situation; every time is in s from now."""
 
-    def __init__(self, given: Situation, name: str, is_silent: bool = False) -> None:
+    def __init__(self, given: Situation, name: str, is_silent: bool = False):
         """name: RENEWED, SILENT or MIXED. is_silent: request and schedule end in MIXED too."""
         self.name, self._given, self._is_silent = name, given, is_silent or name == SILENT
         self._steps = [Step(*each) for each in given.steps]
@@ -57,7 +57,7 @@ class Course:
         begun = [each for each in self._steps if each.start_s <= now_s]
         over = [each for each in begun if each.end_s is not None and now_s >= each.end_s]
         ended = [each for each in over if self._is_silent and each.step_W <= 0]
-        return sum([each.step_W for each in begun]) - sum([each.step_W for each in ended])
+        return sum(each.step_W for each in begun) - sum(each.step_W for each in ended)
 
     def base(self, now_s: int, slot: Slot | None) -> tuple[int, bool, bool]:
         """(requested power, True if a hint requests it, True if load tracking pauses meanwhile)."""
@@ -156,7 +156,7 @@ def courses(given: Situation) -> list[Course]:
     others = [
         given.tracking.is_requested and given.tracking.base_s is not None,
         bool(given.slots) and given.heard_s is not None,
-        any([Step(*each).step_W < 0 for each in given.steps]),
+        any(Step(*each).step_W < 0 for each in given.steps),
     ]
     found = [Course(given, RENEWED)]
     if hints or any(others):

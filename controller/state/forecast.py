@@ -73,7 +73,7 @@ class Forecast:
     while the battery is needed.
     """
 
-    def __init__(self, given: Situation, job: Job, course: Course | None = None) -> None:
+    def __init__(self, given: Situation, job: Job, course: Course | None = None):
         """course: a possible future; None: every source renews its hints."""
         self.course = course or Course(given, RENEWED)
         self._given, self._job, self._peak = given, job, given.peak

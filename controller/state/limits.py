@@ -3,7 +3,7 @@
 A `way` is 0 for charge, 1 for discharge.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from controller.core.base import reasons
 from controller.journal.snapshot import Shadow
@@ -30,7 +30,7 @@ def way_and_limit(code: int) -> tuple[int, int] | None:
 def _lowest_W(shadow: Shadow, way: int, numbers: Iterable[int]) -> int:
     """The lowest of these limits in each unit, summed over the units, W >= 0."""
     limit_W, units = shadow.core.facts.limit_W, range(shadow.layout.units)
-    return sum([min([limit_W(unit, way, each) for each in numbers]) for unit in units])
+    return sum(min(limit_W(unit, way, each) for each in numbers) for unit in units)
 
 
 def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
@@ -41,7 +41,7 @@ def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
     limit_of_W = shadow.core.facts.limit_W
 
     def left_W(unit: int) -> int:
-        return min([limit_of_W(unit, way, index) for index in others]) - shadow.core.rated_W[unit]
+        return min(limit_of_W(unit, way, index) for index in others) - shadow.core.rated_W[unit]
 
     unit = min(range(shadow.layout.units), key=left_W)
 
@@ -58,7 +58,7 @@ def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
 def recovering(shadow: Shadow, way: int) -> Facts | None:
     """{now_W, to_W, W_per_s} while a permitted power still rises to its limit, else None."""
     signal, layout = s.DISCHARGE_W_MAX if way else s.CHARGE_W_MAX, shadow.layout
-    now_W = sum([shadow.out[layout.unit_output(unit, signal)] for unit in range(layout.units)])
+    now_W = sum(shadow.out[layout.unit_output(unit, signal)] for unit in range(layout.units))
     to_W = _lowest_W(shadow, way, range(bounds.LIMIT_COUNT))
     if now_W >= to_W:
         return None
@@ -111,12 +111,12 @@ def _current(shadow: Shadow, way: int, number: int) -> Facts:
     if not online:
         return numbers
     word = rack_limits.RL_CURRENT_MA + way
-    rack_current_mA, rack = min([(facts.rack_limit(each, word), each) for each in online])
+    rack_current_mA, rack = min((facts.rack_limit(each, word), each) for each in online)
     return numbers | {
         "rack": rack + 1,
         "rack_current_mA": rack_current_mA,
         "is_rating": rack_current_mA >= facts.rack_parameter(rack, p.R_RATED_CURRENT_MA),
-        "voltage_V": min([facts.rack_limit(each, rack_limits.RL_VOLTAGE_V) for each in online]),
+        "voltage_V": min(facts.rack_limit(each, rack_limits.RL_VOLTAGE_V) for each in online),
         "sharing_permille": facts.unit_parameter(unit, p.U_RACK_SHARING_PERMILLE),
         "efficiency_permille": facts.unit_parameter(unit, p.U_EFFICIENCY_PERMILLE_MIN)
         if way
@@ -195,7 +195,7 @@ def _silence(shadow: Shadow, way: int, rack: int) -> Taper:
 
 # {limit: (its word of RACK_LIMITS for charge, distance to the word for discharge, function that
 # gives its numbers)}
-_TAPERS: dict[int, tuple[int, int, Callable[[Shadow, int, int], Taper]]] = {
+_TAPERS = {
     bounds.L_CELL_VOLTAGE_TAPER: (rack_limits.RL_CELL_VOLTAGE, 1, _cell_voltage),
     bounds.L_TEMPERATURE_TAPER: (rack_limits.RL_TEMPERATURE, 1, _temperature),
     bounds.L_SOC_TAPER: (rack_limits.RL_SOC, 1, _state_of_charge),
@@ -225,7 +225,7 @@ def _permit(shadow: Shadow, way: int, number: int) -> Facts:
     }
 
 
-_KERNEL: dict[int, Callable[[Shadow, int, int], Facts]] = {
+_KERNEL = {
     **dict.fromkeys((bounds.L_PCS_RATED, bounds.L_INSTALLER, bounds.L_TEST), _rated),
     bounds.L_BMS_CURRENT: _current,
     bounds.L_PERMIT: _permit,

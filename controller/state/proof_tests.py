@@ -15,7 +15,7 @@ class Ledger:
     record takes 70 us.
     """
 
-    def __init__(self, state_directory: str) -> None:
+    def __init__(self, state_directory: str):
         self._directory = state_directory
         self._seen: tuple[int, ...] = ()
         self._found: proof_lines.Found | None = None

@@ -166,7 +166,7 @@ class _Chain:
 
     def __init__(
         self, cell: Cell, seen: Seen, cell_K_per_W: float, hot_cell: int, face: Face | None
-    ) -> None:
+    ):
         count = seen.cells if face is None else 2 * seen.cells
         self._cell, self._seen, self._face, self._hot = cell, seen, face, hot_cell
         self._beside = STEP_S / REFERENCE_J_PER_K / cell_K_per_W  # K per K of difference and step

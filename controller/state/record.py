@@ -18,7 +18,7 @@ FILE = "record.db"
 WAIT_S = 1.0
 TEXTS = ("utc_source", "kind", "code", "scope", "text", "state")
 SILENT_MS = 30_000  # a recorder stores every 10 s while the controller ticks; longer means silent
-EVENT_FIELDS = tuple([name for name in COLUMNS if name != "sequence"])
+EVENT_FIELDS = tuple(name for name in COLUMNS if name != "sequence")
 SECOND_FIELDS = tuple(
     "uptime_ms utc_us grid_W load_W battery_W setpoint_W low_W high_W soc_permille cell_mV_min "
     "cell_mV_max temperature_ddegC_max state reason".split()
@@ -28,7 +28,7 @@ SECOND_FIELDS = tuple(
 class Record:
     """A record that can be read. Each call opens the file anew and may raise sqlite3.Error."""
 
-    def __init__(self, state_directory: str) -> None:
+    def __init__(self, state_directory: str):
         self._path = os.path.join(state_directory, FILE)
 
     def _rows(self, fields: Sequence[str], rest: str, *values: object) -> list[Facts]:

@@ -1,6 +1,6 @@
 """Facts about active or latched rows of the cause-and-effect matrix: start, demands, reset."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from controller.core import image
 from controller.core.base import reasons
@@ -16,10 +16,7 @@ from safety import matrix as m, parameters as p, signals as s
 
 RESETS = ("self", "remote", "key")  # in the order of the codes of a stage's latch
 # {feature of history.CODES: function that gives the code in words}
-SENTENCES: dict[int, Callable[[int], str]] = {
-    m.F_PEER_CODE: peer_words.sentence,
-    m.F_SELF_TEST_BITS: self_test.sentence,
-}
+SENTENCES = {m.F_PEER_CODE: peer_words.sentence, m.F_SELF_TEST_BITS: self_test.sentence}
 
 
 def words_of(name: str) -> tuple[str, str, str]:

@@ -42,10 +42,10 @@ def result(points: Sequence[Facts]) -> str:
     because the load itself may move too much.
     """
     verdicts = {each["point"]: each["verdict"] for each in points}
-    if any([verdict in BAD for verdict in verdicts.values()]):
+    if any(verdict in BAD for verdict in verdicts.values()):
         return FAILED
     verdicts.pop(LOAD, None)
-    return PASSED if all([each in GOOD for each in verdicts.values()]) else UNDECIDED
+    return PASSED if all(each in GOOD for each in verdicts.values()) else UNDECIDED
 
 
 def _point(name: str, samples: Samples, phases: Phases, meter_result: int | None) -> Facts:

@@ -281,4 +281,4 @@ def _slots(control: Control) -> tuple[tuple[int, int, Slot], ...]:
     slot_s = function.state.slot_min * 60
     found = enumerate(function.slots())
     begins = [(start_s + index * slot_s, slot) for index, slot in found]
-    return tuple([(at_s, at_s + slot_s, slot) for at_s, slot in begins if at_s + slot_s > 0])
+    return tuple((at_s, at_s + slot_s, slot) for at_s, slot in begins if at_s + slot_s > 0)

@@ -46,11 +46,11 @@ def powers(values: list) -> list[float]:
     of two; zeros fill up the samples.
     """
     window = _hann(len(values))
-    mean = sum([weight * value for weight, value in zip(window, values)]) / sum(window)
+    mean = sum(weight * value for weight, value in zip(window, values)) / sum(window)
     weighted = [weight * (value - mean) for weight, value in zip(window, values)]
     count = max(2, 1 << (len(values) - 1).bit_length())
     found = _of_real(weighted + [0.0] * (count - len(values)))
-    scale = 2 / (count * sum([weight * weight for weight in window]))
+    scale = 2 / (count * sum(weight * weight for weight in window))
     return [scale * abs(each) ** 2 for each in found]
 
 

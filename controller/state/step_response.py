@@ -115,7 +115,7 @@ def _step(
     low, high = [_crossing(course, level) for level in (LOW, HIGH)]
     if low is None or high is None:
         return None
-    return Step(size_W, moved_W, low, high, max([level for _, level in course]))
+    return Step(size_W, moved_W, low, high, max(level for _, level in course))
 
 
 def _crossing(course: Sequence[tuple[float, float]], level: float) -> tuple[float, float] | None:
@@ -166,7 +166,7 @@ def _time(intervals: Sequence[tuple[float, float]], tick_ms: int) -> tuple[float
     ignores the latest quarter of the lower ends and the earliest quarter of the upper ends, because
     a few disturbed steps must not move it.
     """
-    lows, highs = sorted([low for low, _ in intervals]), sorted([high for _, high in intervals])
+    lows, highs = sorted(low for low, _ in intervals), sorted(high for _, high in intervals)
     place = len(intervals) // 4
     low_ms, high_ms = lows[-1 - place], highs[place]
     return (low_ms + high_ms) / 2, abs(high_ms - low_ms) / 2 + tick_ms

@@ -61,10 +61,10 @@ def place_of(
     """Place from the images of a cabinet and the roles of its devices."""
     layout, found = topology(image)
     words = [found.rack + rack * p.RACK_WORDS for rack in range(layout.racks)]
-    racks = tuple([rack for rack, at in enumerate(words) if image[at + p.R_UNIT] == unit])
+    racks = tuple(rack for rack, at in enumerate(words) if image[at + p.R_UNIT] == unit)
     rated_W = image[found.unit + unit * p.UNIT_WORDS + p.U_RATED_W]
     quantum_W = control.settings_of(control_image)["setpoint_quantum_W"]
-    meters = tuple([point for role, point in METERS.items() if role in roles])
+    meters = tuple(point for role, point in METERS.items() if role in roles)
     return Place(unit, rated_W, quantum_W, racks, setpoint_at, meters, layout)
 
 
@@ -73,7 +73,7 @@ class Samples:
     change of the set-point on the wire.
     """
 
-    def __init__(self, of: Place) -> None:
+    def __init__(self, of: Place):
         self.place, self.at_ms = of, 0
         self.setpoints: list[Sample] = []
         self.sent: list[Sample] = []

@@ -46,7 +46,7 @@ class Session:
         hold_ms: int,
         meter_at: int,
         mode_at: int,
-    ) -> None:
+    ):
         """signs: sign of each step, 1 discharges; meter_at, mode_at: places in the outputs of the
         words that meter_sign and modes publish.
         """

@@ -47,9 +47,7 @@ class Watch:
     no controller.
     """
 
-    def __init__(
-        self, run_directory: str, state_directory: str, clocks: utc.Clocks | None = None
-    ) -> None:
+    def __init__(self, run_directory: str, state_directory: str, clocks: utc.Clocks | None = None):
         self._run_directory, self._state_directory = run_directory, state_directory
         self._wall = utc.WallClock(clocks)
         self._ledger = proof_tests.Ledger(state_directory)
@@ -189,7 +187,7 @@ class Kept:
         state_directory: str,
         updates_max: int | None = None,
         behind_ms_max: int | None = None,
-    ) -> None:
+    ):
         self._directories, self._updates_max = (run_directory, state_directory), updates_max
         self._behind_ms_max = behind_ms_max
         self._inode = self._updates = 0

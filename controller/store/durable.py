@@ -9,44 +9,43 @@ import os
 from collections.abc import Iterable, Iterator
 
 from controller.system import regular_file
-from controller.system.regular_file import Files
 
 
 @contextlib.contextmanager
-def opened(path: str, flags: int, mode: int = 0o600, files: Files = os) -> Iterator[int]:
+def opened(path: str, flags: int, mode: int = 0o600) -> Iterator[int]:
     """The file descriptor from regular_file.opened, closed at the end."""
-    descriptor = regular_file.opened(path, flags, mode, files)
+    descriptor = regular_file.opened(path, flags, mode)
     try:
         yield descriptor
     finally:
-        files.close(descriptor)
+        os.close(descriptor)
 
 
-def write(descriptor: int, content: bytes, files: Files = os) -> None:
+def write(descriptor: int, content: bytes) -> None:
     """Write all bytes, if necessary with several system calls."""
     while content:
-        content = content[files.write(descriptor, content) :]
+        content = content[os.write(descriptor, content) :]
 
 
-def sync_directory(directory: str, files: Files = os) -> None:
+def sync_directory(directory: str) -> None:
     """Make the names of the files in a directory durable."""
-    with opened(directory or ".", os.O_RDONLY | os.O_DIRECTORY, files=files) as descriptor:
-        files.fsync(descriptor)
+    with opened(directory or ".", os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+        os.fsync(descriptor)
 
 
-def put(path: str, suffix: str, pieces: Iterable[bytes], mode: int, files: Files = os) -> None:
+def put(path: str, suffix: str, pieces: Iterable[bytes], mode: int) -> None:
     """Replace `path` by way of a new file `path` + suffix.
 
     So a power cut leaves either the complete old file or the complete new file.
     """
     new = path + suffix
     with contextlib.suppress(FileNotFoundError):
-        files.unlink(new)  # left by a power cut
-    with opened(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode, files) as descriptor:
+        os.unlink(new)  # left by a power cut
+    with opened(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode) as descriptor:
         for piece in pieces:
-            write(descriptor, piece, files)
-        files.fsync(descriptor)
-    files.replace(new, path)
+            write(descriptor, piece)
+        os.fsync(descriptor)
+    os.replace(new, path)
 
 
 def kept(path: str, suffix: str, pieces: Iterable[bytes], mode: int) -> str | None:

@@ -73,7 +73,7 @@ def _row(
     if due and has_passed and not again:
         due = due + timedelta(interval_d) if interval_d else None
     days_left = None if due is None else (due - now).days
-    level = 0 if days_left is None else sum([days_left <= limit_d for limit_d in LIMITS_D])
+    level = 0 if days_left is None else sum(days_left <= limit_d for limit_d in LIMITS_D)
     return {
         "row": key,
         "what": proof_intervals.what(key),

@@ -16,7 +16,6 @@ from controller.forms.acceptance_text import DAY_MAX
 from controller.rows.proof_intervals import INTERVALS
 from controller.store import durable, proof_lines as pl
 from controller.system import utc
-from controller.system.regular_file import Files
 
 FILE, LOCK_FILE = "proof_tests.jsonl", "proof_tests.lock"
 
@@ -38,18 +37,18 @@ def path_of(directory: str) -> str:
     return os.path.join(directory, FILE)
 
 
-def read(directory: str, files: Files = os) -> pl.Found:
+def read(directory: str) -> pl.Found:
     """The ledger in a state directory; a missing file is an empty ledger. Raises OSError."""
     try:
-        with durable.opened(path_of(directory), os.O_RDONLY, files=files) as descriptor:
-            return pl.found_in(_content(descriptor, files))
+        with durable.opened(path_of(directory), os.O_RDONLY) as descriptor:
+            return pl.found_in(_content(descriptor))
     except FileNotFoundError:
         return pl.found_in(b"")
 
 
-def _content(descriptor: int, files: Files) -> bytes:
+def _content(descriptor: int) -> bytes:
     content = b""
-    while piece := files.read(descriptor, pl.BYTES_MAX + 1 - len(content)):
+    while piece := os.read(descriptor, pl.BYTES_MAX + 1 - len(content)):
         content += piece
     if len(content) > pl.BYTES_MAX:
         raise OSError(
@@ -64,8 +63,8 @@ def _content(descriptor: int, files: Files) -> bytes:
 class Ledger:
     """The ledger of one state directory."""
 
-    def __init__(self, directory: str, files: Files = os):
-        self.directory, self._files = directory, files
+    def __init__(self, directory: str):
+        self.directory = directory
 
     def commission(self, moment: Moment, remark: str = "", waits: bool = True) -> bool:
         """Add the first record to an empty ledger. True if added. Raises BlockingIOError."""
@@ -137,7 +136,7 @@ class Ledger:
         """Add a durable record. make(Found): its values without the number, or None."""
         try:
             with self._opened(LOCK_FILE, os.O_RDWR) as lock:
-                self._files.lockf(lock, os.F_LOCK if waits else os.F_TLOCK, 0)
+                os.lockf(lock, os.F_LOCK if waits else os.F_TLOCK, 0)
                 return self._add(make)
         except BlockingIOError:
             raise
@@ -148,23 +147,22 @@ class Ledger:
             ) from None
 
     def _add(self, make: Callable[[pl.Found], tuple[str | int, ...] | None]) -> pl.Record | None:
-        files = self._files
         with self._opened(FILE, os.O_RDWR | os.O_APPEND) as descriptor:
-            found = pl.found_in(_content(descriptor, files))
+            found = pl.found_in(_content(descriptor))
             made = make(found)
             if made is None:
                 return None
             if found.torn_bytes:
-                files.ftruncate(descriptor, found.whole_bytes)
+                os.ftruncate(descriptor, found.whole_bytes)
             line = pl.encode((found.newest + 1, *made), found.head)
-            durable.write(descriptor, line if found.is_ended else b"\n" + line, files)
-            files.fsync(descriptor)
-        durable.sync_directory(self.directory, files)
+            durable.write(descriptor, line if found.is_ended else b"\n" + line)
+            os.fsync(descriptor)
+        durable.sync_directory(self.directory)
         return pl.decode(line[:-1])
 
     def _opened(self, name: str, flags: int) -> AbstractContextManager[int]:
         path = os.path.join(self.directory, name)
-        return durable.opened(path, flags | os.O_CREAT, 0o600, self._files)
+        return durable.opened(path, flags | os.O_CREAT, 0o600)
 
 
 def _written(moment: Moment) -> tuple[str, str, str]:

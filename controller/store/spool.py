@@ -66,7 +66,7 @@ def plain(text: str) -> str:
 
 
 def _names(path: str) -> list[str]:
-    return sorted([name for name in os.listdir(path) if name.endswith(SUFFIX)])
+    return sorted(name for name in os.listdir(path) if name.endswith(SUFFIX))
 
 
 class Inbox:

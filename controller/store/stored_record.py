@@ -35,13 +35,7 @@ HEAD = struct.Struct("<8sIQI")  # magic, crc32 of the rest, generation, body byt
 GENERATION_MAX = 2**32  # reached after 136 years with a save in each second
 CRC_AT = 12  # the CRC covers the bytes from here to the end
 RECORD_BYTES_MAX = 65_536  # the keeper gets a record in one datagram
-FIELDS: dict[str, type] = {
-    "armed": int,
-    "clean": int,
-    "latches": dict,
-    "token_ages_ms": list,
-    "values": dict,
-}
+FIELDS = {"armed": int, "clean": int, "latches": dict, "token_ages_ms": list, "values": dict}
 SAME = tuple(FIELDS)[:-1]  # stored unchanged from the fields of a Record
 APPROVED = "approved"  # a further entry (bytes), after a limit image was approved
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
@@ -116,7 +110,7 @@ def in_memory(stored: dict[str, Any]) -> Record:
     rests = [(code, text) for text, code in _texts(values, STOPPED)]
     return Record(
         **{name: stored[name] for name in SAME},
-        cabinets=tuple([text for text, _ in _texts(values, CABINET)]),
+        cabinets=tuple(text for text, _ in _texts(values, CABINET)),
         rest=max(rests, default=AWAKE),
         locked_out=_text(values, LOCKED_OUT),
         approved=stored.get(APPROVED, b""),

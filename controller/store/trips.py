@@ -13,7 +13,6 @@ from typing import Any
 
 from controller.store import chain, durable
 from controller.system import json_text, regular_file
-from controller.system.regular_file import Files
 
 FILE = "trips.log"
 BYTES_MAX = 4 << 20  # about ten thousand trips; a larger file becomes .previous
@@ -26,9 +25,8 @@ Entry = tuple[Sequence[Any], bytes, bytes]  # values, hash, previous hash
 class TripLog:
     """The file, which only grows. newest: number of the newest trip."""
 
-    def __init__(self, directory: str, files: Files = os):
+    def __init__(self, directory: str):
         """Read the newest number. Raises OSError."""
-        self._files = files
         self.path = os.path.join(directory, FILE)
         self.newest = max([values[0] for values, _, _ in self.entries()], default=0)
 
@@ -50,17 +48,17 @@ class TripLog:
         """
         if not entries:
             return
-        files, flags = self._files, os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         is_new = not os.path.exists(self.path)
-        with durable.opened(self.path, flags, 0o644, files) as descriptor:
+        with durable.opened(self.path, flags, 0o644) as descriptor:
             # The first line end completes a line that a power cut has torn.
-            durable.write(descriptor, b"\n" + b"".join([_line(*each) for each in entries]), files)
-            files.fsync(descriptor)
-            is_large = files.lseek(descriptor, 0, os.SEEK_END) > BYTES_MAX
+            durable.write(descriptor, b"\n" + b"".join(_line(*each) for each in entries))
+            os.fsync(descriptor)
+            is_large = os.lseek(descriptor, 0, os.SEEK_END) > BYTES_MAX
         if is_large:
-            files.replace(self.path, self.path + ".previous")
+            os.replace(self.path, self.path + ".previous")
         if is_new or is_large:
-            durable.sync_directory(os.path.dirname(self.path), files)
+            durable.sync_directory(os.path.dirname(self.path))
         self.newest = entries[-1][0][0]
 
 

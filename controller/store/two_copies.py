@@ -30,7 +30,6 @@ from controller.store.stored_record import (
     union,
 )
 from controller.system import regular_file
-from controller.system.regular_file import Files
 from safety.evaluate import TRIPS_END
 
 COPIES = ("store.a", "store.b")
@@ -65,11 +64,10 @@ class Loaded(NamedTuple):
 class Store:
     """The two copies in one directory."""
 
-    def __init__(self, directory: str, files: Files = os):
+    def __init__(self, directory: str):
         """directory: must exist at the first save."""
         self.directory = directory
         self.paths = [os.path.join(directory, name) for name in COPIES]
-        self._files = files
         self._generation = 0
         self._is_newer = False
 
@@ -78,7 +76,7 @@ class Store:
         return self._found()._replace(salt=secrets.randbelow(TRIPS_END))
 
     def _found(self) -> Loaded:
-        found = [_read_copy(path, self._files) for path in self.paths]
+        found = [_read_copy(path) for path in self.paths]
         newer = [line for _, line in found if line and line.endswith(NEWER_WORDS)]
         self._is_newer = bool(newer)
         if newer:
@@ -114,8 +112,8 @@ class Store:
         content = encode(self._generation, record)
         try:
             for path in self.paths:
-                durable.put(path, NEW_SUFFIX, [content], 0o600, self._files)
-                durable.sync_directory(self.directory, self._files)
+                durable.put(path, NEW_SUFFIX, [content], 0o600)
+                durable.sync_directory(self.directory)
         except OSError as error:
             self._leave_one()
             where = error.filename if error.strerror == regular_file.REFUSED else self.directory
@@ -123,15 +121,15 @@ class Store:
 
     def _leave_one(self) -> None:
         """Keep only the newer copy, as the second one. If the disk refuses that, both stay."""
-        first, second = [_read_copy(path, self._files)[0] for path in self.paths]
+        first, second = [_read_copy(path)[0] for path in self.paths]
         if not first or second and _is_of_two([first, second]):
             return  # UNREADABLE already
         with contextlib.suppress(OSError):
             if second and second[0] > first[0]:
-                self._files.unlink(self.paths[0])
+                os.unlink(self.paths[0])
             else:
-                self._files.replace(*self.paths)
-            durable.sync_directory(self.directory, self._files)
+                os.replace(*self.paths)
+            durable.sync_directory(self.directory)
 
 
 def _is_of_two(whole: list[Copy]) -> bool:
@@ -211,11 +209,11 @@ def mark_failed(run_directory: str, is_failed: bool) -> bool:
     return True
 
 
-def _read_copy(path: str, files: Files) -> tuple[Copy | None, str | None]:
+def _read_copy(path: str) -> tuple[Copy | None, str | None]:
     """(copy or None, line or None). (None, None): there is no file."""
     try:
-        with durable.opened(path, os.O_RDONLY, files=files) as descriptor:
-            content = files.read(descriptor, 2 * RECORD_BYTES_MAX)
+        with durable.opened(path, os.O_RDONLY) as descriptor:
+            content = os.read(descriptor, 2 * RECORD_BYTES_MAX)
     except FileNotFoundError:
         return None, None
     except OSError as error:

@@ -24,7 +24,7 @@ Run = Callable[[argparse.Namespace], int]
 class Ended(Exception):
     """Ends a command, with its exit code and one line for the person."""
 
-    def __init__(self, code: int, line: object) -> None:
+    def __init__(self, code: int, line: object):
         super().__init__(line)
         self.code = code
 
@@ -39,6 +39,16 @@ def ends(code: int, *errors: type[Exception], before: str = "", at: str = "") ->
         yield
     except errors as error:
         raise Ended(code, before + plain(error, at)) from error
+
+
+@contextlib.contextmanager
+def needs_doors(what: str) -> Iterator[None]:
+    """Let a library that only the doors need, and that is not installed, end the command."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        lacks = f"{what}: {error.name} is not installed: pip install 'firebreak-controller[doors]'"
+        raise Ended(NO_START, lacks) from None
 
 
 def check_folder(directory: str) -> None:

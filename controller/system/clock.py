@@ -42,7 +42,7 @@ class Utc:
 
     __slots__ = ("_us",)
 
-    def __init__(self, us: int) -> None:
+    def __init__(self, us: int):
         self._us = us
 
     def __int__(self) -> int:

@@ -95,8 +95,12 @@ ACTIONS = {
 USUAL_ACTION = {"fleet": "show"}
 # name in an earlier version: the command that does the same now
 RENAMED = {
-    **{"lamp-test": "test lamp", "test-mode": "test power", "sign-test": "test sign"},
-    **{"step-test": "test step", "proof-test": "test proof", "console-user": "user"},
+    "lamp-test": "test lamp",
+    "test-mode": "test power",
+    "sign-test": "test sign",
+    "step-test": "test step",
+    "proof-test": "test proof",
+    "console-user": "user",
     **{name: f"bus {name}" for name in ACTIONS["bus"]},
     **{name: f"box {name}" for name in ACTIONS["box"]},
     **{name: f"record {name}" for name in ("verify", "export")},

@@ -16,7 +16,7 @@ class _Output:
     one discards the text, because a service has nothing to print.
     """
 
-    def __init__(self, given: TextIO | None, goes_on: bool) -> None:
+    def __init__(self, given: TextIO | None, goes_on: bool):
         """given: sys.stdout, None if it is closed. goes_on: see guarded."""
         self._to = open(os.devnull, "w", encoding="ascii") if given is None else given
         self._goes_on = goes_on

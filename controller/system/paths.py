@@ -42,12 +42,12 @@ def escaped(text: str) -> str:
 
 def printable(text: str) -> str:
     """Foreign text as one line of printable ASCII, with "?" for every other character."""
-    return "".join([each if " " <= each <= "~" else "?" for each in text])
+    return "".join(each if " " <= each <= "~" else "?" for each in text)
 
 
 def one_line(text: str) -> str:
     """The text with escapes instead of characters that are not printable, such as a line end."""
-    return "".join([each if each.isprintable() else ascii(each)[1:-1] for each in text])
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def quoted(text: str) -> str:

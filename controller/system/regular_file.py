@@ -11,62 +11,24 @@ import mmap
 import os
 import stat
 from collections.abc import Callable
-from typing import Protocol
 
 REFUSED = "it is a link, a pipe or a device; allowed a regular file"
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
-class Files(Protocol):
-    """The functions of the os module for files. A test passes a disk that loses power."""
-
-    def open(self, path: str, flags: int, mode: int = ..., *, dir_fd: int | None = ...) -> int:
-        """File descriptor of a file or folder."""
-
-    def close(self, fd: int, /) -> None:
-        """Close a descriptor."""
-
-    def fstat(self, fd: int, /) -> os.stat_result:
-        """Kind and owner of an open file."""
-
-    def read(self, fd: int, length: int, /) -> bytes:
-        """The next bytes, b"" at the end."""
-
-    def write(self, fd: int, data: bytes, /) -> int:
-        """Number of bytes written."""
-
-    def fsync(self, fd: int, /) -> None:
-        """Make a file or folder durable."""
-
-    def ftruncate(self, fd: int, length: int, /) -> None:
-        """Cut a file."""
-
-    def lseek(self, fd: int, position: int, whence: int, /) -> int:
-        """Move to a position and return it."""
-
-    def lockf(self, fd: int, command: int, length: int, /) -> None:
-        """Lock a file against other processes."""
-
-    def replace(self, old: str, new: str, /) -> None:
-        """Rename a file."""
-
-    def unlink(self, path: str, /) -> None:
-        """Remove a file."""
-
-
-def opened(path: str, flags: int, mode: int = 0o666, files: Files = os) -> int:
+def opened(path: str, flags: int, mode: int = 0o666) -> int:
     """File descriptor of a regular file or folder; never waits. Raises OSError (REFUSED)."""
     above, name = os.path.split(path)
     try:
-        folder = files.open(above or ".", _FOLDER)
+        folder = os.open(above or ".", _FOLDER)
         try:
-            descriptor = files.open(name or ".", flags | _FILE | os.O_NOFOLLOW, mode, dir_fd=folder)
+            descriptor = os.open(name or ".", flags | _FILE | os.O_NOFOLLOW, mode, dir_fd=folder)
         finally:
-            files.close(folder)
+            os.close(folder)
     except OSError as error:
         raise _named(error, path) from None
-    return _checked(descriptor, path, files)
+    return _checked(descriptor, path)
 
 
 def locked(path: str) -> int | None:
@@ -83,12 +45,12 @@ def locked(path: str) -> int | None:
     return descriptor
 
 
-def _checked(descriptor: int, path: str, files: Files) -> int:
+def _checked(descriptor: int, path: str) -> int:
     """The file descriptor, if it is of a regular file or a folder. Raises OSError."""
-    kind = files.fstat(descriptor).st_mode
+    kind = os.fstat(descriptor).st_mode
     if stat.S_ISREG(kind) or stat.S_ISDIR(kind):
         return descriptor
-    files.close(descriptor)
+    os.close(descriptor)
     raise OSError(errno.EINVAL, REFUSED, path)
 
 
@@ -100,7 +62,7 @@ def opener(path: str, flags: int) -> int:
 def link_opener(path: str, flags: int) -> int:
     """An `opener` for a file of the person who runs the command, which may be a link."""
     try:
-        return _checked(os.open(path, flags | _FILE), path, os)
+        return _checked(os.open(path, flags | _FILE), path)
     except OSError as error:
         raise _named(error, path) from None
 

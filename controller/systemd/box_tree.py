@@ -16,7 +16,7 @@ OPT = "opt/firebreak"
 class Box:
     """The tree of the files of a box. root: its folder; "/" on the box itself."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str):
         self.root = os.path.realpath(root)
 
     def path(self, name: str) -> str:

@@ -65,7 +65,7 @@ class Board(NamedTuple):
 class Mpremote:
     """Runs mpremote on one port."""
 
-    def __init__(self, port: str) -> None:
+    def __init__(self, port: str):
         self.port = port
 
     def call(self, *words: str) -> str:

@@ -17,7 +17,7 @@ Answer = dict[str, Any]
 class Cabinet:
     """Opens a new connection for each request, because an open connection could die unnoticed."""
 
-    def __init__(self, url: str, token: str, ca: str) -> None:
+    def __init__(self, url: str, token: str, ca: str):
         """token, ca: paths. Both files are read for each request, so they may be replaced."""
         self._url, self._token, self._ca = urllib.parse.urlsplit(url), token, ca
 

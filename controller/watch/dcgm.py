@@ -76,7 +76,7 @@ def read(data: bytes, now_s: float, where: str = "") -> Gpus:
 class Cluster:
     """The exporters of a cluster. gpus: number of GPUs that must answer; 0: any number."""
 
-    def __init__(self, urls: Iterable[str], gpus: int) -> None:
+    def __init__(self, urls: Iterable[str], gpus: int):
         self._urls, self._gpus = tuple(urls), gpus
         self._energy: dict[str, tuple[float, float]] = {}  # energy in mJ, time in s
 
@@ -100,7 +100,7 @@ class Cluster:
         self._energy = {gpu: each for gpu, each in self._energy.items() if gpu in found}
         stands = [gpu for gpu, values in found.items() if self._stands(gpu, values, uptime_s)]
         utils = [values.get(UTIL, math.nan) for values in found.values()]
-        known, needed = sum([each == each for each in powers_W]), max(len(found), self._gpus)
+        known, needed = sum(each == each for each in powers_W), max(len(found), self._gpus)
         why = ""
         if known < needed:
             why = f"the power of {known} of {needed} GPUs is known"

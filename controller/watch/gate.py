@@ -27,7 +27,7 @@ def coming_W(jobs: Iterable[Job], seen: Collection[Job]) -> int:
     seen: jobs whose load the cabinet measures or knows as a step.
     """
     coming = [job for job in jobs if job.state in (RELEASED, RUNNING) and job not in seen]
-    return sum([job.power_W for job in coming])
+    return sum(job.power_W for job in coming)
 
 
 class Gate:
@@ -42,7 +42,7 @@ class Gate:
         told: Told,
         uptime_s: Clock,
         announced: Collection[Job] = (),
-    ) -> None:
+    ):
         """values: of watch.toml. now_s: Unix time. uptime_s: monotonic clock.
 
         announced: jobs whose start the cabinet has granted as a step. The caller updates it before

@@ -143,7 +143,7 @@ class Table(NamedTuple):
 def total(parts: Sequence[tuple[int, str]]) -> tuple[int, str]:
     """(W, text about the parts that are not understood) of several loads together."""
     words = dict.fromkeys([each for _, each in parts if each])
-    return sum([power_W for power_W, _ in parts]), "; ".join(words)
+    return sum(power_W for power_W, _ in parts), "; ".join(words)
 
 
 def _largest_W(table: Mapping[str, int]) -> int:

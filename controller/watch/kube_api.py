@@ -33,7 +33,7 @@ Object = dict[str, Any]
 class KubeError(Away):
     """A call failed. code: status of the answer; 0: there was no answer."""
 
-    def __init__(self, line: str, code: int = 0) -> None:
+    def __init__(self, line: str, code: int = 0):
         super().__init__(line)
         self.code = code
 
@@ -41,7 +41,7 @@ class KubeError(Away):
 class Api:
     """Opens a connection for each call, so that threads may share it."""
 
-    def __init__(self, url: str, token: str, ca: str, namespace: str) -> None:
+    def __init__(self, url: str, token: str, ca: str, namespace: str):
         """token, ca: paths. namespace: that of the pods; "": all namespaces."""
         self._url, self._token, self._ca = urlsplit(url), token, ca
         self._root = f"{self._url.path.rstrip('/')}/api/v1/"

@@ -62,7 +62,7 @@ def opened(values: dict[str, Any], watts: Table) -> "Kubernetes":
 class Kubernetes:
     """A cluster of Kubernetes; see Scheduler."""
 
-    def __init__(self, api: Api, pods: Pods, start_s: int) -> None:
+    def __init__(self, api: Api, pods: Pods, start_s: int):
         self._api, self._pods, self._start_s = api, pods, start_s
         self._released: dict[str, int] = {}  # {uid of a pod: Unix time of its release}
         self._gated: dict[str, list[Pod]] = {}  # {group: the pods that a question is about}
@@ -119,9 +119,9 @@ def _now_s() -> int:
 
 
 def _job(group: str, state: str, start_s: int, length_s: int, pods: list[Pod], now_s: int) -> Job:
-    since_s = min([pod.created_s for pod in pods])
+    since_s = min(pod.created_s for pod in pods)
     if state == j.GATED:
-        length_s = max([pod.length_s or UNLIMITED_S for pod in pods])
+        length_s = max(pod.length_s or UNLIMITED_S for pod in pods)
         state = j.PENDING if abs(elapsed_s(since_s, now_s)) < COMPLETE_S else state
     power_W, unknown = total([(pod.power_W, pod.unknown) for pod in pods])
     if state == j.GATED and not power_W:

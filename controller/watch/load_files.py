@@ -32,7 +32,7 @@ MEASURED, EXPECTED, HEADER = "load.csv", "forecast.csv", "begin_utc,load_W\n"
 class Files:
     """The two files in a folder. The load is base_W + factor x power of the GPUs."""
 
-    def __init__(self, folder: str, base_W: float, factor: float) -> None:
+    def __init__(self, folder: str, base_W: float, factor: float):
         """SeriesError: the load.csv in the folder is not a series of a load."""
         self._folder, self._base_W, self._factor = folder, base_W, factor
         self._quarter, self._uptime_s, self._sum_J, self._known_s = 0, 0.0, 0.0, 0.0
@@ -71,7 +71,7 @@ class Files:
         self._quarter, self._sum_J, self._known_s = quarter, 0.0, 0.0
 
     def _put(self, name: str, quarters: Iterable[tuple[int, float]]) -> None:
-        rows, path = "".join([_row(*each) for each in quarters]), os.path.join(self._folder, name)
+        rows, path = "".join(_row(*each) for each in quarters), os.path.join(self._folder, name)
         is_whole = os.path.exists(path) and os.path.getsize(path) == len(HEADER + rows)
         if rows and not (is_whole and rows == self._written.get(name)):
             durable.put(path, ".new", [(HEADER + rows).encode()], 0o644)
@@ -81,7 +81,7 @@ class Files:
 def expected(past_W: list[float], first_s: float, jobs: Iterable[Job], now_s: float) -> list[float]:
     """Expected load of each quarter from first_s on; []: the last hour is unknown."""
     begin = next((at for at, each in enumerate(past_W) if each == each), len(past_W))
-    if not any([each == each for each in past_W[-RECENT:]]):
+    if not any(each == each for each in past_W[-RECENT:]):
         return []
     before = before_of(None)  # by UTC: a cluster does not follow local time
     ahead_W = forecast.load(filled(past_W, before)[begin:], before, AHEAD)

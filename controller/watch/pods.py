@@ -188,7 +188,7 @@ def _bound_s(status: Object) -> int:
 class Pods:
     """Pods of a cluster. One thread calls `run`; any other thread may call `now`."""
 
-    def __init__(self, api: Api, resources: Collection[str], watts: Table) -> None:
+    def __init__(self, api: Api, resources: Collection[str], watts: Table):
         self._api, self._resources, self._watts = api, resources, watts
         self._lock, self._pods, self._version = threading.Lock(), dict[str, Pod](), ""
         self._tried, self._heard_us = threading.Event(), -STALE_S * 1_000_000 - 1

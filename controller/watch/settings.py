@@ -84,7 +84,7 @@ def load(path: str) -> Settings:
     values = read(path, (), tables_of(path, "the tables of watch.toml"), FORM)
     own = [name for name in SCHEDULERS if values[name] is not None]
     if len(own) != 1:
-        words = " or ".join([f"[{name}]" for name in SCHEDULERS])
+        words = " or ".join(f"[{name}]" for name in SCHEDULERS)
         refuse(path, ("slurm",), f"is one of {len(own)} schedulers", f"one table {words}")
     folder, cabinet = os.path.dirname(os.path.abspath(path)), values["cabinet"]
     for key in ("token", "ca"):

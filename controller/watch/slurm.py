@@ -71,7 +71,7 @@ def opened(values: dict[str, Any], watts: Table) -> "Slurm":
 class Slurm:
     """A queue of Slurm; see Scheduler."""
 
-    def __init__(self, wait_s: int, watts: Table) -> None:
+    def __init__(self, wait_s: int, watts: Table):
         self._wait_s, self._watts = wait_s, watts
 
     def queue(self) -> list[Job]:
@@ -150,7 +150,7 @@ def _as_one(leader: int, parts: list[Job]) -> list[Job]:
     state = GATED if GATED in states else RELEASED
     if leader < 0 or state not in states:
         return parts
-    first, length_s = parts[states.index(state)], max([each.length_s for each in parts])
+    first, length_s = parts[states.index(state)], max(each.length_s for each in parts)
     power_W, unknown = total([(each.power_W, each.unknown) for each in parts])
     return [Job(str(leader), state, power_W, first.start_s, length_s, first.since_s, unknown)]
 
@@ -226,7 +226,7 @@ def _by_name(text: str, times: int) -> dict[str, list[Device]]:
 
 
 def _pieces(devices: list[Device]) -> float:
-    return sum([math.inf if each.pieces is None else each.pieces for each in devices])
+    return sum(math.inf if each.pieces is None else each.pieces for each in devices)
 
 
 def _words(value: Any) -> set[str]:

@@ -30,7 +30,7 @@ FORM: Form = {
 class Telemetry:
     """Call `turn` every 10 to 60 s, and `hear` each time the queue has been read."""
 
-    def __init__(self, values: dict[str, Any], told: Callable[[str], object]) -> None:
+    def __init__(self, values: dict[str, Any], told: Callable[[str], object]):
         self._told, self._place = told, [values[key] for key in ("folder", "base_W", "factor")]
         self._said: str | None = None
         self._jobs: Iterable[Job] = ()

@@ -39,7 +39,7 @@ class Watcher:
     a step that the cabinet granted in this turn.
     """
 
-    def __init__(self, cabinet: Cabinet, horizon_s: int, now_s: Clock, told: Told) -> None:
+    def __init__(self, cabinet: Cabinet, horizon_s: int, now_s: Clock, told: Told):
         self._cabinet, self._horizon_s, self._now_s = cabinet, horizon_s, now_s
         self._told = told
         self.sent: dict[int, int] = {}
@@ -66,7 +66,7 @@ class Watcher:
         for at_s, power_W in steps.items():
             self._send(at_s, power_W)
             coming = [job for job in jobs if elapsed_s(now_s, job.start_s) > 0]
-            self.announced.update([job for job in coming if slot_s(job.start_s) == at_s])
+            self.announced.update(job for job in coming if slot_s(job.start_s) == at_s)
 
     def withdraw(self) -> None:
         """Withdraw all steps, because the watch ends and can no longer move them."""
@@ -78,7 +78,7 @@ class Watcher:
         causes = {job.unknown: job for job in reversed(jobs) if job.unknown}
         for cause, job in [*causes.items()][:CAUSES_MAX]:
             if cause not in self._named:
-                count = sum([each.unknown == cause for each in jobs])
+                count = sum(each.unknown == cause for each in jobs)
                 more = f" and {count - 1} more" if count > 1 else ""
                 self._told(f"job {job.name}{more}: counts as {job.power_W} W: {cause}")
         self._named = set([*causes][:CAUSES_MAX])

@@ -66,7 +66,7 @@ class CanPort:
 
     def __init__(
         self, bus: Bus, ids: Iterable[int] | None = None, reopen: Callable[[], Bus] | None = None
-    ) -> None:
+    ):
         self.state, self.error = ACTIVE, ""
         self.received = self.foreign = self.error_frames = self.bus_offs = self.losses = 0
         self.sent = self.full = 0

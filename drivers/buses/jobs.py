@@ -17,7 +17,7 @@ class Job:
 
     __slots__ = ("request", "unit", "period_us", "due_us", "deadline_us")
 
-    def __init__(self, request: Request, unit: UnitStatistics, period_us: int, due_us: int) -> None:
+    def __init__(self, request: Request, unit: UnitStatistics, period_us: int, due_us: int):
         self.request, self.unit, self.period_us = request, unit, period_us
         self.due_us, self.deadline_us = due_us, due_us + period_us
 

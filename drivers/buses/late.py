@@ -24,7 +24,7 @@ class _Late:
 
     __slots__ = ("count", "until_us", "frame", "reply_id")
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request):
         self.count = self.until_us = 0
         self.frame: bytes | None = request.frame
         self.reply_id = request.reply_id

@@ -43,7 +43,7 @@ class RtuPort:
         first_byte_timeout_us: int = 100_000,
         turnaround_us: int = 0,
         echo: bool = False,
-    ) -> None:
+    ):
         self.name, self.turnaround_us = name, turnaround_us
         self.first_byte_timeout_us = first_byte_timeout_us
         self.statistics: dict[int, UnitStatistics] = {}

@@ -22,7 +22,7 @@ class Receiver:
     __slots__ = ("echo", "received", "_request", "_echo", "_buffer", "_seen")
     _request: Request  # set by expect()
 
-    def __init__(self, echo: bool = False) -> None:
+    def __init__(self, echo: bool = False):
         self.echo, self._echo = echo, b""
         self.received = 0  # bytes since expect(), without the echo
         self._buffer = bytearray()

@@ -40,7 +40,7 @@ class SerialPort:
     poller to register the new file descriptor.
     """
 
-    def __init__(self, path: str, baud_Bd: int, parity: str = "N", stop_bits: int = 1) -> None:
+    def __init__(self, path: str, baud_Bd: int, parity: str = "N", stop_bits: int = 1):
         self.path, self.error = path, ""
         self.low_latency_ok = False  # without it, a USB adapter may hold received bytes for 16 ms
         self.generation = self.losses = 0

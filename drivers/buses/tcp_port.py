@@ -37,7 +37,7 @@ class TcpPort:
 
     low_latency_ok = True
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str):
         self.path, self.error = path, ""
         host, _, port = path.rpartition(":")
         self._address = host, int(port)

@@ -145,7 +145,7 @@ def _others(facts: Facts, lines_max: int) -> list[str]:
         for place, row in enumerate(standing[1:])
     ]
     shown = len(found)
-    while sum([len(lines) for lines in found[:shown]]) + (shown < len(found)) > lines_max:
+    while sum(len(lines) for lines in found[:shown]) + (shown < len(found)) > lines_max:
         shown -= 1
     return [line for lines in found[:shown] for line in lines] + _more(len(found) - shown)
 

@@ -222,7 +222,7 @@ def _reserve(cause: Facts) -> str:
 
 
 def _hints(cause: Facts) -> str:
-    found = "; ".join([f"{hint(each)}, {then(each)}" for each in cause["hints"]])
+    found = "; ".join(f"{hint(each)}, {then(each)}" for each in cause["hints"])
     return found and f"{found}."
 
 

@@ -59,7 +59,7 @@ def _batteries(cabinets: Facts) -> list[str]:
     names = sorted(cabinets, key=lambda name: (-cabinets[name]["gives_W"], name))
     found = [_battery(name, cabinets[name]) for name in names[:BATTERIES_MAX]]
     if len(names) > BATTERIES_MAX:
-        rest_W = sum([cabinets[name]["gives_W"] for name in names[BATTERIES_MAX:]])
+        rest_W = sum(cabinets[name]["gives_W"] for name in names[BATTERIES_MAX:])
         found.append(f"{len(names) - BATTERIES_MAX} more give {_kW(rest_W)} together.")
     return found
 

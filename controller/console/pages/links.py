@@ -200,7 +200,7 @@ def _advice(devices: list[Facts]) -> list[str]:
         found = folded("Check", words, 2)
     if not silent:
         return found
-    names = ", ".join([device["device"] for device in silent[:4]])
+    names = ", ".join(device["device"] for device in silent[:4])
     plug = "supply, address and RS-485 pair"
     if any(device["kind"] == "BMS" and not device["counters"] for device in silent):
         plug = "CAN plug, terminator, node number and supply"

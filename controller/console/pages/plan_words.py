@@ -68,7 +68,7 @@ def _doing(rows: Sequence[Row]) -> str:
     idle. If a short idle time lies between two equal signs, it gets this sign too.
     """
     powers_W = [row["battery_W"] or 0.0 for row in rows]
-    found = "".join([RESTS if abs(each) < LEAST_W else "-+"[each > 0] for each in powers_W])
+    found = "".join(RESTS if abs(each) < LEAST_W else "-+"[each > 0] for each in powers_W)
     for sign in (CHARGES, DISCHARGES):
         for count in range(1, SHORT + 1):
             between = rf"(?<=[{sign}])\{RESTS}{{{count}}}(?=[{sign}])"
@@ -160,7 +160,7 @@ def saved(rows: Sequence[Row], stored_Wh: float | None) -> float | None:
         row["price_per_kWh"] * (max(0.0, row["load_W"] - row["pv_W"]) - max(0.0, row["grid_W"]))
         for row in rows
     ]
-    mean = sum([row["price_per_kWh"] for row in rows]) / len(rows)
+    mean = sum(row["price_per_kWh"] for row in rows) / len(rows)
     gained_kWh = (rows[-1]["stored_Wh"] - stored_Wh) / WH_PER_KWH
     return sum(paid) * H_PER_SLOT / W_PER_KW + gained_kWh * mean
 
@@ -192,7 +192,7 @@ def next_spans(plan: Plan) -> str:
 
 
 def _size_W(span: Span) -> float:
-    return abs(sum([row["battery_W"] or 0.0 for row in span.rows]))
+    return abs(sum(row["battery_W"] or 0.0 for row in span.rows))
 
 
 def month(plan: Plan) -> list[tuple[str, str]]:

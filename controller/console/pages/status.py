@@ -108,7 +108,7 @@ def gas(facts: Facts) -> list[str]:
     words = [f"Gas {' '.join(found)} %LFL"] if found else []
     for name, values in (("Vapour", facts["vapour_ppm"]), ("H2/CO", facts["toxic_ppm"])):
         if any(value != 0 for value in values):
-            words.append(f"{name} {' '.join([scaled(value, 1, 0) for value in values])} ppm")
+            words.append(f"{name} {' '.join(scaled(value, 1, 0) for value in values)} ppm")
     return words
 
 
@@ -213,10 +213,10 @@ def _hints(facts: Facts) -> list[str]:
 def _bands(bands: Facts) -> list[str]:
     """Lines with the RMS power of battery, grid and load in each frequency band."""
     texts = [
-        f"{name} " + "/".join([kilowatt(bands[each]["rms_W"][name]) for each in BANDS_OF])
+        f"{name} " + "/".join(kilowatt(bands[each]["rms_W"][name]) for each in BANDS_OF)
         for name in bands[BANDS_OF[0]]["rms_W"]
     ]
-    is_blank = any([None in bands[each]["rms_W"].values() for each in BANDS_OF])
+    is_blank = any(None in bands[each]["rms_W"].values() for each in BANDS_OF)
     why = "; - not observable, why: --json" if is_blank else ""
     return [
         f"RMS kW   battery/grid/load, last {bands['window_s']} s: {texts[0]}",

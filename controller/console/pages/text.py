@@ -146,7 +146,7 @@ def contradicted(facts: Facts) -> str:
     for each in facts.get("contradicted", ()):
         words = f"{each['reason']['label']} {each['reason']['name']}"
         by_reason.setdefault(words, []).append(each["signal"])
-    return "; ".join([f"{words}: {', '.join(names)}" for words, names in by_reason.items()])
+    return "; ".join(f"{words}: {', '.join(names)}" for words, names in by_reason.items())
 
 
 def head(facts: Facts) -> list[str]:

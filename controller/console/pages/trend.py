@@ -20,7 +20,7 @@ def parts(facts: Facts) -> Parts:
 
 def _row(each: Facts) -> str:
     known = [value for value in each["values"] if value is not None]
-    drawn = "".join([_level(value, known) for value in each["values"]]).rjust(COLUMNS)
+    drawn = "".join(_level(value, known) for value in each["values"]).rjust(COLUMNS)
     if not known:
         return f"{each['name']:<11}{drawn}{'-':>9}{'-':>9}{'-':>8}"
     numbers = [

@@ -29,9 +29,7 @@ OUTPUT_BYTES_MAX = 2000
 class Actions:
     """The actions at one console. Most of them return one line for the person."""
 
-    def __init__(
-        self, run_directory: str, state_directory: str, export_directory: str, where: str
-    ) -> None:
+    def __init__(self, run_directory: str, state_directory: str, export_directory: str, where: str):
         """where: the terminal's short name, for the record."""
         self._run_directory, self._state_directory = run_directory, state_directory
         self._export_directory, self._where = export_directory, where
@@ -198,7 +196,7 @@ def _advice(answer: operator_client.Answer) -> str:
 class Export:
     """A running `firebreak record export`. No method waits for it."""
 
-    def __init__(self, words: list[str]) -> None:
+    def __init__(self, words: list[str]):
         """Raises OSError."""
         self._process = subprocess.Popen(
             words,

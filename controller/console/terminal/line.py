@@ -28,7 +28,7 @@ class Line:
     up, or the device was removed.
     """
 
-    def __init__(self, path: str, baud: int | None = None) -> None:
+    def __init__(self, path: str, baud: int | None = None):
         """baud: speed of a serial line, or None for the terminal's own speed. Raises LineError."""
         self.path, self.pending, self.is_gone = path, b"", False
         self._descriptor = _opened(path)

@@ -39,7 +39,7 @@ class Console:
         view: View,
         leaves_end: bool,
         now_us: Callable[[], int] = clock.now_us,
-    ) -> None:
+    ):
         """leaves_end: the key Q ends the console. Without it Q only logs out."""
         self._line, self._session, self._view = line, session, view
         self._leaves_end, self._now_us = leaves_end, now_us

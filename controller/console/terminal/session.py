@@ -48,7 +48,7 @@ class Session:
         state_directory: str,
         where: str,
         idle_us: int,
-    ) -> None:
+    ):
         self._view, self._actions, self._actor, self._failures = view, actions, actor, failures
         self._state_directory, self._where, self._idle_us = state_directory, where, idle_us
         self.page, self.part = "status", 0

@@ -46,7 +46,7 @@ class View:
 
     def __init__(
         self, run_directory: str, state_directory: str, pause: Callable[[], object] = watch.wait
-    ) -> None:
+    ):
         """pause(): a short wait between two looks for a tick."""
         self._run_directory, self._state_directory = run_directory, state_directory
         self._pause = pause
@@ -165,7 +165,7 @@ def _seen(facts: Facts) -> Seen | None:
     if not named:
         return None
     more = f" and {len(named) - 1} more" if len(named) > 1 else ""
-    return Seen(tuple([reset[name] for name in alarms.CAUSES]), named[0] + more, reset["left"])
+    return Seen(tuple(reset[name] for name in alarms.CAUSES), named[0] + more, reset["left"])
 
 
 def _alarms(facts: Facts, part: int, extra: Iterable[str]) -> Page:

@@ -30,7 +30,7 @@ UNKNOWN = "a cabinet without an answer yet"
 class Door:
     """Sends alarms to one receiver. Call `turn` after each reading of the state; it never waits."""
 
-    def __init__(self, house: House, name: str, values: Values) -> None:
+    def __init__(self, house: House, name: str, values: Values):
         ca_file = values["ca_file"] and house.settings.beside(values["ca_file"])
         self._house, self._values = house, {**values, "ca_file": ca_file}
         self._title = f"alarms.{name}"

@@ -77,7 +77,7 @@ def began(row: Row, state: Row) -> str:
     minutes, seconds = divmod(ago_ms // 1000, 60)
     hours, minutes = divmod(minutes, 60)
     parts = [(hours, "h"), (minutes, "min"), (seconds, "s")]
-    words = " ".join([f"{value} {unit}" for value, unit in parts if value]) or "less than 1 s"
+    words = " ".join(f"{value} {unit}" for value, unit in parts if value) or "less than 1 s"
     since = f"{words} before it was seen"
     utc_us = state.get("utc_us")
     return since if utc_us is None else f"{utc_text(utc_us - 1000 * ago_ms)}, {since}"

@@ -25,7 +25,7 @@ class Outbox:
     the disk did not keep or return, or "".
     """
 
-    def __init__(self, path: str, again_us: int) -> None:
+    def __init__(self, path: str, again_us: int):
         self._path, self._again_us = path, again_us
         self._sent_us: dict[str, int] = {}
         self.told: set[str] = set()

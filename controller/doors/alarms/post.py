@@ -64,7 +64,7 @@ def mail(values: Values, secret: str, letter: Letter) -> dict[str, int]:
 class _Relay(smtplib.SMTP):
     """An SMTP connection with a socket from `connect`, which bounds the time of the exchange."""
 
-    def __init__(self, values: Values, connect: deadline.Connect, context: ssl.SSLContext) -> None:
+    def __init__(self, values: Values, connect: deadline.Connect, context: ssl.SSLContext):
         self._connect, self._context = connect, context if values["tls"] == "tls" else None
         host, _, port = values["server"].rpartition(":")
         super().__init__(host, int(port), timeout=TIMEOUT_S)

@@ -57,9 +57,7 @@ Handler = Callable[[Request], Awaitable[Answer]]
 class Client:
     """The requests of one connection."""
 
-    def __init__(
-        self, connection: Connection, rules: Guard, handler: Handler, counts: Counts
-    ) -> None:
+    def __init__(self, connection: Connection, rules: Guard, handler: Handler, counts: Counts):
         self._connection, self._reader = connection, connection.reader
         self._rules, self._handler, self._counts = rules, handler, counts
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_MAX)
@@ -172,7 +170,7 @@ class Client:
                 await self._write(h11.Data(data=event))
 
     async def _write(self, *events: h11.Event) -> None:
-        await self._connection.write(b"".join([self._http.send(each) or b"" for each in events]))
+        await self._connection.write(b"".join(self._http.send(each) or b"" for each in events))
 
 
 def problem(status: int, line: str, *more: tuple[str, str]) -> Answer:

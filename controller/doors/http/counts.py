@@ -1,14 +1,13 @@
 """Counts the answers and refusals of one door since it was opened, by status and cause."""
 
 from collections import Counter
-from collections.abc import Callable
 
 
 class Counts:
     """The counters. gauges: returns the present numbers of connections and streams."""
 
-    def __init__(self, streams_max: int) -> None:
+    def __init__(self, streams_max: int):
         self.streams_max = streams_max
         self.answered: Counter[int] = Counter()
         self.refused: Counter[str] = Counter()
-        self.gauges: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.gauges = lambda: (0, 0)

@@ -12,7 +12,7 @@ from controller.doors.process import House, Values
 class Door:
     """One listening address."""
 
-    def __init__(self, house: House, name: str, values: Values) -> None:
+    def __init__(self, house: House, name: str, values: Values):
         context = tls(house, values, "certificate", "key", "client_ca")
         self.counts, stream = Counts(values["connections_max"] // 2), Stream(house.feed)
         self._pages, self._rules = Pages(house, stream, self.counts), Guard(values)

@@ -33,7 +33,7 @@ Place = tuple[str, ...]
 class Refused(Exception):
     """A refused request. The text is one line for the client. cause: its counter. more: headers."""
 
-    def __init__(self, status: int, cause: str, line: str, *more: tuple[str, str]) -> None:
+    def __init__(self, status: int, cause: str, line: str, *more: tuple[str, str]):
         super().__init__(line)
         self.status, self.cause, self.more = status, cause, more
 
@@ -54,7 +54,7 @@ LOCAL = Access("local", "")
 class Guard:
     """The rules of one door, from its table in doors.toml."""
 
-    def __init__(self, values: dict[str, Any]) -> None:
+    def __init__(self, values: dict[str, Any]):
         self._tokens = [
             (bytes.fromhex(each["sha256"]), Access(each["name"], each["source"]))
             for each in values["token"]

@@ -39,18 +39,18 @@ Make = Callable[[Request], Awaitable[Answer]]
 class Pages:
     """The answers of one door."""
 
-    def __init__(self, house: House, stream: Stream, counts: Counts) -> None:
+    def __init__(self, house: House, stream: Stream, counts: Counts):
         self._house, self._stream, self._counts = house, stream, counts
         self._locks = {name: asyncio.Lock() for name in FACTS}
         self._kept: dict[str, tuple[int, Answer]] = {}
-        self._get: dict[str, Make] = {
+        self._get = {
             METRICS: self._metrics,
             f"{API}state": self._state,
             f"{API}stream": self._events,
             **{f"{API}{name}": self._page for name in FACTS},
             **_fixed(),
         }
-        self._post: dict[str, Make] = {f"{API}hints": self._hint, f"{API}ask": self._ask}
+        self._post = {f"{API}hints": self._hint, f"{API}ask": self._ask}
 
     async def answer(self, request: Request) -> Answer:
         """The answer to a request. Raises Refused."""

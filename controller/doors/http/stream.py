@@ -15,7 +15,7 @@ TROUBLE_READINGS = 5  # after so many readings the stream repeats that no contro
 class Stream:
     """The event streams of one door."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed):
         self._feed, self.clients = feed, 0
 
     async def events(self) -> AsyncGenerator[bytes, None]:

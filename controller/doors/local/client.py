@@ -51,7 +51,7 @@ class Client:
         form: Framing | None = None,
         feed: Feed | None = None,
         alive: Callable[[], None] = lambda: None,
-    ) -> None:
+    ):
         """read: returns the bytes that have arrived, b"" at the end. form: the framing.
 
         form None: the first byte shows the framing. feed: states for a client that subscribes; None

@@ -26,7 +26,7 @@ SERIAL_RETRY_S = 0.2
 class Door:
     """One table [local.NAME]."""
 
-    def __init__(self, house: House, name: str, values: Values) -> None:
+    def __init__(self, house: House, name: str, values: Values):
         self._house, self._values = house, values
         self._house.feed.period_s = PERIOD_S
         self.line: SerialLine | None = None
@@ -108,7 +108,7 @@ def greediest(
 class SerialLine:
     """A serial line. It never ends, because a lost adapter is opened again."""
 
-    def __init__(self, tty: str, baud_Bd: int) -> None:
+    def __init__(self, tty: str, baud_Bd: int):
         """Open the serial line. Raises DoorError."""
         self.port = SerialPort(tty, baud_Bd)
         try:

@@ -98,7 +98,7 @@ class JsonLines(Framing):
 class Msgpack(Framing):
     """Messages of a stream of msgpack maps. prefixed: each map is preceded by its length."""
 
-    def __init__(self, prefixed: bool) -> None:
+    def __init__(self, prefixed: bool):
         super().__init__()
         self._prefixed = prefixed
 

@@ -84,7 +84,7 @@ def _hint(message: Message) -> bytes:
 def _schedule(message: Message) -> bytes:
     found = read("schedule", (), message, _SCHEDULE, OTHERS)
     mac = _bytes(found, "mac", w.MAC_BYTES)
-    slots = tuple([_slot(each, number) for number, each in enumerate(found["slots"], 1)])
+    slots = tuple(_slot(each, number) for number, each in enumerate(found["slots"], 1))
     own = {**found, "nonce": _bytes(found, "nonce", w.NONCE_BYTES), "slots": slots}
     return sw.unsigned(sw.Schedule(*[own[name] for name in sw.Schedule._fields])) + mac
 

@@ -18,7 +18,7 @@ SUBSCRIBE: Form = {"subscribe": choice((PAGE,)), "period_ms": integer(*PERIOD_MS
 class Subscription:
     """Decides when the next message of one subscriber may leave, and makes it."""
 
-    def __init__(self, feed: Feed, message: Message) -> None:
+    def __init__(self, feed: Feed, message: Message):
         """message: in the form SUBSCRIBE. Raises ConfigError, one line."""
         found = read("subscribe", (), message, SUBSCRIBE)
         self._feed, self._period_s = feed, found["period_ms"] / 1000

@@ -20,7 +20,9 @@ from controller.system import clock
 FUNCTION, VALUE, FAILURE, BUSY = 1, 3, 4, 6  # exception codes of Modbus
 OK = 0
 REFUSALS = {
-    **{h.ROLE: FUNCTION, h.RATE: BUSY, h.BUSY: BUSY},
+    h.ROLE: FUNCTION,
+    h.RATE: BUSY,
+    h.BUSY: BUSY,
     **dict.fromkeys((h.WRONG_VALUE, h.VALID_SHORT, h.VALID_LONG), VALUE),
 }
 ALL_W = 1_000_000_000  # a cap that is too high to limit anything
@@ -72,7 +74,7 @@ class Shared:
     It has the hints in force, and each answer of the loop until the state includes it.
     """
 
-    def __init__(self, name: str, sender: Sender) -> None:
+    def __init__(self, name: str, sender: Sender):
         self.name, self.sender = name, sender
         self.lock = asyncio.Lock()
         self.held: dict[Group, Held] = {}
@@ -83,7 +85,7 @@ class Shared:
 class Controls:
     """The set-points of one master. valid_s_max: the limit of the loop for this source."""
 
-    def __init__(self, master: str, shared: Shared, values: dict[str, Any]) -> None:
+    def __init__(self, master: str, shared: Shared, values: dict[str, Any]):
         self._master, self.shared = master, shared
         self._may, self._valid_s = values["may"], values["valid_s"]
         self._is_exact = values["is_exact"]
@@ -96,7 +98,7 @@ class Controls:
     async def write(self, changes: dict[str, int], enabled: Callable[[], set[Group]]) -> int:
         """Modbus exception code, or OK if all is in force. enabled(): the groups in force."""
         ranges = [(name, RANGES[name]) for name in changes]
-        if any([not low <= changes[name] <= high for name, (low, high) in ranges]):
+        if any(not low <= changes[name] <= high for name, (low, high) in ranges):
             return VALUE
         async with self.shared.lock:
             if not self.shared.sender.has_room(_hints_max(changes)):
@@ -105,7 +107,7 @@ class Controls:
             self.stored |= {name: value for name, value in changes.items() if name != HEARTBEAT}
             code = OK
             for group in (LIMIT, SET):  # the group that narrows comes first
-                if not code and any([name.startswith(group.prefix) for name in changes]):
+                if not code and any(name.startswith(group.prefix) for name in changes):
                     code = await self._set(group, changes, group in is_on)
             if not code and HEARTBEAT in changes:
                 code = await self._beat(changes[HEARTBEAT])
@@ -205,6 +207,6 @@ def _hints_max(changes: dict[str, int]) -> int:
     touched = [
         group
         for group in (LIMIT, SET)
-        if is_beat or any([name.startswith(group.prefix) for name in changes])
+        if is_beat or any(name.startswith(group.prefix) for name in changes)
     ]
-    return is_beat + sum([len(group.quantities) for group in touched])
+    return is_beat + sum(len(group.quantities) for group in touched)

@@ -61,7 +61,7 @@ LINES_MAX = 20
 class Door:
     """One door with all its connections. `counts`: {cause: how often it occurred}."""
 
-    def __init__(self, house: House, name: str, values: Values) -> None:
+    def __init__(self, house: House, name: str, values: Values):
         self._house, self._title, self._values = house, f"modbus.{name}", values
         self._tls = listener.tls(house, values, *TLS)
         self._last = caught.Last(f"door {self._title}: a request has failed", LINES_MAX)
@@ -86,7 +86,7 @@ class Door:
         finally:
             followed.cancel()
             if self.counts:
-                totals = ", ".join([f"{cause}: {count}" for cause, count in self.counts.items()])
+                totals = ", ".join(f"{cause}: {count}" for cause, count in self.counts.items())
                 say(f"door {self._title}: closed; since it opened {totals}")
 
     async def _follow(self) -> None:

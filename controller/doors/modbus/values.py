@@ -159,6 +159,6 @@ def _which(racks: list[Facts], name: str, value: int | None) -> int | None:
 def _power_uW(racks: list[Facts]) -> int | None:
     """DC power of all racks, uW."""
     pairs = [(each["rack_voltage_mV"], each["rack_current_mA"]) for each in racks]
-    if any([None in pair for pair in pairs]):
+    if any(None in pair for pair in pairs):
         return None
-    return sum([voltage * current for voltage, current in pairs])
+    return sum(voltage * current for voltage, current in pairs)

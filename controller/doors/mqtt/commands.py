@@ -37,7 +37,7 @@ class Desk:
         verb: str,
         base: str,
         counts: collections.Counter[str],
-    ) -> None:
+    ):
         """base: the first part of all topics. counts: {name of a result: how often it occurred}."""
         self._run_directory, self._sender, self._counts = run_directory, sender, counts
         self._verb = verb

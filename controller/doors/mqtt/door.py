@@ -6,19 +6,16 @@ After a loss it connects again, with pauses that grow.
 import asyncio
 import collections
 import contextlib
-import random
 from collections.abc import Awaitable, Callable
 
 from controller.doors.mqtt import login, signed
 from controller.doors.mqtt.commands import VERBS, Desk
-from controller.doors.mqtt.link import REFUSED, Broker, Link, Lost, Message
+from controller.doors.mqtt.link import REFUSED, Broker, Link, Lost, Message, reconnecting
 from controller.doors.mqtt.outlet import Outlet
 from controller.doors.process import House, Values
 from controller.doors.told import Told
-from controller.system import clock
 
-PAUSE_S, PAUSE_S_MAX = 1.0, 60.0
-STEADY_US = 60_000_000  # after a connection of this length, the next pause is short again
+PAUSE_S_MAX = 60.0
 FAREWELL_S = 2.0
 CHECK_S = 1.0
 
@@ -26,7 +23,7 @@ CHECK_S = 1.0
 class Door:
     """One table [mqtt.NAME]."""
 
-    def __init__(self, house: House, name: str, values: Values) -> None:
+    def __init__(self, house: House, name: str, values: Values):
         self._house, self._values = house, values
         self._told, self.counts = Told(f"door mqtt.{name}"), collections.Counter[str]()
         self._base = f"firebreak/{values['cabinet']}"
@@ -63,15 +60,12 @@ class Door:
 
     async def _keep(self, use: Callable[[Link], Awaitable[None]], source: str = "") -> None:
         """Keep one connection open: that of a source, or with source "" the publishing one."""
-        pause_s = PAUSE_S
-        while True:
-            began_us = clock.now_us()
+
+        async def connect() -> None:
             self._told.say(await self._connected(use, source))
             self.counts["lost"] += 1
-            if clock.now_us() - began_us >= STEADY_US:
-                pause_s = PAUSE_S
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1))
-            pause_s = min(PAUSE_S_MAX, 2 * pause_s)
+
+        await reconnecting(connect, PAUSE_S_MAX)
 
     async def _connected(self, use: Callable[[Link], Awaitable[None]], source: str) -> str:
         """Run one connection from start to end. Returns the reason why it ended."""

@@ -9,11 +9,12 @@ of asyncio, except `_step` and the callbacks.
 import asyncio
 import collections
 import contextlib
+import random
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
@@ -30,16 +31,28 @@ UNDER_WAY_MAX = 10  # QoS 1 messages in each direction; the smallest limit of th
 UNREAD_MAX = 1000  # packets that a broker may send while it takes none
 UNSENT_MAX = 5000  # packets of QoS 0 that wait for a slow broker
 UNANSWERED_MAX = 100  # publishes that a broker has not acknowledged
-CONNECT_S = 5.0
-OPEN_S = 15.0
+CONNECT_S, OPEN_S = 5.0, 15.0
 ANSWER_US = 30_000_000
 STEP_S = 1.0
 CLOSE_S = 3.0  # longest wait for the thread, which may be waiting for the broker
+PAUSE_S, STEADY_US = 1.0, 60_000_000  # after a connection of this length, the pause is short again
 REFUSED = 128  # this reason code and all higher ones mean a refusal
 
 
 class Lost(Exception):
     """The connection is lost, or could not be opened. One line says why."""
+
+
+async def reconnecting(connect: Callable[[], Awaitable[None]], pause_s_max: float) -> NoReturn:
+    """Call `connect`, which returns when the connection is lost, again after a pause that grows."""
+    pause_s = PAUSE_S
+    while True:
+        began_us = clock.now_us()
+        await connect()
+        if clock.now_us() - began_us >= STEADY_US:
+            pause_s = PAUSE_S
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1))
+        pause_s = min(pause_s_max, 2 * pause_s)
 
 
 class Broker(NamedTuple):
@@ -74,7 +87,7 @@ class Message(NamedTuple):
 class Link:
     """One connection. Call `open`, then `publish` until `lost` has a line, then `close`."""
 
-    def __init__(self, broker: Broker, heard: Callable[[Message], None]) -> None:
+    def __init__(self, broker: Broker, heard: Callable[[Message], None]):
         """heard: gets each message in the thread of the connection, and must not raise."""
         self._broker, self._heard = broker, heard
         self._loop = asyncio.get_running_loop()
@@ -243,7 +256,7 @@ class Link:
     ) -> None:
         self._unread += 1
         if not self._opened.done():
-            self._tell(self._ready, sum([code.is_failure for code in codes]))
+            self._tell(self._ready, sum(code.is_failure for code in codes))
 
     def _ready(self, refused: int) -> None:
         if not self._opened.done():

@@ -40,9 +40,7 @@ class Outlet:
     connects again.
     """
 
-    def __init__(
-        self, feed: Feed, base: str, values: Facts, counts: collections.Counter[str]
-    ) -> None:
+    def __init__(self, feed: Feed, base: str, values: Facts, counts: collections.Counter[str]):
         self._feed, self._base, self._counts = feed, base, counts
         self._period_us, self._events_max = int(values["period_s"] * 1e6), values["events_max"]
         self._release = release.version()
@@ -129,7 +127,7 @@ class Retained:
     fewer messages, and no queue grows.
     """
 
-    def __init__(self, link: Link, base: str, counts: collections.Counter[str]) -> None:
+    def __init__(self, link: Link, base: str, counts: collections.Counter[str]):
         self._link, self._base, self._counts = link, base, counts
         self._sent: dict[str, str] = {}
         self._under_way: set[str] = set()

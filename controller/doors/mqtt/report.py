@@ -123,7 +123,7 @@ def _is_apart(before: Any, after: Any, most: int | None) -> bool:
 class Pace:
     """Says when the next report of one connection is due."""
 
-    def __init__(self, period_us: int, now_us: int) -> None:
+    def __init__(self, period_us: int, now_us: int):
         """period_us: least time between two reports."""
         self._period_us = period_us
         self._first_us = now_us + int(random.uniform(0, RENEWED_US))

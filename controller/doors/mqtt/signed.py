@@ -28,7 +28,7 @@ class Signed:
 
     def __init__(
         self, run_directory: str, sender: Sender, base: str, counts: collections.Counter[str]
-    ) -> None:
+    ):
         """base: begin of all topics; counts: {word for what happened: how often}."""
         self._run_directory, self._sender, self._counts = run_directory, sender, counts
         name = sender.source.name

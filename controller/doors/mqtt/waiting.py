@@ -42,7 +42,7 @@ class Waiting:
         fault_of: Callable[[bytes], str],
         *,
         keeps_newest: bool = False,
-    ) -> None:
+    ):
         """counts: {word for what happened: how often}. fault_of: the word for a payload that is no
         command, else ''; it must not raise.
         """

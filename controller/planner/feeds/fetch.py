@@ -83,7 +83,7 @@ def _filled(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
 class _Ended(request.AbstractHTTPHandler):
     """A handler whose connections open their socket by `connect`, which ends them in time."""
 
-    def __init__(self, connect: deadline.Connect) -> None:
+    def __init__(self, connect: deadline.Connect):
         super().__init__()
         self._connect = connect
 

@@ -29,7 +29,7 @@ class Held:
     that waits by a wall clock would wait for days if this clock is set back by days.
     """
 
-    def __init__(self, feed: Feed, rating: Rating = NO_POWER) -> None:
+    def __init__(self, feed: Feed, rating: Rating = NO_POWER):
         """rating: highest power of a feed of powers, with its margin."""
         self._rating = rating
         self.feed, self.values = feed, dict[int, float]()

@@ -116,12 +116,12 @@ def test_a_copy_has_another_origin(tmp_path, monkeypatch):
 )
 def test_a_damaged_epoch_is_refused(tmp_path, content):
     (tmp_path / "epoch.json").write_text(content)
-    with pytest.raises(epoch_file.EpochError, match="epoch.json"):
+    with pytest.raises(epoch_file.Refused, match="epoch.json"):
         epoch_file.read(str(tmp_path / "epoch.json"))
 
 
 def test_an_epoch_that_cannot_be_stored_is_not_taken(tmp_path):
-    with pytest.raises(epoch_file.EpochError, match="cannot be stored: No such file"):
+    with pytest.raises(epoch_file.Refused, match="cannot be stored: No such file"):
         epoch_file.take(os.path.join(tmp_path, "missing", "epoch.json"), 1, True, False)
-    with pytest.raises(epoch_file.EpochError, match="used up"):
+    with pytest.raises(epoch_file.Refused, match="used up"):
         epoch_file.take(str(tmp_path / "epoch.json"), EPOCH_MAX, True, False)

@@ -34,7 +34,7 @@ class Link:
 def begun(path, epochs, take_over=False, without=()):
     """(greeted cabinets, epoch, cabinets to which an earlier dispatcher may still lend)."""
     fleet = Fleet("", 1000, False, "fleet", 0, 0.0, CABINETS, {})
-    made = service.Service(fleet, service.Order(str(path), take_over, without))
+    made = service.Service(fleet, str(path), take_over, without)
     link = Link(epochs)
     link.service = made
     asyncio.run(made._begin(link))
@@ -105,7 +105,7 @@ def test_a_copy_starts_with_a_take_over(path):
 def test_a_dispatcher_that_was_replaced_does_not_start_again(path):
     kept(path, 5)
     fleet = Fleet("", 1000, False, "fleet", 0, 0.0, CABINETS, {})
-    made = service.Service(fleet, service.Order(str(path)))
+    made = service.Service(fleet, str(path), False, ())
     asyncio.run(made._begin(Link({})))
     for each in made._dispatcher.members:
         each.exchange.is_deposed = True

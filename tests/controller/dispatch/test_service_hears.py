@@ -33,8 +33,7 @@ def loaded(folder, broker, protocol):
 
 async def state_of(found, folder, peer, is_right):
     """The first state of the dispatcher that is right; a report is published before each look."""
-    order = service.Order(str(folder / "epoch.json"))
-    task = asyncio.create_task(service.Service(found, order).run())
+    task = asyncio.create_task(service.Service(found, str(folder / "epoch.json"), False, ()).run())
     while True:
         peer.client.publish("firebreak/hall1/report", json.dumps(made.report()), 1, True)
         _, payload, _ = await asyncio.to_thread(peer.got.get, timeout=GUARD_S)

@@ -34,17 +34,13 @@ def test_pods_on_a_small_connection(load_MW, dead, values, held_MW):
     assert values_MW(views) == (values, held_MW)
 
 
-def test_without_the_hold_back_nothing_is_kept_free():
-    assert values_MW([view(2.0)] * 4, hold_h=None) == ([1.5] * 4, 0.0)
-
-
 def test_a_spare_is_kept_free_below_the_connection_too():
     assert values_MW([view(1.45)] * 4, spare_MW=0.4) == ([1.4] * 4, 0.4)
 
 
 def test_an_emptier_battery_gives_less():
     views = [view(2.0, soc_permille=900), view(2.0, soc_permille=300)]
-    (full_MW, empty_MW), _ = values_MW(views, 3, hold_h=None)
+    (full_MW, empty_MW), _ = values_MW(views, 3.8)
     assert full_MW < empty_MW
 
 

@@ -15,6 +15,7 @@ from controller.doors import exposure, feed, process, sending, settings, told
 from controller.forms.refusal import ConfigError
 from controller.state import watch
 from controller.system import clock
+from controller.system.cli import Ended
 from controller.system.secret_file import secret
 from controller.watch import cabinet
 from controller.watch.__main__ import main as watch_main
@@ -126,16 +127,15 @@ def test_without_a_controller_or_a_key_the_answer_says_so(tmp_path):
     assert house.feed.trouble
 
 
-def test_a_package_that_is_missing_is_one_line(tmp_path, monkeypatch, capsys):
+def test_a_package_that_is_missing_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h11", None)
     for name in [name for name in sys.modules if name.startswith("controller.doors.http.")]:
         monkeypatch.delitem(sys.modules, name)
     found = settings.load(written(tmp_path, "[http.page]\n"))
-    assert process.run("http", found, "run", "state", "own") == 3
-    line = (
-        "firebreak: doors http: h11 is not installed: pip install 'firebreak-controller[doors]'\n"
-    )
-    assert capsys.readouterr().err == line
+    with pytest.raises(Ended) as end:
+        process.run("http", found, "run", "state", "own")
+    line = "doors http: h11 is not installed: pip install 'firebreak-controller[doors]'"
+    assert (str(end.value), end.value.code) == (line, 3)
 
 
 @pytest.mark.parametrize("is_live", [True, False])

@@ -38,7 +38,7 @@ HEARTBEAT = {"quantity": "heartbeat", "valid_s": 60}
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """A door that connects again at once, and a feed of 50 Hz."""
-    monkeypatch.setattr(door, "PAUSE_S", 0.02)
+    monkeypatch.setattr(link, "PAUSE_S", 0.02)
     monkeypatch.setattr(door, "PAUSE_S_MAX", 0.05)
     hurry(monkeypatch)
 
@@ -305,9 +305,9 @@ def test_pauses_grow_to_a_minute_and_a_cause_has_one_line(tmp_path, monkeypatch,
         monkeypatch.setattr(door.asyncio, "sleep", pause)
         await made.run()
 
-    monkeypatch.setattr(door, "PAUSE_S", 1.0)
+    monkeypatch.setattr(link, "PAUSE_S", 1.0)
     monkeypatch.setattr(door, "PAUSE_S_MAX", 60.0)
-    monkeypatch.setattr(door.random, "uniform", lambda low, high: high)
+    monkeypatch.setattr(link.random, "uniform", lambda low, high: high)
     with answering(tmp_path) as (_, house), pytest.raises(asyncio.CancelledError):
         asyncio.run(run())
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]

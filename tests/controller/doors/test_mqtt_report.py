@@ -7,7 +7,7 @@ import re
 import pytest
 
 from controller.core.base import hint_codes as h
-from controller.doors.mqtt import door, report as of
+from controller.doors.mqtt import link, report as of
 from controller.doors.mqtt.payload import text
 from controller.state import rows
 from controller.state.watch import Watch
@@ -236,7 +236,7 @@ def test_many_small_changes_count_from_the_last_report():
 @pytest.mark.parametrize("kind", ["mosquitto", "nats"])
 def test_the_broker_keeps_the_report(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(of, "RENEWED_US", 100_000)
-    monkeypatch.setattr(door, "PAUSE_S", 0.02)
+    monkeypatch.setattr(link, "PAUSE_S", 0.02)
     hurry(monkeypatch)
     with served(tmp_path, kind, "3.1.1", heard="report door") as (_, broker, peer, _, feed):
         feed.pages["status"] = {**FACTS, "battery_W": -7, "rated_W": RATED_W}

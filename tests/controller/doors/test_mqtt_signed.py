@@ -34,7 +34,7 @@ WRONG = ("retained", "not_understood", "foreign_name", "refused", "crowded", "ov
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(of_door, "PAUSE_S", 0.02)
+    monkeypatch.setattr(link, "PAUSE_S", 0.02)
     monkeypatch.setattr(of_door, "PAUSE_S_MAX", 0.05)
     hurry(monkeypatch)
 

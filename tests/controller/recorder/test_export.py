@@ -12,6 +12,7 @@ from command_line import answered, refused, run
 from recorder_bench import UTC_US, Bench, estop
 
 from controller.recorder import csv_files
+from tests.instead_of_os import instead_of_os
 from tests.tables import table
 
 
@@ -143,11 +144,12 @@ class Stick:
 
 def test_a_short_write_goes_on_and_a_full_stick_leaves_what_was_there(tmp_path):
     stick = Stick(10**6)
-    path = csv_files.write_whole(str(tmp_path), "a.csv", [b"x" * 1000, b"y" * 50], stick)
+    with instead_of_os(stick):
+        path = csv_files.write_whole(str(tmp_path), "a.csv", [b"x" * 1000, b"y" * 50])
     assert open(path, "rb").read() == b"x" * 1000 + b"y" * 50 and len(stick.synced) == 2
     (tmp_path / "a.csv").write_text("before")
-    with pytest.raises(OSError):
-        csv_files.write_whole(str(tmp_path), "a.csv", [b"x" * 1000], Stick(5))
+    with instead_of_os(Stick(5)), pytest.raises(OSError):
+        csv_files.write_whole(str(tmp_path), "a.csv", [b"x" * 1000])
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "before"}
 
 
@@ -162,8 +164,8 @@ class Planted(Stick):
 def test_a_link_on_the_stick_is_not_followed(tmp_path):
     other = tmp_path / "other"
     other.write_text("of somebody else")
-    with pytest.raises(FileExistsError):
-        csv_files.write_whole(str(tmp_path), "b.csv", [b"x"], Planted(10**6))
+    with instead_of_os(Planted(10**6)), pytest.raises(FileExistsError):
+        csv_files.write_whole(str(tmp_path), "b.csv", [b"x"])
     for name in ("a.csv.partial", "a.csv"):
         (tmp_path / name).symlink_to(other)
     path = csv_files.write_whole(str(tmp_path), "a.csv", [b"x"])

@@ -15,7 +15,7 @@ from cabinet_bench import (
     running,
     with_peer,
 )
-from power_loss import cuts, disk_with, save_after_load
+from power_loss import cuts, disk_with, found_on, save_after_load
 from slow import slow
 
 from controller.core import image
@@ -289,7 +289,7 @@ def test_a_cut_while_the_latch_is_stored_again_finds_one_record_or_the_other():
     full, cleared, again_full = records_of_a_return()
     before, save = lambda: disk_with(full, cleared), lambda disk: save_after_load(disk, again_full)
     for disk, finished in cuts(before, save):
-        loaded = two_copies.Store("d", disk).load()
+        loaded = found_on(disk)
         assert loaded.record in ([again_full] if finished else [cleared, again_full])
         assert loaded.lines == []
 
@@ -299,9 +299,9 @@ def test_a_cut_while_the_latch_is_stored_again_finds_one_record_or_the_other():
 def test_a_copy_that_is_torn_frees_nothing(copy, saved):
     """Also a copy of the record with the reset: the other copy may have held a latch."""
     disk = disk_with(*records_of_a_return()[:saved])
-    inode = disk.inodes[disk.names[two_copies.Store("d", disk).paths[copy]]]
+    inode = disk.inodes[disk.names[two_copies.Store("d").paths[copy]]]
     inode[0] = inode[0][: len(inode[0]) // 2]
-    start = Bench(two_copies.Store("d", disk).load()).tick(20)
+    start = Bench(found_on(disk)).tick(20)
     latched = {"1a", "1b"} if saved == 3 else set()
     assert start.state == "inhibited" and set(start.standing) == {"44d"} | latched
 

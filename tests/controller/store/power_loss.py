@@ -5,6 +5,7 @@ import os
 import stat
 
 from controller.store.two_copies import COPIES, Store
+from tests.instead_of_os import instead_of_os
 
 
 class PowerCut(BaseException):
@@ -20,6 +21,9 @@ class Disk:
         self.inodes = []  # [volatile, durable] contents
         self.names, self.durable_names = {}, {}
         self.descriptors = {}  # [inode or None, place]
+
+    def __getattr__(self, name):
+        return getattr(os, name)
 
     def _count(self, needs_room=False):
         self.operations += 1
@@ -115,7 +119,8 @@ def cuts(first_disk, action, datas=("lost", "torn", "kept")):
         disk = first_disk()
         disk.cut_at = cut_at
         try:
-            action(disk)
+            with instead_of_os(disk):
+                action(disk)
             finished = True
         except PowerCut:
             pass
@@ -127,13 +132,15 @@ def cuts(first_disk, action, datas=("lost", "torn", "kept")):
 
 
 def save_after_load(disk, record):
-    store = Store("d", disk)
-    store.load()
-    store.save(record)
+    with instead_of_os(disk):
+        store = Store("d")
+        store.load()
+        store.save(record)
 
 
 def found_on(disk):
-    return Store("d", disk).load()
+    with instead_of_os(disk):
+        return Store("d").load()
 
 
 def as_of_form(folder, form, names=COPIES):

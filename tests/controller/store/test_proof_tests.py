@@ -13,6 +13,7 @@ from hypothesis import given, strategies as st
 from power_loss import Disk, PowerCut, cuts
 
 from controller.store import chain, proof_lines as pl, proof_tests as pt
+from tests.instead_of_os import instead_of_os
 from tests.repository import ROOT
 from tests.tables import cases
 
@@ -24,7 +25,13 @@ WHEN = ("2026-03-14", "2026-03-14T02:07:31Z", "ntp")
 
 def add(directory, row="1", files=os, now=NOW, **others):
     values = {"tester": "J. Doe, NICET II", "reaction_ms": 120, "result": pl.PASSED, **others}
-    return pt.Ledger(str(directory), files).test(now, row, **values)
+    with instead_of_os(files):
+        return pt.Ledger(str(directory)).test(now, row, **values)
+
+
+def read(directory, disk):
+    with instead_of_os(disk):
+        return pt.read(str(directory))
 
 
 def names(found):
@@ -75,12 +82,12 @@ def test_a_power_cut_anywhere_loses_no_record_that_counted(tmp_path):
 
 
 def _after(tmp_path, disk, is_done):
-    found = pt.read(str(tmp_path), disk)
+    found = read(tmp_path, disk)
     rows = names(found)[1:]
     assert rows == ["1", "2"] if is_done else rows in (["1"], ["1", "2"])
     assert not found.breaks and (found.lines == []) == (found.torn_bytes == 0)
     add(tmp_path, "3", disk)
-    again = pt.read(str(tmp_path), disk.restart())
+    again = read(tmp_path, disk.restart())
     assert again.lines == [] and names(again)[1:] == [*rows, "3"]
     return (*rows, *(["torn"] if found.torn_bytes else []))
 
@@ -91,9 +98,9 @@ def test_a_power_cut_at_the_very_first_record(tmp_path):
         with contextlib.suppress(PowerCut):
             add(tmp_path, "1", disk)
         disk = disk.restart(data, "kept")
-        assert not pt.read(str(tmp_path), disk).breaks
+        assert not read(tmp_path, disk).breaks
         add(tmp_path, "2", disk)
-        found = pt.read(str(tmp_path), disk)
+        found = read(tmp_path, disk)
         assert found.lines == []
         assert (names(found)[0], names(found)[-1]) == (pl.COMMISSIONED, "2")
 
@@ -189,7 +196,7 @@ def test_a_full_disk_is_one_line_and_the_records_stay(tmp_path):
         with pytest.raises(pt.NotWrittenError, match=words):
             add(tmp_path, "2", disk)
         disk.error_at = None
-        found = pt.read(str(tmp_path), disk)
+        found = read(tmp_path, disk)
         assert names(found)[:2] == [pl.COMMISSIONED, "1"] and not found.breaks
 
 

@@ -11,6 +11,7 @@ from power_loss import Disk, as_of_form, cuts, disk_with, found_on, save_after_l
 from controller.sites import EXAMPLE
 from controller.store import two_copies as st
 from controller.store.stored_record import Record, StoreError, decode, encode
+from tests.instead_of_os import instead_of_os
 from tests.tables import cases
 
 
@@ -51,7 +52,7 @@ def test_no_cut_loses_a_latch_or_the_armed_state():
     steps = ((record(1, 0), "closed"), (latched, "latched"), (spent, "reset"), (record(), "open"))
 
     def run(disk):
-        store = st.Store("d", disk)
+        store = st.Store("d")
         store.load()
         live[0] = "open before"
         for each, then in steps:
@@ -74,10 +75,11 @@ def test_no_cut_loses_a_latch_or_the_armed_state():
 def test_a_full_disk_is_an_error_and_costs_no_record():
     for error_at in range(20):
         disk = disk_with(OLD)
-        disk.error_at, store = error_at, st.Store("d", disk)
-        store.load()
+        disk.error_at, store = error_at, st.Store("d")
         try:
-            store.save(NEW)
+            with instead_of_os(disk):
+                store.load()
+                store.save(NEW)
             assert error_at >= disk.operations
         except StoreError as error:
             assert str(error) == "d: the store could not be saved: No space left on device"
@@ -85,7 +87,8 @@ def test_a_full_disk_is_an_error_and_costs_no_record():
         assert disk.descriptors == {} and found.record in ((NEW,) if finished else (OLD, NEW))
         assert found.state == (st.ARMED if finished else st.UNREADABLE)
         disk.error_at = None
-        store.save(record())
+        with instead_of_os(disk):
+            store.save(record())
         assert found_on(disk.restart()).state == st.CLEAN
 
 
