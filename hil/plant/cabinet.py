@@ -119,6 +119,8 @@ class CabinetPlant:
     grid_power_W, other_load_W = _of_site("grid_power_W"), _of_site("other_load_W")
     grid_voltage_V, is_off_grid = _of_site("grid_voltage_V"), _of_site("is_off_grid")
     grid_frequency_Hz = _of_site("grid_frequency_Hz")
+    battery_W = property(lambda self: sum([unit.ac_power_W for unit in self.pcs]))
+    hottest_degC = property(lambda self: max([max(one.temperatures_degC) for one in self.racks]))
     # Readings of the sensors that the wires report
     gas_lfl_pct = property(lambda self: self.air.gas_lfl_pct)
     vent_lfl_share = property(lambda self: self.air.lfl_share)

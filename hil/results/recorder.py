@@ -78,8 +78,7 @@ def commanded(plant: CabinetPlant, state: int) -> int:
     """Bits of the commands, as in the recorder's ring of ticks. state: that of the controller."""
     site = plant.site
     is_island = site.is_off_grid or any([unit.forms for unit in plant.pcs])
-    is_shed = any([part.asked.get("stages") for part in site.parts])
-    return STOP * (state != s.RUNNING) + ISLAND * is_island + SHED * is_shed
+    return STOP * (state != s.RUNNING) + ISLAND * is_island + SHED * (site.open_stages > 0)
 
 
 class Recorder:

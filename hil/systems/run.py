@@ -161,7 +161,7 @@ class Run:
             self._shares.step(second)
         self.site.step(1.0)
         self._seconds[:, second] = self.site.load_power_W, self.site.grid_power_W
-        self._battery_W[second] = sum([unit.ac_power_W for unit in self.site.units])
+        self._battery_W[second] = self.site.battery_W
         self._modes_s[self.members[0].control.found.mode] += 1
         self._watch.see(second)
 

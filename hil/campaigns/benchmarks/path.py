@@ -79,7 +79,7 @@ def delays_ms(config: configuration.Config, edges: int, seed: int) -> list[float
     battery_W, passed = [], 0
     while rig.now_us < load.edges_us[-1] + ANSWERED_MS * 1000 + rig.tick_us:
         rig.step()
-        battery_W.append(sum([pcs.ac_power_W for pcs in rig.plant.pcs]))
+        battery_W.append(rig.plant.battery_W)
         if load.passed(rig.now_us - ANSWERED_MS * 1000) > passed:
             passed += 1
             meter.phase_us = load.draw.randrange(meter.refresh_us)

@@ -233,7 +233,7 @@ class Watch:
     def _see(self) -> None:
         pod, members = self._pod, self._pod.members
         grid_W = pod.site.grid_power_W
-        given_W = sum([unit.ac_power_W for member in members for unit in member.plant.pcs])
+        given_W = pod.site.battery_W
         running = [each for each in members if each.controller.cabinet is not None]
         able_W = len(running) * POWER_W / len(members)
         self._ticks.append((grid_W, grid_W + given_W - able_W <= LIMIT_W))

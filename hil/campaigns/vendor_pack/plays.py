@@ -100,7 +100,7 @@ def _shares(
 
     def row() -> Row:
         reported_W = sum([core.inp[each] for each in at])
-        return wanted_W, _battery_W(rig), reported_W, rig.plant.grid_power_W, core.inp[GRID]
+        return wanted_W, rig.plant.battery_W, reported_W, rig.plant.grid_power_W, core.inp[GRID]
 
     rows, ends_s = Rows(), []
     for power_W in powers_W:
@@ -110,10 +110,6 @@ def _shares(
         _ask(rig, REQUEST, POWER_W, power_W)
         rows += _follow(rig, end_s, row)
     return rows, ends_s
-
-
-def _battery_W(rig: VirtualRig) -> float:
-    return sum([unit.ac_power_W for unit in rig.plant.pcs])
 
 
 def _t4(config: Config, seed: int) -> Found:
@@ -175,8 +171,8 @@ def _t4_rows(config: Config, load: Callable[[float], float], seed: int) -> tuple
     def row() -> Row:
         cabinet = rig.controller.cabinet
         setpoint_W = cabinet.summary()[2] if cabinet else 0
-        battery_W = _battery_W(rig)
-        return rig.plant.load_power_W, rig.plant.grid_power_W, battery_W, setpoint_W
+        plant = rig.plant
+        return plant.load_power_W, plant.grid_power_W, plant.battery_W, setpoint_W
 
     return _follow(rig, START_S + T4_S, row), rig.recorder.rows()
 
@@ -215,7 +211,7 @@ def _t10(config: Config, seed: int) -> Found:
 
     def row() -> Row:
         site = rig.plant.site
-        return site.load_wanted_W, site.load_power_W, _battery_W(rig), float(site.is_live)
+        return site.load_wanted_W, site.load_power_W, rig.plant.battery_W, float(site.is_live)
 
     rows = _follow(rig, end_s, row)
     stages = [each["stage"] for each in rig.trips.trips[trips:]]
