@@ -11,10 +11,9 @@ from typing import Any
 
 from hil.devices import registers, sunspec_chain
 from hil.devices.registers import ModbusException, RegisterDevice
+from hil.devices.sunspec_chain import WORDS
 from hil.site.part import SitePart
 
-WORDS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}
-WORDS |= {"float32": "f", "float64": "d"}
 EXPONENTS = {False: 1, True: -2}  # {is the register written: exponent of its scale factor}
 S16_MAX = 32767
 BITS = registers.READ_COILS, registers.READ_INPUTS
@@ -73,7 +72,7 @@ class MirroredDevice(RegisterDevice):
                 at = 2 * register["address"]
                 data = self._encoded(register, value)
                 if register.get("mask"):
-                    data = self._masked(register, data, words[at : at + len(data)])
+                    data = masked(register, data, words[at : at + len(data)])
                 words[at : at + len(data)] = data
         for register in self.identity.values() if function not in BITS else ():
             if register.get("function", 3) == function:
@@ -90,15 +89,6 @@ class MirroredDevice(RegisterDevice):
         else:
             raw = round((value - register.get("offset", 0)) / self._scale(register))
         return ordered(register, struct.pack(f">{kind}", raw))
-
-    def _masked(self, register: dict[str, Any], data: bytes, there: bytearray) -> bytes:
-        """The value in its own bits of a register; the other bits stay as they are in `there`."""
-        mask = register["mask"]
-        value = int.from_bytes(ordered(register, data), "big")
-        old = int.from_bytes(ordered(register, bytes(there)), "big")
-        shift = (mask & -mask).bit_length() - 1
-        merged = old & ~mask | value << shift & mask
-        return ordered(register, merged.to_bytes(len(data), "big"))
 
     def _scale(self, register: dict[str, Any]) -> float:
         factor, own = register.get("scale_by"), register.get("scale", 1)
@@ -145,6 +135,16 @@ class MirroredDevice(RegisterDevice):
         if states:
             return states[str(raw)]
         return round(raw * self._scale(register) + register.get("offset", 0))
+
+
+def masked(register: dict[str, Any], data: bytes, there: bytearray) -> bytes:
+    """The value in its own bits of a register; the other bits stay as they are in `there`."""
+    mask = register["mask"]
+    value = int.from_bytes(ordered(register, data), "big")
+    old = int.from_bytes(ordered(register, bytes(there)), "big")
+    shift = (mask & -mask).bit_length() - 1
+    merged = old & ~mask | value << shift & mask
+    return ordered(register, merged.to_bytes(len(data), "big"))
 
 
 def ordered(register: dict[str, Any], data: bytes) -> bytes:

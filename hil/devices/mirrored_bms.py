@@ -6,8 +6,11 @@ wiring, not the decoding.
 
 from typing import Any
 
+from fastcrc.crc8 import sae_j1850 as crc8
+
+from hil.devices.native_bms import crc_of_id
 from hil.devices.rack_words import element, value
-from hil.devices.simulated_bms import SimulatedBms
+from hil.devices.simulated_bms import Frames, SimulatedBms
 from hil.plant.rack import Rack
 
 US_PER_MS = 1000
@@ -28,7 +31,7 @@ class MirroredBms(SimulatedBms):
         self.command_id = self.command_ids[0] if self.command_ids else -1
         self._due_us: dict[str, int] = {}
         self._counts: dict[int, int] = {}
-        self._kept: dict[str, list[tuple[int, bytes]]] = {}
+        self._kept: dict[str, Frames] = {}
         self._has_close = any(each["data_close"] for each in self._sent.values())
         if not self.command_ids:
             rack.command_close(True)
@@ -46,10 +49,10 @@ class MirroredBms(SimulatedBms):
             self.rack.command_close(True)
         self._heard_us = now_us
 
-    def frames(self, now_us: int) -> list[tuple[int, bytes]]:
+    def frames(self, now_us: int) -> Frames:
         """[(id, data)] of the frames that are due at now_us."""
         self.tick(now_us)
-        found: list[tuple[int, bytes]] = []
+        found: Frames = []
         for name, row in self._profile.messages.items():
             period_us = self._period_us(row)
             due_us = self._due_us.setdefault(name, now_us)
@@ -66,7 +69,7 @@ class MirroredBms(SimulatedBms):
     def _period_us(self, row: dict[str, Any]) -> int:
         return int(row["period_ms"] or self._profile.period_ms) * US_PER_MS
 
-    def _encoded(self, name: str, row: dict[str, Any]) -> list[tuple[int, bytes]]:
+    def _encoded(self, name: str, row: dict[str, Any]) -> Frames:
         """Every frame of a message: one for each id and each value of its multiplexer."""
         found = []
         for number in range(row["ids"]):
@@ -94,9 +97,8 @@ class MirroredBms(SimulatedBms):
             _put(data, row["counter"], self._counts[can_id])
         if row["check"]:
             is_sum = row["check"] == "sum8"
-            data[-1] = (
-                (can_id + len(data) + sum(data[:-1])) & 0xFF if is_sum else _crc(can_id, data)
-            )
+            total = (can_id + len(data) + sum(data[:-1])) & 0xFF
+            data[-1] = total if is_sum else crc8(data[:-1], crc_of_id(can_id))
         return bytes(data)
 
     def _fill(self, data: bytearray, name: str, page: int | None, number: int) -> None:
@@ -134,16 +136,6 @@ def _raw(row: dict[str, Any], value: float) -> int:
     raw, bits = round((value - row["offset"]) / row["scale"]), row["length"]
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if row["signed"] else (0, (1 << bits) - 1)
     return max(low, min(high, raw))
-
-
-def _crc(can_id: int, data: bytearray) -> int:
-    """CRC-8 SAE J1850 over the id and all bytes but the last, computed bit by bit."""
-    value = 0xFF
-    for byte in (can_id & 255, can_id >> 8 & 255, *data[:-1]):
-        for bit in range(7, -1, -1):
-            value = (value << 1) ^ (0x1D if (value >> 7 ^ byte >> bit) & 1 else 0)
-            value &= 0xFF
-    return value ^ 0xFF
 
 
 def _put(data: bytearray, row: dict[str, Any], raw: int) -> None:

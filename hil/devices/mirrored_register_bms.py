@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from hil.devices import registers, sunspec_chain
-from hil.devices.mirrored import BITS, WORDS, ordered
+from hil.devices.mirrored import BITS, masked, ordered
 from hil.devices.rack_words import element, value
 from hil.devices.registers import ModbusException, RegisterDevice
+from hil.devices.sunspec_chain import WORDS
 from hil.plant.rack import Rack
 
 ARRAYS = ("cell_voltage_mV", "module_temperature_ddegC")
@@ -84,10 +85,7 @@ class MirroredRegisterBms(RegisterDevice):
             found = register["equals"][0] if "equals" in register else self._raw(name, place)
             data = ordered(register, struct.pack(f">{kind}", found))
             if register.get("mask"):
-                there = int.from_bytes(ordered(register, bytes(words[at : at + size])), "big")
-                shift = (register["mask"] & -register["mask"]).bit_length() - 1
-                merged = there & ~register["mask"] | found << shift & register["mask"]
-                data = ordered(register, merged.to_bytes(size, "big"))
+                data = masked(register, data, words[at : at + size])
             words[at : at + size] = data
 
     def _raw(self, name: str, place: int) -> int:
