@@ -89,7 +89,7 @@ def synthetic_load(
     """
     if not (math.isfinite(duration_s) and duration_s >= 1.0):
         raise LoadError(f"{kind} load of {duration_s} s: allowed is at least 1")
-    trace = Trace(*shape.CURVES[kind](seed, duration_s, peak_W))
+    trace = Trace(*shape.points(kind, seed, duration_s, peak_W))
     trace.column = kind
     return trace
 
