@@ -11,7 +11,7 @@ from typing import Any
 
 from hil.devices import registers, sunspec_chain
 from hil.devices.registers import ModbusException, RegisterDevice
-from hil.devices.sunspec_chain import WORDS
+from hil.devices.sunspec_chain import WORDS, Table
 from hil.site.part import SitePart
 
 EXPONENTS = {False: 1, True: -2}  # {is the register written: exponent of its scale factor}
@@ -81,7 +81,7 @@ class MirroredDevice(RegisterDevice):
                 words[at : at + len(data)] = data
         return bits if function in BITS else bytes(words)
 
-    def _encoded(self, register: dict[str, Any], value: float) -> bytes:
+    def _encoded(self, register: Table, value: float) -> bytes:
         kind, states = WORDS[register["type"]], register.get("values")
         if states:
             # the nearest state of the profile, because a profile need not name every plant state
@@ -90,12 +90,12 @@ class MirroredDevice(RegisterDevice):
             raw = round((value - register.get("offset", 0)) / self._scale(register))
         return ordered(register, struct.pack(f">{kind}", raw))
 
-    def _scale(self, register: dict[str, Any]) -> float:
+    def _scale(self, register: Table) -> float:
         factor, own = register.get("scale_by"), register.get("scale", 1)
         own *= 10.0 ** self._exponent(register)
         return own * (self.part.parameters[factor] if factor else 1)
 
-    def _exponent(self, register: dict[str, Any]) -> int:
+    def _exponent(self, register: Table) -> int:
         """Power of ten in the scale factor. A register that is read must be able to show 1.5 x the
         rating.
         """
@@ -124,7 +124,7 @@ class MirroredDevice(RegisterDevice):
         is_coil = function in (registers.WRITE_COIL, registers.WRITE_COILS)
         self._written |= {(is_coil, address + at): int(each) for at, each in enumerate(values)}
 
-    def _decoded(self, register: dict[str, Any], values: list[int]) -> int:
+    def _decoded(self, register: Table, values: list[int]) -> int:
         if register["type"] == "bit":
             return sum(values)
         kind = WORDS[register["type"]]
@@ -137,7 +137,7 @@ class MirroredDevice(RegisterDevice):
         return round(raw * self._scale(register) + register.get("offset", 0))
 
 
-def masked(register: dict[str, Any], data: bytes, there: bytearray) -> bytes:
+def masked(register: Table, data: bytes, there: bytearray) -> bytes:
     """The value in its own bits of a register; the other bits stay as they are in `there`."""
     mask = register["mask"]
     value = int.from_bytes(ordered(register, data), "big")
@@ -147,7 +147,7 @@ def masked(register: dict[str, Any], data: bytes, there: bytearray) -> bytes:
     return ordered(register, merged.to_bytes(len(data), "big"))
 
 
-def ordered(register: dict[str, Any], data: bytes) -> bytes:
+def ordered(register: Table, data: bytes) -> bytes:
     """Swap between big-endian and the byte and word order of the register, in either direction."""
     pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
     if register.get("byte_order") == "little":

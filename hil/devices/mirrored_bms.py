@@ -11,6 +11,7 @@ from fastcrc.crc8 import sae_j1850 as crc8
 from hil.devices.native_bms import crc_of_id
 from hil.devices.rack_words import element, value
 from hil.devices.simulated_bms import Frames, SimulatedBms
+from hil.devices.sunspec_chain import Table
 from hil.plant.rack import Rack
 
 US_PER_MS = 1000
@@ -66,10 +67,10 @@ class MirroredBms(SimulatedBms):
             return []
         return self.sent(found)
 
-    def _period_us(self, row: dict[str, Any]) -> int:
+    def _period_us(self, row: Table) -> int:
         return int(row["period_ms"] or self._profile.period_ms) * US_PER_MS
 
-    def _encoded(self, name: str, row: dict[str, Any]) -> Frames:
+    def _encoded(self, name: str, row: Table) -> Frames:
         """Every frame of a message: one for each id and each value of its multiplexer."""
         found = []
         for number in range(row["ids"]):
@@ -82,7 +83,7 @@ class MirroredBms(SimulatedBms):
                 found.append((can_id, self._sealed(row, can_id, data)))
         return found
 
-    def _pages(self, name: str, row: dict[str, Any]) -> list[int | None]:
+    def _pages(self, name: str, row: Table) -> list[int | None]:
         if row["mux"]["start"] is None:
             return [None]
         rows = [*self._profile.signals.values(), *self._profile.faults.values()]
@@ -91,7 +92,7 @@ class MirroredBms(SimulatedBms):
         }
         return sorted(pages | set(range(row["mux_values"])))
 
-    def _sealed(self, row: dict[str, Any], can_id: int, data: bytearray) -> bytes:
+    def _sealed(self, row: Table, can_id: int, data: bytearray) -> bytes:
         if row["counter"]["start"] is not None:
             self._counts[can_id] = self._counts.get(can_id, 0) + 1
             _put(data, row["counter"], self._counts[can_id])
@@ -115,7 +116,7 @@ class MirroredBms(SimulatedBms):
                     raw = [*row["invalid"], 0][0] if found is None else _raw(row, found)
                     _put(data, row | {"start": start}, raw)
 
-    def _fault(self, name: str, row: dict[str, Any]) -> int:
+    def _fault(self, name: str, row: Table) -> int:
         """The raw value of a fault row: the first `trip` bit is set while the rack has a fault."""
         ones = (1 << row["length"]) - 1
         form = row["form"]
@@ -126,7 +127,7 @@ class MirroredBms(SimulatedBms):
         return (ones & ~1 if is_on else ones) if form == "zeros" else int(bool(is_on))
 
 
-def _raw(row: dict[str, Any], value: float) -> int:
+def _raw(row: Table, value: float) -> int:
     """The raw value that decodes nearest to `value`, within the bits of the signal."""
     for raw, known in row["values"].items():
         if known == int(value):
@@ -138,7 +139,7 @@ def _raw(row: dict[str, Any], value: float) -> int:
     return max(low, min(high, raw))
 
 
-def _put(data: bytearray, row: dict[str, Any], raw: int) -> None:
+def _put(data: bytearray, row: Table, raw: int) -> None:
     """Write the bits of a raw value one by one. Bits beyond the end of the frame are lost."""
     at, length = row["start"], row["length"]
     if row["order"] == "little":
