@@ -4,10 +4,10 @@ Load and grid connection belong to its site, which several cabinets may share. T
 register, no frame and no clock. A scenario changes the parts and then calls `publish`.
 """
 
-from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
+from hil.loads.trace import Power
 from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs, rack, relays, ups
 from hil.site import air_devices
 from hil.site.part import SitePart
@@ -64,7 +64,7 @@ class CabinetPlant:
     def __init__(
         self,
         changes: dict[str, Any] | None = None,
-        load: Callable[[float], Any] | None = None,
+        load: Power | None = None,
         seed: object = 0,
         site: Site | None = None,
     ) -> None:

@@ -17,7 +17,7 @@ from controller.core.policies.found import Found
 from controller.core.policies.known import Known
 from controller.sites import FOLDER
 from hil.campaigns.benchmarks import machine
-from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
+from hil.campaigns.benchmarks.document import Figures, Measured, figure, percentile
 from hil.devices.power_meter import PowerMeter
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
@@ -32,7 +32,7 @@ CABINETS = {"example": "", "fast": "short_path"}  # {cabinet: its budget}
 
 def run(count: int = 200, seed: int = 1, cabinet: str | None = None) -> Measured:
     """The findings. count: edges for each cabinet; cabinet: a file, instead of CABINETS."""
-    figures: list[Figure] = []
+    figures: Figures = []
     details: dict[str, Any] = {}
     files = {name: str(FOLDER / name / "cabinet.toml") for name in CABINETS}
     for name, file in ({cabinet: cabinet} if cabinet else files).items():

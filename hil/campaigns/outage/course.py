@@ -1,7 +1,7 @@
 """Plays one run with several outages, byte by byte in virtual time. Computes their figures."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from controller.config.configuration import Config
@@ -9,7 +9,7 @@ from hil.campaigns.trials import Found
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
-from hil.loads.trace import synthetic_load
+from hil.loads.trace import Power, synthetic_load
 from hil.site.grid import Grid
 from hil.site.site import ISLAND, ON_GRID, Site
 from hil.site.transfer_switch import TransferSwitch
@@ -74,7 +74,7 @@ def _rig(
 
 def island_rig(
     config: Config,
-    load: Callable[[float], Any],
+    load: Power,
     seed: int,
     outages: Sequence[tuple[float, float]],
     switch: dict[str, float],

@@ -7,7 +7,6 @@ import copy
 import dataclasses
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from hil.campaigns.vendor_pack.verdicts import Found
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
-from hil.loads.trace import step_load, synthetic_load
+from hil.loads.trace import Power, step_load, synthetic_load
 from hil.values.chain_only import ChainOnly
 from safety import signals as s
 
@@ -51,7 +50,7 @@ def _rated_W(config: Config) -> float:
     return sum([unit["rated_W"] for unit in config.unit_tables])
 
 
-def _rig(config: Config, load: Callable[[float], Any], seed: int) -> VirtualRig:
+def _rig(config: Config, load: Power, seed: int) -> VirtualRig:
     """A running cabinet."""
     return VirtualRig(config, load, seed, (), {"soc": SOC}).run(START_S)
 
@@ -139,14 +138,14 @@ def _t4(config: Config, seed: int) -> Found:
     )
 
 
-def power_of(job: Callable[[float], Any], t_s: float) -> float:
+def power_of(job: Power, t_s: float) -> float:
     """The power of the built-in load, which has no channels."""
     power_W = job(t_s)
     assert isinstance(power_W, float)
     return power_W
 
 
-def sharpest_s(job: Callable[[float], Any], within_s: float) -> float:
+def sharpest_s(job: Power, within_s: float) -> float:
     """The time of the job's largest change within within_s."""
     times_s = np.arange(0.0, T4_JOB_S, STEP_OF_JOB_S)
     powers_W = np.array([power_of(job, t_s) for t_s in times_s])
