@@ -5,7 +5,6 @@ T11 runs in chain-only mode (no safety kernel), all other tests in byte mode (fr
 
 import copy
 import dataclasses
-from array import array
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -19,6 +18,7 @@ from hil.campaigns.outage.course import island_rig
 from hil.campaigns.vendor_pack import verdicts
 from hil.campaigns.vendor_pack.verdicts import Found
 from hil.engine import coverage
+from hil.engine.pod import with_control
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 from hil.loads.trace import Power, step_load, synthetic_load
@@ -158,9 +158,7 @@ def buffered(config: Config, J_per_kW: int) -> Config:
     topology = copy.deepcopy(config.topology)
     topology.required("meter_load").settings[schema.BUFFER] = J_per_kW
     found = dataclasses.replace(config, topology=topology)
-    control = config.control | track_path.parameters(found, bus_times.schedule(config))
-    image = array("i", control.values())
-    return dataclasses.replace(found, control=control, control_image=image)
+    return with_control(found, track_path.parameters(found, bus_times.schedule(config)))
 
 
 def _t4_rows(config: Config, load: Callable[[float], float], seed: int) -> tuple[Rows, np.ndarray]:
