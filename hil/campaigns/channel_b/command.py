@@ -67,11 +67,9 @@ OPTIONS: options.Options = {
         "help": "of both channels, 10 or 20 (%(default)s)",
     },
     "--standin": options.flag("the same program as a process instead of QEMU"),
-    "--cache": {
-        "metavar": "DIR",
-        "default": firmware.CACHE,
-        "help": "where source and firmware are kept (%(default)s)",
-    },
+    "--cache": options.value(
+        str, "DIR", "where source and firmware are kept (%(default)s)", firmware.CACHE
+    ),
 }
 
 
