@@ -5,7 +5,7 @@ import shutil
 import tty
 from collections.abc import Mapping
 
-from hil.engine.processes import end as end, module as module, wait as wait
+from hil.engine.processes import end as end, kill as kill, module as module, wait as wait
 
 
 def raw_pty() -> tuple[int, int]:

@@ -11,10 +11,9 @@ from typing import Any
 
 from hil.devices import registers, sunspec_chain
 from hil.devices.registers import ModbusException, RegisterDevice
+from hil.devices.sunspec_chain import WORDS, Table
 from hil.site.part import SitePart
 
-WORDS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}
-WORDS |= {"float32": "f", "float64": "d"}
 EXPONENTS = {False: 1, True: -2}  # {is the register written: exponent of its scale factor}
 S16_MAX = 32767
 BITS = registers.READ_COILS, registers.READ_INPUTS
@@ -73,7 +72,7 @@ class MirroredDevice(RegisterDevice):
                 at = 2 * register["address"]
                 data = self._encoded(register, value)
                 if register.get("mask"):
-                    data = self._masked(register, data, words[at : at + len(data)])
+                    data = masked(register, data, words[at : at + len(data)])
                 words[at : at + len(data)] = data
         for register in self.identity.values() if function not in BITS else ():
             if register.get("function", 3) == function:
@@ -82,7 +81,7 @@ class MirroredDevice(RegisterDevice):
                 words[at : at + len(data)] = data
         return bits if function in BITS else bytes(words)
 
-    def _encoded(self, register: dict[str, Any], value: float) -> bytes:
+    def _encoded(self, register: Table, value: float) -> bytes:
         kind, states = WORDS[register["type"]], register.get("values")
         if states:
             # the nearest state of the profile, because a profile need not name every plant state
@@ -91,21 +90,12 @@ class MirroredDevice(RegisterDevice):
             raw = round((value - register.get("offset", 0)) / self._scale(register))
         return ordered(register, struct.pack(f">{kind}", raw))
 
-    def _masked(self, register: dict[str, Any], data: bytes, there: bytearray) -> bytes:
-        """The value in its own bits of a register; the other bits stay as they are in `there`."""
-        mask = register["mask"]
-        value = int.from_bytes(ordered(register, data), "big")
-        old = int.from_bytes(ordered(register, bytes(there)), "big")
-        shift = (mask & -mask).bit_length() - 1
-        merged = old & ~mask | value << shift & mask
-        return ordered(register, merged.to_bytes(len(data), "big"))
-
-    def _scale(self, register: dict[str, Any]) -> float:
+    def _scale(self, register: Table) -> float:
         factor, own = register.get("scale_by"), register.get("scale", 1)
         own *= 10.0 ** self._exponent(register)
         return own * (self.part.parameters[factor] if factor else 1)
 
-    def _exponent(self, register: dict[str, Any]) -> int:
+    def _exponent(self, register: Table) -> int:
         """Power of ten in the scale factor. A register that is read must be able to show 1.5 x the
         rating.
         """
@@ -134,7 +124,7 @@ class MirroredDevice(RegisterDevice):
         is_coil = function in (registers.WRITE_COIL, registers.WRITE_COILS)
         self._written |= {(is_coil, address + at): int(each) for at, each in enumerate(values)}
 
-    def _decoded(self, register: dict[str, Any], values: list[int]) -> int:
+    def _decoded(self, register: Table, values: list[int]) -> int:
         if register["type"] == "bit":
             return sum(values)
         kind = WORDS[register["type"]]
@@ -147,7 +137,17 @@ class MirroredDevice(RegisterDevice):
         return round(raw * self._scale(register) + register.get("offset", 0))
 
 
-def ordered(register: dict[str, Any], data: bytes) -> bytes:
+def masked(register: Table, data: bytes, there: bytearray) -> bytes:
+    """The value in its own bits of a register; the other bits stay as they are in `there`."""
+    mask = register["mask"]
+    value = int.from_bytes(ordered(register, data), "big")
+    old = int.from_bytes(ordered(register, bytes(there)), "big")
+    shift = (mask & -mask).bit_length() - 1
+    merged = old & ~mask | value << shift & mask
+    return ordered(register, merged.to_bytes(len(data), "big"))
+
+
+def ordered(register: Table, data: bytes) -> bytes:
     """Swap between big-endian and the byte and word order of the register, in either direction."""
     pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
     if register.get("byte_order") == "little":

@@ -6,8 +6,12 @@ wiring, not the decoding.
 
 from typing import Any
 
+from fastcrc.crc8 import sae_j1850 as crc8
+
+from hil.devices.native_bms import crc_of_id
 from hil.devices.rack_words import element, value
-from hil.devices.simulated_bms import SimulatedBms
+from hil.devices.simulated_bms import Frames, SimulatedBms
+from hil.devices.sunspec_chain import Table
 from hil.plant.rack import Rack
 
 US_PER_MS = 1000
@@ -28,7 +32,7 @@ class MirroredBms(SimulatedBms):
         self.command_id = self.command_ids[0] if self.command_ids else -1
         self._due_us: dict[str, int] = {}
         self._counts: dict[int, int] = {}
-        self._kept: dict[str, list[tuple[int, bytes]]] = {}
+        self._kept: dict[str, Frames] = {}
         self._has_close = any(each["data_close"] for each in self._sent.values())
         if not self.command_ids:
             rack.command_close(True)
@@ -46,10 +50,10 @@ class MirroredBms(SimulatedBms):
             self.rack.command_close(True)
         self._heard_us = now_us
 
-    def frames(self, now_us: int) -> list[tuple[int, bytes]]:
+    def frames(self, now_us: int) -> Frames:
         """[(id, data)] of the frames that are due at now_us."""
         self.tick(now_us)
-        found: list[tuple[int, bytes]] = []
+        found: Frames = []
         for name, row in self._profile.messages.items():
             period_us = self._period_us(row)
             due_us = self._due_us.setdefault(name, now_us)
@@ -63,10 +67,10 @@ class MirroredBms(SimulatedBms):
             return []
         return self.sent(found)
 
-    def _period_us(self, row: dict[str, Any]) -> int:
+    def _period_us(self, row: Table) -> int:
         return int(row["period_ms"] or self._profile.period_ms) * US_PER_MS
 
-    def _encoded(self, name: str, row: dict[str, Any]) -> list[tuple[int, bytes]]:
+    def _encoded(self, name: str, row: Table) -> Frames:
         """Every frame of a message: one for each id and each value of its multiplexer."""
         found = []
         for number in range(row["ids"]):
@@ -79,7 +83,7 @@ class MirroredBms(SimulatedBms):
                 found.append((can_id, self._sealed(row, can_id, data)))
         return found
 
-    def _pages(self, name: str, row: dict[str, Any]) -> list[int | None]:
+    def _pages(self, name: str, row: Table) -> list[int | None]:
         if row["mux"]["start"] is None:
             return [None]
         rows = [*self._profile.signals.values(), *self._profile.faults.values()]
@@ -88,15 +92,14 @@ class MirroredBms(SimulatedBms):
         }
         return sorted(pages | set(range(row["mux_values"])))
 
-    def _sealed(self, row: dict[str, Any], can_id: int, data: bytearray) -> bytes:
+    def _sealed(self, row: Table, can_id: int, data: bytearray) -> bytes:
         if row["counter"]["start"] is not None:
             self._counts[can_id] = self._counts.get(can_id, 0) + 1
             _put(data, row["counter"], self._counts[can_id])
         if row["check"]:
             is_sum = row["check"] == "sum8"
-            data[-1] = (
-                (can_id + len(data) + sum(data[:-1])) & 0xFF if is_sum else _crc(can_id, data)
-            )
+            total = (can_id + len(data) + sum(data[:-1])) & 0xFF
+            data[-1] = total if is_sum else crc8(data[:-1], crc_of_id(can_id))
         return bytes(data)
 
     def _fill(self, data: bytearray, name: str, page: int | None, number: int) -> None:
@@ -113,7 +116,7 @@ class MirroredBms(SimulatedBms):
                     raw = [*row["invalid"], 0][0] if found is None else _raw(row, found)
                     _put(data, row | {"start": start}, raw)
 
-    def _fault(self, name: str, row: dict[str, Any]) -> int:
+    def _fault(self, name: str, row: Table) -> int:
         """The raw value of a fault row: the first `trip` bit is set while the rack has a fault."""
         ones = (1 << row["length"]) - 1
         form = row["form"]
@@ -124,7 +127,7 @@ class MirroredBms(SimulatedBms):
         return (ones & ~1 if is_on else ones) if form == "zeros" else int(bool(is_on))
 
 
-def _raw(row: dict[str, Any], value: float) -> int:
+def _raw(row: Table, value: float) -> int:
     """The raw value that decodes nearest to `value`, within the bits of the signal."""
     for raw, known in row["values"].items():
         if known == int(value):
@@ -136,17 +139,7 @@ def _raw(row: dict[str, Any], value: float) -> int:
     return max(low, min(high, raw))
 
 
-def _crc(can_id: int, data: bytearray) -> int:
-    """CRC-8 SAE J1850 over the id and all bytes but the last, computed bit by bit."""
-    value = 0xFF
-    for byte in (can_id & 255, can_id >> 8 & 255, *data[:-1]):
-        for bit in range(7, -1, -1):
-            value = (value << 1) ^ (0x1D if (value >> 7 ^ byte >> bit) & 1 else 0)
-            value &= 0xFF
-    return value ^ 0xFF
-
-
-def _put(data: bytearray, row: dict[str, Any], raw: int) -> None:
+def _put(data: bytearray, row: Table, raw: int) -> None:
     """Write the bits of a raw value one by one. Bits beyond the end of the frame are lost."""
     at, length = row["start"], row["length"]
     if row["order"] == "little":

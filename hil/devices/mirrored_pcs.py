@@ -5,11 +5,11 @@ Device and driver share the profile's TOML, but no code: a run proves the wiring
 
 import struct
 from pathlib import Path
-from typing import Any
 
 from hil.devices import registers, sunspec_chain
-from hil.devices.mirrored import WORDS, MirroredDevice, ordered
+from hil.devices.mirrored import MirroredDevice, ordered
 from hil.devices.registers import ModbusException
+from hil.devices.sunspec_chain import WORDS, Table
 from hil.plant.cabinet import CabinetPlant
 
 SECOND_US = 1_000_000
@@ -23,7 +23,7 @@ WRITES = (registers.WRITE_REGISTER, registers.WRITE_REGISTERS)
 class Asked:
     """The power that the controller asks for, decoded from the registers that it wrote."""
 
-    def __init__(self, data: dict[str, Any], rated_W: float) -> None:
+    def __init__(self, data: Table, rated_W: float) -> None:
         """data: content of the profile."""
         self.frames, self._rated_W = data["setpoint"], rated_W
         self.starts = {step["address"]: step["value"] for step in _writes(data, "start")}
@@ -65,7 +65,7 @@ class Asked:
                 found[value["role"]] = number if value["role"] != "mode" else _way(value, number)
         return _power(found)
 
-    def _number(self, value: dict[str, Any], data: bytes) -> float:
+    def _number(self, value: Table, data: bytes) -> float:
         (raw,) = struct.unpack(f">{WORDS[value['type']]}", ordered(value, data))
         if value["role"] in ("mode", "constant"):
             return float(raw)
@@ -73,11 +73,11 @@ class Asked:
         return float(raw * value.get("scale", 1) * factor + value.get("offset", 0))
 
 
-def _writes(data: dict[str, Any], name: str) -> list[dict[str, Any]]:
+def _writes(data: Table, name: str) -> list[Table]:
     return [step for step in data.get(name, []) if step["function"] in WRITES]
 
 
-def _way(value: dict[str, Any], raw: float) -> float:
+def _way(value: Table, raw: float) -> float:
     return {value["idle"]: 0.0, value["charge"]: -1.0, value["discharge"]: 1.0}.get(raw, 0.0)
 
 

@@ -5,12 +5,12 @@ Device and driver share the profile's TOML, but no code: a run proves the wiring
 
 import struct
 from pathlib import Path
-from typing import Any
 
 from hil.devices import registers, sunspec_chain
-from hil.devices.mirrored import BITS, WORDS, ordered
+from hil.devices.mirrored import BITS, masked, ordered
 from hil.devices.rack_words import element, value
 from hil.devices.registers import ModbusException, RegisterDevice
+from hil.devices.sunspec_chain import WORDS, Table
 from hil.plant.rack import Rack
 
 ARRAYS = ("cell_voltage_mV", "module_temperature_ddegC")
@@ -68,12 +68,10 @@ class MirroredRegisterBms(RegisterDevice):
         if "data_close" in rows[0] and not self.ignore_writes:
             self.rack.command_close(values == rows[0]["data_close"])
 
-    def _bit(self, name: str, register: dict[str, Any]) -> int:
+    def _bit(self, name: str, register: Table) -> int:
         return _raw(register, self._value(name) or 0)
 
-    def _put(
-        self, words: bytearray, name: str, register: dict[str, Any], asked: tuple[int, int]
-    ) -> None:
+    def _put(self, words: bytearray, name: str, register: Table, asked: tuple[int, int]) -> None:
         """Write the values of a register that begin within the byte range `asked`."""
         kind = WORDS[register["type"]]
         size, (first, end) = struct.calcsize(kind), asked
@@ -84,10 +82,7 @@ class MirroredRegisterBms(RegisterDevice):
             found = register["equals"][0] if "equals" in register else self._raw(name, place)
             data = ordered(register, struct.pack(f">{kind}", found))
             if register.get("mask"):
-                there = int.from_bytes(ordered(register, bytes(words[at : at + size])), "big")
-                shift = (register["mask"] & -register["mask"]).bit_length() - 1
-                merged = there & ~register["mask"] | found << shift & register["mask"]
-                data = ordered(register, merged.to_bytes(size, "big"))
+                data = masked(register, data, words[at : at + size])
             words[at : at + size] = data
 
     def _raw(self, name: str, place: int) -> int:
@@ -128,7 +123,7 @@ def _exponent(name: str) -> int:
     return -3 if name.startswith("cell_") else -1
 
 
-def _raw(register: dict[str, Any], found: float, factor: float = 1) -> int:
+def _raw(register: Table, found: float, factor: float = 1) -> int:
     """The raw value for `found`. factor: power of ten from its scale factor."""
     states = register.get("values", {})
     wanted = int(found)

@@ -9,13 +9,13 @@ import struct
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from hil.devices import registers, sunspec_chain
-from hil.devices.mirrored import WORDS, MirroredDevice, ordered
+from hil.devices.mirrored import MirroredDevice, ordered
 from hil.devices.power_meter import Phases, PowerMeter
 from hil.devices.registers import ModbusException
 from hil.devices.sensors import TODAY_d
+from hil.devices.sunspec_chain import WORDS, Table
 from hil.plant.cabinet import CabinetPlant
 from hil.site.grid import PHASE_V
 from hil.site.part import SitePart
@@ -24,7 +24,7 @@ PPM = 1e6
 # {quantity: exponent} of a meter with registers for scale factors: 3 MW must fit into 16 bits
 EXPONENTS = {"power": 2, "current": -1, "voltage": -1, "frequency": -2, "power_factor": -3}
 # {family: values of the plant, in the unit of the registers}; `which`: 0 or 1, the detector
-VALUES: dict[str, Callable[[CabinetPlant, int, dict[str, Any]], dict[str, float]]] = {
+VALUES: dict[str, Callable[[CabinetPlant, int, Table], dict[str, float]]] = {
     "gas": lambda its, which, settings: {
         "concentration": its.gas_lfl_pct[which]
         * (10 * its.vent_lfl_share * PPM / settings["calibrated_lfl_vol_ppm"])
@@ -41,7 +41,7 @@ VALUES: dict[str, Callable[[CabinetPlant, int, dict[str, Any]], dict[str, float]
 class SensorPart(SitePart):
     """The values of one detector or monitor, for a MirroredDevice."""
 
-    def __init__(self, plant: CabinetPlant, role: str, profile: dict[str, Any]) -> None:
+    def __init__(self, plant: CabinetPlant, role: str, profile: Table) -> None:
         """role: for example "gas_2"; profile: its content."""
         super().__init__({})
         self._plant, self._role, self._profile = plant, role, profile
@@ -61,7 +61,7 @@ class SensorPart(SitePart):
             values["calibration_due"] = TODAY_d + plant.calibration_d[self._role]
         return {**values, "status": status}
 
-    def _status(self, settings: dict[str, Any]) -> int:
+    def _status(self, settings: Table) -> int:
         """The health bits of the status, by the masks of the profile."""
         plant = self._plant
         faults = settings.get("fault_mask", 0) & ~settings.get("warming_mask", 0)
@@ -134,7 +134,7 @@ class MirroredMeter(PowerMeter):
             value = values.get(name, self._exponents.get(name, 0)) / 10**exponent
             self._put(register, value)
 
-    def _put(self, register: dict[str, Any], value: float) -> None:
+    def _put(self, register: Table, value: float) -> None:
         raw = (value - register.get("offset", 0)) / register.get("scale", 1)
         if not register["type"].startswith("float"):
             raw = round(raw) if math.isfinite(raw) else register.get("invalid", [0])[0]

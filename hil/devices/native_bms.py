@@ -10,7 +10,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hil.devices.simulated_bms import SimulatedBms
+from fastcrc.crc8 import sae_j1850 as crc8
+
+from hil.devices.simulated_bms import Frames, SimulatedBms
 from hil.plant.rack import Rack
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ SPACING_US = 300  # between frames of a burst: 8 bytes take 0.27 ms at 500 kbit/
 TEMPERATURES_PER_FRAME = 4
 NOT_FITTED_degC = 349.5  # raw 0xFFF
 HOTTEST_degC = 349.4  # raw 0xFFE: a hotter module must not read as "not fitted"
-POLYNOMIAL = 0x1D
 PAYLOAD_BYTES = 6
 # message: {signal: (attribute of the BMS, factor)}
 MESSAGES: dict[str, dict[str, tuple[str, int]]] = {
@@ -56,20 +57,9 @@ MESSAGES: dict[str, dict[str, tuple[str, int]]] = {
 }
 
 
-def _crc_of(value: int) -> int:
-    for _ in range(8):
-        value = (value << 1 ^ POLYNOMIAL) & 255 if value & 0x80 else value << 1
-    return value
-
-
-_CRC = [_crc_of(value) for value in range(256)]
-
-
-def crc8(data: bytes | tuple[int, int], value: int = 0xFF) -> int:
-    """CRC-8 SAE J1850 of data, before the final inversion. `value`: CRC of the bytes before."""
-    for byte in data:
-        value = _CRC[value ^ byte]
-    return value
+def crc_of_id(can_id: int) -> int:
+    """The CRC-8 SAE J1850 with which that of a frame begins."""
+    return crc8((can_id & 0xFFFF).to_bytes(2, "little"))
 
 
 @functools.lru_cache(maxsize=8)
@@ -98,18 +88,14 @@ class MessageEncoder:
         ]
 
     def encode(self, values: list[float]) -> bytes:
-        """The payload for physical values, each limited to its range. Equal values return the same
-        bytes object.
-        """
+        """The payload for physical values, each limited to its range."""
         if values == self.last_values:
             return self.last_payload
         word = 0
         for value, (offset, per_unit, low, high, mask, start) in zip(values, self.fields):
             raw = max(low, min(high, round((value - offset) * per_unit)))
             word |= (raw & mask) << start
-        self.last_values, payload = values, word.to_bytes(PAYLOAD_BYTES, "little")
-        if payload != self.last_payload:
-            self.last_payload = payload
+        self.last_values, self.last_payload = values, word.to_bytes(PAYLOAD_BYTES, "little")
         return self.last_payload
 
 
@@ -134,9 +120,9 @@ class _Message:
         self.name, self.signals, self.values = name, tuple(signals), values
         self.can_id = message.frame_id + NODE_STRIDE * node
         self.encoder = MessageEncoder(message, signals)
-        self.start = crc8((self.can_id & 255, self.can_id >> 8))
+        self.start = crc_of_id(self.can_id)
         self.payload: bytes | None = None
-        self.partial = self.counter = 0
+        self.counter = 0
 
 
 def _reader(signals: dict[str, tuple[str, int]]) -> Callable[["NativeBms"], list[float]]:
@@ -178,7 +164,7 @@ class NativeBms(SimulatedBms):
         command = load(str(DBC)).get_message_by_name("COMMAND")
         self.command_id = command.frame_id + NODE_STRIDE * node
         self.command_ids = (self.command_id,)
-        self._command_start = crc8((self.command_id & 255, self.command_id >> 8))
+        self._command_start = crc_of_id(self.command_id)
         self._messages = [
             _Message(name, node, signals, _reader(signals)) for name, signals in MESSAGES.items()
         ]
@@ -187,7 +173,7 @@ class NativeBms(SimulatedBms):
             values = _temperatures(frame)
             self._messages.append(_Message(f"TEMPERATURES_{frame}", node, names, values))
 
-    def frames(self, now_us: int) -> list[tuple[int, bytes]]:
+    def frames(self, now_us: int) -> Frames:
         """[(can_id, data)] due up to now_us. Every 100 ms, all messages are sent in one burst."""
         self.tick(now_us)
         if self.next_us is None:
@@ -219,21 +205,18 @@ class NativeBms(SimulatedBms):
             if self.overrides:
                 names = [f"{message.name}.{name}" for name in message.signals]
                 values = [self.overrides.get(*known) for known in zip(names, values)]
-            payload = message.encoder.encode(values)
-            if payload is not message.payload:
-                message.payload = payload
-                message.partial = crc8(payload, message.start)
-        counter = message.counter
-        crc = _CRC[message.partial ^ counter] ^ (0x5A if self.bad_crc else 0xFF)
+            message.payload = message.encoder.encode(values)
+        data = message.payload + bytes((message.counter,))
+        crc = crc8(data, message.start) ^ (0xA5 if self.bad_crc else 0)
         if not self.counter_frozen:
-            message.counter = counter + 1 & 15
-        return message.payload + bytes((counter, crc))
+            message.counter = message.counter + 1 & 15
+        return data + bytes((crc,))
 
     def receive(self, can_id: int, data: bytes, now_us: int) -> None:
         """Take a command with a new counter whose length, CRC and content are right."""
         if can_id != self.command_id or self.deaf or len(data) != 8:
             return
-        if crc8(data[:7], self._command_start) ^ 0xFF != data[7] or data[0] > 1 or any(data[1:6]):
+        if crc8(data[:7], self._command_start) != data[7] or data[0] > 1 or any(data[1:6]):
             return
         counter = data[6]
         if counter > 15 or counter == self._counter:

@@ -10,7 +10,7 @@ ends at 327.67 V; several manufacturers use 0.1 V (`voltage_scale_V`).
 
 import struct
 
-from hil.devices.simulated_bms import SimulatedBms
+from hil.devices.simulated_bms import Frames, SimulatedBms
 from hil.plant.rack import Rack
 
 PERIOD_US = 1_000_000
@@ -42,9 +42,9 @@ class PylontechBms(SimulatedBms):
         super().__init__(rack)
         self.dialect, self.voltage_scale_V, self.alarms_supported = "V1.2", 0.01, True
         self.negative_discharge_limit = False
-        self._burst: list[tuple[int, bytes]] | None = None
+        self._burst: Frames | None = None
 
-    def frames(self, now_us: int) -> list[tuple[int, bytes]]:
+    def frames(self, now_us: int) -> Frames:
         """[(can_id, data)] of the burst that is due at now_us; empty if none is due."""
         self.tick(now_us)
         if self.next_us is None:
@@ -66,7 +66,7 @@ class PylontechBms(SimulatedBms):
             self.rack.command_close(True)
         self._heard_us = now_us
 
-    def _encoded(self) -> list[tuple[int, bytes]]:
+    def _encoded(self) -> Frames:
         rack = self.rack
         sign = -1 if self.negative_discharge_limit else 1
         end_V = rack.charge_voltage_V_max * PROTECTIONS[1] / PROTECTIONS[0]
@@ -84,7 +84,7 @@ class PylontechBms(SimulatedBms):
             (0x35E, MAKER),
         ]
 
-    def _v1_2(self) -> list[tuple[int, bytes]]:
+    def _v1_2(self) -> Frames:
         rack = self.rack
         bits = _bits(self._trips(*PROTECTIONS)) + _bits(self._trips(*ALARMS))
         enables = CHARGE_ENABLE * (rack.charge_limit_A > 0)
@@ -92,7 +92,7 @@ class PylontechBms(SimulatedBms):
         modules = len(rack.temperatures_degC)
         return [(0x359, bits + bytes((modules,)) + b"PN"), (0x35C, bytes((enables, 0)))]
 
-    def _v1_3(self) -> list[tuple[int, bytes]]:
+    def _v1_3(self) -> Frames:
         alarms = warnings = 0
         if self.alarms_supported:
             alarms, warnings = _pairs(self._trips(*PROTECTIONS)), _pairs(self._trips(*ALARMS))

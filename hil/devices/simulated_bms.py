@@ -4,6 +4,8 @@ from typing import Any
 
 from hil.plant.rack import Rack
 
+Frames = list[tuple[int, bytes]]  # (id, data)
+
 
 class SimulatedBms:
     """The BMS of one rack. Faults: silent, deaf, frozen, silent_ids, overrides {id: data}."""
@@ -25,7 +27,7 @@ class SimulatedBms:
             self._heard_us = None
             self.rack.command_close(False)
 
-    def frames(self, now_us: int) -> list[tuple[int, bytes]]:
+    def frames(self, now_us: int) -> Frames:
         """[(id, data)] of the frames that are due at now_us."""
         raise NotImplementedError
 
@@ -33,7 +35,7 @@ class SimulatedBms:
         """Take a frame that was sent to the BMS."""
         raise NotImplementedError
 
-    def sent(self, frames: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    def sent(self, frames: Frames) -> Frames:
         """These frames, changed by silent_ids and overrides."""
         return [
             (can_id, self.overrides.get(can_id, data))

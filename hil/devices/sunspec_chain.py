@@ -3,6 +3,7 @@
 This module and the driver share no code. The lengths are those of pysunspec2's definitions.
 """
 
+import struct
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ import sunspec2.device
 from hil.devices.sunspec_image import BASE_ADDRESS, MARKER
 
 COMMON, COMMON_LENGTH, END = 1, 66, 0xFFFF
-WIDTHS = {"u16": 1, "s16": 1, "u32": 2, "s32": 2, "float32": 2, "u64": 4, "s64": 4, "float64": 4}
+WORDS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}
+WORDS |= {"float32": "f", "float64": "d"}
 Table = dict[str, Any]
 
 
@@ -79,5 +81,6 @@ def _length(key: tuple[int, int], placed: list[Table]) -> int:
     if key[0] == COMMON:
         return COMMON_LENGTH
     own = [each for each in placed if _key(each) == key]
-    used = [each["address"] + WIDTHS.get(each.get("type", "u16"), 1) for each in own]
+    kinds = [WORDS.get(each.get("type", "u16"), "H") for each in own]
+    used = [each["address"] + struct.calcsize(kind) // 2 for each, kind in zip(own, kinds)]
     return max(len(sunspec2.device.Model(key[0]).get_mb()) // 2, *used) - 2

@@ -5,7 +5,7 @@ all devices of that bus. `bms` has a list of simulated BMSs for each CAN bus. Th
 simulate.py and wired_cabinet.py.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 from controller.config import schema, wired
@@ -27,6 +27,7 @@ from hil.devices.sensors import SENSORS
 from hil.devices.simulated_bms import SimulatedBms
 from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.engine import coverage
+from hil.loads.trace import Power
 from hil.observer.wiring import ENABLE, SUPPLY, UNSEEN, Place, UnitWiring, Wiring
 from hil.plant.cabinet import CabinetPlant
 from hil.site.racks import Racks
@@ -110,7 +111,7 @@ def _sizes(config: Config) -> dict[str, Any]:
     }
 
 
-def _feed(config: Config, load: Callable[[float], Any] | None) -> Callable[[float], Any] | None:
+def _feed(config: Config, load: Power | None) -> Power | None:
     """The load, with capacitors added if the load meter measures behind them."""
     meter = config.topology.device("meter_load")
     J_per_kW = meter.settings.get(schema.BUFFER, 0) if meter else 0
@@ -130,7 +131,7 @@ class SimulatedCabinet:
     def __init__(
         self,
         config: Config,
-        load: Callable[[float], Any] | None,
+        load: Power | None,
         seed: int,
         plant_config: dict[str, Any] | None = None,
         site: Site | None = None,

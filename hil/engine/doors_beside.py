@@ -31,7 +31,7 @@ may = "request"
 """
 
 
-def free_port(wanted: int) -> int:
+def free_port(wanted: int = 0) -> int:
     """The wanted TCP port on loopback, or a free one if another program has it."""
     with socket.socket() as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -53,16 +53,14 @@ class Beside(processes.Processes):
 
     def start(self) -> None:
         """Start the recorder, then the doors."""
-        state = os.path.join(self.directory, "state")
-        shutil.copy(os.path.join(state, "keys", f"{SOURCE}.key"), self._own)
+        shutil.copy(os.path.join(self.state, "keys", f"{SOURCE}.key"), self._own)
         path = pathlib.Path(self._own, "doors.toml")
         token_hash = hashlib.sha256(self._token.encode()).hexdigest()
         text = FILE.replace("TOKEN_HASH", token_hash).replace("HTTP_PORT", str(self._http))
         path.write_text(text.replace("MODBUS_PORT", str(self._modbus)), encoding="ascii")
-        where = ("--run-dir", self.directory, "--state-dir", state)
-        self.begin("recorder", "record", "run", *where)
+        self.record()
         for kind in ("http", "modbus"):
-            self.begin(kind, "doors", kind, str(path), *where, "--own-dir", self._own)
+            self.begin(kind, "doors", kind, str(path), *self.where, "--own-dir", self._own)
 
     def welcome(self) -> list[str]:
         """Lines with the addresses, and a hint as a command to copy."""

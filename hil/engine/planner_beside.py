@@ -99,13 +99,11 @@ class Beside(processes.Processes):
 
     def start(self) -> None:
         """Start recorder and planner."""
-        state = os.path.join(self.directory, "state")
-        where = ("--run-dir", self.directory, "--state-dir")
-        key = os.path.join(state, "keys", f"{SOURCE}.key")
+        key = os.path.join(self.state, "keys", f"{SOURCE}.key")
         more = ("--plan-dir", self._own, "--key-file", key, "--source", SOURCE)
         site = os.path.join(self._own, "planner.toml")
-        self.begin("recorder", "record", "run", *where, state)
-        self.begin(NAME, "planner", site, *where, os.path.join(self._own, "books"), *more)
+        self.record()
+        self.begin(NAME, "planner", site, *self.where[:3], os.path.join(self._own, "books"), *more)
 
     def welcome(self) -> list[str]:
         """Commands that show the planner in a second terminal."""

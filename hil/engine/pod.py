@@ -36,6 +36,12 @@ def is_pod(path: str) -> bool:
     return False
 
 
+def with_control(config: Config, changes: dict[str, int]) -> Config:
+    """The configuration with other numbers for the controller."""
+    control = config.control | changes
+    return dataclasses.replace(config, control=control, control_image=array("i", control.values()))
+
+
 def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -> list[Config]:
     """The configuration of each cabinet, with its share of the load and the turn of its meter test.
 
@@ -52,9 +58,7 @@ def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -
         config = configuration.load(file, tick_ms=tick_ms)
         _check_racks(path, site["racks"], config)
         given = {"share_permille": share_permille, "meter_code_wait_s": turn * TURN_S}
-        control = config.control | given
-        image = array("i", control.values())
-        configs.append(dataclasses.replace(config, control=control, control_image=image))
+        configs.append(with_control(config, given))
     ticks_ms = {config.tick_ms for config in configs}
     if len(ticks_ms) > 1:
         raise ConfigError(

@@ -18,15 +18,15 @@ from hil.site import description
 from hil.site.parts import GIVING_WAY
 from safety import signals as s
 
+Order = dict[str, Any]  # the options of a run
+Document = dict[str, Any]
+
 DEFAULT_S, DEFAULT_SOC_PCT = 600.0, 55.0
 
 
 def played(
-    order: dict[str, Any],
-    path: str,
-    html_path: str | None = None,
-    kind: type[VirtualRig] = VirtualRig,
-) -> dict[str, Any]:
+    order: Order, path: str, html_path: str | None = None, kind: type[VirtualRig] = VirtualRig
+) -> Document:
     """Run the file of a pod, print the closing lines and write the page. Returns the document.
 
     order: options of the run: seconds, seed, soc_pct, values, scenario (a name or None), whole (may
@@ -41,11 +41,11 @@ def played(
 
 def played_pod(
     pod: Pod,
-    order: dict[str, Any],
+    order: Order,
     html_path: str | None,
     chosen: scenario.Scenario | None = None,
     headless: bool = True,
-) -> dict[str, Any]:
+) -> Document:
     """See `played`. order: also name and file; chosen: the scenario whose expectations apply."""
     doc = _run(pod, order, headless) | {"expectations": _judged(pod, chosen)}
     print("\n".join(lines(doc)), flush=True)
@@ -53,7 +53,7 @@ def played_pod(
     return doc
 
 
-def write_page(doc: dict[str, Any], record: SiteRecord, path: str | None) -> None:
+def write_page(doc: Document, record: SiteRecord, path: str | None) -> None:
     """Write the page of a run with at least one window. Without a path, write nothing."""
     columns = record.columns()
     if path and len(columns["t_s"]):
@@ -64,7 +64,7 @@ def write_page(doc: dict[str, Any], record: SiteRecord, path: str | None) -> Non
             file.write(site_page.page(doc, columns, record.window_s))
 
 
-def finished(doc: dict[str, Any], json_path: str | None) -> int:
+def finished(doc: Document, json_path: str | None) -> int:
     """Write the document. Returns the exit code."""
     if json_path:
         write_json(json_path, doc)
@@ -73,7 +73,7 @@ def finished(doc: dict[str, Any], json_path: str | None) -> int:
     return int(is_violated or not is_met)
 
 
-def _run(pod: Pod, order: dict[str, Any], headless: bool) -> dict[str, Any]:
+def _run(pod: Pod, order: Order, headless: bool) -> Document:
     """The document of a run. A terminal shows the live screen of cabinet 1, or a bar."""
     began_s = forks.wall_s()
     seen = (lambda: _view(pod, order["seconds"])) if headless else _views(pod, order).view
@@ -83,14 +83,14 @@ def _run(pod: Pod, order: dict[str, Any], headless: bool) -> dict[str, Any]:
     return {**order, "speed": round(speed, 1), **document(pod)}
 
 
-def _views(pod: Pod, order: dict[str, Any]) -> virtual_run.Views:
+def _views(pod: Pod, order: Order) -> virtual_run.Views:
     """Views of cabinet 1."""
     one, names = pod.members[0], (order["name"], order["file"])
     common = view.common(one.config, *names, "virtual time", order["seconds"])
     return virtual_run.Views(one, one.config, common)
 
 
-def _judged(pod: Pod, chosen: scenario.Scenario | None) -> list[dict[str, Any]]:
+def _judged(pod: Pod, chosen: scenario.Scenario | None) -> list[Document]:
     """The chosen scenario's expectations that hold for any load, judged on cabinet 1."""
     if chosen is None:
         return []
@@ -101,7 +101,7 @@ def _judged(pod: Pod, chosen: scenario.Scenario | None) -> list[dict[str, Any]]:
     return [{"ok": ok, "text": text} for ok, text in results]
 
 
-def _view(pod: Pod, duration_s: float) -> dict[str, Any]:
+def _view(pod: Pod, duration_s: float) -> Document:
     """The keys of frame.py that the progress line needs."""
     states = {s.STATES[core.out[s.STATE]] for core in pod.cores()}
     powers = {f"{name}_W": power_W for name, power_W in powers_W(pod.site).items()}
@@ -109,7 +109,7 @@ def _view(pod: Pod, duration_s: float) -> dict[str, Any]:
     return {**powers, "elapsed_s": elapsed_s, "duration_s": duration_s, "state": "/".join(states)}
 
 
-def document(pod: Played) -> dict[str, Any]:
+def document(pod: Played) -> Document:
     """The figures of a pod, for the site and for each member."""
     account, site = pod.site.account, pod.site
     parts = {part.kind: part.signals() for part in site.parts}
@@ -129,7 +129,7 @@ def document(pod: Played) -> dict[str, Any]:
     }
 
 
-def _swings(pod: Played) -> dict[str, Any]:
+def _swings(pod: Played) -> Document:
     """{swing_2s_pct, swing_beside_pv_pct}, in percent of the peak of the load. Without PV the
     second is None. A cabinet answers the swings of the load, never those of PV. So `answered`
     compares two swings: of load less battery, and of the load alone. `unanswered` compares the
@@ -139,7 +139,7 @@ def _swings(pod: Played) -> dict[str, Any]:
     is_settled = rows["t_us"] >= pod.settled_us
     battery_W = sum([each.recorder.rows()["battery_W"][is_settled] for each in pod.members])
     rows = rows[is_settled]
-    found: dict[str, Any] = {"swing_2s_pct": swing_2s_pct(rows), "swing_beside_pv_pct": None}
+    found: Document = {"swing_2s_pct": swing_2s_pct(rows), "swing_beside_pv_pct": None}
     if len(rows) and any([pod.site.account.energy_J[each] for each in GIVING_WAY]):
         peak_W, answered, unanswered = float(rows["load_W"].max()), rows.copy(), rows.copy()
         answered["grid_W"] = rows["load_W"] - battery_W
@@ -151,7 +151,7 @@ def _swings(pod: Played) -> dict[str, Any]:
     return found
 
 
-def _member(member: Any) -> dict[str, Any]:
+def _member(member: Any) -> Document:
     rows = member.recorder.rows()
     energy = energy_kWh(rows)
     state, meter_test = member.shown
@@ -170,7 +170,7 @@ def _member(member: Any) -> dict[str, Any]:
     }
 
 
-def lines(doc: dict[str, Any]) -> list[str]:
+def lines(doc: Document) -> list[str]:
     """The closing lines."""
     return template.rendered(
         "pod.txt",

@@ -31,8 +31,13 @@ def wait(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
     try:
         return process.wait(wait_s)
     except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
+        return kill(process)
+
+
+def kill(process: "subprocess.Popen[Any]") -> int:
+    """Kill a process. Returns the exit code."""
+    process.kill()
+    return process.wait()
 
 
 class Processes:
@@ -43,7 +48,8 @@ class Processes:
     before: tuple[str, ...] = ()
 
     def __init__(self, directory: str) -> None:
-        self.directory = directory
+        self.directory, self.state = directory, os.path.join(directory, "state")
+        self.where = "--run-dir", directory, "--state-dir", self.state
         self._logs: dict[str, IO[bytes]] = {}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -65,6 +71,10 @@ class Processes:
         given = clocked.BESIDE, os.getpid(), *arguments
         options: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": log, "process_group": 0}
         self.running[name] = module(clocked.__name__, *given, before=self.before, **options)
+
+    def record(self) -> None:
+        """Start the recorder."""
+        self.begin("recorder", "record", "run", *self.where)
 
     def trouble(self) -> str | None:
         """A line about a program that has ended; None if all run."""

@@ -237,8 +237,7 @@ def wait(process: subprocess.Popen[bytes], seconds: float) -> None:
     try:
         process.wait(seconds)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        process.kill()
-        process.wait()
+        processes.kill(process)
 
 
 def _drawn(show: Callable[[dict], None] | None, common: dict) -> Callable[[dict], None]:

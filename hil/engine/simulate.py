@@ -176,7 +176,7 @@ class VirtualRig:
         reason, state, setpoint_W = cabinet.summary() if cabinet else (0, s.INHIBITED, 0)
         if now_us >= self._hottest_us:
             self._hottest_us = now_us + HOTTEST_US
-            self._hottest_degC = max([max(rack.temperatures_degC) for rack in plant.racks])
+            self._hottest_degC = plant.hottest_degC
         self.recorder.sample(now_us, plant, setpoint_W, self._hottest_degC, reason, state)
 
 

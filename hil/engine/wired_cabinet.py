@@ -127,7 +127,7 @@ class WiredCabinet(JournalWatch):
     def record(self, now_us: int) -> None:
         """Record a row: the plant, and the decision in the journal."""
         seen = self.snapshot
-        hottest_degC = max([max(rack.temperatures_degC) for rack in self.plant.racks])
+        hottest_degC = self.plant.hottest_degC
         reason, state = 0, s.INHIBITED
         if seen is not None:
             reason, state = seen.chain(O_BINDING_REASON), seen.out[s.STATE]

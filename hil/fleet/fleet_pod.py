@@ -8,7 +8,7 @@ from controller.core.base.hint_codes import IMPORT_W_MAX
 from controller.hints import replies
 from hil.engine.pod import Pod
 from hil.engine.simulate import VirtualRig
-from hil.fleet.messages import SOURCE
+from hil.fleet.messages import source_of
 from hil.site.site import Site
 from hil.values.rig import ValueRig
 
@@ -73,10 +73,8 @@ class FleetPod(Pod):
 
 
 def _limit_W(rig: VirtualRig) -> int:
-    source = next(each for each in rig.config.sources if each.name == SOURCE)
-    fallback_W = source.fallback[IMPORT_W_MAX]
-    assert fallback_W is not None, "the source of a dispatcher has a fallback"
+    index, fallback_W = source_of(rig.config)
     if rig.controller.cabinet is None:
         return fallback_W
-    value_W, _, _ = replies.in_force(rig.core, source.index, IMPORT_W_MAX)
+    value_W, _, _ = replies.in_force(rig.core, index, IMPORT_W_MAX)
     return value_W

@@ -99,7 +99,13 @@ class Messages:
 
 def cabinet_of(number: int, config: Config, key: bytes) -> Cabinet:
     """The cabinet of a configuration, as FLEET.toml has it."""
-    source = next(each for each in config.sources if each.name == SOURCE)
-    fallback_W, permille = source.fallback[IMPORT_W_MAX], config.control["share_permille"]
-    assert fallback_W is not None, "the source of a dispatcher has a fallback"
+    permille, (_, fallback_W) = config.control["share_permille"], source_of(config)
     return Cabinet(f"cabinet{number}", key, fallback_W, 0 if permille == 1000 else permille)
+
+
+def source_of(config: Config) -> tuple[int, int]:
+    """(index, fallback in W) of the dispatcher among the sources."""
+    source = next(each for each in config.sources if each.name == SOURCE)
+    fallback_W = source.fallback[IMPORT_W_MAX]
+    assert fallback_W is not None, "the source of a dispatcher has a fallback"
+    return source.index, fallback_W

@@ -1,12 +1,11 @@
 """Chooses the load of a run: from the command line, its scenario, or the built-in job."""
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from controller.config.configuration import Config
 from controller.core.base.hint_codes import EXPORT_W_MAX, IMPORT_W_MAX
 from hil.loads import reader, shape
-from hil.loads.trace import Load, step_load, synthetic_load
+from hil.loads.trace import Load, Power, step_load, synthetic_load
 
 # A file begins when the cabinet has started (3 s) and its limits have recovered to rated (20 s).
 START_S = 30.0
@@ -75,7 +74,7 @@ def load_of(order: dict, scenario: Chosen | None = None) -> Load:
         return _file(chosen["file"], chosen["column"], chosen["scale"], chosen["raw"])
     duration_s = order.get("duration_s") or (scenario.duration_s if scenario else 0.0)
     if kind == "steps":
-        power: Callable[[float], Any] = step_load(chosen["steps_kW"])
+        power: Power = step_load(chosen["steps_kW"])
     else:
         peak_W = SYNTHETIC_W if kind == "synthetic" else order.get("peak_W", PEAK_W)
         power = synthetic_load(order["seed"], max(duration_s, 1.0), peak_W, kind)

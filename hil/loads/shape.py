@@ -31,6 +31,7 @@ ITERATIONS_S, WAIT, WAIT_SHARE = (60.0, 180.0), (0.1, 0.35), (0.3, 0.7)
 # range of the drawn period, s; edge, s; lower power
 SQUARE_S, SQUARE_EDGE_S, SQUARE_LOW = (0.35, 0.5), 0.17, 0.3
 SWING_S, SWING_LOW, SWING_EDGE_S, SWING_IDLE_S = 2320.0, 0.17, 1.0, 60.0
+Breakpoints = tuple[list[float], list[float]]
 
 
 class _Curve:
@@ -49,8 +50,8 @@ class _Curve:
         self.line(duration_s, self.shares[-1])
 
 
-def cluster(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
-    """(times_s, powers_W): breakpoints of a cluster's power from 0 to duration_s, by seed."""
+def cluster(seed: object, duration_s: float) -> _Curve:
+    """A cluster's power, by seed. This curve, as each one, goes beyond duration_s."""
     deal = random.Random(f"{seed}/load")
     curve = _Curve(deal.uniform(*IDLE))
     # The first job starts early, so that a short run has one.
@@ -58,12 +59,12 @@ def cluster(seed: object, duration_s: float, peak_W: float) -> tuple[list[float]
     while curve.now_s < duration_s:
         _job(curve, deal, min(curve.now_s + deal.uniform(*JOB_S), duration_s))
         _idle(curve, deal, curve.now_s + deal.uniform(*PAUSE_S))
-    return _cut(curve, duration_s, peak_W)
+    return curve
 
 
-def training(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
-    """(times_s, powers_W) of a cluster that is training at time 0. With the same seed, a longer run
-    begins like a shorter one.
+def training(seed: object, duration_s: float) -> _Curve:
+    """A cluster that is training at time 0. With the same seed, a longer run begins like a shorter
+    one.
     """
     curve = _Curve(0.97)
     for times, shares in training_parts(seed):
@@ -71,10 +72,10 @@ def training(seed: object, duration_s: float, peak_W: float) -> tuple[list[float
         curve.shares += shares[1:]
         if curve.now_s > duration_s:
             break
-    return _cut(curve, duration_s, peak_W)
+    return curve
 
 
-def training_parts(seed: object) -> Iterator[tuple[list[float], list[float]]]:
+def training_parts(seed: object) -> Iterator[Breakpoints]:
     """(times_s, shares) of the cluster of `training`, job by job. Each part begins with the last
     point of the part before.
     """
@@ -90,8 +91,8 @@ def training_parts(seed: object) -> Iterator[tuple[list[float], list[float]]]:
         _job(curve, deal, curve.now_s + deal.uniform(*JOB_S))
 
 
-def iterations(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
-    """(times_s, powers_W) of short iterations, whose length jitters and differs between jobs."""
+def iterations(seed: object, duration_s: float) -> _Curve:
+    """Short iterations, whose length jitters and differs between jobs."""
     deal = random.Random(f"{seed}/iterations")
     curve = _Curve(0.97)
     while curve.now_s < duration_s:
@@ -105,29 +106,29 @@ def iterations(seed: object, duration_s: float, peak_W: float) -> tuple[list[flo
             curve.hold(length_s * wait)
             curve.line(edge_s, deal.uniform(0.95, 1.0))
         curve.hold(deal.uniform(2.0, EVALUATION_S))
-    return _cut(curve, duration_s, peak_W)
+    return curve
 
 
-def squares(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
-    """(times_s, powers_W) of a square wave; each square has its own period."""
+def squares(seed: object, duration_s: float) -> _Curve:
+    """A square wave; each square has its own period."""
     deal, curve = random.Random(f"{seed}/squares"), _Curve(SQUARE_LOW)
     while curve.now_s < duration_s:
         half_s = deal.uniform(*SQUARE_S) / 2
         for share in (1.0, SQUARE_LOW):
             curve.line(SQUARE_EDGE_S, share)
             curve.hold(half_s - SQUARE_EDGE_S)
-    return _cut(curve, duration_s, peak_W)
+    return curve
 
 
-def swing(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
-    """(times_s, powers_W) of a slow square wave that begins idle; the same for every seed."""
+def swing(seed: object, duration_s: float) -> _Curve:
+    """A slow square wave that begins idle; the same for every seed."""
     curve = _Curve(SWING_LOW)
     curve.hold(SWING_IDLE_S)
     while curve.now_s < duration_s:
         for share in (1.0, SWING_LOW):
             curve.line(SWING_EDGE_S, share)
             curve.hold(SWING_S / 2 - SWING_EDGE_S)
-    return _cut(curve, duration_s, peak_W)
+    return curve
 
 
 def _idle(curve: _Curve, deal: random.Random, until_s: float) -> None:
@@ -192,8 +193,9 @@ CURVES = {
 }
 
 
-def _cut(curve: _Curve, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
-    """The curve in W, cut at exactly duration_s."""
+def points(kind: str, seed: object, duration_s: float, peak_W: float) -> Breakpoints:
+    """(times_s, powers_W): breakpoints of a curve of CURVES from 0 to exactly duration_s."""
+    curve = CURVES[kind](seed, duration_s)
     last = next(i for i, t in enumerate(curve.times) if t >= duration_s)
     (t0, t1), (share0, share1) = curve.times[last - 1 : last + 1], curve.shares[last - 1 : last + 1]
     share = share0 + (share1 - share0) * (duration_s - t0) / (t1 - t0)

@@ -95,7 +95,7 @@ def training(seed: object, peak_W: float) -> Stream:
     return Stream(_joined(parts, peak_W))
 
 
-def _joined(parts: Iterator[tuple[list[float], list[float]]], peak_W: float) -> Points:
+def _joined(parts: Iterator[shape.Breakpoints], peak_W: float) -> Points:
     yield 0.0, 0.97 * peak_W
     for times, shares in parts:
         for time_s, share in zip(times[1:], shares[1:]):

@@ -14,6 +14,7 @@ CHANNELS = 3
 Channels = tuple[tuple[float, ...], ...]  # (W, V, A, PF) for each channel
 
 
+Power = Callable[[float], Any]  # t_s -> W, or (W, the channels of the meter)
 LoadError = SeriesError  # one line with file, mistake and allowed values
 
 
@@ -22,7 +23,7 @@ class Load(NamedTuple):
     from_us: when the load of a file begins.
     """
 
-    power: Callable[[float], Any]
+    power: Power
     about: dict[str, Any]
     duration_s: float
     from_us: int | None
@@ -89,7 +90,7 @@ def synthetic_load(
     """
     if not (math.isfinite(duration_s) and duration_s >= 1.0):
         raise LoadError(f"{kind} load of {duration_s} s: allowed is at least 1")
-    trace = Trace(*shape.CURVES[kind](seed, duration_s, peak_W))
+    trace = Trace(*shape.points(kind, seed, duration_s, peak_W))
     trace.column = kind
     return trace
 

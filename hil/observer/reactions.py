@@ -1,6 +1,7 @@
 """Computes reaction times: from a cause on the observer's timeline to its effect."""
 
 OFF, ON = "pcs_enable_off_sent", "pcs_enable_on_sent"
+Timeline = list[tuple[int, str, str]]  # (us, event, detail)
 COMMAND = "the command that drops the PCS enable"
 # reaction: (cause, effect, event that ends the effect, text). The time runs from the first cause
 # to the first effect after it.
@@ -59,22 +60,20 @@ REACTIONS = {
 }
 
 
-def first(timeline: list[tuple[int, str, str]], name: str, from_us: int = 0) -> int | None:
+def first(timeline: Timeline, name: str, from_us: int = 0) -> int | None:
     """Time of the first event of that name at or after from_us, us; None if there is none."""
     times_us = (time_us for time_us, event, _ in timeline if event == name and time_us >= from_us)
     return next(times_us, None)
 
 
-def reaction_ms(timeline: list[tuple[int, str, str]]) -> dict[str, float | None]:
+def reaction_ms(timeline: Timeline) -> dict[str, float | None]:
     """{name: ms} for every entry of REACTIONS. None if cause or effect is missing, or if the effect
     was already present at the cause: a later effect then has another cause.
     """
     return {name: _reaction_ms(timeline, *events) for name, (*events, _) in REACTIONS.items()}
 
 
-def _reaction_ms(
-    timeline: list[tuple[int, str, str]], cause: str, effect: str, undone: str
-) -> float | None:
+def _reaction_ms(timeline: Timeline, cause: str, effect: str, undone: str) -> float | None:
     start_us = first(timeline, cause)
     if start_us is None:
         return None

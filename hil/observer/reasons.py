@@ -94,7 +94,7 @@ class Reasons:
 
     def _worsened(self, plant: CabinetPlant) -> list[str]:
         """Names of the conditions that concern the power of all units together."""
-        power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
+        power_W = plant.battery_W
         import_W, export_W = self._wiring.connection_W
         beyond_W = (
             min(plant.grid_power_W - import_W, -power_W),

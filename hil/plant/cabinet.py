@@ -4,10 +4,10 @@ Load and grid connection belong to its site, which several cabinets may share. T
 register, no frame and no clock. A scenario changes the parts and then calls `publish`.
 """
 
-from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
+from hil.loads.trace import Power
 from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs, rack, relays, ups
 from hil.site import air_devices
 from hil.site.part import SitePart
@@ -64,7 +64,7 @@ class CabinetPlant:
     def __init__(
         self,
         changes: dict[str, Any] | None = None,
-        load: Callable[[float], Any] | None = None,
+        load: Power | None = None,
         seed: object = 0,
         site: Site | None = None,
     ) -> None:
@@ -119,6 +119,8 @@ class CabinetPlant:
     grid_power_W, other_load_W = _of_site("grid_power_W"), _of_site("other_load_W")
     grid_voltage_V, is_off_grid = _of_site("grid_voltage_V"), _of_site("is_off_grid")
     grid_frequency_Hz = _of_site("grid_frequency_Hz")
+    battery_W = property(lambda self: sum([unit.ac_power_W for unit in self.pcs]))
+    hottest_degC = property(lambda self: max([max(one.temperatures_degC) for one in self.racks]))
     # Readings of the sensors that the wires report
     gas_lfl_pct = property(lambda self: self.air.gas_lfl_pct)
     vent_lfl_share = property(lambda self: self.air.lfl_share)

@@ -66,20 +66,15 @@ def read(path: str, loop: dict, load: dict[str, Any]) -> Run:
 
 def flows(plant: CabinetPlant) -> tuple[float, float, float, float]:
     """(load W, grid W, battery W, permille of charge) of a cabinet."""
-    power_W = soc = 0.0
-    for pcs in plant.pcs:
-        power_W += pcs.ac_power_W
-    for rack in plant.racks:
-        soc += rack.soc
-    return plant.load_power_W, plant.grid_power_W, power_W, 1000.0 * soc / len(plant.racks)
+    soc_permille = 1000.0 * sum([rack.soc for rack in plant.racks]) / len(plant.racks)
+    return plant.load_power_W, plant.grid_power_W, plant.battery_W, soc_permille
 
 
 def commanded(plant: CabinetPlant, state: int) -> int:
     """Bits of the commands, as in the recorder's ring of ticks. state: that of the controller."""
     site = plant.site
     is_island = site.is_off_grid or any([unit.forms for unit in plant.pcs])
-    is_shed = any([part.asked.get("stages") for part in site.parts])
-    return STOP * (state != s.RUNNING) + ISLAND * is_island + SHED * is_shed
+    return STOP * (state != s.RUNNING) + ISLAND * is_island + SHED * (site.open_stages > 0)
 
 
 class Recorder:

@@ -6,7 +6,7 @@ import sys
 from controller.config.configuration import Config
 from controller.system.paths import DONE as MET, INTERRUPTED, NOT_DONE as NOT_MET
 from hil.loads import selection
-from hil.observer.reactions import first
+from hil.observer.reactions import Timeline, first
 from hil.results import bands, figures, words
 from hil.results.recorder import Run
 from hil.scenarios import expectations, faults
@@ -99,7 +99,7 @@ def measured(
     return Outcome(run, extra, scenario, from_us, interrupted)
 
 
-def limits_open_us(timeline: list[tuple[int, str, str]], config: Config) -> int | None:
+def limits_open_us(timeline: Timeline, config: Config) -> int | None:
     """Time when the limits have recovered after the contactors closed; None: not closed."""
     closed_us = first(timeline, "contactors_closed")
     place = config.image_map().cabinet + parameters.P_LIMIT_RECOVERY_PERMILLE_PER_S

@@ -21,7 +21,7 @@ def powers_W(site: Site) -> dict[str, float]:
     for part in site.parts:
         if part.kind in POWERS:
             found[part.kind] = found.get(part.kind, 0.0) + part.feeds_W
-    return found | {"battery": sum([unit.ac_power_W for unit in site.units])}
+    return found | {"battery": site.battery_W}
 
 
 class SiteRecord:
@@ -40,7 +40,7 @@ class SiteRecord:
         self._sums += (
             *(site_W.get(name, 0.0) for name in POWERS),
             site.source != ON_GRID,
-            *(sum([pcs.ac_power_W for pcs in plant.pcs]) for plant in plants),
+            *(plant.battery_W for plant in plants),
             *(sum([rack.soc for rack in plant.racks]) / len(plant.racks) for plant in plants),
         )
         self._steps += 1

@@ -42,7 +42,7 @@ def plant_part(plant: CabinetPlant) -> dict:
         "site_W": site_W if set(FEEDING) & set(site_W) else {},
         "grid_W": plant.grid_power_W,
         "load_W": plant.load_power_W,
-        "battery_W": sum([pcs.ac_power_W for pcs in plant.pcs]),
+        "battery_W": plant.battery_W,
         "racks": [
             (
                 100 * rack.soc,

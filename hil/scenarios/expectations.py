@@ -28,6 +28,8 @@ EVENTS = (
 )
 _MS = {"ms_min": forms.number(-60_000, 600_000, 0), "ms_max": forms.number(0, 600_000)}
 
+Sentence = tuple[bool, str]  # (is met, sentence)
+
 
 def moment(default: object = forms.REQUIRED) -> forms.Field:
     """The form of a key that takes a moment."""
@@ -42,7 +44,7 @@ class NeverCame(Exception):
     """A moment did not come. The argument is its name."""
 
 
-def evaluate(expects: Iterable[dict], run: Run, doc: dict) -> list[tuple[bool, str]]:
+def evaluate(expects: Iterable[dict], run: Run, doc: dict) -> list[Sentence]:
     """[(is met, sentence)] for each expectation, and at the end for the invariants. doc: the result
     of figures.document() for the run.
     """
@@ -51,7 +53,7 @@ def evaluate(expects: Iterable[dict], run: Run, doc: dict) -> list[tuple[bool, s
     return [*(_judged(expect, run, doc) for expect in expects), (not violations, text)]
 
 
-def _judged(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
+def _judged(expect: dict, run: Run, doc: dict) -> Sentence:
     try:
         return KINDS[expect["what"]][1](expect, run, doc)
     except NeverCame as moment:
@@ -78,9 +80,7 @@ def _name(moment: str | float) -> str:
     return moment if isinstance(moment, str) else f"{moment:g} s"
 
 
-def _within(
-    expect: dict, run: Run, name: str, find: Callable[[float], float | None]
-) -> tuple[bool, str]:
+def _within(expect: dict, run: Run, name: str, find: Callable[[float], float | None]) -> Sentence:
     """Judge whether find(from_s) is ms_min .. ms_max later than the moment `after`."""
     after_s = _moment_s(expect["after"], run)
     found_s = find(after_s + min(0.0, expect["ms_min"] / 1000.0))
@@ -95,7 +95,7 @@ def _in_time(late_ms: float, expect: dict) -> bool:
     return expect["ms_min"] - ROUNDING_ms <= late_ms <= expect["ms_max"] + ROUNDING_ms
 
 
-def _trip(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
+def _trip(expect: dict, run: Run, doc: dict) -> Sentence:
     scope, of_stage = (
         expect["scope"],
         [each for each in run.trips if each["stage"] == expect["stage"]],
@@ -107,12 +107,12 @@ def _trip(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     )
 
 
-def _event(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
+def _event(expect: dict, run: Run, doc: dict) -> Sentence:
     name = expect["event"]
     return _within(expect, run, name, lambda from_s: _event_s(name, run, from_s))
 
 
-def _no_trip(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
+def _no_trip(expect: dict, run: Run, doc: dict) -> Sentence:
     allowed = expect["except"] or ()
     trips = [trip for trip in run.trips if trip["stage"] not in allowed]
     other = [f"row {trip['stage']} {trip['scope']} at {trip['t_s']:.2f} s" for trip in trips]
@@ -120,7 +120,7 @@ def _no_trip(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     return not other, f"{names}: {', '.join(other[:4]) or 'none'}"
 
 
-def _order(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
+def _order(expect: dict, run: Run, doc: dict) -> Sentence:
     """Each event must come ms_min .. ms_max after the previous event."""
     at_s, times_s = _moment_s(expect["after"], run), []
     what = ", then ".join(expect["events"])
@@ -138,7 +138,7 @@ def _order(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     )
 
 
-def _never(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
+def _never(expect: dict, run: Run, doc: dict) -> Sentence:
     from_s = _moment_s(expect["after"], run)
     until, text = expect["until"], f"no {expect['event']} after {_name(expect['after'])}"
     until_s = float("inf")
@@ -150,7 +150,7 @@ def _never(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     return ok, f"{text}: {'none' if ok else f'at {found_s:.3f} s'}"
 
 
-def _state(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
+def _state(expect: dict, run: Run, doc: dict) -> Sentence:
     at, times_us = expect["at"], run.rows["t_us"]
     at_us = times_us[-1] if at is None else _moment_s(at, run) * 1e6
     place = max(0, int(times_us.searchsorted(at_us, "right")) - 1)
@@ -158,7 +158,7 @@ def _state(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     return found == expect["is"], f"{expect['is']} at {'end' if at is None else _name(at)}: {found}"
 
 
-def _reaction(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
+def _reaction(expect: dict, run: Run, doc: dict) -> Sentence:
     value = doc["reaction_ms"].get(expect["name"])
     text = f"reaction {expect['name']} {expect['ms_min']:g} .. {expect['ms_max']:g} ms"
     if value is None:
@@ -166,7 +166,7 @@ def _reaction(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     return expect["ms_min"] <= value <= expect["ms_max"], f"{text}: {value:.1f} ms"
 
 
-def _quantity(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
+def _quantity(expect: dict, run: Run, doc: dict) -> Sentence:
     """Every sample from `after` + ms_from to `until` (default: the end) must be low .. high."""
     times_us, name, until = run.rows["t_us"], expect["name"], expect["until"]
     from_s = _moment_s(expect["after"], run)
@@ -181,7 +181,7 @@ def _quantity(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     return expect["low"] <= low and high <= expect["high"], f"{text}: {low:.0f} .. {high:.0f}"
 
 
-def _figure(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
+def _figure(expect: dict, run: Run, doc: dict) -> Sentence:
     """A figure of the JSON document. `key` is its path, with dots: swing_2s_pct.reduction."""
     value: Any = doc
     for key in expect["key"].split("."):

@@ -13,7 +13,7 @@ from controller.forms.field import anything, choice, flag, integer, number, text
 from hil.plant.cabinet import CONTACTS
 from hil.scenarios.plant_actions import CABINET_ACTIONS, ON, RACK_ACTIONS
 from hil.scenarios.site_actions import SITE_ACTIONS
-from hil.scenarios.world import World
+from hil.scenarios.world import Arguments, World
 from hil.wires.virtual import Noise
 
 NEVER_US = 1 << 62
@@ -58,7 +58,7 @@ def _set_fault(things: dict[str, Any], kind: str, name: str, fault: str, value: 
     setattr(thing, fault, value)
 
 
-def _set_noise(world: World, a: dict[str, Any]) -> None:
+def _set_noise(world: World, a: Arguments) -> None:
     share = {key: a.get(key, 0) for key in NOISE}
     noise = Noise(a["seed"], **share) if any(share.values()) else None
     _named(world.wires, "bus", a["bus"]).noise = noise
@@ -73,7 +73,7 @@ _HINT = {
 }
 
 
-def _hint(world: World, a: dict[str, Any]) -> None:
+def _hint(world: World, a: Arguments) -> None:
     kind = _code(hint_codes.KINDS, a["kind"])
     quantity = _code({0: "", **hint_codes.QUANTITIES, **hint_codes.NOTICES}, a["quantity"])
     if not hint_codes.fits(kind, quantity):
@@ -84,7 +84,7 @@ def _hint(world: World, a: dict[str, Any]) -> None:
 _CONTACT = {"name": choice(CONTACTS)}
 
 
-def _force(world: World, a: dict[str, Any]) -> None:
+def _force(world: World, a: Arguments) -> None:
     world.plant.force_contact(a["name"], a.get("closed"))
 
 

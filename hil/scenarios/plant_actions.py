@@ -13,9 +13,9 @@ from hil.plant import contactors
 from hil.plant.bus import Bus, FaultLoad
 from hil.plant.cabinet import DETECTORS, CabinetPlant
 from hil.plant.rack import Rack
-from hil.scenarios.world import World
+from hil.scenarios.world import Arguments, World
 
-Act = Callable[[World, dict[str, Any]], object]  # of (world, arguments)
+Act = Callable[[World, Arguments], object]  # of (world, arguments)
 
 ON = {"on": flag(True)}
 _RACK = {"rack": integer(1, 16)}
@@ -45,27 +45,27 @@ def _index(count: int, kind: str, number: int) -> int:
     return number - 1
 
 
-def _rack(world: World, a: dict[str, Any]) -> Rack:
+def _rack(world: World, a: Arguments) -> Rack:
     racks = world.plant.racks
     return racks[_index(len(racks), "rack", a["rack"])]
 
 
-def _module(world: World, a: dict[str, Any]) -> int:
+def _module(world: World, a: Arguments) -> int:
     modules = len(_rack(world, a).temperatures_degC)
     return _index(modules, f"rack {a['rack']} module", a["module"])
 
 
-def _cell(world: World, a: dict[str, Any]) -> int:
+def _cell(world: World, a: Arguments) -> int:
     rack = _rack(world, a)
     return _index(rack.cells_online // rack.modules, "cell", a["cell"])
 
 
-def _bus(world: World, a: dict[str, Any]) -> Bus:
+def _bus(world: World, a: Arguments) -> Bus:
     buses = world.plant.buses
     return buses[_index(len(buses), "unit", a["unit"])]
 
 
-def _plant(world: World, a: dict[str, Any]) -> CabinetPlant:
+def _plant(world: World, a: Arguments) -> CabinetPlant:
     return world.plant
 
 
@@ -73,7 +73,7 @@ def _watts(kW: float) -> float:
     return kW * 1000
 
 
-def _detectors(a: dict[str, Any]) -> tuple[int, ...]:
+def _detectors(a: Arguments) -> tuple[int, ...]:
     """Indices of the chosen detectors; of both if none is chosen."""
     return (0, 1) if a["detector"] is None else (a["detector"] - 1,)
 
@@ -96,7 +96,7 @@ def _of(
     """
     *parts, name = path.split(".")
 
-    def act(world: World, a: dict[str, Any]) -> None:
+    def act(world: World, a: Arguments) -> None:
         setattr(functools.reduce(getattr, parts, find(world, a)), name, value(a[key]))
 
     return form, act
@@ -108,49 +108,49 @@ def _estop(world: World, channels: Iterable[int], closed: bool) -> None:
     world.plant.publish()
 
 
-def _smoke(world: World, a: dict[str, Any]) -> None:
+def _smoke(world: World, a: Arguments) -> None:
     for detector in _detectors(a):
         world.plant.air.test_smoke[detector] = a["on"]
     world.plant.air.stir()
 
 
-def _heat(world: World, a: dict[str, Any]) -> None:
+def _heat(world: World, a: Arguments) -> None:
     rack = _rack(world, a)
     count = len(rack.temperatures_degC)
     for module in range(count) if a["module"] is None else (_module(world, a),):
         rack.heat(module, a["degC"], a["rate_K_per_s"])
 
 
-def _spread(world: World, a: dict[str, Any]) -> None:
+def _spread(world: World, a: Arguments) -> None:
     """Heat a module to `kelvin` above the coldest module of its rack."""
     rack = _rack(world, a)
     wanted_degC = min(rack.temperatures_degC) + a["kelvin"]
     rack.heat(_module(world, a), wanted_degC, a["rate_K_per_s"])
 
 
-def _heat_end(world: World, a: dict[str, Any]) -> None:
+def _heat_end(world: World, a: Arguments) -> None:
     rack = _rack(world, a)
     for module in range(len(rack.temperatures_degC)):
         rack.heat(module, None, 0.0)
 
 
-def _runaway(world: World, a: dict[str, Any]) -> None:
+def _runaway(world: World, a: Arguments) -> None:
     heater_K_per_s = a["heater_K_per_min"] / 60.0 or None
     _rack(world, a).start_runaway(
         _module(world, a), _cell(world, a), heater_K_per_s, a["from_degC"]
     )
 
 
-def _offset(world: World, a: dict[str, Any], offset_mV: float, over_s: float = 0.0) -> None:
+def _offset(world: World, a: Arguments, offset_mV: float, over_s: float = 0.0) -> None:
     _rack(world, a).offset_cell(offset_mV / 1000.0, _module(world, a), _cell(world, a), over_s)
 
 
-def _insulation(world: World, a: dict[str, Any]) -> None:
+def _insulation(world: World, a: Arguments) -> None:
     rack = _rack(world, a)
     rack.insulation_kohm, rack.insulation_slope_kohm_per_s = a["kohm"], a["kohm_per_s"]
 
 
-def _excess(world: World, a: dict[str, Any]) -> None:
+def _excess(world: World, a: Arguments) -> None:
     current_A, ohm = a.get("current_A", 0.0), a.get("ohm")
     load = FaultLoad(current_A, ohm, a["fuse_A2s"]) if current_A or ohm else None
     _bus(world, a).fault = load

@@ -3,10 +3,8 @@
 If a site has several cabinets, the actions reach it through the first cabinet.
 """
 
-from typing import Any
-
 from controller.forms.field import choice, flag, integer, number
-from hil.scenarios.world import World
+from hil.scenarios.world import Arguments, World
 from hil.site.transfer_switch import TransferSwitch
 
 DAY_S = 86_400
@@ -21,7 +19,7 @@ def _now_s(world: World) -> float:
     return world.plant.site.now_us / 1e6
 
 
-def _genset(world: World, a: dict[str, Any]) -> None:
+def _genset(world: World, a: Arguments) -> None:
     for genset in world.plant.site.gensets:
         genset.parameters["failed_starts"] = STARTS[a["succeeds"]]
 
@@ -32,7 +30,7 @@ def _switch(world: World) -> TransferSwitch:
     return site.switch or site.part(TransferSwitch.kind, {})  # type: ignore[return-value]
 
 
-def _transfer_switch(world: World, a: dict[str, Any]) -> None:
+def _transfer_switch(world: World, a: Arguments) -> None:
     times_s = {key: a[key] for key in _TIMES if a[key] is not None}
     _switch(world).parameters.update(times_s)
     for unit in world.plant.pcs:

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple, Protocol
 
 from hil.plant.cabinet import CabinetPlant
 
+Arguments = dict[str, Any]  # of an action
+
 
 class Controller(Protocol):
     """The controller under test: VirtualController or RemoteController."""

@@ -4,7 +4,6 @@ Every table may be missing. `python -m hil keys site` prints the keys.
 """
 
 import os
-from typing import Any
 
 from controller.forms import field as forms, reading
 from controller.forms.refusal import not_allowed, refuse
@@ -13,6 +12,7 @@ from hil.loads import stream
 from hil.site import branches, genset, load as site_load, load_ups, racks, transfer_switch
 from hil.site.cooling import Cooling
 from hil.site.grid import Grid
+from hil.site.load import Table
 from hil.site.part import SitePart
 from hil.site.pv import Pv
 from hil.site.site import Site
@@ -107,13 +107,13 @@ TOP = {
 }
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read(path: str | os.PathLike[str]) -> Table:
     """The checked tables of a file. Raises ConfigError."""
     name = os.path.basename(path)
     return of_table(reading.tables_of(os.fspath(path), "a site", name=name), name)
 
 
-def of_table(content: dict[str, Any], file: str, path: reading.Path = ()) -> dict[str, Any]:
+def of_table(content: Table, file: str, path: reading.Path = ()) -> Table:
     """The checked tables of a site. file, path: named in refusals. Raises ConfigError."""
     site = reading.read(file, path, content, TOP)
     if site["weather"]["file"] and "day" not in content["weather"]:
@@ -126,7 +126,7 @@ def of_table(content: dict[str, Any], file: str, path: reading.Path = ()) -> dic
     return site
 
 
-def _load(file: str, path: reading.Path, content: dict[str, Any]) -> dict[str, Any]:
+def _load(file: str, path: reading.Path, content: Table) -> Table:
     load = reading.read_variant(file, path, content, "kind", LOADS)
     for unit in ("s", "W") if load["kind"] == "queue" else ():
         low, high = load[f"job_{unit}_min"], load[f"job_{unit}_max"]
@@ -135,7 +135,7 @@ def _load(file: str, path: reading.Path, content: dict[str, Any]) -> dict[str, A
     return load
 
 
-def _members(file: str, path: reading.Path, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _members(file: str, path: reading.Path, members: list[Table]) -> list[Table]:
     """The checked members. Each takes a share of one load, so the sum is at most all of it."""
     total = sum(member["share_permille"] for member in members)
     if not members or total > PERMILLE[1]:
@@ -144,7 +144,7 @@ def _members(file: str, path: reading.Path, members: list[dict[str, Any]]) -> li
     return members
 
 
-def built(site: dict[str, Any], seed: object, folder: str) -> Site:
+def built(site: Table, seed: object, folder: str) -> Site:
     """The Site that checked tables describe. folder: where the site file is. LoadError: one line
     about a file that cannot be read.
     """
@@ -159,7 +159,7 @@ def built(site: dict[str, Any], seed: object, folder: str) -> Site:
     return Site(load, seed, grid, parts, cooling, weather)
 
 
-def _parts(site: dict[str, Any], seed: object, folder: str, weather: Weather) -> list[SitePart]:
+def _parts(site: Table, seed: object, folder: str, weather: Weather) -> list[SitePart]:
     kinds: dict[str, type[SitePart]] = {
         "transfer_switch": transfer_switch.TransferSwitch,
         "genset": genset.Genset,
@@ -176,7 +176,7 @@ def _parts(site: dict[str, Any], seed: object, folder: str, weather: Weather) ->
     return parts
 
 
-def _weather(given: dict[str, Any], folder: str) -> Weather:
+def _weather(given: Table, folder: str) -> Weather:
     file = given.pop("file")
     if not file:
         return Weather(**given)

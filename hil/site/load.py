@@ -6,6 +6,8 @@ from typing import Any
 
 from hil.loads import stream
 
+Table = dict[str, Any]  # of a site's file
+
 
 def constant(power_W: float) -> Callable[[float], float]:
     """A load with the same power at any time."""
@@ -13,7 +15,7 @@ def constant(power_W: float) -> Callable[[float], float]:
 
 
 def of_table(
-    load: dict[str, Any], seed: object, folder: str, time_of_day_s: float = 0.0
+    load: Table, seed: object, folder: str, time_of_day_s: float = 0.0
 ) -> Callable[[float], float]:
     """The load of a checked table of description.LOADS. folder: where the site file is;
     time_of_day_s: at the start of the run.
@@ -30,7 +32,7 @@ def of_table(
     return stream.queue(jobs, load["capacity_W"], load["idle_W"])
 
 
-def _drawn(load: dict[str, Any], seed: object, time_of_day_s: float) -> Iterator[stream.Job]:
+def _drawn(load: Table, seed: object, time_of_day_s: float) -> Iterator[stream.Job]:
     length_s, power_W = ((load[f"job_{name}_min"], load[f"job_{name}_max"]) for name in ("s", "W"))
     swing, weekend, use = [
         load[f"{name}_permille"] / 1000 for name in ("day_swing", "weekend", "use")

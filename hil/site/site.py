@@ -92,6 +92,15 @@ class Site:
         self._rest_s, self._is_short = 0.0, False
 
     is_live = property(lambda self: self.source != DARK)
+    # stages of the load that are switched off
+    open_stages = property(lambda self: sum([part.asked.get("stages", 0) for part in self.parts]))
+    battery_W = property(lambda self: sum([unit.ac_power_W for unit in self.units]))
+
+    @property
+    def island_W(self) -> float:
+        """Power with which the sources of an island can carry the load."""
+        forming_W = sum(unit.rated_W for unit in self.units if unit.forms)
+        return forming_W + sum(genset.capacity_W for genset in self.gensets)
 
     @property
     def is_off_grid(self) -> bool:
@@ -196,8 +205,7 @@ class Site:
 
     def _can_carry(self) -> bool:
         """True if the island continues, or if the sources suffice for a new island."""
-        forming_W = sum(unit.rated_W for unit in self.units if unit.forms)
-        capacity_W = forming_W + sum(genset.capacity_W for genset in self.gensets)
+        capacity_W = self.island_W
         if not capacity_W or self.source == ISLAND:
             return bool(capacity_W) and not self._is_short
         cooling_W = self.cooling.power_W if self.cooling else 0.0
@@ -232,9 +240,8 @@ class Site:
 
     def _balance(self, fed_W: float) -> None:
         """Let the grid give the missing power; in an island, let its sources give it."""
-        battery_W = sum([unit.ac_power_W for unit in self.units])
         aux_W = sum([member.drawn_W for member in self.members])
-        needed_W = self.load_power_W + self.other_load_W - battery_W + aux_W - fed_W
+        needed_W = self.load_power_W + self.other_load_W - self.battery_W + aux_W - fed_W
         if self.source == ON_GRID:
             self.grid_power_W = needed_W
             return

@@ -11,7 +11,7 @@ from hil.systems.run import Result
 from hil.systems.sender import Event, event_of
 from hil.systems.series import SLOT_S, outages_of
 from hil.systems.sized import Size
-from hil.systems.thermal import Found, Measure
+from hil.systems.thermal import UNKNOWN, Found, Measure
 
 FOUR_H_S, REBOUND_SLOTS = 4 * 3600, 8
 WITH_KERNEL = ("carried_h", "critical_kWh", "set_s", "charge_h", "fuel_h", "unserved_pct")
@@ -23,7 +23,7 @@ def extra_4h_MW(result: Result) -> Found:
     """
     limit_W = result.spec.size.import_W
     if len(result.seconds_W[0]) < FOUR_H_S:
-        return None, None, None
+        return UNKNOWN
     over_W = np.maximum(0.0, result.seconds_W[0] - limit_W).astype(np.float64)
     broken = result.seconds_W[1] > limit_W
     sums = [np.concatenate([[0.0], each.cumsum()]) for each in (over_W, broken)]
@@ -36,7 +36,7 @@ def event_over_kW(result: Result) -> Found:
     """Highest import above the cap in an interval of a demand response event."""
     events = [event_of(each) for each in result.spec.events]
     if not events:
-        return None, None, None
+        return UNKNOWN
     net_W = result.series.net_W
     over_W, without_W = [
         max([float(each_W[event.first : event.end].max()) - event.cap_W for event in events])
@@ -84,7 +84,7 @@ def carried_h(result: Result) -> Found:
     """Hours of the run's outage in which the critical load has power, with the kernel."""
     played = _of_the_run(result)
     if played is None:
-        return None, None, None
+        return UNKNOWN
     return played["carried_s"] / 3600, played["for_s"] / 3600, 0.0
 
 
@@ -109,7 +109,7 @@ def unserved_pct(result: Result) -> Found:
     """Share of the load's energy that was not served in the run's outage, %. Shed load counts."""
     played = _of_the_run(result)
     if played is None or not played["wanted_kWh"]:
-        return None, None, None
+        return UNKNOWN
     return 100 * played["lost_kWh"] / played["wanted_kWh"], 0.0, 100.0
 
 

@@ -24,7 +24,7 @@ from hil.systems import (
 from hil.systems.run import MODE, Result
 from hil.systems.series import SLOT_S
 from hil.systems.swing_figures import POWER_W_MIN
-from hil.systems.thermal import Found, Measure
+from hil.systems.thermal import UNKNOWN, Found, Measure
 
 SLOT_H = SLOT_S / 3600
 SHIFTED_KWH_MIN = 1.0
@@ -107,8 +107,7 @@ def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
         for each_W in (result.grid_W, result.import_without_W(), result.wanted_W)
     ]
     fuel = float(result.genset_W.sum()) * SLOT_H / 1000 * spec.tariff["fuel_per_kWh"]
-    price = float(series.price.mean()) + spec.tariff["adder_per_kWh"]
-    later = event_figures.yielded_kWh(result)[0] * price
+    later = event_figures.yielded_kWh(result)[0] * result.mean_price
     return with_it._replace(energy=with_it.energy + fuel + later), others[0], others[1]
 
 
@@ -171,8 +170,7 @@ def energy_cost_cut(result: Result) -> Found:
     counts.
     """
     paid, without = (bills(result)[place].energy for place in (0, 2))
-    price = float(result.series.price.mean()) + result.spec.tariff["adder_per_kWh"]
-    costs = paid - result.gained_Wh / 1000 * price, bounds.lowest_energy_cost(result)
+    costs = paid - result.gained_Wh / 1000 * result.mean_price, bounds.lowest_energy_cost(result)
     reached, bound = [less_pct(each, without, MONEY_MIN) for each in costs]
     return reached, bound, without
 
@@ -187,7 +185,7 @@ def shifted_price_cut(result: Result) -> Found:
     charged = np.maximum(0.0, -result.battery_W) * SLOT_H / 1000
     given = np.maximum(0.0, result.battery_W) * SLOT_H / 1000
     if given.sum() < SHIFTED_KWH_MIN or charged.sum() < SHIFTED_KWH_MIN:
-        return None, None, None
+        return UNKNOWN
     tariff_, series, grid = (result.spec.tariff, result.series, result.grid_W * SLOT_H / 1000)
     price, feed_in = series.price + tariff_["adder_per_kWh"], tariff_["feed_in_per_kWh"]
     paid = _worth(charged, np.minimum(charged, np.maximum(0.0, grid)), price, feed_in)
@@ -242,7 +240,7 @@ def per_it(result: Result) -> Found:
     it, load = [float(each.sum()) for each in (result.series.it_W, result.series.load_W)]
     bought = float(np.maximum(0.0, result.grid_W).sum())
     if it < POWER_W_MIN:
-        return None, None, None
+        return UNKNOWN
     least = max(0.0, float((bounds.net_W(result) - _start_W(result)).sum()))
     return bought / it, least / it, load / it
 

@@ -1,7 +1,5 @@
 """Plays an example system on the rig from any hour, with the real controller and plant."""
 
-import dataclasses
-from array import array
 from collections.abc import Sequence
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -10,7 +8,7 @@ from controller.config.configuration import Config
 from controller.core.base import hint_codes
 from controller.core.base.schedule_table import OPEN_W, Slot, Table
 from hil.engine import coverage
-from hil.engine.pod import TURN_S, Pod
+from hil.engine.pod import TURN_S, Pod, with_control
 from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_controller import VirtualClock
 from hil.fleet.broker import Faults
@@ -150,9 +148,7 @@ def _configs(sizes: Sequence[sized.Size], folder: Path, tick_ms: int | None) -> 
         own = folder / f"{number + 1}"
         own.mkdir()
         config = sized.load(size, own, tick_ms)
-        control = config.control | {"meter_code_wait_s": number * TURN_S}
-        image = array("i", control.values())
-        configs.append(dataclasses.replace(config, control=control, control_image=image))
+        configs.append(with_control(config, {"meter_code_wait_s": number * TURN_S}))
     return configs
 
 

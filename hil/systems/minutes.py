@@ -226,7 +226,7 @@ class Watch:
 
     def _see_devices(self, site: Site) -> None:
         since_s = site.now_us / 1e6 - self.lead_s
-        open_ = sum([part.asked.get("stages", 0) for part in site.parts])
+        open_ = site.open_stages
         if open_ != (self.stages[-1][1] if self.stages else 0):
             self.stages.append((round(since_s, 1), open_))
         is_carried = any(each.feeds_W > 0 for each in site.parts if isinstance(each, Genset))

@@ -149,7 +149,7 @@ def lines(found: Sequence[Row]) -> list[str]:
         text += [_line(f"  {row['label']}", [row]) for row in rows]
         text.append(_line(name, rows, GOALS.get(name)))
         if rows[0]["one_charge"] is not None:
-            saved, best = [sum([row[key] for row in rows]) for key in ("one_charge", "best")]
+            saved, best = _sums(rows, "one_charge", "best")
             text.append(f"  knowing the best one of the charges only: {_percent(saved, best)} %")
         if any([row["yields_W"] for row in rows]):
             text.append(_yields(rows))
@@ -162,12 +162,14 @@ def lines(found: Sequence[Row]) -> list[str]:
     return text
 
 
+def _sums(rows: Sequence[Row], *keys: str) -> list[float]:
+    return [sum([row[key] for row in rows]) for key in keys]
+
+
 def _yields(rows: Sequence[Row]) -> str:
     """A line about the energy that the load did not get, and its worth beside the battery alone."""
-    keys = "saved", "alone", "best", "cut_W", "alone_cut_W", "best_cut_W", "yielded_kWh"
-    saved, alone, best, cut_W, alone_cut_W, best_cut_W, less_kWh = [
-        sum([row[key] for row in rows]) for key in keys
-    ]
+    alone, best = _sums(rows, "alone", "best")
+    alone_cut_W, best_cut_W, less_kWh = _sums(rows, "alone_cut_W", "best_cut_W", "yielded_kWh")
     most_W, most_h = [max([row[key] for row in rows]) for key in ("yields_W", "yielded_h")]
     return (
         f"  the load yields up to {most_W / 1000:.0f} kW: {less_kWh:.0f} kWh later, at most "
@@ -177,19 +179,16 @@ def _yields(rows: Sequence[Row]) -> str:
 
 
 def _line(head: str, rows: Sequence[Row], goal: Any = None) -> str:
-    sums = {
-        key: sum([row[key] for row in rows]) for key in ("bill", "saved", "rules", "best", "cycles")
-    }
-    cut_W, best_W = [sum([row[key] for row in rows]) for key in ("cut_W", "best_cut_W")]
+    bill, saved, rules, best, cycles = _sums(rows, "bill", "saved", "rules", "best", "cycles")
+    cut_W, best_W, above = _sums(rows, "cut_W", "best_cut_W", "above_connection_kWh")
     most = {key: max([row[key] for row in rows]) for key in ("highest_W", "p50_ms", "p99_ms")}
-    above = sum([row["above_connection_kWh"] for row in rows])
     goals = goal or (None, None)
     worse = "" if all(map(is_good, rows)) else "WORSE than no battery"
     return HEAD(
-        head, *[f"{sums[key]:.0f}" for key in ("bill", "saved", "rules", "best")],
-        _percent(sums["saved"], sums["best"]), goals[0] or "",
+        head, *[f"{each:.0f}" for each in (bill, saved, rules, best)],
+        _percent(saved, best), goals[0] or "",
         _percent(cut_W, best_W), goals[1] or "",
-        f"{sums['cycles']:.1f}", f"{most['highest_W'] / 1000:.0f}", f"{above:.1f}",
+        f"{cycles:.1f}", f"{most['highest_W'] / 1000:.0f}", f"{above:.1f}",
         f"{most['p50_ms']:.1f}/{most['p99_ms']:.1f}", worse,
     ).rstrip()  # fmt: skip
 

@@ -56,6 +56,11 @@ class Result(NamedTuple):
         """The load as it would have been without requests to lower it."""
         return self.load_W + self.lowered_W
 
+    @property
+    def mean_price(self) -> float:
+        """Mean price of the energy in the run, per kWh."""
+        return float(self.series.price.mean()) + self.spec.tariff["adder_per_kWh"]
+
     def import_without_W(self, added_W: float = 0.0) -> np.ndarray:
         """Import of each slot without the battery, if the load takes added_W more. It is the mean
         over the seconds, because surplus sun of one second cannot feed the load of another.
@@ -161,7 +166,7 @@ class Run:
             self._shares.step(second)
         self.site.step(1.0)
         self._seconds[:, second] = self.site.load_power_W, self.site.grid_power_W
-        self._battery_W[second] = sum([unit.ac_power_W for unit in self.site.units])
+        self._battery_W[second] = self.site.battery_W
         self._modes_s[self.members[0].control.found.mode] += 1
         self._watch.see(second)
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from hil.systems.run import Result
 from hil.systems.series import SLOTS_PER_DAY
-from hil.systems.thermal import Found, Measure
+from hil.systems.thermal import UNKNOWN, Found, Measure
 
 MOVED_W_MIN = 1000.0  # W summed over slots: a share of less energy has no meaning
 GIVEN_PART = 0.1  # part of the rated power: a smaller mean of a slot is load tracking, not a plan
@@ -27,7 +27,7 @@ def low_and_dear(result: Result) -> Found:
     is_low, is_dear = [each < each.mean(axis=1, keepdims=True) for each in (load_W, -price)]
     given = float(given_W[is_low].sum())
     if given < MOVED_W_MIN:
-        return None, None, None
+        return UNKNOWN
     reached = float(given_W[is_low & is_dear].sum()) / given
     return 100 * reached, 100.0, 100 * float((is_low & is_dear).sum()) / float(is_low.sum())
 
@@ -57,7 +57,7 @@ def night_charge(result: Result) -> Found:
     is_night = (hours >= NIGHT_H[0]) | (hours < NIGHT_H[1])
     taken = float(taken_W.sum())
     if taken < MOVED_W_MIN:
-        return None, None, None
+        return UNKNOWN
     bought_W = np.minimum(taken_W, result.grid_W.clip(min=0))
     return 100 * float(bought_W[is_night].sum()) / taken, 100.0, None
 

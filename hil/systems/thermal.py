@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hil.systems.run import Result
 
 Found = tuple[float | None, float | None, float | None]
+UNKNOWN: Found = None, None, None
 Measure = Callable[[Result], Found]
 
 

@@ -45,7 +45,7 @@ def week(season: str, whole: Result) -> Document:
     price.
     """
     result = settled(whole)
-    spec, price = result.spec, float(result.series.price.mean())
+    spec = result.spec
     given_kWh = float(result.battery_W.clip(min=0).sum()) * KWH_PER_W_SLOT
     found = dict(zip(BILLS, [*bills(result), optimum.bill(result)]))
     days = len(result.soc) / SLOTS_PER_DAY
@@ -56,7 +56,7 @@ def week(season: str, whole: Result) -> Document:
             name: each and {**each._asdict(), "peak_W": each.peak_W, "total": each.total}
             for name, each in found.items()
         },
-        "kept": result.gained_Wh / 1000 * (price + spec.tariff["adder_per_kWh"]),
+        "kept": result.gained_Wh / 1000 * result.mean_price,
         "wear": given_kWh * spec.schedule["wear_per_kWh"],
         "given_kWh": given_kWh,
         "lost_kWh": cost.of(whole)["lost_kWh"],

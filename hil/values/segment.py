@@ -4,6 +4,7 @@ The part starts LEAD_S early, so that the cabinet has started and load tracking 
 figure counts this lead.
 """
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,38 +43,28 @@ class WindowRecorder(Recorder):
         self._windows.add(self._offset_s + t_us / 1e6, powers_W, soc_permille, hottest_degC)
 
 
-class Days:
+def _each_day(seed: int, peak_W: float) -> Callable[[float], float]:
     """A training job that is drawn anew for each day, with its own seed. One day is in memory."""
 
-    def __init__(self, seed: int, peak_W: float) -> None:
-        self._seed, self._peak_W = seed, peak_W
-        self._day = -1
+    @functools.lru_cache(1)
+    def drawn(day: int) -> Trace:
+        return synthetic_load(f"{seed}/{day}", DAY_S, peak_W, "training")
 
-    def __call__(self, t_s: float) -> float:
-        """Power at t_s (>= 0), W."""
-        day = int(t_s // DAY_S)
-        if day != self._day:
-            self._day = day
-            self._trace = synthetic_load(f"{self._seed}/{day}", DAY_S, self._peak_W, "training")
-        return self._trace.power_W(t_s - day * DAY_S)
+    def power_W(t_s: float) -> float:
+        day, of_day_s = divmod(t_s, DAY_S)
+        return drawn(int(day)).power_W(of_day_s)
 
-
-class Again:
-    """A trace from a file that starts again when it has ended."""
-
-    def __init__(self, trace: Trace) -> None:
-        self._trace = trace
-
-    def __call__(self, t_s: float) -> float:
-        """Power at t_s (>= 0), W."""
-        return self._trace.power_W(t_s % self._trace.duration_s)
+    return power_W
 
 
 def load_of(order: dict) -> Callable[[float], float]:
-    """The load that `order` chooses: file, column, scale, seed, peak_W. Raises LoadError."""
+    """The load that `order` chooses: file, column, scale, seed, peak_W. A file starts again when it
+    has ended. Raises LoadError.
+    """
     if order["file"]:
-        return Again(reader.read_trace(order["file"], order["column"], scale=order["scale"]))
-    return Days(order["seed"], order["peak_W"])
+        trace = reader.read_trace(order["file"], order["column"], scale=order["scale"])
+        return lambda t_s: trace.power_W(t_s % trace.duration_s)
+    return _each_day(order["seed"], order["peak_W"])
 
 
 def mode_words(order: dict) -> str:

@@ -205,15 +205,16 @@ def test_synthetic_loads_keep_their_shape_seed_and_length():
     assert 0.09 <= (max(quiet) - min(quiet)) / 400e3 <= 0.115
     # Figures that were published with the cluster are reproduced.
     digests = {
-        shape.cluster: "8d931a688cbe2f75",
-        shape.training: "cd6553fb9137c160",
-        shape.iterations: "902a09a12f49ab60",
-        shape.squares: "bbc770d85be20979",
+        "synthetic": "8d931a688cbe2f75",
+        "training": "cd6553fb9137c160",
+        "iterations": "902a09a12f49ab60",
+        "squares": "bbc770d85be20979",
     }
-    for curve, digest in digests.items():
-        points = " ".join(f"{t_s:.6f} {watts:.3f}" for t_s, watts in zip(*curve(1, 1500.0, 1e5)))
+    for kind, digest in digests.items():
+        times_s, powers_W = shape.points(kind, 1, 1500.0, 1e5)
+        points = " ".join(f"{t_s:.6f} {watts:.3f}" for t_s, watts in zip(times_s, powers_W))
         assert hashlib.sha256(points.encode()).hexdigest()[:16] == digest
-        assert curve(2, 1500.0, 1e5) != curve(1, 1500.0, 1e5)
+        assert shape.points(kind, 2, 1500.0, 1e5) != (times_s, powers_W)
     for duration_s in (1.0, 600.0):
         assert load.synthetic_load(1, duration_s).duration_s == duration_s
     for duration_s in (0.0, 0.99, -1.0, float("nan"), float("inf")):

@@ -66,7 +66,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
 
 
 def test_the_training_cluster_without_end_is_the_one_of_the_rig():
-    one, whole = stream.training(3, 1e5), Trace(*shape.training(3, 20_000, 1e5))
+    one, whole = stream.training(3, 1e5), Trace(*shape.points("training", 3, 20_000, 1e5))
     times_s = [17 * step for step in range(1170)]
     assert [one(t_s) for t_s in times_s] == pytest.approx([whole(t_s) for t_s in times_s])
 

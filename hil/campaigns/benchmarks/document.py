@@ -43,6 +43,7 @@ GIVEN = ("what", "value", "unit", "rival", "rival_value", "budget")  # these giv
 PERCENTILES = {"p50": 500, "p99": 990, "maximum": 1000}
 Path = str | os.PathLike[str]
 Figure = dict[str, Any]
+Figures = list[Figure]
 Document = dict[str, Any]
 Number = TypeVar("Number", int, float)
 
@@ -71,7 +72,7 @@ BUDGETS = {
 class Measured(NamedTuple):
     """The findings of a benchmark. notes: lines; details: plain data."""
 
-    figures: list[Figure]
+    figures: Figures
     notes: list[str]
     details: dict[str, Any]
     priority: str
@@ -128,7 +129,7 @@ def spread(
     rival_value: float | None = None,
     budget: str | None = None,
     names: Iterable[str] = tuple(PERCENTILES),
-) -> list[Figure]:
+) -> Figures:
     """Figures of these percentiles; the second one has the budget. [] without values."""
     return [
         figure(

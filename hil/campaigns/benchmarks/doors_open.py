@@ -52,31 +52,30 @@ class Doors(processes.Processes):
 
     def __init__(self, directory: str) -> None:
         super().__init__(directory)
-        self.folder, state = pathlib.Path(directory, "doors"), os.path.join(directory, "state")
-        self._where = "--run-dir", directory, "--state-dir", state, "--own-dir", str(self.folder)
+        self.folder = pathlib.Path(directory, "doors")
         if missing := process.needed(NEEDED):
             raise RigError(missing)
         self.folder.mkdir(mode=0o700)
         _certificates(self.folder)
         self._file = str(shutil.copy(FILE, self.folder))
         for name in SOURCES:
-            shutil.copy(os.path.join(state, "keys", f"{name}.key"), self.folder)
+            shutil.copy(os.path.join(self.state, "keys", f"{name}.key"), self.folder)
 
     def start(self) -> None:
         """Start the programs that also run without doors: recorder, broker, relay."""
-        self.begin("recorder", "record", "run", *self._where[:4])
+        self.record()
         self._broker = mosquitto.start(self.folder, PORTS["mqtt"])
         self._relay = socketserver.ThreadingTCPServer((HOST, PORTS["relay"]), Relay)
         threading.Thread(target=self._relay.serve_forever, daemon=True).start()
 
     def open(self, kind: str) -> None:
         """Start the process for a kind of doors."""
-        self.begin(kind, "doors", kind, self._file, *self._where)
+        where = *self.where, "--own-dir", str(self.folder)
+        self.begin(kind, "doors", kind, self._file, *where)
 
     def kill(self, kind: str) -> None:
         """Kill the process for a kind of doors."""
-        self.running[kind].kill()
-        self.running[kind].wait()
+        process.kill(self.running[kind])
 
     def differences(self) -> list[str]:
         """Ports that a port scan finds and `doors check` does not name, and the reverse."""

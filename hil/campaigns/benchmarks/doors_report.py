@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import PERCENTILES, Figure, figure, percentile
+from hil.campaigns.benchmarks.document import PERCENTILES, Figure, Figures, figure, percentile
 from hil.campaigns.benchmarks.rig import SETTLED_S, Sample
 
 DATAGRAM = "datagram"
@@ -30,7 +30,7 @@ class Phase:
         self.rival = Cyclictest()
 
 
-def processes(name: str, phase: Phase) -> list[Figure]:
+def processes(name: str, phase: Phase) -> Figures:
     """Memory, its growth, and share of a core, for each process."""
     figures = []
     for what, samples in phase.memory.items():
@@ -62,9 +62,9 @@ def growth_kB_per_h(samples: Sequence[Sample]) -> float | None:
     return round(3600 * (end[1] - begin[1]) / (end[0] - begin[0]), 1)
 
 
-def hints(delays_us: Mapping[str, Sequence[int | None]]) -> list[Figure]:
+def hints(delays_us: Mapping[str, Sequence[int | None]]) -> Figures:
     """Delays of hints by each way, compared with a hint that is sent as a plain datagram."""
-    figures: list[Figure] = []
+    figures: Figures = []
     missed = 0
     first_ms = [us / 1000 for us in delays_us[DATAGRAM] if us is not None]
     for way, values_us in delays_us.items():

@@ -10,8 +10,6 @@ import os
 import queue
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -20,6 +18,7 @@ import paho.mqtt.client as mqtt
 from hil.campaigns import process
 from hil.campaigns.benchmarks import machine, mosquitto, timing
 from hil.campaigns.benchmarks.document import Measured, figure, spread
+from hil.engine.doors_beside import free_port
 from hil.engine.process_memory import memory_kB
 from hil.engine.rig import RigError
 from hil.fleet.standin import StandIn
@@ -40,14 +39,13 @@ def run(
 ) -> Measured:
     """The findings. cabinets: how many. Raises RigError, OSError."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        port = mosquitto.free_port()
+        port = free_port()
         certificate = mosquitto.certify(Path(folder)) if tls else None
         broker = mosquitto.start(Path(folder), port)
         stack.callback(process.end, broker)
         field = _Field(cabinets, port, seed, certificate)
         path = _fleet(Path(folder), field, port, certificate)
-        command = [sys.executable, "-m", "controller", "dispatch", path, "--own-dir", folder]
-        dispatcher = subprocess.Popen(command)
+        dispatcher = process.module("controller", "dispatch", path, "--own-dir", folder)
         stack.callback(process.end, dispatcher)
         field.play(WAIT_S)
         field.delays_ms.clear()

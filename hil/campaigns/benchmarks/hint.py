@@ -19,7 +19,7 @@ from controller.hints.client import HintClient
 from hil.campaigns import order
 from hil.campaigns.benchmarks import timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import Figure, Measured, figure, spread
+from hil.campaigns.benchmarks.document import Figures, Measured, figure, spread
 from hil.campaigns.benchmarks.lateness import figures_of, stall_figures
 from hil.engine.rig import Rig
 from hil.observer.beats import SETPOINT, unpacked
@@ -116,7 +116,7 @@ def _delay_us(times_us: np.ndarray, values_W: np.ndarray, at_us: int, sign: int)
     return int(times_us[first + moved[0]]) - at_us if len(moved) else None
 
 
-def _figures(taken_us: list[int | None], bound_us: int, rival: Cyclictest) -> list[Figure]:
+def _figures(taken_us: list[int | None], bound_us: int, rival: Cyclictest) -> Figures:
     seen_ms = [value / 1000 for value in taken_us if value is not None]
     what, whose = "hint in to new set-point on the wire", "this site's sum"
     figures = spread(what, seen_ms, "ms", whose, bound_us / 1000, "hint_to_wire")

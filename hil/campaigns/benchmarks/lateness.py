@@ -13,7 +13,7 @@ from controller.config import configuration
 from controller.run import loop_statistics
 from controller.sites import EXAMPLE
 from hil.campaigns.benchmarks.cyclictest import NAME, Cyclictest
-from hil.campaigns.benchmarks.document import Figure, Measured, figure
+from hil.campaigns.benchmarks.document import Figures, Measured, figure
 from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet
 from hil.campaigns.benchmarks.timing import hogs
 
@@ -29,7 +29,7 @@ SHOWN = {"p50": "p50", "p99": "p99", "p99_9": "p99.9", "max": "maximum"}
 
 def run(seconds: float = 60, cabinet: str | pathlib.Path = EXAMPLE) -> Measured:
     """The findings. seconds: of each condition; cabinet: its file. Raises ConfigError."""
-    figures: list[Figure] = []
+    figures: Figures = []
     config = configuration.load(cabinet)
     details: dict[str, Any] = {}
     for name, count, budget in (
@@ -74,7 +74,7 @@ def judged(budget: str, priority: str) -> str | None:
 
 def figures_of(
     what: str, found: dict[str, Any], rival: Cyclictest, budget: str | None = None
-) -> list[Figure]:
+) -> Figures:
     """Percentiles beside those of cyclictest, and missed ticks. budget: that of p99.9."""
     name, late_us = NAME if rival.result else None, found["lateness_us"]
     return [
@@ -105,7 +105,7 @@ def figures_of(
     ]
 
 
-def stall_figures(rival: Cyclictest) -> list[Figure]:
+def stall_figures(rival: Cyclictest) -> Figures:
     """[the figure of a Cyclictest's longest stall], or [] if it has no result."""
     stall_us, what = rival.value("max"), "the host's own worst stall meanwhile (cyclictest)"
     return [] if stall_us is None else [figure(what, stall_us / 1000, "ms")]

@@ -13,13 +13,6 @@ from hil.engine.rig import RigError
 NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split()
 
 
-def free_port() -> int:
-    """A TCP port that nobody uses."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def certify(folder: Path) -> Path:
     """Make the certificate with which a broker that starts here speaks TLS."""
     named = "-subj /CN=broker -addext subjectAltName=IP:127.0.0.1".split()

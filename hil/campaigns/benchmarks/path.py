@@ -17,7 +17,7 @@ from controller.core.policies.found import Found
 from controller.core.policies.known import Known
 from controller.sites import FOLDER
 from hil.campaigns.benchmarks import machine
-from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
+from hil.campaigns.benchmarks.document import Figures, Measured, figure, percentile
 from hil.devices.power_meter import PowerMeter
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
@@ -32,7 +32,7 @@ CABINETS = {"example": "", "fast": "short_path"}  # {cabinet: its budget}
 
 def run(count: int = 200, seed: int = 1, cabinet: str | None = None) -> Measured:
     """The findings. count: edges for each cabinet; cabinet: a file, instead of CABINETS."""
-    figures: list[Figure] = []
+    figures: Figures = []
     details: dict[str, Any] = {}
     files = {name: str(FOLDER / name / "cabinet.toml") for name in CABINETS}
     for name, file in ({cabinet: cabinet} if cabinet else files).items():
@@ -79,7 +79,7 @@ def delays_ms(config: configuration.Config, edges: int, seed: int) -> list[float
     battery_W, passed = [], 0
     while rig.now_us < load.edges_us[-1] + ANSWERED_MS * 1000 + rig.tick_us:
         rig.step()
-        battery_W.append(sum([pcs.ac_power_W for pcs in rig.plant.pcs]))
+        battery_W.append(rig.plant.battery_W)
         if load.passed(rig.now_us - ANSWERED_MS * 1000) > passed:
             passed += 1
             meter.phase_us = load.draw.randrange(meter.refresh_us)

@@ -15,7 +15,7 @@ from typing import Any
 from controller.planner import foresight, tariff
 from controller.planner.backtest import Outcome
 from hil.campaigns.benchmarks import document, machine
-from hil.campaigns.benchmarks.document import Figure, Measured, figure
+from hil.campaigns.benchmarks.document import Figures, Measured, figure
 from hil.engine.processes import ROOT
 from hil.systems import back_tests, measured, pasts
 from hil.systems.pasts import Case
@@ -43,7 +43,7 @@ Found = dict[str, dict[str, float]]  # {way: figures of a month}
 
 def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
     """The findings. data: folder of measured series. RuntimeError: one line."""
-    figures, notes, details = list[Figure](), list[str](), dict[str, Any]()
+    figures, notes, details = Figures(), list[str](), dict[str, Any]()
     cases = [_case(*each, days=days, seed=seed, data=data) for each in MONTHS]
     months = [_of_month(case) for case in cases]
     if RIVAL_PYTHON.exists():  # EMHASS needs a hundred times as long: one runs on each core
@@ -114,7 +114,7 @@ def _measures(case: Case, done: Outcome) -> dict[str, float]:
     }
 
 
-def _figures(head: str, found: Found) -> list[Figure]:
+def _figures(head: str, found: Found) -> Figures:
     own, rules = found["planner"], _share(found, "rules")
     share = "share of perfect foresight"
     return [

@@ -2,7 +2,7 @@
 
 from hil.campaigns.benchmarks import machine
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import Figure, Measured, figure
+from hil.campaigns.benchmarks.document import Figures, Measured, figure
 from hil.campaigns.benchmarks.lateness import figures_of
 from hil.engine import pod_rig
 from hil.engine.processes import ROOT
@@ -22,7 +22,7 @@ def run(seconds: float = 300.0, seed: int = 1) -> Measured:
     load = machine.load_average()
     with Cyclictest() as rival:
         doc = pod_rig.played(order, see)
-    figures: list[Figure] = []
+    figures: Figures = []
     for number, member in enumerate(doc["members"], 1):
         found, what = member["controller"], f"cabinet {number} of {len(doc['members'])},"
         own_MiB = round(found["memory_kB"]["anonymous"] / 1024, 1)

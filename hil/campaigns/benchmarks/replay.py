@@ -3,7 +3,7 @@
 from controller.journal import replay
 from controller.journal.ring import JournalReader
 from hil.campaigns.benchmarks import timing
-from hil.campaigns.benchmarks.document import Figure, figure
+from hil.campaigns.benchmarks.document import Figures, figure
 from safety import parameters as p
 
 
@@ -11,7 +11,7 @@ class NotReplayedError(RuntimeError):
     """The replay gave other bytes, so its speed means nothing. One line."""
 
 
-def figures_of(path: str, rounds: int = 3) -> list[Figure]:
+def figures_of(path: str, rounds: int = 3) -> Figures:
     """Figures of the quickest replay of a journal. The replay must give the same bytes."""
     watches = []
     for _ in range(rounds):

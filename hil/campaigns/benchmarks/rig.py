@@ -11,7 +11,7 @@ from controller.system import realtime
 from hil.campaigns import order
 from hil.campaigns.benchmarks import path, replay, timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile, spread
+from hil.campaigns.benchmarks.document import Figures, Measured, figure, percentile, spread
 from hil.campaigns.benchmarks.lateness import figures_of, judged
 from hil.engine import process_memory
 from hil.engine.rig import Rig
@@ -74,7 +74,7 @@ def real_time(
     return doc, samples, rival
 
 
-def memory_figures(samples: list[Sample]) -> list[Figure]:
+def memory_figures(samples: list[Sample]) -> Figures:
     """Figures of the memory. Growth is counted after SETTLED_S."""
     settled = [sample for sample in samples if sample[0] >= SETTLED_S]
     if len(settled) < 2 * EDGE_SAMPLES:
@@ -98,7 +98,7 @@ def _middle(rows: list[Sample], column: int) -> float:
     return percentile([row[column] for row in rows], 500)
 
 
-def virtual_figures(config: Config, seed: int) -> list[Figure]:
+def virtual_figures(config: Config, seed: int) -> Figures:
     """Speed in virtual time of a run and of all scenarios, and speed of a replay."""
     realtime.freeze_collector()
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
@@ -120,7 +120,7 @@ def virtual_figures(config: Config, seed: int) -> list[Figure]:
     ]
 
 
-def path_figures(config: Config, seed: int) -> list[Figure]:
+def path_figures(config: Config, seed: int) -> Figures:
     """Delays in ms of load steps of a fifth of the rating, without control functions."""
     delays_ms = path.delays_ms(config, PATH_EDGES, seed)
     hold_ms = track_path.sample_ms(track_path.source(config)) / 2
@@ -157,7 +157,7 @@ def _total(pairs: Sequence[Spent]) -> Spent:
     return sum(wall_s for wall_s, _ in pairs), sum(cpu_s for _, cpu_s in pairs)
 
 
-def _speeds(what: str, lasted_s: float, taken: Iterable[Spent]) -> list[Figure]:
+def _speeds(what: str, lasted_s: float, taken: Iterable[Spent]) -> Figures:
     """Figures of the quickest round: by the clock, as the budget means it, and by CPU time."""
     wall_s, cpu_s = (min(each) for each in zip(*taken))
     return [

@@ -22,7 +22,7 @@ from drivers.buses.port import RtuPort
 from drivers.buses.rtu import FAILURES, read_request
 from hil.campaigns import process
 from hil.campaigns.benchmarks import libmodbus, machine, rtu_slave, timing
-from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
+from hil.campaigns.benchmarks.document import Figures, Measured, figure, percentile
 
 # The baud rates of the two conditions. The engine drops bytes that come before its request can have
 # left the wire, so the fast condition uses the highest baud rate.
@@ -144,7 +144,7 @@ def _round(master: Engine | libmodbus.Client, count: int) -> dict[str, float]:
     }
 
 
-def _figures(fast: Rounds, paced: Rounds) -> list[Figure]:
+def _figures(fast: Rounds, paced: Rounds) -> Figures:
     what = f"RTU transaction, FC3 x {rtu_slave.COUNT}"
     slow_what = f"paced to {PACED_BD} Bd"
     transaction_us, cycle_us = rtu_slave.wire_us(PACED_BD)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from hil.campaigns import process
 from hil.campaigns.benchmarks import machine, timing
-from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
+from hil.campaigns.benchmarks.document import Figures, Measured, figure, percentile
 from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet, StartError
 
 SETTLED_S = 3.0
@@ -41,7 +41,7 @@ def run(rounds: int = 5) -> Measured:
     )
 
 
-def _times(what: str, times_ms: Sequence[Taken], budget: str) -> list[Figure]:
+def _times(what: str, times_ms: Sequence[Taken], budget: str) -> Figures:
     by_clock, on_core = zip(*times_ms)
     return [
         figure(f"{what}, median", percentile(by_clock, 500), "ms", budget=budget),
@@ -50,7 +50,7 @@ def _times(what: str, times_ms: Sequence[Taken], budget: str) -> list[Figure]:
     ]
 
 
-def _memory(found_kB: dict[str, int]) -> list[Figure]:
+def _memory(found_kB: dict[str, int]) -> Figures:
     return [
         figure(f"memory {what}", round(found_kB[key] / 1024, 1), "MiB", budget=budget)
         for what, key, budget in (

@@ -10,7 +10,7 @@ from typing import Any
 from controller.system import realtime
 from controller.system.worded import counted
 from hil.campaigns.benchmarks import course, kernel_steps, machine, timing, wasm
-from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
+from hil.campaigns.benchmarks.document import Figures, Measured, figure, percentile
 
 # (racks, modules per rack, budget)
 TOPOLOGIES = ((1, 15, "step_1"), (3, 15, None), (16, 64, "step_16"))
@@ -26,7 +26,7 @@ kernel_steps.main(*[int(word) for word in sys.argv[1:]])
 def run(rounds: int = 5, steps: int = 2000) -> Measured:
     """The findings."""
     realtime.freeze_collector()
-    figures: list[Figure] = []
+    figures: Figures = []
     details: dict[str, Any] = {}
     notes: list[str] = []
     for racks, modules, budget in TOPOLOGIES:
@@ -64,7 +64,7 @@ def _step_ns(bench: kernel_steps.Steps) -> int:
     return timing.now_ns() - began_ns
 
 
-def _instructions() -> list[Figure]:
+def _instructions() -> Figures:
     """Figures of MicroPython. Raises ImportError."""
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
         program = wasm.Program(pathlib.Path(folder), (kernel_steps, course), SCRIPT)

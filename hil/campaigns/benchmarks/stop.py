@@ -11,7 +11,7 @@ from typing import Any
 from controller.config import bus_times, configuration
 from hil.campaigns import order
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import Figure, Measured, figure, spread
+from hil.campaigns.benchmarks.document import Figures, Measured, figure, spread
 from hil.campaigns.benchmarks.lateness import figures_of, stall_figures
 
 FIRST_S, CYCLE_S = 8.0, 11.0
@@ -120,8 +120,8 @@ def _other_trips(trips: Iterable[Mapping[str, Any]]) -> list[str]:
     return [f"also tripped: {words}"] if first else []
 
 
-def _figures(stops: Stops, config: configuration.Config, rival: Cyclictest) -> list[Figure]:
-    figures: list[Figure] = []
+def _figures(stops: Stops, config: configuration.Config, rival: Cyclictest) -> Figures:
+    figures: Figures = []
     for name, values in stops.items():
         seen = [value for value in values if value is not None]
         budget = "estop_modbus" if name == "permit" else None

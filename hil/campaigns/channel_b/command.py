@@ -10,7 +10,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 
 from hil.campaigns.benchmarks import course, machine
-from hil.campaigns.benchmarks.document import Figure, Measured, document, figure, finish, percentile
+from hil.campaigns.benchmarks.document import (
+    Figures,
+    Measured,
+    document,
+    figure,
+    finish,
+    percentile,
+)
 from hil.campaigns.channel_b import firmware, memory as mem, trials
 from hil.campaigns.channel_b.emulator import Emulator, EmulatorError
 from hil.campaigns.channel_b.partner import Partner, TrialError
@@ -60,11 +67,9 @@ OPTIONS: options.Options = {
         "help": "of both channels, 10 or 20 (%(default)s)",
     },
     "--standin": options.flag("the same program as a process instead of QEMU"),
-    "--cache": {
-        "metavar": "DIR",
-        "default": firmware.CACHE,
-        "help": "where source and firmware are kept (%(default)s)",
-    },
+    "--cache": options.value(
+        str, "DIR", "where source and firmware are kept (%(default)s)", firmware.CACHE
+    ),
 }
 
 
@@ -112,7 +117,7 @@ class Lab:
         return contextlib.closing(Emulator(self.made, self.folder, self.image, mode, steps))
 
 
-Tried = tuple[str, list[Figure]]  # (detail, figures)
+Tried = tuple[str, Figures]  # (detail, figures)
 Trial = Callable[[Lab], Tried]
 
 
@@ -124,7 +129,7 @@ def _range(taken_s: Sequence[float]) -> str:
     return f"{_ms(min(taken_s))} .. {_ms(max(taken_s))} ms"
 
 
-def _spread(name: str, taken_s: Sequence[float], budget: str | None = None) -> list[Figure]:
+def _spread(name: str, taken_s: Sequence[float], budget: str | None = None) -> Figures:
     """p50 and maximum of times as figures."""
     return [
         figure(f"{name}, p50 of {len(taken_s)}", _ms(percentile(taken_s, 500)), "ms"),
@@ -132,9 +137,9 @@ def _spread(name: str, taken_s: Sequence[float], budget: str | None = None) -> l
     ]
 
 
-def measured(lab: Lab, checks: report.Checks) -> list[Figure]:
+def measured(lab: Lab, checks: report.Checks) -> Figures:
     """Run all trials. Returns the figures of the trials that passed."""
-    figures: list[Figure] = []
+    figures: Figures = []
 
     def tried(name: str, trial: Trial) -> bool:
         """Run a trial, keep its figures, and report its detail. True if it passed."""

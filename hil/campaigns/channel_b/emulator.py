@@ -157,8 +157,7 @@ class Emulator:
     def close(self) -> None:
         """End QEMU."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            process.kill(self._process)
             self._process.stdout.close()
         for each in (self._answers, self._qmp):
             if each is not None:

@@ -20,7 +20,8 @@ from hil.campaigns.chaos.terminal import typing
 from hil.campaigns.course import Background, Turns
 from hil.scenarios.faults import NOISE
 
-Act = Callable[[Stage], contextlib.AbstractContextManager[None]]
+Context = contextlib.AbstractContextManager[None]
+Act = Callable[[Stage], Context]
 Seen = Callable[[Counter[str]], tuple[bool, str]]
 
 
@@ -39,32 +40,22 @@ class Disturbance(NamedTuple):
     ends_running: bool = True
 
 
-def _between(begin: Callable[[Stage], object], end: Callable[[Stage], object]) -> Act:
-    """Calls begin(stage). After the disturbance, even if interrupted, calls end(stage)."""
+@contextlib.contextmanager
+def _between(begin: Callable[[], object], end: Callable[[], object]) -> Iterator[None]:
+    """Calls begin, and after the disturbance end."""
+    begin()
+    yield
+    end()
 
-    @contextlib.contextmanager
-    def act(stage: Stage) -> Iterator[None]:
-        begin(stage)
+
+@contextlib.contextmanager
+def _beside(stage: Stage, turns: Turns, seen: Seen) -> Iterator[None]:
+    """turns: those of a course.Background; seen(counts) gives (ok, sentence) at the end."""
+    with Background(turns) as made:
         yield
-        end(stage)
-
-    return act
-
-
-def _beside(make: Callable[[Stage], Turns], seen: Seen) -> Act:
-    """make(stage) gives turns of a course.Background; seen(counts) gives (ok, sentence) at the
-    end.
-    """
-
-    @contextlib.contextmanager
-    def act(stage: Stage) -> Iterator[None]:
-        with Background(make(stage)) as made:
-            yield
-        ok, sentence = seen(made.counts)
-        because = f", ended by {made.error}" if made.error else ""
-        stage.note(ok and made.error is None, sentence + because)
-
-    return act
+    ok, sentence = seen(made.counts)
+    because = f", ended by {made.error}" if made.error else ""
+    stage.note(ok and made.error is None, sentence + because)
 
 
 def _sent(what: str) -> Seen:
@@ -75,17 +66,14 @@ def _companion(stage: Stage, name: str) -> Companion:
     return getattr(stage.companions, name)
 
 
-def _killed(name: str) -> Act:
-    return _between(
-        lambda stage: _companion(stage, name).kill(), lambda stage: _companion(stage, name).start()
-    )
+def _killed(stage: Stage, name: str) -> Context:
+    companion = _companion(stage, name)
+    return _between(companion.kill, companion.start)
 
 
-def _stopped(name: str) -> Act:
-    return _between(
-        lambda stage: _companion(stage, name).signal(signal.SIGSTOP),
-        lambda stage: _companion(stage, name).signal(signal.SIGCONT),
-    )
+def _stopped(stage: Stage, name: str) -> Context:
+    send = _companion(stage, name).signal
+    return _between(lambda: send(signal.SIGSTOP), lambda: send(signal.SIGCONT))
 
 
 def _of_bad_hints(counts: Counter[str]) -> tuple[bool, str]:
@@ -103,97 +91,85 @@ def _of_valid_hints(counts: Counter[str]) -> tuple[bool, str]:
     )
 
 
-def _clock_step(offset_us: str) -> Act:
-    @contextlib.contextmanager
-    def act(stage: Stage) -> Iterator[None]:
-        before = len(stage.clock_notes())
-        stage.companions.clock_offset_us[0] = int(offset_us)
-        yield
-        stage.companions.clock_offset_us[0] = 0
-        stage.wait_for(lambda: len(stage.clock_notes()) >= before + 2)
-        notes = stage.clock_notes()[before:]
-        stage.note(len(notes) == 2, f"the recorder notes: {'; '.join(notes) or 'nothing'}")
-
-    return act
+@contextlib.contextmanager
+def _clock_step(stage: Stage, offset_us: str) -> Iterator[None]:
+    before = len(stage.clock_notes())
+    stage.companions.clock_offset_us[0] = int(offset_us)
+    yield
+    stage.companions.clock_offset_us[0] = 0
+    stage.wait_for(lambda: len(stage.clock_notes()) >= before + 2)
+    notes = stage.clock_notes()[before:]
+    stage.note(len(notes) == 2, f"the recorder notes: {'; '.join(notes) or 'nothing'}")
 
 
-def _noise(permille: str, *kinds: str) -> Act:
+def _noise(stage: Stage, permille: str, *kinds: str) -> Context:
     """Put noise of these kinds on every RTU bus."""
 
-    def at(share: int) -> Callable[[Stage], None]:
+    def put(share: int) -> None:
         values = {each: share * (each.removesuffix("_permille") in kinds) for each in NOISE}
+        for bus in ("io", "pcs", "meter_grid", "meter_load", "gas"):
+            stage.act("noise", bus=bus, seed=stage.seed, **values)
 
-        def act(stage: Stage) -> None:
-            for bus in ("io", "pcs", "meter_grid", "meter_load", "gas"):
-                stage.act("noise", bus=bus, seed=stage.seed, **values)
-
-        return act
-
-    return _between(at(int(permille)), at(0))
+    return _between(lambda: put(int(permille)), lambda: put(0))
 
 
-def _keeper(name: str) -> Act:
-    @contextlib.contextmanager
-    def act(stage: Stage) -> Iterator[None]:
-        stage.signal_keeper(signal.Signals[name])
-        try:
-            yield
-        finally:  # even after an interruption, because nothing else resumes the keeper
-            stage.signal_keeper(signal.SIGCONT)
-
-    return act
+@contextlib.contextmanager
+def _keeper(stage: Stage, name: str) -> Iterator[None]:
+    stage.signal_keeper(signal.Signals[name])
+    try:
+        yield
+    finally:  # even after an interruption, because nothing else resumes the keeper
+        stage.signal_keeper(signal.SIGCONT)
 
 
-# The first word in the table names the function, which takes the other words and gives the context.
-ACTS: dict[str, Callable[..., Act]] = {
+# The first word in the table names the function of the stage and the other words.
+ACTS: dict[str, Callable[..., Context]] = {
     "killed": _killed,
     "stopped": _stopped,
-    "stalled_reader": lambda: neighbours.stalled_reader,
-    "readers": lambda: neighbours.readers,
-    "memory": lambda: neighbours.memory,
-    "cpu": lambda: neighbours.cpu,
+    "stalled_reader": neighbours.stalled_reader,
+    "readers": neighbours.readers,
+    "memory": neighbours.memory,
+    "cpu": neighbours.cpu,
     "clock_step": _clock_step,
     "noise": _noise,
     "keeper": _keeper,
-    "terminal_unread": lambda: _between(
-        lambda stage: stage.companions.terminal.reads.clear(),
-        lambda stage: stage.companions.terminal.reads.set(),
+    "terminal_unread": lambda stage: _between(
+        stage.companions.terminal.reads.clear, stage.companions.terminal.reads.set
     ),
-    "terminal_flood": lambda: _beside(
-        lambda stage: typing(stage.companions.terminal, stage.seed), _sent("bytes typed")
+    "terminal_flood": lambda stage: _beside(
+        stage, typing(stage.companions.terminal, stage.seed), _sent("bytes typed")
     ),
-    "full": lambda which: _beside(
-        lambda stage: floods.filling(getattr(stage, which)),
+    "full": lambda stage, which: _beside(
+        stage,
+        floods.filling(getattr(stage, which)),
         lambda counts: (counts["sent"] > 0, f"{counts['sent'] >> 20} MiB filled"),
     ),
-    "crowded": lambda which: _beside(
-        lambda stage: floods.inodes(getattr(stage, which)), _sent("empty files made")
+    "crowded": lambda stage, which: _beside(
+        stage, floods.inodes(getattr(stage, which)), _sent("empty files made")
     ),
-    "can": lambda frames: _beside(
-        lambda stage: floods.can(
-            stage.rig.wires["cans"]["can0"], stage.seed, floods.FRAMES[frames]
-        ),
+    "can": lambda stage, frames: _beside(
+        stage,
+        floods.can(stage.rig.wires["cans"]["can0"], stage.seed, floods.FRAMES[frames]),
         _sent("frames sent"),
     ),
-    "hints_bad": lambda: _beside(
-        lambda stage: floods.bad_hints(stage.directory, stage.rig.keys, stage.seed), _of_bad_hints
+    "hints_bad": lambda stage: _beside(
+        stage, floods.bad_hints(stage.directory, stage.rig.keys, stage.seed), _of_bad_hints
     ),
-    "hints_valid": lambda: _beside(
-        lambda stage: floods.valid_hints(stage.directory, stage.rig.keys[floods.SOURCE]),
-        _of_valid_hints,
+    "hints_valid": lambda stage: _beside(
+        stage, floods.valid_hints(stage.directory, stage.rig.keys[floods.SOURCE]), _of_valid_hints
     ),
-    "commands": lambda: _beside(
-        lambda stage: floods.senseless_commands(stage.directory, stage.seed), _sent("commands sent")
+    "commands": lambda stage: _beside(
+        stage, floods.senseless_commands(stage.directory, stage.seed), _sent("commands sent")
     ),
-    "gateway": lambda: _beside(
-        lambda stage: floods.gateway(stage.companions.upstream, stage.seed), _sent("bytes sent")
+    "gateway": lambda stage: _beside(
+        stage, floods.gateway(stage.companions.upstream, stage.seed), _sent("bytes sent")
     ),
 }
 
 
 def _disturbance(act: str, **given: Any) -> Disturbance:
     word, *words = act.split()
-    return Disturbance(act=ACTS[word](*words), **given)
+    return Disturbance(act=lambda stage: ACTS[word](stage, *words), **given)
 
 
 DATA = toml_text.read(pathlib.Path(__file__).with_suffix(".toml"))

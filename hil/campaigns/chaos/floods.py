@@ -13,6 +13,8 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
+from fastcrc.crc8 import sae_j1850 as crc8
+
 from controller.core.base import hint_codes as h
 from controller.hints import wire as w
 from controller.hints.client import HintClient
@@ -21,7 +23,7 @@ from controller.system import sockets
 from hil.campaigns.course import Turns
 from hil.campaigns.hint_attack.attack import SOURCE, Attack, datagram_socket, drain, import_cap
 from hil.campaigns.vm.slcan import connect
-from hil.devices.native_bms import NODE_STRIDE, crc8
+from hil.devices.native_bms import NODE_STRIDE, crc_of_id
 from hil.engine.rig import RigError
 
 # Send CAN_FRAMES every CAN_PACE_S: 3000 frames/s of 8 bytes, each 0.27 ms at 500 kbit/s. With the 8
@@ -55,13 +57,17 @@ def unknown_frames(draw: random.Random) -> Frames:
         yield draw.randrange(0x400, 0x800), draw.randbytes(8)
 
 
+def _id_of_a_rack(draw: random.Random) -> int:
+    return 0x100 + NODE_STRIDE * draw.randint(1, 3) + draw.randrange(9)
+
+
 def spoiled_frames(draw: random.Random) -> Frames:
     """Frames of the racks' ids with a wrong CRC."""
     while True:
-        can_id = 0x100 + NODE_STRIDE * draw.randint(1, 3) + draw.randrange(9)
+        can_id = _id_of_a_rack(draw)
         body = draw.randbytes(7)
-        # the right CRC is this one with all bits inverted
-        yield can_id, body + bytes((crc8(body, crc8((can_id & 255, can_id >> 8))),))
+        # the right CRC with all bits inverted
+        yield can_id, body + bytes((crc8(body, crc_of_id(can_id)) ^ 0xFF,))
 
 
 def malformed_frames(draw: random.Random) -> Frames:
@@ -69,7 +75,7 @@ def malformed_frames(draw: random.Random) -> Frames:
     ids.
     """
     while True:
-        can_id = 0x100 + NODE_STRIDE * draw.randint(1, 3) + draw.randrange(9)
+        can_id = _id_of_a_rack(draw)
         yield draw.choice(
             (
                 (can_id, draw.randbytes(draw.randrange(8))),

@@ -23,8 +23,7 @@ def memory(stage: Stage) -> Iterator[None]:
         yield
     finally:
         ended_early = hog.poll() is not None
-        hog.kill()
-        hog.wait()
+        process.kill(hog)
     stage.note(not ended_early, f"{size_MiB} MiB taken, page by page, again and again")
 
 

@@ -6,11 +6,9 @@ fixed parts, for comparison. In a course with a liar, one pod's reports are wron
 """
 
 import contextlib
-import dataclasses
 import math
 import random
 import tempfile
-from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controller.config.configuration import Config
-from hil.engine.pod import TURN_S
+from hil.engine.pod import TURN_S, with_control
 from hil.fleet.broker import Faults
 from hil.fleet.fleet_pod import Event, FleetPod
 from hil.fleet.messages import SOURCE, Messages
@@ -204,8 +202,7 @@ def _in_turn(config: Config, number: int, count: int) -> Config:
     """
     share_permille = 1000 * (number + 1) // count - 1000 * number // count
     own = {"meter_code_wait_s": number * TURN_S, "share_permille": share_permille}
-    control = config.control | own
-    return dataclasses.replace(config, control=control, control_image=array("i", control.values()))
+    return with_control(config, own)
 
 
 class Watch:
@@ -236,7 +233,7 @@ class Watch:
     def _see(self) -> None:
         pod, members = self._pod, self._pod.members
         grid_W = pod.site.grid_power_W
-        given_W = sum([unit.ac_power_W for member in members for unit in member.plant.pcs])
+        given_W = pod.site.battery_W
         running = [each for each in members if each.controller.cabinet is not None]
         able_W = len(running) * POWER_W / len(members)
         self._ticks.append((grid_W, grid_W + given_W - able_W <= LIMIT_W))

@@ -7,7 +7,6 @@ them. A link is cut by a stop of the door: after it, all that has waited comes a
 
 import random
 import signal
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from controller.run.cabinet import Cabinet
 from controller.system import clock
 from hil.campaigns.benchmarks import mosquitto, timing
 from hil.campaigns.fleet import pods
-from hil.engine import processes, run_directory
+from hil.engine import doors_beside, processes, run_directory
 from hil.engine.pod import TURN_S
 from hil.engine.simulate import VirtualRig
 from hil.fleet.messages import SOURCE, cabinet_of
@@ -95,7 +94,7 @@ class Field:
     """hil.fleet.fleet_pod.Carrier with real processes. Call `open` once the pods run."""
 
     def __init__(self, pod: pods.FleetPod, folder: Path, seed: int) -> None:
-        draw, self._folder, self._port = random.Random(seed), folder, mosquitto.free_port()
+        draw, self._folder, self._port = random.Random(seed), folder, doors_beside.free_port()
         self._programs = processes.Processes(str(folder))
         self._cabinets = [
             cabinet_of(number, member.config, draw.randbytes(32))
@@ -131,7 +130,7 @@ class Field:
 
     def kill(self) -> None:
         """See Carrier."""
-        _kill(self._programs.running[DISPATCHER])
+        processes.kill(self._programs.running[DISPATCHER])
 
     def start_broker(self) -> None:
         """See Carrier."""
@@ -139,7 +138,7 @@ class Field:
 
     def stop_broker(self) -> None:
         """See Carrier."""
-        _kill(self._broker)
+        processes.kill(self._broker)
 
     def cut(self, name: str) -> None:
         """See Carrier."""
@@ -160,11 +159,6 @@ class Field:
             self.join(name)
         self._programs.stop()
         processes.end(self._broker)
-
-
-def _kill(process: "subprocess.Popen[bytes]") -> None:
-    process.kill()
-    process.wait()
 
 
 def played(course: pods.Course) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """One test case: a sound cabinet with one load, byte by byte in virtual time. No trip is right."""
 
 import functools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.loads import reader
 from hil.loads.selection import START_S, peak_W
-from hil.loads.trace import LoadError, synthetic_load
+from hil.loads.trace import LoadError, Power, synthetic_load
 from hil.scenarios.scenario import Action
 from safety import matrix, signals as s
 
@@ -83,7 +82,7 @@ def run(course: Course) -> dict[str, Any]:
     }
 
 
-def power_of(course: Course, config: Config) -> Callable[[float], Any]:
+def power_of(course: Course, config: Config) -> Power:
     """t_s -> W; the trace repeats after its end. The load is scaled to peak_W, unless its peak is
     between peak_W and the limit of the connection.
     """

@@ -1,7 +1,7 @@
 """Plays one run with several outages, byte by byte in virtual time. Computes their figures."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from controller.config.configuration import Config
@@ -9,7 +9,7 @@ from hil.campaigns.trials import Found
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
-from hil.loads.trace import synthetic_load
+from hil.loads.trace import Power, synthetic_load
 from hil.site.grid import Grid
 from hil.site.site import ISLAND, ON_GRID, Site
 from hil.site.transfer_switch import TransferSwitch
@@ -74,7 +74,7 @@ def _rig(
 
 def island_rig(
     config: Config,
-    load: Callable[[float], Any],
+    load: Power,
     seed: int,
     outages: Sequence[tuple[float, float]],
     switch: dict[str, float],
@@ -99,7 +99,7 @@ class Watch:
         self.rig, self.begin_s = rig, begin_s
         self.dark_s = self.back_s = 0.0
         self.islands = 0
-        self.stages, self.needless_W = self._stages(), 0.0
+        self.stages, self.needless_W = rig.plant.site.open_stages, 0.0
         self.shed_at: list[tuple[float, int]] = []
         # highest import or export that lasts EDGE_S after the return, minus the allowed power
         self.beyond_W = -1e9
@@ -110,11 +110,6 @@ class Watch:
         self._most_W = limits["grid_import_W_max"], limits["grid_export_W_max"]
         self.soc = rig.plant.racks[0].soc
         self.load_W = rig.plant.site.load_wanted_W
-
-    def _stages(self) -> int:
-        """The number of open contacts of the load."""
-        relays = [part for part in self.rig.plant.site.parts if part.kind == "load_shed"]
-        return sum([part.asked.get("stages", 0) for part in relays])
 
     def see(self) -> None:
         """Count the tick that has just ended."""
@@ -129,13 +124,11 @@ class Watch:
         self._before = site.source
 
     def _look_at_shedding(self, site: Site) -> None:
-        stages = self._stages()
+        stages = site.open_stages
         if stages != self.stages:
             self.shed_at.append((round(site.now_us / 1e6 - self.begin_s, 2), stages))
         if stages > self.stages:
-            able_W = sum(unit.rated_W for unit in site.units if unit.forms)
-            able_W += sum(genset.capacity_W for genset in site.gensets)
-            spare_W = able_W - site.load_wanted_W - AUXILIARY_W
+            spare_W = site.island_W - site.load_wanted_W - AUXILIARY_W
             self.needless_W = max(self.needless_W, spare_W if site.source == ISLAND else 0.0)
         self.stages = stages
 

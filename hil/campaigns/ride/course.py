@@ -147,15 +147,13 @@ def _tick(rig: VirtualRig, t_s: float) -> Tick:
     units = range(core.layout.units)
     forming = any([core.inp[core.layout.unit_input(at, s.PCS_FORMING)] for at in units])
     is_island = forming or core.inp[s.SOURCE_CODE] != s.SOURCE_GRID
-    is_shed = any([p.asked.get("stages", 0) for p in plant.site.parts if p.kind == "load_shed"])
     is_stop = core.out[s.STATE] != s.RUNNING
     image = rig.controller.cabinet.image  # type: ignore[union-attr]
     first = image.places["grid_quality"].start
     permille, mHz = core.inp[first : first + len(GRID_QUALITY)]
-    battery_W = sum([unit.ac_power_W for unit in plant.pcs])
-    acts = STOP * is_stop + ISLAND * is_island + SHED * is_shed
+    acts = STOP * is_stop + ISLAND * is_island + SHED * (plant.site.open_stages > 0)
     seen = permille / 1000, mHz / 1000
-    return Tick(t_s, plant.grid_power_W, battery_W, acts, seen, plant.load_power_W)
+    return Tick(t_s, plant.grid_power_W, plant.battery_W, acts, seen, plant.load_power_W)
 
 
 def figures(case: Case, ticks: list[Tick]) -> Found:

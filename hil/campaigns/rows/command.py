@@ -159,13 +159,10 @@ OPTIONS: options.Options = {
     },
     "--md": options.value(output_file(), "FILE", "write the table there"),
     "--measured": options.flag(MEASURED),
-    "--jobs": {
-        "dest": "processes",
-        "metavar": "NUMBER",
-        "type": whole(1, JOBS_MAX),
-        "default": forks.cores(),
-        "help": "processes (%(default)s: one per core)",
-    },
+    "--jobs": options.value(
+        whole(1, JOBS_MAX), "NUMBER", "processes (%(default)s: one per core)", forks.cores()
+    )
+    | {"dest": "processes"},
     "--disarmed": options.flag(DISARMED),
     "--real": options.flag(REAL),
     **options.KEPT,

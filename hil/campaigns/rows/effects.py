@@ -71,7 +71,7 @@ def shown(plant: CabinetPlant, stage_id: str) -> dict[str, bool]:
     stage.
     """
     rated_W = sum([pcs.rated_W for pcs in plant.pcs])
-    power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
+    power_W = plant.battery_W
     derate_pct = oracle.derate_pct(stage_id, "d" if power_W > 0 else "c")
     coils, zero_W = plant.relays.coils, ZERO_SHARE * rated_W
     found = {

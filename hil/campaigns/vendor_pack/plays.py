@@ -5,9 +5,7 @@ T11 runs in chain-only mode (no safety kernel), all other tests in byte mode (fr
 
 import copy
 import dataclasses
-from array import array
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -20,9 +18,10 @@ from hil.campaigns.outage.course import island_rig
 from hil.campaigns.vendor_pack import verdicts
 from hil.campaigns.vendor_pack.verdicts import Found
 from hil.engine import coverage
+from hil.engine.pod import with_control
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
-from hil.loads.trace import step_load, synthetic_load
+from hil.loads.trace import Power, step_load, synthetic_load
 from hil.values.chain_only import ChainOnly
 from safety import signals as s
 
@@ -51,7 +50,7 @@ def _rated_W(config: Config) -> float:
     return sum([unit["rated_W"] for unit in config.unit_tables])
 
 
-def _rig(config: Config, load: Callable[[float], Any], seed: int) -> VirtualRig:
+def _rig(config: Config, load: Power, seed: int) -> VirtualRig:
     """A running cabinet."""
     return VirtualRig(config, load, seed, (), {"soc": SOC}).run(START_S)
 
@@ -100,7 +99,7 @@ def _shares(
 
     def row() -> Row:
         reported_W = sum([core.inp[each] for each in at])
-        return wanted_W, _battery_W(rig), reported_W, rig.plant.grid_power_W, core.inp[GRID]
+        return wanted_W, rig.plant.battery_W, reported_W, rig.plant.grid_power_W, core.inp[GRID]
 
     rows, ends_s = Rows(), []
     for power_W in powers_W:
@@ -110,10 +109,6 @@ def _shares(
         _ask(rig, REQUEST, POWER_W, power_W)
         rows += _follow(rig, end_s, row)
     return rows, ends_s
-
-
-def _battery_W(rig: VirtualRig) -> float:
-    return sum([unit.ac_power_W for unit in rig.plant.pcs])
 
 
 def _t4(config: Config, seed: int) -> Found:
@@ -143,14 +138,14 @@ def _t4(config: Config, seed: int) -> Found:
     )
 
 
-def power_of(job: Callable[[float], Any], t_s: float) -> float:
+def power_of(job: Power, t_s: float) -> float:
     """The power of the built-in load, which has no channels."""
     power_W = job(t_s)
     assert isinstance(power_W, float)
     return power_W
 
 
-def sharpest_s(job: Callable[[float], Any], within_s: float) -> float:
+def sharpest_s(job: Power, within_s: float) -> float:
     """The time of the job's largest change within within_s."""
     times_s = np.arange(0.0, T4_JOB_S, STEP_OF_JOB_S)
     powers_W = np.array([power_of(job, t_s) for t_s in times_s])
@@ -163,9 +158,7 @@ def buffered(config: Config, J_per_kW: int) -> Config:
     topology = copy.deepcopy(config.topology)
     topology.required("meter_load").settings[schema.BUFFER] = J_per_kW
     found = dataclasses.replace(config, topology=topology)
-    control = config.control | track_path.parameters(found, bus_times.schedule(config))
-    image = array("i", control.values())
-    return dataclasses.replace(found, control=control, control_image=image)
+    return with_control(found, track_path.parameters(found, bus_times.schedule(config)))
 
 
 def _t4_rows(config: Config, load: Callable[[float], float], seed: int) -> tuple[Rows, np.ndarray]:
@@ -175,8 +168,8 @@ def _t4_rows(config: Config, load: Callable[[float], float], seed: int) -> tuple
     def row() -> Row:
         cabinet = rig.controller.cabinet
         setpoint_W = cabinet.summary()[2] if cabinet else 0
-        battery_W = _battery_W(rig)
-        return rig.plant.load_power_W, rig.plant.grid_power_W, battery_W, setpoint_W
+        plant = rig.plant
+        return plant.load_power_W, plant.grid_power_W, plant.battery_W, setpoint_W
 
     return _follow(rig, START_S + T4_S, row), rig.recorder.rows()
 
@@ -215,7 +208,7 @@ def _t10(config: Config, seed: int) -> Found:
 
     def row() -> Row:
         site = rig.plant.site
-        return site.load_wanted_W, site.load_power_W, _battery_W(rig), float(site.is_live)
+        return site.load_wanted_W, site.load_power_W, rig.plant.battery_W, float(site.is_live)
 
     rows = _follow(rig, end_s, row)
     stages = [each["stage"] for each in rig.trips.trips[trips:]]

@@ -27,11 +27,9 @@ NAME = "vm-test"
 FAILURES = (RigError, OSError, ValueError, LookupError)
 NOT_ROOT = f"needs root, to make a disk with the owners of a real one: sudo ./flash.sh {NAME}"
 CACHE: options.Options = {
-    "--cache": {
-        "metavar": "DIR",
-        "default": "~/.cache/firebreak-vm",
-        "help": "where disks are kept, up to 3 GB (%(default)s)",
-    }
+    "--cache": options.value(
+        str, "DIR", "where disks are kept, up to 3 GB (%(default)s)", "~/.cache/firebreak-vm"
+    )
 }
 # The order matters, because each check begins with the box as the check before has left it.
 CHECKS = (

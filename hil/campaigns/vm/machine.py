@@ -193,7 +193,6 @@ class Machine:
     def cut_power(self) -> None:
         """End QEMU without any warning to the system in it."""
         if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+            process.kill(self.process)
             self._console.close()
             self.process = None

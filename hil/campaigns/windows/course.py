@@ -126,10 +126,9 @@ class Quarter(run.Run):
             member.clock_off_s, member.clock_error_ms = clock
         member.silent = frozenset([CLOCK]) if second < self._blind_until_s else frozenset()
         self.site.step(1.0)
-        battery_W = sum([unit.ac_power_W for unit in member.pcs])
         grid_W = self.site.grid_power_W
         self._seconds[:, second] = self.site.load_power_W, grid_W
-        self.needed_W[second] = grid_W + battery_W
+        self.needed_W[second] = grid_W + self.site.battery_W
         self.able_W[second] = sum(member.loop.limits.discharge_W)
         self.energy_Wh[second] = member.energy_Wh
         self.is_down[second] = member.is_down

@@ -15,7 +15,7 @@ from hil.values import quiet
 from hil.values.chain_only import ChainOnly
 from hil.values.repetition import QuickRepetition
 from hil.values.rig import ValueRig
-from hil.values.segment import Days
+from hil.values.segment import load_of
 from safety import signals as s
 
 CONFIG_100 = configuration.load(EXAMPLE, tick_ms=100)
@@ -134,7 +134,8 @@ def test_windows_hold_means_extremes_and_energies(tmp_path):
 
 
 def test_a_load_of_days_is_the_same_whenever_it_is_asked():
-    days, again = Days(1, 284_000.0), Days(1, 284_000.0)
+    job = {"file": None, "seed": 1, "peak_W": 284_000.0}
+    days, again = load_of(job), load_of(job)
     later = [again(t_s) for t_s in (90_000.0, 200_000.0)]
     assert [days(t_s) for t_s in (10.0, 90_000.0, 200_000.0)][1:] == later
     assert later[0] != later[1]
