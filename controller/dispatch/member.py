@@ -26,6 +26,7 @@ ENDS_MS = 3000  # a share that a cabinet has lost so long before its end was los
 class Member:
     """What the dispatcher knows of one cabinet. load_W: the last known import without battery."""
 
+    def __init__(self, cabinet: Cabinet, source: str) -> None:
         self.cabinet, self.exchange = cabinet, Exchange(source, cabinet.key)
         self.report, self.reported_ms = NOTHING, float("-inf")
         self.load_W = cabinet.fallback_W
