@@ -104,7 +104,7 @@ class ProcessImage:
         self.fresh = bytearray(layout.groups + signals(devices))
         self._none = bytes(len(self.fresh))
 
-    def delay_hints(self, late_ms: int) -> None:
+    def _delay_hints(self, late_ms: int) -> None:
         """Shorten the hints that have waited for a late tick. Their times began when they came."""
         first = self._hints.start
         for end in range(first + SLOT_WORDS, first + (self.hints + 1) * SLOT_WORDS, SLOT_WORDS):
@@ -113,8 +113,11 @@ class ProcessImage:
             ends_ms = start_ms + valid_ms - late_ms
             self.inp[end - 2], self.inp[end - 1] = max(0, ends_ms - begins_ms), begins_ms
 
-    def freeze(self, inp: array, fresh: bytearray) -> None:
-        """Copy inputs and freshness, then clear the freshness and the commands of one tick."""
+    def freeze(self, inp: array, fresh: bytearray, late_ms: int = 0) -> None:
+        """Copy inputs and freshness, then clear the freshness and the commands of one tick.
+        late_ms: how long the tick is late.
+        """
+        self._delay_hints(late_ms)
         self.fresh[s.G_LOCAL] = 1
         if self._schedule:
             self.put("schedule", self._schedule.pop())

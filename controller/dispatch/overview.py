@@ -15,11 +15,11 @@ from controller.dispatch.report import (
     FORM,
     Facts,
     Report,
-    checked,
     full_report,
     import_without_battery_W,
     is_live,
     state_of,
+    values_by,
 )
 from controller.rows import danger, reason_words
 from controller.system.paths import printable
@@ -39,7 +39,7 @@ class Seen:
 
     def __init__(self, cabinet: Cabinet):
         self.cabinet = cabinet
-        self.report, self.heard_ms = checked(FORM, {}), NEVER_MS
+        self.report, self.heard_ms = values_by(FORM, {}), NEVER_MS
         self.is_fresh = self.is_offline = False
         self.shared: Facts = {}  # empty before that
         self.shared_ms = NEVER_MS

@@ -40,12 +40,12 @@ def _flag(value: object) -> bool | None:
 
 
 def _object(form: Form, value: object) -> Facts | None:
-    return checked(form, value) if isinstance(value, dict) else None
+    return values_by(form, value) if isinstance(value, dict) else None
 
 
 def _rows(form: Form, value: object) -> list[Facts]:
     rows = value if isinstance(value, list) else []
-    return [checked(form, each) for each in rows if isinstance(each, dict)]
+    return [values_by(form, each) for each in rows if isinstance(each, dict)]
 
 
 def _share(value: object) -> Facts | None:
@@ -120,7 +120,7 @@ def loaded(payload: bytes, bytes_max: int = BYTES_MAX) -> Facts | str:
     return found if isinstance(found, dict) else "is no JSON object"
 
 
-def checked(form: Form, found: Facts) -> Facts:
+def values_by(form: Form, found: Facts) -> Facts:
     """{each name of the form: its value, or None}."""
     return {name: check(found.get(name)) for name, check in form.items()}
 
@@ -143,7 +143,7 @@ def full_report(payload: bytes, source: str) -> list[Any]:
         return [None, found]
     if isinstance(shares := found.get("share"), dict):
         found["share"] = shares.get(source)
-    values = checked(FORM, found)
+    values = values_by(FORM, found)
     wrong = [name for name in FORM if values[name] is None and found.get(name) is not None]
     return [values, *[f"has a wrong {name}" for name in wrong]]
 
@@ -156,8 +156,8 @@ def state_of(payload: bytes) -> Facts | str:
     rows = found.get("cabinets")
     if not isinstance(rows, dict):
         return "has no cabinets"
-    own = {name: checked(CABINET, each) for name, each in rows.items() if isinstance(each, dict)}
-    return {**checked(STATE, found), "cabinets": own}
+    own = {name: values_by(CABINET, each) for name, each in rows.items() if isinstance(each, dict)}
+    return {**values_by(STATE, found), "cabinets": own}
 
 
 def import_without_battery_W(report: Report, permille: int | None) -> int | None:

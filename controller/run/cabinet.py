@@ -94,9 +94,7 @@ class Cabinet(Generic[K]):
             self.site_clock.step(now_us)
         self._local(image.inp, elapsed_ticks)
         self._settle(elapsed_ms)
-        if elapsed_ticks > 1:
-            image.delay_hints(elapsed_ms - self.config.tick_ms)
-        image.freeze(core.inp, core.fresh)
+        image.freeze(core.inp, core.fresh, elapsed_ms - self.config.tick_ms)
         core.tick(elapsed_ticks)
         if self.peer is not None:
             self.peer.report()

@@ -27,12 +27,8 @@ WIDER = {
 }
 # The limits of the sender are wide: only schedules are sent here, and a schedule may move all the
 # energy of a day.
-PLANNER = {
-    "role": "grid_cap",
-    "priority": 1,
-    "energy_Wh_per_h_max": 500_000_000,
-    "request_ramp_W_per_s": 100_000,
-}
+PLANNER = {"role": "grid_cap", "priority": 1, "energy_Wh_per_h_max": 500_000_000}
+RAMP_W_PER_S = 100_000  # of its requests, unless the set-point has a slower one
 CELLS, CELL_V, CELL_V_MIN = 240, 3.2, 2.8
 # A system is simulated as several cabinets side by side, one for each CABINET_AH of its racks. The
 # plant has these values for each of them.
@@ -155,7 +151,9 @@ def _fill(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
     cabinet["name"] = f"{size.units} x {size.rated_W // 1000} kW"
     limits = {"grid_import_W_max": size.import_W, "grid_export_W_max": size.export_W}
     site["control"] |= limits | size.control
-    site["source"] = {"planner": PLANNER, **size.sources}
+    ramp_W_per_s = size.control.get("setpoint_ramp_W_per_s", RAMP_W_PER_S)
+    planner = {**PLANNER, "request_ramp_W_per_s": min(RAMP_W_PER_S, ramp_W_per_s)}
+    site["source"] = {"planner": planner, **size.sources}
     for name in ("meter_grid", "meter_load"):
         site["device"][name]["profile"] = f"{METER}.toml"
     _wire(size, type_, site, cabinet)

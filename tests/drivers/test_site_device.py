@@ -128,7 +128,7 @@ def laid_out(made, **layout):
         each.equals = [-2]
     plain = {"direction": "read", "word_order": "big", "function": 3, "values": {}}
     for name, each in data.get("identity", {}).items():
-        words = sunspec_chain.WIDTHS[each["type"]]
+        words = struct.calcsize(sunspec_chain.WORDS[each["type"]]) // 2
         found.append(profile.Register(**{**plain, "name": name, "words": words, **each}))
     if made.models:
         own = plain | {"type": "u16", "name": "", "words": 1, "equals": [0]}

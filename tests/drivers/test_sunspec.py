@@ -37,7 +37,7 @@ def words_of(name, raws=(), **layout):
     found = dict.fromkeys(range(base, base + 300), 0)
     for key, register in {**data["registers"], **data["identity"]}.items():
         raw = register.get("equals", [{**SCALES, **dict(raws)}.get(key, 0)])[0]
-        size = sunspec_chain.WIDTHS[register["type"]]
+        size = struct.calcsize(sunspec_chain.WORDS[register["type"]]) // 2
         content = (raw % (1 << 16 * size)).to_bytes(2 * size, "big")
         found.update(enumerate(struct.unpack(f">{size}H", content), register["address"]))
     return found

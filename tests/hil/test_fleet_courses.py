@@ -94,7 +94,10 @@ def seen(grid_W, has_died, shares_W=6_000_000, rises_s=()):
         trips=SimpleNamespace(trips=[]),
     )
     one = SimpleNamespace(
-        now_us=0, site=SimpleNamespace(grid_power_W=0), members=[member], shares_W=0
+        now_us=0,
+        site=SimpleNamespace(grid_power_W=0, battery_W=1_000_000),
+        members=[member],
+        shares_W=0,
     )
 
     def step():

@@ -69,23 +69,7 @@ class Fleet(Trial):
             f"{each['above_W']} W"
             for each in of_jobs
         ]
-        head = "highest MW", "s over", "kW over", "s of rises", "kW of rises", "s beyond"
-        lines.append(COLUMNS.format("course", *head, "shares over kW", "given kWh", "trips"))
-        lines += [
-            COLUMNS.format(
-                each["name"],
-                f"{each['highest_W'] / 1e6:.3f}",
-                each["seconds_over"],
-                f"{each['most_over_W'] / 1000:.0f}",
-                each["seconds_of_rises"],
-                f"{each['most_of_rises_W'] / 1000:.0f}",
-                each["seconds_beyond"],
-                f"{each['shares_over_W'] / 1000:,.0f}",
-                f"{each['given_kWh']:,}",
-                len(each["trips"]),
-            )
-            for each in of_pods
-        ]
+        lines += _rows(of_pods)
         for each in of_pods:
             lines += [f"  {line}" for line in each.get("lines", ())]
         if of_jobs:
@@ -105,6 +89,29 @@ class Fleet(Trial):
             f"{rising} s in which the load had just risen"
         )
         return Judged({"jobs": of_jobs, "courses": of_pods}, lines, verdict, is_met)
+
+
+def _rows(of_pods: list[Any]) -> list[str]:
+    """The table of the courses."""
+    head = "highest MW", "s over", "kW over", "s of rises", "kW of rises", "s beyond"
+    return [
+        COLUMNS.format("course", *head, "shares over kW", "given kWh", "trips"),
+        *[
+            COLUMNS.format(
+                each["name"],
+                f"{each['highest_W'] / 1e6:.3f}",
+                each["seconds_over"],
+                f"{each['most_over_W'] / 1000:.0f}",
+                each["seconds_of_rises"],
+                f"{each['most_of_rises_W'] / 1000:.0f}",
+                each["seconds_beyond"],
+                f"{each['shares_over_W'] / 1000:,.0f}",
+                f"{each['given_kWh']:,}",
+                len(each["trips"]),
+            )
+            for each in of_pods
+        ],
+    ]
 
 
 def _saving(of_jobs: list[Any], of_pods: list[Any]) -> str:

@@ -283,10 +283,10 @@ def test_a_hint_that_waits_for_a_late_tick_ends_when_it_should(times_ms, late_ms
     image = images.ProcessImage(FIREBREAK.layout(), FIREBREAK.site_devices)
     for _ in range(2):
         image.add_hint(0, codes.CAP, codes.CHARGE_W_MAX, 1000, *times_ms)
-    image.delay_hints(late_ms)
-    at = image.layout.inputs
-    assert [tuple(image.inp[end - 2 : end]) for end in (at + 6, at + 12)] == [left_ms] * 2
-    assert not any(image.inp[at + 12 : images.places(image.layout, ())["peer"].start])
+    inp, at = array("i", image.inp), image.layout.inputs
+    image.freeze(inp, bytearray(image.fresh), late_ms)
+    assert [tuple(inp[end - 2 : end]) for end in (at + 6, at + 12)] == [left_ms] * 2
+    assert not any(inp[at + 12 : images.places(image.layout, ())["peer"].start])
 
 
 @pytest.mark.parametrize("value_W, valid_ms", [(2**31, 2**32 - 1), (-(2**31), -1)])
