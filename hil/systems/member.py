@@ -176,8 +176,9 @@ class ChainMember:
     def _decide_all(self) -> None:
         site = self.site
         drawn_W = sum([member.drawn_W for member in site.members])
+        battery_W = sum([unit.ac_power_W for member in site.members for unit in member.pcs])
         fed_W = sum([part.feeds_W for part in site.parts])
-        grid_W = site.load_power_W + site.other_load_W + drawn_W - site.battery_W - fed_W
+        grid_W = site.load_power_W + site.other_load_W + drawn_W - battery_W - fed_W
         before = site.load_power_W, [part.feeds_W for part in site.parts]
         if site.is_off_grid and site.is_live:
             # The sources of an island follow a change at once, before a controller reads them.
