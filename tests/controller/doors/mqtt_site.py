@@ -87,7 +87,7 @@ class Peer:
     """A client of the site. `got`: a queue of (topic, payload, message)."""
 
     def __init__(self, broker, topics=(f"{BASE}/#",), protocol="5", will=None):
-        self.is_5, self.got = protocol == "5", queue.Queue()
+        self.is_5, self.got, self.door = protocol == "5", queue.Queue(), {"connected": 0}
         self.client = mqtt.Client(
             mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5 if self.is_5 else mqtt.MQTTv311
         )
@@ -114,12 +114,19 @@ class Peer:
         """The payload of the first message on this topic that passes."""
         while True:
             name, payload, self.message = self.got.get(timeout=GUARD_S)
+            if name == f"{BASE}/door":
+                self.door = json.loads(payload)
             if name == f"{BASE}/{topic}" and test(payload):
                 return payload
 
+    def counted(self, test):
+        """Wait until the newest counts of the door pass, also when they were read before."""
+        while not test(self.door):
+            self.until("door")
+
     def connected(self, count=3):
-        """Wait until the door has so many connections."""
-        self.until("door", lambda text: json.loads(text)["connected"] >= count)
+        """Wait until the door has made so many connections."""
+        self.counted(lambda door: door["connected"] >= count)
 
     def answer(self, source, name):
         return json.loads(self.until(f"reply/{source}/{name}"))

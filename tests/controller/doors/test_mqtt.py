@@ -223,6 +223,7 @@ def test_no_command_waits_at_the_broker_for_the_door(kind, protocol, tmp_path):
                 assert [each for each in topics if "/reply/" in each] == topics[-1:]
                 assert made.counts["retained"] == 1
             peer.until("online", "offline".__eq__)
+            peer.door = {"connected": 0}
         assert site.source("scheduler")["accepted"] == 0
 
 

@@ -240,7 +240,7 @@ class Place:
         self.enemy.send("command/scheduler/hint", b"")
         self.sent += 1
         enough = self.sent.__eq__
-        self.peer.until("door", lambda text: enough(sum(map(json.loads(text).get, FATES, ZEROS))))
+        self.peer.counted(lambda door: enough(sum(map(door.get, FATES, ZEROS))))
         value = str(self.sent)
         self.feed.pages["status"] = {**FACTS, "battery_W": self.sent}
         assert self.peer.until("value/battery_W", value.__eq__)

@@ -4,7 +4,6 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
-import json
 import socket
 import threading
 
@@ -72,11 +71,7 @@ class Dispatcher:
     def counted(self, **wanted):
         """Wait until the door has these counts, and see that it has no others of WRONG."""
 
-        def has_all(text):
-            found = json.loads(text)
-            return all(found.get(name, 0) >= count for name, count in wanted.items())
-
-        self.peer.until("door", has_all)
+        self.peer.counted(lambda door: all(door.get(name, 0) >= wanted[name] for name in wanted))
         assert {name: self.door.counts[name] for name in WRONG if self.door.counts[name]} == {
             name: count for name, count in wanted.items() if name in WRONG
         }
@@ -162,7 +157,7 @@ def test_a_datagram_that_the_broker_has_kept_is_not_passed_on(tmp_path):
     ):
         peer.send("command/site_ems/signed", w.hello("site_ems"), retain=True)
         with opened(house, broker.port, **own) as (made, _):
-            peer.until("door", lambda text: json.loads(text).get("retained") == 1)
+            peer.counted(lambda door: door.get("retained") == 1)
             assert made.counts["answered"] == 0
 
 
