@@ -14,7 +14,7 @@ from controller.system import cli, identity
 from controller.system.cli import Ended
 from controller.system.commands import ACTIONS, COMMANDS, GROUPS, MODULES, RENAMED, USUAL_ACTION
 from controller.system.output import guarded
-from controller.system.paths import INTERRUPTED, NO_START, WRONG_INPUT, OutputError, say
+from controller.system.paths import INTERRUPTED, NO_START, WRONG_INPUT, OutputError, WrongInput, say
 
 DESCRIPTION = "Edge controller of a lithium storage cabinet."
 RELEASE = ("controller.system.release", "safety.parameters")
@@ -49,6 +49,9 @@ def _obey(argv: list[str], is_closed: bool) -> int:
     except Ended as end:
         say(end)
         return end.code
+    except WrongInput as refused:
+        say(refused)
+        return WRONG_INPUT
 
 
 def _joined(argv: list[str]) -> list[str]:

@@ -55,10 +55,7 @@ STATE = cli.option(
 @cli.command("box backup", cli.option("file", metavar="FILE", help="a new file"), ETC_DIR, STATE)
 def _backup(arguments: Namespace) -> int:
     """Write a backup. Exit code 1: a link, a pipe or a device is left out."""
-    with (
-        cli.ends(WRONG_INPUT, ConfigError),
-        cli.ends(NO_START, OSError, StoreError, at=arguments.state),
-    ):
+    with cli.ends(NO_START, OSError, StoreError, at=arguments.state):
         found = list(_files("etc", arguments.etc_dir, *backup_file.FOLDERS))
         with identity.serving(arguments.state):
             found += _files("state", arguments.state, *backup_file.STATE_FOLDERS)
@@ -89,7 +86,7 @@ def _backup(arguments: Namespace) -> int:
 )
 def _restore(arguments: Namespace) -> int:
     """Restore a backup. Exit code 1: a file on the box differs from its backup or is left out."""
-    with cli.ends(WRONG_INPUT, ConfigError, OSError, at=arguments.file):
+    with cli.ends(WRONG_INPUT, OSError, at=arguments.file):
         manifest, files = backup_file.unpacked(arguments.file)
         _check_cabinet(manifest, arguments)
     roots = {"etc": arguments.etc_dir, "state": arguments.state}

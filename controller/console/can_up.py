@@ -10,9 +10,8 @@ import subprocess
 from argparse import Namespace
 
 from controller.config import configuration
-from controller.forms.refusal import ConfigError
 from controller.system import cli
-from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
+from controller.system.paths import DONE, NO_START, say
 
 CONFIG_FILE = "/etc/firebreak/cabinet/cabinet.toml"
 IP = "/sbin/ip"  # iproute2; a full path, because a service may have no PATH
@@ -36,8 +35,7 @@ def steps(name: str, bitrate_bps: int, is_hardware: bool) -> list[list[str]]:
 )
 def _run(arguments: Namespace, system: str = "/sys/class/net", ip: str = IP) -> int:
     name = arguments.name
-    with cli.ends(WRONG_INPUT, ConfigError):
-        buses = configuration.load(arguments.file).buses
+    buses = configuration.load(arguments.file).buses
     rates_bps = {
         bus.channel: bus.bitrate_bps
         for bus in buses

@@ -23,7 +23,7 @@ from controller.console.decode_page import Json, Rest, Text
 from controller.console.exchanges import ON_CAN, Failure, Words
 from controller.forms.refusal import ConfigError
 from controller.system import cli
-from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
+from controller.system.paths import DONE, NOT_DONE
 from drivers.profile import Profile
 from drivers.steps import StepError
 
@@ -47,16 +47,15 @@ POWER_W_MAX = 100_000_000
     cli.JSON,
 )
 def _decode(arguments: Namespace) -> int:
-    with cli.ends(WRONG_INPUT, ConfigError):
-        profile = checked(arguments.profile)
-        seen = survey(arguments.file)
-        found, changes, fitting = _decoding(profile, seen, arguments)
-        page = Json() if arguments.json else Text()
-        page.begin(arguments.file, profile.path.stem)
-        for each in changes:
-            if isinstance(each, Value):
-                page.value(each)
-        rest = _rest(found, profile, seen.last_us, fitting)
+    profile = checked(arguments.profile)
+    seen = survey(arguments.file)
+    found, changes, fitting = _decoding(profile, seen, arguments)
+    page = Json() if arguments.json else Text()
+    page.begin(arguments.file, profile.path.stem)
+    for each in changes:
+        if isinstance(each, Value):
+            page.value(each)
+    rest = _rest(found, profile, seen.last_us, fitting)
     if seen.cut_line:
         rest["notes"] = [f"line {seen.cut_line}, the last, is cut off: left out", *rest["notes"]]
     page.end(rest)

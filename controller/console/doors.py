@@ -10,7 +10,6 @@ from controller.config.bus_schema import BAUDS_BD
 from controller.doors import exposure, settings
 from controller.doors.local import form
 from controller.forms import key_list
-from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, STATE_DIRECTORY, WRONG_INPUT
 
@@ -71,8 +70,7 @@ def _run(arguments: Namespace) -> int:
 
         print("\n".join(image.listed()))
         return DONE
-    with cli.ends(WRONG_INPUT, ConfigError):
-        found = settings.load(arguments.file)
+    found = settings.load(arguments.file)
     if arguments.kind == CHECK:
         return _check(found, arguments)
     if arguments.kind not in found.doors:

@@ -15,7 +15,6 @@ from controller.console.hint import POWER_UNITS, TIME_UNITS, whole
 from controller.console.pages import fleet as page, fleet_ask
 from controller.dispatch import fleet, site_ask, site_facts
 from controller.dispatch.overview import Overview
-from controller.forms.refusal import ConfigError
 from controller.state import ask
 from controller.state.base import Facts
 from controller.system import cli
@@ -75,7 +74,7 @@ def _ask(arguments: Namespace) -> int:
 
 def _reader(path: str) -> "Reader":
     """The reader of the fleet in a file. Ends the command for a wrong file."""
-    with cli.ends(WRONG_INPUT, ConfigError, FileNotFoundError):
+    with cli.ends(WRONG_INPUT, FileNotFoundError):
         found = fleet.load(path, has_keys=False)
     with cli.needs_doors("fleet"):
         from controller.dispatch import reader

@@ -23,8 +23,7 @@ def prove(arguments: Namespace, reach: Callable[[], object]) -> None:
     """End the command unless the person proves to be `arguments.name`. reach: a function that ends
     the command if no controller runs.
     """
-    with cli.ends(WRONG_INPUT, users.UserError):
-        name = users.checked_name(arguments.name)
+    name = users.checked_name(arguments.name)
     reach()
     if os.stat(arguments.run_dir).st_uid != os.geteuid():
         _prove_operator(name)
@@ -47,8 +46,7 @@ def _prove_by_password(arguments: Namespace, name: str) -> None:
     if not failures.begin(now_us):
         wait_s = max(1, -(-failures.wait_us(now_us) // 1_000_000))
         raise cli.Ended(NOT_DONE, f"{failures.count} failed logins here: wait {wait_s} s")
-    with cli.ends(WRONG_INPUT, users.UserError):
-        is_right = users.is_right(arguments.state_dir, name, password)
+    is_right = users.is_right(arguments.state_dir, name, password)
     if not is_right:
         text = f"{name} at a shell: login failed, number {failures.count}"
         note(arguments, "FAIL", text)

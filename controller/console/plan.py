@@ -7,7 +7,6 @@ Exit codes: 0 the plan is current, 1 it is old, 2 wrong input, 3 there is no pla
 from argparse import Namespace
 
 from controller.console.pages import plan as page
-from controller.forms.refusal import ConfigError
 from controller.series.refusal import SeriesError
 from controller.state import plan_seen
 from controller.state.base import Facts
@@ -71,7 +70,7 @@ def _once(arguments: Namespace) -> Facts:
         raise cli.Ended(WRONG_INPUT, "--once and --site FILE: allowed are both together")
     at = arguments.at or int(clock.utc_us()) / 1e6
     with (
-        cli.ends(WRONG_INPUT, ConfigError, SeriesError),
+        cli.ends(WRONG_INPUT, SeriesError),
         cli.ends(NO_START, plan_once.NoPlan, before="no plan: "),
     ):
         made = plan_once.planned(arguments.site, arguments.series, at, 10 * arguments.charge)

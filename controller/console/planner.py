@@ -6,10 +6,9 @@ import os
 import signal
 from argparse import Namespace
 
-from controller.forms.refusal import ConfigError
 from controller.state import plan_file
 from controller.system import cli, realtime, regular_file
-from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
+from controller.system.paths import DONE, NO_START, say
 from controller.system.stop import Stop
 
 SITE, KEY = "/etc/firebreak/planner/planner.toml", "/etc/firebreak/planner/planner.key"
@@ -56,8 +55,7 @@ def _run(arguments: Namespace) -> int:
         if regular_file.locked(os.path.join(places.state_directory, "planner.lock")) is None:
             line = "another planner writes here; a cabinet has one planner"
             raise cli.Ended(NO_START, f"{places.state_directory}: {line}")
-        with cli.ends(WRONG_INPUT, ConfigError):
-            planner = process.Process(places, say)
+        planner = process.Process(places, say)
     stop, notifier = Stop(signal.SIGTERM, signal.SIGINT), realtime.Notifier()
     notifier.ready("planning")
     while not stop.asked:

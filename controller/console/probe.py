@@ -22,7 +22,7 @@ from controller.console.can_listening import listen
 from controller.forms.refusal import ConfigError
 from controller.state.base import Facts
 from controller.system import cli
-from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, quoted, say
+from controller.system.paths import DONE, NOT_DONE, quoted, say
 from drivers.profile import Profile, shipped
 
 BAUDS_TRIED_BD = (9600, 19_200, 115_200, 38_400)  # usual rates of new devices, in this order
@@ -66,8 +66,7 @@ def _numbers(text: str) -> list[int]:
 )
 def _probe(arguments: Namespace) -> int:
     bus = bus_access.find(arguments)
-    with cli.ends(WRONG_INPUT, ConfigError):
-        every, left_out = _profiles(arguments.profiles)
+    every, left_out = _profiles(arguments.profiles)
     report = (_of_can if bus.kind == "can" else _of_modbus)(bus, every, arguments)
     report["notes"] = left_out + report["notes"]
     shown = None if arguments.all else REFUSED_SHOWN

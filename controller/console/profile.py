@@ -11,7 +11,6 @@ from controller.config.profile_facts import Facts
 from controller.config.profile_form import CAN_BMS, SITE_DEVICE
 from controller.core.site_devices.roles import OF_DEVICES
 from controller.documents.document import wrapped
-from controller.forms.refusal import ConfigError
 from controller.store import durable
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only, say
@@ -37,8 +36,7 @@ cli.group("profile", "ACTION")
 )
 def _list(arguments: Namespace) -> int:
     names = shipped()
-    with cli.ends(WRONG_INPUT, ConfigError):
-        names += _beside(arguments.site) if arguments.site else []
+    names += _beside(arguments.site) if arguments.site else []
     every, left_out = profile_files.usable(names)
     found = [profile_facts.facts(name, profile) for name, profile in every.items()]
     for line in left_out:
@@ -90,16 +88,15 @@ def _counted(each: Facts) -> str:
     help="the first mistake of a profile in one line, or what it gives",
 )
 def _check(arguments: Namespace) -> int:
-    with cli.ends(WRONG_INPUT, ConfigError):
-        profile = profile_files.checked(arguments.name)
-        facts = profile_facts.facts(arguments.name, profile)
-        silence.check(profile, facts["roles"])
-        facts["signals"] = profile_facts.signals(profile)
-        facts["writes"] = profile_facts.writes(profile)
-        if profile.family == CAN_BMS:
-            facts["messages"] = profile_facts.messages(profile)
-        else:
-            facts["reads"] = profile_facts.reads(profile, arguments.baud_Bd)
+    profile = profile_files.checked(arguments.name)
+    facts = profile_facts.facts(arguments.name, profile)
+    silence.check(profile, facts["roles"])
+    facts["signals"] = profile_facts.signals(profile)
+    facts["writes"] = profile_facts.writes(profile)
+    if profile.family == CAN_BMS:
+        facts["messages"] = profile_facts.messages(profile)
+    else:
+        facts["reads"] = profile_facts.reads(profile, arguments.baud_Bd)
     lines = _summary(facts, arguments.baud_Bd)
     cli.show(arguments.json, facts, lambda: map(ascii_only, lines))
     return DONE

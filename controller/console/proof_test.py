@@ -12,7 +12,6 @@ from typing import NamedTuple
 from controller.config import configuration, proof_plan
 from controller.console import proof_list
 from controller.forms.acceptance_text import names_nothing
-from controller.forms.refusal import ConfigError
 from controller.journal.ring import JournalError, JournalReader
 from controller.state.base import Facts
 from controller.store import chain, proof_lines, proof_state, proof_tests, spool
@@ -24,7 +23,6 @@ from controller.system.paths import (
     NO_START,
     NOT_DONE,
     STATE_DIRECTORY,
-    WRONG_INPUT,
     escaped,
     plain,
     quoted,
@@ -54,8 +52,7 @@ def _plan(arguments: Namespace) -> Plan:
     is neither.
     """
     if arguments.site is not None:
-        with cli.ends(WRONG_INPUT, ConfigError):
-            found = configuration.load(arguments.site)
+        found = configuration.load(arguments.site)
         return Plan(
             proof_plan.plan(found),
             proof_plan.allowed_ms(found),
@@ -105,17 +102,13 @@ def _record(arguments: Namespace) -> int:
     now = utc.moment()
     given = arguments
     test = given.row, given.tester, given.reaction_ms, given.result, given.remark
-    with cli.ends(WRONG_INPUT, LedgerError):
-        proof_tests.check_test(*test)
-        _check_words(arguments)
-        _check_possible(_plan(arguments), arguments.row, arguments.reaction_ms, arguments.result)
-        if not utc.is_set(now[0]):
-            shown = proof_lines.utc_text(now[0])
-            raise LedgerError(f"the clock shows {shown}, which is impossible: set the clock first")
-    with (
-        cli.ends(WRONG_INPUT, LedgerError),
-        cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir),
-    ):
+    proof_tests.check_test(*test)
+    _check_words(arguments)
+    _check_possible(_plan(arguments), arguments.row, arguments.reaction_ms, arguments.result)
+    if not utc.is_set(now[0]):
+        shown = proof_lines.utc_text(now[0])
+        raise LedgerError(f"the clock shows {shown}, which is impossible: set the clock first")
+    with cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir):
         record = proof_tests.Ledger(arguments.state_dir).test(now, *test, arguments.date)
         found = proof_tests.read(arguments.state_dir)
     line = (

@@ -30,7 +30,7 @@ from controller.forms.refusal import ConfigError, shown
 from controller.hints import keys
 from controller.store import durable
 from controller.system import cli, clock, regular_file, toml_text
-from controller.system.paths import DONE, NO_START, NOT_DONE, SERVICE, WRONG_INPUT, ascii_only
+from controller.system.paths import DONE, NO_START, NOT_DONE, SERVICE, ascii_only
 
 LIST_BYTES_MAX = 4 << 20
 CABINETS_MAX = 10_000
@@ -67,9 +67,8 @@ class Line(NamedTuple):
 def _provision(arguments: Namespace) -> int:
     """Make the folders. Exit code 1: an existing folder has another configuration."""
     rows, code = [["serial", "name", "sha256", "keys"]], DONE
-    with cli.ends(WRONG_INPUT, ConfigError):
-        above, cabinets = _common(arguments.file), read_list(arguments.list)
-    with cli.ends(WRONG_INPUT, ConfigError), cli.ends(NO_START, OSError, keys.KeyStoreError):
+    above, cabinets = _common(arguments.file), read_list(arguments.list)
+    with cli.ends(NO_START, OSError, keys.KeyStoreError):
         os.makedirs(arguments.out, mode=0o700, exist_ok=True)
         for each in cabinets:
             files = {**above, "cabinet/cabinet.toml": _cabinet(each, next(iter(above)))}

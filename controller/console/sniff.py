@@ -18,7 +18,6 @@ from controller.config.rtu_stream import Piece, Stream
 from controller.console import bus_access
 from controller.console.can_listening import listen
 from controller.console.live_words import CanWords, ModbusWords
-from controller.forms.refusal import ConfigError
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, ascii_only
 from drivers.buses.serial_port import SerialPort, SerialPortError
@@ -50,8 +49,7 @@ def _sniff(arguments: Namespace) -> int:
     bus = bus_access.find(arguments)
     if bus.kind == "tcp":
         raise cli.Ended(WRONG_INPUT, f"{arguments.bus}: {TCP}")
-    with cli.ends(WRONG_INPUT, ConfigError):
-        known = _known(bus, arguments)
+    known = _known(bus, arguments)
     with contextlib.ExitStack() as stack:
         saved: TextIO | None = None
         if arguments.save:

@@ -28,7 +28,7 @@ from controller.state.step_session import Session
 from controller.state.watch import wait
 from controller.store import proof_tests, sign_tests
 from controller.store.proof_lines import Record
-from controller.store.proof_tests import LedgerError, NotWrittenError
+from controller.store.proof_tests import NotWrittenError
 from controller.system import cli, utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted, say
 from safety import parameters as p
@@ -60,8 +60,7 @@ def _unit(help_words: str) -> cli.Option:
 def _sign_test(arguments: Namespace) -> int:
     if arguments.tester is not None:
         cli.check_folder(arguments.state_dir)
-        with cli.ends(WRONG_INPUT, LedgerError):
-            proof_tests.check_words(arguments.tester, sign_verdicts.PASSED, "")
+        proof_tests.check_words(arguments.tester, sign_verdicts.PASSED, "")
     if arguments.accept is not None:
         return _accept(arguments)
     seen = newest(arguments)
@@ -99,10 +98,7 @@ def _record(arguments: Namespace, seen: Snapshot, found: Sequence[Facts]) -> Non
 
 def _recorded(arguments: Namespace, unit: int, write: Callable[[], Record]) -> None:
     """Write a record of a unit's sign test, and report it to the recorder and the controller."""
-    with (
-        cli.ends(WRONG_INPUT, LedgerError),
-        cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir),
-    ):
+    with cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir):
         record = write()
     note_hash(arguments.run_dir, record)
     say(f"record {record.number}: sign test of unit {unit} {record.result}; hash {record.hash}")

@@ -11,6 +11,7 @@ import secrets
 
 from controller.store import durable
 from controller.system import regular_file
+from controller.system.paths import WrongInput
 
 FOLDER, SUFFIX = "console", ".user"
 NAME = re.compile("[a-z][a-z0-9_]{0,15}")
@@ -25,7 +26,7 @@ _COSTS = {(1 << n, r, p) for n in range(1, 18) for r in range(1, 9) for p in ran
 _FORM = re.compile(r"scrypt (\d{1,6}) (\d{1,2}) (\d{1,2}) ((?:[0-9a-f]{2})+) ([0-9a-f]{64})\n?")
 
 
-class UserError(Exception):
+class UserError(WrongInput):
     """A user cannot be added, removed or read. The text is one line with the allowed values."""
 
 

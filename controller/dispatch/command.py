@@ -8,7 +8,6 @@ from typing import Any
 from controller.dispatch import fleet
 from controller.dispatch.fleet import Fleet
 from controller.forms import key_list
-from controller.forms.refusal import ConfigError
 from controller.hints.key_file import KeyStoreError
 from controller.system import cli, regular_file
 from controller.system.paths import DONE, NO_START, WRONG_INPUT
@@ -44,7 +43,7 @@ def _run(arguments: Namespace) -> int:
         return DONE
     if not arguments.file:
         raise cli.Ended(WRONG_INPUT, "FLEET.toml is missing; --keys prints its keys")
-    with cli.ends(WRONG_INPUT, ConfigError, KeyStoreError, FileNotFoundError):
+    with cli.ends(WRONG_INPUT, KeyStoreError, FileNotFoundError):
         found = fleet.load(arguments.file)
     names = [each.name for each in found.cabinets]
     for name in arguments.without:
@@ -53,7 +52,7 @@ def _run(arguments: Namespace) -> int:
     if len(set(arguments.without)) == len(names):
         raise cli.Ended(WRONG_INPUT, "--without names every cabinet: nothing is left to share")
     if arguments.check:
-        cli.show(arguments.json, facts(found), lambda: "\n".join(lines(found)))
+        cli.show(arguments.json, facts(found), lambda: lines(found))
         return DONE
     return _serve(found, arguments)
 

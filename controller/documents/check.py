@@ -73,19 +73,18 @@ def _check(arguments: argparse.Namespace) -> int:
         raise cli.Ended(WRONG_INPUT, f"check: {what}; {ALLOWED}")
     if arguments.json and (arguments.drop_in or not arguments.file):
         raise cli.Ended(WRONG_INPUT, "--json: allowed is with FILE alone")
-    with cli.ends(WRONG_INPUT, ConfigError):
-        if arguments.keys:
-            print(check_keys.keys())
-        elif arguments.functions:
-            print(check_functions.FORMS[arguments.functions]())
-        elif arguments.json:
-            facts = check_facts.of(arguments.file, open_hazards)
-            print(cli.as_json(facts))
-            return DONE if facts["is_accepted"] else WRONG_INPUT
-        elif arguments.drop_in:
-            print(unit_access.drop_in(configuration.load(arguments.file)), end="")
-        else:
-            print(_checked(arguments.file, arguments.state_dir))
+    if arguments.keys:
+        print(check_keys.keys())
+    elif arguments.functions:
+        print(check_functions.FORMS[arguments.functions]())
+    elif arguments.json:
+        facts = check_facts.of(arguments.file, open_hazards)
+        print(cli.as_json(facts))
+        return DONE if facts["is_accepted"] else WRONG_INPUT
+    elif arguments.drop_in:
+        print(unit_access.drop_in(configuration.load(arguments.file)), end="")
+    else:
+        print(_checked(arguments.file, arguments.state_dir))
     return DONE
 
 

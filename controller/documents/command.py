@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from controller.config import profile_form
 from controller.documents import document, html_page
 from controller.documents.document import Block, Facts, Heading, Table
-from controller.forms.refusal import ConfigError
 from controller.rows import facts as fact_table
 from controller.system import cli
 from controller.system.cli import Ended, Option
@@ -214,7 +213,7 @@ def facts_of(each: Document, arguments: Namespace) -> Found:
 
 
 def _printed(each: Document, arguments: Namespace) -> int:
-    with cli.ends(NO_START, OSError), cli.ends(WRONG_INPUT, ConfigError):
+    with cli.ends(NO_START, OSError):
         found = facts_of(each, arguments)
         print(FORMS[arguments.format](each, found))
     return NOT_DONE if each.is_open(found) else DONE

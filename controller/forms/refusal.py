@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
-from controller.system.paths import one_line
+from controller.system.paths import WrongInput, one_line
 
 SHOWN_MAX = 60  # an error line repeats at most so many characters of a wrong value
 Path = tuple[str, ...]  # place of a key in its file: the names of its tables, then its own name
@@ -17,7 +17,7 @@ PLAIN_BITS = 40  # a longer integer is not divided by its unit; every threshold 
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
 
 
-class ConfigError(ValueError):
+class ConfigError(WrongInput, ValueError):
     """A file is refused. The text is one printable line, whatever the file contains.
 
     built: the refused Config, for a report, or None if it could not be made. key: (file, path) of

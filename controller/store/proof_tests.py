@@ -16,6 +16,7 @@ from controller.forms.acceptance_text import DAY_MAX
 from controller.rows.proof_intervals import INTERVALS
 from controller.store import durable, proof_lines as pl
 from controller.system import utc
+from controller.system.paths import WrongInput
 
 FILE, LOCK_FILE = "proof_tests.jsonl", "proof_tests.lock"
 
@@ -24,7 +25,7 @@ FILE, LOCK_FILE = "proof_tests.jsonl", "proof_tests.lock"
 Moment = tuple[SupportsInt, str]
 
 
-class LedgerError(Exception):
+class LedgerError(WrongInput):
     """A record is refused. The text is one line."""
 
 

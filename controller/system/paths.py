@@ -14,6 +14,10 @@ DONE, NOT_DONE, WRONG_INPUT, NO_START = range(4)
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
+class WrongInput(Exception):
+    """A person has given something that is refused. The text is one line."""
+
+
 class OutputError(Exception):
     """The standard output cannot be written. It is no OSError, because commands handle those."""
 

@@ -98,18 +98,17 @@ def _user(arguments: Namespace) -> int:
     if (name is None) != (what == "list"):
         line = "list takes no name" if what == "list" else f"{what} needs a name"
         raise cli.Ended(WRONG_INPUT, line)
-    with cli.ends(WRONG_INPUT, users.UserError):
-        if what == "list":
-            if not os.path.isdir(place):
-                raise users.UserError(f"{place}: no such folder")
-            print("\n".join(users.names(place)) or "no users: firebreak user add NAME")
-        elif what == "remove":
-            users.remove(place, name)
-            print(f"{name} cannot log in any more; an open login ends when it is idle")
-        else:
-            users.checked_name(name)  # before the command asks for a password
-            is_known = users.add(place, name, _password(name))
-            print(f"{name} has a new password" if is_known else f"{name} may log in at the console")
+    if what == "list":
+        if not os.path.isdir(place):
+            raise users.UserError(f"{place}: no such folder")
+        print("\n".join(users.names(place)) or "no users: firebreak user add NAME")
+    elif what == "remove":
+        users.remove(place, name)
+        print(f"{name} cannot log in any more; an open login ends when it is idle")
+    else:
+        users.checked_name(name)  # before the command asks for a password
+        is_known = users.add(place, name, _password(name))
+        print(f"{name} has a new password" if is_known else f"{name} may log in at the console")
     return DONE
 
 

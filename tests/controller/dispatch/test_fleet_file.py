@@ -5,7 +5,8 @@ from functools import partial
 
 import pytest
 
-from controller.dispatch import command, epoch_file, fleet
+from controller.__main__ import main
+from controller.dispatch import epoch_file, fleet
 from controller.forms.refusal import ConfigError
 from controller.hints.key_file import KeyStoreError
 from controller.hints.wire import EPOCH_MAX
@@ -46,14 +47,15 @@ def written(folder, *changes):
     return str(folder / "FLEET.toml")
 
 
-def test_a_fleet_in_lines(made):
-    found = fleet.load(made())
-    assert [each.fallback_W for each in found.cabinets] == [500_000, 400_000]
-    assert "\n".join(command.lines(found)) == (
+def test_a_fleet_in_lines(made, capsys):
+    path = made()
+    assert [each.fallback_W for each in fleet.load(path).cabinets] == [500_000, 400_000]
+    assert main(["dispatch", path, "--check"]) == 0
+    assert capsys.readouterr().out == (
         "2 cabinets on 3 MW, a common load\n"
         "fallbacks 0.9 MW together; 2.1 MW can be lent\n"
         "  one              fallback       500 kW, 60 % of the load\n"
-        "  two              fallback       400 kW, 40 % of the load"
+        "  two              fallback       400 kW, 40 % of the load\n"
     )
 
 
