@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from controller.config.places import NAME, NAME_WORDS
 from controller.config.values import Values
-from controller.forms.field import LINE, Form, integer, matching, tables
+from controller.forms.field import LINE, integer, matching, tables
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import refuse
 
@@ -22,13 +22,13 @@ UNIT = "unit"  # kind of a way to another unit; any other way has the kind of it
 
 _NAME = matching(NAME, NAME_WORDS)
 _LINE = matching(LINE, "a text on one line of ASCII", "")
-_PLACE: Form = {
+_PLACE = {
     "name": _NAME,
     "x_mm": integer(-FAR_mm, FAR_mm),
     "y_mm": integer(-FAR_mm, FAR_mm),
     "area": _LINE,
 }
-_WAY: Form = {
+_WAY = {
     "from": _NAME,
     "to": _NAME,
     "kind": _NAME,
@@ -38,7 +38,7 @@ _WAY: Form = {
     "wall": _LINE,
     "paper": _LINE,
 }
-_TOP: Form = {
+_TOP = {
     "schema": integer(SCHEMA, SCHEMA),
     "name": matching(LINE, "the name of the plan, on one line of ASCII"),
     "audit": matching(LINE, "the result of the audit, on one line of ASCII"),

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from controller.doors.mqtt import form as mqtt_form
 from controller.doors.settings import NAME_WORDS, Settings, Values
-from controller.forms.field import Form, choice, integer, matching, number, text
+from controller.forms.field import choice, integer, matching, number, text
 from controller.forms.reading import read, read_each, tables_of, unknown
 from controller.forms.refusal import refuse
 from controller.hints import key_file
@@ -27,7 +27,7 @@ POWER_W_MAX = 1_000_000_000
 BYTES_MAX = 4_000_000  # some 10 000 cabinets
 COMMON, OWN = "common", "own"
 PERMILLE = 1000
-FLEET: Form = {
+FLEET = {
     "connection_W": integer(1, POWER_W_MAX, what="The most that all cabinets may import."),
     "load": choice(
         (COMMON, OWN),
@@ -47,12 +47,12 @@ FLEET: Form = {
         0, POWER_W_MAX, 0, "Kept free for a rise of the load, while the charge lasts."
     ),
 }
-CABINET: Form = {
+CABINET = {
     "key": text(what="File beside FLEET.toml with the key of the source at this cabinet."),
     "fallback_W": integer(0, POWER_W_MAX, what="fallback_import_W_max of the source there."),
     "load_permille": integer(0, PERMILLE, 0, "Part of a common load: share_permille there."),
 }
-BROKER: Form = {
+BROKER = {
     name: field
     for name, field in mqtt_form.FORM.items()
     if name not in ("cabinet", "sources", "period_s", "events_max")

@@ -14,7 +14,7 @@ from typing import Any
 
 from controller.doors import job_in_plan
 from controller.doors.sending import Answer
-from controller.forms.field import Form, integer
+from controller.forms.field import integer
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError, shown
 from controller.hints import no_answer
@@ -26,7 +26,7 @@ from controller.system.paths import plain
 
 _WORKER = ThreadPoolExecutor(1, "questions")
 SECOND_US = 1_000_000
-JOB: Form = {
+JOB = {
     "power_W": integer(1, ask.POWER_W_MAX),
     "at_s": integer(0, ask.AT_S_MAX, 0),
     "for_s": integer(1, ask.FOR_S_MAX),

@@ -10,7 +10,7 @@ from typing import Any
 from controller.core.base import hint_codes as h
 from controller.doors.quota import Recent
 from controller.doors.settings import Source
-from controller.forms.field import Form, integer, number, passing
+from controller.forms.field import integer, number, passing
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError, shown
 from controller.hints import client, key_file, no_answer
@@ -19,7 +19,7 @@ from controller.system import json_text
 
 NAMES = {**h.QUANTITIES, **h.NOTICES, 0: "heartbeat"}
 POWER_W = integer(-1_000_000_000, 1_000_000_000)
-HINT: Form = {
+HINT = {
     "quantity": passing(lambda value: value in NAMES.values(), ", ".join(NAMES.values())),
     "value_W": POWER_W._replace(default=0),  # this default is for a heartbeat only
     "valid_s": integer(1, 300),

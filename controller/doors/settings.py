@@ -11,7 +11,7 @@ import re
 from typing import Any, NamedTuple
 
 from controller.core.base import hint_codes as h
-from controller.forms.field import Form, choice, integer, text
+from controller.forms.field import choice, integer, text
 from controller.forms.reading import read_each, tables_of, unknown
 from controller.forms.refusal import Path, refuse, shown
 
@@ -19,7 +19,7 @@ FILE = "/etc/firebreak/doors/doors.toml"
 KINDS = ("mqtt", "modbus", "http", "local", "alarms")
 NAME, NAME_WORDS = re.compile("[A-Za-z0-9_-]{1,32}"), "1 to 32 letters, digits, _ and -"
 MAY = h.ROLES[:3]  # without the role operator, which is for a person at the cabinet
-SOURCE: Form = {
+SOURCE = {
     "key": text(
         "",
         what="File beside doors.toml with the key that `firebreak key create` printed. Without it "

@@ -39,7 +39,7 @@ KINDS_OF = {
     "entsoe_xml": ("prices",),
     "recorder": ("load", "pv"),
 }
-SITE: Form = {
+SITE = {
     "zone": text(),
     "latitude_deg": number(-90, 90, None),
     "longitude_deg": number(-180, 180, None),
@@ -49,7 +49,7 @@ SITE: Form = {
     "cooling_W_per_K": number(0, POWER_W[1], 0.0),
     "cooling_from_degC": number(-50, 50, 15.0),
 }
-BATTERY: Form = {
+BATTERY = {
     "cabinet": text(""),
     "energy_Wh": number(*ENERGY_WH, None),
     "power_W": number(*POWER_W, None),
@@ -59,18 +59,18 @@ BATTERY: Form = {
     "high_permille": integer(100, 1000, 900),
     "wear_per_kWh": number(0, 10, 0.01),
 }
-RESERVE: Form = {  # 48 h: beyond it, neither a battery nor a forecast is good enough
+RESERVE = {  # 48 h: beyond it, neither a battery nor a forecast is good enough
     "always_h": number(0, 48, 0.0),
     "warned_h": number(0, 48, 4.0),
 }
-LOAD: Form = {  # as agreed with a scheduler; start_soc_permille as load_cap has it in site.toml
+LOAD = {  # as agreed with a scheduler; start_soc_permille as load_cap has it in site.toml
     "yields_W": number(0, POWER_W[1], 0.0),
     "yields_h_per_month": number(0, 744, 20.0),
     "start_soc_permille": integer(0, 1000, 200),
 }
-COMMON: Form = {"kind": choice(tuple(KINDS)), "max_age_h": number(0.25, 8760, None)}
-TIME_IS: Form = {"time_is": choice(("", BEGIN, END), "")}
-WAY: Form = {"list": text(""), "time": text(), "value": text(), "unit": text(), **TIME_IS}
+COMMON = {"kind": choice(tuple(KINDS)), "max_age_h": number(0.25, 8760, None)}
+TIME_IS = {"time_is": choice(("", BEGIN, END), "")}
+WAY = {"list": text(""), "time": text(), "value": text(), "unit": text(), **TIME_IS}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 TIME_FORM, TIME = re.compile(r"[%\w:.+-]{1,40}"), re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d)?")
 
@@ -81,7 +81,7 @@ def _is_url(value: Any) -> bool:
     return isinstance(value, str) and fetch.is_allowed(value)
 
 
-WEB: Form = {
+WEB = {
     "url": passing(_is_url, "https://..., or http:// to localhost or a private address"),
     "key_file": text(""),
     "time_form": matching(TIME_FORM, "a form as %Y%m%d%H%M", "%Y%m%d%H%M"),

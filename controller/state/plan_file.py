@@ -12,7 +12,6 @@ from typing import Any
 from controller.forms import reading
 from controller.forms.field import (
     Field,
-    Form,
     choice,
     is_list,
     is_number,
@@ -67,7 +66,7 @@ LINES = passing(
 HABIT = _or_null(passing(lambda value: value in HABITS, f"one of {', '.join(HABITS)}"))
 POWER, ENERGY, MONEY = _number(-1e9, 1e9), _number(0, 1e12), _number(-1e12, 1e12)
 PRICE, PERMILLE, MASS = _number(-1e4, 1e4), _number(0, 1000), _number(-1e12, 1e12)
-SLOT: Form = {
+SLOT = {
     "at": TIME,
     **dict.fromkeys(("load_W", "pv_W", "battery_W", "grid_W", "cap_W"), POWER),
     "price_per_kWh": PRICE,
@@ -75,7 +74,7 @@ SLOT: Form = {
     "stored_Wh": ENERGY,
     "carbon_g_per_kWh": _number(0, 5000),
 }
-ACTUAL: Form = {
+ACTUAL = {
     "at": TIME,
     **dict.fromkeys(("load_W", "pv_W", "grid_W", "battery_W"), POWER),
     "stored_Wh": ENERGY,
@@ -83,7 +82,7 @@ ACTUAL: Form = {
     **dict.fromkeys(("planned_battery_W", "planned_grid_W"), POWER),
     **dict.fromkeys(("forecast_load_W", "yesterday_load_W"), POWER),
 }
-MONTH: Form = {
+MONTH = {
     "since": TIME,
     **dict.fromkeys(("cost", "cost_without"), MONEY),
     **dict.fromkeys(("peak_W", "peak_without_W"), POWER),
@@ -96,8 +95,8 @@ MONTH: Form = {
     **dict.fromkeys(("yielded_kWh", "yielded_h"), MASS._replace(default=None)),
     "shadows": tables({"name": LINE, "cost": MONEY}),
 }
-VERSIONS: Form = {"version": choice((VERSION,))}
-FORM: Form = {
+VERSIONS = {"version": choice((VERSION,))}
+FORM = {
     **VERSIONS,
     "at": TIME,
     **dict.fromkeys(("zone", "currency", "site"), LINE),
@@ -112,7 +111,7 @@ FORM: Form = {
     "actual": tables(ACTUAL),
     "month": table(MONTH),
 }
-SENT: Form = dict.fromkeys(("at", "code", "text"), LINE) | {"at": TIME}
+SENT = dict.fromkeys(("at", "code", "text"), LINE) | {"at": TIME}
 
 
 def beside(run_directory: str) -> str:

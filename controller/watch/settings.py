@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from controller.forms.field import Form, choice, integer, matching, table, text
+from controller.forms.field import choice, integer, matching, table, text
 from controller.forms.key_list import listed
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import refuse
@@ -19,7 +19,7 @@ HOST, _LOCAL = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])", r"(127\.0\.0\.1|\[::1\]|lo
 PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
 URL = re.compile(f"(https://{HOST}|http://{_LOCAL}){PORT}/?")
 URL_WORDS = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost"
-CABINET: Form = {
+CABINET = {
     "url": matching(URL, URL_WORDS, what="HTTP door of the cabinet."),
     "token": text(what="File with a token whose source has the role cap. Nothing else may use it."),
     "ca": text("", "CA of the site. Without it the CAs of the system count."),
@@ -27,7 +27,7 @@ CABINET: Form = {
 # A device may have 0 W: then it takes no power.
 WATTS = {"node_W": integer(1, 10_000_000), "gpu_W": integer(0, 10_000_000)}
 SETTLE_S = 300  # the cabinet answers a question by the load of the last 300 s
-GATE: Form = {
+GATE = {
     "wait_max_s": integer(
         60, 30 * 86_400, 21_600, "A job that heard no for so long is a case for a person."
     ),
@@ -45,7 +45,7 @@ GATE: Form = {
         "A younger job counts in each question. Jobs without a yes start so far apart.",
     ),
 }
-FORM: Form = {
+FORM = {
     "horizon_s": integer(60, 3570, 900, "Look so far ahead."),  # the door accepts up to an hour
     "every_s": integer(10, 600, 30, "Read the queue so often."),
     "cabinet": table(CABINET),

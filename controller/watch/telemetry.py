@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from controller.forms.field import Form, integer, number, several, text
+from controller.forms.field import integer, number, several, text
 from controller.series.refusal import SeriesError
 from controller.watch.dcgm import Cluster, Now
 from controller.watch.jobs import Job
@@ -16,7 +16,7 @@ URLS_MAX = 16
 URL = re.compile(f"https?://{HOST}{PORT}(/[!-~]*)?")
 
 
-FORM: Form = {
+FORM = {
     "urls": several(
         URL, URLS_MAX, f"1 to {URLS_MAX} addresses as http://HOST:9400/metrics"
     )._replace(what="dcgm-exporter of each node, or one federation of Prometheus."),

@@ -5,7 +5,7 @@ import re
 from controller.doors.addresses import LOCAL
 from controller.doors.exposure import CONNECTS, Exposure, rows as placed
 from controller.doors.settings import Settings, Values, together
-from controller.forms.field import Form, choice, integer, matching, several
+from controller.forms.field import choice, integer, matching, several
 from controller.forms.refusal import Path, refuse
 
 ADDRESS = re.compile(r"[!-~]{1,64}@[A-Za-z0-9.-]{1,190}")
@@ -14,7 +14,7 @@ URL = re.compile(r"https?://[A-Za-z0-9.-]{1,190}(:[0-9]{1,5})?(/[!-~]{0,500})?")
 TLS = ("starttls", "tls", "none")
 
 
-FORM: Form = {
+FORM = {
     "server": matching(
         SERVER, "HOST:PORT of the relay", None, "Mail relay of the site; needs from and to."
     ),

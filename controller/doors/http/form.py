@@ -6,12 +6,12 @@ import re
 from controller.doors.addresses import address, is_local, place
 from controller.doors.exposure import LISTENS, Exposure, rows as placed
 from controller.doors.settings import Settings, Values, keyed_source_of, together
-from controller.forms.field import Form, flag, integer, matching, passing, tables, text, texts
+from controller.forms.field import flag, integer, matching, passing, tables, text, texts
 from controller.forms.refusal import Path, refuse
 from controller.system.worded import counted
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
-TOKEN: Form = {
+TOKEN = {
     "name": matching(
         re.compile("[a-z0-9_]{1,32}"),
         "1..32 of a-z, 0-9, _",
@@ -26,7 +26,7 @@ TOKEN: Form = {
 }
 
 
-FORM: Form = {
+FORM = {
     "listen": passing(
         address,
         "an IP address, such as 127.0.0.1 or 0.0.0.0",

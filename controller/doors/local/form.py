@@ -5,11 +5,11 @@ import os
 from controller.config.bus_schema import BAUDS_BD
 from controller.doors.exposure import LISTENS, Exposure, rows as placed
 from controller.doors.settings import Settings, Values
-from controller.forms.field import Form, choice, integer, text
+from controller.forms.field import choice, integer, text
 from controller.forms.refusal import Path, refuse
 
 LISTEN = "/run/firebreak-upstream/upstream.sock"
-FORM: Form = {
+FORM = {
     "listen": text(LISTEN, "UNIX stream socket; the user of the door must be able to create it."),
     "serial": text(
         "", "Device of a serial line that carries JSON lines too, such as /dev/ttyUSB0."

@@ -8,7 +8,7 @@ import contextlib
 from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import OPEN_W, Slot
 from controller.doors.local.framing import Message
-from controller.forms.field import Form, anything, check_value, integer, is_list, passing, text
+from controller.forms.field import anything, check_value, integer, is_list, passing, text
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError
 from controller.hints import schedule_wire as sw, wire as w
@@ -20,7 +20,7 @@ DETAIL_CHARACTERS = 200
 _U16, _U32, _U64 = ((0, 2**bits - 1) for bits in (16, 32, 64))
 _I32 = (-(2**31), 2**31 - 1)
 _NAMES = {"source": text(), "nonce": anything(), "mac": anything()}
-_HINT: Form = {
+_HINT = {
     **_NAMES,
     "kind": anything(None),
     "quantity": text(),
@@ -31,7 +31,7 @@ _HINT: Form = {
     "purpose": integer(*_U16, 0),
     "start_ms": integer(*_U64, 0),
 }
-_SCHEDULE: Form = {
+_SCHEDULE = {
     **_NAMES,
     "sequence": integer(*_U64),
     "sent_ms": integer(*_U64),

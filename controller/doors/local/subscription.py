@@ -6,13 +6,13 @@ the state that this client got last.
 
 from controller.doors.feed import Feed
 from controller.doors.local.framing import Message
-from controller.forms.field import Form, choice, integer
+from controller.forms.field import choice, integer
 from controller.forms.reading import read
 from controller.system import clock
 
 PAGE = "status"
 PERIOD_MS = 100, 60_000
-SUBSCRIBE: Form = {"subscribe": choice((PAGE,)), "period_ms": integer(*PERIOD_MS, 1000)}
+SUBSCRIBE = {"subscribe": choice((PAGE,)), "period_ms": integer(*PERIOD_MS, 1000)}
 
 
 class Subscription:

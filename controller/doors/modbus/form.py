@@ -5,7 +5,7 @@ import re
 from controller.doors.addresses import address, place
 from controller.doors.exposure import LISTENS, Exposure, rows as placed
 from controller.doors.settings import MAY as ROLES, Settings, Values, keyed_source_of, together
-from controller.forms.field import Form, choice, flag, integer, matching, table, text
+from controller.forms.field import choice, flag, integer, matching, table, text
 from controller.forms.refusal import Path, refuse
 
 NAME = re.compile(r"[ -~]{1,64}")
@@ -13,7 +13,7 @@ LISTEN = re.compile(r"[0-9a-fA-F.:]{2,45}")
 OTHERS = ("read", "none")
 MAY = ("cap", "request")  # no point of these models limits the connection to the grid
 TLS = ("certificate", "certificate_key", "client_authority")
-FORM: Form = {
+FORM = {
     "listen": matching(LISTEN, "an IP address of this box", "127.0.0.1", "Where the door listens."),
     "port": integer(1, 65535, 1502, "TCP port."),
     "unit": integer(1, 247, 1, "Unit identifier; 0 and 255 are this server too."),

@@ -5,13 +5,13 @@ import re
 from controller.doors.addresses import address, is_local, place
 from controller.doors.exposure import CONNECTS, Exposure, rows as placed
 from controller.doors.settings import Settings, Values, source_of, together
-from controller.forms.field import Form, choice, flag, integer, matching, number, text, texts
+from controller.forms.field import choice, flag, integer, matching, number, text, texts
 from controller.forms.refusal import Path, refuse
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # one level of a topic
 NAME_WORDS = "1 to 64 letters, digits, _ and -"
 HOST = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
-FORM: Form = {
+FORM = {
     "host": matching(HOST, "a name or an address", what="The broker."),
     "port": integer(1, 65535, 8883, "TCP port of the broker."),
     "cabinet": matching(NAME, NAME_WORDS, what="Name of the cabinet in the topics."),
