@@ -54,9 +54,7 @@ class Failures:
         """Begin a try, which counts as failed until `passed`. False during the delay."""
         with contextlib.ExitStack() as held:
             try:
-                folder = os.open(
-                    os.path.dirname(self._path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-                )
+                folder = os.open(os.path.dirname(self._path), os.O_RDONLY | os.O_DIRECTORY)
                 held.callback(os.close, folder)  # frees the lock too
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -21,7 +21,7 @@ def sender(send_s: float) -> socket.socket:
     came. A sender that polls uses a whole core, because an unconnected socket always polls as
     writable. It also never gets a turn beside a blocking sender.
     """
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     made.bind("")
     limit(made, socket.SO_SNDTIMEO, send_s)
     return made

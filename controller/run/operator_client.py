@@ -45,7 +45,7 @@ class Data(NamedTuple):
 
 def reach(path: str) -> None:
     """Raise OSError, as `ask` would, if nobody listens at the socket `path`. Sends nothing."""
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     with client, sockets.short(path) as name:
         client.connect(name)
         _owner(path)
@@ -120,7 +120,7 @@ def _exchange(path: str, form: struct.Struct, what: int, *more: int | bytes) -> 
 
 
 def _exchanged(path: str, form: struct.Struct, what: int, *more: int | bytes) -> Data:
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     with client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         client.bind("")  # the kernel gives an abstract name to answer to

@@ -132,7 +132,7 @@ def _opened(pattern: str) -> "list[_Zone]":
     found = []
     for path in sorted(glob.glob(pattern)):
         try:
-            found.append(_Zone(os.open(path, os.O_RDONLY | os.O_CLOEXEC)))
+            found.append(_Zone(os.open(path, os.O_RDONLY)))
         except OSError:
             continue
     return found

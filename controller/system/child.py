@@ -10,7 +10,7 @@ from controller.system import json_text
 
 def result(work: Callable[[], Any]) -> Any:
     """The result of `work`, after JSON. OSError: no child, or it ended without a result."""
-    reading, writing = os.pipe2(os.O_CLOEXEC)
+    reading, writing = os.pipe()
     child = os.fork()
     if not child:
         try:

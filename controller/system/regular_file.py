@@ -13,8 +13,8 @@ import stat
 from collections.abc import Callable
 
 REFUSED = "it is a link, a pipe or a device; allowed a regular file"
-_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+_FILE = os.O_NONBLOCK | os.O_NOCTTY
 
 
 def opened(path: str, flags: int, mode: int = 0o666) -> int:

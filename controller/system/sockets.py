@@ -15,7 +15,7 @@ CREDENTIALS = struct.Struct("@iII")  # SCM_CREDENTIALS: process, user, group
 @contextlib.contextmanager
 def short(path: str) -> Iterator[str]:
     """A name for `path` that fits into a socket address (107 bytes), even in a deep folder."""
-    directory = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    directory = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{directory}/{os.path.basename(path)}"
     finally:
@@ -38,7 +38,7 @@ def ready(made: socket.socket, path: str) -> Iterator[str]:
 
 def bound(path: str, group: str) -> socket.socket:
     """A non-blocking datagram socket at `path`, for its owner and the group, if it exists."""
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     made.setblocking(False)
     with ready(made, path) as name:
@@ -71,7 +71,7 @@ def answered(listening: socket.socket, data: bytes, address: bytes | str) -> boo
     receiver (net.unix.max_dgram_qlen), so nothing grows here.
     """
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as own:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
             own.setblocking(False)
             try:
                 own.sendto(data, address)

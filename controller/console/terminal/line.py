@@ -97,7 +97,7 @@ class Line:
 
 def _opened(path: str) -> int:
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError as error:
         raise LineError(f"{path}: {error.strerror}") from None
     if not os.isatty(descriptor):
