@@ -56,7 +56,7 @@ class IoModule:
         plain = name.removeprefix("!")
         return plain, OUTPUT_INDEXES[plain], 1 << bit, name != plain
 
-    def periodic(self) -> list[tuple[rtu.Request, int]]:
+    def periodic(self) -> rtu.Periodic:
         """[(Request, period in us)] of the read of the inputs."""
         register = self.profile.registers["inputs"]
         key, place = (self.unit_id, "inputs"), (register.function, register.address, CHANNELS)

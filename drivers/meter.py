@@ -126,7 +126,7 @@ class Meter:
             for number, (block, taker) in enumerate(zip(self._reads, self._takers()))
         ]
 
-    def periodic(self) -> list[tuple[rtu.Request, int]]:
+    def periodic(self) -> rtu.Periodic:
         """[(Request, period in us)]: the reads of each period, then the rare ones."""
         slow = [
             self._request(

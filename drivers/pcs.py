@@ -99,11 +99,11 @@ class SunSpecPcs:
         """Exponent of WSet = raw x 10^exponent; None while not confirmed."""
         return self.readings.setpoint_exponent
 
-    def periodic(self) -> list[tuple[rtu.Request, int]]:
+    def periodic(self) -> rtu.Periodic:
         """[]: before discovery the addresses are unknown, so `service` returns the reads."""
         return []
 
-    def schedule(self) -> list[tuple[rtu.Request, int]]:
+    def schedule(self) -> rtu.Periodic:
         """[(Request, period in us)] in steady state, at nominal addresses, for the site check."""
         models = [sunspec.Found(each, *NOMINAL_MODEL) for each in self.readings.models_needed()]
         return [(read.request, read.period_us) for read in self.readings.steady_reads(models)]

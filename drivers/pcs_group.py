@@ -57,7 +57,7 @@ class ReadingGroup:
         """The raw state that the profile does not name, or None."""
         return unnamed(self._codecs)
 
-    def reads(self) -> list[tuple[rtu.Request, int]]:
+    def reads(self) -> rtu.Periodic:
         """[(Request, period in us)] of the reads."""
         reads = [self._read(number, block) for number, block in enumerate(self._blocks)]
         return [(each, self._period_us) for each in reads]

@@ -16,6 +16,9 @@ def shipped() -> list[str]:
     return sorted([path.stem for path in FOLDER.glob("*.toml")])
 
 
+Table = dict[str, Any]  # a table of the file, checked by its form
+
+
 class ProfileError(ValueError):
     """A profile that a driver cannot use. One line: file, key and what is allowed."""
 
@@ -111,24 +114,24 @@ class Profile(SimpleNamespace):
     turnaround_ms: int
     timeout_ms: int
     gap_ms: int
-    settings: dict[str, Any]
+    settings: Table
     registers: dict[str, Register]  # a SunSpec point as "704.WSet"
     identity: dict[str, Register]  # of a generic device; each register has `equals`
-    serial: dict[str, Any]  # table [serial]; 0 registers mean no serial number
+    serial: Table  # table [serial]; 0 registers mean no serial number
     models: list[Wanted]  # SunSpec models, in the order of their slots
     fault_bits: dict[str, dict[str, int]]  # {meaning: {name: bit}}
     # for a BMS on CAN: {name: row}, see controller/config/can_form.py
-    messages: dict[str, dict[str, Any]]
-    signals: dict[str, dict[str, Any]]
-    arrays: dict[str, dict[str, Any]]
-    faults: dict[str, dict[str, Any]]
-    sent: dict[str, dict[str, Any]]
+    messages: dict[str, Table]
+    signals: dict[str, Table]
+    arrays: dict[str, Table]
+    faults: dict[str, Table]
+    sent: dict[str, Table]
     # for a converter by registers
     setpoint: list[SetpointFrame]
     setup: list[Step]
     start: list[Step]
     stop: list[Step]
-    heartbeat: dict[str, Any]
+    heartbeat: Table
 
     @property
     def shows_stop(self) -> bool:

@@ -25,6 +25,8 @@ NO_POSITION = 4095
 SIGN_US = 5_000_000  # BMS or converter may lag when the direction of the power changes
 EXTREMES = ("cell_voltage_mV_min", "cell_voltage_mV_max")
 VOLTAGE, CURRENT = "rack_voltage_mV", "rack_current_mA"
+Values = dict[str, int]  # by name
+Signals = dict[int, int]  # by index of safety.signals
 POSITIONS = ("cell_position_min", "cell_position_max")
 
 
@@ -64,11 +66,11 @@ class RackBms:
         self._first, self._groups_at = layout.rack_input(rack, 0), layout.rack_group(rack, 0)
         self._cells, self._modules = sizes
         self._sizes = {CELLS: self._cells, TEMPERATURES: self._modules}
-        self._values: dict[str, int] = {}
+        self._values: Values = {}
         self._numbers: dict[str, list[int | None]] = {
             name: [None] * count for name, count in self._sizes.items()
         }
-        self._faults: dict[str, int] = {}
+        self._faults: Values = {}
         # contactors that are not reported count as closed some time after their supply is on
         self._is_timed = "contactor_state" not in profile.signals
         self._unnamed: set[str] = set()  # signals with an unnamed state; their group is not stored
@@ -105,7 +107,7 @@ class RackBms:
                 place.arrived, place.stored_us = 0, now_us
         return True
 
-    def _keep(self, source: Source, frame: Any, values: dict[str, int]) -> None:
+    def _keep(self, source: Source, frame: Any, values: Values) -> None:
         """Keep the values of a frame whose content is new."""
         self._values.update(values)
         for name, at, fields in source.arrays:
@@ -118,9 +120,9 @@ class RackBms:
         for _, place in source.feeds:
             place.is_new = True
 
-    def _read(self, source: Source, frame: Any) -> dict[str, int] | None:
+    def _read(self, source: Source, frame: Any) -> Values | None:
         """The signals of a frame; None if one of them is refused."""
-        values: dict[str, int] = {}
+        values: Values = {}
         for name, field, is_optional in source.fields:
             if is_optional and frame.length < field.bytes:
                 self._values.pop(name, None)
@@ -147,7 +149,7 @@ class RackBms:
         fields = [field for source in sources for _, field, _ in source.fields]
         return unnamed(fields + [fault for source in sources for _, fault in source.faults])
 
-    def _fits(self, values: dict[str, int]) -> bool:
+    def _fits(self, values: Values) -> bool:
         """Compare the voltage with the limits, because its scale may be wrong by a factor of ten.
 
         But a low voltage in a short circuit (above rack_current_mA_max) must trip, not be refused.
@@ -189,7 +191,7 @@ class RackBms:
             if not self._values.get(name, 1):
                 self._inp[self._first + index] = 0
 
-    def _window(self, values: dict[str, int]) -> tuple[int, int]:
+    def _window(self, values: Values) -> tuple[int, int]:
         """(lowest, highest) voltage that fits; without a charge voltage, the last result."""
         charge_mV, settings = values.get(CHARGE_MV, 0), self.profile.settings
         if not charge_mV:
@@ -217,7 +219,7 @@ class RackBms:
         self._fresh[self._groups_at + group] = 1
         return True
 
-    def _limits(self, found: dict[int, int], now_us: int) -> dict[int, int]:
+    def _limits(self, found: Signals, now_us: int) -> Signals:
         found = dict.fromkeys(ALLOWED.values(), self._rated_mA) | found
         for name, index in ALLOWED.items():
             if not self._values.get(name, 1):
@@ -226,7 +228,7 @@ class RackBms:
             found[s.CHARGE_CURRENT_MA_MAX] = 0
         return found
 
-    def _state(self, found: dict[int, int], now_us: int) -> dict[int, int] | None:
+    def _state(self, found: Signals, now_us: int) -> Signals | None:
         """Fault bits and counters. None if frames are not sealed and the limits are too old.
 
         Contactors that are not reported count as closed `close_ms` after their supply is on, and as
@@ -261,7 +263,7 @@ class RackBms:
             return self._cells - self._numbers[CELLS].count(None)
         return self._cells if EXTREMES[0] in self.profile.signals else 0
 
-    def _extremes(self, found: dict[int, int], now_us: int) -> dict[int, int] | None:
+    def _extremes(self, found: Signals, now_us: int) -> Signals | None:
         """Extremes and positions of the cells. None if no cell has a value."""
         if CELLS in self.profile.arrays:
             known = [(mV, at) for at, mV in enumerate(self._numbers[CELLS]) if mV is not None]
@@ -276,15 +278,15 @@ class RackBms:
             found[index] = min(module * CELLS_PER_MODULE_MAX + cell, NO_POSITION)
         return found
 
-    def _temperatures(self, found: dict[int, int], now_us: int) -> dict[int, int] | None:
+    def _temperatures(self, found: Signals, now_us: int) -> Signals | None:
         degrees = [each for each in self._numbers[TEMPERATURES] if each is not None]
         whole = len(degrees) == self._modules
         return dict(enumerate(degrees, s.MODULE_TEMPERATURE_DDEGC)) if whole else None
 
-    def _charge(self, found: dict[int, int], now_us: int) -> dict[int, int]:
+    def _charge(self, found: Signals, now_us: int) -> Signals:
         return {s.SOH_PERMILLE: 0, **found}  # 0: the BMS reports no state of health
 
-    _MADE: Mapping[int, Callable[..., dict[int, int] | None]] = {
+    _MADE: Mapping[int, Callable[..., Signals | None]] = {
         s.G_BMS_LIMITS: _limits,
         s.G_BMS_STATE: _state,
         s.G_BMS_CELLS: _extremes,

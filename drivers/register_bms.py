@@ -110,7 +110,7 @@ class RegisterBms(RackBms):
             self._beat = source, place
         self._sources.feed(FED.get(name, s.G_BMS_STATE), source)
 
-    def periodic(self) -> list[tuple[rtu.Request, int]]:
+    def periodic(self) -> rtu.Periodic:
         """[(Request, period in us)]: reads of values, then the rare reads of the identity."""
         reply_id = self.node + self.profile.settings["reply_id_offset"]
         places, found = self.places, []

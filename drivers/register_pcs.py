@@ -116,13 +116,13 @@ class RegisterPcs:
         """True if the device may store no more set-points today."""
         return self.writer.is_spent(self._now_us)
 
-    def periodic(self) -> list[tuple[rtu.Request, int]]:
+    def periodic(self) -> rtu.Periodic:
         """[(Request, period in us)] of the reads."""
         return self.readings.reads()
 
     schedule = periodic
 
-    def beats(self) -> list[tuple[rtu.Request, int]]:
+    def beats(self) -> rtu.Periodic:
         """The heartbeat and its period in us, for the site check."""
         beat = self.profile.heartbeat
         return [(self._beat(), beat["period_ms"] * 1000)] if beat else []

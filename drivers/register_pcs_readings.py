@@ -19,6 +19,7 @@ from drivers.sink import Sink
 from drivers.steps import LONG_AGO_US
 from safety import signals
 
+Values = dict[str, int]  # by name
 DIRECTION = "current_direction"  # for a current without a sign: 1 discharges, -1 charges
 CONTROLLED = ("setpoint_W", "heartbeat", "local", "rated_W")
 POWERS = ("power_W", "power_2_W", "power_3_W")  # one for each phase; their sum counts
@@ -39,7 +40,7 @@ class PcsReadings:
         profile: Profile,
         sink: Sink,
         places: tuple[int, int, int],
-        settings: dict[str, int],
+        settings: Values,
         writer: SetpointWriter,
         begin_again: Callable[[str], object],
     ):
@@ -60,7 +61,7 @@ class PcsReadings:
         self.is_known = False
         self.forget()
 
-    def _make_groups(self, registers: list[Register], settings: dict[str, int]) -> None:
+    def _make_groups(self, registers: list[Register], settings: Values) -> None:
         names = [*CONTROLLED, *[each.scale_from for each in registers if each.name in CONTROLLED]]
         control = [each for each in registers if each.name in names]
         control += [each for frame in self._held for each in frame]
@@ -119,7 +120,7 @@ class PcsReadings:
         """The rating that the device reports, or else the stated rating."""
         return self._control.values.get("rated_W", stated_W)
 
-    def reads(self) -> list[tuple[rtu.Request, int]]:
+    def reads(self) -> rtu.Periodic:
         """[(Request, period in us)] of the reads."""
         return [read for group in self._groups for read in group.reads()]
 
@@ -157,7 +158,7 @@ class PcsReadings:
             # nothing can be read back, so only an acknowledgement shows the set-point
             self._publish_control(self._writer.acknowledged_W(), now_us)
 
-    def _state(self, values: dict[str, int], bits: int) -> int:
+    def _state(self, values: Values, bits: int) -> int:
         """The state of the device.
 
         Some devices keep their fault bits until a start clears them. With such bits the state is
@@ -171,7 +172,7 @@ class PcsReadings:
         """The state if the device reports none: the command that it last acknowledged."""
         return signals.PCS_RUNNING if self.is_commanded else signals.PCS_STANDBY
 
-    def _alarm_bits(self, values: dict[str, int]) -> int:
+    def _alarm_bits(self, values: Values) -> int:
         names = [name for name, value in values.items() if name.startswith(FAULT) and value]
         return sum([1 << self._bits[name.removeprefix(FAULT)] for name in names])
 
@@ -193,7 +194,7 @@ class PcsReadings:
         self._inp[self._base + signals.PCS_HEARTBEAT] = (self._heartbeat or 0) & signals.INT_MAX
         self._fresh[self._control_group] = 1
 
-    def _compare(self, values: dict[str, int]) -> None:
+    def _compare(self, values: Values) -> None:
         """Write a set-point again if the device has another one.
 
         Begin again if a setting differs.
@@ -213,7 +214,7 @@ class PcsReadings:
         if wrong:
             self._begin_again(f"register {wrong[0].register.address} is not as written")
 
-    def _held_W(self, values: dict[str, int]) -> int | None:
+    def _held_W(self, values: Values) -> int | None:
         """The power that the written registers ask for; None if they have no meaning."""
         found = []
         for frame, words in zip(self._writer.frames, self._held):
@@ -222,7 +223,7 @@ class PcsReadings:
         return setpoint_form.power_W(found) if found else None
 
 
-def _current_mA(values: dict[str, int]) -> int | None:
+def _current_mA(values: Values) -> int | None:
     """The current in mA from power and voltage of the DC side; None if not known."""
     power_W, voltage_mV = values.get("dc_power_W"), values["dc_voltage_mV"]
     if "dc_discharge_W" in values:

@@ -85,7 +85,7 @@ class Sensor:
         for register in registers:
             self._counts_mask |= register.over_range_mask
 
-    def periodic(self) -> list[tuple[rtu.Request, int]]:
+    def periodic(self) -> rtu.Periodic:
         """[(Request, period in us)] of the only read."""
         key, place = (self.unit_id, self.profile.family), (self._address, self._count)
         request = rtu.read_request(key, self.unit_id, self._function, *place, self._on_reply)

@@ -128,7 +128,7 @@ class SiteDevice:
         fixed = [tells.index(name) for name, each in writes if each.is_unstated]
         return min(self._differing or fixed, default=-1) + 1
 
-    def periodic(self) -> list[tuple[rtu.Request, int]]:
+    def periodic(self) -> rtu.Periodic:
         """[(Request, period in us)] of the reads, one for each block."""
         period_us = self.profile.period_ms * 1000
         return [

@@ -25,6 +25,7 @@ PROGRAM = "program"
 ABSENT = "absent"
 _TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
 _IN_MATRIX = dict(zip(p.STAGE_WORDS, (m.S_SET, m.S_CLEAR, m.S_SET_MS, m.S_CLEAR_MS), strict=True))
+Words = dict[str, int]  # {name of a number: its value}
 _LABELS = {
     "set": "trips at",
     "clear": "clears at",
@@ -41,7 +42,7 @@ class Approval(Protocol):
         """True if the image that runs is the approved one."""
 
 
-def devices(config: Config) -> dict[str, int]:
+def devices(config: Config) -> Words:
     """{name of a device: its CRC}. The CRC covers role, index, address, contacts and profile, and
     also the files that the profile names.
     """
@@ -66,12 +67,12 @@ def path_identity(config: Config) -> str:
     return f"{zlib.crc32(repr(path).encode()):08x}"
 
 
-def of(config: Config) -> dict[str, int]:
+def of(config: Config) -> Words:
     """{name: number} of a configuration, as a person approves it: limit image and devices."""
     return named(config.safety_image, devices(config))
 
 
-def named(image: array, device_crcs: dict[str, int]) -> dict[str, int]:
+def named(image: array, device_crcs: Words) -> Words:
     """{name: number} of a limit image and of the devices.
 
     Raises ValueError if the image does not fit this program.
@@ -95,7 +96,7 @@ def _program_crc() -> int:
     return peer.table_crc()
 
 
-def shipped(words: dict[str, int]) -> dict[str, int]:
+def shipped(words: Words) -> Words:
     """The numbers that a limit image with these names has if no site changes a number. The first
     approval of a cabinet is compared with them.
     """
@@ -115,12 +116,12 @@ def shipped(words: dict[str, int]) -> dict[str, int]:
     return found
 
 
-def packed(words: dict[str, int]) -> bytes:
+def packed(words: Words) -> bytes:
     """The names and numbers as bytes for the store."""
     return zlib.compress(msgpack.packb(words))
 
 
-def unpacked(content: bytes) -> dict[str, int]:
+def unpacked(content: bytes) -> Words:
     """The names and numbers from the output of `packed`. {} for any other content."""
     try:
         stream = zlib.decompressobj()
@@ -133,12 +134,12 @@ def unpacked(content: bytes) -> dict[str, int]:
     return found if kinds == {(str, int)} else {}
 
 
-def code(old: dict[str, int], new: dict[str, int]) -> int:
+def code(old: Words, new: Words) -> int:
     """The number that a person types to approve: it identifies this pair of images."""
     return zlib.crc32(msgpack.packb([sorted(old.items()), sorted(new.items())]))
 
 
-def differences(old: dict[str, int], new: dict[str, int]) -> list[str]:
+def differences(old: Words, new: Words) -> list[str]:
     """A line for each change. First come the stages that are no longer armed on a rack or unit,
     then those that are armed now, then changed numbers.
     """
@@ -183,7 +184,7 @@ def _stage(stage: str) -> str:
     return f"stage {stage}{row}"
 
 
-def _line(name: str, old: dict[str, int], new: dict[str, int]) -> str:
+def _line(name: str, old: Words, new: Words) -> str:
     kind, which, word = _parts(name)
     crcs = f"{_crc(name, old)} -> {_crc(name, new)}"
     if name == PROGRAM:
@@ -196,11 +197,11 @@ def _line(name: str, old: dict[str, int], new: dict[str, int]) -> str:
     return f"{what.removesuffix(': ')} {before} -> {after}"
 
 
-def _crc(name: str, words: dict[str, int]) -> str:
+def _crc(name: str, words: Words) -> str:
     return f"{words[name]:08X}" if name in words else ABSENT
 
 
-def _value(kind: str, which: str, word: str, words: dict[str, int], name: str) -> str:
+def _value(kind: str, which: str, word: str, words: Words, name: str) -> str:
     """A number of an image in words, with its unit if this version knows the stage."""
     if name not in words:
         return ABSENT

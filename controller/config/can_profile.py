@@ -12,9 +12,9 @@ from controller.forms.reading import Path, read_each, unknown
 from controller.forms.refusal import not_allowed, refuse
 from drivers import rack_sources
 from drivers.can_codec import EXTENDED, place
+from drivers.profile import Table
 from safety import signals as s
 
-Table = dict[str, Any]
 STANDARD_MAX = 0x7FF
 OWN = ("bms_bad_frames", *rack_sources.ARRAYS)  # no signal may have these names
 NAMES = tuple(name for name in rack_sources.GROUPS if name not in OWN)

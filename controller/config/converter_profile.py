@@ -3,17 +3,16 @@ set-point, its heartbeat, and the sequences of writes that set it up, start and 
 """
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from controller.config import converter_form
 from controller.forms.reading import read
 from controller.forms.refusal import Path, not_allowed, refuse
-from drivers.profile import Register, SetpointFrame, Step
+from drivers.profile import Register, SetpointFrame, Step, Table
 from drivers.register_codec import FLOATS, Codec
 from drivers.register_pcs_readings import CONTROLLED, DIRECTION, FAULT, POWERS
 from safety import signals as s
 
-Table = dict[str, Any]
 Made = Callable[[str, Table], Register]
 CURRENTS = ("dc_current_mA", "dc_power_W", "dc_discharge_W")
 SIGNED = CURRENTS[:2]

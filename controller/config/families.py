@@ -208,7 +208,7 @@ def requests_of(config: Config, device: Device, driver: Driver) -> list[Sent]:
     return sent
 
 
-def _serial(device: Device) -> list[tuple[rtu.Request, int]]:
+def _serial(device: Device) -> rtu.Periodic:
     """The read of the serial number, if the profile has one."""
     if not device.profile.serial["registers"]:
         return []

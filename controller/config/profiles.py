@@ -8,7 +8,6 @@ import math
 import pathlib
 import pickle
 from collections.abc import Iterable
-from typing import Any
 
 from controller.config import (
     can_form,
@@ -26,10 +25,9 @@ from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
 from controller.system import toml_text
-from drivers.profile import FOLDER, Profile, Register, Wanted, shipped
+from drivers.profile import FOLDER, Profile, Register, Table, Wanted, shipped
 from drivers.rack_sources import FAULT
 
-Table = dict[str, Any]
 Names = Iterable[str]
 
 

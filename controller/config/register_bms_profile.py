@@ -1,16 +1,14 @@
 """Checks the registers in the profile of a rack's BMS on Modbus (family register_bms)."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from controller.config import can_profile, converter_form, sunspec_places
 from controller.forms.reading import read_each
 from controller.forms.refusal import not_allowed, refuse
-from drivers.profile import Register
+from drivers.profile import Register, Table
 from drivers.rack_sources import ARRAYS
 from drivers.register_bms import DIRECTION, FAULT, HEARTBEAT
 
-Table = dict[str, Any]
 REGISTERS = "registers"
 WAYS = (1, -1)
 

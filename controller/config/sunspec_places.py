@@ -8,7 +8,7 @@ from typing import Any
 
 from controller.config import profile_form as form
 from controller.forms.refusal import not_allowed, refuse
-from drivers.profile import SLOT, Profile, Register, Wanted
+from drivers.profile import SLOT, Profile, Register, Table, Wanted
 from drivers.register_blocks import blocks
 from drivers.register_codec import Codec, ScaleFactor
 from drivers.serial_number import NUMBER_REGISTERS_MAX
@@ -16,8 +16,6 @@ from drivers.steps import Result, Sequence
 from drivers.sunspec import Places
 
 Read = Callable[[int, int, int], bytes | None]  # (function, address, count); None: refused
-
-Table = dict[str, Any]
 
 
 def place(models: list[Wanted], register: Register) -> Register:

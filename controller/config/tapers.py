@@ -55,13 +55,14 @@ _TAPERS = """
 | charging | soc_permille | state of charge | charge | | project: the last 3 %
 | discharging | soc_permille | state of charge | charge | | project: the last 3 %
 """
+Facts = dict[str, Any]  # a taper as plain data
 TAPERS = [
     Taper(stage, tuple(map(WAYS.index, ways.split(" and "))), *rest)
     for stage, ways, *rest in table(_TAPERS)
 ]
 
 
-def facts(found: Config | None = None) -> list[dict[str, Any]]:
+def facts(found: Config | None = None) -> list[Facts]:
     """The facts of every taper that acts. found: the site, or None for the defaults."""
     if found is None:
         lfp, nmc = [_ends(_defaults(chemistry), _default_image()) for chemistry in schema.RACKS]
@@ -70,14 +71,14 @@ def facts(found: Config | None = None) -> list[dict[str, Any]]:
     return [_fact(taper, ends) for taper, ends in zip(TAPERS, every) if ends]
 
 
-def words(fact: dict[str, Any]) -> str:
+def words(fact: Facts) -> str:
     """ "charging tapers from 40 degC to none at 50 degC"."""
     return (
         f"{fact['power']} {'taper' if ' and ' in fact['power'] else 'tapers'} {range_words(fact)}"
     )
 
 
-def range_words(fact: dict[str, Any]) -> str:
+def range_words(fact: Facts) -> str:
     """ "from 3.5 V to none at 3.6 V". If racks differ, "or" joins their ranges. [...] has the
     defaults of NMC cells.
     """
@@ -90,9 +91,9 @@ def _range(signal: str, ends: Ends) -> str:
     return f"from {full_at} to none at {none_at}"
 
 
-def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> dict[str, Any]:
+def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> Facts:
     """The facts of one taper. nmc: the ends for NMC cells, which are added if they differ."""
-    fact: dict[str, Any] = {
+    fact: Facts = {
         "stage": taper.stage,
         "power": " and ".join(WAYS[way] for way in taper.ways),
         "signal": taper.signal,
@@ -121,7 +122,7 @@ def _parameters(ends: str, rack: Mapping[str, int]) -> Ends:
     return full_at, none_at
 
 
-def _defaults(chemistry: str) -> list[dict[str, Any]]:
+def _defaults(chemistry: str) -> list[Facts]:
     """The parameters of one rack whose BMS reports everything."""
     rack = {name: spec.default for name, spec in schema.RACKS[chemistry].items()}
     return [{**rack, **{taper.reported: True for taper in TAPERS}}]

@@ -41,6 +41,7 @@ def key_of(key: bytes, made_s: int, until_ms: int | None = None) -> Key:
 
 
 Sender = bytes | str  # the socket address of a sender
+Keys = dict[str, tuple[Key, ...]]  # the newest first, by source
 
 
 class Account:
@@ -156,7 +157,7 @@ class Admission:
     def __init__(
         self,
         sources: tuple[Source, ...],
-        keys: dict[str, tuple[Key, ...]],
+        keys: Keys,
         nonce: bytes,
         controller: Controller,
         statistics: st.HintStatistics,

@@ -114,12 +114,12 @@ def _write_new(path: str) -> bytes:
 
 def load(
     state_directory: str, names: list[str], utc_s: int, now_ms: int
-) -> tuple[dict[str, tuple[admission.Key, ...]], list[str]]:
+) -> tuple[admission.Keys, list[str]]:
     """({name: keys, newest first}, lines about files that are not used).
 
     utc_s, now_ms: UTC and uptime. An old key counts for a day after the time of the new one.
     """
-    found: dict[str, tuple[admission.Key, ...]] = {}
+    found: admission.Keys = {}
     lines = []
     for name in names:
         try:

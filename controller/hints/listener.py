@@ -63,9 +63,7 @@ class Cabinet(Protocol):
 class HintListener:
     """Serves `RUN_DIR/hints.sock` and writes `RUN_DIR/hints.stats`."""
 
-    def __init__(
-        self, run_directory: str, cabinet: Cabinet, keys: dict[str, tuple[admission.Key, ...]]
-    ):
+    def __init__(self, run_directory: str, cabinet: Cabinet, keys: admission.Keys):
         """keys: by source name. Replaces a socket left over; raises OSError."""
         self._core, self._sources = cabinet.core, cabinet.config.sources
         self._image = cabinet.image

@@ -112,9 +112,7 @@ def _tick(
         return running.run()
 
 
-def _keys(
-    settings: configuration.Config, state_directory: str
-) -> dict[str, tuple[admission.Key, ...]]:
+def _keys(settings: configuration.Config, state_directory: str) -> admission.Keys:
     names = [source.name for source in settings.sources]
     found, lines = keys.load(
         state_directory, names, int(clock.utc_us()) // 1_000_000, clock.now_us() // 1000

@@ -13,6 +13,7 @@ from controller.store import proof_lines
 from controller.store.proof_lines import COMMISSIONED, PASSED, TEST, Record, day
 from controller.system import utc
 
+Facts = dict[str, Any]  # one armed row as plain data
 LIMITS_D = (60, 30, 7, 0)  # a warning comes this many days before a test
 OK, DUE, OVERDUE, NOT_PASSED = "ok", "due", "overdue", "failed"
 STATES = (OK, DUE, DUE, DUE, OVERDUE)  # in the order of levels
@@ -21,7 +22,7 @@ AHEAD = "the clock of its record was ahead"
 
 def rows(
     planned: Mapping[str, int | None], records: Sequence[Record], moment: tuple[SupportsInt, str]
-) -> list[dict[str, Any]]:
+) -> list[Facts]:
     """The armed rows as plain data.
 
     planned: result of proof_plan.plan. moment: (utc, source); if the clock is not steered, a later
@@ -66,7 +67,7 @@ def _row(
     again: Record | None,
     began: date,
     now: date,
-) -> dict[str, Any]:
+) -> Facts:
     has_passed = last is not None and last.result == PASSED
     newest = again or last
     due: date | None = day(newest.date) if newest else began
@@ -87,7 +88,7 @@ def _row(
     }
 
 
-def words(row: dict[str, Any]) -> str:
+def words(row: Facts) -> str:
     """State of a row: "ok", "due in 12 d", "overdue, 3 d late", "due again, ups was replaced"."""
     if row["state"] == DUE:
         return f"due in {row['days_left']} d"
@@ -100,22 +101,22 @@ def words(row: dict[str, Any]) -> str:
     return row["state"]
 
 
-def rows_armed(found: list[dict[str, Any]]) -> int:
+def rows_armed(found: list[Facts]) -> int:
     """Number of different rows of the matrix; a row may have several tests."""
     return len({proof_intervals.row_of(row["row"]) for row in found})
 
 
-def wrong(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def wrong(found: list[Facts]) -> list[Facts]:
     """The overdue and failed rows."""
     return [row for row in found if row["state"] in (OVERDUE, NOT_PASSED)]
 
 
-def is_slow(row: dict[str, Any]) -> bool:
+def is_slow(row: Facts) -> bool:
     """True if the last test was slower than allowed_ms of the present configuration."""
     return bool(row["last"] and row["last"]["reaction_ms"] > row["allowed_ms"])
 
 
-def nearest(found: list[dict[str, Any]]) -> dict[str, Any] | None:
+def nearest(found: list[Facts]) -> Facts | None:
     """The row whose test is due first, or None if no test will ever be due."""
     return min(
         [row for row in found if row["days_left"] is not None],
@@ -124,7 +125,7 @@ def nearest(found: list[dict[str, Any]]) -> dict[str, Any] | None:
     )
 
 
-def summary(found: list[dict[str, Any]]) -> str:
+def summary(found: list[Facts]) -> str:
     """A line of a page: "21 proof tests to be done", "proof test of row 15 in 12 d", or ""."""
     late, row = wrong(found), nearest(found)
     if len(late) > 1:

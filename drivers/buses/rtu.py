@@ -74,6 +74,9 @@ class Request:
         self.reply_id = self.head[0]
 
 
+Periodic = list[tuple[Request, int]]  # requests, each with its period in us
+
+
 def place_of(frame: bytes) -> tuple[int, int]:
     """(address, count or value) of a request; 0 for a part that the frame does not have."""
     return int.from_bytes(frame[2:4], "big"), int.from_bytes(frame[4:6], "big")
