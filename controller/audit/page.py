@@ -12,7 +12,7 @@ from controller.audit.judge import Found, Verdict
 from controller.audit.rules import RIDE
 from controller.audit.samples import GRID, LOAD, POWERS, Steady, Values
 from controller.documents import drawing
-from controller.documents.document import Block, Heading, Mark, Picture, Table, Text
+from controller.documents.document import Block, Blocks, Heading, Mark, Picture, Table, Text
 from controller.documents.html_page import SCREEN, page
 
 COLOURS = {LOAD: "#22272e", GRID: "#0072b2"}  # the same colours as in the pictures of the test rig
@@ -30,7 +30,7 @@ def html_page(found: Found) -> str:
     curves = _curves(found, spans)
     first, *_, last = report.text(found).split("\n\n")
     title, *lines = [*first.split("\n"), *last.split("\n")]
-    blocks: list[Block] = [Heading(1, "Audit by the rules of grid operators"), Text(title)]
+    blocks: Blocks = [Heading(1, "Audit by the rules of grid operators"), Text(title)]
     blocks += [Text(line) for line in lines]
     each = enumerate(found.verdicts)
     for _, group in itertools.groupby(each, key=lambda pair: id(pair[1].rule)):

@@ -9,7 +9,6 @@ meter to the battery.
 
 from array import array
 from collections.abc import Sequence
-from os import PathLike
 
 from controller.config import (
     bus_times,
@@ -32,13 +31,14 @@ from controller.config.values import Values
 from controller.core.base import hint_sources
 from controller.forms.refusal import ConfigError, Path, dotted
 from controller.rows import proof_intervals
+from controller.system.paths import AnyPath
 
 REFUSALS_MAX = 8  # a report about a refused file leaves out at most so many wrong keys
 # Coils are written so often before a permit expires. So it outlasts three lost writes in a row.
 COIL_WRITES_PER_EXPIRY = 5
 
 
-def survey(path: str | PathLike[str]) -> tuple[Config, list[str]]:
+def survey(path: AnyPath) -> tuple[Config, list[str]]:
     """(Config, [line of each refusal]) of a file that may lack required equipment. The Config is
     only for a report: a cabinet must never run on it. Raises ConfigError for any other mistake.
     """
@@ -54,7 +54,7 @@ def survey(path: str | PathLike[str]) -> tuple[Config, list[str]]:
             lines.append(str(error))
 
 
-def refusals(path: str | PathLike[str]) -> list[str]:
+def refusals(path: AnyPath) -> list[str]:
     """Lines that say why a file is refused, or [] for an accepted file. There is a line for each
     missing piece of equipment, and one for the first other mistake.
     """
@@ -71,9 +71,7 @@ def refusals(path: str | PathLike[str]) -> list[str]:
             missing += error.equipment
 
 
-def load(
-    path: str | PathLike[str], missing: Sequence[str] = (), tick_ms: int | None = None
-) -> Config:
+def load(path: AnyPath, missing: Sequence[str] = (), tick_ms: int | None = None) -> Config:
     """Config of the file at `path` and the files that it extends. Raises ConfigError.
 
     missing: see topology.build. tick_ms: tick of a simulation, instead of the tick in the files.
@@ -81,18 +79,18 @@ def load(
     return _read(path, missing, tick_ms)[1]
 
 
-def with_doubts(path: str | PathLike[str]) -> tuple[Config, tuple[str, ...]]:
+def with_doubts(path: AnyPath) -> tuple[Config, tuple[str, ...]]:
     """(Config, lines that warn of doubtful values) of the file at `path`. Raises ConfigError."""
     values, config, every = _read(path)
     return config, (*pairs.doubts(values, config), *tick_fit.doubts(values, config, every))
 
 
-def carried_over(path: str | PathLike[str], lines: list[str]) -> Config:
+def carried_over(path: AnyPath, lines: list[str]) -> Config:
     """Config of a file of an earlier version. Adds to `lines` each key to change by hand."""
     return _read(path, earlier=lines)[1]
 
 
-def without_refused(path: str | PathLike[str]) -> tuple[Config | None, list[str]]:
+def without_refused(path: AnyPath) -> tuple[Config | None, list[str]]:
     """(Config, refused keys) of a refused file, for a report. The Config is made without the
     refused keys. It is None if this is not possible.
     """
@@ -115,7 +113,7 @@ def without_refused(path: str | PathLike[str]) -> tuple[Config | None, list[str]
 
 
 def _read(
-    path: str | PathLike[str],
+    path: AnyPath,
     missing: Sequence[str] = (),
     tick_ms: int | None = None,
     left_out: Sequence[tuple[str, Path]] = (),

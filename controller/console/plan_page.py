@@ -6,7 +6,7 @@ from controller.console import plan_chart
 from controller.console.pages import plan as text_page, plan_words as words
 from controller.console.pages.plan_words import Plan, Span
 from controller.documents import html_page
-from controller.documents.document import Banner, Block, Heading, Picture, Text, filled
+from controller.documents.document import Banner, Blocks, Heading, Picture, Text, filled
 from controller.state.base import Facts
 from controller.system import cli
 
@@ -25,11 +25,11 @@ def write(path: str, facts: Facts) -> None:
     cli.write(path, html_page.page(blocks(facts), STYLE) + "\n")
 
 
-def blocks(facts: Facts) -> list[Block]:
+def blocks(facts: Facts) -> Blocks:
     """The page as blocks. facts: facts of state/plan_seen.py that contain a plan."""
     plan: Plan = facts["plan"]
     at, since = words.time_of(plan), words.time_of(plan["month"], "since")
-    found: list[Block] = [Heading(1, f"Plan of {at:%A} {at.day} {at:%B %Y}, {at:%H:%M}")]
+    found: Blocks = [Heading(1, f"Plan of {at:%A} {at.day} {at:%B %Y}, {at:%H:%M}")]
     found.append(Text(f"{words.today(plan)} {words.next_spans(plan)}"))
     if facts["is_old"]:
         found.append(Banner(f"Old: {text_page.old(plan)}"))

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Sequence
 
 from controller.documents import locked
-from controller.documents.document import Block, Columns, Facts, Heading, Text, table
+from controller.documents.document import Blocks, Columns, Facts, Heading, Text, table
 from controller.documents.locked import Package
 from controller.system import release
 
@@ -146,7 +146,7 @@ def _dependencies(
     ]
 
 
-def blocks(found: Facts) -> list[Block]:
+def blocks(found: Facts) -> Blocks:
     """The document as a table."""
     own = found["metadata"]["component"]
     columns: Columns = {

@@ -2,7 +2,7 @@
 
 from controller.documents import matrix_tables
 from controller.documents.document import (
-    Block,
+    Blocks,
     Columns,
     Facts,
     Heading,
@@ -61,7 +61,7 @@ BY_WIRE: Columns = {
 }
 
 
-def blocks(made: Facts) -> list[Block]:
+def blocks(made: Facts) -> Blocks:
     """The checklist as a document. made: result of checklist.facts."""
     named, tests, without = made["site"], made["tests"], made["without"]
     return [
@@ -96,7 +96,7 @@ def _apart(made: Facts) -> list[str]:
     return [key for key in keys if not key.isdigit()]
 
 
-def _hard_wired(made: Facts) -> list[Block]:
+def _hard_wired(made: Facts) -> Blocks:
     if not made["hard_wired"]:
         return []
     return [
@@ -113,7 +113,7 @@ def _hard_wired(made: Facts) -> list[Block]:
     ]
 
 
-def _not_fitted(tests: list[Facts]) -> list[Block]:
+def _not_fitted(tests: list[Facts]) -> Blocks:
     """A table of the effects that this site cannot produce, because the output is not fitted, with
     the armed stages that ask for each effect.
     """
@@ -128,7 +128,7 @@ def _not_fitted(tests: list[Facts]) -> list[Block]:
     return section(title, Table(("effect", "of stages", "accepted by"), rows))
 
 
-def _times(tests: list[Facts]) -> list[Block]:
+def _times(tests: list[Facts]) -> Blocks:
     """A table with the parts of each stage's longest time. "(a)" marks an assumed part."""
     rows = []
     for test in tests:

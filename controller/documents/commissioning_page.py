@@ -3,7 +3,7 @@
 from controller.documents import document, matrix_grid, matrix_tables
 from controller.documents.document import (
     Banner,
-    Block,
+    Blocks,
     Columns,
     Facts,
     Heading,
@@ -18,7 +18,7 @@ NOTHING = "Nothing is open. Sign below."
 MARKS = {proof_state.OK: "armed", proof_state.DUE: "doubt"}
 
 
-def blocks(made: Facts) -> list[Block]:
+def blocks(made: Facts) -> Blocks:
     """The report as a document. made: result of commissioning.facts."""
     named = made["site"]
     open_points = [(str(at), Mark("missing", line)) for at, line in enumerate(made["open"], 1)]
@@ -43,14 +43,14 @@ def blocks(made: Facts) -> list[Block]:
     ]
 
 
-def _approval(made: Facts) -> list[Block]:
+def _approval(made: Facts) -> Blocks:
     given = made["approval"]
     by = f" by {given['by']}" if given["by"] else ""
     words = f"Limit image: {given['state']}{by}."
     return [Heading(2, "Approval at the cabinet"), Text(words)]
 
 
-def _plan(plan: Facts | None) -> list[Block]:
+def _plan(plan: Facts | None) -> Blocks:
     title = "Audit of the site's plan"
     if plan is None:
         words = "The configuration names no plan ([plan]): distances were not checked here."
@@ -61,7 +61,7 @@ def _plan(plan: Facts | None) -> list[Block]:
     return [Heading(2, title), Text(words)]
 
 
-def _tests(made: Facts) -> list[Block]:
+def _tests(made: Facts) -> Blocks:
     columns: Columns = {
         "test": "row",
         "what": "what",
@@ -81,7 +81,7 @@ def _tests(made: Facts) -> list[Block]:
     return section(title, document.table(made["tests"], columns), words)
 
 
-def _signs(signs: list[Facts]) -> list[Block]:
+def _signs(signs: list[Facts]) -> Blocks:
     words = "A small charge and discharge in TEST mode: converter, racks and grid meter agree."
     columns: Columns = {
         "unit": "unit",
@@ -106,7 +106,7 @@ def _result(test: Facts) -> Mark:
     return Mark(MARKS.get(test["state"], "missing"), words)
 
 
-def _not_armed(made: Facts) -> list[Block]:
+def _not_armed(made: Facts) -> Blocks:
     hazards = [Text(f"Hazard that stays open: {line}.") for line in made["open_hazards"]]
     table = document.table(made["not_armed"], matrix_tables.NOT_ARMED)
     title = f"Stages that are not armed ({len(made['not_armed'])})"
@@ -117,7 +117,7 @@ def _not_armed(made: Facts) -> list[Block]:
     ]
 
 
-def _hashes(made: Facts) -> list[Block]:
+def _hashes(made: Facts) -> Blocks:
     files = [(each["file"], each["sha256"]) for each in made["files"]]
     devices = ", ".join(f"{name} {crc}" for name, crc in made["devices"].items())
     words = f"CRC of each device's place, contacts and profile: {devices}."

@@ -67,6 +67,7 @@ class Table(NamedTuple):
 
 
 Block = Banner | Heading | Text | Table | Picture
+Blocks = list[Block]
 Facts = dict[str, Any]  # a document as plain data: what `--format json` prints
 CARDS = "cards"
 
@@ -97,17 +98,17 @@ def judged(is_good: bool | None, text: str) -> Cell:
     return text if is_good is None else Mark("armed" if is_good else "missing", text)
 
 
-def section(title: str, table: Table, words: str = "") -> list[Block]:
+def section(title: str, table: Table, words: str = "") -> Blocks:
     """A heading, a paragraph of `words` if there are any, and a table."""
     return [Heading(2, title), *([Text(words)] if words else []), table]
 
 
-def filled(title: str, headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[Block]:
+def filled(title: str, headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Blocks:
     """A heading and a table. [] if there are no rows."""
     return section(title, Table(headers, rows)) if rows else []
 
 
-def texts(lines: Iterable[Cell]) -> list[Block]:
+def texts(lines: Iterable[Cell]) -> Blocks:
     """A paragraph for each line."""
     return [Text(line) for line in lines]
 

@@ -3,12 +3,12 @@ and the rows of the cause-and-effect matrix that need it.
 """
 
 from controller.config import equipment
-from controller.documents.document import Block, Heading, Table, Text
+from controller.documents.document import Blocks, Heading, Table, Text
 
 HEAD = "A site file names who accepted each missing one under [not_fitted]."
 
 
-def blocks() -> list[Block]:
+def blocks() -> Blocks:
     """The document."""
     rows = [
         (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from controller.config import equipment, time_chain
 from controller.documents import document, effect_words
-from controller.documents.document import Block, Columns, Facts, Heading, Mark, Table, Text
+from controller.documents.document import Blocks, Columns, Facts, Heading, Mark, Table, Text
 from controller.documents.hazard_log import ROOT, site
 from controller.rows import matrix_words, proof_intervals, records
 from controller.rows.records import BY_ID
@@ -157,9 +157,9 @@ def _seconds(time_ms: int | None) -> str:
     return "-" if time_ms is None else f"{time_ms / 1000:.2f} s"
 
 
-def blocks(found: Facts) -> list[Block]:
+def blocks(found: Facts) -> Blocks:
     """The document."""
-    made: list[Block] = [Heading(1, "Faults of each input and output"), Text(HEAD)]
+    made: Blocks = [Heading(1, "Faults of each input and output"), Text(HEAD)]
     for name, title in TABLES.items():
         made += [Heading(2, title), table(found, name)]
     return made

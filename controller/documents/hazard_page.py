@@ -4,7 +4,7 @@ tests, and the rows of the cause-and-effect matrix.
 
 from collections.abc import Iterable
 
-from controller.documents.document import Block, Columns, Facts, Heading, Mark, Table, Text, table
+from controller.documents.document import Blocks, Columns, Facts, Heading, Mark, Table, Text, table
 from controller.documents.matrix_tables import stages_of
 
 FIELDS = (
@@ -27,7 +27,7 @@ HEAD = (
 PARTLY = "This list does not check that tests and scenarios exist: no sources are installed here."
 
 
-def blocks(facts: Facts) -> list[Block]:
+def blocks(facts: Facts) -> Blocks:
     """The document. facts: result of hazard_log.facts."""
     named = {**facts["tests"], **facts["scenarios"]}
     return [
@@ -92,7 +92,7 @@ def _time(time_ms: float | None) -> str:
     return f"{time_ms / 1000:.2f} s"
 
 
-def _hazard(each: Facts, facts: Facts) -> list[Block]:
+def _hazard(each: Facts, facts: Facts) -> Blocks:
     rows = [(words, each[key]) for key, words in FIELDS]
     rows.insert(3, ("process safety time", _allowed(each)))
     if "measured_s" in each:

@@ -7,7 +7,7 @@ import functools
 import io
 
 from controller.documents import document, matrix_tables
-from controller.documents.document import Block, Columns, Facts, Table, Text, section
+from controller.documents.document import Blocks, Columns, Facts, Table, Text, section
 from controller.rows import matrix_words
 from controller.rows.facts import sources
 from controller.rows.records import BY_ID
@@ -76,7 +76,7 @@ def _letter(index: int, stage: Facts) -> str:
     return f"({letter})" if _WORDS[index][level] in absent else letter
 
 
-def blocks(facts: Facts) -> list[Block]:
+def blocks(facts: Facts) -> Blocks:
     """The grid as a document with banner and signatures."""
     named = facts["site"]
     return [
@@ -101,7 +101,7 @@ def _legend() -> list[tuple[str, str]]:
     return [*found, ("(X)", "demanded, and no output on this site carries it")]
 
 
-def signatures(named: Facts) -> list[Block]:
+def signatures(named: Facts) -> Blocks:
     """A section in which people sign for a limit image. named: result of matrix_tables.site."""
     crc = named["limits_crc"]
     what = f"limit image CRC {crc}" if crc else "no limit image: this file is refused"

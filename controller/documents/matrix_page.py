@@ -4,7 +4,7 @@ thresholds and the state of each stage. A stage is one threshold of a row.
 
 from controller.documents import document, effect_words, matrix_tables
 from controller.documents.document import (
-    Block,
+    Blocks,
     Cell,
     Columns,
     Facts,
@@ -18,7 +18,7 @@ from controller.rows import matrix_words
 from safety import matrix as m
 
 
-def blocks(facts: Facts) -> list[Block]:
+def blocks(facts: Facts) -> Blocks:
     """The matrix as a document. facts: result of matrix_facts.facts."""
     named = facts["site"]
     rows = facts["rows"]
@@ -41,7 +41,7 @@ def blocks(facts: Facts) -> list[Block]:
     ]
 
 
-def _reason_blocks(reasons: list[tuple[str, str]]) -> list[Block]:
+def _reason_blocks(reasons: list[tuple[str, str]]) -> Blocks:
     words = (
         "This table has every number without a source. The project also chose: a power ramp of "
         "2 s, derating to 50 and 25 %, the values in brackets for NMC cells (C11, between those of "
@@ -51,7 +51,7 @@ def _reason_blocks(reasons: list[tuple[str, str]]) -> list[Block]:
     return section("Why the project chose its numbers", table, words)
 
 
-def _conflict_blocks(conflicts: list[Facts], breaker: Facts, fuse: Facts) -> list[Block]:
+def _conflict_blocks(conflicts: list[Facts], breaker: Facts, fuse: Facts) -> Blocks:
     rows = [
         (
             each["yields"],
@@ -76,7 +76,7 @@ def _conflict_blocks(conflicts: list[Facts], breaker: Facts, fuse: Facts) -> lis
     return section("Effects that yield", table, words)
 
 
-def _reading_blocks(found: list[Facts]) -> list[Block]:
+def _reading_blocks(found: list[Facts]) -> Blocks:
     words = (
         "In these cells the project's fact table (section 7) leaves a choice, or the row has more "
         "than one stage. All other cells of these columns are copied letter for letter. The fact "
@@ -88,7 +88,7 @@ def _reading_blocks(found: list[Facts]) -> list[Block]:
     return section(title, document.table(found, columns), words)
 
 
-def _general_blocks() -> list[Block]:
+def _general_blocks() -> Blocks:
     return [
         *matrix_tables.banner(None),
         Text(

@@ -17,7 +17,7 @@ from controller.config.bus_times import Schedule
 from controller.config.configuration import Config
 from controller.documents.document import (
     Banner,
-    Block,
+    Blocks,
     Cell,
     Columns,
     Facts,
@@ -135,7 +135,7 @@ def placed(state: Facts) -> str:
     return state["state"] + (f" ({state['where']})" if state["where"] else "")
 
 
-def taper_blocks(found: list[Facts]) -> list[Block]:
+def taper_blocks(found: list[Facts]) -> Blocks:
     """The tapers as a section of a document. found: result of tapers.facts."""
     columns: Columns = {
         "of the": "what",
@@ -151,7 +151,7 @@ def taper_blocks(found: list[Facts]) -> list[Block]:
     return section("Tapers", table(found, columns), words)
 
 
-def row_blocks(rows: list[Facts]) -> list[Block]:
+def row_blocks(rows: list[Facts]) -> Blocks:
     """A section with the source of each row. rows: from matrix_facts.facts."""
     codes = "; ".join(f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items())
     words = "The clause that asks for the row. The confidence of its numbers is beside each stage."
@@ -213,9 +213,9 @@ def banner(named: Facts | None) -> list[Banner]:
     return [Banner(f"MUST NOT BE ENERGISED: {'; '.join(why)}.")] if why else []
 
 
-def site_blocks(named: Facts) -> list[Block]:
+def site_blocks(named: Facts) -> Blocks:
     """The head of every document about a site."""
-    blocks: list[Block] = [*banner(named), Text(identity(named))]
+    blocks: Blocks = [*banner(named), Text(identity(named))]
     if named["longer_by_tick"]:
         blocks.append(Text(matrix_words.longer_by_tick(named["longer_by_tick"])))
     if named["missing"]:
@@ -227,7 +227,7 @@ def site_blocks(named: Facts) -> list[Block]:
     return blocks + not_fitted("Not fitted", named)
 
 
-def not_fitted(title: str, named: Facts) -> list[Block]:
+def not_fitted(title: str, named: Facts) -> Blocks:
     """A table of the equipment that is not fitted. named: result of `site`."""
     return filled(title, ("equipment", "accepted by"), list(named["not_fitted"].items()))
 

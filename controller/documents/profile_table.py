@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from controller.config import profile_form
 from controller.config.profile_words import words_of
-from controller.documents.document import Block, Heading, Table
+from controller.documents.document import Blocks, Heading, Table
 from controller.forms.field import REQUIRED, Field, allowed_text
 from controller.forms.refusal import shown
 
@@ -14,10 +14,10 @@ HEADERS = ("key", "allowed", "default", "meaning")
 RAW_VALUES = "a list of raw values"  # printed instead of a range of 64 bits, which is very long
 
 
-def blocks(arguments: Namespace) -> list[Block]:
+def blocks(arguments: Namespace) -> Blocks:
     """A block for each table of a profile. arguments.family: only the tables of this family."""
     family = getattr(arguments, "family", None)
-    found: list[Block] = [Heading(1, f"Every key of a profile{f' ({family})' if family else ''}")]
+    found: Blocks = [Heading(1, f"Every key of a profile{f' ({family})' if family else ''}")]
     for prefix, form in profile_form.every_table().items():
         owners, _, name = prefix.removesuffix(".").partition(".")
         own = profile_form.SENSORS if owners == "sensors" else owners.split(",")

@@ -3,7 +3,7 @@ its remedy. A reason code says why the controller does or refuses something.
 """
 
 from controller.core.base import reasons
-from controller.documents.document import Block, Columns, Facts, Heading, Text, section, table
+from controller.documents.document import Blocks, Columns, Facts, Heading, Text, section, table
 from controller.rows import danger, matrix_words, reason_words
 from safety import matrix as m
 
@@ -46,9 +46,9 @@ def _stage(stage: tuple) -> Facts:
     }
 
 
-def blocks(found: Facts) -> list[Block]:
+def blocks(found: Facts) -> Blocks:
     """The handbook as a document."""
-    out: list[Block] = [
+    out: Blocks = [
         Heading(1, "Reasons: what a code says and what to do"),
         Text(
             "A code never changes its name. `firebreak why` and `firebreak alarms` print these "

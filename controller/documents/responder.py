@@ -11,7 +11,7 @@ from controller.config.configuration import Config
 from controller.config.places import PLACES
 from controller.core.site_devices.roles import ROLES
 from controller.documents import effect_words
-from controller.documents.document import Banner, Block, Facts, Heading, Table, Text, section
+from controller.documents.document import Banner, Blocks, Facts, Heading, Table, Text, section
 from controller.rows import matrix_words
 from controller.rows.records import BY_ID
 from controller.system.worded import counted
@@ -92,7 +92,7 @@ def _fed(source: Facts) -> str:
     return f"{source['what']} {source['device']}{rated}: {source['words']}."
 
 
-def blocks(found: Facts) -> list[Block]:
+def blocks(found: Facts) -> Blocks:
     """The page as a document."""
     energy, given = _energy(found), found["places"]
     places = [(words, given[key] or NOT_GIVEN) for key, words in PLACES.items()]
@@ -122,7 +122,7 @@ def blocks(found: Facts) -> list[Block]:
     ]
 
 
-def _not_given(found: Facts) -> list[Block]:
+def _not_given(found: Facts) -> Blocks:
     if not found["not_given"]:
         return []
     names = ", ".join(found["not_given"])

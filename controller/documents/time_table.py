@@ -5,7 +5,7 @@ stops the converter, it shows how long each part of the way takes on the example
 from controller.config import time_chain
 from controller.config.bus_times import Schedule
 from controller.config.configuration import Config
-from controller.documents.document import Block, Heading, Table, Text
+from controller.documents.document import Blocks, Heading, Table, Text
 from controller.documents.hazard_log import site
 from controller.rows import matrix_words, records
 from safety import matrix as m
@@ -22,7 +22,7 @@ HEAD = (
 HEADERS = "stage sensor bus debounce tick decided".split()
 
 
-def blocks() -> list[Block]:
+def blocks() -> Blocks:
     """The page."""
     return [
         Heading(1, "How long each stage takes"),

@@ -10,7 +10,7 @@ from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.config.topology import Bus
 from controller.documents.document import (
-    Block,
+    Blocks,
     Columns,
     Facts,
     Heading,
@@ -141,7 +141,7 @@ def _bus(config: Config, bus: Bus) -> Facts:
     }
 
 
-def blocks(found: Facts) -> list[Block]:
+def blocks(found: Facts) -> Blocks:
     """The page."""
     modules = [block for each in found["modules"] for block in _module_blocks(each)]
     rows: Columns = {
@@ -160,7 +160,7 @@ def blocks(found: Facts) -> list[Block]:
     ]
 
 
-def _module_blocks(module: Facts) -> list[Block]:
+def _module_blocks(module: Facts) -> Blocks:
     where = f"bus {module['bus']}, unit {module['unit_id']}, {module['profile']}"
     inputs = {"terminal": lambda each: f"  in  {each['terminal']}", "contact": _input_words}
     outputs = {"terminal": lambda each: f"  out {each['terminal']}", "coil": _output_words}
@@ -205,7 +205,7 @@ def _order(found: Facts) -> list[tuple[str, str]]:
     ]
 
 
-def _bus_blocks(bus: Facts) -> list[Block]:
+def _bus_blocks(bus: Facts) -> Blocks:
     speed = {
         "rtu": lambda: f"RS-485, Modbus RTU, {bus['baud_Bd']} Bd, {bus['characters']}",
         "tcp": lambda: "Modbus TCP",
@@ -221,7 +221,7 @@ def _bus_blocks(bus: Facts) -> list[Block]:
     return section(title, table(bus["devices"], columns), f"At {bus['place']}.")
 
 
-def _channel_b(found: Facts) -> list[Block]:
+def _channel_b(found: Facts) -> Blocks:
     fitted = found["channel_b"]
     if not fitted:
         return []

@@ -4,7 +4,6 @@ The header has the images and the topology. A keyframe has the state to start wi
 has the inputs of its tick. After lost frames the replay starts again at the next keyframe.
 """
 
-import os
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from controller.core import functions
 from controller.core.core import Core
 from controller.journal.frame import KEYFRAME, Counts, Frame, FrameEncoder
 from controller.journal.ring import JournalError, JournalReader
+from controller.system.paths import AnyPath
 from safety import signals as s
 
 EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2  # exit codes
@@ -125,7 +125,7 @@ class Replay:
         return pairs[0] if pairs else nothing
 
 
-def run(core: Core, frame: Frame, path: str | os.PathLike[str]) -> None:
+def run(core: Core, frame: Frame, path: AnyPath) -> None:
     """Run the tick of one frame. Raises JournalError for words that no controller writes."""
     try:
         core.tick(frame.elapsed_ticks)
@@ -149,7 +149,7 @@ def signal_names(layout: s.Layout) -> tuple[list[str], list[str]]:
     )
 
 
-def replay(path: str | os.PathLike[str], core_factory: CoreFactory) -> Replay:
+def replay(path: AnyPath, core_factory: CoreFactory) -> Replay:
     """Replay a journal file up to the first difference. Raises JournalError (one line)."""
     reader = JournalReader(path)
     found = Replay(reader, core_factory)

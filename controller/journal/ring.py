@@ -8,7 +8,6 @@ CRC.
 
 import copy
 import mmap
-import os
 import struct
 from collections.abc import Iterable, Iterator
 from zlib import crc32
@@ -27,6 +26,7 @@ from controller.journal.frame import (
     FrameEncoder,
 )
 from controller.system import regular_file
+from controller.system.paths import AnyPath
 
 SCHEMA = 2
 MAGIC = b"FIREBRK\n"
@@ -56,7 +56,7 @@ class JournalReader:
     bytes that a truncated file lacks.
     """
 
-    def __init__(self, path: str | os.PathLike[str]):
+    def __init__(self, path: AnyPath):
         """Raises JournalError (one line) if the file is not a journal or its header is damaged."""
         self.path = path
         self._map = _existing_map(path)
@@ -267,7 +267,7 @@ class JournalReader:
         return frame if is_it else None
 
 
-def _existing_map(path: str | os.PathLike[str]) -> mmap.mmap:
+def _existing_map(path: AnyPath) -> mmap.mmap:
     try:
         with open(path, "rb", opener=regular_file.opener) as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -277,7 +277,7 @@ def _existing_map(path: str | os.PathLike[str]) -> mmap.mmap:
         raise JournalError(f"{path}: the file is empty") from None
 
 
-def _header(path: str | os.PathLike[str], packed: bytes) -> dict:
+def _header(path: AnyPath, packed: bytes) -> dict:
     try:
         found = header_form.unpacked(packed)
         wrong = header_form.wrong(found)
@@ -288,7 +288,7 @@ def _header(path: str | os.PathLike[str], packed: bytes) -> dict:
     return found
 
 
-def _preamble(path: str | os.PathLike[str], content: mmap.mmap) -> tuple:
+def _preamble(path: AnyPath, content: mmap.mmap) -> tuple:
     """Fields of PREAMBLE of a journal of this schema; the caller checks the CRC."""
     if content[: len(MAGIC)] != MAGIC:
         raise JournalError(f"{path}: not a journal")

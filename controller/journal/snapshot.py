@@ -1,6 +1,5 @@
 """Rebuilds, in another process, the newest state of a running controller from its journal."""
 
-import os
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,6 +9,7 @@ from controller.core.image import IS_ENDING, PEER, PEER_EMPTY
 from controller.journal import replay
 from controller.journal.frame import KEYFRAME, Frame
 from controller.journal.ring import JournalError, JournalReader
+from controller.system.paths import AnyPath
 from safety import parameters as p, signals as s
 
 LIVE_S, POLL_S = 0.5, 0.01  # wait for a tick; a running controller makes one every 20 ms
@@ -62,7 +62,7 @@ class Snapshot:
     keyframe has come since.
     """
 
-    def __init__(self, path: str | os.PathLike[str]):
+    def __init__(self, path: AnyPath):
         """Raises JournalError if the file is not a journal."""
         self.reader = JournalReader(path)
         header = self.reader.header
@@ -166,7 +166,7 @@ class Shadow(Snapshot):
     controller made different outputs from the same inputs, so its numbers must not be shown.
     """
 
-    def __init__(self, path: str | os.PathLike[str]):
+    def __init__(self, path: AnyPath):
         """Raises JournalError if the file is not a journal, or another version wrote it."""
         super().__init__(path)
         try:
@@ -193,12 +193,12 @@ class Shadow(Snapshot):
         self.differs = follows and core.out != self.out
 
 
-def other_version(path: str | os.PathLike[str], error: Exception) -> JournalError:
+def other_version(path: AnyPath, error: Exception) -> JournalError:
     """The error for a journal that another version wrote."""
     return JournalError(f"{path}: written by another version of this program: {error}")
 
 
-def read(path: str | os.PathLike[str]) -> Snapshot:
+def read(path: AnyPath) -> Snapshot:
     """Snapshot of the newest frame of a journal. Raises JournalError."""
     found = Snapshot(path)
     found.reader.skip()

@@ -46,6 +46,9 @@ class Event(NamedTuple):
     text: str
 
 
+Events = list[Event]
+
+
 def event(kind: str, text: str, scope: str = CABINET, code: str = "") -> Event:
     """An Event that has no frame, or whose frame is set later."""
     return Event(None, kind, code, scope, text)
@@ -101,7 +104,7 @@ class EventFinder:
             places(seen.output_names), ("hint_control_source", OUTPUTS[0], "mode_reason")
         )
 
-    def feed(self, frame: Frame) -> list[Event]:
+    def feed(self, frame: Frame) -> Events:
         """The events of this frame."""
         self._heard.feed(frame, self.seen.inp)
         found = [
@@ -126,7 +129,7 @@ class EventFinder:
         before, self._values[name] = self._values.get(name, first), now
         return before if before != now else None
 
-    def _rows(self) -> list[Event]:
+    def _rows(self) -> Events:
         words = self.seen.standing_words
         if self._before("rows", words, ()) is None:
             return []
@@ -149,7 +152,7 @@ class EventFinder:
         stage = BY_ID.get(name.partition(".")[0])
         return heard.behind(self._devices, self.seen.inp, self._heard, stage) if stage else ()
 
-    def _resets(self) -> list[Event]:
+    def _resets(self) -> Events:
         """Resets that have ended, whether or not they reached the kernel."""
         inp, out, at = self.seen.inp, self.seen.out, self._void_at
         given = (inp[s.RESET_KIND], out[s.RESET_RESULT])
@@ -164,12 +167,12 @@ class EventFinder:
             if answer
         ]
 
-    def _run_state(self) -> list[Event]:
+    def _run_state(self) -> Events:
         now = self.seen.out[s.STATE]
         before = self._before("state", now)
         return [] if before is None else [event(STATE, f"{s.STATES[before]} -> {s.STATES[now]}")]
 
-    def _slow(self, elapsed_ticks: int) -> list[Event]:
+    def _slow(self, elapsed_ticks: int) -> Events:
         binding, inhibit = self._binding_reason(), self.seen.out[s.INHIBIT_REASON]
         found = []
         if self._binding.step(binding, elapsed_ticks):
@@ -189,16 +192,16 @@ class EventFinder:
             return told
         return binding if binding in stops else reasons.NONE
 
-    def _mode(self, at: int) -> list[Event]:
+    def _mode(self, at: int) -> Events:
         now = self.seen.out[at]
         return [_reason_event(STATE, now)] if self._before("mode", now, reasons.MODE) else []
 
-    def _key_switch(self) -> list[Event]:
+    def _key_switch(self) -> Events:
         now = self.seen.inp[s.KEY_RUN_OK]
         is_new = self._before("key", now) is not None
         return [event(KEY, f"key switch: {'' if now else 'not '}in RUN")] if is_new else []
 
-    def _operator(self, at: int) -> list[Event]:
+    def _operator(self, at: int) -> Events:
         """Lock-outs and their ends, with the name of the person, and lamp tests."""
         lamp_test_ms, *name = self.seen.inp[at : at + len(image.OPERATOR)]
         now = (image.name_of(name), lamp_test_ms > 0)
@@ -213,7 +216,7 @@ class EventFinder:
         )
         return [event(NOTE, text) for is_told, text in texts if is_told]
 
-    def _approval(self, at: int) -> list[Event]:
+    def _approval(self, at: int) -> Events:
         """An event when a person has approved the limit image."""
         name = image.name_of(self.seen.inp[at : at + len(image.APPROVED_BY)])
         now = (name, self.seen.inp[s.IMAGE_APPROVED_OK])
@@ -223,7 +226,7 @@ class EventFinder:
         crc = f"{self.seen.out[s.IMAGE_CRC]:08X}"
         return [event(NOTE, f"limit image {crc} approved by {name}, the key out of RUN")]
 
-    def _test(self) -> list[Event]:
+    def _test(self) -> Events:
         """Events when TEST mode begins and ends."""
         now = self.seen.inp[s.TEST_REQUEST]
         if self._before("test", now, 0) is None:
@@ -232,7 +235,7 @@ class EventFinder:
         over = "TEST mode is over: standby until a person starts it"
         return [event(NOTE, begun if now else over)]
 
-    def _rest(self, at: int) -> list[Event]:
+    def _rest(self, at: int) -> Events:
         """An event when a person has started or stopped the cabinet."""
         now = self.seen.inp[at]
         texts = {
@@ -242,7 +245,7 @@ class EventFinder:
         is_new = self._before("rest", now, 0) is not None
         return [event(NOTE, texts[now])] if is_new and now in texts else []
 
-    def _hints(self) -> list[Event]:
+    def _hints(self) -> Events:
         """Events of hints whose value or state has changed."""
         out, found = self.seen.out, []
         for key, value_at, state_at in self._quantities:
@@ -254,7 +257,7 @@ class EventFinder:
                 found.append(event(HINT, f"{name} {quantity}{value}: {HINT_STATES[state]}", name))
         return found
 
-    def _schedule(self, at: int) -> list[Event]:
+    def _schedule(self, at: int) -> Events:
         """An event when another source's schedule comes into force, or its state changes."""
         now = self.seen.out[at + O_SOURCE], self.seen.out[at + O_STATE]
         if self._before("schedule", now, (0, 0)) is None:
@@ -262,7 +265,7 @@ class EventFinder:
         name = self._source_names[now[0] - 1] if now[0] else CABINET
         return [event(HINT, f"schedule: {STATES[now[1]]}", name)]
 
-    def _control(self, at: int) -> list[Event]:
+    def _control(self, at: int) -> Events:
         """An event when another source gets control."""
         now = self.seen.out[at]
         if self._before("control", now, 0) is None:
@@ -273,7 +276,7 @@ class EventFinder:
         return [event(SOURCE, f"in control: {name}", name)]
 
 
-def _of(events: Callable[[int], list[Event]], at: int | None) -> list[Event]:
+def _of(events: Callable[[int], Events], at: int | None) -> Events:
     """The events of the value at this index; [] if an older journal lacks the value."""
     return [] if at is None else events(at)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from controller.core.base import hint_codes
 from controller.hints import hint_statistics
-from controller.recorder.events import CABINET, HINT, NOTE, Event, event
+from controller.recorder.events import CABINET, HINT, NOTE, Events, event
 
 LOOK_US, REPEAT_US = 1_000_000, 60_000_000
 STRANGE = ("wrong_length", "wrong_magic", "unknown_source")
@@ -47,7 +47,7 @@ class HintWatch:
         self._tallies: dict[str, Tally] = {}
         self._fingerprints: dict[str, int] = {}
 
-    def look(self, now_us: int) -> list[Event]:
+    def look(self, now_us: int) -> Events:
         """Events since the last look; [] until LOOK_US have passed."""
         if now_us < self._due_us:
             return []
@@ -67,9 +67,9 @@ class HintWatch:
     def _due(self, name: str, count: int, now_us: int) -> int:
         return self._tallies.setdefault(name, Tally()).due(count, now_us)
 
-    def _of_source(self, source: dict[str, Any], now_us: int) -> list[Event]:
+    def _of_source(self, source: dict[str, Any], now_us: int) -> Events:
         name: str = source["name"]
-        events: list[Event] = []
+        events: Events = []
         count = self._due(name, source["refused"] + source["bad_mac"], now_us)
         if count:
             # a smaller code means that a hint was accepted after the refusal

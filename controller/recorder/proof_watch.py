@@ -12,7 +12,7 @@ import contextlib
 import os
 from typing import SupportsInt
 
-from controller.recorder.events import NOTE, Event, event
+from controller.recorder.events import NOTE, Events, event
 from controller.run import link_statistics, operator_client
 from controller.state.base import Facts
 from controller.store import proof_lines, proof_state, proof_tests, replacements, sign_tests
@@ -38,7 +38,7 @@ class ProofWatch:
 
     def look(
         self, now_us: int, label: tuple[SupportsInt, str, int | None], header: Facts | None
-    ) -> list[Event]:
+    ) -> Events:
         """Events since the last look, once in LOOK_US. label: (utc_us, source, uncertainty)."""
         self._due_us = now_us + LOOK_US if self._due_us is None else self._due_us
         header = header or {}
@@ -66,7 +66,7 @@ class ProofWatch:
 
     def _swapped(
         self, moment: proof_tests.Moment, header: Facts, found: proof_lines.Found
-    ) -> list[Event] | None:
+    ) -> Events | None:
         """Events of devices whose serial number differs from the ledger; None if none differs."""
         ledger, told = proof_tests.Ledger(self._directory), None
         being_replaced = replacements.open_of(found.records)
@@ -114,12 +114,12 @@ class ProofWatch:
             return ""
         return f"the proof-test ledger lacks record {head}: it was taken away, replaced or changed"
 
-    def _trouble(self, line: str) -> list[Event]:
+    def _trouble(self, line: str) -> Events:
         """An event if the line is new and not empty."""
         before, self.told = self.told.get("trouble", ""), {**self.told, "trouble": line}
         return [event(NOTE, line, code=CODE)] if line and line != before else []
 
-    def _passed(self, rows: list[Facts]) -> list[Event]:
+    def _passed(self, rows: list[Facts]) -> Events:
         """Events of tests whose level has risen since the last report for the same due day."""
         before = self.told.get("rows", {})
         new: dict[int, list[str]] = {}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from controller.recorder import events
-from controller.recorder.events import Event, EventFinder, event
+from controller.recorder.events import EventFinder, Events, event
 from controller.recorder.follow import Run
 from controller.recorder.minutes import Minutes
 from controller.recorder.seconds import Seconds
@@ -37,9 +37,9 @@ class Reading:
         }
 
 
-def begun(reading: Reading, sequence: int) -> list[Event]:
+def begun(reading: Reading, sequence: int) -> Events:
     """The event that a run was found (once), and an event for frames that were not read."""
-    found: list[Event] = []
+    found: Events = []
     lost = reading.run.take_lost()
     if not reading.began and reading.silent_until is None:
         lost = 0  # frames that were overwritten before the recorder started do not count

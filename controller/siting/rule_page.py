@@ -1,6 +1,6 @@
 """Makes the page of `firebreak document siting`: rules, keys of a siting file, technologies."""
 
-from controller.documents.document import Block, Heading, Table
+from controller.documents.document import Blocks, Heading, Table
 from controller.forms.field import REQUIRED, Field, allowed_text
 from controller.siting import fields, items, rules
 
@@ -8,7 +8,7 @@ SURE = {"C": "read", "C2": "second-hand", "G": "unconfirmed", "D": "derived"}
 SENSES = {rules.STATED: "a fact", rules.SCOPE: "kind of site"}
 
 
-def blocks() -> list[Block]:
+def blocks() -> Blocks:
     """The page."""
     return [
         Heading(1, "The siting audit: rules and keys"),

@@ -1,6 +1,7 @@
 """Lists folders, users and exit codes of the `firebreak` command, and cleans texts for messages."""
 
 import json
+import os
 import sys
 
 RUN_DIRECTORY, STATE_DIRECTORY = "/run/firebreak", "/var/lib/firebreak"
@@ -12,6 +13,9 @@ ROOT = 0  # number of that user
 QUOTED_CHARACTERS = 40
 DONE, NOT_DONE, WRONG_INPUT, NO_START = range(4)
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
+
+
+AnyPath = str | os.PathLike[str]
 
 
 class WrongInput(Exception):

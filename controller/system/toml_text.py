@@ -4,10 +4,11 @@ The library takes 1.6 GB for 40 kB of dotted keys, recurses for every bracket, a
 of any length. So a text is scanned first, in time and memory that grow only with its length.
 """
 
-import os
 import re
 import tomllib
 from typing import Any
+
+from controller.system.paths import AnyPath
 
 BYTES_MAX = 262_144  # ten times the longest shipped file
 DEPTH_MAX = 16  # brackets within brackets; parts of a dotted key
@@ -33,12 +34,12 @@ class TomlError(ValueError):
     """The text is not TOML, or exceeds a limit. The text is a part of a line, without the file."""
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read(path: AnyPath) -> dict[str, Any]:
     """The tables of a file. Raises OSError, TomlError."""
     return loads(file_text(path))
 
 
-def file_text(path: str | os.PathLike[str]) -> str:
+def file_text(path: AnyPath) -> str:
     """The text of a file. Raises OSError, TomlError."""
     with open(path, "rb") as file:
         return text_of(file.read(BYTES_MAX + 1))
