@@ -14,6 +14,7 @@ from controller.planner import backtest, exact, foresight, planning
 from controller.planner.backtest import HOUR_SLOTS, Layer, Outcome, Past
 from controller.planner.books import Series
 from controller.planner.daily import Daily
+from controller.planner.exact import Numbers
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Habit, Site
 from controller.system.local_days import day_begin, number_of, slots_between
 
@@ -103,7 +104,7 @@ def month(
     }
 
 
-def peaks_W(site: Site, start: datetime, grid_W: Sequence[float]) -> list[float]:
+def peaks_W(site: Site, start: datetime, grid_W: Numbers) -> list[float]:
     """Highest interval that each demand charge bills. grid_W: quarters of one month."""
     peaks = backtest.Peaks(site)
     for at, each_W in enumerate(grid_W):
@@ -119,7 +120,7 @@ def errors_W(pairs: Sequence[tuple[float, float]]) -> tuple[float | None, float 
     return forecast_W, yesterday_W
 
 
-def _CO2_kg(grid_W: Sequence[float], carbon_g_per_kWh: Sequence[float]) -> float | None:
+def _CO2_kg(grid_W: Numbers, carbon_g_per_kWh: Numbers) -> float | None:
     """Carbon of the import; None if it was never known."""
     if not carbon_g_per_kWh or math.isnan(carbon_g_per_kWh[0]):
         return None
@@ -138,7 +139,7 @@ class Shadows:
         self._first = self._done = 0
         self._own: dict[str, _Shadow] = {}
 
-    def step(self, found: Series, price_per_kWh: Sequence[float]) -> bool:
+    def step(self, found: Series, price_per_kWh: Numbers) -> bool:
         """Simulate one more hour of each shadow. False: no hour was left. price_per_kWh: from the
         end of the newest quarter on.
         """

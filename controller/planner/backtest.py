@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
 from controller.planner import cap, tariff
-from controller.planner.exact import J_PER_KWH
+from controller.planner.exact import J_PER_KWH, Numbers
 from controller.planner.places import HOUR_SLOTS
 from controller.planner.planning import HARD_PART, SLOT_S, Known, Site, later
 from controller.system.local_days import day_begin, slots_between
@@ -28,9 +28,9 @@ class Past(NamedTuple):
     """
 
     start: datetime
-    load_W: Sequence[float]
-    pv_W: Sequence[float]
-    price_per_kWh: Sequence[float]
+    load_W: Numbers
+    pv_W: Numbers
+    price_per_kWh: Numbers
     before: int
 
 
@@ -149,7 +149,7 @@ class Layer:
         return Outcome(self._grid_W, *moved_J, self._yielded / HOUR_SLOTS)
 
 
-def known_at(past: Past, at: int, stored_J: float, peaks_W: Sequence[float]) -> Known:
+def known_at(past: Past, at: int, stored_J: float, peaks_W: Numbers) -> Known:
     """Knowledge of a planner at a slot: the past before it, and the prices published by then."""
     time = later(past.start, at)
     days = 2 if time.hour >= PRICES_AT_H else 1

@@ -22,6 +22,7 @@ from controller.system import regular_file
 from controller.system.local_days import SLOT_S, SLOTS_PER_DAY, number_of
 
 FILE = "books.csv"
+Column = list[float]  # a number for each quarter
 KEPT, SPARE = 42 * SLOTS_PER_DAY, SLOTS_PER_DAY  # above KEPT + SPARE, the file is rewritten
 BYTES_MAX, NUMBER_MAX = 2 << 20, 1e12
 
@@ -48,15 +49,15 @@ class Series(NamedTuple):
     """Quarters of an hour without a hole, from the whole hour `start` on."""
 
     start: datetime
-    load_W: list[float]
-    pv_W: list[float]
-    grid_W: list[float]
-    battery_W: list[float]
-    stored_J: list[float]  # at the end of each
-    price_per_kWh: list[float]
-    carbon_g_per_kWh: list[float]  # NaN: never known
+    load_W: Column
+    pv_W: Column
+    grid_W: Column
+    battery_W: Column
+    stored_J: Column  # at the end of each
+    price_per_kWh: Column
+    carbon_g_per_kWh: Column  # NaN: never known
     errors_W: list[tuple[float, float] | None]  # of the load's forecast, and of yesterday's load
-    lowered_W: list[float]
+    lowered_W: Column
 
 
 class Books:
@@ -180,7 +181,7 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
     )
 
 
-def _column(rows: Sequence[Quarter | None], name: str) -> list[float]:
+def _column(rows: Sequence[Quarter | None], name: str) -> Column:
     """Values without holes. An unknown value repeats the value before it; unknown values at the
     start take the first known value.
     """

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
-from controller.planner.exact import Store
+from controller.planner.exact import Numbers, Store
 from controller.planner.places import HOUR_SLOTS, Bills
 
 HALVINGS = 16  # steps of a bisection
@@ -53,13 +53,13 @@ class Agreed(NamedTuple):
 class Span(NamedTuple):
     """Slots in a row."""
 
-    net_W: Sequence[float]
+    net_W: Numbers
     billed: Sequence[Bills]
     open_W: float  # highest import of a slot that no demand charge bills
     # for each demand charge: the store charges up to this import in the slots that it bills
-    charge_W: Sequence[float] = (math.inf,)
+    charge_W: Numbers = (math.inf,)
     yields: Yields = NEVER
-    lows_J: Sequence[float] = ()  # lowest energy after each slot; empty: that of the store
+    lows_J: Numbers = ()  # lowest energy after each slot; empty: that of the store
 
     def peak_W(self, charge: int, least_W: float = 0.0) -> float:
         """The highest power of the slots that this charge bills, at least least_W."""
@@ -67,7 +67,7 @@ class Span(NamedTuple):
         return max([net_W for net_W, bills in pairs if bills[charge]] + [least_W])
 
 
-def limits_W(billed: Sequence[Bills], caps_W: Sequence[float], open_W: float) -> dict[Bills, float]:
+def limits_W(billed: Sequence[Bills], caps_W: Numbers, open_W: float) -> dict[Bills, float]:
     """{charges that bill a slot: the lowest of their caps}; open_W if no charge bills it."""
     return {
         bills: min([each for each, is_billed in zip(caps_W, bills) if is_billed], default=open_W)
@@ -75,7 +75,7 @@ def limits_W(billed: Sequence[Bills], caps_W: Sequence[float], open_W: float) ->
     }
 
 
-def reached_W(billed: Sequence[Bills], caps_W: Sequence[float]) -> list[float]:
+def reached_W(billed: Sequence[Bills], caps_W: Numbers) -> list[float]:
     """The highest import that each charge can see under all caps. It is below the charge's own cap
     if other charges with lower caps bill all its slots.
     """
@@ -87,7 +87,7 @@ def reached_W(billed: Sequence[Bills], caps_W: Sequence[float]) -> list[float]:
 
 
 def cheapest(
-    span: Span, slot_s: float, store: Store, rates: Sequence[float], least_W: Sequence[float]
+    span: Span, slot_s: float, store: Store, rates: Numbers, least_W: Numbers
 ) -> list[float]:
     """The caps of the charges that cost least together, each at least least_W. rates: money per kW.
     The search first lowers the peak that is worth most, by several parts of what is possible. For
@@ -107,19 +107,14 @@ def cheapest(
         caps_W[first] = low_W + part * (high_W - low_W)
         found.append(each_lowest(span, slot_s, store, others, least_W, caps_W))
 
-    def cost(caps_W: Sequence[float]) -> float:
+    def cost(caps_W: Numbers) -> float:
         return sum([a * b for a, b in zip(rates, reached_W(span.billed, caps_W)) if a])
 
     return min(found, key=cost)
 
 
 def each_lowest(
-    span: Span,
-    slot_s: float,
-    store: Store,
-    order: Sequence[int],
-    least_W: Sequence[float],
-    caps_W: Sequence[float],
+    span: Span, slot_s: float, store: Store, order: Sequence[int], least_W: Numbers, caps_W: Numbers
 ) -> list[float]:
     """The caps, after the cap of each charge in `order` was lowered in turn as far as it can be."""
     found = [*caps_W]
@@ -133,7 +128,7 @@ def lowest(
     slot_s: float,
     store: Store,
     least_W: float = 0.0,
-    caps_W: Sequence[float] = (0.0,),
+    caps_W: Numbers = (0.0,),
     charge: int = 0,
     halvings: int = HALVINGS,
 ) -> float:
@@ -156,7 +151,7 @@ def lowest(
     return high_W
 
 
-def is_held(span: Span, slot_s: float, store: Store, caps_W: Sequence[float]) -> bool:
+def is_held(span: Span, slot_s: float, store: Store, caps_W: Numbers) -> bool:
     """True if the store can give the power above the caps, less the power that the load yields.
     Below the caps the store charges.
     """
@@ -193,7 +188,7 @@ def lowered_W(need_W: float, can_W: float, is_low: bool, most_W: float) -> float
 
 
 def needed_J(
-    over_W: Sequence[float], slot_s: float, store: Store, places: Sequence[Hashable]
+    over_W: Numbers, slot_s: float, store: Store, places: Sequence[Hashable]
 ) -> dict[Hashable, float]:
     """{place: energy above store.low_J that a slot of this place needs at its start, J}. With
     this energy, the store would have held the cap from each past slot of this place on. over_W:

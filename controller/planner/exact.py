@@ -17,6 +17,7 @@ from typing import NamedTuple
 J_PER_WH, J_PER_KWH = 3600.0, 3.6e6
 BLOCK = 200  # slots whose costs are kept at once: all costs of 28 days would take 25 MiB
 BREAKS_PER_KWH = 1e4  # cost of import above the cap: higher than any saving
+Numbers = Sequence[float]  # a value for each slot
 Piece = tuple[float, float]  # (cost for each J more, length in J)
 Cost = tuple[float, float, list[Piece]]  # lowest and highest energy, pieces of rising slope
 

@@ -12,20 +12,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from controller.planner.exact import Numbers
 from controller.planner.places import Bills
 from controller.planner.tariff import charges
 from controller.system.local_days import SLOT_S, day_begin, slots_between
 
-Net = tuple[Sequence[float], Sequence[Bills]]  # load less PV, W, and charges that bill, by slot
+Net = tuple[Numbers, Sequence[Bills]]  # load less PV, W, and charges that bill, by slot
 
 
 def charge_to_W(
     tariff: Mapping[str, Any],
     time: datetime,
     past: Net,
-    peaks_W: Sequence[float],
+    peaks_W: Numbers,
     told: Net = ([], []),
-    caps_W: Sequence[float] = (),
+    caps_W: Numbers = (),
 ) -> list[float]:
     """Highest import up to which the battery charges in the slots of each demand charge, W.
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from controller.planner.books import Column
 from controller.planner.feeds import sun
 from controller.planner.feeds.held import NO_POWER, Held, Rating
 from controller.planner.feeds.points import POWERS, QUANTITIES, QUARTER_S
@@ -35,14 +36,14 @@ class Given(NamedTuple):
     """
 
     time: datetime
-    past_load_W: list[float]
-    past_pv_W: list[float]
-    past_price_per_kWh: list[float]
-    price_per_kWh: list[float]
-    load_W: list[float]  # by a job plan
-    pv_W: list[float]
-    cooling_W: list[float]  # of the past and of the slots to come
-    carbon_g_per_kWh: list[float]  # NaN: unknown
+    past_load_W: Column
+    past_pv_W: Column
+    past_price_per_kWh: Column
+    price_per_kWh: Column
+    load_W: Column  # by a job plan
+    pv_W: Column
+    cooling_W: Column  # of the past and of the slots to come
+    carbon_g_per_kWh: Column  # NaN: unknown
     warned: list[bool]
     lacks: list[str]  # kinds that a plan needs and that were never known
     doubts: list[str]
@@ -71,11 +72,11 @@ def known(given: Given, stored_J: float, peaks_W: Sequence[float] = (0.0,)) -> K
     return Known(given.time, *series, stored_J, peaks_W, {}, *ahead, *more)
 
 
-def _first_known(values: list[float]) -> int:
+def _first_known(values: Column) -> int:
     return next((at for at, each in enumerate(values) if each == each), PAST)
 
 
-def _known_part(values: list[float], before: Before) -> list[float]:
+def _known_part(values: Column, before: Before) -> Column:
     """The values until the last known one, with holes filled."""
     end = max([at + 1 for at, each in enumerate(values) if each == each], default=0)
     return filled(values[:end], before)
@@ -129,7 +130,7 @@ class Inputs:
     def _has(self, kind: str) -> bool:
         return any([each.feed.kind == kind for each in self._held])
 
-    def _of_kind(self, kind: str, window: Window) -> list[float]:
+    def _of_kind(self, kind: str, window: Window) -> Column:
         """Values of a kind, each from the first feed in the file that knows it."""
         found = [math.nan] * (PAST + AHEAD)
         for each in self._held:
@@ -142,14 +143,14 @@ class Inputs:
         every = [each.window(*window) for each in self._held if each.feed.kind == "warnings"]
         return [any([part > 0 for part in each]) for each in zip(*every)][PAST:]
 
-    def _cooling_W(self, air_degC: list[float]) -> list[float]:
+    def _cooling_W(self, air_degC: Column) -> Column:
         """Power of the cooling by the air temperature of each slot; empty if never known."""
         per_K, from_degC = self._planner.cooling_W_per_K, self._planner.cooling_from_degC
         if not per_K or math.isnan(air_degC[0]):
             return []
         return [per_K * max(0.0, each - from_degC) for each in air_degC]
 
-    def _pv_W(self, known: dict[str, list[float]], first: int) -> list[float]:
+    def _pv_W(self, known: dict[str, Column], first: int) -> Column:
         """PV as measured or forecast, else by the irradiance of the weather or of a clear sky."""
         rated_W, place, found = self._planner.pv_rated_W, self._planner.place, known["pv"]
         if not self._has("pv") and not rated_W:
@@ -162,11 +163,11 @@ class Inputs:
         return found
 
 
-def _or(found: list[float], other: list[float]) -> list[float]:
+def _or(found: Column, other: Column) -> Column:
     return [each if each == each else second for each, second in zip(found, other)]
 
 
-def filled(values: list[float], before: Before) -> list[float]:
+def filled(values: Column, before: Before) -> Column:
     """The values. An unknown value is replaced by the day before, else the day after, else a
     neighbour. before: of local_days, counted from the first value on.
     """
@@ -180,12 +181,12 @@ def filled(values: list[float], before: Before) -> list[float]:
     return found
 
 
-def _ahead(values: list[float], before: Before) -> list[float]:
+def _ahead(values: Column, before: Before) -> Column:
     """The values from now to the last known one."""
     return _known_part(values, before)[PAST:]
 
 
-def _holes(name: str, values: list[float]) -> list[str]:
+def _holes(name: str, values: Column) -> list[str]:
     is_known = [each == each for each in values[:PAST]]
     count = is_known[-SLOTS_PER_DAY:].count(False)
     line = f"{name}: {count} of the last {SLOTS_PER_DAY} quarters of an hour are unknown"

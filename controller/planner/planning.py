@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
 from controller.planner import cap, exact, forecast, guard, places, reserve, tariff
-from controller.planner.exact import Plan, Slot, Store
+from controller.planner.exact import Numbers, Plan, Slot, Store
 from controller.planner.guard import Net
 from controller.planner.places import Bills
 from controller.planner.rows import rows_of
@@ -67,17 +67,17 @@ class Known(NamedTuple):
     """
 
     time: datetime
-    past_load_W: Sequence[float]
-    past_pv_W: Sequence[float]
-    past_price_per_kWh: Sequence[float]
-    price_per_kWh: Sequence[float]  # to come
+    past_load_W: Numbers
+    past_pv_W: Numbers
+    past_price_per_kWh: Numbers
+    price_per_kWh: Numbers  # to come
     stored_J: float
-    peaks_W: Sequence[float] = (0.0,)  # highest billed import of this month, for each charge
+    peaks_W: Numbers = (0.0,)  # highest billed import of this month, for each charge
     limits_W: Mapping[int, float] = {}  # {slots from now: highest import by another rule}
-    load_W: Sequence[float] = ()  # to come, by a job plan
-    pv_W: Sequence[float] = ()  # to come, by a weather forecast
-    carbon_g_per_kWh: Sequence[float] = ()  # to come
-    cooling_W: Sequence[float] = ()  # of the past slots of the load, and to come
+    load_W: Numbers = ()  # to come, by a job plan
+    pv_W: Numbers = ()  # to come, by a weather forecast
+    carbon_g_per_kWh: Numbers = ()  # to come
+    cooling_W: Numbers = ()  # of the past slots of the load, and to come
     yielded_h: float = 0.0  # hours of this month in which the load was lowered on request
     warned: Sequence[bool] = ()  # for each slot to come: whether an outage is warned of
 
@@ -115,7 +115,7 @@ def rates_of(site: Site, time: datetime) -> list[float]:
     return [float(max(map(each.rate, months))) for each in tariff.charges(site.tariff)]
 
 
-def open_W(site: Site, net_W: Sequence[float]) -> float:
+def open_W(site: Site, net_W: Numbers) -> float:
     """Import that slots without a demand charge may reach. A tenth of the connection stays free for
     a job that begins. A higher load raises the limit, because a lower import would save no money.
     """
@@ -142,7 +142,7 @@ def billed_of(site: Site, time: datetime, first: int, count: int) -> list[Bills]
     return [bills[each] for each in found]
 
 
-def planned(site: Site, known: Known, caps_W: Sequence[float], habit: Habit) -> Planned:
+def planned(site: Site, known: Known, caps_W: Numbers, habit: Habit) -> Planned:
     """The schedule from this slot until the end of tomorrow. caps_W: one for each demand charge. If
     the battery cannot hold these caps from now on, the lowest caps that it can hold count.
     """
@@ -173,12 +173,7 @@ def planned(site: Site, known: Known, caps_W: Sequence[float], habit: Habit) -> 
 
 
 def _held_W(
-    site: Site,
-    known: Known,
-    caps_W: Sequence[float],
-    habit: Habit,
-    ahead: Net,
-    kept_J: Sequence[float],
+    site: Site, known: Known, caps_W: Numbers, habit: Habit, ahead: Net, kept_J: Numbers
 ) -> tuple[list[float], list[float]]:
     """Caps that the battery holds over these slots, and the cap of each slot. If it cannot hold
     caps_W, the cap of the cheapest charge rises first.
@@ -207,7 +202,7 @@ def _held_W(
 
 
 def _floored(
-    site: Site, time: datetime, past: Net, slots: list[Slot], caps_W: Sequence[float]
+    site: Site, time: datetime, past: Net, slots: list[Slot], caps_W: Numbers
 ) -> list[Slot]:
     """The slots, each with at least the energy that the worst past day needed from this slot on."""
     count, ends = len(past[0]), _of_need(site, time, 1, len(slots))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from controller.planner.exact import J_PER_WH, Slot, Store, floors
+from controller.planner.exact import J_PER_WH, Numbers, Slot, Store, floors
 from controller.planner.forecast import MARGIN
 from controller.system.local_days import HOUR_SLOTS, SLOT_S
 
@@ -30,9 +30,7 @@ class Hours(NamedTuple):
         return math.ceil(HOUR_SLOTS * max(self))
 
 
-def asked_J(
-    net_W: Sequence[float], hours: Hours, hard: Store, warned: Sequence[bool] = ()
-) -> list[float]:
+def asked_J(net_W: Numbers, hours: Hours, hard: Store, warned: Sequence[bool] = ()) -> list[float]:
     """Energy needed at the end of each slot, J; it may be more than the battery holds. The time
     after the last slot needs no energy. net_W: load less PV. hard: its low_J is the lowest energy
     in an outage. warned: True for each slot in a warned span.
@@ -46,7 +44,7 @@ def asked_J(
     return found
 
 
-def kept_J(asked_J: Sequence[float], hard: Store, warned: Sequence[bool]) -> list[float]:
+def kept_J(asked_J: Numbers, hard: Store, warned: Sequence[bool]) -> list[float]:
     """Energy that each slot keeps, J: the needed energy with a margin. From a warning on, the
     battery keeps the energy for the warned span, because charging in the last hour would rely on
     the forecast.
@@ -63,7 +61,7 @@ def before_end(warned: Sequence[bool]) -> set[int]:
 
 
 def lifted(
-    slots: list[Slot], kept_J: Sequence[float], hard: Store, most_W: float, places: Collection[int]
+    slots: list[Slot], kept_J: Numbers, hard: Store, most_W: float, places: Collection[int]
 ) -> list[Slot]:
     """The slots, with a higher import allowed at these places. It is the lowest import, at most
     most_W, with which the battery reaches kept_J there. A peak costs less than an outage.
