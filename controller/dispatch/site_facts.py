@@ -11,6 +11,7 @@ from controller.dispatch.overview import Overview
 from controller.dispatch.report import Facts
 from controller.rows import danger
 
+Cabinets = dict[str, Facts]  # by name
 NAMES_MAX = 8  # names in a sentence
 LEAST_SHORT_W = 1000
 ABOVE_W, ABOVE_PERMILLE = 10_000, 50  # meters err, and a report is up to 9 s old
@@ -43,12 +44,12 @@ def of(overview: Overview, now_ms: float) -> Facts:
     return {**found, "wrong": list(_wrong(found)), "notes": list(_notes(found))}
 
 
-def live(cabinets: dict[str, Facts]) -> list[Facts]:
+def live(cabinets: Cabinets) -> list[Facts]:
     """The cabinets that report."""
     return [each for each in cabinets.values() if each["is_live"]]
 
 
-def import_W(cabinets: dict[str, Facts], is_common: bool) -> int | None:
+def import_W(cabinets: Cabinets, is_common: bool) -> int | None:
     """Import of the connection as the live cabinets see it; None: unknown. All cabinets of a
     common load see one grid meter, so the value in the middle counts.
     """
@@ -67,7 +68,7 @@ def _worst_first(item: tuple[str, Facts]) -> tuple:
     return (-level if level >= danger.SIGN else 0, each["is_live"], *rest)
 
 
-def alarms(cabinets: dict[str, Facts]) -> list[Facts]:
+def alarms(cabinets: Cabinets) -> list[Facts]:
     """Each alarm once, the most dangerous first, with the cabinets that report it. A cabinet
     reports only its worst one.
     """
@@ -81,7 +82,7 @@ def alarms(cabinets: dict[str, Facts]) -> list[Facts]:
     return sorted(found.values(), key=lambda row: (-row["danger_level"], row["label"]))
 
 
-def _by_value(cabinets: dict[str, Facts], value: Callable[[Facts], Any]) -> dict[Any, list[str]]:
+def _by_value(cabinets: Cabinets, value: Callable[[Facts], Any]) -> dict[Any, list[str]]:
     """{value: names of the cabinets that have it}, the most frequent value first."""
     found: dict[Any, list[str]] = {}
     for name, each in sorted(cabinets.items()):
@@ -123,7 +124,7 @@ def _wrong(found: Facts) -> Iterable[str]:
         yield "the import is above the connection; reduce the load"
 
 
-def _powers(cabinets: dict[str, Facts], field: str, is_so: Callable[[Facts], Any]) -> str:
+def _powers(cabinets: Cabinets, field: str, is_so: Callable[[Facts], Any]) -> str:
     """Names and powers of the cabinets for which it is so."""
     so = [(name, each[field]) for name, each in cabinets.items() if is_so(each)]
     return listed([f"{name} ({power_W / 1000:.1f} kW)" for name, power_W in so])

@@ -7,7 +7,6 @@ hangs and a planner that has ended have the same result.
 """
 
 import os
-from collections.abc import Callable
 from datetime import datetime
 from operator import itemgetter
 from statistics import median
@@ -22,7 +21,7 @@ from controller.planner.sender import Sender
 from controller.state import plan_file
 from controller.system import caught
 from controller.system.local_days import number_of
-from controller.system.paths import why
+from controller.system.paths import Say, why
 from controller.system.utc import Clocks, WallClock, is_set
 
 HOUR_S, SECOND_US = 3600, 1_000_000
@@ -64,7 +63,7 @@ class Made(NamedTuple):
 class Process:
     """`step` does what is due. say(line): shows a message to the operator."""
 
-    def __init__(self, places: Places, say: Callable[[str], object], clocks: Clocks | None = None):
+    def __init__(self, places: Places, say: Say, clocks: Clocks | None = None):
         """Raises ConfigError for a wrong planner.toml, OSError for a state directory."""
         self._places, self._say = places, say
         self._planner = own = site_file.load(places.site)

@@ -27,6 +27,7 @@ from controller.recorder.retention import Label
 from controller.recorder.room import Reserve
 from controller.store import chain
 from controller.store.trips import TripLog
+from controller.system.paths import Say
 
 FILE = "record.db"
 TRIM_PIECES_MAX = 8  # most pieces that one write removes
@@ -44,7 +45,7 @@ class Archive:
         state_directory: str,
         limits: Limits,
         label: Label,
-        say: Callable[[str], object],
+        say: Say,
         captures: Callable[[], list[tuple[int, str]]] = list,
     ):
         """Open the record. OSError or DatabaseError: nothing can be written.

@@ -6,7 +6,7 @@ A capture ends some time after the last trip, or when the controller ends.
 import contextlib
 import errno
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from controller.journal.frame import KEYFRAME, Frame
 from controller.recorder.archive import Archive
@@ -14,6 +14,7 @@ from controller.recorder.capture import Before, Capture, Folder, event_number
 from controller.recorder.database import Also, DatabaseError, Stored
 from controller.recorder.follow import Run
 from controller.recorder.limits import Limits
+from controller.system.paths import Say
 from safety import parameters as p
 
 SYNC_US = RETRY_US = 1_000_000
@@ -24,9 +25,7 @@ UPDATE = "UPDATE captures SET first_sequence = ?, last_sequence = ? WHERE file =
 class Captures:
     """All captures, of which at most one grows. A failed write is repeated and reported once."""
 
-    def __init__(
-        self, folder: Folder, archive: Archive, limits: Limits, say: Callable[[str], object]
-    ):
+    def __init__(self, folder: Folder, archive: Archive, limits: Limits, say: Say):
         """archive: keeps the table of captures. say: gives a line to the operator."""
         self._folder, self._archive, self._limits, self._say = folder, archive, limits, say
         self._run: Run | None = None

@@ -24,6 +24,7 @@ from controller.recorder.fast_ring import FOLDER, HEAD, MAGIC, MASK, blocks_of, 
 from controller.recorder.ticks import COLUMNS
 from controller.state.base import Facts
 from controller.store import durable
+from controller.system.paths import Say
 
 BLOCK_S, BLOCKS_A_FILE = 60, 60
 START = bytes(32)
@@ -46,7 +47,7 @@ class Fast:
         self,
         state_directory: str,
         days: int,
-        say: Callable[[str], object],
+        say: Say,
         has_room: Callable[[int], bool] = lambda wanted_bytes: True,
     ):
         """Go on with the ring in this directory. say: gives a line to the operator.

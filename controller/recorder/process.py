@@ -4,7 +4,6 @@ While the disk takes nothing, frames wait for hours in the journal, not in memor
 stores a position from which the next recorder goes on.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from controller.hints import no_answer
@@ -26,6 +25,7 @@ from controller.recorder.run_reading import Reading, begun
 from controller.recorder.timeline import Timeline, boot_id
 from controller.store import spool
 from controller.system import caught
+from controller.system.paths import Say
 from controller.system.utc import Clocks, WallClock
 from safety import parameters as p
 
@@ -44,7 +44,7 @@ class Recorder:
         run_directory: str,
         state_directory: str,
         limits: Limits,
-        say: Callable[[str], object],
+        say: Say,
         clocks: Clocks | None = None,
     ):
         """Open the record. Raises OSError or DatabaseError if nothing can be written."""

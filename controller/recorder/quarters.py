@@ -17,11 +17,12 @@ the load can give (role load_ups). A file of an earlier version lacks the last f
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, SupportsInt
 
 from controller.store import durable
 from controller.system import regular_file
+from controller.system.paths import Say
 from controller.system.utc import is_set
 
 FILE, BYTES_MAX = "quarters.csv", 1 << 20
@@ -122,7 +123,7 @@ def _line(row: Quarter) -> str:
 class Quarters:
     """Computes the quarters from the row of each second, and writes both files after each one."""
 
-    def __init__(self, run_directory: str, state_directory: str, say: Callable[[str], object]):
+    def __init__(self, run_directory: str, state_directory: str, say: Say):
         self._paths = [os.path.join(each, FILE) for each in (state_directory, run_directory)]
         self._say, self._told = say, ""
         self._rows = self._kept()

@@ -25,6 +25,9 @@ FILE, LOCK_FILE = "proof_tests.jsonl", "proof_tests.lock"
 Moment = tuple[SupportsInt, str]
 
 
+Made = tuple[str | int, ...]  # values of a record, without its number
+
+
 class LedgerError(WrongInput):
     """A record is refused. The text is one line."""
 
@@ -70,7 +73,7 @@ class Ledger:
     def commission(self, moment: Moment, remark: str = "", waits: bool = True) -> bool:
         """Add the first record to an empty ledger. True if added. Raises BlockingIOError."""
 
-        def make(found: pl.Found) -> tuple[str | int, ...] | None:
+        def make(found: pl.Found) -> Made | None:
             first = pl.COMMISSIONED, "", *_written(moment), "", 0, "", remark
             return None if found.newest else first
 
@@ -106,7 +109,7 @@ class Ledger:
     def _record(
         self, moment: Moment, kind: str, row: str, date: str | None, more: tuple[str, int, str, str]
     ) -> pl.Record:
-        def make(found: pl.Found) -> tuple[str | int, ...]:
+        def make(found: pl.Found) -> Made:
             check_date(found, moment, row, date)
             on, *recorded = _written(moment)
             return kind, row, date or on, *recorded, *more
@@ -124,7 +127,7 @@ class Ledger:
         allowed = f"one line of at most {pl.TEXT_CHARACTERS_MAX} ASCII characters"
         _check([(_is_text(text), f"{_shown(text)}: allowed is {allowed}") for text in (by, remark)])
 
-        def make(found: pl.Found) -> tuple[str | int, ...]:
+        def make(found: pl.Found) -> Made:
             check_date(found, moment, row)
             return kind, row, *_written(moment), by, 0, "", remark
 
@@ -132,7 +135,7 @@ class Ledger:
         self._append(make, waits)
 
     def _append(
-        self, make: Callable[[pl.Found], tuple[str | int, ...] | None], waits: bool = True
+        self, make: Callable[[pl.Found], Made | None], waits: bool = True
     ) -> pl.Record | None:
         """Add a durable record. make(Found): its values without the number, or None."""
         try:
@@ -147,7 +150,7 @@ class Ledger:
                 f"{path_of(self.directory)}: nothing is recorded: {why}"
             ) from None
 
-    def _add(self, make: Callable[[pl.Found], tuple[str | int, ...] | None]) -> pl.Record | None:
+    def _add(self, make: Callable[[pl.Found], Made | None]) -> pl.Record | None:
         with self._opened(FILE, os.O_RDWR | os.O_APPEND) as descriptor:
             found = pl.found_in(_content(descriptor))
             made = make(found)

@@ -6,11 +6,10 @@ and the process continues.
 
 import contextlib
 import os
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from controller.system.paths import say
+from controller.system.paths import Say, say
 
 PACKAGES = ("controller", "drivers", "safety")
 
@@ -22,9 +21,7 @@ class Last:
     once; None: every exception gets its line.
     """
 
-    def __init__(
-        self, effect: str, lines_max: int | None = None, told: Callable[[str], object] = say
-    ):
+    def __init__(self, effect: str, lines_max: int | None = None, told: Say = say):
         """effect: the effect for the client, in words for the line. told(line): writes the line."""
         self._effect, self._lines_max, self._told = effect, lines_max, told
         self._said: set[str] = set()

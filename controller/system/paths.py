@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 
 RUN_DIRECTORY, STATE_DIRECTORY = "/run/firebreak", "/var/lib/firebreak"
 # Members of the group `firebreak` read the run folder. Members of each other group may write to one
@@ -15,6 +16,7 @@ DONE, NOT_DONE, WRONG_INPUT, NO_START = range(4)
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
+Say = Callable[[str], object]  # takes a line for a person
 AnyPath = str | os.PathLike[str]
 
 

@@ -12,10 +12,11 @@ load is not understood is reported again and again, but never released.
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from controller.system.paths import Say
 from controller.system.utc import elapsed_s
 from controller.watch.cabinet import Cabinet
 from controller.watch.jobs import GATED, RELEASED, RUNNING, Away, Job, Scheduler
-from controller.watch.watcher import Clock, Told, reply
+from controller.watch.watcher import Clock, reply
 
 Values = dict[str, Any]
 YES, NO, AWAY = "yes", "no", "away"
@@ -39,7 +40,7 @@ class Gate:
         cabinet: Cabinet,
         values: Values,
         now_s: Clock,
-        told: Told,
+        told: Say,
         uptime_s: Clock,
         announced: Collection[Job] = (),
     ):

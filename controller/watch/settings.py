@@ -3,13 +3,13 @@
 import importlib
 import os
 import re
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from controller.forms.field import choice, integer, matching, table, text
 from controller.forms.key_list import listed
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import refuse
+from controller.system.paths import Say
 from controller.watch.jobs import Scheduler, Table
 
 FILE = "/etc/firebreak-watch/watch.toml"
@@ -73,7 +73,7 @@ class Settings(NamedTuple):
         found: Scheduler = _module(name).opened(values, self.watts)
         return found
 
-    def telemetry(self, told: Callable[[str], object]) -> Any:
+    def telemetry(self, told: Say) -> Any:
         """The Telemetry of the file, or None. Only this call imports its module of 12 MiB."""
         values = self.values["telemetry"]
         return values and _module("telemetry").Telemetry(values, told)

@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from controller.forms.field import integer, number, several, text
 from controller.series.refusal import SeriesError
+from controller.system.paths import Say
 from controller.watch.dcgm import Cluster, Now
 from controller.watch.jobs import Job
 from controller.watch.load_files import MEASURED, Files
@@ -30,7 +31,7 @@ FORM = {
 class Telemetry:
     """Call `turn` every 10 to 60 s, and `hear` each time the queue has been read."""
 
-    def __init__(self, values: dict[str, Any], told: Callable[[str], object]):
+    def __init__(self, values: dict[str, Any], told: Say):
         self._told, self._place = told, [values[key] for key in ("folder", "base_W", "factor")]
         self._said: str | None = None
         self._jobs: Iterable[Job] = ()

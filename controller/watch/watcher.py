@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from controller.system.paths import printable
+from controller.system.paths import Say, printable
 from controller.system.utc import elapsed_s
 from controller.watch.cabinet import Answer, Cabinet
 from controller.watch.jobs import PENDING, Away, Job, slot_s, steps_of
@@ -13,7 +13,6 @@ LACKS = "missing_W", "missing_Wh"
 WORDS_MAX = 500
 CAUSES_MAX = 20  # lines at once about loads that are unknown
 Clock = Callable[[], float]
-Told = Callable[[str], object]
 
 
 def reply(answer: Answer) -> str:
@@ -39,7 +38,7 @@ class Watcher:
     a step that the cabinet granted in this turn.
     """
 
-    def __init__(self, cabinet: Cabinet, horizon_s: int, now_s: Clock, told: Told):
+    def __init__(self, cabinet: Cabinet, horizon_s: int, now_s: Clock, told: Say):
         self._cabinet, self._horizon_s, self._now_s = cabinet, horizon_s, now_s
         self._told = told
         self.sent: dict[int, int] = {}
