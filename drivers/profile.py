@@ -16,7 +16,7 @@ def shipped() -> list[str]:
     return sorted([path.stem for path in FOLDER.glob("*.toml")])
 
 
-Table = dict[str, Any]  # a table of the file, checked by its form
+Table = dict[str, Any]  # of the file, checked
 
 
 class ProfileError(ValueError):

@@ -25,7 +25,7 @@ PROGRAM = "program"
 ABSENT = "absent"
 _TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
 _IN_MATRIX = dict(zip(p.STAGE_WORDS, (m.S_SET, m.S_CLEAR, m.S_SET_MS, m.S_CLEAR_MS), strict=True))
-Words = dict[str, int]  # {name of a number: its value}
+Words = dict[str, int]  # by name
 _LABELS = {
     "set": "trips at",
     "clear": "clears at",

@@ -55,7 +55,7 @@ _TAPERS = """
 | charging | soc_permille | state of charge | charge | | project: the last 3 %
 | discharging | soc_permille | state of charge | charge | | project: the last 3 %
 """
-Facts = dict[str, Any]  # a taper as plain data
+Facts = dict[str, Any]
 TAPERS = [
     Taper(stage, tuple(map(WAYS.index, ways.split(" and "))), *rest)
     for stage, ways, *rest in table(_TAPERS)

@@ -13,7 +13,7 @@ from controller.store import proof_lines
 from controller.store.proof_lines import COMMISSIONED, PASSED, TEST, Record, day
 from controller.system import utc
 
-Facts = dict[str, Any]  # one armed row as plain data
+Facts = dict[str, Any]  # an armed row
 LIMITS_D = (60, 30, 7, 0)  # a warning comes this many days before a test
 OK, DUE, OVERDUE, NOT_PASSED = "ok", "due", "overdue", "failed"
 STATES = (OK, DUE, DUE, DUE, OVERDUE)  # in the order of levels

@@ -25,7 +25,7 @@ FILE, LOCK_FILE = "proof_tests.jsonl", "proof_tests.lock"
 Moment = tuple[SupportsInt, str]
 
 
-Made = tuple[str | int, ...]  # values of a record, without its number
+Made = tuple[str | int, ...]  # values of a record
 
 
 class LedgerError(WrongInput):

@@ -47,6 +47,9 @@ AWAKE = (0, "")
 UNMEASURED = ("", 0)
 
 
+Counts = dict[str, int]  # by name
+
+
 class StoreError(Exception):
     """The store could not be saved. The text is one line for the operator."""
 
@@ -64,7 +67,7 @@ class Record:
 
     armed: int = 0
     clean: int = 1
-    latches: dict[str, int] = field(default_factory=dict)
+    latches: Counts = field(default_factory=dict)
     token_ages_ms: list[int] = field(default_factory=list)
     cabinets: tuple[str, ...] = ()
     rest: tuple[int, str] = AWAKE
@@ -77,8 +80,8 @@ class Record:
     path_delay: tuple[str, int] = UNMEASURED
     peak_minute: int = 0
     peak_used_Wh: int = 0
-    written: dict[str, int] = field(default_factory=dict)
-    epochs: dict[str, int] = field(default_factory=dict)
+    written: Counts = field(default_factory=dict)
+    epochs: Counts = field(default_factory=dict)
 
 
 def delay_of(measured: tuple[str, int], path: str) -> int:
@@ -122,11 +125,11 @@ def in_memory(stored: dict[str, Any]) -> Record:
     )
 
 
-def _text(values: dict[str, int], prefix: str) -> str:
+def _text(values: Counts, prefix: str) -> str:
     return "".join([text for text, _ in _texts(values, prefix)][:1])
 
 
-def _texts(values: dict[str, int], prefix: str) -> list[tuple[str, int]]:
+def _texts(values: Counts, prefix: str) -> list[tuple[str, int]]:
     """[(text after the prefix of a name, number of that name)]."""
     return [
         (name.removeprefix(prefix), number)
@@ -156,7 +159,7 @@ def union(one: Record, other: Record) -> Record:
     )
 
 
-def _higher(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+def _higher(one: Counts, other: Counts) -> Counts:
     """Both dicts, with the higher number of a name that both have."""
     return one | {name: max(kept, one.get(name, kept)) for name, kept in other.items()}
 

@@ -43,7 +43,7 @@ def ends(code: int, *errors: type[Exception], before: str = "", at: str = "") ->
 
 @contextlib.contextmanager
 def needs_doors(what: str) -> Iterator[None]:
-    """Let a library that only the doors need, and that is not installed, end the command."""
+    """Let a missing library of the doors end the command."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -16,12 +16,12 @@ DONE, NOT_DONE, WRONG_INPUT, NO_START = range(4)
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
-Say = Callable[[str], object]  # takes a line for a person
+Say = Callable[[str], object]  # takes a line
 AnyPath = str | os.PathLike[str]
 
 
 class WrongInput(Exception):
-    """A person has given something that is refused. The text is one line."""
+    """Refused input of a person. The text is one line."""
 
 
 class OutputError(Exception):

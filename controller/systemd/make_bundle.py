@@ -20,6 +20,7 @@ from controller.system import cli, clock
 from controller.system.output import guarded
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, plain, say
 from controller.systemd import signed_bundle
+from controller.systemd.signed_bundle import Files
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 # The parts of a tree that install.sh reads.
@@ -36,7 +37,7 @@ PARTS = (
 )
 
 
-def packed(files: dict[str, bytes]) -> bytes:
+def packed(files: Files) -> bytes:
     """A tar of these files. The same files always give the same bytes."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -47,7 +48,7 @@ def packed(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def listed(files: dict[str, bytes]) -> bytes:
+def listed(files: Files) -> bytes:
     """The list of the files, in the form that `sha256sum -c` reads."""
     lines = [f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)]
     return "".join(lines).encode("ascii")
@@ -65,9 +66,9 @@ def signed(content: bytes, key: str) -> bytes:
         return pathlib.Path(f"{path}.sig").read_bytes()
 
 
-def sources() -> dict[str, bytes]:
+def sources() -> Files:
     """{name in the bundle: content} of the tree."""
-    found: dict[str, bytes] = {}
+    found: Files = {}
     for part in PARTS:
         path = TREE / part
         for each in sorted(path.rglob("*")) if path.is_dir() else [path]:

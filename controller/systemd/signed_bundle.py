@@ -36,13 +36,14 @@ VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,9}", re.ASCII)
 
 
 Release = dict[str, Any]  # the content of release.json
+Files = dict[str, bytes]  # by name
 
 
 class Bundle(NamedTuple):
     """A checked bundle. release: the content of release.json; signer: name of its signer."""
 
     release: Release
-    files: dict[str, bytes]
+    files: Files
     signer: str
 
 
@@ -145,9 +146,9 @@ def _digests(path: str, listed: bytes) -> dict[str, str]:
     return digests
 
 
-def _files(path: str, archive: tarfile.TarFile, digests: dict[str, str]) -> dict[str, bytes]:
+def _files(path: str, archive: tarfile.TarFile, digests: dict[str, str]) -> Files:
     """All files of the list. BundleError: a file is missing, changed, or not in the list."""
-    files: dict[str, bytes] = {}
+    files: Files = {}
     while entry := archive.next():
         if entry.name not in digests or entry.name in files:
             raise BundleError(f"{path}: has {ascii(entry.name)}, which is not in its {LIST}")
@@ -160,7 +161,7 @@ def _files(path: str, archive: tarfile.TarFile, digests: dict[str, str]) -> dict
     return files
 
 
-def _release(path: str, files: dict[str, bytes]) -> Release:
+def _release(path: str, files: Files) -> Release:
     try:
         found: Release = json.loads(files[RELEASE])
         is_right = bool(VERSION.fullmatch(found["version"])) and type(found["made_utc_s"]) is int
