@@ -53,6 +53,7 @@ class Trial:
     def __init__(self, given: Namespace) -> None:
         """given: the options of the command line."""
         self.given = given
+        self.cases: Sequence[Any] = ()
         self._started: dict[Any, Any] = {}
 
     def start(self, keys: Collection[Any], make: Callable[[Any], Any]) -> None:
@@ -86,8 +87,8 @@ class Trial:
     def line(self, found: Any) -> str | None:
         """The text to print when this result has come, or None for no text."""
 
-    def judge(self, cases: Sequence[Any], found: list[Any]) -> Judged:
-        """Judge the results, which are in the order of the cases."""
+    def judge(self, found: list[Any]) -> Judged:
+        """Judge the results, which are in the order of `cases`."""
         raise NotImplementedError
 
 
@@ -99,14 +100,14 @@ def count(most: int, usual: int, text: str) -> options.Options:
 def run(kind: type[Trial], given: Namespace) -> int:
     """Play and judge a trial. Returns the exit code."""
     trial = kind(given)
-    cases = trial.draw()
+    trial.cases = trial.draw()
     config = trial.config if getattr(given, "cabinet", None) else None
     mode = f"{BYTE}, {config.tick_ms} ms" if config and trial.mode == BYTE else trial.mode
     about = {"seed": given.seed, "mode": mode}
     print("\n".join([f"{name:11}{text}" for name, text in about.items()]), flush=True)
     with Runner(given) as runner:
-        found = runner.play(cases, trial.play, trial.line, trial.name, trial.engine)
-    judged = trial.judge(cases, found)
+        found = runner.play(trial.cases, trial.play, trial.line, trial.name, trial.engine)
+    judged = trial.judge(found)
     mirrored = {"mirrored": coverage.about(config)} if config else {}
     document = about | mirrored | judged.document
     closing = [*words.mirrored_lines(document), *judged.lines, report.verdict(judged.verdict)]

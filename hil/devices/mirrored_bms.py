@@ -106,9 +106,9 @@ class MirroredBms(SimulatedBms):
         for signal, row in self._profile.signals.items():
             if row["message"] == name and row["mux"] in (None, page):
                 _put(data, row, _raw(row, value(self.rack, signal)))
-        for fault, row in self._profile.faults.items():
+        for row in self._profile.faults.values():
             if row["message"] == name and row["mux"] in (None, page):
-                _put(data, row, self._fault(fault, row))
+                _put(data, row, self._fault(row))
         for array, row in self._profile.arrays.items():
             if row["message"] == name:
                 for place, start in enumerate(row["starts"]):
@@ -116,7 +116,7 @@ class MirroredBms(SimulatedBms):
                     raw = [*row["invalid"], 0][0] if found is None else _raw(row, found)
                     _put(data, row | {"start": start}, raw)
 
-    def _fault(self, name: str, row: Table) -> int:
+    def _fault(self, row: Table) -> int:
         """The raw value of a fault row: the first `trip` bit is set while the rack has a fault."""
         ones = (1 << row["length"]) - 1
         form = row["form"]

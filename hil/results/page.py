@@ -71,5 +71,5 @@ def paused(doc: Mapping[str, Any]) -> list[Block]:
 
 def _trip(trip: dict, doc: dict) -> tuple[str, ...]:
     """A row of the table of trips."""
-    told = words.cause_and_remedy(trip, doc)
+    told = words.cause_and_remedy(trip)
     return (f"{trip['t_s']:.3f} s", str(trip["stage"]), str(trip["scope"]), *told)

@@ -97,14 +97,12 @@ def draw(
     return figure
 
 
-def envelope(
-    time_s: np.ndarray, values: np.ndarray, columns: int = COLUMNS_MAX
-) -> tuple[np.ndarray, np.ndarray]:
+def envelope(time_s: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Thin a long series to a minimum and a maximum per column, so that no spike is lost."""
     count = len(values)
-    if count <= 2 * columns:
+    if count <= 2 * COLUMNS_MAX:
         return time_s, values
-    width = -(-count // columns)
+    width = -(-count // COLUMNS_MAX)
     starts = np.arange(0, count, width)
     low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
     rising = values[np.minimum(starts + width - 1, count - 1)] >= values[starts]

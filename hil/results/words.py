@@ -36,7 +36,7 @@ def closing_lines(doc: dict) -> list[str]:
         limits=limits(doc.get("limited_s") or {}),
         soc=soc,
         units=units.rows(doc),
-        trips=[line for trip in doc["trips"][:TRIPS_SHOWN] for line in _wrapped(trip, doc)],
+        trips=[line for trip in doc["trips"][:TRIPS_SHOWN] for line in _wrapped(trip)],
         shown=TRIPS_SHOWN,
         reactions=REACTIONS,
     ).splitlines()
@@ -125,7 +125,7 @@ def limits(limited_s: dict[str, float]) -> list[str]:
     ]
 
 
-def cause_and_remedy(trip: dict, doc: dict) -> tuple[str, str]:
+def cause_and_remedy(trip: dict) -> tuple[str, str]:
     """Cause and remedy of a trip. A trip after a pause of this machine shows no fault."""
     if trip.get("is_after_pause"):
         return AFTER_PAUSE
@@ -133,11 +133,11 @@ def cause_and_remedy(trip: dict, doc: dict) -> tuple[str, str]:
     return sentence, remedy
 
 
-def _wrapped(trip: dict, doc: dict) -> list[str]:
+def _wrapped(trip: dict) -> list[str]:
     """The lines of a trip: time, row, place, cause and remedy."""
     name = reason_words.text(reasons.ROW + trip["row"])[0]
     where = f"{trip['t_s']:.2f} s, row {trip['stage']} ({trip['scope']})"
-    text = f"{where}, {name}: {' '.join(cause_and_remedy(trip, doc))}"
+    text = f"{where}, {name}: {' '.join(cause_and_remedy(trip))}"
     return textwrap.wrap(text, WIDTH, initial_indent=INDENT, subsequent_indent=f"{INDENT}  ")
 
 

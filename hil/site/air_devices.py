@@ -15,7 +15,7 @@ class Heater(SitePart):
     UNHEARD_S = UNHEARD_S
     power_W = 0.0
 
-    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+    def _move(self, dt_s: float) -> None:
         self.power_W = self.parameters["rated_W"] * self.asked.get("heat", 0) * self.is_live
 
     def signals(self) -> dict[str, float]:
@@ -35,7 +35,7 @@ class Fan(SitePart):
         """Relative air flow; 1 without a request to boost."""
         return self.BOOST if self.asked.get("boost") else 1.0
 
-    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+    def _move(self, dt_s: float) -> None:
         """A fan has no inertia here."""
 
     def signals(self) -> dict[str, float]:

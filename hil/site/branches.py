@@ -13,8 +13,8 @@ class LoadShed(SitePart):
         """Power of the stages that are switched off, W, also while the site is dark."""
         return self.asked.get("stages", 0) * self.parameters["stage_W"]
 
-    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
-        self.sheds_W = min(load_W, self.open_W)
+    def _move(self, dt_s: float) -> None:
+        self.sheds_W = min(self.load_W, self.open_W)
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""
@@ -29,10 +29,10 @@ class LoadCap(SitePart):
     kind, FLOW, UNHEARD_S = "load_cap", "lowered", 60.0
     DEFAULTS = {"follows_s": 5.0}  # time constant
 
-    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+    def _move(self, dt_s: float) -> None:
         asked_W = min(self.asked.get("lower_W", 0), self.parameters["lower_W_max"])
         follows_s = self.parameters["follows_s"]
-        self.sheds_W = min(load_W, towards(self.sheds_W, asked_W, dt_s, follows_s))
+        self.sheds_W = min(self.load_W, towards(self.sheds_W, asked_W, dt_s, follows_s))
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""
@@ -45,8 +45,8 @@ class BranchMeter(SitePart):
     kind, SHARE = "meter", 0.25
     power_W = 0.0
 
-    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
-        self.power_W = self.SHARE * load_W
+    def _move(self, dt_s: float) -> None:
+        self.power_W = self.SHARE * self.load_W
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""

@@ -51,7 +51,7 @@ class Chiller(SitePart):
         """How far the water is below its usual temperature, K."""
         return (self.NORMAL_ddegC - self.supply_ddegC) / 10.0
 
-    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+    def _move(self, dt_s: float) -> None:
         wanted_ddegC = self.COLD_ddegC if self.asked.get("pre_cool") else self.NORMAL_ddegC
         self.supply_ddegC = towards(self.supply_ddegC, wanted_ddegC, dt_s, self.TIME_CONSTANT_S)
 

@@ -48,11 +48,11 @@ class Genset(SitePart):
         """The highest power that the set carries alone."""
         return self.parameters["rated_W"] if self.state == LOADED else 0.0
 
-    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+    def _move(self, dt_s: float) -> None:
         self._left_s -= dt_s
         self._change(bool(self.asked.get("run")) or self.called)
         if self.state in (LOADED, COOLING) and self.is_live:
-            self._ramp(dt_s, load_W)
+            self._ramp(dt_s)
         else:
             self.feeds_W = 0.0
         if self.is_running:
@@ -89,11 +89,11 @@ class Genset(SitePart):
         self.state, self._left_s = state, duration_s
         self.tries = 0 if state == STOPPED else self.tries + (state == CRANKING)
 
-    def _ramp(self, dt_s: float, load_W: float) -> None:
+    def _ramp(self, dt_s: float) -> None:
         given = self.parameters
         names = "base_permille", "least_permille"
         base_W, least_W = (given[name] * given["rated_W"] / 1000 for name in names)
-        wanted_W = max(least_W, min(base_W, load_W)) if self.state == LOADED else 0.0
+        wanted_W = max(least_W, min(base_W, self.load_W)) if self.state == LOADED else 0.0
         step_W = given["ramp_permille_per_s"] * given["rated_W"] / 1000 * dt_s
         self.feeds_W = max(self.feeds_W - step_W, min(self.feeds_W + step_W, wanted_W))
 

@@ -35,9 +35,9 @@ class LoadUps(SitePart):
         """The part of the load that the UPS does not carry, W."""
         return max(0.0, load_W - self.parameters["rated_W"])
 
-    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
-        """load_W: power of the load alone, without losses and charge."""
-        given = self.parameters
+    def _move(self, dt_s: float) -> None:
+        # the power of the load alone, without losses and charge
+        given, load_W = self.parameters, self.load_W
         self.carried_W = min(load_W, given["rated_W"])
         missing_Wh, hours = given["energy_Wh"] - self.left_Wh, dt_s / 3600
         if self.is_live:

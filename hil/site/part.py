@@ -22,7 +22,7 @@ class SitePart:
         self.parameters = {**self.DEFAULTS, **parameters}
         self.asked: dict[str, int] = {}
         self._heard_s = 0.0
-        self.feeds_W = self.sheds_W = 0.0
+        self.feeds_W = self.sheds_W = self.load_W = self.time_s = 0.0
         self.is_live = True  # the site has a voltage; without voltage, no part feeds in
 
     def ask(self, name: str, value: int) -> None:
@@ -34,13 +34,14 @@ class SitePart:
         """Begin at this time of the part's power file, if it has one."""
 
     def step(self, time_s: float, dt_s: float, load_W: float) -> None:
-        """Advance by dt_s. load_W: what the load of the site would draw."""
+        """Advance by dt_s to time_s. load_W: what the load of the site would draw."""
         self._heard_s += dt_s
         if self._heard_s > self.UNHEARD_S:
             self.asked.clear()
-        self._move(time_s, dt_s, load_W)
+        self.time_s, self.load_W = time_s, load_W
+        self._move(dt_s)
 
-    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+    def _move(self, dt_s: float) -> None:
         raise NotImplementedError
 
     def signals(self) -> dict[str, float]:

@@ -42,9 +42,10 @@ class Pv(SitePart):
         if measured:
             self._measured = lambda t_s: measured(begin_s + t_s)
 
-    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+    def _move(self, dt_s: float) -> None:
         rated_W = self.parameters["rated_W"]
-        given_W = self._measured(time_s) if self._measured else self._of_sun_W(time_s, rated_W)
+        at_s = self.time_s
+        given_W = self._measured(at_s) if self._measured else self._of_sun_W(at_s, rated_W)
         self.available_W = max(0.0, min(rated_W, given_W))
         wanted_W = min(self.available_W, self.asked.get("limit_W", rated_W))
         self.feeds_W = towards(self.feeds_W, wanted_W, dt_s, self.TIME_CONSTANT_S)

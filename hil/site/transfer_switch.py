@@ -19,7 +19,7 @@ class TransferSwitch(SitePart):
     is_stuck = False  # fault: the switch neither opens nor closes
     _away_s = _back_s = 0.0
 
-    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+    def _move(self, dt_s: float) -> None:
         given = self.parameters
         self._away_s = 0.0 if self.is_grid_present else self._away_s + dt_s
         self._back_s = self._back_s + dt_s if self.is_grid_present else 0.0

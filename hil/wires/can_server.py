@@ -35,19 +35,19 @@ class _Client:
 
 
 class CanServer:
-    """Serves `bus` on 127.0.0.1:`port` (0 = any). When fileno() is readable, call service(now_us);
+    """Serves `bus` on 127.0.0.1:`port`. When fileno() is readable, call service(now_us);
     call it also after devices have sent.
 
     grace_us: a client gets its first frame this long after rawmode, because python-can 4.6.1 fails
     if it reads a frame together with the last < ok >.
     """
 
-    def __init__(self, bus: VirtualCan, port: int = 0, grace_us: int = GRACE_US) -> None:
+    def __init__(self, bus: VirtualCan, grace_us: int = GRACE_US) -> None:
         self.bus = bus
         self.grace_us = grace_us
         # lost: frames that a client did not read; refused: malformed commands, sends on a dead bus
         self.lost = self.refused = 0
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=16)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=16)
         self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
         self._epoll = select.epoll()

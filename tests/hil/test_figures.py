@@ -42,11 +42,10 @@ def test_rows_are_samples_of_the_plant_kept_as_a_copy():
         [things(soc=0.5), things(soc=0.25)],
     )
     links = [things(pcs=each, racks=[rack]) for each, rack in zip(pcs, racks)]
-    plant = things(
-        load_power_W=9e5, grid_power_W=8e5, battery_W=1e5, pcs=pcs, racks=racks, buses=links
-    )
-    grid, shed = things(voltage_V=115.0, frequency_Hz=49.5), things(asked={"stages": 1})
-    plant.site = things(is_off_grid=False, parts=[shed], grid=grid, open_stages=1)
+    powers_W = {"load_power_W": 9e5, "grid_power_W": 8e5, "battery_W": 1e5}
+    plant = things(**powers_W, pcs=pcs, racks=racks, buses=links)
+    grid = things(voltage_V=115.0, frequency_Hz=49.5)
+    plant.site = things(is_off_grid=False, open_stages=1, grid=grid)
     recorder = Recorder()
     recorder.sample(20, plant, 1e5, 25.5, 213, 3)
     assert recorder.rows().tolist() == [(20, 9e5, 8e5, 1e5, 1e5, 375.0, 25.5, 213, 3, 0.5, 49.5, 6)]

@@ -87,18 +87,11 @@ def test_a_liar_changes_its_reports_only(pod):
 
 def seen(grid_W, has_died, shares_W=6_000_000, rises_s=()):
     """The figures of one second. grid_W, has_died: of each tick."""
-    unit = SimpleNamespace(ac_power_W=1_000_000)
     member = SimpleNamespace(
-        controller=SimpleNamespace(cabinet=None),
-        plant=SimpleNamespace(pcs=[unit]),
-        trips=SimpleNamespace(trips=[]),
+        controller=SimpleNamespace(cabinet=None), trips=SimpleNamespace(trips=[])
     )
-    one = SimpleNamespace(
-        now_us=0,
-        site=SimpleNamespace(grid_power_W=0, battery_W=1_000_000),
-        members=[member],
-        shares_W=0,
-    )
+    site = SimpleNamespace(grid_power_W=0, battery_W=1_000_000)
+    one = SimpleNamespace(now_us=0, site=site, members=[member], shares_W=0)
 
     def step():
         at = one.now_us // 100_000
@@ -153,7 +146,7 @@ def judged(**changes):
     kinds = {"jobs": jobs, "led": led, "fixed": fixed, "liar": liar}
     for name, change in changes.items():
         kinds[name] |= change
-    return command.Fleet(SimpleNamespace()).judge([], list(kinds.values()))
+    return command.Fleet(SimpleNamespace()).judge(list(kinds.values()))
 
 
 @pytest.mark.parametrize(

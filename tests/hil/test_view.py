@@ -102,8 +102,8 @@ def test_contactor_states_have_names():
     rack = {"soc": 0.5, "cell_voltage_V_min": 3.3, "cell_voltage_V_max": 3.31, "current_A": 0.0}
     rack["temperatures_degC"] = [25.0, 20.0]
     racks = [SimpleNamespace(**rack, contactor_state=state) for state in range(4)]
-    powers = {"grid_power_W": 0.0, "load_power_W": 0.0, "battery_W": 0.0}
-    plant = SimpleNamespace(pcs=[], racks=racks, **powers, site=Site())
+    powers_W = dict.fromkeys(("battery_W", "grid_power_W", "load_power_W"), 0.0)
+    plant = SimpleNamespace(**powers_W, racks=racks, site=Site())
     assert view.plant_part(plant)["racks"] == [
         (50.0, 3300, 3310, 20.0, 25.0, 0.0, name)
         for name in ("open", "pre-charge", "closed", "fault")

@@ -1,7 +1,6 @@
 """`python -m hil trials ask`: compares answers of `firebreak ask` with the simulated jobs."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 from hil.campaigns.ask import job
 from hil.campaigns.trials import Judged, Trial, count
@@ -36,7 +35,7 @@ class Ask(Trial):
         """See Trial."""
         return job.several(self.given.seed, case, self.given.minutes)
 
-    def judge(self, cases: Sequence[range], found: list) -> Judged:
+    def judge(self, found: list) -> Judged:
         """See Trial."""
         played = [job.Outcome(*each) for results in found for each in results]
         document = summary(played)

@@ -1,6 +1,5 @@
 """`python -m hil trials fleet`: jobs that move among cabinets, and pods that fail."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from hil.campaigns.fleet import pods, real
@@ -59,7 +58,7 @@ class Fleet(Trial):
             return {"name": self.name(case), "is_of_jobs": True, **found}
         return real.played(case) if case.kind == pods.REAL else pods.played(case)
 
-    def judge(self, cases: Sequence[Any], found: list[Any]) -> Judged:
+    def judge(self, found: list[Any]) -> Judged:
         """See Trial."""
         of_jobs = [each for each in found if each.get("is_of_jobs")]
         of_pods = [each for each in found if not each.get("is_of_jobs")]

@@ -1,7 +1,6 @@
 """`python -m hil trials hint-attack` sends bad hints to a real controller, and reports."""
 
 import os
-from collections.abc import Sequence
 
 from controller.run import loop_statistics
 from hil.campaigns import course, order
@@ -66,7 +65,7 @@ class HintAttack(Trial):
         order.played(*day, lambda rig, shown: None, course=made)
         return played[0].figures
 
-    def judge(self, cases: Sequence[int], found: list[Found]) -> Judged:
+    def judge(self, found: list[Found]) -> Judged:
         """See Trial."""
         (figures,) = found
         bad, genuine = figures["accepted"], figures["genuine"]

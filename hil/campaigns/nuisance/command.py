@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 
 from hil.campaigns.nuisance import courses
 from hil.campaigns.nuisance.courses import Course
@@ -60,7 +59,7 @@ class Nuisance(Trial):
         words += "" if found["is_running"] else "; the cabinet does not run at the end"
         return f"{found['condition']:15} {found['load']:40} {words}"
 
-    def judge(self, cases: Sequence[Course], found: list[Found]) -> Judged:
+    def judge(self, found: list[Found]) -> Judged:
         """See Trial."""
         hours = self.given.hours
         groups: dict[str, list[Found]] = {}

@@ -1,7 +1,6 @@
 """`python -m hil trials outage` plays outages of the grid at random moments."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 from hil.campaigns.outage import course
 from hil.campaigns.outage.course import Course
@@ -64,7 +63,7 @@ class Outages(Trial):
         """See Trial."""
         return "\n".join(map(line, found["outages"]))
 
-    def judge(self, cases: Sequence[Course], found: list[Found]) -> Judged:
+    def judge(self, found: list[Found]) -> Judged:
         """See Trial."""
         outages = [outage for each in found for outage in each["outages"]]
         document = {

@@ -88,7 +88,7 @@ class Islands(Trial):
         trips = f" ({', '.join(found['trips'])})" if found["trips"] else ""
         return f"{found['name']:33} from {found['soc']:.1%}: {text}: {broken}{trips}"
 
-    def judge(self, cases: Sequence[Island], found: list[Found]) -> Judged:
+    def judge(self, found: list[Found]) -> Judged:
         """See Trial."""
         wrong = [each["name"] for each in found if each["faults"]]
         mirrored = coverage.about(coverage.loaded(GENSET_CABINET))

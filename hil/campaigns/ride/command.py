@@ -69,14 +69,18 @@ class Ride(Trial):
         stages = ", ".join([f"{name} at {at_s} s" for name, at_s in found["stages"]]) or "no stage"
         return f"{found['case']:12} {', '.join(found['faults'])}; {stages}"
 
-    def judge(self, cases: Sequence[Case], found: list[Found]) -> Judged:
+    def judge(self, found: list[Found]) -> Judged:
         """See Trial."""
         wrong = [each["case"] for each in found if each["faults"]]
         waves = sum([each.get("is_wave", False) for each in found])
         unproven = f"; in {waves} of them 90 % of before is not provable" if waves else ""
-        lines = [*table(cases, found), *_wave_notes(self.config, waves), *_notes(cases, found)]
+        lines = [
+            *table(self.cases, found),
+            *_wave_notes(self.config, waves),
+            *_notes(self.cases, found),
+        ]
         verdict = report.counted(len(found), wrong, "cases as the codes ask") + unproven
-        document = {"cases": [{**case._asdict(), **each} for case, each in zip(cases, found)]}
+        document = {"cases": [{**case._asdict(), **each} for case, each in zip(self.cases, found)]}
         return Judged(document, lines, verdict, not wrong)
 
 

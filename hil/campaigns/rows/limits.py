@@ -94,7 +94,7 @@ class Limits:
         waits = (stage_id, effect) == ("3", effects.FAN)
         return self.config.cabinet["agent_hold_off_ms"] if waits else 0
 
-    def stopped_ms(self, course: Course, wanted: Sequence[str]) -> dict[str, tuple[int, int]]:
+    def stopped_ms(self, wanted: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Times of the effects that the wiring causes without the controller: {effect: (earliest,
         latest)}. They count from when a contact opens or the controller ends.
         """

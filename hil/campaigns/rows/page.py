@@ -88,7 +88,7 @@ def _course(row: Row, limits: Limits, is_real: bool) -> dict[str, Any]:
 
 def _limits(row: Row, limits: Limits) -> dict[str, Any]:
     if row.course.is_stopped:
-        return limits.stopped_ms(row.course, row.wanted)
+        return limits.stopped_ms(row.wanted)
     stage = row.course.stage
     return {
         "stands": [limits.earliest_ms(stage, row.course.cause), limits.decision_ms(stage)],
@@ -142,7 +142,7 @@ def _effect(row: Row, limits: Limits, name: str) -> str:
 
 
 def _wired(row: Row, limits: Limits) -> tuple[str, ...]:
-    allowed = limits.stopped_ms(row.course, row.wanted)
+    allowed = limits.stopped_ms(row.wanted)
     cells = [
         f"{_of(row, row.result.since_ms[name], allowed[name][0])} .. {_s(allowed[name][1])}"
         for name in row.wanted

@@ -57,7 +57,7 @@ def judged(
 def complaints(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> list[str]:
     """[line] for each deviation. Times count from when the sensor showed the cause."""
     if course.is_stopped:
-        return _of_stopped(course, result, limits, wanted)
+        return _of_stopped(result, limits, wanted)
     decided_ms = result.counted_ms(result.stands_ms)
     if decided_ms is None:
         found = [f"stage {course.stage} did not trip"]
@@ -73,11 +73,11 @@ def complaints(course: Course, result: Result, limits: Limits, wanted: Sequence[
     return found + [line for line in result.violations if line not in asked_for(result)]
 
 
-def _of_stopped(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> list[str]:
+def _of_stopped(result: Result, limits: Limits, wanted: Sequence[str]) -> list[str]:
     if result.lag_ms is None:
         return ["the cause did not show"]
     found = [] if result.stands_ms is None else ["the killed controller still decided"]
-    for name, (first_ms, last_ms) in limits.stopped_ms(course, wanted).items():
+    for name, (first_ms, last_ms) in limits.stopped_ms(wanted).items():
         after_ms = result.counted_ms(result.since_ms[name])
         if after_ms is None:
             found.append(f"{name} did not come")

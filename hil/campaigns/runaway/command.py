@@ -77,9 +77,9 @@ class Runaway(Trial):
             "begins": metrics.begins(series, case),
         }
 
-    def judge(self, cases: Sequence[Course], found: list[Figures]) -> Judged:
+    def judge(self, found: list[Figures]) -> Judged:
         """See Trial."""
-        pairs = list(zip(cases, found))
+        pairs = list(zip(self.cases, found))
         hours = Counter[str]()
         for case, each in pairs:
             hours[case.kind] += each["seconds"] / 3600
@@ -89,7 +89,7 @@ class Runaway(Trial):
             "rates_per_1000_d": courses.RATES,
             "detectors": judged(pairs),
         }
-        return Judged(document, table(document), f"{len(cases)} cases judged", True)
+        return Judged(document, table(document), f"{len(found)} cases judged", True)
 
 
 def judged(pairs: Sequence[Pair]) -> dict[str, Figures]:

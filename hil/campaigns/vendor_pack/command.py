@@ -3,8 +3,6 @@
 Exit codes: 0 all that was played is met, 1 not, 2 wrong input, 3 could not start, 130 interrupted.
 """
 
-from collections.abc import Sequence
-
 from controller.core.base import hint_codes
 from hil.campaigns import trials
 from hil.campaigns.vendor_pack import gains, page, plays, verdicts
@@ -50,10 +48,10 @@ class VendorPack(trials.Trial):
         lines += [f"{'':10} {asked}: {answer}" for asked, answer, _ in found["answers"]]
         return "\n".join(lines)
 
-    def judge(self, cases: Sequence[str], found: list[trials.Found]) -> trials.Judged:
+    def judge(self, found: list[trials.Found]) -> trials.Judged:
         """See Trial."""
         about = f"seed {self.given.seed}, byte mode, {self.config.tick_ms} ms; T11 chain only"
-        tests, numbers = dict(zip(cases, found)), gains.of_config(self.config)
+        tests, numbers = dict(zip(self.cases, found)), gains.of_config(self.config)
         if self.given.html:
             report.write(self.given.html, page.html_page(tests, about, numbers) + "\n")
             for path, content in page.csv_files(self.given.html, tests, numbers):

@@ -1,7 +1,5 @@
 """`python -m hil trials windows` judges the mean import of each 15 or 30 minutes."""
 
-from collections.abc import Sequence
-
 from hil.campaigns.trials import Found, Judged, Trial
 from hil.campaigns.windows import course
 from hil.engine.arguments import whole
@@ -26,7 +24,7 @@ class Windows(Trial):
         """See Trial."""
         return course.play(self.given.seed, self.given.days, LIMIT_W, case)
 
-    def judge(self, cases: Sequence[int], found: list[Found]) -> Judged:
+    def judge(self, found: list[Found]) -> Judged:
         """See Trial."""
         over = sum(each["over"] for each in found)
         impossible = sum(each["energy_short"] + each["power_short"] for each in found)

@@ -102,4 +102,4 @@ def test_one_bad_hint_or_one_genuine_hint_decides(monkeypatch):
     fine |= {"loop_quiet": loop, "loop_under_attack": loop}
     trial = command.HintAttack(SimpleNamespace())
     for wrong, is_met in (({}, True), ({"accepted": 1}, False), ({"genuine_accepted": 2}, False)):
-        assert trial.judge([9], [fine | wrong]).is_met is is_met
+        assert trial.judge([fine | wrong]).is_met is is_met

@@ -90,7 +90,7 @@ def test_the_figures_name_run_and_moment_of_the_worst():
     fine |= {"run": 1, "at_s": 5.0, "faults": [], "soc": 0.5, "load_W": 1e5}
     bad = fine | {"run": 2, "at_s": 7.5, "dark_s": 3.0, "faults": ["gap"]}
     found = [{"outages": [each], "cpu_s": 2.0} for each in (fine, bad)]
-    judged = command.Outages(SimpleNamespace()).judge([], found)
+    judged = command.Outages(SimpleNamespace()).judge(found)
     text = "\n".join(judged.lines)
     assert "gap of the load's supply: 3 s, run 2, 7.5 s" in text
     assert "CPU        4 s, 2.0 s each" in text and "broken     gap: 1" in text

@@ -269,7 +269,7 @@ def test_which_effect_a_figure_is_of(since, off, off_ms):
 @pytest.mark.parametrize("name", ["1 stopped", "44 stopped"])
 def test_a_late_relay_with_the_controller_stopped_is_found(name):
     each, wanted = STOPPED[name], play.wanted(STOPPED[name], {})
-    allowed = LIMITS.stopped_ms(each, wanted)
+    allowed = LIMITS.stopped_ms(wanted)
     good = GOOD._replace(stands_ms=None, since_ms={key: high for key, (_, high) in allowed.items()})
 
     def count(**changed):
@@ -291,7 +291,7 @@ def test_with_the_controller_stopped_nothing_acts_but_the_cause(name):
     assert len(verdict.complaints(calm, result, LIMITS, wanted)) == len(play.WIRED)
     assert result.since_ms[effects.ENABLE] is None
     for effect in (effects.POWER, effects.OPENED):
-        assert result.since_ms[effect] > 2 * LIMITS.stopped_ms(calm, wanted)[effect][1]
+        assert result.since_ms[effect] > 2 * LIMITS.stopped_ms(wanted)[effect][1]
 
 
 def test_every_effect_is_demanded_by_some_stage():
