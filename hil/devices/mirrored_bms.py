@@ -53,7 +53,7 @@ class MirroredBms(SimulatedBms):
     def frames(self, now_us: int) -> Frames:
         """[(id, data)] of the frames that are due at now_us."""
         self.tick(now_us)
-        found: Frames = []
+        found = []
         for name, row in self._profile.messages.items():
             period_us = self._period_us(row)
             due_us = self._due_us.setdefault(name, now_us)

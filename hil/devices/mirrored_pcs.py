@@ -50,7 +50,7 @@ class Asked:
     @property
     def power_W(self) -> float | None:
         """The requested power, W; None if a register was not yet written, or has no valid value."""
-        found: dict[str, float] = {}
+        found = {}
         for frame in self.frames:
             at = frame["address"]
             for value in frame["values"]:

@@ -121,7 +121,7 @@ class PowerMeter(RegisterDevice):
             return self.cabinet.load_channels
         power_W = mean_W * (1 + POWER_JITTER * (self._random() - 0.5))
         factor = -self.power_factor if power_W < 0 else self.power_factor
-        channels: list[tuple[float, ...]] = []
+        channels = []
         for phase, share in enumerate(self._shares):
             voltage_V = self.cabinet.grid_voltage_V + VOLTAGE_JITTER_V * (self._random() - 0.5)
             phase_W = power_W * share

@@ -8,7 +8,7 @@ LIMIT_A_MAX = 400.0
 def value(rack: Rack, name: str) -> float:
     """The value of a signal. 0 if the rack has no signal of this name."""
     charge_V = rack.charge_voltage_V_max
-    values: dict[str, float] = {
+    values = {
         "rack_voltage_mV": rack.voltage_V * 1000,
         "rack_current_mA": rack.current_A * 1000,
         "charge_current_mA_max": min(rack.charge_limit_A, LIMIT_A_MAX) * 1000,

@@ -57,7 +57,7 @@ def _yearly(found: Document) -> str:
 def outage(result: Result) -> list[Cell]:
     """Sources that feed the load without the grid, and figures of outages with the kernel."""
     size, genset = result.spec.size, result.spec.site.get("genset")
-    found: list[Cell] = []
+    found = []
     if not size.can_form:
         found.append("The battery carries no island: without the grid the site is dark.")
     if genset:

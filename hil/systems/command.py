@@ -91,7 +91,7 @@ def main(arguments: Namespace) -> int:
         _check_figures(chosen)
     if arguments.self_check:
         return self_check.main(jobs, inputs, arguments)
-    years: dict[str, Document] = {}
+    years = {}
     if arguments.year or arguments.sweep:
         years = of_year.played(jobs, inputs, arguments)
         if not arguments.html:

@@ -83,7 +83,7 @@ def section(result: Result, document: Document) -> str:
     sides = [_side(found, side) for side in (CAME_IN, WENT_OUT)]
     promises = [_row(each) for each in document["figures"]]
     bill_head = result.spec.tariff["currency"], *BILL
-    blocks: list[Block] = [
+    blocks = [
         Heading(1, document["name"]),
         Text(document["text"]),
         *_texts("What does it save in a year?", answers.money(result, document)),

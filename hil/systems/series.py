@@ -105,7 +105,7 @@ def _of_market(spec: Spec, inputs: Inputs) -> market.Prices:
 def remarks(spec: Spec, inputs: Inputs) -> list[str]:
     """A line for each file that a run must change to use it, or that may be wrong."""
     run_s = float(spec.days * SLOTS_PER_DAY * SLOT_S)
-    found: dict[str, list[str]] = {}
+    found = {}
     start_s = spec.start.replace(tzinfo=zone_of(spec.zone)).timestamp()
     rated_W = {"load": spec.size.import_W, "pv": spec.site.get("pv", {}).get("rated_W", math.inf)}
     for name in ("load", "pv"):

@@ -142,7 +142,7 @@ def measure(name: str, given: argparse.Namespace, run: Callable[[], document.Mea
 
 def _again(name: str, given: argparse.Namespace) -> str:
     """The command that repeats the measurement."""
-    words: list[str] = []
+    words = []
     if name in LENGTHS:
         option = LENGTHS[name][0]
         words = [option, format(given.seconds if option == "--for" else given.count, "g")]

@@ -30,7 +30,7 @@ LOW = ("nice", "-n", "19")  # least priority, because on a site other machines m
 
 def run(seconds: float = 300.0, seed: int = 1) -> Measured:
     """The findings. seconds: length of each phase. Raises RigError, OSError."""
-    played: list[Course] = []
+    played = []
 
     def made(rig: Rig) -> Course:
         played.append(Course(rig, seconds, seed))

@@ -28,7 +28,7 @@ def run(rounds: int = 5, steps: int = 2000) -> Measured:
     realtime.freeze_collector()
     figures: Figures = []
     details: dict[str, Any] = {}
-    notes: list[str] = []
+    notes = []
     for racks, modules, budget in TOPOLOGIES:
         taken = sorted(_rounds(racks, modules, rounds, steps))
         name = _name(racks, modules)

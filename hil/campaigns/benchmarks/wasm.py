@@ -42,7 +42,7 @@ class MicroPython:
         """Run /input/argv[0], where /input is `folder`. Returns (exit code, output, fuel or 0)."""
         wasmtime = self._wasmtime
         store, code = wasmtime.Store(self.engine), 0
-        chunks: list[bytes] = []
+        chunks = []
         if self.fuel:
             store.set_fuel(FUEL)
         wasi = wasmtime.WasiConfig()

@@ -32,7 +32,7 @@ def boot(partner: Partner, began_s: float) -> tuple[float, float]:
 
 def several(partner: Partner, trial: Callable[[Partner, int], Found], count: int) -> list[Found]:
     """Results of `count` trials. If the machine held up this observer, a trial is made again."""
-    results: list[Found] = []
+    results = []
     for number in range(TRIES * count):
         try:
             result = trial(partner, number)

@@ -55,7 +55,7 @@ class HintAttack(Trial):
     def play(self, case: int) -> Found:
         """The figures of an attack."""
         config = coverage.loaded(self.given.cabinet, is_virtual=False)
-        played: list[Course] = []
+        played = []
 
         def made(rig: Rig) -> Course:
             played.append(Course(rig, case, self.given.seed))

@@ -90,7 +90,7 @@ def drawn(code: str, number: int, seed: int, is_outside: bool) -> Case:
     deal = random.Random(f"{seed}/ride/{code}/{number}")
     values, at_s = curve(code), _ticks(deal.uniform(2.0, 3.0))
     is_several = not is_outside and deal.random() < SEVERAL
-    sags: list[Sag] = []
+    sags = []
     count = deal.choice(SAGS) if is_several else 1
     for _ in range(count):
         sags.append(_sag(deal, code, at_s, LENGTH_S_MAX / count, is_outside))

@@ -195,7 +195,7 @@ def machine(step_us_max: int, before: bytes | None, after: bytes | None) -> dict
     """Delays by the machine: longest step of the plant, and bad ticks of the loop. Without
     `after`, no bad tick counts.
     """
-    found: dict[str, float] = {"step_ms_max": round(step_us_max / 1000, 1), "bad_ticks": 0}
+    found = {"step_ms_max": round(step_us_max / 1000, 1), "bad_ticks": 0}
     if after is None:
         return found
     figures = loop_statistics.figures

@@ -105,7 +105,7 @@ def _probed(rig: Any, course: Course) -> dict[str, bool]:
     After a restart of the controller, the modules have already dropped their coils. Then the
     controller must not start the cabinet by itself.
     """
-    found: dict[str, bool] = {}
+    found = {}
     limited = [name for name in effects.demanded(course.stage) if name in effects.LIMITED]
     if limited and not course.starts:
         ask(rig, -course.power_kW, TURNED_S)

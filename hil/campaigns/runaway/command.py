@@ -102,7 +102,7 @@ def judged(pairs: Sequence[Pair]) -> dict[str, Figures]:
 
 def _leads(name: str, pairs: Sequence[Pair]) -> Figures:
     """Lead times of the runaways that start slowly. A missed one counts as 0 s."""
-    leads_s: list[int] = []
+    leads_s = []
     for course, found in pairs:
         end_s = found["runaway_s"]
         if course.kind in courses.SLOW and end_s is not None:

@@ -65,7 +65,7 @@ def watch(rig: VirtualRig, course: courses.Course) -> Series:
         rack.place_sensors(course.sensor_cells)
     plant.load = None
     due, follow = list(course.steps), Follow(course.load)
-    rows: list[list[int]] = []
+    rows = []
     runaway_s: int | None = None
     for second in range(1, round(course.duration_s) + 1):
         while due and due[0][0] < second:

@@ -55,7 +55,7 @@ def worst(rows: Sequence[Found]) -> dict[str, Found]:
     """{rule: {way: {site_MW, load, smaller}}}. load: the load with the smallest site. smaller:
     loads with a smaller site than alone. A load that is too short for a rule is left out.
     """
-    found: dict[str, Found] = {}
+    found = {}
     for rule in chosen_rules():
         title = rule.title
         judged = [row for row in rows if row["ways"][ALONE][title] is not None]

@@ -196,7 +196,7 @@ def _t10(config: Config, seed: int) -> Found:
     """Steps of the load in an island, each from the base power and back to it."""
     rated_W, begin_s = _rated_W(config), START_S + 2.0
     base_kW = BASE * rated_W / 1000
-    steps: list[list[float]] = [[0.0, base_kW]]
+    steps = [[0.0, base_kW]]
     for place, share in enumerate(STEPS):
         at_s = begin_s + 10 + 2 * STEP_S * place
         steps += [[at_s, base_kW + share * rated_W / 1000], [at_s + STEP_S, base_kW]]
