@@ -22,8 +22,8 @@ class Doubled(Trial):
     def line(self, found):
         return f"played {found}" if found > 2 else None
 
-    def judge(self, cases, found):
-        return Judged({"found": found, "cases": cases}, ["a line"], "judged", sum(found) == 12)
+    def judge(self, found):
+        return Judged({"found": found, "cases": self.cases}, ["a line"], "judged", sum(found) == 12)
 
 
 @pytest.mark.parametrize(
