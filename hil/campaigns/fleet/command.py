@@ -12,6 +12,7 @@ from hil.runner import options
 JOBS_HOURS, JOBS_COUNT = 3, 3
 SHORT_PERMILLE = 15.0
 PODS = 4, 8, 16
+OTHERS = 3  # so many courses are played with fixed parts and with a liar too
 COLUMNS = "  {:<48}{:>12}{:>8}{:>9}{:>12}{:>13}{:>10}{:>16}{:>11}{:>7}"
 
 
@@ -42,7 +43,7 @@ class Fleet(Trial):
         ]
         others = [
             each._replace(kind=kind)
-            for each in drawn[: given.count]
+            for each in drawn[:OTHERS]
             for kind in (pods.FIXED, pods.LYING)
         ]
         return [*[given.seed + number for number in range(JOBS_COUNT)], *drawn, *others]
