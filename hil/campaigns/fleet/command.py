@@ -42,9 +42,7 @@ class Fleet(Trial):
             for number in range(1, given.count + 1)
         ]
         others = [
-            each._replace(kind=kind)
-            for each in drawn[:OTHERS]
-            for kind in (pods.FIXED, pods.LYING)
+            each._replace(kind=kind) for each in drawn[:OTHERS] for kind in (pods.FIXED, pods.LYING)
         ]
         return [*[given.seed + number for number in range(JOBS_COUNT)], *drawn, *others]
 
