@@ -8,7 +8,7 @@ from site_files import SiteFiles
 
 from controller.console import can_up
 from controller.system.cli import Ended
-from controller.system.paths import say
+from controller.system.paths import WRONG_INPUT, WrongInput, say
 
 
 @pytest.fixture
@@ -32,6 +32,9 @@ def run(box, name, capsys):
     except Ended as end:
         code = end.code
         say(end)
+    except WrongInput as refused:  # as the program ends every command
+        code = WRONG_INPUT
+        say(refused)
     log = folder / "asked"
     asked = log.read_text().splitlines() if log.exists() else []
     return code, capsys.readouterr().err.splitlines(), asked
