@@ -65,7 +65,8 @@ class Dispatcher:
         self.counts: collections.Counter[str] = collections.Counter()
         draw = random.Random(seed)
         for at, each in enumerate(self.members):
-            each.beat_ms, each.agreed_ms = now_ms - AGAIN_MS + at / FIRST_PER_MS, now_ms
+            each.beat_ms = now_ms - AGAIN_MS + at / FIRST_PER_MS
+            each.agreed_ms = each.counted_ms = now_ms
             each.renew_ms = RENEW_MS * (1 - draw.uniform(0, SPREAD))
         self._heard, self._waiting = set[int](), set[int]()  # places of cabinets
 
@@ -100,24 +101,30 @@ class Dispatcher:
             return
         member = self.members[at]
         self.counts["answers"] += 1
-        member.answered_ms = now_ms
+        member.hear(heard, h.text(heard.code)[0], now_ms)
         self._heard.add(at)
-        if heard.fallback_W is not None and heard.fallback_W != member.cabinet.fallback_W:
-            member.is_mismatched = (
-                f"its fallback_import_W_max is {heard.fallback_W} W, and FLEET.toml says "
-                f"{member.cabinet.fallback_W}"
-            )
-        elif heard.fallback_W is not None:
-            member.is_mismatched = ""
-        is_bound = heard.fallback_W is not None and not member.exchange.problem
-        self.ledger.note_fallback(at, heard.fallback_W if is_bound else None)
+        if heard.is_newest:
+            self._note_fallback(at, heard.fallback_W)
         if heard.counts:
             member.note(heard, self.ledger.shares[at], now_ms)
             self.ledger.answered(at, heard.sequence, heard.value_W, heard.left_ms, now_ms)
-            member.is_answered = True
         elif not h.taken(heard.code):
             self.counts[f"refused_{h.text(heard.code)[0].replace(' ', '_')}"] += 1
-            member.beat_ms = min(member.beat_ms, now_ms - member.renew_ms + AGAIN_MS)
+            if heard.code == h.OTHER_BOOT and not member.problem:
+                member.beat_ms = now_ms - member.renew_ms
+
+    def _note_fallback(self, at: int, fallback_W: int | None) -> None:
+        """Take what the newest answer says of the fallback there."""
+        member = self.members[at]
+        if fallback_W is not None and fallback_W != member.cabinet.fallback_W:
+            member.is_mismatched = (
+                f"its fallback_import_W_max is {fallback_W} W, and FLEET.toml says "
+                f"{member.cabinet.fallback_W}"
+            )
+        elif fallback_W is not None:
+            member.is_mismatched = ""
+        is_bound = fallback_W is not None and not member.exchange.problem
+        self.ledger.note_fallback(at, fallback_W if is_bound else None)
 
     @property
     def deposed(self) -> str:
@@ -174,18 +181,19 @@ class Dispatcher:
         exchange, name = member.exchange, member.cabinet.name
         found: list[Sent] = []
         is_due = now_ms - member.beat_ms >= member.renew_ms
-        is_new = exchange.needs_clock(now_ms) or not exchange.is_fenced
+        is_new = exchange.needs_clock(now_ms) or not exchange.is_fenced or bool(member.refusal)
         if is_due or (is_new and now_ms - member.beat_ms >= AGAIN_MS):
             member.beat_ms = now_ms
             found.append((name, exchange.heartbeat(self.ledger.next_sequence(), now_ms)))
         is_ready = exchange.is_fenced and member.is_live(now_ms)
-        if exchange.needs_clock(now_ms) or member.problem or not is_ready:
+        if exchange.needs_clock(now_ms) or member.is_withheld or not is_ready:
             return found
         value_W = self._next_W(at, now_ms)
         if value_W is not None and self.ledger.fits(at, value_W, now_ms):
             sequence = self.ledger.next_sequence()
             self.ledger.sent(at, sequence, value_W, now_ms)
             member.value_W, member.hint_ms, member.is_answered = value_W, now_ms, False
+            member.limit_ms = now_ms if member.limit_ms is None else member.limit_ms
             found.append((name, exchange.hint(sequence, value_W, now_ms)))
         return found
 
@@ -194,7 +202,11 @@ class Dispatcher:
         member = self.members[at]
         fallback_W, age_ms = member.cabinet.fallback_W, now_ms - member.hint_ms
         wanted_W = min(max(self._wanted_W(at), fallback_W), self.ledger.most_W(at))
+        if member.problem:
+            wanted_W = fallback_W
         value_W = min(wanted_W, self.ledger.room_W(at, now_ms))
+        if value_W < member.value_W <= wanted_W:
+            return None  # it needs its share, and the others' holds are too high for a moment
         is_moved = abs(value_W - member.value_W) > self._step_W
         if is_moved or age_ms >= member.renew_ms:
             return value_W

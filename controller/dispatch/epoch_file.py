@@ -7,10 +7,12 @@ nor a dispatcher that was replaced starts again without a person.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
 import socket
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from controller.forms.reading import file_text
@@ -21,6 +23,7 @@ from controller.system import json_text
 
 BYTES_MAX = 10_000
 MACHINE_ID = "/etc/machine-id"
+DIGITS = 16
 APART = 1000  # more than the restarts of a dispatcher that was replaced
 
 
@@ -29,11 +32,14 @@ class Refused(Exception):
 
 
 class Kept(NamedTuple):
-    """epoch: of the last start; 0: none yet. is_taken: an earlier dispatcher may still run."""
+    """epoch: of the last start; 0: none yet. is_taken: an earlier dispatcher may still run.
+    cabinets: digest of the names for which this holds.
+    """
 
     epoch: int = 0
     is_taken: bool = True
     origin: str = ""
+    cabinets: str = ""
 
 
 def origin(path: str) -> str:
@@ -42,6 +48,11 @@ def origin(path: str) -> str:
     with contextlib.suppress(ConfigError, OSError):
         machine = file_text(MACHINE_ID, BYTES_MAX, "an identity").strip()
     return f"{machine or socket.gethostname()}:{os.path.realpath(path)}"
+
+
+def digest(names: Iterable[str]) -> str:
+    """Digest of the names of cabinets, in any order."""
+    return hashlib.sha256(" ".join(sorted(names)).encode()).hexdigest()[:DIGITS]
 
 
 def read(path: str) -> Kept:
@@ -54,20 +65,22 @@ def read(path: str) -> Kept:
         raise Refused(f"{path}: {error}") from None
     found = found if isinstance(found, dict) else {}
     kept: dict[str, Any] = {name: found.get(name) for name in Kept._fields}
-    is_right = [type(each) for each in kept.values()] == [int, bool, str]
+    is_right = [type(each) for each in kept.values()] == [int, bool, str, str]
     if not is_right or not 0 < kept["epoch"] <= EPOCH_MAX:
-        raise Refused(f"{path}: allowed an epoch of 1 to {EPOCH_MAX}, is_taken, and origin")
+        allowed = f"allowed an epoch of 1 to {EPOCH_MAX}, is_taken, origin, and cabinets"
+        raise Refused(f"{path}: {allowed}. Put the file aside, then start with --take-over")
     return Kept(**kept)
 
 
-def take(path: str, highest: int, is_restart: bool, is_taken: bool) -> int:
-    """Store and return an epoch above the highest. Two dispatchers that both start for the first
+def take(path: str, kept: Kept, is_restart: bool) -> int:
+    """Store and return an epoch above that of `kept`. Two dispatchers that both start for the first
     time draw different ones. Refused: it cannot be stored.
     """
-    epoch = highest + 1 + (0 if is_restart else APART + secrets.randbelow(APART))
+    epoch = kept.epoch + 1 + (0 if is_restart else APART + secrets.randbelow(APART))
     if epoch > EPOCH_MAX:
-        raise Refused(f"{path}: the epochs are used up; give the cabinets new keys")
-    put(path, Kept(epoch, is_taken, origin(path)))
+        words = "give the cabinets new keys, put this file aside, then start with --take-over"
+        raise Refused(f"{path}: the epochs are used up; {words}")
+    put(path, kept._replace(epoch=epoch, origin=origin(path)))
     return epoch
 
 

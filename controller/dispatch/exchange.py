@@ -20,7 +20,9 @@ LATER_SEEN_MAX = 3  # refusals in a row that only another sender can cause
 
 
 class Heard(NamedTuple):
-    """What an answer says. counts: the ledger may count it. code: of hint_codes."""
+    """What an answer says. counts: the ledger may count it. code: of hint_codes. is_newest: none
+    of a later hint has come before. is_limit: it answers an import limit, not a heartbeat.
+    """
 
     sequence: int
     code: int
@@ -28,6 +30,8 @@ class Heard(NamedTuple):
     value_W: int
     left_ms: int
     fallback_W: int | None
+    is_newest: bool
+    is_limit: bool
 
 
 class Exchange:
@@ -41,7 +45,9 @@ class Exchange:
         self._earlier: tuple[bytes, ...] = ()  # nonces of earlier starts of the cabinet
         self._newest = 0  # highest sequence that was answered
         self._lacks_role = False  # an answer of this start has said so
-        self.is_twice = False  # an earlier nonce has come back: two boxes have one name and key
+        self.is_twice = False  # two boxes answer with one name and key
+        self._since = 0  # later sequences were sent after the present start had answered
+        self._beside: int | None = None  # the highest sequence when another start answered one
         self.is_known = False  # nonce and clock are those of an answer
         self.is_fenced = False  # the cabinet has stored the epoch of this dispatcher
         self.problem = ""
@@ -75,6 +81,7 @@ class Exchange:
         reply = w.reply_of(data, self._key)
         if reply is None or reply.source != self._source:
             return None
+        self._find_twin(reply)
         asked = self._pending.pop(reply.sequence, None)
         if asked is None:
             return None
@@ -93,7 +100,22 @@ class Exchange:
         if h.taken(reply.code) and kind == h.HEARTBEAT:
             self.is_fenced = True
         counts = h.taken(reply.code) and self.is_fenced
-        return Heard(reply.sequence, reply.code, counts, value_W, left_ms, fallback_W)
+        is_newest = reply.sequence == self._newest
+        is_limit = kind == h.GRID_CAP
+        return Heard(
+            reply.sequence, reply.code, counts, value_W, left_ms, fallback_W, is_newest, is_limit
+        )
+
+    def _find_twin(self, reply: w.Reply) -> None:
+        """Find out whether two boxes answer. A start that has answered before, and answers what was
+        sent after another one had answered, was alive beside it.
+        """
+        if not self.is_known or reply.sequence <= self._since:
+            return
+        if reply.nonce != self._nonce:
+            self._beside = self._highest if self._beside is None else self._beside
+        elif self._beside is not None and reply.sequence > self._beside:
+            self.is_twice = True
 
     def _take_start(self, reply: w.Reply, now_ms: float) -> None:
         """Take nonce and clock of the start that the newest answer comes from."""
@@ -101,6 +123,8 @@ class Exchange:
             self.is_twice = self.is_twice or reply.nonce in self._earlier
             self._earlier = (*self._earlier, self._nonce)[-EARLIER_MAX:]
             self._lacks_role = False  # its site.toml may have changed
+        if reply.nonce != self._nonce or not self.is_known:
+            self._since, self._beside = self._highest, None
         self._newest, self.is_known = reply.sequence, True
         self._nonce, self._uptime_ms, self._at_ms = reply.nonce, reply.uptime_ms, now_ms
 

@@ -17,7 +17,7 @@ import re
 from typing import Any, NamedTuple
 
 from controller.doors.mqtt import form as mqtt_form
-from controller.doors.settings import NAME_WORDS, Settings, Values
+from controller.doors.settings import Settings, Values
 from controller.forms.field import choice, integer, matching, number, text
 from controller.forms.reading import read, read_each, tables_of, unknown
 from controller.forms.refusal import refuse
@@ -126,7 +126,7 @@ def _check(path: str, fleet: dict[str, Any], rows: dict[str, dict[str, Any]]) ->
         refuse(path, ("cabinet",), "is missing", "at least one [cabinet.NAME]")
     for name in rows:
         if not mqtt_form.NAME.fullmatch(name):
-            refuse(path, ("cabinet",), f"has the name {name[:40]!r}", NAME_WORDS)
+            refuse(path, ("cabinet",), f"has the name {name[:40]!r}", mqtt_form.NAME_WORDS)
     fallbacks_W = sum(row["fallback_W"] for row in rows.values())
     if fallbacks_W > fleet["connection_W"]:
         refuse(

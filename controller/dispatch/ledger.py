@@ -115,10 +115,14 @@ class Ledger:
             self._changed.add(at)
 
     def fits(self, at: int, value_W: int, now_ms: float) -> bool:
-        """This value may be sent: it lends nothing below a fallback, and fits beside the others."""
+        """This value may be sent: it lends nothing below a fallback, and fits beside the others. A
+        fallback always fits, so that a value can fall while the others' holds are too high.
+        """
         if now_ms < self._known_ms or not self.shares[at].fallback_W <= value_W <= self.most_W(at):
             return False
-        return value_W + self._others_W(at, now_ms) <= self.connection_W
+        # its own fallback is in its hold in any case
+        is_fallback = value_W == self.shares[at].fallback_W
+        return is_fallback or value_W + self._others_W(at, now_ms) <= self.connection_W
 
     def lends_in_s(self, now_ms: float) -> int:
         """Seconds in which nothing is lent, because earlier hints may still be valid."""
@@ -198,7 +202,7 @@ class Ledger:
 
 def stretched_ms(span_ms: float) -> float:
     """A span of a cabinet's clock, as long as it may last on that of the dispatcher."""
-    return span_ms * (1000 + DRIFT_PERMILLE) / 1000
+    return span_ms * 1000 / (1000 - DRIFT_PERMILLE)
 
 
 def lasts_ms() -> float:

@@ -14,12 +14,14 @@ MUTE = (
     "reports, but gives no signed answer for 60 s: is its key the one of FLEET.toml, and may it "
     "read its command topic?"
 )
+NO_LIMIT = 'answers no import limit for 60 s: has its doors.toml may = "grid_cap"?'
 UNREPORTED = "answers, but does not report for 60 s: may it write its report topic?"
 LENT_ON = (
     "an earlier dispatcher may still lend to it, so the others get little before it answers "
     "(--without: a person has disconnected it)"
 )
 RECEIVED, STARTED, SUPERSEDED, COMPLETED = "received", "started", "superseded", "completed"
+ROUNDED = 1e-6  # a quotient of whole seconds may be a little smaller
 ENDS_MS = 3000  # a share that a cabinet has lost so long before its end was lost in a restart
 
 
@@ -36,6 +38,9 @@ class Member:
         self.is_answered = True  # the last hint
         self.is_mismatched = self.trouble = ""
         self.answered_ms = float("-inf")
+        self.counted_ms = 0.0  # of the last answer that was no refusal
+        self.refusal = ""  # words of the last one, while nothing else has come
+        self.limit_ms: float | None = None  # the first limit since the last answered one
         self.agreed_ms = 0.0  # it reports and answers, or does neither
         self.short_W = 0  # import above the share that it cannot prevent, by its last answer
         self.control_W: int | None = None  # the last share that it has answered
@@ -56,10 +61,35 @@ class Member:
         is_lent_on: an earlier dispatcher may still lend to it.
         """
         reports, answers = self.is_live(now_ms), now_ms - self.answered_ms < ANSWERS_MS
+        if not answers:
+            self.limit_ms = None  # nothing says that it takes heartbeats and no limits
         if reports == answers:
-            self.agreed_ms, self.trouble = now_ms, LENT_ON if is_lent_on else ""
+            self.agreed_ms, self.trouble = now_ms, self._refuses(now_ms)
+            if is_lent_on and not self.trouble:
+                self.trouble = LENT_ON
         elif now_ms - self.agreed_ms >= ONE_SIDED_MS:
             self.trouble = MUTE if reports else UNREPORTED
+
+    def _refuses(self, now_ms: float) -> str:
+        """What a cabinet that answers does not take, in words."""
+        if self.refusal and now_ms - self.counted_ms >= ONE_SIDED_MS:
+            return f"refuses every hint for 60 s: {self.refusal}"
+        is_lost = self.limit_ms is not None and now_ms - self.limit_ms >= ONE_SIDED_MS
+        return NO_LIMIT if is_lost else ""
+
+    @property
+    def is_withheld(self) -> bool:
+        """No import limit is sent. Only a limit can show that limits are answered again."""
+        return bool(self.problem) and self.trouble != NO_LIMIT
+
+    def hear(self, heard: Heard, words: str, now_ms: float) -> None:
+        """Note that it answers, and what. words: of the code."""
+        self.answered_ms = now_ms
+        if heard.is_limit:
+            self.limit_ms = None
+        self.refusal = "" if heard.counts else words
+        if heard.counts:
+            self.counted_ms, self.is_answered = now_ms, True
 
     def note(self, heard: Heard, share: Share, now_ms: float) -> None:
         """Take a counted answer, before the ledger does."""
@@ -102,4 +132,4 @@ class Member:
 
 def _left_s(left_ms: float) -> int:
     """Whole seconds that are left, without what the ledger adds for slow clocks."""
-    return int(max(0.0, left_ms) / stretched_ms(1000.0))
+    return int(max(0.0, left_ms) / stretched_ms(1000.0) + ROUNDED)

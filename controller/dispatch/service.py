@@ -7,10 +7,11 @@ meanwhile.
 
 import asyncio
 import collections
+import contextlib
 import json
+import secrets
 import signal
 from collections.abc import Sequence
-from typing import Any
 
 from controller.dispatch import epoch_file, facts as shown
 from controller.dispatch.dispatcher import Dispatcher
@@ -30,6 +31,7 @@ TURN_S = 0.1  # longest time between two steps
 STATE_US = 2_000_000  # shortest time between two messages about the state of the fleet
 WAITING_MAX = 20_000  # answers that wait; the oldest ones are dropped
 PAUSE_S_MAX = 30.0
+AGAIN_US = 60_000_000  # between two attempts to write to a full disk
 TAKEN_MAX = 2000  # messages of each kind that one turn takes
 PROBLEMS_MAX = 8  # lines of one turn
 
@@ -44,13 +46,14 @@ class Service:
         self._fleet, self._path = fleet, epoch_path
         self._take_over, self._without = take_over, without
         self._known = frozenset(each.name for each in fleet.cabinets)
-        self._told = Told("dispatch")
+        self._names = epoch_file.digest(self._known)
+        self._told, self._id = Told("dispatch"), secrets.token_hex(4)
         self._dispatcher: Dispatcher | None = None
         self._answers: collections.deque[tuple[str, bytes]] = collections.deque(maxlen=WAITING_MAX)
         self._reports: dict[str, bytes] = {}
         self._counts: collections.Counter[str] = collections.Counter()
         self._state_us = 0
-        self._is_taken = False  # an earlier dispatcher may still run
+        self._is_taken, self._relax_us = False, 0  # an earlier dispatcher may still run
         self._problems: dict[str, str] = {}
 
     async def run(self) -> None:
@@ -121,8 +124,10 @@ class Service:
                 f"{name} says that it takes hints of epoch {highest}, too far above "
                 f"{kept.epoch}: give it a new key, or name it with --without"
             )
-        self._is_taken = take_over or kept.is_taken
-        epoch = epoch_file.take(path, max(kept.epoch, highest), is_restart, self._is_taken)
+        # an earlier dispatcher may lend to a cabinet that is new in the file
+        self._is_taken = take_over or kept.is_taken or kept.cabinets != self._names
+        kept = kept._replace(epoch=max(kept.epoch, highest), is_taken=self._is_taken)
+        epoch = epoch_file.take(path, kept._replace(cabinets=self._names), is_restart)
         self._dispatcher = Dispatcher(
             self._fleet, epoch, self._now_ms, self._is_taken, self._without
         )
@@ -160,7 +165,8 @@ class Service:
             if w.welcome_of(data) is None:
                 dispatcher.hear_answer(name, data, self._now_ms)
         if dispatcher.deposed:
-            self._keep(dispatcher.ledger.epoch, True, "")
+            with contextlib.suppress(Refused):  # the cabinets refuse its next start in any case
+                self._keep(dispatcher.ledger.epoch, True, "")
             raise Refused(
                 f"a later dispatcher has taken {dispatcher.deposed} over, so this one ends"
             )
@@ -169,14 +175,26 @@ class Service:
         if link.is_clear:
             for name, datagram in dispatcher.step(self._now_ms):
                 link.send(self._topic(name), datagram)
-        if self._is_taken and all(each.is_heard for each in dispatcher.ledger.shares):
-            self._is_taken = False  # every cabinet refuses an earlier dispatcher from now on
-            self._keep(dispatcher.ledger.epoch, False, epoch_file.origin(self._path))
+        self._relax(dispatcher)
         self._tell(dispatcher)
         self._show(link, dispatcher, self._now_ms)
 
-    def _keep(self, *kept: Any) -> None:
-        epoch_file.put(self._path, epoch_file.Kept(*kept))
+    def _relax(self, dispatcher: Dispatcher) -> None:
+        """Note once that every cabinet refuses an earlier dispatcher from now on. Until the disk
+        takes it, the next start waits for all of them, which is safe.
+        """
+        is_due = clock.now_us() >= self._relax_us
+        if not (self._is_taken and is_due and all(e.is_heard for e in dispatcher.ledger.shares)):
+            return
+        try:
+            self._keep(dispatcher.ledger.epoch, False, epoch_file.origin(self._path))
+            self._is_taken = False
+        except Refused as refused:
+            self._relax_us = clock.now_us() + AGAIN_US
+            self._told.say(f"{refused}; it goes on, and its next start waits for every cabinet")
+
+    def _keep(self, epoch: int, is_taken: bool, origin: str) -> None:
+        epoch_file.put(self._path, epoch_file.Kept(epoch, is_taken, origin, self._names))
 
     def _tell(self, dispatcher: Dispatcher) -> None:
         """Log each problem once, while it lasts."""
@@ -212,7 +230,8 @@ class Service:
         """Place and login, read from the files each time, because certificates are renewed."""
         topics = ["firebreak/+/report", "firebreak/+/online"]
         topics.append(f"firebreak/+/reply/{self._fleet.source}/signed")
-        name = f"firebreak-dispatch-{self._fleet.source}"
+        # no second dispatcher takes the place of this one at the broker before it is refused
+        name = f"firebreak-dispatch-{self._fleet.source}-{self._id}"
         found = login.broker(self._fleet.broker, self._fleet.beside, name, topics, "")
         return found._replace(marks_live=True)  # cabinets publish every report with retain
 

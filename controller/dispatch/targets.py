@@ -18,6 +18,7 @@ from controller.core.base.answers import WIDE_W
 from controller.core.split import Split
 from controller.core.weights import Weights
 
+POWER_W_MAX = 1_000_000_000  # reports are not signed: their sums stay within 32 bits
 TURNS_MAX = 40  # of the search for the discharge; the change falls by 1/n in each turn
 SOC_UNKNOWN, SOH_UNKNOWN, DDEGC_UNKNOWN = 500, 0, 250
 
@@ -77,6 +78,7 @@ class Planner:
             max(each.fallback_W, each.load_W - given + more)
             for each, given, more in zip(views, given_W, more_W)
         ]
+        values_W = [min(each, POWER_W_MAX) for each in values_W]
         over_W = sum(values_W) - (connection_W - held_W)
         if over_W > 0:
             values_W = self._lowered(views, values_W, over_W)

@@ -53,7 +53,7 @@ def _dispatcher(found: Facts) -> str:
         since = f"since {utc_text(found['last_utc_us'])} by its clock"
     elif found["epoch"] is not None:
         since = "its last state has no time"
-    return f"DISPATCHER SILENT, {since}: within 63 s each cabinet has its fallback"
+    return f"DISPATCHER SILENT, {since}: within 64 s each cabinet has its fallback"
 
 
 def _row(name: str, each: Facts, width: int) -> str:

@@ -25,7 +25,7 @@ class Fleet(Trial):
     mode = "value, 100 ms, with the kernel; broker and time are virtual without --real"
     own_options = count(1000, 5, "courses for each number of pods") | {
         "--minutes": options.value(whole(1, 600), "MIN", "length of a course (%(default)s)", 60),
-        "--pods": options.value(whole(0, 64), "N", "only this many pods; 0: 4, 8 and 16", 0),
+        "--pods": options.value(whole(2, 64), "N", "only this many pods (4, 8 and 16)", 0),
         "--real": options.value(whole(0, 600), "MIN", "one course in real time; 0: none", 0),
     }
 

@@ -7,6 +7,7 @@ import pytest
 
 from controller.__main__ import main
 from controller.dispatch import epoch_file, fleet
+from controller.dispatch.epoch_file import Kept
 from controller.forms.refusal import ConfigError
 from controller.hints.key_file import KeyStoreError
 from controller.hints.wire import EPOCH_MAX
@@ -91,11 +92,12 @@ def test_a_file_without_cabinets_is_refused(tmp_path):
 
 def test_each_start_takes_a_new_epoch(tmp_path):
     path = str(tmp_path / "epoch.json")
-    assert epoch_file.read(path) == (0, True, "")  # nobody knows whether another one runs
-    drawn = {epoch_file.take(path, 4, False, True) for _ in range(20)}
+    assert epoch_file.read(path) == (0, True, "", "")  # nobody knows whether another one runs
+    kept = Kept(4, True, "", "a")
+    drawn = {epoch_file.take(path, kept, False) for _ in range(20)}
     assert min(drawn) > 1000 and max(drawn) <= 2004 and len(drawn) > 1
-    assert epoch_file.take(path, 5, True, False) == 6
-    assert epoch_file.read(path) == (6, False, epoch_file.origin(path))
+    assert epoch_file.take(path, kept._replace(epoch=5, is_taken=False), True) == 6
+    assert epoch_file.read(path) == (6, False, epoch_file.origin(path), "a")
 
 
 def test_a_copy_has_another_origin(tmp_path, monkeypatch):
@@ -113,7 +115,8 @@ def test_a_copy_has_another_origin(tmp_path, monkeypatch):
         *["", "[]", "{}", '{"epoch": 1}', "9" * 20_000],
         '{"epoch": 0, "is_taken": false, "origin": ""}',
         '{"epoch": true, "is_taken": false, "origin": ""}',
-        '{"epoch": 1, "is_taken": false, "origin": null}',
+        '{"epoch": 1, "is_taken": false, "origin": null, "cabinets": ""}',
+        '{"epoch": 1, "is_taken": false, "origin": "", "cabinets": []}',
     ],
 )
 def test_a_damaged_epoch_is_refused(tmp_path, content):
@@ -124,6 +127,6 @@ def test_a_damaged_epoch_is_refused(tmp_path, content):
 
 def test_an_epoch_that_cannot_be_stored_is_not_taken(tmp_path):
     with pytest.raises(epoch_file.Refused, match="cannot be stored: No such file"):
-        epoch_file.take(os.path.join(tmp_path, "missing", "epoch.json"), 1, True, False)
+        epoch_file.take(os.path.join(tmp_path, "missing", "epoch.json"), Kept(1), True)
     with pytest.raises(epoch_file.Refused, match="used up"):
-        epoch_file.take(str(tmp_path / "epoch.json"), EPOCH_MAX, True, False)
+        epoch_file.take(str(tmp_path / "epoch.json"), Kept(EPOCH_MAX), True)

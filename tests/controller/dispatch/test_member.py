@@ -92,7 +92,7 @@ class Played:
         return sequence
 
     def heard(self, sequence, value_W, left_s=60, code=h.GRANTED):
-        found = Heard(sequence, code, True, value_W, left_s * 1000, 200)
+        found = Heard(sequence, code, True, value_W, left_s * 1000, 200, True, True)
         self.member.note(found, self.share, self.now_ms)
         self.ledger.answered(0, sequence, value_W, left_s * 1000, self.now_ms)
 

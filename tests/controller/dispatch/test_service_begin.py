@@ -53,8 +53,9 @@ def test_the_first_start_greets_and_waits_for_every_cabinet(path):
     assert greeted == {"hall1", "hall2"} and epoch > 0 and awaited == ["hall1", "hall2"]
 
 
-def kept(path, epoch):
-    epoch_file.put(str(path), epoch_file.Kept(epoch, False, epoch_file.origin(str(path))))
+def kept(path, epoch, names=("hall2", "hall1")):
+    origin = epoch_file.origin(str(path))
+    epoch_file.put(str(path), epoch_file.Kept(epoch, False, origin, epoch_file.digest(names)))
 
 
 def test_a_later_start_greets_nobody_and_believes_its_own_file(path):
@@ -62,6 +63,14 @@ def test_a_later_start_greets_nobody_and_believes_its_own_file(path):
     kept(path, 70)
     greeted, epoch, awaited = begun(path, {"hall1": 2**31 - 1})
     assert not greeted and epoch == 71 and not awaited
+
+
+def test_a_cabinet_that_is_new_in_the_file_counts_as_at_a_first_start(path):
+    """Another dispatcher may lend to it."""
+    kept(path, 70, ["hall1"])
+    greeted, epoch, awaited = begun(path, {})
+    assert not greeted and epoch == 71 and awaited == ["hall1", "hall2"]
+    assert begun(path, {})[2] == ["hall1", "hall2"], "after a restart too"
 
 
 def test_a_restart_goes_on_with_a_take_over(path):
@@ -114,3 +123,37 @@ def test_a_dispatcher_that_was_replaced_does_not_start_again(path):
     with pytest.raises(service.Refused, match="another dispatcher has taken over since"):
         begun(path, {})
     assert begun(path, {}, take_over=True)[1] > 1000
+
+
+class Full:
+    """A dispatcher whose cabinets have all answered."""
+
+    class Ledger:
+        epoch = 7
+        shares = ()
+
+    ledger = Ledger()
+
+
+def test_a_full_disk_ends_no_dispatcher_that_serves(path, monkeypatch, capsys):
+    """The next start waits for every cabinet, until the disk takes the note."""
+    fleet = Fleet("", 1000, False, "fleet", 0, 0.0, CABINETS, {})
+    made = service.Service(fleet, str(path), False, ())
+    now_us, real, failures = [0], epoch_file.put, [1]
+    monkeypatch.setattr(service.clock, "now_us", lambda: now_us[0])
+
+    def put(path, kept):
+        if failures:
+            raise epoch_file.Refused(f"{path}: the epoch cannot be stored: No space left")
+        real(path, kept)
+
+    monkeypatch.setattr(epoch_file, "put", put)
+    made._is_taken = True
+    for at_us in (0, service.AGAIN_US - 1):
+        now_us[0] = at_us
+        made._relax(Full())
+    assert made._is_taken and capsys.readouterr().err.count("No space left; it goes on") == 1
+    failures.clear()
+    now_us[0] = service.AGAIN_US
+    made._relax(Full())
+    assert not made._is_taken and not epoch_file.read(str(path)).is_taken

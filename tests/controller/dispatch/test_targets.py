@@ -1,5 +1,6 @@
 """How the dispatcher divides the connection: sums, the held-back discharge, cabinets that die."""
 
+import pytest
 from hypothesis import given as for_all, strategies as st
 
 from controller.dispatch.targets import Planner, View
@@ -111,3 +112,10 @@ def test_any_one_death_fits_while_the_batteries_are_large_enough(views, connecti
     is_plain = all(each.fallback_W == 0 for each in views)
     if is_enough and is_plain:
         assert left_W + max(0, *given_W) <= connection_W + len(views)
+
+
+@pytest.mark.parametrize("discharge_W", [0, 10**9])
+def test_reports_that_nobody_has_signed_end_no_planner(discharge_W):
+    views = [View(2 * 10**9, discharge_W, 0, True, part) for part in (1, 1000) * 10]
+    found = Planner(20).step(views, 10**9)
+    assert max(found.values_W) <= 10**9 and len(found.values_W) == 20
