@@ -5,8 +5,10 @@ import random
 from typing import Any
 
 from controller.core.base import hint_codes as h
+from controller.core.base.setpoint import O_BINDING_REASON
 from controller.core.control import Control
 from controller.core.policies.hint_outputs import O_REMAINING_WH
+from controller.core.policies.meter_sign import METER_SIGN
 from controller.hints import admission, hint_statistics, replies, wire as w
 from controller.run.cabinet import Cabinet
 from hil.engine.simulate import VirtualRig
@@ -121,6 +123,8 @@ def reported(control: Control, state: str, share_permille: int) -> dict[str, Any
     """The report of a controller, as the MQTT door makes it of the status."""
     known, functions = control.known, control.functions
     sun_W = functions["site_load"].state.sun_W  # the share of this cabinet
+    is_testing = control.chain.out[O_BINDING_REASON] == METER_SIGN
+    can_give = state == RUNNING and not is_testing
     degC, soc = known.module_temperature_ddegC, known.soc_permille
     return {
         "uptime_ms": 0,
@@ -129,7 +133,7 @@ def reported(control: Control, state: str, share_permille: int) -> dict[str, Any
         "grid_W": known.grid_meter_W,
         "load_W": known.load_meter_W,
         "pv_W": sun_W * 1000 // share_permille,
-        "discharge_W_max": max(0, control.chain.limits.high_W) if state == RUNNING else 0,
+        "discharge_W_max": max(0, control.chain.limits.high_W) if can_give else 0,
         "soc_permille": soc[0] if soc else None,
         "temperature_ddegC": degC[1] if degC else None,
         "remaining_Wh": max(0, functions["hint_table"].out[O_REMAINING_WH]),

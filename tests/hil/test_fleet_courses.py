@@ -85,8 +85,8 @@ def test_a_liar_changes_its_reports_only(pod):
     assert core.control.known.load_meter_W == pytest.approx(true["load_W"], rel=0.01)
 
 
-def seen(grid_W, has_died, shares_W=6_000_000, rises_s=()):
-    """The figures of one second. grid_W, has_died: of each tick."""
+def seen(grid_W, shares_W=6_000_000, rises_s=(), away_s=()):
+    """The figures of one second of a pod whose controller does not run. grid_W: of each tick."""
     member = SimpleNamespace(
         controller=SimpleNamespace(cabinet=None), trips=SimpleNamespace(trips=[])
     )
@@ -97,31 +97,34 @@ def seen(grid_W, has_died, shares_W=6_000_000, rises_s=()):
         at = one.now_us // 100_000
         one.now_us += 100_000
         one.site.grid_power_W, one.shares_W = grid_W[at], shares_W + at
-        member.controller.cabinet = None if has_died[at] else "runs"
 
     one.step = step
-    watch = pods.Watch(one, 0, 1, rises_s)
+    watch = pods.Watch(one, 0, 1, rises_s, away_s)
     while watch.step():
         pass
     return watch.figures()
 
 
-NEVER, LAST = [False] * 10, [False] * 9 + [True]
-
-
 @pytest.mark.parametrize(
-    "grid_W, died, over, beyond",
-    [(6e6, NEVER, 0, 0), (6.1e6, NEVER, 1, 0), (6.1e6, LAST, 0, 1), (6.1e6, LAST[::-1], 0, 1)],
+    "grid_W, away_s, over, beyond",
+    [
+        (6e6, (), 0, 0),
+        (6.1e6, (), 1, 0),
+        (6.1e6, [(1.0, 2.0)], 0, 1),
+        (6.1e6, [(0.0, 0.15)], 0, 1),
+        (6.1e6, [(1.01, 2.0), (-1.0, 0.1)], 1, 0),
+    ],
 )
-def test_a_second_counts_if_the_pods_were_able_in_each_of_its_ticks(grid_W, died, over, beyond):
-    found = seen([grid_W] * 10, died)
+def test_a_second_counts_unless_the_course_takes_a_pod_away_in_it(grid_W, away_s, over, beyond):
+    """A pod that the product does not use is no excuse."""
+    found = seen([grid_W] * 10, away_s=away_s)
     assert (found["seconds_over"], found["seconds_beyond"]) == (over, beyond)
     assert found["shares_over_W"] == 9
 
 
 @pytest.mark.parametrize("rise_s, of_rises", [(-0.6, 0), (-0.5, 1), (0.0, 1), (0.9, 1), (1.0, 0)])
 def test_the_seconds_of_a_rise_are_counted_apart(rise_s, of_rises):
-    found = seen([6.1e6] * 10, NEVER, rises_s=(rise_s,))
+    found = seen([6.1e6] * 10, rises_s=(rise_s,))
     assert (found["seconds_of_rises"], found["seconds_over"]) == (of_rises, 1 - of_rises)
 
 

@@ -112,7 +112,7 @@ class MeterSign(Function):
         self._fall_W = max(2 * code_W, setup.rated_W * tick_ms // RAMP_MS + 1)
         self.state = State.zero()
         self.state.code = SEED
-        self.watch = meter_watch.MeterWatch(self._second_ticks, setup.rated_W, self._load_fitted)
+        self.watch = meter_watch.MeterWatch(setup)
         self.steps = path_delay.PathDelay(tick_ms, self._code_W)
         self.drift = meter_drift.MeterDrift(self._code_W, self._load_fitted)
         self.statistics = Statistics.zero()

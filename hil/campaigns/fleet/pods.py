@@ -32,6 +32,7 @@ FALLBACK_PART = 0.6  # of an equal part of what is shared (chosen by the project
 SOC = 0.8
 HOLD_H = 1.0  # no job lasts longer, so the hold-back is on while the charge is not low
 ANSWER_S = 0.5  # after a rise; the batteries answer within 0.4 s
+STOP_S, CLOSES_S = 20, 40  # a controlled stop; the way from a start to a closed pod
 WHOLE_S = 3600  # a shorter course has shorter events
 GAINED_MS, WITHIN_MS = 1000, 60_000  # by which a clock runs fast or slow
 LED, FIXED, LYING, REAL = "", "fixed parts", "a report", "real time"
@@ -134,7 +135,16 @@ def watched(pod: FleetPod, course: Course, begin_s: float) -> "Watch":
     events = sorted(_events(course), key=lambda each: each[0])
     pod.events = [(begin_s + at_s, do) for at_s, do in events]
     rises_s = [begin for begin, _, _ in course.jobs]
-    return Watch(pod, begin_s, begin_s + course.length_s, rises_s)
+    return Watch(pod, begin_s, begin_s + course.length_s, rises_s, _away_s(course))
+
+
+def _away_s(course: Course) -> list[tuple[float, float]]:
+    """When a pod is dead, and when one is moved: until it has closed and tested its meter in its
+    turn.
+    """
+    leaves_s, returns_s, moved = course.moved
+    again_s = returns_s + STOP_S + CLOSES_S + (moved + 1) * TURN_S
+    return [(course.dead[0], math.inf), (leaves_s, again_s)]
 
 
 def _events(course: Course) -> list[Event]:
@@ -145,8 +155,11 @@ def _events(course: Course) -> list[Event]:
     cut_name, off_name, liar_name = [f"cabinet{each + 1}" for each in (cut, off, liar)]
     events: list[Event] = [
         (ends_s, lambda pod: pod.members[ended].controller.kill()),
-        (leaves_s, lambda pod: pod.members[moved].controller.kill()),
+        # a pod that is moved is stopped before, and started at its new place
+        (leaves_s, lambda pod: pod.members[moved].controller.run_request(False)),
+        (leaves_s + STOP_S, lambda pod: pod.members[moved].controller.kill()),
         (returns_s, lambda pod: pod.members[moved].controller.start()),
+        (returns_s + STOP_S, lambda pod: pod.members[moved].controller.run_request(True)),
     ]
     if course.kind != FIXED:
         events += [
@@ -213,11 +226,19 @@ class Watch:
     """
 
     def __init__(
-        self, pod: FleetPod, begin_s: float, end_s: float, rises_s: Sequence[float] = ()
+        self,
+        pod: FleetPod,
+        begin_s: float,
+        end_s: float,
+        rises_s: Sequence[float] = (),
+        away_s: Sequence[tuple[float, float]] = (),
     ) -> None:
-        """rises_s: when the load rises, from begin_s on."""
+        """rises_s: when the load rises, from begin_s on. away_s: when the course takes a pod away.
+        A pod that the product itself does not use counts as able.
+        """
         self._pod, self._begin_us, self._end_us = pod, begin_s * 1e6, end_s * 1e6
         self._of_rises = {math.floor(at + later_s) for at in rises_s for later_s in (0, ANSWER_S)}
+        self._away_s = away_s
         self._ticks: list[tuple[float, bool]] = []
         self.seconds: list[tuple[float, bool]] = []  # mean import, the pods could keep the limit
         self._given_J, self._shares_W = 0.0, 0
@@ -234,8 +255,9 @@ class Watch:
         pod, members = self._pod, self._pod.members
         grid_W = pod.site.grid_power_W
         given_W = pod.site.battery_W
-        running = [each for each in members if each.controller.cabinet is not None]
-        able_W = len(running) * POWER_W / len(members)
+        now_s = (pod.now_us - self._begin_us) / 1e6
+        away = sum(begin_s <= now_s < end_s for begin_s, end_s in self._away_s)
+        able_W = (len(members) - away) * POWER_W / len(members)
         self._ticks.append((grid_W, grid_W + given_W - able_W <= LIMIT_W))
         self._given_J += max(0.0, given_W) * TICK_MS / 1000
         self._shares_W = max(self._shares_W, pod.shares_W)

@@ -1,10 +1,13 @@
 """The coded step: what it decides, and when it does not."""
 
+from types import SimpleNamespace
+
 import meter_trials as trials
 import pytest
 from views import Tick, both, device, setup, site_of
 
 from controller.core.policies import meter_sign as mp, modes
+from controller.core.policies.meter_watch import MeterWatch
 from controller.core.site_devices import layout
 
 TICKS_PER_S = 50
@@ -376,3 +379,37 @@ def test_beside_a_load_that_swings_by_80_percent_nothing_is_decided_wrongly(wiri
     assert not set(codes) & set(trials.WRONG[wiring])
     if wiring in ("right", "reversed"):
         assert len([code for code in codes if code != mp.UNDECIDED]) >= 27
+
+
+def watching(share_permille):
+    """(a watch of a cabinet of 1 MW, a function that shows it one second)."""
+    settings = {"load_meter_fitted": 1, "share_permille": share_permille}
+    watch = MeterWatch(SimpleNamespace(tick_ms=1000, rated_W=1_000_000, settings=settings))
+    return lambda expected_W, shown_W: watch.is_reversed(expected_W, shown_W, 1)
+
+
+def neighbour_dies(answer_s):
+    """[(expected, shown)] of each second. Three cabinets give 650 kW each at a load of 8 MW. One
+    dies, and within the same second the two others begin to take its part.
+    """
+    for at in range(60):
+        more_W = int(325_000 * min(1, max(0, at - 29) / answer_s))
+        other_W = 1_300_000 if at < 30 else 650_000
+        own_W = 650_000 + more_W
+        yield 8_000_000 - own_W, 8_000_000 - own_W - other_W - more_W
+
+
+@pytest.mark.parametrize("answer_s", [2, 3])
+def test_a_neighbour_that_fails_puts_no_shared_meter_in_doubt(answer_s):
+    seen = watching(250)
+    assert not any([seen(*each) for each in neighbour_dies(answer_s)])
+    seen = watching(1000)
+    assert any([seen(*each) for each in neighbour_dies(answer_s)]), "a cabinet that is alone"
+
+
+@pytest.mark.parametrize(("share_permille", "most_s"), [(1000, 35), (250, 45)])
+def test_a_meter_that_is_turned_round_is_found_within_seconds(share_permille, most_s):
+    seen = watching(share_permille)
+    assert not any([seen(*[100_000 * (at % 2)] * 2) for at in range(30)])
+    found = [seen(100_000 * (at % 2), -100_000 * (at % 2)) for at in range(60)]
+    assert found.index(True) <= most_s

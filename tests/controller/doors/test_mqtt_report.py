@@ -7,6 +7,7 @@ import re
 import pytest
 
 from controller.core.base import hint_codes as h
+from controller.core.policies.meter_sign import METER_SIGN
 from controller.doors.mqtt import link, report as of
 from controller.doors.mqtt.payload import text
 from controller.state import rows
@@ -86,6 +87,12 @@ def test_what_is_unknown_is_null_and_without_a_controller_so_is_the_state():
         "trouble": "no tick",
     }
     assert len(of.fitted(of.report(None, "0.4.0", "\u00e4" * 5000))) <= 800
+
+
+@pytest.mark.parametrize(("code", "W"), [(METER_SIGN, 0), (METER_SIGN + 1, 9000), (None, 9000)])
+def test_nobody_counts_on_a_battery_that_tests_its_meter(code, W):
+    binding = None if code is None else {"code": code, "label": "R307", "name": "grid meter test"}
+    assert made(limits={"high_W": 9000}, binding=binding)["discharge_W_max"] == W
 
 
 def test_of_each_rack_the_end_that_limits_is_reported():
