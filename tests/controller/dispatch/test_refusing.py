@@ -100,6 +100,15 @@ def test_a_cabinet_that_answers_heartbeats_and_no_limit_is_named_and_holds_littl
     assert problems(world) == {} and world.limits_W[0] >= 500
 
 
+def test_a_cabinet_with_another_problem_beside_it_gets_no_limit():
+    """Two boxes of one name, of which neither answers limits."""
+    member = World().run(90, LOADS_W).dispatcher.members[0]
+    member.trouble = NO_LIMIT
+    assert not member.is_withheld
+    member.exchange.problem = TWICE
+    assert member.is_withheld and member.problem == TWICE
+
+
 def test_a_refusing_cabinet_is_asked_again_each_one_and_a_half_seconds():
     world = World()
     sent = []
