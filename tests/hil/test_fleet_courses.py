@@ -85,6 +85,13 @@ def test_a_liar_changes_its_reports_only(pod):
     assert core.control.known.load_meter_W == pytest.approx(true["load_W"], rel=0.01)
 
 
+@pytest.mark.parametrize("length_s", [60, 1200, 3600])
+def test_a_moved_pod_has_stopped_before_it_returns(length_s):
+    for number in range(20):
+        leaves_s, returns_s, _ = pods.drawn(4, number, 1, length_s).moved
+        assert returns_s >= leaves_s + 2 * pods.STOP_S
+
+
 def seen(grid_W, shares_W=6_000_000, rises_s=(), away_s=()):
     """The figures of one second of a pod whose controller does not run. grid_W: of each tick."""
     member = SimpleNamespace(

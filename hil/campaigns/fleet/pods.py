@@ -98,7 +98,7 @@ def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
         tuple(jobs),
         falls,
         (at[2], names[0]),
-        (at[3], at[3] + lasting(300, 900), names[1]),
+        (at[3], at[3] + max(2 * STOP_S, lasting(300, 900)), names[1]),
         (at[4], at[4] + lasting(30, 600), names[2]),
         (deal.uniform(0, 0.8) * length_s, deal.choice((-1, 1)) * GAINED_MS, deal.randrange(pods)),
         (deal.uniform(0, 0.5) * length_s, deal.randrange(pods)),
