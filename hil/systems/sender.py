@@ -161,9 +161,12 @@ def past_of(spec: Spec, before: Series, series: Series) -> Past:
 
 
 def site_of(spec: Spec, is_capped: bool = True) -> Site:
-    """A system as its planner sees it. is_capped: the cap in its file limits the connection."""
-    size, most_W = spec.size, spec.schedule["cap_W"] / CAP_PART
-    import_W = most_W if is_capped and most_W else float(size.import_W)
+    """A system as its planner sees it. is_capped: the cap in its file limits the connection. What
+    a dispatcher keeps free is no part of either.
+    """
+    size, lent_W = spec.size, spec.size.import_W - spec.spare_W
+    cap_W = min(spec.schedule["cap_W"], lent_W) / CAP_PART
+    import_W = cap_W if is_capped and cap_W else float(lent_W)
     export_W = float(size.control.get("grid_export_W_max", size.export_W))
     tariff: dict[str, Any] = spec.tariff
     if not spec.schedule["is_trading"]:  # load tracking has the battery for itself

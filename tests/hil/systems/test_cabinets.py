@@ -8,6 +8,7 @@ from test_systems import TABLE, seconds_of
 
 from controller.core.base.schedule_table import OPEN_W
 from controller.forms.refusal import ConfigError
+from controller.planner.planning import CAP_PART
 from hil.systems import event_figures, run, sender, spec
 from hil.systems.sender import Sender
 from hil.systems.series import Series
@@ -134,6 +135,17 @@ def test_hours_in_which_the_load_yielded_count_by_month():
         one.saw(slot, 200e3, 900.0 if slot % 96 < 4 else 0.0)
     assert one.yielded_h(datetime(2026, 6, 30)) == 2.0
     assert one.yielded_h(datetime(2026, 7, 1)) == 1.0 and one.yielded_h(datetime(2026, 8, 1)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("variant", "cap_W"), [("", 5_700_000), ("four_cabinets", 5_700_000), ("dead_pod", 5_550_000)]
+)
+def test_a_plan_leaves_free_what_the_dispatcher_keeps_free(variant, cap_W):
+    """A plan that charged with 150 kW more than the shares allowed had empty batteries on Friday."""
+    site = sender.site_of(spec.load("shanghai", variant))
+    assert site.import_W * CAP_PART == pytest.approx(cap_W)
+    open_site = sender.site_of(spec.load("shanghai", variant), False)
+    assert open_site.import_W == {"": 6e6, "four_cabinets": 5.7e6, "dead_pod": 5.55e6}[variant]
 
 
 def test_the_moves_of_a_cabinet_are_seconds_of_the_run():
