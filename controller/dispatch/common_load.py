@@ -2,7 +2,8 @@
 
 unseen   import of the connection beside the loads of the cabinets; below 0: something feeds in
 rise     what a rise of the load to its peak would add where no battery answers: each cabinet
-         that runs answers its own part at once, and nobody answers that of a dead one
+         that runs answers its own part at once, and nobody answers that of a dead one. A load
+         often rises at the same time of each day.
 """
 
 import collections
@@ -12,7 +13,7 @@ from controller.dispatch.member import Member
 
 UNSEEN_MS = 60_000  # time constant with which less import than the loads say is believed
 RUNNING = "running"  # state of a cabinet whose battery answers
-MINUTES = 60  # the peak of the last hour counts
+MINUTES, DAY_MIN = 60, 24 * 60  # the peak of the last hour counts, and of yesterday's next hour
 
 
 class CommonLoad:
@@ -21,7 +22,7 @@ class CommonLoad:
     def __init__(self, members: Sequence[Member], now_ms: float):
         self._members, self._noted_ms = members, now_ms
         self.unseen_W = 0.0
-        self._peaks: collections.deque[tuple[int, int]] = collections.deque(maxlen=MINUTES)
+        self._peaks: collections.deque[tuple[int, int]] = collections.deque(maxlen=DAY_MIN + 1)
 
     def load_W(self, now_ms: float) -> int:
         """The load as the cabinets that report see it: the highest; else the last known."""
@@ -49,10 +50,14 @@ class CommonLoad:
         self._peaks[-1] = minute, max(self._peaks[-1][1], load_W)
 
     def rise_W(self, now_ms: float) -> int:
-        """What a rise to the peak of the last hour would add without an answer."""
-        if not self._peaks:
-            return 0
-        above_W = max(peak_W for _, peak_W in self._peaks) - self.load_W(now_ms)
+        """What a rise to the highest of the remembered peaks would add without an answer."""
+        minute, load_W = int(now_ms // 60_000), self.load_W(now_ms)
+        peaks_W = [
+            peak_W
+            for at, peak_W in self._peaks
+            if minute - at < MINUTES or 0 <= at + DAY_MIN - minute < MINUTES
+        ]
+        above_W = max(peaks_W, default=load_W) - load_W
         dead = [
             each.cabinet.load_permille
             for each in self._members
