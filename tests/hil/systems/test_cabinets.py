@@ -141,7 +141,7 @@ def test_hours_in_which_the_load_yielded_count_by_month():
     ("variant", "cap_W"), [("", 5_700_000), ("four_cabinets", 5_700_000), ("dead_pod", 5_550_000)]
 )
 def test_a_plan_leaves_free_what_the_dispatcher_keeps_free(variant, cap_W):
-    """A plan that charged with 150 kW more than the shares allowed had empty batteries on Friday."""
+    """A plan that charged with 150 kW more than the shares had empty batteries on Friday."""
     site = sender.site_of(spec.load("shanghai", variant))
     assert site.import_W * CAP_PART == pytest.approx(cap_W)
     open_site = sender.site_of(spec.load("shanghai", variant), False)
