@@ -1,9 +1,10 @@
 """The load that all cabinets of one connection see, and what it hides.
 
 unseen   import of the connection beside the loads of the cabinets; below 0: something feeds in
-rise     what a rise of the load to its peak would add where no battery answers: each cabinet
-         that runs answers its own part at once, and nobody answers that of a dead one. A load
-         often rises at the same time of each day.
+rise     the part of an expected rise of the load that no battery answers. Each cabinet that runs
+         answers its own part at once, and nobody answers the part of a dead one. Expected is the
+         peak of the last hour, and that of yesterday's next hour, because a load often rises at
+         the same time of each day. A restart forgets both.
 """
 
 import collections
@@ -13,7 +14,7 @@ from controller.dispatch.member import Member
 
 UNSEEN_MS = 60_000  # time constant with which less import than the loads say is believed
 RUNNING = "running"  # state of a cabinet whose battery answers
-MINUTES, DAY_MIN = 60, 24 * 60  # the peak of the last hour counts, and of yesterday's next hour
+HOUR_MIN, DAY_MIN = 60, 24 * 60
 
 
 class CommonLoad:
@@ -50,17 +51,18 @@ class CommonLoad:
         self._peaks[-1] = minute, max(self._peaks[-1][1], load_W)
 
     def rise_W(self, now_ms: float) -> int:
-        """What a rise to the highest of the remembered peaks would add without an answer."""
+        """The part of a rise to the expected peak that no battery answers; 0: all batteries run."""
+        dead_permille = sum(
+            each.cabinet.load_permille
+            for each in self._members
+            if not each.is_live(now_ms) or each.report.state != RUNNING
+        )
+        if not dead_permille:
+            return 0
         minute, load_W = int(now_ms // 60_000), self.load_W(now_ms)
         peaks_W = [
             peak_W
             for at, peak_W in self._peaks
-            if minute - at < MINUTES or 0 <= at + DAY_MIN - minute < MINUTES
+            if minute - at < HOUR_MIN or 0 <= at + DAY_MIN - minute < HOUR_MIN
         ]
-        above_W = max(peaks_W, default=load_W) - load_W
-        dead = [
-            each.cabinet.load_permille
-            for each in self._members
-            if not each.is_live(now_ms) or each.report.state != RUNNING
-        ]
-        return above_W * sum(dead) // 1000
+        return (max(peaks_W, default=load_W) - load_W) * dead_permille // 1000

@@ -44,7 +44,10 @@ FLEET = {
         0, 48, 4.0, "The largest discharge is held back while the charge lasts so long; 0: always."
     ),
     "spare_W": integer(
-        0, POWER_W_MAX, 0, "Kept free for a rise of the load, while the charge lasts."
+        0,
+        POWER_W_MAX,
+        0,
+        "Kept free for a rise of the load and for clouds, while the charge lasts.",
     ),
 }
 CABINET = {

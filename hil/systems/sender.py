@@ -161,8 +161,8 @@ def past_of(spec: Spec, before: Series, series: Series) -> Past:
 
 
 def site_of(spec: Spec, is_capped: bool = True) -> Site:
-    """A system as its planner sees it. is_capped: the cap in its file limits the connection. What
-    a dispatcher keeps free is no part of either.
+    """A system as its planner sees it. is_capped: the cap in its file limits the connection. Both
+    are without the power that a dispatcher keeps free.
     """
     size, lent_W = spec.size, spec.size.import_W - spec.spare_W
     cap_W = min(spec.schedule["cap_W"], lent_W) / CAP_PART

@@ -1,4 +1,4 @@
-"""What a common load may rise to: the peak of the last hour, and of the next hour of yesterday."""
+"""The expected rise of a common load: to the peak of the last hour, or of yesterday's next hour."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,7 @@ import pytest
 
 from controller.dispatch.common_load import CommonLoad
 
-MINUTE_MS, HOUR_MS = 60_000, 3_600_000
+MINUTE_MS = 60_000
 BASE_W, PEAK_W, CABINETS = 5_200_000, 8_000_000, 4
 
 

@@ -144,8 +144,18 @@ def test_a_plan_leaves_free_what_the_dispatcher_keeps_free(variant, cap_W):
     """A plan that charged with 150 kW more than the shares had empty batteries on Friday."""
     site = sender.site_of(spec.load("shanghai", variant))
     assert site.import_W * CAP_PART == pytest.approx(cap_W)
-    open_site = sender.site_of(spec.load("shanghai", variant), False)
-    assert open_site.import_W == {"": 6e6, "four_cabinets": 5.7e6, "dead_pod": 5.55e6}[variant]
+
+
+@pytest.mark.parametrize("is_capped", [True, False])
+def test_no_shipped_plan_uses_what_a_dispatcher_keeps_free(is_capped):
+    spared = 0
+    for name in spec.NAMES:
+        for variant in ("", *spec.variants(name)):
+            chosen = spec.load(name, variant)
+            left_W = chosen.size.import_W - chosen.spare_W
+            assert sender.site_of(chosen, is_capped).import_W * CAP_PART <= left_W, (name, variant)
+            spared += chosen.spare_W > 0
+    assert spared >= 5
 
 
 def test_the_moves_of_a_cabinet_are_seconds_of_the_run():
