@@ -12,6 +12,7 @@ from controller.core.policies import contract as c, found
 from controller.core.policies.fan_boost import FanBoost
 from controller.core.policies.formed import Formed
 from controller.core.policies.genset_start import GensetStart
+from controller.core.policies.grid_contact import GridContact
 from controller.core.policies.health_cap import HealthCap
 from controller.core.policies.hint_request import HintRequest
 from controller.core.policies.hint_table import HintTable
@@ -55,6 +56,7 @@ FALLBACKS = {
     Formed: (c.WAIT, c.ACT),
     LoadCap: (c.HOLD, c.ACT),
     StepTest: (c.KEEP, c.PAUSE),
+    GridContact: (c.HOLD, c.PAUSE),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PAUSED = frozenset([each.NAME for each, (_, off_grid) in FALLBACKS.items() if off_grid == c.PAUSE])

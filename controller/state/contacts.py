@@ -8,6 +8,8 @@ from controller.state import base
 from controller.state.base import Facts
 from safety import parameters as p, signals as s
 
+MOVING = (s.CLOSING, s.RUNNING, s.STOPPING)
+LIVE = {s.CONTACTOR_PRECHARGE, s.CONTACTOR_CLOSED}
 # {contact: its inputs}. The function `contact` leaves out inputs of equipment that is not fitted.
 CONTACTS = {
     "estop": (s.ESTOP_1_OK, s.ESTOP_2_OK),
@@ -63,3 +65,11 @@ def contact(shadow: Shadow, name: str) -> str:
     if 0 in values:
         return NOT_OK
     return UNKNOWN if None in values else OK
+
+
+def is_open(shadow: Shadow) -> bool:
+    """True if both permits are off, and no contactor reports that it is closed."""
+    racks = range(shadow.layout.racks)
+    states = {base.rack_value(shadow, rack, s.CONTACTOR_STATE) for rack in racks}
+    is_off = not shadow.out[s.PCS_ENABLE_OK] and not shadow.out[s.CONTACTOR_SUPPLY_OK]
+    return is_off and shadow.out[s.STATE] not in MOVING and not states & LIVE

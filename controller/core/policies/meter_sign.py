@@ -29,7 +29,7 @@ from controller.core.base.integers import within
 from controller.core.base.words import Words
 from controller.core.policies import meter_drift, meter_watch, path_delay
 from controller.core.policies.contract import PROVE, Found, Function, Known, Setup
-from controller.core.policies.meter_statistics import Statistics
+from controller.core.policies.meter_statistics import TEST_S, WAIT_S_MAX, Statistics
 from controller.core.policies.modes import RETURN
 from controller.core.policies.source_reports import gives, runs
 
@@ -39,7 +39,7 @@ METER_SIGN | grid meter test | The battery steps by a code, to see which way rou
   meter is. | Nothing: it lasts 70 s at most for each cabinet on the connection.
 """
 RANK = (50, "meter_sign")  # above the limits of the connection, whose meter is not proven yet
-TEST_S, SYMBOLS, RETRY_S = 32, 25, 900  # RETRY_S: pause after an undecided test
+SYMBOLS, RETRY_S = 25, 900  # RETRY_S: pause after an undecided test
 RAMP_MS = 2000  # time for a change by the rated power; a test may begin at any power
 TAPS, SEED = 0xB400, 0xACE1  # shift register of 16 bits: repeats after 65 535 symbols
 
@@ -90,7 +90,7 @@ class MeterSign(Function):
         # amplitude, a part of the rating; 0: no test, the meter is believed
         ("meter_code_permille", "permille", 0, 50, 20, "up"),
         # wait until other cabinets on the connection have ended their tests
-        ("meter_code_wait_s", "s", 0, 600, 0, "fixed"),
+        ("meter_code_wait_s", "s", 0, WAIT_S_MAX, 0, "fixed"),
         # delay of the load meter less that of the grid meter; added to the measured path delay
         (path_delay.DIFFERENCE, "ms", -2000, 2000, 0, "fixed"),
     )

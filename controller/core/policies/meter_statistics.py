@@ -19,6 +19,9 @@ so the bound holds for both tests together. Without a miss, 15 matches decide wi
 from controller.core.base.words import Words
 from controller.core.policies.path_delay import STEP_TENTHS_MAX, STEP_TENTHS_MIN
 
+TEST_S = 32  # with short chips; with long ones as long again
+TURN_S = 2 * TEST_S + 6  # of each cabinet on one connection: its test ends within this time
+WAIT_S_MAX = 600  # longest time for which a cabinet waits for its turn
 ERROR_PARTS = 10_000  # the error probability of a test is below 1 / ERROR_PARTS
 ONE = 1 << 30
 START_EIGHTHS = (7, 1)  # start of the statistics with short chips, with long chips

@@ -7,7 +7,7 @@ counts: the energy by the state of charge, or the bridging time x the present lo
 
 from collections.abc import Iterable
 
-from controller.core.site_devices.roles import LOAD_UPS, ON_BATTERY
+from controller.core.site_devices.reading_roles import LOAD_UPS, ON_BATTERY
 from controller.core.site_devices.signals_view import DeviceView
 
 ROLE, SIGNALS = LOAD_UPS.name, tuple([each.name for each in LOAD_UPS.signals])

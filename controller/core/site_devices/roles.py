@@ -2,6 +2,7 @@
 configuration keys, words of the journal, status, why, console, simulated counterpart.
 """
 
+from controller.core.site_devices.reading_roles import CLOCK, GRID_CONTACT, LOAD_UPS, METER
 from controller.core.site_devices.records import (
     GO_ON,
     HOLD,
@@ -21,7 +22,6 @@ STAGES_MAX = 8
 # A device is read once a second. One wrong reading, or a contact that bounces for a second, then
 # looks like a state of up to 2 s. "Not ready" is less urgent than "stopped", so its time is longer.
 READY_MS, RUNNING_MS = 3000, 2000
-ON_LINE, ON_BATTERY, BYPASS, OFF = range(4)  # states of a UPS
 
 # Thresholds of the warmest cell. The first taper of charging begins at 35 degC (safety/tapers.py).
 CELLS = (
@@ -165,31 +165,6 @@ CHILLER = Role(
     ),
 )
 
-CLOCK = Role(
-    "clock",
-    5,
-    "clock",
-    None,
-    (
-        Signal("day_d", 0, 100_000, "days since 1970-01-01, UTC"),
-        Signal("time_of_day_s", 0, 86_400, "seconds since midnight, UTC"),
-        Signal("uncertainty_ms", 0, 1_000_000_000, "largest error that the time source states"),
-    ),
-    (),
-    (STALE,),
-)
-
-METER = Role(
-    "meter",
-    6,
-    "meter",
-    None,
-    (power("power_W", "power towards the load behind the meter", plausible.METER),),
-    (),
-    # rated_W: of the branch, by its fuse or its current transformers
-    (STALE, ("rated_W", "W", 1, POWER_W_MAX, POWER_W_MAX, "down")),
-)
-
 FAN = Role(
     "fan",
     7,
@@ -286,27 +261,7 @@ LOAD_CAP = Role(
     ),
 )
 
-LOAD_UPS = Role(
-    "load_ups",
-    10,
-    "UPS of the load",
-    None,
-    (
-        Signal("state_code", ON_LINE, OFF, "0 on line, 1 on battery, 2 bypass, 3 off"),
-        Signal("charge_permille", 0, 1000, "charge of its battery"),
-        Signal("bridging_s", 0, 1_000_000, "time for which its battery carries the load of now"),
-        power("load_W", "power that it gives the load", plausible.UPS),
-    ),
-    (),
-    (
-        STALE,
-        ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
-        # energy of the full battery at the output of the UPS
-        ("energy_Wh", "Wh", 1, POWER_W_MAX, None, "down"),
-    ),
-)
-
-_ALL = (PV, GENSET, LOAD_SHED, CHILLER, CLOCK, METER, FAN, HEATER, LOAD_CAP, LOAD_UPS)
+_ALL = (PV, GENSET, LOAD_SHED, CHILLER, CLOCK, METER, FAN, HEATER, LOAD_CAP, LOAD_UPS, GRID_CONTACT)
 ROLES = {role.name: role for role in _ALL}
 BY_NUMBER = {role.number: role for role in ROLES.values()}
 # roles that a configured device may have; the clock belongs to the box itself
