@@ -57,15 +57,19 @@ class Box:
         durable.sync_directory(self.path(OPT))
 
     def asked(
-        self, release: str, *words: str, program: str = "firebreak"
+        self, release: str, *words: str, program: str = "firebreak", timeout_s: float | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command of a release in the tree, and return its result."""
+        """Run a command of a release in the tree, and return its result. Raises cli.Ended, and
+        subprocess.TimeoutExpired after timeout_s.
+        """
         line = [f"/{OPT}/releases/{release}/bin/{program}", *words]
         if self.root != "/":
             line = ["chroot", self.root, *line]
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
         try:
-            return subprocess.run(line, capture_output=True, text=True, env=environment)
+            return subprocess.run(
+                line, capture_output=True, text=True, env=environment, timeout=timeout_s
+            )
         except OSError as error:
             raise cli.Ended(
                 NO_START, f"release {release} does not start: {error.strerror}"

@@ -291,6 +291,14 @@ switch_to() {
     done
 }
 
+# The new release is on trial until it has controlled for half an hour (trial.py). The release before notes how it
+# controls. One that has no such command gives no trial.
+begin_trial() {
+    has_command box trial || return 0
+    on_target "/$opt/current/bin/firebreak" box trial begin --release "$1" ||
+        say "warning" "the new release is not on trial: it does not go back by itself"
+}
+
 # place SOURCE TARGET: replaces a file in one step: a power cut leaves the old file or the whole new file.
 place() {
     install -D -m 644 "$1" "$root/$2.part"
@@ -327,6 +335,7 @@ end_record() {
 # Files of this project on a box, beside configuration, state and what is made of the configuration.
 own_files() {
     printf '%s\n' "$units/firebreak.service" "$units"/firebreak-{record,upstream,planner,doors@,can@,console@}.service \
+        "$units"/firebreak-trial.{service,timer} \
         "$units/run-firebreak.mount" etc/udev/rules.d/70-firebreak.rules etc/modules-load.d/firebreak.conf \
         etc/needrestart/conf.d/firebreak.conf etc/sysusers.d/firebreak.conf "$bash_completion" "$zsh_completion" \
         "$man_page"
@@ -496,6 +505,10 @@ install_services() {
             say "warning" "this release has no 'firebreak ${words[*]}': systemctl disable --now firebreak-$name.service"
         fi
     done
+    if has_command box trial; then
+        put "$here/firebreak-trial.service" "$units/firebreak-trial.service"
+        install_service firebreak-trial.timer
+    fi
     if has_command console; then
         install_service firebreak-console@.service
     fi
@@ -587,6 +600,7 @@ do_install() {
     rm -rf -- "$root/$opt/releases/$release/files.part" # of an interrupted installation
     install_user
     stamp "$release"
+    begin_trial "$release"
     switch_to "$release"
     install_configuration
     install_services

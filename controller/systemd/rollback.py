@@ -47,14 +47,19 @@ def _rollback(arguments: Namespace) -> int:
         raise cli.Ended(NO_START, "rollback needs root: sudo firebreak box rollback")
     os.umask(0o022)  # the service's user has to read all files
     with cli.ends(NO_START, OSError), locked(box):
-        now, before = _releases(box)
-        _check(box, now, before)
-        _bring_back(box, now, before)
-        box.link("current", before)
-        box.link("previous", now)
-        say("switched", f"to release {before}, from {now}; the same command returns")
-        _reload(box)
+        back(box)
     return DONE
+
+
+def back(box: Box) -> None:
+    """Bring the release before back. The caller holds the lock. Raises cli.Ended, OSError."""
+    now, before = _releases(box)
+    _check(box, now, before)
+    _bring_back(box, now, before)
+    box.link("current", before)
+    box.link("previous", now)
+    say("switched", f"to release {before}, from {now}; the same command returns")
+    _reload(box)
 
 
 def _releases(box: Box) -> tuple[str, str]:

@@ -72,6 +72,25 @@ def test_a_rollback_of_an_installed_release_and_back(box):
         assert HELD.format("") in carried(box)
 
 
+def test_a_release_that_does_not_stay_up_goes_back_with_its_units(box):
+    """The unit lets the release before count each start."""
+    count = "/opt/firebreak/previous/bin/firebreak", "box", "trial", "count"
+    (line,) = box.done("firebreak", "box", "trial")
+    assert line == "no release is on trial" or "on trial" in line
+    box.done("firebreak", "box", "install", "--bundle", box.bundles[0], *box.signed, "--older")
+    box.done("firebreak", "box", "install", "--bundle", box.bundles[1], *box.signed)
+    (line,) = box.done("firebreak", "box", "trial", code=1)
+    assert "is on trial: 0 of 30 minutes" in line
+    for _ in "123":
+        box.done(*count)
+    assert box.done("firebreak", "--version")[0].startswith("1.")
+    assert "3 starts without 60 s" in box.done(*count)[-1]
+    assert box.done("firebreak", "--version")[0].startswith("0.")
+    found = box.files("etc")["etc/systemd/system/firebreak.service"]
+    assert found == box.first["etc/systemd/system/firebreak.service"]
+    box.done("firebreak", "box", "rollback")
+
+
 def test_a_bundle_that_is_older_or_cut_changes_nothing(box):
     before = box.files("etc", "usr/local", "var/lib/firebreak")
     words = ["firebreak", "box", "install", *box.signed, "--bundle"]

@@ -9,6 +9,7 @@ import sys
 import pytest
 from command_line import lines_of, run
 from power_loss import as_of_form
+from two_releases import OLD, OWNED, STATE, TYPES, UNITS, content, done, made, write
 
 from controller.store import durable, two_copies
 from controller.store.stored_record import Record
@@ -16,72 +17,11 @@ from controller.systemd import rollback
 from controller.systemd.box_tree import Box
 from tests.repository import ROOT
 
-UNITS, TYPES = "etc/systemd/system", "etc/firebreak/types"
-OLD = {
-    f"{UNITS}/firebreak.service": "old unit",
-    f"{UNITS}/gone.service": "unit of the old release alone",
-    "etc/udev/rules.d/70-firebreak.rules": "old rules",
-    f"{TYPES}/a.toml": "old a",
-    f"{TYPES}/mine.toml": "old mine",
-}
-NEW = {
-    f"{UNITS}/firebreak.service": "new unit",
-    f"{UNITS}/added.service": "unit of the new release alone",
-    "etc/udev/rules.d/70-firebreak.rules": "new rules",
-    f"{TYPES}/a.toml": "new a",
-    f"{TYPES}/added.toml": "added",
-    f"{TYPES}/mine.toml": "new mine",
-}
-OWNED = {
-    f"{TYPES}/mine.toml": "changed by the owner",
-    "etc/firebreak/cabinet/cabinet.toml": "cabinet",
-    "etc/firebreak/cabinet/site.toml": "site",
-    f"{UNITS}/firebreak.service.d/mine.conf": "drop-in of the owner",
-}
-STATE = "var/lib/firebreak"
-
-
-def write(tree, files):
-    for name, text in files.items():
-        (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        (tree / name).write_text(text)
-
-
-def content(tree):
-    """{name: text} below etc/, and the links of the releases."""
-    files = {
-        str(path.relative_to(tree)): path.read_text()
-        for path in sorted((tree / "etc").rglob("*"))
-        if path.is_file()
-    }
-    digests = files.get(rollback.AS_INSTALLED, "").splitlines()
-    links = [os.path.basename(os.readlink(tree / "opt/firebreak" / name)) for name in LINKS]
-    return {**files, rollback.AS_INSTALLED: sorted(digests)}, links
-
-
-LINKS = ("current", "previous")
-
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    """A box with the release `new`, and `old` before it."""
     monkeypatch.setattr(rollback.os, "geteuid", lambda: 0)
-    for name, files in (("old", OLD), ("new", NEW)):
-        folder = f"opt/firebreak/releases/{name}"
-        write(tmp_path, {f"{folder}/files/{each}": text for each, text in files.items()})
-        write(tmp_path, {f"{folder}/complete": ""})
-    write(tmp_path, NEW | OWNED)
-    owned = [name for name in NEW if name.startswith(TYPES)]
-    lines = [rollback._line(name, NEW[name].encode()) for name in owned]
-    write(tmp_path, {rollback.AS_INSTALLED: "\n".join([*lines, ""])})
-    for link, name in zip(LINKS, ("new", "old")):
-        (tmp_path / "opt/firebreak" / link).symlink_to(f"releases/{name}")
-    (tmp_path / STATE).mkdir(parents=True)
-    return tmp_path
-
-
-def done(code=0, out="", err=""):
-    return subprocess.CompletedProcess([], code, out, err)
+    return made(tmp_path)
 
 
 def roll_back(tree, monkeypatch, capsys, answers=None):

@@ -1,0 +1,83 @@
+"""`firebreak fleet roll-out`: installs a release on the cabinets of a fleet, in waves.
+
+A command of the caller installs and starts it on one cabinet, because only the caller knows the way
+there, such as ssh. The reports of the cabinets say whether it stays. After an interruption the same
+command goes on.
+
+Exit codes: 0 every cabinet has kept the release, 1 it has stopped, 2 wrong input, 3 no broker.
+"""
+
+import asyncio
+import contextlib
+import shlex
+import subprocess
+from argparse import Namespace
+
+from controller.console.fleet import FLEET_FILE, reader_of
+from controller.dispatch.overview import Overview
+from controller.dispatch.roll_out import RollOut
+from controller.system import cli
+from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
+
+FIRST_MS = 10_000  # in which every cabinet is heard
+NAME = "{}"
+
+
+@cli.command(
+    "fleet roll-out",
+    FLEET_FILE,
+    cli.option("--release", required=True, metavar="VERSION", help="as `firebreak --version`"),
+    cli.option(
+        "--run",
+        required=True,
+        metavar="COMMAND",
+        help="installs and starts it on one cabinet; {} is the name",
+    ),
+)
+def _run(arguments: Namespace) -> int:
+    from controller.doors.told import DoorError
+
+    if NAME not in arguments.run:
+        raise cli.Ended(WRONG_INPUT, f"--run: allowed is a command with {NAME} for the cabinet")
+    reader = reader_of(arguments.file)
+    rolling = Rolling(RollOut(list(reader.overview.seen), arguments.release), arguments.run)
+    rolling.first_ms = reader.now_ms + FIRST_MS
+    with cli.ends(WRONG_INPUT, DoorError, OSError), contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(reader.watch(rolling.look))
+    if rolling.out.halted:
+        raise cli.Ended(NOT_DONE, f"stopped: {rolling.out.halted}")
+    is_done = rolling.out.is_done(reader.overview.cabinets(reader.now_ms))
+    return DONE if is_done else NOT_DONE
+
+
+class Rolling:
+    """Acts on what the cabinets report. first_ms: when the first installation may begin."""
+
+    def __init__(self, out: RollOut, command: str):
+        self.out, self._command, self.first_ms = out, command, 0.0
+        self._shown: list[str] = []
+
+    def look(self, overview: Overview, now_ms: float, trouble: str) -> None:
+        """Show changes, and begin what is to begin. KeyboardInterrupt: nothing is left to do."""
+        cabinets = overview.cabinets(now_ms)
+        lines = self.out.lines(cabinets)
+        if lines != self._shown:
+            print("\n".join([*lines, ""]), flush=True)
+            self._shown = lines
+        if trouble or now_ms < self.first_ms:
+            return
+        for name in self.out.step(cabinets, now_ms / 1000):
+            if not self.out.halted:
+                self._install(name)
+        if self.out.halted or self.out.is_done(cabinets):
+            raise KeyboardInterrupt
+
+    def _install(self, name: str) -> None:
+        print(f"{name}: begins", flush=True)
+        line = [each.replace(NAME, name) for each in shlex.split(self._command)]
+        try:
+            code = subprocess.run(line, check=False).returncode
+        except OSError as error:
+            return self.out.failed(name, f"{line[0]}: {error.strerror}")
+        if code:
+            self.out.failed(name, f"the command has ended with {code}")

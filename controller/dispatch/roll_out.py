@@ -1,0 +1,81 @@
+"""A new release on many cabinets: in which order, when the next ones begin, and when all stops.
+
+The first cabinet is alone, then comes a tenth, then the rest. A wave begins when each cabinet of
+the one before has kept the release after its trial (systemd/trial.py). The first one that goes back
+stops everything. Pure: the caller gives reports and time.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from controller.dispatch.report import Facts
+
+TENTH = 10
+KEEPS_S_MAX = 4 * 3600  # from the begin of an installation until the release is kept
+KEPT, TRIED, OTHER, SILENT = "has kept it", "tries it", "has another release", "is silent"
+
+
+def waves(names: Sequence[str]) -> list[list[str]]:
+    """The names, as 1, a tenth of all, and the rest."""
+    second = 1 + -(-len(names) // TENTH)
+    found = [list(names[:1]), list(names[1:second]), list(names[second:])]
+    return [each for each in found if each]
+
+
+class RollOut:
+    """One release for a fleet. halted: why it stops; empty while it may go on."""
+
+    def __init__(self, names: Sequence[str], version: str):
+        self._waves, self._version = waves(names), version
+        self._begun_s: dict[str, float] = {}
+        self._tried = set[str]()
+        self.halted = ""
+
+    def state(self, found: Facts) -> str:
+        """What a cabinet does with the release, by the facts of `firebreak fleet`."""
+        if not found["is_live"]:
+            return SILENT
+        if found["release"] != self._version:
+            return OTHER
+        return TRIED if found["on_trial"] else KEPT
+
+    def step(self, cabinets: Mapping[str, Facts], now_s: float) -> list[str]:
+        """The cabinets that should begin now."""
+        for name in self._begun_s:
+            self._look(name, self.state(cabinets[name]), now_s)
+        if self.halted:
+            return []
+        for wave in self._waves:
+            open_ = [name for name in wave if self.state(cabinets[name]) != KEPT]
+            if open_:
+                ready = [
+                    name
+                    for name in open_
+                    if name not in self._begun_s and self.state(cabinets[name]) == OTHER
+                ]
+                self._begun_s |= dict.fromkeys(ready, now_s)
+                return ready
+        return []
+
+    def _look(self, name: str, state: str, now_s: float) -> None:
+        if state in (TRIED, KEPT):
+            self._tried.add(name)
+        if state == OTHER and name in self._tried:
+            self.halted = self.halted or f"{name} went back"
+        elif state != KEPT and now_s - self._begun_s[name] >= KEEPS_S_MAX:
+            self.halted = self.halted or f"{name} {state} after {KEEPS_S_MAX // 3600} h"
+
+    def failed(self, name: str, words: str) -> None:
+        """The installation on a cabinet has ended wrongly."""
+        self.halted = self.halted or f"{name}: {words}"
+
+    def is_done(self, cabinets: Mapping[str, Facts]) -> bool:
+        """True once every cabinet has kept the release."""
+        return all(self.state(each) == KEPT for each in cabinets.values())
+
+    def lines(self, cabinets: Mapping[str, Facts]) -> list[str]:
+        """A line for each cabinet, with its release and the CRC of its limits."""
+        return [
+            f"{name:16} {self.state(each):20} {each['release'] or '-':16} limits "
+            f"{each['limits_crc'] or '-'}"
+            for name, each in cabinets.items()
+        ]

@@ -1,0 +1,181 @@
+"""`firebreak box trial`: whether the release that was installed last controls as well as the one
+before. If it does not, the one before comes back by itself.
+
+    begin    the installation notes the release before the link `current` changes
+    count    each start of the service is counted. The fourth one without a minute of ticks
+             starts the release before in place of the new one
+    judge    once a minute: how it controls. After TRIAL_MIN minutes of control it stays, or it goes
+
+The release before runs this program, because the new one may be broken. Only the figures come from
+the release that runs, since another one cannot read its journal. A power cut at any moment leaves
+one whole release: the note is written before the link changes, and is removed after that.
+"""
+
+import json
+import os
+import subprocess
+from argparse import Namespace
+from typing import Any
+
+from controller.store import durable
+from controller.system import cli, clock, json_text
+from controller.system.paths import DONE, NO_START, NOT_DONE, ROOT
+from controller.systemd import rollback, trial_figures, trial_verdict
+from controller.systemd.box_tree import OPT, Box, locked, say
+from controller.systemd.trial_verdict import STARTS_MAX, TRIAL_MIN, Trial
+
+NOTE, LAST = f"{OPT}/trial.json", f"{OPT}/trial.last"
+SERVICE = "firebreak.service"
+COMPANIONS = ("firebreak-record", "firebreak-upstream", "firebreak-planner", "firebreak-doors@*")
+ASKED_S = 60  # longest time for the figures
+STEPS = ("begin", "count", "judge", "start")
+
+
+@cli.command(
+    "box trial",
+    cli.option("step", nargs="?", choices=STEPS, help="for the installation and the service"),
+    cli.option("--release", default="", metavar="NAME", help="with begin: the new release"),
+    cli.option("--root", default="/", metavar="DIR", help="the tree of another box"),
+)
+def _trial(arguments: Namespace) -> int:
+    box = Box(arguments.root)
+    if arguments.step is None:
+        return _shown(box)
+    if os.geteuid() != ROOT:
+        raise cli.Ended(NO_START, "trial needs root: sudo firebreak box trial")
+    os.umask(0o022)
+    with cli.ends(NO_START, OSError):
+        return {"begin": _begin, "count": _count, "judge": _judge, "start": _start}[arguments.step](
+            box, arguments
+        )
+
+
+# -- the note
+
+
+def noted(box: Box) -> Trial | None:
+    """The trial that is going on; None: there is none, or its note cannot be read."""
+    content = box.content(NOTE)
+    try:
+        found = json_text.loads(content or b"null")
+        return None if found is None else Trial(**found)
+    except (ValueError, TypeError):
+        return None
+
+
+def _note(box: Box, trial: Trial) -> None:
+    durable.put(box.path(NOTE), ".part", [json.dumps(trial._asdict()).encode()], 0o644)
+
+
+def _ended(box: Box, words: str) -> None:
+    """Keep how the trial ended, then remove its note."""
+    durable.put(box.path(LAST), ".part", [f"{words}\n".encode()], 0o644)
+    box.remove(NOTE)
+    say("trial", words)
+
+
+def _shown(box: Box) -> int:
+    trial, last = noted(box), (box.content(LAST) or b"").decode("ascii", "replace").strip()
+    if trial is None:
+        print(f"no release is on trial{f'; the last one: {last}' if last else ''}")
+        return DONE
+    minutes = int(trial.controlled_s // 60)
+    print(f"{trial.release} is on trial: {minutes} of {TRIAL_MIN} minutes of control; ", end="")
+    print(f"else {trial.before} comes back")
+    return NOT_DONE
+
+
+# -- the steps
+
+
+def _begin(box: Box, arguments: Namespace) -> int:
+    before = os.path.basename(os.path.realpath(box.path(f"{OPT}/current")))
+    if before != arguments.release:
+        found = _figures(box, before)
+        trips = found["trips"] if found else 0
+        _note(box, Trial(arguments.release, before, found, trips, looked_s=clock.now_us() / 1e6))
+    return DONE
+
+
+def _count(box: Box, arguments: Namespace) -> int:
+    trial = _current(box)
+    if trial is None:
+        return DONE
+    trial, why = trial_verdict.counted(trial)
+    _note(box, trial)
+    if why:
+        _go_back(box, trial, why)
+    return DONE
+
+
+def _judge(box: Box, arguments: Namespace) -> int:
+    trial = _current(box)
+    if trial is None:
+        if noted(box):
+            with locked(box):  # no installation is going on: it was cut off, or taken back
+                box.remove(NOTE)
+        return DONE
+    state = _systemctl("is-active", SERVICE).stdout.strip()
+    found = _figures(box, trial.release) if state == "active" else None
+    trial, why = trial_verdict.judged(trial, found, state == "active", clock.now_us() / 1e6)
+    _note(box, trial)
+    restarts = _systemctl("show", "-P", "NRestarts", SERVICE).stdout.strip()
+    if restarts.isdecimal() and int(restarts) >= STARTS_MAX:
+        why = f"it has ended {restarts} times"
+    if state == "failed":
+        why = f"its service has {_systemctl('show', '-P', 'Result', SERVICE).stdout.strip()}"
+    if not why and trial_verdict.is_over(trial):
+        _ended(box, f"{trial.release} stays")
+    elif why and found and found["is_off_grid"]:
+        say("trial", f"{why}: it goes back when the site is on the grid again")
+    elif why:
+        _go_back(box, trial, why)
+        _systemctl("restart", SERVICE)
+        _systemctl("try-restart", *COMPANIONS)
+    return DONE
+
+
+def _start(box: Box, arguments: Namespace) -> int:
+    """Start the new release if nobody misses the cabinet meanwhile."""
+    found = _figures(box, os.path.basename(os.path.realpath(box.path(f"{OPT}/current"))))
+    found = found or _figures(box, os.path.basename(os.path.realpath(box.path(f"{OPT}/previous"))))
+    for name, words in trial_figures.NO_START.items():
+        if found and found[name]:
+            raise cli.Ended(NOT_DONE, f"not started: {words}")
+    if _systemctl("restart", SERVICE).returncode:
+        raise cli.Ended(NO_START, f"{SERVICE} does not start: systemctl status {SERVICE}")
+    _systemctl("try-restart", *COMPANIONS)
+    return DONE
+
+
+def _current(box: Box) -> Trial | None:
+    """The trial of the release that is installed; another note is of an installation that was cut
+    off, or that a person has taken back.
+    """
+    trial = noted(box)
+    now = os.path.basename(os.path.realpath(box.path(f"{OPT}/current")))
+    return trial if trial and trial.release == now else None
+
+
+def _go_back(box: Box, trial: Trial, why: str) -> None:
+    """End the trial. A release that cannot go back stays, and the note says why."""
+    try:
+        with locked(box):
+            rollback.back(box)
+    except cli.Ended as refused:
+        return _ended(box, f"{trial.release} stays, although {why}: {refused}")
+    _ended(box, f"{trial.release} went back to {trial.before}: {why}")
+
+
+def _figures(box: Box, release: str) -> dict[str, Any] | None:
+    """The figures of a release that runs; None: it gives none."""
+    try:
+        done = box.asked(release, "box", "figures", timeout_s=ASKED_S)
+        found = json_text.loads(done.stdout or "null")
+    except (cli.Ended, ValueError, subprocess.TimeoutExpired):
+        return None
+    return found if isinstance(found, dict) and found.keys() >= trial_figures.NAMES else None
+
+
+def _systemctl(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemctl", *words], capture_output=True, text=True)

@@ -1,0 +1,79 @@
+"""`firebreak box figures`: how the running release controls, from its own pages and counters, in a
+few figures. The release before judges them (trial.py).
+"""
+
+import sqlite3
+from argparse import Namespace
+from typing import Any
+
+from controller.hints import no_answer
+from controller.journal.ring import JournalError
+from controller.rows import danger
+from controller.state import contacts, watch
+from controller.state.base import Facts
+from controller.store.trips import TripLog
+from controller.system import cli
+from controller.system.paths import DONE, NO_START as ENDED
+from safety import signals as s
+
+SPAN_S = 600
+# figures that forbid a start now: their words
+NO_START = {
+    "is_closed": "the cabinet is closed: firebreak stop",
+    "is_off_grid": "the site is off the grid, and the cabinet may carry it",
+    "is_dangerous": "an alarm of danger is open: firebreak alarms",
+}
+NAMES = {
+    "uptime_s",
+    "is_controlling",
+    "missed_permille",
+    "late_us",
+    "trips",
+    "links",
+    "apart_permille",
+    *NO_START,
+}
+
+
+@cli.command("box figures", cli.RUN_DIR, cli.STATE_DIR)
+def _figures(arguments: Namespace) -> int:
+    before = f"{no_answer.not_found(arguments.run_dir)}: "
+    with cli.ends(ENDED, OSError, JournalError, sqlite3.Error, before=before):
+        print(cli.as_json(of(arguments.run_dir, arguments.state_dir)))
+    return DONE
+
+
+def of(run_directory: str, state_directory: str) -> Facts:
+    """The figures. Raises JournalError, OSError, sqlite3.Error.
+
+    late_us: the slowest tick of 1000. trips: number of the newest trip. links: devices that do not
+    answer. apart_permille: mean of power beside its set-point, of the rated power, over SPAN_S.
+    """
+    seen = watch.Watch(run_directory, state_directory)
+    seen.update()
+    status, links = seen.facts("status"), seen.facts("links")["devices"]
+    quantities = seen.facts("trend", span_s=SPAN_S)["quantities"]
+    trend = {each["field"]: each["values"] for each in quantities}
+    is_closed = not contacts.is_open(seen.shadow)
+    is_off_grid = bool(seen.shadow.core.facts.is_off_grid())
+    seen.shadow.close()
+    loop = status["loop"] or {"ticks": 0, "missed": 0, "lateness_us": {"p99_9": None}}
+    return {
+        "uptime_s": status["uptime_ms"] / 1000 if seen.is_live else 0,
+        "is_controlling": status["state"] == s.STATES[s.RUNNING],
+        "missed_permille": 1000 * loop["missed"] / max(1, loop["ticks"]),
+        "late_us": loop["lateness_us"]["p99_9"],
+        "trips": TripLog(state_directory).newest,
+        "links": sum(each["state"] != "ok" for each in links),
+        "apart_permille": apart_permille(trend, status["rated_W"]),
+        "is_closed": is_closed,
+        "is_off_grid": is_off_grid,
+        "is_dangerous": status["danger"]["level"] >= danger.SIGN,
+    }
+
+
+def apart_permille(trend: dict[str, list[Any]], rated_W: int) -> float | None:
+    """Mean of power beside its set-point, permille of the rated power; None: no value."""
+    pairs = zip(trend["battery_W"], trend["setpoint_W"])
+    apart_W = [abs(power - asked) for power, asked in pairs if None not in (power, asked)]
+    return 1000 * sum(apart_W) / len(apart_W) / max(1, rated_W) if apart_W else None

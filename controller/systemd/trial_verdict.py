@@ -1,0 +1,81 @@
+"""Decides whether a release on trial stays. Pure: the caller gives figures and time."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Figures = Mapping[str, Any]
+TRIAL_MIN = 30  # minutes of control after which a release stays
+STARTS_MAX = 3  # starts in a row without SETTLED_S of ticks
+SETTLED_S = 60
+MISSING_MAX = 3  # looks in a row without figures
+LOOK_S_MAX = 120  # a longer pause between two looks counts as this
+# figure: (its words, times the figure before, plus this): above it the release is worse
+WORSE = {
+    "missed_permille": ("ticks missed, permille", 1, 1),
+    "late_us": ("lateness of the slowest tick of 1000, us", 2, 500),
+    "trips": ("trips", 0, 0),
+    "links": ("devices that do not answer", 1, 0),
+    "apart_permille": ("power beside its set-point, permille of the rating", 2, 5),
+}
+
+
+class Trial(NamedTuple):
+    """A release on trial. before: the one that comes back. figures: those of `before`, if it ran.
+
+    starts: in a row without settling. missing: looks in a row without figures. controlled_s: time
+    in which the new release controlled. looked_s: of the last look, since the boot. trips: number
+    of the newest trip at the begin.
+    """
+
+    release: str
+    before: str
+    figures: dict[str, Any] | None
+    trips: int
+    starts: int = 0
+    missing: int = 0
+    controlled_s: float = 0.0
+    looked_s: float = 0.0
+
+
+def counted(trial: Trial) -> tuple[Trial, str]:
+    """(the trial after one more start, why it ends or "")."""
+    after = trial._replace(starts=trial.starts + 1)
+    return after, f"{STARTS_MAX} starts without {SETTLED_S} s of control" if (
+        after.starts > STARTS_MAX
+    ) else ""
+
+
+def judged(trial: Trial, now: Figures | None, is_active: bool, now_s: float) -> tuple[Trial, str]:
+    """(the trial after a look, why it fails or "").
+
+    now: None: the release gave no figures. is_active: its service runs. now_s: since the boot.
+    """
+    passed_s = min(LOOK_S_MAX, max(0.0, now_s - trial.looked_s))
+    trial = trial._replace(looked_s=now_s)
+    if now is None:
+        if not is_active:
+            return trial, ""
+        trial = trial._replace(missing=trial.missing + 1)
+        return trial, f"{MISSING_MAX} looks without figures" if trial.missing >= MISSING_MAX else ""
+    trial = trial._replace(missing=0)
+    if now["uptime_s"] >= SETTLED_S:
+        trial = trial._replace(starts=0)
+    if now["is_controlling"]:
+        trial = trial._replace(controlled_s=trial.controlled_s + passed_s)
+    return trial, worse(trial, now) if is_over(trial) else ""
+
+
+def is_over(trial: Trial) -> bool:
+    """True once the new release has controlled long enough."""
+    return trial.controlled_s >= TRIAL_MIN * 60
+
+
+def worse(trial: Trial, now: Figures) -> str:
+    """The first figure that is worse than before, in words; "": none."""
+    own = {**now, "trips": now["trips"] - trial.trips}
+    before = trial.figures or {}
+    for name, (words, times, plus) in WORSE.items():
+        most = times * (before.get(name) or 0) + plus
+        if own[name] is not None and own[name] > most:
+            return f"{words}: {own[name]:g}, allowed {most:g}"
+    return ""
