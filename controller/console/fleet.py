@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 FILE = "/etc/firebreak/FLEET.toml"
 CLEAR, HOME, REST = b"\x1b[2J", b"\x1b[H", b"\x1b[K\r\n"
 CODES = {site_ask.YES: DONE, site_ask.NO: NOT_DONE, site_ask.NOT_KNOWN: NO_START}
-_FILE = cli.option("file", metavar="FLEET.toml", nargs="?", default=FILE, help="(%(default)s)")
+FLEET_FILE = cli.option("file", metavar="FLEET.toml", nargs="?", default=FILE, help="(%(default)s)")
 
 
 @cli.command(
     "fleet show",
-    _FILE,
+    FLEET_FILE,
     cli.option("--watch", action="store_true", help="draw the page again each second"),
     cli.JSON,
 )
 def _show(arguments: Namespace) -> int:
     if arguments.watch and (arguments.json or not sys.stdout.isatty()):
         raise cli.Ended(WRONG_INPUT, "--watch draws on a terminal; leave it out for a file or JSON")
-    reader = _reader(arguments.file)
+    reader = reader_of(arguments.file)
     if arguments.watch:
         return _watch(reader)
     facts = _collected(reader)
@@ -48,7 +48,7 @@ def _show(arguments: Namespace) -> int:
 
 @cli.command(
     "fleet ask",
-    _FILE,
+    FLEET_FILE,
     cli.option("--power", required=True, metavar="POWER", help="rise of the load, as in 800kW"),
     cli.option("--at", default="+0s", metavar="TIME", help="from now, as in +10min (now)"),
     cli.option("--for", dest="span", required=True, metavar="TIME", help="as in 20min"),
@@ -62,7 +62,7 @@ def _ask(arguments: Namespace) -> int:
         whole("--at", at, TIME_UNITS, 0, at_ms_max, "+10min") // 1000,
         whole("--for", arguments.span, TIME_UNITS, 1000, ask.FOR_S_MAX * 1000, "20min") // 1000,
     )
-    reader, name = _reader(arguments.file), arguments.cabinet
+    reader, name = reader_of(arguments.file), arguments.cabinet
     names = [] if reader.overview.fleet.is_common else list(reader.overview.seen)
     if name and name not in names:
         allowed = ", ".join(names) or "none, because a common load has no place"
@@ -72,7 +72,7 @@ def _ask(arguments: Namespace) -> int:
     return CODES[found["answer"]]
 
 
-def _reader(path: str) -> "Reader":
+def reader_of(path: str) -> "Reader":
     """The reader of the fleet in a file. Ends the command for a wrong file."""
     with cli.ends(WRONG_INPUT, FileNotFoundError):
         found = fleet.load(path, has_keys=False)

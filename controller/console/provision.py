@@ -25,11 +25,12 @@ from typing import NamedTuple
 from controller.config import configuration, layers
 from controller.console import backup_file
 from controller.console.backup_file import Kept
+from controller.core.policies.meter_statistics import TURN_S, WAIT_S_MAX
 from controller.forms import reading
 from controller.forms.refusal import ConfigError, shown
 from controller.hints import keys
-from controller.store import durable
-from controller.system import cli, clock, regular_file, toml_text
+from controller.store import durable, proof_tests
+from controller.system import cli, clock, regular_file, toml_text, utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, SERVICE, ascii_only
 
 LIST_BYTES_MAX = 4 << 20
@@ -41,9 +42,6 @@ PLACE = re.compile(r"(cabinet|types)/[A-Za-z0-9_.-]+\.toml")
 SHARE, WAIT = "control.share_permille", "control.meter_code_wait_s"
 EQUAL, OWN = "equal", "own"  # values of the column SHARE
 PERMILLE = 1000
-# Longest time for which one cabinet tests the shared meters. The next cabinet waits for its end.
-TURN_S = 70
-WAIT_S_MAX = 600
 TABLE = "cabinets.csv"  # has names, fingerprints of keys and digests of files, but no secret
 # The key of the planner never leaves the box, because the installation makes it there.
 PLANNER = "planner"
@@ -252,6 +250,9 @@ def _fill(part: str, each: Line, files: dict[str, bytes]) -> None:
             key = keys.create(state, source.name).hex().encode() + b"\n"
             name = f"state/{keys.DIRECTORY}/{source.name}{keys.SUFFIX}"
             kept.append(Kept(name, 0o600, SERVICE, key))
+    ledger = proof_tests.provisioned(utc.moment(), f"serial {each.serial}")
+    durable.put(proof_tests.path_of(state), ".part", [ledger], 0o600)
+    kept.append(Kept(f"state/{proof_tests.FILE}", 0o600, SERVICE, ledger))
     packed = backup_file.packed(each.name, None, kept)
     durable.put(os.path.join(part, f"{each.serial}.tar"), ".part", [packed], 0o600)
 

@@ -23,9 +23,8 @@ from controller.console.replace_page import lines, tests_in_words
 from controller.console.replace_steps import KINDS
 from controller.hints import no_answer
 from controller.journal.ring import JournalError
-from controller.journal.snapshot import Shadow
 from controller.run import operator_client, operator_commands
-from controller.state import base, watch
+from controller.state import base, contacts, watch
 from controller.state.base import Facts
 from controller.store import proof_lines as pl, proof_tests, replacements, sign_tests
 from controller.store.proof_tests import LedgerError
@@ -33,8 +32,6 @@ from controller.system import cli, utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted
 from safety import signals as s
 
-MOVING = (s.CLOSING, s.RUNNING, s.STOPPING)
-LIVE = (s.CONTACTOR_PRECHARGE, s.CONTACTOR_CLOSED)
 BEGAN = "locked out for it; "  # begins a remark if the exchange itself began the lock-out
 SERIAL_TEXT = re.compile(rf"[!-~]{{1,{replacements.SERIAL_CHARACTERS_MAX}}}")
 
@@ -111,21 +108,13 @@ def _case(arguments: Namespace) -> Case:
     )
     facts = _facts(arguments.kind, link, shadow.reader.header, records) | {
         "cabinet_state": s.STATES[shadow.out[s.STATE]],
-        "is_open": _is_open(shadow),
+        "is_open": contacts.is_open(shadow),
         "locked_out_by": base.locked_out_by(shadow),
         "is_approved": bool(shadow.inp[s.IMAGE_APPROVED_OK]),
         "is_live": seen.is_live,
     }
     shadow.close()
     return Case(facts, records, facts["is_approved"])
-
-
-def _is_open(shadow: Shadow) -> bool:
-    """True if both permits are off, and no contactor reports that it is closed."""
-    racks = range(shadow.layout.racks)
-    states = [base.rack_value(shadow, rack, s.CONTACTOR_STATE) for rack in racks]
-    is_off = not shadow.out[s.PCS_ENABLE_OK] and not shadow.out[s.CONTACTOR_SUPPLY_OK]
-    return is_off and shadow.out[s.STATE] not in MOVING and not {*states} & {*LIVE}
 
 
 def _chosen(arguments: Namespace, found: list[Facts]) -> Facts:
@@ -202,7 +191,7 @@ def _end(arguments: Namespace, case: Case) -> int:
         after = replacements.identity(facts["profile"], serial)
         for kind, row in replacements.tests_of(facts["tests"]):
             if kind == pl.SIGN:
-                _hold(arguments, sign_tests.unit_of(row))
+                hold_sign(arguments, sign_tests.unit_of(row), "the replacement stays open")
             _note(arguments, kind, row, replacements.due_remark(case.device))
     _note(arguments, pl.REPLACED, case.device, after)
     text = f"{arguments.by} has replaced {case.device}: {facts['before']} -> {after}"
@@ -215,14 +204,15 @@ def _end(arguments: Namespace, case: Case) -> int:
     return _unlock(arguments, case, begun)
 
 
-def _hold(arguments: Namespace, unit: int) -> None:
+def hold_sign(arguments: Namespace, unit: int, else_words: str) -> None:
     """Make a start wait for the sign test. This comes before the ledger gets the record. Otherwise
-    the cabinet could start untested after an interruption between the two steps.
+    the cabinet could start untested after an interruption between the two steps. else_words: what
+    is so if the controller refuses it.
     """
     answer = operator.sent(arguments, operator_client.sign, unit, True)
     if answer != operator_commands.ACCEPTED:
         line = f"sign test of unit {unit}: {operator_commands.words(answer)}"
-        raise cli.Ended(NOT_DONE, f"{line}; the replacement stays open")
+        raise cli.Ended(NOT_DONE, f"{line}; {else_words}")
 
 
 def _check_cancel(facts: Facts, serial: str) -> None:

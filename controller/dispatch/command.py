@@ -59,7 +59,10 @@ def _run(arguments: Namespace) -> int:
 
 def facts(found: Fleet) -> dict[str, Any]:
     """What a fleet means, as data without its keys."""
-    cabinets = {each.name: each._asdict() for each in found.cabinets}
+    cabinets = {
+        each.name: {**each._asdict(), "meter_code_wait_s": turn_s}
+        for each, turn_s in zip(found.cabinets, fleet.turns_s(found))
+    }
     for cabinet in cabinets.values():
         del cabinet["key"]
     return {"connection_W": found.connection_W, "is_common": found.is_common, "cabinets": cabinets}
@@ -75,10 +78,17 @@ def lines(found: Fleet) -> list[str]:
         f"fallbacks {fallbacks_W / 1e6:g} MW together; {lent_W / 1e6:g} MW can be lent",
         *[
             f"  {each.name:16} fallback {each.fallback_W / 1000:>9,.0f} kW"
-            + (f", {each.load_permille / 10:g} % of the load" if found.is_common else "")
-            for each in found.cabinets
+            + (_common(each.load_permille, turn_s) if found.is_common else "")
+            for each, turn_s in zip(found.cabinets, fleet.turns_s(found))
         ],
     ]
+
+
+def _common(load_permille: int, turn_s: int | None) -> str:
+    turn = f"meter_code_wait_s = {turn_s}"
+    if turn_s is None:
+        turn = "start it after the others"
+    return f", {load_permille / 10:g} % of the load, {turn}"
 
 
 def _serve(found: Fleet, arguments: Namespace) -> int:

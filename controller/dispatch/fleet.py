@@ -16,6 +16,7 @@ import os
 import re
 from typing import Any, NamedTuple
 
+from controller.core.policies.meter_statistics import TURN_S, WAIT_S_MAX
 from controller.doors.mqtt import form as mqtt_form
 from controller.doors.settings import Settings, Values
 from controller.forms.field import choice, integer, matching, number, text
@@ -86,6 +87,15 @@ class Fleet(NamedTuple):
     def beside(self, name: str) -> str:
         """The path of a file that FLEET.toml names."""
         return os.path.join(os.path.dirname(os.path.abspath(self.path)), name)
+
+
+def turns_s(fleet: Fleet) -> list[int | None]:
+    """meter_code_wait_s of each cabinet: cabinets that see one meter test it one after another.
+    None: its turn is later than a cabinet can wait, so a person starts it then.
+    """
+    step_s = TURN_S if fleet.is_common else 0
+    turns_s = [at * step_s for at in range(len(fleet.cabinets))]
+    return [turn_s if turn_s <= WAIT_S_MAX else None for turn_s in turns_s]
 
 
 def load(path: str, has_keys: bool = True) -> Fleet:

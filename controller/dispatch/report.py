@@ -66,13 +66,13 @@ FORM: Form = {
     **dict.fromkeys(("battery_W", "grid_W", "load_W"), POWER),
     **dict.fromkeys(("available_low_W", "available_high_W", "held_15min_high_W"), POWER),
     **dict.fromkeys(("pv_W", "discharge_W_max", "remaining_Wh", "full_Wh"), POSITIVE),
-    **dict.fromkeys(("soc_permille", "soh_permille"), PERMILLE),
+    **dict.fromkeys(("soc_permille", "soh_permille", "ready_permille"), PERMILLE),
     "temperature_ddegC": partial(_number, -600, 2000),
     "alarms": partial(_number, 0, 10_000),
     "binding": partial(_object, dict.fromkeys(("label", "name"), _words)),
     "alarm": partial(_object, dict.fromkeys(("label", "words", "remedy"), _words)),
     "share": _share,
-    "clock": _flag,
+    **dict.fromkeys(("clock", "on_trial"), _flag),
 }
 STATE: Form = {
     **dict.fromkeys(("connection_W", "held_back_W", "short_W"), POSITIVE),

@@ -135,6 +135,11 @@ def _binding(each: Facts) -> str | None:
     return f"{found['label']} {found['name']}" if each["is_live"] and found else None
 
 
+def _joining(each: Facts) -> str | None:
+    ready = each["ready_permille"]
+    return None if ready in (None, 1000) or not each["is_live"] else f"{ready // 10} %"
+
+
 def _is_apart(each: Facts) -> bool:
     return each["is_live"] and each["reported_share_W"] not in (None, each["share_W"])
 
@@ -159,6 +164,8 @@ def _notes(found: Facts) -> Iterable[str]:
         if len(values) > 1:
             each = [f"{value} on {listed(names)}" for value, names in values.items()]
             yield f"versions differ: {words} {'; '.join(each[:NAMES_MAX])}"
+    for words, names in _by_value(cabinets, _joining).items():
+        yield f"joins or leaves, {words} of its battery counts: {listed(names)}"
     for names in _by_value(cabinets, lambda each: each["is_clock_trusted"] is False).values():
         yield f"clock not trusted, schedules do not act: {listed(names)}"
     odd = [f"{words} ({count})" for words, count in found["odd_messages"].items()]

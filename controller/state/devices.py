@@ -3,7 +3,7 @@
 from controller.core.base import reasons
 from controller.core.site_devices import bridging
 from controller.core.site_devices.layout import OTHER_DEVICE, REFUSED_VALUE
-from controller.core.site_devices.roles import ON_BATTERY
+from controller.core.site_devices.reading_roles import ON_BATTERY
 from controller.core.site_devices.signals_view import AGE_MS_MAX, DeviceView
 from controller.journal.snapshot import Shadow
 from controller.state import actuators, base

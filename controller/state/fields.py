@@ -284,6 +284,16 @@ proof_tests.signs[].state | text | passed, or why it is due
 proof_tests.signs[].date | text? | day of the last one
 proof_tests.summary | text | in one line
 proof_tests.replacing[] | text | a device that is being replaced, since when and by whom
+proof_tests.join | object? | how far it has joined its site
+proof_tests.join.state | text | alone, joins, in or leaves
+proof_tests.join.ready_permille | int | the part of its discharge that counts for others
+proof_tests.join.place | text | code of its place and its meters
+proof_tests.join.provisioned_utc | text? | when its configuration was made
+proof_tests.join.steps{} | object | each done step
+proof_tests.join.steps{}.utc | text | when it was noted
+proof_tests.join.steps{}.by | text | by whom
+proof_tests.join.steps{}.words | text | what this person said
+proof_tests.join.hours | num? | from provisioned_utc to the last done step
 proof_tests.wrong[] | text | what is wrong with the ledger
 proof_tests.clock | text | whether the day is known
 bands | object | how much the power swings, by frequency

@@ -4,6 +4,7 @@ import contextlib
 import os
 from typing import SupportsInt
 
+from controller.state import joining
 from controller.state.base import Facts
 from controller.store import proof_lines, proof_state, proof_tests, replacements, sign_tests
 from controller.system import utc
@@ -32,7 +33,8 @@ class Ledger:
 
 
 def facts(header: Facts, ledger: Ledger, moment: SupportsInt, clock: str) -> Facts | None:
-    """{rows, signs, summary, replacing, wrong, clock}, None for a controller without proof tests.
+    """{rows, signs, summary, replacing, join, wrong, clock}, None for a controller without proof
+    tests.
 
     signs: {unit, state, date} of sign_tests.units; summary: the next due test; replacing: devices
     that are being replaced; wrong: lines about the ledger; clock: where today's date comes from. If
@@ -45,7 +47,7 @@ def facts(header: Facts, ledger: Ledger, moment: SupportsInt, clock: str) -> Fac
         found = ledger.read()
     except OSError as error:
         wrong = [plain(error, proof_tests.FILE)]
-        nothing: Facts = {"rows": [], "signs": [], "replacing": []}
+        nothing: Facts = {"rows": [], "signs": [], "replacing": [], "join": None}
         return {**nothing, "summary": "proof tests unknown", "wrong": wrong, "clock": clock}
     rows = proof_state.rows(planned, found.records, (moment, clock))
     summary = "proof-test ledger damaged" if found.breaks else proof_state.summary(rows)
@@ -58,6 +60,7 @@ def facts(header: Facts, ledger: Ledger, moment: SupportsInt, clock: str) -> Fac
     signs = [{key: each[key] for key in ("unit", "state", "date")} for each in units]
     own: Facts = {"replacing": [replacements.words(record) for record in open_.values()]}
     own |= {"summary": summary, "wrong": found.lines, "clock": clock}
+    own["join"] = joining.facts(header, found.records, int(moment) / 1e6)
     return {"rows": rows, "signs": signs, **own}
 
 

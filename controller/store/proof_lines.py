@@ -19,6 +19,7 @@ COMMISSIONED, TEST, SIGN = "commissioned", "test", "sign"
 # REPLACING: the exchange of a device has begun. REPLACED: it has ended. DUE: a test is due again.
 # SERIAL: the serial number of a device.
 REPLACING, REPLACED, DUE, SERIAL = "replacing", "replaced", "due", "serial"
+PROVISIONED, JOINED, LEFT = "provisioned", "joined", "left"  # see joining.py
 DEVICE_CHARACTERS_MAX = 32  # longest name of a device (config/schema.py)
 PASSED, FAILED = "passed", "failed"
 ACCEPTED = "accepted"  # instead of a sign test: a named person accepts the unit without it
@@ -34,9 +35,10 @@ class Record(NamedTuple):
     """One line of the ledger.
 
     kind: COMMISSIONED (the first start; it has no row and no result), TEST, SIGN, or a kind of
-    replacements.py. row: for TEST and DUE a row of the cause-and-effect matrix, for SIGN a unit,
-    else a device. date: UTC day of the test. recorded_utc: time of writing, by `clock`. tester:
-    name with credentials. remark: may have facts about a device. Hashes are hexadecimal.
+    replacements.py or joining.py. row: for TEST and DUE a row of the cause-and-effect matrix, for
+    SIGN a unit, for JOINED a step, else a device. date: UTC day of the test. recorded_utc: time of
+    writing, by `clock`. tester: name with credentials. remark: may have facts about a device.
+    Hashes are hexadecimal.
     """
 
     number: int
@@ -93,6 +95,11 @@ class Found(NamedTuple):
 def utc_text(utc: SupportsInt) -> str:
     """2026-03-14T02:07:31Z of microseconds since 1970."""
     return (EPOCH + timedelta(seconds=int(utc) // 1_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def seconds(record: Record) -> float:
+    """Time of writing, in seconds since 1970."""
+    return datetime.fromisoformat(record.recorded_utc).timestamp()
 
 
 def day(text: str) -> date:

@@ -15,6 +15,7 @@ from typing import SupportsInt
 from controller.forms.acceptance_text import DAY_MAX
 from controller.rows.proof_intervals import INTERVALS
 from controller.store import durable, proof_lines as pl
+from controller.store.chain import START
 from controller.system import utc
 from controller.system.paths import WrongInput
 
@@ -71,11 +72,14 @@ class Ledger:
         self.directory = directory
 
     def commission(self, moment: Moment, remark: str = "", waits: bool = True) -> bool:
-        """Add the first record to an empty ledger. True if added. Raises BlockingIOError."""
+        """Add the record of the first start, unless there are records of this box. True if added.
+        Raises BlockingIOError.
+        """
 
         def make(found: pl.Found) -> Made | None:
             first = pl.COMMISSIONED, "", *_written(moment), "", 0, "", remark
-            return None if found.newest else first
+            is_new = all(each.kind == pl.PROVISIONED for each in found.records)
+            return first if is_new else None
 
         return self._append(make, waits) is not None
 
@@ -167,6 +171,11 @@ class Ledger:
     def _opened(self, name: str, flags: int) -> AbstractContextManager[int]:
         path = os.path.join(self.directory, name)
         return durable.opened(path, flags | os.O_CREAT, 0o600)
+
+
+def provisioned(moment: Moment, remark: str) -> bytes:
+    """The ledger of a cabinet that was only made yet."""
+    return pl.encode((1, pl.PROVISIONED, "", *_written(moment), "", 0, "", remark), START.hex())
 
 
 def _written(moment: Moment) -> tuple[str, str, str]:

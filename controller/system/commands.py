@@ -23,6 +23,7 @@ GROUPS = {
         "approve": "show changed limits since the last approval; approve them",
     },
     "service": {
+        "join": "bring a new cabinet to its site step by step, or take it away",
         "replace": "replace a meter, converter, BMS or I/O module in a lock-out",
         "test": "lamps, power, signs, step response; the proof tests",
         "bus": "who answers on a bus; listen; decode a capture",
@@ -37,7 +38,7 @@ GROUPS = {
         "dispatch": "share one connection among the cabinets of a fleet",
     },
     "box": {
-        "box": "install, roll back, back up, restore, prepare, migrate",
+        "box": "install, try, roll back, back up, restore, prepare, migrate",
         "user": "the users who may log in at the console",
         "completion": "the script by which bash or zsh completes these commands",
     },
@@ -75,6 +76,8 @@ ACTIONS = {
     "box": {
         "install": "as root: a release from a signed bundle, without a network",
         "rollback": "as root: the release before; configuration and state stay",
+        "trial": "whether the new release stays, or goes back by itself",
+        "figures": "how the running release controls, as JSON for the trial",
         "backup": "configuration, keys, users and latches as one file",
         "restore": "put back what a box lacks; replaces nothing",
         "prepare": "write the first store of a new cabinet, in standby",
@@ -84,6 +87,7 @@ ACTIONS = {
     "fleet": {
         "show": "a line for each cabinet, the worst first; alarms, differences",
         "ask": "may a job that raises the load run, and with which margin",
+        "roll-out": "a release on one cabinet, then a tenth, then the rest",
     },
     "record": {
         "run": "store events, history and captures of a running controller",
@@ -116,6 +120,7 @@ MODULES = {
     "run.command": ("run",),
     "audit.command": ("audit",),
     "dispatch.command": ("dispatch",),
+    "console.roll_out": ("fleet roll-out",),
     "console.fleet": ("fleet show", "fleet ask"),
     "console.backup": ("box backup", "box restore"),
     "console.operator": ("start", "stop", "lock-out", "test lamp", "test power"),
@@ -138,5 +143,7 @@ MODULES = {
     "documents.command": ("document",),
     "siting.command": ("siting",),
     "systemd.rollback": ("box rollback",),
+    "systemd.trial": ("box trial",),
+    "systemd.trial_figures": ("box figures",),
     "systemd.signed_bundle": ("box install",),
 }

@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import pathlib
 
+TRIAL = "/opt/firebreak/trial.json"  # is there while a release is on trial (systemd/trial.py)
 DISTRIBUTION = "firebreak-controller"
 FOLDERS = ("safety", "controller", "drivers")
 OFFICE = ("siting", "audit")  # firebreak-office puts these into the folder controller

@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 
 from controller.config import configuration, schema
 from controller.config.configuration import Config
-from controller.core.policies.meter_sign import TEST_S
+from controller.core.policies.meter_statistics import TURN_S
 from controller.forms.refusal import ConfigError
 from controller.system import toml_text
 from hil.engine import coverage
@@ -24,7 +24,6 @@ from hil.scenarios.scenario import Action, Scenario
 from hil.site import description
 from hil.site.site import Site
 
-TURN_S = 2 * TEST_S + 6  # time of each cabinet for its meter test, which ends within 70 s
 WATCH_US = 1_000_000
 SETTLE_US = 30_000_000  # wait after the last test, until slow means of the grid have settled
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgpack
 
 from controller.config.configuration import Config
+from controller.core.policies.meter_statistics import TURN_S
 from hil.engine import pod, pod_command, wired_cabinet
 from hil.engine.cabinet import SimulatedCabinet
 from hil.engine.plant_process import SAMPLE_US
@@ -70,7 +71,7 @@ class PodProcess(PlantLoop):
         super().__init__(connection, self.members, site)
         self.mode = f"real time, {configs[0].tick_ms} ms"
         self.record = SiteRecord(len(configs))
-        self.settled_us = round(len(configs) * pod.TURN_S * 1e6) + pod.SETTLE_US
+        self.settled_us = round(len(configs) * TURN_S * 1e6) + pod.SETTLE_US
         self.pauses = Pauses()
         self.now_us = self._sample_us = 0
         self._is_over = False

@@ -7,8 +7,9 @@ from pathlib import Path
 from controller.config.configuration import Config
 from controller.core.base import hint_codes
 from controller.core.base.schedule_table import OPEN_W, Slot, Table
+from controller.core.policies.meter_statistics import TURN_S
 from hil.engine import coverage
-from hil.engine.pod import TURN_S, Pod, with_control
+from hil.engine.pod import Pod, with_control
 from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_controller import VirtualClock
 from hil.fleet.broker import Faults

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from controller.core.policies.meter_statistics import TURN_S
 from controller.planner.tariff import J_PER_KWH
-from hil.engine.pod import TURN_S
 from hil.site.genset import Genset
 from hil.site.site import ISLAND, ON_GRID, Site
 from hil.systems import ramps, run, swing_figures

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controller.config import configuration
+from controller.core.policies.meter_statistics import TURN_S
 from controller.sites import EXAMPLE
 from hil.engine import forks
-from hil.engine.pod import TURN_S, Pod
+from hil.engine.pod import Pod
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 from hil.loads.trace import Trace, synthetic_load

@@ -255,6 +255,10 @@ _WORDS: dict[str, Callable[[Facts], str]] = {
     **dict.fromkeys(("derate", "inhibit", "ramp_to_zero", "stop"), _rows),
     "permit": _permit,
     "reserve": _reserve,
+    "contact": lambda cause: (
+        f"Left for the connection: import {kilowatt(cause['import_W_max'])} kW, export "
+        f"{kilowatt(cause['export_W_max'])} kW."
+    ),
     "connection": lambda cause: (
         f"With the battery at 0 the grid would carry {kilowatt(cause['connection_W'])} kW; "
         f"allowed are {kilowatt(cause['grid_import_W_max'])} in, "

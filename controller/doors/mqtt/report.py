@@ -13,6 +13,7 @@ from controller.core.policies.meter_sign import METER_SIGN
 from controller.core.site_devices.roles import PV
 from controller.doors.mqtt.payload import steady, text
 from controller.state.base import Facts
+from controller.store.joining import WHOLE
 
 BYTES_MAX = 800
 RENEWED_US = 7_500_000  # reports are at most 9 s apart if the outlet looks each 1.5 s
@@ -23,11 +24,14 @@ TEXTS = (("alarm", "remedy"), ("alarm", "words"), ("binding", "name"))  # shorte
 SHARE = "import_W_max"
 # smaller changes wait for the next report
 CHANGE_PERMILLE = 10  # of the rated power; of the whole energy
-CHANGES = {"soc_permille": 10, "temperature_ddegC": 10}
+CHANGES = {"soc_permille": 10, "temperature_ddegC": 10, "ready_permille": 10}
 
 
-def report(facts: Facts | None, release: str, trouble: str) -> Facts:
-    """The report. facts: None while no controller is live; trouble: why. None: unknown."""
+def report(facts: Facts | None, release: str, trouble: str, on_trial: bool = False) -> Facts:
+    """The report. facts: None while no controller is live; trouble: why. on_trial: the release may
+    still go back by itself. None: unknown. Two fields are left out while they say nothing: on_trial
+    and ready_permille.
+    """
     if facts is None:
         return {"state": None, "trouble": trouble[:TROUBLE_MAX]}
     binding, standing, hints = facts.get("binding"), facts.get("standing"), facts.get("hints")
@@ -45,16 +49,27 @@ def report(facts: Facts | None, release: str, trouble: str) -> Facts:
         "limits_crc": facts.get("version", {}).get("limits_crc"),
         "release": release,
         "clock": facts.get("is_clock_trusted"),
+        **({"on_trial": True} if on_trial else {}),
+        **({} if _ready_permille(facts) == WHOLE else {"ready_permille": _ready_permille(facts)}),
     }
 
 
 def _discharge_W(facts: Facts) -> int | None:
-    """The discharge that the limits leave; 0 while the cabinet does not run, or tests its meter."""
+    """The discharge on which others may count: what the limits leave, and less while the cabinet
+    joins or leaves. 0 while it does not run, or tests its meter.
+    """
     high_W = (facts.get("limits") or {}).get("high_W")
     if high_W is None:
         return None
     is_testing = (facts.get("binding") or {}).get("code") == METER_SIGN
-    return max(0, high_W) if facts.get("state") == "running" and not is_testing else 0
+    whole_W = max(0, high_W) if facts.get("state") == "running" and not is_testing else 0
+    return whole_W * _ready_permille(facts) // WHOLE
+
+
+def _ready_permille(facts: Facts) -> int:
+    """The part of the discharge on which others may count (store/joining.py)."""
+    join = (facts.get("proof_tests") or {}).get("join")
+    return int(join["ready_permille"]) if join else WHOLE
 
 
 def _pv_W(facts: Facts) -> int | None:

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controller.config.configuration import Config
-from hil.engine.pod import TURN_S, with_control
+from controller.core.policies.meter_statistics import TURN_S
+from hil.engine.pod import with_control
 from hil.fleet.broker import Faults
 from hil.fleet.fleet_pod import Event, FleetPod
 from hil.fleet.messages import SOURCE, Messages

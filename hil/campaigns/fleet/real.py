@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from controller.config import approval
+from controller.core.policies.meter_statistics import TURN_S
 from controller.hints import admission
 from controller.hints.listener import HintListener
 from controller.journal.journal_header import open_journal
@@ -22,7 +23,6 @@ from controller.system import clock
 from hil.campaigns.benchmarks import mosquitto, timing
 from hil.campaigns.fleet import pods
 from hil.engine import doors_beside, processes, run_directory
-from hil.engine.pod import TURN_S
 from hil.engine.simulate import VirtualRig
 from hil.fleet.messages import SOURCE, cabinet_of
 from hil.fleet.own_clock import OwnClock

@@ -55,8 +55,8 @@ def test_a_fleet_in_lines(made, capsys):
     assert capsys.readouterr().out == (
         "2 cabinets on 3 MW, a common load\n"
         "fallbacks 0.9 MW together; 2.1 MW can be lent\n"
-        "  one              fallback       500 kW, 60 % of the load\n"
-        "  two              fallback       400 kW, 40 % of the load\n"
+        "  one              fallback       500 kW, 60 % of the load, meter_code_wait_s = 0\n"
+        "  two              fallback       400 kW, 40 % of the load, meter_code_wait_s = 70\n"
     )
 
 

@@ -95,6 +95,21 @@ def test_nobody_counts_on_a_battery_that_tests_its_meter(code, W):
     assert made(limits={"high_W": 9000}, binding=binding)["discharge_W_max"] == W
 
 
+@pytest.mark.parametrize(
+    ("ready_permille", "W"), [(None, 9000), (1000, 9000), (999, 8991), (1, 9), (0, 0)]
+)
+def test_while_it_joins_others_count_on_a_part_of_its_discharge(ready_permille, W):
+    join = None if ready_permille is None else {"ready_permille": ready_permille}
+    found = made(limits={"high_W": 9000}, proof_tests={"join": join})
+    shown = None if ready_permille == 1000 else ready_permille
+    assert (found["discharge_W_max"], found.get("ready_permille")) == (W, shown)
+
+
+def test_a_release_on_trial_is_named():
+    assert "on_trial" not in made()
+    assert of.report(FACTS, "0.4.0", "", True)["on_trial"] is True
+
+
 def test_of_each_rack_the_end_that_limits_is_reported():
     ends = dict(zip(("soc_permille_min", "soc_permille_max"), (1, 2)))
     ends |= dict(zip(("temperature_ddegC_min", "temperature_ddegC_max"), (3, 4)))

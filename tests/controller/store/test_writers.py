@@ -82,6 +82,7 @@ PLACES = {
         systemd/make_bundle.py main signed
         systemd/rollback.py _remember _try_configuration
         systemd/signed_bundle.py _signer _unpacked
+        systemd/trial.py _note _ended
     """,
     # a process does not start; its service tries again
     "start": """

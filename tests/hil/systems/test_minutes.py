@@ -4,8 +4,8 @@ from unittest import mock
 
 import pytest
 
+from controller.core.policies.meter_statistics import TURN_S
 from controller.core.site_devices import bridging
-from hil.engine.pod import TURN_S
 from hil.site.branches import LoadCap, LoadShed
 from hil.site.site import Site
 from hil.systems import minutes, minutes_table, self_check, spec, year

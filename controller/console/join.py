@@ -1,0 +1,140 @@
+"""`firebreak join`: guides a technician who brings a new cabinet to its site, and one who takes it
+away.
+
+Without `--by` the command only shows the steps. With `--by NAME` it notes each next step whose
+condition is met now. An interruption loses nothing, because the proof-test ledger keeps the steps.
+After the last one the dispatcher of the fleet counts on this battery, more and more within minutes.
+`--leave` gives the load back in the same way. After that it stops the cabinet, and the steps have
+to be done anew at the next place.
+
+Exit codes: 0 the cabinet has joined, or has left; 1 a step is open, or is refused; 2 wrong input; 3
+no controller, or the ledger cannot be read or written.
+"""
+
+import functools
+import sqlite3
+from argparse import Namespace
+
+from controller.console import join_page, join_steps, operator, person
+from controller.console.join_steps import Case, missing
+from controller.console.replace import hold_sign
+from controller.core.policies import meter_sign
+from controller.core.policies.meter_sign import MeterSign
+from controller.forms.acceptance_text import names_nothing
+from controller.hints import no_answer
+from controller.journal.ring import JournalError
+from controller.run import operator_client, operator_commands
+from controller.state import contacts, watch
+from controller.store import joining, proof_lines as pl, proof_tests, sign_tests
+from controller.store.joining import ALONE, IN, JOINS, LEAVES, STEPS
+from controller.system import cli, utc
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
+from safety import signals as s
+
+LEFT_REASON = "the cabinet has left its place"
+
+
+@cli.command(
+    "join",
+    cli.option("--by", metavar="NAME", help="your name: note the steps that are done"),
+    cli.option("--at", metavar="TEXT", help="with --by: where the cabinet stands, in your words"),
+    cli.option("--accept", metavar="WHY", help="with --by: accept the next step as it is"),
+    cli.option("--leave", action="store_true", help="with --by: give the load back, then stop"),
+    cli.option("--json", action="store_true", help="the steps as JSON"),
+    cli.RUN_DIR,
+    cli.STATE_DIR,
+)
+def _join(arguments: Namespace) -> int:
+    case = _case(arguments)
+    if arguments.by and not arguments.json:
+        person.prove(
+            Namespace(**{**vars(arguments), "name": arguments.by}),
+            functools.partial(operator.sent, arguments, operator_client.reach),
+        )
+        case = _case(arguments)  # read again: it may have changed while the person typed
+        with cli.ends(NO_START, OSError, at=arguments.state_dir):
+            (_leave if arguments.leave else _go_on)(arguments, case)
+        case = _case(arguments)
+    cli.show(arguments.json, case.facts, lambda: join_page.lines(case.facts))
+    has_left = case.facts["state"] == LEAVES and case.is_open
+    return DONE if case.facts["state"] in (IN, ALONE) or has_left else NOT_DONE
+
+
+def _case(arguments: Namespace) -> Case:
+    before = f"{no_answer.not_found(arguments.run_dir)}: "
+    with cli.ends(NO_START, OSError, JournalError, sqlite3.Error, before=before):
+        seen = watch.Watch(arguments.run_dir, arguments.state_dir)
+        seen.update()
+        status, links = seen.facts("status"), seen.facts("links")["devices"]
+    found = (status["proof_tests"] or {}).get("join")
+    if found is None:
+        lines = (status["proof_tests"] or {"wrong": ["of another version"]})["wrong"]
+        raise cli.Ended(NO_START, f"the proof-test ledger is unknown: {'; '.join(lines)}")
+    shadow = seen.shadow
+    header, core = shadow.reader.header, shadow.core
+    case = Case(
+        found | {"cabinet": status["cabinet"]},
+        status,
+        links,
+        header,
+        contacts.is_open(shadow),
+        bool(shadow.inp[s.IMAGE_APPROVED_OK]),
+        shadow.out[core.out_at[MeterSign.NAME] + meter_sign.O_RESULT],
+    )
+    shadow.close()
+    case.facts["missing"] = missing(case)
+    return case
+
+
+def _go_on(arguments: Namespace, case: Case) -> None:
+    """Note the steps that are done now. The last one needs a call of its own."""
+    if case.facts["state"] == LEAVES and case.facts["ready_permille"]:
+        line = f"it still gives its load back: {case.facts['ready_permille'] // 10} % left"
+        raise cli.Ended(NOT_DONE, line)
+    place = arguments.at and _words(arguments.at, "--at")
+    accepted = arguments.accept and _words(arguments.accept, "--accept")
+    for number, (name, lacks) in enumerate(case.facts["missing"].items()):
+        words = place if name == "place" else "done"
+        if lacks and accepted and join_steps.STEPS[name].can_be_accepted:
+            words, accepted = f"accepted: {accepted}", None
+        elif lacks or not words or name == STEPS[-1] and number:
+            break
+        _note(arguments, case, name, words)
+        print(f"{name}: {words}")
+    if accepted:
+        raise cli.Ended(NOT_DONE, "--accept: the next step cannot be accepted, it has to be done")
+
+
+def _words(text: str, option: str) -> str:
+    if names_nothing(text):
+        raise cli.Ended(WRONG_INPUT, f"{option}: allowed is a text that names something")
+    return text
+
+
+def _note(arguments: Namespace, case: Case, step: str, words: str) -> None:
+    ledger, remark = proof_tests.Ledger(arguments.state_dir), joining.remark
+    ledger.add(utc.moment(), pl.JOINED, step, arguments.by, remark(case.facts["place"], words))
+    person.note(arguments, "JOIN", f"{arguments.by}: {step}: {words}")
+
+
+def _leave(arguments: Namespace, case: Case) -> None:
+    """The first call gives the load back. The next one stops the cabinet."""
+    facts = case.facts
+    if facts["state"] == JOINS:
+        raise cli.Ended(NOT_DONE, "it has not joined, so there is nothing to give back: stop it")
+    ledger = proof_tests.Ledger(arguments.state_dir)
+    if facts["state"] != LEAVES:
+        remark = joining.remark(facts["place"], "gives its load back")
+        ledger.add(utc.moment(), pl.LEFT, "", arguments.by, remark)
+        person.note(arguments, "JOIN", f"{arguments.by}: leaves")
+        return
+    if facts["ready_permille"]:
+        raise cli.Ended(
+            NOT_DONE, f"it still gives its load back: {facts['ready_permille'] // 10} %"
+        )
+    for each in case.status["proof_tests"]["signs"]:
+        hold_sign(arguments, each["unit"], "it has not left")
+        row = sign_tests.row_of(each["unit"])
+        ledger.add(utc.moment(), pl.SIGN, row, arguments.by, LEFT_REASON)
+    answer = operator.sent(arguments, operator_client.ask, operator_commands.STOP)
+    print(f"stop: {operator_commands.words(answer)}")

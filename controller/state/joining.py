@@ -1,0 +1,62 @@
+"""Facts about the way of a cabinet into its site: its place comes from the journal's header, its
+steps from the proof-test ledger.
+"""
+
+from collections.abc import Sequence
+
+from controller.state.base import Facts
+from controller.store import joining, proof_lines, replacements, sign_tests
+from controller.store.proof_lines import Record
+
+
+def place(header: Facts, records: Sequence[Record]) -> str:
+    """The code of the place: the cabinet, its meters with their serial numbers, and where its racks
+    stand on the plan of the site.
+    """
+    crcs, plan = header.get("device_crcs", {}), header.get("plan", {"places": [], "racks": []})
+    meters = [
+        each["name"] for each in header.get("devices", []) if each["role"] in sign_tests.METERS
+    ]
+    parts: list[tuple[object, ...]] = [
+        (name, crcs.get(f"device {name}", 0), replacements.serial_of(records, name))
+        for name in meters
+    ]
+    parts += [
+        (each["name"], each["x_mm"], each["y_mm"])
+        for each in plan["places"]
+        if each["name"] in plan["racks"]
+    ]
+    return joining.code(name_of(header), parts)
+
+
+def name_of(header: Facts) -> str:
+    """The name of the cabinet."""
+    return str(list(header.get("names", {"cabinet": ""}).values())[-1])
+
+
+def facts(header: Facts, records: Sequence[Record], utc_s: float) -> Facts:
+    """{state, ready_permille, place, provisioned_utc, steps, hours}.
+
+    steps: {step: {utc, by, words}} of the done ones. hours: from the provision to the last done
+    step; None: unknown.
+    """
+    code = place(header, records)
+    found = joining.found(records, code, utc_s)
+    hours, last = None, list(found.steps.values())[-1:]
+    if found.provisioned and last:
+        hours = (proof_lines.seconds(last[0]) - proof_lines.seconds(found.provisioned)) / 3600
+    return {
+        "state": found.state,
+        "ready_permille": found.ready_permille,
+        "place": code,
+        "provisioned_utc": found.provisioned and found.provisioned.recorded_utc,
+        "steps": {
+            name: {
+                "utc": each.recorded_utc,
+                "by": each.tester,
+                "words": each.remark.removeprefix(joining.remark(code, "")),
+            }
+            for name, each in found.steps.items()
+        },
+        "hours": hours,
+    }

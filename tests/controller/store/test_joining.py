@@ -1,0 +1,84 @@
+"""The way of a cabinet into its site, from the records of the ledger."""
+
+import pytest
+
+from controller.store import joining as j, proof_lines as pl, proof_tests as pt
+
+DAY_US = 86_400_000_000
+START_US = 1_773_454_051_000_000
+HERE, THERE = "0000000A", "0000000B"
+
+
+def ledger(tmp_path, *acts):
+    """The records after the acts, a second apart: steps at HERE, or (kind, row, place)."""
+    own = pt.Ledger(str(tmp_path))
+    for at, act in enumerate(acts):
+        kind, row, place = (pl.JOINED, act, HERE) if isinstance(act, str) else act
+        own.add((START_US + at * 1_000_000, "ntp"), kind, row, "anna", j.remark(place, "done"))
+    return pt.read(str(tmp_path)).records
+
+
+def found(records, after_s=0.0, place=HERE):
+    last_s = pl.seconds(records[-1]) if records else 0
+    return j.found(records, place, last_s + after_s)
+
+
+LEFT = pl.LEFT, "", HERE
+
+
+@pytest.mark.parametrize(
+    ("acts", "state", "steps", "ready"),
+    [
+        ((), j.ALONE, 0, 1000),
+        (j.STEPS[:1], j.JOINS, 1, 0),
+        (j.STEPS[:-1], j.JOINS, 8, 0),
+        (j.STEPS, j.IN, 9, 0),
+        ((*j.STEPS[:3], *j.STEPS[4:]), j.JOINS, 3, 0),  # a step between lacks
+        ((*j.STEPS, LEFT), j.LEAVES, 0, 1000),
+        ((LEFT,), j.LEAVES, 0, 1000),
+        ((*j.STEPS, LEFT, "read"), j.JOINS, 1, 0),
+        ((*j.STEPS, LEFT, *j.STEPS), j.IN, 9, 0),
+        (("read", (pl.JOINED, "place", THERE)), j.JOINS, 1, 0),
+    ],
+)
+def test_the_state_follows_from_the_records(acts, state, steps, ready, tmp_path):
+    here = found(ledger(tmp_path, *acts))
+    assert (here.state, len(here.steps), here.ready_permille) == (state, steps, ready)
+
+
+def test_a_moved_pod_has_lost_its_steps(tmp_path):
+    records = ledger(tmp_path, *j.STEPS)
+    moved = found(records, 1e6, THERE)
+    assert (moved.state, moved.steps, moved.ready_permille) == (j.JOINS, {}, 0)
+
+
+@pytest.mark.parametrize(
+    ("after_s", "ready"),
+    [(0, 0), (1, 1), (300, 500), (599, 998), (600, 1000), (601, 1000), (1e9, 1000), (-1, 1000)],
+)
+def test_the_battery_counts_more_and_more(after_s, ready, tmp_path):
+    """A clock before the record counts as the end of the ramp, both when it joins and leaves."""
+    records = ledger(tmp_path, *j.STEPS)
+    assert found(records, after_s).ready_permille == ready
+    (tmp_path / pt.FILE).unlink()
+    records = ledger(tmp_path, LEFT)
+    assert found(records, after_s).ready_permille == 1000 - ready
+
+
+def test_a_place_is_told_by_each_part_and_not_by_their_order():
+    parts = [("grid", 1, "A1"), ("load", 2, None)]
+    code = j.code("hall", parts)
+    assert code == j.code("hall", parts[::-1])
+    others = [[("grid", 1, "B2"), parts[1]], [("grid", 3, "A1"), parts[1]], parts[:1]]
+    assert code not in [j.code("hall", each) for each in others] + [j.code("yard", parts)]
+
+
+def test_the_ledger_of_a_made_cabinet_gets_its_first_start(tmp_path):
+    """Its record says when it was made, and is no first start."""
+    line = pt.provisioned((START_US, "ntp"), "serial 7")
+    (tmp_path / pt.FILE).write_bytes(line)
+    own = pt.Ledger(str(tmp_path))
+    assert own.commission((START_US + DAY_US, "ntp")) and not own.commission((START_US, "ntp"))
+    records = pt.read(str(tmp_path)).records
+    assert [each.kind for each in records] == [pl.PROVISIONED, pl.COMMISSIONED]
+    assert found(records).provisioned == records[0]
