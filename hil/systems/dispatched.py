@@ -1,7 +1,8 @@
 """A dispatcher among the controllers of a system in chain-only mode, once a second.
 
 The messages take no time here, and none is lost: `python -m hil trials fleet` has a broker that
-loses, doubles and delays messages, and cabinets with their kernels.
+loses, doubles and delays messages, and cabinets with their kernels. A cabinet that comes joins: the
+others count on its battery more and more.
 """
 
 import json
@@ -12,6 +13,7 @@ from controller.core.base import hint_codes as h
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.fleet import Cabinet, Fleet
 from controller.dispatch.report import report_of
+from controller.store.joining import RAMP_S
 from hil.fleet.box import RUNNING, reported
 from hil.fleet.standin import StandIn
 from hil.systems.member import ChainMember
@@ -43,6 +45,7 @@ class Shares:
         self._boxes = [StandIn(name, key, fallback_W, draw) for name, key in zip(names, keys)]
         self._by_name = dict(zip(names, self._boxes))
         self._was_here = [True for _ in members]
+        self._came_s = [-RAMP_S for _ in members]
         is_common = len(members) > 1
         fleet = Fleet("", connection_W, is_common, SOURCE, spare_W, HOLD_H, tuple(cabinets), {})
         self._dispatcher = Dispatcher(fleet, 1, 0.0, seed=seed)
@@ -53,9 +56,12 @@ class Shares:
         for number, (member, box) in enumerate(zip(self._members, self._boxes)):
             if member.is_here and not self._was_here[number]:
                 box.boot(now_ms)
+                self._came_s[number] = now_s
             self._was_here[number] = member.is_here
             if member.is_here:
-                self._dispatcher.hear_report(box.name, report_of(_report(member)), now_ms)
+                joined_s = min(RAMP_S, now_s - self._came_s[number])
+                report = report_of(_report(member, joined_s))
+                self._dispatcher.hear_report(box.name, report, now_ms)
         for _ in range(2):  # what the answers to lowerings free is lent in the same second
             for name, datagram in self._dispatcher.step(now_ms):
                 box = self._by_name[name]
@@ -69,7 +75,8 @@ class Shares:
                 member.image.add_hint(INDEX, h.HEARTBEAT, 0, 0, HELD_MS)
 
 
-def _report(member: ChainMember) -> bytes:
-    """The report of a controller about its last second."""
+def _report(member: ChainMember, joined_s: int) -> bytes:
+    """The report of a controller about its last second. joined_s: since it came, at most RAMP_S."""
     found = reported(member.control, RUNNING, member.share_permille)
+    found["discharge_W_max"] = found["discharge_W_max"] * joined_s // RAMP_S
     return json.dumps({**found, "temperature_ddegC": None}).encode()

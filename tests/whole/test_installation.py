@@ -75,8 +75,6 @@ def test_a_rollback_of_an_installed_release_and_back(box):
 def test_a_release_that_does_not_stay_up_goes_back_with_its_units(box):
     """The unit lets the release before count each start."""
     count = "/opt/firebreak/previous/bin/firebreak", "box", "trial", "count"
-    (line,) = box.done("firebreak", "box", "trial")
-    assert line == "no release is on trial" or "on trial" in line
     box.done("firebreak", "box", "install", "--bundle", box.bundles[0], *box.signed, "--older")
     box.done("firebreak", "box", "install", "--bundle", box.bundles[1], *box.signed)
     (line,) = box.done("firebreak", "box", "trial", code=1)

@@ -1,5 +1,6 @@
 """Several cabinets of a system, each with its own controller and a fixed share."""
 
+import json
 from datetime import datetime
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 from test_systems import TABLE, seconds_of
 
 from controller.core.base.schedule_table import OPEN_W
+from controller.dispatch import report
 from controller.forms.refusal import ConfigError
 from controller.planner.planning import CAP_PART
-from hil.systems import event_figures, run, sender, spec
+from hil.systems import dispatched, event_figures, run, sender, spec
 from hil.systems.sender import Sender
 from hil.systems.series import Series
 
@@ -162,6 +164,34 @@ def test_the_moves_of_a_cabinet_are_seconds_of_the_run():
     chosen = spec.load("shanghai", "moved_pod")
     assert run.moves_of(chosen) == {79_200: [(3, None)], 129_600: [(3, 0.3)]}
     assert run.moves_of(spec.load("shanghai", "dead_pod")) == {28_800: [(3, None)]}
+
+
+def test_on_a_cabinet_that_comes_the_others_count_more_and_more(monkeypatch):
+    chosen, told_W = spec.load("shanghai", "moved_pod"), []
+
+    def report_of(data):
+        told_W.append(json.loads(data)["discharge_W_max"])
+        return report.report_of(data)
+
+    monkeypatch.setattr(dispatched, "report_of", report_of)
+    site = run.site_of(chosen, {})
+    members = run.members_of(chosen, site, run.ChainMember)
+    shares = dispatched.Shares(members, chosen.size.import_W, 0, chosen.fallback_W, 1)
+
+    def seconds(first, count):
+        for second in range(first, first + count):
+            shares.step(second)
+            site.step(1.0)
+        return told_W[-1]
+
+    assert seconds(0, 200) > 900_000
+    members[3].leave()
+    seconds(200, 2)
+    members[3].come(0.8)
+    assert seconds(202, 1) == 0
+    assert seconds(203, 300) == pytest.approx(500_000, rel=0.02)
+    assert seconds(503, 299) == pytest.approx(1_000_000 * 599 / 600, rel=0.01)
+    assert seconds(802, 1) == 1_000_000
 
 
 def test_forty_cabinets_have_the_size_of_the_aggregate_and_a_connection_for_their_fallbacks():
