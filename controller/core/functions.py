@@ -56,7 +56,7 @@ FALLBACKS = {
     Formed: (c.WAIT, c.ACT),
     LoadCap: (c.HOLD, c.ACT),
     StepTest: (c.KEEP, c.PAUSE),
-    GridContact: (c.HOLD, c.PAUSE),
+    GridContact: (c.DROP, c.PAUSE),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PAUSED = frozenset([each.NAME for each, (_, off_grid) in FALLBACKS.items() if off_grid == c.PAUSE])

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from controller.core import image
 from controller.core.base import reasons, standby
 from controller.core.base.setpoint import O_BINDING_REASON, O_LIMITS_HIGH_W, O_LIMITS_LOW_W
+from controller.core.policies import grid_contact
 from controller.core.policies.schedule import O_SOURCE, O_STATE, OUTPUTS, STATES
 from controller.journal import heard
 from controller.journal.frame import Frame
@@ -100,8 +101,9 @@ class EventFinder:
         self._operator_at, self._rest_at, self._void_at, self._approved_at = map(
             places(header["input_names"]), words
         )
-        self._control_at, self._schedule_at, self._mode_at = map(
-            places(seen.output_names), ("hint_control_source", OUTPUTS[0], "mode_reason")
+        outputs = "hint_control_source", OUTPUTS[0], "mode_reason", grid_contact.OUTPUTS[0]
+        self._control_at, self._schedule_at, self._mode_at, self._contacts_at = map(
+            places(seen.output_names), outputs
         )
 
     def feed(self, frame: Frame) -> Events:
@@ -121,6 +123,7 @@ class EventFinder:
             *self._hints(),
             *_of(self._control, self._control_at),
             *_of(self._schedule, self._schedule_at),
+            *_of(self._contacts, self._contacts_at),
         ]
         return [each._replace(sequence=frame.sequence) for each in found]
 
@@ -264,6 +267,15 @@ class EventFinder:
             return []
         name = self._source_names[now[0] - 1] if now[0] else CABINET
         return [event(HINT, f"schedule: {STATES[now[1]]}", name)]
+
+    def _contacts(self, at: int) -> Events:
+        """An event when a contact of the grid operator has closed or opened."""
+        closed, import_W, export_W = self.seen.out[at : at + len(grid_contact.OUTPUTS)]
+        if self._before("contacts", closed, 0) is None:
+            return []
+        now = ", ".join(grid_contact.names(closed)) or "none"
+        left = f"import at most {import_W} W, export at most {export_W} W"
+        return [event(LIMIT, f"contacts of the grid operator, closed: {now}; {left}")]
 
     def _control(self, at: int) -> Events:
         """An event when another source gets control."""

@@ -1,9 +1,10 @@
 """Facts of the page `devices`: signals of site devices, and the chain of each actuator."""
 
 from controller.core.base import reasons
+from controller.core.policies import grid_contact
 from controller.core.site_devices import bridging
 from controller.core.site_devices.layout import OTHER_DEVICE, REFUSED_VALUE
-from controller.core.site_devices.reading_roles import ON_BATTERY
+from controller.core.site_devices.reading_roles import GRID_CONTACT, ON_BATTERY
 from controller.core.site_devices.signals_view import AGE_MS_MAX, DeviceView
 from controller.journal.snapshot import Shadow
 from controller.state import actuators, base
@@ -70,10 +71,12 @@ def _beyond(view: DeviceView) -> dict[str, int]:
     return found
 
 
-def _bridging(shadow: Shadow, view: DeviceView) -> Facts:
-    """Energy that the UPS of a load can give, and whether the UPS runs on its battery although the
-    site is on the grid. {} for other devices.
+def _reading(shadow: Shadow, view: DeviceView) -> Facts:
+    """The closed contacts of the grid operator. Of the UPS of a load, the energy that it can give,
+    and whether it runs on its battery although the site is on the grid. {} for other devices.
     """
+    if view.device.role is GRID_CONTACT:
+        return {"closed": [name for name in grid_contact.CONTACTS if view.value(name)]}
     if view.device.role.name != bridging.ROLE:
         return {}
     is_on_battery = view.value("state_code") == ON_BATTERY
@@ -93,7 +96,7 @@ def _differs(shadow: Shadow, view: DeviceView) -> str | None:
 
 
 def powers(shadow: Shadow) -> list[Facts]:
-    """[{device, role, is_known, power_W, asked}], with the facts of _bridging. power_W: None while
+    """[{device, role, is_known, power_W, asked}], with the facts of _reading. power_W: None while
     unknown.
     """
     found = []
@@ -104,7 +107,7 @@ def powers(shadow: Shadow) -> list[Facts]:
             power = {POWER: view.value(POWER)} if reports else {}
             asked = {each["name"]: each["value"] for each in actuators.of_device(shadow, view)}
             words = {"device": name, "role": role.text, "is_known": view.is_known}
-            found.append({**words, **power, **_bridging(shadow, view), "asked": asked})
+            found.append({**words, **power, **_reading(shadow, view), "asked": asked})
     return found
 
 

@@ -146,6 +146,7 @@ site[].role | text | what it is
 site[].is_known | bool | its readings are new
 site[].power_W | int!? | its power, if it reports one
 site[].ups_Wh | int!? | energy that a UPS of the load can give it: the reserve is lower by so much
+site[].closed[] | text! | contacts of the grid operator that are closed
 site[].is_alone | bool! | this UPS is on battery while the site is on the grid
 site[].asked{} | int? | what it is asked for, by signal
 path_delay | object | from a change of the load to the power of the battery

@@ -12,6 +12,7 @@ from hil.loads import stream
 from hil.site import branches, genset, load as site_load, load_ups, racks, transfer_switch
 from hil.site.cooling import Cooling
 from hil.site.grid import Grid
+from hil.site.grid_contact import CONTACTS, GridContact
 from hil.site.load import Table
 from hil.site.part import SitePart
 from hil.site.pv import Pv
@@ -65,6 +66,7 @@ CONNECTION = {
     "outages": forms.rows(TIME_S, TIME_S),  # [[at_s, for_s], ...]
     "dips": forms.rows(TIME_S, TIME_S, PERMILLE),  # [[at_s, for_s, permille of voltage left], ...]
 }
+CLOSED = dict.fromkeys(CONTACTS, forms.rows(TIME_S, TIME_S))  # [[at_s, for_s], ...]
 WEATHER = {
     "latitude_deg": forms.number(-90, 90, 45),
     "day": forms.integer(1, 366, 172),
@@ -102,6 +104,7 @@ TOP = {
     "transfer_switch": forms.table(_defaults(transfer_switch.DEFAULTS, 3600), None),
     "load_ups": forms.table(RATED | _defaults(load_ups.DEFAULTS, 1e9), None),
     "load_cap": forms.table(YIELDS, None),
+    "grid_contact": forms.table(CLOSED, None),
     "racks": forms.table(RACKS, None),
     "pod": forms.table({"member": forms.tables(MEMBER)}, None),
 }
@@ -167,6 +170,8 @@ def _parts(site: Table, seed: object, folder: str, weather: Weather) -> list[Sit
         "load_cap": branches.LoadCap,
     }
     parts = [kind(site[name]) for name, kind in kinds.items() if site[name] is not None]
+    if site["grid_contact"] is not None:
+        parts.append(GridContact({}, site["grid_contact"]))
     pv = site["pv"]
     if pv is not None:
         names = [pv.pop(key) for key in ("file", "column", "scale", "zone")]

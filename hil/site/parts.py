@@ -4,6 +4,7 @@ from hil.site.air_devices import Fan, Heater
 from hil.site.branches import BranchMeter, LoadCap, LoadShed
 from hil.site.cooling import Chiller
 from hil.site.genset import Genset
+from hil.site.grid_contact import GridContact
 from hil.site.load_ups import LoadUps
 from hil.site.part import SitePart
 from hil.site.pv import Pv
@@ -22,6 +23,7 @@ PARTS: dict[str, type[SitePart]] = {
         LoadUps,
         Fan,
         Heater,
+        GridContact,
     )
 }
 FEEDING = tuple([kind for kind, part in PARTS.items() if part.FEEDS])

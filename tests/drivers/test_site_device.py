@@ -290,6 +290,19 @@ def test_a_ups_of_the_load_is_read_by_the_map_of_its_maker(changes, refused, fou
 
 
 @cases("""
+    inputs  found
+    0b000  (0, 0, 0) | 0b101  (1, 0, 1) | 0b010  (0, 1, 0)
+""")
+def test_contacts_of_the_grid_operator_are_read_from_the_inputs_of_a_relay_module(inputs, found):
+    sink = Sink()
+    made = device("operator_contacts", ["contact_1", "contact_2", "contact_3"], sink)
+    slave = slave_of(made.profile)
+    slave.bits = inputs
+    Bus(made, slave).run(1500)
+    assert (sink.taken(), tuple(sink.inp[4:7])) == ({3, 4, 5}, found)
+
+
+@cases("""
     name  settings  actuator  value  frame
     "dse_genset"  {}  "run"  1  "01 10 1008 0002 04 8b94 746b"
     "dse_genset"  {}  "run"  0  "01 10 1008 0002 04 8b95 746a"

@@ -12,6 +12,7 @@ METER_WORDS = {
     "FROZEN": "unknown, frozen",
 }
 UPS, ON_BATTERY = "ups_Wh", "ON BATTERY, the site on the grid"
+CLOSED = "closed"
 
 
 def unknown(facts: Facts, meter: str) -> str:
@@ -31,6 +32,7 @@ def site(devices: list[Facts]) -> list[str]:
     heard = [each for each in devices if each["is_known"]]
     powers = [f"{each['device']} {kilowatt(each[POWER])} kW" for each in heard if POWER in each]
     alone = [f"{each['device']} {ON_BATTERY}" for each in heard if each.get("is_alone")]
+    alone += [f"{each['device']} {name} CLOSED" for each in heard for name in each.get(CLOSED, ())]
     powers += [f"{each['device']} {kilowatt(each[UPS])} kWh" for each in heard if UPS in each]
     asked = [
         f"{name.partition('.')[2]} {value}"

@@ -8,6 +8,7 @@ wire. Here a contact keeps its last state while its module is silent. Before the
 counts as closed.
 """
 
+from array import array
 from typing import Any
 
 from controller.core.base import reasons
@@ -20,20 +21,29 @@ WHOLE = 1000
 CONTACTS = ("contact_1", "contact_2", "contact_3")
 CONTACT_IMPORT, CONTACT_EXPORT = 324, 325  # reason codes
 _TEXTS = """
-    CONTACT_IMPORT | grid operator's contact, import | A contact of the grid operator is closed: the
+    CONTACT_IMPORT | operator's contact, import | A contact of the grid operator is closed: the
       connection may import only a part of its limit. | Nothing: it ends when the operator opens the
       contact. Page Devices shows the contacts.
-    CONTACT_EXPORT | grid operator's contact, export | A contact of the grid operator is closed: the
+    CONTACT_EXPORT | operator's contact, export | A contact of the grid operator is closed: the
       connection may export only a part of its limit. | Nothing: it ends when the operator opens the
       contact. Page Devices shows the contacts.
 """
 
 
-class Contacts(Words):
-    """The contacts of one device. closed: a bit for each one."""
+# Words of `out`: a bit for each contact that is reported closed, and the limits that are left, W.
+OUTPUTS = ("contacts_closed", "contacts_import_W_max", "contacts_export_W_max")
 
-    is_heard: int
+
+class Contacts(Words):
+    """The contacts of one device. heard, closed: a bit for each one."""
+
+    heard: int
     closed: int
+
+
+def names(closed: int) -> list[str]:
+    """The contacts whose bits are set."""
+    return [name for at, name in enumerate(CONTACTS) if closed >> at & 1]
 
 
 class GridContact(Function):
@@ -42,24 +52,29 @@ class GridContact(Function):
     NAME, STAGE = "grid_contact", BOUND
     ROLES = ("grid_contact",)
     READS = ("connection_W",)
+    OUTPUTS = OUTPUTS
     TEXTS = reasons.texts(_TEXTS, CONTACT_IMPORT=CONTACT_IMPORT, CONTACT_EXPORT=CONTACT_EXPORT)
 
     def __init__(self, setup: Setup):
         self._devices = [device for device, _ in setup.actuators(self.ROLES)]
-        self._settings = setup.settings
+        names = ("grid_import_W_max", "grid_export_W_max")
+        self._whole_W = array("i", [setup.settings[name] for name in names])
+        self._quantum_W = setup.settings["setpoint_quantum_W"]
+        self.state = array("i")
         self.more = self.contacts = [Contacts.zero() for _ in self._devices]
+        for contacts, device in zip(self.contacts, self._devices):
+            contacts.closed = sum([bool(device.bits[n]) << at for at, n in enumerate(CONTACTS)])
+        self.out = array("i", [0, *self._whole_W])
+        self._publish()
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
         """The obligation while a contact is closed and the import is known."""
         self._read()
-        if found.connection_W is None:
+        most_W = self.out[1:]
+        if found.connection_W is None or most_W == self._whole_W:
             return ()
-        maxima_W = self._most_W("import"), self._most_W("export")
-        if maxima_W == (self._settings["grid_import_W_max"], self._settings["grid_export_W_max"]):
-            return ()
-        imported, exported = zip(maxima_W, (CONTACT_IMPORT, CONTACT_EXPORT))
-        quantum_W = self._settings["setpoint_quantum_W"]
-        return (grid_obligation(RANK, found.connection_W, imported, exported, quantum_W),)
+        imported, exported = zip(most_W, (CONTACT_IMPORT, CONTACT_EXPORT))
+        return (grid_obligation(RANK, found.connection_W, imported, exported, self._quantum_W),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """Go on reading off the grid, for the way back."""
@@ -67,16 +82,28 @@ class GridContact(Function):
 
     def _read(self) -> None:
         """Take each contact that its device reports now."""
+        is_new = False
         for contacts, device in zip(self.contacts, self._devices):
-            values = [device.value(name) for name in CONTACTS]
-            if not contacts.is_heard:
-                contacts.closed = sum([bool(device.bits[n]) << at for at, n in enumerate(CONTACTS)])
-            for at, value in enumerate(values):
+            heard, closed = contacts
+            for at, name in enumerate(CONTACTS):
+                value = device.value(name)
                 if value is not None:
-                    contacts.is_heard = 1
-                    contacts.closed = contacts.closed & ~(1 << at) | value << at
+                    heard |= 1 << at
+                    closed = closed | 1 << at if value else closed & ~(1 << at)
+            if contacts.heard != heard or contacts.closed != closed:
+                contacts.heard, contacts.closed, is_new = heard, closed, True
+        if is_new:
+            self._publish()
 
-    def _most_W(self, direction: str) -> int:
+    def _publish(self) -> None:
+        """Write what is reported closed, and what is left of the connection's limits."""
+        reported = 0
+        for contacts in self.contacts:
+            reported |= contacts.closed & contacts.heard
+        most_W = [self._most_W(*way) for way in zip(("import", "export"), self._whole_W)]
+        self.out[:] = array("i", [reported, *most_W])
+
+    def _most_W(self, direction: str, whole_W: int) -> int:
         """The part of a limit of the connection that the closed contacts leave."""
         parts = [
             device.settings[f"{name}_{direction}_permille"]
@@ -84,12 +111,9 @@ class GridContact(Function):
             for at, name in enumerate(CONTACTS)
             if contacts.closed >> at & 1
         ]
-        return self._settings[f"grid_{direction}_W_max"] * min([WHOLE, *parts]) // WHOLE
+        return whole_W * min([WHOLE, *parts]) // WHOLE
 
     def numbers(self, code: int) -> dict[str, Any]:
         """Numbers behind the reason: the limits that are left."""
-        return {
-            "kind": "contact",
-            "import_W_max": self._most_W("import"),
-            "export_W_max": self._most_W("export"),
-        }
+        _, import_W_max, export_W_max = self.out
+        return {"kind": "contact", "import_W_max": import_W_max, "export_W_max": export_W_max}

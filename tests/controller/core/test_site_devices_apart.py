@@ -35,8 +35,9 @@ def disturb(core, draw, first):
         core.fresh[group] = draw.random() < 0.7
 
 
-# The sun is a part of the load, and what a UPS can give lowers the reserve.
-WITHOUT_SUN = tuple([each for each in DEVICES if each.role.name not in ("pv", "load_ups")])
+# The sun is a part of the load, what a UPS can give lowers the reserve, a contact limits the grid.
+OF_BATTERY = ("pv", "load_ups", "grid_contact")
+WITHOUT_SUN = tuple([each for each in DEVICES if each.role.name not in OF_BATTERY])
 
 
 @pytest.mark.parametrize("seed", [0, *whole(1, 2)])

@@ -27,6 +27,7 @@ from tests.transcript import by_word, each_part
 CONFIG = configuration.load(EXAMPLE)
 HINT_NAMES = ["hint_control_source"]
 MODE_NAMES = ["mode_reason"]
+CONTACT_NAMES = ["contacts_closed", "contacts_import_W_max", "contacts_export_W_max"]
 SCHEDULE_NAMES = ["schedule_source", "schedule_state", "schedule_slot"]
 HINT_NAMES += [f"source_0.charge_W_max_{each}" for each in ("value_W", "valid_s", "state")]
 
@@ -40,7 +41,7 @@ class Seen:
         self.inp = [0] * len(header["input_names"])
         first = header["output_names"].index(CHAIN_OUTPUTS[0])
         self.output_names = header["output_names"][: first + len(CHAIN_OUTPUTS)]
-        self.output_names += HINT_NAMES + SCHEDULE_NAMES + MODE_NAMES
+        self.output_names += HINT_NAMES + SCHEDULE_NAMES + CONTACT_NAMES + MODE_NAMES
         self.chain_at, self.hints_at = first, first + len(CHAIN_OUTPUTS)
         self.out = [0] * len(self.output_names)
         self.out[-1] = reasons.MODE

@@ -104,8 +104,38 @@ def test_a_ups_on_battery_is_named_only_while_the_site_is_on_the_grid(state, is_
     site.inp[0] = state
     site.step(bytes([1] * 6), 1)
     shadow = SimpleNamespace(core=SimpleNamespace(found=SimpleNamespace(is_off_grid=is_off_grid)))
-    backed, sun = [devices._bridging(shadow, each) for each in site.devices]
+    backed, sun = [devices._reading(shadow, each) for each in site.devices]
     assert (backed["is_alone"], sun) == (is_alone, {})
+
+
+CONTACTS = """[device.operator]
+role = "grid_contact"
+profile = "operator_contacts"
+bus = "air"
+unit_id = 24
+contact_2_import_permille = 300"""
+
+
+def test_a_closed_contact_of_the_grid_operator_is_named_and_caps_the_import(tmp_path):
+    """30 % of 500 kW, while the load draws 200 kW."""
+    made = SiteFiles(tmp_path, (*FIREBREAK[:2], "pv_genset/cabinet.toml")).append(
+        "cabinet", CONTACTS
+    )
+    config = believed(configuration.load(made.paths[2], tick_ms=100))
+    watched = Watched(tmp_path, lambda t_s: 200_000.0, soc=0.6, settings=config)
+    watched.rig.cabinet.devices["grid_contact_1"].part.closed = {"contact_2": [(20, 60)]}
+
+    def shown(until_s):
+        watched.run(until_s)
+        facts = watched.facts("status")
+        (found,) = [each for each in facts["site"] if each["device"] == "operator"]
+        line = " ".join([each for each in watched.lines("status") if each.startswith("SITE")])
+        return found["closed"], "operator contact_2 CLOSED" in line, facts["grid_W"]
+
+    assert shown(18)[:2] == ([], False)
+    *seen, grid_W = shown(30)
+    assert seen == [["contact_2"], True] and grid_W < 151_000
+    assert "operator's contact, import" in flat(watched.lines("why"))
 
 
 UPS = """[device.backed]

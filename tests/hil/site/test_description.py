@@ -84,6 +84,19 @@ def test_every_table_builds_its_part(tmp_path):
     assert shed in one.parts and shed is not one.part("load_shed", {"stage_W": 10})
 
 
+def test_contacts_of_the_grid_operator_close_at_their_times(tmp_path):
+    one = built(
+        tmp_path, LOAD + "[grid_contact]\ncontact_1 = [[2, 3], [9, 1]]\ncontact_3 = [[4, 2]]\n"
+    )
+    found, part = [], one.part("grid_contact", {"contact_1_import_permille": 600})
+    for _ in range(10):
+        one.step(1.0)
+        found.append("".join([str(int(each)) for each in part.signals().values()]))
+    assert found == "000 100 100 101 001 000 000 000 100 000".split()
+    assert not any(one.part("grid_contact", {}).signals().values()) and part is one.parts[0]
+    assert one.load_power_W == 1000
+
+
 def test_files_count_from_the_site_s_file(tmp_path):
     (tmp_path / "load.csv").write_text("t_s,a_kW\n0,1\n900,2\n")
     hours = "".join(f"{hour},{hour % 1000},5\n" for hour in range(8760))
