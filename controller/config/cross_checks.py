@@ -20,7 +20,8 @@ from controller.config.cabinet_config import Config
 from controller.config.silence import BUDGETS, entry_of, period_ms
 from controller.config.thresholds import STAGE_SET_FROM, levels
 from controller.config.values import Values
-from controller.forms.refusal import in_unit, not_allowed
+from controller.core.units import PART_LOAD, TURNS
+from controller.forms.refusal import Path, in_unit, not_allowed
 from safety import frame, matrix, parameters, peer
 
 _STAGES: tuple[tuple, ...] = matrix.STAGES
@@ -45,6 +46,7 @@ def check(values: Values, config: Config) -> None:
         maps.check,
         maps.check_limits,
         _check_forming,
+        _check_turns,
         _check_cells,
         _check_fault_contact,
         _check_expiry,
@@ -90,6 +92,25 @@ def _check_forming(values: Values, config: Config) -> None:
                 "stop the converter in an island"
             )
             values.refuse(path, problem, "false, or the input")
+
+
+def _check_turns(values: Values, config: Config) -> None:
+    """Refuse an order of the units that is not whole, or that nothing would follow."""
+    turns = [config.control[name] for name in TURNS[: config.units]]
+    for unit, turn in enumerate(turns, 1):
+        if not any(turns) or (turn in range(1, config.units + 1) and turns.count(turn) == 1):
+            continue
+        is_twice = turns.count(turn) > 1 and turn
+        why = ": another unit has it too" if is_twice else "" if turn else ": others have a turn"
+        allowed = f"1..{config.units}, each once"
+        values.refuse(_turn_of(values, unit), f"{turn} is not allowed{why}", allowed)
+    if any(turns) and not config.control[PART_LOAD]:
+        problem = f"without effect, because control.{PART_LOAD} is 0"
+        values.refuse(_turn_of(values, 1), problem, f"no turn, or {PART_LOAD} above 0")
+
+
+def _turn_of(values: Values, unit: int) -> Path:
+    return entry_of(values, ("unit", str(unit), "turn"))[0]
 
 
 def _check_armed(values: Values, config: Config) -> None:

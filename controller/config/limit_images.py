@@ -21,6 +21,7 @@ from controller.config.stage_states import (
 from controller.config.topology import Topology
 from controller.config.values import Values
 from controller.core.parameters import CONTROL_PARAMETERS
+from controller.core.units import TURNS
 from controller.forms.refusal import Path, refuse
 from controller.rows import records
 from safety import matrix, parameters
@@ -121,6 +122,10 @@ def _check_compared(values: Values, number: str, facts: dict[str, bool]) -> None
 def control_parameters(values: Values, topology: Topology) -> Numbers:
     """{name: integer} of CONTROL_PARAMETERS."""
     derived = {"load_meter_fitted": int(topology.device("meter_load") is not None)}
+    derived |= {
+        name: values.get("unit", str(unit), "turn") if unit <= topology.units else 0
+        for unit, name in enumerate(TURNS, 1)
+    }
     return _integers(CONTROL_PARAMETERS, derived, values, {}, "control")
 
 

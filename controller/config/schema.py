@@ -14,6 +14,7 @@ from controller.config.equipment import BREAKERS, EQUIPMENT
 from controller.config.places import PLAN, RESPONDER
 from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, SITE_DEVICE
 from controller.config.thresholds import LFP, NMC, STAGES
+from controller.core import units
 from controller.core.base.hint_codes import ROLES as SOURCE_ROLES
 from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
 from controller.core.site_devices import roles
@@ -148,7 +149,9 @@ _OF_PROFILE = {
 _OF_PROFILE["unit"] = "it follows from dc_bus"
 # true: the converter of the unit can form an island
 _CAN_FORM = {"can_form": Field("bool", (False, True), False, "down")}
-UNIT = _DC_BUS | _CAN_FORM | _parameters(parameters.UNIT_PARAMETERS, _OF_PROFILE)
+# place of the unit in the order of use; 0: no order is stated
+_TURN = {"turn": Field("int", (0, INDEX_MAX), 0, "free")}
+UNIT = _DC_BUS | _CAN_FORM | _TURN | _parameters(parameters.UNIT_PARAMETERS, _OF_PROFILE)
 RACK = _DC_BUS | _parameters(parameters.RACK_PARAMETERS, _OF_PROFILE)
 # The tapers of NMC cells end at the thresholds of rows 28 and 31.
 _NMC_DEFAULTS_MV = {
@@ -159,7 +162,8 @@ _NMC_DEFAULTS_MV = {
 }
 _OF_NMC = {key: RACK[key]._replace(default=value) for key, value in _NMC_DEFAULTS_MV.items()}
 RACKS = {LFP: RACK, NMC: RACK | _OF_NMC}
-CONTROL = _parameters(CONTROL_PARAMETERS, {"load_meter_fitted": _BY_DEVICES})
+_DERIVED = {"load_meter_fitted": _BY_DEVICES, **dict.fromkeys(units.TURNS, "it is unit.N.turn")}
+CONTROL = _parameters(CONTROL_PARAMETERS, _DERIVED)
 SOURCE = {"role": Field("choice", SOURCE_ROLES)} | _parameters(SOURCE_PARAMETERS, {})
 
 

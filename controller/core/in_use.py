@@ -4,6 +4,9 @@ This is off by default. It saves energy only if a converter at 0 W loses less th
 a converter that gives power. The largest power of a minute decides how many units the next minute
 needs, so a load that swings does not switch units. A larger power takes another unit into use at
 once.
+
+The highest weight comes first, or the order that a person has stated. A unit without weight or room
+is passed over.
 """
 
 from array import array
@@ -27,10 +30,11 @@ class InUse:
     taken into use again, mask of the units in use.
     """
 
-    def __init__(self, rated_W: list[int], least_permille: int):
+    def __init__(self, rated_W: list[int], least_permille: int, turns: Sequence[int] = ()):
         """least_permille: least power of a unit relative to its rating; 0: all units
-        stay in use.
+        stay in use. turns: place of each unit in a stated order; empty: by weight.
         """
+        self._turns = turns
         self._rated_W, self._least_permille = rated_W, least_permille
         self._is_off = not least_permille or len(rated_W) == 1
         self.state = array("i", [MINUTE_MS, 0, WIDE_W, (1 << len(rated_W)) - 1])
@@ -56,18 +60,12 @@ class InUse:
         return [weight if mask >> unit & 1 else 0 for unit, weight in enumerate(weights)]
 
     def _choose(self, weights: list[int], room_W: Sequence[int]) -> None:
-        """Choose the fewest units that carry the largest power, beginning with the
-        highest weight.
-        """
+        """Choose the fewest units that carry the largest power, in their order."""
         state, rated_W = self.state, self._rated_W
-        mask, count = state[S_MASK], state[S_MASK].bit_count()
-        order = []
-        for unit, weight in enumerate(weights):
-            stays = STAY_PERMILLE if mask >> unit & 1 else PERMILLE
-            order.append((-min(1, room_W[unit]) * stays * weight // (rated_W[unit] // 1000), unit))
+        count = state[S_MASK].bit_count()
         chosen = carried_W = together_W = 0
         carries_W = WIDE_W
-        for number, (_, unit) in enumerate(sorted(order)):
+        for number, unit in enumerate(self._order(weights, room_W)):
             together_W += rated_W[unit]
             back = BACK_PERMILLE if number >= count else PERMILLE
             carries_W = min(carried_W, together_W * self._least_permille // PERMILLE * back // 1000)
@@ -80,3 +78,15 @@ class InUse:
             least_W = together_W * self._least_permille // PERMILLE
             carries_W = min(carried_W, least_W * BACK_PERMILLE // 1000)
         state[:] = array("i", [MINUTE_MS, 0, carries_W, chosen])
+
+    def _order(self, weights: list[int], room_W: Sequence[int]) -> list[int]:
+        """The units, the first to use first."""
+        mask, order = self.state[S_MASK], []
+        for unit, weight in enumerate(weights):
+            size = min(1, room_W[unit]) * weight
+            if self._turns:
+                order.append((int(not size), self._turns[unit], unit))
+            else:
+                stays = STAY_PERMILLE if mask >> unit & 1 else PERMILLE
+                order.append((-size * stays // (self._rated_W[unit] // 1000), 0, unit))
+        return [unit for *_, unit in sorted(order)]

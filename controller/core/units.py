@@ -16,7 +16,13 @@ from controller.core.split import Split
 from controller.core.weights import Weights
 
 PART_LOAD = "unit_part_load_permille"
-PARAMETERS = ((PART_LOAD, "permille", 0, 300, 0, "free"),)
+UNITS_MAX = 16
+# place of each unit in a stated order, from unit.N.turn; 0: none is stated
+TURNS = tuple([f"unit_{number}_turn" for number in range(1, UNITS_MAX + 1)])
+PARAMETERS = (
+    (PART_LOAD, "permille", 0, 300, 0, "free"),
+    *[(name, "count", 0, UNITS_MAX, 0, "free") for name in TURNS],
+)
 KEPT = "soc_reserve_backup_permille"
 # Time for which a unit must give power at a set-point of 0 (project).
 SHOWN_MS = 2000
@@ -29,7 +35,8 @@ class Units:
     def __init__(self, rated_W: list[int], rack_units: tuple[int, ...], settings: dict[str, int]):
         """rack_units: unit of each rack, from 0."""
         self.weights = Weights(rated_W, rack_units, settings[KEPT])
-        self.in_use = InUse(rated_W, settings[PART_LOAD])
+        turns = [settings.get(name, 0) for name in TURNS[: len(rated_W)]]
+        self.in_use = InUse(rated_W, settings[PART_LOAD], turns if all(turns) else ())
         self._split = Split(len(rated_W))
         self.out = self._split.out
         self._rated_W = rated_W

@@ -22,6 +22,11 @@ EXAMPLES = {
     "firebreak": FIREBREAK,
     "pylontech": PYLONTECH,
     "pv_genset": (*FIREBREAK[:2], "pv_genset/cabinet.toml"),
+    "three_units": (
+        "types/firebreak_1935.toml",
+        "three_units/site.toml",
+        "three_units/cabinet.toml",
+    ),
     PROFILE: (),
 }
 TAPERS = ("charge_taper_mV", "charge_end_mV", "discharge_taper_mV", "discharge_end_mV")
@@ -32,6 +37,7 @@ PRESETS = {
         ("type", 'hma.chemistry = "NMC"'),
         *[("type", f"rack.all.{key} = nothing") for key in TAPERS],
     ],
+    "planless": [("cabinet", f"plan.{key} = nothing") for key in ("file", "racks")],
     "socketcand": [("cabinet", 'bus.can0.interface = "socketcand"')],
     "second": [
         ("type", 'cabinet.second_channel = "fitted"'),

@@ -55,6 +55,24 @@ def test_units_that_can_give_nothing_do_not_carry_alone():
     assert used(InUse(RATED_W, 200), 90_000, room_W=[60_000] * 3) == "110"
 
 
+@cases("""
+    total_W  room_W  units
+    90_000  [250_000] * 3  "010" | -90_000  [250_000] * 3  "010"
+    110_000  [250_000] * 3  "011" | 151_000  [250_000] * 3  "111"
+    90_000  [250_000, 0, 250_000]  "001" | 90_000  [250_000, 60_000, 250_000]  "011"
+""")
+def test_a_stated_order_comes_before_the_weights(total_W, room_W, units):
+    stated = InUse(RATED_W, 200, [3, 1, 2])
+    assert used(stated, total_W, [150_000, 1000, 125_000], room_W) == units
+    assert used(stated, total_W, [150_000, 1000, 125_000], room_W) == units
+
+
+def test_an_empty_unit_is_passed_over_and_comes_back_first():
+    stated = InUse(RATED_W, 200, [3, 1, 2])
+    seen = [used(stated, 50_000, weights) for weights in ([5, 0, 9], [5, 1, 9])]
+    assert seen == ["001", "010"]
+
+
 def test_off_by_default_and_with_one_unit():
     assert InUse(RATED_W, 0).step(10, EQUAL, RATED_W, MINUTE) is EQUAL
     assert InUse([250_000], 200).step(10, [7], [250_000], MINUTE) == [7]
@@ -63,9 +81,13 @@ def test_off_by_default_and_with_one_unit():
 OF_THREE = st.lists(st.integers(0, 250_000), min_size=3, max_size=3)
 
 
-@given(st.lists(st.tuples(st.integers(-900_000, 900_000), OF_THREE), max_size=20))
-def test_the_sum_and_the_limits_hold_while_units_rest(ticks):
+@given(
+    st.lists(st.tuples(st.integers(-900_000, 900_000), OF_THREE), max_size=20),
+    st.just([0, 0, 0]) | st.permutations([1, 2, 3]),
+)
+def test_the_sum_and_the_limits_hold_while_units_rest(ticks, turns):
     settings = {"soc_reserve_backup_permille": 100, "unit_part_load_permille": 200}
+    settings |= {f"unit_{unit}_turn": turn for unit, turn in enumerate(turns, 1)}
     units = Units(RATED_W, (0, 1, 2), settings)
     units.weights.update([300, 500, 700], [300, 310, 300])
     for total_W, room_W in ticks:
@@ -73,3 +95,5 @@ def test_the_sum_and_the_limits_hold_while_units_rest(ticks):
         assert sum(units.out) == max(-sum(room_W), min(sum(room_W), total_W))
         for power_W, limit_W in zip(units.out, room_W):
             assert abs(power_W) <= limit_W and power_W * total_W >= 0
+        if any(turns) and abs(total_W) >= 1000 and room_W[turns.index(1)]:
+            assert units.out[turns.index(1)], "the first one works"
