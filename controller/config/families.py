@@ -172,6 +172,7 @@ def _site_device(
     config: Config, device: Device, sink: ProcessImage, layout: s.Layout
 ) -> SiteDevice:
     site_devices.check(config.path, device)
+    site_devices.check_contacts(config.path, device)
     place = sink.site_place(device.role, device.index + 1)
     names = [signal.name for signal in ROLES[device.role].signals]
     bounds = {each.name: each.bounds(device.settings) for each in ROLES[device.role].signals}

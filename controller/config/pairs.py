@@ -34,7 +34,7 @@ STILL = (
     "5 % of the rated current moves a cell by less than 1 mV, so row 54 may stop a sound rack, or "
     "take a frozen BMS for sound; ask for unfiltered cell voltages in 1 mV, raise bms_still_ms"
 )
-DEVICES = "pv genset load_shed load_cap load_ups chiller meter fan heater"
+DEVICES = "pv genset load_shed load_cap load_ups chiller meter fan heater grid_contact"
 # columns: scopes | low <= times x high, or low < high | verdict | why
 TABLE = f"""
 # charge

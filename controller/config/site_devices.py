@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from controller.config.devices import Device
 from controller.core.site_devices.layout import SiteDevice
+from controller.core.site_devices.reading_roles import GRID_CONTACT
 from controller.core.site_devices.records import Actuator, Role
 from controller.core.site_devices.roles import CLOCK, POWER_W_MAX, ROLES
 from controller.core.site_devices.write_gate import WriteForm, WriteGate
@@ -60,6 +61,23 @@ def check(path: str, device: Device) -> None:
     for feedback in feedbacks(role, registers):
         problem = f"registers.{feedback}: missing, it shows what the device does"
         _refuse(path, device, problem, "a register with direction read")
+
+
+def check_contacts(path: str, device: Device) -> None:
+    """Refuse contacts of the grid operator that limit nothing, and a limit of an unread contact."""
+    if device.role != GRID_CONTACT.name:
+        return
+    limits = [row[0] for row in GRID_CONTACT.parameters[1:] if device.settings[row[0]] < row[4]]
+    if not limits:
+        allowed = "contact_N_import_permille or contact_N_export_permille below 1000"
+        raise ConfigError(
+            f"{path}:device.{device.name}: no contact limits anything; allowed {allowed}"
+        )
+    for key in limits:
+        contact = key.rsplit("_", 2)[0]
+        if contact not in device.profile.registers:
+            problem = f"registers.{contact}: missing, {key} needs it"
+            _refuse(path, device, problem, "a register with direction read")
 
 
 def _check_settings(path: str, device: Device, register: Register) -> None:

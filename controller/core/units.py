@@ -18,7 +18,7 @@ from controller.core.weights import Weights
 PART_LOAD = "unit_part_load_permille"
 UNITS_MAX = 16
 # place of each unit in a stated order, from unit.N.turn; 0: none is stated
-TURNS = tuple([f"unit_{number}_turn" for number in range(1, UNITS_MAX + 1)])
+TURNS = tuple([f"unit_{number}_turn_count" for number in range(1, UNITS_MAX + 1)])
 PARAMETERS = (
     (PART_LOAD, "permille", 0, 300, 0, "free"),
     *[(name, "count", 0, UNITS_MAX, 0, "free") for name in TURNS],

@@ -31,7 +31,7 @@ class SitePart:
         self._heard_s = 0.0
 
     def begin_at(self, begin_s: float) -> None:
-        """Begin at this time of the part's power file, if it has one."""
+        """Begin at this time of the part's power file or of its own times, if it has any."""
 
     def step(self, time_s: float, dt_s: float, load_W: float) -> None:
         """Advance by dt_s to time_s. load_W: what the load of the site would draw."""

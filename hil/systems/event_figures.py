@@ -6,7 +6,7 @@ import numpy as np
 
 from controller.planner.planning import MONTH_SLOTS, SLOTS_PER_DAY
 from controller.planner.tariff import J_PER_KWH
-from hil.systems import bounds
+from hil.systems import bounds, contacts
 from hil.systems.run import Result
 from hil.systems.sender import Event, event_of
 from hil.systems.series import SLOT_S, outages_of
@@ -66,6 +66,18 @@ def event_over_kWh(result: Result) -> Found:
     ]
     missing, without = [float(each_W) * SLOT_S / J_PER_KWH for each_W in sums_W]
     return missing, None, without
+
+
+def contact_over_s(result: Result) -> Found:
+    """Seconds with an import above what the closed contacts of the grid operator leave."""
+    grid_W = result.seconds_W[1]
+    caps_W = contacts.caps_W(result.spec, len(grid_W))
+    if not contacts.closes(caps_W):
+        return UNKNOWN
+    over_s, without_s = [
+        float((each_W > caps_W).sum()) for each_W in (grid_W, grid_W + result.battery_1s_W)
+    ]
+    return over_s, None, without_s
 
 
 def rebound_kW(result: Result) -> Found:
@@ -140,6 +152,7 @@ FIGURES: dict[str, Measure] = {
     "extra_4h_MW": extra_4h_MW,
     "event_over_kW": event_over_kW,
     "event_over_kWh": event_over_kWh,
+    "contact_over_s": contact_over_s,
     "rebound_kW": rebound_kW,
     "carried_h": carried_h,
     "critical_kWh": critical_kWh,

@@ -17,8 +17,9 @@ import numpy as np
 from controller.core.policies.meter_statistics import TURN_S
 from controller.planner.tariff import J_PER_KWH
 from hil.site.genset import Genset
+from hil.site.grid_contact import GridContact
 from hil.site.site import ISLAND, ON_GRID, Site
-from hil.systems import ramps, run, swing_figures
+from hil.systems import contacts, ramps, run, swing_figures
 from hil.systems.live import LivePod
 from hil.systems.member import SOC_FORMS
 from hil.systems.run import DAY_S, Result
@@ -57,7 +58,7 @@ class Minutes(NamedTuple):
 
 def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
     """The minutes to play: plain_s of a day at a drawn moment, the moments at which a cabinet
-    leaves or comes, each outage of the run, and drawn outages.
+    leaves or comes or a contact closes, each outage of the run, and drawn outages.
     """
     spec = result.spec
     deal = random.Random(f"{spec.seed}/minutes")
@@ -65,6 +66,8 @@ def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
     moments = [(deal.randint(first_s, end_s - plain_s), plain_s, False)] if plain_s else []
     if plain_s:
         moved = [second - plain_s // 2 for second in sorted(run.moves_of(spec))]
+        closings = (spec.site.get(GridContact.kind) or {}).values()
+        moved += [round(at_s) - plain_s // 2 for each in closings for at_s, _ in each]
         moments += [(max(first_s, at_s), plain_s, False) for at_s in moved]
     moments += [(at_s, for_s, True) for at_s, for_s in outages_of(spec)]
     count = outages if spec.size.can_form else 0  # without an island, no system claims an outage
@@ -100,7 +103,8 @@ def played(spec: Spec, inputs: Inputs, one: Minutes) -> Played:
             watch.see(lead <= pod.now_us / 1e6 < lead + one.for_s)
     found = {**one._asdict(), **watch.figures()}
     moved = ramps.broken(watch.seconds_W(), spec.ramps)
-    return {**found, "faults": [*_faults(found), *moved]}
+    over = contacts.broken(spec, watch.seconds_W(), begin_s + SETTLED_S)
+    return {**found, "faults": [*_faults(found), *moved, *over]}
 
 
 def _wait_for_start(pod: LivePod) -> None:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from hil.runner import report
 from hil.runner.cases import Runner
-from hil.systems import figures, plays, swing_figures
-from hil.systems.member import SENDER
+from hil.systems import contacts, figures, plays, swing_figures
+from hil.systems.member import DAY_S, SENDER
 from hil.systems.spec import Inputs, Spec, faults_of
 from hil.systems.verdict import Document
 
@@ -140,4 +140,6 @@ def _may_show(name: str, chosen: Spec, inputs: Inputs) -> bool:
     """False if this run cannot show the figure: its event comes later, or no minutes are played."""
     if name in swing_figures.WITH_KERNEL:
         return inputs["kernel_minutes"] > 0
+    if name == "contact_over_s":
+        return contacts.closes(contacts.caps_W(chosen, chosen.days * DAY_S))
     return bool(chosen.events) or name != "event_over_kW"

@@ -162,13 +162,13 @@ class Spec(NamedTuple):
         return SEASONS[(middle.month % 12 // 3 + 2 * is_south) % len(SEASONS)]
 
     def begun(self, start: datetime, days: int, seed: int) -> "Spec":
-        """The system with another first day, which sets its sun, air and working days. This system
-        has no outages and events.
+        """The system with another first day, which sets its sun, air and working days. It has no
+        outages and events, and no contact closes.
         """
         site = _with_days(self.site, start)
-        return self._replace(
-            start=start, days=days, seed=seed, site=site, outage_s=0, outages=[], events=[]
-        )
+        site.pop("grid_contact", None)
+        begun = self._replace(start=start, days=days, seed=seed, site=site)
+        return begun._replace(outage_s=0, outages=[], events=[])
 
 
 def variants(name: str) -> list[str]:

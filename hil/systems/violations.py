@@ -3,7 +3,8 @@
 import numpy as np
 
 from controller.planner.tariff import J_PER_KWH
-from hil.systems import ramps
+from hil.systems import contacts, ramps
+from hil.systems.contacts import CAP_ERROR
 from hil.systems.run import Result
 from hil.systems.sender import event_of, sends
 from hil.systems.series import SLOT_S, outages_of
@@ -12,8 +13,6 @@ from hil.systems.watched import AFTER_S, reserve_permille
 ROUNDING_W = 1.0  # rounding of seconds_W, which is float32
 SOC_MARGIN = 1.0  # percent
 UNSERVED_KWH_MIN = 0.01
-# Part of the cap. A billing meter of class 0.2 S (IEC 62053-22) cannot see a smaller excess.
-CAP_ERROR = 0.002
 NEARLY = 0.98  # part of the allowed power: above it the batteries gave all
 # Time until a new schedule acts. A table of 96 slots takes half a minute to enter, and a heartbeat
 # comes each 100 s.
@@ -27,6 +26,7 @@ def of(result: Result) -> list[str]:
         *_over("import", grid_W, size.import_W),
         *_over("export", -grid_W, size.export_W),
         *_ramps(result),
+        *contacts.broken(result.spec, grid_W),
         *[line for each in (_unserved, _missed_cap, _stale, _charge) for line in each(result)],
         *[
             f"{'outage' if each['is_outage'] else 'plain day'} at {each['at_s']} s: {fault}"

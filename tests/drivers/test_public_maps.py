@@ -229,7 +229,7 @@ ELSEWHERE = {
     *("byd_c130", "dse_genset", "fenecon_c40", "pylontech_m2", "sinexcel_pws", "waveshare_relays"),
     *("sunspec_battery", "sunspec_pcs", "sunspec_pv", "chiller_contact", "heater_contact"),
     *("fan_contact", "climate_monitor", "firebreak_fast_meter", "gas_detector", "io_8in_8out"),
-    *("load_cap_tcp", "offgas_detector", "toxic_detector", "ups_monitor"),
+    *("load_cap_tcp", "operator_contacts", "offgas_detector", "toxic_detector", "ups_monitor"),
 }
 FRONIUS = "fronius_gen24"  # by the SunSpec models; its map has the addresses of one firmware
 # profile, register and difference | why

@@ -291,11 +291,13 @@ def test_a_ups_of_the_load_is_read_by_the_map_of_its_maker(changes, refused, fou
 
 @cases("""
     inputs  found
-    0b000  (0, 0, 0) | 0b101  (1, 0, 1) | 0b010  (0, 1, 0)
+    0b000  (0, 0, 1) | 0b101  (1, 0, 0) | 0b010  (0, 1, 1)
 """)
 def test_contacts_of_the_grid_operator_are_read_from_the_inputs_of_a_relay_module(inputs, found):
-    sink = Sink()
-    made = device("operator_contacts", ["contact_1", "contact_2", "contact_3"], sink)
+    """The third one opens for its stage."""
+    sink, opens = Sink(), {"contact_3": {"values": {"0": 1, "1": 0}}}
+    names = ["contact_1", "contact_2", "contact_3"]
+    made = device(registers_of("operator_contacts", opens), names, sink)
     slave = slave_of(made.profile)
     slave.bits = inputs
     Bus(made, slave).run(1500)

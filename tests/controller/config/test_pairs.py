@@ -16,7 +16,7 @@ PLACES = {
     "load_shed": ("cabinet", "device.shed"), "chiller": ("cabinet", "device.cold"),
     "meter": ("cabinet", "device.branch"), "fan": ("cabinet", "device.fan"),
     "heater": ("cabinet", "device.heat"), "load_cap": ("cabinet", "device.scheduler"),
-    "load_ups": ("cabinet", "device.backed"),
+    "load_ups": ("cabinet", "device.backed"), "grid_contact": ("cabinet", "device.operator"),
 }  # fmt: skip
 OF_TYPE = ("energy_Wh", "soc_reserve_backup_permille")
 UPS = """[device.backed]
@@ -25,7 +25,13 @@ profile = "apc_smart_ups"
 bus = "lan"
 unit_id = 2
 rated_W = 100000
-energy_Wh = 20000"""
+energy_Wh = 20000
+[device.operator]
+role = "grid_contact"
+profile = "operator_contacts"
+bus = "air"
+unit_id = 24
+contact_1_import_permille = 600"""
 # of a number that follows from several keys: the key to set, and how often it counts
 KEYS = {"shed_W": ("stage_W", 4), "ramped_W": ("setpoint_ramp_W_per_s", 60)}
 UNIT_KEYS = "rated_W", "installer_charge_W_max", "installer_discharge_W_max"

@@ -87,7 +87,7 @@ OF_THREE = st.lists(st.integers(0, 250_000), min_size=3, max_size=3)
 )
 def test_the_sum_and_the_limits_hold_while_units_rest(ticks, turns):
     settings = {"soc_reserve_backup_permille": 100, "unit_part_load_permille": 200}
-    settings |= {f"unit_{unit}_turn": turn for unit, turn in enumerate(turns, 1)}
+    settings |= {f"unit_{unit}_turn_count": turn for unit, turn in enumerate(turns, 1)}
     units = Units(RATED_W, (0, 1, 2), settings)
     units.weights.update([300, 500, 700], [300, 310, 300])
     for total_W, room_W in ticks:

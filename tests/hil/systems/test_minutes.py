@@ -218,6 +218,18 @@ def test_a_pod_that_leaves_is_played_with_all_kernels():
     assert [each.degC for each in found] == [(each.at_s - 90) // 900 for each in found]
 
 
+def test_minutes_are_played_where_a_contact_closes():
+    result = mock.Mock(soc=[0.5] * 96 * 2, degC=(), spec=spec.load("north_america", "contact"))
+    _, first, second = minutes.of(result, 600, 0)
+    assert (first.at_s, second.at_s) == (133_200 - 300, 140_400 - 300)
+
+
+@pytest.mark.whole
+def test_a_contact_that_closes_holds_the_import_with_the_kernel():
+    one = found("north_america", "contact", for_s=20, is_outage=False, at_s=133_200 - 5)
+    assert one["faults"] == []
+
+
 def test_minutes_may_begin_while_a_pod_is_away():
     back_s = 36 * 3600
     one = found("shanghai", "moved_pod", for_s=20, is_outage=False, at_s=back_s - 10)

@@ -26,6 +26,7 @@ from hil.systems import (
     spec,
     swing_figures,
     verdict,
+    violations,
 )
 from hil.systems.watched import Watched
 from tests.tables import cases
@@ -321,6 +322,41 @@ def test_events_are_judged_by_their_cap_and_their_rebound():
     assert event_figures.rebound_kW(result)[0] == 30.0
     assert event_figures.event_over_kW(made(24)) == (None, None, None)
     assert event_figures.event_over_kWh(made(24)) == (0.0, None, 0.0)
+
+
+OPERATOR = {"role": "grid_contact", "contact_1_import_permille": 600}
+OPERATOR["contact_2_import_permille"] = 300
+
+
+def closed(**closings):
+    """A day beside 500 kW with contacts of 300 kW, 150 kW and no limit, which close so."""
+    result = made(24)
+    given = result.spec._replace(site=result.spec.site | {"grid_contact": closings})
+    size = given.size._replace(devices={"operator": OPERATOR})
+    return result._replace(spec=given._replace(size=size))
+
+
+@cases("""
+    closings  second  import_W  over_s
+    {"contact_1": [[60, 60]]}  65  300_700  1 | {"contact_1": [[60, 60]]}  65  300_500  0
+    {"contact_1": [[60, 60]]}  64  400_000  0 | {"contact_1": [[60, 60]]}  120  400_000  0
+    {"contact_1": [[60, 60]], "contact_2": [[90, 9]]}  97  200_000  1
+    {"contact_1": [[60, 60]], "contact_2": [[90, 9]]}  99  200_000  0
+    {"contact_3": [[60, 60]]}  70  490_000  0 | {}  70  490_000  None
+""")
+def test_the_import_above_a_closed_contact_is_counted(closings, second, import_W, over_s):
+    result = closed(**closings)
+    result.seconds_W[1] = 100_000
+    result.seconds_W[1, second] = import_W
+    assert event_figures.contact_over_s(result)[0] == over_s
+    line = f"import above the contact's cap in 1 s, by {(import_W - 300_000 * 1.002) / 1000:.3g} kW"
+    found = violations.of(result)
+    assert len(found) == (over_s or 0) and (found in ([], [line]) or import_W == 200_000)
+
+
+def test_no_contact_closes_in_another_week():
+    given = closed(contact_1=[[60, 60]]).spec
+    assert "grid_contact" not in given.begun(given.start, 1, 2).site
 
 
 def test_the_load_above_the_connection_counts_while_no_second_is_above_it():
