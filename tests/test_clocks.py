@@ -256,7 +256,7 @@ DAYS_OF_24_H = {
     "controller/console/sniff.py": "a range",
     "controller/core/policies/peak_shaving.py": "days of UTC, of the words of the tick",
     "controller/core/policies/schedule.py": "days of UTC, of the words of the tick",
-    "controller/core/site_devices/roles.py": "a range",
+    "controller/core/site_devices/reading_roles.py": "a range",
     "controller/planner/feeds/sun.py": "mean days of the almanac",
     "controller/planner/tariff.py": "a mean month",
     "controller/recorder/process.py": "a range",

@@ -270,12 +270,9 @@ class EventFinder:
 
     def _contacts(self, at: int) -> Events:
         """An event when a contact of the grid operator has closed or opened."""
-        closed, import_W, export_W = self.seen.out[at : at + len(grid_contact.OUTPUTS)]
-        if self._before("contacts", closed, 0) is None:
-            return []
-        now = ", ".join(grid_contact.names(closed)) or "none"
-        left = f"import at most {import_W} W, export at most {export_W} W"
-        return [event(LIMIT, f"contacts of the grid operator, closed: {now}; {left}")]
+        seen = self.seen.out[at : at + len(grid_contact.OUTPUTS)]
+        is_new = self._before("contacts", seen[0], 0) is not None
+        return [event(LIMIT, grid_contact.words(*seen))] if is_new else []
 
     def _control(self, at: int) -> Events:
         """An event when another source gets control."""

@@ -41,9 +41,11 @@ class Contacts(Words):
     closed: int
 
 
-def names(closed: int) -> list[str]:
-    """The contacts whose bits are set."""
-    return [name for at, name in enumerate(CONTACTS) if closed >> at & 1]
+def words(closed: int, import_W: int, export_W: int) -> str:
+    """The words of `out` as a line of text."""
+    names = [name for at, name in enumerate(CONTACTS) if closed >> at & 1]
+    left = f"import at most {import_W} W, export at most {export_W} W"
+    return f"grid operator's contacts closed: {', '.join(names) or 'none'}; {left}"
 
 
 class GridContact(Function):

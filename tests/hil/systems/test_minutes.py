@@ -219,7 +219,8 @@ def test_a_pod_that_leaves_is_played_with_all_kernels():
 
 
 def test_minutes_are_played_where_a_contact_closes():
-    result = mock.Mock(soc=[0.5] * 96 * 2, degC=(), spec=spec.load("north_america", "contact"))
+    result = mock.Mock(soc=[0.5] * 96 * 2, degC=())
+    result.spec = spec.load("north_america", "contact")
     _, first, second = minutes.of(result, 600, 0)
     assert (first.at_s, second.at_s) == (133_200 - 300, 140_400 - 300)
 
