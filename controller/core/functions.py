@@ -25,6 +25,7 @@ from controller.core.policies.peak_shaving import PeakShaving
 from controller.core.policies.pre_cool import PreCool
 from controller.core.policies.pre_heat import PreHeat
 from controller.core.policies.pv_limit import PvLimit
+from controller.core.policies.pv_ramp import PvRamp
 from controller.core.policies.reserve import Reserve
 from controller.core.policies.schedule import Schedule
 from controller.core.policies.shed import Shed
@@ -57,6 +58,7 @@ FALLBACKS = {
     LoadCap: (c.HOLD, c.ACT),
     StepTest: (c.KEEP, c.PAUSE),
     GridContact: (c.DROP, c.PAUSE),
+    PvRamp: (c.TO_ZERO, c.PAUSE),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PAUSED = frozenset([each.NAME for each, (_, off_grid) in FALLBACKS.items() if off_grid == c.PAUSE])

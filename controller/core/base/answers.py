@@ -121,7 +121,9 @@ NO_REQUEST = BaseRequest(0, reasons.NONE)
 
 
 class FastRequest(BaseRequest):
-    """The fast part of the request, from load tracking. It is added to the base request."""
+    """A fast part of the request, from load tracking or the PV ramp limit. All are added to the
+    base request; the largest names the reason.
+    """
 
     __slots__ = ()
 

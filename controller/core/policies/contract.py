@@ -26,7 +26,7 @@ from controller.core.site_devices.signals_view import DeviceView, Site, without_
 # Stages of a tick, in their order.
 # BALANCE finds contradicted signals. MODE finds the mode of the site. PROVE tests the grid meter.
 # MEASURE makes estimates. BOUND gives caps, limits and obligations. BASE gives the base request.
-# FAST gives the fast request, within the power that the base request leaves.
+# FAST gives the request of load tracking, within the power that the others leave.
 BALANCE, MODE, PROVE, MEASURE, BOUND, BASE, FAST = range(7)
 
 # Behaviour of a function while an input that it needs is unknown.

@@ -51,6 +51,7 @@ class HintRequest(Function):
     state: State
     NAME, STAGE = "hint_request", BASE
     READS = ("high_W", "low_W", "scheduled_W", "scheduled_source", "setpoint_W")
+    BEFORE = ("bridge_W",)
     ASKS = (table.HintTable.NAME,)
     WRITES = ("is_exact", "is_requested", "left_high_W", "left_low_W", "left_setpoint_W")
     TEXTS = reasons.texts("""
@@ -80,12 +81,13 @@ class HintRequest(Function):
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """The base request. Found gets the set-point and the available power, both less the
-        effective request.
+        effective request and less what bridges the sun.
         """
         state = self.state
         found.is_requested, found.is_exact = found.scheduled_W != 0, False
-        found.left_setpoint_W = found.setpoint_W
-        found.left_low_W, found.left_high_W = found.low_W, found.high_W
+        found.left_setpoint_W = found.setpoint_W - found.bridge_W
+        found.left_low_W = found.low_W - found.bridge_W
+        found.left_high_W = found.high_W - found.bridge_W
         if state.is_idle and not found.scheduled_W and not self._asked():
             return ()
         found.left_setpoint_W -= state.effective_W

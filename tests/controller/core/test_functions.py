@@ -108,7 +108,7 @@ def test_name_parameters_and_codes_are_its_own(function):
 
 
 # With this every function has something to do.
-ON = {"peak_import_W_max": 200_000}
+ON = {"peak_import_W_max": 200_000, "pv_ramp_W_per_s": 100}
 MORE = {Shed: {"grid_import_W_max": 20_000}, PreHeat: {"peak_import_W_max": 400_000}}
 MORE[LoadCap] = {"peak_import_W_max": 20_000}
 MORE[GensetStart] = {f"soc_reserve_{name}_permille": 620 for name in ("backup", "peaks")}
@@ -130,7 +130,9 @@ ASKED = {"hints": (slots((0, codes.REQUEST, codes.POWER_W, 40_000, 90_000)), 0)}
 
 def running(**more):
     control = control_of(**(ON | more))
+    control.known.site.inp[0] = 1000  # the sun goes after a tick
     tick(control, KNOWN | ASKED, WIDE_W, 1)
+    control.known.site.inp[0] = 0
     for _ in range(200):
         tick(control, KNOWN, WIDE_W, 1)
     return control
@@ -300,11 +302,11 @@ def test_only_the_limits_of_converters_that_form_count_for_an_island(forming, fo
     assert (core.found.is_forming, core.found.forming_W) == found
 
 
-READ = 550  # UPS and contacts of the grid operator, which have no actuator
+READ, BRIDGE = 550, 340  # UPS and contacts have no actuator; the ramp limit of the PV acts
 
 
 @pytest.mark.parametrize(
-    "devices, most", [((), 10_500), (DEVICES, 10_500 + 1400 * ACTUATORS + READ)]
+    "devices, most", [((), 10_500), (DEVICES, 10_500 + 1400 * ACTUATORS + READ + BRIDGE)]
 )
 def test_16_racks_and_16_units_keep_their_budget(devices, most):
     settings = setup(**ON).settings

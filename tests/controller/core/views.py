@@ -27,7 +27,7 @@ def device(role="pv", number=1, **settings):
 
 
 # One of each role. The generator starts at a charge at which the battery still has a use.
-CHOSEN = {"genset": {"start_soc_permille": 600, "stop_soc_permille": 700}}
+CHOSEN = {"pv": {"rated_W": 1000}, "genset": {"start_soc_permille": 600, "stop_soc_permille": 700}}
 CHOSEN["grid_contact"] = {"contact_1_import_permille": 900}
 DEVICES = tuple([device(name, **CHOSEN.get(name, {})) for name in roles.ROLES])
 

@@ -1,0 +1,148 @@
+"""The PV ramp limit: what the connection sees of a cloud, its energy, silence, and its limits."""
+
+import pytest
+from device_bench import TICK_MS, Bench
+from hypothesis import example, given, settings, strategies as st
+from views import device
+
+from controller.core.base.answers import FastRequest
+from controller.core.policies import pv_ramp
+from controller.core.policies.pv_ramp import RETURN_MS, PvRamp
+from controller.core.policies.site_load import CALCULATED, MEASURED
+
+RATED_W, RAMP_W_PER_S = 100_000, 500
+STEP_W = RAMP_W_PER_S * TICK_MS // 1000  # 10 W in a tick
+WIDE_W = 10**9
+
+
+class Ramp(Bench):
+    """One or more inverters. `reference_W` is the power that the connection sees of them."""
+
+    def __init__(self, *, suns=1, **more):
+        self.suns = suns
+        made = {"pv_ramp_W_per_s": RAMP_W_PER_S, "setpoint_quantum_W": 1} | more
+        inverters = [device("pv", at + 1, rated_W=RATED_W) for at in range(suns)]
+        self.bridge_W = 0
+        super().__init__(PvRamp, *inverters, **made)
+
+    def tick(self, *suns_W, ticks=1, known=True, source=MEASURED, room_W=(-WIDE_W, WIDE_W)):
+        """The request after this report of each inverter; known: for each, or for all."""
+        for at, sun_W in enumerate(suns_W):
+            self.site.inp[self.place[f"pv_{at + 1}.power_W"]] = sun_W
+        fresh = [known] * self.suns if isinstance(known, bool) else known
+        signals = len(self.site.devices[0].device.role.signals)
+        self.site.step(bytes([one for each in fresh for one in [each] * signals]), ticks)
+        left_W = [end_W - self.bridge_W for end_W in room_W]
+        more = {"left_low_W": left_W[0], "left_high_W": left_W[1], "bridge_W": self.bridge_W}
+        answers = self.step(ticks, load_source=source, **more)
+        self.bridge_W = self.seen.bridge_W
+        assert answers == [FastRequest(self.bridge_W, pv_ramp.PV_RAMP)]
+        return self.bridge_W
+
+
+SUN_W = st.integers(0, RATED_W)
+
+
+@given(st.lists(st.tuples(SUN_W, st.integers(1, 500)), min_size=1, max_size=60))
+@example([(RATED_W, 1), (0, 1), (RATED_W, 1)])
+@settings(max_examples=50)
+def test_the_connection_never_moves_faster_than_the_ramp(course):
+    found, sun_W, before_W = Ramp(), 0, 0
+    found.tick(0)
+    for sun_W, ticks in course:
+        reference_W = sun_W + found.tick(sun_W, ticks=ticks)
+        assert abs(reference_W - before_W) <= STEP_W * ticks + 1, "1 W is the quantum"
+        before_W = reference_W
+
+
+@pytest.mark.parametrize(("more", "left_W"), [(-1, STEP_W), (0, 0), (1, 0)])
+def test_a_cloud_is_bridged_until_the_ramp_has_followed(more, left_W):
+    found, ticks = Ramp(), 50
+    found.tick(STEP_W * ticks)
+    assert found.tick(0) == STEP_W * (ticks - 1), "the connection has followed for one tick"
+    for _ in range(ticks - 1 + more):
+        power_W = found.tick(0)
+    assert power_W == pytest.approx(left_W, abs=1)
+
+
+def test_a_sun_that_comes_charges_and_its_energy_comes_back():
+    found = Ramp()
+    found.tick(0)
+    assert found.tick(RATED_W) == STEP_W - RATED_W
+    for _ in range(RATED_W // STEP_W):
+        found.tick(RATED_W)
+    stored = -found.function.state.given
+    assert stored == pytest.approx(1000 * RATED_W * (RATED_W // STEP_W) * TICK_MS / 2, rel=0.01)
+    assert 0 < found.tick(RATED_W) <= stored // RETURN_MS // 1000 + 1
+    for _ in range(40):
+        found.tick(RATED_W, ticks=RETURN_MS // 10 // TICK_MS)
+    assert abs(found.function.state.given) < stored / 20
+
+
+@given(st.lists(st.tuples(SUN_W, st.integers(1, 30_000)), min_size=1, max_size=80))
+@example([(RATED_W, 21_000), (0, 9000)] * 40)
+@settings(max_examples=25)
+def test_its_energy_is_bounded_whatever_the_clouds_do(course):
+    most = 1000 * RATED_W * RETURN_MS + 1000 * 1000 * RATED_W * RATED_W // RAMP_W_PER_S
+    found = Ramp()
+    found.tick(0)
+    for sun_W, ticks in course:
+        for _ in range(ticks // 250):
+            found.tick(sun_W, ticks=250)
+            assert abs(found.function.state.given) <= most
+
+
+def test_a_silent_inverter_runs_out_at_the_ramp_and_its_return_is_no_step():
+    found = Ramp()
+    found.tick(RATED_W)
+    found.tick(0)
+    powers_W = [found.tick(known=False) for _ in range(2000)]
+    steps_W = [b - a for a, b in zip(powers_W, powers_W[1:])]
+    assert min(steps_W) >= -STEP_W - 1 and max(steps_W) <= 0
+    before_W = powers_W[-1]
+    assert abs(found.tick(RATED_W // 2) - before_W) <= STEP_W + 1
+    assert found.tick(0) == pytest.approx(before_W + RATED_W // 2, abs=2 * STEP_W + 1)
+
+
+def test_a_silent_inverter_hides_no_cloud_of_the_other():
+    found = Ramp(suns=2)
+    found.tick(RATED_W, RATED_W)
+    for _ in range(1000):
+        found.tick(known=(True, False))
+    assert found.tick(0, 0, known=(True, False)) == RATED_W - STEP_W
+    assert found.tick(0, 0) == RATED_W - 2 * STEP_W
+
+
+def test_it_takes_what_the_base_request_leaves_and_begins_anew_from_there():
+    found = Ramp()
+    found.tick(RATED_W)
+    assert found.tick(0, room_W=(-WIDE_W, 3000)) == 3000
+    assert found.tick(0) == 3000 - STEP_W, "no jump when the limit ends"
+    assert found.tick(RATED_W, room_W=(500, WIDE_W)) == 0, "an obligation to discharge"
+
+
+def test_without_a_load_meter_load_tracking_holds_the_sun():
+    found = Ramp()
+    found.tick(RATED_W)
+    assert found.tick(0, source=CALCULATED) == 0
+
+
+def test_a_cabinet_bridges_its_share():
+    found = Ramp(share_permille=250)
+    found.tick(RATED_W)
+    assert found.tick(0) == pytest.approx((RATED_W - STEP_W) / 4, abs=1)
+
+
+def test_off_the_grid_it_forgets_the_bridge():
+    found = Ramp()
+    found.tick(RATED_W)
+    found.tick(0)
+    found.function.hold(found.seen, found.seen, 1)
+    assert found.seen.bridge_W == 0
+    found.bridge_W = 0
+    assert found.tick(0) == 0
+
+
+def test_without_a_rule_it_asks_for_nothing():
+    found = Bench(PvRamp, device("pv", rated_W=RATED_W))
+    assert found.step() == []
