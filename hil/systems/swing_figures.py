@@ -27,8 +27,12 @@ def calmer(window_s: int) -> Measure:
 
 def rms_change_W(power_W: np.ndarray, window: int) -> float:
     """Rms change from each mean to the next. window: samples of a mean."""
-    means = blocks(power_W, window).mean(axis=1, dtype=np.float64)
-    return float(np.sqrt(np.mean(np.diff(means) ** 2)))
+    return float(np.sqrt(np.mean(np.diff(means_W(power_W, window)) ** 2)))
+
+
+def means_W(power_W: np.ndarray, window: int) -> np.ndarray:
+    """Means over so many samples each."""
+    return blocks(power_W, window).mean(axis=1, dtype=np.float64)
 
 
 def swings(result: Result) -> Found:
@@ -96,6 +100,23 @@ def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
     return turns
 
 
+def ramps_over(result: Result) -> Found:
+    """Changes of the import that exceed a ramp of the operator: from each mean over its time to the
+    next, as operators count them.
+    """
+    bare_W = result.seconds_W[1] + result.battery_1s_W
+    over, without = [
+        sum(
+            [
+                float((np.abs(np.diff(means_W(each_W, round(within_s)))) > most_W).sum())
+                for most_W, within_s in result.spec.ramps
+            ]
+        )
+        for each_W in (result.seconds_W[1], bare_W)
+    ]
+    return over, 0.0, without
+
+
 def peak_kW(result: Result) -> Found:
     """Highest load, kW."""
     return float(result.seconds_W[0].max()) / 1000, None, None
@@ -116,6 +137,7 @@ FIGURES: dict[str, Measure] = {
     "calmer_60s": calmer(60),
     "calmer_300s": calmer(300),
     "swings": swings,
+    "ramps_over": ramps_over,
     "peak_kW": peak_kW,
     "swing_5min": swing_5min,
 }

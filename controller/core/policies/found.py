@@ -66,7 +66,9 @@ class Found:
         is_exact                load tracking pauses while the request acts
         left_setpoint_W, left_low_W, left_high_W    set-point and available power without the
                                 request and bridge_W, for load tracking
-    pv_ramp: bridge_W, the power that bridges a fast change of the sun
+    pv_ramp:
+        bridge_W                power that bridges a fast change of the sun
+        bridged_permille        state of charge that it has taken so far
     shed:
         is_shed                 a stage of the load has been open since an outage
         is_set_needed           an island needs a generator set
@@ -92,7 +94,8 @@ class Found:
         self.is_price_negative = False
         self.notices: tuple[Any, ...] = ()
         self.scheduled_source = self.scheduled_W = self.scheduled_reserve_permille = self.lifted = 0
-        self.is_requested, self.is_exact, self.bridge_W = False, False, 0
+        self.is_requested = self.is_exact = False
+        self.bridge_W = self.bridged_permille = 0
         self.left_setpoint_W = self.left_low_W = self.left_high_W = 0
         self.is_shed = self.is_set_needed = False
         self.genset_W = 0

@@ -13,7 +13,8 @@ that comes back after a silence moves nothing, because only a change between two
 counts. While an inverter is silent, the request runs out at the ramp.
 
 The request is added to the base request, and takes what it leaves of the available power. Load
-tracking gets the rest (left_low_W and left_high_W). Without a load meter tracking itself holds the
+tracking gets the rest (left_low_W and left_high_W), and does not return the energy of the bridge a
+second time (bridged_permille). Without a load meter tracking itself holds the
 sun, as a part of the load that it calculates. Then this request runs out.
 """
 
@@ -29,6 +30,7 @@ from controller.core.policies.site_load import MEASURED
 OFF_W_PER_S = 100_000_000
 # The energy of a bridge is at most that of the whole sun in this time, and of one ramp.
 RETURN_MS = 900_000
+MW_MS_PER_WH = 3_600_000_000
 UNKNOWN = -1
 PV_RAMP = 116  # reason code
 
@@ -46,7 +48,7 @@ class PvRamp(Function):
     state: State
     NAME, STAGE = "pv_ramp", BASE
     READS = ("left_high_W", "left_low_W", "load_source")
-    WRITES = ("bridge_W",)
+    WRITES = ("bridge_W", "bridged_permille")
     PARAMETERS = (
         # What the connection may change in a second because of PV. OFF_W_PER_S: no rule.
         ("pv_ramp_W_per_s", "W/s", 1, OFF_W_PER_S, OFF_W_PER_S, "down"),
@@ -64,6 +66,7 @@ class PvRamp(Function):
         self._share = setup.settings["share_permille"]
         self._quantum_W = setup.settings["setpoint_quantum_W"]
         self._tick_ms = setup.tick_ms
+        self._permille = setup.settings["energy_Wh"] * MW_MS_PER_WH // 1000
         self._suns = setup.site.feeding(is_engine=False)
         self._reports_W = array("q", [UNKNOWN] * len(self._suns))
         self.state, self.more = State.zero(), [self._reports_W]
@@ -82,6 +85,7 @@ class PvRamp(Function):
         low_W, high_W = found.left_low_W + found.bridge_W, found.left_high_W + found.bridge_W
         low_mW, high_mW = 1000 * min(0, low_W), 1000 * max(0, high_W)
         state.bridge_mW = within(state.bridge_mW + back_mW, low_mW, high_mW)
+        found.bridged_permille = state.given // self._permille
         quantum_mW = 1000 * self._quantum_W
         found.bridge_W = (state.bridge_mW + quantum_mW // 2) // quantum_mW * self._quantum_W
         return (FastRequest(found.bridge_W, PV_RAMP),)
@@ -90,7 +94,7 @@ class PvRamp(Function):
         """Forget the bridge off the grid; the sun of the return begins anew."""
         self.state[:] = State.zero()
         self._moved_W()
-        found.bridge_W = 0
+        found.bridge_W = found.bridged_permille = 0
 
     def _moved_W(self) -> int:
         """Change of the sun since the last tick, of all inverters that were and are known."""

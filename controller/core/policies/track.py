@@ -62,6 +62,7 @@ class Track(Function):
     state: State
     NAME, STAGE = "track", FAST
     READS = (
+        "bridged_permille",
         "connection_W",
         "grid_voltage_permille",
         "is_exact",
@@ -218,7 +219,7 @@ class Track(Function):
         if known.soc_permille is None or found.is_requested:
             state.held_from = 0
             return None
-        mean = known.soc_permille[1]
+        mean = known.soc_permille[1] + found.bridged_permille
         if not found.scheduled_source:
             state.held_from = 0
             return self._soc_target - mean
