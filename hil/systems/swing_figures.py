@@ -3,6 +3,7 @@
 import numpy as np
 
 from hil.results.ratio import less_pct
+from hil.systems import ramps
 from hil.systems.run import Result
 from hil.systems.series import blocks
 from hil.systems.thermal import Found, Measure
@@ -27,12 +28,8 @@ def calmer(window_s: int) -> Measure:
 
 def rms_change_W(power_W: np.ndarray, window: int) -> float:
     """Rms change from each mean to the next. window: samples of a mean."""
-    return float(np.sqrt(np.mean(np.diff(means_W(power_W, window)) ** 2)))
-
-
-def means_W(power_W: np.ndarray, window: int) -> np.ndarray:
-    """Means over so many samples each."""
-    return blocks(power_W, window).mean(axis=1, dtype=np.float64)
+    means = blocks(power_W, window).mean(axis=1, dtype=np.float64)
+    return float(np.sqrt(np.mean(np.diff(means) ** 2)))
 
 
 def swings(result: Result) -> Found:
@@ -101,20 +98,10 @@ def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
 
 
 def ramps_over(result: Result) -> Found:
-    """Changes of the import that exceed a ramp of the operator: from each mean over its time to the
-    next, as operators count them.
-    """
-    bare_W = result.seconds_W[1] + result.battery_1s_W
-    over, without = [
-        sum(
-            [
-                float((np.abs(np.diff(means_W(each_W, round(within_s)))) > most_W).sum())
-                for most_W, within_s in result.spec.ramps
-            ]
-        )
-        for each_W in (result.seconds_W[1], bare_W)
-    ]
-    return over, 0.0, without
+    """Changes of the import that exceed a ramp of the operator."""
+    grid_W, rule = result.seconds_W[1], (result.spec.ramps, result.spec.ramp_means_s)
+    without = float(ramps.count(grid_W + result.battery_1s_W, *rule))
+    return float(ramps.count(grid_W, *rule)), 0.0, without
 
 
 def peak_kW(result: Result) -> Found:

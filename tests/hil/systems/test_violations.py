@@ -7,7 +7,17 @@ import pytest
 from test_systems import TABLE, made, seconds_of
 
 from controller.core.policies import schedule
-from hil.systems import command, ramps, run, series, spec, verdict, violations, watched
+from hil.systems import (
+    command,
+    ramps,
+    run,
+    series,
+    spec,
+    swing_figures,
+    verdict,
+    violations,
+    watched,
+)
 from tests.tables import cases
 
 
@@ -97,6 +107,17 @@ def test_a_ramp_of_the_operator_is_held_by_means_of_a_second(within_s, moved_kW,
     result.seconds_W[1, 108:] += 1000 * moved_kW / 2
     found = violations.of(result)
     assert found == [f"import moved by more than 50 kW within 15 s {words}"] * bool(words)
+
+
+@pytest.mark.parametrize(("moved_kW", "count"), [(49, 0), (50, 0), (51, 2)])
+def test_an_operator_may_compare_the_means_of_minutes(moved_kW, count):
+    """A cloud of half a minute is half of it in the mean."""
+    result = made(ramps=[[50_000, 60]], ramp_means_s=60)
+    result.seconds_W[1, 630:660] += 2000 * moved_kW
+    result = result._replace(battery_1s_W=np.zeros(len(result.seconds_W[1])))
+    assert swing_figures.ramps_over(result) == (count, 0.0, count)
+    words = f"import moved by more than 50 kW within 60 s once, by up to {moved_kW} kW"
+    assert violations.of(result) == [words] * bool(count)
 
 
 def test_a_ramp_is_not_judged_over_the_loss_of_the_grid_and_counts_each_time():
