@@ -46,7 +46,7 @@ class Control:
         chain, found, self.known = self.chain, self.found, known
         chain.begin()
         chain.take(known.limit)
-        found.setpoint_W = chain.state[0]
+        found.setpoint_W, found.added_W = chain.state
         for actuator in self.actuators:
             actuator.begin(known.is_estop, elapsed_ticks)
         self._ask(self._judging, known, elapsed_ticks)

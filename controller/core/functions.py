@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from controller.core.policies import contract as c, found
+from controller.core.policies.droop import Droop
 from controller.core.policies.fan_boost import FanBoost
 from controller.core.policies.formed import Formed
 from controller.core.policies.genset_start import GensetStart
@@ -59,6 +60,7 @@ FALLBACKS = {
     StepTest: (c.KEEP, c.PAUSE),
     GridContact: (c.DROP, c.PAUSE),
     PvRamp: (c.TO_ZERO, c.PAUSE),
+    Droop: (c.TO_ZERO, c.PAUSE),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PAUSED = frozenset([each.NAME for each, (_, off_grid) in FALLBACKS.items() if off_grid == c.PAUSE])

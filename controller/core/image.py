@@ -5,10 +5,10 @@ does the same with the local signals. `freeze` copies both into the core's array
 no value changes during a tick. The blocks of `own_blocks` follow behind the kernel's inputs:
 
     the core reads             hints, schedule, lamp_test, step_test, site, rest (standby.py),
-                               voltages of grid_quality and load_quality; path_delay and peak of an
+                               grid_quality and load_quality; path_delay and peak of an
                                earlier run
     for readers of the journal sent (sent.py), locked_out, peer (channel B), is_ending, void_reset,
-                               approved_by, sign_held; the frequency of grid_quality
+                               approved_by, sign_held
 """
 
 from array import array

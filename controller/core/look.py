@@ -83,5 +83,6 @@ class Look:
             (inp[self._step_at], inp[self._step_at + 1]),
             self._site,
             inp[self._voltage_at],
+            inp[self._voltage_at + 1],
             0 < inp[self._load_voltage_at] < LIVE_PERMILLE,
         )

@@ -12,7 +12,13 @@ from controller.core.base.hint_sources import QUANTITIES
 from controller.core.base.schedule_table import Slot
 from controller.core.control import Control
 from controller.core.kernel_facts import KernelFacts
-from controller.core.policies import hint_outputs, peak_shaving, schedule as of_slots, site_load
+from controller.core.policies import (
+    droop,
+    hint_outputs,
+    peak_shaving,
+    schedule as of_slots,
+    site_load,
+)
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.notices import Notices
 from controller.core.policies.track import Track
@@ -44,6 +50,8 @@ _OF_COURSE = (
     reasons.SCHEDULE_RESERVE,
     reasons.RESERVE_PEAKS,
     reasons.RESERVE_PEAKS_SOC_UNKNOWN,
+    droop.FREQUENCY_RESPONSE,
+    droop.FREQUENCY_UNKNOWN,
 )
 
 

@@ -259,6 +259,11 @@ _WORDS: dict[str, Callable[[Facts], str]] = {
         f"Left for the connection: import {kilowatt(cause['import_W_max'])} kW, export "
         f"{kilowatt(cause['export_W_max'])} kW."
     ),
+    "frequency": lambda cause: (
+        f"The grid has {cause['frequency_mHz'] / 1000:.3f} Hz; the response is "
+        f"{kilowatt(cause['response_W'])} of {kilowatt(cause['droop_W_max'])} kW. Requests may use "
+        f"a charge of {cause['low_permille'] / 10:g} to {cause['high_permille'] / 10:g} %."
+    ),
     "connection": lambda cause: (
         f"With the battery at 0 the grid would carry {kilowatt(cause['connection_W'])} kW; "
         f"allowed are {kilowatt(cause['grid_import_W_max'])} in, "

@@ -45,29 +45,35 @@ class Obligations:
 
     def __init__(self) -> None:
         self.standing: list[Obligation] = []
+        self.adds_W = 0  # power that they add together
 
     def clear(self) -> None:
         """Remove all obligations at the start of a tick."""
         self.standing.clear()
+        self.adds_W = 0
 
     def add(self, obligation: "Obligation") -> None:
         """Add an obligation with a rank that no other obligation has."""
         self.standing.append(obligation)
+        self.adds_W += obligation.adds_W
         self.standing.sort()
 
     def steps(self, value_W: int) -> list:
         """[(obligation, value_W after it)], applied in turn from the lowest rank on."""
         found = []
         for each in self.standing:
-            value_W = within(value_W, each.low_W, each.high_W)
+            value_W = within(value_W + each.adds_W, each.low_W, each.high_W)
             found.append((each, value_W))
         return found
 
-    def apply(self, value_W: int) -> tuple:
-        """(value_W after all obligations, reason of the last one that changed it or NONE)."""
+    def apply(self, value_W: int, adds: bool = False) -> tuple:
+        """(value_W after all obligations, reason of the last one that changed it or NONE). adds:
+        True with the power that obligations add.
+        """
         reason = reasons.NONE
         for each in self.standing:
-            after_W = within(value_W, each.low_W, each.high_W)
+            after_W = within(value_W + each.adds_W, each.low_W, each.high_W)
+            after_W -= 0 if adds else each.adds_W
             if after_W != value_W:
                 reason = each.low_reason if after_W > value_W else each.high_reason
             value_W = after_W
@@ -101,13 +107,14 @@ class Limit(Cap):
 
 
 class Obligation(NamedTuple):
-    """The battery power must be within [low_W, high_W]. rank: (order, name)."""
+    """The battery power plus adds_W must be within [low_W, high_W]. rank: (order, name)."""
 
     rank: tuple
     low_W: int
     low_reason: int
     high_W: int
     high_reason: int
+    adds_W: int = 0
 
 
 class BaseRequest(NamedTuple):

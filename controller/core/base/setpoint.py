@@ -35,12 +35,14 @@ O_HELD_BACK_W, O_BINDING_REASON = 27, 28
 
 
 class Chain:
-    """`out`: the trace of the last step (CHAIN_OUTPUTS); `state`: the set-point in force."""
+    """`out`: the trace of the last step (CHAIN_OUTPUTS); `state`: the set-point in force, and the
+    part of it that an obligation added.
+    """
 
     def __init__(self, ramp_W: int):
         """ramp_W: largest change of the set-point from one tick to the next, W."""
         self.out = array("i", [0] * len(CHAIN_OUTPUTS))
-        self.state = array("i", [0])
+        self.state = array("i", [0, 0])
         self.caps = PowerInterval()
         self.limits = PowerInterval()
         self.obligations = Obligations()
@@ -74,7 +76,7 @@ class Chain:
 
     def available(self) -> tuple:
         """(low_W, high_W): range that a request may reach this tick, after caps, obligations and
-        limits, without the ramp.
+        limits, without the ramp and without the power that an obligation adds.
 
         The range is also written into `out`. Call it once a tick, after the last cap, obligation
         and limit.
@@ -107,18 +109,21 @@ class Chain:
         out[O_REQUEST_W] = request_W
         capped_W = self._bounded(request_W, self.caps, O_CAPS_LOW_W, O_AFTER_CAPS_W, O_CAPS_REASON)
         ramped_W = self._ramped(capped_W, elapsed_ticks)
-        value_W, reason = self.obligations.apply(ramped_W)
+        value_W, reason = self.obligations.apply(ramped_W, adds=True)
         out[O_OBLIGATION_W] = value_W
         out[O_OBLIGATION_REASON] = reasons.NONE if value_W == ramped_W else reason
         ends = self.limits
         setpoint_W = self._bounded(value_W, ends, O_LIMITS_LOW_W, O_SETPOINT_W, O_LIMIT_REASON)
+        plain_W = setpoint_W
+        if self.obligations.adds_W:
+            plain_W = within(self.obligations.apply(ramped_W)[0], ends.low_W, ends.high_W)
         shown_W = within(setpoint_W - self.meter_off_W, -WIDE_W, WIDE_W)
         short_W, short_reason = self.obligations.short(shown_W)
         out[O_OBLIGATION_SHORT_W], out[O_OBLIGATION_SHORT_REASON] = short_W, short_reason
-        out[O_HELD_BACK_W] = within(request_W - setpoint_W, -WIDE_W, WIDE_W)
+        out[O_HELD_BACK_W] = within(request_W - plain_W, -WIDE_W, WIDE_W)
         by_limit_or_obligation = out[O_LIMIT_REASON] or out[O_OBLIGATION_REASON]
         out[O_BINDING_REASON] = by_limit_or_obligation or out[O_RAMP_REASON] or out[O_CAPS_REASON]
-        self.state[0] = setpoint_W
+        self.state[0], self.state[1] = setpoint_W, setpoint_W - plain_W
         return setpoint_W
 
     def _bounded(
@@ -137,8 +142,9 @@ class Chain:
     def _ramped(self, value_W: int, elapsed_ticks: int) -> int:
         out = self.out
         step_W = self._ramp_W * elapsed_ticks
-        low_W = within(self.state[0] - step_W, -WIDE_W, WIDE_W)
-        high_W = within(self.state[0] + step_W, -WIDE_W, WIDE_W)
+        before_W = self.state[0] - self.state[1]
+        low_W = within(before_W - step_W, -WIDE_W, WIDE_W)
+        high_W = within(before_W + step_W, -WIDE_W, WIDE_W)
         after_W = within(value_W, low_W, high_W)
         out[O_RAMP_LOW_W], out[O_RAMP_HIGH_W], out[O_AFTER_RAMP_W] = low_W, high_W, after_W
         out[O_RAMP_REASON] = reasons.NONE if after_W == value_W else reasons.SETPOINT_RAMP

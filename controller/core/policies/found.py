@@ -11,7 +11,7 @@ from controller.core.base.answers import WIDE_W
 
 CHAIN = "chain"
 # Written by the chain before the first function, and before stage BASE.
-FIRST = ("setpoint_W",)
+FIRST = ("setpoint_W", "added_W")
 BOUNDED = (
     "limit_W",
     "low_W",
@@ -28,6 +28,7 @@ class Found:
 
     Written by the chain:
         setpoint_W              set-point in force
+        added_W                 part of it that the frequency response added
         limit_W                 largest discharge within all limits, without caps and obligations
         low_W, high_W           ends of the available power
         charge_W_max            largest charge within caps and limits, without obligations
@@ -77,7 +78,9 @@ class Found:
     """
 
     def __init__(self) -> None:
-        self.setpoint_W = self.limit_W = self.low_W = self.high_W = self.charge_W_max = 0
+        self.added_W = self.setpoint_W = self.limit_W = self.low_W = self.high_W = (
+            self.charge_W_max
+        ) = 0
         self.import_room_W, self.is_low_obliged, self.is_high_obliged = WIDE_W, False, False
         self.source: int | None = None
         self.is_forming, self.forming_W = False, 0

@@ -50,7 +50,7 @@ class HintRequest(Function):
 
     state: State
     NAME, STAGE = "hint_request", BASE
-    READS = ("high_W", "low_W", "scheduled_W", "scheduled_source", "setpoint_W")
+    READS = ("added_W", "high_W", "low_W", "scheduled_W", "scheduled_source", "setpoint_W")
     BEFORE = ("bridge_W",)
     ASKS = (table.HintTable.NAME,)
     WRITES = ("is_exact", "is_requested", "left_high_W", "left_low_W", "left_setpoint_W")
@@ -85,7 +85,7 @@ class HintRequest(Function):
         """
         state = self.state
         found.is_requested, found.is_exact = found.scheduled_W != 0, False
-        found.left_setpoint_W = found.setpoint_W - found.bridge_W
+        found.left_setpoint_W = found.setpoint_W - found.added_W - found.bridge_W
         found.left_low_W = found.low_W - found.bridge_W
         found.left_high_W = found.high_W - found.bridge_W
         if state.is_idle and not found.scheduled_W and not self._asked():

@@ -62,6 +62,7 @@ class Track(Function):
     state: State
     NAME, STAGE = "track", FAST
     READS = (
+        "added_W",
         "bridged_permille",
         "connection_W",
         "grid_voltage_permille",
@@ -185,8 +186,8 @@ class Track(Function):
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
         is_sun, is_surplus = _stores_sun(found), _is_surplus(found)
-        error_permille, own_W = self._soc_error(known, found), found.left_setpoint_W
-        reference.step(error_permille, own_W, elapsed_ticks, found.is_requested, learns=not is_sun)
+        now = self._soc_error(known, found), found.left_setpoint_W, elapsed_ticks
+        reference.step(*now, found.is_requested, not is_sun, found.added_W != 0)
         fast = self.guess.fast
         # When PV recovers after a cloud, the battery gives less while the grid stays at its cap. So
         # the end of this hold makes no edge.

@@ -61,19 +61,23 @@ class Reference:
         elapsed_ticks: int,
         is_requested: bool = False,
         learns: bool = True,
+        responds: bool = False,
     ) -> None:
         """Move the reference.
 
         soc_error_permille: charge that is missing up to the target; None while it is unknown or the
         sender of a request decides it. Then the battery recovers only the energy that tracking
         itself gives (own_W), and a request begins at the mean load. learns: True if the grid power
-        shows the load. It does not while the battery must store a solar surplus.
+        shows the load. It does not while the battery must store a solar surplus. responds: True
+        during a frequency response. The energy that it moves comes back only after it.
         """
         words = self.words
         before, owner = words[R_OWNER], SENDER if soc_error_permille is None else CABINET
         words[R_OWNER] = owner
         if soc_error_permille is not None:
-            words[R_MISSING] = soc_error_permille * self._energy_Wh * 3600
+            missing = soc_error_permille * self._energy_Wh * 3600
+            if not responds or abs(missing) < abs(words[R_MISSING]):
+                words[R_MISSING] = missing
             without_W = words[R_WANTED] + (own_W << 16)  # the grid without tracking
             if learns:
                 words[R_BASE] = self._moved(R_BASE, without_W, self._quick, elapsed_ticks)
