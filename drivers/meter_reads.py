@@ -14,6 +14,7 @@ FREQUENCY, IMPORTED, EXPORTED = SINGLE = ("frequency", "energy_import", "energy_
 # Shares of nominal. Outside this range the value is no voltage, or so deep a sag that no known
 # ride-through curve has more than 0.15 s for it (ERCOT, CAISO).
 VOLTAGE_LOW, VOLTAGE_HIGH = 0.2, 1.5
+RESPONSE = "frequency_response"  # setting of a meter whose frequency the battery responds to
 FAST_MS = 20  # refresh time of a meter that sees a sag of one period of the grid
 SLOW_US = 10_000_000  # between two reads of values on which no decision depends
 
@@ -37,13 +38,13 @@ def fast_names(registers: Mapping[str, Register], settings: Mapping[str, Any]) -
 
     The frequency is read too if there is no voltage: a steady load may repeat the power, and
     without another changing value the meter would look frozen. It is also read if the meter is
-    fast, because grid operators judge sags by it.
+    fast, because grid operators judge sags by it, and if the battery responds to it.
     """
     wanted = [*[name for each in PHASED for name in phases_of(each, settings)], TOTAL]
     found = [name for name in wanted if name in registers]
     has_voltage = any(name in found for name in phases_of(VOLTAGE, settings))
     is_fast = settings["refresh_ms"] <= FAST_MS
-    if FREQUENCY in registers and (is_fast or not has_voltage):
+    if FREQUENCY in registers and (is_fast or not has_voltage or RESPONSE in settings):
         found.append(FREQUENCY)
     return with_factors(registers, found)
 

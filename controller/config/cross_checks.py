@@ -20,6 +20,7 @@ from controller.config.cabinet_config import Config
 from controller.config.silence import BUDGETS, entry_of, period_ms
 from controller.config.thresholds import STAGE_SET_FROM, levels
 from controller.config.values import Values
+from controller.core.policies import droop
 from controller.core.units import PART_LOAD, TURNS
 from controller.forms.refusal import Path, in_unit, not_allowed
 from safety import frame, matrix, parameters, peer
@@ -52,6 +53,7 @@ def check(values: Values, config: Config) -> None:
         _check_expiry,
         _check_frames,
         _check_link,
+        _check_response,
     )
     for check_site in (*checks, pairs.check):
         check_site(values, config)
@@ -202,6 +204,14 @@ def _check_link(values: Values, config: Config) -> None:
     if config.channel_b and config.channel_b.baud_Bd not in fast_Bd:
         why = f"a frame has {frame.FRAME_BYTES} bytes and leaves every {due_ms} ms"
         values.not_allowed(("channel_b", "baud_Bd"), f"{', '.join(map(str, fast_Bd))}: {why}")
+
+
+def _check_response(values: Values, config: Config) -> None:
+    """Refuse a frequency response whose reserve leaves no charge to others."""
+    low, high = droop.kept_permille(config.control)
+    if low >= high:
+        why = f"the reserve would leave a charge above {low} and below {high} permille to others"
+        values.not_allowed(("control", "droop_W_max"), f"less, or a shorter droop_reserve_s: {why}")
 
 
 # -- the order of thresholds: a taper ends before its stage trips, and a milder stage trips first

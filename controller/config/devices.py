@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from controller.config import equipment, profile_form, profiles, schema
+from controller.config import equipment, meter_profile, profile_form, profiles, schema
 from controller.config.bus_schema import Bus
 from controller.config.values import Values
 from controller.core.site_devices import roles
@@ -21,6 +21,7 @@ from safety import signals
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")
 METERS = ("meter_grid", "meter_load")
 OF_METERS = {"meter_grid": ("rated_W",), "meter_load": ("rated_W", schema.BUFFER)}
+RESPONSE = ("control", "droop_W_max")
 SERIAL_IDS = range(1, 248)  # Modbus over serial line V1.02, 2.2
 INVERTED_ONLY = ("fan_on", "red_lamp_on")
 
@@ -173,6 +174,10 @@ def _profile(values: Values, name: str, role: str) -> Profile:
             profile.settings[fact] = number
         elif number is not None:
             setattr(profile, fact, number)
+    responds = role == "meter_grid" and values.get(*RESPONSE)
+    if responds and (problem := meter_profile.read_frequency(profile)):
+        few = f"{meter_profile.RESPONSE_HZ * 1000:g} mHz and {meter_profile.RESPONSE_MS} ms"
+        values.not_allowed(RESPONSE, f"0, or a meter of {few}: device.{name} {problem}")
     return profile
 
 

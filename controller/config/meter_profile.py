@@ -32,6 +32,8 @@ NAMES = (
 TOGETHER = ("current", "power")
 ADDRESSES = 65_536
 FACTOR_RANGE = (-32_768, 32_767)
+# A response needs a resolution of a part of its dead band, and a reading well within a second.
+RESPONSE_HZ, RESPONSE_MS = 0.01, 200
 COARSE_W = 1  # a meter with steps of this size or more repeats the value of a steady load
 
 
@@ -121,6 +123,26 @@ def _check_together(file: str, settings: Mapping[str, Any], fast: list[Register]
             allowed = f"within {most} registers, registers_per_read_max and gap_registers_max"
             problem = "is not in one read with the other powers and currents, which it is compared"
             refuse(file, ("registers", register.name), f"{problem} with", allowed)
+
+
+def read_frequency(profile: Profile) -> str:
+    """Let the meter read its frequency with its power. Returns why it does not suffice for a
+    frequency response, or "".
+    """
+    register = profile.registers.get(reads.FREQUENCY)
+    if register is None:
+        return "reads no frequency"
+    step_Hz = 0 if register.type.startswith("float") else abs(register.scale)
+    time_ms = max(profile.period_ms, profile.settings["refresh_ms"])
+    if register.scale_from:
+        return "has a frequency whose steps its profile does not state"
+    if step_Hz > RESPONSE_HZ:
+        return f"has a frequency in steps of {step_Hz * 1000:g} mHz"
+    if time_ms > RESPONSE_MS:
+        return f"has a new frequency every {time_ms} ms"
+    profile.settings[reads.RESPONSE] = True
+    check(str(profile.path), profile.settings, profile.registers)
+    return ""
 
 
 def lacks(profile: Profile) -> Iterator[str]:

@@ -470,3 +470,13 @@ def test_energies_and_frequency_are_read_seldom_and_refuse_nothing(tmp_path):
     assert found == (50_010, 1_234_600, -1) and device.refused == 0
     slow_read.on_failure(rtu.TIMEOUT, 0, 0)
     assert device.report()[-3:] == (-1, -1, -1)
+
+
+@pytest.mark.parametrize("name", ["acuvim2", "eem", "pac2200", "pm5100", "sdm630", "umg604"])
+def test_a_frequency_that_the_battery_responds_to_comes_in_the_read_of_the_power(name):
+    profile = profiles.load(name)
+    assert "frequency" in meter_reads.slow_names(profile.registers, profile.settings)
+    assert meter_profile.read_frequency(profile) == ""
+    assert "frequency" not in meter_reads.slow_names(profile.registers, profile.settings)
+    device = Meter(profile, 1, Sink(), *PLACES)
+    assert len(device.fast()) == 1 and "frequency" in device._numbers.names
