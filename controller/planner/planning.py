@@ -21,7 +21,7 @@ from controller.system import local_days
 from controller.system.local_days import SLOT_S, SLOTS_PER_DAY
 
 PAST_DAYS = 28  # a cap is learnt from these days, as far as they are known
-HARD_PART = 0.1  # of the energy: down to this, the controller discharges to hold a cap
+HARD_PART = 0.1  # least_part without a frequency response
 # Parts of the connection: highest import of an unbilled slot, and highest cap. Both stay below 1,
 # because the mean of a slot hides short peaks.
 OPEN_PART, CAP_PART = 0.9, 0.98
@@ -53,11 +53,12 @@ class Site(NamedTuple):
     tariff: Mapping[str, Any]
     yields: cap.Agreed = cap.Agreed()
     hours: reserve.Hours = reserve.Hours()
+    least_part: float = HARD_PART  # of full_J: down to this, the controller holds a cap
 
     @property
     def hard(self) -> Store:
         """The store with the lowest energy to which the controller discharges to hold a cap."""
-        return self.store._replace(low_J=HARD_PART * self.full_J)
+        return self.store._replace(low_J=self.least_part * self.full_J)
 
 
 class Known(NamedTuple):

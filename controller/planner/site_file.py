@@ -14,7 +14,7 @@ from controller.planner import tariff
 from controller.planner.cap import Agreed
 from controller.planner.exact import J_PER_WH, Store
 from controller.planner.feeds.points import Feed, unit_of
-from controller.planner.planning import Site
+from controller.planner.planning import HARD_PART, Site
 from controller.planner.reserve import Hours
 from controller.series import times
 from controller.series.meaning import BEGIN, END
@@ -131,12 +131,12 @@ def load(path: str) -> Planner:
     feeds = _feeds(path, found["feed"], zone, found["tariff"]["currency"])
     if "load" not in [each.kind for each in feeds]:
         refuse(path, ("feed",), "has no load", 'at least one feed with kind = "load"')
-    store, full_J, import_W = _store(path, found["battery"], site["import_W_max"])
+    store, full_J, import_W, least = _store(path, found["battery"], site["import_W_max"])
     limits = import_W, site["export_W_max"]
     yields_W, hours, low = found["load"].values()
     agreed = Agreed(yields_W, hours, low / 1000)
     return Planner(
-        Site(store, full_J, *limits, found["tariff"], agreed, Hours(**found["reserve"])),
+        Site(store, full_J, *limits, found["tariff"], agreed, Hours(**found["reserve"]), least),
         zone,
         None if None in place else place,
         site["pv_rated_W"],
@@ -146,51 +146,59 @@ def load(path: str) -> Planner:
     )
 
 
-def _store(path: str, given: dict[str, Any], import_W: Any) -> tuple[Store, float, float]:
-    """The store, its full energy, import of the site. The present energy of the store is set to
-    low_J.
+def _store(path: str, given: dict[str, Any], import_W: Any) -> tuple[Store, float, float, float]:
+    """The store, its full energy, import of the site, Site.least_part. The present energy of the
+    store is set to low_J. A plan leaves the power and energy of a frequency response alone.
     """
     energy_Wh, power_W = given["energy_Wh"], given["power_W"]
+    low, high = given["reserve_permille"], given["high_permille"]
+    kept = 0.0
     if given["cabinet"]:
         if energy_Wh is not None or power_W is not None:
             refuse(path, ("battery",), "has cabinet beside energy_Wh or power_W", "one of the two")
-        energy_Wh, power_W, most_W = _of_cabinet(path, given["cabinet"])
+        energy_Wh, power_W, most_W, kept, most = _of_cabinet(path, given["cabinet"])
         import_W = most_W if import_W is None else min(import_W, most_W)
+        low, high = max(low, kept), min(high, most)
     battery = ("battery", "energy_Wh", energy_Wh), ("battery", "power_W", power_W)
     for *key, value in (*battery, ("site", "import_W_max", import_W)):
         if value is None:
             refuse(path, tuple(key), "is missing", "a number, or cabinet = a cabinet.toml")
-    low, high = given["reserve_permille"], given["high_permille"]
     if low >= high:
         not_allowed(path, ("battery", "reserve_permille"), low, f"below high_permille = {high}")
     full_J = energy_Wh * J_PER_WH
     bounds_J = full_J * low / 1000, full_J * high / 1000
     one_way = math.sqrt(given["round_trip_permille"] / 1000)
     more = one_way, given["wear_per_kWh"], given["idle_W"]
-    return Store(*bounds_J, bounds_J[0], power_W, power_W, *more), full_J, import_W
+    store = Store(*bounds_J, bounds_J[0], power_W, power_W, *more)
+    return store, full_J, import_W, max(HARD_PART, kept / 1000)
 
 
-def _of_cabinet(path: str, cabinet: str) -> tuple[float, float, float]:
-    """Rated energy and power of a cabinet's configuration, and the import of its site."""
+def _of_cabinet(path: str, cabinet: str) -> list[float]:
+    """Energy and power that a cabinet's configuration leaves to a plan, the import of its site, and
+    the lowest and highest charge, permille.
+    """
     found = child.result(lambda: _in_child(_beside(path, cabinet)))
     if isinstance(found, str):
         refuse(path, ("battery", "cabinet"), found)
-    energy_Wh, rated_W, import_W = map(float, found)
-    return energy_Wh, rated_W, import_W
+    return list(found)
 
 
 def _in_child(path: str) -> list[float] | str:
-    """The three values, or why they are unknown. A child process reads them, because this takes 12
+    """The values, or why they are unknown. A child process reads them, because this takes 12
     MiB.
     """
     from controller.config import configuration
+    from controller.core.policies import droop
 
     try:
         config = configuration.load(path)
     except ConfigError as error:
         return str(error)
     rated_W = sum([each["rated_W"] for each in config.unit_tables])
-    return [config.control["energy_Wh"], rated_W, config.control["grid_import_W_max"]]
+    control = config.control
+    power_W = max(0, rated_W - control["droop_W_max"])
+    ends = control["energy_Wh"], power_W, control["grid_import_W_max"]
+    return [*ends, *droop.kept_permille(control)]
 
 
 def _beside(path: str, name: str) -> str:

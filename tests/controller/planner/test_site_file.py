@@ -7,6 +7,7 @@ import pytest
 
 from controller.forms.refusal import ConfigError
 from controller.planner import site_file, tariff
+from tests.controller.site_files import SiteFiles
 from tests.repository import ROOT
 from tests.tables import cases
 
@@ -85,6 +86,22 @@ def test_a_cabinet_gives_energy_and_power(tmp_path):
     assert line.startswith("battery.cabinet: ") and "none.toml" in line
     line = refused(tmp_path, TEXT.replace("power_W =", f'cabinet = "{cabinet}"\npower_W ='))
     assert line == "battery: has cabinet beside energy_Wh or power_W; allowed one of the two"
+
+
+def test_the_power_and_energy_of_a_frequency_response_are_not_planned(tmp_path):
+    """100 kW for 1800 s are 50 kWh, with the losses 87 permille of 645 kWh above the level 100."""
+    files = SiteFiles(tmp_path)
+    files.say("site", "control.droop_W_max", "100000")
+    files.say("site", "control.droop_reserve_s", "1800")
+    own = TEXT.replace("energy_Wh = 645000", f'cabinet = "{files.paths[-1]}" # ')
+    own = own.replace("power_W =", "# ").replace("high_permille = 900", "high_permille = 1000")
+    site = load(tmp_path, own).site
+    full_J = 645_000 * 3600
+    assert site.store.discharge_W == site.store.charge_W == 150_000
+    assert (site.store.low_J, site.store.high_J) == (0.187 * full_J, 0.913 * full_J)
+    assert site.hard.low_J == 0.187 * full_J
+    line = refused(tmp_path, own.replace("= 1000", "= 180").replace("= 150 ", "= 120 "))
+    assert line == "battery.reserve_permille: 187 is not allowed; allowed below high_permille = 180"
 
 
 DROP = 'path = "prices.csv"'
