@@ -21,6 +21,7 @@ from hil.runner.cases import Engine, Runner, on_processes
 TRIALS = {
     "ask": ("ask.command", "Ask"),
     "fleet": ("fleet.command", "Fleet"),
+    "frequency": ("frequency.command", "Frequency"),
     "hint-attack": ("hint_attack.command", "HintAttack"),
     "islands": ("outage.islands", "Islands"),
     "nuisance": ("nuisance.command", "Nuisance"),

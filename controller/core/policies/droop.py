@@ -102,7 +102,7 @@ class Droop(Function):
             settings[name] for name in ("droop_W_max", "nominal_frequency_mHz")
         )
         full_mHz = self._nominal_mHz * settings["droop_permille"] // 1000
-        self._curve = settings["droop_dead_band_mHz"], full_mHz, setup.rated_W, self._limit_W
+        self.curve = settings["droop_dead_band_mHz"], full_mHz, setup.rated_W, self._limit_W
         self._low, self._high = kept_permille(settings)
         self._stuck_ms = settings["droop_stuck_s"] * 1000
         self._ramp_W_per_s = settings["setpoint_ramp_W_per_s"]
@@ -116,7 +116,7 @@ class Droop(Function):
         state, passed_ms = self.state, elapsed_ticks * self._tick_ms
         self._read(known, passed_ms)
         if self.is_known:
-            asked_W = response_W(self._nominal_mHz - state.frequency_mHz, *self._curve)
+            asked_W = response_W(self._nominal_mHz - state.frequency_mHz, *self.curve)
             step_W = self._ramp_W_per_s * passed_ms // 1000
         else:
             asked_W, step_W = 0, -(-self._limit_W * passed_ms // FALL_MS)

@@ -1,0 +1,91 @@
+"""`python -m hil trials frequency` judges the response of a cabinet to the grid's frequency."""
+
+from collections.abc import Sequence
+
+from controller.config.configuration import Config
+from controller.series.refusal import SeriesError
+from hil.campaigns.frequency import course, shapes
+from hil.campaigns.frequency.shapes import Case
+from hil.campaigns.trials import BYTE, Found, Judged, Trial, count
+from hil.engine.simulate import VirtualRig
+from hil.runner import options, report
+from hil.runner.options import WrongOptionError
+
+AFTER_S = 1500.0  # the return of the energy is watched for this time after the recorded case
+COLUMNS = (
+    "case",
+    "ideal, Wh",
+    "given, %",
+    "apart, %",
+    "delay, s",
+    "most, kW",
+    "used, Wh",
+    "back, %",
+    "rest after, s",
+)
+
+
+class Frequency(Trial):
+    """This trial is met if each response was near the droop's ideal and in time."""
+
+    words = "the response to a dip, a rise, drawn deviations and bad readings of the frequency"
+    mode = BYTE
+    own_options = {
+        **options.CABINET,
+        **count(1000, shapes.DRAWN, "drawn cases"),
+        "--frequency": options.value(str, "FILE", "with t_s and frequency_Hz, as the first case"),
+    }
+
+    def draw(self) -> list[Case]:
+        """The recorded case, the drawn ones and the bad ones. WrongOptionError: one line."""
+        given = self.given
+        try:
+            first = shapes.of_file(given.frequency) if given.frequency else shapes.made()
+            self.responding: Config = course.responding(self.config)
+        except (SeriesError, OSError, ValueError) as error:
+            raise WrongOptionError(str(error)) from None
+        cases = [shapes.drawn(number, given.seed) for number in range(given.count)]
+        self.start({""}, self._rig)
+        return [first._replace(after_s=AFTER_S), *cases, *shapes.bad()]
+
+    def _rig(self, _: str) -> VirtualRig:
+        return course.started(self.responding, self.given.seed)
+
+    def play(self, case: Case) -> Found:
+        """See Trial."""
+        return course.play(case, self.started("", self._rig))
+
+    def line(self, found: Found) -> str | None:
+        """A line for a case with faults."""
+        return f"{found['case']:12} {', '.join(found['faults'])}" if found["faults"] else None
+
+    def judge(self, found: list[Found]) -> Judged:
+        """See Trial."""
+        wrong = [each["case"] for each in found if each["faults"]]
+        verdict = report.counted(len(found), wrong, "responses as promised")
+        promise = (
+            f"promise    at most {course.DELAY_S_MAX:g} s late, energy within "
+            f"{course.ENERGY_PERMILLE_MAX / 10:g} % and power within "
+            f"{course.ERROR_PERMILLE_MAX / 10:g} % of the droop's ideal"
+        )
+        return Judged({"cases": found}, [*table(found), promise], verdict, not wrong)
+
+
+def table(found: Sequence[Found]) -> list[str]:
+    """A table as lines, with a row for each case."""
+    return report.table(COLUMNS, [_row(each) for each in found])
+
+
+def _row(each: Found) -> list[str]:
+    back, rest_s = each["back"], each["rest_s"]
+    return [
+        each["case"],
+        str(each["ideal_Wh"]),
+        f"{each['energy_permille'] / 10:.1f}",
+        f"{each['error_permille'] / 10:.1f}",
+        f"{each['delay_s']:.2f}",
+        f"{each['most_W'] / 1000:.1f}",
+        str(each["used_Wh"]),
+        "-" if back is None else f"{back * 100:.0f}",
+        "-" if rest_s is None else f"{rest_s:.1f}",
+    ]

@@ -1,0 +1,144 @@
+"""Plays one case in the rig, byte by byte in virtual time, and compares the battery's response with
+the ideal: the droop of the true frequency, without a delay.
+"""
+
+import dataclasses
+from array import array
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from controller.config import meter_profile
+from controller.config.configuration import Config
+from controller.core.policies import droop
+from hil.campaigns.frequency.shapes import BEGIN_S, NOMINAL_HZ, STUCK, Case
+from hil.campaigns.rows import start
+from hil.campaigns.trials import Found
+from hil.engine.simulate import VirtualRig
+from hil.site.grid import Grid
+from hil.site.site import Site
+
+LIMIT_PART = 0.4  # of the rated power: the limit of a cabinet whose file has no response
+SOC = 0.55  # the target of load tracking
+READY_S = 100.0  # from the start until power and energy are kept
+DELAYS_S = 1.0  # longest delay that is looked for
+# The promise. 0.5 s: half of the full activation time of 1 s that fast reserves ask for.
+DELAY_S_MAX, ERROR_PERMILLE_MAX, ENERGY_PERMILLE_MAX = 0.5, 80, 30
+REST_PART, REST_S = 0.02, 1.0  # a response that has ended, of the limit; time until it is seen
+RETURN_PART = 0.5  # of the energy, that must be back at the end of after_s
+
+
+class GridOfCase(Grid):
+    """A grid with the frequency of a case. begin_s: when the case starts, in the time of the
+    run.
+    """
+
+    case: Case | None = None
+    begin_s = now_s = 0.0
+
+    def look(self, now_us: int) -> None:
+        """See Grid."""
+        super().look(now_us)
+        self.now_s = now_us / 1e6
+
+    @property
+    def frequency_Hz(self) -> float:
+        """See Grid."""
+        found = super().frequency_Hz
+        return self.case.frequency_Hz(self.now_s - self.begin_s) if self.case else found
+
+
+class Tick(NamedTuple):
+    """Time of the case, power of the battery, and the ideal response."""
+
+    t_s: float
+    battery_W: float
+    ideal_W: float
+
+
+def responding(config: Config) -> Config:
+    """The configuration with a response, if it has none. ValueError: its grid meter is too slow or
+    too coarse.
+    """
+    if config.control["droop_W_max"]:
+        return config
+    rated_W = sum([each["rated_W"] for each in config.unit_tables])
+    if problem := meter_profile.read_frequency(config.topology.required("meter_grid").profile):
+        raise ValueError(f"{config.path}: the grid meter {problem}: no frequency response")
+    control = config.control | {"droop_W_max": round(LIMIT_PART * rated_W)}
+    return dataclasses.replace(config, control=control, control_image=array("i", control.values()))
+
+
+def started(config: Config, seed: int) -> VirtualRig:
+    """A running cabinet that keeps power and energy for its response."""
+    grid = GridOfCase(seed, config.cabinet["grid_import_W_max"])
+    site = Site(start.load_W, seed, grid)
+    return VirtualRig(config, None, seed, (), {"soc": SOC}, None, site).run(READY_S)
+
+
+def play(case: Case, rig: VirtualRig) -> Found:
+    """The figures of a case. rig: from `started`."""
+    grid, settings = rig.plant.site.grid, rig.config.control
+    assert isinstance(grid, GridOfCase)  # `started` made it
+    grid.case, grid.begin_s = case, rig.now_us / 1e6
+    curve = rig.core.functions[droop.Droop.NAME].curve
+    ticks: list[Tick] = []
+    while not ticks or ticks[-1].t_s < case.end_s + case.after_s:
+        rig.step()
+        t_s = rig.now_us / 1e6 - grid.begin_s
+        off_mHz = round((NOMINAL_HZ - case.frequency_Hz(t_s)) * 1000)
+        ticks.append(Tick(t_s, rig.plant.battery_W, droop.response_W(off_mHz, *curve)))
+    found = {"case": case.name, **figures(case, ticks)}
+    return found | {"faults": faults(found, settings["droop_W_max"], settings["droop_stuck_s"])}
+
+
+def figures(case: Case, ticks: Sequence[Tick]) -> Found:
+    """response_Wh, ideal_Wh: energy in either direction; error_permille: of the difference at the
+    best delay, delay_s; used_Wh: largest energy that the battery was away from before; back: part
+    of it that came back; rest_s: from the last change of a stuck frequency to no response.
+    """
+    t_s, battery_W, ideal_W = (np.array(each) for each in zip(*ticks))
+    own_W = battery_W - battery_W[t_s < BEGIN_S / 2].mean()
+    tick_s = t_s[1] - t_s[0]
+    event = t_s <= min(case.end_s, case.stuck_s)
+    delay, error = _delay(own_W[event], ideal_W[event], round(DELAYS_S / tick_s))
+    ideal = np.abs(ideal_W[event]).sum()
+    net_Wh = np.cumsum(own_W) * tick_s / 3600
+    used_Wh = net_Wh[np.argmax(np.abs(net_Wh))]
+    limit_W = np.abs(own_W).max()
+    moving = t_s[np.abs(own_W) > REST_PART * limit_W]
+    return {
+        "ideal_Wh": round(float(ideal) * tick_s / 3600),
+        "energy_permille": round(1000 * float(np.abs(own_W[event]).sum() / ideal)),
+        "error_permille": round(1000 * float(error / ideal)),
+        "delay_s": round(float(delay * tick_s), 2),
+        "most_W": round(float(limit_W)),
+        "used_Wh": round(float(used_Wh)),
+        "back": round(float(1 - net_Wh[-1] / used_Wh), 2) if case.after_s else None,
+        "rest_s": round(float(moving[-1] - case.stuck_s), 1) if case.name == STUCK else None,
+    }
+
+
+def _delay(own_W: np.ndarray, ideal_W: np.ndarray, most: int) -> tuple[int, float]:
+    """(delay in ticks with the least difference, sum of this difference)."""
+    count = len(own_W)
+    found = [float(np.abs(own_W[at:] - ideal_W[: count - at]).sum()) for at in range(most + 1)]
+    return int(np.argmin(found)), min(found)
+
+
+def faults(found: Found, limit_W: int, stuck_s: int) -> list[str]:
+    """What a case does not keep of the promise."""
+    lines = []
+    if found["delay_s"] > DELAY_S_MAX:
+        lines.append(f"{found['delay_s']:g} s late")
+    if abs(found["energy_permille"] - 1000) > ENERGY_PERMILLE_MAX:
+        lines.append(f"{found['energy_permille'] / 10:g} % of the ideal energy")
+    if found["error_permille"] > ERROR_PERMILLE_MAX:
+        lines.append(f"{found['error_permille'] / 10:g} % away from the ideal")
+    most_s = stuck_s + droop.FALL_MS / 1000 + REST_S
+    if found["rest_s"] is not None and found["rest_s"] > most_s:
+        lines.append(f"responds for {found['rest_s']:g} s to a stuck frequency")
+    if found["back"] is not None and found["back"] < RETURN_PART:
+        lines.append(f"{found['back'] * 100:g} % of the energy came back")
+    return lines
