@@ -12,17 +12,17 @@ from hil.runner import options, report
 from hil.runner.options import WrongOptionError
 
 AFTER_S = 1500.0  # the return of the energy is watched for this time after the recorded case
-COLUMNS = (
-    "case",
-    "ideal, Wh",
-    "given, %",
-    "apart, %",
-    "delay, s",
-    "most, kW",
-    "used, Wh",
-    "back, %",
-    "rest after, s",
-)
+COLUMNS = {
+    "case": "case",
+    "ideal_Wh": "ideal, Wh",
+    "energy_permille": "given, permille",
+    "error_permille": "apart, permille",
+    "delay_s": "delay, s",
+    "most_W": "most, W",
+    "used_Wh": "used, Wh",
+    "back_permille": "back, permille",
+    "rest_s": "rest after, s",
+}
 
 
 class Frequency(Trial):
@@ -73,19 +73,5 @@ class Frequency(Trial):
 
 def table(found: Sequence[Found]) -> list[str]:
     """A table as lines, with a row for each case."""
-    return report.table(COLUMNS, [_row(each) for each in found])
-
-
-def _row(each: Found) -> list[str]:
-    back, rest_s = each["back"], each["rest_s"]
-    return [
-        each["case"],
-        str(each["ideal_Wh"]),
-        f"{each['energy_permille'] / 10:.1f}",
-        f"{each['error_permille'] / 10:.1f}",
-        f"{each['delay_s']:.2f}",
-        f"{each['most_W'] / 1000:.1f}",
-        str(each["used_Wh"]),
-        "-" if back is None else f"{back * 100:.0f}",
-        "-" if rest_s is None else f"{rest_s:.1f}",
-    ]
+    rows = [["-" if each[key] is None else str(each[key]) for key in COLUMNS] for each in found]
+    return report.table(tuple(COLUMNS.values()), rows)

@@ -26,7 +26,7 @@ DELAYS_S = 1.0  # longest delay that is looked for
 # The promise. 0.5 s: half of the full activation time of 1 s that fast reserves ask for.
 DELAY_S_MAX, ERROR_PERMILLE_MAX, ENERGY_PERMILLE_MAX = 0.5, 80, 30
 REST_PART, REST_S = 0.02, 1.0  # a response that has ended, of the limit; time until it is seen
-RETURN_PART = 0.5  # of the energy, that must be back at the end of after_s
+BACK_PERMILLE_MIN = 500  # of the energy must be back at the end of after_s
 
 
 class GridOfCase(Grid):
@@ -84,52 +84,59 @@ def play(case: Case, rig: VirtualRig) -> Found:
     grid.case, grid.begin_s = case, rig.now_us / 1e6
     curve = rig.core.functions[droop.Droop.NAME].curve
     ticks: list[Tick] = []
+    trips = len(rig.trips.trips)
     while not ticks or ticks[-1].t_s < case.end_s + case.after_s:
         rig.step()
         t_s = rig.now_us / 1e6 - grid.begin_s
         off_mHz = round((NOMINAL_HZ - case.frequency_Hz(t_s)) * 1000)
         ticks.append(Tick(t_s, rig.plant.battery_W, droop.response_W(off_mHz, *curve)))
-    found = {"case": case.name, **figures(case, ticks)}
+    stages = [
+        f"row {each['row']} at {each['t_s'] - grid.begin_s:.0f} s"
+        for each in rig.trips.trips[trips:]
+    ]
+    found = {"case": case.name, "stages": stages, **figures(case, ticks)}
     return found | {"faults": faults(found, settings["droop_W_max"], settings["droop_stuck_s"])}
 
 
 def figures(case: Case, ticks: Sequence[Tick]) -> Found:
-    """response_Wh, ideal_Wh: energy in either direction; error_permille: of the difference at the
-    best delay, delay_s; used_Wh: largest energy that the battery was away from before; back: part
-    of it that came back; rest_s: from the last change of a stuck frequency to no response.
+    """ideal_Wh: energy in either direction; energy_permille: of the battery in the same direction,
+    delay_s later; error_permille: the difference of the powers with this delay; used_Wh: energy
+    that the battery lacked most; back_permille: the part of it that came back; rest_s: from the
+    last change of a stuck frequency to no response.
     """
     t_s, battery_W, ideal_W = (np.array(each) for each in zip(*ticks))
     own_W = battery_W - battery_W[t_s < BEGIN_S / 2].mean()
     tick_s = t_s[1] - t_s[0]
     event = t_s <= min(case.end_s, case.stuck_s)
-    delay, error = _delay(own_W[event], ideal_W[event], round(DELAYS_S / tick_s))
-    ideal = np.abs(ideal_W[event]).sum()
+    delay = _delay(own_W[event], ideal_W[event], round(DELAYS_S / tick_s))
+    own, ideal = own_W[event][delay:], ideal_W[event][: event.sum() - delay]
+    all_W = np.abs(ideal).sum()
     net_Wh = np.cumsum(own_W) * tick_s / 3600
     used_Wh = net_Wh[np.argmax(np.abs(net_Wh))]
     limit_W = np.abs(own_W).max()
     moving = t_s[np.abs(own_W) > REST_PART * limit_W]
     return {
-        "ideal_Wh": round(float(ideal) * tick_s / 3600),
-        "energy_permille": round(1000 * float(np.abs(own_W[event]).sum() / ideal)),
-        "error_permille": round(1000 * float(error / ideal)),
+        "ideal_Wh": round(float(all_W) * tick_s / 3600),
+        "energy_permille": round(1000 * float((own * np.sign(ideal)).sum() / all_W)),
+        "error_permille": round(1000 * float(np.abs(own - ideal).sum() / all_W)),
         "delay_s": round(float(delay * tick_s), 2),
         "most_W": round(float(limit_W)),
         "used_Wh": round(float(used_Wh)),
-        "back": round(float(1 - net_Wh[-1] / used_Wh), 2) if case.after_s else None,
+        "back_permille": round(1000 * float(1 - net_Wh[-1] / used_Wh)) if case.after_s else None,
         "rest_s": round(float(moving[-1] - case.stuck_s), 1) if case.name == STUCK else None,
     }
 
 
-def _delay(own_W: np.ndarray, ideal_W: np.ndarray, most: int) -> tuple[int, float]:
-    """(delay in ticks with the least difference, sum of this difference)."""
+def _delay(own_W: np.ndarray, ideal_W: np.ndarray, most: int) -> int:
+    """The delay in ticks with the least difference."""
     count = len(own_W)
     found = [float(np.abs(own_W[at:] - ideal_W[: count - at]).sum()) for at in range(most + 1)]
-    return int(np.argmin(found)), min(found)
+    return int(np.argmin(found))
 
 
 def faults(found: Found, limit_W: int, stuck_s: int) -> list[str]:
     """What a case does not keep of the promise."""
-    lines = []
+    lines = list(found["stages"])
     if found["delay_s"] > DELAY_S_MAX:
         lines.append(f"{found['delay_s']:g} s late")
     if abs(found["energy_permille"] - 1000) > ENERGY_PERMILLE_MAX:
@@ -139,6 +146,6 @@ def faults(found: Found, limit_W: int, stuck_s: int) -> list[str]:
     most_s = stuck_s + droop.FALL_MS / 1000 + REST_S
     if found["rest_s"] is not None and found["rest_s"] > most_s:
         lines.append(f"responds for {found['rest_s']:g} s to a stuck frequency")
-    if found["back"] is not None and found["back"] < RETURN_PART:
-        lines.append(f"{found['back'] * 100:g} % of the energy came back")
+    if found["back_permille"] is not None and found["back_permille"] < BACK_PERMILLE_MIN:
+        lines.append(f"{found['back_permille'] / 10:g} % of the energy came back")
     return lines
