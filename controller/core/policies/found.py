@@ -73,6 +73,7 @@ class Found:
     shed:
         is_shed                 a stage of the load has been open since an outage
         is_set_needed           an island needs a generator set
+    grid_contact: export_less_W, by which contacts of the grid operator lower the export limit
     genset_start: genset_W, the load that the sets carry off the grid
     formed: formed_W, the set-point of the converters that form, if known
     """
@@ -101,7 +102,7 @@ class Found:
         self.bridge_W = self.bridged_permille = 0
         self.left_setpoint_W = self.left_low_W = self.left_high_W = 0
         self.is_shed = self.is_set_needed = False
-        self.genset_W = 0
+        self.genset_W = self.export_less_W = 0
         self.formed_W: int | None = None
 
 

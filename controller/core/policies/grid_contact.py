@@ -2,10 +2,10 @@
 
 A ripple-control receiver closes a contact while its stage holds. Each closed one leaves a part of
 the connection's limits, and the smallest part counts. It is an obligation of the battery, as the
-connection itself is: no hint and no schedule exceeds it, and the battery gives before a load is
-shed. The naive way opens the cap when the input module is silent, or closes the site by a broken
-wire. Here a contact keeps its last state while its module is silent. Before the first reply it
-counts as closed.
+connection itself is: no hint and no schedule exceeds it. The battery gives before a load is shed,
+and takes before PV is curtailed. The naive way opens the cap when the input module is silent, or
+closes the site by a broken wire. Here a contact keeps its last state while its module is silent.
+Before the first reply it counts as closed.
 """
 
 from array import array
@@ -53,7 +53,7 @@ class GridContact(Function):
 
     NAME, STAGE = "grid_contact", BOUND
     ROLES = ("grid_contact",)
-    READS = ("connection_W",)
+    READS, WRITES = ("connection_W",), ("export_less_W",)
     OUTPUTS = OUTPUTS
     TEXTS = reasons.texts(_TEXTS, CONTACT_IMPORT=CONTACT_IMPORT, CONTACT_EXPORT=CONTACT_EXPORT)
 
@@ -71,7 +71,7 @@ class GridContact(Function):
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
         """The obligation while a contact is closed and the import is known."""
-        self._read()
+        self._read(found)
         most_W = self.out[1:]
         if found.connection_W is None or most_W == self._whole_W:
             return ()
@@ -80,9 +80,9 @@ class GridContact(Function):
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """Go on reading off the grid, for the way back."""
-        self._read()
+        self._read(found)
 
-    def _read(self) -> None:
+    def _read(self, found: Found) -> None:
         """Take each contact that its device reports now."""
         is_new = False
         for contacts, device in zip(self.contacts, self._devices):
@@ -96,6 +96,7 @@ class GridContact(Function):
                 contacts.heard, contacts.closed, is_new = heard, closed, True
         if is_new:
             self._publish()
+        found.export_less_W = self._whole_W[1] - self.out[2]
 
     def _publish(self) -> None:
         """Write what is reported closed, and what is left of the connection's limits."""

@@ -38,6 +38,7 @@ class PvLimit(Function):
         "is_load_wrong",
         "is_price_negative",
         "charge_W_max",
+        "export_less_W",
         "load_meter_W",
         "low_W",
     )
@@ -81,7 +82,7 @@ class PvLimit(Function):
         if found.connection_W is None:
             return (load_W or 0) - (found.low_W if found.is_forming else 0)
         beside_W = sum([_power_W(inverter) for inverter, _ in self._inverters]) + found.connection_W
-        room_W = beside_W + found.charge_W_max + self._export_W
+        room_W = beside_W + found.charge_W_max + self._export_W - found.export_less_W
         if found.is_price_negative:
             room_W = min(room_W, beside_W if load_W is None else load_W)
         return room_W

@@ -6,6 +6,7 @@ from views import device
 
 from controller.core.base.answers import Obligation
 from controller.core.policies import grid_contact as gc
+from controller.core.policies.found import Found
 from controller.core.policies.grid_contact import GridContact
 
 IMPORT_W, EXPORT_W = 500_000, 400_000
@@ -56,6 +57,18 @@ def test_the_tightest_closed_contact_counts(numbers, import_W, export_W):
     assert closed(found) == []
 
 
+@pytest.mark.parametrize("is_off_grid", (False, True))
+def test_pv_learns_how_much_less_may_be_exported(is_off_grid):
+    found = bench()
+    closed(found)
+    assert found.seen.export_less_W == 0
+    closed(found, 3)
+    seen = Found()
+    way = found.function.hold if is_off_grid else found.function.step
+    way(None, seen, 1)
+    assert seen.export_less_W == 200_000
+
+
 def test_before_its_first_reply_a_contact_counts_as_closed():
     found = bench()
     found.hear(is_fresh=False)
@@ -96,6 +109,6 @@ def test_off_the_grid_the_contacts_are_read_for_the_way_back():
     closed(found)
     found.hear(grid_contact_1__contact_2=1)
     for _ in range(SETTLED):
-        found.function.hold(None, None, 1)
+        found.function.hold(None, Found(), 1)
     (answer,) = stepped(found)
     assert answer.low_W == 550_000

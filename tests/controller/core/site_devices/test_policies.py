@@ -24,17 +24,20 @@ def caps_W(answers):
 
 
 @cases("""
-    pv_W  connection_W  charge_W_max  export_W  cap_W
-    50_000  -20_000  0  0  30_000 | 50_000  -20_000  30_000  0  60_000
-    50_000  10_000  0  0  60_000 | 50_000  -20_000  0  20_000  50_000
-    0  -20_000  0  0  0 | -5  100_000  0  0  100_000
+    pv_W  connection_W  charge_W_max  export_W  less_W  cap_W
+    50_000  -20_000  0  0  0  30_000 | 50_000  -20_000  30_000  0  0  60_000
+    50_000  10_000  0  0  0  60_000 | 50_000  -20_000  0  20_000  0  50_000
+    0  -20_000  0  0  0  0 | -5  100_000  0  0  0  100_000
+    # a contact of the grid operator leaves 5 kW
+    50_000  -20_000  0  20_000  15_000  35_000
 """)
 def test_pv_may_give_what_load_battery_and_export_take(
-    pv_W, connection_W, charge_W_max, export_W, cap_W
+    pv_W, connection_W, charge_W_max, export_W, less_W, cap_W
 ):
     bench = Bench(PvLimit, device(rated_W=100_000), grid_export_W_max=export_W)
     bench.hear(pv_1__power_W=pv_W)
-    answers = bench.step(connection_W=connection_W, charge_W_max=charge_W_max)
+    known = {"connection_W": connection_W, "charge_W_max": charge_W_max, "export_less_W": less_W}
+    answers = bench.step(**known)
     assert caps_W(answers) == [cap_W]
     assert answers[0] == (0, BaseRequest(100_000, reasons.PV_WANTED))
 
