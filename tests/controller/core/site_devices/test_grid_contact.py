@@ -75,6 +75,9 @@ def test_before_its_first_reply_a_contact_counts_as_closed():
     found.function = GridContact(found.setup)
     (answer,) = stepped(found)
     assert answer.low_W == 700_000 and answer.high_W == 900_000
+    assert [*found.function.out] == [0, 0, 200_000], "none is reported closed"
+    closed(found, 1, 3)
+    assert found.function.out[0] == 0b101
     assert closed(found) == []
 
 
