@@ -114,6 +114,8 @@ source | request_ramp_W_per_s <= control.setpoint_ramp_W_per_s | no effect | {NO
 control | swing_W <= ramped_W | doubt | the battery cannot turn round within a metering interval
 control | setpoint_quantum_W <= 1/10 x rating_W | doubt | {A_TENTH}
 control | track_dead_band_W <= 1/10 x rating_W | doubt | {A_TENTH}
+pv | rated_W <= 3600 x control.pv_ramp_W_per_s | doubt |
+  the battery would bridge a cloud for more than an hour (in kW/s?)
 pv | rated_W <= 600 x ramp_W_per_s | doubt |
   the inverter would need more than 10 min to follow (in kW/s?)
 # times

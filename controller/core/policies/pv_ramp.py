@@ -14,8 +14,8 @@ counts. While an inverter is silent, the request runs out at the ramp.
 
 The request is added to the base request, and takes what it leaves of the available power. Load
 tracking gets the rest (left_low_W and left_high_W), and does not return the energy of the bridge a
-second time (bridged_permille). Without a load meter tracking itself holds the
-sun, as a part of the load that it calculates. Then this request runs out.
+second time (bridged_permille). Without a load meter tracking itself holds the sun, as a part of the
+load that it calculates. Then this request runs out.
 """
 
 from array import array
@@ -30,13 +30,13 @@ from controller.core.policies.site_load import MEASURED
 OFF_W_PER_S = 100_000_000
 # The energy of a bridge is at most that of the whole sun in this time, and of one ramp.
 RETURN_MS = 900_000
-MW_MS_PER_WH = 3_600_000_000
+MJ_PER_WH = 3_600_000  # mJ
 UNKNOWN = -1
 PV_RAMP = 116  # reason code
 
 
 class State(Words):
-    """The bridge: what the battery gives for the sun that is missing."""
+    """The bridge: the power that the battery gives for the missing sun."""
 
     bridge_mW: int
     given: int  # energy of the bridge so far, mW x ms
@@ -66,7 +66,7 @@ class PvRamp(Function):
         self._share = setup.settings["share_permille"]
         self._quantum_W = setup.settings["setpoint_quantum_W"]
         self._tick_ms = setup.tick_ms
-        self._permille = setup.settings["energy_Wh"] * MW_MS_PER_WH // 1000
+        self._permille = setup.settings["energy_Wh"] * MJ_PER_WH
         self._suns = setup.site.feeding(is_engine=False)
         self._reports_W = array("q", [UNKNOWN] * len(self._suns))
         self.state, self.more = State.zero(), [self._reports_W]

@@ -49,6 +49,7 @@ BEFORE = {
         ("site", "control.grid_import_W_max", 250_000),
         ("cabinet", "device.diesel.rated_W", 250_000),
     ],
+    "control.pv_ramp_W_per_s": [("site", "control.pv_ramp_W_per_s", 50)],
     "schedule_clock_ms_max": [("site", "control.peak_interval_s", 300)],
     "meter_frozen_ms": [("site", "device.meter_grid.period_ms", 250)],
 }  # fmt: skip
