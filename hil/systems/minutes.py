@@ -102,7 +102,7 @@ def played(spec: Spec, inputs: Inputs, one: Minutes) -> Played:
             pod.step()
             watch.see(lead <= pod.now_us / 1e6 < lead + one.for_s)
     found = {**one._asdict(), **watch.figures()}
-    moved = ramps.broken(watch.seconds_W(), spec.ramps, spec.ramp_means_s)
+    moved = ramps.broken(watch.seconds_W(), spec.ramps)
     over = contacts.broken(spec, watch.seconds_W(), begin_s + SETTLED_S)
     return {**found, "faults": [*_faults(found), *moved, *over]}
 

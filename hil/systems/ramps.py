@@ -1,6 +1,6 @@
 """Judges ramps: the grid operator limits how far the import may move within a time.
 
-A row of `ramps` is [W, s]. The means over means_s seconds may move by at most W within s seconds.
+A row of `ramps` is [W, s, means_s]. The means over means_s may move by at most W within s seconds.
 Most of a run has a controller that decides once a second. So a time below SHORT_S is judged only in
 the minutes that the safety kernel plays.
 """
@@ -14,11 +14,11 @@ from hil.systems.series import blocks
 SHORT_S = 10
 
 
-def broken(seconds_W: np.ndarray, ramps: Iterable[Sequence[float]], means_s: int = 1) -> list[str]:
+def broken(seconds_W: np.ndarray, ramps: Iterable[Sequence[float]]) -> list[str]:
     """A sentence for each ramp that was exceeded. seconds_W: grid, 1 s means; nan: unknown."""
     found = []
-    for most_W, within_s in ramps:
-        moved_W = _moved_W(seconds_W, round(within_s), means_s)
+    for most_W, within_s, means_s in ramps:
+        moved_W = _moved_W(seconds_W, within_s, means_s)
         is_over = moved_W > most_W
         if is_over.any():
             words = f"import moved by more than {most_W / 1000:g} kW within {within_s:g} s"
@@ -28,16 +28,15 @@ def broken(seconds_W: np.ndarray, ramps: Iterable[Sequence[float]], means_s: int
     return found
 
 
-def count(seconds_W: np.ndarray, ramps: Iterable[Sequence[float]], means_s: int) -> int:
+def count(seconds_W: np.ndarray, ramps: Iterable[Sequence[float]]) -> int:
     """The number of windows in which a ramp was exceeded."""
-    return sum(
-        [int((_moved_W(seconds_W, round(s), means_s) > most_W).sum()) for most_W, s in ramps]
-    )
+    return sum([int((_moved_W(seconds_W, *times_s) > most_W).sum()) for most_W, *times_s in ramps])
 
 
-def _moved_W(seconds_W: np.ndarray, within_s: int, means_s: int) -> np.ndarray:
+def _moved_W(seconds_W: np.ndarray, within_s: float, means_s: float) -> np.ndarray:
     """Highest minus lowest mean in each window of within_s; nan if a value in it is unknown."""
-    means_W, steps = blocks(seconds_W, means_s).mean(axis=1, dtype=np.float64), within_s // means_s
+    means_W = blocks(seconds_W, round(means_s)).mean(axis=1, dtype=np.float64)
+    steps = max(1, round(within_s / means_s))
     if len(means_W) <= steps:
         return np.zeros(0)
     windows = np.lib.stride_tricks.sliding_window_view(means_W, steps + 1)

@@ -109,9 +109,8 @@ TOP = {
     "outage_h": forms.number(0, 24 * 366, None),  # hour of its start, in place of a random moment
     "critical_W": forms.number(1, 100e6, None),  # load that is never shed; None: the whole load
     "warned_ahead_h": forms.number(0, 48, None),  # a warning comes so long before the outage
-    # [W, s]: the grid operator lets the import move by at most W within s (ramps.py)
-    "ramps": forms.rows((1000, 50e6), (1, 3600)),
-    "ramp_means_s": forms.integer(1, 60, 1),  # of the means that the operator compares
+    # [W, s, means_s]: the grid operator lets the import move by at most W within s (ramps.py)
+    "ramps": forms.rows((1000, 50e6), (1, 3600), (1, 60)),
     "battery": forms.table(BATTERY),
     "plant": forms.table(default={}),
     "device": forms.table(default={}),  # more site devices, as in a cabinet's file without a bus
@@ -152,8 +151,7 @@ class Spec(NamedTuple):
     critical_W: float | None = None  # load that is never shed; None: all
     outage_h: float | None = None  # start of the outage; None: by the seed
     warned_ahead_h: float | None = None  # lead time of a warning of the outage; None: no warning
-    ramps: list[list[float]] = []  # [W, s]
-    ramp_means_s: int = 1
+    ramps: list[list[float]] = []  # [W, s, means_s]
     outages: list[list[int]] | None = None  # [at_s, for_s]; None: by outage_s and the seed
 
     @property
@@ -236,9 +234,6 @@ def _check(file: str, top: Table) -> None:
         if away["cabinet"] > battery["cabinets"]:
             allowed = f"2 to cabinets = {battery['cabinets']}"
             not_allowed(file, ("away", str(number), "cabinet"), away["cabinet"], allowed)
-    means_s = top["ramp_means_s"]
-    if any(within_s % means_s for _, within_s in top["ramps"]):
-        not_allowed(file, ("ramp_means_s",), means_s, "a divisor of each time of ramps")
     if schedule["reserve_permille"] >= high:
         path = "schedule", "reserve_permille"
         not_allowed(file, path, schedule[path[1]], f"below high_permille = {high}")

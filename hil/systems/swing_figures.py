@@ -99,9 +99,9 @@ def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
 
 def ramps_over(result: Result) -> Found:
     """Changes of the import that exceed a ramp of the operator."""
-    grid_W, rule = result.seconds_W[1], (result.spec.ramps, result.spec.ramp_means_s)
-    without = float(ramps.count(grid_W + result.battery_1s_W, *rule))
-    return float(ramps.count(grid_W, *rule)), 0.0, without
+    grid_W, rows = result.seconds_W[1], result.spec.ramps
+    without = ramps.count(grid_W + result.battery_1s_W, rows)
+    return float(ramps.count(grid_W, rows)), 0.0, float(without)
 
 
 def peak_kW(result: Result) -> Found:

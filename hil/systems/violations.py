@@ -53,7 +53,7 @@ def _ramps(result: Result) -> list[str]:
     for at_s, for_s in outages_of(result.spec):
         # The second before at_s counts as well: it ends with the loss.
         grid_W[at_s - 1 : at_s + for_s + AFTER_S] = np.nan
-    return ramps.broken(grid_W, wanted, result.spec.ramp_means_s)
+    return ramps.broken(grid_W, wanted)
 
 
 def _unserved(result: Result) -> list[str]:

@@ -102,7 +102,7 @@ def test_load_without_power_and_a_stale_schedule_are_violations():
 """)
 def test_a_ramp_of_the_operator_is_held_by_means_of_a_second(within_s, moved_kW, words):
     """A time below 10 s is judged in the minutes with the kernel alone."""
-    result = made(ramps=[[50_000, within_s]])
+    result = made(ramps=[[50_000, within_s, 1]])
     result.seconds_W[1, 100:] += 1000 * moved_kW / 2
     result.seconds_W[1, 108:] += 1000 * moved_kW / 2
     found = violations.of(result)
@@ -112,7 +112,7 @@ def test_a_ramp_of_the_operator_is_held_by_means_of_a_second(within_s, moved_kW,
 @pytest.mark.parametrize(("moved_kW", "count"), [(49, 0), (50, 0), (51, 2)])
 def test_an_operator_may_compare_the_means_of_minutes(moved_kW, count):
     """A cloud of half a minute is half of it in the mean."""
-    result = made(ramps=[[50_000, 60]], ramp_means_s=60)
+    result = made(ramps=[[50_000, 60, 60]])
     result.seconds_W[1, 630:660] += 2000 * moved_kW
     result = result._replace(battery_1s_W=np.zeros(len(result.seconds_W[1])))
     assert swing_figures.ramps_over(result) == (count, 0.0, count)
@@ -124,12 +124,12 @@ def test_a_ramp_is_not_judged_over_the_loss_of_the_grid_and_counts_each_time():
     seconds_W = np.zeros(300)
     seconds_W[100:200] = np.nan
     seconds_W[200:] = 9000.0
-    assert ramps.broken(seconds_W, [[1000, 1], [1000, 60]]) == []
+    assert ramps.broken(seconds_W, [[1000, 1, 1], [1000, 60, 1]]) == []
     seconds_W[[20, 60, 250]] = 5000.0
-    (line,) = ramps.broken(seconds_W, [[1000, 1]])
+    (line,) = ramps.broken(seconds_W, [[1000, 1, 1]])
     assert line == "import moved by more than 1 kW within 1 s 3 times, by up to 5 kW"
-    assert ramps.broken(seconds_W[:1], [[1000, 1]]) == []
-    result = made(24, days=2, outage_s=600, ramps=[[50_000, 15]])
+    assert ramps.broken(seconds_W[:1], [[1000, 1, 1]]) == []
+    result = made(24, days=2, outage_s=600, ramps=[[50_000, 15, 1]])
     at_s = series.outage_at_s(result.spec._replace(days=1))
     result = result._replace(spec=result.spec._replace(outages=[[at_s, 600]]))
     result.seconds_W[1, at_s : at_s + 600] = 0

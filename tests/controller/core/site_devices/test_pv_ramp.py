@@ -5,10 +5,14 @@ from device_bench import TICK_MS, Bench
 from hypothesis import example, given, settings, strategies as st
 from views import device
 
+from controller.core.base import setpoint
 from controller.core.base.answers import FastRequest
+from controller.core.base.reasons import LOAD_TRACKING
 from controller.core.policies import pv_ramp
+from controller.core.policies.hint_request import HintRequest
 from controller.core.policies.pv_ramp import RETURN_MS, PvRamp
 from controller.core.policies.site_load import CALCULATED, MEASURED
+from controller.core.policies.track import Track
 
 RATED_W, RAMP_W_PER_S = 100_000, 500
 STEP_W = RAMP_W_PER_S * TICK_MS // 1000  # 10 W in a tick
@@ -117,7 +121,8 @@ def test_it_takes_what_the_base_request_leaves_and_begins_anew_from_there():
     found = Ramp()
     found.tick(RATED_W)
     assert found.tick(0, room_W=(-WIDE_W, 3000)) == 3000
-    assert found.tick(0) == 3000 - STEP_W, "no jump when the limit ends"
+    assert found.tick(0, room_W=(-WIDE_W, 3000)) == 3000 - STEP_W, "its own power is no room less"
+    assert found.tick(0) == 3000 - 2 * STEP_W, "no jump when the limit ends"
     assert found.tick(RATED_W, room_W=(500, WIDE_W)) == 0, "an obligation to discharge"
 
 
@@ -141,6 +146,33 @@ def test_off_the_grid_it_forgets_the_bridge():
     assert found.seen.bridge_W == 0
     found.bridge_W = 0
     assert found.tick(0) == 0
+
+
+def test_load_tracking_and_its_request_leave_the_bridge_alone():
+    """Its part of the set-point, of the available power, and of the charge that is missing."""
+    found = Ramp(energy_Wh=1000)
+    found.tick(RATED_W)
+    for _ in range(500):
+        found.tick(0)
+    seen, bridge_W = found.seen, found.bridge_W
+    assert seen.bridged_permille == found.function.state.given // 3_600_000_000 > 100
+    seen.setpoint_W, seen.low_W, seen.high_W = bridge_W + 7, -10 * RATED_W, 10 * RATED_W
+    HintRequest(found.setup).step(seen, seen, 1)
+    assert seen.left_setpoint_W == 7
+    assert (seen.low_W, seen.high_W) == (seen.left_low_W + bridge_W, seen.left_high_W + bridge_W)
+    seen.soc_permille, seen.is_requested = (400, 400), False
+    track = Track(found.setup)
+    assert track._soc_error(seen, seen) == 550 - 400 - seen.bridged_permille
+
+
+@pytest.mark.parametrize(("bridge_W", "reason"), [(400, LOAD_TRACKING), (-600, pv_ramp.PV_RAMP)])
+def test_two_fast_requests_add_and_the_larger_is_the_reason(bridge_W, reason):
+    chain = setpoint.Chain(WIDE_W)
+    chain.take(FastRequest(bridge_W, pv_ramp.PV_RAMP))
+    chain.take(FastRequest(500, LOAD_TRACKING))
+    assert chain.finish(1) == 500 + bridge_W
+    assert chain.out[setpoint.O_REQUEST_FAST_W] == 500 + bridge_W
+    assert chain.out[setpoint.O_REQUEST_FAST_REASON] == reason
 
 
 def test_without_a_rule_it_asks_for_nothing():
