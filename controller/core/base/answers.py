@@ -135,6 +135,12 @@ class FastRequest(BaseRequest):
     __slots__ = ()
 
 
+def both(first: BaseRequest, second: BaseRequest) -> FastRequest:
+    """The sum of two requests, with the reason of the larger one."""
+    larger = first if abs(first.power_W) > abs(second.power_W) else second
+    return FastRequest(first.power_W + second.power_W, larger.reason)
+
+
 class ForDevice(NamedTuple):
     """Answer for one actuator of a site device. `actuator` is its place in Control.actuators. All
     other answers are for the battery.

@@ -67,10 +67,7 @@ class Chain:
         elif isinstance(answer, answers.Obligation):
             self.obligations.add(answer)
         elif isinstance(answer, answers.FastRequest):
-            power_W, larger = self.fast.power_W + answer.power_W, self.fast.reason
-            if abs(answer.power_W) >= abs(self.fast.power_W):
-                larger = answer.reason
-            self.fast = answers.FastRequest(power_W, larger)
+            self.fast = answer if self.fast is NO_REQUEST else answers.both(self.fast, answer)
         else:
             self.base = answer
 

@@ -570,6 +570,7 @@ def test_no_figure_is_a_part_of_nothing(load_W, price):
 NO_RATIO = "extra_4h_MW", "import_15min", "import_1s", "seconds_over", "swings", "peak_kW", "cycles"
 NO_RATIO += (
     "carried_h",
+    "ramps_over",
     "event_over_kWh",
     "noticed_kWh",
     "yielded_h",
