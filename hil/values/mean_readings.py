@@ -24,6 +24,7 @@ NOT_KNOWN = {
     "full_Wh": "all racks have the same state of health",
     "stored_path_delay_ms": "none: the meter's test needs ticks of milliseconds",
     "grid_voltage_permille": "0, not known: no meter has it, so there is no sag",
+    "grid_frequency_mHz": "0, not known: no meter has it, so there is no response",
     "is_load_low": "never: a load meter that answers shows a live bus",
     "path_delay_ms": "none: the meter is believed without a test",
     "is_meter_tested": "never",

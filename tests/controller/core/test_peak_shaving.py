@@ -142,7 +142,7 @@ def test_the_energy_that_is_left_is_spread_over_the_time_that_is_left():
     half_MJ = 90 - 1.25
     assert box.allowed_W == pytest.approx(half_MJ * 1e6 / 150, rel=0.01)
     answer = box.run(900_000)
-    assert answer == (RANK, 900_000 - box.allowed_W, PEAK_SHAVING, WIDE_W, PEAK_SHAVING)
+    assert answer == (RANK, 900_000 - box.allowed_W, PEAK_SHAVING, WIDE_W, PEAK_SHAVING, 0)
 
 
 @cases("""
