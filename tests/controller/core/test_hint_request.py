@@ -236,3 +236,11 @@ def test_it_is_idle_until_a_request_comes_and_again_when_all_is_over():
         bench.tick(*hints, ticks=ticks)
         found.append((bench.requests.state.is_idle, bench.requests.state[r.LEVEL] > 0))
     assert [found[at] for at in (0, 2, 3)] == [(1, False), (0, True), (1, False)]
+
+
+def test_load_tracking_does_not_take_the_frequency_response_for_its_own_power():
+    made = setup(TICK_MS)
+    made.functions[t.HintTable.NAME] = t.HintTable(made)
+    now = Tick(setpoint_W=30_000, added_W=20_000)
+    r.HintRequest(made).step(now, now, 1)
+    assert now.left_setpoint_W == 10_000

@@ -237,3 +237,16 @@ def test_what_the_meter_shows_beyond_the_model_is_short_too(off_W, short):
     assert finish(unit, 0, 10**6) == 60_000
     trace = dict(zip(setpoint.CHAIN_OUTPUTS, unit.out))
     assert (trace["obligation_short_W"], trace["obligation_short_reason"]) == short
+
+
+def test_power_that_an_obligation_adds_is_outside_the_ramp_and_the_available_power():
+    """A ramp from the whole set-point would add the response again in each tick."""
+    result = setpoint.Chain(100)
+    for high_W, found in ((9000, (5000, 5000)), (4000, (4000, 4000)), (9000, (5000, 5000))):
+        result.begin()
+        result.take(answers.Limit(9000, 212, 9000, 213))
+        result.take(answers.Obligation((35, ""), -3000, 326, 12_000, 326, 5000))
+        result.take(answers.Obligation((40, ""), -WIDE_W, 301, high_W, 302))
+        assert result.available() == (-8000, min(7000, high_W))
+        assert (finish(result, 0), result.state[1]) == found
+    assert finish(result, 300) == 5100 and result.out[setpoint.O_HELD_BACK_W] == 200

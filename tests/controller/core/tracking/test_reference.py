@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.core.tracking.reference import Reference
+from controller.core.tracking.reference import R_MISSING, Reference
 
 TICK_MS, ENERGY_WH, RATED_W = 1000, 645_000, 250_000
 TIME_S = 2322  # 645 kWh / (4 * 250 kW)
@@ -170,3 +170,11 @@ def test_a_surplus_of_the_sun_takes_no_power_from_the_grid_and_leaves_none():
         reference.step(0, 0, 1)
         reference.hold(-150_000, 350_000, 1 << 30, 1)
     assert abs(reference.wanted_W - 100_000) < 1000
+
+
+def test_energy_that_a_frequency_response_moves_comes_back_only_after_it():
+    """During the response the missing energy may fall, but not rise."""
+    reference = begun()
+    for error, responds, kept in ((10, False, 10), (30, True, 10), (4, True, 4), (30, False, 30)):
+        reference.step(error, 0, 1, responds=responds)
+        assert reference.words[R_MISSING] == kept * ENERGY_WH * 3600
