@@ -173,7 +173,7 @@ def test_a_surplus_of_the_sun_takes_no_power_from_the_grid_and_leaves_none():
 
 
 def test_energy_that_a_frequency_response_moves_comes_back_only_after_it():
-    """During the response the missing energy may fall, but not rise."""
+    """The missing energy may fall during the response, but not rise."""
     reference = begun()
     for error, responds, kept in ((10, False, 10), (30, True, 10), (4, True, 4), (30, False, 30)):
         reference.step(error, 0, 1, responds=responds)
