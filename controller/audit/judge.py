@@ -8,21 +8,9 @@ from typing import NamedTuple
 
 from controller.audit import measures
 from controller.audit.lines import Energy, Measure, Worst
+from controller.audit.response import Response
 from controller.audit.ride import Ride, Rides, Undisturbed
-from controller.audit.rules import (
-    AFTER_SAG,
-    CHANGE,
-    DECIDES,
-    LINE,
-    MW,
-    NET,
-    PERCENT,
-    RAMP,
-    RANGE,
-    RIDE,
-    Rule,
-    exceeds,
-)
+from controller.audit.rules import AFTER_SAG, DECIDES, MW, NET, PERCENT, Rule, exceeds
 from controller.audit.samples import (
     COMMANDED,
     FREQUENCY,
@@ -205,6 +193,8 @@ def _of_measure(found: Found, rule: Rule, series: str, measure: Measure) -> Verd
     measure.close()
     if isinstance(measure, Rides):
         return _of_rides(rule, series, measure)
+    if isinstance(measure, Response):
+        return _of_response(rule, series, measure)
     if measure.worst is not None:
         made = _of_worst(found, rule, series, measure, measure.worst)
         if measure.is_whole or made.word == BROKEN:
@@ -265,6 +255,23 @@ def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
     return Verdict(rule, series, word, why, value, limit, worst.begin_s, worst.end_s)
 
 
+def _of_response(rule: Rule, series: str, measure: Response) -> Verdict:
+    found = measure.deviations
+    cut = f"; {measure.cut} at an end of the record" if measure.cut else ""
+    if series == SERIES[LOAD] or not found:
+        why = "it needs the battery" if found else f"no deviation of the frequency{cut}"
+        return Verdict(rule, series, NOTHING, why)
+    worst = max(found, key=lambda each: each.found.apart)
+    delay_s, energy = worst.found.delay * measure.step_s, 100 * worst.found.energy
+    value, limit = 100 * worst.found.apart, rule.limit(0.0)
+    why = (
+        f"{len(found)} deviations{cut}; the worst one {delay_s:.2f} s late, with {energy:.1f} % of "
+        f"the energy, {worst.used_Wh:.3g} Wh"
+    )
+    word = BROKEN if exceeds(value, limit) else MET
+    return Verdict(rule, series, word, why, value, limit, worst.begin_s, worst.end_s)
+
+
 def _is_cut(ride: Ride) -> bool:
     return ride.is_inside and not ride.is_back
 
@@ -277,14 +284,3 @@ def _words(rides: Sequence[Ride], lacks: str) -> str:
     inside = sum([each.is_inside for each in rides])
     sags = f"{inside} of {len(rides)} sags inside the curve" if rides else "no sag in this record"
     return f"{sags}; {lacks}" if lacks else sags
-
-
-def unseen(found: Found, rule: Rule) -> str:
-    """Says which frequencies of the rule the meter cannot see. "" if it sees all of them."""
-    band_Hz, seen_Hz = rule.values.get("band_Hz"), found.seen_Hz
-    if rule.quantity == RIDE or band_Hz and band_Hz[1] <= seen_Hz:
-        return ""
-    is_ramp = rule.quantity == RAMP and rule.values[DECIDES] != NET
-    if not band_Hz and rule.quantity not in (RANGE, CHANGE, LINE) and not is_ramp:
-        return ""
-    return f"not seen: above {seen_Hz:.3g} Hz, a third of the rate of the meter"

@@ -12,8 +12,19 @@ import numpy as np
 
 from controller.audit.filters import Band
 from controller.audit.lines import Content, Energy, Line, Measure, Worst
+from controller.audit.response import Response
 from controller.audit.ride import Rides
-from controller.audit.rules import CHANGE, CONTENT, ENERGY, RAMP, RANGE, RIDE, SLOWER, Rule
+from controller.audit.rules import (
+    CHANGE,
+    CONTENT,
+    ENERGY,
+    RAMP,
+    RANGE,
+    RESPONSE,
+    RIDE,
+    SLOWER,
+    Rule,
+)
 from controller.audit.samples import Block
 
 # A window may differ from a whole number of steps by this part of a step. It then counts as whole.
@@ -29,6 +40,8 @@ def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
     values, quantity = rule.values, rule.quantity
     if quantity == RIDE:
         return {"": Rides(values, step_s)}
+    if quantity == RESPONSE:
+        return {"": Response(values, step_s)}
     window_s, band_Hz = values["window_s"], values.get("band_Hz")
     if quantity == RANGE:
         return {POLES[each]: Range(window_s, band_Hz, step_s, each) for each in values["poles"]}

@@ -45,7 +45,7 @@ def _rule(
     yield Heading(2, rule.title)
     yield Text(report.limit_words(rule))
     yield Text(f"{rule.document} ({rule.date}), {report.PROVENANCE[rule.provenance]}. {rule.note}")
-    if unseen := judge.unseen(found, rule):
+    if unseen := report.unseen(found, rule):
         yield Text(unseen)
     rows = [
         (each.series, Mark(KINDS.get(each.word, "absent"), each.word), report.details(found, each))

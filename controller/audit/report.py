@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 
-from controller.audit import judge
 from controller.audit.judge import Found, Verdict
 from controller.audit.measures import POLES
 from controller.audit.rules import (
@@ -17,6 +16,8 @@ from controller.audit.rules import (
     NET,
     PROVENANCE,
     RAMP,
+    RANGE,
+    RESPONSE,
     RIDE,
     SLOWER,
     Rule,
@@ -54,9 +55,19 @@ def text(found: Found) -> str:
 
 def _head(found: Found, rule: Rule) -> Iterator[str]:
     yield f"{rule.title}: {limit_words(rule)}"
-    unseen = judge.unseen(found, rule)
-    if unseen:
-        yield f"  {unseen}"
+    if blind := unseen(found, rule):
+        yield f"  {blind}"
+
+
+def unseen(found: Found, rule: Rule) -> str:
+    """Says which frequencies of the rule the meter cannot see. "" if it sees all of them."""
+    band_Hz, seen_Hz = rule.values.get("band_Hz"), found.seen_Hz
+    if rule.quantity in (RIDE, RESPONSE) or band_Hz and band_Hz[1] <= seen_Hz:
+        return ""
+    is_ramp = rule.quantity == RAMP and rule.values[DECIDES] != NET
+    if not band_Hz and rule.quantity not in (RANGE, CHANGE, LINE) and not is_ramp:
+        return ""
+    return f"not seen: above {seen_Hz:.3g} Hz, a third of the rate of the meter"
 
 
 def limit_words(rule: Rule) -> str:
@@ -67,6 +78,9 @@ def limit_words(rule: Rule) -> str:
         return f"no stop, island or shed inside the curve{size}"
     if rule.quantity == RIDE:
         return f"{values['back_percent']:g} % of the power back in {values['back_s']:g} s{size}"
+    if rule.quantity == RESPONSE:
+        late = f"at most {values['delay_s']:g} s late"
+        return f"at most {values['limit_percent']:g} % apart from the droop's energy, {late}{size}"
     per = unit.removeprefix("MW")
     if rule.quantity == ENERGY:
         band_Hz, percent = values["band_Hz"], values["limit_percent"]
@@ -196,7 +210,7 @@ def _verdict(found: Found, verdict: Verdict) -> Facts:
         "note": rule.note,
         "from_MW": rule.from_MW,
         "is_above": rule.is_above,
-        "not_seen": judge.unseen(found, rule) or None,
+        "not_seen": unseen(found, rule) or None,
         "series": verdict.series,
         "verdict": verdict.word,
         "why": verdict.why,

@@ -21,10 +21,11 @@ PROVENANCE = {
 CONFIRMED, TEMPLATE = "read", "template"
 RANGE, CHANGE, RAMP = "range", "change", "ramp"
 LINE, CONTENT, ENERGY, RIDE = "line", "content", "energy_share", "ride_through"
+RESPONSE = "frequency_response"
 MW, PERCENT = "limit_MW", "limit_percent"
 # A window needs at least so many samples to show its highest and lowest value (assumed).
 SAMPLES_MIN = 10
-RIDE_SAMPLES_MIN = 5  # samples needed in the shortest time of a ride-through curve (assumed)
+TIME_SAMPLES_MIN = 5  # samples needed in the shortest time of a curve or delay (assumed)
 DECIDES, STRICTER, NET = "decides", "stricter", "net"  # which interpretation of a ramp decides
 AT_MOST, BELOW = "at most", "below"
 AFTER_SAG = "after_sag_s"  # a sag and this time after it are not judged
@@ -76,6 +77,15 @@ FORMS: dict[str, Form] = {
     LINE: {"window_s": _window, "low_Hz": number(0.001, 1000), **LIMITS},
     CONTENT: {"window_s": _window, "band_Hz": numbers(0.001, 1000, counts=(2,)), **LIMITS},
     ENERGY: {"window_s": _window, "band_Hz": numbers(0.001, 1000, counts=(2,)), PERCENT: _PERCENT},
+    RESPONSE: {
+        "nominal_Hz": number(45, 65),
+        "dead_band_mHz": number(0, 500),
+        "droop_percent": number(0.2, 20),
+        "rated_MW": number(1e-6, 1e5),
+        "most_MW": number(1e-6, 1e5),
+        "delay_s": number(0.02, 60),
+        PERCENT: _PERCENT,
+    },
     RIDE: {
         "normal_pu": numbers(0, 9, counts=(2,)),
         "voltage_pu_s": rows((0, 9), (0, 9), (0, 3600)),
@@ -112,7 +122,7 @@ class Rule(NamedTuple):
         """The limit for a site of this size, in `unit`. Do not call this for a ride-through rule,
         which has no such limit.
         """
-        if self.quantity == ENERGY:
+        if self.quantity in (ENERGY, RESPONSE):
             return float(self.values[PERCENT])
         percent = self.values[PERCENT]
         of_size_MW = math.inf if percent is None else percent / 100 * site_MW
@@ -129,8 +139,8 @@ class Rule(NamedTuple):
     @property
     def unit(self) -> str:
         """Unit of the rule's value."""
-        if self.quantity in (ENERGY, RIDE):
-            return {ENERGY: "%", RIDE: "s"}[self.quantity]
+        if self.quantity in (ENERGY, RESPONSE, RIDE):
+            return "s" if self.quantity == RIDE else "%"
         return f"MW/{self.values['per']}" if self.quantity == RAMP else "MW"
 
     @property
@@ -157,13 +167,15 @@ class Rule(NamedTuple):
         values = self.values
         if self.quantity == LINE:
             return 1 / (3 * DECADE * values["low_Hz"])
+        if self.quantity == RESPONSE:
+            return float(values["delay_s"]) / TIME_SAMPLES_MIN
         if self.quantity == RIDE:
             times = [row[2] for key in ("voltage_pu_s", "frequency_Hz_s") for row in values[key]]
             times += [
                 values["back_s"],
                 *([values["rate_window_s"]] if values["rate_Hz_per_s"] else []),
             ]
-            return min([each for each in times if each]) / RIDE_SAMPLES_MIN
+            return min([each for each in times if each]) / TIME_SAMPLES_MIN
         band_Hz = values.get("band_Hz")
         of_band_s = 1 / (3 * math.sqrt(band_Hz[0] * band_Hz[1])) if band_Hz else math.inf
         return min(of_band_s, values["window_s"] / SAMPLES_MIN)
@@ -200,7 +212,7 @@ def _rule(path: str, top: Values, name: str, table: Values) -> Rule:
     found = read_variant(path, where, table, "quantity", FORMS, COMMON)
     quantity, note = found.pop("quantity"), found.pop("note")
     operator, document, date, provenance = (found.pop(key) or top[key] for key in OF_TEXT)
-    if quantity != RIDE and found.get(MW) is None and found[PERCENT] is None:
+    if quantity not in (RIDE, RESPONSE) and found.get(MW) is None and found[PERCENT] is None:
         refuse(path, where, "has no limit", "limit_MW, limit_percent or both")
     if quantity == CHANGE:
         found["window_s"] = _window_s(path, where, found)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from controller.audit.response import compared
 from controller.config import meter_profile
 from controller.config.configuration import Config
 from controller.core.policies import droop
@@ -108,30 +109,21 @@ def figures(case: Case, ticks: Sequence[Tick]) -> Found:
     own_W = battery_W - battery_W[t_s < BEGIN_S / 2].mean()
     tick_s = t_s[1] - t_s[0]
     event = t_s <= min(case.end_s, case.stuck_s)
-    delay = _delay(own_W[event], ideal_W[event], round(DELAYS_S / tick_s))
-    own, ideal = own_W[event][delay:], ideal_W[event][: event.sum() - delay]
-    all_W = np.abs(ideal).sum()
+    found = compared(own_W[event], ideal_W[event], round(DELAYS_S / tick_s))
     net_Wh = np.cumsum(own_W) * tick_s / 3600
     used_Wh = net_Wh[np.argmax(np.abs(net_Wh))]
     limit_W = np.abs(own_W).max()
     moving = t_s[np.abs(own_W) > REST_PART * limit_W]
     return {
-        "ideal_Wh": round(float(all_W) * tick_s / 3600),
-        "energy_permille": round(1000 * float((own * np.sign(ideal)).sum() / all_W)),
-        "error_permille": round(1000 * float(np.abs(own - ideal).sum() / all_W)),
-        "delay_s": round(float(delay * tick_s), 2),
+        "ideal_Wh": round(float(np.abs(ideal_W[event]).sum()) * tick_s / 3600),
+        "energy_permille": round(1000 * found.energy),
+        "error_permille": round(1000 * found.apart),
+        "delay_s": round(float(found.delay * tick_s), 2),
         "most_W": round(float(limit_W)),
         "used_Wh": round(float(used_Wh)),
         "back_permille": round(1000 * float(1 - net_Wh[-1] / used_Wh)) if case.after_s else None,
         "rest_s": round(float(moving[-1] - case.stuck_s), 1) if case.name == STUCK else None,
     }
-
-
-def _delay(own_W: np.ndarray, ideal_W: np.ndarray, most: int) -> int:
-    """The delay in ticks with the least difference."""
-    count = len(own_W)
-    found = [float(np.abs(own_W[at:] - ideal_W[: count - at]).sum()) for at in range(most + 1)]
-    return int(np.argmin(found))
 
 
 def faults(found: Found, limit_W: int, stuck_s: int) -> list[str]:

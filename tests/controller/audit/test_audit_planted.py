@@ -244,3 +244,46 @@ def test_content_is_of_the_strongest_line_or_of_the_whole_band():
     line, whole = verdict(("lipa", "slow"), made, 1).readings.values()
     assert (line.value, line.word) == (pytest.approx(8.4, rel=0.01), judge.MET)
     assert (whole.value, whole.word) == (pytest.approx(10.5, rel=0.01), judge.BROKEN)
+
+
+def response(part, late=5, drift_MW=0.0, end=9000):
+    """A dip and a rise of 0.3 Hz, and a battery that gives this part of the droop's power."""
+    times_s = np.arange(9000) * 0.02
+    off_Hz = 0.3 * ((times_s > 20) & (times_s < 60)) - 0.3 * ((times_s > 100) & (times_s < 130))
+    ideal_W = np.sign(off_Hz) * 0.264 / 3.0 * 0.25e6
+    own_W = part * np.roll(ideal_W, late) + drift_MW * 1e6 * (times_s > 80)
+    load_W = np.full(9000, 1e6)
+    columns = {"load_W": load_W, "grid_W": load_W - own_W, "frequency_Hz": 60 - off_Hz}
+    return times_s[:end], {name: each[:end] for name, each in columns.items()}
+
+
+def droop(times_s, columns, odd=997):
+    return judge.audit(planted.Given(times_s, columns, odd), rules.load("template_droop"), None)
+
+
+@cases("""
+made                           value  word          why
+response(1)                    0      judge.MET     "the worst one 0.10 s late, with 100.0 %"
+response(0.93)                 7      judge.MET     "with 93.0 %"
+response(0.91)                 9      judge.BROKEN  "with 91.0 %"
+response(1, late=25)           0      judge.MET     "0.50 s late"
+response(1, late=250)          15     judge.BROKEN  "0.50 s late"
+response(1, drift_MW=0.05)     0      judge.MET     "2 deviations"
+response(-1)                   199    judge.BROKEN  "with -99.0 %"
+response(1, end=6000)          0      judge.MET     "1 deviations; 1 at an end of the record"
+""")
+def test_a_response_is_compared_with_the_droop(made, value, word, why):
+    for odd in (50, 997, 9001):
+        alone, found = droop(*made, odd).verdicts
+        assert (found.value, found.word) == (
+            pytest.approx(value, abs=0.1),
+            word,
+        ) and why in found.why
+        assert (alone.word, alone.why) == (judge.NOTHING, "it needs the battery")
+
+
+def test_a_response_is_not_judged_without_a_deviation():
+    times_s, columns = response(1, end=900)
+    assert [each.word for each in droop(times_s, columns).verdicts] == [judge.NOTHING] * 2
+    del columns["frequency_Hz"]
+    assert not droop(times_s, columns).is_met

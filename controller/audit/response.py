@@ -1,0 +1,109 @@
+"""Judges a frequency response: the power of the battery beside that of a droop.
+
+    ideal = rated power x (distance from nominal - dead band) / (nominal x droop), at most the limit
+
+A deviation begins when the frequency leaves the dead band, and ends when it was inside for CALM_S.
+The power of the battery before it counts as its other work, and is subtracted.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from controller.audit.lines import Measure
+from controller.audit.samples import FREQUENCY, LOAD, Block, Values, joined
+
+CALM_S, BEFORE_S = 10.0, 1.0
+TIME, OWN, OFF = "time_s", "own_W", "off_Hz"
+
+
+class Compared(NamedTuple):
+    """A response beside its ideal. delay: in samples; energy, apart: shares of the ideal energy."""
+
+    delay: int
+    energy: float
+    apart: float
+
+
+class Deviation(NamedTuple):
+    """A deviation of the frequency, and the response to it. used_Wh: above 0 is discharged."""
+
+    begin_s: float
+    end_s: float
+    found: Compared
+    used_Wh: float
+
+
+def compared(own_W: np.ndarray, ideal_W: np.ndarray, most: int) -> Compared:
+    """The comparison at the delay with the least difference. most: longest delay, samples."""
+    count = len(own_W)
+    apart_W = [float(np.abs(own_W[at:] - ideal_W[: count - at]).sum()) for at in range(most + 1)]
+    delay = int(np.argmin(apart_W))
+    own, ideal = own_W[delay:], ideal_W[: count - delay]
+    all_W = float(np.abs(ideal).sum())
+    return Compared(delay, float((own * np.sign(ideal)).sum()) / all_W, apart_W[delay] / all_W)
+
+
+class Response(Measure):
+    """Finds and judges the deviations. `deviations`: those that were judged. cut: how many others
+    there were, at an end of the record.
+    """
+
+    def __init__(self, values: dict[str, Any], step_s: float) -> None:
+        """values: the values of the rule."""
+        self.deviations: list[Deviation] = []
+        self.cut = 0
+        self._rule, self.step_s, self._kept = values, step_s, Values()
+        self._most = round(values["delay_s"] / step_s)
+
+    def feed(self, block: Block, power_W: np.ndarray) -> None:
+        """See Measure."""
+        if FREQUENCY not in block.values:
+            return
+        if block.is_begin:
+            self.close()
+        off_Hz = self._rule["nominal_Hz"] - block.values[FREQUENCY]
+        own_W = block.values[LOAD] - power_W
+        new = {TIME: block.times_s, OWN: own_W, OFF: np.nan_to_num(off_Hz)}
+        self._kept = joined(self._kept, new)
+        self._judge(self._kept[TIME][-1] - CALM_S)
+
+    def close(self) -> None:
+        """See Measure."""
+        if self._kept:
+            self._judge(np.inf)
+        self._kept = Values()
+
+    def _judge(self, until_s: float) -> None:
+        """Judge the deviations that ended before this time, and forget what is before the next."""
+        times_s, outside = self._kept[TIME], np.flatnonzero(self._ideal_W(self._kept[OFF]))
+        gaps = np.flatnonzero(np.diff(times_s[outside]) > CALM_S) + 1
+        keep_s = times_s[-1] - BEFORE_S
+        for group in np.split(outside, gaps):
+            if not len(group):
+                continue
+            begin_s, end_s = times_s[group[0]], times_s[group[-1]]
+            if end_s > until_s:
+                keep_s = begin_s - BEFORE_S
+                break
+            self._add(begin_s, end_s)
+        self._kept = {key: each[times_s >= keep_s] for key, each in self._kept.items()}
+
+    def _add(self, begin_s: float, end_s: float) -> None:
+        times_s, own_W, off_Hz = (self._kept[key] for key in (TIME, OWN, OFF))
+        before = (times_s >= begin_s - BEFORE_S) & (times_s < begin_s)
+        if not before.any() or end_s == times_s[-1]:
+            self.cut += 1
+            return
+        part = (times_s >= begin_s) & (times_s <= end_s + self._most * self.step_s)
+        own_W = own_W[part] - own_W[before].mean()
+        found = compared(own_W, self._ideal_W(off_Hz[part]), self._most)
+        used_Wh = float(own_W.sum()) * self.step_s / 3600
+        self.deviations.append(Deviation(float(begin_s), float(end_s), found, used_Wh))
+
+    def _ideal_W(self, off_Hz: np.ndarray) -> np.ndarray:
+        rule = self._rule
+        behind_Hz = np.maximum(0.0, np.abs(off_Hz) - rule["dead_band_mHz"] / 1000)
+        full_Hz = rule["nominal_Hz"] * rule["droop_percent"] / 100
+        most_W = rule["most_MW"] * 1e6
+        return np.sign(off_Hz) * np.minimum(most_W, behind_Hz / full_Hz * rule["rated_MW"] * 1e6)
