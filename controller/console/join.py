@@ -12,6 +12,7 @@ no controller, or the ledger cannot be read or written.
 """
 
 import functools
+import math
 import sqlite3
 from argparse import Namespace
 
@@ -88,9 +89,8 @@ def _case(arguments: Namespace) -> Case:
 
 def _go_on(arguments: Namespace, case: Case) -> None:
     """Note the steps that are done now. The last one needs a call of its own."""
-    if case.facts["state"] == LEAVES and case.facts["ready_permille"]:
-        line = f"it still gives its load back: {case.facts['ready_permille'] // 10} % left"
-        raise cli.Ended(NOT_DONE, line)
+    if case.facts["state"] == LEAVES:
+        _check_given_back(case.facts["ready_permille"])
     place = arguments.at and _words(arguments.at, "--at")
     accepted = arguments.accept and _words(arguments.accept, "--accept")
     for number, (name, lacks) in enumerate(case.facts["missing"].items()):
@@ -103,6 +103,12 @@ def _go_on(arguments: Namespace, case: Case) -> None:
         print(f"{name}: {words}")
     if accepted:
         raise cli.Ended(NOT_DONE, "--accept: the next step cannot be accepted, it has to be done")
+
+
+def _check_given_back(ready_permille: int) -> None:
+    if ready_permille:
+        line = f"it still gives its load back: {math.ceil(ready_permille / 10)} % left"
+        raise cli.Ended(NOT_DONE, line)
 
 
 def _words(text: str, option: str) -> str:
@@ -128,10 +134,7 @@ def _leave(arguments: Namespace, case: Case) -> None:
         ledger.add(utc.moment(), pl.LEFT, "", arguments.by, remark)
         person.note(arguments, "JOIN", f"{arguments.by}: leaves")
         return
-    if facts["ready_permille"]:
-        raise cli.Ended(
-            NOT_DONE, f"it still gives its load back: {facts['ready_permille'] // 10} %"
-        )
+    _check_given_back(facts["ready_permille"])
     for each in case.status["proof_tests"]["signs"]:
         hold_sign(arguments, each["unit"], "it has not left")
         row = sign_tests.row_of(each["unit"])

@@ -127,6 +127,9 @@ NOT_PERIODIC = {
     "controller/journal/history.py": ("_remember",),
     "controller/journal/snapshot.py": ("ticks",),
     "controller/store/lifetime.py": ("second",),  # of the recorder, which has a soak of its own
+    "controller/store/joining.py": (
+        "_ramp",
+    ),  # of `firebreak join` and the doors: it keeps nothing
     "controller/store/keeper.py": ("serve", "main", "end_soon"),
     "controller/store/proof_tests.py": ("check_test",),
     "controller/store/two_copies.py": ("_pause", "hold"),

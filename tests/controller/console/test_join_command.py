@@ -10,6 +10,7 @@ from controller.run import link_statistics, operator_client, operator_commands
 from controller.state import proof_tests as state_tests, watch
 from controller.store import joining, proof_lines as pl, proof_tests as pt, sign_tests
 from controller.system import utc
+from controller.system.clock import Utc
 
 
 class Box:
@@ -18,6 +19,8 @@ class Box:
     def __init__(self, capsys, folder, monkeypatch):
         self.capsys, self.watched = capsys, Watched(folder).run(3)
         self.asked, self.held, self.serial = [], [], "A1"
+        self.utc_us = int(utc.Clocks.utc_us()) // SECOND_US * SECOND_US
+        monkeypatch.setattr(utc.Clocks, "utc_us", lambda _: Utc(self.utc_us))
         monkeypatch.setattr(watch.Watch.update, "__defaults__", (self.watched.rig.step,))
         answered(monkeypatch, operator_client, "reach", None)
         answered(monkeypatch, person, "prove", None)
@@ -124,7 +127,7 @@ def test_another_meter_takes_the_commissioning_away(box):
     assert (found["state"], found["ready_permille"]) == (joining.JOINS, 0)
 
 
-def test_a_cabinet_leaves_after_it_has_given_its_load_back(box, monkeypatch):
+def test_a_cabinet_leaves_after_it_has_given_its_load_back(box):
     box.noted(["read"])
     box.refuse(1, "it has not joined", "--by anna --leave")
     box.noted()
@@ -132,7 +135,9 @@ def test_a_cabinet_leaves_after_it_has_given_its_load_back(box, monkeypatch):
     box.refuse(1, "still gives its load back: 100 %", "--by anna --leave")
     box.refuse(1, "still gives its load back: 100 %", "--by anna")
     assert (box.asked, box.held) == ([], [])
-    monkeypatch.setattr(joining, "RAMP_S", 1e-9)
+    box.utc_us += joining.RAMP_S * SECOND_US - 1
+    box.refuse(1, "still gives its load back: 1 %", "--by anna --leave")
+    box.utc_us += 1
     code, page, _ = box.tested().stop().ask("--by anna --leave")
     assert (code, page[0]) == (0, "stop: accepted")
     assert box.asked == [(operator_commands.STOP,)] and box.held == [(1, True)]

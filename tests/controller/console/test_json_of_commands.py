@@ -12,6 +12,7 @@ ACTS = {
     *("test proof record", "key create", "key rotate", "key revoke", "user", "completion"),
     *("bus can-up", "bus sniff", "profile new", "replay"),
     *(f"box {each}" for each in "install rollback backup restore prepare provision".split()),
+    *("box figures", "box trial", "fleet roll-out"),
     *("record run", "record export", "run", "planner", "console", "watch"),
 }
 

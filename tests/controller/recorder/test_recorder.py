@@ -173,7 +173,7 @@ def test_what_was_not_read_of_the_run_before_is_read_from_journal_previous(bench
 def test_a_journal_that_overtook_the_recorder_is_a_loss_and_what_is_latched_still_a_trip(
     tmp_path, is_killed
 ):
-    bench = Bench(tmp_path, [estop(4)], ring_bytes=100_000).start_recorder().run(2)
+    bench = Bench(tmp_path, [estop(4)], ring_bytes=101_000).start_recorder().run(2)
     if is_killed:
         bench.kill_recorder()
     bench.run(60, record=False)

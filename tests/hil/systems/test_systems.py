@@ -61,7 +61,7 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
         parts = {each["name"] for each in found.figures if each["text"].startswith("less ")}
         assert parts <= set(figures.BASELINE_UNITS), "percent beside what it is a part of"
         assert not re.search(r"\d\s*[kM]?Wh?\b", found.name + found.text), "sizing.py computes it"
-        is_short = found.outage_s or found.away or variant == "pv_ramp"
+        is_short = found.outage_s or found.away or variant in ("contact", "pv_ramp")
         assert found.days in ((1, 2) if is_short else (7,))
         # a working week; after a holiday its low load has set the cap
         assert found.start.weekday() == 0 or variant in ("short_store", "forty_cabinets")
