@@ -26,9 +26,11 @@ def main(name: str) -> dict[str, Any]:
     from controller.planner.cap import Agreed
     from controller.planner.exact import Store
     from controller.planner.planning import Site
+    from controller.planner.reserve import Hours
 
-    (store, *site, agreed), (start, *past), is_told = json.load(sys.stdin)
-    own = Site(Store(*store), *site)._replace(yields=Agreed(*agreed))
+    (store, *limits, agreed, hours, least), (start, *past), is_told = json.load(sys.stdin)
+    agreement = {"yields": Agreed(*agreed), "hours": Hours(*hours), "least_part": least}
+    own = Site(Store(*store), *limits)._replace(**agreement)
     given = Past(datetime.fromisoformat(start), *past)
     way, ms, caps_W = WAYS[name](own, given), list[float](), list[float]()
 
