@@ -257,16 +257,24 @@ def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
 
 def _of_response(rule: Rule, series: str, measure: Response) -> Verdict:
     found = measure.deviations
-    cut = f"; {measure.cut} at an end of the record" if measure.cut else ""
+    others = [
+        words
+        for count, words in (
+            (measure.cut, f"{measure.cut} at an end of the record"),
+            (measure.small, f"{measure.small} too small"),
+            (measure.unknown_s, f"frequency unknown for {measure.unknown_s:.3g} s"),
+        )
+        if count
+    ]
     if series == SERIES[LOAD] or not found:
-        why = "it needs the battery" if found else f"no deviation of the frequency{cut}"
+        why = "it needs the battery" if found else "; ".join(["no deviation to judge", *others])
         return Verdict(rule, series, NOTHING, why)
     worst = max(found, key=lambda each: each.found.apart)
     delay_s, energy = worst.found.delay * measure.step_s, 100 * worst.found.energy
     value, limit = 100 * worst.found.apart, rule.limit(0.0)
     why = (
-        f"{len(found)} deviations{cut}; the worst one {delay_s:.2f} s late, with {energy:.1f} % of "
-        f"the energy, {worst.used_Wh:.3g} Wh"
+        f"{'; '.join([f'{len(found)} deviations', *others])}; the worst one {delay_s:.2f} s late, "
+        f"with {energy:.1f} % of the energy, {worst.used_Wh:.3g} Wh"
     )
     word = BROKEN if exceeds(value, limit) else MET
     return Verdict(rule, series, word, why, value, limit, worst.begin_s, worst.end_s)

@@ -13,7 +13,8 @@ import numpy as np
 from controller.audit.lines import Measure
 from controller.audit.samples import FREQUENCY, LOAD, Block, Values, joined
 
-CALM_S, BEFORE_S = 10.0, 1.0
+CALM_S, BEFORE_S = 10.0, 2.0
+SMALL = 0.02  # a deviation counts if it asks for this part of the most power
 TIME, OWN, OFF = "time_s", "own_W", "off_Hz"
 
 
@@ -40,19 +41,19 @@ def compared(own_W: np.ndarray, ideal_W: np.ndarray, most: int) -> Compared:
     apart_W = [float(np.abs(own_W[at:] - ideal_W[: count - at]).sum()) for at in range(most + 1)]
     delay = int(np.argmin(apart_W))
     own, ideal = own_W[delay:], ideal_W[: count - delay]
-    all_W = float(np.abs(ideal).sum())
+    all_W = float(np.abs(ideal_W).sum())
     return Compared(delay, float((own * np.sign(ideal)).sum()) / all_W, apart_W[delay] / all_W)
 
 
 class Response(Measure):
-    """Finds and judges the deviations. `deviations`: those that were judged. cut: how many others
-    there were, at an end of the record.
+    """Finds and judges the deviations. `deviations`: those that were judged. cut, small: counts of
+    others, at an end of the record or too small. unknown_s: time without a frequency.
     """
 
     def __init__(self, values: dict[str, Any], step_s: float) -> None:
         """values: the values of the rule."""
         self.deviations: list[Deviation] = []
-        self.cut = 0
+        self.cut, self.small, self.unknown_s = 0, 0, 0.0
         self._rule, self.step_s, self._kept = values, step_s, Values()
         self._most = round(values["delay_s"] / step_s)
 
@@ -66,7 +67,8 @@ class Response(Measure):
         own_W = block.values[LOAD] - power_W
         new = {TIME: block.times_s, OWN: own_W, OFF: np.nan_to_num(off_Hz)}
         self._kept = joined(self._kept, new)
-        self._judge(self._kept[TIME][-1] - CALM_S)
+        self.unknown_s += float(np.isnan(off_Hz).sum()) * self.step_s
+        self._judge(self._kept[TIME][-1] - max(CALM_S, self._rule["delay_s"]))
 
     def close(self) -> None:
         """See Measure."""
@@ -92,7 +94,11 @@ class Response(Measure):
     def _add(self, begin_s: float, end_s: float) -> None:
         times_s, own_W, off_Hz = (self._kept[key] for key in (TIME, OWN, OFF))
         before = (times_s >= begin_s - BEFORE_S) & (times_s < begin_s)
-        if not before.any() or end_s == times_s[-1]:
+        is_in = (times_s >= begin_s) & (times_s <= end_s)
+        if np.abs(self._ideal_W(off_Hz[is_in])).max() < SMALL * self._rule["most_MW"] * 1e6:
+            self.small += 1
+            return
+        if not before.any() or end_s + self._most * self.step_s > times_s[-1]:
             self.cut += 1
             return
         part = (times_s >= begin_s) & (times_s <= end_s + self._most * self.step_s)

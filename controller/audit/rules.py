@@ -83,7 +83,7 @@ FORMS: dict[str, Form] = {
         "droop_percent": number(0.2, 20),
         "rated_MW": number(1e-6, 1e5),
         "most_MW": number(1e-6, 1e5),
-        "delay_s": number(0.02, 60),
+        "delay_s": number(0.02, 5),
         PERCENT: _PERCENT,
     },
     RIDE: {

@@ -287,3 +287,25 @@ def test_a_response_is_not_judged_without_a_deviation():
     assert [each.word for each in droop(times_s, columns).verdicts] == [judge.NOTHING] * 2
     del columns["frequency_Hz"]
     assert not droop(times_s, columns).is_met
+
+
+def bent(at, Hz, end=9000):
+    """A perfect record with other frequencies in some samples."""
+    times_s, columns = response(1, end=end)
+    columns["frequency_Hz"][at] = Hz
+    return times_s, columns
+
+
+@cases("""
+made                                          words
+bent(slice(500, 501), 59.963)                 "2 deviations; 1 too small"
+bent(slice(500, 501), np.nan)                 "2 deviations; frequency unknown for 0.02 s"
+bent(slice(0, 9000), np.nan)                  "no deviation to judge; frequency unknown for 180 s"
+bent(slice(8985, 8995), 59.5)                 "2 deviations; 1 at an end of the record"
+bent(slice(8998, 8999), 59.5)                 "2 deviations; 1 at an end of the record"
+bent(slice(8900, 8999), 59.5, 8999)           "2 deviations; 1 at an end of the record"
+""")
+def test_what_cannot_be_judged_is_named(made, words):
+    for odd in (50, 997, 9001):
+        found = droop(*made, odd).verdicts[1]
+        assert found.why.startswith(words) and found.word != judge.BROKEN
