@@ -399,6 +399,8 @@ install_user() {
     put "$here/firebreak.sysusers.conf" etc/sysusers.d/firebreak.conf
     on_target systemd-sysusers /etc/sysusers.d/firebreak.conf
     on_target install -d -m 750 -o firebreak -g firebreak /var/lib/firebreak
+    # a release before had 600; the doors report how far the cabinet has joined
+    [ ! -f "$root/var/lib/firebreak/proof_tests.jsonl" ] || chmod 640 "$root/var/lib/firebreak/proof_tests.jsonl"
 }
 
 # Enables a service when it is installed for the first time. A service that an operator disabled later stays disabled.

@@ -19,7 +19,7 @@ from typing import Any
 
 from controller.store import durable
 from controller.system import cli, clock, json_text
-from controller.system.paths import DONE, NO_START, NOT_DONE, ROOT
+from controller.system.paths import DONE, NO_START, NOT_DONE, ROOT, WRONG_INPUT, printable
 from controller.systemd import rollback, trial_figures, trial_verdict
 from controller.systemd.box_tree import OPT, Box, locked, say
 from controller.systemd.trial_verdict import STARTS_MAX, TRIAL_MIN, Trial
@@ -40,7 +40,8 @@ STEPS = ("begin", "count", "judge", "start")
 def _trial(arguments: Namespace) -> int:
     box = Box(arguments.root)
     if arguments.step is None:
-        return _shown(box)
+        with cli.ends(NO_START, OSError):
+            return _shown(box)
     if os.geteuid() != ROOT:
         raise cli.Ended(NO_START, "trial needs root: sudo firebreak box trial")
     os.umask(0o022)
@@ -55,11 +56,9 @@ def _trial(arguments: Namespace) -> int:
 
 def noted(box: Box) -> Trial | None:
     """The trial that is going on; None: there is none, or its note cannot be read."""
-    content = box.content(NOTE)
     try:
-        found = json_text.loads(content or b"null")
-        return None if found is None else Trial(**found)
-    except (ValueError, TypeError):
+        return trial_verdict.of_note(json_text.loads(box.content(NOTE) or b"null"))
+    except ValueError:
         return None
 
 
@@ -75,7 +74,10 @@ def _ended(box: Box, words: str) -> None:
 
 
 def _shown(box: Box) -> int:
-    trial, last = noted(box), (box.content(LAST) or b"").decode("ascii", "replace").strip()
+    trial, last = (
+        noted(box),
+        printable((box.content(LAST) or b"").decode("ascii", "replace").strip()),
+    )
     if trial is None:
         print(f"no release is on trial{f'; the last one: {last}' if last else ''}")
         return DONE
@@ -89,11 +91,13 @@ def _shown(box: Box) -> int:
 
 
 def _begin(box: Box, arguments: Namespace) -> int:
-    before = os.path.basename(os.path.realpath(box.path(f"{OPT}/current")))
-    if before != arguments.release:
+    before, name = _linked(box, "current"), arguments.release
+    if not name or name != os.path.basename(name):
+        raise cli.Ended(WRONG_INPUT, "--release: allowed is the name of a release")
+    if before != name:
         found = _figures(box, before)
-        trips = found["trips"] if found else 0
-        _note(box, Trial(arguments.release, before, found, trips, looked_s=clock.now_us() / 1e6))
+        trips = found["trips"] if found else None
+        _note(box, Trial(name, before, found, trips, looked_s=clock.now_us() / 1e6))
     return DONE
 
 
@@ -101,32 +105,35 @@ def _count(box: Box, arguments: Namespace) -> int:
     trial = _current(box)
     if trial is None:
         return DONE
-    trial, why = trial_verdict.counted(trial)
+    trial, why = trial_verdict.counted(trial, _restarts())
     _note(box, trial)
     if why:
         _go_back(box, trial, why)
+        _systemctl("--no-block", "try-restart", *COMPANIONS)
     return DONE
 
 
 def _judge(box: Box, arguments: Namespace) -> int:
     trial = _current(box)
     if trial is None:
-        if noted(box):
-            with locked(box):  # no installation is going on: it was cut off, or taken back
+        if box.content(NOTE) is not None:
+            with locked(box):  # it is damaged, or of an installation that was cut off or taken back
                 box.remove(NOTE)
+        return DONE
+    if not trial.has_started:
         return DONE
     state = _systemctl("is-active", SERVICE).stdout.strip()
     found = _figures(box, trial.release) if state == "active" else None
     trial, why = trial_verdict.judged(trial, found, state == "active", clock.now_us() / 1e6)
     _note(box, trial)
-    restarts = _systemctl("show", "-P", "NRestarts", SERVICE).stdout.strip()
-    if restarts.isdecimal() and int(restarts) >= STARTS_MAX:
-        why = f"it has ended {restarts} times"
+    ends = _restarts() - trial.restarts
+    if ends >= STARTS_MAX:
+        why = f"it has ended {ends} times"
     if state == "failed":
         why = f"its service has {_systemctl('show', '-P', 'Result', SERVICE).stdout.strip()}"
-    if not why and trial_verdict.is_over(trial):
+    if not why and found and trial_verdict.is_over(trial):
         _ended(box, f"{trial.release} stays")
-    elif why and found and found["is_off_grid"]:
+    elif why and state == "active" and trial.is_off_grid:
         say("trial", f"{why}: it goes back when the site is on the grid again")
     elif why:
         _go_back(box, trial, why)
@@ -137,8 +144,10 @@ def _judge(box: Box, arguments: Namespace) -> int:
 
 def _start(box: Box, arguments: Namespace) -> int:
     """Start the new release if nobody misses the cabinet meanwhile."""
-    found = _figures(box, os.path.basename(os.path.realpath(box.path(f"{OPT}/current"))))
-    found = found or _figures(box, os.path.basename(os.path.realpath(box.path(f"{OPT}/previous"))))
+    found = _figures(box, _linked(box, "current")) or _figures(box, _linked(box, "previous"))
+    if found is None and _systemctl("is-active", SERVICE).stdout.strip() == "active":
+        line = f"not started: how the cabinet controls is unknown. systemctl restart {SERVICE}"
+        raise cli.Ended(NOT_DONE, f"{line} does it without asking")
     for name, words in trial_figures.NO_START.items():
         if found and found[name]:
             raise cli.Ended(NOT_DONE, f"not started: {words}")
@@ -153,8 +162,12 @@ def _current(box: Box) -> Trial | None:
     off, or that a person has taken back.
     """
     trial = noted(box)
-    now = os.path.basename(os.path.realpath(box.path(f"{OPT}/current")))
-    return trial if trial and trial.release == now else None
+    return trial if trial and trial.release == _linked(box, "current") else None
+
+
+def _linked(box: Box, name: str) -> str:
+    """The release to which a link points."""
+    return os.path.basename(os.path.realpath(box.path(f"{OPT}/{name}")))
 
 
 def _go_back(box: Box, trial: Trial, why: str) -> None:
@@ -174,7 +187,13 @@ def _figures(box: Box, release: str) -> dict[str, Any] | None:
         found = json_text.loads(done.stdout or "null")
     except (cli.Ended, ValueError, subprocess.TimeoutExpired):
         return None
-    return found if isinstance(found, dict) and found.keys() >= trial_figures.NAMES else None
+    return found if trial_verdict.is_whole(found) else None
+
+
+def _restarts() -> int:
+    """How often systemd has restarted the service by itself."""
+    found = _systemctl("show", "-P", "NRestarts", SERVICE).stdout.strip()
+    return int(found) if found.isdecimal() else 0
 
 
 def _systemctl(*words: str) -> subprocess.CompletedProcess[str]:

@@ -23,16 +23,6 @@ NO_START = {
     "is_off_grid": "the site is off the grid, and the cabinet may carry it",
     "is_dangerous": "an alarm of danger is open: firebreak alarms",
 }
-NAMES = {
-    "uptime_s",
-    "is_controlling",
-    "missed_permille",
-    "late_us",
-    "trips",
-    "links",
-    "apart_permille",
-    *NO_START,
-}
 
 
 @cli.command("box figures", cli.RUN_DIR, cli.STATE_DIR)

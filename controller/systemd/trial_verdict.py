@@ -8,6 +8,7 @@ TRIAL_MIN = 30  # minutes of control after which a release stays
 STARTS_MAX = 3  # starts in a row without SETTLED_S of ticks
 SETTLED_S = 60
 MISSING_MAX = 3  # looks in a row without figures
+NUMBER_MAX = 1e15
 LOOK_S_MAX = 120  # a longer pause between two looks counts as this
 # figure: (its words, times the figure before, plus this): above it the release is worse
 WORSE = {
@@ -19,26 +20,71 @@ WORSE = {
 }
 
 
+FLAGS = ("is_controlling", "is_closed", "is_off_grid", "is_dangerous")
+COUNTS = ("uptime_s", "missed_permille", "trips", "links")
+MAY_LACK = ("late_us", "apart_permille")
+
+
 class Trial(NamedTuple):
     """A release on trial. before: the one that comes back. figures: those of `before`, if it ran.
 
-    starts: in a row without settling. missing: looks in a row without figures. controlled_s: time
-    in which the new release controlled. looked_s: of the last look, since the boot. trips: number
-    of the newest trip at the begin.
+    trips: number of the newest trip at the begin; None: not known yet. has_started: the service has
+    started with the new release. restarts: those that systemd had counted before. starts: in a row
+    without settling. missing: looks in a row without figures. is_off_grid: at the last look that
+    had figures. controlled_s: time in which the new release controlled. looked_s: of the last look,
+    since the boot.
     """
 
     release: str
     before: str
     figures: dict[str, Any] | None
-    trips: int
+    trips: int | None
+    has_started: bool = False
+    restarts: int = 0
     starts: int = 0
     missing: int = 0
+    is_off_grid: bool = False
     controlled_s: float = 0.0
     looked_s: float = 0.0
 
 
-def counted(trial: Trial) -> tuple[Trial, str]:
-    """(the trial after one more start, why it ends or "")."""
+def of_note(found: Any) -> Trial | None:
+    """The trial of a note; None: the note is damaged."""
+    try:
+        trial = Trial(**found)
+    except TypeError:
+        return None
+    names = [trial.release, trial.before]
+    numbers = [trial.trips or 0, *trial[5:8], *trial[9:]]
+    is_right = (
+        all([isinstance(each, str) and each.isascii() and each.isprintable() for each in names])
+        and all([_is_number(each) for each in numbers])
+        and all([isinstance(each, bool) for each in (trial.has_started, trial.is_off_grid)])
+        and (trial.figures is None or is_whole(trial.figures))
+    )
+    return trial if is_right else None
+
+
+def is_whole(found: Any) -> bool:
+    """True for figures that can be judged. The release that gives them may be broken."""
+    return (
+        isinstance(found, dict)
+        and all([isinstance(found.get(name), bool) for name in FLAGS])
+        and all([_is_number(found.get(name)) for name in COUNTS])
+        and all([found.get(name) is None or _is_number(found[name]) for name in MAY_LACK])
+    )
+
+
+def _is_number(value: Any) -> bool:
+    """True for a finite number that is not negative."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and 0 <= value < NUMBER_MAX
+
+
+def counted(trial: Trial, restarts: int) -> tuple[Trial, str]:
+    """(the trial after one more start, why it ends or ""). restarts: counted by systemd so far."""
+    if not trial.has_started:
+        trial = trial._replace(has_started=True, restarts=restarts)
     after = trial._replace(starts=trial.starts + 1)
     return after, f"{STARTS_MAX} starts without {SETTLED_S} s of control" if (
         after.starts > STARTS_MAX
@@ -57,7 +103,8 @@ def judged(trial: Trial, now: Figures | None, is_active: bool, now_s: float) -> 
             return trial, ""
         trial = trial._replace(missing=trial.missing + 1)
         return trial, f"{MISSING_MAX} looks without figures" if trial.missing >= MISSING_MAX else ""
-    trial = trial._replace(missing=0)
+    trips = now["trips"] if trial.trips is None else trial.trips
+    trial = trial._replace(missing=0, is_off_grid=now["is_off_grid"], trips=trips)
     if now["uptime_s"] >= SETTLED_S:
         trial = trial._replace(starts=0)
     if now["is_controlling"]:
@@ -72,7 +119,7 @@ def is_over(trial: Trial) -> bool:
 
 def worse(trial: Trial, now: Figures) -> str:
     """The first figure that is worse than before, in words; "": none."""
-    own = {**now, "trips": now["trips"] - trial.trips}
+    own = {**now, "trips": now["trips"] - (trial.trips or 0)}
     before = trial.figures or {}
     for name, (words, times, plus) in WORSE.items():
         most = times * (before.get(name) or 0) + plus

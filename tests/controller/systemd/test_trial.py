@@ -26,7 +26,7 @@ GOOD = {
     "is_off_grid": False,
     "is_dangerous": False,
 }
-NEW = v.Trial("new", "old", GOOD, 7)
+NEW = v.Trial("new", "old", GOOD, 7, True)
 MINUTES = v.TRIAL_MIN
 
 
@@ -70,7 +70,7 @@ def test_without_figures_of_before_the_slack_alone_counts():
 def test_starts_without_control_and_looks_without_figures_end_a_trial():
     trial = NEW
     for number in range(1, v.STARTS_MAX + 2):
-        trial, why = v.counted(trial)
+        trial, why = v.counted(trial, 0)
         assert bool(why) == (number > v.STARTS_MAX)
     settled = looks(1, {**GOOD, "uptime_s": v.SETTLED_S}, trial)[0]
     assert settled.starts == 0
@@ -118,8 +118,8 @@ class Site:
     def last(self):
         return (self.tree / trial.LAST).read_text()
 
-    def begun(self):
-        (self.tree / trial.NOTE).write_text(json.dumps(NEW._asdict()))
+    def begun(self, noted=NEW):
+        (self.tree / trial.NOTE).write_text(json.dumps(noted._asdict()))
         return self
 
 
@@ -146,11 +146,11 @@ def test_a_release_that_controls_as_well_stays(site):
 
 
 def test_a_release_that_crashes_at_its_start_goes_back_before_the_next_one(site):
-    """The service's own start goes on with the release before: nothing else is restarted."""
+    """The service's own start goes on with the release before: only others are restarted."""
     site.begun().run("count", v.STARTS_MAX)
     assert site.link == "new"
     site.run("count")
-    assert site.link == "old" and asked_of(site) == []
+    assert site.link == "old" and asked_of(site) == ["--no-block try-restart"]
     assert site.last == "new went back to old: 3 starts without 60 s of control\n"
 
 
@@ -220,12 +220,88 @@ def test_the_installation_notes_what_the_release_before_does(site):
     assert json.loads((site.tree / trial.NOTE).read_text())["figures"] is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"release": 1}', "\0" * 10])
+WRONG = {
+    "release": ["", 1, "\ud800", "a\nb"],
+    "figures": [[1], {"links": "x"}, {**GOOD, "links": True}, {**GOOD, "late_us": "x"}],
+    "trips": ["1", -1],
+    "has_started": [None, 1],
+    "starts": ["2", float("nan")],
+    "controlled_s": [float("nan"), float("inf"), -1e9, "x"],
+    "more": [1],
+}
+NOTES = ["", "{", "[]", "{}", "1", "\0" * 10] + [
+    json.dumps(NEW._asdict() | {name: value}) for name, every in WRONG.items() for value in every
+]
+
+
+@pytest.mark.parametrize("text", NOTES[:6] + NOTES[7:])
 def test_a_note_that_is_damaged_is_no_trial(text, site):
     (site.tree / trial.NOTE).write_text(text)
-    for step in ("judge", "count", ""):
+    for step in ("count", "", "judge"):
         assert site.run(step)[0] == 0
-    assert site.link == "new"
+    assert site.link == "new" and not (site.tree / trial.NOTE).exists()
+
+
+def test_a_note_that_is_a_folder_is_one_line(site):
+    (site.tree / trial.NOTE).mkdir()
+    code, lines = site.run("")
+    assert code == 3 and len(lines) == 1 and "Is a directory" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"uptime_s": None},
+        {"late_us": "x"},
+        {"trips": None},
+        {"links": []},
+        {"missed_permille": float("nan")},
+        {"is_off_grid": None},
+    ],
+)
+def test_figures_of_a_broken_release_count_as_none(change, site):
+    site.figures["new"] = {**GOOD, **change}
+    site.begun().run("judge", v.MISSING_MAX)
+    assert site.link == "old" and "3 looks without figures" in site.last
+
+
+def test_a_release_that_was_not_started_is_not_judged(site):
+    """The old process may have a journal that the new release cannot read, and restarts."""
+    site.says["show"], site.figures["new"] = "3\n", "{}"
+    site.begun(NEW._replace(has_started=False)).run("judge", v.MISSING_MAX)
+    assert site.link == "new" and asked_of(site) == []
+    site.run("count")
+    site.figures["new"] = GOOD
+    site.run("judge", MINUTES)
+    assert site.last == "new stays\n"
+
+
+def test_a_release_that_was_worse_does_not_stay_because_of_a_missed_look(site):
+    site.figures["new"] = {**GOOD, "apart_permille": 30, "is_off_grid": True}
+    site.begun().run("judge", MINUTES)
+    site.figures["new"] = "{}"
+    site.run("judge", v.MISSING_MAX + 1)
+    assert site.link == "new" and (site.tree / trial.NOTE).exists(), "it carries the site"
+    site.figures["new"] = {**GOOD, "apart_permille": 30}
+    site.run("judge")
+    assert site.link == "old"
+
+
+def test_old_trips_are_none_of_a_release_that_was_installed_while_the_service_rested(site):
+    site.figures["new"] = "{}"
+    site.run("begin --release newer")
+    assert json.loads((site.tree / trial.NOTE).read_text())["trips"] is None
+    assert looks(MINUTES, trial=NEW._replace(trips=None))[1] == ""
+    first = looks(1, trial=NEW._replace(trips=None))[0]
+    assert looks(MINUTES, {**GOOD, "trips": 8}, first)[1].startswith("trips: 1")
+
+
+@pytest.mark.parametrize("name", ["", "../../etc", "a/b"])
+def test_a_release_has_a_name(name, site):
+    assert site.run(f"begin --release={name}") == (
+        2,
+        ["firebreak: --release: allowed is the name of a release"],
+    )
 
 
 def test_a_start_waits_until_nobody_misses_the_cabinet(site):
@@ -234,7 +310,13 @@ def test_a_start_waits_until_nobody_misses_the_cabinet(site):
         code, lines = site.run("start")
         assert code == 1 and lines[-1].endswith(f"not started: {words}")
     assert site.asked == []
-    site.figures["new"] = GOOD
+    site.figures = {"new": "{}", "old": subprocess.TimeoutExpired("firebreak", 60)}
+    code, lines = site.run("start")
+    assert code == 1 and "how the cabinet controls is unknown" in lines[-1]
+    assert asked_of(site) == []
+    site.says["is-active"] = "inactive\n"
+    assert site.run("start")[0] == 0 and asked_of(site) == RESTARTED
+    site.figures["new"], site.asked = GOOD, []
     assert site.run("start") == (0, []) and asked_of(site) == RESTARTED
 
 
