@@ -12,6 +12,7 @@ import contextlib
 import shlex
 import subprocess
 from argparse import Namespace
+from collections.abc import Sequence
 
 from controller.console.fleet import FLEET_FILE, reader_of
 from controller.dispatch.overview import Overview
@@ -28,7 +29,7 @@ NAME = "{}"
     FLEET_FILE,
     cli.option("--release", required=True, metavar="VERSION", help="as `firebreak --version`"),
     cli.option(
-        "--run",
+        "--install",
         required=True,
         metavar="COMMAND",
         help="installs and starts it on one cabinet; {} is the name",
@@ -37,10 +38,9 @@ NAME = "{}"
 def _run(arguments: Namespace) -> int:
     from controller.doors.told import DoorError
 
-    if NAME not in arguments.run:
-        raise cli.Ended(WRONG_INPUT, f"--run: allowed is a command with {NAME} for the cabinet")
+    command = _words(arguments.install)
     reader = reader_of(arguments.file)
-    rolling = Rolling(RollOut(list(reader.overview.seen), arguments.release), arguments.run)
+    rolling = Rolling(RollOut(list(reader.overview.seen), arguments.release), command)
     rolling.first_ms = reader.now_ms + FIRST_MS
     with cli.ends(WRONG_INPUT, DoorError, OSError), contextlib.suppress(KeyboardInterrupt):
         asyncio.run(reader.watch(rolling.look))
@@ -50,12 +50,25 @@ def _run(arguments: Namespace) -> int:
     return DONE if is_done else NOT_DONE
 
 
-class Rolling:
-    """Acts on what the cabinets report. first_ms: when the first installation may begin."""
+def _words(command: str) -> list[str]:
+    with contextlib.suppress(ValueError):
+        words = shlex.split(command)
+        if any([NAME in each for each in words]):
+            return words
+    raise cli.Ended(WRONG_INPUT, f"--install: allowed is a command with {NAME} for the cabinet")
 
-    def __init__(self, out: RollOut, command: str):
+
+class Rolling:
+    """Acts on what the cabinets report. first_ms: when the first installation may begin.
+
+    One installation goes on at a time, beside the reports.
+    """
+
+    def __init__(self, out: RollOut, command: Sequence[str]):
         self.out, self._command, self.first_ms = out, command, 0.0
         self._shown: list[str] = []
+        self._name = ""
+        self._going: subprocess.Popen[bytes] | None = None
 
     def look(self, overview: Overview, now_ms: float, trouble: str) -> None:
         """Show changes, and begin what is to begin. KeyboardInterrupt: nothing is left to do."""
@@ -64,20 +77,22 @@ class Rolling:
         if lines != self._shown:
             print("\n".join([*lines, ""]), flush=True)
             self._shown = lines
-        if trouble or now_ms < self.first_ms:
+        if self._going and self._going.poll() is not None:
+            if self._going.returncode:
+                words = f"the command has ended with {self._going.returncode}"
+                self.out.failed(self._name, words)
+            self._going = None
+        if trouble or now_ms < self.first_ms or self._going:
             return
         for name in self.out.step(cabinets, now_ms / 1000):
-            if not self.out.halted:
-                self._install(name)
+            self._install(name)
         if self.out.halted or self.out.is_done(cabinets):
             raise KeyboardInterrupt
 
     def _install(self, name: str) -> None:
         print(f"{name}: begins", flush=True)
-        line = [each.replace(NAME, name) for each in shlex.split(self._command)]
+        line = [each.replace(NAME, name) for each in self._command]
         try:
-            code = subprocess.run(line, check=False).returncode
+            self._name, self._going = name, subprocess.Popen(line)
         except OSError as error:
-            return self.out.failed(name, f"{line[0]}: {error.strerror}")
-        if code:
-            self.out.failed(name, f"the command has ended with {code}")
+            self.out.failed(name, f"{line[0]}: {error.strerror}")

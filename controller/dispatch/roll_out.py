@@ -39,7 +39,7 @@ class RollOut:
         return TRIED if found["on_trial"] else KEPT
 
     def step(self, cabinets: Mapping[str, Facts], now_s: float) -> list[str]:
-        """The cabinets that should begin now."""
+        """The cabinet that should begin now, or none."""
         for name in self._begun_s:
             self._look(name, self.state(cabinets[name]), now_s)
         if self.halted:
@@ -51,7 +51,7 @@ class RollOut:
                     name
                     for name in open_
                     if name not in self._begun_s and self.state(cabinets[name]) == OTHER
-                ]
+                ][:1]
                 self._begun_s |= dict.fromkeys(ready, now_s)
                 return ready
         return []

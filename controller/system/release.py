@@ -2,9 +2,12 @@
 
 import hashlib
 import importlib.metadata
+import os
 import pathlib
+import sys
 
 TRIAL = "/opt/firebreak/trial.json"  # is there while a release is on trial (systemd/trial.py)
+CURRENT = "/opt/firebreak/current"  # the release that the next start takes
 DISTRIBUTION = "firebreak-controller"
 FOLDERS = ("safety", "controller", "drivers")
 OFFICE = ("siting", "audit")  # firebreak-office puts these into the folder controller
@@ -31,6 +34,12 @@ def digest(root: pathlib.Path) -> str:
             content = hashlib.sha256(path.read_bytes()).hexdigest()
             found.update(f"{name.as_posix()} {content}\n".encode())
     return found.hexdigest()[:DIGITS]
+
+
+def may_change() -> bool:
+    """True while this release may still go back, or another one is to replace it."""
+    is_other = os.path.exists(CURRENT) and os.path.realpath(CURRENT) != os.path.realpath(sys.prefix)
+    return is_other or os.path.exists(TRIAL)
 
 
 def line(limit_schema: int) -> str:

@@ -5,7 +5,6 @@ the controller is alive.
 import asyncio
 import collections
 import contextlib
-import os
 
 from controller.doors.feed import Facts, Feed, NoState
 from controller.doors.mqtt.link import REFUSED, Link, Lost
@@ -78,8 +77,7 @@ class Outlet:
 
     def _report(self, shown: "Retained", pace: Pace, now_us: int) -> None:
         facts = self._feed.live
-        on_trial = os.path.exists(release.TRIAL)
-        made = report(facts, self._release, self._feed.trouble, on_trial)
+        made = report(facts, self._release, self._feed.trouble, release.may_change())
         is_due = pace.is_due(made, (facts or {}).get("rated_W", 0), now_us)
         if is_due and shown.put("report", fitted(made), str(now_us)):
             pace.sent(made, now_us)

@@ -22,6 +22,12 @@ def test_every_command_that_prints_has_json():
     assert lacking == ACTS
 
 
+def test_no_option_hides_the_function_of_its_command():
+    """An option --run of `fleet roll-out` did: the command ended with a traceback."""
+    hidden = [name for name, each in leaves() for one in each._actions if one.dest == "run"]
+    assert hidden == []
+
+
 @pytest.fixture
 def where(tmp_path):
     (tmp_path / "doors.toml").write_text("[http.page]\nport = 8643\n")

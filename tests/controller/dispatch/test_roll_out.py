@@ -1,9 +1,13 @@
 """A release for a fleet: waves, and what stops them."""
 
+import contextlib
+import subprocess
+
 import pytest
 
 from controller.console.roll_out import Rolling
 from controller.dispatch.roll_out import KEEPS_S_MAX, KEPT, OTHER, SILENT, TRIED, RollOut, waves
+from tests.controller.console.command_line import run
 
 NAMES = [f"hall{number}" for number in range(1, 13)]
 
@@ -40,11 +44,12 @@ def test_a_wave_waits_until_the_one_before_has_kept_the_release():
     fleet.has(NAMES[:1], on_trial=True)
     assert fleet.step() == []
     fleet.has(NAMES[:1])
-    assert fleet.step() == NAMES[1:3]
+    assert [fleet.step() for _ in range(3)] == [NAMES[1:2], NAMES[2:3], []], "one after another"
     fleet.has(NAMES[1:2])
     assert fleet.step() == []
     fleet.has(NAMES[2:3])
-    assert fleet.step() == NAMES[3:] and not fleet.out.is_done(fleet.cabinets)
+    assert sum([fleet.step() for _ in range(10)], []) == NAMES[3:]
+    assert not fleet.out.is_done(fleet.cabinets)
     fleet.has(NAMES)
     assert fleet.step() == [] and fleet.out.is_done(fleet.cabinets) and fleet.out.halted == ""
 
@@ -97,6 +102,7 @@ class Seen:
         self.cabinets = lambda now_ms: fleet.cabinets
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     ("command", "halted"),
     [
@@ -107,12 +113,34 @@ class Seen:
 )
 def test_a_command_that_fails_stops_it(command, halted, capsys):
     fleet = Fleet()
-    rolling = Rolling(fleet.out, command)
-    if halted:
-        with pytest.raises(KeyboardInterrupt):
-            rolling.look(Seen(fleet), 60_000, "")
-    else:
-        rolling.look(Seen(fleet), 60_000, "")
+    rolling = Rolling(fleet.out, command.split())
+    seen = Seen(fleet)
+    with pytest.raises(KeyboardInterrupt) if halted else contextlib.nullcontext():
+        rolling.look(seen, 60_000, "")
+        rolling._going.wait(timeout=60)
+        rolling.look(seen, 61_000, "")
     assert fleet.out.halted == halted and "hall1: begins" in capsys.readouterr().out
-    assert rolling.look(Seen(fleet), 61_000, "no broker") is None
+    assert rolling.look(seen, 62_000, "no broker") is None
     assert capsys.readouterr().out == "", "nothing has changed"
+
+
+@pytest.mark.wire
+def test_one_installation_goes_on_at_a_time(capsys):
+    fleet = Fleet()
+    fleet.has(NAMES[:1])
+    rolling = Rolling(fleet.out, ["cat", "/dev/null", "{}"])
+    rolling._going = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    rolling.look(Seen(fleet), 60_000, "")
+    assert "begins" not in capsys.readouterr().out
+    rolling._going.communicate()
+    rolling.look(Seen(fleet), 61_000, "")
+    assert capsys.readouterr().out.count("begins") == 1
+    rolling._going.wait(timeout=60)
+
+
+@pytest.mark.parametrize("command", ["update", "ssh '{}"])
+def test_a_command_without_a_place_for_the_name_is_refused(command, capsys):
+    words = "fleet", "roll-out", "FLEET.toml", "--release", "2", "--install", command
+    code, out, err = run(capsys, *words)
+    line = "firebreak: --install: allowed is a command with {} for the cabinet"
+    assert (code, out, err) == (2, [], [line])

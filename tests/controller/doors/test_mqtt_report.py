@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import sys
 
 import pytest
 
@@ -12,6 +13,7 @@ from controller.doors.mqtt import link, report as of
 from controller.doors.mqtt.payload import text
 from controller.state import rows
 from controller.state.watch import Watch
+from controller.system import release
 from safety import matrix
 from tests.controller.doors.mqtt_site import BASE, FACTS, GUARD_S, Peer, hurry, served
 from tests.controller.hinted_site import DAY_MIN, KEYS, HintedSite
@@ -96,13 +98,31 @@ def test_nobody_counts_on_a_battery_that_tests_its_meter(code, W):
 
 
 @pytest.mark.parametrize(
-    ("ready_permille", "W"), [(None, 9000), (1000, 9000), (999, 8991), (1, 9), (0, 0)]
+    ("ready_permille", "W"), [("no", 9000), (None, 0), (1000, 9000), (999, 8991), (1, 9), (0, 0)]
 )
 def test_while_it_joins_others_count_on_a_part_of_its_discharge(ready_permille, W):
+    """Nobody joins without proof tests; an unreadable ledger counts as nothing."""
     join = None if ready_permille is None else {"ready_permille": ready_permille}
-    found = made(limits={"high_W": 9000}, proof_tests={"join": join})
-    shown = None if ready_permille == 1000 else ready_permille
+    tests = None if ready_permille == "no" else {"join": join}
+    found = made(limits={"high_W": 9000}, proof_tests=tests)
+    shown = None if W == 9000 else ready_permille or 0
     assert (found["discharge_W_max"], found.get("ready_permille")) == (W, shown)
+
+
+def test_a_release_that_another_one_replaces_may_change(tmp_path, monkeypatch):
+    current = tmp_path / "current"
+    monkeypatch.setattr(release, "CURRENT", str(current))
+    monkeypatch.setattr(release, "TRIAL", str(tmp_path / "trial.json"))
+    assert not release.may_change(), "not installed"
+    current.symlink_to(sys.prefix)
+    assert not release.may_change()
+    (tmp_path / "trial.json").write_text("{}")
+    assert release.may_change()
+    (tmp_path / "trial.json").unlink()
+    (tmp_path / "other").mkdir()
+    current.unlink()
+    current.symlink_to(tmp_path / "other")
+    assert release.may_change(), "it went back, and this process has the release that failed"
 
 
 def test_a_release_on_trial_is_named():
