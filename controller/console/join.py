@@ -33,6 +33,7 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 from safety import signals as s
 
 LEFT_REASON = "the cabinet has left its place"
+WORDS_MAX = 150  # characters; a remark of the ledger has more than these
 
 
 @cli.command(
@@ -46,8 +47,9 @@ LEFT_REASON = "the cabinet has left its place"
     cli.STATE_DIR,
 )
 def _join(arguments: Namespace) -> int:
+    _check_options(arguments)
     case = _case(arguments)
-    if arguments.by and not arguments.json:
+    if arguments.by:
         person.prove(
             Namespace(**{**vars(arguments), "name": arguments.by}),
             functools.partial(operator.sent, arguments, operator_client.reach),
@@ -57,8 +59,32 @@ def _join(arguments: Namespace) -> int:
             (_leave if arguments.leave else _go_on)(arguments, case)
         case = _case(arguments)
     cli.show(arguments.json, case.facts, lambda: join_page.lines(case.facts))
-    has_left = case.facts["state"] == LEAVES and case.is_open
-    return DONE if case.facts["state"] in (IN, ALONE) or has_left else NOT_DONE
+    return DONE if case.facts["state"] in (IN, ALONE) or _has_left(case) else NOT_DONE
+
+
+def _check_options(arguments: Namespace) -> None:
+    """Refuse options that would do nothing."""
+    given = [arguments.at, arguments.accept, arguments.leave or None]
+    count = len([each for each in given if each is not None])
+    if arguments.by is None and count or arguments.leave and count > 1:
+        raise cli.Ended(WRONG_INPUT, "allowed is --by NAME with --leave, or with --at and --accept")
+    if arguments.by is not None and arguments.json:
+        raise cli.Ended(WRONG_INPUT, "--json: allowed is without --by")
+    for option in ("by", "at", "accept"):
+        text = getattr(arguments, option)
+        if text is not None and (
+            names_nothing(text) or not text.isascii() or len(text) > WORDS_MAX
+        ):
+            allowed = f"a text of at most {WORDS_MAX} ASCII characters that names something"
+            raise cli.Ended(WRONG_INPUT, f"--{option}: allowed is {allowed}")
+
+
+def _has_left(case: Case) -> bool:
+    """True once a cabinet that left is stopped, and does not start before a sign test."""
+    signs = (case.status["proof_tests"] or {"signs": []})["signs"]
+    is_held = len(sign_tests.held(signs)) == len(signs)
+    has_given = case.facts["state"] == LEAVES and not case.facts["ready_permille"]
+    return has_given and case.is_open and is_held
 
 
 def _case(arguments: Namespace) -> Case:
@@ -91,10 +117,9 @@ def _go_on(arguments: Namespace, case: Case) -> None:
     """Note the steps that are done now. The last one needs a call of its own."""
     if case.facts["state"] == LEAVES:
         _check_given_back(case.facts["ready_permille"])
-    place = arguments.at and _words(arguments.at, "--at")
-    accepted = arguments.accept and _words(arguments.accept, "--accept")
+    accepted = arguments.accept
     for number, (name, lacks) in enumerate(case.facts["missing"].items()):
-        words = place if name == "place" else "done"
+        words = arguments.at if name == "place" else "done"
         if lacks and accepted and join_steps.STEPS[name].can_be_accepted:
             words, accepted = f"accepted: {accepted}", None
         elif lacks or not words or name == STEPS[-1] and number:
@@ -109,12 +134,6 @@ def _check_given_back(ready_permille: int) -> None:
     if ready_permille:
         line = f"it still gives its load back: {math.ceil(ready_permille / 10)} % left"
         raise cli.Ended(NOT_DONE, line)
-
-
-def _words(text: str, option: str) -> str:
-    if names_nothing(text):
-        raise cli.Ended(WRONG_INPUT, f"{option}: allowed is a text that names something")
-    return text
 
 
 def _note(arguments: Namespace, case: Case, step: str, words: str) -> None:

@@ -81,10 +81,14 @@ def _sign(case: Case) -> Iterator[str]:
         yield f"unit {unit} has no passed sign test"
 
 
-def _zero(case: Case) -> Iterator[str]:
-    rest_W = case.status["rated_W"] * REST_PERMILLE // 1000
+def _running(case: Case) -> Iterator[str]:
     if case.status["state"] != s.STATES[s.RUNNING]:
         yield f"the cabinet is {case.status['state']}"
+
+
+def _zero(case: Case) -> Iterator[str]:
+    rest_W = case.status["rated_W"] * REST_PERMILLE // 1000
+    yield from _running(case)
     for name in ("setpoint_W", "battery_W"):
         value_W = case.status[name]
         if value_W is None or abs(value_W) > rest_W:
@@ -114,7 +118,7 @@ STEPS = {
     "sign": Step("the signs of the powers", "`firebreak test power`, `test sign`", _sign),
     "zero": Step("closed, and no power flows", "`firebreak start`, without a task", _zero),
     "meters": Step("the grid meter's own test", "after a start, in its turn", _meters),
-    "load": Step("a person lets it take its part of the load", "--by NAME", _nothing),
+    "load": Step("a person lets it take its part of the load", "--by NAME", _running),
 }
 assert tuple(STEPS) == joining.STEPS
 

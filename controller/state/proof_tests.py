@@ -60,7 +60,7 @@ def facts(header: Facts, ledger: Ledger, moment: SupportsInt, clock: str) -> Fac
     signs = [{key: each[key] for key in ("unit", "state", "date")} for each in units]
     own: Facts = {"replacing": [replacements.words(record) for record in open_.values()]}
     own |= {"summary": summary, "wrong": found.lines, "clock": clock}
-    own["join"] = joining.facts(header, found.records, int(moment) / 1e6)
+    own["join"] = None if found.breaks else joining.facts(header, found.records, int(moment) / 1e6)
     return {"rows": rows, "signs": signs, **own}
 
 

@@ -81,8 +81,11 @@ def _ready(state: str, steps: dict[str, Record], left: Record | None, utc_s: flo
 
 
 def _ramp(record: Record, utc_s: float) -> int:
-    """Permille of the ramp that has passed since this record. A clock before it counts as its end:
-    nothing may stay small for ever because a clock was set.
+    """Permille of the ramp that has passed since this record. A clock that was set back by less
+    than the ramp lets it wait. One that is farther back counts as its end, because nothing may stay
+    small for ever.
     """
     passed_s = utc_s - pl.seconds(record)
+    if -RAMP_S <= passed_s < 0:
+        return 0
     return WHOLE if passed_s < 0 else min(WHOLE, int(passed_s * WHOLE / RAMP_S))

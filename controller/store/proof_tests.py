@@ -164,6 +164,7 @@ class Ledger:
                 os.ftruncate(descriptor, found.whole_bytes)
             line = pl.encode((found.newest + 1, *made), found.head)
             durable.write(descriptor, line if found.is_ended else b"\n" + line)
+            os.fchmod(descriptor, 0o640)  # the doors report how far the cabinet has joined
             os.fsync(descriptor)
         durable.sync_directory(self.directory)
         return pl.decode(line[:-1])

@@ -67,9 +67,13 @@ def _discharge_W(facts: Facts) -> int | None:
 
 
 def _ready_permille(facts: Facts) -> int:
-    """The part of the discharge on which others may count (store/joining.py)."""
-    join = (facts.get("proof_tests") or {}).get("join")
-    return int(join["ready_permille"]) if join else WHOLE
+    """The part of the discharge on which others may count (store/joining.py). 0 if the ledger
+    cannot be read.
+    """
+    if not facts.get("proof_tests"):
+        return WHOLE
+    join = facts["proof_tests"].get("join")
+    return int(join["ready_permille"]) if join else 0
 
 
 def _pv_W(facts: Facts) -> int | None:

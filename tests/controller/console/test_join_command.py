@@ -1,5 +1,7 @@
 """`firebreak join` at a cabinet in virtual time: its steps, what each lacks, leaving."""
 
+import pathlib
+
 import pytest
 from command_line import answered, facts_in, flat, refused, run
 from watched import CONFIG, SECOND_US, Watched, check
@@ -93,6 +95,8 @@ def test_a_cabinet_joins_step_by_step(box):
     assert page[:2] == ["wiring: done", "sign: done"] and "LACKS" in flat(page)
     assert box.known()["state"] == joining.JOINS and box.known()["ready_permille"] == 0
     box.noted(["zero", "meters"])
+    box.cabinet.request_run(True)
+    box.later(120)
     code, page, _ = box.ask("--by anna")
     assert (code, page[0]) == (0, "load: done") and box.known()["state"] == joining.IN
     assert [*box.known()["steps"]] == [*joining.STEPS] and box.known()["missing"] == {}
@@ -111,11 +115,30 @@ def test_the_last_step_needs_a_call_of_its_own(box):
 
 def test_only_some_steps_can_be_accepted_and_only_with_words(box):
     box.refuse(1, "the next step cannot be accepted", "--by anna --accept", "J. Doe, May")
-    box.refuse(2, "--accept: allowed is a text that names something", "--by anna --accept none")
-    box.refuse(2, "--at: allowed is a text that names something", "--by anna --at n/a")
+    for words in ("--by anna --accept none", "--by anna --at n/a", "--by -"):
+        box.refuse(2, "allowed is a text of at most 150 ASCII characters", words)
+    box.refuse(2, "--at: allowed", "--by anna --at", "x" * 151)
+    box.refuse(2, "--by: allowed", "--by", "")
+    for words in ("--at hall", "--accept x", "--leave", "--by anna --leave --at hall"):
+        box.refuse(2, "allowed is --by NAME with --leave, or with --at and --accept", words)
+    box.refuse(2, "--json: allowed is without --by", "--by anna --json")
     assert pt.read(box.watched.state).records == ()
     kept = {name for name, step in join_steps.STEPS.items() if step.can_be_accepted}
     assert kept == {"spacing", "wiring"}
+
+
+def test_the_last_step_needs_a_running_cabinet(box):
+    box.stop().tested().noted(joining.STEPS[:-1])
+    code, page, _ = box.ask("--by anna")
+    assert code == 1 and box.known()["state"] == joining.JOINS
+    assert any(line.startswith("LACKS       the cabinet is ") for line in page)
+
+
+def test_a_damaged_ledger_is_no_cabinet_that_never_joined(box):
+    box.noted(["read"])
+    path = pathlib.Path(box.watched.state) / pt.FILE
+    path.write_bytes(path.read_bytes().replace(b"anna", b"otto"))
+    box.refuse(3, "the proof-test ledger is unknown: ", "")
 
 
 def test_another_meter_takes_the_commissioning_away(box):
@@ -131,6 +154,7 @@ def test_a_cabinet_leaves_after_it_has_given_its_load_back(box):
     box.noted(["read"])
     box.refuse(1, "it has not joined", "--by anna --leave")
     box.noted()
+    box.stop()
     assert box.ask("--by anna --leave")[0] == 1 and box.known()["state"] == joining.LEAVES
     box.refuse(1, "still gives its load back: 100 %", "--by anna --leave")
     box.refuse(1, "still gives its load back: 100 %", "--by anna")

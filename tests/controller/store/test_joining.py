@@ -1,5 +1,8 @@
 """The way of a cabinet into its site, from the records of the ledger."""
 
+import os
+import stat
+
 import pytest
 
 from controller.store import joining as j, proof_lines as pl, proof_tests as pt
@@ -54,15 +57,33 @@ def test_a_moved_pod_has_lost_its_steps(tmp_path):
 
 @pytest.mark.parametrize(
     ("after_s", "ready"),
-    [(0, 0), (1, 1), (300, 500), (599, 998), (600, 1000), (601, 1000), (1e9, 1000), (-1, 1000)],
+    [
+        (0, 0),
+        (1, 1),
+        (300, 500),
+        (599, 998),
+        (600, 1000),
+        (601, 1000),
+        (1e9, 1000),
+        (-1, 0),
+        (-600, 0),
+        (-601, 1000),
+    ],
 )
 def test_the_battery_counts_more_and_more(after_s, ready, tmp_path):
-    """A clock before the record counts as the end of the ramp, both when it joins and leaves."""
+    """A clock that is far before the record counts as the end of the ramp."""
     records = ledger(tmp_path, *j.STEPS)
     assert found(records, after_s).ready_permille == ready
     (tmp_path / pt.FILE).unlink()
     records = ledger(tmp_path, LEFT)
     assert found(records, after_s).ready_permille == 1000 - ready
+
+
+def test_the_doors_may_read_the_ledger(tmp_path):
+    """It was 600: the broker heard of no cabinet how far it has joined."""
+    os.close(os.open(tmp_path / pt.FILE, os.O_CREAT | os.O_WRONLY, 0o600))
+    ledger(tmp_path, "read")
+    assert stat.S_IMODE((tmp_path / pt.FILE).stat().st_mode) == 0o640
 
 
 def test_a_place_is_told_by_each_part_and_not_by_their_order():

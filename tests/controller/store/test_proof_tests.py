@@ -56,7 +56,7 @@ def test_a_record_has_tester_row_day_and_the_previous_hash(three):
     assert record[:10] == (3, pl.TEST, "12", *WHEN, "J. Doe, NICET II", 120, "passed", "")
     assert record.previous == found.records[1].hash and found.head == found.records[3].hash
     assert record.hash == chain.link(bytes.fromhex(record.previous), record[:10]).hex()
-    assert three.stat().st_mode & 0o777 == 0o600
+    assert three.stat().st_mode & 0o777 == 0o640
 
 
 def test_a_cabinet_is_commissioned_once_and_a_missing_file_is_an_empty_ledger(tmp_path):
