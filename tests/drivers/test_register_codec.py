@@ -115,3 +115,12 @@ def test_the_values_of_every_tick_are_those_of_the_exact_codec(data, kinds, form
         start = 2 * (each.address - 7)
         exact = Codec(each, {}).value(data[start : start + 2 * each.words])
         assert abs(value - exact) <= 0.5 + 1e-12 * abs(exact)
+
+
+@pytest.mark.parametrize("function, found", [(1, b"\1\0\1"), (2, b"\1\0\1"), (3, b"\5\0\0")])
+def test_coils_and_inputs_are_bits_and_registers_have_two_bytes(function, found):
+    more = {"address": 7, "code": "H", "words": 0, "count": 3, "function": function}
+    register = Register(**PLAIN | more | {"scale_from": "", "type": "u16", "name": "at_7"})
+    (block,) = blocks([register], {"registers_per_read_max": 125, "gap_registers_max": 125})
+    assert block.length == 3
+    assert block.parts(b"\5\0\0\0\0\0")[0][1][:3] == found
