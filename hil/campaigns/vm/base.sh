@@ -17,5 +17,6 @@ export TMPDIR
 # shellcheck disable=SC2086  # one option per word
 exec mmdebstrap --quiet --format=tar --mode=root --variant=minbase $options \
     --aptopt='Acquire::Languages "none"' --aptopt='Apt::Install-Recommends "false"' \
+    --aptopt='APT::Sandbox::User "root"' \
     --include=systemd-sysv,udev,dbus,linux-image-rt-amd64,kmod,iproute2,python3,python3-venv,can-utils \
     bookworm "$file"
