@@ -11,7 +11,7 @@ from safety.feature_arrays import FeatureArrays
 
 MOVED_PERMILLE = 50  # of the rated current: a change that the pack values must follow
 # A change that the cell voltages must follow. While a current falls slowly, the rest of the voltage
-# drop of before still grows, so that the sum may stay within 1 mV. With 50 permille 25 of 100
+# drop of before still grows, so that the sum may stay within 1 mV. With 50 permille 50 of 200
 # courses of slow ramps looked frozen for 10 s; with 150 the longest did for 5 s (plant model).
 CELLS_MOVED_PERMILLE = 150
 # Per cell, chosen by the project: 17 mV for an error of 0.5 % of the pack voltage, 10 mV for

@@ -27,11 +27,11 @@ MILDER = "the milder reaction comes first"
 TAPER = "a taper begins before it ends"
 SAME_MOMENT = "it would start and stop at the same moment"
 NO_DISTANCE = "start and stop are the same: without a distance it switches at each small change"
-# Source of the doubt STILL: a cell of 280 Ah has 0.18 mohm (hil/plant/cells.py). So 5 % of the
-# rated current (safety/still.py) moves its voltage by 2.52 mV x rated current in A / capacity in
-# Ah. The kernel counts whole mV.
+# Source of the doubt STILL: a cell of 280 Ah has 0.18 mohm (hil/plant/cells.py). So 15 % of
+# the rated current (safety/still.py) moves its voltage by 7.56 mV x rated current in A / capacity
+# in Ah. The kernel counts whole mV, and polarisation hides a part.
 STILL = (
-    "5 % of the rated current moves a cell by less than 1 mV, so row 54 may stop a sound rack, or "
+    "15 % of the rated current moves a cell by less than 3 mV, so row 54 may stop a sound rack, or "
     "take a frozen BMS for sound; ask for unfiltered cell voltages in 1 mV, raise bms_still_ms"
 )
 DEVICES = "pv genset load_shed load_cap load_ups chiller meter fan heater grid_contact"

@@ -7,8 +7,8 @@ from controller.rows.shapes import ON_RIG
 
 FEATURES = f"""
 bms_still_ms | values of a closed rack stand still: its pack's although the converter's current
-  moves by 5 %, or its cells' although the pack's does; or the pack's voltage lies outside of its
-  cells' by 40 mV a cell | {ON_RIG} | roles bms pcs; silence by level
+  moves by 5 %, or its cells' although the pack's does by 15 %; or the pack's voltage lies outside
+  of its cells' by 40 mV a cell | {ON_RIG} | roles bms pcs; silence by level
 currents_apart_dA | difference between the currents of racks and converter, as means over 2 s, above
   the largest of 5 % of rated, 10 A and the stated sensor errors, plus the change during the delay
   of the BMS | {ON_RIG} | like BMS; shown above_zero; roles bms pcs; window_ms 4500

@@ -59,7 +59,7 @@ def kept_permille(settings: Mapping[str, int]) -> tuple[int, int]:
 
 
 class State(Words):
-    """Shares of the band, in millionths."""
+    """The frequency, the response, and the shares of the band in millionths."""
 
     frequency_mHz: int  # the last one that counts
     read_mHz: int  # the last reading
@@ -97,10 +97,9 @@ class Droop(Function):
     )
 
     def __init__(self, setup: Setup):
-        self._settings = settings = setup.settings
-        self._limit_W, self._nominal_mHz = (
-            settings[name] for name in ("droop_W_max", "nominal_frequency_mHz")
-        )
+        settings = setup.settings
+        self._limit_W = settings["droop_W_max"]
+        self._nominal_mHz = settings["nominal_frequency_mHz"]
         full_mHz = self._nominal_mHz * settings["droop_permille"] // 1000
         self.curve = settings["droop_dead_band_mHz"], full_mHz, setup.rated_W, self._limit_W
         self._low, self._high = kept_permille(settings)

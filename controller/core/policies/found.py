@@ -79,9 +79,8 @@ class Found:
     """
 
     def __init__(self) -> None:
-        self.added_W = self.setpoint_W = self.limit_W = self.low_W = self.high_W = (
-            self.charge_W_max
-        ) = 0
+        self.setpoint_W = self.added_W = 0
+        self.limit_W = self.low_W = self.high_W = self.charge_W_max = 0
         self.import_room_W, self.is_low_obliged, self.is_high_obliged = WIDE_W, False, False
         self.source: int | None = None
         self.is_forming, self.forming_W = False, 0
