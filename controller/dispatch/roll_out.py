@@ -28,6 +28,7 @@ class RollOut:
         self._waves, self._version = waves(names), version
         self._begun_s: dict[str, float] = {}
         self._tried = set[str]()
+        self._waits_s: dict[str, float] = {}  # since when a cabinet of the wave can only be awaited
         self.halted = ""
 
     def state(self, found: Facts) -> str:
@@ -45,12 +46,15 @@ class RollOut:
         if self.halted:
             return []
         for wave in self._waves:
-            open_ = [name for name in wave if self.state(cabinets[name]) != KEPT]
+            states = {name: self.state(cabinets[name]) for name in wave}
+            open_ = {name: state for name, state in states.items() if state != KEPT}
             if open_:
+                if self._is_too_long(open_, now_s):
+                    return []
                 ready = [
                     name
-                    for name in open_
-                    if name not in self._begun_s and self.state(cabinets[name]) == OTHER
+                    for name, state in open_.items()
+                    if name not in self._begun_s and state == OTHER
                 ][:1]
                 self._begun_s |= dict.fromkeys(ready, now_s)
                 return ready
@@ -63,6 +67,15 @@ class RollOut:
             self.halted = self.halted or f"{name} went back"
         elif state != KEPT and now_s - self._begun_s[name] >= KEEPS_S_MAX:
             self.halted = self.halted or f"{name} {state} after {KEEPS_S_MAX // 3600} h"
+
+    def _is_too_long(self, open_: Mapping[str, str], now_s: float) -> bool:
+        """True if a cabinet that is silent or on trial has made its wave wait for too long."""
+        for name, state in open_.items():
+            if state == OTHER:
+                self._waits_s.pop(name, None)
+            elif now_s - self._waits_s.setdefault(name, now_s) >= KEEPS_S_MAX:
+                self.halted = f"{name} {state} after {KEEPS_S_MAX // 3600} h"
+        return bool(self.halted)
 
     def failed(self, name: str, words: str) -> None:
         """The installation on a cabinet has ended wrongly."""

@@ -78,6 +78,31 @@ def test_a_trial_that_never_ends_stops_it(after_s, halted):
     assert fleet.step(after_s) == [] and fleet.out.halted == halted
 
 
+@pytest.mark.parametrize(
+    ("own", "state"), [({"is_live": False}, SILENT), ({"release": "2", "on_trial": True}, TRIED)]
+)
+def test_a_cabinet_that_was_not_begun_is_not_waited_for_without_an_end(own, state):
+    fleet = Fleet()
+    fleet.has(NAMES[:1])
+    fleet.cabinets["hall2"] |= own
+    assert fleet.step() == NAMES[2:3]
+    fleet.has(NAMES[2:3])
+    fleet.step(KEEPS_S_MAX - 61)
+    assert fleet.step(60) == [] and fleet.out.halted == ""
+    assert fleet.step(1) == [] and fleet.out.halted == f"hall2 {state} after 4 h"
+
+
+def test_a_cabinet_that_comes_back_is_waited_for_anew():
+    fleet = Fleet()
+    fleet.has(NAMES[:1], "1", is_live=False)
+    fleet.step(KEEPS_S_MAX - 1)
+    fleet.has(NAMES[:1], "1")
+    assert fleet.step() == NAMES[:1]
+    fleet.has(NAMES[:1], "1", is_live=False)
+    fleet.step(60)
+    assert fleet.out.halted == ""
+
+
 def test_a_silent_cabinet_is_waited_for_and_one_that_has_it_is_left_alone():
     fleet = Fleet()
     fleet.has(NAMES[:1], "1", is_live=False)
