@@ -196,3 +196,15 @@ def _wire(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
 
 def _port(name: str) -> dict[str, str]:
     return {"port": f"/dev/serial/by-path/simulated-{name}"}
+
+
+def devices_of(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:
+    """The site devices that the controller commands: PV, generator set, heater."""
+    found = {}
+    for role, profile in (("pv", "sunspec_pv.toml"), ("genset", "dse_genset")):
+        if role in site:
+            rated_W = round(site[role]["rated_W"])
+            found[role] = {"role": role, "profile": profile, "rated_W": rated_W}
+    if heater_W:
+        found["heater"] = {"role": "heater", "profile": "heater_contact", "rated_W": heater_W}
+    return found

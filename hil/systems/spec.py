@@ -12,7 +12,7 @@ from controller.planner import site_file, tariff
 from controller.series import times
 from controller.series.refusal import SeriesError
 from hil.plant import config as plant_config
-from hil.systems.sized import Size
+from hil.systems.sized import Size, devices_of
 
 Table = dict[str, Any]  # of a TOML file
 Inputs = dict[str, Any]  # {name: option or file that replaces one of the system's}
@@ -207,7 +207,7 @@ def of_table(content: Table, file: str) -> Spec:
     top["site"] = _with_days(top["site"], start)
     battery = top["battery"]
     import_W = round(top["site"].get("connection", {}).get("import_W", 500_000))
-    devices = _devices(top["site"], battery["heater_W"]) | top["device"]
+    devices = devices_of(top["site"], battery["heater_W"]) | top["device"]
     sizes = {key: battery[key] for key in Size._fields if key in battery}
     size = Size(**sizes, import_W=import_W, devices=devices)
     alike = {key: top[key] for key in Spec._fields if key in top and key != "start"}
@@ -237,13 +237,17 @@ def _check(file: str, top: Table) -> None:
     if schedule["reserve_permille"] >= high:
         path = "schedule", "reserve_permille"
         not_allowed(file, path, schedule[path[1]], f"below high_permille = {high}")
+    roles = [each.get("role") for each in top["device"].values()]
+    if top["site"].get("grid_contact") and "grid_contact" not in roles:
+        allowed = 'with a [device.NAME] of role = "grid_contact"'
+        refuse(file, ("site", "grid_contact"), "no device reads these contacts", allowed)
     tariff.check(file, top["tariff"])
     try:
         times.zone_of(top["zone"])
     except SeriesError as error:
         raise ConfigError(f"{file}: {error}") from None
     plant_config.checked(top["plant"], file, "plant")
-    can = faults_of(_devices(top["site"], battery["heater_W"]), schedule)
+    can = faults_of(devices_of(top["site"], battery["heater_W"]), schedule)
     for number, figure in enumerate(top["figure"], 1):
         _check_faults(file, number, figure, can)
 
@@ -286,15 +290,3 @@ def _check_days(file: str, site: Table, start: datetime) -> None:
 def _with_days(site: Table, start: datetime) -> Table:
     days = _days_of(site, start).items()
     return site | {table: {**site.get(table, {}), key: day} for table, (key, day) in days}
-
-
-def _devices(site: Table, heater_W: int) -> dict[str, Table]:
-    """The site devices that the controller commands: PV, generator set, heater."""
-    found = {}
-    for role, profile in (("pv", "sunspec_pv.toml"), ("genset", "dse_genset")):
-        if role in site:
-            rated_W = round(site[role]["rated_W"])
-            found[role] = {"role": role, "profile": profile, "rated_W": rated_W}
-    if heater_W:
-        found["heater"] = {"role": "heater", "profile": "heater_contact", "rated_W": heater_W}
-    return found

@@ -99,6 +99,7 @@ def test_each_unit_is_played_with_the_power_and_the_energy_of_its_system(name):
     "schedule"  {"cap": 1}  "test:schedule.cap: is not a known key"
     "schedule"  {"reserve_permille": 900}  "test:schedule.reserve_permille: 900 is not allowed; all"
     "prices"  {"valley_hours": [0, 6]}  "test:prices.valley_hours: 0 is not allowed; allowed [0..24"
+    "site"  {"grid_contact": {"contact_1": [[1, 2]]}}  "test:site.grid_contact: no device reads th"
     "prices"  {"day": [1, 2, 3]}  "test:prices.day: [1, 2, 3] is not allowed; allowed a list of 0 o"
     "tariff"  {"currency": "x", "demand_hours": [22, 22]}  "test:tariff.demand_hours: [22, 22] is"
     "tariff"  {"currency": "x", "demand_per_kW_month": []}  "test:tariff.demand_per_kW_month: [] is"
