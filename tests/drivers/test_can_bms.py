@@ -367,6 +367,13 @@ def test_a_small_current_contradicts_nobody_and_the_sign_is_never_turned():
     assert sink.inp[sink.layout.rack_input(0, s.RACK_CURRENT_MA)] == 7000
 
 
+@pytest.mark.parametrize("sign_mA, is_refused", [(0, False), (1, True)])
+def test_the_direction_is_judged_from_the_smallest_stated_current_on(sign_mA, is_refused):
+    device, _, burst = joined("pylontech_lv", flow=lambda: -5000, sign_mA=sign_mA)
+    play(device, burst, *range(1, 7))
+    assert device.is_sign_wrong == is_refused
+
+
 def test_a_scale_wrong_by_ten_is_told():
     """bms-to-inverter 34, 107: Discover AES sends steps of 0.1 V, like Sol-Ark V1.3."""
     device, sink, burst = joined("pylontech_lv")

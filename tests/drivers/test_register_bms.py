@@ -181,6 +181,17 @@ def test_a_heartbeat_that_stops_takes_all_values_until_it_counts_again():
     assert len(sink.taken()) == s.RACK_GROUP_COUNT
 
 
+def test_a_read_whose_values_are_refused_for_too_long_is_named():
+    device, slave, _ = built("seplos_v3")
+    bus = Bus(device, slave)
+    bus.run(500)
+    slave.inputs[4101] = 1001
+    bus.run(200)
+    assert device.report(bus.now_us) == (can_dialect.OK, 0)
+    bus.run(400)
+    assert device.report(bus.now_us) == (can_dialect.READ, 4096)
+
+
 def test_after_a_failure_no_group_is_whole_by_a_reply_from_before():
     """Its other read came in time, but the values of both are no longer of one moment."""
     sink, found = Sink(modules=MODULES), profiles.load("seplos_v3")

@@ -307,6 +307,18 @@ def test_a_set_up_that_the_device_does_not_keep_is_no_start(bench):
     assert device.ready and not device.fault
 
 
+def test_a_set_up_without_read_back_waits_before_it_writes_again_and_is_no_fault(bench):
+    """A device that shows another value than it was told may store each write."""
+    device, slave, _, _ = bench(built, tail=STEPS.replace("read_back = true", "read_back = false"))
+    slave.ignore_writes = True
+    bus = Bus(device, slave)
+    bus.run(500)
+    assert device.ready and [each[:2] for each in slave.writes] == [(6, 210)]
+    device.restart()
+    bus.run(500)
+    assert device.ready and not device.fault and len(slave.writes) == 1
+
+
 def test_a_setting_that_is_lost_begins_all_again(bench):
     bus, _, _ = bench(started, tail=STEPS)
     follow(bus, 4000, 200)
