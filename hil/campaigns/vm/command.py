@@ -56,6 +56,7 @@ CHECKS = (
     ("ARMED latch after the cut", running.latched),
     ("reset after the cut", running.resets),
     ("controlled stop", running.stops_clean),
+    ("a release that crashes", running.heals),
     ("rollback", running.rolls_back),
     ("uninstall", running.uninstalls),
     ("invariants", running.invariants),

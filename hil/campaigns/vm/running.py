@@ -10,6 +10,7 @@ from hil.runner.report import CheckError
 FIFO_PRIORITY = "49"
 ARMED_STAGE = "44c"  # the row that trips if the store says ARMED without CLEAN
 STAYS_S = 8.0
+HEAL_S = 900.0  # four starts, and the checks before the way back
 CURRENT = "/opt/firebreak/current"
 RESET = "runuser -u firebreak -- firebreak reset"
 # the controller's answer ends with a remote reset, because no key is turned
@@ -173,6 +174,19 @@ def installs_live(lab: Lab) -> str:
     if "unchanged" not in text or lab.shown("MainPID") != [pid]:
         raise CheckError(" | ".join(text.splitlines()))
     return " | ".join(text.splitlines())
+
+
+def heals(lab: Lab) -> str:
+    """Check that a release on trial that crashes at its start goes back by itself."""
+    now = lab.ask(f"readlink {CURRENT}")
+    program = f"{CURRENT}/bin/firebreak"
+    path = lab.ask(f"readlink -f {program}")
+    lab.ask(f"mv {path} {path}.whole && ln -s /bin/false {path}")
+    lab.ask(f"systemctl restart --no-block {UNIT}")
+    lab.until("gone back", lambda: lab.ask(f"readlink {CURRENT}") != now, HEAL_S)
+    lab.ask(f"mv {path}.whole {path}")
+    lab.until_active()
+    return f"{lab.ask('cat /opt/firebreak/trial.last')}; {lab.until_powered()}"
 
 
 def rolls_back(lab: Lab) -> str:
