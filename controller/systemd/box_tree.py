@@ -91,9 +91,13 @@ def say(word: str, text: str) -> None:
     print(ascii_only(f"{word:<11} {text}"), flush=True)
 
 
+class Busy(cli.Ended):
+    """Another command changes the releases now. Later the same command may succeed."""
+
+
 @contextlib.contextmanager
 def locked(box: Box) -> Iterator[None]:
-    """Hold the lock of the installer while the command runs."""
+    """Hold the lock of the installer while the command runs. Raises Busy, cli.Ended."""
     if not os.path.isdir(box.path(OPT)):
         raise cli.Ended(NO_START, f"{box.path(OPT)}: no release is installed")
     with durable.opened(box.path(OPT), os.O_RDONLY | os.O_DIRECTORY) as descriptor:
@@ -101,5 +105,5 @@ def locked(box: Box) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             line = f"another installation into {box.root} is running"
-            raise cli.Ended(NO_START, line) from None
+            raise Busy(NO_START, line) from None
         yield

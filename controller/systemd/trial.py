@@ -21,13 +21,16 @@ from controller.store import durable
 from controller.system import cli, clock, json_text
 from controller.system.paths import DONE, NO_START, NOT_DONE, ROOT, WRONG_INPUT, printable
 from controller.systemd import rollback, trial_figures, trial_verdict
-from controller.systemd.box_tree import OPT, Box, locked, say
+from controller.systemd.box_tree import OPT, Box, Busy, locked, say
 from controller.systemd.trial_verdict import STARTS_MAX, TRIAL_MIN, Trial
 
 NOTE, LAST = f"{OPT}/trial.json", f"{OPT}/trial.last"
 SERVICE = "firebreak.service"
 COMPANIONS = ("firebreak-record", "firebreak-upstream", "firebreak-planner", "firebreak-doors@*")
 ASKED_S = 60  # longest time for the figures
+# States in which the judge may go back. In the others the next start does, or a person has stopped
+# the service.
+ENDS = "active", "failed"
 STEPS = ("begin", "count", "judge", "start")
 
 
@@ -107,8 +110,7 @@ def _count(box: Box, arguments: Namespace) -> int:
         return DONE
     trial, why = trial_verdict.counted(trial, _restarts())
     _note(box, trial)
-    if why:
-        _go_back(box, trial, why)
+    if why and _goes_back(box, trial, why):
         _systemctl("--no-block", "try-restart", *COMPANIONS)
     return DONE
 
@@ -124,7 +126,10 @@ def _judge(box: Box, arguments: Namespace) -> int:
         return DONE
     state = _systemctl("is-active", SERVICE).stdout.strip()
     found = _figures(box, trial.release) if state == "active" else None
-    trial, why = trial_verdict.judged(trial, found, state == "active", clock.now_us() / 1e6)
+    after, why = trial_verdict.judged(trial, found, state == "active", clock.now_us() / 1e6)
+    if noted(box) != trial:  # a start was counted meanwhile
+        return DONE
+    trial = after
     _note(box, trial)
     ends = _restarts() - trial.restarts
     if ends >= STARTS_MAX:
@@ -135,8 +140,7 @@ def _judge(box: Box, arguments: Namespace) -> int:
         _ended(box, f"{trial.release} stays")
     elif why and state == "active" and trial.is_off_grid:
         say("trial", f"{why}: it goes back when the site is on the grid again")
-    elif why:
-        _go_back(box, trial, why)
+    elif why and state in ENDS and _goes_back(box, trial, why):
         _systemctl("restart", SERVICE)
         _systemctl("try-restart", *COMPANIONS)
     return DONE
@@ -170,14 +174,22 @@ def _linked(box: Box, name: str) -> str:
     return os.path.basename(os.path.realpath(box.path(f"{OPT}/{name}")))
 
 
-def _go_back(box: Box, trial: Trial, why: str) -> None:
-    """End the trial. A release that cannot go back stays, and the note says why."""
+def _goes_back(box: Box, trial: Trial, why: str) -> bool:
+    """True if the release before is back. Else the release stays, and the note says why; while
+    another command changes the releases, the next start or look tries again.
+    """
     try:
         with locked(box):
+            if _current(box) is None:  # the other step was faster
+                return False
             rollback.back(box)
+    except Busy:
+        return False
     except cli.Ended as refused:
-        return _ended(box, f"{trial.release} stays, although {why}: {refused}")
+        _ended(box, f"{trial.release} stays, although {why}: {refused}")
+        return False
     _ended(box, f"{trial.release} went back to {trial.before}: {why}")
+    return True
 
 
 def _figures(box: Box, release: str) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from two_releases import content, done, made
 
 from controller.store import durable
 from controller.system import clock
-from controller.systemd import rollback, trial, trial_verdict as v
+from controller.systemd import box_tree, rollback, trial, trial_verdict as v
 from controller.systemd.box_tree import Box
 
 GOOD = {
@@ -204,6 +204,54 @@ def test_a_release_that_cannot_go_back_stays_and_says_why(site, monkeypatch):
     assert site.link == "new" and not (site.tree / trial.NOTE).exists()
     line = "new stays, although it has ended 3 times: nothing changed: release old"
     assert site.last.startswith(line)
+
+
+@pytest.mark.parametrize("state", ["activating\n", "deactivating\n", "inactive\n", ""])
+def test_the_judge_leaves_a_service_that_starts_or_was_stopped(state, site):
+    """A restart would end the step `count` of a start, which may be changing the release."""
+    site.says |= {"is-active": state, "show": "3\n"}
+    site.begun().run("judge")
+    assert site.link == "new" and asked_of(site) == [] and (site.tree / trial.NOTE).exists()
+
+
+@pytest.mark.parametrize("step", ["count", "judge"])
+def test_while_another_command_changes_the_releases_a_way_back_waits(step, site):
+    site.begun(NEW._replace(starts=v.STARTS_MAX)).says["show"] = "3\n"
+    with box_tree.locked(Box(str(site.tree))):
+        site.run(step)
+    assert site.link == "new" and asked_of(site) == [] and (site.tree / trial.NOTE).exists()
+    site.run(step)
+    assert site.link == "old" and "went back" in site.last
+
+
+@pytest.mark.parametrize(("first", "second"), [("count", "judge"), ("judge", "count")])
+def test_two_ways_back_at_once_go_back_once(first, second, site, monkeypatch):
+    """The second one has decided, and gets the lock when the first one is ready."""
+    site.begun(NEW._replace(starts=v.STARTS_MAX)).says["show"] = "3\n"
+    real = box_tree.locked
+
+    @contextlib.contextmanager
+    def late(box):
+        monkeypatch.setattr(trial, "locked", real)
+        site.run(first)
+        with real(box):
+            yield
+
+    monkeypatch.setattr(trial, "locked", late)
+    site.run(second)
+    assert site.link == "old" and site.last.startswith("new went back to old")
+
+
+def test_a_start_that_was_counted_during_a_look_is_kept(site, monkeypatch):
+    answer = site.answer
+
+    def slow(box, release, *words, **more):
+        site.run("count")
+        return answer(release, *words)
+
+    monkeypatch.setattr(Box, "asked", slow)
+    site.begun().run("judge")
+    assert trial.noted(Box(str(site.tree))).starts == 1
 
 
 def test_the_installation_notes_what_the_release_before_does(site):
