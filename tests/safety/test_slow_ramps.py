@@ -50,7 +50,7 @@ def voltages_mV(rng, currents_A):
 
 
 def longest_ms(rng, permille):
-    """For how long the cells of one course looked frozen."""
+    """The time for which the cells of one course looked frozen."""
     kernel = SimpleNamespace(inp=array("i", [0, 0]), fresh=bytearray([1]), tick_ms=TICK_MS)
     still = Still(kernel, array("i", [0] * STILL_WORDS), 0, 0, 0, 1)
     currents_A, moved_dA, longest = ramps_A(rng), round(RATED_A * 10) * permille // 1000, 0
