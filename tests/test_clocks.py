@@ -25,7 +25,7 @@ STAMPS = {
     "controller/audit/sources.py": (3, "times of recorded files, in their order"),
     "controller/audit/table.py": (1, "times of recorded files, in their order"),
     "controller/console/captures.py": (2, "times of a foreign capture, from its first one on"),
-    "controller/dispatch/roll_out.py": (1, "seconds of the caller's clock, from the begin on"),
+    "controller/dispatch/roll_out.py": (2, "seconds of the caller's clock, from the begin on"),
     "controller/doors/alarms/letter.py": (1, "the label of a moment so long before another one"),
     "controller/hints/key_file.py": (1, "a label, not below 1970"),
     "controller/hints/schedule_file.py": (1, "the range of a time that a person writes"),
