@@ -8,6 +8,7 @@ reads are one reading if all came within a period, without a failure between the
     read 1 --> read 2 --> ... read of the power --> checks --> fresh
 """
 
+import math
 import zlib
 from collections import deque
 from collections.abc import Sequence
@@ -217,7 +218,7 @@ class Meter:
         """Note voltage and frequency, even if the reading is then refused for a deep sag."""
         mean, lowest = 0, 0
         if volts:
-            mean = max(1, round(sum(volts) / len(volts) * 1000 / self._nominal_V))
+            mean = max(1, round(math.fsum(volts) / len(volts) * 1000 / self._nominal_V))
             lowest = max(1, int(min(volts) * 1000 / self._nominal_V))
         is_known = 0.0 <= frequency_Hz <= HIGHEST_HZ
         self._quality = mean, round(frequency_Hz * 1000) if is_known else 0
@@ -237,7 +238,7 @@ class Meter:
         for volt, amp, power in self._phases:
             if abs(values[power]) > abs(values[volt] * values[amp]) * slack + slack_W:
                 return None
-        sum_W = sum([values[power] for power in self._powers])
+        sum_W = math.fsum([values[power] for power in self._powers])
         if self._total is not None:
             if not self._agrees(values, sum_W):
                 return None
@@ -249,13 +250,13 @@ class Meter:
 
     def _apparent_VA(self, values: Sequence[float]) -> float:
         """Voltage times current, summed over all phases that the profile reads, VA."""
-        return sum([abs(values[volt] * values[amp]) for volt, amp in self._apparent])
+        return math.fsum([abs(values[volt] * values[amp]) for volt, amp in self._apparent])
 
     def _agrees(self, values: Sequence[float], sum_W: float) -> bool:
         """True if the total agrees with its phases or, without them, with voltage x current."""
         total_W = values[cast(int, self._total)]
         if self._powers:
-            of_phases_W = sum([abs(values[power]) for power in self._powers])
+            of_phases_W = math.fsum([abs(values[power]) for power in self._powers])
             return abs(total_W - sum_W) <= of_phases_W * (self._slack - 1) + self._slack_W
         most_W = self._apparent_VA(values) * self._slack + self._slack_W
         return not self._apparent or abs(total_W) <= most_W

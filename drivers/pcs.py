@@ -111,7 +111,7 @@ class SunSpecPcs:
     def _requests_per_tick(self, tick_us: int) -> int:
         """Reads and heartbeats that must go out per tick to keep their periods, rounded up."""
         periods_us = [SECOND_US, *[period_us for _, period_us in self.schedule()]]
-        return math.ceil(sum([tick_us / period_us for period_us in periods_us]))
+        return math.ceil(math.fsum([tick_us / period_us for period_us in periods_us]))
 
     def service(self, now_us: int) -> Sequence[rtu.Request]:
         """Requests to submit now, or (): start-up steps, the heartbeat, due reads."""

@@ -11,21 +11,39 @@ from pathlib import Path
 import parts
 
 KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout".split()
-# name: authority, days, subject, other names
+# name: authority, days (OLD: over long ago), subject, other names
+OLD = ""
 ISSUED = {
     "door": ("site", "9", "/CN=door", "DNS:localhost,IP:127.0.0.1"),
     "away": ("site", "9", "/CN=away", "DNS:away"),
     "ems": ("site", "9", "/O=Plant/CN=ems 1", "DNS:ems"),
-    "old": ("site", "-1", "/CN=ems 1", "IP:127.0.0.1"),
+    "old": ("site", OLD, "/CN=ems 1", "IP:127.0.0.1"),
     "foreign": ("other", "9", "/CN=ems 1", "DNS:ems"),
     "two": ("site", "9", "/CN=x/CN=ems 1", "DNS:ems"),
 }
+# `openssl ca` takes a time of the past in each version; newer ones refuse `x509 -days -1`.
+PAST = "-batch -notext -config ca -cert site.crt -keyfile site.key -outdir .".split()
+PAST += "-startdate 20200101000000Z -enddate 20200102000000Z".split()
+AUTHORITY = """
+[ca]
+default_ca = own
+[own]
+database = index
+default_md = sha256
+policy = names
+serial = serial
+[names]
+commonName = supplied
+"""
 
 
 @functools.cache
 def certificates():
     parts.needs("openssl")
     folder = Path(tempfile.mkdtemp())
+    (folder / "ca").write_text(AUTHORITY)
+    (folder / "index").write_text("")
+    (folder / "serial").write_text("0A\n")
     atexit.register(shutil.rmtree, folder)
 
     def made(kind, name, *words):
@@ -39,7 +57,11 @@ def certificates():
         (folder / "names").write_text(f"subjectAltName={others}\n")
         made("req", name, *KEY, f"{name}.key", "-subj", subject)
         sign = ("-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial")
-        made("x509", name, "-req", "-in", f"{name}.csr", *sign, "-days", days, "-extfile", "names")
+        if days == OLD:
+            made("ca", name, "-in", f"{name}.csr", *PAST, "-extfile", "names")
+        else:
+            given = ("-req", "-in", f"{name}.csr", *sign, "-days", days)
+            made("x509", name, *given, "-extfile", "names")
     return folder
 
 

@@ -1,5 +1,6 @@
 """Shared by all tests: repeatable hypothesis runs, data, hang guard, CPU time of each folder."""
 
+import builtins
 import gc
 import resource
 import signal
@@ -10,9 +11,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests import transcript
+from tests import guards, transcript
 from tests.real import parts
-from tests.repository import SHARED
+from tests.repository import ROOT, SHARED
 
 # Helpers are imported by name from any folder; the style test keeps all names of test files apart.
 sys.path += sorted({str(path.parent) for path in Path(__file__).parent.rglob("*.py")})
@@ -107,6 +108,9 @@ def pytest_configure(config):
     transcript.approves = config.getoption("approve")
     workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
     config.pluginmanager.register(CpuOfWorkers() if workers else CpuPerFolder(), "cpu")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(guards.Places(ROOT))
+    builtins.sum = guards.sum_of_whole_numbers
 
 
 def pytest_terminal_summary(terminalreporter, config):

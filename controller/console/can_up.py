@@ -6,11 +6,10 @@ SocketCAN has no default bit rate. "restart-ms 100" restarts the interface after
 """
 
 import os
-import subprocess
 from argparse import Namespace
 
 from controller.config import configuration
-from controller.system import cli
+from controller.system import cli, programs
 from controller.system.paths import DONE, NO_START, say
 
 CONFIG_FILE = "/etc/firebreak/cabinet/cabinet.toml"
@@ -56,7 +55,7 @@ def _run(arguments: Namespace, system: str = "/sys/class/net", ip: str = IP) -> 
 
 
 def _change(name: str, change: list[str], ip: str) -> None:
-    done = subprocess.run([ip, *change], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = programs.ran([ip, *change], capture_output=True, text=True, stdin=programs.NOTHING)
     if done.returncode:
         why = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise cli.Ended(NO_START, f"{name}: ip {' '.join(change)}: {why}")

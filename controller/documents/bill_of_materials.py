@@ -4,7 +4,6 @@ file and of Debian, and says which of them run on a cabinet.
 
 import pathlib
 import re
-import subprocess
 import sys
 import urllib.parse
 import uuid
@@ -13,7 +12,7 @@ from collections.abc import Sequence
 from controller.documents import locked
 from controller.documents.document import Blocks, Columns, Facts, Heading, Text, table
 from controller.documents.locked import Package
-from controller.system import release
+from controller.system import programs, release
 
 # The lock file of the source tree has every package, also those of tests and rig. The lock file of
 # a release has only the packages that run on a cabinet.
@@ -100,11 +99,7 @@ def _installed() -> list[Sequence[str]]:
     """(version, architecture) of each package of DEBIAN on this machine. ("", "") for a package
     that is not installed.
     """
-    command = [*QUERY, *DEBIAN]
-    try:
-        printed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    except FileNotFoundError:
-        printed = ""
+    printed = programs.ran([*QUERY, *DEBIAN], capture_output=True, text=True).stdout
     lines = map(str.split, printed.splitlines())
     found = {name: words for name, *words in lines if len(words) == 2}
     return [found.get(name, ("", "")) for name in DEBIAN]

@@ -41,10 +41,10 @@ def part(found: Series, first: int, end: int) -> tuple[Past, Outcome]:
         found.price_per_kWh[own],
         0,
     )
-    given_J = sum([max(0.0, each) for each in found.battery_W[own]]) * SLOT_S
+    given_J = math.fsum([max(0.0, each) for each in found.battery_W[own]]) * SLOT_S
     lowered_W = found.lowered_W[own]
     hours = sum([each > 0 for each in lowered_W]) / HOUR_SLOTS
-    more = given_J, sum(lowered_W) * SLOT_S, hours
+    more = given_J, math.fsum(lowered_W) * SLOT_S, hours
     return past, Outcome(found.grid_W[own], found.stored_J[end - 1] - begun_J, *more)
 
 
@@ -124,7 +124,7 @@ def _CO2_kg(grid_W: Numbers, carbon_g_per_kWh: Numbers) -> float | None:
     """Carbon of the import; None if it was never known."""
     if not carbon_g_per_kWh or math.isnan(carbon_g_per_kWh[0]):
         return None
-    grams_W = sum([max(0.0, each) * grams for each, grams in zip(grid_W, carbon_g_per_kWh)])
+    grams_W = math.fsum([max(0.0, each) * grams for each, grams in zip(grid_W, carbon_g_per_kWh)])
     return grams_W * SLOT_S / (exact.J_PER_KWH * G_PER_KG)
 
 

@@ -178,7 +178,7 @@ class Peaks:
         for at, charge in enumerate(self._charges):
             count = round(charge.interval_min * 60 / SLOT_S)
             if self._seen % count == 0 and charge.is_billed(time):
-                mean_W = sum(self._last_W[-count:]) / count
+                mean_W = math.fsum(self._last_W[-count:]) / count
                 self._peaks_W[at] = max(self._peaks_W[at], mean_W)
 
 
@@ -189,7 +189,7 @@ def cost(site: Site, past: Past, done: Outcome) -> float:
     start = later(past.start, past.before)
     price = past.price_per_kWh[past.before : past.before + len(done.grid_W)]
     bill = tariff.bill(site.tariff, done.grid_W, SLOT_S, price, start)
-    mean = sum(price) / len(price) + site.tariff["adder_per_kWh"]
+    mean = math.fsum(price) / len(price) + site.tariff["adder_per_kWh"]
     own = done.given_J * site.store.wear_per_kWh - (done.gained_J - done.yielded_J) * mean
     return bill.total + own / J_PER_KWH
 

@@ -108,7 +108,7 @@ def cheapest(
         found.append(each_lowest(span, slot_s, store, others, least_W, caps_W))
 
     def cost(caps_W: Numbers) -> float:
-        return sum([a * b for a, b in zip(rates, reached_W(span.billed, caps_W)) if a])
+        return math.fsum([a * b for a, b in zip(rates, reached_W(span.billed, caps_W)) if a])
 
     return min(found, key=cost)
 

@@ -96,12 +96,14 @@ class _Foresight:
             Slot(net_W, price, min(feed_in, price), limits[bills], site.export_W)
             for net_W, price, bills in zip(self._net_W, self._price, self._billed)
         ]
-        mean = sum(self._price) / len(self._price)
+        mean = math.fsum(self._price) / len(self._price)
         found = exact.plan(slots, SLOT_S, self._store, max(0.0, mean))
         grid_W = [slot.net_W - own_W for slot, own_W in zip(slots, found.power_W)]
-        given_J = sum([max(0.0, own_W) for own_W in found.power_W]) * SLOT_S
+        given_J = math.fsum([max(0.0, own_W) for own_W in found.power_W]) * SLOT_S
         done = Outcome(grid_W, found.stored_J[-1] - self._store.now_J, given_J)
-        broken_J = sum([max(0.0, each - slot.cap_W) for each, slot in zip(grid_W, slots)]) * SLOT_S
+        broken_J = (
+            math.fsum([max(0.0, each - slot.cap_W) for each, slot in zip(grid_W, slots)]) * SLOT_S
+        )
         loss = cost(site, self._past, done) + broken_J * exact.BREAKS_PER_KWH / J_PER_KWH
         return loss + (self._unused(caps_W, grid_W) if self.count > 1 else 0.0), done
 
@@ -110,7 +112,7 @@ class _Foresight:
         span, share = cap.Span(grid_W, self._billed, 0.0), len(grid_W) * SLOT_S / tariff.MONTH_S
         every = zip(self._rated, caps_W)
         left = [self._rates[at] * max(0.0, each_W - span.peak_W(at)) for at, each_W in every]
-        return sum(left) * share / tariff.W_PER_KW
+        return math.fsum(left) * share / tariff.W_PER_KW
 
 
 def _own_prices(site: Site, past: Past, start: datetime) -> list[float]:

@@ -44,7 +44,7 @@ def charge_to_W(
         count = round(charge.interval_min * 60 / SLOT_S)
         firsts = range(begin if begin >= 0 else begin % count, len(net_W) - count + 1, count)
         paid_W = [
-            sum(net_W[first : first + count]) / count for first in firsts if billed[first][at]
+            math.fsum(net_W[first : first + count]) / count for first in firsts if billed[first][at]
         ]
         days_W = [each_W for each_W, bills in zip(*past) if bills[at]]
         meant_W = [each for each in caps_W[at : at + 1] if each > max(days_W, default=0.0)]

@@ -3,6 +3,7 @@
 The habit depends on whether demand charges or prices let the battery save more.
 """
 
+import math
 from collections.abc import Sequence
 
 from controller.planner import cap, exact, learnt
@@ -42,7 +43,7 @@ def habit_of(site: Site, known: Known) -> Habit:
     new = known._replace(peaks_W=[0.0] * len(rates))
     span = cap.Span(net_W, billed, 0.0)
     caps_W = cap.reached_W(billed, learnt.caps_of(site, new, HOLDS_CAP))
-    off = sum(
+    off = math.fsum(
         [
             rate / W_PER_KW * max(0.0, span.peak_W(at) - cap_W)
             for at, (rate, cap_W) in enumerate(zip(rates, caps_W))
@@ -64,11 +65,13 @@ def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
     ]
     if not slots:
         return 0.0
-    mean = sum(own) / len(own)
+    mean = math.fsum(own) / len(own)
     store = site.store._replace(now_J=(site.store.low_J + site.store.high_J) / 2)
     found = exact.plan(slots, SLOT_S, store, max(0.0, mean))
-    money = sum([slot.paid(0.0) - slot.paid(each) for slot, each in zip(slots, found.power_W)])
-    given_W = sum([max(0.0, each) for each in found.power_W])
+    money = math.fsum(
+        [slot.paid(0.0) - slot.paid(each) for slot, each in zip(slots, found.power_W)]
+    )
+    given_W = math.fsum([max(0.0, each) for each in found.power_W])
     money = (money - given_W * store.wear_per_kWh) * SLOT_S
     gained = (found.stored_J[-1] - store.now_J) * mean
     return (money + gained) / exact.J_PER_KWH * MONTH_SLOTS / len(slots)

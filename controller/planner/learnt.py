@@ -55,7 +55,7 @@ def caps_of(site: Site, known: Known, habit: Habit) -> list[float]:
 def _saved(span: cap.Span, rates: Sequence[float], caps_W: Sequence[float]) -> float:
     """Money that the caps save of the demand charges in a month."""
     pairs = zip(rates, cap.reached_W(span.billed, caps_W))
-    return sum(
+    return math.fsum(
         [rate / W_PER_KW * (span.peak_W(at) - each_W) for at, (rate, each_W) in enumerate(pairs)]
     )
 
@@ -71,9 +71,9 @@ def _lost(site: Site, known: Known, span: cap.Span, caps_W: Sequence[float]) -> 
     first, prices = len(span.net_W) - count, known.past_price_per_kWh[-count:]
     adders = [adder_per_kWh(site, known.time, at) for at in range(-count, 0)]
     own = [price + adder for price, adder in zip(prices, adders)]
-    bought = sum(own) / count / site.store.one_way**2 + site.store.wear_per_kWh
+    bought = math.fsum(own) / count / site.store.one_way**2 + site.store.wear_per_kWh
     given = [
         max(0.0, net_W - limits[bills]) * (bought - price)
         for net_W, bills, price in zip(span.net_W[first:], span.billed[first:], own)
     ]
-    return sum(given) * SLOT_S / exact.J_PER_KWH * MONTH_SLOTS / count
+    return math.fsum(given) * SLOT_S / exact.J_PER_KWH * MONTH_SLOTS / count

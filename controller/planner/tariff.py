@@ -190,7 +190,7 @@ def _demand(
         spans_s[month] = spans_s.get(month, 0.0) + length_s
         if charge.is_billed(time):
             peaks_W[month] = max(peaks_W.get(month, 0.0), mean_W)
-    money = sum(
+    money = math.fsum(
         [
             charge.rate(month[1]) * peak_W / W_PER_KW * spans_s[month] / MONTH_S
             for month, peak_W in sorted(peaks_W.items())
@@ -218,7 +218,7 @@ def _tags(
     if not rate or not hours:
         return 0.0
     means_W = means(grid_W, round(HOUR_S / interval_s))
-    mean_W = sum([means_W[at] for at in hours]) / len(hours)
+    mean_W = math.fsum([means_W[at] for at in hours]) / len(hours)
     share = len(grid_W) * interval_s / (12 * MONTH_S)
     return rate * max(0.0, mean_W) / W_PER_KW * share
 

@@ -86,8 +86,8 @@ def _value(cell: str, has_comma: bool, quantity: Quantity, unit: Unit) -> float:
 def _doubts(sun: Sequence[float], air: Sequence[float]) -> list[str]:
     """Lines if the middle of the sunshine is far from noon, or if the air never changes."""
     turns = [math.tau * ((hour + 0.5) % 24) / 24 for hour in range(HOURS)]
-    sine = sum(each * math.sin(turn) for each, turn in zip(sun, turns))
-    cosine = sum(each * math.cos(turn) for each, turn in zip(sun, turns))
+    sine = math.fsum(each * math.sin(turn) for each, turn in zip(sun, turns))
+    cosine = math.fsum(each * math.cos(turn) for each, turn in zip(sun, turns))
     middle_h = math.atan2(sine, cosine) / math.tau * 24 % 24
     doubts = []
     if not SUN_HOURS[0] <= middle_h <= SUN_HOURS[1]:

@@ -23,7 +23,7 @@ def _inward(corner: Point, *neighbours: Point) -> Point:
     steps = [4 * TOUCH_m / math.dist(corner, each) for each in neighbours]
     x, y = [
         corner[axis]
-        + sum(
+        + math.fsum(
             step * (each[axis] - corner[axis]) for step, each in zip(steps, neighbours, strict=True)
         )
         for axis in (0, 1)

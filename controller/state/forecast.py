@@ -4,6 +4,7 @@ The reference of load tracking (core/tracking/reference.py) gives the battery's 
 forecast includes a charge before the job, and the energy that tracking itself takes.
 """
 
+import math
 from array import array
 from typing import NamedTuple
 
@@ -181,7 +182,7 @@ class Forecast:
         """Mean import of a step. Updates energy, charge and temperature."""
         battery, course = self._given.battery, self.course
         loads_W = [each_W + more_W for each_W in self._levels_W]
-        load_W = sum(loads_W) / LEVELS
+        load_W = math.fsum(loads_W) / LEVELS
         low_W, most_W = course.choice_W(now_s, slot, load_W)
         high_W = most_W if self._energy_Wh > self._kept_Wh(slot) else 0
         base_W, is_requested, is_exact = course.base(now_s, slot)

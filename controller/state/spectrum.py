@@ -46,11 +46,11 @@ def powers(values: list) -> list[float]:
     of two; zeros fill up the samples.
     """
     window = _hann(len(values))
-    mean = sum(weight * value for weight, value in zip(window, values)) / sum(window)
+    mean = math.fsum(weight * value for weight, value in zip(window, values)) / math.fsum(window)
     weighted = [weight * (value - mean) for weight, value in zip(window, values)]
     count = max(2, 1 << (len(values) - 1).bit_length())
     found = _of_real(weighted + [0.0] * (count - len(values)))
-    scale = 2 / (count * sum(weight * weight for weight in window))
+    scale = 2 / (count * math.fsum(weight * weight for weight in window))
     return [scale * abs(each) ** 2 for each in found]
 
 
@@ -64,4 +64,4 @@ def rms(found: list[float], step_s: float, low_Hz: float, high_Hz: float) -> flo
         found[place] * (min(high, place + 1) - max(low, place))
         for place in range(math.floor(low), math.ceil(high))
     ]
-    return math.sqrt(sum(shares))
+    return math.sqrt(math.fsum(shares))

@@ -33,11 +33,11 @@ def slope(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float] | Non
     if len(xs) < 3:
         return None
     x_mean, y_mean = statistics.fmean(xs), statistics.fmean(ys)
-    spread = sum((x - x_mean) ** 2 for x in xs)
+    spread = math.fsum((x - x_mean) ** 2 for x in xs)
     if spread < 1:
         return None
-    found = sum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys)) / spread
-    rest = sum((y - y_mean - found * (x - x_mean)) ** 2 for x, y in zip(xs, ys))
+    found = math.fsum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys)) / spread
+    rest = math.fsum((y - y_mean - found * (x - x_mean)) ** 2 for x, y in zip(xs, ys))
     return found, math.sqrt(rest / (len(xs) - 2) / spread)
 
 

@@ -108,9 +108,9 @@ def _hash(text: str) -> bytes:
 def with_nearest(message: str) -> str:
     """The message of argparse about a wrong choice, with the nearest correct one.
 
-    It names the help instead of a long list of choices.
+    It names the help instead of a long list of choices. Python's quotes depend on its version.
     """
-    found = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
+    found = re.search(r"invalid choice: '?(.*?)'? \(choose from (.*)\)", message)
     if found is None:
         return message
     import difflib  # takes 5 ms, and is needed only after a wrong command
@@ -119,7 +119,7 @@ def with_nearest(message: str) -> str:
     begun = [each for each in choices if each.startswith(found[1])]
     near = begun or difflib.get_close_matches(found[1], choices, 1, 0.5)
     nearest = f", nearest '{near[0]}'" if near else ""
-    allowed = f"choose from {found[2]}" if len(choices) <= 12 else f"--help lists {len(choices)}"
+    allowed = f"choose from {', '.join(choices)}" if len(choices) <= 12 else f"--help lists {len(choices)}"
     return message.replace(found[0], f"invalid choice: '{found[1]}'{nearest} ({allowed})")
 
 

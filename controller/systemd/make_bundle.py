@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 from typing import NoReturn
 
-from controller.system import cli, clock
+from controller.system import cli, clock, programs
 from controller.system.output import guarded
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, plain, say
 from controller.systemd import signed_bundle
@@ -61,7 +61,7 @@ def signed(content: bytes, key: str) -> bytes:
         pathlib.Path(path).write_bytes(content)
         program = signed_bundle.ssh_keygen()
         line = [program, "-Y", "sign", "-f", key, "-n", signed_bundle.NAMESPACE, path]
-        if subprocess.run(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+        if programs.ran(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
             raise signed_bundle.BundleError(f"{key}: ssh-keygen signs nothing with it")
         return pathlib.Path(f"{path}.sig").read_bytes()
 
@@ -111,9 +111,7 @@ def main(argv: list[str]) -> int:
         return WRONG_INPUT
     with tempfile.TemporaryDirectory() as folder:
         script = [str(TREE / "controller/systemd/install.sh"), "wheels", folder]
-        code = subprocess.run(
-            ["bash", *script, *([given.wheels] if given.wheels else [])]
-        ).returncode
+        code = programs.ran(["bash", *script, *([given.wheels] if given.wheels else [])]).returncode
         if code:
             return code
         wheels = {

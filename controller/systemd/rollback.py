@@ -16,7 +16,7 @@ import subprocess
 from argparse import Namespace
 
 from controller.store import durable
-from controller.system import cli
+from controller.system import cli, programs
 from controller.system.paths import DONE, NO_START, ROOT, STATE_DIRECTORY, WRONG_INPUT
 from controller.systemd.box_tree import OPT, Box, locked, say
 
@@ -250,6 +250,6 @@ def _reload(box: Box) -> None:
     if box.root != "/" or not os.path.isdir("/run/systemd/system"):
         return
     for line in (["systemctl", "daemon-reload"], ["udevadm", "control", "--reload"]):
-        subprocess.run(line, check=False)
-    if not subprocess.run(["systemctl", "--quiet", "is-active", "firebreak.service"]).returncode:
+        programs.ran(line)
+    if not programs.ran(["systemctl", "--quiet", "is-active", "firebreak.service"]).returncode:
         say("running", "the controller runs its release until: systemctl restart firebreak")

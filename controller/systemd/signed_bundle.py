@@ -22,7 +22,7 @@ from argparse import Namespace
 from typing import Any, NamedTuple
 
 from controller.store import durable
-from controller.system import cli, regular_file
+from controller.system import cli, programs, regular_file
 from controller.system.paths import DONE, NO_START, ROOT, WRONG_INPUT
 from controller.systemd.box_tree import OPT
 
@@ -131,7 +131,7 @@ def ssh_keygen() -> str:
 
 
 def _asked(program: str, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([program, "-Y", *words], input=given, capture_output=True)
+    return programs.ran([program, "-Y", *words], input=given, capture_output=True)
 
 
 def _digests(path: str, listed: bytes) -> dict[str, str]:
@@ -184,7 +184,7 @@ def _check_fit(release: Release, path: str) -> None:
 def python_version() -> str:
     """Version of the system's Python, which runs the release."""
     line = ["/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-    return subprocess.run(line, capture_output=True, text=True).stdout.strip()
+    return str(programs.ran(line, capture_output=True, text=True).stdout.strip())
 
 
 def _check_newer(release: Release, path: str, root: str) -> None:
@@ -224,7 +224,7 @@ def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
         words = "install", "--wheels", os.path.join(folder, "wheels"), "--root", root
         # flash.sh sets PYTHONPATH; the commands of the installed release must not see it
         environment = {key: each for key, each in os.environ.items() if key != "PYTHONPATH"}
-        code = subprocess.run(["bash", script, *words, *more], env=environment).returncode
+        code = programs.ran(["bash", script, *words, *more], env=environment).returncode
     if code == DONE:  # the installer of an older bundle writes no release.json
         current = os.path.realpath(os.path.join(root, OPT, "current"))
         durable.put(os.path.join(current, RELEASE), ".part", [bundle.files[RELEASE]], 0o644)

@@ -18,7 +18,7 @@ from argparse import Namespace
 from typing import Any
 
 from controller.store import durable
-from controller.system import cli, clock, json_text
+from controller.system import cli, clock, json_text, programs
 from controller.system.paths import DONE, NO_START, NOT_DONE, ROOT, WRONG_INPUT, printable
 from controller.systemd import rollback, trial_figures, trial_verdict
 from controller.systemd.box_tree import OPT, Box, Busy, locked, say
@@ -209,4 +209,4 @@ def _restarts() -> int:
 
 
 def _systemctl(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["systemctl", *words], capture_output=True, text=True)
+    return programs.ran(["systemctl", *words], capture_output=True, text=True)

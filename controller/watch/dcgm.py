@@ -106,8 +106,8 @@ class Cluster:
             why = f"the power of {known} of {needed} GPUs is known"
         if stands:
             why = f"{stands[0]}: the energy counter does not move, but it reports a power"
-        power_W = math.nan if why else sum(powers_W)
-        return Now(now_s, len(found), power_W, sum(utils) / len(utils), why)
+        power_W = math.nan if why else math.fsum(powers_W)
+        return Now(now_s, len(found), power_W, math.fsum(utils) / len(utils), why)
 
     def _mean_W(self, gpu: str, values: dict[str, float], uptime_s: float) -> float:
         """Mean power since the last change of the counter, or else the power reported now."""

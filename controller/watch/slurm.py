@@ -226,7 +226,7 @@ def _by_name(text: str, times: int) -> dict[str, list[Device]]:
 
 
 def _pieces(devices: list[Device]) -> float:
-    return sum(math.inf if each.pieces is None else each.pieces for each in devices)
+    return math.fsum(math.inf if each.pieces is None else each.pieces for each in devices)
 
 
 def _words(value: Any) -> set[str]:

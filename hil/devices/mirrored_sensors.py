@@ -113,7 +113,7 @@ class MirroredMeter(PowerMeter):
         """Write the phases that the meter has. The first phase carries the current and power of the
         phases that the meter lacks.
         """
-        rest, total_W = slice(self._phases, None), self._sign * sum(phases.powers_W)
+        rest, total_W = slice(self._phases, None), self._sign * math.fsum(phases.powers_W)
         energy_kWh = self._count(total_W, elapsed_us)
         values = {
             "power_W": total_W,
@@ -122,8 +122,8 @@ class MirroredMeter(PowerMeter):
         }
         for name, of_phases, more, factor in (
             ("voltage", phases.volts_V, 0.0, self.ratio),
-            ("current", phases.amps_A, sum(phases.amps_A[rest]), 1 / self.ratio),
-            ("power", phases.powers_W, sum(phases.powers_W[rest]), self._sign),
+            ("current", phases.amps_A, math.fsum(phases.amps_A[rest]), 1 / self.ratio),
+            ("power", phases.powers_W, math.fsum(phases.powers_W[rest]), self._sign),
             ("power_factor", phases.factors, 0.0, 1),
         ):
             for phase in range(self._phases):

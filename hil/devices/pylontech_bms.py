@@ -8,6 +8,7 @@ bytes in 0x355. Current on the wire is positive when charging. With the document
 ends at 327.67 V; several manufacturers use 0.1 V (`voltage_scale_V`).
 """
 
+import math
 import struct
 
 from hil.devices.simulated_bms import Frames, SimulatedBms
@@ -72,7 +73,7 @@ class PylontechBms(SimulatedBms):
         end_V = rack.charge_voltage_V_max * PROTECTIONS[1] / PROTECTIONS[0]
         currents = _s16(rack.charge_limit_A * 10), _s16(sign * rack.discharge_limit_A * 10)
         limits = _u16(rack.charge_voltage_V_max * 10), *currents, _u16(end_V * 10)
-        mean_degC = sum(rack.temperatures_degC) / len(rack.temperatures_degC)
+        mean_degC = math.fsum(rack.temperatures_degC) / len(rack.temperatures_degC)
         measured = rack.voltage_V / self.voltage_scale_V, -rack.current_A * 10, mean_degC * 10
         charge = struct.pack("<HH", round(rack.soc * 100), round(rack.soh * 100))
         is_older = self.dialect == "V1.2"

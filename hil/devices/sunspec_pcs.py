@@ -7,6 +7,7 @@ stops, the inverter stops and shows an alarm until the heartbeat moves again. Th
 needs a new START.
 """
 
+import math
 import struct
 from collections.abc import Callable
 
@@ -257,7 +258,7 @@ class SunSpecPcs(RegisterDevice):
         current_A = self.pcs.dc_current_A
         flowing = DISCHARGING if current_A > 0 else CHARGING
         for name, value in {
-            "802.SoC": round(sum(rack.soc for rack in racks) / len(racks) * 10_000),
+            "802.SoC": round(math.fsum(rack.soc for rack in racks) / len(racks) * 10_000),
             "802.SoH": round(min(rack.soh for rack in racks) * 10_000),
             "802.State": BATTERY_STATES[max(rack.contactor_state for rack in racks)],
             "802.ChaSt": flowing if abs(current_A) > 1 else HOLDING,

@@ -1,5 +1,6 @@
 """Chooses the load of a run: from the command line, its scenario, or the built-in job."""
 
+import math
 from typing import Any, Protocol
 
 from controller.config.configuration import Config
@@ -33,7 +34,7 @@ def battery_W(config: Config) -> float:
         racks_W[rack["unit"]] += lowest_V * rack["rated_current_mA"] / 1000
     limits = ("rated_W", "installer_charge_W_max", "installer_discharge_W_max")
     units_W = [[unit[name] for name in limits] for unit in config.unit_tables]
-    return sum(min(of_racks_W, *unit_W) for of_racks_W, unit_W in zip(racks_W, units_W))
+    return math.fsum(min(of_racks_W, *unit_W) for of_racks_W, unit_W in zip(racks_W, units_W))
 
 
 def connection_W(config: Config, has_hints: bool) -> dict:

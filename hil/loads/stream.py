@@ -152,7 +152,7 @@ def drawn_jobs(
     shortest_s, longest_s = for_s
     ratio = math.log(longest_s / shortest_s)
     mean_s = (longest_s - shortest_s) / ratio if ratio else shortest_s
-    every_s = mean_s * sum(power_W) / 2 / use_W
+    every_s = mean_s * math.fsum(power_W) / 2 / use_W
     most = max(1.0, pattern.weekend) * (1 + pattern.day_swing) * 7 / (5 + 2 * pattern.weekend)
     at_s = -longest_s  # early enough that the run begins in a steady state
     while True:

@@ -6,6 +6,7 @@ plateaus around 3.30 and 3.34 V, a wall above 99 %. The ohmic resistance of a 28
 cell, scaled by capacity.
 """
 
+import math
 import random
 
 from hil.plant import tables
@@ -95,7 +96,7 @@ class ModuleCells:
         self.count = count
         self.cells = [_dealt_cell(module * POSITION_STRIDE + i, random) for i in range(count)]
         self.mean_slope, self.mean_shift, self.mean_offset_V, self.mean_resistance = (
-            sum(cell[k] for cell in self.cells) / count for k in range(4)
+            math.fsum(cell[k] for cell in self.cells) / count for k in range(4)
         )
         self.extremes = _ever_extreme(self.cells)
         self.fault_offsets_V: dict[int, float] = {}  # {cell with a fault: V}

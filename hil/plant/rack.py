@@ -1,5 +1,6 @@
 """One rack: modules in series behind contactors, with its BMS. Current > 0 discharges."""
 
+import math
 import random
 from collections.abc import Iterable
 
@@ -268,8 +269,8 @@ class Rack:
     def _find_extremes(self) -> None:
         """Find the lowest and highest cell. Sum all totals again, because increments drift."""
         modules = self._modules
-        self.emf_V = sum([part.emf_V for part in modules])
-        self._ohm = sum([part.resistance_ohm for part in modules]) + self._connection_ohm
+        self.emf_V = math.fsum([part.emf_V for part in modules])
+        self._ohm = math.fsum([part.resistance_ohm for part in modules]) + self._connection_ohm
         _, self._low_emf, self._low_ohm, self.position_min = min([part.low for part in modules])
         if self._cell_sigma_V:
             self._cell_noise_V = self.sensor_random.gauss(0.0, self._cell_sigma_V)

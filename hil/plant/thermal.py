@@ -99,7 +99,7 @@ class ModuleThermal:
             for other in beside
         ]
         chain.step(dt_s, heat_W, faces, air_degC)
-        self.body_degC = sum(chain.degC) / self._cells
+        self.body_degC = math.fsum(chain.degC) / self._cells
         self.air_J += chain.air_J
         chain.air_J = 0.0
         return max([chain.degC[cell] for cell in self.sensor_cells] or chain.degC)

@@ -6,6 +6,7 @@ trips (red). pyplot is not used, because it needs global state and perhaps a dis
 """
 
 import io
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -123,7 +124,7 @@ def _panels(
 ) -> tuple[Figure, list[Axes], list[Axes]]:
     """(figure, panels from top to bottom, the three small ones of the bands below)."""
     low = FOOT + (BANDS + 0.5) * has_bands
-    height = head + sum(heights) + GAP * (len(heights) - 1) + low
+    height = head + math.fsum(heights) + GAP * (len(heights) - 1) + low
     figure = Figure(figsize=(WIDTH, height), dpi=110, facecolor="white")
 
     def place(left: float, bottom: float, wide: float, high: float) -> Box:

@@ -1,5 +1,6 @@
 """The rows of a run, one per tick. Power > 0: the battery discharges, the grid imports."""
 
+import math
 import struct
 from typing import Any, Protocol
 
@@ -66,7 +67,7 @@ def read(path: str, loop: dict, load: dict[str, Any]) -> Run:
 
 def flows(plant: CabinetPlant) -> tuple[float, float, float, float]:
     """(load W, grid W, battery W, permille of charge) of a cabinet."""
-    soc_permille = 1000.0 * sum([rack.soc for rack in plant.racks]) / len(plant.racks)
+    soc_permille = 1000.0 * math.fsum([rack.soc for rack in plant.racks]) / len(plant.racks)
     return plant.load_power_W, plant.grid_power_W, plant.battery_W, soc_permille
 
 

@@ -1,5 +1,6 @@
 """The HTML page of a site: energies as flows, the picture, a table of the cabinets."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -127,7 +128,7 @@ def flows(
         [(*names[name], energy_kWh[name]) for name in names if energy_kWh[name] > 0]
         for names in (came_in, went_out)
     ]
-    total_kWh = max(sum(each[2] for each in side) for side in sides) or 1.0
+    total_kWh = max(math.fsum(each[2] for each in side) for side in sides) or 1.0
     drawn = [_side(side, total_kWh, is_left) for side, is_left in zip(sides, (True, False))]
     bands = "".join([band for bands, _ in drawn for band in bands])
     bus = tag("rect", x=BUS_PX - 4, y=GAP_PX, width=8, height=SUM_PX, fill=LOAD)

@@ -3,6 +3,7 @@
 When ROWS_MAX windows are full, each pair of neighbours becomes one window of twice the length.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,7 +42,7 @@ class SiteRecord:
             *(site_W.get(name, 0.0) for name in POWERS),
             site.source != ON_GRID,
             *(plant.battery_W for plant in plants),
-            *(sum([rack.soc for rack in plant.racks]) / len(plant.racks) for plant in plants),
+            *(math.fsum([rack.soc for rack in plant.racks]) / len(plant.racks) for plant in plants),
         )
         self._steps += 1
         if now_us >= self._end_us:

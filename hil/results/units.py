@@ -1,5 +1,7 @@
 """Energy, extreme powers and charge of each unit during a run."""
 
+import math
+
 from hil.plant.bus import Bus
 from hil.plant.cabinet import CabinetPlant
 
@@ -57,7 +59,7 @@ class UnitTotals:
 
 
 def _soc_pct(link: Bus) -> float:
-    return round(100 * sum([rack.soc for rack in link.racks]) / len(link.racks), 3)
+    return round(100 * math.fsum([rack.soc for rack in link.racks]) / len(link.racks), 3)
 
 
 def rows(doc: dict) -> list[tuple[str, str]]:

@@ -1,5 +1,7 @@
 """Energies of a site and its highest import, added up step by step."""
 
+import math
+
 from hil.site.parts import FEEDING
 
 QUARTER_S = 900.0
@@ -53,4 +55,6 @@ class Account:
         energy_J = self.energy_J
         came_in = ("imported", *FEEDING, "discharged")
         went_out = ("load", "other", "auxiliaries", "exported", "charged")
-        return sum(energy_J[each] for each in came_in) - sum(energy_J[each] for each in went_out)
+        return math.fsum(energy_J[each] for each in came_in) - math.fsum(
+            energy_J[each] for each in went_out
+        )

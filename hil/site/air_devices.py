@@ -1,5 +1,6 @@
 """Site devices that act on a cabinet's air: its fans and its heater."""
 
+import math
 from collections.abc import Iterable
 
 from hil.site.cooling import Chiller
@@ -45,7 +46,7 @@ class Fan(SitePart):
 
 def heater_W(parts: Iterable[SitePart]) -> float:
     """Sum of the power of the heaters, W."""
-    return sum([part.power_W for part in parts if isinstance(part, Heater)])
+    return math.fsum([part.power_W for part in parts if isinstance(part, Heater)])
 
 
 def colder_K(parts: Iterable[SitePart]) -> float:

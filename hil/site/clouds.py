@@ -4,6 +4,7 @@ A cloud takes 40 to 75 % of the sun within 3 to 12 s. Beside its edge the sky re
 more (cloud enhancement), so the power jumps from above the clear sky to far below.
 """
 
+import math
 import random
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 CYCLE_S = 180.0  # mean time of one cloud and the gap after it
 EDGE_S, BRIGHT_S = (3.0, 12.0), 5.0
 PASSES, BRIGHT = (0.25, 0.6), (1.0, 1.15)
-TAKES = 1 - sum(PASSES) / 2  # share of the sun that a cloud takes on average
+TAKES = 1 - math.fsum(PASSES) / 2  # share of the sun that a cloud takes on average
 # Clear-sky index of a day: its irradiance over that of a clear sky. DAYS: {mean: values at RANKS}
 # of a typical year at Sand Point and Greensboro (NREL TMY3). Model / data at Greensboro, at Sand
 # Point (test_sun.py):

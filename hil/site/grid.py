@@ -1,5 +1,6 @@
 """The grid connection and its transformer: presence, outages, dips, voltage, frequency."""
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -54,7 +55,7 @@ class Grid:
         self.is_present = not any([at <= now_s < at + for_s for at, for_s in self._outages])
         now = [depth for at, for_s, *depth in self._dips if at <= now_s < at + for_s]
         self._left = min([1000.0, *[depth[0] for depth in now]]) / 1000
-        self._fall_Hz = sum([depth[1] for depth in now if len(depth) > 1])
+        self._fall_Hz = math.fsum([depth[1] for depth in now if len(depth) > 1])
 
     def drift(self, now_us: int, power_W: float) -> None:
         """Let the frequency drift, and the voltage sag with the import, ten times a second."""

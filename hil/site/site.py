@@ -6,6 +6,7 @@ exceeds them. Other converters keep their power. Without enough power the site i
 again after DARK_S. If an island has too much power, PV gives less.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -99,8 +100,8 @@ class Site:
     @property
     def island_W(self) -> float:
         """Power with which the sources of an island can carry the load."""
-        forming_W = sum(unit.rated_W for unit in self.units if unit.forms)
-        return forming_W + sum(genset.capacity_W for genset in self.gensets)
+        forming_W = math.fsum(unit.rated_W for unit in self.units if unit.forms)
+        return forming_W + math.fsum(genset.capacity_W for genset in self.gensets)
 
     @property
     def is_off_grid(self) -> bool:
@@ -211,9 +212,9 @@ class Site:
         cooling_W = self.cooling.power_W if self.cooling else 0.0
         load_W, ups = self.load_wanted_W, self.load_ups
         wanted_W = (ups.needed_W(load_W) if ups else load_W) + cooling_W
-        open_W = sum(part.open_W for part in self.parts if isinstance(part, LoadShed))
+        open_W = math.fsum(part.open_W for part in self.parts if isinstance(part, LoadShed))
         wanted_W += self.other_load_W - min(self._beside_W(wanted_W), open_W)
-        sun_W = sum(part.feeds_W for part in self.parts if part.GIVES_WAY)
+        sun_W = math.fsum(part.feeds_W for part in self.parts if part.GIVES_WAY)
         return wanted_W <= capacity_W + sun_W and self._rest_s <= 0.0
 
     def _beside_W(self, drawn_W: float) -> float:
@@ -231,7 +232,7 @@ class Site:
             drawn_W = self.load_ups.draws_W
         if self.cooling is not None:
             outside_degC = self.weather.outside_degC(self.now_us / 1e6)
-            shed_W = sum([part.sheds_W for part in self.parts])
+            shed_W = math.fsum([part.sheds_W for part in self.parts])
             heat_W = max(0.0, self.load_wanted_W - shed_W)
             self.cooling.step(dt_s, heat_W, outside_degC, is_live)
             drawn_W += self.cooling.power_W
@@ -240,7 +241,7 @@ class Site:
 
     def _balance(self, fed_W: float) -> None:
         """Let the grid give the missing power; in an island, let its sources give it."""
-        aux_W = sum([member.drawn_W for member in self.members])
+        aux_W = math.fsum([member.drawn_W for member in self.members])
         needed_W = self.load_power_W + self.other_load_W - self.battery_W + aux_W - fed_W
         if self.source == ON_GRID:
             self.grid_power_W = needed_W
@@ -255,8 +256,8 @@ class Site:
     def carry(self, missing_W: float) -> None:
         """Share the missing power of an island. PV or load gives up what remains."""
         forming = [unit for unit in self.units if unit.forms]
-        rated_W = sum(unit.rated_W for unit in forming)
-        missing_W += sum(unit.ac_power_W for unit in forming)
+        rated_W = math.fsum(unit.rated_W for unit in forming)
+        missing_W += math.fsum(unit.ac_power_W for unit in forming)
         for unit in forming:
             missing_W -= unit.carry(missing_W * unit.rated_W / rated_W)
             rated_W -= unit.rated_W
@@ -283,7 +284,7 @@ class Site:
             energy_J["withheld"] = self.load.smoothing.withheld_J
         if is_live:
             energy_J["other"] += self.other_load_W * dt_s
-            energy_J["auxiliaries"] += sum([member.drawn_W for member in self.members]) * dt_s
+            energy_J["auxiliaries"] += math.fsum([member.drawn_W for member in self.members]) * dt_s
         for part in self.parts:
             if part.feeds_W:
                 energy_J[part.kind] += part.feeds_W * dt_s

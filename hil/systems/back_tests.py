@@ -1,6 +1,7 @@
 """Plans a past month again. Compares the planner with no battery, simple rules and the bound."""
 
 import gc
+import math
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -81,7 +82,7 @@ def beside_none(case: Case, done: Outcome) -> dict[str, float]:
     without_W, peaks_W = [_peaks_W(case, each) for each in both]
     return {
         "saved": costs[0] - costs[1],
-        "cut_W": sum(without_W) - sum(peaks_W),
+        "cut_W": math.fsum(without_W) - math.fsum(peaks_W),
         "cycles": done.given_J / (site.store.high_J - site.store.low_J),
         "above_connection_kWh": above_kWh(done, [site.import_W] * len(done.grid_W)),
     }
@@ -90,7 +91,7 @@ def beside_none(case: Case, done: Outcome) -> dict[str, float]:
 def above_kWh(done: Outcome, caps_W: Iterable[float]) -> float:
     """Energy imported above the cap of each slot, kWh."""
     over_W = [max(0.0, each_W - cap_W) for each_W, cap_W in zip(done.grid_W, caps_W)]
-    return sum(over_W) * KWH_PER_W_SLOT
+    return math.fsum(over_W) * KWH_PER_W_SLOT
 
 
 def times_ms(ms: Sequence[float]) -> dict[str, float]:

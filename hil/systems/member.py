@@ -7,6 +7,7 @@ controllers (members). Each sees the meters of the whole site, answers with its 
 know the decisions of the others.
 """
 
+import math
 from array import array
 from collections.abc import Sequence
 from typing import cast
@@ -138,7 +139,7 @@ class ChainMember:
     @property
     def soc(self) -> float:
         """Mean state of charge of the units, 0 to 1."""
-        return sum([unit.battery.soc for unit in self.pcs]) / len(self.pcs)
+        return math.fsum([unit.battery.soc for unit in self.pcs]) / len(self.pcs)
 
     @property
     def heat_J(self) -> float:
@@ -175,9 +176,9 @@ class ChainMember:
 
     def _decide_all(self) -> None:
         site = self.site
-        drawn_W = sum([member.drawn_W for member in site.members])
-        battery_W = sum([unit.ac_power_W for member in site.members for unit in member.pcs])
-        fed_W = sum([part.feeds_W for part in site.parts])
+        drawn_W = math.fsum([member.drawn_W for member in site.members])
+        battery_W = math.fsum([unit.ac_power_W for member in site.members for unit in member.pcs])
+        fed_W = math.fsum([part.feeds_W for part in site.parts])
         grid_W = site.load_power_W + site.other_load_W + drawn_W - battery_W - fed_W
         before = site.load_power_W, [part.feeds_W for part in site.parts]
         if site.is_off_grid and site.is_live:

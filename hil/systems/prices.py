@@ -34,7 +34,7 @@ def _shape(time: datetime) -> float:
     """Shape of a day, about -1.5 .. 1.5 (assumed): peaks in the morning and in the evening, low
     values at night and at noon in summer.
     """
-    peaks = sum([math.exp(-(((time.hour - hour) / 2.5) ** 2)) for hour in PEAK_HOURS])
+    peaks = math.fsum([math.exp(-(((time.hour - hour) / 2.5) ** 2)) for hour in PEAK_HOURS])
     is_summer = 4 <= time.month <= 9
     sun = math.exp(-(((time.hour - NOON) / 2.5) ** 2)) * (1.4 if is_summer else 0.4)
     week = 1.0 if time.weekday() < 5 else 0.5

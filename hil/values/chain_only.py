@@ -5,6 +5,7 @@ mean_readings.py. Swings within a second are averaged away, so the throughput of
 out too low (README.md).
 """
 
+import math
 from array import array
 from collections.abc import Callable
 
@@ -181,7 +182,7 @@ class ChainOnly:
         readings.grid_W = round(load_W + self._aux_W - self.battery_W)
         readings.powers_W = [round(self.battery_W)]
         powers_W = self.loop.step(self.units, self._fresh)
-        self.battery_W = sum(
+        self.battery_W = math.fsum(
             [unit.step(power_W, self._dt_s) for unit, power_W in zip(self.units, powers_W)]
         )
         self.grid_W = load_W + self._aux_W - self.battery_W

@@ -1,5 +1,6 @@
 """The air of a cabinet with lumped batteries, by the model of the plant."""
 
+import math
 from collections.abc import Sequence
 
 from hil.plant.cabinet import CONVERTER_SHARE
@@ -25,7 +26,7 @@ class LumpedAir:
     def step(self, dt_s: float, outside_degC: float) -> float:
         """Advance by dt_s. Returns the power that heaters and cooling draw, W."""
         climate, batteries = self.climate, self._batteries
-        heat_W = sum([each.air_W + CONVERTER_SHARE * each.losses_W for each in batteries])
+        heat_W = math.fsum([each.air_W + CONVERTER_SHARE * each.losses_W for each in batteries])
         climate.outside_degC = outside_degC
         climate.heater_W = heater_W = air_devices.heater_W(self._parts)
         climate.colder_K = air_devices.colder_K(self._parts)

@@ -5,6 +5,7 @@ An unknown number is called unknown or left out. It never counts as 0. Times are
 site.
 """
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -192,7 +193,7 @@ def next_spans(plan: Plan) -> str:
 
 
 def _size_W(span: Span) -> float:
-    return abs(sum(row["battery_W"] or 0.0 for row in span.rows))
+    return abs(math.fsum(row["battery_W"] or 0.0 for row in span.rows))
 
 
 def month(plan: Plan) -> list[tuple[str, str]]:

@@ -104,7 +104,7 @@ def of_readings(
         values.append(max(0.0, value) if feed.kind in ABOVE_ZERO else value)
     if not values:
         raise SeriesError(f"no values: needed are rows of {names[0]} and {names[1]}")
-    if quantity is POWER and sum(values) < 0:
+    if quantity is POWER and math.fsum(values) < 0:
         raise SeriesError(f"{names[1]}: mostly below 0: allowed is above 0 for a load and for PV")
     lines = [f"{blank} rows without a number, first {first}"] if blank > 0 else []
     shown_as = names[0], f"{names[1]} {feed.keys.get('unit', '')}".strip()

@@ -50,7 +50,7 @@ def estimated(
     pairs = [(own_W, each) for own_W, each in recent if own_W == own_W and each > LOW_W_PER_M2]
     factor = default * rated_W / 1000 if rated_W else math.nan
     if len(pairs) >= LEAST_SLOTS:
-        factor = sum([own_W for own_W, _ in pairs]) / sum([each for _, each in pairs])
+        factor = math.fsum([own_W for own_W, _ in pairs]) / math.fsum([each for _, each in pairs])
     most_W = rated_W or math.inf
     every_W = [factor * each for each in sun_W_per_m2]
     return [most_W if each_W > most_W else each_W for each_W in every_W]

@@ -152,7 +152,7 @@ class Trial:
             image.add_hint(0, hint_codes.GRID_CAP, hint_codes.IMPORT_W_MAX, hint_W, 300_000)
         soc_permille = int(1000 * member.soc)
         member.advance(1.0, 0)
-        battery_W = sum([unit.ac_power_W for unit in member.pcs])
+        battery_W = math.fsum([unit.ac_power_W for unit in member.pcs])
         self.grid_W = self._site.load_power_W + member.drawn_W - battery_W
         if member.now_s % SAMPLE_S == 0:
             self.connections_W.extend(situation.connection_of(member.control))

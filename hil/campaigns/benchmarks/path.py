@@ -7,6 +7,7 @@ a tick and of the meter's refresh.
 """
 
 import bisect
+import math
 import random
 from typing import Any
 
@@ -112,4 +113,4 @@ def _delay_ms(battery_W: list[float], edge_us: int, tick_us: int) -> float:
     battery_W = battery_W[first - 1 : first + ANSWERED_MS * 1000 // tick_us]
     before_W, after_W = battery_W[0], battery_W[-1]
     missing = [(after_W - power_W) / (after_W - before_W) for power_W in battery_W]
-    return ((sum(missing) - missing[0] / 2) * tick_us + first * tick_us - edge_us) / 1000
+    return ((math.fsum(missing) - missing[0] / 2) * tick_us + first * tick_us - edge_us) / 1000

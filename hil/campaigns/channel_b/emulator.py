@@ -78,9 +78,9 @@ class Emulator:
             self._process = subprocess.Popen(
                 self._arguments(socket_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
             )
-        except FileNotFoundError:
+        except OSError as error:
             raise EmulatorError(
-                "qemu-system-arm is not installed: apt-get install qemu-system-arm"
+                f"qemu-system-arm: {error.strerror}: apt-get install qemu-system-arm"
             ) from None
         if not self._counting:
             self._open_link()

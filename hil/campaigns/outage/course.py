@@ -1,5 +1,6 @@
 """Plays one run with several outages, byte by byte in virtual time. Computes their figures."""
 
+import math
 import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -146,7 +147,11 @@ class Watch:
     def _less_W(self, ticks: int) -> float:
         """The power by which the set-point may be off, this many ticks after the return."""
         is_proven = ticks * self.rig.tick_us / 1e6 > PROOF_S
-        return 0.0 if is_proven else sum(u.rated_W for u in self.rig.plant.site.units) / LESS_PARTS
+        return (
+            0.0
+            if is_proven
+            else math.fsum(u.rated_W for u in self.rig.plant.site.units) / LESS_PARTS
+        )
 
     def figures(self) -> Found:
         """Figures of this outage: load_W and soc when it began; dark_s; islands; shed stages as

@@ -4,6 +4,7 @@ The oracle (hil/oracle.py) names the demanded effects. Two outputs have no wire:
 `operator` only inform a person. An inhibit of closing shows only when a start is requested.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -70,7 +71,7 @@ def shown(plant: CabinetPlant, stage_id: str) -> dict[str, bool]:
     """{name: True while the plant shows it} of all effects. DERATED is judged by the derate of this
     stage.
     """
-    rated_W = sum([pcs.rated_W for pcs in plant.pcs])
+    rated_W = math.fsum([pcs.rated_W for pcs in plant.pcs])
     power_W = plant.battery_W
     derate_pct = oracle.derate_pct(stage_id, "d" if power_W > 0 else "c")
     coils, zero_W = plant.relays.coils, ZERO_SHARE * rated_W

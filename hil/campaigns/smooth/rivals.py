@@ -5,6 +5,7 @@ of load tracking, chapter 2). So a load passes in one of two ways: its figures a
 plain following, or at most those without a battery. Joined samples and slow paths are not judged.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,7 +58,7 @@ def means(rows: Sequence[Row]) -> list[Row]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+    return math.fsum(values) / len(values) if values else 0.0
 
 
 def lines(found: Sequence[Row]) -> list[str]:

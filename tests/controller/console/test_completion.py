@@ -75,7 +75,7 @@ def test_an_old_name_answers_with_the_new_one(capsys, name):
     "statsu"  "argument COMMAND: invalid choice: 'statsu', nearest 'status' (--help lists 40)"
     "stat"  "argument COMMAND: invalid choice: 'stat', nearest 'status' (--help lists 40)"
     "qqq"  "argument COMMAND: invalid choice: 'qqq' (--help lists 40)"
-    "user ad"  "argument what: invalid choice: 'ad', nearest 'add' (choose from 'add', "
+    "user ad"  "argument what: invalid choice: 'ad', nearest 'add' (choose from add, "
 """)
 def test_a_mistyped_command_names_the_nearest_and_a_long_list_stays_in_the_help(
     line, named, capsys

@@ -62,6 +62,16 @@ def broker_of(port, host="127.0.0.1", context=None, topics=(), is_5=True):
     return link.Broker(host, port, is_5, 60, "door", context, None, topics, "t/online")
 
 
+@contextlib.asynccontextmanager
+async def listening(serve):
+    """A server that is left at the end: to leave its own context waits for its clients for ever."""
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
 async def ended(sent, context=None):
     """Why a connection ends whose broker sends these bytes."""
 
@@ -71,7 +81,7 @@ async def ended(sent, context=None):
         await writer.drain()
         await asyncio.get_running_loop().create_future()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+    async with listening(serve) as server:
         broker = broker_of(server.sockets[0].getsockname()[1], context=context)
         made = link.Link(broker, lambda message: None)
         try:
@@ -81,7 +91,6 @@ async def ended(sent, context=None):
             return str(lost)
         finally:
             await made.close()
-            server.close()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +142,7 @@ def test_a_broker_that_acknowledges_nothing_is_left(monkeypatch):
             while await reader.read(100):
                 pass
 
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        async with listening(serve) as server:
             made = link.Link(broker_of(server.sockets[0].getsockname()[1]), lambda message: None)
             await made.open()
             made.check()
@@ -144,7 +153,6 @@ def test_a_broker_that_acknowledges_nothing_is_left(monkeypatch):
                     fails()
                 found.append(str(lost.value))
             await made.close()
-            server.close()
 
     asyncio.run(run())
     assert "does not acknowledge" in found[0]

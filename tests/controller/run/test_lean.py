@@ -11,8 +11,9 @@ from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet
 OURS = {"controller", "drivers", "safety"}
 LIBRARIES = {"can", "msgpack", "serial"}
 OF_LIBRARIES = {"typing_extensions", "wrapt"}  # of python-can
-# Python's start, its copy module and python-can look for these, present or not
-TRIED = {"_distutils_hack", "asammdf", "org", "sitecustomize", "usercustomize"}
+# The start of Python (Debian's looks for apport), its copy module and python-can try these.
+TRIED = {"_distutils_hack", "apport_python_hook", "asammdf", "org", "sitecustomize"}
+TRIED |= {"usercustomize"}
 ROOMS = {"config", "core", "forms", "hints", "journal", "rows", "run", "store", "system"}
 
 

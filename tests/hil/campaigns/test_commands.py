@@ -26,7 +26,7 @@ chaos --json /nowhere/o.json: argument --json: /nowhere: no such folder
 trials hint-attack --count 0: argument --count: 0: allowed is a whole number from 1 to 10000000
 trials hint-attack --seed 2147483648: argument --seed: 2147483648: allowed is a whole number from
 mcu --count 0: argument --count: 0: allowed is a whole number from 1 to 1000
-mcu --tick 30: argument --tick: invalid choice: 30
+mcu --tick 30: argument --tick: invalid choice: '30'
 mcu --json /: argument --json: / is a folder; allowed is a file
 rows --only 99: argument --only: no case '99'; allowed: 1a
 rows --only 1a,12stoped: argument --only: no case '12stoped', did you mean 12 stopped; allowed:
