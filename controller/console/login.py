@@ -1,89 +1,96 @@
-"""Counts the failed logins at each terminal and delays the next try. Also keeps the lock by which
-only one person at a time can act at the consoles.
+"""Counts the failed logins of each name at a terminal, and delays the next try. Also keeps the lock
+by which only one person at a time can act at the consoles.
 """
 
 import contextlib
-import fcntl
 import os
 
 from controller.store import durable
 from controller.system import regular_file
 
 DELAY_US, DELAY_US_MAX = 1_000_000, 60_000_000
-_CONTENT_BYTES_MAX = 200
+# Each of so many names has a count of its own, and all other names share one. So no list of names
+# allows more than NAMES_MAX tries in DELAY_US_MAX.
+NAMES_MAX, OTHERS = 16, "-"
+# A name without a try for this time is forgotten, which allows less tries than DELAY_US_MAX does.
+FORGOTTEN_US = 3_600_000_000
+_CONTENT_BYTES_MAX = 1000
+
+Counts = dict[str, tuple[int, int]]  # {name: (failures, time of the last one)}
 
 
 class Failures:
-    """Counts the failed logins at one terminal. The count is in a file, because a hang-up or a new
-    console must not clear it.
+    """Counts the failed logins of each name at one terminal. Several consoles may share a count.
 
-    Several consoles may share a file. Each try first reads the file, and is stored as a failure
-    until the login has passed. So two wrong tries at the same moment count as two failures.
+    Each try is stored as a failure until the login has passed. So two wrong tries at the same
+    moment count as two failures. The first file is on the disk and outlasts a boot. The last one is
+    in the run directory and needs no disk. A try that no file takes is refused, because each
+    command could guess anew. A login by the key switch needs no count.
     """
 
-    def __init__(self, path: str):
-        self._path, self._is_stored = path, True
-        self.count = self._last_us = 0
-        self._look()
+    def __init__(self, *paths: str):
+        """The last path also has a lock file."""
+        self._paths, self.count = paths, 0  # failures of the last name, with this try
 
-    def _look(self) -> None:
-        """Read the count from the file. If the last count could not be stored, keep the count in
-        memory.
-        """
-        if self._is_stored:
-            self.count, self._last_us = self._stored()
+    def _counts(self, now_us: int) -> Counts:
+        """The higher count of the files."""
+        found: Counts = {}
+        for path in self._paths:
+            with contextlib.suppress(OSError, ValueError):
+                for line in regular_file.read(path, _CONTENT_BYTES_MAX).decode("ascii").split("\n"):
+                    name, count, last_us = line.split()
+                    # A later time is of an earlier boot, and this boot has begun after it.
+                    at_us = int(last_us) if int(last_us) <= now_us else 0
+                    if now_us - at_us < FORGOTTEN_US:
+                        found[name] = max(found.get(name, (1, 0)), (int(count), at_us))
+        return found
 
-    def _stored(self) -> tuple[int, int]:
-        with contextlib.suppress(OSError, ValueError):
-            content = regular_file.read(self._path, _CONTENT_BYTES_MAX)
-            count, last_us = map(int, content.split())
-            return max(0, count), last_us
-        return 0, 0
-
-    def wait_us(self, now_us: int) -> int:
+    def wait_us(self, now_us: int, name: str) -> int:
         """Delay before the next try: 1, 2, 4 ... 60 s after the first, second, third failure."""
-        self._look()
-        if not self.count:
-            return 0
-        if self._last_us > now_us:  # the box has restarted, so this clock began at 0 again
-            self._store(now_us)
-        delay_us = min(DELAY_US_MAX, DELAY_US << min(self.count - 1, 10))
-        return max(0, min(delay_us, self._last_us + delay_us - now_us))
+        return _of(self._counts(now_us), name, now_us)[2]
 
-    def begin(self, now_us: int) -> bool:
-        """Begin a try, which counts as failed until `passed`. False during the delay."""
-        with contextlib.ExitStack() as held:
-            try:
-                folder = os.open(os.path.dirname(self._path), os.O_RDONLY | os.O_DIRECTORY)
-                held.callback(os.close, folder)  # frees the lock too
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+    def refusal(self, now_us: int, name: str) -> str:
+        """The reason why `begin` refuses a try."""
+        wait_us = self.wait_us(now_us, name)
+        if wait_us:
+            return f"failed logins of {name} here: wait {-(-wait_us // 1_000_000)} s"
+        return "no login: another one begins, or disk and run directory are full or read-only"
+
+    def begin(self, now_us: int, name: str) -> bool:
+        """Begin a try, which counts as failed until `passed`. False: refused."""
+        return self._change(now_us, name, is_over=False)
+
+    def passed(self, now_us: int, name: str) -> None:
+        """Clear the count of this name after a good login, and no other count."""
+        self._change(now_us, name, is_over=True)
+
+    def _change(self, now_us: int, name: str, is_over: bool) -> bool:
+        with (
+            contextlib.suppress(OSError),
+            durable.opened(f"{self._paths[-1]}.lock", os.O_RDWR | os.O_CREAT) as lock,
+        ):
+            os.lockf(lock, os.F_TLOCK, 0)  # OSError: another process is counting
+            counts = self._counts(now_us)
+            own, count, wait_us = _of(counts, name, now_us)
+            if is_over:
+                counts.pop(name, None)
+            elif wait_us:
                 return False
-            except OSError:
-                pass  # the try counts even without the lock
-            if self.wait_us(now_us):
-                return False
-            self.failed(now_us)
-        return True
+            else:
+                self.count = count + 1
+                counts[own] = self.count, now_us
+            lines = [f"{each} {count} {last_us}" for each, (count, last_us) in counts.items()]
+            content = "\n".join(lines).encode("ascii")
+            return None in [durable.kept(path, ".new", [content], 0o600) for path in self._paths]
+        return False
 
-    def failed(self, now_us: int) -> None:
-        """Count one more failure."""
-        self.count += 1
-        self._store(now_us)
 
-    def _store(self, now_us: int) -> None:
-        self._last_us = now_us
-        try:
-            durable.put(self._path, ".new", [f"{self.count} {now_us}\n".encode("ascii")], 0o600)
-            self._is_stored = True
-        except OSError:
-            self._is_stored = False
-
-    def passed(self) -> None:
-        """Clear the count after a good login."""
-        self.count, self._is_stored = 0, True
-        with contextlib.suppress(OSError):
-            os.unlink(self._path)
+def _of(counts: Counts, name: str, now_us: int) -> tuple[str, int, int]:
+    """(the name that counts for this name, its failures, its delay)."""
+    own = name if name in counts or len(counts) < NAMES_MAX else OTHERS
+    count, last_us = counts.get(own, (0, 0))
+    delay_us = min(DELAY_US_MAX, DELAY_US << min(count - 1, 10)) if count else 0
+    return own, count, max(0, last_us + delay_us - now_us)
 
 
 class Actor:

@@ -40,18 +40,17 @@ def _prove_operator(name: str) -> None:
 
 def _prove_by_password(arguments: Namespace, name: str) -> None:
     with cli.ends(NO_START, OSError, before="no login is possible: "):
-        place = users.folder(arguments.state_dir)
-    failures = login.Failures(os.path.join(place, "shell.failed"))
+        places = users.folder(arguments.state_dir), spool.folder(arguments.run_dir)
+    failures = login.Failures(*[os.path.join(place, "shell.failed") for place in places])
     password, now_us = _asked(name), clock.now_us()
-    if not failures.begin(now_us):
-        wait_s = max(1, -(-failures.wait_us(now_us) // 1_000_000))
-        raise cli.Ended(NOT_DONE, f"{failures.count} failed logins here: wait {wait_s} s")
+    if not failures.begin(now_us, name):
+        raise cli.Ended(NOT_DONE, failures.refusal(now_us, name))
     is_right = users.is_right(arguments.state_dir, name, password)
     if not is_right:
         text = f"{name} at a shell: login failed, number {failures.count}"
         note(arguments, "FAIL", text)
         raise cli.Ended(NOT_DONE, "wrong name or password; nothing was done")
-    failures.passed()
+    failures.passed(now_us, name)
 
 
 def _asked(name: str) -> str:

@@ -68,7 +68,7 @@ def _serve(arguments: Namespace, line: Line) -> int:
         raise cli.Ended(NO_START, f"{error.filename or arguments.run_dir}: {why}") from error
     # Network terminals share one count, because each login there gets a new terminal number.
     counted = "pts" if where.startswith("pts-") else where
-    failures = login.Failures(os.path.join(kept, f"{counted}.failed"))
+    failures = login.Failures(*[os.path.join(each, f"{counted}.failed") for each in (kept, place)])
     doing = actions.Actions(arguments.run_dir, arguments.state_dir, arguments.export_dir, where)
     seen = view.View(arguments.run_dir, arguments.state_dir)
     person = session.Session(

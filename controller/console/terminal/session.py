@@ -169,12 +169,9 @@ class Session:
     # -- login
 
     def _login(self) -> Flow:
-        wait_us = self._failures.wait_us(self._key_us)
         if self.who is not None:
             self.log_out(self._key_us, "by key")
             return None
-        if wait_us:
-            return f"{self._failures.count} failed logins here: wait {_seconds(wait_us)} s."
         if self._actor.other():
             return self._taken()
         name = yield Question("Name:", characters_max=16)
@@ -185,6 +182,8 @@ class Session:
         text = "Password:"
         if self._view.is_key_out:
             text = "Password (key is out of RUN: Enter alone is break-glass, recorded):"
+        elif self._failures.wait_us(self._key_us, name):
+            return f"{self._failures.refusal(self._key_us, name)}."
         return self._identified(name, (yield Question(text, is_hidden=True)))
 
     def _taken(self) -> str:
@@ -194,8 +193,8 @@ class Session:
         now_us, is_break_glass = self._key_us, not password and bool(self._view.is_key_out)
         if not password and not is_break_glass:
             return "No password, and the key is not known to be out of RUN: no login."
-        if not self._failures.begin(now_us):  # another try failed while this question was open
-            return "Wait: a login has just failed here."
+        if not is_break_glass and not self._failures.begin(now_us, name):
+            return f"{self._failures.refusal(now_us, name)}."
         try:
             is_right = is_break_glass or users.is_right(self._state_directory, name, password)
         except UserError as error:
@@ -203,9 +202,10 @@ class Session:
         if not is_right:
             text = f"login failed, number {self._failures.count}"
             noted = self._actions.note(now_us, "FAIL", name, text)
-            wait_s = _seconds(self._failures.wait_us(now_us))
+            wait_s = _seconds(self._failures.wait_us(now_us, name))
             return f"Wrong name or password; the next try in {wait_s} s.{noted}"
-        self._failures.passed()
+        if not is_break_glass:
+            self._failures.passed(now_us, name)
         if not self._actor.take(f"{' BY KEY' if is_break_glass else ''}: {name} at {self._where}"):
             return self._taken()
         self.who, self.is_break_glass = name, is_break_glass

@@ -147,8 +147,7 @@ def test_what_may_be_missing_is_missing_when_it_is_a_pipe(tmp_path):
     assert head.read(str(tmp_path)) == {}
     failures = login.Failures(piped(tmp_path, "failures"))
     piped(tmp_path, "failures.new")
-    failures.failed(1)
-    assert failures.count == 1
+    assert failures.begin(1, "anna") and failures.wait_us(1, "anna")
 
 
 def test_what_is_opened_for_writing_is_no_pipe_socket_or_device(tmp_path):

@@ -62,7 +62,7 @@ def test_a_wrong_password_does_nothing_and_delays_the_next(place, capsys, monkey
     words = "^firebreak: wrong name or password; nothing was done$"
     refused(capsys, 1, words, "lock-out anna", *place.more)
     typed(monkeypatch, PASSWORD)
-    refused(capsys, 1, "1 failed logins here: wait 1 s", "lock-out anna", *place.more)
+    refused(capsys, 1, "failed logins of anna here: wait 1 s", "lock-out anna", *place.more)
     assert place.asked == []
     assert noted(place) == [("FAIL", "anna at a shell: login failed, number 1")]
 

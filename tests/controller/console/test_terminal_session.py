@@ -74,6 +74,7 @@ def obey(person, line):
         "locked": lambda: setattr(person.view, "locked_out_by", named(what.removeprefix("by "))),
         "elsewhere": lambda: setattr(person.actor, "elsewhere", named(what) and f": {what}"),
         "another": lambda: Person(person.folder).logs_in("wrong12"),
+        "no": lambda: setattr(person.failures, "_paths", (str(person.folder),)),
     }[do]()
 
 
@@ -81,7 +82,12 @@ def named(what):
     return None if what == "no" else what
 
 
-def told(person, do):
+def waits(person, what):
+    name = what.partition(" ")[0]
+    return f"{name} {-(-person.failures.wait_us(person.now_us, name) // SECOND_US)}"
+
+
+def told(person, do, what):
     """What a line of session.txt expects behind its first word, as the session has it."""
     mine = person.session
     done = [" ".join([name, *map(str, more)]) for name, *more in person.actions.done]
@@ -91,7 +97,7 @@ def told(person, do):
         "asks": "yes" if mine.question else "no",
         "page": mine.page,
         "acting": mine.acting(person.now_us),
-        "failures": str(person.failures.count),
+        "waits": waits(person, what),
         "leaves": "yes" if mine.wants_end else "no",
         "noted": ", ".join(map(" ".join, person.actions.notes)) or "nothing",
         "did": ", ".join(done).replace(str(SEEN), "SEEN") or "nothing",
@@ -107,7 +113,7 @@ def test_a_session(person, lines):
             person.types(*typed.split("|"))
         elif line.startswith("  "):
             assert re.fullmatch(form(line[2:]), person.message.rstrip()), line
-        elif (found := told(person, do)) is not None:
+        elif (found := told(person, do, what)) is not None:
             assert found == what, line
         elif line:
             obey(person, line)

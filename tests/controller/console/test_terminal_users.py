@@ -1,6 +1,6 @@
 """Users of the console: the stored file, right and wrong passwords, damaged or readable files."""
 
-import fcntl
+import errno
 import os
 import stat
 
@@ -8,6 +8,7 @@ import pytest
 from command_line import cheapen_passwords
 
 from controller.console import login, users
+from controller.store import durable
 from tests.tables import table
 
 COST = users.N, users.R, users.P
@@ -110,63 +111,141 @@ def test_the_actor_file_has_the_present_actor(tmp_path):
 SECOND_US = 1_000_000
 
 
+def guess(failures, second, name="anna"):
+    return failures.begin(round(second * SECOND_US), name)
+
+
 def test_each_failure_doubles_the_delay_also_for_a_new_console(tmp_path):
-    place, now_us = str(tmp_path / "ttyS0.failed"), 100 * SECOND_US
-    failures, waits = login.Failures(place), []
+    place, second, waits = str(tmp_path / "ttyS0.failed"), 100, []
     for _ in range(9):
-        failures.failed(now_us)
-        waits.append(failures.wait_us(now_us) // SECOND_US)
+        assert guess(login.Failures(place), second)
+        waits.append(login.Failures(place).wait_us(second * SECOND_US, "anna") // SECOND_US)
+        assert not login.Failures(place).begin((second + waits[-1]) * SECOND_US - 1, "anna")
+        second += waits[-1]
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    again = login.Failures(place)
-    assert again.count == 9 and again.wait_us(160 * SECOND_US - 1) == 1
-    assert again.wait_us(160 * SECOND_US) == 0 and again.wait_us(101 * SECOND_US) == 59 * SECOND_US
-    again.passed()
-    assert login.Failures(place).wait_us(now_us) == 0 and not os.path.exists(place)
+    login.Failures(place).passed(second * SECOND_US, "anna")
+    assert login.Failures(place).wait_us(second * SECOND_US, "anna") == 0
+
+
+def test_a_boot_counts_as_the_time_of_a_failure_before_it(tmp_path):
+    """The boot clock begins at 0 again, and the disk may refuse to store that."""
+    failures = login.Failures(str(tmp_path / "a.failed"))
+    for second in (100, 200, 300, 400):
+        assert guess(failures, second)
+    assert failures.wait_us(3 * SECOND_US, "anna") == 5 * SECOND_US
+    assert not guess(failures, 7) and guess(failures, 8)
+
+
+def test_a_login_clears_the_count_of_its_own_name_and_no_other(tmp_path):
+    """A person with a password could guess that of another one without a delay."""
+    failures = login.Failures(str(tmp_path / "pts.failed"))
+    for second in range(1, 4):
+        assert guess(failures, 60 * second) and guess(failures, 60 * second, "bert")
+        failures.passed(60 * second * SECOND_US, "bert")
+        assert guess(failures, 60 * second, "bert"), "no failure of anna delays bert"
+        failures.passed(60 * second * SECOND_US, "bert")
+    waits = [failures.wait_us(180 * SECOND_US, name) for name in ("anna", "bert", "carla")]
+    assert waits == [4 * SECOND_US, 0, 0]
+
+
+def test_many_names_share_one_count(tmp_path):
+    failures = login.Failures(str(tmp_path / "pts.failed"))
+    names, looked_at = [f"name{number}" for number in range(200)], 0
+    for second in range(3000):
+        looked_at += sum([guess(failures, second, name) for name in names])
+        content = (tmp_path / "pts.failed").read_bytes()
+        assert content.count(b"\n") <= login.NAMES_MAX and len(content) < 1000
+    assert looked_at <= (login.NAMES_MAX + 1) * (3000 // 60 + 7)
+    assert guess(failures, 3000, "anna") or failures.wait_us(3000 * SECOND_US, "anna")
+    later = 3000 + login.FORGOTTEN_US // SECOND_US
+    assert all([failures.wait_us(later * SECOND_US, name) == 0 for name in [*names, "anna"]])
+    assert all([guess(failures, later, name) for name in names[: login.NAMES_MAX]])
+
+
+@pytest.mark.parametrize("quiet_us", [login.FORGOTTEN_US - 1, login.FORGOTTEN_US])
+def test_a_name_is_forgotten_after_an_hour(tmp_path, quiet_us):
+    failures = login.Failures(str(tmp_path / "a.failed"))
+    assert guess(failures, 0)
+    assert guess(failures, quiet_us / SECOND_US) and failures.count == 1 + (
+        quiet_us < login.FORGOTTEN_US
+    )
 
 
 def test_consoles_that_share_a_line_count_together(tmp_path):
     """Two network terminals read the count only at their start, which doubled the guesses."""
     consoles = [login.Failures(str(tmp_path / "pts.failed")) for _ in range(2)]
-    now_us, waits = 100 * SECOND_US, []
+    second, waits = 100, []
     for turn in range(6):
-        assert consoles[turn % 2].begin(now_us)
-        assert not consoles[turn % 2 - 1].begin(now_us), "the other one waits too"
-        waits.append(consoles[turn % 2 - 1].wait_us(now_us) // SECOND_US)
-        now_us += 60 * SECOND_US
+        assert guess(consoles[turn % 2], second)
+        assert not guess(consoles[turn % 2 - 1], second), "the other one waits too"
+        waits.append(consoles[turn % 2 - 1].wait_us(second * SECOND_US, "anna") // SECOND_US)
+        second += 60
     assert waits == [1, 2, 4, 8, 16, 32]
-    consoles[0].passed()
-    assert consoles[1].wait_us(now_us) == 0
-    # two tries at the same moment count as two
-    folder = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(folder, fcntl.LOCK_EX)
-    assert not consoles[0].begin(0) and consoles[0].count == 0
-    os.close(folder)
-    assert consoles[0].begin(0) and consoles[0].count == 1
-    # a failure that cannot be stored counts
-    failures = login.Failures(str(tmp_path / "absent" / "pts.failed"))
-    for count in range(1, 4):
-        assert failures.begin(count * 60 * SECOND_US) and failures.count == count
-    assert failures.wait_us(180 * SECOND_US) == 4 * SECOND_US
-    failures.passed()
-    assert failures.wait_us(180 * SECOND_US) == 0
+    assert consoles[1].count == 6
 
 
-def test_a_damaged_count_delays_a_minute_at_most(tmp_path):
-    for text in ("", "x", "3", "3 4 5", "9" * 300, "-5 0"):
-        (tmp_path / "a.failed").write_text(text)
-        failures = login.Failures(str(tmp_path / "a.failed"))
-        assert 0 <= failures.wait_us(0) <= 60 * SECOND_US
-        failures.failed(0)
-        assert failures.wait_us(0) >= SECOND_US
-    (tmp_path / "a.failed").write_text(f"3 {10**15}")  # a time in the future
-    assert login.Failures(str(tmp_path / "a.failed")).wait_us(0) == 4 * SECOND_US
+def test_two_tries_at_the_same_moment_count_as_two(tmp_path, monkeypatch):
+    failures = login.Failures(str(tmp_path / "pts.failed"))
+    assert guess(failures, 0)
+    with monkeypatch.context() as patch:
+        busy = BlockingIOError(errno.EAGAIN, "busy")
+        patch.setattr(os, "lockf", lambda *_: (_ for _ in ()).throw(busy))
+        failures.passed(60 * SECOND_US, "anna")
+        assert not guess(failures, 60)
+        assert failures.refusal(60 * SECOND_US, "anna").startswith("no login: another one")
+    assert guess(failures, 60) and failures.count == 2, "it was not cleared"
+
+
+FULL = {"replace": errno.EROFS, "write": errno.ENOSPC, "fsync": errno.EIO}
+
+
+@pytest.mark.parametrize("call", FULL)
+def test_the_run_directory_counts_while_the_disk_takes_nothing(tmp_path, monkeypatch, call):
+    for name in ("state", "run"):
+        (tmp_path / name).mkdir()
+    paths = [str(tmp_path / name / "pts.failed") for name in ("state", "run")]
+    refused, real = [paths[0]], durable.put
+
+    def put(path, *content):
+        with monkeypatch.context() as patch:
+            if path in refused:
+                patch.setattr(os, call, lambda *_: (_ for _ in ()).throw(OSError(FULL[call], "no")))
+            real(path, *content)
+
+    monkeypatch.setattr(durable, "put", put)
+    looked_at = sum([guess(login.Failures(*paths), second) for second in range(900)])
+    assert looked_at == 900 // 60 + 5, "1, 2, 4 .. 60 s"
+    failures = login.Failures(*paths)
+    assert guess(failures, 1000), "the owner"
+    failures.passed(1000 * SECOND_US, "anna")
+    assert guess(failures, 1000), "without a delay"
+    refused += paths
+    assert not any([guess(login.Failures(*paths), second) for second in range(2000, 2900)])
+    assert login.Failures(*paths).refusal(2000 * SECOND_US, "anna").startswith("no login: ")
+    refused.clear()
+    assert guess(failures, 2900)
+
+
+@pytest.mark.parametrize("text", ["", "x", "3", "3 4 5", "anna 3", "anna x 5", "9" * 999, "\xff"])
+def test_a_damaged_count_delays_a_minute_at_most(tmp_path, text):
+    (tmp_path / "a.failed").write_text(text, encoding="latin-1")
+    failures = login.Failures(str(tmp_path / "a.failed"))
+    assert failures.wait_us(0, "anna") == 0 and guess(failures, 0)
+    assert failures.wait_us(0, "anna") == SECOND_US
+
+
+def test_absurd_numbers_delay_a_minute_at_most(tmp_path):
+    failures = login.Failures(str(tmp_path / "a.failed"))
+    for count, wait_s in (("-5", 1), ("0", 1), ("3", 4), ("9" * 300, 60)):
+        (tmp_path / "a.failed").write_text(f"anna {count} {10**15}")  # a time in the future
+        assert failures.wait_us(0, "anna") == wait_s * SECOND_US
+    (tmp_path / "a.failed").write_text(f"anna 3 -{10**15}")
+    assert failures.wait_us(0, "anna") == 0
 
 
 def test_of_10_000_tries_only_few_are_checked(tmp_path):
     """A new console for each try, and each hour a restart of the box and its clock."""
     looked_at = 0
     for second in range(10_000):
-        failures = login.Failures(str(tmp_path / "ttyS0.failed"))
-        looked_at += failures.begin(second % 3600 * SECOND_US)
-    assert looked_at == failures.count and 160 <= looked_at <= 10_000 // 60 + 7
-    assert failures.wait_us(0) <= login.DELAY_US_MAX
+        looked_at += guess(login.Failures(str(tmp_path / "ttyS0.failed")), second % 3600)
+    assert 160 <= looked_at <= 10_000 // 60 + 7
