@@ -38,7 +38,6 @@ STAMPS = {
     "controller/state/course.py": (7, "seconds of a forecast, from now on"),
     "controller/state/forecast.py": (4, "seconds of a forecast, from now on"),
     "controller/state/propagation_map.py": (6, "seconds of a forecast, from now on"),
-    "controller/store/joining.py": (3, "a ramp of minutes; a wrong clock ends it or lets it wait"),
     "controller/system/local_days.py": (3, "the calendar"),
     "controller/systemd/trial_verdict.py": (1, "seconds since the boot, from look to look"),
 }

@@ -26,9 +26,10 @@ from controller.hints import no_answer
 from controller.journal.ring import JournalError
 from controller.run import operator_client, operator_commands
 from controller.state import contacts, watch
+from controller.state.base import Facts
 from controller.store import joining, proof_lines as pl, proof_tests, sign_tests
 from controller.store.joining import ALONE, IN, JOINS, LEAVES, STEPS
-from controller.system import cli, utc
+from controller.system import cli, clock, utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 from safety import signals as s
 
@@ -83,7 +84,7 @@ def _has_left(case: Case) -> bool:
     """True once a cabinet that left is stopped, and does not start before a sign test."""
     signs = (case.status["proof_tests"] or {"signs": []})["signs"]
     is_held = len(sign_tests.held(signs)) == len(signs)
-    has_given = case.facts["state"] == LEAVES and not case.facts["ready_permille"]
+    has_given = case.facts["state"] == LEAVES and not case.facts["kept_permille"]
     return has_given and case.is_open and is_held
 
 
@@ -115,8 +116,7 @@ def _case(arguments: Namespace) -> Case:
 
 def _go_on(arguments: Namespace, case: Case) -> None:
     """Note the steps that are done now. The last one needs a call of its own."""
-    if case.facts["state"] == LEAVES:
-        _check_given_back(case.facts["ready_permille"])
+    _check_given_back(case.facts)
     accepted = arguments.accept
     for number, (name, lacks) in enumerate(case.facts["missing"].items()):
         words = arguments.at if name == "place" else "done"
@@ -130,14 +130,16 @@ def _go_on(arguments: Namespace, case: Case) -> None:
         raise cli.Ended(NOT_DONE, "--accept: the next step cannot be accepted, it has to be done")
 
 
-def _check_given_back(ready_permille: int) -> None:
-    if ready_permille:
-        line = f"it still gives its load back: {math.ceil(ready_permille / 10)} % left"
+def _check_given_back(facts: Facts) -> None:
+    if kept_permille := facts["kept_permille"]:
+        line = f"it still gives its load back: {math.ceil(kept_permille / 10)} % left"
         raise cli.Ended(NOT_DONE, line)
 
 
 def _note(arguments: Namespace, case: Case, step: str, words: str) -> None:
     ledger, remark = proof_tests.Ledger(arguments.state_dir), joining.remark
+    if step == STEPS[-1]:
+        joining.begin_ramp(arguments.run_dir, clock.now_us())
     ledger.add(utc.moment(), pl.JOINED, step, arguments.by, remark(case.facts["place"], words))
     person.note(arguments, "JOIN", f"{arguments.by}: {step}: {words}")
 
@@ -150,10 +152,11 @@ def _leave(arguments: Namespace, case: Case) -> None:
     ledger = proof_tests.Ledger(arguments.state_dir)
     if facts["state"] != LEAVES:
         remark = joining.remark(facts["place"], "gives its load back")
+        joining.begin_ramp(arguments.run_dir, clock.now_us())
         ledger.add(utc.moment(), pl.LEFT, "", arguments.by, remark)
         person.note(arguments, "JOIN", f"{arguments.by}: leaves")
         return
-    _check_given_back(facts["ready_permille"])
+    _check_given_back(facts)
     for each in case.status["proof_tests"]["signs"]:
         hold_sign(arguments, each["unit"], "it has not left")
         row = sign_tests.row_of(each["unit"])

@@ -288,6 +288,7 @@ proof_tests.replacing[] | text | a device that is being replaced, since when and
 proof_tests.join | object? | how far it has joined its site
 proof_tests.join.state | text | alone, joins, in or leaves
 proof_tests.join.ready_permille | int | the part of its discharge that counts for others
+proof_tests.join.kept_permille | int | the part that a leaving cabinet has not given back
 proof_tests.join.place | text | code of its place and its meters
 proof_tests.join.provisioned_utc | text? | when its configuration was made
 proof_tests.join.steps{} | object | each done step

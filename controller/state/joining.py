@@ -8,6 +8,8 @@ from controller.state.base import Facts
 from controller.store import joining, proof_lines, replacements, sign_tests
 from controller.store.proof_lines import Record
 
+Ramp = tuple[int, int | None]  # (time of the boot clock, us; result of joining.ramp_began_us)
+
 
 def place(header: Facts, records: Sequence[Record]) -> str:
     """The code of the place: the cabinet, its meters with their serial numbers, and where its racks
@@ -34,20 +36,21 @@ def name_of(header: Facts) -> str:
     return str(list(header.get("names", {"cabinet": ""}).values())[-1])
 
 
-def facts(header: Facts, records: Sequence[Record], utc_s: float) -> Facts:
-    """{state, ready_permille, place, provisioned_utc, steps, hours}.
+def facts(header: Facts, records: Sequence[Record], ramp: Ramp) -> Facts:
+    """{state, ready_permille, kept_permille, place, provisioned_utc, steps, hours}.
 
     steps: {step: {utc, by, words}} of the done ones. hours: from the provision to the last done
     step; None: unknown.
     """
     code = place(header, records)
-    found = joining.found(records, code, utc_s)
+    found = joining.found(records, code, *ramp)
     hours, last = None, list(found.steps.values())[-1:]
     if found.provisioned and last:
         hours = (proof_lines.seconds(last[0]) - proof_lines.seconds(found.provisioned)) / 3600
     return {
         "state": found.state,
         "ready_permille": found.ready_permille,
+        "kept_permille": found.kept_permille,
         "place": code,
         "provisioned_utc": found.provisioned and found.provisioned.recorded_utc,
         "steps": {

@@ -32,7 +32,9 @@ class Ledger:
         return self._found
 
 
-def facts(header: Facts, ledger: Ledger, moment: SupportsInt, clock: str) -> Facts | None:
+def facts(
+    header: Facts, ledger: Ledger, moment: SupportsInt, clock: str, ramp: joining.Ramp
+) -> Facts | None:
     """{rows, signs, summary, replacing, join, wrong, clock}, None for a controller without proof
     tests.
 
@@ -60,7 +62,7 @@ def facts(header: Facts, ledger: Ledger, moment: SupportsInt, clock: str) -> Fac
     signs = [{key: each[key] for key in ("unit", "state", "date")} for each in units]
     own: Facts = {"replacing": [replacements.words(record) for record in open_.values()]}
     own |= {"summary": summary, "wrong": found.lines, "clock": clock}
-    own["join"] = None if found.breaks else joining.facts(header, found.records, int(moment) / 1e6)
+    own["join"] = joining.facts(header, found.records, ramp)
     return {"rows": rows, "signs": signs, **own}
 
 

@@ -14,6 +14,7 @@ from controller.journal.ring import JournalError
 from controller.run import loop_statistics
 from controller.state import bands, base, plan_seen, proof_tests, record, trend
 from controller.state.base import Facts
+from controller.store import joining
 from controller.system import utc
 
 PAGES = ("status", "why", "alarms", "events", "trend", "racks", "map", "devices", "links", "plan")
@@ -149,9 +150,9 @@ class Watch:
 
     def _tests(self) -> Facts | None:
         now_us, _ = self._wall.poll()
-        return proof_tests.facts(
-            self.shadow.reader.header, self._ledger, *self._wall.label(now_us)[:2]
-        )
+        label = self._wall.label(now_us)[:2]
+        ramp = now_us, joining.ramp_began_us(self._run_directory, now_us)
+        return proof_tests.facts(self.shadow.reader.header, self._ledger, *label, ramp)
 
     def _utc_s(self) -> float:
         now_us, _ = self._wall.poll()

@@ -5,18 +5,26 @@
     LEFT         it leaves its place, so that every step has to be done anew
 
 A step counts only for the place whose code begins the remark of its record. So a pod that was moved
-has lost its commissioning, and so has one whose meters were exchanged.
+has lost its commissioning, and so has one whose meters were exchanged, and one whose ledger lacks
+records.
+
+The cabinet takes its part of the load, and gives it back, in a ramp of RAMP_S since the boot clock
+in RAMP_FILE, which is in the run directory. So no clock of the day ends the ramp or lets it wait.
+After a boot there is no such file, and only the time since the boot is proven.
 """
 
+import os
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from controller.store import proof_lines as pl
-from controller.store.proof_lines import JOINED, LEFT, PROVISIONED, Record
+from controller.store import durable
+from controller.store.proof_lines import JOINED, LEFT, LOST, PROVISIONED, Record
+from controller.system import regular_file
 
 STEPS = ("read", "place", "spacing", "limits", "wiring", "sign", "zero", "meters", "load")
 RAMP_S = 600  # time in which a cabinet takes its part of the load, and gives it back
+RAMP_FILE = "ramp"
 WHOLE = 1000
 # what a cabinet is to its fleet
 ALONE, JOINS, IN, LEAVES = "alone", "joins", "in", "leaves"
@@ -25,14 +33,15 @@ ALONE, JOINS, IN, LEAVES = "alone", "joins", "in", "leaves"
 class Joining(NamedTuple):
     """How far the cabinet has joined. state: ALONE, if `firebreak join` was never used here. steps:
     the records of the done steps, in their order. ready_permille: the part of what the battery can
-    give on which others may count. provisioned: the record, or None. left: of the last departure.
+    give on which others may count. kept_permille: the part that a leaving cabinet has not given
+    back. provisioned: the record, or None.
     """
 
     state: str
     steps: dict[str, Record]
     ready_permille: int
+    kept_permille: int
     provisioned: Record | None
-    left: Record | None
 
 
 def code(name: str, parts: Iterable[tuple[object, ...]]) -> str:
@@ -45,47 +54,54 @@ def remark(place: str, words: str) -> str:
     return f"place {place}; {words}"
 
 
-def found(records: Sequence[Record], place: str, utc_s: float) -> Joining:
-    """How far the cabinet has joined at the place with this code. utc_s: now."""
-    own = [each for each in records if each.kind in (JOINED, LEFT)]
-    lefts = [at for at, each in enumerate(own) if each.kind == LEFT]
-    begin = lefts[-1] + 1 if lefts else 0
-    newest = {each.row: each for each in own[begin:] if each.remark.startswith(remark(place, ""))}
+def begin_ramp(run_directory: str, now_us: int) -> None:
+    """Note that a ramp begins, before its record. Raises OSError. now_us: of the boot clock."""
+    path = os.path.join(run_directory, RAMP_FILE)
+    durable.put(path, ".new", [str(now_us).encode("ascii")], 0o644)
+    os.chmod(path, 0o644)  # a shell may have another umask, and the doors read the file
+
+
+def ramp_began_us(run_directory: str, now_us: int) -> int | None:
+    """Time of the boot clock at which the last ramp began; now, if that is unknown. None: no ramp
+    has begun since the boot.
+    """
+    try:
+        began_us = int(regular_file.read(os.path.join(run_directory, RAMP_FILE), 20))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return now_us
+    return began_us if began_us <= now_us else None  # a folder that outlives a boot
+
+
+def found(
+    records: Sequence[Record], place: str, now_us: int, began_us: int | None = None
+) -> Joining:
+    """How far the cabinet has joined at the place with this code. now_us: of the boot clock.
+    began_us: result of ramp_began_us.
+    """
+    own = [each for each in records if each.kind in (JOINED, LEFT, LOST)]
+    ends = [at for at, each in enumerate(own, 1) if each.kind != JOINED]
+    here = own[max(ends, default=0) :]
+    newest = {each.row: each for each in here if each.remark.startswith(remark(place, ""))}
     steps = {}
     for step in STEPS:
         if step not in newest:
             break
         steps[step] = newest[step]
-    left = own[lefts[-1]] if lefts else None
-    state = _state(own, steps, left)
+    state = _state(own, steps)
+    passed = min(WHOLE, (now_us - (began_us or 0)) * WHOLE // (RAMP_S * 1_000_000))
+    kept = WHOLE - passed if state == LEAVES else 0
+    # A boot has interrupted the reports of a leaving cabinet, so nobody counts on it any more.
+    leaves = 0 if began_us is None else kept
+    ready = {ALONE: WHOLE, JOINS: 0, IN: passed, LEAVES: leaves}[state]
     made = [each for each in records if each.kind == PROVISIONED]
-    return Joining(
-        state, steps, _ready(state, steps, left, utc_s), made[-1] if made else None, left
-    )
+    return Joining(state, steps, ready, kept, made[-1] if made else None)
 
 
-def _state(own: Sequence[Record], steps: dict[str, Record], left: Record | None) -> str:
+def _state(own: Sequence[Record], steps: dict[str, Record]) -> str:
     if not own:
         return ALONE
     if STEPS[-1] in steps:
         return IN
-    return LEAVES if left is own[-1] else JOINS
-
-
-def _ready(state: str, steps: dict[str, Record], left: Record | None, utc_s: float) -> int:
-    if state == IN:
-        return _ramp(steps[STEPS[-1]], utc_s)
-    if state == LEAVES and left is not None:
-        return WHOLE - _ramp(left, utc_s)
-    return WHOLE if state == ALONE else 0
-
-
-def _ramp(record: Record, utc_s: float) -> int:
-    """Permille of the ramp that has passed since this record. A clock that was set back by less
-    than the ramp lets it wait. One that is farther back counts as its end, because nothing may stay
-    small for ever.
-    """
-    passed_s = utc_s - pl.seconds(record)
-    if -RAMP_S <= passed_s < 0:
-        return 0
-    return WHOLE if passed_s < 0 else min(WHOLE, int(passed_s * WHOLE / RAMP_S))
+    return LEAVES if own[-1].kind == LEFT else JOINS

@@ -15,7 +15,7 @@ FILE, FOLDER, SOCKET = stat.S_IFREG, stat.S_IFDIR, stat.S_IFSOCK
 ACTS = "console"
 RUN_NAMES = {
     **dict.fromkeys(("journal", "journal.new", "journal.previous", "lock", "store.failed"), FILE),
-    **dict.fromkeys(("loop.stats", "links.stats", "hints.stats"), FILE),
+    **dict.fromkeys(("loop.stats", "links.stats", "hints.stats", "ramp"), FILE),
     **dict.fromkeys(("record.head", "record.head.new", "quarters.csv", "quarters.csv.new"), FILE),
     **dict.fromkeys(("command.sock", "hints.sock"), SOCKET),
     ACTS: FOLDER,
@@ -25,7 +25,7 @@ LOCKS = dict.fromkeys(("store.lock", "record.lock", "proof_tests.lock"), FILE)
 STATE_NAMES = {
     **dict.fromkeys(("store.a", "store.a.new", "store.b", "store.b.new"), FILE),
     **dict.fromkeys(("trips.log", "trips.log.previous"), FILE),
-    **dict.fromkeys((*DATABASE, "record.reserve", "proof_tests.jsonl"), FILE),
+    **dict.fromkeys((*DATABASE, "record.reserve", "proof_tests.jsonl", "proof_tests.head"), FILE),
     **dict.fromkeys(("quarters.csv", "quarters.csv.new"), FILE),
     **dict.fromkeys(("keys", "console", "captures"), FOLDER),
 }

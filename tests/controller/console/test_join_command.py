@@ -11,7 +11,7 @@ from controller.console import join_steps, person
 from controller.run import link_statistics, operator_client, operator_commands
 from controller.state import proof_tests as state_tests, watch
 from controller.store import joining, proof_lines as pl, proof_tests as pt, sign_tests
-from controller.system import utc
+from controller.system import clock, utc
 from controller.system.clock import Utc
 
 
@@ -21,8 +21,10 @@ class Box:
     def __init__(self, capsys, folder, monkeypatch):
         self.capsys, self.watched = capsys, Watched(folder).run(3)
         self.asked, self.held, self.serial = [], [], "A1"
-        self.utc_us = int(utc.Clocks.utc_us()) // SECOND_US * SECOND_US
+        self.utc_us, self.now_us = int(utc.Clocks.utc_us()), 10**12
         monkeypatch.setattr(utc.Clocks, "utc_us", lambda _: Utc(self.utc_us))
+        for place in (clock, utc.Clocks):
+            monkeypatch.setattr(place, "now_us", lambda *_: self.now_us)
         monkeypatch.setattr(watch.Watch.update, "__defaults__", (self.watched.rig.step,))
         answered(monkeypatch, operator_client, "reach", None)
         answered(monkeypatch, person, "prove", None)
@@ -138,6 +140,9 @@ def test_a_damaged_ledger_is_no_cabinet_that_never_joined(box):
     box.noted(["read"])
     path = pathlib.Path(box.watched.state) / pt.FILE
     path.write_bytes(path.read_bytes().replace(b"anna", b"otto"))
+    assert (box.known()["state"], box.known()["ready_permille"]) == (joining.JOINS, 0)
+    path.unlink()
+    path.mkdir()
     box.refuse(3, "the proof-test ledger is unknown: ", "")
 
 
@@ -159,12 +164,41 @@ def test_a_cabinet_leaves_after_it_has_given_its_load_back(box):
     box.refuse(1, "still gives its load back: 100 %", "--by anna --leave")
     box.refuse(1, "still gives its load back: 100 %", "--by anna")
     assert (box.asked, box.held) == ([], [])
-    box.utc_us += joining.RAMP_S * SECOND_US - 1
-    box.refuse(1, "still gives its load back: 1 %", "--by anna --leave")
-    box.utc_us += 1
+    box.now_us += joining.RAMP_S * SECOND_US - 1
+    for step_s in (-3600, -1, 0, 601, 86_400 * 365):
+        box.utc_us += step_s * SECOND_US
+        box.refuse(1, "still gives its load back: 1 %", "--by anna --leave")
+        assert box.known()["ready_permille"] == 1
+    box.now_us += 1
     code, page, _ = box.tested().stop().ask("--by anna --leave")
     assert (code, page[0]) == (0, "stop: accepted")
     assert box.asked == [(operator_commands.STOP,)] and box.held == [(1, True)]
     signs = box.watched.facts("status")["proof_tests"]["signs"]
     assert sign_tests.held(signs) == [1], "no start before the next sign test"
     assert box.ask("--by anna")[1][0] == "read: done" and box.known()["state"] == joining.JOINS
+
+
+def test_a_boot_lets_no_leaving_cabinet_stop_at_once(box):
+    box.stop().noted()
+    box.ask("--by anna --leave")
+    (pathlib.Path(box.watched.folder) / joining.RAMP_FILE).unlink()  # the boot empties /run
+    box.now_us = 60 * SECOND_US
+    assert box.known()["ready_permille"] == 0, "nobody counts on it"
+    box.refuse(1, "still gives its load back: 90 %", "--by anna --leave")
+
+
+def test_the_last_step_begins_the_ramp_before_its_record(box):
+    box.stop().tested().noted(joining.STEPS[:-1])
+    box.cabinet.request_run(True)
+    box.later(120)
+    ramp = pathlib.Path(box.watched.folder) / joining.RAMP_FILE
+    ramp.mkdir()
+    records = pt.read(box.watched.state).records
+    box.refuse(3, "directory", "--by anna")
+    assert pt.read(box.watched.state).records == records, "it would count whole at once"
+    ramp.rmdir()
+    assert box.ask("--by anna")[0] == 0 and box.known()["ready_permille"] == 0
+    box.utc_us += 3600 * SECOND_US
+    assert box.known()["ready_permille"] == 0
+    box.now_us += 60 * SECOND_US
+    assert box.known()["ready_permille"] == 100

@@ -21,12 +21,11 @@ def ledger(tmp_path, *acts):
     return pt.read(str(tmp_path)).records
 
 
-def found(records, after_s=0.0, place=HERE):
-    last_s = pl.seconds(records[-1]) if records else 0
-    return j.found(records, place, last_s + after_s)
+def found(records, passed_us=0, place=HERE, began_us=DAY_US):
+    return j.found(records, place, (began_us or 0) + passed_us, began_us)
 
 
-LEFT = pl.LEFT, "", HERE
+LEFT, LOST = (pl.LEFT, "", HERE), (pl.LOST, "", HERE)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +41,10 @@ LEFT = pl.LEFT, "", HERE
         ((*j.STEPS, LEFT, "read"), j.JOINS, 1, 0),
         ((*j.STEPS, LEFT, *j.STEPS), j.IN, 9, 0),
         (("read", (pl.JOINED, "place", THERE)), j.JOINS, 1, 0),
+        ((*j.STEPS, LOST), j.JOINS, 0, 0),
+        ((*j.STEPS, LEFT, LOST), j.JOINS, 0, 0),
+        ((LOST,), j.JOINS, 0, 0),
+        ((*j.STEPS, LOST, *j.STEPS), j.IN, 9, 0),
     ],
 )
 def test_the_state_follows_from_the_records(acts, state, steps, ready, tmp_path):
@@ -51,32 +54,42 @@ def test_the_state_follows_from_the_records(acts, state, steps, ready, tmp_path)
 
 def test_a_moved_pod_has_lost_its_steps(tmp_path):
     records = ledger(tmp_path, *j.STEPS)
-    moved = found(records, 1e6, THERE)
+    moved = found(records, DAY_US, THERE)
     assert (moved.state, moved.steps, moved.ready_permille) == (j.JOINS, {}, 0)
 
 
-@pytest.mark.parametrize(
-    ("after_s", "ready"),
-    [
-        (0, 0),
-        (1, 1),
-        (300, 500),
-        (599, 998),
-        (600, 1000),
-        (601, 1000),
-        (1e9, 1000),
-        (-1, 0),
-        (-600, 0),
-        (-601, 1000),
-    ],
-)
-def test_the_battery_counts_more_and_more(after_s, ready, tmp_path):
-    """A clock that is far before the record counts as the end of the ramp."""
-    records = ledger(tmp_path, *j.STEPS)
-    assert found(records, after_s).ready_permille == ready
-    (tmp_path / pt.FILE).unlink()
-    records = ledger(tmp_path, LEFT)
-    assert found(records, after_s).ready_permille == 1000 - ready
+SECOND_US = 1_000_000
+RAMP = [(0, 0), (599_999, 0), (600_000, 1), (300 * SECOND_US, 500)]
+RAMP += [(600 * SECOND_US - 1, 999), (600 * SECOND_US, 1000), (600 * SECOND_US + 1, 1000)]
+
+
+@pytest.mark.parametrize(("passed_us", "permille"), [*RAMP, (10**17, 1000)])
+def test_the_battery_counts_more_and_more_by_the_boot_clock(passed_us, permille, tmp_path):
+    """Only the time since a boot is proven after it, and a leaving cabinet counts no more then."""
+    come = found(ledger(tmp_path, *j.STEPS), passed_us)
+    assert (come.ready_permille, come.kept_permille) == (permille, 0)
+    booted = found(ledger(tmp_path), passed_us, began_us=None)
+    assert (booted.ready_permille, booted.kept_permille) == (permille, 0)
+    gone = found(ledger(tmp_path, LEFT), passed_us)
+    assert (gone.ready_permille, gone.kept_permille) == (1000 - permille, 1000 - permille)
+    booted = found(ledger(tmp_path), passed_us, began_us=None)
+    assert (booted.ready_permille, booted.kept_permille) == (0, 1000 - permille)
+
+
+def test_the_ramp_is_kept_until_the_next_boot(tmp_path):
+    place, path = str(tmp_path), tmp_path / j.RAMP_FILE
+    assert j.ramp_began_us(place, 7) is None, "no ramp since the boot"
+    j.begin_ramp(place, 5)
+    assert [j.ramp_began_us(place, now_us) for now_us in (5, 7)] == [5, 5]
+    assert j.ramp_began_us(place, 4) is None, "the folder has outlived a boot"
+    for content in (b"", b"x", b"5.0", b"\xff"):
+        path.write_bytes(content)
+        assert j.ramp_began_us(place, 7) == 7, "nothing is proven"
+    path.unlink()
+    path.mkdir()
+    assert j.ramp_began_us(place, 7) == 7
+    with pytest.raises(OSError, match="director"):
+        j.begin_ramp(place, 9)
 
 
 def test_the_doors_may_read_the_ledger(tmp_path):
