@@ -57,7 +57,7 @@ def facts(arguments: Namespace) -> Facts:
         "devices": {name: f"{crc:08X}" for name, crc in approval.devices(found).items()},
         "tests": _tests(found, ledger, now),
         "signs": sign_tests.units(sign_hold.codes_of(found), ledger.records),
-        "ledger": {"records": len(ledger.records), "tests": ledger.tests, "head": ledger.head},
+        "ledger": {"records": ledger.newest, "tests": ledger.tests, "head": ledger.head},
         "not_armed": _not_armed(rows),
         "open_hazards": check.open_hazards(found),
         "approval": _approval(found, stored),

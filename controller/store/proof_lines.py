@@ -2,7 +2,9 @@
 
 The hash of a record covers its values and the hash of the record before (chain.py). A last line
 counts as torn if a power cut can have left it like that. Any other fault is damage, which is
-reported with its line number.
+reported with its line number. A damaged ledger, or one that is shorter than before, may lack a
+failed test. So a record LOST stands there, and nothing before it proves a sign test or a step of
+joining.py. The file has no such record.
 """
 
 import json
@@ -11,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, SupportsInt
 
-from controller.forms.acceptance_text import DAY_MAX
+from controller.forms.acceptance_text import DAY_MAX, DAY_MIN
 from controller.store import chain
 from controller.system import json_text
 
@@ -20,15 +22,18 @@ COMMISSIONED, TEST, SIGN = "commissioned", "test", "sign"
 # SERIAL: the serial number of a device.
 REPLACING, REPLACED, DUE, SERIAL = "replacing", "replaced", "due", "serial"
 PROVISIONED, JOINED, LEFT = "provisioned", "joined", "left"  # see joining.py
+LOST = "lost"  # records may be missing here
 DEVICE_CHARACTERS_MAX = 32  # longest name of a device (config/schema.py)
 PASSED, FAILED = "passed", "failed"
 ACCEPTED = "accepted"  # instead of a sign test: a named person accepts the unit without it
+DOUBTFUL = "doubtful"  # a clock that was behind the record before, or impossible
 REACTION_MS_MAX = 3_600_000
 TEXT_CHARACTERS_MAX = 200
 BYTES_MAX = 16 << 20  # about 40 000 records: tests of all rows every month for 70 years
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HASH_DIGITS = 2 * len(chain.START)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_HASH = re.compile("[0-9a-f]{%d}" % _HASH_DIGITS)
 
 
 class Record(NamedTuple):
@@ -60,10 +65,11 @@ _TYPES = (int, *[str] * 6, int, *[str] * 4)
 
 
 class Found(NamedTuple):
-    """The content of a ledger. records: those whose own hash fits.
+    """The content of a ledger. records: those whose own hash fits, and LOST.
 
     breaks: faults, from line `damaged_from` on. torn_bytes: bytes of a last line that a loss of
     power has cut, after whole_bytes of other lines. is_ended: the last record has its line end.
+    head: hash to which the next record links.
     """
 
     records: tuple[Record, ...]
@@ -97,6 +103,13 @@ def utc_text(utc: SupportsInt) -> str:
     return (EPOCH + timedelta(seconds=int(utc) // 1_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def last_utc(records: Sequence[Record]) -> str:
+    """Time of the last record with a clock that is not doubtful."""
+    return next(
+        (each.recorded_utc for each in reversed(records) if each.clock != DOUBTFUL), utc_text(0)
+    )
+
+
 def seconds(record: Record) -> float:
     """Time of writing, in seconds since 1970."""
     return datetime.fromisoformat(record.recorded_utc).timestamp()
@@ -115,6 +128,10 @@ def is_day(text: str) -> bool:
         return False
 
 
+# stands where records may be missing
+_LOST = Record(0, LOST, "", DAY_MIN, f"{DAY_MIN}T00:00:00Z", DOUBTFUL, "", 0, "", "", "", "")
+
+
 def encode(values: Sequence[str | int], previous: str) -> bytes:
     """Bytes of a line. values: in the order of VALUES. previous: the hash before, hexadecimal."""
     digest = chain.link(bytes.fromhex(previous), values).hex()
@@ -127,7 +144,7 @@ def _written(content: dict[str, Any]) -> bytes:
 
 # the longest value of each field; JSON may add a backslash to each character of a text
 _TEXT = '"' * TEXT_CHARACTERS_MAX
-_WHEN = DAY_MAX, f"{DAY_MAX}T00:00:00Z", "unknown"
+_WHEN = DAY_MAX, f"{DAY_MAX}T00:00:00Z", DOUBTFUL
 _LONGEST = BYTES_MAX, COMMISSIONED, "d" * DEVICE_CHARACTERS_MAX, *_WHEN
 _RECORD = encode((*_LONGEST, _TEXT, REACTION_MS_MAX, FAILED, _TEXT), chain.START.hex())
 RECORD_BYTES_MAX = len(_RECORD)
@@ -162,15 +179,27 @@ def _is_sound(record: Record) -> bool:
     )
 
 
-def found_in(content: bytes) -> Found:
-    """Records and faults in the bytes of a ledger."""
+def found_in(content: bytes, newest: str = "") -> Found:
+    """Records and faults in the bytes of a ledger. newest: hash of the newest record that was ever
+    written here; "": unknown.
+    """
     *lines, last = content.split(b"\n")
     torn = b""
     if last and decode(last) is None and _is_torn(last):
         torn, last = last, b""
     elif not last and lines and b"\0" in lines[-1] and _is_torn(lines[-1] + b"\n"):
         torn = lines.pop() + b"\n"  # the disk kept only the end of the line
-    return _checked([*lines, *filter(None, [last])], len(torn), len(content) - len(torn), not last)
+    lines += filter(None, [last])
+    found = _checked(lines, len(torn), len(content) - len(torn), not last)
+    if not newest or newest in [record.hash for record in found.records]:
+        return found
+    line = f"the ledger lacks record {newest}: it was taken away, replaced or changed"
+    return found._replace(
+        records=(*found.records, _LOST),
+        breaks=(*found.breaks, line),
+        damaged_from=found.damaged_from or len(lines) + 1,
+        head=newest if _HASH.fullmatch(newest) else "f" * _HASH_DIGITS,
+    )
 
 
 def _is_torn(tail: bytes) -> bool:
@@ -196,6 +225,7 @@ def _checked(lines: Iterable[bytes], torn_bytes: int, whole_bytes: int, is_ended
         wrong, is_own = _wrong(record, previous, newest)
         if wrong:
             breaks.append(f"line {number}: {wrong}")
+            records.append(_LOST)
             damaged_from = damaged_from or number
         previous = None
         if record is not None:

@@ -30,8 +30,8 @@ def rows(
     test is due again, or None. due: ISO day or None. level: number of LIMITS_D that have passed.
     """
     today = proof_lines.utc_text(moment[0])[:10]
-    if records and moment[1] != utc.NTP:
-        today = max(today, records[-1].recorded_utc[:10])
+    if moment[1] != utc.NTP:
+        today = max(today, proof_lines.last_utc(records)[:10])
     records, now = _possible(records, today), day(today)
     began = day(min([today, *[each.date for each in records if each.kind == COMMISSIONED]]))
     last = {record.row: record for record in records if record.kind == TEST}
@@ -56,7 +56,8 @@ def _possible(records: Sequence[Record], today: str) -> list[Record]:
             if record.result == PASSED:
                 record = record._replace(kind=proof_lines.DUE, remark=AHEAD)
         found.append(record)
-        today = min(today, record.recorded_utc[:10])
+        if record.clock != proof_lines.DOUBTFUL:
+            today = min(today, record.recorded_utc[:10])
     return found[::-1]
 
 

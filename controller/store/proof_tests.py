@@ -4,8 +4,13 @@ Each record has a tested row of the cause-and-effect matrix, tester, day, reacti
 `proof_tests.jsonl` has a record, a JSON object, in each line. A record counts only after it is
 durable. The next record removes a torn last line; damage stays. Warnings, pages and the start of
 the controller process (run/sign_hold.py) read the ledger. Tick, limits and permits never read it.
+
+`proof_tests.head` has the hash of the newest record, so that an older copy of the ledger, or none,
+is detected. The next record links to this hash, and so the chain shows the gap for ever. A release
+before wrote no head, and a restored backup on a new box has none: then the ledger counts as whole.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable
@@ -19,7 +24,8 @@ from controller.store.chain import START
 from controller.system import utc
 from controller.system.paths import WrongInput
 
-FILE, LOCK_FILE = "proof_tests.jsonl", "proof_tests.lock"
+FILE, LOCK_FILE, HEAD_FILE = "proof_tests.jsonl", "proof_tests.lock", "proof_tests.head"
+MODE = 0o640  # the doors report how far the cabinet has joined
 
 
 # (UTC, us since 1970; source of the clock)
@@ -44,11 +50,16 @@ def path_of(directory: str) -> str:
 
 def read(directory: str) -> pl.Found:
     """The ledger in a state directory; a missing file is an empty ledger. Raises OSError."""
+    newest = _bytes(os.path.join(directory, HEAD_FILE))  # first, a record may be added meanwhile
+    return pl.found_in(_bytes(path_of(directory)), newest.decode("ascii", "replace"))
+
+
+def _bytes(path: str) -> bytes:
     try:
-        with durable.opened(path_of(directory), os.O_RDONLY) as descriptor:
-            return pl.found_in(_content(descriptor))
+        with durable.opened(path, os.O_RDONLY) as descriptor:
+            return _content(descriptor)
     except FileNotFoundError:
-        return pl.found_in(b"")
+        return b""
 
 
 def _content(descriptor: int) -> bytes:
@@ -77,7 +88,7 @@ class Ledger:
         """
 
         def make(found: pl.Found) -> Made | None:
-            first = pl.COMMISSIONED, "", *_written(moment), "", 0, "", remark
+            first = pl.COMMISSIONED, "", *_written(found, moment), "", 0, "", remark
             is_new = all(each.kind == pl.PROVISIONED for each in found.records)
             return first if is_new else None
 
@@ -114,8 +125,9 @@ class Ledger:
         self, moment: Moment, kind: str, row: str, date: str | None, more: tuple[str, int, str, str]
     ) -> pl.Record:
         def make(found: pl.Found) -> Made:
-            check_date(found, moment, row, date)
-            on, *recorded = _written(moment)
+            on, *recorded = _written(found, moment)
+            if date is not None:
+                check_date(found, recorded[0], row, date)
             return kind, row, date or on, *recorded, *more
 
         self.commission(moment)
@@ -132,8 +144,7 @@ class Ledger:
         _check([(_is_text(text), f"{_shown(text)}: allowed is {allowed}") for text in (by, remark)])
 
         def make(found: pl.Found) -> Made:
-            check_date(found, moment, row)
-            return kind, row, *_written(moment), by, 0, "", remark
+            return kind, row, *_written(found, moment), by, 0, "", remark
 
         self.commission(moment, waits=waits)
         self._append(make, waits)
@@ -156,7 +167,7 @@ class Ledger:
 
     def _add(self, make: Callable[[pl.Found], Made | None]) -> pl.Record | None:
         with self._opened(FILE, os.O_RDWR | os.O_APPEND) as descriptor:
-            found = pl.found_in(_content(descriptor))
+            found = read(self.directory)
             made = make(found)
             if made is None:
                 return None
@@ -164,10 +175,15 @@ class Ledger:
                 os.ftruncate(descriptor, found.whole_bytes)
             line = pl.encode((found.newest + 1, *made), found.head)
             durable.write(descriptor, line if found.is_ended else b"\n" + line)
-            os.fchmod(descriptor, 0o640)  # the doors report how far the cabinet has joined
+            os.fchmod(descriptor, MODE)
             os.fsync(descriptor)
         durable.sync_directory(self.directory)
-        return pl.decode(line[:-1])
+        record, path = pl.decode(line[:-1]), os.path.join(self.directory, HEAD_FILE)
+        # If the disk refuses it, the hash before stays, and the ledger contains that one.
+        with contextlib.suppress(OSError):
+            durable.put(path, ".new", [record.hash.encode("ascii")] if record else [], MODE)
+            os.chmod(path, MODE)
+        return record
 
     def _opened(self, name: str, flags: int) -> AbstractContextManager[int]:
         path = os.path.join(self.directory, name)
@@ -176,13 +192,22 @@ class Ledger:
 
 def provisioned(moment: Moment, remark: str) -> bytes:
     """The ledger of a cabinet that was only made yet."""
-    return pl.encode((1, pl.PROVISIONED, "", *_written(moment), "", 0, "", remark), START.hex())
+    when = _written(pl.found_in(b""), moment)
+    return pl.encode((1, pl.PROVISIONED, "", *when, "", 0, "", remark), START.hex())
 
 
-def _written(moment: Moment) -> tuple[str, str, str]:
-    """(date, recorded_utc, clock) of a moment."""
-    text = pl.utc_text(moment[0])
-    return text[:10], text, moment[1]
+def _written(found: pl.Found, moment: Moment) -> tuple[str, str, str]:
+    """(date, recorded_utc, clock) of a new record. No clock prevents a record, because the chain
+    keeps the order: a clock that is impossible, or behind the last record and not steered, is
+    DOUBTFUL. A steered clock may be behind, because the clock of that record was ahead.
+    """
+    (utc_now, clock), last = moment, pl.last_utc(found.records)
+    now = pl.utc_text(utc_now)
+    if now >= DAY_MAX:
+        now, clock = last, pl.DOUBTFUL
+    elif now < last and clock != utc.NTP:
+        clock = pl.DOUBTFUL
+    return now[:10], now, clock
 
 
 # -- values of a record
@@ -236,27 +261,16 @@ def _shown(text: str) -> str:
     return json.dumps(text[: pl.TEXT_CHARACTERS_MAX])
 
 
-def check_date(found: pl.Found, moment: Moment, row: str, date: str | None = None) -> None:
-    """Check clock and date of a new record. Raises LedgerError.
-
-    The clock must not be before the last record, and the date not before the last test of the row.
-    A steered clock may be days before a record, because the clock of that record was ahead.
+def check_date(found: pl.Found, now: str, row: str, date: str) -> None:
+    """Check the day of an earlier test: not in the future, and not before the last test of the row.
+    Raises LedgerError.
     """
-    now = pl.utc_text(moment[0])
-    newest = max([record.recorded_utc for record in found.records], default=now)
-    rules = [
-        (now < DAY_MAX, f"the clock says {now}, which is impossible: set the clock first"),
-        (
-            now >= newest or moment[1] == utc.NTP and now[:10] < newest[:10],
-            f"the clock says {now}, the last record is of {newest}: set the clock first",
-        ),
-    ]
-    if date is not None:
-        own = [each for each in found.records if each.row == row and each.kind in (pl.TEST, pl.DUE)]
-        last = max([each.date for each in own if each.date <= now], default=date)
-        rules += [
+    own = [each for each in found.records if each.row == row and each.kind in (pl.TEST, pl.DUE)]
+    last = max([each.date for each in own if each.date <= now], default=date)
+    _check(
+        [
             (pl.is_day(date), f"date {_shown(date)}: a day is written 2026-03-14"),
             (date <= now[:10], f"date {date} is in the future: it is {now}"),
             (date >= last, f"date {date} is before the last test of row {row}, of {last}"),
         ]
-    _check(rules)
+    )

@@ -8,6 +8,7 @@ due again.
 
 The controller refuses a start while a unit has neither a passed test nor an acceptance by a named
 person. The ledger keeps this acceptance, and the test stays due. A failed test cannot be accepted.
+Before a place where the ledger lacks records, no test counts as passed.
 """
 
 import zlib
@@ -15,7 +16,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from controller.store.proof_lines import ACCEPTED, PASSED, SIGN, Record
+from controller.store.proof_lines import ACCEPTED, LOST, PASSED, SIGN, Record
 from safety import parameters as p
 from safety.image_check import topology
 
@@ -58,7 +59,12 @@ def remark_of(code: str, words: str) -> str:
 
 def units(unit_codes: Sequence[str], records: Sequence[Record]) -> list[dict[str, Any]]:
     """{unit, code, state: NEVER .. DONE or ACCEPTED, date, tester} of each unit (from 1)."""
-    last = {record.row: record for record in records if record.kind == SIGN}
+    last: dict[str, Record] = {}
+    for each in records:
+        if each.kind == LOST:
+            last.clear()
+        elif each.kind == SIGN:
+            last[each.row] = each
     found = []
     for unit, code in enumerate(unit_codes, 1):
         record = last.get(row_of(unit))

@@ -150,6 +150,9 @@ class Disk(Simulated):
     def lockf(self, descriptor, *_):
         assert self.descriptors[descriptor]
 
+    def fchmod(self, *_):
+        pass
+
     def fsync(self, descriptor):
         self._count()
         if self.descriptors[descriptor][0] is None:

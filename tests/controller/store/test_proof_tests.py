@@ -1,6 +1,7 @@
 """The proof-test ledger: no power cut loses a counted record; every change is reported."""
 
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -114,6 +115,7 @@ def test_every_torn_end_is_reported_and_only_it_is_removed(three):
         assert line.startswith(f"a power cut has torn the last line ({end - begin} bytes)")
         assert names(found) == [pl.COMMISSIONED, "1", "12"]
     three.write_bytes(whole[:end])
+    (three.parent / pt.HEAD_FILE).unlink()  # it is written after the record is durable
     add(three.parent, "2")
     found = found_at(three)
     assert names(found) == [pl.COMMISSIONED, "1", "12", "2"] and found.lines == []
@@ -144,7 +146,7 @@ def test_other_bytes_at_the_end_are_damage(tail):
 
 def test_the_longest_record_cut_short_is_torn_and_more_is_damage():
     text = '"' * pl.TEXT_CHARACTERS_MAX
-    when = ("2026-03-14", "2026-03-14T02:07:31Z", "unknown")
+    when = ("2026-03-14", "2026-03-14T02:07:31Z", pl.DOUBTFUL)
     head, tail = (
         (pl.BYTES_MAX, pl.COMMISSIONED, "d" * 32),
         (text, pl.REACTION_MS_MAX, pl.FAILED, text),
@@ -173,11 +175,12 @@ def test_bytes_that_a_power_cut_cannot_leave_are_damage_and_stay(tmp_path, alter
     path.write_bytes(altered)
     before = pt.read(str(tmp_path))
     assert before.torn_bytes == 0 and before.lines[0] == f"damaged from line {before.damaged_from}"
-    assert before.breaks == (f"line {before.damaged_from}: is not a record",)
+    line = f"line {before.damaged_from}: is not a record"
+    assert before.breaks[0] == line and "lacks record" in before.breaks[-1] or before.newest == 2
     add(tmp_path, "2")
     assert path.read_bytes().startswith(altered.rstrip(b"\n") + b"\n")
     after = pt.read(str(tmp_path))
-    assert names(after)[-1] == "2" and after.breaks == before.breaks
+    assert names(after)[-1] == "2" and after.breaks == (line,)
 
 
 def test_a_last_record_without_its_line_end_is_a_record(three):
@@ -228,7 +231,8 @@ def test_damage_stays_reported_and_a_changed_record_does_not_count(three):
     add(three.parent, "2")
     found = found_at(three)
     assert found.damaged_from == 3 and len(found.breaks) == 1
-    assert names(found) == [pl.COMMISSIONED, "1", "40e", "2"] and found.newest == 5
+    assert names(found) == [pl.COMMISSIONED, "1", pl.LOST, "40e", "2"]
+    assert found.newest == 5
 
 
 def test_other_json_or_another_form_is_damage_not_a_crash(three):
@@ -236,7 +240,7 @@ def test_other_json_or_another_form_is_damage_not_a_crash(three):
     lines = [b"", b"x", b"[]", b"{}", b"null", b"[" * 100_000, b"\xff\xfe", b"NaN"]
     for line in (*lines, b'{"number":1}', b'{"number":"1"}'):
         found = pl.found_in(line + b"\n" + whole)
-        assert (found.damaged_from, len(found.records)) == (1, 4) and pl.decode(line) is None
+        assert (found.damaged_from, len(found.records)) == (1, 5) and pl.decode(line) is None
     content = json.loads(three.read_bytes().splitlines()[1])
     for name, value in (("number", content["number"]), *OTHER_FORMS):
         other = json.dumps({**content, name: value}, separators=(",", ":")).encode()
@@ -286,15 +290,77 @@ def test_arguments(tmp_path, values, words):
     assert not os.path.exists(pt.path_of(str(tmp_path)))
 
 
-def test_a_clock_behind_the_last_record_or_impossible_is_refused(tmp_path):
+@cases("""
+    second  clock  written  said
+    1  "rtc"  "2026-03-14T02:07:32Z"  "rtc" | 0  "rtc"  "2026-03-14T02:07:31Z"  "rtc"
+    -1  "rtc"  "2026-03-14T02:07:30Z"  pl.DOUBTFUL | -1  "ntp"  "2026-03-14T02:07:30Z"  "ntp"
+    -1  "unknown"  "2026-03-14T02:07:30Z"  pl.DOUBTFUL
+    5_484_664_348  "rtc"  "2199-12-31T23:59:59Z"  "rtc"
+    5_484_664_349  "rtc"  "2026-03-14T02:07:31Z"  pl.DOUBTFUL
+    5_484_664_349  "ntp"  "2026-03-14T02:07:31Z"  pl.DOUBTFUL
+""")
+def test_no_clock_prevents_a_record(tmp_path, second, clock, written, said):
+    """A ledger with one record of a clock that was ahead refused a failed test for years."""
     add(tmp_path)
-    for row, passed_us in (("2", 0), ("3", 1_000_000)):
-        add(tmp_path, row, now=(NOW_US + passed_us, "ntp"))
-    line = "the clock says 2026-03-14T02:07:31Z, the last record is of 2026-03-14T02:07:32Z"
-    with pytest.raises(pt.LedgerError, match=line):
-        add(tmp_path, "2")
-    with pytest.raises(pt.LedgerError, match="which is impossible"):
-        add(tmp_path, now=(7_300_000_000_000_000, "rtc"))
+    record = add(tmp_path, now=(NOW_US + second * 1_000_000, clock), result=pl.FAILED)
+    assert record[3:6] == (written[:10], written, said)
+    is_ahead = said != pl.DOUBTFUL and written > WHEN[1]
+    assert add(tmp_path, now=(NOW_US, "rtc")).clock == (pl.DOUBTFUL if is_ahead else "rtc")
+    assert pt.read(str(tmp_path)).lines == []
+
+
+def test_an_impossible_clock_records_no_impossible_day(tmp_path):
+    now = (7_300_000_000_000_000, "rtc")
+    with pytest.raises(pt.LedgerError, match="is in the future: it is 1970-01-01"):
+        add(tmp_path, now=now, date="2200-05-01")
+    assert pt.read(str(tmp_path)).lines == []
+
+
+def test_an_impossible_clock_takes_the_first_record(tmp_path):
+    record = add(tmp_path, now=(7_300_000_000_000_000, "rtc"))
+    assert record[3:6] == ("1970-01-01", "1970-01-01T00:00:00Z", pl.DOUBTFUL)
+
+
+@pytest.mark.parametrize("lines", [0, 1, 3], ids=["none", "the first line", "without the last"])
+def test_a_ledger_that_is_older_than_its_head_lacks_records_for_ever(three, lines):
+    head, folder = found_at(three).head, str(three.parent)
+    assert (three.parent / pt.HEAD_FILE).read_text() == head
+    whole = three.read_bytes().splitlines(keepends=True)
+    if lines:
+        three.write_bytes(b"".join(whole[:lines]))
+    else:
+        three.unlink()
+    found, words = found_at(three), f"the ledger lacks record {head}: it was taken away, replaced"
+    assert found.breaks[0].startswith(words) and found.damaged_from == lines + 1
+    assert names(found)[lines:] == [pl.LOST] and found.newest == lines
+    assert not pt.Ledger(folder).commission(NOW), "the cabinet was commissioned before"
+    add(three.parent, "2")
+    (three.parent / pt.HEAD_FILE).unlink()
+    for times in (1, 2):
+        found = found_at(three)
+        assert names(found)[lines:] == [pl.LOST, *["2"] * times]
+        assert found.breaks == (
+            f"line {lines + 1}: record {lines + 1} does not follow the previous line: a record is "
+            "missing or was changed",
+        )
+        add(three.parent, "2")
+
+
+def test_a_damaged_head_is_a_record_that_is_missing(three):
+    (three.parent / pt.HEAD_FILE).write_bytes(b"\xffx")
+    assert names(found_at(three))[-1] == pl.LOST
+    add(three.parent, "2")
+    assert names(found_at(three))[-2:] == [pl.LOST, "2"] and len(found_at(three).breaks) == 1
+
+
+def test_a_head_that_the_disk_refuses_is_no_failure_and_no_gap(three, monkeypatch):
+    before = (three.parent / pt.HEAD_FILE).read_text()
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with monkeypatch.context() as patch:
+        patch.setattr(pt.os, "replace", lambda *_: (_ for _ in ()).throw(full))
+        add(three.parent, "2")
+    assert (three.parent / pt.HEAD_FILE).read_text() == before and found_at(three).lines == []
+    assert (three.parent / pt.HEAD_FILE).stat().st_mode & 0o777 == 0o640
 
 
 @cases("""

@@ -50,7 +50,7 @@ MODE = re.compile("[rwaxbt+]{1,4}([:|].*)?")  # of open, and of tarfile.open
 PLACES = {
     # its act needs no disk; a case of CASES shows that
     "goes on": """
-        console/login.py _store give_back take
+        console/login.py _change give_back take
         console/terminal/actions.py acknowledge
         doors/alarms/outbox.py _write
         recorder/room.py lay
@@ -75,6 +75,7 @@ PLACES = {
         console/users.py add
         hints/keys.py create rotate withdraw
         recorder/csv_files.py write_whole
+        store/joining.py begin_ramp
         store/proof_tests.py _append _add
         system/cli.py write
         systemd/box_tree.py link put
@@ -262,13 +263,13 @@ def outbox(folder, say):
 
 
 def failures(folder, say):
-    made = login.Failures(str(folder / "a.failed"))
+    made = login.Failures(str(folder / "a.failed"), str(folder / "run.failed"))
 
     def act(number):
-        made.failed(100)
-        return made.count == number + 1
+        """A try that is not counted is refused."""
+        return made.begin(number, str(number)) == (os.write is WRITE and os.open is OPEN)
 
-    return act, lambda: login.Failures(str(folder / "a.failed")).count == made.count
+    return act, lambda: [made.wait_us(9, each) > 0 for each in "012"] == [True, False, True]
 
 
 def actor(folder, say):
@@ -373,7 +374,7 @@ def quarters(folder, say):
 
 CASES = {
     outbox: ("k.json", ("doors/alarms/outbox.py _write",), True),
-    failures: ("a.failed", ("console/login.py _store",), False),
+    failures: ("a.failed", ("console/login.py _change",), False),
     actor: ("actor", ("console/login.py take", "console/login.py give_back"), False),
     acknowledged: ("console/acknowledged", ("console/terminal/actions.py acknowledge",), True),
     books: ("books.csv", ("planner/books.py add",), True),
@@ -384,6 +385,9 @@ CASES = {
     store: ("store.a", ("store/two_copies.py save",), True),
     quarters: ("quarters.csv", ("recorder/quarters.py _publish",), True),
 }
+
+
+WRITE, OPEN = os.write, os.open
 
 
 class Disk:
