@@ -9,8 +9,7 @@ import os
 from datetime import UTC, datetime, timedelta
 
 from controller.console.moment import moment
-from controller.planner import planning, report, site_file
-from controller.planner.accounts import HABITS
+from controller.planner import accounts, planning, report, site_file
 from controller.planner.books import Quarter
 from controller.planner.daily import Daily
 from controller.planner.exact import J_PER_WH
@@ -47,7 +46,7 @@ def planned(path: str, series: str | None, at: str | float, stored_permille: int
     laid = _laid_over(series, planner, now_s) if series else ()
     given = Inputs(planner._replace(feeds=(*laid, *feeds))).read(now_s)
     stored_J = planner.site.full_J * stored_permille / PERMILLE
-    found = known(given, stored_J)
+    found = known(given, stored_J, accounts.peaks_W(planner.site, given.time, []))
     if found is None:
         raise NoPlan("; ".join(given.doubts))
     return _content(path, planner, given, found, now_s)
@@ -101,7 +100,7 @@ def _content(path: str, planner: Planner, given: Given, found: Known, now_s: flo
         "site": path,
         "made_at": at,
         "next_at": (hour + timedelta(hours=1)).astimezone(planner.zone).isoformat(),
-        "habit": next(name for name, each in HABITS.items() if each == daily.habit),
+        "habit": next(name for name, each in accounts.HABITS.items() if each == daily.habit),
         "cap_W": plan.cap_W,
         "stored_Wh": found.stored_J / J_PER_WH,
         "full_Wh": planner.site.full_J / J_PER_WH,

@@ -56,8 +56,9 @@ class Span(NamedTuple):
     net_W: Numbers
     billed: Sequence[Bills]
     open_W: float  # highest import of a slot that no demand charge bills
-    # for each demand charge: the store charges up to this import in the slots that it bills
-    charge_W: Numbers = (math.inf,)
+    # for each demand charge: the store charges up to this import in the slots that it bills. Empty:
+    # no such bound
+    charge_W: Numbers = ()
     yields: Yields = NEVER
     lows_J: Numbers = ()  # lowest energy after each slot; empty: that of the store
 
@@ -70,7 +71,10 @@ class Span(NamedTuple):
 def limits_W(billed: Sequence[Bills], caps_W: Numbers, open_W: float) -> dict[Bills, float]:
     """{charges that bill a slot: the lowest of their caps}; open_W if no charge bills it."""
     return {
-        bills: min([each for each, is_billed in zip(caps_W, bills) if is_billed], default=open_W)
+        bills: min(
+            [each for each, is_billed in zip(caps_W, bills, strict=True) if is_billed],
+            default=open_W,
+        )
         for bills in {*billed}
     }
 
@@ -127,9 +131,9 @@ def lowest(
     span: Span,
     slot_s: float,
     store: Store,
-    least_W: float = 0.0,
-    caps_W: Numbers = (0.0,),
-    charge: int = 0,
+    least_W: float,
+    caps_W: Numbers,
+    charge: int,
     halvings: int = HALVINGS,
 ) -> float:
     """The lowest cap of a charge that the store can hold from its present energy, W; at least
@@ -158,7 +162,8 @@ def is_held(span: Span, slot_s: float, store: Store, caps_W: Numbers) -> bool:
     low_J, high_J, stored_J, take_W, give_W, one_way, *_ = store
     idle_J, yields_W, left, yields_J = store.idle_W * slot_s, *span.yields
     into, out_of = one_way * slot_s, slot_s / one_way
-    limits, charges = [limits_W(span.billed, each, span.open_W) for each in (caps_W, span.charge_W)]
+    bounds_W = caps_W, span.charge_W or [math.inf] * len(caps_W)
+    limits, charges = [limits_W(span.billed, each, span.open_W) for each in bounds_W]
     both = {bills: (each, min(each, charges[bills])) for bills, each in limits.items()}
     lows_J = span.lows_J or repeat(low_J)
     for net_W, bills, low_J in zip(span.net_W, span.billed, lows_J):

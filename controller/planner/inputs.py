@@ -61,8 +61,10 @@ def rating_of(kind: str, planner: Planner) -> Rating:
     return max(site.import_W, site.export_W) + own_W + planner.pv_rated_W, CONNECTION
 
 
-def known(given: Given, stored_J: float, peaks_W: Sequence[float] = (0.0,)) -> Known | None:
-    """Inputs in the form that a plan takes; None while a needed kind was never known."""
+def known(given: Given, stored_J: float, peaks_W: Sequence[float]) -> Known | None:
+    """Inputs in the form that a plan takes; None while a needed kind was never known. peaks_W: one
+    for each demand charge.
+    """
     if given.lacks:
         return None
     series = given.past_load_W, given.past_pv_W, given.past_price_per_kWh, given.price_per_kWh

@@ -44,8 +44,7 @@ def caps_of(site: Site, known: Known, habit: Habit) -> list[float]:
     yields = site.yields.left(known.yielded_h, low_J, len(net_W) / MONTH_SLOTS)
     asked_J = reserve.asked_J(net_W, site.hours, site.hard)
     lows_J = [min(room_J, max(0.0, part * (each_J - store.low_J))) for each_J in asked_J]
-    no_W = [math.inf] * len(rates)
-    span = cap.Span(net_W, billed, open_W(site, net_W), no_W, yields, lows_J)
+    span = cap.Span(net_W, billed, open_W(site, net_W), (), yields, lows_J)
     found = cap.cheapest(span, SLOT_S, own, rates, known.peaks_W)
     if _lost(site, known, span, found) > _saved(span, rates, found):
         found = [max(each, span.peak_W(at)) for at, each in enumerate(found)]

@@ -73,7 +73,7 @@ class Known(NamedTuple):
     past_price_per_kWh: Numbers
     price_per_kWh: Numbers  # to come
     stored_J: float
-    peaks_W: Numbers = (0.0,)  # highest billed import of this month, for each charge
+    peaks_W: Numbers  # highest billed import of this month, for each charge
     limits_W: Mapping[int, float] = {}  # {slots from now: highest import by another rule}
     load_W: Numbers = ()  # to come, by a job plan
     pv_W: Numbers = ()  # to come, by a weather forecast
@@ -188,12 +188,11 @@ def _held_W(
     # the load stays low.
     is_told = len(known.load_W) >= SLOTS_PER_DAY
     yields = site.yields.left(known.yielded_h, site.yields.low_part * site.full_J)
-    no_W = [math.inf] * len(caps_W)
-    to_W = no_W if is_told else caps_W
+    to_W = () if is_told else caps_W
     span = cap.Span(net_W[:looks], billed[:looks], free_W, to_W, yields, kept_J)
     hard = site.hard._replace(now_J=known.stored_J)
     order = sorted(range(len(rates)), key=lambda at: -rates[at])
-    found_W = cap.each_lowest(span, SLOT_S, hard, order, caps_W, no_W)
+    found_W = cap.each_lowest(span, SLOT_S, hard, order, caps_W, [math.inf] * len(rates))
     held_W = [min(each, max(cap_W, most_W)) for each, cap_W in zip(found_W, caps_W)]
     low, high = [cap.limits_W(billed, each, free_W) for each in (caps_W, held_W)]
     return held_W, [

@@ -46,6 +46,9 @@ class Sensor(RegisterDevice):
         return [*[value & WORD_MAX for value in values], self.status_bits]
 
 
+GAS = (4,)  # status bit of a value beyond the scale
+
+
 class Detector(Sensor):
     """A detector: its values within their scale, then status, calibration date, today. Fault:
     faulty_cell (None: a detector fault concerns all cells).
@@ -56,7 +59,7 @@ class Detector(Sensor):
         cabinet: CabinetPlant,
         name: str,
         measured: Callable[[CabinetPlant], Measured],
-        over_range: tuple[int, ...] = (4,),
+        over_range: tuple[int, ...],
     ) -> None:
         """name: detector of the plant; over_range: status bit of each value that is off scale."""
         super().__init__(cabinet, measured)
@@ -67,7 +70,7 @@ class Detector(Sensor):
         status, cells = self.status_bits, (1 << len(values)) - 1
         if self.cabinet.detector_fault[self.name]:
             status |= cells if self.faulty_cell is None else 1 << self.faulty_cell
-        for value, bit in zip(values, self._over_range):
+        for value, bit in zip(values, self._over_range, strict=True):
             status |= bit * (value > FULL_SCALE)
         due = max(0, min(WORD_MAX, TODAY_d + int(self.cabinet.calibration_d[self.name])))
         return [*[max(0, min(value, FULL_SCALE)) for value in values], status, due, TODAY_d]
@@ -93,10 +96,10 @@ def _vapour(which: int) -> Callable[[CabinetPlant], Measured]:
 
 # role: maker of its device
 SENSORS: dict[str, Callable[[CabinetPlant], Sensor]] = {
-    "gas_1": lambda plant: Detector(plant, "gas_1", _gas(0)),
-    "gas_2": lambda plant: Detector(plant, "gas_2", _gas(1)),
-    "offgas_1": lambda plant: Detector(plant, "offgas_1", _vapour(0)),
-    "offgas_2": lambda plant: Detector(plant, "offgas_2", _vapour(1)),
+    "gas_1": lambda plant: Detector(plant, "gas_1", _gas(0), GAS),
+    "gas_2": lambda plant: Detector(plant, "gas_2", _gas(1), GAS),
+    "offgas_1": lambda plant: Detector(plant, "offgas_1", _vapour(0), GAS),
+    "offgas_2": lambda plant: Detector(plant, "offgas_2", _vapour(1), GAS),
     "toxic": lambda plant: Detector(plant, "toxic", lambda its: tuple(its.toxic_ppm), (8, 16)),
     "climate": lambda plant: Sensor(plant, lambda its: (its.air_degC * 10, its.humidity_permille)),
     "ups": lambda plant: UpsMonitor(plant, lambda its: (its.ups.mains, int(its.ups.reserve_min))),

@@ -38,7 +38,7 @@ def net_W(result: Result) -> np.ndarray:
 def lowest_import_W(spec: Spec, net_W: np.ndarray) -> float:
     """Lower bound of the highest mean of a slot. net_W: as `net_W` returns it."""
     span = cap.Span(net_W.tolist(), [(True,)] * len(net_W), 0.0)
-    return cap.lowest(span, SLOT_S, _store(spec), halvings=HALVINGS)
+    return cap.lowest(span, SLOT_S, _store(spec), 0.0, [0.0], 0, HALVINGS)
 
 
 def lowest_billed_W(spec: Spec, net_W: np.ndarray) -> float:
@@ -55,7 +55,7 @@ def _lowest_W(spec: Spec, net_W: np.ndarray, charge: tariff.Charge) -> float:
     times = [spec.start + timedelta(seconds=length_s * at) for at in range(len(net_W))]
     billed = [(charge.is_billed(each),) for each in times]
     span = cap.Span(net_W.tolist(), billed, float(spec.size.import_W))
-    return cap.lowest(span, length_s, _store(spec), halvings=HALVINGS)
+    return cap.lowest(span, length_s, _store(spec), 0.0, [0.0], 0, HALVINGS)
 
 
 def lowest_energy_cost(result: Result) -> float:

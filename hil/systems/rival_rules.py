@@ -51,7 +51,7 @@ class Rules:
         site, (net_W, billed) = self._site, planning.past_of(self._site, known)
         span = cap.Span(net_W, [(any(each),) for each in billed], OPEN_PART * site.import_W)
         store = site.store._replace(now_J=known.stored_J)
-        return min(CAP_MARGIN * cap.lowest(span, SLOT_S, store), span.peak_W(0))
+        return min(CAP_MARGIN * cap.lowest(span, SLOT_S, store, 0.0, [0.0], 0), span.peak_W(0))
 
 
 def planned(slots: Sequence[Slot], slot_s: float, store: Store) -> "Book":

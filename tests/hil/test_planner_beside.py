@@ -30,7 +30,7 @@ def test_a_plan_exists_at_once(tmp_path):
     planner = site_file.load(str(tmp_path / "planner" / "planner.toml"))
     given = Inputs(planner).read(NOW_S)
     assert given.lacks == given.doubts == []
-    found = known(given, planner.site.full_J / 2)
+    found = known(given, planner.site.full_J / 2, [0.0])
     habit = habits.habit_of(planner.site, found)
     caps_W = learnt.caps_of(planner.site, found, habit)
     plan = planning.planned(planner.site, found, caps_W, habit)

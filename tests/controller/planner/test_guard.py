@@ -81,7 +81,9 @@ def test_the_paid_peak_is_that_of_whole_intervals_of_this_month():
 
 
 def test_carbon_has_a_price_where_the_site_gives_one():
-    known = Known(OCTOBER, [1.0], [0.0], [0.1], [0.1] * 4, 0.0, carbon_g_per_kWh=[400.0, 200.0])
+    known = Known(
+        OCTOBER, [1.0], [0.0], [0.1], [0.1] * 4, 0.0, [0.0], carbon_g_per_kWh=[400.0, 200.0]
+    )
     site = SITE._replace(tariff=TARIFF | {"carbon_per_t": 100.0})
     assert [planning.adder(site, known, at) for at in range(3)] == [0.09, 0.07, 0.07]
     assert (

@@ -122,7 +122,7 @@ def test_a_hole_has_the_values_of_the_day_before(tmp_path, load):
 def test_what_was_never_known_makes_no_plan(tmp_path, prices):
     own = inputs.Inputs(planner(feed(tmp_path / "none.csv", "load"), prices, rated_W=1e5))
     found = own.read(NOW_S)
-    assert found.lacks == ["load", "pv"] and inputs.known(found, 1e9) is None
+    assert found.lacks == ["load", "pv"] and inputs.known(found, 1e9, [0.0]) is None
     assert found.doubts[0].endswith("No such file or directory; it was never read")
     words = "load: never known, so there is no plan; needed is a feed with the last day of the load"
     assert words in found.doubts
@@ -274,7 +274,7 @@ def cooled(folder, air_degC, **keys):
     path = table(folder / "air.csv", "air_degC", NOW_S - 2 * DAY_S, air_degC, HOUR_S)
     free = feed(table(folder / "p.csv", "EUR/MWh", NOW_S - 2 * DAY_S, [50] * 80, HOUR_S))
     made = planner(load, free, feed(path, "air"))._replace(**keys)
-    given = inputs.known(inputs.Inputs(made).read(NOW_S), 1e9)
+    given = inputs.known(inputs.Inputs(made).read(NOW_S), 1e9, [0.0])
     return planning.ahead_W(given, 192)[0]
 
 
@@ -299,7 +299,7 @@ def test_carbon_and_a_job_plan_begin_now(tmp_path, load):
     found = given_now(load, carbon, jobs)
     assert found.carbon_g_per_kWh[0] == 400 and math.isnan(found.carbon_g_per_kWh[4])
     assert found.load_W == [1500.0] * 4
-    assert inputs.known(found, 1e9).load_W == [1500.0] * 4
+    assert inputs.known(found, 1e9, [0.0]).load_W == [1500.0] * 4
     assert BERLIN.key == found.time.tzinfo.key == "Europe/Berlin"
 
 

@@ -48,7 +48,7 @@ def test_the_lowest_cap_is_that_of_mean_energy_or_power(energy_kWh, power_W, low
     store = STORE._replace(
         low_J=0.0, high_J=full_J, now_J=full_J, charge_W=power_W, discharge_W=power_W
     )
-    found_W = cap.lowest(span, SLOT_S, store)
+    found_W = cap.lowest(span, SLOT_S, store, 0.0, [0.0], 0)
     # seven days begin full, so a large store may end empty
     assert found_W <= lowest_W + 10 and cap.is_held(span, SLOT_S, store, [found_W])
     assert not cap.is_held(span, SLOT_S, store, [found_W - 10])
@@ -61,14 +61,14 @@ def test_a_load_that_yields_lowers_the_cap_in_so_many_slots(slots, lowest_W):
     store = STORE._replace(low_J=0.0, high_J=50 * J_PER_KWH, now_J=50 * J_PER_KWH)
     yields = cap.Yields(10e3, slots, store.high_J)
     span = cap.Span(DAY_W * 7, [(True,)] * SLOTS_PER_DAY * 7, 1e6, yields=yields)
-    assert cap.lowest(span, SLOT_S, store) == pytest.approx(lowest_W, abs=10)
+    assert cap.lowest(span, SLOT_S, store, 0.0, [0.0], 0) == pytest.approx(lowest_W, abs=10)
 
 
 def test_a_battery_that_is_not_low_gives_first_and_the_load_yields_the_rest():
     store = STORE._replace(low_J=0.0, high_J=50 * J_PER_KWH, now_J=50 * J_PER_KWH)
     # it is empty after 6 of 8 slots, and the load yields all of 30 kW in the last two
     span = cap.Span(DAY_W, [(True,)] * SLOTS_PER_DAY, 1e6, yields=cap.Yields(30e3, 2))
-    assert cap.lowest(span, SLOT_S, store) == pytest.approx(170e3, abs=4000)
+    assert cap.lowest(span, SLOT_S, store, 0.0, [0.0], 0) == pytest.approx(170e3, abs=4000)
     assert cap.lowered_W(50e3, 30e3, False, 40e3) == 20e3
     assert cap.lowered_W(50e3, 60e3, False, 40e3) == 0.0
     assert cap.lowered_W(50e3, 60e3, True, 40e3) == 40e3
@@ -309,9 +309,9 @@ def test_a_back_test_knows_a_day_of_25_hours():
     assert (midnight.time.day, midnight.time.hour, len(midnight.price_per_kWh)) == (26, 0, 100)
     assert (noon.time.hour, len(noon.price_per_kWh)) == (12, 48)
     assert (one.time.hour, len(one.price_per_kWh)) == (13, 44 + SLOTS_PER_DAY)
-    slots = [each.slot for each in places.of(midnight.time, 0, 101)]
+    slots = [each.slot for each in places.of(midnight.time, 0, 101, [])]
     assert slots == [*range(12), *range(8, SLOTS_PER_DAY), 0]
-    working = [each.is_working for each in places.of(midnight.time, -4, 105)]
+    working = [each.is_working for each in places.of(midnight.time, -4, 105, [])]
     assert working == [False] * 104 + [True], "Saturday, Sunday, Monday"
 
 

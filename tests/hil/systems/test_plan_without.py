@@ -26,7 +26,7 @@ def knowns():
         for at in range(0, 96, 16):
             end = DAYS * 96 + at
             past = load[:end], [0.0] * end, price[:end], price[end : end + 192]
-            yield Known(later(OCTOBER, at), *past, stored_J)
+            yield Known(later(OCTOBER, at), *past, stored_J, [0.0])
 
 
 def rows():

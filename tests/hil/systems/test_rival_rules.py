@@ -95,7 +95,7 @@ def test_the_reserve_is_what_later_slots_need_below_the_cap(monkeypatch):
     day_W, way = [100e3] * 72 + [200e3] * 8 + [100e3] * 16, rules.Rules(SITE)
     history = day_W * 7, [0.0] * 672, [0.1] * 672, [0.1] * 96
     monkeypatch.setattr(way, "_cap_W", 120e3)
-    rows = way(planning.Known(datetime(2026, 6, 8), *history, SITE.store.high_J))
+    rows = way(planning.Known(datetime(2026, 6, 8), *history, SITE.store.high_J, [0.0]))
     assert len(rows) == 96 and {row.grid_cap_W for row in rows} == {120_000}
     assert [rows[at].reserve_permille for at in (0, 71, 79, 95)] == [760, 760, 440, 440]
     assert [row.battery_low_W for row in rows[72:80]] == [80_000] * 8
