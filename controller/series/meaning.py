@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from controller.series.money import currencies, other_currency, small
+from controller.series.money import currencies, other_currency, scales, small
 from controller.series.refusal import SeriesError
 from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, PRICE, Quantity, Unit
 
@@ -32,7 +32,9 @@ _WORDS = {
     BEGIN: "begins?|beginning|beginn|starts?|starting|from|since|von|ab|anfang|seit|fr[a\u00e5]n?"
     "|van|od|d[e\u00e9]but|desde|in[i\u00ed]cio|inizio",
     END: "ends?|ended|ending|ende|until|till?|to|bis|stops?|finish|slutt?|tot|einde?|do|konie?c"
-    "|konec|fine?|fim|hasta",
+    "|konec|fine?|fim|hasta|he"
+    # names of the Australian market, whose times are ends (AEMO, MMS Data Model)
+    "|settlementdate|nem",
 }
 _SAID = {each: re.compile(_WHEN.format(words)) for each, words in _WORDS.items()}
 
@@ -43,7 +45,6 @@ class Asked(NamedTuple):
     quantity: Quantity
     currency: str = ""  # currency of a price; "": any
     time_is: str = ""  # BEGIN or END, as the user states; "": not stated
-    may_be_either: bool = False  # the times of such a source may be starts or ends
 
 
 class Taken(NamedTuple):
@@ -64,17 +65,23 @@ def taken(
     """
     if asked.currency and (other := other_currency(names[1], asked.currency)):
         raise SeriesError(f"{names[1]} is in {other}: allowed is {asked.currency}, of the tariff")
-    doubts = _price_doubts(names[1], unit, values) if asked.quantity is PRICE else []
+    doubts = (
+        _price_doubts(names[1], unit, values, asked) if asked.quantity.name == PRICE.name else []
+    )
     if asked.currency and not currencies(names[1]):
         doubts.append(
             f"{names[1]}: names no currency, taken as {asked.currency}, of the tariff; the key "
             f'unit of the feed can name it, as "{asked.currency}/MWh" or "{asked.currency}/kWh"'
         )
+    if asked.currency and not scales(asked.currency):
+        doubts.append(
+            f"{asked.currency}: the usual size of prices is unknown, so a wrong unit is not seen"
+        )
     time_is = asked.time_is or said_by(names[0])
-    if not time_is and asked.may_be_either:
+    if not time_is:
         doubts.append(
             f"{names[0]}: taken as the begin of each period; if it is the end: time_is = "
-            f'"{END}" of the feed, else "{BEGIN}"'
+            f'"{END}" of the feed, or this name of the column; else "{BEGIN}"'
         )
     if time_is != END:
         return Taken(times_s, steps_s(times_s), doubts)
@@ -104,13 +111,16 @@ def steps_s(times_s: Sequence[float]) -> array:
     return found
 
 
-def _price_doubts(name: str, unit: Unit | None, per_kWh: Sequence[float]) -> list[str]:
+def _price_doubts(
+    name: str, unit: Unit | None, per_kWh: Sequence[float], asked: Asked
+) -> list[str]:
     """Doubts about prices that are too low for their unit.
 
     SeriesError: too low, and no unit is named.
     """
     sizes = [abs(each) / (unit or PER_MWH).factor for each in per_kWh] or [math.inf]
-    is_low = statistics.median(sizes) < LOW_MEDIAN and max(sizes) < LOW_MAX
+    of_euro = min(scales(asked.currency or name), default=1.0)
+    is_low = statistics.median(sizes) < LOW_MEDIAN * of_euro and max(sizes) < LOW_MAX * of_euro
     if unit is None and is_low:
         raise SeriesError(
             f"{name} reaches {max(sizes):g}, which is too low for money per MWh: allowed is a "
@@ -119,5 +129,5 @@ def _price_doubts(name: str, unit: Unit | None, per_kWh: Sequence[float]) -> lis
     if unit is None:
         return [f"{name}: no unit in its name, taken as money per MWh; it may be {PRICE_NAMES}"]
     is_low &= unit is PER_MWH
-    is_low |= max(sizes) < {CENT_PER_KWH: 1.0, PER_KWH: 1e-3}.get(unit, 0.0)
+    is_low |= max(sizes) < {CENT_PER_KWH: 1.0, PER_KWH: 1e-3}.get(unit, 0.0) * of_euro
     return [f"{name} reaches only {max(sizes):g} {unit.name}: is the unit right?"] if is_low else []

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from controller.series.refusal import SeriesError, shown
-from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, Unit
+from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, PRICE, Quantity, Unit
 
 # Codes of ISO 4217, without ALL and TOP, which are also words
 CODES = """
@@ -62,6 +62,17 @@ PLN: gr grosz groszy
 CNY: fen
 INR: paise
 """
+# Currencies by the number of them in a euro, as a power of ten: reference rates of the European
+# Central Bank and accounting rates of the European Commission (InforEuro), means of 2024. AUD and
+# NZD stand a step higher, because their markets allow up to 20 300 per MWh.
+SCALES = """
+1: EUR USD GBP CHF CAD SGD BGN BAM KWD BHD OMR JOD
+10: AUD NZD DKK NOK SEK PLN RON CNY HKD ILS BRL MYR MXN ZAR GEL MDL MAD TND SAR AED QAR PEN GHS
+100: CZK JPY ISK TRY THB INR PHP TWD UAH RSD MKD EGP KES BDT UYU
+1000: HUF KRW CLP KZT LKR PKR ARS NGN
+10000: IDR VND COP
+"""
+SCALE_MAX = 10_000.0  # of a currency that is not listed
 NAME_MAX = 100  # characters; the time of the patterns grows with the square of the length
 # These words mean money only before an energy, as in `ct/kWh`. Elsewhere they may be a zone, a
 # month or a percentile.
@@ -74,6 +85,7 @@ def _words(text: str) -> dict[str, set[str]]:
 
 
 _HUNDREDTHS = _words(HUNDREDTHS)
+_SCALES = {code: float(min(each)) for code, each in _words(SCALES).items()}
 _MONEY = {code: {code.upper()} for code in CODES.split()} | _words(WHOLES) | _HUNDREDTHS
 _HUMP = re.compile(
     "(?<=[a-z]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z](?!per)[a-gi-z])"
@@ -104,6 +116,21 @@ def price_unit(column: str) -> Unit | None:
         if energy == "k":
             return CENT_PER_KWH
     return None
+
+
+def scales(text: str) -> list[float]:
+    """How many of each currency that a text may name make a euro, as a power of ten. Empty: it
+    names no currency, or one that is not listed.
+    """
+    found = currencies(text) or [set()]
+    codes = set.intersection(*found) or set.union(*found)
+    return [_SCALES[each] for each in codes if each in _SCALES]
+
+
+def price(currency: str) -> Quantity:
+    """A price with the range of its currency; without a currency, with the range of the euro."""
+    of_euro = max(scales(currency), default=SCALE_MAX if currency else 1.0)
+    return PRICE._replace(low=of_euro * PRICE.low, high=of_euro * PRICE.high)
 
 
 def other_currency(text: str, wanted: str) -> str:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from controller.series import meaning, money, table, times
 from controller.series.refusal import SeriesError, at_cell, listed, shown
 from controller.series.text import Path
-from controller.series.units import PER_MWH, PRICE, Unit
+from controller.series.units import PER_MWH, PRICE, Quantity, Unit
 
 HOUR_S = 3600.0
 ROWS_MAX = 200_000  # 366 days of 5 min are 105 408
@@ -62,7 +62,8 @@ def read(path: Path, start: datetime, zone_name: str, slot_s: float, count: int)
         said = [cell for name, cell in zip(found.names, found.first) if money.says(name)]
         column = " ".join([found.names[place], *said])
         unit = unit or money.price_unit(column)
-        rows = _rows(found, at, place, unit or PER_MWH, zone, span_s)
+        quantity = money.price(column if money.currencies(column) else "")
+        rows = _rows(found, at, (place, unit or PER_MWH, quantity), zone, span_s)
         names = found.named(at), column
         known = [each for each in rows.per_kWh if each == each]
         taken = meaning.taken(rows.times_s, known, names, unit, meaning.Asked(PRICE))
@@ -85,8 +86,13 @@ def _column(found: table.Table, at: Sequence[int]) -> tuple[int, Unit | None]:
 
 
 def _rows(
-    found: table.Table, at: Sequence[int], place: int, unit: Unit, zone: tzinfo, span_s: times.Span
+    found: table.Table,
+    at: Sequence[int],
+    asked: tuple[int, Unit, Quantity],
+    zone: tzinfo,
+    span_s: times.Span,
 ) -> _Rows:
+    place, unit, quantity = asked
     wanted_s = span_s[0] - HOUR_S, span_s[1] + HOUR_S
     clock = times.TimeCells(zone, wanted_s, found.named(at))
     rows = _Rows(array("d"), array("d"), array("q"), [math.inf, -math.inf])
@@ -99,9 +105,9 @@ def _rows(
         cell = cells[place] if place < len(cells) else ""
         with at_cell(line, found.names[place]):
             value = table.number(cell, found.has_comma)
-            price = value if math.isnan(value) else PRICE.value(value, unit, cell)
+            price = value if math.isnan(value) else quantity.value(value, unit, cell)
             if math.isnan(price) and wanted_s[0] < time_s < span_s[1]:
-                raise SeriesError(f"{shown(cell)}: {PRICE.allowed(unit)}")
+                raise SeriesError(f"{shown(cell)}: {quantity.allowed(unit)}")
             if len(rows.lines) == ROWS_MAX:
                 raise SeriesError(f"{shown(cell)}: allowed are at most {ROWS_MAX} rows of a run")
         rows.times_s.append(time_s)

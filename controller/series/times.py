@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from controller.series.meaning import BEGIN, said_by
+from controller.series.money import small
 from controller.series.refusal import SeriesError, shown
 from controller.series.table import number
 
@@ -18,6 +19,7 @@ Span = tuple[float, float]  # first and last UTC, s since 1970
 # Numbers below UNIX_S_MIN (the year 1973) are refused. Numbers above UNIX_S_MAX (the year 5138) are
 # milliseconds.
 UNIX_S_MIN, UNIX_S_MAX = 1e8, 1e11
+HOUR_S = 3600.0
 UNIX_MS_MAX = 1e14
 ALLOWED = "allowed is a time as 2026-11-25T12:00Z or 2026-11-25T12:00+01:00"
 BACK = " (second, the clock has gone back)"
@@ -31,6 +33,12 @@ _ISO = re.compile(
 # first.
 _SLASHED = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?!\d)")
 _DAY_FIRST = re.compile(r"\b(?:CES?T|ME[SZ]Z?)\b")
+# Markets of North America count the hours of a day by their ends, 1 to 24, beside a date with the
+# month first.
+_BY_ENDS = re.compile(r"hour\W*_?ending|(?<![a-z])he(?![a-z])")
+_US_DATE = re.compile(r"(\d\d?)/(\d\d?)/(\d{4})(?!\d)")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d|" + _US_DATE.pattern)
+_END = re.compile(r"(.* )?(0?[1-9]|1\d|2[0-4])(?::00)?")
 _UNIX = re.compile(r"\d{9,14}(?:\.\d*)?")
 CLOCK = re.compile(r"\d\d:\d\d(?::\d\d)?")
 _NAME = re.compile("time|date|zeit|datum|stamp|epoch|unix", re.IGNORECASE)
@@ -68,6 +76,10 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     """
     whole = [place for place, cell in enumerate(first) if _ISO.fullmatch(_plain(cell))]
     clocks = [place for place, cell in enumerate(first) if CLOCK.fullmatch(cell.strip())]
+    ends = [at for at, each in enumerate(names) if _BY_ENDS.search(small(each))]
+    if ends and ends[0] < len(first) and _END.fullmatch(first[ends[0]].strip()):
+        dates = [at for at, cell in enumerate(first) if _DATE.fullmatch(cell.strip())]
+        return (*dates[:1], ends[0])
     # If there are columns of starts and ends, the start counts.
     for each in (whole, clocks):
         each.sort(key=lambda at: said_by(names[at]) != BEGIN)
@@ -126,11 +138,23 @@ class TimeCells:
     def __init__(self, zone: tzinfo | None, span_s: Span = (-math.inf, math.inf), name: str = ""):
         self._zone, self._span_s = zone and _zone_in(name, zone), span_s
         self._is_day_first = _DAY_FIRST.search(name) is not None
+        self._has_ends = _BY_ENDS.search(small(name)) is not None
         self._before_s, self._form = -math.inf, ""
         self._allowed = ALLOWED + LOCAL * (zone is not None)
 
     def __call__(self, cell: str) -> float:
         """UTC, s since 1970. SeriesError: no time, not after the row before, or another form."""
+        if not self._has_ends:
+            return self._read(cell)
+        text = _US_DATE.sub(lambda at: f"{at[3]}-{at[1]:0>2}-{at[2]:0>2}", cell.strip(), count=1)
+        hour = _END.fullmatch(text)
+        if hour is None:
+            return self._read(text)
+        # The begin is read and an hour is added, because 24:00 is no time and the hour in which the
+        # clock goes back has its two ends at other times.
+        return self._read(f"{hour[1] or ''}{int(hour[2]) - 1:02}:00") + HOUR_S
+
+    def _read(self, cell: str) -> float:
         text = _plain(_SLASHED.sub(r"\1.\2.\3", cell, count=1) if self._is_day_first else cell)
         found = _ISO.fullmatch(text) if text.isascii() else None
         form, seconds = self._iso(text, bool(found[1])) if found else self._unix(text)

@@ -91,4 +91,4 @@ DURATION = Quantity(
 )
 PER_MWH, PER_KWH = Unit("per MWh", 1e-3), Unit("per kWh", 1.0)
 CENT_PER_KWH = Unit("hundredths per kWh", 1e-2)
-PRICE = Quantity("a price", "per kWh", -1.0, 10.0, {})  # -1000 .. 10000 per MWh
+PRICE = Quantity("a price", "per kWh", -1.0, 10.0, {})  # of euros; other currencies: money.py

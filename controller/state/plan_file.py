@@ -65,7 +65,7 @@ LINES = passing(
 )
 HABIT = _or_null(passing(lambda value: value in HABITS, f"one of {', '.join(HABITS)}"))
 POWER, ENERGY, MONEY = _number(-1e9, 1e9), _number(0, 1e12), _number(-1e12, 1e12)
-PRICE, PERMILLE, MASS = _number(-1e4, 1e4), _number(0, 1000), _number(-1e12, 1e12)
+PRICE, PERMILLE, MASS = _number(-1e9, 1e9), _number(0, 1000), _number(-1e12, 1e12)
 SLOT = {
     "at": TIME,
     **dict.fromkeys(("load_W", "pv_W", "battery_W", "grid_W", "cap_W"), POWER),

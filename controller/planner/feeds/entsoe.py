@@ -12,10 +12,10 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from controller.planner.feeds.points import QUARTER_S, Points, of_quarters
-from controller.series import table
+from controller.series import money, table
 from controller.series.meaning import Asked, taken
 from controller.series.refusal import SeriesError, shown
-from controller.series.units import PER_MWH, PRICE
+from controller.series.units import PER_MWH, PRICE, Quantity
 
 QUARTERS = {"PT15M": 1, "PT30M": 2, "PT60M": 4, "PT1H": 4}  # {resolution: quarters of an hour}
 QUARTERS_MAX = 400 * 96  # of a period
@@ -47,7 +47,7 @@ def parsed(data: bytes, currency: str, made_s: float) -> Points:
         )
     found, steps, twice = dict[int, float](), dict[int, int](), 0
     for period in sorted(periods, key=lambda each: -each.step):
-        for at, price in _prices(period).items():
+        for at, price in _prices(period, money.price(currency)).items():
             twice += steps.get(at) == period.step and found[at] != price
             found[at], steps[at] = price, period.step
     if not found:
@@ -107,7 +107,7 @@ def _periods(series: Element, currency: str) -> Iterator[Period]:
         yield Period(block, ends[0], step, span // step, _text(series, "curveType"))
 
 
-def _prices(given_by: Period) -> dict[int, float]:
+def _prices(given_by: Period, quantity: Quantity) -> dict[int, float]:
     """{quarter since 1970: price per kWh}."""
     block, start, step, count, curve = given_by
     given: dict[int, float] = {}
@@ -120,7 +120,7 @@ def _prices(given_by: Period) -> dict[int, float]:
             )
         if int(position) in given:
             raise SeriesError(f"position {position} is twice in a period")
-        given[int(position)] = PRICE.value(price, PER_MWH, text)
+        given[int(position)] = quantity.value(price, PER_MWH, text)
     prices, before = dict[int, float](), None
     for place in range(count):
         before = given.get(place + 1, before if curve == FILLED else None)

@@ -1,7 +1,8 @@
 """Reads the rows of a JSON text. The site file says where the rows are in the text.
 
 list = "data.prices" is the path to a list of objects or lists. It may also lead to an object of
-columns of equal length. time and value are paths within an entry, or names of columns.
+columns of equal length, or to an object of {time: value}. time and value are paths within an entry,
+or names of columns. In an object of {time: value}, time only says whether it is a begin or an end.
 """
 
 import contextlib
@@ -12,6 +13,8 @@ from controller.planner.feeds.points import Feed, Points, Reading, of_readings, 
 from controller.series import money, times
 from controller.series.refusal import SeriesError, shown
 from controller.system import json_text
+
+FORMS = "allowed is a list of entries, an object of lists, or an object of {time: value}"
 
 
 def parsed(data: bytes, feed: Feed, made_s: float) -> Points:
@@ -41,14 +44,16 @@ def parsed(data: bytes, feed: Feed, made_s: float) -> Points:
 
 
 def _rows(found: Any, time: str, value: str) -> Iterator[Reading]:
-    if isinstance(found, dict):
-        columns = [_at(found, time), _at(found, value)]
+    if isinstance(found, dict) and all(map(times.is_time, found)):
+        found, time, value = list(found.items()), "0", "1"
+    elif isinstance(found, dict):
+        columns = [_at(found, each, f"{FORMS}; the object") for each in (time, value)]
         sizes = [len(each) if isinstance(each, list) else None for each in columns]
         if None in sizes or sizes[0] != sizes[1]:
-            raise SeriesError(f"{time} and {value}: needed are two lists of equal length")
+            raise SeriesError(f"{time} and {value}: needed are two lists of equal length; {FORMS}")
         found, time, value = list(zip(*columns)), "0", "1"
     if not isinstance(found, list):
-        raise SeriesError(f"{shown(str(found))}: needed is a list or an object of lists")
+        raise SeriesError(f"{shown(str(found))}: {FORMS}")
     for number, entry in enumerate(found, 1):
         where = f"entry {number}"
         yield where, _text(_at(entry, time, where)), _text(_at(entry, value, where))

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, NamedTuple
 
-from controller.series import powers, table, times
+from controller.series import money, powers, table, times
 from controller.series.meaning import BEGIN, Asked, taken
-from controller.series.money import price_unit
 from controller.series.refusal import SeriesError, shown
 from controller.series.units import AIR, POWER, PRICE, SUN, Quantity, Unit
 
@@ -29,8 +28,6 @@ WARNED = "allowed are hours up to 168, 0 to withdraw it, or an end after the beg
 NO_ORDER = math.inf, -math.inf  # warnings may have their times in any order
 # WRONG_MAX: lines about wrong warnings. UNKNOWN_H: length of a warning whose end is unknown.
 WARNINGS_MAX, WRONG_MAX, UNKNOWN_H, EVER_S, HOUR_S = 1000, 5, 24.0, 1e11, 3600.0
-# A time of these kinds is the start or the end of a mean, which depends on the source.
-MAY_BE_EITHER = ("load", "pv", "weather")
 ABOVE_ZERO = ("pv", "weather")  # an instrument reads a little below 0 at night
 Reading = tuple[str, str, str]  # place for messages, as "line 7"; time; value
 
@@ -68,7 +65,7 @@ class Points(NamedTuple):
 
 def unit_of(kind: str, name: str) -> Unit | None:
     """The unit in a name, or the name itself as a unit; None: no unit of this kind."""
-    return price_unit(name) if kind == "prices" else QUANTITIES[kind].unit_of(f"x {name}")
+    return money.price_unit(name) if kind == "prices" else QUANTITIES[kind].unit_of(f"x {name}")
 
 
 def of_readings(
@@ -82,7 +79,10 @@ def of_readings(
     """Points of rows in order of time. names: columns of time and value. Raises SeriesError."""
     if feed.kind == "warnings":
         return _warned(readings, feed, made_s)
-    clock, quantity = times.TimeCells(feed.zone, name=names[0]), QUANTITIES[feed.kind]
+    clock, currency = times.TimeCells(feed.zone, name=names[0]), ""
+    quantity = QUANTITIES[feed.kind]
+    if quantity is PRICE:
+        currency, quantity = feed.currency, money.price(feed.currency)
     time_is = feed.keys.get("time_is", "")
     utc_s, values, blank, first = array("d"), array("d"), 0, ""
     for where, time, cell in readings:
@@ -108,15 +108,16 @@ def of_readings(
         raise SeriesError(f"{names[1]}: mostly below 0: allowed is above 0 for a load and for PV")
     lines = [f"{blank} rows without a number, first {first}"] if blank > 0 else []
     shown_as = names[0], f"{names[1]} {feed.keys.get('unit', '')}".strip()
-    own = (feed.currency if quantity is PRICE else "", time_is, feed.kind in MAY_BE_EITHER)
-    begins_s, step_s, doubts = taken(utc_s, values, shown_as, unit, Asked(quantity, *own))
+    asked = Asked(quantity, currency, time_is)
+    begins_s, step_s, doubts = taken(utc_s, values, shown_as, unit, asked)
     return _points(begins_s, values, step_s, made_s, lines + doubts)
 
 
 def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
     """Points above 0 where a row warns of an outage, and 0 everywhere else. The rows are all
-    warnings in force. If two rows have the same start, the last one counts. A wrong row makes a
-    line. It still counts if its start is known, because without it a storm would look safe.
+    warnings in force. If two rows have the same start, the longer one counts; a later row of 0 h
+    withdraws both. A wrong row makes a line. It still counts if its start is known, because without
+    it a storm would look safe.
     """
     lasts_s, doubts = dict[float, float](), list[str]()
     for where, time, cell in readings:
@@ -127,9 +128,10 @@ def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
             continue
         hours = _hours(cell, begin_s, feed.zone)
         if not HOURS.low <= hours <= HOURS.high:
-            hours = UNKNOWN_H
+            hours = HOURS.high if hours > HOURS.high else UNKNOWN_H
             doubts.append(f"{where}: {shown(cell)}: {WARNED}: it counts for {hours:g} h")
-        lasts_s[begin_s] = also_s - begin_s + hours * HOUR_S
+        longer_s = max(lasts_s.get(begin_s, 0.0), also_s - begin_s + hours * HOUR_S)
+        lasts_s[begin_s] = longer_s if hours else 0.0
         if max(len(lasts_s), len(doubts)) > WARNINGS_MAX:
             raise SeriesError(f"allowed are at most {WARNINGS_MAX} warnings")
     doubts[WRONG_MAX:] = [f"{len(doubts)} warnings are wrong"] if len(doubts) > WRONG_MAX else []

@@ -191,7 +191,7 @@ def test_the_keys_of_a_json_text_are_data(tmp_path, content, keys, start, found)
     b"\\xff\\xfe{}"  "not whole JSON in UTF-8"
     b" " * (2 << 20)  "has 2097152 bytes: allowed are 1..1048576"
     {"prices": []}  "the text has no 'data'"
-    {"data": 5}  "'5': needed is a list or an object of lists"
+    {"data": 5}  "'5': allowed is a list of entries, an object of lists, or"
     {"data": []}  "no values: needed are rows of t and p"
     {"data": [{"t": ENTRIES[0]["t"]}]}  "entry 1 has no 'p'"
     {"data": [{"t": True, "p": 1}]}  "entry 1: t = '': allowed is a time as"

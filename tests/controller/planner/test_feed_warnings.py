@@ -62,8 +62,9 @@ def test_a_warning_that_is_gone_or_has_no_hours_is_withdrawn(tmp_path, rows):
 
 @cases("""row  edges  line
     "2026-11-26T13:00,168"  [4, 196]  ""
-    "2026-11-26T13:00,168.1"  [4, 100]  "line 2: '168.1': {}: it counts for 24 h"
-    "2026-11-26T13:00,1e9"  [4, 100]  "line 2: '1e9': {}: it counts for 24 h"
+    "2026-11-26T13:00,168.1"  [4]  "line 2: '168.1': {}: it counts for 168 h"
+    "2026-11-26T13:00,1e9"  [4]  "line 2: '1e9': {}: it counts for 168 h"
+    "2026-11-26T13:00,2027-11-26"  [4]  "line 2: '2027-11-26': {}: it counts for 168 h"
     "2026-11-26T13:00,-1"  [4, 100]  "line 2: '-1': {}: it counts for 24 h"
     "2026-11-26T13:00,soon"  [4, 100]  "line 2: 'soon': {}: it counts for 24 h"
     "2026-11-26T13:00,"  [4, 100]  "line 2: '': {}: it counts for 24 h"
@@ -81,7 +82,17 @@ def test_a_wrong_warning_is_one_line_and_the_others_count(tmp_path, row, edges, 
     if line:
         assert lines[0].startswith(f"feed warnings: {line.format(WORDS)}")
         second = csv(tmp_path, row, "2026-11-28T08:00,1", at_s=NOW_S)
-        assert warned(second)[0][-2:] == [176, 180] and len(warned(second)[1]) == 1
+        last = [176, 180] if edges != [4] else [4, 196]  # the longest reaches over the second one
+        assert warned(second)[0][-2:] == last and len(warned(second)[1]) == 1
+
+
+@cases("""hours  edges
+    [24,4]  [4,100] | [4,24]  [4,100] | ["x",4]  [4,100] | [4,"x"]  [4,100] | [4,0]  []
+    [24,0,4]  [4,20] | [0,4]  [4,20] | [0]  []
+""")
+def test_of_two_warnings_from_one_hour_the_longer_counts(tmp_path, hours, edges):
+    own = csv(tmp_path, *[f"2026-11-26T13:00,{each}" for each in hours], at_s=NOW_S)
+    assert warned(own)[0] == edges
 
 
 def test_many_wrong_warnings_are_few_lines_and_too_many_are_refused(tmp_path):
@@ -111,9 +122,12 @@ def test_of_two_feeds_both_count_and_none_is_no_warning(tmp_path, load, prices):
     path = written(tmp_path / "b.csv", HEAD + "2026-11-26T15:00,1\n")
     assert warned(first, feed(path, KIND)) == ([4, 8, 12, 16], [])
     found = inputs.Inputs(planner(load, prices)).read(NOW_S)
-    assert found.warned == [] and inputs.known(found, 1e9).warned == []
+    assert found.warned == [] and inputs.known(found, 1e9, [0.0]).warned == []
     found = inputs.Inputs(planner(load, prices, first)).read(NOW_S)
-    assert inputs.known(found, 1e9).warned == found.warned and utc_s("2026-11-26T12:00") == NOW_S
+    assert (
+        inputs.known(found, 1e9, [0.0]).warned == found.warned
+        and utc_s("2026-11-26T12:00") == NOW_S
+    )
 
 
 @cases("""day  row  edges

@@ -4,6 +4,8 @@ import json
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from controller.planner.feeds import entsoe, json_rows, rows
 from controller.planner.feeds.points import Feed
 from controller.series import prices
@@ -27,23 +29,26 @@ OTHERS = {
     **{"$": "USD", "US$": "USD", "\u00a3": "GBP", "pence": "GBP", "p": "GBP", "Rappen": "CHF"},
     **{"z\u0142": "PLN", "TRY": "TRY", "\u00a5": "JPY"},
 }
+# of the currency in a euro, about, in 2024
+RATES = {"EUR": 1, "JPY": 164, "HUF": 395, "KRW": 1475, "IDR": 17_000, "SEK": 11.4, "AUD": 1.64}
 LOW = (0.31, 0.28, 0.35) * 8
 
 
-def of_csv(path, **keys):
+def of_csv(path, currency="EUR", **keys):
     own = {"path": str(path), "column": "", "unit": "", "time_is": "", **keys}
-    return rows.read(str(path), Feed("x", "prices", "csv", 1e6, BERLIN, "EUR", own), 2e9)
+    return rows.read(str(path), Feed("x", "prices", "csv", 1e6, BERLIN, currency, own), 2e9)
 
 
-def of_json(data, kind="prices", **keys):
+def of_json(data, kind="prices", currency="EUR", **keys):
     own = {"list": "", "time_is": "", **keys}
-    return json_rows.parsed(data, Feed("x", kind, "json", 1e6, BERLIN, "EUR", own), 2e9)
+    return json_rows.parsed(data, Feed("x", kind, "json", 1e6, BERLIN, currency, own), 2e9)
 
 
 class ForeignSuite:
     """A reader's class gives `text` and `read`."""
 
     ending = "csv"
+    says_an_unknown_currency = True
     own = ("EUR", "eur", "\u20ac", "Euro", "euros")
 
     def text(self, times, values, names):
@@ -70,11 +75,31 @@ class ForeignSuite:
         assert self.answer(tmp_path) == (FIRST_S, 0.08, [])
 
     def test_the_name_of_an_end_is_understood(self, tmp_path):
-        for (
-            name
-        ) in "period_end Ende endsAt bis to till end_time interval_end slut fin validTo".split():
+        for name in (
+            "period_end Ende endsAt bis to till end_time interval_end slut fin validTo"
+            " SETTLEMENTDATE nemTime"
+        ).split():
             begin_s, _, doubts = self.answer(tmp_path, time=name, first=FIRST_S + 3600)
             assert (begin_s, doubts) == (FIRST_S, []), name
+
+    def test_a_time_that_may_be_an_end_is_doubted_until_a_key_says_it(self, tmp_path):
+        begin_s, _, (doubt,) = self.answer(tmp_path, time="time")
+        assert begin_s == FIRST_S and doubt.startswith("time: taken as the begin of each period")
+
+    def test_an_ordinary_price_of_each_currency_is_taken(self, tmp_path):
+        """The price of 80 EUR/MWh, and the highest of an exchange (5000 EUR/MWh)."""
+        for code, rate in RATES.items():
+            for price in (80, 5000):
+                values = (price * rate,) * 24
+                found = self.answer(tmp_path, values, unit=f"{code}/MWh", currency=code)
+                assert found[1:] == (pytest.approx(price * rate / 1000), []), code
+            with pytest.raises(SeriesError, match="allowed is -"):
+                self.answer(tmp_path, (200_001 * rate,) * 24, unit=f"{code}/MWh", currency=code)
+
+    def test_a_currency_without_a_usual_size_is_doubted_and_taken(self, tmp_path):
+        found = self.answer(tmp_path, (9e6,) * 24, unit="IRR/MWh", currency="IRR")
+        doubt = "IRR: the usual size of prices is unknown, so a wrong unit is not seen"
+        assert found[1] == 9000 and found[2] == [doubt] * self.says_an_unknown_currency
 
     def test_another_currency_is_no_price_of_the_tariff(self, tmp_path):
         for name, code in OTHERS.items():
@@ -126,7 +151,9 @@ class CsvFeed(ForeignCsv):
 
 
 class RunPrices(ForeignCsv):
-    def read(self, path, unit, time, name, **keys):
+    says_an_unknown_currency = False  # `hil run` compares its currency with that of the tariff
+
+    def read(self, path, unit, time, name, currency="EUR", **keys):
         for start in ("2026-06-01T00:00", "2026-10-25T00:00"):
             day = datetime.fromisoformat(start)
             try:
@@ -136,8 +163,8 @@ class RunPrices(ForeignCsv):
                     raise
                 failed = error
                 continue
-            others = [f"{found.column} is in {other_currency(found.column, 'EUR')}"]
-            others *= bool(other_currency(found.column, "EUR"))
+            other = other_currency(found.column, currency)
+            others = [f"{found.column} is in {other}"] * bool(other)
             begin_s = day.replace(tzinfo=BERLIN).timestamp()
             return begin_s, found.per_kWh[0], others + found.doubts
         raise failed
@@ -156,12 +183,22 @@ class JsonFeed(ForeignSuite):
         return found.utc_s[0], found.values[0], found.doubts
 
 
+class JsonObject(JsonFeed):
+    """An object of {time: value}, as forecast.solar has it."""
+
+    test_both_hours_of_the_night_in_which_the_clock_goes_back = None  # a name that is there twice
+
+    def text(self, times, values, names):
+        return json.dumps({"d": dict(zip(times, values))}).encode()
+
+
 class EntsoeXml(ForeignSuite):
     """Its schema has starts, MWh and a decimal point alone, and times in UTC."""
 
     ending = "xml"
     own = ("EUR",)
     test_the_name_of_an_end_is_understood = None
+    test_a_time_that_may_be_an_end_is_doubted_until_a_key_says_it = None
     test_hundredths_and_money_per_kWh = None
     test_a_decimal_comma = None
 
@@ -188,5 +225,5 @@ class EntsoeXml(ForeignSuite):
 
     def read(self, path, unit, time, name, **keys):
         with open(path, "rb") as file:
-            found = entsoe.parsed(file.read(), "EUR", 2e9)
+            found = entsoe.parsed(file.read(), keys.get("currency", "EUR"), 2e9)
         return found.utc_s[0], found.values[0], found.doubts

@@ -3,10 +3,23 @@
 import ast
 import json
 from array import array
+from zoneinfo import ZoneInfo
 
 import pytest
-from foreign_suite import BERLIN, FIRST_S, CsvFeed, EntsoeXml, JsonFeed, RunPrices, of_csv, of_json
+from foreign_suite import (
+    BERLIN,
+    FIRST_S,
+    CsvFeed,
+    EntsoeXml,
+    JsonFeed,
+    JsonObject,
+    RunPrices,
+    of_csv,
+    of_json,
+)
 
+from controller.planner.feeds import rows as rows_feed
+from controller.planner.feeds.points import Feed
 from controller.series import meaning, money, times
 from controller.series.refusal import SeriesError
 from controller.series.units import PER_KWH, PRICE
@@ -23,6 +36,10 @@ class TestRunPrices(RunPrices):
 
 
 class TestJsonFeed(JsonFeed):
+    pass
+
+
+class TestJsonObject(JsonObject):
     pass
 
 
@@ -82,6 +99,40 @@ READERS = {
     "controller/systemd/make_bundle.py configparser.ConfigParser": "own",
     "controller/doors/local/examples/announce_steps.py json.loads": "an example for others",
 }
+PRODUCT = ("controller/", "drivers/", "safety/", "hil/")
+# what the test rig itself has written, and the files of its engineers
+READERS |= {
+    "hil/campaigns/frequency/shapes.py table.opened": "a shape, in s from its zero",
+    "hil/loads/reader.py table.opened": "test_series_powers",
+    "hil/loads/stream.py table.opened": "test_series_powers",
+    "hil/systems/measured.py table.opened": "own: the data folder beside the project",
+    **dict.fromkeys(
+        """
+hil/campaigns/benchmarks/cyclictest.py json.load
+hil/campaigns/benchmarks/document.py json.load
+hil/campaigns/benchmarks/doors.py json.loads
+hil/campaigns/benchmarks/doors_clients.py json.loads
+hil/campaigns/benchmarks/emhass_way.py json.loads
+hil/campaigns/benchmarks/planner.py json.loads
+hil/campaigns/benchmarks/planner_ways.py json.load
+hil/campaigns/channel_b/emulator.py json.loads
+hil/campaigns/chaos/companions.py json.loads
+hil/campaigns/rows/measured.py json.loads
+hil/campaigns/vm/companions.py json.loads
+hil/campaigns/vm/lab.py json.loads
+hil/devices/io_module.py tomllib.loads
+hil/devices/mirrored_sensors.py tomllib.loads
+hil/devices/sunspec_chain.py tomllib.loads
+hil/engine/pod_rig.py json.load
+hil/engine/wired_cabinet.py json.loads
+hil/oracle.py tomllib.load
+hil/runner/kept.py json.loads
+hil/systems/claims.py json.loads
+hil/systems/proofs.py json.loads
+""".strip().splitlines(),
+        "own",
+    ),
+}
 PARSERS = {
     *("json.loads", "json.load", "json_text.loads", "csv.reader", "csv.DictReader"),
     *("ElementTree.fromstring", "ElementTree.parse", "ElementTree.iterparse", "minidom.parse"),
@@ -103,7 +154,7 @@ def test_every_reader_of_text_is_known():
     found = {
         f"{name} {parser}"
         for name, path in files.items()
-        if name.startswith("controller/")
+        if name.startswith(PRODUCT)
         for parser in parses(path.read_text())
     }
     assert found == set(READERS)
@@ -210,7 +261,7 @@ def test_the_begin_of_a_long_name_is_read():
 def test_a_price_without_a_currency_is_doubted():
     asked = meaning.Asked(PRICE, "SEK")
     times_s = array("d", [FIRST_S, FIRST_S + 3600])
-    (doubt,) = meaning.taken(times_s, [0.5, 0.6], ("t", "price per kWh"), PER_KWH, asked).doubts
+    (doubt,) = meaning.taken(times_s, [0.5, 0.6], ("start", "price per kWh"), PER_KWH, asked).doubts
     assert doubt.startswith("price per kWh: names no currency, taken as SEK") and "SEK/kWh" in doubt
 
 
@@ -332,3 +383,62 @@ def test_offsets_of_cells(cell, east_min):
 def test_a_time_that_no_clock_shows_is_refused(cell):
     with pytest.raises(SeriesError, match="allowed is a time as 2026-11-25T12:00Z"):
         times.TimeCells(BERLIN)(cell)
+
+
+def ercot(tmp_path, date, hours, head="Delivery Date,Hour Ending", **keys):
+    """The points of a day of ERCOT. hours: texts of the hours, which end."""
+    path = tmp_path / "ercot.csv"
+    rows = [f"{date},{hour},{20 + at}\n" for at, hour in enumerate(hours)]
+    path.write_text(f"{head},USD/MWh\n" + "".join(rows))
+    own = {"path": str(path), "column": "", "unit": "", "time_is": "", **keys}
+    chicago = ZoneInfo("America/Chicago")
+    return rows_feed.read(str(path), Feed("x", "prices", "csv", 1e6, chicago, "USD", own), 2e9)
+
+
+@pytest.mark.parametrize(
+    "date, hours, count",
+    [
+        ("05/01/2026", [f"{at}" for at in range(1, 25)], 24),
+        ("05/01/2026", [f"{at:02}:00" for at in range(1, 25)], 24),
+        ("5/1/2026", [f"{at:02}" for at in range(1, 25)], 24),
+        ("2026-05-01", [f"{at}" for at in range(1, 25)], 24),
+        ("11/01/2026", [*["1", "2", "2"], *[f"{at}" for at in range(3, 25)]], 25),
+        ("03/08/2026", [*["01:00", "02:00"], *[f"{at:02}:00" for at in range(4, 25)]], 23),
+    ],
+)
+@pytest.mark.parametrize(
+    "head", ["Delivery Date,Hour Ending", "DeliveryDate,HourEnding", "Date,HE"]
+)
+def test_hours_of_a_day_by_their_ends(tmp_path, date, hours, count, head):
+    """The hours begin at midnight, one after the other, also if the clock changes."""
+    found = ercot(tmp_path, date, hours, head)
+    begin = times.TimeCells(ZoneInfo("America/Chicago"), name="HE")(f"{date} 1") - 3600
+    assert list(found.utc_s) == [begin + 3600 * at for at in range(count)] and not found.doubts
+    assert list(found.step_s) == [3600.0] * count
+
+
+@pytest.mark.parametrize("hour", ["0", "25", "24:30", "01:60", "x", ""])
+def test_an_hour_that_no_day_ends_is_refused(tmp_path, hour):
+    with pytest.raises(SeriesError, match="line 3: Delivery Date Hour Ending = "):
+        ercot(tmp_path, "05/01/2026", ["1", hour])
+
+
+def test_one_column_of_hours_that_end(tmp_path):
+    clock = times.TimeCells(BERLIN, name="Date (HE)")
+    found = [clock(f"06/01/2026 {hour}") for hour in ("01", "02", "24:00")]
+    assert found == [FIRST_S + 3600 * at for at in (1, 2, 24)]
+    with pytest.raises(SeriesError, match="allowed is a time as"):
+        times.TimeCells(BERLIN, name="HE")("13/06/2026 01")
+
+
+def test_an_object_of_times_says_which_forms_are_read():
+    for found in ({"a": 1}, {"2026-06-01T00:00": 1, "a": 2}, 5, {"time": [1, 2], "price": [1]}):
+        with pytest.raises(SeriesError) as refused:
+            of_json(
+                json.dumps({"d": found}).encode(),
+                list="d",
+                time="time",
+                value="price",
+                unit="EUR/MWh",
+            )
+        assert "{time: value}" in str(refused.value)

@@ -29,18 +29,18 @@ def hourly(found):
 
 
 @cases("""header  factor  doubts
-    "time,price_EUR_per_MWh"  1  0
-    "time,price [EUR/MWh]"  1  0
-    "time,Day-ahead Price (NOK/kWh)"  1e-3  0
-    "time,price_ct_per_kWh"  0.1  0
-    "time,EUR ct/kWh"  0.1  0
-    "time,\\u00f6re/kWh"  0.1  0
-    "time,\\u00a2/kWh"  0.1  0
-    "time,pricePerKwh"  1e-3  0
-    "time,price"  1  1
-    "time,volume_MWh,price"  1  1
-    "time,product_kWh,EUR/MWh"  1  0
-    "time,price_zone_MWh,EUR/MWh"  1  0
+    "start,price_EUR_per_MWh"  1  0
+    "start,price [EUR/MWh]"  1  0
+    "start,Day-ahead Price (NOK/kWh)"  1e-3  0
+    "start,price_ct_per_kWh"  0.1  0
+    "start,EUR ct/kWh"  0.1  0
+    "start,\\u00f6re/kWh"  0.1  1
+    "start,\\u00a2/kWh"  0.1  0
+    "start,pricePerKwh"  1e-3  0
+    "start,price"  1  1
+    "start,volume_MWh,price"  1  1
+    "start,product_kWh,EUR/MWh"  1  0
+    "start,price_zone_MWh,EUR/MWh"  1  0
 """)
 def test_the_name_of_the_column_is_the_unit(tmp_path, header, factor, doubts):
     between = ",7" * (header.count(",") - 1)
@@ -54,7 +54,10 @@ def test_the_name_of_the_column_is_the_unit(tmp_path, header, factor, doubts):
     "t,price"  0.3  "price reaches 0.3, which is too low for money per MWh: allowed is a unit in"
     "t,EUR/kWh"  30  "line 2: EUR/kWh = '30': a price: allowed is -1 .. 10 per kWh"
     "t,EUR/MWh"  -1001  "line 2: EUR/MWh = '-1001': a price: allowed is -1000 .. 10000 per MWh"
-    "t,ct/kWh"  1001  "line 2: ct/kWh = '1001': a price: allowed is -100 .. 1000 hundredths per kWh"
+    "t,EUR ct/kWh"  1001  "line 2: EUR ct/kWh = '1001': a price: allowed is -100 .. 1000 hu"
+    "t,JPY/kWh"  1001  "line 2: JPY/kWh = '1001': a price: allowed is -100 .. 1000 per kWh"
+    "t,HUF/MWh"  10000001  "line 2: HUF/MWh = '10000001': a price: allowed is -1000000 .. 1e+07 per"
+    "t,KRW/kWh"  -1001  "line 2: KRW/kWh = '-1001': a price: allowed is -1000 .. 10000 per kWh"
     "t,EUR/MWh"  "n/e"  "line 2: EUR/MWh = 'n/e': a price: allowed is -1000"
     "t,EUR/MWh"  "nan"  "line 2: EUR/MWh = 'nan': a price: allowed is -1000"
     "t,EUR/MWh"  ""  "line 2: EUR/MWh = '': a price: allowed is -1000"
@@ -67,10 +70,12 @@ def test_a_price_that_cannot_be_one_is_refused_by_its_line(tmp_path, header, pri
 
 
 @cases("""header  price  doubt
-    "t,EUR/MWh"  0.3  "EUR/MWh reaches only 0.3 per MWh: is the unit right?"
-    "t,ct/kWh"  0.3  "ct/kWh reaches only 0.3 hundredths per kWh: is the unit right?"
-    "t,EUR/kWh"  0.0003  "EUR/kWh reaches only 0.0003 per kWh: is the unit right?"
-    "t,price"  30  "price: no unit in its name, taken as money per MWh; it may be price_EUR_per_M"
+    "start,EUR/MWh"  0.3  "EUR/MWh reaches only 0.3 per MWh: is the unit right?"
+    "start,ct/kWh"  0.3  "ct/kWh reaches only 0.3 hundredths per kWh: is the unit right?"
+    "start,EUR/kWh"  0.0003  "EUR/kWh reaches only 0.0003 per kWh: is the unit right?"
+    "start,JPY/MWh"  12  "JPY/MWh reaches only 12 per MWh: is the unit right?"
+    "start,HUF/kWh"  0.9  "HUF/kWh reaches only 0.9 per kWh: is the unit right?"
+    "start,price"  30  "price: no unit in its name, taken as money per MWh; it may be price_EUR"
 """)
 def test_a_price_that_may_have_another_unit_is_a_doubt(tmp_path, header, price, doubt):
     found, _ = read(tmp_path, [f"{time},{price}" for time in DAY], header=header)
