@@ -4,7 +4,7 @@ Each plan asks for the places of four weeks. Only a few of them are new, so a ca
 """
 
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -30,19 +30,19 @@ class Place(NamedTuple):
 
     def bills(self, charges: Sequence[Charge]) -> Bills:
         """True for each demand charge that bills this place in the months of the charge."""
-        return tuple([each.counts(self.is_working, self.slot // HOUR_SLOTS) for each in charges])
+        return tuple([each.counts(self.is_working, self.slot / HOUR_SLOTS) for each in charges])
 
 
-def of(time: datetime, first: int, count: int) -> list[Place]:
+def of(time: datetime, first: int, count: int, holidays: Sequence[str]) -> list[Place]:
     """Places of `count` slots, from `first` slots after this time on."""
-    now = number_of(time)
-    return [_place(time.tzinfo, each) for each in range(now + first, now + first + count)]
+    now, free = number_of(time) + first, tuple(holidays)
+    return [_place(time.tzinfo, each, free) for each in range(now, now + count)]
 
 
 @lru_cache(REMEMBERED)
-def _place(zone: tzinfo | None, quarter: int) -> Place:
+def _place(zone: tzinfo | None, quarter: int, holidays: tuple[str, ...]) -> Place:
     if zone is None:
         day, slot = divmod(quarter, SLOTS_PER_DAY)
-        return Place(slot, (day - 1) % 7 < tariff.WEEKDAYS)  # day 1 is a Monday
+        return Place(slot, tariff.is_working(date.fromordinal(day), holidays))
     time = datetime.fromtimestamp(quarter * SLOT_S, zone)
-    return Place(slot_of(time), time.weekday() < tariff.WEEKDAYS)
+    return Place(slot_of(time), tariff.is_working(time.date(), holidays))

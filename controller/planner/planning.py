@@ -138,7 +138,7 @@ def billed_of(site: Site, time: datetime, first: int, count: int) -> list[Bills]
     charges = tariff.charges(site.tariff)
     if not any([each.hours or each.days != tariff.ALL_DAYS for each in charges]):
         return [(True,) * len(charges)] * count
-    found = places.of(time, first, count)
+    found = places.of(time, first, count, site.tariff["holidays"])
     bills = {each: each.bills(charges) for each in {*found}}
     return [bills[each] for each in found]
 
@@ -247,7 +247,7 @@ def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float
 
 def _of_need(site: Site, time: datetime, first: int, count: int) -> Sequence[Hashable]:
     """Keys of equal slots: places, or slots of the day if no demand charge depends on the day."""
-    found = places.of(time, first, count)
+    found = places.of(time, first, count, site.tariff["holidays"])
     charges = tariff.charges(site.tariff)
     days = {each.days for each in charges if each.rate(time.month)}
     return [each.slot for each in found] if days == {tariff.ALL_DAYS} else found

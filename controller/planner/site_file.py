@@ -16,12 +16,13 @@ from controller.planner.exact import J_PER_WH, Store
 from controller.planner.feeds.points import Feed, unit_of
 from controller.planner.planning import HARD_PART, Site
 from controller.planner.reserve import Hours
-from controller.series import times
+from controller.series import money, times
 from controller.series.meaning import BEGIN, END
 from controller.series.refusal import SeriesError
 from controller.system import child
 
 HOUR_S = 3600.0
+WEAR_OF_EURO = 0.01  # wear_per_kWh, in a currency as large as the euro
 POWER_W, ENERGY_WH = (1.0, 100e6), (1000.0, 500e6)
 KINDS = {  # {kind: (default of max_age_h, allowed units)}; day-ahead prices come once a day
     "prices": (36.0, "EUR/MWh, EUR/kWh or ct/kWh"),
@@ -57,7 +58,7 @@ BATTERY = {
     "idle_W": number(0, 1e6, 0.0),
     "reserve_permille": integer(100, 900, 150),  # the least is planning.HARD_PART
     "high_permille": integer(100, 1000, 900),
-    "wear_per_kWh": number(0, 10, 0.01),
+    "wear_per_kWh": number(*tariff.MONEY, None),
 }
 RESERVE = {  # 48 h: beyond it, neither a battery nor a forecast is good enough
     "always_h": number(0, 48, 0.0),
@@ -131,7 +132,7 @@ def load(path: str) -> Planner:
     feeds = _feeds(path, found["feed"], zone, found["tariff"]["currency"])
     if "load" not in [each.kind for each in feeds]:
         refuse(path, ("feed",), "has no load", 'at least one feed with kind = "load"')
-    store, full_J, import_W, least = _store(path, found["battery"], site["import_W_max"])
+    store, full_J, import_W, least = _store(path, found, site["import_W_max"])
     limits = import_W, site["export_W_max"]
     yields_W, hours, low = found["load"].values()
     agreed = Agreed(yields_W, hours, low / 1000)
@@ -146,10 +147,11 @@ def load(path: str) -> Planner:
     )
 
 
-def _store(path: str, given: dict[str, Any], import_W: Any) -> tuple[Store, float, float, float]:
+def _store(path: str, tables: dict[str, Any], import_W: Any) -> tuple[Store, float, float, float]:
     """The store, its full energy, import of the site, Site.least_part. The present energy of the
     store is set to low_J. A plan leaves the power and energy of a frequency response alone.
     """
+    given = tables["battery"]
     energy_Wh, power_W = given["energy_Wh"], given["power_W"]
     low, high = given["reserve_permille"], given["high_permille"]
     kept = 0.0
@@ -168,7 +170,10 @@ def _store(path: str, given: dict[str, Any], import_W: Any) -> tuple[Store, floa
     full_J = energy_Wh * J_PER_WH
     bounds_J = full_J * low / 1000, full_J * high / 1000
     one_way = math.sqrt(given["round_trip_permille"] / 1000)
-    more = one_way, given["wear_per_kWh"], given["idle_W"]
+    wear = given["wear_per_kWh"]
+    if wear is None:
+        wear = WEAR_OF_EURO * min(money.scales(tables["tariff"]["currency"]), default=1.0)
+    more = one_way, wear, given["idle_W"]
     store = Store(*bounds_J, bounds_J[0], power_W, power_W, *more)
     return store, full_J, import_W, max(HARD_PART, kept / 1000)
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from controller.forms.field import (
     choice,
     integer,
+    is_list,
     is_row,
     number,
     numbers,
@@ -39,11 +40,24 @@ def _are_hours(value: Any) -> bool:
     return is_row(value, (HOURS, HOURS)) and all([each == int(each) for each in value])
 
 
-MONEY, HOURS, CHARGES_MAX = (0, 1000), (0, 24), 4
+def _is_window(value: Any) -> bool:
+    is_in = is_row(value, (HOURS, HOURS)) and all([2 * each == int(2 * each) for each in value])
+    return is_in and value[0] not in (value[1], 24)
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        return bool(date.fromisoformat(value if len(value) > len("12-25") else f"2024-{value}"))
+    except (TypeError, ValueError):
+        return False
+
+
+MONEY = 0, 1e7  # of the currency that is worth least
+HOURS, CHARGES_MAX = (0, 24), 4
 ALL_DAYS, WORKING = "all", "working"
 BILLED_HOURS = passing(
-    lambda value: value == [] or _are_hours(value) and value[0] not in (value[1], 24),
-    "[first, end], whole hours 0..24, as [6, 22], or [22, 6] past midnight",
+    lambda value: _is_window(value) or is_list(value, _is_window),
+    "[first, end], half hours 0..24, as [6, 22], or [22, 6] past midnight, or a list of such spans",
     [],
 )
 CHARGE = {
@@ -59,12 +73,17 @@ FIELDS = {
     "currency": text(),
     "adder_per_kWh": number(*MONEY, 0.0),
     "feed_in_per_kWh": number(*MONEY, 0.0),
-    "carbon_per_t": number(0, 10_000, 0.0),  # only the plan uses it, not the bill
+    "carbon_per_t": number(*MONEY, 0.0),  # only the plan uses it, not the bill
     "fuel_per_kWh": number(*MONEY, 0.35),  # for each kWh that a generator set gives
     # short form of a single demand charge; if it has hours, it counts on working days only
     "demand_per_kW_month": CHARGE["per_kW_month"]._replace(default=[0.0]),
     "demand_interval_min": CHARGE["interval_min"],
     "demand_hours": BILLED_HOURS,
+    "holidays": passing(
+        lambda value: is_list(value, _is_day),
+        'a list of days that count as Sundays, as "2026-12-25", or "12-25" for each year',
+        [],
+    ),
     "demand": tables(CHARGE, []),  # in place of the short form: each charge bills its own peak
     "tag_per_kW_year": number(*MONEY, 0.0),
     "tag_hours": integer(1, 100, 5),  # this many most expensive summer days set the tag
@@ -93,35 +112,52 @@ class Charge(NamedTuple):
     name: str
     per_kW_month: list[float]
     interval_min: int
-    hours: list[int]
+    hours: list[Any]
     days: str
     months: list[int]
+    holidays: Sequence[str] = ()
+
+    @property
+    def windows(self) -> list[Any]:
+        """[first, end] of each span of billed hours."""
+        hours = self.hours or [HOURS]
+        return hours if isinstance(hours[0], Sequence) else [hours]
 
     def rate(self, month: int) -> float:
         """Money per kW of this month's peak, 0 in a month that the charge leaves out."""
         rates = self.per_kW_month
         return rates[(month - 1) % len(rates)] * (not self.months or month in self.months)
 
-    def counts(self, is_working: bool, hour: int) -> bool:
+    def counts(self, is_working: bool, hour: float) -> bool:
         """True if this hour of such a day is billed in the months of the charge. Hours after
         midnight count to their own day.
         """
-        first, end = self.hours or HOURS
-        is_in = first <= hour < end if first < end else not end <= hour < first
-        return is_in and (self.days == ALL_DAYS or is_working == (self.days == WORKING))
+        is_in = [
+            first <= hour < end if first < end else not end <= hour < first
+            for first, end in self.windows
+        ]
+        return any(is_in) and (self.days == ALL_DAYS or is_working == (self.days == WORKING))
 
     def is_billed(self, time: datetime) -> bool:
         """True if the charge counts at this time."""
         is_month = not self.months or time.month in self.months
-        return is_month and self.counts(time.weekday() < WEEKDAYS, time.hour)
+        hour = time.hour + time.minute / 60
+        return is_month and self.counts(is_working(time.date(), self.holidays), hour)
+
+
+def is_working(day: date, holidays: Sequence[str]) -> bool:
+    """True for a working day. A holiday counts as a Sunday."""
+    text = day.isoformat()
+    return day.weekday() < WEEKDAYS and text not in holidays and text[5:] not in holidays
 
 
 def charges(tariff: Mapping[str, Any]) -> tuple[Charge, ...]:
     """The demand charges of a tariff, at least one: the short form gives one, perhaps of rate 0."""
+    free = tariff["holidays"]
     if tariff["demand"]:
-        return tuple([Charge(**each) for each in tariff["demand"]])
+        return tuple([Charge(**each, holidays=free) for each in tariff["demand"]])
     rates, minutes, hours = [tariff[key] for key in SHORT]
-    return (Charge("", rates, minutes, hours, WORKING if hours else ALL_DAYS, []),)
+    return (Charge("", rates, minutes, hours, WORKING if hours else ALL_DAYS, [], free),)
 
 
 def check(file: str, tariff: Mapping[str, Any]) -> None:
@@ -135,6 +171,9 @@ def check(file: str, tariff: Mapping[str, Any]) -> None:
         refuse(file, path, "has a name twice", "a name of its own for each charge")
     if count > CHARGES_MAX:
         refuse(file, path, f"has {count} charges", f"at most {CHARGES_MAX}")
+    for each in charges(tariff):
+        if any([60 * hour % each.interval_min for window in each.windows for hour in window]):
+            refuse(file, path, "has half hours beside an interval of 60", "interval_min 15 or 30")
 
 
 class Bill(NamedTuple):
@@ -250,6 +289,6 @@ def may_set_tag(tariff: Mapping[str, Any], time: datetime) -> bool:
     return (
         tariff["tag_per_kW_year"] > 0
         and time.month in SUMMER
-        and time.weekday() < WEEKDAYS
+        and is_working(time.date(), tariff["holidays"])
         and first <= time.hour < end
     )

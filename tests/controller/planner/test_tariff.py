@@ -7,7 +7,7 @@ import pytest
 
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError
-from controller.planner import tariff
+from controller.planner import places, tariff
 from hil.systems import prices
 from tests.tables import cases
 
@@ -37,8 +37,9 @@ def test_what_a_file_leaves_out_costs_nothing():
         "currency": "EUR", "adder_per_kWh": 0.0, "feed_in_per_kWh": 0.0, "fuel_per_kWh": 0.35,
         "demand_per_kW_month": [0.0], "demand_interval_min": 15, "demand_hours": [], "demand": [],
         "tag_per_kW_year": 0.0, "tag_hours": 5, "tag_window": [14, 18], "carbon_per_t": 0.0,
+        "holidays": [],
     }  # fmt: skip
-    for key, low, high in (("adder_per_kWh", 0, 1000), ("tag_hours", 1, 100)):
+    for key, low, high in (("adder_per_kWh", 0, 10_000_000), ("tag_hours", 1, 100)):
         assert tariff_of(**{key: low})[key] == low and tariff_of(**{key: high})[key] == high
         for value in (low - 1, high + 1):
             with pytest.raises(ConfigError, match=key):
@@ -155,6 +156,10 @@ DAY, NIGHT = (
 WINDOW = {"name": "window", "per_kW_month": [12.0], "hours": [16, 20], "days": "working"}
 
 
+TWICE = WINDOW | {"hours": [[7, 12], [17, 20]]}
+HALF = WINDOW | {"hours": [16.5, 19.5]}  # the hour is asked at its last minute
+
+
 def named(count):
     return [DAY | {"name": f"{at}"} for at in range(count)]
 
@@ -170,6 +175,8 @@ def charges_of(*tables):
     WINDOW  6  5  16  True | WINDOW  6  5  20  False | WINDOW  6  6  16  False
     WINDOW|{"days":"weekend"}  6  6  16  True | WINDOW|{"days":"weekend"}  6  8  16  False
     WINDOW|{"months":[5,7]}  6  5  16  False | WINDOW|{"months":[6]}  6  5  16  True
+    TWICE  6  5  6  False | TWICE  6  5  7  True | TWICE  6  5  12  False | TWICE  6  5  19  True
+    TWICE  6  5  20  False | TWICE  6  6  8  False | HALF  6  5  16  True | HALF  6  5  19  False
 """)
 def test_a_charge_counts_in_its_hours_days_and_months(table, month, day, hour, counts):
     """5 June 2026 is a Friday."""
@@ -190,8 +197,8 @@ def test_each_charge_is_billed_by_its_own_intervals_hours_and_months():
 
 def test_the_short_form_is_one_charge_of_working_days():
     (charge,) = tariff.charges(tariff_of(demand_per_kW_month=[8.0], demand_hours=[6, 22]))
-    assert charge[1:] == ([8.0], 15, [6, 22], "working", [])
-    assert tariff.charges(tariff_of())[0][1:] == ([0.0], 15, [], "all", [])
+    assert charge[1:] == ([8.0], 15, [6, 22], "working", [], [])
+    assert tariff.charges(tariff_of())[0][1:] == ([0.0], 15, [], "all", [], [])
 
 
 @cases("""
@@ -207,6 +214,43 @@ def test_two_forms_and_too_many_charges_are_refused(changes, line):
     assert str(found.value).startswith(f"a.toml:tariff.demand: {line}")
 
 
+def test_two_windows_of_one_charge_bill_one_peak():
+    """300 kW at 10:00 and 290 kW at 18:00 of a Friday cost the higher one alone."""
+    day = [100] * 40 + [300] * 4 + [100] * 28 + [290] * 4 + [100] * 20
+    both = bill_of(day, demand=[TWICE])
+    assert both.peaks_W == (300e3,) and both.demand == bill_of(day, demand=[DAY]).demand * 12 / 9
+    assert bill_of(day, demand=[TWICE | {"hours": [[17, 20]]}]).peaks_W == (290e3,)
+
+
+@cases("""
+    day  hour  minute  billed
+    4  16  29  False | 4  16  30  True | 4  19  29  True | 4  19  30  False
+    5  17  0  False | 8  17  0  False | 9  17  0  True
+""")
+def test_half_hours_and_holidays(day, hour, minute, billed):
+    """Friday 5 June 2026 is a holiday by its date, Monday 8 June one of each year."""
+    chosen = tariff_of(demand=[HALF], holidays=["2026-06-05", "06-08"], tag_per_kW_year=60.0)
+    time = datetime(2026, 6, day, hour, minute)
+    (charge,) = tariff.charges(chosen)
+    assert charge.is_billed(time) == billed
+    (place,) = places.of(time, 0, 1, chosen["holidays"])
+    assert place.bills([charge]) == (billed and minute % 15 == 0 or minute == 29 and hour == 19,)
+    assert tariff.may_set_tag(chosen, time) == (day in (4, 9) and hour < 18)
+
+
+@pytest.mark.parametrize("day", ["2026-02-29", "13-01", "Christmas", "", 25])
+def test_a_holiday_is_a_day(day):
+    with pytest.raises(ConfigError) as found:
+        tariff_of(holidays=["02-29", "2026-12-25", day])
+    assert "allowed a list of days that count as Sundays" in str(found.value)
+
+
+def test_half_hours_beside_intervals_of_an_hour_are_refused():
+    tariff.check("a.toml", tariff_of(demand=[HALF | {"interval_min": 30}]))
+    with pytest.raises(ConfigError, match="half hours beside an interval of 60"):
+        tariff.check("a.toml", tariff_of(demand=[HALF | {"interval_min": 60}]))
+
+
 def test_four_charges_are_allowed():
     tariff.check("a.toml", tariff_of(demand=named(4)))
 
@@ -218,8 +262,20 @@ def test_a_window_of_tags_has_whole_hours(window):
     assert "allowed [first, end], whole hours 0..24, the first below the end" in str(found.value)
 
 
-@pytest.mark.parametrize("hours", [[24, 0], [24, 6], [6, 6], [6.5, 22], [6.2, 6.8], [6, 25]])
-def test_billed_hours_are_whole_and_some(hours):
+@pytest.mark.parametrize(
+    "hours",
+    [
+        [24, 0],
+        [24, 6],
+        [6, 6],
+        [6.2, 6.8],
+        [6, 25],
+        [[6, 12], [16, 16]],
+        [[6, 12], 16],
+        [[6.25, 9]],
+    ],
+)
+def test_billed_hours_are_half_hours_and_some(hours):
     with pytest.raises(ConfigError) as found:
         tariff_of(demand_hours=hours)
-    assert "allowed [first, end], whole hours 0..24, as [6, 22]" in str(found.value)
+    assert "allowed [first, end], half hours 0..24, as [6, 22]" in str(found.value)
