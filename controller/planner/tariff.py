@@ -36,18 +36,17 @@ TAG_DAYS = 20  # a site saves power on 20 summer days, to include the days that 
 Month = tuple[int, int]
 
 
-def _are_hours(value: Any) -> bool:
-    return is_row(value, (HOURS, HOURS)) and all([each == int(each) for each in value])
+def _are_hours(value: Any, parts: int = 1) -> bool:
+    return is_row(value, (HOURS, HOURS)) and not any([parts * each % 1 for each in value])
 
 
 def _is_window(value: Any) -> bool:
-    is_in = is_row(value, (HOURS, HOURS)) and all([2 * each == int(2 * each) for each in value])
-    return is_in and value[0] not in (value[1], 24)
+    return _are_hours(value, 2) and value[0] not in (value[1], 24)
 
 
 def _is_day(value: Any) -> bool:
     try:
-        return bool(date.fromisoformat(value if len(value) > len("12-25") else f"2024-{value}"))
+        return date.fromisoformat(f"2024-{value}"[-10:]).isoformat().endswith(value)
     except (TypeError, ValueError):
         return False
 
@@ -171,9 +170,6 @@ def check(file: str, tariff: Mapping[str, Any]) -> None:
         refuse(file, path, "has a name twice", "a name of its own for each charge")
     if count > CHARGES_MAX:
         refuse(file, path, f"has {count} charges", f"at most {CHARGES_MAX}")
-    for each in charges(tariff):
-        if any([60 * hour % each.interval_min for window in each.windows for hour in window]):
-            refuse(file, path, "has half hours beside an interval of 60", "interval_min 15 or 30")
 
 
 class Bill(NamedTuple):

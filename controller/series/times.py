@@ -36,8 +36,6 @@ _DAY_FIRST = re.compile(r"\b(?:CES?T|ME[SZ]Z?)\b")
 # Markets of North America count the hours of a day by their ends, 1 to 24, beside a date with the
 # month first.
 _BY_ENDS = re.compile(r"hour\W*_?ending|(?<![a-z])he(?![a-z])")
-_US_DATE = re.compile(r"(\d\d?)/(\d\d?)/(\d{4})(?!\d)")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d|" + _US_DATE.pattern)
 _END = re.compile(r"(.* )?(0?[1-9]|1\d|2[0-4])(?::00)?")
 _UNIX = re.compile(r"\d{9,14}(?:\.\d*)?")
 CLOCK = re.compile(r"\d\d:\d\d(?::\d\d)?")
@@ -74,22 +72,22 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     The first column with date and time counts. Else a column of dates and one of clock times count
     together.
     """
-    whole = [place for place, cell in enumerate(first) if _ISO.fullmatch(_plain(cell))]
-    clocks = [place for place, cell in enumerate(first) if CLOCK.fullmatch(cell.strip())]
-    ends = [at for at, each in enumerate(names) if _BY_ENDS.search(small(each))]
-    if ends and ends[0] < len(first) and _END.fullmatch(first[ends[0]].strip()):
-        dates = [at for at, cell in enumerate(first) if _DATE.fullmatch(cell.strip())]
-        return (*dates[:1], ends[0])
+    texts = [(at, name, cell.strip()) for at, (name, cell) in enumerate(zip(names, first))]
+    whole = [
+        at for at, _, text in texts if _ISO.fullmatch(_plain(text)) or _SLASHED.fullmatch(text)
+    ]
+    clocks = [
+        at
+        for at, name, text in texts
+        if CLOCK.fullmatch(text) or (text.isdecimal() and _BY_ENDS.search(small(name)))
+    ]
     # If there are columns of starts and ends, the start counts.
     for each in (whole, clocks):
         each.sort(key=lambda at: said_by(names[at]) != BEGIN)
     timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]
     if timed or whole:
         return (*(timed or whole)[:1], *([] if timed else clocks[:1]))
-    pairs = enumerate(zip(names, first))
-    counted = [
-        at for at, (name, cell) in pairs if _NAME.search(name) and _UNIX.fullmatch(cell.strip())
-    ]
+    counted = [at for at, name, text in texts if _NAME.search(name) and _UNIX.fullmatch(text)]
     return tuple(counted[:1])
 
 
@@ -137,25 +135,23 @@ class TimeCells:
 
     def __init__(self, zone: tzinfo | None, span_s: Span = (-math.inf, math.inf), name: str = ""):
         self._zone, self._span_s = zone and _zone_in(name, zone), span_s
-        self._is_day_first = _DAY_FIRST.search(name) is not None
         self._has_ends = _BY_ENDS.search(small(name)) is not None
+        day_first, month_first = r"\1.\2.\3", r"\2.\1.\3" if self._has_ends else r"\g<0>"
+        self._slashed = day_first if _DAY_FIRST.search(name) else month_first
         self._before_s, self._form = -math.inf, ""
         self._allowed = ALLOWED + LOCAL * (zone is not None)
 
     def __call__(self, cell: str) -> float:
         """UTC, s since 1970. SeriesError: no time, not after the row before, or another form."""
-        if not self._has_ends:
-            return self._read(cell)
-        text = _US_DATE.sub(lambda at: f"{at[3]}-{at[1]:0>2}-{at[2]:0>2}", cell.strip(), count=1)
-        hour = _END.fullmatch(text)
+        hour = _END.fullmatch(cell.strip()) if self._has_ends else None
         if hour is None:
-            return self._read(text)
+            return self._read(cell)
         # The begin is read and an hour is added, because 24:00 is no time and the hour in which the
         # clock goes back has its two ends at other times.
-        return self._read(f"{hour[1] or ''}{int(hour[2]) - 1:02}:00") + HOUR_S
+        return self._read(f"{hour[1]}{int(hour[2]) - 1:02}:00") + HOUR_S
 
     def _read(self, cell: str) -> float:
-        text = _plain(_SLASHED.sub(r"\1.\2.\3", cell, count=1) if self._is_day_first else cell)
+        text = _plain(_SLASHED.sub(self._slashed, cell, count=1))
         found = _ISO.fullmatch(text) if text.isascii() else None
         form, seconds = self._iso(text, bool(found[1])) if found else self._unix(text)
         if self._form not in ("", form):

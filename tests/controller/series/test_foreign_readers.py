@@ -400,7 +400,7 @@ def ercot(tmp_path, date, hours, head="Delivery Date,Hour Ending", **keys):
     [
         ("05/01/2026", [f"{at}" for at in range(1, 25)], 24),
         ("05/01/2026", [f"{at:02}:00" for at in range(1, 25)], 24),
-        ("5/1/2026", [f"{at:02}" for at in range(1, 25)], 24),
+        ("05/01/2026", [f"{at:02}" for at in range(1, 25)], 24),
         ("2026-05-01", [f"{at}" for at in range(1, 25)], 24),
         ("11/01/2026", [*["1", "2", "2"], *[f"{at}" for at in range(3, 25)]], 25),
         ("03/08/2026", [*["01:00", "02:00"], *[f"{at:02}:00" for at in range(4, 25)]], 23),
