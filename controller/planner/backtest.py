@@ -95,7 +95,7 @@ def stepped(row: Row, net_W: float, stored_J: float, site: Site) -> tuple[float,
     """A slot as the controller follows it: (less load, battery power, energy at its end)."""
     less_W = lowered_W(row, net_W, stored_J, site)
     own_W = power_W(row, net_W - less_W, stored_J, site)
-    return less_W, own_W, stored_J - moved_J(own_W, site)
+    return less_W, own_W, max(0.0, stored_J - moved_J(own_W, site))
 
 
 def followed(

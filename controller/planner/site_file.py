@@ -90,7 +90,7 @@ WEB = {
     "every_min": number(5, 1440, 30.0),
 }
 FORMATS: Mapping[str, Form] = {
-    "csv": {"path": text(), "column": text(""), "unit": text(""), **TIME_IS},
+    "csv": {"path": text(), "column": text(""), "unit": text(""), "only": text(""), **TIME_IS},
     "json": {"path": text(), **WAY},
     "http_json": {**WEB, **WAY},
     "entsoe_xml": {**WEB, "path": text(""), "url": WEB["url"]._replace(default=None)},

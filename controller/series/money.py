@@ -62,17 +62,19 @@ PLN: gr grosz groszy
 CNY: fen
 INR: paise
 """
-# Currencies by the number of them in a euro, as a power of ten: reference rates of the European
-# Central Bank and accounting rates of the European Commission (InforEuro), means of 2024. AUD and
-# NZD stand a step higher, because their markets allow up to 20 300 per MWh.
+# Currencies by the number of them in a euro, as a power of ten, of which a rate is at most twice as
+# much: reference rates of the European Central Bank and accounting rates of the European Commission
+# (InforEuro), means of 2024. So each range holds -500 to 5000 EUR/MWh. AUD and NZD stand a step
+# higher, because their markets allow up to 20 300 per MWh.
 SCALES = """
 1: EUR USD GBP CHF CAD SGD BGN BAM KWD BHD OMR JOD
 10: AUD NZD DKK NOK SEK PLN RON CNY HKD ILS BRL MYR MXN ZAR GEL MDL MAD TND SAR AED QAR PEN GHS
 100: CZK JPY ISK TRY THB INR PHP TWD UAH RSD MKD EGP KES BDT UYU
 1000: HUF KRW CLP KZT LKR PKR ARS NGN
-10000: IDR VND COP
+10000: IDR COP
+100000: IRR LBP VND
 """
-SCALE_MAX = 10_000.0  # of a currency that is not listed
+SCALE_MAX = 100_000.0  # of a currency that is not listed
 NAME_MAX = 100  # characters; the time of the patterns grows with the square of the length
 # These words mean money only before an energy, as in `ct/kWh`. Elsewhere they may be a zone, a
 # month or a percentile.

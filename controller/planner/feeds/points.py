@@ -25,6 +25,7 @@ HOURS = Quantity("hours of a warning", "h", 0.0, 168.0, {"h": Unit("h", 1.0)})
 _OTHERS = {"prices": PRICE, "weather": SUN, "air": AIR, "carbon": CARBON, "warnings": HOURS}
 QUANTITIES = POWERS | _OTHERS
 WARNED = "allowed are hours up to 168, 0 to withdraw it, or an end after the begin"
+NO_END = "9999"  # year of an end that many services write for none
 NO_ORDER = math.inf, -math.inf  # warnings may have their times in any order
 # WRONG_MAX: lines about wrong warnings. UNKNOWN_H: length of a warning whose end is unknown.
 WARNINGS_MAX, WRONG_MAX, UNKNOWN_H, EVER_S, HOUR_S = 1000, 5, 24.0, 1e11, 3600.0
@@ -127,8 +128,11 @@ def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
             doubts.append(f"{where} does not count: {error}")
             continue
         hours = _hours(cell, begin_s, feed.zone)
-        if not HOURS.low <= hours <= HOURS.high:
-            hours = HOURS.high if hours > HOURS.high else UNKNOWN_H
+        # a row is in force when its file is written, so no bound ends it before
+        gone_h = max(0.0, (made_s - begin_s) / HOUR_S)
+        most_h = HOURS.high + gone_h
+        if not HOURS.low <= hours <= most_h:
+            hours = most_h if hours > most_h else UNKNOWN_H + gone_h
             doubts.append(f"{where}: {shown(cell)}: {WARNED}: it counts for {hours:g} h")
         longer_s = max(lasts_s.get(begin_s, 0.0), also_s - begin_s + hours * HOUR_S)
         lasts_s[begin_s] = longer_s if hours else 0.0
@@ -145,7 +149,7 @@ def _hours(cell: str, begin_s: float, zone: tzinfo) -> float:
     try:
         return (_moments_s(cell, zone)[1] - begin_s) / HOUR_S if math.isnan(hours) else hours
     except SeriesError:
-        return math.nan
+        return math.inf if cell.strip().startswith(NO_END) else math.nan
 
 
 def _moments_s(cell: str, zone: tzinfo) -> tuple[float, float]:

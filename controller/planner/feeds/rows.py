@@ -31,11 +31,14 @@ def read(path: str, feed: Feed, made_s: float) -> Points:
 def _readings(
     found: table.Table, at: tuple[int, ...], place: int, is_cut: bool, feed: Feed, unit: Unit
 ) -> Iterator[Reading]:
-    before: list[Reading] = []
+    before, only = list[Reading](), feed.keys.get("only")
     for count, (line, cells) in enumerate(found):
         if count >= ROWS_MAX:
             raise SeriesError(f"line {line}: has more than {ROWS_MAX} rows: shorten it")
         yield from before
+        before = []
+        if only and only not in map(str.strip, cells):
+            continue
         if feed.kind == "prices":
             money.check(f"line {line}", zip(found.names, cells), feed.currency, unit)
         time = " ".join([cells[each] for each in at if each < len(cells)])

@@ -64,6 +64,12 @@ def test_a_warning_that_is_gone_or_has_no_hours_is_withdrawn(tmp_path, rows):
     "2026-11-26T13:00,168"  [4, 196]  ""
     "2026-11-26T13:00,168.1"  [4]  "line 2: '168.1': {}: it counts for 168 h"
     "2026-11-26T13:00,1e9"  [4]  "line 2: '1e9': {}: it counts for 168 h"
+    "2026-11-26T13:00,9999-12-31"  [4]  "line 2: '9999-12-31': {}: it counts for 168 h"
+    "2026-11-24T12:00,soon"  [0, 96]  "line 2: 'soon': {}: it counts for 72 h"
+    "2026-11-24T12:00,-1"  [0, 96]  "line 2: '-1': {}: it counts for 72 h"
+    "2026-11-06T12:00,640"  [0]  ""
+    "2026-11-06T12:00,9999"  [0]  "line 2: '9999': {}: it counts for 648 h"
+    "2026-11-06T12:00,488"  [0, 32]  ""
     "2026-11-26T13:00,2027-11-26"  [4]  "line 2: '2027-11-26': {}: it counts for 168 h"
     "2026-11-26T13:00,-1"  [4, 100]  "line 2: '-1': {}: it counts for 24 h"
     "2026-11-26T13:00,soon"  [4, 100]  "line 2: 'soon': {}: it counts for 24 h"
@@ -82,7 +88,9 @@ def test_a_wrong_warning_is_one_line_and_the_others_count(tmp_path, row, edges, 
     if line:
         assert lines[0].startswith(f"feed warnings: {line.format(WORDS)}")
         second = csv(tmp_path, row, "2026-11-28T08:00,1", at_s=NOW_S)
-        last = [176, 180] if edges != [4] else [4, 196]  # the longest reaches over the second one
+        last = (
+            [176, 180] if len(edges) != 1 else [*edges, 196]
+        )  # the longest reaches over the second one
         assert warned(second)[0][-2:] == last and len(warned(second)[1]) == 1
 
 

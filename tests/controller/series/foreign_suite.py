@@ -30,7 +30,16 @@ OTHERS = {
     **{"z\u0142": "PLN", "TRY": "TRY", "\u00a5": "JPY"},
 }
 # of the currency in a euro, about, in 2024
-RATES = {"EUR": 1, "JPY": 164, "HUF": 395, "KRW": 1475, "IDR": 17_000, "SEK": 11.4, "AUD": 1.64}
+RATES = {
+    "EUR": 1,
+    "JPY": 164,
+    "HUF": 395,
+    "KRW": 1475,
+    "IDR": 17_000,
+    "VND": 27_000,
+    "SEK": 11.4,
+    "AUD": 1.64,
+}
 LOW = (0.31, 0.28, 0.35) * 8
 
 
@@ -87,9 +96,9 @@ class ForeignSuite:
         assert begin_s == FIRST_S and doubt.startswith("time: taken as the begin of each period")
 
     def test_an_ordinary_price_of_each_currency_is_taken(self, tmp_path):
-        """The price of 80 EUR/MWh, and the highest of an exchange (5000 EUR/MWh)."""
+        """The price of 80 EUR/MWh, and the ends of an exchange, -500 and 5000 EUR/MWh."""
         for code, rate in RATES.items():
-            for price in (80, 5000):
+            for price in (80, 5000, -500):
                 values = (price * rate,) * 24
                 found = self.answer(tmp_path, values, unit=f"{code}/MWh", currency=code)
                 assert found[1:] == (pytest.approx(price * rate / 1000), []), code
@@ -97,8 +106,8 @@ class ForeignSuite:
                 self.answer(tmp_path, (200_001 * rate,) * 24, unit=f"{code}/MWh", currency=code)
 
     def test_a_currency_without_a_usual_size_is_doubted_and_taken(self, tmp_path):
-        found = self.answer(tmp_path, (9e6,) * 24, unit="IRR/MWh", currency="IRR")
-        doubt = "IRR: the usual size of prices is unknown, so a wrong unit is not seen"
+        found = self.answer(tmp_path, (9e6,) * 24, unit="XPF/MWh", currency="XPF")
+        doubt = "XPF: the usual size of prices is unknown, so a wrong unit is not seen"
         assert found[1] == 9000 and found[2] == [doubt] * self.says_an_unknown_currency
 
     def test_another_currency_is_no_price_of_the_tariff(self, tmp_path):

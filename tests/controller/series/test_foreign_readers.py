@@ -442,3 +442,22 @@ def test_an_object_of_times_says_which_forms_are_read():
                 unit="EUR/MWh",
             )
         assert "{time: value}" in str(refused.value)
+
+
+def test_a_key_chooses_the_rows_of_one_place(tmp_path):
+    hours = [f"{at},{name}" for at in range(1, 25) for name in ("HB_NORTH", "HB_WEST")]
+    head = "Delivery Date,Hour Ending,Settlement Point"
+    found = ercot(tmp_path, "05/01/2026", hours, head, only="HB_WEST")
+    assert list(found.values) == pytest.approx([(21 + 2 * at) / 1000 for at in range(24)])
+    with pytest.raises(SeriesError, match="a row before"):
+        ercot(tmp_path, "05/01/2026", hours, head)
+    with pytest.raises(SeriesError, match="no values"):
+        ercot(tmp_path, "05/01/2026", hours, head, only="HB_")
+    (tmp_path / "ercot.csv").write_text((tmp_path / "ercot.csv").read_text() + "05/02/2026,1,HB_NO")
+    own = {"path": "x", "column": "", "unit": "", "only": "HB_WEST"}
+    feed = Feed("x", "prices", "csv", 1e6, BERLIN, "USD", own)
+    assert len(rows_feed.read(str(tmp_path / "ercot.csv"), feed, 2e9).values) == 24
+
+
+def test_a_cell_beyond_the_header_is_no_column_of_times():
+    assert times.columns(["time", "x"], ["2026-06-01T00:00", "1", "12:00", ""]) == (0,)
