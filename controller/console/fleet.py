@@ -94,7 +94,7 @@ def _collected(reader: "Reader") -> Facts:
 def _code(facts: Facts) -> int:
     is_good = facts["dispatcher"]["is_live"] and not (facts["wrong"] or facts["alarms"])
     counts = [each["alarms"] for each in facts["cabinets"].values()]
-    return DONE if is_good and not any(counts) else NOT_DONE
+    return DONE if is_good and all(count == 0 for count in counts) else NOT_DONE
 
 
 def _watch(reader: "Reader") -> int:

@@ -14,14 +14,14 @@ from controller.dispatch.fleet import Cabinet, Fleet
 from controller.dispatch.report import (
     FORM,
     Facts,
-    Report,
     full_report,
     import_without_battery_W,
     is_live,
     state_of,
-    values_by,
+    taken,
 )
 from controller.rows import danger, reason_words
+from controller.system import caught
 from controller.system.paths import printable
 from safety import matrix
 
@@ -39,7 +39,7 @@ class Seen:
 
     def __init__(self, cabinet: Cabinet):
         self.cabinet = cabinet
-        self.report, self.heard_ms = values_by(FORM, {}), NEVER_MS
+        self.report, self.heard_ms = dict.fromkeys(FORM), NEVER_MS
         self.is_fresh = self.is_offline = False
         self.shared: Facts = {}  # empty before that
         self.shared_ms = NEVER_MS
@@ -81,6 +81,7 @@ class Overview:
         self.odd: collections.Counter[str] = collections.Counter()
         self.state: Facts = {}  # of the dispatcher
         self._state_ms = NEVER_MS  # when it came live
+        self._last = caught.Last("is left out", told=lambda line: self._count("a message", line))
 
     @property
     def topics(self) -> list[str]:
@@ -90,6 +91,10 @@ class Overview:
 
     def hear(self, topic: str, payload: bytes, is_retained: bool, now_ms: float) -> None:
         """Take a message of the broker."""
+        with self._last.of(printable(topic)):
+            self._take(topic, payload, is_retained, now_ms)
+
+    def _take(self, topic: str, payload: bytes, is_retained: bool, now_ms: float) -> None:
         _, name, kind = [*topic.split("/"), "", ""][:3]
         own, seen = published.topic(self.fleet.source), self.seen.get(name)
         if topic == own or topic.startswith(f"{own}/"):
@@ -117,11 +122,13 @@ class Overview:
         found = state_of(payload)
         if isinstance(found, str):
             return self._count("the dispatcher", found)
-        self.state = found
+        self.state, wrong = found
+        for words in wrong:
+            self._count("the dispatcher", words)
         if not is_retained:
             self._state_ms = now_ms
-            for name in found["cabinets"].keys() & self.seen.keys():
-                self.seen[name].shared = found["cabinets"][name]
+            for name in self.state["cabinets"].keys() & self.seen.keys():
+                self.seen[name].shared = self.state["cabinets"][name]
                 self.seen[name].shared_ms = now_ms
 
     def is_complete(self) -> bool:
@@ -152,10 +159,9 @@ class Overview:
         silence, cabinet, report = seen.silence(now_ms), seen.cabinet, seen.report
         shared, is_shared = seen.said(now_ms), is_live("", self._state_ms, now_ms)
         is_unheard = is_shared and not (silence or shared.get("is_live"))
-        own, battery_W = Report(*[report[name] for name in Report._fields]), report["battery_W"]
-        load_W: Any = import_without_battery_W(
-            own, cabinet.load_permille if self.fleet.is_common else None
-        )
+        permille = cabinet.load_permille if self.fleet.is_common else None
+        load_W: Any = import_without_battery_W(taken(report), permille)
+        battery_W = report["battery_W"]
         found = {
             "is_live": not silence,
             "silence": silence,
@@ -184,7 +190,9 @@ def _share(seen: Seen, shared: Facts, now_ms: float) -> Facts:
     """
     fallback_W, own = seen.cabinet.fallback_W, seen.report["share"]
     reported = (
-        _aged(own["value_W"], own["valid_s"], now_ms - seen.heard_ms, fallback_W) if own else None
+        _aged(own["value_W"], own["valid_s"] or 0, now_ms - seen.heard_ms, fallback_W)
+        if own
+        else None
     )
     found, word = reported, "cabinet" if own else None
     if shared.get("share_W") is not None:

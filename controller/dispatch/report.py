@@ -3,19 +3,22 @@ them. A field with a wrong value counts as unknown. A text in place of a message
 none.
 """
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
-from controller.system import json_text
-from controller.system.paths import printable
+from controller.forms import message
+from controller.forms.field import Form, flag, integer, passing, table, tables, text
+from controller.forms.message import Facts, said
 
-Facts = dict[str, Any]
-Form = dict[str, Callable[[object], Any]]
 BYTES_MAX, STATE_BYTES_MAX = 4096, 65_536
-TEXT_MAX = 700
 POWER_W_MAX = 1_000_000_000
 SILENT_MS = 20_000  # a cabinet reports at least each 9 s, a dispatcher each 2 s
+POWER, POSITIVE = integer(-POWER_W_MAX, POWER_W_MAX), integer(0, POWER_W_MAX)
+PERMILLE, SECONDS = integer(0, 1000), integer(0, 1 << 32)
+SHOWN = "decides nothing, and is shown as unknown"
+SPAN = passing(
+    lambda value: value is None or (type(value) is int and 0 <= value <= 1 << 32),
+    "seconds; null: no end",
+)
 
 
 def is_live(state: str | None, heard_ms: float, now_ms: float) -> bool:
@@ -23,114 +26,92 @@ def is_live(state: str | None, heard_ms: float, now_ms: float) -> bool:
     return state is not None and now_ms - heard_ms < SILENT_MS
 
 
-def _number(low: int, high: int, value: object) -> int | None:
-    return value if type(value) is int and low <= value <= high else None
+def _words(names: str) -> dict[str, Any]:
+    return said(SHOWN, "", text(), names)
 
 
-def _text(value: object) -> str | None:
-    return printable(value[:TEXT_MAX]) if isinstance(value, str) else None
-
-
-def _words(value: object) -> str:
-    return _text(value) or ""
-
-
-def _flag(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _object(form: Form, value: object) -> Facts | None:
-    return values_by(form, value) if isinstance(value, dict) else None
-
-
-def _rows(form: Form, value: object) -> list[Facts]:
-    rows = value if isinstance(value, list) else []
-    return [values_by(form, each) for each in rows if isinstance(each, dict)]
-
-
-def _share(value: object) -> Facts | None:
-    """None: the cabinet has no share in force. A fallback has no end."""
-    found = _object(SHARE, value)
-    return None if found is None or None in (found["value_W"], found["valid_s"]) else found
-
-
-POWER, POSITIVE = partial(_number, -POWER_W_MAX, POWER_W_MAX), partial(_number, 0, POWER_W_MAX)
-PERMILLE, SECONDS = partial(_number, 0, 1000), partial(_number, 0, 1 << 32)
-SHARE: Form = {
-    "value_W": POWER,
-    "valid_s": lambda value: SECONDS(0 if value is None else value),
-    "state": _text,
-}
+SHARE: Form = {"value_W": POWER, "valid_s": SPAN, "state": text(None)}
 FORM: Form = {
-    **dict.fromkeys(("state", "trouble", "limits_crc", "release"), _text),
-    **dict.fromkeys(("battery_W", "grid_W", "load_W"), POWER),
-    **dict.fromkeys(("available_low_W", "available_high_W", "held_15min_high_W"), POWER),
-    **dict.fromkeys(("pv_W", "discharge_W_max", "remaining_Wh", "full_Wh"), POSITIVE),
-    **dict.fromkeys(("soc_permille", "soh_permille", "ready_permille"), PERMILLE),
-    "temperature_ddegC": partial(_number, -600, 2000),
-    "alarms": partial(_number, 0, 10_000),
-    "binding": partial(_object, dict.fromkeys(("label", "name"), _words)),
-    "alarm": partial(_object, dict.fromkeys(("label", "words", "remedy"), _words)),
-    "share": _share,
-    **dict.fromkeys(("clock", "on_trial"), _flag),
+    **said("no controller is live there", None, text(), "state"),
+    **_words("trouble limits_crc"),
+    **said("a roll-out installs nothing there, and waits", "", text(), "release"),
+    **said("its import and every sum with it are unknown", None, POWER, "battery_W grid_W load_W"),
+    **said("the battery gives nothing", 0, POWER, "held_15min_high_W"),
+    **said(SHOWN, None, POWER, "available_low_W available_high_W"),
+    **said("the load counts without it, so it is higher", 0, POSITIVE, "pv_W"),
+    **said("the battery gives nothing", 0, POSITIVE, "discharge_W_max"),
+    **said("gives no energy; the largest discharge is held back", None, POSITIVE, "remaining_Wh"),
+    **said(SHOWN, None, POSITIVE, "full_Wh"),
+    **said("counts as half full beside the others", 500, PERMILLE, "soc_permille"),
+    **said("gives less than the others", 0, PERMILLE, "soh_permille"),
+    **said(SHOWN, None, PERMILLE, "ready_permille"),
+    **said("counts as mild beside the others", 250, integer(-600, 2000), "temperature_ddegC"),
+    **said("has alarms", None, integer(0, 10_000)._replace(unit=(1, "alarms")), "alarms"),
+    **said(SHOWN, None, table(_words("label name")), "binding"),
+    **said("`alarms` decides", None, table(_words("label words remedy")), "alarm"),
+    **said("has its fallback", None, table(SHARE), "share"),
+    **said(SHOWN, None, flag(), "clock"),
+    **said("counts as on trial", True, flag(), "on_trial"),
 }
 STATE: Form = {
-    **dict.fromkeys(("connection_W", "held_back_W", "short_W"), POSITIVE),
-    **dict.fromkeys(("epoch", "lends_in_s"), SECONDS),
-    "utc_us": partial(_number, 0, 1 << 53),
+    **said("nothing is lent", None, POSITIVE, "connection_W"),
+    **said(SHOWN, None, POSITIVE, "held_back_W"),
+    **said("is named as unknown", None, POSITIVE, "short_W"),
+    **said(SHOWN, None, SECONDS._replace(unit=(1, "starts")), "epoch"),
+    **said("nothing is lent", None, SECONDS, "lends_in_s"),
+    **said(SHOWN, None, integer(0, 1 << 53), "utc_us"),
 }
-CONTROL: Form = {"opModImpLimW": POSITIVE, "duration": SECONDS, "status": _text}
+CONTROL: Form = {
+    **said(SHOWN, None, POSITIVE, "opModImpLimW"),
+    **said(SHOWN, None, SECONDS._replace(unit=(1, "s")), "duration"),
+    **said(SHOWN, None, text(), "status"),
+}
 CABINET: Form = {
-    **dict.fromkeys(("share_W", "hold_W", "load_W", "short_W"), POSITIVE),
-    "left_s": SECONDS,
-    "is_live": lambda value: value is True,
-    "problem": _words,
-    "DERControl": partial(_rows, CONTROL),
+    **said("the share of its report, or its fallback", None, POSITIVE, "share_W"),
+    **said("while shares are lent it may import everything", None, POSITIVE, "hold_W"),
+    **said("its own report decides", None, POSITIVE, "load_W"),
+    **said(SHOWN, None, POSITIVE, "short_W"),
+    **said("its share has run out", None, SECONDS, "left_s"),
+    **said("the dispatcher does not hear it", False, flag(), "is_live"),
+    **said("it gets no share", "the dispatcher does not say why not", text(), "problem"),
+    **said(SHOWN, [], tables(CONTROL), "DERControl"),
 }
 
 
 class Report(NamedTuple):
-    """What the dispatcher takes of a report; None: unknown. discharge_W_max: what the limits of the
+    """What the dispatcher takes of a report, as `counted`. discharge_W_max: what the limits of the
     cabinet leave of a discharge. remaining_Wh: above the reserve for peaks.
     """
 
-    state: str | None = None
-    battery_W: int | None = None
-    grid_W: int | None = None
-    load_W: int | None = None
-    pv_W: int | None = None
-    discharge_W_max: int | None = None
-    soc_permille: int | None = None
-    soh_permille: int | None = None
-    temperature_ddegC: int | None = None
-    remaining_Wh: int | None = None
+    state: str | None
+    battery_W: int | None
+    grid_W: int | None
+    load_W: int | None
+    pv_W: int
+    discharge_W_max: int
+    soc_permille: int
+    soh_permille: int
+    temperature_ddegC: int
+    remaining_Wh: int | None
 
 
-NOTHING = Report()
+OWN: Form = {name: FORM[name] for name in Report._fields}
 
 
-def loaded(payload: bytes, bytes_max: int = BYTES_MAX) -> Facts | str:
-    """The object in a message."""
-    if len(payload) > bytes_max:
-        return f"has {len(payload)} bytes"
-    try:
-        found = json_text.whole(json_text.loads(payload))
-    except ValueError:
-        return "is not JSON"
-    return found if isinstance(found, dict) else "is no JSON object"
+def taken(values: Facts) -> Report:
+    """The part of a report that the dispatcher takes. values: read by FORM or OWN."""
+    return Report(**message.counted(OWN, values))
 
 
-def values_by(form: Form, found: Facts) -> Facts:
-    """{each name of the form: its value, or None}."""
-    return {name: check(found.get(name)) for name, check in form.items()}
+NOTHING = taken({})
 
 
 def report_of(payload: bytes) -> Report | None:
     """The report of a message, for a dispatcher. None: it is no report."""
-    found = loaded(payload)
+    found = message.loaded(payload, BYTES_MAX)
     if isinstance(found, str):
         return None
-    report = Report(*[FORM[name](found.get(name)) for name in Report._fields])
+    report = taken(message.read(OWN, found)[0])
     return NOTHING if report.state is None else report
 
 
@@ -138,26 +119,32 @@ def full_report(payload: bytes, source: str) -> list[Any]:
     """[the fields of a report, or None; words for what is wrong with it, ...], for a person.
     source: the one of the dispatcher, whose import maximum is `share`.
     """
-    found = loaded(payload)
+    found = message.loaded(payload, BYTES_MAX)
     if isinstance(found, str):
         return [None, found]
     if isinstance(shares := found.get("share"), dict):
         found["share"] = shares.get(source)
-    values = values_by(FORM, found)
-    wrong = [name for name in FORM if values[name] is None and found.get(name) is not None]
+    values, wrong = message.read(FORM, found)
     return [values, *[f"has a wrong {name}" for name in wrong]]
 
 
-def state_of(payload: bytes) -> Facts | str:
-    """The state that a dispatcher publishes (facts.py); `cabinets` has those of this message."""
-    found = loaded(payload, STATE_BYTES_MAX)
+def state_of(payload: bytes) -> tuple[Facts, list[str]] | str:
+    """(the state that a dispatcher publishes (facts.py), words for what is wrong with it).
+    `cabinets` has those of this message, as `counted`.
+    """
+    found = message.loaded(payload, STATE_BYTES_MAX)
     if isinstance(found, str):
         return found
     rows = found.get("cabinets")
     if not isinstance(rows, dict):
         return "has no cabinets"
-    own = {name: values_by(CABINET, each) for name, each in rows.items() if isinstance(each, dict)}
-    return {**values_by(STATE, found), "cabinets": own}
+    state, wrong = message.read(STATE, found)
+    cabinets = state["cabinets"] = {}
+    for name, each in rows.items():
+        values, odd = message.read(CABINET, each) if isinstance(each, dict) else ({}, ["row"])
+        cabinets[name] = message.counted(CABINET, values)
+        wrong += [f"{each} of {name}" for each in odd]
+    return state, [f"has a wrong {each}" for each in wrong]
 
 
 def import_without_battery_W(report: Report, permille: int | None) -> int | None:
@@ -166,7 +153,7 @@ def import_without_battery_W(report: Report, permille: int | None) -> int | None
     """
     first_W, second_W = report.grid_W, report.battery_W
     if permille is not None:
-        first_W, second_W = report.load_W, -(report.pv_W or 0)
+        first_W, second_W = report.load_W, -report.pv_W
     if first_W is None or second_W is None:
         return None
     return (first_W + second_W) * (1000 if permille is None else permille) // 1000

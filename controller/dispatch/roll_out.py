@@ -7,11 +7,13 @@ stops everything. Pure: the caller gives reports and time.
 
 from collections.abc import Mapping, Sequence
 
-from controller.dispatch.report import Facts
+from controller.dispatch.report import FORM, Facts
+from controller.forms.message import counted
 
 TENTH = 10
 KEEPS_S_MAX = 4 * 3600  # from the begin of an installation until the release is kept
 KEPT, TRIED, OTHER, SILENT = "has kept it", "tries it", "has another release", "is silent"
+UNSAID = "does not say its release"
 
 
 def waves(names: Sequence[str]) -> list[list[str]]:
@@ -35,9 +37,10 @@ class RollOut:
         """What a cabinet does with the release, by the facts of `firebreak fleet`."""
         if not found["is_live"]:
             return SILENT
-        if found["release"] != self._version:
-            return OTHER
-        return TRIED if found["on_trial"] else KEPT
+        counts = counted(FORM, found)
+        if counts["release"] != self._version:
+            return OTHER if counts["release"] else UNSAID
+        return TRIED if counts["on_trial"] else KEPT
 
     def step(self, cabinets: Mapping[str, Facts], now_s: float) -> list[str]:
         """The cabinet that should begin now, or none."""
@@ -69,7 +72,7 @@ class RollOut:
             self.halted = self.halted or f"{name} {state} after {KEEPS_S_MAX // 3600} h"
 
     def _is_too_long(self, open_: Mapping[str, str], now_s: float) -> bool:
-        """True if a cabinet that is silent or on trial has made its wave wait for too long."""
+        """True if a cabinet that can only be awaited has made its wave wait for too long."""
         for name, state in open_.items():
             if state == OTHER:
                 self._waits_s.pop(name, None)

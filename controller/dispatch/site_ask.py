@@ -133,9 +133,12 @@ def _common(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
     loads_W = [each["load_W"] for each in live(cabinets) if each["load_W"] is not None]
     if not loads_W:
         return {}, 0, ["the common load"]
-    seen_W, batteries_W = import_W(cabinets, True), [e["battery_W"] or 0 for e in live(cabinets)]
-    load_W = max(loads_W) + job.power_W
-    beside_W = 0 if seen_W is None else max(0, seen_W + sum(batteries_W) - max(loads_W))
+    batteries_W = {name: e["battery_W"] for name, e in cabinets.items() if e["is_live"]}
+    seen_W, load_W, beside_W = import_W(cabinets, True), max(loads_W) + job.power_W, 0
+    if seen_W is not None:
+        if unknown := [name for name, each in batteries_W.items() if each is None]:
+            return {}, 0, [f"the power of the battery of {name}" for name in unknown]
+        beside_W = max(0, seen_W + sum(batteries_W.values()) - max(loads_W))
     parts_W = {
         name: -(-load_W * each["load_permille"] // PERMILLE) for name, each in cabinets.items()
     }
@@ -150,14 +153,17 @@ def _part(each: Facts, load_W: int, job: Job, is_lent: bool) -> _Part:
         "the power that its limits leave": each["discharge_W_max"] or 0,
     }
     if job.for_s > HELD_S:
-        spent_Wh = max(0, each["battery_W"] or 0) * job.at_s // HOUR_S
+        spent_W = each["battery_W"]
+        spent_W = each["discharge_W_max"] or 0 if spent_W is None else max(0, spent_W)
+        spent_Wh = spent_W * job.at_s // HOUR_S
         left_Wh = max(0, (each["remaining_Wh"] or 0) - spent_Wh)
         limits["the energy above its reserve"] = left_Wh * HOUR_S // job.for_s
     limit = min(limits, key=lambda name: limits[name])
     if is_able:
         bound_W = POWER_W_MAX * PERMILLE if is_lent else fallback_W
         return _Part(load_W, fallback_W, max(0, limits[limit]), limit, bound_W)
-    least_W = max(fallback_W, each["hold_W"] or 0)
+    hold_W = POWER_W_MAX if is_lent else 0  # of a cabinet of which the dispatcher says nothing
+    least_W = max(fallback_W, hold_W if each["hold_W"] is None else each["hold_W"])
     limit = SILENCE.get(each["silence"], "it gets no share")
     bound_W = fallback_W if not (is_lent and each["load_permille"]) else POWER_W_MAX * PERMILLE
     return _Part(load_W, least_W, 0, limit, bound_W)
@@ -174,6 +180,8 @@ def _leaves_out(facts: Facts, job: Job, is_lent: bool) -> Iterable[str]:
     yield "The load goes on as it is now, and each battery can give what it can give now."
     if job.for_s > HELD_S:
         yield "Cells may become warm in a job of more than 15 min, and then give less."
+    if facts["is_common"] and facts["import_W"] is None:
+        yield "No grid meter reports, so import that the load meters do not see is left out."
     if facts["silent"]:
         yield (
             f"Silent cabinets give nothing; each counts with the most that it may import, or its "

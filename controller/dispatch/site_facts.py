@@ -33,6 +33,8 @@ def of(overview: Overview, now_ms: float) -> Facts:
         "connection_W": fleet.connection_W,
         "is_common": fleet.is_common,
         "import_W": import_W(cabinets, fleet.is_common),
+        "import_known_W": sum(known_W(cabinets)),
+        "import_known": len(known_W(cabinets)),
         "load_short_W": shared.get("short_W"),
         "held_back_W": shared.get("held_back_W"),
         "dispatcher": dispatcher,
@@ -51,12 +53,17 @@ def live(cabinets: Cabinets) -> list[Facts]:
 
 def import_W(cabinets: Cabinets, is_common: bool) -> int | None:
     """Import of the connection as the live cabinets see it; None: unknown. All cabinets of a
-    common load see one grid meter, so the value in the middle counts.
+    common load see one grid meter, so the value in the middle counts. Else each part must be known.
     """
-    seen_W = [each["grid_W"] for each in live(cabinets) if each["grid_W"] is not None]
-    if not seen_W:
-        return None
-    return sorted(seen_W)[len(seen_W) // 2] if is_common else sum(seen_W)
+    seen_W = known_W(cabinets)
+    if is_common:
+        return sorted(seen_W)[len(seen_W) // 2] if seen_W else None
+    return sum(seen_W) if len(seen_W) == len(cabinets) else None
+
+
+def known_W(cabinets: Cabinets) -> list[int]:
+    """The known imports of the live cabinets."""
+    return [each["grid_W"] for each in live(cabinets) if each["grid_W"] is not None]
 
 
 def _worst_first(item: tuple[str, Facts]) -> tuple:
@@ -119,8 +126,15 @@ def _wrong(found: Facts) -> Iterable[str]:
         yield f"the dispatcher shares {own_W} W, and this file says {found['connection_W']} W"
     if (found["load_short_W"] or 0) >= LEAST_SHORT_W:
         yield "the load is above what connection and batteries give; reduce the load"
-    import_W = found["import_W"]
-    if import_W is not None and import_W > found["connection_W"]:
+    if dispatcher["is_live"] and found["load_short_W"] is None:
+        yield "the dispatcher does not say whether the load is short"
+    lacking = [
+        name for name, each in cabinets.items() if each["is_live"] and each["grid_W"] is None
+    ]
+    if lacking:
+        yield f"the import is unknown at {listed(lacking)}, so its sum is unknown"
+    known_W = found["import_known_W"] if found["import_W"] is None else found["import_W"]
+    if known_W > found["connection_W"]:
         yield "the import is above the connection; reduce the load"
 
 

@@ -17,10 +17,9 @@ from typing import NamedTuple
 from controller.core.base.answers import WIDE_W
 from controller.core.split import Split
 from controller.core.weights import Weights
+from controller.dispatch.report import NOTHING, POWER_W_MAX  # sums of reports stay within 32 bits
 
-POWER_W_MAX = 1_000_000_000  # reports are not signed: their sums stay within 32 bits
 TURNS_MAX = 40  # of the search for the discharge; the change falls by 1/n in each turn
-SOC_UNKNOWN, SOH_UNKNOWN, DDEGC_UNKNOWN = 500, 0, 250
 
 
 class View(NamedTuple):
@@ -33,9 +32,9 @@ class View(NamedTuple):
     fallback_W: int
     is_live: bool
     part: int
-    soc_permille: int | None = None
-    soh_permille: int | None = None
-    temperature_ddegC: int | None = None
+    soc_permille: int = NOTHING.soc_permille
+    soh_permille: int = NOTHING.soh_permille
+    temperature_ddegC: int = NOTHING.temperature_ddegC
     remaining_Wh: int | None = None
 
 
@@ -129,9 +128,9 @@ class Planner:
             self._weights = self._made()
             self._weights.held = before
         self._weights.update(
-            [_or(each.soc_permille, SOC_UNKNOWN) for each in views],
-            [_or(each.temperature_ddegC, DDEGC_UNKNOWN) for each in views],
-            [_or(each.soh_permille, SOH_UNKNOWN) for each in views],
+            [each.soc_permille for each in views],
+            [each.temperature_ddegC for each in views],
+            [each.soh_permille for each in views],
         )
         return self._weights.discharge
 
@@ -152,7 +151,3 @@ def _parts(total_W: int, weights: Sequence[int]) -> list[int]:
         given_W += part_W
         found.append(part_W)
     return found
-
-
-def _or(value: int | None, unknown: int) -> int:
-    return unknown if value is None else value

@@ -31,6 +31,7 @@ class Field(NamedTuple):
 
     tighter: how a file that is read later may change the value: up, down, fixed, free, subset.
     unit: (divisor, name) of an integer whose key does not name its unit, else None. what: meaning.
+    unknown: of a field of a message, see message.py.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Field(NamedTuple):
     tighter: str = "fixed"
     unit: tuple[int, str] | None = None
     what: str = ""
+    unknown: str = ""
 
 
 Form = Mapping[str, Field]
@@ -148,8 +150,8 @@ def tables(form: Form | None = None, default: Any = REQUIRED) -> Field:
 
 
 def is_text(value: Any) -> bool:
-    """True for a text."""
-    return isinstance(value, str)
+    """True for a text. No path, and no line, may have a NUL."""
+    return isinstance(value, str) and "\0" not in value
 
 
 def is_number(value: Any, low: float, high: float) -> bool:
@@ -258,8 +260,7 @@ def _texts(options: Collection[Any]) -> list[str]:
 
 def _unquoted(value: Any, options: Collection[Any]) -> str:
     """The remedy for a text where only numbers are allowed."""
-    is_number = isinstance(value, str) and options and not _texts(options)
-    return ", without quotes" if is_number else ""
+    return ", without quotes" if isinstance(value, str) and options and not _texts(options) else ""
 
 
 def _check_list(file: str, path: Path, value: Any, field: Field) -> None:

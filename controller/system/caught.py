@@ -17,15 +17,20 @@ PACKAGES = ("controller", "drivers", "safety")
 class Last:
     """A context manager for the work for one client.
 
-    is_caught: the last work ended in an exception. lines_max: most lines of this process, each
-    once; None: every exception gets its line.
+    is_caught: the last work ended in an exception. count: works that did. lines_max: most lines of
+    this process, each once; None: every exception gets its line.
     """
 
     def __init__(self, effect: str, lines_max: int | None = None, told: Say = say):
         """effect: the effect for the client, in words for the line. told(line): writes the line."""
         self._effect, self._lines_max, self._told = effect, lines_max, told
         self._said: set[str] = set()
-        self.is_caught = False
+        self.is_caught, self.count, self._item = False, 0, ""
+
+    def of(self, item: str) -> Self:
+        """This manager for the work on one item. The line names the item."""
+        self._item = f" ({item})"
+        return self
 
     def __enter__(self) -> Self:
         self.is_caught = False
@@ -40,7 +45,9 @@ class Last:
         """True (do not raise it) for an exception, but not for a signal or the process end."""
         self.is_caught = isinstance(error, Exception)
         if self.is_caught:
-            self._report(f"{self._effect}: {type(error).__name__}{_place(trace)}")
+            self.count += 1
+            self._report(f"{self._effect}{self._item}: {type(error).__name__}{_place(trace)}")
+        self._item = ""
         return self.is_caught
 
     def _report(self, line: str) -> None:

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from controller.forms import message
+from controller.forms.field import LINE, Form, flag, matching, number, table
+from controller.forms.message import said
+
 Figures = Mapping[str, Any]
 TRIAL_MIN = 30  # minutes of control after which a release stays
 STARTS_MAX = 3  # starts in a row without SETTLED_S of ticks
@@ -20,9 +24,17 @@ WORSE = {
 }
 
 
-FLAGS = ("is_controlling", "is_closed", "is_off_grid", "is_dangerous")
-COUNTS = ("uptime_s", "missed_permille", "trips", "links")
 MAY_LACK = ("late_us", "apart_permille")
+_POSITIVE, _NONE = number(0, NUMBER_MAX), "the release gives no figures"
+FIGURES: Form = {
+    **said(_NONE, None, flag(), "is_controlling is_closed is_off_grid is_dangerous"),
+    **said(_NONE, None, _POSITIVE, "uptime_s missed_permille"),
+    **said(_NONE, None, _POSITIVE._replace(unit=(1, "counts")), "trips links"),
+    **said("worse than a known one before; before: not compared", None, _POSITIVE, "late_us"),
+    **said(
+        "worse than a known one before; before: not compared", None, _POSITIVE, "apart_permille"
+    ),
+}
 
 
 class Trial(NamedTuple):
@@ -48,37 +60,35 @@ class Trial(NamedTuple):
     looked_s: float = 0.0
 
 
+_NOTE: Form = {
+    **said("the note is damaged", None, matching(LINE, "a line"), "release before"),
+    **said("nothing is compared", None, table(), "figures"),
+    **said("the first look tells it", None, _POSITIVE._replace(unit=(1, "counts")), "trips"),
+    **said("the note is damaged", None, flag(), "has_started is_off_grid"),
+    **said("the note is damaged", None, _POSITIVE, "controlled_s looked_s"),
+    **said(
+        "the note is damaged",
+        None,
+        _POSITIVE._replace(unit=(1, "counts")),
+        "restarts starts missing",
+    ),
+}
+
+
 def of_note(found: Any) -> Trial | None:
     """The trial of a note; None: the note is damaged."""
     try:
         trial = Trial(**found)
     except TypeError:
         return None
-    names = [trial.release, trial.before]
-    numbers = [trial.trips or 0, *trial[5:8], *trial[9:]]
-    is_right = (
-        all([isinstance(each, str) and each.isascii() and each.isprintable() for each in names])
-        and all([_is_number(each) for each in numbers])
-        and all([isinstance(each, bool) for each in (trial.has_started, trial.is_off_grid)])
-        and (trial.figures is None or is_whole(trial.figures))
-    )
+    is_right = message.is_whole(_NOTE, found, ("figures", "trips"))
+    is_right = is_right and (trial.figures is None or is_whole(trial.figures))
     return trial if is_right else None
 
 
 def is_whole(found: Any) -> bool:
     """True for figures that can be judged. The release that gives them may be broken."""
-    return (
-        isinstance(found, dict)
-        and all([isinstance(found.get(name), bool) for name in FLAGS])
-        and all([_is_number(found.get(name)) for name in COUNTS])
-        and all([found.get(name) is None or _is_number(found[name]) for name in MAY_LACK])
-    )
-
-
-def _is_number(value: Any) -> bool:
-    """True for a finite number that is not negative."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and 0 <= value < NUMBER_MAX
+    return isinstance(found, dict) and message.is_whole(FIGURES, found, MAY_LACK)
 
 
 def counted(trial: Trial, restarts: int) -> tuple[Trial, str]:
@@ -118,11 +128,17 @@ def is_over(trial: Trial) -> bool:
 
 
 def worse(trial: Trial, now: Figures) -> str:
-    """The first figure that is worse than before, in words; "": none."""
+    """The first figure that is worse than before, in words; "": none. A figure that was not known
+    before is not compared.
+    """
     own = {**now, "trips": now["trips"] - (trial.trips or 0)}
-    before = trial.figures or {}
+    before = {**(trial.figures or {}), "trips": 0}
     for name, (words, times, plus) in WORSE.items():
-        most = times * (before.get(name) or 0) + plus
-        if own[name] is not None and own[name] > most:
+        if before.get(name) is None:
+            continue
+        most = times * before[name] + plus
+        if own[name] is None:
+            return f"{words}: unknown, allowed {most:g}"
+        if own[name] > most:
             return f"{words}: {own[name]:g}, allowed {most:g}"
     return ""

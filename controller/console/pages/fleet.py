@@ -31,7 +31,10 @@ def lines(facts: Facts, height: int | None = None) -> list[str]:
 
 def _head(facts: Facts) -> list[str]:
     count = len(facts["cabinets"])
-    sums = f"{count} cabinets on {_kW(facts['connection_W'])}: import {kilowatt(facts['import_W'])}"
+    total = kilowatt(facts["import_W"])
+    if facts["import_W"] is None and facts["import_known"]:
+        total = f"{kilowatt(facts['import_known_W'])} of {facts['import_known']} cabinets"
+    sums = f"{count} cabinets on {_kW(facts['connection_W'])}: import {total}"
     if facts["dispatcher"]["is_live"]:
         sums += f", load short {kilowatt(facts['load_short_W'])}"
         sums += f", held back {kilowatt(facts['held_back_W'])}"

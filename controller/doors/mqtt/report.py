@@ -29,8 +29,8 @@ CHANGES = {"soc_permille": 10, "temperature_ddegC": 10, "ready_permille": 10}
 
 def report(facts: Facts | None, release: str, trouble: str, on_trial: bool = False) -> Facts:
     """The report. facts: None while no controller is live; trouble: why. on_trial: the release may
-    still go back by itself. None: unknown. Two fields are left out while they say nothing: on_trial
-    and ready_permille.
+    still go back by itself. None: unknown. ready_permille is left out while all of the battery
+    counts.
     """
     if facts is None:
         return {"state": None, "trouble": trouble[:TROUBLE_MAX]}
@@ -49,7 +49,7 @@ def report(facts: Facts | None, release: str, trouble: str, on_trial: bool = Fal
         "limits_crc": facts.get("version", {}).get("limits_crc"),
         "release": release,
         "clock": facts.get("is_clock_trusted"),
-        **({"on_trial": True} if on_trial else {}),
+        "on_trial": on_trial,
         **({} if _ready_permille(facts) == WHOLE else {"ready_permille": _ready_permille(facts)}),
     }
 

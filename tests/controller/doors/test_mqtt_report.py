@@ -22,7 +22,7 @@ SECOND_US = 1_000_000
 RATED_W = 250_000
 NAMES = """uptime_ms state battery_W grid_W load_W available_low_W available_high_W
 held_15min_high_W remaining_Wh full_Wh discharge_W_max pv_W soc_permille soh_permille
-temperature_ddegC binding alarms alarm share limits_crc release clock""".split()
+temperature_ddegC binding alarms alarm share limits_crc release clock on_trial""".split()
 REASONS = [rows.reason_of(stage) for stage in matrix.STAGES]
 
 
@@ -83,6 +83,7 @@ def test_what_is_unknown_is_null_and_without_a_controller_so_is_the_state():
     assert made() == {
         **dict.fromkeys(NAMES),
         **{"uptime_ms": 1, "state": "running", "battery_W": 5000, "alarms": 0, "release": "0.4.0"},
+        "on_trial": False,
     }
     assert json.loads(of.fitted(of.report(None, "0.4.0", "no tick"))) == {
         "state": None,
@@ -126,7 +127,7 @@ def test_a_release_that_another_one_replaces_may_change(tmp_path, monkeypatch):
 
 
 def test_a_release_on_trial_is_named():
-    assert "on_trial" not in made()
+    assert made()["on_trial"] is False, "a reader takes a missing one for yes"
     assert of.report(FACTS, "0.4.0", "", True)["on_trial"] is True
 
 

@@ -75,7 +75,7 @@ READERS = {
     "controller/documents/hazard_log.py json.loads": "own",
     "controller/doors/alarms/outbox.py json_text.loads": "own",
     "controller/dispatch/epoch_file.py json_text.loads": "own",
-    "controller/dispatch/report.py json_text.loads": "own",
+    "controller/forms/message.py json_text.loads": "the reader of the messages that have a form",
     "controller/hints/hint_statistics.py json_text.loads": "own",
     "controller/recorder/database.py json_text.loads": "own",
     "controller/recorder/fast_anchor.py json.loads": "own",

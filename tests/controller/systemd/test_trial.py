@@ -61,10 +61,20 @@ def test_each_figure_may_be_as_before_and_no_worse(name, most):
     assert looks(MINUTES - 1, {**GOOD, name: most + 1})[1] == ""
 
 
-def test_without_figures_of_before_the_slack_alone_counts():
-    trial = NEW._replace(figures=None)
-    assert looks(MINUTES, trial=trial)[1] == ""
-    assert looks(MINUTES, {**GOOD, "late_us": 501}, trial)[1].startswith("lateness")
+@pytest.mark.parametrize("name", v.FIGURES)
+def test_a_figure_that_was_not_known_before_is_not_compared(name):
+    """Trips count from the begin of the trial, so they need no figure of before."""
+    bad = {**GOOD, **{each: 1000 for each in v.WORSE if each == name}}
+    for figures in (None, {**GOOD, name: None}):
+        trial = NEW._replace(figures=figures)
+        assert looks(MINUTES, trial=trial)[1] == ""
+        assert bool(looks(MINUTES, bad, trial)[1]) == (name == "trips")
+
+
+@pytest.mark.parametrize("name", v.MAY_LACK)
+def test_a_figure_that_is_unknown_now_is_worse_than_a_known_one(name):
+    why = looks(MINUTES, {**GOOD, name: None})[1]
+    assert why.startswith(v.WORSE[name][0]) and ": unknown, allowed " in why
 
 
 def test_starts_without_control_and_looks_without_figures_end_a_trial():
