@@ -7,7 +7,7 @@ import signal
 from argparse import Namespace
 
 from controller.state import plan_file
-from controller.system import cli, realtime, regular_file
+from controller.system import caught, cli, realtime, regular_file
 from controller.system.paths import DONE, NO_START, say
 from controller.system.stop import Stop
 
@@ -57,10 +57,13 @@ def _run(arguments: Namespace) -> int:
             raise cli.Ended(NO_START, f"{places.state_directory}: {line}")
         planner = process.Process(places, say)
     stop, notifier = Stop(signal.SIGTERM, signal.SIGINT), realtime.Notifier()
+    last = caught.Last("planner: tried again", process.LINES_MAX)
     notifier.ready("planning")
     while not stop.asked:
-        more = planner.step()
-        notifier.alive()
+        more = False
+        with last:
+            more = planner.step()
+            notifier.alive()  # a planner that only fails is started again by systemd
         stop.wait(SLICE_S if more else POLL_S)
     notifier.stopping()
     return DONE

@@ -17,6 +17,7 @@ from controller.dispatch.fleet import Fleet
 from controller.dispatch.ledger import Ledger
 from controller.dispatch.member import Member
 from controller.dispatch.report import Report, import_without_battery_W
+from controller.system import caught
 
 RENEW_MS = 20_000
 SPREAD = 0.2  # each cabinet has a period of its own, shorter by up to this part: no bursts
@@ -69,6 +70,7 @@ class Dispatcher:
             each.agreed_ms = each.counted_ms = now_ms
             each.renew_ms = RENEW_MS * (1 - draw.uniform(0, SPREAD))
         self._heard, self._waiting = set[int](), set[int]()  # places of cabinets
+        self.last = caught.Last("dispatch: a cabinet is left out of a turn", 20)  # lines
 
     # -- what comes in
 
@@ -109,7 +111,8 @@ class Dispatcher:
             member.note(heard, self.ledger.shares[at], now_ms)
             self.ledger.answered(at, heard.sequence, heard.value_W, heard.left_ms, now_ms)
         elif not h.taken(heard.code):
-            self.counts[f"refused_{h.text(heard.code)[0].replace(' ', '_')}"] += 1
+            name = h.text(heard.code)[0] if heard.code in h.TEXTS else "unknown code"
+            self.counts[f"refused_{name.replace(' ', '_')}"] += 1
             if heard.code == h.OTHER_BOOT and not member.problem:
                 member.beat_ms = now_ms - member.renew_ms
 
@@ -142,11 +145,15 @@ class Dispatcher:
     # -- what goes out
 
     def step(self, now_ms: float) -> list[Sent]:
-        """The datagrams to send now."""
+        """The datagrams to send."""
         order = self._due(now_ms)
         lowered = [at for at in order if self._wanted_W(at) < self.members[at].value_W]
         raised = [at for at in order if self._wanted_W(at) >= self.members[at].value_W]
-        return [sent for at in (*lowered, *raised) for sent in self._sent(at, now_ms)]
+        found = list[Sent]()
+        for at in (*lowered, *raised):
+            with self.last.of(self.members[at].cabinet.name):
+                found += self._sent(at, now_ms)
+        return found
 
     def _due(self, now_ms: float) -> Sequence[int]:
         """The cabinets to look at: all after a new plan; else those that have answered, and those
@@ -157,12 +164,12 @@ class Dispatcher:
         if now_ms - self._planned_ms >= max(PLAN_MS, count / PLANNED_PER_MS):
             self._planned_ms = now_ms
             self.ledger.forget_ended(now_ms)
-            self._plan(now_ms)
-            step_W = self._step_W
+            with self.last.of("all: they keep their last values"):
+                self._plan(now_ms)
             self._waiting = {
                 at
                 for at, each in enumerate(self.members)
-                if self._wanted_W(at) > each.value_W + step_W
+                if self._wanted_W(at) > each.value_W + self._step_W
             }
             return range(count)
         return sorted(heard | self._waiting) if heard else ()
@@ -226,6 +233,13 @@ class Dispatcher:
         )
 
     def _view(self, at: int, now_ms: float) -> targets.View:
+        """A cabinet whose facts cannot be judged counts as silent, with its last value."""
+        own = self.members[at]
+        with self.last.of(own.cabinet.name):
+            return self._judged(at, now_ms)
+        return targets.View(max(own.load_W, own.value_W), 0, own.cabinet.fallback_W, False, 1)
+
+    def _judged(self, at: int, now_ms: float) -> targets.View:
         member = self.members[at]
         is_lent_on = self.ledger.is_lent_on(at) and not self.ledger.lends_in_s(now_ms)
         member.judge(now_ms, is_lent_on)
@@ -238,7 +252,7 @@ class Dispatcher:
         can_give = is_live and member.exchange.is_known and not member.problem
         return targets.View(
             load_W,
-            report.discharge_W_max or 0 if can_give else 0,
+            report.discharge_W_max if can_give else 0,
             member.cabinet.fallback_W,
             is_live,
             member.cabinet.load_permille or 1,
@@ -256,15 +270,18 @@ class Dispatcher:
 
     def facts(self, now_ms: float, places: range | None = None) -> dict[str, Any]:
         """The state of the fleet in SI units. places: of the cabinets; None: all of them."""
-        places = range(len(self.members)) if places is None else places
+        cabinets = {}
+        for at in range(len(self.members)) if places is None else places:
+            with self.last.of(name := self.members[at].cabinet.name):
+                cabinets[name] = self._shown(at, now_ms)
         return {
             "connection_W": self.fleet.connection_W,
             "epoch": self.ledger.epoch,
             "lends_in_s": self.ledger.lends_in_s(now_ms),
             "held_back_W": self._targets.held_W,
             "short_W": self._targets.short_W,
-            "cabinets": {self.members[at].cabinet.name: self._shown(at, now_ms) for at in places},
-            "counts": dict(self.counts),
+            "cabinets": cabinets,
+            "counts": {**self.counts, "faults": self.last.count},
         }
 
     def _shown(self, at: int, now_ms: float) -> dict[str, Any]:

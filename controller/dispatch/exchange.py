@@ -16,6 +16,7 @@ PENDING_MAX = 64  # hints without an answer; older ones are forgotten, the ledge
 UNKNOWN_NONCE = bytes(w.NONCE_BYTES)
 CLOCK_MS = 50_000  # after this time without an answer the clock of the cabinet is asked again
 EARLIER_MAX = 8  # starts of a cabinet that are remembered
+UPTIME_MS_END = 1 << 63  # a later time of sending must still fit the 64 bits of a hint
 LATER_SEEN_MAX = 3  # refusals in a row that only another sender can cause
 
 
@@ -45,6 +46,7 @@ class Exchange:
         self._earlier: tuple[bytes, ...] = ()  # nonces of earlier starts of the cabinet
         self._newest = 0  # highest sequence that was answered
         self._lacks_role = False  # an answer of this start has said so
+        self.odd = ""  # the problem of an unknown code, until a limit is taken
         self.is_twice = False  # two boxes answer with one name and key
         self._since = 0  # later sequences were sent after the present start had answered
         self._beside: int | None = None  # the highest sequence when another start answered one
@@ -80,6 +82,9 @@ class Exchange:
         """What a datagram says. None: it is no answer to a hint of this dispatcher."""
         reply = w.reply_of(data, self._key)
         if reply is None or reply.source != self._source:
+            return None
+        if reply.uptime_ms >= UPTIME_MS_END:
+            self.problem = "its answers have an impossible uptime"
             return None
         self._find_twin(reply)
         asked = self._pending.pop(reply.sequence, None)
@@ -135,6 +140,10 @@ class Exchange:
         self.is_deposed = self.is_deposed or self._later_seen >= LATER_SEEN_MAX
         # A heartbeat is granted to every role, so it does not show that the limit is kept.
         self._lacks_role = self._lacks_role or reply.code in (h.CHARGING_ONLY, h.ROLE)
+        if reply.code not in h.TEXTS:
+            self.odd = f"answers with {h.text(reply.code)[0]}: is its release a later one?"
+        elif h.taken(reply.code) and reply.kind == h.GRID_CAP:
+            self.odd = ""
         if self.is_deposed:
             self.problem = "it takes the hints of a later dispatcher"
         elif self.is_twice:
@@ -143,5 +152,5 @@ class Exchange:
             self.problem = f"[source.{self._source}] of its site.toml lacks fallback_import_W_max"
         elif self._lacks_role:
             self.problem = f"[source.{self._source}] of its site.toml lacks the role grid_cap"
-        elif h.taken(reply.code):
-            self.problem = ""
+        elif self.odd or h.taken(reply.code):
+            self.problem = self.odd

@@ -79,10 +79,10 @@ class Member:
 
     @property
     def is_withheld(self) -> bool:
-        """No import limit is sent. A cabinet whose only problem is NO_LIMIT gets its fallback,
-        because only a limit can show that limits are answered again.
+        """No import limit is sent. A cabinet whose only problem is NO_LIMIT or an unknown code gets
+        its fallback, because only a limit can show that limits are answered again.
         """
-        return self.problem not in ("", NO_LIMIT)
+        return self.problem not in ("", NO_LIMIT, self.exchange.odd)
 
     def hear(self, heard: Heard, words: str, now_ms: float) -> None:
         """Note that it answers, and what. words: of the code."""

@@ -144,8 +144,7 @@ class Service:
             await asyncio.sleep(GREET_EACH_S)
             while self._answers:
                 name, data = self._answers.popleft()
-                welcome = w.welcome_of(data)
-                if welcome is not None:
+                if (welcome := w.welcome_of(data)) is not None:
                     found[name] = w.epoch_of(welcome.sequence)
         return found
 
@@ -159,11 +158,13 @@ class Service:
         # would let the ledger end a value too early, and make the next hint newer than it is.
         for _ in range(min(TAKEN_MAX, len(self._reports))):
             name, payload = self._reports.popitem()
-            dispatcher.hear_report(name, report_of(payload), self._now_ms)
+            with dispatcher.last.of(name):
+                dispatcher.hear_report(name, report_of(payload), self._now_ms)
         for _ in range(min(TAKEN_MAX, len(self._answers))):
             name, data = self._answers.popleft()
-            if w.welcome_of(data) is None:
-                dispatcher.hear_answer(name, data, self._now_ms)
+            with dispatcher.last.of(name):
+                if w.welcome_of(data) is None:
+                    dispatcher.hear_answer(name, data, self._now_ms)
         if dispatcher.deposed:
             with contextlib.suppress(Refused):  # the cabinets refuse its next start in any case
                 self._keep(dispatcher.ledger.epoch, True, "")
@@ -172,12 +173,13 @@ class Service:
             )
         if dispatcher.ledger.is_used_up:
             raise Refused("the counts of this epoch are used up; start it again")
-        if link.is_clear:
-            for name, datagram in dispatcher.step(self._now_ms):
+        with dispatcher.last.of("all: nothing is sent"):
+            for name, datagram in dispatcher.step(self._now_ms) if link.is_clear else ():
                 link.send(self._topic(name), datagram)
-        self._relax(dispatcher)
-        self._tell(dispatcher)
-        self._show(link, dispatcher, self._now_ms)
+        with dispatcher.last.of("all: nothing is shown"):
+            self._relax(dispatcher)
+            self._tell(dispatcher)
+            self._show(link, dispatcher, self._now_ms)
 
     def _relax(self, dispatcher: Dispatcher) -> None:
         """Note once that every cabinet refuses an earlier dispatcher from now on. Until the disk

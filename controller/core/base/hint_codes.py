@@ -130,6 +130,7 @@ CROWDED | too many connections | The gateway serves as many connections as it ca
   connections that are not used; one carries many hints.
 """
 TEXTS = of_codes(globals(), _TEXTS)
+UNKNOWN = "This release does not know the code, so the hint counts as refused."
 
 
 def fits(kind: int, quantity: int) -> bool:
@@ -138,8 +139,8 @@ def fits(kind: int, quantity: int) -> bool:
 
 
 def taken(code: int) -> bool:
-    """True when the hint of this result code was taken into the core."""
-    return code < WRONG_LENGTH
+    """True when the hint of this result code was taken into the core. An unknown code is no."""
+    return code in TEXTS and code < WRONG_LENGTH
 
 
 def effect(code: int, asked_W: int, granted_W: int) -> str:
@@ -156,5 +157,5 @@ def label(code: int) -> str:
 
 
 def text(code: int) -> Text:
-    """(name, sentence, remedy) of a code; KeyError for an unknown code."""
-    return TEXTS[code]
+    """(name, sentence, remedy) of a code, which may be of a later release."""
+    return TEXTS.get(code) or (f"unknown code {code}", UNKNOWN, "Install the later release here.")

@@ -93,7 +93,8 @@ class Door:
         """Keep the state fresh while a client is connected."""
         while True:
             is_used = bool(self.listener.connections)
-            await (self._house.feed.changed() if is_used else asyncio.sleep(OLD_S))
+            with self._last:
+                await (self._house.feed.changed() if is_used else asyncio.sleep(OLD_S))
 
     def _victim(self, newcomer: Connection) -> Connection | None:
         """The connection that makes room for a new one, or None.

@@ -29,7 +29,7 @@ from controller.system.paths import why
 
 UNDER_WAY_MAX = 10  # QoS 1 messages in each direction; the smallest limit of the usual brokers
 UNREAD_MAX = 1000  # packets that a broker may send while it takes none
-UNSENT_MAX = 5000  # packets of QoS 0 that wait for a slow broker
+UNSENT_MAX = 5000  # packets of QoS 0 that wait
 UNANSWERED_MAX = 100  # publishes that a broker has not acknowledged
 CONNECT_S, OPEN_S = 5.0, 15.0
 ANSWER_US = 30_000_000
@@ -88,7 +88,7 @@ class Link:
     """One connection. Call `open`, then `publish` until `lost` has a line, then `close`."""
 
     def __init__(self, broker: Broker, heard: Callable[[Message], None]):
-        """heard: gets each message in the thread of the connection, and must not raise."""
+        """heard: gets each message in the thread of the connection."""
         self._broker, self._heard = broker, heard
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[str] = self._loop.create_future()
@@ -98,7 +98,7 @@ class Link:
         self._published, self._is_told = collections.deque[tuple[int, int]](), False
         self._pool = ThreadPoolExecutor(1, "mqtt")
         self._is_ending, self._unread, self._cause = False, 0, ""
-        self._client = self._made()
+        self._client, self._last = self._made(), caught.Last("a message is left out", 20)  # lines
 
     def _made(self) -> Client:
         broker = self._broker
@@ -287,7 +287,7 @@ class Link:
     def _on_message(self, client: Any, data: Any, found: mqtt.MQTTMessage) -> None:
         self._unread += 1
         given = found.properties
-        with contextlib.suppress(UnicodeDecodeError):  # a topic that is not UTF-8
+        with self._last, contextlib.suppress(UnicodeDecodeError):  # a topic that is not UTF-8
             self._heard(
                 Message(
                     found.topic,
