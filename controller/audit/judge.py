@@ -180,13 +180,13 @@ def _seen(found: Found, trial: Trial) -> Verdict:
     }
     is_net = rule.values.get(DECIDES) == NET
     made = next(iter(readings.values())) if is_net else max(readings.values(), key=_strictness)
-    if made.site_MW_max is None and made.word != NOTHING:  # the value does not depend on the size
+    if made.site_MW_max is None and made.value is not None:  # the value does not depend on the size
         made = made._replace(site_MW_max=math.inf if made.word == MET else rule.from_MW)
     return made._replace(readings=readings) if len(readings) > 1 else made
 
 
 def _strictness(verdict: Verdict) -> tuple[int, float]:
-    return (MET, NOTHING, BROKEN).index(verdict.word), verdict.value or 0.0
+    return (MET, NOTHING, REFUSED, BROKEN).index(verdict.word), verdict.value or 0.0
 
 
 def _of_measure(found: Found, rule: Rule, series: str, measure: Measure) -> Verdict:
@@ -194,7 +194,7 @@ def _of_measure(found: Found, rule: Rule, series: str, measure: Measure) -> Verd
     if isinstance(measure, Rides):
         return _of_rides(rule, series, measure)
     if isinstance(measure, Response):
-        return _of_response(rule, series, measure)
+        return _of_response(found, rule, series, measure)
     if measure.worst is not None:
         made = _of_worst(found, rule, series, measure, measure.worst)
         if measure.is_whole or made.word == BROKEN:
@@ -255,8 +255,8 @@ def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
     return Verdict(rule, series, word, why, value, limit, worst.begin_s, worst.end_s)
 
 
-def _of_response(rule: Rule, series: str, measure: Response) -> Verdict:
-    found = measure.deviations
+def _of_response(of: Found, rule: Rule, series: str, measure: Response) -> Verdict:
+    found, frequency_s = measure.deviations, of.steady.frequency_s
     others = [
         words
         for count, words in (
@@ -271,6 +271,11 @@ def _of_response(rule: Rule, series: str, measure: Response) -> Verdict:
         return Verdict(rule, series, NOTHING, why)
     worst = max(found, key=lambda each: each.found.apart)
     delay_s, energy = worst.found.delay * measure.step_s, 100 * worst.found.energy
+    unseen_s = frequency_s - measure.step_s  # before this value, the frequency may have been there
+    if exceeds(delay_s + unseen_s, rule.values["delay_s"]):
+        why = f"the frequency has one value every {frequency_s * 1000:.0f} ms, so the response may"
+        why += f" be {delay_s + unseen_s:.2f} s late; this rule allows {rule.values['delay_s']:g} s"
+        return Verdict(rule, series, REFUSED, why)
     value, limit = 100 * worst.found.apart, rule.limit(0.0)
     why = (
         f"{'; '.join([f'{len(found)} deviations', *others])}; the worst one {delay_s:.2f} s late, "

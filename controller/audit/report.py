@@ -24,6 +24,7 @@ from controller.audit.rules import (
 )
 from controller.documents.document import Facts
 from controller.recorder.csv_files import utc_text
+from controller.series.refusal import listed
 from controller.system.paths import printable
 
 US, LOW_W = 1e6, 1000.0
@@ -42,6 +43,8 @@ def text(found: Found) -> str:
         lines.append(
             f"{steady.lost} lost samples bridged; {steady.gaps} gaps, {steady.gap_s:.1f} s left out"
         )
+    if unread := getattr(found.source, "unread", []):
+        lines.append(f"columns that are not read: {listed(unread)}")
     if found.peak_W < LOW_W:
         lines.append(f"its highest load is {found.peak_W:g} W: is the unit right?")
     if found.is_against:
@@ -187,6 +190,7 @@ def document(found: Found) -> Facts:
         "lost_samples": steady.lost,
         "gaps": steady.gaps,
         "gap_s": round(steady.gap_s, 3),
+        "unread_columns": getattr(found.source, "unread", []),
         "peak_W": found.peak_W,
         "battery_is_against": found.is_against,
         "site_MW": found.site_MW,

@@ -109,7 +109,7 @@ class Steady:
 
     def __init__(self, source: Source) -> None:
         self.source, self.step_s = source, 0.0
-        self._refreshes = {name: Refresh() for name in POWERS}
+        self._refreshes = {name: Refresh() for name in (*POWERS, FREQUENCY)}
         self.samples = self.lost = self.gaps = 0
         self.gap_s = self.length_s = self._pause_s = 0.0
         self._before: Piece | None = None
@@ -128,8 +128,10 @@ class Steady:
                 self.gaps, self.gap_s = self.gaps + 1, self.gap_s + pause_s
                 self._pause_s, self._before = self._pause_s + pause_s, None
             end_s = kept.times_s[-1]
-            for name in [each for each in POWERS if each in kept.values]:
-                self._refreshes[name].feed(kept.times_s, kept.values[name], self.step_s)
+            for name in self._refreshes.keys() & kept.values:
+                known = ~np.isnan(kept.values[name])
+                given = kept.times_s[known], kept.values[name][known]
+                self._refreshes[name].feed(*given, self.step_s)
             for block in self._split(kept):
                 self.samples += len(block.times_s)
                 yield block
@@ -149,8 +151,13 @@ class Steady:
         """Time between two values of the meter, s. The source states it, or it is found from
         values that repeat.
         """
-        found_s = max([each.steps for each in self._refreshes.values()]) * self.step_s
+        found_s = max([self._refreshes[name].steps for name in POWERS]) * self.step_s
         return max(self.step_s, self.source.meter_s or found_s)
+
+    @property
+    def frequency_s(self) -> float:
+        """Time between two values of the frequency, s."""
+        return max(1.0, self._refreshes[FREQUENCY].steps) * self.step_s
 
     def _known(self, piece: Piece) -> Piece:
         """The samples in which every power is known."""

@@ -2,13 +2,15 @@
 
 The load is the power column with "load" in its name. If there is no such column, the load is the
 only power column that is neither grid nor battery. Optional columns: `grid_kW` or `battery_kW`
-(above 0 discharges), `voltage_pu`, `frequency_Hz`, `commanded`. If the load has no column, it is
-computed from grid and battery. A cell that is no number counts as a lost sample.
+(above 0 discharges), `voltage_pu`, `frequency_Hz`, `commanded`, also as in "Voltage [pu]". If the
+load has no column, it is computed from grid and battery. A cell that is no number counts as a lost
+sample. The report names the columns that are not read.
 """
 
 import contextlib
 import itertools
 import math
+import re
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
@@ -46,6 +48,7 @@ class CsvSource:
     def __init__(self, path: str, column: str | None, meter_s: float, zone: tzinfo) -> None:
         """Reads the header. Raises SeriesError, AuditError."""
         self.path, self.meter_s, self._given, self._zone = path, meter_s, column, zone
+        self.unread: list[str] = []
         self.begin_utc_s: float | None = None
         with table.opened(path) as rows:
             self._columns(rows)
@@ -96,15 +99,24 @@ class CsvSource:
         if LOAD not in found and not {GRID, BATTERY} <= set(found):
             others = [each for each in every if each not in found.values()]
             found[LOAD] = _one(others) if every else powers.chosen(rows, None)
-        made = []
+        made: list[Column] = []
         for name, column in found.items():
             unit = POWER.unit_of(column)
             assert unit is not None  # powers.columns has chosen it by its unit
             made.append((name, rows.names.index(column), unit.factor, POWER_W_MAX))
-        plain = [
-            (name, rows.names.index(name), 1.0, PLAIN[name]) for name in PLAIN if name in rows.names
-        ]
-        return [*made, *plain]
+        for name, most in PLAIN.items():
+            fitting = [each for each in rows.names if _plain(each) == name.lower()]
+            if len(fitting) > 1:
+                raise SeriesError(f"several columns of {name}: {listed(fitting)}")
+            made += [(name, rows.names.index(each), 1.0, most) for each in fitting]
+        read = {*powers.time_of(rows)[0], *[place for _, place, _, _ in made]}
+        self.unread = [each for at, each in enumerate(rows.names) if at not in read]
+        return made
+
+
+def _plain(name: str) -> str:
+    """A name such as "Frequency [Hz]" as frequency_hz."""
+    return "_".join(re.findall("[a-z0-9]+", name.lower()))
 
 
 def _one(names: Sequence[str]) -> str:

@@ -49,6 +49,29 @@ def test_a_step_is_judged_for_its_size(audit, tmp_path):
     assert page.count("<svg") == 1 and "src=" not in page and "href" not in page
 
 
+@cases("""head  lines
+    "t_s,load_MW,voltage_pu"  []
+    "t_s,load_MW,Voltage_pu"  []
+    "t_s,load_MW,Voltage [pu]"  []
+    "t_s,load_MW,voltage_V"  ["columns that are not read: voltage_V"]
+    "t_s,load_MW,voltage_pu_1"  ["columns that are not read: voltage_pu_1"]
+""")
+def test_a_column_is_read_or_named(audit, tmp_path, head, lines):
+    sag = [f"{row},{0.6 if 400 <= at < 410 else 1}" for at, row in enumerate(rows(1000))]
+    more = "--rules", "eirgrid", "--json", tmp_path / "a.json"
+    out = audit(sag, *more, head=head)[1]
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert [line for line in out if line.startswith("columns that")] == lines
+    assert ("1 of 1 sags" in " ".join(out)) == (not lines)
+    assert found["unread_columns"] == [each.rpartition(" ")[2] for each in lines]
+
+
+def test_two_columns_of_the_voltage_are_refused(audit):
+    lines = [f"{row},1,1" for row in rows(9)]
+    code, out, err = audit(lines, head="t_s,load_MW,voltage_pu,Voltage (pu)")
+    assert code == 2 and "several columns of voltage_pu: voltage_pu, Voltage (pu)" in err[0]
+
+
 def test_both_readings_are_in_report_page_and_json(audit, tmp_path):
     """100 MW, then 108.8 MW: two poles swing back by exp(-pi / 2) of the step."""
     step = rows(1500, MW_at=lambda t_s: 100.0 if t_s < 15 else 108.8)

@@ -282,6 +282,34 @@ def test_a_response_is_compared_with_the_droop(made, value, word, why):
         assert (alone.word, alone.why) == (judge.NOTHING, "it needs the battery")
 
 
+def repeated(steps, late=0):
+    """A moving frequency that is measured each `steps` samples, and a response to what was seen."""
+    times_s = np.arange(9000) * 0.02
+    off_Hz = 0.3 * np.sin(times_s / 8) * (np.abs(np.sin(times_s / 16)) > 0.5)
+    seen_Hz = off_Hz[np.arange(9000) // steps * steps]
+    behind_Hz = np.maximum(0, np.abs(seen_Hz) - 0.036)
+    own_W = np.roll(np.sign(seen_Hz) * behind_Hz / 3.0 * 0.25e6, late)
+    load_W = 1e6 + np.arange(9000) % 10  # the meters of the powers are fast
+    return times_s, {"load_W": load_W, "grid_W": load_W - own_W, "frequency_Hz": 60 - seen_Hz}
+
+
+@cases("""steps  late  word
+    1  0  judge.MET
+    1  25  judge.MET
+    26  0  judge.MET       # 0.52 s between two values: up to 0.50 s late
+    27  0  judge.REFUSED
+    50  0  judge.REFUSED
+    13  13  judge.MET
+    13  14  judge.REFUSED
+""")
+def test_a_frequency_that_is_repeated_bounds_the_delay_that_can_be_judged(steps, late, word):
+    found = droop(*repeated(steps, late))
+    assert found.verdicts[1].word == word, found.verdicts[1].why
+    assert found.is_met == (word == judge.MET)
+    slow = f"one value every {steps * 20} ms"
+    assert (slow in found.verdicts[1].why) == (word == judge.REFUSED)
+
+
 def test_a_response_is_not_judged_without_a_deviation():
     times_s, columns = response(1, end=900)
     assert [each.word for each in droop(times_s, columns).verdicts] == [judge.NOTHING] * 2
