@@ -195,11 +195,12 @@ def _share(seen: Seen, shared: Facts, now_ms: float) -> Facts:
         else None
     )
     found, word = reported, "cabinet" if own else None
-    if shared.get("share_W") is not None:
-        found, word = (
-            _aged(shared["share_W"], shared["left_s"] or 0, now_ms - seen.shared_ms, fallback_W),
-            "dispatcher",
-        )
+    if shared:
+        share_W, left_s = shared["share_W"], shared["left_s"]
+        is_known = None not in (share_W, left_s)
+        found, word = None, "dispatcher" if is_known else None
+        if is_known:
+            found = _aged(share_W, left_s, now_ms - seen.shared_ms, fallback_W)
     share_W, left_s = found or (fallback_W, 0)
     return {
         "share_W": share_W,

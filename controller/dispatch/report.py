@@ -54,7 +54,7 @@ FORM: Form = {
     **said("counts as on trial", True, flag(), "on_trial"),
 }
 STATE: Form = {
-    **said("nothing is lent", None, POSITIVE, "connection_W"),
+    **said("nothing is lent", None, integer(1, POWER_W_MAX), "connection_W"),
     **said(SHOWN, None, POSITIVE, "held_back_W"),
     **said("is named as unknown", None, POSITIVE, "short_W"),
     **said(SHOWN, None, SECONDS._replace(unit=(1, "starts")), "epoch"),
@@ -67,11 +67,11 @@ CONTROL: Form = {
     **said(SHOWN, None, text(), "status"),
 }
 CABINET: Form = {
-    **said("the share of its report, or its fallback", None, POSITIVE, "share_W"),
+    **said("has its fallback", None, POSITIVE, "share_W"),
     **said("while shares are lent it may import everything", None, POSITIVE, "hold_W"),
-    **said("its own report decides", None, POSITIVE, "load_W"),
-    **said(SHOWN, None, POSITIVE, "short_W"),
-    **said("its share has run out", None, SECONDS, "left_s"),
+    **said("of a silent cabinet: an answer is not known", None, POSITIVE, "load_W"),
+    **said("is named as unknown", None, POSITIVE, "short_W"),
+    **said("has its fallback", None, SECONDS, "left_s"),
     **said("the dispatcher does not hear it", False, flag(), "is_live"),
     **said("it gets no share", "the dispatcher does not say why not", text(), "problem"),
     **said(SHOWN, [], tables(CONTROL), "DERControl"),

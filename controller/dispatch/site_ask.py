@@ -66,16 +66,17 @@ def answer(facts: Facts, job: Job, name: str = "") -> Facts:
     _Part.shown}. facts: of site_facts. name: of a cabinet.
     """
     cabinets, is_common = facts["cabinets"], facts["is_common"]
-    lends_in_s = facts["dispatcher"]["lends_in_s"] if facts["dispatcher"]["is_live"] else None
-    is_lent = lends_in_s is not None and job.at_s >= lends_in_s
+    of = facts["dispatcher"]
+    is_known = of["is_live"] and None not in (of["lends_in_s"], of["connection_W"])
+    is_lent = is_known and job.at_s >= of["lends_in_s"]
     loads_W, beside_W, unknown = (_common if is_common else _own)(facts, job)
     found = {"answer": NOT_KNOWN, **job._asdict(), "unknown": unknown}
     found["leaves_out"] = list(_leaves_out(facts, job, is_lent))
     if unknown:
         return found
     parts = {each: _part(cabinets[each], load, job, is_lent) for each, load in loads_W.items()}
-    shared_W = facts["dispatcher"]["connection_W"] if is_lent else None
-    most_W = min(facts["connection_W"], shared_W or POWER_W_MAX) - beside_W
+    shared_W = of["connection_W"] if is_lent else POWER_W_MAX
+    most_W = min(facts["connection_W"], shared_W) - beside_W
     found |= {"is_lent": is_lent, "import_W_max": most_W}
     return found | _sums(parts, most_W, 0 if is_common else job.power_W, name)
 
@@ -119,9 +120,10 @@ def _own(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
     rows = sorted(facts["cabinets"].items(), key=lambda row: row[1]["danger_level"])
     for name, each in rows:
         known_W = [each["load_part_W"], *([] if each["is_live"] else [each["last_load_W"]])]
+        is_unsaid = facts["dispatcher"]["is_live"] and known_W[-1] is None
         known_W = [load_W for load_W in known_W if load_W is not None]
         loads_W[name] = max(known_W, default=0)
-        unknown += [] if known_W else [f"the import of {name}"]
+        unknown += [f"the import of {name}"] if is_unsaid or not known_W else []
     return loads_W, 0, unknown
 
 

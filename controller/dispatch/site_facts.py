@@ -122,17 +122,22 @@ def _wrong(found: Facts) -> Iterable[str]:
     if words := _powers(cabinets, "import_W", _is_above):
         yield f"import above the share, by reports that may be seconds old: {words}"
     own_W = dispatcher["connection_W"]
-    if dispatcher["is_live"] and own_W not in (None, found["connection_W"]):
-        yield f"the dispatcher shares {own_W} W, and this file says {found['connection_W']} W"
+    if dispatcher["is_live"] and own_W != found["connection_W"]:
+        what = "an unknown power" if own_W is None else f"{own_W} W"
+        yield f"the dispatcher shares {what}, and this file says {found['connection_W']} W"
     if (found["load_short_W"] or 0) >= LEAST_SHORT_W:
         yield "the load is above what connection and batteries give; reduce the load"
-    if dispatcher["is_live"] and found["load_short_W"] is None:
-        yield "the dispatcher does not say whether the load is short"
+    unsaid = [] if found["load_short_W"] is not None else ["the connection"]
+    unsaid += [
+        name for name, each in cabinets.items() if each["short_W"] is None and _is_lent(each)
+    ]
+    if dispatcher["is_live"] and unsaid:
+        yield f"the dispatcher does not say whether the load is short at {listed(unsaid)}"
     lacking = [
-        name for name, each in cabinets.items() if each["is_live"] and each["grid_W"] is None
+        name for name, each in cabinets.items() if each["is_live"] and each["import_W"] is None
     ]
     if lacking:
-        yield f"the import is unknown at {listed(lacking)}, so its sum is unknown"
+        yield f"the import is unknown at {listed(lacking)}"
     known_W = found["import_known_W"] if found["import_W"] is None else found["import_W"]
     if known_W > found["connection_W"]:
         yield "the import is above the connection; reduce the load"
@@ -147,6 +152,10 @@ def _powers(cabinets: Cabinets, field: str, is_so: Callable[[Facts], Any]) -> st
 def _binding(each: Facts) -> str | None:
     found = each["binding"]
     return f"{found['label']} {found['name']}" if each["is_live"] and found else None
+
+
+def _is_lent(each: Facts) -> bool:
+    return each["is_live"] and not each["problem"]
 
 
 def _joining(each: Facts) -> str | None:

@@ -61,7 +61,7 @@ def counted(form: Form, values: Facts) -> Facts:
     }
 
 
-def is_whole(form: Form, found: Facts, may_lack: Collection[str]) -> bool:
+def is_whole(form: Form, found: Facts, may_lack: Collection[str] = ()) -> bool:
     """True if every field is known. may_lack: fields that may also be null."""
     values, wrong = read(form, found)
     lacks = [name for name, value in values.items() if value is None and name not in may_lack]

@@ -7,9 +7,9 @@ into a folder of root, and the bundle's own install.sh runs from there. Only the
 and ssh-keygen are needed.
 """
 
+import contextlib
 import hashlib
 import io
-import json
 import os
 import pathlib
 import platform
@@ -21,6 +21,9 @@ import tempfile
 from argparse import Namespace
 from typing import Any, NamedTuple
 
+from controller.forms import message
+from controller.forms.field import integer, matching, text
+from controller.forms.message import said
 from controller.store import durable
 from controller.system import cli, programs, regular_file
 from controller.system.paths import DONE, NO_START, ROOT, WRONG_INPUT
@@ -35,6 +38,11 @@ LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,9}", re.ASCII)
 
 
+FORM = {
+    **said("the bundle is refused", None, matching(VERSION, "a version"), "version"),
+    **said("the bundle is refused", None, integer(0, 1 << 40), "made_utc_s"),
+    **said("the bundle is refused", None, text(), "python machine"),
+}
 Release = dict[str, Any]  # the content of release.json
 Files = dict[str, bytes]  # by name
 
@@ -162,13 +170,8 @@ def _files(path: str, archive: tarfile.TarFile, digests: dict[str, str]) -> File
 
 
 def _release(path: str, files: Files) -> Release:
-    try:
-        found: Release = json.loads(files[RELEASE])
-        is_right = bool(VERSION.fullmatch(found["version"])) and type(found["made_utc_s"]) is int
-        is_right = is_right and {type(found["python"]), type(found["machine"])} == {str}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        is_right = False
-    if not is_right:
+    found = message.loaded(files[RELEASE], LIST_BYTES_MAX)
+    if isinstance(found, str) or not message.is_whole(FORM, found):
         raise BundleError(f"{path}: its {RELEASE} is of another version of the bundle")
     return found
 
@@ -198,11 +201,12 @@ def _check_newer(release: Release, path: str, root: str) -> None:
         return
     found = VERSION.match(os.path.basename(os.readlink(current)))
     version, made_utc_s = found[0] if found else "0", 0
-    try:
-        with open(os.path.join(current, RELEASE), encoding="ascii") as file:
-            made_utc_s = int(json.load(file)["made_utc_s"])
-    except (FileNotFoundError, ValueError, LookupError, TypeError):
-        pass  # the release was not installed from a bundle
+    with contextlib.suppress(FileNotFoundError):  # it was not installed from a bundle
+        own = message.loaded(pathlib.Path(current, RELEASE).read_bytes(), LIST_BYTES_MAX)
+        if isinstance(own, str) or not message.is_whole(FORM, own):
+            line = f"the {RELEASE} of the installed release is damaged; --older installs anyway"
+            raise BundleError(f"{path}: {line}")
+        made_utc_s = own["made_utc_s"]
     if (_numbers(release["version"]), release["made_utc_s"]) < (_numbers(version), made_utc_s):
         line = f"{path}: release {release['version']} is older than what is installed ({version})"
         raise BundleError(f"{line}: firebreak box rollback goes back; --older installs it anyway")

@@ -137,7 +137,7 @@ def worse(trial: Trial, now: Figures) -> str:
         if before.get(name) is None:
             continue
         most = times * before[name] + plus
-        if own[name] is None:
+        if own.get(name) is None:
             return f"{words}: unknown, allowed {most:g}"
         if own[name] > most:
             return f"{words}: {own[name]:g}, allowed {most:g}"

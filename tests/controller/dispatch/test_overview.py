@@ -248,7 +248,7 @@ def test_an_import_above_the_share_is_wrong(share_W, import_W, is_above):
     shared = state(["hall1"], {"hall1": {"share_W": share_W}})
     wrong = facts(heard({"hall1": {"grid_W": import_W}}, shared, names=["hall1"]))["wrong"]
     if import_W is None:
-        assert wrong == ["the import is unknown at hall1, so its sum is unknown"]
+        assert wrong == ["the import is unknown at hall1"]
     else:
         assert bool(wrong) == is_above
     if is_above:
@@ -356,7 +356,13 @@ def test_a_state_with_wrong_parts_is_read_as_far_as_it_is_right():
     hear(overview, STATE_TOPIC, {"cabinets": odd, "connection_W": [], "epoch": True})
     found = facts(overview)
     assert found["dispatcher"]["is_live"] and found["dispatcher"]["epoch"] is None
-    assert found["cabinets"]["hall2"]["share_from"] == "cabinet"
+    assert found["cabinets"]["hall2"]["share_from"] is None
+    assert found["cabinets"]["hall2"]["share_W"] == 200_000, "its fallback"
+    words = "the dispatcher has a wrong"
+    fields = ["connection_W", "epoch", "row of hall1", "share_W of hall2", "left_s of hall2"]
+    assert set(found["odd_messages"]) == {
+        f"{words} {each}" for each in (*fields, "problem of hall2")
+    }
 
 
 def test_an_overview_is_complete_when_each_cabinet_and_the_dispatcher_have_spoken():

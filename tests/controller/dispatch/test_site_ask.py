@@ -167,17 +167,26 @@ def test_an_unknown_power_gives_nothing_and_limits_count(change, gives_W):
 @cases("""load_W  reserved_W
     500_000  520_000
     600_000  600_000
-    None  520_000
 """)
 def test_a_silent_cabinet_keeps_what_it_may_import_or_has_needed(load_W, reserved_W):
     """The dispatcher says that it may hold 520 kW."""
     shared = state(changes={"hall1": {"load_W": load_W}})
-    reports = {"hall1": {"state": None}} if load_W is None else {"hall1": None}
-    found = answer(SHORT, reports, shared)
-    words = "it has no live controller" if load_W is None else "it is not heard"
-    assert found["cabinets"]["hall1"] == {"gives_W": 0, "limit": words, "reserved_W": reserved_W}
-    assert found["margin_W"] == LEFT_W - 800_000 - (reserved_W - 260_000)
+    for reports, words in (
+        ({"hall1": None}, "it is not heard"),
+        ({"hall1": {"state": None}}, "it has no live controller"),
+    ):
+        found = answer(SHORT, reports, shared)
+        shown = {"gives_W": 0, "limit": words, "reserved_W": reserved_W}
+        assert found["cabinets"]["hall1"] == shown
+        assert found["margin_W"] == LEFT_W - 800_000 - (reserved_W - 260_000)
     assert any("Silent cabinets give nothing" in each for each in found["leaves_out"])
+
+
+def test_of_a_silent_cabinet_whose_load_the_dispatcher_does_not_say_nothing_is_known():
+    """Its own last report is older than what the dispatcher has heard."""
+    shared = state(changes={"hall1": {"load_W": None}})
+    found = answer(SHORT, {"hall1": {"state": None}}, shared)
+    assert (found["answer"], found["unknown"]) == ("not known", ["the import of hall1"])
 
 
 def test_a_job_at_a_cabinet_that_gets_no_share_must_fit_its_fallback():

@@ -93,8 +93,6 @@ READERS = {
     "controller/system/json_text.py json.loads": "the reader of all JSON",
     "controller/system/toml_text.py tomllib.loads": "the reader of all TOML",
     "controller/systemd/trial.py json_text.loads": "own",
-    "controller/systemd/signed_bundle.py json.load": "own",
-    "controller/systemd/signed_bundle.py json.loads": "own",
     "controller/documents/locked.py configparser.ConfigParser": "own",
     "controller/systemd/make_bundle.py configparser.ConfigParser": "own",
     "controller/doors/local/examples/announce_steps.py json.loads": "an example for others",

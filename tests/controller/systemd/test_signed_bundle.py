@@ -198,6 +198,10 @@ def test_an_older_release_needs_a_word(box, signers, whole, capfd):
             (folder / "release.json").write_bytes(release(made_utc_s=made))
         line = refused(box, signers, data, capfd)
         assert "release 0.4.0 is older than what is installed" in line and "--older" in line
+    for damaged in (b"", b"[]", release(made_utc_s=None), release(made_utc_s="1"), b"{" * 99):
+        (folder / "release.json").write_bytes(damaged)
+        line = refused(box, signers, data, capfd)
+        assert "of the installed release is damaged" in line and "--older" in line
     assert install(box, signers, data, capfd, "--older")[0] == 0
     assert install(box, signers, data, capfd)[0] == 0, "the same again"
 
