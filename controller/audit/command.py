@@ -42,8 +42,13 @@ def _above_0(text: str) -> float:
     cli.option("--column", metavar="NAME", help="column of the load, of a CSV file"),
     cli.option("--meter-ms", type=_above_0, metavar="N", help="time between values of the meter"),
     cli.option("--zone", default="UTC", help="of times without an offset (%(default)s)"),
-    cli.option("--json", metavar="FILE", help="write the findings as JSON"),
-    cli.option("--html", metavar="FILE", help="write a page with the worst moment of each rule"),
+    cli.option("--json", type=cli.output_file, metavar="FILE", help="write the findings as JSON"),
+    cli.option(
+        "--html",
+        type=cli.output_file,
+        metavar="FILE",
+        help="write a page with the worst moment of each rule",
+    ),
 )
 def run(arguments: Namespace) -> int:
     """Audit a recording. Exit codes: 0 if all rules are met; 1 if a rule is not met, or the meter

@@ -52,7 +52,12 @@ STATE = cli.option(
 )
 
 
-@cli.command("box backup", cli.option("file", metavar="FILE", help="a new file"), ETC_DIR, STATE)
+@cli.command(
+    "box backup",
+    cli.option("file", type=cli.output_file, metavar="FILE", help="a new file"),
+    ETC_DIR,
+    STATE,
+)
 def _backup(arguments: Namespace) -> int:
     """Write a backup. Exit code 1: a link, a pipe or a device is left out."""
     with cli.ends(NO_START, OSError, StoreError, at=arguments.state):

@@ -20,7 +20,12 @@ ONCE = "with --once: "
     "plan",
     cli.RUN_DIR,
     cli.JSON,
-    cli.option("--html", metavar="FILE", help="write one page with pictures to this file"),
+    cli.option(
+        "--html",
+        type=cli.output_file,
+        metavar="FILE",
+        help="write one page with pictures to this file",
+    ),
     cli.option("--once", action="store_true", help="plan from --site now, without the planner"),
     cli.option("--site", metavar="FILE", help=f"{ONCE}planner.toml"),
     cli.option(

@@ -158,7 +158,7 @@ def _message_words(each: Facts) -> str:
 @cli.command(
     "profile new",
     cli.option("family", choices=profile_skeleton.FAMILIES, metavar="FAMILY"),
-    cli.option("file", metavar="FILE", help="a new file"),
+    cli.option("file", type=cli.output_file, metavar="FILE", help="a new file"),
     cli.option("--role", choices=OF_DEVICES, default="pv", help="of a site_device (%(default)s)"),
     help="write a profile to fill in: each ? is a value of the device's document",
 )

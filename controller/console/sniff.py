@@ -34,7 +34,9 @@ TCP = "a TCP connection has no second listener: `firebreak bus probe` reads, tcp
     "bus sniff",
     *bus_access.OPTIONS,
     cli.option("--profile", metavar="NAME", help="of every device; else those of the site file"),
-    cli.option("--save", metavar="FILE", help="write the frames to a new file"),
+    cli.option(
+        "--save", type=cli.output_file, metavar="FILE", help="write the frames to a new file"
+    ),
     cli.option(
         "--for",
         "--for-s",

@@ -14,9 +14,14 @@ from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say
 @cli.command(
     "siting",
     cli.option("file", help="a siting file; `firebreak document siting` lists its keys"),
-    cli.option("--json", metavar="FILE", help="write the findings as JSON"),
-    cli.option("--svg", metavar="FILE", help="write the plan"),
-    cli.option("--places", metavar="FILE", help="write the places, for [plan] of a site file"),
+    cli.option("--json", type=cli.output_file, metavar="FILE", help="write the findings as JSON"),
+    cli.option("--svg", type=cli.output_file, metavar="FILE", help="write the plan"),
+    cli.option(
+        "--places",
+        type=cli.output_file,
+        metavar="FILE",
+        help="write the places, for [plan] of a site file",
+    ),
     cli.option(
         "--live",
         metavar="FILE",

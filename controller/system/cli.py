@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from controller.system import regular_file
 from controller.system.paths import (
     NO_START,
     RUN_DIRECTORY,
@@ -95,6 +96,15 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return checked
+
+
+def output_file(text: str, replaces: bool = False) -> str:
+    """An argparse type: the path of a file to write. Every option that names one has this type."""
+    try:
+        regular_file.check_output(text, replaces)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{quoted(text)}: {error.strerror}") from None
+    return text
 
 
 def _hash(text: str) -> bytes:

@@ -13,6 +13,9 @@ import stat
 from collections.abc import Callable
 
 REFUSED = "it is a link, a pipe or a device; allowed a regular file"
+PLAIN = "it is a pipe, a device or a socket; allowed a new or a regular file"
+KEEP_NOTHING = (os.devnull, "/dev/full")
+OUTPUT = PLAIN + ", or /dev/null"
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 _FILE = os.O_NONBLOCK | os.O_NOCTTY
 
@@ -92,6 +95,16 @@ def content(path: str) -> bytes:
 def is_none(path: str) -> bool:
     """True for a pipe, device or socket at this path, checked before a library opens it."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def check_output(path: str, replaces: bool = False) -> None:
+    """Refuse to write over a pipe, a device or a socket. Raises OSError.
+
+    /dev/null and /dev/full may be written to, because they keep nothing. A command that replaces
+    its file by a new one would delete the device, so such a command refuses them too.
+    """
+    if is_none(path) and (replaces or os.path.realpath(path) not in KEEP_NOTHING):
+        raise OSError(errno.EINVAL, PLAIN if replaces else OUTPUT, path)
 
 
 def _named(error: OSError, path: str) -> OSError:

@@ -103,7 +103,7 @@ def main(argv: list[str]) -> int:
     parser = _Parser(prog="flash.sh bundle")
     parser.add_argument("--key", required=True, help="private key of ssh-keygen, which signs")
     parser.add_argument("--wheels", help="build without a network, from this folder")
-    parser.add_argument("out", metavar="OUT.tar", help="a new file")
+    parser.add_argument("out", type=cli.output_file, metavar="OUT.tar", help="a new file")
     given = parser.parse_args(argv)
     if not os.path.isfile(given.key) or os.path.lexists(given.out):
         wrong = f"{given.out}: exists already"

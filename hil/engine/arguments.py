@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from controller.sites import EXAMPLE
+from controller.system import cli
 
 Option = Callable[..., object]  # the method add_argument of a parser
 LENGTH_S_MAX, SEED_MAX = 31 * 86_400, 2**31 - 1
@@ -68,14 +69,18 @@ def folder(text: str) -> str:
     return text
 
 
-def output_file(*endings: str, or_none: bool = False) -> Callable[[str], str]:
+def output_file(
+    *endings: str, or_none: bool = False, replaces: bool = False
+) -> Callable[[str], str]:
     """Parser for the path of an output file. endings: the allowed endings of its name; without
     them, every ending is allowed. or_none: an empty text is also allowed and means no file.
+    replaces: the command puts a new file in place of this one, instead of opening it.
     """
 
     def parse(text: str) -> str:
         if not text and or_none:
             return text
+        cli.output_file(text, replaces)
         folder(os.path.dirname(text) or ".")
         if os.path.isdir(text):
             raise argparse.ArgumentTypeError(f"{text} is a folder; allowed is a file")

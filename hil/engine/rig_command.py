@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
     option("--run-dir", metavar="DIR", help=RUN_DIR)
     option("--with", dest="beside", choices=("planner", "doors"), help=WITH)
     option("--external", action="append", metavar="BUS=ADDRESS", default=[], help=EXTERNAL)
-    option("--journal", type=output_file(), metavar="FILE", help=JOURNAL)
+    option("--journal", type=output_file(replaces=True), metavar="FILE", help=JOURNAL)
     option("--audit", type=size, nargs="?", const=OWN_MW, metavar="MW", help=AUDIT)
     option("--plot", type=picture, metavar="FILE", default="rig.html", help=PLOT)
     parser.set_defaults(run=main)
