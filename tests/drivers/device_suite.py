@@ -13,6 +13,8 @@ from safety import signals
 from tests.slow import slow
 
 STEP_US = 1000
+AT_ONCE = (3, 20)  # pace of a Bus: answer and time-out, ms
+FIELD_MS = (40, 90)  # answers of converters in the field
 FAULTS = [("reply_id", 77, 1), ("exception", 4, 0), ("silent", True, False)]
 
 
@@ -92,10 +94,17 @@ class Slave:
 
 
 class Bus:
-    """One RtuPort, slave and driver in virtual time; replies come in pieces of `piece` bytes."""
+    """One RtuPort, slave and driver in virtual time; replies come in pieces of `piece` bytes.
 
-    def __init__(self, device, slave, baud_Bd=115200):
-        self.port = RtuPort("test", baud_Bd, first_byte_timeout_us=20_000)
+    pace: (ms until the slave answers, first-byte time-out of the port, ms). A bench that answers
+    at once never lets a frame wait, so each suite also runs at the times of the field (`field`).
+    """
+
+    pace = AT_ONCE
+
+    def __init__(self, device, slave, baud_Bd=115200, pace=None):
+        self.answer_ms, timeout_ms = pace or self.pace
+        self.port = RtuPort("test", baud_Bd, first_byte_timeout_us=timeout_ms * 1000)
         self.device, self.slave, self.now_us, self.piece = device, slave, 0, 256
         self.keys = set()
         for request, period_us in device.periodic():
@@ -122,8 +131,18 @@ class Bus:
             reply = self.slave.answer(frame)
             pieces = [reply[at : at + self.piece] for at in range(0, len(reply), self.piece)]
             self._due += [
-                (self.now_us + (3 + index) * STEP_US, piece) for index, piece in enumerate(pieces)
+                (self.now_us + (self.answer_ms + index) * STEP_US, piece)
+                for index, piece in enumerate(pieces)
             ]
+
+
+def field(profile):
+    """The paces at which a device of this profile may answer in the field, the slowest last. A
+    device that is read often answers faster, because its bus could not carry the reads otherwise.
+    """
+    slowest_ms = profile.period_ms // 4
+    answers_ms = {max(min(each, slowest_ms), profile.turnaround_ms) for each in FIELD_MS}
+    return [(each, profile.timeout_ms) for each in sorted(answers_ms)]
 
 
 class ModbusSuite:
@@ -135,9 +154,13 @@ class ModbusSuite:
     keeps_others = True  # while one block is silent
     input_registers = True
 
+    def bus(self, device, slave):
+        """The bus at the pace of the field."""
+        return Bus(device, slave, pace=field(device.profile)[-1])
+
     def started(self):
         device, slave, sink, group = self.build()
-        bus = Bus(device, slave)
+        bus = self.bus(device, slave)
         bus.run(self.settle_ms)
         assert group in sink.taken()
         return bus, sink, group
@@ -145,7 +168,7 @@ class ModbusSuite:
     def test_nothing_before_the_first_reply(self):
         device, slave, sink, _ = self.build()
         slave.silent = True
-        Bus(device, slave).run(500)
+        self.bus(device, slave).run(500)
         assert not sink.taken() and not any(sink.inp)
 
     def test_the_same_reply_in_single_bytes_behind_garbage(self):
@@ -215,7 +238,7 @@ class ModbusSuite:
             table = bus.slave.inputs if self.input_registers else bus.slave.holding
             good, table[register] = table[register], word
             before, refused = sink.inp[:], bus.device.refused
-            bus.run(50)  # a reply that is under way
+            bus.run(50 + bus.answer_ms)  # a reply that is under way
             sink.taken()
             bus.run(self.settle_ms)
             assert bus.device.refused > refused, f"register {register} = {word:#x}"

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from converter import Converter as SunSpec
-from device_suite import Bus, Sink
+from device_suite import FIELD_MS, Bus, Sink, field
 from register_converter import PROFILES, RATED_W, Converter, data_of, words_of
 
 from controller.config import converters, profiles
@@ -34,9 +34,11 @@ def data(frame):
 
 
 class Bench:
-    """One converter with its channel, in virtual time; it does what the test lets it do."""
+    """One converter with its channel, in virtual time; it does what the test lets it do. It
+    answers as slowly as converters do in the field, unless the test gives another pace.
+    """
 
-    def __init__(self, name):
+    def __init__(self, name, pace=None):
         self.name, self.data, self.sink = name, data_of(name), Sink()
         self.profile, layout = profiles.load(name), self.sink.layout
         self.base = layout.unit_input(0, 0)
@@ -56,7 +58,7 @@ class Bench:
             self.pcs = RegisterPcs(self.profile, 1, self.sink, places, settings)
             gate = converters.gate(device, RATED_W, self.pcs.writer.places.of)
         sent = Sent(gate.sent, inp, self.base + s.PCS_SENT_W, code_at)
-        self.bus = Bus(self.pcs, self.slave, baud_Bd=460_800)
+        self.bus = Bus(self.pcs, self.slave, 460_800, pace or field(self.profile)[-1])
         self.bus.device = SimpleNamespace()  # the channel serves the driver
         self.bus.port.watch[1] = [sent.see]
         self.gate = gate
@@ -148,9 +150,14 @@ class Bench:
         self.slave.silent = False
 
     @property
+    def busy_ms(self):
+        """The longest time for which a frame under way holds the line, in whole ticks."""
+        return -(-self.bus.answer_ms // TICK_MS) * TICK_MS
+
+    @property
     def reads_ms(self):
         """Time in which a change of a register is read."""
-        return 2 * self.profile.period_ms + 400
+        return 2 * self.profile.period_ms + 400 + 4 * self.busy_ms
 
     def has_stop(self):
         return self.name == SUNSPEC or bool(self.data.get("stop"))
@@ -172,7 +179,7 @@ def test_a_stop_at_every_tick_of_a_start_is_sent_and_nothing_starts_behind_it(be
         for ticks in range(1, STARTING_TICKS):
             bench.channel._budget = StartBudget()
             begun += bool(bench.run(ticks * TICK_MS, permitted=1)[0])
-            starts, stops, zeros = bench.run(2 * TICK_MS + pause_ms)
+            starts, stops, zeros = bench.run(2 * TICK_MS + bench.busy_ms + pause_ms)
             assert stops or not bench.has_stop() and zeros, (raw, ticks)
             later = bench.run(1000)
             assert not starts + later[0], (raw, ticks)
@@ -180,9 +187,35 @@ def test_a_stop_at_every_tick_of_a_start_is_sent_and_nothing_starts_behind_it(be
     assert bench.channel.gate_refusals == 0
 
 
+GUARDS = "a rig that is faster than the field"
+
+
+def covered():
+    """The converters, with each answer time."""
+    return [f"{name}, {each} ms" for name in EVERY for each in FIELD_MS]
+
+
+@pytest.mark.parametrize("answer_ms", FIELD_MS)
+@pytest.mark.parametrize("name", EVERY)
+def test_no_start_is_sent_behind_a_stop_while_the_line_is_busy(name, answer_ms):
+    """At 3 ms no frame ever waits: the withdrawal of waiting frames could be left out."""
+    bench = Bench(name, (answer_ms, 300))
+    bench.run(20_000)
+    bench.shows(code=s.PCS_STANDBY)
+    begun, waited = 0, 0
+    for ticks in range(1, STARTING_TICKS):
+        bench.channel._budget, bench.channel.fault.is_held = StartBudget(), False
+        begun += bool(bench.run(ticks * TICK_MS, permitted=1)[0])
+        waiting = bench.bus.port._once.values()
+        waited += any(bench.gate.is_start(each.request.frame) for each in waiting)
+        assert not bench.run(1000 + 140 * (ticks % 7))[0], ticks  # at each phase of the reads
+    if answer_ms == max(FIELD_MS):
+        assert waited or not begun, "no frame of a start has waited for the line"
+
+
 def test_a_frame_of_a_start_that_waits_for_a_busy_bus_is_not_sent_behind_the_stop(bench):
     bench.shows(code=s.PCS_STANDBY)
-    bench.bus.port.first_byte_timeout_us = 300_000
+    timeout_us, bench.bus.port.first_byte_timeout_us = bench.bus.port.first_byte_timeout_us, 300_000
     for ticks in range(1, STARTING_TICKS):
         bench.channel._budget = StartBudget()
         bench.run((ticks - 1) * TICK_MS, permitted=1)
@@ -192,7 +225,7 @@ def test_a_frame_of_a_start_that_waits_for_a_busy_bus_is_not_sent_behind_the_sto
         bench.slave.silent = False
         starts, stops, zeros = bench.run(1500)
         assert not starts and (stops or zeros), ticks
-    bench.bus.port.first_byte_timeout_us = 20_000
+    bench.bus.port.first_byte_timeout_us = timeout_us
     assert bench.channel.gate_refusals == 0
 
 
@@ -467,7 +500,7 @@ def test_a_stop_that_was_acknowledged_before_the_link_was_lost_is_sent_again(ben
     bench.shows(code=s.PCS_RUNNING)
     bench.channel.fault.is_held = False
     bench.run(2000, permitted=1)
-    bench.run(60)
+    bench.run(60 + 2 * bench.busy_ms)
     assert bench.pcs.stop_taken_us is not None or not bench.has_stop()
     bench.lose(15_000, permitted=0)
     bench.shows(code=s.PCS_OFF)
@@ -485,7 +518,7 @@ def test_a_link_that_is_lost_at_a_tick_of_a_start_is_followed_by_a_stop_alone(be
         bench.slave.silent = True
         bench.run(400, permitted=1)
         bench.lose(bench.profile.settings["restart_silence_ms"] + 1000, permitted=0)
-        starts, stops, zeros = bench.run(6000)
+        starts, stops, zeros = bench.run(6000 + 20 * bench.busy_ms)
         assert not starts and (stops or zeros), ticks
     assert bench.channel.gate_refusals == 0
 
