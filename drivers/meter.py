@@ -3,8 +3,9 @@
 A reading is accepted completely or refused. In real error readings every channel has -1 or -2, and
 a shifted read gives absurd phases. So every phase must have 0.2 to 1.5 times the nominal voltage, a
 power factor from -1 to 1, and no more power than voltage times current allows. A total must agree
-with its phases. NaN fails each check. Only values that the profile reads are compared. Several
-reads are one reading if all came within a period, without a failure between them:
+with its phases. NaN fails each check. A frequency or an energy that is wrong costs only itself,
+because no power depends on it. Only values that the profile reads are compared. Several reads are
+one reading if all came within a period, without a failure between them:
     read 1 --> read 2 --> ... read of the power --> checks --> fresh
 """
 
@@ -91,8 +92,10 @@ class Meter:
             for names in (meter_reads.fast_names, meter_reads.slow_names)
         ]
         self._reads = meter_reads.grouped(fast, settings)
-        self._numbers = Numbers(fast, self._reads)
-        self._slow = [(each, Numbers(slow, [each])) for each in meter_reads.grouped(slow, settings)]
+        self._numbers = Numbers(fast, self._reads, SINGLE)
+        self._slow = [
+            (each, Numbers(slow, [each], SINGLE)) for each in meter_reads.grouped(slow, settings)
+        ]
 
     def _set_checks(self, profile: Profile) -> None:
         """Set the places of the values in a reading, and their limits."""
@@ -109,7 +112,9 @@ class Meter:
         self._volts, self._nominal_V = volts, settings["nominal_voltage_V"] if volts else 0.0
         self._volts_min = [limits[at][0] for at in volts]
         self._limits = [
-            (0.0, high) if at in volts else (low, high) for at, (low, high) in enumerate(limits)
+            (at, 0.0 if at in volts else low, high)
+            for at, (low, high) in enumerate(limits)
+            if names[at] not in SINGLE
         ]
         self._frequency = names.index(FREQUENCY) if FREQUENCY in names else None
         self._total = names.index(TOTAL) if TOTAL in names else None
@@ -231,8 +236,8 @@ class Meter:
 
     def _power_W(self, values: Sequence[float]) -> int | None:
         """The power, W, or None if a value fails a check."""
-        for value, (low, high) in zip(values, self._limits):
-            if not low <= value <= high:
+        for at, low, high in self._limits:
+            if not low <= values[at] <= high:
                 return None
         slack, slack_W = self._slack, self._slack_W
         for volt, amp, power in self._phases:

@@ -4,6 +4,7 @@ All registers are unpacked at once. A register needs an additional step if it is
 number: another order, an invalid raw value, a scale. `register_codec.py` is exact, but slower.
 """
 
+import math
 import struct
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -18,8 +19,12 @@ HEAD_BYTES = 2  # bytes of a PDU before its registers
 class Numbers:
     """Values of the registers of some reads, from their PDUs joined together."""
 
-    def __init__(self, registers: Sequence[Register], reads: Sequence[Block]):
-        """reads: their places are indexes of `registers`. names: names of the values, in order."""
+    def __init__(
+        self, registers: Sequence[Register], reads: Sequence[Block], alone: Sequence[str] = ()
+    ):
+        """reads: their places are indexes of `registers`. names: names of the values, in order.
+        alone: names whose missing value is NaN, and does not cost the others.
+        """
         layout, self._registers = ">", list[Register]()
         for block in reads:
             layout += f"{HEAD_BYTES}x"
@@ -32,6 +37,7 @@ class Numbers:
             layout += f"{2 * block.length - end}x"
         self._unpack = struct.Struct(layout).unpack_from
         self.names = [each.name for each in self._registers]
+        self._alone = frozenset([at for at, name in enumerate(self.names) if name in alone])
         self._scaled = [
             self.names.index(each.scale_from) if each.scale_from else -1 for each in self._registers
         ]
@@ -41,7 +47,8 @@ class Numbers:
         self._steps = [] if self._factors_at else self._made_steps({})
 
     def read(self, pdus: bytes) -> Sequence[float] | None:
-        """The values. None if a value is missing, or a scale factor is invalid or has changed.
+        """The values. None if a value that others need is missing, or a scale factor is invalid or
+        has changed.
 
         A changed factor counts from the next reply with the same factor, because factor and values
         may be of different times.
@@ -57,7 +64,9 @@ class Numbers:
             if decode is not None:
                 raw = decode(raw)
             if raw in invalid:
-                return None
+                if at not in self._alone:
+                    return None
+                raw = math.nan
             values[at] = raw * factor / divisor + offset
         return values
 

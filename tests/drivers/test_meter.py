@@ -187,11 +187,11 @@ def test_captured_sdm230_reading(shared):
     assert sink.inp[signals.GRID_POWER_W] == 21 and device.refused == 0
 
 
-def fast_words(**change):
+def fast_words(frequency_Hz=49.98, **change):
     """The same values in the map of the fast meter: registers 0..25 without a gap."""
     registers = words(**change)
     places = [*range(18), *range(30, 36)]
-    frequency = dict(zip((24, 25), struct.unpack(">2H", struct.pack(">f", 49.98))))
+    frequency = dict(zip((24, 25), struct.unpack(">2H", struct.pack(">f", frequency_Hz))))
     return {at: registers[register] for at, register in enumerate(places)} | frequency
 
 
@@ -200,6 +200,14 @@ def test_the_registers_of_the_fast_meter():
     fast_reading(device, 0, power_W=(1000.0, -250.0, 0.4), factor=(0.97, -0.96, 1.0))
     assert sink.inp[signals.GRID_POWER_W] == 750 and device.refused == 0
     assert device.quality(0) == (1000, 49_980) and device.lowest_permille == 995
+
+
+@pytest.mark.parametrize("frequency_Hz", [math.nan, math.inf, -0.1, 100.1])
+def test_a_wrong_frequency_costs_only_itself(frequency_Hz):
+    device, sink = meter(name="firebreak_fast_meter")
+    fast_reading(device, 0, power_W=(1000.0, -250.0, 0.4), frequency_Hz=frequency_Hz)
+    assert sink.inp[signals.GRID_POWER_W] == 750 and device.refused == 0
+    assert device.quality(0) == (1000, 0)
 
 
 def test_a_reading_refused_for_its_voltage_still_shows_the_depth_of_the_sag():

@@ -309,6 +309,14 @@ def test_a_total_must_agree_with_its_phases(tmp_path, change, is_taken):
         assert sink.inp[signals.GRID_POWER_W] == (GOOD | change)[30]
 
 
+@cases("""raw  mHz
+    4998  49_980 | 65_535  0 | 10_001  0""")
+def test_a_frequency_without_a_value_costs_only_itself(tmp_path, raw, mHz):
+    frequency = "frequency = {address = 40, type = 'u16', scale = 0.01, invalid = [65535]}"
+    device, sink = fed(own(tmp_path, without(ALL, "voltage") + frequency), {1: 900, 40: raw})
+    assert sink.taken() and device.refused == 0 and device.quality(0) == (0, mHz)
+
+
 @cases("""watts  is_taken
     3895  True | 3896  False | -3895  True | -3896  False""")
 def test_a_total_without_phases_is_compared_with_voltage_times_current(tmp_path, watts, is_taken):
