@@ -7,9 +7,10 @@ watch correlates changes from second to second:
     x = change of (load - battery), which is expected at the meter; y = change that the meter shows
     leaky sums of x x and x y:   2 x y < -x x, after enough movement  -->  the meter looks reversed
 
-Cabinets that share one connection move its meter too. One that fails takes its discharge away while
-the others raise theirs, which looks reversed to each of them for some seconds. So with a share no
-change counts more than MOVE_PERMILLE, and some ten opposite changes are needed.
+PV and other cabinets on the connection move its meter too. PV that trips, or a cabinet that fails,
+takes its power away, and this battery answers within the same second. Each looks reversed for some
+seconds. So both changes are scaled down to at most MOVE_PERMILLE, and some ten opposite changes are
+needed.
 
 A meter that looked reversed, or that a test found reversed, is in doubt. Two successful tests in a
 row, DOUBT_S apart, end a doubt. A person who stops and starts the cabinet also ends it. Without a
@@ -17,14 +18,12 @@ load meter, a load that the battery partly follows makes a right meter look reve
 load meter the watch asks for at most one test in BELIEVED_S, and raises no doubt.
 """
 
-from controller.core.base.integers import within
 from controller.core.base.words import Words
 from controller.core.policies.contract import Setup
 
 WATCHED = 32  # time constant of the leaky sums, s
 # The sums are used only after as much movement as 8 changes by 5 % of the rating give.
 MOVES, MOVE_PERMILLE = 8, 50
-MOVE_W_MAX = 1 << 28  # keeps the sums of squares within 64 bits
 BELIEVED_S = 3600  # without a load meter: time for which a meter is believed after a new test
 # AGREEING: number of tests that end a doubt. DOUBT_S: time from a test or a sign of reversal to the
 # next test.
@@ -53,8 +52,7 @@ class MeterWatch:
         self.state, self._second_ticks = State.zero(), 1000 // setup.tick_ms
         self._load_fitted = setup.settings["load_meter_fitted"]
         move_W = setup.rated_W * MOVE_PERMILLE // 1000
-        is_shared = setup.settings["share_permille"] < 1000
-        self._moved, self._most_W = MOVES * move_W**2, move_W if is_shared else MOVE_W_MAX
+        self._moved, self._most_W = MOVES * move_W**2, max(1, move_W)
 
     def begin(self) -> None:
         """Forget the sums at the end of a test."""
@@ -102,8 +100,9 @@ class MeterWatch:
         """True if the changes from second to second have been opposite, and large enough."""
         state = self.state
         if state.is_before:
-            dx_W = within(expected_W - state.before_expected_W, -self._most_W, self._most_W)
-            dy_W = within(shown_W - state.before_shown_W, -self._most_W, self._most_W)
+            dx_W, dy_W = expected_W - state.before_expected_W, shown_W - state.before_shown_W
+            parts_W = max(abs(dx_W), abs(dy_W), self._most_W)
+            dx_W, dy_W = dx_W * self._most_W // parts_W, dy_W * self._most_W // parts_W
             state.xx += dx_W * dx_W - state.xx // WATCHED
             state.xy += dx_W * dy_W - state.xy // WATCHED
         state.is_before, state.before_expected_W = 1, expected_W
