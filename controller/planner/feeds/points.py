@@ -14,6 +14,7 @@ from controller.series import money, powers, table, times
 from controller.series.meaning import BEGIN, Asked, taken
 from controller.series.refusal import SeriesError, shown
 from controller.series.units import AIR, POWER, PRICE, SUN, Quantity, Unit
+from controller.system.utc import elapsed_s
 
 QUARTER_S = 900
 KNOWN_PART = 0.5  # if less of a quarter of an hour is known, its mean is unknown
@@ -80,11 +81,9 @@ def of_readings(
     """Points of rows in order of time. names: columns of time and value. Raises SeriesError."""
     if feed.kind == "warnings":
         return _warned(readings, feed, made_s)
-    clock, currency = times.TimeCells(feed.zone, name=names[0]), ""
-    quantity = QUANTITIES[feed.kind]
-    if quantity is PRICE:
-        currency, quantity = feed.currency, money.price(feed.currency)
-    time_is = feed.keys.get("time_is", "")
+    clock, time_is = times.TimeCells(feed.zone, name=names[0]), feed.keys.get("time_is", "")
+    currency = feed.currency if feed.kind == "prices" else ""
+    quantity = money.price(currency) if currency else QUANTITIES[feed.kind]
     utc_s, values, blank, first = array("d"), array("d"), 0, ""
     for where, time, cell in readings:
         name = names[0]
@@ -109,9 +108,8 @@ def of_readings(
         raise SeriesError(f"{names[1]}: mostly below 0: allowed is above 0 for a load and for PV")
     lines = [f"{blank} rows without a number, first {first}"] if blank > 0 else []
     shown_as = names[0], f"{names[1]} {feed.keys.get('unit', '')}".strip()
-    asked = Asked(quantity, currency, time_is)
-    begins_s, step_s, doubts = taken(utc_s, values, shown_as, unit, asked)
-    return _points(begins_s, values, step_s, made_s, lines + doubts)
+    found = taken(utc_s, values, shown_as, unit, Asked(quantity, currency, time_is))
+    return _points(found.begins_s, values, found.step_s, made_s, lines + found.doubts)
 
 
 def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
@@ -129,7 +127,7 @@ def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
             continue
         hours = _hours(cell, begin_s, feed.zone)
         # a row is in force when its file is written, so no bound ends it before
-        gone_h = max(0.0, (made_s - begin_s) / HOUR_S)
+        gone_h = max(0.0, elapsed_s(begin_s, made_s) / HOUR_S)
         most_h = HOURS.high + gone_h
         if not HOURS.low <= hours <= most_h:
             hours = most_h if hours > most_h else UNKNOWN_H + gone_h
