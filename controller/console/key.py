@@ -44,7 +44,11 @@ def _change(arguments: Namespace) -> int:
     name = arguments.name
     command, change, _ = _ACTIONS[arguments.action]
     _check_folder(arguments.state_dir)
-    with cli.ends(WRONG_INPUT, keys.KeyStoreError):
+    with cli.ends(WRONG_INPUT, keys.KeyStoreError), contextlib.ExitStack() as after:
+        if command == operator_commands.REVOKE_KEY and name in keys.names(arguments.state_dir):
+            # The controller first, because its part needs no disk.
+            after.callback(change, arguments.state_dir, name)
+            return _send(arguments.run_dir, command, name, bytes(w.KEY_BYTES))
         key = change(arguments.state_dir, name)
     if key is not None:
         try:
