@@ -23,7 +23,7 @@ from controller.console.replace_page import lines, tests_in_words
 from controller.console.replace_steps import KINDS
 from controller.hints import no_answer
 from controller.journal.ring import JournalError
-from controller.run import operator_client, operator_commands
+from controller.run import operator_client, operator_commands, sign_request
 from controller.state import base, contacts, watch
 from controller.state.base import Facts
 from controller.store import proof_lines as pl, proof_tests, replacements, sign_tests
@@ -209,7 +209,7 @@ def hold_sign(arguments: Namespace, unit: int, else_words: str) -> None:
     the cabinet could start untested after an interruption between the two steps. else_words: what
     is so if the controller refuses it.
     """
-    answer = operator.sent(arguments, operator_client.sign, unit, True)
+    answer = operator.sent(arguments, operator_client.sign, unit, sign_request.DUE)
     if answer != operator_commands.ACCEPTED:
         line = f"sign test of unit {unit}: {operator_commands.words(answer)}"
         raise cli.Ended(NOT_DONE, f"{line}; {else_words}")

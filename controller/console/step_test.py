@@ -15,7 +15,7 @@ from controller.forms.acceptance_text import names_nothing
 from controller.hints import no_answer
 from controller.journal import snapshot
 from controller.journal.snapshot import Snapshot
-from controller.run import operator_client, operator_commands
+from controller.run import operator_client, operator_commands, sign_request
 from controller.state import (
     base,
     proof_tests as ledger_facts,
@@ -75,16 +75,21 @@ def _sign_test(arguments: Namespace) -> int:
         for unit, samples in session.samples.items()
     ]
     _show(arguments, session, seen, found, step_words.sign_lines)
-    if arguments.tester is not None:
-        _record(arguments, seen, found)
-    elif found:
-        say("not recorded: --tester names who tests")
+    _record(arguments, seen, found)
     is_good = all(each["result"] == sign_verdicts.PASSED for each in found)
     return DONE if is_good and session.ended == step_session.DONE else NOT_DONE
 
 
 def _record(arguments: Namespace, seen: Snapshot, found: Sequence[Facts]) -> None:
-    """Record each decided result, with the identity of the devices for which it counts."""
+    """Hold the start of each unit that has failed, which needs no disk. Then record each decided
+    result, with the identity of the devices for which it counts.
+    """
+    for each in found:
+        if each["result"] == sign_verdicts.FAILED:
+            _hold(arguments, each["unit"])
+    if arguments.tester is None:
+        say("not recorded: --tester names who tests")
+        return
     codes = ledger_facts.codes(seen.reader.header)
     ledger = proof_tests.Ledger(arguments.state_dir)
     for each in found:
@@ -97,15 +102,29 @@ def _record(arguments: Namespace, seen: Snapshot, found: Sequence[Facts]) -> Non
 
 
 def _recorded(arguments: Namespace, unit: int, write: Callable[[], Record]) -> None:
-    """Write a record of a unit's sign test, and report it to the recorder and the controller."""
+    """Write a record of a unit's sign test, and report it to the recorder. A hold ends after that,
+    because the record must survive.
+    """
     with cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir):
         record = write()
     note_hash(arguments.run_dir, record)
     say(f"record {record.number}: sign test of unit {unit} {record.result}; hash {record.hash}")
-    is_held = record.result == sign_verdicts.FAILED
-    answer = sent(arguments, operator_client.sign, unit, is_held)
+    if record.result == sign_verdicts.FAILED:
+        return
+    answer = sent(arguments, operator_client.sign, unit, sign_request.OVER)
     if answer != operator_commands.ACCEPTED:
         say(f"a start still waits for it: {operator_commands.words(answer)}")
+
+
+def _hold(arguments: Namespace, unit: int) -> None:
+    """Hold the start of a unit. A controller that does not answer reads the ledger at its start."""
+    try:
+        answer = sent(arguments, operator_client.sign, unit, sign_request.FAILED)
+    except cli.Ended as error:
+        say(f"the start of unit {unit} is not held: {error}")
+        return
+    if answer != operator_commands.ACCEPTED:
+        say(f"the start of unit {unit} is not held: {operator_commands.words(answer)}")
 
 
 def _accept(arguments: Namespace) -> int:
@@ -121,7 +140,13 @@ def _accept(arguments: Namespace) -> int:
     ledger, codes = proof_tests.Ledger(arguments.state_dir), ledger_facts.codes(seen.reader.header)
     states = sign_tests.units(codes, records)
     units = _units(arguments, seen)
-    failed = [unit + 1 for unit in units if states[unit]["state"] == sign_tests.FAILED]
+    accept, asked = sign_request.ACCEPT, operator_commands.ACCEPTED
+    failed = [
+        unit + 1
+        for unit in units
+        if states[unit]["state"] == sign_tests.FAILED
+        or sent(arguments, operator_client.sign, unit + 1, accept) != asked
+    ]
     if failed:
         line = f"the sign test of unit {failed[0]} has failed: mend it and test again"
         raise cli.Ended(NOT_DONE, line)

@@ -9,11 +9,12 @@ tests that depend on the device are then due again.
 """
 
 import contextlib
+import itertools
 import os
 from typing import SupportsInt
 
 from controller.recorder.events import NOTE, Events, event
-from controller.run import link_statistics, operator_client
+from controller.run import link_statistics, operator_client, sign_request
 from controller.state.base import Facts
 from controller.store import proof_lines, proof_state, proof_tests, replacements, sign_tests
 from controller.system import utc
@@ -68,24 +69,33 @@ class ProofWatch:
         self, moment: proof_tests.Moment, header: Facts, found: proof_lines.Found
     ) -> Events | None:
         """Events of devices whose serial number differs from the ledger; None if none differs."""
-        ledger, told = proof_tests.Ledger(self._directory), None
         being_replaced = replacements.open_of(found.records)
-        for name, serial in self._serials(header).items():
-            before = replacements.serial_of(found.records, name)
-            if serial == before or name in being_replaced:
-                continue
-            told = told or []
-            place = header["places"][name]
-            if before is not None:
-                told.append(event(NOTE, _other_words(name, before, serial), code=CODE))
-                for kind, row in replacements.tests_of(place["tests"]):
-                    remark = replacements.due_remark(name, replacements.OTHER_SERIAL)
-                    ledger.add(moment, kind, row, RECORDER, remark, waits=False)
-                    if kind == proof_lines.SIGN:
-                        self._hold(sign_tests.unit_of(row))
+        swapped = {
+            name: (before, serial, header["places"][name])
+            for name, serial in self._serials(header).items()
+            if serial != (before := replacements.serial_of(found.records, name))
+            and name not in being_replaced
+        }
+        due = {
+            name: replacements.tests_of(place["tests"]) if before is not None else []
+            for name, (before, _, place) in swapped.items()
+        }
+        for kind, row in itertools.chain(*due.values()):
+            if kind == proof_lines.SIGN:
+                self._hold(sign_tests.unit_of(row))  # before any record, because it needs no disk
+        ledger = proof_tests.Ledger(self._directory)
+        for name, (_, serial, place) in swapped.items():
+            for kind, row in due[name]:
+                remark = replacements.due_remark(name, replacements.OTHER_SERIAL)
+                ledger.add(moment, kind, row, RECORDER, remark, waits=False)
             identity = replacements.identity(place["profile"], serial)
             ledger.add(moment, proof_lines.SERIAL, name, RECORDER, identity, waits=False)
-        return told
+        lines = [
+            _other_words(name, before, serial)
+            for name, (before, serial, _) in swapped.items()
+            if before is not None
+        ]
+        return [event(NOTE, line, code=CODE) for line in lines] if swapped else None
 
     def _hold(self, unit: int) -> None:
         """Tell the controller to hold the start of this unit until its sign test is done.
@@ -93,7 +103,7 @@ class ProofWatch:
         A controller that does not run reads the ledger when it starts.
         """
         with contextlib.suppress(OSError):
-            operator_client.sign(self._commands, unit, True)
+            operator_client.sign(self._commands, unit, sign_request.DUE)
 
     def _serials(self, header: Facts) -> dict[str, str]:
         """{device: serial number} of the devices that report a serial number."""

@@ -71,6 +71,8 @@ RUNS_ON | does not follow its stop | The converter acknowledged its stop more th
 START_HELD | start after a fault | The converter was in its state "fault" since it got its permit:
   it gets no start before a reset. | Read the fault on its display and remove the cause. Row 59
   becomes active within 5 s; then reset.
+SIGN_DUE | start before the sign test | The sign test of this converter is due: it gets no start. |
+  Stop the cabinet; then `firebreak test sign` in TEST mode.
 LEAST_TIME | least on or off time | The device must run, or stand, for its least time before it may
   change. | Wait. The times are on_s_min and off_s_min of the device.
 """

@@ -13,7 +13,7 @@ from controller.core.base.setpoint import O_BINDING_REASON, O_SETPOINT_W
 from controller.core.core import Core
 from controller.core.image import ProcessImage, packed_name
 from controller.journal.writer import JournalWriter
-from controller.run import operator_commands
+from controller.run import operator_commands, sign_request
 from controller.run.approval import Approval
 from controller.run.channel_link import ChannelLink
 from controller.run.field import Field
@@ -65,12 +65,11 @@ class Cabinet(Generic[K]):
         self.sequence = 0
         self.keyframe_ticks = p.ticks(KEYFRAME_MS, config.tick_ms)
         self._recorded: tuple[int, int, int] | None = None  # cause mask, run state, first-out
-        self.answer, self.peer_answer = 0, latches.NONE
-        self._is_ending, self._lamp_test_ms = False, 0
+        self.answer, self.peer_answer, self._lamp_test_ms = 0, latches.NONE, 0
         self._step_request = StepRequest(config.units)
-        self.sign_held: set[int] = set()  # units (from 1) whose sign test holds a start
         self._records = RecordFeed(config, core, self.image, loaded, keeper)
         self._records.go_on(self.field.wear, loaded)
+        self.sign_held = set(map(int, self._records.signs))  # units (from 1)
         self.epochs, self.keep_epoch = self._records.epochs.highest, self._records.keep_epoch
         self.run_request, self._reset = self._records.run_request, self._records.reset
 
@@ -125,14 +124,16 @@ class Cabinet(Generic[K]):
         """Write the inputs of the kernel that originate in the controller."""
         records = self._records
         inp[s.ARMED_STORED] = records.armed_stored()
+        # Each entry into running passes here: a start, a reset, a restart, a store that is saved.
+        sign_request.step(self.sign_held, self.run_request, self.core.out[s.STATE] == s.RUNNING)
         # If saving fails, a restart could lose a latch: make a controlled stop.
-        is_asked = self.run_request.is_asked and not self._is_ending and self.keeper.ok
-        inp[s.RUN_REQUEST] = 1 if is_asked else 0
+        is_asked, is_ending = self.run_request.is_asked, self.run_request.is_ending
+        inp[s.RUN_REQUEST] = 1 if is_asked and not is_ending and self.keeper.ok else 0
         inp[s.LOCK_OUT_OK] = 0 if self.locked_out else 1
         inp[s.TEST_REQUEST] = self.run_request.test
         why, name = self.run_request.rest.in_effect
         self.image.put("rest", (why, *packed_name(name)))
-        self.image.put("is_ending", [self._is_ending])
+        self.image.put("is_ending", [is_ending])
         if self.config.noc_source >= 0:
             hints = self.core.functions["hint_table"]
             inp[s.NOC_LINK_OK] = 1 if hints.alive(self.config.noc_source) else 0
@@ -157,6 +158,8 @@ class Cabinet(Generic[K]):
         asked = self._step_request.step(elapsed_ticks * self.config.tick_ms, self._in_test() > 0)
         self.image.put("step_test", asked)
         self.image.put("sign_held", [sum(1 << (unit - 1) for unit in self.sign_held)])
+        for pcs in self.field.pcs:
+            pcs.is_sign_due = not self._in_test() and pcs.unit + 1 in self.sign_held
 
     def _record(self, journal: JournalWriter, elapsed_ticks: int) -> None:
         """Append the tick; a keyframe every 10 s, and if cause mask, first-out or state changed."""
@@ -215,7 +218,7 @@ class Cabinet(Generic[K]):
 
     def end(self) -> None:
         """Prepare the end of the process: a controlled stop, which is final and is not stored."""
-        self._is_ending = True
+        self.run_request.is_ending = True
 
     def request_test(self) -> int:
         """Begin TEST mode for run_request.TEST_MS, with 5 % of rated power and every row armed. The
@@ -237,12 +240,9 @@ class Cabinet(Generic[K]):
         is_taken = self._step_request.ask(unit, power_W, for_ms)
         return operator_commands.ACCEPTED if is_taken else operator_commands.REFUSED_FORM
 
-    def request_sign(self, unit: int, is_held: int) -> int:
-        """Set whether the sign test of a unit (from 1) prevents a start (Commanded)."""
-        if not 1 <= unit <= self.config.units or is_held not in (0, 1):
-            return operator_commands.REFUSED_FORM
-        (self.sign_held.add if is_held else self.sign_held.discard)(unit)
-        return operator_commands.ACCEPTED
+    def request_sign(self, unit: int, how: int) -> int:
+        """Set how the sign test of a unit (from 1) holds a start (Commanded)."""
+        return sign_request.ask(self.sign_held, self._records.signs, unit, how, self.config.units)
 
     def _in_test(self) -> int:
         return self.run_request.test or self.core.inp[s.TEST_REQUEST]

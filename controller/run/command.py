@@ -93,7 +93,8 @@ def _tick(
 ) -> int:
     _say(loaded.lines)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
-    cabinet.sign_held, signs = sign_hold.of_ledger(settings, arguments.state_dir)
+    kept = cabinet.sign_held
+    cabinet.sign_held, signs = sign_hold.of_ledger(settings, arguments.state_dir, kept)
     cabinet.self_test = self_test.SelfTest(cabinet.core.kernel.state_blocks())
     cabinet.site_clock = SiteClock(cabinet.image, WallClock())
     cabinet.journal = journal_header.open_journal(

@@ -53,5 +53,6 @@ def _digest(record: Record) -> int:
     """Digest of the values that a trip or a person changes. Ages and counts are left out, because
     they change all the time.
     """
-    protects = (sorted(record.latches), record.locked_out, record.rest, record.approved)
+    signs = sorted(record.signs.items())  # an older release has none
+    protects = (sorted(record.latches), record.locked_out, record.rest, record.approved, *signs)
     return zlib.crc32(repr(protects).encode()) & DIGEST_MASK

@@ -78,9 +78,9 @@ def step(path: str, unit: int, power_W: int, for_ms: int) -> int | None:
     return _exchange(path, commands.REQUEST, commands.STEP, unit, power_W, for_ms, 0).here
 
 
-def sign(path: str, unit: int, is_held: bool) -> int | None:
-    """Tell the controller whether the sign test of a unit (from 1) prevents a start, like `ask`."""
-    return _exchange(path, commands.REQUEST, commands.SIGN, unit, is_held, 0, 0).here
+def sign(path: str, unit: int, how: int) -> int | None:
+    """Tell the controller how the sign test of a unit (from 1) prevents a start, like `ask`."""
+    return _exchange(path, commands.REQUEST, commands.SIGN, unit, how, 0, 0).here
 
 
 def lock_out(path: str, name: str, is_locked: bool) -> int | None:

@@ -33,7 +33,7 @@ MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
 KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, what, source, key, made at (UTC s)
 LAMP_TEST, TEST_MODE, STEP = 5, 6, 7  # a STEP has unit, power in W, time in ms, 0
-SIGN = 8  # unit, 1 while its sign test holds a start, 0, 0; only from the controller's user
+SIGN = 8  # unit, a number of sign_request.py, 0, 0; only from the controller's user
 # magic, what, name of the person. It is as long as a REQUEST, so `what` distinguishes them.
 LOCK = struct.Struct("<4sBxxx16s")
 LOCK_OUT, END_LOCK_OUT = 21, 22
@@ -80,8 +80,8 @@ class Commanded(Protocol):
     def request_step(self, unit: int, power_W: int, for_ms: int) -> int:
         """Ask one unit in TEST mode for a power. Returns ACCEPTED or a refusal."""
 
-    def request_sign(self, unit: int, is_held: int) -> int:
-        """Set whether a unit's sign test prevents a start. Returns ACCEPTED or a refusal."""
+    def request_sign(self, unit: int, how: int) -> int:
+        """Set how a unit's sign test prevents a start. Returns ACCEPTED or a refusal."""
 
     def request_lock_out(self, name: str, is_locked: bool, is_awaited: bool = True) -> int:
         """Lock out, or end the lock-out. Returns a refusal or 0."""
@@ -283,7 +283,7 @@ def words(answer: int | None) -> str:
         STAYS_LOCKED: "it is locked out, and that has to end first",
         OVERRULED: "somebody has stopped it meanwhile",
         UNCONFIRMED: "in effect; not known to be stored: another command is not done yet",
-        UNSTORED: "in effect, but a restart loses it: see the controller's messages",
+        UNSTORED: "in effect, but a restart may lose it: see the controller's messages",
         IS_APPROVED: "it is approved already",
         OTHER_IMAGE: "another configuration runs: look at what has changed again",
         NOT_IN_TEST: "it is not in TEST mode: firebreak test power, then the key to RUN",

@@ -62,6 +62,7 @@ class PcsChannel:
         self.due_us = self.run_due_us = 0
         self.is_permitted: bool | None = None
         self.gate_refusals = 0
+        self.is_sign_due = False  # set by the cabinet: no start, but what runs goes on
         self.gate_verdict = reasons.NONE
         self._budget, self._is_asked = StartBudget(), False  # a start was sent under this permit
         self.fault = HeldFault(self.state_at, gate.has_starts)
@@ -131,7 +132,9 @@ class PcsChannel:
             has_followed = self._is_asked and state in RUNS
         if has_followed or not pcs.ready:
             return
-        if self.fault.is_held:
+        if self.is_sign_due:
+            self.sent.refuse(reasons.SIGN_DUE)
+        elif self.fault.is_held:
             self._end_start()
             self.fault.is_withheld = True
             self.sent.refuse(reasons.START_HELD)

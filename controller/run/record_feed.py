@@ -17,7 +17,7 @@ from controller.run.reset import Reset
 from controller.run.run_request import RunRequest
 from controller.run.stored_value import Acknowledging, StoredValue
 from controller.store.stored_record import AWAKE, UNMEASURED, Record, delay_of
-from controller.store.two_copies import ARMED, MISSING, UNREADABLE, Loaded
+from controller.store.two_copies import ARMED, CLEAN, KILLED, MISSING, UNREADABLE, Loaded
 from drivers.wear import DAY_MIN, Wear
 from safety import signals as s
 from safety.kernel import Kernel
@@ -47,14 +47,14 @@ class RecordFeed:
         self._core, self._keeper, self._tick_ms = core, keeper, config.tick_ms
         self._cabinet = config.names[-1][1]
         self._names = stage_instances(core.layout)
-        self._armed = self._armed_number = 0
+        self._armed = self._armed_number = self._kept_ms = 0
         self._peak = core.functions["peak_shaving"].out
         self._wear: dict[str, Wear] = {}
         self._saved: tuple | None = None
-        self._kept_ms = 0
         record = loaded.record or Record()
         # an unreadable store may be another cabinet's
         self.noc_verified = 0 if loaded.state == UNREADABLE else record.noc_verified
+        self.signs = dict(record.signs)
         self.locked_out = StoredValue(
             record.locked_out, lambda name: image.put("locked_out", packed_name(name))
         )
@@ -108,6 +108,7 @@ class RecordFeed:
             self._path_delay = (self._path, measured_ms)
         spent = [each.kept // DAY_MIN for each in self._wear.values()]
         kept = (self.noc_verified, self._path_delay, *self._peak, *spent)
+        kept += (*self.signs.items(), self.run_request.is_ending)
         now = (armed, latched, out[s.RESETS_LEFT], trips, *kept)
         is_new = any([value.is_new for value in self._values])
         if now == self._saved and not is_new and self._kept_ms < KEEP_MS:
@@ -140,7 +141,7 @@ class RecordFeed:
         approved, approved_by = self.approval.value.chosen
         return Record(
             armed=armed,
-            clean=1 - armed,
+            clean=int(not (armed or self.run_request.waits)),
             latches=self._latches(),
             token_ages_ms=[age * tick_ms for age in self.reset.token_ages() if age < hour_ticks],
             cabinets=(self._cabinet,),
@@ -155,6 +156,7 @@ class RecordFeed:
             peak_used_Wh=self._peak[1],
             written={name: each.kept for name, each in self._wear.items()},
             epochs=dict(self.epochs.highest),
+            signs=dict(self.signs),
         )
 
     def _latches(self) -> dict[str, int]:
@@ -179,8 +181,8 @@ def _rest(state: str, record: Record, is_alone: bool) -> tuple[int, str]:
         return record.rest
     if record.locked_out:  # an older version stored no standby with a lock-out
         return (standby.LOCK_OUT, record.locked_out)
-    # a store that is lost may have contained a stop or a lock-out
-    if state in (UNREADABLE, MISSING):
+    # the store may lack a stop or a lock-out that the disk did not take
+    if state not in (CLEAN, KILLED):
         return (standby.UNKNOWN, "")
     return AWAKE if is_alone else (standby.RESTART, "")
 
@@ -205,4 +207,4 @@ def _boot(
     for token, age_ms in enumerate(record.token_ages_ms[: len(token_age)]):
         token_age[token] = min(age_ms // tick_ms, hour_ticks)
     trips = loaded.salt if is_lost else record.trips + TRIPS_UNSTORED_MAX
-    kernel.boot(state == ARMED, is_lost or len(latched) < len(stored), latched, trips)
+    kernel.boot(state in (ARMED, KILLED), is_lost or len(latched) < len(stored), latched, trips)

@@ -25,8 +25,14 @@ class RunRequest:
     def __init__(self, rest: tuple[int, str]):
         """rest: from the record of the last run."""
         self.rest = StoredValue(rest)
+        self.is_ending = False  # the process has been asked to end
         self.test = self._test_ms = self._spent_ms = 0
         self._was_saved = True
+
+    @property
+    def waits(self) -> bool:
+        """True while the cabinet would close by itself, unless its process ends in order."""
+        return self.rest.chosen == AWAKE and not self.is_ending
 
     @property
     def is_asked(self) -> bool:

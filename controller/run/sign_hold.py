@@ -1,7 +1,10 @@
 """Finds in the ledger of tests which units must not start before their sign test.
 
-The loop reads no file. So a command that writes a record about a sign test also sends SIGN.
+The loop reads no file. So a command that finds a test failed or due sends SIGN, and writes the
+record after that. The store keeps a hold that was sent.
 """
+
+from collections.abc import Collection
 
 from controller.config import approval
 from controller.config.configuration import Config
@@ -16,9 +19,11 @@ def codes_of(config: Config) -> list[str]:
     return sign_tests.codes(config.safety_image, approval.devices(config), devices)
 
 
-def of_ledger(config: Config, state_directory: str) -> tuple[set[int], list[str]]:
+def of_ledger(
+    config: Config, state_directory: str, kept: Collection[int] = ()
+) -> tuple[set[int], list[str]]:
     """(units from 1, lines about a start that waits for them). Without a ledger every unit
-    is held.
+    is held. kept: units that the store holds, because the ledger may lack the reason.
     """
     records: tuple[Record, ...] = ()
     lines = []
@@ -26,7 +31,7 @@ def of_ledger(config: Config, state_directory: str) -> tuple[set[int], list[str]
         records = proof_tests.read(state_directory).records
     except OSError as error:
         lines.append(plain(error, proof_tests.path_of(state_directory)))
-    held = sign_tests.held(sign_tests.units(codes_of(config), records))
+    held = sorted({*sign_tests.held(sign_tests.units(codes_of(config), records)), *kept})
     if held:
         units = ", ".join(map(str, held))
         lines.append(f"a start waits for the sign test of unit {units}: `firebreak test sign`")

@@ -1,9 +1,10 @@
 """A value that survives restarts, and a change of it for which an operator waits.
 
 A change that makes the cabinet safer takes effect first and is stored then. While the store is not
-saved, a restart loses such a change. A change that removes a protection is stored first: a power
-cut may lose the change, never the protection. A change that is not stored within
-operator_commands.STORED_MS is void: it must not take effect after the sender has read "no answer".
+saved, a restart may lose such a change; the cabinet then stays in standby (two_copies.of_run). A
+change that removes a protection is stored first: a power cut may lose the change, never the
+protection. A change that is not stored within operator_commands.STORED_MS is void: it must not take
+effect after the sender has read "no answer".
 """
 
 from collections.abc import Callable

@@ -17,6 +17,7 @@ STANDBY = {  # why the cabinet is in standby
     standby.ROW: "row",
     standby.RESTART: "restart",
     standby.STORE: "store",
+    standby.SIGN: "sign test",
 }
 CAUSES = ("first_out", "cause_mask", *image.PEER)  # a reset must name these numbers
 

@@ -10,6 +10,7 @@ numbers. Some names end in a text, which is a field here:
     path_delay.   path of the delay; the number is the delay
     written.      device with a budget of writes; the number is what drivers/wear.py keeps
     epoch.        source and fingerprint of a key; the number is the highest epoch of its hints
+    sign.         unit whose sign test holds a start; the number is that of run/sign_request.py
 
 An older release drops names in `values` that it does not know, and treats an unknown latch as lost.
 A change that an older release must not drop needs a new FORM: then the older release refuses to
@@ -40,7 +41,7 @@ SAME = tuple(FIELDS)[:-1]  # stored unchanged from the fields of a Record
 APPROVED = "approved"  # a further entry (bytes), after a limit image was approved
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
 APPROVED_BY, PATH_DELAY, WRITTEN = "approved_by.", "path_delay.", "written."
-EPOCH = "epoch."
+EPOCH, SIGN = "epoch.", "sign."
 # fields that are in `values` under their own names
 NUMBERS = ("noc_verified", "trips", "changes", "peak_minute", "peak_used_Wh")
 AWAKE = (0, "")
@@ -63,6 +64,7 @@ class Record:
     lock-out or ""). approved: bytes of approval.packed. changes: revision of run/mark.py.
     path_delay: (approval.path_identity, ms). peak_...: words of core/policies/peak_shaving.py.
     written: by device, what drivers/wear.py keeps. epochs: by Account.epoch_name in hints/.
+    signs: by unit.
     """
 
     armed: int = 0
@@ -82,6 +84,7 @@ class Record:
     peak_used_Wh: int = 0
     written: Counts = field(default_factory=dict)
     epochs: Counts = field(default_factory=dict)
+    signs: Counts = field(default_factory=dict)
 
 
 def delay_of(measured: tuple[str, int], path: str) -> int:
@@ -102,6 +105,7 @@ def on_disk(record: Record) -> dict[str, Any]:
         values[PATH_DELAY + record.path_delay[0]] = record.path_delay[1]
     values |= {WRITTEN + name: kept for name, kept in record.written.items()}
     values |= {EPOCH + name: epoch for name, epoch in record.epochs.items()}
+    values |= {SIGN + unit: how for unit, how in record.signs.items()}
     values |= {name: number for name in NUMBERS if (number := getattr(record, name))}
     more = {APPROVED: record.approved} if record.approved else {}
     return {name: getattr(record, name) for name in SAME} | {"values": values} | more
@@ -122,6 +126,7 @@ def in_memory(stored: dict[str, Any]) -> Record:
         **{name: values.get(name, 0) for name in NUMBERS},
         written=dict(_texts(values, WRITTEN)),
         epochs=dict(_texts(values, EPOCH)),
+        signs=dict(_texts(values, SIGN)),
     )
 
 
@@ -156,6 +161,7 @@ def union(one: Record, other: Record) -> Record:
         changes=max(one.changes, other.changes),
         written=_higher(one.written, other.written),
         epochs=_higher(one.epochs, other.epochs),
+        signs=_higher(one.signs, other.signs),
     )
 
 

@@ -38,15 +38,24 @@ NEW_SUFFIX = ".new"
 # Longest time for which a start waits for the keeper of a killed controller, which saves its
 # records and ends.
 HOLD_S, HOLD_PAUSE_S = 5, 0.1
-# A file of this name in the run directory: the run could not save its store.
-FAILED_NAME = "store.failed"
+# Files in the run directory, which a power cut empties: the run could not save its store; the run
+# has saved it.
+FAILED_NAME, SAVED_NAME = "store.failed", "store.saved"
 CLEAN, ARMED, UNREADABLE, MISSING = "clean", "armed", "unreadable", "missing"
+# The run ended while no contactor was closed, but it would have closed them by itself.
+WAITING = "waiting"
+# As ARMED, but the run directory shows that the run had saved everything.
+KILLED = "killed"
 # A newer release has written the store. So this release neither starts with the store nor saves
 # over its latches.
 NEWER = "of a newer release"
 NEWER_WORDS = (
     "a newer release has written the store: this one leaves it as it is; go on with the newer "
     'release, or see "Back to the release before" in INSTALLATION.md'
+)
+UNPROVEN = (
+    "nothing shows that the last run stored its last stop, lock-out or hold: the cabinet stays in "
+    "standby; see who works on it before `firebreak start`"
 )
 Copy = tuple[int, Record]  # generation, content
 
@@ -97,8 +106,9 @@ class Store:
             # one. In all other cases the missing copy may have had a latch that this copy lacks.
             if self._generation > 1 or found[1][0]:
                 return Loaded(UNREADABLE, record, self._generation, lines)
-        is_clean = record.clean and not record.armed and not lines
-        return Loaded(CLEAN if is_clean else ARMED, record, self._generation, lines)
+        state = CLEAN if record.clean else WAITING
+        state = ARMED if record.armed or lines else state
+        return Loaded(state, record, self._generation, lines)
 
     def save(self, record: Record) -> None:
         """Make a record durable in both copies.
@@ -156,10 +166,18 @@ def of_cabinet(loaded: Loaded, name: str) -> Loaded:
 
 
 def of_run(loaded: Loaded, run_directory: str) -> Loaded:
-    """`loaded`, but UNREADABLE if the last run in this directory could not save a latch."""
-    if not os.path.exists(os.path.join(run_directory, FAILED_NAME)):
+    """`loaded`, but UNREADABLE if the last run in this directory could not save a latch.
+
+    After an end that was not in order, a stop or a lock-out counts as lost, unless the directory
+    shows that the run had saved everything.
+    """
+    if os.path.exists(os.path.join(run_directory, FAILED_NAME)):
+        return _doubted(loaded, "the last run could not save the store")
+    if loaded.state not in (ARMED, WAITING):
         return loaded
-    return _doubted(loaded, "the last run could not save the store")
+    if not loaded.lines and os.path.exists(os.path.join(run_directory, SAVED_NAME)):
+        return loaded._replace(state=KILLED if loaded.state == ARMED else CLEAN)
+    return loaded._replace(lines=[*loaded.lines, f"{run_directory}: {UNPROVEN}"])
 
 
 def _doubted(loaded: Loaded, line: str) -> Loaded:
@@ -194,16 +212,16 @@ def hold(directory: str, pause: Callable[[], object] = _pause) -> int | None:
 
 
 def mark_failed(run_directory: str, is_failed: bool) -> bool:
-    """Create or remove the file FAILED_NAME. Returns False if that fails.
+    """Create the file FAILED_NAME or SAVED_NAME, and remove the other. False if that fails.
 
     The loop continues in either case.
     """
-    path = os.path.join(run_directory, FAILED_NAME)
+    paths = [os.path.join(run_directory, name) for name in (FAILED_NAME, SAVED_NAME)]
+    made, gone = paths if is_failed else paths[::-1]
     try:
-        if is_failed:
-            os.close(regular_file.opened(path, os.O_WRONLY | os.O_CREAT, 0o640))
-        elif os.path.exists(path):
-            os.unlink(path)
+        if os.path.exists(gone):
+            os.unlink(gone)
+        os.close(regular_file.opened(made, os.O_WRONLY | os.O_CREAT, 0o640))
     except OSError:
         return False
     return True

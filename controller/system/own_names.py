@@ -14,7 +14,8 @@ import stat
 FILE, FOLDER, SOCKET = stat.S_IFREG, stat.S_IFDIR, stat.S_IFSOCK
 ACTS = "console"
 RUN_NAMES = {
-    **dict.fromkeys(("journal", "journal.new", "journal.previous", "lock", "store.failed"), FILE),
+    **dict.fromkeys(("journal", "journal.new", "journal.previous", "lock"), FILE),
+    **dict.fromkeys(("store.failed", "store.saved"), FILE),
     **dict.fromkeys(("loop.stats", "links.stats", "hints.stats", "ramp"), FILE),
     **dict.fromkeys(("record.head", "record.head.new", "quarters.csv", "quarters.csv.new"), FILE),
     **dict.fromkeys(("command.sock", "hints.sock"), SOCKET),

@@ -14,7 +14,7 @@ from controller.run.cabinet import Cabinet
 from controller.run.field import Field
 from controller.run.site_clock import SiteClock
 from controller.store.stored_record import Record
-from controller.store.two_copies import ARMED, CLEAN, UNREADABLE, Loaded
+from controller.store.two_copies import CLEAN, KILLED, UNREADABLE, Loaded
 from drivers.buses.can_port import Bus, CanPort
 from drivers.buses.port import RtuPort
 from hil.engine.run_directory import OTHER_IMAGE, approved
@@ -72,7 +72,7 @@ class MemoryStore:
         """The content for a start of the controller."""
         if self.is_spoiled:
             return Loaded(UNREADABLE, None, 0, [])
-        return Loaded(ARMED if self.record.armed else CLEAN, self.record, self.count, [])
+        return Loaded(KILLED if self.record.armed else CLEAN, self.record, self.count, [])
 
 
 class VirtualController:

@@ -130,7 +130,7 @@ def test_a_start_finds_the_store_an_action_its_tick_and_a_stop_is_clean():
     for number, armed in enumerate((1, 0), 1):
         record = stored_record.Record(armed)
         assert kept.submit(record) == kept.poll() == number
-        assert kept.loaded().state == (two_copies.ARMED if armed else two_copies.CLEAN)
+        assert kept.loaded().state == (two_copies.KILLED if armed else two_copies.CLEAN)
         assert kept.loaded().record is record
     virtual = rig(actions=[action(1.001, "estop_press")]).run(1.0)
     assert virtual.plant.contacts["estop_1"]

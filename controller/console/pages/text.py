@@ -180,10 +180,11 @@ def standby(start: Facts) -> str:
     words = {
         "test": "the test is over",
         "lock-out": f"{found['name']}'s lock-out has ended",
-        "unknown": "the store has no run request",
+        "unknown": "the store may lack a stop or lock-out",
         "row": "a row stopped it",
         "restart": "the controller has restarted",
         "store": "the store keeps failing",
+        "sign test": "a sign test was due",
     }
     why = words.get(found["why"], "a person stopped it")
     held = start["sign_held"]

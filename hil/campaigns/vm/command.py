@@ -54,7 +54,7 @@ CHECKS = (
     ("reset", running.resets),
     ("power cut", running.power_cut),
     ("ARMED latch after the cut", running.latched),
-    ("reset after the cut", running.resets),
+    ("reset after the cut", running.resets_and_starts),
     ("controlled stop", running.stops_clean),
     ("a release that crashes", running.heals),
     ("rollback", running.rolls_back),

@@ -136,6 +136,14 @@ def resets(lab: Lab) -> str:
     return f"{words}; {lab.until_powered()}"
 
 
+def resets_and_starts(lab: Lab) -> str:
+    """Check that after a power cut the cabinet also waits for a person's start."""
+    words = lab.until("reset", lambda: _reset(lab), RESTART_S)
+    if not lab.rig.stays(open_, STAYS_S):
+        raise CheckError("a contactor closed without a start")
+    return f"{words}; {lab.start()}; {lab.until_powered()}"
+
+
 def _reset(lab: Lab) -> str | None:
     """Read the latches, then reset just these; the controller refuses a reset of any others."""
     _, seen = lab.machine.run(RESET)

@@ -2,6 +2,7 @@
 
 from array import array
 from dataclasses import replace
+from types import SimpleNamespace
 
 from controller.config import configuration
 from controller.core import image
@@ -67,6 +68,7 @@ class Field:
 
     def __init__(self, image, log):
         self.image, self.log, self.layout, self.ticks = image, log, image.layout, 0
+        self.pcs = [SimpleNamespace(unit=unit) for unit in range(image.layout.units)]
         self.out = array("i", [0] * self.layout.outputs)
         self.wrong = {}  # input index -> value
         names = [name for name, *_ in s.CABINET_INPUTS[: s.RUN_REQUEST]]
@@ -232,8 +234,11 @@ def found(state, **fields):
 
 
 def restarted(record):
-    clean, record = record.clean and not record.armed, replace(record, approved=READY.approved)
-    loaded = two_copies.Loaded(two_copies.CLEAN if clean else two_copies.ARMED, record, 1, [])
+    state, record = (
+        two_copies.KILLED if record.armed else two_copies.CLEAN,
+        replace(record, approved=READY.approved),
+    )
+    loaded = two_copies.Loaded(state, record, 1, [])
     return Bench(loaded).tick(CLOSED_TICKS)
 
 

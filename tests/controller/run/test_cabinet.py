@@ -78,7 +78,9 @@ def test_a_token_comes_back_after_an_hour_of_running_only():
     two_copies.UNREADABLE  {}                                      UNKNOWN
     two_copies.MISSING     {}                                      UNKNOWN
     two_copies.CLEAN       {}                                      AWAKE
-    two_copies.ARMED       {}                                      AWAKE
+    two_copies.KILLED      {}                                      AWAKE
+    two_copies.ARMED       {}                                      UNKNOWN
+    two_copies.WAITING     {}                                      UNKNOWN
     two_copies.UNREADABLE  {"armed": 0}                            UNKNOWN
     two_copies.UNREADABLE  {"rest": (standby.PERSON, "")}      (standby.PERSON, "")
     two_copies.UNREADABLE  {"locked_out": "bob"}                   (standby.LOCK_OUT, "bob")

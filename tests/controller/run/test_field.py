@@ -358,6 +358,19 @@ def test_starts_are_bounded_per_hour_and_a_repeated_one_counts_once():
         assert ("start" in said) == (run % 2 and run < 24) and ("stop" in said) == (run % 2 == 0)
 
 
+def test_a_converter_whose_sign_test_is_due_gets_no_start_and_goes_on_if_it_runs():
+    bench = Bench()
+    assert ("start", rtu.WRITE) in bench.write(0)
+    bench.channel.is_sign_due = True
+    said = [key for _ in range(100) for key, _ in bench.write(5000)]
+    assert not {"start", "stop"} & {*said} and said and bench.refused == []
+    bench.inp[STATE_AT] = s.PCS_OFF
+    said = [key for _ in range(100) for key, _ in bench.write(0)]
+    assert "start" not in said and {*bench.refused} == {reasons.SIGN_DUE}
+    bench.channel.is_sign_due = False
+    assert ("start", rtu.WRITE) in bench.write(0)
+
+
 def test_a_fault_that_comes_behind_a_start_takes_it_back_in_the_same_tick():
     bench = Bench()
     bench.write(0)

@@ -7,7 +7,7 @@ from cabinet_bench import CONFIG, RUN_TICKS, STORED_TICKS, Bench, at_rest, found
 
 from controller.core import image
 from controller.core.base import standby
-from controller.run import operator_commands as oc
+from controller.run import operator_commands as oc, sign_request
 from controller.run.run_request import RunRequest
 from controller.store import keeper, two_copies
 from controller.store.stored_record import AWAKE, Record
@@ -207,13 +207,13 @@ def test_who_asks_waits_longer_than_the_store_may_take():
 def test_whatever_it_rests_after_it_is_not_asked_to_run():
     """The codes are those of every earlier store and journal."""
     codes = [PERSON[0], TESTED[0], ANNA[0], standby.UNKNOWN, standby.ROW]
-    assert [*codes, standby.RESTART, standby.STORE] == [1, 2, 3, 4, 5, 6, 7]
-    for why in range(1, 8):
+    assert [*codes, standby.RESTART, standby.STORE, standby.SIGN] == [1, 2, 3, 4, 5, 6, 7, 8]
+    for why in range(1, 9):
         assert not RunRequest((why, "")).is_asked and RunRequest(AWAKE).is_asked
 
 
 @pytest.mark.parametrize("is_alone", [False, True])
-@pytest.mark.parametrize("state", [two_copies.CLEAN, two_copies.ARMED])
+@pytest.mark.parametrize("state", [two_copies.CLEAN, two_copies.KILLED])
 def test_a_restart_closes_by_itself_only_where_the_analysis_says_so(is_alone, state):
     """A crash: not before the reset of row 44c either."""
     hma = {**CONFIG.hma, "restart_alone": is_alone}
@@ -386,7 +386,8 @@ def test_contactors_that_are_still_closed_stay_in_the_test():
 def test_a_start_waits_for_the_sign_test_and_nothing_else_does():
     bench = at_rest(PERSON)
     sign = bench.cabinet.request_sign
-    assert [sign(*given) for given in ((1, 1), (0, 1), (2, 1), (1, 2))] == [100, 101, 101, 101]
+    given = (1, 1), (0, 1), (2, 1), (1, 4), (1, -1)
+    assert [sign(*each) for each in given] == [100, 101, 101, 101, 101]
     assert bench.cabinet.request_run(1) == oc.SIGN_HELD and bench.cabinet.request_run(0) == 0
     bench.tick()
     assert list(bench.told("sign_held")) == [1] and bench.is_open()
@@ -400,3 +401,96 @@ def test_a_cabinet_that_runs_goes_on():
     bench = running()
     bench.cabinet.request_sign(1, 1)
     assert bench.tick(100).state == "running"
+
+
+def fails_and_is_saved(bench):
+    """One start by itself is allowed after a failure of the store."""
+    bench.keeper.ok = False
+    bench.tick(RUN_TICKS)
+    bench.keeper.ok = True
+
+
+def is_reset_after(act):
+    def after(bench):
+        act(bench)
+        bench.clear().reset()
+
+    return after
+
+
+def is_restarted(bench):
+    return Bench(found(two_copies.KILLED, signs=bench.stored.signs)).clear().reset()
+
+
+ENTRIES = {
+    "start": lambda bench: ask(bench, "start"),
+    "remote reset": is_reset_after(lambda bench: bench.trip()),
+    "store is saved again": fails_and_is_saved,
+    "crash": is_restarted,
+    "orderly restart": lambda bench: Bench(found(two_copies.CLEAN, signs=bench.stored.signs)),
+}
+
+
+@pytest.mark.parametrize("how", [sign_request.DUE, sign_request.FAILED])
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_each_entry_into_running_waits_for_the_sign_test(entry, how):
+    """Each of them runs if there is no hold."""
+    for is_held in (0, how):
+        bench = at_rest(PERSON) if entry == "start" else running()
+        bench.cabinet.request_sign(1, is_held)
+        bench.tick()
+        bench = ENTRIES[entry](bench) or bench
+        bench = (at_rest(PERSON) if bench == oc.SIGN_HELD else bench).tick(RUN_TICKS + 20)
+        assert (bench.state == "running") == bench.told(s.RUN_REQUEST) == (not is_held)
+    assert bench.people[1] == (PERSON if entry == "start" else (standby.SIGN, ""))
+    bench.cabinet.request_sign(1, sign_request.OVER)
+    assert bench.tick(RUN_TICKS).is_open(), "a person starts it after the test"
+    ask(bench, "start")
+    assert bench.tick(RUN_TICKS).state == "running"
+
+
+def test_a_start_that_waits_for_the_store_and_a_closing_end_with_a_hold():
+    bench = at_rest(PERSON).hold()
+    ask(bench, "start")
+    bench.tick().cabinet.request_sign(1, sign_request.FAILED)
+    bench.tick().release()
+    assert bench.tick(RUN_TICKS).is_open() and bench.answers == [oc.OVERRULED]
+    bench = Bench().tick(2)
+    while bench.state != "closing":
+        bench.tick()
+    bench.cabinet.request_sign(1, sign_request.DUE)
+    assert bench.tick(RUN_TICKS).is_open()
+
+
+def test_a_hold_is_stored_and_only_a_passed_test_ends_a_failed_one():
+    bench = running()
+    sign = bench.cabinet.request_sign
+    assert sign(1, sign_request.DUE) == oc.ACCEPTED == sign(1, sign_request.ACCEPT)
+    assert bench.tick().stored.signs == {"1": sign_request.DUE}
+    assert sign(1, sign_request.FAILED) == oc.ACCEPTED == sign(1, sign_request.DUE)
+    assert sign(1, sign_request.ACCEPT) == oc.SIGN_HELD
+    assert bench.tick().stored.signs == {"1": sign_request.FAILED} and bench.state == "running"
+    assert Bench(found(two_copies.ARMED, signs=bench.stored.signs)).cabinet.sign_held == {1}
+    assert sign(1, sign_request.OVER) == oc.ACCEPTED and bench.tick().stored.signs == {}
+
+
+def test_no_start_is_sent_to_a_converter_whose_sign_test_is_due():
+    bench = running()
+    (unit,) = bench.field.pcs
+    assert not unit.is_sign_due
+    bench.cabinet.request_sign(1, sign_request.DUE)
+    bench.tick()
+    assert unit.is_sign_due
+    bench = in_test()
+    bench.cabinet.request_sign(1, sign_request.DUE)
+    bench.tick()
+    assert not bench.field.pcs[0].is_sign_due, "the test needs it"
+
+
+@pytest.mark.parametrize("rest", [AWAKE, PERSON])
+def test_the_store_says_clean_only_if_nothing_closes_by_itself(rest):
+    """Otherwise a lock-out that the disk did not take would be gone after a power cut."""
+    bench = (running() if rest == AWAKE else at_rest(rest)).trip().tick(RUN_TICKS)
+    assert bench.is_open() and bench.stored.clean == (rest != AWAKE) and not bench.stored.armed
+    bench.cabinet.end()
+    assert bench.tick(3).stored.clean == 1 and bench.people[1] == rest

@@ -190,7 +190,8 @@ def test_the_newer_copy_counts(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "armed, clean, state", [(0, 1, st.CLEAN), (1, 0, st.ARMED), (0, 0, st.ARMED), (1, 1, st.ARMED)]
+    "armed, clean, state",
+    [(0, 1, st.CLEAN), (1, 0, st.ARMED), (0, 0, st.WAITING), (1, 1, st.ARMED)],
 )
 def test_clean_needs_clean_and_not_armed(tmp_path, armed, clean, state):
     st.Store(str(tmp_path)).save(record(armed, clean))
@@ -270,6 +271,23 @@ def test_a_run_that_could_not_save_marks_its_run_directory(tmp_path):
     assert st.of_run(loaded, folder) is loaded
     os.mkfifo(tmp_path / st.FAILED_NAME)
     assert not st.mark_failed(folder, True)
+
+
+@pytest.mark.parametrize("state, proven", [(st.ARMED, st.KILLED), (st.WAITING, st.CLEAN)])
+def test_an_end_without_order_counts_as_stored_only_if_its_run_directory_says_so(
+    state, proven, tmp_path
+):
+    loaded, folder = st.Loaded(state, record(), 7, []), str(tmp_path)
+    line = f"{folder}: {st.UNPROVEN}"
+    assert st.of_run(loaded, folder) == loaded._replace(lines=[line]), "after a power cut"
+    assert st.mark_failed(folder, False)
+    assert st.of_run(loaded, folder) == loaded._replace(state=proven)
+    damaged = loaded._replace(lines=["store.a: damaged"])
+    assert st.of_run(damaged, folder).state == state
+    assert st.mark_failed(folder, True)
+    assert st.of_run(loaded, folder).state == st.UNREADABLE
+    st.mark_failed(folder, False)
+    assert st.of_run(loaded, folder).state == proven
 
 
 def newer(tmp_path, *names):

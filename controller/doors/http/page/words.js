@@ -108,8 +108,9 @@ export function remedy(found, cause) {
 }
 
 const STANDBY = {
-  "test": "the test is over", "lock-out": "a lock-out has ended", "unknown": "the store has no run request",
-  "row": "a row stopped it", "restart": "the controller has restarted",
+  "test": "the test is over", "lock-out": "a lock-out has ended", "unknown": "the store may lack a stop",
+  "row": "a row stopped it", "restart": "the controller has restarted", "store": "the store keeps failing",
+  "sign test": "a sign test was due",
 };
 
 // What a start waits for; "" while the cabinet runs or stops.
