@@ -155,4 +155,10 @@ def test_it_is_due_again_with_other_devices_and_after_a_failed_record(tmp_path):
     assert state(same) == "passed"
     ledger.sign(moment, "u1", "A. Tester", "failed", sign_tests.remark_of(code, "replaced"))
     assert state() == "failed"
+    path = tmp_path / proof_tests.FILE
+    whole = path.read_bytes()
+    for older in (whole[: whole[:-1].rindex(b"\n") + 1], b"", whole.replace(b"failed", b"passed")):
+        path.write_bytes(older)
+        assert state() == "never done", "the missing record may say anything"
+    path.write_bytes(whole)
     assert sign_tests.summary([{"unit": 1, "state": state()}]) == "sign test of unit 1"

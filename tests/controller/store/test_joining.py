@@ -95,8 +95,14 @@ def test_the_ramp_is_kept_until_the_next_boot(tmp_path):
 def test_the_doors_may_read_the_ledger(tmp_path):
     """It was 600: the broker heard of no cabinet how far it has joined."""
     os.close(os.open(tmp_path / pt.FILE, os.O_CREAT | os.O_WRONLY, 0o600))
-    ledger(tmp_path, "read")
-    assert stat.S_IMODE((tmp_path / pt.FILE).stat().st_mode) == 0o640
+    before = os.umask(0o077)
+    try:
+        ledger(tmp_path, "read")
+        j.begin_ramp(str(tmp_path), 5)
+    finally:
+        os.umask(before)
+    modes = [(tmp_path / each).stat().st_mode for each in (pt.FILE, pt.HEAD_FILE, j.RAMP_FILE)]
+    assert [stat.S_IMODE(mode) for mode in modes] == [0o640, 0o640, 0o644]
 
 
 def test_a_place_is_told_by_each_part_and_not_by_their_order():
