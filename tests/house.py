@@ -34,6 +34,23 @@ COMPANIONS = ("doors", "planner", "watch", "dispatch")
 ROOMS = (*(f"controller.{room}" for room in BOX), *(f"hil.{room}" for room in BENCH + LAB))
 
 
+def packages(root=ROOT):
+    """Every room of a tree: a folder with `__init__.py` at its top, or below controller/ or hil/.
+    What is deeper belongs to the room above it.
+    """
+    found = [*root.glob("*/__init__.py"), *root.glob("*/*/__init__.py")]
+    names = {path.parent.relative_to(root).as_posix().replace("/", ".") for path in found}
+    return {name for name in names if name.split(".")[0] != "tests"}
+
+
+def without_a_place(root=ROOT):
+    """Rooms that no layer of BOX, BENCH or LAB has, and rooms that are on no floor."""
+    drawn = {name for names in FLOORS.values() for name in names}
+    inner = ("drivers.", "safety.")  # these two are one room each
+    every = {name for name in packages(root) if not name.startswith(inner)}
+    return sorted(every - {*ROOMS, *FOLDERS}), sorted(every - drawn - {"controller", "hil"})
+
+
 def sources():
     """(path relative to the repository, text) of every Python file under FOLDERS."""
     for folder in FOLDERS:

@@ -1,6 +1,6 @@
 """The drawing of the house is that of the imports, and each module says what it is for."""
 
-from tests import house
+from tests import house, test_style, weight
 from tests.repository import ROOT
 
 
@@ -22,3 +22,52 @@ def test_every_module_of_a_room_says_what_it_is_for():
     listed = [(folder, *each) for folder in sorted(folders) for each in house.modules(folder)]
     assert len(listed) > 500
     assert [each for each in listed if len(each[2].split()) < 3] == []
+
+
+# The name of a floor in weight.toml.
+TREES = {"what a person reads": "reading", "the loop": "loop"}
+
+
+def heavy(floor):
+    """The tree of weight.toml that has the rooms of a floor."""
+    return TREES.get(floor, floor)
+
+
+GUARDS = "a new room that no layer test looks at"
+
+
+def covered():
+    """The rooms."""
+    return house.packages()
+
+
+def test_every_room_has_a_place():
+    """A room in no layer could import any other one, and nothing would say so."""
+    assert house.without_a_place() == ([], [])
+
+
+def test_every_room_counts_in_the_tree_of_its_floor():
+    """A room without a prefix of its own would count as the loop, or as the bench."""
+    of_floor = {name: heavy(floor) for floor, names in house.FLOORS.items() for name in names}
+    of_weight = {name: weight.tree_of(f"{name.replace('.', '/')}/a.py") for name in of_floor}
+    assert of_weight == of_floor
+
+
+def test_every_room_says_whether_it_is_pure():
+    pure, others = set(test_style.PURE_ROOMS), set(test_style.ROOMS_WITH_SYSTEM)
+    below = {each for each in house.packages() if each.startswith(("controller.", "hil."))}
+    assert pure | others == below and not pure & others
+
+
+def test_a_new_room_is_found(tmp_path):
+    for name in house.packages():
+        (tmp_path / name.replace(".", "/")).mkdir(parents=True, exist_ok=True)
+        (tmp_path / name.replace(".", "/") / "__init__.py").touch()
+    assert house.without_a_place(tmp_path) == ([], [])
+    for name in ("controller/novel", "hil/novel", "novel"):
+        (tmp_path / name).mkdir()
+        assert house.without_a_place(tmp_path) == ([], []), "a folder without __init__.py is none"
+        (tmp_path / name / "__init__.py").touch()
+        new = name.replace("/", ".")
+        assert house.without_a_place(tmp_path) == ([new], [new])
+        (tmp_path / name / "__init__.py").unlink()

@@ -23,7 +23,7 @@ def programs():
     return [*dict.fromkeys([f"-m {name}" for name in named]), "tests/prove", *TOOLS]
 
 
-TOOLS = "tests/weight.py", "-m tests.house"
+TOOLS = "tests/weight.py", "-m tests.house", "-m tests.kinds"
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -8,6 +8,7 @@ import pytest
 import controller.__main__
 from controller.system.commands import ACTIONS, COMMANDS, RENAMED
 from hil import __main__ as hil
+from tests.exemptions import Exempt, same
 from tests.repository import ROOT, tree
 
 # As code in a page, as a line to type, in a unit, or as a module of Python.
@@ -17,7 +18,15 @@ SHOWN = re.compile(
     re.MULTILINE,
 )
 KINDS = (".md", ".service", ".sh", ".py", ".toml", ".txt")
-HISTORY = ("CHANGELOG.md", "controller/system/commands.py", "tests/")
+HISTORY = same(
+    Exempt(
+        "a text shows a command by the name that it had; typed, it names the new one",
+        "tests/controller/console/test_completion.py::test_an_old_name_answers_with_the_new_one",
+    ),
+    "CHANGELOG.md",
+    "controller/system/commands.py",
+    "tests/",
+)
 
 
 def shown(text):
@@ -38,7 +47,7 @@ def test_no_text_shows_a_command_that_is_gone():
     found = {}
     for path in tree():
         name = path.relative_to(ROOT).as_posix()
-        if path.suffix in KINDS and not name.startswith(HISTORY):
+        if path.suffix in KINDS and not name.startswith(tuple(HISTORY)):
             for each in shown(path.read_text(encoding="utf-8")):
                 found[name, *each] = wrong(*each)
     assert len(found) > 150
@@ -114,7 +123,7 @@ def test_every_option_that_a_page_shows_exists():
     pages = {path.relative_to(ROOT).as_posix(): path for path in tree() if path.suffix == ".md"}
     assert len(pages) > 60
     found = {name: [*unknown(every, path.read_text(encoding="utf-8"))]
-             for name, path in pages.items() if not name.startswith(HISTORY)}  # fmt: skip
+             for name, path in pages.items() if not name.startswith(tuple(HISTORY))}  # fmt: skip
     assert {name: each for name, each in found.items() if each} == {}
 
 

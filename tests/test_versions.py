@@ -6,10 +6,17 @@ import configparser
 import re
 
 from hil.systems import claims, proofs
+from tests.exemptions import Exempt, same
 from tests.repository import ROOT
 from tests.tables import cases
 
-BEFORE_THIS_RULE = ("0.1.0", "0.3.0")
+BEFORE_THIS_RULE = same(
+    Exempt(
+        "a version of before has no result of vm-test and prove",
+        "tests/test_versions.py::test_a_version_without_both_results_on_one_commit_is_untried",
+    ),
+    *("0.1.0", "0.3.0"),
+)
 TRIED = re.compile(r"(?m)^On [0-9a-f]{8,40}: `vm-test` (\d+) of \1, `prove` (\d+) of \2\.$")
 
 

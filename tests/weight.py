@@ -41,6 +41,11 @@ TREES = {
 }  # the first prefix that fits
 
 
+def tree_of(name):
+    """The tree of a file; None: it is in no tree."""
+    return next((TREES[prefix] for prefix in TREES if name.startswith(prefix)), None)
+
+
 def weighed(text):
     """{tokens, told, strings} of a Python text."""
     from hil.systems import code
@@ -68,7 +73,7 @@ def measured():
     """{tree: {figure: count}} in the form of weight.toml."""
     rows = collections.defaultdict(collections.Counter)
     for name in files():
-        tree = next((TREES[prefix] for prefix in TREES if name.startswith(prefix)), None)
+        tree = tree_of(name)
         try:
             text = (ROOT / name).read_text(encoding="utf-8")
         except UnicodeDecodeError:

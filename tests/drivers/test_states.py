@@ -12,6 +12,7 @@ from drivers import can_codec, profile
 from drivers.register_codec import Codec
 from drivers.states import unnamed
 from safety import signals as s
+from tests.exemptions import Exempt
 
 # What an unnamed state reads as. None: it is no value, so what rests on it is unknown. A new name
 # with `values` in a profile needs its line here.
@@ -25,7 +26,13 @@ LESS_SAFE = {
     "is_running": None,
     "is_ready_ok": None,
 }
-NAMES_ALL = ("sinexcel_pws",)  # its mask leaves no state without a name
+NAMES_ALL = {
+    "sinexcel_pws": Exempt(
+        "none: its mask leaves no state without a name",
+        "tests/controller/run/test_stop_while_starting.py"
+        "::test_a_word_that_is_a_fault_and_running_at_once_is_stopped",
+    )
+}
 SETTINGS = {"rated_W": 10_000, "stages_max": 4}
 EVERY = [profiles.load(path.stem) for path in sorted(profile.FOLDER.glob("*.toml"))]
 

@@ -10,6 +10,7 @@ from started import running
 
 from hil.oracle import CLEARS, KEY, REMOTE, ROWS, SELF, effects
 from safety import bounds, latches, signals as s
+from tests.exemptions import Exempt, same
 
 RATED_W = 250_000
 LOAD_MA = 100_000
@@ -173,7 +174,13 @@ def test_opening_under_load(name):
     assert supply_lasts(tripped(name, LOAD_MA), AT_ZERO + 1) == (opens[0] if opens else None)
 
 
-CARRYING = ("35a", "35b", "36", "20a", "18a", "38a", "39", "54", "55")
+CARRYING = same(
+    Exempt(
+        "none: these rows need a current to trip, and open under it",
+        "tests/safety/test_rows.py::test_trips_at_its_threshold_in_its_tick",
+    ),
+    *("35a", "35b", "36", "20a", "18a", "38a", "39", "54", "55"),
+)
 
 
 @pytest.mark.parametrize("name", [name for name in SINGLE if name not in CARRYING])

@@ -8,6 +8,7 @@ from island_bench import LOAD_W, START_S, Fault, Site
 from controller.core.base import reasons
 from controller.core.policies import modes
 from controller.rows import reason_words
+from tests.exemptions import Exempt
 from tests.tables import cases
 
 # The time of a black start without a fault, 5 s until a contradiction counts, and some ticks. A
@@ -25,12 +26,31 @@ GRID, ISLAND, FORMING, BLACK_START, RETURN = "grid", "island", "forming", "black
 # the kernel a frozen one (rows 43, 50), the test of the grid meter a wrong scale.
 # A source that is reported as "grid" counts as grid (ISLAND.md): there is no black start then. A
 # set that reports "not ready" is not started, because nothing contradicts it at a standstill.
+KERNEL_HAS = Exempt(
+    "over the limit until the kernel trips on a frozen meter or its test finds a wrong scale",
+    "tests/safety/test_rows.py::test_trips_at_its_threshold_in_its_tick",
+)
+LEFT_TO_PV = Exempt(
+    "over the limit for 36 s and 8 s: the battery leaves to the PV what only its meter shows",
+    "tests/controller/core/test_site_balance.py::test_no_single_signal_stops_an_engine_darkens_the_site_or_ends_the_limit",
+)
+NOT_STARTED = Exempt(
+    "no black start: a source counts as grid, and a set that reports not ready is not started",
+    "tests/controller/core/test_site_balance.py::test_no_single_signal_stops_an_engine_darkens_the_site_or_ends_the_limit",
+)
 OTHERS = {
-    *[(GRID, "grid", kind) for kind in ("0", "last", "/10", "jumping")],
-    # the battery leaves to the PV what only its meter shows: over the limit for 36 s and 8 s
-    *[(GRID, "pv_W", kind) for kind in ("x10", "jumping")],
-    *[(BLACK_START, "source", kind) for kind in ("0", "inverted", "silent", "jumping")],
-    *[(BLACK_START, "is_ready", kind) for kind in ("0", "inverted")],
+    (GRID, "grid", "0"): KERNEL_HAS,
+    (GRID, "grid", "last"): KERNEL_HAS,
+    (GRID, "grid", "/10"): KERNEL_HAS,
+    (GRID, "grid", "jumping"): KERNEL_HAS,
+    (GRID, "pv_W", "x10"): LEFT_TO_PV,
+    (GRID, "pv_W", "jumping"): LEFT_TO_PV,
+    (BLACK_START, "source", "0"): NOT_STARTED,
+    (BLACK_START, "source", "inverted"): NOT_STARTED,
+    (BLACK_START, "source", "silent"): NOT_STARTED,
+    (BLACK_START, "source", "jumping"): NOT_STARTED,
+    (BLACK_START, "is_ready", "0"): NOT_STARTED,
+    (BLACK_START, "is_ready", "inverted"): NOT_STARTED,
 }
 
 

@@ -29,6 +29,7 @@ from controller.system.local_days import number_of
 from controller.watch import load_files
 from controller.watch.dcgm import Now
 from tests.controller.recorder.test_fast import fill
+from tests.exemptions import Exempt
 from tests.referred import References, places
 from tests.repository import ROOT
 
@@ -173,7 +174,7 @@ def test_every_place_that_writes_says_how_its_act_ends_without_a_disk():
     found, listed = found_and_listed()
     assert found == set(listed), "see the first lines of this file"
     shown = {place for place, end in listed.items() if end in ("goes on", "told")}
-    assert shown - {place for places in CASES.values() for place in places[1]} == ELSEWHERE
+    assert shown - {place for places in CASES.values() for place in places[1]} == set(ELSEWHERE)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +244,17 @@ def test_no_driver_and_no_part_of_the_kernel_writes_a_file():
 
 
 # tests/controller/planner/test_process.py, tests/controller/watch/test_gpu_load.py
-ELSEWHERE = {"state/plan_file.py written", "watch/telemetry.py _add"}
+ELSEWHERE = {
+    "state/plan_file.py written": Exempt(
+        "the plan of before stays on the page; the battery has its slots",
+        "tests/controller/planner/test_process.py::test_what_is_missing_is_one_line_with_its_remedy",
+    ),
+    "watch/telemetry.py _add": Exempt(
+        "the load of the next day has a hole",
+        "tests/controller/watch/test_gpu_load.py"
+        "::test_telemetry_says_each_reason_once_and_a_full_disk_ends_nothing",
+    ),
+}
 ROW = {"danger": "fire", "reason": {"name": "n", "sentence": "s", "remedy": "r"}}
 LATCHED = Record(latches={"12a.1": 1})
 QUARTERS = [Quarter(datetime(2026, 5, 1, 12, minute, tzinfo=UTC), 5.0) for minute in (0, 15, 30)]

@@ -15,13 +15,20 @@ from hil.campaigns.rows import effects, latch, limits, verdict, watch
 from hil.campaigns.rows.command import EXAMPLE
 from hil.campaigns.rows.course import do
 from hil.campaigns.rows.courses import COURSES
+from tests.exemptions import Exempt, same
 from tests.repository import ROOT
 from tests.tables import cases
 
 # an effect, a time, a latch: of courses that share a start
 QUICK = ["40e", "48a", "1a"]
 # Other demands hide these errors: the racks' limits and tapers; zero current.
-HIDDEN = {"28", "31b", "12b"}
+HIDDEN = same(
+    Exempt(
+        "a wrong demand of the row stays unseen, because another demand is stricter then",
+        "tests/safety/test_transcription.py::test_stage_is_what_the_table_says",
+    ),
+    *("28", "31b", "12b"),
+)
 CONFIG = configuration.load(str(EXAMPLE))
 CURRENT = "26.140 s: rack 1 opened at 87.4 A"
 WORDS = CONFIG.stage_words
@@ -43,7 +50,7 @@ def verdicts(labels):
 def test_errors_of_the_shipped_table_are_detected(labels):
     found = verdicts(labels)
     assert set(found) == set(labels)
-    assert {label for label, words in found.items() if not words} == HIDDEN & set(labels)
+    assert {label for label, words in found.items() if not words} == set(HIDDEN) & set(labels)
 
 
 @cases("""stage freed words
