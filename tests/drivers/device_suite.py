@@ -97,7 +97,8 @@ class Bus:
     """One RtuPort, slave and driver in virtual time; replies come in pieces of `piece` bytes.
 
     pace: (ms until the slave answers, first-byte time-out of the port, ms). A bench that answers
-    at once never lets a frame wait, so each suite also runs at the times of the field (`field`).
+    at once never lets a frame wait, so the tests of starts and stops run at the times of the field
+    (`field`).
     """
 
     pace = AT_ONCE
@@ -154,13 +155,9 @@ class ModbusSuite:
     keeps_others = True  # while one block is silent
     input_registers = True
 
-    def bus(self, device, slave):
-        """The bus at the pace of the field."""
-        return Bus(device, slave, pace=field(device.profile)[-1])
-
     def started(self):
         device, slave, sink, group = self.build()
-        bus = self.bus(device, slave)
+        bus = Bus(device, slave)
         bus.run(self.settle_ms)
         assert group in sink.taken()
         return bus, sink, group
@@ -168,7 +165,7 @@ class ModbusSuite:
     def test_nothing_before_the_first_reply(self):
         device, slave, sink, _ = self.build()
         slave.silent = True
-        self.bus(device, slave).run(500)
+        Bus(device, slave).run(500)
         assert not sink.taken() and not any(sink.inp)
 
     def test_the_same_reply_in_single_bytes_behind_garbage(self):
