@@ -43,13 +43,15 @@ def read(form: Form, found: Facts) -> tuple[Facts, list[str]]:
     or their defaults.
     """
     values: Facts = {}
-    wrong = []
+    wrong: list[str] = []
     for name, field in form.items():
-        try:
-            values[name] = _value(name, found.get(name), field)
-        except ConfigError:
-            values[name] = None
-            wrong += [] if found.get(name) is None else [name]
+        values[name] = found.get(name)
+        if values[name] is not None:
+            try:
+                values[name] = _value(name, values[name], field)
+            except ConfigError:
+                values[name] = None
+                wrong.append(name)
     return values, wrong
 
 

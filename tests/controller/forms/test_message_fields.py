@@ -23,7 +23,7 @@ from controller.systemd import signed_bundle, trial_verdict as trial
 from tests.repository import ROOT, tree
 
 UNITS = re.compile(r"_(W|Wh|s|us|permille|ddegC)(_|$)|LimW$")
-JOB = site_ask.Job(2_000_000, 600, 1200)
+JOB = site_ask.Job(100_000, 600, 1200)
 ABSENT = object()
 # Values of another type, or of a later release; a field takes those that it does not allow.
 ODD = [None, "", "yes", "later", 1, 0, -1, 1.5, 2**70, True, False, [], ["x"], {}, {"x": 1}]
