@@ -5,7 +5,6 @@ from typing import Any
 from controller.core import image
 from controller.core.base import reasons
 from controller.core.policies.modes import Modes
-from controller.core.policies.site_balance import SiteBalance
 from controller.core.site_devices.layout import SiteDevice
 from controller.journal.history import Moment
 from controller.journal.snapshot import Shadow, Snapshot
@@ -115,8 +114,8 @@ def head(shadow: Shadow) -> Facts:
 
 def contradicted(shadow: Shadow) -> list[Facts]:
     """Each signal that other measurements contradict: {signal, reason}."""
-    found = shadow.core.functions[SiteBalance.NAME].contradicted()
-    return [{"signal": name, "reason": reason(code)} for name, code in found]
+    found = [each.contradicted() for each in shadow.core.functions.values()]
+    return [{"signal": name, "reason": reason(code)} for some in found for name, code in some]
 
 
 def stage_of(instance: str) -> tuple:

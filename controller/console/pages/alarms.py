@@ -10,6 +10,7 @@ from controller.console.pages.text import (
     RULE,
     Parts,
     checklist,
+    contradicted,
     duration,
     filled,
     folded,
@@ -44,6 +45,7 @@ def parts(facts: Facts) -> Parts:
 
 def _overview(facts: Facts) -> list[str]:
     besides = [
+        *_wrong(facts),
         *_replacing(facts),
         *_firsts(facts),
         *_in_b(facts["channel_b"]),
@@ -75,12 +77,19 @@ def _no_alarm(facts: Facts) -> list[str]:
         *head(facts),
         f"No alarm{_here(facts)}: no interlock row is active or latched.",
         *(_in_b(facts["channel_b"]) or [""]),
+        *_wrong(facts),
         *_replacing(facts),
         RULE,
         *_start(facts),
         *_resets(facts["reset"]),
         *([last(words)] if words else []),
     ]
+
+
+def _wrong(facts: Facts) -> list[str]:
+    """Lines about readings that are unknown, because other readings contradict them."""
+    words = contradicted(facts)
+    return folded("Wrong", f"{words}. Page Why has the remedy.", 2) if words else []
 
 
 def _replacing(facts: Facts) -> list[str]:

@@ -101,6 +101,10 @@ class Function:
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """Called off the grid instead of `step`, if the row in functions.py says PAUSE."""
 
+    def contradicted(self) -> list[tuple[str, int]]:
+        """(name, reason code) of each reading that is unknown, because it is contradicted."""
+        return []
+
     def arrays(self) -> list[array]:
         """Every array that carries over to the next tick, in the order of the journal."""
         return [self.state, *self.more, *([self.out] if self.out else [])]

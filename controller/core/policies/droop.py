@@ -9,25 +9,35 @@ of requests and peak shaving in both directions, and energy for droop_reserve_s 
 limits of the grid connection come later, so they win. The used energy comes back by load tracking
 (track.py) while the frequency is in the dead band, or by the next plan.
 
-A phase jump looks like a step of the frequency for one reading. So a reading that is far from the
-one before counts only when the next one confirms it. Without readings the response stays for
-HOLD_MS, then it falls to 0. The frequency of a real grid always moves, so a value that does not
-change for droop_stuck_s counts as no reading.
+A phase jump looks like a step of the frequency until the meter measures again, so a step counts
+when it has lasted for STEP_MS (../base/integrity.py). Without readings the response stays for
+HOLD_MS, then it falls to 0, and `contradicted` names the frequency. No other device measures the
+frequency, so two bounds replace the comparison. A value that does not change for droop_stuck_s
+counts as no reading. A frequency that stays on one side of the dead band counts until the response
+has moved its reserve of energy: a meter that is wrong by a constant moves no more than this.
 """
 
+from array import array
 from collections.abc import Mapping
 from typing import Any
 
 from controller.core.base import reasons
 from controller.core.base.answers import Cap, Obligation
 from controller.core.base.integers import within
+from controller.core.base.integrity import WORDS, Integrity
 from controller.core.base.words import Words
 from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
 
 RANK = (35, "frequency_response")  # below the limits of the connection
 FREQUENCY_RESPONSE, FREQUENCY_UNKNOWN, FREQUENCY_KEPT = 326, 327, 430  # reason codes
-FAR_MHZ = 5000  # farther from nominal it is no frequency of this grid
-JUMP_MHZ = 500  # 2.5 Hz/s at the slowest reading of 200 ms; grids change by less
+# Farther from nominal it is no frequency of this grid: power plants leave it at 47.5 and 51.5 Hz.
+FAR_MHZ = 3000
+# A phase jump of 20 degrees moves a mean of 200 ms by 280 mHz. A grid that moves by 1 Hz/s is
+# within JUMP_MHZ at a meter of 100 ms. A larger step counts after STEP_MS: the slowest meter for a
+# response has measured it twice by then.
+JUMP_MHZ, STEP_MS, SLOWEST_MS = 150, 300, 200
+# least time of the largest response whose energy bounds a frequency beside the dead band
+SPENT_S_MIN = 900
 HOLD_MS, FALL_MS = 2000, 10_000  # FALL_MS: from the limit to 0 while the frequency is unknown
 # The energy band opens over so many permille of charge, and at most so fast.
 TAPER_PERMILLE, TAPER_MS, WHOLE = 10, 60_000, 1_000_000
@@ -35,8 +45,9 @@ LOSS_PERMILLE = 900  # energy at the terminals, of the energy in the cells
 _TEXTS = """
     FREQUENCY_RESPONSE | frequency response | The battery supports the frequency of the grid by its
       droop. | Nothing: it ends when the frequency is back.
-    FREQUENCY_UNKNOWN | grid frequency unknown | The grid meter reports no frequency that moves, so
-      the battery does not respond to it. | Check the grid meter: page Links.
+    FREQUENCY_UNKNOWN | grid frequency unknown | The grid meter reports no frequency that moves near
+      its nominal value, so the battery does not respond to it. | Check the grid meter: page Links.
+      Compare nominal_frequency_mHz with the grid.
     FREQUENCY_KEPT | kept for frequency response | Power and energy are kept for the frequency
       response. | Nothing: energy comes back after a response.
 """
@@ -61,16 +72,17 @@ def kept_permille(settings: Mapping[str, int]) -> tuple[int, int]:
 class State(Words):
     """The frequency, the response, and the shares of the band in millionths."""
 
-    frequency_mHz: int  # the last one that counts
     read_mHz: int  # the last reading
+    heard_ms: int  # time since that reading, at most SLOWEST_MS: a silence confirms no jump
     age_ms: int  # time since a reading that counts
     same_ms: int  # time since the reading changed
     response_W: int
+    moved_mJ: int  # energy of the response since the frequency was in the dead band
     discharge_share: int
     charge_share: int
 
 
-BEGIN = State("q", [0, 0, HOLD_MS, 0, 0, 0, 0])
+BEGIN = State("q", [0, 0, HOLD_MS, 0, 0, 0, 0, 0])
 
 
 class Droop(Function):
@@ -95,6 +107,7 @@ class Droop(Function):
         FREQUENCY_UNKNOWN=FREQUENCY_UNKNOWN,
         FREQUENCY_KEPT=FREQUENCY_KEPT,
     )
+    OUTPUTS = ("frequency_unknown",)  # 1: there is no response, because the frequency is unknown
 
     def __init__(self, setup: Setup):
         settings = setup.settings
@@ -106,7 +119,20 @@ class Droop(Function):
         self._stuck_ms = settings["droop_stuck_s"] * 1000
         self._ramp_W_per_s = settings["setpoint_ramp_W_per_s"]
         self._tick_ms = setup.tick_ms
-        self.state = State("q", BEGIN)
+        spent_s = max(settings["droop_reserve_s"], SPENT_S_MIN)
+        self._most_mJ = self._limit_W * spent_s * 1000
+        self.state, self.more = State("q", BEGIN), [array("q", [0] * WORDS)]
+        self._begin()
+        self.out = array("i", [0])
+
+    def _begin(self) -> None:
+        self.state[:] = BEGIN
+        self._frequency = Integrity(self.more[0], 0, JUMP_MHZ, HOLD_MS, STEP_MS)
+        self._frequency.take(self._nominal_mHz, 0, 0)  # a first reading far from it waits
+
+    def contradicted(self) -> list[tuple[str, int]]:
+        """See contract.Function."""
+        return [("meter_grid.frequency_mHz", FREQUENCY_UNKNOWN)] if self.out[0] else []
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Cap | Obligation, ...]:
         """The response, and the band within which the power without it stays."""
@@ -114,8 +140,9 @@ class Droop(Function):
             return ()
         state, passed_ms = self.state, elapsed_ticks * self._tick_ms
         self._read(known, passed_ms)
-        if self.is_known:
-            asked_W = response_W(self._nominal_mHz - state.frequency_mHz, *self.curve)
+        asked_W, is_known = self._asked_W(passed_ms), self.is_known
+        self.out[0] = not is_known
+        if is_known:
             step_W = self._ramp_W_per_s * passed_ms // 1000
         else:
             asked_W, step_W = 0, -(-self._limit_W * passed_ms // FALL_MS)
@@ -124,31 +151,47 @@ class Droop(Function):
         )
         charge_W, discharge_W = self._band_W(known, passed_ms)
         kept = FREQUENCY_KEPT
-        code = FREQUENCY_RESPONSE if self.is_known else FREQUENCY_UNKNOWN
+        code = FREQUENCY_RESPONSE if is_known else FREQUENCY_UNKNOWN
         ends = now_W - charge_W, code, now_W + discharge_W, code
         return Cap(charge_W, kept, discharge_W, kept), Obligation(RANK, *ends, now_W)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """Forget the frequency off the grid."""
-        self.state[:] = BEGIN
+        self._begin()
+        self.out[0] = 0
 
     @property
     def is_known(self) -> bool:
         """True while a reading of the frequency counts."""
-        return self.state.age_ms < HOLD_MS and self.state.same_ms < self._stuck_ms
+        state = self.state
+        is_spent = abs(state.moved_mJ) >= self._most_mJ
+        return state.age_ms < HOLD_MS and state.same_ms < self._stuck_ms and not is_spent
+
+    def _asked_W(self, passed_ms: int) -> int:
+        """Power by the droop. It adds to the energy that bounds it."""
+        state, off_mHz = self.state, self._nominal_mHz - (self._frequency.value or 0)
+        asked_W = response_W(off_mHz, *self.curve)
+        counts_ms = passed_ms if state.age_ms < HOLD_MS else 0
+        moved_mJ = state.moved_mJ + asked_W * counts_ms if asked_W else 0
+        state.moved_mJ = within(moved_mJ, -self._most_mJ, self._most_mJ)
+        return asked_W
 
     def _read(self, known: Known, passed_ms: int) -> None:
         """Take the reading of this tick, if there is one."""
-        state, now_mHz = self.state, known.grid_frequency_mHz
+        state, now_mHz, one = self.state, known.grid_frequency_mHz, self._frequency
         state.age_ms = min(HOLD_MS, state.age_ms + passed_ms)
+        state.heard_ms = min(SLOWEST_MS, state.heard_ms + passed_ms)
         state.same_ms = min(self._stuck_ms, state.same_ms + passed_ms)
         if not known.is_grid_meter_new or abs(now_mHz - self._nominal_mHz) > FAR_MHZ:
             return
         before_mHz, state.read_mHz = state.read_mHz, now_mHz
         if now_mHz != before_mHz:
             state.same_ms = 0
-        if abs(now_mHz - before_mHz) <= JUMP_MHZ:
-            state.frequency_mHz, state.age_ms = now_mHz, 0
+        one.pass_(state.heard_ms)
+        one.take(now_mHz, 0, 0)
+        state.heard_ms = 0
+        if one.value == now_mHz and not one.is_doubted:
+            state.age_ms = 0
 
     def _band_W(self, known: Known, passed_ms: int) -> tuple[int, int]:
         """(charge, discharge) that are left to others, W."""
@@ -167,7 +210,7 @@ class Droop(Function):
         """Numbers behind the reason: the frequency, and what is kept."""
         return {
             "kind": "frequency",
-            "frequency_mHz": self.state.frequency_mHz,
+            "frequency_mHz": self._frequency.value or 0,
             "response_W": self.state.response_W,
             "droop_W_max": self._limit_W,
             "low_permille": self._low,

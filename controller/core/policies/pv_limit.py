@@ -97,5 +97,7 @@ class PvLimit(Function):
 
 
 def _power_W(inverter: DeviceView) -> int:
-    """Power of an inverter. A silent inverter counts as 0, so the others get less room."""
-    return max(0, inverter.value("power_W") or 0)
+    """Power of an inverter. A silent inverter counts as 0, so the others get less room. One whose
+    report jumps against the other powers counts as before the jump.
+    """
+    return max(0, inverter.held("power_W") or 0)

@@ -9,6 +9,8 @@ as the sum is not 0. But readings of different moments do not add up while a loa
     sum not 0 in one direction, or above a rating --> a timer counts up to SET_MS: contradicted
     no contradiction                              --> the timer counts down, more slowly
     no contradiction for CLEAR_MS                 --> the signal counts again
+    PV power jumps, and the sum stays             --> it really jumped: it counts at once
+    PV power jumps, and the sum jumps with it     --> only the report jumped: ../base/integrity.py
 
 A contradicted signal of a device is unknown to every other function (DeviceView.doubted). If the
 contact of the transfer switch is wrong, the source is the grid. If the contact is doubtful, the
@@ -21,7 +23,7 @@ from array import array
 
 from controller.core.base import balance
 from controller.core.base.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
-from controller.core.base.integers import approach, lasting, low_pass
+from controller.core.base.integers import lasting
 from controller.core.policies.balance_words import (
     TEXTS,
     Engine,
@@ -34,15 +36,14 @@ from controller.core.policies.balance_words import (
 )
 from controller.core.policies.contract import BALANCE, DeviceView, Found, Function, Known, Setup
 from controller.core.policies.known import GRID, ISLAND
+from controller.core.policies.rest import CHECK_MS, Rest
 from controller.core.policies.source_reports import gives
 
-CHECK_MS = 100  # time between two checks
 # Time until a contradiction counts. It is shorter for the contact, and for the meters on the grid,
 # because the limit of the connection does not act until then. Both are read every 0.1 s.
 SET_MS, URGENT_SET_MS = 5000, 2000
 CLEAR_MS = 10_000  # time without a contradiction until the signal counts again
 LEAK_PARTS = 4  # the timer runs back slowly, because a jumping signal is sometimes right by chance
-OTHERS_MS = 30_000  # time constant of the draw that no meter sees
 CALM_MS = 3000  # largest age of a device's reading (records.STALE)
 STILL_MS = 1000  # within this time a working meter shows another power
 # If the grid meter shows no power for this time, the grid may have failed and the contact of the
@@ -87,14 +88,12 @@ class SiteBalance(Function):
         self._sets = setup.site.feeding(is_engine=True)
         self._suns = setup.site.feeding(is_engine=False)
         self._sources = self._sets + self._suns
+        self.state = State.zero()
+        self.rest = Rest(setup, self.state)
         self._tick_ms, self._rated_W = setup.tick_ms, setup.rated_W
         self._connection_W = settings["grid_import_W_max"]
-        # Several cabinets do not see each other's batteries, so they do not know the sum.
-        self._is_whole = settings["share_permille"] == 1000
         self._is_load_fitted = bool(settings["load_meter_fitted"])
-        self._are_meters_compared = self._is_load_fitted and self._is_whole
-        self._others = low_pass(CHECK_MS, OTHERS_MS)
-        self.state = State.zero()
+        self._are_meters_compared = self.rest.are_meters_compared
         self._engines = [Engine.zero() for _ in self._sets]
         # wrong and doubtful, of each signal
         self._lasting = [(Lasting.zero(), Lasting.zero()) for _ in self.signals()]
@@ -116,13 +115,15 @@ class SiteBalance(Function):
         found.source, found.is_forming = known.contact, known.is_reported_forming
         found.forming_W = known.reported_forming_W
         is_off_grid, state = known.contact == ISLAND, self.state
-        if not (self._sets or self._are_meters_compared or is_off_grid or state.is_open):
+        if not (self._sources or self._are_meters_compared or is_off_grid or state.is_open):
             return ()
-        state.passed_ms += elapsed_ticks * self._tick_ms
+        passed_ms = elapsed_ticks * self._tick_ms
+        doubted = self.rest.judge_jumps(known, is_off_grid, passed_ms)
+        state.passed_ms += passed_ms
         if state.passed_ms >= CHECK_MS:
             self._check(known, found, is_off_grid, state.passed_ms)
             state.passed_ms = 0
-        self._apply(found)
+        self._apply(found, doubted)
         return ()
 
     def _check(self, known: Known, found: Found, is_off_grid: bool, passed_ms: int) -> None:
@@ -130,7 +131,7 @@ class SiteBalance(Function):
         for engine, device in zip(self._engines, self._sets):
             self._watch(engine, device, passed_ms)
         self._look_at_meters(known, passed_ms)
-        others_W = self._others_W(known)
+        others_W = self.rest.now_W(known)
         if is_off_grid or self._is_disputed(known, others_W):
             site = self._readings(known, found, is_off_grid)
             self._keep(self._judged(site), is_off_grid, passed_ms)
@@ -142,14 +143,14 @@ class SiteBalance(Function):
         else:
             state.is_formed = state.is_carried = 0
             if not found.is_off_grid:
-                self._learn(known, others_W)
+                self.rest.learn(known, others_W)
 
     def _is_disputed(self, known: Known, others_W: int | None) -> bool:
         """True if the meters differ, a timer runs, or a set gives power although its engine does
         not report "running" or the grid meter shows no power.
         """
         state = self.state
-        if known.grid_W is None or not state.is_learnt:
+        if known.grid_W is None or not state.is_learnt or not self._are_meters_compared:
             others_W = None
         if others_W is not None and abs(others_W - (state.others >> 16)) > self._connection_W:
             return True
@@ -186,7 +187,7 @@ class SiteBalance(Function):
             found.setpoint_W,
             self._rated_W,
             self._connection_W,
-            state.others >> 16,
+            self.rest.unseen_W,
             tuple([set_of(*each) for each in zip(self._engines, self._sets)]),
             tuple([Source(*power_of(each)) for each in self._suns]),
             (state.wrong | state.doubtful) >> SOURCE & 1 != 0,
@@ -209,26 +210,6 @@ class SiteBalance(Function):
         state.quiet_ms = min(state.quiet_ms + passed_ms, MS_MAX)
         if abs(grid_W) >= balance.noise_W(2 * self._connection_W):
             state.quiet_ms = 0
-
-    def _others_W(self, known: Known) -> int | None:
-        """Draw that no meter sees: the sum of all powers on the grid."""
-        load_W = self._load_W(known)
-        if load_W is None or known.grid_meter_W is None or known.battery_W is None:
-            return None
-        sum_W = known.grid_meter_W + known.battery_W - load_W
-        for each in self._sources:
-            sum_W += each.reported("power_W") or 0
-        return sum_W
-
-    def _learn(self, known: Known, others_W: int | None) -> None:
-        state = self.state
-        if others_W is None:
-            return
-        others = others_W << 16
-        slow = approach(state.others, others, self._others, 1)
-        state.others = slow if state.is_learnt else others
-        # a meter that is not proven may be reversed, so its result is not kept
-        state.is_learnt = known.grid_W is not None
 
     def _load_W(self, known: Known) -> int | None:
         """Power of the load. None if a phase has a low voltage: a meter also answers in
@@ -264,14 +245,16 @@ class SiteBalance(Function):
             doubtful |= bit * times[1].counts
         state.wrong, state.doubtful, state.is_open = wrong, doubtful, is_open
 
-    def _apply(self, found: Found) -> None:
-        """Make contradicted signals unknown, also in the first tick after a restart."""
-        wrong, doubtful = self.state.wrong, self.state.doubtful
+    def _apply(self, found: Found, doubted: int) -> None:
+        """Make contradicted signals unknown, also in the first tick after a restart. doubted: a bit
+        for each power that jumps against the others.
+        """
+        wrong, doubtful = self.state.wrong | doubted, self.state.doubtful
         found.is_carried_by_sets = self.state.is_carried != 0
         found.is_load_wrong = wrong >> LOAD & 1 != 0
         found.is_grid_wrong = wrong >> balance.GRID & 1 != 0
         found.is_meter_disputed = self.state.is_open != 0 and self._is_meter_disputed()
-        found.others_W = self.state.others >> 16
+        found.others_W = self.rest.unseen_W
         if wrong != self._applied:
             self._doubt(wrong)
         self.out[0], self.out[1] = wrong, doubtful

@@ -12,20 +12,19 @@ only after every report has shown it for `settle_ms`:
 
 from array import array
 
+from controller.core.base.integrity import FLAP_MS, FLAPS_MS_MAX
+
 WORDS = 3
 VALUE, SINCE, FLAPS = range(WORDS)  # the state that counts; when another one began; see FLAP_MS
 NONE = -1
-# Each flap adds FLAP_MS to a sum, which decreases with time. A contact that bounces once in 5 s
-# keeps its state. A contact that changes every second or two counts as broken.
-FLAP_MS, FLAPS_MS_MAX = 5000, 10_000
 
 
 class Debounce:
     """Debounce of one state. Its words in `state` have 64 bits and are in the journal."""
 
-    def __init__(self, state: array, first: int, at: int, settle_ms: int, stale_ms: int) -> None:
-        """first: place of its words in `state`; at: place of the report in the inputs."""
-        self._state, self._words, self.at = state, slice(first, first + WORDS), at
+    def __init__(self, state: array, first: int, settle_ms: int, stale_ms: int) -> None:
+        """first: place of its words in `state`."""
+        self._state, self._words = state, slice(first, first + WORDS)
         self._settle_ms, self._stale_ms = settle_ms, stale_ms
         state[self._words] = array("q", [NONE, NONE, 0])
 

@@ -26,6 +26,9 @@ class Signal(NamedTuple):
     rating: str = "rated_W"
     # time after which a reported state counts (debounce.py); 0: at once
     settle_ms: int = 0
+    # largest change of a power that counts at once, permille of its rating; 0: every change. A
+    # larger one must last, or other readings must confirm it (../base/integrity.py).
+    jump_permille: int = 0
 
     def bounds(self, settings: dict[str, int]) -> tuple[int, int]:
         """(lowest, highest) value that a device with these parameters can report."""
@@ -35,10 +38,18 @@ class Signal(NamedTuple):
         return max(self.low, low), min(self.high, high)
 
 
-def power(name: str, text: str, margin: plausible.Margin, rating: str = "rated_W") -> Signal:
+def power(
+    name: str,
+    text: str,
+    margin: plausible.Margin,
+    rating: str = "rated_W",
+    *,
+    jump_permille: int = 0,
+) -> Signal:
     """A power, W. rating: the parameter of the role to which the margin relates."""
     low_W = -POWER_W_MAX if margin[0] < 0 else 0
-    return Signal(name, low_W, POWER_W_MAX, text, margin, rating)
+    bounds = margin, rating
+    return Signal(name, low_W, POWER_W_MAX, text, *bounds, jump_permille=jump_permille)
 
 
 def state(name: str, text: str, settle_ms: int) -> Signal:

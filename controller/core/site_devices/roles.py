@@ -22,6 +22,8 @@ STAGES_MAX = 8
 # A device is read once a second. One wrong reading, or a contact that bounces for a second, then
 # looks like a state of up to 2 s. "Not ready" is less urgent than "stopped", so its time is longer.
 READY_MS, RUNNING_MS = 3000, 2000
+# A larger change between two reports of the sun needs a confirmation by the balance.
+SUN_PERMILLE = 50
 
 # Thresholds of the warmest cell. The first taper of charging begins at 35 degC (safety/tapers.py).
 CELLS = (
@@ -40,7 +42,9 @@ PV = Role(
     "PV inverter",
     Feed("its DC cables are live in daylight, also with the grid and this cabinet off"),
     (
-        power("power_W", "power that the inverter feeds in", plausible.PV),
+        power(
+            "power_W", "power that the inverter feeds in", plausible.PV, jump_permille=SUN_PERMILLE
+        ),
         power("available_W", "power that the sun would give", plausible.PANELS),
     ),
     (

@@ -1,17 +1,21 @@
 """The signals of the site devices in one tick, and how old they are.
 
 Each signal has its own age, because a device answers in several blocks of registers, and one block
-may be missing while the others arrive.
+may be missing while the others arrive. A state passes its debounce, and a power that may jump
+passes ../base/integrity.py.
 """
 
 from array import array
 
+from controller.core.base import integrity
+from controller.core.base.integrity import Integrity
 from controller.core.site_devices import debounce, layout
 from controller.core.site_devices.debounce import Debounce
 from controller.core.site_devices.layout import REFUSED, SiteDevice
 
 AGE_MS_MAX = 1_000_000_000  # an older signal, and one that was never reported, counts as this old
 NEVER_MS = 1 << 62
+ALONE_MS = 3000  # a jump that no other reading confirms or contradicts counts after this time
 NOW = 0  # place of the present time in `Site.state`; the times of the last reports follow
 
 
@@ -31,6 +35,7 @@ class DeviceView:
         names = [each.name for each in signals]
         self._places = {name: place for place, name in enumerate(names)}
         self.debounced: dict[str, Debounce] = {}
+        self.checked: dict[str, Integrity] = {}
         self._at = {name: first + place for place, name in enumerate(names)}
         self.bits = {name: device.mask & 1 << place for place, name in enumerate(names)}
         first += len(signals)
@@ -42,18 +47,24 @@ class DeviceView:
         self.doubted = 0
 
     def value(self, signal: str) -> int | None:
-        """Value of a signal; a state is debounced. None while the signal is unknown or
-        contradicted, or if this device does not report it.
+        """Value of a signal that counts. None while the signal is unknown or contradicted, or if
+        this device does not report it.
         """
-        if not self.known & ~self.doubted & self.bits[signal]:
-            return None
-        reported = self._inp[self._at[signal]]
-        return self.debounced[signal].value(reported) if signal in self.debounced else reported
+        return None if self.doubted & self.bits[signal] else self.settled(signal)
 
     def settled(self, signal: str) -> int | None:
         """The same as `value`, but also for a signal that other measurements contradict."""
-        reported, one = self.reported(signal), self.debounced.get(signal)
-        return reported if reported is None or one is None else one.value(reported)
+        reported = self.reported(signal)
+        if reported is None:
+            return None
+        if signal in self.checked:
+            return self.checked[signal].value
+        return self.debounced[signal].value(reported) if signal in self.debounced else reported
+
+    def held(self, signal: str) -> int | None:
+        """The same as `value`, but the last one that counted while a jump makes it unknown."""
+        one = self.checked.get(signal)
+        return self.settled(signal) if one is not None and one.is_doubted else self.value(signal)
 
     def reported(self, signal: str) -> int | None:
         """Last report of a signal, contradicted or not. None if it is too old or refused."""
@@ -64,8 +75,10 @@ class DeviceView:
         return self.doubted & self.bits[signal] != 0
 
     def read(self, signal: str) -> int | None:
-        """Last value of a signal, however old; None if this device does not report it."""
-        return self._inp[self._at[signal]] if self.bits[signal] else None
+        """Last value that counted, however old; None if this device does not report it."""
+        counted = self.checked[signal].value if signal in self.checked else None
+        reported = self._inp[self._at[signal]] if self.bits[signal] else None
+        return reported if counted is None else counted
 
     def age_ms(self, signal: str) -> int:
         """Time since this signal was reported, at most AGE_MS_MAX."""
@@ -119,16 +132,15 @@ class Site:
         self.inp = inp
         # 64 bits, so that the time never overflows
         count = layout.signals(devices)
-        states = [each for device in devices for each in device.role.signals if each.settle_ms]
-        empty = [0] * debounce.WORDS * len(states)
-        self.state = array("q", [0, *[-AGE_MS_MAX] * count, *empty])
-        self._debounced: dict[int, Debounce] = {}  # by the place of its byte in `fresh`
+        self.state = array("q", [0, *[-AGE_MS_MAX] * count])
+        # by the place of its byte in `fresh`: (place of its word in `inp`, what takes its report)
+        self._taken: dict[int, tuple[int, Debounce | Integrity]] = {}
         self.devices: list[DeviceView] = []
         first_time = NOW + 1
         for device in devices:
             view = DeviceView(device, inp, first, self.state, first_time)
             self.devices.append(view)
-            self._debounce(view, first, first_time - 1, 1 + count)
+            self._check(view, first, first_time - 1)
             first += len(layout.words(device))
             first_time += len(device.role.signals)
         self._tick_ms = tick_ms
@@ -136,16 +148,26 @@ class Site:
         self._refused: list[int] = []
         self._due_ms = NEVER_MS
 
-    def _debounce(self, view: DeviceView, first: int, fresh_at: int, words_at: int) -> None:
-        """Debounce the states of a device. fresh_at: place of its first signal in `fresh`;
-        words_at: place of all debounce words in `state`.
+    def _check(self, view: DeviceView, first: int, fresh_at: int) -> None:
+        """Give the states of a device a debounce, and its powers that may jump their integrity.
+        fresh_at: place of its first signal in `fresh`.
         """
+        settings, state = view.settings, self.state
+        stale_ms = settings["stale_ms"]
         for place, each in enumerate(view.device.role.signals):
+            made: Debounce | Integrity
             if each.settle_ms:
-                words = words_at + debounce.WORDS * len(self._debounced)
-                times_ms = each.settle_ms, view.settings["stale_ms"]
-                made = Debounce(self.state, words, first + place, *times_ms)
-                self._debounced[fresh_at + place] = view.debounced[each.name] = made
+                state.extend([0] * debounce.WORDS)
+                at = len(state) - debounce.WORDS
+                made = view.debounced[each.name] = Debounce(state, at, each.settle_ms, stale_ms)
+            elif each.jump_permille:
+                state.extend([0] * integrity.WORDS)
+                at, step = len(state) - integrity.WORDS, settings[each.rating] * each.jump_permille
+                made = Integrity(state, at, step // 1000, stale_ms, ALONE_MS)
+                view.checked[each.name] = made
+            else:
+                continue
+            self._taken[fresh_at + place] = first + place, made
 
     def of_role(self, role: str) -> list[DeviceView]:
         """All devices of a role, in order."""
@@ -164,9 +186,9 @@ class Site:
         refused = [inp[at] for at in self._refused_at]
         is_due = place >= 0 or state[NOW] >= self._due_ms or refused != self._refused
         while place >= 0:
-            if place in self._debounced:
-                one, silence_ms = self._debounced[place], state[NOW] - state[NOW + 1 + place]
-                one.take(inp[one.at], state[NOW], silence_ms)
+            if place in self._taken:
+                at, one = self._taken[place]
+                one.take(inp[at], state[NOW], state[NOW] - state[NOW + 1 + place])
             state[NOW + 1 + place] = state[NOW]
             place = fresh.find(1, place + 1)
         if is_due:

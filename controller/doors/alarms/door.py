@@ -80,6 +80,9 @@ class Door:
                 row["instance"]: {**row, "seen_text": seen, "began_text": letter.began(row, state)}
                 for row in state["standing"]
             }
+            for each in state["contradicted"]:
+                row = letter.reading(**each)
+                found[row["instance"]] = {**row, "seen_text": seen}
             if state["store"]["unsaved_ms"]:
                 found[letter.STORE] = {**letter.unsaved(), "seen_text": seen}
             return found

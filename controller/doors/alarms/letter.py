@@ -42,6 +42,12 @@ def unsaved() -> Row:
     return trouble(STORE, "the store is not saved", what, f"{remedy} See `firebreak status`.")
 
 
+def reading(signal: str, reason: Row) -> Row:
+    """The alarm that a reading is unknown. reason: as in the state."""
+    words = f"{reason['name']}: {signal}", reason["sentence"], reason["remedy"]
+    return trouble(f"reading {signal}", *words)
+
+
 def is_row(found: Any) -> bool:
     """True if a letter can be made from a stored alarm."""
     try:

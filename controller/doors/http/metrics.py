@@ -88,6 +88,8 @@ def _labelled(state: Facts) -> Iterator[tuple[str, str, Iterable[Sample]]]:
     yield "state", "1: of the power", [({"state": e}, state["state"] == e) for e in s.STATES]
     yield "lamp", "1: so is the lamp", [({"lamp": e}, state["lamp"] == e) for e in LAMPS]
     yield "alarm", "1: a row is active or latched", [(_alarm(row), 1) for row in state["standing"]]
+    unknown = [({"signal": e["signal"], **_reason(e["reason"])}, 1) for e in state["contradicted"]]
+    yield "contradicted", "1: other readings contradict this one, so it is unknown", unknown
     yield "binding", "1: the limit that cuts the request", [(_reason(e), 1) for e in [binding] if e]
     found = [({"end": end, **_reason(why)}, value) for end, why, value in ends]
     yield "limit_watts", "Range of the set-point, and the reason of each end", found

@@ -12,6 +12,7 @@ from controller.core.policies.known import Known
 from tests.tables import cases
 
 LIMIT_W, TICK_MS = 50_000, 20
+STEP_TICKS = 16  # a jump has lasted for 300 ms
 ON = {"droop_W_max": LIMIT_W, "droop_permille": 40, "droop_dead_band_mHz": 20}
 HALF = {"soc_permille": (500, 500), "limit": WIDE}
 CURVE = 20, 2000, RATED_W, LIMIT_W  # 125 W for each mHz behind the dead band
@@ -34,12 +35,12 @@ def test_the_droop_is_symmetric_and_never_falls(one_mHz, other_mHz):
     assert response_W(low_mHz, *CURVE) <= response_W(high_mHz, *CURVE)
 
 
-def step(unit, mHz, ticks=1, is_new=True, **more):
-    """The answers of the last of so many ticks, each with this reading."""
+def step(unit, mHz, ticks=1, is_new=True, elapsed_ticks=1, **more):
+    """The answers of the last of so many steps, each with this reading."""
     fields = HALF | more
     for _ in range(ticks):
         now = both(grid_frequency_mHz=mHz, is_grid_meter_new=is_new, **fields)
-        answers = unit.step(*now, 1)
+        answers = unit.step(*now, elapsed_ticks)
     return answers
 
 
@@ -67,8 +68,7 @@ def test_it_is_off_by_default():
 """)
 def test_it_adds_the_response_to_a_band_that_keeps_its_power(mHz, found_W):
     unit = started()
-    step(unit, mHz)  # a jump of more than 500 mHz waits for the next reading
-    cap, answer = moving(unit, mHz, 2)
+    cap, answer = moving(unit, mHz, STEP_TICKS)
     left_W = RATED_W - LIMIT_W
     assert (cap.charge_W_max, cap.discharge_W_max) == (left_W, left_W)
     code = droop.FREQUENCY_RESPONSE
@@ -81,18 +81,62 @@ def added_W(answers):
     return answers[1].adds_W
 
 
-def test_a_jump_of_one_reading_is_no_frequency_and_a_step_counts_one_reading_later():
+@pytest.mark.parametrize("mHz", [49_000, 49_720, 50_280])
+def test_a_jump_counts_when_it_has_lasted(mHz):
+    """280 mHz: a phase jump of 20 degrees in a mean of 200 ms."""
     unit = started()
-    assert added_W(step(unit, 49_000)) == 0
+    assert added_W(moving(unit, mHz, STEP_TICKS - 2)) == 0
     assert added_W(moving(unit, 50_000, 3)) == 0
+    assert added_W(moving(unit, mHz, STEP_TICKS - 1)) == 0
+    assert added_W(step(unit, mHz + 1)) != 0
+
+
+def test_a_jump_is_not_confirmed_by_silence():
+    unit = started()
     step(unit, 49_000)
-    assert added_W(step(unit, 49_001)) == LIMIT_W
+    assert added_W(step(unit, 49_000, 60, is_new=False)) == 0
+    assert added_W(moving(unit, 50_000, 50)) == 0
 
 
-@pytest.mark.parametrize("bad", [{"is_new": False}, {"mHz": 0}, {"mHz": 44_999}, {"mHz": 55_001}])
+def test_a_step_to_a_frequency_that_stands_counts():
+    """A grid may stand at 49.80 Hz, and a coarse meter then repeats it."""
+    unit = started()
+    assert added_W(step(unit, 49_800, STEP_TICKS)) == 22_500
+
+
+def test_a_frequency_that_chatters_is_unknown_and_moves_nothing():
+    unit = started()
+    found = [added_W(step(unit, 49_700 + 600 * (at % 2), 10)) for at in range(50)]
+    assert set(found) == {0} and unit.contradicted()
+
+
+def test_a_meter_that_is_wrong_by_a_constant_moves_its_reserve_of_energy_and_no_more():
+    unit = started()
+    response_W = added_W(moving(unit, 49_650, STEP_TICKS))
+    spent_s = LIMIT_W * 900 // (response_W + 125)
+    assert added_W(moving(unit, 49_650, spent_s - 1, elapsed_ticks=50)) >= response_W
+    assert not unit.contradicted()
+    assert added_W(moving(unit, 49_650, 20, elapsed_ticks=50)) == 0
+    assert unit.contradicted() == [("meter_grid.frequency_mHz", droop.FREQUENCY_UNKNOWN)]
+    moving(unit, 50_000, STEP_TICKS)
+    assert added_W(moving(unit, 49_650, STEP_TICKS)) > 0
+
+
+@cases("""
+    nominal_mHz  mHz  unknown
+    50_000  60_000  1 | 50_000  54_900  1 | 50_000  53_001  1 | 50_000  52_999  0
+    60_000  60_000  0 | 50_000  0  1
+""")
+def test_a_frequency_of_another_grid_is_named(nominal_mHz, mHz, unknown):
+    unit = Droop(setup(**ON, nominal_frequency_mHz=nominal_mHz))
+    moving(unit, mHz, 200)
+    assert bool(unit.contradicted()) == unit.out[0] == unknown
+
+
+@pytest.mark.parametrize("bad", [{"is_new": False}, {"mHz": 0}, {"mHz": 46_999}, {"mHz": 53_001}])
 def test_without_readings_the_response_stays_2_s_and_falls_to_0_in_10_s(bad):
     unit = started()
-    moving(unit, 49_600, 2)
+    moving(unit, 49_600, STEP_TICKS)
     mHz, is_new = bad.get("mHz", 49_600), bad.get("is_new", True)
     assert added_W(step(unit, mHz, 99, is_new)) == 47_375
     answers = step(unit, mHz, 1, is_new)
@@ -100,13 +144,13 @@ def test_without_readings_the_response_stays_2_s_and_falls_to_0_in_10_s(bad):
     assert added_W(answers) == 47_375 - LIMIT_W // 500
     assert added_W(step(unit, mHz, 472, is_new)) > 0
     assert added_W(step(unit, mHz, 1, is_new)) == 0
-    moving(unit, 49_900, 2)
-    assert added_W(moving(unit, 49_900, 2)) == 9_875
+    moving(unit, 49_900, STEP_TICKS)
+    assert added_W(moving(unit, 49_900, STEP_TICKS)) == 9_875
 
 
 def test_a_frequency_that_does_not_move_counts_as_unknown():
     unit = started()
-    moving(unit, 49_600, 2)
+    moving(unit, 49_600, STEP_TICKS)
     assert added_W(step(unit, 49_600, 1500)) == 47_500
     assert step(unit, 49_600)[1].low_reason == droop.FREQUENCY_UNKNOWN
     assert added_W(step(unit, 49_600, 500)) == 0
@@ -115,7 +159,7 @@ def test_a_frequency_that_does_not_move_counts_as_unknown():
 
 def test_the_set_point_ramp_bounds_the_response():
     unit = started(setpoint_ramp_W_per_s=50_000)
-    assert added_W(moving(unit, 49_600, 2)) == 2000
+    assert added_W(moving(unit, 49_600, STEP_TICKS)) == 1000
     assert added_W(moving(unit, 49_600, 60)) == 47_375
 
 
@@ -134,7 +178,7 @@ def test_the_energy_for_the_response_is_kept_from_requests(
     left_W = (RATED_W - LIMIT_W) // 10
     assert cap.charge_W_max == pytest.approx(left_W * charge_part, abs=1)
     assert cap.discharge_W_max == pytest.approx(left_W * discharge_part, abs=1)
-    assert added_W(moving(unit, 49_600, 2, soc_permille=soc)) == 47_375
+    assert added_W(moving(unit, 49_600, STEP_TICKS, soc_permille=soc)) == 47_375
 
 
 def test_the_kept_power_leaves_nothing_of_a_small_limit():
@@ -145,7 +189,7 @@ def test_the_kept_power_leaves_nothing_of_a_small_limit():
 
 def test_it_begins_anew_off_the_grid():
     unit = started()
-    moving(unit, 49_600, 5)
+    moving(unit, 49_600, STEP_TICKS)
     unit.hold(Tick(), Tick(), 1)
     assert added_W(step(unit, 49_600)) == 0 and not unit.is_known
 

@@ -5,6 +5,7 @@ from views import Tick, both, device, setup, site_of
 
 from controller.core.base import reasons
 from controller.core.base.answers import WIDE_W
+from controller.core.base.integrity import CONFIRMED
 from controller.core.policies import site_load
 from tests.tables import cases
 
@@ -195,6 +196,8 @@ class WithSun(Estimator):
                 words[view_._at["power_W"]] = power_W
         # two signals each: power_W, available_W
         self.site.step(bytes([each is not None for each in sun_W for _ in range(2)]), 1)
+        for view_ in self.site.devices:
+            view_.checked["power_W"].pass_(20, CONFIRMED)
         return self.step(load_W, connection_W, 0)
 
     def settled(self, load_W, connection_W, *sun_W):

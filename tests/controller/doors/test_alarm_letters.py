@@ -42,6 +42,7 @@ def state(*instances, live=True):
     standing = [row(each) for each in instances]
     head = {"is_live": live, "cabinet": "Cabinet 1", "utc_text": "12:00", "uptime_ms": 63_000}
     store = {"unsaved_ms": 0, "unsaved_before_ms": 0}
+    head["contradicted"] = []
     return {**head, "standing": standing, "utc_us": 1_800_000_000_000_000, "store": store}
 
 
@@ -183,6 +184,16 @@ def test_a_store_that_is_not_saved_is_an_alarm_with_a_remedy(place, inbox):
     text = mail.content.decode()
     assert "Subject: Cabinet 1: unknown: the store is not saved" in text
     assert "Check  Free space on the disk of the state directory" in text and "Seen   12:00" in text
+
+
+def test_a_reading_that_others_contradict_is_an_alarm_with_a_remedy(place, inbox):
+    reason = row("12a")["reason"] | {"name": "PV power contradicted"}
+    wrong = state() | {"contradicted": [{"signal": "pv_1.power_W", "reason": reason}]}
+    place.turns((state(),), (wrong,), (wrong,), (state(),))
+    (mail,) = inbox.mails
+    text = mail.content.decode()
+    assert "Subject: Cabinet 1: unknown: PV power contradicted: pv_1.power_W" in text
+    assert "Check  Keep away." in text
 
 
 def test_a_refused_letter_is_tried_until_it_is_taken(place, inbox, capfd):

@@ -49,14 +49,18 @@ def test_the_rules_of_a_fleet(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_release_limits_and_the_time_of_a_hint_are_metrics(door):
+def test_release_limits_wrong_readings_and_the_time_of_a_hint_are_metrics(door):
     hint = {"source": "fleet", "quantity": "import_W_max", "state": "valid", "value_W": 5}
     state = live(door) | {"hints": [hint | {"valid_s": 41}]}
+    reason = {"label": "R924", "name": "PV power contradicted"}
+    state["contradicted"] = [{"signal": "pv_1.power_W", "reason": reason}]
     state["version"] = state["version"] | {"limits_crc": "0A1B2C3D"}
     text = metrics.text(state, Counts(1))
     assert 'firebreak_info{release="' in text and ',limits_crc="0A1B2C3D"} 1\n' in text
     share = 'firebreak_hint_left_seconds{source="fleet",quantity="import_W_max"} 41\n'
     assert share in text
+    words = 'signal="pv_1.power_W",code="R924",name="PV power contradicted"'
+    assert f"firebreak_contradicted{{{words}}} 1\n" in text
     assert "\nfirebreak_tracked_load_watts " in text
 
 

@@ -19,7 +19,7 @@ BITS = [
 
 def told(reports, period_ms=TICK_MS):
     """(debounce, times) after so many reports of each value; None: it is missing."""
-    one = Debounce(array("q", [0] * WORDS), 0, 0, SETTLE_MS, STALE_MS)
+    one = Debounce(array("q", [0] * WORDS), 0, SETTLE_MS, STALE_MS)
     now_ms, heard_ms = 0, -STALE_MS
     for value, count in reports:
         for _ in range(count):

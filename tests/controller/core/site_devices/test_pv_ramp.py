@@ -7,6 +7,7 @@ from views import device
 
 from controller.core.base import setpoint
 from controller.core.base.answers import FastRequest
+from controller.core.base.integrity import ALONE, CONFIRMED, CONTRADICTED, DOUBT_MS
 from controller.core.base.reasons import LOAD_TRACKING
 from controller.core.policies import pv_ramp
 from controller.core.policies.hint_request import HintRequest
@@ -29,6 +30,8 @@ class Ramp(Bench):
         self.bridge_W = 0
         super().__init__(PvRamp, *inverters, **made)
 
+    verdict = CONTRADICTED  # of the balance, on a jump of a report: the grid meter does not move
+
     def tick(self, *suns_W, ticks=1, known=True, source=MEASURED, room_W=(-WIDE_W, WIDE_W)):
         """The request after this report of each inverter; known: for each, or for all."""
         for at, sun_W in enumerate(suns_W):
@@ -36,12 +39,21 @@ class Ramp(Bench):
         fresh = [known] * self.suns if isinstance(known, bool) else known
         signals = len(self.site.devices[0].device.role.signals)
         self.site.step(bytes([one for each in fresh for one in [each] * signals]), ticks)
+        for view in self.site.devices:
+            view.checked["power_W"].pass_(ticks * TICK_MS, self.verdict)
+            view.doubted = view.bits["power_W"] * view.checked["power_W"].is_doubted
         left_W = [end_W - self.bridge_W for end_W in room_W]
         more = {"left_low_W": left_W[0], "left_high_W": left_W[1], "bridge_W": self.bridge_W}
         answers = self.step(ticks, load_source=source, **more)
         self.bridge_W = self.seen.bridge_W
         assert answers == [FastRequest(self.bridge_W, pv_ramp.PV_RAMP)]
         return self.bridge_W
+
+
+class Confirmed(Ramp):
+    """The balance confirms each jump, as that of a real sun."""
+
+    verdict = CONFIRMED
 
 
 SUN_W = st.integers(0, RATED_W)
@@ -51,7 +63,7 @@ SUN_W = st.integers(0, RATED_W)
 @example([(RATED_W, 1), (0, 1), (RATED_W, 1)])
 @settings(max_examples=50)
 def test_the_connection_never_moves_faster_than_the_ramp(course):
-    found, sun_W, before_W = Ramp(), 0, 0
+    found, sun_W, before_W = Confirmed(), 0, 0
     found.tick(0)
     for sun_W, ticks in course:
         reference_W = sun_W + found.tick(sun_W, ticks=ticks)
@@ -70,7 +82,7 @@ def test_a_cloud_is_bridged_until_the_ramp_has_followed(more, left_W):
 
 
 def test_a_sun_that_comes_charges_and_its_energy_comes_back():
-    found = Ramp()
+    found = Confirmed()
     found.tick(0)
     assert found.tick(RATED_W) == STEP_W - RATED_W
     for _ in range(RATED_W // STEP_W):
@@ -88,7 +100,7 @@ def test_a_sun_that_comes_charges_and_its_energy_comes_back():
 @settings(max_examples=25)
 def test_its_energy_is_bounded_whatever_the_clouds_do(course):
     most = 1000 * RATED_W * RETURN_MS + 1000 * 1000 * RATED_W * RATED_W // RAMP_W_PER_S
-    found = Ramp()
+    found = Confirmed()
     found.tick(0)
     for sun_W, ticks in course:
         for _ in range(ticks // 250):
@@ -97,7 +109,7 @@ def test_its_energy_is_bounded_whatever_the_clouds_do(course):
 
 
 def test_a_silent_inverter_runs_out_at_the_ramp_and_its_return_is_no_step():
-    found = Ramp()
+    found = Confirmed()
     found.tick(RATED_W)
     found.tick(0)
     powers_W = [found.tick(known=False) for _ in range(2000)]
@@ -109,7 +121,7 @@ def test_a_silent_inverter_runs_out_at_the_ramp_and_its_return_is_no_step():
 
 
 def test_a_silent_inverter_hides_no_cloud_of_the_other():
-    found = Ramp(suns=2)
+    found = Confirmed(suns=2)
     found.tick(RATED_W, RATED_W)
     for _ in range(1000):
         found.tick(known=(True, False))
@@ -118,7 +130,7 @@ def test_a_silent_inverter_hides_no_cloud_of_the_other():
 
 
 def test_it_takes_what_the_base_request_leaves_and_begins_anew_from_there():
-    found = Ramp()
+    found = Confirmed()
     found.tick(RATED_W)
     assert found.tick(0, room_W=(-WIDE_W, 3000)) == 3000
     assert found.tick(0, room_W=(-WIDE_W, 3000)) == 3000 - STEP_W, "its own power is no room less"
@@ -127,19 +139,19 @@ def test_it_takes_what_the_base_request_leaves_and_begins_anew_from_there():
 
 
 def test_without_a_load_meter_load_tracking_holds_the_sun():
-    found = Ramp()
+    found = Confirmed()
     found.tick(RATED_W)
     assert found.tick(0, source=CALCULATED) == 0
 
 
 def test_a_cabinet_bridges_its_share():
-    found = Ramp(share_permille=250)
+    found = Confirmed(share_permille=250)
     found.tick(RATED_W)
     assert found.tick(0) == pytest.approx((RATED_W - STEP_W) / 4, abs=1)
 
 
 def test_off_the_grid_it_forgets_the_bridge():
-    found = Ramp()
+    found = Confirmed()
     found.tick(RATED_W)
     found.tick(0)
     found.function.hold(found.seen, found.seen, 1)
@@ -150,7 +162,7 @@ def test_off_the_grid_it_forgets_the_bridge():
 
 def test_load_tracking_and_its_request_leave_the_bridge_alone():
     """Its part of the set-point, of the available power, and of the charge that is missing."""
-    found = Ramp(energy_Wh=1000)
+    found = Confirmed(energy_Wh=1000)
     found.tick(RATED_W)
     for _ in range(500):
         found.tick(0)
@@ -178,3 +190,32 @@ def test_two_fast_requests_add_and_the_larger_is_the_reason(bridge_W, reason):
 def test_without_a_rule_it_asks_for_nothing():
     found = Bench(PvRamp, device("pv", rated_W=RATED_W))
     assert found.step() == []
+
+
+@pytest.mark.parametrize("verdict", [ALONE, CONTRADICTED])
+def test_a_report_of_0_that_nothing_confirms_is_not_bridged(verdict):
+    """Public reports: an inverter that produces reports 0 for one reading."""
+    found = Confirmed()
+    found.tick(RATED_W)
+    found.verdict = verdict
+    before_W = found.tick(RATED_W)
+    powers_W = [found.tick(0) for _ in range(75)] + [found.tick(RATED_W) for _ in range(75)]
+    assert max([abs(each - before_W) for each in powers_W]) <= STEP_W * 150 + 1
+
+
+def test_a_contradicted_report_counts_again_without_a_step():
+    found = Confirmed()
+    found.tick(RATED_W)
+    found.verdict = CONTRADICTED
+    powers_W = [found.tick(0) for _ in range(DOUBT_MS // TICK_MS + 200)]
+    assert max([abs(b - a) for a, b in zip(powers_W, powers_W[1:])]) <= STEP_W + 1
+    assert found.site.devices[0].value("power_W") == 0
+
+
+def test_a_report_that_nothing_can_contradict_counts_after_its_time():
+    found = Confirmed()
+    found.tick(RATED_W)
+    found.verdict = ALONE
+    powers_W = [found.tick(0) for _ in range(160)]
+    steps_W = [b - a for a, b in zip(powers_W, powers_W[1:])]
+    assert max(steps_W) >= RATED_W - STEP_W and steps_W.index(max(steps_W)) in range(148, 152)

@@ -1,0 +1,83 @@
+"""The rest of the sum of all powers on the grid, and the jumps of PV reports that it judges.
+
+    rest = grid + PV + sets + battery - load: the draw that no meter sees
+
+Without a load meter the rest includes the load. On a shared connection it includes the batteries of
+the other cabinets, which may hide a real jump. The rest changes slowly, so a PV report that jumps
+while the grid meter does not move is false: the rest would jump with it (../base/integrity.py).
+"""
+
+from controller.core.base import integrity
+from controller.core.base.balance import FIRST
+from controller.core.base.integers import approach, low_pass
+from controller.core.policies.balance_words import SIGNALS_MAX, State
+from controller.core.policies.contract import Known, Setup
+
+CHECK_MS = 100  # time between two checks of the balance
+REST_MS = 30_000  # time constant of the rest
+
+
+class Rest:
+    """Keeps the slow mean of the rest in `others` of the state of site_balance.py."""
+
+    def __init__(self, setup: Setup, state: State) -> None:
+        settings, site = setup.settings, setup.site
+        self._state, self._speed = state, low_pass(CHECK_MS, REST_MS)
+        self._suns, sets = site.feeding(is_engine=False), site.feeding(is_engine=True)
+        self._sources = sets + self._suns
+        self._first_bit = 1 << FIRST + 2 * len(sets)
+        # Several cabinets do not see each other's batteries, so they do not know the sum.
+        self._is_whole = settings["share_permille"] == 1000
+        self._is_load_fitted = bool(settings["load_meter_fitted"])
+        self.are_meters_compared = self._is_load_fitted and self._is_whole
+
+    @property
+    def unseen_W(self) -> int:
+        """Draw that no meter sees, as last found on the grid; 0 while the sum has other parts."""
+        return self._state.others >> 16 if self.are_meters_compared else 0
+
+    def now_W(self, known: Known) -> int | None:
+        """The rest at this moment. None while a meter is unknown, or in a deep sag."""
+        load_W = known.load_meter_W if self._is_load_fitted else 0
+        if load_W is None or known.grid_meter_W is None or known.battery_W is None:
+            return None
+        sum_W = known.grid_meter_W + known.battery_W - load_W
+        for each in self._sources:
+            sum_W += each.settled("power_W") or 0
+        return None if known.is_load_low else sum_W
+
+    def learn(self, known: Known, rest_W: int | None) -> None:
+        """Follow the rest slowly."""
+        state = self._state
+        if rest_W is None:
+            return
+        slow = approach(state.others, rest_W << 16, self._speed, 1)
+        state.others = slow if state.is_learnt else rest_W << 16
+        # a meter that is not proven may be reversed, so its result is not kept
+        state.is_learnt = known.grid_W is not None
+
+    def judge_jumps(self, known: Known, is_off_grid: bool, passed_ms: int) -> int:
+        """Judge each jump of a PV report. Returns a bit for each power that is unknown because of
+        its jump. Off the grid the sum of island powers judges (../base/balance.py).
+        """
+        doubted, bit = 0, self._first_bit
+        for each in self._suns:
+            one = each.checked["power_W"]
+            if one.is_open:
+                verdict = integrity.CONFIRMED if is_off_grid else self._verdict(known, -one.jump)
+                self._state.others += one.pass_(passed_ms, verdict) << 16
+                doubted |= bit * one.is_doubted
+            bit <<= 1
+        return doubted & (1 << SIGNALS_MAX) - 1
+
+    def _verdict(self, known: Known, expected_W: int) -> int:
+        """What the other powers say of a jump. expected_W: if the jump is real, the rest has moved
+        by this until the jump counts.
+        """
+        rest_W = self.now_W(known)
+        if rest_W is None or known.grid_W is None or not self._state.is_learnt:
+            return integrity.ALONE
+        moved_W = rest_W - (self._state.others >> 16)
+        if 2 * (moved_W if expected_W > 0 else -moved_W) > abs(expected_W):
+            return integrity.CONFIRMED
+        return integrity.CONTRADICTED if self._is_whole else integrity.ALONE
