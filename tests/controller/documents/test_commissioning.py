@@ -185,7 +185,8 @@ def test_an_overdue_and_a_missing_test(capsys, done, monkeypatch):
     monkeypatch.setattr(commissioning.utc, "moment", lambda: late)
     (point,) = json.loads(report(capsys, done, "--format", "json")[1])["open"]
     assert "tests overdue: 1, 1c, 1w, 2," in point and ", 7, " in point and ", 14" not in point
-    (done.state / pt.FILE).unlink()
+    for name in (pt.FILE, pt.HEAD_FILE):
+        (done.state / name).unlink()
     point, sign = json.loads(report(capsys, done, "--format", "json")[1])["open"]
     assert point.startswith(f"{len(proof_plan.plan(done.config))} tests never done: 1, 1c")
     assert sign == "sign test of unit 1: never done (firebreak test sign)"
