@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PRODUCT = ("controller.", "drivers.", "hil.", "safety.")
+PRODUCT = ("controller.planner.", "controller.series.")
 MACHINE = ("/dev/null", "/dev/full", "/dev/zero", "/dev/shm")
 SUM = builtins.sum
 

@@ -15,7 +15,7 @@ def sum_in(module, values):
     return eval(f"sum({values})", there)
 
 
-@pytest.mark.parametrize("module", ["controller.planner.tariff", "hil.site.site", "drivers.meter"])
+@pytest.mark.parametrize("module", ["controller.planner.tariff", "controller.series.weather"])
 def test_the_product_adds_no_floats_by_sum(module):
     assert sum_in(module, [1, True, 2]) == 4
     with pytest.raises(pytest.fail.Exception, match="depends on the version of Python"):

@@ -116,7 +116,7 @@ def errors_W(pairs: Sequence[tuple[float, float]]) -> tuple[float | None, float 
     """Mean error of the forecast and mean error of yesterday's load."""
     if not pairs:
         return None, None
-    forecast_W, yesterday_W = [sum(each) / len(pairs) for each in zip(*pairs)]
+    forecast_W, yesterday_W = [math.fsum(each) / len(pairs) for each in zip(*pairs)]
     return forecast_W, yesterday_W
 
 

@@ -65,7 +65,7 @@ class _Foresight:
         self._billed = billed_of(site, self._start, 0, len(self._net_W))
         ends = self._start, later(self._start, len(self._net_W) - 1)
         both = [planning.rates_of(site, each) for each in ends]
-        self._rates = [sum(each) / 2 for each in zip(*both)]
+        self._rates = [math.fsum(each) / 2 for each in zip(*both)]
         self._rated = [at for at, each in enumerate(self._rates) if each]
         self.count = len(self._rated)
         self._losses: dict[tuple[float, ...], float] = {}

@@ -200,7 +200,7 @@ def bill(
 ) -> Bill:
     """The bill. grid_W: means over interval_s; price_per_kWh: without adder; start: local time."""
     adder, feed_in = tariff["adder_per_kWh"], tariff["feed_in_per_kWh"]
-    energy = sum(
+    energy = math.fsum(
         [
             float(each_W) * (float(price) + adder if each_W > 0 else feed_in)
             for each_W, price in zip(grid_W, price_per_kWh, strict=True)
@@ -209,7 +209,7 @@ def bill(
     found = [_demand(each, grid_W, interval_s, start) for each in charges(tariff)]
     money, peaks_W = zip(*found)
     tags = _tags(tariff, grid_W, interval_s, price_per_kWh, start)
-    return Bill(energy * interval_s / J_PER_KWH, sum(money), tags, peaks_W)
+    return Bill(energy * interval_s / J_PER_KWH, math.fsum(money), tags, peaks_W)
 
 
 def _demand(
@@ -237,7 +237,7 @@ def _demand(
 def means(values: Values, count: int) -> list[float]:
     """The mean of each whole group of `count` values."""
     ends = range(count, len(values) + 1, count)
-    return [float(sum(values[end - count : end])) / count for end in ends]
+    return [float(math.fsum(values[end - count : end])) / count for end in ends]
 
 
 def _tags(

@@ -129,7 +129,11 @@ def with_nearest(message: str) -> str:
     begun = [each for each in choices if each.startswith(found[1])]
     near = begun or difflib.get_close_matches(found[1], choices, 1, 0.5)
     nearest = f", nearest '{near[0]}'" if near else ""
-    allowed = f"choose from {', '.join(choices)}" if len(choices) <= 12 else f"--help lists {len(choices)}"
+    allowed = (
+        f"choose from {', '.join(choices)}"
+        if len(choices) <= 12
+        else f"--help lists {len(choices)}"
+    )
     return message.replace(found[0], f"invalid choice: '{found[1]}'{nearest} ({allowed})")
 
 
