@@ -259,7 +259,7 @@ def found_reversed(**settings):
     site = moving(Site(**settings).tick(15 * SYMBOL_TICKS), 60)
     assert site.result == mp.PROVEN
     turned_round(site, 1)
-    site.sign = 1
+    site.sign, site.asked_W = 1, 0
     assert site.result == mp.TESTING
     return site
 
