@@ -34,7 +34,7 @@ MORE: dict[str, tuple[int, str]] = {
     "contact": (40_000, "chattering: tracking pauses off the grid, and misses the load"),
     "grid_meter_W": (175_000, "negated: 2 s until the load meter contradicts it; the limits hold"),
     "grid_voltage_permille": (45_000, "0: a sag holds the battery, which misses the load"),
-    "load_meter_W": (285_000, "negated: tracking follows at once; the grid meter keeps the limits"),
+    "load_meter_W": (185_000, "0: tracking follows at once; the grid meter keeps the limits"),
     "soc_permille": (35_000, "0: the backup reserve ends the discharge"),
 }
 SHORT = [(name, [*KINDS][at % len(KINDS)]) for at, name in enumerate(INPUTS)]
