@@ -19,6 +19,7 @@ from typing import NamedTuple, NoReturn
 from controller import sites
 from controller.config import configuration
 from controller.forms.refusal import ConfigError
+from controller.system import programs
 from controller.system.output import guarded
 from safety import parameters, second_image as si
 
@@ -81,7 +82,7 @@ class Mpremote:
 
 def _ran(command: list[str]) -> subprocess.CompletedProcess[str]:
     """The result of a command. Bytes from the port that are not text are escaped."""
-    return subprocess.run(
+    return programs.ran(
         command, capture_output=True, text=True, errors="backslashreplace", timeout=LIMIT_S
     )
 

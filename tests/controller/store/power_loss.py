@@ -147,11 +147,12 @@ class Disk(Simulated):
     def fchmod(self, descriptor, _):
         assert self.descriptors[descriptor]
 
+    def chmod(self, path, _):
+        if path not in self.names:
+            raise _not_found()
+
     def lockf(self, descriptor, *_):
         assert self.descriptors[descriptor]
-
-    def fchmod(self, *_):
-        pass
 
     def fsync(self, descriptor):
         self._count()
