@@ -115,8 +115,8 @@ def tested(options):
     for each in run.missing:
         show(f"  not covered: {each}")
     good = not run.failed and not run.errors and run.percent == (100.0, 100.0)
-    for name, why in scopes.ON_HARDWARE.items():
-        show(f"  left out: safety/{name}: {why}")
+    for name, exempt in scopes.ON_HARDWARE.items():
+        show(f"  left out: safety/{name}: {exempt.harm}")
     show("coverage line {:.1f} branch {:.1f}".format(*run.percent))
     if "mutation" in options.only:
         good = mutated(run, listed, begun_s) and good
