@@ -9,6 +9,7 @@ from slow import whole
 from soak_bench import (
     BYTES_MAX,
     ROOMS,
+    UNTIMED_ROOMS,
     Companions,
     RunningCabinet,
     Senders,
@@ -18,6 +19,7 @@ from soak_bench import (
     called,
     everything_on,
     rack_by_registers,
+    room_of,
     timed_functions,
 )
 from whole_box import CABINETS
@@ -163,6 +165,7 @@ NOT_PERIODIC = {
         "controller/run/operator_client.py _answer",
         "controller/hints/client.py passed",
         "controller/store/lifetime.py second",
+        "controller/store/joining.py found",
         "controller/store/joining.py _ramp",
         "controller/system/local_days.py day_before",
         "controller/system/local_days.py number_of",
@@ -171,6 +174,11 @@ NOT_PERIODIC = {
         "controller/system/utc.py is_set",
     ),
 }
+
+
+def test_a_room_is_left_out_only_while_it_has_a_function_of_time():
+    rooms = {room_of(ROOT / name.split()[0]) for name in timed_functions(left_out=())}
+    assert rooms > UNTIMED_ROOMS.keys()
 
 
 def test_no_periodic_activity_is_forgotten(soaked, tmp_path):
