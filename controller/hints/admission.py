@@ -225,7 +225,7 @@ class Admission:
             return
         refused = self._judge(account, key, hint, now_ms)
         code = refused.code
-        row[st.ACCEPTED if h.taken(code) else st.REFUSED] += 1
+        row[st.ACCEPTED if not code or h.taken(code) else st.REFUSED] += 1
         row[st.LAST_CODE], row[st.LAST_SEEN_MS] = code or h.GRANTED, now_ms
         row[st.LAST_SEQUENCE], row[st.LAST_PURPOSE] = hint.sequence, hint.purpose
         self.pending.append(Pending(sender, account, key, hint, code, refused))
@@ -251,7 +251,7 @@ class Admission:
         if not account.within_quota(now_ms):
             return Refusal(h.RATE)
         code = self._before_use(account, key, hint) or self._hand_over(source, hint, now_ms)
-        if h.taken(code) or code == h.EPOCH_UNSTORED:
+        if not code or h.taken(code) or code == h.EPOCH_UNSTORED:
             account.note_taken(now_ms)
         return Refusal(code)
 

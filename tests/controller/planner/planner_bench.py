@@ -30,6 +30,7 @@ demand_per_kW_month = [8.0]
 kind = "prices"
 format = "csv"
 path = "prices.csv"
+time_is = "begin"
 [feed.load]
 kind = "load"
 format = "recorder"
