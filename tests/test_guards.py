@@ -56,7 +56,7 @@ def test_a_fault():
 
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_run_that_changes_a_place_fails(workers, tmp_path):
-    """With workers too: the guard runs in the process that reports."""
+    """Workers change nothing: the guard runs in the process that reports."""
     place = tmp_path / "null"
     place.write_text("")
     place.chmod(0o666)

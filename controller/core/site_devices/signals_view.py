@@ -36,6 +36,7 @@ class DeviceView:
         self._places = {name: place for place, name in enumerate(names)}
         self.debounced: dict[str, Debounce] = {}
         self.checked: dict[str, Integrity] = {}
+        self.judged = {each.name for each in signals if each.settle_ms or each.jump_permille}
         self._at = {name: first + place for place, name in enumerate(names)}
         self.bits = {name: device.mask & 1 << place for place, name in enumerate(names)}
         first += len(signals)
@@ -50,16 +51,21 @@ class DeviceView:
         """Value of a signal that counts. None while the signal is unknown or contradicted, or if
         this device does not report it.
         """
-        return None if self.doubted & self.bits[signal] else self.settled(signal)
+        if not self.known & ~self.doubted & self.bits[signal]:
+            return None
+        return self._counted(signal) if signal in self.judged else self._inp[self._at[signal]]
 
     def settled(self, signal: str) -> int | None:
         """The same as `value`, but also for a signal that other measurements contradict."""
         reported = self.reported(signal)
-        if reported is None:
-            return None
+        if reported is None or signal not in self.judged:
+            return reported
+        return self._counted(signal)
+
+    def _counted(self, signal: str) -> int | None:
         if signal in self.checked:
             return self.checked[signal].value
-        return self.debounced[signal].value(reported) if signal in self.debounced else reported
+        return self.debounced[signal].value(self._inp[self._at[signal]])
 
     def held(self, signal: str) -> int | None:
         """The same as `value`, but the last one that counted while a jump makes it unknown."""

@@ -200,7 +200,7 @@ None | no answer ; 103 | the store does not take it: see the controller's messag
 107 | somebody else has locked it out: only they may end that, or the key out of RUN
 109 | a test is under way: ask again when its minute is over
 112 | it is locked out, and that has to end first ; 115 | it is approved already
-113 | in effect, but a restart loses it: see the controller's messages
+113 | in effect, but a restart may lose it: see the controller's messages
 116 | another configuration runs: look at what has changed again ; 100 | accepted
 """
 

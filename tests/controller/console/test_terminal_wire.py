@@ -299,7 +299,7 @@ def test_a_reset_shows_and_records_both_answers(tmp_path, monkeypatch):
 
 
 CLOSES = "accepted: it closes once the checklist is complete"
-UNSTORED = "in effect, but a restart loses it: see the controller's messages."
+UNSTORED = "in effect, but a restart may lose it: see the controller's messages."
 ACTS = f"""
 start | START | ACCEPTED | '' | Start: {CLOSES}.
 start | START | ACCEPTED | waits for R701 | Start: {CLOSES}, see START on page 2.

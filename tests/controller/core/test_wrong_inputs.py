@@ -80,7 +80,7 @@ def test_a_sun_that_trips_counts_with_its_first_report(settings):
 
 @pytest.mark.parametrize("settings", [{}, {"load_meter_fitted": 0}])
 def test_a_report_that_the_grid_meter_contradicts_is_unknown_and_named(settings):
-    """Without a load meter the sum of grid, battery and sun would be a load that jumps."""
+    """If no load meter is fitted, the sum of grid, battery and sun would be a load that jumps."""
     site = Site(SUN, "0", **settings).run(BEGIN_TICK + 9)
     before_W = sun_of(site)
     assert before_W == site.site.devices[0].read("power_W") > 100_000 and not site.named

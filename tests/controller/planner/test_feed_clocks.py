@@ -23,7 +23,14 @@ def text(first_s=NOW_S - 86_400):
     return json.dumps([{"t": each.isoformat(), "p": 50 + each.hour} for each in hours]).encode()
 
 
-KEYS = {"list": "", "time": "t", "value": "p", "unit": "EUR/MWh", "time_is": "begin", "every_min": 30.0}
+KEYS = {
+    "list": "",
+    "time": "t",
+    "value": "p",
+    "unit": "EUR/MWh",
+    "time_is": "begin",
+    "every_min": 30.0,
+}
 
 
 def prices(form, **keys):

@@ -198,7 +198,7 @@ def covered():
 @pytest.mark.parametrize("answer_ms", FIELD_MS)
 @pytest.mark.parametrize("name", EVERY)
 def test_no_start_is_sent_behind_a_stop_while_the_line_is_busy(name, answer_ms):
-    """At 3 ms no frame ever waits: the withdrawal of waiting frames could be left out."""
+    """Answers within 3 ms let no frame wait: the withdrawal of waiting frames could be left out."""
     bench = Bench(name, (answer_ms, 300))
     bench.run(20_000)
     bench.shows(code=s.PCS_STANDBY)

@@ -139,7 +139,7 @@ def test_weather_of_another_zone_or_without_a_course_is_a_doubt(tmp_path):
     late = [row.split(",", 1)[1] for row in rows[-7:] + rows[:-7]]
     rows = [f"{hour},{row}" for hour, row in enumerate(late)]
     found, _ = answer(weather.read, written(tmp_path, "\n".join([header, *rows])))
-    assert found.doubts == ["the middle of the sunshine is at 19 h: are the rows in local time?"]
+    assert found.doubts == ["the middle of the sunshine is at 20 h: are the rows in local time?"]
     found, _ = answer(weather.read, written(tmp_path, year(air="0")))
     assert found.doubts == ["the air has 0 degC all year: is it measured?"]
 

@@ -33,6 +33,9 @@ class Paths(Simulated):
     def isdir(self, path):
         return path in self._disk.folders
 
+    def realpath(self, path):
+        return path  # it has no links
+
 
 class Locks(Simulated):
     """Replaces `fcntl`: nobody else has a lock."""
