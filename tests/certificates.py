@@ -21,6 +21,10 @@ ISSUED = {
     "foreign": ("other", "9", "/CN=ems 1", "DNS:ems"),
     "two": ("site", "9", "/CN=x/CN=ems 1", "DNS:ems"),
 }
+# Python 3.13 and newer refuse an authority that does not say so, and a certificate without the
+# identifier of its authority.
+SIGNS = "-addext", "keyUsage=critical,keyCertSign,cRLSign"
+IDENTIFIED = "authorityKeyIdentifier=keyid"
 # `openssl ca` takes a time of the past in each version; newer ones refuse `x509 -days -1`.
 PAST = "-batch -notext -config ca -cert site.crt -keyfile site.key -outdir .".split()
 PAST += "-startdate 20200101000000Z -enddate 20200102000000Z".split()
@@ -51,10 +55,10 @@ def certificates():
         subprocess.run(line, cwd=folder, check=True, capture_output=True)
 
     for name in ("site", "other"):
-        made("req", name, "-x509", *KEY, f"{name}.key", "-subj", f"/CN={name}")
+        made("req", name, "-x509", *KEY, f"{name}.key", "-subj", f"/CN={name}", *SIGNS)
         (folder / f"{name}.csr").rename(folder / f"{name}.crt")
     for name, (issuer, days, subject, others) in ISSUED.items():
-        (folder / "names").write_text(f"subjectAltName={others}\n")
+        (folder / "names").write_text(f"subjectAltName={others}\n{IDENTIFIED}\n")
         made("req", name, *KEY, f"{name}.key", "-subj", subject)
         sign = ("-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial")
         if days == OLD:

@@ -81,6 +81,7 @@ NO_EXEMPTIONS = {
     "tests/prove/mutants.py NOT_CODE": "parts of the syntax tree that do not run",
     "tests/prove/mutants.py TRANSPARENT": "parts of the syntax tree that do not run",
     "tests/prove/symbolic.py OURS": "packages of the product",
+    "tests/real/parts.py HEADERS": "real parts by their package",
     "tests/real/parts.py LIBRARIES": "real parts by their package",
     "tests/real/parts.py MODULES": "real parts by their package",
     "tests/repository.py SKIPPED": "folders that are not of the project",

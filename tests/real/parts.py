@@ -36,6 +36,7 @@ PROGRAMS = {
     "systemd": "systemd-analyze",
 }
 LIBRARIES = {"libmodbus5": "modbus"}
+HEADERS = {"libc6-dev": "/usr/include/stdio.h"}  # gcc compiles the model of SPIN
 MODULES = ("kubernetes", "playwright")
 
 
@@ -44,6 +45,8 @@ def is_there(part):
         return os.geteuid() == 0
     if part in MODULES:
         return importlib.util.find_spec(part) is not None
+    if part in HEADERS:
+        return os.path.exists(HEADERS[part])
     if part in LIBRARIES:
         return ctypes.util.find_library(LIBRARIES[part]) is not None
     return shutil.which(PROGRAMS[part], path=PATH) is not None
@@ -66,4 +69,4 @@ def program(package):
 
 
 if __name__ == "__main__":
-    print(*[each for each in (*PROGRAMS, *LIBRARIES) if not is_there(each)])
+    print(*[each for each in (*PROGRAMS, *HEADERS, *LIBRARIES) if not is_there(each)])
