@@ -6,6 +6,7 @@ capacity tag is set in the summer week and paid in all weeks.
 """
 
 import argparse
+import math
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -113,12 +114,12 @@ def _sums(found: list[Document], weight: float, of_tags: float) -> Document:
 
     def paid(name: str, *parts: str) -> float:
         factors = {"energy": weight, "demand": weight, "tags": of_tags}
-        return sum([factors[part] * each[name][part] for each in found for part in parts])
+        return math.fsum([factors[part] * each[name][part] for each in found for part in parts])
 
     every = "energy", "demand", "tags"
     alike = ("kept", "wear", "given_kWh", "lost_kWh", "auxiliaries_kWh", "swings")
-    sums = {key: weight * sum([each[key] for each in found]) for key in alike}
-    drawn = weight * sum([min(0.0, each["kept"]) for each in found])
+    sums = {key: weight * math.fsum([each[key] for each in found]) for key in alike}
+    drawn = weight * math.fsum([min(0.0, each["kept"]) for each in found])
     without, peaks_kW = paid("without", *every), [max(each[name]["peak_W"] for each in found) / 1000
                                                   for name in BILLS[:2]]  # fmt: skip
     has_best = all(each["best"] for each in found)

@@ -157,7 +157,7 @@ def test_the_page_says_what_a_year_half_the_battery_and_an_outage_bring():
     announced = result._replace(spec=result.spec._replace(warned_ahead_h=12.0))
     assert "the grid, with 12 h of warning, at" in page.section(announced, document)
     assert "Winter" in text and "300 kW instead of 300" in text
-    assert "Half the battery (125 kW / 322 kWh) saves 730 EUR a year; this one saves 730" in text
+    assert "Half the battery (125 kW / 322 kWh) saves 731 EUR a year; this one saves 731" in text
     assert "4 stages of the load were shed; the set carried after 16 s; row 41d tripped." in text
     head, rows = answers.hours(result)
     assert head[2:] == ("the mean load, 200 kW", "the highest load, 200 kW",
