@@ -57,6 +57,11 @@ class Integrity:
         return any(self._state[self._at + WAITS : self._at + WORDS])
 
     @property
+    def is_held(self) -> bool:
+        """True while the value that counts is not the last report."""
+        return any(self._state[self._at + WAITS : self._at + FLAPS])
+
+    @property
     def jump(self) -> int:
         """The last report less the value that counts."""
         return self._state[self._at + SEEN] - self._state[self._at + COUNTED]

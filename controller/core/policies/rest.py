@@ -47,9 +47,9 @@ class Rest:
         return None if known.is_load_low else sum_W
 
     def learn(self, known: Known, rest_W: int | None) -> None:
-        """Follow the rest slowly."""
+        """Follow the rest slowly, while each PV power that it is made of is the last report."""
         state = self._state
-        if rest_W is None:
+        if rest_W is None or any(each.checked["power_W"].is_held for each in self._suns):
             return
         slow = approach(state.others, rest_W << 16, self._speed, 1)
         state.others = slow if state.is_learnt else rest_W << 16
@@ -65,7 +65,8 @@ class Rest:
             one = each.checked["power_W"]
             if one.is_open:
                 verdict = integrity.CONFIRMED if is_off_grid else self._verdict(known, -one.jump)
-                self._state.others += one.pass_(passed_ms, verdict) << 16
+                if one.pass_(passed_ms, verdict):
+                    self._state.is_learnt = 0  # either the rest or the report was wrong before
                 doubted |= bit * one.is_doubted
             bit <<= 1
         return doubted & (1 << SIGNALS_MAX) - 1

@@ -29,7 +29,6 @@ MEAN_CELL = "a cell of the plant is weaker than the mean: its limit falls earlie
 STEP = "a step of 130 kW that is answered 1 s later is 9 kW of the last 15 s of an interval"
 TAKES = "the load of the set has a time constant of 5 s and steps each 10 s"
 SUN_FALLS = "PV falls to the load at 20 kW/s; without a meter's delay it is there a second earlier"
-DOUBTED = "with bytes a report that falls at 20 kW/s comes late, and is in doubt for a second"
 TAKES_BACK = "the UPS takes its load back, and the set goes down, within the second of a return"
 TRACKS = "load tracking begins anew at the return, from the readings of that moment"
 SECOND = "the set takes a stage that comes back for one whole second, then the battery"
@@ -75,8 +74,6 @@ CASES = {
         slack=(
             Slack("request", 200_000, SETTLED_S, TRACKS),
             Slack("caps_reason|grid_W|grid_meter_W", 20_000, SETTLED_S, SUN_FALLS),
-            Slack("found.others_W", 50_000, SETTLED_S, DOUBTED),
-            Slack("balance_wrong", 128, SETTLED_S, DOUBTED),  # the bit of the PV report
         ),
     ),
     "peak": Case(

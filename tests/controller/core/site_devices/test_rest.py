@@ -1,0 +1,70 @@
+"""The rest of the sum of powers: no PV report in doubt becomes a part of it."""
+
+import pytest
+from device_bench import TICK_MS, Bench
+from views import device
+
+from controller.core.policies.site_balance import SiteBalance
+from controller.core.site_devices.roles import SUN_PERMILLE
+from controller.core.site_devices.signals_view import ALONE_MS
+
+RATED_W, LOAD_W = 200_000, 20_000
+REPORT_TICKS = 500 // TICK_MS
+STEP_W = RATED_W * SUN_PERMILLE // 1000  # the largest change that counts at once
+
+
+class Sun(Bench):
+    """A load meter, and PV whose report comes twice a second; the rest goes to the grid."""
+
+    def __init__(self):
+        super().__init__(
+            SiteBalance,
+            device("pv", 1, rated_W=RATED_W),
+            load_meter_fitted=1,
+            share_permille=1000,
+        )
+        self.view = self.site.devices[0]
+
+    def report(self, sun_W, sees=True, proven=True):
+        """Half a second that begins with a report. sees: the battery's power is known; proven: the
+        grid meter is.
+        """
+        grid_W = LOAD_W - sun_W
+        self.site.inp[self.place["pv_1.power_W"]] = sun_W
+        for tick in range(REPORT_TICKS):
+            self.site.step(bytes([tick == 0] * len(self.view.bits)), 1)
+            self.step(
+                grid_meter_W=grid_W,
+                grid_W=grid_W if proven else None,
+                load_meter_W=LOAD_W,
+                battery_W=0 if sees else None,
+            )
+        return self.function.rest.unseen_W, self.function.out[0]
+
+
+def test_a_jump_before_the_first_sum_is_no_part_of_the_rest():
+    """The reports jump while the battery starts. The sum is known before the jump counts."""
+    sun = Sun()
+    sun.report(110_000, sees=False)
+    sun.report(20_000, sees=False)
+    found = [sun.report(20_000) for _ in range(8)]
+    assert found == [(0, 0)] * 8 and sun.view.settled("power_W") == 20_000
+
+
+@pytest.mark.parametrize("step_W", (STEP_W - 1, STEP_W + 1, 3 * STEP_W))
+def test_a_real_fall_after_such_a_start_is_never_in_doubt(step_W):
+    sun = Sun()
+    for sun_W in (180_000, 20_000, *[20_000] * 7, *range(20_000, 200_000, 9000)):
+        sun.report(sun_W, sees=sun_W > 20_000)
+    for sun_W in range(200_000, 0, -step_W):
+        assert sun.report(sun_W) == (0, 0) and sun.view.settled("power_W") == sun_W
+
+
+def test_a_jump_that_counts_without_a_confirmation_is_no_part_of_the_rest():
+    """It was real. Nothing could say so, because the grid meter was not proven yet."""
+    sun = Sun()
+    sun.report(100_000, proven=False)
+    for _ in range(1 + (ALONE_MS // 500)):
+        sun.report(20_000, proven=False)
+    assert [sun.report(20_000) for _ in range(4)] == [(0, 0)] * 4
+    assert sun.view.settled("power_W") == 20_000
