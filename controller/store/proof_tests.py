@@ -25,6 +25,7 @@ from controller.system import utc
 from controller.system.paths import WrongInput
 
 FILE, LOCK_FILE, HEAD_FILE = "proof_tests.jsonl", "proof_tests.lock", "proof_tests.head"
+PIECE_BYTES = 65_536  # of one read: Python allocates all of it, and the controller locks its memory
 MODE = 0o640  # the doors report how far the cabinet has joined
 
 
@@ -64,7 +65,7 @@ def _bytes(path: str) -> bytes:
 
 def _content(descriptor: int) -> bytes:
     content = b""
-    while piece := os.read(descriptor, pl.BYTES_MAX + 1 - len(content)):
+    while piece := os.read(descriptor, min(PIECE_BYTES, pl.BYTES_MAX + 1 - len(content))):
         content += piece
     if len(content) > pl.BYTES_MAX:
         raise OSError(

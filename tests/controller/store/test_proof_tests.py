@@ -69,6 +69,18 @@ def test_a_cabinet_is_commissioned_once_and_a_missing_file_is_an_empty_ledger(tm
     assert [record.number for record in pt.read(str(tmp_path)).records] == [1, 2]
 
 
+def test_a_reader_asks_for_no_more_memory_than_the_ledger_has_use_for(three, monkeypatch):
+    """The controller locks its memory, so what one read asks for stays: 16 MiB, if asked at once."""
+    asked, before = [], os.read
+
+    def spy(descriptor, count):
+        asked.append(count)
+        return before(descriptor, count)
+
+    monkeypatch.setattr(pt.os, "read", spy)
+    assert pt.read(str(three.parent)).records and max(asked) == 65_536
+
+
 def test_a_power_cut_anywhere_loses_no_record_that_counted(tmp_path):
     first = Disk()
     add(tmp_path, "1", first)
