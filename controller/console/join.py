@@ -157,9 +157,11 @@ def _leave(arguments: Namespace, case: Case) -> None:
         person.note(arguments, "JOIN", f"{arguments.by}: leaves")
         return
     _check_given_back(facts)
-    for each in case.status["proof_tests"]["signs"]:
-        hold_sign(arguments, each["unit"], "it has not left")
-        row = sign_tests.row_of(each["unit"])
-        ledger.add(utc.moment(), pl.SIGN, row, arguments.by, LEFT_REASON)
+    units = [each["unit"] for each in case.status["proof_tests"]["signs"]]
+    for unit in units:
+        hold_sign(arguments, unit, "it has not left")
     answer = operator.sent(arguments, operator_client.ask, operator_commands.STOP)
     print(f"stop: {operator_commands.words(answer)}")
+    for unit in units:
+        row = sign_tests.row_of(unit)
+        ledger.add(utc.moment(), pl.SIGN, row, arguments.by, LEFT_REASON)

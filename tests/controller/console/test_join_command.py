@@ -178,6 +178,18 @@ def test_a_cabinet_leaves_after_it_has_given_its_load_back(box):
     assert box.ask("--by anna")[1][0] == "read: done" and box.known()["state"] == joining.JOINS
 
 
+def test_a_cabinet_that_leaves_is_held_and_stopped_although_its_ledger_takes_nothing(box):
+    box.stop().noted()
+    box.ask("--by anna --leave")
+    box.now_us += joining.RAMP_S * SECOND_US
+    lock = pathlib.Path(box.watched.state) / pt.LOCK_FILE
+    lock.unlink()
+    lock.mkdir()
+    code, page, _ = box.ask("--by anna --leave")
+    assert (code, page) == (2, ["stop: accepted"])
+    assert box.asked == [(operator_commands.STOP,)] and box.held == [(1, True)]
+
+
 def test_a_boot_lets_no_leaving_cabinet_stop_at_once(box):
     box.stop().noted()
     box.ask("--by anna --leave")
