@@ -1,7 +1,7 @@
 #!/bin/sh
-# usage: base.sh FILE: a Debian 12 with systemd and the PREEMPT_RT kernel as a tar archive. About 70 s, idle.
+# usage: base.sh SUITE FILE: a Debian with systemd and the PREEMPT_RT kernel as a tar archive. About 70 s, idle.
 set -eu
-file="$1"
+suite="$1" file="$2"
 places='/usr/share/man/* /usr/share/doc/* /usr/share/locale/*'
 for folder in sound drivers/gpu drivers/media drivers/net/wireless drivers/net/ethernet drivers/infiniband fs/btrfs \
     fs/xfs; do
@@ -19,4 +19,4 @@ exec mmdebstrap --quiet --format=tar --mode=root --variant=minbase $options \
     --aptopt='Acquire::Languages "none"' --aptopt='Apt::Install-Recommends "false"' \
     --aptopt='APT::Sandbox::User "root"' \
     --include=systemd-sysv,udev,dbus,linux-image-rt-amd64,kmod,iproute2,python3,python3-venv,can-utils \
-    bookworm "$file"
+    "$suite" "$file"

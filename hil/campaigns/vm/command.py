@@ -26,7 +26,9 @@ NAME = "vm-test"
 # among the lines.
 FAILURES = (RigError, OSError, ValueError, LookupError)
 NOT_ROOT = f"needs root, to make a disk with the owners of a real one: sudo ./flash.sh {NAME}"
+SUITES = ("bookworm", "trixie")
 CACHE: options.Options = {
+    "--suite": {"choices": SUITES, "default": SUITES[0], "help": "Debian of the box (%(default)s)"},
     "--cache": options.value(
         str, "DIR", "where disks are kept, up to 3 GB (%(default)s)", "~/.cache/firebreak-vm"
     )
@@ -73,14 +75,14 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with open(cache / "lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return _test(cache, arguments.json)
+            return _test(cache, arguments.suite, arguments.json)
     except BlockingIOError:
         return report.refuse(NAME, f"{cache}: another {NAME} runs there", report.NO_START)
     except KeyboardInterrupt:
         return report.refuse(NAME, "interrupted", report.INTERRUPTED)
 
 
-def _test(cache: pathlib.Path, json_path: str | None) -> int:
+def _test(cache: pathlib.Path, suite: str, json_path: str | None) -> int:
     checks = report.Checks()
     with contextlib.ExitStack() as ends:
         rig = VmRig(ends.enter_context(tempfile.TemporaryDirectory(prefix="firebreak-vm-")))
@@ -88,10 +90,10 @@ def _test(cache: pathlib.Path, json_path: str | None) -> int:
         rig.start()
         machine = Machine(str(cache), list(rig.wires["ports"].values()), rig.open_can())
         ends.callback(machine.cut_power)
-        _run(checks, Lab(cache, machine, rig))
+        _run(checks, Lab(cache, machine, rig, suite))
     done = [row["name"] for row in checks.rows if row["ok"]]
     print(report.verdict(f"{len(done)} of {len(CHECKS)} checks passed"), flush=True)
-    report.write_json(json_path, {"test": "vm", **checks.document()})
+    report.write_json(json_path, {"test": "vm", "suite": suite, **checks.document()})
     return report.MET if checks.ok else report.NOT_MET
 
 

@@ -67,13 +67,13 @@ def base(lab: Lab) -> str:
         )
     # another recipe makes another base
     recipe = hashlib.sha256((HERE / "base.sh").read_bytes()).hexdigest()
-    path = lab.cache / f"base-{recipe[:12]}.tar"
+    path = lab.cache / f"base-{lab.suite}-{recipe[:12]}.tar"
     kept = path.exists()
     if not kept:
-        for old in lab.cache.glob("base-*.tar*"):
+        for old in lab.cache.glob(f"base-{lab.suite}-*.tar*"):
             old.unlink()
         unfinished = path.with_suffix(".tar.new")
-        _run(["sh", HERE / "base.sh", unfinished], lab.cache, "mmdebstrap")
+        _run(["sh", HERE / "base.sh", lab.suite, unfinished], lab.cache, "mmdebstrap")
         unfinished.rename(path)
     shutil.rmtree(lab.tree, ignore_errors=True)
     lab.tree.mkdir()

@@ -43,8 +43,9 @@ def powered(view: View) -> bool:
 class Lab:
     """The box, its plant process, and the folder in which its disk is made."""
 
-    def __init__(self, cache: pathlib.Path, machine: Machine, rig: VmRig) -> None:
-        self.cache, self.machine, self.rig = cache, machine, rig
+    def __init__(self, cache: pathlib.Path, machine: Machine, rig: VmRig, suite: str) -> None:
+        """suite: name of the Debian of the box."""
+        self.cache, self.machine, self.rig, self.suite = cache, machine, rig, suite
         self.tree = cache / "tree"
 
     def boot(self) -> None:

@@ -312,7 +312,7 @@ def lab_of(monkeypatch, tmp_path):
 
     def made(**answers):
         plant = Plant()
-        return labs.Lab(tmp_path, Box(plant, **answers), plant)
+        return labs.Lab(tmp_path, Box(plant, **answers), plant, "bookworm")
 
     return made
 
