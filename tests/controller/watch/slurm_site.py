@@ -1,4 +1,7 @@
-"""One Slurm node with eight GPUs that are files, on loopback, for tests with mark.wire."""
+"""One Slurm node with eight GPUs that are files, on loopback, for tests with mark.wire.
+
+The other nodes are down. Slurm 24 refuses a job that is larger than all nodes together.
+"""
 
 import contextlib
 import json
@@ -42,7 +45,9 @@ ReturnToService=2
 KillWait=2
 GresTypes=gpu
 JobSubmitPlugins=lua
-NodeName={host} NodeAddr=127.0.0.1 CPUs=64 CoresPerSocket=64 RealMemory=1000 Gres=gpu:h100:{gpus}
+NodeName=DEFAULT CPUs=64 CoresPerSocket=64 RealMemory=1000 Gres=gpu:h100:{gpus}
+NodeName={host} NodeAddr=127.0.0.1
+NodeName=far[1-7] NodeAddr=127.0.1.[1-7] State=DOWN
 PartitionName=batch Nodes=ALL Default=YES MaxTime=INFINITE DefaultTime=10 State=UP
 """
 
@@ -62,7 +67,8 @@ class Site:
         # without a file for each, slurmd finds no GPU
         for number in range(GPUS):
             (folder / f"dev/gpu{number}").symlink_to(os.devnull)
-        gres = f"NodeName={self.host} Name=gpu Type=h100 File={folder}/dev/gpu[0-{GPUS - 1}]\n"
+        files = f"{folder}/dev/gpu[0-{GPUS - 1}]"
+        gres = f"NodeName={self.host},far[1-7] Name=gpu Type=h100 File={files}\n"
         (folder / "gres.conf").write_text(gres)
         shutil.copy(LUA, folder)
         ports = free_port(), free_port()
@@ -70,7 +76,8 @@ class Site:
         (folder / "slurm.conf").write_text(text)
         self.begin("slurmctld", "-D", "-c")
         self.begin("slurmd", "-D", "-N", self.host)
-        self.until(lambda: self.run("sinfo", "-h", "-o", "%t", check=False).strip() == "idle")
+        state = "sinfo", "-h", "-n", self.host, "-o", "%t"
+        self.until(lambda: self.run(*state, check=False).strip() == "idle")
 
     def begin(self, name, *words):
         with open(self.folder / f"{name}.out", "ab") as out:
@@ -95,8 +102,10 @@ class Site:
         return done.strip()
 
     def state(self, job):
+        """State of a job, or None. Slurm 22 gives a text, Slurm 24 a list of texts."""
         jobs = json.loads(self.run("squeue", "--json"))["jobs"]
-        return next((each["job_state"] for each in jobs if str(each["job_id"]) == job), None)
+        states = [each["job_state"] for each in jobs if str(each["job_id"]) == job]
+        return next((each if isinstance(each, str) else " ".join(each) for each in states), None)
 
     @staticmethod
     def until(is_so):
