@@ -18,10 +18,7 @@ class Sun(Bench):
 
     def __init__(self):
         super().__init__(
-            SiteBalance,
-            device("pv", 1, rated_W=RATED_W),
-            load_meter_fitted=1,
-            share_permille=1000,
+            SiteBalance, device("pv", 1, rated_W=RATED_W), load_meter_fitted=1, share_permille=1000
         )
         self.view = self.site.devices[0]
 
