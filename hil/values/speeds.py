@@ -1,7 +1,6 @@
 """`python -m hil long speeds` measures the speed of each mode on this machine.
 
-With --equality it prints the error of each mode, compared with byte mode. All modes take turns in
-short rounds, so that other work slows all alike. The table has the medians.
+All modes take turns in short rounds, so that other work slows all alike. The table has the medians.
 """
 
 import argparse
@@ -15,7 +14,7 @@ from controller.system import realtime
 from hil.engine import forks
 from hil.engine.arguments import output_file, whole
 from hil.results import figures, run_result
-from hil.values import equality, quiet, segment
+from hil.values import quiet, segment
 from hil.values.chain_only import ChainOnly
 
 THREE_UNITS = FOLDER / "three_units" / "cabinet.toml"
@@ -36,17 +35,16 @@ QUARTER_S = 90 * 86_400
 
 def add(commands: Any) -> None:
     """Add the command to the subparsers."""
-    parser = commands.add_parser("speeds", help="how fast and how near each mode is")
+    parser = commands.add_parser("speeds", help="how fast each mode is")
     parser.add_argument("--rounds", type=whole(1, 100), default=5, metavar="N", help="(5)")
-    parser.add_argument("--equality", action="store_true", help="compare value mode with bytes")
     parser.add_argument("--json", type=output_file(), metavar="FILE", help="write them")
     parser.set_defaults(run=main, program="long speeds")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Print one of the two tables. Returns the exit code."""
-    table = equality.table() if arguments.equality else measured(arguments.rounds)
-    print("\n".join(equality.lines(table) if arguments.equality else lines(table)))
+    """Print the table. Returns the exit code."""
+    table = measured(arguments.rounds)
+    print("\n".join(lines(table)))
     if arguments.json:
         figures.write_json(arguments.json, {"rows": table})
     return run_result.MET

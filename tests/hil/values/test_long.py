@@ -3,11 +3,10 @@
 import json
 from unittest.mock import ANY
 
-import numpy as np
 import pytest
 
 from hil.__main__ import main
-from hil.values import equality, speeds
+from hil.values import speeds
 from tests.tables import cases
 
 
@@ -77,14 +76,3 @@ def test_the_table_of_speeds_compares_with_bytes_of_as_many_units():
     head, row, note = speeds.lines(table)
     assert row.split() == ["value", "1", "unit", "250", "5.0", "8.64"]
     assert "x byte" in head and "CPU s" in note
-
-
-def test_equality_is_the_difference_from_the_reference():
-    means_W = np.array([1000.0, 2000.0])
-    one = {"scenario": "a", "mode": "value, 20 ms", "soc_permille": 501.0, "discharge_Wh": 12.0}
-    one |= {"charge_Wh": 3.0, "grid_Wh": 1001.0, "means_W": means_W + [3.0, -4.0]}
-    reference = {**one, "soc_permille": 500.5, "grid_Wh": 1000.0, "means_W": means_W}
-    row = equality.compared({**one, "rows": [("1a", 0.1)]}, {**reference, "rows": [("1a", 0.02)]})
-    assert row["soc_permille"] == 0.5 and row["grid_permille"] == pytest.approx(1.0)
-    assert row["mean_W_max"] == 4.0 and row["mean_bias_W"] == -0.5 and row["rows_equal"]
-    assert "equal" in equality.lines([row])[1]
