@@ -59,12 +59,11 @@ class Notifier:
     """Reports to the service manager: ready, alive, stopping (sd_notify).
 
     Reports are datagrams to $NOTIFY_SOCKET. Without that variable no call has an effect; no call
-    waits. dropped: number of datagrams that could not be sent. watchdog_us: longest time between
-    two calls of `alive` (use half of it), or 0.
+    waits. dropped: number of datagrams that could not be sent.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ):
-        """environment: mapping with NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, all optional."""
+        """environment: mapping that may have NOTIFY_SOCKET."""
         self.dropped = 0
         path = environment.get("NOTIFY_SOCKET", "")
         self._address = "\0" + path[1:] if path.startswith("@") else path
@@ -72,9 +71,6 @@ class Notifier:
         if path:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self._socket.setblocking(False)
-        meant = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        period = environment.get("WATCHDOG_USEC", "")
-        self.watchdog_us = int(period) if meant and period.isdigit() else 0
 
     def ready(self, status: str) -> None:
         """Report that the controller runs. status: one line for the operator."""

@@ -5,6 +5,7 @@ before each read: even with O_NONBLOCK, a read of an empty tty can wait for a ke
 paths in /dev/serial/by-id, because the numbers of ttyUSB devices change.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -42,7 +43,6 @@ class SerialPort:
 
     def __init__(self, path: str, baud_Bd: int, parity: str = "N", stop_bits: int = 1):
         self.path, self.error = path, ""
-        self.low_latency_ok = False  # without it, a USB adapter may hold received bytes for 16 ms
         self.generation = self.losses = 0
         self.dropped_bytes = 0  # bytes of frames that were not sent when the next frame came
         self._settings: dict[str, Any] = dict(baudrate=baud_Bd, parity=parity, stopbits=stop_bits)
@@ -74,7 +74,8 @@ class SerialPort:
             self.error = self._explain(failure)
             raise SerialPortError(self.error) from failure
         self._keep_others_out()
-        self.low_latency_ok = _low_latency(port)
+        with contextlib.suppress(ValueError):  # the driver of the port may not have this mode
+            port.set_low_latency_mode(True)  # else a USB adapter may hold received bytes for 16 ms
         self.error = ""
         self.generation += 1
 
@@ -195,15 +196,6 @@ class Arrivals:
     def close(self) -> None:
         """Close. Does nothing if it is closed."""
         self._epoll.close()
-
-
-def _low_latency(port: serial.Serial) -> bool:
-    """True if the driver of the port accepts the low-latency mode."""
-    try:
-        port.set_low_latency_mode(True)
-    except ValueError:
-        return False
-    return True
 
 
 def _lock_owner(path: str) -> str:

@@ -35,8 +35,6 @@ TRANSACTIONS = 1 << 16
 class TcpPort:
     """One connection to "ADDRESS:PORT" (IPv4), used like a SerialPort. strays: late replies."""
 
-    low_latency_ok = True
-
     def __init__(self, path: str):
         self.path, self.error = path, ""
         host, _, port = path.rpartition(":")
