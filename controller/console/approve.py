@@ -5,13 +5,11 @@ With a name and a code, a person at the cabinet approves the image. The key swit
 RUN.
 """
 
-import functools
 import re
 from argparse import Namespace
 
 from controller.config import approval
-from controller.console import person
-from controller.console.operator import newest, sent
+from controller.console.operator import newest, prove, sent
 from controller.run import operator_client, operator_commands
 from controller.state.base import Facts
 from controller.system import cli
@@ -64,7 +62,7 @@ def _given(arguments: Namespace) -> int:
     if not arguments.code or not CODE.fullmatch(arguments.code):
         line = "CODE is 8 characters of 0-9 and A-F, from `firebreak approve`"
         raise cli.Ended(WRONG_INPUT, line)
-    person.prove(arguments, functools.partial(sent, arguments, operator_client.reach))
+    prove(arguments, arguments.name)
     answer = sent(arguments, operator_client.approve, arguments.name, int(arguments.code, 16))
     is_done = answer == operator_commands.ACCEPTED
     print(f"approval: {operator_commands.words(answer)}{f'; {AGAIN}' if is_done else ''}")

@@ -11,7 +11,6 @@ Exit codes: 0 the cabinet has joined, or has left; 1 a step is open, or is refus
 no controller, or the ledger cannot be read or written.
 """
 
-import functools
 import math
 import sqlite3
 from argparse import Namespace
@@ -51,10 +50,7 @@ def _join(arguments: Namespace) -> int:
     _check_options(arguments)
     case = _case(arguments)
     if arguments.by:
-        person.prove(
-            Namespace(**{**vars(arguments), "name": arguments.by}),
-            functools.partial(operator.sent, arguments, operator_client.reach),
-        )
+        operator.prove(arguments, arguments.by)
         case = _case(arguments)  # read again: it may have changed while the person typed
         with cli.ends(NO_START, OSError, at=arguments.state_dir):
             (_leave if arguments.leave else _go_on)(arguments, case)

@@ -5,7 +5,6 @@ Every user who may write to the controller's command socket may give these comma
 a person must also prove his or her identity.
 """
 
-import functools
 import os
 from argparse import Namespace
 from collections.abc import Callable
@@ -63,7 +62,7 @@ def _lock_out(arguments: Namespace) -> int:
     action, consequence = f"lock-out by {arguments.name}", None
     if arguments.end:
         action, consequence = f"end of the {action}", lambda directory: run_words.START_IT
-    person.prove(arguments, functools.partial(sent, arguments, operator_client.reach))
+    prove(arguments, arguments.name)
     answer = sent(arguments, operator_client.lock_out, arguments.name, not arguments.end)
     return _shown(arguments, answer, action, consequence)
 
@@ -105,6 +104,11 @@ def newest(arguments: Namespace) -> Snapshot:
     before = f"{no_answer.silent(arguments.run_dir)}: "
     with cli.ends(NO_START, OSError, JournalError, before=before):
         return snapshot.read(os.path.join(arguments.run_dir, "journal"))
+
+
+def prove(arguments: Namespace, name: str) -> None:
+    """End the command unless a controller runs and the person proves to be `name`."""
+    person.prove(arguments, name, lambda: sent(arguments, operator_client.reach))
 
 
 def sent(arguments: Namespace, ask: Callable[..., Answer], *details: object) -> Answer:

@@ -19,11 +19,11 @@ from controller.system import cli, clock
 from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, say
 
 
-def prove(arguments: Namespace, reach: Callable[[], object]) -> None:
-    """End the command unless the person proves to be `arguments.name`. reach: a function that ends
-    the command if no controller runs.
+def prove(arguments: Namespace, name: str, reach: Callable[[], object]) -> None:
+    """End the command unless the person proves to be `name`. reach: a function that ends the
+    command if no controller runs.
     """
-    name = users.checked_name(arguments.name)
+    name = users.checked_name(name)
     reach()
     if os.stat(arguments.run_dir).st_uid != os.geteuid():
         _prove_operator(name)

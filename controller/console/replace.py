@@ -11,7 +11,6 @@ Exit codes: 0 done, or no exchange is open; 1 an exchange is open, or a step is 
 input; 3 no controller, or the ledger cannot be read or written.
 """
 
-import functools
 import re
 import sqlite3
 import sys
@@ -79,10 +78,7 @@ def _replace(arguments: Namespace) -> int:
     if arguments.cancel and not case.begun and not arguments.json:
         raise cli.Ended(NOT_DONE, f"{case.device}: no replacement is open, so none to cancel")
     if arguments.by and not arguments.json:
-        person.prove(
-            Namespace(**{**vars(arguments), "name": arguments.by}),
-            functools.partial(operator.sent, arguments, operator_client.reach),
-        )
+        operator.prove(arguments, arguments.by)
         arguments.device = case.device
         case = _case(arguments)  # read again: it may have changed while the person typed
         with cli.ends(NO_START, LedgerError, OSError, at=arguments.state_dir):
