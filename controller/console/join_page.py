@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from controller.console.join_steps import STEPS
-from controller.console.pages.text import wrapped
+from controller.console.pages.text import labelled
 from controller.state.base import Facts
 from controller.store.joining import ALONE, IN, JOINS, LEAVES, WHOLE
 
-MARGIN = 12
 WORDS = {
     ALONE: "`firebreak join` was never used here: others count on the whole battery",
     JOINS: "it joins: nobody counts on its battery yet",
@@ -18,11 +17,7 @@ WORDS = {
 
 def lines(facts: Facts) -> list[str]:
     """The page, 79 columns of ASCII."""
-    return [line for label, words in _told(facts) for line in _line(label, words)]
-
-
-def _line(label: str, words: str) -> list[str]:
-    return wrapped(f"{label:<{MARGIN}}{words}", MARGIN)
+    return [line for label, words in _told(facts) for line in labelled(label, [words])]
 
 
 def _told(facts: Facts) -> Iterator[tuple[str, str]]:

@@ -4,25 +4,19 @@ to replace it.
 
 from collections.abc import Iterator
 
-from controller.console.pages.text import wrapped
+from controller.console.pages.text import labelled
 from controller.console.replace_steps import FIRST, KINDS, THEN
 from controller.state.base import Facts
-
-MARGIN = 12
 
 
 def lines(facts: Facts) -> list[str]:
     """The page, 79 columns of ASCII."""
-    return [line for label, words in _told(facts) for line in _line(label, words)]
+    return [line for label, words in _told(facts) for line in labelled(label, [words])]
 
 
 def tests_in_words(keys: list[str]) -> str:
     """The keys of tests in words: "12b, sign of unit 1"."""
     return ", ".join(f"sign of unit {key[1:]}" if key[0] == "u" else key for key in keys)
-
-
-def _line(label: str, words: str) -> list[str]:
-    return wrapped(f"{label:<{MARGIN}}{words}", MARGIN)
 
 
 def _told(facts: Facts) -> Iterator[tuple[str, str]]:

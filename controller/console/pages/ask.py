@@ -3,10 +3,10 @@ left, and the assumptions of the answer.
 """
 
 from controller.console.pages.causes import QUANTITY_WORDS, minute
-from controller.console.pages.text import WIDTH, duration, kilowatt, wrapped
+from controller.console.pages.text import LABEL_MARGIN, WIDTH, duration, kilowatt, labelled, wrapped
 from controller.state.base import Facts
 
-MARGIN = 12
+TEXT_MAX = 5 * WIDTH - LABEL_MARGIN  # characters of a text
 VERDICTS = {"yes": "YES", "no": "NO", "not known": "NOT KNOWN"}
 
 
@@ -14,7 +14,7 @@ def lines(facts: Facts) -> list[str]:
     """The answer as lines. facts: see state/ask.py."""
     job = f"a job of {kilowatt(facts['power_W'])} kW, {_in(facts['at_s'])}, for "
     job += duration(facts["for_s"] * 1000)
-    first = wrapped(f"{VERDICTS[facts['answer']]}: {job}.", MARGIN)
+    first = wrapped(f"{VERDICTS[facts['answer']]}: {job}.", LABEL_MARGIN)
     if facts["answer"] == "not known":
         return [*first, *_labelled("unknown", facts["unknown"])]
     return [
@@ -30,11 +30,7 @@ def lines(facts: Facts) -> list[str]:
 
 
 def _labelled(label: str, texts: list[str]) -> list[str]:
-    """The texts, folded to lines. The label stands before the first text."""
-    found = []
-    for number, text in enumerate(texts):
-        found += wrapped(f"{'' if number else label:<{MARGIN}}{text}"[: 5 * WIDTH], MARGIN)
-    return found
+    return labelled(label, [text[:TEXT_MAX] for text in texts])
 
 
 def _in(seconds: int) -> str:

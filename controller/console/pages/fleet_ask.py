@@ -1,7 +1,7 @@
 """The text of `firebreak fleet ask`: the answer, what each battery gives, and what is left out."""
 
-from controller.console.pages.ask import MARGIN, VERDICTS
-from controller.console.pages.text import duration, kilowatt, wrapped
+from controller.console.pages.ask import VERDICTS
+from controller.console.pages.text import LABEL_MARGIN, duration, kilowatt, labelled, wrapped
 from controller.dispatch import site_ask
 from controller.state.base import Facts
 from controller.system.paths import printable
@@ -14,24 +14,17 @@ def lines(facts: Facts) -> list[str]:
     start = f"in {duration(facts['at_s'] * 1000)}" if facts["at_s"] else "now"
     place = f" at {facts['cabinet']}" if facts.get("cabinet") else ""
     job = f"a job of {_kW(facts['power_W'])}{place}, {start}, for {duration(facts['for_s'] * 1000)}"
-    first = wrapped(f"{VERDICTS[facts['answer']]}: {job}.", MARGIN)
+    first = wrapped(f"{VERDICTS[facts['answer']]}: {job}.", LABEL_MARGIN)
     if facts["answer"] == site_ask.NOT_KNOWN:
-        unknown = _labelled("unknown", facts["unknown"])
+        unknown = labelled("unknown", facts["unknown"])
         return [printable(line) for line in first + unknown + _left_out(facts)]
-    found = [*first, *_labelled("left", _margin(facts)), *_labelled("import", _sum(facts))]
-    found += _labelled("batteries", _batteries(facts["cabinets"]))
+    found = [*first, *labelled("left", _margin(facts)), *labelled("import", _sum(facts))]
+    found += labelled("batteries", _batteries(facts["cabinets"]))
     return [printable(line) for line in found + _left_out(facts)]
 
 
 def _kW(power_W: int) -> str:
     return f"{kilowatt(power_W)} kW"
-
-
-def _labelled(label: str, texts: list[str]) -> list[str]:
-    found = []
-    for number, text in enumerate(texts):
-        found += wrapped(f"{'' if number else label:<{MARGIN}}{text}", MARGIN)
-    return found
 
 
 def _margin(facts: Facts) -> list[str]:
@@ -71,4 +64,4 @@ def _battery(name: str, each: Facts) -> str:
 
 
 def _left_out(facts: Facts) -> list[str]:
-    return _labelled("left out", facts["leaves_out"])
+    return labelled("left out", facts["leaves_out"])

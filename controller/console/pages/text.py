@@ -16,6 +16,7 @@ from safety import signals
 WIDTH, HEIGHT = 79, 23
 RULE = "-" * WIDTH
 MARGIN = 7
+LABEL_MARGIN = 12  # of pages with a label on the left
 MORE = "..."
 CELLS = "Cells stay live with contactors open."
 ANY_W = (1 << 30) - 1  # larger than any limit
@@ -226,6 +227,15 @@ def folded(label: str, sentence: str, lines_max: int = 3) -> list[str]:
         placeholder=" ...",
         break_on_hyphens=False,
     )
+
+
+def labelled(label: str, texts: Iterable[str]) -> list[str]:
+    """The texts, folded to lines. The label stands before the first text."""
+    found = []
+    for number, text in enumerate(texts):
+        begin = "" if number else label
+        found += wrapped(f"{begin:<{LABEL_MARGIN}}{text}", LABEL_MARGIN)
+    return found
 
 
 def wrapped(line: str, margin: int) -> list[str]:
