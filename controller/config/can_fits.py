@@ -104,11 +104,6 @@ def _nodes(profile: Profile) -> Iterable[int]:
     return can_dialects.NODES
 
 
-def judged(profile: Profile, node: int, frames: Iterable[Frame]) -> CanFit:
-    """Check whether one profile at one node fits the frames."""
-    return _judged(profile, node, frames, {each.can_id: each for each in heard(frames)})
-
-
 def _judged(profile: Profile, node: int, frames: Iterable[Frame], ids: dict[int, Heard]) -> CanFit:
     known = sorted({each.can_id for each in can_messages.ids(profile, node)} & set(ids))
     reason = next(_reasons(profile, node, ids), "")

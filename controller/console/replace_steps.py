@@ -63,8 +63,3 @@ KINDS = {
         ),
     ),
 }
-
-
-def kind_of(role: str) -> str:
-    """The kind of a device with this role, or "" if `firebreak replace` cannot replace it."""
-    return next((name for name, kind in KINDS.items() if role in kind.roles), "")

@@ -19,7 +19,6 @@ from drivers.buses.retry import Retry
 
 EXTENDED = 0x8000_0000  # added to a 29-bit id, as SocketCAN does
 ACTIVE, WARNING, PASSIVE, BUS_OFF, DOWN = range(5)  # `state`
-STATES = ("active", "warning", "passive", "bus-off", "down")
 
 # linux/can/error.h: class bits in the id of an error frame, controller bits in its data[1]
 ERROR_CONTROLLER, ERROR_BUS_OFF, ERROR_RESTARTED = 0x004, 0x040, 0x100

@@ -24,7 +24,6 @@ from hil.values.rig import ValueRig
 LEAD_S = 900
 DAY_S = 86_400.0
 BYTE, VALUE, CHAIN = "byte", "value", "chain"
-LOOK_S = 1.0  # time between two looks at the hottest module
 
 
 class WindowRecorder(Recorder):

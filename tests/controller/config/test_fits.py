@@ -178,7 +178,7 @@ def test_ids_have_a_period_and_lengths_and_a_wrong_length_is_named():
     frames = [(at, each, data[:5] if each == 0x351 else data) for at, each, data in frames]
     (first, *_) = can_fits.heard(frames)
     assert first == (0x351, 8, 1_000_000, [5])
-    fit = can_fits.judged(profiles.load("pylontech_lv"), 0, frames)
+    (fit,) = can_fits.fits([profiles.load("pylontech_lv")], frames)
     assert fit.reason == "messages.limits (351) has 5 bytes; allowed 6..8"
 
 
