@@ -107,7 +107,7 @@ def newest(arguments: Namespace) -> Snapshot:
 
 
 def prove(arguments: Namespace, name: str) -> None:
-    """End the command unless a controller runs and the person proves to be `name`."""
+    """End the command unless a controller runs and `name` is proven."""
     person.prove(arguments, name, lambda: sent(arguments, operator_client.reach))
 
 

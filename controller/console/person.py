@@ -20,9 +20,7 @@ from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, say
 
 
 def prove(arguments: Namespace, name: str, reach: Callable[[], object]) -> None:
-    """End the command unless the person proves to be `name`. reach: a function that ends the
-    command if no controller runs.
-    """
+    """End the command unless a person proves to be `name`. reach: ends it without a controller."""
     name = users.checked_name(name)
     reach()
     if os.stat(arguments.run_dir).st_uid != os.geteuid():

@@ -63,7 +63,7 @@ class Notifier:
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ):
-        """environment: mapping that may have NOTIFY_SOCKET."""
+        """environment: may have NOTIFY_SOCKET."""
         self.dropped = 0
         path = environment.get("NOTIFY_SOCKET", "")
         self._address = "\0" + path[1:] if path.startswith("@") else path

@@ -74,7 +74,7 @@ class SerialPort:
             self.error = self._explain(failure)
             raise SerialPortError(self.error) from failure
         self._keep_others_out()
-        with contextlib.suppress(ValueError):  # the driver of the port may not have this mode
+        with contextlib.suppress(ValueError):  # a driver may lack this mode
             port.set_low_latency_mode(True)  # else a USB adapter may hold received bytes for 16 ms
         self.error = ""
         self.generation += 1

@@ -16,7 +16,7 @@ from safety import signals
 WIDTH, HEIGHT = 79, 23
 RULE = "-" * WIDTH
 MARGIN = 7
-LABEL_MARGIN = 12  # of pages with a label on the left
+LABEL_MARGIN = 12  # of lines with a label
 MORE = "..."
 CELLS = "Cells stay live with contactors open."
 ANY_W = (1 << 30) - 1  # larger than any limit
@@ -230,7 +230,7 @@ def folded(label: str, sentence: str, lines_max: int = 3) -> list[str]:
 
 
 def labelled(label: str, texts: Iterable[str]) -> list[str]:
-    """The texts, folded to lines. The label stands before the first text."""
+    """The texts as folded lines, with the label before the first one."""
     found = []
     for number, text in enumerate(texts):
         begin = "" if number else label
