@@ -70,7 +70,7 @@ def test_a_cabinet_is_commissioned_once_and_a_missing_file_is_an_empty_ledger(tm
 
 
 def test_a_reader_asks_for_no_more_memory_than_the_ledger_has_use_for(three, monkeypatch):
-    """The controller locks its memory, so what one read asks for stays: 16 MiB, if asked at once."""
+    """The controller locks its memory, so what one read asks for stays."""
     asked, before = [], os.read
 
     def spy(descriptor, count):

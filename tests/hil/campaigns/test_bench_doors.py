@@ -76,7 +76,7 @@ def test_doors_start_below_the_loop(monkeypatch, tmp_path):
 @pytest.mark.whole
 @pytest.mark.timeout(600)
 def test_doors_beside_the_loop_in_two_seconds_of_each_phase(monkeypatch):
-    """At the priority of this suite: below it, doors and clients would starve beside other tests."""
+    """They have the priority of this suite, because below it they starve beside other tests."""
     monkeypatch.setattr(doors.Doors, "before", ())
     monkeypatch.setattr(doors, "LOW", ())
     found = {each["what"]: each for each in doors.run(2.0).figures}
