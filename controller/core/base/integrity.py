@@ -6,8 +6,9 @@ nothing. So a small change counts at once, and a jump needs a reason to be belie
 
     other readings confirm it            --> it counts at once
     nothing can confirm or contradict it --> it must last for `alone_ms`; then it counts
-    other readings contradict it         --> after CONTRADICTED_MS the reading is unknown for
-                                             DOUBT_MS, then it begins anew from its new value
+    other readings contradict it         --> after CONTRADICTED_MS the reading is unknown, until
+                                             they confirm it, at most for DOUBT_MS; then it begins
+                                             anew from its new value
     the old value comes back sooner      --> the old value still counts; this is a flap
     it flaps again and again             --> the reading is unknown for DOUBT_MS
 
@@ -88,7 +89,9 @@ class Integrity:
         """
         counted, seen, waits_ms, doubt_ms, flaps_ms = self._state[self._words]
         jump, moved = seen - counted, 0
-        if doubt_ms:
+        if doubt_ms and verdict == CONFIRMED and not flaps_ms:
+            counted, doubt_ms = seen, 0
+        elif doubt_ms:
             doubt_ms = max(0, doubt_ms - passed_ms)
             moved = 0 if doubt_ms else jump
         elif waits_ms and verdict == CONFIRMED:

@@ -44,12 +44,13 @@ TEXTS = reasons.texts("""
 
 
 class State(Words):
-    """The balance of the site. Powers are in W, except `others`."""
+    """The balance of the site. Powers are in W, except `others` and `unrest`."""
 
     wrong: int  # a bit for each signal
     doubtful: int
     passed_ms: int  # since the last check
     others: int  # draw that no meter sees, W << 16
+    unrest: int  # mean distance of the rest from `others`, W << 16
     is_learnt: int  # `others` is known
     is_formed: int  # a converter has shown that it forms the voltage
     is_carried: int  # sets carry the load

@@ -15,6 +15,7 @@ from controller.core.policies.contract import Known, Setup
 
 CHECK_MS = 100  # time between two checks of the balance
 REST_MS = 30_000  # time constant of the rest
+RESTLESS = 2  # a jump below this times the mean movement of the rest is never contradicted
 
 
 class Rest:
@@ -51,8 +52,11 @@ class Rest:
         state = self._state
         if rest_W is None or any(each.checked["power_W"].is_held for each in self._suns):
             return
-        slow = approach(state.others, rest_W << 16, self._speed, 1)
-        state.others = slow if state.is_learnt else rest_W << 16
+        if not state.is_learnt:
+            state.others, state.unrest = rest_W << 16, 0
+        off = abs((rest_W << 16) - state.others)
+        state.unrest = approach(state.unrest, off, self._speed, 1)
+        state.others = approach(state.others, rest_W << 16, self._speed, 1)
         # a meter that is not proven may be reversed, so its result is not kept
         state.is_learnt = known.grid_W is not None
 
@@ -61,24 +65,31 @@ class Rest:
         its jump. Off the grid the sum of island powers judges (../base/balance.py).
         """
         doubted, bit = 0, self._first_bit
-        for each in self._suns:
-            one = each.checked["power_W"]
+        checked = [each.checked["power_W"] for each in self._suns]
+        all_W = -sum([one.jump for one in checked if one.is_held])
+        for one in checked:
             if one.is_open:
-                verdict = integrity.CONFIRMED if is_off_grid else self._verdict(known, -one.jump)
+                verdict = integrity.CONFIRMED
+                if not is_off_grid:
+                    verdict = self._verdict(known, -one.jump, all_W)
                 if one.pass_(passed_ms, verdict):
                     self._state.is_learnt = 0  # either the rest or the report was wrong before
                 doubted |= bit * one.is_doubted
             bit <<= 1
         return doubted & (1 << SIGNALS_MAX) - 1
 
-    def _verdict(self, known: Known, expected_W: int) -> int:
+    def _verdict(self, known: Known, expected_W: int, all_W: int) -> int:
         """What the other powers say of a jump. expected_W: if the jump is real, the rest has moved
-        by this until the jump counts.
+        by this until the jump counts; all_W: the same for all jumps that do not count yet.
         """
         rest_W = self.now_W(known)
         if rest_W is None or known.grid_W is None or not self._state.is_learnt:
             return integrity.ALONE
-        moved_W = rest_W - (self._state.others >> 16)
-        if 2 * (moved_W if expected_W > 0 else -moved_W) > abs(expected_W):
+        off_W = rest_W - (self._state.others >> 16) - all_W
+        if abs(off_W) < abs(off_W + expected_W):  # the powers fit better with this jump
             return integrity.CONFIRMED
-        return integrity.CONTRADICTED if self._is_whole else integrity.ALONE
+        if not self.are_meters_compared:
+            return integrity.ALONE
+        # beside a load that moves faster than its meter, the rest says nothing about a small jump
+        is_restless = RESTLESS * (self._state.unrest >> 16) > abs(expected_W)
+        return integrity.CONFIRMED if is_restless else integrity.CONTRADICTED

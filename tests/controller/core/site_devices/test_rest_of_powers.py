@@ -16,17 +16,16 @@ STEP_W = RATED_W * SUN_PERMILLE // 1000  # the largest change that counts at onc
 class Sun(Bench):
     """A load meter, and PV whose report comes twice a second; the rest goes to the grid."""
 
-    def __init__(self):
-        super().__init__(
-            SiteBalance, device("pv", 1, rated_W=RATED_W), load_meter_fitted=1, share_permille=1000
-        )
-        self.view = self.site.devices[0]
+    def __init__(self, load_meter_fitted=1):
+        made = {"load_meter_fitted": load_meter_fitted, "share_permille": 1000}
+        super().__init__(SiteBalance, device("pv", 1, rated_W=RATED_W), **made)
+        self.view, self.load_W = self.site.devices[0], LOAD_W
 
-    def report(self, sun_W, sees=True, proven=True):
+    def report(self, sun_W, sees=True, proven=True, real_W=None):
         """Half a second that begins with a report. sees: the battery's power is known; proven: the
         grid meter is.
         """
-        grid_W = LOAD_W - sun_W
+        grid_W = self.load_W - (sun_W if real_W is None else real_W)
         self.site.inp[self.place["pv_1.power_W"]] = sun_W
         for tick in range(REPORT_TICKS):
             self.site.step(bytes([tick == 0] * len(self.view.bits)), 1)
@@ -65,3 +64,33 @@ def test_a_jump_that_counts_without_a_confirmation_is_no_part_of_the_rest():
         sun.report(20_000, proven=False)
     assert [sun.report(20_000) for _ in range(4)] == [(0, 0)] * 4
     assert sun.view.settled("power_W") == 20_000
+
+
+def contradicted(**settings):
+    """A sun at 100 kW whose reports say 0 for two seconds."""
+    sun = Sun(**settings)
+    for _ in range(20):
+        sun.report(100_000)
+    found = [sun.report(0, real_W=100_000)[1] for _ in range(4)]
+    return sun, found
+
+
+def test_a_doubt_ends_as_soon_as_the_powers_fit_the_report():
+    """The report was false, or the meters were late: now they agree, and nothing must wait."""
+    sun, found = contradicted()
+    assert found[0] == 0 and found[-1], "it lasts for a second"
+    assert sun.report(0) == (0, 0) and sun.view.value("power_W") == 0
+
+
+def test_without_a_load_meter_no_report_is_contradicted():
+    sun, found = contradicted(load_meter_fitted=0)
+    assert not any(found) and sun.view.value("power_W") == 100_000
+
+
+def test_beside_a_load_that_moves_faster_than_its_meter_a_report_is_not_contradicted():
+    sun = Sun()
+    for at in range(60):
+        sun.load_W = LOAD_W + 100_000 * (at % 2)  # the load meter still shows LOAD_W
+        sun.report(100_000)
+    assert not any(sun.report(60_000, real_W=100_000)[1] for _ in range(6))
+    assert sun.view.value("power_W") == 60_000
