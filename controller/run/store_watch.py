@@ -2,6 +2,8 @@
 
 While the store cannot save, a file marks the run directory, so that the next start does not trust a
 store that may lack a latch. A store is whole again once every record that it missed is durable.
+Another file says that all is saved. It goes while a record waits, since a kill in this time may
+lose a lock-out.
 """
 
 import sys
@@ -18,6 +20,8 @@ class Kept(Acknowledging, Protocol):
 
     is_gone: bool
     line: str
+    submitted: int
+    saved: int
 
     def watch(self, now_us: int) -> None:
         """Called once a tick."""
@@ -31,7 +35,7 @@ class StoreWatch:
     def __init__(self, keeper: Kept, run_directory: str):
         self._keeper, self._run_directory = keeper, run_directory
         self._since_us: int | None = None
-        self._is_marked = True  # the file may be left from an earlier run
+        self._proves: bool | None = None  # the mark may be left from an earlier run
         self.unsaved_ms = (0, 0)
 
     def step(self, now_us: int) -> None:
@@ -39,7 +43,7 @@ class StoreWatch:
         keeper, (now_ms, before_ms) = self._keeper, self.unsaved_ms
         keeper.watch(now_us)
         if not keeper.ok and self._since_us is None:
-            self._since_us, self._is_marked = now_us, True
+            self._since_us, self._proves = now_us, None
             two_copies.mark_failed(self._run_directory, True)
             until = f"a restart; {REMEDY}" if keeper.is_gone else "it is saved again"
             _say(f"{keeper.line}; no contactor closes and no reset is accepted until {until}")
@@ -48,10 +52,16 @@ class StoreWatch:
             _say(f"the store is saved again, with what it missed in {now_ms / 1000:.1f} s")
         if self._since_us is not None:
             self.unsaved_ms = max(1, (now_us - self._since_us) // 1000), before_ms
-        # The first record of this run contains what was loaded at the start.
-        elif self._is_marked and keeper.poll() and keeper.ok:
-            self._is_marked = False
-            two_copies.mark_failed(self._run_directory, False)
+            return
+        # The first record of this run contains what was loaded at the start. While a later one
+        # waits, a stop or a lock-out may be in it.
+        is_saved = 0 < keeper.submitted <= keeper.saved
+        if keeper.ok and is_saved != self._proves:
+            self._proves = is_saved
+            if is_saved:
+                two_copies.mark_failed(self._run_directory, False)
+            else:
+                two_copies.unmark_saved(self._run_directory)
 
 
 def _say(line: str) -> None:

@@ -227,6 +227,12 @@ def mark_failed(run_directory: str, is_failed: bool) -> bool:
     return True
 
 
+def unmark_saved(run_directory: str) -> None:
+    """Remove the file SAVED_NAME: a record waits, so the directory proves nothing any more."""
+    with contextlib.suppress(OSError):
+        os.unlink(os.path.join(run_directory, SAVED_NAME))
+
+
 def _read_copy(path: str) -> tuple[Copy | None, str | None]:
     """(copy or None, line or None). (None, None): there is no file."""
     try:

@@ -59,8 +59,12 @@ class Keeper:
     def submitted(self):
         return len(self.records)
 
-    def poll(self):
+    @property
+    def saved(self):
         return min(len(self.records), self.durable)
+
+    def poll(self):
+        return self.saved
 
 
 class Field:

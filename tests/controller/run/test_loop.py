@@ -275,16 +275,35 @@ def test_a_store_that_saves_again_is_reported_with_the_time_and_loses_its_mark(s
 def test_the_mark_of_a_run_that_could_not_save_goes_with_the_first_saved_record(silent):
     place, seen, keeper = silent.loop._store._run_directory, [], silent.cabinet.keeper
     two_copies.mark_failed(place, True)
-    number, keeper.poll = [0], lambda: number[0]
+    keeper.durable = 0
 
     def on_tick(ticks):
         seen.append(two_copies.of_run(CLEAN, place).state)
-        number[0] = ticks // 3
+        keeper.durable = 1000 * (ticks // 3)
         if ticks == 5:
             end()
 
     silent.run(on_tick)
     assert seen[:5] == [two_copies.UNREADABLE] * 3 + [two_copies.CLEAN] * 2
+
+
+def test_while_a_record_waits_nothing_proves_that_a_run_has_saved_all(silent):
+    """A disk that stands still has not failed yet, and a kill would lose the lock-out in it."""
+    keeper, place = silent.cabinet.keeper, silent.loop._store._run_directory
+    two_copies.mark_failed(place, False)  # left from the run before
+    proved, mark = [], os.path.join(place, two_copies.SAVED_NAME)
+    keeper.durable = 0
+
+    def on_tick(ticks):
+        proved.append(os.path.exists(mark))
+        keeper.durable = {3: 1000, 6: len(keeper.records)}.get(ticks, keeper.durable)
+        if ticks == 6:
+            silent.cabinet.request_lock_out("anna", True)
+        if ticks == 9:
+            end()
+
+    silent.run(on_tick)
+    assert (proved[1:3], proved[4], proved[-1]) == ([False, False], True, False), proved
 
 
 @pytest.mark.parametrize("peer_answer", [0, latches.DONE])
