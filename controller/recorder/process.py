@@ -88,6 +88,9 @@ class Recorder:
         if step_us:
             set_s, source = step_us / 1e6, self.wall.source
             self._note(f"the wall clock was set by {set_s:+.3f} s (source: {source})", "CLOCK")
+        with self._last:
+            header = self._reading.run.reader.header if self._reading else None
+            self._proof_tests.hold(self._now_us, header)
         if self._retry_us is not None and self._now_us < self._retry_us:
             return False
         more = False
@@ -98,15 +101,17 @@ class Recorder:
         if self.batch.rows or self.batch.seconds and is_late:
             self._store()
         if self._retry_us is None:
-            self.captures.work(self._now_us)
+            with self._last:
+                self.captures.work(self._now_us)
         return more and self._retry_us is None
 
     def _watch(self) -> None:
         """Take events that are in no frame: actions of persons, hints, proof tests."""
-        for act in self._inbox.take(ACTS_A_STEP):
-            is_possible = max(0, self._now_us - ACT_AGE_US_MAX) <= act.moment_us <= self._now_us
-            moment_us = act.moment_us if is_possible else self._now_us
-            self.batch.add(event(events.NOTE, act.text, code=act.code), moment_us)
+        with self._last:
+            for act in self._inbox.take(ACTS_A_STEP):
+                is_possible = max(0, self._now_us - ACT_AGE_US_MAX) <= act.moment_us <= self._now_us
+                moment_us = act.moment_us if is_possible else self._now_us
+                self.batch.add(event(events.NOTE, act.text, code=act.code), moment_us)
         now_us = self._now_us
         header = self._reading.run.reader.header if self._reading else None
         with self._last:

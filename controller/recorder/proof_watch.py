@@ -24,6 +24,7 @@ from controller.system.worded import plural
 LOOK_US = 60_000_000
 CODE = "PROOF"
 RECORDER = "the recorder"
+Exchange = tuple[str | None, str, Facts]
 
 
 class ProofWatch:
@@ -36,6 +37,16 @@ class ProofWatch:
         self._commands = os.path.join(run_directory, "command.sock")
         self.told = told if isinstance(told, dict) else {}
         self._due_us: int | None = None
+        self._hold_us = 0
+
+    def hold(self, now_us: int, header: Facts | None) -> None:
+        """Hold the start of each unit whose converter was exchanged, once in LOOK_US. This needs
+        neither the time of the day nor a disk that takes anything.
+        """
+        if now_us >= self._hold_us and header and header.get("proof_tests"):
+            self._hold_us = now_us + LOOK_US
+            with contextlib.suppress(OSError):
+                self._exchanged(header, proof_tests.read(self._directory))
 
     def look(
         self, now_us: int, label: tuple[SupportsInt, str, int | None], header: Facts | None
@@ -65,10 +76,12 @@ class ProofWatch:
         self.told = {**self.told, "head": found.head}
         return [*self._trouble(wrong), *(swapped or []), *self._passed(rows)]
 
-    def _swapped(
-        self, moment: proof_tests.Moment, header: Facts, found: proof_lines.Found
-    ) -> Events | None:
-        """Events of devices whose serial number differs from the ledger; None if none differs."""
+    def _exchanged(
+        self, header: Facts, found: proof_lines.Found
+    ) -> tuple[dict[str, Exchange], dict[str, list[tuple[str, str]]]]:
+        """({device: (serial number before, now, its place)}, {device: its tests that are due}) of
+        devices whose serial number differs from the ledger. The holds are asked for first.
+        """
         being_replaced = replacements.open_of(found.records)
         swapped = {
             name: (before, serial, header["places"][name])
@@ -82,7 +95,14 @@ class ProofWatch:
         }
         for kind, row in itertools.chain(*due.values()):
             if kind == proof_lines.SIGN:
-                self._hold(sign_tests.unit_of(row))  # before any record, because it needs no disk
+                self._hold(sign_tests.unit_of(row))
+        return swapped, due
+
+    def _swapped(
+        self, moment: proof_tests.Moment, header: Facts, found: proof_lines.Found
+    ) -> Events | None:
+        """Events of devices whose serial number differs from the ledger; None if none differs."""
+        swapped, due = self._exchanged(header, found)
         ledger = proof_tests.Ledger(self._directory)
         for name, (_, serial, place) in swapped.items():
             for kind, row in due[name]:

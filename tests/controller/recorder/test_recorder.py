@@ -15,6 +15,7 @@ from controller.journal.snapshot import Snapshot
 from controller.recorder import events, rescue
 from controller.recorder.database import Database, DatabaseError
 from controller.recorder.limits import Limits
+from controller.recorder.proof_watch import ProofWatch
 from controller.store import chain, trips
 from controller.store.trips import TripLog
 from safety import signals as s
@@ -309,6 +310,16 @@ class FullDisk:
             return write(database, rows, *arguments, **named)
 
         monkeypatch.setattr(Database, "write", limited)
+
+
+def test_while_the_disk_is_full_a_swapped_converter_is_held(bench, monkeypatch):
+    looks = []
+    monkeypatch.setattr(ProofWatch, "hold", lambda _, now_us, header: looks.append(bool(header)))
+    FullDisk(monkeypatch).full = True
+    bench.run(2)
+    looks.clear()
+    bench.run(2)
+    assert looks and all(looks)
 
 
 def test_while_the_disk_is_full_everything_waits_in_the_journal(bench, monkeypatch):

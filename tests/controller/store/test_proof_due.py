@@ -438,6 +438,7 @@ def test_a_device_that_was_swapped_silently_is_an_event_and_its_tests_are_due(
     words, due = made.look(DAY, header=PLACED)
     assert words.startswith("meter has another serial number, A1 -> B2, and no replacement is")
     assert told == [("command.sock", 1, True)], "a start waits for the sign test"
+    assert made.watch.hold(0, PLACED) is None and len(told) == 1, "the ledger has it now"
     assert due == "proof test due now: row 15" and made.look(DAY, header=PLACED) == []
     records = pt.read(made.folder).records
     found = [(each.kind, each.row, each.tester) for each in records[-3:]]
@@ -451,3 +452,17 @@ def test_a_device_that_was_swapped_silently_is_an_event_and_its_tests_are_due(
     assert made.look(DAY, header=PLACED) == [], "a person replaces it"
     ledger.add(label(DAY)[:2], pl.REPLACED, "meter", "anna", replacements.identity("a", "C3"))
     assert made.look(DAY, header=PLACED) == []
+
+
+def test_the_hold_of_a_swapped_converter_needs_no_time_of_the_day_and_no_room(
+    tmp_path, monkeypatch
+):
+    made, serials, told = Watching(tmp_path), {("m", 1): "A1"}, []
+    monkeypatch.setattr(proof_watch.operator_client, "sign", lambda *given: told.append(given[1:]))
+    monkeypatch.setattr(proof_watch.link_statistics, "read", lambda _: {"serials": serials})
+    made.look(DAY, header=PLACED)
+    serials["m", 1] = "B2"
+    assert made.look(DAY, utc.UNKNOWN, PLACED) == [] and told == []
+    for now_us in (0, 1, LOOK_US - 1, LOOK_US):
+        made.watch.hold(now_us, PLACED)
+    assert told == [(1, True)] * 2, "once in LOOK_US, until the ledger has it"
