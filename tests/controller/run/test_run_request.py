@@ -474,6 +474,13 @@ def test_a_hold_is_stored_and_only_a_passed_test_ends_a_failed_one():
     assert sign(1, sign_request.OVER) == oc.ACCEPTED and bench.tick().stored.signs == {}
 
 
+@pytest.mark.parametrize("name", ["9", "0", "-1", "x", "1.5"])
+def test_the_store_keeps_the_hold_of_a_unit_that_is_not_configured(name):
+    """It holds no other unit, and it holds the unit when it comes back."""
+    bench = Bench(found(two_copies.CLEAN, signs={name: sign_request.FAILED}))
+    assert bench.cabinet.sign_held == set() and bench.tick().stored.signs == {name: 2}
+
+
 def test_no_start_is_sent_to_a_converter_whose_sign_test_is_due():
     bench = running()
     (unit,) = bench.field.pcs
