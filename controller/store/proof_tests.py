@@ -52,15 +52,17 @@ def path_of(directory: str) -> str:
 def read(directory: str) -> pl.Found:
     """The ledger in a state directory; a missing file is an empty ledger. Raises OSError."""
     newest = _bytes(os.path.join(directory, HEAD_FILE))  # first, a record may be added meanwhile
-    return pl.found_in(_bytes(path_of(directory)), newest.decode("ascii", "replace"))
+    head = "" if newest is None else newest.decode("ascii", "replace") or "of an empty head file"
+    return pl.found_in(_bytes(path_of(directory)) or b"", head)
 
 
-def _bytes(path: str) -> bytes:
+def _bytes(path: str) -> bytes | None:
+    """The bytes of a file; None: there is none."""
     try:
         with durable.opened(path, os.O_RDONLY) as descriptor:
             return _content(descriptor)
     except FileNotFoundError:
-        return b""
+        return None
 
 
 def _content(descriptor: int) -> bytes:

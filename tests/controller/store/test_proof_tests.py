@@ -333,6 +333,12 @@ def test_an_impossible_clock_takes_the_first_record(tmp_path):
     assert record[3:6] == ("1970-01-01", "1970-01-01T00:00:00Z", pl.DOUBTFUL)
 
 
+def test_beside_an_empty_head_a_ledger_proves_nothing(three):
+    (three.parent / pt.HEAD_FILE).write_text("")
+    found = found_at(three)
+    assert names(found)[-1] == pl.LOST and "an empty head file" in found.breaks[0]
+
+
 @pytest.mark.parametrize("lines", [0, 1, 3], ids=["none", "the first line", "without the last"])
 def test_a_ledger_that_is_older_than_its_head_lacks_records_for_ever(three, lines):
     head, folder = found_at(three).head, str(three.parent)
