@@ -6,6 +6,7 @@ prices, energy costs only the adder of the tariff. `read` raises nothing: each p
 of `doubts`.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from datetime import datetime
@@ -174,9 +175,13 @@ def filled(values: Column, before: Before) -> Column:
     neighbour. before: of local_days, counted from the first value on.
     """
     found, every = list(values), range(len(values))
-    days = [(before(at), at) for at in every]
-    pairs = [*days, *[(at, past) for past, at in reversed(days)]]
-    pairs += [(at - 1, at) for at in every] + [(at + 1, at) for at in reversed(every)]
+    past = [before(at) for at in every]
+    pairs = itertools.chain(
+        zip(past, every),
+        zip(reversed(every), reversed(past)),
+        zip(range(-1, len(found)), every),
+        zip(range(len(found), 0, -1), reversed(every)),
+    )
     for own, at in pairs:
         if 0 <= own < len(found) and at >= 0 and math.isnan(found[at]):
             found[at] = found[own]

@@ -145,7 +145,10 @@ def _hours(cell: str, begin_s: float, zone: tzinfo) -> float:
     """Hours of a warning by a cell with its hours or its end; NaN: unknown."""
     hours = table.number(cell, False)
     try:
-        return (_moments_s(cell, zone)[1] - begin_s) / HOUR_S if math.isnan(hours) else hours
+        if math.isnan(hours):
+            by_end = (_moments_s(cell, zone)[1] - begin_s) / HOUR_S
+            return by_end or math.nan  # an end at the begin withdraws nothing
+        return hours
     except SeriesError:
         return math.inf if cell.strip().startswith(NO_END) else math.nan
 

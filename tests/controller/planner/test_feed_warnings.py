@@ -75,6 +75,7 @@ def test_a_warning_that_is_gone_or_has_no_hours_is_withdrawn(tmp_path, rows):
     "2026-11-26T13:00,soon"  [4, 100]  "line 2: 'soon': {}: it counts for 24 h"
     "2026-11-26T13:00,"  [4, 100]  "line 2: '': {}: it counts for 24 h"
     "2026-11-26T13:00,2026-11-26T12:59"  [4, 100]  "line 2: '2026-11-26T12:59': {}: it counts for"
+    "2026-11-26T13:00,2026-11-26T13:00"  [4, 100]  "line 2: '2026-11-26T13:00': {}: it counts for"
     "tomorrow,3"  []  "line 2 does not count: 'tomorrow': allowed is a time as"
     "2026-11-26T09:00,3.0"  []  ""
     "2026-11-26T09:00,3.1"  [0, 1]  ""
