@@ -8,6 +8,7 @@ after the sag the power must come back in time. Outside the curve, everything is
 voltage curve of a rule is not known, only the power after a sag of the voltage is judged.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -100,7 +101,7 @@ class Rides(Measure):
         50 Hz, but the rule is for 60 Hz.
         """
         normal_Hz, mean_Hz = self._rule["normal_Hz"], self._sum_Hz / max(1, self._count)
-        is_other = normal_Hz and self._count and abs(mean_Hz - sum(normal_Hz) / 2) > OTHER_HZ
+        is_other = normal_Hz and self._count and abs(mean_Hz - math.fsum(normal_Hz) / 2) > OTHER_HZ
         return mean_Hz if is_other else None
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:

@@ -247,7 +247,7 @@ class SunSpecPcs(RegisterDevice):
         no_place = 0xFFFF, 0xFFFF  # string and module of the cell
         cells_mV = round(highest * 1000), *no_place, round(lowest * 1000), *no_place
         mean_mV = round((lowest + highest) * 500)
-        limits_A = [sum(rack.charge_limit_A for rack in closed)]
+        limits_A = [math.fsum(rack.charge_limit_A for rack in closed)]
         limits_A.append(sum(rack.discharge_limit_A for rack in closed))
         amps_dA = [round(each * 10) for each in (current_A, *limits_A)]
         power = round(voltage_V * current_A / 10**self.scale)

@@ -4,6 +4,7 @@ Load and grid connection belong to its site, which several cabinets may share. T
 register, no frame and no clock. A scenario changes the parts and then calls `publish`.
 """
 
+import math
 from operator import attrgetter
 from typing import Any
 
@@ -119,7 +120,7 @@ class CabinetPlant:
     grid_power_W, other_load_W = _of_site("grid_power_W"), _of_site("other_load_W")
     grid_voltage_V, is_off_grid = _of_site("grid_voltage_V"), _of_site("is_off_grid")
     grid_frequency_Hz = _of_site("grid_frequency_Hz")
-    battery_W = property(lambda self: sum([unit.ac_power_W for unit in self.pcs]))
+    battery_W = property(lambda self: math.fsum([unit.ac_power_W for unit in self.pcs]))
     hottest_degC = property(lambda self: max([max(one.temperatures_degC) for one in self.racks]))
     # Readings of the sensors that the wires report
     gas_lfl_pct = property(lambda self: self.air.gas_lfl_pct)

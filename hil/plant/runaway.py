@@ -82,7 +82,7 @@ class Chain:
         ramp_degC = degC[heater[0]] + heater[1] * dt_s if heater else 0.0
         to_air = [(own - air_degC) / self._air for own in degC]
         flows = [heat_W - flow for flow in to_air]
-        self.air_J += sum(to_air) * dt_s
+        self.air_J += math.fsum(to_air) * dt_s
         for i in range(len(degC) - 1):
             flow = (degC[i] - degC[i + 1]) / self._beside
             flows[i] -= flow

@@ -95,7 +95,7 @@ class Site:
     is_live = property(lambda self: self.source != DARK)
     # stages of the load that are switched off
     open_stages = property(lambda self: sum([part.asked.get("stages", 0) for part in self.parts]))
-    battery_W = property(lambda self: sum([unit.ac_power_W for unit in self.units]))
+    battery_W = property(lambda self: math.fsum([unit.ac_power_W for unit in self.units]))
 
     @property
     def island_W(self) -> float:

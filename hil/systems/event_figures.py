@@ -1,5 +1,6 @@
 """Figures of events: outages, demand response, hours above the connection's limit."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def _least_over_W(size: Size, net_W: np.ndarray, event: Event) -> float:
 def event_over_kWh(result: Result) -> Found:
     """Energy that the batteries lacked in the events: import above the cap."""
     sums_W = [
-        sum(
+        math.fsum(
             np.maximum(0.0, each_W[event.first : event.end] - event.cap_W).sum()
             for event in map(event_of, result.spec.events)
         )
@@ -128,7 +129,7 @@ def unserved_pct(result: Result) -> Found:
 def critical_kWh(result: Result) -> Found:
     """Energy that the critical load did not get in all outages, with the kernel."""
     outages = [each for each in result.minutes if each["is_outage"]]
-    return (sum([each["critical_kWh"] for each in outages]) if outages else None, 0.0, None)
+    return (math.fsum([each["critical_kWh"] for each in outages]) if outages else None, 0.0, None)
 
 
 def set_s(result: Result) -> Found:

@@ -1,5 +1,6 @@
 """Plays an example system on the rig from any hour, with the real controller and plant."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -132,7 +133,7 @@ class LivePod(Pod):
     def soc(self) -> float:
         """Mean of the racks of all cabinets."""
         racks = [rack for member in self.members for rack in member.plant.racks]
-        return sum([rack.soc for rack in racks]) / len(racks)
+        return math.fsum([rack.soc for rack in racks]) / len(racks)
 
     def _table(self, now_s: int) -> Table:
         """The schedule from the present slot on."""

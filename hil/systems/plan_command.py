@@ -1,5 +1,6 @@
 """`python -m hil plan --weeks` plans past months and compares the planner with its bounds."""
 
+import math
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -163,7 +164,7 @@ def lines(found: Sequence[Row]) -> list[str]:
 
 
 def _sums(rows: Sequence[Row], *keys: str) -> list[float]:
-    return [sum([row[key] for row in rows]) for key in keys]
+    return [math.fsum([row[key] for row in rows]) for key in keys]
 
 
 def _yields(rows: Sequence[Row]) -> str:

@@ -1,5 +1,6 @@
 """Runs a system: its controllers follow the schedule on the site, second by second."""
 
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -222,7 +223,7 @@ def moves_of(spec: Spec) -> dict[int, list[tuple[int, float | None]]]:
 def _soc(members: Sequence[ChainMember]) -> float:
     """Mean charge of all units on the site."""
     here = [member.soc for member in members if member.is_here]
-    return sum(here) / len(here)
+    return math.fsum(here) / len(here)
 
 
 def _degC(members: Sequence[ChainMember]) -> list[float]:

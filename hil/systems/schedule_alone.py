@@ -1,5 +1,6 @@
 """Judges schedules alone, in slots and without a controller, to compare forecasts."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -44,7 +45,7 @@ def followed(spec: Spec, series: Series, before: Series, changes: Mapping[str, A
 
     done = own.alone(way)
     over_W = [max(0.0, each - caps_W[at]) for at, each in enumerate(done.grid_W, own.past.before)]
-    return Way(own.site, own.past, done, sum(over_W) * SLOT_S / J_PER_KWH)
+    return Way(own.site, own.past, done, math.fsum(over_W) * SLOT_S / J_PER_KWH)
 
 
 def loses(changes: Mapping[str, Any]) -> Measure:

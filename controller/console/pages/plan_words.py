@@ -161,7 +161,7 @@ def saved(rows: Sequence[Row], stored_Wh: float | None) -> float | None:
         row["price_per_kWh"] * (max(0.0, row["load_W"] - row["pv_W"]) - max(0.0, row["grid_W"]))
         for row in rows
     ]
-    mean = sum(row["price_per_kWh"] for row in rows) / len(rows)
+    mean = math.fsum(row["price_per_kWh"] for row in rows) / len(rows)
     gained_kWh = (rows[-1]["stored_Wh"] - stored_Wh) / WH_PER_KWH
     return sum(paid) * H_PER_SLOT / W_PER_KW + gained_kWh * mean
 
@@ -274,5 +274,5 @@ def differs(plan: Plan) -> str:
     if not off_W:
         return ""
     worst = max(off_W, key=lambda each: off_W[each])
-    mean, most = kilowatt(sum(off_W.values()) / len(off_W)), kilowatt(off_W[worst])
+    mean, most = kilowatt(math.fsum(off_W.values()) / len(off_W)), kilowatt(off_W[worst])
     return f"today's import was {mean} off the plan, at most {most} at {worst:%H:%M}."

@@ -1,5 +1,6 @@
 """`python -m hil bench rig` measures lateness, memory over time, and speed in virtual time."""
 
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -154,7 +155,7 @@ def _watch(
 
 
 def _total(pairs: Sequence[Spent]) -> Spent:
-    return sum(wall_s for wall_s, _ in pairs), sum(cpu_s for _, cpu_s in pairs)
+    return math.fsum(wall_s for wall_s, _ in pairs), math.fsum(cpu_s for _, cpu_s in pairs)
 
 
 def _speeds(what: str, lasted_s: float, taken: Iterable[Spent]) -> Figures:

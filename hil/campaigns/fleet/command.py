@@ -1,5 +1,6 @@
 """`python -m hil trials fleet`: jobs that move among cabinets, and pods that fail."""
 
+import math
 from typing import Any
 
 from hil.campaigns.fleet import pods, real
@@ -117,7 +118,7 @@ def _saving(of_jobs: list[Any], of_pods: list[Any]) -> str:
 
     def energy(kind: str) -> list[float]:
         found = [each for each in of_pods if each["kind"] == kind][: len(fixed)]
-        return [sum(each[key] for each in found) for key in ("given_kWh", "over_kWh")]
+        return [math.fsum(each[key] for each in found) for key in ("given_kWh", "over_kWh")]
 
     fixed = [each for each in of_pods if each["kind"] == pods.FIXED]
     short = [

@@ -286,7 +286,7 @@ class Watch:
             "most_of_rises_W": round(max(rising, default=0)),
             "shares_over_W": self._shares_W - LIMIT_W,
             "given_kWh": round(self._given_J / 3.6e6),
-            "over_kWh": round(sum(watts for _, watts, _ in over) / 3.6e6, 1),
+            "over_kWh": round(math.fsum(watts for _, watts, _ in over) / 3.6e6, 1),
             "over_at_s": [at for at, *_ in over][:200],
             "trips": [
                 [each["stage"], each["scope"], round(each["t_s"], 1)]

@@ -103,7 +103,7 @@ def mean_max(count: int) -> float:
     while high - low > 1e-6:
         mean = (low + high) / 2
         terms = [math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count + 1)]
-        low, high = (mean, high) if sum(terms) > 1 - CONFIDENCE else (low, mean)
+        low, high = (mean, high) if math.fsum(terms) > 1 - CONFIDENCE else (low, mean)
     return high
 
 

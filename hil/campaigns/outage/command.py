@@ -1,5 +1,6 @@
 """`python -m hil trials outage` plays outages of the grid at random moments."""
 
+import math
 from collections import Counter
 
 from hil.campaigns.outage import course
@@ -67,7 +68,7 @@ class Outages(Trial):
         """See Trial."""
         outages = [outage for each in found for outage in each["outages"]]
         document = {
-            "cpu_s": round(sum([each["cpu_s"] for each in found]), 1),
+            "cpu_s": round(math.fsum([each["cpu_s"] for each in found]), 1),
             "worst": worst(outages),
             "outages": sorted(outages, key=lambda each: (each["run"], each["at_s"])),
         }

@@ -4,6 +4,7 @@ The curves are the rules of `firebreak audit`. A code whose voltage curve is not
 curve of CAISO, the longest known one; `is_borrowed` says so.
 """
 
+import math
 import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -163,7 +164,7 @@ def _outside_s(sag: Sag, values: dict[str, Any]) -> float:
         else ("frequency_Hz_s", values["normal_Hz"])
     )
     row = next(each for each in values[key] if each[0] <= sag.value <= each[1])
-    middle = sum(normal) / 2
+    middle = math.fsum(normal) / 2
     edge = row[1] if sag.value < middle else row[0]
     rise_s = abs(edge - middle) / sag.rate_Hz_per_s if sag.rate_Hz_per_s else 0.0
     return sag.at_s + rise_s + float(row[2])

@@ -205,7 +205,7 @@ def _back_s(
     """
     tick_s = after[1].t_s - after[0].t_s
     last = before[-round(BEFORE_S / tick_s) :]
-    mean_W, load_W = (sum([getattr(t, name) for t in last]) / len(last) for name in POWERS)
+    mean_W, load_W = (math.fsum([getattr(t, name) for t in last]) / len(last) for name in POWERS)
     grid_W = [t.grid_W for t in before]
     low_W = min(BACK_SHARE * mean_W, min(grid_W) - NOISE_SHARE * mean_W)
     high_W = max((2 - BACK_SHARE) * mean_W, max(grid_W) + NOISE_SHARE * mean_W)

@@ -4,6 +4,7 @@ The rows are those of the cause-and-effect matrix. The trial also measures how o
 a false alarm.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -140,7 +141,7 @@ def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
         for kind in of
     }
     events = [each["per_1000_d"] for kind, each in makers.items() if kind in courses.RATES]
-    return {"events_per_1000_d": sum(events), "makers": makers}
+    return {"events_per_1000_d": math.fsum(events), "makers": makers}
 
 
 def table(doc: Mapping[str, Any]) -> list[str]:

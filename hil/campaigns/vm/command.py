@@ -25,21 +25,12 @@ NAME = "vm-test"
 # A check also fails if an answer of the box cannot be read, because its kernel has printed a word
 # among the lines.
 FAILURES = (RigError, OSError, ValueError, LookupError)
-NOT_ROOT = (
-    f"needs root, to make a disk with the owners of a real one: sudo ./flash.sh {NAME}"
-)
+NOT_ROOT = f"needs root, to make a disk with the owners of a real one: sudo ./flash.sh {NAME}"
 SUITES = ("bookworm", "trixie")
 CACHE: options.Options = {
-    "--suite": {
-        "choices": SUITES,
-        "default": SUITES[0],
-        "help": "Debian of the box (%(default)s)",
-    },
+    "--suite": {"choices": SUITES, "default": SUITES[0], "help": "Debian of the box (%(default)s)"},
     "--cache": options.value(
-        str,
-        "DIR",
-        "where disks are kept, up to 3 GB (%(default)s)",
-        "~/.cache/firebreak-vm",
+        str, "DIR", "where disks are kept, up to 3 GB (%(default)s)", "~/.cache/firebreak-vm"
     ),
 }
 # The order matters, because each check begins with the box as the check before has left it.
@@ -86,9 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return _test(cache, arguments.suite, arguments.json)
     except BlockingIOError:
-        return report.refuse(
-            NAME, f"{cache}: another {NAME} runs there", report.NO_START
-        )
+        return report.refuse(NAME, f"{cache}: another {NAME} runs there", report.NO_START)
     except KeyboardInterrupt:
         return report.refuse(NAME, "interrupted", report.INTERRUPTED)
 
@@ -96,9 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _test(cache: pathlib.Path, suite: str, json_path: str | None) -> int:
     checks = report.Checks()
     with contextlib.ExitStack() as ends:
-        rig = VmRig(
-            ends.enter_context(tempfile.TemporaryDirectory(prefix="firebreak-vm-"))
-        )
+        rig = VmRig(ends.enter_context(tempfile.TemporaryDirectory(prefix="firebreak-vm-")))
         ends.callback(rig.stop)
         rig.start()
         machine = Machine(str(cache), list(rig.wires["ports"].values()), rig.open_can())
