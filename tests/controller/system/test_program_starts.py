@@ -10,20 +10,32 @@ from controller.system import programs
 from tests.repository import ROOT
 
 STARTS = re.compile(
-    r"subprocess\.\w+|os\.(exec|spawn|posix_spawn)\w*|asyncio\.create_subprocess_\w+"
+    r"subprocess\.\w+|os\.(exec|spawn|posix_spawn|system|popen)\w*|pty\.spawn|asyncio\.create_subprocess_\w+"
 )
+NO_STARTS = {"subprocess.CompletedProcess", "subprocess.list2cmdline"}
 SOURCES = [
     path for folder in ("controller", "drivers", "hil") for path in (ROOT / folder).rglob("*.py")
 ]
 
 
-def is_start(node):
-    """True for a call that starts a program."""
-    return (
-        isinstance(node, ast.Call)
-        and STARTS.fullmatch(ast.unparse(node.func)) is not None
-        and node.func.attr not in ("CompletedProcess", "list2cmdline")
-    )
+def imported(tree):
+    """{name in a module: what was imported under it, with its module}."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {each.asname: each.name for each in node.names if each.asname}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
+    return found
+
+
+def is_start(node, known):
+    """True for a call that starts a program. known: by `imported`."""
+    if not isinstance(node, ast.Call):
+        return False
+    first, dot, rest = ast.unparse(node.func).partition(".")
+    name = known.get(first, first) + dot + rest
+    return STARTS.fullmatch(name) is not None and name not in NO_STARTS
 
 
 def expects(node):
@@ -37,9 +49,10 @@ def expects(node):
 
 def starts(tree):
     """(start, blocks and functions around it) of each start in a module."""
+    known = imported(tree)
 
     def within(node, around):
-        if is_start(node):
+        if is_start(node, known):
             yield node, around
         for each in ast.iter_child_nodes(node):
             yield from within(each, (*around, node))
@@ -76,6 +89,23 @@ def test_every_start_of_the_product_expects_every_error():
         and not expects(each)
     ]
     assert narrow == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import subprocess\nsubprocess.run(['x'])",
+        "import subprocess as sp\nsp.Popen(['x'])",
+        "from subprocess import run\nrun(['x'])",
+        "from subprocess import check_output as out\nout(['x'])",
+        "import os\nos.system('x')",
+        "from os import popen\npopen('x')",
+        "import os\nos.execv('x', [])",
+    ],
+)
+def test_a_start_is_found_under_any_name(text):
+    ((start, around),) = starts(ast.parse(text))
+    assert not is_ready(start, around)
 
 
 def line_of(tmp_path, kind):
