@@ -6,7 +6,6 @@ part of the energy range stays out of the plan. The controller uses that part on
 """
 
 import math
-import statistics
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from controller.planner.exact import Numbers, Plan, Slot, Store
 from controller.planner.guard import Net
 from controller.planner.places import Bills
 from controller.planner.rows import rows_of
+from controller.series.middle import median
 from controller.system import local_days
 from controller.system.local_days import SLOT_S, SLOTS_PER_DAY
 
@@ -164,7 +164,7 @@ def planned(site: Site, known: Known, caps_W: Numbers, habit: Habit) -> Planned:
     ]
     lifts = reserve.before_end(known.warned[:count]) - known.limits_W.keys()
     slots = reserve.lifted(slots, kept_J, hard, OPEN_PART * site.import_W, lifts)
-    worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
+    worth = median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
     if habit.keeps_need:
         slots = _floored(site, known.time, past, slots, held_W)

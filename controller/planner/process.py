@@ -9,7 +9,6 @@ hangs and a planner that has ended have the same result.
 import os
 from datetime import datetime
 from operator import itemgetter
-from statistics import median
 from typing import Any, NamedTuple
 
 from controller.planner import able, accounts, books, exact, inputs, planning, report, site_file
@@ -18,6 +17,7 @@ from controller.planner.daily import Daily
 from controller.planner.measured import Measured
 from controller.planner.planning import SLOT_S, Known, Planned
 from controller.planner.sender import Sender
+from controller.series.middle import median
 from controller.state import plan_file
 from controller.system import caught
 from controller.system.local_days import number_of

@@ -33,7 +33,6 @@ FRAMES_A_STEP, ACTS_A_STEP = 500, 20  # most frames, and most actions of persons
 SECONDS_EVERY_US = 10_000_000  # without an event, history becomes durable after this time
 RETRY_US, QUIET_US = 1_000_000, 2_000_000
 LINES_MAX = 100  # lines about unexpected exceptions, per run of the recorder
-ACT_AGE_US_MAX = 86_400_000_000  # a day; an action with an older time gets the present time
 
 
 class Recorder:
@@ -88,32 +87,28 @@ class Recorder:
         if step_us:
             set_s, source = step_us / 1e6, self.wall.source
             self._note(f"the wall clock was set by {set_s:+.3f} s (source: {source})", "CLOCK")
+        header = self._reading.run.reader.header if self._reading else None
         with self._last:
-            header = self._reading.run.reader.header if self._reading else None
             self._proof_tests.hold(self._now_us, header)
         if self._retry_us is not None and self._now_us < self._retry_us:
             return False
         more = False
         if self._retry_us is None:
-            self._watch()
+            self._watch(header)
             more = self._collect()
         is_late = self._now_us - self._stored_us >= SECONDS_EVERY_US
         if self.batch.rows or self.batch.seconds and is_late:
             self._store()
         if self._retry_us is None:
-            with self._last:
-                self.captures.work(self._now_us)
+            self.captures.work(self._now_us)
         return more and self._retry_us is None
 
-    def _watch(self) -> None:
+    def _watch(self, header: dict[str, Any] | None) -> None:
         """Take events that are in no frame: actions of persons, hints, proof tests."""
+        now_us = self._now_us
         with self._last:
             for act in self._inbox.take(ACTS_A_STEP):
-                is_possible = max(0, self._now_us - ACT_AGE_US_MAX) <= act.moment_us <= self._now_us
-                moment_us = act.moment_us if is_possible else self._now_us
-                self.batch.add(event(events.NOTE, act.text, code=act.code), moment_us)
-        now_us = self._now_us
-        header = self._reading.run.reader.header if self._reading else None
+                self.batch.add(event(events.NOTE, act.text, code=act.code), act.at_us(now_us))
         with self._last:
             for each in self._hints.look(now_us):
                 self.batch.add(each, now_us)

@@ -69,9 +69,7 @@ class Cabinet(Generic[K]):
         self._step_request = StepRequest(config.units)
         self._records = RecordFeed(config, core, self.image, loaded, keeper)
         self._records.go_on(self.field.wear, loaded)
-        # Units (from 1). The store keeps the hold of a unit that is not configured now.
-        known = {str(unit): unit for unit in range(1, config.units + 1)}
-        self.sign_held = {known[name] for name in self._records.signs if name in known}
+        self.sign_held = sign_request.units(self._records.signs, config.units)
         self.epochs, self.keep_epoch = self._records.epochs.highest, self._records.keep_epoch
         self.run_request, self._reset = self._records.run_request, self._records.reset
 

@@ -10,13 +10,20 @@ from controller.store.stored_record import AWAKE, Counts
 OVER, DUE, FAILED, ACCEPT = range(4)
 
 
-def ask(held: set[int], signs: Counts, unit: int, how: int, units: int) -> int:
+def units(signs: Counts, count: int) -> set[int]:
+    """Units (from 1) that the stored `signs` hold. The store keeps the hold of a unit that is not
+    configured now.
+    """
+    return {unit for unit in range(1, count + 1) if str(unit) in signs}
+
+
+def ask(held: set[int], signs: Counts, unit: int, how: int, count: int) -> int:
     """Set how the sign test of one of the units holds a start; the answer of operator_commands.
 
     A hold acts at once. The store keeps it in `signs`, because the ledger may not have taken the
     test. Only a passed test ends the hold of a failed one.
     """
-    if not 1 <= unit <= units or how not in (OVER, DUE, FAILED, ACCEPT):
+    if not 1 <= unit <= count or how not in (OVER, DUE, FAILED, ACCEPT):
         return operator_commands.REFUSED_FORM
     before = signs.pop(str(unit), OVER)
     if how == OVER:

@@ -10,11 +10,11 @@ Every reader of a series calls `taken`.
 import itertools
 import math
 import re
-import statistics
 from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from controller.series.middle import median
 from controller.series.money import currencies, other_currency, scales, small
 from controller.series.refusal import SeriesError
 from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, PRICE, Quantity, Unit
@@ -120,7 +120,7 @@ def _price_doubts(
     """
     sizes = [abs(each) / (unit or PER_MWH).factor for each in per_kWh] or [math.inf]
     of_euro = min(scales(asked.currency or name), default=1.0)
-    is_low = statistics.median(sizes) < LOW_MEDIAN * of_euro and max(sizes) < LOW_MAX * of_euro
+    is_low = median(sizes) < LOW_MEDIAN * of_euro and max(sizes) < LOW_MAX * of_euro
     if unit is None and is_low:
         raise SeriesError(
             f"{name} reaches {max(sizes):g}, which is too low for money per MWh: allowed is a "

@@ -9,8 +9,8 @@ October 2025. Each price holds until the next row.
 import itertools
 import math
 import re
-import statistics
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
@@ -124,7 +124,7 @@ def _check_even(rows: _Rows, zone: tzinfo) -> None:
     runs = [(step, len(list(each))) for step, each in itertools.groupby(steps)]
     is_even = len(runs) < 2 or (len(runs) == 2 and min(count for _, count in runs) > 1)
     if not is_even or not {step for step, _ in runs} <= set(STEPS_S):
-        usual_s = statistics.mode(steps)
+        usual_s = Counter(steps).most_common(1)[0][0]
         odd = next((at for at, step in enumerate(steps) if step != usual_s), 0)
         missing_s, line = rows.times_s[odd] + min(steps[odd], usual_s), rows.lines[odd + 1]
         if steps[odd] > usual_s:

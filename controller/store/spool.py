@@ -19,6 +19,7 @@ from controller.system.paths import printable
 FOLDER, SUFFIX = "console", ".event"
 WAITING_MAX = 500
 FILE_BYTES_MAX = 1000
+DAY_US = 86_400_000_000
 TEXT_CHARACTERS_MAX = 200
 CODES = (
     "LOGIN OUT FAIL GLASS RESET ACK FILES LAMPS LOCK UNLOCK PROOF START STOP APPROVE REPLACE STEP"
@@ -32,6 +33,10 @@ class Act(NamedTuple):
     moment_us: int
     code: str
     text: str
+
+    def at_us(self, now_us: int) -> int:
+        """Its moment, or now if that is later than now or more than a day ago."""
+        return self.moment_us if max(0, now_us - DAY_US) <= self.moment_us <= now_us else now_us
 
 
 def folder(run_directory: str) -> str:
