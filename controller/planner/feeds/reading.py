@@ -2,7 +2,7 @@
 
 import os
 
-from controller.planner.feeds import entsoe, job_plan, json_rows, record, rows
+from controller.planner.feeds import job_plan, json_rows, record, rows
 from controller.planner.feeds.points import Feed, Points, Span, merged
 from controller.series.refusal import SeriesError
 from controller.system import regular_file
@@ -79,5 +79,7 @@ def _of_file(feed: Feed, path: str, span: Span) -> Points:
 
 def _parsed(feed: Feed, data: bytes, made_s: float) -> Points:
     if feed.format == "entsoe_xml":
+        from controller.planner.feeds import entsoe  # here, because XML needs 0.4 MiB
+
         return entsoe.parsed(data, feed.currency, made_s)
     return json_rows.parsed(data, feed, made_s)
