@@ -34,9 +34,9 @@ class Act(NamedTuple):
     code: str
     text: str
 
-    def at_us(self, now_us: int) -> int:
-        """Its moment, or now if that is later than now or more than a day ago."""
-        return self.moment_us if max(0, now_us - DAY_US) <= self.moment_us <= now_us else now_us
+    def within(self, latest: int) -> int:
+        """Its moment, or the latest if that is later than now or more than a day ago."""
+        return self.moment_us if max(0, latest - DAY_US) <= self.moment_us <= latest else latest
 
 
 def folder(run_directory: str) -> str:
