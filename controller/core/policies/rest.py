@@ -65,31 +65,33 @@ class Rest:
         its jump. Off the grid the sum of island powers judges (../base/balance.py).
         """
         doubted, bit = 0, self._first_bit
-        checked = [each.checked["power_W"] for each in self._suns]
-        all_W = -sum([one.jump for one in checked if one.is_held])
-        for one in checked:
+        for each in self._suns:
+            one = each.checked["power_W"]
             if one.is_open:
-                verdict = integrity.CONFIRMED
-                if not is_off_grid:
-                    verdict = self._verdict(known, -one.jump, all_W)
+                verdict = integrity.CONFIRMED if is_off_grid else self._verdict(known, one)
                 if one.pass_(passed_ms, verdict):
                     self._state.is_learnt = 0  # either the rest or the report was wrong before
                 doubted |= bit * one.is_doubted
             bit <<= 1
         return doubted & (1 << SIGNALS_MAX) - 1
 
-    def _verdict(self, known: Known, expected_W: int, all_W: int) -> int:
-        """What the other powers say of a jump. expected_W: if the jump is real, the rest has moved
-        by this until the jump counts; all_W: the same for all jumps that do not count yet.
+    def _verdict(self, known: Known, one: integrity.Integrity) -> int:
+        """Judge the jump of one PV report by the other powers. Until a real jump counts, the rest
+        has moved by as much in the other direction.
         """
         rest_W = self.now_W(known)
         if rest_W is None or known.grid_W is None or not self._state.is_learnt:
             return integrity.ALONE
-        off_W = rest_W - (self._state.others >> 16) - all_W
-        if abs(off_W) < abs(off_W + expected_W):  # the powers fit better with this jump
+        moved_W = rest_W - (self._state.others >> 16)
+        jumps_W = [each.checked["power_W"].jump for each in self._suns]
+        all_W, alone_W = moved_W + sum(jumps_W), abs(moved_W + one.jump)
+        is_closest = alone_W <= min([abs(moved_W + each) for each in jumps_W])
+        # The powers fit better with this jump than without it: beside all others, or as the only
+        # one that is real.
+        if abs(all_W) < abs(all_W - one.jump) or alone_W < abs(moved_W) and is_closest:
             return integrity.CONFIRMED
         if not self.are_meters_compared:
             return integrity.ALONE
         # beside a load that moves faster than its meter, the rest says nothing about a small jump
-        is_restless = RESTLESS * (self._state.unrest >> 16) > abs(expected_W)
+        is_restless = RESTLESS * (self._state.unrest >> 16) > abs(one.jump)
         return integrity.CONFIRMED if is_restless else integrity.CONTRADICTED

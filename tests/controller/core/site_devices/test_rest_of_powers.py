@@ -13,6 +13,28 @@ REPORT_TICKS = 500 // TICK_MS
 STEP_W = RATED_W * SUN_PERMILLE // 1000  # the largest change that counts at once
 
 
+class Suns(Bench):
+    """Two plants that report in the same tick, twice a second."""
+
+    def __init__(self):
+        suns = [device("pv", number, rated_W=RATED_W) for number in (1, 2)]
+        super().__init__(SiteBalance, *suns, load_meter_fitted=1, share_permille=1000)
+
+    def report(self, *suns_W, real_W=None):
+        """The bits of the powers in doubt, and the powers that count, after the first tick."""
+        for number, sun_W in enumerate(suns_W, 1):
+            self.site.inp[self.place[f"pv_{number}.power_W"]] = sun_W
+        grid_W, found = LOAD_W - sum(real_W or suns_W), None
+        for tick in range(REPORT_TICKS):
+            count = sum(len(each.bits) for each in self.site.devices)
+            self.site.step(bytes([tick == 0] * count), 1)
+            more = {"grid_meter_W": grid_W, "grid_W": grid_W, "battery_W": 0}
+            self.step(load_meter_W=LOAD_W, **more)
+            powers_W = [each.settled("power_W") for each in self.site.devices]
+            found = found or (self.function.out[0], powers_W)
+        return found
+
+
 class Sun(Bench):
     """A load meter, and PV whose report comes twice a second; the rest goes to the grid."""
 
@@ -94,3 +116,18 @@ def test_beside_a_load_that_moves_faster_than_its_meter_a_report_is_not_contradi
         sun.report(100_000)
     assert not any(sun.report(60_000, real_W=100_000)[1] for _ in range(6))
     assert sun.view.value("power_W") == 60_000
+
+
+@pytest.mark.parametrize("fallen_W", [(60_000, 60_000), (60_000, 140_000), (0, 99_000)])
+def test_two_plants_that_jump_at_once_count_in_the_same_tick(fallen_W):
+    suns = Suns()
+    for _ in range(8):
+        suns.report(100_000, 100_000)
+    assert suns.report(*fallen_W) == (0, [*fallen_W])
+
+
+def test_beside_a_plant_that_really_falls_a_false_report_does_not_count():
+    suns = Suns()
+    for _ in range(8):
+        suns.report(100_000, 100_000)
+    assert suns.report(40_000, 0, real_W=(40_000, 100_000))[1] == [40_000, 100_000]
