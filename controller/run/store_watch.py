@@ -57,11 +57,11 @@ class StoreWatch:
         # waits, a stop or a lock-out may be in it.
         is_saved = 0 < keeper.submitted <= keeper.saved
         if keeper.ok and is_saved != self._proves:
-            self._proves = is_saved
-            if is_saved:
-                two_copies.mark_failed(self._run_directory, False)
-            else:
-                two_copies.unmark_saved(self._run_directory)
+            place = self._run_directory
+            is_done = (
+                two_copies.mark_failed(place, False) if is_saved else two_copies.unmark_saved(place)
+            )
+            self._proves = is_saved if is_done else None  # None: the next tick tries again
 
 
 def _say(line: str) -> None:

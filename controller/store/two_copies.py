@@ -227,10 +227,12 @@ def mark_failed(run_directory: str, is_failed: bool) -> bool:
     return True
 
 
-def unmark_saved(run_directory: str) -> None:
-    """Remove the file SAVED_NAME: a record waits, so the directory proves nothing any more."""
+def unmark_saved(run_directory: str) -> bool:
+    """Remove the file SAVED_NAME, because a record waits. False if that fails."""
+    path = os.path.join(run_directory, SAVED_NAME)
     with contextlib.suppress(OSError):
-        os.unlink(os.path.join(run_directory, SAVED_NAME))
+        os.unlink(path)
+    return not os.path.exists(path)
 
 
 def _read_copy(path: str) -> tuple[Copy | None, str | None]:
