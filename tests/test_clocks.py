@@ -375,7 +375,7 @@ DAYS_OF_24_H = {
         "a charge of a month is spread over a mean month; the bill of a back-test is 2 % off",
         "tests/controller/planner/test_tariff.py::test_each_month_has_its_own_rate_and_peak",
     ),
-    "controller/store/spool.py": Exempt(
+    "controller/recorder/batch.py": Exempt(
         RANGE_OF_DAYS, "tests/controller/recorder/test_export.py::test_wrong_input_is_one_line"
     ),
     "controller/recorder/rescue.py": Exempt(

@@ -6,6 +6,7 @@ from controller.recorder.events import Event
 from controller.recorder.quarters import Quarters
 from controller.recorder.seconds import COLUMNS, Seconds
 from controller.store.lifetime import Lifetime
+from controller.store.spool import Act
 from controller.system.utc import WallClock
 from safety import signals as s
 
@@ -14,6 +15,7 @@ ALWAYS = (events.TRIP, events.LATCH, events.RESET, events.START, events.STOP, ev
 COUNTED = {events.START: "starts", events.TRIP: "trips"}
 BATTERY, STATE = COLUMNS.index("battery_W"), COLUMNS.index("state")
 RUNNING = s.STATES[s.RUNNING]
+ACT_AGE_US_MAX = 86_400_000_000  # a day; an action with an older time gets the present time
 BURST, PER_SECOND = 200, 5  # all other kinds together: so many events at once, and per second
 
 
@@ -50,6 +52,12 @@ class Batch:
                 self.trips.append(event.sequence)
         else:
             self.too_many += 1
+
+    def act(self, act: Act, now_us: int) -> None:
+        """Take the action of a person, at its own moment if that is possible."""
+        is_possible = max(0, now_us - ACT_AGE_US_MAX) <= act.moment_us <= now_us
+        moment_us = act.moment_us if is_possible else now_us
+        self.add(events.event(events.NOTE, act.text, code=act.code), moment_us)
 
     def _token(self, moment_us: int) -> bool:
         """True if the limit allows an event. A later event reports how many were left out."""

@@ -108,7 +108,7 @@ class Recorder:
         now_us = self._now_us
         with self._last:
             for act in self._inbox.take(ACTS_A_STEP):
-                self.batch.add(event(events.NOTE, act.text, code=act.code), act.within(now_us))
+                self.batch.act(act, now_us)
         with self._last:
             for each in self._hints.look(now_us):
                 self.batch.add(each, now_us)

@@ -24,7 +24,7 @@ from controller.system.worded import plural
 LOOK_US = 60_000_000
 CODE = "PROOF"
 RECORDER = "the recorder"
-Exchange = tuple[str | None, str, Facts]
+Exchange = tuple[str | None, str, Facts]  # serial number before, serial number now, place
 
 
 class ProofWatch:

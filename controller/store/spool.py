@@ -19,7 +19,6 @@ from controller.system.paths import printable
 FOLDER, SUFFIX = "console", ".event"
 WAITING_MAX = 500
 FILE_BYTES_MAX = 1000
-DAY_US = 86_400_000_000
 TEXT_CHARACTERS_MAX = 200
 CODES = (
     "LOGIN OUT FAIL GLASS RESET ACK FILES LAMPS LOCK UNLOCK PROOF START STOP APPROVE REPLACE STEP"
@@ -33,10 +32,6 @@ class Act(NamedTuple):
     moment_us: int
     code: str
     text: str
-
-    def within(self, latest: int) -> int:
-        """Its moment, or the latest if that is later than now or more than a day ago."""
-        return self.moment_us if max(0, latest - DAY_US) <= self.moment_us <= latest else latest
 
 
 def folder(run_directory: str) -> str:
