@@ -47,7 +47,7 @@ from tests.repository import ROOT
 
 # Buffers, counters that leave the small integers, tables that take their last size.
 BYTES_MAX = 8192
-INTERNED_BYTES = 1 << 14  # its table has at least this size, even in a new process
+INTERNED_MAX = 200_000  # more places than its table has free after the whole suite
 KEY = bytes(w.KEY_BYTES)
 RING_BYTES = 1 << 20  # goes round often
 SERVE_US = 50
@@ -62,17 +62,14 @@ def descriptors():
     return len(os.listdir("/proc/self/fd"))
 
 
-def trace_interned_texts():
-    """Let the table of interned texts be allocated again, now that memory is traced.
+def own_interned_texts():
+    """Let the table of interned texts become full here, so that it counts as memory of this file.
 
-    msgpack interns each key that it reads. When the table is full depends on what ran before in the
-    process, and if that happened in a turn, the whole table would look like memory of the turn.
+    msgpack interns each key that it reads. If the table became full in a turn, which depends on
+    what ran before in the process, all of its megabytes would look like memory of the turn.
     """
-    grown = 0
-    while grown < INTERNED_BYTES:
-        before, _ = tracemalloc.get_traced_memory()
-        sys.intern(f"soak {before}")
-        grown = tracemalloc.get_traced_memory()[0] - before
+    for number in range(INTERNED_MAX):
+        sys.intern(f"soak {number}")
 
 
 def snapshot():
@@ -86,6 +83,7 @@ def snapshot():
                 if isinstance(each, functools._lru_cache_wrapper) and each.cache_info().maxsize:
                     each.cache_clear()
     gc.collect()  # what the caches held lies in the free lists
+    own_interned_texts()
     return tracemalloc.take_snapshot().filter_traces(NOT_OURS)
 
 
@@ -100,7 +98,6 @@ def assert_stays(turn, count, warm_up=400, is_loop=True, bytes_max=BYTES_MAX, on
     gc.disable()
     tracemalloc.start()
     try:
-        trace_interned_texts()
         for _ in range(warm_up):
             turn()
         gc.collect()
