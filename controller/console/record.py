@@ -11,7 +11,7 @@ import sqlite3
 from argparse import Namespace
 from collections.abc import Iterator
 
-from controller.recorder import csv_files, fast_anchor, fast_ring, reading
+from controller.recorder import csv_files, fast_anchor, fast_ring, proof_watch, reading
 from controller.recorder.database import DatabaseError
 from controller.recorder.limits import RANGES, Limits
 from controller.recorder.process import Recorder
@@ -49,7 +49,15 @@ REMEDIES = {
     ],
 )
 def _record(arguments: Namespace) -> int:
-    limits = Limits(**{name: getattr(arguments, name) for name in RANGES})
+    try:
+        return _recorded(arguments, Limits(**{name: getattr(arguments, name) for name in RANGES}))
+    except cli.Ended:
+        # systemd starts it again, and each start that fails still holds an exchanged converter
+        proof_watch.hold_once(arguments.run_dir, arguments.state_dir)
+        raise
+
+
+def _recorded(arguments: Namespace, limits: Limits) -> int:
     try:
         os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
         for line in own_names.tidy(arguments.run_dir, arguments.state_dir):

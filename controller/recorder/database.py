@@ -193,8 +193,9 @@ class Database:
             whole = {**(meta or {}), "head": (head_id, head.hex())}
             self._transaction(stored, seconds, minutes, whole, also)
         except sqlite3.Error as error:
-            self._roll_back()
             raise DatabaseError(self.path, error) from None
+        finally:
+            self._roll_back()
         self.head_id, self.head = head_id, head
         return stored
 
@@ -223,7 +224,7 @@ class Database:
         run("COMMIT")
 
     def _roll_back(self) -> None:
-        # nothing was committed; if this fails, the next transaction detects it
+        """End a transaction that has not ended. If this fails, the next one detects it."""
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

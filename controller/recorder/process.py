@@ -54,15 +54,15 @@ class Recorder:
         folder = Folder(state_directory)
         bounds = run_directory, state_directory, limits
         self.archive = Archive(*bounds, self._label_now, say, folder.kept)
-        self.batch.lifetime.take(self.archive.meta("lifetime"))
+        meta = self.archive.meta
+        self.batch.lifetime.take(meta("lifetime"))
         self.captures = Captures(folder, self.archive, limits, say)
         self.fast = Fast(state_directory, limits.fast_days, say, self.archive.has_room)
         self._follower, self._hints = Follower(run_directory), HintWatch(run_directory)
-        told = self.archive.meta("proof_tests")
-        self._proof_tests = ProofWatch(state_directory, told, run_directory)
-        self._inbox = spool.Inbox(run_directory, self.archive.meta("acts") or [])
+        self._proof_tests = ProofWatch(state_directory, meta("proof_tests"), run_directory)
+        self._inbox = spool.Inbox(run_directory, meta("acts") or [])
         self._reading: Reading | None = None
-        self._standing = self.archive.meta("standing") or []
+        self._standing = meta("standing") or []
         self._stored_us = self._tidied_us = self._now_us
         self._retry_us: int | None = None  # set while the disk takes nothing
         self._waits, self._boot = False, boot_id()
@@ -100,7 +100,8 @@ class Recorder:
         if self.batch.rows or self.batch.seconds and is_late:
             self._store()
         if self._retry_us is None:
-            self.captures.work(self._now_us)
+            with self._last:
+                self.captures.work(self._now_us)
         return more and self._retry_us is None
 
     def _watch(self, header: dict[str, Any] | None) -> None:
@@ -178,9 +179,8 @@ class Recorder:
         """Add the event that the controller of a run has stopped writing."""
         seen = reading.run.seen
         how = "in order" if seen.ended_in_order else "writing, and not in order"
-        stop = event(events.STOP, f"the controller has stopped {how}")._replace(
-            sequence=seen.sequence
-        )
+        stop = event(events.STOP, f"the controller has stopped {how}")
+        stop = stop._replace(sequence=seen.sequence)
         self.batch.add(stop, moment_us, within_us)
         reading.quiet = True
 
@@ -196,12 +196,8 @@ class Recorder:
             self._waits = True
             return None
         if position and not goes_on and not position.get("over"):
-            self._note(
-                f"the journal that was read up to frame {position['sequence']} is gone; its later "
-                "frames were not read",
-                "JOURNAL",
-                events.LOSS,
-            )
+            read = f"the journal that was read up to frame {position['sequence']} is gone"
+            self._note(f"{read}; its later frames were not read", "JOURNAL", events.LOSS)
         reading, begin_at = self._begin(run, position["sequence"] if goes_on else None)
         if goes_on:
             before = p.ticks(self.limits.capture_before_s * 1000, run.tick_ms)
@@ -263,12 +259,14 @@ class Recorder:
             self._say("the record takes events again")
         self._retry_us = None
         self._stored_us = self._now_us
-        self.captures.begin(batch.trips)
-        in_haste = bool(batch.rows) and self._now_us - self._tidied_us < SECONDS_EVERY_US
-        self.archive.tidy(in_haste)
-        self._tidied_us = self._tidied_us if in_haste else self._now_us
+        trips, untidy_us = batch.trips, self._now_us - self._tidied_us
+        in_haste = bool(batch.rows) and untidy_us < SECONDS_EVERY_US
         batch.clear()
         self._inbox.settle()
+        with self._last:
+            self.captures.begin(trips)
+            self.archive.tidy(in_haste)
+            self._tidied_us = self._tidied_us if in_haste else self._now_us
         return True
 
     def _meta(self) -> dict[str, Any]:

@@ -13,7 +13,9 @@ import itertools
 import os
 from typing import SupportsInt
 
+from controller.journal.ring import JournalError
 from controller.recorder.events import NOTE, Events, event
+from controller.recorder.follow import NAMES, Run
 from controller.run import link_statistics, operator_client, sign_request
 from controller.state.base import Facts
 from controller.store import proof_lines, proof_state, proof_tests, replacements, sign_tests
@@ -173,3 +175,11 @@ def _text(level: int, keys: list[str]) -> str:
     limit_d = proof_state.LIMITS_D[level - 1]
     when = f"due within {limit_d} d" if limit_d else "due now"
     return f"proof test {when}: {plural(len(keys), 'row')} {', '.join(keys)}"
+
+
+def hold_once(run_directory: str, state_directory: str) -> None:
+    """Do once what ProofWatch.hold does, for a recorder that cannot begin."""
+    with contextlib.suppress(JournalError):
+        run = Run(os.path.join(run_directory, NAMES[-1]))
+        ProofWatch(state_directory, None, run_directory).hold(0, run.reader.header)
+        run.close()

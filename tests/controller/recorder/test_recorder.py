@@ -9,6 +9,7 @@ import pytest
 from recorder_bench import Bench, estop, release
 from slow import slow
 
+from controller.__main__ import main
 from controller.journal import writer
 from controller.journal.ring import JournalReader
 from controller.journal.snapshot import Snapshot
@@ -18,7 +19,7 @@ from controller.recorder.limits import Limits
 from controller.recorder.proof_watch import ProofWatch
 from controller.store import chain, trips
 from controller.store.trips import TripLog
-from safety import signals as s
+from safety import parameters as p, signals as s
 from tests.instead_of_os import instead_of_os
 from tests.tables import table
 
@@ -320,6 +321,21 @@ def test_while_the_disk_is_full_a_swapped_converter_is_held(bench, monkeypatch):
     looks.clear()
     bench.run(2)
     assert looks and all(looks)
+
+
+def test_a_recorder_that_cannot_begin_holds_a_swapped_converter(bench, monkeypatch, capfd):
+    def opens(database, bytes_max):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    looks = []
+    monkeypatch.setattr(ProofWatch, "hold", lambda _, now_us, header: looks.append(header))
+    bench.run(1).kill_recorder()
+    looks.clear()
+    monkeypatch.setattr(Database, "_open", opens)
+    folders = ["--run-dir", str(bench.run_dir), "--state-dir", str(bench.state_dir)]
+    assert main(["record", "run", *folders]) == 3
+    assert capfd.readouterr().err.startswith("firebreak: nothing is recorded: ")
+    assert [each["safety_image"][p.H_TICK_MS] for each in looks] == [100]
 
 
 def test_while_the_disk_is_full_everything_waits_in_the_journal(bench, monkeypatch):
