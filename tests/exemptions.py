@@ -59,6 +59,7 @@ NO_EXEMPTIONS = {
     "tests/controller/core/wrong_input_bench.py NO_READINGS": "fields that no device measures",
     "tests/controller/forms/test_message_fields.py DECIDERS": PLACED,
     "tests/controller/forms/test_readers.py PACKED": "calls that decode",
+    "tests/controller/recorder/test_recorder_raises.py NOT_OF_A_STEP": "methods of begin and end",
     "tests/controller/run/test_lean.py ROOMS": "all rooms that the loop loads",
     "tests/controller/series/test_foreign_readers.py SUITES": PLACED,
     "tests/controller/store/test_directions.py DIRECTIONS": PLACED,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PRODUCT = ("controller.planner.", "controller.series.")
+PRODUCT = ("controller.", "drivers.", "safety.", "hil.")
 MACHINE = ("/dev/null", "/dev/full", "/dev/zero", "/dev/shm")
 SUM = builtins.sum
 

@@ -69,6 +69,19 @@ def test_only_the_right_password_logs_in_at_owasp_cost(tmp_path):
     assert COST == (1 << 14, 8, 5)
 
 
+def test_a_user_whom_the_disk_does_not_remove_is_named_and_still_logs_in(tmp_path, monkeypatch):
+    users.add(str(tmp_path), "anna", "a long secret 1")
+    with monkeypatch.context() as patch:
+
+        def unlink(path):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+        patch.setattr(os, "unlink", unlink)
+        with pytest.raises(users.UserError, match="anna.*Read-only file system"):
+            users.remove(str(tmp_path), "anna")
+    assert users.is_right(str(tmp_path), "anna", "a long secret 1")
+
+
 def test_passwords_and_names():
     texts = ("x" * 14, "x" * 65, "123\t456" * 2, "12345\u00e9" * 3), "15 .. 64 printable ASCII"
     names = ("a" * 17, "", "7a", "../a", "a.b", "A"), "1 .. 16 of a-z"

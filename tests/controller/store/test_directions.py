@@ -31,8 +31,9 @@ from tests.exemptions import Exempt, same
 # The functions of each file. BOTH: the same file has records of both directions.
 DIRECTIONS = {
     "safer": """
-        hints/keys.py withdraw
-        store/two_copies.py _leave_one mark_failed
+        console/users.py remove
+        hints/keys.py _remove revoke withdraw
+        store/two_copies.py _leave_one mark_failed unmark_saved
         systemd/rollback.py _remember _try_configuration
         systemd/trial.py _note _ended
     """,
@@ -40,7 +41,7 @@ DIRECTIONS = {
         console/users.py add
         store/joining.py begin_ramp
         hints/keys.py create rotate _write_new
-        systemd/box_tree.py link put
+        systemd/box_tree.py link put remove
         systemd/signed_bundle.py _signer _unpacked
     """,
     "both": """
@@ -61,16 +62,16 @@ DIRECTIONS = {
         doors/alarms/outbox.py _write
         journal/writer.py _take_room
         planner/books.py add
-        recorder/capture.py _begin _put _rename finish
+        recorder/capture.py _begin _put _rename adopt drop_oldest finish
         recorder/csv_files.py write_whole
         recorder/database.py _close_to_others _open
-        recorder/fast.py _append _begin
+        recorder/fast.py _append _begin _drop_oldest
         recorder/head.py publish
         recorder/quarters.py _publish
-        recorder/rescue.py begin_anew put_aside settle
-        recorder/room.py lay
+        recorder/rescue.py _remove begin_anew put_aside settle
+        recorder/room.py give_up lay
         state/plan_file.py written
-        store/spool.py put
+        store/spool.py _read put settle
         store/trips.py append
         system/cli.py write
         system/regular_file.py mapped
@@ -103,6 +104,16 @@ NOT_PLAYED = {
         "tests/controller/console/test_terminal_users.py"
         "::test_the_run_directory_counts_while_the_disk_takes_nothing",
     ),
+    "console/users.py remove": Exempt(
+        "a person whose removal a disk refuses can still log in, and the command says so",
+        "tests/controller/console/test_terminal_users.py"
+        "::test_a_user_whom_the_disk_does_not_remove_is_named_and_still_logs_in",
+    ),
+    "store/two_copies.py unmark_saved": Exempt(
+        "a record that waits counts as stored after a kill, until the mark is removed",
+        "tests/controller/run/test_store_watch.py"
+        "::test_a_proof_that_the_directory_keeps_is_removed_in_a_later_tick",
+    ),
     "store/joining.py begin_ramp": Exempt(
         "a cabinet joins or leaves later, after a second try",
         "tests/controller/console/test_join_command.py"
@@ -110,7 +121,7 @@ NOT_PLAYED = {
     ),
     **same(ROLLBACK, "systemd/rollback.py _remember", "systemd/rollback.py _try_configuration"),
     **same(TRIAL, "systemd/trial.py _note", "systemd/trial.py _ended"),
-    **same(BOX_TREE, "systemd/box_tree.py link", "systemd/box_tree.py put"),
+    **same(BOX_TREE, *[f"systemd/box_tree.py {name}" for name in ("link", "put", "remove")]),
     **same(BUNDLE, "systemd/signed_bundle.py _signer", "systemd/signed_bundle.py _unpacked"),
 }
 
@@ -346,7 +357,7 @@ PLAYS = {
     "failed sign test": (failed_sign, LEDGER),
     "passed sign test": (passed_sign, LEDGER),
     "other serial number": (other_serial, LEDGER),
-    "key revoked": (revoked, ()),
+    "key revoked": (revoked, ("hints/keys.py revoke", "hints/keys.py _remove")),
     "key made": (created, ("hints/keys.py create", WRITE_NEW)),
     "key replaced": (rotated, ("hints/keys.py rotate", WRITE_NEW)),
     "key never shown": (unshown, ("hints/keys.py withdraw",)),

@@ -34,15 +34,23 @@ from tests.referred import References, places
 from tests.repository import ROOT
 
 WRITES = {  # with the module that has them, by whatever name a file imports them
-    *("durable.put", "durable.kept", "durable.write", "regular_file.mapped", "sqlite3.connect"),
-    *("os.replace", "os.rename", "os.renames", "os.truncate", "os.ftruncate", "os.pwrite"),
-    *("os.pwritev", "os.writev", "os.sendfile", "os.copy_file_range", "os.posix_fallocate"),
-    *("os.link", "os.symlink", "os.mkfifo", "os.mknod", "os.fdopen"),
-    *("shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.copyfileobj", "shutil.copytree"),
-    *("shutil.move", "shutil.make_archive", "shutil.unpack_archive", "numpy.save", "numpy.savez"),
-    *("tempfile.mkstemp", "tempfile.mkdtemp", "tempfile.NamedTemporaryFile"),
-    *("tempfile.TemporaryFile", "tempfile.TemporaryDirectory", "logging.FileHandler"),
+    *("durable.put", "durable.kept", "durable.write", "regular_file.mapped", "numpy.save"),
+    *("numpy.savez", "logging.FileHandler"),
 }
+# Each call into one of these modules writes, but for READS and those that only begin a folder.
+MODULES = set("os shutil tempfile zipfile tarfile gzip bz2 lzma sqlite3 shelve dbm".split())
+READS = set(
+    """
+    gzip.GzipFile gzip.open os._exit os.close os.environ.get os.fork os.fstat os.fsync
+    os.geteuid os.getgroups os.getpid os.getppid os.getuid os.initgroups os.isatty os.killpg
+    os.listdir os.lockf os.lseek os.lstat os.major os.minor os.nice os.open os.pipe os.pipe2
+    os.pread os.read os.readlink os.scandir os.sched_param os.sched_setscheduler
+    os.set_blocking os.setegid os.seteuid os.setgroups os.setresgid os.setresuid os.stat
+    os.statvfs os.strerror os.ttyname os.umask os.urandom os.waitpid os.walk os.write
+    shutil.get_terminal_size shutil.which sqlite3.DatabaseError tarfile.TarInfo tarfile.open
+    """.split()
+)
+FOLDERS = {"os.chmod", "os.chown", "os.makedirs", "os.mkdir"}
 FILES = {"files", "_files"}  # what stands for the os module in a test of a power cut
 OF_PATHS = {"write_text", "write_bytes", "touch", "symlink_to", "hardlink_to", "extractall"}
 FLAGS = {"O_WRONLY", "O_RDWR", "O_CREAT", "O_APPEND", "O_TMPFILE", "O_TRUNC"}
@@ -73,13 +81,13 @@ PLACES = {
         console/profile.py _new
         console/provision.py _fill _made _provision
         console/sniff.py _sniff
-        console/users.py add
-        hints/keys.py create rotate withdraw
+        console/users.py add remove
+        hints/keys.py create revoke rotate withdraw
         recorder/csv_files.py write_whole
         store/joining.py begin_ramp
         store/proof_tests.py _append _add
         system/cli.py write
-        systemd/box_tree.py link put
+        systemd/box_tree.py link put remove
         systemd/flash_mcu.py lay_out main
         systemd/make_bundle.py main signed
         systemd/rollback.py _remember _try_configuration
@@ -101,24 +109,29 @@ PLACES = {
     # a part of the other places: it raises OSError, sqlite3.Error or StoreError
     "inside": """
         console/backup_file.py packed
-        hints/keys.py _write_new
+        hints/keys.py _remove _write_new
         journal/writer.py _take_room
-        recorder/capture.py _begin _put _rename finish
+        recorder/capture.py _begin _put _rename adopt drop_oldest finish
         recorder/database.py _close_to_others _open
+        recorder/fast.py _drop_oldest
         recorder/head.py publish
-        recorder/rescue.py begin_anew put_aside settle
+        recorder/rescue.py _remove begin_anew put_aside settle
+        recorder/room.py give_up
         store/durable.py put
         store/proof_tests.py _opened
-        store/spool.py put
+        store/spool.py _read put settle
         store/trips.py append
-        store/two_copies.py _leave_one
+        store/two_copies.py _leave_one unmark_saved
         system/regular_file.py mapped
         systemd/make_bundle.py packed
     """,
-    # it opens a database for reading, or removes a name
+    # it opens a database for reading, or removes a name or a socket
     "reads": """
         system/output.py __init__ discard
         console/terminal/line.py _opened
+        doors/listener.py _remove_left_over opened
+        hints/listener.py close
+        run/operator_commands.py close
         recorder/database.py own_columns
         recorder/reading.py opened
         recorder/rescue.py _old
@@ -151,9 +164,18 @@ def writes(tree):
         if not isinstance(node, ast.Call):
             return False
         owner, _, name = ast.unparse(node.func).rpartition(".")
-        is_of_files = owner.rpartition(".")[2] in FILES and f"os.{name}" in WRITES
-        is_opened = name == "open" and _is_writing_mode(node)
-        return is_of_files or is_opened or name in OF_PATHS or references.is_of(node.func, WRITES)
+        dotted = references.dotted(node.func)
+        if owner.rpartition(".")[2] in FILES and hasattr(os, name):
+            dotted = f"os.{name}"
+        is_of_module = dotted.split(".")[0] in MODULES and not dotted.startswith("os.path.")
+        is_opened = name in ("open", "GzipFile") and _is_writing_mode(node)
+        return (
+            is_of_module
+            and dotted not in READS | FOLDERS
+            or is_opened
+            or name in OF_PATHS
+            or references.is_of(node.func, WRITES) != ""
+        )
 
     return judge
 
@@ -188,6 +210,7 @@ def test_every_place_that_writes_says_how_its_act_ends_without_a_disk():
         'Path(path).open(mode="w")',
         'tarfile.open(path, "w:gz")',
         'gzip.open(path, "wb")',
+        'gzip.GzipFile(path, "wb")',
         'os.fdopen(3, "wb")',
         "os.open(path, os.O_WRONLY | os.O_CREAT)",
         "durable.put(path, '.new', [b''], 0o600)",
@@ -205,13 +228,18 @@ def test_every_place_that_writes_says_how_its_act_ends_without_a_disk():
         "put(path)",
         "o.truncate(path, 0)",
         "np.save(path, values)",
+        'zipfile.ZipFile(path, "w")',
+        "os.unlink(path)",
+        "shutil.rmtree(path)",
+        "bz2.BZ2File(path)",
     ],
 )
 @pytest.mark.parametrize("form", ["def", "async def", "lambda", "module"])
 def test_a_new_place_that_writes_is_found(form, text, tmp_path):
     (tmp_path / "room").mkdir()
     head = (
-        "import logging, os, os as o, shutil, sqlite3, tempfile\nimport numpy as np\n"
+        "import bz2, logging, os, os as o, shutil, sqlite3, tempfile, zipfile\n"
+        "import numpy as np\n"
         "from os import rename as renamed\nfrom controller.store import durable\n"
         "from controller.store.durable import put\n"
     )
