@@ -1,6 +1,7 @@
 """The house: its rooms, which room imports which, and the modules of one.
 
-`python -m tests.house` prints the drawing of CONTRIBUTING.md, which tests/test_house.py compares;
+`python -m tests.house` prints the order of the rooms and the drawing of CONTRIBUTING.md, which
+tests/test_house.py compares;
 `python -m tests.house ROOM` lists the modules of a folder with the first sentence of each.
 """
 
@@ -152,6 +153,14 @@ def arrows_drawn():
     }
 
 
+def order():
+    """A line for box, office, bench and lab: their rooms, of which each imports those before it."""
+    box = [room for room in BOX if f"controller.{room}" not in FLOORS["office"]]
+    office = [room for room in BOX if room not in box]
+    floors = {"box": box, "office": office, "bench": BENCH, "lab": LAB}
+    return [f"{floor}: {' '.join(rooms)}" for floor, rooms in floors.items()]
+
+
 def drawing():
     """The lines of a Mermaid flow chart: a box for each room, an arrow for each import."""
     yield "flowchart TB"
@@ -171,13 +180,13 @@ def modules(room):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Print the drawing of CONTRIBUTING.md.")
+    parser = argparse.ArgumentParser(description="Print the order of the rooms, and their drawing.")
     parser.add_argument("rooms", nargs="*", metavar="ROOM", help="print its modules in place of it")
     given = parser.parse_args()
     for room in given.rooms:
         print("\n".join([f"{name:24} {told}" for name, told in modules(room)]))
     if not given.rooms:
-        print("\n".join(drawing()))
+        print("\n".join([*order(), "", *drawing()]))
     return 0
 
 

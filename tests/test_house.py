@@ -4,10 +4,11 @@ from tests import house, test_style, weight
 from tests.repository import ROOT
 
 
-def test_the_drawing_is_that_of_the_imports():
+def test_drawing_and_order_are_those_of_the_imports():
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="ascii")
     drawn = page.split("```mermaid\n")[1].split("```")[0]
     assert drawn.splitlines() == [*house.drawing()], "python -m tests.house"
+    assert "```\n" + "\n".join(house.order()) + "\n```" in page, "python -m tests.house"
 
 
 def test_an_arrow_that_follows_from_others_is_left_out():
