@@ -105,7 +105,6 @@ class CabinetPlant:
         config = self.config
         self._places = [(one, m) for one in self.racks for m in range(one.modules)]
         self._place = self._looks = self._air_us = 0
-        self.look_us = LOOK_US  # may be changed only before the first step
         self._heat_J = self._over_s = 0.0
         self._supervision_V = chemistry.CHEMISTRIES[config.chemistry].supervision_V
         self._aux_W = config.aux_W
@@ -144,7 +143,7 @@ class CabinetPlant:
             one.pcs.wait(0.0 if is_live else dt_s, self.site.is_off_grid)
             one.step(dt_s, now_us, safety.pcs_enable and has_voltage, safety.contactor_supply)
         self.drawn_W = self._aux_W
-        looks = now_us * len(self._places) // self.look_us - self._looks
+        looks = now_us * len(self._places) // LOOK_US - self._looks
         if looks:
             self._look(looks)
         if now_us - self._air_us >= AIR_US:

@@ -59,7 +59,6 @@ def add(commands: Any) -> None:
     option("--tick", type=whole(10, 100), metavar="MS", help="of the run (100; byte: its own)")
     option("--segments", type=whole(1, 10_000), metavar="N", help="parts (one per process)")
     option("--processes", type=whole(1, 1024), default=1, metavar="N", help="(1)")
-    option("--skip-quiet", action="store_true", help="skip the kernel while nothing happens")
     option("--json", type=output_file(), metavar="FILE", help="write all figures")
     option("--resume", metavar="DIR", help="keep the parts in DIR, go on there")
     parser.set_defaults(run=main, program="long")
@@ -68,8 +67,6 @@ def add(commands: Any) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the parts that are missing, then print. Returns the exit code."""
-    if arguments.skip_quiet and arguments.mode != segment.VALUE:
-        raise InputError("--skip-quiet skips the kernel of value mode: it needs --mode value")
     if arguments.column and not arguments.load:
         raise InputError("--column describes a file: it needs --load FILE")
     order = order_of(arguments)
@@ -101,7 +98,6 @@ def order_of(arguments: argparse.Namespace) -> dict[str, Any]:
         "soc": soc / 100,
         "tick_ms": tick_ms,
         "segments": 1 if arguments.mode == segment.CHAIN else count,
-        "skip_quiet": arguments.skip_quiet,
     }
 
 

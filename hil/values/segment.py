@@ -17,7 +17,6 @@ from hil.loads.trace import Trace, synthetic_load
 from hil.plant.cabinet import CabinetPlant
 from hil.results.recorder import Recorder, flows
 from hil.results.windows import Windows
-from hil.values import quiet
 from hil.values.chain_only import ChainOnly
 from hil.values.rig import ValueRig
 
@@ -70,8 +69,7 @@ def mode_words(order: dict) -> str:
     """The mode in the run's options, as printed beside each figure."""
     if order["mode"] == CHAIN:
         return ChainOnly.MODE
-    words = f"{order['mode']}, {order['tick_ms']} ms"
-    return words + (quiet.WORDS if order["skip_quiet"] else "")
+    return f"{order['mode']}, {order['tick_ms']} ms"
 
 
 def run(order: dict[str, Any], part: dict[str, Any], folder: Path | None) -> dict[str, Any]:
@@ -101,8 +99,6 @@ def _chain(order: dict, part: dict, windows: Windows) -> dict[str, Any]:
 def made(order: dict, part: dict, windows: Windows | None = None) -> VirtualRig:
     """The rig for a part, before its first step."""
     config = configuration.load(order["cabinet"], tick_ms=order["tick_ms"])
-    if order["skip_quiet"]:
-        config = quiet.raised(config)
     begin_s, load = part["begin_s"] - part["lead_s"], load_of(order)
     kind = VirtualRig if order["mode"] == BYTE else ValueRig
     rig = kind(config, lambda t_s: load(begin_s + t_s), order["seed"], (), {"soc": part["soc"]})
@@ -111,9 +107,6 @@ def made(order: dict, part: dict, windows: Windows | None = None) -> VirtualRig:
     if windows is not None:
         rig.recorder = WindowRecorder(windows, begin_s)
     rig.quicken()
-    if order["skip_quiet"]:
-        quiet.QuietKernel(rig.core.kernel)
-        rig.plant.look_us = quiet.LOOK_US
     return rig
 
 

@@ -14,18 +14,17 @@ from controller.system import realtime
 from hil.engine import forks
 from hil.engine.arguments import output_file, whole
 from hil.results import figures, run_result
-from hil.values import quiet, segment
+from hil.values import segment
 from hil.values.chain_only import ChainOnly
 
 THREE_UNITS = FOLDER / "three_units" / "cabinet.toml"
 FILES = {"1 unit": EXAMPLE, "3 units": THREE_UNITS}
-BYTE_20, VALUE_100 = "byte, 20 ms", "value, 100 ms"
+BYTE_20 = "byte, 20 ms"
 ROWS = {  # {mode: (keys of its order, length of a round in s)}
     BYTE_20: ({"mode": segment.BYTE, "tick_ms": 20}, 10),
     "byte, 100 ms": ({"mode": segment.BYTE, "tick_ms": 100}, 15),
     "value, 20 ms": ({"mode": segment.VALUE, "tick_ms": 20}, 15),
-    VALUE_100: ({"mode": segment.VALUE, "tick_ms": 100}, 60),
-    VALUE_100 + quiet.WORDS: ({"mode": segment.VALUE, "tick_ms": 100, "skip_quiet": True}, 100),
+    "value, 100 ms": ({"mode": segment.VALUE, "tick_ms": 100}, 60),
     "chain only, 100 ms": ({"mode": segment.CHAIN, "tick_ms": 100}, 400),
     "chain only, 1 s": ({"mode": segment.CHAIN, "tick_ms": 1000}, 4000),
 }
@@ -79,7 +78,7 @@ def measured(rounds: int) -> list[dict[str, Any]]:
 
 def _runner(file: Any, order: dict) -> Callable[[float], object]:
     """A function of (length in s) that continues a run, which has already started."""
-    order = {"cabinet": str(file), "skip_quiet": False, "seed": 1, "file": None, **order}
+    order = {"cabinet": str(file), "seed": 1, "file": None, **order}
     config, soc, tick_ms = configuration.load(str(file), tick_ms=100), 0.55, order["tick_ms"]
     order["peak_W"] = 284_000.0 * config.units
     if order["mode"] != segment.CHAIN:

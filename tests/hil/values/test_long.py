@@ -18,7 +18,6 @@ def long(*options):
     "--for 3"                              "allowed is a whole number with s, min, h or d"
     "--for 30s"                            "from 1 minute to 400 days"
     "--for 500d"                           "from 1 minute to 400 days"
-    "--mode chain --skip-quiet"            "--skip-quiet skips the kernel of value mode"
     "--column load_W"                      "--column describes a file"
     "--mode wire"                          "invalid choice"
 """)

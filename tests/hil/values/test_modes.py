@@ -1,4 +1,4 @@
-"""Chain-only mode and skipped kernel steps against value mode; the windows of a run."""
+"""Chain-only mode against value mode; the windows of a run."""
 
 from array import array
 
@@ -11,7 +11,6 @@ from controller.core.tracking.samples import Samples
 from controller.sites import EXAMPLE, FOLDER
 from hil.loads.trace import synthetic_load
 from hil.results.windows import WINDOW, Windows
-from hil.values import quiet
 from hil.values.chain_only import ChainOnly
 from hil.values.repetition import QuickRepetition
 from hil.values.rig import ValueRig
@@ -73,26 +72,6 @@ def test_a_full_battery_of_chain_only_takes_nothing_more():
     for _ in range(120):
         chain.step()
     assert chain.battery_W > -2000.0
-
-
-def test_skipped_steps_change_no_energy_and_a_fault_ends_the_skip():
-    rigs = [
-        ValueRig(config, load, 1, (), {"soc": 0.5})
-        for config in (CONFIG_100, quiet.raised(CONFIG_100))
-    ]
-    skipping = quiet.QuietKernel(rigs[1].controller.cabinet.core.kernel)
-    socs = [rig.run(150).plant.racks[0].soc for rig in rigs]
-    assert socs[1] == pytest.approx(socs[0], abs=1e-5)
-    assert skipping.skipped > 3 * skipping.steps / 2
-    rig, before = rigs[1], skipping.steps
-    while skipping.steps == before:
-        rig.step()
-    rig.plant.relays.estop_closed[:] = [False, False]  # nine more ticks would be skipped
-    rig.plant.publish()
-    pressed_s = rig.now_us / 1e6
-    trips = [(trip["stage"], trip["t_s"]) for trip in rig.run(pressed_s + 0.3).trips.trips]
-    assert {stage for stage, _ in trips} == {"1a", "1b"}
-    assert all(at_s <= pressed_s + 0.21 for _, at_s in trips)
 
 
 def test_the_quick_repetition_has_the_words_of_the_product():
