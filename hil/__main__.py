@@ -50,7 +50,6 @@ RENAMED = {
     "speeds": "long speeds",
     "covers": "keys covers",
 }
-ON_RIG = "hil.systems.on_rig"  # adds the systems to the command `rig`
 OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")
 
 
@@ -110,8 +109,6 @@ def parser(word: str = "") -> _Parser:
             importlib.import_module(f"hil.{known[name]}").add(commands)
         else:
             commands.add_parser(name, help="of the package firebreak-lab").set_defaults(run=_absent)
-        if name == "rig" and has_lab():
-            importlib.import_module(ON_RIG).extend(commands.choices[name])
     return made
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from hil.engine import coverage, forks, virtual_run
+from hil.engine import coverage, forks
 from hil.engine.pod import Played, Pod
 from hil.engine.simulate import VirtualRig
-from hil.results import figures, files, recorder, template, view, words
+from hil.results import figures, files, recorder, template, words
 from hil.results.figures import energy_kWh, swing_2s_pct, write_json
 from hil.results.screen import shown_on
 from hil.results.site_record import SiteRecord, powers_W
@@ -36,18 +36,7 @@ def played(
     chosen = scenario.load(order["scenario"]) if order["scenario"] else None
     pod = Pod.of_file(path, order["seed"], soc, is_whole, kind, scenario=chosen)
     names = {"file": os.path.basename(path), "name": description.read(path)["name"]}
-    return played_pod(pod, {**names, **order}, html_path, chosen)
-
-
-def played_pod(
-    pod: Pod,
-    order: Order,
-    html_path: str | None,
-    chosen: scenario.Scenario | None = None,
-    headless: bool = True,
-) -> Document:
-    """See `played`. order: also name and file; chosen: the scenario whose expectations apply."""
-    doc = _run(pod, order, headless) | {"expectations": _judged(pod, chosen)}
+    doc = _run(pod, {**names, **order}) | {"expectations": _judged(pod, chosen)}
     print("\n".join(lines(doc)), flush=True)
     write_page(doc, pod.record, html_path)
     return doc
@@ -73,21 +62,14 @@ def finished(doc: Document, json_path: str | None) -> int:
     return int(is_violated or not is_met)
 
 
-def _run(pod: Pod, order: Order, headless: bool) -> Document:
-    """The document of a run. A terminal shows the live screen of cabinet 1, or a bar."""
+def _run(pod: Pod, order: Order) -> Document:
+    """The document of a run. A terminal shows its progress."""
     began_s = forks.wall_s()
-    seen = (lambda: _view(pod, order["seconds"])) if headless else _views(pod, order).view
-    with shown_on(headless, sys.stderr.isatty(), forks.wall_s) as show:
-        pod.run(order["seconds"], None if show is None else lambda: show(seen()))
+    with shown_on(True, sys.stderr.isatty(), forks.wall_s) as show:
+        see = None if show is None else lambda: show(_view(pod, order["seconds"]))
+        pod.run(order["seconds"], see)
     speed = order["seconds"] / (forks.wall_s() - began_s)
     return {**order, "speed": round(speed, 1), **document(pod)}
-
-
-def _views(pod: Pod, order: Order) -> virtual_run.Views:
-    """Views of cabinet 1."""
-    one, names = pod.members[0], (order["name"], order["file"])
-    common = view.common(one.config, *names, "virtual time", order["seconds"])
-    return virtual_run.Views(one, one.config, common)
 
 
 def _judged(pod: Pod, chosen: scenario.Scenario | None) -> list[Document]:

@@ -121,8 +121,7 @@ def _audit(size_MW: float | None, outcome: run_result.Outcome) -> list[str]:
 
 def _pod(arguments: Namespace) -> int:
     """Run a site of several cabinets."""
-    site = f"--cabinet {arguments.cabinet}: a site of several cabinets"
-    order = site_order(arguments, site, "run_dir" if arguments.virtual else "scenario")
+    order = _site_order(arguments, "run_dir" if arguments.virtual else "scenario")
     order["scenario"] = arguments.scenario
     if arguments.virtual:
         doc = pod_command.played(order, arguments.cabinet, arguments.plot)
@@ -140,11 +139,12 @@ def _pod_in_real_time(arguments: Namespace, order: dict[str, Any]) -> dict[str, 
     return doc
 
 
-def site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any]:
+def _site_order(arguments: Namespace, refused: str) -> dict[str, Any]:
     """The options of a run, for pod_command. Refuses those without a meaning for a site, and
     `refused`.
     """
-    also = "".join([f", {option}" for name, option in OF_PODS.items() if name not in refused])
+    site = f"--cabinet {arguments.cabinet}: a site of several cabinets"
+    also = "".join([f", {option}" for name, option in OF_PODS.items() if name != refused])
     for name in (
         "load",
         "column",
@@ -154,7 +154,7 @@ def site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any]
         "beside",
         "external",
         "audit",
-        *refused,
+        refused,
     ):
         if getattr(arguments, name, None):
             option = OPTIONS.get(name, name.replace("_", "-"))

@@ -9,19 +9,17 @@ from controller.config.configuration import Config
 from controller.core.base import hint_codes
 from controller.core.base.schedule_table import OPEN_W, Slot, Table
 from controller.core.policies.meter_statistics import TURN_S
-from hil.engine import coverage
 from hil.engine.pod import Pod, with_control
 from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_controller import VirtualClock
 from hil.fleet.broker import Faults
 from hil.fleet.messages import Messages
-from hil.scenarios.scenario import Scenario
 from hil.systems import run, sized
 from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S, SENDER
 from hil.systems.sender import Sender
 from hil.systems.series import outages_of
 from hil.systems.spec import Inputs, Spec
-from hil.values.rig import ValueRig
+from hil.values.rig import TICK_MS, ValueRig
 
 SLOT_MIN, HOUR_S = run.SLOT_S // 60, 3600
 # Highest temperature with which a plant begins. In chain-only mode (no kernel, no trips) a battery
@@ -37,36 +35,29 @@ class LivePod(Pod):
         spec: Spec,
         folder: Path,
         begin_s: int,
-        soc: float | None = None,
-        values: bool = False,
-        inputs: Inputs | None = None,
-        scenario: Scenario | None = None,
+        soc: float,
+        inputs: Inputs,
         degC: float | None = None,
     ) -> None:
         """folder: for the files of the configuration. begin_s: time in the system's run at which
-        the rig begins, s. soc: state of charge at begin_s; None: that of the system's file. degC:
-        temperature of the cells and of the air between them at begin_s. NotSimulatedError: one
-        line, the scenario acts on a part that the system lacks.
+        the rig begins, s. soc, degC: charge, and temperature of the cells and of the air between
+        them, at begin_s.
         """
-        self._begin_s, inputs = begin_s, inputs or {}
+        self._begin_s = begin_s
         self._series = run.series_of(spec, inputs)
         self._sender = Sender(spec, self._series, run.before_of(spec, inputs))
-        kind = ValueRig if values else VirtualRig
         sizes = sized.cabinets(spec.size, spec.cabinets, run.sources_of(spec))
-        configs = _configs(sizes, folder, kind.POD_TICK_MS)
-        coverage.check_scenario(configs[0], scenario, tuple(spec.site))
-        actions = scenario.actions if scenario else ()
+        configs = _configs(sizes, folder)
         site = run.site_of(_later(spec, begin_s), inputs)
         load = site.load
         assert load is not None, "the file of a system has [load]"
         site.load = lambda now_s: load(begin_s + now_s)
         for part in site.parts:
             part.begin_at(begin_s)
-        soc = spec.soc_permille / 1000 if soc is None else soc
         outside_degC = max(-40.0, min(HOT_DEGC, site.weather.outside_degC(0.0)))
         start = {} if degC is None else {"start_degC": min(HOT_DEGC, degC)}
         plant = sizes[0].plant | {"ambient_degC": outside_degC} | spec.plant | start
-        super().__init__(site, configs, spec.seed, soc, kind, plant, actions)
+        super().__init__(site, configs, spec.seed, soc, ValueRig, plant)
         self._heartbeat_s, self._is_sender_dead = 0, SENDER in inputs.get("dead", ())
         self._begin(spec)
 
@@ -143,13 +134,13 @@ class LivePod(Pod):
         return Table(0, start_min, SLOT_MIN, tuple(rows))
 
 
-def _configs(sizes: Sequence[sized.Size], folder: Path, tick_ms: int | None) -> list[Config]:
+def _configs(sizes: Sequence[sized.Size], folder: Path) -> list[Config]:
     """The configuration of each cabinet; its meter test waits for its turn."""
     configs = []
     for number, size in enumerate(sizes):
         own = folder / f"{number + 1}"
         own.mkdir()
-        config = sized.load(size, own, tick_ms)
+        config = sized.load(size, own, TICK_MS)
         configs.append(with_control(config, {"meter_code_wait_s": number * TURN_S}))
     return configs
 

@@ -93,7 +93,7 @@ def played(spec: Spec, inputs: Inputs, one: Minutes) -> Played:
     with tempfile.TemporaryDirectory() as folder:
         lead = lead_s(spec)
         begin_s = one.at_s - lead
-        pod = LivePod(spec, Path(folder), begin_s, one.soc, True, dict(inputs), degC=one.degC)
+        pod = LivePod(spec, Path(folder), begin_s, one.soc, inputs, one.degC)
         for member in pod.members:
             member.quicken()
         _wait_for_start(pod)

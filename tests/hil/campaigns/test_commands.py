@@ -69,14 +69,6 @@ run munich --pv-kW 9: --pv-kW: Munich: load tracking of a training cluster has n
 run berlin --battery-kW 5: --battery-kW 5: allowed are 134 to 7830 for Berlin
 run berlin --battery-kWh 90000: --battery-kWh 90000: allowed are 18 to 18000 for Berlin
 run berlin --battery-kWh nan: argument --battery-kWh: nan: allowed is a number from 1 to
-rig --system x: --system x: allowed are munich,
-rig --system munich --begin 168: --begin 168: allowed is below 168, its run
-rig --begin 3: --begin is an hour of a system's run
-rig --variant storm: --variant is of a system: it needs --system NAME
-rig --system munich --variant storm: --variant storm: of munich it has none
-rig --system berlin --variant x: --variant x: of berlin allowed are two_rate, short_store, yields
-rig --system munich --raw: --system munich takes no --raw
-rig --system munich --scenario estp: no scenario 'estp', did you mean 'estop'
 """
 WITH_STOPPED = ["--only", "1 stopped,12 stopped,30 stopped,44 stopped"]
 

@@ -3,9 +3,7 @@
 import pytest
 import test_systems
 
-from hil.engine import pod_command
-from hil.scenarios import scenario
-from hil.systems import live, on_rig, run, series, spec
+from hil.systems import live, run, spec
 
 TABLE = test_systems.TABLE | {
     "days": 2,
@@ -14,11 +12,12 @@ TABLE = test_systems.TABLE | {
                "valley_hours": [[0, 6]], "peak_hours": [[18, 21]]},
     "schedule": {"cap_W": 400_000},
 }  # fmt: skip
+SOC = 0.5
 
 
 def pod_at(tmp_path, hour, seconds, site=None):
     chosen = spec.of_table(TABLE | {"site": TABLE["site"] | (site or {})}, "test")
-    pod = live.LivePod(chosen, tmp_path, hour * 3600, values=True)
+    pod = live.LivePod(chosen, tmp_path, hour * 3600, SOC, {})
     return pod.run(seconds)
 
 
@@ -37,9 +36,7 @@ def test_files_of_weather_and_sun_begin_at_the_hour(tmp_path):
     inputs = {name: str(tmp_path / f"{name}.csv") for name in ("year", "pv")}
     table = TABLE | {"site": TABLE["site"] | {"pv": {"rated_W": 900_000}}}
     inputs |= {"weather": inputs["year"], "pv_column": "pv_W"}
-    pod = live.LivePod(
-        spec.of_table(table, "test"), tmp_path, 30 * 3600, values=True, inputs=inputs
-    )
+    pod = live.LivePod(spec.of_table(table, "test"), tmp_path, 30 * 3600, SOC, inputs)
     outside_degC = pod.site.weather.outside_degC(1800)
     assert outside_degC == pytest.approx((152 * 24 + 6) / 100 - 40)
     pod.run(2)
@@ -55,7 +52,7 @@ def test_the_schedule_moves_the_battery_at_its_hour(tmp_path, hour, charges):
 
 
 def test_a_new_schedule_comes_at_midnight(tmp_path):
-    pod = live.LivePod(spec.of_table(TABLE, "test"), tmp_path, run.DAY_S - run.SLOT_S, values=True)
+    pod = live.LivePod(spec.of_table(TABLE, "test"), tmp_path, run.DAY_S - run.SLOT_S, SOC, {})
     tables = []
     cabinet = pod.members[0].controller.cabinet
     cabinet.image.add_schedule = tables.append
@@ -63,20 +60,3 @@ def test_a_new_schedule_comes_at_midnight(tmp_path):
     pod.now_us = run.SLOT_S * 1_000_000
     pod.step()
     assert [table.start_min - tables[0].start_min for table in tables] == [0, 15]
-
-
-def test_the_rig_begins_a_variant_before_its_outage():
-    chosen = spec.load("north_america", "outage")
-    assert on_rig._begin_s(chosen, None) == series.outage_at_s(chosen) - 90
-    assert on_rig._begin_s(chosen, 10.1) == 10 * 3600
-    assert on_rig._begin_s(spec.load("north_america", "double_conversion"), None) == 9 * 3600
-
-
-def test_a_scenario_acts_on_the_cabinet_of_a_system(tmp_path):
-    chosen = spec.of_table(TABLE, "test")
-    acted = scenario.load("estop")._replace(actions=scenario.load("estop").actions[:1])
-    pod = live.LivePod(chosen, tmp_path, 0, values=True, scenario=acted).run(34)
-    (trip,) = [each for each in pod.members[0].trips.trips if each["stage"] == "1a"]
-    assert trip["t_s"] == pytest.approx(33.1, abs=0.11)
-    judged = pod_command._judged(pod, acted)
-    assert judged and not any("W" in each["text"].split() for each in judged)
