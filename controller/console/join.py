@@ -12,7 +12,6 @@ no controller, or the ledger cannot be read or written.
 """
 
 import math
-import sqlite3
 from argparse import Namespace
 
 from controller.console import join_page, join_steps, operator, person
@@ -21,8 +20,6 @@ from controller.console.replace import hold_sign
 from controller.core.policies import meter_sign
 from controller.core.policies.meter_sign import MeterSign
 from controller.forms.acceptance_text import names_nothing
-from controller.hints import no_answer
-from controller.journal.ring import JournalError
 from controller.run import operator_client, operator_commands
 from controller.state import contacts, watch
 from controller.state.base import Facts
@@ -85,10 +82,7 @@ def _has_left(case: Case) -> bool:
 
 
 def _case(arguments: Namespace) -> Case:
-    before = f"{no_answer.not_found(arguments.run_dir)}: "
-    with cli.ends(NO_START, OSError, JournalError, sqlite3.Error, before=before):
-        seen = watch.Watch(arguments.run_dir, arguments.state_dir)
-        seen.update()
+    with watch.first_look(arguments) as seen:
         status, links = seen.facts("status"), seen.facts("links")["devices"]
     found = (status["proof_tests"] or {}).get("join")
     if found is None:

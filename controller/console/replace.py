@@ -12,7 +12,6 @@ input; 3 no controller, or the ledger cannot be read or written.
 """
 
 import re
-import sqlite3
 import sys
 from argparse import Namespace
 from typing import NamedTuple
@@ -20,8 +19,6 @@ from typing import NamedTuple
 from controller.console import operator, person
 from controller.console.replace_page import lines, tests_in_words
 from controller.console.replace_steps import KINDS
-from controller.hints import no_answer
-from controller.journal.ring import JournalError
 from controller.run import operator_client, operator_commands, sign_request
 from controller.state import base, contacts, watch
 from controller.state.base import Facts
@@ -91,10 +88,7 @@ def _replace(arguments: Namespace) -> int:
 
 
 def _case(arguments: Namespace) -> Case:
-    before = f"{no_answer.not_found(arguments.run_dir)}: "
-    with cli.ends(NO_START, OSError, JournalError, sqlite3.Error, before=before):
-        seen = watch.Watch(arguments.run_dir, arguments.state_dir)
-        seen.update()
+    with watch.first_look(arguments) as seen:
         links = seen.facts("links")["devices"]
     with cli.ends(NO_START, OSError, at=proof_tests.path_of(arguments.state_dir)):
         records = proof_tests.read(arguments.state_dir).records

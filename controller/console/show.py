@@ -5,15 +5,12 @@ Exit codes: 0 the page is current, 1 the controller has stopped (the page shows 
 2 wrong input, 3 no controller was found.
 """
 
-import sqlite3
 from argparse import Namespace
 
 from controller.console import pages
-from controller.hints import no_answer
-from controller.journal.ring import JournalError
 from controller.state import watch
 from controller.system import cli
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
+from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
 
 SPAN_S, SPAN_S_MAX = 600, 7200
 _PAGE = cli.option(
@@ -41,10 +38,7 @@ def _show(arguments: Namespace) -> int:
 
         print(cli.as_json(schema.schema()))
         return DONE
-    before = f"{no_answer.not_found(arguments.run_dir)}: "
-    with cli.ends(NO_START, OSError, JournalError, sqlite3.Error, before=before):
-        seen = watch.Watch(arguments.run_dir, arguments.state_dir)
-        seen.update()
+    with watch.first_look(arguments) as seen:
         facts = seen.facts(page, getattr(arguments, "span_s", SPAN_S))
     parts = pages.parts(page, facts)
     if number > len(parts):

@@ -1,13 +1,16 @@
 """Makes the facts of every page from the journal, statistics and record of one controller."""
 
+import contextlib
 import copy
 import importlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 from typing import cast
 
+from controller.hints import no_answer
 from controller.journal import snapshot
 from controller.journal.history import History
 from controller.journal.ring import JournalError
@@ -15,7 +18,7 @@ from controller.run import loop_statistics
 from controller.state import bands, base, plan_seen, proof_tests, record, trend
 from controller.state.base import Facts
 from controller.store import joining
-from controller.system import utc
+from controller.system import cli, paths, utc
 
 PAGES = ("status", "why", "alarms", "events", "trend", "racks", "map", "devices", "links", "plan")
 
@@ -174,6 +177,18 @@ class Watch:
             "utc_uncertainty_us": uncertainty_us,
             "recorder_silent_since": since,
         }
+
+
+@contextlib.contextmanager
+def first_look(arguments: Namespace) -> Iterator[Watch]:
+    """A Watch of --run-dir that is up to date, for a command. What cannot be read, also in the
+    block, ends the command: no controller was found.
+    """
+    before = f"{no_answer.not_found(arguments.run_dir)}: "
+    with cli.ends(paths.NO_START, OSError, JournalError, sqlite3.Error, before=before):
+        seen = Watch(arguments.run_dir, arguments.state_dir)
+        seen.update()
+        yield seen
 
 
 class Kept:

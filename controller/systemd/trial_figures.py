@@ -2,18 +2,15 @@
 few figures. The release before judges them (trial.py).
 """
 
-import sqlite3
 from argparse import Namespace
 from typing import Any
 
-from controller.hints import no_answer
-from controller.journal.ring import JournalError
 from controller.rows import danger
 from controller.state import contacts, watch
 from controller.state.base import Facts
 from controller.store.trips import TripLog
 from controller.system import cli
-from controller.system.paths import DONE, NO_START as ENDED
+from controller.system.paths import DONE
 from safety import signals as s
 
 SPAN_S = 600
@@ -26,21 +23,18 @@ NO_START = {
 
 
 @cli.command("box figures", cli.RUN_DIR, cli.STATE_DIR)
-def _figures(arguments: Namespace) -> int:
-    before = f"{no_answer.not_found(arguments.run_dir)}: "
-    with cli.ends(ENDED, OSError, JournalError, sqlite3.Error, before=before):
-        print(cli.as_json(of(arguments.run_dir, arguments.state_dir)))
+def _print(arguments: Namespace) -> int:
+    with watch.first_look(arguments) as seen:
+        print(cli.as_json(_figures(seen, arguments.state_dir)))
     return DONE
 
 
-def of(run_directory: str, state_directory: str) -> Facts:
-    """The figures. Raises JournalError, OSError, sqlite3.Error.
+def _figures(seen: watch.Watch, state_directory: str) -> Facts:
+    """Raises JournalError, OSError, sqlite3.Error.
 
     late_us: the slowest tick of 1000. trips: number of the newest trip. links: devices that do not
     answer. apart_permille: mean of power beside its set-point, of the rated power, over SPAN_S.
     """
-    seen = watch.Watch(run_directory, state_directory)
-    seen.update()
     status, links = seen.facts("status"), seen.facts("links")["devices"]
     quantities = seen.facts("trend", span_s=SPAN_S)["quantities"]
     trend = {each["field"]: each["values"] for each in quantities}
