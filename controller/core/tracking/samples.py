@@ -50,10 +50,6 @@ class Samples:
         """The newest sample."""
         return self.ring[self.words[S_NEWEST]]
 
-    def back_W(self, count: int) -> int:
-        """The sample `count` before the newest one."""
-        return self.ring[(self.words[S_NEWEST] - count) % len(self.ring)]
-
     def change_W(self, older_256: int, newer_256: int) -> int:
         """Change of the load between two ages in 1/256 sample, linear between samples."""
         ring, newest, count = self.ring, self.words[S_NEWEST], len(self.ring)

@@ -82,18 +82,17 @@ def test_a_lost_sample_of_a_repetition_is_what_comes_again():
     whole, _ = guessed(tone_W, 30)
     torn, _ = guessed(tone_W, 30, lost=(297,))
     assert whole.is_repeating
-    places = range(8)
-    for place in places:
-        assert torn.samples.back_W(place) == pytest.approx(whole.samples.back_W(place), abs=4000)
+    torn_W, whole_W = torn.samples.every(1, 8), whole.samples.every(1, 8)
+    assert list(torn_W) == pytest.approx(list(whole_W), abs=4000)
 
 
 def test_a_lost_sample_of_a_ramp_lies_on_a_straight_line():
     guess, _ = guessed(lambda t_s: 300_000 + 10_000 * t_s, 5, lost=(46, 47))
-    found_W = [guess.samples.back_W(place) for place in range(5)]
-    assert found_W == [349_000, 348_000, 347_000, 346_000, 345_000]
+    found_W = guess.samples.every(1, 5)
+    assert list(found_W) == [349_000, 348_000, 347_000, 346_000, 345_000]
 
 
 @pytest.mark.parametrize("lost, is_kept", ((9, True), (10, False)))
 def test_after_a_gap_of_more_than_a_second_everything_begins_anew(lost, is_kept):
     guess, _ = guessed(lambda t_s: 300_000 + 1000 * t_s, 6, lost=range(40, 40 + lost))
-    assert (guess.samples.back_W(20) < 304_000) == is_kept
+    assert (guess.samples.every(1, 21)[20] < 304_000) == is_kept

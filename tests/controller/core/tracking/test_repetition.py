@@ -97,7 +97,7 @@ def test_a_search_takes_a_step_a_sample(monkeypatch, sample_ms, lost, steps):
         before = len(taken)
         periods = 1 + lost * (taken == ["_find"])
         for _ in range(periods):
-            samples.append(samples.back_W(1000 // sample_ms - 1))
+            samples.append(samples.every(1, 1000 // sample_ms)[-1])
         repetition.learn(periods)
         at.append(len(taken) - before)
     assert taken == ["_find", "_refine", "_choose"] and at[-steps:] == [3 // steps] * steps

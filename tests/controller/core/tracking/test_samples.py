@@ -24,7 +24,7 @@ def test_samples_come_back_by_age_over_the_wrap(count, more, step, data):
     samples = filled(count, values)
     wanted = data.draw(st.integers(1, (count - 1) // step + 1))
     assert list(samples.every(step, wanted)) == values[::-1][: wanted * step : step]
-    assert [samples.back_W(age) for age in range(count)] == values[::-1][:count]
+    assert [samples.every(1, 1, age)[0] for age in range(count)] == values[::-1][:count]
 
 
 @pytest.mark.parametrize("sign", (1, -1))
