@@ -19,7 +19,7 @@ from hil.engine import (
     virtual_run,
 )
 from hil.engine.arguments import CABINET, number, output_file, run_options
-from hil.engine.refusals import InputError as InputError
+from hil.engine.refusals import InputError
 from hil.loads import selection
 from hil.results import audited, run_result, words
 from hil.scenarios import scenario

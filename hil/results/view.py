@@ -58,24 +58,17 @@ def plant_part(plant: CabinetPlant) -> dict:
     }
 
 
-def common(config: Config, title: str, load_name: str, mode: str, duration_s: float) -> dict:
-    """The constant part of all views of a run."""
+def of_order(order: dict, scenario: Scenario | None, config: Config, load: Load, mode: str) -> dict:
+    """The constant part of the views of the run that `order` describes."""
     return {
-        "title": title,
-        "load_name": load_name,
+        "title": scenario.title if scenario else "Load tracking",
+        "load_name": "; ".join(filter(None, (load.about["column"], words.in_one_line(order)))),
         "mode": mode,
-        "duration_s": duration_s,
+        "duration_s": order["duration_s"],
         "tick_ms": config.tick_ms,
         "armed": len(stage_states.rows_armed(config.topology)),
         "not_fitted": len(stage_states.rows_not_fitted(config.topology)),
     }
-
-
-def of_order(order: dict, scenario: Scenario | None, config: Config, load: Load, mode: str) -> dict:
-    """The constant part of the views of the run that `order` describes."""
-    title = scenario.title if scenario else "Load tracking"
-    name = "; ".join(filter(None, (load.about["column"], words.in_one_line(order))))
-    return common(config, title, name, mode, order["duration_s"])
 
 
 def controller_part(

@@ -93,7 +93,8 @@ def test_the_view_of_a_run_and_every_row(rig):
 
 
 def test_the_constant_part_of_a_view_counts_the_rows():
-    shown = view.common(CONFIG, "a title", "a load", "virtual time", 60.0)
+    load = SimpleNamespace(about={"column": "load_W"})
+    shown = view.of_order({"duration_s": 60.0}, None, CONFIG, load, "virtual time")
     armed = len(stage_states.rows_armed(CONFIG.topology))
     assert (shown["armed"], shown["not_fitted"], shown["tick_ms"]) == (armed, 1, 20)
 
