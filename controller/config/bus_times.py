@@ -196,11 +196,11 @@ def exchange_of(exchanges: Sequence[Exchange], device: Device, what: str) -> Exc
     return next(one for one in exchanges if (one.device, one.what) == (device.name, what))
 
 
-def hint_latency(config: Config, every: Schedule, unit: int) -> list[Latency]:
+def hint_latency(config: Config, every: Schedule) -> list[Latency]:
     """The parts of the time from the datagram of a hint to the last byte of the new set-point for
-    the PCS of a unit.
+    the PCS of the first unit.
     """
-    device, tick_us = config.topology.required("pcs", unit), config.tick_ms * 1000
+    device, tick_us = config.topology.required("pcs", 0), config.tick_ms * 1000
     exchanges = every[device.bus]
     frame = next(exchange for exchange in exchanges if exchange.what == families.SETPOINT)
     return [
