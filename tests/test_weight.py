@@ -15,6 +15,14 @@ def test_nothing_is_above_its_cap():
     assert weight.above(measured(), weight.caps()) == []
 
 
+def test_the_product_rises_only_by_what_an_issue_names():
+    most = weight.caps()
+    assert weight.unnamed(most) <= 0, "name it in weight.toml: which issue, what pays for it"
+    assert all(each["issue"] and each["pays"] for each in most["rises"])
+    most["loop"]["tokens"] += 1 - weight.unnamed(most)
+    assert weight.unnamed(most) == 1
+
+
 SAMPLE = '''"""One two."""
 A = f"three {1 + 2} four"  # five
 def f(x):

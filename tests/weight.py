@@ -3,7 +3,7 @@
 Tokens are those of Python's own tokenizer without comments, docstrings and line ends; an f-string
 counts as one, so that every Python counts alike. Words are told (docstrings, comments) or stand in
 other strings. Other text is what is neither Python nor Markdown, in kB. `--lower` writes down each
-cap that is above today's figure.
+cap that is above today's figure. The caps of the product rise only by what weight.toml names.
 """
 
 import argparse
@@ -110,14 +110,39 @@ def above(rows, most):
     ]
 
 
+def product(figures):
+    """Tokens of the product by tree: all trees but the tests."""
+    return {
+        tree: row["tokens"]
+        for tree, row in figures.items()
+        if tree in {*TREES.values()} - {"tests"}
+    }
+
+
+def unnamed(most):
+    """Tokens by which the caps of the product stand above the last version and all named rises."""
+    version = [count for name, count in most["version"].items() if name != "name"]
+    named = [each["tokens"] for each in most["rises"]]
+    return sum(product(most).values()) - sum(version) - sum(named)
+
+
+def risen(rows, most):
+    """A line: what the product weighs, and how much of it came since the last version."""
+    now, then = product(rows), most["version"]
+    since = {tree: now[tree] - then[tree] for tree in now}
+    told = ", ".join([f"{tree} {count:+}" for tree, count in since.items()])
+    whole, rise = sum(now.values()), sum(since.values())
+    return f"product    tokens {whole}, {rise:+} since {then['name']} ({told})"
+
+
 def lowered(text, rows):
     """The text of weight.toml with each cap at the lower of itself and today's figure."""
     lines, tree = [], ""
     for line in text.splitlines(keepends=True):
         if line.startswith("["):
             tree = line.strip("[]\n")
-        elif known := re.fullmatch(r"(\w+) = (\d+)\n", line):
-            least = min(int(known[2]), rows.get(tree, {}).get(known[1], 0))
+        elif tree in rows and (known := re.fullmatch(r"(\w+) = (\d+)\n", line)):
+            least = min(int(known[2]), rows[tree].get(known[1], 0))
             line = f"{known[1]} = {least}\n"
         lines.append(line)
     return "".join(lines)
@@ -132,6 +157,7 @@ def main(argv=None):
     for tree, row in sorted(rows.items()):
         told = [f"{name} {row[name]} of {most.get(tree, {}).get(name, 0)}" for name in sorted(row)]
         print(f"{tree:11}{', '.join(told)}")
+    print(risen(rows, most))
     if given.lower:
         CAPS.write_text(lowered(CAPS.read_text(encoding="ascii"), rows), encoding="ascii")
     return 1 if above(rows, most) else 0
