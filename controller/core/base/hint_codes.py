@@ -13,7 +13,12 @@ SLOT = ("source", "kind", "quantity", "value_W", "valid_ms", "start_ms")
 SLOT_WORDS = len(SLOT)
 HINT_WORDS = HINT_SLOTS * SLOT_WORDS
 
-CAP, REQUEST, GRID_CAP, HEARTBEAT, EXACT, NOTICE = range(1, 7)
+CAP = 1
+REQUEST = 2
+GRID_CAP = 3
+HEARTBEAT = 4
+EXACT = 5
+NOTICE = 6
 KINDS = {
     CAP: "cap",
     REQUEST: "request",
@@ -24,7 +29,11 @@ KINDS = {
 }
 
 # Quantities, all W at the AC terminals. A heartbeat has 0, or the quantity that its answer reports.
-CHARGE_W_MAX, DISCHARGE_W_MAX, POWER_W, IMPORT_W_MAX, EXPORT_W_MAX = 1, 2, 3, 4, 5
+CHARGE_W_MAX = 1
+DISCHARGE_W_MAX = 2
+POWER_W = 3
+IMPORT_W_MAX = 4
+EXPORT_W_MAX = 5
 QUANTITIES = {
     CHARGE_W_MAX: "charge_W_max",
     DISCHARGE_W_MAX: "discharge_W_max",
@@ -33,7 +42,8 @@ QUANTITIES = {
     EXPORT_W_MAX: "export_W_max",
 }
 # Quantities of a notice. PRICE_IS_NEGATIVE: 1 or 0. STEP_W: coming change of the load.
-PRICE_IS_NEGATIVE, STEP_W = 6, 7
+PRICE_IS_NEGATIVE = 6
+STEP_W = 7
 NOTICES = {PRICE_IS_NEGATIVE: "price_is_negative", STEP_W: "step_W"}
 KIND_OF = {
     **{0: HEARTBEAT, POWER_W: REQUEST},
@@ -45,17 +55,44 @@ KIND_OF = {
 ROLES = ("cap", "request", "grid_cap", "operator")  # each includes the ones before it
 
 # The hint was taken.
-GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED = range(1, 6)
-FALLBACK_RULES, MOVED, LATER, FARTHER = range(6, 10)
+GRANTED = 1
+LIMITED = 2  # partly granted
+CHARGING_ONLY = 3  # only narrows charging
+RESTING = 4  # waits for its quota
+OUTRANKED = 5
+FALLBACK_RULES = 6  # waits for a heartbeat
+MOVED = 7  # moved by an obligation
+LATER = 8  # begins later
+FARTHER = 9  # farther than the steps known
 YES, PARTLY, NO = EFFECTS = ("yes", "partly", "no")  # whether a hint is in force
 # Messages of unknown senders: they are only counted and never get a reply.
-WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, NO_KEY, BAD_MAC = 11, 12, 13, 14, 15
+WRONG_LENGTH = 11
+WRONG_MAGIC = 12
+UNKNOWN_SOURCE = 13
+NO_KEY = 14
+BAD_MAC = 15
 # The key was right, but the hint was refused.
-OTHER_BOOT, OLD_SEQUENCE, TOO_LATE, TOO_EARLY, UNKNOWN_KIND = range(21, 26)
-WRONG_QUANTITY, WRONG_VALUE, START_FAR, WRONG_SLOT = range(26, 30)
-VALID_SHORT, VALID_LONG, ROLE, RATE, BUSY, OTHERS_SCHEDULE, EPOCH_UNSTORED = range(30, 37)
+OTHER_BOOT = 21
+OLD_SEQUENCE = 22
+TOO_LATE = 23
+TOO_EARLY = 24  # sent in the future
+UNKNOWN_KIND = 25
+WRONG_QUANTITY = 26
+WRONG_VALUE = 27  # value out of range
+START_FAR = 28  # starts too late
+WRONG_SLOT = 29
+VALID_SHORT = 30  # valid for too short
+VALID_LONG = 31  # valid for too long
+ROLE = 32  # role not allowed
+RATE = 33  # too many a second
+BUSY = 34
+OTHERS_SCHEDULE = 35
+EPOCH_UNSTORED = 36  # epoch not stored yet
 # Used by the door `local`, which has no key, and by tools. The controller never sends them.
-NOT_UNDERSTOOD, NO_CONTROLLER, NO_ANSWER, CROWDED = range(41, 45)
+NOT_UNDERSTOOD = 41
+NO_CONTROLLER = 42
+NO_ANSWER = 43
+CROWDED = 44  # too many connections
 
 # constant | name | sentence | remedy
 _TEXTS = """
