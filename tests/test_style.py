@@ -162,7 +162,7 @@ QUANTITIES = set(
 NAMED_BY_OTHERS = ("recv", "send")
 UNITLESS = ("bool", "code", "hash", "bits", "count", "position", "stage", "index", "limit")
 TEXT_SUFFIXES = (".py", ".toml", ".dbc", ".cfg", ".sh", ".lock", ".service", ".md")
-TEXTS_WITHOUT_SUFFIX = (".gitignore", ".ci/debian", ".ci/run", "LICENSE")
+TEXTS_WITHOUT_SUFFIX = (".gitignore", ".ci/debian", ".ci/release", ".ci/run", "LICENSE")
 MACHINE_PATHS = (*(f"/{name}/" for name in ("work", "tmp", "home", "root")), "pypi" + ".org")
 PREPOSITIONS = set(
     "About Above Across After Against Along Among Around As At Before Behind Below Beneath Beside "
