@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Iterable
 
 from controller.core.base import schedule_table
-from controller.core.base.hint_codes import HINT_SLOTS, HINT_WORDS, SLOT, SLOT_WORDS
+from controller.core.base.hint_codes import HINT_SLOTS, HINT_WORDS, SLOT_WORDS, HintSlot
 from controller.core.base.integers import within
 from controller.core.site_devices.layout import SiteDevice, signals, words
 from safety import signals as s
@@ -44,7 +44,7 @@ PEER_EMPTY = (-1, 0)  # channel B has nothing active or latched, is silent, or i
 def own_blocks(units: int, devices: Iterable[SiteDevice]) -> dict:
     """{block: names of its words}, in the order of the blocks behind the kernel's inputs."""
     return {
-        "hints": [f"hint_{slot}.{word}" for slot in range(HINT_SLOTS) for word in SLOT],
+        "hints": [f"hint_{slot}.{word}" for slot in range(HINT_SLOTS) for word in HintSlot._fields],
         "sent": [f"unit_{unit}.{word}" for unit in range(units) for word in SENT],
         "lamp_test": [LAMP_TEST],
         "locked_out": LOCKED_OUT,
@@ -104,14 +104,19 @@ class ProcessImage:
         self.fresh = bytearray(layout.groups + signals(devices))
         self._none = bytes(len(self.fresh))
 
+    def _slot(self, number: int) -> slice:
+        """Place of a slot of hints, from 0."""
+        at = self._hints.start + number * SLOT_WORDS
+        return slice(at, at + SLOT_WORDS)
+
     def _delay_hints(self, late_ms: int) -> None:
         """Shorten the hints that have waited for a late tick. Their times began when they came."""
-        first = self._hints.start
-        for end in range(first + SLOT_WORDS, first + (self.hints + 1) * SLOT_WORDS, SLOT_WORDS):
-            valid_ms, start_ms = self.inp[end - 2], self.inp[end - 1]
-            begins_ms = max(0, start_ms - late_ms)
-            ends_ms = start_ms + valid_ms - late_ms
-            self.inp[end - 2], self.inp[end - 1] = max(0, ends_ms - begins_ms), begins_ms
+        for place in map(self._slot, range(self.hints)):
+            hint = HintSlot._make(self.inp[place])
+            begins_ms = max(0, hint.start_ms - late_ms)
+            ends_ms = hint.start_ms + hint.valid_ms - late_ms
+            left_ms = max(0, ends_ms - begins_ms)
+            self.inp[place] = array("i", hint._replace(valid_ms=left_ms, start_ms=begins_ms))
 
     def freeze(self, inp: array, fresh: bytearray, late_ms: int = 0) -> None:
         """Copy inputs and freshness, then clear the freshness and the commands of one tick.
@@ -155,24 +160,16 @@ class ProcessImage:
         """Write the words of a block of own_blocks."""
         self.inp[self.places[block]] = array("i", content)
 
-    def add_hint(
-        self,
-        source_index: int,
-        kind: int,
-        quantity: int,
-        value_W: int,
-        valid_ms: int,
-        start_ms: int = 0,
-    ) -> int | None:
-        """Add a hint. Returns its slot, None when all are taken. start_ms: time until a step."""
-        slot = self.hints
-        if slot == HINT_SLOTS:
+    def add_hint(self, hint: HintSlot) -> int | None:
+        """Add a hint. Returns the number of its slot, None when all are taken."""
+        number, largest = self.hints, s.INT_MAX
+        if number == HINT_SLOTS:
             return None
-        largest = s.INT_MAX
-        power_W = within(value_W, -largest, largest)
-        times_ms = within(valid_ms, 0, largest), within(start_ms, 0, largest)
-        content = source_index + 1, kind, quantity, power_W, *times_ms
-        at = self._hints.start + slot * SLOT_WORDS
-        self.inp[at : at + SLOT_WORDS] = array("i", content)
-        self.hints = slot + 1
-        return slot
+        bounded = hint._replace(
+            value_W=within(hint.value_W, -largest, largest),
+            valid_ms=within(hint.valid_ms, 0, largest),
+            start_ms=within(hint.start_ms, 0, largest),
+        )
+        self.inp[self._slot(number)] = array("i", bounded)
+        self.hints = number + 1
+        return number

@@ -137,13 +137,12 @@ class Pending(NamedTuple):
 class Controller(NamedTuple):
     """The part of the controller that the check needs.
 
-    take(source index, kind, quantity, value_W, valid_ms, and start_ms of a step) returns None when
-    the tick is full. take_schedule returns 0 or a refusal. state and held(source name, now_ms)
-    return the answers. keep_epoch(names, epoch) stores an epoch under the first name, and returns
-    True once it is on the disk. epochs: the stored ones by name.
+    take returns None when the tick is full. take_schedule returns 0 or a refusal. state and
+    held(source name, now_ms) return the answers. keep_epoch(names, epoch) stores an epoch under the
+    first name, and returns True once it is on the disk. epochs: the stored ones by name.
     """
 
-    take: Callable[..., int | None]
+    take: Callable[[h.HintSlot], int | None]
     take_schedule: Callable[[Source, Schedule], int]
     state: Callable[[str, int], w.State]
     held: Callable[[str, int], Held]
@@ -273,14 +272,14 @@ class Admission:
         if isinstance(hint, Schedule):
             return self._controller.take_schedule(source, hint)
         quantity = 0 if hint.kind == h.HEARTBEAT else hint.quantity
-        words: tuple[int, ...] = source.index, hint.kind, quantity, hint.value_W, hint.valid_ms
+        slot = h.HintSlot(source.index + 1, hint.kind, quantity, hint.value_W, hint.valid_ms)
         ahead_ms = hint.start_ms - now_ms
         if ahead_ms > 0 and hint.quantity != h.STEP_W:
-            self.later.wait(words, hint.start_ms)
+            self.later.wait(slot, hint.start_ms)
             return h.LATER
         if hint.quantity == h.STEP_W:
-            words = *words, max(0, ahead_ms)
-        return h.BUSY if self._controller.take(*words) is None else 0
+            slot = slot._replace(start_ms=max(0, ahead_ms))
+        return h.BUSY if self._controller.take(slot) is None else 0
 
     def change_key(self, name: bytes, key: Key | None, rotate: bool, now_ms: int) -> bool:
         """Set a key, or revoke all keys if `key` is None. rotate: the old key stays valid for a
@@ -293,5 +292,5 @@ class Admission:
         old = [each._replace(until_ms=now_ms + OLD_KEY_MS) for each in kept]
         account.set_keys((key, *old) if key else ())
         if key is None:
-            self.later.drop(account.source.index)
+            self.later.drop(account.source.index + 1)
         return True

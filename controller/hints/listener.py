@@ -44,15 +44,7 @@ class Cabinet(Protocol):
     image: ProcessImage
     epochs: dict[str, int]  # stored, of senders
 
-    def request_hint(
-        self,
-        source_index: int,
-        kind: int,
-        quantity: int,
-        value_W: int,
-        valid_ms: int,
-        start_ms: int = 0,
-    ) -> int | None:
+    def request_hint(self, hint: h.HintSlot) -> int | None:
         """Hand a hint to the next tick; None when that tick is full."""
 
     @property

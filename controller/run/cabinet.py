@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from controller.config.configuration import Config
-from controller.core.base import standby
+from controller.core.base import hint_codes, standby
 from controller.core.base.setpoint import O_BINDING_REASON, O_SETPOINT_W
 from controller.core.core import Core
 from controller.core.image import ProcessImage, packed_name
@@ -193,9 +193,9 @@ class Cabinet(Generic[K]):
         """Ask for a reset of the causes that an operator saw. PEER_EMPTY: none in channel B."""
         self._reset.request(kind, (first_out, mask), (peer_first_out, peer_mask))
 
-    def request_hint(self, *hint: int) -> int | None:
+    def request_hint(self, hint: hint_codes.HintSlot) -> int | None:
         """Take a checked hint for the next tick. Returns its slot; None if no slot is free."""
-        return self.image.add_hint(*hint)
+        return self.image.add_hint(hint)
 
     def request_run(self, is_run: bool, is_awaited: bool = True) -> int:
         """Start for a person, or stop in a controlled way. A start is stored before it takes

@@ -7,6 +7,7 @@ from typing import cast
 from controller.config import approval
 from controller.config.configuration import Config
 from controller.core import image
+from controller.core.base.hint_codes import HintSlot
 from controller.core.base.schedule_table import Slot, Table
 from controller.core.image import ProcessImage
 from controller.journal.journal_header import open_journal
@@ -164,9 +165,9 @@ class VirtualController:
 
     def hint(self, source: str, kind: int, quantity: int, value_W: int, valid_ms: int) -> None:
         """Give the controller a hint of this source, already checked by the listener."""
-        index = self._index(source)
+        number = self._index(source) + 1
         if self.cabinet is not None:
-            self.cabinet.request_hint(index, kind, quantity, value_W, valid_ms)
+            self.cabinet.request_hint(HintSlot(number, kind, quantity, value_W, valid_ms))
 
     def _index(self, source: str) -> int:
         names = [known.name for known in self.config.sources]

@@ -18,7 +18,7 @@ from hil.fleet.box import RUNNING, reported
 from hil.fleet.standin import StandIn
 from hil.systems.member import ChainMember
 
-SOURCE, INDEX = "shares", 1  # the source that sorts after the planner's
+SOURCE, NUMBER = "shares", 2  # the source that sorts after the planner's (HintSlot.source)
 HELD_MS = 5000  # validity with which each second hands the limit to the controller
 HOLD_H = 4.0
 
@@ -71,8 +71,9 @@ class Shares:
         for member, box in zip(self._members, self._boxes):
             if member.is_here:
                 limit_W = box.limit_W(now_ms)
-                member.image.add_hint(INDEX, h.GRID_CAP, h.IMPORT_W_MAX, limit_W, HELD_MS)
-                member.image.add_hint(INDEX, h.HEARTBEAT, 0, 0, HELD_MS)
+                cap = h.HintSlot(NUMBER, h.GRID_CAP, h.IMPORT_W_MAX, limit_W, HELD_MS)
+                for hint in (cap, h.HintSlot(NUMBER, h.HEARTBEAT, 0, 0, HELD_MS)):
+                    member.image.add_hint(hint)
 
 
 def _report(member: ChainMember, joined_s: int) -> bytes:

@@ -6,7 +6,6 @@ from datetime import UTC, timedelta
 from pathlib import Path
 
 from controller.config.configuration import Config
-from controller.core.base import hint_codes
 from controller.core.base.schedule_table import OPEN_W, Slot, Table
 from controller.core.policies.meter_statistics import TURN_S
 from hil.engine.pod import Pod, with_control
@@ -15,7 +14,7 @@ from hil.engine.virtual_controller import VirtualClock
 from hil.fleet.broker import Faults
 from hil.fleet.messages import Messages
 from hil.systems import run, sized
-from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S, SENDER
+from hil.systems.member import HEARTBEAT, HEARTBEAT_S, SENDER
 from hil.systems.sender import Sender
 from hil.systems.series import outages_of
 from hil.systems.spec import Inputs, Spec
@@ -99,7 +98,7 @@ class LivePod(Pod):
         cabinet = member.controller.cabinet
         if cabinet is None:
             return
-        cabinet.image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
+        cabinet.image.add_hint(HEARTBEAT)
         if table is not None:
             share = member.config.control["share_permille"]
             slots = tuple([_share_of(slot, share) for slot in table.slots])

@@ -24,7 +24,9 @@ from hil.values.chain_only import ChainLoop
 from hil.values.lumped import LumpedUnit
 from hil.values.lumped_air import LumpedAir
 
-HEARTBEAT_S, HEARTBEAT_MS = 100, 300_000
+HEARTBEAT_S = 100
+# The sender of the schedule is the first source.
+HEARTBEAT = hint_codes.HintSlot(1, hint_codes.HEARTBEAT, 0, 0, valid_ms=300_000)
 SOC_FORMS = 0.03  # below it a unit cannot carry an island
 # Row 41d of the cause-and-effect matrix stops a unit whose power is beyond its limit by more than a
 # margin for BEYOND_S. The margin is 2 kW, or a fiftieth of the rated power if that is more.
@@ -221,7 +223,7 @@ class ChainMember:
         """Fill the image with the clock, the site devices and the heartbeat."""
         image = self.image
         if self.now_s % HEARTBEAT_S == 1 and SENDER not in self.silent:
-            image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
+            image.add_hint(HEARTBEAT)
         # The clock shows the start of this second, because a decision counts from then on.
         now_s = self._begin_s + self.now_s - 1 - self.clock_off_s
         day_d, time_s = divmod(int(now_s), DAY_S)

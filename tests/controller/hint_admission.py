@@ -42,10 +42,10 @@ def made(state=None, stored=None, **settings):
     keys = {source.name: (hints.key_of(key_bytes(source.index + 1), 5),) for source in configured}
     place = SimpleNamespace(slots=8, submitted=1, saved=1)
 
-    def take(*words):
+    def take(hint):
         if len(given) >= place.slots:
             return None
-        given.append(words)
+        given.append(hint)
         return len(given) - 1
 
     schedules = []

@@ -5,12 +5,27 @@ it. The sentence and the remedy are for people, the name and the label (H31) als
 ../hints/wire.py has the layout of the datagrams.
 """
 
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
 from controller.core.base.texts import Text, of_codes
 
-# Number of slots for new hints in the process image, and the words of one slot.
-HINT_SLOTS = 8
-SLOT = ("source", "kind", "quantity", "value_W", "valid_ms", "start_ms")
-SLOT_WORDS = len(SLOT)
+
+class HintSlot(NamedTuple):
+    """A new hint, as the process image holds it. source: index + 1, 0 in an empty slot; start_ms:
+    time until a step of the load.
+    """
+
+    source: int
+    kind: int
+    quantity: int
+    value_W: int
+    valid_ms: int
+    start_ms: int = 0
+
+
+HINT_SLOTS = 8  # slots in the process image
+SLOT_WORDS = len(HintSlot._fields)
 HINT_WORDS = HINT_SLOTS * SLOT_WORDS
 
 CAP = 1
@@ -168,6 +183,14 @@ CROWDED | too many connections | The gateway serves as many connections as it ca
 """
 TEXTS = of_codes(globals(), _TEXTS)
 UNKNOWN = "This release does not know the code, so the hint counts as refused."
+
+
+def arrived(inp: Sequence[int], first: int) -> Iterator[HintSlot]:
+    """The hints of one tick, from the slot at inp[first] on."""
+    for at in range(first, first + HINT_WORDS, SLOT_WORDS):
+        if not inp[at]:
+            return
+        yield HintSlot._make(inp[at : at + SLOT_WORDS])
 
 
 def fits(kind: int, quantity: int) -> bool:

@@ -23,7 +23,6 @@ from collections.abc import Sequence
 
 from controller.core.base import hint_codes, hint_sources, reasons
 from controller.core.base.answers import WIDE_W, Answer, Cap, grid_obligation
-from controller.core.base.hint_codes import HINT_SLOTS, SLOT_WORDS
 from controller.core.base.hint_sources import QUANTITIES
 from controller.core.base.integers import within
 from controller.core.base.words import Words
@@ -131,10 +130,8 @@ class HintTable(Function):
         if state.since < state.due and not inp[first]:
             return
         self._age(state.since)
-        for at in range(first, first + HINT_SLOTS * SLOT_WORDS, SLOT_WORDS):
-            if not inp[at]:
-                break
-            self._take(inp[at] - 1, *inp[at + 1 : at + SLOT_WORDS - 1])
+        for hint in hint_codes.arrived(inp, first):
+            self._take(hint)
         state.since = 0
         self._find_due()
         self._find_tightest()
@@ -160,24 +157,25 @@ class HintTable(Function):
         state[at + E_STATE], state[at + E_LAPSED] = FALLBACK, 1
         state[self._heard + entry // _COUNT] = 0  # an earlier heartbeat does not count
 
-    def _take(self, source: int, kind: int, quantity: int, value_W: int, valid_ms: int) -> None:
+    def _take(self, hint: hint_codes.HintSlot) -> None:
         """Take one hint. Ignore a value that no accepted hint can have: no input widens a limit."""
-        is_known = 0 <= source < self.count and hint_codes.fits(kind, quantity)
-        if not is_known or valid_ms <= 0 or kind == hint_codes.NOTICE:
+        source = hint.source - 1
+        is_known = 0 <= source < self.count and hint_codes.fits(hint.kind, hint.quantity)
+        if not is_known or hint.valid_ms <= 0 or hint.kind == hint_codes.NOTICE:
             return
-        ticks = parameters.ticks(min(valid_ms, self._valid_ms_max[source]), self._tick_ms)
-        if kind == hint_codes.HEARTBEAT:
+        ticks = parameters.ticks(min(hint.valid_ms, self._valid_ms_max[source]), self._tick_ms)
+        if hint.kind == hint_codes.HEARTBEAT:
             self._hear(source, ticks)
             return
-        is_request = quantity == hint_codes.POWER_W
+        is_request = hint.quantity == hint_codes.POWER_W
         if is_request and self._rank[source] < hint_sources.REQUEST:
             return
         low_W = -WIDE_W if is_request else 0
-        entry = source * _COUNT + QUANTITIES.index(quantity)
+        entry = source * _COUNT + QUANTITIES.index(hint.quantity)
         at = self.entries[entry]
         state = self.state
-        state[at + E_VALUE_W], state[at + E_LEFT_TICKS] = within(value_W, low_W, WIDE_W), ticks
-        state[at + E_EXACT] = 1 if kind == hint_codes.EXACT else 0
+        state[at + E_VALUE_W], state[at + E_LEFT_TICKS] = within(hint.value_W, low_W, WIDE_W), ticks
+        state[at + E_EXACT] = 1 if hint.kind == hint_codes.EXACT else 0
         if state[self._heard + source] or not state[at + E_LAPSED]:
             self._lift(at)
 

@@ -14,7 +14,6 @@ source announces more than STEPS steps, the nearest steps are kept.
 from typing import NamedTuple
 
 from controller.core.base import hint_codes
-from controller.core.base.hint_codes import HINT_SLOTS, SLOT_WORDS
 from controller.core.base.integers import within
 from controller.core.base.words import Words
 from controller.core.policies.contract import MEASURE, Found, Function, Known, Setup
@@ -71,9 +70,9 @@ class Notices(Function):
         if self.state.is_any:
             self._age(elapsed_ticks)
         if inp[first]:
-            for at in range(first, first + HINT_SLOTS * SLOT_WORDS, SLOT_WORDS):
-                if inp[at + 1] == hint_codes.NOTICE:
-                    self._take(inp[at] - 1, *inp[at + 2 : at + SLOT_WORDS])
+            for hint in hint_codes.arrived(inp, first):
+                if hint.kind == hint_codes.NOTICE:
+                    self._take(hint)
         if self.state.is_any:
             found.is_price_negative = any([self.price_ms(each) for each in range(self.count)])
             found.notices = self.steps()
@@ -101,15 +100,17 @@ class Notices(Function):
     def _count_rows(self) -> None:
         self.state.is_any = 1 if any([row.left_ticks for row in self._every]) else 0
 
-    def _take(self, source: int, quantity: int, value: int, valid_ms: int, start_ms: int) -> None:
+    def _take(self, hint: hint_codes.HintSlot) -> None:
         """Take one notice. A value that no accepted notice can have is ignored."""
-        if not 0 <= source < self.count or quantity not in hint_codes.NOTICES or valid_ms <= 0:
+        source, valid_ms = hint.source - 1, hint.valid_ms
+        is_notice = 0 <= source < self.count and hint.quantity in hint_codes.NOTICES
+        if not is_notice or valid_ms <= 0:
             return
-        is_step = quantity == hint_codes.STEP_W
-        start_ms = within(start_ms, 0, START_MS_MAX) if is_step else 0
+        is_step = hint.quantity == hint_codes.STEP_W
+        start_ms = within(hint.start_ms, 0, START_MS_MAX) if is_step else 0
         start = parameters.ticks(start_ms, self._tick_ms)
         left = parameters.ticks(min(valid_ms, self._valid_ms_max[source]), self._tick_ms)
-        value = within(value, -signals.INT_MAX, signals.INT_MAX)
+        value = within(hint.value_W, -signals.INT_MAX, signals.INT_MAX)
         price, *steps = self.rows[source]
         row = self._row_of_step(steps, start, value) if is_step else price
         if row is not None:

@@ -148,8 +148,8 @@ class Trial:
         member, now_s, hint_W = self.member, self.member.now_s, self.draw.hint_W
         self._site.load_power_W = self._load_at(now_s) + self.job_W + self._step_W(now_s)
         if hint_W and now_s % 100 == 0:
-            image = member.image
-            image.add_hint(0, hint_codes.GRID_CAP, hint_codes.IMPORT_W_MAX, hint_W, 300_000)
+            cap = hint_codes.GRID_CAP, hint_codes.IMPORT_W_MAX
+            member.image.add_hint(hint_codes.HintSlot(1, *cap, hint_W, 300_000))
         soc_permille = int(1000 * member.soc)
         member.advance(1.0, 0)
         battery_W = math.fsum([unit.ac_power_W for unit in member.pcs])
@@ -197,8 +197,10 @@ def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
         trial.second()
     control = trial.member.control
     if draw.step:
+        step_W, start_s = draw.step
+        notice = hint_codes.NOTICE, hint_codes.STEP_W
         trial.member.image.add_hint(
-            0, hint_codes.NOTICE, hint_codes.STEP_W, draw.step[0], 60_000, draw.step[1] * 1000
+            hint_codes.HintSlot(1, *notice, step_W, valid_ms=60_000, start_ms=start_s * 1000)
         )
         trial.second()
     if draw.is_blind:

@@ -261,7 +261,7 @@ def test_pages_of_a_schedule_and_of_notices(tmp_path):
     controller.schedule("site_ems", 29_453_760, 5, (slot, slot))
     controller.hint("site_ems", h.HEARTBEAT, 0, 0, 300_000)
     controller.hint("site_ems", h.NOTICE, h.PRICE_IS_NEGATIVE, 1, 200_000)
-    controller.cabinet.request_hint(1, h.NOTICE, h.STEP_W, 90_000, 5000, 60_000)
+    controller.cabinet.request_hint(h.HintSlot(2, h.NOTICE, h.STEP_W, 90_000, 5000, 60_000))
     facts = check_all(watched, 15, 25).facts("status")
     times = "2026-01-01T00:00:00Z", "2026-01-01T00:05:00Z"
     begin = {"starts": times[0], "slot": 1, "begins": times[0], "ends": times[1]}

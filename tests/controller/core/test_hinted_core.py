@@ -265,13 +265,15 @@ def test_slots_fill_in_order_and_empty_with_the_freeze():
     image = images.ProcessImage(FIREBREAK.layout(), FIREBREAK.site_devices)
     inp, fresh = array("i", image.inp), bytearray(image.fresh)
     hint = codes.CAP, codes.CHARGE_W_MAX
-    slots = [image.add_hint(index, *hint, 1000 + index, 2000) for index in range(9)]
+    slots = [
+        image.add_hint(codes.HintSlot(index + 1, *hint, 1000 + index, 2000)) for index in range(9)
+    ]
     assert slots == [*range(8), None]
     image.freeze(inp, fresh)
     at = image.layout.inputs
     assert list(inp[at + 6 : at + 11]) == [2, codes.CAP, codes.CHARGE_W_MAX, 1001, 2000]
     assert not any(image.inp[at : images.places(image.layout, ())["peer"].start])
-    assert image.add_hint(0, codes.CAP, codes.CHARGE_W_MAX, 1, 1) == 0
+    assert image.add_hint(codes.HintSlot(1, codes.CAP, codes.CHARGE_W_MAX, 1, 1)) == 0
 
 
 @pytest.mark.parametrize(
@@ -282,7 +284,7 @@ def test_slots_fill_in_order_and_empty_with_the_freeze():
 def test_a_hint_that_waits_for_a_late_tick_ends_when_it_should(times_ms, late_ms, left_ms):
     image = images.ProcessImage(FIREBREAK.layout(), FIREBREAK.site_devices)
     for _ in range(2):
-        image.add_hint(0, codes.CAP, codes.CHARGE_W_MAX, 1000, *times_ms)
+        image.add_hint(codes.HintSlot(1, codes.CAP, codes.CHARGE_W_MAX, 1000, *times_ms))
     inp, at = array("i", image.inp), image.layout.inputs
     image.freeze(inp, bytearray(image.fresh), late_ms)
     assert [tuple(inp[end - 2 : end]) for end in (at + 6, at + 12)] == [left_ms] * 2
@@ -292,4 +294,4 @@ def test_a_hint_that_waits_for_a_late_tick_ends_when_it_should(times_ms, late_ms
 @pytest.mark.parametrize("value_W, valid_ms", [(2**31, 2**32 - 1), (-(2**31), -1)])
 def test_no_number_of_a_datagram_breaks_the_image(value_W, valid_ms):
     image = images.ProcessImage(FIREBREAK.layout(), FIREBREAK.site_devices)
-    assert image.add_hint(0, 255, 255, value_W, valid_ms) == 0
+    assert image.add_hint(codes.HintSlot(1, 255, 255, value_W, valid_ms)) == 0

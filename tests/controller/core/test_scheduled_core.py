@@ -93,7 +93,7 @@ def test_a_journal_with_hints_and_schedules_replays_and_names_every_word(tmp_pat
         for core in steps(rig, 5):
             seen.add(core.functions["schedule"].out[s.O_STATE])
             for index, quantity, *rest in drawn_hints(draw, 2):
-                cabinet.request_hint(index, h.KIND_OF[quantity], quantity, *rest)
+                cabinet.request_hint(h.HintSlot(index + 1, h.KIND_OF[quantity], quantity, *rest))
     cabinet.journal.close()
     found = replay.replay(path, replay.core_of)
     assert found.exit_code == replay.EQUAL, found.lines()

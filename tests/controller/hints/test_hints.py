@@ -138,7 +138,7 @@ def test_a_quantity_by_its_name():
 def test_a_good_hint_is_taken_once(made):
     check, taken, statistics = made
     assert tell(check, hint()) == [0]
-    assert taken == [(3, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 300_000)]
+    assert taken == [(4, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 300_000, 0)]
     assert tell(check, hint()) == [h.OLD_SEQUENCE]  # the same bytes again
     assert len(taken) == 1 and counts(statistics) == {"accepted": 1, "refused": 1}
     assert tell(check, hint(sequence=9, sent_ms=NOW_MS + 4, purpose=8), now_ms=NOW_MS + 5) == [0]
@@ -222,7 +222,7 @@ def test_reordered_hints_count_up_only(made):
     sequences, old = (5, 4, 6, 6, 1, HIGHEST, 7, 0), h.OLD_SEQUENCE
     codes = tell(check, *[hint(sequence=each, value_W=min(each, 9)) for each in sequences])
     assert codes == [0, old, 0, old, old, 0, old, old]
-    assert [words[3] for words in taken] == [5, 6, 9]
+    assert [each.value_W for each in taken] == [5, 6, 9]
 
 
 def test_a_refused_hint_cannot_be_replayed_when_its_reason_has_gone():
@@ -407,7 +407,7 @@ EPOCH_NAME = f"grid.{hints.key_of(OLD, 5).fingerprint:08x}"
 def test_a_heartbeat_that_reads_is_a_heartbeat_in_the_tick():
     check, given = fenced()
     assert tell(check, fence(3)) == [0]
-    assert [words[1:3] for words in given] == [(h.HEARTBEAT, 0)]
+    assert [(each.kind, each.quantity) for each in given] == [(h.HEARTBEAT, 0)]
 
 
 @pytest.mark.parametrize("quantity", [*h.NOTICES, 8, 255])

@@ -193,7 +193,7 @@ def test_a_hint_with_a_start_time_has_eight_bytes_more_and_begins_then():
     assert told(check, **LATER) == [h.LATER] and statistics.rows[3][0] == 1
     for now_ms, count in ((NOW_MS + 4999, 0), (NOW_MS + 5000, 1), (NOW_MS + 5001, 1)):
         check.later.begin(now_ms)
-        assert taken == [(3, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 300_000)] * count
+        assert taken == [(4, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 300_000, 0)] * count
 
 
 def test_a_newer_hint_of_the_quantity_replaces_the_one_that_waits():
@@ -202,7 +202,7 @@ def test_a_newer_hint_of_the_quantity_replaces_the_one_that_waits():
     told(check, sequence=2, start_ms=NOW_MS + 9000, value_W=1)
     told(check, sequence=3, quantity=h.EXPORT_W_MAX, start_ms=NOW_MS + 8000, value_W=2)
     check.later.begin(NOW_MS + 9000)
-    assert [value_W for *_, value_W, _ in taken] == [2, 1]
+    assert [each.value_W for each in taken] == [2, 1]
 
 
 def test_a_hint_whose_tick_is_full_begins_in_a_later_tick():
@@ -226,7 +226,7 @@ def test_a_step_enters_at_once_with_the_time_until_it():
     check, taken, _ = hint_admission.made()
     step = {"kind": h.NOTICE, "quantity": h.STEP_W}
     assert told(check, **LATER, **step) == [0] and told(check, sequence=2, **step) == [0]
-    assert [words[-1] for words in taken] == [5000, 0]
+    assert [each.start_ms for each in taken] == [5000, 0]
 
 
 @pytest.mark.parametrize(("late_ms", "left_ms"), [(0, 2000), (1999, 1), (2000, None)])
@@ -234,5 +234,5 @@ def test_a_hint_that_begins_later_ends_when_it_should(late_ms, left_ms):
     check, taken, _ = hint_admission.made()
     told(check, **LATER, valid_ms=2000)
     check.later.begin(NOW_MS + 5000 + late_ms)
-    assert [words[-1] for words in taken] == ([] if left_ms is None else [left_ms])
+    assert [each.valid_ms for each in taken] == ([] if left_ms is None else [left_ms])
     assert not check.later._waiting

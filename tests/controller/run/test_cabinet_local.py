@@ -38,8 +38,12 @@ def centre(tmp_path):
     return settings
 
 
+def beat_of(source_index):
+    return hint_codes.HintSlot(source_index + 1, hint_codes.HEARTBEAT, 0, 0, 5000)
+
+
 def heartbeat(bench, source_index):
-    slot = bench.cabinet.request_hint(source_index, hint_codes.HEARTBEAT, 0, 0, 5000)
+    slot = bench.cabinet.request_hint(beat_of(source_index))
     assert slot is not None
     return bench.tick(2)  # the table takes the command in this tick, the kernel gets it in the next
 
@@ -65,7 +69,7 @@ def test_a_heartbeat_that_waits_for_a_late_tick_ends_five_seconds_after_it_came(
 ):
     """A process that stood still for seconds must not stretch a validity."""
     bench = Bench(settings=centre).tick(20)
-    bench.cabinet.request_hint(centre.noc_source, hint_codes.HEARTBEAT, 0, 0, 5000)
+    bench.cabinet.request_hint(beat_of(centre.noc_source))
     bench.tick(elapsed=elapsed).tick()
     assert bench.told(s.NOC_LINK_OK) == is_heard
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from controller.config import configuration
-from controller.core.base import answers, hint_codes, setpoint
+from controller.core.base import answers, setpoint
 from controller.core.base.schedule_table import Slot, Table
 from controller.core.policies.known import Known
 from controller.sites import FOLDER
@@ -28,7 +28,7 @@ from hil.site.site import Site
 from hil.site.transfer_switch import TransferSwitch
 from hil.site.weather import Weather
 from hil.systems import sized
-from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S, ChainMember
+from hil.systems.member import HEARTBEAT, HEARTBEAT_S, ChainMember
 from hil.values.mean_readings import NOT_KNOWN
 
 OF_SIZES = tempfile.TemporaryDirectory()  # a rig reads the profiles in it
@@ -134,7 +134,7 @@ def bytes_of(case, kind=VirtualRig, tick_ms=20):
         if second == START_S:
             soc = min([rack.soc for rack in rig.plant.racks])
         if second % HEARTBEAT_S == 0:
-            image.add_hint(case.source, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
+            image.add_hint(HEARTBEAT._replace(source=case.source + 1))
         if case.rows and second == case.rows_s:
             image.add_schedule(table(case))
         ticks = []
@@ -156,7 +156,7 @@ def chain_of(case, soc):
     found = []
     for second in range(case.for_s):
         if second % HEARTBEAT_S == 0:
-            member.image.add_hint(case.source, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
+            member.image.add_hint(HEARTBEAT._replace(source=case.source + 1))
         if case.rows and second == case.rows_s:
             member.image.add_schedule(table(case))
         site.step(1.0)
