@@ -11,7 +11,7 @@ from controller.core.base import standby
 from controller.core.health import Health
 from controller.core.policies.contract import Setup
 from controller.core.policies.known import Known
-from controller.core.readings import Source
+from controller.core.readings import Readings, Source
 from controller.core.temperatures import ModuleTemperatures
 from controller.core.units import Units
 from safety.signals import Layout
@@ -43,46 +43,55 @@ class Look:
         self._step_at = places["step_test"].start
         self._voltage_at = places["grid_quality"].start
         self._load_voltage_at = places["load_quality"].start
-        self._slots = (inp, places["hints"].start), (inp, places["schedule"].start)
+        self._hints = inp, places["hints"].start
+        self._schedule = inp, places["schedule"].start
         self._site = setup.site
 
-    def __call__(self, elapsed_ms: int) -> Known:
-        """Known of this tick."""
-        rack, inp = self._temperatures.rack, self._inp
+    def _read(self) -> Readings:
+        """The readings of this tick. Temperatures and health take those of one rack."""
+        rack = self._temperatures.rack
         now = self._source.read(rack)
         self._temperatures.step(now.temperatures_ddegC)
         self._health.step(rack, now.soh_permille)
+        return now
+
+    def __call__(self, elapsed_ms: int) -> Known:
+        """Known of this tick."""
+        now, inp = self._read(), self._inp
         hottest = self._temperatures.hottest()
         self._units.weights.update(now.soc_permille, hottest, self._health.lowest())
         limits_W = self._source.charge_W, self._source.discharge_W
         shown_W = self._units.watch(now.forming_W, *limits_W, elapsed_ms)
         grid_W, powers_W, soc = now.proven_grid_W, now.unit_powers_W, now.soc_permille
         return Known(
-            now.is_running,
-            inp[self._rest_at] in standby.BY_A_PERSON,
-            self._has_actuators and now.is_estop,
-            now.is_short,
-            now.limit,
-            now.contact,
-            bool(now.forming_W),
-            sum([limits_W[1][unit] for unit in now.forming_W]),
-            shown_W,
-            *now.load_meter,
-            *now.grid_meter,
-            None if grid_W is None else grid_W * self._settings[parameters.SHARE] // 1000,
-            None if powers_W is None else sum(powers_W),
-            None if soc is None else (min(soc), sum(soc) // len(soc)),
-            self._temperatures.ends(),
-            None if hottest is None else self._units.weights.held,
-            now.air_ddegC if self._has_actuators else None,
-            self._health.energy_Wh,
-            self._health.power_W,
-            inp[self._delay_at],
-            (inp[self._peak_at], inp[self._peak_at + 1]),
-            *self._slots,
-            (inp[self._step_at], inp[self._step_at + 1]),
-            self._site,
-            inp[self._voltage_at],
-            inp[self._voltage_at + 1],
-            0 < inp[self._load_voltage_at] < LIVE_PERMILLE,
+            is_running=now.is_running,
+            is_stopped_by_person=inp[self._rest_at] in standby.BY_A_PERSON,
+            is_estop=self._has_actuators and now.is_estop,
+            is_short=now.is_short,
+            limit=now.limit,
+            contact=now.contact,
+            is_reported_forming=bool(now.forming_W),
+            reported_forming_W=sum([limits_W[1][unit] for unit in now.forming_W]),
+            shown_W=shown_W,
+            load_meter_W=now.load_meter.power_W,
+            is_load_meter_new=now.load_meter.is_new,
+            grid_meter_W=now.grid_meter.power_W,
+            is_grid_meter_new=now.grid_meter.is_new,
+            grid_W=None if grid_W is None else grid_W * self._settings[parameters.SHARE] // 1000,
+            battery_W=None if powers_W is None else sum(powers_W),
+            soc_permille=None if soc is None else (min(soc), sum(soc) // len(soc)),
+            module_temperature_ddegC=self._temperatures.ends(),
+            unit_temperature_ddegC=None if hottest is None else self._units.weights.held,
+            air_temperature_ddegC=now.air_ddegC if self._has_actuators else None,
+            full_Wh=self._health.energy_Wh,
+            healthy_W=self._health.power_W,
+            stored_path_delay_ms=inp[self._delay_at],
+            stored_peak=(inp[self._peak_at], inp[self._peak_at + 1]),
+            hints=self._hints,
+            schedule=self._schedule,
+            step_test=(inp[self._step_at], inp[self._step_at + 1]),
+            site=self._site,
+            grid_voltage_permille=inp[self._voltage_at],
+            grid_frequency_mHz=inp[self._voltage_at + 1],
+            is_load_low=0 < inp[self._load_voltage_at] < LIVE_PERMILLE,
         )

@@ -51,8 +51,16 @@ class ScaledGate:
             return reasons.GATE_ADDRESS
         gate = self._made.get((address, exponent))
         if gate is None:
-            scaled = Fraction(10) ** exponent, Fraction(0)
-            power = ValueForm("power", WORDS, "signed", False, False, *scaled, {})
+            power = ValueForm(
+                role="power",
+                words=WORDS,
+                number="signed",
+                is_word_little=False,
+                is_byte_little=False,
+                scale=Fraction(10) ** exponent,
+                offset=Fraction(0),
+                raws={},
+            )
             gate = FormGate([FrameForm(self._unit_id, REGISTERS, address, (power,))])
             self._made = {(address, exponent): gate}
         return gate.check(frame, charge_W_max, discharge_W_max)

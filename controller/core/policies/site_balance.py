@@ -176,21 +176,21 @@ class SiteBalance(Function):
     def _readings(self, known: Known, found: Found, is_off_grid: bool) -> Readings:
         state, is_fitted = self.state, self._is_load_fitted
         return Readings(
-            is_off_grid,
-            known.is_reported_forming,
-            is_fitted and (known.load_meter_W is None or known.is_load_low),
-            state.calm_ms >= CALM_MS,
+            is_off_grid=is_off_grid,
+            is_forming=known.is_reported_forming,
+            is_dead=is_fitted and (known.load_meter_W is None or known.is_load_low),
+            is_calm=state.calm_ms >= CALM_MS,
             # a meter without current keeps its last value
-            known.grid_meter_W if self._is_grid_seen(is_off_grid) else None,
-            self._load_W(known),
-            known.battery_W,
-            found.setpoint_W,
-            self._rated_W,
-            self._connection_W,
-            self.rest.unseen_W,
-            tuple([set_of(*each) for each in zip(self._engines, self._sets)]),
-            tuple([Source(*power_of(each)) for each in self._suns]),
-            (state.wrong | state.doubtful) >> SOURCE & 1 != 0,
+            grid_W=known.grid_meter_W if self._is_grid_seen(is_off_grid) else None,
+            load_W=self._load_W(known),
+            battery_W=known.battery_W,
+            setpoint_W=found.setpoint_W,
+            battery_rated_W=self._rated_W,
+            connection_W=self._connection_W,
+            others_W=self.rest.unseen_W,
+            sets=tuple([set_of(*each) for each in zip(self._engines, self._sets)]),
+            suns=tuple([Source(*power_of(each)) for each in self._suns]),
+            is_contact_doubted=(state.wrong | state.doubtful) >> SOURCE & 1 != 0,
         )
 
     def _is_grid_seen(self, is_off_grid: bool) -> bool:
