@@ -31,22 +31,27 @@ def reply(
         if hint.kind == h.HEARTBEAT:
             code, granted_W = h.GRANTED, value_W
     fallback_W = source.fallback.get(hint.quantity)
+    low_W, high_W = _available(core.chain)
+    low_reason, high_reason = _end_reasons(core.chain)
+    is_shorter = not pending.code and hint.kind not in _AS_IS
     return w.Reply(
-        source.name,
-        nonce,
-        hint.sequence,
-        uptime_ms,
-        pending.code or code,
-        hint.kind,
-        hint.quantity,
-        hint.value_W,
-        granted_W,
-        valid_ms if pending.code or hint.kind in _AS_IS else min(hint.valid_ms, valid_ms),
-        w.NOTHING_W if fallback_W is None else fallback_W,
-        *_available(core.chain),
-        *_end_reasons(core.chain),
-        core.chain.out[setpoint.O_SETPOINT_W],
-        core.chain.out[setpoint.O_BINDING_REASON],
+        source=source.name,
+        nonce=nonce,
+        sequence=hint.sequence,
+        uptime_ms=uptime_ms,
+        code=pending.code or code,
+        kind=hint.kind,
+        quantity=hint.quantity,
+        asked_W=hint.value_W,
+        granted_W=granted_W,
+        valid_ms=min(hint.valid_ms, valid_ms) if is_shorter else valid_ms,
+        fallback_W=w.NOTHING_W if fallback_W is None else fallback_W,
+        available_low_W=low_W,
+        available_high_W=high_W,
+        low_reason=low_reason,
+        high_reason=high_reason,
+        setpoint_W=core.chain.out[setpoint.O_SETPOINT_W],
+        binding_reason=core.chain.out[setpoint.O_BINDING_REASON],
     )
 
 
@@ -55,18 +60,22 @@ def state(
 ) -> w.State:
     """State after the last tick for the source of this name."""
     control = _of_table(core, hint_outputs.O_CONTROL_SOURCE)
+    low_W, high_W = _available(core.chain)
+    low_reason, high_reason = _end_reasons(core.chain)
     return w.State(
-        source_name,
-        nonce,
-        uptime_ms,
-        core.chain.out[setpoint.O_SETPOINT_W],
-        *_available(core.chain),
-        _of_table(core, hint_outputs.O_REMAINING_WH),
-        core.settings["soc_reserve_peaks_permille"],
-        core.settings["soc_reserve_backup_permille"],
-        *_end_reasons(core.chain),
-        core.chain.out[setpoint.O_BINDING_REASON],
-        sources[control - 1].name if control else "",
+        source=source_name,
+        nonce=nonce,
+        uptime_ms=uptime_ms,
+        setpoint_W=core.chain.out[setpoint.O_SETPOINT_W],
+        available_low_W=low_W,
+        available_high_W=high_W,
+        remaining_Wh=_of_table(core, hint_outputs.O_REMAINING_WH),
+        reserve_peaks_permille=core.settings["soc_reserve_peaks_permille"],
+        reserve_backup_permille=core.settings["soc_reserve_backup_permille"],
+        low_reason=low_reason,
+        high_reason=high_reason,
+        binding_reason=core.chain.out[setpoint.O_BINDING_REASON],
+        control_source=sources[control - 1].name if control else "",
     )
 
 
@@ -177,16 +186,16 @@ def answer(pending: admission.Pending, core: Core, nonce: bytes, uptime_ms: int)
     """
     refused, out = pending.refused, core.functions[Schedule.NAME].out
     return sw.Answer(
-        pending.account.source.name,
-        nonce,
-        pending.hint.sequence,
-        uptime_ms,
-        refused.code or h.GRANTED,
-        refused.slot,
-        refused.field,
-        out[schedule.O_STATE],
-        out[schedule.O_SLOT],
-        core.functions[Schedule.NAME].state.slot_count,
+        source=pending.account.source.name,
+        nonce=nonce,
+        sequence=pending.hint.sequence,
+        uptime_ms=uptime_ms,
+        code=refused.code or h.GRANTED,
+        refused_slot=refused.slot,
+        refused_field=refused.field,
+        state=out[schedule.O_STATE],
+        slot=out[schedule.O_SLOT],
+        slot_count=core.functions[Schedule.NAME].state.slot_count,
     )
 
 
@@ -197,15 +206,15 @@ def held(
     function = core.functions[Schedule.NAME]
     state = function.state
     return sw.Held(
-        source_name,
-        nonce,
-        uptime_ms,
-        sources[state.source - 1].name if state.source else "",
-        state.start_min,
-        state.slot_min,
-        function.out[schedule.O_STATE],
-        function.out[schedule.O_SLOT],
-        tuple(function.slots()),
+        source=source_name,
+        nonce=nonce,
+        uptime_ms=uptime_ms,
+        owner=sources[state.source - 1].name if state.source else "",
+        start_min=state.start_min,
+        slot_min=state.slot_min,
+        state=function.out[schedule.O_STATE],
+        slot=function.out[schedule.O_SLOT],
+        slots=tuple(function.slots()),
     )
 
 
