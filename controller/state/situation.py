@@ -115,18 +115,20 @@ def of_control(
         unknown.append(f"the power of the connection: {_of_meters(facts)}")
     if found.is_off_grid:
         unknown.append("when the grid comes back: the site is off the grid")
+    heard_s, schedule_source = _schedule(control, names)
     return Situation(
-        tuple(unknown),
-        tuple(unknown_battery),
-        _connection(control, settings, connections_W),
-        battery,
-        _tracking(control, settings, names),
-        _peak(control, settings),
-        _slots(control),
-        _steps(control, settings[parameters.SHARE]),
-        settings["setpoint_ramp_W_per_s"],
-        _held(control, names),
-        *_schedule(control, names),
+        unknown=tuple(unknown),
+        unknown_battery=tuple(unknown_battery),
+        connection=_connection(control, settings, connections_W),
+        battery=battery,
+        tracking=_tracking(control, settings, names),
+        peak=_peak(control, settings),
+        slots=_slots(control),
+        steps=_steps(control, settings[parameters.SHARE]),
+        ramp_W_per_s=settings["setpoint_ramp_W_per_s"],
+        hints=_held(control, names),
+        heard_s=heard_s,
+        schedule_source=schedule_source,
     )
 
 
@@ -160,34 +162,36 @@ def _battery(control: Control, settings: dict[str, int], facts: KernelFacts) -> 
     limits, known = control.chain.limits, control.known
     soc, degC = known.soc_permille, known.module_temperature_ddegC
     return Battery(
-        -limits.low_W,
-        limits.high_W,
-        limits.high_reason,
-        sum(facts.unit_parameters(p.U_RATED_W)),
-        control.functions[HintTable.NAME].out[hint_outputs.O_REMAINING_WH],
-        max(1, known.full_Wh),
-        settings["soc_reserve_peaks_permille"],
-        soc[1] if soc else 0,
-        settings["soc_target_permille"],
-        min(facts.unit_parameters(p.U_EFFICIENCY_PERMILLE_MIN)),
-        degC[1] if degC else 0,
-        facts.temperature_tapers_ddegC(1)[0],
+        charge_W_max=-limits.low_W,
+        discharge_W_max=limits.high_W,
+        discharge_reason=limits.high_reason,
+        rated_W=sum(facts.unit_parameters(p.U_RATED_W)),
+        remaining_Wh=control.functions[HintTable.NAME].out[hint_outputs.O_REMAINING_WH],
+        full_Wh=max(1, known.full_Wh),
+        reserve_permille=settings["soc_reserve_peaks_permille"],
+        soc_permille=soc[1] if soc else 0,
+        target_permille=settings["soc_target_permille"],
+        efficiency_permille=min(facts.unit_parameters(p.U_EFFICIENCY_PERMILLE_MIN)),
+        hottest_ddegC=degC[1] if degC else 0,
+        taper_ddegC=facts.temperature_tapers_ddegC(1)[0],
     )
 
 
 def _tracking(control: Control, settings: dict[str, int], names: Sequence[str]) -> Tracking:
     out, found = control.chain.out, control.found
     is_hint = out[setpoint.O_REQUEST_BASE_REASON] in (reasons.HINT, reasons.OPERATOR)
+    base_s, base_source = _request(control, names) if is_hint else (None, "")
     return Tracking(
-        _choice_W(control.chain),
-        out[setpoint.O_REQUEST_BASE_W] if is_hint else 0,
-        is_hint,
-        is_hint and found.is_exact,
-        tuple(control.functions[Track.NAME].reference.words),
-        settings["energy_Wh"],
-        settings["track_energy_share_permille"],
-        found.path_delay_ms or settings["track_path_delay_ms"],
-        *(_request(control, names) if is_hint else (None, "")),
+        choice_W=_choice_W(control.chain),
+        base_W=out[setpoint.O_REQUEST_BASE_W] if is_hint else 0,
+        is_requested=is_hint,
+        is_exact=is_hint and found.is_exact,
+        reference=tuple(control.functions[Track.NAME].reference.words),
+        energy_Wh=settings["energy_Wh"],
+        energy_share_permille=settings["track_energy_share_permille"],
+        path_delay_ms=found.path_delay_ms or settings["track_path_delay_ms"],
+        base_s=base_s,
+        base_source=base_source,
     )
 
 

@@ -89,7 +89,15 @@ def _steps(samples: Samples, seen: Sequence[Sample], phases: Phases, sign: int) 
             size_W, moved_W = [
                 statistics.median(of[1]) - statistics.median(of[0]) for of in (asked, shown)
             ]
-            step = _step(sent[0].at_ms, after[1], seen, size_W, sign * moved_W, shown, sign)
+            step = _step(
+                begin_ms=sent[0].at_ms,
+                end_ms=after[1],
+                seen=seen,
+                size_W=size_W,
+                moved_W=sign * moved_W,
+                shown=shown,
+                sign=sign,
+            )
             found += [step] if step else []
     return found
 

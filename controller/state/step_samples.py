@@ -65,7 +65,9 @@ def place_of(
     rated_W = image[found.unit + unit * p.UNIT_WORDS + p.U_RATED_W]
     quantum_W = control.settings_of(control_image)["setpoint_quantum_W"]
     meters = tuple(point for role, point in METERS.items() if role in roles)
-    return Place(unit, rated_W, quantum_W, racks, setpoint_at, meters, layout)
+    return Place(
+        unit, rated_W, quantum_W, racks=racks, setpoint_at=setpoint_at, meters=meters, layout=layout
+    )
 
 
 class Samples:
