@@ -40,14 +40,14 @@ PV = Role(
     "pv",
     1,
     "PV inverter",
-    Feed("its DC cables are live in daylight, also with the grid and this cabinet off"),
-    (
+    feed=Feed("its DC cables are live in daylight, also with the grid and this cabinet off"),
+    signals=(
         power(
             "power_W", "power that the inverter feeds in", plausible.PV, jump_permille=SUN_PERMILLE
         ),
         power("available_W", "power that the sun would give", plausible.PANELS),
     ),
-    (
+    actuators=(
         Actuator(
             "limit_W",
             "limit_W_max",
@@ -57,7 +57,7 @@ PV = Role(
             TO_REST,
         ),
     ),
-    (
+    parameters=(
         STALE,
         ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
         ("ramp_W_per_s", "W/s", 1, POWER_W_MAX, 20_000, "free"),
@@ -70,17 +70,17 @@ GENSET = Role(
     "genset",
     2,
     "generator set",
-    Feed(
+    feed=Feed(
         "this program starts it by itself, also without the grid: stop it at its own panel",
         is_engine=True,
     ),
-    (
+    signals=(
         power("power_W", "power that the generator gives", plausible.GENSET),
         state("is_running", "1: the engine runs and the voltage is present", RUNNING_MS),
         state("is_ready_ok", "1: in automatic mode and without a fault", READY_MS),
         Signal("fuel_permille", 0, 1000, "fuel in the tank"),
     ),
-    (
+    actuators=(
         Actuator(
             "run",
             1,
@@ -91,7 +91,7 @@ GENSET = Role(
             silent=HOLD,  # an engine that carries an island runs on
         ),
     ),
-    (
+    parameters=(
         STALE,
         ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
         ("on_s_min", "s", 0, 7200, 900, "up"),
@@ -114,9 +114,9 @@ LOAD_SHED = Role(
     "load_shed",
     3,
     "load shedding",
-    None,
-    (Signal("stages", 0, STAGES_MAX, "stages whose contactors report open"),),
-    (
+    feed=None,
+    signals=(Signal("stages", 0, STAGES_MAX, "stages whose contactors report open"),),
+    actuators=(
         Actuator(
             "stages",
             "stages_max",
@@ -127,7 +127,7 @@ LOAD_SHED = Role(
             silent=HOLD,  # otherwise all open stages would come back at once
         ),
     ),
-    (
+    parameters=(
         STALE,
         ("stages_max", "count", 1, STAGES_MAX, None, "fixed"),
         ("stage_W", "W", 1, POWER_W_MAX, None, "fixed"),
@@ -143,12 +143,12 @@ CHILLER = Role(
     "chiller",
     4,
     "chiller",
-    None,
-    (
+    feed=None,
+    signals=(
         Signal("supply_temperature_ddegC", -500, 1000, "temperature of the supplied water"),
         state("is_ready_ok", "1: without a fault", READY_MS),
     ),
-    (
+    actuators=(
         Actuator(
             "pre_cool",
             1,
@@ -158,7 +158,7 @@ CHILLER = Role(
             GO_ON,
         ),
     ),
-    (
+    parameters=(
         STALE,
         ("on_s_min", "s", 0, 7200, 300, "up"),
         ("off_s_min", "s", 0, 7200, 300, "up"),
@@ -173,12 +173,12 @@ FAN = Role(
     "fan",
     7,
     "fan",
-    None,
-    (
+    feed=None,
+    signals=(
         Signal("speed_permille", 0, 1000, "speed of the fan"),
         state("is_ready_ok", "1: without a fault", READY_MS),
     ),
-    (
+    actuators=(
         Actuator(
             "boost",
             1,
@@ -188,7 +188,7 @@ FAN = Role(
             TO_REST,
         ),
     ),
-    (
+    parameters=(
         STALE,
         ("fan_unit", "count", 0, 16, 0, "fixed"),  # the unit that the fan cools; 0: all units
         ("on_s_min", "s", 0, 7200, 300, "up"),
@@ -202,12 +202,12 @@ HEATER = Role(
     "heater",
     8,
     "heater",
-    None,
-    (
+    feed=None,
+    signals=(
         power("power_W", "power that the heater draws", plausible.CONSUMER),
         state("is_ready_ok", "1: without a fault, its own thermostat closed", READY_MS),
     ),
-    (
+    actuators=(
         Actuator(
             "heat",
             1,
@@ -217,7 +217,7 @@ HEATER = Role(
             TO_REST,
         ),
     ),
-    (
+    parameters=(
         STALE,
         ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
         ("on_s_min", "s", 0, 7200, 60, "up"),
@@ -235,8 +235,8 @@ LOAD_CAP = Role(
     "load_cap",
     9,
     "load cap",
-    None,
-    (
+    feed=None,
+    signals=(
         power(
             "lowered_W",
             "power by which the scheduler has lowered the load",
@@ -245,7 +245,7 @@ LOAD_CAP = Role(
         ),
         state("is_ready_ok", "1: the scheduler takes requests", READY_MS),
     ),
-    (
+    actuators=(
         Actuator(
             "lower_W",
             "lower_W_max",
@@ -256,7 +256,7 @@ LOAD_CAP = Role(
             silent=HOLD,  # otherwise the load would return while the import has no room for it
         ),
     ),
-    (
+    parameters=(
         STALE,
         ("lower_W_max", "W", 1, POWER_W_MAX, None, "down"),  # agreed with the scheduler
         ("follow_s", "s", 1, 600, 30, "free"),  # time in which the load follows a request
