@@ -96,7 +96,17 @@ def _rtu(config: Config, bus: Bus, drivers: Mapping[str, families.Driver]) -> li
             leaves_us = port.transaction_us(size, 0, 0) - port.gap_us - port.turnaround_us
             whole_us = port.transaction_us(size, request.reply_bytes, turnaround_us)
             early = 1 if what == families.SETPOINT and period_us > config.tick_ms * 1000 else 0
-            exchanges.append(Exchange(what, device.name, period_us, 1, whole_us, leaves_us, early))
+            exchanges.append(
+                Exchange(
+                    what,
+                    device.name,
+                    period_us,
+                    frames=1,
+                    time_us=whole_us,
+                    frame_us=leaves_us,
+                    early=early,
+                )
+            )
     return exchanges
 
 

@@ -194,10 +194,10 @@ def _value_form(register: Register, rated_W: int) -> ValueForm:
     return ValueForm(
         register.role,
         register.words,
-        "float" if register.type in FLOATS else "signed" if is_signed else "unsigned",
-        register.word_order == "little",
-        register.byte_order == "little",
-        Fraction(str(register.scale)) * (rated_W if register.scale_by else 1),
-        Fraction(str(register.offset)),
-        raws,
+        number="float" if register.type in FLOATS else "signed" if is_signed else "unsigned",
+        is_word_little=register.word_order == "little",
+        is_byte_little=register.byte_order == "little",
+        scale=Fraction(str(register.scale)) * (rated_W if register.scale_by else 1),
+        offset=Fraction(str(register.offset)),
+        raws=raws,
     )

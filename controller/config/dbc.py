@@ -76,7 +76,15 @@ def messages(text: str) -> dict[str, Message]:
 def _signal(parts: re.Match[str]) -> Signal:
     mux = int(parts[2][1:]) if parts[2] and parts[2] != "M" else None
     start, bits, factor, add = int(parts[3]), int(parts[4]), Fraction(parts[7]), Fraction(parts[8])
-    return Signal(start, bits, parts[6] == "-", factor, add, parts[5] == "0", mux)
+    return Signal(
+        start,
+        bits,
+        is_signed=parts[6] == "-",
+        factor=factor,
+        add=add,
+        is_big=parts[5] == "0",
+        mux=mux,
+    )
 
 
 def _bits(signal: Signal) -> int:

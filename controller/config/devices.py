@@ -109,10 +109,8 @@ def read(
     bus = _bus_of(values, name, role, profile.family, buses)
     address_key = key_of_address(profile)
     address = values.need("device", name, address_key) if address_key else 0
-    serial = [each.name for each in buses if each.kind == "rtu"]
-    if address_key == "unit_id" and address not in SERIAL_IDS and bus in serial:
-        path = ("device", name, address_key)
-        values.not_allowed(path, "1..247 on a serial bus; 0 and 255 are for kind tcp")
+    if address_key == "unit_id" and address not in SERIAL_IDS:
+        _check_is_tcp(values, name, bus, buses)
     index_key, count = {"pcs": ("unit", units), "bms": ("rack", racks)}.get(role, ("", 0))
     index = values.need("device", name, index_key) - 1 if index_key else -1
     if index_key and index >= count:
@@ -125,8 +123,24 @@ def read(
     every = filter(None, ("role", "profile", "bus", address_key, index_key, *own, *settings))
     what = f"a device with role {role} and this profile"
     values.check_no_more(("device", name), what, (*every, "period_ms", *facts_of(role)))
-    setpoint_ms = values.get("device", name, "setpoint_ms")
-    return Device(name, role, profile, bus, address, index, inputs, outputs, setpoint_ms, settings)
+    return Device(
+        name,
+        role,
+        profile,
+        bus=bus,
+        address=address,
+        index=index,
+        inputs=inputs,
+        outputs=outputs,
+        setpoint_ms=values.get("device", name, "setpoint_ms"),
+        settings=settings,
+    )
+
+
+def _check_is_tcp(values: Values, name: str, bus: str, buses: Iterable[Bus]) -> None:
+    if bus in [each.name for each in buses if each.kind == "rtu"]:
+        path = ("device", name, "unit_id")
+        values.not_allowed(path, "1..247 on a serial bus; 0 and 255 are for kind tcp")
 
 
 def _settings(values: Values, name: str, role: str) -> dict[str, int]:

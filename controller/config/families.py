@@ -176,7 +176,15 @@ def _site_device(
     place = sink.site_place(device.role, device.index + 1)
     names = [signal.name for signal in ROLES[device.role].signals]
     bounds = {each.name: each.bounds(device.settings) for each in ROLES[device.role].signals}
-    return SiteDevice(device.profile, device.address, sink, place, names, device.settings, bounds)
+    return SiteDevice(
+        device.profile,
+        unit_id=device.address,
+        sink=sink,
+        place=place,
+        names=names,
+        settings=device.settings,
+        bounds=bounds,
+    )
 
 
 MAKERS: dict[str, Callable[[Config, Device, ProcessImage, s.Layout], Driver]] = {

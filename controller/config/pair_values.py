@@ -51,11 +51,11 @@ class Number(NamedTuple):
 
     path: Path
     value: int
-    file: str
-    rank: int
-    unit: tuple[int, str] | None
-    is_key: bool
-    sum_of: str
+    file: str = ""
+    rank: int = NO_RANK
+    unit: tuple[int, str] | None = None
+    is_key: bool = False
+    sum_of: str = ""
 
     @property
     def text(self) -> str:
@@ -111,7 +111,7 @@ class Tables:
         if value is None:
             return None
         if name in WORDS and name not in KEY_OF:
-            return Number((), value, "", NO_RANK, None, False, WORDS[name])
+            return Number((), value, sum_of=WORDS[name])
         return self._key(own, value, WORDS.get(name, ""))
 
     def _key(self, own: Path, value: int, sum_of: str) -> Number:
@@ -121,7 +121,7 @@ class Tables:
         unit = None if sum_of else self._values.spec(own).unit
         file = entry.file if entry else self._values.last_file
         rank = entry.rank if entry else NO_RANK
-        return Number(where, value, file, rank, unit, True, sum_of)
+        return Number(where, value, file, rank, unit, is_key=True, sum_of=sum_of)
 
 
 def _whole(config: Config) -> Table:

@@ -176,7 +176,9 @@ def _pairs() -> Iterator[Pair]:
         low, sign, *times, high = relation.split()
         factor = Fraction(times[0] if times else 1)
         for scope in scopes.split():
-            yield Pair(scope, low, high, verdict, why, factor, int(sign == "<"))
+            yield Pair(
+                scope, low, high, verdict=verdict, why=why, times=factor, room=int(sign == "<")
+            )
 
 
 PAIRS = tuple(_pairs())

@@ -51,7 +51,18 @@ def checked(name: str) -> Profile:
         if role not in OF_DEVICES:
             raise ConfigError(f"{file}: settings.role: {role!r}; allowed {', '.join(OF_DEVICES)}")
         settings = profile_bench.parameters_of(role)
-        device = Device("x", role, profile, "", 1, 0, (), (), 0, settings)
+        device = Device(
+            name="x",
+            role=role,
+            profile=profile,
+            bus="",
+            address=1,
+            index=0,
+            inputs=(),
+            outputs=(),
+            setpoint_ms=0,
+            settings=settings,
+        )
         site_devices.check(file, device)
     try:
         driver, _ = profile_bench.build(profile)

@@ -133,16 +133,16 @@ def _form(device: Device, register: Register) -> WriteForm:
     count = device.settings.get(register.count_by, register.count)
     words, is_signed = INTEGERS.get(register.type, (count, False))
     return WriteForm(
-        device.address,
-        register.write_function,
-        register.write_address,
-        words,
-        is_signed,
-        register.word_order == "little",
-        register.byte_order == "little",
-        Fraction(str(register.scale)) * factor,
-        Fraction(str(register.offset)),
-        {int(raw): value for raw, value in register.values.items()},
-        register.complement,
-        tuple(register.with_words),
+        unit_id=device.address,
+        function=register.write_function,
+        address=register.write_address,
+        words=words,
+        is_signed=is_signed,
+        is_word_little=register.word_order == "little",
+        is_byte_little=register.byte_order == "little",
+        scale=Fraction(str(register.scale)) * factor,
+        offset=Fraction(str(register.offset)),
+        states={int(raw): value for raw, value in register.values.items()},
+        has_complement=register.complement,
+        tail=tuple(register.with_words),
     )

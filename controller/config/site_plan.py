@@ -85,7 +85,15 @@ def load(values: Values, racks: int) -> SitePlan | None:
     ways = [each for each in found["way"] if each["from"] in around]
     near = {*around, *[each["to"] for each in ways]}
     places = [each for each in found["place"] if each["name"] in near]
-    return SitePlan(found["name"], found["audit"], found["open"], around, places, ways, path)
+    return SitePlan(
+        name=found["name"],
+        audit=found["audit"],
+        open=found["open"],
+        racks=around,
+        places=places,
+        ways=ways,
+        path=path,
+    )
 
 
 def read_places(path: str) -> dict[str, Any]:

@@ -43,15 +43,15 @@ def build(values: Values, missing: Sequence[str] = ()) -> Topology:
         units,
         racks,
         rack_units,
-        dc_buses,
-        tuple(values.get("unit", str(unit), "can_form") for unit in range(1, units + 1)),
-        buses,
+        dc_buses=dc_buses,
+        forming=tuple(values.get("unit", str(unit), "can_form") for unit in range(1, units + 1)),
+        buses=buses,
         # the module with the PCS enable comes first, so that its coils are written first
-        tuple(sorted(devices, key=lambda device: "pcs_enable_ok" not in device.outputs)),
-        not_fitted,
-        hma.read(values, not_fitted),
-        second_channel,
-        channel_b,
+        devices=tuple(sorted(devices, key=lambda device: "pcs_enable_ok" not in device.outputs)),
+        not_fitted=not_fitted,
+        hma=hma.read(values, not_fitted),
+        second_channel=second_channel,
+        channel_b=channel_b,
     )
     device_checks.check(values, topology)
     return topology
