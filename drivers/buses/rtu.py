@@ -102,9 +102,17 @@ def read_request(
     _check(key, unit_id, address, count, _READS[function])
     frame = seal(_HEAD.pack(unit_id, function, address, count))
     data_bytes = count * 2 if function >= READ_HOLDING_REGISTERS else (count + 7) // 8
-    head = bytes((unit_id if reply_id is None else reply_id, function, data_bytes))
-    form = frame, 5 + data_bytes, head
-    return Request(key, unit_id, function, *form, priority, on_reply, on_failure)
+    return Request(
+        key,
+        unit_id,
+        function,
+        frame=frame,
+        reply_bytes=5 + data_bytes,
+        head=bytes((unit_id if reply_id is None else reply_id, function, data_bytes)),
+        priority=priority,
+        on_reply=on_reply,
+        on_failure=on_failure,
+    )
 
 
 def write_request(
@@ -123,11 +131,21 @@ def write_request(
     the registers back.
     """
     frame = _write_frame(function, unit_id, address, tuple(values))
-    form = frame, 8, frame[:6]
+    reply_bytes, head = 8, frame[:6]
     if function == WRITE_AND_READ:
         size = 2 * len(values)
-        form = frame, 5 + size, bytes((unit_id, function, size))
-    return Request(key, unit_id, function, *form, priority, on_reply, on_failure)
+        reply_bytes, head = 5 + size, bytes((unit_id, function, size))
+    return Request(
+        key,
+        unit_id,
+        function,
+        frame=frame,
+        reply_bytes=reply_bytes,
+        head=head,
+        priority=priority,
+        on_reply=on_reply,
+        on_failure=on_failure,
+    )
 
 
 @lru_cache(maxsize=FRAMES_CACHED)
