@@ -211,7 +211,8 @@ def _of_worst(found: Found, rule: Rule, series: str, measure: Measure, worst: Wo
         value, site_MW_max = share * found.site_MW, _largest(rule, share)
     limit = rule.limit(found.site_MW)
     word = MET if rule.allows(value, found.site_MW) else BROKEN
-    return Verdict(rule, series, word, "", value, limit, worst.begin_s, worst.at_s, site_MW_max)
+    made = Verdict(rule, series, word, value=value, limit=limit, site_MW_max=site_MW_max)
+    return made._replace(begin_s=worst.begin_s, at_s=worst.at_s)
 
 
 def _largest(rule: Rule, share: float) -> float:
@@ -252,7 +253,7 @@ def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
     elif all([_is_cut(each) for each in rides.rides]):
         word, why = NOTHING, f"no power before the sag, or the record ends in {limit:g} s; {why}"
     value = worst.back_s
-    return Verdict(rule, series, word, why, value, limit, worst.begin_s, worst.end_s)
+    return Verdict(rule, series, word, why, value, limit, begin_s=worst.begin_s, at_s=worst.end_s)
 
 
 def _of_response(of: Found, rule: Rule, series: str, measure: Response) -> Verdict:
@@ -282,7 +283,7 @@ def _of_response(of: Found, rule: Rule, series: str, measure: Response) -> Verdi
         f"with {energy:.1f} % of the energy, {worst.used_Wh:.3g} Wh"
     )
     word = BROKEN if exceeds(value, limit) else MET
-    return Verdict(rule, series, word, why, value, limit, worst.begin_s, worst.end_s)
+    return Verdict(rule, series, word, why, value, limit, begin_s=worst.begin_s, at_s=worst.end_s)
 
 
 def _is_cut(ride: Ride) -> bool:

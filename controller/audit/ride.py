@@ -182,7 +182,7 @@ class Rides(Measure):
         is_judged = is_inside and self._rule["back_s"]
         back_s, is_back = self._back(first, last) if is_judged else (None, True)
         begin_s, end_s = (float(self._times_s[each]) for each in (first, last))
-        return Ride(begin_s, end_s, is_inside, act, act_s, back_s, is_back)
+        return Ride(begin_s, end_s, is_inside, act=act, act_s=act_s, back_s=back_s, is_back=is_back)
 
     def _has_curve(self, sag: slice) -> np.ndarray:
         """True for each sample of a sag for which the rule has a curve."""

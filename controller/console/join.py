@@ -91,13 +91,13 @@ def _case(arguments: Namespace) -> Case:
     shadow = seen.shadow
     header, core = shadow.reader.header, shadow.core
     case = Case(
-        found | {"cabinet": status["cabinet"]},
-        status,
-        links,
-        header,
-        contacts.is_open(shadow),
-        bool(shadow.inp[s.IMAGE_APPROVED_OK]),
-        shadow.out[core.out_at[MeterSign.NAME] + meter_sign.O_RESULT],
+        facts=found | {"cabinet": status["cabinet"]},
+        status=status,
+        links=links,
+        header=header,
+        is_open=contacts.is_open(shadow),
+        is_approved=bool(shadow.inp[s.IMAGE_APPROVED_OK]),
+        meter_result=shadow.out[core.out_at[MeterSign.NAME] + meter_sign.O_RESULT],
     )
     shadow.close()
     case.facts["missing"] = missing(case)

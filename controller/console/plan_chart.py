@@ -84,14 +84,16 @@ def _panels(
             (
                 *_lines("load", INK, "load_W", 1000, actual, slots),
                 *pv,
-                *_lines("grid", GRID, "grid_W", 1000, actual, slots, "planned_grid_W"),
+                *_lines("grid", GRID, "grid_W", 1000, actual, slots, planned="planned_grid_W"),
                 Line("cap", FAINT, _values(slots, "cap_W", 1000), True),
             ),
         ),
         (
             "kW, above 0 discharges",
             110,
-            _lines("battery", BATTERY, "battery_W", 1000, actual, slots, "planned_battery_W"),
+            _lines(
+                "battery", BATTERY, "battery_W", 1000, actual, slots, planned="planned_battery_W"
+            ),
         ),
         ("kWh", 80, _lines("stored", STORED, "stored_Wh", 1000, actual, slots)),
     ]

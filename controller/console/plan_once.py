@@ -67,13 +67,13 @@ def _laid_over(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
     names = [(kind, f"{kind}{end}") for kind in QUANTITIES for end in ENDINGS]
     found = [
         Feed(
-            f"series_{kind}",
-            kind,
-            "csv",
-            math.inf,
-            zone,
-            currency,
-            {"path": os.path.join(folder, name), "column": "", "unit": "", "time_is": ""},
+            name=f"series_{kind}",
+            kind=kind,
+            format="csv",
+            max_age_s=math.inf,
+            zone=zone,
+            currency=currency,
+            keys={"path": os.path.join(folder, name), "column": "", "unit": "", "time_is": ""},
         )
         for kind, name in names
         if os.path.isfile(os.path.join(folder, name))

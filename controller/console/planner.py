@@ -41,13 +41,13 @@ def _run(arguments: Namespace) -> int:
     from controller.planner import process  # slow to load
 
     places = process.Places(
-        os.path.abspath(arguments.site),
-        arguments.run_dir,
-        arguments.state_dir,
-        arguments.plan_dir,
-        arguments.key_file,
-        arguments.source,
-        arguments.trust_clock,
+        site=os.path.abspath(arguments.site),
+        run_directory=arguments.run_dir,
+        state_directory=arguments.state_dir,
+        out_directory=arguments.plan_dir,
+        key_path=arguments.key_file,
+        source=arguments.source,
+        trusts_clock=arguments.trust_clock,
     )
     with cli.ends(NO_START, OSError, at=arguments.state_dir):
         for folder in (places.state_directory, places.out_directory):

@@ -46,7 +46,9 @@ def rows(
     """The rows of one place. found: (what, proof, may) of each row, as in Exposure."""
     door = ".".join(path)
     return [
-        Exposure(door, way, place, what, encryption, proof, most, only)
+        Exposure(
+            door, way, place, what=what, encryption=encryption, proof=proof, may=most, only=only
+        )
         for what, proof, most in found
     ]
 

@@ -170,16 +170,16 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
         pv_W = [0.0] * len(rows)
     pairs = [_pair(*each) for each in zip(rows, load_W, pv_W)]
     return Series(
-        planning.later(earliest, first - min(by_index)),
-        load_W,
-        pv_W,
-        [each for each, _ in pairs],
-        [each for _, each in pairs],
-        [each * J_PER_WH for each in stored_Wh],
-        price,
-        _column(rows, "carbon_g_per_kWh"),
-        [_errors_W(each) for each in rows],
-        [(each and each.lowered_W) or 0.0 for each in rows],
+        start=planning.later(earliest, first - min(by_index)),
+        load_W=load_W,
+        pv_W=pv_W,
+        grid_W=[each for each, _ in pairs],
+        battery_W=[each for _, each in pairs],
+        stored_J=[each * J_PER_WH for each in stored_Wh],
+        price_per_kWh=price,
+        carbon_g_per_kWh=_column(rows, "carbon_g_per_kWh"),
+        errors_W=[_errors_W(each) for each in rows],
+        lowered_W=[(each and each.lowered_W) or 0.0 for each in rows],
     )
 
 

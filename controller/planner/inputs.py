@@ -68,11 +68,20 @@ def known(given: Given, stored_J: float, peaks_W: Sequence[float]) -> Known | No
     """
     if given.lacks:
         return None
-    series = given.past_load_W, given.past_pv_W, given.past_price_per_kWh, given.price_per_kWh
-    before = before_at(given.time)
-    ahead = given.load_W, given.pv_W, _known_part(given.carbon_g_per_kWh, before)
-    more = given.cooling_W, 0.0, given.warned
-    return Known(given.time, *series, stored_J, peaks_W, {}, *ahead, *more)
+    return Known(
+        given.time,
+        given.past_load_W,
+        given.past_pv_W,
+        past_price_per_kWh=given.past_price_per_kWh,
+        price_per_kWh=given.price_per_kWh,
+        stored_J=stored_J,
+        peaks_W=peaks_W,
+        load_W=given.load_W,
+        pv_W=given.pv_W,
+        carbon_g_per_kWh=_known_part(given.carbon_g_per_kWh, before_at(given.time)),
+        cooling_W=given.cooling_W,
+        warned=given.warned,
+    )
 
 
 def _first_known(values: Column) -> int:

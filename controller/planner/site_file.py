@@ -133,17 +133,25 @@ def load(path: str) -> Planner:
     if "load" not in [each.kind for each in feeds]:
         refuse(path, ("feed",), "has no load", 'at least one feed with kind = "load"')
     store, full_J, import_W, least = _store(path, found, site["import_W_max"])
-    limits = import_W, site["export_W_max"]
     yields_W, hours, low = found["load"].values()
     agreed = Agreed(yields_W, hours, low / 1000)
     return Planner(
-        Site(store, full_J, *limits, found["tariff"], agreed, Hours(**found["reserve"]), least),
-        zone,
-        None if None in place else place,
-        site["pv_rated_W"],
-        site["cooling_W_per_K"],
-        site["cooling_from_degC"],
-        feeds,
+        site=Site(
+            store,
+            full_J,
+            import_W,
+            export_W=site["export_W_max"],
+            tariff=found["tariff"],
+            yields=agreed,
+            hours=Hours(**found["reserve"]),
+            least_part=least,
+        ),
+        zone=zone,
+        place=None if None in place else place,
+        pv_rated_W=site["pv_rated_W"],
+        cooling_W_per_K=site["cooling_W_per_K"],
+        cooling_from_degC=site["cooling_from_degC"],
+        feeds=feeds,
     )
 
 
@@ -236,4 +244,6 @@ def _feed(path: str, name: str, given: Any, zone: tzinfo, currency: str) -> Feed
     for each in {"path", "key_file"} & found.keys():
         found[each] = _beside(path, found[each])
     age_h = max_age_h if found["max_age_h"] is None else found["max_age_h"]
-    return Feed(name, kind, form, age_h * HOUR_S, zone, currency, found)
+    return Feed(
+        name, kind, format=form, max_age_s=age_h * HOUR_S, zone=zone, currency=currency, keys=found
+    )

@@ -156,7 +156,8 @@ def charges(tariff: Mapping[str, Any]) -> tuple[Charge, ...]:
     if tariff["demand"]:
         return tuple([Charge(**each, holidays=free) for each in tariff["demand"]])
     rates, minutes, hours = [tariff[key] for key in SHORT]
-    return (Charge("", rates, minutes, hours, WORKING if hours else ALL_DAYS, [], free),)
+    days = WORKING if hours else ALL_DAYS
+    return (Charge("", rates, minutes, hours, days, months=[], holidays=free),)
 
 
 def check(file: str, tariff: Mapping[str, Any]) -> None:

@@ -185,8 +185,17 @@ class Field:
             gate = converters.sunspec_gate(device, rated_W, driver)
         sent = Sent(gate.sent, image.inp, *places)
         port.watch[device.address].append(sent.see)
-        periods_ms = device.setpoint_ms, config.tick_ms
-        self.pcs.append(PcsChannel(driver, port, image.layout, unit, *periods_ms, sent, gate))
+        channel = PcsChannel(
+            driver,
+            port,
+            image.layout,
+            unit,
+            period_ms=device.setpoint_ms,
+            tick_ms=config.tick_ms,
+            sent=sent,
+            gate=gate,
+        )
+        self.pcs.append(channel)
 
     def _add_site(
         self, device: Device, driver: SiteDevice, port: RtuPort, image: ProcessImage

@@ -89,16 +89,16 @@ def survey(
         found.check(usable)
         made = Survey(
             usable,
-            found.refused + found.empty,
-            found.first,
-            below,
-            begin_s,
-            before_s - begin_s,
-            held_s,
-            highest_W,
-            above_J,
-            below_J,
-            rows.named(found.time_at),
+            left_out=found.refused + found.empty,
+            first=found.first,
+            below=below,
+            begin_s=begin_s,
+            length_s=before_s - begin_s,
+            held_s=held_s,
+            highest_W=highest_W,
+            above_J=above_J,
+            below_J=below_J,
+            time=rows.named(found.time_at),
         )
         _check(made, blank, found.column)
         return made

@@ -179,7 +179,15 @@ def _unit(
     if len(holding) > 1:
         refuse(path, where, f"lies in {' and '.join(holding)}", "areas that do not overlap")
     group = table["group"] or name
-    return Unit(name, table["model"], model, shape, energy_kWh, group, "".join(holding))
+    return Unit(
+        name,
+        model_name=table["model"],
+        model=model,
+        shape=shape,
+        energy_kWh=energy_kWh,
+        group=group,
+        area="".join(holding),
+    )
 
 
 def _exposure(path: str, name: str, table: Table) -> Exposure:

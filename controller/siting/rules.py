@@ -102,7 +102,7 @@ def _least_m(
     id: str, what: str, measure: Measure, number_m: float | None = None, kinds: tuple[str, ...] = ()
 ) -> Rule:
     """A rule for a least length. number_m None: the measure gives each Item a limit."""
-    return Rule(id, what, measure, AT_LEAST, number_m, "m", kinds)
+    return Rule(id, what, measure, sense=AT_LEAST, number=number_m, unit="m", kinds=kinds)
 
 
 def _most(id: str, what: str, measure: Measure, number: float | None, unit: str) -> Rule:

@@ -129,7 +129,20 @@ def is_day(text: str) -> bool:
 
 
 # stands where records may be missing
-_LOST = Record(0, LOST, "", DAY_MIN, f"{DAY_MIN}T00:00:00Z", DOUBTFUL, "", 0, "", "", "", "")
+_LOST = Record(
+    number=0,
+    kind=LOST,
+    row="",
+    date=DAY_MIN,
+    recorded_utc=f"{DAY_MIN}T00:00:00Z",
+    clock=DOUBTFUL,
+    tester="",
+    reaction_ms=0,
+    result="",
+    remark="",
+    previous="",
+    hash="",
+)
 
 
 def encode(values: Sequence[str | int], previous: str) -> bytes:
@@ -232,7 +245,14 @@ def _checked(lines: Iterable[bytes], torn_bytes: int, whole_bytes: int, is_ended
             previous, newest, head = record.hash, record.number, record.hash
             records += [record] if is_own else []
     return Found(
-        tuple(records), tuple(breaks), damaged_from, torn_bytes, whole_bytes, is_ended, head, newest
+        records=tuple(records),
+        breaks=tuple(breaks),
+        damaged_from=damaged_from,
+        torn_bytes=torn_bytes,
+        whole_bytes=whole_bytes,
+        is_ended=is_ended,
+        head=head,
+        newest=newest,
     )
 
 

@@ -126,7 +126,7 @@ def _job(group: str, state: str, start_s: int, length_s: int, pods: list[Pod], n
     power_W, unknown = total([(pod.power_W, pod.unknown) for pod in pods])
     if state == j.GATED and not power_W:
         unknown = unknown or f"it has {GATE}, and requests no GPU of [kubernetes] resources"
-    return Job(group, state, power_W, start_s, length_s, since_s, unknown)
+    return Job(group, state, power_W, start_s, length_s, since_s=since_s, unknown=unknown)
 
 
 def _ungated(pod: Pod) -> list[dict[str, Any]]:

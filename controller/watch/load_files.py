@@ -25,7 +25,15 @@ from controller.watch.jobs import Job, edge
 
 KEPT, AHEAD, RECENT = 8 * 96, 16, 4  # quarters of an hour
 GAP_S = 120.0  # the time between two scrapes counts as unknown if it is longer
-OWN = Feed("load.csv", "load", "csv", 0.0, UTC, "", {"column": "", "unit": ""})
+OWN = Feed(
+    name="load.csv",
+    kind="load",
+    format="csv",
+    max_age_s=0.0,
+    zone=UTC,
+    currency="",
+    keys={"column": "", "unit": ""},
+)
 MEASURED, EXPECTED, HEADER = "load.csv", "forecast.csv", "begin_utc,load_W\n"
 
 

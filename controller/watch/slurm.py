@@ -152,7 +152,7 @@ def _as_one(leader: int, parts: list[Job]) -> list[Job]:
         return parts
     first, length_s = parts[states.index(state)], max(each.length_s for each in parts)
     power_W, unknown = total([(each.power_W, each.unknown) for each in parts])
-    return [Job(str(leader), state, power_W, first.start_s, length_s, first.since_s, unknown)]
+    return [first._replace(name=str(leader), power_W=power_W, length_s=length_s, unknown=unknown)]
 
 
 def _begin(each: Record) -> tuple[str, int, int]:
@@ -186,14 +186,16 @@ def _job(each: Record, state: str, nodes: int, watts: Table) -> Job:
     power_W, unknown = watts.load(nodes, devices, places)
     power_W *= _tasks_at_once(each, state)
     length_s = number(each["time_limit"]) * 60 or 365 * DAY_S
-    return Job(str(name), state, power_W, start_s, length_s, number(each["submit_time"]), unknown)
+    since_s = number(each["submit_time"])
+    return Job(str(name), state, power_W, start_s, length_s, since_s=since_s, unknown=unknown)
 
 
 def _odd(each: Record, name: str, state: str, largest_W: int, error: Exception) -> Job:
     """The job of a record that is not understood. A running one may have begun just now."""
     unknown = f"its record is not understood: {type(error).__name__} {error}"[:100]
     power_W = largest_W * (TASKS_MAX if each.get("array_task_string") else 1)
-    return Job(name, RELEASED if state == RUNNING else state, power_W, 0, 365 * DAY_S, 0, unknown)
+    state = RELEASED if state == RUNNING else state
+    return Job(name, state, power_W, start_s=0, length_s=365 * DAY_S, unknown=unknown)
 
 
 def _devices(each: Record, nodes: int, least: int) -> list[Device]:

@@ -69,7 +69,7 @@ class Actions:
         """Approve the changes with this code in this person's name."""
         send = partial(operator_client.approve, self._socket, who, code)
         about = f"{code:08X}: "
-        return self._ask(now_us, who, "Approval", "APPROVE", send, lambda: START, about)
+        return self._ask(now_us, who, "Approval", "APPROVE", send, lambda: START, about=about)
 
     def start(self, now_us: int, who: str) -> str:
         """Start the cabinet."""

@@ -72,7 +72,13 @@ def _serve(arguments: Namespace, line: Line) -> int:
     doing = actions.Actions(arguments.run_dir, arguments.state_dir, arguments.export_dir, where)
     seen = view.View(arguments.run_dir, arguments.state_dir)
     person = session.Session(
-        seen, doing, actor, failures, arguments.state_dir, where, arguments.idle_min * 60_000_000
+        view=seen,
+        actions=doing,
+        actor=actor,
+        failures=failures,
+        state_directory=arguments.state_dir,
+        where=where,
+        idle_us=arguments.idle_min * 60_000_000,
     )
     console = process.Console(line, person, seen, leaves_end=not arguments.tty)
     try:

@@ -27,15 +27,15 @@ def broker(
         password = secret(beside(values["password_file"]), "password", DoorError)
         login = values["user"], password
     return Broker(
-        values["host"],
-        values["port"],
-        values["protocol"] == "5",
-        values["keepalive_s"],
-        client_id,
-        _context(values, beside) if values["tls"] else None,
-        login,
-        topics,
-        will,
+        host=values["host"],
+        port=values["port"],
+        is_5=values["protocol"] == "5",
+        keepalive_s=values["keepalive_s"],
+        client_id=client_id,
+        context=_context(values, beside) if values["tls"] else None,
+        login=login,
+        topics=topics,
+        will=will,
     )
 
 
