@@ -64,7 +64,16 @@ def fitting(config: Config) -> tuple[Item, ...]:
     found = []
     for item in ITEMS:
         action = Action(0, item.do[0], item.words, item.do[1])
-        plain = Scenario("menu", "", 0.0, 0, 0.0, {}, (action,), ())
+        plain = Scenario(
+            name="menu",
+            title="",
+            duration_s=0.0,
+            seed=0,
+            soc_pct=0.0,
+            load={},
+            actions=(action,),
+            expects=(),
+        )
         with contextlib.suppress(coverage.NotSimulatedError):
             coverage.check_scenario(config, plain)
             found.append(item)

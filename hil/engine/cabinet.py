@@ -271,12 +271,22 @@ def _unit(cabinet: SimulatedCabinet, number: int) -> UnitWiring:
     name, plant = f"pcs_{number + 1}", cabinet.plant
     racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == number]
     rated_W, place = plant.pcs[number].rated_W, cabinet.places.get(name, UNSEEN)
+    wiring = UnitWiring(
+        wset_address=-1,
+        opctl_address=-1,
+        place=place,
+        racks=tuple(racks),
+        rated_W=rated_W,
+        power_address=-1,
+        power_scale_W=1.0,
+    )
     if place == UNSEEN:
-        return UnitWiring(-1, -1, place, tuple(racks), rated_W, -1, 1.0)
+        return wiring
     device = cabinet.devices[name]
     if isinstance(device, MirroredPcs):
-        asked = Asked(device.data, rated_W)
-        return UnitWiring(-1, -1, place, tuple(racks), rated_W, -1, 1.0, asked)
+        return wiring._replace(asked=Asked(device.data, rated_W))
     points = ("704.WSet", "715.OpCtl", "701.W")
     wset, opctl, power = [device.image.places[point].address for point in points]
-    return UnitWiring(wset, opctl, place, tuple(racks), rated_W, power, 10**device.scale)
+    return wiring._replace(
+        wset_address=wset, opctl_address=opctl, power_address=power, power_scale_W=10**device.scale
+    )

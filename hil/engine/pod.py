@@ -122,7 +122,7 @@ class Pod:
         self.site = site
         plant = {**plant, "soc": soc}
         self.members = [
-            kind(config, None, seed + number, () if number else actions, plant, None, site)
+            kind(config, None, seed + number, () if number else actions, plant, site=site)
             for number, config in enumerate(configs)
         ]
         self.tick_us = self.members[0].tick_us

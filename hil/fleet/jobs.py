@@ -34,7 +34,16 @@ class _Game:
         keys = {f"c{number}": draw.randbytes(32) for number in range(1, COUNT + 1)}
         self.boxes = {name: StandIn(name, key, FALLBACK_W, draw) for name, key in keys.items()}
         cabinets = tuple([Cabinet(name, key, FALLBACK_W, 0) for name, key in keys.items()])
-        fleet = Fleet("", CONNECTION_W, False, "fleet", 0, 0.0, cabinets, {})
+        fleet = Fleet(
+            path="",
+            connection_W=CONNECTION_W,
+            is_common=False,
+            source="fleet",
+            spare_W=0,
+            hold_h=0.0,
+            cabinets=cabinets,
+            broker={},
+        )
         self.dispatcher = Dispatcher(fleet, 1, 0.0, seed=draw.randrange(2**32))
         self.broker = Broker(faults, draw)
         self._at = [draw.randrange(COUNT) for _ in range(JOBS)]

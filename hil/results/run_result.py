@@ -65,7 +65,15 @@ class Outcome:
             # Imported late: matplotlib takes 0.4 s to load, more than everything else together.
             from hil.results import plot
 
-            plot.write(plot_path, self.rows, self.doc, title, s.STATES, self.marks, self.results)
+            plot.write(
+                plot_path,
+                self.rows,
+                self.doc,
+                title,
+                states=s.STATES,
+                actions=self.marks,
+                results=self.results,
+            )
         return [path for path in (plot_path, json_path) if path]
 
 

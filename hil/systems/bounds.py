@@ -38,7 +38,7 @@ def net_W(result: Result) -> np.ndarray:
 def lowest_import_W(spec: Spec, net_W: np.ndarray) -> float:
     """Lower bound of the highest mean of a slot. net_W: as `net_W` returns it."""
     span = cap.Span(net_W.tolist(), [(True,)] * len(net_W), 0.0)
-    return cap.lowest(span, SLOT_S, _store(spec), 0.0, [0.0], 0, HALVINGS)
+    return _lowest_of_span_W(spec, span, SLOT_S)
 
 
 def lowest_billed_W(spec: Spec, net_W: np.ndarray) -> float:
@@ -55,7 +55,13 @@ def _lowest_W(spec: Spec, net_W: np.ndarray, charge: tariff.Charge) -> float:
     times = [spec.start + timedelta(seconds=length_s * at) for at in range(len(net_W))]
     billed = [(charge.is_billed(each),) for each in times]
     span = cap.Span(net_W.tolist(), billed, float(spec.size.import_W))
-    return cap.lowest(span, length_s, _store(spec), 0.0, [0.0], 0, HALVINGS)
+    return _lowest_of_span_W(spec, span, length_s)
+
+
+def _lowest_of_span_W(spec: Spec, span: cap.Span, slot_s: float) -> float:
+    return cap.lowest(
+        span, slot_s, _store(spec), least_W=0.0, caps_W=[0.0], charge=0, halvings=HALVINGS
+    )
 
 
 def lowest_energy_cost(result: Result) -> float:

@@ -47,7 +47,16 @@ class Shares:
         self._was_here = [True for _ in members]
         self._came_s = [-RAMP_S for _ in members]
         is_common = len(members) > 1
-        fleet = Fleet("", connection_W, is_common, SOURCE, spare_W, HOLD_H, tuple(cabinets), {})
+        fleet = Fleet(
+            path="",
+            connection_W=connection_W,
+            is_common=is_common,
+            source=SOURCE,
+            spare_W=spare_W,
+            hold_h=HOLD_H,
+            cabinets=tuple(cabinets),
+            broker={},
+        )
         self._dispatcher = Dispatcher(fleet, 1, 0.0, seed=seed)
 
     def step(self, now_s: int) -> None:

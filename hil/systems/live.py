@@ -56,7 +56,7 @@ class LivePod(Pod):
         outside_degC = max(-40.0, min(HOT_DEGC, site.weather.outside_degC(0.0)))
         start = {} if degC is None else {"start_degC": min(HOT_DEGC, degC)}
         plant = sizes[0].plant | {"ambient_degC": outside_degC} | spec.plant | start
-        super().__init__(site, configs, spec.seed, soc, ValueRig, plant)
+        super().__init__(site, configs, spec.seed, soc, ValueRig, plant=plant)
         self._heartbeat_s, self._is_sender_dead = 0, SENDER in inputs.get("dead", ())
         self._begin(spec)
 

@@ -175,7 +175,15 @@ def _month(
     load_W, prices, pv_W = each
     past = Past(start, load_W, pv_W, prices, before)
     currency, label = found.site.tariff["currency"], f"{first:%Y-%m}"
-    return Case("site", label, found.site, past, currency, False, tuple(doubts))
+    return Case(
+        name="site",
+        label=label,
+        site=found.site,
+        past=past,
+        currency=currency,
+        is_told=False,
+        doubts=tuple(doubts),
+    )
 
 
 def begin_of(past: Past) -> datetime:

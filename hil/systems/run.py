@@ -149,12 +149,27 @@ class Run:
             self._sender.saw(slot, float(self._rows[0, slot]), float(self._lowered[1, slot]))
         grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K = self._rows
         return Result(
-            self.spec, self.series, grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K,
-            self._seconds, self._sender.cap_W, dict(self.site.account.energy_J),
-            self._watch.watched(), _thermal(self.members), self._of_modes(),
-            degC=self._degC, battery_1s_W=self._battery_W, before=self.before,
-            lowered_W=self._lowered[0], asked_s=self._lowered[1],
-        )  # fmt: skip
+            self.spec,
+            self.series,
+            grid_W,
+            battery_W=battery_W,
+            pv_W=pv_W,
+            genset_W=genset_W,
+            load_W=load_W,
+            soc=soc,
+            spread_K=spread_K,
+            seconds_W=self._seconds,
+            cap_W=self._sender.cap_W,
+            account=dict(self.site.account.energy_J),
+            watched=self._watch.watched(),
+            thermal=_thermal(self.members),
+            modes_s=self._of_modes(),
+            degC=self._degC,
+            battery_1s_W=self._battery_W,
+            before=self.before,
+            lowered_W=self._lowered[0],
+            asked_s=self._lowered[1],
+        )
 
     def second(self, second: int) -> None:
         """Simulate this second of the run."""

@@ -191,12 +191,12 @@ def store_of(spec: Spec) -> Store:
     energy_J, power_W = size.energy_Wh * J_PER_WH, float(size.power_W)
     sleeps = spec.plant.get("pcs_sleeps", 0)
     return Store(
-        energy_J * given["reserve_permille"] / 1000,
-        energy_J * given["high_permille"] / 1000,
-        energy_J * spec.soc_permille / 1000,
-        power_W,
-        power_W,
-        round_trip.efficiency(size, spec.plant) ** 0.5,
-        given["wear_per_kWh"],
-        size.units * pcs.losses_W(0.0, size.rated_W, sleeps),
+        low_J=energy_J * given["reserve_permille"] / 1000,
+        high_J=energy_J * given["high_permille"] / 1000,
+        now_J=energy_J * spec.soc_permille / 1000,
+        charge_W=power_W,
+        discharge_W=power_W,
+        one_way=round_trip.efficiency(size, spec.plant) ** 0.5,
+        wear_per_kWh=given["wear_per_kWh"],
+        idle_W=size.units * pcs.losses_W(0.0, size.rated_W, sleeps),
     )

@@ -78,22 +78,32 @@ def drawn(seed: int, number: int, minutes: int = 60) -> Draw:
     for_s = round(60 * math.exp(rng.uniform(0, math.log(minutes))))
     return Draw(
         control,
-        rng.uniform(0.12, 0.95),
-        rng.choice((rng.uniform(15, 35), rng.uniform(-15, 52))),
-        (base_W, rng.choice((0.0, 0.05, 0.3)), rng.uniform(20, 300), rng.random() < 0.5),
-        slots,
-        rng.randrange(300_000, 500_000, 1000) if rng.random() < 0.2 else None,
-        (rng.randrange(20_000, 80_000), rng.randrange(10, 900)) if rng.random() < 0.1 else None,
-        rng.random() < 0.03,
-        rng.randrange(15),
-        Job(rng.randrange(10_000, 400_000, 1000), at_s, for_s),
+        soc=rng.uniform(0.12, 0.95),
+        degC=rng.choice((rng.uniform(15, 35), rng.uniform(-15, 52))),
+        load=(base_W, rng.choice((0.0, 0.05, 0.3)), rng.uniform(20, 300), rng.random() < 0.5),
+        slots=slots,
+        hint_W=rng.randrange(300_000, 500_000, 1000) if rng.random() < 0.2 else None,
+        step=(rng.randrange(20_000, 80_000), rng.randrange(10, 900))
+        if rng.random() < 0.1
+        else None,
+        is_blind=rng.random() < 0.03,
+        begin_min=rng.randrange(15),
+        job=Job(rng.randrange(10_000, 400_000, 1000), at_s, for_s),
     )
 
 
 @functools.cache
 def config_of(control: tuple[tuple[str, int], ...], folder: str) -> Config:
     """A cabinet with one unit of three racks. control: keys of [control]; folder: for its files."""
-    size = sized.Size(1, 3, RATED_W, ENERGY_WH, CONNECTION_W, 0, dict(control))
+    size = sized.Size(
+        units=1,
+        racks_per_unit=3,
+        rated_W=RATED_W,
+        energy_Wh=ENERGY_WH,
+        import_W=CONNECTION_W,
+        export_W=0,
+        control=dict(control),
+    )
     return sized.load(size, Path(tempfile.mkdtemp(dir=folder)), 100)
 
 

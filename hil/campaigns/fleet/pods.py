@@ -95,15 +95,19 @@ def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
     return Course(
         pods,
         number,
-        deal.randrange(2**32),
-        length_s,
-        tuple(jobs),
-        falls,
-        (at[2], names[0]),
-        (at[3], at[3] + max(2 * STOP_S, lasting(300, 900)), names[1]),
-        (at[4], at[4] + lasting(30, 600), names[2]),
-        (deal.uniform(0, 0.8) * length_s, deal.choice((-1, 1)) * GAINED_MS, deal.randrange(pods)),
-        (deal.uniform(0, 0.5) * length_s, deal.randrange(pods)),
+        seed=deal.randrange(2**32),
+        length_s=length_s,
+        jobs=tuple(jobs),
+        falls=falls,
+        dead=(at[2], names[0]),
+        moved=(at[3], at[3] + max(2 * STOP_S, lasting(300, 900)), names[1]),
+        cut=(at[4], at[4] + lasting(30, 600), names[2]),
+        clock=(
+            deal.uniform(0, 0.8) * length_s,
+            deal.choice((-1, 1)) * GAINED_MS,
+            deal.randrange(pods),
+        ),
+        liar=(deal.uniform(0, 0.5) * length_s, deal.randrange(pods)),
     )
 
 

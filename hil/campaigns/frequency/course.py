@@ -75,7 +75,7 @@ def started(config: Config, seed: int) -> VirtualRig:
     """A running cabinet that keeps power and energy for its response."""
     grid = GridOfCase(seed, config.cabinet["grid_import_W_max"])
     site = Site(start.load_W, seed, grid)
-    return VirtualRig(config, None, seed, (), {"soc": SOC}, None, site).run(READY_S)
+    return VirtualRig(config, None, seed, plant_config={"soc": SOC}, site=site).run(READY_S)
 
 
 def play(case: Case, rig: VirtualRig) -> Found:

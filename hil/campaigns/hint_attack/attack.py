@@ -40,7 +40,15 @@ def import_cap(
 ) -> w.Hint:
     """A hint that caps the import from the grid."""
     return w.Hint(
-        source, nonce, sequence, sent_ms, h.GRID_CAP, h.IMPORT_W_MAX, 0, value_W, VALID_MS
+        source,
+        nonce,
+        sequence,
+        sent_ms=sent_ms,
+        kind=h.GRID_CAP,
+        quantity=h.IMPORT_W_MAX,
+        purpose=0,
+        value_W=value_W,
+        valid_ms=VALID_MS,
     )
 
 

@@ -87,7 +87,7 @@ def island_rig(
     """
     grid = Grid(seed, config.cabinet["grid_import_W_max"], outages)
     site = Site(load, seed, grid, [TransferSwitch(switch)])
-    rig = kind(config, None, seed, (), plant, None, site)
+    rig = kind(config, None, seed, plant_config=plant, site=site)
     for unit in rig.plant.pcs:
         unit.can_form = True
     return rig

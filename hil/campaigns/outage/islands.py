@@ -140,7 +140,15 @@ def _rig(island: Island, config: Config, seed: int) -> VirtualRig:
     outages = [(BEGIN_S, NEVER_S)]
     # The controller calls the generator set; the transfer switch never does.
     switch, plant = {"call_s": NEVER_S}, {"soc": island.soc}
-    rig = island_rig(config, lambda t_s: island.load_W, seed, outages, switch, plant, ValueRig)
+    rig = island_rig(
+        config,
+        load=lambda t_s: island.load_W,
+        seed=seed,
+        outages=outages,
+        switch=switch,
+        plant=plant,
+        kind=ValueRig,
+    )
     for genset in rig.plant.site.gensets:
         genset.parameters["failed_starts"] = island.failed_starts or 0
     return rig

@@ -99,11 +99,11 @@ def drawn(code: str, number: int, seed: int, is_outside: bool) -> Case:
     return Case(
         code,
         number,
-        tuple(sags),
-        deal.choice(LOADS),
-        deal.choice(REQUESTS_kW),
-        (deal.uniform(0.0, 0.15), deal.uniform(2.0, 8.0)),
-        _outside_s(sags[0], values) if is_outside else None,
+        sags=tuple(sags),
+        load=deal.choice(LOADS),
+        request_kW=deal.choice(REQUESTS_kW),
+        wave=(deal.uniform(0.0, 0.15), deal.uniform(2.0, 8.0)),
+        outside_s=_outside_s(sags[0], values) if is_outside else None,
     )
 
 

@@ -96,7 +96,7 @@ def started(config: Config, seed: int, request_kW: int) -> VirtualRig:
     weather = Weather(seed, config.cabinet["grid_import_W_max"])
     weather.base_W = min(BASE_W, BASE_SHARE * config.cabinet["grid_import_W_max"])
     site = Site(weather.load_W, seed, weather)
-    rig = VirtualRig(config, None, seed, (), {"soc": 0.5}, None, site)
+    rig = VirtualRig(config, None, seed, plant_config={"soc": 0.5}, site=site)
     if request_kW:
         start.ask(rig, request_kW, start.START_S, wait_s=start.SETTLED_S)
     rig.run(start.START_S)

@@ -210,7 +210,18 @@ def ended(label: str, content: dict[str, Any], limits: Limits) -> Row:
 def ended_early(label: str, why: str) -> Row:
     """Row of a course that ended without a result."""
     wanted = play.wanted(REAL[label], {})
-    nothing = Result(label, None, None, None, dict.fromkeys(wanted), [], {}, {}, [], [])
+    nothing = Result(
+        label,
+        lag_ms=None,
+        stands_ms=None,
+        permit_ms=None,
+        since_ms=dict.fromkeys(wanted),
+        at_first=[],
+        unwanted={},
+        after={},
+        stood=[],
+        violations=[],
+    )
     return Row(REAL[label], nothing, wanted, [why])
 
 

@@ -26,7 +26,7 @@ START_S, GENTLE_START_S = 29.0, 23.0
 SETTLED_S = 4.0  # until the contactors are closed
 SECOND_CHANNEL = "51"
 # The bytes of channel B move in memory, not over this port.
-CHANNEL_B = Bus("channel_b", "channel", "", "", 0, "/dev/null", 115_200, "8N1")
+CHANNEL_B = Bus("channel_b", "channel", port="/dev/null", baud_Bd=115_200)
 
 
 def armed(config: Config, more: Iterable[str], less: Sequence[str]) -> Config:

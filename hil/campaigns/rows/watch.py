@@ -132,15 +132,15 @@ class Watch:
         ]
         return Result(
             self._course.label,
-            self._ms(self._seen_us),
-            self._ms(self._stands_us),
-            self._ms(next(iter(permits_us), None)),
-            {name: self._ms(self.witness.since_us[name]) for name in self._wanted},
-            sorted(self.witness.at_first),
-            {name: self._ms(time_us) for name, time_us in self.witness.unwanted.items()},
-            {},
-            [self._stood(trip) for trip in self._rig.trips.trips[self._trips :]],
-            self._rig.observer.violations[self._violations :],
+            lag_ms=self._ms(self._seen_us),
+            stands_ms=self._ms(self._stands_us),
+            permit_ms=self._ms(next(iter(permits_us), None)),
+            since_ms={name: self._ms(self.witness.since_us[name]) for name in self._wanted},
+            at_first=sorted(self.witness.at_first),
+            unwanted={name: self._ms(time_us) for name, time_us in self.witness.unwanted.items()},
+            after={},
+            stood=[self._stood(trip) for trip in self._rig.trips.trips[self._trips :]],
+            violations=self._rig.observer.violations[self._violations :],
         )
 
     def _stood(self, trip: Mapping[str, Any]) -> list[Any]:
