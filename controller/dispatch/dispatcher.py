@@ -252,14 +252,14 @@ class Dispatcher:
         can_give = is_live and member.exchange.is_known and not member.problem
         return targets.View(
             load_W,
-            report.discharge_W_max if can_give else 0,
-            member.cabinet.fallback_W,
-            is_live,
-            member.cabinet.load_permille or 1,
-            report.soc_permille,
-            report.soh_permille,
-            report.temperature_ddegC,
-            report.remaining_Wh,
+            discharge_W=report.discharge_W_max if can_give else 0,
+            fallback_W=member.cabinet.fallback_W,
+            is_live=is_live,
+            part=member.cabinet.load_permille or 1,
+            soc_permille=report.soc_permille,
+            soh_permille=report.soh_permille,
+            temperature_ddegC=report.temperature_ddegC,
+            remaining_Wh=report.remaining_Wh,
         )
 
     # -- what is shown

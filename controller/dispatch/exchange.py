@@ -108,7 +108,14 @@ class Exchange:
         is_newest = reply.sequence == self._newest
         is_limit = kind == h.GRID_CAP
         return Heard(
-            reply.sequence, reply.code, counts, value_W, left_ms, fallback_W, is_newest, is_limit
+            reply.sequence,
+            reply.code,
+            counts,
+            value_W=value_W,
+            left_ms=left_ms,
+            fallback_W=fallback_W,
+            is_newest=is_newest,
+            is_limit=is_limit,
         )
 
     def _find_twin(self, reply: w.Reply) -> None:

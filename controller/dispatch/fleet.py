@@ -114,13 +114,13 @@ def load(path: str, has_keys: bool = True) -> Fleet:
     mqtt_form.check(settings, ("broker",), {**broker, "sources": []})
     found = Fleet(
         path,
-        fleet["connection_W"],
-        fleet["load"] == COMMON,
-        fleet["source"],
-        fleet["spare_W"],
-        fleet["hold_back_h"],
-        (),
-        broker,
+        connection_W=fleet["connection_W"],
+        is_common=fleet["load"] == COMMON,
+        source=fleet["source"],
+        spare_W=fleet["spare_W"],
+        hold_h=fleet["hold_back_h"],
+        cabinets=(),
+        broker=broker,
     )
     return found._replace(cabinets=tuple(_cabinet(found, has_keys, *each) for each in rows.items()))
 
