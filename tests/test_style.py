@@ -125,7 +125,7 @@ MAY_IMPORT = (
     ("tests/", OURS),
 )
 # They take nothing from system.
-PURE_ROOMS = ("controller.series", "controller.core", "controller.rows")
+PURE_ROOMS = ("controller.series", "controller.core", "controller.rows", "hil.oracle")
 # The other rooms may.
 OF_BOX = """
 audit config console dispatch documents doors forms hints journal planner

@@ -4,7 +4,7 @@ A stage must latch if its contact was open, or its rack value beyond the thresho
 the row's debounce time. A reset clears it.
 """
 
-from hil import oracle
+from hil.oracle import design
 
 # contact: stage that trips when the contact is open
 CONTACTS = {"estop_1": "1a", "estop_2": "1b", "fire_alarm": "2", "suppression": "3"}
@@ -13,13 +13,13 @@ VALUES = {"temperature_ddegC_max": ("degC_max", 10)}
 VALUES |= {"cell_voltage_mV_max": ("cell_V_max", 1000), "cell_voltage_mV_min": ("cell_V_min", 1000)}
 RACK = {
     stage: row
-    for stage, row in oracle.ROWS.items()
-    if row.watches in VALUES and row.reset >= oracle.REMOTE and not row.gate
+    for stage, row in design.ROWS.items()
+    if row.watches in VALUES and row.reset >= design.REMOTE and not row.gate
 }
 READ_US = 200_000  # longest time until the controller has read a value
 
 
-def _is_beyond(row: oracle.Row, reported: dict[str, float]) -> bool:
+def _is_beyond(row: design.Row, reported: dict[str, float]) -> bool:
     name, scale = VALUES[row.watches]
     if name not in reported:
         return False
@@ -49,8 +49,8 @@ class Latches:
             since_us = self._since_us.setdefault(stage, time_us)
         else:
             since_us = self._since_us.pop(stage, time_us)
-        if time_us - since_us > 1000 * oracle.ROWS[stage].debounce_ms + READ_US:
-            self.stages[stage] = oracle.ROWS[stage].reset
+        if time_us - since_us > 1000 * design.ROWS[stage].debounce_ms + READ_US:
+            self.stages[stage] = design.ROWS[stage].reset
 
     def reset(self, kind: int) -> None:
         """Clear the stages that need this kind of reset or a lower kind."""

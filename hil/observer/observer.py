@@ -7,10 +7,10 @@ the events; hil/scenarios/expectations.py lists their names.
 
 from collections.abc import Sequence
 
-from hil import oracle
 from hil.observer.reasons import Reasons
 from hil.observer.wire_witness import WireWitness
 from hil.observer.wiring import Wiring
+from hil.oracle import design
 from hil.plant.cabinet import CabinetPlant
 
 CONTACTOR_OPEN, CONTACTOR_CLOSED = 0, 2
@@ -49,7 +49,7 @@ class Observer(WireWitness):
             for bus in self._buses.values():
                 bus.forget_requests()
         if name == "reset":
-            self.latches.reset(oracle.KEY if detail == "by=key" else oracle.REMOTE)
+            self.latches.reset(design.KEY if detail == "by=key" else design.REMOTE)
         self._event(time_us, name, detail)
 
     def truth(

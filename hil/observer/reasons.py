@@ -1,16 +1,16 @@
 """Judges, ten times a second, conditions that must not last while the cabinet stays on.
 
 Each condition belongs to a row of the cause-and-effect matrix. It may last as long as that row may
-take to act (hil/oracle.py). If another row must act first, the limit is the process safety time of
-the hazard.
+take to act (hil/oracle/design.py). If another row must act first, the limit is the process safety
+time of the hazard.
 """
 
 from collections.abc import Callable
 
-from hil import oracle
 from hil.observer.unit_witness import UnitWitness
 from hil.observer.wire_witness import NOT_HEARD, WireWitness
 from hil.observer.wiring import Wiring
+from hil.oracle import design
 from hil.plant.cabinet import CabinetPlant
 from hil.plant.rack import Rack
 
@@ -25,12 +25,12 @@ APART_SHARE, APART_A, APART_K, APART_V = 0.25, 10.0, 10.0, 0.2
 
 def _until_us(stage: str, letters: set[str]) -> int:
     """Time until the stage is active and its action is complete, plus 0.1 s of sampling, us."""
-    return 1000 * (oracle.decision_ms(stage) + (oracle.acts_ms(stage, letters) or 0) + 100)
+    return 1000 * (design.decision_ms(stage) + (design.acts_ms(stage, letters) or 0) + 100)
 
 
 def _safety_us(stage: str) -> int:
     """Process safety time of the stage's hazard, us."""
-    return 1000 * oracle.process_safety_ms(stage)
+    return 1000 * design.process_safety_ms(stage)
 
 
 AGAINST = "power against the set-point"
@@ -152,7 +152,7 @@ def _charging(now_us: int, racks: list[Rack], wires: WireWitness) -> list[str]:
     hottest = max([max(rack.temperatures_degC) for rack in racks])
     coldest = min([min(rack.temperatures_degC) for rack in racks])
     fullest = max([rack.cell_voltage_V_max for rack in racks])
-    rows = oracle.ROWS
+    rows = design.ROWS
     meter = wires.wiring.grid_meter
     reasons = {
         "charging of cells above row 19's temperature": hottest * 10 > rows["19a"].at,

@@ -1,6 +1,6 @@
 """How the kernel's inputs bring about each row of the matrix, and take it away, on rack RACK."""
 
-from hil.oracle import ROWS
+from hil.oracle.design import ROWS
 from safety import pace, signals as s
 from tests import late_steps
 

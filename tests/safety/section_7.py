@@ -1,5 +1,5 @@
 """Entries of the table (section 7) where a stage does something else; the transcription itself
-is hil/oracle.toml, to which the courses of the rig are held as well.
+is hil/oracle/design.toml, to which the courses of the rig are held as well.
 
 A stage of the project is held against the last, strongest step of the row that it stands under.
 """

@@ -8,7 +8,7 @@ import rows as r
 from bench import COARSE
 from started import running
 
-from hil.oracle import CLEARS, KEY, REMOTE, ROWS, SELF, effects
+from hil.oracle.design import CLEARS, KEY, REMOTE, ROWS, SELF, effects
 from safety import bounds, latches, signals as s
 from tests.exemptions import Exempt, same
 

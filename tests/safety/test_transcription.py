@@ -7,7 +7,7 @@ from section_7 import DIFFERS, NMC_AT
 
 from controller.rows import readings, records
 from controller.rows.facts import FACTS, keys
-from hil.oracle import CLEARS, KEY, REMOTE, ROWS, SELF, effects, row_number
+from hil.oracle.design import CLEARS, KEY, REMOTE, ROWS, SELF, effects, row_number
 from safety import matrix as m, signals as s
 from tests.repository import ROOT
 from tests.safety.bench import Bench

@@ -6,8 +6,8 @@ A stage is one threshold of the cause-and-effect matrix.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from hil import oracle
 from hil.campaigns.rows.inside import INSIDE
+from hil.oracle import design
 from hil.plant.cabinet import CabinetPlant
 
 DISCHARGE_kW = 200
@@ -76,7 +76,7 @@ class Course(NamedTuple):
     @property
     def asks(self) -> set[str]:
         """The effects of the stage, in the oracle's letters."""
-        return oracle.effects(self.stage)
+        return design.effects(self.stage)
 
     def does(self, action: str) -> bool:
         """True if the cause contains this action."""

@@ -1,14 +1,15 @@
 """Finds when the plant shows the effects that a row of the cause-and-effect matrix demands.
 
-The oracle (hil/oracle.py) names the demanded effects. Two outputs have no wire: `maintenance` and
-`operator` only inform a person. An inhibit of closing shows only when a start is requested.
+The oracle (hil/oracle/design.py) names the demanded effects. Two outputs have no wire:
+`maintenance` and `operator` only inform a person. An inhibit of closing shows only when a start is
+requested.
 """
 
 import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from hil import oracle
+from hil.oracle import design
 from hil.plant import bms, contactors
 from hil.plant.cabinet import CabinetPlant
 
@@ -47,9 +48,9 @@ DISCRETE = (ENABLE, POWER, OPENED, *COILS)
 
 def demanded(stage_id: str) -> list[str]:
     """Names of the effects that a stage demands and the plant can show."""
-    does = oracle.effects(stage_id)
+    does = design.effects(stage_id)
     opens, moves = does & OPENS, not does & {"S", "R"}
-    derates = [oracle.derate_pct(stage_id, way) for way in "cd"]
+    derates = [design.derate_pct(stage_id, way) for way in "cd"]
     found: dict[str, object] = {
         ENABLE: opens or "S" in does,
         POWER: not moves,
@@ -73,7 +74,7 @@ def shown(plant: CabinetPlant, stage_id: str) -> dict[str, bool]:
     """
     rated_W = math.fsum([pcs.rated_W for pcs in plant.pcs])
     power_W = plant.battery_W
-    derate_pct = oracle.derate_pct(stage_id, "d" if power_W > 0 else "c")
+    derate_pct = design.derate_pct(stage_id, "d" if power_W > 0 else "c")
     coils, zero_W = plant.relays.coils, ZERO_SHARE * rated_W
     found = {
         ENABLE: not plant.relays.pcs_enable,

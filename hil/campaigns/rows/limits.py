@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from controller.config import bus_times, time_chain
 from controller.config.configuration import Config
 from controller.rows.records import BY_ID
-from hil import oracle
 from hil.campaigns.rows import effects
 from hil.campaigns.rows.course import Course, Do
+from hil.oracle import design
 from safety import matrix as m
 
 PLANT_RAMP_MS = 100  # the simulated converter: rated power in 0.1 s
@@ -34,7 +34,7 @@ class Limits:
 
     def _decided_ms(self, stage_id: str) -> int:
         parts = [part for part in self._decision(stage_id) if not part.is_assumed]
-        return min(oracle.decision_ms(stage_id), sum(part.time_ms for part in parts))
+        return min(design.decision_ms(stage_id), sum(part.time_ms for part in parts))
 
     def earliest_ms(self, stage_id: str, cause: Iterable[Do]) -> int:
         """Earliest time of the stage: its debounce, and the silence since the last frame, less
@@ -48,7 +48,7 @@ class Limits:
             feature == (m.CABINET, m.F_GAS_DETECTORS_LOST) and not period_ms
         )
         silence_ms = 0 if is_bound else parts.get("silence", 0)
-        found_ms = max(silence_ms - period_ms + debounce_ms, oracle.ROWS[stage_id].debounce_ms)
+        found_ms = max(silence_ms - period_ms + debounce_ms, design.ROWS[stage_id].debounce_ms)
         return max(0, found_ms - self.config.tick_ms) - self._seen_ms
 
     def permit_ms(self, stage_id: str) -> int:
@@ -59,19 +59,19 @@ class Limits:
         """Latest time of an effect, by the time chain, the oracle and the process safety time."""
         stage_id = course.stage
         limits_ms = [self._chain_ms(stage_id, effect)]
-        acts_ms = oracle.acts_ms(stage_id, effects.letters(effect))
+        acts_ms = design.acts_ms(stage_id, effects.letters(effect))
         if acts_ms is not None:
-            seen_ms = oracle.decision_ms(stage_id) + self._sampled_ms
+            seen_ms = design.decision_ms(stage_id) + self._sampled_ms
             limits_ms.append(seen_ms + acts_ms + self._held_ms(stage_id, effect))
         if effect in (effects.POWER, effects.OPENED):
-            limits_ms.append(oracle.process_safety_ms(stage_id))
+            limits_ms.append(design.process_safety_ms(stage_id))
         if course.does("controller_start") and effect in effects.COILS:
             return min(limits_ms) + self._connected_ms(effects.COILS[effect].output)
         return min(limits_ms)
 
     def _chain_ms(self, stage_id: str, effect: str) -> int:
         seen_ms = self._decided_ms(stage_id) + self._sampled_ms
-        asks = oracle.effects(stage_id)
+        asks = design.effects(stage_id)
         if effect in effects.COILS:
             return seen_ms + self._coil_ms(stage_id, effect) + time_chain.RELAY_MS
         if effect in effects.LIMITED:
@@ -111,7 +111,7 @@ class Limits:
     def _coil_ms(self, stage_id: str, effect: str) -> int:
         """Latest time at which a coil changes. If it must wait, a periodic write changes it."""
         held_ms = self._held_ms(stage_id, effect)
-        stops = "S" in oracle.effects(stage_id)
+        stops = "S" in design.effects(stage_id)
         return held_ms + self._write_ms(effects.COILS[effect].output, bool(held_ms) or not stops)
 
     def _decision(self, stage_id: str) -> list[time_chain.Part]:

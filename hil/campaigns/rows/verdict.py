@@ -6,11 +6,11 @@ The times come from limits.py, the demanded effects from the oracle.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hil import oracle
 from hil.campaigns.rows import effects, latch
 from hil.campaigns.rows.course import Course
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.watch import Result
+from hil.oracle import design
 
 HOLDS_OPEN = effects.OPENS | {"N"}
 OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
@@ -101,7 +101,7 @@ def missing(course: Course, result: Result, limits: Limits, wanted: Sequence[str
 
 def _elsewhere(course: Course, result: Result) -> list[str]:
     """[line] if the stage trips at the wrong place; a cause in a rack or unit must trip there."""
-    whose, racks = oracle.scope(course.stage), _racks(course)
+    whose, racks = design.scope(course.stage), _racks(course)
     own = [name.partition(" ") for name, _ in result.stood if name.split()[0] == course.stage]
     places = [place for _, _, place in own]
     wrong = [each or "cabinet" for each in places if (each or "cabinet").split()[0] != whose]
@@ -123,12 +123,12 @@ def _racks(course: Course) -> set[str]:
 def _freed(course: Course, freed: Mapping[str, bool]) -> list[str]:
     """[line] if the stage clears, or a rack closes, without the required reset."""
     stage_id, found = course.stage, []
-    reset = oracle.ROWS[stage_id].reset
-    if reset >= oracle.REMOTE and freed.get(latch.BY_ITSELF):
+    reset = design.ROWS[stage_id].reset
+    if reset >= design.REMOTE and freed.get(latch.BY_ITSELF):
         found.append(f"stage {stage_id} resets by itself; a person has to reset it")
-    elif reset == oracle.KEY and freed.get(latch.REMOTE):
+    elif reset == design.KEY and freed.get(latch.REMOTE):
         found.append(f"a remote reset clears stage {stage_id}; only the key may")
-    if reset >= oracle.REMOTE and course.asks & HOLDS_OPEN and freed.get(latch.CLOSES):
+    if reset >= design.REMOTE and course.asks & HOLDS_OPEN and freed.get(latch.CLOSES):
         found.append(f"a rack gets a close command while stage {stage_id} waits for a reset")
     return found
 
@@ -173,6 +173,6 @@ def asked_for(result: Result) -> list[str]:
     Once their time is over, such rows open the contactors at any current. Only row 12 never does.
     """
     stages = {name.partition(" ")[0] for name, _ in result.stood}
-    if not any(oracle.effects(stage) & {"I", "Z"} for stage in stages):
+    if not any(design.effects(stage) & {"I", "Z"} for stage in stages):
         return []
     return [line for line in result.violations if OPENED_UNDER_CURRENT in line]

@@ -190,7 +190,7 @@ READERS = {
         "hil/devices/sunspec_chain.py tomllib.loads",
         "hil/engine/pod_rig.py json.load",
         "hil/engine/wired_cabinet.py json.loads",
-        "hil/oracle.py tomllib.load",
+        "hil/oracle/design.py tomllib.load",
         "hil/runner/kept.py json.loads",
         "hil/systems/claims.py json.loads",
         "hil/systems/proofs.py json.loads",

@@ -97,7 +97,7 @@ hil/engine/coverage.py _follows | a profile's DBC, which the check has read
 hil/engine/pod_rig.py document | a result of this program
 hil/engine/process_memory.py read | a file of the kernel
 hil/engine/run_directory.py messages | the log of its own run
-hil/oracle.py read | a file of the release
+hil/oracle/design.py read | a file of the release
 hil/results/recorder.py read | a result of this program
 hil/runner/kept.py _read | a result of this program
 hil/systems/claims.py _results | a result of this program

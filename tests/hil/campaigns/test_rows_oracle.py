@@ -10,11 +10,11 @@ from seeded_table import ERRORS
 from slow import slow, whole
 
 from controller.config import configuration, time_chain
-from hil import oracle
 from hil.campaigns.rows import effects, latch, limits, verdict, watch
 from hil.campaigns.rows.command import EXAMPLE
 from hil.campaigns.rows.course import do
 from hil.campaigns.rows.courses import COURSES
+from hil.oracle import design
 from tests.exemptions import Exempt, same
 from tests.repository import ROOT
 from tests.tables import cases
@@ -77,7 +77,7 @@ def test_a_longer_chain_gives_no_more_time(monkeypatch):
     expected_ms = {effects.ENABLE: 2370, effects.POWER: 2370, effects.OPENED: 4670}
     assert {name: given.effect_ms(COURSES["29"], name) for name in expected_ms} == expected_ms
     assert given.effect_ms(COURSES["29"], effects.HORN) == 2470
-    monkeypatch.setattr(oracle, "process_safety_ms", lambda _: 4000)
+    monkeypatch.setattr(design, "process_safety_ms", lambda _: 4000)
     assert given.effect_ms(COURSES["29"], effects.OPENED) == 4000
     assert given.effect_ms(COURSES["29"], effects.HORN) == 2470
 

@@ -1,6 +1,6 @@
 """Says what each row of the cause-and-effect table must do, and how fast.
 
-Campaigns and observer judge the controller by it. It reads the rows as designed (oracle.toml) and
+Campaigns and observer judge the controller by it. It reads the rows as designed (design.toml) and
 safety/hazards/log.toml. It never reads the shipped table, because a mistake there would then be
 expected.
 """
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import safety
 
-DATA = pathlib.Path(__file__).with_name("oracle.toml")
+DATA = pathlib.Path(__file__).with_name("design.toml")
 LOG = pathlib.Path(safety.__file__).parent / "hazards" / "log.toml"
 KEY, REMOTE, SELF = 2, 1, 0
 
