@@ -8,12 +8,12 @@ import sys
 import tempfile
 import time
 
-from hil.campaigns.benchmarks import wasm
 from hil.engine import forks
+from hil.oracle import wasm
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WALK = ROOT / "tests" / "safety" / "parity_steps.py"
-COURSE = ROOT / "hil" / "campaigns" / "benchmarks" / "course.py"  # which it imports
+COURSE = ROOT / "hil" / "oracle" / "channel_b_course.py"  # which it imports
 WANTED = ("3.11", "3.13")
 MICROPYTHON = "MicroPython"
 RUN = """import sys

@@ -2,7 +2,7 @@
 
 from array import array
 
-from hil.campaigns.benchmarks.kernel_steps import fill
+from hil.oracle.kernel_steps import fill
 from safety import matrix as m, parameters as p, signals as s
 from safety.kernel import Kernel
 from tests import late_steps

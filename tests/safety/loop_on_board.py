@@ -1,9 +1,9 @@
 """The microcontroller's loop on a board made of a course, on CPython and on MicroPython."""
 
 try:
-    from hil.campaigns.benchmarks import course
+    from hil.oracle import channel_b_course as course
 except ImportError:  # on MicroPython the course lies beside this file
-    import course
+    import channel_b_course as course
 
 from safety import crc, second_image as si
 from safety.mcu import loop

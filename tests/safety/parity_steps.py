@@ -4,9 +4,9 @@ import sys
 from array import array
 
 try:
-    from hil.campaigns.benchmarks.course import default_image, heap_lock, heap_unlock
+    from hil.oracle.channel_b_course import default_image, heap_lock, heap_unlock
 except ImportError:  # on MicroPython the course lies beside this file
-    from course import default_image, heap_lock, heap_unlock
+    from channel_b_course import default_image, heap_lock, heap_unlock
 
 from safety import crc, signals as s
 from safety.kernel import Kernel

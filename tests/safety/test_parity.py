@@ -8,7 +8,7 @@ import loop_on_board
 import parity_steps
 import pytest
 
-from hil.campaigns.benchmarks import course, wasm
+from hil.oracle import channel_b_course as course, wasm
 from safety import peer as pe
 from tests.repository import ROOT
 
@@ -28,7 +28,7 @@ elif len(words) == 5:
     import parity_steps
     parity_steps.main(*words)
 else:
-    import course
+    import channel_b_course as course
     print(course.walk(*words, course.default_image(1, 3)))
 """
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from controller.system import realtime
 from controller.system.worded import counted
-from hil.campaigns.benchmarks import course, kernel_steps, machine, timing, wasm
+from hil.campaigns.benchmarks import machine, timing
 from hil.campaigns.benchmarks.document import Figures, Measured, figure, percentile
+from hil.oracle import channel_b_course, kernel_steps, wasm
 
 # (racks, modules per rack, budget)
 TOPOLOGIES = ((1, 15, "step_1"), (3, 15, None), (16, 64, "step_16"))
@@ -67,7 +68,7 @@ def _step_ns(bench: kernel_steps.Steps) -> int:
 def _instructions() -> Figures:
     """Figures of MicroPython. Raises ImportError."""
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
-        program = wasm.Program(pathlib.Path(folder), (kernel_steps, course), SCRIPT)
+        program = wasm.Program(pathlib.Path(folder), (kernel_steps, channel_b_course), SCRIPT)
         figures = [
             figure(f"{_name(*racks)}, MicroPython", _per_step(program, *racks), "instructions")
             for racks in FUEL_TOPOLOGIES

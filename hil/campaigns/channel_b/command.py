@@ -9,7 +9,7 @@ import pathlib
 import tempfile
 from collections.abc import Callable, Sequence
 
-from hil.campaigns.benchmarks import course, machine
+from hil.campaigns.benchmarks import machine
 from hil.campaigns.benchmarks.document import (
     Figures,
     Measured,
@@ -23,6 +23,7 @@ from hil.campaigns.channel_b.emulator import Emulator, EmulatorError
 from hil.campaigns.channel_b.partner import Partner, TrialError
 from hil.campaigns.channel_b.standin import Standin
 from hil.engine.arguments import whole
+from hil.oracle import channel_b_course as course
 from hil.runner import options, report
 from safety import second as sc
 

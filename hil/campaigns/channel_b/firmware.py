@@ -36,7 +36,7 @@ APT::Sandbox::User "root"; Acquire::Languages "none";
 APT_FOLDERS = """etc/apt.conf.d etc/preferences.d etc/trusted.gpg.d
 state/lists/partial cache/archives/partial source"""
 MANIFEST = (
-    'package("safety", base_path="{0}")\nmodule("course.py", base_path="{0}")\n'
+    'package("safety", base_path="{0}")\nmodule("channel_b_course.py", base_path="{0}")\n'
     'module("autostart.py", base_path="{0}")\n'
 )
 
@@ -71,7 +71,7 @@ def _laid_out(cache: Path) -> Path:
     skipped = shutil.ignore_patterns("__pycache__", "*.md")
     shutil.copytree(ROOT / "safety", stage / "safety", ignore=skipped)
     shutil.copy(ROOT / "safety" / "mcu" / "board_qemu.py", stage / "safety" / "mcu" / "board.py")
-    shutil.copy(HERE.parent / "benchmarks" / "course.py", stage / "course.py")
+    shutil.copy(ROOT / "hil" / "oracle" / "channel_b_course.py", stage)
     shutil.copy(HERE / "modes.py", stage / "autostart.py")
     return stage
 

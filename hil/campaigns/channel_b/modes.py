@@ -7,7 +7,7 @@ ticks of some steps.
 
 from array import array
 
-import course
+import channel_b_course as course
 from machine import mem32
 from micropython import heap_lock
 

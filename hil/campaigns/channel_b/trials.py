@@ -7,10 +7,10 @@ from array import array
 from collections.abc import Callable
 from typing import TypeVar
 
-from hil.campaigns.benchmarks import course
 from hil.campaigns.channel_b import memory as mem
 from hil.campaigns.channel_b.emulator import Emulator
 from hil.campaigns.channel_b.partner import GUARD_S, Partner, TrialError
+from hil.oracle import channel_b_course as course
 from safety import channel as c, crc, frame as f, latches, matrix as m, peer as pe, second as sc
 
 HELD_UP_S_MAX = 0.015

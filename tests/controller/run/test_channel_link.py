@@ -9,7 +9,7 @@ import pytest
 from controller.run import peer_words
 from controller.run.channel_link import NO_ANSWER, ORDER_MS_MAX, ChannelLink
 from drivers.buses.port import NEVER
-from hil.campaigns.benchmarks.kernel_steps import Steps
+from hil.oracle.kernel_steps import Steps
 from safety import (
     channel as c,
     frame as f,

@@ -9,11 +9,12 @@ from controller.config import configuration
 from controller.run import peer_words
 from controller.sites import EXAMPLE
 from hil import __main__ as program
-from hil.campaigns.benchmarks import course, document
+from hil.campaigns.benchmarks import document
 from hil.campaigns.channel_b import command, firmware, memory as mem, partner as channel_a, trials
 from hil.campaigns.channel_b.emulator import EmulatorError
 from hil.campaigns.rows import start
 from hil.engine.simulate import VirtualRig
+from hil.oracle import channel_b_course as course
 from hil.runner.report import Checks
 from safety import peer as pe, second as sc, signals as s
 
@@ -178,6 +179,8 @@ def test_a_microcontroller_that_does_not_start_ends_its_trials_in_a_line_each(mo
 
 
 def test_what_is_frozen_in_is_in_the_tree(tmp_path):
-    """The course lies with the benchmarks, which play it too."""
+    """The course lies with the oracle, because the kernel's tests play it too."""
     stage = firmware._laid_out(tmp_path)
-    assert {"course.py", "autostart.py", "safety"} <= {each.name for each in stage.iterdir()}
+    assert {"channel_b_course.py", "autostart.py", "safety"} <= {
+        each.name for each in stage.iterdir()
+    }

@@ -7,9 +7,9 @@ of 4.6 million instructions) is not counted. The module imports only safety.
 from array import array
 
 try:
-    from hil.campaigns.benchmarks.course import default_image, heap_lock, heap_unlock
+    from hil.oracle.channel_b_course import default_image, heap_lock, heap_unlock
 except ImportError:  # on MicroPython both files are in one folder
-    from course import default_image, heap_lock, heap_unlock  # type: ignore[no-redef]
+    from channel_b_course import default_image, heap_lock, heap_unlock  # type: ignore[no-redef]
 
 from safety import signals as s
 from safety.kernel import Kernel
