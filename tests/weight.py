@@ -48,7 +48,7 @@ def tree_of(name):
 
 def weighed(text):
     """{tokens, told, strings} of a Python text."""
-    from hil.systems import code
+    from hil.runner import code
 
     layout = {*code.LINES, tokenize.INDENT, tokenize.DEDENT}
     found, docs = collections.Counter(), set(code.docstrings(text))

@@ -8,10 +8,9 @@ from controller.system.worded import counted
 from hil.engine import arguments as of_values
 from hil.engine.arguments import output_file, whole
 from hil.loads.trace import LoadError
-from hil.runner import options, report
+from hil.runner import code, options, report
 from hil.runner.cases import Runner
 from hil.systems import (
-    code,
     cost,
     figures,
     minutes,

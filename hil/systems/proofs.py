@@ -11,8 +11,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hil.runner import code
 from hil.runner.options import WrongOptionError
-from hil.systems import code, spec, verdict
+from hil.systems import spec, verdict
 from hil.systems.verdict import Document
 
 RESULTS = Path(__file__).parent / "results" / "claims.json"

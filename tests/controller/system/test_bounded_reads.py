@@ -99,11 +99,11 @@ hil/engine/process_memory.py read | a file of the kernel
 hil/engine/run_directory.py messages | the log of its own run
 hil/oracle/design.py read | a file of the release
 hil/results/recorder.py read | a result of this program
+hil/runner/code.py _imported | a file of the release
+hil/runner/code.py digest | a file of the release
 hil/runner/kept.py _read | a result of this program
 hil/systems/claims.py _results | a result of this program
 hil/systems/claims.py _write | a file of the release
-hil/systems/code.py _imported | a file of the release
-hil/systems/code.py digest | a file of the release
 hil/systems/proofs.py stored | a file of the release
 hil/systems/sized.py write | files of the release
 """

@@ -250,3 +250,11 @@ def test_results_of_several_files_and_none_of_another_kind(tmp_path, capsys):
         assert hil.main(["claims", "--results", paths[0]]) == 2
         line = capsys.readouterr().err
         assert line.startswith("claims: --results") and line.endswith("`hil run all --json`\n")
+
+
+def test_the_file_of_a_system_counts_too(monkeypatch):
+    before = proofs.code_of("berlin"), proofs.code_of("berlin/storm")
+    assert len({*before}) == 2
+    changed = spec.load("berlin")._replace(soc_permille=501)
+    monkeypatch.setattr(proofs.spec, "load", lambda *_: changed)
+    assert proofs.code_of("berlin") not in before

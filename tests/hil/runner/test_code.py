@@ -1,8 +1,8 @@
-"""What makes a stored figure stale: code tokens of the rooms that its run imports, and its file."""
+"""What makes a stored figure stale: code tokens of the rooms that its run imports."""
 
 import pytest
 
-from hil.systems import code, proofs, spec
+from hil.runner import code
 
 PORT = """\'\'\'One.\'\'\'
 A = 1
@@ -50,11 +50,3 @@ def test_code_of_the_rooms_of_a_run_counts_and_nothing_else(
 ):
     before = digest(monkeypatch, tmp_path, {})
     assert (digest(monkeypatch, tmp_path, {name: text}) == before) is is_same
-
-
-def test_the_file_of_a_system_counts_too(monkeypatch):
-    before = proofs.code_of("berlin"), proofs.code_of("berlin/storm")
-    assert len({*before}) == 2
-    changed = spec.load("berlin")._replace(soc_permille=501)
-    monkeypatch.setattr(proofs.spec, "load", lambda *_: changed)
-    assert proofs.code_of("berlin") not in before
