@@ -13,7 +13,7 @@ MOVED_PERMILLE = 50  # of the rated current: a change that the pack values must 
 # A change that the cell voltages must follow. While a current falls slowly, the rest of the voltage
 # drop of before still grows, so that the sum may stay within 1 mV. With 50 permille 40 of 200
 # courses of slow ramps looked frozen for 10 s; with 150 the longest did for 5.3 s (cells of the
-# plant, tests/safety/test_slow_ramps.py).
+# plant, tests/hil/test_slow_ramps.py).
 CELLS_MOVED_PERMILLE = 150
 # Per cell, chosen by the project: 17 mV for an error of 0.5 % of the pack voltage, 10 mV for
 # busbars and fuse at rated current. The rest is for two readings at different times.

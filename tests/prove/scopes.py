@@ -32,16 +32,12 @@ ON_HARDWARE = {
         "tests/controller/systemd/test_flash_mcu.py::test_main_py_is_removed_first_and_copied_last",
     ),
 }
-# They compare the kernel with a copy of itself or a page made from it.
+# It compares the kernel with a copy of itself.
 NO_JUDGES = {
     "test_parity.py": Exempt(
         "no mutant is killed by it, because MicroPython runs the same source",
         "tests/safety/test_parity.py::test_the_kernel",
-    ),
-    "test_assessor.py": Exempt(
-        "no mutant is killed by it, because the same tables have written the page",
-        "tests/safety/test_assessor.py::test_the_tables_are_those_of_the_code",
-    ),
+    )
 }
 # Outside the kernel a test may wait for a port, which costs no CPU time.
 WAITS_S_MAX = 60

@@ -2,10 +2,11 @@
 
 from array import array
 
+import late_steps
+
 from hil.oracle.kernel_steps import fill
 from safety import matrix as m, parameters as p, signals as s
 from safety.kernel import Kernel
-from tests import late_steps
 
 COARSE = 20  # ticks, 0.4 s: as late as a step may be without a trip of row 44
 

@@ -1,8 +1,9 @@
 """How the kernel's inputs bring about each row of the matrix, and take it away, on rack RACK."""
 
+import late_steps
+
 from hil.oracle.design import ROWS
 from safety import pace, signals as s
-from tests import late_steps
 
 RACKS, RACK = 2, 1
 RATED_MA = 140_000

@@ -13,7 +13,7 @@ from controller.core.base import hint_codes as codes, hint_sources, reasons, set
 from controller.core.policies import hint_outputs as o
 from controller.core.tracking import reference
 from safety import signals as s
-from tests import late_steps
+from tests.safety import late_steps
 
 
 def put(core, hints):

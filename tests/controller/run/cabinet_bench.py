@@ -14,7 +14,7 @@ from controller.store.stored_record import AWAKE
 from hil.engine.run_directory import approved
 from safety import latches, matrix, signals as s
 from safety.start_checklist import INHIBIT_REASONS
-from tests import late_steps
+from tests.safety import late_steps
 
 
 def believed(loaded):

@@ -1,4 +1,4 @@
-"""Tables of safety/README.md and ROWS.md; `python -m tests.safety.assessor` writes them."""
+"""Tables of safety/README.md and ROWS.md, which this module writes as a program."""
 
 from controller.documents import hazard_log, hazard_page
 from controller.rows import records
@@ -54,7 +54,7 @@ def used(cells):
 
 
 PAGES = {"README.md": {"hazards": tight_hazard_table}, "chapters/ROWS.md": {"rows": row_table}}
-PROGRAM = "tests/safety/assessor.py"
+PROGRAM = "tests/controller/documents/assessor.py"
 
 
 if __name__ == "__main__":

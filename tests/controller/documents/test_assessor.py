@@ -5,7 +5,6 @@ import tomllib
 
 import assessor
 import pytest
-from bench import default_image
 
 from controller.config import configuration, time_chain
 from controller.documents import check_rows, hazard_log, hazard_page, time_table
@@ -13,6 +12,7 @@ from controller.rows import records
 from controller.sites import FOLDER as SITES
 from safety import matrix as m, permit, second_image, signals as s
 from tests import generated_page
+from tests.safety.bench import default_image
 
 PAGE = (assessor.FOLDER / "README.md").read_text(encoding="utf-8")
 CHAPTERS = {
