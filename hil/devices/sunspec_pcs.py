@@ -248,7 +248,7 @@ class SunSpecPcs(RegisterDevice):
         cells_mV = round(highest * 1000), *no_place, round(lowest * 1000), *no_place
         mean_mV = round((lowest + highest) * 500)
         limits_A = [math.fsum(rack.charge_limit_A for rack in closed)]
-        limits_A.append(sum(rack.discharge_limit_A for rack in closed))
+        limits_A.append(math.fsum(rack.discharge_limit_A for rack in closed))
         amps_dA = [round(each * 10) for each in (current_A, *limits_A)]
         power = round(voltage_V * current_A / 10**self.scale)
         pack(self.image.data, offset, *volts_dV, *cells_mV, mean_mV, *amps_dA, power)
