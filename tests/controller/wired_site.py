@@ -88,10 +88,10 @@ class WiredSite:
         if not is_up:
             self.requests[name] += 1
 
-    def start(self, *arguments):
+    def start(self, *arguments, stderr=subprocess.PIPE):
         where = "--run-dir", str(self.folder), "--state-dir", str(self.state)
         line = [sys.executable, "-m", "controller", "run", str(self.file), *where, *arguments]
-        process = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(line, cwd=ROOT, stderr=stderr, text=True)
         self.started.append(process)
         return process
 
@@ -148,7 +148,8 @@ class WiredSite:
             if process.poll() is None:
                 process.kill()
             process.wait()
-            process.stderr.close()
+            if process.stderr:
+                process.stderr.close()
         for each in [*self.ptys.values(), *self.servers]:
             each.close()
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

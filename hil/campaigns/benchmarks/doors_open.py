@@ -12,8 +12,8 @@ from typing import Any
 
 from controller.doors import exposure, settings
 from hil.campaigns import process
-from hil.campaigns.benchmarks import mosquitto, ports, timing
-from hil.engine import processes
+from hil.campaigns.benchmarks import mosquitto, timing
+from hil.engine import process_sockets, processes
 from hil.engine.rig import RigError
 
 HOST = "127.0.0.1"
@@ -81,7 +81,7 @@ class Doors(processes.Processes):
         """Ports that a port scan finds and `doors check` does not name, and the reverse."""
         rows, out = exposure.of(settings.load(self._file)), []
         for kind in KINDS:
-            found = ports.places(self.running[kind].pid)
+            found = process_sockets.places(self.running[kind].pid)
             own = {(row.way, row.place) for row in rows if row.door.startswith(f"{kind}.")}
             listens = {place for way, place in own if way == exposure.LISTENS}
             odd = (found.listens ^ listens) | (found.connects - {place for _, place in own})

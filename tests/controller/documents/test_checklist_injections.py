@@ -8,8 +8,6 @@ from controller.config import configuration
 from controller.documents import checklist, checklist_page
 from controller.rows.records import BY_ID
 from controller.sites import EXAMPLE
-from hil.campaigns.rows import command as rows_command
-from hil.campaigns.rows.courses import COURSES
 from safety import matrix as m, signals as s
 from tests.safety.bench import Bench
 from tests.tables import cases
@@ -80,12 +78,11 @@ def test_a_stage_that_only_the_rig_tests_names_its_case_and_is_not_tested_here(e
     assert {stage for stage, text in texts.items() if "rig" in text.split()} == set(ON_RIG)
     for stage in ON_RIG:
         case = f"for the example cabinet alone (`python -m hil rows --only {stage}`)"
-        assert case in texts[stage] and stage in COURSES
+        assert case in texts[stage]
         assert "note it here as not tested" in texts[stage]
         assert ("by the maker's test tool" in texts[stage]) == (
             stage in ("38b", "45c", "45d", "59c", "59d", "59e")
         )
-    assert rows_command.EXAMPLE.resolve() == EXAMPLE.resolve()
 
 
 FORMS = {

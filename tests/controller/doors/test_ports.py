@@ -9,7 +9,7 @@ import pytest
 
 from controller.doors import exposure, settings
 from controller.doors.process import House
-from hil.campaigns.benchmarks import ports
+from hil.engine import process_sockets
 from tests.certificates import certificates
 from tests.controller.doors.doors_site import written
 
@@ -51,7 +51,10 @@ def test_the_sockets_of_the_doors_are_those_of_the_table(tmp_path):
         for way in (exposure.LISTENS, exposure.CONNECTS)
     }
     with socket.create_server(("127.0.0.1", numbers[0])):
-        before, after = ports.places(os.getpid()), asyncio.run(opened(house, len(numbers) - 2))
+        before, after = (
+            process_sockets.places(os.getpid()),
+            asyncio.run(opened(house, len(numbers) - 2)),
+        )
     assert after.listens - before.listens == table[exposure.LISTENS]
     # a letter is sent only when there is an alarm
     assert after.connects - before.connects == table[exposure.CONNECTS] - {
@@ -69,16 +72,16 @@ def free_ports(count):
 
 
 async def opened(house, wanted):
-    """ports.Places once all doors of a house are open."""
+    """process_sockets.Places once all doors of a house are open."""
     tasks = [
         asyncio.create_task(importlib.import_module(name).Door(house, *given).run())
         for kind, doors in house.settings.doors.items()
         for given in doors.items()
         for name in [f"controller.doors.{kind}.door"]
     ]
-    before = ports.places(os.getpid())
+    before = process_sockets.places(os.getpid())
     while True:
-        found = ports.places(os.getpid())
+        found = process_sockets.places(os.getpid())
         if len(found.listens - before.listens) >= wanted and found.connects - before.connects:
             break
         assert not [task for task in tasks if task.done()], tasks

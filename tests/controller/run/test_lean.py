@@ -1,12 +1,12 @@
 """The real-time process loads only what a tick needs."""
 
-import pathlib
+import contextlib
 import re
 import sys
 
 import pytest
+from wired_site import WiredSite
 
-from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet
 from tests.exemptions import Exempt, same
 
 OURS = {"controller", "drivers", "safety"}
@@ -25,12 +25,17 @@ ROOMS = {"config", "core", "forms", "hints", "journal", "rows", "run", "store", 
 
 
 @pytest.mark.wire
-def test_the_running_controller_loads_no_other_package(monkeypatch):
+def test_the_running_controller_loads_no_other_package(monkeypatch, tmp_path):
     """Python itself writes every import of the process, and of the child that saves its record."""
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
-    with SilentCabinet() as cabinet:
-        log = pathlib.Path(cabinet.directory, "controller.log").read_text(encoding="utf-8")
-    names = set(re.findall(r"^import time: .*\| +(\S+)$", log, re.MULTILINE))
+    site, log = WiredSite(tmp_path), tmp_path / "controller.log"
+    with contextlib.closing(site), log.open("wb") as file:
+        process = site.start(stderr=file)
+        site.serve_until(site.running)
+        process.terminate()
+        site.serve_until(lambda: process.poll() is not None)
+    found = log.read_text(encoding="utf-8")
+    names = set(re.findall(r"^import time: .*\| +(\S+)$", found, re.MULTILINE))
     packages = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
     packages = {name for name in packages if not name.startswith("__editable__")}
     assert "controller.run.loop" in names

@@ -1,6 +1,7 @@
 """Random text and bytes into every reader of a series: a value, or one line of refusal."""
 
 import gzip
+from datetime import datetime
 
 import pytest
 from feed_cases import document, feed, period, series as series_of, span
@@ -9,25 +10,26 @@ from series_files import FOREIGN, written
 
 from controller.hints import schedule_file
 from controller.planner.feeds import reading
+from controller.series import jobs, prices as market, weather
 from controller.series.refusal import SeriesError
 from hil.loads import reader, stream
-from hil.site import description
-from hil.systems import series, spec
 
 HOURS = [f"2026-05-01T{hour:02}:00" for hour in range(24)]
 POWERS = "t_s,load_W\n0,1000\n900,2000\n1800,3000\n"
 SLOTS = "start,grid_cap_W\n2026-05-01T00:00:00Z,400000\n2026-05-01T00:15:00Z,400000\n"
-BERLIN = spec.load("berlin")._replace(days=1)
-NORWAY = {**spec.load("norway").site, "name": "norway"}
+START = datetime(2026, 5, 1)
 
 
 def prices(path):
-    return series.prices_of(BERLIN, {"prices": path})
+    return market.read(path, START, "Europe/Berlin", 900.0, 96)
 
 
-def weather(path):
-    table = {**NORWAY, "weather": {"file": path, "day": 5}}
-    return description.built(description.of_table(table, "site"), 1, "")
+def jobs_of(path):
+    return jobs.read(path)
+
+
+def weather_of(path):
+    return weather.read(path)
 
 
 def remarks(path):
@@ -59,9 +61,9 @@ READERS = {
     prices: "time,price\n" + "".join(f"{time},50\n" for time in HOURS),
     remarks: POWERS,
     reader.read_trace: POWERS,
-    series.jobs_of: "at_s,for_s,power_W\n900,900,100000\n",
+    jobs_of: "at_s,for_s,power_W\n900,900,100000\n",
     schedule_file.read: SLOTS,
-    weather: "ghi_W_per_m2,air_degC\n0,1\n500,2\n",
+    weather_of: "ghi_W_per_m2,air_degC\n0,1\n500,2\n",
 }
 PIECES = st.sampled_from(
     '|,|;|\t|"|\n|\r|.|-|+|:|0|9|e|T|Z|nan|inf|-9999|1e400|1,5|1.234,5|N/A|\ufeff|\0|\x1b[31m|\u2028'

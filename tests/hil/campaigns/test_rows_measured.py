@@ -63,7 +63,7 @@ def found(label, *before):
 
 
 def test_every_stage_has_a_course():
-    assert {each.stage for each in COURSES.values()} == set(STAGES)
+    assert {each.stage for each in COURSES.values()} == set(STAGES) <= COURSES.keys()
     assert list(STOPPED) == [f"{row} stopped" for row in (1, 2, 3, 12, 30, 44)]
     assert {label for label, each in COURSES.items() if each.is_inside} == {
         *("44a", "44e", "44f", "50c", "50d")
