@@ -30,6 +30,8 @@ BENCH = (
 )
 LAB = ("systems", "campaigns")
 LOOP = BOX[1:11]  # without sites
+# What the tests of the kernel need, and nothing else of the repository.
+KERNEL_ALONE = ("safety", "hil/oracle", "tests/safety", "tests/tables.py", "tests/repository.py")
 READING = ("sites", "state", "documents", "recorder", "systemd", "console")
 COMPANIONS = ("doors", "planner", "watch", "dispatch")
 ROOMS = (*(f"controller.{room}" for room in BOX), *(f"hil.{room}" for room in BENCH + LAB))
@@ -102,6 +104,29 @@ def graph(files):
     return found
 
 
+def needs(files):
+    """{module of tests/: names that it imports, by itself or by helpers} of (path, text).
+
+    A helper is imported by its dotted name or, as the names of all files differ, by its own one.
+    """
+    names = {module_of(path): {name for _, name in imported(text)} for path, text in files}
+    own = {module.rpartition(".")[2]: module for module in names}
+
+    def helpers(module):
+        for name in names[module]:
+            ways = name, name.rpartition(".")[0], own.get(name.partition(".")[0])
+            yield from [each for each in ways if each in names][:1]
+
+    found = {}
+    for module in names:
+        seen, left = set(), {module}
+        while left:
+            seen |= left
+            left = {each for one in left for each in helpers(one)} - seen
+        found[module] = set().union(*[names[each] for each in seen])
+    return found
+
+
 def cycle(graph):
     """Modules that import each other in a circle, and those between circles; empty if none do."""
     left = dict(graph)
@@ -135,6 +160,39 @@ FLOORS = {
     "bench": tuple([f"hil.{each}" for each in BENCH]),
     "lab": tuple([f"hil.{each}" for each in LAB]),
 }
+
+
+def box_folders():
+    """The folders of box and office."""
+    floors = [names for floor, names in FLOORS.items() if floor not in ("bench", "lab")]
+    return {name.partition(".")[0] for names in floors for name in names}
+
+
+def of_the_lab(files):
+    """["TEST NAME"] of the tests of the box that import a name of the lab."""
+    return sorted(
+        f"{module} {name}"
+        for module, names in needs(files).items()
+        for name in names
+        if module.split(".")[1] in box_folders()
+        and any(is_below(name, lab) for lab in FLOORS["lab"])
+    )
+
+
+def beside_the_kernel(files):
+    """["TEST NAME"] of the tests of the kernel that import more than KERNEL_ALONE."""
+    taken = [module_of(part) for part in KERNEL_ALONE]
+    free = {*sys.stdlib_module_names, "pytest", "hypothesis"}
+    # MicroPython has the oracle's files beside its own
+    free |= {path.stem for part in KERNEL_ALONE[1:3] for path in (ROOT / part).glob("*.py")}
+    return sorted(
+        f"{module} {name}"
+        for module, names in needs(files).items()
+        for name in names
+        if is_below(module, "tests.safety")
+        and name.partition(".")[0] not in free
+        and not any(is_below(name, each) for each in taken)
+    )
 
 
 def arrows_drawn():

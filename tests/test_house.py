@@ -25,6 +25,37 @@ def test_every_module_of_a_room_says_what_it_is_for():
     assert [each for each in listed if len(each[2].split()) < 3] == []
 
 
+def texts():
+    return [each for each in house.sources() if each[0].startswith("tests/")]
+
+
+def test_no_test_of_the_box_needs_the_lab():
+    """The lab stands above the box, which is there without it."""
+    assert house.box_folders() == {"safety", "drivers", "controller"}
+    assert house.of_the_lab(texts()) == []
+
+
+def test_the_tests_of_the_kernel_need_the_kernel_and_the_oracle_alone():
+    assert len([path for path, _ in texts() if path.startswith("tests/safety/test_")]) > 30
+    assert house.beside_the_kernel(texts()) == []
+
+
+def test_what_a_test_needs_is_found_also_in_its_helpers():
+    def found(check, **texts):
+        return check([(f"tests/{at.replace('__', '/')}.py", texts[at]) for at in texts])
+
+    lab = "def late():\n    from hil.systems import run"
+    assert found(house.of_the_lab, safety__a=lab) == ["tests.safety.a hil.systems.run"]
+    assert found(house.of_the_lab, hil__a=lab, b=lab) == []
+    for way in ("import seen", "from seen import b as c", "from tests.hil import seen"):
+        every = found(house.of_the_lab, controller__run__a=way, hil__seen=lab)
+        assert every == ["tests.controller.run.a hil.systems.run"]
+    for bad in ("import numpy", "import hil.plant.cells", "import safety_of_others", "import yard"):
+        assert found(house.beside_the_kernel, safety__a=bad, yard=""), bad
+    good = "import ast\nimport bench\nfrom hil.oracle import wasm\nfrom tests.tables import cases"
+    assert found(house.beside_the_kernel, safety__a=good, tables="import re") == []
+
+
 # The name of a floor in weight.toml.
 TREES = {"what a person reads": "reading", "the loop": "loop"}
 
