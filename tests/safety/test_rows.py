@@ -168,7 +168,7 @@ OPENING = {"I": r.ticks(200), "Z": AT_ZERO}
 
 
 def opening_ticks(name):
-    """Under a current; None: the supply stays."""
+    """Ticks until it opens with a current; None: the supply stays."""
     return next((OPENING[letter] for letter in effects(name) if letter in OPENING), None)
 
 
