@@ -17,7 +17,7 @@ FOLDERS = ("safety", "controller", "drivers", "hil", "tests")
 # Rooms of box, bench and lab: each may import the ones before it.
 BOX = (
     *("sites", "system", "forms", "series", "core", "rows", "config", "journal", "store", "hints"),
-    *("run", "state", "documents", "recorder", "planner", "doors", "systemd", "dispatch"),
+    *("run", "state", "documents", "recorder", "planner", "mqtt", "doors", "systemd", "dispatch"),
     "console",
     "__main__",
     "watch",  # its own command, on a host of the cluster
@@ -33,7 +33,7 @@ LOOP = BOX[1:11]  # without sites
 # What the tests of the kernel need, and nothing else of the repository.
 KERNEL_ALONE = ("safety", "hil/oracle", "tests/safety", "tests/tables.py", "tests/repository.py")
 READING = ("sites", "state", "documents", "recorder", "systemd", "console")
-COMPANIONS = ("doors", "planner", "watch", "dispatch")
+COMPANIONS = ("mqtt", "doors", "planner", "watch", "dispatch")
 ROOMS = (*(f"controller.{room}" for room in BOX), *(f"hil.{room}" for room in BENCH + LAB))
 
 

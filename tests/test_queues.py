@@ -35,7 +35,7 @@ SEEN_FULL = {
         "tests/controller/doors/test_local.py"
         "::test_a_line_that_is_too_long_is_refused_once_and_the_next_is_read"
     ),
-    "controller/doors/mqtt/link.py UNANSWERED_MAX": (
+    "controller/mqtt/link.py UNANSWERED_MAX": (
         "tests/controller/doors/test_mqtt_hostile.py"
         "::test_a_broker_that_acknowledges_nothing_is_left"
     ),
@@ -89,11 +89,11 @@ NEVER_FULL = {
         "tests/controller/doors/test_alarm_letters.py"
         "::test_an_address_that_the_relay_puts_off_gets_the_letter_later",
     ),
-    "controller/doors/mqtt/link.py UNSENT_MAX": Exempt(
+    "controller/mqtt/link.py UNSENT_MAX": Exempt(
         "reports of QoS 0 are dropped while the broker is slow",
         "tests/controller/doors/test_mqtt.py::test_a_flood_of_acknowledgements_wakes_the_loop_once",
     ),
-    "controller/doors/told.py CAUSES_MAX": Exempt(
+    "controller/system/told.py CAUSES_MAX": Exempt(
         "a further cause of a client is counted and has no line",
         "tests/controller/system/test_caught.py"
         "::test_each_line_once_and_no_more_than_the_most_or_every_line",

@@ -25,6 +25,7 @@ TREES = {
     "controller/siting/": "office",
     "controller/audit/": "office",
     "controller/office/": "office",
+    "controller/mqtt/": "companions",
     "controller/doors/": "companions",
     "controller/planner/": "companions",
     "controller/watch/": "companions",

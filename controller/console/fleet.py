@@ -83,8 +83,8 @@ def reader_of(path: str) -> "Reader":
 
 def _collected(reader: "Reader") -> Facts:
     """The facts after one collection. Ends the command without a broker."""
-    from controller.doors.mqtt.link import Lost
-    from controller.doors.told import DoorError
+    from controller.mqtt.link import Lost
+    from controller.system.told import DoorError
 
     with cli.ends(NO_START, Lost), cli.ends(WRONG_INPUT, DoorError, OSError):
         asyncio.run(reader.once())
@@ -99,7 +99,7 @@ def _code(facts: Facts) -> int:
 
 def _watch(reader: "Reader") -> int:
     """Draw until Ctrl-C. The exit code is that of the last page."""
-    from controller.doors.told import DoorError
+    from controller.system.told import DoorError
 
     code = NOT_DONE
 

@@ -36,7 +36,7 @@ NAME = "{}"
     ),
 )
 def _run(arguments: Namespace) -> int:
-    from controller.doors.told import DoorError
+    from controller.system.told import DoorError
 
     command = _words(arguments.install)
     reader = reader_of(arguments.file)

@@ -17,15 +17,15 @@ import re
 from typing import Any, NamedTuple
 
 from controller.core.policies.meter_statistics import TURN_S, WAIT_S_MAX
-from controller.doors.mqtt import form as mqtt_form
-from controller.doors.settings import Settings, Values
 from controller.forms.field import choice, integer, matching, number, text
-from controller.forms.reading import read, read_each, tables_of, unknown
+from controller.forms.reading import Values, read, read_each, tables_of, unknown
 from controller.forms.refusal import refuse
 from controller.hints import key_file
+from controller.mqtt.form import BROKER, NAME, NAME_WORDS, check as check_broker
 
 POWER_W_MAX = 1_000_000_000
 BYTES_MAX = 4_000_000  # some 10 000 cabinets
+TABLES = "fleet", "broker", "cabinet"
 COMMON, OWN = "common", "own"
 PERMILLE = 1000
 FLEET = {
@@ -55,11 +55,6 @@ CABINET = {
     "key": text(what="File beside FLEET.toml with the key of the source at this cabinet."),
     "fallback_W": integer(0, POWER_W_MAX, what="fallback_import_W_max of the source there."),
     "load_permille": integer(0, PERMILLE, 0, "Part of a common load: share_permille there."),
-}
-BROKER = {
-    name: field
-    for name, field in mqtt_form.FORM.items()
-    if name not in ("cabinet", "sources", "period_s", "events_max")
 }
 
 
@@ -104,14 +99,13 @@ def load(path: str, has_keys: bool = True) -> Fleet:
     """
     tables = tables_of(path, "the tables [fleet], [broker] and [cabinet.NAME]", BYTES_MAX)
     for kind in tables:
-        if kind not in ("fleet", "broker", "cabinet"):
-            unknown(path, (kind,), ("fleet", "broker", "cabinet"))
+        if kind not in TABLES:
+            unknown(path, (kind,), TABLES)
     fleet = read(path, ("fleet",), tables.get("fleet", {}), FLEET)
     broker = read(path, ("broker",), tables.get("broker", {}), BROKER)
     rows = read_each(path, ("cabinet",), tables.get("cabinet", {}), CABINET)
     _check(path, fleet, rows)
-    settings = Settings(path, {}, {})
-    mqtt_form.check(settings, ("broker",), {**broker, "sources": []})
+    check_broker(path, ("broker",), broker)
     found = Fleet(
         path,
         connection_W=fleet["connection_W"],
@@ -138,8 +132,8 @@ def _check(path: str, fleet: dict[str, Any], rows: dict[str, dict[str, Any]]) ->
     if not rows:
         refuse(path, ("cabinet",), "is missing", "at least one [cabinet.NAME]")
     for name in rows:
-        if not mqtt_form.NAME.fullmatch(name):
-            refuse(path, ("cabinet",), f"has the name {name[:40]!r}", mqtt_form.NAME_WORDS)
+        if not NAME.fullmatch(name):
+            refuse(path, ("cabinet",), f"has the name {name[:40]!r}", NAME_WORDS)
     fallbacks_W = sum(row["fallback_W"] for row in rows.values())
     if fallbacks_W > fleet["connection_W"]:
         refuse(

@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Callable
 
 from controller.dispatch.fleet import Fleet
 from controller.dispatch.overview import Overview
-from controller.doors.mqtt import login
-from controller.doors.mqtt.link import Broker, Link, Lost, Message
+from controller.mqtt import login
+from controller.mqtt.link import Broker, Link, Lost, Message
 from controller.system import clock
 
 COLLECT_S = 5.0  # the state of the dispatcher comes each 2 s

@@ -18,12 +18,12 @@ from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.epoch_file import Refused
 from controller.dispatch.fleet import Fleet
 from controller.dispatch.report import report_of
-from controller.doors.mqtt import login
-from controller.doors.mqtt.link import Broker, Link, Lost, Message, reconnecting
-from controller.doors.told import DoorError, Told
 from controller.hints import wire as w
+from controller.mqtt import login
+from controller.mqtt.link import Broker, Link, Lost, Message, reconnecting
 from controller.system import clock
 from controller.system.paths import DONE, NOT_DONE, plain, say
+from controller.system.told import DoorError, Told
 
 GREET_S, GREET_EACH_S = 6.0, 1.5
 JUMP_MAX = 1 << 20  # largest step of the epoch that a greeting can cause

@@ -4,8 +4,8 @@ import urllib.parse
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from controller.doors.addresses import LOCAL, address
 from controller.doors.settings import Settings, form
+from controller.forms.addresses import LOCAL, address
 from controller.forms.refusal import Path
 
 LISTENS, CONNECTS = "listens", "connects"

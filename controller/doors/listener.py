@@ -14,11 +14,11 @@ import struct
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
-from controller.doors import addresses
 from controller.doors.process import House, Values
-from controller.doors.told import DoorError
+from controller.forms import addresses
 from controller.system import caught, clock, sockets
 from controller.system.paths import why
+from controller.system.told import DoorError
 
 HANDSHAKE_S, WRITE_S, FULL_S, LINES_MAX = 5.0, 5.0, 0.1, 20
 BACKLOG = 64

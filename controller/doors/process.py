@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from controller.doors.feed import Feed
 from controller.doors.sending import Sender
 from controller.doors.settings import Settings, Values
-from controller.doors.told import DoorError, Told
 from controller.system import caught, cli, realtime
 from controller.system.paths import DONE, NO_START, plain, say
+from controller.system.told import DoorError, Told
 
 LINES_MAX = 20
 AGAIN_S = 5.0

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from controller.core.base import hint_codes as h
 from controller.forms.field import choice, integer, text
-from controller.forms.reading import read_each, tables_of, unknown
+from controller.forms.reading import Values, read_each, tables_of, unknown
 from controller.forms.refusal import Path, refuse, shown
 
 FILE = "/etc/firebreak/doors/doors.toml"
@@ -32,9 +32,6 @@ SOURCE = {
 }
 
 
-Values = dict[str, Any]  # values of one table [KIND.NAME], with the keys of its form
-
-
 class Source(NamedTuple):
     """A source. key_path: "" without a key. may: the most that it may send through doors, even if
     site.toml allows more.
@@ -47,7 +44,7 @@ class Source(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """The complete file. doors: {kind: {name: values of its table}}. path: path of the file."""
+    """The complete file. doors: {kind: {name: values of [KIND.NAME]}}. path: path of the file."""
 
     path: str
     sources: dict[str, Source]
@@ -103,13 +100,6 @@ def form(kind: str) -> Any:
     It imports no library of the kind, so that a file can be checked without the library.
     """
     return importlib.import_module(f"controller.doors.{kind}.form")
-
-
-def together(file: str, path: Path, values: Values, *names: str) -> None:
-    """Refuse a table that has only some of the keys that belong together. Raises ConfigError."""
-    missing = [name for name in names if not values[name]]
-    if missing and len(missing) < len(names):
-        refuse(file, (*path, missing[0]), "is missing", f"all of {', '.join(names)}, or none")
 
 
 def source_of(settings: Settings, path: Path, name: str) -> Source:

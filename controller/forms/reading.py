@@ -11,6 +11,8 @@ from controller.forms.field import REQUIRED, Field, Form, allowed_text, check_va
 from controller.forms.refusal import ConfigError, Path, dotted, is_secret, refuse, shown
 from controller.system import regular_file, toml_text
 
+Values = dict[str, Any]  # of one table, with the keys of its form
+
 
 def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
     """The text of a regular file. allowed: the allowed content, in words, for error lines. name:
@@ -80,6 +82,13 @@ def check_tables(file: str, path: Path, tables: Any) -> None:
         found = "a value" if is_secret(name) else shown(each)
         which = f": {name} is {found}" if name else ""
         refuse(file, path, f"is not a table of tables{which}", f"[{dotted((*path, 'NAME'))}]")
+
+
+def together(file: str, path: Path, values: Values, *names: str) -> None:
+    """Refuse a table that has only some of the keys that belong together. Raises ConfigError."""
+    missing = [name for name in names if not values[name]]
+    if missing and len(missing) < len(names):
+        refuse(file, (*path, missing[0]), "is missing", f"all of {', '.join(names)}, or none")
 
 
 def unknown(file: str, path: Path, names: Collection[str]) -> NoReturn:

@@ -18,15 +18,16 @@ from controller.dispatch import overview, service
 from controller.dispatch.dispatcher import Dispatcher
 from controller.doors import process
 from controller.doors.modbus import door as modbus
-from controller.doors.mqtt import link, waiting
+from controller.doors.mqtt import waiting
 from controller.hints import wire as w
+from controller.mqtt import link
 from controller.planner import process as planner_process
 from controller.system import caught
 from controller.watch import __main__ as watch, pods
 from tests.repository import ROOT, tree
 
 ROOMS = re.compile(
-    r"controller/(console|dispatch|doors|hints|planner|recorder|run|state|store|watch)/"
+    r"controller/(console|dispatch|doors|hints|mqtt|planner|recorder|run|state|store|watch)/"
 )
 # loop: (what catches an exception of it, the largest harm of one, the test that throws into it)
 ELSEWHERE = {
@@ -54,7 +55,7 @@ ELSEWHERE = {
         [
             "doors/alarms/door.py run",
             "doors/mqtt/door.py _listen",
-            "doors/mqtt/link.py reconnecting",
+            "mqtt/link.py reconnecting",
             "doors/mqtt/outlet.py run",
         ],
         ("process._kept", "one door is closed for 5 s", "test_a_door_that_raises_is_opened_again"),

@@ -13,10 +13,10 @@ from controller.doors.alarms import letter, post
 from controller.doors.alarms.outbox import Outbox, Row
 from controller.doors.process import House, Values
 from controller.doors.quota import Recent
-from controller.doors.told import DoorError, Told
 from controller.system import clock
 from controller.system.paths import say
 from controller.system.secret_file import secret
+from controller.system.told import DoorError, Told
 
 SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
 PAUSE_S, PAUSE_S_MAX = 5, 600

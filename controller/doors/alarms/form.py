@@ -2,10 +2,11 @@
 
 import re
 
-from controller.doors.addresses import LOCAL
 from controller.doors.exposure import CONNECTS, Exposure, rows as placed
-from controller.doors.settings import Settings, Values, together
+from controller.doors.settings import Settings, Values
+from controller.forms.addresses import LOCAL
 from controller.forms.field import choice, integer, matching, several
+from controller.forms.reading import together
 from controller.forms.refusal import Path, refuse
 
 ADDRESS = re.compile(r"[!-~]{1,64}@[A-Za-z0-9.-]{1,190}")

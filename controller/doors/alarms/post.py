@@ -17,10 +17,10 @@ import ssl
 import urllib.parse
 
 from controller.doors.alarms.letter import Letter
-from controller.doors.mqtt.words import tls_words
 from controller.doors.process import Values
-from controller.doors.told import DoorError
+from controller.mqtt.words import tls_words
 from controller.system import clock, deadline
+from controller.system.told import DoorError
 
 TIMEOUT_S = 20.0
 EXCHANGE_S = 60.0  # a receiver that slowly sends single bytes never exceeds TIMEOUT_S

@@ -3,10 +3,11 @@
 import ipaddress
 import re
 
-from controller.doors.addresses import address, is_local, place
 from controller.doors.exposure import LISTENS, Exposure, rows as placed
-from controller.doors.settings import Settings, Values, keyed_source_of, together
+from controller.doors.settings import Settings, Values, keyed_source_of
+from controller.forms.addresses import address, is_local, place
 from controller.forms.field import flag, integer, matching, passing, tables, text, texts
+from controller.forms.reading import together
 from controller.forms.refusal import Path, refuse
 from controller.system.worded import counted
 

@@ -14,8 +14,8 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from controller.doors.addresses import is_local
 from controller.doors.quota import Recent
+from controller.forms.addresses import is_local
 
 CLIENTS_MAX = 64  # clients with their own quota; further clients in a minute share one quota
 TOKEN = re.compile(rb"[A-Za-z0-9._~+/=-]{32,256}")  # a shorter one can be guessed

@@ -11,10 +11,10 @@ from controller.doors.listener import LINES_MAX, Connection, Listener
 from controller.doors.local import framing
 from controller.doors.local.client import Client, ready
 from controller.doors.process import House, Values
-from controller.doors.told import DoorError
 from controller.hints.no_answer import problem
 from controller.system import caught, clock
 from controller.system.paths import say
+from controller.system.told import DoorError
 from drivers.buses.serial_port import SerialPort, SerialPortError
 
 IDLE_US = 300_000_000  # a connection that is silent for longer makes room for a new one

@@ -2,10 +2,11 @@
 
 import re
 
-from controller.doors.addresses import address, place
 from controller.doors.exposure import LISTENS, Exposure, rows as placed
-from controller.doors.settings import MAY as ROLES, Settings, Values, keyed_source_of, together
+from controller.doors.settings import MAY as ROLES, Settings, Values, keyed_source_of
+from controller.forms.addresses import address, place
 from controller.forms.field import choice, flag, integer, matching, table, text
+from controller.forms.reading import together
 from controller.forms.refusal import Path, refuse
 
 NAME = re.compile(r"[ -~]{1,64}")

@@ -8,12 +8,13 @@ import collections
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from controller.doors.mqtt import login, signed
+from controller.doors.mqtt import signed
 from controller.doors.mqtt.commands import VERBS, Desk
-from controller.doors.mqtt.link import REFUSED, Broker, Link, Lost, Message, reconnecting
 from controller.doors.mqtt.outlet import Outlet
 from controller.doors.process import House, Values
-from controller.doors.told import Told
+from controller.mqtt import login
+from controller.mqtt.link import REFUSED, Broker, Link, Lost, Message, reconnecting
+from controller.system.told import Told
 
 PAUSE_S_MAX = 60.0
 FAREWELL_S = 2.0

@@ -1,64 +1,33 @@
-"""The keys of [mqtt.NAME] in doors.toml."""
+"""The keys of [mqtt.NAME] in doors.toml: those of a broker, and those of the door."""
 
-import re
-
-from controller.doors.addresses import address, is_local, place
 from controller.doors.exposure import CONNECTS, Exposure, rows as placed
-from controller.doors.settings import Settings, Values, source_of, together
-from controller.forms.field import choice, flag, integer, matching, number, text, texts
-from controller.forms.refusal import Path, refuse
+from controller.doors.settings import Settings, source_of
+from controller.forms.addresses import place
+from controller.forms.field import integer, matching, number, texts
+from controller.forms.reading import Values
+from controller.forms.refusal import Path
+from controller.mqtt import form as of_broker
 
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # one level of a topic
-NAME_WORDS = "1 to 64 letters, digits, _ and -"
-HOST = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
-FORM = {
-    "host": matching(HOST, "a name or an address", what="The broker."),
-    "port": integer(1, 65535, 8883, "TCP port of the broker."),
-    "cabinet": matching(NAME, NAME_WORDS, what="Name of the cabinet in the topics."),
-    "protocol": choice(("5", "3.1.1"), "5", "Version of MQTT."),
-    "tls": flag(True, "Without TLS neither grid_cap nor a password leaves this machine."),
-    "ca": text("", "Certificate of the CA of the site; no other CA is trusted."),
-    "certificate": text("", "Client certificate of the door, if the broker wants one."),
-    "certificate_key": text("", "PEM file of its private key."),
-    "user": text("", "Login at the broker."),
-    "password_file": text("", "File that has only the password, mode 600."),
+OWN = {
+    "cabinet": matching(
+        of_broker.NAME, of_broker.NAME_WORDS, what="Name of the cabinet in the topics."
+    ),
     "sources": texts([], "Sources whose commands are taken; each has its [source.NAME]."),
     "period_s": number(0.2, 3600, 1.0, "Least time between two messages of `state` or `report`."),
-    "keepalive_s": integer(5, 60, 10, "Keep-alive of MQTT."),
     "events_max": integer(1, 1000, 1000, "Missed events that are sent after a reconnect."),
 }
-TOGETHER = (("certificate", "certificate_key"), ("user", "password_file"))
+SHOWN = """
+host port cabinet protocol tls ca certificate certificate_key user password_file
+sources period_s keepalive_s events_max
+""".split()  # in this order
+FORM = {name: {**of_broker.BROKER, **OWN}[name] for name in SHOWN}
 
 
 def check(settings: Settings, path: Path, values: Values) -> None:
     """Refuse values that are allowed alone, but not together. Raises ConfigError."""
-    file = settings.path
     found = [source_of(settings, (*path, "sources"), name) for name in values["sources"]]
-    if ":" in values["host"] and not address(values["host"]):
-        refuse(
-            file,
-            (*path, "host"),
-            "has a colon",
-            "a name or an address; the port is a key of its own",
-        )
-    for names in TOGETHER:
-        together(file, path, values, *names)
-    if values["tls"] and not values["ca"]:
-        refuse(file, (*path, "ca"), "is missing", "the file with the certificate of the site's CA")
-    if values["tls"]:
-        return
-    if values["ca"] or values["certificate"]:
-        refuse(file, (*path, "tls"), "is false beside a certificate", "tls = true")
-    if not is_local(values["host"]):
-        _check_plain(file, path, values, [each.name for each in found if each.may == "grid_cap"])
-
-
-def _check_plain(file: str, path: Path, values: Values, obliging: list[str]) -> None:
-    allowed = "tls = true, or a host of this machine such as 127.0.0.1"
-    if obliging:
-        refuse(file, (*path, "sources"), f"{obliging[0]} may send grid_cap without TLS", allowed)
-    if values["user"]:
-        refuse(file, (*path, "password_file"), "would cross the network without TLS", allowed)
+    obliging = [each.name for each in found if each.may == "grid_cap"]
+    of_broker.check(settings.path, path, values, obliging)
 
 
 def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:

@@ -7,9 +7,9 @@ import collections
 import contextlib
 
 from controller.doors.feed import Facts, Feed, NoState
-from controller.doors.mqtt.link import REFUSED, Link, Lost
 from controller.doors.mqtt.payload import steady, text
 from controller.doors.mqtt.report import Pace, fitted, report
+from controller.mqtt.link import REFUSED, Link, Lost
 from controller.system import clock, release
 
 VALUES = (

@@ -9,7 +9,7 @@ import collections
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from controller.doors.mqtt.link import Message
+from controller.mqtt.link import Message
 from controller.system import caught, clock
 
 WAITING_MAX = 20

@@ -19,9 +19,9 @@ from controller.doors.alarms import letter
 from controller.doors.alarms.door import SECOND_US, Door
 from controller.doors.alarms.outbox import Outbox
 from controller.doors.process import House
-from controller.doors.told import DoorError
 from controller.store import durable
 from controller.system.secret_file import secret
+from controller.system.told import DoorError
 from tests.controller.doors.doors_site import refused, written
 
 pytestmark = pytest.mark.wire

@@ -11,10 +11,10 @@ from watched import EACH_20_MS, Watched
 
 from controller.__main__ import main as controller_main
 from controller.core.base import hint_codes as h
-from controller.doors import exposure, feed, process, sending, settings, told
+from controller.doors import exposure, feed, process, sending, settings
 from controller.forms.refusal import ConfigError
 from controller.state import watch
-from controller.system import clock
+from controller.system import clock, told
 from controller.system.cli import Ended
 from controller.system.secret_file import secret
 from controller.watch import cabinet

@@ -16,8 +16,8 @@ from controller.doors.feed import NO_TICK, Feed
 from controller.doors.http import form, openapi, pages
 from controller.doors.http.door import Door
 from controller.doors.http.guard import Guard, Refused
-from controller.doors.told import DoorError
 from controller.state import status as state_status
+from controller.system.told import DoorError
 from tests.certificates import trusting
 from tests.controller.doors.doors_site import answering, patched, refused, written
 from tests.controller.doors.http_site import (

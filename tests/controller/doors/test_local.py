@@ -16,10 +16,10 @@ from controller.core.base import hint_codes as h
 from controller.doors import listener
 from controller.doors.listener import Connection
 from controller.doors.local import client as talk, door, framing, messages
-from controller.doors.told import DoorError
 from controller.forms.refusal import ConfigError
 from controller.hints import wire as w
 from controller.rows import reason_words
+from controller.system.told import DoorError
 from tests.controller.doors.listener_suite import ListenerSuite
 from tests.controller.doors.local_site import (
     HELLO,

@@ -10,9 +10,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from controller.core.base import hint_codes as h
 from controller.doors import settings
 from controller.doors.feed import NO_TICK, Feed
-from controller.doors.mqtt import door, link, outlet, waiting
+from controller.doors.mqtt import door, outlet, waiting
 from controller.doors.process import House
-from controller.doors.told import DoorError
+from controller.mqtt import link
+from controller.system.told import DoorError
 from tests.controller.doors.doors_site import answering, refused, written
 from tests.controller.doors.mqtt_site import (
     BASE,

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import strategies as st
 
 from controller.doors import sending
-from controller.doors.mqtt import commands, link, waiting, words
+from controller.doors.mqtt import commands, waiting
 from controller.doors.settings import Source
+from controller.mqtt import link, words
 from tests.certificates import certificates, trusting
 from tests.controller.doors.listener_suite import HostileSuite
 from tests.controller.doors.mqtt_site import (

@@ -9,8 +9,9 @@ import pytest
 
 from controller.core.base import hint_codes as h
 from controller.core.policies.meter_sign import METER_SIGN
-from controller.doors.mqtt import link, report as of
+from controller.doors.mqtt import report as of
 from controller.doors.mqtt.payload import text
+from controller.mqtt import link
 from controller.state import rows
 from controller.state.watch import Watch
 from controller.system import release

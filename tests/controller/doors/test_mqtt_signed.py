@@ -11,9 +11,10 @@ import pytest
 
 from controller.core.base import hint_codes as h
 from controller.doors import sending
-from controller.doors.mqtt import door as of_door, link, signed, waiting
+from controller.doors.mqtt import door as of_door, signed, waiting
 from controller.doors.settings import Source
 from controller.hints import client, wire as w
+from controller.mqtt import link
 from tests.controller.doors.doors_site import GUARD_S, answering
 from tests.controller.doors.mqtt_site import BASE, SOURCES, Broker, Peer, hurry, opened
 from tests.controller.hinted_site import KEYS

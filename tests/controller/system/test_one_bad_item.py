@@ -21,9 +21,10 @@ from controller.config import profile_files
 from controller.console import probe_words
 from controller.core.base import hint_codes as h
 from controller.doors import process, sending
-from controller.doors.mqtt import commands, link
+from controller.doors.mqtt import commands
 from controller.doors.settings import Source
 from controller.hints import keys, wire as w
+from controller.mqtt import link
 from controller.planner import inputs, site_file
 from controller.planner.feeds import reading
 from controller.store import spool

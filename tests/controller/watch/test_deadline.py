@@ -29,7 +29,7 @@ OPENS = {
 }
 PLACES = """
 doors/alarms/post.py | cutting, cut_after: tests/controller/doors/test_alarm_dialogue.py
-doors/mqtt/link.py | a stream of messages, read between the turns of the door; nothing waits for it
+mqtt/link.py | a stream of messages, read between the turns of the door; nothing waits for it
 planner/feeds/fetch.py | cutting: tested here
 system/deadline.py | the mechanism itself
 doors/local/examples/announce_steps.py | an example

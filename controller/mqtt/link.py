@@ -1,8 +1,8 @@
 """Keeps one connection to a broker: the client of paho-mqtt, run by a thread of this module.
 
 A thread of the library would end at an exception, and would send old messages after a reconnect. So
-here each connection is a new client whose `loop` this module calls. Nothing is queued while the
-door is offline. Wrong input from a broker ends this connection only. All methods run in the thread
+here each connection is a new client whose `loop` this module calls. Nothing is queued while it
+is offline. Wrong input from a broker ends this connection only. All methods run in the thread
 of asyncio, except `_step` and the callbacks.
 """
 
@@ -22,8 +22,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from controller.doors.mqtt import words
-from controller.doors.mqtt.client import PACKET_BYTES_MAX, Client
+from controller.mqtt import words
+from controller.mqtt.client import PACKET_BYTES_MAX, Client
 from controller.system import caught, clock
 from controller.system.paths import why
 

@@ -8,7 +8,7 @@ SILENT_US = 3_600_000_000  # an hour: each cause is logged at most once in this 
 
 
 class DoorError(Exception):
-    """A door cannot open, or has closed. The text is one line that says why."""
+    """A door or a connection cannot open, or has closed. The text is one line that says why."""
 
 
 class Told:

@@ -1,4 +1,4 @@
-"""Converts and checks the IP addresses and places (HOST:PORT) of doors.toml."""
+"""Converts and checks the IP addresses and places (HOST:PORT) of a file."""
 
 import ipaddress
 from typing import Any

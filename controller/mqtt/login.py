@@ -5,11 +5,11 @@ because certificates are renewed.
 import ssl
 from collections.abc import Callable, Sequence
 
-from controller.doors.mqtt.link import Broker
-from controller.doors.settings import Values
-from controller.doors.told import DoorError
+from controller.forms.reading import Values
+from controller.mqtt.link import Broker
 from controller.system.paths import plain
 from controller.system.secret_file import secret
+from controller.system.told import DoorError
 
 
 def broker(
@@ -19,7 +19,7 @@ def broker(
     topics: Sequence[str] = (),
     will: str = "",
 ) -> Broker:
-    """values: those of form.FORM; beside: the path of a file that they name. Raises DoorError,
+    """values: those of form.BROKER; beside: the path of a file that they name. Raises DoorError,
     OSError.
     """
     login = None

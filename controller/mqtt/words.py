@@ -1,4 +1,4 @@
-"""Describes failures between the MQTT door and a broker in plain words."""
+"""Describes failures of a connection to a broker in plain words."""
 
 import ssl
 

@@ -1,0 +1,1 @@
+"""The connection to an MQTT broker, for the doors and for the dispatcher."""
