@@ -152,6 +152,11 @@ PAGE_MAKERS = same(
     "controller/siting/plan.py",
     "controller/console/plan_chart.py",
 )
+# Rooms in which no object writes an attribute of another one.
+OWN_FIELDS = (
+    "safety/",
+    *[f"controller/{name}/" for name in "audit dispatch documents hints rows series watch".split()],
+)
 JSON_MAKER = "controller/system/cli.py"
 WORDED = "controller/system/worded.py"
 TAGS = re.compile(r"<(!DOCTYPE|html|body|table|t[rdh]|h\d|p|div|span|svg|polyline)\b(?!>`)", re.I)
@@ -379,8 +384,16 @@ def short_forms(path, text):
             yield node.lineno, "a tuple that is unpacked at once: write its values"
 
 
+def own_fields(path, text):
+    """Each object writes its own attributes: a method says what has happened."""
+    for node in nodes(text, ast.Attribute) if path.startswith(OWN_FIELDS) else ():
+        is_read = isinstance(node.ctx, ast.Load)
+        if not is_read and ast.unparse(node.value) != "self":
+            yield node.lineno, f"writes {ast.unparse(node)}: its object has a method for that"
+
+
 SOURCE_CHECKS = (
-    *(function_length, file_length, tuples_built, imports, arrows, clocks),
+    *(function_length, file_length, tuples_built, imports, arrows, clocks, own_fields),
     *(integers_only, quantities, docstrings, searches, printers, changes, short_forms),
 )
 
@@ -560,6 +573,14 @@ EXAMPLES = {
     quantities: [
         ("hil/a.py", "def a(b, byte_timeout): pass", "def a(b, byte_timeout_us): pass"),
         ("hil/a.py", "def a(power): pass", "def recv(timeout): pass"),
+    ],
+    own_fields: [
+        ("controller/dispatch/a.py", "a.b = 1", "self.b = a.b"),
+        ("controller/dispatch/a.py", "self.a.b += 1", "self.b += 1"),
+        ("controller/dispatch/a.py", "self.a, (b, *c[0].d) = e", "self.a, (b, *c[0]) = e"),
+        ("controller/dispatch/a.py", "with a as b.c: pass", "for self.a in b: pass"),
+        ("controller/dispatch/a.py", "del a.b", "a.b(c=1)"),
+        ("safety/a.py", "a.b: int = 1", "a: int = 1"),
     ],
     searches: [("hil/devices/a.py", "next(a for a in b)", "next((a for a in b), 0)")],
     printers: [

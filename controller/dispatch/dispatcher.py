@@ -2,7 +2,7 @@
 
 A value that falls is sent at once. A value that rises is sent as far as the ledger has room, so it
 waits for the answers to the others' lowerings. Each cabinet gets its value and a heartbeat again
-within RENEW_MS, since a hint lasts a minute. Pure: the caller gives the time.
+within 20 s, since a hint lasts a minute. Pure: the caller gives the time.
 """
 
 import collections
@@ -15,17 +15,13 @@ from controller.dispatch import targets
 from controller.dispatch.common_load import CommonLoad
 from controller.dispatch.fleet import Fleet
 from controller.dispatch.ledger import Ledger
-from controller.dispatch.member import Member
+from controller.dispatch.member import AGAIN_MS, Member
 from controller.dispatch.report import Report, import_without_battery_W
 from controller.system import caught
 
-RENEW_MS = 20_000
-SPREAD = 0.2  # each cabinet has a period of its own, shorter by up to this part: no bursts
-FIRST_PER_MS = 2.0  # cabinets that are asked for the first time
 # Loads of their own rise one by one: what is not lent yet can be granted at once.
 OWN_LENT_PERMILLE = 500
 PLAN_MS, PLANNED_PER_MS = 500, 5.0  # between two plans, longer for thousands of cabinets
-AGAIN_MS = 1500  # a hint that nobody has answered is sent again
 STEP_PERMILLE = 5  # of the mean share: smaller changes are not sent
 NAMES_MAX = 8  # in a sentence
 Sent = tuple[str, bytes]  # name of a cabinet, datagram
@@ -47,7 +43,10 @@ class Dispatcher:
         disconnected; they count with their fallbacks until they are heard.
         """
         self.fleet = fleet
-        self.members = [Member(each, fleet.source) for each in fleet.cabinets]
+        draw = random.Random(seed)
+        self.members = [
+            Member(each, fleet.source, at, now_ms, draw) for at, each in enumerate(fleet.cabinets)
+        ]
         self._by_name = {each.cabinet.name: at for at, each in enumerate(self.members)}
         self.ledger = Ledger(
             fleet.connection_W,
@@ -64,11 +63,6 @@ class Dispatcher:
         self._planned_ms = float("-inf")
         self._common = CommonLoad(self.members, now_ms)
         self.counts: collections.Counter[str] = collections.Counter()
-        draw = random.Random(seed)
-        for at, each in enumerate(self.members):
-            each.beat_ms = now_ms - AGAIN_MS + at / FIRST_PER_MS
-            each.agreed_ms = each.counted_ms = now_ms
-            each.renew_ms = RENEW_MS * (1 - draw.uniform(0, SPREAD))
         self._heard, self._waiting = set[int](), set[int]()  # places of cabinets
         self.last = caught.Last("dispatch: a cabinet is left out of a turn", 20)  # lines
 
@@ -81,18 +75,16 @@ class Dispatcher:
             self.counts["foreign_cabinet" if report else "wrong_report"] += 1
             return
         member = self.members[at]
-        member.report, member.reported_ms = report, now_ms
         if report.state is not None:
             self.ledger.connected(at)
         self.counts["reports"] += 1
         permille = member.cabinet.load_permille if self.fleet.is_common else None
         load_W = import_without_battery_W(report, permille)
-        if load_W is not None:
-            member.load_W = load_W
-            if load_W > member.value_W and not self.fleet.is_common:
-                # from what is not lent yet, before the next plan
-                self._targets.values_W[at] = max(self._targets.values_W[at], load_W)
-                self._heard.add(at)
+        member.reported(report, load_W, now_ms)
+        if load_W is not None and load_W > member.value_W and not self.fleet.is_common:
+            # from what is not lent yet, before the next plan
+            self._targets.values_W[at] = max(self._targets.values_W[at], load_W)
+            self._heard.add(at)
 
     def hear_answer(self, name: str, data: bytes, now_ms: float) -> None:
         """A datagram that came as the answer of a cabinet."""
@@ -114,18 +106,12 @@ class Dispatcher:
             name = h.text(heard.code)[0] if heard.code in h.TEXTS else "unknown code"
             self.counts[f"refused_{name.replace(' ', '_')}"] += 1
             if heard.code == h.OTHER_BOOT and not member.problem:
-                member.beat_ms = now_ms - member.renew_ms
+                member.restarted(now_ms)
 
     def _note_fallback(self, at: int, fallback_W: int | None) -> None:
         """Take what the newest answer says of the fallback there."""
         member = self.members[at]
-        if fallback_W is not None and fallback_W != member.cabinet.fallback_W:
-            member.is_mismatched = (
-                f"its fallback_import_W_max is {fallback_W} W, and FLEET.toml says "
-                f"{member.cabinet.fallback_W}"
-            )
-        elif fallback_W is not None:
-            member.is_mismatched = ""
+        member.stated(fallback_W)
         is_bound = fallback_W is not None and not member.exchange.problem
         self.ledger.note_fallback(at, fallback_W if is_bound else None)
 
@@ -187,10 +173,8 @@ class Dispatcher:
         member = self.members[at]
         exchange, name = member.exchange, member.cabinet.name
         found: list[Sent] = []
-        is_due = now_ms - member.beat_ms >= member.renew_ms
-        is_new = exchange.needs_clock(now_ms) or not exchange.is_fenced or bool(member.refusal)
-        if is_due or (is_new and now_ms - member.beat_ms >= AGAIN_MS):
-            member.beat_ms = now_ms
+        if member.is_due(now_ms):
+            member.asked(now_ms)
             found.append((name, exchange.heartbeat(self.ledger.next_sequence(), now_ms)))
         is_ready = exchange.is_fenced and member.is_live(now_ms)
         if exchange.needs_clock(now_ms) or member.is_withheld or not is_ready:
@@ -199,8 +183,7 @@ class Dispatcher:
         if value_W is not None and self.ledger.fits(at, value_W, now_ms):
             sequence = self.ledger.next_sequence()
             self.ledger.sent(at, sequence, value_W, now_ms)
-            member.value_W, member.hint_ms, member.is_answered = value_W, now_ms, False
-            member.limit_ms = now_ms if member.limit_ms is None else member.limit_ms
+            member.lent(value_W, now_ms)
             found.append((name, exchange.hint(sequence, value_W, now_ms)))
         return found
 

@@ -47,6 +47,16 @@ class Share:
         self.in_force = Lent(fallback_W, 0.0)
         self.lent: dict[int, Lent] = {}
 
+    def stated(self, own_W: int) -> None:
+        """The cabinet has stated this value, or may use it."""
+        self.own_W = own_W
+
+    def take(self, sequence: int, in_force: Lent) -> None:
+        """The cabinet has answered this sequence, and what was sent before it is void."""
+        self.is_heard, self.answered, self.in_force = True, sequence, in_force
+        for each in [each for each in self.lent if each <= sequence]:
+            del self.lent[each]
+
 
 class Ledger:
     """The holds of all cabinets of a connection."""
@@ -111,7 +121,7 @@ class Ledger:
         share = self.shares[at]
         stated_W = self.most_W(at) if fallback_W is None else max(share.fallback_W, fallback_W)
         if stated_W != share.own_W:
-            share.own_W = stated_W
+            share.stated(stated_W)
             self._changed.add(at)
 
     def fits(self, at: int, value_W: int, now_ms: float) -> bool:
@@ -186,11 +196,8 @@ class Ledger:
             return False
         if sequence < share.answered:
             return False
-        share.is_heard, share.answered = True, sequence
-        share.in_force = Lent(value_W, now_ms + stretched_ms(left_ms))
+        share.take(sequence, Lent(value_W, now_ms + stretched_ms(left_ms)))
         self._note(at, share.in_force.until_ms)
-        for each in [each for each in share.lent if each <= sequence]:
-            del share.lent[each]
         return True
 
     def forget_ended(self, now_ms: float) -> None:

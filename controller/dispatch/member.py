@@ -1,13 +1,18 @@
 """What the dispatcher knows of one cabinet."""
 
+import random
 from typing import Any
 
 from controller.core.base import hint_codes as h
 from controller.dispatch.exchange import Exchange, Heard
 from controller.dispatch.fleet import Cabinet
 from controller.dispatch.ledger import WINDOW_MS, Share, stretched_ms
-from controller.dispatch.report import NOTHING, is_live
+from controller.dispatch.report import NOTHING, Report, is_live
 
+RENEW_MS = 20_000  # time between two heartbeats, and two hints of one value
+SPREAD = 0.2  # each cabinet has a period of its own, shorter by up to this part: no bursts
+FIRST_PER_MS = 2.0  # cabinets that are asked for the first time
+AGAIN_MS = 1500  # a hint that nobody has answered is sent again
 ANSWERS_MS = 30_000  # each cabinet is asked every 20 s
 ONE_SIDED_MS = 60_000
 MUTE = (
@@ -28,20 +33,24 @@ ENDS_MS = 3000  # a share that a cabinet has lost so long before its end was los
 class Member:
     """What the dispatcher knows of one cabinet. load_W: the last known import without battery."""
 
-    def __init__(self, cabinet: Cabinet, source: str) -> None:
+    def __init__(
+        self, cabinet: Cabinet, source: str, place: int, now_ms: float, draw: random.Random
+    ) -> None:
+        """place: among the cabinets, which are asked one after the other at first."""
         self.cabinet, self.exchange = cabinet, Exchange(source, cabinet.key)
         self.report, self.reported_ms = NOTHING, float("-inf")
         self.load_W = cabinet.fallback_W
         self.value_W = cabinet.fallback_W  # the last value sent
-        self.beat_ms = self.hint_ms = float("-inf")
-        self.renew_ms = 0.0  # time between two heartbeats, and two hints of one value
+        self._beat_ms = now_ms - AGAIN_MS + place / FIRST_PER_MS
+        self.renew_ms = RENEW_MS * (1 - draw.uniform(0, SPREAD))
+        self.hint_ms = float("-inf")
         self.is_answered = True  # the last hint
         self.is_mismatched = self.trouble = ""
         self.answered_ms = float("-inf")
-        self.counted_ms = 0.0  # of the last answer that was no refusal
+        self.counted_ms = now_ms  # of the last answer that was no refusal
         self.refusal = ""  # words of the last one, while nothing else has come
         self.limit_ms: float | None = None  # the first limit since the last answered one
-        self.agreed_ms = 0.0  # it reports and answers, or does neither
+        self.agreed_ms = now_ms  # it reports and answers, or does neither
         self.short_W = 0  # import above the share that it cannot prevent, by its last answer
         self.control_W: int | None = None  # the last share that it has answered
         self.waits = False  # for a heartbeat, before that share acts
@@ -55,6 +64,37 @@ class Member:
     def is_live(self, now_ms: float) -> bool:
         """True while the cabinet reports."""
         return is_live(self.report.state, self.reported_ms, now_ms)
+
+    def reported(self, report: Report, load_W: int | None, now_ms: float) -> None:
+        """It has sent a report. load_W: its import without battery; None: unknown."""
+        self.report, self.reported_ms = report, now_ms
+        self.load_W = self.load_W if load_W is None else load_W
+
+    def asked(self, now_ms: float) -> None:
+        """A heartbeat is sent to it."""
+        self._beat_ms = now_ms
+
+    def is_due(self, now_ms: float) -> bool:
+        """True if a heartbeat is due: by its period, or because the last one has had no effect."""
+        age_ms, exchange = now_ms - self._beat_ms, self.exchange
+        is_new = exchange.needs_clock(now_ms) or not exchange.is_fenced or bool(self.refusal)
+        return age_ms >= self.renew_ms or (is_new and age_ms >= AGAIN_MS)
+
+    def restarted(self, now_ms: float) -> None:
+        """It has refused a hint because it has restarted, so a heartbeat is due."""
+        self._beat_ms = now_ms - self.renew_ms
+
+    def lent(self, value_W: int, now_ms: float) -> None:
+        """An import limit is sent to it."""
+        self.value_W, self.hint_ms, self.is_answered = value_W, now_ms, False
+        self.limit_ms = now_ms if self.limit_ms is None else self.limit_ms
+
+    def stated(self, fallback_W: int | None) -> None:
+        """It has said its fallback; None: it has none."""
+        own_W = self.cabinet.fallback_W
+        words = f"its fallback_import_W_max is {fallback_W} W, and FLEET.toml says {own_W}"
+        if fallback_W is not None:
+            self.is_mismatched = words if fallback_W != own_W else ""
 
     def judge(self, now_ms: float, is_lent_on: bool) -> None:
         """Find out whether the cabinet only reports, or only answers. Call it each few seconds.

@@ -50,6 +50,17 @@ class Seen:
         self.is_fresh = self.is_fresh or not is_retained
         self.is_offline = self.is_offline and (is_retained or report["state"] is None)
 
+    def connected(self, payload: bytes) -> bool:
+        """Take a message of its topic `online`. False: a wrong value, which changes nothing."""
+        if payload in (b"online", b"offline"):
+            self.is_offline = payload == b"offline"
+            return True
+        return False
+
+    def hear_share(self, shared: Facts, now_ms: float) -> None:
+        """Take what the dispatcher says about it."""
+        self.shared, self.shared_ms = shared, now_ms
+
     @property
     def is_heard(self) -> bool:
         """True once a report has come."""
@@ -107,9 +118,7 @@ class Overview:
                 self._count(name, words)
             if report is not None:
                 seen.hear(report, is_retained, now_ms)
-        elif payload in (b"online", b"offline"):
-            seen.is_offline = payload == b"offline"
-        else:
+        elif not seen.connected(payload):
             self._count(name, "online has a wrong value")
 
     def _count(self, name: str, words: str) -> None:
@@ -128,8 +137,7 @@ class Overview:
         if not is_retained:
             self._state_ms = now_ms
             for name in self.state["cabinets"].keys() & self.seen.keys():
-                self.seen[name].shared = self.state["cabinets"][name]
-                self.seen[name].shared_ms = now_ms
+                self.seen[name].hear_share(self.state["cabinets"][name], now_ms)
 
     def is_complete(self) -> bool:
         """True if nothing more is to be waited for: each cabinet has said something, and the

@@ -126,7 +126,7 @@ class Planner:
         if rated_W != self._rated_W:
             self._rated_W, before = rated_W, self._weights.held
             self._weights = self._made()
-            self._weights.held = before
+            self._weights.held[:] = before
         self._weights.update(
             [each.soc_permille for each in views],
             [each.temperature_ddegC for each in views],

@@ -204,7 +204,7 @@ def test_one_cabinet_leaves_the_others_their_shares(serving, monkeypatch, capfd,
         serving._reports[name] = b'{"state": "running"}'
         serving._answers.append((name, b"odd"))
     for member in own.members:
-        member.beat_ms = float("-inf")
+        member.restarted(serving._now_ms)
     serving._turn(broker)
     assert {"hall2", "hall3"} <= set(broker.sent)
     assert own.last.count >= 1
@@ -255,7 +255,7 @@ def test_an_uptime_that_no_hint_can_hold_is_refused(serving, uptime_ms, is_good)
     assert own.members[0].exchange.is_known == is_good
     assert (own.problems() == []) == is_good
     later_ms = serving._now_ms + 50_000
-    own.members[0].beat_ms = float("-inf")
+    own.members[0].restarted(later_ms)
     own.step(later_ms)
     assert own.last.count == 0
 

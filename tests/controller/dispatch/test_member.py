@@ -2,6 +2,8 @@
 with the four statuses of IEEE 2030.5.
 """
 
+import random
+
 from fleet_world import World
 
 from controller.core.base import hint_codes as h
@@ -82,7 +84,7 @@ class Played:
     """A member and its share, with a value that is sent and answers that come."""
 
     def __init__(self):
-        self.member = Member(Cabinet("c0", b"", 200, 0), "fleet")
+        self.member = Member(Cabinet("c0", b"", 200, 0), "fleet", 0, 0.0, random.Random(1))
         self.ledger, self.now_ms = Ledger(1000, [200], 1, 0.0, False), 100_000.0
         self.share = self.ledger.shares[0]
 
