@@ -100,8 +100,9 @@ class Dispatcher:
         if heard.is_newest:
             self._note_fallback(at, heard.fallback_W)
         if heard.counts:
-            member.note(heard, self.ledger.shares[at], now_ms)
-            self.ledger.answered(at, heard.sequence, heard.value_W, heard.left_ms, now_ms)
+            before = self.ledger.answered(at, heard.sequence, heard.value_W, heard.left_ms, now_ms)
+            if before is not None:
+                member.note(heard, before, now_ms)
         elif not h.taken(heard.code):
             name = h.text(heard.code)[0] if heard.code in h.TEXTS else "unknown code"
             self.counts[f"refused_{name.replace(' ', '_')}"] += 1

@@ -37,6 +37,15 @@ class Lent(NamedTuple):
     until_ms: float
 
 
+class Before(NamedTuple):
+    """What was known before an answer. sent: the hint that it answers; None: a heartbeat, or a hint
+    that has run out.
+    """
+
+    sent: Lent | None
+    in_force: Lent
+
+
 class Share:
     """One cabinet in the ledger. lent: by sequence, sent and not yet answered."""
 
@@ -51,11 +60,13 @@ class Share:
         """The cabinet has stated this value, or may use it."""
         self.own_W = own_W
 
-    def take(self, sequence: int, in_force: Lent) -> None:
+    def take(self, sequence: int, in_force: Lent) -> Before:
         """The cabinet has answered this sequence, and what was sent before it is void."""
+        before = Before(self.lent.get(sequence), self.in_force)
         self.is_heard, self.answered, self.in_force = True, sequence, in_force
         for each in [each for each in self.lent if each <= sequence]:
             del self.lent[each]
+        return before
 
 
 class Ledger:
@@ -186,19 +197,21 @@ class Ledger:
         lent = self.shares[at].lent[sequence] = Lent(value_W, now_ms + lasts_ms())
         self._note(at, lent.until_ms)
 
-    def answered(self, at: int, sequence: int, value_W: int, left_ms: float, now_ms: float) -> bool:
+    def answered(
+        self, at: int, sequence: int, value_W: int, left_ms: float, now_ms: float
+    ) -> Before | None:
         """An answer of this cabinet to a sequence, with the value in force and its remaining time,
-        both of the moment of the answer. Returns False for an answer that counts for nothing: of
+        both of the moment of the answer. Returns None for an answer that counts for nothing: of
         another epoch, never asked for, or older than one that is known.
         """
         share, count = self.shares[at], sequence & (1 << COUNT_BITS) - 1
         if epoch_of(sequence) != self.epoch or not 0 < count <= self._count:
-            return False
+            return None
         if sequence < share.answered:
-            return False
-        share.take(sequence, Lent(value_W, now_ms + stretched_ms(left_ms)))
+            return None
+        before = share.take(sequence, Lent(value_W, now_ms + stretched_ms(left_ms)))
         self._note(at, share.in_force.until_ms)
-        return True
+        return before
 
     def forget_ended(self, now_ms: float) -> None:
         """Leave out what has run out: the memory stays bounded without answers."""

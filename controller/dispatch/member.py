@@ -6,7 +6,7 @@ from typing import Any
 from controller.core.base import hint_codes as h
 from controller.dispatch.exchange import Exchange, Heard
 from controller.dispatch.fleet import Cabinet
-from controller.dispatch.ledger import WINDOW_MS, Share, stretched_ms
+from controller.dispatch.ledger import WINDOW_MS, Before, Share, stretched_ms
 from controller.dispatch.report import NOTHING, Report, is_live
 
 RENEW_MS = 20_000  # time between two heartbeats, and two hints of one value
@@ -133,11 +133,9 @@ class Member:
         if heard.counts:
             self.counted_ms, self.is_answered = now_ms, True
 
-    def note(self, heard: Heard, share: Share, now_ms: float) -> None:
-        """Take a counted answer, before the ledger does."""
-        if heard.sequence < share.answered:
-            return
-        sent, left_ms = share.lent.get(heard.sequence), share.in_force.until_ms - now_ms
+    def note(self, heard: Heard, before: Before, now_ms: float) -> None:
+        """Take an answer that the ledger has counted."""
+        sent, left_ms = before.sent, before.in_force.until_ms - now_ms
         value_W = heard.value_W if sent is None else sent.value_W
         if sent is not None:
             self.short_W = heard.value_W - value_W if heard.code == h.LIMITED else 0

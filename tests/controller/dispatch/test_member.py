@@ -95,8 +95,9 @@ class Played:
 
     def heard(self, sequence, value_W, left_s=60, code=h.GRANTED):
         found = Heard(sequence, code, True, value_W, left_s * 1000, 200, True, True)
-        self.member.note(found, self.share, self.now_ms)
-        self.ledger.answered(0, sequence, value_W, left_s * 1000, self.now_ms)
+        before = self.ledger.answered(0, sequence, value_W, left_s * 1000, self.now_ms)
+        if before is not None:
+            self.member.note(found, before, self.now_ms)
 
     def beat(self, value_W, left_s):
         self.heard(self.ledger.next_sequence(), value_W, left_s)
@@ -132,6 +133,17 @@ def test_an_overtaken_answer_changes_no_control():
     played.heard(second, 400)
     played.heard(first, 500)
     assert played.controls == [(400, 60, "started")]
+
+
+def test_an_answer_that_the_ledger_does_not_count_changes_no_control():
+    """One of another epoch, and one that was never asked for."""
+    played = Played()
+    first = played.sent(500)
+    played.heard(first, 500)
+    for sequence in (2 << 32 | 1, first + 1):
+        played.heard(sequence, 700)
+        assert played.controls == [(500, 60, "started")]
+        assert played.in_force == (500, 60)
 
 
 def test_a_control_that_waits_for_a_heartbeat_is_received_and_the_fallback_is_in_force():
