@@ -154,11 +154,11 @@ def test_a_full_exchange_forgets_the_oldest_hint_alone(more):
     """64 hints without an answer: an answer to a forgotten one counts for nothing."""
     key, made = bytes(32), exchange.Exchange("ems", bytes(32))
     for sequence in range(1, 64 + more + 1):
-        made.hint(sequence, 1000, 0.0)
+        made.hint(sequence, 1000, 0)
     for sequence in range(1, 64 + more + 1):
         reply = w.Reply(
             *("ems", bytes(8), sequence, 5, h.GRANTED, h.GRID_CAP, h.IMPORT_W_MAX),
             *(1000, 1000, 60_000, w.NOTHING_W, 0, 0, 0, 0, 0, 0),
         )
-        is_heard = made.heard(w.reply_bytes(reply, key), 0.0) is not None
+        is_heard = made.heard(w.reply_bytes(reply, key), 0) is not None
         assert is_heard == (sequence > more), sequence

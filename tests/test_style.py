@@ -97,6 +97,7 @@ CLOCK_READERS = {
         "tests/safety/test_parity.py",
     ),
 }
+TIMED_NODES = (ast.arg, ast.FunctionDef, ast.AnnAssign, ast.Assign)
 BOARDS = "safety/mcu/board_"  # only here: a microcontroller's hardware
 BOARD_MODULES = ("machine", "micropython", "os", "time")
 CLOCK_MODULES = ("time", "gc", "sched")
@@ -392,8 +393,30 @@ def own_fields(path, text):
             yield node.lineno, f"writes {ast.unparse(node)}: its object has a method for that"
 
 
+def whole_times(path, text):
+    """A time is an integer of a unit that its name says: two floats of one moment may differ."""
+    for node in nodes(text, TIMED_NODES) if path.startswith("controller/dispatch/") else ():
+        targets = getattr(node, "targets", [getattr(node, "target", None)])
+        names = [getattr(node, "arg", getattr(node, "name", "")), *map(name_of, targets)]
+        kinds = [getattr(node, each, None) for each in ("annotation", "returns", "value")]
+        is_float = any(each is not None and has_float(each) for each in kinds)
+        if is_float and any(re.search("_(us|ms|s)(_|$)", each.lower()) for each in names):
+            yield node.lineno, f"{', '.join(filter(None, names))}: a time that is no integer"
+
+
+def name_of(target):
+    return getattr(target, "attr", getattr(target, "id", ""))
+
+
+def has_float(node):
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, float)
+    return "float" in ast.unparse(node)
+
+
 SOURCE_CHECKS = (
     *(function_length, file_length, tuples_built, imports, arrows, clocks, own_fields),
+    whole_times,
     *(integers_only, quantities, docstrings, searches, printers, changes, short_forms),
 )
 
@@ -581,6 +604,13 @@ EXAMPLES = {
         ("controller/dispatch/a.py", "with a as b.c: pass", "for self.a in b: pass"),
         ("controller/dispatch/a.py", "del a.b", "a.b(c=1)"),
         ("safety/a.py", "a.b: int = 1", "a: int = 1"),
+    ],
+    whole_times: [
+        ("controller/dispatch/a.py", "def a(now_us: float): pass", "def a(now_us: int): pass"),
+        ("controller/dispatch/a.py", "def a_us() -> float: pass", "def a_W() -> float: pass"),
+        ("controller/dispatch/a.py", "self.at_us: float | None = None", "self.at_us = NEVER_US"),
+        ("controller/dispatch/a.py", "self.at_us = float('-inf')", "part = a_us / b_us + 0.5"),
+        ("controller/dispatch/a.py", "PAUSE_S_MAX = 1.5", "PAUSE_S_MAX = 2"),
     ],
     searches: [("hil/devices/a.py", "next(a for a in b)", "next((a for a in b), 0)")],
     printers: [

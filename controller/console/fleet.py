@@ -88,7 +88,7 @@ def _collected(reader: "Reader") -> Facts:
 
     with cli.ends(NO_START, Lost), cli.ends(WRONG_INPUT, DoorError, OSError):
         asyncio.run(reader.once())
-    return site_facts.of(reader.overview, reader.now_ms)
+    return site_facts.of(reader.overview, reader.now_us)
 
 
 def _code(facts: Facts) -> int:
@@ -103,9 +103,9 @@ def _watch(reader: "Reader") -> int:
 
     code = NOT_DONE
 
-    def draw(overview: Overview, now_ms: float, trouble: str) -> None:
+    def draw(overview: Overview, now_us: int, trouble: str) -> None:
         nonlocal code
-        facts = site_facts.of(overview, now_ms)
+        facts = site_facts.of(overview, now_us)
         code = NOT_DONE if trouble else _code(facts)
         columns, rows = shutil.get_terminal_size()
         lines = [f"NO CONNECTION: {trouble}"] if trouble else []

@@ -20,7 +20,7 @@ from controller.dispatch.roll_out import RollOut
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
 
-FIRST_MS = 10_000  # in which every cabinet is heard
+FIRST_US = 10_000_000  # in which every cabinet is heard
 NAME = "{}"
 
 
@@ -40,13 +40,13 @@ def _run(arguments: Namespace) -> int:
 
     command = _words(arguments.install)
     reader = reader_of(arguments.file)
-    rolling = Rolling(RollOut(list(reader.overview.seen), arguments.release), command)
-    rolling.first_ms = reader.now_ms + FIRST_MS
+    out = RollOut(list(reader.overview.seen), arguments.release)
+    rolling = Rolling(out, command, reader.now_us + FIRST_US)
     with cli.ends(WRONG_INPUT, DoorError, OSError), contextlib.suppress(KeyboardInterrupt):
         asyncio.run(reader.watch(rolling.look))
     if rolling.out.halted:
         raise cli.Ended(NOT_DONE, f"stopped: {rolling.out.halted}")
-    is_done = rolling.out.is_done(reader.overview.cabinets(reader.now_ms))
+    is_done = rolling.out.is_done(reader.overview.cabinets(reader.now_us))
     return DONE if is_done else NOT_DONE
 
 
@@ -59,20 +59,20 @@ def _words(command: str) -> list[str]:
 
 
 class Rolling:
-    """Acts on what the cabinets report. first_ms: when the first installation may begin.
+    """Acts on what the cabinets report. first_us: when the first installation may begin.
 
     One installation goes on at a time, beside the reports.
     """
 
-    def __init__(self, out: RollOut, command: Sequence[str]):
-        self.out, self._command, self.first_ms = out, command, 0.0
+    def __init__(self, out: RollOut, command: Sequence[str], first_us: int):
+        self.out, self._command, self._first_us = out, command, first_us
         self._shown: list[str] = []
         self._name = ""
         self._going: subprocess.Popen[bytes] | None = None
 
-    def look(self, overview: Overview, now_ms: float, trouble: str) -> None:
+    def look(self, overview: Overview, now_us: int, trouble: str) -> None:
         """Show changes, and begin what is to begin. KeyboardInterrupt: nothing is left to do."""
-        cabinets = overview.cabinets(now_ms)
+        cabinets = overview.cabinets(now_us)
         lines = self.out.lines(cabinets)
         if lines != self._shown:
             print("\n".join([*lines, ""]), flush=True)
@@ -82,9 +82,9 @@ class Rolling:
                 words = f"the command has ended with {self._going.returncode}"
                 self.out.failed(self._name, words)
             self._going = None
-        if trouble or now_ms < self.first_ms or self._going:
+        if trouble or now_us < self._first_us or self._going:
             return
-        for name in self.out.step(cabinets, now_ms / 1000):
+        for name in self.out.step(cabinets, now_us):
             self._install(name)
         if self.out.halted or self.out.is_done(cabinets):
             raise KeyboardInterrupt

@@ -12,54 +12,55 @@ from collections.abc import Sequence
 
 from controller.dispatch.member import Member
 
-UNSEEN_MS = 60_000  # time constant with which less import than the loads say is believed
+UNSEEN_US = 60_000_000  # time constant with which less import than the loads say is believed
 RUNNING = "running"  # state of a cabinet whose battery answers
+MINUTE_US = 60_000_000
 HOUR_MIN, DAY_MIN = 60, 24 * 60
 
 
 class CommonLoad:
     """`unseen_W`: smoothed. Only for a fleet whose cabinets have parts of one load."""
 
-    def __init__(self, members: Sequence[Member], now_ms: float):
-        self._members, self._noted_ms = members, now_ms
+    def __init__(self, members: Sequence[Member], now_us: int):
+        self._members, self._noted_us = members, now_us
         self.unseen_W = 0.0
         self._peaks: collections.deque[tuple[int, int]] = collections.deque(maxlen=DAY_MIN + 1)
 
-    def load_W(self, now_ms: float) -> int:
+    def load_W(self, now_us: int) -> int:
         """The load as the cabinets that report see it: the highest; else the last known."""
         parts = [each for each in self._members if each.cabinet.load_permille]
-        live = [each for each in parts if each.is_live(now_ms)]
+        live = [each for each in parts if each.is_live(now_us)]
         found_W = [each.load_W * 1000 // each.cabinet.load_permille for each in live or parts]
         return max(found_W, default=0)
 
-    def note(self, now_ms: float, seen_W: int) -> None:
+    def note(self, now_us: int, seen_W: int) -> None:
         """Take the values of now. seen_W: sum of the cabinets' loads. A rise of what is not seen
         counts at once, a fall slowly, because a cloud takes the sun away within seconds.
         """
-        passed_ms, self._noted_ms = now_ms - self._noted_ms, now_ms
-        live = [each.report for each in self._members if each.is_live(now_ms)]
+        passed_us, self._noted_us = now_us - self._noted_us, now_us
+        live = [each.report for each in self._members if each.is_live(now_us)]
         grids_W = sorted(each.grid_W for each in live if each.grid_W is not None)
         if not grids_W:
             return
         batteries_W = sum(each.battery_W or 0 for each in live)
         found_W = grids_W[len(grids_W) // 2] + batteries_W - seen_W
-        part = min(1.0, passed_ms / UNSEEN_MS) if found_W < self.unseen_W else 1.0
+        part = min(1.0, passed_us / UNSEEN_US) if found_W < self.unseen_W else 1.0
         self.unseen_W += (found_W - self.unseen_W) * part
-        minute, load_W = int(now_ms // 60_000), self.load_W(now_ms)
+        minute, load_W = now_us // MINUTE_US, self.load_W(now_us)
         if not self._peaks or self._peaks[-1][0] != minute:
             self._peaks.append((minute, 0))
         self._peaks[-1] = minute, max(self._peaks[-1][1], load_W)
 
-    def rise_W(self, now_ms: float) -> int:
+    def rise_W(self, now_us: int) -> int:
         """The part of a rise to the expected peak that no battery answers; 0: all batteries run."""
         dead_permille = sum(
             each.cabinet.load_permille
             for each in self._members
-            if not each.is_live(now_ms) or each.report.state != RUNNING
+            if not each.is_live(now_us) or each.report.state != RUNNING
         )
         if not dead_permille:
             return 0
-        minute, load_W = int(now_ms // 60_000), self.load_W(now_ms)
+        minute, load_W = now_us // MINUTE_US, self.load_W(now_us)
         peaks_W = [
             peak_W
             for at, peak_W in self._peaks

@@ -15,13 +15,13 @@ from controller.dispatch import targets
 from controller.dispatch.common_load import CommonLoad
 from controller.dispatch.fleet import Fleet
 from controller.dispatch.ledger import Ledger
-from controller.dispatch.member import AGAIN_MS, Member
-from controller.dispatch.report import Report, import_without_battery_W
+from controller.dispatch.member import AGAIN_US, Member
+from controller.dispatch.report import NEVER_US, Report, import_without_battery_W
 from controller.system import caught
 
 # Loads of their own rise one by one: what is not lent yet can be granted at once.
 OWN_LENT_PERMILLE = 500
-PLAN_MS, PLANNED_PER_MS = 500, 5.0  # between two plans, longer for thousands of cabinets
+PLAN_US, PLAN_EACH_US = 500_000, 200  # between two plans, longer for thousands of cabinets
 STEP_PERMILLE = 5  # of the mean share: smaller changes are not sent
 NAMES_MAX = 8  # in a sentence
 Sent = tuple[str, bytes]  # name of a cabinet, datagram
@@ -34,7 +34,7 @@ class Dispatcher:
         self,
         fleet: Fleet,
         epoch: int,
-        now_ms: float,
+        now_us: int,
         is_taken: bool = False,
         without: Iterable[str] = (),
         seed: int | None = None,
@@ -45,14 +45,14 @@ class Dispatcher:
         self.fleet = fleet
         draw = random.Random(seed)
         self.members = [
-            Member(each, fleet.source, at, now_ms, draw) for at, each in enumerate(fleet.cabinets)
+            Member(each, fleet.source, at, now_us, draw) for at, each in enumerate(fleet.cabinets)
         ]
         self._by_name = {each.cabinet.name: at for at, each in enumerate(self.members)}
         self.ledger = Ledger(
             fleet.connection_W,
             [each.cabinet.fallback_W for each in self.members],
             epoch,
-            now_ms,
+            now_us,
             is_taken,
             [self._by_name[name] for name in without],
         )
@@ -60,15 +60,15 @@ class Dispatcher:
             len(self.members), fleet.hold_h, 1000 if fleet.is_common else OWN_LENT_PERMILLE
         )
         self._targets = targets.Targets([each.value_W for each in self.members], 0, 0)
-        self._planned_ms = float("-inf")
-        self._common = CommonLoad(self.members, now_ms)
+        self._planned_us = NEVER_US
+        self._common = CommonLoad(self.members, now_us)
         self.counts: collections.Counter[str] = collections.Counter()
         self._heard, self._waiting = set[int](), set[int]()  # places of cabinets
         self.last = caught.Last("dispatch: a cabinet is left out of a turn", 20)  # lines
 
     # -- what comes in
 
-    def hear_report(self, name: str, report: Report | None, now_ms: float) -> None:
+    def hear_report(self, name: str, report: Report | None, now_us: int) -> None:
         """A report of a cabinet; None: a message that is no report."""
         at = self._by_name.get(name)
         if at is None or report is None:
@@ -80,34 +80,34 @@ class Dispatcher:
         self.counts["reports"] += 1
         permille = member.cabinet.load_permille if self.fleet.is_common else None
         load_W = import_without_battery_W(report, permille)
-        member.reported(report, load_W, now_ms)
+        member.reported(report, load_W, now_us)
         if load_W is not None and load_W > member.value_W and not self.fleet.is_common:
             # from what is not lent yet, before the next plan
             self._targets.values_W[at] = max(self._targets.values_W[at], load_W)
             self._heard.add(at)
 
-    def hear_answer(self, name: str, data: bytes, now_ms: float) -> None:
+    def hear_answer(self, name: str, data: bytes, now_us: int) -> None:
         """A datagram that came as the answer of a cabinet."""
         at = self._by_name.get(name)
-        heard = None if at is None else self.members[at].exchange.heard(data, now_ms)
+        heard = None if at is None else self.members[at].exchange.heard(data, now_us)
         if at is None or heard is None:
             self.counts["foreign_answer"] += 1
             return
         member = self.members[at]
         self.counts["answers"] += 1
-        member.hear(heard, h.text(heard.code)[0], now_ms)
+        member.hear(heard, h.text(heard.code)[0], now_us)
         self._heard.add(at)
         if heard.is_newest:
             self._note_fallback(at, heard.fallback_W)
         if heard.counts:
-            before = self.ledger.answered(at, heard.sequence, heard.value_W, heard.left_ms, now_ms)
+            before = self.ledger.answered(at, heard.sequence, heard.value_W, heard.left_ms, now_us)
             if before is not None:
-                member.note(heard, before, now_ms)
+                member.note(heard, before, now_us)
         elif not h.taken(heard.code):
             name = h.text(heard.code)[0] if heard.code in h.TEXTS else "unknown code"
             self.counts[f"refused_{name.replace(' ', '_')}"] += 1
             if heard.code == h.OTHER_BOOT and not member.problem:
-                member.restarted(now_ms)
+                member.restarted(now_us)
 
     def _note_fallback(self, at: int, fallback_W: int | None) -> None:
         """Take what the newest answer says of the fallback there."""
@@ -131,28 +131,28 @@ class Dispatcher:
 
     # -- what goes out
 
-    def step(self, now_ms: float) -> list[Sent]:
+    def step(self, now_us: int) -> list[Sent]:
         """The datagrams to send."""
-        order = self._due(now_ms)
+        order = self._due(now_us)
         lowered = [at for at in order if self._wanted_W(at) < self.members[at].value_W]
         raised = [at for at in order if self._wanted_W(at) >= self.members[at].value_W]
         found = list[Sent]()
         for at in (*lowered, *raised):
             with self.last.of(self.members[at].cabinet.name):
-                found += self._sent(at, now_ms)
+                found += self._sent(at, now_us)
         return found
 
-    def _due(self, now_ms: float) -> Sequence[int]:
+    def _due(self, now_us: int) -> Sequence[int]:
         """The cabinets to look at: all after a new plan; else those that have answered, and those
         that wait for what an answer may have freed.
         """
         heard, self._heard = self._heard, set()
         count = len(self.members)
-        if now_ms - self._planned_ms >= max(PLAN_MS, count / PLANNED_PER_MS):
-            self._planned_ms = now_ms
-            self.ledger.forget_ended(now_ms)
+        if now_us - self._planned_us >= max(PLAN_US, count * PLAN_EACH_US):
+            self._planned_us = now_us
+            self.ledger.forget_ended(now_us)
             with self.last.of("all: they keep their last values"):
-                self._plan(now_ms)
+                self._plan(now_us)
             self._waiting = {
                 at
                 for at, each in enumerate(self.members)
@@ -169,70 +169,70 @@ class Dispatcher:
     def _wanted_W(self, at: int) -> int:
         return self._targets.values_W[at]
 
-    def _sent(self, at: int, now_ms: float) -> list[Sent]:
+    def _sent(self, at: int, now_us: int) -> list[Sent]:
         """A heartbeat if one is due, and the value if it changes or must be renewed."""
         member = self.members[at]
         exchange, name = member.exchange, member.cabinet.name
         found: list[Sent] = []
-        if member.is_due(now_ms):
-            member.asked(now_ms)
-            found.append((name, exchange.heartbeat(self.ledger.next_sequence(), now_ms)))
-        is_ready = exchange.is_fenced and member.is_live(now_ms)
-        if exchange.needs_clock(now_ms) or member.is_withheld or not is_ready:
+        if member.is_due(now_us):
+            member.asked(now_us)
+            found.append((name, exchange.heartbeat(self.ledger.next_sequence(), now_us)))
+        is_ready = exchange.is_fenced and member.is_live(now_us)
+        if exchange.needs_clock(now_us) or member.is_withheld or not is_ready:
             return found
-        value_W = self._next_W(at, now_ms)
-        if value_W is not None and self.ledger.fits(at, value_W, now_ms):
+        value_W = self._next_W(at, now_us)
+        if value_W is not None and self.ledger.fits(at, value_W, now_us):
             sequence = self.ledger.next_sequence()
-            self.ledger.sent(at, sequence, value_W, now_ms)
-            member.lent(value_W, now_ms)
-            found.append((name, exchange.hint(sequence, value_W, now_ms)))
+            self.ledger.sent(at, sequence, value_W, now_us)
+            member.lent(value_W, now_us)
+            found.append((name, exchange.hint(sequence, value_W, now_us)))
         return found
 
-    def _next_W(self, at: int, now_ms: float) -> int | None:
+    def _next_W(self, at: int, now_us: int) -> int | None:
         """The value to send now; None: nothing is to be sent."""
         member = self.members[at]
-        fallback_W, age_ms = member.cabinet.fallback_W, now_ms - member.hint_ms
+        fallback_W, age_us = member.cabinet.fallback_W, now_us - member.hint_us
         wanted_W = min(max(self._wanted_W(at), fallback_W), self.ledger.most_W(at))
         if member.problem:
             wanted_W = fallback_W
-        value_W = min(wanted_W, self.ledger.room_W(at, now_ms))
+        value_W = min(wanted_W, self.ledger.room_W(at, now_us))
         if value_W < member.value_W <= wanted_W:
             return None  # it needs its share, and the others' holds are too high for a moment
         is_moved = abs(value_W - member.value_W) > self._step_W
-        if is_moved or age_ms >= member.renew_ms:
+        if is_moved or age_us >= member.renew_us:
             return value_W
-        if not member.is_answered and age_ms >= AGAIN_MS:
+        if not member.is_answered and age_us >= AGAIN_US:
             return member.value_W
         return None
 
-    def _plan(self, now_ms: float) -> None:
+    def _plan(self, now_us: int) -> None:
         """Find the targets from what is known now."""
-        views = [self._view(at, now_ms) for at in range(len(self.members))]
+        views = [self._view(at, now_us) for at in range(len(self.members))]
         unseen_W = rise_W = 0
         if self.fleet.is_common:
-            self._common.note(now_ms, sum(each.load_W for each in views))
-            unseen_W, rise_W = int(self._common.unseen_W), self._common.rise_W(now_ms)
+            self._common.note(now_us, sum(each.load_W for each in views))
+            unseen_W, rise_W = int(self._common.unseen_W), self._common.rise_W(now_us)
         self._targets = self._planner.step(
             views, self.fleet.connection_W - unseen_W, max(self.fleet.spare_W, rise_W)
         )
 
-    def _view(self, at: int, now_ms: float) -> targets.View:
+    def _view(self, at: int, now_us: int) -> targets.View:
         """A cabinet whose facts cannot be judged counts as silent, with its last value."""
         own = self.members[at]
         with self.last.of(own.cabinet.name):
-            return self._judged(at, now_ms)
+            return self._judged(at, now_us)
         return targets.View(max(own.load_W, own.value_W), 0, own.cabinet.fallback_W, False, 1)
 
-    def _judged(self, at: int, now_ms: float) -> targets.View:
+    def _judged(self, at: int, now_us: int) -> targets.View:
         member = self.members[at]
-        is_lent_on = self.ledger.is_lent_on(at) and not self.ledger.lends_in_s(now_ms)
-        member.judge(now_ms, is_lent_on)
-        report, is_live = member.report, member.is_live(now_ms)
+        is_lent_on = self.ledger.is_lent_on(at) and not self.ledger.lends_in_s(now_us)
+        member.judge(now_us, is_lent_on)
+        report, is_live = member.report, member.is_live(now_us)
         load_W = member.load_W
         if not is_live and self.fleet.is_common:
-            load_W = self._common.load_W(now_ms) * member.cabinet.load_permille // 1000
+            load_W = self._common.load_W(now_us) * member.cabinet.load_permille // 1000
         if not is_live:
-            load_W = max(load_W, self.ledger.hold_W(at, now_ms))
+            load_W = max(load_W, self.ledger.hold_W(at, now_us))
         can_give = is_live and member.exchange.is_known and not member.problem
         return targets.View(
             load_W,
@@ -252,33 +252,33 @@ class Dispatcher:
         """(name, words) of each cabinet that cannot be lent to."""
         return [(m.cabinet.name, m.problem) for m in self.members if m.problem]
 
-    def facts(self, now_ms: float, places: range | None = None) -> dict[str, Any]:
+    def facts(self, now_us: int, places: range | None = None) -> dict[str, Any]:
         """The state of the fleet in SI units. places: of the cabinets; None: all of them."""
         cabinets = {}
         for at in range(len(self.members)) if places is None else places:
             with self.last.of(name := self.members[at].cabinet.name):
-                cabinets[name] = self._shown(at, now_ms)
+                cabinets[name] = self._shown(at, now_us)
         return {
             "connection_W": self.fleet.connection_W,
             "epoch": self.ledger.epoch,
-            "lends_in_s": self.ledger.lends_in_s(now_ms),
+            "lends_in_s": self.ledger.lends_in_s(now_us),
             "held_back_W": self._targets.held_W,
             "short_W": self._targets.short_W,
             "cabinets": cabinets,
             "counts": {**self.counts, "faults": self.last.count},
         }
 
-    def _shown(self, at: int, now_ms: float) -> dict[str, Any]:
+    def _shown(self, at: int, now_us: int) -> dict[str, Any]:
         member, share = self.members[at], self.ledger.shares[at]
-        share_W, left_s = member.share(share, now_ms)
+        share_W, left_s = member.share(share, now_us)
         return {
-            "is_live": member.is_live(now_ms),
+            "is_live": member.is_live(now_us),
             "share_W": share_W,
             "left_s": left_s,
             "short_W": member.short_W,
-            "hold_W": self.ledger.hold_W(at, now_ms),
+            "hold_W": self.ledger.hold_W(at, now_us),
             "fallback_W": member.cabinet.fallback_W,
             "load_W": member.load_W,
             "problem": member.problem,
-            "DERControl": member.controls(share, now_ms),
+            "DERControl": member.controls(share, now_us),
         }

@@ -14,7 +14,7 @@ from controller.hints import wire as w
 
 PENDING_MAX = 64  # hints without an answer; older ones are forgotten, the ledger still counts them
 UNKNOWN_NONCE = bytes(w.NONCE_BYTES)
-CLOCK_MS = 50_000  # after this time without an answer the clock of the cabinet is asked again
+CLOCK_US = 50_000_000  # after this time without an answer the clock of the cabinet is asked again
 EARLIER_MAX = 8  # starts of a cabinet that are remembered
 UPTIME_MS_END = 1 << 63  # a later time of sending must still fit the 64 bits of a hint
 LATER_SEEN_MAX = 3  # refusals in a row that only another sender can cause
@@ -40,7 +40,7 @@ class Exchange:
 
     def __init__(self, source: str, key: bytes):
         self._source, self._key = source, key
-        self._nonce, self._uptime_ms, self._at_ms = UNKNOWN_NONCE, 0, 0.0
+        self._nonce, self._uptime_ms, self._at_us = UNKNOWN_NONCE, 0, 0
         self._pending: dict[int, tuple[int, int]] = {}  # {sequence: (kind, W)}
         self._highest = self._later_seen = 0
         self._earlier: tuple[bytes, ...] = ()  # nonces of earlier starts of the cabinet
@@ -55,21 +55,21 @@ class Exchange:
         self.problem = ""
         self.is_deposed = False  # the cabinet takes hints of another dispatcher
 
-    def needs_clock(self, now_ms: float) -> bool:
+    def needs_clock(self, now_us: int) -> bool:
         """True while a hint would be refused for its time or its nonce."""
-        return not self.is_known or now_ms - self._at_ms > CLOCK_MS
+        return not self.is_known or now_us - self._at_us > CLOCK_US
 
-    def hint(self, sequence: int, value_W: int, now_ms: float) -> bytes:
+    def hint(self, sequence: int, value_W: int, now_us: int) -> bytes:
         """The datagram of an import limit."""
-        return self._signed(sequence, h.GRID_CAP, value_W, now_ms)
+        return self._signed(sequence, h.GRID_CAP, value_W, now_us)
 
-    def heartbeat(self, sequence: int, now_ms: float) -> bytes:
+    def heartbeat(self, sequence: int, now_us: int) -> bytes:
         """The datagram of a heartbeat that reads the import limit in force."""
-        return self._signed(sequence, h.HEARTBEAT, 0, now_ms)
+        return self._signed(sequence, h.HEARTBEAT, 0, now_us)
 
-    def _signed(self, sequence: int, kind: int, value_W: int, now_ms: float) -> bytes:
-        passed_ms = (now_ms - self._at_ms) * (1000 - DRIFT_PERMILLE) // 1000
-        sent_ms = self._uptime_ms + int(passed_ms) if self.is_known else 0
+    def _signed(self, sequence: int, kind: int, value_W: int, now_us: int) -> bytes:
+        passed_ms = (now_us - self._at_us) * (1000 - DRIFT_PERMILLE) // 1_000_000
+        sent_ms = self._uptime_ms + passed_ms if self.is_known else 0
         run = self._source, self._nonce, sequence, sent_ms
         made = w.Hint(*run, kind, h.IMPORT_W_MAX, 0, value_W, VALID_MS)
         self._pending[sequence] = kind, value_W
@@ -78,7 +78,7 @@ class Exchange:
         self._highest = max(self._highest, sequence)
         return w.signed(made, self._key)
 
-    def heard(self, data: bytes, now_ms: float) -> Heard | None:
+    def heard(self, data: bytes, now_us: int) -> Heard | None:
         """What a datagram says. None: it is no answer to a hint of this dispatcher."""
         reply = w.reply_of(data, self._key)
         if reply is None or reply.source != self._source:
@@ -96,7 +96,7 @@ class Exchange:
             self._judge(reply)
             return None
         if reply.sequence > self._newest:  # an answer that was overtaken may be of an earlier start
-            self._take_start(reply, now_ms)
+            self._take_start(reply, now_us)
         self._judge(reply)
         value_W, left_ms = reply.granted_W, reply.valid_ms
         if reply.code == h.FALLBACK_RULES:  # a heartbeat will let the hint act
@@ -129,7 +129,7 @@ class Exchange:
         elif self._beside is not None and reply.sequence > self._beside:
             self.is_twice = True
 
-    def _take_start(self, reply: w.Reply, now_ms: float) -> None:
+    def _take_start(self, reply: w.Reply, now_us: int) -> None:
         """Take nonce and clock of the start that the newest answer comes from."""
         if reply.nonce != self._nonce and self.is_known:
             self.is_twice = self.is_twice or reply.nonce in self._earlier
@@ -138,7 +138,7 @@ class Exchange:
         if reply.nonce != self._nonce or not self.is_known:
             self._since, self._beside = self._highest, None
         self._newest, self.is_known = reply.sequence, True
-        self._nonce, self._uptime_ms, self._at_ms = reply.nonce, reply.uptime_ms, now_ms
+        self._nonce, self._uptime_ms, self._at_us = reply.nonce, reply.uptime_ms, now_us
 
     def _judge(self, reply: w.Reply) -> None:
         """Find out whether an import limit is kept there, and by whom."""

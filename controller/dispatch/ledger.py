@@ -14,11 +14,10 @@ The hold of a cabinet is the highest import that any of its hints may still allo
 only if it and the holds of the others fit the connection. A model checker searches a model of this
 rule completely for two cabinets (`tests/controller/dispatch/share_model.py`).
 
-Pure: no clock, no input or output. Times are ms of one monotonic clock of the dispatcher.
+Pure: no clock, no input or output. Times are us of one monotonic clock of the dispatcher.
 """
 
 import heapq
-import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -28,13 +27,14 @@ from controller.hints.wire import COUNT_BITS, EPOCH_MAX, epoch_of
 WINDOW_MS = 2200
 VALID_MS = 60_000
 DRIFT_PERMILLE = 20  # by which the clock of a cabinet may be slower than that of the dispatcher
+ENDLESS_US = 1 << 62
 
 
 class Lent(NamedTuple):
     """A value in force at most until then."""
 
     value_W: int
-    until_ms: float
+    until_us: int
 
 
 class Before(NamedTuple):
@@ -53,7 +53,7 @@ class Share:
         self.fallback_W = self.own_W = fallback_W  # own_W: the highest that the cabinet has stated
         self.is_heard = False  # it has answered in the epoch of this dispatcher
         self.answered = 0  # the highest sequence that it has answered
-        self.in_force = Lent(fallback_W, 0.0)
+        self.in_force = Lent(fallback_W, 0)
         self.lent: dict[int, Lent] = {}
 
     def stated(self, own_W: int) -> None:
@@ -77,7 +77,7 @@ class Ledger:
         connection_W: int,
         fallbacks_W: Sequence[int],
         epoch: int,
-        now_ms: float,
+        now_us: int,
         taken: bool,
         away: Iterable[int] = (),
     ):
@@ -94,26 +94,26 @@ class Ledger:
         self.shares = [Share(each) for each in fallbacks_W]
         self._away = set(away)
         self.free_W = connection_W - sum(fallbacks_W)
-        self._known_ms = now_ms + lasts_ms()
+        self._known_us = now_us + lasts_us()
         self._count = 0
         # the holds and their sum, computed again only for those of `_changed`
         self._holds_W, self._sum_W = [0] * len(self.shares), 0
         self._changed = set(range(len(self.shares)))
-        # when a hold changes next, of each share, and all of these as a heap of (ms, share)
-        self._due_ms = [self._known_ms] * len(self.shares)
-        self._ends = [(self._known_ms, at) for at in self._changed]
+        # when a hold changes next, of each share, and all of these as a heap of (us, share)
+        self._due_us = [self._known_us] * len(self.shares)
+        self._ends = [(self._known_us, at) for at in self._changed]
 
     def most_W(self, at: int) -> int:
         """The highest value that this cabinet can ever have."""
         return self.shares[at].fallback_W + self.free_W
 
-    def hold_W(self, at: int, now_ms: float) -> int:
+    def hold_W(self, at: int, now_us: int) -> int:
         """The highest import that any hint of this cabinet may allow now."""
         share = self.shares[at]
-        if not share.is_heard and (now_ms < self._known_ms or self.is_lent_on(at)):
+        if not share.is_heard and (now_us < self._known_us or self.is_lent_on(at)):
             return self.most_W(at)
         every = [share.in_force, *share.lent.values()]
-        return max([share.own_W, *[each.value_W for each in every if now_ms < each.until_ms]])
+        return max([share.own_W, *[each.value_W for each in every if now_us < each.until_us]])
 
     def is_lent_on(self, at: int) -> bool:
         """An earlier dispatcher may still lend to this cabinet."""
@@ -135,50 +135,50 @@ class Ledger:
             share.stated(stated_W)
             self._changed.add(at)
 
-    def fits(self, at: int, value_W: int, now_ms: float) -> bool:
+    def fits(self, at: int, value_W: int, now_us: int) -> bool:
         """This value may be sent: it lends nothing below a fallback, and fits beside the others. A
         fallback always fits, so that a value can fall while the others' holds are too high.
         """
-        if now_ms < self._known_ms or not self.shares[at].fallback_W <= value_W <= self.most_W(at):
+        if now_us < self._known_us or not self.shares[at].fallback_W <= value_W <= self.most_W(at):
             return False
         # its own fallback is in its hold in any case
         is_fallback = value_W == self.shares[at].fallback_W
-        return is_fallback or value_W + self._others_W(at, now_ms) <= self.connection_W
+        return is_fallback or value_W + self._others_W(at, now_us) <= self.connection_W
 
-    def lends_in_s(self, now_ms: float) -> int:
+    def lends_in_s(self, now_us: int) -> int:
         """Seconds in which nothing is lent, because earlier hints may still be valid."""
-        return max(0, math.ceil((self._known_ms - now_ms) / 1000))
+        return max(0, -((now_us - self._known_us) // 1_000_000))
 
-    def room_W(self, at: int, now_ms: float) -> int:
+    def room_W(self, at: int, now_us: int) -> int:
         """The highest value that fits; the fallback, if none does."""
         fallback_W = self.shares[at].fallback_W
-        if now_ms < self._known_ms:
+        if now_us < self._known_us:
             return fallback_W
-        room_W = self.connection_W - self._others_W(at, now_ms)
+        room_W = self.connection_W - self._others_W(at, now_us)
         return max(fallback_W, min(self.most_W(at), room_W))
 
-    def _others_W(self, at: int, now_ms: float) -> int:
+    def _others_W(self, at: int, now_us: int) -> int:
         """The holds of all other cabinets together."""
-        while self._ends and self._ends[0][0] <= now_ms:
-            due_ms, at_end = heapq.heappop(self._ends)
-            if due_ms == self._due_ms[at_end]:  # else an earlier one was put before it
-                self._due_ms[at_end] = math.inf
+        while self._ends and self._ends[0][0] <= now_us:
+            due_us, at_end = heapq.heappop(self._ends)
+            if due_us == self._due_us[at_end]:  # else an earlier one was put before it
+                self._due_us[at_end] = ENDLESS_US
                 share = self.shares[at_end]
-                ends_ms = [each.until_ms for each in (share.in_force, *share.lent.values())]
-                self._note(at_end, min([each for each in ends_ms if each > now_ms], default=None))
+                ends_us = [each.until_us for each in (share.in_force, *share.lent.values())]
+                self._note(at_end, min([each for each in ends_us if each > now_us], default=None))
         for each in self._changed:
-            hold_W = self.hold_W(each, now_ms)
+            hold_W = self.hold_W(each, now_us)
             self._sum_W += hold_W - self._holds_W[each]
             self._holds_W[each] = hold_W
         self._changed.clear()
         return self._sum_W - self._holds_W[at]
 
-    def _note(self, at: int, until_ms: float | None) -> None:
+    def _note(self, at: int, until_us: int | None) -> None:
         """The hold of a cabinet has changed, and may change again then."""
         self._changed.add(at)
-        if until_ms is not None and until_ms < self._due_ms[at]:
-            self._due_ms[at] = until_ms
-            heapq.heappush(self._ends, (until_ms, at))
+        if until_us is not None and until_us < self._due_us[at]:
+            self._due_us[at] = until_us
+            heapq.heappush(self._ends, (until_us, at))
 
     @property
     def is_used_up(self) -> bool:
@@ -190,15 +190,15 @@ class Ledger:
         self._count += 1
         return self.epoch << COUNT_BITS | self._count
 
-    def sent(self, at: int, sequence: int, value_W: int, now_ms: float) -> None:
+    def sent(self, at: int, sequence: int, value_W: int, now_us: int) -> None:
         """A hint goes out; call this before it does. ValueError: it does not fit."""
-        if not self.fits(at, value_W, now_ms):
+        if not self.fits(at, value_W, now_us):
             raise ValueError(f"{value_W} W do not fit beside the other cabinets")
-        lent = self.shares[at].lent[sequence] = Lent(value_W, now_ms + lasts_ms())
-        self._note(at, lent.until_ms)
+        lent = self.shares[at].lent[sequence] = Lent(value_W, now_us + lasts_us())
+        self._note(at, lent.until_us)
 
     def answered(
-        self, at: int, sequence: int, value_W: int, left_ms: float, now_ms: float
+        self, at: int, sequence: int, value_W: int, left_ms: int, now_us: int
     ) -> Before | None:
         """An answer of this cabinet to a sequence, with the value in force and its remaining time,
         both of the moment of the answer. Returns None for an answer that counts for nothing: of
@@ -209,22 +209,22 @@ class Ledger:
             return None
         if sequence < share.answered:
             return None
-        before = share.take(sequence, Lent(value_W, now_ms + stretched_ms(left_ms)))
-        self._note(at, share.in_force.until_ms)
+        before = share.take(sequence, Lent(value_W, now_us + stretched_us(left_ms)))
+        self._note(at, share.in_force.until_us)
         return before
 
-    def forget_ended(self, now_ms: float) -> None:
+    def forget_ended(self, now_us: int) -> None:
         """Leave out what has run out: the memory stays bounded without answers."""
         for share in self.shares:
-            for sequence in [key for key, each in share.lent.items() if each.until_ms <= now_ms]:
+            for sequence in [key for key, each in share.lent.items() if each.until_us <= now_us]:
                 del share.lent[sequence]
 
 
-def stretched_ms(span_ms: float) -> float:
-    """A span of a cabinet's clock, as long as it may last on that of the dispatcher."""
-    return span_ms * 1000 / (1000 - DRIFT_PERMILLE)
+def stretched_us(span_ms: int) -> int:
+    """A span of a cabinet's clock, as long as it may last on that of the dispatcher, rounded up."""
+    return -(-span_ms * 1_000_000 // (1000 - DRIFT_PERMILLE))
 
 
-def lasts_ms() -> float:
+def lasts_us() -> int:
     """How long after it was sent a hint may be in force: taken at the end of its window."""
-    return stretched_ms(WINDOW_MS + VALID_MS)
+    return stretched_us(WINDOW_MS + VALID_MS)

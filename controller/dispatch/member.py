@@ -6,15 +6,15 @@ from typing import Any
 from controller.core.base import hint_codes as h
 from controller.dispatch.exchange import Exchange, Heard
 from controller.dispatch.fleet import Cabinet
-from controller.dispatch.ledger import WINDOW_MS, Before, Share, stretched_ms
-from controller.dispatch.report import NOTHING, Report, is_live
+from controller.dispatch.ledger import DRIFT_PERMILLE, WINDOW_MS, Before, Share
+from controller.dispatch.report import NEVER_US, NOTHING, Report, is_live
 
-RENEW_MS = 20_000  # time between two heartbeats, and two hints of one value
+RENEW_US = 20_000_000  # time between two heartbeats, and two hints of one value
 SPREAD = 0.2  # each cabinet has a period of its own, shorter by up to this part: no bursts
-FIRST_PER_MS = 2.0  # cabinets that are asked for the first time
-AGAIN_MS = 1500  # a hint that nobody has answered is sent again
-ANSWERS_MS = 30_000  # each cabinet is asked every 20 s
-ONE_SIDED_MS = 60_000
+FIRST_EACH_US = 500  # between two cabinets that are asked for the first time
+AGAIN_US = 1_500_000  # a hint that nobody has answered is sent again
+ANSWERS_US = 30_000_000  # each cabinet is asked every 20 s
+ONE_SIDED_US = 60_000_000
 MUTE = (
     "reports, but gives no signed answer for 60 s: is its key the one of FLEET.toml, and may it "
     "read its command topic?"
@@ -26,31 +26,30 @@ LENT_ON = (
     "(--without: a person has disconnected it)"
 )
 RECEIVED, STARTED, SUPERSEDED, COMPLETED = "received", "started", "superseded", "completed"
-ROUNDED = 1e-6  # a quotient of whole seconds may be a little smaller
-ENDS_MS = 3000  # a share that a cabinet has lost so long before its end was lost in a restart
+ENDS_US = 3_000_000  # a share that a cabinet has lost so long before its end was lost in a restart
 
 
 class Member:
     """What the dispatcher knows of one cabinet. load_W: the last known import without battery."""
 
     def __init__(
-        self, cabinet: Cabinet, source: str, place: int, now_ms: float, draw: random.Random
+        self, cabinet: Cabinet, source: str, place: int, now_us: int, draw: random.Random
     ) -> None:
         """place: among the cabinets, which are asked one after the other at first."""
         self.cabinet, self.exchange = cabinet, Exchange(source, cabinet.key)
-        self.report, self.reported_ms = NOTHING, float("-inf")
+        self.report, self.reported_us = NOTHING, NEVER_US
         self.load_W = cabinet.fallback_W
         self.value_W = cabinet.fallback_W  # the last value sent
-        self._beat_ms = now_ms - AGAIN_MS + place / FIRST_PER_MS
-        self.renew_ms = RENEW_MS * (1 - draw.uniform(0, SPREAD))
-        self.hint_ms = float("-inf")
+        self._beat_us = now_us - AGAIN_US + place * FIRST_EACH_US
+        self.renew_us = int(RENEW_US * (1 - draw.uniform(0, SPREAD)))
+        self.hint_us = NEVER_US
         self.is_answered = True  # the last hint
         self.is_mismatched = self.trouble = ""
-        self.answered_ms = float("-inf")
-        self.counted_ms = now_ms  # of the last answer that was no refusal
+        self.answered_us = NEVER_US
+        self.counted_us = now_us  # of the last answer that was no refusal
         self.refusal = ""  # words of the last one, while nothing else has come
-        self.limit_ms: float | None = None  # the first limit since the last answered one
-        self.agreed_ms = now_ms  # it reports and answers, or does neither
+        self.limit_us: int | None = None  # the first limit since the last answered one
+        self.agreed_us = now_us  # it reports and answers, or does neither
         self.short_W = 0  # import above the share that it cannot prevent, by its last answer
         self.control_W: int | None = None  # the last share that it has answered
         self.waits = False  # for a heartbeat, before that share acts
@@ -61,33 +60,33 @@ class Member:
         """Why the cabinet cannot be trusted to keep its value; else empty."""
         return self.exchange.problem or self.is_mismatched or self.trouble
 
-    def is_live(self, now_ms: float) -> bool:
+    def is_live(self, now_us: int) -> bool:
         """True while the cabinet reports."""
-        return is_live(self.report.state, self.reported_ms, now_ms)
+        return is_live(self.report.state, self.reported_us, now_us)
 
-    def reported(self, report: Report, load_W: int | None, now_ms: float) -> None:
+    def reported(self, report: Report, load_W: int | None, now_us: int) -> None:
         """It has sent a report. load_W: its import without battery; None: unknown."""
-        self.report, self.reported_ms = report, now_ms
+        self.report, self.reported_us = report, now_us
         self.load_W = self.load_W if load_W is None else load_W
 
-    def asked(self, now_ms: float) -> None:
+    def asked(self, now_us: int) -> None:
         """A heartbeat is sent to it."""
-        self._beat_ms = now_ms
+        self._beat_us = now_us
 
-    def is_due(self, now_ms: float) -> bool:
+    def is_due(self, now_us: int) -> bool:
         """True if a heartbeat is due: by its period, or because the last one has had no effect."""
-        age_ms, exchange = now_ms - self._beat_ms, self.exchange
-        is_new = exchange.needs_clock(now_ms) or not exchange.is_fenced or bool(self.refusal)
-        return age_ms >= self.renew_ms or (is_new and age_ms >= AGAIN_MS)
+        age_us, exchange = now_us - self._beat_us, self.exchange
+        is_new = exchange.needs_clock(now_us) or not exchange.is_fenced or bool(self.refusal)
+        return age_us >= self.renew_us or (is_new and age_us >= AGAIN_US)
 
-    def restarted(self, now_ms: float) -> None:
+    def restarted(self, now_us: int) -> None:
         """It has refused a hint because it has restarted, so a heartbeat is due."""
-        self._beat_ms = now_ms - self.renew_ms
+        self._beat_us = now_us - self.renew_us
 
-    def lent(self, value_W: int, now_ms: float) -> None:
+    def lent(self, value_W: int, now_us: int) -> None:
         """An import limit is sent to it."""
-        self.value_W, self.hint_ms, self.is_answered = value_W, now_ms, False
-        self.limit_ms = now_ms if self.limit_ms is None else self.limit_ms
+        self.value_W, self.hint_us, self.is_answered = value_W, now_us, False
+        self.limit_us = now_us if self.limit_us is None else self.limit_us
 
     def stated(self, fallback_W: int | None) -> None:
         """It has said its fallback; None: it has none."""
@@ -96,25 +95,25 @@ class Member:
         if fallback_W is not None:
             self.is_mismatched = words if fallback_W != own_W else ""
 
-    def judge(self, now_ms: float, is_lent_on: bool) -> None:
+    def judge(self, now_us: int, is_lent_on: bool) -> None:
         """Find out whether the cabinet only reports, or only answers. Call it each few seconds.
         is_lent_on: an earlier dispatcher may still lend to it.
         """
-        reports, answers = self.is_live(now_ms), now_ms - self.answered_ms < ANSWERS_MS
+        reports, answers = self.is_live(now_us), now_us - self.answered_us < ANSWERS_US
         if not answers:
-            self.limit_ms = None  # nothing says that it takes heartbeats and no limits
+            self.limit_us = None  # nothing says that it takes heartbeats and no limits
         if reports == answers:
-            self.agreed_ms, self.trouble = now_ms, self._refuses(now_ms)
+            self.agreed_us, self.trouble = now_us, self._refuses(now_us)
             if is_lent_on and not self.trouble:
                 self.trouble = LENT_ON
-        elif now_ms - self.agreed_ms >= ONE_SIDED_MS:
+        elif now_us - self.agreed_us >= ONE_SIDED_US:
             self.trouble = MUTE if reports else UNREPORTED
 
-    def _refuses(self, now_ms: float) -> str:
+    def _refuses(self, now_us: int) -> str:
         """What a cabinet that answers does not take, in words."""
-        if self.refusal and now_ms - self.counted_ms >= ONE_SIDED_MS:
+        if self.refusal and now_us - self.counted_us >= ONE_SIDED_US:
             return f"refuses every hint for 60 s: {self.refusal}"
-        is_lost = self.limit_ms is not None and now_ms - self.limit_ms >= ONE_SIDED_MS
+        is_lost = self.limit_us is not None and now_us - self.limit_us >= ONE_SIDED_US
         return NO_LIMIT if is_lost else ""
 
     @property
@@ -124,52 +123,52 @@ class Member:
         """
         return self.problem not in ("", NO_LIMIT, self.exchange.odd)
 
-    def hear(self, heard: Heard, words: str, now_ms: float) -> None:
+    def hear(self, heard: Heard, words: str, now_us: int) -> None:
         """Note that it answers, and what. words: of the code."""
-        self.answered_ms = now_ms
+        self.answered_us = now_us
         if heard.is_limit:
-            self.limit_ms = None
+            self.limit_us = None
         self.refusal = "" if heard.counts else words
         if heard.counts:
-            self.counted_ms, self.is_answered = now_ms, True
+            self.counted_us, self.is_answered = now_us, True
 
-    def note(self, heard: Heard, before: Before, now_ms: float) -> None:
+    def note(self, heard: Heard, before: Before, now_us: int) -> None:
         """Take an answer that the ledger has counted."""
-        sent, left_ms = before.sent, before.in_force.until_ms - now_ms
+        sent, left_us = before.sent, before.in_force.until_us - now_us
         value_W = heard.value_W if sent is None else sent.value_W
         if sent is not None:
             self.short_W = heard.value_W - value_W if heard.code == h.LIMITED else 0
         if heard.left_ms:
-            if self.control_W not in (None, value_W) and left_ms > 0:
+            if self.control_W not in (None, value_W) and left_us > 0:
                 self.replaced_W = self.control_W
             self.control_W, self.waits = value_W, heard.code == h.FALLBACK_RULES
-        elif left_ms > ENDS_MS:
+        elif left_us > ENDS_US:
             self.control_W = self.replaced_W = None
 
-    def share(self, share: Share, now_ms: float) -> tuple[int, int]:
+    def share(self, share: Share, now_us: int) -> tuple[int, int]:
         """The import limit in force, and its remaining seconds; a fallback has none."""
-        left_s = _left_s(share.in_force.until_ms - now_ms)
+        left_s = _left_s(share.in_force.until_us - now_us)
         if self.control_W is None or self.waits or not left_s:
             return self.cabinet.fallback_W, 0
         return self.control_W, left_s
 
-    def controls(self, share: Share, now_ms: float) -> list[dict[str, Any]]:
+    def controls(self, share: Share, now_us: int) -> list[dict[str, Any]]:
         """The controls of IEEE 2030.5, the newest first. status: None until it is answered."""
-        left_ms = share.in_force.until_ms - now_ms
-        status = COMPLETED if left_ms <= 0 else RECEIVED if self.waits else STARTED
+        left_us = share.in_force.until_us - now_us
+        status = COMPLETED if left_us <= 0 else RECEIVED if self.waits else STARTED
         sent = [share.lent[sequence] for sequence in sorted(share.lent)[-1:]]
-        rows: list[tuple[int | None, float, str | None]] = [
-            *[(each.value_W, each.until_ms - WINDOW_MS - now_ms, None) for each in sent],
-            (self.control_W, left_ms, status),
+        rows: list[tuple[int | None, int, str | None]] = [
+            *[(each.value_W, each.until_us - WINDOW_MS * 1000 - now_us, None) for each in sent],
+            (self.control_W, left_us, status),
             (self.replaced_W, 0, SUPERSEDED),
         ]
         return [
-            {"opModImpLimW": value_W, "duration": _left_s(left_ms), "status": status}
-            for value_W, left_ms, status in rows
+            {"opModImpLimW": value_W, "duration": _left_s(left_us), "status": status}
+            for value_W, left_us, status in rows
             if value_W is not None
         ]
 
 
-def _left_s(left_ms: float) -> int:
+def _left_s(left_us: int) -> int:
     """Whole seconds that are left, without what the ledger adds for slow clocks."""
-    return int(max(0.0, left_ms) / stretched_ms(1000.0) + ROUNDED)
+    return max(0, left_us) * (1000 - DRIFT_PERMILLE) // 1_000_000_000

@@ -13,6 +13,7 @@ from controller.dispatch import facts as published
 from controller.dispatch.fleet import Cabinet, Fleet
 from controller.dispatch.report import (
     FORM,
+    NEVER_US,
     Facts,
     full_report,
     import_without_battery_W,
@@ -28,7 +29,6 @@ from safety import matrix
 NAME_MAX = 64  # characters of a name
 ODD_MAX = 20  # kinds of messages that do not count
 LABEL_ROW = 800  # label of row 1 is R801
-NEVER_MS = float("-inf")
 NOT_LENT = "the dispatcher does not hear it, or was started without it"
 
 
@@ -39,14 +39,14 @@ class Seen:
 
     def __init__(self, cabinet: Cabinet):
         self.cabinet = cabinet
-        self.report, self.heard_ms = dict.fromkeys(FORM), NEVER_MS
+        self.report, self.heard_us = dict.fromkeys(FORM), NEVER_US
         self.is_fresh = self.is_offline = False
         self.shared: Facts = {}  # empty before that
-        self.shared_ms = NEVER_MS
+        self.shared_us = NEVER_US
 
-    def hear(self, report: Facts, is_retained: bool, now_ms: float) -> None:
+    def hear(self, report: Facts, is_retained: bool, now_us: int) -> None:
         """Take a report."""
-        self.report, self.heard_ms = report, now_ms
+        self.report, self.heard_us = report, now_us
         self.is_fresh = self.is_fresh or not is_retained
         self.is_offline = self.is_offline and (is_retained or report["state"] is None)
 
@@ -57,28 +57,28 @@ class Seen:
             return True
         return False
 
-    def hear_share(self, shared: Facts, now_ms: float) -> None:
+    def hear_share(self, shared: Facts, now_us: int) -> None:
         """Take what the dispatcher says about it."""
-        self.shared, self.shared_ms = shared, now_ms
+        self.shared, self.shared_us = shared, now_us
 
     @property
     def is_heard(self) -> bool:
         """True once a report has come."""
-        return self.heard_ms > NEVER_MS
+        return self.heard_us > NEVER_US
 
-    def said(self, now_ms: float) -> Facts:
+    def said(self, now_us: int) -> Facts:
         """What the dispatcher says about it now; {}: it is silent."""
-        return self.shared if is_live("", self.shared_ms, now_ms) else {}
+        return self.shared if is_live("", self.shared_us, now_us) else {}
 
-    def silence(self, now_ms: float) -> str:
+    def silence(self, now_us: int) -> str:
         """Why nothing current is known, in words; empty: the cabinet reports."""
         state = self.report["state"]
         if self.is_heard and state is None:
             return "no controller"  # the door then says offline too
         if self.is_offline:
             return "offline"
-        is_doubted = not self.is_fresh and not self.said(now_ms).get("is_live", True)
-        if is_live(state, self.heard_ms, now_ms) and not is_doubted:
+        is_doubted = not self.is_fresh and not self.said(now_us).get("is_live", True)
+        if is_live(state, self.heard_us, now_us) and not is_doubted:
             return ""
         return "silent" if self.is_heard else "not heard"
 
@@ -91,7 +91,7 @@ class Overview:
         self.seen = {each.name: Seen(each) for each in fleet.cabinets}
         self.odd: collections.Counter[str] = collections.Counter()
         self.state: Facts = {}  # of the dispatcher
-        self._state_ms = NEVER_MS  # when it came live
+        self._state_us = NEVER_US  # when it came live
         self._last = caught.Last("is left out", told=lambda line: self._count("a message", line))
 
     @property
@@ -100,16 +100,16 @@ class Overview:
         own = published.topic(self.fleet.source)
         return ["firebreak/+/report", "firebreak/+/online", f"{own}/#"]
 
-    def hear(self, topic: str, payload: bytes, is_retained: bool, now_ms: float) -> None:
+    def hear(self, topic: str, payload: bytes, is_retained: bool, now_us: int) -> None:
         """Take a message of the broker."""
         with self._last.of(printable(topic)):
-            self._take(topic, payload, is_retained, now_ms)
+            self._take(topic, payload, is_retained, now_us)
 
-    def _take(self, topic: str, payload: bytes, is_retained: bool, now_ms: float) -> None:
+    def _take(self, topic: str, payload: bytes, is_retained: bool, now_us: int) -> None:
         _, name, kind = [*topic.split("/"), "", ""][:3]
         own, seen = published.topic(self.fleet.source), self.seen.get(name)
         if topic == own or topic.startswith(f"{own}/"):
-            self._hear_state(payload, is_retained, now_ms)
+            self._hear_state(payload, is_retained, now_us)
         elif seen is None:
             self._count(name, "is not in the file")
         elif kind == "report":
@@ -117,7 +117,7 @@ class Overview:
             for words in wrong:
                 self._count(name, words)
             if report is not None:
-                seen.hear(report, is_retained, now_ms)
+                seen.hear(report, is_retained, now_us)
         elif not seen.connected(payload):
             self._count(name, "online has a wrong value")
 
@@ -127,7 +127,7 @@ class Overview:
         if key in self.odd or len(self.odd) < ODD_MAX:
             self.odd[key] += 1
 
-    def _hear_state(self, payload: bytes, is_retained: bool, now_ms: float) -> None:
+    def _hear_state(self, payload: bytes, is_retained: bool, now_us: int) -> None:
         found = state_of(payload)
         if isinstance(found, str):
             return self._count("the dispatcher", found)
@@ -135,9 +135,9 @@ class Overview:
         for words in wrong:
             self._count("the dispatcher", words)
         if not is_retained:
-            self._state_ms = now_ms
+            self._state_us = now_us
             for name in self.state["cabinets"].keys() & self.seen.keys():
-                self.seen[name].hear_share(self.state["cabinets"][name], now_ms)
+                self.seen[name].hear_share(self.state["cabinets"][name], now_us)
 
     def is_complete(self) -> bool:
         """True if nothing more is to be waited for: each cabinet has said something, and the
@@ -146,26 +146,26 @@ class Overview:
         every = self.seen.values()
         return all(e.shared and (e.is_heard or e.is_offline) for e in every)
 
-    def dispatcher(self, now_ms: float) -> Facts:
+    def dispatcher(self, now_us: int) -> Facts:
         """Facts of the dispatcher. silent_s: None unless it was heard live here."""
-        alive, state = is_live("", self._state_ms, now_ms), self.state
-        was_heard = self._state_ms > NEVER_MS and not alive
+        alive, state = is_live("", self._state_us, now_us), self.state
+        was_heard = self._state_us > NEVER_US and not alive
         return {
             "is_live": alive,
-            "silent_s": int(now_ms - self._state_ms) // 1000 if was_heard else None,
+            "silent_s": (now_us - self._state_us) // 1_000_000 if was_heard else None,
             "last_utc_us": state.get("utc_us"),
             "epoch": state.get("epoch"),
             "connection_W": state.get("connection_W"),
             "lends_in_s": state.get("lends_in_s"),
         }
 
-    def cabinets(self, now_ms: float) -> dict[str, Facts]:
+    def cabinets(self, now_us: int) -> dict[str, Facts]:
         """The facts of each cabinet, in the order of the file."""
-        return {name: self._cabinet(each, now_ms) for name, each in self.seen.items()}
+        return {name: self._cabinet(each, now_us) for name, each in self.seen.items()}
 
-    def _cabinet(self, seen: Seen, now_ms: float) -> Facts:
-        silence, cabinet, report = seen.silence(now_ms), seen.cabinet, seen.report
-        shared, is_shared = seen.said(now_ms), is_live("", self._state_ms, now_ms)
+    def _cabinet(self, seen: Seen, now_us: int) -> Facts:
+        silence, cabinet, report = seen.silence(now_us), seen.cabinet, seen.report
+        shared, is_shared = seen.said(now_us), is_live("", self._state_us, now_us)
         is_unheard = is_shared and not (silence or shared.get("is_live"))
         permille = cabinet.load_permille if self.fleet.is_common else None
         load_W: Any = import_without_battery_W(taken(report), permille)
@@ -173,13 +173,13 @@ class Overview:
         found = {
             "is_live": not silence,
             "silence": silence,
-            "heard_s": int(now_ms - seen.heard_ms) // 1000 if seen.is_heard else None,
+            "heard_s": (now_us - seen.heard_us) // 1_000_000 if seen.is_heard else None,
             **{name: report[name] for name in report if name not in ("share", "clock")},
             "load_part_W": load_W,
             "import_W": None if None in (load_W, battery_W) else load_W - battery_W,
             "is_clock_trusted": report["clock"],
             "danger_level": danger_level(report["alarm"]),
-            **_share(seen, shared, now_ms),
+            **_share(seen, shared, now_us),
             "hold_W": shared.get("hold_W"),
             "last_load_W": shared.get("load_W"),
             "fallback_W": cabinet.fallback_W,
@@ -192,13 +192,13 @@ class Overview:
         return {**found, **published.status(found)}
 
 
-def _share(seen: Seen, shared: Facts, now_ms: float) -> Facts:
+def _share(seen: Seen, shared: Facts, now_us: int) -> Facts:
     """The share in force and the time that is left: as the dispatcher knows it from signed answers;
     else from the report; else the fallback. reported_share_W: by the report.
     """
     fallback_W, own = seen.cabinet.fallback_W, seen.report["share"]
     reported = (
-        _aged(own["value_W"], own["valid_s"] or 0, now_ms - seen.heard_ms, fallback_W)
+        _aged(own["value_W"], own["valid_s"] or 0, now_us - seen.heard_us, fallback_W)
         if own
         else None
     )
@@ -208,7 +208,7 @@ def _share(seen: Seen, shared: Facts, now_ms: float) -> Facts:
         is_known = None not in (share_W, left_s)
         found, word = None, "dispatcher" if is_known else None
         if is_known:
-            found = _aged(share_W, left_s, now_ms - seen.shared_ms, fallback_W)
+            found = _aged(share_W, left_s, now_us - seen.shared_us, fallback_W)
     share_W, left_s = found or (fallback_W, 0)
     return {
         "share_W": share_W,
@@ -218,9 +218,9 @@ def _share(seen: Seen, shared: Facts, now_ms: float) -> Facts:
     }
 
 
-def _aged(value_W: int, valid_s: int, age_ms: float, fallback_W: int) -> tuple[int, int]:
+def _aged(value_W: int, valid_s: int, age_us: int, fallback_W: int) -> tuple[int, int]:
     """A share and the time that is left of it; a fallback has none."""
-    left_s = max(0, int(valid_s - age_ms / 1000))
+    left_s = max(0, valid_s * 1_000_000 - age_us) // 1_000_000
     return (value_W if left_s or not valid_s else fallback_W), left_s
 
 

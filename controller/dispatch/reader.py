@@ -14,12 +14,12 @@ from controller.mqtt import login
 from controller.mqtt.link import Broker, Link, Lost, Message
 from controller.system import clock
 
-COLLECT_S = 5.0  # the state of the dispatcher comes each 2 s
-TURN_S = 0.05
-DRAW_S = 1.0
-AGAIN_S = 2.0  # pause after a connection was lost
+COLLECT_US = 5_000_000  # the state of the dispatcher comes each 2 s
+TURN_MS = 50
+DRAW_MS = 1000
+AGAIN_S = 2  # pause after a connection was lost
 WAITING_MAX = 20_000  # messages that wait; the oldest ones are dropped
-Draw = Callable[[Overview, float, str], None]  # view, time in ms, why there is no connection
+Draw = Callable[[Overview, int, str], None]  # view, time in us, why there is no connection
 
 
 class Reader:
@@ -31,32 +31,32 @@ class Reader:
         self._id = f"firebreak-fleet-{fleet.source}-{secrets.token_hex(4)}"
 
     @property
-    def now_ms(self) -> float:
-        """Milliseconds of the clock that the overview counts with."""
-        return clock.now_us() / 1000
+    def now_us(self) -> int:
+        """Time of the clock that the overview counts with."""
+        return clock.now_us()
 
     async def once(self) -> None:
         """Collect until all cabinets have reported, or the time is over. Raises Lost, DoorError,
         OSError.
         """
-        until_ms = self.now_ms + COLLECT_S * 1000
-        async with contextlib.aclosing(self._turns(TURN_S)) as turns:
+        until_us = self.now_us + COLLECT_US
+        async with contextlib.aclosing(self._turns(TURN_MS)) as turns:
             async for _ in turns:
-                if self.now_ms >= until_ms or self.overview.is_complete():
+                if self.now_us >= until_us or self.overview.is_complete():
                     return
 
     async def watch(self, draw: Draw) -> None:
         """Call `draw` each second until cancelled. Raises DoorError, OSError."""
         while True:
             try:
-                async with contextlib.aclosing(self._turns(DRAW_S)) as turns:
+                async with contextlib.aclosing(self._turns(DRAW_MS)) as turns:
                     async for _ in turns:
-                        draw(self.overview, self.now_ms, "")
+                        draw(self.overview, self.now_us, "")
             except Lost as lost:
-                draw(self.overview, self.now_ms, str(lost))
+                draw(self.overview, self.now_us, str(lost))
             await asyncio.sleep(AGAIN_S)
 
-    async def _turns(self, turn_s: float) -> AsyncGenerator[None, None]:
+    async def _turns(self, turn_ms: int) -> AsyncGenerator[None, None]:
         """A connection: take what has come, again after each turn. Raises Lost, DoorError,
         OSError.
         """
@@ -70,9 +70,9 @@ class Reader:
                 link.check()
                 while self._waiting:
                     each = self._waiting.popleft()
-                    self.overview.hear(each.topic, each.payload, each.is_retained, self.now_ms)
+                    self.overview.hear(each.topic, each.payload, each.is_retained, self.now_us)
                 yield
-                await asyncio.sleep(turn_s)
+                await asyncio.sleep(turn_ms / 1000)
         finally:
             await link.close()
 

@@ -11,7 +11,8 @@ from controller.forms.message import Facts, said
 
 BYTES_MAX, STATE_BYTES_MAX = 4096, 65_536
 POWER_W_MAX = 1_000_000_000
-SILENT_MS = 20_000  # a cabinet reports at least each 9 s, a dispatcher each 2 s
+SILENT_US = 20_000_000  # a cabinet reports at least each 9 s, a dispatcher each 2 s
+NEVER_US = -(1 << 62)  # the time of what has not happened yet
 POWER, POSITIVE = integer(-POWER_W_MAX, POWER_W_MAX), integer(0, POWER_W_MAX)
 PERMILLE, SECONDS = integer(0, 1000), integer(0, 1 << 32)
 SHOWN = "decides nothing, and is shown as unknown"
@@ -21,9 +22,9 @@ SPAN = passing(
 )
 
 
-def is_live(state: str | None, heard_ms: float, now_ms: float) -> bool:
+def is_live(state: str | None, heard_us: int, now_us: int) -> bool:
     """The rule of silence. state: of the last report; None: no controller ran there."""
-    return state is not None and now_ms - heard_ms < SILENT_MS
+    return state is not None and now_us - heard_us < SILENT_US
 
 
 def _words(names: str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from controller.dispatch.report import FORM, Facts
 from controller.forms.message import counted
 
 TENTH = 10
-KEEPS_S_MAX = 4 * 3600  # from the begin of an installation until the release is kept
+KEEPS_H_MAX = 4  # from the begin of an installation until the release is kept
+HOUR_US = 3_600_000_000
 KEPT, TRIED, OTHER, SILENT = "has kept it", "tries it", "has another release", "is silent"
 UNSAID = "does not say its release"
 
@@ -28,9 +29,9 @@ class RollOut:
 
     def __init__(self, names: Sequence[str], version: str):
         self._waves, self._version = waves(names), version
-        self._begun_s: dict[str, float] = {}
+        self._begun_us: dict[str, int] = {}
         self._tried = set[str]()
-        self._waits_s: dict[str, float] = {}  # since when a cabinet of the wave can only be awaited
+        self._waits_us: dict[str, int] = {}  # since when a cabinet of the wave can only be awaited
         self.halted = ""
 
     def state(self, found: Facts) -> str:
@@ -42,42 +43,42 @@ class RollOut:
             return OTHER if counts["release"] else UNSAID
         return TRIED if counts["on_trial"] else KEPT
 
-    def step(self, cabinets: Mapping[str, Facts], now_s: float) -> list[str]:
+    def step(self, cabinets: Mapping[str, Facts], now_us: int) -> list[str]:
         """The cabinet that should begin now, or none."""
-        for name in self._begun_s:
-            self._look(name, self.state(cabinets[name]), now_s)
+        for name in self._begun_us:
+            self._look(name, self.state(cabinets[name]), now_us)
         if self.halted:
             return []
         for wave in self._waves:
             states = {name: self.state(cabinets[name]) for name in wave}
             open_ = {name: state for name, state in states.items() if state != KEPT}
             if open_:
-                if self._is_too_long(open_, now_s):
+                if self._is_too_long(open_, now_us):
                     return []
                 ready = [
                     name
                     for name, state in open_.items()
-                    if name not in self._begun_s and state == OTHER
+                    if name not in self._begun_us and state == OTHER
                 ][:1]
-                self._begun_s |= dict.fromkeys(ready, now_s)
+                self._begun_us |= dict.fromkeys(ready, now_us)
                 return ready
         return []
 
-    def _look(self, name: str, state: str, now_s: float) -> None:
+    def _look(self, name: str, state: str, now_us: int) -> None:
         if state in (TRIED, KEPT):
             self._tried.add(name)
         if state == OTHER and name in self._tried:
             self.halted = self.halted or f"{name} went back"
-        elif state != KEPT and now_s - self._begun_s[name] >= KEEPS_S_MAX:
-            self.halted = self.halted or f"{name} {state} after {KEEPS_S_MAX // 3600} h"
+        elif state != KEPT and now_us - self._begun_us[name] >= KEEPS_H_MAX * HOUR_US:
+            self.halted = self.halted or f"{name} {state} after {KEEPS_H_MAX} h"
 
-    def _is_too_long(self, open_: Mapping[str, str], now_s: float) -> bool:
+    def _is_too_long(self, open_: Mapping[str, str], now_us: int) -> bool:
         """True if a cabinet that can only be awaited has made its wave wait for too long."""
         for name, state in open_.items():
             if state == OTHER:
-                self._waits_s.pop(name, None)
-            elif now_s - self._waits_s.setdefault(name, now_s) >= KEEPS_S_MAX:
-                self.halted = f"{name} {state} after {KEEPS_S_MAX // 3600} h"
+                self._waits_us.pop(name, None)
+            elif now_us - self._waits_us.setdefault(name, now_us) >= KEEPS_H_MAX * HOUR_US:
+                self.halted = f"{name} {state} after {KEEPS_H_MAX} h"
         return bool(self.halted)
 
     def failed(self, name: str, words: str) -> None:

@@ -25,12 +25,12 @@ from controller.system import clock
 from controller.system.paths import DONE, NOT_DONE, plain, say
 from controller.system.told import DoorError, Told
 
-GREET_S, GREET_EACH_S = 6.0, 1.5
+GREET_US, GREET_EACH_MS = 6_000_000, 1500
 JUMP_MAX = 1 << 20  # largest step of the epoch that a greeting can cause
-TURN_S = 0.1  # longest time between two steps
+TURN_MS = 100  # longest time between two steps
 STATE_US = 2_000_000  # shortest time between two messages about the state of the fleet
 WAITING_MAX = 20_000  # answers that wait; the oldest ones are dropped
-PAUSE_S_MAX = 30.0
+PAUSE_S_MAX = 30
 AGAIN_US = 60_000_000  # between two attempts to write to a full disk
 TAKEN_MAX = 2000  # messages of each kind that one turn takes
 PROBLEMS_MAX = 8  # lines of one turn
@@ -80,7 +80,7 @@ class Service:
             while True:
                 link.check()
                 self._turn(link)
-                await asyncio.sleep(TURN_S)
+                await asyncio.sleep(TURN_MS / 1000)
         finally:
             await link.close()
 
@@ -129,19 +129,19 @@ class Service:
         kept = kept._replace(epoch=max(kept.epoch, highest), is_taken=self._is_taken)
         epoch = epoch_file.take(path, kept._replace(cabinets=self._names), is_restart)
         self._dispatcher = Dispatcher(
-            self._fleet, epoch, self._now_ms, self._is_taken, self._without
+            self._fleet, epoch, clock.now_us(), self._is_taken, self._without
         )
 
     async def _greeted(self, link: Link) -> dict[str, int]:
         """{cabinet: the highest epoch that it has taken}, of those that answer a greeting."""
         found: dict[str, int] = {}
         asked = self._known.difference(self._without)
-        until_us = clock.now_us() + int(GREET_S * 1e6)
+        until_us = clock.now_us() + GREET_US
         while clock.now_us() < until_us and len(found) < len(asked):
             link.check()
             for name in asked.difference(found):
                 link.send(self._topic(name), w.hello(self._fleet.source))
-            await asyncio.sleep(GREET_EACH_S)
+            await asyncio.sleep(GREET_EACH_MS / 1000)
             while self._answers:
                 name, data = self._answers.popleft()
                 if (welcome := w.welcome_of(data)) is not None:
@@ -159,12 +159,12 @@ class Service:
         for _ in range(min(TAKEN_MAX, len(self._reports))):
             name, payload = self._reports.popitem()
             with dispatcher.last.of(name):
-                dispatcher.hear_report(name, report_of(payload), self._now_ms)
+                dispatcher.hear_report(name, report_of(payload), clock.now_us())
         for _ in range(min(TAKEN_MAX, len(self._answers))):
             name, data = self._answers.popleft()
             with dispatcher.last.of(name):
                 if w.welcome_of(data) is None:
-                    dispatcher.hear_answer(name, data, self._now_ms)
+                    dispatcher.hear_answer(name, data, clock.now_us())
         if dispatcher.deposed:
             with contextlib.suppress(Refused):  # the cabinets refuse its next start in any case
                 self._keep(dispatcher.ledger.epoch, True, "")
@@ -174,12 +174,12 @@ class Service:
         if dispatcher.ledger.is_used_up:
             raise Refused("the counts of this epoch are used up; start it again")
         with dispatcher.last.of("all: nothing is sent"):
-            for name, datagram in dispatcher.step(self._now_ms) if link.is_clear else ():
+            for name, datagram in dispatcher.step(clock.now_us()) if link.is_clear else ():
                 link.send(self._topic(name), datagram)
         with dispatcher.last.of("all: nothing is shown"):
             self._relax(dispatcher)
             self._tell(dispatcher)
-            self._show(link, dispatcher, self._now_ms)
+            self._show(link, dispatcher)
 
     def _relax(self, dispatcher: Dispatcher) -> None:
         """Note once that every cabinet refuses an earlier dispatcher from now on. Until the disk
@@ -208,14 +208,14 @@ class Service:
         if len(new) > PROBLEMS_MAX:
             say(f"dispatch: and {len(new) - PROBLEMS_MAX} more")
 
-    def _show(self, link: Link, dispatcher: Dispatcher, now_ms: float) -> None:
+    def _show(self, link: Link, dispatcher: Dispatcher) -> None:
         """Publish the state of the fleet for people and programs."""
         now_us = clock.now_us()
         if now_us - self._state_us < STATE_US or not link.is_clear:
             return
         self._state_us = now_us
         utc_us = int(clock.utc_us())  # tells a later reader since when it is silent
-        for topic, part in shown.parts(dispatcher, now_ms):
+        for topic, part in shown.parts(dispatcher, now_us):
             part["utc_us"] = utc_us
             part["counts"].update(self._counts)
             payload = json.dumps(part, separators=(",", ":")).encode()
@@ -223,10 +223,6 @@ class Service:
 
     def _topic(self, name: str) -> str:
         return f"firebreak/{name}/command/{self._fleet.source}/signed"
-
-    @property
-    def _now_ms(self) -> float:
-        return clock.now_us() / 1000
 
     def _broker(self) -> Broker:
         """Place and login, read from the files each time, because certificates are renewed."""

@@ -23,10 +23,10 @@ WORDS = {
 }
 
 
-def of(overview: Overview, now_ms: float) -> Facts:
+def of(overview: Overview, now_us: int) -> Facts:
     """All facts of `firebreak fleet`."""
-    cabinets, fleet = overview.cabinets(now_ms), overview.fleet
-    dispatcher = overview.dispatcher(now_ms)
+    cabinets, fleet = overview.cabinets(now_us), overview.fleet
+    dispatcher = overview.dispatcher(now_us)
     shared = overview.state if dispatcher["is_live"] else {}
     found: Facts = {
         "source": fleet.source,

@@ -44,7 +44,7 @@ class _Game:
             cabinets=cabinets,
             broker={},
         )
-        self.dispatcher = Dispatcher(fleet, 1, 0.0, seed=draw.randrange(2**32))
+        self.dispatcher = Dispatcher(fleet, 1, 0, seed=draw.randrange(2**32))
         self.broker = Broker(faults, draw)
         self._at = [draw.randrange(COUNT) for _ in range(JOBS)]
         self._moves_ms = [draw.expovariate(1 / JOB_MS) for _ in range(JOBS)]
@@ -70,10 +70,10 @@ class _Game:
                 if answer:
                     self.broker.send("answer", name, answer, now_ms)
             elif kind == "answer":
-                self.dispatcher.hear_answer(name, payload, now_ms)
+                self.dispatcher.hear_answer(name, payload, now_ms * 1000)
             else:
-                self.dispatcher.hear_report(name, report_of(payload), now_ms)
-        for name, datagram in self.dispatcher.step(now_ms):
+                self.dispatcher.hear_report(name, report_of(payload), now_ms * 1000)
+        for name, datagram in self.dispatcher.step(now_ms * 1000):
             self.broker.send("hint", name, datagram, now_ms)
 
 

@@ -44,16 +44,16 @@ class Messages:
             cabinet.name: Box(member, {SOURCE: cabinet.key}, draw)
             for cabinet, member in zip(cabinets, members)
         }
-        self._epoch, self._offset_ms = 0, 0.0
+        self._epoch = self._offset_us = 0
         self.dispatcher: Dispatcher | None = None
         self.start(0)
 
     def start(self, now_us: int) -> None:
         """Start a dispatcher with a new epoch, which remembers nothing."""
         self._epoch += 1
-        self._offset_ms = self._draw.uniform(0, 1e6)
-        at_ms, seed = now_us / 1000 + self._offset_ms, self._draw.randrange(2**32)
-        self.dispatcher = Dispatcher(self._fleet, self._epoch, at_ms, seed=seed)
+        self._offset_us = int(self._draw.uniform(0, 1e9))
+        at_us, seed = now_us + self._offset_us, self._draw.randrange(2**32)
+        self.dispatcher = Dispatcher(self._fleet, self._epoch, at_us, seed=seed)
 
     def kill(self) -> None:
         """End the dispatcher without a last message."""
@@ -84,16 +84,16 @@ class Messages:
             report = box.report()
             if report is not None:
                 self.broker.send("report", name, report, now_ms)
-        dispatcher, dispatcher_ms = self.dispatcher, now_ms + self._offset_ms
+        dispatcher, dispatcher_us = self.dispatcher, now_us + self._offset_us
         for kind, name, payload in self.broker.arrived(now_ms):
             if kind == "hint":
                 self.boxes[name].receive(payload)
             elif dispatcher is not None and kind == "answer":
-                dispatcher.hear_answer(name, payload, dispatcher_ms)
+                dispatcher.hear_answer(name, payload, dispatcher_us)
             elif dispatcher is not None:
-                dispatcher.hear_report(name, report_of(payload), dispatcher_ms)
+                dispatcher.hear_report(name, report_of(payload), dispatcher_us)
         if dispatcher is not None:
-            for name, datagram in dispatcher.step(dispatcher_ms):
+            for name, datagram in dispatcher.step(dispatcher_us):
                 self.broker.send("hint", name, datagram, now_ms)
 
 

@@ -57,11 +57,11 @@ class Shares:
             cabinets=tuple(cabinets),
             broker={},
         )
-        self._dispatcher = Dispatcher(fleet, 1, 0.0, seed=seed)
+        self._dispatcher = Dispatcher(fleet, 1, 0, seed=seed)
 
     def step(self, now_s: int) -> None:
         """Carry the messages of a second, and hand each controller its limit."""
-        now_ms = now_s * 1000
+        now_ms, now_us = now_s * 1000, now_s * 1_000_000
         for number, (member, box) in enumerate(zip(self._members, self._boxes)):
             if member.is_here and not self._was_here[number]:
                 box.boot(now_ms)
@@ -70,13 +70,13 @@ class Shares:
             if member.is_here:
                 joined_s = min(RAMP_S, now_s - self._came_s[number])
                 report = report_of(_report(member, joined_s))
-                self._dispatcher.hear_report(box.name, report, now_ms)
+                self._dispatcher.hear_report(box.name, report, now_us)
         for _ in range(2):  # what the answers to lowerings free is lent in the same second
-            for name, datagram in self._dispatcher.step(now_ms):
+            for name, datagram in self._dispatcher.step(now_us):
                 box = self._by_name[name]
                 answer = box.receive(datagram, now_ms)
                 if answer is not None and self._members[self._boxes.index(box)].is_here:
-                    self._dispatcher.hear_answer(name, answer, now_ms)
+                    self._dispatcher.hear_answer(name, answer, now_us)
         for member, box in zip(self._members, self._boxes):
             if member.is_here:
                 limit_W = box.limit_W(now_ms)

@@ -10,7 +10,7 @@ import re
 import types
 
 import pytest
-from fleet_messages import NAMES, NOW_MS, fleet, hear, heard, report
+from fleet_messages import NAMES, NOW_US, fleet, hear, heard, report
 
 from controller.console import planner as planner_command
 from controller.core.base import hint_codes as h
@@ -22,7 +22,7 @@ from controller.doors.mqtt import waiting
 from controller.hints import wire as w
 from controller.mqtt import link
 from controller.planner import process as planner_process
-from controller.system import caught
+from controller.system import caught, clock
 from controller.watch import __main__ as watch, pods
 from tests.repository import ROOT, tree
 
@@ -160,7 +160,7 @@ class Broker:
 
 @pytest.fixture
 def serving(monkeypatch, tmp_path):
-    monkeypatch.setattr(service, "GREET_S", 0)
+    monkeypatch.setattr(service, "GREET_US", 0)
     made = service.Service(fleet(NAMES[:3]), str(tmp_path / "epoch.json"), False, ())
     made._fleet = made._fleet._replace(
         cabinets=tuple(each._replace(key=b"k" * 32) for each in made._fleet.cabinets)
@@ -204,7 +204,7 @@ def test_one_cabinet_leaves_the_others_their_shares(serving, monkeypatch, capfd,
         serving._reports[name] = b'{"state": "running"}'
         serving._answers.append((name, b"odd"))
     for member in own.members:
-        member.restarted(serving._now_ms)
+        member.restarted(clock.now_us())
     serving._turn(broker)
     assert {"hall2", "hall3"} <= set(broker.sent)
     assert own.last.count >= 1
@@ -237,7 +237,7 @@ def test_a_code_of_a_later_release_is_a_refusal_with_a_name(serving, code):
     head = asked.sequence, 5000, code, asked.kind, asked.quantity, asked.value_W
     reply = w.Reply("fleet", b"12345678", *head, 0, 0, 200_000, *[0] * 6)
     before = own.ledger.shares[0].answered
-    own.hear_answer("hall1", w.reply_bytes(reply, b"k" * 32), serving._now_ms)
+    own.hear_answer("hall1", w.reply_bytes(reply, b"k" * 32), clock.now_us())
     assert own.problems()[0][0] == "hall1" and f"unknown code {code}" in own.problems()[0][1]
     assert not h.taken(code) and own.ledger.shares[0].answered == before
     assert own.counts["refused_unknown_code"] == 1
@@ -251,12 +251,12 @@ def test_an_uptime_that_no_hint_can_hold_is_refused(serving, uptime_ms, is_good)
     asked = w.hint_of(next(data for topic, data in broker.sent if "/hall1/command" in topic))
     head = asked.sequence, uptime_ms, h.GRANTED, asked.kind, asked.quantity, asked.value_W
     reply = w.Reply("fleet", b"12345678", *head, 0, 0, 200_000, *[0] * 6)
-    own.hear_answer("hall1", w.reply_bytes(reply, b"k" * 32), serving._now_ms)
+    own.hear_answer("hall1", w.reply_bytes(reply, b"k" * 32), clock.now_us())
     assert own.members[0].exchange.is_known == is_good
     assert (own.problems() == []) == is_good
-    later_ms = serving._now_ms + 50_000
-    own.members[0].restarted(later_ms)
-    own.step(later_ms)
+    later_us = clock.now_us() + 50_000_000
+    own.members[0].restarted(later_us)
+    own.step(later_us)
     assert own.last.count == 0
 
 
@@ -271,7 +271,7 @@ def test_a_message_that_raises_is_named_on_the_page(monkeypatch):
     assert line.startswith("a message is left out (firebreak/hall2/report): ArithmeticError")
     monkeypatch.undo()
     hear(seen, "firebreak/hall2/report", report(alarms=3))
-    assert seen.cabinets(NOW_MS)["hall2"]["alarms"] == 3
+    assert seen.cabinets(NOW_US)["hall2"]["alarms"] == 3
 
 
 def test_a_message_that_raises_leaves_the_connection(capfd):

@@ -56,7 +56,7 @@ def file(broker, tmp_path):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(reader, "COLLECT_S", 1.0)
+    monkeypatch.setattr(reader, "COLLECT_US", 1_000_000)
 
 
 def cabinet(name):

@@ -65,7 +65,7 @@ SCREEN = 24
 def played(line):
     words, _, asked = line.partition(", ask ")
     name = words.partition(", on a screen")[0]
-    facts = site_facts.of(FLEETS[name](), made.NOW_MS)
+    facts = site_facts.of(FLEETS[name](), made.NOW_US)
     if asked:
         power_kW, at_s, for_s = map(int, asked.split())
         job = site_ask.Job(power_kW * 1000, at_s, for_s)
@@ -81,7 +81,7 @@ def test_the_page(part):
 @pytest.mark.parametrize("name", FLEETS)
 @pytest.mark.parametrize("height", [None, 24, 40])
 def test_a_page_is_ascii_and_fits_a_screen(name, height):
-    facts = site_facts.of(FLEETS[name](), made.NOW_MS)
+    facts = site_facts.of(FLEETS[name](), made.NOW_US)
     lines = page.lines(facts, height)
     assert all(each.isascii() and each.isprintable() and len(each) < 80 for each in lines)
     if height == 40:

@@ -13,7 +13,7 @@ FIRE = {
 }
 DOOR = {"label": "R818", "words": "The door is open.", "remedy": "Close the door."}
 STATE_TOPIC = "firebreak-fleet/fleet/state"
-NOW_MS = 1_000_000.0
+NOW_US = 1_000_000_000
 UTC_US = 1_764_440_400_000_000  # 2025-11-29 18:20:00
 
 
@@ -60,9 +60,9 @@ def fleet(names=NAMES, connection_W=4_000_000, is_common=False, fallback_W=200_0
     return Fleet("", connection_W, is_common, "fleet", 0, 0.0, cabinets, {})
 
 
-def hear(overview, topic, message, is_retained=False, now_ms=NOW_MS):
+def hear(overview, topic, message, is_retained=False, now_us=NOW_US):
     payload = message if isinstance(message, bytes) else json.dumps(message).encode()
-    overview.hear(topic, payload, is_retained, now_ms)
+    overview.hear(topic, payload, is_retained, now_us)
 
 
 def heard(reports=None, shared=None, is_retained=False, **of_fleet):

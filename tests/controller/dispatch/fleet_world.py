@@ -26,7 +26,7 @@ class World:
     def start(self, **options):
         self.epoch += 1
         self.dispatcher = Dispatcher(
-            self.fleet, self.epoch, self.now_ms, seed=self.draw.randrange(99), **options
+            self.fleet, self.epoch, self.now_us, seed=self.draw.randrange(99), **options
         )
 
     def run(self, seconds, loads_W=()):
@@ -48,13 +48,17 @@ class World:
                 answer = box.receive(message.payload, now_ms)
                 broker.send("answer", box.name, answer or b"", now_ms)
             elif message.kind == "answer" and self.dispatcher:
-                self.dispatcher.hear_answer(box.name, message.payload, now_ms)
+                self.dispatcher.hear_answer(box.name, message.payload, self.now_us)
             elif message.kind == "report" and self.dispatcher:
-                self.dispatcher.hear_report(box.name, report_of(message.payload), now_ms)
+                self.dispatcher.hear_report(box.name, report_of(message.payload), self.now_us)
         if self.dispatcher:
-            for name, datagram in self.dispatcher.step(now_ms):
+            for name, datagram in self.dispatcher.step(self.now_us):
                 broker.send("hint", name, datagram, now_ms)
         assert sum(self.limits_W) <= self.fleet.connection_W, (now_ms, self.limits_W)
+
+    @property
+    def now_us(self):
+        return self.now_ms * 1000
 
     @property
     def limits_W(self):

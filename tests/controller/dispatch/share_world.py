@@ -1,7 +1,7 @@
 """Cabinets, a network that may do anything to a message, and dispatchers with the shipped ledger.
 
 The cabinets follow the wire's rules by code of their own: nonce, window, sequence above all earlier
-ones of an epoch that survives a reboot, fallback after the end. Times are ms.
+ones of an epoch that survives a reboot, fallback after the end. Times are us.
 """
 
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from controller.dispatch import ledger
 
 FALLBACK_W, CONNECTION_W = (100, 100, 200), 1000
-LATE_MS = 2000
+LATE_US = 2_000_000
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Cabinet:
     nonce: int = 1
     sequence: int = 0
     value_W: int = 0
-    left_ms: float = 0.0
+    left_us: int = 0
     is_epoch_kept: bool = True
     has_window: bool = True
     has_epochs: bool = True
@@ -29,16 +29,16 @@ class Cabinet:
     stores_late: bool = False
     waits_for_store: bool = True  # a hint counts once its epoch is on the disk
 
-    def passes(self, span_ms):
-        self.left_ms = max(0.0, self.left_ms - span_ms * self.rate)
+    def passes(self, span_us):
+        self.left_us = max(0, self.left_us - round(span_us * self.rate))
 
     @property
     def import_W(self):
-        return self.value_W if self.left_ms > 0 else self.fallback_W
+        return self.value_W if self.left_us > 0 else self.fallback_W
 
-    def takes(self, hint, age_ms):
+    def takes(self, hint, age_us):
         """The answer to a hint, or None: refused."""
-        is_old = self.has_window and age_ms * self.rate > LATE_MS
+        is_old = self.has_window and age_us * self.rate > LATE_US
         if hint.nonce != self.nonce or is_old or not self.is_newer(hint.sequence):
             return None
         self.sequence = hint.sequence
@@ -47,7 +47,7 @@ class Cabinet:
         if not self.is_granting:
             return None
         if hint.value_W is not None:
-            self.value_W, self.left_ms = hint.value_W, float(ledger.VALID_MS)
+            self.value_W, self.left_us = hint.value_W, ledger.VALID_MS * 1000
         return self.report()
 
     def stores(self):
@@ -64,11 +64,11 @@ class Cabinet:
         return sequence & counts > self.sequence & counts
 
     def report(self):
-        return Report(self.nonce, self.sequence, self.import_W, self.left_ms)
+        return Report(self.nonce, self.sequence, self.import_W, -(-self.left_us // 1000))
 
     def reboots(self):
         kept = self.kept << ledger.COUNT_BITS if self.is_epoch_kept else 0
-        self.nonce, self.sequence, self.left_ms = self.nonce + 1, kept, 0.0
+        self.nonce, self.sequence, self.left_us = self.nonce + 1, kept, 0
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Report:
     nonce: int
     sequence: int
     value_W: int
-    left_ms: float
+    left_ms: int  # whole, as in an answer
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Sent:
     nonce: int
     sequence: int
     value_W: int | None
-    sent_ms: float
+    sent_us: int
 
 
 @dataclass
@@ -96,7 +96,7 @@ class World:
 
     cabinets: list
     make: type = ledger.Ledger
-    now_ms: float = 0.0
+    now_us: int = 0
     epoch: int = 0
     hints: list = field(default_factory=list)
     answers: list = field(default_factory=list)
@@ -107,15 +107,15 @@ class World:
         """A dispatcher that remembers nothing. The earlier one runs on beside a take-over."""
         self.epoch += 1
         fallbacks_W = [each.fallback_W for each in self.cabinets]
-        made = self.make(CONNECTION_W, fallbacks_W, self.epoch, self.now_ms, taken)
+        made = self.make(CONNECTION_W, fallbacks_W, self.epoch, self.now_us, taken)
         made.nonces = {}
         self.dispatchers = [*(self.dispatchers if taken else []), made]
         return made
 
-    def passes(self, span_ms):
-        self.now_ms += span_ms
+    def passes(self, span_us):
+        self.now_us += span_us
         for each in self.cabinets:
-            each.passes(span_ms)
+            each.passes(span_us)
         self.worst_W = max(self.worst_W, self.import_W)
 
     def reports(self, by, at):
@@ -127,20 +127,20 @@ class World:
 
     def told(self, by, at, report):
         by.nonces[at] = report.nonce
-        by.answered(at, report.sequence, report.value_W, report.left_ms, self.now_ms)
+        by.answered(at, report.sequence, report.value_W, report.left_ms, self.now_us)
 
     def sends(self, by, at, value_W):
         """A hint goes out, if the ledger lets it; a heartbeat (None) always may."""
-        if at not in by.nonces or (value_W is not None and not by.fits(at, value_W, self.now_ms)):
+        if at not in by.nonces or (value_W is not None and not by.fits(at, value_W, self.now_us)):
             return None
         sequence = by.next_sequence()
         if value_W is not None:
-            by.sent(at, sequence, value_W, self.now_ms)
-        self.hints.append(Sent(at, by.nonces[at], sequence, value_W, self.now_ms))
+            by.sent(at, sequence, value_W, self.now_us)
+        self.hints.append(Sent(at, by.nonces[at], sequence, value_W, self.now_us))
         return self.hints[-1]
 
     def arrives(self, hint):
-        found = self.cabinets[hint.at].takes(hint, self.now_ms - hint.sent_ms)
+        found = self.cabinets[hint.at].takes(hint, self.now_us - hint.sent_us)
         if found:
             self.answers.append((hint.at, found))
         self.worst_W = max(self.worst_W, self.import_W)
@@ -148,7 +148,7 @@ class World:
 
     def read(self, by, at, report):
         """An answer is read, however late."""
-        by.answered(at, report.sequence, report.value_W, report.left_ms, self.now_ms)
+        by.answered(at, report.sequence, report.value_W, report.left_ms, self.now_us)
 
     @property
     def import_W(self):

@@ -6,7 +6,7 @@ import pytest
 
 from controller.dispatch.common_load import CommonLoad
 
-MINUTE_MS = 60_000
+MINUTE_US = 60_000_000
 BASE_W, PEAK_W, CABINETS = 5_200_000, 8_000_000, 4
 
 
@@ -26,20 +26,20 @@ class Site:
     """Minutes of a load."""
 
     def __init__(self):
-        self.W, self.now_ms, self._members = BASE_W, 0, []
+        self.W, self.now_us, self._members = BASE_W, 0, []
         self.common = CommonLoad(self._members, 0)
 
     def run(self, load_W, minutes):
         self.W = load_W
         self._members[:] = [member(number, self) for number in range(1, CABINETS + 1)]
         for _ in range(minutes):
-            self.common.note(self.now_ms, load_W)
-            self.now_ms += MINUTE_MS
+            self.common.note(self.now_us, load_W)
+            self.now_us += MINUTE_US
         return self
 
     @property
     def rise_W(self):
-        return self.common.rise_W(self.now_ms - MINUTE_MS)
+        return self.common.rise_W(self.now_us - MINUTE_US)
 
 
 @pytest.mark.parametrize(("minutes", "rise_W"), [(1, 700_000), (59, 700_000), (60, 0)])

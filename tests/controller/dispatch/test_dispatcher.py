@@ -79,7 +79,7 @@ def test_a_cabinet_without_its_disconnection_counts_again():
     world.run(90)
     assert world.limits_W[0] >= 2000 and not world.dispatcher.awaited
     world.broker.cut.add("c2")  # it reports, and takes no hints
-    world.dispatcher.hear_report("c2", report_of(world.boxes[2].report(0)), world.now_ms)
+    world.dispatcher.hear_report("c2", report_of(world.boxes[2].report(0)), world.now_us)
     assert world.dispatcher.awaited == ["c2"]
     world.run(70)
     assert world.limits_W == [200, 200, 200]
@@ -130,7 +130,7 @@ def answer(world, sequence, **fields):
 def answer_of(world, at, **fields):
     """A genuine answer of a cabinet to a heartbeat."""
     sequence = world.dispatcher.ledger.next_sequence()
-    world.dispatcher.members[at].exchange.heartbeat(sequence, world.now_ms)
+    world.dispatcher.members[at].exchange.heartbeat(sequence, world.now_us)
     found = w.reply_of(answer(world, sequence, **fields))
     return w.reply_bytes(found, world.fleet.cabinets[at].key)
 
@@ -139,7 +139,7 @@ def asked(world):
     """The sequence of a heartbeat to cabinet 0."""
     member = world.dispatcher.members[0]
     sequence = world.dispatcher.ledger.next_sequence()
-    member.exchange.heartbeat(sequence, world.now_ms)
+    member.exchange.heartbeat(sequence, world.now_us)
     return sequence
 
 
@@ -152,7 +152,7 @@ def asked(world):
 """)
 def test_a_cabinet_that_cannot_keep_a_share_gets_none(fields, problem):
     world = World().run(2, LOADS_W)
-    world.dispatcher.hear_answer("c0", answer(world, asked(world), **fields), world.now_ms)
+    world.dispatcher.hear_answer("c0", answer(world, asked(world), **fields), world.now_us)
     assert problem in world.dispatcher.members[0].problem
     world.silent = {"c0"}  # its real answers would mend it
     world.broker.cut.add("c0")
@@ -175,34 +175,34 @@ def test_a_fallback_above_that_of_the_file_counts():
 """)
 def test_a_cabinet_without_a_bound_leaves_nothing_to_lend(fields):
     world = World().run(2, LOADS_W)
-    world.dispatcher.hear_answer("c0", answer(world, asked(world), **fields), world.now_ms)
+    world.dispatcher.hear_answer("c0", answer(world, asked(world), **fields), world.now_us)
     ledger = world.dispatcher.ledger
-    assert ledger.hold_W(0, world.now_ms + 99_000) == ledger.most_W(0) == 2600
+    assert ledger.hold_W(0, world.now_us + 99_000_000) == ledger.most_W(0) == 2600
 
 
 def test_two_boxes_of_one_name_get_no_share():
     world = World().run(90, LOADS_W)
     for nonce in (b"1" * 8, b"2" * 8, b"1" * 8):
-        world.dispatcher.hear_answer("c1", answer_of(world, 1, nonce=nonce), world.now_ms)
+        world.dispatcher.hear_answer("c1", answer_of(world, 1, nonce=nonce), world.now_us)
     assert world.dispatcher.problems() == [("c1", "two boxes answer with its name and key")]
 
 
 def test_an_overtaken_answer_of_an_earlier_start_names_no_second_box():
     world = World().run(90, LOADS_W)
     first, second = asked(world), asked(world)
-    world.dispatcher.hear_answer("c0", answer(world, second, nonce=b"2" * 8), world.now_ms)
-    world.dispatcher.hear_answer("c0", answer(world, first, nonce=b"1" * 8), world.now_ms)
-    world.dispatcher.hear_answer("c0", answer(world, asked(world), nonce=b"2" * 8), world.now_ms)
+    world.dispatcher.hear_answer("c0", answer(world, second, nonce=b"2" * 8), world.now_us)
+    world.dispatcher.hear_answer("c0", answer(world, first, nonce=b"1" * 8), world.now_us)
+    world.dispatcher.hear_answer("c0", answer(world, asked(world), nonce=b"2" * 8), world.now_us)
     assert world.dispatcher.problems() == []
 
 
 def test_a_granted_heartbeat_does_not_hide_a_role_that_is_too_low():
     world = World().run(2, LOADS_W)
     for code in (h.CHARGING_ONLY, h.GRANTED):
-        world.dispatcher.hear_answer("c0", answer(world, asked(world), code=code), world.now_ms)
+        world.dispatcher.hear_answer("c0", answer(world, asked(world), code=code), world.now_us)
     ledger = world.dispatcher.ledger
     assert "lacks the role grid_cap" in world.dispatcher.members[0].problem
-    assert ledger.hold_W(0, world.now_ms + 99_000) == ledger.most_W(0)
+    assert ledger.hold_W(0, world.now_us + 99_000_000) == ledger.most_W(0)
 
 
 def test_no_value_is_sent_before_the_cabinet_has_stored_the_epoch():
@@ -211,7 +211,7 @@ def test_no_value_is_sent_before_the_cabinet_has_stored_the_epoch():
     member = world.dispatcher.members[0]
     sequence = asked(world)
     unstored = answer(world, sequence, code=h.EPOCH_UNSTORED)
-    world.dispatcher.hear_answer("c0", unstored, world.now_ms)
+    world.dispatcher.hear_answer("c0", unstored, world.now_us)
     assert member.exchange.is_known and not member.exchange.is_fenced
     assert not world.dispatcher.ledger.shares[0].is_heard
 
@@ -220,19 +220,19 @@ def test_a_sequence_that_somebody_else_has_used_deposes():
     """One cabinet alone may be wrong: it gets no share, and the others keep theirs."""
     world = World().run(90, LOADS_W)
     wrong = answer_of(world, 0, asked_W=77)
-    world.dispatcher.hear_answer("c0", wrong, world.now_ms)
+    world.dispatcher.hear_answer("c0", wrong, world.now_us)
     later = "it takes the hints of a later dispatcher"
     assert world.dispatcher.problems() == [("c0", later)] and not world.dispatcher.deposed
     world.run(30)
     assert world.dispatcher.problems() == [("c0", later)] and world.limits_W[1] > 200
-    world.dispatcher.hear_answer("c1", answer_of(world, 1, asked_W=77), world.now_ms)
+    world.dispatcher.hear_answer("c1", answer_of(world, 1, asked_W=77), world.now_us)
     assert world.dispatcher.deposed == "c0, c1"
 
 
 def test_an_answer_that_was_never_asked_for_changes_nothing():
     world = World().run(2, LOADS_W)
     known = world.dispatcher.ledger.shares[0].answered
-    world.dispatcher.hear_answer("c0", answer(world, 99 << 32 | 1), world.now_ms)
+    world.dispatcher.hear_answer("c0", answer(world, 99 << 32 | 1), world.now_us)
     assert world.dispatcher.ledger.shares[0].answered == known
 
 
@@ -240,7 +240,7 @@ def test_answers_of_an_overtaken_hint_depose_nobody():
     world = World().run(5, LOADS_W)
     for _ in range(5):
         first, _ = asked(world), asked(world)
-        world.dispatcher.hear_answer("c0", answer(world, first, code=h.OLD_SEQUENCE), world.now_ms)
+        world.dispatcher.hear_answer("c0", answer(world, first, code=h.OLD_SEQUENCE), world.now_us)
     assert not world.dispatcher.deposed
 
 

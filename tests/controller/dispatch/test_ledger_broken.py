@@ -16,7 +16,7 @@ ALL_W = 700  # of a cabinet with 100 W of fallback
 class RaiseEarly(Ledger):
     """What was sent last counts as in force."""
 
-    def hold_W(self, at, now_ms):
+    def hold_W(self, at, now_us):
         share = self.shares[at]
         last_W = [each.value_W for each in share.lent.values()][-1:] or [share.in_force.value_W]
         return max(share.fallback_W, *last_W)
@@ -25,28 +25,28 @@ class RaiseEarly(Ledger):
 class ByValue(Ledger):
     """An answer counts for the last hint of its value, not for that of its sequence."""
 
-    def answered(self, at, sequence, value_W, left_ms, now_ms):
+    def answered(self, at, sequence, value_W, left_ms, now_us):
         same = [key for key, each in self.shares[at].lent.items() if each.value_W == value_W]
-        return super().answered(at, max([sequence, *same]), value_W, left_ms, now_ms)
+        return super().answered(at, max([sequence, *same]), value_W, left_ms, now_us)
 
 
 class WithoutWindow(Ledger):
     """A hint counts as if it were taken when it is sent."""
 
-    def sent(self, at, sequence, value_W, now_ms):
-        super().sent(at, sequence, value_W, now_ms)
-        self.shares[at].lent[sequence] = Lent(value_W, now_ms + 1.02 * ledger.VALID_MS)
+    def sent(self, at, sequence, value_W, now_us):
+        super().sent(at, sequence, value_W, now_us)
+        self.shares[at].lent[sequence] = Lent(value_W, now_us + 1020 * ledger.VALID_MS)
 
 
 class WithoutDrift(Ledger):
     """All clocks run alike."""
 
-    def sent(self, at, sequence, value_W, now_ms):
-        super().sent(at, sequence, value_W, now_ms)
-        self.shares[at].lent[sequence] = Lent(value_W, now_ms + 62_100)
+    def sent(self, at, sequence, value_W, now_us):
+        super().sent(at, sequence, value_W, now_us)
+        self.shares[at].lent[sequence] = Lent(value_W, now_us + 62_100_000)
 
-    def answered(self, at, sequence, value_W, left_ms, now_ms):
-        return super().answered(at, sequence, value_W, left_ms / 1.02, now_ms)
+    def answered(self, at, sequence, value_W, left_ms, now_us):
+        return super().answered(at, sequence, value_W, left_ms * 100 // 102, now_us)
 
 
 class BelowFallback(Ledger):
@@ -55,15 +55,15 @@ class BelowFallback(Ledger):
     def most_W(self, at):
         return self.connection_W
 
-    def hold_W(self, at, now_ms):
+    def hold_W(self, at, now_us):
         share = self.shares[at]
         every = [share.in_force, *share.lent.values()]
-        now_W = [each.value_W for each in every if now_ms < each.until_ms]
+        now_W = [each.value_W for each in every if now_us < each.until_us]
         return max(now_W, default=share.fallback_W)
 
-    def fits(self, at, value_W, now_ms):
-        others_W = [self.hold_W(each, now_ms) for each in range(3) if each != at]
-        return now_ms >= self._known_ms and value_W + sum(others_W) <= self.connection_W
+    def fits(self, at, value_W, now_us):
+        others_W = [self.hold_W(each, now_us) for each in range(3) if each != at]
+        return now_us >= self._known_us and value_W + sum(others_W) <= self.connection_W
 
 
 class WithoutWait(Ledger):
@@ -71,7 +71,7 @@ class WithoutWait(Ledger):
 
     def __init__(self, *given):
         super().__init__(*given)
-        self._known_ms, self._taken = 0.0, False
+        self._known_us, self._taken = 0, False
 
 
 class WithoutFence(Ledger):
@@ -85,17 +85,17 @@ class WithoutFence(Ledger):
 class WithoutCount(Ledger):
     """An answer to the heartbeat of a take-over counts as: nothing is in force."""
 
-    def answered(self, at, sequence, value_W, left_ms, now_ms):
+    def answered(self, at, sequence, value_W, left_ms, now_us):
         if self._taken and not self.shares[at].is_heard:
-            value_W, left_ms = self.shares[at].fallback_W, 0.0
-        return super().answered(at, sequence, value_W, left_ms, now_ms)
+            value_W, left_ms = self.shares[at].fallback_W, 0
+        return super().answered(at, sequence, value_W, left_ms, now_us)
 
 
 def started(make=Ledger, **cabinet):
     """A world whose dispatcher is past its wait and has read each cabinet."""
     found = world(make, **cabinet)
     by = found.starts()
-    found.passes(ledger.lasts_ms() + 1)
+    found.passes(ledger.lasts_us() + 1)
     for at in range(3):
         found.reports(by, at)
     return found, by
@@ -126,33 +126,33 @@ def an_old_answer_of_the_same_value(found, by):
 
 def taken_late(found, by):
     late = found.sends(by, 0, ALL_W)
-    found.passes(2000)
+    found.passes(2_000_000)
     assert found.arrives(late)
-    found.passes(1.02 * ledger.VALID_MS - 1900)
+    found.passes(1020 * ledger.VALID_MS - 1_900_000)
     lent(found, by, 1)
 
 
 def arrives_after_its_end(found, by):
     late = found.sends(by, 0, ALL_W)
-    found.passes(ledger.lasts_ms() + 1)
+    found.passes(ledger.lasts_us() + 1)
     lent(found, by, 1)
     found.arrives(late)
 
 
 def a_slow_clock(found, by):
     late = found.sends(by, 0, ALL_W)
-    found.passes(2000)
+    found.passes(2_000_000)
     assert found.arrives(late)
-    found.passes(60_101)
+    found.passes(60_101_000)
     lent(found, by, 1)
 
 
 def a_lease_below_the_fallback_ends(found, by):
     lent(found, by, 2, 0)
     lent(found, by, 0, 800)
-    found.passes(30_000)
+    found.passes(30_000_000)
     lent(found, by, 0, 800)
-    found.passes(31_000)
+    found.passes(31_000_000)
 
 
 def restarted(found, by):
@@ -177,7 +177,7 @@ def the_earlier_one_renews(found, by, **taken):
         found.dispatchers.insert(0, by)
     for _ in range(4):
         assert lent(found, by, 0)
-        found.passes(20_000)
+        found.passes(20_000_000)
     for at in (1, 2):
         found.reports(second, at)
         lent(found, second, at, None)
@@ -191,7 +191,7 @@ def restarted_after_a_take_over(found, by):
 
 def the_value_of_the_earlier_one(found, by):
     second = found.starts(taken=True)
-    found.passes(ledger.lasts_ms() + 1)
+    found.passes(ledger.lasts_us() + 1)
     assert lent(found, by, 0)
     for at in range(3):
         found.reports(second, at)
@@ -201,7 +201,7 @@ def the_value_of_the_earlier_one(found, by):
 
 def the_earlier_one_has_counted_further(found, by):
     second = found.starts(taken=True)
-    found.passes(ledger.lasts_ms() + 1)
+    found.passes(ledger.lasts_us() + 1)
     for at in range(3):
         found.reports(second, at)
         lent(found, second, at, None)
@@ -212,7 +212,7 @@ def the_earlier_one_has_counted_further(found, by):
 
 def a_reboot_after_a_take_over(found, by):
     second = found.starts(taken=True)
-    found.passes(ledger.lasts_ms() + 1)
+    found.passes(ledger.lasts_us() + 1)
     for at in range(3):
         found.reports(second, at)
         lent(found, second, at, None)
@@ -227,7 +227,7 @@ def an_epoch_that_was_not_stored(found, by):
     for each in found.cabinets:
         each.stores_late = True
     second = found.starts(taken=True)
-    found.passes(ledger.lasts_ms() + 1)
+    found.passes(ledger.lasts_us() + 1)
     for at in range(3):
         found.reports(second, at)
         lent(found, second, at, None)

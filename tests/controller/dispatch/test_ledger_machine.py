@@ -25,7 +25,7 @@ class Shares(RuleBasedStateMachine):
 
     @rule(span_ms=SPANS_ms)
     def passes(self, span_ms):
-        self.world.passes(span_ms)
+        self.world.passes(span_ms * 1000)
 
     @rule(number=st.integers(0, 1), at=CABINET)
     def reports(self, number, at):
@@ -40,7 +40,7 @@ class Shares(RuleBasedStateMachine):
     @rule(number=st.integers(0, 1), at=CABINET, arrives=st.booleans())
     def sends_all(self, number, at, arrives):
         by = self.by(number)
-        sent = self.world.sends(by, at, by.room_W(at, self.world.now_ms))
+        sent = self.world.sends(by, at, by.room_W(at, self.world.now_us))
         if sent and arrives:
             self.world.arrives(sent)
 
@@ -72,7 +72,7 @@ class Shares(RuleBasedStateMachine):
         if hasattr(self, "world"):
             assert self.world.import_W <= CONNECTION_W
             for each in self.world.dispatchers:
-                each.forget_ended(self.world.now_ms)
+                each.forget_ended(self.world.now_us)
 
 
 TestShares = Shares.TestCase

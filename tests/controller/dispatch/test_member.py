@@ -10,7 +10,7 @@ from controller.core.base import hint_codes as h
 from controller.dispatch.exchange import Heard
 from controller.dispatch.fleet import Cabinet
 from controller.dispatch.ledger import Ledger
-from controller.dispatch.member import ENDS_MS, MUTE, UNREPORTED, Member
+from controller.dispatch.member import ENDS_US, MUTE, UNREPORTED, Member
 from controller.dispatch.report import report_of
 from hil.fleet.broker import Faults
 
@@ -37,8 +37,8 @@ def test_the_minute_begins_with_the_dispatcher():
     world = World()
     world.now_ms = 1_000_000
     world.start()
-    world.dispatcher.hear_report("c0", report_of(world.boxes[0].report(0)), 1_000_000)
-    world.dispatcher.step(1_000_000)
+    world.dispatcher.hear_report("c0", report_of(world.boxes[0].report(0)), world.now_us)
+    world.dispatcher.step(world.now_us)
     assert problems(world) == {}
 
 
@@ -84,32 +84,32 @@ class Played:
     """A member and its share, with a value that is sent and answers that come."""
 
     def __init__(self):
-        self.member = Member(Cabinet("c0", b"", 200, 0), "fleet", 0, 0.0, random.Random(1))
-        self.ledger, self.now_ms = Ledger(1000, [200], 1, 0.0, False), 100_000.0
+        self.member = Member(Cabinet("c0", b"", 200, 0), "fleet", 0, 0, random.Random(1))
+        self.ledger, self.now_us = Ledger(1000, [200], 1, 0, False), 100_000_000
         self.share = self.ledger.shares[0]
 
     def sent(self, value_W):
         sequence = self.ledger.next_sequence()
-        self.ledger.sent(0, sequence, value_W, self.now_ms)
+        self.ledger.sent(0, sequence, value_W, self.now_us)
         return sequence
 
     def heard(self, sequence, value_W, left_s=60, code=h.GRANTED):
         found = Heard(sequence, code, True, value_W, left_s * 1000, 200, True, True)
-        before = self.ledger.answered(0, sequence, value_W, left_s * 1000, self.now_ms)
+        before = self.ledger.answered(0, sequence, value_W, left_s * 1000, self.now_us)
         if before is not None:
-            self.member.note(found, before, self.now_ms)
+            self.member.note(found, before, self.now_us)
 
     def beat(self, value_W, left_s):
         self.heard(self.ledger.next_sequence(), value_W, left_s)
 
     @property
     def controls(self):
-        rows = self.member.controls(self.share, self.now_ms)
+        rows = self.member.controls(self.share, self.now_us)
         return [(each["opModImpLimW"], each["duration"], each["status"]) for each in rows]
 
     @property
     def in_force(self):
-        return self.member.share(self.share, self.now_ms)
+        return self.member.share(self.share, self.now_us)
 
 
 def test_a_control_is_sent_then_started_then_superseded():
@@ -157,7 +157,7 @@ def test_a_control_that_waits_for_a_heartbeat_is_received_and_the_fallback_is_in
 def test_a_control_that_has_run_out_is_completed_and_supersedes_nothing():
     played = Played()
     played.heard(played.sent(500), 500)
-    played.now_ms = played.share.in_force.until_ms
+    played.now_us = played.share.in_force.until_us
     assert (played.controls, played.in_force) == ([(500, 0, "completed")], (200, 0))
     played.beat(200, 0)
     assert played.controls == [(500, 0, "completed")]
@@ -166,10 +166,10 @@ def test_a_control_that_has_run_out_is_completed_and_supersedes_nothing():
 
 
 def test_a_control_that_a_restart_has_lost_is_none_of_the_four():
-    for early_ms, controls in ((ENDS_MS, [(500, 0, "completed")]), (ENDS_MS + 1, [])):
+    for early_us, controls in ((ENDS_US, [(500, 0, "completed")]), (ENDS_US + 1, [])):
         played = Played()
         played.heard(played.sent(500), 500)
-        played.now_ms = played.share.in_force.until_ms - early_ms
+        played.now_us = played.share.in_force.until_us - early_us
         played.beat(200, 0)
         assert played.controls == controls
 
@@ -186,6 +186,6 @@ def test_a_limited_answer_says_what_the_battery_cannot_prevent():
 
 def test_the_state_has_what_stand_ins_have_in_force():
     world = World().run(90, LOADS_W)
-    shown = world.dispatcher.facts(world.now_ms)["cabinets"]
+    shown = world.dispatcher.facts(world.now_us)["cabinets"]
     assert [each["share_W"] for each in shown.values()] == world.limits_W
     assert {each["DERControl"][0]["status"] for each in shown.values()} <= {"started", None}

@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from fleet_messages import DOOR, FIRE, NAMES, NOW_MS, STATE_TOPIC, hear, heard, report, state
+from fleet_messages import DOOR, FIRE, NAMES, NOW_US, STATE_TOPIC, hear, heard, report, state
 from fleet_world import World
 
 from controller.dispatch import facts as published, site_facts
@@ -15,8 +15,8 @@ from tests.tables import cases
 REPORT = "firebreak/hall2/report"
 
 
-def facts(overview, now_ms=NOW_MS):
-    return site_facts.of(overview, now_ms)
+def facts(overview, now_us=NOW_US):
+    return site_facts.of(overview, now_us)
 
 
 def test_all_is_well():
@@ -86,8 +86,8 @@ def test_the_danger_of_an_alarm(label, words, level):
 
 def test_a_report_that_is_too_old_counts_as_silent():
     overview = heard(shared=state())
-    assert facts(overview, NOW_MS + 19_999)["silent"] == []
-    found = facts(overview, NOW_MS + 20_000)
+    assert facts(overview, NOW_US + 19_999_000)["silent"] == []
+    found = facts(overview, NOW_US + 20_000_000)
     assert found["silent"] == NAMES
     assert not found["dispatcher"]["is_live"] and found["dispatcher"]["silent_s"] == 20
 
@@ -129,11 +129,11 @@ def test_a_kept_report_after_a_live_one_leaves_the_cabinet_live():
 
 def test_one_rule_says_when_a_cabinet_or_a_dispatcher_is_silent():
     overview, world = heard(shared=state()), World(1)
-    world.dispatcher.hear_report("c0", report_of(json.dumps(report()).encode()), NOW_MS)
+    world.dispatcher.hear_report("c0", report_of(json.dumps(report()).encode()), NOW_US)
     for later_ms, is_live in ((19_999, True), (20_000, False)):
-        found = facts(overview, NOW_MS + later_ms)
+        found = facts(overview, NOW_US + later_ms * 1000)
         assert found["dispatcher"]["is_live"] == found["cabinets"]["hall1"]["is_live"] == is_live
-        assert world.dispatcher.members[0].is_live(NOW_MS + later_ms) == is_live
+        assert world.dispatcher.members[0].is_live(NOW_US + later_ms * 1000) == is_live
 
 
 def test_the_dispatcher_and_the_page_read_the_same_values():
@@ -179,7 +179,7 @@ def test_a_kept_state_is_no_sign_of_life_and_says_since_when():
 """)
 def test_a_share_in_the_report_grows_old(share, age_s, share_W, left_s):
     overview = heard({"hall1": {"share": share}})
-    one = facts(overview, NOW_MS + age_s * 1000)["cabinets"]["hall1"]
+    one = facts(overview, NOW_US + age_s * 1_000_000)["cabinets"]["hall1"]
     assert overview.odd == {}
     assert (one["share_W"], one["left_s"]) == (share_W, left_s)
 
@@ -187,7 +187,7 @@ def test_a_share_in_the_report_grows_old(share, age_s, share_W, left_s):
 def test_the_share_of_the_dispatcher_grows_old_too_and_ends_at_the_fallback():
     overview = heard(shared=state(changes={"hall1": {"left_s": 3}}), names=NAMES[:2])
     for later_ms, share in ((0, (500_000, 3)), (2000, (500_000, 1)), (2001, (200_000, 0))):
-        one = facts(overview, NOW_MS + later_ms)["cabinets"]["hall1"]
+        one = facts(overview, NOW_US + later_ms * 1000)["cabinets"]["hall1"]
         assert (one["share_W"], one["left_s"]) == share
 
 

@@ -41,10 +41,10 @@ def test_a_second_box_that_always_answers_later_is_found(later_ms):
         world.step()
         for due in [each for each in world.dispatcher_later if each[0] <= world.now_ms]:
             world.dispatcher_later.remove(due)
-            world.dispatcher.hear_answer(due[1], due[2], world.now_ms)
+            world.dispatcher.hear_answer(due[1], due[2], world.now_us)
     assert problems(world) == {"c1": TWICE}
     ledger = world.dispatcher.ledger
-    assert ledger.hold_W(1, world.now_ms) == ledger.most_W(1), "nothing is left to lend"
+    assert ledger.hold_W(1, world.now_us) == ledger.most_W(1), "nothing is left to lend"
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -94,7 +94,7 @@ def test_a_cabinet_that_answers_heartbeats_and_no_limit_is_named_and_holds_littl
     world.run(30)
     assert problems(world) == {"c0": NO_LIMIT}
     world.run(70)
-    assert world.dispatcher.ledger.hold_W(0, world.now_ms) == 200, "others can use the rest"
+    assert world.dispatcher.ledger.hold_W(0, world.now_us) == 200, "others can use the rest"
     world.boxes[0].receive = real
     world.run(60)
     assert problems(world) == {} and world.limits_W[0] >= 500
@@ -149,9 +149,9 @@ def test_an_answer_that_was_overtaken_says_nothing_of_the_fallback():
     answers = []
     for fallback_W in (200, 500):
         sequence = dispatcher.ledger.next_sequence()
-        data = member.exchange.heartbeat(sequence, world.now_ms)
+        data = member.exchange.heartbeat(sequence, world.now_us)
         reply = w.reply_of(world.boxes[0].receive(data, world.now_ms), key)
         answers.append(w.reply_bytes(reply._replace(fallback_W=fallback_W), key))
     for data in answers[::-1]:
-        dispatcher.hear_answer("c0", data, world.now_ms)
+        dispatcher.hear_answer("c0", data, world.now_us)
     assert "is 500 W" in member.problem and dispatcher.ledger.shares[0].own_W == 500

@@ -6,9 +6,10 @@ import subprocess
 import pytest
 
 from controller.console.roll_out import Rolling
-from controller.dispatch.roll_out import KEEPS_S_MAX, KEPT, OTHER, SILENT, TRIED, RollOut, waves
+from controller.dispatch.roll_out import KEPT, OTHER, SILENT, TRIED, RollOut, waves
 from tests.controller.console.command_line import run
 
+KEEPS_S_MAX = 4 * 3600
 NAMES = [f"hall{number}" for number in range(1, 13)]
 
 
@@ -31,7 +32,7 @@ class Fleet:
 
     def step(self, after_s=60):
         self.now_s += after_s
-        return self.out.step(self.cabinets, self.now_s)
+        return self.out.step(self.cabinets, self.now_s * 1_000_000)
 
     def has(self, names, release="2", on_trial=False, is_live=True):
         for name in names:
@@ -124,7 +125,7 @@ def test_a_silent_cabinet_is_waited_for_and_one_that_has_it_is_left_alone():
 
 class Seen:
     def __init__(self, fleet):
-        self.cabinets = lambda now_ms: fleet.cabinets
+        self.cabinets = lambda now_us: fleet.cabinets
 
 
 @pytest.mark.wire
@@ -138,14 +139,14 @@ class Seen:
 )
 def test_a_command_that_fails_stops_it(command, halted, capsys):
     fleet = Fleet()
-    rolling = Rolling(fleet.out, command.split())
+    rolling = Rolling(fleet.out, command.split(), 0)
     seen = Seen(fleet)
     with pytest.raises(KeyboardInterrupt) if halted else contextlib.nullcontext():
-        rolling.look(seen, 60_000, "")
+        rolling.look(seen, 60_000_000, "")
         rolling._going.wait(timeout=60)
-        rolling.look(seen, 61_000, "")
+        rolling.look(seen, 61_000_000, "")
     assert fleet.out.halted == halted and "hall1: begins" in capsys.readouterr().out
-    assert rolling.look(seen, 62_000, "no broker") is None
+    assert rolling.look(seen, 62_000_000, "no broker") is None
     assert capsys.readouterr().out == "", "nothing has changed"
 
 
@@ -153,12 +154,12 @@ def test_a_command_that_fails_stops_it(command, halted, capsys):
 def test_one_installation_goes_on_at_a_time(capsys):
     fleet = Fleet()
     fleet.has(NAMES[:1])
-    rolling = Rolling(fleet.out, ["cat", "/dev/null", "{}"])
+    rolling = Rolling(fleet.out, ["cat", "/dev/null", "{}"], 0)
     rolling._going = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
-    rolling.look(Seen(fleet), 60_000, "")
+    rolling.look(Seen(fleet), 60_000_000, "")
     assert "begins" not in capsys.readouterr().out
     rolling._going.communicate()
-    rolling.look(Seen(fleet), 61_000, "")
+    rolling.look(Seen(fleet), 61_000_000, "")
     assert capsys.readouterr().out.count("begins") == 1
     rolling._going.wait(timeout=60)
 

@@ -43,8 +43,8 @@ def begun(path, epochs, take_over=False, without=()):
 
 @pytest.fixture(autouse=True)
 def path(tmp_path, monkeypatch):
-    monkeypatch.setattr(service, "GREET_S", 0.1)
-    monkeypatch.setattr(service, "GREET_EACH_S", 0.0)
+    monkeypatch.setattr(service, "GREET_US", 100_000)
+    monkeypatch.setattr(service, "GREET_EACH_MS", 0)
     return tmp_path / "epoch.json"
 
 

@@ -45,7 +45,7 @@ async def state_of(found, folder, peer, is_right):
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_a_report_with_retain_is_heard(tmp_path, monkeypatch, protocol):
-    monkeypatch.setattr(service, "GREET_S", 0.1)
+    monkeypatch.setattr(service, "GREET_US", 100_000)
     monkeypatch.setattr(service, "STATE_US", 100_000)
     with Broker(tmp_path / "broker") as broker, Peer(broker, [made.STATE_TOPIC]) as peer:
         found = loaded(tmp_path, broker, protocol)

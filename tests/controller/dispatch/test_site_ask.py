@@ -8,10 +8,10 @@ import json
 import random
 
 import pytest
-from fleet_messages import FIRE, NAMES, NOW_MS, heard, state
+from fleet_messages import FIRE, NAMES, NOW_US, heard, state
 
 from controller.dispatch import site_ask, site_facts
-from controller.dispatch.ledger import Ledger, lasts_ms
+from controller.dispatch.ledger import Ledger, lasts_us
 from controller.dispatch.site_ask import Job
 from controller.dispatch.targets import Planner, View
 from tests.tables import cases
@@ -25,7 +25,7 @@ def facts(reports=None, shared=None, has_dispatcher=True, shared_W=None, **of_fl
     of_fleet = {"connection_W": 5_000_000, **of_fleet}
     shared = {**(shared or state()), "connection_W": shared_W or of_fleet["connection_W"]}
     shared = shared if has_dispatcher else None
-    return site_facts.of(heard(reports, shared, **of_fleet), NOW_MS)
+    return site_facts.of(heard(reports, shared, **of_fleet), NOW_US)
 
 
 def answer(job=SHORT, *given, name="", **rest):
@@ -57,7 +57,7 @@ def test_an_unused_fallback_stays_with_its_cabinet():
     kW without the job.
     """
     reports = {name: IDLE for name in NAMES[1:]}
-    assert Ledger(5_000_000, [200_000] * 8, 1, 0.0, False).most_W(0) == 3_600_000
+    assert Ledger(5_000_000, [200_000] * 8, 1, 0, False).most_W(0) == 3_600_000
     assert asked(3_340_000, reports, name="hall1") == ("yes", 0, "hall1")
     assert asked(3_340_001, reports, name="hall1") == ("no", -1, "hall1")
 
@@ -117,9 +117,9 @@ def test_without_a_dispatcher_a_job_must_fit_one_fallback():
 
 
 def test_a_dispatcher_lends_nothing_in_its_first_minute():
-    ledger = Ledger(1000, [200], 1, 0.0, False)
-    assert ledger.lends_in_s(0.0) == 64 and ledger.lends_in_s(lasts_ms() - 1) == 1
-    assert ledger.lends_in_s(lasts_ms()) == 0
+    ledger = Ledger(1000, [200], 1, 0, False)
+    assert ledger.lends_in_s(0) == 64 and ledger.lends_in_s(lasts_us() - 1) == 1
+    assert ledger.lends_in_s(lasts_us()) == 0
     for lends_in_s, words in ((600, "yes"), (601, "no"), (None, "no")):
         assert answer(SHORT, shared=state(lends_in_s=lends_in_s))["answer"] == words
 

@@ -11,7 +11,7 @@ import json
 import re
 
 import pytest
-from fleet_messages import NAMES, NOW_MS, STATE_TOPIC, fleet, hear, heard, report, state
+from fleet_messages import NAMES, NOW_US, STATE_TOPIC, fleet, hear, heard, report, state
 
 from controller.console import fleet as page
 from controller.core.base import hint_codes as h
@@ -108,7 +108,7 @@ def put(found, name, value):
 
 def of_fleet(seen):
     """What the page, the answer to a job and the roll-out make of the cabinets."""
-    found = site_facts.of(seen, NOW_MS)
+    found = site_facts.of(seen, NOW_US)
     one = found["cabinets"]["hall1"]
     out = roll_out.RollOut(["hall1"], "9.9")
     return (
@@ -117,7 +117,7 @@ def of_fleet(seen):
         site_ask.answer(found, JOB, "" if found["is_common"] else "hall1")["answer"]
         == site_ask.YES,
         out.state(one) == roll_out.KEPT,
-        out.step({"hall1": one}, 0.0) == ["hall1"],
+        out.step({"hall1": one}, 0) == ["hall1"],
     )
 
 
@@ -137,10 +137,10 @@ def reports_of(name, value):
 
 def discharge_W(found):
     """What the dispatcher counts on from the battery."""
-    own = Dispatcher(fleet(NAMES[:1]), 5, 0.0, False, (), 1)
-    own.hear_report("hall1", messages.report_of(json.dumps(found).encode()), 0.0)
+    own = Dispatcher(fleet(NAMES[:1]), 5, 0, False, (), 1)
+    own.hear_report("hall1", messages.report_of(json.dumps(found).encode()), 0)
     own.members[0].exchange.is_known = True
-    return own._view(0, 1.0).discharge_W
+    return own._view(0, 1000).discharge_W
 
 
 def states_of(name, value, is_row=False):
