@@ -27,7 +27,6 @@ from controller.hints.wire import COUNT_BITS, EPOCH_MAX, epoch_of
 WINDOW_MS = 2200
 VALID_MS = 60_000
 DRIFT_PERMILLE = 20  # by which the clock of a cabinet may be slower than that of the dispatcher
-ENDLESS_US = 1 << 62
 
 
 class Lent(NamedTuple):
@@ -99,8 +98,7 @@ class Ledger:
         # the holds and their sum, computed again only for those of `_changed`
         self._holds_W, self._sum_W = [0] * len(self.shares), 0
         self._changed = set(range(len(self.shares)))
-        # when a hold changes next, of each share, and all of these as a heap of (us, share)
-        self._due_us = [self._known_us] * len(self.shares)
+        # a heap of (us, share): when a hold may end; one for each message of the last 64 s
         self._ends = [(self._known_us, at) for at in self._changed]
 
     def most_W(self, at: int) -> int:
@@ -131,19 +129,15 @@ class Ledger:
         """
         share = self.shares[at]
         stated_W = self.most_W(at) if fallback_W is None else max(share.fallback_W, fallback_W)
-        if stated_W != share.own_W:
-            share.stated(stated_W)
-            self._changed.add(at)
+        share.stated(stated_W)
+        self._changed.add(at)
 
     def fits(self, at: int, value_W: int, now_us: int) -> bool:
         """This value may be sent: it lends nothing below a fallback, and fits beside the others. A
         fallback always fits, so that a value can fall while the others' holds are too high.
         """
-        if now_us < self._known_us or not self.shares[at].fallback_W <= value_W <= self.most_W(at):
-            return False
-        # its own fallback is in its hold in any case
-        is_fallback = value_W == self.shares[at].fallback_W
-        return is_fallback or value_W + self._others_W(at, now_us) <= self.connection_W
+        fallback_W = self.shares[at].fallback_W
+        return now_us >= self._known_us and fallback_W <= value_W <= self.room_W(at, now_us)
 
     def lends_in_s(self, now_us: int) -> int:
         """Seconds in which nothing is lent, because earlier hints may still be valid."""
@@ -159,13 +153,7 @@ class Ledger:
 
     def _others_W(self, at: int, now_us: int) -> int:
         """The holds of all other cabinets together."""
-        while self._ends and self._ends[0][0] <= now_us:
-            due_us, at_end = heapq.heappop(self._ends)
-            if due_us == self._due_us[at_end]:  # else an earlier one was put before it
-                self._due_us[at_end] = ENDLESS_US
-                share = self.shares[at_end]
-                ends_us = [each.until_us for each in (share.in_force, *share.lent.values())]
-                self._note(at_end, min([each for each in ends_us if each > now_us], default=None))
+        self._pass(now_us)
         for each in self._changed:
             hold_W = self.hold_W(each, now_us)
             self._sum_W += hold_W - self._holds_W[each]
@@ -173,12 +161,15 @@ class Ledger:
         self._changed.clear()
         return self._sum_W - self._holds_W[at]
 
-    def _note(self, at: int, until_us: int | None) -> None:
+    def _pass(self, now_us: int) -> None:
+        """Note the cabinets whose holds may have ended."""
+        while self._ends and self._ends[0][0] <= now_us:
+            self._changed.add(heapq.heappop(self._ends)[1])
+
+    def _note(self, at: int, until_us: int) -> None:
         """The hold of a cabinet has changed, and may change again then."""
         self._changed.add(at)
-        if until_us is not None and until_us < self._due_us[at]:
-            self._due_us[at] = until_us
-            heapq.heappush(self._ends, (until_us, at))
+        heapq.heappush(self._ends, (until_us, at))
 
     @property
     def is_used_up(self) -> bool:
@@ -215,6 +206,7 @@ class Ledger:
 
     def forget_ended(self, now_us: int) -> None:
         """Leave out what has run out: the memory stays bounded without answers."""
+        self._pass(now_us)
         for share in self.shares:
             for sequence in [key for key, each in share.lent.items() if each.until_us <= now_us]:
                 del share.lent[sequence]

@@ -270,3 +270,11 @@ def test_a_restart_after_a_take_over_has_to_say_so():
     restarted_after_a_take_over(found, by)
     assert found.worst_W > CONNECTION_W
     assert sum(FALLBACK_W) < CONNECTION_W
+
+
+def test_a_cabinet_that_only_answers_takes_no_more_memory_with_time():
+    by = Ledger(1000, [200], 1, 0, False)
+    for now_s in range(1000):
+        by.answered(0, by.next_sequence(), 200, 60_000, now_s * 1_000_000)
+        by.forget_ended(now_s * 1_000_000)
+    assert len(by._ends) <= 64
