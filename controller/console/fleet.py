@@ -19,6 +19,7 @@ from controller.state import ask
 from controller.state.base import Facts
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted
+from controller.system.told import DoorError
 
 if TYPE_CHECKING:
     from controller.dispatch.reader import Reader
@@ -84,7 +85,6 @@ def reader_of(path: str) -> "Reader":
 def _collected(reader: "Reader") -> Facts:
     """The facts after one collection. Ends the command without a broker."""
     from controller.mqtt.link import Lost
-    from controller.system.told import DoorError
 
     with cli.ends(NO_START, Lost), cli.ends(WRONG_INPUT, DoorError, OSError):
         asyncio.run(reader.once())
@@ -99,8 +99,6 @@ def _code(facts: Facts) -> int:
 
 def _watch(reader: "Reader") -> int:
     """Draw until Ctrl-C. The exit code is that of the last page."""
-    from controller.system.told import DoorError
-
     code = NOT_DONE
 
     def draw(overview: Overview, now_us: int, trouble: str) -> None:

@@ -19,6 +19,7 @@ from controller.dispatch.overview import Overview
 from controller.dispatch.roll_out import RollOut
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
+from controller.system.told import DoorError
 
 FIRST_US = 10_000_000  # in which every cabinet is heard
 NAME = "{}"
@@ -36,8 +37,6 @@ NAME = "{}"
     ),
 )
 def _run(arguments: Namespace) -> int:
-    from controller.system.told import DoorError
-
     command = _words(arguments.install)
     reader = reader_of(arguments.file)
     out = RollOut(list(reader.overview.seen), arguments.release)

@@ -62,7 +62,7 @@ class Dispatcher:
         self._targets = targets.Targets([each.value_W for each in self.members], 0, 0)
         self._planned_us = NEVER_US
         self._common = CommonLoad(self.members, now_us)
-        self.counts: collections.Counter[str] = collections.Counter()
+        self.counts = collections.Counter[str]()
         self._heard, self._waiting = set[int](), set[int]()  # places of cabinets
         self.last = caught.Last("dispatch: a cabinet is left out of a turn", 20)  # lines
 
@@ -113,8 +113,7 @@ class Dispatcher:
         """Take what the newest answer says of the fallback there."""
         member = self.members[at]
         member.stated(fallback_W)
-        is_bound = fallback_W is not None and not member.exchange.problem
-        self.ledger.note_fallback(at, fallback_W if is_bound else None)
+        self.ledger.note_fallback(at, None if member.exchange.problem else fallback_W)
 
     @property
     def deposed(self) -> str:
@@ -124,21 +123,15 @@ class Dispatcher:
         names = [each.cabinet.name for each in self.members if each.exchange.is_deposed]
         return ", ".join(names[:NAMES_MAX]) if len(names) >= min(2, len(self.members)) else ""
 
-    @property
-    def awaited(self) -> list[str]:
-        """Names of the cabinets to which an earlier dispatcher may still lend."""
-        return [m.cabinet.name for at, m in enumerate(self.members) if self.ledger.is_lent_on(at)]
-
     # -- what goes out
 
     def step(self, now_us: int) -> list[Sent]:
         """The datagrams to send."""
-        order = self._due(now_us)
-        lowered = [at for at in order if self._wanted_W(at) < self.members[at].value_W]
-        raised = [at for at in order if self._wanted_W(at) >= self.members[at].value_W]
         found = list[Sent]()
-        for at in (*lowered, *raised):
-            with self.last.of(self.members[at].cabinet.name):
+        members = self.members
+        order = sorted(self._due(now_us), key=lambda at: self._wanted_W(at) >= members[at].value_W)
+        for at in order:  # values that fall go first
+            with self.last.of(members[at].cabinet.name):
                 found += self._sent(at, now_us)
         return found
 
@@ -227,8 +220,7 @@ class Dispatcher:
         member = self.members[at]
         is_lent_on = self.ledger.is_lent_on(at) and not self.ledger.lends_in_s(now_us)
         member.judge(now_us, is_lent_on)
-        report, is_live = member.report, member.is_live(now_us)
-        load_W = member.load_W
+        is_live, load_W = member.is_live(now_us), member.load_W
         if not is_live and self.fleet.is_common:
             load_W = self._common.load_W(now_us) * member.cabinet.load_permille // 1000
         if not is_live:
@@ -236,14 +228,11 @@ class Dispatcher:
         can_give = is_live and member.exchange.is_known and not member.problem
         return targets.View(
             load_W,
-            discharge_W=report.discharge_W_max if can_give else 0,
+            discharge_W=member.report.discharge_W_max if can_give else 0,
             fallback_W=member.cabinet.fallback_W,
             is_live=is_live,
             part=member.cabinet.load_permille or 1,
-            soc_permille=report.soc_permille,
-            soh_permille=report.soh_permille,
-            temperature_ddegC=report.temperature_ddegC,
-            remaining_Wh=report.remaining_Wh,
+            report=member.report,
         )
 
     # -- what is shown
@@ -252,10 +241,10 @@ class Dispatcher:
         """(name, words) of each cabinet that cannot be lent to."""
         return [(m.cabinet.name, m.problem) for m in self.members if m.problem]
 
-    def facts(self, now_us: int, places: range | None = None) -> dict[str, Any]:
-        """The state of the fleet in SI units. places: of the cabinets; None: all of them."""
+    def facts(self, now_us: int, places: range) -> dict[str, Any]:
+        """The state of the fleet in SI units. places: those of the cabinets to show."""
         cabinets = {}
-        for at in range(len(self.members)) if places is None else places:
+        for at in places:
             with self.last.of(name := self.members[at].cabinet.name):
                 cabinets[name] = self._shown(at, now_us)
         return {

@@ -67,7 +67,8 @@ class Member:
     def reported(self, report: Report, load_W: int | None, now_us: int) -> None:
         """It has sent a report. load_W: its import without battery; None: unknown."""
         self.report, self.reported_us = report, now_us
-        self.load_W = self.load_W if load_W is None else load_W
+        if load_W is not None:
+            self.load_W = load_W
 
     def asked(self, now_us: int) -> None:
         """A heartbeat is sent to it."""
@@ -86,7 +87,8 @@ class Member:
     def lent(self, value_W: int, now_us: int) -> None:
         """An import limit is sent to it."""
         self.value_W, self.hint_us, self.is_answered = value_W, now_us, False
-        self.limit_us = now_us if self.limit_us is None else self.limit_us
+        if self.limit_us is None:
+            self.limit_us = now_us
 
     def stated(self, fallback_W: int | None) -> None:
         """It has said its fallback; None: it has none."""

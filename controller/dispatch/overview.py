@@ -50,12 +50,9 @@ class Seen:
         self.is_fresh = self.is_fresh or not is_retained
         self.is_offline = self.is_offline and (is_retained or report["state"] is None)
 
-    def connected(self, payload: bytes) -> bool:
-        """Take a message of its topic `online`. False: a wrong value, which changes nothing."""
-        if payload in (b"online", b"offline"):
-            self.is_offline = payload == b"offline"
-            return True
-        return False
+    def hear_online(self, is_online: bool) -> None:
+        """Take what its topic `online` says."""
+        self.is_offline = not is_online
 
     def hear_share(self, shared: Facts, now_us: int) -> None:
         """Take what the dispatcher says about it."""
@@ -89,7 +86,7 @@ class Overview:
     def __init__(self, fleet: Fleet):
         self.fleet = fleet
         self.seen = {each.name: Seen(each) for each in fleet.cabinets}
-        self.odd: collections.Counter[str] = collections.Counter()
+        self.odd = collections.Counter[str]()
         self.state: Facts = {}  # of the dispatcher
         self._state_us = NEVER_US  # when it came live
         self._last = caught.Last("is left out", told=lambda line: self._count("a message", line))
@@ -118,7 +115,9 @@ class Overview:
                 self._count(name, words)
             if report is not None:
                 seen.hear(report, is_retained, now_us)
-        elif not seen.connected(payload):
+        elif payload in (b"online", b"offline"):
+            seen.hear_online(payload == b"online")
+        else:
             self._count(name, "online has a wrong value")
 
     def _count(self, name: str, words: str) -> None:
@@ -205,10 +204,9 @@ def _share(seen: Seen, shared: Facts, now_us: int) -> Facts:
     found, word = reported, "cabinet" if own else None
     if shared:
         share_W, left_s = shared["share_W"], shared["left_s"]
-        is_known = None not in (share_W, left_s)
-        found, word = None, "dispatcher" if is_known else None
-        if is_known:
-            found = _aged(share_W, left_s, now_us - seen.shared_us, fallback_W)
+        found = word = None
+        if None not in (share_W, left_s):
+            found, word = _aged(share_W, left_s, now_us - seen.shared_us, fallback_W), "dispatcher"
     share_W, left_s = found or (fallback_W, 0)
     return {
         "share_W": share_W,

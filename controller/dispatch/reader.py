@@ -78,5 +78,5 @@ class Reader:
 
     def _broker(self) -> Broker:
         fleet = self.overview.fleet
-        found = login.broker(fleet.broker, fleet.beside, self._id, self.overview.topics)
-        return found._replace(marks_live=True)
+        topics = self.overview.topics
+        return login.broker(fleet.broker, fleet.beside, self._id, topics, marks_live=True)

@@ -12,7 +12,7 @@ from controller.forms.message import counted
 
 TENTH = 10
 KEEPS_H_MAX = 4  # from the begin of an installation until the release is kept
-HOUR_US = 3_600_000_000
+KEEPS_US_MAX = KEEPS_H_MAX * 3_600_000_000
 KEPT, TRIED, OTHER, SILENT = "has kept it", "tries it", "has another release", "is silent"
 UNSAID = "does not say its release"
 
@@ -69,7 +69,7 @@ class RollOut:
             self._tried.add(name)
         if state == OTHER and name in self._tried:
             self.halted = self.halted or f"{name} went back"
-        elif state != KEPT and now_us - self._begun_us[name] >= KEEPS_H_MAX * HOUR_US:
+        elif state != KEPT and now_us - self._begun_us[name] >= KEEPS_US_MAX:
             self.halted = self.halted or f"{name} {state} after {KEEPS_H_MAX} h"
 
     def _is_too_long(self, open_: Mapping[str, str], now_us: int) -> bool:
@@ -77,7 +77,7 @@ class RollOut:
         for name, state in open_.items():
             if state == OTHER:
                 self._waits_us.pop(name, None)
-            elif now_us - self._waits_us.setdefault(name, now_us) >= KEEPS_H_MAX * HOUR_US:
+            elif now_us - self._waits_us.setdefault(name, now_us) >= KEEPS_US_MAX:
                 self.halted = f"{name} {state} after {KEEPS_H_MAX} h"
         return bool(self.halted)
 

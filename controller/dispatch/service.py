@@ -51,7 +51,7 @@ class Service:
         self._dispatcher: Dispatcher | None = None
         self._answers: collections.deque[tuple[str, bytes]] = collections.deque(maxlen=WAITING_MAX)
         self._reports: dict[str, bytes] = {}
-        self._counts: collections.Counter[str] = collections.Counter()
+        self._counts = collections.Counter[str]()
         self._state_us = 0
         self._is_taken, self._relax_us = False, 0  # an earlier dispatcher may still run
         self._problems: dict[str, str] = {}
@@ -230,8 +230,8 @@ class Service:
         topics.append(f"firebreak/+/reply/{self._fleet.source}/signed")
         # no second dispatcher takes the place of this one at the broker before it is refused
         name = f"firebreak-dispatch-{self._fleet.source}-{self._id}"
-        found = login.broker(self._fleet.broker, self._fleet.beside, name, topics, "")
-        return found._replace(marks_live=True)  # cabinets publish every report with retain
+        # cabinets publish every report with retain
+        return login.broker(self._fleet.broker, self._fleet.beside, name, topics, marks_live=True)
 
 
 async def until_signal(service: Service) -> int:

@@ -17,7 +17,11 @@ from typing import NamedTuple
 from controller.core.base.answers import WIDE_W
 from controller.core.split import Split
 from controller.core.weights import Weights
-from controller.dispatch.report import NOTHING, POWER_W_MAX  # sums of reports stay within 32 bits
+from controller.dispatch.report import (
+    NOTHING,
+    POWER_W_MAX,
+    Report,
+)  # sums of reports stay within 32 bits
 
 TURNS_MAX = 40  # of the search for the discharge; the change falls by 1/n in each turn
 
@@ -32,10 +36,7 @@ class View(NamedTuple):
     fallback_W: int
     is_live: bool
     part: int
-    soc_permille: int = NOTHING.soc_permille
-    soh_permille: int = NOTHING.soh_permille
-    temperature_ddegC: int = NOTHING.temperature_ddegC
-    remaining_Wh: int | None = None
+    report: Report = NOTHING
 
 
 class Targets(NamedTuple):
@@ -74,10 +75,9 @@ class Planner:
         spare_W = max(0, connection_W - held_W - left_W) * self._lent_permille // 1000
         more_W = _parts(spare_W, [each.part if each.is_live else 0 for each in views])
         values_W = [
-            max(each.fallback_W, each.load_W - given + more)
+            min(POWER_W_MAX, max(each.fallback_W, each.load_W - given + more))
             for each, given, more in zip(views, given_W, more_W)
         ]
-        values_W = [min(each, POWER_W_MAX) for each in values_W]
         over_W = sum(values_W) - (connection_W - held_W)
         if over_W > 0:
             values_W = self._lowered(views, values_W, over_W)
@@ -115,7 +115,7 @@ class Planner:
 
     def _lasting_W(self, views: Sequence[View]) -> int:
         """The discharge of all batteries for which the charge lasts long enough."""
-        left_Wh = [each.remaining_Wh for each in views if each.discharge_W]
+        left_Wh = [each.report.remaining_Wh for each in views if each.discharge_W]
         if not self._hold_h or None in left_Wh:
             return WIDE_W
         return int(sum(each for each in left_Wh if each is not None) / self._hold_h)
@@ -128,9 +128,9 @@ class Planner:
             self._weights = self._made()
             self._weights.held[:] = before
         self._weights.update(
-            [each.soc_permille for each in views],
-            [each.temperature_ddegC for each in views],
-            [each.soh_permille for each in views],
+            [each.report.soc_permille for each in views],
+            [each.report.temperature_ddegC for each in views],
+            [each.report.soh_permille for each in views],
         )
         return self._weights.discharge
 

@@ -18,6 +18,7 @@ def broker(
     client_id: str,
     topics: Sequence[str] = (),
     will: str = "",
+    marks_live: bool = False,
 ) -> Broker:
     """values: those of form.BROKER; beside: the path of a file that they name. Raises DoorError,
     OSError.
@@ -36,6 +37,7 @@ def broker(
         login=login,
         topics=topics,
         will=will,
+        marks_live=marks_live,
     )
 
 

@@ -11,6 +11,11 @@ from hil.fleet.standin import StandIn
 STEP_MS = 100
 
 
+def awaited(dispatcher):
+    is_lent_on = dispatcher.ledger.is_lent_on
+    return [each.cabinet.name for at, each in enumerate(dispatcher.members) if is_lent_on(at)]
+
+
 class World:
     def __init__(self, count=3, connection_W=3000, fallback_W=200, faults=None, seed=1):
         draw = self.draw = random.Random(seed)
@@ -59,6 +64,11 @@ class World:
     @property
     def now_us(self):
         return self.now_ms * 1000
+
+    @property
+    def awaited(self):
+        """Names of the cabinets to which an earlier dispatcher may still lend."""
+        return awaited(self.dispatcher)
 
     @property
     def limits_W(self):

@@ -77,10 +77,10 @@ def test_a_cabinet_without_its_disconnection_counts_again():
     world.run(70)
     world.start(is_taken=True, without=["c2"])
     world.run(90)
-    assert world.limits_W[0] >= 2000 and not world.dispatcher.awaited
+    assert world.limits_W[0] >= 2000 and not world.awaited
     world.broker.cut.add("c2")  # it reports, and takes no hints
     world.dispatcher.hear_report("c2", report_of(world.boxes[2].report(0)), world.now_us)
-    assert world.dispatcher.awaited == ["c2"]
+    assert world.awaited == ["c2"]
     world.run(70)
     assert world.limits_W == [200, 200, 200]
 
@@ -90,11 +90,11 @@ def test_after_a_take_over_nothing_is_lent_before_each_cabinet_has_answered():
     world.silent.add("c2")
     world.start(is_taken=True)
     world.run(200)
-    assert world.limits_W == [200, 200, 200] and world.dispatcher.awaited == ["c2"]
+    assert world.limits_W == [200, 200, 200] and world.awaited == ["c2"]
     assert world.dispatcher.problems() == [("c2", LENT_ON)]
     world.silent.clear()
     world.run(30)
-    assert world.limits_W[0] >= 2000 and not world.dispatcher.awaited
+    assert world.limits_W[0] >= 2000 and not world.awaited
 
 
 def test_a_silent_cabinet_counts_with_its_load():

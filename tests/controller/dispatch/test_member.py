@@ -186,6 +186,6 @@ def test_a_limited_answer_says_what_the_battery_cannot_prevent():
 
 def test_the_state_has_what_stand_ins_have_in_force():
     world = World().run(90, LOADS_W)
-    shown = world.dispatcher.facts(world.now_us)["cabinets"]
+    shown = world.dispatcher.facts(world.now_us, range(3))["cabinets"]
     assert [each["share_W"] for each in shown.values()] == world.limits_W
     assert {each["DERControl"][0]["status"] for each in shown.values()} <= {"started", None}

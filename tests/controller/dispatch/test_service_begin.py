@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from fleet_world import awaited
 
 from controller.dispatch import epoch_file, service
 from controller.dispatch.fleet import Cabinet, Fleet
@@ -38,7 +39,7 @@ def begun(path, epochs, take_over=False, without=()):
     link = Link(epochs)
     link.service = made
     asyncio.run(made._begin(link))
-    return set(link.greeted), made._dispatcher.ledger.epoch, made._dispatcher.awaited
+    return set(link.greeted), made._dispatcher.ledger.epoch, awaited(made._dispatcher)
 
 
 @pytest.fixture(autouse=True)

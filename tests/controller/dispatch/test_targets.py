@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given as for_all, strategies as st
 
+from controller.dispatch.report import NOTHING
 from controller.dispatch.targets import Planner, View
 from tests.tables import cases
 
@@ -10,9 +11,8 @@ MW = 1_000_000
 
 
 def view(load_MW, gives_MW=1.0, fallback_MW=0.9, is_live=True, **fields):
-    return View(
-        round(load_MW * MW), round(gives_MW * MW), round(fallback_MW * MW), is_live, 250, **fields
-    )
+    powers_W = [round(each * MW) for each in (load_MW, gives_MW, fallback_MW)]
+    return View(*powers_W, is_live, 250, NOTHING._replace(**fields))
 
 
 def values_MW(views, connection_MW=6, spare_MW=0.0, **options):
