@@ -76,6 +76,7 @@ NO_EXEMPTIONS = {
     "tests/hil/test_scenarios.py QUICK": CHOICE,
     "tests/hil/test_scenarios.py LONG": CHOICE,
     "tests/hil/values/chain_beside_bytes.py PER_TICK": "bounds of one tick, longer in the chain",
+    "tests/house.py FLOORS": PLACED,
     "tests/house.py FOLDERS": "every folder of code; tests/test_house.py finds a new one",
     "tests/house.py ROOMS": "every room; tests/test_house.py finds a new one",
     "tests/instead_of_os.py OF_TEXTS": "functions that touch no file",

@@ -31,7 +31,6 @@ def texts():
 
 def test_no_test_of_the_box_needs_the_lab():
     """The lab stands above the box, which is there without it."""
-    assert house.box_folders() == {"safety", "drivers", "controller"}
     assert house.of_the_lab(texts()) == []
 
 
@@ -50,7 +49,7 @@ def test_what_a_test_needs_is_found_also_in_its_helpers():
     for way in ("import seen", "from seen import b as c", "from tests.hil import seen"):
         every = found(house.of_the_lab, controller__run__a=way, hil__seen=lab)
         assert every == ["tests.controller.run.a hil.systems.run"]
-    for bad in ("import numpy", "import hil.plant.cells", "import safety_of_others", "import yard"):
+    for bad in ("import numpy", "import hil.plant.cells", "import yard"):
         assert found(house.beside_the_kernel, safety__a=bad, yard=""), bad
     good = "import ast\nimport bench\nfrom hil.oracle import wasm\nfrom tests.tables import cases"
     assert found(house.beside_the_kernel, safety__a=good, tables="import re") == []

@@ -35,7 +35,7 @@ FOLDERS = """
 WORDS = """
 --accept --at --beside --by --charge-max --column --commit --dask --date --discharge-max
 --export-max --external --for --from --import-max --in --install --listen --load-column
---months --only --power --pv-column --release --remark --scenario --serial --source --step --system
+--months --only --power --pv-column --release --remark --scenario --serial --source --step
 --tester --to --tty --variant --without --zone bus code device job name row system
 """.split()
 # The one program of flash.sh whose parser is made inside of its main function.
