@@ -51,11 +51,6 @@ STAMPS = {
         "::test_a_silence_of_years_is_no_longer_than_a_minute",
         2,
     ),
-    "controller/dispatch/roll_out.py": Exempt(
-        "the caller gives monotonic seconds; by a wall clock a wave would wait too long, or end",
-        "tests/controller/dispatch/test_roll_out.py::test_a_trial_that_never_ends_stops_it",
-        2,
-    ),
     "controller/doors/alarms/letter.py": Exempt(
         "a letter names the wrong minute for the begin of an alarm; it is sent all the same",
         "tests/controller/doors/test_alarm_letters.py::test_a_letter_tells_when_an_alarm_began",
