@@ -111,7 +111,7 @@ class Evaluator:
 
     def gate_of(self, index: int) -> int:
         """Place of the gate of an instance, or NO_GATE."""
-        gate = m.STAGES[self.stage[index]][m.S_GATE]
+        gate: int = m.STAGES[self.stage[index]][m.S_GATE]
         return gate if gate == m.NO_GATE else self.features.base[self.block[index]] + gate
 
     def hold_of(self, index: int) -> int:

@@ -106,7 +106,7 @@ class Gas:
         if not self.high[READINGS]:  # not known until _rise computes it again
             self.known[m.F_TOXIC_RISE_PPM] = 0
 
-    def _kind(self, detectors: tuple) -> int:
+    def _kind(self, detectors: tuple[tuple[int, int], ...]) -> int:
         """How many detectors of a kind are good; writes their readings into `high`."""
         good, high = 0, self.high
         high[HIGHEST] = high[READINGS] = 0

@@ -72,20 +72,22 @@ class Kernel:
         self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
 
     def boot(
-        self, not_clean: int, store_unreadable: int, latched: list | tuple, trips: int = 0
+        self,
+        not_clean: int,
+        store_unreadable: int,
+        latched: list[int] | tuple[int, ...],
+        trips: int = 0,
     ) -> None:
         """Set how the last run ended, before the first step.
 
-        latched: the stage instances that were latched, in their order. trips: a number that is
-        higher than any count of trips that the last run can have reached.
+        latched: stage instances, in their order. trips: above any count that the last run reached.
         """
         self.evaluator.trips[0] = trips % TRIPS_END
         self.features.boot[NOT_CLEAN] = 1 if not_clean else 0
         self.features.boot[STORE_UNREADABLE] = 1 if store_unreadable else 0
         for index in latched:
             if self.evaluator.watch[index][W_FEATURE] == self.features.never:
-                # The stage is not armed now, so it cannot hold this latch. Stage 44d of the matrix
-                # asks for the key.
+                # It is not armed now, so it cannot hold this latch. Stage 44d asks for the key.
                 self.features.boot[STORE_UNREADABLE] = 1
                 continue
             self.evaluator.number(index)
@@ -100,7 +102,7 @@ class Kernel:
             if m.CONFLICTS[place][1] == row:
                 self.conflict_ticks[place] = self.hold_ticks[place]
 
-    def state_blocks(self) -> tuple:
+    def state_blocks(self) -> tuple["array[int] | bytearray", ...]:
         """Every array whose values are kept from step to step, in the order of a keyframe."""
         f, g, r = self.features, self.features.gas, self.features.racks
         h, e, b = r.heating, self.evaluator, self.bounds
@@ -230,7 +232,7 @@ class Kernel:
         out[s.OBLIGATIONS_OK] = 1 if grid and self.features.pace.frozen_ms() < self.frozen_ms else 0
 
 
-def _level(ladder: tuple, asked: int) -> int:
+def _level(ladder: tuple[tuple[int, int], ...], asked: int) -> int:
     """The highest level in an item of matrix.LADDERS whose bit is set in `asked`, or 0."""
     found = 0
     for bit, level in ladder:
@@ -239,7 +241,7 @@ def _level(ladder: tuple, asked: int) -> int:
     return found
 
 
-def _alert_bits(stage: tuple) -> int:
+def _alert_bits(stage: tuple[object, ...]) -> int:
     """Bits of a stage: one for each of ALERTS with its row, standby, and each of CONFLICTS."""
     row, rests = stage[m.S_ROW], m.rests(stage)
     found = (

@@ -423,6 +423,6 @@ LADDERS = ladders(STAGES)
 ASKS = tuple([asks(stage, LADDERS) for stage in STAGES])
 
 
-def rests(stage: tuple) -> bool:
+def rests(stage: tuple[object, ...]) -> bool:
     """True if the cabinet is in standby after a latch of this stage."""
     return stage[S_LATCH] == KEY or stage[S_LATCH] == REMOTE and stage[S_ROW] in REST_ROWS

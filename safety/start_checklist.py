@@ -166,7 +166,7 @@ class StartChecklist:
         stage = m.STAGES[self.evaluator.stage[index]]
         return stage[m.S_ROW] in m.REST_ROWS and stage[m.S_LATCH] == m.SELF
 
-    def none_of(self, instances: tuple) -> bool:
+    def none_of(self, instances: tuple[int, ...]) -> bool:
         """True if no instance has its feature at or beyond the threshold, whatever its gate is.
 
         `asleep` are the instances with the gate "energised" (rows 48 and 51 of the matrix). The

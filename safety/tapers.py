@@ -34,7 +34,9 @@ def taper_permille(value: int, full_at: int, none_at: int) -> int:
     return min(left, span) * FULL_PERMILLE // span if span else FULL_PERMILLE
 
 
-def temperature_tapers(image: "array[int]", image_map: p.ImageMap) -> tuple:
+def temperature_tapers(
+    image: "array[int]", image_map: p.ImageMap
+) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
     """Tapers of rows 18 to 20 and 25, for charging, then for discharging, in 0.1 degC.
 
     Each taper is ((full, none) of the hottest module, (full, none) of the coldest module). Where a

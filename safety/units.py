@@ -16,7 +16,7 @@ def masks_at(image: "array[int]", place: int) -> tuple[int, int]:
     return image[place], s.INT_MAX - image[place + 1]
 
 
-def fault_level(bits: int, masks: tuple) -> int:
+def fault_level(bits: int, masks: tuple[int, int]) -> int:
     """FAULT_... for the fault bits of a device (row 59). A bit in neither mask is a warning."""
     if bits & masks[0]:
         return FAULT_TRIP

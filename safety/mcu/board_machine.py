@@ -45,7 +45,7 @@ class MachineBoard(Board):
         contact_pins: tuple[int | str, ...],
         service_pin: int | str,
         uart: int,
-        uart_pins: dict,
+        uart_pins: dict[str, int | str],
     ) -> None:
         """relay_pin, contact_pins, service_pin: names or numbers for machine.Pin.
 
