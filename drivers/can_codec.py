@@ -44,7 +44,7 @@ class Raw:
 
     def __init__(self, row: Mapping[str, Any]):
         """row: start, length, order and signed from a profile."""
-        length = row["length"]
+        length: int = row["length"]
         self.is_big = row["order"] == "big"
         self.shift, self.bytes = place(row["start"], length, row["order"])
         self.mask = (1 << length) - 1
@@ -89,7 +89,8 @@ class Fault(Raw):
 
     def __init__(self, row: Mapping[str, Any]):
         super().__init__(row)
-        self._bit, self._form = row["bit"], row["form"]
+        self._bit: int = row["bit"]
+        self._form: str = row["form"]
         self._pairs = range(0, row["length"], 2)
 
     def bits(self, frame: Word) -> int:

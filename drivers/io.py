@@ -77,7 +77,8 @@ class IoModule:
     def expiry_raw(self) -> int:
         """The raw value for the register of the output expiry."""
         scale: float = self.profile.registers["output_expiry"].scale
-        return round(self.profile.settings["expiry_ms"] / scale)
+        expiry_ms: int = self.profile.settings["expiry_ms"]
+        return round(expiry_ms / scale)
 
     def write(self, levels: Sequence[int]) -> rtu.Request:
         """The Request that writes all coils for these kernel outputs.

@@ -100,9 +100,9 @@ class Meter:
     def _set_checks(self, profile: Profile) -> None:
         """Set the places of the values in a reading, and their limits."""
         names, settings = self._numbers.names, profile.settings
-        self._slack = 1 + settings["power_tolerance_permille"] / 1000
+        self._slack: float = 1 + settings["power_tolerance_permille"] / 1000
         self._quality_max_us = QUALITY_READS * self._period_us
-        self._slack_W = settings["power_tolerance_W"]
+        self._slack_W: int = settings["power_tolerance_W"]
         limits = [limits_of(profile, name) for name in names]
         place = {
             quantity: [names.index(name) for name in phases_of(quantity, settings) if name in names]

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from drivers import pcs_settings, steps, sunspec
 from drivers.buses import rtu
+from drivers.buses.crc import seal
 from drivers.pcs_readings import Readings
 from drivers.pcs_settings import WSET, WSET_RVRT_REM
 from drivers.profile import Profile, Wanted
@@ -52,7 +53,7 @@ class SunSpecPcs:
         self.state, self.fault = DISCOVER, ""
         self.setpoint_address: int | None = None
         self.readings = Readings(profile, unit_id, sink, places, self._supervise)
-        self._reversion_s = profile.settings["reversion_s"]
+        self._reversion_s: int = profile.settings["reversion_s"]
         self._silence_us = profile.settings["restart_silence_ms"] * 1000
         self._count_max = self._requests_per_tick(tick_us)
         self._setpoint_point = profile.registers["704.WSet"]
@@ -150,7 +151,7 @@ class SunSpecPcs:
         within_W = max(int(point.low), min(int(point.high), setpoint_W))
         raw = sunspec.scaled(within_W, -exponent)
         raw = max(-SETPOINT_RAW_MAX, min(SETPOINT_RAW_MAX, raw))
-        frame = rtu.seal(zero.frame[:SETPOINT_AT] + raw.to_bytes(4, "big", signed=True))
+        frame = seal(zero.frame[:SETPOINT_AT] + raw.to_bytes(4, "big", signed=True))
         place, form = (zero.key, zero.unit_id, zero.function), (frame, zero.reply_bytes, zero.head)
         return rtu.Request(*place, *form, priority, self._on_setpoint_written)
 

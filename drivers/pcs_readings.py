@@ -60,7 +60,7 @@ class Readings:
         self._base, self._measure_group, self._control_group = places
         self._on_control, self._measure_us = on_control, profile.period_ms * 1000
         self._control_us = profile.settings["control_period_ms"] * 1000
-        self._heartbeat_us_max = profile.settings["heartbeat_ms_max"] * 1000
+        self._heartbeat_us_max: int = profile.settings["heartbeat_ms_max"] * 1000
         self._build_blocks(profile)
         self.forget()
 

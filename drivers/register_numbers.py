@@ -8,6 +8,7 @@ import math
 import struct
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 from drivers.profile import Register
 from drivers.register_blocks import Block
@@ -79,7 +80,7 @@ class Numbers:
             self._steps = self._made_steps(dict(zip(self._factors_at, map(int, exponents))))
         return False
 
-    def _made_steps(self, exponents: dict[int, int]) -> list[tuple]:
+    def _made_steps(self, exponents: dict[int, int]) -> list[tuple[Any, ...]]:
         steps = []
         for at, register in enumerate(self._registers):
             scale = Fraction(str(register.scale)) * Fraction(10) ** exponents.get(
@@ -115,7 +116,7 @@ def _decoder(register: Register) -> Callable[[bytes], float]:
     unpack = struct.Struct(f">{register.code}").unpack
 
     def decode(data: bytes) -> float:
-        (value,) = unpack(ordered(register, data))
+        value: float = unpack(ordered(register, data))[0]
         return value
 
     return decode

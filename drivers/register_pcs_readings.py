@@ -133,7 +133,8 @@ class PcsReadings:
         """True if it is the correct device, and its heartbeat changes."""
         if not self.is_identified or "heartbeat" not in self._profile.registers:
             return self.is_identified
-        return now_us - self._heartbeat_us <= self._profile.settings["heartbeat_ms_max"] * 1000
+        most_ms: int = self._profile.settings["heartbeat_ms_max"]
+        return now_us - self._heartbeat_us <= most_ms * 1000
 
     def _measured(self, now_us: int) -> None:
         values = self._measure.values

@@ -29,7 +29,7 @@ class RegisterSteps:
     def forget(self) -> None:
         """Forget all writes, because a device that was lost may have lost their values."""
         # {(register, words): (how often it was written, time from which it may be written again)}
-        self._written: dict[tuple, tuple[int, int]] = {}
+        self._written: dict[tuple[object, ...], tuple[int, int]] = {}
 
     def set_up(self, step: Step) -> steps.Sequence[None]:
         """Write a step only if the device shows another value, because it may store each write."""

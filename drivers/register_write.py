@@ -84,7 +84,8 @@ class RegisterWrite:
         but keeps another value. Otherwise such writes would never end.
         """
         doubled = min(self._unkept, UNKEPT_MAX) if self._wear is not None else 0
-        return self._register.pause_ms * 1000 << doubled
+        pause_ms: int = self._register.pause_ms
+        return pause_ms * 1000 << doubled
 
     def _places(self, value: int) -> tuple[int, ...]:
         if self._register.write_function in COIL_WRITES:

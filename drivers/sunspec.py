@@ -221,8 +221,9 @@ class Scales:
 def scaled(raw: int, exponent: int, per_unit: int = 1) -> int:
     """raw x 10^exponent x per_unit as an integer, rounded towards zero."""
     if exponent >= 0:
-        return raw * per_unit * 10**exponent
-    value = abs(raw) * per_unit // 10**-exponent
+        factor: int = 10**exponent
+        return raw * per_unit * factor
+    value: int = abs(raw) * per_unit // 10**-exponent
     return value if raw >= 0 else -value
 
 

@@ -10,7 +10,7 @@ stop, 0 W, a value nearer to 0, a repetition, a heartbeat and a rest value alway
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from drivers.buses.rtu import place_of
 from drivers.profile import Profile
@@ -114,7 +114,7 @@ def written(profile: Profile) -> Iterator[Written]:
             yield _of_register(name, vars(each))
 
 
-def _of_register(name: str, keys: dict) -> Written:
+def _of_register(name: str, keys: dict[str, Any]) -> Written:
     """keys: those of a register; only a site device has all of them."""
     is_coil, place = keys["type"] == "bit", keys.get("write_address", keys["address"])
     words = keys["words"] + len(keys.get("with_words", ())) + keys.get("complement", 0)
