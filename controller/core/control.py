@@ -102,7 +102,7 @@ class Control:
 
     def state_blocks(self) -> list[Any]:
         """Arrays that carry over to the next tick, in the order of the journal."""
-        blocks: list[array] = [self.chain.state, self.kept.state]
+        blocks: list[array[int]] = [self.chain.state, self.kept.state]
         for function in self.functions.values():
             blocks += function.arrays()
         for actuator in self.actuators:

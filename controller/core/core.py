@@ -9,7 +9,7 @@ a reader of the journal names every alarm.
 
 from array import array
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from controller.core import image, parameters
 from controller.core.base.setpoint import CHAIN_OUTPUTS
@@ -25,13 +25,14 @@ from safety.kernel import Kernel
 
 STANDING_BITS = 30  # stage instances in one word of `out`
 FLASH_MS = 250  # half a period of a flashing lamp
+Image: TypeAlias = "array[int]"
 
 
 class Core:
     """`inp`, `fresh` are filled by the caller before `tick`; `out` is valid after it."""
 
     def __init__(
-        self, safety_image: array, control_image: array, source_image: array, site_image: array
+        self, safety_image: Image, control_image: Image, source_image: Image, site_image: Image
     ):
         """Each image is an array('i'). ValueError if an image is of another version."""
         self.safety_image, self.control_image = safety_image, control_image
@@ -100,7 +101,7 @@ class Core:
         if self.inp[self._places["lamp_test"].start] // FLASH_MS & 1:
             out[s.LAMP_ON] = out[s.RED_LAMP_ON] = 1
 
-    def setpoints(self) -> array:
+    def setpoints(self) -> "array[int]":
         """Set-point of each unit, W, of the last tick."""
         return self.out[self.setpoint_at : self.standing_at]
 
@@ -120,7 +121,7 @@ class Core:
         yield from self.kernel.state_blocks()
         yield from self.decision.state_blocks()
 
-    def state_words(self) -> array:
+    def state_words(self) -> "array[int]":
         """All blocks that carry over to the next tick, each padded to whole words."""
         words = array("i")
         for block in self._blocks():
@@ -128,7 +129,7 @@ class Core:
             words.frombytes(data + bytes(-len(data) % words.itemsize))
         return words
 
-    def load_state(self, words: array) -> None:
+    def load_state(self, words: "array[int]") -> None:
         """Restore the state from words of `state_words`. ValueError if the length does not fit."""
         data, at = words.tobytes(), 0
         for block in self._blocks():

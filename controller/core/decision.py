@@ -20,7 +20,7 @@ class Decision:
     """`control` has Known and Found of the last step; `units.out` is the power of each unit, W."""
 
     def __init__(
-        self, source: Source, kernel: Kernel, rated_W: list[int], setup: Setup, inp: array
+        self, source: Source, kernel: Kernel, rated_W: list[int], setup: Setup, inp: "array[int]"
     ) -> None:
         """kernel: only its units and racks are read; inp: inputs, at the places of image.places."""
         self._source, self._tick_ms, self.site = source, setup.tick_ms, setup.site

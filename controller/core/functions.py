@@ -64,7 +64,7 @@ FALLBACKS = {
 }
 FUNCTIONS = tuple(FALLBACKS)
 PAUSED = frozenset([each.NAME for each, (_, off_grid) in FALLBACKS.items() if off_grid == c.PAUSE])
-PARAMETERS: tuple[tuple, ...] = tuple(
+PARAMETERS: tuple[c.ParameterRow, ...] = tuple(
     row
     for function in sorted(FUNCTIONS, key=lambda each: each is not Reserve)
     for row in function.PARAMETERS
@@ -108,7 +108,7 @@ WRITERS = writers(FUNCTIONS)
 BEFORE = tuple(sorted({name for each in FUNCTIONS for name in each.BEFORE}))
 
 
-def output_names(source_count: int) -> list:
+def output_names(source_count: int) -> list[str]:
     """Names of all words that the functions publish. source_count: number of hint sources."""
     return [name for function in FUNCTIONS for name in function.output_names(source_count)]
 

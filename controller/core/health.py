@@ -100,7 +100,7 @@ class Health:
             if state[ms_at] >= LOWER_MS:
                 state[at], state[ms_at] = state[seen_at], 0
 
-    def lowest(self) -> array:
+    def lowest(self) -> "array[int]":
         """SOH of each rack, permille; 0: not known."""
         return self.state[S_LOWEST : self._ms_at]
 

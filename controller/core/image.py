@@ -12,7 +12,7 @@ no value changes during a tick. The blocks of `own_blocks` follow behind the ker
 """
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from controller.core.base import schedule_table
 from controller.core.base.hint_codes import HINT_SLOTS, HINT_WORDS, SLOT_WORDS, HintSlot
@@ -41,7 +41,7 @@ STORED_PEAK = ("stored_peak_minute", "stored_peak_used_Wh")
 PEER_EMPTY = (-1, 0)  # channel B has nothing active or latched, is silent, or is not fitted
 
 
-def own_blocks(units: int, devices: Iterable[SiteDevice]) -> dict:
+def own_blocks(units: int, devices: Iterable[SiteDevice]) -> dict[str, Sequence[str]]:
     """{block: names of its words}, in the order of the blocks behind the kernel's inputs."""
     return {
         "hints": [f"hint_{slot}.{word}" for slot in range(HINT_SLOTS) for word in HintSlot._fields],
@@ -64,7 +64,7 @@ def own_blocks(units: int, devices: Iterable[SiteDevice]) -> dict:
     }
 
 
-def own_names(units: int, devices: Iterable[SiteDevice]) -> list:
+def own_names(units: int, devices: Iterable[SiteDevice]) -> list[str]:
     """Names of the words behind the kernel's inputs."""
     return [name for names in own_blocks(units, devices).values() for name in names]
 
@@ -78,7 +78,7 @@ def places(layout: s.Layout, devices: Iterable[SiteDevice]) -> dict[str, slice]:
     return found
 
 
-def packed_name(name: str) -> array:
+def packed_name(name: str) -> "array[int]":
     """Four words that hold a name of at most NAME_CHARACTERS_MAX ASCII characters."""
     return array("i", name.encode("ascii").ljust(NAME_CHARACTERS_MAX, b"\0"))
 
@@ -100,7 +100,8 @@ class ProcessImage:
         self.inp = array("i", [0] * self.places["site"].stop)
         self.put("peer", PEER_EMPTY)
         self.hints = 0  # slots filled since the last freeze
-        self._schedule: list[array] = []  # parts of a table of slots still to write, last first
+        # parts of a table of slots still to write, last first
+        self._schedule: list[array[int]] = []
         self.fresh = bytearray(layout.groups + signals(devices))
         self._none = bytes(len(self.fresh))
 
@@ -118,7 +119,7 @@ class ProcessImage:
             left_ms = max(0, ends_ms - begins_ms)
             self.inp[place] = array("i", hint._replace(valid_ms=left_ms, start_ms=begins_ms))
 
-    def freeze(self, inp: array, fresh: bytearray, late_ms: int = 0) -> None:
+    def freeze(self, inp: "array[int]", fresh: bytearray, late_ms: int = 0) -> None:
         """Copy inputs and freshness, then clear the freshness and the commands of one tick.
         late_ms: how long the tick is late.
         """

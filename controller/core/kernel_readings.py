@@ -91,7 +91,7 @@ class KernelReadings:
         shared = min([self.charge_W[unit] * rated_W // self._rated_W[unit] for unit in forming])
         return shared + sum(self.charge_W) - sum([self.charge_W[unit] for unit in forming])
 
-    def _withholding(self, limits_W: array) -> int:
+    def _withholding(self, limits_W: "array[int]") -> int:
         """The unit whose limit is farthest below its rated power; the first if
         several are equal.
         """

@@ -28,7 +28,7 @@ class Look:
         self,
         source: Source,
         setup: Setup,
-        inp: array,
+        inp: "array[int]",
         layout: Layout,
         racks: tuple[ModuleTemperatures, Health, Units],
     ) -> None:

@@ -57,12 +57,12 @@ SOURCE_PARAMETERS = (
 )
 
 
-def default_image() -> array:
+def default_image() -> "array[int]":
     """Control image (array of int) with every parameter at its default."""
     return array("i", [row[4] for row in CONTROL_PARAMETERS])
 
 
-def settings_of(control_image: array) -> dict[str, int]:
+def settings_of(control_image: "array[int]") -> dict[str, int]:
     """{name: integer} of a control image. The limits of the connection become this cabinet's share.
     ValueError for an image of another version.
     """

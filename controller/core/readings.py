@@ -40,8 +40,8 @@ class Readings(NamedTuple):
 class Source(Protocol):
     """Provides the readings. charge_W, discharge_W: limits of each unit after `read`, W >= 0."""
 
-    charge_W: array
-    discharge_W: array
+    charge_W: "array[int]"
+    discharge_W: "array[int]"
 
     def read(self, rack: int) -> Readings:
         """The present readings, with state of health and temperatures of one rack."""

@@ -21,7 +21,11 @@ class Split:
         self._open = bytearray(units)
 
     def step(
-        self, total_W: int, charge_W_max: array, discharge_W_max: array, weights: list[int]
+        self,
+        total_W: int,
+        charge_W_max: "array[int]",
+        discharge_W_max: "array[int]",
+        weights: list[int],
     ) -> int:
         """Divide total_W. Returns the power that was placed: all of it, unless the limits sum to
         less. Limits are >= 0, weights 0 .. 2^20. Units of weight 0 are used last, with equal

@@ -28,7 +28,7 @@ class ModuleTemperatures:
         state[1 + rack], state[1 + self._racks + rack] = hottest, coldest
         state[0] = (rack + 1) % self._racks
 
-    def hottest(self) -> array | None:
+    def hottest(self) -> "array[int] | None":
         """Hottest module of each rack, 0.1 degC; None if any is unknown."""
         found = self.state[1 : 1 + self._racks]
         return None if UNKNOWN in found else found

@@ -43,7 +43,11 @@ class Units:
         self._shown_ms, self.formed_W = (array("i", [0] * len(rated_W)) for _ in range(2))
 
     def watch(
-        self, forming_W: dict[int, int], charge_W: array, discharge_W: array, elapsed_ms: int
+        self,
+        forming_W: dict[int, int],
+        charge_W: "array[int]",
+        discharge_W: "array[int]",
+        elapsed_ms: int,
     ) -> int | None:
         """Sum of the set-points of the units that have shown that they form the voltage. None if no
         unit has. forming_W: power of each unit that reports that it forms the voltage.
@@ -65,8 +69,8 @@ class Units:
     def step(
         self,
         total_W: int,
-        charge_W: array,
-        discharge_W: array,
+        charge_W: "array[int]",
+        discharge_W: "array[int]",
         elapsed_ms: int,
         is_formed: bool = False,
         first: int = 0,
@@ -85,6 +89,6 @@ class Units:
         if is_formed:
             self.out[:] = self.formed_W
 
-    def state_blocks(self) -> tuple[array, ...]:
+    def state_blocks(self) -> tuple["array[int]", ...]:
         """Arrays that carry over to the next tick, in the order of the journal."""
         return self.weights.held, self.in_use.state, self._shown_ms, self.out

@@ -48,7 +48,7 @@ class Weights:
 
     def forget(self) -> None:
         """Make the next update compute all weights, because `held` has been restored."""
-        self._seen: tuple = ()
+        self._seen: tuple[object, ...] = ()
 
     def update(
         self,

@@ -58,7 +58,7 @@ class Obligations:
         self.adds_W += obligation.adds_W
         self.standing.sort()
 
-    def steps(self, value_W: int) -> list:
+    def steps(self, value_W: int) -> list[tuple["Obligation", int]]:
         """[(obligation, value_W after it)], applied in turn from the lowest rank on."""
         found = []
         for each in self.standing:
@@ -66,7 +66,7 @@ class Obligations:
             found.append((each, value_W))
         return found
 
-    def apply(self, value_W: int, adds: bool = False) -> tuple:
+    def apply(self, value_W: int, adds: bool = False) -> tuple[int, int]:
         """(value_W after all obligations, reason of the last one that changed it or NONE). adds:
         True with the power that obligations add.
         """
@@ -79,7 +79,7 @@ class Obligations:
             value_W = after_W
         return value_W, reason
 
-    def short(self, value_W: int) -> tuple:
+    def short(self, value_W: int) -> tuple[int, int]:
         """(W missing, reason) of the unmet obligation of the highest rank; (0, NONE) if all are
         met.
         """
@@ -109,7 +109,7 @@ class Limit(Cap):
 class Obligation(NamedTuple):
     """The battery power plus adds_W must be within [low_W, high_W]. rank: (order, name)."""
 
-    rank: tuple
+    rank: tuple[int, str]
     low_W: int
     low_reason: int
     high_W: int
@@ -154,7 +154,11 @@ Answer = Cap | Obligation | BaseRequest
 
 
 def grid_obligation(
-    rank: tuple, connection_W: int, imported: tuple, exported: tuple, quantum_W: int
+    rank: tuple[int, str],
+    connection_W: int,
+    imported: tuple[int, int],
+    exported: tuple[int, int],
+    quantum_W: int,
 ) -> Obligation:
     """Obligation that keeps the grid within [-export_W_max, import_W_max].
 

@@ -39,7 +39,7 @@ _PLAIN = Source._fields[:-1]
 SOURCE_WORDS = len(_PLAIN) + len(QUANTITIES)
 
 
-def image(configured: Iterable[Any]) -> array:
+def image(configured: Iterable[Any]) -> "array[int]":
     """The source image, array('i'), of sources from controller/config/sources.py."""
     words = []
     for each in configured:
@@ -48,7 +48,7 @@ def image(configured: Iterable[Any]) -> array:
     return array("i", [IMAGE_SCHEMA, len(words) // SOURCE_WORDS, *words])
 
 
-def sources(source_image: array) -> list[Source]:
+def sources(source_image: "array[int]") -> list[Source]:
     """The sources of an image. Raises ValueError when it is not of this version."""
     if len(source_image) < HEADER_WORDS or source_image[0] != IMAGE_SCHEMA:
         raise ValueError("source image schema is not this version's")

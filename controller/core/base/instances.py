@@ -5,7 +5,7 @@ cabinet, or one for each unit or rack.
 from safety import matrix, signals as s
 
 
-def stage_instances(layout: s.Layout) -> list:
+def stage_instances(layout: s.Layout) -> list[str]:
     """Names in the kernel's order, such as "1a" (cabinet), "41a.unit1" and "29.rack2"."""
     names = []
     for scope, name, count in (

@@ -32,7 +32,9 @@ FLAP_MS, FLAPS_MS_MAX = 5000, 10_000
 class Integrity:
     """Integrity of one number. Its words in `state` have 64 bits and are in the journal."""
 
-    def __init__(self, state: array, first: int, step: int, stale_ms: int, alone_ms: int) -> None:
+    def __init__(
+        self, state: "array[int]", first: int, step: int, stale_ms: int, alone_ms: int
+    ) -> None:
         """first: place of its words in `state`; step: largest change that counts at once;
         stale_ms: the first report after such a silence counts at once.
         """

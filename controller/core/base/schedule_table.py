@@ -55,7 +55,7 @@ def crc_of(head: Sequence[int], slot_words: Iterable[int]) -> int:
     return int.from_bytes(crc.to_bytes(4), signed=True)
 
 
-def steps_of(table: Table) -> list[array]:
+def steps_of(table: Table) -> list["array[int]"]:
     """The contents of the block, one for each tick: the parts, then the commit."""
     words = [word for slot in table.slots for word in slot]
     found = []

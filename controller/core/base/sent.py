@@ -18,7 +18,7 @@ class Sent:
     """
 
     def __init__(
-        self, power_W: Callable[[bytes], int | None], inp: array, sent_at: int, code_at: int
+        self, power_W: Callable[[bytes], int | None], inp: "array[int]", sent_at: int, code_at: int
     ):
         """power_W: the method `sent` of the converter's gate; inp: inputs of the process image."""
         self._power_W, self._inp, self._sent_at, self._code_at = power_W, inp, sent_at, code_at

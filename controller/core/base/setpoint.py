@@ -71,7 +71,7 @@ class Chain:
         else:
             self.base = answer
 
-    def available(self) -> tuple:
+    def available(self) -> tuple[int, int]:
         """(low_W, high_W): range that a request may reach this tick, after caps, obligations and
         limits, without the ramp and without the power that an obligation adds.
 

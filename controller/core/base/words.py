@@ -3,10 +3,15 @@
 from array import array
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
+
+if TYPE_CHECKING:
+    Integers = array[int]
+else:
+    Integers = array  # it takes no type at run time before Python 3.12
 
 
-class Words(array):
+class Words(Integers):
     """Array of words with names. A subclass annotates its words as int, in the order of the array.
 
     Reading by name costs as much as by index. More words may follow the named ones.

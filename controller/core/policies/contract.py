@@ -19,9 +19,13 @@ from typing import Any
 from controller.core.base import hint_sources
 from controller.core.base.answers import Answer, ForDevice
 from controller.core.base.texts import Text
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
-from controller.core.site_devices.signals_view import DeviceView, Site, without_devices
+from controller.core.policies.found import Found as Found
+from controller.core.policies.known import Known as Known
+from controller.core.site_devices.signals_view import (
+    DeviceView as DeviceView,
+    Site,
+    without_devices,
+)
 
 # Stages of a tick, in their order.
 # BALANCE finds contradicted signals. MODE finds the mode of the site. PROVE tests the grid meter.
@@ -43,6 +47,10 @@ ACT = "act"  # it works as on the grid
 PAUSE = "pause"  # it gives no answer (Function.hold) and begins anew when the grid is back
 
 
+# Name, unit, low, high, default and tighter direction of a parameter (../parameters.py).
+ParameterRow = tuple[str, str, int, int, int, str]
+
+
 class Setup:
     """Data from which a function is built. functions: {name: each function built before it}."""
 
@@ -51,7 +59,7 @@ class Setup:
         settings: dict[str, int],
         tick_ms: int,
         rated_W: int,
-        source_image: array,
+        source_image: "array[int]",
         site: Site | None = None,
     ):
         """rated_W: sum of all units; source_image: see hint_sources. Raises ValueError for an image
@@ -82,12 +90,12 @@ class Function:
     BEFORE: tuple[str, ...] = ()  # fields of Found that it reads as the previous tick left them
     WRITES: tuple[str, ...] = ()  # fields of Found, which no other function writes
     ASKS: tuple[str, ...] = ()  # functions built before it whose state it reads or sets
-    PARAMETERS: tuple[tuple, ...] = ()  # rows as in controller/core/parameters.py
+    PARAMETERS: tuple[ParameterRow, ...] = ()  # rows as in controller/core/parameters.py
     TEXTS: dict[int, Text] = {}  # text of every reason code that it gives
     OUTPUTS: tuple[str, ...] = ()  # names of the words of `out`
-    state: array  # words that it remembers
-    more: Sequence[array] = ()  # further arrays that it remembers
-    out: array = array("i")  # words that it publishes
+    state: "array[int]"  # words that it remembers
+    more: Sequence["array[int]"] = ()  # further arrays that it remembers
+    out: "array[int]" = array("i")  # words that it publishes
 
     @classmethod
     def output_names(cls, source_count: int) -> Sequence[str]:
@@ -105,7 +113,7 @@ class Function:
         """(name, reason code) of each reading that is unknown, because it is contradicted."""
         return []
 
-    def arrays(self) -> list[array]:
+    def arrays(self) -> list["array[int]"]:
         """Every array that carries over to the next tick, in the order of the journal."""
         return [self.state, *self.more, *([self.out] if self.out else [])]
 

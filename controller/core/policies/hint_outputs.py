@@ -30,7 +30,7 @@ def output_at(source_index: int, quantity: int, field: int) -> int:
     return len(HINT_OUTPUTS) + entry * len(OUTPUT_FIELDS) + field
 
 
-def output_names(source_count: int) -> list:
+def output_names(source_count: int) -> list[str]:
     """Names of the published words: hint_control_source,
     source_0.import_W_max_value_W and so on.
     """

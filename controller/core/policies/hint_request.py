@@ -79,7 +79,7 @@ class HintRequest(Function):
         self.state = State.zero(len(sources))
         self.state.is_idle = 1
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[BaseRequest, ...]:
         """The base request. Found gets the set-point and the available power, both less the
         effective request and less what bridges the sun.
         """

@@ -36,15 +36,15 @@ class Known(NamedTuple):
     soc_permille: tuple[int, int] | None = None  # lowest of the racks, mean
     module_temperature_ddegC: tuple[int, int] | None = None  # coldest, hottest
     # hottest module of each unit, with the hysteresis weights.HELD_DDEGC
-    unit_temperature_ddegC: array | None = None
+    unit_temperature_ddegC: "array[int] | None" = None
     air_temperature_ddegC: int | None = None  # air in the cabinet
     full_Wh: int = 0  # energy of all racks when full, by their state of health
     healthy_W: int = WIDE_W  # largest power that the units should carry, by the health of the racks
     stored_path_delay_ms: int = 0  # measured in an earlier run; 0: none
     stored_peak: tuple[int, int] = (0, 0)  # words that peak_shaving published in an earlier run
-    hints: tuple[array, int] = NO_SLOTS  # (inputs, place of the first slot of hints)
+    hints: tuple["array[int]", int] = NO_SLOTS  # (inputs, place of the first slot of hints)
     # (inputs, place of the first word of the part of a schedule that arrived in this tick)
-    schedule: tuple[array, int] = NO_SLOTS
+    schedule: tuple["array[int]", int] = NO_SLOTS
     # (unit from 1, W) that a person asks for in TEST mode; unit 0: no request
     step_test: tuple[int, int] = (0, 0)
     site: Site = without_devices()  # the site devices and their signals

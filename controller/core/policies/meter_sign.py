@@ -121,7 +121,7 @@ class MeterSign(Function):
         self.more = *parts, self._right_W, self._wrong_W
         self.out = array("i", [PROVEN, 0, 0, path_delay.NOMINAL])
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
         """The power of the code while a test runs, unless other signals contradict a meter."""
         self._publish(known, found)
         found.is_meter_tested = False

@@ -85,7 +85,7 @@ class Modes(Function):
         self.state = State.zero()
         self.out = array("i", [reasons.MODE + GRID])
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[()]:
         """Write the mode into Found. There is no answer."""
         is_on_grid = found.source != OFF_GRID_SOURCE
         if not is_on_grid or self.state.mode != GRID:

@@ -63,7 +63,7 @@ class Notices(Function):
         self._every = [row for rows in self.rows for row in rows]
         self.more = self._every
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[()]:
         """Write the notices into Found. There is no answer."""
         found.is_price_negative, found.notices = False, ()
         inp, first = known.hints

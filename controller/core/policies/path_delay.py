@@ -66,7 +66,7 @@ def chip_ticks(least_ms: int, sample_ms: int, tick_ms: int) -> int:
     return ticks
 
 
-def chips_ticks(settings: dict, tick_ms: int) -> list[int]:
+def chips_ticks(settings: dict[str, int], tick_ms: int) -> list[int]:
     """[ticks of a short chip, ticks of a long chip]."""
     sample_ms, difference_ms = settings["track_sample_ms"], settings[DIFFERENCE]
     ends_ms = [(settings[name] - difference_ms, more) for name, more in CHIPS_MS.items()]
@@ -74,7 +74,7 @@ def chips_ticks(settings: dict, tick_ms: int) -> list[int]:
     return [chip_ticks(each, sample_ms, tick_ms) for each in least_ms]
 
 
-def in_use(measured_ms: int, stored_ms: int, settings: dict) -> tuple:
+def in_use(measured_ms: int, stored_ms: int, settings: dict[str, int]) -> tuple[int, int]:
     """(path delay in ms, its source): of the last proven test, else of an earlier run, else 0."""
     delay_ms = measured_ms or stored_ms
     low_ms, high_ms = settings["track_path_delay_ms_min"], settings["track_path_delay_ms_max"]

@@ -30,7 +30,7 @@ from array import array
 from typing import Any, NamedTuple
 
 from controller.core.base import reasons
-from controller.core.base.answers import WIDE_W, grid_obligation
+from controller.core.base.answers import WIDE_W, Obligation, grid_obligation
 from controller.core.base.integers import within
 from controller.core.base.words import Words
 from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
@@ -112,7 +112,7 @@ class PeakShaving(Function):
         self.state.is_timed = 1
         self.out = array("i", [0, 0])
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
         """The obligation that keeps the import within the energy left in the interval."""
         if self._limit_W == OFF_W:
             return ()

@@ -71,7 +71,7 @@ class PvRamp(Function):
         self._reports_W = array("q", [UNKNOWN] * len(self._suns))
         self.state, self.more = State.zero(), [self._reports_W]
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[FastRequest, ...]:
         """The request of this tick."""
         if self._ramp_W_per_s == OFF_W_PER_S or not self._suns:
             return ()

@@ -99,7 +99,7 @@ class Reserve(Function):
         closes_ms = BACKUP_CLOSE_MS, RETURN_CLOSE_MS
         self._close_W = [max(1, -(-self.rated_W * tick_ms // each_ms)) for each_ms in closes_ms]
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[Cap]:
         """The cap of the peaks level and the limit of the backup level, while they are not open."""
         if found.is_off_grid:
             self._open()

@@ -110,7 +110,7 @@ class SiteBalance(Function):
         """(name, reason code) of each wrong signal, then of each doubtful signal."""
         return contradicted(self.signals(), *self.out)
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[()]:
         """Make contradicted signals unknown to the other functions. There is no answer."""
         found.source, found.is_forming = known.contact, known.is_reported_forming
         found.forming_W = known.reported_forming_W

@@ -89,7 +89,7 @@ class SiteLoad(Function):
         delays_ms = CALCULATED_DELAYS * settings["track_path_delay_ms"]
         self._calculated = low_pass(setup.tick_ms, delays_ms)
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
         """Find load and connection; oblige the battery to keep the connection within its limits."""
         self._estimate(known, found.is_meter_disputed, elapsed_ticks)
         state, settings = self.state, self._settings

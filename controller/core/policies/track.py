@@ -129,12 +129,12 @@ class Track(Function):
         self._fall_W = max(1, settings["track_fall_ramp_W_per_s"] * tick_ms // 1000)
         self.state = State("q", BEGIN)
 
-    def arrays(self) -> list[array]:
+    def arrays(self) -> list["array[int]"]:
         """Every array that carries over to the next tick, in the order of the journal."""
         own = [self.state, *self.guess.arrays(), self.reference.words, self.announced.words]
         return [*own, *self.sag.arrays()]
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[FastRequest, ...]:
         """The power that load tracking asks for, in whole quanta."""
         voltage_permille = known.grid_voltage_permille if found.mode == GRID else 0
         is_sag = self.sag.step(voltage_permille, elapsed_ticks) and not found.is_exact

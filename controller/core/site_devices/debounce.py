@@ -22,7 +22,7 @@ NONE = -1
 class Debounce:
     """Debounce of one state. Its words in `state` have 64 bits and are in the journal."""
 
-    def __init__(self, state: array, first: int, settle_ms: int, stale_ms: int) -> None:
+    def __init__(self, state: "array[int]", first: int, settle_ms: int, stale_ms: int) -> None:
         """first: place of its words in `state`."""
         self._state, self._words = state, slice(first, first + WORDS)
         self._settle_ms, self._stale_ms = settle_ms, stale_ms

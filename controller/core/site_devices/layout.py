@@ -38,7 +38,7 @@ class SiteDevice(NamedTuple):
         return self.settings[value] if isinstance(value, str) else value
 
 
-def image_of(devices: Iterable[SiteDevice]) -> array:
+def image_of(devices: Iterable[SiteDevice]) -> "array[int]":
     """The site image of devices, array('i')."""
     image = array("i")
     for each in devices:
@@ -46,7 +46,7 @@ def image_of(devices: Iterable[SiteDevice]) -> array:
     return image
 
 
-def devices_of(site_image: array) -> tuple[SiteDevice, ...]:
+def devices_of(site_image: "array[int]") -> tuple[SiteDevice, ...]:
     """The devices of a site image. ValueError where the image is not of this version."""
     found, at = [], 0
     while at < len(site_image):

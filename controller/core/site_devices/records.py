@@ -5,7 +5,7 @@ heat. While a device is silent, the controller asks for 0, or holds the value if
 HOLD. Before the first reply of a device it asks for nothing.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from drivers import plausible
 
@@ -95,7 +95,7 @@ class Role(NamedTuple):
     actuators: tuple[Actuator, ...] = ()
     # rows as in controller/core/parameters.py, keys of the device's table; a default may be the
     # name of an earlier parameter
-    parameters: tuple[tuple, ...] = ()
+    parameters: tuple[tuple[str, str, int, int, Any, str], ...] = ()
 
 
 STALE = ("stale_ms", "ms", 100, 60_000, 3000, "down")

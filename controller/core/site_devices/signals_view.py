@@ -24,7 +24,14 @@ class DeviceView:
     the bit of each signal by name, 0 if this device does not report it.
     """
 
-    def __init__(self, device: SiteDevice, inp: array, first: int, state: array, first_time: int):
+    def __init__(
+        self,
+        device: SiteDevice,
+        inp: "array[int]",
+        first: int,
+        state: "array[int]",
+        first_time: int,
+    ):
         """inp: inputs of the core; first: place of the device's first word; state: of the Site;
         first_time: place of the device's first signal there.
         """
@@ -133,7 +140,9 @@ class DeviceView:
 class Site:
     """`devices` in the order of the site image; `state`: in the journal."""
 
-    def __init__(self, devices: tuple[SiteDevice, ...], inp: array, first: int, tick_ms: int):
+    def __init__(
+        self, devices: tuple[SiteDevice, ...], inp: "array[int]", first: int, tick_ms: int
+    ):
         """inp: inputs of the core; first: place of the first word of the first device."""
         self.inp = inp
         # 64 bits, so that the time never overflows

@@ -59,7 +59,7 @@ class Guess:
         self.made = array("i", [0] * (KINDS * (delay_ms_max // self._sample_ms + 3)))
         self._delay_ms = 0
 
-    def arrays(self) -> tuple:
+    def arrays(self) -> tuple["array[int]", ...]:
         """Every array that carries over to the next tick."""
         repetition, samples = self.repetition, self.samples
         past = *samples.arrays(), repetition.words, repetition.correlation
@@ -148,7 +148,7 @@ class Guess:
         self.judge.judge(load_W)
         words[G_SLOW] += ((load_W << 16) - words[G_SLOW]) * self._slow >> 24
 
-    def _lost_W(self, load_W: int, periods: int) -> list:
+    def _lost_W(self, load_W: int, periods: int) -> list[int]:
         """Values in place of lost samples, by the repetition or on a straight line. They keep all
         values in the ring one meter period apart.
         """
@@ -179,7 +179,7 @@ class Guess:
         if span == 1 or 4 * span * max(map(sub, *ends)) <= (4 + span) * least_W:
             words[G_SLOPE_W] = sign * least_W
 
-    def _guesses_W(self) -> tuple:
+    def _guesses_W(self) -> tuple[int, int]:
         """(by the last sample and its slope, by repetition): the load one path delay from now."""
         words, follow_W = self.words, self.samples.newest_W()
         age_ticks = min(words[G_AGE_TICKS], 2 * self._sample_ticks)

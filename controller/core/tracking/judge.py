@@ -99,7 +99,7 @@ class Judge:
         self._is_blind = delay_ms < self._tick_ms
         self._between = part * (1 << 16) // FRACTION
 
-    def arrays(self) -> tuple[array, ...]:
+    def arrays(self) -> tuple["array[int]", ...]:
         """Every array that carries over to the next tick."""
         return self.words, self.ring, *(self.strict.arrays() if self.strict else ())
 

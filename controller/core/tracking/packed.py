@@ -26,7 +26,7 @@ class Products:
         self._zeros = self._signs >> bits
         self._power_signs = ones(count + 1) << POWER_BITS - 1
 
-    def moved(self, means: array, powers_W: array) -> array:
+    def moved(self, means: "array[int]", powers_W: "array[int]") -> "array[int]":
         """The next means. powers_W: count + 1 powers, newest first. Packed numbers have 2^63 added
         (powers 2^31), because a negative number would change its neighbours.
         """

@@ -37,7 +37,7 @@ class Sag:
     def __init__(self, tick_ms: int) -> None:
         self._tick_ms, self.state = tick_ms, State("i", [0, 0])
 
-    def arrays(self) -> list[array]:
+    def arrays(self) -> list["array[int]"]:
         """Every array that carries over to the next tick."""
         return [self.state]
 

@@ -23,7 +23,7 @@ class Samples:
         self.lows, self.highs = (array("i", [0] * -(-count // BLOCK)) for _ in range(2))
         self.words = array("q", [0, 0])
 
-    def arrays(self) -> tuple[array, ...]:
+    def arrays(self) -> tuple["array[int]", ...]:
         """Every array that carries over to the next tick."""
         return self.words, self.ring, self.lows, self.highs
 
@@ -60,7 +60,7 @@ class Samples:
         to_W = ring[at]
         return to_W + ((ring[at - 1] - to_W) * (newer_256 % FRACTION) >> 8) - from_W
 
-    def every(self, step: int, count: int, back: int = 0) -> array:
+    def every(self, step: int, count: int, back: int = 0) -> "array[int]":
         """`count` samples, `step` apart, newest first. back: number of samples to skip before the
         first.
         """

@@ -59,7 +59,7 @@ class Strict:
         self.highs = array("q", [0] * (BLOCKS * self._signals))
         self.kept = array("q", [0] * self._signals)
 
-    def arrays(self) -> tuple[array, ...]:
+    def arrays(self) -> tuple["array[int]", ...]:
         """Every array that carries over to the next tick."""
         return self.words, self.lows, self.highs, self.kept
 
