@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from controller.config import can_decoding
+from controller.config import can_decoding, can_fits
 from controller.config.decoding import Memory, Registers
 from controller.config.findings import Changes, Found, Refusal, Value
 from controller.config.profile_bench import RATED_W
@@ -167,7 +167,7 @@ def _rest(
         "refused": found.refused.every(stored),
         "stored": {name: {"value": value, "unit": unit} for name, (value, unit) in stored.items()},
         "fault": fault,
-        "other_ids": [can_decoding.shown(each) for each in sorted(found.others)],
+        "other_ids": [can_fits.shown(each) for each in sorted(found.others)],
         "notes": can_decoding.notes(profile, found.last),
         "fits": fits.profiles,
         "fitting": fits.line,

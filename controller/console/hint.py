@@ -12,6 +12,7 @@ from controller.console import schedule
 from controller.core.base import hint_codes as h
 from controller.hints import hint_statistics, keys, no_answer, wire as w, words
 from controller.hints.client import HintClient, SequenceError
+from controller.hints.key_file import KeyStoreError, read
 from controller.hints.later import START_MS_MAX
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
@@ -73,11 +74,11 @@ def _run(arguments: Namespace) -> int:
         order = None if arguments.what else order_of(arguments)
         keys.checked_name(name)
         stored = os.path.join(arguments.state_dir, keys.DIRECTORY, name + keys.SUFFIX)
-        key, _ = keys.read(arguments.key_file or stored)
+        key, _ = read(arguments.key_file or stored)
     except FileNotFoundError as error:
         remedy = f"firebreak key create {name}, or name another --state-dir"
         raise cli.Ended(WRONG_INPUT, f"{error.filename}: no such key; {remedy}") from error
-    except keys.KeyStoreError as error:
+    except KeyStoreError as error:
         raise cli.Ended(WRONG_INPUT, error) from error
     full = "the queue of hints is full: a source sends too many; see firebreak sources"
     with cli.ends(NO_START, OSError, before=f"{no_answer.silent(arguments.run_dir)}: "):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from controller.hints import admission, hint_statistics, keys, no_answer, wire as w
+from controller.hints.key_file import KeyStoreError
 from controller.run import operator_client, operator_commands
 from controller.system import cli, clock, sockets
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
@@ -44,7 +45,7 @@ def _change(arguments: Namespace) -> int:
     name = arguments.name
     command, change, _ = _ACTIONS[arguments.action]
     _check_folder(arguments.state_dir)
-    with cli.ends(WRONG_INPUT, keys.KeyStoreError), contextlib.ExitStack() as after:
+    with cli.ends(WRONG_INPUT, KeyStoreError), contextlib.ExitStack() as after:
         if command == operator_commands.REVOKE_KEY and name in keys.names(arguments.state_dir):
             # The controller first, because its part needs no disk.
             after.callback(change, arguments.state_dir, name)
@@ -70,7 +71,7 @@ def _unseen(state_directory: str, name: str, error: OutputError) -> str:
     """Remove a key that could not be printed, before a source uses it. Returns the message."""
     try:
         keys.withdraw(state_directory, name)
-    except keys.KeyStoreError as kept:
+    except KeyStoreError as kept:
         return (
             f"{error}; the key of {name} is stored but was not shown: firebreak key revoke {name} "
             f"({kept})"
@@ -117,7 +118,7 @@ def _send(run_directory: str, command: int, name: str, key: bytes) -> int:
 def _list(arguments: Namespace) -> int:
     _check_folder(arguments.state_dir)
     utc_s = int(clock.utc_us()) // 1_000_000
-    with cli.ends(NO_START, keys.KeyStoreError):
+    with cli.ends(NO_START, KeyStoreError):
         found, lines = keys.load(arguments.state_dir, keys.names(arguments.state_dir), utc_s, 0)
     ended = _ended(arguments.run_dir)
     facts = [

@@ -12,6 +12,7 @@ from controller.console import users
 from controller.core.base import instances
 from controller.forms.refusal import ConfigError
 from controller.hints import keys
+from controller.hints.key_file import KeyStoreError
 from controller.recorder import reading
 from controller.store import chain, proof_tests, two_copies
 from controller.system import cli, sockets
@@ -69,7 +70,7 @@ def _parts(directory: str, parts: Iterable[Callable[[str], str]]) -> tuple[list[
     for part in parts:
         try:
             carried.append(part(directory))
-        except (_Todo, OSError, sqlite3.Error, keys.KeyStoreError, users.UserError) as error:
+        except (_Todo, OSError, sqlite3.Error, KeyStoreError, users.UserError) as error:
             todo.append(plain(error, directory))
     return carried, todo
 

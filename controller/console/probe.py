@@ -24,6 +24,7 @@ from controller.state.base import Facts
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, quoted, say
 from drivers.profile import Profile, shipped
+from drivers.steps import StepError
 
 BAUDS_TRIED_BD = (9600, 19_200, 115_200, 38_400)  # usual rates of new devices, in this order
 UNITS, TCP_UNITS = "1-16,247", "0-16,247,255"
@@ -171,7 +172,7 @@ def _device(unit_id: int, code: int, read: fits.Read, every: list[Profile]) -> F
     found |= {"fits": [], "refused": {}}
     if code:
         return found
-    with contextlib.suppress(fits.Unfit, fits.StepError):
+    with contextlib.suppress(fits.Unfit, StepError):
         models = fits.chain_of(read, fits.SUNSPEC_BASES)
         plate = fits.nameplate(read, models)
         names = ", ".join(str(each.model) for each in models)

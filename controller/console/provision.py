@@ -29,6 +29,7 @@ from controller.core.policies.meter_statistics import TURN_S, WAIT_S_MAX
 from controller.forms import reading
 from controller.forms.refusal import ConfigError, shown
 from controller.hints import keys
+from controller.hints.key_file import KeyStoreError
 from controller.store import durable, proof_tests
 from controller.system import cli, clock, regular_file, toml_text, utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, SERVICE, ascii_only
@@ -66,7 +67,7 @@ def _provision(arguments: Namespace) -> int:
     """Make the folders. Exit code 1: an existing folder has another configuration."""
     rows, code = [["serial", "name", "sha256", "keys"]], DONE
     above, cabinets = _common(arguments.file), read_list(arguments.list)
-    with cli.ends(NO_START, OSError, keys.KeyStoreError):
+    with cli.ends(NO_START, OSError, KeyStoreError):
         os.makedirs(arguments.out, mode=0o700, exist_ok=True)
         for each in cabinets:
             files = {**above, "cabinet/cabinet.toml": _cabinet(each, next(iter(above)))}

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 
 from controller.config import bus_times, configuration, hma, unit_access
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.base import hint_codes, hint_sources
 from controller.documents import (
     check_facts,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from controller.config import configuration, hma
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.documents import matrix_tables
 from controller.documents.document import Facts
 from safety import parameters

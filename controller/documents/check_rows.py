@@ -10,7 +10,7 @@ from controller.config import (
     stage_states,
     thresholds as site_thresholds,
 )
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.documents import matrix_tables
 from controller.documents.document import wrapped
 from controller.rows import matrix_words

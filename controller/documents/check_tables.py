@@ -16,7 +16,7 @@ from controller.config import (
     wear_profile,
 )
 from controller.config.bus_times import Schedule
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.config.devices import METERS, Device, key_of_address
 from controller.core.parameters import SHARE
 from controller.core.policies.peak_shaving import OFF_W

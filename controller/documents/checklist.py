@@ -8,12 +8,13 @@ text about how to inject it, because one signal trips all its stages.
 
 from controller.config import bus_times, stage_states, tapers, time_chain, wired
 from controller.config.bus_times import Schedule
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.config.equipment import EQUIPMENT
 from controller.documents import effect_words, matrix_tables
 from controller.documents.document import Facts
 from controller.rows import matrix_words, proof_intervals, records
 from safety import matrix as m, runaway
+from safety.signals import CABINET, RACK
 
 # Row 53 adds up several signs of thermal runaway. {feature: its source}, with the sign first that
 # is easiest to inject. A source is equipment, or a value that the rack's BMS reports.
@@ -24,7 +25,7 @@ SIGNS = {
     "temperature_over_median_ddegC": "temperatures_reported",
 }
 WHOLE_SIGNS = {
-    m.FEATURES[m.RACK if of_rack else m.CABINET][feature]: value
+    m.FEATURES[RACK if of_rack else CABINET][feature]: value
     for feature, of_rack, value, _ in runaway.SIGNS
 }
 SUSPICION = "53"

@@ -11,7 +11,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator
 
 from controller.config import approval, configuration, hma, layers, proof_plan, stage_states
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.config.places import RESPONDER
 from controller.documents import check, matrix_facts, matrix_tables
 from controller.documents.document import Facts

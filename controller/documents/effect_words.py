@@ -4,7 +4,7 @@ give how long an effect waits, which output the site lacks, and how power is red
 """
 
 from controller.config import equipment, tapers, time_chain
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.documents.document import Facts
 from controller.rows import matrix_words
 from controller.rows.records import ROWS

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import safety
 from controller.config import bus_times, configuration, time_chain
 from controller.config.bus_times import Schedule
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.documents.document import Facts
 from controller.rows.records import ROWS, by_row, feature_name
 from controller.sites import EXAMPLE

@@ -4,9 +4,9 @@ with a site it has the site's numbers and the state of each stage there.
 
 from collections.abc import Iterable
 
-from controller.config import bus_times, schema, stage_states, tapers, thresholds
+from controller.config import bus_times, stage_states, tapers, thresholds
 from controller.config.bus_times import Schedule
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.documents import effect_words, matrix_tables
 from controller.documents.document import Facts
 from controller.rows import (
@@ -122,7 +122,7 @@ def _numbers(stage: tuple, found: Config | None) -> Facts:
         "clear": clear,
         "clear_for_ms": clear_ms,
     }
-    other = thresholds.levels(stage, schema.NMC)
+    other = thresholds.levels(stage, thresholds.NMC)
     if not found and other != (level, clear):
         facts["nmc"] = {
             "trips_at": matrix_words.trips_at(stage, other[0]),

@@ -15,7 +15,7 @@ from controller.documents.document import (
     section,
 )
 from controller.rows import matrix_words
-from safety import matrix as m
+from safety.signals import CABINET
 
 
 def blocks(facts: Facts) -> Blocks:
@@ -124,7 +124,7 @@ def _columns(named: Facts | None) -> Columns:
 
 
 def _cause(stage: Facts) -> str:
-    is_of_cabinet = stage["scope"] == matrix_words.SCOPES[m.CABINET]
+    is_of_cabinet = stage["scope"] == matrix_words.SCOPES[CABINET]
     return stage["cause"] + ("" if is_of_cabinet else f" (each {stage['scope']})")
 
 

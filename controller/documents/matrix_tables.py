@@ -14,7 +14,7 @@ from controller.config import (
     wired,
 )
 from controller.config.bus_times import Schedule
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.documents.document import (
     Banner,
     Blocks,
@@ -33,6 +33,7 @@ from controller.rows import matrix_words
 from controller.store import proof_lines
 from controller.system import clock
 from safety import matrix as m, parameters as p
+from safety.signals import RACK, UNIT
 
 # Indexed by stage_states.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED.
 STATES = (
@@ -85,7 +86,7 @@ def tables(stage: tuple, found: Config | None) -> tuple[dict[str, int], ...]:
     """
     if not found:
         return ()
-    return {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], ())
+    return {UNIT: found.unit_tables, RACK: found.rack_tables}.get(stage[m.S_SCOPE], ())
 
 
 def own_states(stage: tuple, found: Config) -> set[int]:

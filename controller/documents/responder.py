@@ -7,7 +7,7 @@ rules. Exit code 1: an entry of [responder] is missing in the site file.
 """
 
 from controller.config import bus_times, thresholds, time_chain
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.config.places import PLACES
 from controller.core.site_devices.roles import ROLES
 from controller.documents import effect_words

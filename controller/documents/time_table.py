@@ -4,7 +4,7 @@ stops the converter, it shows how long each part of the way takes on the example
 
 from controller.config import time_chain
 from controller.config.bus_times import Schedule
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.documents.document import Blocks, Heading, Table, Text
 from controller.documents.hazard_log import site
 from controller.rows import matrix_words, records

@@ -6,9 +6,9 @@ of relays and the place of terminators, is in the drawings of the cabinet's manu
 """
 
 from controller.config import equipment, time_chain, wired
-from controller.config.configuration import Config
+from controller.config.bus_schema import Bus
+from controller.config.cabinet_config import Config
 from controller.config.devices import Device
-from controller.config.topology import Bus
 from controller.documents.document import (
     Blocks,
     Columns,

@@ -4,7 +4,7 @@ from array import array
 from typing import Any
 
 from controller.config import approval, proof_plan, stage_states
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.config.devices import Device, key_of_address
 from controller.core import functions
 from controller.core.base.instances import stage_instances

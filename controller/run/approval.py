@@ -3,7 +3,7 @@ row 58 of the matrix keeps all contactors open.
 """
 
 from controller.config import approval
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.image import ProcessImage, packed_name
 from controller.run.stored_value import StoredValue
 from controller.store.stored_record import Record

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.base import hint_codes, standby
 from controller.core.base.setpoint import O_BINDING_REASON, O_SETPOINT_W
 from controller.core.core import Core

@@ -9,7 +9,7 @@ from array import array
 
 from controller.core.image import PEER_EMPTY
 from controller.run import peer_words
-from drivers.buses.port import NEVER
+from drivers.buses.jobs import NEVER
 from safety import (
     channel as c,
     frame as f,

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 
 from controller.config import approval, configuration
+from controller.config.cabinet_config import Config
 from controller.forms.refusal import ConfigError
 from controller.hints import admission, keys
 from controller.journal import journal_header
@@ -66,7 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return NO_START
 
 
-def _start(settings: configuration.Config, arguments: argparse.Namespace) -> int:
+def _start(settings: Config, arguments: argparse.Namespace) -> int:
     held = two_copies.hold(arguments.state_dir)
     if held is None:
         say(
@@ -86,10 +87,7 @@ def _start(settings: configuration.Config, arguments: argparse.Namespace) -> int
 
 
 def _tick(
-    settings: configuration.Config,
-    arguments: argparse.Namespace,
-    keeper: Keeper,
-    loaded: two_copies.Loaded,
+    settings: Config, arguments: argparse.Namespace, keeper: Keeper, loaded: two_copies.Loaded
 ) -> int:
     _say(loaded.lines)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
@@ -113,7 +111,7 @@ def _tick(
         return running.run()
 
 
-def _keys(settings: configuration.Config, state_directory: str) -> admission.Keys:
+def _keys(settings: Config, state_directory: str) -> admission.Keys:
     names = [source.name for source in settings.sources]
     found, lines = keys.load(
         state_directory, names, int(clock.utc_us()) // 1_000_000, clock.now_us() // 1000

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from controller.config import bus_times, converters, families, site_devices
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.config.devices import METERS, Device
 from controller.core.base.sent import Sent
 from controller.core.image import ProcessImage

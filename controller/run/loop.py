@@ -9,7 +9,7 @@ import signal
 from types import FrameType
 
 from controller.config import unit_access
-from controller.config.topology import Bus
+from controller.config.bus_schema import Bus
 from controller.hints import admission
 from controller.hints.listener import HintListener
 from controller.run import operator_commands

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from controller.config import approval
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.base import standby
 from controller.core.base.instances import stage_instances
 from controller.core.core import Core

@@ -7,7 +7,7 @@ record after that. The store keeps a hold that was sent.
 from collections.abc import Collection
 
 from controller.config import approval
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.store import proof_tests, sign_tests
 from controller.store.proof_lines import Record
 from controller.system.paths import plain

@@ -7,7 +7,7 @@ words grow old.
 from typing import Protocol, SupportsInt
 
 from controller.core.image import ProcessImage
-from controller.core.site_devices.roles import CLOCK
+from controller.core.site_devices.reading_roles import CLOCK
 
 EVERY_US = 500_000
 SECOND_US, DAY_S = 1_000_000, 86_400

@@ -11,9 +11,9 @@ open, other requests may be late by LATE_US, which is shorter than each silence 
 import struct
 from collections.abc import Callable
 
+from controller.config.bus_schema import Bus
 from controller.config.cabinet_config import Config
 from controller.config.devices import SERIAL_IDS
-from controller.config.topology import Bus
 from controller.run.field import Field
 from drivers.buses import rtu
 

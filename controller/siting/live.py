@@ -7,7 +7,8 @@ and whether a controller has stopped.
 from typing import Any, NamedTuple
 
 from controller.forms import field as forms
-from controller.forms.reading import Form, file_text, read
+from controller.forms.field import Form
+from controller.forms.reading import file_text, read
 from controller.forms.refusal import ConfigError, not_allowed, refuse
 from controller.siting.things import Table
 from controller.system import json_text

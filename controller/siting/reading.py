@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from controller.forms.field import Form
-from controller.forms.reading import Path, check_tables, read, tables_of
-from controller.forms.refusal import not_allowed, refuse, shown
+from controller.forms.reading import check_tables, read, tables_of
+from controller.forms.refusal import Path, not_allowed, refuse, shown
 from controller.siting import fields as f, geometry, ground, lot
 from controller.siting.plan_checks import check_plan
 from controller.siting.site import Site

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from controller.config import configuration
+from controller.config.cabinet_config import Config
 from controller.sites import EXAMPLE
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
@@ -69,7 +70,7 @@ def digests(name: str) -> str:
 
 
 def _run(
-    chosen: scenario.Scenario, config: configuration.Config, journal_path: pathlib.Path, wire: Any
+    chosen: scenario.Scenario, config: Config, journal_path: pathlib.Path, wire: Any
 ) -> run_result.Outcome:
     """The outcome of a scenario in virtual time. The digest `wire` gets every byte on the wires."""
     load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgpack
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.sites import EXAMPLE as EXAMPLE
 from controller.system.realtime import FIFO_PRIORITY
 from hil.campaigns.course import Course

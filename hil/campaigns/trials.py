@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from hil.engine import coverage
 from hil.engine.arguments import whole
 from hil.results import words

@@ -9,7 +9,7 @@ import tty
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from hil.engine import coverage
 from hil.scenarios.faults import Action
 from hil.scenarios.scenario import Scenario

@@ -9,9 +9,9 @@ from collections.abc import Collection
 from typing import Any
 
 from controller.config import schema, wired
-from controller.config.configuration import Config
+from controller.config.bus_schema import Bus
+from controller.config.cabinet_config import Config
 from controller.config.devices import Device
-from controller.config.topology import Bus
 from hil.devices import io_module, mirrored_sensors, sunspec_chain
 from hil.devices.io_module import IoModule
 from hil.devices.mirrored import MirroredDevice

@@ -9,10 +9,10 @@ from argparse import Namespace
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from controller.config import configuration, profiles, thresholds
-from controller.config.configuration import Config
+from controller.config import configuration, thresholds
+from controller.config.cabinet_config import Config
 from controller.config.devices import Device
-from drivers.profile import Profile
+from drivers.profile import FOLDER, Profile
 from hil.devices.native_bms import DBC
 from hil.engine.refusals import NotSimulatedError as NotSimulatedError
 from hil.plant.config import KEYS
@@ -105,7 +105,7 @@ def simulated_name(device: Device) -> str:
 def is_documented(device: Device) -> bool:
     """True if a document, not the profile, defines how the simulated device answers."""
     path = device.profile.path
-    return (path.parent == profiles.FOLDER and path.stem in DOCUMENTED) or _follows(device.profile)
+    return (path.parent == FOLDER and path.stem in DOCUMENTED) or _follows(device.profile)
 
 
 def _follows(profile: Profile) -> bool:

@@ -14,9 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from controller.config import unit_access
-from controller.config.bus_schema import BUS, PORT
-from controller.config.configuration import Config
-from controller.config.topology import Bus
+from controller.config.bus_schema import BUS, PORT, Bus
+from controller.config.cabinet_config import Config
 from controller.forms.field import check_value
 from controller.forms.refusal import refuse
 from drivers.buses.can_port import CanPortError, open_bus

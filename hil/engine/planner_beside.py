@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller import planner
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.recorder import quarters
 from controller.state import plan_file
 from controller.system import clock, toml_text

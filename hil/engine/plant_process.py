@@ -14,7 +14,7 @@ from typing import Any
 import msgpack
 
 from controller.config import configuration
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from hil.engine import wired_cabinet
 from hil.engine.cabinet import SimulatedCabinet
 from hil.engine.remote_controller import Mailbox, RemoteController

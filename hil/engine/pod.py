@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, Self
 
 from controller.config import configuration, schema
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.policies.meter_statistics import TURN_S
 from controller.forms.refusal import ConfigError
 from controller.system import toml_text

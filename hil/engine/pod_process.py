@@ -12,7 +12,7 @@ from typing import Any
 
 import msgpack
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.policies.meter_statistics import TURN_S
 from hil.engine import pod, pod_command, wired_cabinet
 from hil.engine.cabinet import SimulatedCabinet

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgpack
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.run import loop_statistics
 from hil.engine import cabinet_file, pod, pod_process, run_directory
 from hil.engine.process_memory import memory_kB

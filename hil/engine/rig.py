@@ -18,7 +18,7 @@ from typing import IO
 
 import msgpack
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.hints import hint_statistics
 from controller.run import loop_statistics
 from hil.engine import (

@@ -7,6 +7,7 @@ from argparse import Namespace
 from typing import Any
 
 from controller.config import configuration
+from controller.config.cabinet_config import Config
 from controller.core.base.hint_sources import GRID_CAP
 from hil.engine import (
     coverage,
@@ -190,7 +191,7 @@ def _check(arguments: Namespace) -> None:
     _check_run_dir(arguments.run_dir)
 
 
-def _check_source(config: configuration.Config) -> None:
+def _check_source(config: Config) -> None:
     name = planner_beside.SOURCE
     if not any([each.name == name and each.rank >= GRID_CAP for each in config.sources]):
         raise InputError(
@@ -204,9 +205,7 @@ def _check_run_dir(path: str | None) -> None:
         raise InputError(f"--run-dir {path}: allowed is a new or an empty folder")
 
 
-def order_of(
-    arguments: Namespace, chosen: scenario.Scenario | None, config: configuration.Config
-) -> dict:
+def order_of(arguments: Namespace, chosen: scenario.Scenario | None, config: Config) -> dict:
     """The options of a run, as plain values, because the plant process gets them as JSON."""
     usual = DEFAULT_S, DEFAULT_SEED, config.control["soc_target_permille"] / 10
     if chosen is not None:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from controller.config import approval
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.hints import keys
 from controller.run import sign_hold
 from controller.store import proof_tests, sign_tests, two_copies

@@ -7,7 +7,7 @@ controller is the object of the real loop.
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.core import Core
 from controller.run.cabinet import Cabinet
 from drivers.buses.port import RtuPort

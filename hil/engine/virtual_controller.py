@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import cast
 
 from controller.config import approval
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core import image
 from controller.core.base.hint_codes import HintSlot
 from controller.core.base.schedule_table import Slot, Table

@@ -2,7 +2,7 @@
 
 import time
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.system import realtime
 from hil.engine.simulate import VirtualRig
 from hil.loads.trace import Load

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgpack
 
-from controller.config.configuration import Config
-from controller.config.topology import Bus
+from controller.config.bus_schema import Bus
+from controller.config.cabinet_config import Config
 from controller.core.base.setpoint import O_BINDING_REASON
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Snapshot

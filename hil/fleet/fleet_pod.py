@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.base.hint_codes import IMPORT_W_MAX
 from controller.hints import replies
 from hil.engine.pod import Pod

@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Sequence
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.base.hint_codes import IMPORT_W_MAX
 from controller.dispatch.dispatcher import Dispatcher
 from controller.dispatch.fleet import Cabinet, Fleet

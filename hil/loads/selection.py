@@ -3,7 +3,7 @@
 import math
 from typing import Any, Protocol
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.base.hint_codes import EXPORT_W_MAX, IMPORT_W_MAX
 from hil.loads import reader, shape
 from hil.loads.trace import Load, Power, step_load, synthetic_load

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.base.instances import stage_instances
 from hil.plant.cabinet import CabinetPlant
 from hil.results import run_result, swing, view

@@ -3,7 +3,7 @@
 import platform
 import sys
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.system.paths import DONE as MET, INTERRUPTED, NOT_DONE as NOT_MET
 from hil.loads import selection
 from hil.observer.reactions import Timeline, first

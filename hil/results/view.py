@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from controller.config import stage_states
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.base import reasons
 from controller.core.base.setpoint import (
     O_BINDING_REASON,

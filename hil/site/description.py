@@ -6,7 +6,7 @@ Every table may be missing. `python -m hil keys site` prints the keys.
 import os
 
 from controller.forms import field as forms, reading
-from controller.forms.refusal import not_allowed, refuse
+from controller.forms.refusal import Path, not_allowed, refuse
 from controller.series import weather as weather_file
 from hil.loads import stream
 from hil.site import branches, genset, load as site_load, load_ups, racks, transfer_switch
@@ -116,7 +116,7 @@ def read(path: str | os.PathLike[str]) -> Table:
     return of_table(reading.tables_of(os.fspath(path), "a site", name=name), name)
 
 
-def of_table(content: Table, file: str, path: reading.Path = ()) -> Table:
+def of_table(content: Table, file: str, path: Path = ()) -> Table:
     """The checked tables of a site. file, path: named in refusals. Raises ConfigError."""
     site = reading.read(file, path, content, TOP)
     if site["weather"]["file"] and "day" not in content["weather"]:
@@ -129,7 +129,7 @@ def of_table(content: Table, file: str, path: reading.Path = ()) -> Table:
     return site
 
 
-def _load(file: str, path: reading.Path, content: Table) -> Table:
+def _load(file: str, path: Path, content: Table) -> Table:
     load = reading.read_variant(file, path, content, "kind", LOADS)
     for unit in ("s", "W") if load["kind"] == "queue" else ():
         low, high = load[f"job_{unit}_min"], load[f"job_{unit}_max"]
@@ -138,7 +138,7 @@ def _load(file: str, path: reading.Path, content: Table) -> Table:
     return load
 
 
-def _members(file: str, path: reading.Path, members: list[Table]) -> list[Table]:
+def _members(file: str, path: Path, members: list[Table]) -> list[Table]:
     """The checked members. Each takes a share of one load, so the sum is at most all of it."""
     total = sum(member["share_permille"] for member in members)
     if not members or total > PERMILLE[1]:

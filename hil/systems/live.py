@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, timedelta
 from pathlib import Path
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.base.schedule_table import OPEN_W, Slot, Table
 from controller.core.policies.meter_statistics import TURN_S
 from hil.engine.pod import Pod, with_control

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Sequence
 from typing import cast
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.base import hint_codes
 from controller.core.base.integers import within
 from controller.core.base.schedule_table import OPEN_W, Slot, Table

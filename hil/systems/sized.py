@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from controller.config import configuration
+from controller.config.cabinet_config import Config
 from controller.sites import FOLDER
 from controller.system import toml_text
 from drivers.profile import FOLDER as PROFILES
@@ -113,7 +114,7 @@ def cabinets(size: Size, count: int, sources: dict[str, dict[str, Any]]) -> list
     return [each, *[each._replace(devices={})] * (count - 1)]
 
 
-def load(size: Size, folder: Path, tick_ms: int | None = None) -> configuration.Config:
+def load(size: Size, folder: Path, tick_ms: int | None = None) -> Config:
     """The checked configuration, written into `folder`. ConfigError: one line."""
     return configuration.load(str(write(size, folder)), tick_ms=tick_ms)
 

@@ -9,7 +9,7 @@ import math
 from array import array
 from collections.abc import Callable
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.decision import Decision
 from controller.core.image import ProcessImage, places
 from controller.core.kernel_readings import KernelReadings

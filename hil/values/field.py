@@ -6,7 +6,7 @@ Drivers and simulated devices are those of byte mode; frames pass between them a
 from typing import cast
 
 from controller.config import families
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.config.devices import Device
 from controller.core.image import ProcessImage
 from controller.run.can_bus import CanBus

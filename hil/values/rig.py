@@ -1,6 +1,6 @@
 """The rig in value mode: hil.engine.simulate.VirtualRig without bytes on a wire."""
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.image import ProcessImage
 from hil.engine.cabinet import observed_wiring
 from hil.engine.simulate import VirtualRig

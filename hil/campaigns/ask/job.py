@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.base import hint_codes, setpoint
 from controller.core.base.schedule_table import OPEN_W
 from controller.core.kernel_facts import KernelFacts

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from controller.config import bus_times, configuration
+from controller.config.cabinet_config import Config
 from controller.core.base import hint_codes as h
 from controller.hints import wire as w
 from controller.hints.client import HintClient
@@ -58,7 +59,7 @@ def run(count: int = 200, seed: int = 1) -> Measured:
     return Measured(figures, notes, details, order.priority(doc))
 
 
-def allowed_us(config: configuration.Config) -> int:
+def allowed_us(config: Config) -> int:
     """The budget: 2 ticks, the longest exchange in progress, and the frame."""
     parts = bus_times.hint_latency(config, bus_times.schedule(config))
     return sum([part.time_us for part in parts])

@@ -12,6 +12,7 @@ import random
 from typing import Any
 
 from controller.config import configuration, track_path
+from controller.config.cabinet_config import Config
 from controller.core.base import reasons
 from controller.core.base.answers import FastRequest
 from controller.core.policies.found import Found
@@ -68,7 +69,7 @@ class _Load:
         return bisect.bisect_right(self.edges_us, now_us)
 
 
-def delays_ms(config: configuration.Config, edges: int, seed: int) -> list[float]:
+def delays_ms(config: Config, edges: int, seed: int) -> list[float]:
     """Delay of each edge in ms, in virtual time."""
     load = _Load(edges, seed)
     rig = VirtualRig(config, load, seed)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from controller.config import configuration, track_path
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.system import realtime
 from hil.campaigns import order
 from hil.campaigns.benchmarks import path, replay, timing

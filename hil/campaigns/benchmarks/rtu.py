@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-from controller.config.topology import Bus
+from controller.config.bus_schema import Bus
 from controller.run.loop import Wire
 from controller.system import clock, realtime
 from drivers.buses.port import RtuPort

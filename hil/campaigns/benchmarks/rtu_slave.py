@@ -9,7 +9,7 @@ import select
 import sys
 
 from controller.system import realtime
-from drivers.buses.rtu import seal
+from drivers.buses.crc import seal
 from hil.campaigns.benchmarks import timing
 
 UNIT_ID, FUNCTION, ADDRESS, COUNT = 1, 3, 100, 20

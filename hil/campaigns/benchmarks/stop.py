@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from controller.config import bus_times, configuration
+from controller.config.cabinet_config import Config
 from hil.campaigns import order
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import Figures, Measured, figure, spread
@@ -120,7 +121,7 @@ def _other_trips(trips: Iterable[Mapping[str, Any]]) -> list[str]:
     return [f"also tripped: {words}"] if first else []
 
 
-def _figures(stops: Stops, config: configuration.Config, rival: Cyclictest) -> Figures:
+def _figures(stops: Stops, config: Config, rival: Cyclictest) -> Figures:
     figures: Figures = []
     for name, values in stops.items():
         seen = [value for value in values if value is not None]

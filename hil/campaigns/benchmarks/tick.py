@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from controller.config import configuration
+from controller.config.cabinet_config import Config
 from controller.system import realtime
 from hil.campaigns.benchmarks import machine, timing
 from hil.campaigns.benchmarks.document import Measured, figure, percentile
@@ -36,9 +37,7 @@ def run(cabinet: str | None = None) -> Measured:
     return Measured(figures, notes, {}, machine.priority())
 
 
-def _configs(
-    cabinet: str | None, folder: Path
-) -> Iterator[tuple[configuration.Config, str | None]]:
+def _configs(cabinet: str | None, folder: Path) -> Iterator[tuple[Config, str | None]]:
     """Yield each (Config, budget)."""
     if cabinet:
         yield configuration.load(cabinet), None
@@ -49,7 +48,7 @@ def _configs(
         yield sized.load(size, folder, TICK_MS), budget
 
 
-def ticks_us(config: configuration.Config, folder: Path) -> list[float]:
+def ticks_us(config: Config, folder: Path) -> list[float]:
     """CPU time of each tick, us, from closed contactors on."""
     plant, journal = {"soc": 0.55}, str(folder / "journal")
     rig = VirtualRig(config, _load, 1, (), plant, journal).run(CLOSED_S)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.policies.meter_statistics import TURN_S
 from hil.engine.pod import with_control
 from hil.fleet.broker import Faults

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.series.refusal import SeriesError
 from hil.campaigns.frequency import course, shapes
 from hil.campaigns.frequency.shapes import Case

@@ -11,7 +11,7 @@ import numpy as np
 
 from controller.audit.response import compared
 from controller.config import meter_profile
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.policies import droop
 from hil.campaigns.frequency.shapes import BEGIN_S, NOMINAL_HZ, STUCK, Case
 from hil.campaigns.rows import start

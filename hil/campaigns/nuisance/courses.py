@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.recorder.events import REDUCING
 from controller.rows.records import BY_ID
 from controller.sites import EXAMPLE, PYLONTECH

@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from hil.campaigns.trials import Found
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from controller.config import configuration
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.sites import FOLDER
 from hil.campaigns.outage.course import island_rig
 from hil.campaigns.trials import Found, Judged, Trial

@@ -8,7 +8,7 @@ the protection is simulated.
 import math
 from typing import NamedTuple
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core.image import GRID_QUALITY
 from controller.recorder.ticks import ISLAND, SHED, STOP
 from hil.campaigns.ride import codes

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from controller.config import configuration
+from controller.config.cabinet_config import Config
 from controller.forms.refusal import ConfigError
 from controller.sites import EXAMPLE
 from controller.system import realtime
@@ -63,7 +64,7 @@ def _refusal(arguments: argparse.Namespace, wanted: list[str]) -> str | None:
     return None
 
 
-def _unknown(config: configuration.Config, wanted: list[str]) -> str | None:
+def _unknown(config: Config, wanted: list[str]) -> str | None:
     """A refusal if the cabinet lacks a device or source that these courses name, or None."""
     courses = [EVERY[label] for label in wanted]
     acts = [do for each in courses for do in each.at_start + each.before + each.cause]
@@ -75,7 +76,7 @@ def _unknown(config: configuration.Config, wanted: list[str]) -> str | None:
     return f"--cabinet: {config.path} has no {', '.join(missing)}" if missing else None
 
 
-def _run(config: configuration.Config, arguments: argparse.Namespace, wanted: list[str]) -> int:
+def _run(config: Config, arguments: argparse.Namespace, wanted: list[str]) -> int:
     seed = arguments.seed
     not_done: dict[str, str] | None = None
     limits = Limits(config, STEP_ms) if arguments.real else Limits(config)

@@ -8,12 +8,13 @@ tick; in real processes, all times to one step of the plant.
 from collections.abc import Iterable, Sequence
 
 from controller.config import bus_times, time_chain
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.rows.records import BY_ID
 from hil.campaigns.rows import effects
 from hil.campaigns.rows.course import Course, Do
 from hil.oracle import design
 from safety import matrix as m
+from safety.signals import CABINET
 
 PLANT_RAMP_MS = 100  # the simulated converter: rated power in 0.1 s
 # The contactors open at least this long after the permit is dropped: the observer's invariant.
@@ -44,8 +45,8 @@ class Limits:
         period_ms = self._period_ms(cause)
         debounce_ms = self.config.stage_words[stage_id][2] * self.config.tick_ms
         feature = BY_ID[stage_id][m.S_SCOPE], BY_ID[stage_id][m.S_FEATURE]
-        is_bound = feature == (m.CABINET, m.F_IMAGE_CHANGED) or (
-            feature == (m.CABINET, m.F_GAS_DETECTORS_LOST) and not period_ms
+        is_bound = feature == (CABINET, m.F_IMAGE_CHANGED) or (
+            feature == (CABINET, m.F_GAS_DETECTORS_LOST) and not period_ms
         )
         silence_ms = 0 if is_bound else parts.get("silence", 0)
         found_ms = max(silence_ms - period_ms + debounce_ms, design.ROWS[stage_id].debounce_ms)

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
-from controller.config.configuration import Config, load
+from controller.config.cabinet_config import Config
+from controller.config.configuration import load
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import read
 from controller.sites import FOLDER as SITES

@@ -7,14 +7,15 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from controller.config.configuration import Config
-from controller.config.topology import Bus
+from controller.config.bus_schema import Bus
+from controller.config.cabinet_config import Config
 from controller.forms import reading
 from hil.campaigns.rows.course import Course, Do
 from hil.campaigns.rows.inside import INSIDE
 from hil.engine.simulate import VirtualRig
 from hil.scenarios import faults, scenario
 from safety import matrix as m
+from safety.signals import CABINET, RACK, UNIT
 
 # With this load the battery can charge or discharge 200 kW within the limits of the connection.
 LOAD_W = 220_000.0
@@ -32,7 +33,7 @@ CHANNEL_B = Bus("channel_b", "channel", port="/dev/null", baud_Bd=115_200)
 def armed(config: Config, more: Iterable[str], less: Sequence[str]) -> Config:
     """The configuration with `more` armed, `less` disarmed, and channel B if row 51 is armed."""
     image = config.safety_image[:]
-    scopes = ((m.CABINET, 1), (m.UNIT, config.units), (m.RACK, config.racks))
+    scopes = ((CABINET, 1), (UNIT, config.units), (RACK, config.racks))
     stages = [
         stage[m.S_ID]
         for scope, count in scopes

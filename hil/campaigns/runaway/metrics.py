@@ -15,6 +15,7 @@ from controller.rows.records import BY_ID
 from hil.campaigns.runaway.courses import Course
 from hil.campaigns.runaway.watching import UNKNOWN, Series
 from safety import matrix as m
+from safety.signals import CABINET, RACK
 
 ROWS = (7, 8, 9, 10, 11, 12, 21, 22, 23, 24, 26, 34, 53)
 STAGES = tuple([stage for stage in m.STAGES if stage[m.S_ROW] in ROWS])
@@ -58,11 +59,11 @@ def _gate_rows(stage: Stage) -> tuple[int, ...]:
     """
     if stage[m.S_ROW] == 24:
         return GATES.get(m.F_ANY_SIGN, ())
-    return GATES.get(stage[m.S_GATE], ()) if stage[m.S_SCOPE] == m.CABINET else ()
+    return GATES.get(stage[m.S_GATE], ()) if stage[m.S_SCOPE] == CABINET else ()
 
 
 def _trips(stage: Stage, series: Series, rack: int, found: Mapping[str, Trips]) -> np.ndarray:
-    place = rack if stage[m.S_SCOPE] == m.RACK else None
+    place = rack if stage[m.S_SCOPE] == RACK else None
     values = series.column(stage[m.S_FEATURE], place)
     hits = (values != UNKNOWN) & (values * stage[m.S_SENSE] >= stage[m.S_SET] * stage[m.S_SENSE])
     if _gate_rows(stage):

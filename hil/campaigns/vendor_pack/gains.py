@@ -6,7 +6,7 @@ The converter's maker has the rest: the electric model and the impedance at the 
 from typing import NamedTuple
 
 from controller.config import track_path
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.core import parameters
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from controller.config import bus_times, configuration, schema, track_path
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.config.sources import Source
 from controller.core.base import hint_codes
 from controller.core.base.hint_codes import GRID_CAP, IMPORT_W_MAX, POWER_W, REQUEST
