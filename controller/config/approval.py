@@ -7,7 +7,7 @@ Each number has a name. So a later version of the program can still say which nu
 import functools
 import zlib
 from array import array
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgpack
 
@@ -72,7 +72,7 @@ def of(config: Config) -> Words:
     return named(config.safety_image, devices(config))
 
 
-def named(image: array, device_crcs: Words) -> Words:
+def named(image: "array[int]", device_crcs: Words) -> Words:
     """{name: number} of a limit image and of the devices.
 
     Raises ValueError if the image does not fit this program.
@@ -101,7 +101,7 @@ def shipped(words: Words) -> Words:
     approval of a cabinet is compared with them.
     """
     found = dict(words)
-    tables: dict[str, tuple] = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
+    tables: dict[str, tuple[Any, ...]] = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
     defaults = {(scope, row[0]): row[4] for scope, table in tables.items() for row in table}
     for name in found:
         kind, which, word = _parts(name)

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 from controller.config import families
+from controller.config.bus_schema import Bus
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device
-from controller.config.topology import Bus
 from controller.config.values import Values
 from controller.core.image import ProcessImage
 from controller.forms.refusal import Path

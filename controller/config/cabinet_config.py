@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from controller.config import site_devices
-from controller.config.devices import Device
+from controller.config.bus_schema import Bus
+from controller.config.devices import Device, Topology
 from controller.config.site_plan import SitePlan
 from controller.config.sources import Source
-from controller.config.topology import Bus, Topology
 from controller.core.site_devices.layout import SiteDevice, image_of
 from safety import matrix, parameters, signals
 
@@ -46,11 +46,11 @@ class Config:
     rack_tables: tuple[dict[str, int], ...]
     control: dict[str, int]
     stage_words: dict[str, StageWords]
-    safety_image: array
-    control_image: array
+    safety_image: "array[int]"
+    control_image: "array[int]"
     coil_period_ms: int
     sources: tuple[Source, ...]
-    source_image: array
+    source_image: "array[int]"
     proof_tests: dict[str, int | None]
     neighbours: dict[str, int]
     responder: dict[str, str | None]
@@ -82,7 +82,7 @@ class Config:
         return site_devices.site_devices(self.devices)
 
     @property
-    def site_image(self) -> array:
+    def site_image(self) -> "array[int]":
         """The site devices as integers."""
         return image_of(self.site_devices)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from controller.config import can_form as form, dbc
 from controller.config.dbc import Message, Signal
-from controller.forms.reading import Path, read_each, unknown
-from controller.forms.refusal import not_allowed, refuse
+from controller.forms.reading import read_each, unknown
+from controller.forms.refusal import Path, not_allowed, refuse
 from drivers import rack_sources
 from drivers.can_codec import EXTENDED, place
 from drivers.profile import Table

@@ -27,6 +27,7 @@ from controller.config import (
     track_path,
 )
 from controller.config.cabinet_config import Config
+from controller.config.devices import Topology
 from controller.config.values import Values
 from controller.core.base import hint_sources
 from controller.forms.refusal import ConfigError, Path, dotted
@@ -143,7 +144,7 @@ def _read(
     return values, config, every
 
 
-def _config(chain: list[layers.Layer], values: Values, plan: topology.Topology) -> Config:
+def _config(chain: list[layers.Layer], values: Values, plan: Topology) -> Config:
     budgets = silence.silence_budgets(values, plan)
     of_type = {path for path, _ in layers.leaves(chain[0].content)}
     values.check_defaults(of_type, {path[-1] for path in budgets})
@@ -178,7 +179,7 @@ def _config(chain: list[layers.Layer], values: Values, plan: topology.Topology) 
     )
 
 
-def _coil_period_ms(plan: topology.Topology) -> int:
+def _coil_period_ms(plan: Topology) -> int:
     expiries_ms: list[int] = [
         device.profile.settings["expiry_ms"] for device in plan.devices if device.outputs
     ]

@@ -9,8 +9,9 @@ from controller.config import converter_form
 from controller.forms.reading import read
 from controller.forms.refusal import Path, not_allowed, refuse
 from drivers.profile import Register, SetpointFrame, Step, Table
+from drivers.rack_sources import FAULT
 from drivers.register_codec import FLOATS, Codec
-from drivers.register_pcs_readings import CONTROLLED, DIRECTION, FAULT, POWERS
+from drivers.register_pcs_readings import CONTROLLED, DIRECTION, POWERS
 from safety import signals as s
 
 Made = Callable[[str, Table], Register]

@@ -23,9 +23,11 @@ from controller.config.values import Values
 from controller.core.policies import droop
 from controller.core.units import PART_LOAD, TURNS
 from controller.forms.refusal import Path, in_unit, not_allowed
+from controller.rows.shapes import MatrixStage
 from safety import frame, matrix, parameters, peer
+from safety.signals import RACK
 
-_STAGES: tuple[tuple, ...] = matrix.STAGES
+_STAGES: tuple[MatrixStage, ...] = matrix.STAGES
 # A permit must outlast this number of lost frames of channel B in a row. Otherwise noise on the
 # line would drop the permit.
 LOST_FRAMES_MIN = 3
@@ -130,7 +132,7 @@ def _check_armed(values: Values, config: Config) -> None:
         ):
             rows, racks = lacking.setdefault(name, (set(), set()))
             rows.add(stage[matrix.S_ROW])
-            racks |= {index + 1} if stage[matrix.S_SCOPE] == matrix.RACK else set()
+            racks |= {index + 1} if stage[matrix.S_SCOPE] == RACK else set()
     for name, (rows, racks) in lacking.items():
         where = f" on rack {' '.join(map(str, sorted(racks)))}" if racks else ""
         are = "are" if len(rows) > 1 else "is"
@@ -278,7 +280,7 @@ def _check_ladders(values: Values) -> None:
 
 
 @functools.cache
-def ladders(chemistry: str) -> tuple[tuple[tuple, tuple], ...]:
+def ladders(chemistry: str) -> tuple[tuple[MatrixStage, MatrixStage], ...]:
     """Pairs of stages on the same feature, the milder stage first. Their thresholds differ."""
     places = (matrix.S_SCOPE, matrix.S_FEATURE, matrix.S_SENSE)
     found = []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from controller.core.site_devices import roles
 from controller.rows import facts, records
-from controller.rows.shapes import GAS_KINDS, Equipment
+from controller.rows.shapes import GAS_KINDS, Equipment, MatrixStage
 from safety import matrix as m
 from safety.signals import CABINET_INPUTS, UNIT
 
@@ -101,7 +101,7 @@ def rows_read_by(devices: Iterable[str], inputs: Iterable[str]) -> tuple[int, ..
     return _rows(found)
 
 
-def _rows(stages: Iterable[tuple]) -> tuple[int, ...]:
+def _rows(stages: Iterable[MatrixStage]) -> tuple[int, ...]:
     return tuple(sorted({int(stage[m.S_ROW]) for stage in stages}))
 
 
@@ -110,7 +110,7 @@ def rows_of_input(name: str) -> tuple[int, ...]:
     return rows_of((*of_signal(name), name)[0])
 
 
-def _needs(stage: tuple, name: str) -> bool:
+def _needs(stage: MatrixStage, name: str) -> bool:
     """True if a stage needs this equipment. It does not need a value that the BMS does not report,
     if the own protection of the BMS replaces the stage.
     """

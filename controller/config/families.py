@@ -131,7 +131,11 @@ def _sensor(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Sen
 
 
 def _check_value(
-    config: Config, profile: Profile, name: str, signal: tuple, span: tuple[int, int]
+    config: Config,
+    profile: Profile,
+    name: str,
+    signal: tuple[str, str, int, int, int],
+    span: tuple[int, int],
 ) -> None:
     """Refuse a signal with a wrong unit. Also refuse a range that does not contain the thresholds
     of the rows on this signal, because an armed row would then never trip.
@@ -226,7 +230,7 @@ def _serial(device: Device) -> rtu.Periodic:
 
 
 def _read(request: rtu.Request, period_us: int) -> Sent:
-    return f"read {cast(tuple, request.key)[1]}", request, period_us
+    return f"read {cast(tuple[object, ...], request.key)[1]}", request, period_us
 
 
 def _site_writes(driver: SiteDevice) -> list[Sent]:

@@ -11,6 +11,7 @@ from typing import Any
 from controller.config import schema
 from controller.config.equipment import with_clauses
 from controller.config.layers import Layer
+from controller.config.thresholds import LFP, STAGES
 from controller.config.values import Values
 from controller.forms.acceptance_text import ahead_line, placeholder_line
 from controller.forms.field import allowed_text
@@ -62,9 +63,9 @@ def chemistry_of(chain: list[Layer]) -> str:
     """
     for layer in chain:
         table = layer.content.get("hma")
-        if isinstance(table, dict) and table.get("chemistry") in tuple(schema.STAGES):
+        if isinstance(table, dict) and table.get("chemistry") in tuple(STAGES):
             return str(table["chemistry"])
-    return schema.LFP
+    return LFP
 
 
 def hard_wired_rows(

@@ -10,6 +10,7 @@ from typing import Any
 from controller.config import equipment, schema, thresholds
 from controller.config.cabinet_config import Config, StageWords
 from controller.config.can_profile import has_close
+from controller.config.devices import Topology
 from controller.config.profile_form import INFO, TRIP
 from controller.config.stage_states import (
     ARMED_STATES,
@@ -18,12 +19,12 @@ from controller.config.stage_states import (
     smoke_zones,
     stage_state,
 )
-from controller.config.topology import Topology
 from controller.config.values import Values
 from controller.core.parameters import CONTROL_PARAMETERS
 from controller.core.units import TURNS
 from controller.forms.refusal import Path, refuse
 from controller.rows import records
+from controller.rows.shapes import GAS_KINDS
 from safety import matrix, parameters
 
 # {part of a rack: (fact of its BMS, reported values in words)}. Some features compare the modules
@@ -48,7 +49,7 @@ def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> 
 
 
 def _integers(
-    table: tuple[tuple, ...], derived: Numbers, values: Values, budgets: Budgets, *path: str
+    table: schema.ParameterTable, derived: Numbers, values: Values, budgets: Budgets, *path: str
 ) -> Numbers:
     """{name: integer} of a table. A derived number is used before a silence budget, and a silence
     budget before the value in a file.
@@ -68,7 +69,7 @@ def fitted(topology: Topology) -> Numbers:
     with_role = ("toxic", "io_3", "climate", "ups", "meter_load")
     with_contact = ("heat", "supervised", "key_service", "door")
     return {
-        "gas_required": any(kind not in absent for kind in equipment.GAS_KINDS),
+        "gas_required": any(kind not in absent for kind in GAS_KINDS),
         "gas_detectors": roles.count("gas_1") + roles.count("gas_2"),
         "offgas_detectors": roles.count("offgas_1") + roles.count("offgas_2"),
         **{f"{role}_fitted": role in roles for role in with_role},
@@ -155,7 +156,7 @@ def longer_by_tick(config: Config) -> list[dict[str, Any]]:
 
 def safety_image(
     topology: Topology, tick_ms: int, modules: int, tables: Iterable[Numbers], words_of: Words
-) -> array:
+) -> "array[int]":
     """array('i') in the layout of safety.parameters.ImageMap. tables: cabinet, units, racks."""
     header = (parameters.IMAGE_SCHEMA, topology.units, topology.racks, modules, tick_ms)
     numbers = [number for table in tables for number in table.values()]

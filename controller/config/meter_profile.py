@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from controller.config.sunspec_places import is_factor
-from controller.forms.reading import Path, unknown
-from controller.forms.refusal import not_allowed, refuse
+from controller.forms.reading import unknown
+from controller.forms.refusal import Path, not_allowed, refuse
 from drivers import meter_reads as reads
 from drivers.profile import SLOT, Profile, Register
 

@@ -15,8 +15,8 @@ from controller.config import pair_values
 from controller.config.cabinet_config import Config
 from controller.config.pair_values import Number
 from controller.config.values import Values
+from controller.core.base.texts import table
 from controller.forms.refusal import dotted, in_unit, refuse
-from controller.rows.facts import table
 
 REFUSED, DOUBT, NO_EFFECT = "refused", "doubt", "no effect"
 KW = "it is less than a hundredth of the power of the converters (in kW?)"

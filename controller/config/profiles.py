@@ -22,8 +22,8 @@ from controller.config import (
     wear_profile,
 )
 from controller.forms.field import integer
-from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
-from controller.forms.refusal import ConfigError, not_allowed, refuse
+from controller.forms.reading import check_tables, file_text, read, read_each, unknown
+from controller.forms.refusal import ConfigError, Path, not_allowed, refuse
 from controller.system import toml_text
 from drivers.profile import FOLDER, Profile, Register, Table, Wanted, shipped
 from drivers.rack_sources import FAULT

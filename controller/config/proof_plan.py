@@ -12,10 +12,11 @@ from controller.config import bus_times, stage_states, time_chain, wired
 from controller.config.cabinet_config import Config
 from controller.config.devices import METERS, Device
 from controller.rows import proof_intervals, records
-from controller.rows.shapes import AT_ONCE, BY_LEVEL, BY_LEVEL_S
+from controller.rows.shapes import AT_ONCE, BY_LEVEL, BY_LEVEL_S, MatrixStage
 from safety import matrix as m, parameters as p
 from safety.evaluate import D_SET_TICKS
 from safety.kernel import Kernel
+from safety.signals import UNIT
 
 # The kernel counts a cause as one tick old when it first sees the cause, even if the cause came
 # just before. The age of a silence is also counted one tick too long.
@@ -72,7 +73,7 @@ def _signs(config: Config, device: Device) -> list[str]:
     return [f"u{unit + 1}" for unit in units.get(device.role, [])]
 
 
-def _resting(armed: list[tuple], device: Device) -> set[str]:
+def _resting(armed: list[MatrixStage], device: Device) -> set[str]:
     found = {proof_intervals.key_of(stage) for stage in armed if _reads(stage, device)}
     outputs = {name.lstrip("!") for name in device.outputs} - {""}
     for demand, output in (*time_chain.OUTPUTS, (m.D_PCS, "pcs_enable_ok")):
@@ -83,7 +84,7 @@ def _resting(armed: list[tuple], device: Device) -> set[str]:
     return found | expiry
 
 
-def _reads(stage: tuple, device: Device) -> bool:
+def _reads(stage: MatrixStage, device: Device) -> bool:
     """True if a stage of the matrix, or its second condition (gate), reads this device."""
     return any(
         device.role in feature.roles or bool({*feature.contacts} & {*device.inputs})
@@ -91,7 +92,7 @@ def _reads(stage: tuple, device: Device) -> bool:
     )
 
 
-def soonest_ms(image: array) -> dict[str, int]:
+def soonest_ms(image: "array[int]") -> dict[str, int]:
     """{key of a test: the earliest time of the reaction, ms} from a limit image. Tests of the hard
     wiring are left out. Raises ValueError if the image is of another version.
     """
@@ -121,7 +122,7 @@ def _silent_ms(kernel: Kernel, instance: int) -> int:
     if feature.ladder:
         first = (
             places.unit + number * p.UNIT_WORDS + p.U_PCS_RAMP_MS
-            if stage[m.S_SCOPE] == m.UNIT
+            if stage[m.S_SCOPE] == UNIT
             else places.rack + (number - kernel.layout.units) * p.RACK_WORDS + p.R_BMS_WARN_MS
         )
         return int(image[first + level - 1]) // LEFT_OF_SILENCE
@@ -139,6 +140,6 @@ def _wired(config: Config) -> dict[str, int]:
     return {f"{row}{proof_intervals.WIRED}": row for row in wired.rows(config)}
 
 
-def _armed(config: Config) -> list[tuple]:
+def _armed(config: Config) -> list[MatrixStage]:
     armed = stage_states.stages_in(config.topology, stage_states.ARMED_STATES)
     return list({stage[m.S_ID]: stage for stage in armed}.values())

@@ -6,8 +6,8 @@ from controller.config import can_profile, converter_form, sunspec_places
 from controller.forms.reading import read_each
 from controller.forms.refusal import not_allowed, refuse
 from drivers.profile import Register, Table
-from drivers.rack_sources import ARRAYS
-from drivers.register_bms import DIRECTION, FAULT, HEARTBEAT
+from drivers.rack_sources import ARRAYS, FAULT
+from drivers.register_bms import DIRECTION, HEARTBEAT
 
 REGISTERS = "registers"
 WAYS = (1, -1)

@@ -109,9 +109,11 @@ FACTS = (
     "break_current_mA",
     "energy_Wh",
 )
+# Rows of name, unit, low, high, default and tighter direction, as in safety.parameters.
+ParameterTable = Iterable[tuple[str, str, int, int, int | None, str]]
 
 
-def _parameters(table: Iterable[tuple], reasons: dict[str, str]) -> dict[str, Field]:
+def _parameters(table: ParameterTable, reasons: dict[str, str]) -> dict[str, Field]:
     specs = {}
     for name, unit, low, high, default, tighter in table:
         if name in reasons:

@@ -3,9 +3,8 @@ of the cause-and-effect matrix acts. A slow device gets a longer budget.
 """
 
 from controller.config import equipment, schema
-from controller.config.devices import Device
+from controller.config.devices import Device, Topology
 from controller.config.profile_form import REGISTER_BMS
-from controller.config.topology import Topology
 from controller.config.values import Values
 from controller.forms.field import Entry
 from controller.forms.refusal import ConfigError, Path, not_allowed
@@ -54,10 +53,11 @@ def period_ms(device: Device) -> int:
 
 def period_of_ms(profile: Profile) -> int:
     """Longest time between two values of a working device of this profile, ms."""
-    own = [row["period_ms"] for row in profile.messages.values() if row["use"] == "required"]
+    own: list[int] = [profile.period_ms, profile.settings.get("control_period_ms", 0)]
+    own += [row["period_ms"] for row in profile.messages.values() if row["use"] == "required"]
     if profile.family == REGISTER_BMS:
         own += [each.period_ms for each in profile.registers.values()]
-    return max(profile.period_ms, profile.settings.get("control_period_ms", 0), *own)
+    return max(own)
 
 
 def silence_budgets(values: Values, topology: Topology) -> dict[Path, int]:

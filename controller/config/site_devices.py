@@ -6,9 +6,9 @@ from fractions import Fraction
 
 from controller.config.devices import Device
 from controller.core.site_devices.layout import SiteDevice
-from controller.core.site_devices.reading_roles import GRID_CONTACT
-from controller.core.site_devices.records import Actuator, Role
-from controller.core.site_devices.roles import CLOCK, POWER_W_MAX, ROLES
+from controller.core.site_devices.reading_roles import CLOCK, GRID_CONTACT
+from controller.core.site_devices.records import POWER_W_MAX, Actuator, Role
+from controller.core.site_devices.roles import ROLES
 from controller.core.site_devices.write_gate import WriteForm, WriteGate
 from controller.forms.refusal import ConfigError
 from drivers.profile import Register

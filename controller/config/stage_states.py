@@ -9,9 +9,9 @@ loss. If equipment is not fitted, a person has accepted this.
 from collections.abc import Iterable
 
 from controller.config import can_profile, converters
-from controller.config.topology import Topology
+from controller.config.devices import Topology
 from controller.rows import records
-from controller.rows.shapes import Feature
+from controller.rows.shapes import Feature, MatrixStage
 from safety import matrix, signals
 
 ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED = range(6)
@@ -40,7 +40,7 @@ def _facts_of(topology: Topology, rack: int) -> dict[str, bool]:
     return {fact: can_profile.reports(profile, fact) for fact in LACKING}
 
 
-def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, str]:
+def stage_state(stage: MatrixStage, topology: Topology, rack: int = -1) -> tuple[int, str]:
     """(state of a stage, the equipment that the stage lacks or ""). rack: number of the rack, or of
     the unit if it is a stage of units. cross_checks.py refuses a state of TO_ACCEPT that no person
     has accepted.
@@ -62,7 +62,7 @@ def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, 
     return ARMED, ""
 
 
-def _unit_state(stage: tuple, topology: Topology, unit: int) -> tuple[int, str]:
+def _unit_state(stage: MatrixStage, topology: Topology, unit: int) -> tuple[int, str]:
     """State of a stage of row 59. Stage 59d needs either the fault bits or the state of the
     converter, because it also reports a state without a name.
     """
@@ -72,7 +72,7 @@ def _unit_state(stage: tuple, topology: Topology, unit: int) -> tuple[int, str]:
 
 
 def _rack_state(
-    stage: tuple, facts: dict[str, bool], not_fitted: dict[str, str]
+    stage: MatrixStage, facts: dict[str, bool], not_fitted: dict[str, str]
 ) -> tuple[int, str]:
     lacks = _unreported(stage, facts, not_fitted)
     if not lacks:
@@ -82,7 +82,7 @@ def _rack_state(
     return (BY_BMS, "") if records.STAGES[stage[matrix.S_ID]].by_bms else (NOT_REPORTED, lacks)
 
 
-def _unreported(stage: tuple, facts: dict[str, bool], not_fitted: dict[str, str]) -> str:
+def _unreported(stage: MatrixStage, facts: dict[str, bool], not_fitted: dict[str, str]) -> str:
     """Name of a value that this stage needs and the rack's BMS does not report, or ""."""
     # This stage needs two signs of a thermal runaway. Vapour and toxic gas are one sign each. Cell
     # voltages give two signs, and so do module temperatures.
@@ -98,7 +98,7 @@ def _reports(facts: dict[str, bool], lacking: str) -> bool:
     return any(facts[fact] for fact, name in LACKING.items() if name == lacking)
 
 
-def _noc_state(stage: tuple, topology: Topology) -> tuple[int, str]:
+def _noc_state(stage: MatrixStage, topology: Topology) -> tuple[int, str]:
     """State of a stage of row 46 (lost supervision). A supervised contact of the fire panel is
     enough for this row. The row reduces power only if hma.noc_derate is set.
     """
@@ -109,7 +109,7 @@ def _noc_state(stage: tuple, topology: Topology) -> tuple[int, str]:
     return (ARMED if "supervised" in topology.not_fitted else BY_PANEL), ""
 
 
-def _absent(feature: Feature, stage: tuple, not_fitted: dict[str, str]) -> str:
+def _absent(feature: Feature, stage: MatrixStage, not_fitted: dict[str, str]) -> str:
     """Name of the equipment that is missing for this feature of a stage, or ""."""
     if feature.votes:
         missing = next((name for name in feature.votes if not_fitted.get(name) == ""), "")
@@ -135,7 +135,7 @@ def accepted(topology: Topology, name: str) -> str:
     return topology.not_fitted.get(name, "")
 
 
-def instances(topology: Topology) -> list[tuple[tuple, int]]:
+def instances(topology: Topology) -> list[tuple[MatrixStage, int]]:
     """(stage, unit or rack or -1) of every instance, in the order of the image's armed words."""
     places: dict[int, Iterable[int]] = {
         signals.CABINET: (-1,),
@@ -156,7 +156,7 @@ def rows_in(topology: Topology, states: tuple[int, ...]) -> list[int]:
     return sorted({stage[matrix.S_ROW] for stage in stages_in(topology, states)})
 
 
-def stages_in(topology: Topology, states: tuple[int, ...]) -> list[tuple]:
+def stages_in(topology: Topology, states: tuple[int, ...]) -> list[MatrixStage]:
     """The stage of each instance in one of these states, in the order of `instances`."""
     every = instances(topology)
     return [stage for stage, at in every if stage_state(stage, topology, at)[0] in states]

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 from controller.config import schema
 from controller.config.cabinet_config import Config
+from controller.core.base.texts import table
 from controller.rows import matrix_words
-from controller.rows.facts import table
 from safety import matrix, parameters, tapers
 
 WAYS = ("charging", "discharging")
 Ends = tuple[int, int]  # (full power up to this value, no power from this value on)
-Image = tuple[array, parameters.ImageMap]
+Image = tuple["array[int]", parameters.ImageMap]
 
 
 class Taper(NamedTuple):

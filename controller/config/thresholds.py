@@ -4,6 +4,7 @@ tighten a threshold, so that the stage acts earlier.
 
 from controller.forms.field import Field, derived
 from controller.rows import matrix_words, records
+from controller.rows.shapes import MatrixStage
 from safety import matrix
 
 LFP, NMC = "LFP", "NMC"  # chemistry: iron phosphate, nickel manganese cobalt oxide
@@ -41,13 +42,13 @@ _CLEAR_MS_MAX = 3_600_000
 _NMC_THRESHOLDS = {name: (level, clear) for name, level, clear in matrix.NMC_THRESHOLDS}
 
 
-def levels(stage: tuple, chemistry: str) -> tuple[int, int]:
+def levels(stage: MatrixStage, chemistry: str) -> tuple[int, int]:
     """(set, clear) of a stage of the matrix for cells of this chemistry."""
     own = stage[matrix.S_SET], stage[matrix.S_CLEAR]
     return _NMC_THRESHOLDS.get(stage[matrix.S_ID], own) if chemistry == NMC else own
 
 
-def _threshold(stage: tuple, value: int) -> Field:
+def _threshold(stage: MatrixStage, value: int) -> Field:
     """Field of a stage's `set` or `clear`: the matrix's value or tighter."""
     feature = records.feature_name(stage)
     units = [each[1:] for each in matrix_words.UNITS if feature.endswith(each[0])]
@@ -61,7 +62,7 @@ def _threshold(stage: tuple, value: int) -> Field:
     return Field("int", (value, value), value, "fixed", unit)
 
 
-def _stage(stage: tuple, chemistry: str) -> dict[str, Field]:
+def _stage(stage: MatrixStage, chemistry: str) -> dict[str, Field]:
     set_from = STAGE_SET_FROM.get(stage[matrix.S_ID])
     level, clear = [
         derived(f"it is {set_from} of [cabinet]") if set_from else _threshold(stage, each)

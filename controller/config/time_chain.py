@@ -12,12 +12,13 @@ from controller.config.bus_times import Schedule
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device
 from controller.rows import records
-from controller.rows.shapes import BY_LEVEL, BY_LEVEL_S, Feature
+from controller.rows.shapes import BY_LEVEL, BY_LEVEL_S, Feature, MatrixStage
 from controller.system import program_memory
 from drivers import serial_number
 from safety import frame, matrix as m, parameters as p, peer
 from safety.image_check import CRC_STEPS
 from safety.kernel import Kernel
+from safety.signals import RACK
 
 # (what, ms, reason) of every assumed part.
 ASSUMED = (
@@ -69,7 +70,7 @@ class Part(NamedTuple):
     is_assumed: bool
 
 
-def chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
+def chain(config: Config, schedule: Schedule, stage: MatrixStage) -> list[Part]:
     """The parts of the time from the cause to zero power, or until the outputs of the stage have
     switched. If devices differ, each part is that of the slowest device.
     """
@@ -86,7 +87,7 @@ def chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
     return found
 
 
-def held_chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
+def held_chain(config: Config, schedule: Schedule, stage: MatrixStage) -> list[Part]:
     """The parts of the time from the cause to the last effect that waits, or []. The table of
     conflicts says which effect waits (the fan waits for the agent). The PCS enable is assumed to
     stay on, which is the slower case.
@@ -108,7 +109,7 @@ def _write(
     return [write, Part("I/O module, relay", RELAY_MS, True)]
 
 
-def hold_off_ms(config: Config, stage: tuple, demand_index: int) -> int:
+def hold_off_ms(config: Config, stage: MatrixStage, demand_index: int) -> int:
     """Time for which a demand of a stage must wait, from the table of conflicts, or 0. In ms,
     rounded up to whole ticks.
     """
@@ -117,7 +118,7 @@ def hold_off_ms(config: Config, stage: tuple, demand_index: int) -> int:
     return p.ticks(sum(waits_ms), config.tick_ms) * config.tick_ms
 
 
-def decision(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
+def decision(config: Config, schedule: Schedule, stage: MatrixStage) -> list[Part]:
     """The parts of the time from the cause to the tick that decides. `chain` begins with them."""
     looks = [
         Part(what, SECOND_MS, False)
@@ -131,7 +132,7 @@ def decision(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
     return [*_source(config, schedule, stage), *looks, debounce, tick]
 
 
-def opening_ms(config: Config, stage: tuple) -> int | None:
+def opening_ms(config: Config, stage: MatrixStage) -> int | None:
     """Longest wait of a stage before the contactors may open, plus the time in which they open, ms.
     None if there is no limit.
     """
@@ -139,7 +140,7 @@ def opening_ms(config: Config, stage: tuple) -> int | None:
     return None if wait is None else config.cabinet[wait] + OPENING_MS
 
 
-def opened_ms(config: Config, schedule: Schedule, stage: tuple) -> int | None:
+def opened_ms(config: Config, schedule: Schedule, stage: MatrixStage) -> int | None:
     """Longest time from the cause to open contactors, ms. None if there is no limit. A ramp adds
     nothing, because the wait of the contactors begins with the ramp (safety/opening.py).
     """
@@ -150,7 +151,7 @@ def opened_ms(config: Config, schedule: Schedule, stage: tuple) -> int | None:
     return decided_ms + write_ms(config, schedule, ("contactor_supply_ok",)) + RELAY_MS + wait_ms
 
 
-def _source(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
+def _source(config: Config, schedule: Schedule, stage: MatrixStage) -> list[Part]:
     name, feature = records.feature_name(stage), records.feature(stage)
     if name == "peer_code":
         return [Part("link", _link_ms(config), False)]
@@ -207,12 +208,12 @@ def frame_ms(baud_Bd: int) -> int:
     return -(-frame.FRAME_BYTES * bus_schema.CHARACTERS["8N1"] * 1000 // baud_Bd)
 
 
-def _silence_ms(config: Config, stage: tuple) -> int:
+def _silence_ms(config: Config, stage: MatrixStage) -> int:
     """Length of the silence that makes a stage active, ms. 0 if the cause is inside the kernel."""
     feature = records.feature(stage)
     level = config.stage_words[stage[m.S_ID]].set
     if feature.ladder:
-        tables = config.rack_tables if stage[m.S_SCOPE] == m.RACK else config.unit_tables
+        tables = config.rack_tables if stage[m.S_SCOPE] == RACK else config.unit_tables
         return max(table[feature.ladder[stage[m.S_SET] - 1]] for table in tables)
     if records.feature_name(stage) == "image_changed":
         return SCANS * CRC_STEPS * config.tick_ms

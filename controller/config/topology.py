@@ -8,10 +8,10 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from controller.config import bus_schema, device_checks, devices as device_tables, hma, schema
+from controller.config import bus_schema, device_checks, devices as device_tables, hma
 from controller.config.bus_schema import Bus
 from controller.config.devices import Device, Topology
-from controller.config.equipment import OF_DEVICES
+from controller.config.equipment import EQUIPMENT, OF_DEVICES
 from controller.config.values import Values
 from controller.core.site_devices.roles import ROLES
 from controller.forms.acceptance_text import lacks_of_acceptance
@@ -109,7 +109,7 @@ def _rack_units(values: Values, racks: int, dc_buses: tuple[str, ...]) -> tuple[
 def _not_fitted(values: Values) -> dict[str, str]:
     """{equipment: acceptance that it is not fitted}."""
     optional = values.get("optional_equipment")
-    accepted = {name: values.get("not_fitted", name) for name in schema.EQUIPMENT}
+    accepted = {name: values.get("not_fitted", name) for name in EQUIPMENT}
     accepted = {name: who for name, who in accepted.items() if who is not None}
     for name, who in accepted.items():
         if name not in optional and name not in OF_DEVICES:

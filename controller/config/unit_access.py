@@ -7,8 +7,8 @@ addresses and serial ports of the buses.
 import ipaddress
 import os
 
+from controller.config.bus_schema import Bus
 from controller.config.cabinet_config import Config
-from controller.config.topology import Bus
 
 DROP_IN = "/etc/systemd/system/firebreak.service.d/addresses.conf"
 # Kinds of serial ports that DeviceAllow= of the unit already names, in the words of /proc/devices.

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 from controller.config import schema
+from controller.config.thresholds import LFP
 from controller.forms.field import Entry, Field, allowed_text, check_tighter
 from controller.forms.refusal import Path, not_allowed, refuse
 
@@ -16,7 +17,7 @@ SAFE = ("cabinet", *NUMBERED)  # sections whose values go into the limit image
 class Values:
     """Looks up values. entries: {path: Entry} of the merged layers. last_file: the cabinet file."""
 
-    def __init__(self, entries: dict[Path, Entry], last_file: str, chemistry: str = schema.LFP):
+    def __init__(self, entries: dict[Path, Entry], last_file: str, chemistry: str = LFP):
         """chemistry: of the cells; it decides defaults and ranges."""
         self.entries = entries
         self.last_file = last_file

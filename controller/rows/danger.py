@@ -3,7 +3,9 @@
 Every list of alarms has this order, with the most dangerous stage first.
 """
 
+from controller.rows.shapes import MatrixStage
 from safety import matrix as m
+from safety.signals import CABINET
 
 WARNING, LIMITED, STOPPED, SIGN, KEEP_AWAY = range(5)
 NAMES = ("warning", "limited", "stopped", "sign of fire or gas", "keep away")
@@ -21,13 +23,13 @@ _SIGN_GATES = (m.F_GAS_OR_SMOKE_ALERT, m.F_GAS_ALERT, m.F_HEATING_ALERT)
 _SIGN_ROWS = {row for gate in _SIGN_GATES for row in _SIGNS[gate]}
 
 
-def level(stage: tuple) -> int:
+def level(stage: MatrixStage) -> int:
     """The level of a stage, WARNING .. KEEP_AWAY. Signs of fire or gas are: rows that the matrix
     counts as gas, smoke or heating alert; stages that such a row gates; stages that pre-alarm the
     fire panel.
     """
     demand = stage[m.S_DEMAND]
-    is_gated = stage[m.S_SCOPE] == m.CABINET and stage[m.S_GATE] in _SIGN_GATES
+    is_gated = stage[m.S_SCOPE] == CABINET and stage[m.S_GATE] in _SIGN_GATES
     if stage[m.S_ROW] in _SIGN_ROWS or is_gated or demand[m.D_PRE_ALARM]:
         return KEEP_AWAY if demand[m.D_DC] >= m.DC_OPEN else SIGN
     if demand[m.D_PCS] >= m.PCS_STOP or demand[m.D_DC] >= m.DC_OPEN_AT_ZERO:
@@ -36,7 +38,7 @@ def level(stage: tuple) -> int:
     return LIMITED if any(demand[each] for each in limits) else WARNING
 
 
-def order(stage: tuple) -> tuple:
+def order(stage: MatrixStage) -> tuple[int, ...]:
     """Sort key of a stage: the most dangerous stage first, equally dangerous stages by
     their row.
     """

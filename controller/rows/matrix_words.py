@@ -1,8 +1,10 @@
 """Describes a stage of the matrix (safety/matrix.py) in words: cause, values, demands, reset."""
 
-from controller.rows.facts import table
+from typing import Any
+
+from controller.core.base.texts import table
 from controller.rows.records import ROWS, feature, feature_name
-from controller.rows.shapes import ABOVE_ZERO, YES_NO
+from controller.rows.shapes import ABOVE_ZERO, YES_NO, MatrixStage
 from safety import matrix as m, parameters as p
 
 RESETS = ("by itself", "remote", "key on site")  # in the order of m.SELF, REMOTE, KEY
@@ -60,13 +62,13 @@ HOLD_OFF = "agent hold-off"
 _DEFAULTS = {row[0]: row[4] for row in p.UNIT_PARAMETERS + p.RACK_PARAMETERS}
 
 
-def cause(stage: tuple) -> str:
+def cause(stage: MatrixStage) -> str:
     """Cause of a stage in words, such as "hottest module, while charging"."""
     words = feature(stage).words
     return words if stage[m.S_GATE] == m.NO_GATE else f"{words}, {feature(stage, m.S_GATE).words}"
 
 
-def level(stage: tuple, value: int, tables: tuple = ()) -> str:
+def level(stage: MatrixStage, value: int, tables: tuple[dict[str, int], ...] = ()) -> str:
     """A threshold with its unit; "" for a contact or a feature shown as yes or no. tables:
     parameters of the units or racks; (): their defaults.
     """
@@ -86,7 +88,7 @@ def quantity(name: str, value: int) -> str:
     return plain(value)
 
 
-def trips_at(stage: tuple, value: int, tables: tuple = ()) -> str:
+def trips_at(stage: MatrixStage, value: int, tables: tuple[dict[str, int], ...] = ()) -> str:
     """The condition that trips a stage, such as ">= 45 degC"; "" if the feature is yes or no."""
     if feature(stage).shown == ABOVE_ZERO:
         return "> 0"
@@ -94,7 +96,7 @@ def trips_at(stage: tuple, value: int, tables: tuple = ()) -> str:
     return f"{'>=' if stage[m.S_SENSE] > 0 else '<='} {words}" if words else ""
 
 
-def clears_at(stage: tuple, value: int) -> str:
+def clears_at(stage: MatrixStage, value: int) -> str:
     """The value at which a stage with hysteresis begins to clear, such as "<= 43 degC"."""
     if feature(stage).ladder or feature(stage).shown == ABOVE_ZERO:
         return ""
@@ -107,7 +109,7 @@ def after(duration_ms: int) -> str:
     return f"{plain(duration_ms / 1000)} s" if duration_ms else "at once"
 
 
-def longer_by_tick(found: list) -> str:
+def longer_by_tick(found: list[dict[str, Any]]) -> str:
     """Sentence about debounce times that whole ticks make longer (limit_images.longer_by_tick)."""
     times = [
         f"{each['stage']} {after(each['matrix_ms'])} -> {after(each['here_ms'])}" for each in found
@@ -116,7 +118,7 @@ def longer_by_tick(found: list) -> str:
     return f"{longer}, and the rows act that much later: {', '.join(times)}."
 
 
-def demands(stage: tuple) -> list:
+def demands(stage: MatrixStage) -> list[str]:
     """The demands of the stage in words."""
     demand = stage[m.S_DEMAND]
     words = [names[demand[index]] for index, names in EFFECTS if demand[index]]
@@ -127,7 +129,7 @@ def demands(stage: tuple) -> list:
     return words
 
 
-def confidence(row: int) -> tuple:
+def confidence(row: int) -> tuple[str, str]:
     """(code, its meaning) of a row's basis; the meaning names an unconfirmed clause."""
     code = ROWS[row].confidence
     words = CONFIDENCE[code]

@@ -6,7 +6,8 @@ confidence of a number says how sure the value of the number is.
 
 from typing import NamedTuple
 
-from controller.rows.facts import FACTS, table
+from controller.core.base.texts import table
+from controller.rows.facts import FACTS
 from controller.rows.records import by_row
 from safety import matrix as m
 

@@ -13,8 +13,9 @@ switched off).
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from controller.rows.facts import table
+from controller.core.base.texts import table
 from controller.rows.records import ROWS
+from controller.rows.shapes import MatrixStage
 from safety import matrix
 
 ONCE = None
@@ -137,7 +138,7 @@ def row_of(key: str) -> int:
 INTERVALS = {key: _TESTS[key] for key in sorted(_TESTS, key=lambda key: (row_of(key), key))}
 
 
-def key_of(stage: tuple) -> str:
+def key_of(stage: MatrixStage) -> str:
     """Key under which the tests of a stage are recorded."""
     name: str = stage[matrix.S_ID]
     return name if name in INTERVALS else str(stage[matrix.S_ROW])
@@ -157,8 +158,9 @@ def read(get: Callable[..., Any]) -> dict[str, int | None]:
 
 def _days(key: str, get: Callable[..., Any]) -> int | None:
     """Days of one key. A shorter interval of a row also shortens the tests of its stages."""
-    own_d, row = get(SECTION, key), str(row_of(key))
-    row_d = get(SECTION, row)
+    row = str(row_of(key))
+    own_d: int | None = get(SECTION, key)
+    row_d: int = get(SECTION, row)
     if row_d == INTERVALS[row].interval_d:
         return own_d
     return row_d if own_d is None else min(own_d, row_d)

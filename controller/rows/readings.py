@@ -4,8 +4,9 @@ Section 7 has a row for each row of the cause-and-effect matrix. A stage is one 
 A stage that the project added to a row is compared with the last, strongest step of this row.
 """
 
-from controller.rows.facts import table
+from controller.core.base.texts import table
 from controller.rows.records import ROWS, STAGES, by_row
+from controller.rows.shapes import MatrixStage
 from safety import matrix as m
 
 ADDED_FROM = 49  # the project added the rows from this number on
@@ -137,12 +138,12 @@ def facts() -> list[dict[str, str]]:
     ]
 
 
-def is_added(stage: tuple) -> bool:
+def is_added(stage: MatrixStage) -> bool:
     """True for a stage that section 7 does not ask for."""
     return stage[m.S_ROW] >= ADDED_FROM or STAGES[stage[m.S_ID]].is_added
 
 
-def basis(stage: tuple) -> tuple[str, str]:
+def basis(stage: MatrixStage) -> tuple[str, str]:
     """(basis, confidence) of a stage, from its row. An added stage has those of the project."""
     row = ROWS[stage[m.S_ROW]]
     if STAGES[stage[m.S_ID]].is_added:

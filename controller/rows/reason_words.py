@@ -5,7 +5,7 @@ from controller.core.base import reasons
 from controller.core.base.reasons import INHIBIT, KERNEL_CHARGE, KERNEL_DISCHARGE, ROW
 from controller.core.base.texts import Text, table
 from controller.rows.records import ROWS, STAGES
-from controller.rows.shapes import CHECK_RTU
+from controller.rows.shapes import CHECK_RTU, MatrixStage
 from safety import matrix
 
 _PROGRAM_FAULT = "Program fault: export the journal and report it."
@@ -163,7 +163,7 @@ TEXTS = {
 }
 
 
-def stage_text(stage: tuple) -> tuple[str, str, str]:
+def stage_text(stage: MatrixStage) -> tuple[str, str, str]:
     """(name, sentence, remedy) of a stage of the matrix; the row's texts if the stage has none."""
     name, sentence, remedy = TEXTS[ROW + stage[matrix.S_ROW]]
     own = STAGES[stage[matrix.S_ID]]

@@ -3,6 +3,7 @@
 import collections
 from typing import Any, TypeVar
 
+from controller.core.base.texts import table
 from controller.rows import (
     air,
     cabinet,
@@ -15,14 +16,13 @@ from controller.rows import (
     plausibility,
     silence,
 )
-from controller.rows.facts import table
-from controller.rows.shapes import MODELS, Equipment, Feature, Row, Stage, Wired
+from controller.rows.shapes import MODELS, Equipment, Feature, MatrixStage, Row, Stage, Wired
 from safety import matrix
 
 # in the order in which missing equipment is named
 _TOPICS = (gas, fire, air, cells, cabinet, silence, electrical, heat, control, plausibility)
 Shape = TypeVar("Shape", Feature, Equipment, Wired)
-BY_ID: dict[str, tuple[Any, ...]] = {str(stage[matrix.S_ID]): stage for stage in matrix.STAGES}
+BY_ID: dict[str, MatrixStage] = {str(stage[matrix.S_ID]): stage for stage in matrix.STAGES}
 
 
 def _whole(name: str) -> str:
@@ -94,25 +94,25 @@ _WIRED = _records(Wired(""), _whole("WIRED"))
 WIRED = {row: _WIRED[str(row)] for row in ROWS if str(row) in _WIRED}
 
 
-def feature_name(stage: tuple, index: int = matrix.S_FEATURE) -> str:
+def feature_name(stage: MatrixStage, index: int = matrix.S_FEATURE) -> str:
     """Name of the feature of a stage of the matrix, or of its gate."""
     return str(matrix.FEATURES[stage[matrix.S_SCOPE]][stage[index]])
 
 
-def feature(stage: tuple, index: int = matrix.S_FEATURE) -> Feature:
+def feature(stage: MatrixStage, index: int = matrix.S_FEATURE) -> Feature:
     """The Feature of a stage of the matrix, or of its gate."""
     return FEATURES[feature_name(stage, index)]
 
 
-def features(stage: tuple) -> list[Feature]:
+def features(stage: MatrixStage) -> list[Feature]:
     """The Feature of a stage of the matrix, and the Feature of its gate if the stage has one."""
     places = (matrix.S_FEATURE, matrix.S_GATE)
     return [feature(stage, at) for at in places if stage[at] != matrix.NO_GATE]
 
 
-def by_row() -> dict[int, list[tuple]]:
+def by_row() -> dict[int, list[MatrixStage]]:
     """{row: [stage of the matrix]}, rows rising, stages by their letter."""
-    found: dict[int, list[tuple]] = {number: [] for number in ROWS}
+    found: dict[int, list[MatrixStage]] = {number: [] for number in ROWS}
     for stage in sorted(matrix.STAGES, key=lambda each: each[matrix.S_ID]):
         found[int(stage[matrix.S_ROW])].append(stage)
     return found

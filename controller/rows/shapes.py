@@ -1,6 +1,6 @@
 """Shapes of the records that records.py makes, and texts that several rows share."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from controller.rows import facts
 
@@ -13,6 +13,7 @@ BY_LEVEL, BY_LEVEL_S = "by level", "by level, s"
 WAITS = (AT_ONCE, BY_LEVEL, BY_LEVEL_S)
 # Equipment that detects gas, in the order in which missing equipment is named.
 GAS_KINDS = ("gas", "offgas", "toxic")
+MatrixStage = tuple[Any, ...]  # a stage of safety.matrix.STAGES; Stage has the words to it
 
 
 class Wired(NamedTuple):
