@@ -9,6 +9,7 @@ from controller.dispatch import fleet
 from controller.dispatch.fleet import Fleet
 from controller.forms import key_list
 from controller.hints.key_file import KeyStoreError
+from controller.mqtt.form import BROKER
 from controller.system import cli, regular_file
 from controller.system.paths import DONE, NO_START, WRONG_INPUT
 
@@ -37,7 +38,7 @@ OWN_DIRECTORY = "/var/lib/firebreak-dispatch"
 )
 def _run(arguments: Namespace) -> int:
     if arguments.keys:
-        tables = {"[fleet]": fleet.FLEET, "[broker]": fleet.BROKER, "[cabinet.NAME]": fleet.CABINET}
+        tables = {"[fleet]": fleet.FLEET, "[broker]": BROKER, "[cabinet.NAME]": fleet.CABINET}
         for title, form in tables.items():
             print("\n".join(key_list.listed(title, form)))
         return DONE

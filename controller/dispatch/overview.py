@@ -14,13 +14,13 @@ from controller.dispatch.fleet import Cabinet, Fleet
 from controller.dispatch.report import (
     FORM,
     NEVER_US,
-    Facts,
     full_report,
     import_without_battery_W,
     is_live,
     state_of,
     taken,
 )
+from controller.forms.message import Facts
 from controller.rows import danger, reason_words
 from controller.system import caught
 from controller.system.paths import printable

@@ -7,8 +7,8 @@ stops everything. Pure: the caller gives reports and time.
 
 from collections.abc import Mapping, Sequence
 
-from controller.dispatch.report import FORM, Facts
-from controller.forms.message import counted
+from controller.dispatch.report import FORM
+from controller.forms.message import Facts, counted
 
 TENTH = 10
 KEEPS_H_MAX = 4  # from the begin of an installation until the release is kept

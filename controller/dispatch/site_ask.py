@@ -15,8 +15,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from controller.dispatch.facts import HELD_S
-from controller.dispatch.report import POWER_W_MAX, Facts
+from controller.dispatch.report import POWER_W_MAX
 from controller.dispatch.site_facts import import_W, listed, live
+from controller.forms.message import Facts
 
 YES, NO, NOT_KNOWN = "yes", "no", "not known"
 PERMILLE, HOUR_S = 1000, 3600

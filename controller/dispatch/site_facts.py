@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from controller.dispatch.overview import Overview
-from controller.dispatch.report import Facts
+from controller.forms.message import Facts
 from controller.rows import danger
 
 Cabinets = dict[str, Facts]  # by name
@@ -66,7 +66,7 @@ def known_W(cabinets: Cabinets) -> list[int]:
     return [each["grid_W"] for each in live(cabinets) if each["grid_W"] is not None]
 
 
-def _worst_first(item: tuple[str, Facts]) -> tuple:
+def _worst_first(item: tuple[str, Facts]) -> tuple[int, bool, bool, int, bool, str]:
     """Sort key: signs of fire or gas, then silent cabinets, then alarms, then the others."""
     name, each = item
     level = each["danger_level"]
@@ -79,7 +79,7 @@ def alarms(cabinets: Cabinets) -> list[Facts]:
     """Each alarm once, the most dangerous first, with the cabinets that report it. A cabinet
     reports only its worst one.
     """
-    found: dict[tuple, Facts] = {}
+    found: dict[tuple[Any, ...], Facts] = {}
     for name, each in cabinets.items():
         if not each["alarm"]:
             continue

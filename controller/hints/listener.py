@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from controller.config.configuration import Config
+from controller.config.cabinet_config import Config
 from controller.config.sources import Source
 from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import Table

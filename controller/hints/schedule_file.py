@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, SLOT_MIN_MAX, SLOTS_MAX, Slot
 from controller.forms import field, reading
-from controller.forms.refusal import ConfigError, refuse
+from controller.forms.refusal import ConfigError, Path, refuse
 from controller.hints.hint_check import SLOT_RANGES, START_MIN_MAX, wrong_field
 from controller.series import table, times
 from controller.series.refusal import SeriesError, at_cell, shown
@@ -115,7 +115,7 @@ def _number(cell: str) -> int | str:
     return int(cell) if _WHOLE.fullmatch(cell.strip()) else cell
 
 
-def _slot(file: str, path: reading.Path, values: dict[str, int]) -> Slot:
+def _slot(file: str, path: Path, values: dict[str, int]) -> Slot:
     slot = Slot(**values)
     if wrong_field(slot):  # each field is in range, so the ends of the band are swapped
         name, low_W, high_W = "battery_high_W", *slot[1:3]

@@ -66,7 +66,8 @@ def is_schedule(data: bytes | memoryview) -> bool:
     count, rest = divmod(len(data) - EMPTY_BYTES, SLOT.size)
     if rest or not 0 <= count <= SLOTS_MAX or data[:4] != SCHEDULE_MAGIC:
         return False
-    return HEAD.unpack_from(data)[-2] == count
+    stated: int = HEAD.unpack_from(data)[-2]
+    return stated == count
 
 
 def unsigned(schedule: Schedule) -> bytes:

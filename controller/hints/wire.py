@@ -13,11 +13,11 @@ Times are the controller's uptime in ms. The answer to a hello has this uptime.
 import hmac
 import struct
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from controller.core.base import hint_codes as h
 
-Answer = TypeVar("Answer", bound=tuple)
+Answer = TypeVar("Answer", bound=tuple[Any, ...])
 MAGIC_BYTES, MAC_BYTES, NAME_BYTES, NONCE_BYTES, KEY_BYTES = 4, 32, 16, 8, 32
 HINT_MAGIC, HELLO_MAGIC, WELCOME_MAGIC, REPLY_MAGIC = b"FBH1", b"FBQ1", b"FBN1", b"FBR1"
 HINT2_MAGIC, READ_MAGIC = b"FBH2", b"FBG1"  # READ_MAGIC: requests the schedule

@@ -80,7 +80,7 @@ def _or_none(value_W: int) -> int | None:
     return None if value_W == w.NOTHING_W else value_W
 
 
-def lines(hint: w.Hint, reply: w.Reply, own: dict | None, exit_code: int) -> list[str]:
+def lines(hint: w.Hint, reply: w.Reply, own: dict[str, Any] | None, exit_code: int) -> list[str]:
     """The reply to a Hint as lines; own: counters of its source (hint_statistics.read)."""
     is_taken = h.taken(reply.code)
     name, sentence, remedy = h.text(reply.code)
@@ -124,7 +124,7 @@ def _spread(left: str, right: str) -> list[str]:
     return [left + right.rjust(_WIDTH - len(left))] if fits else [left, right.rjust(_WIDTH)]
 
 
-def _allowed(code: int, own: dict | None) -> tuple[str, str] | None:
+def _allowed(code: int, own: dict[str, Any] | None) -> tuple[str, str] | None:
     """(allowed values, key of the configuration). None if no key decides the refusal."""
     if own is None:
         return None
@@ -136,7 +136,7 @@ def _allowed(code: int, own: dict | None) -> tuple[str, str] | None:
     }.get(code)
 
 
-def _remedy(reply: w.Reply, hint: w.Hint, own: dict | None, remedy: str) -> str:
+def _remedy(reply: w.Reply, hint: w.Hint, own: dict[str, Any] | None, remedy: str) -> str:
     if reply.code == h.VALID_LONG and own:
         most_s = own["valid_s_max"]
         return f"send valid for <= {most_s} s, renew every {max(1, most_s // 3)} s"

@@ -3,6 +3,7 @@
 import socket
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import MQTTErrorCode
 
 PACKET_BYTES_MAX = 65_536
 
@@ -32,6 +33,6 @@ class Client(mqtt.Client):
             raise ConnectionError
         return super()._sock_recv(bufsize)
 
-    def _send_pubrec(self, mid: int) -> mqtt.MQTTErrorCode:
+    def _send_pubrec(self, mid: int) -> MQTTErrorCode:
         self.trouble = "sends with QoS 2, which the door has not asked for"
         return mqtt.MQTT_ERR_PROTOCOL

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, NoReturn
 
-import paho.mqtt.client as mqtt
+from paho.mqtt import client as mqtt, enums
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -103,7 +103,7 @@ class Link:
     def _made(self) -> Client:
         broker = self._broker
         client = Client(
-            mqtt.CallbackAPIVersion.VERSION2,
+            enums.CallbackAPIVersion.VERSION2,
             client_id=broker.client_id,
             protocol=mqtt.MQTTv5 if broker.is_5 else mqtt.MQTTv311,
             clean_session=None if broker.is_5 else True,

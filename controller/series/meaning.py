@@ -50,13 +50,17 @@ class Asked(NamedTuple):
 class Taken(NamedTuple):
     """begins_s, step_s: start and length of the period of each value; doubts: lines."""
 
-    begins_s: array
-    step_s: array
+    begins_s: "array[float]"
+    step_s: "array[float]"
     doubts: list[str]
 
 
 def taken(
-    times_s: array, values: Sequence[float], names: tuple[str, str], unit: Unit | None, asked: Asked
+    times_s: "array[float]",
+    values: Sequence[float],
+    names: tuple[str, str],
+    unit: Unit | None,
+    asked: Asked,
 ) -> Taken:
     """The periods of values that are in order of time.
 
@@ -96,7 +100,7 @@ def said_by(name: str) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def steps_s(times_s: Sequence[float]) -> array:
+def steps_s(times_s: Sequence[float]) -> "array[float]":
     """Seconds for which each value holds, usually until the next value.
 
     A step that differs from the steps beside it may be a hole, so the shortest of these steps

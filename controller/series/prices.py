@@ -30,7 +30,7 @@ class Prices(NamedTuple):
     """Money per kWh for each slot. column: name of the price column; doubts: lines."""
 
     column: str
-    per_kWh: array
+    per_kWh: "array[float]"
     doubts: list[str]
 
 
@@ -40,9 +40,9 @@ class _Rows(NamedTuple):
     per_kWh: NaN where there is no number. ends_s: first and last time of the file.
     """
 
-    times_s: array
-    per_kWh: array
-    lines: array
+    times_s: "array[float]"
+    per_kWh: "array[float]"
+    lines: "array[int]"
     ends_s: list[float]
 
 
@@ -137,7 +137,7 @@ def _check_even(rows: _Rows, zone: tzinfo) -> None:
 
 def _means(
     rows: _Rows, holds_s: Sequence[float], from_s: float, slot_s: float, count: int, zone: tzinfo
-) -> array:
+) -> "array[float]":
     """The mean of each slot. SeriesError: a slot without a price, with its time."""
     means, covered_s = array("d", bytes(8 * count)), array("d", bytes(8 * count))
     for time_s, hold_s, price in zip(rows.times_s, holds_s, rows.per_kWh):

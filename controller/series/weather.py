@@ -19,8 +19,8 @@ KELVINS = 200.0, 340.0  # a column of degC with such values is in kelvin
 class Weather(NamedTuple):
     """Values for each hour of a year. doubts: lines for the user."""
 
-    ghi_W_per_m2: array
-    air_degC: array
+    ghi_W_per_m2: "array[float]"
+    air_degC: "array[float]"
     doubts: list[str]
 
 

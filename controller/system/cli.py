@@ -18,7 +18,7 @@ from controller.system.paths import (
     quoted,
 )
 
-Option = tuple[tuple, dict]  # (names, settings) for add_argument of argparse
+Option = tuple[tuple[str, ...], dict[str, Any]]  # (names, settings) for add_argument of argparse
 Run = Callable[[argparse.Namespace], int]
 
 
@@ -147,7 +147,7 @@ HEAD = option("--head", type=_hash, metavar="HEX", help="a noted hash that must 
 
 
 # command, or "group action": (its function, its options, settings of its parser)
-_KNOWN: dict[str, tuple[Run, tuple[Option, ...], dict]] = {}
+_KNOWN: dict[str, tuple[Run, tuple[Option, ...], dict[str, Any]]] = {}
 _GROUPS: dict[str, str] = {}  # {command with actions: metavar of the actions}
 
 

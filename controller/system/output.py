@@ -23,7 +23,8 @@ class _Output:
 
     def write(self, text: str) -> int:
         """Same as a file's."""
-        return self._tried(self._to.write, text)
+        written: int = self._tried(self._to.write, text)
+        return written
 
     def flush(self) -> None:
         """Same as a file's."""

@@ -7,6 +7,7 @@ import pwd
 import socket
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 NEW = ".new"  # suffix of a socket that does not answer yet
 CREDENTIALS = struct.Struct("@iII")  # SCM_CREDENTIALS: process, user, group
@@ -51,7 +52,7 @@ def bound(path: str, group: str) -> socket.socket:
     return made
 
 
-def received(made: socket.socket, size: int) -> tuple:
+def received(made: socket.socket, size: int) -> tuple[bytes, Any, int | None]:
     """(datagram, address of the sender, its user or None) from a socket with SO_PASSCRED."""
     data, extra, _, sender = made.recvmsg(size, socket.CMSG_SPACE(CREDENTIALS.size))
     users = [

@@ -51,7 +51,8 @@ def steered_us() -> int | None:
     state = _LIBRARY.adjtimex(ctypes.byref(asked))
     if state < 0 or state == TIME_ERROR or asked.status & STA_UNSYNC:
         return None
-    return asked.maxerror
+    uncertainty_us: int = asked.maxerror
+    return uncertainty_us
 
 
 def started_from_rtc() -> bool:
