@@ -16,7 +16,7 @@ from controller.system.paths import why
 
 KEPT = 2 * 100  # quarters of two days, also of 25 hours
 STORED_OLD = 3  # a state of charge older than so many quarters is unknown
-NONE = quarters.Quarter(0, None, None, None, None, None)
+UNKNOWN = quarters.Quarter(0, None, None, None, None, None)
 
 
 class Measured:
@@ -60,13 +60,13 @@ class Measured:
 
     def able(self, now: int) -> able.Values:
         """Energy and powers that the battery had in the quarters of two days."""
-        rows = [self._rows.get(at, NONE).able for at in range(now - KEPT, now)]
+        rows = [self._rows.get(at, UNKNOWN).able for at in range(now - KEPT, now)]
         return [[each for row in rows if (each := row[place]) is not None] for place in range(3)]
 
     def charge(self, now: int) -> float | None:
         """State of charge, 0 .. 1, at the end of the newest quarter; None if unknown or too old."""
         for at in range(now - 1, now - STORED_OLD - 1, -1):
-            found = self._rows.get(at, NONE).soc_permille
+            found = self._rows.get(at, UNKNOWN).soc_permille
             if found is not None:
                 return found / 1000
         return None
@@ -95,7 +95,7 @@ class Measured:
             planned_battery_W=slot.get("battery_W"),
             planned_grid_W=slot.get("grid_W"),
             forecast_load_W=slot.get("load_W"),
-            yesterday_load_W=self._rows.get(day_before(self._zone, at), NONE).load_W,
+            yesterday_load_W=self._rows.get(day_before(self._zone, at), UNKNOWN).load_W,
             carbon_g_per_kWh=slot.get("carbon_g_per_kWh"),
             lowered_W=own.lowered_W,
         )

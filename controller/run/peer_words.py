@@ -55,9 +55,9 @@ def stage_in_b(first_out: int) -> tuple | None:
     return OF_B[first_out] if 0 <= first_out < len(OF_B) else None
 
 
-def _refused(who: str, refusal: int) -> str:
+def _refused(arrival: str, refusal: int) -> str:
     """Why the last bytes were refused; "" if the refusal does not help to find the fault."""
-    return f" ({who}, refused: {c.REFUSALS[refusal]})" if c.R_NONE < refusal < c.R_FIRST else ""
+    return f" ({arrival}, refused: {c.REFUSALS[refusal]})" if c.R_NONE < refusal < c.R_FIRST else ""
 
 
 def _contact(subject: int) -> str:
