@@ -30,7 +30,7 @@ class Dialect:
         required = [row for row in profile.messages.values() if row["use"] == "required"]
         periods_ms = [row["period_ms"] or profile.period_ms for row in required]
         self.confirm_us = 0 if messages.is_sealed else 2000 * max(periods_ms)
-        self.silent_us = max([each.stopped_us for each in self._sources])
+        self.silent_us = max([source.stopped_us for source in self._sources])
         self._first_us, self._last_us, self.is_confirmed = LONG_AGO_US, LONG_AGO_US, False
 
     def hear(self, source: Source, now_us: int) -> None:
@@ -59,7 +59,9 @@ class Dialect:
 
     def _missing(self) -> Source | None:
         """A required id that has not come twice, or None."""
-        return next((each for each in self._sources if each.is_required and each.times < 2), None)
+        return next(
+            (source for source in self._sources if source.is_required and source.times < 2), None
+        )
 
     def _stopped(self, now_us: int) -> Source | None:
         """An id that came before and has stopped, or None."""
@@ -76,10 +78,10 @@ class Dialect:
             if stopped := self._stopped(now_us):
                 return STOPPED, stopped.can_id
             refused = [
-                each.can_id
-                for each in self._sources
-                if each.times
-                and each.heard_us - max(each.good_us, self._first_us) > each.stopped_us
+                source.can_id
+                for source in self._sources
+                if source.times
+                and source.heard_us - max(source.good_us, self._first_us) > source.stopped_us
             ]
             return (REFUSED, refused[0]) if refused else (OK, 0)
         missing = self._missing()

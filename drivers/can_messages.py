@@ -46,7 +46,7 @@ class Message:
         self.name, self.can_id, self.row, self.number = name, can_id, row, number
         parts = row["mux"], row["counter"]
         self.mux, self._counter = [
-            Raw(each) if each["start"] is not None else None for each in parts
+            Raw(part) if part["start"] is not None else None for part in parts
         ]
         self._count, self._check = -1, CHECKS.get(row["check"])
         self._lengths = range(row["bytes"], row["bytes_max"] + 1)

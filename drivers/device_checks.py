@@ -28,7 +28,7 @@ def telling(profile: Profile, settings: dict[str, int]) -> Iterator[Check]:
 def factors(profile: Profile, codecs: list[Codec]) -> Iterator[Check]:
     """The checks of scale factors for these codecs."""
     for name in profile.factors:
-        factor = ScaleFactor([each for each in codecs if each.factor == name])
+        factor = ScaleFactor([codec for codec in codecs if codec.factor == name])
         yield profile.registers[name], factor.holds
 
 

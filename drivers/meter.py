@@ -217,7 +217,7 @@ class Meter:
 
     def _quality_of(self, values: Sequence[float]) -> tuple[list[float], float]:
         frequency_Hz = values[self._frequency] if self._frequency is not None else 0.0
-        return [values[each] for each in self._volts], frequency_Hz
+        return [values[volt] for volt in self._volts], frequency_Hz
 
     def see(self, volts: Sequence[float], frequency_Hz: float, now_us: int) -> None:
         """Note voltage and frequency, even if the reading is then refused for a deep sag."""

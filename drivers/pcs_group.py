@@ -32,11 +32,11 @@ class ReadingGroup:
         self.values: dict[str, int] = {}
         self._unit_id, self._name, period_ms, self._registers, self._take = row
         self._period_us, self._heard, self._places = period_ms * 1000, heard, places
-        self._codecs = [Codec(each, settings) for each in self._registers]
+        self._codecs = [Codec(register, settings) for register in self._registers]
         self._factors = {
-            at: ScaleFactor([codec for codec in self._codecs if codec.factor == each.name])
-            for at, each in enumerate(self._registers)
-            if each.name in profile.factors
+            at: ScaleFactor([codec for codec in self._codecs if codec.factor == register.name])
+            for at, register in enumerate(self._registers)
+            if register.name in profile.factors
         }
         self._blocks = blocks(self._registers, profile.settings)
         self.forget()
@@ -60,7 +60,7 @@ class ReadingGroup:
     def reads(self) -> rtu.Periodic:
         """[(Request, period in us)] of the reads."""
         reads = [self._read(number, block) for number, block in enumerate(self._blocks)]
-        return [(each, self._period_us) for each in reads]
+        return [(read, self._period_us) for read in reads]
 
     def _read(self, number: int, block: Block) -> rtu.Request:
         key = self._unit_id, f"{self._name} {number + 1}"

@@ -106,7 +106,7 @@ class Readings:
 
     def discovered(self, models: sunspec.Chain) -> None:
         """Begin to read a device with these models. StepError: a model is missing or short."""
-        ids = [each.model for each in models]
+        ids = [model.model for model in models]
         fitting = [choice for choice in self._dc_choices if choice[0].model in ids]
         self._dc, self._dc_scales = (fitting or self._dc_choices)[0]
         self._reads, self.wake_us = self.steady_reads(models), NOW_US

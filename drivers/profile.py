@@ -167,7 +167,9 @@ class Profile(SimpleNamespace):
     @property
     def fault_places(self) -> dict[str, int]:
         """{name: bit} of all fault bits."""
-        return {name: bit for each in self.fault_bits.values() for name, bit in each.items()}
+        return {
+            name: bit for fault_bit in self.fault_bits.values() for name, bit in fault_bit.items()
+        }
 
     def mask(self, meaning: str) -> int:
         """The fault bits with the meaning "trip", "warn" or "info", as a number."""

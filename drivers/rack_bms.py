@@ -111,7 +111,7 @@ class RackBms:
         """Keep the values of a frame whose content is new."""
         self._values.update(values)
         for name, at, fields in source.arrays:
-            self._numbers[name][at : at + len(fields)] = [each.value(frame) for each in fields]
+            self._numbers[name][at : at + len(fields)] = [field.value(frame) for field in fields]
         for name, fault in source.faults:
             self._faults[name] = fault.bits(frame)
         self._keep_limits()

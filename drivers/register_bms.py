@@ -68,8 +68,8 @@ class RegisterBms(RackBms):
 
     def _add_reads(self) -> None:
         registers, settings = self.profile.registers.values(), self.profile.settings
-        for period_ms in dict.fromkeys([self._period_ms(each) for each in registers]):
-            own = [each for each in registers if self._period_ms(each) == period_ms]
+        for period_ms in dict.fromkeys([self._period_ms(register) for register in registers]):
+            own = [register for register in registers if self._period_ms(register) == period_ms]
             every = [place for each in own for place in self._expanded(each)]
             for block in blocks([each for _, each in every], settings):
                 source = self._sources.make(block.address, True, settings["stopped_ms"] * 1000)

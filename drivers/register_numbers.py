@@ -75,7 +75,7 @@ class Numbers:
         if exponents == self._exponents:
             return self._has_factors
         self._exponents = exponents
-        self._has_factors = all([each in EXPONENTS for each in exponents])
+        self._has_factors = all([exponent in EXPONENTS for exponent in exponents])
         if self._has_factors:
             self._steps = self._made_steps(dict(zip(self._factors_at, map(int, exponents))))
         return False

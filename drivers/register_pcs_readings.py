@@ -62,11 +62,14 @@ class PcsReadings:
         self.forget()
 
     def _make_groups(self, registers: list[Register], settings: Values) -> None:
-        names = [*CONTROLLED, *[each.scale_from for each in registers if each.name in CONTROLLED]]
-        control = [each for each in registers if each.name in names]
+        names = [
+            *CONTROLLED,
+            *[register.scale_from for register in registers if register.name in CONTROLLED],
+        ]
+        control = [register for register in registers if register.name in names]
         control += [each for frame in self._held for each in frame]
         control += [_named(each.register, name) for name, each in self._kept.items()]
-        factors = [each.scale_from for each in registers if each.name not in CONTROLLED]
+        factors = [register.scale_from for register in registers if register.name not in CONTROLLED]
         measure = [e for e in registers if e.name in factors or e.name not in names]
         unit_id = self._writer.unit_id
         control_ms = self._profile.settings["control_period_ms"]

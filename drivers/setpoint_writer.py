@@ -27,8 +27,8 @@ class SetpointWriter:
         self.places = Places(profile)
         self.frames = [Frame(each, settings, self.places) for each in profile.setpoint]
         self._zero = [frame.words(0) for frame in self.frames]
-        roles = [{each.role for each in frame.registers} for frame in self.frames]
-        self._modes = {number for number, each in enumerate(roles) if "mode" in each}
+        roles = [{register.role for register in frame.registers} for frame in self.frames]
+        self._modes = {number for number, role in enumerate(roles) if "mode" in role}
         self._encoded_W, self._encoded = 0, self._zero
         self._repeat_us = profile.settings["repeat_ms"] * 1000
         spare_ms = settings["setpoint_ms"] - settings["tick_ms"] // 2
@@ -120,7 +120,7 @@ class SetpointWriter:
     def _words(self, target_W: int) -> list[Words]:
         if target_W != self._encoded_W:  # this runs in each tick, so encode only a new one
             self._encoded_W = target_W
-            self._encoded = [each.words(target_W) for each in self.frames]
+            self._encoded = [frame.words(target_W) for frame in self.frames]
         return self._encoded
 
     def _sent(self, number: int, target_W: int, priority: int, now_us: int) -> rtu.Request:

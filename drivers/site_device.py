@@ -81,8 +81,8 @@ class SiteDevice:
         self.wear = Wear(profile, self.places.of)
         own = settings, self.places, self._on_failure, self.wear
         self._signals = [
-            _Signal(Codec(each, settings, (bounds or {}).get(each.name)), names.index(each.name))
-            for each in reads
+            _Signal(Codec(read, settings, (bounds or {}).get(read.name)), names.index(read.name))
+            for read in reads
         ]
         written = [each for each in registers if "write" in each.direction]
         self._writes = {each.name: RegisterWrite(each, unit_id, *own) for each in written}
@@ -90,14 +90,14 @@ class SiteDevice:
         self._identity_due_us = self._heard_us = self._silent = 0
         told = [register for register, _ in self._checks]
         self._blocks = blocks([*reads, *told], profile.settings)
-        self._unread = {at for at, each in enumerate(self._blocks) if self._has_signal(each)}
+        self._unread = {at for at, block in enumerate(self._blocks) if self._has_signal(block)}
         if profile.models:
             self._steps.begin(self.places.walk())
 
     def _make_checks(self, settings: dict[str, int]) -> None:
         """Set the checks, in the order of Profile.tells."""
         writes = self._writes.values()
-        codecs = [each.codec for each in self._signals] + [each.codec for each in writes]
+        codecs = [signal.codec for signal in self._signals] + [each.codec for each in writes]
         telling = [*device_checks.telling(self.profile, settings)]
         limits = [(limit, partial(self._see, each)) for each in writes if (limit := each.limit)]
         self._telling = len(telling)

@@ -109,9 +109,9 @@ def written(profile: Profile) -> Iterator[Written]:
         if "address" in row:
             words = len(row.get("data", ())) or 1
             yield Written(name, False, row["address"], words, row["stored"], row["period_ms"])
-    for name, each in profile.registers.items():
-        if "write" in getattr(each, "direction", ""):
-            yield _of_register(name, vars(each))
+    for name, register in profile.registers.items():
+        if "write" in getattr(register, "direction", ""):
+            yield _of_register(name, vars(register))
 
 
 def _of_register(name: str, keys: dict[str, Any]) -> Written:

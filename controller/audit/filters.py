@@ -63,7 +63,7 @@ class Band:
             for edge_Hz in (low_Hz, high_Hz)
         )
         every = [*lows, *highs] if is_seen else lows
-        height = math.prod([abs(each) for each in highs]) if is_seen else 1.0
+        height = math.prod([abs(high) for high in highs]) if is_seen else 1.0
         for at, pole in enumerate(every if band_Hz else ()):
             if pole.imag >= 0:  # the response of its conjugate has the same real part: weight 2
                 others = math.prod([pole - each for each in every[:at] + every[at + 1 :]])
@@ -77,4 +77,4 @@ class Band:
             return values
         changes = np.diff(values, prepend=values[0] if is_begin else self._last)
         self._last = float(values[-1])
-        return np.sum([each.feed(is_begin, changes) for each in self._parts], axis=0)
+        return np.sum([part.feed(is_begin, changes) for part in self._parts], axis=0)

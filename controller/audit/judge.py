@@ -89,7 +89,7 @@ class Found(NamedTuple):
     @property
     def deciding(self) -> list[Verdict]:
         """The verdicts on the power that decides (`judged`), one for each rule."""
-        return [each for each in self.verdicts if each.series == self.judged]
+        return [verdict for verdict in self.verdicts if verdict.series == self.judged]
 
     @property
     def is_met(self) -> bool:
@@ -142,15 +142,15 @@ def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found
         peak_W = max(peak_W, float(block.values[LOAD].max()))
         if GRID in names:
             likeness.feed(block, steady.step_s)
-        for each in trials:
-            power_W = each.free.power(block, block.values[each.name])
-            for measure in each.readings.values():
+        for trial in trials:
+            power_W = trial.free.power(block, block.values[trial.name])
+            for measure in trial.readings.values():
                 measure.feed(block, power_W)
     if not peak_W > 0:
         raise AuditError(f"{source.path}: the load is never above 0: allowed is a power it takes")
     size_MW = peak_W / W_PER_MW if site_MW is None else site_MW
     found = Found(source, steady, peak_W, size_MW, [], likeness.is_against)
-    found.verdicts.extend([_verdict(found, each) for each in trials])
+    found.verdicts.extend([_verdict(found, trial) for trial in trials])
     return found
 
 
@@ -173,10 +173,10 @@ def _seen(found: Found, trial: Trial) -> Verdict:
     if meter_s > rule.sample_s_max * NEAR:
         needed = f"this rule needs values at most {rule.sample_s_max * 1000:.0f} ms apart"
         slow = f"the meter has one every {meter_s * 1000:.0f} ms; {needed}"
-        lacks = [_lacks(rule, each) for each in trial.readings.values() if isinstance(each, Rides)]
+        lacks = [_lacks(rule, ride) for ride in trial.readings.values() if isinstance(ride, Rides)]
         return Verdict(rule, series, REFUSED, "; ".join([*filter(None, lacks), slow]))
     readings = {
-        words: _of_measure(found, rule, series, each) for words, each in trial.readings.items()
+        name: _of_measure(found, rule, series, reading) for name, reading in trial.readings.items()
     }
     is_net = rule.values.get(DECIDES) == NET
     made = next(iter(readings.values())) if is_net else max(readings.values(), key=_strictness)
@@ -250,7 +250,7 @@ def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
         word, why = BROKEN, f"{worst.act} commanded {worst.act_s:.2f} s into the sag; {why}"
     elif worst.back_s is not None and exceeds(worst.back_s, limit):
         word = BROKEN
-    elif all([_is_cut(each) for each in rides.rides]):
+    elif all([_is_cut(ride) for ride in rides.rides]):
         word, why = NOTHING, f"no power before the sag, or the record ends in {limit:g} s; {why}"
     value = worst.back_s
     return Verdict(rule, series, word, why, value, limit, begin_s=worst.begin_s, at_s=worst.end_s)
@@ -295,6 +295,6 @@ def _badness(ride: Ride) -> tuple[bool, float]:
 
 
 def _words(rides: Sequence[Ride], lacks: str) -> str:
-    inside = sum([each.is_inside for each in rides])
+    inside = sum([ride.is_inside for ride in rides])
     sags = f"{inside} of {len(rides)} sags inside the curve" if rides else "no sag in this record"
     return f"{sags}; {lacks}" if lacks else sags

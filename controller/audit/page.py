@@ -26,7 +26,9 @@ Curve = tuple[np.ndarray, Values]
 
 def html_page(found: Found) -> str:
     """The page."""
-    spans = {at: _span(each) for at, each in enumerate(found.verdicts) if each.at_s is not None}
+    spans = {
+        at: _span(verdict) for at, verdict in enumerate(found.verdicts) if verdict.at_s is not None
+    }
     curves = _curves(found, spans)
     first, *_, last = report.text(found).split("\n\n")
     title, *lines = [*first.split("\n"), *last.split("\n")]
@@ -78,8 +80,8 @@ def _curves(found: Found, spans: dict[int, Span_s]) -> dict[int, Curve]:
 
 def _one(parts: list[Curve]) -> Curve:
     names = parts[0][1]
-    times_s = np.concatenate([each[0] for each in parts])
-    return times_s, {name: np.concatenate([each[1][name] for each in parts]) for name in names}
+    times_s = np.concatenate([part[0] for part in parts])
+    return times_s, {name: np.concatenate([part[1][name] for part in parts]) for name in names}
 
 
 def _picture(found: Found, verdict: Verdict, curve: Curve) -> str:

@@ -131,7 +131,7 @@ def details(found: Found, verdict: Verdict) -> str:
         parts.append(f"at {_time(found, verdict.at_s)}")
     if verdict.site_MW_max is not None:
         parts.append(f"largest site {_size(verdict.rule, verdict.site_MW_max)}")
-    readings = [(words, each.value) for words, each in verdict.readings.items()]
+    readings = [(words, reading.value) for words, reading in verdict.readings.items()]
     values = [f"{words} {value:.4g}" for words, value in readings if value is not None]
     if values:
         which = "first" if verdict.rule.values.get(DECIDES) == NET else "stricter"
@@ -155,7 +155,7 @@ def _time(found: Found, at_s: float) -> str:
 
 
 def _end(found: Found) -> Iterator[str]:
-    words = [each.word for each in found.verdicts if each.series == found.judged]
+    words = [verdict.word for verdict in found.verdicts if verdict.series == found.judged]
     counts = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
     yield f"{found.judged}: {', '.join(counts)}"
     yield f"largest site over all rules: {_largest(found)}"
@@ -198,7 +198,7 @@ def document(found: Found) -> Facts:
         "is_met": found.is_met,
         "rules_not_judged": found.unjudged,
         "binding": None if binding is None else _verdict(found, binding),
-        "verdicts": [_verdict(found, each) for each in found.verdicts],
+        "verdicts": [_verdict(found, verdict) for verdict in found.verdicts],
     }
 
 
@@ -226,7 +226,12 @@ def _verdict(found: Found, verdict: Verdict) -> Facts:
         "any_site": size_MW == math.inf,
         "site_MW_max": None if size_MW == math.inf else size_MW,
         "readings": [
-            {"reading": words, "verdict": each.word, "value": each.value, "at_s": each.at_s}
-            for words, each in verdict.readings.items()
+            {
+                "reading": words,
+                "verdict": reading.word,
+                "value": reading.value,
+                "at_s": reading.at_s,
+            }
+            for words, reading in verdict.readings.items()
         ],
     }

@@ -136,7 +136,7 @@ class Rides(Measure):
         self._sags = _spans(self._away())
         self._acts = np.nan_to_num(self._kept.get(COMMANDED, np.zeros(len(times_s)))).astype(int)
         forget = len(times_s)
-        for first, end in zip(*[each.tolist() for each in self._sags]):
+        for first, end in zip(*[sag.tolist() for sag in self._sags]):
             last = min(end - 1, first + round(SAG_S_MAX / self._step_s))
             if not is_end and times_s[-1] - times_s[last] < self._after_s:
                 forget = first

@@ -175,7 +175,7 @@ class Rule(NamedTuple):
                 values["back_s"],
                 *([values["rate_window_s"]] if values["rate_Hz_per_s"] else []),
             ]
-            return min([each for each in times if each]) / TIME_SAMPLES_MIN
+            return min([time for time in times if time]) / TIME_SAMPLES_MIN
         band_Hz = values.get("band_Hz")
         of_band_s = 1 / (3 * math.sqrt(band_Hz[0] * band_Hz[1])) if band_Hz else math.inf
         return min(of_band_s, values["window_s"] / SAMPLES_MIN)

@@ -72,7 +72,7 @@ class RingSource:
         try:
             for found in fast_ring.placed(self.path):
                 header, begin_utc_s = found.block.header, found.begin_us / US
-                columns = {name: _unpacked(each) for name, each in found.columns.items()}
+                columns = {name: _unpacked(column) for name, column in found.columns.items()}
                 step_s = header["tick_ms"] / 1000
                 if found.follows:
                     end_s += float(columns[ELAPSED][0]) * step_s

@@ -135,7 +135,10 @@ def meter_phases(config: Config, drivers: Mapping[str, families.Driver]) -> dict
 
 def utilisation_permille(exchanges: Sequence[Exchange]) -> int:
     """The part of the time in which a bus is busy, in 0.1 %, rounded up."""
-    busy_ppm = [each.frames * each.time_us * 1_000_000 // each.period_us for each in exchanges]
+    busy_ppm = [
+        exchange.frames * exchange.time_us * 1_000_000 // exchange.period_us
+        for exchange in exchanges
+    ]
     return -(-sum(busy_ppm) // 1000)
 
 
@@ -203,7 +206,11 @@ def _stop_latency(config: Config, every: Schedule, device: Device, what: str) ->
 
 def exchange_of(exchanges: Sequence[Exchange], device: Device, what: str) -> Exchange:
     """The exchange of a device whose name is `what`."""
-    return next(one for one in exchanges if (one.device, one.what) == (device.name, what))
+    return next(
+        exchange
+        for exchange in exchanges
+        if (exchange.device, exchange.what) == (device.name, what)
+    )
 
 
 def hint_latency(config: Config, every: Schedule) -> list[Latency]:

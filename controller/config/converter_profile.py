@@ -28,7 +28,7 @@ RUNS, STOPPED = {s.PCS_RUNNING, s.PCS_THROTTLED}, {s.PCS_OFF, s.PCS_SLEEPING, s.
 
 def optional(registers: Table) -> tuple[str, ...]:
     """The registers that a profile may have."""
-    factors = [each.scale_from for each in registers.values()]
+    factors = [register.scale_from for register in registers.values()]
     return (*OPTIONAL, *factors, *[name for name in registers if name.startswith(FAULT)])
 
 

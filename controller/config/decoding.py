@@ -88,11 +88,11 @@ class Decoder:
                 yield from _each(each)
         for at, frame in enumerate(self.profile.setpoint, 1):
             address = frame.address
-            for each in Frame(frame, self._settings).registers:
-                own = {"name": f"setpoint.{at}.{each.role}", "address": address, "function": 3}
-                unit = {} if each.role in ("mode", "constant") else {"unit": "W"}
-                yield Register(**{**vars(each), **own, **unit})
-                address += each.words
+            for register in Frame(frame, self._settings).registers:
+                own = {"name": f"setpoint.{at}.{register.role}", "address": address, "function": 3}
+                unit = {} if register.role in ("mode", "constant") else {"unit": "W"}
+                yield Register(**{**vars(register), **own, **unit})
+                address += register.words
 
     def _decode(self, time_us: int, register: Register) -> Iterator[Found]:
         data = self.memory.data(register.function, register.address, extent(register))
@@ -184,7 +184,9 @@ class Registers(Changes):
             return ""
         device = self._bench.device
         seldom = profile_evidence.seldom(self._profile)
-        needed = [each for name, each in self._profile.registers.items() if name not in seldom]
+        needed = [
+            register for name, register in self._profile.registers.items() if name not in seldom
+        ]
         missing = [
             f"{each.name} ({each.address})"
             for each in needed

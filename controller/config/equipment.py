@@ -95,8 +95,8 @@ def rows_read_by(devices: Iterable[str], inputs: Iterable[str]) -> tuple[int, ..
     """Sorted numbers of the rows that use a value of these device roles or of these contacts."""
     found = []
     for stage in m.STAGES:
-        for each in records.features(stage):
-            if {*devices} & {*each.roles} or {*inputs} & {*each.contacts}:
+        for feature in records.features(stage):
+            if {*devices} & {*feature.roles} or {*inputs} & {*feature.contacts}:
                 found.append(stage)
     return _rows(found)
 
@@ -123,7 +123,7 @@ def _needs(stage: MatrixStage, name: str) -> bool:
         return bool(demand[_DEMANDS[name]])
     watched = records.feature(stage)
     inputs = set(EVERY[name].inputs)
-    reported = [each.bms for each in records.features(stage)]
+    reported = [feature.bms for feature in records.features(stage)]
     return (
         name in (*watched.equipment, *watched.votes)
         or bool(inputs & set(watched.contacts))

@@ -114,7 +114,7 @@ def connection_W(config: Config) -> int:
     connection plus the rating of all converters.
     """
     limits_W = [config.control[f"grid_{way}_W_max"] for way in ("import", "export")]
-    return max(limits_W) + sum(each["rated_W"] for each in config.unit_tables)
+    return max(limits_W) + sum(unit_table["rated_W"] for unit_table in config.unit_tables)
 
 
 def _io(config: Config, device: Device, sink: Sink, layout: s.Layout) -> IoModule:
@@ -226,7 +226,7 @@ def _serial(device: Device) -> rtu.Periodic:
     if not device.profile.serial["registers"]:
         return []
     made = SerialNumber(device.profile, device.address)
-    return [(each, serial_number.PERIOD_US) for each in made.requests]
+    return [(request, serial_number.PERIOD_US) for request in made.requests]
 
 
 def _read(request: rtu.Request, period_us: int) -> Sent:
@@ -236,7 +236,7 @@ def _read(request: rtu.Request, period_us: int) -> Sent:
 def _site_writes(driver: SiteDevice) -> list[Sent]:
     registers = driver.profile.registers.values()
     found = []
-    for each in [each for each in registers if "write" in each.direction]:
+    for each in [register for register in registers if "write" in register.direction]:
         write, read_back = driver.write_and_read_of(each.name)
         # The bus is busiest if the value changes all the time.
         period_us = min(each.pause_ms, each.repeat_ms) * 1000
@@ -264,9 +264,9 @@ def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
     pause_ms = max(device.setpoint_ms, device.profile.settings["setpoint_pause_ms"])
     period_us = len(writes) * pause_ms * 1000  # each frame waits for the frame before it
     names = [SETPOINT, *[f"{SETPOINT} {number}" for number in range(2, len(writes) + 1)]]
-    found = [(name, each, period_us) for name, each in zip(names, writes)]
+    found = [(name, write, period_us) for name, write in zip(names, writes)]
     found += [_read(*each) for each in (*driver.periodic(), *_serial(device))]
-    return found + [(BEAT, *each) for each in driver.beats()]
+    return found + [(BEAT, *beat) for beat in driver.beats()]
 
 
 def frames_of(driver: CanBms) -> list[tuple[str, int, int]]:

@@ -59,9 +59,9 @@ class Refused:
         which it is judged. Its refusal is left out if the driver has stored this signal later.
         """
         return [
-            each
-            for each in self._kinds.values()
-            if not (each.reason.endswith(NO_LIMITS) and each.name in stored)
+            kind
+            for kind in self._kinds.values()
+            if not (kind.reason.endswith(NO_LIMITS) and kind.name in stored)
         ]
 
 

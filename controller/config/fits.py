@@ -104,7 +104,7 @@ def _identity(fit: Fit, read: Read) -> None:
         data = answered(read, register.function, register.address, register.words, what)
         value = Codec(register, {}).value(data)
         if value not in register.equals:
-            allowed = " or ".join(_shown(each) for each in register.equals)
+            allowed = " or ".join(_shown(equal) for equal in register.equals)
             raise Unfit(f"{what} ({register.address}) reads {_shown(value)}; allowed {allowed}")
         fit.proofs.append(f"{what} ({register.address}) reads {_shown(value)}")
 
@@ -184,7 +184,9 @@ def _in_range(register: Register, value: float) -> str:
 def _registers(fit: Fit, read: Read) -> None:
     profile = fit.profile
     _identity(fit, read)
-    registers = [each for each in profile.registers.values() if "read" in each.direction]
+    registers = [
+        register for register in profile.registers.values() if "read" in register.direction
+    ]
     for block in blocks(registers, profile.settings):
         what = f"registers.{registers[block.places[0][0]].name}"
         data = answered(read, block.function, block.address, block.length, what)
@@ -238,7 +240,7 @@ def _placed(fit: Fit, read: Read) -> Fit:
 
 def nameplate(read: Read, models: list[sunspec.Found]) -> str:
     """Maker, model, version and serial number of SunSpec model 1, without empty ones."""
-    _, at, length = next((each for each in models if each.model == 1), (1, 0, 0))
+    _, at, length = next((model for model in models if model.model == 1), (1, 0, 0))
     found = []
     for _, offset, count in NAMEPLATE:
         answer = read(READ_HOLDING, at + offset, count) if offset + count <= length + 2 else ""

@@ -162,4 +162,6 @@ def safety_image(
     numbers = [number for table in tables for number in table.values()]
     words = [word for stage in _STAGES for word in words_of[stage[matrix.S_ID]]]
     states = [stage_state(stage, topology, index)[0] for stage, index in instances(topology)]
-    return array("i", [*header, *numbers, *words, *[int(each in ARMED_STATES) for each in states]])
+    return array(
+        "i", [*header, *numbers, *words, *[int(state in ARMED_STATES) for state in states]]
+    )

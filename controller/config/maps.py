@@ -54,21 +54,21 @@ def check_limits(values: Values, config: Config) -> None:
     """Refuse a BMS that does not report limits of its current, unless a person accepts that the
     rated current of the rack is used instead.
     """
-    racks = [each for each in config.devices if can_profile.lacks_limits(each.profile)]
+    racks = [device for device in config.devices if can_profile.lacks_limits(device.profile)]
     if racks and LIMITS not in config.topology.not_fitted:
         problem = f"{_named(racks)}: {equipment.not_reported(LIMITS)}; that of the rack counts"
         values.not_accepted(LIMITS, problem)
 
 
 def _named(devices: Iterable[Device]) -> str:
-    return ", ".join(f"device.{each.name} ({each.profile.path.stem})" for each in devices)
+    return ", ".join(f"device.{device.name} ({device.profile.path.stem})" for device in devices)
 
 
 def rests_on(devices: Iterable[Device]) -> str:
     """The rows and actuators that depend on the maps of these devices, in words."""
     inputs = [each for device in devices for each in device.inputs if each]
     rows = equipment.rows_read_by([device.role for device in devices], inputs)
-    moved = [each for device in devices for each in actuators(device)]
+    moved = [actuator for device in devices for actuator in actuators(device)]
     named = f"rows {', '.join(map(str, rows))}" if rows else ""
     parts = [named, ", ".join(dict.fromkeys(moved))]
     return "; ".join(filter(None, parts))
@@ -81,6 +81,6 @@ def actuators(device: Device) -> list[str]:
     if device.role == "bms":
         return ["contactor command"] if can_profile.has_close(device.profile) else []
     if device.role in ROLES:
-        names = [each.name for each in ROLES[device.role].actuators]
-        return [f"{device.role} {each}" for each in names if each in device.profile.registers]
-    return [each.lstrip("!") for each in device.outputs if each]
+        names = [actuator.name for actuator in ROLES[device.role].actuators]
+        return [f"{device.role} {name}" for name in names if name in device.profile.registers]
+    return [output.lstrip("!") for output in device.outputs if output]

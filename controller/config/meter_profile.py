@@ -49,7 +49,7 @@ def fill(file: str, path: Path, fields: dict[str, Any]) -> None:
 
 def check(file: str, settings: Mapping[str, Any], registers: dict[str, Register]) -> None:
     """Refuse registers that together do not make a reading of a meter."""
-    factors = [each.scale_from for each in registers.values() if each.scale_from]
+    factors = [register.scale_from for register in registers.values() if register.scale_from]
     for name in registers:
         if name not in NAMES and name not in factors:
             unknown(file, ("registers", name), NAMES)
@@ -93,7 +93,7 @@ def _check_size(file: str, settings: Mapping[str, Any], registers: list[Register
     """Refuse registers that overlap or end beyond the last address, and a scale factor that is not
     in the same read as its values.
     """
-    names = [each.name for each in registers]
+    names = [register.name for register in registers]
     for block in reads.grouped(registers, settings):
         end = 0
         of_block = [names[at] for at, _, _ in block.places]

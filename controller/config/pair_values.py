@@ -98,8 +98,8 @@ class Tables:
             racks = enumerate(config.rack_tables, 1)
             return [(("rack", str(number)), _rack(table)) for number, table in racks]
         if scope == "source":
-            return [(("source", each.name), _source(each)) for each in config.sources]
-        found = [each for each in config.devices if each.role == scope]
+            return [(("source", source.name), _source(source)) for source in config.sources]
+        found = [device for device in config.devices if device.role == scope]
         return [(("device", each.name), _device(each)) for each in found]
 
     def _number(self, path: Path, table: Table, name: str) -> Number | None:
@@ -127,14 +127,14 @@ class Tables:
 def _whole(config: Config) -> Table:
     racks = [_racks_W(config, unit) for unit in range(config.units)]
     most_uW = [
-        each["cells"] * each["charge_end_mV"] * each["rated_current_mA"]
-        for each in config.rack_tables
+        rack_table["cells"] * rack_table["charge_end_mV"] * rack_table["rated_current_mA"]
+        for rack_table in config.rack_tables
     ]
     # For each device, the temperature below which it does not cool cells. None: it never does.
-    cooled_ddegC = [each.settings.get("cells_stop_ddegC") for each in config.devices]
+    cooled_ddegC = [device.settings.get("cells_stop_ddegC") for device in config.devices]
     return {
         "cooling_ddegC": min([each for each in cooled_ddegC if each is not None], default=None),
-        "rating_W": sum(each["rated_W"] for each in config.unit_tables),
+        "rating_W": sum(unit_table["rated_W"] for unit_table in config.unit_tables),
         "racks_W": sum(racks),
         "racks_Wh_24_h": sum(most_uW) * LONGEST_CHARGE_h // 1_000_000,
         "units": config.units,
@@ -153,8 +153,11 @@ def _racks_W(config: Config, unit: int) -> int:
 
 def _of_section(config: Config) -> Table:
     """Numbers that follow from keys of [control] or from the meters."""
-    control, rating_W = config.control, sum(each["rated_W"] for each in config.unit_tables)
-    meters = [each for each in config.devices if each.profile.family == "meter"]
+    control, rating_W = (
+        config.control,
+        sum(unit_table["rated_W"] for unit_table in config.unit_tables),
+    )
+    meters = [device for device in config.devices if device.profile.family == "meter"]
     whole = range(1, control["peak_interval_s"] + 1)
     return {
         "above_peaks_permille": 1000 - control["soc_reserve_peaks_permille"],

@@ -20,7 +20,9 @@ def rested_on(profile: Profile) -> list[str]:
     written = [name for name in WRITTEN if getattr(profile, name)]
     unused = {*profile.factors, *seldom(profile)}
     return [
-        each for each in dict.fromkeys([*values, *written, *profile.sent]) if each not in unused
+        fromkey
+        for fromkey in dict.fromkeys([*values, *written, *profile.sent])
+        if fromkey not in unused
     ]
 
 

@@ -198,7 +198,7 @@ def messages(profile: Profile) -> list[Facts]:
 
 def signals(profile: Profile) -> list[tuple[str, str]]:
     """[(name, unit)] of every value that the profile reads."""
-    registers = [(name, each.unit) for name, each in profile.registers.items()]
+    registers = [(name, register.unit) for name, register in profile.registers.items()]
     values = [(name, "") for table in (profile.signals, profile.arrays) for name in table]
     return list(dict([*registers, *values]).items())
 

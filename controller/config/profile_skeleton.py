@@ -115,8 +115,8 @@ def _also(family: str, name: str, table: Form) -> str:
 
 def _rows(family: str, head: str, role: str) -> Iterable[str]:
     if role and head == "registers":
-        actuators = [each.name for each in ROLES[role].actuators]
-        return dict.fromkeys([*[each.name for each in ROLES[role].signals], *actuators])
+        actuators = [actuator.name for actuator in ROLES[role].actuators]
+        return dict.fromkeys([*[signal.name for signal in ROLES[role].signals], *actuators])
     if head == "registers":
         return (*form.NEEDED.get(family, ()), *MORE.get(family, ()))
     return SIGNALS if head == "signals" else ROWS.get(head, ("NAME",))
@@ -129,8 +129,8 @@ def _inline(name: str, head: str, table: Form, family: str, role: str) -> str:
     also += ("values",) if name == "state" else ()
     keys = _must(head, table, also)
     if role and head == "registers":
-        read = [each.name for each in ROLES[role].signals]
-        written = [each.name for each in ROLES[role].actuators]
+        read = [signal.name for signal in ROLES[role].signals]
+        written = [actuator.name for actuator in ROLES[role].actuators]
         ways = (["read"] if name in read else []) + (["write"] if name in written else [])
         keys[keys.index(f"direction = {ASK}")] = f"direction = {shown(' '.join(ways))}"
     return f"{name} = {{{', '.join(keys)}}}"

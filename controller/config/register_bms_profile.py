@@ -16,10 +16,10 @@ WAYS = (1, -1)
 def parts(file: str, top: Table) -> dict[str, Table]:
     """{signals, arrays, faults, sent} of a Profile, checked. top: the tables of the file."""
     registers: Mapping[str, Register] = top[REGISTERS]
-    factors = {each.scale_from for each in registers.values()}
+    factors = {register.scale_from for register in registers.values()}
     rows = {
-        name: {"range": [each.low, each.high], "scale": each.scale}
-        for name, each in registers.items()
+        name: {"range": [register.low, register.high], "scale": register.scale}
+        for name, register in registers.items()
         if name not in (DIRECTION, HEARTBEAT, *factors)
     }
     found = {

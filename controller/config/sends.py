@@ -47,9 +47,11 @@ def check(driver: Any) -> None:
         for can_id in (*driver.can_ids(), *driver.sent_ids()):
             _check_id(can_id)
     if isinstance(driver, SiteDevice):
-        for each in driver.profile.registers.values():
-            if "write" in each.direction:
-                _write(each.write_function, driver.places, each.write_address, _zeros(each))
+        for register in driver.profile.registers.values():
+            if "write" in register.direction:
+                _write(
+                    register.write_function, driver.places, register.write_address, _zeros(register)
+                )
     if isinstance(driver, RegisterBms):
         for row in driver.profile.sent.values():
             words = row["data"] or [row["count_max"]]

@@ -56,7 +56,7 @@ def period_of_ms(profile: Profile) -> int:
     own: list[int] = [profile.period_ms, profile.settings.get("control_period_ms", 0)]
     own += [row["period_ms"] for row in profile.messages.values() if row["use"] == "required"]
     if profile.family == REGISTER_BMS:
-        own += [each.period_ms for each in profile.registers.values()]
+        own += [register.period_ms for register in profile.registers.values()]
     return max(own)
 
 

@@ -20,14 +20,14 @@ CLOCK_SETTINGS = {row[0]: row[4] for row in CLOCK.parameters}
 def site_devices(devices: tuple[Device, ...]) -> tuple[SiteDevice, ...]:
     """The controller's own clock, then each site device in the order of the files."""
     clock = SiteDevice(CLOCK, 1, (1 << len(CLOCK.signals)) - 1, CLOCK_SETTINGS)
-    return (clock, *[_site_device(each) for each in devices if each.role in ROLES])
+    return (clock, *[_site_device(device) for device in devices if device.role in ROLES])
 
 
 def _site_device(device: Device) -> SiteDevice:
     role = ROLES[device.role]
     registers = device.profile.registers
     read = [name for name, register in registers.items() if "read" in register.direction]
-    mask = sum(1 << bit for bit, each in enumerate(role.signals) if each.name in read)
+    mask = sum(1 << bit for bit, signal in enumerate(role.signals) if signal.name in read)
     return SiteDevice(role, device.index + 1, mask, device.settings)
 
 
@@ -111,7 +111,7 @@ def _check_write(path: str, device: Device, actuator: Actuator) -> None:
 
 def feedbacks(role: Role, registers: dict[str, Register]) -> list[str]:
     """The feedback signals that have no register, although the profile writes the actuator."""
-    written = [each for each in role.actuators if each.name in registers]
+    written = [actuator for actuator in role.actuators if actuator.name in registers]
     return [each.feedback for each in written if each.feedback not in registers]
 
 
@@ -124,7 +124,7 @@ def _refuse(path: str, device: Device, problem: str, allowed: str) -> None:
 def gates(device: Device) -> dict[str, WriteGate]:
     """{actuator: WriteGate} of each actuator that the profile writes."""
     registers = device.profile.registers.values()
-    written = [each for each in registers if "write" in each.direction]
+    written = [register for register in registers if "write" in register.direction]
     return {each.name: WriteGate(_form(device, each)) for each in written}
 
 

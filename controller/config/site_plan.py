@@ -83,7 +83,7 @@ def load(values: Values, racks: int) -> SitePlan | None:
         problem = f'"{wrong}" is no unit of {name}'
         values.refuse(("plan", "racks"), problem, ", ".join(names))
     ways = [each for each in found["way"] if each["from"] in around]
-    near = {*around, *[each["to"] for each in ways]}
+    near = {*around, *[way["to"] for way in ways]}
     places = [each for each in found["place"] if each["name"] in near]
     return SitePlan(
         name=found["name"],

@@ -53,12 +53,12 @@ def stage_state(stage: MatrixStage, topology: Topology, rack: int = -1) -> tuple
         return _noc_state(stage, topology)
     if stage[matrix.S_FEATURE] == matrix.F_PEER_CODE:
         return (ARMED, "") if topology.second_channel else (NOT_FITTED, SECOND_CHANNEL)
-    for each in records.features(stage):
-        absent = _absent(each, stage, topology.not_fitted)
+    for feature in records.features(stage):
+        absent = _absent(feature, stage, topology.not_fitted)
         if absent:
             return NOT_FITTED, absent
-        if each.bms and not any(_reports(facts, each.bms) for facts in rack_facts(topology)):
-            return NOT_REPORTED, each.bms
+        if feature.bms and not any(_reports(facts, feature.bms) for facts in rack_facts(topology)):
+            return NOT_REPORTED, feature.bms
     return ARMED, ""
 
 

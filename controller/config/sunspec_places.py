@@ -24,7 +24,7 @@ def place(models: list[Wanted], register: Register) -> Register:
     if given is None:
         return register
     ids = tuple(given) if isinstance(given, list) else (given,)
-    known = [each[:2] for each in models]
+    known = [model[:2] for model in models]
     if (ids, register.instance) not in known:
         models.append(Wanted(ids, register.instance, 0))
         known.append((ids, register.instance))
@@ -51,7 +51,7 @@ def serial(file: str, family: str, table: Table, models: list[Wanted]) -> Table:
         refuse(file, ("serial", "model"), f"is not a key of family {family}", "address alone")
     needed = len(models)
     address = place(models, Register(words=table["registers"], **table)).address
-    models[needed:] = [each._replace(is_needed=False) for each in models[needed:]]
+    models[needed:] = [model._replace(is_needed=False) for model in models[needed:]]
     return table | {"address": address}
 
 
@@ -82,13 +82,17 @@ def check_apart(file: str, registers: Mapping[str, Register]) -> None:
     share a register if they take bits of it, are states, or are the same quantity.
     """
     taken: dict[tuple[int, int], object] = {}
-    for name, each in registers.items():
-        own = each.address, each.words, name[-2:] if not (each.mask or each.values) else ""
-        size = each.words * each.count if "read" in each.direction else 0
-        for at in range(each.address, each.address + size):
-            if taken.setdefault((each.function, at), own) != own:
+    for name, register in registers.items():
+        own = (
+            register.address,
+            register.words,
+            name[-2:] if not (register.mask or register.values) else "",
+        )
+        size = register.words * register.count if "read" in register.direction else 0
+        for at in range(register.address, register.address + size):
+            if taken.setdefault((register.function, at), own) != own:
                 allowed = "registers that no other value has"
-                not_allowed(file, ("registers", name, "address"), each.address, allowed)
+                not_allowed(file, ("registers", name, "address"), register.address, allowed)
 
 
 def _share(settings: Mapping[str, Any], *both: Register) -> bool:

@@ -47,7 +47,9 @@ def _waits(values: Values, config: Config, every: bus_times.Schedule) -> Iterato
     for device in [each for each in config.devices if each.role == "pcs"]:
         exchanges = every[device.bus]
         own = bus_times.exchange_of(exchanges, device, families.SETPOINT)
-        before_us = max([each.time_us for each in exchanges if each is not own], default=0)
+        before_us = max(
+            [exchange.time_us for exchange in exchanges if exchange is not own], default=0
+        )
         whole_us = own.time_us + before_us
         if whole_us > device.setpoint_ms * 1000:
             why = f"a set-point behind another exchange takes {whole_us / 1000:.1f} ms"

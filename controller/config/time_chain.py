@@ -122,8 +122,8 @@ def decision(config: Config, schedule: Schedule, stage: MatrixStage) -> list[Par
     """The parts of the time from the cause to the tick that decides. `chain` begins with them."""
     looks = [
         Part(what, SECOND_MS, False)
-        for what, each in zip(("once a second", "gate"), records.features(stage))
-        if each.once_a_second
+        for what, feature in zip(("once a second", "gate"), records.features(stage))
+        if feature.once_a_second
     ]
     # The debounce takes at least one tick, because only the next tick sees the cause.
     ticks = max(1, config.stage_words[stage[m.S_ID]].set_ticks)
@@ -171,7 +171,7 @@ def _read(config: Config, schedule: Schedule, feature: Feature) -> list[Part]:
     """The parts of the time in sensor and bus. [] if no device reads the feature."""
     if feature.contacts:
         modules = [each[0] for each in map(config.topology.mapped, feature.contacts) if each]
-        bus_ms = max([0, *[_device_ms(schedule, each, "read inputs") for each in modules]])
+        bus_ms = max([0, *[_device_ms(schedule, module, "read inputs") for module in modules]])
         contact_ms = 0 if feature.silence and not bus_ms else CONTACT_MS
         return [Part("contact", contact_ms, True), Part("bus", bus_ms, False)]
     if not feature.roles:
@@ -227,7 +227,7 @@ def _device_ms(schedule: Schedule, device: Device, what: str = "") -> int:
     slowest read counts. A read of the serial number does not count.
     """
     exchanges = schedule[device.bus]
-    own = [one for one in exchanges if one.device == device.name]
+    own = [exchange for exchange in exchanges if exchange.device == device.name]
     named = [one for one in own if what and one.what.startswith(what)]
     own = named or [one for one in own if one.what.startswith(("read", "frames from"))]
     own = [one for one in own if not one.what.startswith(f"read {serial_number.NAME}")]
@@ -249,5 +249,7 @@ def write_ms(
             waits_us = 0
             if keeps_enable and "pcs_enable_ok" in names:
                 waits_us = own.period_us + config.tick_ms * 1000
-            times_us.append(waits_us + max(one.time_us for one in exchanges) + own.frame_us)
+            times_us.append(
+                waits_us + max(exchange.time_us for exchange in exchanges) + own.frame_us
+            )
     return -(-max(times_us) // 1000)

@@ -61,8 +61,8 @@ def _numbered(devices: list[Device]) -> list[Device]:
     """The devices. Each site device gets an index among the devices of its role."""
     counts: dict[str, Iterator[int]] = collections.defaultdict(itertools.count)
     return [
-        replace(each, index=next(counts[each.role])) if each.role in ROLES else each
-        for each in devices
+        replace(device, index=next(counts[device.role])) if device.role in ROLES else device
+        for device in devices
     ]
 
 

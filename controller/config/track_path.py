@@ -147,7 +147,7 @@ def _read(config: Config, every: bus_times.Schedule, meter: Device) -> PathPart:
         return PathPart(what, reply_us, reply_us + tick_us // 2, latest_us, basis, tick_us)
     fixed_us = reply_us + bus_times.BEFORE_TICK_US
     # If one reading of the meter takes several reads, the power comes with the last read.
-    is_alone = all(one.what.startswith(read.what) for one in exchanges)
+    is_alone = all(exchange.what.startswith(read.what) for exchange in exchanges)
     missed_us = 0 if is_alone else tick_us
     basis = "read just before the tick" + ("" if is_alone else "; others may delay it to the next")
     return PathPart(what, fixed_us, fixed_us, fixed_us + missed_us, basis)

@@ -181,12 +181,12 @@ def _put_all(
     files: list[Kept], roots: dict[str, str], is_used: bool, is_dry: bool
 ) -> Iterator[tuple[str, str]]:
     """(word, path) of each file. is_used: the box has a store. is_dry: only check the places."""
-    for each in files:
-        part, _, rest = each.name.partition("/")
-        is_left = is_used and not each.name.startswith(("etc/cabinet/", "etc/types/"))
+    for file in files:
+        part, _, rest = file.name.partition("/")
+        is_left = is_used and not file.name.startswith(("etc/cabinet/", "etc/types/"))
         path = os.path.join(roots[part], rest)
         with identity.serving(roots[part]) if part == "state" else contextlib.nullcontext():
-            word = _put(each, path, is_left, is_dry)
+            word = _put(file, path, is_left, is_dry)
         yield word, path
 
 

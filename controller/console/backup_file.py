@@ -62,7 +62,7 @@ def packed(cabinet: str | None, store: Facts | None, files: list[Kept]) -> bytes
 
 
 def _hashes(files: list[Kept]) -> dict[str, str]:
-    return {each.name: hashlib.sha256(each.content).hexdigest() for each in files}
+    return {file.name: hashlib.sha256(file.content).hexdigest() for file in files}
 
 
 def unpacked(path: str) -> tuple[Facts, list[Kept]]:
@@ -72,7 +72,10 @@ def unpacked(path: str) -> tuple[Facts, list[Kept]]:
     data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
-            files = [_entry(path, archive, each) for each in archive.getmembers()[: FILES_MAX + 1]]
+            files = [
+                _entry(path, archive, getmember)
+                for getmember in archive.getmembers()[: FILES_MAX + 1]
+            ]
     except ConfigError:
         raise
     except (tarfile.TarError, EOFError, ValueError, RecursionError, OverflowError) as error:
@@ -110,7 +113,7 @@ def _checked(path: str, content: bytes) -> Facts:
         if store is not None:
             latches, locked_out = store["latches"], store["locked_out"]
             is_right = is_right and isinstance(latches, list) and len(latches) <= FILES_MAX
-            is_right = is_right and all(NAME.fullmatch(each) for each in latches)
+            is_right = is_right and all(NAME.fullmatch(latch) for latch in latches)
             is_right = is_right and (locked_out == "" or bool(NAME.fullmatch(locked_out)))
             is_right = is_right and type(store["trips"]) is int and 0 <= store["trips"] <= TRIPS_MAX
     except (ValueError, KeyError, TypeError):

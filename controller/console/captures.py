@@ -111,7 +111,7 @@ class _Reader:
         data = _bytes(line)
         if data and has_crc(data):
             pieces = [*self._stream.feed(data), *self._stream.flush()]
-            return [found for each in pieces for found in self._exchanges.take(0, *each)]
+            return [found for piece in pieces for found in self._exchanges.take(0, *piece)]
         if (match := _REGISTERS.fullmatch(line)) and (words := _registers(match)):
             return [words]
         if _BINARY.search(line):

@@ -38,12 +38,15 @@ def _commands(
     parser: argparse.ArgumentParser, above: str
 ) -> Iterator[tuple[str, argparse.ArgumentParser, str]]:
     """(name, parser, help) of each command, and of each action of a command with actions."""
-    for found in parser._actions:
-        if isinstance(found, argparse._SubParsersAction):
-            words = {each.dest: each.help or "" for each in found._choices_actions}
-            for name, each in found.choices.items():
-                yield above + name, each, words.get(name, "").replace("%%", "%")
-                yield from _commands(each, f"{above}{name} ")
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            words = {
+                choices_action.dest: choices_action.help or ""
+                for choices_action in action._choices_actions
+            }
+            for name, choice in action.choices.items():
+                yield above + name, choice, words.get(name, "").replace("%%", "%")
+                yield from _commands(choice, f"{above}{name} ")
 
 
 def _plain(line: str) -> str:
@@ -58,7 +61,7 @@ def _complete_paths(parser: argparse.ArgumentParser) -> None:
         if place in PLACES:
             action.complete = PLACES[place]  # type: ignore[attr-defined]
         if isinstance(action, argparse._SubParsersAction):
-            for each in action.choices.values():
-                _complete_paths(each)
+            for choice in action.choices.values():
+                _complete_paths(choice)
         elif isinstance(action.choices, dict):  # shtab would take its keys for subcommands
             action.choices = tuple(action.choices)

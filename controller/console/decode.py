@@ -52,9 +52,9 @@ def _decode(arguments: Namespace) -> int:
     found, changes, fitting = _decoding(profile, seen, arguments)
     page = Json() if arguments.json else Text()
     page.begin(arguments.file, profile.path.stem)
-    for each in changes:
-        if isinstance(each, Value):
-            page.value(each)
+    for change in changes:
+        if isinstance(change, Value):
+            page.value(change)
     rest = _rest(found, profile, seen.last_us, fitting)
     if seen.cut_line:
         rest["notes"] = [f"line {seen.cut_line}, the last, is cut off: left out", *rest["notes"]]
@@ -123,11 +123,11 @@ def _of_can(frames: can_decoding.Frames, path: str) -> Iterator[Found]:
 
 
 def _of_bus(registers: Registers, path: str, wanted: int | None) -> Iterator[Found]:
-    for each in _events(path, wanted):
-        if isinstance(each, Failure):
-            registers.refused.add(Refusal(each.time_us, "reply", each.reason, each.place))
+    for event in _events(path, wanted):
+        if isinstance(event, Failure):
+            registers.refused.add(Refusal(event.time_us, "reply", event.reason, event.place))
         else:
-            yield from registers.take(each.time_us, *each[2:])
+            yield from registers.take(event.time_us, *event[2:])
 
 
 def _events(path: str, wanted: int | None) -> Iterator[Words | Failure]:
@@ -146,9 +146,9 @@ def _placed(profile: Profile, path: str, wanted: int | None) -> Profile:
     if not profile.models:
         return profile
     memory = Memory()
-    for each in _events(path, wanted):
-        if isinstance(each, Words):
-            memory.put(*each[2:])
+    for event in _events(path, wanted):
+        if isinstance(event, Words):
+            memory.put(*event[2:])
     try:
         return placed(profile, memory.data)[0]
     except StepError as error:

@@ -52,7 +52,7 @@ def of_registers(memory: Memory) -> Fitting:
     if not best or best[0].certainty == "weak":
         return Fitting([], NONE)
     names = [each.profile.path.stem for each in best]
-    return Fitting([{"profile": each} for each in names], _line(names))
+    return Fitting([{"profile": name} for name in names], _line(names))
 
 
 def _read(profile: Profile, memory: Memory) -> fits.Read:

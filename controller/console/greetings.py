@@ -33,8 +33,8 @@ def first_reads(profiles: Iterable[Profile]) -> list[fits.Place]:
         found[function, address, count] += 1
         return SILENT
 
-    for each in profiles:
-        fits.judged(each, silent)
+    for profile in profiles:
+        fits.judged(profile, silent)
     return [place for place, _ in found.most_common()]
 
 

@@ -38,9 +38,9 @@ class Step(NamedTuple):
 
 
 def _read(case: Case) -> Iterator[str]:
-    for each in case.links:
-        if each["state"] != "ok":
-            yield f"{each['device']} is {each['state']}"
+    for link in case.links:
+        if link["state"] != "ok":
+            yield f"{link['device']} is {link['state']}"
     if not case.is_open:
         yield f"the cabinet is {case.status['state']}: `firebreak stop`"
 
@@ -96,7 +96,7 @@ def _zero(case: Case) -> Iterator[str]:
 
 
 def _meters(case: Case) -> Iterator[str]:
-    has_meter = any(each["role"] == "meter_grid" for each in case.links)
+    has_meter = any(link["role"] == "meter_grid" for link in case.links)
     if has_meter and case.meter_result != meter_sign.PROVEN:
         words = {meter_sign.TESTING: "is in its test", meter_sign.REVERSED: "is reversed"}
         yield f"the grid meter {words.get(case.meter_result, 'is not proven')}"

@@ -141,9 +141,9 @@ def _list(arguments: Namespace) -> int:
 
 def _listed(facts: list[dict[str, Any]]) -> Iterator[str]:
     yield "SOURCE            FINGERPRINT  AGE    OLD KEY"
-    for each in facts:
-        words = f"{each['source']:16}  {each['fingerprint']:11}  {span(each['age_s']):5}"
-        yield f"{words}  {each['old_key'] or '-'}"
+    for fact in facts:
+        words = f"{fact['source']:16}  {fact['fingerprint']:11}  {span(fact['age_s']):5}"
+        yield f"{words}  {fact['old_key'] or '-'}"
 
 
 def _old(key: admission.Key, is_ended: bool) -> str:

@@ -59,7 +59,7 @@ class ModbusWords:
             shown = f"{clock} ? {data.hex(' ').upper()}"
             return [f"{shown}: no frame: noise, another baud rate, or two that speak at once"]
         events = self._exchanges.take(time_us, piece.direction, data)
-        lines = [f"{clock} < {self._words(each, data)}" for each in events]
+        lines = [f"{clock} < {self._words(event, data)}" for event in events]
         if piece.direction == REQUEST:
             address, count = place_of(data)
             lines.append(f"{clock} > unit {data[0]}: function {data[1]}, {address}, {count}")

@@ -42,7 +42,7 @@ def planned(path: str, series: str | None, at: str | float, stored_permille: int
     now_s = _moment_s(at, planner) if isinstance(at, str) else at
     feeds = planner.feeds
     if isinstance(at, str):  # the age of a file matters only for a plan that begins now
-        feeds = tuple(each._replace(max_age_s=math.inf) for each in feeds)
+        feeds = tuple(feed._replace(max_age_s=math.inf) for feed in feeds)
     laid = _laid_over(series, planner, now_s) if series else ()
     given = Inputs(planner._replace(feeds=(*laid, *feeds))).read(now_s)
     stored_J = planner.site.full_J * stored_permille / PERMILLE

@@ -175,7 +175,7 @@ def _device(unit_id: int, code: int, read: fits.Read, every: list[Profile]) -> F
     with contextlib.suppress(fits.Unfit, StepError):
         models = fits.chain_of(read, fits.SUNSPEC_BASES)
         plate = fits.nameplate(read, models)
-        names = ", ".join(str(each.model) for each in models)
+        names = ", ".join(str(model.model) for model in models)
         found["sunspec"] = f"models {names}" + (f"; {plate}" if plate else "")
     judged = fits.fits(every, read)
     fitting = [each for each in judged if not each.reason]
@@ -192,7 +192,7 @@ def _fit(fit: fits.Fit, every: list[fits.Fit]) -> Facts:
         "proofs": fit.proofs,
         "signs": fit.signs,
         "values": fit.values,
-        "like": [each.profile.path.stem for each in equals],
+        "like": [equal.profile.path.stem for equal in equals],
     }
 
 
@@ -238,5 +238,5 @@ def _can_fit(fit: can_fits.CanFit, every: list[can_fits.CanFit], ids: int) -> Fa
         "proofs": [f"{len(fit.known)} of the {ids} ids are its own, none is forbidden"],
         "signs": [],
         "values": [f"its driver took {fit.taken} frames"],
-        "like": [each.profile.path.stem for each in equals],
+        "like": [equal.profile.path.stem for equal in equals],
     }

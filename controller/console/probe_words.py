@@ -164,4 +164,4 @@ def by_path(port: str, folder: str = BY_PATH) -> str:
     """
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     paths = [os.path.join(folder, name) for name in names]
-    return next((each for each in paths if os.path.realpath(each) == os.path.realpath(port)), port)
+    return next((path for path in paths if os.path.realpath(path) == os.path.realpath(port)), port)

@@ -69,12 +69,12 @@ def _provision(arguments: Namespace) -> int:
     above, cabinets = _common(arguments.file), read_list(arguments.list)
     with cli.ends(NO_START, OSError, KeyStoreError):
         os.makedirs(arguments.out, mode=0o700, exist_ok=True)
-        for each in cabinets:
-            files = {**above, "cabinet/cabinet.toml": _cabinet(each, next(iter(above)))}
-            word = _made(os.path.join(arguments.out, each.serial), each, files)
+        for cabinet in cabinets:
+            files = {**above, "cabinet/cabinet.toml": _cabinet(cabinet, next(iter(above)))}
+            word = _made(os.path.join(arguments.out, cabinet.serial), cabinet, files)
             code = NOT_DONE if word == DIFFERS else code
-            print(ascii_only(f"{word:<9} {each.serial}  {each.name}"), flush=True)
-            rows.append(_row(os.path.join(arguments.out, each.serial), each))
+            print(ascii_only(f"{word:<9} {cabinet.serial}  {cabinet.name}"), flush=True)
+            rows.append(_row(os.path.join(arguments.out, cabinet.serial), cabinet))
         durable.put(os.path.join(arguments.out, TABLE), ".part", [_csv(rows)], 0o644)
     return code
 
@@ -104,18 +104,18 @@ def read_list(path: str) -> list[Line]:
 
 def _dealt(path: str, lines: list[Line]) -> list[Line]:
     """The lines with the share of each cabinet and the time at which it tests shared meters."""
-    said = {each.values.get(SHARE, "") for each in lines}
+    said = {line.values.get(SHARE, "") for line in lines}
     if len(lines) < 2 and not said & {EQUAL, OWN}:
         return lines
     part, rest = divmod(PERMILLE, len(lines))
-    is_word = len(said) == 1 and not any(WAIT in each.values for each in lines)
+    is_word = len(said) == 1 and not any(WAIT in line.values for line in lines)
     word = said.pop() if is_word else ""
     if word == OWN:
         found = [(PERMILLE, 0)] * len(lines)
     elif word == EQUAL:
         found = [(part + (0 if at else rest), TURN_S * at) for at in range(len(lines))]
     else:
-        found = [(_number(each, SHARE), _number(each, WAIT)) for each in lines]
+        found = [(_number(line, SHARE), _number(line, WAIT)) for line in lines]
     waits_s, shares = sorted(wait_s for _, wait_s in found), [share for share, _ in found]
     in_turn = all(late - early >= TURN_S for early, late in pairwise([-TURN_S, *waits_s]))
     is_dealt = sum(shares) == PERMILLE and min(shares) > 0
@@ -129,8 +129,8 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
         words = f"does not say how {len(lines)} cabinets share the load"
         raise ConfigError(f"{path}: {words}; allowed {allowed}")
     return [
-        each._replace(values=each.values | {SHARE: str(share), WAIT: str(wait_s)})
-        for each, (share, wait_s) in zip(lines, found)
+        line._replace(values=line.values | {SHARE: str(share), WAIT: str(wait_s)})
+        for line, (share, wait_s) in zip(lines, found)
     ]
 
 
@@ -156,11 +156,11 @@ def _check_once(lines: list[Line], column: str) -> None:
     disks would use one folder for two such serials.
     """
     seen: dict[str, str] = {}
-    for each in lines:
-        text: str = getattr(each, column)
-        if (before := seen.setdefault(text.casefold(), each.at)) != each.at:
+    for line in lines:
+        text: str = getattr(line, column)
+        if (before := seen.setdefault(text.casefold(), line.at)) != line.at:
             where = before.rpartition(":")[2]
-            raise ConfigError(f"{each.at}: {column} {shown(text)} is already in line {where}")
+            raise ConfigError(f"{line.at}: {column} {shown(text)} is already in line {where}")
 
 
 def _common(path: str) -> dict[str, bytes]:

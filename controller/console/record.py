@@ -127,7 +127,7 @@ def _ring_lines(ring: fast_ring.Ring) -> Iterator[str]:
     yield from (f"BROKEN: {line}" for line in ring.breaks)
     if not ring.blocks:
         return
-    ends = [csv_files.utc_text(each)[:19] for each in ring.times_us]
+    ends = [csv_files.utc_text(time_us)[:19] for time_us in ring.times_us]
     a_day, a_year = ring.day_bytes / 1e6, ring.day_bytes * 365 / 1e9
     size_MB = ring.stored_bytes / 1e6
     yield f"ticks: {ring.blocks} minutes, {ends[0]} to {ends[-1]} UTC; {size_MB:.1f} MB"

@@ -48,13 +48,13 @@ def gather(seen: Facts, frame: snapshot.Snapshot, uptime_ms: int, utc_s: int) ->
     base, sources = frame.output_names.index(hint_outputs.HINT_OUTPUTS[0]), seen["sources"]
     if base + hint_outputs.output_count(len(sources)) > len(frame.output_names):
         raise JournalError("the counters of hints are of other sources than the journal")
-    for index, each in enumerate(sources):
-        seen_ms, until_ms = each["last_seen_ms"], each["old_key_until_ms"]
-        made_s = each["key_made_s"]
-        each["key_age_s"] = elapsed_s(made_s, utc_s) if made_s else None
-        each["seen_s_ago"] = (uptime_ms - seen_ms) // 1000 if seen_ms else None
-        each["old_key_left_s"] = max(0, until_ms - uptime_ms) // 1000 if until_ms else None
-        each["in_force"] = [_in_force(frame.out, base, index, number) for number in h.QUANTITIES]
+    for index, source in enumerate(sources):
+        seen_ms, until_ms = source["last_seen_ms"], source["old_key_until_ms"]
+        made_s = source["key_made_s"]
+        source["key_age_s"] = elapsed_s(made_s, utc_s) if made_s else None
+        source["seen_s_ago"] = (uptime_ms - seen_ms) // 1000 if seen_ms else None
+        source["old_key_left_s"] = max(0, until_ms - uptime_ms) // 1000 if until_ms else None
+        source["in_force"] = [_in_force(frame.out, base, index, number) for number in h.QUANTITIES]
     number = frame.out[base + hint_outputs.O_CONTROL_SOURCE]
     seen["in_control"] = sources[number - 1]["name"] if number else None
     return seen

@@ -199,7 +199,7 @@ def steps_of(hold_ms: int) -> int:
 def _stated(seen: Snapshot, unit: int) -> Facts:
     """{dead_time_ms, ramp_ms} of the converter's profile."""
     devices: list[Facts] = seen.reader.header["devices"]
-    places = [each for each in devices if (each["role"], each["index"]) == ("pcs", unit)]
+    places = [device for device in devices if (device["role"], device["index"]) == ("pcs", unit)]
     return places[0].get("stated", {}) if places else {}
 
 

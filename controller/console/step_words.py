@@ -66,7 +66,7 @@ def diagnosis(facts: Facts) -> str:
         return LOAD_MOVES
     if odd := _against_two({*converter}, {*racks}, meter):
         return odd
-    if set(converter) == {signs.AGREES} and any(each in signs.BAD for each in racks):
+    if set(converter) == {signs.AGREES} and any(rack in signs.BAD for rack in racks):
         return BATTERY
     if meter in signs.BAD and not any(each in signs.BAD for each in (*converter, *racks)):
         return METER

@@ -33,11 +33,11 @@ class Look:
         racks: tuple[ModuleTemperatures, Health, Units],
     ) -> None:
         """inp: inputs, at the places of image.places."""
-        places = image.places(layout, [each.device for each in setup.site.devices])
+        places = image.places(layout, [device.device for device in setup.site.devices])
         self._source, self._inp = source, inp
         self._settings = setup.settings
         self._temperatures, self._health, self._units = racks
-        self._has_actuators = any(each.device.role.actuators for each in setup.site.devices)
+        self._has_actuators = any(device.device.role.actuators for device in setup.site.devices)
         self._rest_at, self._delay_at = places["rest"].start, places["path_delay"].start
         self._peak_at = places["peak"].start
         self._step_at = places["step_test"].start

@@ -46,7 +46,7 @@ def _run(arguments: Namespace) -> int:
         raise cli.Ended(WRONG_INPUT, "FLEET.toml is missing; --keys prints its keys")
     with cli.ends(WRONG_INPUT, KeyStoreError, FileNotFoundError):
         found = fleet.load(arguments.file)
-    names = [each.name for each in found.cabinets]
+    names = [cabinet.name for cabinet in found.cabinets]
     for name in arguments.without:
         if name not in names:
             raise cli.Ended(WRONG_INPUT, f"--without {name}: allowed {', '.join(names)}")
@@ -71,16 +71,16 @@ def facts(found: Fleet) -> dict[str, Any]:
 
 def lines(found: Fleet) -> list[str]:
     """What a fleet means, in lines for a person."""
-    fallbacks_W = sum(each.fallback_W for each in found.cabinets)
+    fallbacks_W = sum(cabinet.fallback_W for cabinet in found.cabinets)
     lent_W = found.connection_W - fallbacks_W
     load = "a common load" if found.is_common else "a load of its own at each cabinet"
     return [
         f"{len(found.cabinets)} cabinets on {found.connection_W / 1e6:g} MW, {load}",
         f"fallbacks {fallbacks_W / 1e6:g} MW together; {lent_W / 1e6:g} MW can be lent",
         *[
-            f"  {each.name:16} fallback {each.fallback_W / 1000:>9,.0f} kW"
-            + (_common(each.load_permille, turn_s) if found.is_common else "")
-            for each, turn_s in zip(found.cabinets, fleet.turns_s(found))
+            f"  {cabinet.name:16} fallback {cabinet.fallback_W / 1000:>9,.0f} kW"
+            + (_common(cabinet.load_permille, turn_s) if found.is_common else "")
+            for cabinet, turn_s in zip(found.cabinets, fleet.turns_s(found))
         ],
     ]
 

@@ -28,8 +28,8 @@ class CommonLoad:
 
     def load_W(self, now_us: int) -> int:
         """The load as the cabinets that report see it: the highest; else the last known."""
-        parts = [each for each in self._members if each.cabinet.load_permille]
-        live = [each for each in parts if each.is_live(now_us)]
+        parts = [member for member in self._members if member.cabinet.load_permille]
+        live = [part for part in parts if part.is_live(now_us)]
         found_W = [each.load_W * 1000 // each.cabinet.load_permille for each in live or parts]
         return max(found_W, default=0)
 
@@ -38,7 +38,7 @@ class CommonLoad:
         counts at once, a fall slowly, because a cloud takes the sun away within seconds.
         """
         passed_us, self._noted_us = now_us - self._noted_us, now_us
-        live = [each.report for each in self._members if each.is_live(now_us)]
+        live = [member.report for member in self._members if member.is_live(now_us)]
         grids_W = sorted(each.grid_W for each in live if each.grid_W is not None)
         if not grids_W:
             return
@@ -54,9 +54,9 @@ class CommonLoad:
     def rise_W(self, now_us: int) -> int:
         """The part of a rise to the expected peak that no battery answers; 0: all batteries run."""
         dead_permille = sum(
-            each.cabinet.load_permille
-            for each in self._members
-            if not each.is_live(now_us) or each.report.state != RUNNING
+            member.cabinet.load_permille
+            for member in self._members
+            if not member.is_live(now_us) or member.report.state != RUNNING
         )
         if not dead_permille:
             return 0

@@ -45,12 +45,13 @@ class Dispatcher:
         self.fleet = fleet
         draw = random.Random(seed)
         self.members = [
-            Member(each, fleet.source, at, now_us, draw) for at, each in enumerate(fleet.cabinets)
+            Member(cabinet, fleet.source, at, now_us, draw)
+            for at, cabinet in enumerate(fleet.cabinets)
         ]
-        self._by_name = {each.cabinet.name: at for at, each in enumerate(self.members)}
+        self._by_name = {member.cabinet.name: at for at, member in enumerate(self.members)}
         self.ledger = Ledger(
             fleet.connection_W,
-            [each.cabinet.fallback_W for each in self.members],
+            [member.cabinet.fallback_W for member in self.members],
             epoch,
             now_us,
             is_taken,
@@ -59,7 +60,7 @@ class Dispatcher:
         self._planner = targets.Planner(
             len(self.members), fleet.hold_h, 1000 if fleet.is_common else OWN_LENT_PERMILLE
         )
-        self._targets = targets.Targets([each.value_W for each in self.members], 0, 0)
+        self._targets = targets.Targets([member.value_W for member in self.members], 0, 0)
         self._planned_us = NEVER_US
         self._common = CommonLoad(self.members, now_us)
         self.counts = collections.Counter[str]()
@@ -120,7 +121,7 @@ class Dispatcher:
         """Names of the cabinets that take the hints of a later dispatcher; empty while it is only
         one of several, because a single cabinet may be wrong.
         """
-        names = [each.cabinet.name for each in self.members if each.exchange.is_deposed]
+        names = [member.cabinet.name for member in self.members if member.exchange.is_deposed]
         return ", ".join(names[:NAMES_MAX]) if len(names) >= min(2, len(self.members)) else ""
 
     # -- what goes out
@@ -148,8 +149,8 @@ class Dispatcher:
                 self._plan(now_us)
             self._waiting = {
                 at
-                for at, each in enumerate(self.members)
-                if self._wanted_W(at) > each.value_W + self._step_W
+                for at, member in enumerate(self.members)
+                if self._wanted_W(at) > member.value_W + self._step_W
             }
             return range(count)
         return sorted(heard | self._waiting) if heard else ()
@@ -203,7 +204,7 @@ class Dispatcher:
         views = [self._view(at, now_us) for at in range(len(self.members))]
         unseen_W = rise_W = 0
         if self.fleet.is_common:
-            self._common.note(now_us, sum(each.load_W for each in views))
+            self._common.note(now_us, sum(view.load_W for view in views))
             unseen_W, rise_W = int(self._common.unseen_W), self._common.rise_W(now_us)
         self._targets = self._planner.step(
             views, self.fleet.connection_W - unseen_W, max(self.fleet.spare_W, rise_W)

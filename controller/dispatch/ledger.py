@@ -85,12 +85,14 @@ class Ledger:
         cabinets that a person has disconnected: they count with their fallbacks.
         ValueError: the fallbacks exceed the connection, or there is no such epoch.
         """
-        if sum(fallbacks_W) > connection_W or not all(each >= 0 for each in fallbacks_W):
+        if sum(fallbacks_W) > connection_W or not all(
+            fallback_W >= 0 for fallback_W in fallbacks_W
+        ):
             raise ValueError("the fallbacks exceed the connection")
         if not 0 < epoch <= EPOCH_MAX:
             raise ValueError(f"an epoch is 1..{EPOCH_MAX}, not {epoch}")
         self.connection_W, self.epoch, self._taken = connection_W, epoch, taken
-        self.shares = [Share(each) for each in fallbacks_W]
+        self.shares = [Share(fallback_W) for fallback_W in fallbacks_W]
         self._away = set(away)
         self.free_W = connection_W - sum(fallbacks_W)
         self._known_us = now_us + lasts_us()

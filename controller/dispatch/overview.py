@@ -85,7 +85,7 @@ class Overview:
 
     def __init__(self, fleet: Fleet):
         self.fleet = fleet
-        self.seen = {each.name: Seen(each) for each in fleet.cabinets}
+        self.seen = {cabinet.name: Seen(cabinet) for cabinet in fleet.cabinets}
         self.odd = collections.Counter[str]()
         self.state: Facts = {}  # of the dispatcher
         self._state_us = NEVER_US  # when it came live
@@ -231,5 +231,5 @@ def danger_level(alarm: Facts | None) -> int:
     label = alarm["label"]
     number = int(label[1:]) - LABEL_ROW if label[:1] == "R" and label[1:].isdecimal() else 0
     stages = [each for each in matrix.STAGES if each[matrix.S_ROW] == number]
-    same = [each for each in stages if reason_words.stage_text(each)[1] == alarm["words"]]
+    same = [stage for stage in stages if reason_words.stage_text(stage)[1] == alarm["words"]]
     return max(map(danger.level, same or stages), default=danger.WARNING)

@@ -141,8 +141,8 @@ def state_of(payload: bytes) -> tuple[Facts, list[str]] | str:
         return "has no cabinets"
     state, wrong = message.read(STATE, found)
     cabinets = state["cabinets"] = {}
-    for name, each in rows.items():
-        values, odd = message.read(CABINET, each) if isinstance(each, dict) else ({}, ["row"])
+    for name, row in rows.items():
+        values, odd = message.read(CABINET, row) if isinstance(row, dict) else ({}, ["row"])
         cabinets[name] = message.counted(CABINET, values)
         wrong += [f"{each} of {name}" for each in odd]
     return state, [f"has a wrong {each}" for each in wrong]

@@ -87,12 +87,12 @@ class RollOut:
 
     def is_done(self, cabinets: Mapping[str, Facts]) -> bool:
         """True once every cabinet has kept the release."""
-        return all(self.state(each) == KEPT for each in cabinets.values())
+        return all(self.state(cabinet) == KEPT for cabinet in cabinets.values())
 
     def lines(self, cabinets: Mapping[str, Facts]) -> list[str]:
         """A line for each cabinet, with its release and the CRC of its limits."""
         return [
-            f"{name:16} {self.state(each):20} {each['release'] or '-':16} limits "
-            f"{each['limits_crc'] or '-'}"
-            for name, each in cabinets.items()
+            f"{name:16} {self.state(cabinet):20} {cabinet['release'] or '-':16} limits "
+            f"{cabinet['limits_crc'] or '-'}"
+            for name, cabinet in cabinets.items()
         ]

@@ -45,7 +45,7 @@ class Service:
         """
         self._fleet, self._path = fleet, epoch_path
         self._take_over, self._without = take_over, without
-        self._known = frozenset(each.name for each in fleet.cabinets)
+        self._known = frozenset(cabinet.name for cabinet in fleet.cabinets)
         self._names = epoch_file.digest(self._known)
         self._told, self._id = Told("dispatch"), secrets.token_hex(4)
         self._dispatcher: Dispatcher | None = None
@@ -241,8 +241,8 @@ async def until_signal(service: Service) -> int:
         loop.add_signal_handler(number, asked.set)
     tasks = asyncio.create_task(service.run()), asyncio.create_task(asked.wait())
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for each in tasks:
-        each.cancel()
+    for task in tasks:
+        task.cancel()
     ended, _ = await asyncio.gather(*tasks, return_exceptions=True)
     if isinstance(ended, Refused):
         say(f"dispatch: {ended}")

@@ -139,11 +139,12 @@ def _common(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
     batteries_W = {name: e["battery_W"] for name, e in cabinets.items() if e["is_live"]}
     seen_W, load_W, beside_W = import_W(cabinets, True), max(loads_W) + job.power_W, 0
     if seen_W is not None:
-        if unknown := [name for name, each in batteries_W.items() if each is None]:
+        if unknown := [name for name, battery_W in batteries_W.items() if battery_W is None]:
             return {}, 0, [f"the power of the battery of {name}" for name in unknown]
         beside_W = max(0, seen_W + sum(batteries_W.values()) - max(loads_W))
     parts_W = {
-        name: -(-load_W * each["load_permille"] // PERMILLE) for name, each in cabinets.items()
+        name: -(-load_W * cabinet["load_permille"] // PERMILLE)
+        for name, cabinet in cabinets.items()
     }
     return parts_W, beside_W, []
 

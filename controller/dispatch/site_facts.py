@@ -40,7 +40,7 @@ def of(overview: Overview, now_us: int) -> Facts:
         "dispatcher": dispatcher,
         "cabinets": dict(sorted(cabinets.items(), key=_worst_first)),
         "alarms": alarms(cabinets),
-        "silent": [name for name, each in cabinets.items() if not each["is_live"]],
+        "silent": [name for name, cabinet in cabinets.items() if not cabinet["is_live"]],
         "odd_messages": dict(overview.odd),
     }
     return {**found, "wrong": list(_wrong(found)), "notes": list(_notes(found))}
@@ -48,7 +48,7 @@ def of(overview: Overview, now_us: int) -> Facts:
 
 def live(cabinets: Cabinets) -> list[Facts]:
     """The cabinets that report."""
-    return [each for each in cabinets.values() if each["is_live"]]
+    return [cabinet for cabinet in cabinets.values() if cabinet["is_live"]]
 
 
 def import_W(cabinets: Cabinets, is_common: bool) -> int | None:
@@ -80,21 +80,23 @@ def alarms(cabinets: Cabinets) -> list[Facts]:
     reports only its worst one.
     """
     found: dict[tuple[Any, ...], Facts] = {}
-    for name, each in cabinets.items():
-        if not each["alarm"]:
+    for name, cabinet in cabinets.items():
+        if not cabinet["alarm"]:
             continue
-        row = found.setdefault(tuple(each["alarm"].values()), {**each["alarm"], "cabinets": {}})
-        row["danger_level"] = each["danger_level"]
-        row["cabinets"][name] = each["alarms"]
+        row = found.setdefault(
+            tuple(cabinet["alarm"].values()), {**cabinet["alarm"], "cabinets": {}}
+        )
+        row["danger_level"] = cabinet["danger_level"]
+        row["cabinets"][name] = cabinet["alarms"]
     return sorted(found.values(), key=lambda row: (-row["danger_level"], row["label"]))
 
 
 def _by_value(cabinets: Cabinets, value: Callable[[Facts], Any]) -> dict[Any, list[str]]:
     """{value: names of the cabinets that have it}, the most frequent value first."""
     found: dict[Any, list[str]] = {}
-    for name, each in sorted(cabinets.items()):
-        if value(each):
-            found.setdefault(value(each), []).append(name)
+    for name, cabinet in sorted(cabinets.items()):
+        if value(cabinet):
+            found.setdefault(value(cabinet), []).append(name)
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
@@ -109,9 +111,9 @@ def _wrong(found: Facts) -> Iterable[str]:
     cabinets, dispatcher = found["cabinets"], found["dispatcher"]
     for silence, words in WORDS.items():
         names = [
-            f"{name} ({each['trouble']})" if each["trouble"] else name
-            for name, each in cabinets.items()
-            if each["silence"] == silence
+            f"{name} ({cabinet['trouble']})" if cabinet["trouble"] else name
+            for name, cabinet in cabinets.items()
+            if cabinet["silence"] == silence
         ]
         if names:
             yield f"{words}: {len(names)} of {len(cabinets)}, {listed(names)}"
@@ -129,12 +131,16 @@ def _wrong(found: Facts) -> Iterable[str]:
         yield "the load is above what connection and batteries give; reduce the load"
     unsaid = [] if found["load_short_W"] is not None else ["the connection"]
     unsaid += [
-        name for name, each in cabinets.items() if each["short_W"] is None and _is_lent(each)
+        name
+        for name, cabinet in cabinets.items()
+        if cabinet["short_W"] is None and _is_lent(cabinet)
     ]
     if dispatcher["is_live"] and unsaid:
         yield f"the dispatcher does not say whether the load is short at {listed(unsaid)}"
     lacking = [
-        name for name, each in cabinets.items() if each["is_live"] and each["import_W"] is None
+        name
+        for name, cabinet in cabinets.items()
+        if cabinet["is_live"] and cabinet["import_W"] is None
     ]
     if lacking:
         yield f"the import is unknown at {listed(lacking)}"
@@ -145,7 +151,7 @@ def _wrong(found: Facts) -> Iterable[str]:
 
 def _powers(cabinets: Cabinets, field: str, is_so: Callable[[Facts], Any]) -> str:
     """Names and powers of the cabinets for which it is so."""
-    so = [(name, each[field]) for name, each in cabinets.items() if is_so(each)]
+    so = [(name, cabinet[field]) for name, cabinet in cabinets.items() if is_so(cabinet)]
     return listed([f"{name} ({power_W / 1000:.1f} kW)" for name, power_W in so])
 
 
@@ -178,7 +184,7 @@ def _notes(found: Facts) -> Iterable[str]:
     cabinets = found["cabinets"]
     if words := _powers(cabinets, "reported_share_W", _is_apart):
         yield f"another share in the last report, which may be seconds old: {words}"
-    if all(each["silence"] == "not heard" for each in cabinets.values()):
+    if all(cabinet["silence"] == "not heard" for cabinet in cabinets.values()):
         yield "nothing was heard: may this user of the broker read firebreak/+/report"
     for words, names in _by_value(cabinets, _binding).items():
         yield f"held back by {words}: {listed(names)}"

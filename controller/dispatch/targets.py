@@ -69,14 +69,14 @@ class Planner:
         spare_W: kept free at least.
         """
         given_W = self._discharges(views, connection_W, spare_W)
-        load_W = sum(each.load_W for each in views)
+        load_W = sum(view.load_W for view in views)
         left_W = load_W - sum(given_W)
         held_W = max(0, min(max(spare_W, *given_W), connection_W - left_W))
         spare_W = max(0, connection_W - held_W - left_W) * self._lent_permille // 1000
-        more_W = _parts(spare_W, [each.part if each.is_live else 0 for each in views])
+        more_W = _parts(spare_W, [view.part if view.is_live else 0 for view in views])
         values_W = [
-            min(POWER_W_MAX, max(each.fallback_W, each.load_W - given + more))
-            for each, given, more in zip(views, given_W, more_W)
+            min(POWER_W_MAX, max(view.fallback_W, view.load_W - given + more))
+            for view, given, more in zip(views, given_W, more_W)
         ]
         over_W = sum(values_W) - (connection_W - held_W)
         if over_W > 0:
@@ -85,22 +85,22 @@ class Planner:
 
     def _lowered(self, views: Sequence[View], values_W: list[int], over_W: int) -> list[int]:
         """The values less over_W, as far as fallbacks and batteries allow."""
-        least_W = [max(each.fallback_W, each.load_W - each.discharge_W) for each in views]
+        least_W = [max(view.fallback_W, view.load_W - view.discharge_W) for view in views]
         room_W = [
-            max(0, value - least) if each.is_live else 0
-            for each, value, least in zip(views, values_W, least_W)
+            max(0, value - least) if view.is_live else 0
+            for view, value, least in zip(views, values_W, least_W)
         ]
         self._split.step(over_W, self._none_W, array("i", room_W), room_weights(room_W))
         return [value - less for value, less in zip(values_W, self._split.out)]
 
     def _discharges(self, views: Sequence[View], connection_W: int, spare_W: int) -> list[int]:
         """What each battery should give: the need, and as much again as its largest part."""
-        need_W = sum(each.load_W for each in views) - connection_W
+        need_W = sum(view.load_W for view in views) - connection_W
         if need_W + spare_W <= 0:
             return [0] * len(views)
         weights = self._weighted(views)
         # a battery gives nothing below the fallback of its cabinet
-        most_W = [min(each.discharge_W, each.load_W - each.fallback_W) for each in views]
+        most_W = [min(view.discharge_W, view.load_W - view.fallback_W) for view in views]
         room_W = array("i", [max(0, each) for each in most_W])
         total_W = need_W + spare_W
         for _ in range(TURNS_MAX):
@@ -115,22 +115,22 @@ class Planner:
 
     def _lasting_W(self, views: Sequence[View]) -> int:
         """The discharge of all batteries for which the charge lasts long enough."""
-        left_Wh = [each.report.remaining_Wh for each in views if each.discharge_W]
+        left_Wh = [view.report.remaining_Wh for view in views if view.discharge_W]
         if not self._hold_h or None in left_Wh:
             return WIDE_W
         return int(sum(each for each in left_Wh if each is not None) / self._hold_h)
 
     def _weighted(self, views: Sequence[View]) -> list[int]:
         """The weight of each battery's discharge."""
-        rated_W = [max(most, each.discharge_W) for most, each in zip(self._rated_W, views)]
+        rated_W = [max(most, view.discharge_W) for most, view in zip(self._rated_W, views)]
         if rated_W != self._rated_W:
             self._rated_W, before = rated_W, self._weights.held
             self._weights = self._made()
             self._weights.held[:] = before
         self._weights.update(
-            [each.report.soc_permille for each in views],
-            [each.report.temperature_ddegC for each in views],
-            [each.report.soh_permille for each in views],
+            [view.report.soc_permille for view in views],
+            [view.report.temperature_ddegC for view in views],
+            [view.report.soh_permille for view in views],
         )
         return self._weights.discharge
 

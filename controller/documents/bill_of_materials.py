@@ -37,7 +37,7 @@ def document() -> Facts:
     runs = _runs(path, packages)
     libraries = [_library(name, packages[name].text, name in runs) for name in sorted(packages)]
     components = [*libraries, _charts(), *map(_of_debian, DEBIAN, _installed())]
-    refs = {each["name"]: each["bom-ref"] for each in components}
+    refs = {component["name"]: component["bom-ref"] for component in components}
     serial = uuid.uuid5(uuid.NAMESPACE_OID, " ".join(refs.values()))
     return {
         "bomFormat": "CycloneDX",
@@ -126,10 +126,7 @@ def _dependencies(
         if not vias[name] or release.DISTRIBUTION in " ".join(vias[name])
     ]
     lines = [
-        {
-            "ref": refs[name],
-            "dependsOn": [refs[each] for each in sorted(vias) if name in vias[each]],
-        }
+        {"ref": refs[name], "dependsOn": [refs[via] for via in sorted(vias) if name in vias[via]]}
         for name in sorted(packages)
     ]
     return [

@@ -111,7 +111,11 @@ def report(config: Config, measured_ms: int = 0, doubts: Sequence[str] = ()) -> 
         *_topology(config),
         *check_tables.profiles(config),
         *_analysis(config),
-        *[line for each in open_hazards(config) for line in wrapped("  OPEN HAZARD: ", each)],
+        *[
+            line
+            for open_hazard in open_hazards(config)
+            for line in wrapped("  OPEN HAZARD: ", open_hazard)
+        ],
         *_sources(config),
         *check_tables.peak_shaving(config),
         *_silence(config),
@@ -163,7 +167,7 @@ def _topology(config: Config) -> Iterator[str]:
 def _apart_A(config: Config, unit: int, racks: list[int]) -> float:
     """Largest difference, A, that row 55 allows between the currents of PCS and racks."""
     tables = [config.rack_tables[rack] for rack in racks]
-    errors = [(each["rated_current_mA"], each["current_error_permille"]) for each in tables]
+    errors = [(table["rated_current_mA"], table["current_error_permille"]) for table in tables]
     permille = config.unit_tables[unit]["pcs_current_error_permille"]
     return witness.apart_dA_max(errors, permille) / 10
 
@@ -185,13 +189,13 @@ def _analysis(config: Config) -> Iterator[str]:
     for key, value in config.hma.items():
         if value is not None:
             yield from wrapped(f"  {key:22} ", value if isinstance(value, str) else shown(value))
-    for each in effect_words.conflicts(config):
-        if each["hold_off_ms"]:
+    for conflict in effect_words.conflicts(config):
+        if conflict["hold_off_ms"]:
             yield from wrapped(
-                f"  {each['parameter']:22} ",
-                f"{each['hold_off_ms']}: {each['yields']} only "
-                f"{effect_words.conflict_words(each)} after row {each['row']} "
-                f"({sources(each['basis'])})",
+                f"  {conflict['parameter']:22} ",
+                f"{conflict['hold_off_ms']}: {conflict['yields']} only "
+                f"{effect_words.conflict_words(conflict)} after row {conflict['row']} "
+                f"({sources(conflict['basis'])})",
             )
 
 

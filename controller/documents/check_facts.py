@@ -32,12 +32,12 @@ def of(path: str, open_hazards: Callable[[Config], list[str]]) -> Facts:
         "units": config.units,
         "devices": [
             {
-                "device": each.name,
-                "role": each.role,
-                "profile": each.profile.path.stem,
-                "bus": each.bus,
+                "device": device.name,
+                "role": device.role,
+                "profile": device.profile.path.stem,
+                "bus": device.bus,
             }
-            for each in config.devices
+            for device in config.devices
         ],
         "not_fitted": lacking,
         "open_hazards": open_hazards(config),

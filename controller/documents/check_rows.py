@@ -88,7 +88,7 @@ def row_states(config: Config) -> dict[int, list[tuple[list[str], str, str]]]:
     found: dict[int, dict[tuple[str, str], list[str]]] = {}
     for stage in matrix.STAGES:
         states = matrix_tables.states(stage, config)
-        equipment = next((each["equipment"] for each in states if each["equipment"]), "")
+        equipment = next((state["equipment"] for state in states if state["equipment"]), "")
         words = ", ".join(map(matrix_tables.placed, states))
         groups = found.setdefault(stage[matrix.S_ROW], {})
         groups.setdefault((words, equipment), []).append(stage[matrix.S_ID])

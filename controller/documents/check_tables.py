@@ -49,7 +49,7 @@ def peak_shaving(config: Config) -> Iterator[str]:
     if limit_W >= OFF_W:
         yield "  off: control.peak_import_W_max is not set"
         return
-    rated_W = sum(each["rated_W"] for each in config.unit_tables)
+    rated_W = sum(unit_table["rated_W"] for unit_table in config.unit_tables)
     kept = control["soc_reserve_backup_permille"]
     usable_Wh = control["energy_Wh"] * (1000 - kept) // 1000
     part = "" if share == 1000 else f"; {share} permille of it is this cabinet's"
@@ -92,7 +92,7 @@ def _map_only(config: Config) -> Iterator[str]:
     depend on the map, and who accepted it.
     """
     for name, devices in maps.map_only(config.devices).items():
-        names = ", ".join(each.name for each in devices)
+        names = ", ".join(device.name for device in devices)
         yield from wrapped("  map only: ", f"{names}; {maps.NO_READING}")
         yield from wrapped("    on it depend ", maps.rests_on(devices))
         yield from wrapped(f"    not_fitted.{name}: ", config.topology.not_fitted[name])
@@ -112,11 +112,11 @@ def _of_meter(device: Device) -> Iterator[str]:
 def devices(config: Config) -> Iterator[str]:
     """Each device with its place. A column is as wide as its longest word."""
     rows = [("device", "role", "profile", "bus", "address", "period")]
-    for each in config.devices:
-        role = each.role if each.index < 0 else f"{each.role} {each.index + 1}"
-        address = str(each.address) if key_of_address(each.profile) else "-"
-        period = f"{each.profile.period_ms} ms"
-        rows.append((each.name, role, each.profile.path.stem, each.bus, address, period))
+    for device in config.devices:
+        role = device.role if device.index < 0 else f"{device.role} {device.index + 1}"
+        address = str(device.address) if key_of_address(device.profile) else "-"
+        period = f"{device.profile.period_ms} ms"
+        rows.append((device.name, role, device.profile.path.stem, device.bus, address, period))
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         *words, address, period = [word.ljust(width) for word, width in zip(row, widths)]

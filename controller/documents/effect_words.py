@@ -19,9 +19,9 @@ def effects(stage: tuple, found: Config | None = None) -> list[str]:
     """
     lacking = [each["effect"] for each in absent(stage, found)]
     words = [
-        _held(stage, each, found) if found else each
-        for each in matrix_words.demands(stage)
-        if each not in lacking
+        _held(stage, demand, found) if found else demand
+        for demand in matrix_words.demands(stage)
+        if demand not in lacking
     ]
     return words + [
         tapers.words(fact) for fact in tapers.facts(found) if fact["stage"] == stage[m.S_ID]

@@ -53,12 +53,12 @@ def facts(log: Facts, measured: Facts) -> Facts:
     rows = _rows(measured)
     in_order = sorted(log["hazard"], key=lambda each: (len(each["id"]), each["id"]))
     hazards = [_hazard(each, rows) for each in in_order]
-    named = {row: [each["id"] for each in hazards if row in each["rows"]] for row in rows}
+    named = {row: [hazard["id"] for hazard in hazards if row in hazard["rows"]] for row in rows}
     gaps = [f"row {row}: no hazard names it" for row in rows if not named[row]]
-    names = [each["id"] for each in hazards]
+    names = [hazard["id"] for hazard in hazards]
     gaps += [f"{name}: is listed twice" for name in sorted(set(names)) if names.count(name) > 1]
-    for each in hazards:
-        gaps += [f"{each['id']}: {gap}" for gap in _gaps(each, rows, log["tests_of_every_row"])]
+    for hazard in hazards:
+        gaps += [f"{hazard['id']}: {gap}" for gap in _gaps(hazard, rows, log["tests_of_every_row"])]
     return {
         "site": EXAMPLE.name,
         "is_source_tree": _is_source_tree(),
@@ -197,6 +197,6 @@ def _is_source_tree() -> bool:
 def _back(hazards: list[Facts], key: str) -> dict[str, list[str]]:
     """{test or scenario: [ids of the hazards that name it]}. key: "tests" or "scenarios"."""
     return {
-        name: [each["id"] for each in hazards if name in each[key]]
-        for name in sorted({name for each in hazards for name in each[key]})
+        name: [hazard["id"] for hazard in hazards if name in hazard[key]]
+        for name in sorted({name for hazard in hazards for name in hazard[key]})
     }

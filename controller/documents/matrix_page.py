@@ -54,12 +54,12 @@ def _reason_blocks(reasons: list[tuple[str, str]]) -> Blocks:
 def _conflict_blocks(conflicts: list[Facts], breaker: Facts, fuse: Facts) -> Blocks:
     rows = [
         (
-            each["yields"],
-            f"{each['row']}: {each['to']}",
-            effect_words.conflict_words(each),
-            each["basis"],
+            conflict["yields"],
+            f"{conflict['row']}: {conflict['to']}",
+            effect_words.conflict_words(conflict),
+            conflict["basis"],
         )
-        for each in conflicts
+        for conflict in conflicts
     ]
     to_gas = f"{breaker['row']}: {breaker['to']}"
     rows += [

@@ -67,7 +67,9 @@ def facts(config: Config) -> Facts:
     channel_b = config.channel_b
     return {
         "cabinet": config.names[-1][1],
-        "modules": [_module(each) for each in config.devices if each.inputs or each.outputs],
+        "modules": [
+            _module(device) for device in config.devices if device.inputs or device.outputs
+        ],
         "chain": [_contact(config, row) for row in wired.rows(config) if row != wired.EXPIRY],
         "channel_b": channel_b and {"port": channel_b.port, "baud_Bd": channel_b.baud_Bd},
         "permit_expiry_ms": config.cabinet["permit_expiry_ms"],

@@ -102,7 +102,7 @@ def _answer(plan: Plan, given: Situation, job: Job, now_s: float) -> Facts:
     own, slots, first_s = given.battery, slots_of(plan), now_s + job.at_s
     one_way = own.efficiency_permille / PERMILLE
     battery = Battery(own.charge_W_max, own.discharge_W_max, one_way, given.ramp_W_per_s)
-    begins_s = [first_s, *[each for each in slots if elapsed_s(first_s, each) > 0]]
+    begins_s = [first_s, *[slot for slot in slots if elapsed_s(first_s, slot) > 0]]
     trials = [tried(slots, battery, job, each) for each in begins_s]
     earliest = next((each for each in trials if each.fits), None)
     zone = datetime.fromisoformat(plan["at"]).tzinfo

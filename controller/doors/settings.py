@@ -79,8 +79,8 @@ def load(path: str) -> Settings:
         if kind in KINDS
     }
     made = Settings(os.path.join(folder, os.path.basename(path)), sources, doors)
-    for kind, found in doors.items():
-        for name, values in found.items():
+    for kind, door in doors.items():
+        for name, values in door.items():
             form(kind).check(made, (kind, name), values)
     return made
 

@@ -71,7 +71,7 @@ def read_variant(
 def read_each(file: str, path: Path, tables: Any, form: Form) -> dict[str, dict[str, Any]]:
     """{name: values} of a table of tables, each read by `read`. Raises ConfigError."""
     check_tables(file, path, tables)
-    return {name: read(file, (*path, name), each, form) for name, each in tables.items()}
+    return {name: read(file, (*path, name), table, form) for name, table in tables.items()}
 
 
 def check_tables(file: str, path: Path, tables: Any) -> None:

@@ -105,9 +105,9 @@ def _of_notice(core: Core, source_index: int, hint: w.Hint, uptime_ms: int) -> t
         left_ms = known.price_ms(source_index)
         return h.GRANTED, 1 if left_ms else w.NOTHING_W, left_ms
     start_ms = max(0, hint.start_ms - uptime_ms)
-    for each in known.steps():
-        if each.source == source_index and abs(each.start_ms - start_ms) <= SAME_MS:
-            return h.GRANTED, each.step_W, each.left_ms
+    for step in known.steps():
+        if step.source == source_index and abs(step.start_ms - start_ms) <= SAME_MS:
+            return h.GRANTED, step.step_W, step.left_ms
     return h.FARTHER if hint.value_W else h.GRANTED, w.NOTHING_W, 0
 
 

@@ -52,7 +52,7 @@ def held_fields(held: sw.Held) -> dict[str, Any]:
         "owner": held.owner or None,
         "state": s.STATES[held.state],
         "slot": held.slot or None,
-        "slots": [[None if value == OPEN_W else value for value in each] for each in held.slots],
+        "slots": [[None if value == OPEN_W else value for value in slot] for slot in held.slots],
     }
 
 

@@ -91,7 +91,7 @@ def behind(devices: Sequence[dict], inp: Sequence[int], heard: Heard, stage: tup
     """
     if stage[m.S_SCOPE] != s.CABINET:
         return []
-    known = [each for each in devices if each["role"] in s.CABINET_GROUPS]
+    known = [device for device in devices if device["role"] in s.CABINET_GROUPS]
     names = {s.CABINET_GROUPS.index(each["role"]): each["name"] for each in known}
     feature = stage[m.S_FEATURE]
     watched = [group for group in WATCHED.get(feature, ()) if group in names]

@@ -67,7 +67,7 @@ def share(site: Site, found: Series) -> tuple[float | None, int]:
     past, done = part(found, first, end)
     best = foresight.optimum(site, past, found.stored_J[max(0, first - 1)])
     ways = done, best, backtest.without(past)
-    cost, least, without = [backtest.cost(site, past, each) for each in ways]
+    cost, least, without = [backtest.cost(site, past, way) for way in ways]
     if without - least <= LEAST_PART * abs(without):
         return None, days
     return 1000 * (without - cost) / (without - least), days
@@ -85,7 +85,7 @@ def month(
     first, end = month_begin(found), len(found.load_W)
     past, done = part(found, first, end)
     none, carbon = backtest.without(past), found.carbon_g_per_kWh[first:]
-    forecast_W, yesterday_W = errors_W([each for each in found.errors_W[first:] if each])
+    forecast_W, yesterday_W = errors_W([error_W for error_W in found.errors_W[first:] if error_W])
     return {
         "since": past.start.isoformat(),
         "cost": backtest.cost(site, past, done),
@@ -171,8 +171,8 @@ class Shadows:
         ways = {"as run": done, "no battery": backtest.without(past)}
         ways |= {name: each.outcome() for name, each in self._own.items()}
         return [
-            {"name": name, "cost": backtest.cost(self.site, past, each)}
-            for name, each in ways.items()
+            {"name": name, "cost": backtest.cost(self.site, past, way)}
+            for name, way in ways.items()
         ]
 
 

@@ -96,10 +96,10 @@ class Books:
         measured first are dropped. After an OSError this process still has the new quarters, and
         the next call writes the whole file again with them.
         """
-        for each in rows:
-            at = number_of(each.at)
+        for row in rows:
+            at = number_of(row.at)
             self._found.pop(at, None)
-            self._found[at] = each
+            self._found[at] = row
             self._early.discard(at)
         is_whole, self._is_whole = self._is_whole, False
         is_full = len(self._found) > KEPT + SPARE
@@ -154,7 +154,7 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
     """The quarters in order of time, with holes filled; None if load, energy or prices are unknown
     in all of them.
     """
-    by_index = {number_of(each.at): each for each in quarters}
+    by_index = {number_of(quarter.at): quarter for quarter in quarters}
     if not by_index:
         return None
     first, end, earliest = min(by_index), max(by_index) + 1, min(quarters).at
@@ -178,8 +178,8 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
         stored_J=[each * J_PER_WH for each in stored_Wh],
         price_per_kWh=price,
         carbon_g_per_kWh=_column(rows, "carbon_g_per_kWh"),
-        errors_W=[_errors_W(each) for each in rows],
-        lowered_W=[(each and each.lowered_W) or 0.0 for each in rows],
+        errors_W=[_errors_W(row) for row in rows],
+        lowered_W=[(row and row.lowered_W) or 0.0 for row in rows],
     )
 
 

@@ -72,7 +72,7 @@ def limits_W(billed: Sequence[Bills], caps_W: Numbers, open_W: float) -> dict[Bi
     """{charges that bill a slot: the lowest of their caps}; open_W if no charge bills it."""
     return {
         bills: min(
-            [each for each, is_billed in zip(caps_W, bills, strict=True) if is_billed],
+            [cap_W for cap_W, is_billed in zip(caps_W, bills, strict=True) if is_billed],
             default=open_W,
         )
         for bills in {*billed}
@@ -85,7 +85,7 @@ def reached_W(billed: Sequence[Bills], caps_W: Numbers) -> list[float]:
     """
     limits = limits_W(billed, caps_W, math.inf)
     return [
-        max([each for bills, each in limits.items() if bills[at]], default=0.0)
+        max([limit for bills, limit in limits.items() if bills[at]], default=0.0)
         for at in range(len(caps_W))
     ]
 
@@ -163,8 +163,8 @@ def is_held(span: Span, slot_s: float, store: Store, caps_W: Numbers) -> bool:
     idle_J, yields_W, left, yields_J = store.idle_W * slot_s, *span.yields
     into, out_of = one_way * slot_s, slot_s / one_way
     bounds_W = caps_W, span.charge_W or [math.inf] * len(caps_W)
-    limits, charges = [limits_W(span.billed, each, span.open_W) for each in bounds_W]
-    both = {bills: (each, min(each, charges[bills])) for bills, each in limits.items()}
+    limits, charges = [limits_W(span.billed, bound_W, span.open_W) for bound_W in bounds_W]
+    both = {bills: (limit, min(limit, charges[bills])) for bills, limit in limits.items()}
     lows_J = span.lows_J or repeat(low_J)
     for net_W, bills, low_J in zip(span.net_W, span.billed, lows_J):
         limit_W, to_W = both[bills]

@@ -64,9 +64,9 @@ class _Foresight:
         self._price = _own_prices(site, past, self._start)
         self._billed = billed_of(site, self._start, 0, len(self._net_W))
         ends = self._start, later(self._start, len(self._net_W) - 1)
-        both = [planning.rates_of(site, each) for each in ends]
+        both = [planning.rates_of(site, end) for end in ends]
         self._rates = [math.fsum(each) / 2 for each in zip(*both)]
-        self._rated = [at for at, each in enumerate(self._rates) if each]
+        self._rated = [at for at, rate in enumerate(self._rates) if rate]
         self.count = len(self._rated)
         self._losses: dict[tuple[float, ...], float] = {}
         self.best = without(past)  # only the best is kept, because each has 28 days of powers

@@ -47,7 +47,7 @@ def charge_to_W(
             math.fsum(net_W[first : first + count]) / count for first in firsts if billed[first][at]
         ]
         days_W = [each_W for each_W, bills in zip(*past) if bills[at]]
-        meant_W = [each for each in caps_W[at : at + 1] if each > max(days_W, default=0.0)]
+        meant_W = [cap_W for cap_W in caps_W[at : at + 1] if cap_W > max(days_W, default=0.0)]
         most_W = max([peak_W, *paid_W, *(meant_W if len(peaks_W) > 1 else [])])
         found.append(most_W if charge.rate(time.month) else math.inf)
     return found

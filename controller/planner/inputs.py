@@ -99,7 +99,7 @@ class Inputs:
 
     def __init__(self, planner: Planner):
         self._planner = planner
-        self._held = [Held(each, rating_of(each.kind, planner)) for each in planner.feeds]
+        self._held = [Held(feed, rating_of(feed.kind, planner)) for feed in planner.feeds]
 
     def read(self, now_s: float, uptime_s: float | None = None) -> Given:
         """Everything known at this time, UTC in s since 1970. uptime_s: monotonic clock, by which
@@ -119,7 +119,7 @@ class Inputs:
         price_per_kWh = _ahead(prices, before)
         if price_per_kWh and "prices" in lacks:
             lacks.remove("prices")
-        doubts += [f"{each}: never known, so there is no plan; {NEEDED[each]}" for each in lacks]
+        doubts += [f"{lack}: never known, so there is no plan; {NEEDED[lack]}" for lack in lacks]
         doubts += [line for pair in found.items() for line in _holes(*pair)]
         if not price_per_kWh and "prices" not in lacks:
             doubts.append("prices: none is known from now on: those of the day before count")

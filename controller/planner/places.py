@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
     def bills(self, charges: Sequence[Charge]) -> Bills:
         """True for each demand charge that bills this place in the months of the charge."""
-        return tuple([each.counts(self.is_working, self.slot / HOUR_SLOTS) for each in charges])
+        return tuple([charge.counts(self.is_working, self.slot / HOUR_SLOTS) for charge in charges])
 
 
 def of(time: datetime, first: int, count: int, holidays: Sequence[str]) -> list[Place]:

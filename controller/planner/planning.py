@@ -113,7 +113,7 @@ def rates_of(site: Site, time: datetime) -> list[float]:
     next month, so the higher of both rates counts.
     """
     months = time.month, local_days.day_begin(time, 1).month
-    return [float(max(map(each.rate, months))) for each in tariff.charges(site.tariff)]
+    return [float(max(map(charge.rate, months))) for charge in tariff.charges(site.tariff)]
 
 
 def open_W(site: Site, net_W: Numbers) -> float:
@@ -136,7 +136,7 @@ def billed_of(site: Site, time: datetime, first: int, count: int) -> list[Bills]
     The months of a charge are ignored here: `rates_of` decides by the present month.
     """
     charges = tariff.charges(site.tariff)
-    if not any([each.hours or each.days != tariff.ALL_DAYS for each in charges]):
+    if not any([charge.hours or charge.days != tariff.ALL_DAYS for charge in charges]):
         return [(True,) * len(charges)] * count
     found = places.of(time, first, count, site.tariff["holidays"])
     bills = {each: each.bills(charges) for each in {*found}}
@@ -249,7 +249,7 @@ def _of_need(site: Site, time: datetime, first: int, count: int) -> Sequence[Has
     """Keys of equal slots: places, or slots of the day if no demand charge depends on the day."""
     found = places.of(time, first, count, site.tariff["holidays"])
     charges = tariff.charges(site.tariff)
-    days = {each.days for each in charges if each.rate(time.month)}
+    days = {charge.days for charge in charges if charge.rate(time.month)}
     return [each.slot for each in found] if days == {tariff.ALL_DAYS} else found
 
 

@@ -186,7 +186,7 @@ class Process:
         """True if prices, jobs or warnings differ from those of the last plan, within its slots."""
         passed, count = self._now - made.first, len(made.slots)
         kinds = "price_per_kWh", "load_W", "warned"
-        pairs = [(getattr(given, each), getattr(made.known, each)) for each in kinds]
+        pairs = [(getattr(given, kind), getattr(made.known, kind)) for kind in kinds]
         return any([list(old[passed:count]) != new[: count - passed] for new, old in pairs])
 
     def _planned(self, given: inputs.Given) -> Made | None:

@@ -64,7 +64,7 @@ def rows_of(planned: Planned) -> list[Row]:
     """Rows of the schedule, then rows for the slots after it, with the schedule's last reserve."""
     permille, count = planned.rows[-1].reserve_permille, len(planned.rows)
     later_ones = zip(planned.slots[count:], planned.plan.power_W[count:])
-    return [*planned.rows, *[rows.row_of(*each, permille) for each in later_ones]]
+    return [*planned.rows, *[rows.row_of(*later_one, permille) for later_one in later_ones]]
 
 
 def bought(site: Site, time: datetime, price_per_kWh: float | None) -> float | None:
@@ -77,9 +77,9 @@ def bought(site: Site, time: datetime, price_per_kWh: float | None) -> float | N
 def actual(site: Site, rows: Sequence[Quarter]) -> list[dict[str, Any]]:
     """`actual` of plan.json."""
     return [
-        {name: getattr(each, name) for name in plan_file.ACTUAL}
-        | {"at": each.at.isoformat(), "price_per_kWh": bought(site, each.at, each.price_per_kWh)}
-        for each in rows[-plan_file.ACTUAL_MAX :]
+        {name: getattr(row, name) for name in plan_file.ACTUAL}
+        | {"at": row.at.isoformat(), "price_per_kWh": bought(site, row.at, row.price_per_kWh)}
+        for row in rows[-plan_file.ACTUAL_MAX :]
     ]
 
 

@@ -36,7 +36,7 @@ def asked_J(net_W: Numbers, hours: Hours, hard: Store, warned: Sequence[bool] = 
     in an outage. warned: True for each slot in a warned span.
     """
     spent_J = [0.0, *accumulate([_spent_J(each_W, hard) for each_W in net_W])]
-    always, once = [math.ceil(HOUR_SLOTS * each) for each in hours]
+    always, once = [math.ceil(HOUR_SLOTS * hour) for hour in hours]
     found = list[float]()
     for at in range(1, len(spent_J)):
         end = at + max(always, once * any(warned[at - 1 : at + 1]))

@@ -130,7 +130,7 @@ def load(path: str) -> Planner:
     if place.count(None) == 1:
         refuse(path, ("site",), "has one of latitude_deg and longitude_deg", "both or none")
     feeds = _feeds(path, found["feed"], zone, found["tariff"]["currency"])
-    if "load" not in [each.kind for each in feeds]:
+    if "load" not in [feed.kind for feed in feeds]:
         refuse(path, ("feed",), "has no load", 'at least one feed with kind = "load"')
     store, full_J, import_W, least = _store(path, found, site["import_W_max"])
     yields_W, hours, low = found["load"].values()
@@ -207,7 +207,7 @@ def _in_child(path: str) -> list[float] | str:
         config = configuration.load(path)
     except ConfigError as error:
         return str(error)
-    rated_W = sum([each["rated_W"] for each in config.unit_tables])
+    rated_W = sum([unit_table["rated_W"] for unit_table in config.unit_tables])
     control = config.control
     power_W = max(0, rated_W - control["droop_W_max"])
     ends = control["energy_Wh"], power_W, control["grid_import_W_max"]

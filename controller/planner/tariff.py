@@ -207,7 +207,7 @@ def bill(
             for each_W, price in zip(grid_W, price_per_kWh, strict=True)
         ]
     )
-    found = [_demand(each, grid_W, interval_s, start) for each in charges(tariff)]
+    found = [_demand(charge, grid_W, interval_s, start) for charge in charges(tariff)]
     money, peaks_W = zip(*found)
     tags = _tags(tariff, grid_W, interval_s, price_per_kWh, start)
     return Bill(energy * interval_s / J_PER_KWH, math.fsum(money), tags, peaks_W)

@@ -139,7 +139,9 @@ class Database:
             )
         # further tables (ANALYZE makes some) do no harm
         lacking = set(own_columns()) - set(_columns(self._connection))
-        if lacking and lacking == {each for each in own_columns() if each[0] == b"bands"}:
+        if lacking and lacking == {
+            own_column for own_column in own_columns() if own_column[0] == b"bands"
+        }:
             run(TABLE_BANDS)
         elif lacking:
             raise ValueError("its tables are not those this program writes")

@@ -187,7 +187,7 @@ def verify(folder: str, anchors: Sequence[Anchor] = ()) -> Ring:
     """Check the chain of a ring, and the blocks that the record names. Raises OSError."""
     count, stored, breaks = 0, 0, list[str]()
     times_us: list[int] = []
-    named, oldest, newest = {each.number for each in anchors}, None, -1
+    named, oldest, newest = {anchor.number for anchor in anchors}, None, -1
     digests: dict[int, str] = {}
     before: tuple[int, str] | None = None  # (number, hash) to which the next block must refer
     for name in files(folder):

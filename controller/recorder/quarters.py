@@ -178,7 +178,7 @@ class Quarters:
             total / count if count >= KNOWN_MIN else None
             for total, count in zip(self._sums, self._counts)
         ]
-        if all(each is None for each in means[:4]):
+        if all(mean is None for mean in means[:4]):
             return
         load_W, pv_W = means[:2]
         if load_W is not None:
@@ -194,7 +194,7 @@ class Quarters:
     def _publish(self) -> None:
         """Write both files. A failure is reported once, and the record goes on."""
         now = self._at or next(reversed(self._rows))
-        past = sorted(each for at, each in self._rows.items() if at <= now)
+        past = sorted(row for at, row in self._rows.items() if at <= now)
         line = ""
         for path, rows in zip(self._paths, (self._rows.values(), past)):
             text = "\n".join([HEADER, *map(_line, rows), ""]).encode("ascii")

@@ -49,7 +49,7 @@ class Seconds:
 
         None if there is no such device, or while a report is too old.
         """
-        found = [each.value("lowered_W") for each in self._load_caps]
+        found = [load_cap.value("lowered_W") for load_cap in self._load_caps]
         known = [each for each in found if each is not None]
         return sum(known) if found and len(known) == len(found) else None
 
@@ -75,7 +75,9 @@ class Seconds:
 
     def _known(self, *groups: int) -> bool:
         heard, most_ticks = self._heard, self._known_ticks
-        is_old = [heard.age_ticks(each) >= most_ticks or heard.is_frozen(each) for each in groups]
+        is_old = [
+            heard.age_ticks(group) >= most_ticks or heard.is_frozen(group) for group in groups
+        ]
         return not any(is_old)
 
     def _powers_now(self) -> tuple[list[int], ...]:
@@ -130,7 +132,7 @@ def _site_of(seen: Snapshot, tick_ms: int) -> Site:
     with contextlib.suppress(ValueError):
         devices = devices_of(header.get("site_image", array("i")))
     first = places(seen.layout, devices)["site"].start
-    if header["input_names"][first:] != [name for each in devices for name in words(each)]:
+    if header["input_names"][first:] != [name for device in devices for name in words(device)]:
         devices = ()
     return Site(devices, seen.inp, first, tick_ms)
 

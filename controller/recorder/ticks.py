@@ -48,7 +48,7 @@ class Ticks:
         seen, layout = self._seen, self._seen.layout
         forming = [seen.inp[layout.unit_input(at, s.PCS_FORMING)] for at in range(layout.units)]
         is_island = seen.inp[s.SOURCE_CODE] != s.SOURCE_GRID or any(forming)
-        is_shed = any(each.sent("stages") for each in self._sheds)
+        is_shed = any(shed.sent("stages") for shed in self._sheds)
         is_stop = seen.out[s.STATE] != s.RUNNING
         return STOP * is_stop + ISLAND * is_island + SHED * is_shed
 

@@ -35,7 +35,7 @@ def level(stage: MatrixStage) -> int:
     if demand[m.D_PCS] >= m.PCS_STOP or demand[m.D_DC] >= m.DC_OPEN_AT_ZERO:
         return STOPPED
     limits = (m.D_PCS, m.D_DC, m.D_CHARGE_INHIBIT, m.D_DISCHARGE_INHIBIT, m.D_CHARGE_DERATE_PCT)
-    return LIMITED if any(demand[each] for each in limits) else WARNING
+    return LIMITED if any(demand[limit] for limit in limits) else WARNING
 
 
 def order(stage: MatrixStage) -> tuple[int, ...]:

@@ -209,7 +209,9 @@ class Field:
     def write_site(self, actuators: list[ActuatorChain], now_us: int) -> None:
         """Write the values of the site devices' actuators, after the set-points."""
         for name, channel in self.site:
-            channel.write([each for each in actuators if each.view.device.name == name], now_us)
+            channel.write(
+                [actuator for actuator in actuators if actuator.view.device.name == name], now_us
+            )
 
     def read(self, now_us: int) -> None:
         """Take the frames of the CAN buses, and the voltages of the meters. RTU replies were taken

@@ -132,9 +132,9 @@ class LinkStatistics:
             (
                 name,
                 SERIAL_ADDRESS + unit_id,
-                *SERIAL.unpack(each.text.encode().ljust(BYTES_MAX, b"\0")),
+                *SERIAL.unpack(serial.text.encode().ljust(BYTES_MAX, b"\0")),
             )
-            for (name, unit_id), each in self._serials.items()
+            for (name, unit_id), serial in self._serials.items()
         ]
         room = 2 + len(RTU_COUNTERS)
         rows = [(*each, *(0,) * (room - len(each))) for each in counted]

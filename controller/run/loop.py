@@ -97,7 +97,9 @@ class Loop:
             if bus.kind == "can":
                 field.can[bus.name].port = self.can_ports[bus.name] = can_port_of(bus)
         links = os.path.join(run_directory, "links.stats")
-        drivers = {(each.bus, each.address): field.drivers[each.name] for each in config.devices}
+        drivers = {
+            (device.bus, device.address): field.drivers[device.name] for device in config.devices
+        }
         self.links = LinkStatistics(
             links, field.ports, self.can_ports, field.can, drivers, field.serials
         )

@@ -56,7 +56,7 @@ class SelfTest:
                 program_memory.kernel_modules() if modules is None else modules
             )
         )
-        self._crc = [program_memory.program_crc(each) for each in self._functions]
+        self._crc = [program_memory.program_crc(function) for function in self._functions]
         self._zones = _opened(zones)
         self._place = self._block = 0
         self._due_us: int | None = None

@@ -15,7 +15,7 @@ from controller.system.paths import plain
 
 def codes_of(config: Config) -> list[str]:
     """The code of each unit's devices, as the ledger names it."""
-    devices = [(each.name, each.role, each.index) for each in config.devices]
+    devices = [(device.name, device.role, device.index) for device in config.devices]
     return sign_tests.codes(config.safety_image, approval.devices(config), devices)
 
 

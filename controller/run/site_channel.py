@@ -39,14 +39,16 @@ class SiteChannel:
             self._image.inp[place] = word
         if not self.driver.is_read:
             return
-        for place, each in enumerate(actuators):
-            if each.actuator.name not in self._gates or not _may_write(each):
+        for place, actuator in enumerate(actuators):
+            if actuator.actuator.name not in self._gates or not _may_write(actuator):
                 continue
-            is_rest_safe = each.actuator.silent == TO_REST
-            request = self.driver.write(each.actuator.name, each.value, now_us, is_rest_safe)
+            is_rest_safe = actuator.actuator.silent == TO_REST
+            request = self.driver.write(
+                actuator.actuator.name, actuator.value, now_us, is_rest_safe
+            )
             if request is not None:
-                self._send(request, each, place)
-            read_back = self.driver.read_back(each.actuator.name)
+                self._send(request, actuator, place)
+            read_back = self.driver.read_back(actuator.actuator.name)
             if read_back is not None:
                 self._port.submit(read_back)
 

@@ -42,7 +42,9 @@ class SiteClock:
             return
         day_d, time_of_day_s = divmod(int(utc) // SECOND_US, DAY_S)
         words = day_d, time_of_day_s, -(-uncertainty_us // 1000)
-        if not all([each.low <= word <= each.high for each, word in zip(CLOCK.signals, words)]):
+        if not all(
+            [signal.low <= word <= signal.high for signal, word in zip(CLOCK.signals, words)]
+        ):
             return
         for place, word in enumerate(words):
             self._image.inp[self._first + place] = word

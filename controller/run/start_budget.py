@@ -40,7 +40,7 @@ class StartBudget:
         if now_us < self._repeat_until_us:
             self._sent += 1
             return self._sent <= SENT_PER_START_MAX
-        self._starts_us = [each for each in self._starts_us if now_us - each < HOUR_US]
+        self._starts_us = [start_us for start_us in self._starts_us if now_us - start_us < HOUR_US]
         self.is_spent = len(self._starts_us) >= STARTS_PER_HOUR_MAX
         if not self.is_spent:
             self._starts_us.append(now_us)

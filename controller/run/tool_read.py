@@ -59,7 +59,9 @@ class ToolReads:
             device.bus
             for device in devices
             if device.outputs
-            or any("write" in _direction(each) for each in device.profile.registers.values())
+            or any(
+                "write" in _direction(register) for register in device.profile.registers.values()
+            )
             or device.role == "pcs"
         }
 

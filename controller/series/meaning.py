@@ -89,7 +89,7 @@ def taken(
         )
     if time_is != END:
         return Taken(times_s, steps_s(times_s), doubts)
-    step_s = steps_s([-each for each in reversed(times_s)])[::-1]
+    step_s = steps_s([-time_s for time_s in reversed(times_s)])[::-1]
     begins_s = array("d", [at_s - each for at_s, each in zip(times_s, step_s)])
     return Taken(begins_s, step_s, doubts)
 

@@ -138,7 +138,7 @@ def price(currency: str) -> Quantity:
 def other_currency(text: str, wanted: str) -> str:
     """A currency other than `wanted` in the name or unit of a price; "": none."""
     own = set[str]().union(*currencies(wanted)) or {wanted.upper()}
-    others = [each for each in currencies(text) if not each & own]
+    others = [currency for currency in currencies(text) if not currency & own]
     return " or ".join(sorted(others[0])) if others else ""
 
 

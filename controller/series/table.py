@@ -53,7 +53,7 @@ class Table:
         if sample[1:] and _is_head(more := _cells(*sample[1], self.separator)):
             heads, sample = [*heads, more], sample[1:]
         parts = itertools.zip_longest(*heads, fillvalue="")
-        self.names = [" ".join(each).strip() for each in parts]
+        self.names = [" ".join(part).strip() for part in parts]
         self._check_head()
         self.first = _cells(*sample[1], self.separator) if sample[1:] else []
         self._rows = itertools.chain(sample[1:], numbered)
@@ -95,7 +95,7 @@ class Table:
 
     def named(self, places: Sequence[int]) -> str:
         """The joined names of several columns, such as a date and a time of day."""
-        return " ".join(self.names[each] for each in places)
+        return " ".join(self.names[place] for place in places)
 
     def _check_head(self) -> None:
         names = self.names
@@ -140,7 +140,7 @@ def _separator(lines: Sequence[str]) -> str:
     If several do, tab comes first, then the semicolon.
     """
     counts = {each: [len(_split(line, each)) for line in lines] for each in "\t;,"}
-    several = [each for each, found in counts.items() if found and found[0] > 1]
+    several = [each for each, count in counts.items() if count and count[0] > 1]
     equal = [each for each in several if len(set(counts[each])) == 1]
     return (equal or several or [","])[0]
 

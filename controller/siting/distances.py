@@ -129,7 +129,7 @@ def _faces(gap: Gap, wall: Shape, area: Area) -> bool:
         [_is_on(gap.end, geometry.Shape((corner,))) for corner in wall.points]
     ):
         return False
-    others = [each for each in geometry.edges(area.shape) if each != wall.points]
+    others = [edge for edge in geometry.edges(area.shape) if edge != wall.points]
     return all(
         geometry.segment_gap(gap.start, gap.end, *each).distance_m > geometry.TOUCH_m
         for each in others

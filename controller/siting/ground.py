@@ -20,11 +20,12 @@ def shrunk(rectangle: Shape) -> Shape:
 
 def _inward(corner: Point, *neighbours: Point) -> Point:
     """A corner moved in along both its sides, by the same distance even in a thin rectangle."""
-    steps = [4 * TOUCH_m / math.dist(corner, each) for each in neighbours]
+    steps = [4 * TOUCH_m / math.dist(corner, neighbour) for neighbour in neighbours]
     x, y = [
         corner[axis]
         + math.fsum(
-            step * (each[axis] - corner[axis]) for step, each in zip(steps, neighbours, strict=True)
+            step * (neighbour[axis] - corner[axis])
+            for step, neighbour in zip(steps, neighbours, strict=True)
         )
         for axis in (0, 1)
     ]
@@ -42,7 +43,7 @@ def share_ground(first: Shape, second: Shape) -> bool:
     """True if two polygons share more than an edge or a corner."""
     if g.box_distance_m(g.box(first), g.box(second)) > 0:
         return False
-    if any([g.crosses(*one, *other) for one in g.edges(first) for other in g.edges(second)]):
+    if any([g.crosses(*edge, *other) for edge in g.edges(first) for other in g.edges(second)]):
         return True
     return any(
         [_is_inside(second, point) for point in _probes(first)]
@@ -95,7 +96,7 @@ def fault_of_outline(points: tuple[Point, ...]) -> str:
                 f"has the point {_words(a)} twice in a row (do not repeat the first point at the "
                 "end)"
             )
-    boxes = [g.edge_box(each) for each in sides]
+    boxes = [g.edge_box(side) for side in sides]
     for index, (a, b) in enumerate(sides):
         for other, (c, d) in enumerate(sides[index + 1 :], index + 1):
             if g.box_distance_m(boxes[index], boxes[other]) <= TOUCH_m and _meet_wrongly(

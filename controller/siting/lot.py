@@ -79,8 +79,8 @@ def _meets_itself(line: Shape) -> bool:
     """True if an open line meets itself: two edges meet that are not neighbours."""
     edges = g.edges(line)
     return any(
-        g.segment_gap(*one, *other).distance_m <= g.TOUCH_m
-        for index, one in enumerate(edges)
+        g.segment_gap(*edge, *other).distance_m <= g.TOUCH_m
+        for index, edge in enumerate(edges)
         for other in edges[index + 2 :]
     )
 

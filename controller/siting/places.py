@@ -86,7 +86,9 @@ def _wall(site: Site, unit: Unit, other: Unit) -> tuple[float, str]:
         found += [(rated[name], f"walls of {name}") for name in (unit.area, other.area) if name]
     names = reductions.shielding(site, unit, other.shape, math.inf)
     if names:
-        rating_h = min([each.fire_rating_h for each in site.barriers if each.name in names])
+        rating_h = min(
+            [barrier.fire_rating_h for barrier in site.barriers if barrier.name in names]
+        )
         found.append((rating_h, ", ".join(names)))
     return max(found)
 
@@ -99,7 +101,7 @@ def _tested_m(unit: Unit) -> float | None:
 
 
 def _to_exposures(site: Site, unit: Unit) -> list[Way]:
-    own = [each for each in site.exposure_gaps if each.unit is unit]
+    own = [exposure_gap for exposure_gap in site.exposure_gaps if exposure_gap.unit is unit]
     own.sort(key=lambda each: each.gap.distance_m)
     return [_to_exposure(unit, each.exposure, each.gap.distance_m) for each in own[:EXPOSURES_NEAR]]
 

@@ -182,11 +182,11 @@ def _fence(site: Site, view: parts.View, bad: set[str]) -> Drawn:
 
 
 def _barriers(site: Site, view: parts.View, bad: set[str]) -> Drawn:
-    for each in site.barriers:
-        shape, high = Shape(each.ends), geometry.short(each.height_m, site.lengths)
-        words = f"{each.name} {each.fire_rating_h:g} h, {high} high"
+    for barrier in site.barriers:
+        shape, high = Shape(barrier.ends), geometry.short(barrier.height_m, site.lengths)
+        words = f"{barrier.name} {barrier.fire_rating_h:g} h, {high} high"
         label = ([words], *_seen_middle(view, shape), parts.BARRIER.stroke)
-        yield parts.draw_shape(view, shape, parts.BARRIER, f"barrier.{each.name}"), label
+        yield parts.draw_shape(view, shape, parts.BARRIER, f"barrier.{barrier.name}"), label
 
 
 def _units(site: Site, view: parts.View, bad: set[str]) -> Drawn:

@@ -80,7 +80,7 @@ def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str,
     signs, bottom = _signs(site, bar_px + 90, view.width_px)
     lines = list(site.live.lines) if site.live else []
     lines += report.open_lines(findings)
-    beyond = [each for each in site.exposures if not parts.is_seen(view, each.shape)]
+    beyond = [exposure for exposure in site.exposures if not parts.is_seen(view, exposure.shape)]
     words = ", ".join([f"{each.name} ({each.kind})" for each in beyond])
     lines += [*site.placeholder_lines, *([f"beyond the plan: {words}"] if beyond else [])]
     lines.append(

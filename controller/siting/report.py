@@ -26,7 +26,7 @@ CLAIMS = (
 
 def text(site: Site, findings: list[Finding]) -> str:
     """The complete report."""
-    judged = [each for each in findings if each.verdict != audit.NOT_APPLICABLE]
+    judged = [finding for finding in findings if finding.verdict != audit.NOT_APPLICABLE]
     by_kind = grouped(judged, lambda each: each.rule.sense == rules.SCOPE)
     sections = (
         _head(site),
@@ -61,7 +61,7 @@ def _head(site: Site) -> list[str]:
 
 def _table(site: Site, findings: list[Finding]) -> list[str]:
     columns = f"  {'id':5}{'what':33}{'measured':>12} {'required':>13}  verdict"
-    return [columns, *[line for each in findings for line in _row(site, each)]]
+    return [columns, *[line for finding in findings for line in _row(site, finding)]]
 
 
 def _row(site: Site, finding: Finding) -> list[str]:
@@ -138,7 +138,7 @@ def open_lines(findings: list[Finding]) -> list[str]:
 
 def ids(findings: list[Finding]) -> str:
     """The ids of the Findings' rules."""
-    return " ".join([each.rule.id for each in findings])
+    return " ".join([finding.rule.id for finding in findings])
 
 
 def _groups(site: Site) -> list[str]:
@@ -158,7 +158,9 @@ def _fire_areas(site: Site) -> list[str]:
 
 
 def _exposures(site: Site) -> list[str]:
-    near = [each for each in site.nearest_units if each.gap.distance_m <= NEAR_m]
+    near = [
+        nearest_unit for nearest_unit in site.nearest_units if nearest_unit.gap.distance_m <= NEAR_m
+    ]
     rows = [
         f"  {number(gap.distance_m, 'm', site.lengths):>10}  {exposure.name:20} "
         f"{exposure.kind:16} {unit.name}"
@@ -203,7 +205,7 @@ def document(site: Site, findings: list[Finding]) -> Facts:
         "total_kWh": site.total_kWh,
         "is_met": audit.is_met(findings),
         "headline": headline(findings),
-        "rules": [_rule_document(each) for each in findings],
+        "rules": [_rule_document(finding) for finding in findings],
         "groups": {name: sum_kWh(units) for name, units in site.groups.items()},
         "fire_areas": {name: sum_kWh(units) for name, units in site.fire_areas.items()},
         "exposures": [

@@ -79,7 +79,7 @@ class Site:
     @functools.cached_property
     def threshold_kWh(self) -> float:
         """The lowest threshold of these technologies."""
-        return min([f.TECHNOLOGIES[each].threshold_kWh for each in self.technologies])
+        return min([f.TECHNOLOGIES[technology].threshold_kWh for technology in self.technologies])
 
     @functools.cached_property
     def groups(self) -> dict[str, list[Unit]]:
@@ -127,7 +127,7 @@ class Site:
     def pairs(self) -> list[UnitPair]:
         """The pairs of all_pairs with different groups, or else the nearest such pair."""
         return [
-            each for each in self.all_pairs if each[0].group != each[1].group
+            all_pair for all_pair in self.all_pairs if all_pair[0].group != all_pair[1].group
         ] or self._nearest_pair(True)
 
     def _nearest_pair(self, of_different_groups: bool) -> list[UnitPair]:
@@ -163,7 +163,11 @@ class Site:
 
     def gaps_to(self, kinds: tuple[str, ...]) -> list[ExposureGap]:
         """The exposure_gaps to exposures of these kinds."""
-        return [each for each in self.exposure_gaps if each.exposure.kind in kinds]
+        return [
+            exposure_gap
+            for exposure_gap in self.exposure_gaps
+            if exposure_gap.exposure.kind in kinds
+        ]
 
     @functools.cached_property
     def nearest_units(self) -> list[ExposureGap]:

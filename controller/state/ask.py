@@ -37,11 +37,11 @@ def answer(given: Situation, job: Job) -> Facts:
     if given.unknown:
         return not_known(job, given.unknown)
     forecasts = [Forecast(given, job, course) for course in courses(given)]
-    if any(each.is_needed for each in forecasts) and given.unknown_battery:
+    if any(forecast.is_needed for forecast in forecasts) and given.unknown_battery:
         return not_known(job, given.unknown_battery)
     found = min(forecasts, key=lambda each: (not _missing(given, each), each.margin_W))
     missing, worst, seen_W = _missing(given, found), found.worst, given.connection.seen_W
-    is_yes, left_Wh = not missing, min(each.left_Wh for each in forecasts)
+    is_yes, left_Wh = not missing, min(forecast.left_Wh for forecast in forecasts)
     return {
         "answer": YES if is_yes else NO,
         **job._asdict(),
@@ -69,12 +69,12 @@ def _rests_on(given: Situation, worst: Moment) -> list[Facts]:
     """
     connection, tracking = given.connection, given.tracking
     words: list[tuple] = [("", "connection", "configured", connection.import_W_max, None, None)]
-    for each in given.hints:
-        name = each.source, each.quantity
-        if each.valid_s:
-            words.append((*name, "valid", each.value_W, each.valid_s, each.fallback_W))
+    for hint in given.hints:
+        name = hint.source, hint.quantity
+        if hint.valid_s:
+            words.append((*name, "valid", hint.value_W, hint.valid_s, hint.fallback_W))
         else:
-            words.append((*name, "fallback", each.fallback_W, None, None))
+            words.append((*name, "fallback", hint.fallback_W, None, None))
     if tracking.is_requested:
         name, ends = (tracking.base_source, "power_W"), (tracking.base_s, None)
         words.append((*name, "valid", tracking.base_W, *ends))
@@ -123,7 +123,7 @@ def _missing(given: Situation, found: Forecast) -> list[Facts]:
     missing = []
     if found.worst.spare_W < 0:
         missing.append(_missing_power(given, found.worst))
-    over = [each for each in found.intervals if each.spare_W < 0]
+    over = [interval for interval in found.intervals if interval.spare_W < 0]
     if over:
         first = over[0]
         window = {"from_s": first.begin_s, "until_s": first.end_s}

@@ -114,7 +114,7 @@ def head(shadow: Shadow) -> Facts:
 
 def contradicted(shadow: Shadow) -> list[Facts]:
     """Each signal that other measurements contradict: {signal, reason}."""
-    found = [each.contradicted() for each in shadow.core.functions.values()]
+    found = [function.contradicted() for function in shadow.core.functions.values()]
     return [{"signal": name, "reason": reason(code)} for some in found for name, code in some]
 
 

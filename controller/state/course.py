@@ -43,7 +43,7 @@ class Course:
     def __init__(self, given: Situation, name: str, is_silent: bool = False):
         """name: RENEWED, SILENT or MIXED. is_silent: request and schedule end in MIXED too."""
         self.name, self._given, self._is_silent = name, given, is_silent or name == SILENT
-        self._steps = [Step(*each) for each in given.steps]
+        self._steps = [Step(*step) for step in given.steps]
 
     def slot(self, now_s: int) -> Slot | None:
         """The slot of the schedule that acts at now_s; None: no slot."""
@@ -54,7 +54,7 @@ class Course:
 
     def steps_W(self, now_s: int) -> int:
         """Change of the load at now_s by the announced steps."""
-        begun = [each for each in self._steps if each.start_s <= now_s]
+        begun = [step for step in self._steps if step.start_s <= now_s]
         over = [each for each in begun if each.end_s is not None and now_s >= each.end_s]
         ended = [each for each in over if self._is_silent and each.step_W <= 0]
         return sum(each.step_W for each in begun) - sum(each.step_W for each in ended)
@@ -117,10 +117,10 @@ class Course:
     def _in_force(self, now_s: int, slot: Slot | None, group: int) -> list[tuple[Held, int]]:
         """Each hint or fallback of a group (hint_groups) that acts, and its value."""
         found = []
-        for each in self._given.hints:
-            value_W = self._value_W(each, now_s, slot) if each.group == group else None
+        for hint in self._given.hints:
+            value_W = self._value_W(hint, now_s, slot) if hint.group == group else None
             if value_W is not None:
-                found.append((each, value_W))
+                found.append((hint, value_W))
         return found
 
     def _value_W(self, held: Held, now_s: int, slot: Slot | None) -> int | None:
@@ -152,11 +152,11 @@ def courses(given: Situation) -> list[Course]:
     """The futures to check: only RENEWED if nothing can end; SILENT too if something can end; MIXED
     too if several things can end and a hint is among them.
     """
-    hints = [each for each in given.hints if each.valid_s]
+    hints = [hint for hint in given.hints if hint.valid_s]
     others = [
         given.tracking.is_requested and given.tracking.base_s is not None,
         bool(given.slots) and given.heard_s is not None,
-        any(Step(*each).step_W < 0 for each in given.steps),
+        any(Step(*step).step_W < 0 for step in given.steps),
     ]
     found = [Course(given, RENEWED)]
     if hints or any(others):

@@ -48,15 +48,15 @@ def _fixed(shadow: Shadow, view: DeviceView) -> dict[str, int]:
     than the configuration file.
     """
     name = _differs(shadow, view)
-    actuators_of = [each.name for each in view.device.role.actuators]
+    actuators_of = [actuator.name for actuator in view.device.role.actuators]
     return {name: view.word(REFUSED_VALUE)} if name in actuators_of else {}
 
 
 def _refused(view: DeviceView) -> Facts:
     """{signal: {value, low, high}} of the signals whose last answers were out of range."""
-    signals = [each for each in view.device.role.signals if view.is_refused(each.name)]
+    signals = [signal for signal in view.device.role.signals if view.is_refused(signal.name)]
     value = view.word(REFUSED_VALUE) if len(signals) == 1 else None
-    bounds = [(each.name, *each.bounds(view.settings)) for each in signals]
+    bounds = [(signal.name, *signal.bounds(view.settings)) for signal in signals]
     return {name: {"value": value, "low": low, "high": high} for name, low, high in bounds}
 
 

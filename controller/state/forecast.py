@@ -110,7 +110,7 @@ class Forecast:
         """Power by which the job could still rise within the limits of power and the intervals of
         peak shaving. The energy is not checked here.
         """
-        return min([self.worst.spare_W, *[each.spare_W for each in self.intervals]])
+        return min([self.worst.spare_W, *[interval.spare_W for interval in self.intervals]])
 
     def _run(self) -> None:
         """Step to the end of the job; with peak shaving, to the end of its last interval."""

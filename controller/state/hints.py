@@ -109,8 +109,8 @@ def notices(shadow: Shadow) -> list[Facts]:
         if known.price_ms(source)
     ]
     steps = [
-        (each.source, hint_codes.STEP_W, each.step_W, each.start_ms, each.left_ms)
-        for each in known.steps()
+        (step.source, hint_codes.STEP_W, step.step_W, step.start_ms, step.left_ms)
+        for step in known.steps()
     ]
     return [
         {

@@ -55,11 +55,11 @@ def facts(header: Facts, records: Sequence[Record], ramp: Ramp) -> Facts:
         "provisioned_utc": found.provisioned and found.provisioned.recorded_utc,
         "steps": {
             name: {
-                "utc": each.recorded_utc,
-                "by": each.tester,
-                "words": each.remark.removeprefix(joining.remark(code, "")),
+                "utc": step.recorded_utc,
+                "by": step.tester,
+                "words": step.remark.removeprefix(joining.remark(code, "")),
             }
-            for name, each in found.steps.items()
+            for name, step in found.steps.items()
         },
         "hours": hours,
     }

@@ -30,7 +30,7 @@ def way_and_limit(code: int) -> tuple[int, int] | None:
 def _lowest_W(shadow: Shadow, way: int, numbers: Iterable[int]) -> int:
     """The lowest of these limits in each unit, summed over the units, W >= 0."""
     limit_W, units = shadow.core.facts.limit_W, range(shadow.layout.units)
-    return sum(min(limit_W(unit, way, each) for each in numbers) for unit in units)
+    return sum(min(limit_W(unit, way, number) for number in numbers) for unit in units)
 
 
 def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:

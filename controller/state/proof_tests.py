@@ -59,7 +59,7 @@ def facts(
     if open_:
         summary = f"{', '.join(open_)} is being replaced"
     units = sign_tests.units(codes(header), found.records)
-    signs = [{key: each[key] for key in ("unit", "state", "date")} for each in units]
+    signs = [{key: unit[key] for key in ("unit", "state", "date")} for unit in units]
     own: Facts = {"replacing": [replacements.words(record) for record in open_.values()]}
     own |= {"summary": summary, "wrong": found.lines, "clock": clock}
     own["join"] = joining.facts(header, found.records, ramp)

@@ -41,7 +41,7 @@ def result(points: Sequence[Facts]) -> str:
     """Result of a unit. One bad verdict fails the unit. The load meter may stay without a verdict,
     because the load itself may move too much.
     """
-    verdicts = {each["point"]: each["verdict"] for each in points}
+    verdicts = {point["point"]: point["verdict"] for point in points}
     if any(verdict in BAD for verdict in verdicts.values()):
         return FAILED
     verdicts.pop(LOAD, None)

@@ -240,17 +240,17 @@ def _steps(control: Control, share_permille: int) -> tuple[Step, ...]:
     """Each announced step that has not begun."""
     steps = control.functions[Notices.NAME].steps()
     return tuple(
-        Step(each.start_ms // 1000, each.step_W * share_permille // 1000, each.left_ms // 1000)
-        for each in steps
-        if each.start_ms
+        Step(step.start_ms // 1000, step.step_W * share_permille // 1000, step.left_ms // 1000)
+        for step in steps
+        if step.start_ms
     )
 
 
 def _choice_W(chain: setpoint.Chain) -> tuple[int, int]:
     """(low, high) of all caps together, without the caps that the forecast computes over time."""
-    caps = [each for each in chain.answers if type(each) is Cap]
-    charge_W = [each.charge_W_max for each in caps if each.charge_reason not in _OF_COURSE]
-    discharge_W = [each.discharge_W_max for each in caps if each.discharge_reason not in _OF_COURSE]
+    caps = [answer for answer in chain.answers if type(answer) is Cap]
+    charge_W = [cap.charge_W_max for cap in caps if cap.charge_reason not in _OF_COURSE]
+    discharge_W = [cap.discharge_W_max for cap in caps if cap.discharge_reason not in _OF_COURSE]
     return -min([WIDE_W, *charge_W]), min([WIDE_W, *discharge_W])
 
 

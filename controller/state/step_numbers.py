@@ -14,7 +14,7 @@ def settled(samples: Sequence[Sample], phase: tuple[int, int]) -> list[float]:
     """The values of the last part of a phase."""
     begin_ms, end_ms = phase
     from_ms = end_ms - (end_ms - begin_ms) * LAST_PERMILLE // 1000
-    return [each.value_W for each in samples if from_ms < each.at_ms <= end_ms]
+    return [sample.value_W for sample in samples if from_ms < sample.at_ms <= end_ms]
 
 
 def means(
@@ -23,7 +23,7 @@ def means(
     """(means of the set-point, means of the values), one for each phase that has samples of
     both.
     """
-    pairs = [(settled(asked, each), settled(seen, each)) for each in phases]
+    pairs = [(settled(asked, phase), settled(seen, phase)) for phase in phases]
     whole = [(one, other) for one, other in pairs if one and other]
     return [statistics.fmean(one) for one, _ in whole], [statistics.fmean(of) for _, of in whole]
 
@@ -43,13 +43,13 @@ def slope(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float] | Non
 
 def noise_W(samples: Sequence[Sample], phases: Phases) -> float:
     """Largest standard deviation of the settled values of a phase, W."""
-    parts = [settled(samples, each) for each in phases]
-    return max([statistics.pstdev(each) for each in parts if each], default=0.0)
+    parts = [settled(samples, phase) for phase in phases]
+    return max([statistics.pstdev(part) for part in parts if part], default=0.0)
 
 
 def resolution_W(samples: Sequence[Sample]) -> float:
     """Smallest difference between two values that differ, W; 0: all values are the same."""
-    values = sorted({each.value_W for each in samples})
+    values = sorted({sample.value_W for sample in samples})
     return min([high - low for low, high in zip(values, values[1:])], default=0.0)
 
 
@@ -60,5 +60,5 @@ def refresh_ms(samples: Sequence[Sample]) -> float | None:
 
 
 def _gaps(samples: Sequence[Sample]) -> Iterator[int]:
-    for one, other in zip(samples, samples[1:]):
-        yield other.at_ms - one.at_ms
+    for sample, other in zip(samples, samples[1:]):
+        yield other.at_ms - sample.at_ms

@@ -98,10 +98,10 @@ def sample_of(moment: Computed) -> dict[str, int | None]:
         return combine(found) if len(found) == len(racks) else None
 
     def of_racks(index: int) -> list[int | None]:
-        return [base.rack_value(moment, each, index) for each in racks]
+        return [base.rack_value(moment, rack, index) for rack in racks]
 
     soc_permille = of_all(sum, of_racks(s.SOC_PERMILLE))
-    hottest = [facts_of_racks.temperatures(moment, each)["temperature_ddegC_max"] for each in racks]
+    hottest = [facts_of_racks.temperatures(moment, rack)["temperature_ddegC_max"] for rack in racks]
     return {
         "grid_W": base.cabinet_value(moment, s.GRID_POWER_W),
         "load_W": base.cabinet_value(moment, s.LOAD_POWER_W),

@@ -80,7 +80,7 @@ def found(
     """How far the cabinet has joined at the place with this code. now_us: of the boot clock.
     began_us: result of ramp_began_us.
     """
-    own = [each for each in records if each.kind in (JOINED, LEFT, LOST)]
+    own = [record for record in records if record.kind in (JOINED, LEFT, LOST)]
     ends = [at for at, each in enumerate(own, 1) if each.kind != JOINED]
     here = own[max(ends, default=0) :]
     newest = {each.row: each for each in here if each.remark.startswith(remark(place, ""))}
@@ -95,7 +95,7 @@ def found(
     # A boot has interrupted the reports of a leaving cabinet, so nobody counts on it any more.
     leaves = 0 if began_us is None else kept
     ready = {ALONE: WHOLE, JOINS: 0, IN: passed, LEAVES: leaves}[state]
-    made = [each for each in records if each.kind == PROVISIONED]
+    made = [record for record in records if record.kind == PROVISIONED]
     return Joining(state, steps, ready, kept, made[-1] if made else None)
 
 

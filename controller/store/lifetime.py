@@ -28,7 +28,7 @@ class Lifetime:
         since_us, months = found.get("since_utc_us"), found.get("health")
         self.content["since_utc_us"] = since_us if isinstance(since_us, int) else None
         months = months if isinstance(months, dict) else {}
-        self.content["health"] = {name: _count(each) for name, each in months.items()}
+        self.content["health"] = {name: _count(month) for name, month in months.items()}
 
     def count(self, name: str) -> None:
         """Add 1 to "starts" or "trips"."""

@@ -106,7 +106,8 @@ def utc_text(utc: SupportsInt) -> str:
 def last_utc(records: Sequence[Record]) -> str:
     """Time of the last record with a clock that is not doubtful."""
     return next(
-        (each.recorded_utc for each in reversed(records) if each.clock != DOUBTFUL), utc_text(0)
+        (record.recorded_utc for record in reversed(records) if record.clock != DOUBTFUL),
+        utc_text(0),
     )
 
 

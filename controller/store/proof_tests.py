@@ -92,7 +92,7 @@ class Ledger:
 
         def make(found: pl.Found) -> Made | None:
             first = pl.COMMISSIONED, "", *_written(found, moment), "", 0, "", remark
-            is_new = all(each.kind == pl.PROVISIONED for each in found.records)
+            is_new = all(record.kind == pl.PROVISIONED for record in found.records)
             return first if is_new else None
 
         return self._append(make, waits) is not None
@@ -268,7 +268,9 @@ def check_date(found: pl.Found, now: str, row: str, date: str) -> None:
     """Check the day of an earlier test: not in the future, and not before the last test of the row.
     Raises LedgerError.
     """
-    own = [each for each in found.records if each.row == row and each.kind in (pl.TEST, pl.DUE)]
+    own = [
+        record for record in found.records if record.row == row and record.kind in (pl.TEST, pl.DUE)
+    ]
     last = max([each.date for each in own if each.date <= now], default=date)
     _check(
         [

@@ -159,7 +159,7 @@ def of_cabinet(loaded: Loaded, name: str) -> Loaded:
     Such a store lacks the latches of this cabinet. A store without a name is that of a new cabinet.
     """
     cabinets = loaded.record.cabinets if loaded.record else ()
-    others = [each for each in cabinets if each != name]
+    others = [cabinet for cabinet in cabinets if cabinet != name]
     if not others:
         return loaded
     return _doubted(loaded, f'the store belongs to cabinet "{others[0]}", not to "{name}"')

@@ -126,7 +126,7 @@ def with_nearest(message: str) -> str:
     import difflib  # takes 5 ms, and is needed only after a wrong command
 
     choices = [each.strip("' ") for each in found[2].split(",")]
-    begun = [each for each in choices if each.startswith(found[1])]
+    begun = [choice for choice in choices if choice.startswith(found[1])]
     near = begun or difflib.get_close_matches(found[1], choices, 1, 0.5)
     nearest = f", nearest '{near[0]}'" if near else ""
     allowed = (

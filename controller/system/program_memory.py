@@ -30,10 +30,10 @@ def kernel_modules() -> list[ModuleType]:
 def functions(modules: list[ModuleType]) -> Iterator[FunctionType]:
     """Every function of these modules and of their classes."""
     for module in modules:
-        for holder in [module, *[each for each in vars(module).values() if isinstance(each, type)]]:
-            for each in vars(holder).values():
-                if isinstance(each, FunctionType) and each.__module__ == module.__name__:
-                    yield each
+        for holder in [module, *[var for var in vars(module).values() if isinstance(var, type)]]:
+            for var in vars(holder).values():
+                if isinstance(var, FunctionType) and var.__module__ == module.__name__:
+                    yield var
 
 
 def program_crc(function: FunctionType) -> int:

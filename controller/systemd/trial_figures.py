@@ -37,7 +37,7 @@ def _figures(seen: watch.Watch, state_directory: str) -> Facts:
     """
     status, links = seen.facts("status"), seen.facts("links")["devices"]
     quantities = seen.facts("trend", span_s=SPAN_S)["quantities"]
-    trend = {each["field"]: each["values"] for each in quantities}
+    trend = {quantity["field"]: quantity["values"] for quantity in quantities}
     is_closed = not contacts.is_open(seen.shadow)
     is_off_grid = bool(seen.shadow.core.facts.is_off_grid())
     seen.shadow.close()
@@ -48,7 +48,7 @@ def _figures(seen: watch.Watch, state_directory: str) -> Facts:
         "missed_permille": 1000 * loop["missed"] / max(1, loop["ticks"]),
         "late_us": loop["lateness_us"]["p99_9"],
         "trips": TripLog(state_directory).newest,
-        "links": sum(each["state"] != "ok" for each in links),
+        "links": sum(link["state"] != "ok" for link in links),
         "apart_permille": apart_permille(trend, status["rated_W"]),
         "is_closed": is_closed,
         "is_off_grid": is_off_grid,

@@ -104,7 +104,7 @@ class Table(NamedTuple):
         If there are several places, such as partitions, the one with the largest load counts. If an
         entry is missing, the largest entry counts.
         """
-        parts = [self._device(max(1, nodes), each, places) for each in devices]
+        parts = [self._device(max(1, nodes), device, places) for device in devices]
         if nodes and self.node_W:
             own_W = _worst_W(self.node_W, places, self.node_W.get("*"))
             words = "" if own_W else f"[node_W] has no entry for {' or '.join(places) or 'it'}"
@@ -152,7 +152,7 @@ def _largest_W(table: Mapping[str, int]) -> int:
 
 def _worst_W(table: Mapping[str, int], places: Sequence[str], other_W: int | None) -> int | None:
     """The largest W of these places; None if a place has no entry, or if there is no place."""
-    found = [table.get(each, other_W) for each in places]
+    found = [table.get(place, other_W) for place in places]
     known = [each for each in found if each is not None]
     return max(known) if known and len(known) == len(found) else None
 

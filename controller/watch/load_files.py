@@ -79,7 +79,10 @@ class Files:
         self._quarter, self._sum_J, self._known_s = quarter, 0.0, 0.0
 
     def _put(self, name: str, quarters: Iterable[tuple[int, float]]) -> None:
-        rows, path = "".join(_row(*each) for each in quarters), os.path.join(self._folder, name)
+        rows, path = (
+            "".join(_row(*quarter) for quarter in quarters),
+            os.path.join(self._folder, name),
+        )
         is_whole = os.path.exists(path) and os.path.getsize(path) == len(HEADER + rows)
         if rows and not (is_whole and rows == self._written.get(name)):
             durable.put(path, ".new", [(HEADER + rows).encode()], 0o644)

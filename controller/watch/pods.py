@@ -130,7 +130,7 @@ def _kinds(spec: Object, gpu_W: Mapping[str, int]) -> list[str]:
 
 def _allowed(term: Object, gpu_W: Mapping[str, int]) -> list[str]:
     rules = [each for each in given(term, "matchExpressions", list) if each["operator"] == "In"]
-    known = [each["values"] for each in rules if gpu_W.keys() >= {*each["values"]}]
+    known = [rule["values"] for rule in rules if gpu_W.keys() >= {*rule["values"]}]
     return [kind for values in known for kind in values]
 
 
@@ -148,8 +148,8 @@ def _counts(spec: Object) -> Counter[str]:
             beside += own
     if not (containers := given(spec, "containers", list)):
         raise ValueError("containers")
-    for each in containers:
-        beside += _asked(given(each, "resources", dict))
+    for container in containers:
+        beside += _asked(given(container, "resources", dict))
     return (most | beside) + _asked({"limits": spec.get("overhead")})
 
 
@@ -236,8 +236,8 @@ class Pods:
         found, begun = dict[str, Pod](), ""
         for version, pods in self._api.listed():
             begun = version  # all pages are of one version
-            for each in pods:
-                self._keep(found, each)
+            for pod in pods:
+                self._keep(found, pod)
         with self._lock:
             self._pods, self._version = found, begun
         self._heard_us = clock.now_us()

@@ -125,7 +125,7 @@ def jobs_of(queue: Record, watts: Table) -> list[Job]:
     if queue.get("errors") or not isinstance(queue["jobs"], list):
         raise ValueError
     records = [each if isinstance(each, dict) else {} for each in queue["jobs"]]
-    begins = [_begin(each) for each in records]
+    begins = [_begin(record) for record in records]
     nodes_most = max([nodes for _, nodes, _ in begins], default=0)
     found = defaultdict[int, list[Job]](list)  # {id of a heterogeneous job: its components}
     for number_in_queue, (each, (state, nodes, het)) in enumerate(zip(records, begins), 1):
@@ -146,12 +146,12 @@ def _as_one(leader: int, parts: list[Job]) -> list[Job]:
 
     They start together, and the release of the leader releases all of them.
     """
-    states = [each.state for each in parts]
+    states = [part.state for part in parts]
     state = GATED if GATED in states else RELEASED
     if leader < 0 or state not in states:
         return parts
-    first, length_s = parts[states.index(state)], max(each.length_s for each in parts)
-    power_W, unknown = total([(each.power_W, each.unknown) for each in parts])
+    first, length_s = parts[states.index(state)], max(part.length_s for part in parts)
+    power_W, unknown = total([(part.power_W, part.unknown) for part in parts])
     return [first._replace(name=str(leader), power_W=power_W, length_s=length_s, unknown=unknown)]
 
 
@@ -228,7 +228,7 @@ def _by_name(text: str, times: int) -> dict[str, list[Device]]:
 
 
 def _pieces(devices: list[Device]) -> float:
-    return math.fsum(math.inf if each.pieces is None else each.pieces for each in devices)
+    return math.fsum(math.inf if device.pieces is None else device.pieces for device in devices)
 
 
 def _words(value: Any) -> set[str]:

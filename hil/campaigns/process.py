@@ -31,6 +31,6 @@ def needed(programs: Mapping[str, str]) -> str | None:
     packages}.
     """
     path = search_path()
-    missing = {each for name, each in programs.items() if not shutil.which(name, path=path)}
+    missing = {program for name, program in programs.items() if not shutil.which(name, path=path)}
     packages = " ".join(sorted(missing))
     return f"needs {packages}: apt-get install {packages}" if packages else None

@@ -45,7 +45,7 @@ class Asked:
 
     def touches(self, address: int, count: int) -> bool:
         """True if a write touches the registers of the set-point."""
-        return any([each["address"] in range(address, address + count) for each in self.frames])
+        return any([frame["address"] in range(address, address + count) for frame in self.frames])
 
     @property
     def power_W(self) -> float | None:

@@ -83,8 +83,14 @@ class MessageEncoder:
         self.last_payload = b""
         signals = map(message.get_signal_by_name, signal_names)
         self.fields = [
-            (each.offset, 1 / each.scale, *_limits(each), (1 << each.length) - 1, each.start)
-            for each in signals
+            (
+                signal.offset,
+                1 / signal.scale,
+                *_limits(signal),
+                (1 << signal.length) - 1,
+                signal.start,
+            )
+            for signal in signals
         ]
 
     def encode(self, values: list[float]) -> bytes:

@@ -34,7 +34,7 @@ def serial_at(profile: Path) -> range:
 
 def laid_out(data: Table, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -> Table:
     """The table with addresses, as in `read`. The chain's headers are added to its identity."""
-    placed = [each for each in _tables(data) if "model" in each]
+    placed = [table for table in _tables(data) if "model" in table]
     if not placed:
         return data
     wanted = {_key(each) for each in placed} | {(COMMON, 1)}

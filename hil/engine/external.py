@@ -91,7 +91,7 @@ def inside(config: Config, foreign: Collection[str]) -> Config:
     """The configuration without the foreign buses and their devices. The rig simulates the rest."""
     topology = config.topology
     buses = tuple([bus for bus in topology.buses if bus.name not in foreign])
-    devices = tuple([each for each in topology.devices if each.bus not in foreign])
+    devices = tuple([device for device in topology.devices if device.bus not in foreign])
     return replace(config, topology=replace(topology, buses=buses, devices=devices))
 
 

@@ -191,4 +191,6 @@ class Pod:
 
     def cores(self) -> list[Any]:
         """The core of each member whose controller runs."""
-        return [each.controller.cabinet.core for each in self.members if each.controller.cabinet]
+        return [
+            member.controller.cabinet.core for member in self.members if member.controller.cabinet
+        ]

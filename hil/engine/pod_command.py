@@ -119,7 +119,7 @@ def _swings(pod: Played) -> Document:
     """
     rows = pod.members[0].recorder.rows()
     is_settled = rows["t_us"] >= pod.settled_us
-    battery_W = sum([each.recorder.rows()["battery_W"][is_settled] for each in pod.members])
+    battery_W = sum([member.recorder.rows()["battery_W"][is_settled] for member in pod.members])
     rows = rows[is_settled]
     found: Document = {"swing_2s_pct": swing_2s_pct(rows), "swing_beside_pv_pct": None}
     if len(rows) and any([pod.site.account.energy_J[each] for each in GIVING_WAY]):

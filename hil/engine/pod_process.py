@@ -122,7 +122,10 @@ class PodProcess(PlantLoop):
         named = {"file": os.path.basename(self.order["file"])}
         named |= {"name": description.read(self.order["file"])["name"], "speed": 1.0}
         doc = {**named, **order, **pod_command.document(self), "expectations": []}
-        every = [*self.pauses.found, *[one for each in self.members for one in each.pauses.found]]
+        every = [
+            *self.pauses.found,
+            *[one for member in self.members for one in member.pauses.found],
+        ]
         if every:
             doc["pauses"] = sorted(every, key=lambda each: each["t_s"])
         with open(self.order["result"], "w", encoding="utf-8") as file:

@@ -93,7 +93,7 @@ class PodRig:
         self._plant = start_plant(pod_process.__name__, self._order, self._plant_end)
         self._connection.settimeout(START_S)
         wires = self._received()["members"]
-        pids = [box.start(each) for box, each in zip(self.boxes, wires)]
+        pids = [box.start(wire) for box, wire in zip(self.boxes, wires)]
         self._connection.send(msgpack.packb({"what": "go", "pids": pids}))
 
     def _received(self) -> dict[str, Any]:
@@ -136,8 +136,8 @@ class PodRig:
         """See pod_command.played. Each member gets `controller`: the figures of its process."""
         with open(self._result, encoding="utf-8") as file:
             doc = json.load(file)
-        for member, found in zip(doc["members"], self.figures):
-            member["controller"] = found
+        for member, figure in zip(doc["members"], self.figures):
+            member["controller"] = figure
         return doc
 
 

@@ -193,7 +193,7 @@ def _check(arguments: Namespace) -> None:
 
 def _check_source(config: Config) -> None:
     name = planner_beside.SOURCE
-    if not any([each.name == name and each.rank >= GRID_CAP for each in config.sources]):
+    if not any([source.name == name and source.rank >= GRID_CAP for source in config.sources]):
         raise InputError(
             f"--with planner: {config.path} has no such source; add [source.{name}] with "
             'role = "grid_cap" and a priority to its site.toml'

@@ -121,7 +121,9 @@ class WiredCabinet(JournalWatch):
     def places(self) -> dict[str, dict[str, str]]:
         """The names under which the controller opens the wires, for the cabinet's file."""
         ports = {name: wire.slave_name for name, wire in self.ptys.items()}
-        cans = {each.bus.name: f"127.0.0.1:{each.port}/{each.bus.name}" for each in self.servers}
+        cans = {
+            server.bus.name: f"127.0.0.1:{server.port}/{server.bus.name}" for server in self.servers
+        }
         return {"ports": ports, "cans": cans}
 
     def record(self, now_us: int) -> None:
@@ -147,11 +149,11 @@ class PlantLoop:
         self.connection, self._cabinets, self.site = connection, cabinets, site
         self.recording = True
         self.start_ns = self.last_us = self.step_due_us = 0
-        self._step_us = min([STEP_US, *[each.config.tick_ms * 500 for each in cabinets]])
+        self._step_us = min([STEP_US, *[cabinet.config.tick_ms * 500 for cabinet in cabinets]])
         # Edge-triggered, because a read of an empty tty waits for a kernel worker of low priority.
         self._heard = select.epoll()
-        for each in cabinets:
-            for wire in each.ptys.values():
+        for cabinet in cabinets:
+            for wire in cabinet.ptys.values():
                 self._heard.register(wire.fileno(), select.EPOLLIN | select.EPOLLET)
 
     def clock_us(self) -> int:
@@ -162,9 +164,9 @@ class PlantLoop:
         """Wait for bytes or the next due time, then serve, with at most one step of the site.
         Returns True if the rig has sent a message. is_heard: such a message ends the waiting.
         """
-        servers = [server for each in self._cabinets for server in each.servers]
+        servers = [server for cabinet in self._cabinets for server in cabinet.servers]
         waiting: list[Any] = [self._heard, *servers, *([self.connection] if is_heard else [])]
-        arrivals_us = [wire.next_us for each in self._cabinets for wire in each.ptys.values()]
+        arrivals_us = [wire.next_us for cabinet in self._cabinets for wire in cabinet.ptys.values()]
         wait_us = min(due_us, self.step_due_us, *arrivals_us) - self.clock_us()
         ready = select.select(waiting, (), (), max(0, wait_us) / 1e6)[0]
         if self._heard in ready:
@@ -175,17 +177,17 @@ class PlantLoop:
     def _service(self, now_us: int) -> None:
         if self.recording:
             self.pauses.turn(now_us)
-        for each in self._cabinets:
-            for wire in each.ptys.values():
+        for cabinet in self._cabinets:
+            for wire in cabinet.ptys.values():
                 wire.service(now_us)
-            for can in each.cans.values():
+            for can in cabinet.cans.values():
                 can.now_us = now_us
         if self.recording:
             self._act(now_us)
         if now_us >= self.step_due_us:
             self._step(now_us)
-        for each in self._cabinets:
-            for server in each.servers:
+        for cabinet in self._cabinets:
+            for server in cabinet.servers:
                 server.service(now_us)
 
     def _step(self, now_us: int) -> None:
@@ -196,8 +198,8 @@ class PlantLoop:
         self.step_due_us += step_us * (1 + (now_us - self.step_due_us) // step_us)
         if elapsed_us > 0:
             self.site.step(elapsed_us / 1e6)
-        for each in self._cabinets:
-            each.cabinet.tick(now_us, each.cans)
+        for cabinet in self._cabinets:
+            cabinet.cabinet.tick(now_us, cabinet.cans)
         if self.recording:
             self._watch(now_us)
 
@@ -211,7 +213,7 @@ class PlantLoop:
     def _stop_orphans(self) -> None:
         """Stop the controllers, because the rig has died."""
         self.recording = False
-        controllers = [each.controller for each in self._cabinets]
+        controllers = [cabinet.controller for cabinet in self._cabinets]
         for controller in controllers:
             controller.signal(signal.SIGTERM)
         until_us = self.clock_us() + round(ORPHAN_S * 1e6)

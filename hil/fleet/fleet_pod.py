@@ -69,7 +69,7 @@ class FleetPod(Pod):
         """Sum of the import limits in force. A dead cabinet counts with its fallback, because it
         may start at any time.
         """
-        return sum([_limit_W(each) for each in self.members])
+        return sum([_limit_W(member) for member in self.members])
 
 
 def _limit_W(rig: VirtualRig) -> int:

@@ -20,7 +20,7 @@ def of_rack(frames: dict[int, bytes]) -> dict[str, float]:
         cells_mV = int.from_bytes(frames[CELLS], "little")
         found["cell_V_min"] = (cells_mV & 0x1FFF) / 1000
         found["cell_V_max"] = (cells_mV >> 13 & 0x1FFF) / 1000
-    words = [int.from_bytes(frames[each], "little") for each in frames if each >= TEMPERATURES]
+    words = [int.from_bytes(frames[frame], "little") for frame in frames if frame >= TEMPERATURES]
     raw = [word >> place & ABSENT for word in words for place in (0, 12, 24, 36)]
     fitted = [each for each in raw if each != ABSENT]
     if fitted:

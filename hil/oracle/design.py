@@ -70,7 +70,9 @@ def effects(stage_id: str) -> set[str]:
 
 def derate_pct(stage_id: str, way: str) -> float:
     """Percent by which the stage reduces charging (way "c") or discharging ("d")."""
-    shares = [each[1:] for each in effects(stage_id) if each[0] == way and each[1:].isdigit()]
+    shares = [
+        effect[1:] for effect in effects(stage_id) if effect[0] == way and effect[1:].isdigit()
+    ]
     return max(map(int, shares), default=0)
 
 

@@ -113,7 +113,7 @@ class ModuleCells:
         more_V = offset_V - self.fault_offsets_V.get(cell, 0.0)
         changed = (slope, shift, offset + more_V, resistance, position)
         self.cells[cell] = changed
-        self.extremes = [changed] + [other for other in self.extremes if other[4] != position]
+        self.extremes = [changed] + [extreme for extreme in self.extremes if extreme[4] != position]
         self.mean_offset_V += more_V / self.count
         self.fault_offsets_V[cell] = offset_V
 

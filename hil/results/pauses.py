@@ -95,7 +95,7 @@ def is_excused(
     is_timing = trip["row"] in SILENCE_ROWS or trip["stage"] in LATE_STAGES
     if not is_timing or (fault_s is not None and fault_s <= trip["t_s"]):
         return False
-    ends_s = [(each["t_s"], each["t_s"] + each["s"] + AFTER_S) for each in pauses]
+    ends_s = [(pause["t_s"], pause["t_s"] + pause["s"] + AFTER_S) for pause in pauses]
     return any(begin_s <= trip["t_s"] <= end_s for begin_s, end_s in ends_s)
 
 

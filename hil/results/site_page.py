@@ -60,8 +60,8 @@ def page(doc: Mapping[str, Any], columns: Mapping[str, np.ndarray], window_s: fl
     empty.
     """
     site, members = doc["site"], doc["members"]
-    violated = [f"{each['name']}: {text}" for each in members for text in each["violations"]]
-    mirrored = [words.MIRRORED] if any(each["mirrored"] for each in members) else []
+    violated = [f"{member['name']}: {text}" for member in members for text in member["violations"]]
+    mirrored = [words.MIRRORED] if any(member["mirrored"] for member in members) else []
     blocks: list[Block] = [
         Text(f"All figures: {doc['mode']}, seed {doc['seed']}, {doc['simulated_s']:g} s."),
         Heading(2, "Energy, kWh"),

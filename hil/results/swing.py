@@ -118,9 +118,9 @@ def _worst_change(t_us: np.ndarray, power_W: np.ndarray) -> tuple[int, int]:
         changes_W.append(np.abs(power_W[lag:] - power_W[:-lag]) * is_within)
     if not changes_W:
         return 0, 1
-    enough_W = AS_BAD * max([each.max() for each in changes_W])
+    enough_W = AS_BAD * max([change_W.max() for change_W in changes_W])
     lag, found = next(
-        (lag, each) for lag, each in enumerate(changes_W, 1) if each.max() >= enough_W
+        (lag, change_W) for lag, change_W in enumerate(changes_W, 1) if change_W.max() >= enough_W
     )
     first = int(np.flatnonzero(found >= ALIKE * found.max())[0])
     return _extended(t_us, power_W, first, first + lag)

@@ -59,9 +59,9 @@ def planner_lines(plan: dict | None) -> list[str]:
 
 def paused(pauses: Sequence[dict]) -> str:
     """The pauses of this machine in one sentence."""
-    found = [f"{each['s']:.1f} s at {each['t_s']:.1f} s ({each['who']})" for each in pauses]
+    found = [f"{pause['s']:.1f} s at {pause['t_s']:.1f} s ({pause['who']})" for pause in pauses]
     more = f" and {len(found) - PAUSES_SHOWN} times more" if len(found) > PAUSES_SHOWN else ""
-    alone = f" {MAY_HANG}" if {each["who"] for each in pauses} == {CONTROLLER} else ""
+    alone = f" {MAY_HANG}" if {pause["who"] for pause in pauses} == {CONTROLLER} else ""
     return f"This machine paused for {', '.join(found[:PAUSES_SHOWN])}{more}.{alone}"
 
 

@@ -32,16 +32,16 @@ def docstrings(text: str) -> Iterator[Place]:
 def tokens(text: str) -> Iterator[tuple[int, Place, str]]:
     """(kind, start, text) of each token."""
     ends, opened = [0, *itertools.accumulate(map(len, text.splitlines(True)))], list[Place]()
-    for each in tokenize.generate_tokens(io.StringIO(text).readline):
-        if each.type == FSTRING[0]:
-            opened.append(each.start)
-        elif each.type == FSTRING[1]:
+    for generate_token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if generate_token.type == FSTRING[0]:
+            opened.append(generate_token.start)
+        elif generate_token.type == FSTRING[1]:
             start = opened.pop()
             if not opened:
-                first, last = [ends[line - 1] + at for line, at in (start, each.end)]
+                first, last = [ends[line - 1] + at for line, at in (start, generate_token.end)]
                 yield tokenize.STRING, start, text[first:last]
         elif not opened:
-            yield each.type, each.start, each.string
+            yield generate_token.type, generate_token.start, generate_token.string
 
 
 def code(text: str) -> list[str]:

@@ -34,7 +34,7 @@ class Kept:
                 ".jsonl", f"firebreak-{given.program.replace(' ', '-')}-"
             )
             os.close(number)
-        order = {key: each for key, each in vars(given).items() if key not in WITHOUT}
+        order = {key: var for key, var in vars(given).items() if key not in WITHOUT}
         # Bytes beyond ASCII, which no run writes, must not raise here; the file is refused later.
         self._file = open(self._path, "a+", encoding="ascii", errors="surrogateescape")
         self._read(json.loads(json.dumps(order)))

@@ -103,7 +103,10 @@ def _trip(expect: dict, run: Run, doc: dict) -> Sentence:
     times_s = [trip["t_s"] for trip in of_stage if scope in (None, trip["scope"])]
     name = f"row {expect['stage']}{f' {scope}' if scope else ''} trips"
     return _within(
-        expect, run, name, lambda from_s: next((each for each in times_s if each >= from_s), None)
+        expect,
+        run,
+        name,
+        lambda from_s: next((time_s for time_s in times_s if time_s >= from_s), None),
     )
 
 

@@ -69,7 +69,7 @@ class Scenario(NamedTuple):
         has a load of steps, because they belong to that load.
         """
         is_free = self.load["kind"] != "steps"
-        return [each for each in self.expects if is_free or each["what"] not in OF_LOAD]
+        return [expect for expect in self.expects if is_free or expect["what"] not in OF_LOAD]
 
 
 def names(folder: str | Path = FOLDER) -> list[str]:

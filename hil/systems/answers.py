@@ -66,7 +66,7 @@ def outage(result: Result) -> list[Cell]:
         hours = litres / (given["fuel_l_per_kWh"] * min(load_kW, given["rated_W"] / 1000))
         power = f"{given['rated_W'] / 1000:,.0f} kW"
         found.append(f"A generator set of {power} takes over; its fuel lasts {hours:.0f} h.")
-    return [*found, *[_played(each, result) for each in result.minutes if each["is_outage"]]]
+    return [*found, *[_played(minute, result) for minute in result.minutes if minute["is_outage"]]]
 
 
 def _mean_kW(result: Result) -> float:

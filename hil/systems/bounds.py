@@ -45,7 +45,7 @@ def lowest_billed_W(spec: Spec, net_W: np.ndarray) -> float:
     """Lower bound of the highest billed mean, for each demand charge alone. net_W: as `net_W`
     returns it.
     """
-    return max([_lowest_W(spec, net_W, each) for each in tariff.charges(spec.tariff)])
+    return max([_lowest_W(spec, net_W, charge) for charge in tariff.charges(spec.tariff)])
 
 
 def _lowest_W(spec: Spec, net_W: np.ndarray, charge: tariff.Charge) -> float:
@@ -53,7 +53,7 @@ def _lowest_W(spec: Spec, net_W: np.ndarray, charge: tariff.Charge) -> float:
     net_W = blocks(net_W, slots).mean(axis=1)
     length_s = slots * SLOT_S
     times = [spec.start + timedelta(seconds=length_s * at) for at in range(len(net_W))]
-    billed = [(charge.is_billed(each),) for each in times]
+    billed = [(charge.is_billed(time),) for time in times]
     span = cap.Span(net_W.tolist(), billed, float(spec.size.import_W))
     return _lowest_of_span_W(spec, span, length_s)
 

@@ -81,15 +81,16 @@ class Claim(NamedTuple):
             return state, self.unreachable or self.context
         if self.lacks:
             return "partly" if self.words else "missing", _joined(self.words, self.lacks)
-        wrong = [line for each in self.figures for line in each.wrong(runs)]
+        wrong = [line for figure in self.figures for line in figure.wrong(runs)]
         wrong += self._violated({source, *SYSTEMS.get(source, ())}, runs)
         if wrong:
             return "fails", _joined(self.words, *dict.fromkeys(wrong))
-        named = list(dict.fromkeys([each.run for each in self.figures]))
-        shown = [
-            f"{run}: {', '.join([each.words(runs) for each in self.figures if each.run == run])}"
+        named = list(dict.fromkeys([figure.run for figure in self.figures]))
+        of_run = {
+            run: [figure.words(runs) for figure in self.figures if figure.run == run]
             for run in named
-        ]
+        }
+        shown = [f"{run}: {', '.join(words)}" for run, words in of_run.items()]
         count = len(self.tests)
         tests = worded.counted(count, "test") if count else ""
         is_stale = any(runs[run]["code"] != proofs.code_of(run) for run in named)
@@ -99,9 +100,9 @@ class Claim(NamedTuple):
         """[the first violation in a run of the claim's systems]; [] for a claim that names a
         variant.
         """
-        if any("/" in each.run for each in self.figures):
+        if any("/" in figure.run for figure in self.figures):
             return []
-        systems = {*systems, *[each.run for each in self.figures]}
+        systems = {*systems, *[figure.run for figure in self.figures]}
         return [
             f"{name} {line}"
             for name, run in runs.items()
@@ -112,7 +113,7 @@ class Claim(NamedTuple):
 
 
 def _joined(*parts: str) -> str:
-    return "; ".join([each for each in parts if each])
+    return "; ".join([part for part in parts if part])
 
 
 def load() -> tuple[dict[str, dict[int, Claim]], list[dict[str, str]]]:

@@ -77,7 +77,7 @@ OPTIONS: options.Options = {
 
 def main(arguments: Namespace) -> int:
     """Run one system or all with their variants, and print. Returns 1 if a promise is not kept."""
-    inputs = {key: each for key, each in vars(arguments).items() if each is not None}
+    inputs = {key: var for key, var in vars(arguments).items() if var is not None}
     jobs = _jobs(arguments)
     _check_files(inputs)
     _check_size(arguments)
@@ -122,10 +122,10 @@ def _jobs(arguments: Namespace) -> list[plays.Job]:
 
 
 def _check_figures(chosen: spec.Spec) -> None:
-    for number, each in enumerate(chosen.figures, 1):
-        if each["name"] not in figures.FIGURES:
+    for number, figure in enumerate(chosen.figures, 1):
+        if figure["name"] not in figures.FIGURES:
             path, known = ("figure", str(number), "name"), figures.FIGURES
-            not_allowed(chosen.name, path, each["name"], ", ".join(known), known)
+            not_allowed(chosen.name, path, figure["name"], ", ".join(known), known)
 
 
 def _check_size(arguments: Namespace) -> None:

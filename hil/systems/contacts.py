@@ -14,9 +14,11 @@ REACTS_S = 5
 def caps_W(spec: Spec, count: int) -> np.ndarray:
     """Import of each second of a run that is surely above the contacts; inf while all are open."""
     found_W = np.full(count, np.inf)
-    devices = [each for each in spec.size.devices.values() if each["role"] == GridContact.NAME]
+    devices = [
+        device for device in spec.size.devices.values() if device["role"] == GridContact.NAME
+    ]
     for name, closings in (spec.site.get(GridContact.NAME) or {}).items():
-        parts = [each.get(f"{name}_import_permille", 1000) for each in devices]
+        parts = [device.get(f"{name}_import_permille", 1000) for device in devices]
         most_W = spec.size.import_W * min([1000, *parts]) / 1000 * (1 + CAP_ERROR)
         for at_s, for_s in closings:
             closed = slice(round(at_s) + REACTS_S, round(at_s + for_s))

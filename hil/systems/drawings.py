@@ -66,7 +66,7 @@ def minutes(result: Result) -> list[tuple[str, str]]:
     """(title, picture) of two minutes, second by second: the one in which the battery calmed the
     grid most, and the one in which the grid moved most.
     """
-    load_W, grid_W = [blocks(each, MINUTE_S) for each in result.seconds_W]
+    load_W, grid_W = [blocks(second_W, MINUTE_S) for second_W in result.seconds_W]
     moved_W = np.ptp(grid_W, axis=1)
     best, worst = int((np.ptp(load_W, axis=1) - moved_W).argmax()), int(moved_W.argmax())
     return [

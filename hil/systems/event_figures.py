@@ -104,7 +104,7 @@ def carried_h(result: Result) -> Found:
 def _of_the_run(result: Result) -> dict[str, Any] | None:
     """The minutes with the kernel around the run's outage; None: none were played."""
     events = outages_of(result.spec)
-    played = [each for each in result.minutes if [each["at_s"], each["for_s"]] in events]
+    played = [minute for minute in result.minutes if [minute["at_s"], minute["for_s"]] in events]
     return played[0] if played else None
 
 
@@ -128,13 +128,17 @@ def unserved_pct(result: Result) -> Found:
 
 def critical_kWh(result: Result) -> Found:
     """Energy that the critical load did not get in all outages, with the kernel."""
-    outages = [each for each in result.minutes if each["is_outage"]]
-    return (math.fsum([each["critical_kWh"] for each in outages]) if outages else None, 0.0, None)
+    outages = [minute for minute in result.minutes if minute["is_outage"]]
+    return (
+        math.fsum([outage["critical_kWh"] for outage in outages]) if outages else None,
+        0.0,
+        None,
+    )
 
 
 def set_s(result: Result) -> Found:
     """Longest time from the loss of the grid until a generator set carries, with the kernel."""
-    found = [each["engine_s"] for each in result.minutes if each["engine_s"] is not None]
+    found = [minute["engine_s"] for minute in result.minutes if minute["engine_s"] is not None]
     return max(found, default=None), 0.0, None
 
 

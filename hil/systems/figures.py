@@ -171,7 +171,7 @@ def energy_cost_cut(result: Result) -> Found:
     """
     paid, without = (bills(result)[place].energy for place in (0, 2))
     costs = paid - result.gained_Wh / 1000 * result.mean_price, bounds.lowest_energy_cost(result)
-    reached, bound = [less_pct(each, without, MONEY_MIN) for each in costs]
+    reached, bound = [less_pct(cost, without, MONEY_MIN) for cost in costs]
     return reached, bound, without
 
 
@@ -223,7 +223,7 @@ def import_over(result: Result) -> Found:
 
 def import_over_1s(result: Result) -> Found:
     """Highest 1 s mean of the import, in percent of the connection. Bound: that of import_over."""
-    load_W, grid_W = [100.0 * float(each.max()) for each in result.seconds_W]
+    load_W, grid_W = [100.0 * float(second_W.max()) for second_W in result.seconds_W]
     limit_W, bound = result.spec.size.import_W, import_over(result)[1]
     return grid_W / limit_W, bound, load_W / limit_W
 
@@ -231,7 +231,7 @@ def import_over_1s(result: Result) -> Found:
 def seconds_over(result: Result) -> Found:
     """Seconds of import above the connection."""
     limit_W = result.spec.size.import_W
-    grid_s, load_s = [float((each > limit_W).sum()) for each in result.seconds_W[::-1]]
+    grid_s, load_s = [float((second_W > limit_W).sum()) for second_W in result.seconds_W[::-1]]
     return grid_s, 0.0, load_s
 
 

@@ -146,7 +146,9 @@ def _configs(sizes: Sequence[sized.Size], folder: Path) -> list[Config]:
 
 def _share_of(slot: Slot, share_permille: int) -> Slot:
     *powers_W, reserve = slot
-    shares = [each if each == OPEN_W else each * share_permille // 1000 for each in powers_W]
+    shares = [
+        power_W if power_W == OPEN_W else power_W * share_permille // 1000 for power_W in powers_W
+    ]
     return Slot._make([*shares, reserve])
 
 

@@ -94,8 +94,13 @@ class ChainMember:
         self._config = config
         self._plant = of_plant = SimulatedCabinet(config, None, 1, plant).plant.config
         self._aux_W = self.drawn_W = float(of_plant.aux_W)
-        self._parts = [site.part(each.role.name, each.settings) for each in config.site_devices[1:]]
-        self._has_contact = any("source_code" in each.inputs for each in config.topology.devices)
+        self._parts = [
+            site.part(site_device.role.name, site_device.settings)
+            for site_device in config.site_devices[1:]
+        ]
+        self._has_contact = any(
+            "source_code" in device.inputs for device in config.topology.devices
+        )
         batteries = self._start(soc)
         self.clock_off_s, self.clock_error_ms = 0.0, CLOCK_ERROR_MS
         self.silent: frozenset[str] = frozenset()  # SENDER, or the name of a site device
@@ -158,7 +163,7 @@ class ChainMember:
 
     def _shares(self, powers_W: Sequence[int]) -> list[int]:
         share = self.share_permille
-        return [each if each == OPEN_W else each * share // 1000 for each in powers_W]
+        return [power_W if power_W == OPEN_W else power_W * share // 1000 for power_W in powers_W]
 
     def supply(self, is_live: bool) -> None:
         """Ignore that the site's voltage has come or gone, because the auxiliaries have a UPS."""

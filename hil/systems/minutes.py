@@ -67,12 +67,12 @@ def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
     if plain_s:
         moved = [second - plain_s // 2 for second in sorted(run.moves_of(spec))]
         closings = (spec.site.get(GridContact.kind) or {}).values()
-        moved += [round(at_s) - plain_s // 2 for each in closings for at_s, _ in each]
+        moved += [round(at_s) - plain_s // 2 for closing in closings for at_s, _ in closing]
         moments += [(max(first_s, at_s), plain_s, False) for at_s in moved]
     moments += [(at_s, for_s, True) for at_s, for_s in outages_of(spec)]
     count = outages if spec.size.can_form else 0  # without an island, no system claims an outage
     moments += [(deal.randint(first_s, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(count)]
-    return [_begun(result, *each) for each in moments]
+    return [_begun(result, *moment) for moment in moments]
 
 
 def lead_s(spec: Spec) -> int:
@@ -141,7 +141,7 @@ def _faults(found: Played) -> list[str]:
     stopped = ["a unit does not run at the end"] if not found["is_running"] else []
     if ended:
         stopped = ["; ".join([f"the charge ended: {ended[0]}, {len(ended)} such trips", *stopped])]
-    others = [each for each in trips if each not in ended]
+    others = [trip for trip in trips if trip not in ended]
     return [*_lost(found), *others, *found["violations"], *stopped]
 
 
@@ -233,10 +233,10 @@ class Watch:
         open_ = site.open_stages
         if open_ != (self.stages[-1][1] if self.stages else 0):
             self.stages.append((round(since_s, 1), open_))
-        is_carried = any(each.feeds_W > 0 for each in site.parts if isinstance(each, Genset))
+        is_carried = any(part.feeds_W > 0 for part in site.parts if isinstance(part, Genset))
         if site.source == ISLAND and is_carried:
             self.engine_s = since_s if self.engine_s is None else self.engine_s
-            self.fuel.see(since_s, sum([each.fuel_l for each in site.gensets]))
+            self.fuel.see(since_s, sum([genset.fuel_l for genset in site.gensets]))
         elif site.source == ISLAND and self.engine_s is None:
             self.charge.see(since_s, self.pod.soc)
 
@@ -271,11 +271,13 @@ class Watch:
             "swings": swing_figures.of_ticks(np.array(self._event_W).T, self.pod.tick_us / 1e6),
             "soc_end": round(self.pod.soc, 3),
             "trips": [
-                (each["stage"], each["scope"], each["t_s"] - self.lead_s)
+                (trip["stage"], trip["scope"], trip["t_s"] - self.lead_s)
                 for member in members
-                for each in member.trips.trips
+                for trip in member.trips.trips
             ],
-            "violations": [each for member in members for each in member.observer.violations],
+            "violations": [
+                violation for member in members for violation in member.observer.violations
+            ],
             "is_running": all(each.summary()[1] == s.RUNNING for each in living),
         }
 

@@ -12,7 +12,7 @@ def lines(documents: list[Played]) -> list[str]:
     """The lines of a table. documents: results of `played`."""
     if not documents:
         return ["  no minutes with the kernel were played"]
-    rows = [line for each in documents for line in (_line(each), *_shed_lines(each))]
+    rows = [line for document in documents for line in (_line(document), *_shed_lines(document))]
     return [COLUMNS.format(*HEAD).rstrip(), *rows]
 
 

@@ -56,7 +56,7 @@ def bill(result: Result) -> Bill | None:
 
 
 def _dot(variables: Any, factors: np.ndarray) -> Any:
-    return sum([one * float(factor) for one, factor in zip(variables, factors)])
+    return sum([variable * float(factor) for variable, factor in zip(variables, factors)])
 
 
 def _model(result: Result) -> Model:

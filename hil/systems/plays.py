@@ -16,7 +16,7 @@ def chosen(name: str, variant: str, inputs: spec.Inputs) -> spec.Spec:
     if "days" in changes and found.days != spec.load(name).days:
         changes["days"] = found.days if found.outage_s else min(found.days, changes["days"])
     days = changes.get("days", found.days)
-    events = [each for each in found.events if each["day"] <= days]
+    events = [event for event in found.events if event["day"] <= days]
     return resized.of(found._replace(**changes, events=events), inputs)
 
 

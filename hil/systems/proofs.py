@@ -78,7 +78,10 @@ def kept(documents: Any, wanted: Mapping[str, Collection[str]], commit: str) -> 
     WrongOptionError: the documents are not those of `hil run`.
     """
     try:
-        runs = {run_of(each): _kept(each, wanted.get(run_of(each), ())) for each in documents}
+        runs = {
+            run_of(document): _kept(document, wanted.get(run_of(document), ()))
+            for document in documents
+        }
     except (KeyError, TypeError, AttributeError):
         raise WrongOptionError(f"--results: {ALLOWED}") from None
     return {"commit": commit, "runs": runs}

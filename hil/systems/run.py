@@ -218,7 +218,7 @@ def means_W(
     return (
         mean_W["imported"] - mean_W["exported"],
         mean_W["discharged"] - mean_W["charged"],
-        *(sum([mean_W[each] for each in kinds]) for kinds in FED),
+        *(sum([mean_W[kind] for kind in kinds]) for kinds in FED),
         mean_W["load"],
     )
 

@@ -55,7 +55,7 @@ def loses(changes: Mapping[str, Any]) -> Measure:
         given = result.spec, result.series, result.before
         exact, other = (followed(*given, each) for each in (EXACT, changes))
         outcomes = backtest.without(exact.past), exact.done, other.done
-        costs = [backtest.cost(exact.site, exact.past, each) for each in outcomes]
+        costs = [backtest.cost(exact.site, exact.past, outcome) for outcome in outcomes]
         saved = costs[0] - costs[1]
         return (100 * (costs[2] - costs[1]) / saved if saved >= MONEY_MIN else None), None, None
 

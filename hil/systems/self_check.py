@@ -104,7 +104,9 @@ def cases_of(jobs: list[plays.Job], inputs: Inputs) -> list[Case]:
     found = []
     for job in jobs:
         spec = plays.chosen(*job, inputs)
-        named = {fault for each in spec.figures for fault in each["breaks"] + each["survives"]}
+        named = {
+            fault for figure in spec.figures for fault in figure["breaks"] + figure["survives"]
+        }
         can = faults_of(spec.size.devices, spec.schedule)
         found += [Case(*job, fault) for fault in can if fault in named]
     return found
@@ -128,7 +130,7 @@ def main(jobs: list[plays.Job], inputs: Inputs, arguments: argparse.Namespace) -
 def _broken(case: Case, inputs: Inputs) -> list[Document]:
     chosen = plays.chosen(case.name, case.variant, inputs)
     faulty, its = broken(chosen, inputs, case.fault)
-    asked = {each["name"]: each for each in chosen.figures if each["asked"] is not None}
+    asked = {figure["name"]: figure for figure in chosen.figures if figure["asked"] is not None}
     return [
         judged(each._asdict(), asked[each.name], case.fault)
         for each in figures.of(plays.whole(faulty, its))

@@ -37,7 +37,7 @@ class Sender:
         self.sends = sends(spec)
         self._spec, self.past = spec, past_of(spec, before, series)
         self._daily, self._peaks = Daily(self.site), backtest.Peaks(self.site)
-        self._events = [event_of(each) for each in spec.events]
+        self._events = [event_of(event) for event in spec.events]
         self._told = Told(spec, self.past)
         self._yielded_s: dict[tuple[int, int], float] = {}  # {(year, month): s with a lowered load}
 
@@ -171,7 +171,7 @@ def site_of(spec: Spec, is_capped: bool = True) -> Site:
     tariff: dict[str, Any] = spec.tariff
     if not spec.schedule["is_trading"]:  # load tracking has the battery for itself
         tariff = {**tariff, "demand_per_kW_month": [0.0], "demand": []}
-    hours = Hours(*[spec.schedule[each] for each in Hours._fields])
+    hours = Hours(*[spec.schedule[field] for field in Hours._fields])
     limits = import_W, export_W, tariff, _agreed(spec), hours
     return Site(store_of(spec), size.energy_Wh * J_PER_WH, *limits)
 

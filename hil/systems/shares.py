@@ -45,7 +45,7 @@ def of(result: Result) -> dict[str, float] | None:
     best = foresight.optimum(site, past, site.store.now_J)
     at_seconds = backtest.Outcome(result.import_without_W(own_W).tolist(), 0.0, 0.0)
     ways = backtest.without(past), best, sender.alone(), at_seconds, at_1s(result)
-    without, least, by_model, without_1s, paid = [backtest.cost(site, past, each) for each in ways]
+    without, least, by_model, without_1s, paid = [backtest.cost(site, past, way) for way in ways]
     if without - least < LEAST_PART * without:
         return None
     return {

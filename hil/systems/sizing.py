@@ -134,8 +134,8 @@ def _limits_W(spec: Spec, limit_W: float, count: int) -> np.ndarray:
     times = [spec.start + timedelta(seconds=SLOT_S * at) for at in range(count)]
     return np.array(
         [
-            limit_W if any([one.is_billed(each) for one in charges]) else spec.size.import_W
-            for each in times
+            limit_W if any([charge.is_billed(time) for charge in charges]) else spec.size.import_W
+            for time in times
         ]
     )
 

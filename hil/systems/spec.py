@@ -192,8 +192,8 @@ def _content(name: str) -> Table:
 
 def _over(content: Table, changes: Table) -> Table:
     both = {
-        key: _over(content[key], each) if isinstance(each, dict) and key in content else each
-        for key, each in changes.items()
+        key: _over(content[key], change) if isinstance(change, dict) and key in content else change
+        for key, change in changes.items()
     }
     return content | both
 

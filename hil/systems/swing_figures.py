@@ -20,7 +20,7 @@ def calmer(window_s: int) -> Measure:
     """
 
     def figure(result: Result) -> Found:
-        load, grid = [rms_change_W(each, window_s) for each in result.seconds_W]
+        load, grid = [rms_change_W(second_W, window_s) for second_W in result.seconds_W]
         return less_pct(grid, load, STILL_W), None, load / 1000
 
     return figure
@@ -70,7 +70,7 @@ def kernel_tracked(result: Result) -> Found:
 
 
 def _plain(result: Result) -> dict[str, float | None] | None:
-    return next((each["swings"] for each in result.minutes if not each["is_outage"]), None)
+    return next((minute["swings"] for minute in result.minutes if not minute["is_outage"]), None)
 
 
 def tracked(load_W: np.ndarray, grid_W: np.ndarray) -> tuple[int, int]:

@@ -29,9 +29,9 @@ def of(result: Result) -> list[str]:
         *contacts.broken(result.spec, grid_W),
         *[line for each in (_unserved, _missed_cap, _stale, _charge) for line in each(result)],
         *[
-            f"{'outage' if each['is_outage'] else 'plain day'} at {each['at_s']} s: {fault}"
-            for each in result.minutes
-            for fault in each["faults"]
+            f"{'outage' if minute['is_outage'] else 'plain day'} at {minute['at_s']} s: {fault}"
+            for minute in result.minutes
+            for fault in minute["faults"]
         ],
     ]
 
@@ -46,7 +46,7 @@ def _over(name: str, power_W: np.ndarray, limit_W: int) -> list[str]:
 
 def _ramps(result: Result) -> list[str]:
     """Violated ramps of the operator. The loss of the grid and its return do not count."""
-    wanted = [each for each in result.spec.ramps if each[1] >= ramps.SHORT_S]
+    wanted = [ramp for ramp in result.spec.ramps if ramp[1] >= ramps.SHORT_S]
     if not wanted:
         return []
     grid_W = result.seconds_W[1].copy()

@@ -56,12 +56,14 @@ class Watch:
         allowed_W, acted_s, stale_s, unserved_J = self._rows
         slot, state = second // SLOT_S, self._schedule.out[schedule.O_STATE]
         acted_s[slot] += state == schedule.ACTS
-        limits_W = [sum(each.loop.limits.discharge_W) for each in self._members if each.is_here]
+        limits_W = [
+            sum(member.loop.limits.discharge_W) for member in self._members if member.is_here
+        ]
         allowed_W[slot] += sum(limits_W) / SLOT_S
         stale_s[slot] += state in STALE and SENDER not in self._members[0].silent
         energy_J, before_J = self._site.account.energy_J, self._missing_J
         all_J = energy_J["unserved"] + energy_J["shed"]  # dark or shed
-        if all_J != before_J and not any([second in each for each in self._outages]):
+        if all_J != before_J and not any([second in outage for outage in self._outages]):
             unserved_J[slot] += all_J - before_J
         self._missing_J = all_J
         self._see_charge()

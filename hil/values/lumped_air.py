@@ -26,7 +26,9 @@ class LumpedAir:
     def step(self, dt_s: float, outside_degC: float) -> float:
         """Advance by dt_s. Returns the power that heaters and cooling draw, W."""
         climate, batteries = self.climate, self._batteries
-        heat_W = math.fsum([each.air_W + CONVERTER_SHARE * each.losses_W for each in batteries])
+        heat_W = math.fsum(
+            [battery.air_W + CONVERTER_SHARE * battery.losses_W for battery in batteries]
+        )
         climate.outside_degC = outside_degC
         climate.heater_W = heater_W = air_devices.heater_W(self._parts)
         climate.colder_K = air_devices.colder_K(self._parts)

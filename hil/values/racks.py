@@ -21,7 +21,7 @@ class Message:
     """One message of the BMS: its words, and the values from which they were computed."""
 
     def __init__(self, name: str, device: NativeBms, driver: Driver) -> None:
-        sent = next(each for each in device._messages if each.name == name)
+        sent = next(message for message in device._messages if message.name == name)
         (source,) = driver._messages.by_id[sent.can_id].sources.values()
         self._get = attrgetter(*[attribute for attribute, _ in MESSAGES[name].values()])
         signals = list(MESSAGES[name])

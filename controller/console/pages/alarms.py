@@ -169,7 +169,7 @@ def _firsts(facts: Facts) -> list[str]:
     """
     scopes = facts["first_out_per_scope"]
     if len(scopes) > 1 or facts["first_out"] not in (None, facts["standing"][0]["instance"]):
-        words = [f"{each['scope']}: row {each['stage']} {each['name']}" for each in scopes]
+        words = [f"{scope['scope']}: row {scope['stage']} {scope['name']}" for scope in scopes]
         return folded("FIRST", ", ".join(words) + ".", 3)
     return []
 

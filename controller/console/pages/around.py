@@ -28,8 +28,8 @@ def site(devices: list[Facts]) -> list[str]:
     """[the line about site devices], or []. First come devices that do not answer, then powers and
     energies. For a device without a power, the line says what the controller asks of the device.
     """
-    silent = [f"{each['device']} NOT HEARD" for each in devices if not each["is_known"]]
-    heard = [each for each in devices if each["is_known"]]
+    silent = [f"{device['device']} NOT HEARD" for device in devices if not device["is_known"]]
+    heard = [device for device in devices if device["is_known"]]
     powers = [f"{each['device']} {kilowatt(each[POWER])} kW" for each in heard if POWER in each]
     alone = [f"{each['device']} {ON_BATTERY}" for each in heard if each.get("is_alone")]
     alone += [f"{each['device']} {name} CLOSED" for each in heard for name in each.get(CLOSED, ())]

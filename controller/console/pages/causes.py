@@ -70,7 +70,7 @@ def slot_bounds(schedule: Facts) -> str:
     if not schedule["slot"]:
         return f"{_first_upper(slot(schedule))}. Its first slot: {minute(schedule['starts'])} UTC."
     names = ("grid_cap_W", "battery_low_W", "battery_high_W")
-    cap, low, high = ["-" if schedule[each] is None else kilowatt(schedule[each]) for each in names]
+    cap, low, high = ["-" if schedule[name] is None else kilowatt(schedule[name]) for name in names]
     times = f"{minute(schedule['begins'])} to {minute(schedule['ends'])[-5:]} UTC"
     return (
         f"{_first_upper(_place(schedule))} of {schedule['source']}, {times}: import <= {cap} kW, "

@@ -145,7 +145,9 @@ def _refusals(device: Facts) -> list[str]:
 
 def _faults(devices: list[Facts]) -> list[str]:
     """Lines about the fault bits that BMS and converters report (row 59 of the matrix)."""
-    found = [f"{one['device']} {', '.join(one['says'])}" for one in devices if one["says"]]
+    found = [
+        f"{device['device']} {', '.join(device['says'])}" for device in devices if device["says"]
+    ]
     return folded("Faults", "; ".join(found) + ".", 2) if found else []
 
 
@@ -153,35 +155,39 @@ def _states(devices: list[Facts]) -> list[str]:
     """Lines about converters that report the state "fault", about states that the profile does not
     name, and about devices that may store no more values today.
     """
-    found = [f"{one['device']} is in its state fault" for one in devices if one["state"] == "FAULT"]
-    found += [
-        f"{one['device']} {'not running, ' if one['kind'] == 'PCS' else ''}state "
-        f"{one['unnamed_state']}, which its profile does not name"
-        for one in devices
-        if one["unnamed_state"] is not None
+    found = [
+        f"{device['device']} is in its state fault"
+        for device in devices
+        if device["state"] == "FAULT"
     ]
     found += [
-        f"{one['device']} may store no more today ({one['spent_writes']} writes): a stop, 0 and "
-        "less power still pass"
-        for one in devices
-        if one["spent_writes"]
+        f"{device['device']} {'not running, ' if device['kind'] == 'PCS' else ''}state "
+        f"{device['unnamed_state']}, which its profile does not name"
+        for device in devices
+        if device["unnamed_state"] is not None
+    ]
+    found += [
+        f"{device['device']} may store no more today ({device['spent_writes']} writes): a stop, 0 "
+        "and less power still pass"
+        for device in devices
+        if device["spent_writes"]
     ]
     return folded("State", "; ".join(found) + ".", 2) if found else []
 
 
 def _serials(devices: list[Facts]) -> list[str]:
     """The serial numbers of devices that report one."""
-    found = [f"{one['device']} {one['serial']}" for one in devices if one["serial"]]
+    found = [f"{device['device']} {device['serial']}" for device in devices if device["serial"]]
     return folded("Serial", "; ".join(found) + ".", len(found)) if found else []
 
 
 def _strangers(devices: list[Facts]) -> list[str]:
     """Units whose requests get answers from another unit id."""
     found = [
-        f"{one['device']}: unit {counts['answered_by']} answers the requests to unit "
-        f"{one['address']} ({counts['other_unit']} times)"
-        for one in devices
-        if (counts := one["counters"]) and counts["other_unit"]
+        f"{device['device']}: unit {counts['answered_by']} answers the requests to unit "
+        f"{device['address']} ({counts['other_unit']} times)"
+        for device in devices
+        if (counts := device["counters"]) and counts["other_unit"]
     ]
     return (
         folded("Other", "; ".join(found) + ". A late reply counts too; else correct unit_id.", 2)

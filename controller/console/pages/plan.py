@@ -46,7 +46,7 @@ def blocks(facts: Facts) -> Parts:
     if rows:
         found += [[RULE, HEADER, *rows[:ROWS]], *[[row] for row in rows[ROWS:]], [RULE]]
     found += [_said(*each) for each in words.month(plan)]
-    others = [" ".join(filter(None, each)) for each in words.shadows(plan)]
+    others = [" ".join(filter(None, shadow)) for shadow in words.shadows(plan)]
     found += [_said("OTHERS", f"in the same hours: {'; '.join(others)}.", 5)] if others else []
     return found + [_said("DOUBT", each) for each in plan["doubts"]]
 

@@ -69,7 +69,7 @@ def _doing(rows: Sequence[Row]) -> str:
     idle. If a short idle time lies between two equal signs, it gets this sign too.
     """
     powers_W = [row["battery_W"] or 0.0 for row in rows]
-    found = "".join(RESTS if abs(each) < LEAST_W else "-+"[each > 0] for each in powers_W)
+    found = "".join(RESTS if abs(power_W) < LEAST_W else "-+"[power_W > 0] for power_W in powers_W)
     for sign in (CHARGES, DISCHARGES):
         for count in range(1, SHORT + 1):
             between = rf"(?<=[{sign}])\{RESTS}{{{count}}}(?=[{sign}])"

@@ -150,7 +150,7 @@ def _approval(seen: watch.Watch, part: int) -> Page:
     if base.cabinet_value(shadow, s.IMAGE_APPROVED_OK):
         return _cut(head, [approve.UNCHANGED], part)
     changes, code = approve.changed(shadow.reader.header)
-    lines = [line for each in changes for line in pages.text.wrapped(each, 4)]
+    lines = [line for change in changes for line in pages.text.wrapped(change, 4)]
     page = _cut(head, [*lines, *APPROVE], part)
     return page._replace(seen=code) if page.part == page.parts - 1 else page
 

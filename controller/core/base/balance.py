@@ -256,16 +256,16 @@ def _suspects(site: Readings) -> int:
     low_W, high_W = _sum_W(terms)
     found = 0
     if not low_W <= 0 <= high_W:
-        for each in terms:
-            least_W = low_W - each.low_W + each.least_W
-            if not each.is_sure and least_W <= 0 <= high_W - each.high_W + each.most_W:
-                found |= 1 << each.signal
+        for term in terms:
+            least_W = low_W - term.low_W + term.least_W
+            if not term.is_sure and least_W <= 0 <= high_W - term.high_W + term.most_W:
+                found |= 1 << term.signal
     return found
 
 
 def _sum_W(terms: list[Term]) -> tuple[int, int]:
     """(lowest, highest) sum of the powers."""
-    return sum([each.low_W for each in terms]), sum([each.high_W for each in terms])
+    return sum([term.low_W for term in terms]), sum([term.high_W for term in terms])
 
 
 def _terms(site: Readings) -> list[Term]:

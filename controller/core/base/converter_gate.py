@@ -57,7 +57,7 @@ class ConverterGate:
         register, None while it is unknown.
         """
         self._unit_id, self._writes, self._place = unit_id, writes, place
-        self.has_starts = any([each.is_start for each in writes])
+        self.has_starts = any([write.is_start for write in writes])
         self._setpoint, self.still_W = setpoint, rated_W // STILL_PART
         self.forget, self.sent = setpoint.forget, setpoint.sent
         self.acknowledged = setpoint.acknowledged
@@ -82,8 +82,8 @@ class ConverterGate:
         """
         if frame[1] in READS and len(frame) == READ_BYTES:
             return False
-        for each in self._writes:
-            place = self._place(each.place)
-            if place is not None and each.is_in(frame, place):
-                return each.is_start
+        for write in self._writes:
+            place = self._place(write.place)
+            if place is not None and write.is_in(frame, place):
+                return write.is_start
         return None

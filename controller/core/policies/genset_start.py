@@ -76,8 +76,10 @@ class GensetStart(Function):
     def __init__(self, setup: Setup):
         # On the grid the schedule may discharge below the start level; this must not start a set.
         backup, most = [setup.settings[f"soc_reserve_{name}_permille"] for name in KEPT]
-        self.engines = [EngineStart(*each, backup - most) for each in setup.actuators(self.ROLES)]
-        self.more = [each.state for each in self.engines]
+        self.engines = [
+            EngineStart(*actuator, backup - most) for actuator in setup.actuators(self.ROLES)
+        ]
+        self.more = [engine.state for engine in self.engines]
         self._suns = setup.site.feeding(is_engine=False)
         self._share_permille = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
@@ -131,7 +133,7 @@ class GensetStart(Function):
         """Power that battery and sets carry, by each known measurement. Empty if none is known."""
         if known.battery_W is None:
             return []
-        sum_W = given_W(known, [each.device for each in self.engines])
+        sum_W = given_W(known, [engine.device for engine in self.engines])
         loads_W = [] if sum_W is None else [sum_W]
         load_W = metered_W(known, found, self._suns, self._share_permille)
         if load_W is not None:
@@ -140,5 +142,5 @@ class GensetStart(Function):
 
     def _least_W(self) -> int:
         """Least load of the sets that run."""
-        running = [each.device.settings for each in self.engines if each.state.run_ms]
+        running = [engine.device.settings for engine in self.engines if engine.state.run_ms]
         return sum([each["rated_W"] * each["least_permille"] // 1000 for each in running])

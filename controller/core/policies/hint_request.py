@@ -68,14 +68,14 @@ class HintRequest(Function):
     def __init__(self, setup: Setup):
         hints, sources = setup.functions[table.HintTable.NAME], setup.sources
         self._table, self._tick_ms = hints, setup.tick_ms
-        is_operator = [each.rank == hint_sources.OPERATOR for each in sources]
-        order = [(not is_operator[at], each.priority, at) for at, each in enumerate(sources)]
+        is_operator = [source.rank == hint_sources.OPERATOR for source in sources]
+        order = [(not is_operator[at], source.priority, at) for at, source in enumerate(sources)]
         self._order = [at for *_, at in sorted(order) if sources[at].rank >= hint_sources.REQUEST]
         self._entry = list(hints.entries[_PLACE :: len(hint_sources.QUANTITIES)])
         self._reason = [reasons.OPERATOR if chief else reasons.HINT for chief in is_operator]
-        self._ramp_W = [each.request_ramp_W_per_s for each in sources]
-        self._leak_W = [each.energy_Wh_per_h_max // 2 for each in sources]
-        self._size = [-(-each.energy_Wh_per_h_max // 2) * MS_PER_H for each in sources]
+        self._ramp_W = [source.request_ramp_W_per_s for source in sources]
+        self._leak_W = [source.energy_Wh_per_h_max // 2 for source in sources]
+        self._size = [-(-source.energy_Wh_per_h_max // 2) * MS_PER_H for source in sources]
         self.state = State.zero(len(sources))
         self.state.is_idle = 1
 

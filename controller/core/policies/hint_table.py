@@ -73,9 +73,9 @@ class HintTable(Function):
         sources = setup.sources
         self.count = count = len(sources)
         self._tick_ms, self._settings = setup.tick_ms, setup.settings
-        self._rank = [each.rank for each in sources]
-        self._valid_ms_max = [each.valid_s_max * 1000 for each in sources]
-        self.fallback_W = [watts for each in sources for watts in each.fallback_W]
+        self._rank = [source.rank for source in sources]
+        self._valid_ms_max = [source.valid_s_max * 1000 for source in sources]
+        self.fallback_W = [watts for source in sources for watts in source.fallback_W]
         self.group = [g.group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES]
         first = len(State.__annotations__)
         self.entries = range(first, first + count * _COUNT * ENTRY_WORDS, ENTRY_WORDS)

@@ -288,7 +288,7 @@ class MeterSign(Function):
         state, watch, is_proven = self.state, self.watch, self.out[O_RESULT] == PROVEN
         load_W, battery_W = self._load_W(known), known.battery_W
         expected_W = load_W - battery_W if load_W is not None and battery_W is not None else None
-        if found.mode == RETURN or any([runs(each) or gives(each) for each in self._engines]):
+        if found.mode == RETURN or any([runs(engine) or gives(engine) for engine in self._engines]):
             expected_W = None
         is_watched, shown_W = is_proven or watch.is_in_doubt, known.grid_meter_W
         is_reversed = is_watched and watch.is_reversed(expected_W, shown_W, elapsed_ticks)

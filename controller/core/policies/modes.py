@@ -110,7 +110,7 @@ class Modes(Function):
         """
         is_measured = known.load_meter_W is not None and not known.is_load_low
         is_live = found.is_forming or is_measured or abs(known.battery_W or 0) >= LIVE_W
-        if is_live or any([runs(each) or gives(each) for each in self._engines]):
+        if is_live or any([runs(engine) or gives(engine) for engine in self._engines]):
             return CARRIED
         return UNCERTAIN if known.battery_W is None else DEAD
 

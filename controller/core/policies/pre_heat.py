@@ -56,7 +56,7 @@ class PreHeat(TwoPoints):
             return False, False
         coldest_ddegC, ahead_ddegC = known.module_temperature_ddegC[0], settings["ahead_ddegC"]
         # the battery also charges when a notice says that the load will fall
-        is_noticed = any([each.step_W < 0 for each in found.notices])
+        is_noticed = any([notice.step_W < 0 for notice in found.notices])
         is_soon = self._schedule.charges_within(settings["ahead_min"]) or is_noticed
         return (
             below(coldest_ddegC, settings["start_ddegC"], settings["stop_ddegC"]),

@@ -43,14 +43,14 @@ class Rest:
         if load_W is None or known.grid_meter_W is None or known.battery_W is None:
             return None
         sum_W = known.grid_meter_W + known.battery_W - load_W
-        for each in self._sources:
-            sum_W += each.settled("power_W") or 0
+        for source in self._sources:
+            sum_W += source.settled("power_W") or 0
         return None if known.is_load_low else sum_W
 
     def learn(self, known: Known, rest_W: int | None) -> None:
         """Follow the rest slowly, while each PV power that it is made of is the last report."""
         state = self._state
-        if rest_W is None or any(each.checked["power_W"].is_held for each in self._suns):
+        if rest_W is None or any(sun.checked["power_W"].is_held for sun in self._suns):
             return
         if not state.is_learnt:
             state.others, state.unrest = rest_W << 16, 0
@@ -65,8 +65,8 @@ class Rest:
         its jump. Off the grid the sum of island powers judges (../base/balance.py).
         """
         doubted, bit = 0, self._first_bit
-        for each in self._suns:
-            one = each.checked["power_W"]
+        for sun in self._suns:
+            one = sun.checked["power_W"]
             if one.is_open:
                 verdict = integrity.CONFIRMED if is_off_grid else self._verdict(known, one)
                 if one.pass_(passed_ms, verdict):
@@ -83,9 +83,9 @@ class Rest:
         if rest_W is None or known.grid_W is None or not self._state.is_learnt:
             return integrity.ALONE
         moved_W = rest_W - (self._state.others >> 16)
-        jumps_W = [each.checked["power_W"].jump for each in self._suns]
+        jumps_W = [sun.checked["power_W"].jump for sun in self._suns]
         all_W, alone_W = moved_W + sum(jumps_W), abs(moved_W + one.jump)
-        is_closest = alone_W <= min([abs(moved_W + each) for each in jumps_W])
+        is_closest = alone_W <= min([abs(moved_W + jump_W) for jump_W in jumps_W])
         # The powers fit better with this jump than without it: beside all others, or as the only
         # one that is real.
         if abs(all_W) < abs(all_W - one.jump) or alone_W < abs(moved_W) and is_closest:

@@ -143,7 +143,7 @@ class Shed(Function):
         load_W = metered_W(known, found, self._suns, self._share)
         if load_W is None:
             # power of battery and sets: the load less the PV power
-            running = [each for each in self._engines if each.value("is_running") != 0]
+            running = [engine for engine in self._engines if engine.value("is_running") != 0]
             load_W = given_W(known, running)
         if load_W is None or not (found.is_forming or found.genset_W):
             return None
@@ -187,7 +187,7 @@ class Shed(Function):
         """True if the next stage of this device fits. Off the grid PV does not count, but must be
         known.
         """
-        suns_W = [each.value("power_W") for each in self._suns] if found.is_off_grid else []
+        suns_W = [sun.value("power_W") for sun in self._suns] if found.is_off_grid else []
         sun_W = sum([max(0, each_W) for each_W in suns_W if each_W is not None])
         return None not in suns_W and missing_W + sun_W <= -self._needed_W(place)
 

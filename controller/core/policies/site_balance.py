@@ -189,7 +189,7 @@ class SiteBalance(Function):
             connection_W=self._connection_W,
             others_W=self.rest.unseen_W,
             sets=tuple([set_of(*each) for each in zip(self._engines, self._sets)]),
-            suns=tuple([Source(*power_of(each)) for each in self._suns]),
+            suns=tuple([Source(*power_of(sun)) for sun in self._suns]),
             is_contact_doubted=(state.wrong | state.doubtful) >> SOURCE & 1 != 0,
         )
 
@@ -237,10 +237,10 @@ class SiteBalance(Function):
         urgent = (SOURCE,) if is_off_grid else (SOURCE, balance.GRID, LOAD)
         for number, times in enumerate(self._lasting):
             set_ms, bit = URGENT_SET_MS if number in urgent else SET_MS, 1 << number
-            for one, mask in zip(times, verdict):
-                now = one.ms, one.counts, mask & bit != 0
-                one.ms, one.counts = lasting(*now, passed_ms, (set_ms, CLEAR_MS, LEAK_PARTS))
-                is_open |= one.ms != 0
+            for time, mask in zip(times, verdict):
+                now = time.ms, time.counts, mask & bit != 0
+                time.ms, time.counts = lasting(*now, passed_ms, (set_ms, CLEAR_MS, LEAK_PARTS))
+                is_open |= time.ms != 0
             wrong |= bit * times[0].counts
             doubtful |= bit * times[1].counts
         state.wrong, state.doubtful, state.is_open = wrong, doubtful, is_open
@@ -267,13 +267,13 @@ class SiteBalance(Function):
     def _is_meter_disputed(self) -> bool:
         """True if the meters contradict each other, but not for long enough to count."""
         meters = [self._lasting[number][0] for number in (balance.GRID, LOAD)]
-        return any([each.ms > 0 and not each.counts for each in meters])
+        return any([meter.ms > 0 and not meter.counts for meter in meters])
 
     def _doubt(self, wrong: int) -> None:
         """Mark the contradicted signals of each device."""
         self._applied = wrong
         doubted = {name for number, (name, _) in enumerate(self.signals()) if wrong >> number & 1}
-        for each in self._sources:
-            name = each.device.name
-            bits = [bit for signal, bit in each.bits.items() if f"{name}.{signal}" in doubted]
-            each.doubted = sum(bits)
+        for source in self._sources:
+            name = source.device.name
+            bits = [bit for signal, bit in source.bits.items() if f"{name}.{signal}" in doubted]
+            source.doubted = sum(bits)

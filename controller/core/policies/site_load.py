@@ -129,7 +129,7 @@ class SiteLoad(Function):
         high_W = max(0, load_W) + export_W
         low_W = -WIDE_W
         if state.source == MEASURED:
-            known = [each for each in self._suns if each.value("power_W") is not None]
+            known = [sun for sun in self._suns if sun.value("power_W") is not None]
             fresh_W = self._sun_W(known)
             others_W = (state.others >> 16) - (state.sun_W - fresh_W)
             most_W = state.load_W - fresh_W + max(0, others_W)
@@ -192,14 +192,14 @@ class SiteLoad(Function):
 
     def _sun_W(self, suns: list[DeviceView]) -> int:
         """This cabinet's share of the last reports of these inverters, each at most its rating."""
-        powers_W = [within(each.read("power_W") or 0, 0, each.settings["rated_W"]) for each in suns]
+        powers_W = [within(sun.read("power_W") or 0, 0, sun.settings["rated_W"]) for sun in suns]
         return sum(powers_W) * self._settings["share_permille"] // 1000
 
     def _report_sun(self) -> None:
         """Take the last reports. Until an inverter reports, its power is part of `others`."""
         state, suns = self.state, self._suns
-        sun_W = self._sun_W([each for each in suns if each.is_heard("power_W")])
-        reports = [each.value("power_W") is not None for each in suns]
+        sun_W = self._sun_W([sun for sun in suns if sun.is_heard("power_W")])
+        reports = [sun.value("power_W") is not None for sun in suns]
         known = sum([is_known << place for place, is_known in enumerate(reports)])
         if known & ~state.suns and state.is_seen:
             change = sun_W - state.sun_W << 16

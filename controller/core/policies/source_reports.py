@@ -31,11 +31,11 @@ def metered_W(
     unknown or contradicted.
     """
     sun_W = 0
-    for each in suns:
-        power_W = each.value("power_W")
+    for sun in suns:
+        power_W = sun.value("power_W")
         if power_W is None:
             return None
-        sun_W += within(power_W, 0, each.settings["rated_W"])
+        sun_W += within(power_W, 0, sun.settings["rated_W"])
     if known.load_meter_W is None or found.is_load_wrong:
         return None
     return known.load_meter_W * share_permille // 1000 - sun_W
@@ -49,6 +49,6 @@ def is_loaded(device: DeviceView) -> bool:
 
 def given_W(known: Known, sources: list[DeviceView]) -> int | None:
     """Power of the battery and of these sources together; None while any of them is unknown."""
-    powers_W = [known.battery_W, *[each.value("power_W") for each in sources]]
-    found_W = [each for each in powers_W if each is not None]
+    powers_W = [known.battery_W, *[source.value("power_W") for source in sources]]
+    found_W = [power_W for power_W in powers_W if power_W is not None]
     return sum(found_W) if len(found_W) == len(powers_W) else None

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from controller.core.site_devices.reading_roles import LOAD_UPS, ON_BATTERY
 from controller.core.site_devices.signals_view import DeviceView
 
-ROLE, SIGNALS = LOAD_UPS.name, tuple([each.name for each in LOAD_UPS.signals])
+ROLE, SIGNALS = LOAD_UPS.name, tuple([signal.name for signal in LOAD_UPS.signals])
 ALL = (1 << len(SIGNALS)) - 1
 # Above this charge a UPS can bridge some seconds. If it reports 0 s, its energy counts as unknown.
 CHARGED_PERMILLE = 100

@@ -41,8 +41,8 @@ class SiteDevice(NamedTuple):
 def image_of(devices: Iterable[SiteDevice]) -> "array[int]":
     """The site image of devices, array('i')."""
     image = array("i")
-    for each in devices:
-        image.extend((each.role.number, each.number, each.mask, *each.settings.values()))
+    for device in devices:
+        image.extend((device.role.number, device.number, device.mask, *device.settings.values()))
     return image
 
 
@@ -63,7 +63,7 @@ def devices_of(site_image: "array[int]") -> tuple[SiteDevice, ...]:
 
 def signals(devices: Iterable[SiteDevice]) -> int:
     """Number of signals of these devices: each has a byte of freshness and an age."""
-    return sum([len(each.role.signals) for each in devices])
+    return sum([len(device.role.signals) for device in devices])
 
 
 def words(device: SiteDevice) -> list[str]:
@@ -76,5 +76,7 @@ def words(device: SiteDevice) -> list[str]:
 
 def trace_names(devices: Iterable[SiteDevice]) -> list[str]:
     """Names of the words that the chains of the actuators write into the journal."""
-    names = [f"{each.name}.{actuator.name}" for each in devices for actuator in each.role.actuators]
+    names = [
+        f"{device.name}.{actuator.name}" for device in devices for actuator in device.role.actuators
+    ]
     return [f"{name}.{word.removesuffix('_W')}" for name in names for word in CHAIN_OUTPUTS]

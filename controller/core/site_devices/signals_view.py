@@ -39,15 +39,17 @@ class DeviceView:
         self._inp = inp
         self._state, self._first_time = state, first_time
         signals, actuators = device.role.signals, device.role.actuators
-        names = [each.name for each in signals]
+        names = [signal.name for signal in signals]
         self._places = {name: place for place, name in enumerate(names)}
         self.debounced: dict[str, Debounce] = {}
         self.checked: dict[str, Integrity] = {}
-        self.judged = {each.name for each in signals if each.settle_ms or each.jump_permille}
+        self.judged = {
+            signal.name for signal in signals if signal.settle_ms or signal.jump_permille
+        }
         self._at = {name: first + place for place, name in enumerate(names)}
         self.bits = {name: device.mask & 1 << place for place, name in enumerate(names)}
         first += len(signals)
-        self._sent = {each.name: first + at for at, each in enumerate(actuators)}
+        self._sent = {actuator.name: first + at for at, actuator in enumerate(actuators)}
         self._words_at = first + len(actuators)
         self.refused_at = self._words_at + REFUSED
         self.known = 0
@@ -169,28 +171,31 @@ class Site:
         """
         settings, state = view.settings, self.state
         stale_ms = settings["stale_ms"]
-        for place, each in enumerate(view.device.role.signals):
+        for place, signal in enumerate(view.device.role.signals):
             made: Debounce | Integrity
-            if each.settle_ms:
+            if signal.settle_ms:
                 state.extend([0] * debounce.WORDS)
                 at = len(state) - debounce.WORDS
-                made = view.debounced[each.name] = Debounce(state, at, each.settle_ms, stale_ms)
-            elif each.jump_permille:
+                made = view.debounced[signal.name] = Debounce(state, at, signal.settle_ms, stale_ms)
+            elif signal.jump_permille:
                 state.extend([0] * integrity.WORDS)
-                at, step = len(state) - integrity.WORDS, settings[each.rating] * each.jump_permille
+                at, step = (
+                    len(state) - integrity.WORDS,
+                    settings[signal.rating] * signal.jump_permille,
+                )
                 made = Integrity(state, at, step // 1000, stale_ms, ALONE_MS)
-                view.checked[each.name] = made
+                view.checked[signal.name] = made
             else:
                 continue
             self._taken[fresh_at + place] = first + place, made
 
     def of_role(self, role: str) -> list[DeviceView]:
         """All devices of a role, in order."""
-        return [each for each in self.devices if each.device.role.name == role]
+        return [device for device in self.devices if device.device.role.name == role]
 
     def feeding(self, *, is_engine: bool) -> list[DeviceView]:
         """All devices that feed power into the site: engines, or those that depend on weather."""
-        feeds = [(each, each.device.role.feed) for each in self.devices]
+        feeds = [(device, device.device.role.feed) for device in self.devices]
         return [each for each, feed in feeds if feed and feed.is_engine == is_engine]
 
     def step(self, fresh: bytes | bytearray, elapsed_ticks: int) -> None:

@@ -65,7 +65,7 @@ def check(settings: Settings, path: Path, values: Values) -> None:
     place = _place(values)
     port = place.rpartition(":")[2] if ":" in place else "1"
     labels = place.partition(":")[0].split(".")
-    if not 0 < int(port) < 65536 or not all(0 < len(each) < 64 for each in labels):
+    if not 0 < int(port) < 65536 or not all(0 < len(label) < 64 for label in labels):
         key = "url" if values["url"] else "server"
         refuse(settings.path, (*path, key), "names no host and port", "HOST:PORT, port 1..65535")
     if values["url"] is None:

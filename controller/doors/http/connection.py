@@ -170,7 +170,7 @@ class Client:
                 await self._write(h11.Data(data=event))
 
     async def _write(self, *events: h11.Event) -> None:
-        await self._connection.write(b"".join(self._http.send(each) or b"" for each in events))
+        await self._connection.write(b"".join(self._http.send(event) or b"" for event in events))
 
 
 def problem(status: int, line: str, *more: tuple[str, str]) -> Answer:

@@ -31,4 +31,6 @@ class Door:
 
     def _victim(self, newcomer: Connection) -> Connection | None:
         """The oldest connection that waits for a request, or None."""
-        return next((each for each in self.listener.connections if each.is_waiting), None)
+        return next(
+            (connection for connection in self.listener.connections if connection.is_waiting), None
+        )

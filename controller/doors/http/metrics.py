@@ -162,7 +162,7 @@ def _family(name: str, kind: str, words: str, samples: Iterable[Sample]) -> Iter
         yield f"# HELP firebreak_{name} {words}."
         yield f"# TYPE firebreak_{name} {kind}"
     for labels, value in known:
-        inside = ",".join(f'{key}="{_escaped(each)}"' for key, each in labels.items())
+        inside = ",".join(f'{key}="{_escaped(label)}"' for key, label in labels.items())
         yield f"firebreak_{name}{f'{{{inside}}}' if inside else ''} {float(value):.10g}"
 
 

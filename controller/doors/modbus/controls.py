@@ -190,12 +190,12 @@ class Controls:
         """Send hints until one is refused. Returns the exception code of the refusal, or OK."""
         if not may(self._may, kind):
             return FUNCTION
-        for each in hints:
-            answer = await self.shared.sender.hint({**each, "valid_s": valid_s})
-            if "granted_W" in answer and each["quantity"] != "heartbeat":
+        for hint in hints:
+            answer = await self.shared.sender.hint({**hint, "valid_s": valid_s})
+            if "granted_W" in answer and hint["quantity"] != "heartbeat":
                 left_s = answer["valid_ms"] // 1000
                 found = clock.uptime_s(), answer["granted_W"], left_s
-                self.shared.answers[each["quantity"]] = found
+                self.shared.answers[hint["quantity"]] = found
             if not h.taken(answer["code"]):
                 return REFUSALS.get(answer["code"], FAILURE)
         return OK

@@ -67,7 +67,7 @@ def points(
         asked = of(state, binding["control"], SET.quantities[-1])
         return _shown(state["rated_W"], limit, asked, {}, valid_s)
     asked = newest(state, began_s, controls, SET.quantities[-1])
-    limits = [newest(state, began_s, controls, each) for each in LIMIT.quantities]
+    limits = [newest(state, began_s, controls, quantity) for quantity in LIMIT.quantities]
     # Both directions share one register. It shows the wider limit, or none if a direction has no
     # limit.
     known = [each for each in limits if each is not None]

@@ -130,7 +130,7 @@ def _bits(numbers: list[int]) -> int:
 
 def _racks(racks: list[Facts]) -> dict[tuple[str, int], int | None]:
     """The values of model 802. A value is None while one of the racks does not report it."""
-    online = [each for each in racks if each["is_online"]]
+    online = [rack for rack in racks if rack["is_online"]]
 
     def of(name: str, end: Callable[[list[int]], int], some: list[Facts]) -> int | None:
         values = [each[name] for each in some]
@@ -152,13 +152,13 @@ def _racks(racks: list[Facts]) -> dict[tuple[str, int], int | None]:
 
 def _which(racks: list[Facts], name: str, value: int | None) -> int | None:
     """Number of the first rack with this value; None if there is none."""
-    found = [each["rack"] for each in racks if value is not None and each[name] == value]
+    found = [rack["rack"] for rack in racks if value is not None and rack[name] == value]
     return found[0] if found else None
 
 
 def _power_uW(racks: list[Facts]) -> int | None:
     """DC power of all racks, uW."""
-    pairs = [(each["rack_voltage_mV"], each["rack_current_mA"]) for each in racks]
+    pairs = [(rack["rack_voltage_mV"], rack["rack_current_mA"]) for rack in racks]
     if any(None in pair for pair in pairs):
         return None
     return sum(voltage * current for voltage, current in pairs)

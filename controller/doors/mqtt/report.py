@@ -81,7 +81,7 @@ def _pv_W(facts: Facts) -> int | None:
     powers_W = [
         each.get("power_W") for each in facts.get("site") or [] if each.get("role") == PV.text
     ]
-    known = [each for each in powers_W if isinstance(each, int)]
+    known = [power_W for power_W in powers_W if isinstance(power_W, int)]
     return sum(known) if known else None
 
 
@@ -94,9 +94,9 @@ def _alarm(row: Facts) -> Facts:
 def _shares(hints: list[Facts]) -> Facts:
     """{source: its import maximum in force}."""
     return {
-        each["source"]: {name: each[name] for name in ("value_W", "valid_s", "state")}
-        for each in hints
-        if each["quantity"] == SHARE
+        hint["source"]: {name: hint[name] for name in ("value_W", "valid_s", "state")}
+        for hint in hints
+        if hint["quantity"] == SHARE
     }
 
 

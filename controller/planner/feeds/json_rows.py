@@ -48,7 +48,7 @@ def _rows(found: Any, time: str, value: str) -> Iterator[Reading]:
         found, time, value = list(found.items()), "0", "1"
     elif isinstance(found, dict):
         columns = [_at(found, each, f"{FORMS}; the object") for each in (time, value)]
-        sizes = [len(each) if isinstance(each, list) else None for each in columns]
+        sizes = [len(column) if isinstance(column, list) else None for column in columns]
         if None in sizes or sizes[0] != sizes[1]:
             raise SeriesError(f"{time} and {value}: needed are two lists of equal length; {FORMS}")
         found, time, value = list(zip(*columns)), "0", "1"

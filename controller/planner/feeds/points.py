@@ -159,7 +159,7 @@ def _moments_s(cell: str, zone: tzinfo) -> tuple[float, float]:
     """
     first_s = times.TimeCells(zone, NO_ORDER)(cell)
     moments_s = first_s, first_s + HOUR_S
-    shown_as = {f"{datetime.fromtimestamp(each, zone):%d %H:%M}" for each in moments_s}
+    shown_as = {f"{datetime.fromtimestamp(moment_s, zone):%d %H:%M}" for moment_s in moments_s}
     return moments_s if len(shown_as) == 1 else (first_s, first_s)
 
 

@@ -48,7 +48,7 @@ def _of_folder(feed: Feed, folder: str, span: Span) -> Points:
 def _newest(folder: str, endings: tuple[str, ...]) -> list[str]:
     try:
         files = [each for each in os.scandir(folder) if each.name.endswith(endings)]
-        times = {each.path: each.stat().st_mtime for each in files if each.is_file()}
+        times = {file.path: file.stat().st_mtime for file in files if file.is_file()}
     except OSError as error:
         raise SeriesError(f"{folder}: cannot be read: {error.strerror}") from None
     if not times:

@@ -99,7 +99,7 @@ class Emhass:
         program, is_one = self._programs[rates, low_J], len(rates) == 1
         windows = [[float(each) for each in one] for one in zip(*billed)]
         load_W, pv_W = planning.ahead_W(known, COUNT)
-        price = np.array([each.price_per_kWh for each in slots])
+        price = np.array([slot.price_per_kWh for slot in slots])
         price[-1] = max(price[-1], LEAST)
         worth = max(0.0, statistics.median(price) * store.one_way)
         program.optim_conf["battery_soc_final_reward_factor"] = worth / price[-1]

@@ -39,7 +39,9 @@ def run(count: int = 200, seed: int = 1, cabinet: str | None = None) -> Measured
     files = {name: str(FOLDER / name / "cabinet.toml") for name in CABINETS}
     for name, file in ({cabinet: cabinet} if cabinet else files).items():
         config, budget = configuration.load(file), CABINETS.get(name, "")
-        found_ms = details[name] = [round(each, 2) for each in delays_ms(config, count, seed)]
+        found_ms = details[name] = [
+            round(delay_ms, 2) for delay_ms in delays_ms(config, count, seed)
+        ]
         median_us, late_us = track_path.phases_us(track_path.path_delay(config))
         for words, permille, us in (("median", 500, median_us), ("p95", 950, late_us)):
             what = f"from a change of the load to the battery's power, cabinet {name}, {words}"

@@ -49,13 +49,13 @@ def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
     if RIVAL_PYTHON.exists():  # EMHASS needs a hundred times as long: one runs on each core
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             played = [[pool.submit(_played, way, case) for way in RIVALS] for case in cases]
-            for found, each in zip(months, played):
-                found |= {way: one.result() for way, one in zip(RIVALS, each)}
-    for case, found in zip(cases, months):
+            for month, each in zip(months, played):
+                month |= {way: one.result() for way, one in zip(RIVALS, each)}
+    for case, month in zip(cases, months):
         head = f"{case.name} {case.label}"
-        details[head] = found
-        figures += _figures(head, found)
-        notes += _table(head, found)
+        details[head] = month
+        figures += _figures(head, month)
+        notes += _table(head, month)
     return Measured(figures, notes, details, machine.priority())
 
 

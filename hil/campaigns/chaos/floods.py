@@ -164,18 +164,18 @@ def gateway(path: str, seed: int) -> Turns:
     try:
         while True:
             counts: Counter[str] = Counter()
-            for place, each in enumerate(connections):
+            for place, connection in enumerate(connections):
                 try:
-                    counts["sent"] += each.send(senseless_bytes(draw))
+                    counts["sent"] += connection.send(senseless_bytes(draw))
                 except BlockingIOError:
                     continue
                 except OSError:  # the gateway has closed the connection or is too slow
-                    each.close()
+                    connection.close()
                     connections[place] = _connected(path)
             yield counts, 0
     finally:
-        for each in connections:
-            each.close()
+        for connection in connections:
+            connection.close()
 
 
 def _connected(path: str) -> socket.socket:

@@ -42,13 +42,13 @@ def readers(stage: Stage) -> Iterator[None]:
         )
         for _ in range(READERS)
     ]
-    rounds = [each.stdout.readline() for each in readers]
+    rounds = [reader.stdout.readline() for reader in readers]
     try:
         yield
     finally:
-        for each in readers:
-            each.kill()
-        output = [each.communicate()[0] for each in readers]
+        for reader in readers:
+            reader.kill()
+        output = [reader.communicate()[0] for reader in readers]
     lines = "".join([*rounds, *output]).splitlines()
     stage.note(
         not any(line.startswith("no page") for line in lines),

@@ -63,26 +63,28 @@ class Fleet(Trial):
         of_jobs = [each for each in found if each.get("is_of_jobs")]
         of_pods = [each for each in found if not each.get("is_of_jobs")]
         lines = [
-            f"  {each['name']}: {each['short_permille'] / 10:.2f} % of the load short, fixed "
-            f"eighths {each['fixed_permille'] / 10:.0f} %, above the connection "
-            f"{each['above_W']} W"
-            for each in of_jobs
+            f"  {of_job['name']}: {of_job['short_permille'] / 10:.2f} % of the load short, fixed "
+            f"eighths {of_job['fixed_permille'] / 10:.0f} %, above the connection "
+            f"{of_job['above_W']} W"
+            for of_job in of_jobs
         ]
         lines += _rows(of_pods)
-        for each in of_pods:
-            lines += [f"  {line}" for line in each.get("lines", ())]
+        for of_pod in of_pods:
+            lines += [f"  {line}" for line in of_pod.get("lines", ())]
         if of_jobs:
             lines.append(_saving(of_jobs, of_pods))
-        over = sum(each["seconds_over"] for each in of_pods if each["kind"] in pods.HONEST)
+        over = sum(of_pod["seconds_over"] for of_pod in of_pods if of_pod["kind"] in pods.HONEST)
         is_met = (
             over == 0
-            and all(each["shares_over_W"] <= 0 for each in of_pods)
+            and all(of_pod["shares_over_W"] <= 0 for of_pod in of_pods)
             and all(
-                each["short_permille"] <= SHORT_PERMILLE and each["above_W"] <= 0
-                for each in of_jobs
+                of_job["short_permille"] <= SHORT_PERMILLE and of_job["above_W"] <= 0
+                for of_job in of_jobs
             )
         )
-        rising = sum(each["seconds_of_rises"] for each in of_pods if each["kind"] in pods.HONEST)
+        rising = sum(
+            of_pod["seconds_of_rises"] for of_pod in of_pods if of_pod["kind"] in pods.HONEST
+        )
         verdict = (
             f"{over} s above the connection that the remaining pods could have carried, and "
             f"{rising} s in which the load had just risen"
@@ -97,18 +99,18 @@ def _rows(of_pods: list[Any]) -> list[str]:
         COLUMNS.format("course", *head, "shares over kW", "given kWh", "trips"),
         *[
             COLUMNS.format(
-                each["name"],
-                f"{each['highest_W'] / 1e6:.3f}",
-                each["seconds_over"],
-                f"{each['most_over_W'] / 1000:.0f}",
-                each["seconds_of_rises"],
-                f"{each['most_of_rises_W'] / 1000:.0f}",
-                each["seconds_beyond"],
-                f"{each['shares_over_W'] / 1000:,.0f}",
-                f"{each['given_kWh']:,}",
-                len(each["trips"]),
+                of_pod["name"],
+                f"{of_pod['highest_W'] / 1e6:.3f}",
+                of_pod["seconds_over"],
+                f"{of_pod['most_over_W'] / 1000:.0f}",
+                of_pod["seconds_of_rises"],
+                f"{of_pod['most_of_rises_W'] / 1000:.0f}",
+                of_pod["seconds_beyond"],
+                f"{of_pod['shares_over_W'] / 1000:,.0f}",
+                f"{of_pod['given_kWh']:,}",
+                len(of_pod["trips"]),
             )
-            for each in of_pods
+            for of_pod in of_pods
         ],
     ]
 
@@ -117,12 +119,12 @@ def _saving(of_jobs: list[Any], of_pods: list[Any]) -> str:
     """What a dispatcher saves in the same courses, in energy."""
 
     def energy(kind: str) -> list[float]:
-        found = [each for each in of_pods if each["kind"] == kind][: len(fixed)]
+        found = [of_pod for of_pod in of_pods if of_pod["kind"] == kind][: len(fixed)]
         return [math.fsum(each[key] for each in found) for key in ("given_kWh", "over_kWh")]
 
-    fixed = [each for each in of_pods if each["kind"] == pods.FIXED]
+    fixed = [of_pod for of_pod in of_pods if of_pod["kind"] == pods.FIXED]
     short = [
-        sum(each[key] for each in of_jobs) / len(of_jobs) / 10
+        sum(of_job[key] for of_job in of_jobs) / len(of_jobs) / 10
         for key in ("short_permille", "fixed_permille")
     ]
     (given, over), (fixed_given, fixed_over) = energy(pods.LED), energy(pods.FIXED)

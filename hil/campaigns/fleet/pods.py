@@ -293,8 +293,8 @@ class Watch:
             "over_kWh": round(math.fsum(watts for _, watts, _ in over) / 3.6e6, 1),
             "over_at_s": [at for at, *_ in over][:200],
             "trips": [
-                [each["stage"], each["scope"], round(each["t_s"], 1)]
+                [trip["stage"], trip["scope"], round(trip["t_s"], 1)]
                 for member in self._pod.members
-                for each in member.trips.trips
+                for trip in member.trips.trips
             ][:20],
         }

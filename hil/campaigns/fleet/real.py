@@ -101,8 +101,8 @@ class Field:
             for number, member in enumerate(pod.members, 1)
         ]
         self.boxes = {
-            each.name: _End(member, folder / each.name, each.key)
-            for each, member in zip(self._cabinets, pod.members)
+            cabinet.name: _End(member, folder / cabinet.name, cabinet.key)
+            for cabinet, member in zip(self._cabinets, pod.members)
         }
 
     def open(self) -> None:
@@ -111,15 +111,15 @@ class Field:
         given = {"source": SOURCE, "port": self._port}
         shared = {"connection_W": pods.LIMIT_W, "spare_W": pods.SPARE_W, "hold_h": pods.HOLD_H}
         text = FLEET.format(**shared, **given)
-        for each in self._cabinets:
-            own = self._folder / each.name
-            key, doors = self._folder / f"{each.name}.key", own / "doors.toml"
-            key.write_text(each.key.hex(), encoding="ascii")
+        for cabinet in self._cabinets:
+            own = self._folder / cabinet.name
+            key, doors = self._folder / f"{cabinet.name}.key", own / "doors.toml"
+            key.write_text(cabinet.key.hex(), encoding="ascii")
             key.chmod(0o600)
-            doors.write_text(DOORS.format(name=each.name, **given), encoding="ascii")
-            text += CABINET.format(each)
+            doors.write_text(DOORS.format(name=cabinet.name, **given), encoding="ascii")
+            text += CABINET.format(cabinet)
             where = "--run-dir", str(own), "--state-dir", str(own / "state"), "--own-dir", str(own)
-            self._programs.begin(each.name, "doors", "mqtt", str(doors), *where)
+            self._programs.begin(cabinet.name, "doors", "mqtt", str(doors), *where)
         (self._folder / "FLEET.toml").write_text(text, encoding="ascii")
         self.start(0)
 

@@ -64,7 +64,7 @@ def responding(config: Config) -> Config:
     """
     if config.control["droop_W_max"]:
         return config
-    rated_W = sum([each["rated_W"] for each in config.unit_tables])
+    rated_W = sum([unit_table["rated_W"] for unit_table in config.unit_tables])
     if problem := meter_profile.read_frequency(config.topology.required("meter_grid").profile):
         raise ValueError(f"{config.path}: the grid meter {problem}: no frequency response")
     control = config.control | {"droop_W_max": round(LIMIT_PART * rated_W)}
@@ -92,8 +92,8 @@ def play(case: Case, rig: VirtualRig) -> Found:
         off_mHz = round((NOMINAL_HZ - case.frequency_Hz(t_s)) * 1000)
         ticks.append(Tick(t_s, rig.plant.battery_W, droop.response_W(off_mHz, *curve)))
     stages = [
-        f"row {each['row']} at {each['t_s'] - grid.begin_s:.0f} s"
-        for each in rig.trips.trips[trips:]
+        f"row {trip['row']} at {trip['t_s'] - grid.begin_s:.0f} s"
+        for trip in rig.trips.trips[trips:]
     ]
     found = {"case": case.name, "stages": stages, **figures(case, ticks)}
     return found | {"faults": faults(found, settings["droop_W_max"], settings["droop_stuck_s"])}

@@ -100,7 +100,7 @@ def worst(outages: list[Found]) -> dict[str, Found]:
 def lines(document: Found) -> list[str]:
     """The closing lines of the report."""
     outages, cpu_s = document["outages"], document["cpu_s"]
-    counts = Counter([fault for each in outages for fault in each["faults"]])
+    counts = Counter([fault for outage in outages for fault in outage["faults"]])
     return [
         *[
             f"worst      {text}: {at['value']:g} {unit}, run {at['run']}, {at['at_s']} s"
@@ -115,5 +115,5 @@ def lines(document: Found) -> list[str]:
 
 
 def _range(outages: list[Found], key: str, factor: float) -> str:
-    values = [each[key] * factor for each in outages]
+    values = [outage[key] * factor for outage in outages]
     return f"{min(values):.0f} .. {max(values):.0f}"

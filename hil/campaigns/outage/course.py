@@ -168,8 +168,8 @@ class Watch:
             "shed": self.shed_at,
             "needless_W": round(self.needless_W),
             "trips": [
-                f"{each['stage']} {each['scope']} {each['t_s'] - self.begin_s:+.2f} s"
-                for each in self.rig.trips.trips[self._trips :]
+                f"{trip['stage']} {trip['scope']} {trip['t_s'] - self.begin_s:+.2f} s"
+                for trip in self.rig.trips.trips[self._trips :]
             ],
             "beyond_W": round(self.beyond_W),
             "swing_W": round(self.swing_W),

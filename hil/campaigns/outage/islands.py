@@ -127,7 +127,7 @@ def play(island: Island, config: Config, seed: int) -> Found:
         "soc": round(soc, 4),
         "hours": round((reserve_s or now_s) / 3600, 4),
         "dark_s": round(dark_s, 1),
-        "trips": [f"{each['stage']} {each['scope']}" for each in rig.trips.trips],
+        "trips": [f"{trip['stage']} {trip['scope']}" for trip in rig.trips.trips],
     }
     if gensets:
         figures |= _of_genset(gensets[0], called_s, carried_s, _soc(rig), backup)

@@ -51,8 +51,8 @@ class Ride(Trial):
             cases.append(codes.drawn(names[at % len(names)], number, given.seed, is_outside))
         if source not in [each.name for each in self.config.sources]:
             print(f"requests   none: the cabinet has no [source.{source}]")
-            cases = [each._replace(request_kW=0) for each in cases]
-        self.start({each.request_kW for each in cases}, self._rig)
+            cases = [case._replace(request_kW=0) for case in cases]
+        self.start({case.request_kW for case in cases}, self._rig)
         return cases
 
     def _rig(self, request_kW: int) -> VirtualRig:
@@ -134,8 +134,8 @@ def _notes(cases: Sequence[Case], found: Sequence[Found]) -> list[str]:
     for case, each in zip(cases, found):
         stages[case.outside_s is None].update([name for name, _ in each["stages"]])
     inside, outside = (
-        ", ".join([f"{name} x {count}" for name, count in each.most_common()]) or "none"
-        for each in stages.values()
+        ", ".join([f"{name} x {count}" for name, count in stage.most_common()]) or "none"
+        for stage in stages.values()
     )
     return [
         f"stages     inside: {inside}; outside: {outside}",

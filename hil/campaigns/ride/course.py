@@ -117,7 +117,7 @@ def play(case: Case, rig: VirtualRig) -> Found:
         rig.step()
         ticks.append(_tick(rig, rig.now_us / 1e6 - weather.begin_s))
     stages = [
-        (each["stage"], round(each["t_s"] - weather.begin_s, 2)) for each in rig.trips.trips[trips:]
+        (trip["stage"], round(trip["t_s"] - weather.begin_s, 2)) for trip in rig.trips.trips[trips:]
     ]
     found = {"case": case.name, "stages": stages, **figures(case, ticks)}
     return found | {"faults": faults(case, found)}

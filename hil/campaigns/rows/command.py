@@ -67,11 +67,11 @@ def _refusal(arguments: argparse.Namespace, wanted: list[str]) -> str | None:
 def _unknown(config: Config, wanted: list[str]) -> str | None:
     """A refusal if the cabinet lacks a device or source that these courses name, or None."""
     courses = [EVERY[label] for label in wanted]
-    acts = [do for each in courses for do in each.at_start + each.before + each.cause]
-    named = {str(each.arguments["device"]) for each in acts if "device" in each.arguments}
-    known = {CHANNEL_B, *[each.name for each in config.devices]}
+    acts = [do for course in courses for do in course.at_start + course.before + course.cause]
+    named = {str(act.arguments["device"]) for act in acts if "device" in act.arguments}
+    known = {CHANNEL_B, *[device.name for device in config.devices]}
     missing = sorted(named - known)
-    if REQUEST["source"] not in [each.name for each in config.sources]:
+    if REQUEST["source"] not in [source.name for source in config.sources]:
         missing.append(f"source.{REQUEST['source']}")
     return f"--cabinet: {config.path} has no {', '.join(missing)}" if missing else None
 

@@ -155,6 +155,7 @@ class Limits:
         names = {each.arguments.get("device") for each in cause}
         profiles = [device.profile for device in self.config.devices if device.name in names]
         periods_ms = [
-            max(each.period_ms, each.settings.get("control_period_ms", 0)) for each in profiles
+            max(profile.period_ms, profile.settings.get("control_period_ms", 0))
+            for profile in profiles
         ]
         return max(periods_ms, default=0)

@@ -27,7 +27,9 @@ LAPSED = (*WIRED, effects.FAN, effects.RED_LAMP, effects.PANEL, effects.AUX_SHED
 
 def ordered(labels: Sequence[str]) -> list[str]:
     """The labels, with the long courses first."""
-    return [each for each in LONG if each in labels] + [each for each in labels if each not in LONG]
+    return [each for each in LONG if each in labels] + [
+        label for label in labels if label not in LONG
+    ]
 
 
 def work(

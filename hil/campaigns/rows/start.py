@@ -93,8 +93,8 @@ def ask(
     from_s = rig.now_us / 1e6 + wait_s
     request = REQUEST | {"value_W": power_kW * 1000}
     actions = [
-        scenario.Action(rig.now_us + round(each.at_s * 1e6), each.do, each.do, _arguments(each))
-        for each in causes
+        scenario.Action(rig.now_us + round(cause.at_s * 1e6), cause.do, cause.do, _arguments(cause))
+        for cause in causes
     ]
     for count in range(int(duration_s // HINT_S) + 1):
         at_us = round((from_s + HINT_S * count) * 1e6)

@@ -116,7 +116,7 @@ def _racks(course: Course) -> set[str]:
     """Names of the racks in which the cause lies."""
     numbers = [each.arguments.get("rack") for each in course.cause]
     devices = [each.arguments.get("device", "") for each in course.cause]
-    numbers += [each.removeprefix("bms_") for each in devices if each.startswith("bms_")]
+    numbers += [device.removeprefix("bms_") for device in devices if device.startswith("bms_")]
     return {f"rack {number}" for number in numbers if number}
 
 

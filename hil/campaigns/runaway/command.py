@@ -86,7 +86,7 @@ class Runaway(Trial):
             hours[case.kind] += each["seconds"] / 3600
         document = {
             "about": HONESTY,
-            "hours": {kind: round(each, 2) for kind, each in hours.items()},
+            "hours": {kind: round(hour, 2) for kind, hour in hours.items()},
             "rates_per_1000_d": courses.RATES,
             "detectors": judged(pairs),
         }
@@ -140,7 +140,7 @@ def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
         }
         for kind in of
     }
-    events = [each["per_1000_d"] for kind, each in makers.items() if kind in courses.RATES]
+    events = [maker["per_1000_d"] for kind, maker in makers.items() if kind in courses.RATES]
     return {"events_per_1000_d": math.fsum(events), "makers": makers}
 
 
@@ -155,7 +155,7 @@ def table(doc: Mapping[str, Any]) -> list[str]:
     return [
         ", ".join([f"{kind} {hours:g} h" for kind, hours in doc["hours"].items()]),
         doc["about"],
-        *report.table(COLUMNS, [(name, *_cells(each)) for name, each in detectors.items()]),
+        *report.table(COLUMNS, [(name, *_cells(detector)) for name, detector in detectors.items()]),
         "",
         *report.table(("alarms of events, load and noise of hours", *BY_MAKER), by_maker),
     ]
@@ -165,5 +165,7 @@ def _cells(detector: Mapping[str, Any]) -> list[str]:
     leads, false = detector["leads"], detector["false_alarms"]
     load = false["makers"].get("load", {"per_1000_d": None})
     figures = leads["median_s"], leads["p5_s"], false["events_per_1000_d"], load["per_1000_d"]
-    texts = ["-" if each is None else f"{each:.{digits}f}" for each, digits in zip(figures, DIGITS)]
+    texts = [
+        "-" if figure is None else f"{figure:.{digits}f}" for figure, digits in zip(figures, DIGITS)
+    ]
     return [f"{leads['missed']} of {leads['of']}", *texts]

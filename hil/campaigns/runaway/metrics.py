@@ -88,7 +88,7 @@ def detectors(series: Series) -> Found:
     found = _of_rows(stage_trips(series))
     levels = [series.column(SUSPICION[m.S_FEATURE], rack) for rack in series.racks]
     for pct, held_s in VARIANTS:
-        trips = [held(each >= pct, held_s) for each in levels]
+        trips = [held(level >= pct, held_s) for level in levels]
         found[f"row 53 at {pct} %, {held_s} s"] = np.array(trips)
     return found
 

@@ -97,7 +97,8 @@ class Follow:
         load_W = self._load(now_s)
         self._mean_W += (load_W - self._mean_W) * PLANT_STEP_S / MEAN_S
         share = min(
-            min(one.discharge_limit_A, one.charge_limit_A) / one.bms.rated_A for one in plant.racks
+            min(rack.discharge_limit_A, rack.charge_limit_A) / rack.bms.rated_A
+            for rack in plant.racks
         )
         for pcs in plant.pcs:
             pcs.command_setpoint((load_W - self._mean_W) / len(plant.pcs) * share)

@@ -79,10 +79,10 @@ def run(
 
 
 def _loads(sources: Sequence[loads.Source]) -> Iterator[tuple[str, str, np.ndarray]]:
-    for each in sources:
-        load = loads.read(each)
-        group = (MEASURED if load.kinds == loads.FINE else HELD) if each.file else MADE
-        yield each.name, group, loads.ticks_W(load, load.kinds[0], "")[: round(LENGTH_S / TICK_S)]
+    for source in sources:
+        load = loads.read(source)
+        group = (MEASURED if load.kinds == loads.FINE else HELD) if source.file else MADE
+        yield source.name, group, loads.ticks_W(load, load.kinds[0], "")[: round(LENGTH_S / TICK_S)]
 
 
 def _drawn(seed: int) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -131,4 +131,4 @@ def _line(row: dict[str, Any]) -> str:
         f"{row['mean'][each]:+.2f} ({row['costs'][each]:+.1f}..{row['earns'][each]:+.1f})"
         for each in FIGURES
     ]
-    return about + "".join([f"{each:>20}" for each in figures])
+    return about + "".join([f"{figure:>20}" for figure in figures])

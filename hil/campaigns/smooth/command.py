@@ -99,9 +99,9 @@ def _rows(arguments: Namespace, runner: Runner) -> list:
     allowed_W = None if arguments.range_kW is None else 1000 * arguments.range_kW
     given = arguments.delays, arguments.seed
     todo = [
-        cells.Cell(each, *given, is_joined, allowed_W)
+        cells.Cell(source, *given, is_joined, allowed_W)
         for is_joined in (False, True)
-        for each in sources(arguments)
+        for source in sources(arguments)
     ]
     print(HEAD, flush=True)
     found = runner.play(todo, cells.played, _lines, _name)

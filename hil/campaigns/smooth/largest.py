@@ -160,7 +160,7 @@ def _tracked(
 def sizes(gpus_W: np.ndarray, grid_W: np.ndarray) -> dict[str, float | None]:
     """{rule: largest site in MW that passes}; None: the load is too short for the rule."""
     found = judge.audit(Played(gpus_W, grid_W), chosen_rules(), None)
-    of_grid = [each for each in found.verdicts if each.series == judge.SERIES[GRID]]
+    of_grid = [verdict for verdict in found.verdicts if verdict.series == judge.SERIES[GRID]]
     return {each.rule.title: each.site_MW_max for each in of_grid}
 
 

@@ -36,7 +36,7 @@ def of_load(row: Found) -> str:
     size = f"peak {row['peak_W'] / 1000:.0f} kW beside a battery of {battery_kW:.0f} kW"
     rows = []
     for rule in chosen_rules():
-        found = [each[rule.title] for each in ways.values()]
+        found = [way[rule.title] for way in ways.values()]
         cells = [_cell(size_MW, rule, is_smaller(size_MW, found[0])) for size_MW in found]
         rows.append((rule.title, *cells))
     lost = [f"{row['lost_pct'][name]:.2f} %" for name in ways]

@@ -117,8 +117,8 @@ def run(paths: tuple, seed: int, runner: Runner, seeds: int = 1) -> list:
         groups.setdefault((job.kind + figures["beyond"], job.path), []).append(figures)
     rows = [
         row
-        for (kind, path), each in groups.items()
-        for row in (_ramp_rows(path, each) if kind == "ramp" else [_row(kind, path, each, seed)])
+        for (kind, path), group in groups.items()
+        for row in (_ramp_rows(path, group) if kind == "ramp" else [_row(kind, path, group, seed)])
     ]
     print(f"{NUMBER} spectra of a kind, {seeds} seeds from {seed} on; 5 s range of the grid / load")
     print(HEAD)

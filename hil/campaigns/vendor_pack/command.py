@@ -29,7 +29,7 @@ class VendorPack(trials.Trial):
         """The tests. Raises WrongOptionError if the cabinet has no source for the hints they
         need.
         """
-        if not any([each.rank >= GRID_CAP_RANK for each in self.config.sources]):
+        if not any([source.rank >= GRID_CAP_RANK for source in self.config.sources]):
             raise options.WrongOptionError(
                 f"--cabinet {self.given.cabinet}: has no source that may limit the import; T1 and "
                 f"T6 need its hints"
@@ -60,7 +60,7 @@ class VendorPack(trials.Trial):
             "about": about,
             "tests": tests,
             "others": dict(page.OTHERS),
-            "gains": [each._asdict() for each in numbers],
+            "gains": [number._asdict() for number in numbers],
         }
         wrong = [each["test"] for each in found if not each["is_met"]]
         verdict = report.counted(len(found), wrong, "played tests met in all they ask")

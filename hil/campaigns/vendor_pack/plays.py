@@ -58,7 +58,9 @@ def _rig(config: Config, load: Power, seed: int) -> VirtualRig:
 def _source(config: Config, kind: int) -> Source:
     """The source with the lowest role that may send hints of this kind."""
     rank = hint_codes.ROLES.index(hint_codes.KINDS[kind])
-    return min([each for each in config.sources if each.rank >= rank], key=lambda each: each.rank)
+    return min(
+        [source for source in config.sources if source.rank >= rank], key=lambda each: each.rank
+    )
 
 
 def _ask(rig: VirtualRig, kind: int, quantity: int, power_W: float) -> None:
@@ -211,7 +213,7 @@ def _t10(config: Config, seed: int) -> Found:
         return site.load_wanted_W, site.load_power_W, rig.plant.battery_W, float(site.is_live)
 
     rows = _follow(rig, end_s, row)
-    stages = [each["stage"] for each in rig.trips.trips[trips:]]
+    stages = [trip["stage"] for trip in rig.trips.trips[trips:]]
     is_running = rig.core.out[s.STATE] == s.RUNNING
     return verdicts.t10(rows, [at_s for at_s, _ in steps[1:]], stages, is_running)
 

@@ -110,9 +110,9 @@ def t4(rows: Rows, recorded: np.ndarray, from_s: float, rated_W: float) -> Found
     """
     found = judge.audit(RunSource(recorded, from_s), rules.load("nvidia_t4"), None)
     shares = {
-        each.series: 100 * each.value / found.site_MW
-        for each in found.verdicts
-        if each.value is not None
+        verdict.series: 100 * verdict.value / found.site_MW
+        for verdict in found.verdicts
+        if verdict.value is not None
     }
     grid, load = shares[judge.SERIES[judge.GRID]], shares[judge.SERIES[judge.LOAD]]
     seconds = round(1 / (rows[1][0] - rows[0][0]))

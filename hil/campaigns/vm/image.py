@@ -142,7 +142,7 @@ def cabinet_file(buses: Iterable[str]) -> str:
 def slower() -> dict[str, str]:
     """{file: text} of the files in slower.toml."""
     files = toml_text.read(HERE / "slower.toml")["file"]
-    return {each["name"]: _replaced(ROOT / each["from"], each["replace"]) for each in files}
+    return {file["name"]: _replaced(ROOT / file["from"], file["replace"]) for file in files}
 
 
 def _replaced(path: pathlib.Path, changes: Iterable[tuple[str, str]]) -> str:

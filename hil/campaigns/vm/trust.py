@@ -100,8 +100,8 @@ def memberships(user: str) -> list[str]:
 def processes() -> list[str]:
     """The table of processes, as lines."""
     rows = [
-        (f"`{name}`", *[" ".join(each) or "none" for each in one.values()])
-        for name, one in units().items()
+        (f"`{name}`", *[" ".join(each) or "none" for each in unit.values()])
+        for name, unit in units().items()
     ]
     return table(COLUMNS, rows)
 
@@ -179,4 +179,4 @@ def _writable(lab: Lab, pid: str, user: str) -> list[str]:
 
 def _parts(folders: list[str]) -> set[str]:
     """The folders that lie within others of the list."""
-    return {path for path in folders for other in folders if path.startswith(f"{other}/")}
+    return {path for path in folders for folder in folders if path.startswith(f"{folder}/")}
