@@ -188,7 +188,7 @@ class CabinetPlant:
     def _stir(self, dt_s: float) -> None:
         """Mix the modules' emissions into the air; advance fan and cooling."""
         given = [one.taken() for one in self.racks if one.burning]
-        emitted = [sum(parts) for parts in zip(*given)]
+        emitted = [math.fsum(parts) for parts in zip(*given)]
         self.air.step(dt_s, self.fan_by_hand or not self.relays.coils["fan_off"], *emitted)
         self.relays.see_gas(max(self.air.gas_lfl_pct))
         self._temper()

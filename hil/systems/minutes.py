@@ -236,7 +236,7 @@ class Watch:
         is_carried = any(part.feeds_W > 0 for part in site.parts if isinstance(part, Genset))
         if site.source == ISLAND and is_carried:
             self.engine_s = since_s if self.engine_s is None else self.engine_s
-            self.fuel.see(since_s, sum([genset.fuel_l for genset in site.gensets]))
+            self.fuel.see(since_s, math.fsum([genset.fuel_l for genset in site.gensets]))
         elif site.source == ISLAND and self.engine_s is None:
             self.charge.see(since_s, self.pod.soc)
 
@@ -284,7 +284,7 @@ class Watch:
 
 def _missing_W(site: Site) -> float:
     """Load without power in this step, because the site is dark or contacts shed it."""
-    shed_W = sum([part.sheds_W for part in site.parts if part.FLOW == "shed"]) * site.is_live
+    shed_W = math.fsum([part.sheds_W for part in site.parts if part.FLOW == "shed"]) * site.is_live
     if site.load_ups is not None:
         return site.load_ups.unserved_W + shed_W
     return shed_W if site.is_live else site.load_wanted_W

@@ -155,7 +155,7 @@ def lines(found: Sequence[Row]) -> list[str]:
         if any([row["yields_W"] for row in rows]):
             text.append(_yields(rows))
     saved, best = [
-        sum([row[key] * back_tests.EUR.get(row["currency"], 1.0) for row in found])
+        math.fsum([row[key] * back_tests.EUR.get(row["currency"], 1.0) for row in found])
         for key in ("saved", "best")
     ]
     text.append(f"weighted by what can be saved: {_percent(saved, best)} %")

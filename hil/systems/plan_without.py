@@ -159,7 +159,7 @@ def _points(part: str, found: Sequence[Row]) -> float:
     rates = [back_tests.EUR.get(each["currency"], 1.0) for each in found]
     less = math.fsum([rate * (each["saved"][part] - each["saved"][""])
                 for rate, each in zip(rates, found)])  # fmt: skip
-    best = sum([rate * each["best"] for rate, each in zip(rates, found)])
+    best = math.fsum([rate * each["best"] for rate, each in zip(rates, found)])
     return 100 * less / best if best > 0 else 0.0
 
 

@@ -6,6 +6,7 @@ played with the safety kernel, because nothing trips without it.
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -98,7 +99,7 @@ def _kept(document: Document, wanted: Collection[str]) -> Document:
         **{key: document.get(key) for key in ("days", "code")},
         "missed": verdict.missed(document),
         "violations": document["violations"],
-        "kernel_min": sum(sound_s) / 60,
+        "kernel_min": math.fsum(sound_s) / 60,
         "figures": {
             each["name"]: {key: _short(each[key]) for key in KEPT if each[key] is not None}
             for each in document["figures"]

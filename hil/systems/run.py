@@ -189,7 +189,7 @@ class Run:
     def _own_W(self, slot: int) -> float:
         """Mean power that the cabinets themselves have drawn so far."""
         if not slot:
-            return sum([member.drawn_W for member in self.members])
+            return math.fsum([member.drawn_W for member in self.members])
         return self.site.account.energy_J["auxiliaries"] / (slot * SLOT_S)
 
     def _of_modes(self) -> dict[str, int]:
@@ -218,7 +218,7 @@ def means_W(
     return (
         mean_W["imported"] - mean_W["exported"],
         mean_W["discharged"] - mean_W["charged"],
-        *(sum([mean_W[kind] for kind in kinds]) for kinds in FED),
+        *(math.fsum([mean_W[kind] for kind in kinds]) for kinds in FED),
         mean_W["load"],
     )
 
@@ -259,4 +259,4 @@ def _thermal(members: Sequence[ChainMember]) -> dict[str, float]:
     opened_s = [member.charge_opens_s for member in members]
     known_s = [each for each in opened_s if each is not None]
     opened = {"charge_opens_s": max(known_s)} if len(known_s) == len(members) else {}
-    return {"heat_J": sum([member.heat_J for member in members]), **opened}
+    return {"heat_J": math.fsum([member.heat_J for member in members]), **opened}

@@ -39,7 +39,7 @@ class Span(NamedTuple):
     def mean(self, key: str) -> float | None:
         """Mean of the known values."""
         known = [row[key] for row in self.rows if row[key] is not None]
-        return sum(known) / len(known) if known else None
+        return math.fsum(known) / len(known) if known else None
 
 
 def time_of(row: Row, key: str = "at") -> datetime:
@@ -163,7 +163,7 @@ def saved(rows: Sequence[Row], stored_Wh: float | None) -> float | None:
     ]
     mean = math.fsum(row["price_per_kWh"] for row in rows) / len(rows)
     gained_kWh = (rows[-1]["stored_Wh"] - stored_Wh) / WH_PER_KWH
-    return sum(paid) * H_PER_SLOT / W_PER_KW + gained_kWh * mean
+    return math.fsum(paid) * H_PER_SLOT / W_PER_KW + gained_kWh * mean
 
 
 def next_spans(plan: Plan) -> str:

@@ -6,6 +6,7 @@ on the battery are compared with a calculation:
     energy above the backup reserve x efficiency of the converter / (load + auxiliaries)
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -164,7 +165,7 @@ def _of_battery(
     """Figures of an island on the battery: hours, calculated hours, and the time after them."""
     energy_Wh = config.control["energy_Wh"] * above
     power_W = island.load_W + rig.plant.config.aux_W
-    rated_W = sum(unit.rated_W for unit in rig.plant.pcs)
+    rated_W = math.fsum(unit.rated_W for unit in rig.plant.pcs)
     expected = energy_Wh * _efficiency(power_W, rated_W) / power_W
     rig.run(rig.now_us / 1e6 + AFTER_S)
     return {
