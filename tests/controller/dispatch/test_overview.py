@@ -4,12 +4,31 @@ import json
 import random
 
 import pytest
-from fleet_messages import DOOR, FIRE, NAMES, NOW_US, STATE_TOPIC, hear, heard, report, state
+from fleet_messages import (
+    DOOR,
+    FIRE,
+    NAMES,
+    NOW_US,
+    STATE_TOPIC,
+    UTC_US,
+    hear,
+    heard,
+    report,
+    state,
+)
 from fleet_world import World
 
 from controller.dispatch import facts as published, site_facts
 from controller.dispatch.overview import Overview, danger_level
-from controller.dispatch.report import full_report, import_without_battery_W, report_of
+from controller.dispatch.report import (
+    CABINET,
+    CONTROL,
+    STATE,
+    full_report,
+    import_without_battery_W,
+    report_of,
+    state_of,
+)
 from tests.tables import cases
 
 REPORT = "firebreak/hall2/report"
@@ -142,6 +161,17 @@ def test_the_dispatcher_and_the_page_read_the_same_values():
     own = report_of(payload)
     assert wrong == [] and own._asdict() == {name: values[name] for name in own._fields}
     assert (own.pv_W, own.discharge_W_max) == (7000, 60_000)
+
+
+def test_the_form_declares_each_field_of_a_published_state():
+    world = World().run(90, (2000, 300, 300))
+    ((_, part),) = published.parts(world.dispatcher, world.now_us)
+    made = {**part, "utc_us": UTC_US}
+    assert state_of(json.dumps(made).encode())[1] == []
+    row = made["cabinets"]["c0"]
+    assert {*made} ^ {*STATE} == {"cabinets", "counts"}
+    assert {*row} ^ {*CABINET} == {"fallback_W", "DefaultDERControl"}, "for other programs"
+    assert {*row["DERControl"][0]} == {*CONTROL}
 
 
 @cases("""changes  permille  import_W

@@ -9,6 +9,7 @@ import pytest
 
 from controller.core.base import hint_codes as h
 from controller.core.policies.meter_sign import METER_SIGN
+from controller.dispatch import report as messages
 from controller.doors.mqtt import report as of
 from controller.doors.mqtt.payload import text
 from controller.mqtt import link
@@ -29,6 +30,11 @@ REASONS = [rows.reason_of(stage) for stage in matrix.STAGES]
 
 def made(**facts):
     return of.report({**FACTS, **facts}, "0.4.0", "")
+
+
+def test_the_form_of_the_dispatcher_declares_each_field_of_a_report():
+    for_programs = {"uptime_ms"}
+    assert {*NAMES, "trouble", "ready_permille"} ^ {*messages.FORM} == for_programs
 
 
 def share_of(source, value_W=300_000, valid_s=60):
