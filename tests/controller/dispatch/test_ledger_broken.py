@@ -278,3 +278,14 @@ def test_a_cabinet_that_only_answers_takes_no_more_memory_with_time():
         by.answered(0, by.next_sequence(), 200, 60_000, now_s * 1_000_000)
         by.forget_ended(now_s * 1_000_000)
     assert len(by._ends) <= 64
+
+
+def test_what_a_hold_has_kept_is_free_at_its_end():
+    """No plan has looked for ended values since: the ledger finds the end by itself."""
+    found, by = started()
+    assert found.sends(by, 0, ALL_W)
+    assert by.room_W(1, found.now_us) == 100
+    found.passes(63_469_387)
+    assert by.room_W(1, found.now_us) == 100
+    found.passes(1)
+    assert by.room_W(1, found.now_us) == ALL_W
