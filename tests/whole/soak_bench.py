@@ -521,6 +521,7 @@ UNTIMED_ROOMS = {
         "controller/dispatch",
         "controller/documents",
         "controller/doors",
+        "controller/mqtt",
         "controller/planner",
         "controller/recorder",
         "controller/series",

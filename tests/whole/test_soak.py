@@ -162,6 +162,7 @@ NOT_PERIODIC = {
     ),
     **same(
         OF_OTHERS,
+        "controller/system/told.py say",
         "controller/run/operator_client.py _answer",
         "controller/hints/client.py passed",
         "controller/store/lifetime.py second",
