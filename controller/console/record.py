@@ -53,7 +53,8 @@ def _record(arguments: Namespace) -> int:
         return _recorded(arguments, Limits(**{name: getattr(arguments, name) for name in RANGES}))
     except cli.Ended:
         # systemd starts it again, and each start that fails still holds an exchanged converter
-        proof_watch.hold_once(arguments.run_dir, arguments.state_dir)
+        with caught.Last("an exchanged converter is not held"):
+            proof_watch.hold_once(arguments.run_dir, arguments.state_dir)
         raise
 
 

@@ -338,6 +338,23 @@ def test_a_recorder_that_cannot_begin_holds_a_swapped_converter(bench, monkeypat
     assert [each["safety_image"][p.H_TICK_MS] for each in looks] == [100]
 
 
+def test_a_journal_of_another_release_hides_no_refusal_of_a_recorder(bench, monkeypatch, capfd):
+    def opens(database, bytes_max):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    def holds(watch, now_us, header):
+        raise KeyError("places")
+
+    monkeypatch.setattr(Database, "_open", opens)
+    monkeypatch.setattr(ProofWatch, "hold", holds)
+    bench.run(1).kill_recorder()
+    folders = ["--run-dir", str(bench.run_dir), "--state-dir", str(bench.state_dir)]
+    assert main(["record", "run", *folders]) == 3
+    held, refused = capfd.readouterr().err.splitlines()
+    assert "an exchanged converter is not held: KeyError" in held
+    assert refused.startswith("firebreak: nothing is recorded: ")
+
+
 def test_while_the_disk_is_full_everything_waits_in_the_journal(bench, monkeypatch):
     bench.run(2)
     disk = FullDisk(monkeypatch)
