@@ -139,9 +139,7 @@ class Database:
             )
         # further tables (ANALYZE makes some) do no harm
         lacking = set(own_columns()) - set(_columns(self._connection))
-        if lacking and lacking == {
-            own_column for own_column in own_columns() if own_column[0] == b"bands"
-        }:
+        if lacking and lacking == {column for column in own_columns() if column[0] == b"bands"}:
             run(TABLE_BANDS)
         elif lacking:
             raise ValueError("its tables are not those this program writes")

@@ -252,7 +252,7 @@ def played(
     for name, size in every:
         if size == 1.0:
             documents[name] = every[name, size] | {
-                "sweep": [{"factor": siz} | every[name, siz] for siz in sizes]
+                "sweep": [{"factor": size} | every[name, size] for size in sizes]
             }
             print("\n".join([*lines(documents[name]), *sweep_lines(documents[name])]))
     return documents
