@@ -2,7 +2,8 @@
 
 A planner learns from up to four weeks of quarters of an hour. So the rig writes files of the two
 weeks before its start, with the mean of the rig's load, and prices by a formula. The planner can
-then make its first plan at once.
+then make its first plan at once. The hours of that made time count from the start of the rig, so a
+run in the morning and one at night get the same plan.
 """
 
 import math
@@ -29,15 +30,16 @@ CLUSTER = 0.975, 0.1, 15  # over a day: level and swing (parts of the mean), hou
 EVENING, EVENING_H = 0.2, range(17, 20)  # additional load in these hours, as a part of the mean
 PRICES = 75.0, 30.0, 15.0  # EUR/MWh: mean, then the swing of a 12 h and of a 24 h wave
 DEAR_H = 20
+BEGIN_H = 13  # the rig starts at this hour of the made time
 
 
 def hours(now_s: int, first_d: int, last_d: int) -> Iterator[tuple[int, float]]:
-    """(number of quarters of an hour since 1970, hour of the day, UTC) for each quarter of these
+    """(number of quarters of an hour since 1970, made hour of the day) for each quarter of these
     days.
     """
     now = now_s // QUARTER_S
-    for at in range(now + first_d * DAY_S // QUARTER_S, now + last_d * DAY_S // QUARTER_S):
-        yield at, at * QUARTER_S % DAY_S / 3600
+    for at in range(first_d * DAY_S // QUARTER_S, last_d * DAY_S // QUARTER_S):
+        yield now + at, (at * QUARTER_S + BEGIN_H * 3600) % DAY_S / 3600
 
 
 def mean_W(load: Load) -> float:
