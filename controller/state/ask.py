@@ -129,7 +129,7 @@ def _missing(given: Situation, found: Forecast) -> list[Facts]:
         window = {"from_s": first.begin_s, "until_s": first.end_s}
         missing.append({"what": "peak_window", "missing_W": _up(-first.spare_W), **window})
     if found.left_Wh < 0:
-        kept = {"reserve_permille": given.battery.reserve_permille}
+        kept = {"reserve_permille": found.reserve_permille}
         missing.append({"what": "energy", "missing_Wh": _up(-found.left_Wh), **kept})
     return missing
 

@@ -71,7 +71,7 @@ class Interval(NamedTuple):
 
 class Forecast:
     """A forecast, complete after the constructor. left_Wh: lowest energy above reserve and margin
-    while the battery is needed.
+    while the battery is needed; reserve_permille: the reserve of that moment.
     """
 
     def __init__(self, given: Situation, job: Job, course: Course | None = None):
@@ -91,6 +91,7 @@ class Forecast:
         is_full = battery.discharge_W_max >= battery.rated_W
         self._cool_W = battery.discharge_W_max * (1 if is_full else LIMIT_LEFT_PERMILLE / PERMILLE)
         self.ddegC, self.given_Wh, self.left_Wh = float(battery.hottest_ddegC), 0.0, float("inf")
+        self.reserve_permille = battery.reserve_permille
         self.moments: list[Moment] = []
         self.intervals: list[Interval] = []
         self._run()
@@ -151,7 +152,9 @@ class Forecast:
             self._job_s += step_s
         if has_begun and self._most_W + more_W > least_W:
             margin_Wh = self._given.battery.full_Wh * MARGIN_PERMILLE / PERMILLE
-            self.left_Wh = min(self.left_Wh, self._energy_Wh - (margin_Wh + self._kept_Wh(slot)))
+            left_Wh = self._energy_Wh - (margin_Wh + self._kept_Wh(slot))
+            if left_Wh < self.left_Wh:
+                self.left_Wh, self.reserve_permille = left_Wh, self._reserve_permille(slot)
 
     def _peak_left_Ws(self, peak: Peak) -> float:
         return peak.limit_W * peak.interval_s - self._used_Ws - peak.margin_Ws
@@ -171,10 +174,14 @@ class Forecast:
         then = taper_permille(round(self.ddegC) + BMS_DDEGC, *ends)
         return min(1.0, then / max(1, now))
 
+    def _reserve_permille(self, slot: Slot | None) -> int:
+        """The reserve that acts: that of the peaks, or the higher one of a slot."""
+        return max(self._given.battery.reserve_permille, slot.reserve_permille if slot else 0)
+
     def _kept_Wh(self, slot: Slot | None) -> float:
         """Energy that the reserve of a slot keeps above the peaks reserve."""
-        more = slot.reserve_permille - self._given.battery.reserve_permille if slot else 0
-        return max(0, more) * self._given.battery.full_Wh / PERMILLE
+        more = self._reserve_permille(slot) - self._given.battery.reserve_permille
+        return more * self._given.battery.full_Wh / PERMILLE
 
     def _balance(
         self, now_s: int, more_W: float, cap_W: float, can_W: float, slot: Slot | None, step_s: int

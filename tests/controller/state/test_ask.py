@@ -148,7 +148,8 @@ def test_a_slot_of_the_schedule_binds_in_its_time():
     assert (whats(found), found["missing"][0]["from_s"]) == (["power"], 600)
     assert answer(400_000, 1500, 600, **slots)["answer"] == "yes"
     kept = {"slots": ((0, 900, Slot(-1, OPEN_W, OPEN_W, 480)),)}
-    assert whats(answer(300_000, 0, 300, **kept)) == ["energy"]
+    (missing,) = answer(300_000, 0, 300, **kept)["missing"]
+    assert (missing["what"], missing["reserve_permille"]) == ("energy", 480)
 
 
 @cases("""cap_W  for_s  ramp_W_per_s  verdict
