@@ -170,7 +170,7 @@ class ChainOnly:
         self.load_W = self.grid_W = float(load(0.0))
         self.battery_W = 0.0
 
-    soc = property(lambda self: sum([each.soc for each in self.units]) / len(self.units))
+    soc = property(lambda self: math.fsum(each.soc for each in self.units) / len(self.units))
     degC = property(lambda self: max([each.degC for each in self.units]))
 
     def step(self) -> None:

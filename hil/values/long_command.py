@@ -5,6 +5,7 @@ A first pass in chain-only mode finds charge and temperature at the start of eac
 
 import argparse
 import functools
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -159,7 +160,7 @@ def summary(order: dict, results: list[dict]) -> dict[str, Any]:
     return {
         "mode": last["mode"],
         "order": order,
-        **{f"{name}_Wh": sum([each[f"{name}_Wh"] for each in results]) for name in ENERGIES},
+        **{f"{name}_Wh": math.fsum(each[f"{name}_Wh"] for each in results) for name in ENERGIES},
         "import_15min_W_max": max([each["import_15min_W_max"] for each in results]),
         "grid_W_max": max([each["grid_W_max"] for each in results]),
         "degC_max": max([each["degC_max"] for each in results]),
@@ -167,7 +168,7 @@ def summary(order: dict, results: list[dict]) -> dict[str, Any]:
         "soc_jump_permille_max": max(jumps, default=0.0),
         "trips": [trip for each in results for trip in each["trips"]],
         "violations": [text for each in results for text in each["violations"]],
-        "cpu_s": sum([each["cpu_s"] for each in results]),
+        "cpu_s": math.fsum(each["cpu_s"] for each in results),
         "parts": results,
     }
 

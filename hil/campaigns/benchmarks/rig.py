@@ -108,7 +108,7 @@ def virtual_figures(config: Config, seed: int) -> Figures:
         replayed = replay.figures_of(path)
     what = f"virtual time, {config.racks} racks, byte-accurate at {config.tick_ms} ms"
     chosen = [scenario.load(name) for name in scenario.names()]
-    whole_s = sum([each.duration_s for each in chosen])
+    whole_s = math.fsum(each.duration_s for each in chosen)
     plain = [_watch(config, None, VIRTUAL_S, seed) for _ in range(VIRTUAL_ROUNDS)]
     faulty = [
         _total([_watch(config, each, each.duration_s, each.seed) for each in chosen])

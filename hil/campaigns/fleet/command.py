@@ -124,7 +124,7 @@ def _saving(of_jobs: list[Any], of_pods: list[Any]) -> str:
 
     fixed = [of_pod for of_pod in of_pods if of_pod["kind"] == pods.FIXED]
     short = [
-        sum(of_job[key] for of_job in of_jobs) / len(of_jobs) / 10
+        math.fsum(of_job[key] for of_job in of_jobs) / len(of_jobs) / 10
         for key in ("short_permille", "fixed_permille")
     ]
     (given, over), (fixed_given, fixed_over) = energy(pods.LED), energy(pods.FIXED)

@@ -93,7 +93,7 @@ class Islands(Trial):
         """See Trial."""
         wrong = [each["name"] for each in found if each["faults"]]
         mirrored = coverage.about(coverage.loaded(GENSET_CABINET))
-        lines = [f"CPU        {sum(each['cpu_s'] for each in found):.0f} s"]
+        lines = [f"CPU        {math.fsum(each['cpu_s'] for each in found):.0f} s"]
         verdict = report.counted(len(found), wrong, "islands as the arithmetic says")
         return Judged({"islands": found, "mirrored": mirrored}, lines, verdict, not wrong)
 
