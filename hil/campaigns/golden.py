@@ -66,7 +66,9 @@ def digests(name: str) -> str:
     image = hashlib.sha256(
         bytes(config.safety_image) + bytes(config.control_image) + bytes(config.source_image)
     )
-    return " ".join((name, *(each.hexdigest()[:16] for each in (journals, wire, image, written))))
+    return " ".join(
+        (name, *(digest.hexdigest()[:16] for digest in (journals, wire, image, written)))
+    )
 
 
 def _run(
@@ -93,9 +95,9 @@ def _run(
 def _both(tap: Callable[..., Any], name: str, wire: Any) -> Callable[..., None]:
     """A tap that passes all bytes on to `tap` and to the digest `wire`."""
 
-    def tapped(time_us: int, which: str, data: bytes) -> None:
-        wire.update(f"{name} {time_us} {which} {bytes(data).hex()}\n".encode())
-        tap(time_us, which, data)
+    def tapped(time_us: int, tag: str, data: bytes) -> None:
+        wire.update(f"{name} {time_us} {tag} {bytes(data).hex()}\n".encode())
+        tap(time_us, tag, data)
 
     return tapped
 

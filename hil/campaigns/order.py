@@ -55,8 +55,8 @@ def played(
         if text and path:
             pathlib.Path(path).write_text(text, encoding="ascii")
             chosen = scenario.load(path)
-        given = made(config, duration_s, seed, path, run_dir=folder, **more)
-        run = rig.Rig(given, chosen, config)
+        options = made(config, duration_s, seed, path, run_dir=folder, **more)
+        run = rig.Rig(options, chosen, config)
         own = None
         try:
             run.start()
@@ -67,7 +67,7 @@ def played(
             run.stop()
         if own and own.error is not None:
             raise rig.RigError(own.error)
-        doc = run.outcome(load_of(given, chosen), {"mode": "real time", "seed": seed}).doc
+        doc = run.outcome(load_of(options, chosen), {"mode": "real time", "seed": seed}).doc
         if doc["interrupted"]:
             raise KeyboardInterrupt
         return doc, recorded(folder)

@@ -45,15 +45,15 @@ class Judged(NamedTuple):
 
 
 class Trial:
-    """A trial. words: for --help; mode: how its cases are played, printed after the seed."""
+    """A trial. summary: for --help; mode: how its cases are played, printed after the seed."""
 
-    words = mode = ""
+    summary = mode = ""
     own_options: options.Options = {}
     engine: Engine = staticmethod(on_processes)
 
-    def __init__(self, given: Namespace) -> None:
-        """given: the options of the command line."""
-        self.given = given
+    def __init__(self, arguments: Namespace) -> None:
+        """arguments: the options of the command line."""
+        self.arguments = arguments
         self.cases: Sequence[Any] = ()
         self._started: dict[Any, Any] = {}
 
@@ -61,7 +61,7 @@ class Trial:
         """Start the rigs with which the cases of these keys begin, because each case runs in a copy
         of this process. With dask no rig is started here, because one process plays many cases.
         """
-        if not self.given.dask:
+        if not self.arguments.dask:
             self._started = {key: make(key) for key in sorted(keys)}
 
     def started(self, key: Any, make: Callable[[Any], Any]) -> Any:
@@ -71,7 +71,7 @@ class Trial:
     @functools.cached_property
     def config(self) -> Config:
         """The cabinet of --cabinet. Raises ConfigError or NotSimulatedError."""
-        return coverage.loaded(self.given.cabinet)
+        return coverage.loaded(self.arguments.cabinet)
 
     def draw(self) -> Sequence[Any]:
         """The cases. The same options give the same cases."""
@@ -85,10 +85,10 @@ class Trial:
         """The result of a case, as plain data."""
         raise NotImplementedError
 
-    def line(self, found: Any) -> str | None:
+    def line(self, outcome: Any) -> str | None:
         """The text to print when this result has come, or None for no text."""
 
-    def judge(self, found: list[Any]) -> Judged:
+    def judge(self, outcomes: list[Any]) -> Judged:
         """Judge the results, which are in the order of `cases`."""
         raise NotImplementedError
 
@@ -98,27 +98,27 @@ def count(most: int, usual: int, text: str) -> options.Options:
     return {"--count": options.value(whole(1, most), "NUMBER", f"{text} (%(default)s)", usual)}
 
 
-def run(kind: type[Trial], given: Namespace) -> int:
+def run(kind: type[Trial], arguments: Namespace) -> int:
     """Play and judge a trial. Returns the exit code."""
-    trial = kind(given)
+    trial = kind(arguments)
     trial.cases = trial.draw()
-    config = trial.config if getattr(given, "cabinet", None) else None
+    config = trial.config if getattr(arguments, "cabinet", None) else None
     mode = f"{BYTE}, {config.tick_ms} ms" if config and trial.mode == BYTE else trial.mode
-    about = {"seed": given.seed, "mode": mode}
+    about = {"seed": arguments.seed, "mode": mode}
     print("\n".join([f"{name:11}{text}" for name, text in about.items()]), flush=True)
-    with Runner(given) as runner:
-        found = runner.play(trial.cases, trial.play, trial.line, trial.name, trial.engine)
-    judged = trial.judge(found)
+    with Runner(arguments) as runner:
+        outcomes = runner.play(trial.cases, trial.play, trial.line, trial.name, trial.engine)
+    judged = trial.judge(outcomes)
     mirrored = {"mirrored": coverage.about(config)} if config else {}
     document = about | mirrored | judged.document
     closing = [*words.mirrored_lines(document), *judged.lines, report.verdict(judged.verdict)]
-    return report.finish(given, document, closing, judged.is_met)
+    return report.finish(arguments, document, closing, judged.is_met)
 
 
 def command(name: str, kind: type[Trial]) -> Callable[[Any], Any]:
     """A function that adds a trial to argparse's subparsers."""
-    given = options.JSON | options.SEED | options.CASES | kind.own_options
-    return options.command(name, kind.words, functools.partial(run, kind), given)
+    own_options = options.JSON | options.SEED | options.CASES | kind.own_options
+    return options.command(name, kind.summary, functools.partial(run, kind), own_options)
 
 
 def add(commands: Any) -> None:

@@ -16,7 +16,7 @@ class Ask(Trial):
     are right.
     """
 
-    words = "random jobs: the answer of firebreak ask against what happens then"
+    summary = "random jobs: the answer of firebreak ask against what happens then"
     mode = "chain only, 1 s"
     own_options = count(1_000_000, 1000, "jobs") | {
         "--minutes": options.value(whole(2, 240), "NUMBER", "longest job (%(default)s)", 60)
@@ -24,7 +24,7 @@ class Ask(Trial):
 
     def draw(self) -> list[range]:
         """The numbers of the jobs, with PART of them in each case."""
-        numbers = range(self.given.count)
+        numbers = range(self.arguments.count)
         return [numbers[first : first + PART] for first in range(0, len(numbers), PART)]
 
     def name(self, case: range) -> str:
@@ -33,14 +33,14 @@ class Ask(Trial):
 
     def play(self, case: range) -> list[job.Outcome]:
         """See Trial."""
-        return job.several(self.given.seed, case, self.given.minutes)
+        return job.several(self.arguments.seed, case, self.arguments.minutes)
 
-    def judge(self, found: list) -> Judged:
+    def judge(self, outcomes: list) -> Judged:
         """See Trial."""
-        played = [job.Outcome(*each) for results in found for each in results]
+        played = [job.Outcome(*fields) for results in outcomes for fields in results]
         document = summary(played)
         return Judged(
-            document | {"minutes": self.given.minutes},
+            document | {"minutes": self.arguments.minutes},
             lines(document),
             verdict(document),
             is_met(document),
@@ -49,16 +49,20 @@ class Ask(Trial):
 
 def summary(played: list[job.Outcome]) -> dict:
     """Counts of (answer, short), what was missing, and the numbers of the wrong answers."""
-    known = [each for each in played if each.answer != "not known"]
-    wrong = [each for each in known if (each.answer == "yes") == bool(each.short)]
+    known = [outcome for outcome in played if outcome.answer != "not known"]
+    wrong = [outcome for outcome in known if (outcome.answer == "yes") == bool(outcome.short)]
     return {
         "jobs": len(played),
-        "outcomes": Counter([f"{each.answer}, {each.short or 'carried'}" for each in played]),
-        "missing": Counter([what for each in played for what in each.missing]),
+        "outcomes": Counter(
+            [f"{outcome.answer}, {outcome.short or 'carried'}" for outcome in played]
+        ),
+        "missing": Counter([shortage for outcome in played for shortage in outcome.missing]),
         "known": len(known),
         "right": len(known) - len(wrong),
-        "false_yes": [each.number for each in wrong if each.answer == "yes"],
-        "false_no": [[each.number, *each.missing] for each in wrong if each.answer == "no"],
+        "false_yes": [outcome.number for outcome in wrong if outcome.answer == "yes"],
+        "false_no": [
+            [outcome.number, *outcome.missing] for outcome in wrong if outcome.answer == "no"
+        ],
     }
 
 
@@ -71,7 +75,7 @@ def is_met(document: dict) -> bool:
 def lines(document: dict) -> list[str]:
     """The table of outcomes, and lines about what was missing."""
     rows = [(*name.split(", "), str(count)) for name, count in sorted(document["outcomes"].items())]
-    strict = Counter([" + ".join(whats) for _, *whats in document["false_no"]])
+    strict = Counter([" + ".join(shortages) for _, *shortages in document["false_no"]])
     short = ", ".join(map(str, document["false_yes"])) or "-"
     return [
         *report.table(("answer", "then", "jobs"), rows),

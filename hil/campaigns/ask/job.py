@@ -177,8 +177,8 @@ class Trial:
         return step[0] if step and now_s >= BEFORE_S + step[1] else 0
 
     def _slot(self) -> tuple[int, ...] | None:
-        at = self.member.now_s // 900
-        return self.draw.slots[at] if at < len(self.draw.slots) else None
+        index = self.member.now_s // 900
+        return self.draw.slots[index] if index < len(self.draw.slots) else None
 
     def _kept_permille(self) -> int:
         slot = self._slot()
@@ -217,8 +217,8 @@ def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
         control.found.connection_W = None
     loop = trial.member.loop
     facts = KernelFacts(loop.limits.kernel)
-    found = situation.of_control(control, loop.settings, facts, trial.connections_W)
-    told = ask.answer(found, job)
+    present = situation.of_control(control, loop.settings, facts, trial.connections_W)
+    answer = ask.answer(present, job)
     short = ""
     for second in range(trial.end_s):
         trial.job_W = job.power_W * (job.at_s <= second < job.at_s + job.for_s)
@@ -226,8 +226,8 @@ def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
         short = short or (now if second >= job.at_s else "")
         if short:
             break
-    whats = tuple([each["what"] for each in told["missing"]])
-    return Outcome(number, told["answer"], whats, short)
+    shortages = tuple([shortage["what"] for shortage in answer["missing"]])
+    return Outcome(number, answer["answer"], shortages, short)
 
 
 def several(seed: int, numbers: range, minutes: int) -> list[Outcome]:

@@ -114,41 +114,41 @@ def add(commands: Any) -> None:
         "bench", help="measure this machine against the budgets and the rivals"
     )
     kinds = parser.add_subparsers(required=True, metavar="WHAT")
-    for name, words in BENCHMARKS.items():
+    for name, text in BENCHMARKS.items():
         own = options.JSON | options.BESIDE | OPTIONS.get(name, {})
-        options.add(kinds, name, words, functools.partial(_benchmark, name), own)
+        options.add(kinds, name, text, functools.partial(_benchmark, name), own)
     options.add(kinds, "page", "print the page of these results", _page, RESULTS)
     options.add(kinds, "all", "everything: three and a half hours", _all, EVERYTHING)
 
 
-def _benchmark(name: str, given: argparse.Namespace) -> int:
+def _benchmark(name: str, arguments: argparse.Namespace) -> int:
     """Run one benchmark. Its module is imported here, because most commands do not need it."""
     module = importlib.import_module(f"hil.campaigns.benchmarks.{MODULES.get(name, name)}")
     wanted = inspect.signature(module.run).parameters
-    order = {key: vars(given)[key] for key in wanted if key in given}
-    return measure(name, given, functools.partial(module.run, **order))
+    order = {key: vars(arguments)[key] for key in wanted if key in arguments}
+    return measure(name, arguments, functools.partial(module.run, **order))
 
 
-def measure(name: str, given: argparse.Namespace, run: Callable[[], document.Measured]) -> int:
+def measure(name: str, arguments: argparse.Namespace, run: Callable[[], document.Measured]) -> int:
     """Print the lines of a benchmark and write its JSON. Returns the exit code. Raises OSError."""
     try:
-        found = run()
+        measured = run()
     except (JournalError, ConfigError) as error:
         return report.refuse("bench", error)
     except (RuntimeError, ValueError) as error:  # of a wire or a child process, each one line
         return report.refuse("bench", error, report.NO_START)
-    return document.finish(document.document(name, _again(name, given), found), given)
+    return document.finish(document.document(name, _again(name, arguments), measured), arguments)
 
 
-def _again(name: str, given: argparse.Namespace) -> str:
+def _again(name: str, arguments: argparse.Namespace) -> str:
     """The command that repeats the measurement."""
-    words = []
+    parts = []
     if name in LENGTHS:
         option = LENGTHS[name][0]
-        words = [option, format(given.seconds if option == "--for" else given.count, "g")]
+        parts = [option, format(arguments.seconds if option == "--for" else arguments.count, "g")]
     if name == "planner":
-        words = ["--days", str(given.days), *(["--data DIR"] if given.data else [])]
-    return " ".join(["python -m hil bench", name, *words])
+        parts = ["--days", str(arguments.days), *(["--data DIR"] if arguments.data else [])]
+    return " ".join(["python -m hil bench", name, *parts])
 
 
 def _page(arguments: argparse.Namespace) -> int:
@@ -175,7 +175,7 @@ def _all(arguments: argparse.Namespace) -> int:
     written = [path for path, code in measured_all if code in (report.MET, report.NOT_MET)]
     path = os.path.join(arguments.json, PAGE)
     with open(path, "w", encoding="ascii") as file:
-        file.write(page.page([document.read(each) for each in written]))
+        file.write(page.page([document.read(result_path) for result_path in written]))
     print(f"written    {', '.join([*written, path])}")
     return max(codes)
 

@@ -64,8 +64,8 @@ class Budget(NamedTuple):
 
 
 BUDGETS = {
-    key: Budget(**given)
-    for key, given in toml_text.read(pathlib.Path(__file__).with_name("budgets.toml")).items()
+    key: Budget(**fields)
+    for key, fields in toml_text.read(pathlib.Path(__file__).with_name("budgets.toml")).items()
 }
 
 
@@ -98,7 +98,7 @@ def _is_met(budget: Budget, value: float | None, bound: float | None) -> bool | 
 
 
 def figure(
-    what: str,
+    quantity: str,
     value: float | None,
     unit: str,
     rival: str | None = None,
@@ -109,7 +109,7 @@ def figure(
     chosen = BUDGETS.get(budget or "")
     bound = limit(chosen, rival_value) if chosen else None
     return {
-        "what": what,
+        "what": quantity,
         "value": value,
         "unit": unit,
         "rival": rival,
@@ -122,7 +122,7 @@ def figure(
 
 
 def spread(
-    what: str,
+    quantity: str,
     values: Sequence[float],
     unit: str,
     rival: str | None = None,
@@ -133,7 +133,7 @@ def spread(
     """Figures of these percentiles; the second one has the budget. [] without values."""
     return [
         figure(
-            f"{what}, {name} of {len(values)}",
+            f"{quantity}, {name} of {len(values)}",
             percentile(values, PERCENTILES[name]),
             unit,
             rival,
@@ -145,7 +145,7 @@ def spread(
     ]
 
 
-def document(benchmark: str, command: str, found: Measured) -> Document:
+def document(benchmark: str, command: str, measured: Measured) -> Document:
     """The whole document. command: repeats the measurement."""
     return {
         "schema": SCHEMA,
@@ -153,11 +153,11 @@ def document(benchmark: str, command: str, found: Measured) -> Document:
         "command": command,
         "measured": timing.utc_text(),
         "machine": machine.describe(),
-        "priority": found.priority,
+        "priority": measured.priority,
         "beside": "",
-        "figures": found.figures,
-        "notes": found.notes,
-        "details": found.details,
+        "figures": measured.figures,
+        "notes": measured.notes,
+        "details": measured.details,
     }
 
 
@@ -169,37 +169,37 @@ def check(doc: Document, where: Path) -> Document:
     missing = [part for part in machine.PARTS if part not in doc["machine"]]
     if missing:
         raise ResultError(f"{where}: machine says nothing about {missing[0]}")
-    for number, each in enumerate(doc["figures"], 1):
-        _check_figure(each, f"{where}: figure {number}")
+    for number, record in enumerate(doc["figures"], 1):
+        _check_figure(record, f"{where}: figure {number}")
     return doc
 
 
-def _check_figure(each: Figure, where: str) -> None:
-    _check_fields(each, FIGURE_FIELDS, where)
-    if each["budget"] not in (None, *BUDGETS):
+def _check_figure(record: Figure, where: str) -> None:
+    _check_fields(record, FIGURE_FIELDS, where)
+    if record["budget"] not in (None, *BUDGETS):
         known = ", ".join(BUDGETS)
-        raise ResultError(f"{where}: no budget {each['budget']!r}; there are {known}")
-    for key, value in figure(*[each[key] for key in GIVEN]).items():
-        if value != each[key]:
-            raise ResultError(f"{where}: {key} is {each[key]}, its own numbers give {value}")
+        raise ResultError(f"{where}: no budget {record['budget']!r}; there are {known}")
+    for key, value in figure(*[record[key] for key in GIVEN]).items():
+        if value != record[key]:
+            raise ResultError(f"{where}: {key} is {record[key]}, its own numbers give {value}")
 
 
 def _check_fields(table: object, fields: dict[str, Any], where: Path) -> None:
     if not isinstance(table, dict) or set(table) != set(fields):
-        given = sorted(table) if isinstance(table, dict) else type(table).__name__
-        raise ResultError(f"{where}: has {given}, must have {sorted(fields)}")
+        present = sorted(table) if isinstance(table, dict) else type(table).__name__
+        raise ResultError(f"{where}: has {present}, must have {sorted(fields)}")
     for key, kind in fields.items():
         if not isinstance(table[key], kind):
             raise ResultError(f"{where}: {key} is {table[key]!r}")
 
 
-def finish(doc: Document, given: argparse.Namespace) -> int:
-    """Write the document to given.json if set, and print it. Returns 1 if a budget is not met."""
-    doc["beside"] = given.beside
-    if given.json:
-        write(given.json, doc)
+def finish(doc: Document, arguments: argparse.Namespace) -> int:
+    """Write the document to arguments.json if set; print it. Returns 1 if a budget is not met."""
+    doc["beside"] = arguments.beside
+    if arguments.json:
+        write(arguments.json, doc)
     print("\n".join(lines(doc)))
-    return 1 if any(each["met"] is False for each in doc["figures"]) else 0
+    return 1 if any(record["met"] is False for record in doc["figures"]) else 0
 
 
 def write(path: Path, doc: Document) -> None:
@@ -211,7 +211,7 @@ def write(path: Path, doc: Document) -> None:
 
 def _text(value: object) -> str:
     if isinstance(value, list) and value:
-        return "[\n  " + ",\n  ".join([json.dumps(each, allow_nan=False) for each in value]) + "]"
+        return "[\n  " + ",\n  ".join([json.dumps(row, allow_nan=False) for row in value]) + "]"
     return json.dumps(value, allow_nan=False)
 
 
@@ -240,17 +240,19 @@ def lines(doc: Document) -> list[str]:
     about = doc["machine"]
     return [
         f"{doc['benchmark']}: {about['cpu']}, {about['cores']} cores, {doc['priority']}",
-        *[f"  {_line(each)}" for each in doc["figures"]],
+        *[f"  {_line(record)}" for record in doc["figures"]],
         *[f"  {note}" for note in doc["notes"]],
     ]
 
 
-def _line(each: Figure) -> str:
-    text = f"{each['what']}: {number(each['value'])} {each['unit']}"
-    if each["rival"]:
-        text += f"; {each['rival']} {number(each['rival_value'])}, ratio {number(each['ratio'])}"
-    if each["budget"]:
-        text += f"; budget {BUDGETS[each['budget']].text}: {verdict(each['met'])}"
+def _line(record: Figure) -> str:
+    text = f"{record['what']}: {number(record['value'])} {record['unit']}"
+    if record["rival"]:
+        text += (
+            f"; {record['rival']} {number(record['rival_value'])}, ratio {number(record['ratio'])}"
+        )
+    if record["budget"]:
+        text += f"; budget {BUDGETS[record['budget']].text}: {verdict(record['met'])}"
     return text
 
 

@@ -99,8 +99,10 @@ class Course(course.Course):
         def granted() -> bool:
             if trouble := self._doors.trouble():
                 raise RigError(trouble)
-            with doors_clients.clients(self._doors.folder, SOURCES[1]) as made:
-                return all([each.ask(1000 + at) for at, each in enumerate(made.values())])
+            with doors_clients.clients(self._doors.folder, SOURCES[1]) as clients:
+                return all(
+                    [client.ask(1000 + number) for number, client in enumerate(clients.values())]
+                )
 
         self.wait(SETTLE_S)
         until(granted, "not every door is open")
@@ -108,19 +110,19 @@ class Course(course.Course):
     def _phase(self, name: str, during: Callable[[report.Phase], None]) -> None:
         phase = self._phases[name] = report.Phase()
         before, pids, began_ns = self._loop(), self._pids(), timing.now_ns()
-        used_s = {what: machine.used_s(pid) for what, pid in pids.items()}
+        used_s = {program: machine.used_s(pid) for program, pid in pids.items()}
         with phase.rival:
             during(phase)
         lasted_s = (timing.now_ns() - began_ns) / 1e9
         phase.loop = loop_statistics.figures(self._loop(), before)
-        for what, pid in pids.items() if pids == self._pids() else ():
-            phase.share_pct[what] = 100 * (machine.used_s(pid) - used_s[what]) / lasted_s
+        for program, pid in pids.items() if pids == self._pids() else ():
+            phase.share_pct[program] = 100 * (machine.used_s(pid) - used_s[program]) / lasted_s
 
     def _loop(self) -> bytes:
-        found = loop_statistics.content(os.path.join(self.rig.directory, "loop.stats"))
-        if found is None:
+        statistics = loop_statistics.content(os.path.join(self.rig.directory, "loop.stats"))
+        if statistics is None:
             raise OSError("the controller's statistics cannot be read")
-        return found
+        return statistics
 
     def _pids(self) -> dict[str, int]:
         assert self.rig.controller is not None, "the run has begun"
@@ -131,14 +133,14 @@ class Course(course.Course):
     def _sampled(self, phase: report.Phase) -> None:
         for number in range(1, SAMPLES + 1):
             self.wait(self._seconds / SAMPLES)
-            for what, pid in self._pids().items():
-                found = process_memory.memory_kB(pid)
+            for program, pid in self._pids().items():
+                memory_kB = process_memory.memory_kB(pid)
                 at_s = number * self._seconds / SAMPLES
-                phase.memory[what].append([at_s, found["rss"], found["anonymous"]])
+                phase.memory[program].append([at_s, memory_kB["rss"], memory_kB["anonymous"]])
 
     def _loaded(self, name: str, during: Callable[[report.Phase], None]) -> None:
-        given = self._seconds + 2 * RAMP_S, self._doors.folder
-        load = process.module(LOAD, *given, before=LOW, stdout=subprocess.PIPE, text=True)
+        arguments = self._seconds + 2 * RAMP_S, self._doors.folder
+        load = process.module(LOAD, *arguments, before=LOW, stdout=subprocess.PIPE, text=True)
         try:
             self.wait(RAMP_S)
             self._phase(name, during)
@@ -163,13 +165,13 @@ class Course(course.Course):
     def _asked(self) -> None:
         """Request power in alternating directions, each at a random phase of the tick."""
         phase, sign = random.Random(self._seed), 1
-        with doors_clients.clients(self._doors.folder, SOURCES[0]) as made:
+        with doors_clients.clients(self._doors.folder, SOURCES[0]) as clients:
             for way in self._rounds * (report.DATAGRAM, *report.DOORS):
                 self.wait(hint.CYCLE_S + phase.random() * 0.02)
                 at_ns: int | None = timing.monotonic_ns()
                 if way == report.DATAGRAM:
                     at_ns = hint.request(self.rig, sign * 10_000)
-                elif not made[way].ask(sign * 10_000):
+                elif not clients[way].ask(sign * 10_000):
                     at_ns = None
                 if at_ns is not None:
                     self.sent[way].append((at_ns, sign))

@@ -40,18 +40,18 @@ def hint(value_W: int) -> dict[str, Any]:
 
 def tls(folder: pathlib.Path, name: str) -> ssl.SSLContext:
     """The TLS of a client with this certificate."""
-    made = ssl.create_default_context(cafile=folder / "site.crt")
-    made.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.pem")
-    return made
+    context = ssl.create_default_context(cafile=folder / "site.crt")
+    context.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.pem")
+    return context
 
 
 def connected(
     port: str, address: str = HOST, context: ssl.SSLContext | None = None
 ) -> socket.socket:
     """A connection to one of PORTS that sends without delay."""
-    made = socket.create_connection((HOST, PORTS[port]), GUARD_S, (address, 0))
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return context.wrap_socket(made, server_hostname=HOST) if context else made
+    link = socket.create_connection((HOST, PORTS[port]), GUARD_S, (address, 0))
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return context.wrap_socket(link, server_hostname=HOST) if context else link
 
 
 class Modbus:
@@ -104,9 +104,9 @@ class Mqtt:
         self.link.sendall(publish(self._source, json.dumps(command).encode()))
         while True:
             kind, body = read(self._file)
-            found = json.loads(body[2 + int.from_bytes(body[:2]) :]) if kind == PUBLISH else {}
-            if found.get("id") == command["id"]:
-                return bool(found.get("granted"))
+            reply = json.loads(body[2 + int.from_bytes(body[:2]) :]) if kind == PUBLISH else {}
+            if reply.get("id") == command["id"]:
+                return bool(reply.get("granted"))
 
 
 def packet(head: int, body: bytes) -> bytes:
@@ -117,9 +117,9 @@ def packet(head: int, body: bytes) -> bytes:
     return bytes((head,)) + length + bytes((count,)) + body
 
 
-def text(words: str) -> bytes:
+def text(string: str) -> bytes:
     """A text with its length before it."""
-    return struct.pack(">H", len(words)) + words.encode()
+    return struct.pack(">H", len(string)) + string.encode()
 
 
 def opening(name: str, topic: str) -> bytes:
@@ -159,8 +159,8 @@ Client = Modbus | Http | Mqtt
 def clients(folder: pathlib.Path, source: str) -> Iterator[dict[str, Client]]:
     """{door: client of this source}."""
     with contextlib.ExitStack() as stack:
-        made: dict[str, Client] = {"MQTT": Mqtt(source), "Modbus": Modbus(source)}
-        made |= {"Modbus TLS": Modbus(source, tls(folder, source)), "HTTP": Http(source)}
-        for each in made.values():
-            stack.callback(each.link.close)
-        yield made
+        by_door: dict[str, Client] = {"MQTT": Mqtt(source), "Modbus": Modbus(source)}
+        by_door |= {"Modbus TLS": Modbus(source, tls(folder, source)), "HTTP": Http(source)}
+        for client in by_door.values():
+            stack.callback(client.link.close)
+        yield by_door

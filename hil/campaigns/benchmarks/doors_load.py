@@ -21,7 +21,8 @@ from hil.campaigns.benchmarks.doors_open import HOST, PORTS, SOURCES
 
 MASTERS, SECURED, LISTENERS, STREAMS = 40, 10, 50, 20
 READS = [
-    struct.pack(">BHH", 3, FIRST + at, min(125, REGISTERS - at)) for at in range(0, REGISTERS, 125)
+    struct.pack(">BHH", 3, FIRST + offset, min(125, REGISTERS - offset))
+    for offset in range(0, REGISTERS, 125)
 ]
 BEAT_S = 10.0  # period of each MQTT client's heartbeat: 300 a minute together
 AGAIN_S = 0.5
@@ -54,9 +55,9 @@ async def master(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWri
             sent_ns = timing.now_ns()
             writer.write(c.frame(pdu))
             head = await reader.readexactly(7)
-            found = await reader.readexactly(struct.unpack(">HHHB", head)[2] - 1)
+            reply = await reader.readexactly(struct.unpack(">HHHB", head)[2] - 1)
             times_ms.append((timing.now_ns() - sent_ns) / 1e6)
-            counts["Modbus refused" if found[0] & c.REFUSED else "Modbus requests"] += 1
+            counts["Modbus refused" if reply[0] & c.REFUSED else "Modbus requests"] += 1
         await asyncio.sleep(max(0.0, 1 - (timing.now_ns() - began_ns) / 1e9))
 
 
@@ -91,8 +92,8 @@ async def main(seconds: float, folder: pathlib.Path) -> None:
     tasks = [asyncio.create_task(call) for call in calls]
     await asyncio.wait(tasks, timeout=seconds)
     taken = [percentile(times_ms, permille) for permille in (500, 990) if times_ms]
-    found = dict(zip(("Modbus p50 ms", "Modbus p99 ms"), [round(ms, 1) for ms in taken]))
-    print(json.dumps({**counts, **found}), flush=True)
+    percentiles_ms = dict(zip(("Modbus p50 ms", "Modbus p99 ms"), [round(ms, 1) for ms in taken]))
+    print(json.dumps({**counts, **percentiles_ms}), flush=True)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -81,10 +81,10 @@ class Doors(processes.Processes):
         """Ports that a port scan finds and `doors check` does not name, and the reverse."""
         rows, out = exposure.of(settings.load(self._file)), []
         for kind in KINDS:
-            found = process_sockets.places(self.running[kind].pid)
+            sockets = process_sockets.places(self.running[kind].pid)
             own = {(row.way, row.place) for row in rows if row.door.startswith(f"{kind}.")}
             listens = {place for way, place in own if way == exposure.LISTENS}
-            odd = (found.listens ^ listens) | (found.connects - {place for _, place in own})
+            odd = (sockets.listens ^ listens) | (sockets.connects - {place for _, place in own})
             out += [f"{kind} {place}" for place in sorted(odd)]
         return out
 
@@ -103,18 +103,18 @@ def _certificates(folder: pathlib.Path) -> None:
     for name in ("site", "door", *SOURCES):
         is_own = name == "site"
         subject = f"/CN={SOURCES[0] if is_own else name}"
-        made = ["-keyout", f"{name}.pem", "-subj", subject, "-out", f"{name}.crt"]
-        _openssl(folder, "req", *(["-x509"] if is_own else []), *mosquitto.NEW_KEY, *made)
+        arguments = ["-keyout", f"{name}.pem", "-subj", subject, "-out", f"{name}.crt"]
+        _openssl(folder, "req", *(["-x509"] if is_own else []), *mosquitto.NEW_KEY, *arguments)
         if not is_own:
             files = ["-in", f"{name}.crt", "-out", f"{name}.crt"]
             _openssl(folder, "x509", "-req", *by_site, *files)
 
 
-def _openssl(folder: pathlib.Path, *words: str) -> None:
-    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+def _openssl(folder: pathlib.Path, *arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
 
-def until(is_so: Callable[[], Any], what: str) -> None:
+def until(is_so: Callable[[], Any], message: str) -> None:
     """Wait until is_so() is true. RigError after 60 s."""
     ends_ns = timing.now_ns() + 60_000_000_000
     while timing.now_ns() < ends_ns:
@@ -122,4 +122,4 @@ def until(is_so: Callable[[], Any], what: str) -> None:
             if is_so():
                 return
         timing.wait_s(0.1)
-    raise RigError(f"{what} after 60 s")
+    raise RigError(f"{message} after 60 s")

@@ -33,18 +33,18 @@ class Phase:
 def processes(name: str, phase: Phase) -> Figures:
     """Memory, its growth, and share of a core, for each process."""
     figures = []
-    for what, samples in phase.memory.items():
+    for program, samples in phase.memory.items():
         resident_MiB, own_MiB = [
-            round(max([row[at] for row in samples]) / 1024, 1) for at in (1, 2)
+            round(max([row[column] for row in samples]) / 1024, 1) for column in (1, 2)
         ]
-        budget = "doors_memory" if what == "loop" else None
+        budget = "doors_memory" if program == "loop" else None
         figures += [
-            figure(f"{what}, {name}, all resident, most", resident_MiB, "MiB"),
-            figure(f"{what}, {name}, its own, most", own_MiB, "MiB", budget=budget),
-            figure(f"{what}, {name}, use of a core", round(phase.share_pct[what], 1), "%"),
+            figure(f"{program}, {name}, all resident, most", resident_MiB, "MiB"),
+            figure(f"{program}, {name}, its own, most", own_MiB, "MiB", budget=budget),
+            figure(f"{program}, {name}, use of a core", round(phase.share_pct[program], 1), "%"),
         ]
         if (grown := growth_kB_per_h(samples)) is not None:
-            figures.append(figure(f"{what}, {name}, growth of its own", grown, "kB/h"))
+            figures.append(figure(f"{program}, {name}, growth of its own", grown, "kB/h"))
     return figures
 
 
@@ -56,7 +56,7 @@ def growth_kB_per_h(samples: Sequence[Sample]) -> float | None:
         return None
     quarter = len(samples) // 4
     begin, end = [
-        [percentile([row[at] for row in rows], 500) for at in (0, 2)]
+        [percentile([row[column] for row in rows], 500) for column in (0, 2)]
         for rows in (samples[quarter : 2 * quarter], samples[-quarter:])
     ]
     return round(3600 * (end[1] - begin[1]) / (end[0] - begin[0]), 1)
@@ -76,12 +76,12 @@ def hints(delays_us: Mapping[str, Sequence[int | None]]) -> Figures:
 
 
 def beside(
-    what: str, values_ms: Sequence[float], rival: str | None, rival_ms: Sequence[float]
+    quantity: str, values_ms: Sequence[float], rival: str | None, rival_ms: Sequence[float]
 ) -> Iterable[Figure]:
     """Median and 99th percentile, with those of the rival."""
     for name in ("p50", "p99") if values_ms else ():
-        own, other = [
-            round(percentile(each, PERCENTILES[name]), 1) if each else None
-            for each in (values_ms, rival_ms)
+        own, rival_value = [
+            round(percentile(times_ms, PERCENTILES[name]), 1) if times_ms else None
+            for times_ms in (values_ms, rival_ms)
         ]
-        yield figure(f"{what}, {name} of {len(values_ms)}", own, "ms", rival, other)
+        yield figure(f"{quantity}, {name} of {len(values_ms)}", own, "ms", rival, rival_value)

@@ -71,11 +71,13 @@ class Emhass:
         power_W = self._planned(known, slots, billed, free_W, low_J)
         if not self._has_our_cap:
             span = Span([each_W - own_W for each_W, own_W in zip(net_W, power_W)], billed, open_W)
-            free_W = [max(each_W, span.peak_W(at, each_W)) for at, each_W in enumerate(free_W)]
+            free_W = [
+                max(each_W, span.peak_W(index, each_W)) for index, each_W in enumerate(free_W)
+            ]
         permille = int(1000 * low_J / site.full_J)
         caps_W = limits_W(billed, free_W, open_W)
         slots = [slot._replace(cap_W=caps_W[bills]) for slot, bills in zip(slots, billed)]
-        return [row_of(*each, permille) for each in zip(slots[:SLOTS_MAX], power_W)]
+        return [row_of(*pair, permille) for pair in zip(slots[:SLOTS_MAX], power_W)]
 
     def _planned(
         self,
@@ -89,21 +91,21 @@ class Emhass:
         site, store = self._site, self._site.store
         rates = tuple(
             [
-                DEAR * (each > 0) if self._has_our_cap else each * self._judged
-                for each in planning.rates_of(site, known.time)
+                DEAR * (rate > 0) if self._has_our_cap else rate * self._judged
+                for rate in planning.rates_of(site, known.time)
             ]
         )
         if (rates, low_J) not in self._programs:
             own = _program(site, rates, GAPS[self._has_our_cap], low_J)
             self._programs[rates, low_J] = own
         program, is_one = self._programs[rates, low_J], len(rates) == 1
-        windows = [[float(each) for each in one] for one in zip(*billed)]
+        windows = [[float(is_billed) for is_billed in window] for window in zip(*billed)]
         load_W, pv_W = planning.ahead_W(known, COUNT)
         price = np.array([slot.price_per_kWh for slot in slots])
         price[-1] = max(price[-1], LEAST)
         worth = max(0.0, statistics.median(price) * store.one_way)
         program.optim_conf["battery_soc_final_reward_factor"] = worth / price[-1]
-        found = program.perform_naive_mpc_optim(
+        plan = program.perform_naive_mpc_optim(
             pd.DataFrame({"cost": price, "feed_in": [s.feed_in_per_kWh for s in slots]}, SLOTS),
             pd.Series(pv_W, SLOTS),
             pd.Series(load_W, SLOTS),
@@ -113,8 +115,8 @@ class Emhass:
             current_period_peak=free_W[0] if is_one else [*free_W],
             capacity_charge_window=windows[0] if is_one else windows,
         )
-        self.failed += "P_batt" not in found
-        return found.get("P_batt", pd.Series(0.0, SLOTS)).tolist()
+        self.failed += "P_batt" not in plan
+        return plan.get("P_batt", pd.Series(0.0, SLOTS)).tolist()
 
 
 def _program(site: Site, rates: Sequence[float], gap: float, low_J: float) -> Optimization:

@@ -77,22 +77,22 @@ def _measured(
     )
     figures += [
         figure(
-            f"{name}: {each} on one core",
+            f"{name}: {program} on one core",
             round(part, 1),
             "%",
-            budget="fleet_core" if each == "dispatcher" else None,
+            budget="fleet_core" if program == "dispatcher" else None,
         )
-        for each, part in parts.items()
+        for program, part in parts.items()
     ]
     figures += [
         figure(
-            f"{name}: memory of the {each}",
+            f"{name}: memory of the {program}",
             round(kB["rss"] / 1024, 1),
             "MiB",
-            budget="fleet_memory" if each == "dispatcher" else None,
+            budget="fleet_memory" if program == "dispatcher" else None,
         )
-        for each, kB in memory.items()
-        if each != "cabinets"
+        for program, kB in memory.items()
+        if program != "cabinets"
     ]
     lost = figure(f"{name}: raised loads without a share in {LATE_MS:g} ms", field.unanswered, "")
     median_ms = statistics.median(field.delays_ms)
@@ -116,7 +116,9 @@ class _Field:
         self.unanswered, self.counts = 0, {"hints": 0, "reports": 0}
         self._client = client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         client.max_queued_messages_set(0)
-        client.on_message = lambda _, __, found: self._came.put((found.topic, bytes(found.payload)))
+        client.on_message = lambda _, __, message: self._came.put(
+            (message.topic, bytes(message.payload))
+        )
         if certificate is not None:
             client.tls_set(str(certificate))
         client.connect("127.0.0.1", port)
@@ -129,8 +131,8 @@ class _Field:
         next_at, asked_s = 0, begin_s
         while now_s < begin_s + seconds:
             due = int((now_s - begin_s) / REPORT_S * len(self._names))
-            for at in range(next_at, due):
-                self._report(self._names[at % len(self._names)], now_s)
+            for number in range(next_at, due):
+                self._report(self._names[number % len(self._names)], now_s)
             next_at = max(next_at, due)
             if now_s >= asked_s:
                 asked_s += ASK_S
@@ -147,10 +149,10 @@ class _Field:
 
     def _ask(self, now_s: float) -> None:
         """Raise the load of one cabinet, and lower that of another."""
-        name, other = self._draw.sample(self._names, 2)
-        self.boxes[other].load_W = LOAD_W
-        self._give_up(other, now_s)
-        self._report(other, now_s)
+        name, lowered = self._draw.sample(self._names, 2)
+        self.boxes[lowered].load_W = LOAD_W
+        self._give_up(lowered, now_s)
+        self._report(lowered, now_s)
         self._give_up(name, now_s)
         box = self.boxes[name]
         box.load_W = box.limit_W(now_s * 1000) + MORE_W

@@ -90,9 +90,9 @@ def request(rig: Rig, value_W: int) -> int | None:
         welcome = client.hello(SOURCE)
         if welcome is None:
             return None
-        at = (SOURCE, welcome.nonce, welcome.sequence + 1, welcome.uptime_ms)
+        header = (SOURCE, welcome.nonce, welcome.sequence + 1, welcome.uptime_ms)
         at_ns = timing.monotonic_ns()
-        asked = w.Hint(*at, h.REQUEST, h.POWER_W, 0, value_W, 60_000)
+        asked = w.Hint(*header, h.REQUEST, h.POWER_W, 0, value_W, 60_000)
         reply = client.hint(asked, rig.keys[SOURCE])
     return at_ns if reply is not None and h.taken(reply.code) else None
 
@@ -119,7 +119,7 @@ def _delay_us(times_us: np.ndarray, values_W: np.ndarray, at_us: int, sign: int)
 
 def _figures(taken_us: list[int | None], bound_us: int, rival: Cyclictest) -> Figures:
     seen_ms = [value / 1000 for value in taken_us if value is not None]
-    what, whose = "hint in to new set-point on the wire", "this site's sum"
-    figures = spread(what, seen_ms, "ms", whose, bound_us / 1000, "hint_to_wire")
+    quantity, whose = "hint in to new set-point on the wire", "this site's sum"
+    figures = spread(quantity, seen_ms, "ms", whose, bound_us / 1000, "hint_to_wire")
     figures.append(figure("hints that moved no set-point", taken_us.count(None), "hints"))
     return figures + stall_figures(rival)

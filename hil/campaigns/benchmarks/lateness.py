@@ -41,13 +41,13 @@ def run(seconds: float = 60, cabinet: str | pathlib.Path = EXAMPLE) -> Measured:
         with hogs(count) as stress, SilentCabinet(file=cabinet) as process:
             process.pin(core)
             with rival:
-                found = _measured(process, seconds)
+                statistics = _measured(process, seconds)
             priority = process.priority()
-        what = f"loop lateness, {name}" + (
+        quantity = f"loop lateness, {name}" + (
             f", tick of {config.tick_ms} ms" if cabinet != EXAMPLE else ""
         )
-        figures += figures_of(what, found, rival, judged(budget, priority))
-        details[name] = {"loop": found, "cyclictest": rival.result, "stress": stress}
+        figures += figures_of(quantity, statistics, rival, judged(budget, priority))
+        details[name] = {"loop": statistics, "cyclictest": rival.result, "stress": stress}
     notes = [
         *rival.notes,
         *(() if judged("x", priority) else [NO_FIFO]),
@@ -61,10 +61,10 @@ def _measured(process: SilentCabinet, seconds: float) -> dict[str, Any]:
     before = process.statistics()
     process.wait(seconds)
     after = process.statistics()
-    found = loop_statistics.figures(after, before)
-    if found["lateness_us"]["max"] >= loop_statistics.BUCKETS - 1:
-        found["lateness_us"]["max"] = loop_statistics.figures(after)["lateness_us"]["max"]
-    return found
+    statistics = loop_statistics.figures(after, before)
+    if statistics["lateness_us"]["max"] >= loop_statistics.BUCKETS - 1:
+        statistics["lateness_us"]["max"] = loop_statistics.figures(after)["lateness_us"]["max"]
+    return statistics
 
 
 def judged(budget: str, priority: str) -> str | None:
@@ -73,30 +73,30 @@ def judged(budget: str, priority: str) -> str | None:
 
 
 def figures_of(
-    what: str, found: dict[str, Any], rival: Cyclictest, budget: str | None = None
+    quantity: str, statistics: dict[str, Any], rival: Cyclictest, budget: str | None = None
 ) -> Figures:
     """Percentiles beside those of cyclictest, and missed ticks. budget: that of p99.9."""
-    name, late_us = NAME if rival.result else None, found["lateness_us"]
+    name, late_us = NAME if rival.result else None, statistics["lateness_us"]
     return [
         *[
             figure(
-                f"{what}, {words}",
+                f"{quantity}, {label}",
                 late_us["max"] if late_us[key] >= loop_statistics.BUCKETS - 1 else late_us[key],
                 "us",
                 name,
                 rival.value(key),
                 budget if key == "p99_9" else None,
             )
-            for key, words in SHOWN.items()
+            for key, label in SHOWN.items()
         ],
         figure(
-            f"{what}, ticks missed or late of {found['ticks']}",
-            found["missed"] + found["late"],
+            f"{quantity}, ticks missed or late of {statistics['ticks']}",
+            statistics["missed"] + statistics["late"],
             "ticks",
         ),
         figure(
-            f"{what}, times that two or more were missed in a row",
-            found["runs"],
+            f"{quantity}, times that two or more were missed in a row",
+            statistics["runs"],
             "times",
             f"wake-ups of {NAME} later than a quarter of the tick" if name else None,
             rival.value("stalls"),
@@ -107,5 +107,5 @@ def figures_of(
 
 def stall_figures(rival: Cyclictest) -> Figures:
     """[the figure of a Cyclictest's longest stall], or [] if it has no result."""
-    stall_us, what = rival.value("max"), "the host's own worst stall meanwhile (cyclictest)"
-    return [] if stall_us is None else [figure(what, stall_us / 1000, "ms")]
+    stall_us, quantity = rival.value("max"), "the host's own worst stall meanwhile (cyclictest)"
+    return [] if stall_us is None else [figure(quantity, stall_us / 1000, "ms")]

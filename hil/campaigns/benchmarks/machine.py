@@ -65,18 +65,18 @@ def cpu_ns(pid: int) -> int:
 
 def used_s(pid: int) -> float:
     """Time that all threads of a process have spent on a core, s; ended threads count too."""
-    words = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    fields = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def private_kB(pid: int, apart: str) -> dict[str, int]:
     """{private, dirty, locked} pages of a process, kB, without the mapped file `apart`."""
     counted, is_counted = {"private": 0, "dirty": 0, "locked": 0}, True
     for line in read(f"/proc/{pid}/smaps").splitlines():
-        name, *words = line.split(maxsplit=5)
+        name, *fields = line.split(maxsplit=5)
         if not name.endswith(":"):
-            is_counted = words[-1] != apart
+            is_counted = fields[-1] != apart
         elif is_counted and name in _COUNTED:
             for key in _COUNTED[name]:
-                counted[key] += int(words[0])
+                counted[key] += int(fields[0])
     return counted

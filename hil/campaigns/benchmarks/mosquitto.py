@@ -38,8 +38,8 @@ def start(folder: Path, port: int) -> "subprocess.Popen[bytes]":
     with open(folder / "broker.log", "ab") as log:
         served = subprocess.Popen([program, "-c", str(folder / "broker.conf")], stderr=log)
     for _ in range(100):
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return served
         timing.wait_s(0.05)
     process.end(served)

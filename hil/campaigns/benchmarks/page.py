@@ -11,7 +11,7 @@ ORDER = ("step", "loop", "rtu", "replay", "start", "stop", "rig", "pod")
 def page(docs: Iterable[Document]) -> str:
     """The page as text; docs: checked documents, in any order."""
     docs = sorted(docs, key=_order)
-    sections = [(doc, [_row(each) for each in doc["figures"]]) for doc in docs]
+    sections = [(doc, [_row(figure) for figure in doc["figures"]]) for doc in docs]
     return template.rendered("benchmarks.txt", budgets=_budgets(docs), sections=sections)
 
 
@@ -24,26 +24,26 @@ def _budgets(docs: list[Document]) -> list[tuple[str, ...]]:
     """Rows for every budget of the design: its figures, or why it has none."""
     rows: list[tuple[str, ...]] = []
     for key, budget in BUDGETS.items():
-        found = [each for doc in docs for each in doc["figures"] if each["budget"] == key]
+        figures = [figure for doc in docs for figure in doc["figures"] if figure["budget"] == key]
         rows += [
-            (each["what"], budget.text, _value(each), _rival(each), verdict(each["met"]))
-            for each in found
+            (figure["what"], budget.text, _value(figure), _rival(figure), verdict(figure["met"]))
+            for figure in figures
         ] or [(budget.what, budget.text, "-", "-", budget.without)]
     return rows
 
 
-def _row(each: Figure) -> tuple[str, ...]:
-    ratio, budget = number(each["ratio"]), ("-", "")
-    if each["budget"] is not None:
-        budget = BUDGETS[each["budget"]].text, verdict(each["met"])
-    return each["what"], _value(each), _rival(each), ratio, *budget
+def _row(figure: Figure) -> tuple[str, ...]:
+    ratio, budget = number(figure["ratio"]), ("-", "")
+    if figure["budget"] is not None:
+        budget = BUDGETS[figure["budget"]].text, verdict(figure["met"])
+    return figure["what"], _value(figure), _rival(figure), ratio, *budget
 
 
-def _value(each: Figure) -> str:
-    return f"{number(each['value'])} {each['unit']}"
+def _value(figure: Figure) -> str:
+    return f"{number(figure['value'])} {figure['unit']}"
 
 
-def _rival(each: Figure) -> str:
-    if not each["rival"]:
+def _rival(figure: Figure) -> str:
+    if not figure["rival"]:
         return "-"
-    return f"{each['rival']} {number(each['rival_value'])} {each['unit']}"
+    return f"{figure['rival']} {number(figure['rival_value'])} {figure['unit']}"

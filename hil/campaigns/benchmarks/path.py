@@ -43,11 +43,13 @@ def run(count: int = 200, seed: int = 1, cabinet: str | None = None) -> Measured
             round(delay_ms, 2) for delay_ms in delays_ms(config, count, seed)
         ]
         median_us, late_us = track_path.phases_us(track_path.path_delay(config))
-        for words, permille, us in (("median", 500, median_us), ("p95", 950, late_us)):
-            what = f"from a change of the load to the battery's power, cabinet {name}, {words}"
-            found = round(percentile(found_ms, permille), 1)
-            judged = f"{budget}_{words}" if budget else None
-            figures.append(figure(what, found, "ms", "by `check`", round(us / 1000, 1), judged))
+        for label, permille, us in (("median", 500, median_us), ("p95", 950, late_us)):
+            quantity = f"from a change of the load to the battery's power, cabinet {name}, {label}"
+            percentile_ms = round(percentile(found_ms, permille), 1)
+            judged = f"{budget}_{label}" if budget else None
+            figures.append(
+                figure(quantity, percentile_ms, "ms", "by `check`", round(us / 1000, 1), judged)
+            )
     notes = [f"{count} steps of {STEP_W / 1000:g} kW of each, in virtual time, seed {seed}"]
     return Measured(figures, notes, details, machine.priority())
 

@@ -44,13 +44,13 @@ Found = dict[str, dict[str, float]]  # {way: figures of a month}
 def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
     """The findings. data: folder of measured series. RuntimeError: one line."""
     figures, notes, details = Figures(), list[str](), dict[str, Any]()
-    cases = [_case(*each, days=days, seed=seed, data=data) for each in MONTHS]
+    cases = [_case(*system_month, days=days, seed=seed, data=data) for system_month in MONTHS]
     months = [_of_month(case) for case in cases]
     if RIVAL_PYTHON.exists():  # EMHASS needs a hundred times as long: one runs on each core
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             played = [[pool.submit(_played, way, case) for way in RIVALS] for case in cases]
-            for month, each in zip(months, played):
-                month |= {way: one.result() for way, one in zip(RIVALS, each)}
+            for month, futures in zip(months, played):
+                month |= {way: future.result() for way, future in zip(RIVALS, futures)}
     for case, month in zip(cases, months):
         head = f"{case.name} {case.label}"
         details[head] = month
@@ -69,8 +69,8 @@ def _case(
         case = pasts.built_in(name, variant, month, days, seed)
     if not tariff:
         return case
-    given = pasts.tariff_of(str(TARIFFS / f"{tariff}.toml"))
-    return case._replace(name=f"{name} {tariff}").billed(given)
+    terms = pasts.tariff_of(str(TARIFFS / f"{tariff}.toml"))
+    return case._replace(name=f"{name} {tariff}").billed(terms)
 
 
 def _of_month(case: Case) -> Found:
@@ -82,13 +82,13 @@ def _of_month(case: Case) -> Found:
 def _played(way: str, case: Case) -> dict[str, float]:
     """Figures of one way. Raises RuntimeError."""
     python = str(RIVAL_PYTHON) if way in RIVALS else sys.executable
-    given, bare_kB = _child(python, way, case), _child(python, NOTHING, case)["kB"]
-    done = Outcome(*given["done"])
+    reply, bare_kB = _child(python, way, case), _child(python, NOTHING, case)["kB"]
+    done = Outcome(*reply["done"])
     return _measures(case, done) | {
-        **back_tests.times_ms(given["ms"]),
-        "MiB": (given["kB"] - bare_kB) / 1024,
-        "over_cap_kWh": back_tests.above_kWh(done, given["caps_W"]),
-        "failed": given["failed"],
+        **back_tests.times_ms(reply["ms"]),
+        "MiB": (reply["kB"] - bare_kB) / 1024,
+        "over_cap_kWh": back_tests.above_kWh(done, reply["caps_W"]),
+        "failed": reply["failed"],
     }
 
 
@@ -105,35 +105,35 @@ def _child(python: str, way: str, case: Case) -> dict[str, Any]:
 
 
 def _measures(case: Case, done: Outcome) -> dict[str, float]:
-    found = back_tests.beside_none(case, done)
+    comparison = back_tests.beside_none(case, done)
     return {
-        "saved": found["saved"],
-        "cut_kW": found["cut_W"] / tariff.W_PER_KW,
-        "cycles": found["cycles"],
-        "over_grid_kWh": found["above_connection_kWh"],
+        "saved": comparison["saved"],
+        "cut_kW": comparison["cut_W"] / tariff.W_PER_KW,
+        "cycles": comparison["cycles"],
+        "over_grid_kWh": comparison["above_connection_kWh"],
     }
 
 
-def _figures(head: str, found: Found) -> Figures:
-    own, rules = found["planner"], _share(found, "rules")
+def _figures(head: str, by_way: Found) -> Figures:
+    own, rules = by_way["planner"], _share(by_way, "rules")
     share = "share of perfect foresight"
     return [
-        figure(f"{head}: {share}", _share(found, "planner"), "%", "rules", rules),
+        figure(f"{head}: {share}", _share(by_way, "planner"), "%", "rules", rules),
         figure(f"{head}: a plan, p99", own["p99_ms"], "ms", budget="plan_ms"),
         figure(f"{head}: memory above bare Python", own["MiB"], "MiB", budget="plan_MiB"),
     ]
 
 
-def _share(found: Found, way: str) -> float | None:
-    best = found["perfect foresight"]["saved"]
-    return 100 * found[way]["saved"] / best if best > 0 else None
+def _share(by_way: Found, way: str) -> float | None:
+    best = by_way["perfect foresight"]["saved"]
+    return 100 * by_way[way]["saved"] / best if best > 0 else None
 
 
-def _table(head: str, found: Found) -> list[str]:
+def _table(head: str, by_way: Found) -> list[str]:
     """All ways beside each other; "-" if a figure is missing."""
     lines = [ROW(head, *COLUMNS)]
-    for way, own in found.items():
+    for way, own in by_way.items():
         keys = ("cut_kW", "cycles", "p50_ms", "p99_ms", "MiB", "over_cap_kWh", "over_grid_kWh")
-        values = [_share(found, way), *[own.get(key) for key in keys]]
-        lines.append(ROW(way, *[document.number(each) for each in values]))
-    return lines + ([f"{'EMHASS':<24} {MISSING}"] if not found.keys() >= {*RIVALS} else [])
+        values = [_share(by_way, way), *[own.get(key) for key in keys]]
+        lines.append(ROW(way, *[document.number(cell) for cell in values]))
+    return lines + ([f"{'EMHASS':<24} {MISSING}"] if not by_way.keys() >= {*RIVALS} else [])

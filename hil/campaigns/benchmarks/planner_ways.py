@@ -31,12 +31,12 @@ def main(name: str) -> dict[str, Any]:
     (store, *limits, agreed, hours, least), (start, *past), is_told = json.load(sys.stdin)
     agreement = {"yields": Agreed(*agreed), "hours": Hours(*hours), "least_part": least}
     own = Site(Store(*store), *limits)._replace(**agreement)
-    given = Past(datetime.fromisoformat(start), *past)
-    way, ms, caps_W = WAYS[name](own, given), list[float](), list[float]()
+    history = Past(datetime.fromisoformat(start), *past)
+    way, ms, caps_W = WAYS[name](own, history), list[float](), list[float]()
 
     def timed(known: Any) -> Any:
-        at = len(known.past_load_W)
-        known = known._replace(load_W=given.load_W[at : at + TOLD_SLOTS] if is_told else ())
+        index = len(known.past_load_W)
+        known = known._replace(load_W=history.load_W[index : index + TOLD_SLOTS] if is_told else ())
         if hasattr(way, "begin"):  # called once a night
             way.begin(known)
         begun_ns = timing.cpu_ns()
@@ -45,7 +45,7 @@ def main(name: str) -> dict[str, Any]:
         caps_W.extend([row.grid_cap_W for row in rows[: backtest.HOUR_SLOTS]])
         return rows
 
-    done = backtest.followed(own, given, 0.5 * own.full_J, timed)
+    done = backtest.followed(own, history, 0.5 * own.full_J, timed)
     failed = getattr(way, "failed", 0)
     return {"done": done, "ms": ms, "caps_W": caps_W, "failed": failed, "kB": _memory_kB()}
 

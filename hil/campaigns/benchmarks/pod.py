@@ -24,10 +24,10 @@ def run(seconds: float = 300.0, seed: int = 1) -> Measured:
         doc = pod_rig.played(order, see)
     figures: Figures = []
     for number, member in enumerate(doc["members"], 1):
-        found, what = member["controller"], f"cabinet {number} of {len(doc['members'])},"
-        own_MiB = round(found["memory_kB"]["anonymous"] / 1024, 1)
-        figures += figures_of(f"{what} loop lateness", found["loop"], rival)
-        figures.append(figure(f"{what} own memory", own_MiB, "MiB", budget="pod_memory"))
+        controller, name = member["controller"], f"cabinet {number} of {len(doc['members'])},"
+        own_MiB = round(controller["memory_kB"]["anonymous"] / 1024, 1)
+        figures += figures_of(f"{name} loop lateness", controller["loop"], rival)
+        figures.append(figure(f"{name} own memory", own_MiB, "MiB", budget="pod_memory"))
     stalls = [f"load of the machine {load} at the begin, {machine.load_average()} at the end"]
     notes = [*rival.notes, f"{seconds:g} s of {POD.name}", *stalls]
     details = {"cyclictest": rival.result, "members": doc["members"]}

@@ -23,12 +23,14 @@ def figures_of(path: str, rounds: int = 3) -> Figures:
     reader = JournalReader(path)
     lasted_s = report.frames * reader.header["safety_image"][p.H_TICK_MS] / 1000
     reader.close()
-    wall_s, cpu_s = (min([getattr(each, key) for each in watches]) for key in ("wall_s", "cpu_s"))
-    what = "replay of a journal"
+    wall_s, cpu_s = (
+        min([getattr(stopwatch, key) for stopwatch in watches]) for key in ("wall_s", "cpu_s")
+    )
+    name = "replay of a journal"
     return [
-        figure(f"{what}, every byte compared", round(report.frames / wall_s), "ticks/s"),
-        figure(f"{what} against real time", round(lasted_s / wall_s, 1), "x"),
+        figure(f"{name}, every byte compared", round(report.frames / wall_s), "ticks/s"),
+        figure(f"{name} against real time", round(lasted_s / wall_s, 1), "x"),
         figure(
-            f"{what} against real time, by its own use of a core", round(lasted_s / cpu_s, 1), "x"
+            f"{name} against real time, by its own use of a core", round(lasted_s / cpu_s, 1), "x"
         ),
     ]

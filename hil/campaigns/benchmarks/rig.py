@@ -35,7 +35,7 @@ def run(seconds: float = 600.0, seed: int = 1) -> Measured:
     stress_s = min(60.0, seconds / 2)
     with timing.hogs() as hogs:
         stressed, _, stressed_rival = real_time(config, stress_s, seed)
-    priority, what = order.priority(quiet), "loop lateness with devices"
+    priority, quantity = order.priority(quiet), "loop lateness with devices"
     idle, stress = (judged(name, priority) for name in ("lateness_idle", "lateness_stress"))
     notes = [
         *rival.notes,
@@ -48,8 +48,8 @@ def run(seconds: float = 600.0, seed: int = 1) -> Measured:
         "cyclictest_stress": stressed_rival.result,
     }
     figures = [
-        *figures_of(what, order.loop(quiet), rival, idle),
-        *figures_of(f"{what}, CPU stress", order.loop(stressed), stressed_rival, stress),
+        *figures_of(quantity, order.loop(quiet), rival, idle),
+        *figures_of(f"{quantity}, CPU stress", order.loop(stressed), stressed_rival, stress),
         *memory_figures(samples),
         *virtual_figures(config, seed),
         *path_figures(config, seed),
@@ -67,8 +67,8 @@ def real_time(
         at_s = shown["elapsed_s"]
         if not samples or at_s >= samples[-1][0] + 5.0:
             assert rig.controller is not None, "the run has begun"
-            found = process_memory.memory_kB(rig.controller.pid)
-            samples.append([round(at_s, 1), found["rss"], found["anonymous"]])
+            memory_kB = process_memory.memory_kB(rig.controller.pid)
+            samples.append([round(at_s, 1), memory_kB["rss"], memory_kB["anonymous"]])
 
     with Cyclictest() as rival:
         doc, _ = order.played(config, seconds, seed, see)
@@ -86,11 +86,11 @@ def memory_figures(samples: list[Sample]) -> Figures:
     growth_kB = own_kB - begin_kB
     over = f"over {settled[-1][0] / 60:.0f} minutes"
     resident_MiB = max([row[1] for row in settled]) / 1024
-    what = "memory of the controller,"
+    quantity = "memory of the controller,"
     return [
-        figure(f"{what} {over}, all resident, most", round(resident_MiB, 1), "MiB"),
-        figure(f"{what} its own without mapped files", round(own_kB / 1024, 1), "MiB"),
-        figure(f"{what} growth of its own {over}", growth_kB, "kB"),
+        figure(f"{quantity} {over}, all resident, most", round(resident_MiB, 1), "MiB"),
+        figure(f"{quantity} its own without mapped files", round(own_kB / 1024, 1), "MiB"),
+        figure(f"{quantity} growth of its own {over}", growth_kB, "kB"),
         figure("the same as kB an hour", round(3600 * growth_kB / (end_s - begin_s), 1), "kB/h"),
     ]
 
@@ -106,17 +106,17 @@ def virtual_figures(config: Config, seed: int) -> Figures:
         path = os.path.join(folder, "journal")
         _watch(config, None, VIRTUAL_S, seed, path)
         replayed = replay.figures_of(path)
-    what = f"virtual time, {config.racks} racks, byte-accurate at {config.tick_ms} ms"
-    chosen = [scenario.load(name) for name in scenario.names()]
-    whole_s = math.fsum(each.duration_s for each in chosen)
+    condition = f"virtual time, {config.racks} racks, byte-accurate at {config.tick_ms} ms"
+    scenarios = [scenario.load(name) for name in scenario.names()]
+    whole_s = math.fsum(chosen.duration_s for chosen in scenarios)
     plain = [_watch(config, None, VIRTUAL_S, seed) for _ in range(VIRTUAL_ROUNDS)]
     faulty = [
-        _total([_watch(config, each, each.duration_s, each.seed) for each in chosen])
+        _total([_watch(config, chosen, chosen.duration_s, chosen.seed) for chosen in scenarios])
         for _ in range(VIRTUAL_ROUNDS)
     ]
     return [
-        *_speeds(f"{what}, {VIRTUAL_S:g} s of load tracking", VIRTUAL_S, plain),
-        *_speeds(f"{what}, all scenarios in turn", whole_s, faulty),
+        *_speeds(f"{condition}, {VIRTUAL_S:g} s of load tracking", VIRTUAL_S, plain),
+        *_speeds(f"{condition}, all scenarios in turn", whole_s, faulty),
         *replayed,
     ]
 
@@ -127,9 +127,9 @@ def path_figures(config: Config, seed: int) -> Figures:
     hold_ms = track_path.sample_ms(track_path.source(config)) / 2
     names = {"a change of the load": 0.0, "the middle of a meter's window": hold_ms}
     return [
-        each
+        delay_figure
         for name, less_ms in names.items()
-        for each in spread(
+        for delay_figure in spread(
             f"from {name} to the battery's power",
             [round(delay_ms - less_ms, 1) for delay_ms in delays_ms],
             "ms",
@@ -158,10 +158,10 @@ def _total(pairs: Sequence[Spent]) -> Spent:
     return math.fsum(wall_s for wall_s, _ in pairs), math.fsum(cpu_s for _, cpu_s in pairs)
 
 
-def _speeds(what: str, lasted_s: float, taken: Iterable[Spent]) -> Figures:
+def _speeds(quantity: str, lasted_s: float, taken: Iterable[Spent]) -> Figures:
     """Figures of the quickest round: by the clock, as the budget means it, and by CPU time."""
-    wall_s, cpu_s = (min(each) for each in zip(*taken))
+    wall_s, cpu_s = (min(times_s) for times_s in zip(*taken))
     return [
-        figure(what, round(lasted_s / wall_s, 1), "x", budget="virtual_speed"),
-        figure(f"{what}, by its own use of a core", round(lasted_s / cpu_s, 1), "x"),
+        figure(quantity, round(lasted_s / wall_s, 1), "x", budget="virtual_speed"),
+        figure(f"{quantity}, by its own use of a core", round(lasted_s / cpu_s, 1), "x"),
     ]

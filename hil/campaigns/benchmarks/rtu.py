@@ -121,15 +121,17 @@ def run(count: int = 200, rounds: int = 12) -> Measured:
 
 def _compare(library: Any, baud_Bd: int, paced_Bd: int, count: int, rounds: int) -> Rounds:
     """{"engine" and "libmodbus": [{median_us, p99_us, cycle_us} of a round], quietest first}."""
-    found: Rounds = {"engine": [], "libmodbus": []}
+    by_master: Rounds = {"engine": [], "libmodbus": []}
     with slave(paced_Bd) as path:
         for _ in range(rounds):
             with Engine(path, baud_Bd) as engine:
-                found["engine"].append(_round(engine, count))
+                by_master["engine"].append(_round(engine, count))
             if library:
                 with libmodbus.Client(library, path, baud_Bd, engine.port.gap_us) as rival:
-                    found["libmodbus"].append(_round(rival, count))
-    return {name: sorted(each, key=lambda one: one["median_us"]) for name, each in found.items()}
+                    by_master["libmodbus"].append(_round(rival, count))
+    return {
+        name: sorted(turns, key=lambda turn: turn["median_us"]) for name, turns in by_master.items()
+    }
 
 
 def _round(master: Engine | libmodbus.Client, count: int) -> dict[str, float]:
@@ -145,12 +147,12 @@ def _round(master: Engine | libmodbus.Client, count: int) -> dict[str, float]:
 
 
 def _figures(fast: Rounds, paced: Rounds) -> Figures:
-    what = f"RTU transaction, FC3 x {rtu_slave.COUNT}"
+    quantity = f"RTU transaction, FC3 x {rtu_slave.COUNT}"
     slow_what = f"paced to {PACED_BD} Bd"
     transaction_us, cycle_us = rtu_slave.wire_us(PACED_BD)
     engine, slow = fast["engine"][0], paced["engine"][0]
     name = libmodbus.NAME if fast["libmodbus"] else None
-    rival, slow_rival = (each["libmodbus"][0] if name else {} for each in (fast, paced))
+    rival, slow_rival = (condition["libmodbus"][0] if name else {} for condition in (fast, paced))
     cycle, wire = f"cycle {slow_what}, both silences in it", "wire time"
     rows: tuple[tuple[Any, ...], ...] = (
         ("pty, median", engine["median_us"], name, rival.get("median_us"), "rtu_transaction"),
@@ -159,4 +161,4 @@ def _figures(fast: Rounds, paced: Rounds) -> Figures:
         ("the same against its wire time", slow["median_us"], wire, transaction_us),
         (cycle, slow["cycle_us"], wire, cycle_us, "rtu_paced"),
     )
-    return [figure(f"{what}, {words}", value, "us", *beside) for words, value, *beside in rows]
+    return [figure(f"{quantity}, {label}", value, "us", *beside) for label, value, *beside in rows]

@@ -88,8 +88,8 @@ class SilentCabinet(contextlib.ExitStack):
         self.pid = self._process.pid
         while self.lateness() is None:
             if timing.now_ns() - began_ns > 20_000_000_000:
-                words = "the controller has not ticked after 20 s"
-                raise StartError(f"{words}: {run_directory.last_message(self.directory)}")
+                message = "the controller has not ticked after 20 s"
+                raise StartError(f"{message}: {run_directory.last_message(self.directory)}")
             self.wait(0.005)
         self.first_tick_ms = (timing.now_ns() - began_ns) // 1_000_000
         self.first_tick_cpu_ms = machine.cpu_ns(self.pid) // 1_000_000
@@ -99,8 +99,8 @@ class SilentCabinet(contextlib.ExitStack):
         until_ns = timing.now_ns() + round(seconds * 1e9)
         while (left_s := (until_ns - timing.now_ns()) / 1e9) > 0:
             if self._process.poll() is not None:
-                words = f"the controller ended with {self._process.returncode}"
-                raise StartError(f"{words}: {run_directory.last_message(self.directory)}")
+                message = f"the controller ended with {self._process.returncode}"
+                raise StartError(f"{message}: {run_directory.last_message(self.directory)}")
             # the ptys hold some seconds of polls, so emptying them once a second suffices
             timing.wait_s(min(left_s, 1.0))
             for master in select.select(self._masters, (), (), 0)[0]:
@@ -112,10 +112,10 @@ class SilentCabinet(contextlib.ExitStack):
 
     def statistics(self) -> bytes:
         """The content of loop.stats (controller.run.loop_statistics). StartError if missing."""
-        found = loop_statistics.content(os.path.join(self.directory, "loop.stats"))
-        if found is None:
+        content = loop_statistics.content(os.path.join(self.directory, "loop.stats"))
+        if content is None:
             raise StartError("the controller does not tick")
-        return found
+        return content
 
     def lateness(self) -> Any:
         """The figures of controller.run.loop_statistics; None before the first tick."""

@@ -41,19 +41,19 @@ def run(rounds: int = 5) -> Measured:
     )
 
 
-def _times(what: str, times_ms: Sequence[Taken], budget: str) -> Figures:
+def _times(quantity: str, times_ms: Sequence[Taken], budget: str) -> Figures:
     by_clock, on_core = zip(*times_ms)
     return [
-        figure(f"{what}, median", percentile(by_clock, 500), "ms", budget=budget),
-        figure(f"{what}, longest", max(by_clock), "ms"),
-        figure(f"{what}, its own use of a core, median", percentile(on_core, 500), "ms"),
+        figure(f"{quantity}, median", percentile(by_clock, 500), "ms", budget=budget),
+        figure(f"{quantity}, longest", max(by_clock), "ms"),
+        figure(f"{quantity}, its own use of a core, median", percentile(on_core, 500), "ms"),
     ]
 
 
 def _memory(found_kB: dict[str, int]) -> Figures:
     return [
-        figure(f"memory {what}", round(found_kB[key] / 1024, 1), "MiB", budget=budget)
-        for what, key, budget in (
+        figure(f"memory {part}", round(found_kB[key] / 1024, 1), "MiB", budget=budget)
+        for part, key, budget in (
             ("private to the controller", "private", "private_memory"),
             ("of that, written to", "dirty", None),
             ("locked, its share of what others map as well", "locked", None),

@@ -76,7 +76,7 @@ def scenario_text(count: int, seed: int) -> str:
     for number in range(count):
         at_s = FIRST_S + number * CYCLE_S + phase.random()
         parts += [
-            f"[[action]]\nat_s = {at_s + after_s:.6f}\n{words}\n" for after_s, words in ACTIONS
+            f"[[action]]\nat_s = {at_s + after_s:.6f}\n{action}\n" for after_s, action in ACTIONS
         ]
     return "".join(parts)
 
@@ -117,8 +117,8 @@ def _other_trips(trips: Iterable[Mapping[str, Any]]) -> list[str]:
     for trip in trips:
         if trip["row"] != 1:
             first.setdefault(f"{trip['stage']} ({trip['scope']})", f"{trip['t_s']:.0f} s")
-    words = ", ".join([f"{name} at {at}" for name, at in first.items()])
-    return [f"also tripped: {words}"] if first else []
+    text = ", ".join([f"{name} at {moment}" for name, moment in first.items()])
+    return [f"also tripped: {text}"] if first else []
 
 
 def _figures(stops: Stops, config: Config, rival: Cyclictest) -> Figures:

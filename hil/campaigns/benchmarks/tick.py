@@ -29,10 +29,10 @@ def run(cabinet: str | None = None) -> Measured:
         for config, budget in _configs(cabinet, Path(folder)):
             taken_us = ticks_us(config, Path(folder))
             sizes = f"{config.racks} racks, converters: {config.units}"
-            what = f"whole tick of {config.tick_ms} ms, {sizes}"
-            middle_us, late_us = (percentile(taken_us, each) for each in (500, 990))
-            figures.append(figure(f"{what}, median", middle_us, "us", budget=budget))
-            figures.append(figure(f"{what}, p99", late_us, "us"))
+            quantity = f"whole tick of {config.tick_ms} ms, {sizes}"
+            middle_us, late_us = (percentile(taken_us, permille) for permille in (500, 990))
+            figures.append(figure(f"{quantity}, median", middle_us, "us", budget=budget))
+            figures.append(figure(f"{quantity}, p99", late_us, "us"))
     notes = [f"{SECONDS:g} s in virtual time, power flows, with journal, bytes not counted"]
     return Measured(figures, notes, {}, machine.priority())
 

@@ -28,9 +28,9 @@ from hil.runner import options, report
 from safety import second as sc
 
 COUNT_MAX = 1000
-STANDIN_NOTES = [f"{Standin.what}; no instructions are counted"]
+STANDIN_NOTES = [f"{Standin.description}; no instructions are counted"]
 EMULATOR_NOTES = [
-    f"{Emulator.what}; times are of the emulator on this machine, instructions are exactly "
+    f"{Emulator.description}; times are of the emulator on this machine, instructions are exactly "
     "repeatable",
     "contacts are a word of memory that the host maps, because QEMU models no input pins on this "
     "board",
@@ -74,20 +74,24 @@ OPTIONS: options.Options = {
 }
 
 
-def run(given: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Run all trials and print their figures. Returns the exit code."""
     checks = report.Checks()
     with tempfile.TemporaryDirectory(prefix="firebreak-mcu-") as folder:
         try:
-            made = None if given.standin else firmware.build(given.cache)
+            binary = None if arguments.standin else firmware.build(arguments.cache)
         except firmware.FirmwareError as error:
             return report.refuse("mcu", error, report.NO_START)
-        figures = measured(Lab(given.count, folder, made, given.tick), checks)
-    notes = STANDIN_NOTES if given.standin else EMULATOR_NOTES
-    found = Measured(figures, notes, {"checks": checks.rows}, machine.priority())
+        figures = measured(Lab(arguments.count, folder, binary, arguments.tick), checks)
+    notes = STANDIN_NOTES if arguments.standin else EMULATOR_NOTES
+    measurement = Measured(figures, notes, {"checks": checks.rows}, machine.priority())
     code = finish(
-        document("mcu", f"python -m hil mcu --tick {given.tick} --count {given.count}", found),
-        given,
+        document(
+            "mcu",
+            f"python -m hil mcu --tick {arguments.tick} --count {arguments.count}",
+            measurement,
+        ),
+        arguments,
     )
     return code if checks.ok else report.NOT_MET
 
@@ -96,13 +100,13 @@ class Lab:
     """The tools of the trials. `live`: the board; `partner`: channel A, once the board runs."""
 
     def __init__(
-        self, count: int, folder: str, made: pathlib.Path | None, tick_ms: int = course.TICK_MS
+        self, count: int, folder: str, binary: pathlib.Path | None, tick_ms: int = course.TICK_MS
     ) -> None:
-        """made: the firmware, or None for the stand-in."""
-        self.count, self.folder, self.made = count, folder, made
+        """binary: the firmware, or None for the stand-in."""
+        self.count, self.folder, self.binary = count, folder, binary
         self.image = course.default_image(1, 3, tick_ms=tick_ms)
         self.live: Emulator | Standin
-        self.live = Emulator(made, folder, self.image) if made else Standin(folder, self.image)
+        self.live = Emulator(binary, folder, self.image) if binary else Standin(folder, self.image)
         self.partner: Partner | None = None
 
     @property
@@ -114,8 +118,8 @@ class Lab:
 
     def emulator(self, mode: int, steps: int = 0) -> contextlib.closing[Emulator]:
         """A context: another emulator, not started."""
-        assert self.made is not None, "no stand-in counts"
-        return contextlib.closing(Emulator(self.made, self.folder, self.image, mode, steps))
+        assert self.binary is not None, "no stand-in counts"
+        return contextlib.closing(Emulator(self.binary, self.folder, self.image, mode, steps))
 
 
 Tried = tuple[str, Figures]  # (detail, figures)
@@ -157,9 +161,9 @@ def measured(lab: Lab, checks: report.Checks) -> Figures:
             if not tried(name, trial) and lab.partner is None:
                 break  # the board has not started, so the other trials cannot run
         if lab.partner:
-            what = "trials made again because the machine held up the observer"
-            figures.append(figure(what, lab.partner.repeated, "trials"))
-    for name, trial in COUNTED if lab.made else ():
+            quantity = "trials made again because the machine held up the observer"
+            figures.append(figure(quantity, lab.partner.repeated, "trials"))
+    for name, trial in COUNTED if lab.binary else ():
         tried(name, trial)
     return figures
 
@@ -182,15 +186,15 @@ def _estop(lab: Lab) -> Tried:
 def _silence(lab: Lab) -> Tried:
     taken_s = trials.several(lab.channel_a, trials.silence, lab.count)
     figures = _spread("last frame of channel A to permit off", taken_s, "channel_b_expiry")
-    words = f"named, permit off {_range(taken_s)} after the last frame"
-    return f"{words}; back only when A gave none", figures
+    detail = f"named, permit off {_range(taken_s)} after the last frame"
+    return f"{detail}; back only when A gave none", figures
 
 
 def _hang(lab: Lab) -> Tried:
     falls_s, returns_s = zip(*trials.several(lab.channel_a, trials.hang, lab.count), strict=True)
     trials.reset(lab.channel_a)
-    words = f"watchdog: permit off after {_range(falls_s)}"
-    return f"{words}; started by itself, waited for a reset, took it", [
+    detail = f"watchdog: permit off after {_range(falls_s)}"
+    return f"{detail}; started by itself, waited for a reset, took it", [
         *_spread("hang of channel B to permit off", falls_s, "channel_b_expiry"),
         figure("from there to its first frame, maximum", _ms(max(returns_s)), "ms"),
     ]
@@ -215,12 +219,12 @@ def _instructions(lab: Lab) -> Tried:
     steps = {"combinations": sc.RELAY_BIT}
     return f"{COUNTED_STEPS} steps each, a second run counted the same", [
         figure(
-            f"{words}, Cortex-M3, greatest of {steps.get(state, COUNTED_STEPS)}",
+            f"{label}, Cortex-M3, greatest of {steps.get(state, COUNTED_STEPS)}",
             counts[state, name],
             "instructions",
             budget=budget,
         )
-        for state, name, words, budget in COUNTS
+        for state, name, label, budget in COUNTS
     ]
 
 

@@ -44,7 +44,7 @@ class EmulatorError(RuntimeError):
 class Emulator:
     """One microcontroller. `memory`: its outer memory; `link`: descriptor of its raw pty."""
 
-    what = "MicroPython on an emulated Cortex-M3 (QEMU mps2-an385)"
+    description = "MicroPython on an emulated Cortex-M3 (QEMU mps2-an385)"
 
     def __init__(
         self,
@@ -102,18 +102,18 @@ class Emulator:
         if not select.select([self._process.stdout], (), (), HANG_GUARD_S)[0]:
             raise EmulatorError("qemu-system-arm prints nothing")
         line = self._process.stdout.readline().decode(errors="replace")
-        found = PTY.search(line)
-        if not found:
+        match = PTY.search(line)
+        if not match:
             raise EmulatorError(f"qemu-system-arm: {line.strip() or 'ended without a word'}")
-        self.link = os.open(found.group(1), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        self.link = os.open(match.group(1), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         tty.setraw(self.link)
 
     def _connect(self, path: str) -> None:
         until_s = time.monotonic() + HANG_GUARD_S
         while not os.path.exists(path):
             if self._process.poll() is not None or time.monotonic() > until_s:
-                words = self._process.stdout.read().decode(errors="replace").strip()
-                raise EmulatorError(f"qemu-system-arm: {words}")
+                output = self._process.stdout.read().decode(errors="replace").strip()
+                raise EmulatorError(f"qemu-system-arm: {output}")
             time.sleep(0.005)
         self._qmp = socket.socket(socket.AF_UNIX)
         self._qmp.settimeout(HANG_GUARD_S)
@@ -150,8 +150,8 @@ class Emulator:
             if "end" in printed:
                 return printed
             if time.monotonic() > until_s or self._process.poll() is not None:
-                words = "the microcontroller did not come to an end"
-                raise EmulatorError(f"{words}: {printed[-300:]!r}")
+                message = "the microcontroller did not come to an end"
+                raise EmulatorError(f"{message}: {printed[-300:]!r}")
             time.sleep(0.02)
 
     def close(self) -> None:
@@ -159,9 +159,9 @@ class Emulator:
         if self._process is not None:
             process.kill(self._process)
             self._process.stdout.close()
-        for each in (self._answers, self._qmp):
-            if each is not None:
-                each.close()
+        for connection in (self._answers, self._qmp):
+            if connection is not None:
+                connection.close()
         if self.link >= 0:
             os.close(self.link)
         self.memory.close()

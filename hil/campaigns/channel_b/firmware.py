@@ -57,10 +57,10 @@ def build(folder: str) -> Path:
     if not firmware.exists():
         source = _source(cache)
         print("building the firmware (10 s)", flush=True)
-        made = _make(cache, source, stage)
+        built = _make(cache, source, stage)
         for old in cache.glob("firmware-*.elf"):
             old.unlink()
-        shutil.copy(made, firmware)
+        shutil.copy(built, firmware)
     return firmware
 
 
@@ -157,15 +157,15 @@ def _run(
     command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None
 ) -> str:
     """Output of a command. If the command fails, FirmwareError has the last line."""
-    words = [str(word) for word in command]
+    arguments = [str(word) for word in command]
     try:
         done = subprocess.run(
-            words, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT_S
+            arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT_S
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise FirmwareError(f"{words[0]}: {error}") from None
+        raise FirmwareError(f"{arguments[0]}: {error}") from None
     if done.returncode != 0:
         lines = (done.stderr + done.stdout).strip().splitlines() or ["no word"]
         line = next((line for line in lines if "rror" in line), lines[-1])
-        raise FirmwareError(f"{' '.join(words[:2])} failed: {line.strip()}")
+        raise FirmwareError(f"{' '.join(arguments[:2])} failed: {line.strip()}")
     return done.stdout

@@ -21,32 +21,32 @@ TIMER_VALUE = 0x40000004
 HELD_STEPS, HELD_MS = 3, 200
 
 
-def take(board: board_qemu.Board, one: bytearray) -> int:
-    """The next byte of the link. one: a buffer of one byte."""
-    while not board.read(one):
+def take(board: board_qemu.Board, buffer: bytearray) -> int:
+    """The next byte of the link. buffer: of one byte."""
+    while not board.read(buffer):
         pass
-    return one[0]
+    return buffer[0]
 
 
 def answer(board: board_qemu.Board, value: int, word: bytearray) -> None:
     """Send an integer as four bytes. word: a buffer of four bytes."""
-    for at in range(4):
-        word[at] = value >> 8 * at & 255
+    for index in range(4):
+        word[index] = value >> 8 * index & 255
     board.send(word)
 
 
 def lockstep(board: board_qemu.Board, second: sc.Second) -> None:
     """Answer requests: elapsed (1 byte), contacts (2), length (1), that many bytes."""
-    line, word, one = bytearray(256), bytearray(4), bytearray(1)
+    line, word, buffer = bytearray(256), bytearray(4), bytearray(1)
     second.blocks = second.kernel.state_blocks()  # type: ignore[attr-defined]
     answer(board, 0, word)
     heap_lock()
     while True:
-        elapsed = take(board, one)
-        contacts = take(board, one) | take(board, one) << 8
-        length = take(board, one)
-        for at in range(length):
-            line[at] = take(board, one)
+        elapsed = take(board, buffer)
+        contacts = take(board, buffer) | take(board, buffer) << 8
+        length = take(board, buffer)
+        for index in range(length):
+            line[index] = take(board, buffer)
         course.play(second, elapsed, contacts, line, length)
         answer(board, course.digest(crc.START, second), word)
 

@@ -70,13 +70,13 @@ class Partner:
         """The reason of the last frame that came, in words."""
         return pe.REASONS[self.reported(f.REASON)]
 
-    def wait(self, condition: Callable[[], bool], what: str) -> float:
-        """Turn until condition(). Returns how long it took, s. TrialError names `what`."""
+    def wait(self, condition: Callable[[], bool], event: str) -> float:
+        """Turn until condition(). Returns how long it took, s. TrialError names `event`."""
         began_s = time.monotonic()
         while not condition():
             if time.monotonic() - began_s > GUARD_S:
                 raise TrialError(
-                    f"not within {GUARD_S:g} s: {what}; channel B says "
+                    f"not within {GUARD_S:g} s: {event}; channel B says "
                     f"{self.reason()!r}, {self.reported(f.SUBJECT)}"
                 )
             self.turn()

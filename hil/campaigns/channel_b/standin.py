@@ -97,7 +97,7 @@ class Board(loop.Board):
 class Standin:
     """The process and its wires, with the methods of an Emulator."""
 
-    what = "the same program on CPython as a process"
+    description = "the same program on CPython as a process"
 
     def __init__(self, folder: str, image: "array[int]") -> None:
         """folder: for the shared memory; image: of channel A."""

@@ -50,19 +50,25 @@ def main(arguments: Namespace) -> int:
     print(f"seed       {arguments.seed}", flush=True)
     why_not = namespace.private_mounts()
     chosen = {
-        name: each
-        for name, each in DISTURBANCES.items()
+        name: disturbance
+        for name, disturbance in DISTURBANCES.items()
         if name in (arguments.only or DISTURBANCES)
     }
-    skipped = {name: why_not for name, each in chosen.items() if each.needs_mounts and why_not}
-    doing = {name: each for name, each in chosen.items() if name not in skipped}
+    skipped = {
+        name: why_not
+        for name, disturbance in chosen.items()
+        if disturbance.needs_mounts and why_not
+    }
+    doing = {name: disturbance for name, disturbance in chosen.items() if name not in skipped}
     try:
         with tempfile.TemporaryDirectory(prefix="firebreak-chaos-") as directory:
-            found, ended, interrupted = _run(directory, doing, arguments, why_not is None)
+            disturbances, ended, interrupted = _run(directory, doing, arguments, why_not is None)
     except ControllerEnded as error:
         print(report.verdict(f"NOT OK: {error}"))
         return report.NOT_MET
-    ok = len(found) == len(doing) and all(each["ok"] for each in [*found, *ended])
+    ok = len(disturbances) == len(doing) and all(
+        judgement["ok"] for judgement in [*disturbances, *ended]
+    )
     doc = {
         "command": "chaos",
         "seed": arguments.seed,
@@ -70,7 +76,7 @@ def main(arguments: Namespace) -> int:
         "during_s": arguments.during_s,
         **machine.describe(),
         "mirrored": coverage.about(coverage.loaded(arguments.cabinet, is_virtual=False)),
-        "disturbances": found,
+        "disturbances": disturbances,
         "skipped": skipped,
         "at_the_end": ended,
         "ok": ok,
@@ -91,7 +97,7 @@ def _run(
     """
     config = coverage.loaded(arguments.cabinet, is_virtual=False)
     path = os.path.join(directory, "run")
-    given = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=path, beats=True)
+    run_options = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=path, beats=True)
     with contextlib.ExitStack() as mounts:
         # The journal takes 64 MiB of the first file system. The second has the record, its reserve
         # and the store.
@@ -99,13 +105,13 @@ def _run(
             os.mkdir(folder, 0o700)
             if has_mounts:
                 mounts.enter_context(namespace.small(folder, size_MiB))
-        rig = Rig(given, None, config)
+        rig = Rig(run_options, None, config)
         course, ended = _play(rig, directory, doing, arguments)
         content = order.recorded(path)
     if course.error is not None:
         ended = [(False, str(course.error)), *ended]
     content["beats"] = beats.unpacked(content["beats"])
-    rows = [judged(each, content, doing[each["name"]]) for each in course.taken]
+    rows = [judged(taken, content, doing[taken["name"]]) for taken in course.taken]
     return rows, [{"ok": ok, "text": text} for ok, text in ended], rig.interrupted
 
 
@@ -161,33 +167,38 @@ def _record(stage: Stage, gap_ms_max: float) -> list[Sentence]:
 
 def lines(doc: dict[str, Any]) -> list[str]:
     """The report as lines: a table, the notes, the verdict."""
-    out, found = [*words.mirrored_lines(doc), *HEAD], doc["disturbances"]
-    for each in found:
-        out += [_row(each), *[f"  {_ok(one):6} {one['text']}" for one in each["verdicts"]]]
+    out, rows = [*words.mirrored_lines(doc), *HEAD], doc["disturbances"]
+    for row in rows:
+        out += [
+            _row(row),
+            *[f"  {_ok(verdict):6} {verdict['text']}" for verdict in row["verdicts"]],
+        ]
     out += [f"{name:16} skipped: {why}" for name, why in doc["skipped"].items()]
-    out += [f"{_ok(one):8} at the end: {one['text']}" for one in doc["at_the_end"]]
-    unnoticed = f"{sum(each['ok'] for each in found)} of {len(found)} disturbances without effect"
+    out += [f"{_ok(verdict):8} at the end: {verdict['text']}" for verdict in doc["at_the_end"]]
+    unnoticed = f"{sum(row['ok'] for row in rows)} of {len(rows)} disturbances without effect"
     result = (
         f"{'undisturbed' if doc['ok'] else 'NOT OK'}: {unnoticed}, {len(doc['skipped'])} skipped"
     )
     return [*out, report.verdict(result)]
 
 
-def _ok(one: Mapping[str, Any]) -> str:
-    return "ok" if one["ok"] else "NOT OK"
+def _ok(verdict: Mapping[str, Any]) -> str:
+    return "ok" if verdict["ok"] else "NOT OK"
 
 
-def _row(each: Mapping[str, Any]) -> str:
-    before, during, after = (each["loop"][phase] for phase in PHASES)
+def _row(disturbance: Mapping[str, Any]) -> str:
+    before, during, after = (disturbance["loop"][phase] for phase in PHASES)
     late = during["lateness_us"]
     columns = [
-        f"{each['name']:16} {late['p50']:6} {late['p99']:6} {late['max']:6}  ",
+        f"{disturbance['name']:16} {late['p50']:6} {late['p99']:6} {late['max']:6}  ",
         f"{before['lateness_us']['p99']:8} {during['missed'] + after['missed']:6}",
     ]
     for kind, width in (("set-point", 9), ("coils", 6), ("command", 6)):
-        gaps = [ms["during"] for name, ms in each["gaps_ms"].items() if name.startswith(kind)]
+        gaps = [
+            ms["during"] for name, ms in disturbance["gaps_ms"].items() if name.startswith(kind)
+        ]
         columns.append(f"{max(gaps, default=0.0):{width}.0f}")
-    return " ".join([*columns, f"{each['growth_kB']:5} {each['stall_us']:6}"])
+    return " ".join([*columns, f"{disturbance['growth_kB']:5} {disturbance['stall_us']:6}"])
 
 
 add = options.command(

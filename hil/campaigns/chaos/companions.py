@@ -107,20 +107,20 @@ class Companions:
 
     def __enter__(self) -> "Companions":
         self.terminal.__enter__()
-        for each in self.all:
-            each.start()
+        for companion in self.all:
+            companion.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for each in self.all:
-            each.end()
+        for companion in self.all:
+            companion.end()
         self.terminal.__exit__()
 
     def take_stall_us(self) -> tuple[int, int]:
         """(largest, sum) of all cores' stalls since the last call."""
-        found = int(self._stall_us[:, 0].max()), int(self._stall_us[:, 1].sum())
+        stalls_us = int(self._stall_us[:, 0].max()), int(self._stall_us[:, 1].sum())
         self._stall_us[:] = 0
-        return found
+        return stalls_us
 
 
 def gateway_works(path: str) -> tuple[bool, str]:

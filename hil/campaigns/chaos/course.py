@@ -53,8 +53,8 @@ class Course(course.Course):
         self._begin(name, "before", counters)
         stage.wait(self._calm_s)
         if stage.state != "running":
-            words = "in the calm before; this disturbance is not the cause"
-            stage.note(False, f"the cabinet was {stage.state} {words}")
+            remark = "in the calm before; this disturbance is not the cause"
+            stage.note(False, f"the cabinet was {stage.state} {remark}")
         stage.companions.take_stall_us()
         self._begin(name, "during", counters)
         with disturbance.act(stage):
@@ -84,12 +84,12 @@ class Course(course.Course):
         counters[phase] = self._stage.counters()
 
     def _check_companions(self) -> None:
-        for each in self._stage.companions.all:
-            if not each.alive:
-                log = each.log_lines() or ["without a message"]
-                self._stage.note(False, f"the {each.name} does not run: {log[-1]}")
-            elif each.works is not None:
-                self._stage.note(*self._found(each.works))
+        for companion in self._stage.companions.all:
+            if not companion.alive:
+                log = companion.log_lines() or ["without a message"]
+                self._stage.note(False, f"the {companion.name} does not run: {log[-1]}")
+            elif companion.works is not None:
+                self._stage.note(*self._found(companion.works))
 
     def _found(self, works: Works) -> tuple[bool, str]:
         # the process may need this long to start again on a busy machine
@@ -117,10 +117,10 @@ def judged(taken: Found, content: Found, disturbance: Disturbance) -> Found:
         for begin, end in ends.items()
     }
     growth_kB = counters[END]["memory_kB"] - counters["before"]["memory_kB"]
-    found = {**taken, **_wires(content, spans_us), "loop": loop, "growth_kB": growth_kB}
-    sentences = verdict.judged(found, disturbance) + notes
+    figures = {**taken, **_wires(content, spans_us), "loop": loop, "growth_kB": growth_kB}
+    sentences = verdict.judged(figures, disturbance) + notes
     return {
-        **found,
+        **figures,
         "what": disturbance.what,
         "ok": all(ok for ok, _ in sentences),
         "verdicts": [{"ok": ok, "text": text} for ok, text in sentences],

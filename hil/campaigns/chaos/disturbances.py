@@ -51,15 +51,15 @@ def _between(begin: Callable[[], object], end: Callable[[], object]) -> Iterator
 @contextlib.contextmanager
 def _beside(stage: Stage, turns: Turns, seen: Seen) -> Iterator[None]:
     """turns: those of a course.Background; seen(counts) gives (ok, sentence) at the end."""
-    with Background(turns) as made:
+    with Background(turns) as background:
         yield
-    ok, sentence = seen(made.counts)
-    because = f", ended by {made.error}" if made.error else ""
-    stage.note(ok and made.error is None, sentence + because)
+    ok, sentence = seen(background.counts)
+    because = f", ended by {background.error}" if background.error else ""
+    stage.note(ok and background.error is None, sentence + because)
 
 
-def _sent(what: str) -> Seen:
-    return lambda counts: (counts["sent"] > 0, f"{counts['sent']} {what}")
+def _sent(text: str) -> Seen:
+    return lambda counts: (counts["sent"] > 0, f"{counts['sent']} {text}")
 
 
 def _companion(stage: Stage, name: str) -> Companion:
@@ -106,7 +106,7 @@ def _noise(stage: Stage, permille: str, *kinds: str) -> Context:
     """Put noise of these kinds on every RTU bus."""
 
     def put(share: int) -> None:
-        values = {each: share * (each.removesuffix("_permille") in kinds) for each in NOISE}
+        values = {key: share * (key.removesuffix("_permille") in kinds) for key in NOISE}
         for bus in ("io", "pcs", "meter_grid", "meter_load", "gas"):
             stage.act("noise", bus=bus, seed=stage.seed, **values)
 
@@ -139,13 +139,13 @@ ACTS: dict[str, Callable[..., Context]] = {
     "terminal_flood": lambda stage: _beside(
         stage, typing(stage.companions.terminal, stage.seed), _sent("bytes typed")
     ),
-    "full": lambda stage, which: _beside(
+    "full": lambda stage, folder_name: _beside(
         stage,
-        floods.filling(getattr(stage, which)),
+        floods.filling(getattr(stage, folder_name)),
         lambda counts: (counts["sent"] > 0, f"{counts['sent'] >> 20} MiB filled"),
     ),
-    "crowded": lambda stage, which: _beside(
-        stage, floods.inodes(getattr(stage, which)), _sent("empty files made")
+    "crowded": lambda stage, folder_name: _beside(
+        stage, floods.inodes(getattr(stage, folder_name)), _sent("empty files made")
     ),
     "can": lambda stage, frames: _beside(
         stage,
@@ -167,10 +167,10 @@ ACTS: dict[str, Callable[..., Context]] = {
 }
 
 
-def _disturbance(act: str, **given: Any) -> Disturbance:
-    word, *words = act.split()
-    return Disturbance(act=lambda stage: ACTS[word](stage, *words), **given)
+def _disturbance(act: str, **fields: Any) -> Disturbance:
+    word, *arguments = act.split()
+    return Disturbance(act=lambda stage: ACTS[word](stage, *arguments), **fields)
 
 
 DATA = toml_text.read(pathlib.Path(__file__).with_suffix(".toml"))
-DISTURBANCES = {name: _disturbance(**given) for name, given in DATA.items()}
+DISTURBANCES = {name: _disturbance(**fields) for name, fields in DATA.items()}

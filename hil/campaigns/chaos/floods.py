@@ -36,12 +36,12 @@ Frames = Iterator[tuple[int, bytes]]  # (id, data)
 
 def can(channel: str, seed: int, frames: Callable[[random.Random], Frames]) -> Turns:
     """A CAN node that sends without end. channel: host:port/name of the rig's CAN server."""
-    made = frames(random.Random(seed))
+    drawn_frames = frames(random.Random(seed))
     with connect(channel) as connection:
         wait = struct.pack("ll", SEND_S, 0)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
         while True:
-            connection.sendall(b"".join([_line(*next(made)) for _ in range(CAN_FRAMES)]))
+            connection.sendall(b"".join([_line(*next(drawn_frames)) for _ in range(CAN_FRAMES)]))
             drain(connection, 1 << 16)
             yield {"sent": CAN_FRAMES}, CAN_PACE_S
 
@@ -106,11 +106,11 @@ def senseless_commands(run_directory: str, seed: int) -> Turns:
 
 def senseless_command(draw: random.Random) -> bytes:
     """A datagram that the controller must not obey: its number, then a command."""
-    what = draw.choice((operator_commands.REMOTE_RESET, operator_commands.KEY_RESET, 0, 6, 255))
+    command = draw.choice((operator_commands.REMOTE_RESET, operator_commands.KEY_RESET, 0, 6, 255))
     seen = [draw.randrange(first, end) for first, end in ((0, 100), (1, 2**30)) * 2]
     return draw.randbytes(operator_commands.NONCE.size) + draw.choice(
         (
-            operator_commands.REQUEST.pack(operator_commands.MAGIC, what, *seen),
+            operator_commands.REQUEST.pack(operator_commands.MAGIC, command, *seen),
             operator_commands.REQUEST.pack(b"FBC0", operator_commands.STOP, -1, 0, -1, 0),
             draw.randbytes(draw.randrange(200)),
         )
@@ -180,10 +180,10 @@ def gateway(path: str, seed: int) -> Turns:
 
 def _connected(path: str) -> socket.socket:
     """A new connection, or an unconnected socket if the gateway accepts none now."""
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     with contextlib.suppress(OSError), sockets.short(path) as name:
-        made.connect(name)
-    return made
+        connection.connect(name)
+    return connection
 
 
 def senseless_bytes(draw: random.Random) -> bytes:
@@ -206,19 +206,19 @@ def senseless_bytes(draw: random.Random) -> bytes:
 
 def inodes(directory: str) -> Turns:
     """Use up all inodes of the folder's file system. Remove the files at the end."""
-    made: list[str] = []
+    paths: list[str] = []
     try:
         while True:
             counts: Counter[str] = Counter()
             with contextlib.suppress(OSError):  # ENOSPC: no inode is left, as intended
                 while True:
-                    path = os.path.join(directory, f"filling.{len(made)}")
+                    path = os.path.join(directory, f"filling.{len(paths)}")
                     os.close(os.open(path, os.O_CREAT | os.O_EXCL))
-                    made.append(path)
+                    paths.append(path)
                     counts["sent"] += 1
             yield counts, 0.05
     finally:
-        for path in made:
+        for path in paths:
             os.unlink(path)
 
 

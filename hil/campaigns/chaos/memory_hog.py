@@ -15,8 +15,8 @@ def main(size_MiB: int, parent: int) -> None:
         file.write("1000")
     while os.getppid() == parent:
         with mmap.mmap(-1, size_bytes) as taken:
-            for at in range(0, size_bytes, mmap.PAGESIZE):
-                taken[at] = 1
+            for offset in range(0, size_bytes, mmap.PAGESIZE):
+                taken[offset] = 1
 
 
 if __name__ == "__main__":

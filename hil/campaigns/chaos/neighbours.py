@@ -59,9 +59,9 @@ def readers(stage: Stage) -> Iterator[None]:
 @contextlib.contextmanager
 def cpu(stage: Stage) -> Iterator[None]:
     """Run busy processes on every core."""
-    with hogs() as words:
+    with hogs() as text:
         yield
-    stage.note(True, words)
+    stage.note(True, text)
 
 
 @contextlib.contextmanager
@@ -69,11 +69,11 @@ def stalled_reader(stage: Stage) -> Iterator[None]:
     """Stop a reader in the middle of the journal. It later goes on, and must lose nothing."""
     reader = JournalReader(os.path.join(stage.directory, "journal"))
     frames = reader.frames()
-    at = next(frames).sequence
+    sequence = next(frames).sequence
     yield  # the reader holds its mapping, in the middle of the ring
     read = sum([1 for _ in frames]) + sum([1 for _ in reader.frames()])
     stage.note(
         read > 0 and reader.lost == 0,
-        f"stopped at frame {at}, then read {read} more, lost {reader.lost}",
+        f"stopped at frame {sequence}, then read {read} more, lost {reader.lost}",
     )
     reader.close()

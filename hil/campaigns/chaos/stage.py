@@ -60,9 +60,9 @@ class Stage:
         """Put a note on the timeline of the plant process, whose clock is that of the wires."""
         self.rig.send({"what": "mark", "name": name})
 
-    def act(self, what: str, **arguments: object) -> None:
+    def act(self, action: str, **arguments: object) -> None:
         """Apply an action of a scenario now."""
-        self.rig.send({"what": "act", "do": what, "arguments": arguments})
+        self.rig.send({"what": "act", "do": action, "arguments": arguments})
 
     def runs_again(self) -> tuple[bool, str]:
         """(ok, sentence): the cabinet runs again, if necessary after a reset with the key and a

@@ -21,7 +21,7 @@ GAPS_ms_MAX = (("set-point", 2500), ("heartbeat", 2500), ("coils", 250), ("comma
 def judged(figures: Figures, disturbance: Disturbance) -> list[Sentence]:
     """The sentences about one Disturbance. figures: from course.judged."""
     growth_kB, alive = figures["growth_kB"], figures["alive"]
-    found = [
+    sentences = [
         (alive, "controller alive" if alive else "the controller has ended"),
         _trips(figures, disturbance.trips_right),
         _ticks(figures),
@@ -29,10 +29,10 @@ def judged(figures: Figures, disturbance: Disturbance) -> list[Sentence]:
         (growth_kB <= GROWTH_kB_MAX, f"memory grew by {growth_kB} kB (allowed {GROWTH_kB_MAX})"),
     ]
     if not disturbance.gaps_right:
-        found += _gaps(figures, disturbance.coils_silent_ms)
+        sentences += _gaps(figures, disturbance.coils_silent_ms)
     if disturbance.ends_running and figures["state"] != "running":
-        found.append((False, f"the cabinet is {figures['state']} at the end"))
-    return found + [(False, f"invariant broken: {line}") for line in figures["violations"]]
+        sentences.append((False, f"the cabinet is {figures['state']} at the end"))
+    return sentences + [(False, f"invariant broken: {line}") for line in figures["violations"]]
 
 
 def _trips(figures: Figures, right: tuple[str, ...]) -> Sentence:
@@ -75,14 +75,14 @@ def _lateness(figures: Figures) -> Sentence:
 def _stalled(figures: Figures, is_needed: object) -> str:
     """A text about the machine's stalls, if a figure passes only because of them."""
     stall_ms, stalled_ms = figures["stall_us"] / 1000, figures["stalled_us"] / 1000
-    words = f" (the machine itself stalled: longest {stall_ms:.1f} ms, in all {stalled_ms:.0f} ms)"
-    return words if is_needed else ""
+    text = f" (the machine itself stalled: longest {stall_ms:.1f} ms, in all {stalled_ms:.0f} ms)"
+    return text if is_needed else ""
 
 
 def _gaps(figures: Figures, coils_silent_ms: int) -> list[Sentence]:
     """A sentence for each output that was silent for too long, or one for all outputs."""
     right_ms = {"coils": coils_silent_ms}
-    found = []
+    sentences = []
     for name, phases in figures["gaps_ms"].items():
         limit_ms = next(
             max(limit_ms, right_ms.get(kind, 0))
@@ -96,5 +96,5 @@ def _gaps(figures: Figures, coils_silent_ms: int) -> list[Sentence]:
                 f"{name} silent for {largest_ms:.0f} ms (allowed {limit_ms}), {calm_ms:.0f} ms in "
                 f"the calm before{_stalled(figures, excused)}"
             )
-            found.append((excused, text))
-    return found or [(bool(figures["gaps_ms"]), "no output was silent for too long")]
+            sentences.append((excused, text))
+    return sentences or [(bool(figures["gaps_ms"]), "no output was silent for too long")]

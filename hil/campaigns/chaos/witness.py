@@ -26,15 +26,15 @@ def watch(path: str, core: int, parent: int) -> None:
     os.sched_setaffinity(0, {core})
     realtime.prepare(realtime.FIFO_PRIORITY + 1)
     master, slave = process.raw_pty()
-    at, due_ns = core * STALLS.size, time.monotonic_ns()
+    offset, due_ns = core * STALLS.size, time.monotonic_ns()
     while os.getppid() == parent:
         due_ns += PERIOD_NS
         time.sleep(max(0, due_ns - time.monotonic_ns()) / 1e9)
         os.write(master, b"x")
         os.read(slave, 1)
         late_us = (time.monotonic_ns() - due_ns) // 1000
-        worst_us, sum_us = STALLS.unpack_from(shown, at)
-        STALLS.pack_into(shown, at, *added(worst_us, sum_us, late_us))
+        worst_us, sum_us = STALLS.unpack_from(shown, offset)
+        STALLS.pack_into(shown, offset, *added(worst_us, sum_us, late_us))
         due_ns += late_us * 1000 // PERIOD_NS * PERIOD_NS
 
 

@@ -22,7 +22,7 @@ class Fleet(Trial):
     connection keeps in each second that the pods can carry.
     """
 
-    words = "a dispatcher shares one connection among cabinets that fail"
+    summary = "a dispatcher shares one connection among cabinets that fail"
     mode = "value, 100 ms, with the kernel; broker and time are virtual without --real"
     own_options = count(1000, 5, "courses for each number of pods") | {
         "--minutes": options.value(whole(1, 600), "MIN", "length of a course (%(default)s)", 60),
@@ -32,20 +32,22 @@ class Fleet(Trial):
 
     def draw(self) -> list[Any]:
         """Seeds of the jobs, then the courses, the first ones also with fixed parts and a liar."""
-        given = self.given
-        if given.real:
-            one = pods.drawn(given.pods or PODS[0], 1, given.seed, given.real * 60)
-            return [one._replace(kind=pods.REAL)]
-        counts = (given.pods,) if given.pods else PODS
+        arguments = self.arguments
+        if arguments.real:
+            case = pods.drawn(arguments.pods or PODS[0], 1, arguments.seed, arguments.real * 60)
+            return [case._replace(kind=pods.REAL)]
+        counts = (arguments.pods,) if arguments.pods else PODS
         drawn = [
-            pods.drawn(each, number, given.seed, given.minutes * 60)
-            for each in counts
-            for number in range(1, given.count + 1)
+            pods.drawn(pod_count, number, arguments.seed, arguments.minutes * 60)
+            for pod_count in counts
+            for number in range(1, arguments.count + 1)
         ]
-        others = [
-            each._replace(kind=kind) for each in drawn[:OTHERS] for kind in (pods.FIXED, pods.LYING)
+        variants = [
+            course._replace(kind=kind)
+            for course in drawn[:OTHERS]
+            for kind in (pods.FIXED, pods.LYING)
         ]
-        return [*[given.seed + number for number in range(JOBS_COUNT)], *drawn, *others]
+        return [*[arguments.seed + number for number in range(JOBS_COUNT)], *drawn, *variants]
 
     def name(self, case: Any) -> str:
         """See Trial."""
@@ -54,14 +56,14 @@ class Fleet(Trial):
     def play(self, case: Any) -> Found:
         """See Trial."""
         if isinstance(case, int):
-            found = jobs.played(case, JOBS_HOURS, Faults())._asdict()
-            return {"name": self.name(case), "is_of_jobs": True, **found}
+            figures = jobs.played(case, JOBS_HOURS, Faults())._asdict()
+            return {"name": self.name(case), "is_of_jobs": True, **figures}
         return real.played(case) if case.kind == pods.REAL else pods.played(case)
 
-    def judge(self, found: list[Any]) -> Judged:
+    def judge(self, outcomes: list[Any]) -> Judged:
         """See Trial."""
-        of_jobs = [each for each in found if each.get("is_of_jobs")]
-        of_pods = [each for each in found if not each.get("is_of_jobs")]
+        of_jobs = [outcome for outcome in outcomes if outcome.get("is_of_jobs")]
+        of_pods = [outcome for outcome in outcomes if not outcome.get("is_of_jobs")]
         lines = [
             f"  {of_job['name']}: {of_job['short_permille'] / 10:.2f} % of the load short, fixed "
             f"eighths {of_job['fixed_permille'] / 10:.0f} %, above the connection "
@@ -119,17 +121,17 @@ def _saving(of_jobs: list[Any], of_pods: list[Any]) -> str:
     """What a dispatcher saves in the same courses, in energy."""
 
     def energy(kind: str) -> list[float]:
-        found = [of_pod for of_pod in of_pods if of_pod["kind"] == kind][: len(fixed)]
-        return [math.fsum(each[key] for each in found) for key in ("given_kWh", "over_kWh")]
+        courses = [of_pod for of_pod in of_pods if of_pod["kind"] == kind][: len(fixed)]
+        return [math.fsum(course[key] for course in courses) for key in ("given_kWh", "over_kWh")]
 
     fixed = [of_pod for of_pod in of_pods if of_pod["kind"] == pods.FIXED]
     short = [
         math.fsum(of_job[key] for of_job in of_jobs) / len(of_jobs) / 10
         for key in ("short_permille", "fixed_permille")
     ]
-    (given, over), (fixed_given, fixed_over) = energy(pods.LED), energy(pods.FIXED)
+    (fed, over), (fixed_fed, fixed_over) = energy(pods.LED), energy(pods.FIXED)
     return (
         f"saving     energy, not money; in brackets with fixed parts: jobs lack {short[0]:.1f} % "
-        f"({short[1]:.0f} %) of their load; in {len(fixed)} courses batteries give {given:,.0f} "
-        f"({fixed_given:,.0f}) kWh, and {over:.1f} ({fixed_over:.1f}) kWh exceed the connection"
+        f"({short[1]:.0f} %) of their load; in {len(fixed)} courses batteries give {fed:,.0f} "
+        f"({fixed_fed:,.0f}) kWh, and {over:.1f} ({fixed_over:.1f}) kWh exceed the connection"
     )

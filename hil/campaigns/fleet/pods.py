@@ -79,7 +79,7 @@ class Course(NamedTuple):
 def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
     """The course of this number. Each event happens at a drawn moment."""
     deal = random.Random(f"{seed}/{pods}/{number}/fleet")
-    at = [deal.uniform(0, 0.8) * length_s for _ in range(5)]
+    starts_s = [deal.uniform(0, 0.8) * length_s for _ in range(5)]
     names = deal.sample(range(pods), 3) if pods > 2 else [0, 0, 1]
 
     def lasting(low_s: float, high_s: float) -> float:
@@ -91,7 +91,7 @@ def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
         watts = FRIDAY_W if deal.random() < 0.2 else JOB_W
         jobs.append((now_s, now_s + for_s, watts))
         now_s += for_s + lasting(30, 600)
-    falls = {"dispatcher": (at[0], lasting(5, 300)), "broker": (at[1], lasting(5, 120))}
+    falls = {"dispatcher": (starts_s[0], lasting(5, 300)), "broker": (starts_s[1], lasting(5, 120))}
     return Course(
         pods,
         number,
@@ -99,9 +99,9 @@ def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
         length_s=length_s,
         jobs=tuple(jobs),
         falls=falls,
-        dead=(at[2], names[0]),
-        moved=(at[3], at[3] + max(2 * STOP_S, lasting(300, 900)), names[1]),
-        cut=(at[4], at[4] + lasting(30, 600), names[2]),
+        dead=(starts_s[2], names[0]),
+        moved=(starts_s[3], starts_s[3] + max(2 * STOP_S, lasting(300, 900)), names[1]),
+        cut=(starts_s[4], starts_s[4] + lasting(30, 600), names[2]),
         clock=(
             deal.uniform(0, 0.8) * length_s,
             deal.choice((-1, 1)) * GAINED_MS,
@@ -138,7 +138,7 @@ def watched(pod: FleetPod, course: Course, begin_s: float) -> "Watch":
         return BASE_W + sum(jobs)
 
     pod.site.load = load_W
-    events = sorted(_events(course), key=lambda each: each[0])
+    events = sorted(_events(course), key=lambda event: event[0])
     pod.events = [(begin_s + at_s, do) for at_s, do in events]
     rises_s = [begin for begin, _, _ in course.jobs]
     return Watch(pod, begin_s, begin_s + course.length_s, rises_s, _away_s(course))
@@ -158,7 +158,7 @@ def _events(course: Course) -> list[Event]:
     (ends_s, ended), (leaves_s, returns_s, moved) = course.dead, course.moved
     (cut_s, joined_s, cut), (drifts_s, gained_ms, off) = course.cut, course.clock
     (lies_s, liar), lie = course.liar, LIES[course.lie]
-    cut_name, off_name, liar_name = [f"cabinet{each + 1}" for each in (cut, off, liar)]
+    cut_name, off_name, liar_name = [f"cabinet{index + 1}" for index in (cut, off, liar)]
     events: list[Event] = [
         (ends_s, lambda pod: pod.members[ended].controller.kill()),
         # a pod that is moved is stopped before, and started at its new place
@@ -243,7 +243,7 @@ class Watch:
         A pod that the product itself does not use counts as able.
         """
         self._pod, self._begin_us, self._end_us = pod, begin_s * 1e6, end_s * 1e6
-        self._of_rises = {math.floor(at + later_s) for at in rises_s for later_s in (0, ANSWER_S)}
+        self._of_rises = {math.floor(rise_s + by_s) for rise_s in rises_s for by_s in (0, ANSWER_S)}
         self._away_s = away_s
         self._ticks: list[tuple[float, bool]] = []
         self.seconds: list[tuple[float, bool]] = []  # mean import, the pods could keep the limit
@@ -275,12 +275,12 @@ class Watch:
     def figures(self) -> dict[str, Any]:
         """Plain data."""
         over = [
-            (at, watts - LIMIT_W, is_able)
-            for at, (watts, is_able) in enumerate(self.seconds)
+            (at_s, watts - LIMIT_W, is_able)
+            for at_s, (watts, is_able) in enumerate(self.seconds)
             if watts > LIMIT_W
         ]
-        able = [watts for at, watts, is_able in over if is_able and at not in self._of_rises]
-        rising = [watts for at, watts, is_able in over if is_able and at in self._of_rises]
+        able = [watts for at_s, watts, is_able in over if is_able and at_s not in self._of_rises]
+        rising = [watts for at_s, watts, is_able in over if is_able and at_s in self._of_rises]
         return {
             "highest_W": round(max(watts for watts, _ in self.seconds)),
             "seconds_over": len(able),
@@ -291,7 +291,7 @@ class Watch:
             "shares_over_W": self._shares_W - LIMIT_W,
             "given_kWh": round(self._given_J / 3.6e6),
             "over_kWh": round(math.fsum(watts for _, watts, _ in over) / 3.6e6, 1),
-            "over_at_s": [at for at, *_ in over][:200],
+            "over_at_s": [at_s for at_s, *_ in over][:200],
             "trips": [
                 [trip["stage"], trip["scope"], round(trip["t_s"], 1)]
                 for member in self._pod.members

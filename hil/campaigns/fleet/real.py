@@ -108,15 +108,15 @@ class Field:
     def open(self) -> None:
         """Start broker, doors and dispatcher."""
         self.start_broker()
-        given = {"source": SOURCE, "port": self._port}
+        settings = {"source": SOURCE, "port": self._port}
         shared = {"connection_W": pods.LIMIT_W, "spare_W": pods.SPARE_W, "hold_h": pods.HOLD_H}
-        text = FLEET.format(**shared, **given)
+        text = FLEET.format(**shared, **settings)
         for cabinet in self._cabinets:
             own = self._folder / cabinet.name
             key, doors = self._folder / f"{cabinet.name}.key", own / "doors.toml"
             key.write_text(cabinet.key.hex(), encoding="ascii")
             key.chmod(0o600)
-            doors.write_text(DOORS.format(name=cabinet.name, **given), encoding="ascii")
+            doors.write_text(DOORS.format(name=cabinet.name, **settings), encoding="ascii")
             text += CABINET.format(cabinet)
             where = "--run-dir", str(own), "--state-dir", str(own / "state"), "--own-dir", str(own)
             self._programs.begin(cabinet.name, "doors", "mqtt", str(doors), *where)
@@ -175,20 +175,20 @@ def played(course: pods.Course) -> dict[str, Any]:
             field.close()
         names = (DISPATCHER, *field.boxes, "broker")
         logs = {name: run_directory.messages(folder, name) for name in names}
-    late = [f"{each:.1f} ms" for each in np.percentile(late_ms, (50, 99, 100))]
+    late = [f"{quantile_ms:.1f} ms" for quantile_ms in np.percentile(late_ms, (50, 99, 100))]
     lines = [f"ticks late by {late[0]} (median), {late[1]} (p99), {late[2]} (most)"]
     lines += logs[DISPATCHER][:LINES_MAX]
     lines += [line for line in logs["broker"] if "New " not in line][:LINES_MAX]
-    found = {"name": course.name, "kind": course.kind, "lines": lines, "logs": logs}
-    return found | watch.figures()
+    outcome = {"name": course.name, "kind": course.kind, "lines": lines, "logs": logs}
+    return outcome | watch.figures()
 
 
 def _paced(watch: pods.Watch, pod: pods.FleetPod) -> list[float]:
     """Step to the end, each tick at its time. Returns by how much each was late, ms."""
-    began_us, found = clock.now_us() - pod.now_us, []
+    began_us, late_ms = clock.now_us() - pod.now_us, []
     while True:
         due_us = began_us + pod.now_us + pod.tick_us
         timing.wait_s(max(0.0, (due_us - clock.now_us()) / 1e6))
-        found.append((clock.now_us() - due_us) / 1000)
+        late_ms.append((clock.now_us() - due_us) / 1000)
         if not watch.step():
-            return found
+            return late_ms

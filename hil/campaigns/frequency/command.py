@@ -28,7 +28,7 @@ COLUMNS = {
 class Frequency(Trial):
     """This trial is met if each response was near the droop's ideal and in time."""
 
-    words = "the response to a dip, a rise, drawn deviations and bad readings of the frequency"
+    summary = "the response to a dip, a rise, drawn deviations and bad readings of the frequency"
     mode = BYTE
     own_options = {
         **options.CABINET,
@@ -38,40 +38,43 @@ class Frequency(Trial):
 
     def draw(self) -> list[Case]:
         """The recorded case, the drawn ones and the bad ones. WrongOptionError: one line."""
-        given = self.given
+        arguments = self.arguments
         try:
-            first = shapes.of_file(given.frequency) if given.frequency else shapes.made()
+            first = shapes.of_file(arguments.frequency) if arguments.frequency else shapes.made()
             self.responding: Config = course.responding(self.config)
         except (SeriesError, OSError, ValueError) as error:
             raise WrongOptionError(str(error)) from None
-        cases = [shapes.drawn(number, given.seed) for number in range(given.count)]
+        cases = [shapes.drawn(number, arguments.seed) for number in range(arguments.count)]
         self.start({""}, self._rig)
         return [first._replace(after_s=AFTER_S), *cases, *shapes.bad()]
 
     def _rig(self, _: str) -> VirtualRig:
-        return course.started(self.responding, self.given.seed)
+        return course.started(self.responding, self.arguments.seed)
 
     def play(self, case: Case) -> Found:
         """See Trial."""
         return course.play(case, self.started("", self._rig))
 
-    def line(self, found: Found) -> str | None:
+    def line(self, outcome: Found) -> str | None:
         """A line for a case with faults."""
-        return f"{found['case']:12} {', '.join(found['faults'])}" if found["faults"] else None
+        return f"{outcome['case']:12} {', '.join(outcome['faults'])}" if outcome["faults"] else None
 
-    def judge(self, found: list[Found]) -> Judged:
+    def judge(self, outcomes: list[Found]) -> Judged:
         """See Trial."""
-        wrong = [each["case"] for each in found if each["faults"]]
-        verdict = report.counted(len(found), wrong, "responses as promised")
+        wrong = [outcome["case"] for outcome in outcomes if outcome["faults"]]
+        verdict = report.counted(len(outcomes), wrong, "responses as promised")
         promise = (
             f"promise    at most {course.DELAY_S_MAX:g} s late, energy within "
             f"{course.ENERGY_PERMILLE_MAX / 10:g} % and power within "
             f"{course.ERROR_PERMILLE_MAX / 10:g} % of the droop's ideal"
         )
-        return Judged({"cases": found}, [*table(found), promise], verdict, not wrong)
+        return Judged({"cases": outcomes}, [*table(outcomes), promise], verdict, not wrong)
 
 
-def table(found: Sequence[Found]) -> list[str]:
+def table(outcomes: Sequence[Found]) -> list[str]:
     """A table as lines, with a row for each case."""
-    rows = [["-" if each[key] is None else str(each[key]) for key in COLUMNS] for each in found]
+    rows = [
+        ["-" if outcome[key] is None else str(outcome[key]) for key in COLUMNS]
+        for outcome in outcomes
+    ]
     return report.table(tuple(COLUMNS.values()), rows)

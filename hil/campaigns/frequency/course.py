@@ -46,8 +46,8 @@ class GridOfCase(Grid):
     @property
     def frequency_Hz(self) -> float:
         """See Grid."""
-        found = super().frequency_Hz
-        return self.case.frequency_Hz(self.now_s - self.begin_s) if self.case else found
+        grid_Hz = super().frequency_Hz
+        return self.case.frequency_Hz(self.now_s - self.begin_s) if self.case else grid_Hz
 
 
 class Tick(NamedTuple):
@@ -95,8 +95,8 @@ def play(case: Case, rig: VirtualRig) -> Found:
         f"row {trip['row']} at {trip['t_s'] - grid.begin_s:.0f} s"
         for trip in rig.trips.trips[trips:]
     ]
-    found = {"case": case.name, "stages": stages, **figures(case, ticks)}
-    return found | {"faults": faults(found, settings["droop_W_max"], settings["droop_stuck_s"])}
+    outcome = {"case": case.name, "stages": stages, **figures(case, ticks)}
+    return outcome | {"faults": faults(outcome, settings["droop_W_max"], settings["droop_stuck_s"])}
 
 
 def figures(case: Case, ticks: Sequence[Tick]) -> Found:
@@ -105,20 +105,20 @@ def figures(case: Case, ticks: Sequence[Tick]) -> Found:
     that the battery lacked most; back_permille: the part of it that came back; rest_s: from the
     last change of a stuck frequency to no response.
     """
-    t_s, battery_W, ideal_W = (np.array(each) for each in zip(*ticks))
+    t_s, battery_W, ideal_W = (np.array(column) for column in zip(*ticks))
     own_W = battery_W - battery_W[t_s < BEGIN_S / 2].mean()
     tick_s = t_s[1] - t_s[0]
     event = t_s <= min(case.end_s, case.stuck_s)
-    found = compared(own_W[event], ideal_W[event], round(DELAYS_S / tick_s))
+    comparison = compared(own_W[event], ideal_W[event], round(DELAYS_S / tick_s))
     net_Wh = np.cumsum(own_W) * tick_s / 3600
     used_Wh = net_Wh[np.argmax(np.abs(net_Wh))]
     limit_W = np.abs(own_W).max()
     moving = t_s[np.abs(own_W) > REST_PART * limit_W]
     return {
         "ideal_Wh": round(float(np.abs(ideal_W[event]).sum()) * tick_s / 3600),
-        "energy_permille": round(1000 * found.energy),
-        "error_permille": round(1000 * found.apart),
-        "delay_s": round(float(found.delay * tick_s), 2),
+        "energy_permille": round(1000 * comparison.energy),
+        "error_permille": round(1000 * comparison.apart),
+        "delay_s": round(float(comparison.delay * tick_s), 2),
         "most_W": round(float(limit_W)),
         "used_Wh": round(float(used_Wh)),
         "back_permille": round(1000 * float(1 - net_Wh[-1] / used_Wh)) if case.after_s else None,
@@ -126,18 +126,18 @@ def figures(case: Case, ticks: Sequence[Tick]) -> Found:
     }
 
 
-def faults(found: Found, limit_W: int, stuck_s: int) -> list[str]:
+def faults(outcome: Found, limit_W: int, stuck_s: int) -> list[str]:
     """What a case does not keep of the promise."""
-    lines = list(found["stages"])
-    if found["delay_s"] > DELAY_S_MAX:
-        lines.append(f"{found['delay_s']:g} s late")
-    if abs(found["energy_permille"] - 1000) > ENERGY_PERMILLE_MAX:
-        lines.append(f"{found['energy_permille'] / 10:g} % of the ideal energy")
-    if found["error_permille"] > ERROR_PERMILLE_MAX:
-        lines.append(f"{found['error_permille'] / 10:g} % away from the ideal")
+    lines = list(outcome["stages"])
+    if outcome["delay_s"] > DELAY_S_MAX:
+        lines.append(f"{outcome['delay_s']:g} s late")
+    if abs(outcome["energy_permille"] - 1000) > ENERGY_PERMILLE_MAX:
+        lines.append(f"{outcome['energy_permille'] / 10:g} % of the ideal energy")
+    if outcome["error_permille"] > ERROR_PERMILLE_MAX:
+        lines.append(f"{outcome['error_permille'] / 10:g} % away from the ideal")
     most_s = stuck_s + droop.FALL_MS / 1000 + REST_S
-    if found["rest_s"] is not None and found["rest_s"] > most_s:
-        lines.append(f"responds for {found['rest_s']:g} s to a stuck frequency")
-    if found["back_permille"] is not None and found["back_permille"] < BACK_PERMILLE_MIN:
-        lines.append(f"{found['back_permille'] / 10:g} % of the energy came back")
+    if outcome["rest_s"] is not None and outcome["rest_s"] > most_s:
+        lines.append(f"responds for {outcome['rest_s']:g} s to a stuck frequency")
+    if outcome["back_permille"] is not None and outcome["back_permille"] < BACK_PERMILLE_MIN:
+        lines.append(f"{outcome['back_permille'] / 10:g} % of the energy came back")
     return lines

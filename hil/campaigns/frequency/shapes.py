@@ -66,9 +66,11 @@ def _event(t_s: np.ndarray, rise_s: float) -> np.ndarray:
 
 def of_file(path: str) -> Case:
     """The case of a file with the columns t_s and frequency_Hz. SeriesError: one line."""
-    with table.opened(path) as found:
-        places = found.at("t_s"), found.at("frequency_Hz")
-        rows = [[table.number(row[at], found.has_comma) for at in places] for _, row in found]
+    with table.opened(path) as series:
+        places = series.at("t_s"), series.at("frequency_Hz")
+        rows = [
+            [table.number(row[place], series.has_comma) for place in places] for _, row in series
+        ]
     times_s, values_Hz = zip(*rows) if rows else ((), ())
     rises = len(rows) > 1 and all(np.diff(times_s) > 0)
     if (
@@ -78,7 +80,7 @@ def of_file(path: str) -> Case:
     ):
         near = f"{NOMINAL_HZ - NEAR_HZ:g} to {NOMINAL_HZ + NEAR_HZ:g} Hz"
         raise SeriesError(f"{path}: allowed are times that rise from 0 on, and {near}")
-    return Case(RECORDED, times_s, tuple(each - NOMINAL_HZ for each in values_Hz))
+    return Case(RECORDED, times_s, tuple(value_Hz - NOMINAL_HZ for value_Hz in values_Hz))
 
 
 def bad() -> list[Case]:
@@ -86,7 +88,7 @@ def bad() -> list[Case]:
     dip = (0.0, BEGIN_S, BEGIN_S + 5, 60.0, 90.0, 110.0), (0.0, 0.0, -0.3, -0.3, 0.0, 0.0)
     levels_Hz = (0.0, -0.2, -0.5, 0.3, -0.3, 0.2, -0.4, 0.4, -0.1, 0.0)
     edges_s = [BEGIN_S + 5.0 * number + part for number in range(9) for part in (0.0, 0.01)]
-    held_Hz = [each for pair in zip(levels_Hz, levels_Hz[1:]) for each in pair]
+    held_Hz = [level_Hz for pair in zip(levels_Hz, levels_Hz[1:]) for level_Hz in pair]
     return [
         Case(NOISY, *dip, noise_Hz=0.01),
         Case(STEPPING, (0.0, *edges_s, 80.0), (0.0, *held_Hz, 0.0)),

@@ -133,10 +133,10 @@ ORDER = sorted(KINDS)
 
 def datagram_socket(send_s: int) -> socket.socket:
     """A socket with an address for answers. Only sending blocks, for at most send_s."""
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    made.bind("")
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", send_s, 0))
-    return made
+    sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    sender.bind("")
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", send_s, 0))
+    return sender
 
 
 def drain(connection: socket.socket, size_bytes: int) -> bytes:
@@ -191,10 +191,10 @@ class Attack:
 
     def statistics(self) -> dict[str, Any]:
         """The controller's own counts of hints. Raises RigError."""
-        found = hint_statistics.read(os.path.join(self.directory, "hints.stats"))
-        if found is None:
+        counts = hint_statistics.read(os.path.join(self.directory, "hints.stats"))
+        if counts is None:
             raise RigError("the controller has no counts of hints")
-        return found
+        return counts
 
     def figures(self) -> dict[str, Any]:
         """The counts of the sent hints and of the controller's answers."""

@@ -43,31 +43,31 @@ class Course(course.Course):
 class HintAttack(Trial):
     """This trial is met if all bad hints were refused and all genuine ones accepted."""
 
-    words = "send bad hints to a real controller; it must refuse them all"
+    summary = "send bad hints to a real controller; it must refuse them all"
     mode = "real time"
     own_options = options.CABINET | count(10_000_000, 100_000, "bad hints")
     engine = staticmethod(in_turn)
 
     def draw(self) -> list[int]:
         """One attack, with the given count of hints."""
-        return [self.given.count]
+        return [self.arguments.count]
 
     def play(self, case: int) -> Found:
         """The figures of an attack."""
-        config = coverage.loaded(self.given.cabinet, is_virtual=False)
+        config = coverage.loaded(self.arguments.cabinet, is_virtual=False)
         played = []
 
         def made(rig: Rig) -> Course:
-            played.append(Course(rig, case, self.given.seed))
+            played.append(Course(rig, case, self.arguments.seed))
             return played[0]
 
-        day = config, order.WHOLE_DAY_S, self.given.seed
+        day = config, order.WHOLE_DAY_S, self.arguments.seed
         order.played(*day, lambda rig, shown: None, course=made)
         return played[0].figures
 
-    def judge(self, found: list[Found]) -> Judged:
+    def judge(self, outcomes: list[Found]) -> Judged:
         """See Trial."""
-        (figures,) = found
+        (figures,) = outcomes
         bad, genuine = figures["accepted"], figures["genuine"]
         verdict = f"{bad} bad hints accepted; {figures['genuine_accepted']} of {genuine} genuine"
         is_met = bad == 0 and genuine == figures["genuine_accepted"]

@@ -17,7 +17,7 @@ _CABINET = {"default": None, "help": "of the cabinet to simulate (that of the co
 class Nuisance(Trial):
     """This trial is met if no cabinet stopped."""
 
-    words = "rate of trips on a sound cabinet"
+    summary = "rate of trips on a sound cabinet"
     mode = BYTE
     own_options = {
         "--cabinet": options.CABINET["--cabinet"] | _CABINET,
@@ -33,17 +33,19 @@ class Nuisance(Trial):
         """An hour of every load in every condition. A given cabinet has the conditions of the
         example cabinet.
         """
-        given = self.given
+        arguments = self.arguments
         conditions = [
             name
             for name, (path, *_) in courses.CONDITIONS.items()
-            if name == given.condition
-            or not given.condition
-            and (given.cabinet is None or path == courses.EXAMPLE)
+            if name == arguments.condition
+            or not arguments.condition
+            and (arguments.cabinet is None or path == courses.EXAMPLE)
         ]
-        files = courses.measured(given.loads) if given.loads else []
+        files = courses.measured(arguments.loads) if arguments.loads else []
         return [
-            Course(condition, file, column, given.hours * 3600.0, given.seed, given.cabinet)
+            Course(
+                condition, file, column, arguments.hours * 3600.0, arguments.seed, arguments.cabinet
+            )
             for file, column in [(None, None), *files]
             for condition in conditions
         ]
@@ -52,40 +54,46 @@ class Nuisance(Trial):
         """See Trial."""
         return {"condition": case.condition, "load": case.load, **courses.run(case)}
 
-    def line(self, found: Found) -> str:
+    def line(self, outcome: Found) -> str:
         """See Trial."""
-        stages = Counter([f"{trip['stage']} {trip['scope']}" for trip in found["trips"]])
-        words = ", ".join([f"{name} x {count}" for name, count in stages.items()]) or "nothing"
-        words += "" if found["is_running"] else "; the cabinet does not run at the end"
-        return f"{found['condition']:15} {found['load']:40} {words}"
+        stages = Counter([f"{trip['stage']} {trip['scope']}" for trip in outcome["trips"]])
+        text = ", ".join([f"{name} x {count}" for name, count in stages.items()]) or "nothing"
+        text += "" if outcome["is_running"] else "; the cabinet does not run at the end"
+        return f"{outcome['condition']:15} {outcome['load']:40} {text}"
 
-    def judge(self, found: list[Found]) -> Judged:
+    def judge(self, outcomes: list[Found]) -> Judged:
         """See Trial."""
-        hours = self.given.hours
+        hours = self.arguments.hours
         groups: dict[str, list[Found]] = {}
-        for each in found:
-            groups.setdefault(each["condition"], []).append(each)
-        stopped = [f"{each['condition']}: {each['load']}" for each in found if _is_bad(each)]
+        for outcome in outcomes:
+            groups.setdefault(outcome["condition"], []).append(outcome)
+        stopped = [
+            f"{outcome['condition']}: {outcome['load']}" for outcome in outcomes if _is_bad(outcome)
+        ]
         document = {
             "hours_each": hours,
             "groups": {
-                name: _group(each, hours) for name, each in (groups | {"all": found}).items()
+                name: _group(group, hours) for name, group in (groups | {"all": outcomes}).items()
             },
             "stopped": stopped,
-            "courses": sorted(found, key=lambda each: (each["condition"], each["load"])),
+            "courses": sorted(
+                outcomes, key=lambda outcome: (outcome["condition"], outcome["load"])
+            ),
         }
-        verdict = report.counted(len(found), stopped, "cases ran on")
+        verdict = report.counted(len(outcomes), stopped, "cases ran on")
         return Judged(document, table(document), verdict, not stopped)
 
 
-def _is_bad(each: Found) -> bool:
-    kinds = {courses.kind_of(trip["stage"]) for trip in each["trips"]}
-    return "stops" in kinds or not each["is_running"]
+def _is_bad(outcome: Found) -> bool:
+    kinds = {courses.kind_of(trip["stage"]) for trip in outcome["trips"]}
+    return "stops" in kinds or not outcome["is_running"]
 
 
 def _group(played: list[Found], hours: float) -> Found:
     total_h = len(played) * hours
-    counts = Counter([courses.kind_of(trip["stage"]) for each in played for trip in each["trips"]])
+    counts = Counter(
+        [courses.kind_of(trip["stage"]) for outcome in played for trip in outcome["trips"]]
+    )
     return {"hours": total_h} | {
         kind: {
             "count": counts[kind],

@@ -53,12 +53,12 @@ class Course(NamedTuple):
 def measured(folder: str) -> list[tuple[str, str]]:
     """[(file, column)] of each power column in the folder. Raises LoadError if none is a load."""
     files = [str(path) for path in sorted(Path(folder).glob("*.csv*"))]
-    found = [(file, column) for file in files for column in reader.power_columns(file)]
-    if not found:
+    loads = [(file, column) for file in files for column in reader.power_columns(file)]
+    if not loads:
         raise LoadError(f"--loads {folder}: has no .csv or .csv.gz with a power column")
-    for file, column in found:
+    for file, column in loads:
         reader.read_trace(file, column)
-    return found
+    return loads
 
 
 def kind_of(stage: str) -> str:

@@ -23,7 +23,7 @@ WORST = (
 class Outages(Trial):
     """This trial is met if every outage kept every promise."""
 
-    words = "the load through outages of the grid at random moments"
+    summary = "the load through outages of the grid at random moments"
     mode = BYTE
     own_options = {
         **options.CABINET,
@@ -43,11 +43,11 @@ class Outages(Trial):
 
     def draw(self) -> list[Course]:
         """Runs of ten outages each. The last run has the rest."""
-        given, left = self.given, self.given.count
+        arguments, left = self.arguments, self.arguments.count
         counts = [min(PER_RUN, left - first) for first in range(0, left, PER_RUN)]
-        sizes = given.peak, given.open, given.transfer
+        sizes = arguments.peak, arguments.open, arguments.transfer
         return [
-            Course(given.cabinet, given.seed, number, count, *sizes)
+            Course(arguments.cabinet, arguments.seed, number, count, *sizes)
             for number, count in enumerate(counts, 1)
         ]
 
@@ -60,19 +60,21 @@ class Outages(Trial):
         began_s = forks.cpu_s()
         return {"outages": course.play(case), "cpu_s": forks.cpu_s() - began_s}
 
-    def line(self, found: Found) -> str:
+    def line(self, outcome: Found) -> str:
         """See Trial."""
-        return "\n".join(map(line, found["outages"]))
+        return "\n".join(map(line, outcome["outages"]))
 
-    def judge(self, found: list[Found]) -> Judged:
+    def judge(self, outcomes: list[Found]) -> Judged:
         """See Trial."""
-        outages = [outage for each in found for outage in each["outages"]]
+        outages = [outage for outcome in outcomes for outage in outcome["outages"]]
         document = {
-            "cpu_s": round(math.fsum([each["cpu_s"] for each in found]), 1),
+            "cpu_s": round(math.fsum([outcome["cpu_s"] for outcome in outcomes]), 1),
             "worst": worst(outages),
-            "outages": sorted(outages, key=lambda each: (each["run"], each["at_s"])),
+            "outages": sorted(outages, key=lambda outage: (outage["run"], outage["at_s"])),
         }
-        wrong = [f"run {each['run']} at {each['at_s']} s" for each in outages if each["faults"]]
+        wrong = [
+            f"run {outage['run']} at {outage['at_s']} s" for outage in outages if outage["faults"]
+        ]
         verdict = report.counted(len(outages), wrong, "outages kept every promise")
         return Judged(document, lines(document), verdict, not wrong)
 
@@ -80,7 +82,7 @@ class Outages(Trial):
 def line(outage: Found) -> str:
     """One outage as a line."""
     broken = ", ".join(outage["faults"]) or "ok"
-    more = "; ".join([*outage["trips"], *[f"{n} stages at {at} s" for at, n in outage["shed"]]])
+    more = "; ".join([*outage["trips"], *[f"{n} stages at {at_s} s" for at_s, n in outage["shed"]]])
     return (
         f"run {outage['run']:3}, {outage['at_s']:9.3f} s, load {outage['load_W'] / 1000:5.0f} kW, "
         f"charge {outage['soc']:.0%}: gap {outage['dark_s'] * 1000:.0f} ms, {broken}"
@@ -90,11 +92,11 @@ def line(outage: Found) -> str:
 
 def worst(outages: list[Found]) -> dict[str, Found]:
     """{figure: its highest value, with the run and the moment of it}."""
-    found = {}
+    highest = {}
     for key, *_ in WORST:
-        one = max(outages, key=lambda each: each[key])
-        found[key] = {name: one[name] for name in ("run", "at_s")} | {"value": one[key]}
-    return found
+        extreme = max(outages, key=lambda outage: outage[key])
+        highest[key] = {name: extreme[name] for name in ("run", "at_s")} | {"value": extreme[key]}
+    return highest
 
 
 def lines(document: Found) -> list[str]:
@@ -103,9 +105,9 @@ def lines(document: Found) -> list[str]:
     counts = Counter([fault for outage in outages for fault in outage["faults"]])
     return [
         *[
-            f"worst      {text}: {at['value']:g} {unit}, run {at['run']}, {at['at_s']} s"
+            f"worst      {text}: {peak['value']:g} {unit}, run {peak['run']}, {peak['at_s']} s"
             for key, text, unit in WORST
-            for at in [document["worst"][key]]
+            for peak in [document["worst"][key]]
         ],
         f"charge     {_range(outages, 'soc', 100)} % at the begin of an outage, load "
         f"{_range(outages, 'load_W', 1e-3)} kW",

@@ -51,15 +51,15 @@ def play(course: Course) -> list[Found]:
         times_s.append(at_s)
         at_s += OUTAGE_S + RETURN_S + AFTER_S
     rig = _rig(course, config, times_s, at_s, deal.uniform(*SOC))
-    found = []
+    outages = []
     for begin_s in times_s:
         rig.run(begin_s - rig.tick_us / 1e6)
         watch = Watch(rig, begin_s)
         while rig.now_us < (begin_s + OUTAGE_S + RETURN_S + AFTER_S) * 1e6:
             rig.step()
             watch.see()
-        found.append({"run": course.number, **watch.figures(), **_faults(watch, course)})
-    return found
+        outages.append({"run": course.number, **watch.figures(), **_faults(watch, course)})
+    return outages
 
 
 def _rig(
@@ -180,17 +180,17 @@ class Watch:
 
 def _faults(watch: Watch, course: Course) -> dict[str, list[str]]:
     """{"faults": each promise that this outage broke}."""
-    found = watch.figures()
+    figures = watch.figures()
     broken = {
-        "gap": found["dark_s"] > course.open_s + course.transfer_s + 1e-6,
-        "dark again": found["islands"] != 1,
-        "trip": bool(found["trips"]),
+        "gap": figures["dark_s"] > course.open_s + course.transfer_s + 1e-6,
+        "dark again": figures["islands"] != 1,
+        "trip": bool(figures["trips"]),
         "shed without need": watch.needless_W > 0,
-        "shed order": _is_jump(found["shed"]),
-        "no return": not found["back_s"],
-        "connection": found["beyond_W"] > 0,
-        "stopped": not found["is_running"],
-        "violation": bool(found["violations"]),
+        "shed order": _is_jump(figures["shed"]),
+        "no return": not figures["back_s"],
+        "connection": figures["beyond_W"] > 0,
+        "stopped": not figures["is_running"],
+        "violation": bool(figures["violations"]),
     }
     return {"faults": [name for name, is_broken in broken.items() if is_broken]}
 

@@ -52,7 +52,7 @@ ISLANDS = (
 class Islands(Trial):
     """This trial is met if each island lasts as long as calculated, and keeps its promises."""
 
-    words = "islands until the backup reserve, on the battery alone and with a generator set"
+    summary = "islands until the backup reserve, on the battery alone and with a generator set"
     mode = f"value, {TICK_MS} ms"
     own_options = options.CABINET
 
@@ -63,39 +63,39 @@ class Islands(Trial):
         return ISLANDS
 
     def _cabinet(self, island: Island) -> str:
-        return GENSET_CABINET if _has_genset(island) else self.given.cabinet
+        return GENSET_CABINET if _has_genset(island) else self.arguments.cabinet
 
     def play(self, case: Island) -> Found:
         """See Trial."""
         config = configuration.load(self._cabinet(case), tick_ms=TICK_MS)
-        return play(case, config, self.given.seed) | {"cpu_s": round(forks.cpu_s(), 1)}
+        return play(case, config, self.arguments.seed) | {"cpu_s": round(forks.cpu_s(), 1)}
 
-    def line(self, found: Found) -> str:
+    def line(self, outcome: Found) -> str:
         """One island as a line."""
-        broken = ", ".join(found["faults"]) or "ok"
-        if "start_s_max" in found:
+        broken = ", ".join(outcome["faults"]) or "ok"
+        if "start_s_max" in outcome:
             text = (
-                f"carried after {found['start_s']} s of {found['start_s_max']} s, "
-                f"{found['tries']} tries, {found['above_reserve_permille']} permille above the "
+                f"carried after {outcome['start_s']} s of {outcome['start_s_max']} s, "
+                f"{outcome['tries']} tries, {outcome['above_reserve_permille']} permille above the "
                 f"backup reserve"
             )
         else:
             text = (
-                f"{found['hours']:.3f} h, arithmetic {found['expected_hours']:.3f} h "
-                f"({found['error_pct']:+.1f} %), {AFTER_S:.0f} s later "
-                f"{found['below_reserve_kWh']} kWh below the reserve, load "
-                f"{found['load_after_W'] / 1000:.0f} kW"
+                f"{outcome['hours']:.3f} h, arithmetic {outcome['expected_hours']:.3f} h "
+                f"({outcome['error_pct']:+.1f} %), {AFTER_S:.0f} s later "
+                f"{outcome['below_reserve_kWh']} kWh below the reserve, load "
+                f"{outcome['load_after_W'] / 1000:.0f} kW"
             )
-        trips = f" ({', '.join(found['trips'])})" if found["trips"] else ""
-        return f"{found['name']:33} from {found['soc']:.1%}: {text}: {broken}{trips}"
+        trips = f" ({', '.join(outcome['trips'])})" if outcome["trips"] else ""
+        return f"{outcome['name']:33} from {outcome['soc']:.1%}: {text}: {broken}{trips}"
 
-    def judge(self, found: list[Found]) -> Judged:
+    def judge(self, outcomes: list[Found]) -> Judged:
         """See Trial."""
-        wrong = [each["name"] for each in found if each["faults"]]
+        wrong = [outcome["name"] for outcome in outcomes if outcome["faults"]]
         mirrored = coverage.about(coverage.loaded(GENSET_CABINET))
-        lines = [f"CPU        {math.fsum(each['cpu_s'] for each in found):.0f} s"]
-        verdict = report.counted(len(found), wrong, "islands as the arithmetic says")
-        return Judged({"islands": found, "mirrored": mirrored}, lines, verdict, not wrong)
+        lines = [f"CPU        {math.fsum(outcome['cpu_s'] for outcome in outcomes):.0f} s"]
+        verdict = report.counted(len(outcomes), wrong, "islands as the arithmetic says")
+        return Judged({"islands": outcomes, "mirrored": mirrored}, lines, verdict, not wrong)
 
 
 def _has_genset(island: Island) -> bool:
@@ -202,16 +202,16 @@ def _of_genset(
 
 def _faults(figures: Found) -> list[str]:
     """Each promise that this island broke."""
-    found = []
+    broken = []
     if abs(figures.get("error_pct", 0.0)) > ERROR_PCT_MAX:
-        found.append("hours")
+        broken.append("hours")
     if "start_s_max" in figures:
         if not figures["start_s"] or figures["start_s"] > figures["start_s_max"]:
-            found.append("start of the generator set")
+            broken.append("start of the generator set")
         if figures["above_reserve_permille"] <= 0:
-            found.append("backup reserve before the generator set")
+            broken.append("backup reserve before the generator set")
     if figures["dark_s"] > TransferSwitch({}).parameters["open_s"] + 1e-6:
-        found.append("gap")
+        broken.append("gap")
     if figures["trips"]:
-        found.append("trip")
-    return found
+        broken.append("trip")
+    return broken

@@ -69,12 +69,12 @@ def curve(code: str) -> dict[str, Any]:
     """The values of the code's ride-through rule, with a voltage curve (a borrowed one if
     needed).
     """
-    found = _values(code)
-    if not found["voltage_pu_s"]:
-        lowest_pu = found["normal_pu"][0]
+    values = _values(code)
+    if not values["voltage_pu_s"]:
+        lowest_pu = values["normal_pu"][0]
         rows = [row for row in _values(BORROWED)["voltage_pu_s"] if row[1] <= lowest_pu]
-        found = {**found, "voltage_pu_s": rows}
-    return found
+        values = {**values, "voltage_pu_s": rows}
+    return values
 
 
 def is_borrowed(code: str) -> bool:
@@ -83,7 +83,7 @@ def is_borrowed(code: str) -> bool:
 
 
 def _values(code: str) -> dict[str, Any]:
-    return next(each.values for each in rules.load(code) if each.quantity == rules.RIDE)
+    return next(rule.values for rule in rules.load(code) if rule.quantity == rules.RIDE)
 
 
 def drawn(code: str, number: int, seed: int, is_outside: bool) -> Case:
@@ -163,7 +163,7 @@ def _outside_s(sag: Sag, values: dict[str, Any]) -> float:
         if sag.kind == "voltage"
         else ("frequency_Hz_s", values["normal_Hz"])
     )
-    row = next(each for each in values[key] if each[0] <= sag.value <= each[1])
+    row = next(band for band in values[key] if band[0] <= sag.value <= band[1])
     middle = math.fsum(normal) / 2
     edge = row[1] if sag.value < middle else row[0]
     rise_s = abs(edge - middle) / sag.rate_Hz_per_s if sag.rate_Hz_per_s else 0.0

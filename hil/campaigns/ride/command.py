@@ -37,75 +37,79 @@ COLUMNS = (
 class Ride(Trial):
     """This trial is met if each case went as its code asks."""
 
-    words = "sags of voltage and frequency by the ride-through curves of five codes"
+    summary = "sags of voltage and frequency by the ride-through curves of five codes"
     mode = BYTE
     own_options = {**options.CABINET, **count(100_000, 1000, "cases of all codes")}
 
     def draw(self) -> list[Case]:
         """Cases of the codes in turn. A cabinet without the source of requests plays no request."""
-        given, source = self.given, start.REQUEST["source"]
+        arguments, source = self.arguments, start.REQUEST["source"]
         names = [*CODES]
         cases = []
-        for at in range(given.count):
-            number, is_outside = at // len(names) + 1, at % OUTSIDE_EVERY == OUTSIDE_EVERY - 1
-            cases.append(codes.drawn(names[at % len(names)], number, given.seed, is_outside))
-        if source not in [each.name for each in self.config.sources]:
+        for index in range(arguments.count):
+            number, is_outside = index // len(names) + 1, index % OUTSIDE_EVERY == OUTSIDE_EVERY - 1
+            cases.append(codes.drawn(names[index % len(names)], number, arguments.seed, is_outside))
+        if source not in [declared.name for declared in self.config.sources]:
             print(f"requests   none: the cabinet has no [source.{source}]")
             cases = [case._replace(request_kW=0) for case in cases]
         self.start({case.request_kW for case in cases}, self._rig)
         return cases
 
     def _rig(self, request_kW: int) -> VirtualRig:
-        return course.started(self.config, self.given.seed, request_kW)
+        return course.started(self.config, self.arguments.seed, request_kW)
 
     def play(self, case: Case) -> Found:
         """See Trial."""
         return course.play(case, self.started(case.request_kW, self._rig))
 
-    def line(self, found: Found) -> str | None:
+    def line(self, outcome: Found) -> str | None:
         """A line for a case with faults."""
-        if not found["faults"]:
+        if not outcome["faults"]:
             return None
-        stages = ", ".join([f"{name} at {at_s} s" for name, at_s in found["stages"]]) or "no stage"
-        return f"{found['case']:12} {', '.join(found['faults'])}; {stages}"
+        stages = (
+            ", ".join([f"{name} at {at_s} s" for name, at_s in outcome["stages"]]) or "no stage"
+        )
+        return f"{outcome['case']:12} {', '.join(outcome['faults'])}; {stages}"
 
-    def judge(self, found: list[Found]) -> Judged:
+    def judge(self, outcomes: list[Found]) -> Judged:
         """See Trial."""
-        wrong = [each["case"] for each in found if each["faults"]]
-        waves = sum([each.get("is_wave", False) for each in found])
+        wrong = [outcome["case"] for outcome in outcomes if outcome["faults"]]
+        waves = sum([outcome.get("is_wave", False) for outcome in outcomes])
         unproven = f"; in {waves} of them 90 % of before is not provable" if waves else ""
         lines = [
-            *table(self.cases, found),
+            *table(self.cases, outcomes),
             *_wave_notes(self.config, waves),
-            *_notes(self.cases, found),
+            *_notes(self.cases, outcomes),
         ]
-        verdict = report.counted(len(found), wrong, "cases as the codes ask") + unproven
-        document = {"cases": [{**case._asdict(), **each} for case, each in zip(self.cases, found)]}
+        verdict = report.counted(len(outcomes), wrong, "cases as the codes ask") + unproven
+        document = {
+            "cases": [{**case._asdict(), **outcome} for case, outcome in zip(self.cases, outcomes)]
+        }
         return Judged(document, lines, verdict, not wrong)
 
 
-def table(cases: Sequence[Case], found: Sequence[Found]) -> list[str]:
+def table(cases: Sequence[Case], outcomes: Sequence[Found]) -> list[str]:
     """A table as lines, with a row for each code."""
-    both = list(zip(cases, found))
+    both = list(zip(cases, outcomes))
     names = [name for name in CODES if any([case.code == name for case in cases])]
     rows = [_row(name, [pair for pair in both if pair[0].code == name]) for name in names]
     return report.table(COLUMNS, rows)
 
 
 def _row(name: str, pairs: Sequence[tuple[Case, Found]]) -> list[str]:
-    inside = [each for case, each in pairs if case.outside_s is None]
+    inside = [outcome for case, outcome in pairs if case.outside_s is None]
     outside = [pair for pair in pairs if pair[0].outside_s is not None]
-    acts = Counter([act for each in inside for act in each["acts"]])
+    acts = Counter([act for outcome in inside for act in outcome["acts"]])
     told_s = [_told_s(*pair) for pair in outside if not pair[1]["faults"]]
-    apart = [each["apart_pu"] for _, each in pairs if each["apart_pu"] is not None]
+    apart = [outcome["apart_pu"] for _, outcome in pairs if outcome["apart_pu"] is not None]
     return [
         name + " *" * codes.is_borrowed(name),
         str(len(pairs)),
         str(sum([len(case.sags) for case, _ in pairs])),
         str(len(inside)),
         *[str(acts[act]) for act in course.ACTS.values()],
-        f"{max([each['back_s'] for each in inside], default=0.0):.2f}",
-        f"{max([each['settled_s'] for each in inside], default=0.0):.2f}",
+        f"{max([outcome['back_s'] for outcome in inside], default=0.0):.2f}",
+        f"{max([outcome['settled_s'] for outcome in inside], default=0.0):.2f}",
         f"{max(apart, default=0.0):.3f}",
         str(len(outside)),
         str(len(told_s)),
@@ -113,8 +117,8 @@ def _row(name: str, pairs: Sequence[tuple[Case, Found]]) -> list[str]:
     ]
 
 
-def _told_s(case: Case, found: Found) -> float:
-    at_s = next(at_s for name, at_s in found["stages"] if name == course.TOLD)
+def _told_s(case: Case, outcome: Found) -> float:
+    at_s = next(at_s for name, at_s in outcome["stages"] if name == course.TOLD)
     return float(at_s - (case.outside_s or 0.0))
 
 
@@ -129,10 +133,10 @@ def _wave_notes(config: Config, waves: int) -> list[str]:
     ]
 
 
-def _notes(cases: Sequence[Case], found: Sequence[Found]) -> list[str]:
+def _notes(cases: Sequence[Case], outcomes: Sequence[Found]) -> list[str]:
     stages: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
-    for case, each in zip(cases, found):
-        stages[case.outside_s is None].update([name for name, _ in each["stages"]])
+    for case, outcome in zip(cases, outcomes):
+        stages[case.outside_s is None].update([name for name, _ in outcome["stages"]])
     inside, outside = (
         ", ".join([f"{name} x {count}" for name, count in stage.most_common()]) or "none"
         for stage in stages.values()

@@ -119,8 +119,8 @@ def play(case: Case, rig: VirtualRig) -> Found:
     stages = [
         (trip["stage"], round(trip["t_s"] - weather.begin_s, 2)) for trip in rig.trips.trips[trips:]
     ]
-    found = {"case": case.name, "stages": stages, **figures(case, ticks)}
-    return found | {"faults": faults(case, found)}
+    outcome = {"case": case.name, "stages": stages, **figures(case, ticks)}
+    return outcome | {"faults": faults(case, outcome)}
 
 
 def _protect(rig: VirtualRig, case: Case, weather: Weather) -> None:
@@ -145,7 +145,7 @@ def _alarm(case: Case) -> int:
 def _tick(rig: VirtualRig, t_s: float) -> Tick:
     core, plant = rig.core, rig.plant
     units = range(core.layout.units)
-    forming = any([core.inp[core.layout.unit_input(at, s.PCS_FORMING)] for at in units])
+    forming = any([core.inp[core.layout.unit_input(unit, s.PCS_FORMING)] for unit in units])
     is_island = forming or core.inp[s.SOURCE_CODE] != s.SOURCE_GRID
     is_stop = core.out[s.STATE] != s.RUNNING
     image = rig.controller.cabinet.image  # type: ignore[union-attr]
@@ -169,15 +169,15 @@ def figures(case: Case, ticks: list[Tick]) -> Found:
         for bit, word in ACTS.items()
         if any([t.acts & bit for t in ticks])
     }
-    found: Found = {"acts": acts, "apart_pu": _apart_pu(case, ticks)}
+    outcome: Found = {"acts": acts, "apart_pu": _apart_pu(case, ticks)}
     if case.outside_s is None:
         before = [t for t in ticks if t.t_s < begin_s]
-        found["is_wave"] = is_wave = _is_wave(before)
+        outcome["is_wave"] = is_wave = _is_wave(before)
         after = [t for t in ticks if t.t_s >= case.end_s]
-        found["back_s"], found["settled_s"] = _back_s(before, after, is_wave, case.end_s)
+        outcome["back_s"], outcome["settled_s"] = _back_s(before, after, is_wave, case.end_s)
     else:
-        found["stop_s"] = _stop_s(ticks, case.outside_s, case.end_s)
-    return found
+        outcome["stop_s"] = _stop_s(ticks, case.outside_s, case.end_s)
+    return outcome
 
 
 def _apart_pu(case: Case, ticks: list[Tick]) -> float | None:
@@ -227,13 +227,13 @@ def _stop_s(ticks: list[Tick], outside_s: float, end_s: float) -> float | None:
     return round(max(0.0, fed[-1] - outside_s), 2) if fed else 0.0
 
 
-def faults(case: Case, found: Found) -> list[str]:
+def faults(case: Case, outcome: Found) -> list[str]:
     """Each promise that this case broke."""
     if case.outside_s is None:
-        is_back = found["back_s"] <= BACK_S
-        return [*found["acts"], *(["power not back"] if not is_back else [])]
-    is_late = found["stop_s"] is None or found["stop_s"] > STILL_S
-    told_s = [at_s - case.outside_s for name, at_s in found["stages"] if name == TOLD]
+        is_back = outcome["back_s"] <= BACK_S
+        return [*outcome["acts"], *(["power not back"] if not is_back else [])]
+    is_late = outcome["stop_s"] is None or outcome["stop_s"] > STILL_S
+    told_s = [at_s - case.outside_s for name, at_s in outcome["stages"] if name == TOLD]
     is_untold = not told_s or told_s[0] > TOLD_S
     return (["power outside the curve"] if is_late else []) + (
         ["row 59 silent"] if is_untold else []

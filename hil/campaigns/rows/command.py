@@ -88,8 +88,8 @@ def _run(config: Config, arguments: argparse.Namespace, wanted: list[str]) -> in
         with runner:
             rows = _rows(runner, arguments, labels, limits)
     except KeyboardInterrupt as error:
-        words = f"interrupted: {len(runner.done)} of {len(labels)} cases run"
-        print(report.verdict(words))
+        text = f"interrupted: {len(runner.done)} of {len(labels)} cases run"
+        print(report.verdict(text))
         return report.refuse("rows", error, report.INTERRUPTED) if str(error) else 130
     report.write_json(arguments.json, page.document(rows, limits, seed, not_done))
     report.write(arguments.md, page.page(rows, limits, not_done))
@@ -98,9 +98,9 @@ def _run(config: Config, arguments: argparse.Namespace, wanted: list[str]) -> in
     for label, why in (not_done or {}).items():
         print(f"{label:11} not done: {why}")
     wrong = [row.course.label for row in rows if _is_wrong(row, limits, arguments.disarmed)]
-    words = "found not met" if arguments.disarmed else "met"
+    text = "found not met" if arguments.disarmed else "met"
     left = f"; {len(not_done)} not done" if not_done else ""
-    print(report.verdict(report.counted(len(rows), wrong, words) + left))
+    print(report.verdict(report.counted(len(rows), wrong, text) + left))
     return report.NOT_MET if wrong else report.MET
 
 
@@ -120,11 +120,11 @@ def _rows(
         shared = () if arguments.dask else labels
         row = play.work(limits, shared, arguments.disarmed, arguments.seed)
 
-    def line(found: dict[str, Any]) -> str:
-        return page.line(Row.of(found, courses), limits)
+    def line(outcome: dict[str, Any]) -> str:
+        return page.line(Row.of(outcome, courses), limits)
 
-    found = runner.play(ordered, row, line, engine=engine)
-    rows = [Row.of(each, courses) for each in found]
+    outcomes = runner.play(ordered, row, line, engine=engine)
+    rows = [Row.of(outcome, courses) for outcome in outcomes]
     return sorted(rows, key=lambda row: labels.index(row.course.label))
 
 
@@ -139,7 +139,7 @@ def _labels(text: str) -> list[str]:
     labels = [label.strip() for label in text.split(",")]
     for label in labels:
         if label not in EVERY:
-            near = [each for each in EVERY if each.rstrip("abcdefg") == label]
+            near = [known for known in EVERY if known.rstrip("abcdefg") == label]
             near = near or difflib.get_close_matches(label, EVERY, 1, 0.7)
             hint = f", did you mean {', '.join(near)}" if near else ""
             raise argparse.ArgumentTypeError(

@@ -80,12 +80,12 @@ class Course(NamedTuple):
 
     def does(self, action: str) -> bool:
         """True if the cause contains this action."""
-        return any(each.do == action for each in self.cause)
+        return any(act.do == action for act in self.cause)
 
     @property
     def is_inside(self) -> bool:
         """True if the cause works inside the controller, not over a wire."""
-        return any(each.is_inside for each in self.cause)
+        return any(act.is_inside for act in self.cause)
 
     @property
     def is_stopped(self) -> bool:
@@ -95,13 +95,13 @@ class Course(NamedTuple):
     @property
     def ends_s(self) -> float:
         """Time of the last action of the cause, s."""
-        return max(each.at_s for each in self.cause)
+        return max(act.at_s for act in self.cause)
 
     @property
     def how(self) -> str:
         """The cause as text: its actions, and the actions before it."""
-        prepared = ", ".join(each.words for each in self.at_start + self.before)
+        prepared = ", ".join(act.words for act in self.at_start + self.before)
         notes = [f"before: {prepared}"] if prepared else []
         notes += [f"not armed: {', '.join(self.alone)}"] if self.alone else []
-        words = ", ".join(each.words for each in self.cause)
-        return words + (f" ({'; '.join(notes)})" if notes else "")
+        text = ", ".join(act.words for act in self.cause)
+        return text + (f" ({'; '.join(notes)})" if notes else "")

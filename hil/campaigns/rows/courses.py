@@ -23,12 +23,12 @@ def _value(text: str) -> Any:
 
 
 def _actions(text: str) -> tuple[Do, ...]:
-    whole = re.sub(r"(^|; )(\w+)", lambda found: found[1] + WORDS.get(found[2], found[2]), text)
-    return tuple([_action(*each.split()) for each in whole.split("; ")])
+    whole = re.sub(r"(^|; )(\w+)", lambda match: match[1] + WORDS.get(match[2], match[2]), text)
+    return tuple([_action(*part.split()) for part in whole.split("; ")])
 
 
-def _action(name: str, *given: str) -> Do:
-    arguments = {key: _value(text) for key, _, text in [each.partition("=") for each in given]}
+def _action(name: str, *pairs: str) -> Do:
+    arguments = {key: _value(text) for key, _, text in [pair.partition("=") for pair in pairs]}
     return do(name, float(arguments.pop("at_s", 0)), **arguments)
 
 
@@ -38,21 +38,23 @@ def _field(name: str, text: str) -> Any:
     if name in NAMES:
         return tuple(text.split())
     if name == "seen":
-        word, *given = text.split()
-        return seen.condition(word, *map(_value, given))
+        word, *arguments = text.split()
+        return seen.condition(word, *map(_value, arguments))
     return _value(text or "True")
 
 
 def _course(line: str) -> Course:
-    label, cause, *others = line.split(" | ")
+    label, cause, *parts = line.split(" | ")
     stage, _, more = label.partition(" ")
     fields = {
-        name: _field(name, text) for name, _, text in [each.partition(": ") for each in others]
+        name: _field(name, text) for name, _, text in [part.partition(": ") for part in parts]
     }
     return Course(**{"stage": stage, "cause": _actions(cause), "name": label * bool(more)} | fields)
 
 
 _LINES = DATA["table"]["courses"].replace("\n    ", " ").strip().splitlines()
-EVERY = {each.label: each for each in map(_course, [line for line in _LINES if line[0] != "#"])}
-STOPPED = {label: each for label, each in EVERY.items() if each.is_stopped}
-COURSES = {label: each for label, each in EVERY.items() if label not in STOPPED}
+EVERY = {
+    course.label: course for course in map(_course, [line for line in _LINES if line[0] != "#"])
+}
+STOPPED = {label: course for label, course in EVERY.items() if course.is_stopped}
+COURSES = {label: course for label, course in EVERY.items() if label not in STOPPED}

@@ -51,7 +51,7 @@ def demanded(stage_id: str) -> list[str]:
     does = design.effects(stage_id)
     opens, moves = does & OPENS, not does & {"S", "R"}
     derates = [design.derate_pct(stage_id, way) for way in "cd"]
-    found: dict[str, object] = {
+    demands: dict[str, object] = {
         ENABLE: opens or "S" in does,
         POWER: not moves,
         OPENED: opens,
@@ -60,7 +60,7 @@ def demanded(stage_id: str) -> list[str]:
         DISCHARGE: moves and "idc" in does,
         DERATED: moves and any(derates),
     }
-    return [name for name, is_demanded in found.items() if is_demanded]
+    return [name for name, is_demanded in demands.items() if is_demanded]
 
 
 def letters(effect: str) -> set[str]:
@@ -76,7 +76,7 @@ def shown(plant: CabinetPlant, stage_id: str) -> dict[str, bool]:
     power_W = plant.battery_W
     derate_pct = design.derate_pct(stage_id, "d" if power_W > 0 else "c")
     coils, zero_W = plant.relays.coils, ZERO_SHARE * rated_W
-    found = {
+    states = {
         ENABLE: not plant.relays.pcs_enable,
         POWER: abs(power_W) < zero_W,
         # A rack with welded contacts leaves the DC bus only by the breaker upstream.
@@ -85,7 +85,7 @@ def shown(plant: CabinetPlant, stage_id: str) -> dict[str, bool]:
         DISCHARGE: power_W < zero_W,
         DERATED: abs(power_W) <= rated_W * ((100 - derate_pct) / 100 + DERATE_MARGIN_SHARE),
     }
-    return found | {name: coils[each.coil] == each.level for name, each in COILS.items()}
+    return states | {name: coils[coil.coil] == coil.level for name, coil in COILS.items()}
 
 
 def _is_on_bus(rack: Any) -> bool:

@@ -15,8 +15,8 @@ COOL, HOT = b"45000", b"111000"  # thousandths of a degree, as the operating sys
 
 def flip_word(rig: Any) -> None:
     """Flip a bit of the limit image in memory: in P_FUSE_WAIT_MS, which no course uses."""
-    at = rig.config.image_map().cabinet + p.P_FUSE_WAIT_MS
-    rig.controller.cabinet.core.kernel.image[at] ^= 1
+    index = rig.config.image_map().cabinet + p.P_FUSE_WAIT_MS
+    rig.controller.cabinet.core.kernel.image[index] ^= 1
 
 
 class _SelfTestOnRig(SelfTest):

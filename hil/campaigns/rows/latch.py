@@ -32,36 +32,36 @@ CALM: dict[str, Any] = {
 BY_ITSELF, REMOTE, KEY, CLOSES = "by itself", "remote", "key", "closes"
 
 
-def undone(each: Do) -> Do | None:
+def undone(act: Do) -> Do | None:
     """The action (a Do) that ends the effect of another action, or None."""
-    name = RELEASES.get(each.do, each.do)
-    fields, own = faults.ACTIONS[name][0], each.arguments
+    name = RELEASES.get(act.do, act.do)
+    fields, own = faults.ACTIONS[name][0], act.arguments
     changed = {key: CALM[key] for key in fields if key in CALM}
-    if each.do == "device_fault":
+    if act.do == "device_fault":
         changed["value"] = {} if isinstance(own.get("value"), dict) else False
     kept = {key: own[key] for key in own if key in fields}
-    return do(name, **kept | changed) if changed or name != each.do else None
+    return do(name, **kept | changed) if changed or name != act.do else None
 
 
 def freed(rig: Any, course: Course) -> dict[str, bool]:
     """{kind of reset: True if the stage is clear after it}, in the order of time. Empty if the
     cause cannot end. CLOSES: a rack gets a close command before the first reset.
     """
-    if any(each.do not in faults.ACTIONS for each in course.before + course.cause):
+    if any(act.do not in faults.ACTIONS for act in course.before + course.cause):
         return {}
-    for each in filter(None, map(undone, course.at_start + course.before + course.cause)):
-        apply(rig, each)
+    for act in filter(None, map(undone, course.at_start + course.before + course.cause)):
+        apply(rig, act)
     before = len(rig.observer.timeline)
-    found = {BY_ITSELF: _is_free_after(rig, course, CLEAR_S)}
+    cleared = {BY_ITSELF: _is_free_after(rig, course, CLEAR_S)}
     events = [name for _, name, _ in rig.observer.timeline[before:]]
-    found[CLOSES] = "bms_close_sent" in events
+    cleared[CLOSES] = "bms_close_sent" in events
     rig.controller.reset(REMOTE)
-    found[REMOTE] = _is_free_after(rig, course, ANSWER_S)
+    cleared[REMOTE] = _is_free_after(rig, course, ANSWER_S)
     apply(rig, do("key", run=False))  # a reset with the key requires the key out of RUN
     rig.run(rig.now_us / 1e6 + ANSWER_S)
     rig.controller.reset(KEY)
-    found[KEY] = _is_free_after(rig, course, ANSWER_S)
-    return found
+    cleared[KEY] = _is_free_after(rig, course, ANSWER_S)
+    return cleared
 
 
 def _is_free_after(rig: Any, course: Course, duration_s: float) -> bool:

@@ -141,18 +141,22 @@ class Limits:
         """
         names = {output, f"!{output}"}
         (bus,) = {device.bus for device in self.config.devices if names & set(device.outputs)}
-        reads_us = [one.time_us for one in self.schedule[bus] if one.what == "read inputs"]
-        in_flight_us = max([one.time_us for one in self.schedule[bus]])
+        reads_us = [
+            exchange.time_us for exchange in self.schedule[bus] if exchange.what == "read inputs"
+        ]
+        in_flight_us = max([exchange.time_us for exchange in self.schedule[bus]])
         return -(-(in_flight_us + 2 * sum(reads_us)) // 1000) + self.config.tick_ms
 
     def _setpoint_ms(self) -> int:
         """Time from the tick to a set-point's last byte: three times the longest exchange."""
         buses = {device.bus for device in self.config.devices if device.role == "pcs"}
-        return -(-3 * max(one.time_us for bus in buses for one in self.schedule[bus]) // 1000)
+        return -(
+            -3 * max(exchange.time_us for bus in buses for exchange in self.schedule[bus]) // 1000
+        )
 
     def _period_ms(self, cause: Iterable[Do]) -> int:
         """Longest age of a device's last frame when a cause silences it: its slowest period."""
-        names = {each.arguments.get("device") for each in cause}
+        names = {act.arguments.get("device") for act in cause}
         profiles = [device.profile for device in self.config.devices if device.name in names]
         periods_ms = [
             max(profile.period_ms, profile.settings.get("control_period_ms", 0))

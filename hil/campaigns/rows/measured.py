@@ -32,7 +32,7 @@ def _off(result: Result) -> tuple[str, float | None]:
         if name in result.since_ms:
             return name, result.since_ms[name]
     since_ms = {"active": result.stands_ms, **result.since_ms}
-    name = max(since_ms, key=lambda each: since_ms[each] or 0)
+    name = max(since_ms, key=lambda effect: since_ms[effect] or 0)
     return name, since_ms[name]
 
 

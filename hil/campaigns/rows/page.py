@@ -50,23 +50,23 @@ def page(rows: list[Row], limits: Limits, not_done: dict[str, str] | None = None
 
 def _each(rows: list[Row], words_of: Callable[[Row], Iterable[str]]) -> list[str]:
     """A line for each row that has a text."""
-    words = [(row.course.label, "; ".join(words_of(row))) for row in rows]
-    return [f"- {label}: {own}" for label, own in words if own]
+    texts = [(row.course.label, "; ".join(words_of(row))) for row in rows]
+    return [f"- {label}: {own}" for label, own in texts if own]
 
 
 def document(
     rows: list[Row], limits: Limits, seed: int, not_done: dict[str, str] | None = None
 ) -> dict[str, Any]:
     """The JSON document. not_done: {label: reason}, for real processes only."""
-    found = {
+    fields = {
         "command": "rows",
         "seed": seed,
         "ok": all(row.is_met for row in rows),
         "courses": [_course(row, limits, not_done is not None) for row in rows],
     }
     if not_done is not None:
-        found |= {"command": "rows --real", "not_done": not_done, **machine()}
-    return found
+        fields |= {"command": "rows --real", "not_done": not_done, **machine()}
+    return fields
 
 
 def _course(row: Row, limits: Limits, is_real: bool) -> dict[str, Any]:
@@ -98,17 +98,17 @@ def _limits(row: Row, limits: Limits) -> dict[str, Any]:
 
 
 def _cells(row: Row, limits: Limits) -> tuple[str, ...]:
-    each, result = row.course, row.result
-    stops = "S" in each.asks
-    permit = _of(row, result.permit_ms, limits.permit_ms(each.stage)) if stops else "-"
-    also = sorted({name for name, _ in result.stood if name.partition(" ")[0] != each.stage})
+    course, result = row.course, row.result
+    stops = "S" in course.asks
+    permit = _of(row, result.permit_ms, limits.permit_ms(course.stage)) if stops else "-"
+    also = sorted({name for name, _ in result.stood if name.partition(" ")[0] != course.stage})
     return (
-        str(BY_ID[each.stage][m.S_ROW]),
-        each.label,
-        (each.how + " *(inside)*" * each.is_inside).replace("bridge_chain", "bridged"),
-        "a start" if each.starts else f"{each.power_kW:g}",
+        str(BY_ID[course.stage][m.S_ROW]),
+        course.label,
+        (course.how + " *(inside)*" * course.is_inside).replace("bridge_chain", "bridged"),
+        "a start" if course.starts else f"{course.power_kW:g}",
         _s(result.lag_ms),
-        _of(row, result.stands_ms, limits.decision_ms(each.stage)),
+        _of(row, result.stands_ms, limits.decision_ms(course.stage)),
         "before" if stops and effects.ENABLE in result.at_first else permit,
         _effect(row, limits, effects.POWER),
         _effect(row, limits, effects.OPENED),
@@ -125,11 +125,11 @@ def _others(row: Row, limits: Limits) -> str:
     names = [name for name in row.wanted if name not in own]
     since = [(result.since_ms.get(name), name) for name in names if name not in at_first]
     listed = [name + (" (before)" if name in at_first else "") for name in names]
-    words = ", ".join(listed + [name for name in result.after if name not in names])
+    text = ", ".join(listed + [name for name in result.after if name not in names])
     known = [(time_ms, name) for time_ms, name in since if time_ms is not None]
     if not known or len(known) < len(since):
-        return words or "-"
-    return f"{words}: {_effect(row, limits, max(known, key=lambda each: each[0])[1])}"
+        return text or "-"
+    return f"{text}: {_effect(row, limits, max(known, key=lambda pair: pair[0])[1])}"
 
 
 def _effect(row: Row, limits: Limits, name: str) -> str:
@@ -147,9 +147,9 @@ def _wired(row: Row, limits: Limits) -> tuple[str, ...]:
         f"{_of(row, row.result.since_ms[name], allowed[name][0])} .. {_s(allowed[name][1])}"
         for name in row.wanted
     ]
-    others = [f"{name} {cell}" for name, cell in zip(row.wanted[3:], cells[3:])]
+    remaining = [f"{name} {cell}" for name, cell in zip(row.wanted[3:], cells[3:])]
     number, met = row.course.label.partition(" ")[0], "yes" if row.is_met else "**no**"
-    return number, row.course.how, *cells[:3], ", ".join(others) or "-", met
+    return number, row.course.how, *cells[:3], ", ".join(remaining) or "-", met
 
 
 def _of(row: Row, time_ms: float | None, limit_ms: float) -> str:

@@ -115,8 +115,8 @@ class CoursePlantProcess(plant_process.PlantProcess):
             self._heard.register(self._second.fileno(), select.EPOLLIN | select.EPOLLET)
             devices = self.world.devices | {CHANNEL_B: self._second.device}
             self.world = self.world._replace(devices=devices)
-        for each in self._course.at_start:
-            start.apply(self._rig, each)
+        for act in self._course.at_start:
+            start.apply(self._rig, act)
 
     def _step(self, now_us: int) -> None:
         if self._second is not None:
@@ -139,18 +139,18 @@ class CoursePlantProcess(plant_process.PlantProcess):
             self.turn()
 
     def _run_course(self) -> None:
-        each, rig = self._course, self._rig
+        course, rig = self._course, self._rig
         before = self.seen_ino
-        if not each.starts:
+        if not course.starts:
             self._wait_for_first_tick()
-            start.bring_up(rig, each)
+            start.bring_up(rig, course)
             before = self.seen_ino
-        if (each.starts or each.does("controller_start")) and each.seen is None:
-            each = each._replace(seen=lambda plant: self._has_ticked(before))
+        if (course.starts or course.does("controller_start")) and course.seen is None:
+            course = course._replace(seen=lambda plant: self._has_ticked(before))
         self._step_us_max, loop = 0, self._loop_statistics()
-        self.found = play.measured(rig, each, self._limits)
+        self.found = play.measured(rig, course, self._limits)
         # A course with a stall misses ticks because of its own cause.
-        after = None if each.does("controller_stall") else self._loop_statistics()
+        after = None if course.does("controller_stall") else self._loop_statistics()
         self.machine = machine(self._step_us_max, loop, after)
 
     def _wait_for_first_tick(self) -> None:
@@ -195,14 +195,14 @@ def machine(step_us_max: int, before: bytes | None, after: bytes | None) -> dict
     """Delays by the machine: longest step of the plant, and bad ticks of the loop. Without
     `after`, no bad tick counts.
     """
-    found = {"step_ms_max": round(step_us_max / 1000, 1), "bad_ticks": 0}
+    delays = {"step_ms_max": round(step_us_max / 1000, 1), "bad_ticks": 0}
     if after is None:
-        return found
+        return delays
     figures = loop_statistics.figures
     if before is not None and figures(before)["ticks"] > figures(after)["ticks"]:
         before = None
     loop = figures(after, before)
-    return found | {"bad_ticks": loop["missed"] + loop["late"]}
+    return delays | {"bad_ticks": loop["missed"] + loop["late"]}
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ LAPSED = (*WIRED, effects.FAN, effects.RED_LAMP, effects.PANEL, effects.AUX_SHED
 
 def ordered(labels: Sequence[str]) -> list[str]:
     """The labels, with the long courses first."""
-    return [each for each in LONG if each in labels] + [
+    return [label for label in LONG if label in labels] + [
         label for label in labels if label not in LONG
     ]
 
@@ -42,37 +42,37 @@ def work(
     """
     config = limits.config
     starts: dict[str, VirtualRig] = {}
-    for each in [EVERY[label] for label in labels if not disarmed]:
-        key = start.start_key(each)
-        starts[key] = starts.get(key) or start.started(config, each, (), seed)
+    for course in [EVERY[label] for label in labels if not disarmed]:
+        key = start.start_key(course)
+        starts[key] = starts.get(key) or start.started(config, course, (), seed)
 
     def row(label: str) -> dict[str, Any]:
-        each = EVERY[label]
-        rig = None if disarmed else starts.get(start.start_key(each))
-        rig = rig or start.started(config, each, (each.stage,) if disarmed else (), seed)
-        result = measured(rig, each, limits)
-        if not (disarmed or each.is_stopped):
-            result = result._replace(freed=latch.freed(rig, each))
-        must_come = wanted(each, rig.cabinet.devices)
-        return verdict.judged(each, result, limits, must_come).plain()
+        course = EVERY[label]
+        rig = None if disarmed else starts.get(start.start_key(course))
+        rig = rig or start.started(config, course, (course.stage,) if disarmed else (), seed)
+        result = measured(rig, course, limits)
+        if not (disarmed or course.is_stopped):
+            result = result._replace(freed=latch.freed(rig, course))
+        must_come = wanted(course, rig.cabinet.devices)
+        return verdict.judged(course, result, limits, must_come).plain()
 
     return row
 
 
 def measured(rig: Any, course: Course, limits: Limits) -> Result:
     """Run the course on a started rig, and return its Result."""
-    for each in course.before:
-        apply(rig, each)
+    for act in course.before:
+        apply(rig, act)
     ask(rig, course.power_kW, course.settle_s)
     rig.run(rig.now_us / 1e6 + course.settle_s)
     watch = Watch(rig, course, wanted(course, rig.cabinet.devices))
     slowest_us = round(slowest_s(course, limits) * 1e6)
     stopped_us = rig.now_us + round((course.ends_s + STAYS_S) * 1e6) if course.is_stopped else None
-    outside = [each for each in course.cause if not each.is_inside]
+    outside = [act for act in course.cause if not act.is_inside]
     ask(rig, course.power_kW, LAG_S_MAX + slowest_us / 1e6, outside)
-    for each in course.cause:
-        if each.is_inside:
-            apply(rig, each)
+    for act in course.cause:
+        if act.is_inside:
+            apply(rig, act)
     while rig.now_us < (stopped_us or watch.shown_us() + slowest_us) and not watch.complete():
         rig.step()
         watch.see()
@@ -93,10 +93,10 @@ def wanted(course: Course, devices: Mapping[str, Any]) -> Sequence[str]:
     if course.is_stopped:
         return LAPSED if course.stage == "44c" else WIRED
     dead: set[str] = set()
-    for each in course.cause:
-        if each.arguments.get("fault") == "silent":
-            dead.update(getattr(devices.get(each.arguments["device"]), "coil_names", ()))
-    energised = {name for name, each in effects.COILS.items() if each.level and each.coil in dead}
+    for act in course.cause:
+        if act.arguments.get("fault") == "silent":
+            dead.update(getattr(devices.get(act.arguments["device"]), "coil_names", ()))
+    energised = {name for name, coil in effects.COILS.items() if coil.level and coil.coil in dead}
     return [name for name in effects.demanded(course.stage) if name not in energised]
 
 
@@ -107,23 +107,23 @@ def _probed(rig: Any, course: Course) -> dict[str, bool]:
     After a restart of the controller, the modules have already dropped their coils. Then the
     controller must not start the cabinet by itself.
     """
-    found = {}
+    holds = {}
     limited = [name for name in effects.demanded(course.stage) if name in effects.LIMITED]
     if limited and not course.starts:
         ask(rig, -course.power_kW, TURNED_S)
         rig.run(rig.now_us / 1e6 + TURNED_S)
         now = effects.shown(rig.plant, course.stage)
-        found = {name: now[name] for name in limited}
+        holds = {name: now[name] for name in limited}
     if "N" in course.asks:
-        for each in course.repair:
-            apply(rig, each)
+        for act in course.repair:
+            apply(rig, act)
         rig.controller.run_request(0)
         rig.run(rig.now_us / 1e6 + ENDED_S)
         rig.controller.run_request(1)
-        found[CLOSES] = _stays_open(rig)
+        holds[CLOSES] = _stays_open(rig)
     if course.does("controller_start"):
-        found[STAYS] = _stays_open(rig)
-    return found
+        holds[STAYS] = _stays_open(rig)
+    return holds
 
 
 def _stays_open(rig: Any) -> bool:

@@ -59,12 +59,14 @@ ROW_55_FIRST = dict.fromkeys(("35a", "35b"), "row 55 trips first: only one sourc
 def _why_not(course: Course) -> str | None:
     if course.label in ROW_55_FIRST:
         return ROW_55_FIRST[course.label]
-    inside = [each.do for each in course.before + course.cause if each.is_inside]
+    inside = [act.do for act in course.before + course.cause if act.is_inside]
     return f"inside the controller: {WHY_NOT[inside[-1]]}" if inside else None
 
 
-NOT_DONE = {label: why for label, each in EVERY.items() if (why := _why_not(each))}
-REAL = {label: each._replace(alone=()) for label, each in EVERY.items() if label not in NOT_DONE}
+NOT_DONE = {label: why for label, course in EVERY.items() if (why := _why_not(course))}
+REAL = {
+    label: course._replace(alone=()) for label, course in EVERY.items() if label not in NOT_DONE
+}
 BESIDE = {label: EVERY[label].alone for label in REAL if EVERY[label].alone}
 
 
@@ -83,22 +85,22 @@ def site(directory: str) -> dict[str, str]:
 class CourseRig(Rig):
     """The rig of one course."""
 
-    def __init__(self, config: Config, each: Course, seed: int, directory: str) -> None:
+    def __init__(self, config: Config, course: Course, seed: int, directory: str) -> None:
         order = orders.made(
             config,
             1.0,  # length of a load that start.py replaces
             seed,
             run_dir=directory,
             plant=PLANT,
-            course=each.label,
-            soc_pct=each.soc_pct,
-            cabinet_more=CABINET_MORE.get(each.armed, ""),
+            course=course.label,
+            soc_pct=course.soc_pct,
+            cabinet_more=CABINET_MORE.get(course.armed, ""),
         )
-        if start.SECOND_CHANNEL in each.armed:
+        if start.SECOND_CHANNEL in course.armed:
             order |= site(directory)
             config = load(order["site"])  # this image is approved
         super().__init__(order, None, config)
-        self.may_be_killed = each.does("controller_kill")
+        self.may_be_killed = course.does("controller_kill")
 
     def _whole(self, shown: Any) -> Any:
         return shown
@@ -193,19 +195,19 @@ class Campaign:
             return ended(label, orders.recorded(directory), self._limits)
 
 
-def duration_s(each: Course, limits: Limits) -> float:
+def duration_s(course: Course, limits: Limits) -> float:
     """The shortest duration of a course, to start the longest first."""
-    started_s = start.start_duration_s(each) + each.settle_s + each.ends_s
-    return started_s if each.is_stopped else started_s + limits.decision_ms(each.stage) / 1000
+    started_s = start.start_duration_s(course) + course.settle_s + course.ends_s
+    return started_s if course.is_stopped else started_s + limits.decision_ms(course.stage) / 1000
 
 
 def ended(label: str, content: dict[str, Any], limits: Limits) -> Row:
     """The Row from the recording of the plant process."""
-    found = content["course"]
-    if found is None:
+    fields = content["course"]
+    if fields is None:
         return ended_early(label, "the controller made no tick, or the case was interrupted")
     seen = {name: content[name] for name in ("machine", "timeline")}
-    return judged(REAL[label], Result(**found), limits, content["wanted"], **seen)
+    return judged(REAL[label], Result(**fields), limits, content["wanted"], **seen)
 
 
 def ended_early(label: str, why: str) -> Row:
@@ -229,5 +231,5 @@ def ended_early(label: str, why: str) -> Row:
 def stall(machine: Mapping[str, float]) -> str:
     """The delays by the machine as text; empty without such delays."""
     step_ms, bad_ticks = machine.get("step_ms_max", 0), machine.get("bad_ticks", 0)
-    words = [f"the plant process for {step_ms:g} ms"] if step_ms > STALL_ms else []
-    return ", ".join(words + ([f"the loop in {bad_ticks} ticks"] if bad_ticks else []))
+    stalls = [f"the plant process for {step_ms:g} ms"] if step_ms > STALL_ms else []
+    return ", ".join(stalls + ([f"the loop in {bad_ticks} ticks"] if bad_ticks else []))

@@ -29,7 +29,7 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "louvre_closed": lambda plant: not plant.air.louvre_open,
     "gas": lambda plant, lfl_pct: round(plant.gas_lfl_pct[0], 1) >= lfl_pct,
     "vapour": lambda plant, count: sum(round(ppm) >= 20 for ppm in plant.offgas_ppm) >= count,
-    "toxic": lambda plant, ppm: max(round(each) for each in plant.toxic_ppm) >= ppm,
+    "toxic": lambda plant, ppm: max(round(head_ppm) for head_ppm in plant.toxic_ppm) >= ppm,
     "suspicious": _suspicious,
     "opened": lambda plant, contact: not plant.contacts[contact],
     "supply_off": lambda plant: not plant.relays.coils["contactor_supply"],
@@ -81,8 +81,8 @@ KEEPING: dict[str, Callable[..., Condition]] = {
 }
 
 
-def condition(name: str, *given: Any) -> Condition:
+def condition(name: str, *arguments: Any) -> Condition:
     """The condition of this name."""
     if name in KEEPING:
-        return KEEPING[name](*given)
-    return lambda plant: PLAIN[name](plant, *given)
+        return KEEPING[name](*arguments)
+    return lambda plant: PLAIN[name](plant, *arguments)

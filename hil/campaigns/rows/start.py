@@ -39,9 +39,9 @@ def armed(config: Config, more: Iterable[str], less: Sequence[str]) -> Config:
         for scope, count in scopes
         for stage in [stage for stage in m.STAGES if stage[m.S_SCOPE] == scope] * count
     ]
-    for at, stage_id in enumerate(stages, config.image_map().armed):
+    for index, stage_id in enumerate(stages, config.image_map().armed):
         if stage_id in more or stage_id in less:
-            image[at] = int(stage_id not in less)
+            image[index] = int(stage_id not in less)
     topology = config.topology
     if SECOND_CHANNEL in more:
         topology = dataclasses.replace(topology, second_channel=True, channel_b=CHANNEL_B)
@@ -60,8 +60,8 @@ def started(
     """A VirtualRig whose cabinet runs at the course's power. less: stages to disarm."""
     armed_here = armed(config, course.armed, less + course.alone)
     rig = VirtualRig(armed_here, load_W, seed, (), {"soc": course.soc_pct / 100})
-    for each in course.at_start:
-        apply(rig, each)
+    for act in course.at_start:
+        apply(rig, act)
     if not course.starts:
         bring_up(rig, course)
     return rig
@@ -99,17 +99,17 @@ def ask(
     for count in range(int(duration_s // HINT_S) + 1):
         at_us = round((from_s + HINT_S * count) * 1e6)
         actions.append(scenario.Action(at_us, "hint", "request", request))
-    actions.sort(key=lambda each: each.at_us)
+    actions.sort(key=lambda action: action.at_us)
     rig.clockwork = faults.Clockwork(actions, rig.world(), rig.observer.mark)
 
 
-def _arguments(each: Do) -> dict[str, Any]:
-    return reading.read("rows", (each.do,), each.arguments, faults.ACTIONS[each.do][0])
+def _arguments(act: Do) -> dict[str, Any]:
+    return reading.read("rows", (act.do,), act.arguments, faults.ACTIONS[act.do][0])
 
 
-def apply(rig: Any, each: Do) -> None:
+def apply(rig: Any, act: Do) -> None:
     """Apply the action now."""
-    if each.do in INSIDE:
-        INSIDE[each.do](rig)
+    if act.do in INSIDE:
+        INSIDE[act.do](rig)
     else:
-        faults.ACTIONS[each.do][1](rig.world(), _arguments(each))
+        faults.ACTIONS[act.do][1](rig.world(), _arguments(act))

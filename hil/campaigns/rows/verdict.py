@@ -41,10 +41,10 @@ class Row(NamedTuple):
         return {**self._asdict(), "course": self.course.label, "result": self.result._asdict()}
 
     @classmethod
-    def of(cls, found: dict[str, Any], courses: Mapping[str, Course]) -> "Row":
+    def of(cls, fields: dict[str, Any], courses: Mapping[str, Course]) -> "Row":
         """Make the Row again from the data that `plain` returned. courses: {label: Course}."""
-        course, result = courses[found["course"]], Result(**found["result"])
-        return cls(**found | {"course": course, "result": result})
+        course, result = courses[fields["course"]], Result(**fields["result"])
+        return cls(**fields | {"course": course, "result": result})
 
 
 def judged(
@@ -60,43 +60,43 @@ def complaints(course: Course, result: Result, limits: Limits, wanted: Sequence[
         return _of_stopped(result, limits, wanted)
     decided_ms = result.counted_ms(result.stands_ms)
     if decided_ms is None:
-        found = [f"stage {course.stage} did not trip"]
+        lines = [f"stage {course.stage} did not trip"]
     else:
-        found = _detection(course, decided_ms, limits)
+        lines = _detection(course, decided_ms, limits)
     if result.lag_ms is not None:
-        found += missing(course, result, limits, wanted)
-    found += [*_elsewhere(course, result), *_freed(course, result.freed)]
-    found += [
+        lines += missing(course, result, limits, wanted)
+    lines += [*_elsewhere(course, result), *_freed(course, result.freed)]
+    lines += [
         f"{name} after {_g(result.unwanted[name])}, which no active row demands"
         for name in result.unwanted
     ]
-    return found + [line for line in result.violations if line not in asked_for(result)]
+    return lines + [line for line in result.violations if line not in asked_for(result)]
 
 
 def _of_stopped(result: Result, limits: Limits, wanted: Sequence[str]) -> list[str]:
     if result.lag_ms is None:
         return ["the cause did not show"]
-    found = [] if result.stands_ms is None else ["the killed controller still decided"]
+    lines = [] if result.stands_ms is None else ["the killed controller still decided"]
     for name, (first_ms, last_ms) in limits.stopped_ms(wanted).items():
         after_ms = result.counted_ms(result.since_ms[name])
         if after_ms is None:
-            found.append(f"{name} did not come")
+            lines.append(f"{name} did not come")
         elif not first_ms <= after_ms <= last_ms:
-            found.append(f"{name} after {_g(after_ms)}, not within {first_ms} .. {last_ms} ms")
-    return found
+            lines.append(f"{name} after {_g(after_ms)}, not within {first_ms} .. {last_ms} ms")
+    return lines
 
 
 def missing(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> list[str]:
     """[line] for each demanded effect that came too late or never, or that did not hold."""
     stage, lag_ms, since_ms = course.stage, result.lag_ms or 0, result.since_ms
-    found = []
+    lines = []
     was_off = effects.ENABLE in result.at_first or (since_ms.get(effects.ENABLE) or 0) < 0
     if "S" in course.asks and not was_off:
-        found += _late("permit byte", result.permit_ms, lag_ms + limits.permit_ms(stage))
+        lines += _late("permit byte", result.permit_ms, lag_ms + limits.permit_ms(stage))
     for name in wanted:
-        found += _late(name, since_ms[name], lag_ms + limits.effect_ms(course, name))
-        found += _early(name, result, limits.held_ms(stage, name))
-    return found + [f"{name} does not hold" for name, holds in result.after.items() if not holds]
+        lines += _late(name, since_ms[name], lag_ms + limits.effect_ms(course, name))
+        lines += _early(name, result, limits.held_ms(stage, name))
+    return lines + [f"{name} does not hold" for name, holds in result.after.items() if not holds]
 
 
 def _elsewhere(course: Course, result: Result) -> list[str]:
@@ -104,7 +104,7 @@ def _elsewhere(course: Course, result: Result) -> list[str]:
     whose, racks = design.scope(course.stage), _racks(course)
     own = [name.partition(" ") for name, _ in result.stood if name.split()[0] == course.stage]
     places = [place for _, _, place in own]
-    wrong = [each or "cabinet" for each in places if (each or "cabinet").split()[0] != whose]
+    wrong = [place or "cabinet" for place in places if (place or "cabinet").split()[0] != whose]
     if wrong:
         return [f"stage {course.stage} trips for the {wrong[0]}, not a {whose}"]
     if whose == "rack" and racks and places and not racks & set(places):
@@ -114,23 +114,23 @@ def _elsewhere(course: Course, result: Result) -> list[str]:
 
 def _racks(course: Course) -> set[str]:
     """Names of the racks in which the cause lies."""
-    numbers = [each.arguments.get("rack") for each in course.cause]
-    devices = [each.arguments.get("device", "") for each in course.cause]
+    numbers = [act.arguments.get("rack") for act in course.cause]
+    devices = [act.arguments.get("device", "") for act in course.cause]
     numbers += [device.removeprefix("bms_") for device in devices if device.startswith("bms_")]
     return {f"rack {number}" for number in numbers if number}
 
 
 def _freed(course: Course, freed: Mapping[str, bool]) -> list[str]:
     """[line] if the stage clears, or a rack closes, without the required reset."""
-    stage_id, found = course.stage, []
+    stage_id, lines = course.stage, []
     reset = design.ROWS[stage_id].reset
     if reset >= design.REMOTE and freed.get(latch.BY_ITSELF):
-        found.append(f"stage {stage_id} resets by itself; a person has to reset it")
+        lines.append(f"stage {stage_id} resets by itself; a person has to reset it")
     elif reset == design.KEY and freed.get(latch.REMOTE):
-        found.append(f"a remote reset clears stage {stage_id}; only the key may")
+        lines.append(f"a remote reset clears stage {stage_id}; only the key may")
     if reset >= design.REMOTE and course.asks & HOLDS_OPEN and freed.get(latch.CLOSES):
-        found.append(f"a rack gets a close command while stage {stage_id} waits for a reset")
-    return found
+        lines.append(f"a rack gets a close command while stage {stage_id} waits for a reset")
+    return lines
 
 
 def comes_anyway(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> bool:
@@ -147,10 +147,10 @@ def _detection(course: Course, decided_ms: float, limits: Limits) -> list[str]:
     return _late("trip", decided_ms, limits.decision_ms(course.stage))
 
 
-def _late(what: str, time_ms: float | None, limit_ms: float) -> list[str]:
+def _late(name: str, time_ms: float | None, limit_ms: float) -> list[str]:
     if time_ms is None:
-        return [f"{what} did not come"]
-    return [f"{what} after {_g(time_ms)}, later than {_g(limit_ms)}"] if time_ms > limit_ms else []
+        return [f"{name} did not come"]
+    return [f"{name} after {_g(time_ms)}, later than {_g(limit_ms)}"] if time_ms > limit_ms else []
 
 
 def _early(name: str, result: Result, held_ms: float) -> list[str]:

@@ -43,7 +43,7 @@ class Watch:
     def __init__(self, rig: Any, course: Course, must_come: Sequence[str]) -> None:
         """must_come: names of the expected effects."""
         self._rig, self._course, self._wanted = rig, course, must_come
-        last = max(course.cause, key=lambda each: each.at_s)
+        last = max(course.cause, key=lambda act: act.at_s)
         after_us = 0 if last.is_inside else max(rig.tick_us, round(last.at_s * 1e6))
         self.caused_us = rig.now_us + after_us
         self._acts = self._own_acts()

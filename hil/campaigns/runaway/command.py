@@ -42,7 +42,7 @@ Figures = dict[str, Any]
 class Runaway(Trial):
     """This trial only measures. It has no requirement, so its verdict is always "met"."""
 
-    words = "lead time of each row before a thermal runaway, and its false alarms"
+    summary = "lead time of each row before a thermal runaway, and its false alarms"
     mode = "the plant alone, the kernel's features at 1 s; no row acts"
     own_options = {
         "--runaways": options.value(
@@ -57,13 +57,13 @@ class Runaway(Trial):
 
     def draw(self) -> list[Course]:
         """The true runaways, then the cases with causes of false alarms."""
-        given = self.given
-        drawn = courses.drawn(given.seed, given.runaways, given.days, given.loads)
-        self.start({each.base for each in drawn}, self._rig)
+        arguments = self.arguments
+        drawn = courses.drawn(arguments.seed, arguments.runaways, arguments.days, arguments.loads)
+        self.start({course.base for course in drawn}, self._rig)
         return drawn
 
     def _rig(self, base: str) -> VirtualRig:
-        return watching.started(base, self.given.seed)
+        return watching.started(base, self.arguments.seed)
 
     def name(self, case: Course) -> str:
         """A course has a seed of its own, which is its name."""
@@ -78,19 +78,19 @@ class Runaway(Trial):
             "begins": metrics.begins(series, case),
         }
 
-    def judge(self, found: list[Figures]) -> Judged:
+    def judge(self, outcomes: list[Figures]) -> Judged:
         """See Trial."""
-        pairs = list(zip(self.cases, found))
+        pairs = list(zip(self.cases, outcomes))
         hours = Counter[str]()
-        for case, each in pairs:
-            hours[case.kind] += each["seconds"] / 3600
+        for case, outcome in pairs:
+            hours[case.kind] += outcome["seconds"] / 3600
         document = {
             "about": HONESTY,
             "hours": {kind: round(hour, 2) for kind, hour in hours.items()},
             "rates_per_1000_d": courses.RATES,
             "detectors": judged(pairs),
         }
-        return Judged(document, table(document), f"{len(found)} cases judged", True)
+        return Judged(document, table(document), f"{len(outcomes)} cases judged", True)
 
 
 def judged(pairs: Sequence[Pair]) -> dict[str, Figures]:
@@ -104,10 +104,10 @@ def judged(pairs: Sequence[Pair]) -> dict[str, Figures]:
 def _leads(name: str, pairs: Sequence[Pair]) -> Figures:
     """Lead times of the runaways that start slowly. A missed one counts as 0 s."""
     leads_s = []
-    for course, found in pairs:
-        end_s = found["runaway_s"]
+    for course, outcome in pairs:
+        end_s = outcome["runaway_s"]
         if course.kind in courses.SLOW and end_s is not None:
-            before = [at_s for at_s in found["begins"][name] if courses.FAULT_S < at_s < end_s]
+            before = [at_s for at_s in outcome["begins"][name] if courses.FAULT_S < at_s < end_s]
             leads_s.append(end_s - min(before, default=end_s))
     return {
         "of": len(leads_s),
@@ -122,11 +122,11 @@ def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
     of events (`of`). The load alone and sensor noise have no events, so `of` counts their hours.
     """
     alarms, of = Counter[str](), Counter[str]()
-    for course, found in pairs:
-        begins = found["begins"][name]
+    for course, outcome in pairs:
+        begins = outcome["begins"][name]
         for kind in ("load", f"noise {course.noise_K} K") if course.kind == "load" else ():
             alarms[kind] += len(begins)
-            of[kind] += found["seconds"] / 3600
+            of[kind] += outcome["seconds"] / 3600
         for at_s in course.events if course.rack is None else ():
             end_s = at_s + courses.WINDOW_S[course.kind]
             alarms[course.kind] += any([at_s < begin_s <= end_s for begin_s in begins])
@@ -149,7 +149,7 @@ def table(doc: Mapping[str, Any]) -> list[str]:
     detectors = doc["detectors"]
     shown = [detectors[name]["false_alarms"]["makers"] for name in BY_MAKER]
     by_maker = [
-        (kind, *[f"{each[kind]['alarms']}/{each[kind]['of']:.4g}" for each in shown])
+        (kind, *[f"{makers[kind]['alarms']}/{makers[kind]['of']:.4g}" for makers in shown])
         for kind in shown[0]
     ]
     return [

@@ -74,8 +74,8 @@ def _stuck(deal: Random, at_s: float) -> Steps:
     rack, module = _place(deal)
 
     def stick(plant: CabinetPlant, on: bool) -> None:
-        one = plant.racks[rack]
-        one.stick_sensor(module, one.temperatures_degC[module] if on else None)
+        faulty_rack = plant.racks[rack]
+        faulty_rack.stick_sensor(module, faulty_rack.temperatures_degC[module] if on else None)
 
     return _for(at_s, deal.uniform(120.0, 500.0), stick)
 
@@ -177,15 +177,15 @@ class Course(NamedTuple):
 def drawn(seed: int, runaways: int, days: float, load_folder: str | None = None) -> list[Course]:
     """`runaways` courses of true runaways, then courses of makers that last `days` in all."""
     loads = _traces(load_folder)
-    found = []
-    for at in range(runaways):
-        turn, place = divmod(at, len(KINDS))
+    courses = []
+    for index in range(runaways):
+        turn, place = divmod(index, len(KINDS))
         number = turn * KINDS.count(KINDS[place]) + KINDS[:place].count(KINDS[place])
-        found.append(_runaway(KINDS[place], f"{seed}/{KINDS[place]}/{number}", loads))
+        courses.append(_runaway(KINDS[place], f"{seed}/{KINDS[place]}/{number}", loads))
     # in half of the courses only the load varies
     kinds = [kind for maker in RATES for kind in (maker, "load")]
     count = math.ceil(days * 86_400.0 / MAKER_S)
-    return found + [
+    return courses + [
         _maker(kinds[number % len(kinds)], f"{seed}/maker/{number}", loads)
         for number in range(count)
     ]
@@ -196,10 +196,10 @@ def _traces(folder: str | None) -> list[traces.Trace]:
     if not folder:
         return []
     paths = [(pathlib.Path(folder, name), column) for name, column in LOAD_FILES]
-    found = [reader.read_trace(str(path), column) for path, column in paths if path.is_file()]
-    if not found:
+    loads = [reader.read_trace(str(path), column) for path, column in paths if path.is_file()]
+    if not loads:
         raise traces.LoadError(f"--loads {folder}: has none of {LOAD_NAMES}")
-    return found
+    return loads
 
 
 def _load(deal: Random, loads: list[traces.Trace], seed: str) -> Load:

@@ -45,12 +45,12 @@ def edges(values: np.ndarray) -> np.ndarray:
 
 def stage_trips(series: Series) -> Found:
     """The trips of each stage of STAGES, by its id."""
-    found: Found = {}
+    by_stage: Found = {}
     # stages that other rows gate come last, because they need the trips of those rows
     for stage in sorted(STAGES, key=lambda stage: bool(_gate_rows(stage))):
-        trips = [_trips(stage, series, rack, found) for rack in series.racks]
-        found[stage[m.S_ID]] = np.array(trips)
-    return found
+        trips = [_trips(stage, series, rack, by_stage) for rack in series.racks]
+        by_stage[stage[m.S_ID]] = np.array(trips)
+    return by_stage
 
 
 def _gate_rows(stage: Stage) -> tuple[int, ...]:
@@ -62,47 +62,47 @@ def _gate_rows(stage: Stage) -> tuple[int, ...]:
     return GATES.get(stage[m.S_GATE], ()) if stage[m.S_SCOPE] == CABINET else ()
 
 
-def _trips(stage: Stage, series: Series, rack: int, found: Mapping[str, Trips]) -> np.ndarray:
+def _trips(stage: Stage, series: Series, rack: int, by_stage: Mapping[str, Trips]) -> np.ndarray:
     place = rack if stage[m.S_SCOPE] == RACK else None
     values = series.column(stage[m.S_FEATURE], place)
     hits = (values != UNKNOWN) & (values * stage[m.S_SENSE] >= stage[m.S_SET] * stage[m.S_SENSE])
     if _gate_rows(stage):
-        hits = hits & _active(_gate_rows(stage), found, len(values))
+        hits = hits & _active(_gate_rows(stage), by_stage, len(values))
     elif stage[m.S_GATE] != m.NO_GATE:
         hits = hits & (series.column(stage[m.S_GATE], place) > 0)
     return held(hits, max(1, math.ceil(stage[m.S_SET_MS] / 1000)))
 
 
-def _active(rows: Sequence[int], found: Mapping[str, Trips], seconds: int) -> np.ndarray:
+def _active(rows: Sequence[int], by_stage: Mapping[str, Trips], seconds: int) -> np.ndarray:
     """True in each second in which one of these rows has been active since an earlier second."""
     active = np.zeros(seconds + GATE_STANDS_S + 1, bool)
     names = [stage[m.S_ID] for stage in STAGES if stage[m.S_ROW] in rows]
-    for name in [name for name in names if name in found]:
-        for second in np.flatnonzero(found[name].any(axis=0)):
+    for name in [name for name in names if name in by_stage]:
+        for second in np.flatnonzero(by_stage[name].any(axis=0)):
             active[second + 1 : second + 1 + GATE_STANDS_S] = True
     return active[:seconds]
 
 
 def detectors(series: Series) -> Found:
     """Trips of each row ("row 7"), of all rows together, and of row 53 with other thresholds."""
-    found = _of_rows(stage_trips(series))
+    by_detector = _of_rows(stage_trips(series))
     levels = [series.column(SUSPICION[m.S_FEATURE], rack) for rack in series.racks]
     for pct, held_s in VARIANTS:
         trips = [held(level >= pct, held_s) for level in levels]
-        found[f"row 53 at {pct} %, {held_s} s"] = np.array(trips)
-    return found
+        by_detector[f"row 53 at {pct} %, {held_s} s"] = np.array(trips)
+    return by_detector
 
 
 def _of_rows(trips: Mapping[str, Trips]) -> Found:
     """Trips of each row: those of any of its stages. Also of "any row", with and without row 53."""
-    found: Found = {}
+    by_row: Found = {}
     for stage in STAGES:
-        name, each = f"row {stage[m.S_ROW]}", trips[stage[m.S_ID]]
-        found[name] = each | found.get(name, each)
-    others = [each for name, each in found.items() if name != "row 53"]
-    found["any row but 53"] = np.any(others, axis=0)
-    found["any row"] = found["any row but 53"] | found["row 53"]
-    return found
+        name, own_trips = f"row {stage[m.S_ROW]}", trips[stage[m.S_ID]]
+        by_row[name] = own_trips | by_row.get(name, own_trips)
+    without_53 = [row_trips for name, row_trips in by_row.items() if name != "row 53"]
+    by_row["any row but 53"] = np.any(without_53, axis=0)
+    by_row["any row"] = by_row["any row but 53"] | by_row["row 53"]
+    return by_row
 
 
 def begins(series: Series, course: Course) -> dict[str, list[int]]:

@@ -62,15 +62,15 @@ def run(
     runner: Runner,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Print and return a row for each part and group."""
-    every = [*_loads(sources), *_drawn(seed)]
-    todo = [Job(*each, path, parts) for path in paths for each in every]
-    found = runner.play(todo, played, name=lambda job: f"{job.name}, {job.path} ms")
-    print(f"{'without':16}{'loads':14}" + "".join([f"{each:>20}" for each in FIGURES]))
+    all_loads = [*_loads(sources), *_drawn(seed)]
+    todo = [Job(*load, path, parts) for path in paths for load in all_loads]
+    outcomes = runner.play(todo, played, name=lambda job: f"{job.name}, {job.path} ms")
+    print(f"{'without':16}{'loads':14}" + "".join([f"{figure:>20}" for figure in FIGURES]))
     rows = [
         row
         for part in parts
         for group in (MEASURED, HELD, MADE)
-        for row in _rows(part, group, [each[part] for job, each in zip(todo, found)
+        for row in _rows(part, group, [outcome[part] for job, outcome in zip(todo, outcomes)
                                        if job.group == group])
     ]  # fmt: skip
     for row in rows:
@@ -95,13 +95,13 @@ def _drawn(seed: int) -> Iterator[tuple[str, str, np.ndarray]]:
 
 def played(job: Job) -> dict[str, list[float] | None]:
     """{part: FIGURES without it minus those with all parts, points}; None: a load is too short."""
-    whole, found = _figures(job.load_W, job.path), dict[str, list[float] | None]()
+    whole, differences = _figures(job.load_W, job.path), dict[str, list[float] | None]()
     for name in job.parts:
         with without(name):
             part = _figures(job.load_W, job.path)
         is_known = None not in (*whole, *part)
-        found[name] = [b - a for a, b in zip(whole, part)] if is_known else None
-    return found
+        differences[name] = [b - a for a, b in zip(whole, part)] if is_known else None
+    return differences
 
 
 def without(name: str) -> Any:
@@ -111,24 +111,26 @@ def without(name: str) -> Any:
 
 def _figures(load_W: np.ndarray, path: str) -> list[float]:
     grid_W = followers.ours(load_W, PATHS[path]).grid_W
-    found = rules.figures_pct(grid_W, float(np.abs(load_W).max()))
-    return [*[found[each] for each in FIGURES[:-1]], cells.rms_2s_pct(load_W, grid_W)]
+    figures = rules.figures_pct(grid_W, float(np.abs(load_W).max()))
+    return [*[figures[figure] for figure in FIGURES[:-1]], cells.rms_2s_pct(load_W, grid_W)]
 
 
-def _rows(part: str, group: str, found: Sequence[list[float] | None]) -> Iterator[dict[str, Any]]:
+def _rows(
+    part: str, group: str, differences: Sequence[list[float] | None]
+) -> Iterator[dict[str, Any]]:
     """One row, or none if no load is long enough."""
-    points = np.array([each for each in found if each is not None])
+    points = np.array([difference for difference in differences if difference is not None])
     if len(points):
         named = {"mean": points.mean(axis=0), "costs": points.min(axis=0)}
         named["earns"] = points.max(axis=0)
-        figures = {name: dict(zip(FIGURES, each.tolist())) for name, each in named.items()}
+        figures = {name: dict(zip(FIGURES, values.tolist())) for name, values in named.items()}
         yield {"part": part, "group": group, "loads": len(points)} | figures
 
 
 def _line(row: dict[str, Any]) -> str:
     about = f"{row['part']:16}{row['group'] + ' ' + str(row['loads']):14}"
     figures = [
-        f"{row['mean'][each]:+.2f} ({row['costs'][each]:+.1f}..{row['earns'][each]:+.1f})"
-        for each in FIGURES
+        f"{row['mean'][figure]:+.2f} ({row['costs'][figure]:+.1f}..{row['earns'][figure]:+.1f})"
+        for figure in FIGURES
     ]
     return about + "".join([f"{figure:>20}" for figure in figures])

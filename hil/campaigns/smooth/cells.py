@@ -58,7 +58,7 @@ def _row(load_W: np.ndarray, path: Path) -> dict:
         name: simulator.run(rival(seen_W, peak_W), load_W, path).grid_W
         for name, rival in followers.RIVALS.items()
     }
-    grids_W = {**dict(zip(WAYS, [each.grid_W for each in results])), **rivals}
+    grids_W = {**dict(zip(WAYS, [outcome.grid_W for outcome in results])), **rivals}
     return {
         "path": path.name,
         "delay_ms": path.delay_ms,

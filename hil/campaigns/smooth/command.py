@@ -59,10 +59,10 @@ def run(arguments: Namespace) -> int:
     document = {"seed": arguments.seed, "delays": list(arguments.delays)}
     with Runner(arguments) as runner:
         if arguments.without:
-            every = "all" in arguments.without
-            parts = list(ablation.PARTS) if every else arguments.without
-            given = sources(arguments), arguments.delays, parts, arguments.seed, runner
-            document["without"] = ablation.run(*given)
+            has_all = "all" in arguments.without
+            parts = list(ablation.PARTS) if has_all else arguments.without
+            settings = sources(arguments), arguments.delays, parts, arguments.seed, runner
+            document["without"] = ablation.run(*settings)
             return report.finish(arguments, document, (), True)
         document["rows"] = _rows(arguments, runner)
         means = rivals.means(document["rows"])
@@ -82,31 +82,31 @@ def run(arguments: Namespace) -> int:
 
 
 def _refuse_what_has_no_effect(arguments: Namespace) -> None:
-    given = {
+    flags = {
         "--notices": arguments.notices,
         "--spectra": arguments.spectra,
         "--spectra-seeds": arguments.spectra_seeds is not None,
         "--range-kW": arguments.range_kW is not None,
     }
-    named = ", ".join([option for option, is_given in given.items() if is_given])
+    named = ", ".join([option for option, is_given in flags.items() if is_given])
     if arguments.without and named:
         raise InputError(f"{named} cannot stand beside --without, which plays the loads alone")
-    if given["--spectra-seeds"] and not arguments.spectra:
+    if flags["--spectra-seeds"] and not arguments.spectra:
         raise InputError("--spectra-seeds counts the seeds of --spectra: give --spectra as well")
 
 
 def _rows(arguments: Namespace, runner: Runner) -> list:
     allowed_W = None if arguments.range_kW is None else 1000 * arguments.range_kW
-    given = arguments.delays, arguments.seed
+    settings = arguments.delays, arguments.seed
     todo = [
-        cells.Cell(source, *given, is_joined, allowed_W)
+        cells.Cell(source, *settings, is_joined, allowed_W)
         for is_joined in (False, True)
         for source in sources(arguments)
     ]
     print(HEAD, flush=True)
-    found = runner.play(todo, cells.played, _lines, _name)
+    groups = runner.play(todo, cells.played, _lines, _name)
     return sorted(
-        [row for rows in found for row in rows],
+        [row for rows in groups for row in rows],
         key=lambda row: (
             arguments.delays.index(row["path"]),
             row["is_joined"],
@@ -155,8 +155,8 @@ def table_line(row: dict) -> str:
 
 
 def _rules(row: dict) -> str:
-    found = rules.pairs(row["rules"]["ours"], row["rules"]["no_battery"])
-    return "".join([f"{pair:>12}" for pair in found])
+    pairs = rules.pairs(row["rules"]["ours"], row["rules"]["no_battery"])
+    return "".join([f"{pair:>12}" for pair in pairs])
 
 
 def _strict(row: dict) -> str:
@@ -170,23 +170,23 @@ def _strict(row: dict) -> str:
 
 
 def _pct(residual: dict | None, figure: str) -> str:
-    found = residual and residual[figure]
-    return f"{'-':>7}" if found is None else f"{found:7.1f}"
+    residual_pct = residual and residual[figure]
+    return f"{'-':>7}" if residual_pct is None else f"{residual_pct:7.1f}"
 
 
 def misses(document: dict) -> list:
     """A line for each figure that is worse than expected."""
-    found = []
+    lines = []
     for row in document["rows"]:
-        found += [
-            f"{_about(row)}: {each['figure']} {each['measured']:.1f}, expected {each['expected']:g}"
-            for each in expected.compared(row)
-            if not each["is_met"]
+        lines += [
+            f"{_about(row)}: {pair['figure']} {pair['measured']:.1f}, expected {pair['expected']:g}"
+            for pair in expected.compared(row)
+            if not pair["is_met"]
         ]
-        found += _missed_range(row)
-    found += rivals.missed(document["rows"], document.get("rivals", ()))
+        lines += _missed_range(row)
+    lines += rivals.missed(document["rows"], document.get("rivals", ()))
     parts = [row for part in ("spectra", "notices") for row in document.get(part, ())]
-    return found + [text for row in parts for text in row["missed"]]
+    return lines + [text for row in parts for text in row["missed"]]
 
 
 def _about(row: dict) -> str:
@@ -213,6 +213,6 @@ def _missed_range(row: dict) -> list[str]:
 
 def add(commands: Any) -> None:
     """Add the command to the subparsers."""
-    given = options.JSON | options.SEED | OPTIONS
-    parser = options.add(commands, "smooth", WORDS, run, given)
+    own_options = options.JSON | options.SEED | OPTIONS
+    parser = options.add(commands, "smooth", WORDS, run, own_options)
     largest_command.add(options.part(parser, "largest"))

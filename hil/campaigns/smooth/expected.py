@@ -10,8 +10,8 @@ WITHIN = 1.0  # allowed difference, points; none for `line`, which an operator l
 
 def rows() -> dict:
     """{(load, kind, path): {figure: expected}}."""
-    found = toml_text.read(DATA)["rows"]
-    return {tuple(key): figures for *key, figures in found}
+    records = toml_text.read(DATA)["rows"]
+    return {tuple(key): figures for *key, figures in records}
 
 
 def measured(row: dict) -> dict:
@@ -32,9 +32,9 @@ def measured(row: dict) -> dict:
 def compared(row: dict) -> list:
     """[{figure, expected, measured, is_met}] of a row that the study has. A better value is met."""
     names = row["load"], row["kind"], row["path"]
-    found, results = measured(row), []
+    figures, results = measured(row), []
     for figure, expected in rows().get(names, {}).items():
-        value = found[figure]
+        value = figures[figure]
         over = value is not None and (value - expected) * (-1 if figure == "less_300s" else 1)
         results.append(
             {

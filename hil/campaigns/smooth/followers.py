@@ -52,11 +52,11 @@ class Ours:
 
     def request_W(self, tick: int, soc: float, setpoint_W: float) -> int:
         """The function's request, W."""
-        found, permille = self._found, int(soc * 1000)
-        found.load_W, found.is_load_new = self._seen_W[tick], tick % self._sample_ticks == 0
-        found.left_setpoint_W = int(setpoint_W)
+        findings, permille = self._found, int(soc * 1000)
+        findings.load_W, findings.is_load_new = self._seen_W[tick], tick % self._sample_ticks == 0
+        findings.left_setpoint_W = int(setpoint_W)
         known = Known(is_running=True, soc_permille=(permille, permille))
-        return self._track.step(known, found, 1)[0].power_W
+        return self._track.step(known, findings, 1)[0].power_W
 
 
 def ours(load_W: np.ndarray, path: Path, track: Track | None = None) -> simulator.Result:

@@ -109,16 +109,16 @@ def played(case: Case) -> dict:
 def ways_of(gpus_W: np.ndarray, case: Case) -> dict[str, Way]:
     """{name: way to calm the load}."""
     smooth_W, feed_W = racks_W(gpus_W, case.racks)
-    found = {ALONE: Way(gpus_W, gpus_W), "racks": Way(feed_W, feed_W)}
+    ways = {ALONE: Way(gpus_W, gpus_W), "racks": Way(feed_W, feed_W)}
     for name in case.paths:
         path = PATHS[name]
-        found[f"{name} ms"] = _tracked(smooth_W, smooth_W, path, path.delay_ms, case.racks)
+        ways[f"{name} ms"] = _tracked(smooth_W, smooth_W, path, path.delay_ms, case.racks)
         is_inside = case.racks.meter == RACKS
         covered_ms = round(case.racks.J_per_kW) if is_inside else 0
         believed_ms = max(BELIEVED_MS_MIN, path.delay_ms - covered_ms)
         metered_W = smooth_W if is_inside else feed_W
-        found[f"{name} ms + c"] = _tracked(metered_W, feed_W, path, believed_ms, case.racks)
-    return found
+        ways[f"{name} ms + c"] = _tracked(metered_W, feed_W, path, believed_ms, case.racks)
+    return ways
 
 
 def lost_pct(gpus_W: np.ndarray, ways: dict[str, Way], case: Case) -> dict[str, float]:
@@ -126,22 +126,22 @@ def lost_pct(gpus_W: np.ndarray, ways: dict[str, Way], case: Case) -> dict[str, 
     battery of each way.
     """
     added_W = ways[f"{case.paths[0]} ms"].feed_W - gpus_W
-    found = {"floor": added_W.clip(0).sum(), "withheld": (-added_W).clip(0).sum()}
+    sums_W = {"floor": added_W.clip(0).sum(), "withheld": (-added_W).clip(0).sum()}
     for name, (feed_W, grid_W) in ways.items():
         battery_W = feed_W - grid_W
         shares = np.where(battery_W > 0, 1 / EFFICIENCY - 1, EFFICIENCY - 1)
-        found[name] = (battery_W * shares).sum()
-    return {name: 100 * float(each / gpus_W.sum()) for name, each in found.items()}
+        sums_W[name] = (battery_W * shares).sum()
+    return {name: 100 * float(sum_W / gpus_W.sum()) for name, sum_W in sums_W.items()}
 
 
 def racks_W(gpus_W: np.ndarray, racks: Racks) -> tuple[np.ndarray, np.ndarray]:
     """(power of the GPUs after their smoothing, power of the feed)."""
     peak_W = float(gpus_W.max())
     rate_W_per_s = peak_W * racks.ramp_pct_per_s / 100
-    given = DEFAULTS | {"rated_W": peak_W, "J_per_kW": racks.J_per_kW}
-    given |= {"floor_permille": 10 * racks.floor_pct, "hysteresis_s": racks.hysteresis_s}
-    given |= {"up_W_per_s": rate_W_per_s, "down_W_per_s": rate_W_per_s}
-    smoothing, capacitor = Smoothing(given), Capacitor(given)
+    parameters = DEFAULTS | {"rated_W": peak_W, "J_per_kW": racks.J_per_kW}
+    parameters |= {"floor_permille": 10 * racks.floor_pct, "hysteresis_s": racks.hysteresis_s}
+    parameters |= {"up_W_per_s": rate_W_per_s, "down_W_per_s": rate_W_per_s}
+    smoothing, capacitor = Smoothing(parameters), Capacitor(parameters)
     smooth_W = np.array([smoothing.step(TICK_S, each_W) for each_W in gpus_W.tolist()])
     return smooth_W, np.array([capacitor.step(TICK_S, each_W) for each_W in smooth_W.tolist()])
 
@@ -159,13 +159,13 @@ def _tracked(
 
 def sizes(gpus_W: np.ndarray, grid_W: np.ndarray) -> dict[str, float | None]:
     """{rule: largest site in MW that passes}; None: the load is too short for the rule."""
-    found = judge.audit(Played(gpus_W, grid_W), chosen_rules(), None)
-    of_grid = [verdict for verdict in found.verdicts if verdict.series == judge.SERIES[GRID]]
-    return {each.rule.title: each.site_MW_max for each in of_grid}
+    audit = judge.audit(Played(gpus_W, grid_W), chosen_rules(), None)
+    of_grid = [verdict for verdict in audit.verdicts if verdict.series == judge.SERIES[GRID]]
+    return {verdict.rule.title: verdict.site_MW_max for verdict in of_grid}
 
 
 @functools.cache
 def chosen_rules() -> list[rules.Rule]:
     """The shipped rules that limit a power."""
-    every = [rule for name in rules.usual() for rule in rules.load(name)]
-    return [rule for rule in every if rule.quantity != rules.RIDE]
+    shipped = [rule for name in rules.usual() for rule in rules.load(name)]
+    return [rule for rule in shipped if rule.quantity != rules.RIDE]

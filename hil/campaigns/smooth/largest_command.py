@@ -29,11 +29,11 @@ OPTIONS = {
 
 def cases(arguments: Namespace) -> list[largest.Case]:
     """NERC's ramp, the built-in job, and measured loads. LoadError."""
-    found = [None, loads.Source("", largest.BUILT_IN[1]), *loads.measured(arguments.loads)]
-    given = arguments.capacitor, arguments.floor, arguments.ramp, arguments.hysteresis
-    racks = largest.Racks(*given, arguments.meter, arguments.range)
+    sources = [None, loads.Source("", largest.BUILT_IN[1]), *loads.measured(arguments.loads)]
+    settings = arguments.capacitor, arguments.floor, arguments.ramp, arguments.hysteresis
+    racks = largest.Racks(*settings, arguments.meter, arguments.range)
     return loads.chosen(
-        [largest.Case(source, arguments.delays, racks) for source in found], arguments.only
+        [largest.Case(source, arguments.delays, racks) for source in sources], arguments.only
     )
 
 

@@ -36,8 +36,8 @@ def of_load(row: Found) -> str:
     size = f"peak {row['peak_W'] / 1000:.0f} kW beside a battery of {battery_kW:.0f} kW"
     rows = []
     for rule in chosen_rules():
-        found = [way[rule.title] for way in ways.values()]
-        cells = [_cell(size_MW, rule, is_smaller(size_MW, found[0])) for size_MW in found]
+        sizes_MW = [way[rule.title] for way in ways.values()]
+        cells = [_cell(size_MW, rule, is_smaller(size_MW, sizes_MW[0])) for size_MW in sizes_MW]
         rows.append((rule.title, *cells))
     lost = [f"{row['lost_pct'][name]:.2f} %" for name in ways]
     lines = [f"\n{row['load']}, {row['kind']}, {row['seconds']:.0f} s, {size}"]
@@ -55,12 +55,12 @@ def worst(rows: Sequence[Found]) -> dict[str, Found]:
     """{rule: {way: {site_MW, load, smaller}}}. load: the load with the smallest site. smaller:
     loads with a smaller site than alone. A load that is too short for a rule is left out.
     """
-    found = {}
+    by_rule = {}
     for rule in chosen_rules():
         title = rule.title
         judged = [row for row in rows if row["ways"][ALONE][title] is not None]
-        found[title] = {way: _worst(judged, way, title) for way in rows[0]["ways"]}
-    return found
+        by_rule[title] = {way: _worst(judged, way, title) for way in rows[0]["ways"]}
+    return by_rule
 
 
 def _worst(rows: Sequence[Found], way: str, title: str) -> Found:
@@ -80,18 +80,18 @@ def of_worst(worst: dict[str, Found], count: int) -> str:
     """The table of the worst load under each rule, with its name."""
     rows = []
     for rule in chosen_rules():
-        found = worst[rule.title]
-        cells = [_cell(each["site_MW"], rule, len(each["smaller"])) for each in found.values()]
-        rows.append((rule.title, *cells, _deciding(found)))
+        by_way = worst[rule.title]
+        cells = [_cell(site["site_MW"], rule, len(site["smaller"])) for site in by_way.values()]
+        rows.append((rule.title, *cells, _deciding(by_way)))
     title = f"\nthe smallest site of {count} loads; {SMALLER}N: N loads have less than alone"
     ways = next(iter(worst.values()))
     return "\n".join([title, *tables.table(("rule", *ways, "the load that decides"), rows)])
 
 
-def _deciding(found: dict[str, Found]) -> str:
+def _deciding(by_way: dict[str, Found]) -> str:
     ways: dict[str, list[str]] = {}
-    for way, each in found.items():
-        ways.setdefault(each["load"], []).append(way)
+    for way, site in by_way.items():
+        ways.setdefault(site["load"], []).append(way)
     if len(ways) == 1:
         return next(iter(ways)) or "-"
     return "; ".join([f"{load} ({', '.join(names)})" for load, names in ways.items()])
@@ -104,10 +104,10 @@ def markdown(rows: Sequence[Found]) -> list[str]:
     built_in = [row for row in rows if row["load"] in BUILT_IN]
     ways = [*rows[0]["ways"]]
     names = [ALONE, *[name for name in ways if name.endswith("ms")], ways[-1]]
-    sets = [worst(each) for each in (built_in or rows, rows)]
+    sets = [worst(chosen) for chosen in (built_in or rows, rows)]
     lines = []
     for rule in chosen_rules():
-        cells = [_pair([found[rule.title] for found in sets], name, rule) for name in names]
+        cells = [_pair([by_rule[rule.title] for by_rule in sets], name, rule) for name in names]
         if len(set(cells)) > 1:
             lines.append((rule.title, report.limit_words(rule), *cells))
     heads = [name.replace("f ms", " ms").replace(" +", ",") for name in names[1:]]
@@ -115,11 +115,11 @@ def markdown(rows: Sequence[Found]) -> list[str]:
     return tables.table(("rule", "it limits", *heads), lines)
 
 
-def _pair(found: Sequence[Found], name: str, rule: Rule) -> str:
+def _pair(sites: Sequence[Found], name: str, rule: Rule) -> str:
     first, second = [
-        f"**{text}**" if is_smaller(each[name]["site_MW"], each[ALONE]["site_MW"]) else text
-        for each in found
-        for text in [_cell(each[name]["site_MW"], rule, 0)]
+        f"**{text}**" if is_smaller(by_way[name]["site_MW"], by_way[ALONE]["site_MW"]) else text
+        for by_way in sites
+        for text in [_cell(by_way[name]["site_MW"], rule, 0)]
     ]
     return first if first == second else f"{first} ({second})"
 
@@ -132,9 +132,9 @@ def is_smaller(size_MW: float | None, alone_MW: float | None) -> bool:
 def plain(content: Any) -> Any:
     """The document with "any" for a size without a bound, because JSON has no infinity."""
     if isinstance(content, dict):
-        return {name: plain(each) for name, each in content.items()}
+        return {name: plain(part) for name, part in content.items()}
     if isinstance(content, list):
-        return [plain(each) for each in content]
+        return [plain(part) for part in content]
     return "any" if content == math.inf else content
 
 
@@ -144,8 +144,8 @@ def _cell(size_MW: float | None, rule: Rule, smaller: int) -> str:
     if size_MW is None:
         return "-"
     if size_MW == rule.from_MW:
-        words = "up to" if rule.is_above else "below"
-        return (f"{words} {size_MW:g}" if size_MW else "none") + mark
+        bound = "up to" if rule.is_above else "below"
+        return (f"{bound} {size_MW:g}" if size_MW else "none") + mark
     if size_MW >= ANY_MW:
         return "any"
     return (f"{size_MW:.3g}" if size_MW < WHOLE_MW else f"{size_MW:.0f}") + mark

@@ -62,7 +62,7 @@ OPTIONS: options.Options = {
 
 def measured(folder: str | None) -> list[Source]:
     """The power columns of --loads. LoadError: the folder has none."""
-    return [Source(*each) for each in courses.measured(folder)] if folder else []
+    return [Source(*pair) for pair in courses.measured(folder)] if folder else []
 
 
 class Named(Protocol):
@@ -76,13 +76,15 @@ class Named(Protocol):
 _Chosen = TypeVar("_Chosen", bound=Named)
 
 
-def chosen(every: Sequence[_Chosen], parts: Sequence[str] | None) -> list[_Chosen]:
+def chosen(choices: Sequence[_Chosen], parts: Sequence[str] | None) -> list[_Chosen]:
     """The items whose name contains one of the parts of --only; None: all. LoadError."""
-    found = [each for each in every if not parts or any(part in each.name for part in parts)]
-    if not found:
-        allowed = ", ".join([each.name for each in every])
+    matches = [
+        choice for choice in choices if not parts or any(part in choice.name for part in parts)
+    ]
+    if not matches:
+        allowed = ", ".join([choice.name for choice in choices])
         raise LoadError(f"--only {' '.join(parts or ())}: allowed are parts of {allowed}")
-    return found
+    return matches
 
 
 class Load(NamedTuple):

@@ -76,12 +76,12 @@ def lives(delay_ms: int, sample_ms: int) -> list[Life]:
 
 
 def _life(name: str, delay_ms: int, sample_ms: int) -> Life:
-    one, net_ms, least_ms, acted = Announced(TICK_MS, sample_ms, 1, 1000), 0.0, 0.0, 0
+    announced, net_ms, least_ms, acted = Announced(TICK_MS, sample_ms, 1, 1000), 0.0, 0.0, 0
     for number in range(NOTICES):
-        is_watched = one.words[A_CREDIT_W_MS] < 0
+        is_watched = announced.words[A_CREDIT_W_MS] < 0
         acted += not is_watched
         late = SEQUENCES[name](number, is_watched)
-        net_ms += saved_ms(one, late, delay_ms, sample_ms)
+        net_ms += saved_ms(announced, late, delay_ms, sample_ms)
         least_ms = min(least_ms, net_ms)
     return Life(name, acted, net_ms, least_ms)
 
@@ -92,18 +92,18 @@ def bound_ms(delay_ms: int, sample_ms: int) -> float:
     return wrong_ms * (1 + math.log2(1 + NOTICES))
 
 
-def saved_ms(one: Announced, late: str | int, delay_ms: int, sample_ms: int) -> float:
+def saved_ms(announced: Announced, late: str | int, delay_ms: int, sample_ms: int) -> float:
     """Saving by one notice: ms of the whole step that the grid is spared. The meter shows the load
     sample_ms later.
     """
     times_ms = range(FROM_MS, UNTIL_MS, TICK_MS)
     load_W = [_load_W(at_ms, late) for at_ms in times_ms]
     behind, ahead = sample_ms // TICK_MS, (delay_ms - sample_ms) // TICK_MS
-    seen_W = [load_W[max(0, at - behind)] for at in range(len(load_W))]
+    seen_W = [load_W[max(0, tick - behind)] for tick in range(len(load_W))]
     guess_W = list[int]()
     for at_ms, now_W in zip(times_ms, seen_W):
         notice = Notice(0, STEP_W, max(0, -at_ms), UNTIL_MS)
-        guess_W.append(one.ahead_W(now_W, now_W, (notice,), 1, delay_ms))
+        guess_W.append(announced.ahead_W(now_W, now_W, (notice,), 1, delay_ms))
     plain, with_notice = (
         sum([abs(real - held) for real, held in zip(load_W[ahead:], decided)])
         for decided in (seen_W, guess_W)

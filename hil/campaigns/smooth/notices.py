@@ -82,15 +82,15 @@ def run(paths: tuple, runner: Runner) -> list:
 
 def _worst_lines(rows: list) -> list[str]:
     """One line for each path: the largest 5 s range, if a step comes far too early or late."""
-    found: dict[str, list] = {}
+    by_path: dict[str, list] = {}
     for row in rows:
         if row["notice"] in FAR_ms:
-            found.setdefault(row["path"], []).append((row["range_5s_pct"], row))
+            by_path.setdefault(row["path"], []).append((row["range_5s_pct"], row))
     return [
         f"worst      {path:>4} ms: a source that was right once, then {row['notice']} ms late:"
         f" range {pct:.0f} %, silence {_silent(rows)[path, row['edge_ms']]:.0f} %"
-        for path, each in found.items()
-        for pct, row in [max(each, key=lambda one: one[0])]
+        for path, ranges in by_path.items()
+        for pct, row in [max(ranges, key=lambda pair: pair[0])]
     ]
 
 
@@ -104,9 +104,9 @@ def _silent(rows: list) -> dict[tuple[str, int], float]:
 
 def _line(row: dict) -> str:
     notice = row["notice"]
-    words = {UNANNOUNCED: "unannounced", WRONG: "never"}.get(notice, f"{notice} ms late")
+    text = {UNANNOUNCED: "unannounced", WRONG: "never"}.get(notice, f"{notice} ms late")
     return (
-        f"{row['edge_ms']:<10}{row['source']:12}{words:16}{row['path']:>5}{row['change_2s_pct']:8.1f}"
+        f"{row['edge_ms']:<10}{row['source']:12}{text:16}{row['path']:>5}{row['change_2s_pct']:8.1f}"
         f"{row['range_5s_pct']:8.0f}{row['pulse_ms']:8.0f}"
     )
 
@@ -122,9 +122,9 @@ def step_W(edge_ms: float, phase_ms: float) -> np.ndarray:
 def played(job: Job) -> dict:
     """One row: the worst figures over all phases of the meter and of the 2 s means."""
     path = PATHS[job.path]
-    found = [_figures(job, path, phase_ms) for phase_ms in range(0, path.sample_ms, PHASE_ms)]
+    figures = [_figures(job, path, phase_ms) for phase_ms in range(0, path.sample_ms, PHASE_ms)]
     names = "change_2s_pct", "range_5s_pct", "pulse_ms"
-    worst = {name: max(each) for name, each in zip(names, zip(*found))}
+    worst = {name: max(values) for name, values in zip(names, zip(*figures))}
     return job._asdict() | worst | {"missed": []}
 
 

@@ -26,18 +26,18 @@ Row = Mapping[str, Any]  # figures of a load, or their means
 
 def door(row: Row) -> str | None:
     """The way in which a load passes, or NEITHER; None: it is not judged."""
-    found = row["rules"]
-    if row["kind"] not in KINDS or row["path"] not in PATHS or found["ours"]["line"] is None:
+    rules = row["rules"]
+    if row["kind"] not in KINDS or row["path"] not in PATHS or rules["ours"]["line"] is None:
         return None
     for way, name in BESIDE.items():
-        if all(found["ours"][each] <= found[way][each] + WITHIN for each in FIGURES):
+        if all(rules["ours"][figure] <= rules[way][figure] + WITHIN for figure in FIGURES):
             return name
     return NEITHER
 
 
 def means(rows: Sequence[Row]) -> list[Row]:
     """A row for each judged path: {path, loads, ours and each of OTHERS: % of each figure}."""
-    found: list[Row] = []
+    averages: list[Row] = []
     for path in PATHS:
         judged = [row for row in rows if row["path"] == path and door(row)]
         if not judged:
@@ -47,42 +47,42 @@ def means(rows: Sequence[Row]) -> list[Row]:
             rms = [row["rms_2s_pct"].get(way, 100.0) for row in judged]
             of_path[way] = {
                 **{
-                    each: _mean([row["rules"][way][each] for row in judged])
-                    for each in MEANS
-                    if each != "rms_2s"
+                    figure: _mean([row["rules"][way][figure] for row in judged])
+                    for figure in MEANS
+                    if figure != "rms_2s"
                 },
-                "rms_2s": _mean([each for each in rms if each is not None]),
+                "rms_2s": _mean([rms_pct for rms_pct in rms if rms_pct is not None]),
             }
-        found.append(of_path)
-    return found
+        averages.append(of_path)
+    return averages
 
 
 def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values) if values else 0.0
 
 
-def lines(found: Sequence[Row]) -> list[str]:
+def lines(averages: Sequence[Row]) -> list[str]:
     """The means as a table."""
     head = [f"means of the judged loads{'path':>6}  {', '.join(MEANS.values())}"]
     return head + [
-        f"{name:25}{each['path']:>6}  "
-        + "".join([f"{each[way][figure]:10.2f}" for figure in MEANS])
-        for each in found
+        f"{name:25}{average['path']:>6}  "
+        + "".join([f"{average[way][figure]:10.2f}" for figure in MEANS])
+        for average in averages
         for way, name in {"ours": "ours", **OTHERS}.items()
     ]
 
 
-def missed(rows: Sequence[Row], found: Sequence[Row]) -> list[str]:
+def missed(rows: Sequence[Row], averages: Sequence[Row]) -> list[str]:
     """A line for each load that passes in neither way, and each mean with a better rival."""
     return [
         f"{row['load']}, {row['kind']}, {row['path']} ms: neither follows nor harms nobody"
         for row in rows
         if door(row) == NEITHER
     ] + [
-        f"{each['path']} ms: mean of {MEANS[figure]} {each['ours'][figure]:.2f}, "
-        f"{OTHERS[way]} {each[way][figure]:.2f}"
-        for each in found
+        f"{average['path']} ms: mean of {MEANS[figure]} {average['ours'][figure]:.2f}, "
+        f"{OTHERS[way]} {average[way][figure]:.2f}"
+        for average in averages
         for way in OTHERS
         for figure in MEANS
-        if each["ours"][figure] > each[way][figure]
+        if average["ours"][figure] > average[way][figure]
     ]

@@ -22,12 +22,12 @@ DIGITS = {"range_5s": 1, "change_15s": 1, "line": 2, "t4": 1}  # {figure: printe
 def high_passed_W(power_W: np.ndarray) -> np.ndarray:
     """Power above LOW_Hz. The power before the first tick counts as that of the first tick."""
     keep = float(np.exp(-2 * np.pi * LOW_Hz * TICK_S))
-    found, above, before = np.empty(len(power_W)), 0.0, float(power_W[0])
-    for at, power in enumerate(power_W.tolist()):
+    filtered_W, above, before = np.empty(len(power_W)), 0.0, float(power_W[0])
+    for index, power in enumerate(power_W.tolist()):
         above = keep * (above + power - before)
         before = power
-        found[at] = above
-    return found
+        filtered_W[index] = above
+    return filtered_W
 
 
 def largest_range_W(power_W: np.ndarray, within_s: float) -> float:
@@ -56,8 +56,8 @@ def line_W(power_W: np.ndarray) -> float:
     strongest = 0.0
     for first in range(0, len(power_W) - ticks + 1, max(1, ticks // 2)):
         part = power_W[first : first + ticks]
-        found = np.abs(np.fft.rfft(shape * (part - part.mean())))[lowest:]
-        strongest = max(strongest, 2 * float(found.max()) / float(shape.sum()))
+        spectrum = np.abs(np.fft.rfft(shape * (part - part.mean())))[lowest:]
+        strongest = max(strongest, 2 * float(spectrum.max()) / float(shape.sum()))
     return strongest
 
 

@@ -34,9 +34,9 @@ def _tone(draw: Generator, t_s: np.ndarray) -> np.ndarray:
     return np.sin(2 * np.pi * (_frequency(draw) * t_s + draw.random()))
 
 
-def _beside_tone(other: Callable, draw: Generator, t_s: np.ndarray) -> np.ndarray:
+def _beside_tone(signal: Callable, draw: Generator, t_s: np.ndarray) -> np.ndarray:
     share = draw.uniform(0.2, 0.8)
-    return share * other(draw, t_s) + (1 - share) * _tone(draw, t_s)
+    return share * signal(draw, t_s) + (1 - share) * _tone(draw, t_s)
 
 
 def _noise_band(draw: Generator, t_s: np.ndarray) -> np.ndarray:
@@ -104,16 +104,16 @@ class Job(NamedTuple):
 def run(paths: tuple, seed: int, runner: Runner, seeds: int = 1) -> list:
     """Print and return a row for each kind and each ramp on each path. seeds: number of seeds."""
     todo = [
-        Job(kind, at, path, seed + turn)
+        Job(kind, number, path, seed + turn)
         for path in paths
         for kind in KINDS
         for turn in range(seeds)
-        for at in range(NUMBER)
+        for number in range(NUMBER)
     ]
     todo += [Job("ramp", ms, path, seed) for path in paths for ms in RAMPS_ms]
-    found = runner.play(todo, played, name=lambda job: f"{job.kind} {job.number}, {job.path} ms")
+    outcomes = runner.play(todo, played, name=lambda job: f"{job.kind} {job.number}, {job.path} ms")
     groups: dict[tuple[str, str], list[dict]] = {}
-    for job, figures in zip(todo, found):
+    for job, figures in zip(todo, outcomes):
         groups.setdefault((job.kind + figures["beyond"], job.path), []).append(figures)
     rows = [
         row
@@ -166,43 +166,46 @@ def ramp_W(rise_ms: int) -> np.ndarray:
     starts_s = [
         RAMP_TURN_S * (turn + 0.25 + half) for turn in range(RAMP_TURNS) for half in (0, 0.5)
     ]
-    times_s = np.array([0.0, *[at for start in starts_s for at in (start, start + rise_ms / 1000)]])
+    times_s = np.array(
+        [0.0, *[corner_s for start in starts_s for corner_s in (start, start + rise_ms / 1000)]]
+    )
     high = [0.0, *[0.0, 1.0, 1.0, 0.0] * RAMP_TURNS]
     powers_W = LEVEL_W * (RAMP_PEAK - RAMP_HIGH + RAMP_HIGH * np.array(high))
     return loads.means_W(times_s, powers_W, RAMP_TURN_S * RAMP_TURNS)
 
 
-def _row(kind: str, path: str, found: list, seed: int) -> dict:
-    worst = max(found, key=lambda each: each["ratio"])
+def _row(kind: str, path: str, outcomes: list, seed: int) -> dict:
+    worst = max(outcomes, key=lambda outcome: outcome["ratio"])
     row = {
         "kind": kind,
         "path": path,
-        "count": len(found),
+        "count": len(outcomes),
         "highest": worst["ratio"],
         "above": [
-            sum(each["ratio"] > most + 0.005 for each in found) for most in (1.0, SMOOTH_MAX)
+            sum(outcome["ratio"] > most + 0.005 for outcome in outcomes)
+            for most in (1.0, SMOOTH_MAX)
         ],
-        "first": max(each["first"] for each in found),
+        "first": max(outcome["first"] for outcome in outcomes),
         "bound": None if kind.removesuffix(BEYOND) in SMOOTH else worst["bound"],
-        "line": max(each["line"] for each in found),
+        "line": max(outcome["line"] for outcome in outcomes),
         "worst": worst["number"],
         "seed": worst["seed"],
         "missed": [],
     }
     if kind in SMOOTH and PATHS[path].delay_ms <= JUDGED_DELAY_ms:
-        for each in found:
-            most = SMOOTH_MAX if each["seed"] == seed else ANY_MAX
-            if each["ratio"] > most:
-                name = f"{kind} {each['number']} of seed {each['seed']}, {path} ms"
-                row["missed"].append(f"{name}: 5 s range {each['ratio']:.3f}, at most {most}")
+        for outcome in outcomes:
+            most = SMOOTH_MAX if outcome["seed"] == seed else ANY_MAX
+            if outcome["ratio"] > most:
+                name = f"{kind} {outcome['number']} of seed {outcome['seed']}, {path} ms"
+                row["missed"].append(f"{name}: 5 s range {outcome['ratio']:.3f}, at most {most}")
     return row
 
 
-def _ramp_rows(path: str, found: list) -> list:
+def _ramp_rows(path: str, outcomes: list) -> list:
     most_pct, rows = RAMP_PCT_MAX.get(PATHS[path].delay_ms, {}), []
-    for each in found:
-        left_pct = {1: each["pct"], 2: each["two_poles_pct"]}
-        kind = f"ramp {each['number']} ms"
+    for outcome in outcomes:
+        left_pct = {1: outcome["pct"], 2: outcome["two_poles_pct"]}
+        kind = f"ramp {outcome['number']} ms"
         missed = [
             f"{kind}, {path} ms: 5 s range {left_pct[poles]:.2f} %, filter of {poles} poles,"
             f" at most {most} %"

@@ -15,7 +15,7 @@ GRID_CAP_RANK = hint_codes.ROLES.index("grid_cap")
 class VendorPack(trials.Trial):
     """This trial is met if every played test is met."""
 
-    words = "what a GPU vendor's battery guide asks: T1, T4, T6, T10, T11 in the rig"
+    summary = "what a GPU vendor's battery guide asks: T1, T4, T6, T10, T11 in the rig"
     mode = trials.BYTE
     own_options = {
         **options.CABINET,
@@ -31,30 +31,30 @@ class VendorPack(trials.Trial):
         """
         if not any([source.rank >= GRID_CAP_RANK for source in self.config.sources]):
             raise options.WrongOptionError(
-                f"--cabinet {self.given.cabinet}: has no source that may limit the import; T1 and "
-                f"T6 need its hints"
+                f"--cabinet {self.arguments.cabinet}: has no source that may limit the import; "
+                f"T1 and T6 need its hints"
             )
-        return [self.given.test] if self.given.test else [*plays.PLAYS]
+        return [self.arguments.test] if self.arguments.test else [*plays.PLAYS]
 
     def play(self, case: str) -> trials.Found:
         """See Trial."""
-        found = plays.played(case, self.given.cabinet, self.given.seed)
-        return {"test": case, **verdicts.plain(found)}
+        findings = plays.played(case, self.arguments.cabinet, self.arguments.seed)
+        return {"test": case, **verdicts.plain(findings)}
 
-    def line(self, found: trials.Found) -> str:
+    def line(self, outcome: trials.Found) -> str:
         """See Trial."""
-        word = "met" if found["is_met"] else "not all met"
-        lines = [f"{found['test']:10} {word}: {found['line']}"]
-        lines += [f"{'':10} {asked}: {answer}" for asked, answer, _ in found["answers"]]
+        word = "met" if outcome["is_met"] else "not all met"
+        lines = [f"{outcome['test']:10} {word}: {outcome['line']}"]
+        lines += [f"{'':10} {asked}: {answer}" for asked, answer, _ in outcome["answers"]]
         return "\n".join(lines)
 
-    def judge(self, found: list[trials.Found]) -> trials.Judged:
+    def judge(self, outcomes: list[trials.Found]) -> trials.Judged:
         """See Trial."""
-        about = f"seed {self.given.seed}, byte mode, {self.config.tick_ms} ms; T11 chain only"
-        tests, numbers = dict(zip(self.cases, found)), gains.of_config(self.config)
-        if self.given.html:
-            report.write(self.given.html, page.html_page(tests, about, numbers) + "\n")
-            for path, content in page.csv_files(self.given.html, tests, numbers):
+        about = f"seed {self.arguments.seed}, byte mode, {self.config.tick_ms} ms; T11 chain only"
+        tests, numbers = dict(zip(self.cases, outcomes)), gains.of_config(self.config)
+        if self.arguments.html:
+            report.write(self.arguments.html, page.html_page(tests, about, numbers) + "\n")
+            for path, content in page.csv_files(self.arguments.html, tests, numbers):
                 report.write(path, content)
         document = {
             "about": about,
@@ -62,10 +62,10 @@ class VendorPack(trials.Trial):
             "others": dict(page.OTHERS),
             "gains": [number._asdict() for number in numbers],
         }
-        wrong = [each["test"] for each in found if not each["is_met"]]
-        verdict = report.counted(len(found), wrong, "played tests met in all they ask")
-        others = [f"{name:10} {word}" for name, word in page.OTHERS]
-        return trials.Judged(document, others, verdict, not wrong)
+        wrong = [outcome["test"] for outcome in outcomes if not outcome["is_met"]]
+        verdict = report.counted(len(outcomes), wrong, "played tests met in all they ask")
+        unanswered = [f"{name:10} {word}" for name, word in page.OTHERS]
+        return trials.Judged(document, unanswered, verdict, not wrong)
 
 
 add = trials.command("vendor-pack", VendorPack)

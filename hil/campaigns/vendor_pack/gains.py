@@ -21,7 +21,7 @@ class Gain(NamedTuple):
 def of_config(config: Config) -> list[Gain]:
     """The parameters of [control], and the typical time of each part of the load tracking path."""
     units = {row[0]: row[1] for row in parameters.CONTROL_PARAMETERS}
-    found = [Gain("tick_ms", config.tick_ms, "ms")]
-    found += [Gain(name, value, units[name]) for name, value in config.control.items()]
+    gains = [Gain("tick_ms", config.tick_ms, "ms")]
+    gains += [Gain(name, value, units[name]) for name, value in config.control.items()]
     parts = track_path.path_delay(config)
-    return found + [Gain(f"path: {part.what}", part.typical_us / 1000, "ms") for part in parts]
+    return gains + [Gain(f"path: {part.what}", part.typical_us / 1000, "ms") for part in parts]

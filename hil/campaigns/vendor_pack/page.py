@@ -30,45 +30,51 @@ SOURCE = (
 Found = dict[str, Any]  # what verdicts.plain gives for a test, or for each of them
 
 
-def html_page(found: dict[str, Found], about: str, numbers: Sequence[Gain]) -> str:
-    """The page. found: {test: findings}; about: text about the run; numbers: those of T12."""
+def html_page(tests: dict[str, Found], about: str, numbers: Sequence[Gain]) -> str:
+    """The page. tests: {test: findings}; about: text about the run; numbers: those of T12."""
     blocks: list[Block] = [Heading(1, "Pack for the GPU vendor's battery guide"), Text(SOURCE)]
-    blocks += [Text(about), Table(("test", "verdict", ""), _summary(found))]
-    for name, each in found.items():
-        blocks += [Heading(2, name), Text(each["line"])]
+    blocks += [Text(about), Table(("test", "verdict", ""), _summary(tests))]
+    for name, findings in tests.items():
+        blocks += [Heading(2, name), Text(findings["line"])]
         rows = [
-            (asked, document.judged(is_met, answer)) for asked, answer, is_met in each["answers"]
+            (asked, document.judged(is_met, answer))
+            for asked, answer, is_met in findings["answers"]
         ]
-        blocks += [Table(("asked", "answer"), rows), Picture(picture(each), "curve")]
+        blocks += [Table(("asked", "answer"), rows), Picture(picture(findings), "curve")]
     blocks.append(Heading(2, "T12: gains of the controller"))
     blocks.append(Table(Gain._fields, _cells(numbers)))
     return page(blocks, SCREEN)
 
 
-def _summary(found: dict[str, Found]) -> list[tuple[document.Cell, ...]]:
-    words = {is_met: document.judged(is_met, text) for is_met, text in MET.items()}
-    made: list[tuple[int, tuple[document.Cell, ...]]] = [
-        (int(name[1:]), (name, words[each["is_met"]], each["line"])) for name, each in found.items()
+def _summary(tests: dict[str, Found]) -> list[tuple[document.Cell, ...]]:
+    marks = {is_met: document.judged(is_met, text) for is_met, text in MET.items()}
+    numbered: list[tuple[int, tuple[document.Cell, ...]]] = [
+        (int(name[1:]), (name, marks[findings["is_met"]], findings["line"]))
+        for name, findings in tests.items()
     ]
-    made += [(int(name[1:]), (name, Mark("absent", "no answer"), word)) for name, word in OTHERS]
-    return [row for _, row in sorted(made, key=lambda pair: pair[0])]
+    numbered += [
+        (int(name[1:]), (name, Mark("absent", "no answer"), word)) for name, word in OTHERS
+    ]
+    return [row for _, row in sorted(numbered, key=lambda pair: pair[0])]
 
 
-def picture(found: Found) -> str:
+def picture(findings: Found) -> str:
     """The chosen columns over time, as an SVG."""
-    rows, columns = found["rows"], list(found["columns"])
+    rows, columns = findings["rows"], list(findings["columns"])
     thin = rows[:: max(1, len(rows) // COLUMNS_MAX)]
     lines = [
         (label, colour, [(row[0], row[columns.index(name)] * factor) for row in thin])
-        for (name, factor, label), colour in zip(found["drawn"], COLOURS)
+        for (name, factor, label), colour in zip(findings["drawn"], COLOURS)
     ]
     return drawing.curves(lines)
 
 
-def csv_files(path: str, found: dict[str, Found], numbers: list[Gain]) -> list[tuple[str, str]]:
+def csv_files(path: str, tests: dict[str, Found], numbers: list[Gain]) -> list[tuple[str, str]]:
     """[(path, content)] of the CSV files of all tests, beside the page."""
     stem = Path(path).with_suffix("")
-    tables = {name: (each["columns"], _cells(each["rows"])) for name, each in found.items()}
+    tables = {
+        name: (findings["columns"], _cells(findings["rows"])) for name, findings in tests.items()
+    }
     tables["T12"] = Gain._fields, _cells(numbers)
     return [
         (f"{stem}_{name}.csv", "".join([",".join(row) + "\n" for row in (head, *rows)]))
@@ -78,4 +84,4 @@ def csv_files(path: str, found: dict[str, Found], numbers: list[Gain]) -> list[t
 
 def _cells(rows: Iterable[Sequence[Any]]) -> list[list[str]]:
     """Each number as text; words stay as they are."""
-    return [[each if isinstance(each, str) else f"{each:g}" for each in row] for row in rows]
+    return [[cell if isinstance(cell, str) else f"{cell:g}" for cell in row] for row in rows]

@@ -59,7 +59,7 @@ def _source(config: Config, kind: int) -> Source:
     """The source with the lowest role that may send hints of this kind."""
     rank = hint_codes.ROLES.index(hint_codes.KINDS[kind])
     return min(
-        [source for source in config.sources if source.rank >= rank], key=lambda each: each.rank
+        [source for source in config.sources if source.rank >= rank], key=lambda source: source.rank
     )
 
 
@@ -97,10 +97,10 @@ def _shares(
     ramp_W_per_s = _source(config, REQUEST).request_ramp_W_per_s
     rig = _rig(config, lambda t_s: load_W, seed)
     core, wanted_W, end_s = rig.core, 0.0, START_S
-    at = [core.layout.unit_input(unit, s.PCS_POWER_W) for unit in range(config.units)]
+    indices = [core.layout.unit_input(unit, s.PCS_POWER_W) for unit in range(config.units)]
 
     def row() -> Row:
-        reported_W = sum([core.inp[each] for each in at])
+        reported_W = sum([core.inp[index] for index in indices])
         return wanted_W, rig.plant.battery_W, reported_W, rig.plant.grid_power_W, core.inp[GRID]
 
     rows, ends_s = Rows(), []
@@ -126,17 +126,17 @@ def _t4(config: Config, seed: int) -> Found:
         return power_of(job, max(0.0, begin_s) + t_s)
 
     rated_W = _rated_W(config)
-    found = verdicts.t4(*_t4_rows(config, load, seed), START_S, rated_W)
+    findings = verdicts.t4(*_t4_rows(config, load, seed), START_S, rated_W)
     meter = config.topology.device("meter_load")
     if meter is None or schema.BUFFER in meter.settings:
-        return found
+        return findings
     path_us = track_path.totals_us(track_path.path_delay(config))[1]
     J_per_kW = min(BUFFER_J_per_kW, path_us // 1000 - PATH_MS_MIN)
-    other = verdicts.t4(*_t4_rows(buffered(config, J_per_kW), load, seed), START_S, rated_W)
+    again = verdicts.t4(*_t4_rows(buffered(config, J_per_kW), load, seed), START_S, rated_W)
     name = f"the same with {schema.BUFFER} = {J_per_kW} at meter_load"
-    answers = [(f"{name}: {asked}", answer, is_met) for asked, answer, is_met in other.answers]
-    return found._replace(
-        line=f"{found.line}; with capacitors {other.line}", answers=[*found.answers, *answers]
+    answers = [(f"{name}: {asked}", answer, is_met) for asked, answer, is_met in again.answers]
+    return findings._replace(
+        line=f"{findings.line}; with capacitors {again.line}", answers=[*findings.answers, *answers]
     )
 
 
@@ -159,8 +159,8 @@ def buffered(config: Config, J_per_kW: int) -> Config:
     """The same cabinet with capacitors in the GPU racks, and its load meter at these racks."""
     topology = copy.deepcopy(config.topology)
     topology.required("meter_load").settings[schema.BUFFER] = J_per_kW
-    found = dataclasses.replace(config, topology=topology)
-    return with_control(found, track_path.parameters(found, bus_times.schedule(config)))
+    altered = dataclasses.replace(config, topology=topology)
+    return with_control(altered, track_path.parameters(altered, bus_times.schedule(config)))
 
 
 def _t4_rows(config: Config, load: Callable[[float], float], seed: int) -> tuple[Rows, np.ndarray]:
@@ -185,8 +185,8 @@ def _t6(config: Config, seed: int) -> Found:
         rig = _rig(config, lambda t_s: load_W, seed)
         before_s = rig.now_us / 1e6
         act(rig)
-        found = _follow(rig, START_S + T6_S, lambda: (rig.plant.grid_power_W,))
-        return [(t_s - before_s, grid_W) for t_s, grid_W in found]
+        grid_rows = _follow(rig, START_S + T6_S, lambda: (rig.plant.grid_power_W,))
+        return [(t_s - before_s, grid_W) for t_s, grid_W in grid_rows]
 
     fast = play(lambda rig: _ask(rig, GRID_CAP, IMPORT_W_MAX, load_W - steps_W))
     slow = play(lambda rig: _ask(rig, REQUEST, POWER_W, steps_W))

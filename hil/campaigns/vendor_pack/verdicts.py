@@ -89,9 +89,9 @@ def _errors(rows: Rows, ends_s: Sequence[float]) -> tuple[list[float], ...]:
     control, reported, metered = [], [], []
     for end_s in ends_s:
         part = [row for row in rows if end_s - SETTLED_S < row[0] <= end_s]
-        wanted, given, told, grid, meter = np.mean([row[1:] for row in part], axis=0).tolist()
-        control.append(100 * abs(given - wanted) / abs(wanted))
-        reported.append(100 * abs(told - given) / abs(given))
+        wanted, battery, report, grid, meter = np.mean([row[1:] for row in part], axis=0).tolist()
+        control.append(100 * abs(battery - wanted) / abs(wanted))
+        reported.append(100 * abs(report - battery) / abs(battery))
         metered.append(100 * abs(meter - grid) / abs(grid))
     return control, reported, metered
 
@@ -108,16 +108,17 @@ def t4(rows: Rows, recorded: np.ndarray, from_s: float, rated_W: float) -> Found
     """Judges the grid's ramp by the rule `nvidia_t4` of the audit, and tracking by 1 s means of the
     battery's power and its set-point.
     """
-    found = judge.audit(RunSource(recorded, from_s), rules.load("nvidia_t4"), None)
+    audit = judge.audit(RunSource(recorded, from_s), rules.load("nvidia_t4"), None)
     shares = {
-        verdict.series: 100 * verdict.value / found.site_MW
-        for verdict in found.verdicts
+        verdict.series: 100 * verdict.value / audit.site_MW
+        for verdict in audit.verdicts
         if verdict.value is not None
     }
     grid, load = shares[judge.SERIES[judge.GRID]], shares[judge.SERIES[judge.LOAD]]
     seconds = round(1 / (rows[1][0] - rows[0][0]))
     means = [
-        np.convolve([row[at] for row in rows], np.ones(seconds) / seconds, "valid") for at in (3, 4)
+        np.convolve([row[column] for row in rows], np.ones(seconds) / seconds, "valid")
+        for column in (3, 4)
     ]
     error = float(100 * np.abs(means[0] - means[1]).max() / rated_W)
     asked = f"grid at most {T4_PERCENT_PER_S:g} % of the load's peak per second (?)"
@@ -139,11 +140,11 @@ def t6(rows: Rows, load_W: float, less_W: float) -> Found:
     """Judges the time until the grid has fallen by less_W, after a limit and after a request."""
     answers = []
     texts = []
-    for at, asked, most_s in ((1, "fast: a limit of the import", FAST_S), (2, "slow", SLOW_S)):
+    for column, asked, most_s in ((1, "fast: a limit of the import", FAST_S), (2, "slow", SLOW_S)):
         goal_W = load_W - (1 - REACHED) * less_W
-        late = [row[0] for row in rows if row[at] > goal_W + 0.02 * less_W + 2000]
+        late = [row[0] for row in rows if row[column] > goal_W + 0.02 * less_W + 2000]
         took_s = late[-1] if late else 0.0
-        name = asked if at == 1 else "slow: a request, at the ramp of its source"
+        name = asked if column == 1 else "slow: a request, at the ramp of its source"
         is_met = took_s <= most_s and took_s < rows[-1][0] - 1
         answers.append((f"{name}, within {most_s:g} s (?)", f"{took_s:.2f} s", is_met))
         texts.append(f"{took_s:.2f} s")
@@ -198,7 +199,7 @@ def t11(rows: Rows, mode: str) -> Found:
     return _found(line, answers, columns, rows, drawn)
 
 
-def plain(found: Found) -> dict[str, Any]:
+def plain(findings: Found) -> dict[str, Any]:
     """The findings as plain data, which the runner keeps."""
-    rows = [[round(float(value), 6) for value in row] for row in found.rows]
-    return found._asdict() | {"rows": rows}
+    rows = [[round(float(value), 6) for value in row] for row in findings.rows]
+    return findings._asdict() | {"rows": rows}

@@ -101,7 +101,7 @@ def _run(checks: report.Checks, lab: Lab) -> None:
     """Run all checks. The first that fails ends the test."""
     for position, (name, action) in enumerate(CHECKS):
         if not checks.check(name, functools.partial(action, lab), FAILURES):
-            left = [other for other, _ in CHECKS[position + 1 :]]
+            left = [unreached for unreached, _ in CHECKS[position + 1 :]]
             if left:
                 print(f"not reached: {', '.join(left)}", flush=True)
             return

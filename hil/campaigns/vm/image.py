@@ -120,12 +120,12 @@ def disk(lab: Lab) -> str:
     (initrd,) = (lab.tree / "boot").glob("initrd.img-*")
     shutil.copy(kernel, lab.cache / "vmlinuz")
     shutil.copy(initrd, lab.cache / "initrd")
-    made = lab.cache / "disk.img"
-    made.unlink(missing_ok=True)
+    disk_path = lab.cache / "disk.img"
+    disk_path.unlink(missing_ok=True)
     options = "-q -F -t ext4 -E lazy_itable_init=1 -d".split()
-    _run(["mke2fs", *options, lab.tree, made, DISK_SIZE], lab.cache, "mke2fs")
+    _run(["mke2fs", *options, lab.tree, disk_path, DISK_SIZE], lab.cache, "mke2fs")
     shutil.rmtree(lab.tree)
-    return f"{made.stat().st_blocks * 512 >> 20} MB"
+    return f"{disk_path.stat().st_blocks * 512 >> 20} MB"
 
 
 def cabinet_file(buses: Iterable[str]) -> str:

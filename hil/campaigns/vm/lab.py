@@ -64,10 +64,10 @@ class Lab:
     def shown(self, *names: str, unit: str = UNIT) -> list[str]:
         """Properties of a unit, in the order of the names."""
         lines = self.ask(f"systemctl show {unit} -p {','.join(names)}").splitlines()
-        found = dict(line.split("=", 1) for line in lines)
-        return [found[name] for name in names]
+        properties = dict(line.split("=", 1) for line in lines)
+        return [properties[name] for name in names]
 
-    def until(self, what: str, condition: Callable[[], Any], timeout_s: float) -> Any:
+    def until(self, goal: str, condition: Callable[[], Any], timeout_s: float) -> Any:
         """Call condition() again and again until it gives a true value. Returns that value."""
         until_s = forks.wall_s() + timeout_s
         while forks.wall_s() < until_s:
@@ -75,7 +75,7 @@ class Lab:
             if value:
                 return value
             select.select((), (), (), POLL_S)
-        raise CheckError(f"not {what} after {timeout_s:.0f} s")
+        raise CheckError(f"not {goal} after {timeout_s:.0f} s")
 
     def until_active(self, unit: str = UNIT) -> None:
         """Wait until a unit of systemd runs."""
@@ -94,10 +94,10 @@ class Lab:
 
     def seen(self) -> dict[str, Any]:
         """The result of `state`. Raises CheckError if there is no journal."""
-        found = self.state()
-        if found is None:
+        state = self.state()
+        if state is None:
             raise CheckError("the controller has no journal yet")
-        return found
+        return state
 
     def standing(self) -> set[str]:
         """Ids of the active stages."""

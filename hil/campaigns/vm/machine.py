@@ -116,9 +116,9 @@ class Machine:
             select.select((), (), (), 0.05)
         os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(LINES_PRIORITY))
 
-    def _check(self, until_s: float, what: str) -> None:
-        """Raise MachineError if QEMU has ended or the time is over. what: the text if the time is
-        over.
+    def _check(self, until_s: float, message: str) -> None:
+        """Raise MachineError if QEMU has ended or the time is over. message: the text if the time
+        is over.
         """
         lines = self._heard.decode("utf-8", "replace").strip().splitlines() or ["nothing"]
         last = f"last words: {lines[-1]}"
@@ -128,9 +128,9 @@ class Machine:
             why = logged[0] if logged else f"the box's {last}"
             raise MachineError(f"QEMU ended with exit code {self.process.returncode}: {why}")
         if time.monotonic() > until_s:
-            raise MachineError(f"{what}: the box does not answer; its {last}")
+            raise MachineError(f"{message}: the box does not answer; its {last}")
 
-    def _expect(self, pattern: bytes, timeout_s: float, what: str) -> re.Match[bytes]:
+    def _expect(self, pattern: bytes, timeout_s: float, message: str) -> re.Match[bytes]:
         """Read the console until the pattern comes. Returns its match, and drops all text up
         to it.
         """
@@ -144,7 +144,7 @@ class Machine:
             if waits:  # first, so that the last words of a box that has ended are heard
                 self._heard += self._read()
             if not waits or time.monotonic() > until_s:
-                self._check(until_s, f"{what} after {timeout_s:.0f} s")
+                self._check(until_s, f"{message} after {timeout_s:.0f} s")
 
     def _read(self) -> bytes:
         try:

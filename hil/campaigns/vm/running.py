@@ -132,16 +132,16 @@ def latched(lab: Lab) -> str:
 
 def resets(lab: Lab) -> str:
     """Check that the cabinet runs again after one remote reset."""
-    words = lab.until("reset", lambda: _reset(lab), RESTART_S)
-    return f"{words}; {lab.until_powered()}"
+    answer = lab.until("reset", lambda: _reset(lab), RESTART_S)
+    return f"{answer}; {lab.until_powered()}"
 
 
 def resets_and_starts(lab: Lab) -> str:
     """Check that after a power cut the cabinet also waits for a person's start."""
-    words = lab.until("reset", lambda: _reset(lab), RESTART_S)
+    answer = lab.until("reset", lambda: _reset(lab), RESTART_S)
     if not lab.rig.stays(open_, STAYS_S):
         raise CheckError("a contactor closed without a start")
-    return f"{words}; {lab.start()}; {lab.until_powered()}"
+    return f"{answer}; {lab.start()}; {lab.until_powered()}"
 
 
 def _reset(lab: Lab) -> str | None:
@@ -221,15 +221,15 @@ def rolls_back(lab: Lab) -> str:
 def _rolled_back(lab: Lab, now: str) -> str:
     """The release after `firebreak box rollback` and a restart. now: the release until then."""
     lab.ask("firebreak box rollback")
-    found = lab.ask(f"readlink {CURRENT}")
+    release = lab.ask(f"readlink {CURRENT}")
     lab.ask(f"systemctl restart {UNIT} {RECORDER}")
     lab.until_active()
     (pid,) = lab.shown("MainPID")
     program = lab.ask(f"tr '\\0' ' ' </proc/{pid}/cmdline")
-    if found == now or f"{found}/" not in program:
-        raise CheckError(f"{program} runs after the rollback from {now} to {found}")
+    if release == now or f"{release}/" not in program:
+        raise CheckError(f"{program} runs after the rollback from {now} to {release}")
     lab.until_powered()
-    return found
+    return release
 
 
 def uninstalls(lab: Lab) -> str:
@@ -247,7 +247,7 @@ def uninstalls(lab: Lab) -> str:
 
 def invariants(lab: Lab) -> str:
     """Check that the observer found nothing wrong on the wires and in the plant."""
-    found = lab.rig.violations()
-    if found:
-        raise CheckError(f"{len(found)}: {found[0]}")
+    violations = lab.rig.violations()
+    if violations:
+        raise CheckError(f"{len(violations)}: {violations[0]}")
     return "the observer has seen no violation"

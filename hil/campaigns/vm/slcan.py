@@ -33,11 +33,11 @@ def line_of(word: bytes, data_hex: bytes) -> bytes:
 
 def send_command(line: bytes) -> bytes | None:
     """The socketcand `send` command of an SLCAN line, or None if that is no data frame."""
-    found = _LINE.fullmatch(line)
-    if not found or len(found[4]) != 2 * int(found[3]):
+    match = _LINE.fullmatch(line)
+    if not match or len(match[4]) != 2 * int(match[3]):
         return None
-    pieces = b" ".join(found[4][at : at + 2] for at in range(0, len(found[4]), 2))
-    return b"< send %s %s %s >" % (found[1] or found[2], found[3], pieces)
+    pieces = b" ".join(match[4][offset : offset + 2] for offset in range(0, len(match[4]), 2))
+    return b"< send %s %s %s >" % (match[1] or match[2], match[3], pieces)
 
 
 def connect(channel: str) -> socket.socket:

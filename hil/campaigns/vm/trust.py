@@ -71,24 +71,24 @@ def settings(text: str) -> Found:
     """{key: [values]} of a unit. A repeated key adds values, an empty value removes the
     earlier ones.
     """
-    found: Found = {}
+    unit: Found = {}
     for line in text.replace("\\\n", " ").splitlines():
         key, is_setting, value = line.partition("=")
         if is_setting and not line.startswith("#"):
-            found[key] = [*found.get(key, ()), *value.split()] if value else []
-    return found
+            unit[key] = [*unit.get(key, ()), *value.split()] if value else []
+    return unit
 
 
-def row(found: Found) -> Columns:
-    """The columns of one process, each a sorted list of words. found: from `settings`."""
-    folders = [f"/run/{name}" for name in found.get("RuntimeDirectory", ())]
-    folders += [f"/var/lib/{name}" for name in found.get("StateDirectory", ())]
-    folders += [name.lstrip("-+") for name in found.get("ReadWritePaths", ())]
-    (user,) = found["User"]
-    groups = {*found["Group"], *found.get("SupplementaryGroups", ()), *memberships(user)}
-    devices = {*found.get("DeviceAllow", ())} - NO_DEVICES
-    capabilities = [word.upper() for word in found.get("AmbientCapabilities", ())]
-    values = [user], groups, folders, devices, capabilities, found["RestrictAddressFamilies"]
+def row(unit: Found) -> Columns:
+    """The columns of one process, each a sorted list of words. unit: from `settings`."""
+    folders = [f"/run/{name}" for name in unit.get("RuntimeDirectory", ())]
+    folders += [f"/var/lib/{name}" for name in unit.get("StateDirectory", ())]
+    folders += [name.lstrip("-+") for name in unit.get("ReadWritePaths", ())]
+    (user,) = unit["User"]
+    groups = {*unit["Group"], *unit.get("SupplementaryGroups", ()), *memberships(user)}
+    devices = {*unit.get("DeviceAllow", ())} - NO_DEVICES
+    capabilities = [word.upper() for word in unit.get("AmbientCapabilities", ())]
+    values = [user], groups, folders, devices, capabilities, unit["RestrictAddressFamilies"]
     return dict(zip(COLUMNS[1:], map(sorted, values)))
 
 
@@ -100,7 +100,7 @@ def memberships(user: str) -> list[str]:
 def processes() -> list[str]:
     """The table of processes, as lines."""
     rows = [
-        (f"`{name}`", *[" ".join(each) or "none" for each in unit.values()])
+        (f"`{name}`", *[" ".join(texts) or "none" for texts in unit.values()])
         for name, unit in units().items()
     ]
     return table(COLUMNS, rows)
@@ -126,10 +126,10 @@ def agrees(lab: Lab) -> str:
 def _wrong_places(lab: Lab) -> Iterator[str]:
     lab.ask(f"runuser -u {SERVICE} -- firebreak key create site_ems >/dev/null")
     shown = lab.ask(f"find {' '.join(PLACES)} -maxdepth 0 -printf '%p %u %g %m %y\\n'")
-    found = {line.split()[0]: line.split()[1:] for line in shown.splitlines()}
+    actual = {line.split()[0]: line.split()[1:] for line in shown.splitlines()}
     for path, asked in PLACES.items():
-        if found.get(path) != list(asked[:4]):
-            yield f"{path}: {found.get(path)}, asked {asked[:4]}"
+        if actual.get(path) != list(asked[:4]):
+            yield f"{path}: {actual.get(path)}, asked {asked[:4]}"
 
 
 def _wrong_processes(lab: Lab) -> Iterator[str]:
@@ -139,14 +139,14 @@ def _wrong_processes(lab: Lab) -> Iterator[str]:
         unit = name.replace("@", f"@{INSTANCES.get(name, '')}")
         shown = settings(lab.ask(f"systemctl show {unit} -p {keys.replace(' ', ',')}"))
         (pid,) = shown.pop("MainPID")
-        found = row({key: value for key, value in shown.items() if value})
-        found = {
-            column: [word.replace(f"/{INSTANCES.get(name)}", "/%I") for word in words]
-            for column, words in found.items()
+        actual = row({key: value for key, value in shown.items() if value})
+        actual = {
+            column: [word.replace(f"/{INSTANCES.get(name)}", "/%I") for word in texts]
+            for column, texts in actual.items()
         }
         for column in COLUMNS[1:]:
-            if found[column] != asked[column]:
-                yield f"{unit}: {column}: {found[column]}, asked {asked[column]}"
+            if actual[column] != asked[column]:
+                yield f"{unit}: {column}: {actual[column]}, asked {asked[column]}"
         if pid != "0":
             yield from _wrong_process(lab, unit, pid, asked)
 
@@ -157,14 +157,14 @@ def _wrong_process(lab: Lab, unit: str, pid: str, asked: Columns) -> Iterator[st
     user = lab.ask(f"id -nu {status['Uid'].split()[0]}")
     numbers = " ".join({*status["Groups"].split(), status["Gid"].split()[0]})
     groups = [line.split(":")[0] for line in lab.ask(f"getent group {numbers}").splitlines()]
-    for what, found, wanted in (
+    for column, actual, wanted in (
         ("user", [user], asked["user"]),
         ("groups", sorted(groups), asked["groups"]),
         ("capabilities", int(status["CapEff"], 16) != 0, bool(asked["capabilities"])),
         ("writes in", _writable(lab, pid, user), asked["writes in"]),
     ):
-        if found != wanted:
-            yield f"{unit}, process {pid}: {what}: {found}, asked {wanted}"
+        if actual != wanted:
+            yield f"{unit}, process {pid}: {column}: {actual}, asked {wanted}"
 
 
 def _writable(lab: Lab, pid: str, user: str) -> list[str]:
@@ -173,8 +173,8 @@ def _writable(lab: Lab, pid: str, user: str) -> list[str]:
     tried = " ".join([*own, *SYSTEM_FOLDERS])
     script = f"for each in {tried}; do test -w $each && echo $each; done; true"
     as_user = f"setpriv --reuid {user} --regid {user} --init-groups"
-    found = lab.ask(f"nsenter -t {pid} -m {as_user} sh -c '{script}'").split()
-    return sorted([path for path in found if path not in _parts(found)])
+    writable = lab.ask(f"nsenter -t {pid} -m {as_user} sh -c '{script}'").split()
+    return sorted([path for path in writable if path not in _parts(writable)])
 
 
 def _parts(folders: list[str]) -> set[str]:

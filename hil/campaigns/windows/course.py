@@ -56,12 +56,12 @@ def restarts(seed: int, days: int) -> dict[int, Restart]:
 
 def clocks(seed: int, days: int) -> dict[int, Clock]:
     """{second of the run: the clock from then on}, with a true error within the stated error."""
-    rng, at_s, found = random.Random(f"{seed}/clocks"), 0, {}
+    rng, at_s, by_second = random.Random(f"{seed}/clocks"), 0, {}
     while at_s < days * DAY_S:
         error_ms = round(ERROR_MS[0] * (ERROR_MS[1] / ERROR_MS[0]) ** rng.random())
-        found[at_s] = Clock(rng.uniform(-error_ms, error_ms) / 1000, error_ms)
+        by_second[at_s] = Clock(rng.uniform(-error_ms, error_ms) / 1000, error_ms)
         at_s += rng.randint(*CLOCK_S)
-    return found
+    return by_second
 
 
 class Member(ChainMember):
@@ -150,13 +150,15 @@ def play(seed: int, days: int, limit_W: int, interval_s: int) -> dict[str, Any]:
     """Play a quarter. Returns plain data."""
     played = quarter(seed, days, limit_W, interval_s)
     grid_W = played.all_days().seconds_W[1]
-    found = judged(grid_W, played, limit_W, interval_s)
-    return {"interval_min": interval_s // 60, "days": days, "limit_W": limit_W} | found
+    counts = judged(grid_W, played, limit_W, interval_s)
+    return {"interval_min": interval_s // 60, "days": days, "limit_W": limit_W} | counts
 
 
 def judged(grid_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> dict[str, Any]:
     """Counts of intervals. grid_W: the import in each second; `of`: the quarter it belongs to."""
-    mean_W, needed_W = [_means(np.maximum(0.0, each), interval_s) for each in (grid_W, of.needed_W)]
+    mean_W, needed_W = [
+        _means(np.maximum(0.0, power_W), interval_s) for power_W in (grid_W, of.needed_W)
+    ]
     energy_Wh, is_down = of.energy_Wh[::interval_s], of.is_down.reshape(-1, interval_s)
     least_W = needed_W - energy_Wh * 3600 / interval_s
     with_restart_W = _least_after(grid_W, of, is_down, limit_W)
@@ -170,7 +172,7 @@ def judged(grid_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> dict
         "needed_over": int((needed_W > limit_W).sum()),
         "with_restart": int(is_down.any(axis=1).sum()),
         "over": len(wrong),
-        "over_at_s": [int(at) * interval_s for at in wrong],
+        "over_at_s": [int(index) * interval_s for index in wrong],
         "over_W": float((mean_W[wrong] - limit_W).max(initial=0.0)),
         "over_all": int(is_over.sum()),
         "energy_short": int(is_energy_short.sum()),

@@ -173,7 +173,7 @@ def test_a_microcontroller_that_does_not_start_ends_its_trials_in_a_line_each(mo
     monkeypatch.setattr(command, "COUNTED", (("lockstep", fails), ("instructions", fails)))
     lines, closed = [], []
     live = types.SimpleNamespace(close=lambda: closed.append(True))
-    lab = types.SimpleNamespace(live=live, partner=None, made="elf")
+    lab = types.SimpleNamespace(live=live, partner=None, binary="elf")
     assert command.measured(lab, Checks(lines.append)) == []
     assert closed and [line.split()[0] for line in lines] == ["FAILED"] * 3
 
