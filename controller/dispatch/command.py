@@ -45,42 +45,46 @@ def _run(arguments: Namespace) -> int:
     if not arguments.file:
         raise cli.Ended(WRONG_INPUT, "FLEET.toml is missing; --keys prints its keys")
     with cli.ends(WRONG_INPUT, KeyStoreError, FileNotFoundError):
-        found = fleet.load(arguments.file)
-    names = [cabinet.name for cabinet in found.cabinets]
+        fleet_config = fleet.load(arguments.file)
+    names = [cabinet.name for cabinet in fleet_config.cabinets]
     for name in arguments.without:
         if name not in names:
             raise cli.Ended(WRONG_INPUT, f"--without {name}: allowed {', '.join(names)}")
     if len(set(arguments.without)) == len(names):
         raise cli.Ended(WRONG_INPUT, "--without names every cabinet: nothing is left to share")
     if arguments.check:
-        cli.show(arguments.json, facts(found), lambda: lines(found))
+        cli.show(arguments.json, facts(fleet_config), lambda: lines(fleet_config))
         return DONE
-    return _serve(found, arguments)
+    return _serve(fleet_config, arguments)
 
 
-def facts(found: Fleet) -> dict[str, Any]:
+def facts(fleet_config: Fleet) -> dict[str, Any]:
     """What a fleet means, as data without its keys."""
     cabinets = {
-        each.name: {**each._asdict(), "meter_code_wait_s": turn_s}
-        for each, turn_s in zip(found.cabinets, fleet.turns_s(found))
+        cabinet.name: {**cabinet._asdict(), "meter_code_wait_s": turn_s}
+        for cabinet, turn_s in zip(fleet_config.cabinets, fleet.turns_s(fleet_config))
     }
     for cabinet in cabinets.values():
         del cabinet["key"]
-    return {"connection_W": found.connection_W, "is_common": found.is_common, "cabinets": cabinets}
+    return {
+        "connection_W": fleet_config.connection_W,
+        "is_common": fleet_config.is_common,
+        "cabinets": cabinets,
+    }
 
 
-def lines(found: Fleet) -> list[str]:
+def lines(fleet_config: Fleet) -> list[str]:
     """What a fleet means, in lines for a person."""
-    fallbacks_W = sum(cabinet.fallback_W for cabinet in found.cabinets)
-    lent_W = found.connection_W - fallbacks_W
-    load = "a common load" if found.is_common else "a load of its own at each cabinet"
+    fallbacks_W = sum(cabinet.fallback_W for cabinet in fleet_config.cabinets)
+    lent_W = fleet_config.connection_W - fallbacks_W
+    load = "a common load" if fleet_config.is_common else "a load of its own at each cabinet"
     return [
-        f"{len(found.cabinets)} cabinets on {found.connection_W / 1e6:g} MW, {load}",
+        f"{len(fleet_config.cabinets)} cabinets on {fleet_config.connection_W / 1e6:g} MW, {load}",
         f"fallbacks {fallbacks_W / 1e6:g} MW together; {lent_W / 1e6:g} MW can be lent",
         *[
             f"  {cabinet.name:16} fallback {cabinet.fallback_W / 1000:>9,.0f} kW"
-            + (_common(cabinet.load_permille, turn_s) if found.is_common else "")
-            for cabinet, turn_s in zip(found.cabinets, fleet.turns_s(found))
+            + (_common(cabinet.load_permille, turn_s) if fleet_config.is_common else "")
+            for cabinet, turn_s in zip(fleet_config.cabinets, fleet.turns_s(fleet_config))
         ],
     ]
 
@@ -92,7 +96,7 @@ def _common(load_permille: int, turn_s: int | None) -> str:
     return f", {load_permille / 10:g} % of the load, {turn}"
 
 
-def _serve(found: Fleet, arguments: Namespace) -> int:
+def _serve(fleet_config: Fleet, arguments: Namespace) -> int:
     with cli.needs_doors("dispatch"):
         from controller.dispatch import service
     with cli.ends(NO_START, OSError, before="--own-dir: ", at=arguments.own_dir):
@@ -100,6 +104,6 @@ def _serve(found: Fleet, arguments: Namespace) -> int:
         lock = regular_file.locked(os.path.join(arguments.own_dir, "lock"))
     if lock is None:
         raise cli.Ended(NO_START, f"another dispatcher runs on {arguments.own_dir}")
-    path = os.path.join(arguments.own_dir, f"epoch-{found.source}.json")
-    made = service.Service(found, path, arguments.take_over, arguments.without)
-    return asyncio.run(service.until_signal(made))
+    path = os.path.join(arguments.own_dir, f"epoch-{fleet_config.source}.json")
+    dispatch_service = service.Service(fleet_config, path, arguments.take_over, arguments.without)
+    return asyncio.run(service.until_signal(dispatch_service))

@@ -30,8 +30,8 @@ class CommonLoad:
         """The load as the cabinets that report see it: the highest; else the last known."""
         parts = [member for member in self._members if member.cabinet.load_permille]
         live = [part for part in parts if part.is_live(now_us)]
-        found_W = [each.load_W * 1000 // each.cabinet.load_permille for each in live or parts]
-        return max(found_W, default=0)
+        loads_W = [member.load_W * 1000 // member.cabinet.load_permille for member in live or parts]
+        return max(loads_W, default=0)
 
     def note(self, now_us: int, seen_W: int) -> None:
         """Take the values of now. seen_W: sum of the cabinets' loads. A rise of what is not seen
@@ -39,13 +39,13 @@ class CommonLoad:
         """
         passed_us, self._noted_us = now_us - self._noted_us, now_us
         live = [member.report for member in self._members if member.is_live(now_us)]
-        grids_W = sorted(each.grid_W for each in live if each.grid_W is not None)
+        grids_W = sorted(report.grid_W for report in live if report.grid_W is not None)
         if not grids_W:
             return
-        batteries_W = sum(each.battery_W or 0 for each in live)
-        found_W = grids_W[len(grids_W) // 2] + batteries_W - seen_W
-        part = min(1.0, passed_us / UNSEEN_US) if found_W < self.unseen_W else 1.0
-        self.unseen_W += (found_W - self.unseen_W) * part
+        batteries_W = sum(report.battery_W or 0 for report in live)
+        beside_W = grids_W[len(grids_W) // 2] + batteries_W - seen_W
+        part = min(1.0, passed_us / UNSEEN_US) if beside_W < self.unseen_W else 1.0
+        self.unseen_W += (beside_W - self.unseen_W) * part
         minute, load_W = now_us // MINUTE_US, self.load_W(now_us)
         if not self._peaks or self._peaks[-1][0] != minute:
             self._peaks.append((minute, 0))
@@ -63,7 +63,7 @@ class CommonLoad:
         minute, load_W = now_us // MINUTE_US, self.load_W(now_us)
         peaks_W = [
             peak_W
-            for at, peak_W in self._peaks
-            if minute - at < HOUR_MIN or 0 <= at + DAY_MIN - minute < HOUR_MIN
+            for peak_minute, peak_W in self._peaks
+            if minute - peak_minute < HOUR_MIN or 0 <= peak_minute + DAY_MIN - minute < HOUR_MIN
         ]
         return (max(peaks_W, default=load_W) - load_W) * dead_permille // 1000

@@ -45,10 +45,10 @@ class Dispatcher:
         self.fleet = fleet
         draw = random.Random(seed)
         self.members = [
-            Member(cabinet, fleet.source, at, now_us, draw)
-            for at, cabinet in enumerate(fleet.cabinets)
+            Member(cabinet, fleet.source, place, now_us, draw)
+            for place, cabinet in enumerate(fleet.cabinets)
         ]
-        self._by_name = {member.cabinet.name: at for at, member in enumerate(self.members)}
+        self._by_name = {member.cabinet.name: place for place, member in enumerate(self.members)}
         self.ledger = Ledger(
             fleet.connection_W,
             [member.cabinet.fallback_W for member in self.members],
@@ -71,37 +71,39 @@ class Dispatcher:
 
     def hear_report(self, name: str, report: Report | None, now_us: int) -> None:
         """A report of a cabinet; None: a message that is no report."""
-        at = self._by_name.get(name)
-        if at is None or report is None:
+        place = self._by_name.get(name)
+        if place is None or report is None:
             self.counts["foreign_cabinet" if report else "wrong_report"] += 1
             return
-        member = self.members[at]
+        member = self.members[place]
         if report.state is not None:
-            self.ledger.connected(at)
+            self.ledger.connected(place)
         self.counts["reports"] += 1
         permille = member.cabinet.load_permille if self.fleet.is_common else None
         load_W = import_without_battery_W(report, permille)
         member.reported(report, load_W, now_us)
         if load_W is not None and load_W > member.value_W and not self.fleet.is_common:
             # from what is not lent yet, before the next plan
-            self._targets.values_W[at] = max(self._targets.values_W[at], load_W)
-            self._heard.add(at)
+            self._targets.values_W[place] = max(self._targets.values_W[place], load_W)
+            self._heard.add(place)
 
     def hear_answer(self, name: str, data: bytes, now_us: int) -> None:
         """A datagram that came as the answer of a cabinet."""
-        at = self._by_name.get(name)
-        heard = None if at is None else self.members[at].exchange.heard(data, now_us)
-        if at is None or heard is None:
+        place = self._by_name.get(name)
+        heard = None if place is None else self.members[place].exchange.heard(data, now_us)
+        if place is None or heard is None:
             self.counts["foreign_answer"] += 1
             return
-        member = self.members[at]
+        member = self.members[place]
         self.counts["answers"] += 1
         member.hear(heard, h.text(heard.code)[0], now_us)
-        self._heard.add(at)
+        self._heard.add(place)
         if heard.is_newest:
-            self._note_fallback(at, heard.fallback_W)
+            self._note_fallback(place, heard.fallback_W)
         if heard.counts:
-            before = self.ledger.answered(at, heard.sequence, heard.value_W, heard.left_ms, now_us)
+            before = self.ledger.answered(
+                place, heard.sequence, heard.value_W, heard.left_ms, now_us
+            )
             if before is not None:
                 member.note(heard, before, now_us)
         elif not h.taken(heard.code):
@@ -110,11 +112,11 @@ class Dispatcher:
             if heard.code == h.OTHER_BOOT and not member.problem:
                 member.restarted(now_us)
 
-    def _note_fallback(self, at: int, fallback_W: int | None) -> None:
+    def _note_fallback(self, place: int, fallback_W: int | None) -> None:
         """Take what the newest answer says of the fallback there."""
-        member = self.members[at]
+        member = self.members[place]
         member.stated(fallback_W)
-        self.ledger.note_fallback(at, None if member.exchange.problem else fallback_W)
+        self.ledger.note_fallback(place, None if member.exchange.problem else fallback_W)
 
     @property
     def deposed(self) -> str:
@@ -128,13 +130,15 @@ class Dispatcher:
 
     def step(self, now_us: int) -> list[Sent]:
         """The datagrams to send."""
-        found = list[Sent]()
+        datagrams = list[Sent]()
         members = self.members
-        order = sorted(self._due(now_us), key=lambda at: self._wanted_W(at) >= members[at].value_W)
-        for at in order:  # values that fall go first
-            with self.last.of(members[at].cabinet.name):
-                found += self._sent(at, now_us)
-        return found
+        order = sorted(
+            self._due(now_us), key=lambda place: self._wanted_W(place) >= members[place].value_W
+        )
+        for place in order:  # values that fall go first
+            with self.last.of(members[place].cabinet.name):
+                datagrams += self._sent(place, now_us)
+        return datagrams
 
     def _due(self, now_us: int) -> Sequence[int]:
         """The cabinets to look at: all after a new plan; else those that have answered, and those
@@ -148,9 +152,9 @@ class Dispatcher:
             with self.last.of("all: they keep their last values"):
                 self._plan(now_us)
             self._waiting = {
-                at
-                for at, member in enumerate(self.members)
-                if self._wanted_W(at) > member.value_W + self._step_W
+                place
+                for place, member in enumerate(self.members)
+                if self._wanted_W(place) > member.value_W + self._step_W
             }
             return range(count)
         return sorted(heard | self._waiting) if heard else ()
@@ -160,36 +164,36 @@ class Dispatcher:
         """A smaller change of a value is not sent."""
         return self.fleet.connection_W * STEP_PERMILLE // 1000 // len(self.members)
 
-    def _wanted_W(self, at: int) -> int:
-        return self._targets.values_W[at]
+    def _wanted_W(self, place: int) -> int:
+        return self._targets.values_W[place]
 
-    def _sent(self, at: int, now_us: int) -> list[Sent]:
+    def _sent(self, place: int, now_us: int) -> list[Sent]:
         """A heartbeat if one is due, and the value if it changes or must be renewed."""
-        member = self.members[at]
+        member = self.members[place]
         exchange, name = member.exchange, member.cabinet.name
-        found: list[Sent] = []
+        datagrams: list[Sent] = []
         if member.is_due(now_us):
             member.asked(now_us)
-            found.append((name, exchange.heartbeat(self.ledger.next_sequence(), now_us)))
+            datagrams.append((name, exchange.heartbeat(self.ledger.next_sequence(), now_us)))
         is_ready = exchange.is_fenced and member.is_live(now_us)
         if exchange.needs_clock(now_us) or member.is_withheld or not is_ready:
-            return found
-        value_W = self._next_W(at, now_us)
-        if value_W is not None and self.ledger.fits(at, value_W, now_us):
+            return datagrams
+        value_W = self._next_W(place, now_us)
+        if value_W is not None and self.ledger.fits(place, value_W, now_us):
             sequence = self.ledger.next_sequence()
-            self.ledger.sent(at, sequence, value_W, now_us)
+            self.ledger.sent(place, sequence, value_W, now_us)
             member.lent(value_W, now_us)
-            found.append((name, exchange.hint(sequence, value_W, now_us)))
-        return found
+            datagrams.append((name, exchange.hint(sequence, value_W, now_us)))
+        return datagrams
 
-    def _next_W(self, at: int, now_us: int) -> int | None:
+    def _next_W(self, place: int, now_us: int) -> int | None:
         """The value to send now; None: nothing is to be sent."""
-        member = self.members[at]
+        member = self.members[place]
         fallback_W, age_us = member.cabinet.fallback_W, now_us - member.hint_us
-        wanted_W = min(max(self._wanted_W(at), fallback_W), self.ledger.most_W(at))
+        wanted_W = min(max(self._wanted_W(place), fallback_W), self.ledger.most_W(place))
         if member.problem:
             wanted_W = fallback_W
-        value_W = min(wanted_W, self.ledger.room_W(at, now_us))
+        value_W = min(wanted_W, self.ledger.room_W(place, now_us))
         if value_W < member.value_W <= wanted_W:
             return None  # it needs its share, and the others' holds are too high for a moment
         is_moved = abs(value_W - member.value_W) > self._step_W
@@ -201,7 +205,7 @@ class Dispatcher:
 
     def _plan(self, now_us: int) -> None:
         """Find the targets from what is known now."""
-        views = [self._view(at, now_us) for at in range(len(self.members))]
+        views = [self._view(place, now_us) for place in range(len(self.members))]
         unseen_W = rise_W = 0
         if self.fleet.is_common:
             self._common.note(now_us, sum(view.load_W for view in views))
@@ -210,22 +214,22 @@ class Dispatcher:
             views, self.fleet.connection_W - unseen_W, max(self.fleet.spare_W, rise_W)
         )
 
-    def _view(self, at: int, now_us: int) -> targets.View:
+    def _view(self, place: int, now_us: int) -> targets.View:
         """A cabinet whose facts cannot be judged counts as silent, with its last value."""
-        own = self.members[at]
+        own = self.members[place]
         with self.last.of(own.cabinet.name):
-            return self._judged(at, now_us)
+            return self._judged(place, now_us)
         return targets.View(max(own.load_W, own.value_W), 0, own.cabinet.fallback_W, False, 1)
 
-    def _judged(self, at: int, now_us: int) -> targets.View:
-        member = self.members[at]
-        is_lent_on = self.ledger.is_lent_on(at) and not self.ledger.lends_in_s(now_us)
+    def _judged(self, place: int, now_us: int) -> targets.View:
+        member = self.members[place]
+        is_lent_on = self.ledger.is_lent_on(place) and not self.ledger.lends_in_s(now_us)
         member.judge(now_us, is_lent_on)
         is_live, load_W = member.is_live(now_us), member.load_W
         if not is_live and self.fleet.is_common:
             load_W = self._common.load_W(now_us) * member.cabinet.load_permille // 1000
         if not is_live:
-            load_W = max(load_W, self.ledger.hold_W(at, now_us))
+            load_W = max(load_W, self.ledger.hold_W(place, now_us))
         can_give = is_live and member.exchange.is_known and not member.problem
         return targets.View(
             load_W,
@@ -245,9 +249,9 @@ class Dispatcher:
     def facts(self, now_us: int, places: range) -> dict[str, Any]:
         """The state of the fleet in SI units. places: those of the cabinets to show."""
         cabinets = {}
-        for at in places:
-            with self.last.of(name := self.members[at].cabinet.name):
-                cabinets[name] = self._shown(at, now_us)
+        for place in places:
+            with self.last.of(name := self.members[place].cabinet.name):
+                cabinets[name] = self._shown(place, now_us)
         return {
             "connection_W": self.fleet.connection_W,
             "epoch": self.ledger.epoch,
@@ -258,15 +262,15 @@ class Dispatcher:
             "counts": {**self.counts, "faults": self.last.count},
         }
 
-    def _shown(self, at: int, now_us: int) -> dict[str, Any]:
-        member, share = self.members[at], self.ledger.shares[at]
+    def _shown(self, place: int, now_us: int) -> dict[str, Any]:
+        member, share = self.members[place], self.ledger.shares[place]
         share_W, left_s = member.share(share, now_us)
         return {
             "is_live": member.is_live(now_us),
             "share_W": share_W,
             "left_s": left_s,
             "short_W": member.short_W,
-            "hold_W": self.ledger.hold_W(at, now_us),
+            "hold_W": self.ledger.hold_W(place, now_us),
             "fallback_W": member.cabinet.fallback_W,
             "load_W": member.load_W,
             "problem": member.problem,

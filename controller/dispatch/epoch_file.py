@@ -60,12 +60,12 @@ def read(path: str) -> Kept:
     if not os.path.exists(path):
         return Kept()
     try:
-        found = json_text.loads(file_text(path, BYTES_MAX, "the file that dispatch has written"))
+        content = json_text.loads(file_text(path, BYTES_MAX, "the file that dispatch has written"))
     except (ConfigError, ValueError) as error:
         raise Refused(f"{path}: {error}") from None
-    found = found if isinstance(found, dict) else {}
-    kept: dict[str, Any] = {name: found.get(name) for name in Kept._fields}
-    is_right = [type(each) for each in kept.values()] == [int, bool, str, str]
+    content = content if isinstance(content, dict) else {}
+    kept: dict[str, Any] = {name: content.get(name) for name in Kept._fields}
+    is_right = [type(field) for field in kept.values()] == [int, bool, str, str]
     if not is_right or not 0 < kept["epoch"] <= EPOCH_MAX:
         allowed = f"allowed an epoch of 1 to {EPOCH_MAX}, is_taken, origin, and cabinets"
         raise Refused(f"{path}: {allowed}. Put the file aside, then start with --take-over")
@@ -78,8 +78,8 @@ def take(path: str, kept: Kept, is_restart: bool) -> int:
     """
     epoch = kept.epoch + 1 + (0 if is_restart else APART + secrets.randbelow(APART))
     if epoch > EPOCH_MAX:
-        words = "give the cabinets new keys, put this file aside, then start with --take-over"
-        raise Refused(f"{path}: the epochs are used up; {words}")
+        remedy = "give the cabinets new keys, put this file aside, then start with --take-over"
+        raise Refused(f"{path}: the epochs are used up; {remedy}")
     put(path, kept._replace(epoch=epoch, origin=origin(path)))
     return epoch
 

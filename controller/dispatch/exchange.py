@@ -71,12 +71,12 @@ class Exchange:
         passed_ms = (now_us - self._at_us) * (1000 - DRIFT_PERMILLE) // 1_000_000
         sent_ms = self._uptime_ms + passed_ms if self.is_known else 0
         run = self._source, self._nonce, sequence, sent_ms
-        made = w.Hint(*run, kind, h.IMPORT_W_MAX, 0, value_W, VALID_MS)
+        hint = w.Hint(*run, kind, h.IMPORT_W_MAX, 0, value_W, VALID_MS)
         self._pending[sequence] = kind, value_W
         while len(self._pending) > PENDING_MAX:
             del self._pending[next(iter(self._pending))]
         self._highest = max(self._highest, sequence)
-        return w.signed(made, self._key)
+        return w.signed(hint, self._key)
 
     def heard(self, data: bytes, now_us: int) -> Heard | None:
         """What a datagram says. None: it is no answer to a hint of this dispatcher."""

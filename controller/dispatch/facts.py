@@ -31,10 +31,10 @@ def parts(dispatcher: Dispatcher, now_us: int) -> Iterator[tuple[str, Facts]]:
     """(topic, facts) of each message, each cabinet with its controls of IEEE 2030.5."""
     place, count = topic(dispatcher.fleet.source), len(dispatcher.members)
     for first in range(0, count, CABINETS_MAX):
-        found = dispatcher.facts(now_us, range(first, min(count, first + CABINETS_MAX)))
-        for cabinet in found["cabinets"].values():
+        part = dispatcher.facts(now_us, range(first, min(count, first + CABINETS_MAX)))
+        for cabinet in part["cabinets"].values():
             cabinet["DefaultDERControl"] = default(cabinet["fallback_W"])
-        yield f"{place}/{first // CABINETS_MAX + 1}" if first else place, found
+        yield f"{place}/{first // CABINETS_MAX + 1}" if first else place, part
 
 
 def default(fallback_W: int) -> Facts:

@@ -89,7 +89,7 @@ def turns_s(fleet: Fleet) -> list[int | None]:
     None: its turn is later than a cabinet can wait, so a person starts it then.
     """
     step_s = TURN_S if fleet.is_common else 0
-    turns_s = [at * step_s for at in range(len(fleet.cabinets))]
+    turns_s = [turn * step_s for turn in range(len(fleet.cabinets))]
     return [turn_s if turn_s <= WAIT_S_MAX else None for turn_s in turns_s]
 
 
@@ -106,7 +106,7 @@ def load(path: str, has_keys: bool = True) -> Fleet:
     rows = read_each(path, ("cabinet",), tables.get("cabinet", {}), CABINET)
     _check(path, fleet, rows)
     check_broker(path, ("broker",), broker)
-    found = Fleet(
+    checked_fleet = Fleet(
         path,
         connection_W=fleet["connection_W"],
         is_common=fleet["load"] == COMMON,
@@ -116,7 +116,9 @@ def load(path: str, has_keys: bool = True) -> Fleet:
         cabinets=(),
         broker=broker,
     )
-    return found._replace(cabinets=tuple(_cabinet(found, has_keys, *each) for each in rows.items()))
+    return checked_fleet._replace(
+        cabinets=tuple(_cabinet(checked_fleet, has_keys, *row) for row in rows.items())
+    )
 
 
 def _cabinet(fleet: Fleet, has_key: bool, name: str, row: dict[str, Any]) -> Cabinet:

@@ -63,8 +63,8 @@ class Share:
         """The cabinet has answered this sequence, and what was sent before it is void."""
         before = Before(self.lent.get(sequence), self.in_force)
         self.is_heard, self.answered, self.in_force = True, sequence, in_force
-        for each in [each for each in self.lent if each <= sequence]:
-            del self.lent[each]
+        for earlier in [earlier for earlier in self.lent if earlier <= sequence]:
+            del self.lent[earlier]
         return before
 
 
@@ -101,77 +101,77 @@ class Ledger:
         self._holds_W, self._sum_W = [0] * len(self.shares), 0
         self._changed = set(range(len(self.shares)))
         # a heap of (us, share): when a hold may end; one for each message of the last 64 s
-        self._ends = [(self._known_us, at) for at in self._changed]
+        self._ends = [(self._known_us, place) for place in self._changed]
 
-    def most_W(self, at: int) -> int:
+    def most_W(self, place: int) -> int:
         """The highest value that this cabinet can ever have."""
-        return self.shares[at].fallback_W + self.free_W
+        return self.shares[place].fallback_W + self.free_W
 
-    def hold_W(self, at: int, now_us: int) -> int:
+    def hold_W(self, place: int, now_us: int) -> int:
         """The highest import that any hint of this cabinet may allow now."""
-        share = self.shares[at]
-        if not share.is_heard and (now_us < self._known_us or self.is_lent_on(at)):
-            return self.most_W(at)
-        every = [share.in_force, *share.lent.values()]
-        return max([share.own_W, *[each.value_W for each in every if now_us < each.until_us]])
+        share = self.shares[place]
+        if not share.is_heard and (now_us < self._known_us or self.is_lent_on(place)):
+            return self.most_W(place)
+        hints = [share.in_force, *share.lent.values()]
+        return max([share.own_W, *[hint.value_W for hint in hints if now_us < hint.until_us]])
 
-    def is_lent_on(self, at: int) -> bool:
+    def is_lent_on(self, place: int) -> bool:
         """An earlier dispatcher may still lend to this cabinet."""
-        return self._taken and not self.shares[at].is_heard and at not in self._away
+        return self._taken and not self.shares[place].is_heard and place not in self._away
 
-    def connected(self, at: int) -> None:
+    def connected(self, place: int) -> None:
         """A cabinet that was said to be away has been heard."""
-        if at in self._away:
-            self._away.remove(at)
-            self._changed.add(at)
+        if place in self._away:
+            self._away.remove(place)
+            self._changed.add(place)
 
-    def note_fallback(self, at: int, fallback_W: int | None) -> None:
+    def note_fallback(self, place: int, fallback_W: int | None) -> None:
         """The fallback that a cabinet states. None: it has none, or does not keep its limit, so it
         counts with all that it could ever have.
         """
-        share = self.shares[at]
-        stated_W = self.most_W(at) if fallback_W is None else max(share.fallback_W, fallback_W)
+        share = self.shares[place]
+        stated_W = self.most_W(place) if fallback_W is None else max(share.fallback_W, fallback_W)
         share.stated(stated_W)
-        self._changed.add(at)
+        self._changed.add(place)
 
-    def fits(self, at: int, value_W: int, now_us: int) -> bool:
+    def fits(self, place: int, value_W: int, now_us: int) -> bool:
         """This value may be sent: it lends nothing below a fallback, and fits beside the others. A
         fallback always fits, so that a value can fall while the others' holds are too high.
         """
-        fallback_W = self.shares[at].fallback_W
-        return now_us >= self._known_us and fallback_W <= value_W <= self.room_W(at, now_us)
+        fallback_W = self.shares[place].fallback_W
+        return now_us >= self._known_us and fallback_W <= value_W <= self.room_W(place, now_us)
 
     def lends_in_s(self, now_us: int) -> int:
         """Seconds in which nothing is lent, because earlier hints may still be valid."""
         return max(0, -((now_us - self._known_us) // 1_000_000))
 
-    def room_W(self, at: int, now_us: int) -> int:
+    def room_W(self, place: int, now_us: int) -> int:
         """The highest value that fits; the fallback, if none does."""
-        fallback_W = self.shares[at].fallback_W
+        fallback_W = self.shares[place].fallback_W
         if now_us < self._known_us:
             return fallback_W
-        room_W = self.connection_W - self._others_W(at, now_us)
-        return max(fallback_W, min(self.most_W(at), room_W))
+        room_W = self.connection_W - self._others_W(place, now_us)
+        return max(fallback_W, min(self.most_W(place), room_W))
 
-    def _others_W(self, at: int, now_us: int) -> int:
+    def _others_W(self, place: int, now_us: int) -> int:
         """The holds of all other cabinets together."""
         self._pass(now_us)
-        for each in self._changed:
-            hold_W = self.hold_W(each, now_us)
-            self._sum_W += hold_W - self._holds_W[each]
-            self._holds_W[each] = hold_W
+        for changed in self._changed:
+            hold_W = self.hold_W(changed, now_us)
+            self._sum_W += hold_W - self._holds_W[changed]
+            self._holds_W[changed] = hold_W
         self._changed.clear()
-        return self._sum_W - self._holds_W[at]
+        return self._sum_W - self._holds_W[place]
 
     def _pass(self, now_us: int) -> None:
         """Note the cabinets whose holds may have ended."""
         while self._ends and self._ends[0][0] <= now_us:
             self._changed.add(heapq.heappop(self._ends)[1])
 
-    def _note(self, at: int, until_us: int) -> None:
+    def _note(self, place: int, until_us: int) -> None:
         """The hold of a cabinet has changed, and may change again then."""
-        self._changed.add(at)
-        heapq.heappush(self._ends, (until_us, at))
+        self._changed.add(place)
+        heapq.heappush(self._ends, (until_us, place))
 
     @property
     def is_used_up(self) -> bool:
@@ -183,34 +183,34 @@ class Ledger:
         self._count += 1
         return self.epoch << COUNT_BITS | self._count
 
-    def sent(self, at: int, sequence: int, value_W: int, now_us: int) -> None:
+    def sent(self, place: int, sequence: int, value_W: int, now_us: int) -> None:
         """A hint goes out; call this before it does. ValueError: it does not fit."""
-        if not self.fits(at, value_W, now_us):
+        if not self.fits(place, value_W, now_us):
             raise ValueError(f"{value_W} W do not fit beside the other cabinets")
-        lent = self.shares[at].lent[sequence] = Lent(value_W, now_us + lasts_us())
-        self._note(at, lent.until_us)
+        lent = self.shares[place].lent[sequence] = Lent(value_W, now_us + lasts_us())
+        self._note(place, lent.until_us)
 
     def answered(
-        self, at: int, sequence: int, value_W: int, left_ms: int, now_us: int
+        self, place: int, sequence: int, value_W: int, left_ms: int, now_us: int
     ) -> Before | None:
         """An answer of this cabinet to a sequence, with the value in force and its remaining time,
         both of the moment of the answer. Returns None for an answer that counts for nothing: of
         another epoch, never asked for, or older than one that is known.
         """
-        share, count = self.shares[at], sequence & (1 << COUNT_BITS) - 1
+        share, count = self.shares[place], sequence & (1 << COUNT_BITS) - 1
         if epoch_of(sequence) != self.epoch or not 0 < count <= self._count:
             return None
         if sequence < share.answered:
             return None
         before = share.take(sequence, Lent(value_W, now_us + stretched_us(left_ms)))
-        self._note(at, share.in_force.until_us)
+        self._note(place, share.in_force.until_us)
         return before
 
     def forget_ended(self, now_us: int) -> None:
         """Leave out what has run out: the memory stays bounded without answers."""
         self._pass(now_us)
         for share in self.shares:
-            for sequence in [key for key, each in share.lent.items() if each.until_us <= now_us]:
+            for sequence in [key for key, hint in share.lent.items() if hint.until_us <= now_us]:
                 del share.lent[sequence]
 
 

@@ -93,9 +93,9 @@ class Member:
     def stated(self, fallback_W: int | None) -> None:
         """It has said its fallback; None: it has none."""
         own_W = self.cabinet.fallback_W
-        words = f"its fallback_import_W_max is {fallback_W} W, and FLEET.toml says {own_W}"
+        mismatch = f"its fallback_import_W_max is {fallback_W} W, and FLEET.toml says {own_W}"
         if fallback_W is not None:
-            self.is_mismatched = words if fallback_W != own_W else ""
+            self.is_mismatched = mismatch if fallback_W != own_W else ""
 
     def judge(self, now_us: int, is_lent_on: bool) -> None:
         """Find out whether the cabinet only reports, or only answers. Call it each few seconds.
@@ -125,12 +125,12 @@ class Member:
         """
         return self.problem not in ("", NO_LIMIT, self.exchange.odd)
 
-    def hear(self, heard: Heard, words: str, now_us: int) -> None:
-        """Note that it answers, and what. words: of the code."""
+    def hear(self, heard: Heard, text: str, now_us: int) -> None:
+        """Note that it answers, and what. text: of the code."""
         self.answered_us = now_us
         if heard.is_limit:
             self.limit_us = None
-        self.refusal = "" if heard.counts else words
+        self.refusal = "" if heard.counts else text
         if heard.counts:
             self.counted_us, self.is_answered = now_us, True
 
@@ -160,7 +160,7 @@ class Member:
         status = COMPLETED if left_us <= 0 else RECEIVED if self.waits else STARTED
         sent = [share.lent[sequence] for sequence in sorted(share.lent)[-1:]]
         rows: list[tuple[int | None, int, str | None]] = [
-            *[(each.value_W, each.until_us - WINDOW_MS * 1000 - now_us, None) for each in sent],
+            *[(hint.value_W, hint.until_us - WINDOW_MS * 1000 - now_us, None) for hint in sent],
             (self.control_W, left_us, status),
             (self.replaced_W, 0, SUPERSEDED),
         ]

@@ -111,8 +111,8 @@ class Overview:
             self._count(name, "is not in the file")
         elif kind == "report":
             report, *wrong = full_report(payload, self.fleet.source)
-            for words in wrong:
-                self._count(name, words)
+            for fault in wrong:
+                self._count(name, fault)
             if report is not None:
                 seen.hear(report, is_retained, now_us)
         elif payload in (b"online", b"offline"):
@@ -120,19 +120,19 @@ class Overview:
         else:
             self._count(name, "online has a wrong value")
 
-    def _count(self, name: str, words: str) -> None:
+    def _count(self, name: str, fault: str) -> None:
         """Count a message of a name that does not count, or a field of it."""
-        key = f"{printable(name)[:NAME_MAX]} {words}"
+        key = f"{printable(name)[:NAME_MAX]} {fault}"
         if key in self.odd or len(self.odd) < ODD_MAX:
             self.odd[key] += 1
 
     def _hear_state(self, payload: bytes, is_retained: bool, now_us: int) -> None:
-        found = state_of(payload)
-        if isinstance(found, str):
-            return self._count("the dispatcher", found)
-        self.state, wrong = found
-        for words in wrong:
-            self._count("the dispatcher", words)
+        outcome = state_of(payload)
+        if isinstance(outcome, str):
+            return self._count("the dispatcher", outcome)
+        self.state, wrong = outcome
+        for fault in wrong:
+            self._count("the dispatcher", fault)
         if not is_retained:
             self._state_us = now_us
             for name in self.state["cabinets"].keys() & self.seen.keys():
@@ -142,8 +142,8 @@ class Overview:
         """True if nothing more is to be waited for: each cabinet has said something, and the
         dispatcher something about each.
         """
-        every = self.seen.values()
-        return all(e.shared and (e.is_heard or e.is_offline) for e in every)
+        cabinets = self.seen.values()
+        return all(e.shared and (e.is_heard or e.is_offline) for e in cabinets)
 
     def dispatcher(self, now_us: int) -> Facts:
         """Facts of the dispatcher. silent_s: None unless it was heard live here."""
@@ -160,7 +160,7 @@ class Overview:
 
     def cabinets(self, now_us: int) -> dict[str, Facts]:
         """The facts of each cabinet, in the order of the file."""
-        return {name: self._cabinet(each, now_us) for name, each in self.seen.items()}
+        return {name: self._cabinet(seen, now_us) for name, seen in self.seen.items()}
 
     def _cabinet(self, seen: Seen, now_us: int) -> Facts:
         silence, cabinet, report = seen.silence(now_us), seen.cabinet, seen.report
@@ -169,7 +169,7 @@ class Overview:
         permille = cabinet.load_permille if self.fleet.is_common else None
         load_W: Any = import_without_battery_W(taken(report), permille)
         battery_W = report["battery_W"]
-        found = {
+        facts = {
             "is_live": not silence,
             "silence": silence,
             "heard_s": (now_us - seen.heard_us) // 1_000_000 if seen.is_heard else None,
@@ -188,7 +188,7 @@ class Overview:
             "DERControl": shared.get("DERControl", []),
             "DefaultDERControl": published.default(cabinet.fallback_W),
         }
-        return {**found, **published.status(found)}
+        return {**facts, **published.status(facts)}
 
 
 def _share(seen: Seen, shared: Facts, now_us: int) -> Facts:
@@ -201,13 +201,13 @@ def _share(seen: Seen, shared: Facts, now_us: int) -> Facts:
         if own
         else None
     )
-    found, word = reported, "cabinet" if own else None
+    share, word = reported, "cabinet" if own else None
     if shared:
         share_W, left_s = shared["share_W"], shared["left_s"]
-        found = word = None
+        share = word = None
         if None not in (share_W, left_s):
-            found, word = _aged(share_W, left_s, now_us - seen.shared_us, fallback_W), "dispatcher"
-    share_W, left_s = found or (fallback_W, 0)
+            share, word = _aged(share_W, left_s, now_us - seen.shared_us, fallback_W), "dispatcher"
+    share_W, left_s = share or (fallback_W, 0)
     return {
         "share_W": share_W,
         "left_s": left_s,
@@ -230,6 +230,6 @@ def danger_level(alarm: Facts | None) -> int:
         return danger.WARNING
     label = alarm["label"]
     number = int(label[1:]) - LABEL_ROW if label[:1] == "R" and label[1:].isdecimal() else 0
-    stages = [each for each in matrix.STAGES if each[matrix.S_ROW] == number]
+    stages = [stage for stage in matrix.STAGES if stage[matrix.S_ROW] == number]
     same = [stage for stage in stages if reason_words.stage_text(stage)[1] == alarm["words"]]
     return max(map(danger.level, same or stages), default=danger.WARNING)

@@ -69,8 +69,10 @@ class Reader:
             while True:
                 link.check()
                 while self._waiting:
-                    each = self._waiting.popleft()
-                    self.overview.hear(each.topic, each.payload, each.is_retained, self.now_us)
+                    message = self._waiting.popleft()
+                    self.overview.hear(
+                        message.topic, message.payload, message.is_retained, self.now_us
+                    )
                 yield
                 await asyncio.sleep(turn_ms / 1000)
         finally:

@@ -109,10 +109,10 @@ NOTHING = taken({})
 
 def report_of(payload: bytes) -> Report | None:
     """The report of a message, for a dispatcher. None: it is no report."""
-    found = message.loaded(payload, BYTES_MAX)
-    if isinstance(found, str):
+    content = message.loaded(payload, BYTES_MAX)
+    if isinstance(content, str):
         return None
-    report = taken(message.read(OWN, found)[0])
+    report = taken(message.read(OWN, content)[0])
     return NOTHING if report.state is None else report
 
 
@@ -120,12 +120,12 @@ def full_report(payload: bytes, source: str) -> list[Any]:
     """[the fields of a report, or None; words for what is wrong with it, ...], for a person.
     source: the one of the dispatcher, whose import maximum is `share`.
     """
-    found = message.loaded(payload, BYTES_MAX)
-    if isinstance(found, str):
-        return [None, found]
-    if isinstance(shares := found.get("share"), dict):
-        found["share"] = shares.get(source)
-    values, wrong = message.read(FORM, found)
+    content = message.loaded(payload, BYTES_MAX)
+    if isinstance(content, str):
+        return [None, content]
+    if isinstance(shares := content.get("share"), dict):
+        content["share"] = shares.get(source)
+    values, wrong = message.read(FORM, content)
     return [values, *[f"has a wrong {name}" for name in wrong]]
 
 
@@ -133,19 +133,19 @@ def state_of(payload: bytes) -> tuple[Facts, list[str]] | str:
     """(the state that a dispatcher publishes (facts.py), words for what is wrong with it).
     `cabinets` has those of this message, as `counted`.
     """
-    found = message.loaded(payload, STATE_BYTES_MAX)
-    if isinstance(found, str):
-        return found
-    rows = found.get("cabinets")
+    content = message.loaded(payload, STATE_BYTES_MAX)
+    if isinstance(content, str):
+        return content
+    rows = content.get("cabinets")
     if not isinstance(rows, dict):
         return "has no cabinets"
-    state, wrong = message.read(STATE, found)
+    state, wrong = message.read(STATE, content)
     cabinets = state["cabinets"] = {}
     for name, row in rows.items():
         values, odd = message.read(CABINET, row) if isinstance(row, dict) else ({}, ["row"])
         cabinets[name] = message.counted(CABINET, values)
-        wrong += [f"{each} of {name}" for each in odd]
-    return state, [f"has a wrong {each}" for each in wrong]
+        wrong += [f"{field} of {name}" for field in odd]
+    return state, [f"has a wrong {field}" for field in wrong]
 
 
 def import_without_battery_W(report: Report, permille: int | None) -> int | None:

@@ -20,8 +20,8 @@ UNSAID = "does not say its release"
 def waves(names: Sequence[str]) -> list[list[str]]:
     """The names, as 1, a tenth of all, and the rest."""
     second = 1 + -(-len(names) // TENTH)
-    found = [list(names[:1]), list(names[1:second]), list(names[second:])]
-    return [each for each in found if each]
+    batches = [list(names[:1]), list(names[1:second]), list(names[second:])]
+    return [batch for batch in batches if batch]
 
 
 class RollOut:
@@ -34,11 +34,11 @@ class RollOut:
         self._waits_us: dict[str, int] = {}  # since when a cabinet of the wave can only be awaited
         self.halted = ""
 
-    def state(self, found: Facts) -> str:
+    def state(self, cabinet: Facts) -> str:
         """What a cabinet does with the release, by the facts of `firebreak fleet`."""
-        if not found["is_live"]:
+        if not cabinet["is_live"]:
             return SILENT
-        counts = counted(FORM, found)
+        counts = counted(FORM, cabinet)
         if counts["release"] != self._version:
             return OTHER if counts["release"] else UNSAID
         return TRIED if counts["on_trial"] else KEPT
@@ -81,9 +81,9 @@ class RollOut:
                 self.halted = f"{name} {state} after {KEEPS_H_MAX} h"
         return bool(self.halted)
 
-    def failed(self, name: str, words: str) -> None:
+    def failed(self, name: str, reason: str) -> None:
         """The installation on a cabinet has ended wrongly."""
-        self.halted = self.halted or f"{name}: {words}"
+        self.halted = self.halted or f"{name}: {reason}"
 
     def is_done(self, cabinets: Mapping[str, Facts]) -> bool:
         """True once every cabinet has kept the release."""

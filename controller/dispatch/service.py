@@ -112,7 +112,7 @@ class Service:
                 f"for good, then start this one with --take-over"
             )
         seen = {} if is_restart else await self._greeted(link)
-        name = max(seen, key=lambda each: seen[each], default="")
+        name = max(seen, key=lambda cabinet: seen[cabinet], default="")
         highest = seen.get(name, 0)
         if highest > kept.epoch and not take_over:
             raise Refused(
@@ -134,19 +134,19 @@ class Service:
 
     async def _greeted(self, link: Link) -> dict[str, int]:
         """{cabinet: the highest epoch that it has taken}, of those that answer a greeting."""
-        found: dict[str, int] = {}
+        epochs: dict[str, int] = {}
         asked = self._known.difference(self._without)
         until_us = clock.now_us() + GREET_US
-        while clock.now_us() < until_us and len(found) < len(asked):
+        while clock.now_us() < until_us and len(epochs) < len(asked):
             link.check()
-            for name in asked.difference(found):
+            for name in asked.difference(epochs):
                 link.send(self._topic(name), w.hello(self._fleet.source))
             await asyncio.sleep(GREET_EACH_MS / 1000)
             while self._answers:
                 name, data = self._answers.popleft()
                 if (welcome := w.welcome_of(data)) is not None:
-                    found[name] = w.epoch_of(welcome.sequence)
-        return found
+                    epochs[name] = w.epoch_of(welcome.sequence)
+        return epochs
 
     # -- each turn
 
@@ -201,10 +201,14 @@ class Service:
     def _tell(self, dispatcher: Dispatcher) -> None:
         """Log each problem once, while it lasts."""
         problems = dict(dispatcher.problems())
-        new = {name: words for name, words in problems.items() if self._problems.get(name) != words}
+        new = {
+            name: problem
+            for name, problem in problems.items()
+            if self._problems.get(name) != problem
+        }
         self._problems = problems
-        for name, words in list(new.items())[:PROBLEMS_MAX]:
-            say(f"dispatch: {name} gets no share: {words}")
+        for name, problem in list(new.items())[:PROBLEMS_MAX]:
+            say(f"dispatch: {name} gets no share: {problem}")
         if len(new) > PROBLEMS_MAX:
             say(f"dispatch: and {len(new) - PROBLEMS_MAX} more")
 

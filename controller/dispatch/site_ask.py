@@ -71,32 +71,35 @@ def answer(facts: Facts, job: Job, name: str = "") -> Facts:
     is_known = of["is_live"] and None not in (of["lends_in_s"], of["connection_W"])
     is_lent = is_known and job.at_s >= of["lends_in_s"]
     loads_W, beside_W, unknown = (_common if is_common else _own)(facts, job)
-    found = {"answer": NOT_KNOWN, **job._asdict(), "unknown": unknown}
-    found["leaves_out"] = list(_leaves_out(facts, job, is_lent))
+    reply = {"answer": NOT_KNOWN, **job._asdict(), "unknown": unknown}
+    reply["leaves_out"] = list(_leaves_out(facts, job, is_lent))
     if unknown:
-        return found
-    parts = {each: _part(cabinets[each], load, job, is_lent) for each, load in loads_W.items()}
+        return reply
+    parts = {
+        cabinet_name: _part(cabinets[cabinet_name], load, job, is_lent)
+        for cabinet_name, load in loads_W.items()
+    }
     shared_W = of["connection_W"] if is_lent else POWER_W_MAX
     most_W = min(facts["connection_W"], shared_W) - beside_W
-    found |= {"is_lent": is_lent, "import_W_max": most_W}
-    return found | _sums(parts, most_W, 0 if is_common else job.power_W, name)
+    reply |= {"is_lent": is_lent, "import_W_max": most_W}
+    return reply | _sums(parts, most_W, 0 if is_common else job.power_W, name)
 
 
 def _sums(parts: dict[str, _Part], most_W: int, rise_W: int, name: str) -> Facts:
     """rise_W: what the load will rise at one cabinet; 0: the loads contain a common job."""
     margins_W = _margins_W(parts, rise_W, most_W)
     if rise_W:
-        name = name or max(margins_W, key=lambda each: margins_W[each])
+        name = name or max(margins_W, key=lambda cabinet_name: margins_W[cabinet_name])
         parts[name] = parts[name]._replace(load_W=parts[name].load_W + rise_W)
     margin_W = margins_W[name] if name else min(margins_W.values())
-    shown = {each: part.shown() for each, part in parts.items()}
-    largest = max(shown, key=lambda each: shown[each]["gives_W"])
+    shown = {cabinet_name: part.shown() for cabinet_name, part in parts.items()}
+    largest = max(shown, key=lambda cabinet_name: shown[cabinet_name]["gives_W"])
     failed = _margins_W({**parts, largest: parts[largest]._replace(high_W=0)}, 0, most_W)
     return {
         "answer": YES if margin_W >= 0 else NO,
         "cabinet": name,
-        "reserved_W": sum(each["reserved_W"] for each in shown.values()),
-        "given_W": sum(each["gives_W"] for each in shown.values()),
+        "reserved_W": sum(row["reserved_W"] for row in shown.values()),
+        "given_W": sum(row["gives_W"] for row in shown.values()),
         "margin_W": margin_W,
         "margin_without_largest_W": failed[name] if name else min(failed.values()),
         "cabinets": shown,
@@ -105,12 +108,12 @@ def _sums(parts: dict[str, _Part], most_W: int, rise_W: int, name: str) -> Facts
 
 def _margins_W(parts: dict[str, _Part], rise_W: int, most_W: int) -> dict[str, int]:
     """What is left if the load rises at each cabinet."""
-    left_W, found = most_W - sum(part.reserved_W for part in parts.values()), {}
+    left_W, margins_W = most_W - sum(part.reserved_W for part in parts.values()), {}
     for name, part in parts.items():
         risen = part._replace(load_W=part.load_W + rise_W)
         bound_W = part.bound_W - risen.load_W + risen.high_W
-        found[name] = min(bound_W, left_W + part.reserved_W - risen.reserved_W)
-    return found
+        margins_W[name] = min(bound_W, left_W + part.reserved_W - risen.reserved_W)
+    return margins_W
 
 
 def _own(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
@@ -119,8 +122,11 @@ def _own(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
     """
     loads_W, unknown = {}, []
     rows = sorted(facts["cabinets"].items(), key=lambda row: row[1]["danger_level"])
-    for name, each in rows:
-        known_W = [each["load_part_W"], *([] if each["is_live"] else [each["last_load_W"]])]
+    for name, cabinet in rows:
+        known_W = [
+            cabinet["load_part_W"],
+            *([] if cabinet["is_live"] else [cabinet["last_load_W"]]),
+        ]
         is_unsaid = facts["dispatcher"]["is_live"] and known_W[-1] is None
         known_W = [load_W for load_W in known_W if load_W is not None]
         loads_W[name] = max(known_W, default=0)
@@ -133,7 +139,7 @@ def _common(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
     a silent battery that gives hides load from the grid meter.
     """
     cabinets = facts["cabinets"]
-    loads_W = [each["load_W"] for each in live(cabinets) if each["load_W"] is not None]
+    loads_W = [cabinet["load_W"] for cabinet in live(cabinets) if cabinet["load_W"] is not None]
     if not loads_W:
         return {}, 0, ["the common load"]
     batteries_W = {name: e["battery_W"] for name, e in cabinets.items() if e["is_live"]}
@@ -149,27 +155,27 @@ def _common(facts: Facts, job: Job) -> tuple[dict[str, int], int, list[str]]:
     return parts_W, beside_W, []
 
 
-def _part(each: Facts, load_W: int, job: Job, is_lent: bool) -> _Part:
+def _part(cabinet: Facts, load_W: int, job: Job, is_lent: bool) -> _Part:
     """A cabinet with its load. Its battery counts only while it can be lent to."""
-    fallback_W, is_able = each["fallback_W"], each["is_live"] and not each["problem"]
+    fallback_W, is_able = cabinet["fallback_W"], cabinet["is_live"] and not cabinet["problem"]
     limits = {
-        "the power that it holds for 15 min": each["held_15min_high_W"] or 0,
-        "the power that its limits leave": each["discharge_W_max"] or 0,
+        "the power that it holds for 15 min": cabinet["held_15min_high_W"] or 0,
+        "the power that its limits leave": cabinet["discharge_W_max"] or 0,
     }
     if job.for_s > HELD_S:
-        spent_W = each["battery_W"]
-        spent_W = each["discharge_W_max"] or 0 if spent_W is None else max(0, spent_W)
+        spent_W = cabinet["battery_W"]
+        spent_W = cabinet["discharge_W_max"] or 0 if spent_W is None else max(0, spent_W)
         spent_Wh = spent_W * job.at_s // HOUR_S
-        left_Wh = max(0, (each["remaining_Wh"] or 0) - spent_Wh)
+        left_Wh = max(0, (cabinet["remaining_Wh"] or 0) - spent_Wh)
         limits["the energy above its reserve"] = left_Wh * HOUR_S // job.for_s
     limit = min(limits, key=lambda name: limits[name])
     if is_able:
         bound_W = POWER_W_MAX * PERMILLE if is_lent else fallback_W
         return _Part(load_W, fallback_W, max(0, limits[limit]), limit, bound_W)
     hold_W = POWER_W_MAX if is_lent else 0  # of a cabinet of which the dispatcher says nothing
-    least_W = max(fallback_W, hold_W if each["hold_W"] is None else each["hold_W"])
-    limit = SILENCE.get(each["silence"], "it gets no share")
-    bound_W = fallback_W if not (is_lent and each["load_permille"]) else POWER_W_MAX * PERMILLE
+    least_W = max(fallback_W, hold_W if cabinet["hold_W"] is None else cabinet["hold_W"])
+    limit = SILENCE.get(cabinet["silence"], "it gets no share")
+    bound_W = fallback_W if not (is_lent and cabinet["load_permille"]) else POWER_W_MAX * PERMILLE
     return _Part(load_W, least_W, 0, limit, bound_W)
 
 

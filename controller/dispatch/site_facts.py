@@ -28,7 +28,7 @@ def of(overview: Overview, now_us: int) -> Facts:
     cabinets, fleet = overview.cabinets(now_us), overview.fleet
     dispatcher = overview.dispatcher(now_us)
     shared = overview.state if dispatcher["is_live"] else {}
-    found: Facts = {
+    facts: Facts = {
         "source": fleet.source,
         "connection_W": fleet.connection_W,
         "is_common": fleet.is_common,
@@ -43,7 +43,7 @@ def of(overview: Overview, now_us: int) -> Facts:
         "silent": [name for name, cabinet in cabinets.items() if not cabinet["is_live"]],
         "odd_messages": dict(overview.odd),
     }
-    return {**found, "wrong": list(_wrong(found)), "notes": list(_notes(found))}
+    return {**facts, "wrong": list(_wrong(facts)), "notes": list(_notes(facts))}
 
 
 def live(cabinets: Cabinets) -> list[Facts]:
@@ -63,73 +63,73 @@ def import_W(cabinets: Cabinets, is_common: bool) -> int | None:
 
 def known_W(cabinets: Cabinets) -> list[int]:
     """The known imports of the live cabinets."""
-    return [each["grid_W"] for each in live(cabinets) if each["grid_W"] is not None]
+    return [cabinet["grid_W"] for cabinet in live(cabinets) if cabinet["grid_W"] is not None]
 
 
 def _worst_first(item: tuple[str, Facts]) -> tuple[int, bool, bool, int, bool, str]:
     """Sort key: signs of fire or gas, then silent cabinets, then alarms, then the others."""
-    name, each = item
-    level = each["danger_level"]
-    has_alarm = bool(each["alarms"] or each["alarm"])
-    rest = not has_alarm, -level, not each["problem"], name
-    return (-level if level >= danger.SIGN else 0, each["is_live"], *rest)
+    name, cabinet = item
+    level = cabinet["danger_level"]
+    has_alarm = bool(cabinet["alarms"] or cabinet["alarm"])
+    rest = not has_alarm, -level, not cabinet["problem"], name
+    return (-level if level >= danger.SIGN else 0, cabinet["is_live"], *rest)
 
 
 def alarms(cabinets: Cabinets) -> list[Facts]:
     """Each alarm once, the most dangerous first, with the cabinets that report it. A cabinet
     reports only its worst one.
     """
-    found: dict[tuple[Any, ...], Facts] = {}
+    rows: dict[tuple[Any, ...], Facts] = {}
     for name, cabinet in cabinets.items():
         if not cabinet["alarm"]:
             continue
-        row = found.setdefault(
+        row = rows.setdefault(
             tuple(cabinet["alarm"].values()), {**cabinet["alarm"], "cabinets": {}}
         )
         row["danger_level"] = cabinet["danger_level"]
         row["cabinets"][name] = cabinet["alarms"]
-    return sorted(found.values(), key=lambda row: (-row["danger_level"], row["label"]))
+    return sorted(rows.values(), key=lambda row: (-row["danger_level"], row["label"]))
 
 
 def _by_value(cabinets: Cabinets, value: Callable[[Facts], Any]) -> dict[Any, list[str]]:
     """{value: names of the cabinets that have it}, the most frequent value first."""
-    found: dict[Any, list[str]] = {}
+    names_by_value: dict[Any, list[str]] = {}
     for name, cabinet in sorted(cabinets.items()):
         if value(cabinet):
-            found.setdefault(value(cabinet), []).append(name)
-    return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+            names_by_value.setdefault(value(cabinet), []).append(name)
+    return dict(sorted(names_by_value.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
 def listed(names: Iterable[str]) -> str:
     """Names in a sentence."""
-    every = list(names)
-    more = len(every) - NAMES_MAX
-    return ", ".join(every[:NAMES_MAX]) + (f" and {more} more" if more > 0 else "")
+    all_names = list(names)
+    more = len(all_names) - NAMES_MAX
+    return ", ".join(all_names[:NAMES_MAX]) + (f" and {more} more" if more > 0 else "")
 
 
-def _wrong(found: Facts) -> Iterable[str]:
-    cabinets, dispatcher = found["cabinets"], found["dispatcher"]
-    for silence, words in WORDS.items():
+def _wrong(facts: Facts) -> Iterable[str]:
+    cabinets, dispatcher = facts["cabinets"], facts["dispatcher"]
+    for silence, text in WORDS.items():
         names = [
             f"{name} ({cabinet['trouble']})" if cabinet["trouble"] else name
             for name, cabinet in cabinets.items()
             if cabinet["silence"] == silence
         ]
         if names:
-            yield f"{words}: {len(names)} of {len(cabinets)}, {listed(names)}"
+            yield f"{text}: {len(names)} of {len(cabinets)}, {listed(names)}"
     for problem, names in _by_value(cabinets, itemgetter("problem")).items():
         yield f"no share for {listed(names)}: {problem}"
-    if words := _powers(cabinets, "short_W", itemgetter("short_W")):
-        yield f"load short, the battery cannot keep the share: {words}"
-    if words := _powers(cabinets, "import_W", _is_above):
-        yield f"import above the share, by reports that may be seconds old: {words}"
+    if text := _powers(cabinets, "short_W", itemgetter("short_W")):
+        yield f"load short, the battery cannot keep the share: {text}"
+    if text := _powers(cabinets, "import_W", _is_above):
+        yield f"import above the share, by reports that may be seconds old: {text}"
     own_W = dispatcher["connection_W"]
-    if dispatcher["is_live"] and own_W != found["connection_W"]:
-        what = "an unknown power" if own_W is None else f"{own_W} W"
-        yield f"the dispatcher shares {what}, and this file says {found['connection_W']} W"
-    if (found["load_short_W"] or 0) >= LEAST_SHORT_W:
+    if dispatcher["is_live"] and own_W != facts["connection_W"]:
+        shared_power = "an unknown power" if own_W is None else f"{own_W} W"
+        yield f"the dispatcher shares {shared_power}, and this file says {facts['connection_W']} W"
+    if (facts["load_short_W"] or 0) >= LEAST_SHORT_W:
         yield "the load is above what connection and batteries give; reduce the load"
-    unsaid = [] if found["load_short_W"] is not None else ["the connection"]
+    unsaid = [] if facts["load_short_W"] is not None else ["the connection"]
     unsaid += [
         name
         for name, cabinet in cabinets.items()
@@ -144,8 +144,8 @@ def _wrong(found: Facts) -> Iterable[str]:
     ]
     if lacking:
         yield f"the import is unknown at {listed(lacking)}"
-    known_W = found["import_known_W"] if found["import_W"] is None else found["import_W"]
-    if known_W > found["connection_W"]:
+    known_W = facts["import_known_W"] if facts["import_W"] is None else facts["import_W"]
+    if known_W > facts["connection_W"]:
         yield "the import is above the connection; reduce the load"
 
 
@@ -155,48 +155,48 @@ def _powers(cabinets: Cabinets, field: str, is_so: Callable[[Facts], Any]) -> st
     return listed([f"{name} ({power_W / 1000:.1f} kW)" for name, power_W in so])
 
 
-def _binding(each: Facts) -> str | None:
-    found = each["binding"]
-    return f"{found['label']} {found['name']}" if each["is_live"] and found else None
+def _binding(cabinet: Facts) -> str | None:
+    binding = cabinet["binding"]
+    return f"{binding['label']} {binding['name']}" if cabinet["is_live"] and binding else None
 
 
-def _is_lent(each: Facts) -> bool:
-    return each["is_live"] and not each["problem"]
+def _is_lent(cabinet: Facts) -> bool:
+    return cabinet["is_live"] and not cabinet["problem"]
 
 
-def _joining(each: Facts) -> str | None:
-    ready = each["ready_permille"]
-    return None if ready in (None, 1000) or not each["is_live"] else f"{ready // 10} %"
+def _joining(cabinet: Facts) -> str | None:
+    ready = cabinet["ready_permille"]
+    return None if ready in (None, 1000) or not cabinet["is_live"] else f"{ready // 10} %"
 
 
-def _is_apart(each: Facts) -> bool:
-    return each["is_live"] and each["reported_share_W"] not in (None, each["share_W"])
+def _is_apart(cabinet: Facts) -> bool:
+    return cabinet["is_live"] and cabinet["reported_share_W"] not in (None, cabinet["share_W"])
 
 
-def _is_above(each: Facts) -> bool:
+def _is_above(cabinet: Facts) -> bool:
     """True if a cabinet imports clearly more than its share: not only while a share falls."""
-    import_W, share_W = each["import_W"], each["share_W"]
+    import_W, share_W = cabinet["import_W"], cabinet["share_W"]
     most_W = share_W + max(ABOVE_W, share_W * ABOVE_PERMILLE // 1000)
-    return each["is_live"] and import_W is not None and import_W > most_W
+    return cabinet["is_live"] and import_W is not None and import_W > most_W
 
 
-def _notes(found: Facts) -> Iterable[str]:
-    cabinets = found["cabinets"]
-    if words := _powers(cabinets, "reported_share_W", _is_apart):
-        yield f"another share in the last report, which may be seconds old: {words}"
+def _notes(facts: Facts) -> Iterable[str]:
+    cabinets = facts["cabinets"]
+    if text := _powers(cabinets, "reported_share_W", _is_apart):
+        yield f"another share in the last report, which may be seconds old: {text}"
     if all(cabinet["silence"] == "not heard" for cabinet in cabinets.values()):
         yield "nothing was heard: may this user of the broker read firebreak/+/report"
-    for words, names in _by_value(cabinets, _binding).items():
-        yield f"held back by {words}: {listed(names)}"
-    for field, words in (("release", "release"), ("limits_crc", "limits CRC")):
+    for text, names in _by_value(cabinets, _binding).items():
+        yield f"held back by {text}: {listed(names)}"
+    for field, text in (("release", "release"), ("limits_crc", "limits CRC")):
         values = _by_value(cabinets, itemgetter(field))
         if len(values) > 1:
-            each = [f"{value} on {listed(names)}" for value, names in values.items()]
-            yield f"versions differ: {words} {'; '.join(each[:NAMES_MAX])}"
-    for words, names in _by_value(cabinets, _joining).items():
-        yield f"joins or leaves, {words} of its battery counts: {listed(names)}"
-    for names in _by_value(cabinets, lambda each: each["is_clock_trusted"] is False).values():
+            versions = [f"{value} on {listed(names)}" for value, names in values.items()]
+            yield f"versions differ: {text} {'; '.join(versions[:NAMES_MAX])}"
+    for text, names in _by_value(cabinets, _joining).items():
+        yield f"joins or leaves, {text} of its battery counts: {listed(names)}"
+    for names in _by_value(cabinets, lambda cabinet: cabinet["is_clock_trusted"] is False).values():
         yield f"clock not trusted, schedules do not act: {listed(names)}"
-    odd = [f"{words} ({count})" for words, count in found["odd_messages"].items()]
+    odd = [f"{message} ({count})" for message, count in facts["odd_messages"].items()]
     if odd:
         yield f"messages that do not count: {listed(odd)}"

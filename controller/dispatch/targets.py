@@ -75,8 +75,8 @@ class Planner:
         spare_W = max(0, connection_W - held_W - left_W) * self._lent_permille // 1000
         more_W = _parts(spare_W, [view.part if view.is_live else 0 for view in views])
         values_W = [
-            min(POWER_W_MAX, max(view.fallback_W, view.load_W - given + more))
-            for view, given, more in zip(views, given_W, more_W)
+            min(POWER_W_MAX, max(view.fallback_W, view.load_W - discharge_W + more))
+            for view, discharge_W, more in zip(views, given_W, more_W)
         ]
         over_W = sum(values_W) - (connection_W - held_W)
         if over_W > 0:
@@ -101,7 +101,7 @@ class Planner:
         weights = self._weighted(views)
         # a battery gives nothing below the fallback of its cabinet
         most_W = [min(view.discharge_W, view.load_W - view.fallback_W) for view in views]
-        room_W = array("i", [max(0, each) for each in most_W])
+        room_W = array("i", [max(0, limit_W) for limit_W in most_W])
         total_W = need_W + spare_W
         for _ in range(TURNS_MAX):
             self._split.step(total_W, self._none_W, room_W, weights)
@@ -118,7 +118,7 @@ class Planner:
         left_Wh = [view.report.remaining_Wh for view in views if view.discharge_W]
         if not self._hold_h or None in left_Wh:
             return WIDE_W
-        return int(sum(each for each in left_Wh if each is not None) / self._hold_h)
+        return int(sum(energy_Wh for energy_Wh in left_Wh if energy_Wh is not None) / self._hold_h)
 
     def _weighted(self, views: Sequence[View]) -> list[int]:
         """The weight of each battery's discharge."""
@@ -138,16 +138,16 @@ class Planner:
 def room_weights(room_W: Sequence[int]) -> list[int]:
     """Weights in proportion to rooms, each at most 2^20."""
     shift = max(0, max(room_W, default=0).bit_length() - 20)
-    return [each >> shift for each in room_W]
+    return [power_W >> shift for power_W in room_W]
 
 
 def _parts(total_W: int, weights: Sequence[int]) -> list[int]:
     """total_W in proportion to the weights, exact in its sum; nothing without any weight."""
     whole, given_W, weight = sum(weights), 0, 0
-    found = []
+    parts_W = []
     for own in weights:
         weight += own
         part_W = total_W * weight // whole - given_W if whole else 0
         given_W += part_W
-        found.append(part_W)
-    return found
+        parts_W.append(part_W)
+    return parts_W
