@@ -24,7 +24,7 @@ def site_of(site: Site, values: Values, choose: Callable[[Sequence[float]], floa
     """The site with its battery as reported. site: as in the file, whose values count where the
     cabinet reports none. choose: chooses one of several reported values.
     """
-    full_Wh, charge_W, most_W = [choose(each) if each else math.inf for each in values]
+    full_Wh, charge_W, most_W = [choose(column) if column else math.inf for column in values]
     store, full_J = site.store, _within(full_Wh * J_PER_WH, site.full_J)
     part = full_J / site.full_J
     own = store._replace(
@@ -44,4 +44,4 @@ def _within(value: float, most: float) -> float:
 def doubts(values: Values) -> list[str]:
     """A line for each value that is taken from the file, because the cabinet reports none."""
     lines = ENERGY_BY_FILE, POWER_BY_FILE
-    return [line for line, each in zip(lines, (values[:1], values[1:])) if not all(each)]
+    return [line for line, columns in zip(lines, (values[:1], values[1:])) if not all(columns)]

@@ -30,42 +30,42 @@ HABITS = {
 }
 
 
-def part(found: Series, first: int, end: int) -> tuple[Past, Outcome]:
+def part(series: Series, first: int, end: int) -> tuple[Past, Outcome]:
     """(quarters of an hour from first to end as a Past, the outcome of the battery in them)."""
-    begun_J = found.stored_J[max(0, first - 1)]
+    begun_J = series.stored_J[max(0, first - 1)]
     own = slice(first, end)
     past = Past(
-        planning.later(found.start, first),
-        found.load_W[own],
-        found.pv_W[own],
-        found.price_per_kWh[own],
+        planning.later(series.start, first),
+        series.load_W[own],
+        series.pv_W[own],
+        series.price_per_kWh[own],
         0,
     )
-    given_J = math.fsum([max(0.0, each) for each in found.battery_W[own]]) * SLOT_S
-    lowered_W = found.lowered_W[own]
-    hours = sum([each > 0 for each in lowered_W]) / HOUR_SLOTS
+    given_J = math.fsum([max(0.0, power_W) for power_W in series.battery_W[own]]) * SLOT_S
+    lowered_W = series.lowered_W[own]
+    hours = sum([power_W > 0 for power_W in lowered_W]) / HOUR_SLOTS
     more = given_J, math.fsum(lowered_W) * SLOT_S, hours
-    return past, Outcome(found.grid_W[own], found.stored_J[end - 1] - begun_J, *more)
+    return past, Outcome(series.grid_W[own], series.stored_J[end - 1] - begun_J, *more)
 
 
-def month_begin(found: Series) -> int:
+def month_begin(series: Series) -> int:
     """Number of the first quarter of an hour in the month of the newest quarter."""
-    last = planning.later(found.start, len(found.load_W) - 1)
-    return max(0, slots_between(found.start, day_begin(last.replace(day=1))))
+    last = planning.later(series.start, len(series.load_W) - 1)
+    return max(0, slots_between(series.start, day_begin(last.replace(day=1))))
 
 
-def share(site: Site, found: Series) -> tuple[float | None, int]:
+def share(site: Site, series: Series) -> tuple[float | None, int]:
     """(saving of the last days in permille of the saving by perfect foresight, number of days).
     None: less than a day is known, or foresight saves next to nothing. The computation takes half a
     second, so the planner does it once a night.
     """
-    end = len(found.load_W) // HOUR_SLOTS * HOUR_SLOTS
+    end = len(series.load_W) // HOUR_SLOTS * HOUR_SLOTS
     days = min(SHARE_DAYS, end // SLOTS_PER_DAY)
     if not days:
         return None, 0
     first = end - days * SLOTS_PER_DAY
-    past, done = part(found, first, end)
-    best = foresight.optimum(site, past, found.stored_J[max(0, first - 1)])
+    past, done = part(series, first, end)
+    best = foresight.optimum(site, past, series.stored_J[max(0, first - 1)])
     ways = done, best, backtest.without(past)
     cost, least, without = [backtest.cost(site, past, way) for way in ways]
     if without - least <= LEAST_PART * abs(without):
@@ -75,17 +75,17 @@ def share(site: Site, found: Series) -> tuple[float | None, int]:
 
 def month(
     site: Site,
-    found: Series,
+    series: Series,
     of_past: tuple[float | None, int],
     shadows: Sequence[Mapping[str, str | float]] = (),
 ) -> dict[str, Any]:
     """`month` of plan.json: this month so far. Costs include wear and the energy gained since its
     start. of_past: result of `share`; shadows: result of `Shadows.costs`.
     """
-    first, end = month_begin(found), len(found.load_W)
-    past, done = part(found, first, end)
-    none, carbon = backtest.without(past), found.carbon_g_per_kWh[first:]
-    forecast_W, yesterday_W = errors_W([error_W for error_W in found.errors_W[first:] if error_W])
+    first, end = month_begin(series), len(series.load_W)
+    past, done = part(series, first, end)
+    none, carbon = backtest.without(past), series.carbon_g_per_kWh[first:]
+    forecast_W, yesterday_W = errors_W([error_W for error_W in series.errors_W[first:] if error_W])
     return {
         "since": past.start.isoformat(),
         "cost": backtest.cost(site, past, done),
@@ -107,8 +107,8 @@ def month(
 def peaks_W(site: Site, start: datetime, grid_W: Numbers) -> list[float]:
     """Highest interval that each demand charge bills. grid_W: quarters of one month."""
     peaks = backtest.Peaks(site)
-    for at, each_W in enumerate(grid_W):
-        peaks.see(planning.later(start, at), each_W)
+    for slot, import_W in enumerate(grid_W):
+        peaks.see(planning.later(start, slot), import_W)
     return peaks.of(start)
 
 
@@ -116,7 +116,7 @@ def errors_W(pairs: Sequence[tuple[float, float]]) -> tuple[float | None, float 
     """Mean error of the forecast and mean error of yesterday's load."""
     if not pairs:
         return None, None
-    forecast_W, yesterday_W = [math.fsum(each) / len(pairs) for each in zip(*pairs)]
+    forecast_W, yesterday_W = [math.fsum(errors) / len(pairs) for errors in zip(*pairs)]
     return forecast_W, yesterday_W
 
 
@@ -124,7 +124,9 @@ def _CO2_kg(grid_W: Numbers, carbon_g_per_kWh: Numbers) -> float | None:
     """Carbon of the import; None if it was never known."""
     if not carbon_g_per_kWh or math.isnan(carbon_g_per_kWh[0]):
         return None
-    grams_W = math.fsum([max(0.0, each) * grams for each, grams in zip(grid_W, carbon_g_per_kWh)])
+    grams_W = math.fsum(
+        [max(0.0, power_W) * grams for power_W, grams in zip(grid_W, carbon_g_per_kWh)]
+    )
     return grams_W * SLOT_S / (exact.J_PER_KWH * G_PER_KG)
 
 
@@ -139,37 +141,37 @@ class Shadows:
         self._first = self._done = 0
         self._own: dict[str, _Shadow] = {}
 
-    def step(self, found: Series, price_per_kWh: Numbers) -> bool:
+    def step(self, series: Series, price_per_kWh: Numbers) -> bool:
         """Simulate one more hour of each shadow. False: no hour was left. price_per_kWh: from the
         end of the newest quarter on.
         """
-        begin = number_of(found.start)
-        first = max(HOUR_SLOTS, month_begin(found))
+        begin = number_of(series.start)
+        first = max(HOUR_SLOTS, month_begin(series))
         if begin + first != self._first:
             self._first = self._done = begin + first
             self._own = {
-                name: _Shadow(self.site, habit, found.stored_J[first - 1])
+                name: _Shadow(self.site, habit, series.stored_J[first - 1])
                 for name, habit in HABITS.items()
             }
-        at = self._done - begin
-        end = -(-(at + 1) // HOUR_SLOTS) * HOUR_SLOTS
-        if end > len(found.load_W):
+        slot = self._done - begin
+        end = -(-(slot + 1) // HOUR_SLOTS) * HOUR_SLOTS
+        if end > len(series.load_W):
             return False
-        prices = [*found.price_per_kWh, *price_per_kWh]
-        past = Past(found.start, found.load_W, found.pv_W, prices, 0)
-        for each in self._own.values():
-            each.hour(self.site, past, at, end)
+        prices = [*series.price_per_kWh, *price_per_kWh]
+        past = Past(series.start, series.load_W, series.pv_W, prices, 0)
+        for shadow in self._own.values():
+            shadow.hour(self.site, past, slot, end)
         self._done = begin + end
         return True
 
-    def costs(self, found: Series) -> list[dict[str, str | float]]:
+    def costs(self, series: Series) -> list[dict[str, str | float]]:
         """The cost of this month until the last hour of `step`: as run, no battery, by habit."""
         if self._done == self._first:
             return []
-        begin = number_of(found.start)
-        past, done = part(found, self._first - begin, self._done - begin)
+        begin = number_of(series.start)
+        past, done = part(series, self._first - begin, self._done - begin)
         ways = {"as run": done, "no battery": backtest.without(past)}
-        ways |= {name: each.outcome() for name, each in self._own.items()}
+        ways |= {name: shadow.outcome() for name, shadow in self._own.items()}
         return [
             {"name": name, "cost": backtest.cost(self.site, past, way)}
             for name, way in ways.items()

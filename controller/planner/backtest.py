@@ -103,16 +103,16 @@ def followed(
     past: Past,
     stored_J: float,
     way: Way,
-    every: int = HOUR_SLOTS,
+    step_slots: int = HOUR_SLOTS,
     alone_W: float = math.inf,
 ) -> Outcome:
     """Plan each hour, and let the modelled controller follow. way: makes the plans, and may keep a
     state. alone_W: highest import while the controller has no schedule.
     """
     layer, end = Layer(site, stored_J, alone_W), len(past.load_W)
-    for at in range(past.before, end, every):
-        rows = way(layer.known(past, at))
-        layer.follow(past, at, min(at + every, end), rows)
+    for slot in range(past.before, end, step_slots):
+        rows = way(layer.known(past, slot))
+        layer.follow(past, slot, min(slot + step_slots, end), rows)
     return layer.outcome()
 
 
@@ -124,24 +124,24 @@ class Layer:
         self._stored_J, self._given_J, self._yielded_J = stored_J, 0.0, 0.0
         self._grid_W, self._yielded = list[float](), 0
 
-    def known(self, past: Past, at: int) -> Known:
+    def known(self, past: Past, slot: int) -> Known:
         """Knowledge of a planner at a slot, with the battery and the peaks of this model."""
-        peaks_W, hours = self._peaks.of(later(past.start, at)), self._yielded / HOUR_SLOTS
-        return known_at(past, at, self._stored_J, peaks_W)._replace(yielded_h=hours)
+        peaks_W, hours = self._peaks.of(later(past.start, slot)), self._yielded / HOUR_SLOTS
+        return known_at(past, slot, self._stored_J, peaks_W)._replace(yielded_h=hours)
 
     def follow(self, past: Past, first: int, end: int, rows: Sequence[Row]) -> None:
         """Follow a schedule in these slots. Its first row is for the slot `first`."""
         site = self._site
-        for at in range(first, end):
-            is_told = at - first < len(rows)
-            row = rows[at - first] if is_told else unplanned(site, self._stored_J, self._alone_W)
-            net_W = past.load_W[at] - past.pv_W[at]
+        for slot in range(first, end):
+            is_told = slot - first < len(rows)
+            row = rows[slot - first] if is_told else unplanned(site, self._stored_J, self._alone_W)
+            net_W = past.load_W[slot] - past.pv_W[slot]
             less_W, own_W, self._stored_J = stepped(row, net_W, self._stored_J, site)
             self._given_J += max(0.0, own_W) * SLOT_S
             self._yielded_J += less_W * SLOT_S
             self._yielded += less_W > 0
             self._grid_W.append(net_W - less_W - own_W)
-            self._peaks.see(later(past.start, at), self._grid_W[-1])
+            self._peaks.see(later(past.start, slot), self._grid_W[-1])
 
     def outcome(self) -> Outcome:
         """The result of all slots so far."""
@@ -149,13 +149,13 @@ class Layer:
         return Outcome(self._grid_W, *moved_J, self._yielded / HOUR_SLOTS)
 
 
-def known_at(past: Past, at: int, stored_J: float, peaks_W: Numbers) -> Known:
+def known_at(past: Past, slot: int, stored_J: float, peaks_W: Numbers) -> Known:
     """Knowledge of a planner at a slot: the past before it, and the prices published by then."""
-    time = later(past.start, at)
+    time = later(past.start, slot)
     days = 2 if time.hour >= PRICES_AT_H else 1
     end = slots_between(past.start, day_begin(time, days))
-    before = past.load_W[:at], past.pv_W[:at], past.price_per_kWh[:at]
-    return Known(time, *before, past.price_per_kWh[at:end], stored_J, peaks_W)
+    before = past.load_W[:slot], past.pv_W[:slot], past.price_per_kWh[:slot]
+    return Known(time, *before, past.price_per_kWh[slot:end], stored_J, peaks_W)
 
 
 class Peaks:
@@ -169,17 +169,17 @@ class Peaks:
     def of(self, time: datetime) -> list[float]:
         """Peak of each charge in the month of this time, W; 0 before its first slot."""
         is_now = self._month == (time.year, time.month)
-        return [each_W * is_now for each_W in self._peaks_W]
+        return [peak_W * is_now for peak_W in self._peaks_W]
 
     def see(self, time: datetime, grid_W: float) -> None:
         """Count a slot that began at this time and has ended."""
         self._peaks_W, self._month = self.of(time), (time.year, time.month)
         self._last_W, self._seen = [*self._last_W[1 - HOUR_SLOTS :], grid_W], self._seen + 1
-        for at, charge in enumerate(self._charges):
+        for index, charge in enumerate(self._charges):
             count = round(charge.interval_min * 60 / SLOT_S)
             if self._seen % count == 0 and charge.is_billed(time):
                 mean_W = math.fsum(self._last_W[-count:]) / count
-                self._peaks_W[at] = max(self._peaks_W[at], mean_W)
+                self._peaks_W[index] = max(self._peaks_W[index], mean_W)
 
 
 def cost(site: Site, past: Past, done: Outcome) -> float:

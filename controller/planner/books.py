@@ -75,16 +75,16 @@ class Books:
         """Fill `rows` with the quarters before `now`. Call this first, in each new quarter. A later
         quarter stays aside: the clock was ahead when it was measured, or the clock is behind now.
         """
-        self._early |= {at for at in self._found if at >= now}
-        self.rows = [self._found[at] for at in sorted(self._found) if at < now]
+        self._early |= {number for number in self._found if number >= now}
+        self.rows = [self._found[number] for number in sorted(self._found) if number < now]
 
-    def lacks(self, at: int, powers_W: tuple[float | None, ...]) -> bool:
+    def lacks(self, number: int, powers_W: tuple[float | None, ...]) -> bool:
         """True if the books do not have this quarter, or have other powers in its place that were
         measured while the clock was ahead. powers_W: as measured, the first values of a Quarter.
         """
-        before = self._found.get(at)
+        before = self._found.get(number)
         is_other = before is not None and before[1 : 1 + len(powers_W)] != powers_W
-        return before is None or (is_other and at in self._early)
+        return before is None or (is_other and number in self._early)
 
     @property
     def newest(self) -> int:
@@ -97,10 +97,10 @@ class Books:
         the next call writes the whole file again with them.
         """
         for row in rows:
-            at = number_of(row.at)
-            self._found.pop(at, None)
-            self._found[at] = row
-            self._early.discard(at)
+            number = number_of(row.at)
+            self._found.pop(number, None)
+            self._found[number] = row
+            self._early.discard(number)
         is_whole, self._is_whole = self._is_whole, False
         is_full = len(self._found) > KEPT + SPARE
         if is_full:
@@ -128,18 +128,20 @@ class Books:
             time, *cells = line.decode("ascii").split(",")
             values = [float(cell) if cell else None for cell in cells]
             number, late_s = divmod(int(time), SLOT_S)
-            at = datetime.fromtimestamp(number * SLOT_S, self._zone)
+            begin = datetime.fromtimestamp(number * SLOT_S, self._zone)
         except (ValueError, OverflowError, OSError):
             return None
-        is_good = not late_s and all([each is None or abs(each) < NUMBER_MAX for each in values])
+        is_good = not late_s and all(
+            [quantity is None or abs(quantity) < NUMBER_MAX for quantity in values]
+        )
         # A line of an earlier version has one cell less.
         if len(values) not in (len(Quarter._fields) - 2, len(Quarter._fields) - 1) or not is_good:
             return None
-        return number, Quarter(at, *values)
+        return number, Quarter(begin, *values)
 
 
 def _line(row: Quarter) -> bytes:
-    cells = ",".join(["" if each is None else f"{each:.7g}" for each in row[1:]])
+    cells = ",".join(["" if quantity is None else f"{quantity:.7g}" for quantity in row[1:]])
     return f"{int(row.at.timestamp())},{cells}\n".encode("ascii")
 
 
@@ -161,21 +163,21 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
     # by local time: in some zones no local hour begins with an hour of UTC
     slots_past = round(60 * earliest.minute / SLOT_S)
     first = min(first + -slots_past % HOUR_SLOTS, end)
-    rows = [by_index.get(at) for at in range(first, end)]
+    rows = [by_index.get(number) for number in range(first, end)]
     load_W, pv_W = _column(rows, "load_W"), _column(rows, "pv_W")
     stored_Wh, price = _column(rows, "stored_Wh"), _column(rows, "price_per_kWh")
-    if not rows or any([math.isnan(each[0]) for each in (load_W, stored_Wh, price)]):
+    if not rows or any([math.isnan(column[0]) for column in (load_W, stored_Wh, price)]):
         return None
     if math.isnan(pv_W[0]):  # a site without PV
         pv_W = [0.0] * len(rows)
-    pairs = [_pair(*each) for each in zip(rows, load_W, pv_W)]
+    pairs = [_pair(*parts) for parts in zip(rows, load_W, pv_W)]
     return Series(
         start=planning.later(earliest, first - min(by_index)),
         load_W=load_W,
         pv_W=pv_W,
-        grid_W=[each for each, _ in pairs],
-        battery_W=[each for _, each in pairs],
-        stored_J=[each * J_PER_WH for each in stored_Wh],
+        grid_W=[grid_W for grid_W, _ in pairs],
+        battery_W=[battery_W for _, battery_W in pairs],
+        stored_J=[energy_Wh * J_PER_WH for energy_Wh in stored_Wh],
         price_per_kWh=price,
         carbon_g_per_kWh=_column(rows, "carbon_g_per_kWh"),
         errors_W=[_errors_W(row) for row in rows],
@@ -187,9 +189,9 @@ def _column(rows: Sequence[Quarter | None], name: str) -> Column:
     """Values without holes. An unknown value repeats the value before it; unknown values at the
     start take the first known value.
     """
-    found = [getattr(row, name, None) for row in rows]
-    last = next((each for each in found if each is not None), math.nan)
-    return [last := last if each is None else float(each) for each in found]
+    cells = [getattr(row, name, None) for row in rows]
+    last = next((cell for cell in cells if cell is not None), math.nan)
+    return [last := last if cell is None else float(cell) for cell in cells]
 
 
 def _pair(row: Quarter | None, load_W: float, pv_W: float) -> tuple[float, float]:

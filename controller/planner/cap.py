@@ -85,8 +85,8 @@ def reached_W(billed: Sequence[Bills], caps_W: Numbers) -> list[float]:
     """
     limits = limits_W(billed, caps_W, math.inf)
     return [
-        max([limit for bills, limit in limits.items() if bills[at]], default=0.0)
-        for at in range(len(caps_W))
+        max([limit for bills, limit in limits.items() if bills[charge]], default=0.0)
+        for charge in range(len(caps_W))
     ]
 
 
@@ -100,31 +100,36 @@ def cheapest(
     """
     caps_W = [math.inf if rate else span.open_W for rate in rates]
     ends_W = {
-        at: (max(lowest(span, slot_s, store, 0.0, caps_W, at), each_W), span.peak_W(at, each_W))
-        for at, (rate, each_W) in enumerate(zip(rates, least_W))
+        charge: (
+            max(lowest(span, slot_s, store, 0.0, caps_W, charge), floor_W),
+            span.peak_W(charge, floor_W),
+        )
+        for charge, (rate, floor_W) in enumerate(zip(rates, least_W))
         if rate
     }
-    first, *others = sorted(ends_W, key=lambda at: rates[at] * (ends_W[at][0] - ends_W[at][1]))
+    first, *rest = sorted(
+        ends_W, key=lambda charge: rates[charge] * (ends_W[charge][0] - ends_W[charge][1])
+    )
     low_W, high_W = ends_W[first]
-    found = []
-    for part in PARTS if others else PARTS[:1]:
+    candidates = []
+    for part in PARTS if rest else PARTS[:1]:
         caps_W[first] = low_W + part * (high_W - low_W)
-        found.append(each_lowest(span, slot_s, store, others, least_W, caps_W))
+        candidates.append(each_lowest(span, slot_s, store, rest, least_W, caps_W))
 
     def cost(caps_W: Numbers) -> float:
         return math.fsum([a * b for a, b in zip(rates, reached_W(span.billed, caps_W)) if a])
 
-    return min(found, key=cost)
+    return min(candidates, key=cost)
 
 
 def each_lowest(
     span: Span, slot_s: float, store: Store, order: Sequence[int], least_W: Numbers, caps_W: Numbers
 ) -> list[float]:
     """The caps, after the cap of each charge in `order` was lowered in turn as far as it can be."""
-    found = [*caps_W]
-    for at in order:
-        found[at] = lowest(span, slot_s, store, least_W[at], found, at)
-    return found
+    lowest_W = [*caps_W]
+    for charge in order:
+        lowest_W[charge] = lowest(span, slot_s, store, least_W[charge], lowest_W, charge)
+    return lowest_W
 
 
 def lowest(
@@ -201,13 +206,13 @@ def needed_J(
     """
     band_J, idle_J, need_J = store.high_J - store.low_J, store.idle_W * slot_s, 0.0
     into, out_of, take_W = store.one_way * slot_s, slot_s / store.one_way, store.charge_W
-    found = dict[Hashable, float]()
-    for each_W, place in zip(reversed(over_W), reversed(places)):
-        if each_W > 0:
-            need_J += idle_J + each_W * out_of
+    needs_J = dict[Hashable, float]()
+    for power_W, place in zip(reversed(over_W), reversed(places)):
+        if power_W > 0:
+            need_J += idle_J + power_W * out_of
         else:
-            need_J += idle_J - (-each_W if -each_W < take_W else take_W) * into
+            need_J += idle_J - (-power_W if -power_W < take_W else take_W) * into
         need_J = 0.0 if need_J < 0 else band_J if need_J > band_J else need_J
-        if need_J > found.get(place, -1.0):
-            found[place] = need_J
-    return found
+        if need_J > needs_J.get(place, -1.0):
+            needs_J[place] = need_J
+    return needs_J

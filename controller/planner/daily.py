@@ -36,5 +36,5 @@ class Daily:
         self.begin(known)
         # A cap below a peak that the month has paid since the choice would save nothing.
         most_W = planning.CAP_PART * self.site.import_W
-        caps_W = [min(max(each), most_W) for each in zip(self.caps_W, known.peaks_W, strict=True)]
+        caps_W = [min(max(pair), most_W) for pair in zip(self.caps_W, known.peaks_W, strict=True)]
         return planning.planned(self.site, known, caps_W, self.habit)

@@ -67,10 +67,10 @@ def plan(slots: Sequence[Slot], slot_s: float, store: Store, end_per_kWh: float)
 
     def to_go(first: int, after: Cost, end: int) -> list[Cost]:
         """The cost to go at the end of each slot. after: cost to go after the last slot."""
-        found = [after]
-        for at in range(end - 1, first, -1):
-            found.append(_before(found[-1], own[at], floors_J[at], high_J, idle_J))
-        return found[::-1]
+        costs = [after]
+        for index in range(end - 1, first, -1):
+            costs.append(_before(costs[-1], own[index], floors_J[index], high_J, idle_J))
+        return costs[::-1]
 
     after = floors_J[-1], high_J, [(-end_per_kWh / J_PER_KWH, high_J - floors_J[-1])]
     blocks = list[tuple[int, Cost, int]]()  # (first slot, cost to go after the last, its end)
@@ -79,23 +79,23 @@ def plan(slots: Sequence[Slot], slot_s: float, store: Store, end_per_kWh: float)
         blocks.append((first, after, end))
         if first:
             after = to_go(first - 1, after, end)[0]
-    found, now_J = Plan([], [], []), store.now_J
+    planned, now_J = Plan([], [], []), store.now_J
     for first, after, end in reversed(blocks):
-        now_J = _forward(found, own[first:end], to_go(first, after, end), slot_s, store, now_J)
-    return found
+        now_J = _forward(planned, own[first:end], to_go(first, after, end), slot_s, store, now_J)
+    return planned
 
 
 def floors(slots: Sequence[Slot], slot_s: float, store: Store) -> list[float]:
     """The lowest energy allowed at the start of each slot and after the last. It is that of the
     store. If the store begins below, it is the energy that charging below the cap can reach.
     """
-    reached_J, found = store.now_J, [min(store.low_J, store.now_J)]
+    reached_J, floors_J = store.now_J, [min(store.low_J, store.now_J)]
     for slot in slots:
         most_W = min(slot.cap_W, slot.charge_to_W)
         room_W = max(0.0, min(store.charge_W, most_W - slot.net_W))
         reached_J = min(store.high_J, reached_J + (room_W * store.one_way - store.idle_W) * slot_s)
-        found.append(min(max(store.low_J, min(slot.low_J, store.high_J)), reached_J))
-    return found
+        floors_J.append(min(max(store.low_J, min(slot.low_J, store.high_J)), reached_J))
+    return floors_J
 
 
 def _pieces(slot: Slot, slot_s: float, store: Store) -> Cost:
@@ -103,25 +103,25 @@ def _pieces(slot: Slot, slot_s: float, store: Store) -> Cost:
     one_way, (net_W, price, feed_in, cap_W, export_W, _, charge_to_W) = store.one_way, slot
     give_W, take_W = store.discharge_W, store.charge_W
     per_given, per_taken = slot_s / one_way, slot_s * one_way
-    given = [  # (cost of giving one kWh less, least power, highest power)
+    discharge_bands = [  # (cost of giving one kWh less, least power, highest power)
         (feed_in, net_W, net_W + export_W),
         (price, net_W - cap_W, net_W),
         (BREAKS_PER_KWH, 0.0, net_W - cap_W),
     ]
-    taken = [
+    charge_bands = [
         (0.0, 0.0, -net_W - export_W),  # surplus that would otherwise be lost
         (feed_in, max(0.0, -net_W - export_W), -net_W),
         (price, -net_W, min(cap_W, charge_to_W) - net_W),
         (BREAKS_PER_KWH, min(cap_W, charge_to_W) - net_W, take_W),
     ]
     lowest_J, pieces = 0.0, list[Piece]()
-    for worth, least, most in given:
+    for worth, least, most in discharge_bands:
         length = (most if most < give_W else give_W) - (least if least > 0 else 0.0)
         if length > 0:
             lowest_J -= length * per_given
             pieces.append(((worth - store.wear_per_kWh) * one_way / J_PER_KWH, length * per_given))
     highest_J = 0.0
-    for cost, least, most in taken:
+    for cost, least, most in charge_bands:
         length = (most if most < take_W else take_W) - (least if least > 0 else 0.0)
         if length > 0:
             highest_J += length * per_taken
@@ -147,30 +147,30 @@ def _cut(whole: Cost, low_J: float, high_J: float) -> Cost:
     while first < last and end_J - pieces[last - 1][1] >= high_J:
         last -= 1
         end_J -= pieces[last][1]
-    found = pieces[first:last]
-    if not found:
+    kept = pieces[first:last]
+    if not kept:
         begin_J = end_J = max(begin_J, low_J)
     if begin_J < low_J:
-        found[0] = found[0][0], found[0][1] - (low_J - begin_J)
+        kept[0] = kept[0][0], kept[0][1] - (low_J - begin_J)
         begin_J = low_J
-    if end_J > high_J and found:
-        found[-1] = found[-1][0], found[-1][1] - (end_J - high_J)
+    if end_J > high_J and kept:
+        kept[-1] = kept[-1][0], kept[-1][1] - (end_J - high_J)
         end_J = high_J
-    return begin_J, end_J, found
+    return begin_J, end_J, kept
 
 
 def _forward(
-    found: Plan, own: list[Cost], to_go: list[Cost], slot_s: float, store: Store, now_J: float
+    planned: Plan, own: list[Cost], to_go: list[Cost], slot_s: float, store: Store, now_J: float
 ) -> float:
-    """Append the cheapest way from the energy now_J to `found`. Returns the energy at its end."""
+    """Append the cheapest way from the energy now_J to `planned`. Returns the energy at its end."""
     idle_J = store.idle_W * slot_s
     for mine, after in zip(own, to_go):
         moved_J = _cheapest(mine, after, now_J - idle_J)
         now_J += moved_J - idle_J
         rate_W = -moved_J / slot_s
-        found.power_W.append(rate_W * store.one_way if rate_W > 0 else rate_W / store.one_way)
-        found.stored_J.append(now_J)
-        found.worth_per_kWh.append(_worth(after, now_J) * J_PER_KWH)
+        planned.power_W.append(rate_W * store.one_way if rate_W > 0 else rate_W / store.one_way)
+        planned.stored_J.append(now_J)
+        planned.worth_per_kWh.append(_worth(after, now_J) * J_PER_KWH)
     return now_J
 
 

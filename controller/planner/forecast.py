@@ -23,15 +23,17 @@ def load(
     and the next ones; empty: unknown.
     """
     if cooling_W:
-        rest_W = [each - own for each, own in zip(past_W, cooling_W)]
+        rest_W = [total_W - own for total_W, own in zip(past_W, cooling_W)]
         ahead_W = list(cooling_W[len(past_W) :])
         ahead_W += repeated(cooling_W, before, count - len(ahead_W), len(ahead_W))
         return [own + more for own, more in zip(load(rest_W, before, count), ahead_W)]
-    found, yesterday = repeated(past_W, before, count), len(past_W) + before(-1)
+    repeated_W, yesterday = repeated(past_W, before, count), len(past_W) + before(-1)
     if len(past_W) > SLOTS_PER_DAY and yesterday >= 0:
         gap_W = past_W[-1] - past_W[yesterday]
-        return [each_W + gap_W * math.exp(-at / FADES_SLOTS) for at, each_W in enumerate(found)]
-    return found
+        return [
+            load_W + gap_W * math.exp(-slot / FADES_SLOTS) for slot, load_W in enumerate(repeated_W)
+        ]
+    return repeated_W
 
 
 def repeated(past: Sequence[float], before: Before, count: int, first: int = 0) -> list[float]:
@@ -41,9 +43,9 @@ def repeated(past: Sequence[float], before: Before, count: int, first: int = 0) 
     """
     if len(past) < SLOTS_PER_DAY:
         return [past[-1] if past else 0.0] * count
-    found = list[float]()
-    for at in range(first, first + count):
-        while at >= first:
-            at = before(at)
-        found.append(float(past[max(0, len(past) + at - first)]))
-    return found
+    repeats = list[float]()
+    for slot in range(first, first + count):
+        while slot >= first:
+            slot = before(slot)
+        repeats.append(float(past[max(0, len(past) + slot - first)]))
+    return repeats

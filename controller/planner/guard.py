@@ -25,29 +25,31 @@ def charge_to_W(
     time: datetime,
     past: Net,
     peaks_W: Numbers,
-    told: Net = ([], []),
+    job_plan: Net = ([], []),
     caps_W: Numbers = (),
 ) -> list[float]:
     """Highest import up to which the battery charges in the slots of each demand charge, W.
 
-    past: load less PV of the last days, and the charges that bill it. told: the same for the coming
-    slots of a job plan. peaks_W: highest billed imports of this month. caps_W counts only if there
-    are several charges: a cap above all past peaks is then intended, because it serves the cap of a
-    dearer charge.
+    past: load less PV of the last days, and the charges that bill it. job_plan: the same for the
+    coming slots of a job plan. peaks_W: highest billed imports of this month. caps_W counts only if
+    there are several charges: a cap above all past peaks is then intended, because it serves the
+    cap of a dearer charge.
     """
     next_month = day_begin(time.replace(day=1), 31).replace(day=1)
     left = slots_between(time, next_month)
-    net_W, billed = [*past[0], *told[0][:left]], [*past[1], *told[1][:left]]
+    net_W, billed = [*past[0], *job_plan[0][:left]], [*past[1], *job_plan[1][:left]]
     begin = len(past[0]) - slots_between(day_begin(time.replace(day=1)), time)  # of the month
-    found = list[float]()
-    for at, (charge, peak_W) in enumerate(zip(charges(tariff), peaks_W, strict=True)):
+    bounds_W = list[float]()
+    for index, (charge, peak_W) in enumerate(zip(charges(tariff), peaks_W, strict=True)):
         count = round(charge.interval_min * 60 / SLOT_S)
         firsts = range(begin if begin >= 0 else begin % count, len(net_W) - count + 1, count)
         paid_W = [
-            math.fsum(net_W[first : first + count]) / count for first in firsts if billed[first][at]
+            math.fsum(net_W[first : first + count]) / count
+            for first in firsts
+            if billed[first][index]
         ]
-        days_W = [each_W for each_W, bills in zip(*past) if bills[at]]
-        meant_W = [cap_W for cap_W in caps_W[at : at + 1] if cap_W > max(days_W, default=0.0)]
+        days_W = [power_W for power_W, bills in zip(*past) if bills[index]]
+        meant_W = [cap_W for cap_W in caps_W[index : index + 1] if cap_W > max(days_W, default=0.0)]
         most_W = max([peak_W, *paid_W, *(meant_W if len(peaks_W) > 1 else [])])
-        found.append(most_W if charge.rate(time.month) else math.inf)
-    return found
+        bounds_W.append(most_W if charge.rate(time.month) else math.inf)
+    return bounds_W

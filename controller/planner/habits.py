@@ -45,8 +45,8 @@ def habit_of(site: Site, known: Known) -> Habit:
     caps_W = cap.reached_W(billed, learnt.caps_of(site, new, HOLDS_CAP))
     off = math.fsum(
         [
-            rate / W_PER_KW * max(0.0, span.peak_W(at) - cap_W)
-            for at, (rate, cap_W) in enumerate(zip(rates, caps_W))
+            rate / W_PER_KW * max(0.0, span.peak_W(charge) - cap_W)
+            for charge, (rate, cap_W) in enumerate(zip(rates, caps_W))
         ]
     )
     return HOLDS_CAP if off > DEAR_DEMAND * _earned(site, known, net_W) else TRADES
@@ -57,21 +57,22 @@ def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
     prices = known.past_price_per_kWh[-min(len(net_W), PRICE_DAYS * SLOTS_PER_DAY) :]
     net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
     own = [
-        price + adder_per_kWh(site, known.time, at) for at, price in enumerate(prices, -len(prices))
+        price + adder_per_kWh(site, known.time, slot)
+        for slot, price in enumerate(prices, -len(prices))
     ]
     slots = [
-        Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
-        for each_W, price in zip(net_W, own)
+        Slot(power_W, price, min(feed_in, price), site.import_W, site.export_W)
+        for power_W, price in zip(net_W, own)
     ]
     if not slots:
         return 0.0
     mean = math.fsum(own) / len(own)
     store = site.store._replace(now_J=(site.store.low_J + site.store.high_J) / 2)
-    found = exact.plan(slots, SLOT_S, store, max(0.0, mean))
+    plan = exact.plan(slots, SLOT_S, store, max(0.0, mean))
     money = math.fsum(
-        [slot.paid(0.0) - slot.paid(each) for slot, each in zip(slots, found.power_W)]
+        [slot.paid(0.0) - slot.paid(power_W) for slot, power_W in zip(slots, plan.power_W)]
     )
-    given_W = math.fsum([max(0.0, each) for each in found.power_W])
+    given_W = math.fsum([max(0.0, power_W) for power_W in plan.power_W])
     money = (money - given_W * store.wear_per_kWh) * SLOT_S
-    gained = (found.stored_J[-1] - store.now_J) * mean
+    gained = (plan.stored_J[-1] - store.now_J) * mean
     return (money + gained) / exact.J_PER_KWH * MONTH_SLOTS / len(slots)

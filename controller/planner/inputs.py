@@ -62,35 +62,35 @@ def rating_of(kind: str, planner: Planner) -> Rating:
     return max(site.import_W, site.export_W) + own_W + planner.pv_rated_W, CONNECTION
 
 
-def known(given: Given, stored_J: float, peaks_W: Sequence[float]) -> Known | None:
+def known(feeds: Given, stored_J: float, peaks_W: Sequence[float]) -> Known | None:
     """Inputs in the form that a plan takes; None while a needed kind was never known. peaks_W: one
     for each demand charge.
     """
-    if given.lacks:
+    if feeds.lacks:
         return None
     return Known(
-        given.time,
-        given.past_load_W,
-        given.past_pv_W,
-        past_price_per_kWh=given.past_price_per_kWh,
-        price_per_kWh=given.price_per_kWh,
+        feeds.time,
+        feeds.past_load_W,
+        feeds.past_pv_W,
+        past_price_per_kWh=feeds.past_price_per_kWh,
+        price_per_kWh=feeds.price_per_kWh,
         stored_J=stored_J,
         peaks_W=peaks_W,
-        load_W=given.load_W,
-        pv_W=given.pv_W,
-        carbon_g_per_kWh=_known_part(given.carbon_g_per_kWh, before_at(given.time)),
-        cooling_W=given.cooling_W,
-        warned=given.warned,
+        load_W=feeds.load_W,
+        pv_W=feeds.pv_W,
+        carbon_g_per_kWh=_known_part(feeds.carbon_g_per_kWh, before_at(feeds.time)),
+        cooling_W=feeds.cooling_W,
+        warned=feeds.warned,
     )
 
 
 def _first_known(values: Column) -> int:
-    return next((at for at, each in enumerate(values) if each == each), PAST)
+    return next((index for index, number in enumerate(values) if number == number), PAST)
 
 
 def _known_part(values: Column, before: Before) -> Column:
     """The values until the last known one, with holes filled."""
-    end = max([at + 1 for at, each in enumerate(values) if each == each], default=0)
+    end = max([index + 1 for index, number in enumerate(values) if number == number], default=0)
     return filled(values[:end], before)
 
 
@@ -108,19 +108,19 @@ class Inputs:
         now = int(now_s // QUARTER_S)
         first, count = now - PAST, PAST + AHEAD
         window = first, count, now_s, now_s if uptime_s is None else uptime_s
-        doubts = [line for each in self._held for line in each.update(*window)]
+        doubts = [line for held in self._held for line in held.update(*window)]
         known = {kind: self._of_kind(kind, window) for kind in QUANTITIES}
         load_W, pv_W = known["load"], self._pv_W(known, first)
         prices = known["prices"] if self._has("prices") else [0.0] * count
-        found = {"load": load_W, "pv": pv_W, "prices": prices}
+        columns = {"load": load_W, "pv": pv_W, "prices": prices}
         before = before_of(self._planner.zone, first)
-        past = {name: filled(each[:PAST], before) for name, each in found.items()}
-        lacks = [name for name, each in past.items() if math.isnan(each[-1])]
+        past = {name: filled(column[:PAST], before) for name, column in columns.items()}
+        lacks = [name for name, column in past.items() if math.isnan(column[-1])]
         price_per_kWh = _ahead(prices, before)
         if price_per_kWh and "prices" in lacks:
             lacks.remove("prices")
         doubts += [f"{lack}: never known, so there is no plan; {NEEDED[lack]}" for lack in lacks]
-        doubts += [line for pair in found.items() for line in _holes(*pair)]
+        doubts += [line for pair in columns.items() for line in _holes(*pair)]
         if not price_per_kWh and "prices" not in lacks:
             doubts.append("prices: none is known from now on: those of the day before count")
         begin = _first_known(load_W[:PAST])
@@ -140,61 +140,61 @@ class Inputs:
         )
 
     def _has(self, kind: str) -> bool:
-        return any([each.feed.kind == kind for each in self._held])
+        return any([held.feed.kind == kind for held in self._held])
 
     def _of_kind(self, kind: str, window: Window) -> Column:
         """Values of a kind, each from the first feed in the file that knows it."""
-        found = [math.nan] * (PAST + AHEAD)
-        for each in self._held:
-            if each.feed.kind == kind:
-                found = _or(found, each.window(*window))
-        return found
+        column = [math.nan] * (PAST + AHEAD)
+        for held in self._held:
+            if held.feed.kind == kind:
+                column = _or(column, held.window(*window))
+        return column
 
     def _warned(self, window: Window) -> list[bool]:
         """True for each slot from now on for which a feed warns of an outage."""
-        every = [each.window(*window) for each in self._held if each.feed.kind == "warnings"]
-        return [any([part > 0 for part in each]) for each in zip(*every)][PAST:]
+        windows = [held.window(*window) for held in self._held if held.feed.kind == "warnings"]
+        return [any([part > 0 for part in parts]) for parts in zip(*windows)][PAST:]
 
     def _cooling_W(self, air_degC: Column) -> Column:
         """Power of the cooling by the air temperature of each slot; empty if never known."""
         per_K, from_degC = self._planner.cooling_W_per_K, self._planner.cooling_from_degC
         if not per_K or math.isnan(air_degC[0]):
             return []
-        return [per_K * max(0.0, each - from_degC) for each in air_degC]
+        return [per_K * max(0.0, own_degC - from_degC) for own_degC in air_degC]
 
     def _pv_W(self, known: dict[str, Column], first: int) -> Column:
         """PV as measured or forecast, else by the irradiance of the weather or of a clear sky."""
-        rated_W, place, found = self._planner.pv_rated_W, self._planner.place, known["pv"]
+        rated_W, place, pv_W = self._planner.pv_rated_W, self._planner.place, known["pv"]
         if not self._has("pv") and not rated_W:
-            return [0.0] * len(found)
-        measured_W = found[:PAST]
-        found = _or(found, sun.estimated(measured_W, known["weather"], rated_W, sun.USUAL))
+            return [0.0] * len(pv_W)
+        measured_W = pv_W[:PAST]
+        pv_W = _or(pv_W, sun.estimated(measured_W, known["weather"], rated_W, sun.USUAL))
         if place:
-            clear = sun.clear_sky(first * QUARTER_S, len(found), place)
-            found = _or(found, sun.estimated(measured_W, clear, rated_W, math.nan))
-        return found
+            clear = sun.clear_sky(first * QUARTER_S, len(pv_W), place)
+            pv_W = _or(pv_W, sun.estimated(measured_W, clear, rated_W, math.nan))
+        return pv_W
 
 
-def _or(found: Column, other: Column) -> Column:
-    return [each if each == each else second for each, second in zip(found, other)]
+def _or(column: Column, fallback: Column) -> Column:
+    return [number if number == number else second for number, second in zip(column, fallback)]
 
 
 def filled(values: Column, before: Before) -> Column:
     """The values. An unknown value is replaced by the day before, else the day after, else a
     neighbour. before: of local_days, counted from the first value on.
     """
-    found, every = list(values), range(len(values))
-    past = [before(at) for at in every]
+    column, indices = list(values), range(len(values))
+    past = [before(index) for index in indices]
     pairs = itertools.chain(
-        zip(past, every),
-        zip(reversed(every), reversed(past)),
-        zip(range(-1, len(found)), every),
-        zip(range(len(found), 0, -1), reversed(every)),
+        zip(past, indices),
+        zip(reversed(indices), reversed(past)),
+        zip(range(-1, len(column)), indices),
+        zip(range(len(column), 0, -1), reversed(indices)),
     )
-    for own, at in pairs:
-        if 0 <= own < len(found) and at >= 0 and math.isnan(found[at]):
-            found[at] = found[own]
-    return found
+    for own, index in pairs:
+        if 0 <= own < len(column) and index >= 0 and math.isnan(column[index]):
+            column[index] = column[own]
+    return column
 
 
 def _ahead(values: Column, before: Before) -> Column:
@@ -203,7 +203,7 @@ def _ahead(values: Column, before: Before) -> Column:
 
 
 def _holes(name: str, values: Column) -> list[str]:
-    is_known = [each == each for each in values[:PAST]]
+    is_known = [number == number for number in values[:PAST]]
     count = is_known[-SLOTS_PER_DAY:].count(False)
     line = f"{name}: {count} of the last {SLOTS_PER_DAY} quarters of an hour are unknown"
     return [f"{line}: the day before counts"] if count > 0 and any(is_known) else []

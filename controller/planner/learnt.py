@@ -43,19 +43,22 @@ def caps_of(site: Site, known: Known, habit: Habit) -> list[float]:
     low_J = part * (site.yields.low_part * site.full_J - store.low_J)
     yields = site.yields.left(known.yielded_h, low_J, len(net_W) / MONTH_SLOTS)
     asked_J = reserve.asked_J(net_W, site.hours, site.hard)
-    lows_J = [min(room_J, max(0.0, part * (each_J - store.low_J))) for each_J in asked_J]
+    lows_J = [min(room_J, max(0.0, part * (need_J - store.low_J))) for need_J in asked_J]
     span = cap.Span(net_W, billed, open_W(site, net_W), (), yields, lows_J)
-    found = cap.cheapest(span, SLOT_S, own, rates, known.peaks_W)
-    if _lost(site, known, span, found) > _saved(span, rates, found):
-        found = [max(each, span.peak_W(at)) for at, each in enumerate(found)]
-    return [min(each, most_W) for each in found]
+    caps_W = cap.cheapest(span, SLOT_S, own, rates, known.peaks_W)
+    if _lost(site, known, span, caps_W) > _saved(span, rates, caps_W):
+        caps_W = [max(cap_W, span.peak_W(charge)) for charge, cap_W in enumerate(caps_W)]
+    return [min(cap_W, most_W) for cap_W in caps_W]
 
 
 def _saved(span: cap.Span, rates: Sequence[float], caps_W: Sequence[float]) -> float:
     """Money that the caps save of the demand charges in a month."""
     pairs = zip(rates, cap.reached_W(span.billed, caps_W))
     return math.fsum(
-        [rate / W_PER_KW * (span.peak_W(at) - each_W) for at, (rate, each_W) in enumerate(pairs)]
+        [
+            rate / W_PER_KW * (span.peak_W(charge) - cap_W)
+            for charge, (rate, cap_W) in enumerate(pairs)
+        ]
     )
 
 
@@ -68,11 +71,11 @@ def _lost(site: Site, known: Known, span: cap.Span, caps_W: Sequence[float]) -> 
     if not count:  # a new feed knows only future prices
         return 0.0
     first, prices = len(span.net_W) - count, known.past_price_per_kWh[-count:]
-    adders = [adder_per_kWh(site, known.time, at) for at in range(-count, 0)]
+    adders = [adder_per_kWh(site, known.time, slot) for slot in range(-count, 0)]
     own = [price + adder for price, adder in zip(prices, adders)]
     bought = math.fsum(own) / count / site.store.one_way**2 + site.store.wear_per_kWh
-    given = [
+    costs = [
         max(0.0, net_W - limits[bills]) * (bought - price)
         for net_W, bills, price in zip(span.net_W[first:], span.billed[first:], own)
     ]
-    return math.fsum(given) * SLOT_S / exact.J_PER_KWH * MONTH_SLOTS / count
+    return math.fsum(costs) * SLOT_S / exact.J_PER_KWH * MONTH_SLOTS / count

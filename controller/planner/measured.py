@@ -36,8 +36,8 @@ class Measured:
             seen = os.stat(self._path).st_mtime_ns
             if seen == self._seen:
                 return False
-            every = map(quarters.wanted, quarters.read(self._path))
-            self._rows = {each.at: each for each in every}
+            rows = map(quarters.wanted, quarters.read(self._path))
+            self._rows = {row.at: row for row in rows}
         except (OSError, quarters.QuartersError) as error:
             problem = why(error).removeprefix(f"{self._path}: ")
             remedy = "is firebreak-record running, and may this user read it?"
@@ -48,42 +48,44 @@ class Measured:
 
     def ended(self, now: int) -> list[int]:
         """Numbers of the quarters that have ended."""
-        return [at for at in self._rows if at < now]
+        return [number for number in self._rows if number < now]
 
-    def powers_W(self, at: int) -> tuple[float | None, ...]:
+    def powers_W(self, number: int) -> tuple[float | None, ...]:
         """Load, PV, grid and battery of a quarter."""
-        return self._rows[at][1:5]
+        return self._rows[number][1:5]
 
     def forget(self) -> None:
         """Drop all quarters before the newest KEPT, because the books have them."""
-        self._rows = {at: self._rows[at] for at in sorted(self._rows)[-KEPT:]}
+        self._rows = {number: self._rows[number] for number in sorted(self._rows)[-KEPT:]}
 
     def able(self, now: int) -> able.Values:
         """Energy and powers that the battery had in the quarters of two days."""
-        rows = [self._rows.get(at, UNKNOWN).able for at in range(now - KEPT, now)]
-        return [[each for row in rows if (each := row[place]) is not None] for place in range(3)]
+        rows = [self._rows.get(number, UNKNOWN).able for number in range(now - KEPT, now)]
+        return [
+            [reported for row in rows if (reported := row[place]) is not None] for place in range(3)
+        ]
 
     def charge(self, now: int) -> float | None:
         """State of charge, 0 .. 1, at the end of the newest quarter; None if unknown or too old."""
-        for at in range(now - 1, now - STORED_OLD - 1, -1):
-            found = self._rows.get(at, UNKNOWN).soc_permille
-            if found is not None:
-                return found / 1000
+        for number in range(now - 1, now - STORED_OLD - 1, -1):
+            soc_permille = self._rows.get(number, UNKNOWN).soc_permille
+            if soc_permille is not None:
+                return soc_permille / 1000
         return None
 
-    def quarter(self, at: int, given: Given, slot: Mapping[str, Any]) -> Quarter:
+    def quarter(self, number: int, feeds: Given, slot: Mapping[str, Any]) -> Quarter:
         """A finished quarter with its price. slot: this quarter in the plan made before it, in the
         form of plan.json. The stored energy is that of the site file's battery at the same state of
         charge.
         """
-        own, price = self._rows[at], slot.get("price_per_kWh")
+        own, price = self._rows[number], slot.get("price_per_kWh")
         soc = own.soc_permille
-        time = datetime.fromtimestamp(at * SLOT_S, self._zone)
+        time = datetime.fromtimestamp(number * SLOT_S, self._zone)
         if price is not None:
             price -= adder_per_kWh(self._site, time)
-        ago = number_of(given.time) - at
-        if 0 < ago <= len(given.past_price_per_kWh):
-            price = given.past_price_per_kWh[-ago]
+        ago = number_of(feeds.time) - number
+        if 0 < ago <= len(feeds.past_price_per_kWh):
+            price = feeds.past_price_per_kWh[-ago]
         return Quarter(
             at=time,
             load_W=own.load_W,
@@ -95,7 +97,7 @@ class Measured:
             planned_battery_W=slot.get("battery_W"),
             planned_grid_W=slot.get("grid_W"),
             forecast_load_W=slot.get("load_W"),
-            yesterday_load_W=self._rows.get(day_before(self._zone, at), UNKNOWN).load_W,
+            yesterday_load_W=self._rows.get(day_before(self._zone, number), UNKNOWN).load_W,
             carbon_g_per_kWh=slot.get("carbon_g_per_kWh"),
             lowered_W=own.lowered_W,
         )

@@ -36,7 +36,7 @@ class Place(NamedTuple):
 def of(time: datetime, first: int, count: int, holidays: Sequence[str]) -> list[Place]:
     """Places of `count` slots, from `first` slots after this time on."""
     now, free = number_of(time) + first, tuple(holidays)
-    return [_place(time.tzinfo, each, free) for each in range(now, now + count)]
+    return [_place(time.tzinfo, quarter, free) for quarter in range(now, now + count)]
 
 
 @lru_cache(REMEMBERED)

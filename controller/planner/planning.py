@@ -138,9 +138,9 @@ def billed_of(site: Site, time: datetime, first: int, count: int) -> list[Bills]
     charges = tariff.charges(site.tariff)
     if not any([charge.hours or charge.days != tariff.ALL_DAYS for charge in charges]):
         return [(True,) * len(charges)] * count
-    found = places.of(time, first, count, site.tariff["holidays"])
-    bills = {each: each.bills(charges) for each in {*found}}
-    return [bills[each] for each in found]
+    slot_places = places.of(time, first, count, site.tariff["holidays"])
+    bills = {place: place.bills(charges) for place in {*slot_places}}
+    return [bills[place] for place in slot_places]
 
 
 def planned(site: Site, known: Known, caps_W: Numbers, habit: Habit) -> Planned:
@@ -149,18 +149,18 @@ def planned(site: Site, known: Known, caps_W: Numbers, habit: Habit) -> Planned:
     """
     count = local_days.slots_between(known.time, local_days.day_begin(known.time, 2))
     net_W = net_ahead_W(known, count + site.hours.slots)
-    store, hard = [each._replace(now_J=known.stored_J) for each in (site.store, site.hard)]
+    store, hard = [battery._replace(now_J=known.stored_J) for battery in (site.store, site.hard)]
     asked_J = reserve.asked_J(net_W, site.hours, hard, known.warned)[:count]
     kept_J = reserve.kept_J(asked_J, hard, known.warned)
     net_W, past = net_W[:count], past_of(site, known)
     ahead: Net = net_W, billed_of(site, known.time, 0, count)
     held_W, own_W = _held_W(site, known, caps_W, habit, ahead, kept_J)
-    told = net_W[: len(known.load_W)], ahead[1][: len(known.load_W)]
-    to_W = guard.charge_to_W(site.tariff, known.time, past, known.peaks_W, told, caps_W)
+    job_plan = net_W[: len(known.load_W)], ahead[1][: len(known.load_W)]
+    to_W = guard.charge_to_W(site.tariff, known.time, past, known.peaks_W, job_plan, caps_W)
     to = cap.limits_W(ahead[1], to_W, math.inf)
     slots = [
-        slot._replace(charge_to_W=to[bills], low_J=max(store.low_J, each_J))
-        for slot, bills, each_J in zip(slots_ahead(site, known, net_W, own_W), ahead[1], kept_J)
+        slot._replace(charge_to_W=to[bills], low_J=max(store.low_J, energy_J))
+        for slot, bills, energy_J in zip(slots_ahead(site, known, net_W, own_W), ahead[1], kept_J)
     ]
     lifts = reserve.before_end(known.warned[:count]) - known.limits_W.keys()
     slots = reserve.lifted(slots, kept_J, hard, OPEN_PART * site.import_W, lifts)
@@ -168,9 +168,9 @@ def planned(site: Site, known: Known, caps_W: Numbers, habit: Habit) -> Planned:
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
     if habit.keeps_need:
         slots = _floored(site, known.time, past, slots, held_W)
-    found = exact.plan(slots, SLOT_S, store._replace(low_J=low_J), max(0.0, worth))
-    rows = rows_of(hard, slots, found, low_J, site.full_J)
-    return Planned(held_W, slots, found, rows, asked_J)
+    plan = exact.plan(slots, SLOT_S, store._replace(low_J=low_J), max(0.0, worth))
+    rows = rows_of(hard, slots, plan, low_J, site.full_J)
+    return Planned(held_W, slots, plan, rows, asked_J)
 
 
 def _held_W(
@@ -182,7 +182,7 @@ def _held_W(
     net_W, billed = ahead
     rates, most_W = rates_of(site, known.time), CAP_PART * site.import_W
     free_W = open_W(site, net_W)
-    caps_W = [each if rate else max(each, free_W) for each, rate in zip(caps_W, rates)]
+    caps_W = [cap_W if rate else max(cap_W, free_W) for cap_W, rate in zip(caps_W, rates)]
     looks = max(habit.looks, len(known.load_W))  # a job plan is taken as certain
     # If a cap rises, charging still stays below the old cap. Otherwise it would cost money even if
     # the load stays low.
@@ -191,13 +191,13 @@ def _held_W(
     to_W = () if is_told else caps_W
     span = cap.Span(net_W[:looks], billed[:looks], free_W, to_W, yields, kept_J)
     hard = site.hard._replace(now_J=known.stored_J)
-    order = sorted(range(len(rates)), key=lambda at: -rates[at])
-    found_W = cap.each_lowest(span, SLOT_S, hard, order, caps_W, [math.inf] * len(rates))
-    held_W = [min(each, max(cap_W, most_W)) for each, cap_W in zip(found_W, caps_W)]
-    low, high = [cap.limits_W(billed, each, free_W) for each in (caps_W, held_W)]
+    order = sorted(range(len(rates)), key=lambda charge: -rates[charge])
+    lowest_caps_W = cap.each_lowest(span, SLOT_S, hard, order, caps_W, [math.inf] * len(rates))
+    held_W = [min(lowest_W, max(cap_W, most_W)) for lowest_W, cap_W in zip(lowest_caps_W, caps_W)]
+    low, high = [cap.limits_W(billed, bounds_W, free_W) for bounds_W in (caps_W, held_W)]
     return held_W, [
-        high[bills] if is_told or each_W > low[bills] else low[bills]
-        for each_W, bills in zip(net_W, billed)
+        high[bills] if is_told or power_W > low[bills] else low[bills]
+        for power_W, bills in zip(net_W, billed)
     ]
 
 
@@ -209,7 +209,9 @@ def _floored(
     limits = cap.limits_W(past[1], caps_W, open_W(site, past[0]))
     over_W = [net_W - limits[bills] for net_W, bills in zip(*past)]
     need_J = cap.needed_J(over_W, SLOT_S, site.store, _of_need(site, time, -count, count))
-    return [slot._replace(low_J=slot.low_J + need_J.get(at, 0.0)) for slot, at in zip(slots, ends)]
+    return [
+        slot._replace(low_J=slot.low_J + need_J.get(key, 0.0)) for slot, key in zip(slots, ends)
+    ]
 
 
 def later(time: datetime, slots: int) -> datetime:
@@ -237,20 +239,20 @@ def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float
     price = [*known.price_per_kWh[: len(net_W)]]
     past, lacks = [*known.past_price_per_kWh, *price], len(net_W) - len(price)
     price += forecast.repeated(past, local_days.before_at(known.time), lacks, len(price))
-    feed_in, found = site.tariff["feed_in_per_kWh"], []
-    for at, cap_W in enumerate(caps_W):
-        own = price[at] + adder(site, known, at)
-        most_W = min(cap_W, known.limits_W.get(at, cap_W))
-        found.append(Slot(net_W[at], own, min(feed_in, own), most_W, site.export_W))
-    return found
+    feed_in, slots = site.tariff["feed_in_per_kWh"], []
+    for index, cap_W in enumerate(caps_W):
+        own = price[index] + adder(site, known, index)
+        most_W = min(cap_W, known.limits_W.get(index, cap_W))
+        slots.append(Slot(net_W[index], own, min(feed_in, own), most_W, site.export_W))
+    return slots
 
 
 def _of_need(site: Site, time: datetime, first: int, count: int) -> Sequence[Hashable]:
     """Keys of equal slots: places, or slots of the day if no demand charge depends on the day."""
-    found = places.of(time, first, count, site.tariff["holidays"])
+    slot_places = places.of(time, first, count, site.tariff["holidays"])
     charges = tariff.charges(site.tariff)
     days = {charge.days for charge in charges if charge.rate(time.month)}
-    return [each.slot for each in found] if days == {tariff.ALL_DAYS} else found
+    return [place.slot for place in slot_places] if days == {tariff.ALL_DAYS} else slot_places
 
 
 def adder(site: Site, known: Known, ahead: int) -> float:

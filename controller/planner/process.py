@@ -111,13 +111,13 @@ class Process:
     def _local(self) -> datetime:
         return datetime.fromtimestamp(int(self._now_s), self._planner.zone)
 
-    def _wait(self, what: str, line: str) -> None:
+    def _wait(self, subject: str, line: str) -> None:
         """Keep the reason for waiting, "" for none. A new reason is logged."""
-        if line != self._waits.get(what, ""):
+        if line != self._waits.get(subject, ""):
             self._is_changed = True
             if line:
                 self._say(f"planner waits: {line}")
-        self._waits[what] = line
+        self._waits[subject] = line
 
     # -- quarters of an hour that have ended
 
@@ -130,7 +130,7 @@ class Process:
         self._looked = self._now
         self._books.look(self._now)
         ended = self._measured.ended(self._now)
-        fresh = [at for at in ended if self._books.lacks(at, self._measured.powers_W(at))]
+        fresh = [slot for slot in ended if self._books.lacks(slot, self._measured.powers_W(slot))]
         if fresh:
             self._enter(fresh)
         values = self._measured.able(self._now)
@@ -142,8 +142,8 @@ class Process:
         self._measured.forget()
 
     def _enter(self, fresh: list[int]) -> None:
-        given, line = self._read(), ""
-        rows = [self._measured.quarter(at, given, self._expected.pop(at, {})) for at in fresh]
+        feeds, line = self._read(), ""
+        rows = [self._measured.quarter(slot, feeds, self._expected.pop(slot, {})) for slot in fresh]
         try:
             self._books.add(rows, self._now)
         except OSError as error:
@@ -154,9 +154,9 @@ class Process:
     # -- the plan
 
     def _read(self) -> inputs.Given:
-        self._given = given = self._inputs.read(self._now_s, self._now_us / SECOND_US)
+        self._given = feeds = self._inputs.read(self._now_s, self._now_us / SECOND_US)
         self._check_us = self._now_us + CHECK_US
-        return given
+        return feeds
 
     def _plan(self) -> None:
         """Plan at the full hour, after a change of the inputs, and again after a failure."""
@@ -165,13 +165,13 @@ class Process:
         if not is_day or not self._is_due():
             return
         self._hour, self._retry_us = -1, self._now_us + RETRY_US
-        self._is_changed, made = True, self._planned(self._read())
-        if made is None:
+        self._is_changed, plan = True, self._planned(self._read())
+        if plan is None:
             return
-        self._hour, self._made = int(self._now_s // HOUR_S), made
-        self._expected |= {made.first + at: slot for at, slot in enumerate(made.slots)}
+        self._hour, self._made = int(self._now_s // HOUR_S), plan
+        self._expected |= {plan.first + index: slot for index, slot in enumerate(plan.slots)}
         self._sender.renew()
-        self._say(report.of_plan(made.planned, made.habit, made.known.time))
+        self._say(report.of_plan(plan.planned, plan.habit, plan.known.time))
 
     def _is_due(self) -> bool:
         is_check = self._now_us >= self._check_us and self._hour >= 0
@@ -182,49 +182,49 @@ class Process:
             return False
         return self._measured.newest(self._now) >= self._now - 1 or since_s >= LATE_S
 
-    def _is_news(self, made: Made, given: inputs.Given) -> bool:
+    def _is_news(self, plan: Made, feeds: inputs.Given) -> bool:
         """True if prices, jobs or warnings differ from those of the last plan, within its slots."""
-        passed, count = self._now - made.first, len(made.slots)
+        passed, count = self._now - plan.first, len(plan.slots)
         kinds = "price_per_kWh", "load_W", "warned"
-        pairs = [(getattr(given, kind), getattr(made.known, kind)) for kind in kinds]
+        pairs = [(getattr(feeds, kind), getattr(plan.known, kind)) for kind in kinds]
         return any([list(old[passed:count]) != new[: count - passed] for new, old in pairs])
 
-    def _planned(self, given: inputs.Given) -> Made | None:
+    def _planned(self, feeds: inputs.Given) -> Made | None:
         charge = self._measured.charge(self._now)
-        missing = [*given.lacks, *(["state of charge"] if charge is None else [])]
+        missing = [*feeds.lacks, *(["state of charge"] if charge is None else [])]
         self._wait("inputs", f"unknown: {', '.join(missing)}" if missing else "")
         peaks_W, yielded_h = self._month()
-        known = inputs.known(given, (charge or 0.0) * self._daily.site.full_J, peaks_W)
+        known = inputs.known(feeds, (charge or 0.0) * self._daily.site.full_J, peaks_W)
         if known is None or missing:
             return None
         known = known._replace(yielded_h=yielded_h)
         planned = self._daily.planned(known)
-        name = next(name for name, each in HABITS.items() if each == self._daily.habit)
-        slots = report.slots(self._daily.site, known, planned, given.carbon_g_per_kWh)
-        short, at = report.short_of(known, planned), (self._now, self._now_us, self._now_s)
-        return Made(planned, known, name, *at, slots, short)
+        name = next(name for name, habit in HABITS.items() if habit == self._daily.habit)
+        slots = report.slots(self._daily.site, known, planned, feeds.carbon_g_per_kWh)
+        short, moment = report.short_of(known, planned), (self._now, self._now_us, self._now_s)
+        return Made(planned, known, name, *moment, slots, short)
 
     def _month(self) -> tuple[list[float], float]:
         """The month's highest billed imports so far, and hours in which the load was lowered."""
-        found, now = self._series, self._local()
+        series, now = self._series, self._local()
         nothing = accounts.peaks_W(self._site, now, []), 0.0
-        if found is None:
+        if series is None:
             return nothing
-        first = accounts.month_begin(found)
-        start = planning.later(found.start, first)
+        first = accounts.month_begin(series)
+        start = planning.later(series.start, first)
         if (start.year, start.month) != (now.year, now.month):
             return nothing
-        done = accounts.part(found, first, len(found.grid_W))[1]
+        done = accounts.part(series, first, len(series.grid_W))[1]
         return accounts.peaks_W(self._site, start, done.grid_W), done.yielded_h
 
     # -- the controller
 
     def _speak(self) -> None:
         """Renew heartbeat and schedule, unless the plan is too old or the clock is not sure."""
-        made = self._made
-        if made is None or self._now_us - made.at_us > PLAN_OLD_US or self._is_unsure():
+        plan = self._made
+        if plan is None or self._now_us - plan.at_us > PLAN_OLD_US or self._is_unsure():
             return
-        rows = made.planned.rows[self._now - made.first :]
+        rows = plan.planned.rows[self._now - plan.first :]
         if self._sender.step(self._now_us, self._now * SLOT_S // 60, rows):
             if self._sender.sent.at_us == self._now_us:
                 self._sent_at, self._is_changed = self._local().isoformat(), True
@@ -244,42 +244,42 @@ class Process:
 
     def _shadow(self) -> bool:
         """Simulate one hour of the habits. Once a night, compute the share of the optimum."""
-        found, given = self._series, self._given
-        if found is None or given is None:
+        series, feeds = self._series, self._given
+        if series is None or feeds is None:
             return False
         now = self._local()
         if self._share_day != now.day and (now.hour >= NIGHT_HOUR or self._share_day < 0):
-            self._share, self._share_day = accounts.share(self._daily.usual, found), now.day
+            self._share, self._share_day = accounts.share(self._daily.usual, series), now.day
             self._is_changed = True
             return True
-        missing = number_of(given.time) - self._books.newest - 1
-        before = given.past_price_per_kWh[-missing:] if missing > 0 else []
-        return self._shadows.step(found, [*before, *given.price_per_kWh])
+        missing = number_of(feeds.time) - self._books.newest - 1
+        before = feeds.past_price_per_kWh[-missing:] if missing > 0 else []
+        return self._shadows.step(series, [*before, *feeds.price_per_kWh])
 
     def _write(self) -> None:
-        made, given, sent = self._made, self._given, self._sender.sent
-        doubts = [*(made.short if made else []), *(given.doubts if given else []), *self._by_file]
-        now, found = self._local(), self._series
+        plan, feeds, sent = self._made, self._given, self._sender.sent
+        doubts = [*(plan.short if plan else []), *(feeds.doubts if feeds else []), *self._by_file]
+        now, series = self._local(), self._series
         next_s = (self._now_s // HOUR_S + 1) * HOUR_S
         month = report.no_month(now)
-        if found is not None:
-            month = accounts.month(self._site, found, self._share, self._shadows.costs(found))
+        if series is not None:
+            month = accounts.month(self._site, series, self._share, self._shadows.costs(series))
         charge, full_Wh = self._measured.charge(self._now), self._daily.site.full_J / exact.J_PER_WH
         content = report.content(
             at=now.isoformat(),
             zone=str(self._planner.zone),
             currency=self._site.tariff["currency"],
             site=self._places.site,
-            made_at=made and _iso(made.made_s, now),
+            made_at=plan and _iso(plan.made_s, now),
             next_at=_iso(next_s, now),
-            habit=made and made.habit,
-            cap_W=made and made.planned.cap_W,
+            habit=plan and plan.habit,
+            cap_W=plan and plan.planned.cap_W,
             stored_Wh=None if charge is None else charge * full_Wh,
             full_Wh=full_Wh,
             sent=sent.code and {"at": self._sent_at, "code": sent.code, "text": sent.text} or None,
             waits=report.lines(list(filter(None, self._waits.values()))),
             doubts=report.lines(doubts),
-            slots=made.slots if made else [],
+            slots=plan.slots if plan else [],
             actual=report.actual(self._site, self._rows),
             month=month,
         )

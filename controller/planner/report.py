@@ -25,36 +25,36 @@ def slots(
     count, stored_J = len(planned.slots), known.stored_J
     load_W, pv_W = planning.ahead_W(known, count)
     carbon = [*carbon_g_per_kWh, *[math.nan] * count][:count]
-    found = []
-    for at, (slot, row) in enumerate(zip(planned.slots, rows_of(planned))):
-        time = later(known.time, at)
+    slot_facts = []
+    for index, (slot, row) in enumerate(zip(planned.slots, rows_of(planned))):
+        time = later(known.time, index)
         less_W, power_W, stored_J = backtest.stepped(row, slot.net_W, stored_J, site)
-        price = slot.price_per_kWh - planning.adder(site, known, at)
-        found.append(
+        price = slot.price_per_kWh - planning.adder(site, known, index)
+        slot_facts.append(
             {
                 "at": time.isoformat(),
-                "load_W": round(load_W[at]),
-                "pv_W": round(pv_W[at]),
+                "load_W": round(load_W[index]),
+                "pv_W": round(pv_W[index]),
                 "price_per_kWh": bought(site, time, price),
                 "battery_W": round(power_W),
                 "grid_W": round(slot.net_W - less_W - power_W),
                 "cap_W": round(slot.cap_W),
                 "reserve_permille": row.reserve_permille,
                 "stored_Wh": round(stored_J / J_PER_WH),
-                "carbon_g_per_kWh": None if math.isnan(carbon[at]) else carbon[at],
+                "carbon_g_per_kWh": None if math.isnan(carbon[index]) else carbon[index],
             }
         )
-    return found[: plan_file.SLOTS_MAX]
+    return slot_facts[: plan_file.SLOTS_MAX]
 
 
 def short_of(known: Known, planned: Planned) -> list[str]:
     """A line about the first slot that ends with less energy than the reserve asks for, or []."""
-    for at, (stored_J, asked_J) in enumerate(zip(planned.plan.stored_J, planned.asked_J), 1):
+    for slot_end, (stored_J, asked_J) in enumerate(zip(planned.plan.stored_J, planned.asked_J), 1):
         if stored_J < asked_J - J_PER_WH:
             stored_kWh, asked_kWh, by = (
                 stored_J / J_PER_KWH,
                 asked_J / J_PER_KWH,
-                later(known.time, at),
+                later(known.time, slot_end),
             )
             return [f"reserve: {stored_kWh:.0f} of {asked_kWh:.0f} kWh are stored by {by:{TIME}}"]
     return []
@@ -89,26 +89,26 @@ def no_month(now: datetime) -> dict[str, Any]:
     return {"since": since, **dict.fromkeys(UNKNOWN), "share_days": 0, "shadows": []}
 
 
-def lines(every: Sequence[str]) -> list[str]:
+def lines(texts: Sequence[str]) -> list[str]:
     """Lines within the limits of plan.json: number, length, printable characters."""
     most, longest = plan_file.LINES_MAX, plan_file.CHARACTERS_MAX
-    clean = ["".join([c if c.isprintable() else "?" for c in each]) for each in every[:most]]
-    return [each if len(each) <= longest else f"{each[: longest - 3]}..." for each in clean]
+    clean = ["".join([c if c.isprintable() else "?" for c in text]) for text in texts[:most]]
+    return [text if len(text) <= longest else f"{text[: longest - 3]}..." for text in clean]
 
 
 def of_plan(planned: Planned, habit: str, time: datetime) -> str:
     """A plan in one line for the log."""
-    every_W = planned.plan.power_W
+    powers_W = planned.plan.power_W
     until = planning.later(time, len(planned.rows)).strftime("%H:%M")
     charged = [row for row in planned.rows if OPEN_W < row.battery_high_W < 0]
-    given = [row for row in planned.rows if row.battery_low_W > 0]
+    discharged = [row for row in planned.rows if row.battery_low_W > 0]
     return (
         f"plan by {habit}: cap {planned.cap_W / 1000:.0f} kW, {len(planned.rows)} slots from "
-        f"{time:%H:%M} to {until}, {len(charged)} charge, {len(given)} discharge, battery "
-        f"{min(every_W) / 1000:.0f} .. {max(every_W) / 1000:.0f} kW"
+        f"{time:%H:%M} to {until}, {len(charged)} charge, {len(discharged)} discharge, battery "
+        f"{min(powers_W) / 1000:.0f} .. {max(powers_W) / 1000:.0f} kW"
     )
 
 
-def content(**found: Any) -> dict[str, Any]:
+def content(**fields: Any) -> dict[str, Any]:
     """The whole file, with keys in the order of its form."""
-    return {name: (found | {"version": plan_file.VERSION})[name] for name in plan_file.FORM}
+    return {name: (fields | {"version": plan_file.VERSION})[name] for name in plan_file.FORM}

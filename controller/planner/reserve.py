@@ -35,13 +35,13 @@ def asked_J(net_W: Numbers, hours: Hours, hard: Store, warned: Sequence[bool] = 
     after the last slot needs no energy. net_W: load less PV. hard: its low_J is the lowest energy
     in an outage. warned: True for each slot in a warned span.
     """
-    spent_J = [0.0, *accumulate([_spent_J(each_W, hard) for each_W in net_W])]
+    spent_J = [0.0, *accumulate([_spent_J(power_W, hard) for power_W in net_W])]
     always, once = [math.ceil(HOUR_SLOTS * hour) for hour in hours]
-    found = list[float]()
-    for at in range(1, len(spent_J)):
-        end = at + max(always, once * any(warned[at - 1 : at + 1]))
-        found.append(hard.low_J + max(spent_J[at : end + 1]) - spent_J[at])
-    return found
+    needs_J = list[float]()
+    for slot in range(1, len(spent_J)):
+        end = slot + max(always, once * any(warned[slot - 1 : slot + 1]))
+        needs_J.append(hard.low_J + max(spent_J[slot : end + 1]) - spent_J[slot])
+    return needs_J
 
 
 def kept_J(asked_J: Numbers, hard: Store, warned: Sequence[bool]) -> list[float]:
@@ -49,15 +49,17 @@ def kept_J(asked_J: Numbers, hard: Store, warned: Sequence[bool]) -> list[float]
     battery keeps the energy for the warned span, because charging in the last hour would rely on
     the forecast.
     """
-    kept = [min(hard.high_J, hard.low_J + MARGIN * (each - hard.low_J)) for each in asked_J]
-    first = next((at for at, each in enumerate(warned[: len(kept)]) if each), 0)
+    kept = [min(hard.high_J, hard.low_J + MARGIN * (need_J - hard.low_J)) for need_J in asked_J]
+    first = next((slot for slot, is_warned in enumerate(warned[: len(kept)]) if is_warned), 0)
     now_J = min(hard.now_J, kept[first])
-    return [max(now_J, each) for each in kept[:first]] + kept[first:]
+    return [max(now_J, energy_J) for energy_J in kept[:first]] + kept[first:]
 
 
 def before_end(warned: Sequence[bool]) -> set[int]:
     """Numbers of the slots until the end of the last warned span."""
-    return set(range(max([at for at, each in enumerate(warned, 1) if each], default=0)))
+    return set(
+        range(max([slot for slot, is_warned in enumerate(warned, 1) if is_warned], default=0))
+    )
 
 
 def lifted(
@@ -68,15 +70,15 @@ def lifted(
     """
 
     def up_to(import_W: float) -> list[Slot]:
-        found = list(slots)
-        for at in places:
-            cap_W, to_W = max(slots[at].cap_W, import_W), max(slots[at].charge_to_W, import_W)
-            found[at] = slots[at]._replace(cap_W=cap_W, charge_to_W=to_W)
-        return found
+        lifted_slots = list(slots)
+        for place in places:
+            cap_W, to_W = max(slots[place].cap_W, import_W), max(slots[place].charge_to_W, import_W)
+            lifted_slots[place] = slots[place]._replace(cap_W=cap_W, charge_to_W=to_W)
+        return lifted_slots
 
     def lacks(some: list[Slot]) -> bool:
         lows_J = floors(some, SLOT_S, hard)[1:]
-        return any([lows_J[at] < kept_J[at] - J_PER_WH for at in places])
+        return any([lows_J[place] < kept_J[place] - J_PER_WH for place in places])
 
     low_W, high_W = 0.0, most_W
     if not lacks(slots):

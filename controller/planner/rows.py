@@ -19,12 +19,12 @@ def rows_of(
     cap. low_J: energy that the plan keeps.
     """
     kept_J = [max(low_J, min(slot.low_J, store.high_J)) for slot in slots]
-    every = zip(slots, plan.power_W, kept_J, _scarce(store, slots, plan), plan.worth_per_kWh)
+    columns = zip(slots, plan.power_W, kept_J, _scarce(store, slots, plan), plan.worth_per_kWh)
     return [
         _beneath_clouds(
-            store, slot, row_of(slot, power_W, int(1000 * each_J / full_J), is_scarce), worth
+            store, slot, row_of(slot, power_W, int(1000 * energy_J / full_J), is_scarce), worth
         )
-        for slot, power_W, each_J, is_scarce, worth in list(every)[:SLOTS_MAX]
+        for slot, power_W, energy_J, is_scarce, worth in list(columns)[:SLOTS_MAX]
     ]
 
 
@@ -42,10 +42,10 @@ def _beneath_clouds(store: Store, slot: Slot, row: Row, worth_per_kWh: float) ->
 def _scarce(store: Store, slots: Sequence[Slot], plan: Plan) -> list[bool]:
     """True for each slot from which on the caps may need all the energy stored at its start."""
     over_W = [slot.net_W - slot.cap_W for slot in slots]
-    every = range(len(slots))
-    need_J = cap.needed_J(over_W, SLOT_S, store, every)
+    places = range(len(slots))
+    need_J = cap.needed_J(over_W, SLOT_S, store, places)
     stored_J = [store.now_J, *plan.stored_J]
-    return [stored_J[at] - store.low_J < MARGIN * need_J[at] for at in every]
+    return [stored_J[place] - store.low_J < MARGIN * need_J[place] for place in places]
 
 
 def row_of(slot: Slot, power_W: float, reserve_permille: int, is_scarce: bool = False) -> Row:

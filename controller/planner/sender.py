@@ -17,7 +17,7 @@ from controller.hints import client, key_file, no_answer
 
 # Length of a slot; validity of a heartbeat; time from one heartbeat to the next.
 SLOT_MIN, VALID_MS, BEAT_US = 15, 300_000, 60_000_000
-WAITING = tuple([each for each in STATES if each.startswith("waits")])
+WAITING = tuple([state for state in STATES if state.startswith("waits")])
 NEEDS = 'role = "grid_cap" and a priority'  # of its [source.NAME] in site.toml
 Found = TypeVar("Found")
 
@@ -67,10 +67,10 @@ class Sender:
 
     def _identity(self) -> tuple[int, int]:
         try:
-            found = os.stat(os.path.join(self._run_directory, "hints.sock"))
+            status = os.stat(os.path.join(self._run_directory, "hints.sock"))
         except OSError:
             return 0, 0
-        return found.st_ino, found.st_mtime_ns
+        return status.st_ino, status.st_mtime_ns
 
     def _beat(self) -> None:
         _, reply = self._asked(
@@ -97,7 +97,7 @@ class Sender:
         try:
             key, _ = key_file.read(self._key_path)
             with client.HintClient(self._run_directory) as link:
-                found = ask(link, key)
+                answer = ask(link, key)
         except FileNotFoundError as error:
             raise SendError(self._absent(error)) from None
         except BlockingIOError:
@@ -107,9 +107,9 @@ class Sender:
             raise SendError(f"{no_answer.NONE_ANSWERS}: {where}") from None
         except (key_file.KeyStoreError, client.SequenceError) as error:
             raise SendError(str(error)) from None
-        if found is None:
+        if answer is None:
             raise SendError(no_answer.unanswered(self._run_directory, self._source, NEEDS))
-        return found
+        return answer
 
     def _absent(self, error: OSError) -> str:
         if error.filename == self._key_path or not os.path.exists(self._key_path):

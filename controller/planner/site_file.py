@@ -119,9 +119,9 @@ def load(path: str) -> Planner:
     """The checked file. ConfigError: one line with file, key and what is allowed."""
     form = {"site": table(SITE), "battery": table(BATTERY), "load": table(LOAD, {})}
     form |= {"reserve": table(RESERVE, {}), "tariff": table(tariff.FIELDS)}
-    found = read(path, (), tables_of(path, "a planner.toml"), {**form, "feed": table(default={})})
-    tariff.check(path, found["tariff"])
-    site = found["site"]
+    tables = read(path, (), tables_of(path, "a planner.toml"), {**form, "feed": table(default={})})
+    tariff.check(path, tables["tariff"])
+    site = tables["site"]
     try:
         zone = times.zone_of(site["zone"])
     except SeriesError as error:
@@ -129,11 +129,11 @@ def load(path: str) -> Planner:
     place = site["latitude_deg"], site["longitude_deg"]
     if place.count(None) == 1:
         refuse(path, ("site",), "has one of latitude_deg and longitude_deg", "both or none")
-    feeds = _feeds(path, found["feed"], zone, found["tariff"]["currency"])
+    feeds = _feeds(path, tables["feed"], zone, tables["tariff"]["currency"])
     if "load" not in [feed.kind for feed in feeds]:
         refuse(path, ("feed",), "has no load", 'at least one feed with kind = "load"')
-    store, full_J, import_W, least = _store(path, found, site["import_W_max"])
-    yields_W, hours, low = found["load"].values()
+    store, full_J, import_W, least = _store(path, tables, site["import_W_max"])
+    yields_W, hours, low = tables["load"].values()
     agreed = Agreed(yields_W, hours, low / 1000)
     return Planner(
         site=Site(
@@ -141,9 +141,9 @@ def load(path: str) -> Planner:
             full_J,
             import_W,
             export_W=site["export_W_max"],
-            tariff=found["tariff"],
+            tariff=tables["tariff"],
             yields=agreed,
-            hours=Hours(**found["reserve"]),
+            hours=Hours(**tables["reserve"]),
             least_part=least,
         ),
         zone=zone,
@@ -159,14 +159,14 @@ def _store(path: str, tables: dict[str, Any], import_W: Any) -> tuple[Store, flo
     """The store, its full energy, import of the site, Site.least_part. The present energy of the
     store is set to low_J. A plan leaves the power and energy of a frequency response alone.
     """
-    given = tables["battery"]
-    energy_Wh, power_W = given["energy_Wh"], given["power_W"]
-    low, high = given["reserve_permille"], given["high_permille"]
+    settings = tables["battery"]
+    energy_Wh, power_W = settings["energy_Wh"], settings["power_W"]
+    low, high = settings["reserve_permille"], settings["high_permille"]
     kept = 0.0
-    if given["cabinet"]:
+    if settings["cabinet"]:
         if energy_Wh is not None or power_W is not None:
             refuse(path, ("battery",), "has cabinet beside energy_Wh or power_W", "one of the two")
-        energy_Wh, power_W, most_W, kept, most = _of_cabinet(path, given["cabinet"])
+        energy_Wh, power_W, most_W, kept, most = _of_cabinet(path, settings["cabinet"])
         import_W = most_W if import_W is None else min(import_W, most_W)
         low, high = max(low, kept), min(high, most)
     battery = ("battery", "energy_Wh", energy_Wh), ("battery", "power_W", power_W)
@@ -177,11 +177,11 @@ def _store(path: str, tables: dict[str, Any], import_W: Any) -> tuple[Store, flo
         not_allowed(path, ("battery", "reserve_permille"), low, f"below high_permille = {high}")
     full_J = energy_Wh * J_PER_WH
     bounds_J = full_J * low / 1000, full_J * high / 1000
-    one_way = math.sqrt(given["round_trip_permille"] / 1000)
-    wear = given["wear_per_kWh"]
+    one_way = math.sqrt(settings["round_trip_permille"] / 1000)
+    wear = settings["wear_per_kWh"]
     if wear is None:
         wear = WEAR_OF_EURO * min(money.scales(tables["tariff"]["currency"]), default=1.0)
-    more = one_way, wear, given["idle_W"]
+    more = one_way, wear, settings["idle_W"]
     store = Store(*bounds_J, bounds_J[0], power_W, power_W, *more)
     return store, full_J, import_W, max(HARD_PART, kept / 1000)
 
@@ -190,10 +190,10 @@ def _of_cabinet(path: str, cabinet: str) -> list[float]:
     """Energy and power that a cabinet's configuration leaves to a plan, the import of its site, and
     the lowest and highest charge, permille.
     """
-    found = child.result(lambda: _in_child(_beside(path, cabinet)))
-    if isinstance(found, str):
-        refuse(path, ("battery", "cabinet"), found)
-    return list(found)
+    outcome = child.result(lambda: _in_child(_beside(path, cabinet)))
+    if isinstance(outcome, str):
+        refuse(path, ("battery", "cabinet"), outcome)
+    return list(outcome)
 
 
 def _in_child(path: str) -> list[float] | str:
@@ -219,31 +219,31 @@ def _beside(path: str, name: str) -> str:
     return os.path.join(os.path.dirname(path), name) if name else ""
 
 
-def _feeds(path: str, given: Any, zone: tzinfo, currency: str) -> tuple[Feed, ...]:
-    check_tables(path, ("feed",), given)
-    return tuple([_feed(path, name, each, zone, currency) for name, each in given.items()])
+def _feeds(path: str, tables: Any, zone: tzinfo, currency: str) -> tuple[Feed, ...]:
+    check_tables(path, ("feed",), tables)
+    return tuple([_feed(path, name, settings, zone, currency) for name, settings in tables.items()])
 
 
-def _feed(path: str, name: str, given: Any, zone: tzinfo, currency: str) -> Feed:
+def _feed(path: str, name: str, settings: Any, zone: tzinfo, currency: str) -> Feed:
     key = "feed", name
     if not NAME.fullmatch(name):
         refuse(path, key, "is no name", "a small letter, then up to 31 of a-z, 0-9 and _")
-    found = read_variant(path, key, given, "format", FORMATS, COMMON)
-    kind, form, url = found["kind"], found["format"], found.get("url")
+    fields = read_variant(path, key, settings, "format", FORMATS, COMMON)
+    kind, form, url = fields["kind"], fields["format"], fields.get("url")
     max_age_h, units = KINDS[kind]
-    kinds = KINDS_OF.get(form, [each for each in KINDS if each != "jobs"])
+    kinds = KINDS_OF.get(form, [feed_kind for feed_kind in KINDS if feed_kind != "jobs"])
     if kind not in kinds:
         not_allowed(path, (*key, "kind"), kind, f"{', '.join(kinds)} for format {form}")
-    unit = found.get("unit", "")
+    unit = fields.get("unit", "")
     if (unit or form.endswith("json")) and unit_of(kind, unit) is None:
         not_allowed(path, (*key, "unit"), unit, units)
-    if bool(url) == bool(found.get("path")):
+    if bool(url) == bool(fields.get("path")):
         refuse(path, key, "has no source or two", "one of path and url")
-    if url and ("{key}" in url) != bool(found["key_file"]):
+    if url and ("{key}" in url) != bool(fields["key_file"]):
         refuse(path, (*key, "key_file"), "and {key} in url need each other", "both or none")
-    for each in {"path", "key_file"} & found.keys():
-        found[each] = _beside(path, found[each])
-    age_h = max_age_h if found["max_age_h"] is None else found["max_age_h"]
+    for path_key in {"path", "key_file"} & fields.keys():
+        fields[path_key] = _beside(path, fields[path_key])
+    age_h = max_age_h if fields["max_age_h"] is None else fields["max_age_h"]
     return Feed(
-        name, kind, format=form, max_age_s=age_h * HOUR_S, zone=zone, currency=currency, keys=found
+        name, kind, format=form, max_age_s=age_h * HOUR_S, zone=zone, currency=currency, keys=fields
     )

@@ -37,7 +37,7 @@ Month = tuple[int, int]
 
 
 def _are_hours(value: Any, parts: int = 1) -> bool:
-    return is_row(value, (HOURS, HOURS)) and not any([parts * each % 1 for each in value])
+    return is_row(value, (HOURS, HOURS)) and not any([parts * hour % 1 for hour in value])
 
 
 def _is_window(value: Any) -> bool:
@@ -102,7 +102,7 @@ class Values(Protocol):
 
     def __iter__(self) -> Iterator[Any]: ...
 
-    def __getitem__(self, at: Any, /) -> Any: ...
+    def __getitem__(self, index: Any, /) -> Any: ...
 
 
 class Charge(NamedTuple):
@@ -154,7 +154,7 @@ def charges(tariff: Mapping[str, Any]) -> tuple[Charge, ...]:
     """The demand charges of a tariff, at least one: the short form gives one, perhaps of rate 0."""
     free = tariff["holidays"]
     if tariff["demand"]:
-        return tuple([Charge(**each, holidays=free) for each in tariff["demand"]])
+        return tuple([Charge(**charge, holidays=free) for charge in tariff["demand"]])
     rates, minutes, hours = [tariff[key] for key in SHORT]
     days = WORKING if hours else ALL_DAYS
     return (Charge("", rates, minutes, hours, days, months=[], holidays=free),)
@@ -166,7 +166,7 @@ def check(file: str, tariff: Mapping[str, Any]) -> None:
     short = [key for key in SHORT if tariff[key] != FIELDS[key].default]
     if count and short:
         refuse(file, path, f"is beside {short[0]}", "one of the two forms")
-    names = [each["name"] for each in tariff["demand"]]
+    names = [charge["name"] for charge in tariff["demand"]]
     if len({*names}) < count:
         refuse(file, path, "has a name twice", "a name of its own for each charge")
     if count > CHARGES_MAX:
@@ -203,12 +203,12 @@ def bill(
     adder, feed_in = tariff["adder_per_kWh"], tariff["feed_in_per_kWh"]
     energy = math.fsum(
         [
-            float(each_W) * (float(price) + adder if each_W > 0 else feed_in)
-            for each_W, price in zip(grid_W, price_per_kWh, strict=True)
+            float(power_W) * (float(price) + adder if power_W > 0 else feed_in)
+            for power_W, price in zip(grid_W, price_per_kWh, strict=True)
         ]
     )
-    found = [_demand(charge, grid_W, interval_s, start) for charge in charges(tariff)]
-    money, peaks_W = zip(*found)
+    parts = [_demand(charge, grid_W, interval_s, start) for charge in charges(tariff)]
+    money, peaks_W = zip(*parts)
     tags = _tags(tariff, grid_W, interval_s, price_per_kWh, start)
     return Bill(energy * interval_s / J_PER_KWH, math.fsum(money), tags, peaks_W)
 
@@ -220,8 +220,8 @@ def _demand(
     length_s = charge.interval_min * 60
     means_W = means(grid_W, round(length_s / interval_s))
     peaks_W, spans_s = dict[Month, float](), dict[Month, float]()
-    for at, mean_W in enumerate(means_W):
-        time = later(start, length_s * at)
+    for interval, mean_W in enumerate(means_W):
+        time = later(start, length_s * interval)
         month = time.year, time.month
         spans_s[month] = spans_s.get(month, 0.0) + length_s
         if charge.is_billed(time):
@@ -254,7 +254,7 @@ def _tags(
     if not rate or not hours:
         return 0.0
     means_W = means(grid_W, round(HOUR_S / interval_s))
-    mean_W = math.fsum([means_W[at] for at in hours]) / len(hours)
+    mean_W = math.fsum([means_W[hour] for hour in hours]) / len(hours)
     share = len(grid_W) * interval_s / (12 * MONTH_S)
     return rate * max(0.0, mean_W) / W_PER_KW * share
 
@@ -266,14 +266,14 @@ def hours_of_tags(
     working days. The hour is drawn at random, with the date as the seed.
     """
     prices = means(price_per_kWh, round(HOUR_S / interval_s))
-    times = [later(start, HOUR_S * at) for at in range(len(prices))]
+    times = [later(start, HOUR_S * hour) for hour in range(len(prices))]
     dearest: dict[date, float] = {}
     for time, price in zip(times, prices):
         if may_set_tag(tariff, time):
             dearest[time.date()] = max(dearest.get(time.date(), -math.inf), price)
     days = sorted(dearest, key=lambda day: -dearest[day])[: tariff["tag_hours"]]
     hours = {day: _drawn_hour(tariff["tag_window"], day) for day in days}
-    return [at for at, time in enumerate(times) if hours.get(time.date()) == time.hour]
+    return [hour for hour, time in enumerate(times) if hours.get(time.date()) == time.hour]
 
 
 def _drawn_hour(window: Sequence[int], day: date) -> int:

@@ -37,23 +37,27 @@ class Period(NamedTuple):
 
 def parsed(data: bytes, currency: str, made_s: float) -> Points:
     """The points of a document. SeriesError says why in one line."""
-    series = [each for each in _root(data).findall("{*}TimeSeries") if _is_day_ahead(each)]
+    series = [
+        time_series
+        for time_series in _root(data).findall("{*}TimeSeries")
+        if _is_day_ahead(time_series)
+    ]
     first = min(map(_sequence, series), default=0)
-    kept = [each for each in series if _sequence(each) == first]
-    periods = [period for each in kept for period in _periods(each, currency)]
-    if sum([each.step * each.steps for each in periods]) > QUARTERS_SUM_MAX:
+    kept = [time_series for time_series in series if _sequence(time_series) == first]
+    periods = [period for time_series in kept for period in _periods(time_series, currency)]
+    if sum([period.step * period.steps for period in periods]) > QUARTERS_SUM_MAX:
         raise SeriesError(
             f"its periods have more than {QUARTERS_SUM_MAX} quarters of an hour in all"
         )
-    found, steps, twice = dict[int, float](), dict[int, int](), 0
-    for period in sorted(periods, key=lambda each: -each.step):
-        for at, price in _prices(period, money.price(currency)).items():
-            twice += steps.get(at) == period.step and found[at] != price
-            found[at], steps[at] = price, period.step
-    if not found:
+    prices, steps, twice = dict[int, float](), dict[int, int](), 0
+    for period in sorted(periods, key=lambda period: -period.step):
+        for quarter, price in _prices(period, money.price(currency)).items():
+            twice += steps.get(quarter) == period.step and prices[quarter] != price
+            prices[quarter], steps[quarter] = price, period.step
+    if not prices:
         raise SeriesError("no day-ahead price: needed is a TimeSeries with a Period")
     lines = [f"{twice} prices are twice and differ: the last one counts"] if twice > 0 else []
-    points = of_quarters({at * QUARTER_S: price for at, price in found.items()}, made_s)
+    points = of_quarters({quarter * QUARTER_S: price for quarter, price in prices.items()}, made_s)
     names = "start", f"price.amount {currency}"
     doubts = taken(points.utc_s, points.values, names, PER_MWH, Asked(PRICE, currency)).doubts
     return points._replace(doubts=lines + doubts)
@@ -97,7 +101,7 @@ def _periods(series: Element, currency: str) -> Iterator[Period]:
     for block in series.findall("{*}Period"):
         resolution = _text(block, "resolution")
         step = QUARTERS.get(resolution)
-        ends = [_quarter(_text(block, f"timeInterval/{{*}}{each}")) for each in ("start", "end")]
+        ends = [_quarter(_text(block, f"timeInterval/{{*}}{bound}")) for bound in ("start", "end")]
         span = ends[1] - ends[0]
         if step is None or not 0 < span <= QUARTERS_MAX or span % step:
             raise SeriesError(
@@ -110,7 +114,7 @@ def _periods(series: Element, currency: str) -> Iterator[Period]:
 def _prices(given_by: Period, quantity: Quantity) -> dict[int, float]:
     """{quarter since 1970: price per kWh}."""
     block, start, step, count, curve = given_by
-    given: dict[int, float] = {}
+    by_position: dict[int, float] = {}
     for point in block.findall("{*}Point"):
         position, text = _text(point, "position"), _text(point, "price.amount")
         price = table.number(text, False)
@@ -118,12 +122,12 @@ def _prices(given_by: Period, quantity: Quantity) -> dict[int, float]:
             raise SeriesError(
                 f"position {shown(position)}, price {shown(text)}: allowed is 1..{count}, a number"
             )
-        if int(position) in given:
+        if int(position) in by_position:
             raise SeriesError(f"position {position} is twice in a period")
-        given[int(position)] = quantity.value(price, PER_MWH, text)
+        by_position[int(position)] = quantity.value(price, PER_MWH, text)
     prices, before = dict[int, float](), None
     for place in range(count):
-        before = given.get(place + 1, before if curve == FILLED else None)
+        before = by_position.get(place + 1, before if curve == FILLED else None)
         if before is not None:
             begin = start + place * step
             prices |= dict.fromkeys(range(begin, begin + step), before)

@@ -55,13 +55,13 @@ def fetched(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> bytes:
     except error.HTTPError as refused:
         refused.close()
         raise SeriesError(f"{host}: the server answers {refused.code}: needed is 200") from None
-    except error.URLError as found:
-        failed = found.reason
-    except (OSError, http.client.HTTPException) as found:
-        failed = found
-    words = [each for kind, each in WORDS.items() if isinstance(failed, kind)]
+    except error.URLError as problem:
+        failed = problem.reason
+    except (OSError, http.client.HTTPException) as problem:
+        failed = problem
+    reasons = [reason for kind, reason in WORDS.items() if isinstance(failed, kind)]
     reached = f"cannot be reached: {getattr(failed, 'strerror', None) or 'no connection'}"
-    raise SeriesError(f"{host}: {[*words, reached][0]}")
+    raise SeriesError(f"{host}: {[*reasons, reached][0]}")
 
 
 def _filled(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
@@ -87,15 +87,15 @@ class _Ended(request.AbstractHTTPHandler):
         super().__init__()
         self._connect = connect
 
-    def do_open(self, http_class: Any, *given: Any, **more: Any) -> Any:
+    def do_open(self, http_class: Any, *arguments: Any, **more: Any) -> Any:
         """See urllib."""
 
-        def link(*given: Any, **more: Any) -> http.client.HTTPConnection:
-            found: http.client.HTTPConnection = http_class(*given, **more)
-            deadline.opens_by(found, self._connect)
-            return found
+        def link(*arguments: Any, **more: Any) -> http.client.HTTPConnection:
+            connection: http.client.HTTPConnection = http_class(*arguments, **more)
+            deadline.opens_by(connection, self._connect)
+            return connection
 
-        return super().do_open(link, *given, **more)  # type: ignore[arg-type]
+        return super().do_open(link, *arguments, **more)  # type: ignore[arg-type]
 
 
 class _Plain(_Ended, request.HTTPHandler):
@@ -107,7 +107,7 @@ class _Secure(_Ended, request.HTTPSHandler):
 
 
 class _Stay(request.HTTPRedirectHandler):
-    def redirect_request(self, *given: Any) -> None:
+    def redirect_request(self, *arguments: Any) -> None:
         """Return None, so that urllib reports a redirect as an error."""
 
 

@@ -47,7 +47,7 @@ class Held:
         # A recorded value after now_s was measured while the clock was ahead. No value of another
         # feed is dropped by its time, because the clock may be wrong now.
         newest = sorted(self.values.items())[-KEPT_PARTS * count :]
-        self.values = {at: each for at, each in newest if at < end}
+        self.values = {quarter: mean for quarter, mean in newest if quarter < end}
         offset_s = elapsed_s(uptime_s, now_s)
         is_set = abs(offset_s - self._offset_s) > EARLY_S
         if is_set or self._is_due(now_s, uptime_s):
@@ -69,7 +69,10 @@ class Held:
         """The values of these quarters; NaN: unknown. Old values do not count for the future."""
         end = now_s // QUARTER_S if self.is_old(uptime_s) else math.inf
         quarters = range(first, first + count)
-        return [self.values.get(at, math.nan) if at < end else math.nan for at in quarters]
+        return [
+            self.values.get(quarter, math.nan) if quarter < end else math.nan
+            for quarter in quarters
+        ]
 
     def _age(self, uptime_s: float) -> str:
         age_h, allowed_h = (uptime_s - self._made_uptime_s) / HOUR_S, self.feed.max_age_s / HOUR_S
@@ -99,9 +102,9 @@ class Held:
             self._fail(str(error))
             return
         first, beyond = int(span.start_s // QUARTER_S), list[float]()
-        for at, value in enumerate(slots(points, span.start_s, span.quarters), first):
+        for quarter, value in enumerate(slots(points, span.start_s, span.quarters), first):
             if value == value and plausible(value, *self._rating):
-                self.values[at] = value
+                self.values[quarter] = value
             elif value == value:
                 beyond.append(value)
         self._made_uptime_s = max(self._made_uptime_s, uptime_s - max(0.0, age_s))
@@ -110,16 +113,20 @@ class Held:
     def _unlikely(self, beyond: list[float], span: Span) -> list[str]:
         """Lines about powers that do not fit the rating."""
         rating_W, margin = self._rating
-        rated, found = f"rated are {rating_W:g} W: is the unit right?", []
+        rated, lines = f"rated are {rating_W:g} W: is the unit right?", []
         if beyond:
             most_W, allowed_W = max(beyond, key=abs), rating_W * margin[1] / 1000
             line = f"{len(beyond)} quarters of an hour are unknown: {most_W:g} W"
-            found.append(f"{line}, allowed are {allowed_W:g} W, {rated}")
-        ahead_W = [each for at, each in self.values.items() if at >= span.now_s // QUARTER_S]
+            lines.append(f"{line}, allowed are {allowed_W:g} W, {rated}")
+        ahead_W = [
+            power_W
+            for quarter, power_W in self.values.items()
+            if quarter >= span.now_s // QUARTER_S
+        ]
         is_of_sun = margin == PV and len(ahead_W) >= SLOTS_PER_DAY and not beyond
         if is_of_sun and is_faint(max(ahead_W), rating_W):
-            found.append(f"reaches only {max(ahead_W):g} W in a day, {rated}")
-        return found
+            lines.append(f"reaches only {max(ahead_W):g} W in a day, {rated}")
+        return lines
 
     def _fail(self, line: str) -> None:
         self._error = line

@@ -20,17 +20,19 @@ def read(path: str, feed: Feed, span: Span, made_s: float) -> Points:
     begin_s = day_begin(datetime.fromtimestamp(made_s, feed.zone)).timestamp()
     if feed.keys["begin"]:
         begin_s = times.TimeCells(feed.zone)(feed.keys["begin"])
-    found = jobs.read(path)
-    if len(found) > JOBS_MAX:
-        raise SeriesError(f"{path}: {len(found)} jobs: allowed are {JOBS_MAX}")
+    planned_jobs = jobs.read(path)
+    if len(planned_jobs) > JOBS_MAX:
+        raise SeriesError(f"{path}: {len(planned_jobs)} jobs: allowed are {JOBS_MAX}")
     first = max(begin_s // QUARTER_S, span.start_s // QUARTER_S) * QUARTER_S
-    ends_s = begin_s + max([each.at_s + each.for_s for each in found])
+    ends_s = begin_s + max([job.at_s + job.for_s for job in planned_jobs])
     count = min(math.ceil((ends_s - first) / QUARTER_S), span.quarters)
     if count <= 0:
         raise SeriesError(f"{path}: no job near now")
     load_W = [feed.keys["base_W"]] * count
-    for job in found:
+    for job in planned_jobs:
         at_s = begin_s + job.at_s - first
         for slot, part_s in parts_s(at_s, at_s + job.for_s, count):
             load_W[slot] += job.power_W * part_s / QUARTER_S
-    return of_quarters({first + at * QUARTER_S: each for at, each in enumerate(load_W)}, made_s)
+    return of_quarters(
+        {first + slot * QUARTER_S: power_W for slot, power_W in enumerate(load_W)}, made_s
+    )

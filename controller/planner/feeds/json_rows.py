@@ -24,12 +24,12 @@ def parsed(data: bytes, feed: Feed, made_s: float) -> Points:
 
     zones = [feed.zone]
 
-    def checked(found: dict[str, Any]) -> dict[str, Any]:
+    def checked(members: dict[str, Any]) -> dict[str, Any]:
         if feed.kind == "prices":
-            money.check("the text", found.items(), feed.currency, unit)
+            money.check("the text", members.items(), feed.currency, unit)
         with contextlib.suppress(KeyError, SeriesError):  # without a zone, or with a name as EST5
-            zones.append(times.zone_of(_text(found["timezone"])))
-        return found
+            zones.append(times.zone_of(_text(members["timezone"])))
+        return members
 
     try:
         content = json_text.loads(data, checked)
@@ -43,32 +43,32 @@ def parsed(data: bytes, feed: Feed, made_s: float) -> Points:
     return of_readings(rows, feed._replace(zone=zones[-1]), unit, names, made_s)
 
 
-def _rows(found: Any, time: str, value: str) -> Iterator[Reading]:
-    if isinstance(found, dict) and all(map(times.is_time, found)):
-        found, time, value = list(found.items()), "0", "1"
-    elif isinstance(found, dict):
-        columns = [_at(found, each, f"{FORMS}; the object") for each in (time, value)]
+def _rows(content: Any, time: str, value: str) -> Iterator[Reading]:
+    if isinstance(content, dict) and all(map(times.is_time, content)):
+        content, time, value = list(content.items()), "0", "1"
+    elif isinstance(content, dict):
+        columns = [_at(content, way, f"{FORMS}; the object") for way in (time, value)]
         sizes = [len(column) if isinstance(column, list) else None for column in columns]
         if None in sizes or sizes[0] != sizes[1]:
             raise SeriesError(f"{time} and {value}: needed are two lists of equal length; {FORMS}")
-        found, time, value = list(zip(*columns)), "0", "1"
-    if not isinstance(found, list):
-        raise SeriesError(f"{shown(str(found))}: {FORMS}")
-    for number, entry in enumerate(found, 1):
+        content, time, value = list(zip(*columns)), "0", "1"
+    if not isinstance(content, list):
+        raise SeriesError(f"{shown(str(content))}: {FORMS}")
+    for number, entry in enumerate(content, 1):
         where = f"entry {number}"
         yield where, _text(_at(entry, time, where)), _text(_at(entry, value, where))
 
 
-def _at(found: Any, way: str, where: str = "the text") -> Any:
+def _at(node: Any, way: str, where: str = "the text") -> Any:
     """The value at the end of a dotted path; a number is the place in a list."""
     for name in way.split(".") if way else ():
-        if isinstance(found, dict) and name in found:
-            found = found[name]
-        elif isinstance(found, (list, tuple)) and name.isdecimal() and int(name) < len(found):
-            found = found[int(name)]
+        if isinstance(node, dict) and name in node:
+            node = node[name]
+        elif isinstance(node, (list, tuple)) and name.isdecimal() and int(name) < len(node):
+            node = node[int(name)]
         else:
             raise SeriesError(f"{where} has no {shown(way)}")
-    return found
+    return node
 
 
 def _text(value: Any) -> str:

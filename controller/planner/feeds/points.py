@@ -108,8 +108,8 @@ def of_readings(
         raise SeriesError(f"{names[1]}: mostly below 0: allowed is above 0 for a load and for PV")
     lines = [f"{blank} rows without a number, first {first}"] if blank > 0 else []
     shown_as = names[0], f"{names[1]} {feed.keys.get('unit', '')}".strip()
-    found = taken(utc_s, values, shown_as, unit, Asked(quantity, currency, time_is))
-    return _points(found.begins_s, values, found.step_s, made_s, lines + found.doubts)
+    meaning = taken(utc_s, values, shown_as, unit, Asked(quantity, currency, time_is))
+    return _points(meaning.begins_s, values, meaning.step_s, made_s, lines + meaning.doubts)
 
 
 def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
@@ -166,8 +166,8 @@ def _moments_s(cell: str, zone: tzinfo) -> tuple[float, float]:
 def of_quarters(values: Mapping[float, float], made_s: float, doubts: Sequence[str] = ()) -> Points:
     """Points of {start of a quarter of an hour: value}."""
     utc_s = array("d", sorted(values))
-    found = array("d", [values[each] for each in utc_s])
-    return _points(utc_s, found, array("d", [QUARTER_S]) * len(utc_s), made_s, doubts)
+    ordered_values = array("d", [values[begin_s] for begin_s in utc_s])
+    return _points(utc_s, ordered_values, array("d", [QUARTER_S]) * len(utc_s), made_s, doubts)
 
 
 def _points(
@@ -177,15 +177,15 @@ def _points(
     return Points(utc_s, values, step_s, min(made_s, utc_s[-1] + step_s[-1]), list(doubts))
 
 
-def slots(found: Points, start_s: float, count: int) -> list[float]:
+def slots(points: Points, start_s: float, count: int) -> list[float]:
     """The mean of each quarter of an hour from start_s on; NaN: unknown."""
     sums, known_s = [0.0] * count, [0.0] * count
-    for at_s, value, step_s in zip(found.utc_s, found.values, found.step_s):
+    for at_s, value, step_s in zip(points.utc_s, points.values, points.step_s):
         for slot, part_s in parts_s(at_s - start_s, at_s + step_s - start_s, count):
             sums[slot] += value * part_s
             known_s[slot] += part_s
     least_s = KNOWN_PART * QUARTER_S
-    return [each / part if part >= least_s else math.nan for each, part in zip(sums, known_s)]
+    return [total / part if part >= least_s else math.nan for total, part in zip(sums, known_s)]
 
 
 def parts_s(begin_s: float, end_s: float, count: int) -> Iterator[tuple[int, float]]:
@@ -200,18 +200,18 @@ def parts_s(begin_s: float, end_s: float, count: int) -> Iterator[tuple[int, flo
 def merged(files: Sequence[tuple[str, Points]], span: Span, zone: tzinfo) -> Points:
     """Points of several files, oldest first. If two files have a value, the later file counts."""
     kept, doubts = dict[float, float](), list[str]()
-    for name, found in files:
+    for name, points in files:
         replaced = []
-        for at, value in enumerate(slots(found, span.start_s, span.quarters)):
-            at_s = span.start_s + at * QUARTER_S
+        for slot, value in enumerate(slots(points, span.start_s, span.quarters)):
+            at_s = span.start_s + slot * QUARTER_S
             if value == value:
                 if not math.isclose(kept.get(at_s, value), value, abs_tol=1e-9):
                     replaced.append(at_s)
                 kept[at_s] = value
-        doubts += [f"{name}: {line}" for line in found.doubts]
+        doubts += [f"{name}: {line}" for line in points.doubts]
         if replaced:
             since = times.local(replaced[0], zone)
             doubts.append(f"{name} replaces {len(replaced)} values of older files from {since} on")
     if not kept:
         raise SeriesError("no value near now: needed are files of the days around today")
-    return of_quarters(kept, max([found.made_s for _, found in files]), doubts)
+    return of_quarters(kept, max([points.made_s for _, points in files]), doubts)

@@ -33,21 +33,21 @@ def read(feed: Feed, span: Span) -> Points:
 
 def _of_folder(feed: Feed, folder: str, span: Span) -> Points:
     """Points of the newest files. A bad file is left out, with a line that names it."""
-    found, bad = list[tuple[str, Points]](), list[str]()
+    files, bad = list[tuple[str, Points]](), list[str]()
     for path in _newest(folder, ENDINGS[feed.format]):
         try:
-            found.append((os.path.basename(path), _of_file(feed, path, span)))
+            files.append((os.path.basename(path), _of_file(feed, path, span)))
         except SeriesError as error:
             bad.append(str(error))
-    if not found:
+    if not files:
         raise SeriesError(bad[-1])
-    points = merged(found, span, feed.zone)
+    points = merged(files, span, feed.zone)
     return points._replace(doubts=bad + points.doubts)
 
 
 def _newest(folder: str, endings: tuple[str, ...]) -> list[str]:
     try:
-        files = [each for each in os.scandir(folder) if each.name.endswith(endings)]
+        files = [file for file in os.scandir(folder) if file.name.endswith(endings)]
         times = {file.path: file.stat().st_mtime for file in files if file.is_file()}
     except OSError as error:
         raise SeriesError(f"{folder}: cannot be read: {error.strerror}") from None

@@ -23,10 +23,12 @@ def read(path: str, kind: str, span: Span) -> Points:
         raise SeriesError(f"{path}: cannot be read: {error.strerror}") from None
     except quarters.QuartersError as error:
         raise SeriesError(str(error)) from None
-    first, end = [each // QUARTER_S for each in (max(span.start_s, span.since_s), span.now_s)]
+    first, end = [time_s // QUARTER_S for time_s in (max(span.start_s, span.since_s), span.now_s)]
     rows = [quarters.wanted(row) for row in rows]
     known = [(row.at, row[VALUES[kind]]) for row in rows if first <= row.at < end]
-    found = {float(at) * QUARTER_S: each_W for at, each_W in known if each_W is not None}
-    if not found:
+    powers_W = {
+        float(quarter) * QUARTER_S: power_W for quarter, power_W in known if power_W is not None
+    }
+    if not powers_W:
         raise SeriesError(f"{path}: no new quarter of an hour with a known {kind}")
-    return of_quarters(found, span.now_s, doubts)
+    return of_quarters(powers_W, span.now_s, doubts)

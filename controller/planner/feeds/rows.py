@@ -19,20 +19,25 @@ CUT = "the last line has no end, so it may be cut and does not count"
 
 def read(path: str, feed: Feed, made_s: float) -> Points:
     """The points of a file. SeriesError says why in one line with the path."""
-    with table.opened(path) as found:
-        at = times.columns(found.names, found.first) or (0,)
-        place, unit = _column(found, feed, at)
-        names, is_cut = (found.named(at), found.names[place]), _is_cut(path)
-        readings = _readings(found, at, place, is_cut, feed, unit)
-        points = of_readings(readings, feed, unit, names, made_s, found.has_comma)
+    with table.opened(path) as csv_file:
+        time_columns = times.columns(csv_file.names, csv_file.first) or (0,)
+        place, unit = _column(csv_file, feed, time_columns)
+        names, is_cut = (csv_file.named(time_columns), csv_file.names[place]), _is_cut(path)
+        readings = _readings(csv_file, time_columns, place, is_cut, feed, unit)
+        points = of_readings(readings, feed, unit, names, made_s, csv_file.has_comma)
         return points._replace(doubts=points.doubts + ([f"{path}: {CUT}"] if is_cut else []))
 
 
 def _readings(
-    found: table.Table, at: tuple[int, ...], place: int, is_cut: bool, feed: Feed, unit: Unit
+    csv_file: table.Table,
+    time_columns: tuple[int, ...],
+    place: int,
+    is_cut: bool,
+    feed: Feed,
+    unit: Unit,
 ) -> Iterator[Reading]:
     before, only = list[Reading](), feed.keys.get("only")
-    for count, (line, cells) in enumerate(found):
+    for count, (line, cells) in enumerate(csv_file):
         if count >= ROWS_MAX:
             raise SeriesError(f"line {line}: has more than {ROWS_MAX} rows: shorten it")
         yield from before
@@ -40,8 +45,8 @@ def _readings(
         if only and only not in map(str.strip, cells):
             continue
         if feed.kind == "prices":
-            money.check(f"line {line}", zip(found.names, cells), feed.currency, unit)
-        time = " ".join([cells[each] for each in at if each < len(cells)])
+            money.check(f"line {line}", zip(csv_file.names, cells), feed.currency, unit)
+        time = " ".join([cells[column] for column in time_columns if column < len(cells)])
         before = [(f"line {line}", time, cells[place] if place < len(cells) else "")]
     yield from before if not is_cut else ()
 
@@ -54,19 +59,19 @@ def _is_cut(path: str) -> bool:
         return file.read(1) not in LINE_ENDS
 
 
-def _column(found: table.Table, feed: Feed, at: tuple[int, ...]) -> tuple[int, Unit]:
+def _column(csv_file: table.Table, feed: Feed, time_columns: tuple[int, ...]) -> tuple[int, Unit]:
     """Index and unit of the values: of the named column, else of the only one with such a unit."""
-    named, given = feed.keys["column"], feed.keys["unit"]
-    others = [place for place in range(len(found.names)) if place not in at]
-    fits = [place for place in others if unit_of(feed.kind, found.names[place])]
+    named, unit_name = feed.keys["column"], feed.keys["unit"]
+    columns = [place for place in range(len(csv_file.names)) if place not in time_columns]
+    fits = [place for place in columns if unit_of(feed.kind, csv_file.names[place])]
     if named:
-        fits = [found.at(named)]
-    elif not fits and given:
-        fits = others
-    unit = unit_of(feed.kind, given or found.names[fits[0]]) if len(fits) == 1 else None
+        fits = [csv_file.at(named)]
+    elif not fits and unit_name:
+        fits = columns
+    unit = unit_of(feed.kind, unit_name or csv_file.names[fits[0]]) if len(fits) == 1 else None
     if unit is None:
         raise SeriesError(
-            f"line {found.line}: {len(fits) or 'no'} columns of {QUANTITIES[feed.kind].name} in "
-            f"{listed(found.names)}: needed is one, chosen by column and unit of the feed"
+            f"line {csv_file.line}: {len(fits) or 'no'} columns of {QUANTITIES[feed.kind].name} in "
+            f"{listed(csv_file.names)}: needed is one, chosen by column and unit of the feed"
         )
     return fits[0], unit

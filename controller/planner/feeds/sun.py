@@ -37,7 +37,7 @@ def clear_W_per_m2(at_s: float, latitude_deg: float, longitude_deg: float) -> fl
 
 def clear_sky(start_s: float, count: int, place: tuple[float, float]) -> list[float]:
     """Irradiance of a clear sky in the middle of each quarter of an hour."""
-    return [clear_W_per_m2(start_s + (at + 0.5) * QUARTER_S, *place) for at in range(count)]
+    return [clear_W_per_m2(start_s + (slot + 0.5) * QUARTER_S, *place) for slot in range(count)]
 
 
 def estimated(
@@ -47,10 +47,16 @@ def estimated(
     W/m2 before anything is measured; NaN: none. A rated power of 0 sets no upper bound.
     """
     recent = list(zip(measured_W, sun_W_per_m2))[-LEARNT_SLOTS:]
-    pairs = [(own_W, each) for own_W, each in recent if own_W == own_W and each > LOW_W_PER_M2]
+    pairs = [
+        (own_W, irradiance)
+        for own_W, irradiance in recent
+        if own_W == own_W and irradiance > LOW_W_PER_M2
+    ]
     factor = default * rated_W / 1000 if rated_W else math.nan
     if len(pairs) >= LEAST_SLOTS:
-        factor = math.fsum([own_W for own_W, _ in pairs]) / math.fsum([each for _, each in pairs])
+        factor = math.fsum([own_W for own_W, _ in pairs]) / math.fsum(
+            [irradiance for _, irradiance in pairs]
+        )
     most_W = rated_W or math.inf
-    every_W = [factor * each for each in sun_W_per_m2]
-    return [most_W if each_W > most_W else each_W for each_W in every_W]
+    pv_W = [factor * irradiance for irradiance in sun_W_per_m2]
+    return [most_W if power_W > most_W else power_W for power_W in pv_W]
