@@ -32,30 +32,34 @@ class Control:
         ]
         self.functions = functions.built(setup)
         # A function is left out if the cabinet has none of the devices that it controls.
-        every = self.functions.values()
-        asked = [each for each in every if not each.ROLES or setup.actuators(each.ROLES)]
-        in_turn = functions.in_turn(asked)
-        self._judging = [each for each in in_turn if each.STAGE == contract.BALANCE]
-        self._bounding = [
-            each for each in in_turn if contract.BALANCE < each.STAGE <= contract.BOUND
+        all_functions = self.functions.values()
+        asked = [
+            function
+            for function in all_functions
+            if not function.ROLES or setup.actuators(function.ROLES)
         ]
-        self._requesting = [each for each in in_turn if each.STAGE > contract.BOUND]
+        in_turn = functions.in_turn(asked)
+        self._judging = [function for function in in_turn if function.STAGE == contract.BALANCE]
+        self._bounding = [
+            function for function in in_turn if contract.BALANCE < function.STAGE <= contract.BOUND
+        ]
+        self._requesting = [function for function in in_turn if function.STAGE > contract.BOUND]
 
     def step(self, known: Known, elapsed_ticks: int) -> int:
         """Step all functions and chains. Returns the set-point of the battery, W."""
-        chain, found, self.known = self.chain, self.found, known
+        chain, findings, self.known = self.chain, self.found, known
         chain.begin()
         chain.take(known.limit)
-        found.setpoint_W, found.added_W = chain.state
+        findings.setpoint_W, findings.added_W = chain.state
         for actuator in self.actuators:
             actuator.begin(known.is_estop, elapsed_ticks)
         self._ask(self._judging, known, elapsed_ticks)
-        if found.is_grid_wrong or found.is_load_wrong:
+        if findings.is_grid_wrong or findings.is_load_wrong:
             known = self._trusted(known)
         self._ask(self._bounding, known, elapsed_ticks)
         self._bound()
         self._ask(self._requesting, known, elapsed_ticks)
-        chain.meter_off_W = found.meter_off_W
+        chain.meter_off_W = findings.meter_off_W
         setpoint_W = chain.finish(elapsed_ticks)
         for actuator in self.actuators:
             actuator.finish(elapsed_ticks)
@@ -69,32 +73,32 @@ class Control:
         meters stay in Known: the bus may be without voltage there, and the functions that read the
         meters check that themselves.
         """
-        found = self.found
-        if found.is_off_grid:
+        findings = self.found
+        if findings.is_off_grid:
             return known
-        if found.is_load_wrong:
+        if findings.is_load_wrong:
             known = known._replace(load_meter_W=None)
-        return known._replace(grid_W=None, grid_meter_W=None) if found.is_grid_wrong else known
+        return known._replace(grid_W=None, grid_meter_W=None) if findings.is_grid_wrong else known
 
     def _bound(self) -> None:
         """Write to Found the range of power that the caps, obligations and limits leave."""
-        chain, found = self.chain, self.found
-        found.limit_W = chain.limits.high_W
-        low_W, high_W = found.low_W, found.high_W = chain.available()
+        chain, findings = self.chain, self.found
+        findings.limit_W = chain.limits.high_W
+        low_W, high_W = findings.low_W, findings.high_W = chain.available()
         free_low_W = max(chain.caps.low_W, chain.limits.low_W)
-        found.is_low_obliged, found.charge_W_max = low_W > free_low_W, max(0, -free_low_W)
-        found.is_high_obliged = high_W < min(chain.caps.high_W, chain.limits.high_W)
+        findings.is_low_obliged, findings.charge_W_max = low_W > free_low_W, max(0, -free_low_W)
+        findings.is_high_obliged = high_W < min(chain.caps.high_W, chain.limits.high_W)
         if self.actuators:
-            obliged_W = [each.low_W for each in chain.obligations.standing]
-            found.import_room_W = -max([*obliged_W, -WIDE_W])
+            obliged_W = [obligation.low_W for obligation in chain.obligations.standing]
+            findings.import_room_W = -max([*obliged_W, -WIDE_W])
 
     def _ask(self, asked: list[contract.Function], known: Known, elapsed_ticks: int) -> None:
-        found = self.found
+        findings = self.found
         for function in asked:
-            if found.is_off_grid and function.NAME in functions.PAUSED:
-                function.hold(known, found, elapsed_ticks)
+            if findings.is_off_grid and function.NAME in functions.PAUSED:
+                function.hold(known, findings, elapsed_ticks)
                 continue
-            for answer in function.step(known, found, elapsed_ticks):
+            for answer in function.step(known, findings, elapsed_ticks):
                 if isinstance(answer, ForDevice):
                     self.actuators[answer.actuator].chain.take(answer.answer)
                 else:

@@ -55,19 +55,19 @@ class Core:
         self.control, self.units = self.decision.control, self.decision.units
         self.chain, self.found = self.control.chain, self.control.found
         self.functions = self.control.functions
-        self.chain_at, at = layout.outputs, layout.outputs + len(self.chain.out)
+        self.chain_at, place = layout.outputs, layout.outputs + len(self.chain.out)
         self.out_at = {}  # place in `out` of the first word that each function publishes
         for name, function in self.functions.items():
-            self.out_at[name], at = at, at + len(function.out)
+            self.out_at[name], place = place, place + len(function.out)
         self.actuators = self.control.actuators
-        self.actuators_at, at = at, at + len(self.actuators) * len(self.chain.out)
-        self.setpoint_at, self.standing_at = at, at + layout.units
+        self.actuators_at, place = place, place + len(self.actuators) * len(self.chain.out)
+        self.setpoint_at, self.standing_at = place, place + layout.units
         standing_words = -(-self.kernel.evaluator.count // STANDING_BITS)
         self.out = array("i", [0] * (self.standing_at + standing_words))
         self._published = [
-            (each, slice(self.out_at[name], self.out_at[name] + len(each.out)))
-            for name, each in self.functions.items()
-            if each.out
+            (function, slice(self.out_at[name], self.out_at[name] + len(function.out)))
+            for name, function in self.functions.items()
+            if function.out
         ]
         self._mask = 0
 
@@ -90,10 +90,10 @@ class Core:
         out[self.chain_at : self.chain_at + len(self.chain.out)] = self.chain.out
         for function, place in self._published:
             out[place] = function.out
-        at = self.actuators_at
+        first = self.actuators_at
         for actuator in self.actuators:
-            out[at : at + len(CHAIN_OUTPUTS)] = actuator.chain.out
-            at += len(CHAIN_OUTPUTS)
+            out[first : first + len(CHAIN_OUTPUTS)] = actuator.chain.out
+            first += len(CHAIN_OUTPUTS)
         out[self.setpoint_at : self.standing_at] = self.units.out
         if kernel.out[s.CAUSE_MASK] != self._mask:
             self._name_standing()
@@ -123,22 +123,22 @@ class Core:
 
     def state_words(self) -> "array[int]":
         """All blocks that carry over to the next tick, each padded to whole words."""
-        words = array("i")
+        state = array("i")
         for block in self._blocks():
             data = bytes(block)
-            words.frombytes(data + bytes(-len(data) % words.itemsize))
-        return words
+            state.frombytes(data + bytes(-len(data) % state.itemsize))
+        return state
 
-    def load_state(self, words: "array[int]") -> None:
+    def load_state(self, state: "array[int]") -> None:
         """Restore the state from words of `state_words`. ValueError if the length does not fit."""
-        data, at = words.tobytes(), 0
+        data, offset = state.tobytes(), 0
         for block in self._blocks():
             view = memoryview(block).cast("B")
-            if at + len(view) > len(data):
+            if offset + len(view) > len(data):
                 raise ValueError("state words do not fit this topology")
-            view[:] = data[at : at + len(view)]
-            at += len(view) + -len(view) % words.itemsize
-        if at != len(data):
+            view[:] = data[offset : offset + len(view)]
+            offset += len(view) + -len(view) % state.itemsize
+        if offset != len(data):
             raise ValueError("state words do not fit this topology")
         self.decision.look_again()
         self._name_standing()

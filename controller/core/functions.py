@@ -63,10 +63,12 @@ FALLBACKS = {
     Droop: (c.TO_ZERO, c.PAUSE),
 }
 FUNCTIONS = tuple(FALLBACKS)
-PAUSED = frozenset([each.NAME for each, (_, off_grid) in FALLBACKS.items() if off_grid == c.PAUSE])
+PAUSED = frozenset(
+    [function.NAME for function, (_, off_grid) in FALLBACKS.items() if off_grid == c.PAUSE]
+)
 PARAMETERS: tuple[c.ParameterRow, ...] = tuple(
     row
-    for function in sorted(FUNCTIONS, key=lambda each: each is not Reserve)
+    for function in sorted(FUNCTIONS, key=lambda function: function is not Reserve)
     for row in function.PARAMETERS
 )
 TEXTS = {code: text for function in FUNCTIONS for code, text in function.TEXTS.items()}
@@ -105,7 +107,7 @@ def writers(functions: Sequence[type[c.Function]]) -> dict[str, str]:
 
 
 WRITERS = writers(FUNCTIONS)
-BEFORE = tuple(sorted({name for each in FUNCTIONS for name in each.BEFORE}))
+BEFORE = tuple(sorted({name for function in FUNCTIONS for name in function.BEFORE}))
 
 
 def output_names(source_count: int) -> list[str]:

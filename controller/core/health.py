@@ -29,8 +29,8 @@ S_RACK, S_ENERGY_WH, S_POWER_W, S_LOWEST = range(4)
 
 def counted(lowest_permille: Sequence[int]) -> list[int]:
     """The SOH that counts for each rack. lowest_permille: lowest SOH of each rack, 0 if unknown."""
-    unknown = min([each for each in lowest_permille if each] + [UNKNOWN_PERMILLE])
-    return [each or unknown for each in lowest_permille]
+    unknown = min([permille for permille in lowest_permille if permille] + [UNKNOWN_PERMILLE])
+    return [permille or unknown for permille in lowest_permille]
 
 
 class Health:
@@ -51,8 +51,8 @@ class Health:
         racks = range(self._racks)
         self._turn_ms = tick_ms * self._racks
         self._ms_at = S_LOWEST + self._racks
-        words = [kernel.bounds.map.rack + rack * p.RACK_WORDS for rack in racks]
-        sizes = [image[at + p.R_CELLS] * image[at + p.R_RATED_CURRENT_MA] for at in words]
+        places = [kernel.bounds.map.rack + rack * p.RACK_WORDS for rack in racks]
+        sizes = [image[place + p.R_CELLS] * image[place + p.R_RATED_CURRENT_MA] for place in places]
         # No configuration states the capacity of a rack, so the energy is divided in
         # proportion to cells x rated current.
         self._energy_Wh = [energy_Wh * size // max(1, sum(sizes)) for size in sizes]
@@ -73,24 +73,24 @@ class Health:
         """Take the SOH of the rack whose turn it is. now: permille; 0 or None if it
         reports none.
         """
-        state, at = self.state, S_LOWEST + rack
+        state, place = self.state, S_LOWEST + rack
         state[S_RACK] = (rack + 1) % self._racks
         if now:
-            before = state[at]
+            before = state[place]
             self._take(rack, before, now)
-            if state[at] != before:
+            if state[place] != before:
                 self._sum_up()
         elif state[self._ms_at + rack] > 0:
             state[self._ms_at + rack] = 0
 
     def _take(self, rack: int, lowest: int, now: int) -> None:
         """Update a rack's lowest SOH. lowest: before this report; now: the report, permille."""
-        state, at, ms_at = self.state, S_LOWEST + rack, self._ms_at + rack
+        state, place, ms_at = self.state, S_LOWEST + rack, self._ms_at + rack
         ms = state[ms_at]
         if not lowest:
-            state[at], state[ms_at] = now, -LOWER_MS
+            state[place], state[ms_at] = now, -LOWER_MS
         elif ms < 0:
-            state[at], state[ms_at] = max(lowest, now), min(ms + self._turn_ms, 0)
+            state[place], state[ms_at] = max(lowest, now), min(ms + self._turn_ms, 0)
         elif now >= lowest:
             state[ms_at] = 0
         else:
@@ -98,7 +98,7 @@ class Health:
             state[seen_at] = max(now, state[seen_at]) if ms else now
             state[ms_at] = ms + self._turn_ms
             if state[ms_at] >= LOWER_MS:
-                state[at], state[ms_at] = state[seen_at], 0
+                state[place], state[ms_at] = state[seen_at], 0
 
     def lowest(self) -> "array[int]":
         """SOH of each rack, permille; 0: not known."""
@@ -111,7 +111,7 @@ class Health:
 
     def _sum_up(self) -> None:
         self.state[S_ENERGY_WH] = sum(self.rack_energies_Wh())
-        parts_W = [each * self._share(unit) for unit, each in enumerate(self._rated_W)]
+        parts_W = [rated_W * self._share(unit) for unit, rated_W in enumerate(self._rated_W)]
         self.state[S_POWER_W] = sum(parts_W) // WORN_PERMILLE
 
     def _share(self, unit: int) -> int:

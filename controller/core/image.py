@@ -71,11 +71,11 @@ def own_names(units: int, devices: Iterable[SiteDevice]) -> list[str]:
 
 def places(layout: s.Layout, devices: Iterable[SiteDevice]) -> dict[str, slice]:
     """{block of own_blocks: its slice of an image of inputs}."""
-    found, end = {}, layout.inputs
+    slices, end = {}, layout.inputs
     for block, names in own_blocks(layout.units, devices).items():
-        found[block] = slice(end, end + len(names))
+        slices[block] = slice(end, end + len(names))
         end += len(names)
-    return found
+    return slices
 
 
 def packed_name(name: str) -> "array[int]":
@@ -83,9 +83,9 @@ def packed_name(name: str) -> "array[int]":
     return array("i", name.encode("ascii").ljust(NAME_CHARACTERS_MAX, b"\0"))
 
 
-def name_of(words_: Iterable[int]) -> str:
+def name_of(name_words: Iterable[int]) -> str:
     """The name in words of `packed_name`; "" for no name."""
-    return bytes(array("i", words_)).rstrip(b"\0").decode("ascii", "replace")
+    return bytes(array("i", name_words)).rstrip(b"\0").decode("ascii", "replace")
 
 
 class ProcessImage:
@@ -107,8 +107,8 @@ class ProcessImage:
 
     def _slot(self, number: int) -> slice:
         """Place of a slot of hints, from 0."""
-        at = self._hints.start + number * SLOT_WORDS
-        return slice(at, at + SLOT_WORDS)
+        start = self._hints.start + number * SLOT_WORDS
+        return slice(start, start + SLOT_WORDS)
 
     def _delay_hints(self, late_ms: int) -> None:
         """Shorten the hints that have waited for a late tick. Their times began when they came."""

@@ -77,9 +77,9 @@ class KernelFacts:
     def temperatures_ddegC(self, rack: int) -> tuple[int, int]:
         """Coldest and hottest module as they were reported last."""
         features = self._kernel.features
-        at = features.rack_base + rack * m.RACK_FEATURE_COUNT
+        first = features.rack_base + rack * m.RACK_FEATURE_COUNT
         value = features.value
-        return value[at + m.F_TEMPERATURE_DDEGC_MIN], value[at + m.F_TEMPERATURE_DDEGC_MAX]
+        return value[first + m.F_TEMPERATURE_DDEGC_MIN], value[first + m.F_TEMPERATURE_DDEGC_MAX]
 
     def temperature_tapers_ddegC(self, way: int) -> Sequence[tuple[int, int]]:
         """Temperatures between which the power tapers: (full power at, no power at), first for the

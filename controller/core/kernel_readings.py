@@ -38,7 +38,7 @@ class KernelReadings:
         self._forming_at = [layout.unit_input(unit, s.PCS_FORMING) for unit in units]
         self._power_group = [layout.unit_group(unit, s.G_PCS_MEASURE) for unit in units]
         self._short = _instances(kernel.evaluator, SHORT)
-        self._estop = [at for each in ESTOP for at in _instances(kernel.evaluator, each)]
+        self._estop = [place for name in ESTOP for place in _instances(kernel.evaluator, name)]
 
     def read(self, rack: int) -> Readings:
         """See readings.Source. A frozen meter counts as silent, also off the grid."""
@@ -70,12 +70,12 @@ class KernelReadings:
         """Sum of the units' limits. Each direction has the reason of the unit that
         withholds most.
         """
-        out, at = self._out, self._kernel.layout.unit_output
+        out, output_of = self._out, self._kernel.layout.unit_output
         for unit, first in enumerate(self._limits_at):
             self.charge_W[unit] = out[first]
             self.discharge_W[unit] = out[first + 1]
-        charge = at(self._withholding(self.charge_W), s.CHARGE_REASON)
-        discharge = at(self._withholding(self.discharge_W), s.DISCHARGE_REASON)
+        charge = output_of(self._withholding(self.charge_W), s.CHARGE_REASON)
+        discharge = output_of(self._withholding(self.discharge_W), s.DISCHARGE_REASON)
         charge_reason = reasons.KERNEL_CHARGE[out[charge]]
         discharge_reason = reasons.KERNEL_DISCHARGE[out[discharge]]
         return Limit(self._charge_W(), charge_reason, sum(self.discharge_W), discharge_reason)
@@ -109,20 +109,20 @@ class KernelReadings:
             return {}
         known, inp = self._ages.known, self._inp
         places = enumerate(zip(self._power_group, self._forming_at, self._power_at))
-        return {unit: inp[at] for unit, (group, of, at) in places if known(group) and inp[of]}
+        return {unit: inp[place] for unit, (group, of, place) in places if known(group) and inp[of]}
 
-    def _meter(self, group: int, at: int, frozen: bool) -> Meter:
+    def _meter(self, group: int, place: int, frozen: bool) -> Meter:
         is_known = self._ages.known(group) and not frozen
-        return Meter(self._inp[at] if is_known else None, self._kernel.fresh[group] != 0)
+        return Meter(self._inp[place] if is_known else None, self._kernel.fresh[group] != 0)
 
     def _every(self, groups: list[int], places: list[int]) -> list[int] | None:
         """The inputs at these places; None if any of the groups is unknown."""
         if not all(map(self._ages.known, groups)):
             return None
-        return [self._inp[at] for at in places]
+        return [self._inp[place] for place in places]
 
 
 def _instances(evaluator: Evaluator, stage_name: str) -> list[int]:
     """Places of the instances of a stage in the arrays of the evaluator."""
     stages = enumerate(evaluator.stage)
-    return [at for at, stage in stages if matrix.STAGES[stage][matrix.S_ID] == stage_name]
+    return [place for place, stage in stages if matrix.STAGES[stage][matrix.S_ID] == stage_name]

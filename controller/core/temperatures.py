@@ -30,10 +30,10 @@ class ModuleTemperatures:
 
     def hottest(self) -> "array[int] | None":
         """Hottest module of each rack, 0.1 degC; None if any is unknown."""
-        found = self.state[1 : 1 + self._racks]
-        return None if UNKNOWN in found else found
+        hottest_ddegC = self.state[1 : 1 + self._racks]
+        return None if UNKNOWN in hottest_ddegC else hottest_ddegC
 
     def ends(self) -> tuple[int, int] | None:
         """(coldest, hottest) module of the cabinet, 0.1 degC; None if any rack is unknown."""
-        found = self.state[1:]
-        return None if UNKNOWN in found else (min(found), max(found))
+        ends_ddegC = self.state[1:]
+        return None if UNKNOWN in ends_ddegC else (min(ends_ddegC), max(ends_ddegC))

@@ -35,9 +35,9 @@ class Weights:
 
     def __init__(self, rated_W: list[int], rack_units: tuple[int, ...], kept_permille: int = 0):
         """rack_units: unit of each rack, from 0; kept_permille: the backup reserve."""
-        self._rated_kW = [each // 1000 for each in rated_W]
+        self._rated_kW = [power_W // 1000 for power_W in rated_W]
         units = range(len(rated_W))
-        self._racks = [[at for at, of in enumerate(rack_units) if of == unit] for unit in units]
+        self._racks = [[rack for rack, of in enumerate(rack_units) if of == unit] for unit in units]
         self._kept_permille = kept_permille
         self._shift = max(0, (max(self._rated_kW) * PERMILLE).bit_length() - WEIGHT_BITS)
         self.held = array("i", [0] * len(rated_W))
@@ -69,8 +69,8 @@ class Weights:
             sohs = counted(soh_permille) or [PERMILLE] * len(soc_permille)
             healths = [self._mean(sohs, racks) for racks in self._racks]
             both, kept = list(zip(means, healths)), self._kept_permille
-            full = [max(0, each - kept) * health // PERMILLE for each, health in both]
-            empty = [(PERMILLE - each) * health // PERMILLE for each, health in both]
+            full = [max(0, mean - kept) * health // PERMILLE for mean, health in both]
+            empty = [(PERMILLE - mean) * health // PERMILLE for mean, health in both]
         cool = self._cool(hottest_ddegC)
         self.discharge = self._of(full, cool)
         self.charge = self._of(empty, cool)
@@ -88,10 +88,10 @@ class Weights:
             held[unit] = within(held[unit], now - HELD_DDEGC, now + HELD_DDEGC)
         least = min(held)
         return [
-            max(WARM_PERMILLE_MIN, PERMILLE - LESS_PERMILLE_PER_DDEGC * (each - least))
-            for each in held
+            max(WARM_PERMILLE_MIN, PERMILLE - LESS_PERMILLE_PER_DDEGC * (unit_ddegC - least))
+            for unit_ddegC in held
         ]
 
     def _of(self, parts_permille: list[int], cool_permille: list[int]) -> list[int]:
-        every = zip(self._rated_kW, parts_permille, cool_permille)
-        return [(kW * part >> self._shift) * cool // PERMILLE for kW, part, cool in every]
+        units = zip(self._rated_kW, parts_permille, cool_permille)
+        return [(kW * part >> self._shift) * cool // PERMILLE for kW, part, cool in units]

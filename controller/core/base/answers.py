@@ -60,22 +60,22 @@ class Obligations:
 
     def steps(self, value_W: int) -> list[tuple["Obligation", int]]:
         """[(obligation, value_W after it)], applied in turn from the lowest rank on."""
-        found = []
-        for each in self.standing:
-            value_W = within(value_W + each.adds_W, each.low_W, each.high_W)
-            found.append((each, value_W))
-        return found
+        applied = []
+        for obligation in self.standing:
+            value_W = within(value_W + obligation.adds_W, obligation.low_W, obligation.high_W)
+            applied.append((obligation, value_W))
+        return applied
 
     def apply(self, value_W: int, adds: bool = False) -> tuple[int, int]:
         """(value_W after all obligations, reason of the last one that changed it or NONE). adds:
         True with the power that obligations add.
         """
         reason = reasons.NONE
-        for each in self.standing:
-            after_W = within(value_W + each.adds_W, each.low_W, each.high_W)
-            after_W -= 0 if adds else each.adds_W
+        for obligation in self.standing:
+            after_W = within(value_W + obligation.adds_W, obligation.low_W, obligation.high_W)
+            after_W -= 0 if adds else obligation.adds_W
             if after_W != value_W:
-                reason = each.low_reason if after_W > value_W else each.high_reason
+                reason = obligation.low_reason if after_W > value_W else obligation.high_reason
             value_W = after_W
         return value_W, reason
 
@@ -83,11 +83,11 @@ class Obligations:
         """(W missing, reason) of the unmet obligation of the highest rank; (0, NONE) if all are
         met.
         """
-        for each in reversed(self.standing):
-            if value_W < each.low_W:
-                return min(each.low_W - value_W, WIDE_W), each.low_reason
-            if value_W > each.high_W:
-                return min(value_W - each.high_W, WIDE_W), each.high_reason
+        for obligation in reversed(self.standing):
+            if value_W < obligation.low_W:
+                return min(obligation.low_W - value_W, WIDE_W), obligation.low_reason
+            if value_W > obligation.high_W:
+                return min(value_W - obligation.high_W, WIDE_W), obligation.high_reason
         return 0, reasons.NONE
 
 

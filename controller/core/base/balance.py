@@ -118,10 +118,10 @@ def judge(site: Readings) -> Verdict:
     reports = _reports(site)
     if reports or not (site.is_off_grid and site.is_calm) or site.is_dead:
         return Verdict(wrong | reports, 0)
-    found = _suspects(site)
-    if found & found - 1:
-        return Verdict(wrong, found)
-    return Verdict(wrong | found, 0)
+    suspects = _suspects(site)
+    if suspects & suspects - 1:
+        return Verdict(wrong, suspects)
+    return Verdict(wrong | suspects, 0)
 
 
 def meters(site: Readings) -> int:
@@ -150,24 +150,24 @@ def closes(site: Readings) -> bool:
 def _out_of_range(site: Readings) -> tuple[int, Readings]:
     """(bits of the powers beyond a rating, the readings without these powers)."""
     wrong, known = 0, []
-    for place, each in enumerate(site.sets + site.suns):
-        most_W = each.rated_W * BEYOND_PERMILLE // 1000
-        is_beyond = not -tolerance_W(each.rated_W) <= (each.power_W or 0) <= most_W
-        if is_beyond and not _is_confirmed(site, each):
+    for place, source in enumerate(site.sets + site.suns):
+        most_W = source.rated_W * BEYOND_PERMILLE // 1000
+        is_beyond = not -tolerance_W(source.rated_W) <= (source.power_W or 0) <= most_W
+        if is_beyond and not _is_confirmed(site, source):
             wrong |= 1 << _power_of(site, place)
-            each = each._replace(power_W=None)
-        known.append(each)
+            source = source._replace(power_W=None)
+        known.append(source)
     count = len(site.sets)
     if not wrong:
         return 0, site
     return wrong, site._replace(sets=tuple(known[:count]), suns=tuple(known[count:]))
 
 
-def _is_confirmed(site: Readings, one: Source) -> bool:
+def _is_confirmed(site: Readings, source: Source) -> bool:
     """True if a power beyond the rating is possible (PV drives the set as a motor, or the set is
     overloaded), and the other powers fit it.
     """
-    if site.load_W is None or not plausible(one.power_W or 0, one.rated_W, GENSET):
+    if site.load_W is None or not plausible(source.power_W or 0, source.rated_W, GENSET):
         return False
     return closes(site._replace(grid_W=0) if site.is_off_grid else site)
 
@@ -200,11 +200,11 @@ def _reports(site: Readings) -> int:
     """Reports of sets and converters that their powers, the sum, or a dead bus contradict."""
     is_dead = _is_dead(site) and not any(map(gives, site.sets))
     wrong = (is_dead and site.is_forming) << FORMING
-    for place, each in enumerate(site.sets):
+    for place, source in enumerate(site.sets):
         power = FIRST + 2 * place
-        if each.runs == 0 and gives(each):
+        if source.runs == 0 and gives(source):
             wrong |= _stopped(site, place)
-        elif each.runs and not each.is_warming and (is_dead or _is_idle(site, each)):
+        elif source.runs and not source.is_warming and (is_dead or _is_idle(site, source)):
             wrong |= 1 << power + 1
     return wrong
 
@@ -220,15 +220,15 @@ def _stopped(site: Readings, place: int) -> int:
     """Bit of the wrong report of a set that reports both power and a stopped engine. 0 if it is not
     clear which of the two is wrong.
     """
-    one, others = site.sets[place], site.sets[:place] + site.sets[place + 1 :]
-    at_0 = one._replace(power_W=0)
-    without = site._replace(sets=(*others, at_0))
+    source, other_sets = site.sets[place], site.sets[:place] + site.sets[place + 1 :]
+    at_0 = source._replace(power_W=0)
+    without = site._replace(sets=(*other_sets, at_0))
     adds_up, is_at_0 = closes(site), closes(without)
     power = FIRST + 2 * place
     if _is_dead(site) or is_at_0 and not adds_up:
         return 1 << power
     is_live = site.is_off_grid and not site.is_forming and site.load_W is not None
-    is_live = is_live and _follows(site) and not any(map(gives, others))
+    is_live = is_live and _follows(site) and not any(map(gives, other_sets))
     return (adds_up and (not is_at_0 or is_live)) << power + 1
 
 
@@ -239,13 +239,13 @@ def _follows(site: Readings) -> bool:
     return abs(site.battery_W - site.setpoint_W) <= tolerance_W(site.battery_rated_W)
 
 
-def _is_idle(site: Readings, one: Source) -> bool:
+def _is_idle(site: Readings, source: Source) -> bool:
     """True if a converter carries the island, and a set beside it gives no power although it has
     been asked to run for long enough.
     """
-    is_at_0 = one.power_W is not None and not gives(one)
+    is_at_0 = source.power_W is not None and not gives(source)
     is_other = site.is_off_grid and site.is_forming and (site.battery_W or 0) >= NOISE_W_MIN
-    return one.is_due and is_at_0 and is_other and closes(site)
+    return source.is_due and is_at_0 and is_other and closes(site)
 
 
 def _suspects(site: Readings) -> int:
@@ -254,13 +254,13 @@ def _suspects(site: Readings) -> int:
     """
     terms = _terms(site)
     low_W, high_W = _sum_W(terms)
-    found = 0
+    suspects = 0
     if not low_W <= 0 <= high_W:
         for term in terms:
             least_W = low_W - term.low_W + term.least_W
             if not term.is_sure and least_W <= 0 <= high_W - term.high_W + term.most_W:
-                found |= 1 << term.signal
-    return found
+                suspects |= 1 << term.signal
+    return suspects
 
 
 def _sum_W(terms: list[Term]) -> tuple[int, int]:
@@ -277,17 +277,17 @@ def _terms(site: Readings) -> list[Term]:
         load = load_W - max(0, others_W), -site.load_W + off_W - min(0, others_W)
     # Sets that alone form the voltage of an island give power. If none of them reports power, the
     # set is wrong and not the load.
-    running = [each for each in site.sets if each.runs and not each.is_warming]
+    running = [source for source in site.sets if source.runs and not source.is_warming]
     is_alone = bool(running) and not site.is_forming and not any(map(gives, running))
-    found = [Term(LOAD, *load, -ANY_W, off_W, is_alone)]
+    terms = [Term(LOAD, *load, -ANY_W, off_W, is_alone)]
     rated_W = site.battery_rated_W
-    found.append(_term(BATTERY, site.battery_W, rated_W, -rated_W, _follows(site)))
-    found.append(_term(GRID, site.grid_W, ANY_W, -ANY_W, True, tolerance_W(site.connection_W)))
-    for place, each in enumerate(site.sets + site.suns):
+    terms.append(_term(BATTERY, site.battery_W, rated_W, -rated_W, _follows(site)))
+    terms.append(_term(GRID, site.grid_W, ANY_W, -ANY_W, True, tolerance_W(site.connection_W)))
+    for place, source in enumerate(site.sets + site.suns):
         is_set = place < len(site.sets)
-        is_sure = is_set and each.runs == 0 and not gives(each) or not is_set and is_alone
-        found.append(_term(_power_of(site, place), each.power_W, each.rated_W, 0, is_sure))
-    return found
+        is_sure = is_set and source.runs == 0 and not gives(source) or not is_set and is_alone
+        terms.append(_term(_power_of(site, place), source.power_W, source.rated_W, 0, is_sure))
+    return terms
 
 
 def _term(

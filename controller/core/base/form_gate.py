@@ -119,17 +119,17 @@ class FormGate:
     def _power_W(self) -> int | None:
         """The power that the last contents ask for, W, rounded toward zero; None while unknown."""
         values = _values(self._forms, self._last)
-        way = next((each for of, each in values if of.role == "mode"), None)
+        way = next((mode for of, mode in values if of.role == "mode"), None)
         if way == 0:
             return 0
         if None in self._last:
             return None
-        found = [0]
+        powers_W = [0]
         for of, value in values:
             sign = {"power": 1, "magnitude": way or 0, "charge": -1, "discharge": 1}.get(of.role, 0)
             is_off = way and of.role in ("charge", "discharge") and sign != way
-            found.append(0 if is_off else int(value * sign))
-        return max(-INT_MAX, min(INT_MAX, max(found, key=abs)))
+            powers_W.append(0 if is_off else int(value * sign))
+        return max(-INT_MAX, min(INT_MAX, max(powers_W, key=abs)))
 
     # -- one frame
 
@@ -147,27 +147,27 @@ class FormGate:
 
     @staticmethod
     def _code(form: FrameForm, frame: bytes) -> int:
-        words = sum([each.words for each in form.values])
-        size = HEAD.size + 2 if form.function == REGISTER else COUNTED_HEAD.size + 2 * words + 2
+        registers = sum([value_form.words for value_form in form.values])
+        size = HEAD.size + 2 if form.function == REGISTER else COUNTED_HEAD.size + 2 * registers + 2
         if len(frame) != size:
             return reasons.GATE_LENGTH
         _, function, _, count = HEAD.unpack_from(frame)
-        is_counted = form.function == REGISTER or (count, frame[6]) == (words, 2 * words)
+        is_counted = form.function == REGISTER or (count, frame[6]) == (registers, 2 * registers)
         is_same = function == form.function, reasons.GATE_FUNCTION
         return first_wrong(frame, form.unit_id, is_same, (is_counted, reasons.GATE_COUNT))
 
     @staticmethod
     def _content(form: FrameForm, frame: bytes) -> Content | None:
         """The values of a frame of the right form, None if a value has no meaning."""
-        at = HEAD.size - 2 if form.function == REGISTER else COUNTED_HEAD.size
-        found: list[Number] = []
-        for each in form.values:
-            value = _value(each, frame[at : at + 2 * each.words])
+        start = HEAD.size - 2 if form.function == REGISTER else COUNTED_HEAD.size
+        numbers: list[Number] = []
+        for value_form in form.values:
+            value = _value(value_form, frame[start : start + 2 * value_form.words])
             if value is None:
                 return None
-            found.append(value)
-            at += 2 * each.words
-        return tuple(found)
+            numbers.append(value)
+            start += 2 * value_form.words
+        return tuple(numbers)
 
 
 def _value(form: ValueForm, data: bytes) -> Number | None:
@@ -189,9 +189,9 @@ def _values(
 ) -> list[tuple[ValueForm, Number]]:
     """[(form, value)] of all values; inf for an unknown value."""
     return [
-        (of, content[at] if content is not None else inf)
+        (of, content[index] if content is not None else inf)
         for form, content in zip(forms, contents)
-        for at, of in enumerate(form.values)
+        for index, of in enumerate(form.values)
     ]
 
 
@@ -204,12 +204,12 @@ def _worst(
     ways: set[Number] = set()
     numbers: list[tuple[str, Number, Number]] = []
     for number, (form, contents) in enumerate(zip(forms, may)):
-        for at, of in enumerate(form.values):
-            found = None if contents is None else [content[at] for content in contents]
+        for index, of in enumerate(form.values):
+            possible = None if contents is None else [content[index] for content in contents]
             if of.role == "mode":
-                ways |= set(EVERY_WAY if found is None else found)
+                ways |= set(EVERY_WAY if possible is None else possible)
             elif only in (-1, number):
-                numbers.append((of.role, *((-inf, inf) if found is None else _ends(found))))
+                numbers.append((of.role, *((-inf, inf) if possible is None else _ends(possible))))
     ways = ways or {-1, 1}
     worst: dict[int, Number] = {-1: 0, 1: 0}
     for role, low, high in numbers:

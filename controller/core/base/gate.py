@@ -45,7 +45,7 @@ def first_wrong(frame: bytes, unit_id: int, *checks: tuple[bool, int]) -> int:
 
 def big_endian(data: bytes, is_word_little: bool, is_byte_little: bool) -> bytes:
     """The registers of a value with the highest byte first, whatever their order on the wire."""
-    pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
+    pairs = [data[start : start + 2] for start in range(0, len(data), 2)]
     if is_byte_little:
         pairs = [pair[::-1] for pair in pairs]
     if is_word_little:

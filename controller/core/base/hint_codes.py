@@ -187,10 +187,10 @@ UNKNOWN = "This release does not know the code, so the hint counts as refused."
 
 def arrived(inp: Sequence[int], first: int) -> Iterator[HintSlot]:
     """The hints of one tick, from the slot at inp[first] on."""
-    for at in range(first, first + HINT_WORDS, SLOT_WORDS):
-        if not inp[at]:
+    for start in range(first, first + HINT_WORDS, SLOT_WORDS):
+        if not inp[start]:
             return
-        yield HintSlot._make(inp[at : at + SLOT_WORDS])
+        yield HintSlot._make(inp[start : start + SLOT_WORDS])
 
 
 def fits(kind: int, quantity: int) -> bool:

@@ -41,11 +41,11 @@ SOURCE_WORDS = len(_PLAIN) + len(QUANTITIES)
 
 def image(configured: Iterable[Any]) -> "array[int]":
     """The source image, array('i'), of sources from controller/config/sources.py."""
-    words = []
-    for each in configured:
-        words += [getattr(each, name) for name in _PLAIN]
-        words += [ABSENT_W if watts is None else watts for watts in each.fallback.values()]
-    return array("i", [IMAGE_SCHEMA, len(words) // SOURCE_WORDS, *words])
+    image_words = []
+    for source in configured:
+        image_words += [getattr(source, name) for name in _PLAIN]
+        image_words += [ABSENT_W if watts is None else watts for watts in source.fallback.values()]
+    return array("i", [IMAGE_SCHEMA, len(image_words) // SOURCE_WORDS, *image_words])
 
 
 def sources(source_image: "array[int]") -> list[Source]:
@@ -55,5 +55,5 @@ def sources(source_image: "array[int]") -> list[Source]:
     count, places = source_image[1], range(HEADER_WORDS, len(source_image), SOURCE_WORDS)
     if count > SOURCES_MAX or len(source_image) != HEADER_WORDS + count * SOURCE_WORDS:
         raise ValueError("source image length does not fit its sources")
-    found = [source_image[at : at + SOURCE_WORDS] for at in places]
-    return [Source._make([*words[: len(_PLAIN)], tuple(words[len(_PLAIN) :])]) for words in found]
+    blocks = [source_image[start : start + SOURCE_WORDS] for start in places]
+    return [Source._make([*block[: len(_PLAIN)], tuple(block[len(_PLAIN) :])]) for block in blocks]

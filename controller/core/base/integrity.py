@@ -105,6 +105,6 @@ class Integrity:
                 waits_ms, doubt_ms = 0, DOUBT_MS if verdict == CONTRADICTED else 0
                 moved = 0 if doubt_ms else jump
         flaps_ms = max(0, flaps_ms - passed_ms)
-        words = array("q", [counted + moved, seen, waits_ms, doubt_ms, flaps_ms])
-        self._state[self._words] = words
+        updated = array("q", [counted + moved, seen, waits_ms, doubt_ms, flaps_ms])
+        self._state[self._words] = updated
         return moved

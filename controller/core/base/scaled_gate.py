@@ -71,10 +71,10 @@ class ScaledGate:
             self._last = self._pcs.setpoint_address, self._pcs.setpoint_exponent or 0
         address, exponent = self._last
         first, registers = PLACE.unpack_from(frame, 2)
-        at = address - first
-        if frame[1] != REGISTERS or not 0 <= at <= registers - WORDS:
+        offset = address - first
+        if frame[1] != REGISTERS or not 0 <= offset <= registers - WORDS:
             return None
-        (raw,) = VALUE.unpack_from(frame, VALUES_AT + 2 * at)
+        (raw,) = VALUE.unpack_from(frame, VALUES_AT + 2 * offset)
         return max(-INT_MAX, min(INT_MAX, int(raw * Fraction(10) ** exponent)))
 
     def forget(self) -> None:

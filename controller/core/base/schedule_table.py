@@ -57,12 +57,12 @@ def crc_of(head: Sequence[int], slot_words: Iterable[int]) -> int:
 
 def steps_of(table: Table) -> list["array[int]"]:
     """The contents of the block, one for each tick: the parts, then the commit."""
-    words = [word for slot in table.slots for word in slot]
-    found = []
-    for at in range(0, len(words), PART_WORDS):
-        part = words[at : at + PART_WORDS]
-        found.append(array("i", [PART, at, *part, *[0] * (PART_WORDS - len(part))]))
+    slot_words = [word for slot in table.slots for word in slot]
+    blocks = []
+    for place in range(0, len(slot_words), PART_WORDS):
+        part = slot_words[place : place + PART_WORDS]
+        blocks.append(array("i", [PART, place, *part, *[0] * (PART_WORDS - len(part))]))
     head = table.source + 1, table.start_min, table.slot_min, len(table.slots)
-    ends = *head, crc_of(head, words)
-    found.append(array("i", [COMMIT, 0, *ends, *[0] * (PART_WORDS - len(ends))]))
-    return found
+    ends = *head, crc_of(head, slot_words)
+    blocks.append(array("i", [COMMIT, 0, *ends, *[0] * (PART_WORDS - len(ends))]))
+    return blocks

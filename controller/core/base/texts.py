@@ -11,7 +11,7 @@ def table(text: str) -> list[list[str]]:
     that begins with # is a remark.
     """
     entries = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", dedent(text).strip())]
-    return [[cell.strip() for cell in one.split("|")] for one in entries if one and one[0] != "#"]
+    return [[cell.strip() for cell in row.split("|")] for row in entries if row and row[0] != "#"]
 
 
 def of_codes(codes: dict[str, int], text: str) -> dict[int, Text]:

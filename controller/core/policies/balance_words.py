@@ -80,23 +80,23 @@ class Engine(Words):
 
 def signals(sets: Sequence[str], suns: Sequence[str]) -> list[tuple[str, int]]:
     """(name, reason code) of each signal, by its number in balance.py. sets, suns: names."""
-    found = [*CABINET]
+    rows = [*CABINET]
     for name in sets:
-        found.append((f"{name}.power_W", reasons.GENSET_POWER_WRONG))
-        found.append((f"{name}.is_running", reasons.RUNNING_WRONG))
-    found += [(f"{name}.power_W", reasons.PV_POWER_WRONG) for name in suns]
-    return found[:SIGNALS_MAX]
+        rows.append((f"{name}.power_W", reasons.GENSET_POWER_WRONG))
+        rows.append((f"{name}.is_running", reasons.RUNNING_WRONG))
+    rows += [(f"{name}.power_W", reasons.PV_POWER_WRONG) for name in suns]
+    return rows[:SIGNALS_MAX]
 
 
 def contradicted(
     known: Sequence[tuple[str, int]], wrong: int, doubtful: int
 ) -> list[tuple[str, int]]:
     """(name, reason code) of each wrong signal, then of each doubtful one. known: of `signals`."""
-    found = [signal for number, signal in enumerate(known) if wrong >> number & 1]
+    rows = [signal for number, signal in enumerate(known) if wrong >> number & 1]
     for number, (name, code) in enumerate(known):
         if doubtful & ~wrong & 1 << number:
-            found.append((name, code if number == SOURCE else reasons.POWERS_DOUBTFUL))
-    return found
+            rows.append((name, code if number == SOURCE else reasons.POWERS_DOUBTFUL))
+    return rows
 
 
 def power_of(device: DeviceView) -> tuple[int | None, int]:

@@ -72,12 +72,12 @@ class Setup:
 
     def actuators(self, roles: tuple[str, ...]) -> list[tuple[DeviceView, int]]:
         """(device, number of its first actuator) of each device of these roles."""
-        found, number = [], 0
+        devices, number = [], 0
         for view in self.site.devices:
             if view.device.role.name in roles:
-                found.append((view, number))
+                devices.append((view, number))
             number += len(view.device.role.actuators)
-        return found
+        return devices
 
 
 class Function:
@@ -102,11 +102,13 @@ class Function:
         """Name of each word of `out`. source_count: number of hint sources."""
         return cls.OUTPUTS
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer | ForDevice]:
+    def step(
+        self, known: Known, findings: Found, elapsed_ticks: int
+    ) -> Sequence[Answer | ForDevice]:
         """Answers of this tick (controller/core/base/answers.py), an empty sequence for none."""
         raise NotImplementedError
 
-    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Called off the grid instead of `step`, if the row in functions.py says PAUSE."""
 
     def contradicted(self) -> list[tuple[str, int]]:

@@ -134,7 +134,9 @@ class Droop(Function):
         """See contract.Function."""
         return [("meter_grid.frequency_mHz", FREQUENCY_UNKNOWN)] if self.out[0] else []
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Cap | Obligation, ...]:
+    def step(
+        self, known: Known, findings: Found, elapsed_ticks: int
+    ) -> tuple[Cap | Obligation, ...]:
         """The response, and the band within which the power without it stays."""
         if not self._limit_W:
             return ()
@@ -155,7 +157,7 @@ class Droop(Function):
         ends = now_W - charge_W, code, now_W + discharge_W, code
         return Cap(charge_W, kept, discharge_W, kept), Obligation(RANK, *ends, now_W)
 
-    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Forget the frequency off the grid."""
         self._begin()
         self.out[0] = 0
@@ -178,7 +180,7 @@ class Droop(Function):
 
     def _read(self, known: Known, passed_ms: int) -> None:
         """Take the reading of this tick, if there is one."""
-        state, now_mHz, one = self.state, known.grid_frequency_mHz, self._frequency
+        state, now_mHz, frequency = self.state, known.grid_frequency_mHz, self._frequency
         state.age_ms = min(HOLD_MS, state.age_ms + passed_ms)
         state.heard_ms = min(SLOWEST_MS, state.heard_ms + passed_ms)
         state.same_ms = min(self._stuck_ms, state.same_ms + passed_ms)
@@ -187,10 +189,10 @@ class Droop(Function):
         before_mHz, state.read_mHz = state.read_mHz, now_mHz
         if now_mHz != before_mHz:
             state.same_ms = 0
-        one.pass_(state.heard_ms)
-        one.take(now_mHz, 0, 0)
+        frequency.pass_(state.heard_ms)
+        frequency.take(now_mHz, 0, 0)
         state.heard_ms = 0
-        if one.value == now_mHz and not one.is_doubted:
+        if frequency.value == now_mHz and not frequency.is_doubted:
             state.age_ms = 0
 
     def _band_W(self, known: Known, passed_ms: int) -> tuple[int, int]:

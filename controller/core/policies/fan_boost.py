@@ -26,7 +26,7 @@ class FanBoost(TwoPoints):
     """)
 
     def signs(
-        self, known: Known, found: Found, settings: dict[str, int]
+        self, known: Known, findings: Found, settings: dict[str, int]
     ) -> tuple[bool | None, ...]:
         """See TwoPoints."""
         return warm(known.unit_temperature_ddegC, settings, settings["fan_unit"])

@@ -50,23 +50,23 @@ class Formed(Function):
         fall_W_per_s = min(setup.rated_W // FALL_S, setup.settings["setpoint_ramp_W_per_s"])
         self._fall_W = max(1, fall_W_per_s * setup.tick_ms // 1000)
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Answer, ...]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[Answer, ...]:
         """Request and obligation in an island. Back on the grid: an obligation, until the rest of
         the set-point is 0.
         """
         state, code = self.state, reasons.FORMED
-        found.formed_W = known.shown_W if found.is_forming else None
-        if found.formed_W is not None:
-            state.left_W = power_W = found.formed_W
+        findings.formed_W = known.shown_W if findings.is_forming else None
+        if findings.formed_W is not None:
+            state.left_W = power_W = findings.formed_W
             state.sign = (power_W > 0) - (power_W < 0)
             state.show_ms = SHOW_MS * (power_W < 0)
             only = Obligation(ONLY, power_W, code, power_W, code)
             return (BaseRequest(power_W, code), only)
-        is_over = state.sign * state.left_W < min(1, state.sign * found.setpoint_W)
+        is_over = state.sign * state.left_W < min(1, state.sign * findings.setpoint_W)
         fall_W = self._fall_W * elapsed_ticks
         state.left_W -= fall_W if state.show_ms > 0 else state.sign * fall_W
         state.show_ms = max(0, state.show_ms - elapsed_ticks * self._tick_ms)
-        if found.is_off_grid or is_over or not state.sign:
+        if findings.is_off_grid or is_over or not state.sign:
             state.sign = state.left_W = 0
             return ()
         low_W, high_W = (state.left_W, WIDE_W) if state.sign > 0 else (-WIDE_W, state.left_W)

@@ -108,15 +108,15 @@ class Found:
 class Kept:
     """The fields that a function reads as the previous tick left them. The journal has them."""
 
-    def __init__(self, found: Found, names: tuple[str, ...]) -> None:
-        self._found, self._names = found, names
+    def __init__(self, findings: Found, names: tuple[str, ...]) -> None:
+        self._findings, self._names = findings, names
         self.state = array("i", [0] * len(names))
 
     def store(self) -> None:
         """Take the values at the end of a tick."""
-        self.state[:] = array("i", [getattr(self._found, name) for name in self._names])
+        self.state[:] = array("i", [getattr(self._findings, name) for name in self._names])
 
     def load(self) -> None:
         """Restore the fields from `state`, after the journal has filled it."""
         for name, value in zip(self._names, self.state):
-            setattr(self._found, name, value)
+            setattr(self._findings, name, value)

@@ -87,36 +87,39 @@ class GensetStart(Function):
         self._speed = low_pass(setup.tick_ms, LOAD_MS)
         self.state = State.zero()
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[Answer | ForDevice]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> list[Answer | ForDevice]:
         """Request of each set, obligations that override its least times, obligation of the
         battery.
         """
         answers: list[Answer | ForDevice] = []
-        passed_ms, found.genset_W = elapsed_ticks * self._tick_ms, 0
-        is_called = found.mode == BLACK_START or found.is_off_grid and found.is_set_needed
-        is_other = found.is_forming or not found.is_off_grid  # another source certainly is there
-        may_stop = found.mode != RETURN and is_other and not found.is_carried_by_sets
+        passed_ms, findings.genset_W = elapsed_ticks * self._tick_ms, 0
+        is_called = findings.mode == BLACK_START or findings.is_off_grid and findings.is_set_needed
+        # another source certainly is there
+        is_other = findings.is_forming or not findings.is_off_grid
+        may_stop = findings.mode != RETURN and is_other and not findings.is_carried_by_sets
         for engine in self.engines:
             is_running = runs(engine.device)
             engine.count_run(is_running, passed_ms)
             if not engine.state.is_heard:
                 engine.find(is_running, passed_ms)
             if engine.state.is_heard:
-                engine.want(known.soc_permille, is_called, may_stop, found.mode == GRID)
-            engine.go_on(is_running, known.is_estop, found.is_off_grid, passed_ms)
-            answers += [ForDevice(engine.number, each) for each in engine.asked()]
-            if found.is_off_grid:
-                found.genset_W += engine.accepted_W(found.is_forming)
-        return answers + self._share(known, found, elapsed_ticks)
+                engine.want(known.soc_permille, is_called, may_stop, findings.mode == GRID)
+            engine.go_on(is_running, known.is_estop, findings.is_off_grid, passed_ms)
+            answers += [ForDevice(engine.number, answer) for answer in engine.asked()]
+            if findings.is_off_grid:
+                findings.genset_W += engine.accepted_W(findings.is_forming)
+        return answers + self._share(known, findings, elapsed_ticks)
 
-    def _share(self, known: Known, found: Found, elapsed_ticks: int) -> list[Obligation]:
+    def _share(self, known: Known, findings: Found, elapsed_ticks: int) -> list[Obligation]:
         """While the sets carry the bus, the battery must take the power that they cannot. The load
         is measured at battery and sets, and by the load meter. If the two differ, the battery does
         no more than both measurements need. A 100 kW set that reported 0 kW once made the battery
         charge more and more, until the set was overloaded.
         """
         state = self.state
-        loads_W = [] if found.is_forming or not found.genset_W else self._loads_W(known, found)
+        loads_W = (
+            [] if findings.is_forming or not findings.genset_W else self._loads_W(known, findings)
+        )
         if not loads_W:
             state.least = state.most = 0
             return []
@@ -124,23 +127,25 @@ class GensetStart(Function):
         state.least = approach(state.least or least, least, self._speed, elapsed_ticks)
         state.most = approach(state.most or most, most, self._speed, elapsed_ticks)
         load_W, most_W = state.least >> 16, state.most >> 16
-        taken = found.genset_W, reasons.GENSET_ACCEPTS
-        left_W = most_W - load_W - min(found.genset_W, self._least_W())
+        taken = findings.genset_W, reasons.GENSET_ACCEPTS
+        left_W = most_W - load_W - min(findings.genset_W, self._least_W())
         left = left_W, reasons.GENSET_LEAST_LOAD
         return [grid_obligation(SHARE, load_W, taken, left, self._quantum_W)]
 
-    def _loads_W(self, known: Known, found: Found) -> list[int]:
+    def _loads_W(self, known: Known, findings: Found) -> list[int]:
         """Power that battery and sets carry, by each known measurement. Empty if none is known."""
         if known.battery_W is None:
             return []
         sum_W = given_W(known, [engine.device for engine in self.engines])
         loads_W = [] if sum_W is None else [sum_W]
-        load_W = metered_W(known, found, self._suns, self._share_permille)
+        load_W = metered_W(known, findings, self._suns, self._share_permille)
         if load_W is not None:
-            loads_W += [load_W + min(0, found.others_W), load_W + max(0, found.others_W)]
+            loads_W += [load_W + min(0, findings.others_W), load_W + max(0, findings.others_W)]
         return loads_W
 
     def _least_W(self) -> int:
         """Least load of the sets that run."""
         running = [engine.device.settings for engine in self.engines if engine.state.run_ms]
-        return sum([each["rated_W"] * each["least_permille"] // 1000 for each in running])
+        return sum(
+            [settings["rated_W"] * settings["least_permille"] // 1000 for settings in running]
+        )

@@ -43,7 +43,7 @@ class Contacts(Words):
 
 def words(closed: int, import_W: int, export_W: int) -> str:
     """The words of `out` as a line of text."""
-    names = [name for at, name in enumerate(CONTACTS) if closed >> at & 1]
+    names = [name for bit, name in enumerate(CONTACTS) if closed >> bit & 1]
     left = f"import at most {import_W} W, export at most {export_W} W"
     return f"grid operator's contacts closed: {', '.join(names) or 'none'}; {left}"
 
@@ -65,38 +65,38 @@ class GridContact(Function):
         self.state = array("i")
         self.more = self.contacts = [Contacts.zero() for _ in self._devices]
         for contacts, device in zip(self.contacts, self._devices):
-            contacts.closed = sum([bool(device.bits[n]) << at for at, n in enumerate(CONTACTS)])
+            contacts.closed = sum([bool(device.bits[n]) << bit for bit, n in enumerate(CONTACTS)])
         self.out = array("i", [0, *self._whole_W])
         self._publish()
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
         """The obligation while a contact is closed and the import is known."""
-        self._read(found)
+        self._read(findings)
         most_W = self.out[1:]
-        if found.connection_W is None or most_W == self._whole_W:
+        if findings.connection_W is None or most_W == self._whole_W:
             return ()
         imported, exported = zip(most_W, (CONTACT_IMPORT, CONTACT_EXPORT))
-        return (grid_obligation(RANK, found.connection_W, imported, exported, self._quantum_W),)
+        return (grid_obligation(RANK, findings.connection_W, imported, exported, self._quantum_W),)
 
-    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Go on reading off the grid, for the way back."""
-        self._read(found)
+        self._read(findings)
 
-    def _read(self, found: Found) -> None:
+    def _read(self, findings: Found) -> None:
         """Take each contact that its device reports now."""
         is_new = False
         for contacts, device in zip(self.contacts, self._devices):
             heard, closed = contacts
-            for at, name in enumerate(CONTACTS):
+            for bit, name in enumerate(CONTACTS):
                 value = device.value(name)
                 if value is not None:
-                    heard |= 1 << at
-                    closed = closed | 1 << at if value else closed & ~(1 << at)
+                    heard |= 1 << bit
+                    closed = closed | 1 << bit if value else closed & ~(1 << bit)
             if contacts.heard != heard or contacts.closed != closed:
                 contacts.heard, contacts.closed, is_new = heard, closed, True
         if is_new:
             self._publish()
-        found.export_less_W = self._whole_W[1] - self.out[2]
+        findings.export_less_W = self._whole_W[1] - self.out[2]
 
     def _publish(self) -> None:
         """Write what is reported closed, and what is left of the connection's limits."""
@@ -111,8 +111,8 @@ class GridContact(Function):
         parts = [
             device.settings[f"{name}_{direction}_permille"]
             for contacts, device in zip(self.contacts, self._devices)
-            for at, name in enumerate(CONTACTS)
-            if contacts.closed >> at & 1
+            for bit, name in enumerate(CONTACTS)
+            if contacts.closed >> bit & 1
         ]
         return whole_W * min([WHOLE, *parts]) // WHOLE
 

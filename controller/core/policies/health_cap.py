@@ -28,7 +28,7 @@ class HealthCap(Function):
         self._rated_W = setup.rated_W
         self.state = array("i")
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Cap, ...]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[Cap, ...]:
         """The cap while a rack is worn, otherwise nothing."""
         if known.healthy_W >= self._rated_W:
             return ()

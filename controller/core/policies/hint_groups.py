@@ -39,10 +39,10 @@ class Tightest:
 
     def add(self, group: int, value_W: int, source: int) -> None:
         """Take a value. source: index + 1."""
-        words = self.words
-        if value_W < words[group] or not words[GROUPS + group]:
-            words[group], words[GROUPS + group] = value_W, source
-            words[-1] |= 1 << group
+        state = self.words
+        if value_W < state[group] or not state[GROUPS + group]:
+            state[group], state[GROUPS + group] = value_W, source
+            state[-1] |= 1 << group
 
     def value_W(self, group: int) -> int:
         """The tightest value of a group; WIDE_W without any."""

@@ -69,8 +69,12 @@ class HintRequest(Function):
         hints, sources = setup.functions[table.HintTable.NAME], setup.sources
         self._table, self._tick_ms = hints, setup.tick_ms
         is_operator = [source.rank == hint_sources.OPERATOR for source in sources]
-        order = [(not is_operator[at], source.priority, at) for at, source in enumerate(sources)]
-        self._order = [at for *_, at in sorted(order) if sources[at].rank >= hint_sources.REQUEST]
+        order = [
+            (not is_operator[index], source.priority, index) for index, source in enumerate(sources)
+        ]
+        self._order = [
+            index for *_, index in sorted(order) if sources[index].rank >= hint_sources.REQUEST
+        ]
         self._entry = list(hints.entries[_PLACE :: len(hint_sources.QUANTITIES)])
         self._reason = [reasons.OPERATOR if chief else reasons.HINT for chief in is_operator]
         self._ramp_W = [source.request_ramp_W_per_s for source in sources]
@@ -79,32 +83,32 @@ class HintRequest(Function):
         self.state = State.zero(len(sources))
         self.state.is_idle = 1
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[BaseRequest, ...]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[BaseRequest, ...]:
         """The base request. Found gets the set-point and the available power, both less the
         effective request and less what bridges the sun.
         """
         state = self.state
-        found.is_requested, found.is_exact = found.scheduled_W != 0, False
-        found.left_setpoint_W = found.setpoint_W - found.added_W - found.bridge_W
-        found.left_low_W = found.low_W - found.bridge_W
-        found.left_high_W = found.high_W - found.bridge_W
-        if state.is_idle and not found.scheduled_W and not self._asked():
+        findings.is_requested, findings.is_exact = findings.scheduled_W != 0, False
+        findings.left_setpoint_W = findings.setpoint_W - findings.added_W - findings.bridge_W
+        findings.left_low_W = findings.low_W - findings.bridge_W
+        findings.left_high_W = findings.high_W - findings.bridge_W
+        if state.is_idle and not findings.scheduled_W and not self._asked():
             return ()
-        found.left_setpoint_W -= state.effective_W
-        request = self._request(found, elapsed_ticks * self._tick_ms)
-        found.left_low_W -= state.effective_W
-        found.left_high_W -= state.effective_W
-        found.is_requested = state.control > 0 or found.scheduled_W != 0
+        findings.left_setpoint_W -= state.effective_W
+        request = self._request(findings, elapsed_ticks * self._tick_ms)
+        findings.left_low_W -= state.effective_W
+        findings.left_high_W -= state.effective_W
+        findings.is_requested = state.control > 0 or findings.scheduled_W != 0
         return (request,)
 
-    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Drop the request off the grid. The bucket of each source continues to drain."""
-        found.is_requested = found.is_exact = False
+        findings.is_requested = findings.is_exact = False
         self.state[:LEVEL] = array("q", [0] * LEVEL)
         self._table.set_control(0)
         self._count_energy(elapsed_ticks * self._tick_ms)
 
-    def _request(self, found: Found, elapsed_ms: int) -> BaseRequest:
+    def _request(self, findings: Found, elapsed_ms: int) -> BaseRequest:
         state = self.state
         self._count_energy(elapsed_ms)
         best, rests = self._best(elapsed_ms)
@@ -112,15 +116,15 @@ class HintRequest(Function):
         if best >= 0:
             reason = self._reason[best]
             asked_W = self._table.state[self._entry[best] + table.E_VALUE_W]
-            found.is_exact = self._table.state[self._entry[best] + table.E_EXACT] > 0
-        elif found.scheduled_W:
-            asked_W, reason = found.scheduled_W, reasons.SCHEDULE
-            best, rests = self._scheduled(found, rests, elapsed_ms)
+            findings.is_exact = self._table.state[self._entry[best] + table.E_EXACT] > 0
+        elif findings.scheduled_W:
+            asked_W, reason = findings.scheduled_W, reasons.SCHEDULE
+            best, rests = self._scheduled(findings, rests, elapsed_ms)
         state.control = best + 1
         self._table.set_control(best + 1)
         if best >= 0:
             state.owner = best + 1
-        ends_W = min(found.low_W, 0), max(found.high_W, 0)
+        ends_W = min(findings.low_W, 0), max(findings.high_W, 0)
         base_W = self._ramped(asked_W if best >= 0 else 0, *ends_W, elapsed_ms)
         if best >= 0:
             return BaseRequest(base_W, reason)
@@ -130,9 +134,9 @@ class HintRequest(Function):
 
     def _asked(self) -> bool:
         """True if a request has come. The function is no longer idle then."""
-        words = self._table.state
+        table_state = self._table.state
         for index in self._order:
-            if words[self._entry[index]]:
+            if table_state[self._entry[index]]:
                 self.state.is_idle = 0
                 return True
         return False
@@ -146,13 +150,15 @@ class HintRequest(Function):
 
     def _best(self, elapsed_ms: int) -> tuple[int, bool]:
         """(index of the source in control or -1, True if a request rests)."""
-        words, best, rests = self._table.state, -1, False
+        table_state, best, rests = self._table.state, -1, False
         for index in self._order:
-            at = self._entry[index] + table.E_STATE
-            if words[at] == outputs.NONE:
+            place = self._entry[index] + table.E_STATE
+            if table_state[place] == outputs.NONE:
                 continue
-            asked_W = words[self._entry[index] + table.E_VALUE_W]
-            is_resting = self._is_resting(index, words[at] == outputs.RESTING, asked_W, elapsed_ms)
+            asked_W = table_state[self._entry[index] + table.E_VALUE_W]
+            is_resting = self._is_resting(
+                index, table_state[place] == outputs.RESTING, asked_W, elapsed_ms
+            )
             self._table.let_rest(self._entry[index], is_resting)
             if is_resting:
                 rests = True
@@ -160,10 +166,10 @@ class HintRequest(Function):
                 best = index
         return best, rests
 
-    def _scheduled(self, found: Found, rests: bool, elapsed_ms: int) -> tuple[int, bool]:
+    def _scheduled(self, findings: Found, rests: bool, elapsed_ms: int) -> tuple[int, bool]:
         """Decide whether the schedule's request acts or rests. Returns the same as _best."""
-        index, state = found.scheduled_source - 1, self.state
-        is_resting = self._is_resting(index, state.rests > 0, found.scheduled_W, elapsed_ms)
+        index, state = findings.scheduled_source - 1, self.state
+        is_resting = self._is_resting(index, state.rests > 0, findings.scheduled_W, elapsed_ms)
         state.rests = 1 if is_resting else 0
         return (-1, True) if is_resting else (index, rests)
 

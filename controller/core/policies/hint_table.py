@@ -84,8 +84,8 @@ class HintTable(Function):
         self._tightest = g.Tightest()
         self.more = (self._tightest.words,)
         self.out = array("i", [0] * hint_outputs.output_count(count))
-        for entry, at in enumerate(self.entries):
-            self.state[at + E_STATE] = FALLBACK if self.fallback_W[entry] >= 0 else NONE
+        for entry, place in enumerate(self.entries):
+            self.state[place + E_STATE] = FALLBACK if self.fallback_W[entry] >= 0 else NONE
 
     output_names = staticmethod(hint_outputs.output_names)
 
@@ -98,18 +98,18 @@ class HintTable(Function):
         ticks = self.state[self._heard + source_index] - self.state.since
         return max(0, ticks) * self._tick_ms
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> Sequence[Answer]:
         """Cap and obligation of the hints in force."""
-        self._publish_remaining(known, found)
+        self._publish_remaining(known, findings)
         if not self.count:
             return ()
         inp, first = known.hints
-        if found.lifted != self.state.lifted:
-            self.state.lifted, self.state.due = found.lifted, 0
+        if findings.lifted != self.state.lifted:
+            self.state.lifted, self.state.due = findings.lifted, 0
         self.take(inp, first, elapsed_ticks)
-        return self._answers(found.part_W)
+        return self._answers(findings.part_W)
 
-    def _publish_remaining(self, known: Known, found: Found) -> None:
+    def _publish_remaining(self, known: Known, findings: Found) -> None:
         """Publish the energy left, Wh; -1: unknown. On the grid it is the energy above the peaks
         reserve, off the grid above the charge at which discharge is reduced. The emptiest rack and
         the health of all racks count.
@@ -117,7 +117,7 @@ class HintTable(Function):
         soc, remaining_Wh = known.soc_permille, -1
         if soc is not None:
             peaks = self._settings["soc_reserve_peaks_permille"]
-            kept = LOW_PERMILLE if found.is_off_grid else peaks
+            kept = LOW_PERMILLE if findings.is_off_grid else peaks
             remaining_Wh = known.full_Wh * max(0, soc[0] - kept) // 1000
         self.out[hint_outputs.O_REMAINING_WH] = remaining_Wh
 
@@ -139,22 +139,22 @@ class HintTable(Function):
 
     def _age(self, ticks: int) -> None:
         state = self.state
-        for at in range(self._heard, self._heard + self.count):
-            state[at] = max(0, state[at] - ticks)
-        for entry, at in enumerate(self.entries):
-            left = state[at + E_LEFT_TICKS]
+        for place in range(self._heard, self._heard + self.count):
+            state[place] = max(0, state[place] - ticks)
+        for entry, place in enumerate(self.entries):
+            left = state[place + E_LEFT_TICKS]
             if left:
-                state[at + E_LEFT_TICKS] = max(0, left - ticks)
+                state[place + E_LEFT_TICKS] = max(0, left - ticks)
                 if left <= ticks:
-                    self._expire(entry, at)
+                    self._expire(entry, place)
 
-    def _expire(self, entry: int, at: int) -> None:
+    def _expire(self, entry: int, place: int) -> None:
         state = self.state
-        state[at + E_VALUE_W] = 0
+        state[place + E_VALUE_W] = 0
         if self.fallback_W[entry] < 0:
-            state[at + E_STATE] = NONE
+            state[place + E_STATE] = NONE
             return
-        state[at + E_STATE], state[at + E_LAPSED] = FALLBACK, 1
+        state[place + E_STATE], state[place + E_LAPSED] = FALLBACK, 1
         state[self._heard + entry // _COUNT] = 0  # an earlier heartbeat does not count
 
     def _take(self, hint: hint_codes.HintSlot) -> None:
@@ -172,46 +172,51 @@ class HintTable(Function):
             return
         low_W = -WIDE_W if is_request else 0
         entry = source * _COUNT + QUANTITIES.index(hint.quantity)
-        at = self.entries[entry]
+        place = self.entries[entry]
         state = self.state
-        state[at + E_VALUE_W], state[at + E_LEFT_TICKS] = within(hint.value_W, low_W, WIDE_W), ticks
-        state[at + E_EXACT] = 1 if hint.kind == hint_codes.EXACT else 0
-        if state[self._heard + source] or not state[at + E_LAPSED]:
-            self._lift(at)
+        state[place + E_VALUE_W], state[place + E_LEFT_TICKS] = (
+            within(hint.value_W, low_W, WIDE_W),
+            ticks,
+        )
+        state[place + E_EXACT] = 1 if hint.kind == hint_codes.EXACT else 0
+        if state[self._heard + source] or not state[place + E_LAPSED]:
+            self._lift(place)
 
     def _hear(self, source: int, ticks: int) -> None:
         """Take a heartbeat. It lifts each fallback for which a valid hint has come already."""
         self.state[self._heard + source] = ticks
         for entry in range(source * _COUNT, (source + 1) * _COUNT):
-            at = self.entries[entry]
-            if self.state[at + E_LEFT_TICKS]:
-                self._lift(at)
+            place = self.entries[entry]
+            if self.state[place + E_LEFT_TICKS]:
+                self._lift(place)
 
-    def _lift(self, at: int) -> None:
+    def _lift(self, place: int) -> None:
         """Put the hint in force. A resting request keeps resting until its quota allows it."""
-        if self.state[at + E_STATE] != RESTING:
-            self.state[at + E_STATE] = VALID
+        if self.state[place + E_STATE] != RESTING:
+            self.state[place + E_STATE] = VALID
 
     def _find_due(self) -> None:
         """Set the ticks until a validity ends or the next of its whole seconds has passed."""
         due, tick_ms = signals.TICKS_MAX, self._tick_ms
-        for at in self.entries:
-            left_ms = self.state[at + E_LEFT_TICKS] * tick_ms
+        for place in self.entries:
+            left_ms = self.state[place + E_LEFT_TICKS] * tick_ms
             if left_ms:
                 due = min(due, parameters.ticks((left_ms - 1) % 1000 + 1, tick_ms))
         self.state.due = due
 
     def in_force_W(self, entry: int) -> int:
         """Value of the cap of an entry, W; below 0: none is in force."""
-        at = self.entries[entry]
+        place = self.entries[entry]
         state = self.state
-        if state[at + E_STATE] == FALLBACK:
+        if state[place + E_STATE] == FALLBACK:
             fallback_W = self.fallback_W[entry]
-            left = state[at + E_LEFT_TICKS]
+            left = state[place + E_LEFT_TICKS]
             if not left and state.lifted >> entry & 1:
                 return hint_sources.ABSENT_W
-            return min(fallback_W, state[at + E_VALUE_W]) if left else fallback_W
-        return state[at + E_VALUE_W] if state[at + E_STATE] == VALID else hint_sources.ABSENT_W
+            return min(fallback_W, state[place + E_VALUE_W]) if left else fallback_W
+        return (
+            state[place + E_VALUE_W] if state[place + E_STATE] == VALID else hint_sources.ABSENT_W
+        )
 
     def _find_tightest(self) -> None:
         self._tightest.begin()
@@ -220,11 +225,11 @@ class HintTable(Function):
             if value_W >= 0:
                 self._tightest.add(group, value_W, entry // _COUNT + 1)
 
-    def let_rest(self, at: int, rests: bool) -> None:
-        """Let a request in force rest or resume. at: place of its entry."""
+    def let_rest(self, place: int, rests: bool) -> None:
+        """Let a request in force rest or resume. place: of its entry."""
         state = RESTING if rests else VALID
-        if self.state[at + E_STATE] != state:
-            self.state[at + E_STATE] = state
+        if self.state[place + E_STATE] != state:
+            self.state[place + E_STATE] = state
             self._publish()
 
     def set_control(self, source: int) -> None:
@@ -237,20 +242,20 @@ class HintTable(Function):
         for group in (g.CHARGE, g.DISCHARGE, g.IMPORT, g.EXPORT):
             # _cap replaces the first two if a grid maximum is tighter
             out[_SOURCES + group] = self._tightest.source(group)
-        at = len(hint_outputs.HINT_OUTPUTS)
-        for entry, words in enumerate(self.entries):
+        first = len(hint_outputs.HINT_OUTPUTS)
+        for entry, place in enumerate(self.entries):
             request = self.group[entry] < 0
-            value_W = state[words + E_VALUE_W] if request else max(0, self.in_force_W(entry))
-            known = state[words + E_STATE]
-            is_tighter = state[words + E_VALUE_W] < self.fallback_W[entry]
-            if known == FALLBACK and state[words + E_LEFT_TICKS] and is_tighter:
+            value_W = state[place + E_VALUE_W] if request else max(0, self.in_force_W(entry))
+            known = state[place + E_STATE]
+            is_tighter = state[place + E_VALUE_W] < self.fallback_W[entry]
+            if known == FALLBACK and state[place + E_LEFT_TICKS] and is_tighter:
                 known = VALID  # no heartbeat yet, but the hint's tighter value is in force
             elif known == FALLBACK and self.in_force_W(entry) < 0:
                 known = NONE
-            out[at], out[at + hint_outputs.F_STATE] = value_W, known
-            left_ms = state[words + E_LEFT_TICKS] * self._tick_ms if known != FALLBACK else 0
-            out[at + hint_outputs.F_VALID_S] = -(-left_ms // 1000)
-            at += len(hint_outputs.OUTPUT_FIELDS)
+            out[first], out[first + hint_outputs.F_STATE] = value_W, known
+            left_ms = state[place + E_LEFT_TICKS] * self._tick_ms if known != FALLBACK else 0
+            out[first + hint_outputs.F_VALID_S] = -(-left_ms // 1000)
+            first += len(hint_outputs.OUTPUT_FIELDS)
 
     def _answers(self, part_W: int | None) -> Sequence[Answer]:
         """Cap and obligation. part_W: import of this cabinet with its battery at 0; None if

@@ -66,11 +66,11 @@ class LoadCap(Function):
         self.state = State.zero() if self._devices else State("q")
         self.more = self.asked = [Asked.zero() for _ in self._devices]
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> list[ForDevice]:
         """The request for each device."""
         self._find()
-        if found.connection_W is not None and not found.is_off_grid:
-            self._decide(known, found, elapsed_ticks * self._tick_ms)
+        if findings.connection_W is not None and not findings.is_off_grid:
+            self._decide(known, findings, elapsed_ticks * self._tick_ms)
         code = LOAD_LOWERED_LOW if self.state.is_low else LOAD_LOWERED
         answers = []
         for asked, (_, number) in zip(self.asked, self._devices):
@@ -86,10 +86,10 @@ class LoadCap(Function):
                 asked.is_heard = 1
                 asked.lower_W = within(reported_W, 0, device.settings["lower_W_max"])
 
-    def _decide(self, known: Known, found: Found, passed_ms: int) -> None:
-        state, room_W = self.state, found.import_room_W
-        need_W, asked_W = max(0, -room_W), sum([each.lower_W for each in self.asked])
-        wanted_W = need_W - max(0, found.limit_W)
+    def _decide(self, known: Known, findings: Found, passed_ms: int) -> None:
+        state, room_W = self.state, findings.import_room_W
+        need_W, asked_W = max(0, -room_W), sum([asked.lower_W for asked in self.asked])
+        wanted_W = need_W - max(0, findings.limit_W)
         is_low = need_W > max(0, wanted_W) and self._is_low(known)
         if is_low:
             wanted_W = need_W

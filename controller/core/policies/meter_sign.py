@@ -104,7 +104,7 @@ class MeterSign(Function):
         # at least one quantum, because a code of 0 would leave the meter untested
         self._code_W = max(code_W // quantum_W, 1) * quantum_W if code_W else 0
         self._load_fitted = settings["load_meter_fitted"]
-        self._engines = setup.site.feeding(is_engine=True)
+        self._sets = setup.site.feeding(is_engine=True)
         self._window_ticks = -(-path_delay.WINDOW_MS // tick_ms)
         self._chips = path_delay.chips_ticks(settings, tick_ms)
         self._second_ticks = 1000 // tick_ms
@@ -121,12 +121,12 @@ class MeterSign(Function):
         self.more = *parts, self._right_W, self._wrong_W
         self.out = array("i", [PROVEN, 0, 0, path_delay.NOMINAL])
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
         """The power of the code while a test runs, unless other signals contradict a meter."""
-        self._publish(known, found)
-        found.is_meter_tested = False
-        if not self._code_W or found.is_grid_wrong or found.is_meter_disputed:
-            self.hold(known, found, elapsed_ticks)
+        self._publish(known, findings)
+        findings.is_meter_tested = False
+        if not self._code_W or findings.is_grid_wrong or findings.is_meter_disputed:
+            self.hold(known, findings, elapsed_ticks)
             return ()
         state, out = self.state, self.out
         if not known.is_running:
@@ -144,25 +144,25 @@ class MeterSign(Function):
                 self._begin(-elapsed_ticks)
         state.ticks += elapsed_ticks
         if out[O_RESULT] in (PROVEN, UNDECIDED):
-            self._await_test(known, found, elapsed_ticks)
+            self._await_test(known, findings, elapsed_ticks)
         if out[O_RESULT] != TESTING:
             return ()
-        found.is_meter_tested = True
+        findings.is_meter_tested = True
         wanted_W = self._test(known, elapsed_ticks)
         fall_W = self._fall_W * elapsed_ticks
-        power_W = within(wanted_W, found.setpoint_W - fall_W, found.setpoint_W + fall_W)
+        power_W = within(wanted_W, findings.setpoint_W - fall_W, findings.setpoint_W + fall_W)
         return (Obligation(RANK, power_W, METER_SIGN, power_W, METER_SIGN),)
 
-    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Make an interrupted test begin anew."""
         if not known.is_running or self.out[O_RESULT] == TESTING:
             self.state.is_started = 0
 
-    def _publish(self, known: Known, found: Found) -> None:
+    def _publish(self, known: Known, findings: Found) -> None:
         """Publish the path delay in use."""
         delays_ms = self.state.delay_ms, known.stored_path_delay_ms
         delay_ms, source = path_delay.in_use(*delays_ms, self._settings)
-        found.path_delay_ms = delay_ms if source in path_delay.USED else 0
+        findings.path_delay_ms = delay_ms if source in path_delay.USED else 0
         self.out[O_DELAY_MS], self.out[O_DELAY_SOURCE] = delay_ms, source
 
     def _begin(self, ticks: int, is_long: int = 0) -> None:
@@ -281,14 +281,14 @@ class MeterSign(Function):
         self.out[O_RESULT], self.state.ticks = result, 0
         self.watch.begin()
 
-    def _await_test(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+    def _await_test(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Repeat the test if the meter looks reversed, or some time after an undecided test. A
         generator set that takes load also moves the meter, so no meter is watched beside a set.
         """
         state, watch, is_proven = self.state, self.watch, self.out[O_RESULT] == PROVEN
         load_W, battery_W = self._load_W(known), known.battery_W
         expected_W = load_W - battery_W if load_W is not None and battery_W is not None else None
-        if found.mode == RETURN or any([runs(engine) or gives(engine) for engine in self._engines]):
+        if findings.mode == RETURN or any([runs(engine) or gives(engine) for engine in self._sets]):
             expected_W = None
         is_watched, shown_W = is_proven or watch.is_in_doubt, known.grid_meter_W
         is_reversed = is_watched and watch.is_reversed(expected_W, shown_W, elapsed_ticks)

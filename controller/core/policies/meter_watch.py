@@ -92,7 +92,7 @@ class MeterWatch:
         state.ticks += 1
         if state.ticks < self._second_ticks:
             return False
-        means_W = [each // self._second_ticks for each in (state.expected_W, state.shown_W)]
+        means_W = [sum_W // self._second_ticks for sum_W in (state.expected_W, state.shown_W)]
         state.ticks = state.expected_W = state.shown_W = 0
         return self._correlate(*means_W)
 

@@ -85,14 +85,14 @@ class Modes(Function):
         self.state = State.zero()
         self.out = array("i", [reasons.MODE + GRID])
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[()]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[()]:
         """Write the mode into Found. There is no answer."""
-        is_on_grid = found.source != OFF_GRID_SOURCE
+        is_on_grid = findings.source != OFF_GRID_SOURCE
         if not is_on_grid or self.state.mode != GRID:
-            bus = ON_GRID if is_on_grid else self._off_grid_bus(known, found)
-            is_certain = found.source is not None or self.state.mode != RETURN
+            bus = ON_GRID if is_on_grid else self._off_grid_bus(known, findings)
+            is_certain = findings.source is not None or self.state.mode != RETURN
             self._move(bus, elapsed_ticks * self._tick_ms * is_certain)
-        self._show(known, found)
+        self._show(known, findings)
         return ()
 
     def _move(self, bus: int, passed_ms: int) -> None:
@@ -103,18 +103,18 @@ class Modes(Function):
         if state.ms >= self._after_ms[following]:
             state.mode = following
 
-    def _off_grid_bus(self, known: Known, found: Found) -> int:
+    def _off_grid_bus(self, known: Known, findings: Found) -> int:
         """State of the bus off the grid. Any sign of a voltage counts, because all load is shed on
         a dead bus. A load meter also answers in a deep sag, so its answer counts only if each phase
         has at least half the voltage.
         """
         is_measured = known.load_meter_W is not None and not known.is_load_low
-        is_live = found.is_forming or is_measured or abs(known.battery_W or 0) >= LIVE_W
+        is_live = findings.is_forming or is_measured or abs(known.battery_W or 0) >= LIVE_W
         if is_live or any([runs(engine) or gives(engine) for engine in self._engines]):
             return CARRIED
         return UNCERTAIN if known.battery_W is None else DEAD
 
-    def _show(self, known: Known, found: Found) -> None:
+    def _show(self, known: Known, findings: Found) -> None:
         mode = self.state.mode
         self.out[0] = reasons.MODE + mode
-        found.mode, found.is_off_grid = mode, mode in OFF_GRID
+        findings.mode, findings.is_off_grid = mode, mode in OFF_GRID

@@ -57,15 +57,15 @@ class Notices(Function):
 
     def __init__(self, setup: Setup):
         self.count, self._tick_ms = len(setup.sources), setup.tick_ms
-        self._valid_ms_max = [each.valid_s_max * 1000 for each in setup.sources]
+        self._valid_ms_max = [source.valid_s_max * 1000 for source in setup.sources]
         self.state = State.zero()
         self.rows = [[Row.zero(code="i") for _ in range(1 + STEPS)] for _ in range(self.count)]
         self._every = [row for rows in self.rows for row in rows]
         self.more = self._every
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[()]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[()]:
         """Write the notices into Found. There is no answer."""
-        found.is_price_negative, found.notices = False, ()
+        findings.is_price_negative, findings.notices = False, ()
         inp, first = known.hints
         if self.state.is_any:
             self._age(elapsed_ticks)
@@ -74,8 +74,10 @@ class Notices(Function):
                 if hint.kind == hint_codes.NOTICE:
                     self._take(hint)
         if self.state.is_any:
-            found.is_price_negative = any([self.price_ms(each) for each in range(self.count)])
-            found.notices = self.steps()
+            findings.is_price_negative = any(
+                [self.price_ms(source) for source in range(self.count)]
+            )
+            findings.notices = self.steps()
         return ()
 
     def price_ms(self, source: int) -> int:

@@ -71,7 +71,7 @@ def chips_ticks(settings: dict[str, int], tick_ms: int) -> list[int]:
     sample_ms, difference_ms = settings["track_sample_ms"], settings[DIFFERENCE]
     ends_ms = [(settings[name] - difference_ms, more) for name, more in CHIPS_MS.items()]
     least_ms = [max(path_ms, 0) + more_ms for path_ms, more_ms in ends_ms]
-    return [chip_ticks(each, sample_ms, tick_ms) for each in least_ms]
+    return [chip_ticks(chip_ms, sample_ms, tick_ms) for chip_ms in least_ms]
 
 
 def in_use(measured_ms: int, stored_ms: int, settings: dict[str, int]) -> tuple[int, int]:

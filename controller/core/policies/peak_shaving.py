@@ -112,25 +112,27 @@ class PeakShaving(Function):
         self.state.is_timed = 1
         self.out = array("i", [0, 0])
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
         """The obligation that keeps the import within the energy left in the interval."""
         if self._limit_W == OFF_W:
             return ()
         uncertainty_ms = self._uncertainty_ms()
         self._stored = known.stored_peak
-        now = Import(known.grid_W, found.connection_W)
+        now = Import(known.grid_W, findings.connection_W)
         self._pass(now, elapsed_ticks * self._tick_ms, uncertainty_ms)
-        if found.connection_W is None:
+        if findings.connection_W is None:
             return ()
         allowed_W, reason = self._limit_W - self.state.debt // self._repaid_ms, reasons.NO_CLOCK
         if uncertainty_ms is not None:
             allowed_W, reason = self._allowed_W(uncertainty_ms), reasons.PEAK_SHAVING
-        if found.limit_W <= 0:
-            allowed_W = min(allowed_W, max(0, found.connection_W) + self._spare_W(uncertainty_ms))
+        if findings.limit_W <= 0:
+            allowed_W = min(
+                allowed_W, max(0, findings.connection_W) + self._spare_W(uncertainty_ms)
+            )
         imported, exported = (allowed_W, reason), (WIDE_W, reason)
-        return (grid_obligation(RANK, found.connection_W, imported, exported, self._quantum_W),)
+        return (grid_obligation(RANK, findings.connection_W, imported, exported, self._quantum_W),)
 
-    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Let the interval continue without import, off the grid."""
         if self._limit_W < OFF_W:
             self._stored = known.stored_peak
@@ -150,11 +152,11 @@ class PeakShaving(Function):
 
     def _uncertainty_ms(self) -> int | None:
         """Largest error of the interval's start; None if the clock is not trusted."""
-        words = [self._clock.value(name) for name in CLOCK] if self._clock else [None]
-        stated_ms = words[0]
+        readings = [self._clock.value(name) for name in CLOCK] if self._clock else [None]
+        stated_ms = readings[0]
         if stated_ms is None or stated_ms + READING_MS > self._interval_ms // TRUSTED_PART:
             return None
-        return None if None in words else stated_ms + READING_MS
+        return None if None in readings else stated_ms + READING_MS
 
     def _pass(self, now: Import, passed_ms: int, uncertainty_ms: int | None) -> None:
         """Advance the own time and count the import of the interval. Without a clock the debt is

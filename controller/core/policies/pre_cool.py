@@ -30,7 +30,7 @@ class PreCool(TwoPoints):
     """)
 
     def signs(
-        self, known: Known, found: Found, settings: dict[str, int]
+        self, known: Known, findings: Found, settings: dict[str, int]
     ) -> tuple[bool | None, ...]:
         """See TwoPoints."""
         air_ddegC = known.air_temperature_ddegC

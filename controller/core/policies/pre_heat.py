@@ -49,27 +49,29 @@ class PreHeat(TwoPoints):
         self._schedule: Schedule = setup.functions[Schedule.NAME]
 
     def signs(
-        self, known: Known, found: Found, settings: dict[str, int]
+        self, known: Known, findings: Found, settings: dict[str, int]
     ) -> tuple[bool | None, ...]:
         """See TwoPoints."""
         if known.module_temperature_ddegC is None:
             return False, False
         coldest_ddegC, ahead_ddegC = known.module_temperature_ddegC[0], settings["ahead_ddegC"]
         # the battery also charges when a notice says that the load will fall
-        is_noticed = any([notice.step_W < 0 for notice in found.notices])
+        is_noticed = any([notice.step_W < 0 for notice in findings.notices])
         is_soon = self._schedule.charges_within(settings["ahead_min"]) or is_noticed
         return (
             below(coldest_ddegC, settings["start_ddegC"], settings["stop_ddegC"]),
             is_soon and below(coldest_ddegC, ahead_ddegC - HYSTERESIS_DDEGC, ahead_ddegC),
         )
 
-    def answer(self, known: Known, found: Found, device: DeviceView, present: int) -> BaseRequest:
+    def answer(
+        self, known: Known, findings: Found, device: DeviceView, present: int
+    ) -> BaseRequest:
         """The request to one heater."""
         if known.module_temperature_ddegC is None:
             return BaseRequest(0, reasons.HEAT_TEMPERATURE_UNKNOWN)
-        if present and found.source == ISLAND:
+        if present and findings.source == ISLAND:
             return BaseRequest(0, reasons.HEAT_NO_GRID)
         more_W = 0 if device.sent("heat") else device.settings["rated_W"]
-        if present and (found.connection_W is None or found.import_room_W < more_W):
+        if present and (findings.connection_W is None or findings.import_room_W < more_W):
             return BaseRequest(0, reasons.HEAT_NO_ROOM)
-        return super().answer(known, found, device, present)
+        return super().answer(known, findings, device, present)

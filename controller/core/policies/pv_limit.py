@@ -59,12 +59,12 @@ class PvLimit(Function):
         self._sources = site.feeding(is_engine=True) + site.feeding(is_engine=False)
         self.state = array("q")
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> list[ForDevice]:
         """Request and cap of each inverter. The request is the largest power that it
         may feed in.
         """
-        room_W = max(0, self._room_W(known, found))
-        negative = found.is_price_negative
+        room_W = max(0, self._room_W(known, findings))
+        negative = findings.is_price_negative
         reason = reasons.PV_PRICE_NEGATIVE if negative else reasons.PV_CURTAILED
         answers = []
         for inverter, number in self._inverters:
@@ -76,22 +76,24 @@ class PvLimit(Function):
             answers.append(ForDevice(number, cap))
         return answers
 
-    def _room_W(self, known: Known, found: Found) -> int:
+    def _room_W(self, known: Known, findings: Found) -> int:
         """Power that load, battery and export limit allow; at a negative price the load alone."""
-        load_W = self._load_W(known, found)
-        if found.connection_W is None:
-            return (load_W or 0) - (found.low_W if found.is_forming else 0)
-        beside_W = sum([_power_W(inverter) for inverter, _ in self._inverters]) + found.connection_W
-        room_W = beside_W + found.charge_W_max + self._export_W - found.export_less_W
-        if found.is_price_negative:
+        load_W = self._load_W(known, findings)
+        if findings.connection_W is None:
+            return (load_W or 0) - (findings.low_W if findings.is_forming else 0)
+        beside_W = (
+            sum([_power_W(inverter) for inverter, _ in self._inverters]) + findings.connection_W
+        )
+        room_W = beside_W + findings.charge_W_max + self._export_W - findings.export_less_W
+        if findings.is_price_negative:
             room_W = min(room_W, beside_W if load_W is None else load_W)
         return room_W
 
-    def _load_W(self, known: Known, found: Found) -> int | None:
+    def _load_W(self, known: Known, findings: Found) -> int | None:
         """Power of the load by its meter. If other signals contradict it: the sum of
         all sources.
         """
-        if not found.is_load_wrong:
+        if not findings.is_load_wrong:
             return known.load_meter_W
         return given_W(known, self._sources)
 

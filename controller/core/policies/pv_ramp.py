@@ -71,30 +71,33 @@ class PvRamp(Function):
         self._reports_W = array("q", [UNKNOWN] * len(self._suns))
         self.state, self.more = State.zero(), [self._reports_W]
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[FastRequest, ...]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[FastRequest, ...]:
         """The request of this tick."""
         if self._ramp_W_per_s == OFF_W_PER_S or not self._suns:
             return ()
         state, elapsed_ms = self.state, elapsed_ticks * self._tick_ms
         state.given += state.bridge_mW * elapsed_ms
         moved_W = self._moved_W()
-        if found.load_source == MEASURED:
+        if findings.load_source == MEASURED:
             state.bridge_mW -= moved_W * self._share
         step_mW = self._ramp_W_per_s * self._share * elapsed_ms // 1000
         back_mW = within(-state.given // RETURN_MS - state.bridge_mW, -step_mW, step_mW)
-        low_W, high_W = found.left_low_W + found.bridge_W, found.left_high_W + found.bridge_W
+        low_W, high_W = (
+            findings.left_low_W + findings.bridge_W,
+            findings.left_high_W + findings.bridge_W,
+        )
         low_mW, high_mW = 1000 * min(0, low_W), 1000 * max(0, high_W)
         state.bridge_mW = within(state.bridge_mW + back_mW, low_mW, high_mW)
-        found.bridged_permille = state.given // self._permille
+        findings.bridged_permille = state.given // self._permille
         quantum_mW = 1000 * self._quantum_W
-        found.bridge_W = (state.bridge_mW + quantum_mW // 2) // quantum_mW * self._quantum_W
-        return (FastRequest(found.bridge_W, PV_RAMP),)
+        findings.bridge_W = (state.bridge_mW + quantum_mW // 2) // quantum_mW * self._quantum_W
+        return (FastRequest(findings.bridge_W, PV_RAMP),)
 
-    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Forget the bridge off the grid; the sun of the return begins anew."""
         self.state[:] = State.zero()
         self._moved_W()
-        found.bridge_W = found.bridged_permille = 0
+        findings.bridge_W = findings.bridged_permille = 0
 
     def _moved_W(self) -> int:
         """Change of the sun since the last tick, of all inverters that were and are known."""

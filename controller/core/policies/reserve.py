@@ -97,20 +97,20 @@ class Reserve(Function):
         energy = settings["energy_Wh"] * PERMILLE_MS
         self._taper_part = 2 * self._taper_W * energy // tick_ms  # power squared, for each permille
         closes_ms = BACKUP_CLOSE_MS, RETURN_CLOSE_MS
-        self._close_W = [max(1, -(-self.rated_W * tick_ms // each_ms)) for each_ms in closes_ms]
+        self._close_W = [max(1, -(-self.rated_W * tick_ms // close_ms)) for close_ms in closes_ms]
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[Cap]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> list[Cap]:
         """The cap of the peaks level and the limit of the backup level, while they are not open."""
-        if found.is_off_grid:
+        if findings.is_off_grid:
             self._open()
             return []
         soc = known.soc_permille
-        self.state.peaks_permille = max(self._peaks_permille, found.scheduled_reserve_permille)
+        self.state.peaks_permille = max(self._peaks_permille, findings.scheduled_reserve_permille)
         self.state.backup_permille = self._backup_permille
         if ups_Wh := self._upses and bridging.total_Wh(self._upses):
             ups_permille = ups_Wh * self._share_permille // self._energy_Wh
             self.state.backup_permille = max(0, self._backup_permille - ups_permille)
-        close_W = self._close_W[found.mode == RETURN] * elapsed_ticks
+        close_W = self._close_W[findings.mode == RETURN] * elapsed_ticks
         most_W = 0 if soc is None else self._most_W(soc[0])
         self._move(None if soc is None else soc[0], elapsed_ticks, close_W, most_W)
         answers = []

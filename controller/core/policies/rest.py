@@ -66,16 +66,16 @@ class Rest:
         """
         doubted, bit = 0, self._first_bit
         for sun in self._suns:
-            one = sun.checked["power_W"]
-            if one.is_open:
-                verdict = integrity.CONFIRMED if is_off_grid else self._verdict(known, one)
-                if one.pass_(passed_ms, verdict):
+            reading = sun.checked["power_W"]
+            if reading.is_open:
+                verdict = integrity.CONFIRMED if is_off_grid else self._verdict(known, reading)
+                if reading.pass_(passed_ms, verdict):
                     self._state.is_learnt = 0  # either the rest or the report was wrong before
-                doubted |= bit * one.is_doubted
+                doubted |= bit * reading.is_doubted
             bit <<= 1
         return doubted & (1 << SIGNALS_MAX) - 1
 
-    def _verdict(self, known: Known, one: integrity.Integrity) -> int:
+    def _verdict(self, known: Known, reading: integrity.Integrity) -> int:
         """Judge the jump of one PV report by the other powers. Until a real jump counts, the rest
         has moved by as much in the other direction.
         """
@@ -84,14 +84,14 @@ class Rest:
             return integrity.ALONE
         moved_W = rest_W - (self._state.others >> 16)
         jumps_W = [sun.checked["power_W"].jump for sun in self._suns]
-        all_W, alone_W = moved_W + sum(jumps_W), abs(moved_W + one.jump)
+        all_W, alone_W = moved_W + sum(jumps_W), abs(moved_W + reading.jump)
         is_closest = alone_W <= min([abs(moved_W + jump_W) for jump_W in jumps_W])
         # The powers fit better with this jump than without it: beside all others, or as the only
         # one that is real.
-        if abs(all_W) < abs(all_W - one.jump) or alone_W < abs(moved_W) and is_closest:
+        if abs(all_W) < abs(all_W - reading.jump) or alone_W < abs(moved_W) and is_closest:
             return integrity.CONFIRMED
         if not self.are_meters_compared:
             return integrity.ALONE
         # beside a load that moves faster than its meter, the rest says nothing about a small jump
-        is_restless = RESTLESS * (self._state.unrest >> 16) > abs(one.jump)
+        is_restless = RESTLESS * (self._state.unrest >> 16) > abs(reading.jump)
         return integrity.CONFIRMED if is_restless else integrity.CONTRADICTED

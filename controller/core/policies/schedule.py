@@ -84,29 +84,29 @@ class Schedule(Function):
         self._quantum_W = settings["setpoint_quantum_W"]
         self._ramp_W_per_s = settings["setpoint_ramp_W_per_s"]
         self._export_W = settings["grid_export_W_max"]
-        self._rank = [each.rank for each in setup.sources]
+        self._rank = [source.rank for source in setup.sources]
         self.state = State.zero(2 * t.TABLE_WORDS, "i")
         self.out = array("i", [0] * len(OUTPUTS))
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> Sequence[Answer]:
         """Cap and obligation of the present slot. The other values of the slot go to Found."""
-        self._enter(known, found)
+        self._enter(known, findings)
         if not self.state.source:
             return ()
         state, slot, left_s = self._now(elapsed_ticks)
         self.out[O_STATE], self.out[O_SLOT] = state, slot + 1
-        return self._answers(found, slot, left_s) if state == ACTS else ()
+        return self._answers(findings, slot, left_s) if state == ACTS else ()
 
-    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Pause the schedule off the grid. A new table is still taken."""
-        self._enter(known, found)
+        self._enter(known, findings)
         if self.state.source:
             self.out[O_STATE], self.out[O_SLOT] = OFF_GRID, 0
 
-    def _enter(self, known: Known, found: Found) -> None:
-        if found.scheduled_source:
-            found.scheduled_source = found.scheduled_W = found.lifted = 0
-            found.scheduled_reserve_permille = 0
+    def _enter(self, known: Known, findings: Found) -> None:
+        if findings.scheduled_source:
+            findings.scheduled_source = findings.scheduled_W = findings.lifted = 0
+            findings.scheduled_reserve_permille = 0
         inp, first = known.schedule
         if inp[first]:
             self._take(inp, first)
@@ -114,13 +114,13 @@ class Schedule(Function):
     def _take(self, inp: Sequence[int], first: int) -> None:
         """Take a part or the commit of a table. Words that no accepted table has are ignored."""
         state, (step, place) = self.state, inp[first : first + 2]
-        words = array("i", inp[first + 2 : first + len(t.BLOCK)])
+        block = array("i", inp[first + 2 : first + len(t.BLOCK)])
         if step == t.PART and 0 <= place <= t.TABLE_WORDS - t.PART_WORDS:
-            at = STAGED_AT + place
-            state[at : at + t.PART_WORDS] = words
+            start = STAGED_AT + place
+            state[start : start + t.PART_WORDS] = block
         if step != t.COMMIT:
             return
-        *head, crc = words[: t.HEAD_WORDS + 1]
+        *head, crc = block[: t.HEAD_WORDS + 1]
         source, _, slot_min, count = head
         is_known = 0 < source <= len(self._rank) and 0 <= count <= t.SLOTS_MAX and slot_min > 0
         if not is_known or self._rank[source - 1] < hint_sources.REQUEST:
@@ -137,8 +137,8 @@ class Schedule(Function):
         return [self._slot(index) for index in range(self.state.slot_count)]
 
     def _slot(self, index: int) -> t.Slot:
-        at = HEAD + t.SLOT_WORDS * index
-        return t.Slot._make(self.state[at : at + t.SLOT_WORDS])
+        start = HEAD + t.SLOT_WORDS * index
+        return t.Slot._make(self.state[start : start + t.SLOT_WORDS])
 
     def charges_within(self, ahead_min: int) -> bool:
         """True if a slot that asks for charging acts, or begins within ahead_min. Clock and
@@ -150,7 +150,7 @@ class Schedule(Function):
         passed_min = minute - state.start_min
         first, last = passed_min // state.slot_min, (passed_min + ahead_min) // state.slot_min
         places = range(max(0, first), min(last + 1, state.slot_count))
-        return any([t.OPEN_W < self._slot(at).battery_high_W < 0 for at in places])
+        return any([t.OPEN_W < self._slot(place).battery_high_W < 0 for place in places])
 
     @property
     def holder(self) -> int:
@@ -191,26 +191,26 @@ class Schedule(Function):
                 return day_d * DAY_S + time_of_day_s
         return None
 
-    def _answers(self, found: Found, place: int, left_s: int) -> list[Answer]:
+    def _answers(self, findings: Found, place: int, left_s: int) -> list[Answer]:
         source, slot = self.state.source - 1, self._slot(place)
         cap_W = slot.grid_cap_W if slot.grid_cap_W >= 0 else WIDE_W
         if left_s <= LEAD_S:
             cap_W = self._falling_W(place + 1, cap_W, left_s)
         low_W = -WIDE_W if slot.battery_low_W == t.OPEN_W else slot.battery_low_W
         high_W = WIDE_W if slot.battery_high_W == t.OPEN_W else slot.battery_high_W
-        found.scheduled_source = source + 1
-        found.scheduled_W = within(max(low_W, 0) or min(high_W, 0), -WIDE_W, WIDE_W)
+        findings.scheduled_source = source + 1
+        findings.scheduled_W = within(max(low_W, 0) or min(high_W, 0), -WIDE_W, WIDE_W)
         has_grid_cap = cap_W < WIDE_W and self._rank[source] >= hint_sources.GRID_CAP
         is_own = has_grid_cap and slot.grid_cap_W >= 0
-        found.lifted = _lifted(source, low_W > -WIDE_W, high_W < WIDE_W, is_own)
-        found.scheduled_reserve_permille = slot.reserve_permille
+        findings.lifted = _lifted(source, low_W > -WIDE_W, high_W < WIDE_W, is_own)
+        findings.scheduled_reserve_permille = slot.reserve_permille
         reason = reasons.SCHEDULE_BAND
-        charge_W = WIDE_W if self._would_export(low_W, found.connection_W) else max(-low_W, 0)
+        charge_W = WIDE_W if self._would_export(low_W, findings.connection_W) else max(-low_W, 0)
         answers: list[Answer] = [Cap(charge_W, reason, max(high_W, 0), reason)]
-        if has_grid_cap and found.connection_W is not None:
+        if has_grid_cap and findings.connection_W is not None:
             reason = reasons.SCHEDULE_GRID_CAP
             bounds = (cap_W, reason), (WIDE_W, reason)
-            connection_W, quantum_W = found.connection_W, self._quantum_W
+            connection_W, quantum_W = findings.connection_W, self._quantum_W
             answers.append(grid_obligation(GRID_CAP_SCHEDULE, connection_W, *bounds, quantum_W))
         return answers
 
@@ -221,9 +221,10 @@ class Schedule(Function):
     def bounds(self) -> dict[str, int | None]:
         """Bounds of the present slot by name; None: no bound, or no slot acts."""
         number = self.out[O_SLOT]
-        found = self._slot(number - 1) if number else [t.OPEN_W] * t.SLOT_WORDS
+        bounds = self._slot(number - 1) if number else [t.OPEN_W] * t.SLOT_WORDS
         return {
-            name: None if value == t.OPEN_W else value for name, value in zip(t.Slot._fields, found)
+            name: None if value == t.OPEN_W else value
+            for name, value in zip(t.Slot._fields, bounds)
         }
 
     def numbers(self, code: int) -> dict[str, Any]:
@@ -245,5 +246,7 @@ def _lifted(source: int, has_low: bool, has_high: bool, has_grid_cap: bool) -> i
         hint_codes.DISCHARGE_W_MAX: has_high,
         hint_codes.IMPORT_W_MAX: has_grid_cap,
     }
-    places = [hint_sources.QUANTITIES.index(each) for each, is_so in replaced.items() if is_so]
+    places = [
+        hint_sources.QUANTITIES.index(quantity) for quantity, is_so in replaced.items() if is_so
+    ]
     return sum([1 << source * len(hint_sources.QUANTITIES) + place for place in places])

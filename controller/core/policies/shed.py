@@ -91,7 +91,7 @@ class Shed(Function):
 
     def __init__(self, setup: Setup):
         devices = setup.actuators(("load_shed",))
-        self._devices = sorted(devices, key=lambda each: each[0].settings["shed_order"])
+        self._devices = sorted(devices, key=lambda pair: pair[0].settings["shed_order"])
         self._suns = setup.site.feeding(is_engine=False)
         self._engines = setup.site.feeding(is_engine=True)
         self._import_W = setup.settings["grid_import_W_max"]
@@ -100,25 +100,25 @@ class Shed(Function):
         self.state = State.zero()
         self.more = self.stages = [Stages.zero() for _ in self._devices]
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> list[ForDevice]:
         """Number of stages that each device sheds."""
-        missing_W = self._missing_W(known, found)
+        missing_W = self._missing_W(known, findings)
         self._find()
         if missing_W is not None:
-            self._decide(known, found, missing_W, elapsed_ticks * self._tick_ms)
-        if not found.is_off_grid:
+            self._decide(known, findings, missing_W, elapsed_ticks * self._tick_ms)
+        if not findings.is_off_grid:
             self.state.need_ms = self.state.is_set_needed = 0
         answers = []
         for stages, (device, number) in zip(self.stages, self._devices):
-            least = self._least_stages(known, found, device.settings, 0)
+            least = self._least_stages(known, findings, device.settings, 0)
             if least:
                 stages.is_heard, stages.open = 1, max(stages.open, least)
-            reason = self._reason(found, least) if stages.open else reasons.NO_REQUEST
+            reason = self._reason(findings, least) if stages.open else reasons.NO_REQUEST
             answers.append(ForDevice(number, BaseRequest(stages.open, reason)))
-        found.is_set_needed = self.state.is_set_needed != 0
-        if found.is_off_grid or self.state.is_outage:
-            found.is_shed = any([stages.open for stages in self.stages])
-            self.state.is_outage = found.is_shed
+        findings.is_set_needed = self.state.is_set_needed != 0
+        if findings.is_off_grid or self.state.is_outage:
+            findings.is_shed = any([stages.open for stages in self.stages])
+            self.state.is_outage = findings.is_shed
         return answers
 
     def _find(self) -> None:
@@ -129,49 +129,53 @@ class Shed(Function):
                 stages.is_heard = 1
                 stages.open = within(reported, 0, device.settings["stages_max"])
 
-    def _reason(self, found: Found, least: int) -> int:
-        if found.mode == BLACK_START:
+    def _reason(self, findings: Found, least: int) -> int:
+        if findings.mode == BLACK_START:
             return reasons.SHED_BLACK_START
         return reasons.SHED_ENERGY if least else reasons.SHED_LOAD
 
-    def _missing_W(self, known: Known, found: Found) -> int | None:
+    def _missing_W(self, known: Known, findings: Found) -> int | None:
         """Power that the sources cannot give, W; < 0: room. None while it is unknown."""
-        if not found.is_off_grid:
-            if found.connection_W is None:
+        if not findings.is_off_grid:
+            if findings.connection_W is None:
                 return None
-            return found.connection_W - max(0, found.high_W) - self._import_W
-        load_W = metered_W(known, found, self._suns, self._share)
+            return findings.connection_W - max(0, findings.high_W) - self._import_W
+        load_W = metered_W(known, findings, self._suns, self._share)
         if load_W is None:
             # power of battery and sets: the load less the PV power
             running = [engine for engine in self._engines if engine.value("is_running") != 0]
             load_W = given_W(known, running)
-        if load_W is None or not (found.is_forming or found.genset_W):
+        if load_W is None or not (findings.is_forming or findings.genset_W):
             return None
         # a converter that follows stays at its set-point whatever the load is
-        limit_W = min(found.limit_W, found.forming_W) if found.is_forming else found.limit_W
-        return load_W - found.genset_W - limit_W
+        limit_W = (
+            min(findings.limit_W, findings.forming_W) if findings.is_forming else findings.limit_W
+        )
+        return load_W - findings.genset_W - limit_W
 
     def _least_stages(
-        self, known: Known, found: Found, settings: dict[str, int], above_permille: int
+        self, known: Known, findings: Found, settings: dict[str, int], above_permille: int
     ) -> int:
         """Stages that must be open at any power. above_permille: hysteresis for closing, or 0."""
-        most, parts = settings["stages_max"], PARTS_BESIDE_SET if found.genset_W else 1
-        if found.mode == BLACK_START:
+        most, parts = settings["stages_max"], PARTS_BESIDE_SET if findings.genset_W else 1
+        if findings.mode == BLACK_START:
             return most
-        if not (found.is_off_grid and found.is_forming):
+        if not (findings.is_off_grid and findings.is_forming):
             return 0
         if known.soc_permille is None:
-            return most if above_permille and not found.genset_W else 0
+            return most if above_permille and not findings.genset_W else 0
         level = settings["island_soc_permille"] // parts
         below = level - known.soc_permille[0] + above_permille // parts
         return min(most, 1 + below * most // level) if level and below >= 0 else 0
 
-    def _decide(self, known: Known, found: Found, missing_W: int, passed_ms: int) -> None:
-        state, last = self.state, self._last(known, found)
-        is_room = last >= 0 and self._is_room(found, missing_W, last) and self._has_followed(last)
-        if found.is_off_grid:
+    def _decide(self, known: Known, findings: Found, missing_W: int, passed_ms: int) -> None:
+        state, last = self.state, self._last(known, findings)
+        is_room = (
+            last >= 0 and self._is_room(findings, missing_W, last) and self._has_followed(last)
+        )
+        if findings.is_off_grid:
             next_W = self._needed_W(last) if last >= 0 else 0
-            is_short = missing_W + found.genset_W + next_W > 0
+            is_short = missing_W + findings.genset_W + next_W > 0
             need = state.need_ms, state.is_set_needed
             state.need_ms, state.is_set_needed = lasting(*need, is_short, passed_ms, NEED)
         state.short_ms = min(state.short_ms + passed_ms, SHED_MS) * (missing_W > 0)
@@ -183,12 +187,12 @@ class Shed(Function):
             self.stages[last].open -= 1
             state.room_ms = 0
 
-    def _is_room(self, found: Found, missing_W: int, place: int) -> bool:
+    def _is_room(self, findings: Found, missing_W: int, place: int) -> bool:
         """True if the next stage of this device fits. Off the grid PV does not count, but must be
         known.
         """
-        suns_W = [sun.value("power_W") for sun in self._suns] if found.is_off_grid else []
-        sun_W = sum([max(0, each_W) for each_W in suns_W if each_W is not None])
+        suns_W = [sun.value("power_W") for sun in self._suns] if findings.is_off_grid else []
+        sun_W = sum([max(0, power_W) for power_W in suns_W if power_W is not None])
         return None not in suns_W and missing_W + sun_W <= -self._needed_W(place)
 
     def _has_followed(self, place: int) -> bool:
@@ -201,14 +205,14 @@ class Shed(Function):
     def _needed_W(self, place: int) -> int:
         return self._devices[place][0].settings["stage_W"] * TENTH_MORE[0] // TENTH_MORE[1]
 
-    def _last(self, known: Known, found: Found) -> int:
+    def _last(self, known: Known, findings: Found) -> int:
         """Place of the device whose stage comes back next; -1 if no stage may come back."""
-        if found.mode not in (GRID, ISLAND):
+        if findings.mode not in (GRID, ISLAND):
             return -1
         for place in range(len(self._devices) - 1, -1, -1):
             settings, stages = self._devices[place][0].settings, self.stages[place].open
             if stages > 0:
-                least = self._least_stages(known, found, settings, HYSTERESIS_PERMILLE)
+                least = self._least_stages(known, findings, settings, HYSTERESIS_PERMILLE)
                 return place if stages > least else -1
         return -1
 

@@ -97,23 +97,23 @@ class SiteBalance(Function):
         self._engines = [Engine.zero() for _ in self._sets]
         # wrong and doubtful, of each signal
         self._lasting = [(Lasting.zero(), Lasting.zero()) for _ in self.signals()]
-        self.more = *self._engines, *[each for both in self._lasting for each in both]
+        self.more = *self._engines, *[timer for both in self._lasting for timer in both]
         self.out = array("i", [0, 0])
         self._applied = 0
 
     def signals(self) -> list[tuple[str, int]]:
         """(name, reason code while it is contradicted) of each signal, by its number."""
-        sets, suns = ([each.device.name for each in of] for of in (self._sets, self._suns))
+        sets, suns = ([source.device.name for source in of] for of in (self._sets, self._suns))
         return signals(sets, suns)
 
     def contradicted(self) -> list[tuple[str, int]]:
         """(name, reason code) of each wrong signal, then of each doubtful signal."""
         return contradicted(self.signals(), *self.out)
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[()]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[()]:
         """Make contradicted signals unknown to the other functions. There is no answer."""
-        found.source, found.is_forming = known.contact, known.is_reported_forming
-        found.forming_W = known.reported_forming_W
+        findings.source, findings.is_forming = known.contact, known.is_reported_forming
+        findings.forming_W = known.reported_forming_W
         is_off_grid, state = known.contact == ISLAND, self.state
         if not (self._sources or self._are_meters_compared or is_off_grid or state.is_open):
             return ()
@@ -121,19 +121,19 @@ class SiteBalance(Function):
         doubted = self.rest.judge_jumps(known, is_off_grid, passed_ms)
         state.passed_ms += passed_ms
         if state.passed_ms >= CHECK_MS:
-            self._check(known, found, is_off_grid, state.passed_ms)
+            self._check(known, findings, is_off_grid, state.passed_ms)
             state.passed_ms = 0
-        self._apply(found, doubted)
+        self._apply(findings, doubted)
         return ()
 
-    def _check(self, known: Known, found: Found, is_off_grid: bool, passed_ms: int) -> None:
+    def _check(self, known: Known, findings: Found, is_off_grid: bool, passed_ms: int) -> None:
         state = self.state
         for engine, device in zip(self._engines, self._sets):
             self._watch(engine, device, passed_ms)
         self._look_at_meters(known, passed_ms)
         others_W = self.rest.now_W(known)
         if is_off_grid or self._is_disputed(known, others_W):
-            site = self._readings(known, found, is_off_grid)
+            site = self._readings(known, findings, is_off_grid)
             self._keep(self._judged(site), is_off_grid, passed_ms)
             battery_W = site.battery_W or 0
             follows = abs(battery_W - site.setpoint_W) < balance.tolerance_W(self._rated_W)
@@ -142,7 +142,7 @@ class SiteBalance(Function):
             state.is_carried = not state.is_formed and balance.carries(site)
         else:
             state.is_formed = state.is_carried = 0
-            if not found.is_off_grid:
+            if not findings.is_off_grid:
                 self.rest.learn(known, others_W)
 
     def _is_disputed(self, known: Known, others_W: int | None) -> bool:
@@ -154,9 +154,9 @@ class SiteBalance(Function):
             others_W = None
         if others_W is not None and abs(others_W - (state.others >> 16)) > self._connection_W:
             return True
-        for each in self._sets:
-            power_W = each.reported("power_W") or 0
-            is_known = self.state.quiet_ms < QUIET_MS and each.reported("is_running")
+        for device in self._sets:
+            power_W = device.reported("power_W") or 0
+            is_known = self.state.quiet_ms < QUIET_MS and device.reported("is_running")
             if not is_known and power_W >= balance.NOISE_W_MIN:
                 return True
         return self.state.is_open != 0
@@ -173,7 +173,7 @@ class SiteBalance(Function):
             is_warming = is_asked and now != 0 and not gives(device)
             engine.warm_ms = min(warm_ms + passed_ms, MS_MAX) * is_warming
 
-    def _readings(self, known: Known, found: Found, is_off_grid: bool) -> Readings:
+    def _readings(self, known: Known, findings: Found, is_off_grid: bool) -> Readings:
         state, is_fitted = self.state, self._is_load_fitted
         return Readings(
             is_off_grid=is_off_grid,
@@ -184,11 +184,11 @@ class SiteBalance(Function):
             grid_W=known.grid_meter_W if self._is_grid_seen(is_off_grid) else None,
             load_W=self._load_W(known),
             battery_W=known.battery_W,
-            setpoint_W=found.setpoint_W,
+            setpoint_W=findings.setpoint_W,
             battery_rated_W=self._rated_W,
             connection_W=self._connection_W,
             others_W=self.rest.unseen_W,
-            sets=tuple([set_of(*each) for each in zip(self._engines, self._sets)]),
+            sets=tuple([set_of(*pair) for pair in zip(self._engines, self._sets)]),
             suns=tuple([Source(*power_of(sun)) for sun in self._suns]),
             is_contact_doubted=(state.wrong | state.doubtful) >> SOURCE & 1 != 0,
         )
@@ -245,24 +245,24 @@ class SiteBalance(Function):
             doubtful |= bit * times[1].counts
         state.wrong, state.doubtful, state.is_open = wrong, doubtful, is_open
 
-    def _apply(self, found: Found, doubted: int) -> None:
+    def _apply(self, findings: Found, doubted: int) -> None:
         """Make contradicted signals unknown, also in the first tick after a restart. doubted: a bit
         for each power that jumps against the others.
         """
         wrong, doubtful = self.state.wrong | doubted, self.state.doubtful
-        found.is_carried_by_sets = self.state.is_carried != 0
-        found.is_load_wrong = wrong >> LOAD & 1 != 0
-        found.is_grid_wrong = wrong >> balance.GRID & 1 != 0
-        found.is_meter_disputed = self.state.is_open != 0 and self._is_meter_disputed()
-        found.others_W = self.rest.unseen_W
+        findings.is_carried_by_sets = self.state.is_carried != 0
+        findings.is_load_wrong = wrong >> LOAD & 1 != 0
+        findings.is_grid_wrong = wrong >> balance.GRID & 1 != 0
+        findings.is_meter_disputed = self.state.is_open != 0 and self._is_meter_disputed()
+        findings.others_W = self.rest.unseen_W
         if wrong != self._applied:
             self._doubt(wrong)
         self.out[0], self.out[1] = wrong, doubtful
         if (wrong | doubtful) >> SOURCE & 1:
-            found.source = GRID if wrong >> SOURCE & 1 else None
-            found.is_forming, found.forming_W = False, 0
+            findings.source = GRID if wrong >> SOURCE & 1 else None
+            findings.is_forming, findings.forming_W = False, 0
         if wrong >> FORMING & 1:
-            found.is_forming, found.forming_W = False, 0
+            findings.is_forming, findings.forming_W = False, 0
 
     def _is_meter_disputed(self) -> bool:
         """True if the meters contradict each other, but not for long enough to count."""

@@ -89,33 +89,33 @@ class SiteLoad(Function):
         delays_ms = CALCULATED_DELAYS * settings["track_path_delay_ms"]
         self._calculated = low_pass(setup.tick_ms, delays_ms)
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
         """Find load and connection; oblige the battery to keep the connection within its limits."""
-        self._estimate(known, found.is_meter_disputed, elapsed_ticks)
+        self._estimate(known, findings.is_meter_disputed, elapsed_ticks)
         state, settings = self.state, self._settings
-        found.load_source = state.source
-        found.load_W = state.load_W if state.source else None
+        findings.load_source = state.source
+        findings.load_W = state.load_W if state.source else None
         is_measured = state.source == MEASURED
-        found.is_load_new = known.is_load_meter_new if is_measured else known.is_grid_meter_new
-        found.connection_W = found.part_W = None
-        found.meter_off_W = 0
+        findings.is_load_new = known.is_load_meter_new if is_measured else known.is_grid_meter_new
+        findings.connection_W = findings.part_W = None
+        findings.meter_off_W = 0
         if not state.is_connection_known or known.grid_W is None:
             return (self._blind(),)
-        found.connection_W = found.part_W = state.connection_W
+        findings.connection_W = findings.part_W = state.connection_W
         if is_measured and not self._is_whole:
-            found.part_W = state.load_W - state.sun_W
-        off_W = known.grid_W + found.setpoint_W - found.connection_W
-        found.meter_off_W = self._compared(off_W, elapsed_ticks)
+            findings.part_W = state.load_W - state.sun_W
+        off_W = known.grid_W + findings.setpoint_W - findings.connection_W
+        findings.meter_off_W = self._compared(off_W, elapsed_ticks)
         imported = settings["grid_import_W_max"], reasons.GRID_IMPORT
         exported = settings["grid_export_W_max"], reasons.GRID_EXPORT
         maxima, quantum_W = (imported, exported), settings["setpoint_quantum_W"]
-        return (grid_obligation(GRID_CONNECTION, found.connection_W, *maxima, quantum_W),)
+        return (grid_obligation(GRID_CONNECTION, findings.connection_W, *maxima, quantum_W),)
 
-    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Forget the estimates off the grid."""
         self.state.source = self.state.meter_off = 0
-        found.connection_W = found.part_W = found.load_W = None
-        found.meter_off_W = found.load_source = 0
+        findings.connection_W = findings.part_W = findings.load_W = None
+        findings.meter_off_W = findings.load_source = 0
 
     def _blind(self) -> Obligation:
         """Obligation without the grid meter. The import is estimated from the load meter, the last
@@ -170,11 +170,11 @@ class SiteLoad(Function):
         if source != state.source:
             self._begin(source, fast_W, sum_W)
         elif sum_W is not None and source and not is_disputed:
-            others = sum_W - fast_W << 16
+            unseen = sum_W - fast_W << 16
             if not state.is_seen:
-                state.others = others
+                state.others = unseen
             speed = self._others if source == MEASURED else self._calculated
-            state.others = approach(state.others, others, speed, elapsed_ticks)
+            state.others = approach(state.others, unseen, speed, elapsed_ticks)
         state.is_seen |= sum_W is not None
         if source == MEASURED:
             state.kept = state.others

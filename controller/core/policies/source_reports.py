@@ -18,14 +18,14 @@ def runs(device: DeviceView) -> int | None:
     power never counts as stopped. If other measurements contradict its report, its power alone
     decides.
     """
-    found = device.settled("is_running")
-    if found is not None and device.is_doubted("is_running"):
+    reported = device.settled("is_running")
+    if reported is not None and device.is_doubted("is_running"):
         return None if device.value("power_W") is None else int(gives(device))
-    return None if found == 0 and gives(device) else found
+    return None if reported == 0 and gives(device) else reported
 
 
 def metered_W(
-    known: Known, found: Found, suns: list[DeviceView], share_permille: int
+    known: Known, findings: Found, suns: list[DeviceView], share_permille: int
 ) -> int | None:
     """This cabinet's share of the load by its meter, less the PV power. None if one of them is
     unknown or contradicted.
@@ -36,7 +36,7 @@ def metered_W(
         if power_W is None:
             return None
         sun_W += within(power_W, 0, sun.settings["rated_W"])
-    if known.load_meter_W is None or found.is_load_wrong:
+    if known.load_meter_W is None or findings.is_load_wrong:
         return None
     return known.load_meter_W * share_permille // 1000 - sun_W
 
@@ -50,5 +50,5 @@ def is_loaded(device: DeviceView) -> bool:
 def given_W(known: Known, sources: list[DeviceView]) -> int | None:
     """Power of the battery and of these sources together; None while any of them is unknown."""
     powers_W = [known.battery_W, *[source.value("power_W") for source in sources]]
-    found_W = [power_W for power_W in powers_W if power_W is not None]
-    return sum(found_W) if len(found_W) == len(powers_W) else None
+    known_W = [power_W for power_W in powers_W if power_W is not None]
+    return sum(known_W) if len(known_W) == len(powers_W) else None

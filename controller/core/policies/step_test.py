@@ -30,7 +30,7 @@ class StepTest(Function):
     def __init__(self, setup: Setup) -> None:
         self.state = array("i")
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
         """The obligation for the power asked for; nothing without a request."""
         unit, power_W = known.step_test
         code = reasons.SERVICE_TEST

@@ -134,82 +134,82 @@ class Track(Function):
         own = [self.state, *self.guess.arrays(), self.reference.words, self.announced.words]
         return [*own, *self.sag.arrays()]
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[FastRequest, ...]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[FastRequest, ...]:
         """The power that load tracking asks for, in whole quanta."""
-        voltage_permille = known.grid_voltage_permille if found.mode == GRID else 0
-        is_sag = self.sag.step(voltage_permille, elapsed_ticks) and not found.is_exact
-        if is_sag and found.load_W is not None and self.state.lost_ms == 0:
+        voltage_permille = known.grid_voltage_permille if findings.mode == GRID else 0
+        is_sag = self.sag.step(voltage_permille, elapsed_ticks) and not findings.is_exact
+        if is_sag and findings.load_W is not None and self.state.lost_ms == 0:
             self.state.source = UNKNOWN  # the guess begins anew afterwards, the reference does not
             held_W = self._settle(self.state.out_W - self.announced.begin())
             return (FastRequest(held_W, reasons.LOAD_TRACKING),)
-        if found.is_exact:
-            return (self._paused(known, found, elapsed_ticks),)
-        if found.load_W is None:
-            power_W = self._let_go(found.left_setpoint_W, elapsed_ticks)
+        if findings.is_exact:
+            return (self._paused(known, findings, elapsed_ticks),)
+        if findings.load_W is None:
+            power_W = self._let_go(findings.left_setpoint_W, elapsed_ticks)
             return (FastRequest(power_W, reasons.LOAD_UNKNOWN),)
-        power_W = self._tracked_W(found.load_W, known, found, elapsed_ticks)
+        power_W = self._tracked_W(findings.load_W, known, findings, elapsed_ticks)
         return (FastRequest(power_W, reasons.LOAD_TRACKING),)
 
-    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Forget the state, so that tracking begins anew on the grid."""
         self.state[:] = BEGIN
 
-    def _paused(self, known: Known, found: Found, elapsed_ticks: int) -> FastRequest:
+    def _paused(self, known: Known, findings: Found, elapsed_ticks: int) -> FastRequest:
         """Request of 0 during an exact request. The guess continues; tracking later begins at 0."""
-        if found.load_W is not None:
-            self._tracked_W(found.load_W, known, found, elapsed_ticks)
+        if findings.load_W is not None:
+            self._tracked_W(findings.load_W, known, findings, elapsed_ticks)
         self.state.out_W = 0
         return FastRequest(0, reasons.TRACKING_PAUSED)
 
-    def _tracked_W(self, load_W: int, known: Known, found: Found, elapsed_ticks: int) -> int:
+    def _tracked_W(self, load_W: int, known: Known, findings: Found, elapsed_ticks: int) -> int:
         state, reference = self.state, self.reference
-        low_W, high_W = self._grid_range_W(load_W, found)
-        if found.load_source != state.source:
+        low_W, high_W = self._grid_range_W(load_W, findings)
+        if findings.load_source != state.source:
             self.guess.begin(load_W)
             self.announced.begin()
             # The grid takes over the battery's power at the end of an island (formed.py). If
             # tracking counted this power as its own, the battery would keep it.
-            own_W = found.left_setpoint_W if found.mode != RETURN else 0
+            own_W = findings.left_setpoint_W if findings.mode != RETURN else 0
             if state.lost_ms >= LOST_MS_MAX:
                 reference.begin(load_W - own_W, low_W, high_W)
-            state.source, state.out_W = found.load_source, own_W
+            state.source, state.out_W = findings.load_source, own_W
             state.lost_ms = 0
-        delay_ms = found.path_delay_ms or self._delay_ms
-        is_own = found.load_source == MEASURED
-        guess_W = self.guess.step(load_W, found.is_load_new, elapsed_ticks, delay_ms, is_own)
-        announced = found.notices, elapsed_ticks, delay_ms, self.guess.room_W
+        delay_ms = findings.path_delay_ms or self._delay_ms
+        is_own = findings.load_source == MEASURED
+        guess_W = self.guess.step(load_W, findings.is_load_new, elapsed_ticks, delay_ms, is_own)
+        announced = findings.notices, elapsed_ticks, delay_ms, self.guess.room_W
         ahead_W = self.announced.ahead_W(load_W, guess_W, *announced) if is_own else guess_W
         # A meter test moves the battery by its code, and a stage of the load that comes back is no
         # swing. Tracking begins at 0 after both, and in a return once the grid is certain.
-        is_uncertain = found.mode == RETURN and found.source is None
-        if found.is_meter_tested or found.is_exact or found.is_shed or is_uncertain:
+        is_uncertain = findings.mode == RETURN and findings.source is None
+        if findings.is_meter_tested or findings.is_exact or findings.is_shed or is_uncertain:
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
-        is_sun, is_surplus = _stores_sun(found), _is_surplus(found)
-        now = self._soc_error(known, found), found.left_setpoint_W, elapsed_ticks
-        reference.step(*now, found.is_requested, not is_sun, found.added_W != 0)
+        is_sun, is_surplus = _stores_sun(findings), _is_surplus(findings)
+        now = self._soc_error(known, findings), findings.left_setpoint_W, elapsed_ticks
+        reference.step(*now, findings.is_requested, not is_sun, findings.added_W != 0)
         fast = self.guess.fast
         # When PV recovers after a cloud, the battery gives less while the grid stays at its cap. So
         # the end of this hold makes no edge.
-        is_clouded = found.is_low_obliged and load_W > (found.connection_W or load_W)
+        is_clouded = findings.is_low_obliged and load_W > (findings.connection_W or load_W)
         leaves_trace = not (is_surplus or is_clouded)
         reference.hold(low_W, high_W, fast, elapsed_ticks, leaves_trace, is_sun)
-        return self._settle(self._request_W(ahead_W, found))
+        return self._settle(self._request_W(ahead_W, findings))
 
-    def _grid_range_W(self, load_W: int, found: Found) -> tuple[int, int]:
+    def _grid_range_W(self, load_W: int, findings: Found) -> tuple[int, int]:
         """The range in which the available power can hold the grid. The reference keeps a distance
         from an end that an obligation sets: the largest recent error of the guess. Otherwise each
         such error would lift the grid above its cap.
         """
-        low_W, high_W = load_W - found.left_high_W, load_W - found.left_low_W
+        low_W, high_W = load_W - findings.left_high_W, load_W - findings.left_low_W
         margin_W = min(self.guess.error_W, (high_W - low_W) // 2)
-        if found.is_high_obliged:
+        if findings.is_high_obliged:
             low_W += margin_W
-        if found.is_low_obliged:
+        if findings.is_low_obliged:
             high_W -= margin_W
         return low_W, high_W
 
-    def _soc_error(self, known: Known, found: Found) -> int | None:
+    def _soc_error(self, known: Known, findings: Found) -> int | None:
         """Target less state of charge, permille. During a request, its sender controls the state of
         charge. Between the requests of a schedule the state of charge is held. A surplus stored
         because of the export limit is kept. Energy given for a cap of the import is not bought
@@ -217,30 +217,30 @@ class Track(Function):
         the grid; otherwise each cloud would add some to the battery.
         """
         state = self.state
-        if known.soc_permille is None or found.is_requested:
+        if known.soc_permille is None or findings.is_requested:
             state.held_from = 0
             return None
-        mean = known.soc_permille[1] + found.bridged_permille
-        if not found.scheduled_source:
+        mean = known.soc_permille[1] + findings.bridged_permille
+        if not findings.scheduled_source:
             state.held_from = 0
             return self._soc_target - mean
-        if state.held_from and _stores_sun(found):
+        if state.held_from and _stores_sun(findings):
             state.held_permille += mean - (state.held_from - 1)
-        elif not state.held_from or _is_surplus(found) or _gives_for_cap(found):
+        elif not state.held_from or _is_surplus(findings) or _gives_for_cap(findings):
             state.held_permille = mean
         state.held_from = mean + 1
         return state.held_permille - mean
 
-    def _request_W(self, guess_W: int, found: Found) -> int:
+    def _request_W(self, guess_W: int, findings: Found) -> int:
         """The request, W. Near an end of the available power, it is the power that tracking would
         ask for without this end.
         """
         wanted_W = guess_W - self.reference.wanted_W
         free_W = guess_W - self.reference.free_W
         near_W = EDGE_DEAD_BANDS * self._dead_band_W
-        if wanted_W + near_W >= found.left_high_W:
+        if wanted_W + near_W >= findings.left_high_W:
             return max(wanted_W, free_W)
-        if wanted_W - near_W <= found.left_low_W:
+        if wanted_W - near_W <= findings.left_low_W:
             return min(wanted_W, free_W)
         return wanted_W
 
@@ -265,16 +265,16 @@ class Track(Function):
         return state.out_W
 
 
-def _is_surplus(found: Found) -> bool:
+def _is_surplus(findings: Found) -> bool:
     """True if the battery must charge more than requested, or may not give the whole request."""
-    return found.left_high_W < 0
+    return findings.left_high_W < 0
 
 
-def _gives_for_cap(found: Found) -> bool:
+def _gives_for_cap(findings: Found) -> bool:
     """True if a cap of the import obliges the battery to give."""
-    return found.is_low_obliged and found.left_low_W > 0
+    return findings.is_low_obliged and findings.left_low_W > 0
 
 
-def _stores_sun(found: Found) -> bool:
+def _stores_sun(findings: Found) -> bool:
     """True if an obligation makes the battery charge because of the export limit."""
-    return _is_surplus(found) and found.is_high_obliged
+    return _is_surplus(findings) and findings.is_high_obliged

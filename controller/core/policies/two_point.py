@@ -24,25 +24,29 @@ class TwoPoints(Function):
         self._devices = setup.actuators(self.ROLES)
         self.state = array("i", [0] * len(self._devices))
 
-    def signs(self, known: Known, found: Found, settings: dict[str, int]) -> Sequence[bool | None]:
+    def signs(
+        self, known: Known, findings: Found, settings: dict[str, int]
+    ) -> Sequence[bool | None]:
         """Each cause is True if present, False if absent, None to keep it. settings: of
         one device.
         """
         raise NotImplementedError
 
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
+    def step(self, known: Known, findings: Found, elapsed_ticks: int) -> list[ForDevice]:
         """One request for each device."""
         answers = []
         for place, (device, number) in enumerate(self._devices):
             present = self.state[place]
-            for bit, sign in enumerate(self.signs(known, found, device.settings)):
+            for bit, sign in enumerate(self.signs(known, findings, device.settings)):
                 if sign is not None:
                     present = present & ~(1 << bit) | sign << bit
             self.state[place] = present
-            answers.append(ForDevice(number, self.answer(known, found, device, present)))
+            answers.append(ForDevice(number, self.answer(known, findings, device, present)))
         return answers
 
-    def answer(self, known: Known, found: Found, device: DeviceView, present: int) -> BaseRequest:
+    def answer(
+        self, known: Known, findings: Found, device: DeviceView, present: int
+    ) -> BaseRequest:
         """The request to one device. present: bits of the causes."""
         if not present:
             return BaseRequest(0, reasons.NO_REQUEST)

@@ -18,7 +18,7 @@ CHARGED_PERMILLE = 100
 
 def total_Wh(upses: Iterable[DeviceView]) -> int | None:
     """Energy of all UPSs whose energy is known, Wh; None if there is no such UPS."""
-    known = [each for each in map(_gives_Wh, upses) if each is not None]
+    known = [energy_Wh for energy_Wh in map(_gives_Wh, upses) if energy_Wh is not None]
     return sum(known) if known else None
 
 

@@ -48,17 +48,17 @@ def image_of(devices: Iterable[SiteDevice]) -> "array[int]":
 
 def devices_of(site_image: "array[int]") -> tuple[SiteDevice, ...]:
     """The devices of a site image. ValueError where the image is not of this version."""
-    found, at = [], 0
-    while at < len(site_image):
-        role = BY_NUMBER.get(site_image[at])
-        first = at + 3
+    devices, start = [], 0
+    while start < len(site_image):
+        role = BY_NUMBER.get(site_image[start])
+        first = start + 3
         end = first + len(role.parameters) if role else 0
         if role is None or end > len(site_image):
             raise ValueError("the site image does not fit this version")
         values = zip([row[0] for row in role.parameters], site_image[first:end])
-        found.append(SiteDevice(role, site_image[at + 1], site_image[at + 2], dict(values)))
-        at = end
-    return tuple(found)
+        devices.append(SiteDevice(role, site_image[start + 1], site_image[start + 2], dict(values)))
+        start = end
+    return tuple(devices)
 
 
 def signals(devices: Iterable[SiteDevice]) -> int:

@@ -49,7 +49,7 @@ class DeviceView:
         self._at = {name: first + place for place, name in enumerate(names)}
         self.bits = {name: device.mask & 1 << place for place, name in enumerate(names)}
         first += len(signals)
-        self._sent = {actuator.name: first + at for at, actuator in enumerate(actuators)}
+        self._sent = {actuator.name: first + place for place, actuator in enumerate(actuators)}
         self._words_at = first + len(actuators)
         self.refused_at = self._words_at + REFUSED
         self.known = 0
@@ -78,8 +78,12 @@ class DeviceView:
 
     def held(self, signal: str) -> int | None:
         """The same as `value`, but the last one that counted while a jump makes it unknown."""
-        one = self.checked.get(signal)
-        return self.settled(signal) if one is not None and one.is_doubted else self.value(signal)
+        reading = self.checked.get(signal)
+        return (
+            self.settled(signal)
+            if reading is not None and reading.is_doubted
+            else self.value(signal)
+        )
 
     def reported(self, signal: str) -> int | None:
         """Last report of a signal, contradicted or not. None if it is too old or refused."""
@@ -172,22 +176,24 @@ class Site:
         settings, state = view.settings, self.state
         stale_ms = settings["stale_ms"]
         for place, signal in enumerate(view.device.role.signals):
-            made: Debounce | Integrity
+            receiver: Debounce | Integrity
             if signal.settle_ms:
                 state.extend([0] * debounce.WORDS)
-                at = len(state) - debounce.WORDS
-                made = view.debounced[signal.name] = Debounce(state, at, signal.settle_ms, stale_ms)
+                start = len(state) - debounce.WORDS
+                receiver = view.debounced[signal.name] = Debounce(
+                    state, start, signal.settle_ms, stale_ms
+                )
             elif signal.jump_permille:
                 state.extend([0] * integrity.WORDS)
-                at, step = (
+                start, step = (
                     len(state) - integrity.WORDS,
                     settings[signal.rating] * signal.jump_permille,
                 )
-                made = Integrity(state, at, step // 1000, stale_ms, ALONE_MS)
-                view.checked[signal.name] = made
+                receiver = Integrity(state, start, step // 1000, stale_ms, ALONE_MS)
+                view.checked[signal.name] = receiver
             else:
                 continue
-            self._taken[fresh_at + place] = first + place, made
+            self._taken[fresh_at + place] = first + place, receiver
 
     def of_role(self, role: str) -> list[DeviceView]:
         """All devices of a role, in order."""
@@ -196,19 +202,19 @@ class Site:
     def feeding(self, *, is_engine: bool) -> list[DeviceView]:
         """All devices that feed power into the site: engines, or those that depend on weather."""
         feeds = [(device, device.device.role.feed) for device in self.devices]
-        return [each for each, feed in feeds if feed and feed.is_engine == is_engine]
+        return [device for device, feed in feeds if feed and feed.is_engine == is_engine]
 
     def step(self, fresh: bytes | bytearray, elapsed_ticks: int) -> None:
         """Step one tick. fresh: a byte for each signal, 1 if it was reported in this tick."""
         state, inp = self.state, self.inp
         state[NOW] += elapsed_ticks * self._tick_ms
         place = fresh.find(1)
-        refused = [inp[at] for at in self._refused_at]
+        refused = [inp[refused_at] for refused_at in self._refused_at]
         is_due = place >= 0 or state[NOW] >= self._due_ms or refused != self._refused
         while place >= 0:
             if place in self._taken:
-                at, one = self._taken[place]
-                one.take(inp[at], state[NOW], state[NOW] - state[NOW + 1 + place])
+                word_at, receiver = self._taken[place]
+                receiver.take(inp[word_at], state[NOW], state[NOW] - state[NOW + 1 + place])
             state[NOW + 1 + place] = state[NOW]
             place = fresh.find(1, place + 1)
         if is_due:

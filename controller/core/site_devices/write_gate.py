@@ -111,8 +111,8 @@ class WriteGate:
         form = self._form
         if form.function not in (REGISTERS, WRITE_AND_READ):
             return True
-        words = Struct(f">{form.places}H").unpack_from(frame, self._head_bytes() + 1)
-        last, behind = words[form.words - 1], words[form.words :]
+        registers = Struct(f">{form.places}H").unpack_from(frame, self._head_bytes() + 1)
+        last, behind = registers[form.words - 1], registers[form.words :]
         complement = (0xFFFF - last,) if form.has_complement else ()
         return behind == complement + form.tail
 

@@ -110,7 +110,7 @@ class Announced:
             return guess_W
         reaction_ms = max(0, delay_ms - self._sample_ms)
         near_ms = reaction_ms + EARLY_MS + self._sample_ms
-        near = [each for each in notices if 0 < each.start_ms <= near_ms]
+        near = [notice for notice in notices if 0 < notice.start_ms <= near_ms]
         for first in self._firsts:
             if self.words[first + A_STEP_W]:
                 self.words[first + A_AGE_MS] += elapsed_ticks * self._tick_ms
@@ -127,90 +127,90 @@ class Announced:
 
     def _drop(self, first: int, near: Sequence[Notice], reaction_ms: int) -> None:
         """Forget a step that was withdrawn or moved before it acted."""
-        is_near = first // A_WORDS in [each.source for each in near]
+        is_near = first // A_WORDS in [notice.source for notice in near]
         if self.words[first + A_AGE_MS] < -reaction_ms and not is_near:
             self.words[first + A_STEP_W] = 0
 
     def _keep(self, notice: Notice, load_W: int, reaction_ms: int) -> None:
         """Store the load before a step that is near. Until it acts, its time may still change."""
-        words, first = self.words, notice.source * A_WORDS
-        if not words[first + A_STEP_W]:
-            words[first + A_BEFORE_W] = load_W
-            words[first + A_COME_W] = words[first + A_ADDED_W_MS] = 0
-            words[first + A_CROSSED] = 0
-        elif words[first + A_AGE_MS] >= -reaction_ms:
+        state, first = self.words, notice.source * A_WORDS
+        if not state[first + A_STEP_W]:
+            state[first + A_BEFORE_W] = load_W
+            state[first + A_COME_W] = state[first + A_ADDED_W_MS] = 0
+            state[first + A_CROSSED] = 0
+        elif state[first + A_AGE_MS] >= -reaction_ms:
             return
-        words[first + A_AGE_MS] = -notice.start_ms
-        words[first + A_STEP_W] = notice.step_W * self._share_permille // 1000
+        state[first + A_AGE_MS] = -notice.start_ms
+        state[first + A_STEP_W] = notice.step_W * self._share_permille // 1000
 
     def _moved_W(self, first: int, load_W: int, guess_W: int, limits: tuple[int, int, int]) -> int:
         """The guess with the step of one source. limits: delay_ms, reaction_ms, W of the step that
         may act.
         """
-        words, (delay_ms, reaction_ms, most_W) = self.words, limits
-        step_W, age_ms = words[first + A_STEP_W], words[first + A_AGE_MS]
-        size_W, before_W = abs(step_W), words[first + A_BEFORE_W]
-        come_W = max(words[first + A_COME_W], _come_W(load_W - before_W, step_W))
+        state, (delay_ms, reaction_ms, most_W) = self.words, limits
+        step_W, age_ms = state[first + A_STEP_W], state[first + A_AGE_MS]
+        size_W, before_W = abs(step_W), state[first + A_BEFORE_W]
+        come_W = max(state[first + A_COME_W], _come_W(load_W - before_W, step_W))
         is_begun = BEGUN_PART * come_W >= size_W
-        words[first + A_COME_W] = come_W
+        state[first + A_COME_W] = come_W
         if age_ms >= 2 * self._sample_ms + (EDGE_MS if is_begun else LATE_MS):
             self._close(first, size_W * (delay_ms - delay_ms % self._tick_ms))
             return guess_W
         if self._is_crossed(first):
-            words[first + A_CROSSED] = 1
-        is_acting = words[first + A_CREDIT_W_MS] >= 0 and not words[first + A_CROSSED]
+            state[first + A_CROSSED] = 1
+        is_acting = state[first + A_CREDIT_W_MS] >= 0 and not state[first + A_CROSSED]
         if age_ms < -reaction_ms or not is_acting:
             return guess_W
         missing_W = max(0, most_W - _come_W(guess_W - before_W, step_W))
-        words[first + A_ADDED_W_MS] += missing_W * self._tick_ms
+        state[first + A_ADDED_W_MS] += missing_W * self._tick_ms
         return guess_W + (missing_W if step_W > 0 else -missing_W)
 
     def _is_crossed(self, first: int) -> bool:
         """True if a source without debt announces an opposite step at nearly the same time."""
-        words = self.words
-        sign = 1 if words[first + A_STEP_W] > 0 else -1
+        state = self.words
+        sign = 1 if state[first + A_STEP_W] > 0 else -1
         return any(
-            -sign * words[each + A_STEP_W] * BEGUN_PART >= sign * words[first + A_STEP_W]
-            and words[each + A_CREDIT_W_MS] >= 0
-            and abs(words[each + A_AGE_MS] - words[first + A_AGE_MS]) <= EARLY_MS + LATE_MS
-            for each in self._firsts
+            -sign * state[other_first + A_STEP_W] * BEGUN_PART >= sign * state[first + A_STEP_W]
+            and state[other_first + A_CREDIT_W_MS] >= 0
+            and abs(state[other_first + A_AGE_MS] - state[first + A_AGE_MS]) <= EARLY_MS + LATE_MS
+            for other_first in self._firsts
         )
 
     def _close(self, first: int, whole_W_ms: int) -> None:
         """Judge a step and free its words. whole_W_ms: energy error on the grid
         without a notice.
         """
-        words = self.words
-        size_W, added_W_ms = abs(words[first + A_STEP_W]), words[first + A_ADDED_W_MS]
-        is_right = 4 * words[first + A_COME_W] >= RIGHT_QUARTERS * size_W
-        words[first + A_STEP_W] = 0
-        if words[first + A_CROSSED] and is_right:
+        state = self.words
+        size_W, added_W_ms = abs(state[first + A_STEP_W]), state[first + A_ADDED_W_MS]
+        is_right = 4 * state[first + A_COME_W] >= RIGHT_QUARTERS * size_W
+        state[first + A_STEP_W] = 0
+        if state[first + A_CROSSED] and is_right:
             return
-        if words[first + A_CREDIT_W_MS] < 0:
+        if state[first + A_CREDIT_W_MS] < 0:
             self._watch(first, whole_W_ms if is_right else -whole_W_ms)
         elif is_right:
             self._earn(first, whole_W_ms - abs(added_W_ms - whole_W_ms), whole_W_ms)
         else:
-            words[first + A_CREDIT_W_MS] -= added_W_ms
+            state[first + A_CREDIT_W_MS] -= added_W_ms
 
     def _watch(self, first: int, shown_W_ms: int) -> None:
         """Count a step of a source in debt. Enough right steps forgive the debt."""
-        words = self.words
-        debt_W_ms, forgiven_W_ms = -words[first + A_CREDIT_W_MS], words[first + A_FORGIVEN_W_MS]
-        words[first + A_SHOWN_W_MS] = max(0, words[first + A_SHOWN_W_MS] + shown_W_ms)
-        if words[first + A_SHOWN_W_MS] >= debt_W_ms + forgiven_W_ms:
-            words[first + A_FORGIVEN_W_MS] = 2 * forgiven_W_ms + debt_W_ms
-            words[first + A_CREDIT_W_MS] = words[first + A_SHOWN_W_MS] = 0
+        state = self.words
+        debt_W_ms, forgiven_W_ms = -state[first + A_CREDIT_W_MS], state[first + A_FORGIVEN_W_MS]
+        state[first + A_SHOWN_W_MS] = max(0, state[first + A_SHOWN_W_MS] + shown_W_ms)
+        if state[first + A_SHOWN_W_MS] >= debt_W_ms + forgiven_W_ms:
+            state[first + A_FORGIVEN_W_MS] = 2 * forgiven_W_ms + debt_W_ms
+            state[first + A_CREDIT_W_MS] = state[first + A_SHOWN_W_MS] = 0
 
     def _earn(self, first: int, saved_W_ms: int, whole_W_ms: int) -> None:
         """Add the saved energy to the credit. The part above its limit pays forgiven debts."""
-        words = self.words
-        before_W_ms = words[first + A_CREDIT_W_MS]
+        state = self.words
+        before_W_ms = state[first + A_CREDIT_W_MS]
         most_W_ms = max(before_W_ms, CREDIT_NOTICES_MAX * whole_W_ms)
         credit_W_ms = min(most_W_ms, before_W_ms + saved_W_ms)
         left_W_ms = before_W_ms + saved_W_ms - credit_W_ms
-        words[first + A_CREDIT_W_MS] = credit_W_ms
-        words[first + A_FORGIVEN_W_MS] = max(0, words[first + A_FORGIVEN_W_MS] - left_W_ms)
+        state[first + A_CREDIT_W_MS] = credit_W_ms
+        state[first + A_FORGIVEN_W_MS] = max(0, state[first + A_FORGIVEN_W_MS] - left_W_ms)
 
 
 def _come_W(moved_W: int, step_W: int) -> int:

@@ -68,8 +68,8 @@ class Guess:
     @property
     def is_repeating(self) -> bool:
         """True while the error of the repetition is clearly smaller than that of "follow"."""
-        words = self.words
-        return self.repetition.is_found and 4 * words[G_ERROR_REPEAT] < 3 * words[G_ERROR_FOLLOW]
+        state = self.words
+        return self.repetition.is_found and 4 * state[G_ERROR_REPEAT] < 3 * state[G_ERROR_FOLLOW]
 
     @property
     def error_W(self) -> int:
@@ -87,9 +87,9 @@ class Guess:
         """Forget everything, as if the load had always been load_W."""
         self.samples.begin(load_W)
         self.repetition.begin()
-        words = self.words
-        words[:] = array("q", bytes(8 * len(words)))
-        words[G_SLOW] = load_W << 16
+        state = self.words
+        state[:] = array("q", bytes(8 * len(state)))
+        state[G_SLOW] = load_W << 16
         self.judge.begin(load_W)
         self.made[:] = array("i", [load_W]) * len(self.made)
 
@@ -101,19 +101,19 @@ class Guess:
         """
         if delay_ms != self._delay_ms:
             self._tune(delay_ms)
-        words = self.words
-        words[G_AGE_TICKS] += elapsed_ticks
-        periods = (words[G_AGE_TICKS] + self._sample_ticks // 2) // self._sample_ticks
+        state = self.words
+        state[G_AGE_TICKS] += elapsed_ticks
+        periods = (state[G_AGE_TICKS] + self._sample_ticks // 2) // self._sample_ticks
         if is_new and periods > self._periods_max or not self.samples.words[S_FILLED]:
             self.begin(load_W)
         elif is_new:
             self._take(load_W, max(1, periods))
         follow_W, repeat_W = self._guesses_W()
         whole_W = repeat_W if self.is_repeating else follow_W
-        if words[G_AGE_TICKS] == self._middle_ticks:
-            made = self.made
-            made[0], made[1], made[2] = follow_W, repeat_W, whole_W
-        slow_W = words[G_SLOW] >> 16
+        if state[G_AGE_TICKS] == self._middle_ticks:
+            guesses_W = self.made
+            guesses_W[0], guesses_W[1], guesses_W[2] = follow_W, repeat_W, whole_W
+        slow_W = state[G_SLOW] >> 16
         judged_W = self.judge.guess_W(slow_W, whole_W, elapsed_ticks)
         return judged_W if is_own else slow_W
 
@@ -134,8 +134,8 @@ class Guess:
 
     def _take(self, load_W: int, periods: int) -> None:
         """Take a new sample: slope, repetition, errors, judge."""
-        words = self.words
-        words[G_AGE_TICKS] = 0
+        state = self.words
+        state[G_AGE_TICKS] = 0
         for lost_W in self._lost_W(load_W, periods) if periods > 1 else ():
             self.samples.append(lost_W)
         self.samples.append(load_W)
@@ -143,27 +143,27 @@ class Guess:
         was_found = self.repetition.is_found
         self.repetition.learn(periods)
         if self.repetition.is_found and not was_found:
-            words[G_ERROR_REPEAT] = words[G_ERROR_FOLLOW] // 2
+            state[G_ERROR_REPEAT] = state[G_ERROR_FOLLOW] // 2
         self._count_errors(load_W, periods)
         self.judge.judge(load_W)
-        words[G_SLOW] += ((load_W << 16) - words[G_SLOW]) * self._slow >> 24
+        state[G_SLOW] += ((load_W << 16) - state[G_SLOW]) * self._slow >> 24
 
     def _lost_W(self, load_W: int, periods: int) -> list[int]:
         """Values in place of lost samples, by the repetition or on a straight line. They keep all
         values in the ring one meter period apart.
         """
         if self.is_repeating:
-            return [self.repetition.guess_W(each * FRACTION) for each in range(1, periods)]
+            return [self.repetition.guess_W(period * FRACTION) for period in range(1, periods)]
         before_W = self.samples.newest_W()
         moved_W = load_W - before_W
-        return [before_W + moved_W * each // periods for each in range(1, periods)]
+        return [before_W + moved_W * period // periods for period in range(1, periods)]
 
     def _find_slope(self, periods: int) -> None:
         """Three changes of one sign confirm a slope, if the last is not much smaller. A gap in the
         samples ends the slope.
         """
-        words, span = self.words, self._span
-        words[G_SLOPE_W] = 0
+        state, span = self.words, self._span
+        state[G_SLOPE_W] = 0
         passed = self.samples.every(1, 3 * span + 1)
         newest_W, second_W, third_W, oldest_W = passed[::span]
         sign = 1 if newest_W > second_W else -1
@@ -177,15 +177,15 @@ class Guess:
         # A staircase does not move between its steps, a ramp moves with each sample. A span of one
         # sample cannot distinguish them.
         if span == 1 or 4 * span * max(map(sub, *ends)) <= (4 + span) * least_W:
-            words[G_SLOPE_W] = sign * least_W
+            state[G_SLOPE_W] = sign * least_W
 
     def _guesses_W(self) -> tuple[int, int]:
         """(by the last sample and its slope, by repetition): the load one path delay from now."""
-        words, follow_W = self.words, self.samples.newest_W()
-        age_ticks = min(words[G_AGE_TICKS], 2 * self._sample_ticks)
+        state, follow_W = self.words, self.samples.newest_W()
+        age_ticks = min(state[G_AGE_TICKS], 2 * self._sample_ticks)
         horizon_256 = (self._first_ms + age_ticks * self._tick_ms) * FRACTION // self._sample_ms
         repeat_W = self.repetition.guess_W(horizon_256) if self.repetition.is_found else follow_W
-        if words[G_SLOPE_W]:
+        if state[G_SLOPE_W]:
             follow_W += self._lead_W(horizon_256)
         return follow_W, repeat_W
 
@@ -200,17 +200,20 @@ class Guess:
         """Compare the newest sample with the guesses made for it one path delay ago. For lost
         samples the last guesses are repeated.
         """
-        words, made = self.words, self.made
+        state, guesses_W = self.words, self.made
         for _ in range(periods):
-            made[KINDS:] = made[:-KINDS]
-        at, part = KINDS * (self._mean_256 // FRACTION), self._mean_256 % FRACTION
-        newer_W, older_W = made[at : at + KINDS], made[at + KINDS : at + 2 * KINDS]
+            guesses_W[KINDS:] = guesses_W[:-KINDS]
+        place, part = KINDS * (self._mean_256 // FRACTION), self._mean_256 % FRACTION
+        newer_W, older_W = (
+            guesses_W[place : place + KINDS],
+            guesses_W[place + KINDS : place + 2 * KINDS],
+        )
         follow_W, repeat_W, whole_W = [
             load_W - new_W - ((old_W - new_W) * part >> 8) for new_W, old_W in zip(newer_W, older_W)
         ]
         for slot, error_W in (G_ERROR_FOLLOW, follow_W), (G_ERROR_REPEAT, repeat_W):
-            words[slot] += ((abs(error_W) << 16) - words[slot]) * self._judged >> 24
-        mean, peak = words[G_ERROR_MEAN], words[G_ERROR_PEAK]
+            state[slot] += ((abs(error_W) << 16) - state[slot]) * self._judged >> 24
+        mean, peak = state[G_ERROR_MEAN], state[G_ERROR_PEAK]
         mean += ((whole_W << 16) - mean) * self._settled >> 24
-        words[G_ERROR_MEAN], mean = mean, abs(mean)
-        words[G_ERROR_PEAK] = max(mean, peak + ((mean - peak) * self._kept >> 24))
+        state[G_ERROR_MEAN], mean = mean, abs(mean)
+        state[G_ERROR_PEAK] = max(mean, peak + ((mean - peak) * self._kept >> 24))

@@ -107,13 +107,13 @@ class Judge:
         """Forget everything, as if the load had always been load_W. A first step is followed at
         once.
         """
-        words, count = self.words, self._count
-        words[:] = array("q", bytes(8 * len(words)))
-        words[J_STILL] = words[J_LAG] = words[J_LOW] = words[J_LOW + 3] = load_W << 16
+        state, count = self.words, self._count
+        state[:] = array("q", bytes(8 * len(state)))
+        state[J_STILL] = state[J_LAG] = state[J_LOW] = state[J_LOW + 3] = load_W << 16
         if self.strict:
             self.strict.begin()
-        words[J_CHOICE], words[J_MOST] = ALL, self.strict.share if self.strict else ONE
-        words[J_SLOW] = words[J_FAST] = words[J_MOST] << 16
+        state[J_CHOICE], state[J_MOST] = ALL, self.strict.share if self.strict else ONE
+        state[J_SLOW] = state[J_FAST] = state[J_MOST] << 16
         self.ring[:] = array("q", [load_W] * count + [0] * (2 * count))
 
     def guess_W(self, slow_W: int, mix_W: int, ticks: int) -> int:
@@ -122,126 +122,126 @@ class Judge:
         """
         if self._is_blind:
             return mix_W
-        words = self.words
-        still_W = words[J_STILL] >> 16
+        state = self.words
+        still_W = state[J_STILL] >> 16
         slow, fast = slow_W - still_W, mix_W - slow_W
-        if words[J_ENERGY] < CALM and -CALM_W < fast < CALM_W:
+        if state[J_ENERGY] < CALM and -CALM_W < fast < CALM_W:
             fast = 0  # the battery does not follow the noise of the meter
         for _ in range(min(ticks, self._count)):
             self._model(still_W, slow, fast)
         self._move(ticks)
-        return still_W + (slow * words[J_SLOW] + fast * words[J_FAST] >> 24)
+        return still_W + (slow * state[J_SLOW] + fast * state[J_FAST] >> 24)
 
     def _model(self, *parts_W: int) -> None:
         """Step the dead time and the lag of each part by one tick."""
-        words, ring, count = self.words, self.ring, self._count
-        words[J_RING] = at = (words[J_RING] + 1) % count
-        words[J_TICKS] += 1
-        newer, older = (at - self._dead) % count, (at - self._dead - 1) % count
+        state, ring, count = self.words, self.ring, self._count
+        state[J_RING] = place = (state[J_RING] + 1) % count
+        state[J_TICKS] += 1
+        newer, older = (place - self._dead) % count, (place - self._dead - 1) % count
         for slot, part_W in enumerate(parts_W, J_LAG):
-            ring[at] = part_W
-            newer_W, lag = ring[newer], words[slot]
+            ring[place] = part_W
+            newer_W, lag = ring[newer], state[slot]
             missing = (newer_W << 16) + (ring[older] - newer_W) * self._between - lag
-            words[slot + J_SUM - J_LAG] += lag + (missing * self._moved >> 16) >> 16
-            words[slot] = lag + (missing * self._moves >> 16)
-            at, newer, older = at + count, newer + count, older + count
+            state[slot + J_SUM - J_LAG] += lag + (missing * self._moved >> 16) >> 16
+            state[slot] = lag + (missing * self._moves >> 16)
+            place, newer, older = place + count, newer + count, older + count
 
     def _move(self, ticks: int) -> None:
         """Move the shares towards those of the choice. If the range in 5 s is limited, the shares
         move slowly, because a sudden change makes an edge while the load is far from its mean. Only
         a growing swing then reduces them at once.
         """
-        words, strict = self.words, self.strict
-        most, up, down = words[J_MOST] << 16, self._up, self._down
+        state, strict = self.words, self.strict
+        most, up, down = state[J_MOST] << 16, self._up, self._down
         is_slow = False
         if strict and strict.share < ONE:
             up, is_slow = self._strict_up, strict.is_like
             down = up if is_slow else down
-        for slot, share in zip((J_SLOW, J_FAST), SHARES[words[J_CHOICE]]):
-            if words[slot] > most and not is_slow:
-                words[slot] = most
-            away = min(share << 16, most) - words[slot]
+        for slot, share in zip((J_SLOW, J_FAST), SHARES[state[J_CHOICE]]):
+            if state[slot] > most and not is_slow:
+                state[slot] = most
+            away = min(share << 16, most) - state[slot]
             if away:
                 part = up if away > 0 else down
-                words[slot] += away * min(part * ticks, 1 << 24) >> 24
+                state[slot] += away * min(part * ticks, 1 << 24) >> 24
 
     def judge(self, load_W: int) -> None:
         """Take a new sample, and compute the power that each choice would have left on the grid."""
         if self._is_blind:
             return
-        words = self.words
-        ticks, words[J_TICKS] = words[J_TICKS], 0
+        state = self.words
+        ticks, state[J_TICKS] = state[J_TICKS], 0
         load = load_W << 16
-        words[J_AGE_MS] = age = min(words[J_AGE_MS] + self._sample_ms, STILL_MS_MAX)
-        away = within(load - words[J_STILL], -self._rated_W << 16, self._rated_W << 16)
-        words[J_STILL] += away * self._sample_ms // max(age, STILL_MS_MIN)
+        state[J_AGE_MS] = age = min(state[J_AGE_MS] + self._sample_ms, STILL_MS_MAX)
+        away = within(load - state[J_STILL], -self._rated_W << 16, self._rated_W << 16)
+        state[J_STILL] += away * self._sample_ms // max(age, STILL_MS_MIN)
         if not ticks:  # the model has not run yet
             return
         above_W = []
         for kind in range(3):
-            above_W.append(self._above_W(kind, (words[J_SUM + kind] << 16) // ticks))
-            words[J_SUM + kind] = 0
+            above_W.append(self._above_W(kind, (state[J_SUM + kind] << 16) // ticks))
+            state[J_SUM + kind] = 0
         self._count_won(self._above_W(3, load), *above_W)
         self._choose()
 
     def _above_W(self, kind: int, power_65536: int) -> int:
         """The part of a power above 0.1 Hz, W. kind: still, slow, fast, load."""
-        words, slot = self.words, J_LOW + kind
-        words[slot] += (power_65536 - words[slot]) * self._above >> 24
-        return power_65536 - words[slot] >> 16
+        state, slot = self.words, J_LOW + kind
+        state[slot] += (power_65536 - state[slot]) * self._above >> 24
+        return power_65536 - state[slot] >> 16
 
     def _count_won(self, load_W: int, still_W: int, slow_W: int, fast_W: int) -> None:
-        words, part, most = self.words, self._judged, self._square_max
+        state, part, most = self.words, self._judged, self._square_max
         energy = min(load_W * load_W, most) >> 4
-        words[J_ENERGY] += (energy - words[J_ENERGY]) * part >> 24
-        words[J_LAGGED] += (words[J_ENERGY] - words[J_LAGGED]) * self._lagged >> 24
-        words[J_LARGEST] -= words[J_LARGEST] * self._forget >> 24
-        words[J_LARGEST] = max(words[J_LARGEST], words[J_ENERGY])
+        state[J_ENERGY] += (energy - state[J_ENERGY]) * part >> 24
+        state[J_LAGGED] += (state[J_ENERGY] - state[J_LAGGED]) * self._lagged >> 24
+        state[J_LARGEST] -= state[J_LARGEST] * self._forget >> 24
+        state[J_LARGEST] = max(state[J_LARGEST], state[J_ENERGY])
         rest_W = load_W - still_W
         seen = [load_W]
         for slot, (slow, fast) in enumerate(FOLLOWING, J_WON + 1):
             left_W = rest_W - (slow * slow_W + fast * fast_W >> 8)
-            left, won = min(left_W * left_W, most) >> 4, words[slot]
-            words[slot] = won + ((energy - left - won) * part >> 24)
+            left, won = min(left_W * left_W, most) >> 4, state[slot]
+            state[slot] = won + ((energy - left - won) * part >> 24)
             seen.append(left_W)
         if self.strict:
             self.strict.take(seen)
 
     def _choose(self) -> None:
         """Follow the choice that has won most. A small gain keeps it, and a loss ends it."""
-        words, strict = self.words, self.strict
-        energy = words[J_ENERGY]
-        is_calm = energy < words[J_LARGEST] // CALM_PART
-        if energy >= CALM and (words[J_CHOICE] == STILL or not is_calm):
+        state, strict = self.words, self.strict
+        energy = state[J_ENERGY]
+        is_calm = energy < state[J_LARGEST] // CALM_PART
+        if energy >= CALM and (state[J_CHOICE] == STILL or not is_calm):
             if best := self._best(range(1, len(SHARES))):
-                words[J_CHOICE] = best
+                state[J_CHOICE] = best
             elif self._has_lost():
-                words[J_CHOICE] = STILL
-        whole = words[J_CHOICE] if words[J_MOST] == ONE else STILL
-        words[J_MOST] = ONE
+                state[J_CHOICE] = STILL
+        whole = state[J_CHOICE] if state[J_MOST] == ONE else STILL
+        state[J_MOST] = ONE
         if strict and strict.share < ONE:
-            every = range(1, len(SHARES))
-            proven = [each for each in every if strict.is_proven(each, each == whole)]
+            choices = range(1, len(SHARES))
+            proven = [choice for choice in choices if strict.is_proven(choice, choice == whole)]
             if best := self._best(proven):
-                words[J_CHOICE] = best
+                state[J_CHOICE] = best
             else:
-                words[J_MOST] = strict.share
+                state[J_MOST] = strict.share
 
     def _best(self, choices: Sequence[int]) -> int:
         """The choice that has won most, STILL without a clear gain. A gain is compared with the
         energy of a second ago, because the gain from an edge comes a path delay after its energy.
         """
-        words = self.words
-        won = words[J_WON:]
-        if words[J_CHOICE] != STILL:
-            won[words[J_CHOICE]] += CHANGE_PCT * words[J_ENERGY] // 100
+        state = self.words
+        won = state[J_WON:]
+        if state[J_CHOICE] != STILL:
+            won[state[J_CHOICE]] += CHANGE_PCT * state[J_ENERGY] // 100
         best = max(choices, key=won.__getitem__, default=STILL)
-        return best if 100 * words[J_WON + best] > GAIN_PCT * words[J_LAGGED] else STILL
+        return best if 100 * state[J_WON + best] > GAIN_PCT * state[J_LAGGED] else STILL
 
     def _has_lost(self) -> bool:
         """True after a clear loss, or after a small gain while the load's energy does not rise."""
-        words = self.words
-        choice, energy = words[J_CHOICE], words[J_ENERGY]
-        won = 100 * words[J_WON + choice]
-        is_little = 2 * words[J_LAGGED] > energy and won < KEEP_PCT * energy
+        state = self.words
+        choice, energy = state[J_CHOICE], state[J_ENERGY]
+        won = 100 * state[J_WON + choice]
+        is_little = 2 * state[J_LAGGED] > energy and won < KEEP_PCT * energy
         return won < -LOSS_PCT * energy or is_little

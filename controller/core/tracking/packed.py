@@ -21,8 +21,11 @@ class Products:
     """Computes `count` packed means."""
 
     def __init__(self, count: int, bits: int):
-        self._bits, self._count, each = bits, count, ones(count)
-        self._signs, self._kept = each << NUMBER_BITS - 1, each * ((1 << NUMBER_BITS - bits) - 1)
+        self._bits, self._count, packed = bits, count, ones(count)
+        self._signs, self._kept = (
+            packed << NUMBER_BITS - 1,
+            packed * ((1 << NUMBER_BITS - bits) - 1),
+        )
         self._zeros = self._signs >> bits
         self._power_signs = ones(count + 1) << POWER_BITS - 1
 

@@ -49,10 +49,10 @@ class Reference:
 
     def begin(self, grid_W: int, low_W: int, high_W: int) -> None:
         """Begin at the present grid power, without a step. It must lie within low_W .. high_W."""
-        words = self.words
-        words[R_WANTED] = words[R_FREE] = words[R_BASE] = grid_W << 16
-        words[R_LOW], words[R_HIGH] = low_W << 16, high_W << 16
-        words[R_OWNER] = NOT_BEGUN
+        state = self.words
+        state[R_WANTED] = state[R_FREE] = state[R_BASE] = grid_W << 16
+        state[R_LOW], state[R_HIGH] = low_W << 16, high_W << 16
+        state[R_OWNER] = NOT_BEGUN
 
     def step(
         self,
@@ -71,36 +71,36 @@ class Reference:
         shows the load. It does not while the battery must store a solar surplus. responds: True
         during a frequency response. The energy that it moves comes back only after it.
         """
-        words = self.words
-        before, owner = words[R_OWNER], SENDER if soc_error_permille is None else CABINET
-        words[R_OWNER] = owner
+        state = self.words
+        before, owner = state[R_OWNER], SENDER if soc_error_permille is None else CABINET
+        state[R_OWNER] = owner
         if soc_error_permille is not None:
             missing = soc_error_permille * self._energy_Wh * 3600
-            if not responds or abs(missing) < abs(words[R_MISSING]):
-                words[R_MISSING] = missing
-            without_W = words[R_WANTED] + (own_W << 16)  # the grid without tracking
+            if not responds or abs(missing) < abs(state[R_MISSING]):
+                state[R_MISSING] = missing
+            without_W = state[R_WANTED] + (own_W << 16)  # the grid without tracking
             if learns:
-                words[R_BASE] = self._moved(R_BASE, without_W, self._quick, elapsed_ticks)
+                state[R_BASE] = self._moved(R_BASE, without_W, self._quick, elapsed_ticks)
         elif before == SENDER:
-            words[R_MISSING] += own_W * self._tick_ms * elapsed_ticks
+            state[R_MISSING] += own_W * self._tick_ms * elapsed_ticks
         else:
-            words[R_MISSING] = 0
+            state[R_MISSING] = 0
             if is_requested and before == CABINET:  # an earlier hold must not shift the request
-                words[R_FREE], words[R_HELD_MS] = words[R_BASE], 0
+                state[R_FREE], state[R_HELD_MS] = state[R_BASE], 0
             else:
-                words[R_BASE] = words[R_WANTED if learns else R_FREE]
+                state[R_BASE] = state[R_WANTED if learns else R_FREE]
         if before == NOT_BEGUN:  # nothing moves at the start, whatever the state of charge
-            words[R_MEAN] = words[R_WANTED] - self._recovery()
+            state[R_MEAN] = state[R_WANTED] - self._recovery()
         self._move(elapsed_ticks, learns)
 
     def _move(self, elapsed_ticks: int, learns: bool) -> None:
-        words = self.words
-        is_own = words[R_OWNER] == CABINET
-        towards = words[R_MEAN if is_own else R_BASE] + self._recovery()
+        state = self.words
+        is_own = state[R_OWNER] == CABINET
+        towards = state[R_MEAN if is_own else R_BASE] + self._recovery()
         for place in (R_WANTED, R_FREE):
-            words[place] = self._moved(place, towards, self._quick, elapsed_ticks)
+            state[place] = self._moved(place, towards, self._quick, elapsed_ticks)
         if is_own and learns:
-            words[R_MEAN] = self._moved(R_MEAN, words[R_WANTED], self._mean, elapsed_ticks)
+            state[R_MEAN] = self._moved(R_MEAN, state[R_WANTED], self._mean, elapsed_ticks)
 
     def _moved(self, place: int, towards: int, part: int, elapsed_ticks: int) -> int:
         return approach(self.words[place], towards, part, elapsed_ticks, 32)
@@ -121,35 +121,35 @@ class Reference:
         leaves_trace: after a long hold the grid keeps the power of the hold. is_sun: the battery
         stores only a solar surplus; otherwise it would charge from the grid in each cloud.
         """
-        words = self.words
-        free = words[R_FREE]
+        state = self.words
+        free = state[R_FREE]
         for place, end_W in ((R_LOW, low_W), (R_HIGH, high_W)):
-            words[place] = approach(words[place], end_W << 16, part, elapsed_ticks)
+            state[place] = approach(state[place], end_W << 16, part, elapsed_ticks)
         if is_sun:
-            words[R_WANTED] = approach(words[R_WANTED], words[R_FREE], part, elapsed_ticks)
-        words[R_WANTED] = within(words[R_WANTED], words[R_LOW], words[R_HIGH])
+            state[R_WANTED] = approach(state[R_WANTED], state[R_FREE], part, elapsed_ticks)
+        state[R_WANTED] = within(state[R_WANTED], state[R_LOW], state[R_HIGH])
         elapsed_ms = self._tick_ms * elapsed_ticks
         if low_W << 16 <= free <= high_W << 16:
             self._let_go(part, elapsed_ticks)
         elif leaves_trace:
-            words[R_HELD_MS] = min(words[R_HELD_MS] + 4 * elapsed_ms, 2 * LONG_HELD_MS)
+            state[R_HELD_MS] = min(state[R_HELD_MS] + 4 * elapsed_ms, 2 * LONG_HELD_MS)
         is_closed = low_W == high_W and not is_sun
-        words[R_CLOSED_MS] = closed_ms = words[R_CLOSED_MS] + elapsed_ms if is_closed else 0
+        state[R_CLOSED_MS] = closed_ms = state[R_CLOSED_MS] + elapsed_ms if is_closed else 0
         if closed_ms >= CLOSED_MS:  # the old mean says nothing about the load now
-            words[R_OWNER], words[R_FREE] = NOT_BEGUN, words[R_WANTED]
+            state[R_OWNER], state[R_FREE] = NOT_BEGUN, state[R_WANTED]
 
     def _let_go(self, part: int, elapsed_ticks: int) -> None:
         """End a hold. A short hold (a peak of the load, a wrong sample) leaves no trace. After a
         long hold the grid keeps its power; otherwise the end of the load's peak would be a second
         edge.
         """
-        words = self.words
-        before_ms = words[R_HELD_MS]
-        words[R_HELD_MS] = held_ms = max(0, before_ms - elapsed_ticks * self._tick_ms)
+        state = self.words
+        before_ms = state[R_HELD_MS]
+        state[R_HELD_MS] = held_ms = max(0, before_ms - elapsed_ticks * self._tick_ms)
         if held_ms < LONG_HELD_MS <= before_ms:
-            words[R_FREE] = words[R_WANTED]
+            state[R_FREE] = state[R_WANTED]
         elif held_ms < LONG_HELD_MS:
-            words[R_WANTED] = approach(words[R_WANTED], words[R_FREE], part, elapsed_ticks)
+            state[R_WANTED] = approach(state[R_WANTED], state[R_FREE], part, elapsed_ticks)
 
     def _recovery(self) -> int:
         """Power that recovers the missing energy in the time T, at most the rated power."""

@@ -78,23 +78,23 @@ class Repetition:
         """Take the newest sample. periods: meter periods since the previous sample. A lost sample
         says nothing about the change at its time, so its grid step is left out.
         """
-        words, newest_W = self.words, self._samples.newest_W()
-        if words[R_NEXT]:
+        state, newest_W = self.words, self._samples.newest_W()
+        if state[R_NEXT]:
             self._choose()
-        elif words[R_LAG]:
+        elif state[R_LAG]:
             self._refine()
-        if newest_W < words[R_LOW_W]:
-            words[R_LOW_W] = newest_W
-        elif newest_W > words[R_HIGH_W]:
-            words[R_HIGH_W] = newest_W
-        words[R_GRID] += periods
-        if words[R_GRID] < self._step:
+        if newest_W < state[R_LOW_W]:
+            state[R_LOW_W] = newest_W
+        elif newest_W > state[R_HIGH_W]:
+            state[R_HIGH_W] = newest_W
+        state[R_GRID] += periods
+        if state[R_GRID] < self._step:
             return
-        words[R_GRID] %= self._step
+        state[R_GRID] %= self._step
         if periods == 1:
             self._correlate()
-            words[R_STEPS] = (words[R_STEPS] + 1) % SEARCH_STEPS
-            if not words[R_STEPS]:
+            state[R_STEPS] = (state[R_STEPS] + 1) % SEARCH_STEPS
+            if not state[R_STEPS]:
                 self._find()
 
     def guess_W(self, horizon_256: int) -> int:
@@ -112,41 +112,41 @@ class Repetition:
 
     def _find(self) -> None:
         """Find the highest local maximum. A meter as slow as the time grid cannot refine it."""
-        words, lags = self.words, self.correlation
-        words[R_NEXT], words[R_LAG] = 0, _highest_peak(lags.tolist())
-        if not words[R_LAG] or 10 * lags[words[R_LAG]] <= LIKENESS_TENTHS * lags[0]:
-            words[R_LAG] = words[R_PERIOD] = 0
+        state, lags = self.words, self.correlation
+        state[R_NEXT], state[R_LAG] = 0, _highest_peak(lags.tolist())
+        if not state[R_LAG] or 10 * lags[state[R_LAG]] <= LIKENESS_TENTHS * lags[0]:
+            state[R_LAG] = state[R_PERIOD] = 0
         elif self._step == 1:
             self._refine()
             self._choose()
 
     def _refine(self) -> None:
         """Refine the maximum by the samples around it, or by a parabola if they do not decide."""
-        words, at, step, fine = self.words, self.words[R_LAG], self._step, self._fine
-        period = (at * FRACTION + _vertex(*self.correlation[at - 1 : at + 2])) * step
+        state, lag, step, fine = self.words, self.words[R_LAG], self._step, self._fine
+        period = (lag * FRACTION + _vertex(*self.correlation[lag - 1 : lag + 2])) * step
         reach = step // (2 * fine)
-        if reach and at * step <= self._fine_lag:
-            first, places = at * step - (reach + 1) * fine, 2 * reach + 3
+        if reach and lag * step <= self._fine_lag:
+            first, places = lag * step - (reach + 1) * fine, 2 * reach + 3
             unlike = self._all_unlike(first, places)
             least = unlike[(_rounded(period) - first) // fine]
             best = min(range(1, places - 1), key=unlike.__getitem__)
             near = unlike[best - 1 : best + 2]
             if near[1] == min(least, *near):
                 period = (first + best * fine) * FRACTION + _vertex(*near) * fine
-        words[R_LAG], words[R_NEXT] = 0, period
+        state[R_LAG], state[R_NEXT] = 0, period
 
     def _choose(self) -> None:
         """Take the refined period, unless the period in use fits as well. Find the range of the
         load in two periods.
         """
-        words = self.words
-        before, period, words[R_NEXT] = words[R_PERIOD], words[R_NEXT], 0
+        state = self.words
+        before, period, state[R_NEXT] = state[R_PERIOD], state[R_NEXT], 0
         is_other = self._step > 1 and before > 0 and abs(before - period) >= FRACTION
         if is_other and self._unlike(before) <= self._unlike(period):
             period = before
-        words[R_PERIOD] = period
+        state[R_PERIOD] = period
         seen = 2 * period // FRACTION + 2
-        words[R_LOW_W], words[R_HIGH_W] = self._samples.range_W(seen)
+        state[R_LOW_W], state[R_HIGH_W] = self._samples.range_W(seen)
 
     def _unlike(self, period_256: int) -> int:
         """Squared difference of the load of the last 2 s and the load one period before."""
@@ -159,8 +159,11 @@ class Repetition:
         """`_unlike` for `places` lags, from `lag` samples on. The sum of newer^2 is left out,
         because it is the same for all lags.
         """
-        every, fine, count = self._samples.every, self._fine, self._count
-        newer, older = every(fine, count).tolist(), every(fine, count + places - 1, lag).tolist()
+        sampled, fine, count = self._samples.every, self._fine, self._count
+        newer, older = (
+            sampled(fine, count).tolist(),
+            sampled(fine, count + places - 1, lag).tolist(),
+        )
         squares = list(accumulate(map(mul, older, older), initial=0))
         return [
             end - begin - 2 * sum(map(mul, newer, older[place:]))

@@ -35,11 +35,11 @@ class Samples:
 
     def append(self, load_W: int) -> None:
         """Add the newest sample."""
-        words, lows, highs = self.words, self.lows, self.highs
-        words[S_NEWEST] = at = (words[S_NEWEST] + 1) % len(self.ring)
-        self.ring[at] = load_W
-        block = at // BLOCK
-        if not at % BLOCK:
+        state, lows, highs = self.words, self.lows, self.highs
+        state[S_NEWEST] = index = (state[S_NEWEST] + 1) % len(self.ring)
+        self.ring[index] = load_W
+        block = index // BLOCK
+        if not index % BLOCK:
             lows[block] = highs[block] = load_W
         elif load_W < lows[block]:
             lows[block] = load_W
@@ -53,36 +53,36 @@ class Samples:
     def change_W(self, older_256: int, newer_256: int) -> int:
         """Change of the load between two ages in 1/256 sample, linear between samples."""
         ring, newest, count = self.ring, self.words[S_NEWEST], len(self.ring)
-        at = (newest - older_256 // FRACTION) % count
-        from_W = ring[at]
-        from_W += (ring[at - 1] - from_W) * (older_256 % FRACTION) >> 8
-        at = (newest - newer_256 // FRACTION) % count
-        to_W = ring[at]
-        return to_W + ((ring[at - 1] - to_W) * (newer_256 % FRACTION) >> 8) - from_W
+        index = (newest - older_256 // FRACTION) % count
+        from_W = ring[index]
+        from_W += (ring[index - 1] - from_W) * (older_256 % FRACTION) >> 8
+        index = (newest - newer_256 // FRACTION) % count
+        to_W = ring[index]
+        return to_W + ((ring[index - 1] - to_W) * (newer_256 % FRACTION) >> 8) - from_W
 
     def every(self, step: int, count: int, back: int = 0) -> "array[int]":
         """`count` samples, `step` apart, newest first. back: number of samples to skip before the
         first.
         """
         ring = self.ring
-        at = (self.words[S_NEWEST] - back) % len(ring)
-        inside = min(count, at // step + 1)
-        found = ring[at : at - inside * step if at >= inside * step else None : -step]
+        index = (self.words[S_NEWEST] - back) % len(ring)
+        inside = min(count, index // step + 1)
+        samples = ring[index : index - inside * step if index >= inside * step else None : -step]
         if inside < count:
-            at += len(ring) - inside * step
-            end = at - (count - inside) * step
-            found += ring[at : end if end >= 0 else None : -step]
-        return found
+            index += len(ring) - inside * step
+            end = index - (count - inside) * step
+            samples += ring[index : end if end >= 0 else None : -step]
+        return samples
 
     def range_W(self, count: int) -> tuple[int, int]:
         """The least and the largest of the `count` newest samples."""
         newest = self.words[S_NEWEST]
         first = newest + 1 - count
-        at = first % len(self.ring)
-        block, end = at // BLOCK + 1, newest // BLOCK + 1
-        seen = self.ring[at : min(block * BLOCK, newest + 1) if first >= 0 else block * BLOCK]
+        index = first % len(self.ring)
+        block, end = index // BLOCK + 1, newest // BLOCK + 1
+        seen = self.ring[index : min(block * BLOCK, newest + 1) if first >= 0 else block * BLOCK]
         lows, highs = (
-            each[block:end] if first >= 0 else each[block:] + each[:end]
-            for each in (self.lows, self.highs)
+            extremes[block:end] if first >= 0 else extremes[block:] + extremes[:end]
+            for extremes in (self.lows, self.highs)
         )
         return min(seen + lows), max(seen + highs)

@@ -80,31 +80,31 @@ class Strict:
 
     def take(self, powers_W: Sequence[int]) -> None:
         """Take a new sample. powers_W: the load, then the rest after each choice, above 0.1 Hz."""
-        words = self.words
-        words[S_MS] += self._sample_ms
-        if words[S_MS] >= BLOCK_MS:
-            words[S_MS] = 0
+        state = self.words
+        state[S_MS] += self._sample_ms
+        if state[S_MS] >= BLOCK_MS:
+            state[S_MS] = 0
             self._next_block(powers_W)
-        at = words[S_BLOCK]
+        index = state[S_BLOCK]
         lows, highs = self.lows, self.highs
         for power_W in powers_W:
-            if power_W < lows[at]:
-                lows[at] = power_W
-            if power_W > highs[at]:
-                highs[at] = power_W
-            at += BLOCKS
+            if power_W < lows[index]:
+                lows[index] = power_W
+            if power_W > highs[index]:
+                highs[index] = power_W
+            index += BLOCKS
         self._allow()
 
     def _next_block(self, powers_W: Sequence[int]) -> None:
         """Keep the ranges of the last 5 s, and begin a new block."""
-        words = self.words
-        words[S_BLOCK] = (words[S_BLOCK] + 1) % BLOCKS
-        words[S_SEEN] = min(words[S_SEEN] + 1, PROOF_BLOCKS)
+        state = self.words
+        state[S_BLOCK] = (state[S_BLOCK] + 1) % BLOCKS
+        state[S_SEEN] = min(state[S_SEEN] + 1, PROOF_BLOCKS)
         for signal, power_W in enumerate(powers_W):
             largest_W = self._largest_W(signal)
             self.kept[signal] = largest_W - largest_W // KEPT_BLOCKS
-            at = signal * BLOCKS + words[S_BLOCK]
-            self.lows[at] = self.highs[at] = power_W
+            index = signal * BLOCKS + state[S_BLOCK]
+            self.lows[index] = self.highs[index] = power_W
 
     def _range_W(self, signal: int) -> int:
         part = slice(signal * BLOCKS, (signal + 1) * BLOCKS)
@@ -115,12 +115,12 @@ class Strict:
         return max(self.kept[signal], self._range_W(signal))
 
     def _allow(self) -> None:
-        words = self.words
-        words[S_RANGE_W] = self._largest_W(0)
+        state = self.words
+        state[S_RANGE_W] = self._largest_W(0)
         before_W = self.kept[0]
-        is_grown = words[S_RANGE_W] > before_W + before_W // GROWN_PARTS
-        words[S_LIKE_MS] = 0 if is_grown else min(words[S_LIKE_MS] + self._sample_ms, LIKE_MS)
-        words[S_SHARE] = share(self._range_W_max, words[S_RANGE_W])
+        is_grown = state[S_RANGE_W] > before_W + before_W // GROWN_PARTS
+        state[S_LIKE_MS] = 0 if is_grown else min(state[S_LIKE_MS] + self._sample_ms, LIKE_MS)
+        state[S_SHARE] = share(self._range_W_max, state[S_RANGE_W])
 
     @property
     def is_like(self) -> bool:
@@ -131,10 +131,10 @@ class Strict:
         """True if the choice (from 1) meets one of the two cases above. Within W, a choice that is
         followed whole stays proven until the end of a larger swing is seen.
         """
-        words, left_W = self.words, self._largest_W(choice)
+        state, left_W = self.words, self._largest_W(choice)
         if left_W <= self._range_W_max:
-            is_less = left_W <= words[S_RANGE_W] - words[S_RANGE_W] // LESS_PARTS
+            is_less = left_W <= state[S_RANGE_W] - state[S_RANGE_W] // LESS_PARTS
             is_small = CLEAR_PARTS * left_W <= self._range_W_max
             return is_less or is_small or (is_followed and not self.is_like)
-        is_seen = words[S_SEEN] == PROOF_BLOCKS and self.is_like
-        return is_seen and CLEAR_PARTS * left_W <= words[S_RANGE_W]
+        is_seen = state[S_SEEN] == PROOF_BLOCKS and self.is_like
+        return is_seen and CLEAR_PARTS * left_W <= state[S_RANGE_W]

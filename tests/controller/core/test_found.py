@@ -27,8 +27,8 @@ HELPERS = {each.__name__: each for each in (given_W, metered_W)}
 
 
 def used(tree):
-    """{"known" | "found": {"Load" | "Store": fields}} of the code."""
-    found = {"known": {"Load": set(), "Store": set()}, "found": {"Load": set(), "Store": set()}}
+    """{"known" | "findings": {"Load" | "Store": fields}} of the code."""
+    found = {name: {"Load": set(), "Store": set()} for name in ("known", "findings")}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") in found:
             found[node.value.id][type(node.ctx).__name__].add(node.attr)
@@ -46,8 +46,8 @@ def test_a_function_reads_and_writes_what_it_declares(function):
     read, written = set(), set()
     for tree in trees:
         of = used(tree)
-        read |= of["known"]["Load"] | of["found"]["Load"]
-        written |= of["found"]["Store"]
+        read |= of["known"]["Load"] | of["findings"]["Load"]
+        written |= of["findings"]["Store"]
         assert not of["known"]["Store"]
     assert written == set(function.WRITES)
     assert read - written == {*function.READS, *function.BEFORE} - written
