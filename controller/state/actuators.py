@@ -17,25 +17,29 @@ ANY = WIDE_W, reasons.NONE
 
 def facts(shadow: Shadow) -> list[Facts]:
     """One entry for each actuator, in the order of the configuration."""
-    return [_actuator(shadow, *each) for each in enumerate(shadow.core.actuators)]
+    return [_actuator(shadow, *numbered) for numbered in enumerate(shadow.core.actuators)]
 
 
 def of_device(shadow: Shadow, view: DeviceView) -> list[Facts]:
     """The entries of one device."""
     numbered = enumerate(shadow.core.actuators)
-    return [_actuator(shadow, number, each) for number, each in numbered if each.view is view]
+    return [
+        _actuator(shadow, number, actuator)
+        for number, actuator in numbered
+        if actuator.view is view
+    ]
 
 
-def _actuator(shadow: Shadow, number: int, each: ActuatorChain) -> Facts:
+def _actuator(shadow: Shadow, number: int, actuator_chain: ActuatorChain) -> Facts:
     first = shadow.core.actuators_at + number * len(c.CHAIN_OUTPUTS)
 
     def trace(place: int) -> int:
         return shadow.out[first + place]
 
-    record, view = each.actuator, each.view
+    record, view = actuator_chain.actuator, actuator_chain.view
     code = trace(c.O_BINDING_REASON)
     return {
-        "name": each.name,
+        "name": actuator_chain.name,
         "device": base.configured(shadow, view.device),
         "text": record.text,
         "value": trace(c.O_SETPOINT_W),
@@ -44,7 +48,7 @@ def _actuator(shadow: Shadow, number: int, each: ActuatorChain) -> Facts:
         "available": trace(c.O_AVAILABLE_HIGH_W),
         "steps": _steps(trace),
         "binding": base.reason(code),
-        "without": without(each.chain, code) if code else None,
+        "without": without(actuator_chain.chain, code) if code else None,
         "sent": view.sent(record.name),
         "feedback": record.feedback,
         "feedback_value": view.value(record.feedback),

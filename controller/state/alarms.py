@@ -31,11 +31,11 @@ def facts(
     """The page `alarms` as plain data. recorded: gives the start of a row that is older than the
     journal; replacing: see proof_tests.facts.
     """
-    found = [rows.row_of(shadow, name, history) for name in shadow.standing]
-    for row in found:
+    standing = [rows.row_of(shadow, name, history) for name in shadow.standing]
+    for row in standing:
         row["began_text"] = _recorded(row, recorded) if row["began_ms"] is None else None
     first = shadow.stage_names[shadow.first_out] if shadow.first_out >= 0 else None
-    ordered = rows.by_danger(found)
+    ordered = rows.by_danger(standing)
     return {
         **base.head(shadow),
         "standing": ordered,
@@ -63,16 +63,16 @@ def facts(
 def _recorded(row: Facts, recorded: record.Record | None) -> str | None:
     """When the recorder saw this row begin, as text; None when unknown."""
     scope = row["instance"].partition(".")[2] or "cabinet"
-    found = recorded.began(row["stage"], scope) if recorded else None
-    return record.utc_text(found["utc_us"], found["utc_source"]) if found else None
+    event = recorded.began(row["stage"], scope) if recorded else None
+    return record.utc_text(event["utc_us"], event["utc_source"]) if event else None
 
 
 def check(ordered: list[Facts]) -> list[Facts]:
     """[{rows: [stage, ...], remedy}]: the remedies in the order of the rows, without repeats."""
-    found: dict[str, list[str]] = {}
+    by_remedy: dict[str, list[str]] = {}
     for row in ordered:
-        found.setdefault(row["reason"]["remedy"], []).append(row["stage"])
-    return [{"rows": stages, "remedy": remedy} for remedy, stages in found.items()]
+        by_remedy.setdefault(row["reason"]["remedy"], []).append(row["stage"])
+    return [{"rows": stages, "remedy": remedy} for remedy, stages in by_remedy.items()]
 
 
 def reset(shadow: Shadow, standing: list[Facts]) -> Facts:

@@ -26,7 +26,7 @@ YES, NO, NOT_KNOWN = "yes", "no", "not known"
 POWER_W_MAX, AT_S_MAX, FOR_S_MAX = 1_000_000_000, 86_400, 86_400
 
 
-def answer(given: Situation, job: Job) -> Facts:
+def answer(situation: Situation, job: Job) -> Facts:
     """{answer, power_W, at_s, for_s, missing: [{what, ...}], unknown: [words]}. If the meters are
     known, these facts too:
 
@@ -34,56 +34,60 @@ def answer(given: Situation, job: Job) -> Facts:
     power and energy, None if the answer is not yes or the battery is not needed; needed_W: power
     that the battery must give in the worst moment; given_Wh: energy that it gives during the job.
     """
-    if given.unknown:
-        return not_known(job, given.unknown)
-    forecasts = [Forecast(given, job, course) for course in courses(given)]
-    if any(forecast.is_needed for forecast in forecasts) and given.unknown_battery:
-        return not_known(job, given.unknown_battery)
-    found = min(forecasts, key=lambda each: (not _missing(given, each), each.margin_W))
-    missing, worst, seen_W = _missing(given, found), found.worst, given.connection.seen_W
+    if situation.unknown:
+        return not_known(job, situation.unknown)
+    forecasts = [Forecast(situation, job, course) for course in courses(situation)]
+    if any(forecast.is_needed for forecast in forecasts) and situation.unknown_battery:
+        return not_known(job, situation.unknown_battery)
+    future = min(
+        forecasts, key=lambda forecast: (not _missing(situation, forecast), forecast.margin_W)
+    )
+    missing, worst, seen_W = _missing(situation, future), future.worst, situation.connection.seen_W
     is_yes, left_Wh = not missing, min(forecast.left_Wh for forecast in forecasts)
     return {
         "answer": YES if is_yes else NO,
         **job._asdict(),
-        "course": found.course.name if len(forecasts) > 1 else None,
-        "rests_on": _rests_on(given, worst),
-        "margin_W": int(found.margin_W) if is_yes else None,
+        "course": future.course.name if len(forecasts) > 1 else None,
+        "rests_on": _rests_on(situation, worst),
+        "margin_W": int(future.margin_W) if is_yes else None,
         "margin_Wh": int(left_Wh) if is_yes and left_Wh < float("inf") else None,
         "missing": missing,
         "unknown": [],
         "needed_W": max(0, round(worst.need_W)),
-        "given_Wh": round(found.given_Wh),
-        "remaining_Wh": None if given.unknown_battery else given.battery.remaining_Wh,
-        "reserve_permille": given.battery.reserve_permille,
+        "given_Wh": round(future.given_Wh),
+        "remaining_Wh": None if situation.unknown_battery else situation.battery.remaining_Wh,
+        "reserve_permille": situation.battery.reserve_permille,
         "import_W_max": round(worst.cap.import_W),
         "import_reason": base.reason(worst.cap.reason),
         "connection_W": [sum(seen_W) // len(seen_W), max(seen_W)],
-        "end_ddegC": round(found.ddegC),
-        "assumptions": assumptions(given),
+        "end_ddegC": round(future.ddegC),
+        "assumptions": assumptions(situation),
     }
 
 
-def _rests_on(given: Situation, worst: Moment) -> list[Facts]:
+def _rests_on(situation: Situation, worst: Moment) -> list[Facts]:
     """Each limit on which the answer depends. valid_s None: the limit has no end; decides: the
     limit decides the worst moment.
     """
-    connection, tracking = given.connection, given.tracking
-    words: list[tuple] = [("", "connection", "configured", connection.import_W_max, None, None)]
-    for hint in given.hints:
+    connection, tracking = situation.connection, situation.tracking
+    limits: list[tuple] = [("", "connection", "configured", connection.import_W_max, None, None)]
+    for hint in situation.hints:
         name = hint.source, hint.quantity
         if hint.valid_s:
-            words.append((*name, "valid", hint.value_W, hint.valid_s, hint.fallback_W))
+            limits.append((*name, "valid", hint.value_W, hint.valid_s, hint.fallback_W))
         else:
-            words.append((*name, "fallback", hint.fallback_W, None, None))
+            limits.append((*name, "fallback", hint.fallback_W, None, None))
     if tracking.is_requested:
         name, ends = (tracking.base_source, "power_W"), (tracking.base_s, None)
-        words.append((*name, "valid", tracking.base_W, *ends))
-    if given.slots:
-        words.append((given.schedule_source, "schedule", "valid", None, given.heard_s, None))
+        limits.append((*name, "valid", tracking.base_W, *ends))
+    if situation.slots:
+        limits.append(
+            (situation.schedule_source, "schedule", "valid", None, situation.heard_s, None)
+        )
     names = "source", "what", "state", "value_W", "valid_s", "fallback_W"
-    what = {reasons.GRID_CAP_HINT: "import_W_max", reasons.SCHEDULE_GRID_CAP: "schedule"}
-    deciding = worst.cap.source, what.get(worst.cap.reason, "connection")
-    return [{**dict(zip(names, each)), "decides": each[:2] == deciding} for each in words]
+    limit_names = {reasons.GRID_CAP_HINT: "import_W_max", reasons.SCHEDULE_GRID_CAP: "schedule"}
+    deciding = worst.cap.source, limit_names.get(worst.cap.reason, "connection")
+    return [{**dict(zip(names, limit)), "decides": limit[:2] == deciding} for limit in limits]
 
 
 def not_known(job: Job, unknown: Iterable[str]) -> Facts:
@@ -91,26 +95,26 @@ def not_known(job: Job, unknown: Iterable[str]) -> Facts:
     return {"answer": NOT_KNOWN, **job._asdict(), "missing": [], "unknown": list(unknown)}
 
 
-def assumptions(given: Situation) -> list[str]:
+def assumptions(situation: Situation) -> list[str]:
     """One sentence for each assumption behind an answer."""
-    found = [
+    sentences = [
         f"The load goes on as in the last {LOOK_BACK_MS // 60_000} min.",
         "Load tracking charges until then, within the connection, towards "
-        f"{given.battery.target_permille / 10:g} %.",
-        f"Efficiency {given.battery.efficiency_permille / 10:g} % each way; "
+        f"{situation.battery.target_permille / 10:g} %.",
+        f"Efficiency {situation.battery.efficiency_permille / 10:g} % each way; "
         f"{MARGIN_PERMILLE / 10:g} % of the energy stays unused.",
         "Limits, interlocks and start conditions stay as now.",
         f"Modules warm by {WARM_DDEGC_PER_C2_H / 10:g} K per hour at 1 C, with the square of the "
         f"power; the BMS may derate {BMS_DDEGC / 10:g} K early.",
     ]
-    if len(courses(given)) > 1:
-        found.append(
+    if len(courses(situation)) > 1:
+        sentences.append(
             "Sources of hints may renew what they sent or fall silent, the worse one counts: a "
             "silent one's hint counts while it is valid, then its fallback."
         )
-    if given.steps:
-        found.append(f"{len(given.steps)} announced steps of the load come.")
-    return found
+    if situation.steps:
+        sentences.append(f"{len(situation.steps)} announced steps of the load come.")
+    return sentences
 
 
 def _up(value: float) -> int:
@@ -118,33 +122,33 @@ def _up(value: float) -> int:
     return -int(-value // 1)
 
 
-def _missing(given: Situation, found: Forecast) -> list[Facts]:
+def _missing(situation: Situation, forecast: Forecast) -> list[Facts]:
     """Everything that is missing. what: condition, temperature, power, peak_window or energy."""
     missing = []
-    if found.worst.spare_W < 0:
-        missing.append(_missing_power(given, found.worst))
-    over = [interval for interval in found.intervals if interval.spare_W < 0]
+    if forecast.worst.spare_W < 0:
+        missing.append(_missing_power(situation, forecast.worst))
+    over = [interval for interval in forecast.intervals if interval.spare_W < 0]
     if over:
         first = over[0]
         window = {"from_s": first.begin_s, "until_s": first.end_s}
         missing.append({"what": "peak_window", "missing_W": _up(-first.spare_W), **window})
-    if found.left_Wh < 0:
-        kept = {"reserve_permille": found.reserve_permille}
-        missing.append({"what": "energy", "missing_Wh": _up(-found.left_Wh), **kept})
+    if forecast.left_Wh < 0:
+        kept = {"reserve_permille": forecast.reserve_permille}
+        missing.append({"what": "energy", "missing_Wh": _up(-forecast.left_Wh), **kept})
     return missing
 
 
-def _missing_power(given: Situation, worst: Moment) -> Facts:
+def _missing_power(situation: Situation, worst: Moment) -> Facts:
     """Why the battery cannot give the power of the worst moment."""
-    battery = given.battery
+    battery = situation.battery
     limit = base.reason(battery.discharge_reason)
-    found = {"missing_W": _up(-worst.spare_W), "from_s": worst.now_s, "limit": limit}
+    shortage = {"missing_W": _up(-worst.spare_W), "from_s": worst.now_s, "limit": limit}
     if not battery.discharge_W_max:
-        return {"what": "condition", **found}
+        return {"what": "condition", **shortage}
     if worst.need_W > worst.cool_W:
-        return {"what": "power", **found}
+        return {"what": "power", **shortage}
     full_ddegC, none_ddegC = battery.taper_ddegC
     now = taper_permille(battery.hottest_ddegC, full_ddegC, none_ddegC)
     part = worst.need_W * now / worst.cool_W / 1000
     cool_ddegC = none_ddegC - (none_ddegC - full_ddegC) * part - BMS_DDEGC
-    return {"what": "temperature", **found, "missing_ddegC": _up(worst.ddegC - cool_ddegC)}
+    return {"what": "temperature", **shortage, "missing_ddegC": _up(worst.ddegC - cool_ddegC)}

@@ -71,18 +71,18 @@ class Samples:
 
     def _computed(self) -> Facts:
         floor_ms = max(self._sample_ms, self._tick_ms)
-        found = {
+        powers = {
             name: measured(replies.kept, self._now_ms, self._tick_ms, floor_ms)
             for name, replies in self._replies.items()
         }
-        return {"window_s": WINDOW_MS // 1000, **found}
+        return {"window_s": WINDOW_MS // 1000, **powers}
 
 
 class _Replies:
     """`kept`: the replies of the last WINDOW_MS. The power of a reply is a sum of input words."""
 
-    def __init__(self, groups: list[int], words: list[int]):
-        self.groups, self._words, self._waits_for = groups, words, set(groups)
+    def __init__(self, groups: list[int], places: list[int]):
+        self.groups, self._words, self._waits_for = groups, places, set(groups)
         self.kept: deque[Reply] = deque()
 
     def feed(self, now_ms: int, fresh: bytes, inp: Sequence[int]) -> None:
@@ -193,8 +193,8 @@ def _spread(
 def _bridged(values: Sequence[int | None]) -> list[float]:
     """The values, with a straight line in place of each None. Both ends are known."""
     known = [(place, value) for place, value in enumerate(values) if value is not None]
-    found = [float(known[0][1])]
+    bridged = [float(known[0][1])]
     for (first, before), (last, after) in zip(known, known[1:]):
         slope = (after - before) / (last - first)
-        found += [before + slope * step for step in range(1, last - first + 1)]
-    return found
+        bridged += [before + slope * step for step in range(1, last - first + 1)]
+    return bridged

@@ -27,8 +27,8 @@ def reason(code: int) -> Facts | None:
 
 def reason_facts(code: int, name: str, sentence: str, remedy: str) -> Facts:
     """The facts of a reason code, with other words than its own."""
-    words = {"name": name, "sentence": sentence, "remedy": remedy}
-    return {"code": code, "label": reasons.label(code), **words}
+    texts = {"name": name, "sentence": sentence, "remedy": remedy}
+    return {"code": code, "label": reasons.label(code), **texts}
 
 
 def uptime_ms(shadow: Computed) -> int:
@@ -92,8 +92,8 @@ def rack_value(shadow: Computed, rack: int, index: int) -> int | None:
 def battery_W(shadow: Computed) -> int | None:
     """Measured power of all converters, W; None while one is unknown."""
     values = [unit_value(shadow, unit, s.PCS_POWER_W) for unit in range(shadow.layout.units)]
-    found = [value for value in values if value is not None]
-    return sum(found) if len(found) == len(values) else None
+    known_W = [value for value in values if value is not None]
+    return sum(known_W) if len(known_W) == len(values) else None
 
 
 def head(shadow: Shadow) -> Facts:
@@ -114,8 +114,10 @@ def head(shadow: Shadow) -> Facts:
 
 def contradicted(shadow: Shadow) -> list[Facts]:
     """Each signal that other measurements contradict: {signal, reason}."""
-    found = [function.contradicted() for function in shadow.core.functions.values()]
-    return [{"signal": name, "reason": reason(code)} for some in found for name, code in some]
+    contradictions = [function.contradicted() for function in shadow.core.functions.values()]
+    return [
+        {"signal": name, "reason": reason(code)} for some in contradictions for name, code in some
+    ]
 
 
 def stage_of(instance: str) -> tuple:
@@ -125,9 +127,9 @@ def stage_of(instance: str) -> tuple:
 
 def danger_of(shadow: Snapshot) -> Facts:
     """{level, name, words: what to do} of the most dangerous row in either channel."""
-    found = [stage_of(name) for name in shadow.standing]
+    stages = [stage_of(name) for name in shadow.standing]
     in_b = peer_words.stage_in_b(shadow.causes[PEER_FIRST_OUT])
-    level = max(map(danger.level, [*found, *([in_b] if in_b else [])]), default=danger.WARNING)
+    level = max(map(danger.level, [*stages, *([in_b] if in_b else [])]), default=danger.WARNING)
     return {"level": level, "name": danger.NAMES[level], "words": danger.FIRST[level]}
 
 
@@ -139,8 +141,8 @@ def locked_out_by(shadow: Snapshot) -> str | None:
 def entry_of(shadow: Snapshot, device: SiteDevice) -> Facts:
     """Entry of a site device in the journal's header; {} for the clock, a part of the box."""
     place = device.role.name, device.number - 1
-    found = shadow.reader.header.get("devices", [])
-    return next((each for each in found if (each["role"], each["index"]) == place), {})
+    devices = shadow.reader.header.get("devices", [])
+    return next((row for row in devices if (row["role"], row["index"]) == place), {})
 
 
 def configured(shadow: Snapshot, device: SiteDevice) -> str | None:

@@ -53,10 +53,12 @@ def gas(shadow: Shadow) -> Facts:
 def contact(shadow: Shadow, name: str) -> str:
     """State of a contact: OK, NOT_OK, UNKNOWN, NOT_FITTED, or IDLE if only the fan is off."""
     lacking = shadow.reader.header.get("not_fitted", {})
-    every = equipment.EQUIPMENT.items()
-    absent: set[object] = {each for key, one in every if key in lacking for each in one.inputs}
-    names = {at: s.CABINET_INPUTS[at][base.INPUT_NAME] for at in CONTACTS[name]}
-    inputs = [at for at, each in names.items() if each not in absent]
+    pairs = equipment.EQUIPMENT.items()
+    absent: set[object] = {
+        input_name for key, record in pairs if key in lacking for input_name in record.inputs
+    }
+    names = {index: s.CABINET_INPUTS[index][base.INPUT_NAME] for index in CONTACTS[name]}
+    inputs = [index for index, input_name in names.items() if input_name not in absent]
     if not inputs or name == "door" and not shadow.core.facts.cabinet_parameter(p.P_DOOR_FITTED):
         return NOT_FITTED
     values = [base.cabinet_value(shadow, index) for index in inputs]

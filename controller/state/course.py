@@ -40,24 +40,24 @@ class Cap(NamedTuple):
 class Course:
     """One possible future of a situation; every time is in s from now."""
 
-    def __init__(self, given: Situation, name: str, is_silent: bool = False):
+    def __init__(self, situation: Situation, name: str, is_silent: bool = False):
         """name: RENEWED, SILENT or MIXED. is_silent: request and schedule end in MIXED too."""
-        self.name, self._given, self._is_silent = name, given, is_silent or name == SILENT
-        self._steps = [Step(*step) for step in given.steps]
+        self.name, self._given, self._is_silent = name, situation, is_silent or name == SILENT
+        self._steps = [Step(*step) for step in situation.steps]
 
     def slot(self, now_s: int) -> Slot | None:
         """The slot of the schedule that acts at now_s; None: no slot."""
-        given = self._given
-        if self._is_silent and given.heard_s is not None and now_s >= given.heard_s:
+        situation = self._given
+        if self._is_silent and situation.heard_s is not None and now_s >= situation.heard_s:
             return None
-        return next((slot for begin, end, slot in given.slots if begin <= now_s < end), None)
+        return next((slot for begin, end, slot in situation.slots if begin <= now_s < end), None)
 
     def steps_W(self, now_s: int) -> int:
         """Change of the load at now_s by the announced steps."""
         begun = [step for step in self._steps if step.start_s <= now_s]
-        over = [each for each in begun if each.end_s is not None and now_s >= each.end_s]
-        ended = [each for each in over if self._is_silent and each.step_W <= 0]
-        return sum(each.step_W for each in begun) - sum(each.step_W for each in ended)
+        over = [step for step in begun if step.end_s is not None and now_s >= step.end_s]
+        ended = [step for step in over if self._is_silent and step.step_W <= 0]
+        return sum(step.step_W for step in begun) - sum(step.step_W for step in ended)
 
     def base(self, now_s: int, slot: Slot | None) -> tuple[int, bool, bool]:
         """(requested power, True if a hint requests it, True if load tracking pauses meanwhile)."""
@@ -72,21 +72,21 @@ class Course:
         now_s. If a hint limits to the same value as the connection, Cap names the connection.
         """
         connection = self._given.connection
-        found = [Cap(connection.import_W_max, connection.import_reason, "")]
-        for each, value_W in self._in_force(now_s, slot, g.IMPORT):
-            found.append(Cap(value_W, reasons.GRID_CAP_HINT, each.source))
+        caps = [Cap(connection.import_W_max, connection.import_reason, "")]
+        for hint, value_W in self._in_force(now_s, slot, g.IMPORT):
+            caps.append(Cap(value_W, reasons.GRID_CAP_HINT, hint.source))
         scheduled_W = self._scheduled_W(slot, now_s, now_s + step_s) if slot else WIDE_W
         if scheduled_W < WIDE_W:
             source = self._given.schedule_source
-            found.append(Cap(scheduled_W, reasons.SCHEDULE_GRID_CAP, source))
-        return min(found, key=lambda cap: cap.import_W)
+            caps.append(Cap(scheduled_W, reasons.SCHEDULE_GRID_CAP, source))
+        return min(caps, key=lambda cap: cap.import_W)
 
     def _scheduled_W(self, slot: Slot, now_s: int, until_s: int) -> int:
         """Lowest import cap of the slot up to until_s. The cap already falls before a slot with a
         lower cap begins.
         """
         cap_W = slot.grid_cap_W if slot.grid_cap_W >= 0 else WIDE_W
-        following = next((each for each in self._given.slots if each[0] > now_s), None)
+        following = next((span for span in self._given.slots if span[0] > now_s), None)
         if following is None:
             return cap_W
         begin_s, _, slot = following
@@ -116,12 +116,12 @@ class Course:
 
     def _in_force(self, now_s: int, slot: Slot | None, group: int) -> list[tuple[Held, int]]:
         """Each hint or fallback of a group (hint_groups) that acts, and its value."""
-        found = []
+        in_force = []
         for hint in self._given.hints:
             value_W = self._value_W(hint, now_s, slot) if hint.group == group else None
             if value_W is not None:
-                found.append((hint, value_W))
-        return found
+                in_force.append((hint, value_W))
+        return in_force
 
     def _value_W(self, held: Held, now_s: int, slot: Slot | None) -> int | None:
         """Value of a hint or its fallback, by the rule of core/policies/hint_table.py."""
@@ -148,22 +148,24 @@ class Course:
         return None if is_replaced else held.fallback_W
 
 
-def courses(given: Situation) -> list[Course]:
+def courses(situation: Situation) -> list[Course]:
     """The futures to check: only RENEWED if nothing can end; SILENT too if something can end; MIXED
     too if several things can end and a hint is among them.
     """
-    hints = [hint for hint in given.hints if hint.valid_s]
-    others = [
-        given.tracking.is_requested and given.tracking.base_s is not None,
-        bool(given.slots) and given.heard_s is not None,
-        any(Step(*step).step_W < 0 for step in given.steps),
+    hints = [hint for hint in situation.hints if hint.valid_s]
+    endings = [
+        situation.tracking.is_requested and situation.tracking.base_s is not None,
+        bool(situation.slots) and situation.heard_s is not None,
+        any(Step(*step).step_W < 0 for step in situation.steps),
     ]
-    found = [Course(given, RENEWED)]
-    if hints or any(others):
-        found.append(Course(given, SILENT))
-    if hints and len(hints) + sum(others) > 1:
-        found += [Course(given, MIXED, is_silent) for is_silent in sorted({False, any(others)})]
-    return found
+    futures = [Course(situation, RENEWED)]
+    if hints or any(endings):
+        futures.append(Course(situation, SILENT))
+    if hints and len(hints) + sum(endings) > 1:
+        futures += [
+            Course(situation, MIXED, is_silent) for is_silent in sorted({False, any(endings)})
+        ]
+    return futures
 
 
 def asked_W(slot: Slot) -> int:

@@ -15,8 +15,8 @@ POWER = "power_W"
 
 def facts(shadow: Shadow) -> Facts:
     """The page `devices` as plain data: {devices: [...]}. Each name ends with the value's unit."""
-    found = [_device(shadow, view) for view in shadow.core.site.devices]
-    return {**base.head(shadow), "devices": found}
+    devices = [_device(shadow, view) for view in shadow.core.site.devices]
+    return {**base.head(shadow), "devices": devices}
 
 
 def age_ms(view: DeviceView) -> int | None:
@@ -62,13 +62,13 @@ def _refused(view: DeviceView) -> Facts:
 
 def _beyond(view: DeviceView) -> dict[str, int]:
     """{actuator: reported power} if it exceeds the sent value by more than 5 % of the rating."""
-    found: dict[str, int] = {}
+    powers_W: dict[str, int] = {}
     rated_W = view.settings.get("rated_W", 0)
-    for each in view.device.role.actuators if rated_W else ():
-        power_W = view.value(each.feedback) if each.name.endswith("_W") else None
-        if power_W is not None and power_W > view.sent(each.name) + rated_W // 20:
-            found[each.name] = power_W
-    return found
+    for actuator in view.device.role.actuators if rated_W else ():
+        power_W = view.value(actuator.feedback) if actuator.name.endswith("_W") else None
+        if power_W is not None and power_W > view.sent(actuator.name) + rated_W // 20:
+            powers_W[actuator.name] = power_W
+    return powers_W
 
 
 def _reading(shadow: Shadow, view: DeviceView) -> Facts:
@@ -99,16 +99,19 @@ def powers(shadow: Shadow) -> list[Facts]:
     """[{device, role, is_known, power_W, asked}], with the facts of _reading. power_W: None while
     unknown.
     """
-    found = []
+    rows = []
     for view in shadow.core.site.devices:
         name, role = base.configured(shadow, view.device), view.device.role
         if name is not None:
             reports = POWER in [s.name for s in role.signals] and view.read(POWER) is not None
             power = {POWER: view.value(POWER)} if reports else {}
-            asked = {each["name"]: each["value"] for each in actuators.of_device(shadow, view)}
-            words = {"device": name, "role": role.text, "is_known": view.is_known}
-            found.append({**words, **power, **_reading(shadow, view), "asked": asked})
-    return found
+            asked = {
+                actuator["name"]: actuator["value"]
+                for actuator in actuators.of_device(shadow, view)
+            }
+            identity = {"device": name, "role": role.text, "is_known": view.is_known}
+            rows.append({**identity, **power, **_reading(shadow, view), "asked": asked})
+    return rows
 
 
 def bound_by(actuator: Facts) -> str:

@@ -24,8 +24,8 @@ def facts(shadow: Shadow, history: h.History, recorded: record.Record | None) ->
     if recorded is not None:
         source = "From the recorder."
         for event in _in_order(recorded.events(1000)):
-            words = {name: event[name] or "" for name in WORDS}
-            events.append({**event, **words, "utc_text": record.utc_text(event["utc_us"])})
+            texts = {name: event[name] or "" for name in WORDS}
+            events.append({**event, **texts, "utc_text": record.utc_text(event["utc_us"])})
     return {**base.head(shadow), "source": source, "events": events}
 
 
@@ -48,19 +48,19 @@ def _in_order(events: Iterable[Facts]) -> list[Facts]:
 
 def _of_journal(event: Facts) -> Facts:
     if event["kind"] == h.STATE:
-        found = {"kind": "state", "code": "", "scope": "cabinet", "text": event["state"]}
-        return {"uptime_ms": event["uptime_ms"], **found}
+        fields = {"kind": "state", "code": "", "scope": "cabinet", "text": event["state"]}
+        return {"uptime_ms": event["uptime_ms"], **fields}
     name = event["stage"]
     stage = base.stage_of(name)
     code = reasons.ROW + stage[m.S_ROW]
     own, sentence, _ = reason_words.stage_text(stage)
     if event.get("behind"):
         sentence = heard.named(sentence, event["behind"])
-    words = f"{stage[m.S_ID]}: {own}" + (f". {sentence}" if event["kind"] == h.BEGAN else "")
+    text = f"{stage[m.S_ID]}: {own}" + (f". {sentence}" if event["kind"] == h.BEGAN else "")
     return {
         "uptime_ms": event["uptime_ms"],
         "kind": event["kind"].partition("_")[0],
         "code": reasons.label(code),
         "scope": h.scope_of(name),
-        "text": words + TAILS[event["kind"]],
+        "text": text + TAILS[event["kind"]],
     }

@@ -74,20 +74,23 @@ class Forecast:
     while the battery is needed; reserve_permille: the reserve of that moment.
     """
 
-    def __init__(self, given: Situation, job: Job, course: Course | None = None):
+    def __init__(self, situation: Situation, job: Job, course: Course | None = None):
         """course: a possible future; None: every source renews its hints."""
-        self.course = course or Course(given, RENEWED)
-        self._given, self._job, self._peak = given, job, given.peak
-        battery, tracking = given.battery, given.tracking
-        self._job_W = job.power_W * given.connection.share_permille / PERMILLE
-        self._most_W, self._levels_W = max(given.connection.seen_W), _levels(given.connection)
+        self.course = course or Course(situation, RENEWED)
+        self._given, self._job, self._peak = situation, job, situation.peak
+        battery, tracking = situation.battery, situation.tracking
+        self._job_W = job.power_W * situation.connection.share_permille / PERMILLE
+        self._most_W, self._levels_W = (
+            max(situation.connection.seen_W),
+            _levels(situation.connection),
+        )
         shared = tracking.energy_Wh, tracking.energy_share_permille, battery.rated_W
         self._reference = Reference(TICK_MS, *shared)
         self._reference.words[:] = array("q", tracking.reference)
         self._part = low_pass(TICK_MS, FAST_DELAYS * tracking.path_delay_ms)
         self._energy_Wh, self._soc = float(battery.remaining_Wh), float(battery.soc_permille)
         self._held = self._soc  # state of charge that a slot holds
-        self._used_Ws, self._job_s = (float(given.peak.used_Ws) if given.peak else 0.0), 0
+        self._used_Ws, self._job_s = (float(situation.peak.used_Ws) if situation.peak else 0.0), 0
         is_full = battery.discharge_W_max >= battery.rated_W
         self._cool_W = battery.discharge_W_max * (1 if is_full else LIMIT_LEFT_PERMILLE / PERMILLE)
         self.ddegC, self.given_Wh, self.left_Wh = float(battery.hottest_ddegC), 0.0, float("inf")
@@ -104,7 +107,7 @@ class Forecast:
     @property
     def worst(self) -> Moment:
         """The moment in which the battery has the least to spare."""
-        return min(self.moments, key=lambda each: each.spare_W)
+        return min(self.moments, key=lambda moment: moment.spare_W)
 
     @property
     def margin_W(self) -> float:
@@ -188,7 +191,7 @@ class Forecast:
     ) -> float:
         """Mean import of a step. Updates energy, charge and temperature."""
         battery, course = self._given.battery, self.course
-        loads_W = [each_W + more_W for each_W in self._levels_W]
+        loads_W = [level_W + more_W for level_W in self._levels_W]
         load_W = math.fsum(loads_W) / LEVELS
         low_W, most_W = course.choice_W(now_s, slot, load_W)
         high_W = most_W if self._energy_Wh > self._kept_Wh(slot) else 0
@@ -199,13 +202,13 @@ class Forecast:
             """Mean import if load tracking wants an import of wanted_W. First its choice bounds the
             import, then the obligations, then the limits.
             """
-            found = 0.0
-            for each_W in loads_W:
-                own_W = each_W - base_W if is_exact else wanted_W
-                chosen_W = min(max(own_W, each_W - high_W), each_W - low_W)
+            sum_W = 0.0
+            for level_W in loads_W:
+                own_W = level_W - base_W if is_exact else wanted_W
+                chosen_W = min(max(own_W, level_W - high_W), level_W - low_W)
                 obliged_W = max(min(chosen_W, cap_W), -export_W_max)
-                found += min(max(obliged_W, each_W - can_W), each_W + battery.charge_W_max)
-            return found / LEVELS
+                sum_W += min(max(obliged_W, level_W - can_W), level_W + battery.charge_W_max)
+            return sum_W / LEVELS
 
         import_W = imported_W(self._reference.wanted_W - base_W)
         power_W = load_W - import_W
@@ -237,9 +240,9 @@ class Forecast:
 def _levels(connection: Connection) -> list[float]:
     """LEVELS means of the load's sorted values. They are equal if the load does not swing."""
     seen_W = sorted(connection.seen_W)
-    found = []
+    means_W = []
     for level in range(LEVELS):
         first = level * len(seen_W) // LEVELS
         part = seen_W[first : max(first + 1, (level + 1) * len(seen_W) // LEVELS)]
-        found.append(sum(part) / len(part))
-    return found
+        means_W.append(sum(part) / len(part))
+    return means_W

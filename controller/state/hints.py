@@ -37,7 +37,8 @@ def binding(shadow: Snapshot) -> dict[str, str | None]:
     """{bound: name of the source whose hint sets it, or None}."""
     out, names = words(shadow), source_names(shadow)
     return {
-        bound: names[out[at] - 1] if out and out[at] else None for bound, (at, _) in BINDING.items()
+        bound: names[out[place] - 1] if out and out[place] else None
+        for bound, (place, _) in BINDING.items()
     }
 
 
@@ -143,9 +144,9 @@ def of_source(shadow: Shadow, bound: str) -> list[Facts]:
     also be set by the source's hint of an import or export maximum.
     """
     name = binding(shadow)[bound]
-    own = [each for each in in_force(shadow) if each["source"] == name]
+    own = [hint for hint in in_force(shadow) if hint["source"] == name]
     for quantity in BINDING[bound][1]:
-        found = [each for each in own if each["quantity"] == quantity]
-        if found:
-            return found
+        matches = [hint for hint in own if hint["quantity"] == quantity]
+        if matches:
+            return matches
     return []

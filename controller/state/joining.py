@@ -17,16 +17,18 @@ def place(header: Facts, records: Sequence[Record]) -> str:
     """
     crcs, plan = header.get("device_crcs", {}), header.get("plan", {"places": [], "racks": []})
     meters = [
-        each["name"] for each in header.get("devices", []) if each["role"] in sign_tests.METERS
+        device["name"]
+        for device in header.get("devices", [])
+        if device["role"] in sign_tests.METERS
     ]
     parts: list[tuple[object, ...]] = [
         (name, crcs.get(f"device {name}", 0), replacements.serial_of(records, name))
         for name in meters
     ]
     parts += [
-        (each["name"], each["x_mm"], each["y_mm"])
-        for each in plan["places"]
-        if each["name"] in plan["racks"]
+        (plan_place["name"], plan_place["x_mm"], plan_place["y_mm"])
+        for plan_place in plan["places"]
+        if plan_place["name"] in plan["racks"]
     ]
     return joining.code(name_of(header), parts)
 
@@ -43,23 +45,23 @@ def facts(header: Facts, records: Sequence[Record], ramp: Ramp) -> Facts:
     step; None: unknown.
     """
     code = place(header, records)
-    found = joining.found(records, code, *ramp)
-    hours, last = None, list(found.steps.values())[-1:]
-    if found.provisioned and last:
-        hours = (proof_lines.seconds(last[0]) - proof_lines.seconds(found.provisioned)) / 3600
+    progress = joining.found(records, code, *ramp)
+    hours, last = None, list(progress.steps.values())[-1:]
+    if progress.provisioned and last:
+        hours = (proof_lines.seconds(last[0]) - proof_lines.seconds(progress.provisioned)) / 3600
     return {
-        "state": found.state,
-        "ready_permille": found.ready_permille,
-        "kept_permille": found.kept_permille,
+        "state": progress.state,
+        "ready_permille": progress.ready_permille,
+        "kept_permille": progress.kept_permille,
         "place": code,
-        "provisioned_utc": found.provisioned and found.provisioned.recorded_utc,
+        "provisioned_utc": progress.provisioned and progress.provisioned.recorded_utc,
         "steps": {
             name: {
                 "utc": step.recorded_utc,
                 "by": step.tester,
                 "words": step.remark.removeprefix(joining.remark(code, "")),
             }
-            for name, step in found.steps.items()
+            for name, step in progress.steps.items()
         },
         "hours": hours,
     }

@@ -37,11 +37,13 @@ def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
     """(W, reason code) without limit `number`. The reason is that of the unit which would then
     withhold the most power.
     """
-    others = [index for index in range(bounds.LIMIT_COUNT) if index != number]
+    other_limits = [index for index in range(bounds.LIMIT_COUNT) if index != number]
     limit_of_W = shadow.core.facts.limit_W
 
     def left_W(unit: int) -> int:
-        return min(limit_of_W(unit, way, index) for index in others) - shadow.core.rated_W[unit]
+        return (
+            min(limit_of_W(unit, way, index) for index in other_limits) - shadow.core.rated_W[unit]
+        )
 
     unit = min(range(shadow.layout.units), key=left_W)
 
@@ -52,7 +54,7 @@ def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
         limit_W, place = limit_of_W(unit, way, index), bounds.NAMED.index(index)
         return limit_W, place if limit_W else -place
 
-    return _lowest_W(shadow, way, others), CODES[way][min(others, key=order)]
+    return _lowest_W(shadow, way, other_limits), CODES[way][min(other_limits, key=order)]
 
 
 def recovering(shadow: Shadow, way: int) -> Facts | None:
@@ -68,9 +70,9 @@ def recovering(shadow: Shadow, way: int) -> Facts | None:
 
 def cause(shadow: Shadow, code: int) -> Facts | None:
     """{"kind": ..., numbers} that explain a reason code; None: the code explains itself."""
-    found = way_and_limit(code)
-    if found:
-        way, number = found
+    kernel_limit = way_and_limit(code)
+    if kernel_limit:
+        way, number = kernel_limit
         return {
             "kind": bounds.LIMITS[number],
             "recovering": recovering(shadow, way),
@@ -87,8 +89,10 @@ def _unit_of(shadow: Shadow, way: int, number: int) -> int:
     """
 
     def order(unit: int) -> tuple[int, int]:
-        each_W = [shadow.core.facts.limit_W(unit, way, at) for at in range(bounds.LIMIT_COUNT)]
-        return each_W[number] - min(each_W), each_W[number]
+        limits_W = [
+            shadow.core.facts.limit_W(unit, way, index) for index in range(bounds.LIMIT_COUNT)
+        ]
+        return limits_W[number] - min(limits_W), limits_W[number]
 
     return min(range(shadow.layout.units), key=order)
 
@@ -111,12 +115,12 @@ def _current(shadow: Shadow, way: int, number: int) -> Facts:
     if not online:
         return numbers
     word = rack_limits.RL_CURRENT_MA + way
-    rack_current_mA, rack = min((facts.rack_limit(each, word), each) for each in online)
+    rack_current_mA, rack = min((facts.rack_limit(rack, word), rack) for rack in online)
     return numbers | {
         "rack": rack + 1,
         "rack_current_mA": rack_current_mA,
         "is_rating": rack_current_mA >= facts.rack_parameter(rack, p.R_RATED_CURRENT_MA),
-        "voltage_V": min(facts.rack_limit(each, rack_limits.RL_VOLTAGE_V) for each in online),
+        "voltage_V": min(facts.rack_limit(rack, rack_limits.RL_VOLTAGE_V) for rack in online),
         "sharing_permille": facts.unit_parameter(unit, p.U_RACK_SHARING_PERMILLE),
         "efficiency_permille": facts.unit_parameter(unit, p.U_EFFICIENCY_PERMILLE_MIN)
         if way
@@ -155,7 +159,7 @@ def _taper(shadow: Shadow, way: int, number: int) -> Facts:
     online = _online(shadow, unit)
     if not online:
         return {"unit": unit + 1, "racks_online": 0}
-    shares = [(shadow.core.facts.rack_limit(each, charge + way * more), each) for each in online]
+    shares = [(shadow.core.facts.rack_limit(rack, charge + way * more), rack) for rack in online]
     left_permille, rack = min(shares)
     seen, ends = numbers(shadow, way, rack)
     return {"unit": unit + 1, "rack": rack + 1, **seen, "left_permille": left_permille, **ends}
@@ -239,8 +243,8 @@ def _soc(shadow: Shadow) -> Facts:
     first such rack.
     """
     values = [base.rack_value(shadow, rack, s.SOC_PERMILLE) for rack in range(shadow.layout.racks)]
-    found = [value for value in values if value is not None]
-    lowest = min(found) if len(found) == len(values) else None
+    known = [value for value in values if value is not None]
+    lowest = min(known) if len(known) == len(values) else None
     return {"soc_permille": lowest, "rack": values.index(lowest) + 1}
 
 
@@ -248,7 +252,7 @@ def _of_function(shadow: Shadow, code: int) -> Facts | None:
     """The numbers of the control function that gives this code; None if no function does."""
     for function in shadow.core.functions.values():
         if code in function.TEXTS:
-            found = function.numbers(code)
-            soc = _soc(shadow) if found and found["kind"] == "reserve" else {}
-            return found and {"kind": found["kind"], **soc, **found}
+            numbers = function.numbers(code)
+            soc = _soc(shadow) if numbers and numbers["kind"] == "reserve" else {}
+            return numbers and {"kind": numbers["kind"], **soc, **numbers}
     return None

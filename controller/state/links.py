@@ -42,7 +42,7 @@ def facts(shadow: Shadow, counters: Facts | None) -> Facts:
     def of(device: Facts, kind: str) -> Any:
         return kinds[kind].get((device["bus"], device["address"]))
 
-    found = [
+    rows = [
         {
             **_device(shadow, device, kinds["units"]),
             "meter": _meter(device, kinds["meters"]),
@@ -56,8 +56,8 @@ def facts(shadow: Shadow, counters: Facts | None) -> Facts:
     ]
     return {
         **base.head(shadow),
-        "devices": found,
-        "summary": summary(found),
+        "devices": rows,
+        "summary": summary(rows),
         "buses": [
             {**bus, **kinds["buses"].get(bus["name"], {})} for bus in header.get("buses", [])
         ],
@@ -68,23 +68,23 @@ def facts(shadow: Shadow, counters: Facts | None) -> Facts:
 
 def meters(shadow: Shadow) -> dict[str, Facts]:
     """{"grid", "load": {device, state, age_ms}} of the meters that the cabinet has."""
-    found = {}
+    reports = {}
     for device in shadow.reader.header.get("devices", []):
         if device["role"] in ("meter_grid", "meter_load"):
             state, age_ms, _ = _heard(shadow, device["role"], device["index"])
-            words = {"device": device["name"], "state": state, "age_ms": age_ms}
-            found[device["role"].removeprefix("meter_")] = words
-    return found
+            report = {"device": device["name"], "state": state, "age_ms": age_ms}
+            reports[device["role"].removeprefix("meter_")] = report
+    return reports
 
 
 def summary(devices: list[Facts]) -> dict[str, str]:
     """{kind: the worst state of its devices}, in the order of KINDS."""
-    found = {}
+    worst_states = {}
     for kind in dict.fromkeys(KINDS.values()):
         states = [device["state"] for device in devices if device["kind"] == kind]
         if states:
-            found[kind] = next((state for state in NOT_OK if state in states), OK)
-    return found
+            worst_states[kind] = next((state for state in NOT_OK if state in states), OK)
+    return worst_states
 
 
 def _device(shadow: Shadow, device: Facts, counters: dict[tuple[str, int], Facts]) -> Facts:
@@ -92,7 +92,7 @@ def _device(shadow: Shadow, device: Facts, counters: dict[tuple[str, int], Facts
     role, bus, address = device["role"], device["bus"], device["address"]
     state, age_ms, late_after_ms = _heard(shadow, role, device["index"])
     buses = shadow.reader.header.get("buses", [])
-    on_can = [each["name"] for each in buses if each["kind"] == "can"]
+    on_can = [can_bus["name"] for can_bus in buses if can_bus["kind"] == "can"]
     return {
         "device": device["name"],
         "role": role,
@@ -137,14 +137,14 @@ def _refusal(device: Facts, report: Facts | None) -> str | None:
     if report["state"] == can_dialect.REFUSED:
         return f"id 0x{can_id:X} comes with values that do not fit its profile, they do not count"
     is_foreign = report["state"] == can_dialect.FOREIGN
-    words = (
+    problem = (
         "is of another protocol"
         if is_foreign
         else "of its protocol does not come, or not with its length"
     )
     fits = profile.shipped()[report["fits"] - 1] if report["fits"] else ""
     allowed = f"profile {fits} would fit" if fits else "no shipped profile fits these ids"
-    return f"id 0x{can_id:X} {words}, no value counts; {allowed}"
+    return f"id 0x{can_id:X} {problem}, no value counts; {allowed}"
 
 
 def _meter(device: Facts, reports: dict[tuple[str, int], Facts]) -> Facts | None:
@@ -166,7 +166,7 @@ def _heard(shadow: Shadow, role: str, index: int) -> tuple[str, int | None, int]
     """(state, age of the oldest value, age at which it is late) of a device, ms."""
     if role in roles.ROLES:
         view = next(
-            each for each in shadow.core.site.of_role(role) if each.device.number == index + 1
+            view for view in shadow.core.site.of_role(role) if view.device.number == index + 1
         )
         age_ms, is_known, is_frozen = devices.age_ms(view), view.is_known, False
         late_after_ms = view.settings["stale_ms"]

@@ -11,12 +11,12 @@ Facts = dict[str, Any]
 
 def between(old: Facts, new: Facts) -> Facts:
     """The patch that turns `old` into `new`; {} when they are equal."""
-    made: Facts = {key: None for key in old if key not in new}
+    patch: Facts = {key: None for key in old if key not in new}
     for key, value in new.items():
         before = old.get(key)
         if isinstance(before, dict) and isinstance(value, dict):
             if part := between(before, value):
-                made[key] = part
+                patch[key] = part
         elif before != value or type(before) is not type(value):
-            made[key] = value
-    return made
+            patch[key] = value
+    return patch

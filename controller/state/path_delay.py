@@ -10,9 +10,9 @@ SOURCES = ("nominal", "measured", "stored", "not believed")
 
 def facts(shadow: Shadow) -> Facts:
     """{used_ms, source: one of SOURCES, found_ms, nominal_ms, believed_ms: [lowest, highest]}."""
-    at, settings = shadow.core.out_at[meter_sign.MeterSign.NAME], shadow.core.settings
-    found_ms = shadow.out[at + meter_sign.O_DELAY_MS]
-    source = shadow.out[at + meter_sign.O_DELAY_SOURCE]
+    first, settings = shadow.core.out_at[meter_sign.MeterSign.NAME], shadow.core.settings
+    found_ms = shadow.out[first + meter_sign.O_DELAY_MS]
+    source = shadow.out[first + meter_sign.O_DELAY_SOURCE]
     nominal_ms = settings["track_path_delay_ms"]
     is_used = source in path_delay.USED
     low_ms, high_ms = settings["track_path_delay_ms_min"], settings["track_path_delay_ms_max"]

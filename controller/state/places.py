@@ -48,16 +48,20 @@ def on_plan(shadow: Shadow) -> Facts:
     for rack in range(shadow.layout.racks):
         name = around[rack] if rack < len(around) else f"unit {_unit(shadow, rack) + 1}"
         by_place.setdefault(name, []).append(rack)
-    found = [_own(shadow, name, inside) for name, inside in by_place.items()]
+    own_places = [_own(shadow, name, inside) for name, inside in by_place.items()]
     if plan is None:
-        return {"plan": None, "places": found, "unload": []}
-    ends = {each["name"]: each for each in plan["places"]}
-    others = [_of_others(name) for name in ends if name not in by_place]
-    for each in [*found, *others]:
-        each |= _drawn(ends.get(each["place"]))
-        each["ways"] = [_way(way) for way in plan["ways"] if way["from"] == each["place"]]
-    words = {key: plan[key] for key in ("name", "audit", "open")}
-    return {"plan": words, "places": [*found, *others], "unload": _unload(found, others)}
+        return {"plan": None, "places": own_places, "unload": []}
+    ends = {place["name"]: place for place in plan["places"]}
+    other_places = [_of_others(name) for name in ends if name not in by_place]
+    for place in [*own_places, *other_places]:
+        place |= _drawn(ends.get(place["place"]))
+        place["ways"] = [_way(way) for way in plan["ways"] if way["from"] == place["place"]]
+    plan_facts = {key: plan[key] for key in ("name", "audit", "open")}
+    return {
+        "plan": plan_facts,
+        "places": [*own_places, *other_places],
+        "unload": _unload(own_places, other_places),
+    }
 
 
 def _unit(shadow: Shadow, rack: int) -> int:
@@ -67,8 +71,8 @@ def _unit(shadow: Shadow, rack: int) -> int:
 def _own(shadow: Shadow, name: str, inside: list[int]) -> Facts:
     """A place with racks (from 0) of this cabinet."""
     warmest = [_warmest(shadow, rack) for rack in inside]
-    known = [each for each in warmest if each["temperature_ddegC"] is not None]
-    hottest = max(known, key=lambda each: each["temperature_ddegC"], default=warmest[0])
+    known = [module for module in warmest if module["temperature_ddegC"] is not None]
+    hottest = max(known, key=lambda module: module["temperature_ddegC"], default=warmest[0])
     rows = _rows(shadow, inside)
     return {
         "place": name,
@@ -106,8 +110,8 @@ def _drawn(place: Facts | None) -> Facts:
 
 def _warmest(shadow: Shadow, rack: int) -> Facts:
     """The hottest module of a rack (from 0); None: unknown."""
-    found = racks.temperatures(shadow, rack)
-    module, now_ddegC = found["hottest_module"], found["temperature_ddegC_max"]
+    temperatures = racks.temperatures(shadow, rack)
+    module, now_ddegC = temperatures["hottest_module"], temperatures["temperature_ddegC_max"]
     rise = None
     kept_s = shadow.core.facts.kept_s(rack)
     if module and now_ddegC is not None and kept_s >= RISE_S_MIN:
@@ -127,14 +131,14 @@ def _rows(shadow: Shadow, inside: Iterable[int]) -> list[str]:
     the whole cabinet.
     """
     scopes = [f"rack{rack + 1}" for rack in inside]
-    found = []
+    names = []
     for name in shadow.standing:
         stage, _, scope = name.partition(".")
         is_sign = not scope and danger.level(BY_ID[stage]) >= danger.SIGN
         if is_sign or scope in scopes and BY_ID[stage][m.S_ROW] in HOT:
-            found.append(name)
-    found.sort(key=lambda name: danger.order(base.stage_of(name)))
-    return found
+            names.append(name)
+    names.sort(key=lambda name: danger.order(base.stage_of(name)))
+    return names
 
 
 def _way(way: Facts) -> Facts:
@@ -144,23 +148,23 @@ def _way(way: Facts) -> Facts:
     is_tested = way["tested_mm"] and way["distance_mm"] >= way["tested_mm"]
     by = WALL if way["wall_min"] else TEST if is_tested else UNKNOWN
     time_s = way["wall_min"] * 60 if by == WALL else None
-    return {key: each for key, each in way.items() if key != "from"} | {"by": by, "time_s": time_s}
+    return {key: fact for key, fact in way.items() if key != "from"} | {"by": by, "time_s": time_s}
 
 
-def _unload(found: list[Facts], others: list[Facts]) -> list[Facts]:
+def _unload(own_places: list[Facts], other_places: list[Facts]) -> list[Facts]:
     """[{place, units, next_to, by, distance_mm}], in the order in which to reduce their power."""
     strength = (UNKNOWN, TEST, WALL).index
-    places = {each["place"]: each for each in [*found, *others]}
+    places = {place["place"]: place for place in [*own_places, *other_places]}
     nearest: dict[str, Facts] = {}
-    for hot in [each for each in found if each["is_alarm"]]:
+    for hot in [place for place in own_places if place["is_alarm"]]:
         for way in hot["ways"]:
             place = places.get(way["to"])
             if way["kind"] != UNIT or place is None or place["is_alarm"]:
                 continue
-            one = {"place": way["to"], "units": place["units"], "next_to": hot["place"]}
-            one |= {key: way[key] for key in ("by", "time_s", "distance_mm")}
-            before = nearest.get(way["to"], one)
+            neighbour = {"place": way["to"], "units": place["units"], "next_to": hot["place"]}
+            neighbour |= {key: way[key] for key in ("by", "time_s", "distance_mm")}
+            before = nearest.get(way["to"], neighbour)
             nearest[way["to"]] = min(
-                before, one, key=lambda e: (strength(e["by"]), e["distance_mm"])
+                before, neighbour, key=lambda e: (strength(e["by"]), e["distance_mm"])
             )
     return sorted(nearest.values(), key=lambda e: (strength(e["by"]), e["distance_mm"]))

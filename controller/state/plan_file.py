@@ -47,14 +47,14 @@ def _is_line(value: Any) -> bool:
 
 def _or_null(field: Field) -> Field:
     """The same field, but null is allowed too."""
-    test, words, _ = field.allowed
-    return passing(lambda value: value is None or test(value), f"{words}, or null")
+    test, allowed, _ = field.allowed
+    return passing(lambda value: value is None or test(value), f"{allowed}, or null")
 
 
 def _number(low: float, high: float) -> Field:
     """A number or null."""
-    words = f"a number {low:g}..{high:g}"
-    return _or_null(passing(lambda value: is_number(value, low, high), words))
+    allowed = f"a number {low:g}..{high:g}"
+    return _or_null(passing(lambda value: is_number(value, low, high), allowed))
 
 
 TIME = passing(_is_time, "a time with an offset as 2026-11-26T13:00:00+01:00")
@@ -152,13 +152,13 @@ def checked(path: str, content: Any) -> Plan:
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: is not a table; allowed is a plan.json of this box")
     reading.read(path, (), {key: content[key] for key in VERSIONS if key in content}, VERSIONS)
-    found = reading.read(path, (), content, FORM)
-    if found["sent"] is not None:
-        reading.read(path, ("sent",), found["sent"], SENT)
+    plan = reading.read(path, (), content, FORM)
+    if plan["sent"] is not None:
+        reading.read(path, ("sent",), plan["sent"], SENT)
     for key, most in (("slots", SLOTS_MAX), ("actual", ACTUAL_MAX)):
-        if len(found[key]) > most:
-            refuse(path, (key,), f"has {len(found[key])} entries", f"at most {most}")
-    return found
+        if len(plan[key]) > most:
+            refuse(path, (key,), f"has {len(plan[key])} entries", f"at most {most}")
+    return plan
 
 
 def written(path: str, content: Plan) -> None:

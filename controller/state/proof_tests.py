@@ -46,27 +46,29 @@ def facts(
     if planned is None:
         return None
     try:
-        found = ledger.read()
+        content = ledger.read()
     except OSError as error:
         wrong = [plain(error, proof_tests.FILE)]
         nothing: Facts = {"rows": [], "signs": [], "replacing": [], "join": None}
         return {**nothing, "summary": "proof tests unknown", "wrong": wrong, "clock": clock}
-    rows = proof_state.rows(planned, found.records, (moment, clock))
-    summary = "proof-test ledger damaged" if found.breaks else proof_state.summary(rows)
-    if clock == utc.UNKNOWN and summary and not (found.breaks or proof_state.wrong(rows)):
+    rows = proof_state.rows(planned, content.records, (moment, clock))
+    summary = "proof-test ledger damaged" if content.breaks else proof_state.summary(rows)
+    if clock == utc.UNKNOWN and summary and not (content.breaks or proof_state.wrong(rows)):
         summary += ", clock unknown"
-    open_ = replacements.open_of(found.records)
+    open_ = replacements.open_of(content.records)
     if open_:
         summary = f"{', '.join(open_)} is being replaced"
-    units = sign_tests.units(codes(header), found.records)
+    units = sign_tests.units(codes(header), content.records)
     signs = [{key: unit[key] for key in ("unit", "state", "date")} for unit in units]
     own: Facts = {"replacing": [replacements.words(record) for record in open_.values()]}
-    own |= {"summary": summary, "wrong": found.lines, "clock": clock}
-    own["join"] = joining.facts(header, found.records, ramp)
+    own |= {"summary": summary, "wrong": content.lines, "clock": clock}
+    own["join"] = joining.facts(header, content.records, ramp)
     return {"rows": rows, "signs": signs, **own}
 
 
 def codes(header: Facts) -> list[str]:
     """The code of each unit's devices for sign_tests, from the header of a journal."""
-    devices = [(each["name"], each["role"], each["index"]) for each in header.get("devices", [])]
+    devices = [
+        (device["name"], device["role"], device["index"]) for device in header.get("devices", [])
+    ]
     return sign_tests.codes(header["safety_image"], header.get("device_crcs", {}), devices)

@@ -25,10 +25,10 @@ def facts(shadow: Shadow, history: History) -> Facts | None:
     if "neighbours" not in shadow.reader.header:
         return None
     began_ms = _began_ms(shadow, history, SUSPECTING)
-    found = [hottest for rack in began_ms if (hottest := _hottest(shadow, rack))]
-    if not found:
+    suspects = [hottest for rack in began_ms if (hottest := _hottest(shadow, rack))]
+    if not suspects:
         return None
-    hot_ddegC, rack, module = max(found)
+    hot_ddegC, rack, module = max(suspects)
     kind = shadow.reader.header["chemistry"]
     is_lit = hot_ddegC / DECI >= propagation_map.CELLS[kind].trigger_degC
     burning_ms = _began_ms(shadow, history, BURNING if is_lit else (COLLAPSED,), min).get(rack)
@@ -46,19 +46,19 @@ def facts(shadow: Shadow, history: History) -> Facts | None:
 
 
 def _began_ms(
-    shadow: Shadow, history: History, rows: Sequence[int], which: Callable[[int, int], int] = max
+    shadow: Shadow, history: History, rows: Sequence[int], choose: Callable[[int, int], int] = max
 ) -> dict[int, int]:
-    """{rack from 0: time since the first of these rows became active on it, ms}; with which = min:
+    """{rack from 0: time since the first of these rows became active on it, ms}; with choose = min:
     since the last of them.
     """
-    found: dict[int, int] = {}
+    ages_ms: dict[int, int] = {}
     for name in shadow.standing:
         stage, _, scope = name.partition(".rack")
         if scope and BY_ID[stage][m.S_ROW] in rows:
             began_ms = history.began_ms.get(name)
             age_ms = base.uptime_ms(shadow) - (0 if began_ms is None else began_ms)
-            found[int(scope) - 1] = which(age_ms, found.get(int(scope) - 1, age_ms))
-    return found
+            ages_ms[int(scope) - 1] = choose(age_ms, ages_ms.get(int(scope) - 1, age_ms))
+    return ages_ms
 
 
 def _readings(shadow: Shadow, rack: int) -> Sequence[int]:
@@ -97,8 +97,9 @@ def _seen(
 
 
 def _neighbours(shadow: Shadow) -> propagation_map.Neighbours:
-    found = shadow.reader.header["neighbours"]
+    neighbours = shadow.reader.header["neighbours"]
     module, rack = [
-        found[key] / MILLI if found[key] else None for key in ("module_mK_per_W", "rack_mK_per_W")
+        neighbours[key] / MILLI if neighbours[key] else None
+        for key in ("module_mK_per_W", "rack_mK_per_W")
     ]
-    return propagation_map.Neighbours(float(found["cell_J_per_K"]), module, rack)
+    return propagation_map.Neighbours(float(neighbours["cell_J_per_K"]), module, rack)

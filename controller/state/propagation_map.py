@@ -103,12 +103,14 @@ class Estimate(NamedTuple):
 def estimate(kind: str, seen: Seen, neighbours: Neighbours = Neighbours()) -> Estimate:
     """Estimate of a suspected module; kind: of CELLS."""
     cell = CELLS[kind]
-    hot = [(at, place) for place in (0, seen.cells // 2) for at in cell.cell_K_per_W]
-    every = [triggers(cell, seen, *each) for each in hot]
-    next_cells = [
-        _first(times[:place] + times[place + 1 :]) for times, (_, place) in zip(every, hot)
+    hot = [
+        (resistance, place) for place in (0, seen.cells // 2) for resistance in cell.cell_K_per_W
     ]
-    counts = [max(0, sum(time_s is not None for time_s in times) - 1) for times in every]
+    all_times = [triggers(cell, seen, *case) for case in hot]
+    next_cells = [
+        _first(times[:place] + times[place + 1 :]) for times, (_, place) in zip(all_times, hot)
+    ]
+    counts = [max(0, sum(time_s is not None for time_s in times) - 1) for times in all_times]
     beside = [
         [_beside(cell, seen, neighbours, at_K_per_W, path) for at_K_per_W in cell.cell_K_per_W]
         for path in (neighbours.module_K_per_W, neighbours.rack_K_per_W)
@@ -204,10 +206,10 @@ class _Chain:
         """Conduction and radiation between the cells of the two modules."""
         degC, half = self._degC, self._seen.cells
         for i in range(half):
-            own, other = degC[i], degC[i + half]
-            flow_W = (own - other) / face.K_per_W
-            if own > RADIATES_DEGC or other > RADIATES_DEGC:
-                flow_W += face.radiation_W_per_K4 * ((own + KELVIN) ** 4 - (other + KELVIN) ** 4)
+            own, opposite = degC[i], degC[i + half]
+            flow_W = (own - opposite) / face.K_per_W
+            if own > RADIATES_DEGC or opposite > RADIATES_DEGC:
+                flow_W += face.radiation_W_per_K4 * ((own + KELVIN) ** 4 - (opposite + KELVIN) ** 4)
             moves[i] -= flow_W * STEP_S / REFERENCE_J_PER_K
             moves[i + half] += flow_W * STEP_S / REFERENCE_J_PER_K
 

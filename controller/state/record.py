@@ -35,20 +35,20 @@ class Record:
         if regular_file.is_none(self._path):
             raise sqlite3.OperationalError(regular_file.REFUSED)
         place = f"file:{quote(os.path.abspath(self._path))}?mode=ro"
-        with contextlib.closing(sqlite3.connect(place, uri=True, timeout=WAIT_S)) as found:
-            rows = found.execute(f"SELECT {', '.join(fields)} FROM {rest}", values).fetchall()
+        with contextlib.closing(sqlite3.connect(place, uri=True, timeout=WAIT_S)) as connection:
+            rows = connection.execute(f"SELECT {', '.join(fields)} FROM {rest}", values).fetchall()
         return [dict(zip(fields, row)) for row in rows]
 
     def _dated(self, fields: Sequence[str], rest: str, *values: object) -> list[Facts]:
         """The rows of `_rows` that have a timestamp. A value of a wrong type becomes None."""
-        found: list[Facts] = [
+        rows: list[Facts] = [
             {
                 name: value if isinstance(value, str if name in TEXTS else int) else None
                 for name, value in row.items()
             }
             for row in self._rows(fields, rest, *values)
         ]
-        whole = [row for row in found if None not in (row["uptime_ms"], row["utc_us"])]
+        whole = [row for row in rows if None not in (row["uptime_ms"], row["utc_us"])]
         return [row for row in whole if 0 <= row["utc_us"] < UTC_US_MAX]
 
     def events(self, count: int) -> list[Facts]:
@@ -95,18 +95,18 @@ class Record:
         """The newest event in which this stage became active, None if unknown."""
         kinds = "kind IN ('trip', 'limit', 'note', 'latch')"
         rest = f"events WHERE {kinds} AND scope = ? AND text LIKE ? ORDER BY id DESC LIMIT 1"
-        found = self._dated(EVENT_FIELDS, rest, scope, f"{stage}:%")
-        return found[0] if found else None
+        events = self._dated(EVENT_FIELDS, rest, scope, f"{stage}:%")
+        return events[0] if events else None
 
 
 def opened(state_directory: str) -> Record | None:
     """The record, None if it is absent or cannot be read."""
-    found = Record(state_directory)
+    record = Record(state_directory)
     try:
-        found.summary()
+        record.summary()
     except sqlite3.Error:
         return None
-    return found
+    return record
 
 
 def trouble(state_directory: str) -> str | None:

@@ -44,10 +44,10 @@ def needed(resets: Iterable[str], in_b: Facts | None) -> str | None:
     in_b: see channel_b. If the first-out of B resets itself, a remote reset is still needed: B does
     not report the rows behind it, and one may be latched.
     """
-    found = {*resets, *([in_b["reset"]] if in_b else [])}
-    if "key" in found:
+    all_resets = {*resets, *([in_b["reset"]] if in_b else [])}
+    if "key" in all_resets:
         return "key"
-    return "remote" if "remote" in found or in_b else None
+    return "remote" if "remote" in all_resets or in_b else None
 
 
 def is_key_out(seen: Snapshot) -> bool:
@@ -85,10 +85,10 @@ def row_of(shadow: Shadow, name: str, history: History) -> Facts:
     }
 
 
-def by_danger(found: list[Facts]) -> list[Facts]:
+def by_danger(rows: list[Facts]) -> list[Facts]:
     """Rows of `row_of`, the most dangerous first, then the oldest. Unknown counts as oldest."""
     return sorted(
-        found,
+        rows,
         key=lambda row: (
             danger.order(BY_ID[row["stage"]]),
             -1 if row["began_ms"] is None else row["began_ms"],
@@ -100,13 +100,13 @@ def _reason(shadow: Shadow, stage: tuple, began_code: int) -> Facts:
     """See `reason_of`. For channel B and the self-test the reason names the present cause. If there
     is no cause now, it names the first cause.
     """
-    found, feature = reason_of(stage), stage[m.S_FEATURE]
+    reason, feature = reason_of(stage), stage[m.S_FEATURE]
     if stage[m.S_SCOPE] == s.CABINET and feature in SENTENCES:
         sentence = SENTENCES[feature]
         now = sentence(base.cabinet_value(shadow, CODES[feature]) or 0)
         at_first = sentence(began_code)
-        found["sentence"] = now or (at_first and f"At first: {at_first}") or found["sentence"]
-    return found
+        reason["sentence"] = now or (at_first and f"At first: {at_first}") or reason["sentence"]
+    return reason
 
 
 def reason_of(stage: tuple) -> Facts:
@@ -122,19 +122,19 @@ def demands_of(stage: tuple) -> dict[str, int]:
 def effect(stage: tuple) -> str:
     """The effect of a stage on the power, in a few words."""
     demand = stage[m.S_DEMAND]
-    words: list[str] = []
+    effects: list[str] = []
     if demand[m.D_PCS]:
-        words.append("stop" if demand[m.D_PCS] >= m.PCS_STOP else "ramp to zero")
+        effects.append("stop" if demand[m.D_PCS] >= m.PCS_STOP else "ramp to zero")
     if demand[m.D_DC] >= m.DC_OPEN_AT_ZERO:
-        words.append("open")
-    elif not words:
-        words += ["no charge"] if demand[m.D_CHARGE_INHIBIT] else []
-        words += ["no discharge"] if demand[m.D_DISCHARGE_INHIBIT] else []
+        effects.append("open")
+    elif not effects:
+        effects += ["no charge"] if demand[m.D_CHARGE_INHIBIT] else []
+        effects += ["no discharge"] if demand[m.D_DISCHARGE_INHIBIT] else []
         derate = max(demand[m.D_CHARGE_DERATE_PCT], demand[m.D_DISCHARGE_DERATE_PCT])
-        words += ([f"{100 - derate} % power"] if derate else []) + (
+        effects += ([f"{100 - derate} % power"] if derate else []) + (
             ["no start"] if demand[m.D_DC] else []
         )
-    return ", ".join(words) or "warning"
+    return ", ".join(effects) or "warning"
 
 
 def rows_demanding(seen: Snapshot, demand: int, level: int) -> list[Facts]:
@@ -148,7 +148,7 @@ def rows_demanding(seen: Snapshot, demand: int, level: int) -> list[Facts]:
             "name": words_of(name)[0],
             "remedy": words_of(name)[2],
         }
-        for name, stage in sorted(stages.items(), key=lambda each: danger.order(each[1]))
+        for name, stage in sorted(stages.items(), key=lambda pair: danger.order(pair[1]))
         if stage[m.S_DEMAND][demand] >= level
     ]
 

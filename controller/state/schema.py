@@ -62,43 +62,43 @@ SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 def schema() -> Facts:
     """JSON Schema of the state. An object has the listed fields and no others."""
-    found = _object(FIELDS)
-    found["properties"]["state"]["enum"] = list(s.STATES)
+    root = _object(FIELDS)
+    root["properties"]["state"]["enum"] = list(s.STATES)
     shared = {name: _object(text) for name, text in SHARED.items()}
-    return {"$schema": SCHEMA, "title": "Firebreak", **found, "$defs": {**shared, "cause": CAUSE}}
+    return {"$schema": SCHEMA, "title": "Firebreak", **root, "$defs": {**shared, "cause": CAUSE}}
 
 
 def _object(text: str) -> Facts:
-    made: Facts = {"type": "object"}
+    form: Facts = {"type": "object"}
     for line in text.strip().splitlines():
-        found = LINE.fullmatch(line)
-        assert found, line
-        path, kind, is_left_out, is_nullable, words = found.groups()
-        _put(made, path, _value(path, kind, bool(is_nullable), words), bool(is_left_out))
-    return made
+        match = LINE.fullmatch(line)
+        assert match, line
+        path, kind, is_left_out, is_nullable, meaning = match.groups()
+        _put(form, path, _value(path, kind, bool(is_nullable), meaning), bool(is_left_out))
+    return form
 
 
-def _value(path: str, kind: str, is_nullable: bool, words: str) -> Facts:
+def _value(path: str, kind: str, is_nullable: bool, meaning: str) -> Facts:
     """The form of a value. kind: a name of TYPES, "object", or the name of a shared form."""
-    made: Facts
+    value_form: Facts
     if kind in TYPES:
-        made = {"type": [TYPES[kind], "null"] if is_nullable else TYPES[kind]}
+        value_form = {"type": [TYPES[kind], "null"] if is_nullable else TYPES[kind]}
     elif kind == "object":
-        made = {"type": ["object", "null"] if is_nullable else "object"}
+        value_form = {"type": ["object", "null"] if is_nullable else "object"}
     else:
         form = {"$ref": f"#/$defs/{kind}"}
-        made = {"anyOf": [form, {"type": "null"}]} if is_nullable else form
-    made["description"] = words
+        value_form = {"anyOf": [form, {"type": "null"}]} if is_nullable else form
+    value_form["description"] = meaning
     unit = _unit(path)
-    return {**made, "unit": unit} if unit and kind in ("int", "num") else made
+    return {**value_form, "unit": unit} if unit and kind in ("int", "num") else value_form
 
 
 def _unit(path: str) -> str:
     """The unit with which a name ends: 0.1 degC/min for `rise_ddegC_per_min`."""
-    found = UNIT.findall("_" + path.rpartition(".")[2].rstrip("[]{}"))
-    if not found:
+    matches = UNIT.findall("_" + path.rpartition(".")[2].rstrip("[]{}"))
+    if not matches:
         return ""
-    unit, per = found[0]  # only the first counts: a later `_min` means "minimum"
+    unit, per = matches[0]  # only the first counts: a later `_min` means "minimum"
     return UNITS.get(unit, unit) + (f"/{per}" if per else "")
 
 

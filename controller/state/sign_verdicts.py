@@ -45,22 +45,22 @@ def result(points: Sequence[Facts]) -> str:
     if any(verdict in BAD for verdict in verdicts.values()):
         return FAILED
     verdicts.pop(LOAD, None)
-    return PASSED if all(each in GOOD for each in verdicts.values()) else UNDECIDED
+    return PASSED if all(verdict in GOOD for verdict in verdicts.values()) else UNDECIDED
 
 
 def _point(name: str, samples: Samples, phases: Phases, meter_result: int | None) -> Facts:
     seen, share = samples.points[name], _expected(name, samples)
     xs, ys = numbers.means(samples.setpoints, seen, phases)
-    found = numbers.slope(xs, ys)
+    fit = numbers.slope(xs, ys)
     span_W = max(xs) - min(xs) if xs else 0.0
     verdict, by = LITTLE, ""
     if not seen:
         verdict = NO_VALUE
-    elif found and span_W >= STEPS_W_MIN * samples.place.quantum_W:
-        verdict = _verdict(name, found[0] / share, 2 * found[1] / abs(share))
+    elif fit and span_W >= STEPS_W_MIN * samples.place.quantum_W:
+        verdict = _verdict(name, fit[0] / share, 2 * fit[1] / abs(share))
     if name == GRID and meter_result in _METER and (verdict == LITTLE or meter_result):
         verdict, by = _METER[meter_result], "the grid meter's own test"
-    known = found or (None, None)
+    known = fit or (None, None)
     return {
         "point": name,
         "verdict": verdict,

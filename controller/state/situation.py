@@ -67,10 +67,10 @@ def of_journal(path: str, pause: Callable[[], object]) -> Situation:
             raise JournalError(f"{path}: the controller has not made two ticks yet")
         core, names = shadow.core, shadow.reader.header.get("source_names", ())
         now = core.control, core.settings, core.facts
-        found = of_control(*now, _connections(shadow), names)
+        situation = of_control(*now, _connections(shadow), names)
         wrong = [no_answer.NO_TICKS] if not is_live else []
         wrong += ["another version wrote the journal"] * shadow.differs
-        return found._replace(unknown=(*wrong, *found.unknown))
+        return situation._replace(unknown=(*wrong, *situation.unknown))
     finally:
         shadow.close()
 
@@ -80,11 +80,11 @@ def _connections(shadow: Shadow) -> list[int]:
     in which the import is unknown gives none.
     """
     sequence, tick_ms = shadow.sequence or 0, shadow.core.safety_image[p.H_TICK_MS]
-    moment, found = Moment(shadow), []
+    moment, imports_W = Moment(shadow), []
     for frame in shadow.reader.recent(sequence - LOOK_BACK_MS // tick_ms):
         moment.take(frame)
-        found += connection_of(moment.core.control)
-    return found
+        imports_W += connection_of(moment.core.control)
+    return imports_W
 
 
 def connection_of(control: Control) -> list[int]:
@@ -103,7 +103,7 @@ def of_control(
     """The situation, from the control functions. connections_W: imports with the battery at 0 in
     the last minutes, the oldest first; names: names of the sources of hints.
     """
-    known, found = control.known, control.found
+    known, findings = control.known, control.found
     battery = _battery(control, settings, facts)
     unknown_battery = []
     if known.soc_permille is None or battery.remaining_Wh < 0:
@@ -111,9 +111,9 @@ def of_control(
     if known.module_temperature_ddegC is None:
         unknown_battery.append("the temperature of the modules: check the BMS")
     unknown = []
-    if found.connection_W is None:
+    if findings.connection_W is None:
         unknown.append(f"the power of the connection: {_of_meters(facts)}")
-    if found.is_off_grid:
+    if findings.is_off_grid:
         unknown.append("when the grid comes back: the site is off the grid")
     heard_s, schedule_source = _schedule(control, names)
     return Situation(
@@ -135,8 +135,10 @@ def of_control(
 def _of_meters(facts: KernelFacts) -> str:
     """Why the power of the connection is unknown, with the remedy."""
     meters = {"grid meter": s.G_METER_GRID, "load meter": s.G_METER_LOAD}
-    missing = [at for at in meters.values() if facts.is_expected(at) and not facts.was_seen(at)]
-    silent = [name for name, at in meters.items() if at in missing]
+    missing = [
+        group for group in meters.values() if facts.is_expected(group) and not facts.was_seen(group)
+    ]
+    silent = [name for name, group in meters.items() if group in missing]
     if silent:
         return f"no answer yet since the start by {' and '.join(silent)}, ask again in 10 s"
     return "check grid meter and load meter"
@@ -150,11 +152,11 @@ def _connection(
     seen_W = (*connections_W, *(() if now_W is None else (now_W,)))
     imported = settings["grid_import_W_max"], reasons.GRID_IMPORT
     export_W = settings["grid_export_W_max"]
-    for each in control.chain.obligations.standing:
-        if now_W is None or each.rank == site_load.GRID_CONNECTION or each.low_reason in _OF_COURSE:
+    for duty in control.chain.obligations.standing:
+        if now_W is None or duty.rank == site_load.GRID_CONNECTION or duty.low_reason in _OF_COURSE:
             continue
-        imported = min(imported, (max(0, now_W - each.low_W), each.low_reason))
-        export_W = min(export_W, max(0, each.high_W - now_W))
+        imported = min(imported, (max(0, now_W - duty.low_W), duty.low_reason))
+        export_W = min(export_W, max(0, duty.high_W - now_W))
     return Connection(seen_W, *imported, export_W, settings[parameters.SHARE])
 
 
@@ -178,18 +180,18 @@ def _battery(control: Control, settings: dict[str, int], facts: KernelFacts) -> 
 
 
 def _tracking(control: Control, settings: dict[str, int], names: Sequence[str]) -> Tracking:
-    out, found = control.chain.out, control.found
+    out, findings = control.chain.out, control.found
     is_hint = out[setpoint.O_REQUEST_BASE_REASON] in (reasons.HINT, reasons.OPERATOR)
     base_s, base_source = _request(control, names) if is_hint else (None, "")
     return Tracking(
         choice_W=_choice_W(control.chain),
         base_W=out[setpoint.O_REQUEST_BASE_W] if is_hint else 0,
         is_requested=is_hint,
-        is_exact=is_hint and found.is_exact,
+        is_exact=is_hint and findings.is_exact,
         reference=tuple(control.functions[Track.NAME].reference.words),
         energy_Wh=settings["energy_Wh"],
         energy_share_permille=settings["track_energy_share_permille"],
-        path_delay_ms=found.path_delay_ms or settings["track_path_delay_ms"],
+        path_delay_ms=findings.path_delay_ms or settings["track_path_delay_ms"],
         base_s=base_s,
         base_source=base_source,
     )
@@ -199,8 +201,8 @@ def _request(control: Control, names: Sequence[str]) -> tuple[int, str]:
     """(validity in s, name of the source) of the request that acts now."""
     out = control.functions[HintTable.NAME].out
     source = out[hint_outputs.O_CONTROL_SOURCE] - 1
-    at = hint_outputs.output_at(source, hint_codes.POWER_W, hint_outputs.F_VALID_S)
-    return out[at], _name(names, source)
+    place = hint_outputs.output_at(source, hint_codes.POWER_W, hint_outputs.F_VALID_S)
+    return out[place], _name(names, source)
 
 
 def _name(names: Sequence[str], source: int) -> str:
@@ -210,7 +212,7 @@ def _name(names: Sequence[str], source: int) -> str:
 def _held(control: Control, names: Sequence[str]) -> tuple[Held, ...]:
     """Each quantity of each source that has a valid hint or a fallback, if it limits a power."""
     table: HintTable = control.functions[HintTable.NAME]
-    found = []
+    held = []
     for source in range(table.count):
         for quantity, name in hint_codes.QUANTITIES.items():
             value_W, valid_s, state = [
@@ -222,8 +224,8 @@ def _held(control: Control, names: Sequence[str]) -> tuple[Held, ...]:
             left_s = valid_s if state == hint_outputs.VALID else 0
             if group >= 0 and (left_s or fallback_W >= 0):
                 then_W = fallback_W if fallback_W >= 0 else None
-                found.append(Held(_name(names, source), name, group, value_W, left_s, then_W))
-    return tuple(found)
+                held.append(Held(_name(names, source), name, group, value_W, left_s, then_W))
+    return tuple(held)
 
 
 def _schedule(control: Control, names: Sequence[str]) -> tuple[int | None, str]:
@@ -259,7 +261,7 @@ def _peak(control: Control, settings: dict[str, int]) -> Peak | None:
     is unknown, or the clock is not exact. Without an exact clock there is no account, because the
     limit holds at every moment.
     """
-    by_rank = {each.rank: each for each in control.chain.obligations.standing}
+    by_rank = {obligation.rank: obligation for obligation in control.chain.obligations.standing}
     obliged, now_W = by_rank.get(peak_shaving.RANK), control.found.connection_W
     if now_W is None or obliged is None or obliged.low_reason != reasons.PEAK_SHAVING:
         return None
@@ -291,6 +293,6 @@ def _slots(control: Control) -> tuple[tuple[int, int, Slot], ...]:
     now_s = _clock(control, "day_d") * DAY_S + _clock(control, "time_of_day_s")
     start_s = elapsed_s(now_s, function.state.start_min * 60)
     slot_s = function.state.slot_min * 60
-    found = enumerate(function.slots())
-    begins = [(start_s + index * slot_s, slot) for index, slot in found]
+    numbered = enumerate(function.slots())
+    begins = [(start_s + index * slot_s, slot) for index, slot in numbered]
     return tuple((at_s, at_s + slot_s, slot) for at_s, slot in begins if at_s + slot_s > 0)

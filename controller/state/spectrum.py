@@ -49,19 +49,19 @@ def powers(values: list) -> list[float]:
     mean = math.fsum(weight * value for weight, value in zip(window, values)) / math.fsum(window)
     weighted = [weight * (value - mean) for weight, value in zip(window, values)]
     count = max(2, 1 << (len(values) - 1).bit_length())
-    found = _of_real(weighted + [0.0] * (count - len(values)))
+    amplitudes = _of_real(weighted + [0.0] * (count - len(values)))
     scale = 2 / (count * math.fsum(weight * weight for weight in window))
-    return [scale * abs(each) ** 2 for each in found]
+    return [scale * abs(amplitude) ** 2 for amplitude in amplitudes]
 
 
-def rms(found: list[float], step_s: float, low_Hz: float, high_Hz: float) -> float:
-    """RMS between two frequencies. found: result of `powers`. Place k covers k - 1/2 to k + 1/2,
+def rms(powers: list[float], step_s: float, low_Hz: float, high_Hz: float) -> float:
+    """RMS between two frequencies. powers: result of `powers`. Place k covers k - 1/2 to k + 1/2,
     and counts by the part of it that lies inside the band.
     """
-    places_per_Hz = 2 * (len(found) - 1) * step_s
+    places_per_Hz = 2 * (len(powers) - 1) * step_s
     low, high = low_Hz * places_per_Hz + 0.5, high_Hz * places_per_Hz + 0.5
     shares = [
-        found[place] * (min(high, place + 1) - max(low, place))
+        powers[place] * (min(high, place + 1) - max(low, place))
         for place in range(math.floor(low), math.ceil(high))
     ]
     return math.sqrt(math.fsum(shares))

@@ -33,8 +33,8 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
     """The page `status` as plain data; loop: of loop_statistics.read; record: of Record.summary."""
     chain, crc = why.facts(shadow), f"{shadow.out[s.IMAGE_CRC]:08X}"
     active = rows.by_danger([rows.row_of(shadow, name, history) for name in shadow.standing])
-    every_rack, full_Wh = racks.facts(shadow)["racks"], shadow.core.decision.health.energy_Wh
-    charge = _of_racks(every_rack)
+    rack_rows, full_Wh = racks.facts(shadow)["racks"], shadow.core.decision.health.energy_Wh
+    charge = _of_racks(rack_rows)
     return {
         **base.head(shadow),
         **_seen_and_heard(shadow),
@@ -51,7 +51,7 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         **_available(shadow, charge["soc_permille_max"], full_Wh),
         "reserve_permille": _kept_permille(shadow),
         **_hints(shadow),
-        "racks": every_rack,
+        "racks": rack_rows,
         "links": links.facts(shadow, None)["summary"],
         "meters": links.meters(shadow),
         "site": devices.powers(shadow),
@@ -97,7 +97,7 @@ def _heat(shadow: Shadow, history: History) -> Facts:
     return {"propagation": propagation.facts(shadow, history), "map": places.on_plan(shadow)}
 
 
-def _of_racks(every: list[Facts]) -> dict[str, int | None]:
+def _of_racks(rack_rows: list[Facts]) -> dict[str, int | None]:
     """Lowest and highest state of charge and temperature of the racks, and their lowest state of
     health. A value is None while it is unknown for a rack.
     """
@@ -105,7 +105,7 @@ def _of_racks(every: list[Facts]) -> dict[str, int | None]:
     ends["soh_permille_min"] = "soh_counted_permille", min
     for name, end in (("temperature_ddegC_min", min), ("temperature_ddegC_max", max)):
         ends[name] = name, end
-    values = {name: [rack[key] for rack in every] for name, (key, _) in ends.items()}
+    values = {name: [rack[key] for rack in rack_rows] for name, (key, _) in ends.items()}
     return {
         name: None if None in values[name] else end(values[name]) for name, (_, end) in ends.items()
     }

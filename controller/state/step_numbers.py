@@ -24,8 +24,10 @@ def means(
     both.
     """
     pairs = [(settled(asked, phase), settled(seen, phase)) for phase in phases]
-    whole = [(one, other) for one, other in pairs if one and other]
-    return [statistics.fmean(one) for one, _ in whole], [statistics.fmean(of) for _, of in whole]
+    whole = [(asked_W, seen_W) for asked_W, seen_W in pairs if asked_W and seen_W]
+    return [statistics.fmean(asked_W) for asked_W, _ in whole], [
+        statistics.fmean(of) for _, of in whole
+    ]
 
 
 def slope(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float] | None:
@@ -36,9 +38,9 @@ def slope(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float] | Non
     spread = math.fsum((x - x_mean) ** 2 for x in xs)
     if spread < 1:
         return None
-    found = math.fsum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys)) / spread
-    rest = math.fsum((y - y_mean - found * (x - x_mean)) ** 2 for x, y in zip(xs, ys))
-    return found, math.sqrt(rest / (len(xs) - 2) / spread)
+    gradient = math.fsum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys)) / spread
+    rest = math.fsum((y - y_mean - gradient * (x - x_mean)) ** 2 for x, y in zip(xs, ys))
+    return gradient, math.sqrt(rest / (len(xs) - 2) / spread)
 
 
 def noise_W(samples: Sequence[Sample], phases: Phases) -> float:
@@ -60,5 +62,5 @@ def refresh_ms(samples: Sequence[Sample]) -> float | None:
 
 
 def _gaps(samples: Sequence[Sample]) -> Iterator[int]:
-    for sample, other in zip(samples, samples[1:]):
-        yield other.at_ms - sample.at_ms
+    for sample, following in zip(samples, samples[1:]):
+        yield following.at_ms - sample.at_ms

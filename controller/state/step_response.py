@@ -50,15 +50,15 @@ def _point(name: str, samples: Samples, phases: Phases, tick_ms: int) -> Facts:
     """{point, too_little, steps, refresh_ms}, and the keys of `_figures` if too_little is ""."""
     seen, sign = samples.points[name], -1 if name == GRID else 1
     steps = _steps(samples, seen, phases, sign)
-    found: Facts = {
+    point: Facts = {
         "point": name,
         "too_little": _too_little(samples, seen, phases, steps),
         "steps": len(steps),
         "refresh_ms": numbers.refresh_ms(seen),
     }
-    if found["too_little"]:
-        return found
-    return {**found, **_figures(samples, seen, phases, steps, tick_ms, sign)}
+    if point["too_little"]:
+        return point
+    return {**point, **_figures(samples, seen, phases, steps, tick_ms, sign)}
 
 
 def _too_little(
@@ -80,11 +80,11 @@ def _too_little(
 
 
 def _steps(samples: Samples, seen: Sequence[Sample], phases: Phases, sign: int) -> list[Step]:
-    found = []
+    steps = []
     for before, after in zip(phases, phases[1:]):
-        sent = [each for each in samples.sent if after[0] <= each.at_ms < after[1]]
-        asked = [numbers.settled(samples.setpoints, each) for each in (before, after)]
-        shown = [numbers.settled(seen, each) for each in (before, after)]
+        sent = [sample for sample in samples.sent if after[0] <= sample.at_ms < after[1]]
+        asked = [numbers.settled(samples.setpoints, phase) for phase in (before, after)]
+        shown = [numbers.settled(seen, phase) for phase in (before, after)]
         if sent and all(asked) and all(shown):
             size_W, moved_W = [
                 statistics.median(of[1]) - statistics.median(of[0]) for of in (asked, shown)
@@ -98,8 +98,8 @@ def _steps(samples: Samples, seen: Sequence[Sample], phases: Phases, sign: int) 
                 shown=shown,
                 sign=sign,
             )
-            found += [step] if step else []
-    return found
+            steps += [step] if step else []
+    return steps
 
 
 def _step(
@@ -116,9 +116,9 @@ def _step(
     if not moved_W or not size_W:
         return None
     course = [
-        (each.at_ms - begin_ms, sign * (each.value_W - base_W) / moved_W)
-        for each in seen
-        if begin_ms < each.at_ms <= end_ms
+        (sample.at_ms - begin_ms, sign * (sample.value_W - base_W) / moved_W)
+        for sample in seen
+        if begin_ms < sample.at_ms <= end_ms
     ]
     low, high = [_crossing(course, level) for level in (LOW, HIGH)]
     if low is None or high is None:

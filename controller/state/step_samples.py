@@ -46,7 +46,7 @@ def place(seen: Snapshot, unit: int) -> Place:
         header["safety_image"],
         header["control_image"],
         names.index(f"unit_{unit}.setpoint_W"),
-        [each["role"] for each in header["devices"]],
+        [device["role"] for device in header["devices"]],
         unit,
     )
 
@@ -59,10 +59,10 @@ def place_of(
     unit: int,
 ) -> Place:
     """Place from the images of a cabinet and the roles of its devices."""
-    layout, found = topology(image)
-    words = [found.rack + rack * p.RACK_WORDS for rack in range(layout.racks)]
-    racks = tuple(rack for rack, at in enumerate(words) if image[at + p.R_UNIT] == unit)
-    rated_W = image[found.unit + unit * p.UNIT_WORDS + p.U_RATED_W]
+    layout, image_map = topology(image)
+    starts = [image_map.rack + rack * p.RACK_WORDS for rack in range(layout.racks)]
+    racks = tuple(rack for rack, start in enumerate(starts) if image[start + p.R_UNIT] == unit)
+    rated_W = image[image_map.unit + unit * p.UNIT_WORDS + p.U_RATED_W]
     quantum_W = control.settings_of(control_image)["setpoint_quantum_W"]
     meters = tuple(point for role, point in METERS.items() if role in roles)
     return Place(
@@ -100,21 +100,21 @@ class Samples:
 
     def _take_unit(self, inp: Words, fresh: Words, elapsed_ms: int) -> None:
         layout, unit = self.place.layout, self.place.unit
-        at = layout.unit_input(unit, 0)
-        sent_W = inp[at + s.PCS_SENT_W]
+        first = layout.unit_input(unit, 0)
+        sent_W = inp[first + s.PCS_SENT_W]
         if not self.sent or sent_W != self.sent[-1].value_W:
             # This image shows a frame that was submitted in the tick before.
             self.sent.append(Sample(self.at_ms - elapsed_ms, sent_W))
         if fresh[layout.unit_group(unit, s.G_PCS_MEASURE)]:
-            self._add(AC, inp[at + s.PCS_POWER_W])
-            volts_mV, amps_mA = inp[at + s.PCS_DC_VOLTAGE_MV], inp[at + s.PCS_DC_CURRENT_MA]
+            self._add(AC, inp[first + s.PCS_POWER_W])
+            volts_mV, amps_mA = inp[first + s.PCS_DC_VOLTAGE_MV], inp[first + s.PCS_DC_CURRENT_MA]
             self._add(DC, volts_mV * amps_mA / PER_W)
 
     def _take_rack(self, rack: int, inp: Words, fresh: Words) -> None:
         layout = self.place.layout
-        at = layout.rack_input(rack, 0)
+        first = layout.rack_input(rack, 0)
         if fresh[layout.rack_group(rack, s.G_BMS_PACK)]:
-            volts_mV, amps_mA = inp[at + s.RACK_VOLTAGE_MV], inp[at + s.RACK_CURRENT_MA]
+            volts_mV, amps_mA = inp[first + s.RACK_VOLTAGE_MV], inp[first + s.RACK_CURRENT_MA]
             self._add(rack_point(rack), volts_mV * amps_mA / PER_W)
 
     def _take_meter(self, point: str, group: int, power_at: int, inp: Words, fresh: Words) -> None:

@@ -116,10 +116,14 @@ class Session:
     def _note_held(self, of: Place, out: Words) -> None:
         """Note the reason that keeps a step from its power."""
         asked_W = self._signs[max(self._step, 0)] * step_W(of)
-        at = of.layout.outputs + O_BINDING_REASON
+        reason_at = of.layout.outputs + O_BINDING_REASON
         is_held = abs(out[of.setpoint_at] - asked_W) >= max(1, of.quantum_W)
-        if is_held and self._step > 0 and out[at] not in (reasons.NONE, reasons.SERVICE_TEST):
-            self.held.setdefault(of.unit, set()).add(out[at])
+        if (
+            is_held
+            and self._step > 0
+            and out[reason_at] not in (reasons.NONE, reasons.SERVICE_TEST)
+        ):
+            self.held.setdefault(of.unit, set()).add(out[reason_at])
 
     def _next_unit(self) -> tuple[int, int, int]:
         """Ask the last unit for 0 W; the next one begins with the next tick."""
@@ -133,8 +137,8 @@ class Session:
 def of_journal(seen: Snapshot, units: Sequence[int], signs: Sequence[int], hold_ms: int) -> Session:
     """The session of these units (from 0) of a running controller."""
     places = [place(seen, unit) for unit in units]
-    at = seen.output_names.index
-    return Session(places, signs, hold_ms, at("meter_sign"), at("mode_reason"))
+    index_of = seen.output_names.index
+    return Session(places, signs, hold_ms, index_of("meter_sign"), index_of("mode_reason"))
 
 
 def step_W(of: Place) -> int:

@@ -94,8 +94,8 @@ def sample_of(moment: Computed) -> dict[str, int | None]:
 
     def of_all(combine: Callable[[list[int]], int], values: Iterable[int | None]) -> int | None:
         """combine(values of the racks), None if one of them is unknown."""
-        found = [value for value in values if value is not None]
-        return combine(found) if len(found) == len(racks) else None
+        known = [value for value in values if value is not None]
+        return combine(known) if len(known) == len(racks) else None
 
     def of_racks(index: int) -> list[int | None]:
         return [base.rack_value(moment, rack, index) for rack in racks]

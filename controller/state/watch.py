@@ -35,15 +35,15 @@ def wait() -> None:
     time.sleep(snapshot.POLL_S)
 
 
-def _of(module: str, *given: object) -> Facts:
+def _of(module: str, *arguments: object) -> Facts:
     """The facts of a page. Only the module of that page is loaded."""
-    return cast(Facts, importlib.import_module(f"controller.state.{module}").facts(*given))
+    return cast(Facts, importlib.import_module(f"controller.state.{module}").facts(*arguments))
 
 
 def _counters(path: str) -> Facts | None:
     """The counters of each bus. Only the page `links` loads the module that reads them."""
-    found = importlib.import_module("controller.run.link_statistics").read(path)
-    return cast(Facts | None, found)
+    counters = importlib.import_module("controller.run.link_statistics").read(path)
+    return cast(Facts | None, counters)
 
 
 class Watch:
@@ -144,9 +144,9 @@ class Watch:
         store = dict(zip(("unsaved_ms", "unsaved_before_ms"), loop_statistics.unsaved_ms(path)))
         tests = self._tests()
         summary = recorded.summary() if recorded else None
-        made = _of("status", self.shadow, self.history(), loop, summary)
+        status = _of("status", self.shadow, self.history(), loop, summary)
         plan = plan_seen.summary(self._run_directory, self._utc_s())
-        return {**made, "proof_tests": tests, "bands": self.bands(), "plan": plan, "store": store}
+        return {**status, "proof_tests": tests, "bands": self.bands(), "plan": plan, "store": store}
 
     def _replacing(self) -> list[str]:
         return (self._tests() or {"replacing": []})["replacing"]

@@ -17,7 +17,7 @@ LOAD_SOURCES = {UNKNOWN: "unknown", CALCULATED: "calculated", MEASURED: "measure
 
 def facts(shadow: Shadow) -> Facts:
     """The page `why` as plain data. Every power in W, > 0 discharges."""
-    chain, found = shadow.chain, shadow.core.found
+    chain, findings = shadow.chain, shadow.core.found
     code, asked = chain(setpoint.O_BINDING_REASON), chain(setpoint.O_REQUEST_BASE_REASON)
     return {
         **base.head(shadow),
@@ -30,8 +30,8 @@ def facts(shadow: Shadow) -> Facts:
             "base_cause": cause(shadow, asked),
             "fast_W": chain(setpoint.O_REQUEST_FAST_W),
             "fast_reason": base.reason(chain(setpoint.O_REQUEST_FAST_REASON)),
-            "load_from": LOAD_SOURCES[found.load_source],
-            "load_W": found.load_W,
+            "load_from": LOAD_SOURCES[findings.load_source],
+            "load_W": findings.load_W,
         },
         "range": _range(shadow),
         "caps": _interval(
@@ -52,7 +52,7 @@ def facts(shadow: Shadow) -> Facts:
         "units": [_unit(shadow, unit) for unit in range(shadow.layout.units)],
         "standing_count": len(shadow.standing),
         "differs": shadow.differs,
-        "is_off_grid": found.is_off_grid,
+        "is_off_grid": findings.is_off_grid,
     }
 
 
@@ -87,10 +87,10 @@ def cause(shadow: Shadow, code: int) -> Facts | None:
         quantity = "export_W_max"
     if quantity:
         return {"kind": "hint", "hints": hints.of_source(shadow, quantity)}
-    found = limits.cause(shadow, code)
-    if found and found["kind"] == "schedule":
-        found |= hints.schedule(shadow) or {}
-    return found
+    numbers = limits.cause(shadow, code)
+    if numbers and numbers["kind"] == "schedule":
+        numbers |= hints.schedule(shadow) or {}
+    return numbers
 
 
 def _interval(shadow: Shadow, first: int, after: int, acted: int) -> Facts:
@@ -126,16 +126,18 @@ def _obligations(shadow: Shadow) -> Facts:
     steps = shadow.core.chain.obligations.steps(chain(setpoint.O_AFTER_RAMP_W))
     in_force = [
         {
-            "rank": each.rank[1],
-            "low_W": each.low_W,
-            "low_reason": base.reason(each.low_reason),
-            "high_W": each.high_W,
-            "high_reason": base.reason(each.high_reason),
+            "rank": obligation.rank[1],
+            "low_W": obligation.low_W,
+            "low_reason": base.reason(obligation.low_reason),
+            "high_W": obligation.high_W,
+            "high_reason": base.reason(obligation.high_reason),
             "leaves_W": leaves_W,
-            "is_met": each.low_W <= setpoint_W <= each.high_W,
-            "cause": cause(shadow, reasons.GRID_CAP_HINT) if each.rank == GRID_CAP_HINT else None,
+            "is_met": obligation.low_W <= setpoint_W <= obligation.high_W,
+            "cause": cause(shadow, reasons.GRID_CAP_HINT)
+            if obligation.rank == GRID_CAP_HINT
+            else None,
         }
-        for each, leaves_W in steps
+        for obligation, leaves_W in steps
     ]
     return {
         "standing": in_force,
@@ -176,15 +178,15 @@ def _unit(shadow: Shadow, unit: int) -> Facts:
 def without(shadow: Shadow) -> Facts:
     """{setpoint_W, next: the reason that would bind then, or None} (actuators.without)."""
     code = shadow.chain(setpoint.O_BINDING_REASON)
-    found = actuators.without(shadow.core.chain, code, lambda: _wider(shadow, code))
-    return {"setpoint_W": found["value"], "next": found["next"]}
+    outcome = actuators.without(shadow.core.chain, code, lambda: _wider(shadow, code))
+    return {"setpoint_W": outcome["value"], "next": outcome["next"]}
 
 
 def _wider(shadow: Shadow, code: int) -> tuple[int, int]:
     """(W, reason) to which an end of an interval would widen without the reason `code`."""
-    found = limits.way_and_limit(code)
-    if found is None:
+    kernel_limit = limits.way_and_limit(code)
+    if kernel_limit is None:
         return actuators.ANY
-    way, number = found
+    way, number = kernel_limit
     rising = limits.recovering(shadow, way)
     return (rising["to_W"], code) if rising else limits.next_limit(shadow, way, number)
