@@ -32,7 +32,7 @@ HEAD = (
 
 def document() -> Facts:
     """The document, CycloneDX 1.5. The same packages give the same document. Raises OSError."""
-    path = next((each for each in LOCKS if each.is_file()), LOCKS[0])
+    path = next((lock for lock in LOCKS if lock.is_file()), LOCKS[0])
     packages = locked.blocks(path.read_text(encoding="ascii"))
     runs = _runs(path, packages)
     libraries = [_library(name, packages[name].text, name in runs) for name in sorted(packages)]
@@ -101,8 +101,8 @@ def _installed() -> list[Sequence[str]]:
     """
     printed = programs.ran([*QUERY, *DEBIAN], capture_output=True, text=True).stdout
     lines = map(str.split, printed.splitlines())
-    found = {name: words for name, *words in lines if len(words) == 2}
-    return [found.get(name, ("", "")) for name in DEBIAN]
+    installed = {name: fields for name, *fields in lines if len(fields) == 2}
+    return [installed.get(name, ("", "")) for name in DEBIAN]
 
 
 def _of_debian(name: str, installed: Sequence[str]) -> Facts:
@@ -138,14 +138,14 @@ def _dependencies(
     ]
 
 
-def blocks(found: Facts) -> Blocks:
+def blocks(facts: Facts) -> Blocks:
     """The document as a table."""
-    own = found["metadata"]["component"]
+    own = facts["metadata"]["component"]
     columns: Columns = {
         "name": "name",
-        "version": lambda each: each.get("version", "that of the box"),
+        "version": lambda component: component.get("version", "that of the box"),
         "scope": "scope",
         "purl": "purl",
     }
     title = f"Software bill of materials: {own['name']} {own['version']}"
-    return [Heading(1, title), Text(HEAD), table(found["components"], columns)]
+    return [Heading(1, title), Text(HEAD), table(facts["components"], columns)]

@@ -66,11 +66,11 @@ def _form(text: str) -> str:
 )
 def _check(arguments: argparse.Namespace) -> int:
     asked = ("--keys", arguments.keys), ("--functions", arguments.functions)
-    given = [quoted(arguments.file)] if arguments.file else []
-    given += [name for name, is_given in asked if is_given]
-    if len(given) != 1:
-        what = f"{' with '.join(given)} is not allowed" if given else "nothing is given"
-        raise cli.Ended(WRONG_INPUT, f"check: {what}; {ALLOWED}")
+    chosen = [quoted(arguments.file)] if arguments.file else []
+    chosen += [name for name, is_given in asked if is_given]
+    if len(chosen) != 1:
+        fault = f"{' with '.join(chosen)} is not allowed" if chosen else "nothing is given"
+        raise cli.Ended(WRONG_INPUT, f"check: {fault}; {ALLOWED}")
     if arguments.json and (arguments.drop_in or not arguments.file):
         raise cli.Ended(WRONG_INPUT, "--json: allowed is with FILE alone")
     if arguments.keys:
@@ -157,7 +157,9 @@ def _topology(config: Config) -> Iterator[str]:
             f"  PCS {unit + 1}: {table['rated_W'] / 1000:g} kW on DC bus "
             f"{config.topology.dc_buses[unit]}, {', '.join(powers)}"
         )
-        racks = [rack for rack, at in enumerate(config.topology.rack_units) if at == unit]
+        racks = [
+            rack for rack, rack_unit in enumerate(config.topology.rack_units) if rack_unit == unit
+        ]
         yield from [_rack(rack, config.rack_tables[rack]) for rack in racks]
         apart_A = _apart_A(config, unit, racks)
         yield f"    row 55 acts if the currents of PCS and racks differ by more than {apart_A:g} A"
@@ -201,18 +203,18 @@ def _analysis(config: Config) -> Iterator[str]:
 
 def open_hazards(config: Config) -> list[str]:
     """Hazards that the hazard log leaves open for a cabinet with this configuration."""
-    found = []
+    hazards = []
     if config.channel_b is None:
-        found.append(
+        hazards.append(
             "H6: without channel B the controller cannot detect that an older store was put back: "
             "later latches and lock-outs are then lost"
         )
     if not config.cabinet["close_command_fitted"]:
-        found.append(
+        hazards.append(
             "H41: the BMS closes the contactors as soon as it has its supply, so no start tests "
             "that the permits expire; test it by hand, with the controller off (row 44)"
         )
-    return found
+    return hazards
 
 
 def _sources(config: Config) -> Iterator[str]:
@@ -239,13 +241,13 @@ def _sources(config: Config) -> Iterator[str]:
             for quantity, watts in source.fallback.items()
             if watts is not None
         ]
-        words = ", ".join(fallbacks) or "none; an expired hint no longer acts"
+        text = ", ".join(fallbacks) or "none; an expired hint no longer acts"
         if (
             source.rank >= hint_sources.GRID_CAP
             and source.fallback[hint_codes.IMPORT_W_MAX] is None
         ):
-            words += f"; {_without_import(config)}"
-        yield from wrapped(f"{'':19}fallback: ", words)
+            text += f"; {_without_import(config)}"
+        yield from wrapped(f"{'':19}fallback: ", text)
 
 
 def _without_import(config: Config) -> str:

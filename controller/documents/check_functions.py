@@ -14,18 +14,18 @@ def table() -> str:
     """A line for each function. The word "before" marks fields whose value is of the last tick."""
     lines = ["STAGE    FUNCTION      FIELDS", *_chain("first", found.FIRST)]
     is_bounded = False
-    for each in functions.in_turn(functions.FUNCTIONS):
-        if each.STAGE > contract.BOUND and not is_bounded:
+    for function in functions.in_turn(functions.FUNCTIONS):
+        if function.STAGE > contract.BOUND and not is_bounded:
             lines += _chain("bound", found.BOUNDED)
             is_bounded = True
-        known = [name for name in each.READS if name in Known._fields]
-        read = [name for name in each.READS if name not in Known._fields]
-        words = {"knows": known, "reads": read, "before": each.BEFORE}
-        words |= {"asks": each.ASKS, "writes": each.WRITES}
-        texts = [f"{word} {', '.join(names)}" for word, names in words.items() if names]
-        on_grid, off_grid = functions.FALLBACKS[each]
+        known = [name for name in function.READS if name in Known._fields]
+        read = [name for name in function.READS if name not in Known._fields]
+        fields = {"knows": known, "reads": read, "before": function.BEFORE}
+        fields |= {"asks": function.ASKS, "writes": function.WRITES}
+        texts = [f"{word} {', '.join(names)}" for word, names in fields.items() if names]
+        on_grid, off_grid = functions.FALLBACKS[function]
         texts.append(f"input unknown: {on_grid}; off the grid: {off_grid}")
-        lines += wrapped(f"{STAGES[each.STAGE]:8} {each.NAME:13} ", "; ".join(texts))
+        lines += wrapped(f"{STAGES[function.STAGE]:8} {function.NAME:13} ", "; ".join(texts))
     return "\n".join(lines)
 
 

@@ -29,11 +29,11 @@ def thresholds(config: Config) -> Iterator[str]:
     changed = {stage: _changed(config, stage) for stage in matrix.STAGES}
     lines = [
         line
-        for stage, words in changed.items()
+        for stage, changes in changed.items()
         for line in wrapped(
-            f"  {stage[matrix.S_ID]:4} {matrix_words.cause(stage)}: ", ", ".join(words)
+            f"  {stage[matrix.S_ID]:4} {matrix_words.cause(stage)}: ", ", ".join(changes)
         )
-        if words
+        if changes
     ]
     yield from ("", "THRESHOLDS TIGHTENED (matrix -> here)" + ("" if lines else ": none"))
     yield from lines
@@ -49,17 +49,17 @@ def _changed(config: Config, stage: tuple) -> list[str]:
     if stage[matrix.S_ID] not in site_thresholds.STAGE_SET_FROM:
         before = site_thresholds.levels(stage, config.hma["chemistry"])
     pairs = [
-        (what, old, new, matrix_words.level(stage, old), matrix_words.level(stage, new))
-        for what, old, new in (("trips at", before[0], level), ("clears at", before[1], clear))
+        (label, old, new, matrix_words.level(stage, old), matrix_words.level(stage, new))
+        for label, old, new in (("trips at", before[0], level), ("clears at", before[1], clear))
     ]
-    for what, index, new in (
+    for label, index, new in (
         ("after", matrix.S_SET_MS, ticks[0]),
         ("clear for", matrix.S_CLEAR_MS, ticks[1]),
     ):
         old = parameters.ticks(stage[index], config.tick_ms)
-        was, now = [matrix_words.after(each * config.tick_ms) for each in (old, new)]
-        pairs.append((what, old, new, was, now))
-    return [f"{what} {was} -> {now}" for what, old, new, was, now in pairs if old != new]
+        was, now = [matrix_words.after(count * config.tick_ms) for count in (old, new)]
+        pairs.append((label, old, new, was, now))
+    return [f"{label} {was} -> {now}" for label, old, new, was, now in pairs if old != new]
 
 
 def rows(config: Config) -> Iterator[str]:
@@ -71,8 +71,8 @@ def rows(config: Config) -> Iterator[str]:
         text = ROWS[row].what
         for stages, state, equipment in groups:
             joint = "; " if ": " in state else ": "
-            words = f"{state}{joint}{text}" if text else state
-            yield from wrapped(f"  {row:3}  {' '.join(stages):18}  ", words)
+            description = f"{state}{joint}{text}" if text else state
+            yield from wrapped(f"  {row:3}  {' '.join(stages):18}  ", description)
             text = ""
             if equipment:
                 who = stage_states.accepted(config.topology, equipment)
@@ -85,14 +85,14 @@ def rows(config: Config) -> Iterator[str]:
 
 def row_states(config: Config) -> dict[int, list[tuple[list[str], str, str]]]:
     """{row: [([stage ids of one state], state in words, equipment that is not fitted)]}."""
-    found: dict[int, dict[tuple[str, str], list[str]]] = {}
+    by_row: dict[int, dict[tuple[str, str], list[str]]] = {}
     for stage in matrix.STAGES:
         states = matrix_tables.states(stage, config)
         equipment = next((state["equipment"] for state in states if state["equipment"]), "")
-        words = ", ".join(map(matrix_tables.placed, states))
-        groups = found.setdefault(stage[matrix.S_ROW], {})
-        groups.setdefault((words, equipment), []).append(stage[matrix.S_ID])
+        text = ", ".join(map(matrix_tables.placed, states))
+        groups = by_row.setdefault(stage[matrix.S_ROW], {})
+        groups.setdefault((text, equipment), []).append(stage[matrix.S_ID])
     return {
-        row: [(names, words, equipment) for (words, equipment), names in groups.items()]
-        for row, groups in found.items()
+        row: [(names, text, equipment) for (text, equipment), names in groups.items()]
+        for row, groups in by_row.items()
     }

@@ -76,15 +76,15 @@ def profiles(config: Config) -> Iterator[str]:
     yield from ("", "PROFILES OF THE DEVICES")
     yield from _map_only(config)
     for device in config.devices:
-        found = [*_of_meter(device)] if device.role in METERS else []
-        found += converters.words_of(config, device)
+        notes = [*_of_meter(device)] if device.role in METERS else []
+        notes += converters.words_of(config, device)
         if count := len(wear_profile.unstated(device.profile)):
-            found.append(f"its profile does not say of {count} writes whether they are stored")
+            notes.append(f"its profile does not say of {count} writes whether they are stored")
         is_remote = device.bus in [bus.name for bus in config.buses if bus.kind == "tcp"]
-        found += can_profile.lacks(device.profile) if device.profile.signals else []
-        found += [NO_SIGNATURE] if is_remote and device.role in (*METERS, "pcs", "bms") else []
-        for words in found:
-            yield from wrapped(f"  {device.name}: ", words)
+        notes += can_profile.lacks(device.profile) if device.profile.signals else []
+        notes += [NO_SIGNATURE] if is_remote and device.role in (*METERS, "pcs", "bms") else []
+        for note in notes:
+            yield from wrapped(f"  {device.name}: ", note)
 
 
 def _map_only(config: Config) -> Iterator[str]:
@@ -119,9 +119,9 @@ def devices(config: Config) -> Iterator[str]:
         rows.append((device.name, role, device.profile.path.stem, device.bus, address, period))
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
-        *words, address, period = [word.ljust(width) for word, width in zip(row, widths)]
+        *cells, address, period = [word.ljust(width) for word, width in zip(row, widths)]
         numbers = f"{address.strip():>{widths[-2]}}  {period.strip():>{widths[-1]}}"
-        yield from wrapped(f"  {words[0]}  ", "  ".join([*words[1:], numbers]))
+        yield from wrapped(f"  {cells[0]}  ", "  ".join([*cells[1:], numbers]))
 
 
 def buses(config: Config, schedule: Schedule) -> Iterator[str]:
@@ -139,11 +139,11 @@ def buses(config: Config, schedule: Schedule) -> Iterator[str]:
         yield from wrapped(
             f"  {bus.name}: ", f"{speed}, {busy_pct:.1f} % busy (allowed {allowed_pct} %), {port}"
         )
-        width = max([15, *[len(each.device) for each in schedule[bus.name]]])
-        for each in schedule[bus.name]:
+        width = max([15, *[len(exchange.device) for exchange in schedule[bus.name]]])
+        for exchange in schedule[bus.name]:
             yield (
-                f"    {each.device:{width}} {each.what:18} {each.frames:3} x "
-                f"{each.time_us / 1000:7.2f} ms every {each.period_us / 1000:7g} ms"
+                f"    {exchange.device:{width}} {exchange.what:18} {exchange.frames:3} x "
+                f"{exchange.time_us / 1000:7.2f} ms every {exchange.period_us / 1000:7g} ms"
             )
 
 
@@ -152,8 +152,8 @@ def latencies(config: Config, schedule: Schedule) -> Iterator[str]:
     parts.
     """
     parts = bus_times.stop_latency(config, schedule)
-    what = "WORST CASE, E-STOP CONTACT TO THE BYTES THAT DROP THE PERMIT"
-    yield from ("", f"{what} (all devices answering)")
+    title = "WORST CASE, E-STOP CONTACT TO THE BYTES THAT DROP THE PERMIT"
+    yield from ("", f"{title} (all devices answering)")
     for part in parts:
         yield from wrapped(f"  {part.what:12} {part.time_us / 1000:7.2f} ms  ", part.basis)
     yield f"  {'sum':12} {_sum_ms(parts):7.2f} ms"
@@ -230,12 +230,12 @@ def range_5s(config: Config) -> Iterator[str]:
 
 
 def _stored_line(control: dict[str, int], measured_ms: int) -> str:
-    words = "Each start measures the delay;"
+    prefix = "Each start measures the delay;"
     if not measured_ms:
-        return f"  {words} no measured delay of this path is stored."
+        return f"  {prefix} no measured delay of this path is stored."
     is_accepted = control[track_path.DELAY_MIN] <= measured_ms <= control[track_path.DELAY_MAX]
     more = "." if is_accepted else ", outside this range and not used."
-    return f"  {words} stored: {measured_ms} ms{more}"
+    return f"  {prefix} stored: {measured_ms} ms{more}"
 
 
 def _columns(times_us: Iterable[float]) -> str:
@@ -244,12 +244,12 @@ def _columns(times_us: Iterable[float]) -> str:
 
 def network(config: Config) -> Iterator[str]:
     """The addresses that the service reaches, and how to allow them in its unit."""
-    found, unknown = unit_access.addresses(config), unit_access.nameless(config)
-    if not found:
+    hosts, unknown = unit_access.addresses(config), unit_access.nameless(config)
+    if not hosts:
         yield from ("", "NETWORK OF THE SERVICE: none")
         return
     yield from ("", "NETWORK OF THE SERVICE (its unit allows no other address)")
-    for name, host in found.items():
+    for name, host in hosts.items():
         more = (
             ": THE SERVICE CANNOT LOOK UP A NAME, give its IPv4 address" if name in unknown else ""
         )

@@ -38,97 +38,97 @@ RECORD = (
 )
 
 
-def facts(found: Config) -> Facts:
+def facts(config: Config) -> Facts:
     """The checklist of a site as plain data."""
-    schedule = bus_times.schedule(found)
+    schedule = bus_times.schedule(config)
     stages = [stage for group in records.by_row().values() for stage in group]
     armed = [
         stage
         for stage in stages
-        if not matrix_tables.own_states(stage, found).isdisjoint(stage_states.ARMED_STATES)
+        if not matrix_tables.own_states(stage, config).isdisjoint(stage_states.ARMED_STATES)
     ]
-    named = matrix_tables.site(found)
+    named = matrix_tables.site(config)
     return {
         "site": named,
         "record": RECORD,
-        "hard_wired_steps": wired.steps(found),
+        "hard_wired_steps": wired.steps(config),
         "hard_wired": [
             {
                 "row": row,
                 "key": f"{row}{proof_intervals.WIRED}",
                 "inject": records.WIRED[row].inject,
-                "enable_latest_ms": wired.enable_ms(found, row),
-                "supply_latest_ms": wired.supply_ms(found, row),
+                "enable_latest_ms": wired.enable_ms(config, row),
+                "supply_latest_ms": wired.supply_ms(config, row),
             }
             for row in named["hard_wired_rows"]
         ],
-        "tests": [_test(stage, found, schedule) for stage in armed],
+        "tests": [_test(stage, config, schedule) for stage in armed],
         "without": [
             {
                 "row": stage[m.S_ROW],
                 "stage": stage[m.S_ID],
                 "cause": matrix_words.cause(stage),
-                "states": matrix_tables.states(stage, found),
+                "states": matrix_tables.states(stage, config),
             }
             for stage in stages
             if stage not in armed
         ],
-        "tapers": tapers.facts(found),
+        "tapers": tapers.facts(config),
     }
 
 
-def _test(stage: tuple, found: Config, schedule: Schedule) -> Facts:
-    level, _, _, _ = found.stage_words[stage[m.S_ID]]
-    parts = time_chain.chain(found, schedule, stage)
-    held = time_chain.held_chain(found, schedule, stage)
+def _test(stage: tuple, config: Config, schedule: Schedule) -> Facts:
+    level, _, _, _ = config.stage_words[stage[m.S_ID]]
+    parts = time_chain.chain(config, schedule, stage)
+    held = time_chain.held_chain(config, schedule, stage)
     return {
         "row": stage[m.S_ROW],
         "stage": stage[m.S_ID],
         "key": proof_intervals.key_of(stage),
         "cause": matrix_words.cause(stage),
-        "inject": inject(stage, found),
-        "trips_at": matrix_words.trips_at(stage, level, matrix_tables.tables(stage, found)),
-        "demands": effect_words.effects(stage, found),
-        "demands_not_fitted": effect_words.absent(stage, found),
+        "inject": inject(stage, config),
+        "trips_at": matrix_words.trips_at(stage, level, matrix_tables.tables(stage, config)),
+        "demands": effect_words.effects(stage, config),
+        "demands_not_fitted": effect_words.absent(stage, config),
         "reset": matrix_words.RESETS[stage[m.S_LATCH]],
-        **matrix_tables.times(stage, found, schedule),
-        "open_latest_ms": time_chain.opened_ms(found, schedule, stage),
+        **matrix_tables.times(stage, config, schedule),
+        "open_latest_ms": time_chain.opened_ms(config, schedule, stage),
         "parts": [part._asdict() for part in parts],
         "held_parts": [part._asdict() for part in held],
     }
 
 
-def inject(stage: tuple, found: Config) -> str:
+def inject(stage: tuple, config: Config) -> str:
     """How to make a stage of the matrix trip on this site."""
-    words = records.feature(stage).inject.format(stage=stage[m.S_ID])
+    instruction = records.feature(stage).inject.format(stage=stage[m.S_ID])
     if stage[m.S_ID] == SUSPICION:
-        words += f": {_suspicious_words(found)}"
+        instruction += f": {_suspicious_words(config)}"
     if stage[m.S_GATE] != m.NO_GATE:
-        words += f"; {records.feature(stage, m.S_GATE).inject}"
-    return words
+        instruction += f"; {records.feature(stage, m.S_GATE).inject}"
+    return instruction
 
 
-def suspicious(found: Config) -> tuple[list[tuple[str, int]], int]:
+def suspicious(config: Config) -> tuple[list[tuple[str, int]], int]:
     """([(feature, reading)], percent) of two signs that together trip row 53 of this site. percent:
     each reading as a percentage of a whole sign.
 
     A whole sign is a number of the safety kernel. The site's own thresholds do not change it.
     """
-    level, _, _, _ = found.stage_words[SUSPICION]
+    level, _, _, _ = config.stage_words[SUSPICION]
     share_pct = max(-(-level // 2), runaway.SECOND_PCT_MIN) + SIGN_MARGIN_PCT
     reported = {
         name
-        for facts in stage_states.rack_facts(found.topology)
+        for facts in stage_states.rack_facts(config.topology)
         for name, is_reported in facts.items()
         if is_reported
     }
-    present = reported | set(EQUIPMENT) - set(found.topology.not_fitted)
+    present = reported | set(EQUIPMENT) - set(config.topology.not_fitted)
     names = [name for name, source in SIGNS.items() if source in present]
     return [(name, -(-WHOLE_SIGNS[name] * share_pct // 100)) for name in names[:2]], share_pct
 
 
-def _suspicious_words(found: Config) -> str:
-    readings, share_pct = suspicious(found)
+def _suspicious_words(config: Config) -> str:
+    readings, share_pct = suspicious(config)
     signs = [
         f"{records.FEATURES[name].words}: at least {matrix_words.quantity(name, value)} (a whole "
         f"sign is {matrix_words.quantity(name, WHOLE_SIGNS[name])})"

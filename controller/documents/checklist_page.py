@@ -56,14 +56,14 @@ ARMED: Columns = {
 BY_WIRE: Columns = {
     "row": "key",
     "how to prove it": "inject",
-    "enable off latest, s": lambda each: _seconds(each["enable_latest_ms"]),
-    "supply off latest, s": lambda each: _seconds(each["supply_latest_ms"]),
+    "enable off latest, s": lambda row: _seconds(row["enable_latest_ms"]),
+    "supply off latest, s": lambda row: _seconds(row["supply_latest_ms"]),
 }
 
 
-def blocks(made: Facts) -> Blocks:
-    """The checklist as a document. made: result of checklist.facts."""
-    named, tests, without = made["site"], made["tests"], made["without"]
+def blocks(checklist: Facts) -> Blocks:
+    """The checklist as a document. checklist: result of checklist.facts."""
+    named, tests, without = checklist["site"], checklist["tests"], checklist["without"]
     return [
         matrix_tables.title("Commissioning checklist", named),
         *matrix_tables.site_blocks(named),
@@ -71,13 +71,14 @@ def blocks(made: Facts) -> Blocks:
         Text(TIMES),
         Text(
             f"Record each row in the proof-test ledger. Commissioning is its first entry: "
-            f"{made['record']} (or failed). Record each of {', '.join(_apart(made))} under this "
-            "name, not under the row's number: the slower stages of the row would hide that it is "
-            "late. firebreak test proof list shows what is missing."
+            f"{checklist['record']} (or failed). Record each of "
+            f"{', '.join(_apart(checklist))} under this name, not under the row's number: the "
+            "slower stages of the row would hide that it is late. firebreak test proof list shows "
+            "what is missing."
         ),
         Heading(2, "Sign of the powers"),  # this test comes before every other test with power
         Text(SIGN),
-        *_hard_wired(made),
+        *_hard_wired(checklist),
         Heading(2, f"Stages that are armed ({len(tests)})"),
         table(tests, ARMED, FIELDS),
         *_not_fitted(tests),
@@ -85,19 +86,19 @@ def blocks(made: Facts) -> Blocks:
             f"Stages that are not armed ({len(without)}): nothing to test here",
             table(without, matrix_tables.NOT_ARMED),
         ),
-        *matrix_tables.taper_blocks(made["tapers"]),
+        *matrix_tables.taper_blocks(checklist["tapers"]),
         *_times(tests),
     ]
 
 
-def _apart(made: Facts) -> list[str]:
+def _apart(checklist: Facts) -> list[str]:
     """Keys of the tests that are recorded under another key than the number of their row."""
-    keys = dict.fromkeys([each["key"] for each in (*made["tests"], *made["hard_wired"])])
+    keys = dict.fromkeys([test["key"] for test in (*checklist["tests"], *checklist["hard_wired"])])
     return [key for key in keys if not key.isdigit()]
 
 
-def _hard_wired(made: Facts) -> Blocks:
-    if not made["hard_wired"]:
+def _hard_wired(checklist: Facts) -> Blocks:
+    if not checklist["hard_wired"]:
         return []
     return [
         Heading(2, "In hard wiring: with the controller switched off"),
@@ -107,9 +108,9 @@ def _hard_wired(made: Facts) -> Blocks:
         ),
         Table(
             ("step", "what to do"),
-            [(str(number), words) for number, words in enumerate(made["hard_wired_steps"], 1)],
+            [(str(number), step) for number, step in enumerate(checklist["hard_wired_steps"], 1)],
         ),
-        table(made["hard_wired"], BY_WIRE, BY_WIRE_FIELDS),
+        table(checklist["hard_wired"], BY_WIRE, BY_WIRE_FIELDS),
     ]
 
 
@@ -119,8 +120,8 @@ def _not_fitted(tests: list[Facts]) -> Blocks:
     """
     stages: dict[tuple[str, str], list[str]] = {}
     for test in tests:
-        for each in test["demands_not_fitted"]:
-            stages.setdefault((each["effect"], each["accepted_by"]), []).append(test["stage"])
+        for absent in test["demands_not_fitted"]:
+            stages.setdefault((absent["effect"], absent["accepted_by"]), []).append(test["stage"])
     if not stages:
         return []
     rows = [(effect, " ".join(names), who) for (effect, who), names in stages.items()]

@@ -20,7 +20,7 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
 OFFICE = "controller.siting"  # part of the separate package firebreak-office
 SITE = cli.option("--site", metavar="FILE", required=True)
 FACT_HEADERS = ("key", "fact", "source and clause", "confidence")
-Found = Any  # facts of a document, or the blocks of a document that has only tables
+Content = Any  # facts of a document, or the blocks of a document that has only tables
 
 
 class Document(NamedTuple):
@@ -28,10 +28,10 @@ class Document(NamedTuple):
     makes the printed blocks from the facts. is_open: tells from the facts whether a point is open.
     """
 
-    words: str
-    facts: Callable[..., Found]
-    blocks: Callable[[Found], Sequence[Block]] = list
-    is_open: Callable[[Found], object] = lambda found: False
+    title: str
+    facts: Callable[..., Content]
+    blocks: Callable[[Content], Sequence[Block]] = list
+    is_open: Callable[[Content], object] = lambda content: False
     options: tuple[Option, ...] = ()
     forms: tuple[str, ...] = ("md", "html", "json")
     style: str = ""
@@ -43,8 +43,8 @@ def _late(name: str) -> Callable[..., Any]:
     """
     module, _, function = name.rpartition(".")
 
-    def call(*given: object) -> Any:
-        return getattr(importlib.import_module(f"controller.{module}"), function)(*given)
+    def call(*arguments: object) -> Any:
+        return getattr(importlib.import_module(f"controller.{module}"), function)(*arguments)
 
     return call
 
@@ -60,19 +60,19 @@ def _matrix(arguments: Namespace) -> Any:
     equipment that the site lacks.
     """
     site = getattr(arguments, "site", None)
-    found, lines = _late("config.configuration.survey")(site) if site else (None, [])
+    config, lines = _late("config.configuration.survey")(site) if site else (None, [])
     for line in lines:
         say(line)
-    return _late("documents.matrix_facts.facts")(found, lines)
+    return _late("documents.matrix_facts.facts")(config, lines)
 
 
 def _checklist(arguments: Namespace) -> Any:
-    found, lines = _late("config.configuration.survey")(arguments.site)
+    config, lines = _late("config.configuration.survey")(arguments.site)
     for line in lines[:-1]:
         say(line)
     if lines:  # a cabinet that lacks required equipment must not be energised: no checklist
         raise Ended(WRONG_INPUT, lines[-1])
-    return _late("documents.checklist.facts")(found)
+    return _late("documents.checklist.facts")(config)
 
 
 def _facts_of(keys: Iterable[str]) -> Table:
@@ -105,13 +105,13 @@ OF_PROGRAM = {
         "the hazard log: rows, tests, times, what stays open",
         _late("documents.hazard_log.whole"),
         _late("documents.hazard_page.blocks"),
-        lambda found: found["gaps"],
+        lambda facts: facts["gaps"],
     ),
     "matrix": Document(
         "the cause-and-effect matrix: every row, stage and number",
         _matrix,
         _late("documents.matrix_page.blocks"),
-        lambda found: found["site"] and found["site"]["missing"],
+        lambda facts: facts["site"] and facts["site"]["missing"],
         (cli.option("--site", metavar="FILE", help="cabinet.toml (or a site file without one)"),),
         ("md", "html", "json", "grid-html", "grid-csv"),
     ),
@@ -147,14 +147,14 @@ DOCUMENTS = OF_PROGRAM | {
         "one report to sign",
         _late("documents.commissioning.facts"),
         _late("documents.commissioning_page.blocks"),
-        lambda found: found["open"],
+        lambda facts: facts["open"],
         (SITE, cli.STATE_DIR),
     ),
     "responder": Document(
         "one page for the fire service",
         _of_site("documents.responder.facts"),
         _late("documents.responder.blocks"),
-        is_open=lambda found: found["not_given"],
+        is_open=lambda facts: facts["not_given"],
         options=(SITE,),
         forms=TERMINAL,
         style=html_page.PORTRAIT,
@@ -176,50 +176,52 @@ def with_cited(blocks: Sequence[Block]) -> Sequence[Block]:
     return [*blocks, *(document.section("Facts cited", _facts_of(keys)) if keys else [])]
 
 
-def tables(found: Found) -> Facts:
+def tables(blocks: Content) -> Facts:
     """{heading: [{header: cell}]}: the tables of blocks, each under the heading before it."""
-    made: Facts = {}
+    by_heading: Facts = {}
     heading = ""
-    for block in found:
+    for block in blocks:
         if isinstance(block, Heading):
             heading = block.text
         elif isinstance(block, Table):
             rows = [map(document.text, cells) for cells in block.rows]
-            made[heading] = [dict(zip(block.headers, row)) for row in rows]
-    return made
+            by_heading[heading] = [dict(zip(block.headers, row)) for row in rows]
+    return by_heading
 
 
 # {form: function that prints a document}
-FORMS: dict[str, Callable[[Document, Found], str]] = {
-    "md": lambda each, found: document.markdown(with_cited(each.blocks(found))),
-    "text": lambda each, found: document.plain(each.blocks(found)),
-    "html": lambda each, found: html_page.page(with_cited(each.blocks(found)), each.style),
-    "json": lambda _, found: cli.as_json(tables(found) if isinstance(found, list) else found),
-    "grid-html": lambda _, found: html_page.page(
-        with_cited(_late("documents.matrix_grid.blocks")(found))
+FORMS: dict[str, Callable[[Document, Content], str]] = {
+    "md": lambda kind, content: document.markdown(with_cited(kind.blocks(content))),
+    "text": lambda kind, content: document.plain(kind.blocks(content)),
+    "html": lambda kind, content: html_page.page(with_cited(kind.blocks(content)), kind.style),
+    "json": lambda _, content: cli.as_json(
+        tables(content) if isinstance(content, list) else content
     ),
-    "grid-csv": lambda _, found: str(_late("documents.matrix_grid.comma_separated")(found)),
+    "grid-html": lambda _, facts: html_page.page(
+        with_cited(_late("documents.matrix_grid.blocks")(facts))
+    ),
+    "grid-csv": lambda _, facts: str(_late("documents.matrix_grid.comma_separated")(facts)),
 }
 
 
 def _form(forms: tuple[str, ...]) -> Option:
-    words = "; grid: causes against outputs, to sign" if "grid-csv" in forms else ""
-    return cli.option("--format", choices=forms, default=forms[0], help=f"(%(default)s){words}")
+    suffix = "; grid: causes against outputs, to sign" if "grid-csv" in forms else ""
+    return cli.option("--format", choices=forms, default=forms[0], help=f"(%(default)s){suffix}")
 
 
-def facts_of(each: Document, arguments: Namespace) -> Found:
+def facts_of(kind: Document, arguments: Namespace) -> Content:
     """The facts of a document. A document that consists only of tables has blocks instead."""
-    return each.facts(arguments) if each.options else each.facts()
+    return kind.facts(arguments) if kind.options else kind.facts()
 
 
-def _printed(each: Document, arguments: Namespace) -> int:
+def _printed(kind: Document, arguments: Namespace) -> int:
     with cli.ends(NO_START, OSError):
-        found = facts_of(each, arguments)
-        print(FORMS[arguments.format](each, found))
-    return NOT_DONE if each.is_open(found) else DONE
+        content = facts_of(kind, arguments)
+        print(FORMS[arguments.format](kind, content))
+    return NOT_DONE if kind.is_open(content) else DONE
 
 
 cli.group("document", "NAME")
 for _name, _own in sorted(DOCUMENTS.items()):
     _options = *_own.options, _form(_own.forms), cli.JSON_FORMAT
-    cli.command(f"document {_name}", *_options, help=_own.words)(functools.partial(_printed, _own))
+    cli.command(f"document {_name}", *_options, help=_own.title)(functools.partial(_printed, _own))

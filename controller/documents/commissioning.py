@@ -40,48 +40,48 @@ def facts(arguments: Namespace) -> Facts:
     path, directory = arguments.site, arguments.state_dir
     if directory != STATE_DIRECTORY:
         cli.check_folder(directory)
-    found, missing = configuration.survey(path)
+    config, missing = configuration.survey(path)
     doubts = () if missing else configuration.with_doubts(path)[1]
     with cli.ends(NO_START, OSError, at=proof_tests.path_of(directory)):
         ledger = proof_tests.read(directory)
     stored, now = two_copies.Store(directory).load(), utc.moment()
     utc_text = proof_lines.utc_text(now[0])
-    named = matrix_tables.site(found, missing)
-    rows = matrix_facts.facts(found)["rows"]
-    made = {
+    named = matrix_tables.site(config, missing)
+    rows = matrix_facts.facts(config)["rows"]
+    report = {
         "site": named,
         "utc": utc_text,
         "clock": now[1],
         "program": release.version(),
-        "files": _files(found),
-        "devices": {name: f"{crc:08X}" for name, crc in approval.devices(found).items()},
-        "tests": _tests(found, ledger, now),
-        "signs": sign_tests.units(sign_hold.codes_of(found), ledger.records),
+        "files": _files(config),
+        "devices": {name: f"{crc:08X}" for name, crc in approval.devices(config).items()},
+        "tests": _tests(config, ledger, now),
+        "signs": sign_tests.units(sign_hold.codes_of(config), ledger.records),
         "ledger": {"records": ledger.newest, "tests": ledger.tests, "head": ledger.head},
         "not_armed": _not_armed(rows),
-        "open_hazards": check.open_hazards(found),
-        "approval": _approval(found, stored),
-        "plan": _plan(found),
+        "open_hazards": check.open_hazards(config),
+        "approval": _approval(config, stored),
+        "plan": _plan(config),
     }
-    return {**made, "open": [*missing, *_open(made, found, ledger, stored), *doubts]}
+    return {**report, "open": [*missing, *_open(report, config, ledger, stored), *doubts]}
 
 
-def _files(found: Config) -> list[Facts]:
+def _files(config: Config) -> list[Facts]:
     """{file, sha256} of each file of the configuration, and of the site's plan if there is one."""
-    paths = [layer.file for layer in layers.read_chain(found.path)]
-    paths += [found.site_plan.path] if found.site_plan else []
+    paths = [layer.file for layer in layers.read_chain(config.path)]
+    paths += [config.site_plan.path] if config.site_plan else []
     return [
         {"file": path, "sha256": hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()}
         for path in paths
     ]
 
 
-def _tests(found: Config, ledger: proof_lines.Found, now: proof_tests.Moment) -> list[Facts]:
+def _tests(config: Config, ledger: proof_lines.Found, now: proof_tests.Moment) -> list[Facts]:
     """The tests of the checklist. Each has its longest allowed time, and its last result from the
     ledger of proof tests.
     """
-    allowed_ms, stages = proof_plan.allowed_ms(found), _stages(found)
-    due = proof_state.rows(proof_plan.plan(found), ledger.records, now)
+    allowed_ms, stages = proof_plan.allowed_ms(config), _stages(config)
+    due = proof_state.rows(proof_plan.plan(config), ledger.records, now)
     tests = [{**row, "allowed_ms": allowed_ms[row["row"]]} for row in due]
     return [
         {**test, "stages": stages.get(test["row"], []), "is_slow": proof_state.is_slow(test)}
@@ -89,11 +89,11 @@ def _tests(found: Config, ledger: proof_lines.Found, now: proof_tests.Moment) ->
     ]
 
 
-def _stages(found: Config) -> dict[str, list[str]]:
+def _stages(config: Config) -> dict[str, list[str]]:
     by_key: dict[str, list[str]] = {}
     for stages in records.by_row().values():
         for stage in stages:
-            states = matrix_tables.own_states(stage, found)
+            states = matrix_tables.own_states(stage, config)
             if not states.isdisjoint(stage_states.ARMED_STATES):
                 by_key.setdefault(proof_intervals.key_of(stage), []).append(stage[m.S_ID])
     return by_key
@@ -111,35 +111,37 @@ def _not_armed(rows: list[Facts]) -> list[Facts]:
     ]
 
 
-def _approval(found: Config, stored: Loaded) -> Facts:
+def _approval(config: Config, stored: Loaded) -> Facts:
     """{state, by, lines, latched, locked_out} from the store. state: whether the limit image is
     approved, and by whom.
     """
-    loaded = two_copies.of_cabinet(stored, found.names[-1][1])
+    loaded = two_copies.of_cabinet(stored, config.names[-1][1])
     record = loaded.record
     if record is None or loaded.state == two_copies.UNREADABLE:
         is_new = loaded.state == two_copies.MISSING
         nothing = {"by": "", "latched": [], "locked_out": ""}
         return {"state": NEVER if is_new else UNREAD, "lines": loaded.lines, **nothing}
     before = approval.unpacked(record.approved)
-    state = APPROVED if before == approval.of(found) else CHANGED if before else NEVER
+    state = APPROVED if before == approval.of(config) else CHANGED if before else NEVER
     latched = sorted(record.latches, key=lambda name: record.latches[name])
     more = {"latched": latched, "locked_out": record.locked_out}
     return {"state": state, "by": record.approved_by, "lines": loaded.lines, **more}
 
 
-def _plan(found: Config) -> Facts | None:
-    plan = found.site_plan
+def _plan(config: Config) -> Facts | None:
+    plan = config.site_plan
     return plan and {"name": plan.name, "audit": plan.audit, "open": plan.open, "racks": plan.racks}
 
 
-def _open(made: Facts, found: Config, ledger: proof_lines.Found, stored: Loaded) -> Iterator[str]:
+def _open(
+    report: Facts, config: Config, ledger: proof_lines.Found, stored: Loaded
+) -> Iterator[str]:
     """A line for each point that is open."""
-    papers = found.hma, made["site"]["not_fitted"]
+    papers = config.hma, report["site"]["not_fitted"]
     yield from hma.placeholder_lines(*papers)
-    yield from hma.ahead_lines(*papers, made["utc"][:10])
-    yield from _open_tests(made["tests"])
-    for sign in made["signs"]:
+    yield from hma.ahead_lines(*papers, report["utc"][:10])
+    yield from _open_tests(report["tests"])
+    for sign in report["signs"]:
         if sign["state"] != sign_tests.DONE:
             by = (
                 f" without a test by {sign['tester']}"
@@ -147,41 +149,41 @@ def _open(made: Facts, found: Config, ledger: proof_lines.Found, stored: Loaded)
                 else ""
             )
             yield f"sign test of unit {sign['unit']}: {sign['state']}{by} (firebreak test sign)"
-    for each in replacements.open_of(ledger.records).values():
-        yield f"{replacements.words(each)} (firebreak replace)"
+    for replacement in replacements.open_of(ledger.records).values():
+        yield f"{replacements.words(replacement)} (firebreak replace)"
     yield from [f"ledger of proof tests: {line}" for line in ledger.lines]
-    given = made["approval"]
-    if given["state"] != APPROVED:
-        yield f"limit image: {given['state']} (firebreak approve)"
+    limit_approval = report["approval"]
+    if limit_approval["state"] != APPROVED:
+        yield f"limit image: {limit_approval['state']} (firebreak approve)"
     if stored.state != two_copies.MISSING:
-        yield from [f"store: {line}" for line in given["lines"]]
-    if given["latched"]:
-        yield f"latched in the store: {', '.join(given['latched'])}"
-    if given["locked_out"]:
-        yield f"locked out by {given['locked_out']}"
-    places = [key for key in RESPONDER if not found.responder[key]]
+        yield from [f"store: {line}" for line in limit_approval["lines"]]
+    if limit_approval["latched"]:
+        yield f"latched in the store: {', '.join(limit_approval['latched'])}"
+    if limit_approval["locked_out"]:
+        yield f"locked out by {limit_approval['locked_out']}"
+    places = [key for key in RESPONDER if not config.responder[key]]
     if places:
         yield f"sheet for the fire service: [responder] does not give {', '.join(places)}"
-    if made["plan"] and made["plan"]["open"]:
-        yield f"plan of the site: {made['plan']['open']}"
-    if made["utc"] < proof_lines.utc_text(utc.EARLIEST_US):
-        yield f"the clock shows {made['utc']}, which is impossible: more tests may be overdue"
+    if report["plan"] and report["plan"]["open"]:
+        yield f"plan of the site: {report['plan']['open']}"
+    if report["utc"] < proof_lines.utc_text(utc.EARLIEST_US):
+        yield f"the clock shows {report['utc']}, which is impossible: more tests may be overdue"
 
 
 def _open_tests(tests: Iterable[Facts]) -> Iterator[str]:
     """Lines about tests without a valid result, one line for each fault."""
-    found: dict[str, list[str]] = {}
+    keys_by_fault: dict[str, list[str]] = {}
     for test in tests:
-        words = ""
+        fault = ""
         if test["last"] is None:
-            words = "never done"
+            fault = "never done"
         elif test["state"] == proof_state.NOT_PASSED:
-            words = "failed"
+            fault = "failed"
         elif test["is_slow"]:
-            words = "slower than this configuration allows"
+            fault = "slower than this configuration allows"
         elif test["state"] == proof_state.OVERDUE:
-            words = "overdue"
-        if words:
-            found.setdefault(words, []).append(test["row"])
-    for words, keys in found.items():
-        yield f"{counted(len(keys), 'test')} {words}: {', '.join(keys)}"
+            fault = "overdue"
+        if fault:
+            keys_by_fault.setdefault(fault, []).append(test["row"])
+    for fault, keys in keys_by_fault.items():
+        yield f"{counted(len(keys), 'test')} {fault}: {', '.join(keys)}"

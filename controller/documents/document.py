@@ -98,9 +98,9 @@ def judged(is_good: bool | None, text: str) -> Cell:
     return text if is_good is None else Mark("armed" if is_good else "missing", text)
 
 
-def section(title: str, table: Table, words: str = "") -> Blocks:
-    """A heading, a paragraph of `words` if there are any, and a table."""
-    return [Heading(2, title), *([Text(words)] if words else []), table]
+def section(title: str, table: Table, paragraph: str = "") -> Blocks:
+    """A heading, the paragraph if it is not empty, and a table."""
+    return [Heading(2, title), *([Text(paragraph)] if paragraph else []), table]
 
 
 def filled(title: str, headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Blocks:

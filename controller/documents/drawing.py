@@ -12,13 +12,13 @@ Curve = tuple[str, str, Sequence[Point]]  # name, colour, (s, value) of each poi
 
 def tag(name: str, content: str | None = None, /, **attributes: str | float | None) -> str:
     """An SVG element. An underscore becomes a hyphen, a float has one decimal, None is left out."""
-    words = "".join(
+    pairs = "".join(
         f" {key.replace('_', '-')}="
         + quoteattr(f"{value:.1f}" if isinstance(value, float) else str(value))
         for key, value in attributes.items()
         if value is not None
     )
-    return f"<{name}{words}/>" if content is None else f"<{name}{words}>{content}</{name}>"
+    return f"<{name}{pairs}/>" if content is None else f"<{name}{pairs}>{content}</{name}>"
 
 
 def polyline(points: Iterable[Point], colour: str) -> str:
@@ -28,7 +28,7 @@ def polyline(points: Iterable[Point], colour: str) -> str:
 
 
 def curves(
-    found: Sequence[Curve],
+    graphs: Sequence[Curve],
     unit: str = "",
     title: str = "",
     shaded_s: tuple[float, float] | None = None,
@@ -36,8 +36,8 @@ def curves(
     """A drawing of curves, with the lowest and highest value at both axes and the names of the
     curves below. shaded_s: start and end of a time to shade.
     """
-    times_s = [at_s for _, _, points in found for at_s, _ in points]
-    values = [value for _, _, points in found for _, value in points]
+    times_s = [at_s for _, _, points in graphs for at_s, _ in points]
+    values = [value for _, _, points in graphs for _, value in points]
     left_s, right_s, low, high = min(times_s), max(times_s), min(values), max(values)
 
     def x(at_s: float) -> float:
@@ -53,9 +53,9 @@ def curves(
         parts.append(tag("rect", x=begin, y=0, width=width, height=HEIGHT_px, fill=PALE))
     for value in sorted({low, min(max(0.0, low), high), high}):
         parts += _level(value, y(value))
-    for _, colour, points in found:
+    for _, colour, points in graphs:
         parts.append(polyline([(x(at_s), y(value)) for at_s, value in points], colour))
-    names = ", ".join(tag("tspan", escape(name), fill=colour) for name, colour, _ in found)
+    names = ", ".join(tag("tspan", escape(name), fill=colour) for name, colour, _ in graphs)
     middle = f"{unit}; {names}" if unit else names
     return _framed([*parts, *_foot(f"{left_s:.2f} s", middle, f"{right_s:.2f} s")])
 
@@ -70,7 +70,7 @@ def _framed(parts: Iterable[str]) -> str:
 def _foot(left: str, middle: str, right: str) -> list[str]:
     y = HEIGHT_px + FOOT_px - 6
     ends = (left, LEFT_px, None), (right, WIDTH_px, "end"), (middle, WIDTH_px // 2, "middle")
-    return [_text(words, x, y, anchor) for words, x, anchor in ends]
+    return [_text(text, x, y, anchor) for text, x, anchor in ends]
 
 
 def _level(value: float, y: float) -> Iterable[str]:
@@ -80,5 +80,5 @@ def _level(value: float, y: float) -> Iterable[str]:
         yield tag("path", d=f"M{LEFT_px} {y:.1f}H{WIDTH_px}", stroke=PALE)
 
 
-def _text(words: str, x: float, y: float, anchor: str | None = None) -> str:
-    return tag("text", words, x=x, y=y, text_anchor=anchor)
+def _text(text: str, x: float, y: float, anchor: str | None = None) -> str:
+    return tag("text", text, x=x, y=y, text_anchor=anchor)

@@ -13,38 +13,38 @@ from safety import matrix as m, opening
 _WORDS = dict(matrix_words.EFFECTS)
 
 
-def effects(stage: tuple, found: Config | None = None) -> list[str]:
+def effects(stage: tuple, config: Config | None = None) -> list[str]:
     """Words for each effect of a stage. An effect whose output is not fitted is left out (see
-    `absent`). found: the configuration of a site, or None for words without the site's numbers.
+    `absent`). config: the configuration of a site, or None for words without the site's numbers.
     """
-    lacking = [each["effect"] for each in absent(stage, found)]
-    words = [
-        _held(stage, demand, found) if found else demand
+    lacking = [fact["effect"] for fact in absent(stage, config)]
+    texts = [
+        _held(stage, demand, config) if config else demand
         for demand in matrix_words.demands(stage)
         if demand not in lacking
     ]
-    return words + [
-        tapers.words(fact) for fact in tapers.facts(found) if fact["stage"] == stage[m.S_ID]
+    return texts + [
+        tapers.words(fact) for fact in tapers.facts(config) if fact["stage"] == stage[m.S_ID]
     ]
 
 
-def absent(stage: tuple, found: Config | None = None) -> list[dict[str, str]]:
+def absent(stage: tuple, config: Config | None = None) -> list[dict[str, str]]:
     """[{effect, equipment, accepted_by}] of the effects of a stage that this site cannot produce,
     because the output is not fitted.
 
     accepted_by is "" if no person has accepted this. The file is then refused.
     """
-    if not found:
+    if not config:
         return []
     demand = stage[m.S_DEMAND]
     lacking = [
         (_WORDS[index][demand[index]], equipment.of_signal(output)[0])
         for index, output in time_chain.OUTPUTS
-        if demand[index] and found.topology.driven(output) is None
+        if demand[index] and config.topology.driven(output) is None
     ]
     return [
-        {"effect": words, "equipment": name, "accepted_by": found.topology.not_fitted[name]}
-        for words, name in lacking
+        {"effect": effect, "equipment": name, "accepted_by": config.topology.not_fitted[name]}
+        for effect, name in lacking
     ]
 
 
@@ -57,18 +57,18 @@ def absent_words(fact: dict[str, str]) -> str:
     )
 
 
-def _held(stage: tuple, words: str, found: Config) -> str:
-    """ "fan on after 30 s (agent hold-off: A32, D1, D2)" for a demand that waits, else `words`."""
+def _held(stage: tuple, effect: str, config: Config) -> str:
+    """ "fan on after 30 s (agent hold-off: A32, D1, D2)" for a demand that waits, else `effect`."""
     for demand, _, _, clause in m.CONFLICTS:
-        waits_ms = time_chain.hold_off_ms(found, stage, demand)
-        if waits_ms and words in _WORDS[demand]:
+        waits_ms = time_chain.hold_off_ms(config, stage, demand)
+        if waits_ms and effect in _WORDS[demand]:
             return (
-                f"{words} after {matrix_words.after(waits_ms)} ({matrix_words.HOLD_OFF}: {clause})"
+                f"{effect} after {matrix_words.after(waits_ms)} ({matrix_words.HOLD_OFF}: {clause})"
             )
-    return words
+    return effect
 
 
-def conflicts(found: Config | None = None) -> list[Facts]:
+def conflicts(config: Config | None = None) -> list[Facts]:
     """The facts of the table of conflicts: which effect waits for which row, and for how long."""
     return [
         {
@@ -77,18 +77,18 @@ def conflicts(found: Config | None = None) -> list[Facts]:
             "to": ROWS[row].what,
             "parameter": key,
             "basis": clause,
-            "hold_off_ms": found.cabinet[key] if found else None,
+            "hold_off_ms": config.cabinet[key] if config else None,
         }
         for demand, row, key, clause in m.CONFLICTS
     ]
 
 
-def fuse(found: Config | None = None) -> Facts:
+def fuse(config: Config | None = None) -> Facts:
     """The facts of the wait for the fuse. Contactors cannot break a current above their breaking
     current, so they stay closed until the fuse has blown or the longest wait has passed.
     """
     breaks_mA = (
-        sorted({table["break_current_mA"] for table in found.rack_tables}) if found else None
+        sorted({table["break_current_mA"] for table in config.rack_tables}) if config else None
     )
     return {
         "yields": "contactors open",
@@ -96,11 +96,11 @@ def fuse(found: Config | None = None) -> Facts:
         "parameter": "fuse_wait_ms",
         "basis": "C65",
         "break_current_mA": breaks_mA,
-        "wait_ms_max": found.cabinet["fuse_wait_ms"] if found else None,
+        "wait_ms_max": config.cabinet["fuse_wait_ms"] if config else None,
     }
 
 
-def breaker(found: Config | None = None) -> Facts:
+def breaker(config: Config | None = None) -> Facts:
     """The facts of the wait for the breaker. During row 12 (combustible gas) an arc of a contactor
     could ignite the gas, so rows 1 to 3 wait before they open contactors under current.
     """
@@ -111,7 +111,7 @@ def breaker(found: Config | None = None) -> Facts:
         "row": 12,
         "to": ROWS[12].what,
         "basis": "; ".join(ROWS[row].basis for row in (*rows, 12)),
-        "breaker": found.hma["breaker"] if found else None,
+        "breaker": config.hma["breaker"] if config else None,
         "breaker_ms": opening.BREAKER_MS,
         "wait_ms_max": opening.REMOVAL_MS,
     }
@@ -120,8 +120,8 @@ def breaker(found: Config | None = None) -> Facts:
 def breaker_words(fact: Facts) -> str:
     """ "at most 4 s; under current the converter's AC breaker trips after 1 s"."""
     named = equipment.BREAKERS.get(fact["breaker"], "the breaker named by [hma] breaker")
-    at, last = (matrix_words.after(fact[key]) for key in ("breaker_ms", "wait_ms_max"))
-    return f"at most {last}; under current {named} trips after {at}"
+    delay, last = (matrix_words.after(fact[key]) for key in ("breaker_ms", "wait_ms_max"))
+    return f"at most {last}; under current {named} trips after {delay}"
 
 
 def fuse_words(fact: Facts) -> str:

@@ -13,11 +13,11 @@ def blocks() -> Blocks:
     rows = [
         (
             name,
-            one.text,
-            ", ".join((*one.roles, *one.inputs, *one.outputs)) or "-",
+            part.text,
+            ", ".join((*part.roles, *part.inputs, *part.outputs)) or "-",
             ", ".join(map(str, equipment.rows_of(name))),
         )
-        for name, one in equipment.EQUIPMENT.items()
+        for name, part in equipment.EQUIPMENT.items()
     ]
     headers = ("not_fitted", "what it is", "devices, contacts, coils", "rows")
     return [Heading(1, "Equipment that a cabinet may lack"), Text(HEAD), Table(headers, rows)]

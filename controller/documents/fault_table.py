@@ -22,14 +22,14 @@ GROUPS = s.CABINET_GROUPS + s.UNIT_GROUPS + s.RACK_GROUPS
 MODULES = "module_temperature_ddegC"
 WIRED_GROUPS = (s.G_IO_1, s.G_IO_2, s.G_IO_3)
 NAME, KIND, GROUP = 0, 1, 4  # fields of an input or output of safety/signals.py
-WIRED = [str(each[NAME]) for each in s.CABINET_INPUTS if each[GROUP] in WIRED_GROUPS]
+WIRED = [str(signal[NAME]) for signal in s.CABINET_INPUTS if signal[GROUP] in WIRED_GROUPS]
 # The contacts that can make a row of the cause-and-effect matrix active. The faults of other
 # contacts are in faults.toml.
 CONTACTS = tuple(name for name in WIRED if name not in equipment.OPTIONAL)
-VALUES = tuple(each[NAME] for each in INPUTS if each[NAME] not in CONTACTS) + (MODULES,)
+VALUES = tuple(signal[NAME] for signal in INPUTS if signal[NAME] not in CONTACTS) + (MODULES,)
 COILS = ("pcs_enable_ok", *[output for _, output in time_chain.OUTPUTS])
 DRIVEN = COILS + tuple(
-    each[NAME] for each in s.UNIT_OUTPUTS + s.RACK_OUTPUTS if each[KIND] in ("bool", "W")
+    output[NAME] for output in s.UNIT_OUTPUTS + s.RACK_OUTPUTS if output[KIND] in ("bool", "W")
 )
 HEAD = (
     "Within: the longest time until the slowest of these stages acts, by the time chain of the "
@@ -61,16 +61,16 @@ def facts() -> Facts:
     return {
         "groups": [_acts(name, "nothing arrives", written["silent"][name]) for name in GROUPS],
         "contacts": [line for name in CONTACTS for line in _contact(name, written["read_back"])],
-        "values": [_written(each, each["signals"]) for each in written["wrong"]],
-        "outputs": [_written(each, each["outputs"]) for each in written["output"]],
+        "values": [_written(fault, fault["signals"]) for fault in written["wrong"]],
+        "outputs": [_written(fault, fault["outputs"]) for fault in written["output"]],
         "expired": _expired(),
     }
 
 
-def missing(found: Facts) -> list[str]:
+def missing(faults: Facts) -> list[str]:
     """A line for each value or output without a fault, and for each fault of an unknown signal."""
     pairs = (("values", VALUES), ("outputs", DRIVEN))
-    named = {key: {name for line in found[key] for name in line["signals"]} for key, _ in pairs}
+    named = {key: {name for line in faults[key] for name in line["signals"]} for key, _ in pairs}
     return [
         f"faults.toml: {key}: {name}"
         for key, names in pairs
@@ -90,16 +90,16 @@ def _line(names: list[str], fault: str, stages: list[str], safe: str, how: str) 
 
 
 def _within_ms(stages: list[str]) -> int | None:
-    found, schedule = site()
+    config, schedule = site()
     times_ms = [
-        sum(part.time_ms for part in time_chain.decision(found, schedule, BY_ID[stage]))
+        sum(part.time_ms for part in time_chain.decision(config, schedule, BY_ID[stage]))
         for stage in stages
     ]
     return max(times_ms, default=None)
 
 
-def _written(each: Facts, names: list[str]) -> Facts:
-    return _line(names, each["fault"], each["by"], each["safe"], each["words"])
+def _written(fault: Facts, names: list[str]) -> Facts:
+    return _line(names, fault["fault"], fault["by"], fault["safe"], fault["words"])
 
 
 def _acts(name: str, fault: str, stages: list[str]) -> Facts:
@@ -127,7 +127,7 @@ def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
     if apart:
         yield _acts(name, "stays closed", [apart[0][m.S_ID]])
         return
-    tests = [proof_intervals.INTERVALS[proof_intervals.key_of(each)].interval_d for each in own]
+    tests = [proof_intervals.INTERVALS[proof_intervals.key_of(stage)].interval_d for stage in own]
     days = min(days for days in tests if days is not None)
     shared = name in frame.SHARED_NAMES
     yield _line(
@@ -141,25 +141,25 @@ def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
 
 def _expired() -> dict[str, str]:
     """{output: "on" or "off"}, the state that the output takes without the controller."""
-    found, _ = site()
-    wired = {name for device in found.devices for name in device.outputs}
+    config, _ = site()
+    wired = {name for device in config.devices for name in device.outputs}
     return {name: "on" if f"!{name}" in wired else "off" for name in COILS}
 
 
-def table(found: Facts, name: str) -> Table:
+def table(faults: Facts, name: str) -> Table:
     """The table with this name of TABLES."""
     if name == "expired":
-        return Table(("output", "after its expiry"), list(found["expired"].items()))
-    return document.table(found[name], COLUMNS)
+        return Table(("output", "after its expiry"), list(faults["expired"].items()))
+    return document.table(faults[name], COLUMNS)
 
 
 def _seconds(time_ms: int | None) -> str:
     return "-" if time_ms is None else f"{time_ms / 1000:.2f} s"
 
 
-def blocks(found: Facts) -> Blocks:
+def blocks(faults: Facts) -> Blocks:
     """The document."""
-    made: Blocks = [Heading(1, "Faults of each input and output"), Text(HEAD)]
+    page: Blocks = [Heading(1, "Faults of each input and output"), Text(HEAD)]
     for name, title in TABLES.items():
-        made += [Heading(2, title), table(found, name)]
-    return made
+        page += [Heading(2, title), table(faults, name)]
+    return page

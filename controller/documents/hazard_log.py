@@ -34,8 +34,8 @@ def numbers(stage: tuple) -> str:
     """
     asks = [(m.DEMANDS[output], level) for output, level in enumerate(stage[m.S_DEMAND]) if level]
     gate = "" if stage[m.S_GATE] == m.NO_GATE else feature_name(stage, m.S_GATE)
-    words = (*stage[: m.S_FEATURE], feature_name(stage), *stage[m.S_SENSE : m.S_GATE], gate, asks)
-    return f"{zlib.crc32(repr(words).encode()):08x}"
+    fields = (*stage[: m.S_FEATURE], feature_name(stage), *stage[m.S_SENSE : m.S_GATE], gate, asks)
+    return f"{zlib.crc32(repr(fields).encode()):08x}"
 
 
 def read() -> tuple[Facts, Facts]:
@@ -51,8 +51,8 @@ def whole() -> Facts:
 def facts(log: Facts, measured: Facts) -> Facts:
     """The hazard log as plain data, with all its gaps. log, measured: results of `read`."""
     rows = _rows(measured)
-    in_order = sorted(log["hazard"], key=lambda each: (len(each["id"]), each["id"]))
-    hazards = [_hazard(each, rows) for each in in_order]
+    in_order = sorted(log["hazard"], key=lambda hazard: (len(hazard["id"]), hazard["id"]))
+    hazards = [_hazard(hazard, rows) for hazard in in_order]
     named = {row: [hazard["id"] for hazard in hazards if row in hazard["rows"]] for row in rows}
     gaps = [f"row {row}: no hazard names it" for row in rows if not named[row]]
     names = [hazard["id"] for hazard in hazards]
@@ -75,57 +75,57 @@ def facts(log: Facts, measured: Facts) -> Facts:
 @functools.cache
 def site() -> tuple[Config, Schedule]:
     """(Config, bus schedule) of the example site. All computed times are of this site."""
-    found = configuration.load(str(EXAMPLE))
-    return found, bus_times.schedule(found)
+    config = configuration.load(str(EXAMPLE))
+    return config, bus_times.schedule(config)
 
 
 def _rows(measured: Facts) -> dict[int, Facts]:
     """{row: {row, what, stages}}. Each stage has its longest times and its test cases."""
-    found, schedule = site()
+    config, schedule = site()
     return {
         row: {
             "row": row,
             "what": ROWS[row].what,
-            "stages": [_stage(found, schedule, stage, measured) for stage in stages],
+            "stages": [_stage(config, schedule, stage, measured) for stage in stages],
         }
         for row, stages in by_row().items()
     }
 
 
-def _stage(found: Config, schedule: Schedule, stage: tuple, measured: Facts) -> Facts:
-    own = {label: each for label, each in measured.items() if each["stage"] == stage[m.S_ID]}
+def _stage(config: Config, schedule: Schedule, stage: tuple, measured: Facts) -> Facts:
+    own = {label: course for label, course in measured.items() if course["stage"] == stage[m.S_ID]}
     return {
         "stage": stage[m.S_ID],
         "takes_energy": bool(stage[m.S_DEMAND][m.D_PCS]),
-        "latest_ms": _latest_ms(found, schedule, stage),
+        "latest_ms": _latest_ms(config, schedule, stage),
         "courses": [
-            {"course": label, **each, "is_of_now": each["numbers"] == numbers(stage)}
-            for label, each in own.items()
+            {"course": label, **course, "is_of_now": course["numbers"] == numbers(stage)}
+            for label, course in own.items()
         ],
     }
 
 
-def _latest_ms(found: Config, schedule: Schedule, stage: tuple) -> int | None:
+def _latest_ms(config: Config, schedule: Schedule, stage: tuple) -> int | None:
     """Longest time until the contactors are open, ms. If the stage does not open them, the longest
     time until power is zero. None if the stage takes no energy away.
     """
     if not stage[m.S_DEMAND][m.D_PCS] or feature_name(stage).startswith("boot_"):
         return None
-    opened_ms = time_chain.opened_ms(found, schedule, stage)
+    opened_ms = time_chain.opened_ms(config, schedule, stage)
     if opened_ms is not None:
         return opened_ms
-    return sum(part.time_ms for part in time_chain.chain(found, schedule, stage))
+    return sum(part.time_ms for part in time_chain.chain(config, schedule, stage))
 
 
-def _hazard(each: Facts, rows: dict[int, Facts]) -> Facts:
-    own = [int(row) for row in each["rows"]]
+def _hazard(hazard: Facts, rows: dict[int, Facts]) -> Facts:
+    own = [int(row) for row in hazard["rows"]]
     stages = [stage for row in own if row in rows for stage in rows[row]["stages"]]
     figures = [
         course["off_ms"] for stage in stages for course in stage["courses"] if _counts(stage)
     ]
     chains = [stage["latest_ms"] for stage in stages if stage["latest_ms"] is not None]
     own_facts = {"latest_ms": max(chains, default=None), "measured_ms": max(figures, default=None)}
-    return {**each, "rows": own, **own_facts}
+    return {**hazard, "rows": own, **own_facts}
 
 
 def _counts(stage: Facts) -> bool:
@@ -146,9 +146,9 @@ def _gaps(hazard: Facts, rows: dict[int, Facts], common: list[str]) -> Iterator[
             continue
         for stage in rows[row]["stages"]:
             yield from _gaps_of_stage(stage, time_ms)
-    for name, words in (("measured_s", "its scenarios took"), ("latest_s", "it may take")):
+    for name, claim in (("measured_s", "its scenarios took"), ("latest_s", "it may take")):
         if not 0 < hazard.get(name, 1e-3) * 1000 <= time_ms:
-            yield f"{words} {hazard[name]} s, allowed {time_ms / 1000:g} s"
+            yield f"{claim} {hazard[name]} s, allowed {time_ms / 1000:g} s"
     if _is_source_tree():
         yield from [f"there is no test {test}" for test in hazard["tests"] if not _exists(test)]
         yield from [f"there is no test {test}" for test in common if not _exists(test)]
@@ -157,16 +157,16 @@ def _gaps(hazard: Facts, rows: dict[int, Facts], common: list[str]) -> Iterator[
 
 def _gaps_of_stage(stage: Facts, time_ms: float) -> Iterator[str]:
     name = stage["stage"]
-    old = [each["course"] for each in stage["courses"] if not each["is_of_now"]]
+    old = [course["course"] for course in stage["courses"] if not course["is_of_now"]]
     # A test of the hard wiring runs with the controller off, so it measures no time of the program.
-    if old or all(each["active_ms"] is None for each in stage["courses"]):
-        words = ",".join(old or [name])
-        yield f"stage {name} was not measured with its present numbers: {MEASURE} '{words}'"
-    for each in stage["courses"]:
-        if not each["met"]:
-            yield f"case {each['course']} failed"
-        if _counts(stage) and each["off_ms"] > time_ms:
-            yield f"case {each['course']} took {each['off_ms']} ms, allowed {time_ms:g} ms"
+    if old or all(course["active_ms"] is None for course in stage["courses"]):
+        cases = ",".join(old or [name])
+        yield f"stage {name} was not measured with its present numbers: {MEASURE} '{cases}'"
+    for course in stage["courses"]:
+        if not course["met"]:
+            yield f"case {course['course']} failed"
+        if _counts(stage) and course["off_ms"] > time_ms:
+            yield f"case {course['course']} took {course['off_ms']} ms, allowed {time_ms:g} ms"
     if (stage["latest_ms"] or 0) > time_ms:
         yield f"stage {name} may take {stage['latest_ms']} ms, allowed {time_ms:g} ms"
 
@@ -178,7 +178,7 @@ def _gaps_of_scenarios(hazard: Facts) -> Iterator[str]:
             yield f"there is no scenario {name}"
             continue
         asked = toml_text.read(path)["expect"]
-        stages = [each["stage"] for each in asked if each["what"] == "trip"]
+        stages = [expectation["stage"] for expectation in asked if expectation["what"] == "trip"]
         if not {int(stage.rstrip("abcdefg")) for stage in stages} & set(hazard["rows"]):
             yield f"scenario {name} expects no trip of its rows"
 

@@ -38,11 +38,11 @@ def blocks(facts: Facts) -> Blocks:
         *([Text(gap) for gap in facts["gaps"]] or [Text("None.")]),
         Heading(2, "All hazards"),
         summary(facts),
-        *[block for each in facts["hazards"] for block in _hazard(each, facts)],
+        *[block for hazard in facts["hazards"] for block in _hazard(hazard, facts)],
         Heading(2, "Outside this program"),
         outside(facts),
         Heading(2, "Rows and their hazards"),
-        _back("row", [(f"{each['row']}: {each['what']}", each) for each in facts["rows"]]),
+        _back("row", [(f"{row['row']}: {row['what']}", row) for row in facts["rows"]]),
         Heading(2, "Tests and scenarios, and their hazards"),
         Text("Tests of every row: " + ", ".join(facts["tests_of_every_row"])),
         Table(("name", "hazards"), [(name, ", ".join(ids)) for name, ids in named.items()]),
@@ -54,10 +54,10 @@ def summary(facts: Facts) -> Table:
     columns: Columns = {
         "id": "id",
         "hazard": "hazard",
-        "rows": lambda each: ", ".join(map(str, each["rows"])),
+        "rows": lambda hazard: ", ".join(map(str, hazard["rows"])),
         "allowed time": _allowed,
-        "latest": lambda each: _time(_own_ms(each, "latest")) if _is_timed(each) else "-",
-        "measured": lambda each: _time(_own_ms(each, "measured")),
+        "latest": lambda hazard: _time(_own_ms(hazard, "latest")) if _is_timed(hazard) else "-",
+        "measured": lambda hazard: _time(_own_ms(hazard, "measured")),
     }
     return table(facts["hazards"], columns)
 
@@ -92,16 +92,16 @@ def _time(time_ms: float | None) -> str:
     return f"{time_ms / 1000:.2f} s"
 
 
-def _hazard(each: Facts, facts: Facts) -> Blocks:
-    rows = [(words, each[key]) for key, words in FIELDS]
-    rows.insert(3, ("process safety time", _allowed(each)))
-    if "measured_s" in each:
-        rows.append(("longest of its scenarios", f"{each['measured_s']:g} s"))
-    rows.append(("scenarios", ", ".join(each["scenarios"]) or "only the test cases of its rows"))
-    rows.append(("tests", ", ".join(each["tests"])))
-    stages = stages_of([row for row in facts["rows"] if row["row"] in each["rows"]])
+def _hazard(hazard: Facts, facts: Facts) -> Blocks:
+    rows = [(label, hazard[key]) for key, label in FIELDS]
+    rows.insert(3, ("process safety time", _allowed(hazard)))
+    if "measured_s" in hazard:
+        rows.append(("longest of its scenarios", f"{hazard['measured_s']:g} s"))
+    rows.append(("scenarios", ", ".join(hazard["scenarios"]) or "only the test cases of its rows"))
+    rows.append(("tests", ", ".join(hazard["tests"])))
+    stages = stages_of([row for row in facts["rows"] if row["row"] in hazard["rows"]])
     return [
-        Heading(2, f"{each['id']}: {each['hazard']}"),
+        Heading(2, f"{hazard['id']}: {hazard['hazard']}"),
         Table(("field", "value"), rows),
         table(stages, STAGES),
     ]
@@ -121,6 +121,6 @@ STAGES: Columns = {
 }
 
 
-def _back(what: str, named: Iterable[tuple[str, Facts]]) -> Table:
-    rows = [(words, ", ".join(each["hazards"]) or Mark("missing", "NONE")) for words, each in named]
-    return Table((what, "hazards"), rows)
+def _back(header: str, named: Iterable[tuple[str, Facts]]) -> Table:
+    rows = [(label, ", ".join(row["hazards"]) or Mark("missing", "NONE")) for label, row in named]
+    return Table((header, "hazards"), rows)

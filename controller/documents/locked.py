@@ -27,12 +27,12 @@ class Package(NamedTuple):
 
 def blocks(lock: str) -> dict[str, Package]:
     """{name: Package} of the lock's text."""
-    found = {}
+    packages = {}
     for text in re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]:
         hashes, _, via = text.partition("    # via")
         names = [line.lstrip(" #") for line in via.splitlines() if line.strip(" #")]
-        found[text.split("==")[0]] = Package(hashes, names)
-    return found
+        packages[text.split("==")[0]] = Package(hashes, names)
+    return packages
 
 
 def needed(packages: dict[str, Package], roots: Iterable[str]) -> list[str]:

@@ -29,23 +29,23 @@ NO_STAGE: Facts = {
 }
 
 
-def facts(found: Config | None = None, lines: Iterable[str] = ()) -> Facts:
-    """The matrix as plain data. found: a site, or None. lines: lines of configuration.survey."""
-    schedule = bus_times.schedule(found) if found else {}
-    rows = [_row(row, stages, found, schedule) for row, stages in by_row().items()]
+def facts(config: Config | None = None, lines: Iterable[str] = ()) -> Facts:
+    """The matrix as plain data. config: a site, or None. lines: lines of configuration.survey."""
+    schedule = bus_times.schedule(config) if config else {}
+    rows = [_row(row, stages, config, schedule) for row, stages in by_row().items()]
     return {
-        "site": matrix_tables.site(found, lines) if found else None,
+        "site": matrix_tables.site(config, lines) if config else None,
         "rows": rows,
-        "conflicts": effect_words.conflicts(found),
-        "breaker": effect_words.breaker(found),
-        "fuse": effect_words.fuse(found),
-        "tapers": tapers.facts(found),
+        "conflicts": effect_words.conflicts(config),
+        "breaker": effect_words.breaker(config),
+        "fuse": effect_words.fuse(config),
+        "tapers": tapers.facts(config),
         "readings": readings.facts(),
         "reasons": number_sources.reasons(),
     }
 
 
-def _row(row: int, stages: list[tuple], found: Config | None, schedule: Schedule) -> Facts:
+def _row(row: int, stages: list[tuple], config: Config | None, schedule: Schedule) -> Facts:
     code, meaning = matrix_words.confidence(row)
     return {
         "row": row,
@@ -56,11 +56,11 @@ def _row(row: int, stages: list[tuple], found: Config | None, schedule: Schedule
         "confidence_means": meaning,
         "is_unconfirmed": code == "G" or "(?)" in ROWS[row].basis,
         "is_ours": row >= readings.ADDED_FROM,
-        "stages": [_stage(stage, found, schedule) for stage in stages],
+        "stages": [_stage(stage, config, schedule) for stage in stages],
     }
 
 
-def _stage(stage: tuple, found: Config | None, schedule: Schedule) -> Facts:
+def _stage(stage: tuple, config: Config | None, schedule: Schedule) -> Facts:
     name, sentence, remedy = reason_words.stage_text(stage)
     basis, confidence = readings.basis(stage)
     facts = {
@@ -68,35 +68,37 @@ def _stage(stage: tuple, found: Config | None, schedule: Schedule) -> Facts:
         "is_ours": readings.is_added(stage),
         "basis": basis,
         "confidence": confidence,
-        "numbers": {key: one._asdict() for key, one in number_sources.of(stage[m.S_ID]).items()},
+        "numbers": {
+            key: number._asdict() for key, number in number_sources.of(stage[m.S_ID]).items()
+        },
         "numbers_from": number_sources.short(stage[m.S_ID]),
         "scope": matrix_words.SCOPES[stage[m.S_SCOPE]],
         "cause": matrix_words.cause(stage),
-        **_numbers(stage, found),
+        **_numbers(stage, config),
         "reset": matrix_words.RESETS[stage[m.S_LATCH]],
-        "demands": effect_words.effects(stage, found),
-        "demands_not_fitted": effect_words.absent(stage, found),
+        "demands": effect_words.effects(stage, config),
+        "demands_not_fitted": effect_words.absent(stage, config),
         "name": name,
         "sentence": sentence,
         "remedy": remedy,
     }
-    return _of_site(facts, stage, found, schedule) if found else facts
+    return _of_site(facts, stage, config, schedule) if config else facts
 
 
-def _of_site(facts: Facts, stage: tuple, found: Config, schedule: Schedule) -> Facts:
+def _of_site(facts: Facts, stage: tuple, config: Config, schedule: Schedule) -> Facts:
     """The facts of a stage on a site. They have no numbers if no BMS reports the stage's signal."""
-    own, _ = thresholds.levels(stage, found.hma["chemistry"])
+    own, _ = thresholds.levels(stage, config.hma["chemistry"])
     if facts["set"] != own:
         facts["numbers_from"] += f"; the site tightened {matrix_words.trips_at(stage, own)}"
     if facts["debounce_ms"] < stage[m.S_SET_MS]:
         after = matrix_words.after(stage[m.S_SET_MS])
         facts["numbers_from"] += f"; the site shortened {after}"
     facts |= {
-        "states": matrix_tables.states(stage, found),
-        **matrix_tables.times(stage, found, schedule),
+        "states": matrix_tables.states(stage, config),
+        **matrix_tables.times(stage, config, schedule),
         "instead": "",
     }
-    states, record = matrix_tables.own_states(stage, found), STAGES[stage[m.S_ID]]
+    states, record = matrix_tables.own_states(stage, config), STAGES[stage[m.S_ID]]
     if states == {stage_states.BY_BMS}:
         return facts | NO_STAGE | {"trips_at": "by the BMS's own limits", "instead": record.by_bms}
     if states == {stage_states.NOT_REPORTED}:
@@ -104,28 +106,28 @@ def _of_site(facts: Facts, stage: tuple, found: Config, schedule: Schedule) -> F
     return facts
 
 
-def _numbers(stage: tuple, found: Config | None) -> Facts:
+def _numbers(stage: tuple, config: Config | None) -> Facts:
     """Threshold and debounce time of the site. Without a site, the numbers of the matrix, and also
     those for NMC cells if they differ.
     """
-    if found:
-        level, clear, set_ticks, clear_ticks = found.stage_words[stage[m.S_ID]]
-        set_ms, clear_ms = set_ticks * found.tick_ms, clear_ticks * found.tick_ms
+    if config:
+        level, clear, set_ticks, clear_ticks = config.stage_words[stage[m.S_ID]]
+        set_ms, clear_ms = set_ticks * config.tick_ms, clear_ticks * config.tick_ms
     else:
         level, clear = stage[m.S_SET], stage[m.S_CLEAR]
         set_ms, clear_ms = stage[m.S_SET_MS], stage[m.S_CLEAR_MS]
     facts: Facts = {
-        "trips_at": matrix_words.trips_at(stage, level, matrix_tables.tables(stage, found)),
+        "trips_at": matrix_words.trips_at(stage, level, matrix_tables.tables(stage, config)),
         "set": level,
         "debounce_ms": set_ms,
         "clears_at": matrix_words.clears_at(stage, clear),
         "clear": clear,
         "clear_for_ms": clear_ms,
     }
-    other = thresholds.levels(stage, thresholds.NMC)
-    if not found and other != (level, clear):
+    nmc_levels = thresholds.levels(stage, thresholds.NMC)
+    if not config and nmc_levels != (level, clear):
         facts["nmc"] = {
-            "trips_at": matrix_words.trips_at(stage, other[0]),
-            "clears_at": matrix_words.clears_at(stage, other[1]),
+            "trips_at": matrix_words.trips_at(stage, nmc_levels[0]),
+            "clears_at": matrix_words.clears_at(stage, nmc_levels[1]),
         }
     return facts

@@ -71,7 +71,7 @@ def _letter(index: int, stage: Facts) -> str:
     level = BY_ID[stage["stage"]][m.S_DEMAND][index]
     if index not in _WORDS:  # a reduced power has no letter: the cell shows what remains, %
         return str(100 - level) if level else ""
-    absent = {each["effect"] for each in stage["demands_not_fitted"]}
+    absent = {effect["effect"] for effect in stage["demands_not_fitted"]}
     letter = COLUMNS[index][1][level]
     return f"({letter})" if _WORDS[index][level] in absent else letter
 
@@ -91,31 +91,31 @@ def blocks(facts: Facts) -> Blocks:
 
 
 def _legend() -> list[tuple[str, str]]:
-    found = []
+    legend = []
     for index, (head, letters) in COLUMNS.items():
         if index not in _WORDS:
-            found.append((head, "power that is left, in percent"))
+            legend.append((head, "power that is left, in percent"))
             continue
-        words = dict(zip(letters[1:], _WORDS[index][1:]))
-        found.append((head, "; ".join(f"{letter}: {text}" for letter, text in words.items())))
-    return [*found, ("(X)", "demanded, and no output on this site carries it")]
+        meanings = dict(zip(letters[1:], _WORDS[index][1:]))
+        legend.append((head, "; ".join(f"{letter}: {text}" for letter, text in meanings.items())))
+    return [*legend, ("(X)", "demanded, and no output on this site carries it")]
 
 
 def signatures(named: Facts) -> Blocks:
     """A section in which people sign for a limit image. named: result of matrix_tables.site."""
     crc = named["limits_crc"]
-    what = f"limit image CRC {crc}" if crc else "no limit image: this file is refused"
-    words = f"Signed for {what}. Another image needs new signatures."
+    subject = f"limit image CRC {crc}" if crc else "no limit image: this file is refused"
+    paragraph = f"Signed for {subject}. Another image needs new signatures."
     signers = [{"who": who} for who in SIGNERS]
     table = document.table(signers, {"who": "who"}, ("name and company", "date", "signature"))
-    return section("Signatures", table, words)
+    return section("Signatures", table, paragraph)
 
 
 def comma_separated(facts: Facts) -> str:
     """The grid as CSV. Banners are separate lines before the line of headers."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerows([(each.text,) for each in matrix_tables.banner(facts["site"])])
+    lines.writerows([(banner.text,) for banner in matrix_tables.banner(facts["site"])])
     table = grid(facts)
     lines.writerow((*table.headers, "asked for by"))
     bases = [row["basis"] for row in facts["rows"] for _ in row["stages"]]

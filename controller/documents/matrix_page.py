@@ -42,13 +42,13 @@ def blocks(facts: Facts) -> Blocks:
 
 
 def _reason_blocks(reasons: list[tuple[str, str]]) -> Blocks:
-    words = (
+    paragraph = (
         "This table has every number without a source. The project also chose: a power ramp of "
         "2 s, derating to 50 and 25 %, the values in brackets for NMC cells (C11, between those of "
         "C6), and how long a stage has to be clear. A site may only tighten them."
     )
     table = Table(("reason", "number"), reasons)
-    return section("Why the project chose its numbers", table, words)
+    return section("Why the project chose its numbers", table, paragraph)
 
 
 def _conflict_blocks(conflicts: list[Facts], breaker: Facts, fuse: Facts) -> Blocks:
@@ -66,18 +66,18 @@ def _conflict_blocks(conflicts: list[Facts], breaker: Facts, fuse: Facts) -> Blo
         (breaker["yields"], to_gas, effect_words.breaker_words(breaker), breaker["basis"]),
         (fuse["yields"], f"no row: {fuse['to']}", effect_words.fuse_words(fuse), fuse["basis"]),
     ]
-    words = (
+    paragraph = (
         "An effect that yields waits after the row in this table, for every row that demands it. "
         "It waits once while that row is active or latched, and not again after a restart. "
         'Contactors wait for the fuse for every row that opens them, row 36 ("wait fuse rule") '
         "included. The hard-wired chain does not wait."
     )
     table = Table(("effect", "yields to row", "for", "basis"), rows)
-    return section("Effects that yield", table, words)
+    return section("Effects that yield", table, paragraph)
 
 
-def _reading_blocks(found: list[Facts]) -> Blocks:
-    words = (
+def _reading_blocks(readings: list[Facts]) -> Blocks:
+    paragraph = (
         "In these cells the project's fact table (section 7) leaves a choice, or the row has more "
         "than one stage. All other cells of these columns are copied letter for letter. The fact "
         "table has no cell for a stage that the project adds: this table compares the stage with "
@@ -85,7 +85,7 @@ def _reading_blocks(found: list[Facts]) -> Blocks:
     )
     title = "Stages that differ from their row of the fact table"
     columns = {"stage": "stage", "column": "column", "read as": "read_as"}
-    return section(title, document.table(found, columns), words)
+    return section(title, document.table(readings, columns), paragraph)
 
 
 def _general_blocks() -> Blocks:

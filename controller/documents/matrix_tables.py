@@ -53,69 +53,69 @@ KINDS = {
 }
 
 
-def site(found: Config, lines: Iterable[str] = ()) -> Facts:
+def site(config: Config, lines: Iterable[str] = ()) -> Facts:
     """Facts of a site for the head of a document. lines: lines of configuration.survey."""
     refused = bool(lines)
     return {
-        "file": found.path,
-        "names": dict(found.names),
-        "limits_words": None if refused else len(found.safety_image),
-        "limits_crc": None if refused else f"{p.image_crc(found.safety_image):08X}",
-        "hma": {key: value for key, value in found.hma.items() if value is not None},
-        "hard_wired_rows": wired.rows(found),
-        "longer_by_tick": limit_images.longer_by_tick(found),
-        "not_fitted": {name: who for name, who in found.topology.not_fitted.items() if who},
+        "file": config.path,
+        "names": dict(config.names),
+        "limits_words": None if refused else len(config.safety_image),
+        "limits_crc": None if refused else f"{p.image_crc(config.safety_image):08X}",
+        "hma": {key: value for key, value in config.hma.items() if value is not None},
+        "hard_wired_rows": wired.rows(config),
+        "longer_by_tick": limit_images.longer_by_tick(config),
+        "not_fitted": {name: who for name, who in config.topology.not_fitted.items() if who},
         "missing": list(lines),
     }
 
 
-def times(stage: tuple, found: Config, schedule: Schedule) -> dict[str, int | None]:
+def times(stage: tuple, config: Config, schedule: Schedule) -> dict[str, int | None]:
     """The longest times of a stage. latest_ms: until power is zero, or until the outputs have
     switched. held_latest_ms: until the fan runs, if the fan waits for the extinguishing agent.
     """
-    held = time_chain.held_chain(found, schedule, stage)
+    held = time_chain.held_chain(config, schedule, stage)
     return {
-        "latest_ms": sum(part.time_ms for part in time_chain.chain(found, schedule, stage)),
+        "latest_ms": sum(part.time_ms for part in time_chain.chain(config, schedule, stage)),
         "held_latest_ms": sum(part.time_ms for part in held) if held else None,
     }
 
 
-def tables(stage: tuple, found: Config | None) -> tuple[dict[str, int], ...]:
+def tables(stage: tuple, config: Config | None) -> tuple[dict[str, int], ...]:
     """The parameters of every unit or of every rack, depending on the scope of the stage. () if the
     stage is about the whole cabinet.
     """
-    if not found:
+    if not config:
         return ()
-    return {UNIT: found.unit_tables, RACK: found.rack_tables}.get(stage[m.S_SCOPE], ())
+    return {UNIT: config.unit_tables, RACK: config.rack_tables}.get(stage[m.S_SCOPE], ())
 
 
-def own_states(stage: tuple, found: Config) -> set[int]:
+def own_states(stage: tuple, config: Config) -> set[int]:
     """The states of a stage on all units or racks of the site."""
     return {
-        stage_states.stage_state(stage, found.topology, index)[0]
-        for each, index in stage_states.instances(found.topology)
-        if each is stage
+        stage_states.stage_state(stage, config.topology, index)[0]
+        for candidate, index in stage_states.instances(config.topology)
+        if candidate is stage
     }
 
 
-def states(stage: tuple, found: Config) -> list[Facts]:
+def states(stage: tuple, config: Config) -> list[Facts]:
     """[{state, kind, where, equipment, accepted_by}] of a stage, with one entry for all racks or
     units that have the same state.
     """
     alike: dict[tuple[int, str], list[str]] = {}
-    for each, index in stage_states.instances(found.topology):
-        if each is stage:
-            state = stage_states.stage_state(stage, found.topology, index)
+    for candidate, index in stage_states.instances(config.topology):
+        if candidate is stage:
+            state = stage_states.stage_state(stage, config.topology, index)
             alike.setdefault(state, []).append(str(index + 1))
     scope = matrix_words.SCOPES[stage[m.S_SCOPE]]
     return [
-        _state(found, *state, f"{scope} {' '.join(numbers)}" if len(alike) > 1 else "")
+        _state(config, *state, f"{scope} {' '.join(numbers)}" if len(alike) > 1 else "")
         for state, numbers in alike.items()
     ]
 
 
-def _state(found: Config, state: int, equipment: str, where: str) -> Facts:
-    who = stage_states.accepted(found.topology, equipment) if equipment else ""
+def _state(config: Config, state: int, equipment: str, where: str) -> Facts:
+    who = stage_states.accepted(config.topology, equipment) if equipment else ""
     missing = state in stage_states.TO_ACCEPT and not who
     return {
         "state": MISSING if missing else _words(state, equipment),
@@ -136,26 +136,28 @@ def placed(state: Facts) -> str:
     return state["state"] + (f" ({state['where']})" if state["where"] else "")
 
 
-def taper_blocks(found: list[Facts]) -> Blocks:
-    """The tapers as a section of a document. found: result of tapers.facts."""
+def taper_blocks(facts: list[Facts]) -> Blocks:
+    """The tapers as a section of a document. facts: result of tapers.facts."""
     columns: Columns = {
         "of the": "what",
         "power": "power",
         "falls": tapers.range_words,
-        "listed at stage": lambda each: each["stage"] or "-",
+        "listed at stage": lambda taper: taper["stage"] or "-",
         "basis": "basis",
     }
-    words = (
+    paragraph = (
         "Limits that fall in a line from full power to none. They always act, with or without an "
         "active row. The weakest rack decides."
     )
-    return section("Tapers", table(found, columns), words)
+    return section("Tapers", table(facts, columns), paragraph)
 
 
 def row_blocks(rows: list[Facts]) -> Blocks:
     """A section with the source of each row. rows: from matrix_facts.facts."""
-    codes = "; ".join(f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items())
-    words = "The clause that asks for the row. The confidence of its numbers is beside each stage."
+    codes = "; ".join(f"{code}: {meaning}" for code, meaning in matrix_words.CONFIDENCE.items())
+    paragraph = (
+        "The clause that asks for the row. The confidence of its numbers is beside each stage."
+    )
     columns: Columns = {
         "row": "row",
         "what it is": "what",
@@ -163,11 +165,11 @@ def row_blocks(rows: list[Facts]) -> Blocks:
         "confidence": _confidence,
     }
     sources = table(rows, columns)
-    return section("Source of each row", sources, f"{words} {codes}.")
+    return section("Source of each row", sources, f"{paragraph} {codes}.")
 
 
 def _source(row: Facts) -> str:
-    cited = [f"{one['source']} ({one['key']}, {one['confidence']})" for one in row["sources"]]
+    cited = [f"{fact['source']} ({fact['key']}, {fact['confidence']})" for fact in row["sources"]]
     return "; ".join(cited) or "the project's design"
 
 
@@ -187,9 +189,9 @@ def identity(named: Facts) -> str:
     return f"{named['file']} ({names}). {crc}"
 
 
-def title(words: str, named: Facts | None) -> Heading:
+def title(text: str, named: Facts | None) -> Heading:
     """The title of a document. named: result of `site`, or None."""
-    return Heading(1, f"{words}: {list(named['names'].values())[-1]}" if named else words)
+    return Heading(1, f"{text}: {list(named['names'].values())[-1]}" if named else text)
 
 
 def today() -> str:
@@ -241,13 +243,13 @@ def _plain(value: bool | int | str | Sequence) -> str:
 
 def state_cell(stage: Facts) -> Cell:
     """ "armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", coloured by the worst state."""
-    found = stage.get("states")
-    if not found:
+    states = stage.get("states")
+    if not states:
         return ""
-    who = [f"accepted by: {each['accepted_by']}" for each in found if each["accepted_by"]]
-    kinds = [each["kind"] for each in found]
+    who = [f"accepted by: {state['accepted_by']}" for state in states if state["accepted_by"]]
+    kinds = [state["kind"] for state in states]
     worst = min(kinds, key=("missing", "absent", "other", "armed").index)
-    return Mark(worst, "; ".join(map(placed, found)), "; ".join(dict.fromkeys(who)))
+    return Mark(worst, "; ".join(map(placed, states)), "; ".join(dict.fromkeys(who)))
 
 
 # columns of a table of stages that are not armed

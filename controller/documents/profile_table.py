@@ -17,16 +17,16 @@ RAW_VALUES = "a list of raw values"  # printed instead of a range of 64 bits, wh
 def blocks(arguments: Namespace) -> Blocks:
     """A block for each table of a profile. arguments.family: only the tables of this family."""
     family = getattr(arguments, "family", None)
-    found: Blocks = [Heading(1, f"Every key of a profile{f' ({family})' if family else ''}")]
+    page: Blocks = [Heading(1, f"Every key of a profile{f' ({family})' if family else ''}")]
     for prefix, form in profile_form.every_table().items():
         owners, _, name = prefix.removesuffix(".").partition(".")
         own = profile_form.SENSORS if owners == "sensors" else owners.split(",")
         if not name or family in (None, *own):
             of = "" if family or not name else f" ({', '.join(own)})"
-            found += [Heading(2, f"{name or owners or 'top'}{of}".replace(".NAME", ""))]
+            page += [Heading(2, f"{name or owners or 'top'}{of}".replace(".NAME", ""))]
             rows = [(key, *_cells(prefix + key, field)) for key, field in form.items()]
-            found += [Table(HEADERS, rows)]
-    return found
+            page += [Table(HEADERS, rows)]
+    return page
 
 
 def _cells(key: str, field: Field) -> tuple[str, str, str]:

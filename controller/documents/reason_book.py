@@ -46,7 +46,7 @@ def _stage(stage: tuple) -> Facts:
     }
 
 
-def blocks(found: Facts) -> Blocks:
+def blocks(handbook: Facts) -> Blocks:
     """The handbook as a document."""
     out: Blocks = [
         Heading(1, "Reasons: what a code says and what to do"),
@@ -56,7 +56,7 @@ def blocks(found: Facts) -> Blocks:
         ),
     ]
     for title, first, after in GROUPS:
-        codes = [code for code in found["codes"] if first <= code["code"] < after]
+        codes = [code for code in handbook["codes"] if first <= code["code"] < after]
         out += section(title, table(codes, {"code": "label", **WORDS}))
     columns: Columns = {
         "stage": "stage",
@@ -68,6 +68,6 @@ def blocks(found: Facts) -> Blocks:
     }
     return out + section(
         "Stages of the rows: what the pages say when one is active",
-        table(found["stages"], columns),
+        table(handbook["stages"], columns),
         "The stage that is most dangerous to people is first, as on every page.",
     )

@@ -40,34 +40,34 @@ EXPLOSION = {
 }
 
 
-def facts(found: Config) -> Facts:
+def facts(config: Config) -> Facts:
     """The page of a site as plain data."""
-    chemistry = found.hma["chemistry"]
+    chemistry = config.hma["chemistry"]
     full_mV, _ = thresholds.levels(BY_ID[_CELL], chemistry)
-    racks, schedule = found.rack_tables, bus_times.schedule(found)
-    lacking = found.topology.not_fitted
+    racks, schedule = config.rack_tables, bus_times.schedule(config)
+    lacking = config.topology.not_fitted
     return {
-        "cabinet": found.names[-1][1],
-        "site": dict(found.names).get("site", ""),
+        "cabinet": config.names[-1][1],
+        "site": dict(config.names).get("site", ""),
         "chemistry": chemistry,
         "racks": len(racks),
-        "energy_Wh": found.control["energy_Wh"],
+        "energy_Wh": config.control["energy_Wh"],
         "dc_V_max": max(rack["cells"] for rack in racks) * full_mV // 1000,
-        "open_latest_ms": time_chain.opened_ms(found, schedule, BY_ID[_ESTOP]),
-        "explosion_control": found.hma["explosion_control"],
+        "open_latest_ms": time_chain.opened_ms(config, schedule, BY_ID[_ESTOP]),
+        "explosion_control": config.hma["explosion_control"],
         "has_fan": "airflow" not in lacking,
         "has_suppression": "suppression" not in lacking,
-        "restart_alone": found.hma["restart_alone"],
-        "in_gas": effect_words.breaker_words(effect_words.breaker(found)),
-        "agent_hold_off_ms": found.cabinet["agent_hold_off_ms"],
-        "fuse_wait_ms": found.cabinet["fuse_wait_ms"],
-        "sources": _sources(found),
-        "places": found.responder,
-        "not_given": [f"responder.{key}" for key in PLACES if not found.responder[key]],
+        "restart_alone": config.hma["restart_alone"],
+        "in_gas": effect_words.breaker_words(effect_words.breaker(config)),
+        "agent_hold_off_ms": config.cabinet["agent_hold_off_ms"],
+        "fuse_wait_ms": config.cabinet["fuse_wait_ms"],
+        "sources": _sources(config),
+        "places": config.responder,
+        "not_given": [f"responder.{key}" for key in PLACES if not config.responder[key]],
     }
 
 
-def _sources(found: Config) -> list[Facts]:
+def _sources(config: Config) -> list[Facts]:
     """{device, what, rated_W, words} of each device that feeds energy."""
     feeds = {name: (role.text, role.feed.words) for name, role in ROLES.items() if role.feed}
     feeds["load_ups"] = (
@@ -82,7 +82,7 @@ def _sources(found: Config) -> list[Facts]:
             "rated_W": device.settings.get("rated_W"),
             "words": feeds[device.role][1],
         }
-        for device in found.devices
+        for device in config.devices
         if device.role in feeds
     ]
 
@@ -92,27 +92,27 @@ def _fed(source: Facts) -> str:
     return f"{source['what']} {source['device']}{rated}: {source['words']}."
 
 
-def blocks(found: Facts) -> Blocks:
+def blocks(page: Facts) -> Blocks:
     """The page as a document."""
-    energy, given = _energy(found), found["places"]
-    places = [(words, given[key] or NOT_GIVEN) for key, words in PLACES.items()]
+    energy, answers = _energy(page), page["places"]
+    places = [(label, answers[key] or NOT_GIVEN) for key, label in PLACES.items()]
     return [
-        Heading(1, f"For the fire service: {found['cabinet']}, {found['site']}"),
+        Heading(1, f"For the fire service: {page['cabinet']}, {page['site']}"),
         Banner(
             "KEEP AWAY. DO NOT OPEN THE CABINET. Gas inside can explode when air comes in, even "
             "hours later and while the fan runs. Batteries stay live. They can burn again after "
             "days."
         ),
-        *_not_given(found),
+        *_not_given(page),
         Heading(2, "What is inside"),
         Text(
-            f"{counted(found['racks'], 'rack')} of lithium cells "
-            f"({found['chemistry']}), up to {found['energy_Wh'] / 1000:g} kWh, up to "
-            f"{found['dc_V_max']} V DC in each rack."
+            f"{counted(page['racks'], 'rack')} of lithium cells "
+            f"({page['chemistry']}), up to {page['energy_Wh'] / 1000:g} kWh, up to "
+            f"{page['dc_V_max']} V DC in each rack."
         ),
         *section("What the lamps say", Table(("lamp", "means"), LAMPS)),
         *section("What is off, and what is not", Table(("after a stop", "state"), energy)),
-        *section("Gas, fan and agent", Table(("what", "does"), _air(found))),
+        *section("Gas, fan and agent", Table(("what", "does"), _air(page))),
         *section("Call, and where things are", Table(("what", "this site"), places)),
         Text(
             "Afterwards: the cabinet stays off until somebody resets it with the key on site. Keep "
@@ -122,57 +122,57 @@ def blocks(found: Facts) -> Blocks:
     ]
 
 
-def _not_given(found: Facts) -> Blocks:
-    if not found["not_given"]:
+def _not_given(page: Facts) -> Blocks:
+    if not page["not_given"]:
         return []
-    names = ", ".join(found["not_given"])
+    names = ", ".join(page["not_given"])
     return [Banner(f"NOT READY TO HANG UP. The site file does not give: {names}.")]
 
 
-def _energy(found: Facts) -> list[tuple[str, str]]:
-    opened_s = matrix_words.plain(round(found["open_latest_ms"] / 1000, 1))
-    fuse_s = matrix_words.after(found["fuse_wait_ms"])
+def _energy(page: Facts) -> list[tuple[str, str]]:
+    opened_s = matrix_words.plain(round(page["open_latest_ms"] / 1000, 1))
+    fuse_s = matrix_words.after(page["fuse_wait_ms"])
     return [
         (
             "Emergency stop",
             f"Stops the converter and opens the DC contactors within {opened_s} s. In gas: "
-            f"{found['in_gas']}. In a short circuit: up to {fuse_s}, for the fuse. The red lamp "
+            f"{page['in_gas']}. In a short circuit: up to {fuse_s}, for the fuse. The red lamp "
             "comes on when the cabinet has accepted the stop.",
         ),
         ("OFF", "The DC cables from the racks to the converter, once the contactors are open."),
         (
             "NOT OFF",
-            f"Every cell, module and cable inside the racks: always up to {found['dc_V_max']} V "
+            f"Every cell, module and cable inside the racks: always up to {page['dc_V_max']} V "
             "DC. No switch turns it off. A contactor may be welded closed.",
         ),
         ("NOT OFF", "The grid cable up to the AC disconnect, until it is open and locked."),
-        *[("NOT OFF", _fed(source)) for source in found["sources"]],
+        *[("NOT OFF", _fed(source)) for source in page["sources"]],
         ("NOT OFF", "Fan, detectors and this controller, on mains or UPS. Leave them on."),
         (
             "Can close again",
             "by itself after a loss of supply, unless it had tripped or was locked out."
-            if found["restart_alone"]
+            if page["restart_alone"]
             else "only when a person starts it.",
         ),
     ]
 
 
-def _air(found: Facts) -> list[tuple[str, str]]:
+def _air(page: Facts) -> list[tuple[str, str]]:
     fan = (
         "Starts by itself on gas, on fire, and when the controller fails. Do not switch it off."
-        if found["has_fan"]
+        if page["has_fan"]
         else "This site does not monitor its airflow."
     )
-    hold_s = matrix_words.after(found["agent_hold_off_ms"])
-    wait = f"waits {hold_s} after the release" if found["agent_hold_off_ms"] else "keeps running"
+    hold_s = matrix_words.after(page["agent_hold_off_ms"])
+    wait = f"waits {hold_s} after the release" if page["agent_hold_off_ms"] else "keeps running"
     agent = (
         "The release of the agent does not end the danger: unburnt gas stays in the cabinet. "
         f"The fan {wait}."
-        if found["has_suppression"]
+        if page["has_suppression"]
         else "No suppression in this cabinet."
     )
     return [
-        ("Explosion control", EXPLOSION[found["explosion_control"]].capitalize() + "."),
+        ("Explosion control", EXPLOSION[page["explosion_control"]].capitalize() + "."),
         ("Fan", fan),
         ("Agent", agent),
         ("Smell, hiss, white cloud", "Electrolyte gas: flammable and toxic. Keep upwind."),

@@ -36,27 +36,27 @@ def blocks() -> Blocks:
 
 def times() -> Table:
     """One line for each stage that stops the converter, with the parts of its time in seconds."""
-    found, schedule = site()
+    config, schedule = site()
     rows = [
-        (str(stage[m.S_ID]), *cells(found, schedule, stage))
+        (str(stage[m.S_ID]), *cells(config, schedule, stage))
         for stage in sorted(m.STAGES, key=lambda stage: (stage[m.S_ROW], stage[m.S_ID]))
         if stage[m.S_DEMAND][m.D_PCS] and not records.feature_name(stage).startswith("boot_")
     ]
     return Table((*HEADERS, "power zero", "contactors open"), rows)
 
 
-def cells(found: Config, schedule: Schedule, stage: tuple) -> list[str]:
+def cells(config: Config, schedule: Schedule, stage: tuple) -> list[str]:
     """[sensor, bus, debounce, tick, decided, power zero, contactors open] in seconds."""
-    parts = time_chain.decision(found, schedule, stage)
+    parts = time_chain.decision(config, schedule, stage)
     times_ms = {part.what: part.time_ms for part in parts}
     sensor_ms = times_ms.get("contact", 0) + times_ms.get("sensor", 0)
-    own_ms = sum(times_ms.get(what, 0) for what in OWN)
+    own_ms = sum(times_ms.get(name, 0) for name in OWN)
     decided_ms = sum(times_ms.values())
-    zero_ms = sum(part.time_ms for part in time_chain.chain(found, schedule, stage))
-    opened_ms = time_chain.opened_ms(found, schedule, stage)
+    zero_ms = sum(part.time_ms for part in time_chain.chain(config, schedule, stage))
+    opened_ms = time_chain.opened_ms(config, schedule, stage)
     waits = "at zero current" if stage[m.S_DEMAND][m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO else "-"
-    found_ms = sensor_ms, times_ms.get("bus", 0), own_ms, times_ms["tick"], decided_ms, zero_ms
-    return [*map(_seconds, found_ms), waits if opened_ms is None else _seconds(opened_ms)]
+    cells_ms = sensor_ms, times_ms.get("bus", 0), own_ms, times_ms["tick"], decided_ms, zero_ms
+    return [*map(_seconds, cells_ms), waits if opened_ms is None else _seconds(opened_ms)]
 
 
 def _seconds(duration_ms: float) -> str:
@@ -65,16 +65,16 @@ def _seconds(duration_ms: float) -> str:
 
 def sources() -> Table:
     """A table of the parts of the time that many stages have in common."""
-    found, schedule = site()
+    config, schedule = site()
     rows = [
-        (what, matrix_words.after(last_ms), f"a: {why}")
-        for what, last_ms, why in time_chain.ASSUMED
+        (name, matrix_words.after(last_ms), f"a: {why}")
+        for name, last_ms, why in time_chain.ASSUMED
     ]
-    stage = next(each for each in m.STAGES if records.feature_name(each) == "image_changed")
-    parts = time_chain.decision(found, schedule, stage)
+    stage = next(stage for stage in m.STAGES if records.feature_name(stage) == "image_changed")
+    parts = time_chain.decision(config, schedule, stage)
     scan_ms = next(part.time_ms for part in parts if part.what == "silence")
-    image = f"limit image, {time_chain.SCANS} scans of {len(found.safety_image)} words"
-    rows.append((image, f"{scan_ms} ms", f"c: {found.racks} racks"))
-    write_ms = time_chain.write_ms(found, schedule, ("pcs_enable_ok",))
+    image = f"limit image, {time_chain.SCANS} scans of {len(config.safety_image)} words"
+    rows.append((image, f"{scan_ms} ms", f"c: {config.racks} racks"))
+    write_ms = time_chain.write_ms(config, schedule, ("pcs_enable_ok",))
     rows.append(("I/O write, in flight and frame", f"{write_ms} ms", "c: of the PCS enable"))
     return Table(("part", "time", "kind"), rows)

@@ -81,8 +81,8 @@ def facts(config: Config) -> Facts:
 
 
 def _module(device: Device) -> Facts:
-    inputs = [_input(at, name) for at, name in enumerate(device.inputs, 1)]
-    outputs = [_output(at, name) for at, name in enumerate(device.outputs, 1)]
+    inputs = [_input(terminal, name) for terminal, name in enumerate(device.inputs, 1)]
+    outputs = [_output(terminal, name) for terminal, name in enumerate(device.outputs, 1)]
     where = {"bus": device.bus, "unit_id": device.address, "profile": device.profile.path.stem}
     return {"device": device.name, **where, "inputs": inputs, "outputs": outputs}
 
@@ -106,7 +106,7 @@ def _what(name: str) -> str:
     fitted = equipment.of_signal(name)
     if fitted:
         return equipment.EQUIPMENT[fitted[0]].text
-    watching = [each.words for each in records.FEATURES.values() if name in each.contacts]
+    watching = [feature.words for feature in records.FEATURES.values() if name in feature.contacts]
     return UNWATCHED.get(name) or KEY.get(name) or watching[0].removesuffix(" open")
 
 
@@ -137,64 +137,64 @@ def _bus(config: Config, bus: Bus) -> Facts:
         "place": places[bus.kind],
         **{key: speed[key] for key in keys},
         "devices": [
-            {"device": each.name, "address": each.address, "profile": each.profile.path.stem}
-            for each in config.topology.on_bus(bus.name)
+            {"device": device.name, "address": device.address, "profile": device.profile.path.stem}
+            for device in config.topology.on_bus(bus.name)
         ],
     }
 
 
-def blocks(found: Facts) -> Blocks:
+def blocks(wiring: Facts) -> Blocks:
     """The page."""
-    modules = [block for each in found["modules"] for block in _module_blocks(each)]
+    modules = [block for module in wiring["modules"] for block in _module_blocks(module)]
     rows: Columns = {
-        "row": lambda each: f"row {each['row']}",
+        "row": lambda contact: f"row {contact['row']}",
         "what": "what",
         "until": _chain_times,
     }
     return [
-        Heading(1, f"Wiring: {found['cabinet']}"),
+        Heading(1, f"Wiring: {wiring['cabinet']}"),
         *modules,
-        *section("Hard-wired chain", table(found["chain"], rows), CHAIN),
-        *section("What drops, in this order", Table((), _order(found))),
-        *[block for bus in found["buses"] for block in _bus_blocks(bus)],
-        *_channel_b(found),
+        *section("Hard-wired chain", table(wiring["chain"], rows), CHAIN),
+        *section("What drops, in this order", Table((), _order(wiring))),
+        *[block for bus in wiring["buses"] for block in _bus_blocks(bus)],
+        *_channel_b(wiring),
         Text(LEFT_OUT),
     ]
 
 
 def _module_blocks(module: Facts) -> Blocks:
     where = f"bus {module['bus']}, unit {module['unit_id']}, {module['profile']}"
-    inputs = {"terminal": lambda each: f"  in  {each['terminal']}", "contact": _input_words}
-    outputs = {"terminal": lambda each: f"  out {each['terminal']}", "coil": _output_words}
+    inputs = {"terminal": lambda terminal: f"  in  {terminal['terminal']}", "contact": _input_words}
+    outputs = {"terminal": lambda output: f"  out {output['terminal']}", "coil": _output_words}
     return [
         Heading(2, f"{module['device']} ({where})"),
         *[table(module[side], form) for side, form in (("inputs", inputs), ("outputs", outputs))],
     ]
 
 
-def _input_words(each: Facts) -> str:
-    if not each["signal"]:
+def _input_words(terminal: Facts) -> str:
+    if not terminal["signal"]:
         return "spare"
-    rows = f" (row {', '.join(map(str, each['rows']))})" if each["rows"] else ""
-    return f"{each['signal']}: {each['what']}; closed {each['closed']}{rows}"
+    rows = f" (row {', '.join(map(str, terminal['rows']))})" if terminal["rows"] else ""
+    return f"{terminal['signal']}: {terminal['what']}; closed {terminal['closed']}{rows}"
 
 
-def _output_words(each: Facts) -> str:
-    if not each["signal"]:
+def _output_words(output: Facts) -> str:
+    if not output["signal"]:
         return "spare"
-    return f"{each['signal']}: energised: {each['energised']}; released: {each['released']}"
+    return f"{output['signal']}: energised: {output['energised']}; released: {output['released']}"
 
 
-def _chain_times(each: Facts) -> str:
+def _chain_times(contact: Facts) -> str:
     return (
-        f"PCS enable off within {each['enable_latest_ms']} ms, "
-        f"contactors open within {each['supply_latest_ms']} ms"
+        f"PCS enable off within {contact['enable_latest_ms']} ms, "
+        f"contactors open within {contact['supply_latest_ms']} ms"
     )
 
 
-def _order(found: Facts) -> list[tuple[str, str]]:
-    supply_ms = found["opening_ms"]
-    expiry, enable_ms = found["permit_expiry_ms"], found["enable_expired_ms"]
+def _order(wiring: Facts) -> list[tuple[str, str]]:
+    supply_ms = wiring["opening_ms"]
+    expiry, enable_ms = wiring["permit_expiry_ms"], wiring["enable_expired_ms"]
     return [
         ("  1 PCS enable", "at once, when a contact of the chain or a permit relay opens"),
         ("  2 contactor supply", "after the off-delay relay: 200 ms, set at commissioning"),
@@ -202,7 +202,7 @@ def _order(found: Facts) -> list[tuple[str, str]]:
         (
             "  controller dead",
             f"outputs expire after {expiry} ms: PCS enable off within {enable_ms} ms, contactors "
-            f"open within {found['supply_expired_ms']} ms",
+            f"open within {wiring['supply_expired_ms']} ms",
         ),
     ]
 
@@ -215,19 +215,19 @@ def _bus_blocks(bus: Facts) -> Blocks:
     }[bus["kind"]]()
     word = "node" if bus["kind"] == "can" else "unit"
     columns: Columns = {
-        "device": lambda each: f"  {each['device']}",
-        "address": lambda each: f"{word} {each['address'] or '-'}",
+        "device": lambda device: f"  {device['device']}",
+        "address": lambda device: f"{word} {device['address'] or '-'}",
         "profile": "profile",
     }
     title = f"Bus {bus['bus']}: {speed}"
     return section(title, table(bus["devices"], columns), f"At {bus['place']}.")
 
 
-def _channel_b(found: Facts) -> Blocks:
-    fitted = found["channel_b"]
+def _channel_b(wiring: Facts) -> Blocks:
+    fitted = wiring["channel_b"]
     if not fitted:
         return []
-    words = (
+    sentence = (
         f"At {fitted['port']}, {fitted['baud_Bd']} Bd. Its permit relay is before the off-delay."
     )
-    return [Heading(2, "Channel B"), Text(words)]
+    return [Heading(2, "Channel B"), Text(sentence)]
