@@ -46,8 +46,8 @@ def of(findings: list[Finding], verdict: str) -> list[Finding]:
 
 def open_ones(findings: list[Finding]) -> dict[str, list[Finding]]:
     """{verdict: Findings} of the rules that are not met, and of the rules that lack a fact."""
-    found = {verdict: of(findings, verdict) for verdict in (NOT_MET, NEEDS_FACT)}
-    return {verdict: some for verdict, some in found.items() if some}
+    by_verdict = {verdict: of(findings, verdict) for verdict in (NOT_MET, NEEDS_FACT)}
+    return {verdict: some for verdict, some in by_verdict.items() if some}
 
 
 def is_met(findings: list[Finding]) -> bool:
@@ -71,8 +71,8 @@ def judge(site: Site, rule: rules.Rule) -> Finding:
         items=tuple(items), facts=tuple(dict.fromkeys([item.fact for item in own if item.fact]))
     )
     if not own:
-        others = dict.fromkeys([item.by for item in items])
-        return finding._replace(reason=f"judged by {', '.join(others)}")
+        judges = dict.fromkeys([item.by for item in items])
+        return finding._replace(reason=f"judged by {', '.join(judges)}")
     known = [item for item in own if not item.fact]
     return (_classified if rule.sense == rules.SCOPE else _judged)(finding, known)
 

@@ -47,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         return WRONG_INPUT
     site.lengths = arguments.lengths
     outputs = [(arguments.json, _json), (arguments.svg, plan.svg), (arguments.places, places.toml)]
-    every = (arguments.file, *arguments.live, *[path for path, _ in outputs])
-    paths = [path for path in every if path is not None]
+    all_paths = (arguments.file, *arguments.live, *[path for path, _ in outputs])
+    paths = [path for path in all_paths if path is not None]
     for first, second in itertools.combinations(paths, 2):
         if _is_same(second, first):
             say(
@@ -64,11 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     return DONE if audit.is_met(findings) else NOT_DONE
 
 
-def _is_same(path: str, other: str) -> bool:
+def _is_same(path: str, other_path: str) -> bool:
     """True if both paths are the same regular file. Outputs may share a device such as a pipe."""
     if os.path.exists(path) and not os.path.isfile(path):
         return False
-    return os.path.realpath(path) == os.path.realpath(other)
+    return os.path.realpath(path) == os.path.realpath(other_path)
 
 
 def _json(site: Site, findings: list[audit.Finding]) -> str:

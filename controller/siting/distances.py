@@ -37,37 +37,41 @@ def shown(findings: list[Finding], site: Site) -> list[Distance]:
     least, names = _least(findings), [unit.name for unit in site.units]
     # With few units the plan shows more distances of a unit than the binding one: those that are
     # met only with a barrier, a wall or a test (rule B19), and those that are not met.
-    judged = [each for _, each in _judged(findings)] if len(site.units) <= CROWD else []
+    judged = [distance for _, distance in _judged(findings)] if len(site.units) <= CROWD else []
     # if a pair occurs twice, the later one counts: "not met" replaces "reduced"
     judged = [
-        *[each for each in judged if each.rule is not None and each.rule.id == "B19"],
-        *[each for each in judged if not each.is_met],
+        *[
+            distance
+            for distance in judged
+            if distance.rule is not None and distance.rule.id == "B19"
+        ],
+        *[distance for distance in judged if not distance.is_met],
         *binding(findings, site),
-        *[each for name, each in least.items() if name not in names],
+        *[distance for name, distance in least.items() if name not in names],
     ]
-    by_names = {each.item.names: each for each in judged}
-    judged = sorted(by_names.values(), key=lambda each: each.is_met)
+    by_names = {distance.item.names: distance for distance in judged}
+    judged = sorted(by_names.values(), key=lambda distance: distance.is_met)
     further = [*_exposures(site, least), *_walls(site, judged), *_neighbours(site)]
-    return judged + [each for each in further if each.item.names not in by_names]
+    return judged + [distance for distance in further if distance.item.names not in by_names]
 
 
 def binding(findings: list[Finding], site: Site) -> list[Distance]:
     """The distance with the least margin of each unit, within NEAR_m; each distance once."""
     least = _least(findings)
-    found = [least[unit.name] for unit in site.units if unit.name in least]
-    return list({each.item.names: each for each in found}.values())
+    nearest = [least[unit.name] for unit in site.units if unit.name in least]
+    return list({distance.item.names: distance for distance in nearest}.values())
 
 
 def _least(findings: list[Finding]) -> dict[str, Distance]:
     """{name of a unit, exposure, area or fence: its judged Distance with the least margin}."""
     margins: dict[str, float] = {}
-    found: dict[str, Distance] = {}
+    nearest: dict[str, Distance] = {}
     for margin, distance in _judged(findings):
         for name in distance.item.names:
             if name not in margins or margin < margins[name]:
                 margins[name] = margin
-                found[name] = distance
-    return found
+                nearest[name] = distance
+    return nearest
 
 
 def _judged(findings: list[Finding]) -> Iterator[tuple[float, Distance]]:
@@ -100,20 +104,20 @@ def _walls(site: Site, judged: list[Distance]) -> list[Distance]:
 
     A wall at which a judged distance ends is left out.
     """
-    found: list[Distance] = []
+    distances: list[Distance] = []
     for area in site.areas if len(site.units) <= CROWD else ():
-        ends = [each.gap.end for each in judged if area.name in each.item.names]
+        ends = [distance.gap.end for distance in judged if area.name in distance.item.names]
         units = [unit for unit in site.units if unit.area == area.name]
         for number, wall in enumerate(geometry.edges(area.shape), 1):
             line = geometry.Shape(wall)
             if units and not any([_is_on(end, line) for end in ends]):
                 gap, name = min([(geometry.gap(unit.shape, line), unit.name) for unit in units])
-                found += (
+                distances += (
                     [_further(gap, name, area.name, f"wall_{number}")]
                     if _faces(gap, line, area)
                     else []
                 )
-    return found
+    return distances
 
 
 def _is_on(point: Point, shape: Shape) -> bool:
@@ -129,10 +133,10 @@ def _faces(gap: Gap, wall: Shape, area: Area) -> bool:
         [_is_on(gap.end, geometry.Shape((corner,))) for corner in wall.points]
     ):
         return False
-    others = [edge for edge in geometry.edges(area.shape) if edge != wall.points]
+    other_edges = [edge for edge in geometry.edges(area.shape) if edge != wall.points]
     return all(
-        geometry.segment_gap(gap.start, gap.end, *each).distance_m > geometry.TOUCH_m
-        for each in others
+        geometry.segment_gap(gap.start, gap.end, *edge).distance_m > geometry.TOUCH_m
+        for edge in other_edges
     )
 
 

@@ -74,7 +74,7 @@ AROUND = "at least 3 points around an area, each once, no edges that cross or to
 
 def frozen(value: Any) -> Any:
     """A list as a tuple, including lists inside it. Any other value is returned unchanged."""
-    return tuple([frozen(each) for each in value]) if isinstance(value, list) else value
+    return tuple([frozen(part) for part in value]) if isinstance(value, list) else value
 
 
 def _is_line(value: Any) -> bool:
@@ -83,51 +83,51 @@ def _is_line(value: Any) -> bool:
     return is_short and bool(value.strip()) and value.isprintable()
 
 
-def _text(what: str, default: Any = forms.REQUIRED) -> forms.Field:
-    return forms.passing(_is_line, f"a text of 1{TEXT_WORDS}", default, what)
+def _text(meaning: str, default: Any = forms.REQUIRED) -> forms.Field:
+    return forms.passing(_is_line, f"a text of 1{TEXT_WORDS}", default, meaning)
 
 
-def _report(what: str) -> forms.Field:
-    return forms.named(f"a text of {LEAST}{TEXT_WORDS} that names it", what=what, test=_is_line)
+def _report(meaning: str) -> forms.Field:
+    return forms.named(f"a text of {LEAST}{TEXT_WORDS} that names it", what=meaning, test=_is_line)
 
 
-def _length(what: str, most_m: float = 1000, least_m: float = 0) -> forms.Field:
-    return forms.number(least_m, most_m, None, what)
+def _length(meaning: str, most_m: float = 1000, least_m: float = 0) -> forms.Field:
+    return forms.number(least_m, most_m, None, meaning)
 
 
-def _flag(what: str) -> forms.Field:
-    return forms.flag(None, what)
+def _flag(meaning: str) -> forms.Field:
+    return forms.flag(None, meaning)
 
 
-def _point(what: str, default: Any = None) -> forms.Field:
-    return forms.passing(lambda value: forms.is_row(value, POINT), POINT_WORDS, default, what)
+def _point(meaning: str, default: Any = None) -> forms.Field:
+    return forms.passing(lambda value: forms.is_row(value, POINT), POINT_WORDS, default, meaning)
 
 
 def _points(
-    what: str, fewest: int, most: int = POINTS_MAX, default: Any = forms.REQUIRED
+    meaning: str, fewest: int, most: int = POINTS_MAX, default: Any = forms.REQUIRED
 ) -> forms.Field:
     """The form of a line of different points."""
 
     def fits(value: Any) -> bool:
-        is_points = forms.is_list(value, lambda each: forms.is_row(each, POINT))
+        is_points = forms.is_list(value, lambda point: forms.is_row(point, POINT))
         return is_points and fewest <= len(value) <= most
 
     def fault(value: Any) -> forms.Fault:
         return TWICE if any([a == b for a, b in zip(value, value[1:])]) else None
 
     count = f"{fewest}" if fewest == most else f"{fewest}..{most}"
-    return forms.passing(fits, f"{count} points {POINT_WORDS}", default, what, fault)
+    return forms.passing(fits, f"{count} points {POINT_WORDS}", default, meaning, fault)
 
 
-def _outline(what: str, default: Any = forms.REQUIRED) -> forms.Field:
+def _outline(meaning: str, default: Any = forms.REQUIRED) -> forms.Field:
     """The form of a polygon. Too few points count as a wrong value, not as a wrong form."""
 
     def fault(value: Any) -> forms.Fault:
         problem = ground.fault_of_outline(frozen(value))
         return (problem, AROUND) if problem else None
 
-    test, words, _ = _points(what, 1).allowed
-    return forms.passing(test, words.replace("1", "3", 1), default, what, fault)
+    test, allowed, _ = _points(meaning, 1).allowed
+    return forms.passing(test, allowed.replace("1", "3", 1), default, meaning, fault)
 
 
 SITE = {

@@ -103,38 +103,42 @@ def gap(first: Shape, second: Shape) -> Gap:
 
     It is 0 if they touch or overlap, or if a filled shape contains the other one.
     """
-    for one, other in ((first, second), (second, first)):
-        if one.is_filled and contains(one, other.points[0]):
-            return Gap(0.0, other.points[0], other.points[0])
-    found = _edge_gaps(edges(first), edges(second))
-    least_m = min(found).distance_m
+    for outer, inner in ((first, second), (second, first)):
+        if outer.is_filled and contains(outer, inner.points[0]):
+            return Gap(0.0, inner.points[0], inner.points[0])
+    gaps = _edge_gaps(edges(first), edges(second))
+    least_m = min(gaps).distance_m
     # Several gaps may be the shortest. Take the one farthest from a corner, so that it is drawn in
     # the middle between parallel walls.
     return max(
-        [each for each in found if each.distance_m <= least_m + ROUNDING_m],
-        key=lambda each: min(
-            [math.dist(each.start, corner) for corner in first.points]
-            + [math.dist(each.end, corner) for corner in second.points]
+        [gap for gap in gaps if gap.distance_m <= least_m + ROUNDING_m],
+        key=lambda gap: min(
+            [math.dist(gap.start, corner) for corner in first.points]
+            + [math.dist(gap.end, corner) for corner in second.points]
         ),
     )
 
 
-def _edge_gaps(ones: list[Edge], others: list[Edge]) -> list[Gap]:
+def _edge_gaps(first_edges: list[Edge], second_edges: list[Edge]) -> list[Gap]:
     """Gaps between the edges of two shapes, in order, without those that cannot be shortest."""
-    many, few = (ones, others) if len(ones) > len(others) else (others, ones)
+    many, few = (
+        (first_edges, second_edges)
+        if len(first_edges) > len(second_edges)
+        else (second_edges, first_edges)
+    )
     around = box(Shape(tuple([point for edge in few for point in edge])))
-    found: dict[tuple[int, int], Gap] = {}
+    gaps: dict[tuple[int, int], Gap] = {}
     least_m = math.inf
     for apart_m, index in sorted(
         [(box_distance_m(around, edge_box(edge)), index) for index, edge in enumerate(many)]
     ):
         if apart_m > least_m + TOUCH_m:
             break
-        for other in range(len(few)):
-            one, two = (index, other) if many is ones else (other, index)
-            found[one, two] = segment_gap(*ones[one], *others[two])
-            least_m = min(least_m, found[one, two].distance_m)
-    return [found[pair] for pair in sorted(found)]
+        for few_index in range(len(few)):
+            first, second = (index, few_index) if many is first_edges else (few_index, index)
+            gaps[first, second] = segment_gap(*first_edges[first], *second_edges[second])
+            least_m = min(least_m, gaps[first, second].distance_m)
+    return [gaps[pair] for pair in sorted(gaps)]
 
 
 def edge_box(edge: Edge) -> Box:
@@ -149,23 +153,22 @@ def segment_gap(a: Point, b: Point, c: Point, d: Point) -> Gap:
         before, after = side(c, d, a), side(c, d, b)
         crossing = between(a, b, before / (before - after))
         return Gap(0.0, crossing, crossing)
-    found = [point_gap(a, c, d), point_gap(b, c, d)]
-    found += [
-        Gap(each.distance_m, each.end, each.start)
-        for each in (point_gap(c, a, b), point_gap(d, a, b))
+    gaps = [point_gap(a, c, d), point_gap(b, c, d)]
+    gaps += [
+        Gap(gap.distance_m, gap.end, gap.start) for gap in (point_gap(c, a, b), point_gap(d, a, b))
     ]
-    least = min(found)
-    facing = [each for each in found if _is_shift(least, each)]
-    low, high = min(facing, key=lambda each: each.start), max(facing, key=lambda each: each.start)
+    least = min(gaps)
+    facing = [gap for gap in gaps if _is_shift(least, gap)]
+    low, high = min(facing, key=lambda gap: gap.start), max(facing, key=lambda gap: gap.start)
     return Gap(least.distance_m, middle(low.start, high.start), middle(low.end, high.end))
 
 
-def _is_shift(gap: Gap, other: Gap) -> bool:
+def _is_shift(first: Gap, second: Gap) -> bool:
     """Whether two gaps have the same length and direction."""
     return (
         math.dist(
-            (other.end[0] - other.start[0], other.end[1] - other.start[1]),
-            (gap.end[0] - gap.start[0], gap.end[1] - gap.start[1]),
+            (second.end[0] - second.start[0], second.end[1] - second.start[1]),
+            (first.end[0] - first.start[0], first.end[1] - first.start[1]),
         )
         <= ROUNDING_m
     )

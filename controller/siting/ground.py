@@ -32,18 +32,20 @@ def _inward(corner: Point, *neighbours: Point) -> Point:
     return x, y
 
 
-def overlaps(rectangle: Shape, other: Shape) -> bool:
+def overlaps(rectangle: Shape, shape: Shape) -> bool:
     """True if a rectangle and a filled shape overlap, and do not only touch."""
-    if g.box_distance_m(g.box(rectangle), g.box(other)) > 0:
+    if g.box_distance_m(g.box(rectangle), g.box(shape)) > 0:
         return False
-    return g.gap(shrunk(rectangle), other).distance_m == 0
+    return g.gap(shrunk(rectangle), shape).distance_m == 0
 
 
 def share_ground(first: Shape, second: Shape) -> bool:
     """True if two polygons share more than an edge or a corner."""
     if g.box_distance_m(g.box(first), g.box(second)) > 0:
         return False
-    if any([g.crosses(*edge, *other) for edge in g.edges(first) for other in g.edges(second)]):
+    if any(
+        [g.crosses(*edge, *other_edge) for edge in g.edges(first) for other_edge in g.edges(second)]
+    ):
         return True
     return any(
         [_is_inside(second, point) for point in _probes(first)]
@@ -62,9 +64,9 @@ def _probes(polygon: Shape) -> Iterator[Point]:
         along = (4 * TOUCH_m / length_m * (b[0] - a[0]), 4 * TOUCH_m / length_m * (b[1] - a[1]))
         yield a
         yield from [
-            each
-            for each in ((x - along[1], y + along[0]), (x + along[1], y - along[0]))
-            if _is_inside(polygon, each)
+            point
+            for point in ((x - along[1], y + along[0]), (x + along[1], y - along[0]))
+            if _is_inside(polygon, point)
         ]
 
 
@@ -98,8 +100,8 @@ def fault_of_outline(points: tuple[Point, ...]) -> str:
             )
     boxes = [g.edge_box(side) for side in sides]
     for index, (a, b) in enumerate(sides):
-        for other, (c, d) in enumerate(sides[index + 1 :], index + 1):
-            if g.box_distance_m(boxes[index], boxes[other]) <= TOUCH_m and _meet_wrongly(
+        for later, (c, d) in enumerate(sides[index + 1 :], index + 1):
+            if g.box_distance_m(boxes[index], boxes[later]) <= TOUCH_m and _meet_wrongly(
                 a, b, c, d
             ):
                 return (
@@ -112,9 +114,9 @@ def fault_of_outline(points: tuple[Point, ...]) -> str:
 def _meet_wrongly(a: Point, b: Point, c: Point, d: Point) -> bool:
     """True if two edges of an outline meet, except neighbours at their common end."""
     if b == c or d == a:
-        shared, one, other = (b, a, d) if b == c else (a, b, c)
+        shared, first, second = (b, a, d) if b == c else (a, b, c)
         return (
-            min(g.point_gap(one, shared, other), g.point_gap(other, shared, one)).distance_m
+            min(g.point_gap(first, shared, second), g.point_gap(second, shared, first)).distance_m
             <= TOUCH_m
         )
     return g.segment_gap(a, b, c, d).distance_m <= TOUCH_m

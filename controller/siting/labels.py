@@ -49,7 +49,7 @@ class Placer:
                 left, top = center_x - width / 2, center_y - height / 2
                 box = left, top, center_x + width / 2, center_y + height / 2
                 is_inside = min(left, top) >= 0 and box[2] <= self._width and box[3] <= self._height
-                if is_inside and not any([_is_taken(each, box) for each in taken]):
+                if is_inside and not any([_is_taken(occupied, box) for occupied in taken]):
                     _take(self._labels, box)
                     return lines, (center_x, center_y)
         return choices[-1], (x, y)
@@ -62,9 +62,9 @@ def _take(taken: Taken, box: Box) -> None:
 
 def _is_taken(taken: Taken, box: Box) -> bool:
     return any(
-        box[0] < each[2] and each[0] < box[2] and box[1] < each[3] and each[1] < box[3]
+        box[0] < placed[2] and placed[0] < box[2] and box[1] < placed[3] and placed[1] < box[3]
         for cell in _cells(box)
-        for each in taken.get(cell, ())
+        for placed in taken.get(cell, ())
     )
 
 

@@ -69,9 +69,9 @@ def load(paths: list[str], names: list[str]) -> Live:
     units: dict[str, LiveUnit] = {}
     lines: list[str] = []
     for path in paths:
-        found = _read(path, (), _document(path), _TOP)
-        for at, table in enumerate(found["places"], 1):
-            where = ("places", str(at))
+        document = _read(path, (), _document(path), _TOP)
+        for number, table in enumerate(document["places"], 1):
+            where = ("places", str(number))
             place = _read(path, where, table, _PLACE)
             name = place["place"]
             if not place["is_here"]:
@@ -83,7 +83,7 @@ def load(paths: list[str], names: list[str]) -> Live:
             if name in units:
                 refuse(path, where, f"{name} has live values of two files", "one file for a unit")
             units[name] = _unit(place)
-        lines += _lines(path, found)
+        lines += _lines(path, document)
     return Live(units, tuple(lines))
 
 
@@ -100,41 +100,42 @@ def _read(path: str, where: tuple[str, ...], table: Any, form: Form) -> Table:
     """The values of the keys in a form. Other keys, and null values, are left out."""
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: is another JSON; allowed {ALLOWED}")
-    given = {key: table[key] for key in form if table.get(key) is not None}
-    if "plan" in form and "plan" not in given:
+    present = {key: table[key] for key in form if table.get(key) is not None}
+    if "plan" in form and "plan" not in present:
         refuse(path, ("plan",), "is missing", ALLOWED)
-    return read(path, where, given, form)
+    return read(path, where, present, form)
 
 
 def _unit(place: Table) -> LiveUnit:
     temperature, rise = place["temperature_ddegC"], place["rise_ddegC_per_min"]
-    words = ["- C" if temperature is None else f"{temperature / 10:.1f} C"]
+    lines = ["- C" if temperature is None else f"{temperature / 10:.1f} C"]
     if rise is not None:
-        words[0] += f" {rise / 10:+.1f} K/min"
+        lines[0] += f" {rise / 10:+.1f} K/min"
     if place["rows"]:
-        words.append(f"ALARM {place['rows'][0]}"[:40])
-    return LiveUnit(tuple(words), bool(place["rows"]))
+        lines.append(f"ALARM {place['rows'][0]}"[:40])
+    return LiveUnit(tuple(lines), bool(place["rows"]))
 
 
-def _lines(path: str, found: Table) -> list[str]:
-    state = "" if found["is_live"] else " NOT TICKING, last state"
-    read_at = found["utc_text"] or f"up {found['uptime_ms'] // 1000} s"
+def _lines(path: str, document: Table) -> list[str]:
+    state = "" if document["is_live"] else " NOT TICKING, last state"
+    read_at = document["utc_text"] or f"up {document['uptime_ms'] // 1000} s"
     gas = [
         "-" if value is None else f"{value / 10:.1f}"
-        for value in found["gas_lfl_permille"]
+        for value in document["gas_lfl_permille"]
         if value is None or forms.is_number(value, 0, COUNT_MAX)
     ]
-    wrong = [f"{name} {state}" for name, state in found["contacts"].items() if state not in OK]
+    wrong = [f"{name} {state}" for name, state in document["contacts"].items() if state not in OK]
     parts = [f"gas {' '.join(gas)} %LFL"] if gas else []
     parts += [", ".join(wrong) if wrong else "contacts ok"]
-    lines = [f"live: {found['cabinet']}{state} ({read_at}): {'; '.join(parts)}"]
+    lines = [f"live: {document['cabinet']}{state} ({read_at}): {'; '.join(parts)}"]
     order = [
-        _read(path, ("unload", str(at)), each, _NEXT) for at, each in enumerate(found["unload"], 1)
+        _read(path, ("unload", str(number)), table, _NEXT)
+        for number, table in enumerate(document["unload"], 1)
     ]
     if order:
-        words = [
-            f"{each['place']} ({each['distance_mm'] / 1000:.3f} m from {each['next_to']})"
-            for each in order
+        steps = [
+            f"{step['place']} ({step['distance_mm'] / 1000:.3f} m from {step['next_to']})"
+            for step in order
         ]
-        lines.append(f"unload first {', then '.join(words)}")
+        lines.append(f"unload first {', then '.join(steps)}")
     return lines

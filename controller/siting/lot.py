@@ -79,9 +79,9 @@ def _meets_itself(line: Shape) -> bool:
     """True if an open line meets itself: two edges meet that are not neighbours."""
     edges = g.edges(line)
     return any(
-        g.segment_gap(*edge, *other).distance_m <= g.TOUCH_m
+        g.segment_gap(*edge, *later_edge).distance_m <= g.TOUCH_m
         for index, edge in enumerate(edges)
-        for other in edges[index + 2 :]
+        for later_edge in edges[index + 2 :]
     )
 
 

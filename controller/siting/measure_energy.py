@@ -26,8 +26,8 @@ ANALYSIS = "hazard_mitigation_analysis"
 def _energies(units: Iterable[Unit]) -> list[tuple[str, float, float | None]]:
     """[(technology, energy in kWh, maximum in kWh or None)] for a fire area."""
     return [
-        (each, sum_kWh(some), f.TECHNOLOGIES[each].most_kWh)
-        for each, some in grouped(units, lambda unit: unit.model["technology"]).items()
+        (technology, sum_kWh(some), f.TECHNOLOGIES[technology].most_kWh)
+        for technology, some in grouped(units, lambda unit: unit.model["technology"]).items()
     ]
 
 
@@ -101,7 +101,7 @@ def _lacking(site: Site, name: str) -> str:
     ways += [" and ".join([f"area.{area.name}.group_H" for area in areas])] if areas else []
     if len(areas) > 1:
         unrated = [area.name for area in areas if area.facts["fire_rating_h"] is None]
-        ways += [f"area.{each}.fire_rating_h" for each in unrated]
+        ways += [f"area.{area_name}.fire_rating_h" for area_name in unrated]
     return ", or ".join(ways)
 
 
@@ -140,14 +140,14 @@ def place_energy(is_named: bool) -> Measure:
 
     def measure(site: Site, rule: Rule) -> Items:
         locations = {area.name: area.facts["location"] for area in site.areas}
-        found = grouped(site.units, lambda unit: locations.get(unit.area, f.OUTDOORS))
+        by_location = grouped(site.units, lambda unit: locations.get(unit.area, f.OUTDOORS))
         return [
             Item(
                 sum_kWh(units),
                 tuple(dict.fromkeys([unit.area or f.OUTDOORS for unit in units])),
                 DWELLING_kWh.get(location),
             )
-            for location, units in found.items()
+            for location, units in by_location.items()
             if (location in DWELLING_kWh) == is_named
         ] or "no such place"
 

@@ -79,22 +79,22 @@ def reduced_distance(site: Site, rule: Rule) -> Items:
     full_m = f.FIVE_FEET_m if site.edition == f.IFC_2018 else f.TEN_FEET_m
     items = []
     for unit, exposure, gap in site.gaps_to(rule.kinds):
-        found = reductions.reduced(site, unit, exposure, gap, full_m)
-        if found:
-            limit_m, words = found
-            items.append(gap_item(unit.name, exposure.name, gap, limit_m, words=words))
+        reduction = reductions.reduced(site, unit, exposure, gap, full_m)
+        if reduction:
+            limit_m, reason = reduction
+            items.append(gap_item(unit.name, exposure.name, gap, limit_m, words=reason))
     return items or "no distance is reduced"
 
 
 def outdoor_distance(site: Site, rule: Rule) -> Items:
     """The Items of exposure_distance, but only for units outside all areas."""
     outside = [unit.name for unit in site.units if not unit.area]
-    found = exposure_distance(site, rule)
+    items = exposure_distance(site, rule)
     if not outside:
         return "no unit is outdoors"
-    if isinstance(found, str):
-        return found
-    return [item for item in found if item.fact or item.names[0] in outside]
+    if isinstance(items, str):
+        return items
+    return [item for item in items if item.fact or item.names[0] in outside]
 
 
 def crowd_distance(site: Site, rule: Rule) -> Items:
@@ -143,10 +143,10 @@ def fence_distance(site: Site, rule: Rule) -> Items:
     fence = geometry.polygon(site.fence["outline_m"])
     items = []
     for unit in site.units:
-        gap, words = geometry.gap(unit.shape, geometry.outline(fence)), ""
+        gap, remark = geometry.gap(unit.shape, geometry.outline(fence)), ""
         if not ground.is_within(unit.shape, fence):
-            gap, words = gap._replace(distance_m=0.0), "not inside the fence"
-        items.append(gap_item(unit.name, "fence", gap, words=words))
+            gap, remark = gap._replace(distance_m=0.0), "not inside the fence"
+        items.append(gap_item(unit.name, "fence", gap, words=remark))
     return items
 
 

@@ -24,8 +24,8 @@ NO_TEST = "no unit needs a test"
 
 def over_threshold(site: Site, rule: Rule) -> Items:
     """All stored energy, compared with the lowest threshold of the technologies."""
-    words = f"{site.total_kWh:g} kWh, over {site.threshold_kWh:g}"
-    return [Item(site.total_kWh > site.threshold_kWh, site.technologies, words=words)]
+    remark = f"{site.total_kWh:g} kWh, over {site.threshold_kWh:g}"
+    return [Item(site.total_kWh > site.threshold_kWh, site.technologies, words=remark)]
 
 
 def volt_hours(site: Site, rule: Rule) -> Items:
@@ -44,8 +44,8 @@ def near_exposure(site: Site, rule: Rule) -> Items:
     if nearest is None or nearest.gap.distance_m > rule.own_number:
         return undeclared_kinds(site, f.EXPOSED)
     unit, exposure, gap = nearest
-    words = geometry.short(gap.distance_m, site.lengths, 3)
-    return [Item(True, (unit.name, exposure.name), gap=gap, words=words)]
+    remark = geometry.short(gap.distance_m, site.lengths, 3)
+    return [Item(True, (unit.name, exposure.name), gap=gap, words=remark)]
 
 
 def long_deployed(site: Site, rule: Rule) -> Items:
@@ -58,8 +58,8 @@ def long_deployed(site: Site, rule: Rule) -> Items:
 
 def tier_2(site: Site, rule: Rule) -> Items:
     """More energy than Tier 1, or more than one technology."""
-    words = f"{site.total_kWh:g} kWh" + (", mixed" if len(site.technologies) > 1 else "")
-    return [Item(site.total_kWh > rule.own_number or len(site.technologies) > 1, words=words)]
+    remark = f"{site.total_kWh:g} kWh" + (", mixed" if len(site.technologies) > 1 else "")
+    return [Item(site.total_kWh > rule.own_number or len(site.technologies) > 1, words=remark)]
 
 
 def fdny_class(is_reached: Callable[[float, float], bool]) -> Measure:
@@ -144,11 +144,11 @@ def side_by_side(site: Site, rule: Rule) -> Items:
 
 def _larger(site: Site) -> list[Unit]:
     """Units of groups above the allowed size. Only a test allows such groups."""
-    found: list[Unit] = []
+    larger: list[Unit] = []
     for units in site.groups.values():
         most_kWh = f.PREPACKAGED_kWh if is_prepackaged(site, units) else f.GROUP_kWh
-        found += units if sum_kWh(units) > most_kWh + geometry.TOUCH_m else []
-    return found
+        larger += units if sum_kWh(units) > most_kWh + geometry.TOUCH_m else []
+    return larger
 
 
 def _relying(site: Site) -> list[Unit]:

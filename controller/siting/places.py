@@ -49,20 +49,25 @@ def _lines(table: Way) -> list[str]:
 
 def _to_units(site: Site, unit: Unit) -> list[Way]:
     box = geometry.box(unit.shape)
-    others = [other for other in site.units if other is not unit]
-    others.sort(key=lambda other: geometry.box_distance_m(box, geometry.box(other.shape)))
-    gaps = [(geometry.gap(unit.shape, each.shape).distance_m, each) for each in others[:LOOKED_AT]]
-    gaps.sort(key=lambda each: each[0])
-    return [_to_unit(site, unit, other, apart_m) for apart_m, other in gaps[:UNITS_NEAR]]
+    neighbours = [neighbour for neighbour in site.units if neighbour is not unit]
+    neighbours.sort(
+        key=lambda neighbour: geometry.box_distance_m(box, geometry.box(neighbour.shape))
+    )
+    gaps = [
+        (geometry.gap(unit.shape, neighbour.shape).distance_m, neighbour)
+        for neighbour in neighbours[:LOOKED_AT]
+    ]
+    gaps.sort(key=lambda pair: pair[0])
+    return [_to_unit(site, unit, neighbour, apart_m) for apart_m, neighbour in gaps[:UNITS_NEAR]]
 
 
-def _to_unit(site: Site, unit: Unit, other: Unit, apart_m: float) -> Way:
-    rated_h, wall = _wall(site, unit, other)
-    tests_m = [_tested_m(each) for each in (unit, other)]
-    tested_m = 0.0 if None in tests_m else max([each or 0.0 for each in tests_m])
-    papers = [each.model["ul_9540a_report"] for each in (unit, other)] if tested_m else []
+def _to_unit(site: Site, unit: Unit, neighbour: Unit, apart_m: float) -> Way:
+    rated_h, wall = _wall(site, unit, neighbour)
+    tests_m = [_tested_m(side) for side in (unit, neighbour)]
+    tested_m = 0.0 if None in tests_m else max([test_m or 0.0 for test_m in tests_m])
+    papers = [side.model["ul_9540a_report"] for side in (unit, neighbour)] if tested_m else []
     return {
-        **_head(unit, other.name, "unit", apart_m),
+        **_head(unit, neighbour.name, "unit", apart_m),
         **({"wall_min": int(rated_h * 60), "wall": wall} if rated_h else {}),
         **({"tested_mm": _up_mm(tested_m)} if tested_m else {}),
         "paper": ", ".join(dict.fromkeys(papers)),
@@ -78,32 +83,35 @@ def _up_mm(length_m: float) -> int:
     return math.ceil((length_m - geometry.TOUCH_m) * 1000)
 
 
-def _wall(site: Site, unit: Unit, other: Unit) -> tuple[float, str]:
+def _wall(site: Site, unit: Unit, neighbour: Unit) -> tuple[float, str]:
     """(rating in h, names) of the best wall, or row of barriers, that a fire must pass."""
-    found = [(0.0, "")]
-    if unit.area != other.area:
+    walls = [(0.0, "")]
+    if unit.area != neighbour.area:
         rated = {area.name: area.facts["fire_rating_h"] or 0.0 for area in site.areas}
-        found += [(rated[name], f"walls of {name}") for name in (unit.area, other.area) if name]
-    names = reductions.shielding(site, unit, other.shape, math.inf)
+        walls += [(rated[name], f"walls of {name}") for name in (unit.area, neighbour.area) if name]
+    names = reductions.shielding(site, unit, neighbour.shape, math.inf)
     if names:
         rating_h = min(
             [barrier.fire_rating_h for barrier in site.barriers if barrier.name in names]
         )
-        found.append((rating_h, ", ".join(names)))
-    return max(found)
+        walls.append((rating_h, ", ".join(names)))
+    return max(walls)
 
 
 def _tested_m(unit: Unit) -> float | None:
     """Distance in a UL 9540A test that shows no flames, explosion or spread; or None."""
     model = unit.model
-    is_shown = all([model[f"ul_9540a_{each}"] for each in SHOWN_OF_TEST])
+    is_shown = all([model[f"ul_9540a_{key}"] for key in SHOWN_OF_TEST])
     return model["ul_9540a_spacing_m"] if is_shown and model["ul_9540a_report"] else None
 
 
 def _to_exposures(site: Site, unit: Unit) -> list[Way]:
     own = [exposure_gap for exposure_gap in site.exposure_gaps if exposure_gap.unit is unit]
-    own.sort(key=lambda each: each.gap.distance_m)
-    return [_to_exposure(unit, each.exposure, each.gap.distance_m) for each in own[:EXPOSURES_NEAR]]
+    own.sort(key=lambda exposure_gap: exposure_gap.gap.distance_m)
+    return [
+        _to_exposure(unit, exposure_gap.exposure, exposure_gap.gap.distance_m)
+        for exposure_gap in own[:EXPOSURES_NEAR]
+    ]
 
 
 def _to_exposure(unit: Unit, exposure: Exposure, apart_m: float) -> Way:

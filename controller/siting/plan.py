@@ -33,9 +33,9 @@ Drawn = Iterator[tuple[str, Label | None]]  # (element, label)
 
 def svg(site: Site, findings: list[Finding]) -> str:
     """The plan as the text of an SVG file."""
-    found = distances.shown(findings, site)
-    view = _view(site, found)
-    placer = _placer(site, view, found)
+    shown = distances.shown(findings, site)
+    view = _view(site, shown)
+    placer = _placer(site, view, shown)
     bad = _bad_names(site, findings)
     drawn: list[str] = []
     labels: list[Label] = []
@@ -45,12 +45,12 @@ def svg(site: Site, findings: list[Finding]) -> str:
         # labels of units are placed first
         labels = [label for _, label in marks if label] + labels
     placed = [parts.draw_label(placer, [lines], x, y, color) for lines, x, y, color in labels]
-    placed += [parts.distance_label(placer, view, each, site.lengths) for each in found]
+    placed += [parts.distance_label(placer, view, distance, site.lengths) for distance in shown]
     body = [
         tag("clipPath", tag("rect", **view.size_px), id="view"),
         '<g clip-path="url(#view)">',
         *drawn,
-        *[parts.distance_line(view, each) for each in found],
+        *[parts.distance_line(view, distance) for distance in shown],
         "</g>",
         *[leader for leader, _ in placed if leader],
         *[label for _, label in placed],
@@ -71,9 +71,9 @@ def _bad_names(site: Site, findings: list[Finding]) -> set[str]:
     return units | areas
 
 
-def _view(site: Site, found: list[Distance]) -> parts.View:
+def _view(site: Site, shown: list[Distance]) -> parts.View:
     points = [point for shape in _core(site) for point in shape.points]
-    points += [point for each in found for point in (each.gap.start, each.gap.end)]
+    points += [point for distance in shown for point in (distance.gap.start, distance.gap.end)]
     points += [gap.end for _, _, gap in site.exposure_gaps if gap.distance_m <= NEAR_m]
     x_min, y_min, x_max, y_max = geometry.box(Shape(tuple(points)))
     margin_m = max(1.0, 0.1 * max(x_max - x_min, y_max - y_min))
@@ -89,7 +89,7 @@ def _view(site: Site, found: list[Distance]) -> parts.View:
     )
 
 
-def _placer(site: Site, view: parts.View, found: list[Distance]) -> Placer:
+def _placer(site: Site, view: parts.View, shown: list[Distance]) -> Placer:
     """A placer that keeps labels away from the lines of the plan."""
     placer = Placer(view.width_px, view.height_px)
     for shape in _core(site) + [exposure.shape for exposure in site.exposures]:
@@ -97,8 +97,8 @@ def _placer(site: Site, view: parts.View, found: list[Distance]) -> Placer:
             seen = geometry.clipped((a, b), view.window)
             if seen:
                 placer.take_line(*map(view.at, seen))
-    for each in found:
-        placer.take_line(view.at(each.gap.start), view.at(each.gap.end))
+    for distance in shown:
+        placer.take_line(view.at(distance.gap.start), view.at(distance.gap.end))
     return placer
 
 
@@ -114,7 +114,7 @@ def _core(site: Site) -> list[Shape]:
 
 def _exposures(site: Site, view: parts.View, bad: set[str]) -> Drawn:
     # filled shapes first, lines above them
-    for exposure in sorted(site.exposures, key=lambda each: not each.shape.is_filled):
+    for exposure in sorted(site.exposures, key=lambda exposure: not exposure.shape.is_filled):
         if not parts.is_seen(view, exposure.shape):
             continue
         shape, look = exposure.shape, parts.LOOKS.get(exposure.kind, parts.OTHER_LOOK)
@@ -131,7 +131,7 @@ def _exposures(site: Site, view: parts.View, bad: set[str]) -> Drawn:
         lines = list(dict.fromkeys([exposure.name, more]))
         yield drawn, (lines, *_seen_middle(view, shape), look.stroke)
         if is_open_lot:
-            yield from [(each, None) for each in _open_lot(view, exposure)]
+            yield from [(drawing, None) for drawing in _open_lot(view, exposure)]
 
 
 def _open_lot(view: parts.View, lot_line: Exposure) -> Iterator[str]:
@@ -139,10 +139,10 @@ def _open_lot(view: parts.View, lot_line: Exposure) -> Iterator[str]:
     lot.
     """
     seen = _seen_edges(view, lot_line.shape)
-    for each in filter(None, (seen[0], seen[-1])):
-        yield parts.draw_shape(view, Shape(each), parts.EXTENDED)
-    for each in filter(None, seen):
-        tick = lot.inward(lot_line, *each, TICK_px / view.scale_px_per_m)
+    for edge in filter(None, (seen[0], seen[-1])):
+        yield parts.draw_shape(view, Shape(edge), parts.EXTENDED)
+    for edge in filter(None, seen):
+        tick = lot.inward(lot_line, *edge, TICK_px / view.scale_px_per_m)
         yield parts.draw_shape(view, Shape(tick), parts.INTO_LOT)
 
 
@@ -165,12 +165,12 @@ def _seen_middle(view: parts.View, shape: Shape) -> Pixel:
 def _areas(site: Site, view: parts.View, bad: set[str]) -> Drawn:
     for area in site.areas:
         is_bad, rating = area.name in bad, area.facts["fire_rating_h"]
-        words = "walls: no rating given" if rating is None else f"walls {rating:g} h"
+        walls = "walls: no rating given" if rating is None else f"walls {rating:g} h"
         color, dashes = (parts.BAD, "12 5") if is_bad else (parts.INK, "none")
         look = parts.Look("#fbfbf4", color, 6 if rating else 3, dashes)
         # the upper left corner
         x, y = view.at(max(area.shape.points, key=lambda point: point[1] - point[0]))
-        label = ([_marked(area, is_bad), words], x + 90, y + 28, color)
+        label = ([_marked(area, is_bad), walls], x + 90, y + 28, color)
         yield parts.draw_shape(view, area.shape, look, f"area.{area.name}"), label
 
 
@@ -184,8 +184,8 @@ def _fence(site: Site, view: parts.View, bad: set[str]) -> Drawn:
 def _barriers(site: Site, view: parts.View, bad: set[str]) -> Drawn:
     for barrier in site.barriers:
         shape, high = Shape(barrier.ends), geometry.short(barrier.height_m, site.lengths)
-        words = f"{barrier.name} {barrier.fire_rating_h:g} h, {high} high"
-        label = ([words], *_seen_middle(view, shape), parts.BARRIER.stroke)
+        text = f"{barrier.name} {barrier.fire_rating_h:g} h, {high} high"
+        label = ([text], *_seen_middle(view, shape), parts.BARRIER.stroke)
         yield parts.draw_shape(view, shape, parts.BARRIER, f"barrier.{barrier.name}"), label
 
 
@@ -202,5 +202,5 @@ def _units(site: Site, view: parts.View, bad: set[str]) -> Drawn:
         yield parts.draw_shape(view, unit.shape, look, f"unit.{unit.name}"), label
 
 
-def _marked(thing: Unit | Area, is_bad: bool) -> str:
-    return ("! " if is_bad else "") + thing.name
+def _marked(place: Unit | Area, is_bad: bool) -> str:
+    return ("! " if is_bad else "") + place.name

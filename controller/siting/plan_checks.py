@@ -17,10 +17,10 @@ def check_plan(path: str, site: Site) -> None:
         if ground.share_ground(first.shape, second.shape):
             problem = f"overlaps area.{first.name}"
             refuse(path, ("area", second.name), problem, "areas that touch at most")
-    for one, other in site.near_pairs(0.0):
-        if ground.overlaps(one.shape, other.shape):
-            problem = f"overlaps unit.{one.name}"
-            refuse(path, ("unit", other.name), problem, "units that touch at most")
+    for earlier, later in site.near_pairs(0.0):
+        if ground.overlaps(earlier.shape, later.shape):
+            problem = f"overlaps unit.{earlier.name}"
+            refuse(path, ("unit", later.name), problem, "units that touch at most")
     # in a file with rooms or a roof, buildings may be around or under the units
     is_open_air = site.mode == f.DWELLING or (site.place == f.OUTDOORS and site.mode in f.OPEN_AIR)
     for unit in site.units:

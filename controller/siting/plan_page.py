@@ -40,7 +40,7 @@ def _moved(down_px: float, content: str) -> str:
 
 
 def _head(site: Site, findings: list[Finding]) -> str:
-    local = "".join([f", {each}" for each in site.local])
+    local = "".join([f", {profile}" for profile in site.local])
     mode = f"{site.mode} {site.place}".strip()
     second = f"{site.edition}{local}; {mode}; {site.total_kWh:g} kWh in {len(site.units)} units"
     rules = f"rules: {report.headline(findings)}"
@@ -64,14 +64,14 @@ def _north(site: Site, width: float) -> str:
 def _scale_bar(view: parts.View, lengths: str) -> tuple[str, float]:
     """(element, its width in px)."""
     bar_m = max(
-        [each for each in parts.SCALES_m if each * view.scale_px_per_m <= 220],
+        [length_m for length_m in parts.SCALES_m if length_m * view.scale_px_per_m <= 220],
         default=parts.SCALES_m[0],
     )
     bar_px = bar_m * view.scale_px_per_m
     path = f"M0 22 V32 H{bar_px:.1f} V22 M{bar_px / 2:.1f} 27 V32"
     bar = tag("path", d=path, fill="none", stroke=parts.INK, stroke_width=2)
-    words = geometry.short(bar_m, lengths)
-    return bar + tag("text", words, x=bar_px + 8, y=32, fill=parts.INK), bar_px
+    label = geometry.short(bar_m, lengths)
+    return bar + tag("text", label, x=bar_px + 8, y=32, fill=parts.INK), bar_px
 
 
 def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str, float]:
@@ -81,8 +81,8 @@ def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str,
     lines = list(site.live.lines) if site.live else []
     lines += report.open_lines(findings)
     beyond = [exposure for exposure in site.exposures if not parts.is_seen(view, exposure.shape)]
-    words = ", ".join([f"{each.name} ({each.kind})" for each in beyond])
-    lines += [*site.placeholder_lines, *([f"beyond the plan: {words}"] if beyond else [])]
+    names = ", ".join([f"{exposure.name} ({exposure.kind})" for exposure in beyond])
+    lines += [*site.placeholder_lines, *([f"beyond the plan: {names}"] if beyond else [])]
     lines.append(
         "Not a drawing for construction. AHJ, adopted edition, UL 9540 listing and the hazard "
         "mitigation analysis override it."
@@ -100,13 +100,13 @@ def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str,
 def _signs(site: Site, left: float, right: float) -> tuple[str, int]:
     """(elements, lowest y) of the signs: the meaning of each kind of line on this plan."""
     x, y, drawn = left, 28, []
-    for words, look in _sign_rows(site):
-        if x + 36 + CHARACTER_px * len(words) > right:
+    for label, look in _sign_rows(site):
+        if x + 36 + CHARACTER_px * len(label) > right:
             x, y = left, y + 20
         line = look._replace(fill=None, stroke_dasharray=look.stroke_dasharray or "none")
         drawn.append(parts.draw_line((x, y), (x + 30, y), **line._asdict()))
-        drawn.append(tag("text", words, x=x + 36, y=y + 4, fill=look.stroke))
-        x += 58 + CHARACTER_px * len(words)
+        drawn.append(tag("text", label, x=x + 36, y=y + 4, fill=look.stroke))
+        x += 58 + CHARACTER_px * len(label)
     return tag("g", "".join(drawn), id="legend"), y
 
 
@@ -128,4 +128,4 @@ def _sign_rows(site: Site) -> list[tuple[str, parts.Look]]:
         *[(kind, look, kind in kinds) for kind, look in parts.LOOKS.items()],
         ("other exposure", parts.OTHER_LOOK, kinds - set(parts.LOOKS)),
     ]
-    return [(words, look) for words, look, is_drawn in rows if is_drawn]
+    return [(label, look) for label, look, is_drawn in rows if is_drawn]

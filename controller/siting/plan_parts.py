@@ -83,9 +83,9 @@ def draw_shape(view: View, shape: geometry.Shape, look: Look, id: str | None = N
     if len(points) == 1:
         ((x, y),) = points
         return tag("circle", cx=x, cy=y, r=5, id=id, **look._asdict())
-    words = " ".join([f"{x:.1f},{y:.1f}" for x, y in points])
+    coordinates = " ".join([f"{x:.1f},{y:.1f}" for x, y in points])
     name = "polygon" if shape.is_closed else "polyline"
-    return tag(name, points=words, id=id, **look._asdict())
+    return tag(name, points=coordinates, id=id, **look._asdict())
 
 
 def draw_text(lines: list[str], x: float, y: float, color: str) -> str:
@@ -141,7 +141,7 @@ def distance_line(view: View, distance: Distance) -> str:
 def distance_label(placer: Placer, view: View, distance: Distance, lengths: str) -> tuple[str, str]:
     """The label of a distance at its middle, as draw_label returns it."""
     mark = "" if distance.is_met else "! "
-    choices = [[mark + words] for words in _distance_words(distance, lengths)]
+    choices = [[mark + text] for text in _distance_words(distance, lengths)]
     middle = geometry.middle(*_ends(view, distance))
     return draw_label(placer, choices, *middle, _look(distance).stroke)
 

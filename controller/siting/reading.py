@@ -63,8 +63,8 @@ def _table(path: str, where: Path, content: Any, form: Form, also: Path = ()) ->
 
     also: see `read`.
     """
-    found = read(path, where, content, form, also)
-    return {key: f.frozen(value) for key, value in found.items()}
+    table = read(path, where, content, form, also)
+    return {key: f.frozen(value) for key, value in table.items()}
 
 
 def _check_mode(path: str, top: Table, singles: dict[str, Table]) -> None:
@@ -133,14 +133,14 @@ def _built(path: str, top: Table, tables: Tables, singles: dict[str, Table]) -> 
         Area(name, geometry.polygon(table["outline_m"]), table)
         for name, table in tables["area"].items()
     ]
-    units = [_unit(path, *each, models, areas) for each in tables["unit"].items()]
-    exposures = [_exposure(path, *each) for each in tables["exposure"].items()]
+    units = [_unit(path, *named, models, areas) for named in tables["unit"].items()]
+    exposures = [_exposure(path, *named) for named in tables["exposure"].items()]
     barriers = [
         Barrier(name, table["line_m"], table["height_m"], table["fire_rating_h"])
         for name, table in tables["barrier"].items()
     ]
-    things = tuple(units), tuple(areas), tuple(exposures), tuple(barriers)
-    return Site(path, top, *things, singles.get("fence"), singles.get("la_r3", {}))
+    parts = tuple(units), tuple(areas), tuple(exposures), tuple(barriers)
+    return Site(path, top, *parts, singles.get("fence"), singles.get("la_r3", {}))
 
 
 def _energy_kWh(path: str, where: Path, table: Table) -> float:
@@ -155,9 +155,9 @@ def _energy_kWh(path: str, where: Path, table: Table) -> float:
         energy_kWh = rated[0] * rated[1] / 1000
     volume_m3 = table["size_m"][0] * table["size_m"][1] * table["height_m"]
     if energy_kWh > f.DENSEST_kWh_per_m3 * volume_m3:
-        found = f"{shown(table[key[-1]])} is not allowed: {energy_kWh:g} kWh in {volume_m3:.4g} m3"
+        excess = f"{shown(table[key[-1]])} is not allowed: {energy_kWh:g} kWh in {volume_m3:.4g} m3"
         most = f"at most {f.DENSEST_kWh_per_m3} kWh per m3 of the unit (no cell holds more)"
-        refuse(path, key, found, most)
+        refuse(path, key, excess, most)
     return energy_kWh
 
 
@@ -192,20 +192,20 @@ def _unit(
 
 def _exposure(path: str, name: str, table: Table) -> Exposure:
     where = ("exposure", name)
-    given = [key for key in ("point_m", "line_m", "outline_m") if table[key] is not None]
-    if len(given) != 1:
-        problem = f"has {' and '.join(given) or 'no place'}"
+    places = [key for key in ("point_m", "line_m", "outline_m") if table[key] is not None]
+    if len(places) != 1:
+        problem = f"has {' and '.join(places) or 'no place'}"
         refuse(path, where, problem, "one of point_m, line_m, outline_m")
     for key in f.OF_BUILDINGS:
         if table[key] is not None and table["kind"] != "building":
             problem = f"is not set here: the kind is {shown(table['kind'])}"
             refuse(path, (*where, key), problem, "a building")
-    points = (table["point_m"],) if given == ["point_m"] else table[given[0]]
+    points = (table["point_m"],) if places == ["point_m"] else table[places[0]]
     # A closed line_m would have no inside, so distances would count only to its edge.
-    if given == ["line_m"] and points[0] == points[-1]:
+    if places == ["line_m"] and points[0] == points[-1]:
         allowed = "an open line; outline_m for a closed outline, its first point given once"
         refuse(path, (*where, "line_m"), "ends where it begins", allowed)
     lot.check(path, name, table)
-    is_closed = given == ["outline_m"]
+    is_closed = places == ["outline_m"]
     shape = geometry.Shape(points, is_closed, is_closed and table["kind"] != "lot_line")
     return Exposure(name, table["kind"], lot.extended(shape) if table["inside_m"] else shape, table)

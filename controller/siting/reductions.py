@@ -32,8 +32,8 @@ def reduced(
 
 
 def _is_wall(facts: Table) -> bool:
-    rating_h, *others = [facts[key] for key in f.WALL]
-    return (rating_h or 0) >= WALL_h and all(others)
+    rating_h, *flags = [facts[key] for key in f.WALL]
+    return (rating_h or 0) >= WALL_h and all(flags)
 
 
 def shielding(site: Site, unit: Unit, shape: geometry.Shape, full_m: float) -> list[str]:

@@ -27,7 +27,7 @@ CLAIMS = (
 def text(site: Site, findings: list[Finding]) -> str:
     """The complete report."""
     judged = [finding for finding in findings if finding.verdict != audit.NOT_APPLICABLE]
-    by_kind = grouped(judged, lambda each: each.rule.sense == rules.SCOPE)
+    by_kind = grouped(judged, lambda finding: finding.rule.sense == rules.SCOPE)
     sections = (
         _head(site),
         ["KIND OF SITE", *_table(site, by_kind.get(True, []))],
@@ -37,14 +37,14 @@ def text(site: Site, findings: list[Finding]) -> str:
         ["FIRE AREAS", *_fire_areas(site)],
         _exposures(site),
         _result(findings),
-        ["WHAT THIS DOES NOT CLAIM", *_folded(*[("  ", each) for each in CLAIMS])],
+        ["WHAT THIS DOES NOT CLAIM", *_folded(*[("  ", claim) for claim in CLAIMS])],
     )
     return escaped("\n\n".join(["\n".join(lines) for lines in sections]))
 
 
 def _folded(*parts: tuple[str, str]) -> list[str]:
     """Lines made of (start of the first line, words)."""
-    return [line for first, words in parts for line in wrapped(first, escaped(words), WIDTH)]
+    return [line for first, sentence in parts for line in wrapped(first, escaped(sentence), WIDTH)]
 
 
 def _head(site: Site) -> list[str]:
@@ -71,9 +71,9 @@ def _row(site: Site, finding: Finding) -> list[str]:
     items = [] if finding.worst is None else [finding.worst]
     if rule.sense == rules.STATED and finding.verdict == audit.MET:
         items = list(finding.items)  # a rule with several facts lists all of them
-    words = "; ".join(dict.fromkeys(map(between, items)))
+    remarks = "; ".join(dict.fromkeys(map(between, items)))
     parts = [(within, f"{finding.clause}; {rules.CONFIDENCE[finding.confidence]}")]
-    parts += [(within, words)] if words else []
+    parts += [(within, remarks)] if remarks else []
     if len(wrong) > 1:
         more = "; ".join([*map(between, wrong[1:4]), *(["..."] if len(wrong) > 4 else [])])
         parts.append((within, f"and {len(wrong) - 1} more: {more}"))
@@ -127,7 +127,7 @@ def number(value: float | None, unit: str, lengths: str = "m") -> str:
 
 def _not_applicable(findings: list[Finding]) -> list[str]:
     """Lines of the rules that are not applicable, grouped by the reason."""
-    by_reason = grouped(audit.of(findings, audit.NOT_APPLICABLE), lambda each: each.reason)
+    by_reason = grouped(audit.of(findings, audit.NOT_APPLICABLE), lambda finding: finding.reason)
     return _folded(*[("  ", f"{reason}: {ids(some)}") for reason, some in by_reason.items()])
 
 
@@ -151,9 +151,9 @@ def _groups(site: Site) -> list[str]:
 
 
 def _fire_areas(site: Site) -> list[str]:
-    found = [(name, sum_kWh(units), len(units)) for name, units in site.fire_areas.items()]
+    areas = [(name, sum_kWh(units), len(units)) for name, units in site.fire_areas.items()]
     return _folded(
-        *[("  ", f"{name:20} {kWh:10.6g} kWh in {count} unit(s)") for name, kWh, count in found]
+        *[("  ", f"{name:20} {kWh:10.6g} kWh in {count} unit(s)") for name, kWh, count in areas]
     )
 
 
@@ -164,7 +164,7 @@ def _exposures(site: Site) -> list[str]:
     rows = [
         f"  {number(gap.distance_m, 'm', site.lengths):>10}  {exposure.name:20} "
         f"{exposure.kind:16} {unit.name}"
-        for unit, exposure, gap in sorted(near, key=lambda each: each.gap.distance_m)
+        for unit, exposure, gap in sorted(near, key=lambda pair: pair.gap.distance_m)
     ]
     absent = ", ".join(site.facts["absent"] or ())
     return [
@@ -185,11 +185,17 @@ def headline(findings: list[Finding]) -> str:
     met, not_met, lacking = [
         audit.of(findings, verdict) for verdict in (audit.MET, audit.NOT_MET, audit.NEEDS_FACT)
     ]
-    unsure = len([each for each in met if not audit.is_sure(each)])
-    second_hand = len([each for each in met if audit.is_sure(each) and each.confidence == "C2"])
-    words = f"{len(met)} met" + (f", {unsure} of them by unconfirmed clauses (?)" if unsure else "")
-    words += f"{' and' if unsure else ','} {second_hand} by second-hand ones" if second_hand else ""
-    return f"{words}, {len(not_met)} not met, {len(lacking)} need a fact"
+    unsure = len([finding for finding in met if not audit.is_sure(finding)])
+    second_hand = len(
+        [finding for finding in met if audit.is_sure(finding) and finding.confidence == "C2"]
+    )
+    summary = f"{len(met)} met" + (
+        f", {unsure} of them by unconfirmed clauses (?)" if unsure else ""
+    )
+    summary += (
+        f"{' and' if unsure else ','} {second_hand} by second-hand ones" if second_hand else ""
+    )
+    return f"{summary}, {len(not_met)} not met, {len(lacking)} need a fact"
 
 
 def document(site: Site, findings: list[Finding]) -> Facts:

@@ -26,8 +26,8 @@ def _rules() -> Table:
     rows = []
     for rule in rules.RULES:
         holds = rule.scope.words + (f"; profile {rule.local}" if rule.local else "")
-        given = [rule.clauses.get(edition) for edition in fields.EDITIONS]
-        clauses = [f"{each[0]}: {SURE[each[1]]}" if each else "-" for each in given]
+        by_edition = [rule.clauses.get(edition) for edition in fields.EDITIONS]
+        clauses = [f"{clause[0]}: {SURE[clause[1]]}" if clause else "-" for clause in by_edition]
         rows.append((rule.id, rule.what, _number(rule), holds, *clauses))
     return Table(headers, rows)
 

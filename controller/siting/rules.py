@@ -44,11 +44,11 @@ def _by_edition(ifc_2018: str, nfpa_2020: str, nfpa_2023: str, nfpa_2026: str = 
     """Clauses, each after its confidence; "" means no rule. 2026 is assumed to be like 2023."""
     if not nfpa_2026 and nfpa_2023:
         nfpa_2026 = f"G as 2023: {nfpa_2023.partition(' ')[2]}"
-    given = (ifc_2018, nfpa_2020, nfpa_2023, nfpa_2026)
+    texts = (ifc_2018, nfpa_2020, nfpa_2023, nfpa_2026)
     return {
-        edition: (words.partition(" ")[2], words.partition(" ")[0])
-        for edition, words in zip(ALL, given, strict=True)
-        if words
+        edition: (text.partition(" ")[2], text.partition(" ")[0])
+        for edition, text in zip(ALL, texts, strict=True)
+        if text
     }
 
 
@@ -58,14 +58,14 @@ def _kept(clause: str) -> Clauses:
     return {f.IFC_2018: (clause, "C"), **_nfpa(f"G {newer}")}
 
 
-def _local(words: str) -> Clauses:
+def _local(clause: str) -> Clauses:
     """The same clause in every edition."""
-    return _by_edition(*[words] * len(ALL))
+    return _by_edition(*[clause] * len(ALL))
 
 
-def _nfpa(words: str) -> Clauses:
+def _nfpa(clause: str) -> Clauses:
     """The same clause in every edition but IFC 2018."""
-    return _by_edition("", *[words] * len(NEWER))
+    return _by_edition("", *[clause] * len(NEWER))
 
 
 GROUPS = _by_edition("C 1206.2.8.3", "C 4.6.2", "G 855 9.4.2 (?), IFC 1207.5.1 (?)")
@@ -86,32 +86,32 @@ def _of(scope: Scope, clauses: Clauses, local: str = "") -> Callable[..., list[R
     return hold
 
 
-def _stated(id: str, what: str, measure: Measure) -> Rule:
+def _stated(id: str, name: str, measure: Measure) -> Rule:
     """A rule that requires a fact in the file, or a fact that is true."""
-    return Rule(id, what, measure, STATED)
+    return Rule(id, name, measure, STATED)
 
 
 def _case(
-    id: str, what: str, measure: Measure, number: float | None = None, unit: str = ""
+    id: str, name: str, measure: Measure, number: float | None = None, unit: str = ""
 ) -> Rule:
     """A rule that classifies the site. number: above it, the site is of this kind."""
-    return Rule(id, what, measure, SCOPE, number, unit)
+    return Rule(id, name, measure, SCOPE, number, unit)
 
 
 def _least_m(
-    id: str, what: str, measure: Measure, number_m: float | None = None, kinds: tuple[str, ...] = ()
+    id: str, name: str, measure: Measure, number_m: float | None = None, kinds: tuple[str, ...] = ()
 ) -> Rule:
     """A rule for a least length. number_m None: the measure gives each Item a limit."""
-    return Rule(id, what, measure, sense=AT_LEAST, number=number_m, unit="m", kinds=kinds)
+    return Rule(id, name, measure, sense=AT_LEAST, number=number_m, unit="m", kinds=kinds)
 
 
-def _most(id: str, what: str, measure: Measure, number: float | None, unit: str) -> Rule:
-    return Rule(id, what, measure, AT_MOST, number, unit)
+def _most(id: str, name: str, measure: Measure, number: float | None, unit: str) -> Rule:
+    return Rule(id, name, measure, AT_MOST, number, unit)
 
 
-def _apart(id: str, what: str, number_m: float, kinds: tuple[str, ...]) -> Rule:
+def _apart(id: str, name: str, number_m: float, kinds: tuple[str, ...]) -> Rule:
     """A rule for the distance of every unit to exposures of these kinds."""
-    return _least_m(id, what, places.exposure_distance, number_m, kinds)
+    return _least_m(id, name, places.exposure_distance, number_m, kinds)
 
 
 RULES = (

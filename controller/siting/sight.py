@@ -30,19 +30,19 @@ def shielding(
     barrier shields one piece of the segment; the next barrier must begin where this piece ends.
     """
     able = {name: ends for name, ends in barriers.items() if _is_along(convex, ends, beyond_m)}
-    found: list[str] = []
+    names: list[str] = []
     start, end = part
-    while start != end or not found:
+    while start != end or not names:
         lasts = {
             name: _last(functools.partial(_is_behind, convex, ends), start, end)
             for name, ends in able.items()
-            if name not in found and _is_behind(convex, ends, start)
+            if name not in names and _is_behind(convex, ends, start)
         }
         if not lasts:
             return []
-        found.append(max(lasts, key=lambda name: math.dist(start, lasts[name])))
-        start = lasts[found[-1]]
-    return found
+        names.append(max(lasts, key=lambda name: math.dist(start, lasts[name])))
+        start = lasts[names[-1]]
+    return names
 
 
 def _last(holds: Callable[[g.Point], bool], start: g.Point, end: g.Point) -> g.Point:

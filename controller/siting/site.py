@@ -74,7 +74,7 @@ class Site:
     def technologies(self) -> tuple[str, ...]:
         """The technologies of all units, in the order of the table."""
         present = {unit.model["technology"] for unit in self.units}
-        return tuple([each for each in f.TECHNOLOGIES if each in present])
+        return tuple([technology for technology in f.TECHNOLOGIES if technology in present])
 
     @functools.cached_property
     def threshold_kWh(self) -> float:
@@ -95,10 +95,10 @@ class Site:
     @functools.cached_property
     def areas_of_fire_area(self) -> dict[str, list[Area]]:
         """{names joined by " + ": areas that have a unit and are open to each other}."""
-        found = [
+        parts = [
             [area for area in self.used_areas if area in part] for part in _open_parts(self.areas)
         ]
-        return {" + ".join([area.name for area in part]): part for part in found if part}
+        return {" + ".join([area.name for area in part]): part for part in parts if part}
 
     @functools.cached_property
     def fire_areas(self) -> dict[str, list[Unit]]:
@@ -112,16 +112,16 @@ class Site:
         return [
             (first, second)
             for index, first in enumerate(self.units)
-            for other, second in enumerate(self.units[index + 1 :], index + 1)
-            if geometry.box_distance_m(boxes[index], boxes[other]) <= within_m
+            for later, second in enumerate(self.units[index + 1 :], index + 1)
+            if geometry.box_distance_m(boxes[index], boxes[later]) <= within_m
         ]
 
     @functools.cached_property
     def all_pairs(self) -> list[UnitPair]:
         """Pairs within the longest distance that a rule can require, or else the nearest pair."""
         reach_m = max(3.1, *[unit.model["ul_9540a_spacing_m"] or 0 for unit in self.units])
-        found = [(a, b, geometry.gap(a.shape, b.shape)) for a, b in self.near_pairs(reach_m)]
-        return found or self._nearest_pair(False)
+        near = [(a, b, geometry.gap(a.shape, b.shape)) for a, b in self.near_pairs(reach_m)]
+        return near or self._nearest_pair(False)
 
     @functools.cached_property
     def pairs(self) -> list[UnitPair]:
@@ -137,7 +137,7 @@ class Site:
             for a, b in self.near_pairs(math.inf)
             if not of_different_groups or a.group != b.group
         ]
-        nearest = [min(apart, key=lambda each: each[0])] if apart else []
+        nearest = [min(apart, key=lambda pair: pair[0])] if apart else []
         return [(a, b, geometry.gap(a.shape, b.shape)) for _, a, b in nearest]
 
     @functools.cached_property
@@ -147,7 +147,7 @@ class Site:
         The report shows the next gap if no unit is near, or if all near gaps are reduced (B19).
         Units in areas have their own next gap, because row B34 covers only units outside areas.
         """
-        found: dict[tuple[int, int], Gap] = {}
+        gaps: dict[tuple[int, int], Gap] = {}
         for is_held in (False, True):
             units = [
                 (index, unit.shape, geometry.box(unit.shape))
@@ -155,10 +155,10 @@ class Site:
                 if bool(unit.area) == is_held
             ]
             for number, exposure in enumerate(self.exposures):
-                found |= {(index, number): gap for index, gap in _near_gaps(units, exposure.shape)}
+                gaps |= {(index, number): gap for index, gap in _near_gaps(units, exposure.shape)}
         return [
-            ExposureGap(self.units[index], self.exposures[number], found[index, number])
-            for index, number in sorted(found)
+            ExposureGap(self.units[index], self.exposures[number], gaps[index, number])
+            for index, number in sorted(gaps)
         ]
 
     def gaps_to(self, kinds: tuple[str, ...]) -> list[ExposureGap]:
@@ -172,9 +172,9 @@ class Site:
     @functools.cached_property
     def nearest_units(self) -> list[ExposureGap]:
         """The nearest unit of each exposure, in the order of the file."""
-        found = grouped(self.exposure_gaps, lambda each: each.exposure.name)
+        by_exposure = grouped(self.exposure_gaps, lambda exposure_gap: exposure_gap.exposure.name)
         return [
-            min(found[exposure.name], key=lambda each: each.gap.distance_m)
+            min(by_exposure[exposure.name], key=lambda exposure_gap: exposure_gap.gap.distance_m)
             for exposure in self.exposures
         ]
 
@@ -196,8 +196,8 @@ class Site:
     @functools.cached_property
     def nearest_exposure(self) -> ExposureGap | None:
         """The nearest exposure that counts for row B10, or None."""
-        found = self.gaps_to((*f.EXPOSED, "egress", "air_intake", "opening"))
-        return min(found, key=lambda each: each.gap.distance_m, default=None)
+        near = self.gaps_to((*f.EXPOSED, "egress", "air_intake", "opening"))
+        return min(near, key=lambda exposure_gap: exposure_gap.gap.distance_m, default=None)
 
     @functools.cached_property
     def is_remote(self) -> bool:
@@ -228,21 +228,21 @@ def _open_parts(areas: tuple[Area, ...]) -> list[list[Area]]:
     """Lists of areas that are open to each other, directly or through other areas of the list."""
     parts: list[list[Area]] = []
     for area in areas:
-        touched = [part for part in parts if any(_is_open_to(area, other) for other in part)]
+        touched = [part for part in parts if any(_is_open_to(area, member) for member in part)]
         parts = [part for part in parts if part not in touched]
-        parts.append([each for part in touched for each in part] + [area])
+        parts.append([member for part in touched for member in part] + [area])
     return parts
 
 
-def _is_open_to(area: Area, other: Area) -> bool:
+def _is_open_to(area: Area, neighbour: Area) -> bool:
     """True if two areas are wall to wall and no wall has the required rating.
 
     A missing rating counts as 0.
     """
-    if max(each.facts["fire_rating_h"] or 0 for each in (area, other)) >= f.SEPARATION_h:
+    if max(member.facts["fire_rating_h"] or 0 for member in (area, neighbour)) >= f.SEPARATION_h:
         return False
     reach_m = PARTITION_m + geometry.TOUCH_m
     return (
-        geometry.box_distance_m(geometry.box(area.shape), geometry.box(other.shape)) <= reach_m
-        and geometry.gap(area.shape, other.shape).distance_m <= reach_m
+        geometry.box_distance_m(geometry.box(area.shape), geometry.box(neighbour.shape)) <= reach_m
+        and geometry.gap(area.shape, neighbour.shape).distance_m <= reach_m
     )

@@ -49,9 +49,9 @@ class Barrier(NamedTuple):
     fire_rating_h: float
 
 
-def grouped(things: Iterable[Thing], key: Callable[[Thing], Name]) -> dict[Name, list[Thing]]:
-    """{key(thing): [things]} in the order of the things."""
-    found: dict[Name, list[Thing]] = {}
-    for each in things:
-        found.setdefault(key(each), []).append(each)
-    return found
+def grouped(members: Iterable[Thing], key: Callable[[Thing], Name]) -> dict[Name, list[Thing]]:
+    """{key(member): [members]} in the order of the members."""
+    groups: dict[Name, list[Thing]] = {}
+    for member in members:
+        groups.setdefault(key(member), []).append(member)
+    return groups
