@@ -46,11 +46,11 @@ def answer(run_directory: str, message: object, now_us: int) -> Answer:
 
 def answered(run_directory: str, job: Job, moment: int) -> Answer:
     """The answer for a job. Questions with the same `moment` share one reading of the files."""
-    given = _situation(os.path.join(run_directory, "journal"), moment)
-    if isinstance(given, str):
-        return ask.not_known(job, [given])
+    conditions = _situation(os.path.join(run_directory, "journal"), moment)
+    if isinstance(conditions, str):
+        return ask.not_known(job, [conditions])
     plan, now_s = _plan(run_directory, moment), int(clock.utc_us()) / SECOND_US
-    return job_in_plan.joined(ask.answer(given, job), plan, given, job, now_s)
+    return job_in_plan.joined(ask.answer(conditions, job), plan, conditions, job, now_s)
 
 
 def job_of(asked: object) -> Job:

@@ -40,25 +40,25 @@ def rows(
     way: str,
     place: str,
     encryption: str,
-    found: Iterable[tuple[str, str, str]],
+    triples: Iterable[tuple[str, str, str]],
     only: tuple[str, ...] = (),
 ) -> list[Exposure]:
-    """The rows of one place. found: (what, proof, may) of each row, as in Exposure."""
+    """The rows of one place. triples: (what, proof, may) of each row, as in Exposure."""
     door = ".".join(path)
     return [
         Exposure(
-            door, way, place, what=what, encryption=encryption, proof=proof, may=most, only=only
+            door, way, place, what=subject, encryption=encryption, proof=proof, may=most, only=only
         )
-        for what, proof, most in found
+        for subject, proof, most in triples
     ]
 
 
 def table(settings: Settings) -> list[str]:
     """The lines of `firebreak doors check`."""
-    found = of(settings)
-    if not found:
+    exposures = of(settings)
+    if not exposures:
         return ["no door: nothing is open"]
-    lines = [HEAD, *[tuple(map(str, row[: len(HEAD)])) for row in found]]
+    lines = [HEAD, *[tuple(map(str, row[: len(HEAD)])) for row in exposures]]
     widths = [max(map(len, column)) for column in zip(*lines)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines
@@ -68,7 +68,7 @@ def table(settings: Settings) -> list[str]:
 def drop_in(settings: Settings, kind: str) -> str:
     """The drop-in of firebreak-doors@KIND.service, which allows the addresses of this kind."""
     own = [row for row in of(settings) if row.door.partition(".")[0] == kind]
-    allowed = {each for row in own for each in _allowed(row)}
+    allowed = {host for row in own for host in _allowed(row)}
     return f"[Service]\nIPAddressAllow={'any' if 'any' in allowed else ' '.join(sorted(allowed))}\n"
 
 

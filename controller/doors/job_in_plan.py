@@ -68,8 +68,8 @@ class Trial(NamedTuple):
         """missing_W and missing_Wh as whole numbers, rounded up."""
         both = {"missing_W": self.missing_W, "missing_Wh": self.missing_Wh}
         return {
-            name: None if each is None else max(0, math.ceil(each - NOT_WORTH))
-            for name, each in both.items()
+            name: None if missing is None else max(0, math.ceil(missing - NOT_WORTH))
+            for name, missing in both.items()
         }
 
     @property
@@ -86,32 +86,32 @@ def read(run_directory: str) -> Plan | None:
         return None
 
 
-def joined(found: Facts, plan: Plan | None, given: Situation, job: Job, now_s: float) -> Facts:
+def joined(answer: Facts, plan: Plan | None, situation: Situation, job: Job, now_s: float) -> Facts:
     """The answer of `ask`. If the plan is not older than two hours, it adds the key `plan`."""
-    is_known = not (given.unknown or given.unknown_battery)
+    is_known = not (situation.unknown or situation.unknown_battery)
     if plan is None or not is_known or not plan["slots"] or plan_file.is_old(plan, now_s):
-        return found
-    return {**found, "plan": _answer(plan, given, job, now_s)}
+        return answer
+    return {**answer, "plan": _answer(plan, situation, job, now_s)}
 
 
-def _answer(plan: Plan, given: Situation, job: Job, now_s: float) -> Facts:
+def _answer(plan: Plan, situation: Situation, job: Job, now_s: float) -> Facts:
     """{made_at, until, currency, asked: {at_s, at, missing_W, missing_Wh, cost}, earliest}.
     earliest: the same keys for the earliest start that fits, but not before the asked time; or
     None.
     """
-    own, slots, first_s = given.battery, slots_of(plan), now_s + job.at_s
+    own, slots, first_s = situation.battery, slots_of(plan), now_s + job.at_s
     one_way = own.efficiency_permille / PERMILLE
-    battery = Battery(own.charge_W_max, own.discharge_W_max, one_way, given.ramp_W_per_s)
+    battery = Battery(own.charge_W_max, own.discharge_W_max, one_way, situation.ramp_W_per_s)
     begins_s = [first_s, *[slot for slot in slots if elapsed_s(first_s, slot) > 0]]
-    trials = [tried(slots, battery, job, each) for each in begins_s]
-    earliest = next((each for each in trials if each.fits), None)
+    trials = [tried(slots, battery, job, begin_s) for begin_s in begins_s]
+    earliest = next((trial for trial in trials if trial.fits), None)
     zone = datetime.fromisoformat(plan["at"]).tzinfo
 
     def words(trial: Trial) -> Facts:
-        at = datetime.fromtimestamp(int(trial.begin_s), zone).isoformat()
+        start = datetime.fromtimestamp(int(trial.begin_s), zone).isoformat()
         return {
             "at_s": round(elapsed_s(now_s, trial.begin_s)),
-            "at": at,
+            "at": start,
             **trial.lacks(),
             "cost": trial.cost,
         }
@@ -127,21 +127,21 @@ def _answer(plan: Plan, given: Situation, job: Job, now_s: float) -> Facts:
 
 def slots_of(plan: Plan) -> Slots:
     """The slots of a plan. A slot with an unknown reserve has the reserve of the slot before it."""
-    found: Slots = {}
+    slots: Slots = {}
     reserve_permille, before_Wh = None, math.inf
-    for each in plan["slots"]:
-        if each["reserve_permille"] is not None:
-            reserve_permille = each["reserve_permille"]
-        begin_s = datetime.fromisoformat(each["at"]).timestamp()
-        powers_W = each["grid_W"], each["cap_W"], each["battery_W"]
-        if None in (*powers_W, each["stored_Wh"], plan["full_Wh"], reserve_permille):
-            found[begin_s], before_Wh = None, math.inf
+    for slot in plan["slots"]:
+        if slot["reserve_permille"] is not None:
+            reserve_permille = slot["reserve_permille"]
+        begin_s = datetime.fromisoformat(slot["at"]).timestamp()
+        powers_W = slot["grid_W"], slot["cap_W"], slot["battery_W"]
+        if None in (*powers_W, slot["stored_Wh"], plan["full_Wh"], reserve_permille):
+            slots[begin_s], before_Wh = None, math.inf
             continue
-        spare_Wh = max(0.0, each["stored_Wh"] - plan["full_Wh"] * reserve_permille / PERMILLE)
+        spare_Wh = max(0.0, slot["stored_Wh"] - plan["full_Wh"] * reserve_permille / PERMILLE)
         ends_Wh = spare_Wh, min(before_Wh, spare_Wh)
-        found[begin_s] = Slot(*powers_W, *ends_Wh, each["price_per_kWh"])
+        slots[begin_s] = Slot(*powers_W, *ends_Wh, slot["price_per_kWh"])
         before_Wh = spare_Wh
-    return found
+    return slots
 
 
 def tried(slots: Slots, battery: Battery, job: Job, begin_s: float) -> Trial:
@@ -169,7 +169,7 @@ def tried(slots: Slots, battery: Battery, job: Job, begin_s: float) -> Trial:
         for *span, job_W, kept_Wh in spans:
             for part, span_s in _parts(slot, next_W, span, slot_end_s, battery.ramp_W_per_s):
                 debt.step(part, job_W, span_s, kept_Wh)
-    prices = [each.price_per_kWh for each in slots.values() if each]
+    prices = [slot.price_per_kWh for slot in slots.values() if slot]
     return Trial(begin_s, debt.missing_W, debt.missing_Wh, debt.settled(prices))
 
 
@@ -238,6 +238,6 @@ class _Debt:
             taken_Wh = min(left_Wh, room_Wh)
             left_Wh -= taken_Wh
             self._pay(taken_Wh, price)
-        known = [each for each in prices if each is not None]
+        known = [price for price in prices if price is not None]
         self._pay(left_Wh, statistics.fmean(known) if known else None)
         return self._cost

@@ -99,23 +99,23 @@ class Listener:
         except OSError:  # no file descriptor is left, or the client has gone
             await asyncio.sleep(FULL_S)
             return
-        made = Connection(_client(own, peer))
+        connection = Connection(_client(own, peer))
         if len(self.connections) >= self._values["connections_max"]:
-            victim = self._victim(made)
-            self._count(MADE_ROOM if victim else FULL, victim or made)
+            victim = self._victim(connection)
+            self._count(MADE_ROOM if victim else FULL, victim or connection)
             if victim is None:
                 with contextlib.suppress(OSError), own:
                     own.send(self.full, socket.MSG_DONTWAIT)
                 return
             self.connections.pop(victim).cancel()
-        task = asyncio.create_task(self._serve(own, made))
-        self.connections[made] = task
-        task.add_done_callback(lambda _: self.connections.pop(made, None))
+        task = asyncio.create_task(self._serve(own, connection))
+        self.connections[connection] = task
+        task.add_done_callback(lambda _: self.connections.pop(connection, None))
 
-    async def _serve(self, own: socket.socket, made: Connection) -> None:
+    async def _serve(self, own: socket.socket, connection: Connection) -> None:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
-        made.reader, loop = asyncio.StreamReader(self._bytes_max), asyncio.get_running_loop()
-        protocol, limit_s = asyncio.StreamReaderProtocol(made.reader), HANDSHAKE_S
+        connection.reader, loop = asyncio.StreamReader(self._bytes_max), asyncio.get_running_loop()
+        protocol, limit_s = asyncio.StreamReaderProtocol(connection.reader), HANDSHAKE_S
         try:
             transport, _ = await loop.connect_accepted_socket(
                 lambda: protocol,
@@ -124,28 +124,31 @@ class Listener:
                 ssl_handshake_timeout=limit_s if self._tls else None,
             )
         except OSError:
-            self._count(HANDSHAKE, made)
+            self._count(HANDSHAKE, connection)
             return
-        made.writer, is_done = asyncio.StreamWriter(transport, protocol, made.reader, loop), False
+        connection.writer, is_done = (
+            asyncio.StreamWriter(transport, protocol, connection.reader, loop),
+            False,
+        )
         try:
             with self._last:
-                is_done = await self._talked(made)
+                is_done = await self._talked(connection)
         finally:
             if not is_done:
                 # Otherwise the kernel would wait for a client that never reads.
                 if transport.get_write_buffer_size() and not transport.is_closing():
                     own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
                 transport.abort()
-            made.writer.close()
+            connection.writer.close()
 
-    async def _talked(self, made: Connection) -> bool:
+    async def _talked(self, connection: Connection) -> bool:
         """Serve a connection and close it. False if nothing more can be sent."""
         try:
-            await self._talk(made)
-            made.writer.close()  # sends the buffer; the next line bounds the time
-            await within(made.write_s, made.writer.wait_closed(), SLOW_READER)
+            await self._talk(connection)
+            connection.writer.close()  # sends the buffer; the next line bounds the time
+            await within(connection.write_s, connection.writer.wait_closed(), SLOW_READER)
         except Dropped as error:
-            self._count(str(error), made)
+            self._count(str(error), connection)
             return False
         except (OSError, EOFError):  # the client has gone
             return False
@@ -157,12 +160,12 @@ def opened(place: str, port: int | None) -> Iterator[socket.socket]:
     """A listening socket at an address, or at a path if port is None. Raises DoorError, OSError."""
     if port is not None:
         family = socket.AF_INET6 if ":" in place else socket.AF_INET
-        with socket.create_server((place, port), family=family, backlog=BACKLOG) as made:
-            yield made
+        with socket.create_server((place, port), family=family, backlog=BACKLOG) as server:
+            yield server
         return
-    with at_path(place) as made:
+    with at_path(place) as server:
         try:
-            yield made
+            yield server
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(place)
@@ -173,13 +176,13 @@ def at_path(path: str) -> socket.socket:
 
     DoorError: another process listens there, or the file is no socket.
     """
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with sockets.short(path) as name:
         _remove_left_over(path, name)
-    with sockets.ready(made, path) as name:
+    with sockets.ready(server, path) as name:
         os.chmod(name, 0o660)
-        made.listen(BACKLOG)
-    return made
+        server.listen(BACKLOG)
+    return server
 
 
 def _remove_left_over(path: str, name: str) -> None:
@@ -225,14 +228,14 @@ def tls(
     if not values[certificate]:
         return None
     paths = {name: house.settings.beside(values[name]) for name in (certificate, key, authority)}
-    made, name = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), certificate
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    context, name = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), certificate
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        made.load_cert_chain(paths[certificate], paths[key])
+        context.load_cert_chain(paths[certificate], paths[key])
         if values[authority]:
             name = authority
-            made.load_verify_locations(paths[authority])
-            made.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(paths[authority])
+            context.verify_mode = ssl.CERT_REQUIRED
     except OSError as error:  # ssl.SSLError is an OSError
         raise DoorError(f"{name}: {paths[name]} cannot be used: {why(error)}") from None
-    return made
+    return context

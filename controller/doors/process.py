@@ -69,7 +69,7 @@ async def _all(kind: str, keep: Callable[..., Any], door: type[Door], house: Hou
     ]
     tasks = [asyncio.create_task(_alive()), asyncio.create_task(asked.wait()), *doors]
     await asyncio.wait(tasks[1:], return_when=asyncio.FIRST_COMPLETED)
-    code = NO_START if any(each.done() for each in doors) else DONE
+    code = NO_START if any(task.done() for task in doors) else DONE
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -87,7 +87,7 @@ async def _once(title: str, door: type[Door], house: House, name: str, values: V
 
 async def _kept(title: str, door: type[Door], house: House, name: str, values: Values) -> None:
     """Run one door. If it fails, open it again after AGAIN_S."""
-    last, told = (
+    last, reporter = (
         caught.Last(f"door {title}: closed for {AGAIN_S:.0f} s", LINES_MAX),
         Told(f"door {title}"),
     )
@@ -96,7 +96,7 @@ async def _kept(title: str, door: type[Door], house: House, name: str, values: V
             try:
                 await door(house, name, values).run()
             except (DoorError, OSError) as error:
-                told.say(plain(error, title))
+                reporter.say(plain(error, title))
         await asyncio.sleep(AGAIN_S)
 
 

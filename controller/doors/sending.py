@@ -49,15 +49,15 @@ class Sender:
 
     async def hint(self, message: object) -> Answer:
         """Send a hint in the form HINT; returns the answer. ConfigError (one line): it is wrong."""
-        given = read_hint(message)
-        quantity = next(number for number, name in NAMES.items() if name == given["quantity"])
-        kind = h.EXACT if given["is_exact"] else h.KIND_OF[quantity]
+        values = read_hint(message)
+        quantity = next(number for number, name in NAMES.items() if name == values["quantity"])
+        kind = h.EXACT if values["is_exact"] else h.KIND_OF[quantity]
         if not may(self.source.may, kind):
             return refused(h.ROLE)
         if not self.takes_one():
             return refused(h.RATE)
-        hint = kind, quantity, given["value_W"], given["valid_s"] * 1000
-        return await self._asked(hint, round(given["start_in_s"] * 1000))
+        hint = kind, quantity, values["value_W"], values["valid_s"] * 1000
+        return await self._asked(hint, round(values["start_in_s"] * 1000))
 
     def takes_one(self, times: int = 1) -> bool:
         """Count one message. False if `times` the quota of this minute is used up."""
@@ -76,13 +76,13 @@ class Sender:
         try:
             key, _ = key_file.read(self.source.key_path)
             with client.HintClient(self._run_directory) as link:
-                said = link.say(self.source.name, key, *hint, ahead_ms=ahead_ms)
+                outcome = link.say(self.source.name, key, *hint, ahead_ms=ahead_ms)
         except (key_file.KeyStoreError, client.SequenceError):
             return refused(h.NO_KEY)
         except OSError as error:
             is_key = error.filename == self.source.key_path
             return refused(h.NO_KEY if is_key else no_answer.code_of(error))
-        return refused(no_answer.code_of(None)) if said is None else fields(said[1])
+        return refused(no_answer.code_of(None)) if outcome is None else fields(outcome[1])
 
 
 def read_hint(message: object) -> Answer:

@@ -67,22 +67,22 @@ def load(path: str) -> Settings:
     sources = {
         name: Source(
             name,
-            each["key"] and os.path.join(folder, each["key"]),
-            each["may"],
-            each["hints_per_min_max"],
+            table["key"] and os.path.join(folder, table["key"]),
+            table["may"],
+            table["hints_per_min_max"],
         )
-        for name, each in read_each(path, ("source",), tables.get("source", {}), SOURCE).items()
+        for name, table in read_each(path, ("source",), tables.get("source", {}), SOURCE).items()
     }
     doors = {
         kind: read_each(path, (kind,), tables[kind], form(kind).FORM)
         for kind in tables
         if kind in KINDS
     }
-    made = Settings(os.path.join(folder, os.path.basename(path)), sources, doors)
+    settings = Settings(os.path.join(folder, os.path.basename(path)), sources, doors)
     for kind, door in doors.items():
         for name, values in door.items():
-            form(kind).check(made, (kind, name), values)
-    return made
+            form(kind).check(settings, (kind, name), values)
+    return settings
 
 
 def _check_names(path: str, kind: str, tables: dict[str, Any]) -> None:
@@ -117,8 +117,8 @@ def source_of(settings: Settings, path: Path, name: str) -> Source:
 
 def keyed_source_of(settings: Settings, path: Path, name: str) -> Source:
     """The source that a door names, if the door can sign for it. Raises ConfigError."""
-    found = source_of(settings, path, name)
-    if not found.key_path:
+    source = source_of(settings, path, name)
+    if not source.key_path:
         allowed = f"the key file of this source, because [{'.'.join(path[:2])}] signs its hints"
         refuse(settings.path, ("source", name, "key"), "is missing", allowed)
-    return found
+    return source

@@ -76,16 +76,16 @@ class Door:
         if (state := self._house.feed.live) is not None:
             self._heard_us, self._cabinet = now_us, state["cabinet"]
             seen = state.get("utc_text") or ""
-            found = {
+            alarms = {
                 row["instance"]: {**row, "seen_text": seen, "began_text": letter.began(row, state)}
                 for row in state["standing"]
             }
-            for each in state["contradicted"]:
-                row = letter.reading(**each)
-                found[row["instance"]] = {**row, "seen_text": seen}
+            for contradiction in state["contradicted"]:
+                row = letter.reading(**contradiction)
+                alarms[row["instance"]] = {**row, "seen_text": seen}
             if state["store"]["unsaved_ms"]:
-                found[letter.STORE] = {**letter.unsaved(), "seen_text": seen}
-            return found
+                alarms[letter.STORE] = {**letter.unsaved(), "seen_text": seen}
+            return alarms
         if now_us - self._heard_us < self._values["silent_s"] * SECOND_US:
             return None
         row = letter.silent(self._house.feed.trouble)
@@ -95,8 +95,8 @@ class Door:
         """Send all waiting alarms as one letter. After each failure the pause is longer."""
         rows = dict(self._outbox.waiting)
         try:
-            made = letter.letter(self._cabinet, list(rows.values()))
-            await self._handed(made, self._values["to"])
+            outgoing = letter.letter(self._cabinet, list(rows.values()))
+            await self._handed(outgoing, self._values["to"])
         except Exception as error:  # noqa: BLE001  a library may raise anything; the letter stays
             self._due_us = clock.now_us() + self._pause_s * SECOND_US
             self._pause_s = min(2 * self._pause_s, PAUSE_S_MAX)
@@ -108,33 +108,33 @@ class Door:
 
     async def _tried_later(self) -> None:
         """Send a letter again to the addresses that the relay has deferred."""
-        _, made, to = self._later.popleft()
+        _, outgoing, to = self._later.popleft()
         try:
-            await self._handed(made, to)
+            await self._handed(outgoing, to)
         except Exception:  # noqa: BLE001  a library may raise anything; the first one was logged
-            self._put_off(made, to)
+            self._put_off(outgoing, to)
 
-    async def _handed(self, made: letter.Letter, to: list[str] | None) -> None:
+    async def _handed(self, outgoing: letter.Letter, to: list[str] | None) -> None:
         """Give a letter to the relay, and note the addresses that it refuses.
 
         Raises what `post` raises, and DoorError if the relay refuses all addresses of the door.
         """
         refused = await asyncio.get_running_loop().run_in_executor(
-            self._pool, self._send, {**self._values, "to": to}, self._secret, made
+            self._pool, self._send, {**self._values, "to": to}, self._secret, outgoing
         )
         if to is None or set(to) - refused.keys():
             self._sent_us.append(clock.now_us())
-            say(f"door {self._title}: letter taken: {made.subject}")
+            say(f"door {self._title}: letter taken: {outgoing.subject}")
         elif to == self._values["to"]:
             raise DoorError(f"the relay refuses {', '.join(sorted(refused))}")
         for address, code in sorted(refused.items()):
             end = "gets no letter" if code >= post.PERMANENT else "is tried again"
             self._told.say(f"the relay refuses {address} (answer {code}), which {end}")
         if later := [address for address, code in refused.items() if code < post.PERMANENT]:
-            self._put_off(made, later)
+            self._put_off(outgoing, later)
 
-    def _put_off(self, made: letter.Letter, to: list[str]) -> None:
-        self._later.append((clock.now_us() + LATER_US, made, to))
+    def _put_off(self, outgoing: letter.Letter, to: list[str]) -> None:
+        self._later.append((clock.now_us() + LATER_US, outgoing, to))
 
     async def close(self) -> None:
         """End without waiting. A letter that was not accepted yet stays in the outbox."""

@@ -56,12 +56,12 @@ MAIL = ("server", "from", "to")
 
 def check(settings: Settings, path: Path, values: Values) -> None:
     """Require either a relay with its addresses, or a url. Raises ConfigError."""
-    found = [key for key in MAIL if values[key] is not None]
-    if values["url"] is None and len(found) < len(MAIL):
-        missing = ", ".join(key for key in MAIL if key not in found)
+    present = [key for key in MAIL if values[key] is not None]
+    if values["url"] is None and len(present) < len(MAIL):
+        missing = ", ".join(key for key in MAIL if key not in present)
         refuse(settings.path, path, f"lacks {missing}", "a url, or server, from and to")
-    if values["url"] is not None and found:
-        refuse(settings.path, (*path, found[0]), "is beside url", "a url, or server, from and to")
+    if values["url"] is not None and present:
+        refuse(settings.path, (*path, present[0]), "is beside url", "a url, or server, from and to")
     place = _place(values)
     port = place.rpartition(":")[2] if ":" in place else "1"
     labels = place.partition(":")[0].split(".")
@@ -72,9 +72,9 @@ def check(settings: Settings, path: Path, values: Values) -> None:
         together(settings.path, path, values, "user", "secret_file")
     is_near = place.partition(":")[0] in LOCAL
     if not is_near and not _is_encrypted(values) and values["secret_file"] is not None:
-        words = "would send its secret in clear text"
+        fault = "would send its secret in clear text"
         refuse(
-            settings.path, path, words, 'https, tls = "starttls" or "tls", or a loopback address'
+            settings.path, path, fault, 'https, tls = "starttls" or "tls", or a loopback address'
         )
 
 
@@ -83,9 +83,9 @@ def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
     url, place = values["url"], _place(values)
     # the rest of the URL may contain a secret of the receiver
     shown = f"{url.partition('://')[0]}://{place}/" if url else place
-    what = "webhook, alarms" if url else f"mail to {len(values['to'])}, alarms"
+    purpose = "webhook, alarms" if url else f"mail to {len(values['to'])}, alarms"
     encryption = "TLS" if _is_encrypted(values) else "no"
-    return placed(path, CONNECTS, shown, encryption, [(what, "-", "nothing comes in")])
+    return placed(path, CONNECTS, shown, encryption, [(purpose, "-", "nothing comes in")])
 
 
 def _place(values: Values) -> str:

@@ -37,31 +37,33 @@ def silent(why: str) -> Row:
 
 def unsaved() -> Row:
     """The alarm that the store is not saved."""
-    what = "No contactor closes and no reset is accepted; a restart may lose latches and lock-outs."
+    sentence = (
+        "No contactor closes and no reset is accepted; a restart may lose latches and lock-outs."
+    )
     remedy = "Free space on the disk of the state directory, or replace the disk."
-    return trouble(STORE, "the store is not saved", what, f"{remedy} See `firebreak status`.")
+    return trouble(STORE, "the store is not saved", sentence, f"{remedy} See `firebreak status`.")
 
 
 def reading(signal: str, reason: Row) -> Row:
     """The alarm that a reading is unknown. reason: as in the state."""
-    words = f"{reason['name']}: {signal}", reason["sentence"], reason["remedy"]
-    return trouble(f"reading {signal}", *words)
+    texts = f"{reason['name']}: {signal}", reason["sentence"], reason["remedy"]
+    return trouble(f"reading {signal}", *texts)
 
 
-def is_row(found: Any) -> bool:
+def is_row(stored: Any) -> bool:
     """True if a letter can be made from a stored alarm."""
     try:
-        letter("", [found])
+        letter("", [stored])
     except (LookupError, TypeError, AttributeError, ValueError):
         return False
     return True
 
 
-def odd(instance: str, found: object) -> Row:
+def odd(instance: str, stored: object) -> Row:
     """An alarm that shows the raw text of a stored alarm which this release does not understand."""
     name = f"{instance}: an alarm that another release has stored"
-    what = f"It could not be understood: {json.dumps(found)[:RAW_MAX]}"
-    return trouble(instance, name, what, "Look at `firebreak alarms`.")
+    sentence = f"It could not be understood: {json.dumps(stored)[:RAW_MAX]}"
+    return trouble(instance, name, sentence, "Look at `firebreak alarms`.")
 
 
 def letter(cabinet: str, rows: list[Row]) -> Letter:
@@ -83,8 +85,8 @@ def began(row: Row, state: Row) -> str:
     minutes, seconds = divmod(ago_ms // 1000, 60)
     hours, minutes = divmod(minutes, 60)
     parts = [(hours, "h"), (minutes, "min"), (seconds, "s")]
-    words = " ".join(f"{value} {unit}" for value, unit in parts if value) or "less than 1 s"
-    since = f"{words} before it was seen"
+    age = " ".join(f"{value} {unit}" for value, unit in parts if value) or "less than 1 s"
+    since = f"{age} before it was seen"
     utc_us = state.get("utc_us")
     return since if utc_us is None else f"{utc_text(utc_us - 1000 * ago_ms)}, {since}"
 

@@ -73,9 +73,9 @@ class Outbox:
         a fire. A damaged file counts as no file, so an active alarm is sent again.
         """
         try:
-            found = json_text.loads(regular_file.read(self._path, BYTES_MAX))
-            told, waiting = set(found["told"]), dict(found["waiting"])
-            if not all(isinstance(each, str) for each in (*told, *waiting)):
+            content = json_text.loads(regular_file.read(self._path, BYTES_MAX))
+            told_names, waiting = set(content["told"]), dict(content["waiting"])
+            if not all(isinstance(name, str) for name in (*told_names, *waiting)):
                 raise ValueError("names are texts")
         except FileNotFoundError:
             return
@@ -83,7 +83,7 @@ class Outbox:
             self.trouble = f"{self._path} is damaged: an alarm that is active may be sent twice"
             return
         self._odd = {name for name, row in waiting.items() if not letter.is_row(row)}
-        self.told = told
+        self.told = told_names
         self.waiting = waiting | {name: letter.odd(name, waiting[name]) for name in self._odd}
         if self._odd:
             names = ", ".join(sorted(self._odd))[:200]

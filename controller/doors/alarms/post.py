@@ -29,25 +29,31 @@ PERMANENT = 500  # an SMTP answer of 500 or more means that another try is usele
 
 def mail(values: Values, secret: str, letter: Letter) -> dict[str, int]:
     """Send through the site's relay. Returns {refused address: the relay's answer}."""
-    made = email.message.EmailMessage()
-    made["Subject"], made["From"], made["To"] = letter.subject, values["from"], values["to"]
-    made["Date"] = email.utils.formatdate(int(clock.utc_us()) / 1e6, usegmt=True)
-    made["Message-ID"] = f"<{letter.identity}@firebreak>"
-    made["Auto-Submitted"] = "auto-generated"
-    made.set_content(letter.text)
+    message = email.message.EmailMessage()
+    message["Subject"], message["From"], message["To"] = (
+        letter.subject,
+        values["from"],
+        values["to"],
+    )
+    message["Date"] = email.utils.formatdate(int(clock.utc_us()) / 1e6, usegmt=True)
+    message["Message-ID"] = f"<{letter.identity}@firebreak>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(letter.text)
     refused: dict[str, tuple[int, bytes]] = {}
     try:
         context = ssl.create_default_context(cafile=values["ca_file"])
         with deadline.cutting(EXCHANGE_S) as connect:
             # Answer 421 to one address ends the connection, so the other addresses need a new one.
-            while to := [*dict.fromkeys(each for each in values["to"] if each not in refused)]:
+            while to := [
+                *dict.fromkeys(address for address in values["to"] if address not in refused)
+            ]:
                 with contextlib.closing(_Relay(values, connect, context)) as relay:
                     if values["tls"] == "starttls":
                         relay.starttls(context=context)
                     if values["user"] is not None:
                         relay.login(values["user"], secret)
                     try:
-                        refused |= relay.send_message(made, to_addrs=to)
+                        refused |= relay.send_message(message, to_addrs=to)
                     except smtplib.SMTPRecipientsRefused as error:
                         refused |= error.recipients
                         continue
@@ -111,5 +117,5 @@ def _words(error: Exception) -> str:
     if isinstance(error, ValueError):
         return "its name is no name of a host"
     name = getattr(error, "filename", None)
-    words = getattr(error, "strerror", None) or "the connection ended early"
-    return f"{name}: {words}" if name else words
+    reason = getattr(error, "strerror", None) or "the connection ended early"
+    return f"{name}: {reason}" if name else reason

@@ -124,12 +124,12 @@ class Client:
         return event
 
     async def _body(self) -> bytes:
-        found = b""
+        body = b""
         while isinstance(event := await self._event(), h11.Data):
-            found += event.data
-            if len(found) > BODY_BYTES_MAX:
+            body += event.data
+            if len(body) > BODY_BYTES_MAX:
                 raise Refused(413, "body", f"the body has more than {BODY_BYTES_MAX} bytes")
-        return found
+        return body
 
     async def _refuse(self, error: Refused) -> None:
         """Send the reason and close. Further requests on this connection are not answered."""

@@ -59,16 +59,16 @@ def check(settings: Settings, path: Path, values: Values) -> None:
         _check_open(settings.path, path, values, is_safe)
     seen: set[str] = set()
     for number, token in enumerate(values["token"], 1):
-        at = (*path, "token", str(number))
+        token_path = (*path, "token", str(number))
         for key in ("name", "sha256"):
             if token[key] in seen:
-                refuse(settings.path, (*at, key), "is that of another token", "each once")
+                refuse(settings.path, (*token_path, key), "is that of another token", "each once")
             seen.add(token[key])
         if token["source"]:
-            source = keyed_source_of(settings, (*at, "source"), token["source"])
+            source = keyed_source_of(settings, (*token_path, "source"), token["source"])
             if source.may == "grid_cap" and not is_safe:
                 allowed = "certificate and key, or a [source.NAME] that may less"
-                refuse(settings.path, (*at, "source"), "may grid_cap without TLS", allowed)
+                refuse(settings.path, (*token_path, "source"), "may grid_cap without TLS", allowed)
 
 
 def _check_names(file: str, path: Path, values: Values) -> None:
@@ -100,12 +100,12 @@ def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
     rows = [("page, metrics, state", proof, "reads")]
     rows += [
         (
-            f"hints of {each['source']}",
-            f"token {each['name']}",
-            settings.sources[each["source"]].may,
+            f"hints of {token['source']}",
+            f"token {token['name']}",
+            settings.sources[token["source"]].may,
         )
-        for each in values["token"]
-        if each["source"]
+        for token in values["token"]
+        if token["source"]
     ]
     where, encryption = place(values["listen"], values["port"]), values["certificate"] and "TLS"
     return placed(path, LISTENS, where, encryption or plain, rows)

@@ -56,8 +56,8 @@ class Guard:
 
     def __init__(self, values: dict[str, Any]):
         self._tokens = [
-            (bytes.fromhex(each["sha256"]), Access(each["name"], each["source"]))
-            for each in values["token"]
+            (bytes.fromhex(token["sha256"]), Access(token["name"], token["source"]))
+            for token in values["token"]
         ]
         self._is_local = is_local(values["listen"])
         self._requests_max = values["requests_per_min_max"]
@@ -76,8 +76,8 @@ class Guard:
         if host is None or not self._is_ours(host):
             raise Refused(421, "host", "this name is not in `names` of the door")
         origin = only(headers, b"origin")
-        found = origin and ORIGIN.fullmatch(origin)
-        if origin is not None and not (found and self._is_ours(found[1])):
+        match = origin and ORIGIN.fullmatch(origin)
+        if origin is not None and not (match and self._is_ours(match[1])):
             raise Refused(403, "origin", "pages of other sites have no access")
         access = self._access(method, only(headers, b"authorization"))
         asked_us = self._of_client(client) if access is LOCAL else self._of_tokens[access]
@@ -87,15 +87,15 @@ class Guard:
         return access
 
     def _is_ours(self, host: str) -> bool:
-        found = HOST.fullmatch(host.lower())
-        return bool(found and found[1].strip("[]") in self._names)
+        match = HOST.fullmatch(host.lower())
+        return bool(match and match[1].strip("[]") in self._names)
 
-    def _access(self, method: str, given: str | None) -> Access:
-        if given is None:
+    def _access(self, method: str, header: str | None) -> Access:
+        if header is None:
             if self._is_local and method == "GET":
                 return LOCAL
             raise Refused(401, "token", "send a token: Authorization: Bearer TOKEN", ASK)
-        kind, _, text = given.partition(" ")
+        kind, _, text = header.partition(" ")
         if kind.lower() == "basic" and method != "GET":
             raise Refused(401, "token", "to send something, use Authorization: Bearer TOKEN")
         token = text if kind.lower() == "bearer" else _password(kind, text)
@@ -112,18 +112,18 @@ class Guard:
         All known tokens are compared, each in constant time, so the time of an answer shows
         nothing.
         """
-        data, found = token.strip().encode("ascii", "replace"), None
+        data, owner = token.strip().encode("ascii", "replace"), None
         digest = hashlib.sha256(data).digest()
         for own, access in self._tokens:
             if hmac.compare_digest(own, digest):
-                found = access
-        return found if TOKEN.fullmatch(data) else None
+                owner = access
+        return owner if TOKEN.fullmatch(data) else None
 
     def _of_client(self, client: Place) -> Recent:
         """Times of the requests of a client. Clients silent for a minute are forgotten."""
         known = self._of_clients
         if client not in known and len(known) >= CLIENTS_MAX:
-            kept = {place: each for place, each in known.items() if not each.has_room(0, 0)}
+            kept = {place: recent for place, recent in known.items() if not recent.has_room(0, 0)}
             self._of_clients = known = kept
         is_known = client in known or len(known) < CLIENTS_MAX
         return known.setdefault(client if is_known else (), Recent())
@@ -138,9 +138,9 @@ class Guard:
             pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
         except ValueError:
             raise Refused(400, "target", "what follows ? is not NAME=VALUE") from None
-        words = [*[value for _, value in pairs], *map(unquote, path.split("/"))]
+        parts = [*[value for _, value in pairs], *map(unquote, path.split("/"))]
         is_named = any(name.lower() in SECRET_NAMES for name, _ in pairs)
-        if is_named or any(self._known(word) for word in words if len(word) >= 32):
+        if is_named or any(self._known(word) for word in parts if len(word) >= 32):
             line = (
                 "a token in the address stays in logs: replace this token, and send the new one "
                 "as Authorization: Bearer TOKEN"
@@ -153,10 +153,10 @@ class Guard:
 
 def only(headers: Headers, name: bytes) -> str | None:
     """The value of a header; None if it is missing. Raises Refused if it occurs twice."""
-    found = [value for own, value in headers if own == name]
-    if len(found) > 1:
+    values = [value for own, value in headers if own == name]
+    if len(values) > 1:
         raise Refused(400, "header", f"{name.decode()} occurs twice")
-    return found[0].decode("ascii", "replace") if found else None
+    return values[0].decode("ascii", "replace") if values else None
 
 
 def _password(kind: str, text: str) -> str:

@@ -66,15 +66,15 @@ def text(state: Facts | None, counts: Counts) -> str:
     lines = list(_family("up", "gauge", "1: the controller ticks", [({}, is_up)]))
     if state is not None and is_up:
         for table, kind in ((GAUGES, "gauge"), (COUNTERS, "counter")):
-            for name, place, divisor, words in _rows(table):
-                lines += _family(name, kind, words, [({}, _scaled(_at(state, place), divisor))])
-        for name, place, divisor, words in _rows(RACKS):
-            found = [(_of(rack), _scaled(rack[place], divisor)) for rack in state["racks"]]
-            lines += _family(name, "gauge", words, found)
-        for name, words, samples in _labelled(state):
-            lines += _family(name, "gauge", words, samples)
-    for name, kind, words, samples in _of_door(counts):
-        lines += _family(name, kind, words, samples)
+            for name, place, divisor, meaning in _rows(table):
+                lines += _family(name, kind, meaning, [({}, _scaled(_at(state, place), divisor))])
+        for name, place, divisor, meaning in _rows(RACKS):
+            rack_samples = [(_of(rack), _scaled(rack[place], divisor)) for rack in state["racks"]]
+            lines += _family(name, "gauge", meaning, rack_samples)
+        for name, meaning, samples in _labelled(state):
+            lines += _family(name, "gauge", meaning, samples)
+    for name, kind, meaning, samples in _of_door(counts):
+        lines += _family(name, kind, meaning, samples)
     return "\n".join(lines) + "\n"
 
 
@@ -91,8 +91,8 @@ def _labelled(state: Facts) -> Iterator[tuple[str, str, Iterable[Sample]]]:
     unknown = [({"signal": e["signal"], **_reason(e["reason"])}, 1) for e in state["contradicted"]]
     yield "contradicted", "1: other readings contradict this one, so it is unknown", unknown
     yield "binding", "1: the limit that cuts the request", [(_reason(e), 1) for e in [binding] if e]
-    found = [({"end": end, **_reason(why)}, value) for end, why, value in ends]
-    yield "limit_watts", "Range of the set-point, and the reason of each end", found
+    samples = [({"end": end, **_reason(why)}, value) for end, why, value in ends]
+    yield "limit_watts", "Range of the set-point, and the reason of each end", samples
     yield "link_ok", "1: heard", [({"kind": k}, v == "ok") for k, v in state["links"].items()]
     hints = [({name: hint[name] for name in HINT}, hint["value_W"]) for hint in state["hints"]]
     yield "hint_watts", "Value that a source sets, and whether it is a fallback", hints
@@ -101,10 +101,10 @@ def _labelled(state: Facts) -> Iterator[tuple[str, str, Iterable[Sample]]]:
     crc = state["version"]["limits_crc"]
     labels = {"release": release.version(), "limits_crc": crc}
     yield "info", "1: its release and the CRC of its approved limits", [(labels, 1)]
-    found = [({name: each[name] for name in DEVICE}, each.get("power_W")) for each in site]
-    yield "device_watts", "Power of a device of the site", found
-    found = [({name: each[name] for name in DEVICE}, each["is_known"]) for each in site]
-    yield "device_known", "1: its readings are new", found
+    samples = [({name: device[name] for name in DEVICE}, device.get("power_W")) for device in site]
+    yield "device_watts", "Power of a device of the site", samples
+    samples = [({name: device[name] for name in DEVICE}, device["is_known"]) for device in site]
+    yield "device_known", "1: its readings are new", samples
     yield "proof_tests_overdue", "Tests of interlocks to be done", overdue
     recorder: list[Sample] = [({}, silent)] if state["record"] is not None else []
     yield "recorder_silent", "1: the recorder writes nothing", recorder
@@ -125,8 +125,8 @@ def _counted(label: str, counts: Iterable[tuple[Any, int]]) -> list[Sample]:
 
 
 def _alarm(row: Facts) -> Labels:
-    words = {key: row[key] for key in ("stage", "scope", "danger", "reset")}
-    return {**words, "name": row["reason"]["name"], "where": row["where"]}
+    labels = {key: row[key] for key in ("stage", "scope", "danger", "reset")}
+    return {**labels, "name": row["reason"]["name"], "where": row["where"]}
 
 
 def _of(rack: Facts) -> Labels:
@@ -139,27 +139,27 @@ def _reason(reason: Facts | None) -> Labels:
 
 def _rows(table: str) -> Iterator[tuple[str, str, float, str]]:
     for line in table.strip().splitlines():
-        name, place, divisor, words = line.split(" | ")
+        name, place, divisor, meaning = line.split(" | ")
         above, _, below = divisor.partition("/")
-        yield name, place, float(above) / float(below or 1), words
+        yield name, place, float(above) / float(below or 1), meaning
 
 
 def _at(state: Facts, place: str) -> Any:
-    found: Any = state
+    node: Any = state
     for name in place.split("."):
-        found = None if found is None else found[name]
-    return found
+        node = None if node is None else node[name]
+    return node
 
 
 def _scaled(value: Any, divisor: float) -> float | None:
     return None if value is None else value / divisor
 
 
-def _family(name: str, kind: str, words: str, samples: Iterable[Sample]) -> Iterator[str]:
+def _family(name: str, kind: str, meaning: str, samples: Iterable[Sample]) -> Iterator[str]:
     """The lines of one metric. No lines while no value is known."""
     known = [(labels, value) for labels, value in samples if value is not None]
     if known:
-        yield f"# HELP firebreak_{name} {words}."
+        yield f"# HELP firebreak_{name} {meaning}."
         yield f"# TYPE firebreak_{name} {kind}"
     for labels, value in known:
         inside = ",".join(f'{key}="{_escaped(label)}"' for key, label in labels.items())

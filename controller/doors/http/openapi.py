@@ -57,18 +57,18 @@ def document() -> Json:
 
 def _paths() -> Json:
     rows = [line.split(" | ") for line in READ.strip().splitlines()]
-    found: Json = {path: {"get": _one(words, kind, form)} for path, kind, form, words in rows}
+    paths: Json = {path: {"get": _one(meaning, kind, form)} for path, kind, form, meaning in rows}
     for name, form, answer in (("hints", "Hint", "Answer"), ("ask", "Job", "-")):
-        made = _one(f"{form} of the source of the token", "application/json", answer)
-        made["requestBody"] = {"required": True, "content": _content("application/json", form)}
-        found[f"/api/v1/{name}"] = {"post": made}
-    return found
+        operation = _one(f"{form} of the source of the token", "application/json", answer)
+        operation["requestBody"] = {"required": True, "content": _content("application/json", form)}
+        paths[f"/api/v1/{name}"] = {"post": operation}
+    return paths
 
 
-def _one(words: str, kind: str, form: str) -> Json:
+def _one(summary: str, kind: str, form: str) -> Json:
     problem = _content("application/problem+json", "Problem")
     return {
-        "summary": words,
+        "summary": summary,
         "responses": {
             "200": {"description": "Done", "content": _content(kind, form)},
             "default": {"description": "Refused; detail or remedy says why", "content": problem},
@@ -89,10 +89,14 @@ def _form(form: Form) -> Json:
 
 
 def _field(field: Field) -> Json:
-    made: Json = {"type": "boolean" if isinstance(field.default, bool) else "string"}
+    definition: Json = {"type": "boolean" if isinstance(field.default, bool) else "string"}
     if field.kind in KINDS:
-        made = {"type": KINDS[field.kind], "minimum": field.allowed[0], "maximum": field.allowed[1]}
-    return made if field.default is REQUIRED else {**made, "default": field.default}
+        definition = {
+            "type": KINDS[field.kind],
+            "minimum": field.allowed[0],
+            "maximum": field.allowed[1],
+        }
+    return definition if field.default is REQUIRED else {**definition, "default": field.default}
 
 
 def _object(kinds: dict[str, str]) -> Json:
@@ -103,7 +107,7 @@ def _object(kinds: dict[str, str]) -> Json:
 def _moved(value: Any) -> Any:
     """The schema, with its references changed to the place under `components`."""
     if isinstance(value, dict):
-        return {key: _moved(each) for key, each in value.items()}
+        return {key: _moved(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_moved(each) for each in value]
+        return [_moved(part) for part in value]
     return value.replace("#/$defs/", "#/components/schemas/") if isinstance(value, str) else value

@@ -114,10 +114,10 @@ class Pages:
 
 
 def _span_s(request: Request) -> int:
-    given = request.query.get("span_s", SPANS_S[0])
-    if given not in SPANS_S or not {*request.query} <= {"span_s"}:
+    span = request.query.get("span_s", SPANS_S[0])
+    if span not in SPANS_S or not {*request.query} <= {"span_s"}:
         raise Refused(400, "target", f"behind ? is allowed: span_s={', '.join(SPANS_S)}")
-    return int(given)
+    return int(span)
 
 
 def _message(request: Request) -> Any:
@@ -130,7 +130,7 @@ def _message(request: Request) -> Any:
 
 def _fixed() -> dict[str, Make]:
     """Answers that never change: schema, OpenAPI and the files of the page."""
-    found = {
+    answers = {
         f"{API}schema": _json(schema.schema()),
         f"{API}openapi.json": _json(openapi.document()),
     }
@@ -138,9 +138,9 @@ def _fixed() -> dict[str, Make]:
     for file in (importlib.resources.files(package) / folder).iterdir():
         kind = mimetypes.guess_type(file.name)[0] or "text/plain"
         more = "; charset=utf-8" if kind.startswith("text/") else ""
-        found[f"/{file.name}"] = Answer(200, file.read_bytes(), kind + more)
-    found["/"] = found.pop("/index.html")
-    return {path: _always(answer) for path, answer in found.items()}
+        answers[f"/{file.name}"] = Answer(200, file.read_bytes(), kind + more)
+    answers["/"] = answers.pop("/index.html")
+    return {path: _always(answer) for path, answer in answers.items()}
 
 
 def _json(value: object, status: int = 200) -> Answer:

@@ -40,10 +40,10 @@ class Door:
         tty, baud_Bd = self._values["serial"], self._values["baud_Bd"]
         self.line = line = SerialLine(tty, baud_Bd) if tty else None
         more = f" and {tty} at {baud_Bd} Bd" if tty else ""
-        words = f"upstream: listening on {self._values['listen']}{more}"
+        text = f"upstream: listening on {self._values['listen']}{more}"
         followed = asyncio.create_task(self._follow(line)) if line else None
         try:
-            await self.listener.run(lambda: say(words))
+            await self.listener.run(lambda: say(text))
         finally:
             if followed is not None:
                 followed.cancel()
@@ -80,10 +80,10 @@ class Door:
         several connections qualify, the one that was silent for longest makes room.
         """
         held, now_us = list(self.listener.connections), clock.now_us()
-        found = [each for each in held if now_us - each.asked_us >= IDLE_US]
-        found = found or greediest(held, newcomer, user_of)
-        found = found or greediest(held, newcomer, lambda each: each.client)
-        return min(found, key=lambda each: each.asked_us, default=None)
+        candidates = [connection for connection in held if now_us - connection.asked_us >= IDLE_US]
+        candidates = candidates or greediest(held, newcomer, user_of)
+        candidates = candidates or greediest(held, newcomer, lambda connection: connection.client)
+        return min(candidates, key=lambda connection: connection.asked_us, default=None)
 
 
 def user_of(connection: Connection) -> str:
@@ -102,7 +102,7 @@ def greediest(
     most, count = counts.most_common(1)[0]
     if count <= counts[owner(newcomer)] + 1:
         return []
-    return [each for each in held if owner(each) == most]
+    return [connection for connection in held if owner(connection) == most]
 
 
 class SerialLine:

@@ -28,6 +28,6 @@ def check(settings: Settings, path: Path, values: Values) -> None:
 
 def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
     """One row for each place. A sender proves its identity by a MAC with the key of a source."""
-    found = [("hints, state", "the MAC of each hint", "as site.toml")]
-    places = [each for each in (values["listen"], values["serial"]) if each]
-    return [row for place in places for row in placed(path, LISTENS, place, "no", found)]
+    triples = [("hints, state", "the MAC of each hint", "as site.toml")]
+    places = [place for place in (values["listen"], values["serial"]) if place]
+    return [row for place in places for row in placed(path, LISTENS, place, "no", triples)]

@@ -105,12 +105,14 @@ class Msgpack(Framing):
     def take(self) -> Taken:
         """The next message. StreamError for anything that is not a map."""
         try:
-            found = self._after_length() if self._prefixed else self._delimited()
+            message = self._after_length() if self._prefixed else self._delimited()
         except (*_WRONG_INPUT, TypeError) as error:
             raise StreamError from error
-        if found is not NOT_YET and not (isinstance(found, dict) and json_text.is_shallow(found)):
+        if message is not NOT_YET and not (
+            isinstance(message, dict) and json_text.is_shallow(message)
+        ):
             raise StreamError
-        return found
+        return message
 
     def _after_length(self) -> Any:
         if len(self._rest) < LENGTH.size:
@@ -127,13 +129,13 @@ class Msgpack(Framing):
         unpacker = msgpack.Unpacker(max_buffer_size=MESSAGE_BYTES_MAX)
         unpacker.feed(self._rest[:MESSAGE_BYTES_MAX])
         try:
-            found = unpacker.unpack()
+            message = unpacker.unpack()
         except msgpack.OutOfData:
             if len(self._rest) >= MESSAGE_BYTES_MAX:
                 raise
             return NOT_YET
         self._rest = self._rest[unpacker.tell() :]
-        return found
+        return message
 
     def packed(self, message: Message) -> bytes:
         """A message as a map, after its length if the received maps have one."""

@@ -38,7 +38,7 @@ _SCHEDULE = {
     "start_min": integer(*_U32),
     "slot_min": integer(*_U16),
     "purpose": integer(*_U16, 0),
-    "slots": passing(lambda value: is_list(value, lambda each: True), "a list of slots"),
+    "slots": passing(lambda value: is_list(value, lambda slot: True), "a list of slots"),
 }
 _SLOT_RANGES = (*[(-(2**31) + 1, 2**31 - 1)] * 3, _U16)
 HEAD = {"head": True}
@@ -69,23 +69,23 @@ def datagram(message: Message | None) -> bytes:
 
 
 def _hint(message: Message) -> bytes:
-    found = read("hint", (), message, _HINT, OTHERS)
-    kind, quantity = w.quantity_of(found["quantity"])
-    if (found["kind"], quantity) == (h.KINDS[h.EXACT], h.POWER_W):
+    values = read("hint", (), message, _HINT, OTHERS)
+    kind, quantity = w.quantity_of(values["quantity"])
+    if (values["kind"], quantity) == (h.KINDS[h.EXACT], h.POWER_W):
         kind = h.EXACT
-    if found["kind"] not in (None, h.KINDS[kind]):
-        raise ValueError(f"kind of {found['quantity']} is {h.KINDS[kind]!r}")
-    mac = _bytes(found, "mac", w.MAC_BYTES)
-    nonce = _bytes(found, "nonce", w.NONCE_BYTES)
-    own = {**found, "kind": kind, "quantity": quantity, "nonce": nonce}
+    if values["kind"] not in (None, h.KINDS[kind]):
+        raise ValueError(f"kind of {values['quantity']} is {h.KINDS[kind]!r}")
+    mac = _bytes(values, "mac", w.MAC_BYTES)
+    nonce = _bytes(values, "nonce", w.NONCE_BYTES)
+    own = {**values, "kind": kind, "quantity": quantity, "nonce": nonce}
     return w.unsigned(w.Hint(*[own[name] for name in w.Hint._fields])) + mac
 
 
 def _schedule(message: Message) -> bytes:
-    found = read("schedule", (), message, _SCHEDULE, OTHERS)
-    mac = _bytes(found, "mac", w.MAC_BYTES)
-    slots = tuple(_slot(each, number) for number, each in enumerate(found["slots"], 1))
-    own = {**found, "nonce": _bytes(found, "nonce", w.NONCE_BYTES), "slots": slots}
+    values = read("schedule", (), message, _SCHEDULE, OTHERS)
+    mac = _bytes(values, "mac", w.MAC_BYTES)
+    slots = tuple(_slot(slot, number) for number, slot in enumerate(values["slots"], 1))
+    own = {**values, "nonce": _bytes(values, "nonce", w.NONCE_BYTES), "slots": slots}
     return sw.unsigned(sw.Schedule(*[own[name] for name in sw.Schedule._fields])) + mac
 
 
@@ -93,14 +93,14 @@ def _slot(values: object, number: int) -> Slot:
     """The slot with these values, in the order of Slot. None is a power without a bound."""
     if not isinstance(values, list) or len(values) != len(Slot._fields):
         raise ValueError(f"slot {number} is not a list of {', '.join(Slot._fields)}")
-    found = []
+    numbers = []
     for name, value, (low, high) in zip(Slot._fields, values, _SLOT_RANGES):
         if value is None and low < 0:
             value = OPEN_W
         elif not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise ValueError(f"{name} of slot {number} is not a whole number {low} .. {high}")
-        found.append(value)
-    return Slot._make(found)
+        numbers.append(value)
+    return Slot._make(numbers)
 
 
 def record_head(run_directory: str) -> Message:
@@ -139,12 +139,12 @@ def answer(data: bytes, message: Message) -> Message | None:
         }
     mac = {"mac": data[-w.MAC_BYTES :].hex()}
     if "status" in message:
-        found = w.state_of(data)
-        return found and state(found) | mac
+        status = w.state_of(data)
+        return status and state(status) | mac
     if "schedule" in message:
         held = sw.held_of(data)
         return held and held_fields(held) | mac
-    told = sw.answer_of(data) if "slots" in message else w.reply_of(data)
-    if told is None or (told.source, told.sequence) != (message["source"], message["sequence"]):
+    reply = sw.answer_of(data) if "slots" in message else w.reply_of(data)
+    if reply is None or (reply.source, reply.sequence) != (message["source"], message["sequence"]):
         return None
-    return (answer_fields(told) if isinstance(told, sw.Answer) else fields(told)) | mac
+    return (answer_fields(reply) if isinstance(reply, sw.Answer) else fields(reply)) | mac

@@ -20,8 +20,8 @@ class Subscription:
 
     def __init__(self, feed: Feed, message: Message):
         """message: in the form SUBSCRIBE. Raises ConfigError, one line."""
-        found = read("subscribe", (), message, SUBSCRIBE)
-        self._feed, self._period_s = feed, found["period_ms"] / 1000
+        values = read("subscribe", (), message, SUBSCRIBE)
+        self._feed, self._period_s = feed, values["period_ms"] / 1000
         self._last: Message | None = None
         self._due_s = clock.uptime_s()
 

@@ -194,8 +194,8 @@ class Controls:
             answer = await self.shared.sender.hint({**hint, "valid_s": valid_s})
             if "granted_W" in answer and hint["quantity"] != "heartbeat":
                 left_s = answer["valid_ms"] // 1000
-                found = clock.uptime_s(), answer["granted_W"], left_s
-                self.shared.answers[hint["quantity"]] = found
+                in_force = clock.uptime_s(), answer["granted_W"], left_s
+                self.shared.answers[hint["quantity"]] = in_force
             if not h.taken(answer["code"]):
                 return REFUSALS.get(answer["code"], FAILURE)
         return OK

@@ -107,9 +107,9 @@ class Door:
         if not self._tls and newcomer.client not in self._controls:
             return None
         held = self.listener.connections
-        strangers = [each for each in held if each.client not in self._controls]
-        own = [each for each in held if each.client == newcomer.client]
-        return min(strangers or own, key=lambda each: each.asked_us, default=None)
+        strangers = [connection for connection in held if connection.client not in self._controls]
+        own = [connection for connection in held if connection.client == newcomer.client]
+        return min(strangers or own, key=lambda connection: connection.asked_us, default=None)
 
     async def talk(self, connection: Connection) -> None:
         """Serve one client. With TLS, its name is the common name in its certificate."""
@@ -168,14 +168,14 @@ class Door:
         first, count = struct.unpack_from(">HH", pdu, 1)
         if not 1 <= count <= READ_MAX:
             return self._refused(client, READ, VALUE, "reads too many registers")
-        found = b""
+        registers = b""
         with self._last:
-            found = part(self._registers(client), first, count) or b""
+            registers = part(self._registers(client), first, count) or b""
         if self._last.is_caught:
             return bytes((READ | 0x80, FAILURE))
-        if not found:
+        if not registers:
             return self._refused(client, READ, ADDRESS, "reads registers that are not there")
-        return bytes((READ, len(found))) + found
+        return bytes((READ, len(registers))) + registers
 
     async def _written(self, client: str, pdu: bytes) -> bytes:
         code, cause = FAILURE, CAUSES[FAILURE]
@@ -193,13 +193,13 @@ class Door:
         controls = self._controls.get(client)
         if controls is None:
             return FUNCTION, "writes, but only reads are allowed to it"
-        found = covered(*written)
-        if found is None:
+        points = covered(*written)
+        if points is None:
             return ADDRESS, "writes half a point, or no register"
         if (state := await self._house.feed.awaited(START_S)) is None:
             return FAILURE, CAUSES[FAILURE]
         present, changes = self._registers(client), {}
-        for name, point, data in found:
+        for name, point, data in points:
             is_same = data == part(present, point.at, point.registers)
             number = point.number(data)
             if name not in RANGES and not point.access:

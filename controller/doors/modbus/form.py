@@ -42,15 +42,15 @@ def check(settings: Settings, path: Path, values: Values) -> None:
     together(settings.path, path, values, *TLS)
     has_tls, roles = bool(values[TLS[0]]), set()
     for client, source in values["clients"].items():
-        at = (*path, "clients", client)
+        where = (*path, "clients", client)
         if has_tls and not NAME.fullmatch(client):
-            refuse(settings.path, at, "is no subject", "the common name of a client certificate")
+            refuse(settings.path, where, "is no subject", "the common name of a client certificate")
         if not has_tls and str(address(client) or "") != client:
-            refuse(settings.path, at, "is no IP address", "an address, or TLS and a common name")
-        roles.add(keyed_source_of(settings, at, source).may)
+            refuse(settings.path, where, "is no IP address", "an address, or TLS and a common name")
+        roles.add(keyed_source_of(settings, where, source).may)
     if values["may"] != MAY[0] and roles == {MAY[0]}:
-        words = 'may = "request" also in a [source.NAME] of its clients'
-        refuse(settings.path, (*path, "may"), "is more than any of its sources may", words)
+        allowed = 'may = "request" also in a [source.NAME] of its clients'
+        refuse(settings.path, (*path, "may"), "is more than any of its sources may", allowed)
 
 
 def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
@@ -58,9 +58,9 @@ def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
     where = place(values["listen"], values["port"])
     has_tls = bool(values["certificate"])
     encryption, proof = ("TLS", "certificate") if has_tls else ("no", "address only: UNPROVED")
-    what = "Modbus TCP, SunSpec"
-    others = "a certificate of the CA" if has_tls else "nothing: whoever connects"
-    rows = [(what, others, "reads" if values["others"] == "read" else "nothing")]
+    subject = "Modbus TCP, SunSpec"
+    unlisted = "a certificate of the CA" if has_tls else "nothing: whoever connects"
+    rows = [(subject, unlisted, "reads" if values["others"] == "read" else "nothing")]
     for client, name in values["clients"].items():
         most = min(values["may"], settings.sources[name].may, key=ROLES.index)
         rows.append((f"set-points of {name}", f"{proof} {client}", most))

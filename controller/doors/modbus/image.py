@@ -62,14 +62,14 @@ def _laid_out() -> tuple[dict[str, Point], bytes]:
     points: dict[str, Point] = {}
     data = bytearray(MARK)
     for model, text in MODELS.items():
-        found = POINT.findall(text)
-        scales = {name: int(fixed) for name, kind, _, _, fixed, _ in found if kind == "f"}
+        matches = POINT.findall(text)
+        scales = {name: int(fixed) for name, kind, _, _, fixed, _ in matches if kind == "f"}
         first = len(data)
         data += bytes(4)
-        for name, kind, count, scale, fixed, access in found:
+        for name, kind, count, scale, fixed, access in matches:
             registers = int(count) if kind == "s" else int(count) // 16
-            at = BASE + len(data) // 2
-            point = Point(name, at, registers, kind, scales[scale] if scale else 0, access)
+            start = BASE + len(data) // 2
+            point = Point(name, start, registers, kind, scales[scale] if scale else 0, access)
             points[f"{model}.{name}"] = point
             data += point.packed(fixed if kind == "s" else int(fixed) if fixed else None)
         struct.pack_into(">HH", data, first, model, (len(data) - first) // 2 - 2)
@@ -84,8 +84,8 @@ STARTS = {point.at: name for name, point in POINTS.items()}
 def listed() -> list[str]:
     """A line per point: first register, name, registers, type, unit; "!" if a master may set it."""
     return [
-        f"{at} {name:22} {registers:2} {kind} 10^{scale} {access.strip('?')}".rstrip()
-        for name, (_, at, registers, kind, scale, access) in POINTS.items()
+        f"{start} {name:22} {registers:2} {kind} 10^{scale} {access.strip('?')}".rstrip()
+        for name, (_, start, registers, kind, scale, access) in POINTS.items()
     ]
 
 
@@ -93,8 +93,8 @@ def put(data: bytearray, values: Mapping[str, Value]) -> bytearray:
     """Put values, in the unit of their points, into registers."""
     for name, value in values.items():
         point = POINTS[name]
-        at = 2 * (point.at - BASE)
-        data[at : at + 2 * point.registers] = point.packed(value)
+        offset = 2 * (point.at - BASE)
+        data[offset : offset + 2 * point.registers] = point.packed(value)
     return data
 
 
@@ -110,12 +110,12 @@ def covered(first: int, data: bytes) -> Iterable[tuple[str, Point, bytes]] | Non
 
     None if the write covers half a point, or a register without a point.
     """
-    found, at = [], 0
-    while at < len(data):
-        name = STARTS.get(first + at // 2)
-        if name is None or at + 2 * POINTS[name].registers > len(data):
+    points, offset = [], 0
+    while offset < len(data):
+        name = STARTS.get(first + offset // 2)
+        if name is None or offset + 2 * POINTS[name].registers > len(data):
             return None
         size = 2 * POINTS[name].registers
-        found.append((name, POINTS[name], data[at : at + size]))
-        at += size
-    return found
+        points.append((name, POINTS[name], data[offset : offset + size]))
+        offset += size
+    return points

@@ -21,12 +21,12 @@ class InForce(NamedTuple):
 
 def of(state: Facts, source: str | None, quantity: str) -> InForce | None:
     """The value in force for a quantity of a source, or None."""
-    for each in state["hints"]:
-        if (each["source"], each["quantity"]) == (source, quantity):
-            value_W, is_on = each["value_W"], each["state"] in LASTING
+    for hint in state["hints"]:
+        if (hint["source"], hint["quantity"]) == (source, quantity):
+            value_W, is_on = hint["value_W"], hint["state"] in LASTING
             if quantity == "power_W":
                 value_W = _reached_W(state, source, value_W)
-            return InForce(value_W, is_on, each["valid_s"], each["fallback_W"])
+            return InForce(value_W, is_on, hint["valid_s"], hint["fallback_W"])
     return None
 
 
@@ -42,19 +42,21 @@ def newest(state: Facts, began_s: float, controls: Controls, quantity: str) -> I
 
     began_s: when the reading of the state began.
     """
-    found = of(state, controls.shared.name, quantity)
+    of_state = of(state, controls.shared.name, quantity)
     answered_s, value_W, left_s = controls.shared.answers.get(quantity, (0.0, None, 0))
     if answered_s < began_s:
-        return found
+        return of_state
     if value_W is None:
         return None
-    return InForce(value_W, left_s > 0, left_s, found.fallback_W if found else None)
+    return InForce(value_W, left_s > 0, left_s, of_state.fallback_W if of_state else None)
 
 
 def enabled(state: Facts, began_s: float, controls: Controls) -> set[Group]:
     """The groups that have a hint in force."""
-    found = {each: newest(state, began_s, controls, each.quantities[-1]) for each in (LIMIT, SET)}
-    return {group for group, value in found.items() if value and value.is_on}
+    in_force = {
+        group: newest(state, began_s, controls, group.quantities[-1]) for group in (LIMIT, SET)
+    }
+    return {group for group, value in in_force.items() if value and value.is_on}
 
 
 def points(
@@ -70,8 +72,8 @@ def points(
     limits = [newest(state, began_s, controls, quantity) for quantity in LIMIT.quantities]
     # Both directions share one register. It shows the wider limit, or none if a direction has no
     # limit.
-    known = [each for each in limits if each is not None]
-    limit = max(known, key=lambda each: each.value_W) if len(known) == len(limits) else None
+    known = [limit for limit in limits if limit is not None]
+    limit = max(known, key=lambda limit: limit.value_W) if len(known) == len(limits) else None
     shown = _shown(state["rated_W"], limit, asked, controls.stored, valid_s)
     return {**shown, HEARTBEAT: controls.heartbeat}
 

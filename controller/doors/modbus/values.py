@@ -39,17 +39,17 @@ OTHER_EVENT, OTHER_WARNING = 25, 26
 
 def of_state(state: Facts, unit: int) -> dict[str, Value]:
     """{point: value in the unit of the point}."""
-    made: dict[str, Value] = {"1.DA": unit, **_texts(state)}
+    points: dict[str, Value] = {"1.DA": unit, **_texts(state)}
     for (name, exponent), value in _numbers(state).items():
-        made[name] = scaled(value, POINTS[name], exponent)
-    return made
+        points[name] = scaled(value, POINTS[name], exponent)
+    return points
 
 
 def _texts(state: Facts) -> dict[str, Value]:
     standing = state["standing"]
     first = f"{standing[0]['stage']} {standing[0]['reason']['name']}" if standing else None
-    made = {"1.Md": state["version"].get("type"), "701.MnAlrmInfo": first}
-    cut = {name: _cut(text or "", 2 * POINTS[name].registers) for name, text in made.items()}
+    texts = {"1.Md": state["version"].get("type"), "701.MnAlrmInfo": first}
+    cut = {name: _cut(text or "", 2 * POINTS[name].registers) for name, text in texts.items()}
     return {"1.SN": state["cabinet"], **cut}
 
 
@@ -99,10 +99,10 @@ def _numbers(state: Facts) -> dict[tuple[str, int], int | None]:
 def _run(state: Facts) -> dict[tuple[str, int], int | None]:
     """Run state and alarms."""
     name, mode = state["state"], (state["mode"] or {}).get("code")
-    is_running, rows = name == RUNNING, [each["row"] for each in state["standing"]]
+    is_running, rows = name == RUNNING, [row["row"] for row in state["standing"]]
     inverter = THROTTLED if is_running and state["binding"] else INVERTER.get(name)
     counts = state["interlocks"]
-    other = OTHER_EVENT if counts["tripped"] else OTHER_WARNING
+    other_bit = OTHER_EVENT if counts["tripped"] else OTHER_WARNING
     return {
         ("701.St", 0): int(is_running),
         ("701.InvSt", 0): inverter,
@@ -112,7 +112,7 @@ def _run(state: Facts) -> dict[tuple[str, int], int | None]:
         ("713.Sta", 0): 2 if counts["tripped"] else int(bool(rows)),
         ("802.State", 0): BATTERY.get(name),
         ("802.ChaSt", 0): _flow(state["battery_W"]) if is_running else OFF,
-        ("802.Evt1", 0): _bits([EVENT.get(row, other) for row in rows]),
+        ("802.Evt1", 0): _bits([EVENT.get(row, other_bit) for row in rows]),
         ("802.EvtVnd1", 0): _bits([row - 1 for row in rows if row <= NAME_BITS]),
         ("802.EvtVnd2", 0): _bits([row - 1 - NAME_BITS for row in rows if row > NAME_BITS]),
     }
@@ -133,12 +133,12 @@ def _racks(racks: list[Facts]) -> dict[tuple[str, int], int | None]:
     online = [rack for rack in racks if rack["is_online"]]
 
     def of(name: str, end: Callable[[list[int]], int], some: list[Facts]) -> int | None:
-        values = [each[name] for each in some]
+        values = [rack[name] for rack in some]
         return end(values) if values and None not in values else None
 
     highest, lowest = "cell_voltage_mV_max", "cell_voltage_mV_min"
     return {
-        ("802.V", -3): of("rack_voltage_mV", lambda every: sum(every) // len(every), online),
+        ("802.V", -3): of("rack_voltage_mV", lambda values: sum(values) // len(values), online),
         ("802.CellVMax", -3): (top := of(highest, max, racks)),
         ("802.CellVMaxStr", 0): _which(racks, highest, top),
         ("802.CellVMin", -3): (bottom := of(lowest, min, racks)),
@@ -152,8 +152,8 @@ def _racks(racks: list[Facts]) -> dict[tuple[str, int], int | None]:
 
 def _which(racks: list[Facts], name: str, value: int | None) -> int | None:
     """Number of the first rack with this value; None if there is none."""
-    found = [rack["rack"] for rack in racks if value is not None and rack[name] == value]
-    return found[0] if found else None
+    numbers = [rack["rack"] for rack in racks if value is not None and rack[name] == value]
+    return numbers[0] if numbers else None
 
 
 def _power_uW(racks: list[Facts]) -> int | None:

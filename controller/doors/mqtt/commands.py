@@ -92,9 +92,9 @@ class Desk:
     async def _asked(self, fields: Answer) -> Answer:
         if not self._asks_us.take(self._sender.source.hints_per_min_max):
             return problem(h.RATE)
-        found = await asking.asked(self._run_directory, fields)
+        answer = await asking.asked(self._run_directory, fields)
         self._counts["asked"] += 1
-        return found
+        return answer
 
     def _refused(self, line: str) -> Answer:
         """The answer to a message that is no command."""

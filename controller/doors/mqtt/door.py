@@ -31,9 +31,9 @@ class Door:
         self._desks: dict[str, Desk | signed.Signed] = {}
         for source in values["sources"]:
             own, rest = (house.run_directory, house.senders[source]), (self._base, self.counts)
-            at = self._commands_of(source)
-            self._desks |= {at + verb: Desk(*own, verb, *rest) for verb in VERBS}
-            self._desks[at + signed.VERB] = signed.Signed(*own, *rest)
+            prefix = self._commands_of(source)
+            self._desks |= {prefix + verb: Desk(*own, verb, *rest) for verb in VERBS}
+            self._desks[prefix + signed.VERB] = signed.Signed(*own, *rest)
         self._outlet = Outlet(house.feed, self._base, values, self.counts)
         self._name = name
         self._links: dict[str, Link] = {}

@@ -25,8 +25,8 @@ FORM = {name: {**of_broker.BROKER, **OWN}[name] for name in SHOWN}
 
 def check(settings: Settings, path: Path, values: Values) -> None:
     """Refuse values that are allowed alone, but not together. Raises ConfigError."""
-    found = [source_of(settings, (*path, "sources"), name) for name in values["sources"]]
-    obliging = [each.name for each in found if each.may == "grid_cap"]
+    sources = [source_of(settings, (*path, "sources"), name) for name in values["sources"]]
+    obliging = [source.name for source in sources if source.may == "grid_cap"]
     of_broker.check(settings.path, path, values, obliging)
 
 

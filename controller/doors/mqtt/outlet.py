@@ -77,10 +77,10 @@ class Outlet:
 
     def _report(self, shown: "Retained", pace: Pace, now_us: int) -> None:
         facts = self._feed.live
-        made = report(facts, self._release, self._feed.trouble, release.may_change())
-        is_due = pace.is_due(made, (facts or {}).get("rated_W", 0), now_us)
-        if is_due and shown.put("report", fitted(made), str(now_us)):
-            pace.sent(made, now_us)
+        new_report = report(facts, self._release, self._feed.trouble, release.may_change())
+        is_due = pace.is_due(new_report, (facts or {}).get("rated_W", 0), now_us)
+        if is_due and shown.put("report", fitted(new_report), str(now_us)):
+            pace.sent(new_report, now_us)
 
     def _has_events(self, facts: Facts) -> bool:
         """True if the record has events that no broker has acknowledged."""
@@ -102,21 +102,21 @@ class Outlet:
         """Send new events in order. Events without an acknowledgement are sent again."""
         position = self.position or 0
         page = await self._feed.page("events")
-        new = [each for each in page["events"] if (each.get("id") or 0) > position]
+        new = [event for event in page["events"] if (event.get("id") or 0) > position]
         new = new[-self._events_max :]
         if new and new[0]["id"] > position + 1:
             gap = {"kind": "gap", "first": position + 1, "last": new[0]["id"] - 1}
-            words = "These events were not sent; firebreak events has what is kept of them."
-            new.insert(0, {"id": gap["last"], **gap, "text": words})
+            sentence = "These events were not sent; firebreak events has what is kept of them."
+            new.insert(0, {"id": gap["last"], **gap, "text": sentence})
         for start in range(0, len(new), BATCH):
             batch = new[start : start + BATCH]
-            answers = [link.publish(f"{self._base}/events", text(each)) for each in batch]
-            for each, code in zip(batch, await asyncio.gather(*answers)):
+            answers = [link.publish(f"{self._base}/events", text(event)) for event in batch]
+            for event, code in zip(batch, await asyncio.gather(*answers)):
                 if code >= REFUSED:
                     self._counts["refused_publishes"] += 1
                     self._again_us = clock.now_us() + AGAIN_US
                     return
-                self.position = each["id"]
+                self.position = event["id"]
                 self._counts["events"] += 1
 
 

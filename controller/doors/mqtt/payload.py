@@ -18,5 +18,5 @@ def text(value: object) -> str:
 def steady(value: Any) -> Any:
     """The value without the names in RUNNING."""
     if isinstance(value, dict):
-        return {name: steady(each) for name, each in value.items() if name not in RUNNING}
-    return [steady(each) for each in value] if isinstance(value, list) else value
+        return {name: steady(part) for name, part in value.items() if name not in RUNNING}
+    return [steady(part) for part in value] if isinstance(value, list) else value

@@ -79,16 +79,16 @@ def _ready_permille(facts: Facts) -> int:
 def _pv_W(facts: Facts) -> int | None:
     """Power of all PV inverters that report theirs; None without one."""
     powers_W = [
-        each.get("power_W") for each in facts.get("site") or [] if each.get("role") == PV.text
+        device.get("power_W") for device in facts.get("site") or [] if device.get("role") == PV.text
     ]
     known = [power_W for power_W in powers_W if isinstance(power_W, int)]
     return sum(known) if known else None
 
 
 def _alarm(row: Facts) -> Facts:
-    found = row.get("reason", {})
+    reason = row.get("reason", {})
     names = {"label": "label", "words": "sentence", "remedy": "remedy"}
-    return {name: found.get(key) for name, key in names.items()}
+    return {name: reason.get(key) for name, key in names.items()}
 
 
 def _shares(hints: list[Facts]) -> Facts:
@@ -100,25 +100,25 @@ def _shares(hints: list[Facts]) -> Facts:
     }
 
 
-def fitted(made: Facts) -> str:
+def fitted(facts: Facts) -> str:
     """The report as JSON of at most BYTES_MAX bytes. If it is too long, texts are shortened. If
     that is not enough, the highest shares become null.
     """
-    made = dict(made)
+    facts = dict(facts)
     for part, name in TEXTS:
-        surplus, words = len(text(made)) - BYTES_MAX, (made.get(part) or {}).get(name)
-        if surplus > 0 and words:
-            made[part] = {**made[part], name: _shortened(words, surplus)}
-    shares = made.get("share") or {}
-    for source in sorted(shares, key=lambda each: -shares[each]["value_W"]):
-        if len(text(made)) > BYTES_MAX:
-            made["share"] = {**made["share"], source: None}
-    return text(made)
+        surplus, sentence = len(text(facts)) - BYTES_MAX, (facts.get(part) or {}).get(name)
+        if surplus > 0 and sentence:
+            facts[part] = {**facts[part], name: _shortened(sentence, surplus)}
+    shares = facts.get("share") or {}
+    for source in sorted(shares, key=lambda source: -shares[source]["value_W"]):
+        if len(text(facts)) > BYTES_MAX:
+            facts["share"] = {**facts["share"], source: None}
+    return text(facts)
 
 
-def _shortened(words: str, surplus: int) -> str:
-    """The words, shorter by `surplus` bytes or more if they have so many."""
-    kept = words[: max(0, len(words) - surplus - len("..."))]
+def _shortened(sentence: str, surplus: int) -> str:
+    """The sentence, shorter by `surplus` bytes or more if it has so many."""
+    kept = sentence[: max(0, len(sentence) - surplus - len("..."))]
     return f"{kept}..." if kept else ""
 
 
@@ -150,7 +150,7 @@ class Pace:
         self._first_us = now_us + int(random.uniform(0, RENEWED_US))
         self._last: tuple[Facts, int] | None = None
 
-    def is_due(self, made: Facts, rated_W: int, now_us: int) -> bool:
+    def is_due(self, facts: Facts, rated_W: int, now_us: int) -> bool:
         """True if this report is to be sent now."""
         if self._last is None:
             return now_us >= self._first_us
@@ -158,8 +158,8 @@ class Pace:
         age_us = now_us - sent_us
         if age_us < self._period_us:
             return False
-        return age_us >= RENEWED_US or differs(before, made, rated_W)
+        return age_us >= RENEWED_US or differs(before, facts, rated_W)
 
-    def sent(self, made: Facts, now_us: int) -> None:
+    def sent(self, facts: Facts, now_us: int) -> None:
         """This report was sent."""
-        self._last = made, now_us
+        self._last = facts, now_us

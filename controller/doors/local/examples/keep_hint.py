@@ -29,8 +29,8 @@ def ask(data: bytes) -> bytes:
     """The answer to a datagram. Each uses a new socket, so that no earlier answer can come late."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
         link.bind("")  # an abstract address: the controller does not answer to a path
-        for each in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-            link.setsockopt(socket.SOL_SOCKET, each, struct.pack("@ll", 2, 0))
+        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            link.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", 2, 0))
         link.sendto(data, path)
         return link.recv(256)
 

@@ -11,8 +11,8 @@ try:
     key = bytes.fromhex(open(key_file).read())
     link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     link.bind("")  # an abstract address: the controller does not answer to a path
-    for each in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-        link.setsockopt(socket.SOL_SOCKET, each, struct.pack("@ll", 2, 0))
+    for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+        link.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", 2, 0))
     link.sendto(struct.pack("<4s16s", b"FBS1", source.encode()), path)
     data = link.recv(256)
 except BlockingIOError:

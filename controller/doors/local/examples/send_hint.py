@@ -15,8 +15,8 @@ try:
 
     link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     link.bind("")  # an abstract address: the controller does not answer to a path
-    for each in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-        link.setsockopt(socket.SOL_SOCKET, each, struct.pack("@ll", 2, 0))
+    for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+        link.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", 2, 0))
 
     link.sendto(struct.pack("<4s16s", b"FBQ1", name), path)
     _, nonce, uptime_ms, sequence = struct.unpack("<4s8sQQ", link.recv(64))
@@ -47,7 +47,7 @@ if not hmac.compare_digest(hmac.new(key, reply[:-32], hashlib.sha256).digest(), 
     sys.exit("the reply is not from the controller")
 fields = struct.unpack("<4s16s8sQQHBBiiIiiiHHiHH32s", reply)
 code, asked_W, granted_W, valid_ms, fallback_W, low_W, high_W = [
-    fields[at] for at in (5, 8, 9, 10, 11, 12, 13)
+    fields[index] for index in (5, 8, 9, 10, 11, 12, 13)
 ]
 print(
     f"H{code}: in force {granted_W} W for {valid_ms} ms, available {low_W} .. {high_W} W, now "

@@ -30,8 +30,8 @@ try:
 
     link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     link.bind("")  # an abstract address: the controller does not answer to a path
-    for each in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-        link.setsockopt(socket.SOL_SOCKET, each, struct.pack("@ll", 2, 0))
+    for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+        link.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", 2, 0))
 
     def ask(data: bytes) -> bytes:
         """The answer to a signed datagram, its MAC checked."""
@@ -60,11 +60,11 @@ except ValueError:
     sys.exit(f"KEYFILE: 64 hex digits, the powers: whole numbers. {__doc__.splitlines()[0]}")
 
 code, refused_slot, _, state, slot, count = struct.unpack_from("<6H", answer, 44)
-what = (
+verdict = (
     "refused" + (f", slot {refused_slot} is wrong" if refused_slot > 0 else "")
     if code > 10
     else "taken"
 )
 now = STATES[state] + (f", slot {slot}" if slot > 0 else "")
-print(f"H{code}: {what}; the box has a schedule of {count} slots: {now}")
+print(f"H{code}: {verdict}; the box has a schedule of {count} slots: {now}")
 sys.exit(code > 10)
