@@ -46,8 +46,8 @@ class Able:
             return UNKNOWN
         racks = range(layout.racks)
         closed = [out[layout.rack_output(rack, s.CONTACTOR_STEP)] == CLOSED for rack in racks]
-        every = health.rack_energies_Wh(), health.lowest(), self._words(s.SOC_PERMILLE)
-        energies_Wh, lowest, charges = [[*compress(words, closed)] for words in every]
+        by_rack = health.rack_energies_Wh(), health.lowest(), self._words(s.SOC_PERMILLE)
+        energies_Wh, lowest, charges = [[*compress(values, closed)] for values in by_rack]
         may_charge = max(charges, default=0) <= HIGH_PERMILLE
         may_give = min(charges, default=1000) >= LOW_PERMILLE
         return (

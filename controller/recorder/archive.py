@@ -254,11 +254,11 @@ class Archive:
             "published; allowed is a --run-dir that the controller made and this user may write",
         )
 
-    def _tell(self, what: str, why: str | None, line: str) -> None:
+    def _tell(self, part: str, why: str | None, line: str) -> None:
         """Report a line when something starts to fail or the reason changes. why None: it works."""
-        if why and why != self._told.get(what):
+        if why and why != self._told.get(part):
             self._say(line)
-        self._told[what] = why
+        self._told[part] = why
 
     # -- keeping it small
 

@@ -157,10 +157,10 @@ class Capture:
         os.close(self._descriptor)
         self._descriptor = CLOSED
 
-    def _put(self, content: bytes, at: int) -> None:
+    def _put(self, content: bytes, offset: int) -> None:
         while content:
-            written = os.pwrite(self._descriptor, content, at)
-            content, at = content[written:], at + written
+            written = os.pwrite(self._descriptor, content, offset)
+            content, offset = content[written:], offset + written
 
 
 def _rename(old: str, new: str) -> None:
@@ -190,7 +190,7 @@ class Folder:
 
         Returns its (first, last) sequence, or None if it has no frame.
         """
-        path, found = os.path.join(self.path, name), None
+        path, span = os.path.join(self.path, name), None
         try:
             with contextlib.closing(JournalReader(path + PART)) as reader:
                 again = Capture(path + ".again", reader)
@@ -199,14 +199,14 @@ class Folder:
                     again.pump()
                 again.finish()
             if again.first is not None and again.last is not None:
-                found = again.first, again.last
+                span = again.first, again.last
                 _rename(path + ".again", path)
         except JournalError:
             pass  # killed before the file had a frame
         for left_over in (PART, ".again"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path + left_over)
-        return found
+        return span
 
     def unfinished(self) -> list[str]:
         """Names of the captures that were left growing."""

@@ -71,9 +71,9 @@ class Captures:
     def _adopt(self, name: str) -> None:
         """Finish a capture of another process as it is, because it cannot be continued."""
         try:
-            found = self._folder.adopt(name)
-            if found:
-                self._complete.append((name, *found))
+            span = self._folder.adopt(name)
+            if span:
+                self._complete.append((name, *span))
         except OSError as error:
             self._say(f"capture {name} could not be finished: {error.strerror}")
 
@@ -97,7 +97,7 @@ class Captures:
             numbers = [values[0] for values, _ in stored if values[6] == "trip"]
             name = self._name or f"trip_{numbers[0]}.journal"
             known = (self._resumed, self._capture and self._capture.first, self._before.first)
-            first = next((each for each in known if each is not None), None)  # may be 0
+            first = next((sequence for sequence in known if sequence is not None), None)  # may be 0
             end = max(max(trips) + self._after_ticks, self._end)
             self._noted = name, end
             connection.executemany(INSERT, [(number, first, end, name) for number in numbers])
@@ -181,7 +181,7 @@ class Captures:
         meta = {"capture": None} if self._capture is None else {}
         self._archive.write((), meta=meta, also=also)
         gone = self._folder.trim(self._limits.captures_MB << 20)
-        self._complete += [(each, None, None) for each in gone]
+        self._complete += [(name, None, None) for name in gone]
 
     def close(self) -> None:
         """End. The frames of a growing capture become durable."""

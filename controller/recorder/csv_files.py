@@ -28,26 +28,26 @@ def utc_text(utc_us: int) -> str:
     """Microseconds since 1970 as 2026-03-14T02:07:31.340000Z; "" if the value is no time."""
     if type(utc_us) is not int or not 0 <= utc_us < UTC_US_MAX:
         return ""
-    found = EPOCH + timedelta(microseconds=utc_us)
-    return found.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    moment = EPOCH + timedelta(microseconds=utc_us)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def moment_us(text: str) -> int:
     """Microseconds since 1970 of an ISO time, which is UTC unless it has an offset. ValueError."""
-    found = datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(text)
     try:
-        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:  # the offset moves it out of the allowed years
         raise ValueError(text) from None
-    return (found - EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
-def pieces(connection: sqlite3.Connection, what: str, from_us: int, to_us: int) -> Iterator[bytes]:
+def pieces(connection: sqlite3.Connection, table: str, from_us: int, to_us: int) -> Iterator[bytes]:
     """The bytes of a CSV file of one of TABLES, with a heading and `utc` as the first column."""
-    columns = TABLES[what]
+    columns = TABLES[table]
     utc_at = columns.index("utc_us")
     rows = connection.execute(
-        f"SELECT {', '.join(columns)} FROM {what} WHERE utc_us >= ? AND utc_us < ? ORDER BY rowid",
+        f"SELECT {', '.join(columns)} FROM {table} WHERE utc_us >= ? AND utc_us < ? ORDER BY rowid",
         (from_us, to_us),
     )
     yield _lines([("utc", *columns)])

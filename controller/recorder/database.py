@@ -78,9 +78,9 @@ def _close_to_others(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         if os.stat(path + "-shm").st_mode & 0o077:
             os.unlink(path + "-shm")
-    for each in (path, path + "-wal"):
+    for file_path in (path, path + "-wal"):
         with contextlib.suppress(FileNotFoundError):
-            os.chmod(each, 0o600)
+            os.chmod(file_path, 0o600)
 
 
 class Row(NamedTuple):

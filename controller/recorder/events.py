@@ -97,9 +97,9 @@ class EventFinder:
         self._devices = header.get("devices", ())
         self._source_names = header.get("source_names", ())
         self._quantities = quantities(seen.output_names, self._source_names)
-        words = (image.OPERATOR[0], image.REST[0], image.VOID_RESET[0], image.APPROVED_BY[0])
+        names = (image.OPERATOR[0], image.REST[0], image.VOID_RESET[0], image.APPROVED_BY[0])
         self._operator_at, self._rest_at, self._void_at, self._approved_at = map(
-            places(header["input_names"]), words
+            places(header["input_names"]), names
         )
         outputs = "hint_control_source", OUTPUTS[0], "mode_reason", grid_contact.OUTPUTS[0]
         self._control_at, self._schedule_at, self._mode_at, self._contacts_at = map(
@@ -109,7 +109,7 @@ class EventFinder:
     def feed(self, frame: Frame) -> Events:
         """The events of this frame."""
         self._heard.feed(frame, self.seen.inp)
-        found = [
+        events = [
             *self._rows(),
             *self._resets(),
             *self._run_state(),
@@ -125,7 +125,7 @@ class EventFinder:
             *_of(self._schedule, self._schedule_at),
             *_of(self._contacts, self._contacts_at),
         ]
-        return [each._replace(sequence=frame.sequence) for each in found]
+        return [new_event._replace(sequence=frame.sequence) for new_event in events]
 
     def _before(self, name: object, now: Any, first: Any = None) -> Any:
         """The last value, or `first` if there was none. None if it equals `now`."""
@@ -133,11 +133,11 @@ class EventFinder:
         return before if before != now else None
 
     def _rows(self) -> Events:
-        words = self.seen.standing_words
-        if self._before("rows", words, ()) is None:
+        standing_words = self.seen.standing_words
+        if self._before("rows", standing_words, ()) is None:
             return []
         names, first_out = self.seen.stage_names, self.seen.first_out
-        standing = frozenset(names_of(names, words))
+        standing = frozenset(names_of(names, standing_words))
         came, went = standing - self.standing, self.standing - standing
         stayed = standing & self.standing if self._new_run else frozenset()
         self.standing, self._new_run = standing, False
@@ -157,16 +157,16 @@ class EventFinder:
 
     def _resets(self) -> Events:
         """Resets that have ended, whether or not they reached the kernel."""
-        inp, out, at = self.seen.inp, self.seen.out, self._void_at
-        given = (inp[s.RESET_KIND], out[s.RESET_RESULT])
-        void = (0, 0) if at is None or not inp[at] else inp[at : at + len(image.VOID_RESET)]
+        inp, out, base = self.seen.inp, self.seen.out, self._void_at
+        reset = (inp[s.RESET_KIND], out[s.RESET_RESULT])
+        void = (0, 0) if base is None or not inp[base] else inp[base : base + len(image.VOID_RESET)]
         return [
             event(
                 RESET,
                 f"{'key' if kind == matrix.KEY else 'remote'} reset: "
                 f"{operator_commands.words(answer)}, {out[s.RESETS_LEFT]} left this hour",
             )
-            for kind, answer in (given, void)
+            for kind, answer in (reset, void)
             if answer
         ]
 
@@ -177,26 +177,26 @@ class EventFinder:
 
     def _slow(self, elapsed_ticks: int) -> Events:
         binding, inhibit = self._binding_reason(), self.seen.out[s.INHIBIT_REASON]
-        found = []
+        events = []
         if self._binding.step(binding, elapsed_ticks):
-            found.append(_reason_event(LIMIT, binding))
+            events.append(_reason_event(LIMIT, binding))
         if self._inhibit.step(inhibit, elapsed_ticks) and inhibit:
-            found.append(_reason_event(STATE, reasons.inhibit_code(inhibit)))
-        return found
+            events.append(_reason_event(STATE, reasons.inhibit_code(inhibit)))
+        return events
 
     def _binding_reason(self) -> int:
         """The reason of the binding limit. If no power may flow, it is the reason of the stop."""
-        chain, told = self.seen.chain, self._binding.value
+        chain, reported = self.seen.chain, self._binding.value
         binding = chain(O_BINDING_REASON)
         stops = {chain(O_LIMITS_LOW_W + 1), chain(O_LIMITS_HIGH_W + 1)} - {reasons.NONE}
         if not stops or chain(O_LIMITS_LOW_W) or chain(O_LIMITS_HIGH_W):
             return binding
-        if told in stops:
-            return told
+        if reported in stops:
+            return reported
         return binding if binding in stops else reasons.NONE
 
-    def _mode(self, at: int) -> Events:
-        now = self.seen.out[at]
+    def _mode(self, index: int) -> Events:
+        now = self.seen.out[index]
         return [_reason_event(STATE, now)] if self._before("mode", now, reasons.MODE) else []
 
     def _key_switch(self) -> Events:
@@ -204,9 +204,9 @@ class EventFinder:
         is_new = self._before("key", now) is not None
         return [event(KEY, f"key switch: {'' if now else 'not '}in RUN")] if is_new else []
 
-    def _operator(self, at: int) -> Events:
+    def _operator(self, index: int) -> Events:
         """Lock-outs and their ends, with the name of the person, and lamp tests."""
-        lamp_test_ms, *name = self.seen.inp[at : at + len(image.OPERATOR)]
+        lamp_test_ms, *name = self.seen.inp[index : index + len(image.OPERATOR)]
         now = (image.name_of(name), lamp_test_ms > 0)
         before = self._before("operator", now, ("", False))
         if before is None:
@@ -219,9 +219,9 @@ class EventFinder:
         )
         return [event(NOTE, text) for is_told, text in texts if is_told]
 
-    def _approval(self, at: int) -> Events:
+    def _approval(self, index: int) -> Events:
         """An event when a person has approved the limit image."""
-        name = image.name_of(self.seen.inp[at : at + len(image.APPROVED_BY)])
+        name = image.name_of(self.seen.inp[index : index + len(image.APPROVED_BY)])
         now = (name, self.seen.inp[s.IMAGE_APPROVED_OK])
         before = self._before("approval", now)
         if before is None or not now[1]:
@@ -238,9 +238,9 @@ class EventFinder:
         over = "TEST mode is over: standby until a person starts it"
         return [event(NOTE, begun if now else over)]
 
-    def _rest(self, at: int) -> Events:
+    def _rest(self, index: int) -> Events:
         """An event when a person has started or stopped the cabinet."""
-        now = self.seen.inp[at]
+        now = self.seen.inp[index]
         texts = {
             0: "a person has started it",
             standby.PERSON: "a person has stopped it: standby until a person starts it",
@@ -250,33 +250,33 @@ class EventFinder:
 
     def _hints(self) -> Events:
         """Events of hints whose value or state has changed."""
-        out, found = self.seen.out, []
+        out, events = self.seen.out, []
         for key, value_at, state_at in self._quantities:
             state = out[state_at]
             value_W = out[value_at] if state else 0
             if self._before(key, (state, value_W), (0, 0)) is not None:
                 name, quantity = key
                 value = f" = {value_W} W" if state else ""
-                found.append(event(HINT, f"{name} {quantity}{value}: {HINT_STATES[state]}", name))
-        return found
+                events.append(event(HINT, f"{name} {quantity}{value}: {HINT_STATES[state]}", name))
+        return events
 
-    def _schedule(self, at: int) -> Events:
+    def _schedule(self, index: int) -> Events:
         """An event when another source's schedule comes into force, or its state changes."""
-        now = self.seen.out[at + O_SOURCE], self.seen.out[at + O_STATE]
+        now = self.seen.out[index + O_SOURCE], self.seen.out[index + O_STATE]
         if self._before("schedule", now, (0, 0)) is None:
             return []
         name = self._source_names[now[0] - 1] if now[0] else CABINET
         return [event(HINT, f"schedule: {STATES[now[1]]}", name)]
 
-    def _contacts(self, at: int) -> Events:
+    def _contacts(self, index: int) -> Events:
         """An event when a contact of the grid operator has closed or opened."""
-        seen = self.seen.out[at : at + len(grid_contact.OUTPUTS)]
+        seen = self.seen.out[index : index + len(grid_contact.OUTPUTS)]
         is_new = self._before("contacts", seen[0], 0) is not None
         return [event(LIMIT, grid_contact.words(*seen))] if is_new else []
 
-    def _control(self, at: int) -> Events:
+    def _control(self, index: int) -> Events:
         """An event when another source gets control."""
-        now = self.seen.out[at]
+        now = self.seen.out[index]
         if self._before("control", now, 0) is None:
             return []
         if not now:
@@ -285,9 +285,9 @@ class EventFinder:
         return [event(SOURCE, f"in control: {name}", name)]
 
 
-def _of(events: Callable[[int], Events], at: int | None) -> Events:
+def _of(events: Callable[[int], Events], index: int | None) -> Events:
     """The events of the value at this index; [] if an older journal lacks the value."""
-    return [] if at is None else events(at)
+    return [] if index is None else events(index)
 
 
 def _reason_event(kind: str, code: int) -> Event:

@@ -33,11 +33,11 @@ LEVEL = 6
 
 def _packed(values: "array[int]") -> bytes:
     before, differences = 0, array("I", bytes(4 * len(values)))
-    for at, value in enumerate(values):
-        differences[at] = (value - before) & MASK
+    for index, value in enumerate(values):
+        differences[index] = (value - before) & MASK
         before = value
     content = differences.tobytes()
-    return b"".join(content[at::4] for at in range(4))
+    return b"".join(content[byte::4] for byte in range(4))
 
 
 class Fast:
@@ -119,7 +119,7 @@ class Fast:
     def _block(self, header: Facts, rows: "array[int]") -> tuple[bytes, bytes]:
         """(bytes of a block, its hash)."""
         width = len(COLUMNS)
-        content = b"".join(_packed(rows[at::width]) for at in range(width))
+        content = b"".join(_packed(rows[column::width]) for column in range(width))
         more = {"count": len(rows) // width, "columns": COLUMNS, "previous": self._previous.hex()}
         head, packed = json.dumps(header | more).encode("ascii"), zlib.compress(content, LEVEL)
         digest = hashlib.sha256(self._previous + head + packed).digest()
@@ -127,7 +127,7 @@ class Fast:
 
     def _append(self, number: int, content: bytes) -> None:
         newest = files(self._folder)[-1:]
-        first = [number_of(each) for each in newest]
+        first = [number_of(name) for name in newest]
         is_new = not first or number - first[0] >= BLOCKS_A_FILE
         name = f"fast_{number:010d}.ticks" if is_new else newest[0]
         path = os.path.join(self._folder, name)

@@ -43,9 +43,9 @@ def due(before: Newest, newest: Newest, is_end: bool) -> Event | None:
     return event(events.NOTE, text, f"minute {number}", CODE)
 
 
-def lost(told: object, newest: Newest) -> Event | None:
+def lost(stored: object, newest: Newest) -> Event | None:
     """The event of a ring that ends before the block that was stored last, or None."""
-    known = _anchor("the record", told)
+    known = _anchor("the record", stored)
     number, digest = newest
     if known is None or (known.number, known.digest) == (number, digest):
         return None
@@ -59,18 +59,18 @@ def lost(told: object, newest: Newest) -> Event | None:
 
 def anchors(connection: sqlite3.Connection) -> list[Anchor]:
     """The blocks that the record names. Raises sqlite3.Error."""
-    found: list[Anchor] = []
+    named: list[Anchor] = []
     for number, kind, scope, text in connection.execute(
         "SELECT id, kind, scope, text FROM events WHERE code = ? ORDER BY id", (CODE,)
     ):
-        at, digest = _SCOPE.fullmatch(str(scope)), _HASH.search(str(text))
-        if at and kind == events.LOSS:
-            found = [each for each in found if each.number <= int(at[1])]
-        elif at and digest:
-            found.append(Anchor(f"event {number}", int(at[1]), digest[0]))
+        scope_match, digest = _SCOPE.fullmatch(str(scope)), _HASH.search(str(text))
+        if scope_match and kind == events.LOSS:
+            named = [anchor for anchor in named if anchor.number <= int(scope_match[1])]
+        elif scope_match and digest:
+            named.append(Anchor(f"event {number}", int(scope_match[1]), digest[0]))
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (META,)).fetchone()
     known = _anchor("the record", _value(row[0])) if row else None
-    return [*found, known] if known else found
+    return [*named, known] if known else named
 
 
 def _value(text: object) -> object:

@@ -25,13 +25,13 @@ def has_ticks(folder: str, from_us: int, to_us: int) -> bool:
 def pieces(folder: str, from_us: int, to_us: int) -> Iterator[bytes]:
     """The bytes of the CSV file, one piece per minute. Raises OSError, ValueError."""
     yield (",".join(["utc", *[name for name, _ in COLUMNS.values()]]) + "\r\n").encode("ascii")
-    for found in _between(folder, from_us, to_us):
-        values = [fast_ring.unpacked(found.columns[name]) for name in COLUMNS]
+    for placed in _between(folder, from_us, to_us):
+        values = [fast_ring.unpacked(placed.columns[name]) for name in COLUMNS]
         divisors = [divisor for _, divisor in COLUMNS.values()]
-        at_us, step_us = found.begin_us, found.block.header["tick_ms"] * 1000
+        at_us, step_us = placed.begin_us, placed.block.header["tick_ms"] * 1000
         lines = []
         for place, row in enumerate(zip(*values)):
-            at_us += found.elapsed[place] * step_us if place else 0
+            at_us += placed.elapsed[place] * step_us if place else 0
             if from_us <= at_us < to_us:
                 cells = [_cell(*pair) for pair in zip(row, divisors)]
                 lines.append(",".join([utc_text(at_us), *cells]))
@@ -40,10 +40,10 @@ def pieces(folder: str, from_us: int, to_us: int) -> Iterator[bytes]:
 
 
 def _between(folder: str, from_us: int, to_us: int) -> Iterator[fast_ring.Placed]:
-    for found in fast_ring.placed(folder):
-        step_us = found.block.header["tick_ms"] * 1000
-        if found.begin_us < to_us and found.begin_us + sum(found.elapsed) * step_us > from_us:
-            yield found
+    for placed in fast_ring.placed(folder):
+        step_us = placed.block.header["tick_ms"] * 1000
+        if placed.begin_us < to_us and placed.begin_us + sum(placed.elapsed) * step_us > from_us:
+            yield placed
 
 
 def _cell(value: int, divisor: int) -> str:

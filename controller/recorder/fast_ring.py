@@ -50,23 +50,23 @@ class Block(NamedTuple):
         content = zlib.decompressobj().decompress(self.packed, size * len(names))
         if len(content) != size * len(names):
             raise ValueError("its columns are short")
-        return {name: _mixed(content[at * size :][:size]) for at, name in enumerate(names)}
+        return {name: _mixed(content[index * size :][:size]) for index, name in enumerate(names)}
 
 
 def _mixed(content: bytes) -> bytes:
     """The differences as u32, with the four bytes of each put together again."""
     count, mixed = len(content) // 4, bytearray(len(content))
-    for at in range(4):
-        mixed[at::4] = content[at * count : (at + 1) * count]
+    for index in range(4):
+        mixed[index::4] = content[index * count : (index + 1) * count]
     return bytes(mixed)
 
 
 def unpacked(column: bytes) -> array:
     """The values of a column."""
     value, values = 0, array("I", column)
-    for at, difference in enumerate(values):
+    for index, difference in enumerate(values):
         value = (value + difference) & MASK
-        values[at] = value
+        values[index] = value
     return array("i", values.tobytes())
 
 
@@ -85,12 +85,12 @@ def files(folder: str) -> list[str]:
 def blocks_of(path: str) -> Iterator[Block]:
     """The complete blocks of a file. Damaged parts between them are skipped. Raises OSError."""
     data = regular_file.read(path, FILE_BYTES_MAX)
-    at = data.find(MAGIC)
-    while at >= 0:
-        block = _block_at(data, at)
+    begin = data.find(MAGIC)
+    while begin >= 0:
+        block = _block_at(data, begin)
         if block is not None:
             yield block
-        at = data.find(MAGIC, at + 1 if block is None else block.end)
+        begin = data.find(MAGIC, begin + 1 if block is None else block.end)
 
 
 def _block_at(data: bytes, begin: int) -> Block | None:
@@ -139,14 +139,14 @@ def placed(folder: str) -> Iterator[Placed]:
     for name in files(folder):
         for block in blocks_of(os.path.join(folder, name)):
             try:
-                found = _placed(block, end_us, follows)
+                placed_block = _placed(block, end_us, follows)
             except (KeyError, TypeError, IndexError, ValueError, zlib.error) as error:
                 number = block.header.get("number")
                 raise ValueError(f"{name}: block {number} is damaged: {error}") from None
-            ticks = sum(found.elapsed) - found.elapsed[0]
-            end_us = found.begin_us + ticks * block.header["tick_ms"] * 1000
+            ticks = sum(placed_block.elapsed) - placed_block.elapsed[0]
+            end_us = placed_block.begin_us + ticks * block.header["tick_ms"] * 1000
             follows = block.header["inode"], block.header["sequence"]
-            yield found
+            yield placed_block
 
 
 def _placed(block: Block, end_us: int, follows: tuple[int, int]) -> Placed:

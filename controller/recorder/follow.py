@@ -28,8 +28,8 @@ class Run:
     def __init__(self, path: str):
         """Open a journal. JournalError: the file is no journal, or of another version."""
         try:
-            found = os.stat(path)
-            self.inode, self.changed_utc_us = found.st_ino, found.st_ctime_ns // 1000
+            status = os.stat(path)
+            self.inode, self.changed_utc_us = status.st_ino, status.st_ctime_ns // 1000
             self.seen = Snapshot(path)
         except OSError as error:
             raise JournalError(f"{path}: {error.strerror}") from None
@@ -58,10 +58,10 @@ class Run:
             return False
         if newest is None or position["sequence"] is None or newest < position["sequence"]:
             return False
-        found = self.reader.begin_at(position["keyframe"])
+        frame = self.reader.begin_at(position["keyframe"])
         self.reader.rewind()
-        told = (position["keyframe"], position["crc"])
-        return found is None or (found.sequence, crc32(found.raw)) == told
+        expected = (position["keyframe"], position["crc"])
+        return frame is None or (frame.sequence, crc32(frame.raw)) == expected
 
     def frames(self) -> Iterator[Frame]:
         """Yield each new frame after applying it to `seen`."""
@@ -82,7 +82,7 @@ class Run:
 
         earlier: the last frame that an earlier recorder took.
         """
-        taken = [each for each in (self.seen.sequence, earlier) if each is not None]
+        taken = [sequence for sequence in (self.seen.sequence, earlier) if sequence is not None]
         return max(0, (self.reader.newest() or 0) - max(taken, default=-1))
 
     def close(self) -> None:
@@ -99,12 +99,12 @@ class Follower:
     def first(self, position: dict | None) -> tuple[Run | None, bool]:
         """(first run to read or None, True if reading continues at the position)."""
         runs = [run for run in map(_opened, self._paths) if run is not None]
-        at = [run for run in runs if run.is_at(position)]
-        chosen = next(iter(at or runs), None)
+        continued = [run for run in runs if run.is_at(position)]
+        chosen = next(iter(continued or runs), None)
         for run in runs:
             if run is not chosen:
                 run.close()
-        return chosen, bool(at)
+        return chosen, bool(continued)
 
     def after(self, run: Run) -> Run | None:
         """The run after a finished one; None while the finished one is the newest."""

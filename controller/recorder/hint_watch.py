@@ -52,13 +52,17 @@ class HintWatch:
         if now_us < self._due_us:
             return []
         self._due_us = now_us + LOOK_US
-        found = None
+        statistics = None
         with contextlib.suppress(ValueError):  # the file is just being replaced
-            found = hint_statistics.read(self._path)
-        if found is None:
+            statistics = hint_statistics.read(self._path)
+        if statistics is None:
             return []
-        events = [each for source in found["sources"] for each in self._of_source(source, now_us)]
-        count = self._due("", sum(found[name] for name in STRANGE), now_us)
+        events = [
+            new_event
+            for source in statistics["sources"]
+            for new_event in self._of_source(source, now_us)
+        ]
+        count = self._due("", sum(statistics[name] for name in STRANGE), now_us)
         if count:
             text = f"{count} datagrams that are no hint of a known source"
             events.append(event(HINT, text, CABINET, "REFUSED"))

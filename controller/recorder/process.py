@@ -111,11 +111,11 @@ class Recorder:
             for act in self._inbox.take(ACTS_A_STEP):
                 self.batch.act(act, now_us)
         with self._last:
-            for each in self._hints.look(now_us):
-                self.batch.add(each, now_us)
+            for new_event in self._hints.look(now_us):
+                self.batch.add(new_event, now_us)
         with self._last:
-            for each in self._proof_tests.look(now_us, self.wall.label(now_us), header):
-                self.batch.add(each, now_us)
+            for new_event in self._proof_tests.look(now_us, self.wall.label(now_us), header):
+                self.batch.add(new_event, now_us)
 
     def _collect(self) -> bool:
         """Take frames. At the end of a run, go to the next one. True if more frames wait."""
@@ -136,7 +136,7 @@ class Recorder:
 
     def _take(self, reading: Reading, frame: Frame) -> None:
         sequence, moment = frame.sequence, reading.timeline.moment(frame.sequence)
-        found = reading.finder.feed(frame)
+        frame_events = reading.finder.feed(frame)
         second, minute = reading.seconds.feed(frame), reading.minutes.feed(frame)
         self.captures.take(frame, reading.run.tick)
         is_again = reading.silent_until is not None  # an earlier process has read part of the run
@@ -147,14 +147,14 @@ class Recorder:
                 self._store_ticks(reading)
         if reading.silent_until is not None and sequence <= reading.silent_until:
             return
-        for each in [*begun(reading, sequence), *found]:
-            self.batch.add(each, *moment)
+        for new_event in [*begun(reading, sequence), *frame_events]:
+            self.batch.add(new_event, *moment)
         self.batch.history(second, minute, moment[0], reading.seconds)
 
     def _compare_ticks(self) -> None:
         """Add an event if the end of the ring of ticks was removed while no recorder ran."""
-        told = self.archive.meta(fast_anchor.META) if self.fast.days else None
-        if lost := fast_anchor.lost(told, self.fast.newest):
+        stored = self.archive.meta(fast_anchor.META) if self.fast.days else None
+        if lost := fast_anchor.lost(stored, self.fast.newest):
             self._say(lost.text)
             self.batch.add(lost, self._now_us)
 
@@ -222,8 +222,8 @@ class Recorder:
         if run is None:
             return False
         if lost := reading.run.unread(reading.silent_until):
-            words = "at the end of the run were not read: a later start took their room"
-            self._note(f"{lost} frames {words}", "JOURNAL", events.LOSS)
+            reason = "at the end of the run were not read: a later start took their room"
+            self._note(f"{lost} frames {reason}", "JOURNAL", events.LOSS)
         newest = reading.run.seen.sequence
         if newest is not None and reading.began and not reading.quiet:
             self._stopped(reading, *reading.timeline.moment(newest))

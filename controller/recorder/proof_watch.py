@@ -32,12 +32,12 @@ Exchange = tuple[str | None, str, Facts]  # serial number before, serial number 
 class ProofWatch:
     """Finds the events. Call `look` often. told: state for the next process, as JSON."""
 
-    def __init__(self, state_directory: str, told: Facts | None = None, run_directory: str = ""):
-        """told: from an earlier recorder. run_directory: has the serial numbers of devices."""
+    def __init__(self, state_directory: str, stored: Facts | None = None, run_directory: str = ""):
+        """stored: from an earlier recorder. run_directory: has the serial numbers of devices."""
         self._directory = state_directory
         self._links = os.path.join(run_directory, "links.stats")
         self._commands = os.path.join(run_directory, "command.sock")
-        self.told = told if isinstance(told, dict) else {}
+        self.told = stored if isinstance(stored, dict) else {}
         self._due_us: int | None = None
         self._hold_us = 0
 
@@ -61,34 +61,34 @@ class ProofWatch:
             return []
         self._due_us = now_us + LOOK_US
         try:
-            before = found = proof_tests.read(self._directory)
-            if not found.newest:
+            before = content = proof_tests.read(self._directory)
+            if not content.newest:
                 cabinet = list(header["names"].values())[-1]
                 proof_tests.Ledger(self._directory).commission(label[:2], cabinet, waits=False)
-                found = proof_tests.read(self._directory)
-            swapped = self._swapped(label[:2], header, found)
-            found = proof_tests.read(self._directory) if swapped is not None else found
+                content = proof_tests.read(self._directory)
+            swapped = self._swapped(label[:2], header, content)
+            content = proof_tests.read(self._directory) if swapped is not None else content
         except BlockingIOError:
             return []  # another process is just writing the ledger
         except (OSError, proof_tests.LedgerError) as error:
             return self._trouble(plain(error, proof_tests.path_of(self._directory)))
-        rows = proof_state.rows(planned, found.records, label[:2])
-        damage = f"the proof-test ledger is {found.lines[0]}" if found.breaks else ""
+        rows = proof_state.rows(planned, content.records, label[:2])
+        damage = f"the proof-test ledger is {content.lines[0]}" if content.breaks else ""
         wrong = self._lack_of(before) or damage
-        self.told = {**self.told, "head": found.head}
+        self.told = {**self.told, "head": content.head}
         return [*self._trouble(wrong), *(swapped or []), *self._passed(rows)]
 
     def _exchanged(
-        self, header: Facts, found: proof_lines.Found
+        self, header: Facts, content: proof_lines.Found
     ) -> tuple[dict[str, Exchange], dict[str, list[tuple[str, str]]]]:
         """({device: (serial number before, now, its place)}, {device: its tests that are due}) of
         devices whose serial number differs from the ledger. The holds are asked for first.
         """
-        being_replaced = replacements.open_of(found.records)
+        being_replaced = replacements.open_of(content.records)
         swapped = {
             name: (before, serial, header["places"][name])
             for name, serial in self._serials(header).items()
-            if serial != (before := replacements.serial_of(found.records, name))
+            if serial != (before := replacements.serial_of(content.records, name))
             and name not in being_replaced
         }
         due = {
@@ -101,10 +101,10 @@ class ProofWatch:
         return swapped, due
 
     def _swapped(
-        self, moment: proof_tests.Moment, header: Facts, found: proof_lines.Found
+        self, moment: proof_tests.Moment, header: Facts, content: proof_lines.Found
     ) -> Events | None:
         """Events of devices whose serial number differs from the ledger; None if none differs."""
-        swapped, due = self._exchanged(header, found)
+        swapped, due = self._exchanged(header, content)
         ledger = proof_tests.Ledger(self._directory)
         for name, (_, serial, place) in swapped.items():
             for kind, row in due[name]:
@@ -134,15 +134,20 @@ class ProofWatch:
         except OSError:
             return {}
         places = {
-            (each["bus"], each["address"]): each["name"] for each in header.get("devices", [])
+            (device["bus"], device["address"]): device["name"]
+            for device in header.get("devices", [])
         }
-        known = {places[at]: serial for at, serial in serials.items() if serial and at in places}
+        known = {
+            places[address]: serial
+            for address, serial in serials.items()
+            if serial and address in places
+        }
         return {name: serial for name, serial in known.items() if name in header.get("places", {})}
 
-    def _lack_of(self, found: proof_lines.Found) -> str:
+    def _lack_of(self, content: proof_lines.Found) -> str:
         """A line if the newest record of the last look is missing now, or ""."""
         head = self.told.get("head")
-        if head in [None, *[record.hash for record in found.records]]:
+        if head in [None, *[record.hash for record in content.records]]:
             return ""
         return f"the proof-test ledger lacks record {head}: it was taken away, replaced or changed"
 
@@ -161,7 +166,7 @@ class ProofWatch:
             due, level = before.get(row["row"], [row["due"], 0])
             if row["level"] > (level if due == row["due"] else 0):
                 new.setdefault(row["level"], []).append(row["row"])
-        return [event(NOTE, _text(*each), code=CODE) for each in sorted(new.items(), reverse=True)]
+        return [event(NOTE, _text(*pair), code=CODE) for pair in sorted(new.items(), reverse=True)]
 
 
 def _other_words(name: str, before: str, serial: str) -> str:

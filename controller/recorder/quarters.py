@@ -90,9 +90,9 @@ def _measured(path: str) -> tuple[dict[int, Quarter], str]:
     rows, odd = dict[int, Quarter](), list[int]()
     for number, text in enumerate(lines[1:], 2):
         try:
-            found = _of_line(text)
-            rows.pop(found.at, None)
-            rows[found.at] = found
+            quarter = _of_line(text)
+            rows.pop(quarter.at, None)
+            rows[quarter.at] = quarter
         except ValueError:
             odd.append(number)
     if not odd:
@@ -108,15 +108,15 @@ def _of_line(line: str) -> Quarter:
     """The quarter of a line. ValueError: the line is not valid, or begins at another time."""
     time, *cells = line.split(",")
     values = [float(cell) if cell else None for cell in cells]
-    known = [each for each in values if each is not None]
-    at, late_s = divmod(int(time), QUARTER_S)
+    known = [figure for figure in values if figure is not None]
+    number, late_s = divmod(int(time), QUARTER_S)
     if late_s or len(values) not in CELLS or not all(abs(v) < NUMBER_MAX for v in known):
         raise ValueError("a wrong number of cells, or a number out of range")
-    return Quarter(at, *values)
+    return Quarter(number, *values)
 
 
 def _line(row: Quarter) -> str:
-    cells = ["" if each is None else f"{each:.0f}" for each in row[1:]]
+    cells = ["" if cell is None else f"{cell:.0f}" for cell in row[1:]]
     return ",".join([str(row.at * QUARTER_S), *cells])
 
 
@@ -124,7 +124,9 @@ class Quarters:
     """Computes the quarters from the row of each second, and writes both files after each one."""
 
     def __init__(self, run_directory: str, state_directory: str, say: Say):
-        self._paths = [os.path.join(each, FILE) for each in (state_directory, run_directory)]
+        self._paths = [
+            os.path.join(directory, FILE) for directory in (state_directory, run_directory)
+        ]
         self._say, self._told = say, ""
         self._rows = self._kept()
         self._soc_permille: float | None = None
@@ -152,10 +154,10 @@ class Quarters:
         """
         if not is_set(utc):
             return
-        at = int(utc) // (QUARTER_S * 1_000_000)
-        if at != self._at:
+        number = int(utc) // (QUARTER_S * 1_000_000)
+        if number != self._at:
             self._end()
-            self._begin(at)
+            self._begin(number)
         grid_W, load_W, battery_W = second[:3]
         soc_permille = second[6]
         both = None not in (grid_W, battery_W)
@@ -168,8 +170,8 @@ class Quarters:
                 self._counts[place] += 1
         self._soc_permille = self._soc_permille if soc_permille is None else soc_permille
 
-    def _begin(self, at: int) -> None:
-        self._at, self._sums, self._counts = at, [0.0] * 9, [0] * 9
+    def _begin(self, number: int) -> None:
+        self._at, self._sums, self._counts = number, [0.0] * 9, [0] * 9
         self._soc_permille = None
 
     def _end(self) -> None:
@@ -194,7 +196,7 @@ class Quarters:
     def _publish(self) -> None:
         """Write both files. A failure is reported once, and the record goes on."""
         now = self._at or next(reversed(self._rows))
-        past = sorted(row for at, row in self._rows.items() if at <= now)
+        past = sorted(row for number, row in self._rows.items() if number <= now)
         line = ""
         for path, rows in zip(self._paths, (self._rows.values(), past)):
             text = "\n".join([HEADER, *map(_line, rows), ""]).encode("ascii")

@@ -77,7 +77,7 @@ def begin_anew(
             )
         newest = database.query("SELECT id, hash FROM events ORDER BY id DESC LIMIT 1")
         heads = [*newest, (0, chain.START), *([known.published] if known.published else [])]
-        database.head_id, database.head = max(heads, key=lambda each: each[0])
+        database.head_id, database.head = max(heads, key=lambda head: head[0])
         database.write([damage(database.head_id)])
         # after this the file is complete and durable without a log file
         database.query("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -124,12 +124,12 @@ def _readable(connection: sqlite3.Connection, statement: str) -> Iterator[tuple]
 
 def _state(old: sqlite3.Connection, known: Known) -> Facts:
     """Meta of the old database, or the published meta if the published head is newer."""
-    found = {}
+    meta = {}
     for key, value in _readable(old, "SELECT key, value FROM meta"):
         with contextlib.suppress(ValueError, TypeError):
-            found[key] = json_text.loads(value)
-    state = {key: found[key] for key in STATE_KEYS if key in found}
-    head = found.get("head")
+            meta[key] = json_text.loads(value)
+    state = {key: meta[key] for key in STATE_KEYS if key in meta}
+    head = meta.get("head")
     newest = head[0] if isinstance(head, list) and head and isinstance(head[0], int) else 0
     if known.published and newest < known.published[0]:
         state.update((key, known.meta[key]) for key in PUBLISHED_KEYS if key in known.meta)

@@ -25,14 +25,14 @@ DELETE_HISTORY = tuple(
 def due(database: Database, events_max: int) -> str | None:
     """The kind of rows that must be removed now: "seconds", "events", "trips" or None."""
     used, _, allowed = database.pages()
-    others = count(database, "kind <> 'trip'")
+    other_count = count(database, "kind <> 'trip'")
     if used * 100 <= allowed * FILL_PERCENT_MAX:
-        return "events" if others > events_max else None
+        return "events" if other_count > events_max else None
     # this table loses only its oldest rows, so no slow count is needed
     seconds = database.query("SELECT coalesce(max(rowid) - min(rowid) + 1, 0) FROM seconds")[0][0]
     if seconds > SECONDS_KEPT_MIN:
         return "seconds"
-    return "events" if others > EVENTS_A_PIECE else "trips"
+    return "events" if other_count > EVENTS_A_PIECE else "trips"
 
 
 def count(database: Database, condition: str) -> int:
@@ -43,12 +43,12 @@ def count(database: Database, condition: str) -> int:
 def drop_events(database: Database, label: Label, trips: bool) -> None:
     """Remove the oldest events, including trips if `trips`. Raises DatabaseError."""
     condition = "1" if trips else "kind <> 'trip'"
-    found = database.query(
+    rows = database.query(
         f"SELECT id FROM events WHERE {condition} ORDER BY id LIMIT ?", (EVENTS_A_PIECE,)
     )
-    numbers = [number for (number,) in found]
-    what = "events" if trips else "events other than trips"
-    text = f"no room: {what} {numbers[0]} to {numbers[-1]} were removed ({len(numbers)})"
+    numbers = [number for (number,) in rows]
+    kind = "events" if trips else "events other than trips"
+    text = f"no room: {kind} {numbers[0]} to {numbers[-1]} were removed ({len(numbers)})"
     row = label(chain.LOSS, chain.RETENTION, chain.missing_scope(numbers[-1]), text)
     database.write([row], also=lambda connection, _: _delete(connection, numbers))
 
@@ -62,7 +62,9 @@ def _delete(connection: sqlite3.Connection, numbers: list[int]) -> None:
             (head,) = run("SELECT hash FROM events WHERE id = ?", (last,)).fetchone()
             run("INSERT OR REPLACE INTO links VALUES (?, ?)", (last + 1, head))
     for table in ("events", "links"):
-        connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(each,) for each in numbers])
+        connection.executemany(
+            f"DELETE FROM {table} WHERE id = ?", [(number,) for number in numbers]
+        )
 
 
 def _delete_history(connection: sqlite3.Connection, _: object) -> None:
@@ -73,12 +75,12 @@ def _delete_history(connection: sqlite3.Connection, _: object) -> None:
 
 def trim(database: Database, events_max: int, label: Label) -> bool:
     """Remove one piece. True if there was something to remove. Raises DatabaseError."""
-    what = due(database, events_max)
-    if what == "seconds":
+    kind = due(database, events_max)
+    if kind == "seconds":
         database.write((), also=_delete_history)
-    elif what is not None:
-        drop_events(database, label, what == "trips")
+    elif kind is not None:
+        drop_events(database, label, kind == "trips")
     _, pages, allowed = database.pages()
     if pages > allowed:
         database.give_back(PAGES_A_PIECE)
-    return what is not None or pages > allowed
+    return kind is not None or pages > allowed

@@ -37,13 +37,13 @@ class Reserve:
 
     def has_beside(self, wanted_bytes: int) -> bool:
         """True if this many bytes fit in addition to the reserve, even if it is not laid now."""
-        found = os.statvfs(self._directory)
+        filesystem = os.statvfs(self._directory)
         kept_bytes = 0 if self.laid else RESERVE_BYTES
-        return found.f_bavail * found.f_frsize >= wanted_bytes + kept_bytes
+        return filesystem.f_bavail * filesystem.f_frsize >= wanted_bytes + kept_bytes
 
     def _free_bytes(self) -> int:
-        found = os.statvfs(self._directory)
+        filesystem = os.statvfs(self._directory)
         held_bytes = 0
         with contextlib.suppress(OSError):
             held_bytes = os.stat(self._path).st_blocks * 512  # the reserve of an earlier run
-        return found.f_bavail * found.f_frsize + held_bytes
+        return filesystem.f_bavail * filesystem.f_frsize + held_bytes

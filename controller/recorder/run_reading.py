@@ -39,15 +39,15 @@ class Reading:
 
 def begun(reading: Reading, sequence: int) -> Events:
     """The event that a run was found (once), and an event for frames that were not read."""
-    found: Events = []
+    new_events: Events = []
     lost = reading.run.take_lost()
     if not reading.began and reading.silent_until is None:
         lost = 0  # frames that were overwritten before the recorder started do not count
-        found.append(event(events.START, f"the controller runs, frame {sequence}"))
+        new_events.append(event(events.START, f"the controller runs, frame {sequence}"))
     elif reading.silent_until is not None and not reading.began:
         lost = sequence - reading.silent_until - 1
     if lost:
         text = f"{lost} frames before frame {sequence} were overwritten before they were read"
-        found.append(event(events.LOSS, text, code="JOURNAL"))
+        new_events.append(event(events.LOSS, text, code="JOURNAL"))
     reading.began = True
-    return [each._replace(sequence=sequence) for each in found]
+    return [new_event._replace(sequence=sequence) for new_event in new_events]

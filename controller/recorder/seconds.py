@@ -49,9 +49,9 @@ class Seconds:
 
         None if there is no such device, or while a report is too old.
         """
-        found = [load_cap.value("lowered_W") for load_cap in self._load_caps]
-        known = [each for each in found if each is not None]
-        return sum(known) if found and len(known) == len(found) else None
+        reported_W = [load_cap.value("lowered_W") for load_cap in self._load_caps]
+        known = [power_W for power_W in reported_W if power_W is not None]
+        return sum(known) if reported_W and len(known) == len(reported_W) else None
 
     @property
     def ups_Wh(self) -> int | None:
@@ -123,7 +123,7 @@ class Seconds:
         if not self._known(*[layout.rack_group(rack, group) for rack in racks]):
             return []
         firsts = [layout.rack_input(rack, index) for rack in racks]
-        return [value for at in firsts for value in self.seen.inp[at : at + count]]
+        return [value for first in firsts for value in self.seen.inp[first : first + count]]
 
 
 def _site_of(seen: Snapshot, tick_ms: int) -> Site:

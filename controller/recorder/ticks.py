@@ -21,7 +21,7 @@ POWERS = 3  # the first columns of Seconds that are used here
 
 def meters_of(header: dict[str, Any]) -> tuple[int, list[str]]:
     """(ms between values of the load meter, roles of the meters), from the header of a journal."""
-    roles = [each["role"] for each in header["devices"]]
+    roles = [device["role"] for device in header["devices"]]
     return sample_ms_of(header), [role for role in METERS if role in roles]
 
 
@@ -30,8 +30,8 @@ class Ticks:
 
     def __init__(self, seconds: Seconds):
         self._seconds, self._seen = seconds, seconds.seen
-        at = places(self._seen.reader.header["input_names"])
-        self._quality = [at(name) for name in GRID_QUALITY]
+        place_of = places(self._seen.reader.header["input_names"])
+        self._quality = [place_of(name) for name in GRID_QUALITY]
         self._sheds = seconds.site.of_role("load_shed")
 
     def row(self, frame: Frame) -> tuple[int, ...]:
@@ -39,14 +39,14 @@ class Ticks:
         now, seen = self._seconds.now, self._seen
         return (
             frame.elapsed_ticks,
-            *[each[0] if each else NONE for each in now[:POWERS]],
-            *[_quality(seen, each) for each in self._quality],
+            *[powers[0] if powers else NONE for powers in now[:POWERS]],
+            *[_quality(seen, place) for place in self._quality],
             self._commanded(),
         )
 
     def _commanded(self) -> int:
         seen, layout = self._seen, self._seen.layout
-        forming = [seen.inp[layout.unit_input(at, s.PCS_FORMING)] for at in range(layout.units)]
+        forming = [seen.inp[layout.unit_input(unit, s.PCS_FORMING)] for unit in range(layout.units)]
         is_island = seen.inp[s.SOURCE_CODE] != s.SOURCE_GRID or any(forming)
         is_shed = any(shed.sent("stages") for shed in self._sheds)
         is_stop = seen.out[s.STATE] != s.RUNNING
