@@ -59,19 +59,19 @@ def run(arguments: Namespace) -> int:
         meter_s = (arguments.meter_ms or 0.0) / 1000
         zone = times.zone_of(arguments.zone)
         source = sources.opened(arguments.record, arguments.column, meter_s, zone)
-        found = judge.audit(source, chosen, arguments.site_MW)
-        _write(found, arguments.json, lambda found: cli.as_json(report.document(found)))
-        _write(found, arguments.html, page.html_page)
-    print(report.text(found))
+        findings = judge.audit(source, chosen, arguments.site_MW)
+        _write(findings, arguments.json, lambda findings: cli.as_json(report.document(findings)))
+        _write(findings, arguments.html, page.html_page)
+    print(report.text(findings))
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu_s, memory_MiB = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-    print(f"{found.steady.samples} samples; {cpu_s:.1f} s of CPU, at most {memory_MiB:.0f} MiB")
-    return DONE if found.is_met else NOT_DONE
+    print(f"{findings.steady.samples} samples; {cpu_s:.1f} s of CPU, at most {memory_MiB:.0f} MiB")
+    return DONE if findings.is_met else NOT_DONE
 
 
-def _write(found: Found, path: str | None, content: Callable[[Found], str]) -> None:
+def _write(findings: Found, path: str | None, content: Callable[[Found], str]) -> None:
     if path is None:
         return
-    if os.path.realpath(path) == os.path.realpath(found.source.path):
+    if os.path.realpath(path) == os.path.realpath(findings.source.path):
         raise AuditError(f"{path}: is the record; allowed is another file")
-    cli.write(path, content(found) + "\n")
+    cli.write(path, content(findings) + "\n")

@@ -17,14 +17,14 @@ BUTTERWORTH = {1: (-1.0,), 2: (complex(-1, 1) / math.sqrt(2), complex(-1, -1) / 
 
 
 def decayed(values: np.ndarray, share: complex) -> np.ndarray:
-    """The array with found[k] = values[k] + share * found[k - 1]. It is computed from sums of 1, 2,
+    """The array with sums[k] = values[k] + share * sums[k - 1]. It is computed from sums of 1, 2,
     4, 8 ... values, because a Python loop over the samples would be slow.
     """
-    found, reach = values.copy(), 1
-    while reach < len(found) and abs(share) > TINY:
-        found[reach:] += share * found[:-reach]
+    sums, reach = values.copy(), 1
+    while reach < len(sums) and abs(share) > TINY:
+        sums[reach:] += share * sums[:-reach]
         share, reach = share * share, 2 * reach
-    return found
+    return sums
 
 
 class Pole:
@@ -41,9 +41,9 @@ class Pole:
         added = self._gain * changes
         if not is_begin:
             added[0] += self._share * self._out
-        found = decayed(added, self._share)
-        self._out = found[-1]
-        return found.real
+        response = decayed(added, self._share)
+        self._out = response[-1]
+        return response.real
 
 
 class Band:
@@ -59,16 +59,18 @@ class Band:
         low_Hz, high_Hz = band_Hz or (0.0, 0.0)
         is_seen = high_Hz < NYQUIST_SHARE / (2 * step_s)
         lows, highs = (
-            [2 * math.pi * edge_Hz * each for each in BUTTERWORTH[poles]]
+            [2 * math.pi * edge_Hz * root for root in BUTTERWORTH[poles]]
             for edge_Hz in (low_Hz, high_Hz)
         )
-        every = [*lows, *highs] if is_seen else lows
+        all_poles = [*lows, *highs] if is_seen else lows
         height = math.prod([abs(high) for high in highs]) if is_seen else 1.0
-        for at, pole in enumerate(every if band_Hz else ()):
+        for index, pole in enumerate(all_poles if band_Hz else ()):
             if pole.imag >= 0:  # the response of its conjugate has the same real part: weight 2
-                others = math.prod([pole - each for each in every[:at] + every[at + 1 :]])
+                product = math.prod(
+                    [pole - other_pole for other_pole in all_poles[:index] + all_poles[index + 1 :]]
+                )
                 pair = 2 if pole.imag else 1
-                weight = pair * height * pole ** (poles - 1) / others
+                weight = pair * height * pole ** (poles - 1) / product
                 self._parts.append(Pole(pole, weight, step_s))
 
     def feed(self, is_begin: bool, values: np.ndarray) -> np.ndarray:

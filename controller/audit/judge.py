@@ -78,13 +78,13 @@ class Found(NamedTuple):
     @property
     def binding(self) -> Verdict | None:
         """The verdict that allows the smallest site. None if no rule could be judged."""
-        known = [each for each in self.deciding if each.site_MW_max is not None]
-        return min(known, key=lambda each: each.site_MW_max or 0.0, default=None)
+        known = [verdict for verdict in self.deciding if verdict.site_MW_max is not None]
+        return min(known, key=lambda verdict: verdict.site_MW_max or 0.0, default=None)
 
     @property
     def unjudged(self) -> int:
         """The number of rules that could not be judged."""
-        return sum([each.site_MW_max is None for each in self.deciding])
+        return sum([verdict.site_MW_max is None for verdict in self.deciding])
 
     @property
     def deciding(self) -> list[Verdict]:
@@ -94,8 +94,8 @@ class Found(NamedTuple):
     @property
     def is_met(self) -> bool:
         """True if no rule is broken or refused, and one is met. Also true if no rule applies."""
-        words = {each.word for each in self.deciding}
-        return not {BROKEN, REFUSED} & words and (MET in words or words == {BELOW})
+        outcomes = {verdict.word for verdict in self.deciding}
+        return not {BROKEN, REFUSED} & outcomes and (MET in outcomes or outcomes == {BELOW})
 
 
 class Trial(NamedTuple):
@@ -119,7 +119,7 @@ class Likeness:
         """Take a block."""
         steps = max(1, round(CHANGE_S / step_s))
         load_W, grid_W = block.values[LOAD], block.values[GRID]
-        load, battery = (each[steps:] - each[:-steps] for each in (load_W, load_W - grid_W))
+        load, battery = (power[steps:] - power[:-steps] for power in (load_W, load_W - grid_W))
         self._load += float(load @ load)
         self._battery += float(battery @ battery)
         self._both += float(load @ battery)
@@ -149,9 +149,9 @@ def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found
     if not peak_W > 0:
         raise AuditError(f"{source.path}: the load is never above 0: allowed is a power it takes")
     size_MW = peak_W / W_PER_MW if site_MW is None else site_MW
-    found = Found(source, steady, peak_W, size_MW, [], likeness.is_against)
-    found.verdicts.extend([_verdict(found, trial) for trial in trials])
-    return found
+    findings = Found(source, steady, peak_W, size_MW, [], likeness.is_against)
+    findings.verdicts.extend([_verdict(findings, trial) for trial in trials])
+    return findings
 
 
 def _trial(rule: Rule, name: str, step_s: float) -> Trial:
@@ -159,60 +159,60 @@ def _trial(rule: Rule, name: str, step_s: float) -> Trial:
     return Trial(rule, name, free, measures.of_rule(rule, step_s))
 
 
-def _verdict(found: Found, trial: Trial) -> Verdict:
-    rule, made = trial.rule, _seen(found, trial)
-    if rule.applies(found.site_MW):
-        return made
-    why = f"{rule.size_words}; {made.why}" if made.why else rule.size_words
-    return made._replace(word=BELOW, why=why)
+def _verdict(findings: Found, trial: Trial) -> Verdict:
+    rule, verdict = trial.rule, _seen(findings, trial)
+    if rule.applies(findings.site_MW):
+        return verdict
+    why = f"{rule.size_words}; {verdict.why}" if verdict.why else rule.size_words
+    return verdict._replace(word=BELOW, why=why)
 
 
-def _seen(found: Found, trial: Trial) -> Verdict:
+def _seen(findings: Found, trial: Trial) -> Verdict:
     """The verdict as if the rule applied to sites of every size."""
-    rule, series, meter_s = trial.rule, SERIES[trial.name], found.steady.meter_s
+    rule, series, meter_s = trial.rule, SERIES[trial.name], findings.steady.meter_s
     if meter_s > rule.sample_s_max * NEAR:
         needed = f"this rule needs values at most {rule.sample_s_max * 1000:.0f} ms apart"
         slow = f"the meter has one every {meter_s * 1000:.0f} ms; {needed}"
         lacks = [_lacks(rule, ride) for ride in trial.readings.values() if isinstance(ride, Rides)]
         return Verdict(rule, series, REFUSED, "; ".join([*filter(None, lacks), slow]))
     readings = {
-        name: _of_measure(found, rule, series, reading) for name, reading in trial.readings.items()
+        key: _of_measure(findings, rule, series, reading) for key, reading in trial.readings.items()
     }
     is_net = rule.values.get(DECIDES) == NET
-    made = next(iter(readings.values())) if is_net else max(readings.values(), key=_strictness)
-    if made.site_MW_max is None and made.value is not None:  # the value does not depend on the size
-        made = made._replace(site_MW_max=math.inf if made.word == MET else rule.from_MW)
-    return made._replace(readings=readings) if len(readings) > 1 else made
+    verdict = next(iter(readings.values())) if is_net else max(readings.values(), key=_strictness)
+    if verdict.site_MW_max is None and verdict.value is not None:  # independent of the size
+        verdict = verdict._replace(site_MW_max=math.inf if verdict.word == MET else rule.from_MW)
+    return verdict._replace(readings=readings) if len(readings) > 1 else verdict
 
 
 def _strictness(verdict: Verdict) -> tuple[int, float]:
     return (MET, NOTHING, REFUSED, BROKEN).index(verdict.word), verdict.value or 0.0
 
 
-def _of_measure(found: Found, rule: Rule, series: str, measure: Measure) -> Verdict:
+def _of_measure(findings: Found, rule: Rule, series: str, measure: Measure) -> Verdict:
     measure.close()
     if isinstance(measure, Rides):
         return _of_rides(rule, series, measure)
     if isinstance(measure, Response):
-        return _of_response(found, rule, series, measure)
+        return _of_response(findings, rule, series, measure)
     if measure.worst is not None:
-        made = _of_worst(found, rule, series, measure, measure.worst)
-        if measure.is_whole or made.word == BROKEN:
-            return made
-    why = f"no {rule.values['window_s']:g} s without a gap in {found.steady.length_s:.3g} s"
+        verdict = _of_worst(findings, rule, series, measure, measure.worst)
+        if measure.is_whole or verdict.word == BROKEN:
+            return verdict
+    why = f"no {rule.values['window_s']:g} s without a gap in {findings.steady.length_s:.3g} s"
     return Verdict(rule, series, NOTHING, why)
 
 
-def _of_worst(found: Found, rule: Rule, series: str, measure: Measure, worst: Worst) -> Verdict:
+def _of_worst(findings: Found, rule: Rule, series: str, measure: Measure, worst: Worst) -> Verdict:
     if isinstance(measure, Energy):
         value, site_MW_max = 100 * measure.share, None
     else:
-        share = worst.value / found.peak_W
-        value, site_MW_max = share * found.site_MW, _largest(rule, share)
-    limit = rule.limit(found.site_MW)
-    word = MET if rule.allows(value, found.site_MW) else BROKEN
-    made = Verdict(rule, series, word, value=value, limit=limit, site_MW_max=site_MW_max)
-    return made._replace(begin_s=worst.begin_s, at_s=worst.at_s)
+        share = worst.value / findings.peak_W
+        value, site_MW_max = share * findings.site_MW, _largest(rule, share)
+    limit = rule.limit(findings.site_MW)
+    word = MET if rule.allows(value, findings.site_MW) else BROKEN
+    verdict = Verdict(rule, series, word, value=value, limit=limit, site_MW_max=site_MW_max)
+    return verdict._replace(begin_s=worst.begin_s, at_s=worst.at_s)
 
 
 def _largest(rule: Rule, share: float) -> float:
@@ -257,29 +257,29 @@ def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
 
 
 def _of_response(of: Found, rule: Rule, series: str, measure: Response) -> Verdict:
-    found, frequency_s = measure.deviations, of.steady.frequency_s
-    others = [
-        words
-        for count, words in (
+    judged, frequency_s = measure.deviations, of.steady.frequency_s
+    notes = [
+        note
+        for count, note in (
             (measure.cut, f"{measure.cut} at an end of the record"),
             (measure.small, f"{measure.small} too small"),
             (measure.unknown_s, f"frequency unknown for {measure.unknown_s:.3g} s"),
         )
         if count
     ]
-    if series == SERIES[LOAD] or not found:
-        why = "it needs the battery" if found else "; ".join(["no deviation to judge", *others])
+    if series == SERIES[LOAD] or not judged:
+        why = "it needs the battery" if judged else "; ".join(["no deviation to judge", *notes])
         return Verdict(rule, series, NOTHING, why)
-    worst = max(found, key=lambda each: each.found.apart)
-    delay_s, energy = worst.found.delay * measure.step_s, 100 * worst.found.energy
+    worst = max(judged, key=lambda deviation: deviation.comparison.apart)
+    delay_s, energy = worst.comparison.delay * measure.step_s, 100 * worst.comparison.energy
     unseen_s = frequency_s - measure.step_s  # before this value, the frequency may have been there
     if exceeds(delay_s + unseen_s, rule.values["delay_s"]):
         why = f"the frequency has one value every {frequency_s * 1000:.0f} ms, so the response may"
         why += f" be {delay_s + unseen_s:.2f} s late; this rule allows {rule.values['delay_s']:g} s"
         return Verdict(rule, series, REFUSED, why)
-    value, limit = 100 * worst.found.apart, rule.limit(0.0)
+    value, limit = 100 * worst.comparison.apart, rule.limit(0.0)
     why = (
-        f"{'; '.join([f'{len(found)} deviations', *others])}; the worst one {delay_s:.2f} s late, "
+        f"{'; '.join([f'{len(judged)} deviations', *notes])}; the worst one {delay_s:.2f} s late, "
         f"with {energy:.1f} % of the energy, {worst.used_Wh:.3g} Wh"
     )
     word = BROKEN if exceeds(value, limit) else MET

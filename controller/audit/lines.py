@@ -89,12 +89,12 @@ class Spectra(Measure):
     def _transform(self, first: int) -> None:
         part = self._kept[first : first + self._count]
         mean = float(self._hann @ part) / self._hann.sum()
-        found = np.abs(np.fft.rfft(self._hann * (part - mean), self._size))
+        magnitudes = np.abs(np.fft.rfft(self._hann * (part - mean), self._size))
         begin_s, end_s = self._times_s[[first, first + self._count - 1]].tolist()
-        self.worse(self.value(found), begin_s, (begin_s + end_s) / 2)
+        self.worse(self.value(magnitudes), begin_s, (begin_s + end_s) / 2)
 
-    def value(self, found: np.ndarray) -> float:
-        """The value of one window. found: absolute values of its transform."""
+    def value(self, magnitudes: np.ndarray) -> float:
+        """The value of one window. magnitudes: absolute values of its transform."""
         raise NotImplementedError
 
 
@@ -103,18 +103,18 @@ class Line(Spectra):
 
     PADDED = PADDING
 
-    def value(self, found: np.ndarray) -> float:
+    def value(self, magnitudes: np.ndarray) -> float:
         """See Spectra."""
         # If the samples are too far apart, no line is in the band. The rule is then refused.
-        return 2 * float(found[self._is_in].max(initial=0)) / float(self._hann.sum())
+        return 2 * float(magnitudes[self._is_in].max(initial=0)) / float(self._hann.sum())
 
 
 class Content(Spectra):
     """Amplitude that a single line with the energy of all lines of the band would have."""
 
-    def value(self, found: np.ndarray) -> float:
+    def value(self, magnitudes: np.ndarray) -> float:
         """See Spectra."""
-        energy = float((found[self._is_in] ** 2).sum()) / (
+        energy = float((magnitudes[self._is_in] ** 2).sum()) / (
             self._size * float(self._hann @ self._hann)
         )
         return 2 * math.sqrt(energy)
@@ -127,9 +127,9 @@ class Energy(Spectra):
 
     _in = _all = 0.0
 
-    def value(self, found: np.ndarray) -> float:
+    def value(self, magnitudes: np.ndarray) -> float:
         """See Spectra."""
-        powers = found**2
+        powers = magnitudes**2
         in_band = float(powers[self._is_in].sum())
         self._in, self._all = self._in + in_band, self._all + float(powers[1:].sum())
         return in_band

@@ -44,7 +44,7 @@ def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
         return {"": Response(values, step_s)}
     window_s, band_Hz = values["window_s"], values.get("band_Hz")
     if quantity == RANGE:
-        return {POLES[each]: Range(window_s, band_Hz, step_s, each) for each in values["poles"]}
+        return {POLES[poles]: Range(window_s, band_Hz, step_s, poles) for poles in values["poles"]}
     if quantity == CHANGE:
         between = f"between moments {window_s:g} s apart"
         inside = Range(window_s, None, step_s)
@@ -54,10 +54,10 @@ def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
         return {between: Ramp(window_s, window_s, "both", step_s), INSIDE: inside}
     if quantity == RAMP:
         per_s = {"s": 1.0, "min": 60.0}[values["per"]]
-        given, percentile = (window_s, per_s, values["direction"], step_s), values["percentile"]
+        arguments, percentile = (window_s, per_s, values["direction"], step_s), values["percentile"]
         if percentile:
-            return {"": Percentile(percentile, *given)}
-        return {NET: Ramp(*given), INSIDE: Inside(*given)}
+            return {"": Percentile(percentile, *arguments)}
+        return {NET: Ramp(*arguments), INSIDE: Inside(*arguments)}
     low_Hz, high_Hz = band_Hz or (values["low_Hz"], math.inf)
     shape = window_s, low_Hz, high_Hz, step_s
     if quantity == CONTENT:
@@ -88,10 +88,10 @@ class Window:
             self._values = np.full(count, values[0])
             self._times_s = np.full(count, block.times_s[0])
         times_s = np.concatenate((self._times_s, block.times_s))
-        found = np.concatenate((self._values, values))
-        keep = max(0, len(found) - self.steps)
-        self._times_s, self._values = times_s[keep:], found[keep:]
-        return times_s, found
+        joined = np.concatenate((self._values, values))
+        keep = max(0, len(joined) - self.steps)
+        self._times_s, self._values = times_s[keep:], joined[keep:]
+        return times_s, joined
 
     def _bridge(self, block: Block, value: float) -> None:
         count, last, last_s = round(block.gap_s / self._step_s), self._values[-1], self._times_s[-1]
@@ -234,9 +234,9 @@ class Percentile(Ramp):
     value.
     """
 
-    def __init__(self, percentile: float, *given: Any) -> None:
-        """given: see Ramp."""
-        super().__init__(*given)
+    def __init__(self, percentile: float, *arguments: Any) -> None:
+        """arguments: see Ramp."""
+        super().__init__(*arguments)
         self._percentile, self._every, self._skip = percentile, max(1, self._steps // KEPT), 0
         self._kept: list[np.ndarray] = []
 
@@ -249,9 +249,9 @@ class Percentile(Ramp):
     @property
     def worst(self) -> Worst | None:
         """The slope of this percentile and its place."""
-        every = np.concatenate(self._kept or [np.empty((3, 0))], axis=1)
-        if not every.size:
+        slopes = np.concatenate(self._kept or [np.empty((3, 0))], axis=1)
+        if not slopes.size:
             return None
-        rank = math.ceil(self._percentile * every.shape[1] / 100)
-        place = every[0].argsort(kind="stable")[rank - 1]
-        return Worst(*map(float, every[:, place]))
+        rank = math.ceil(self._percentile * slopes.shape[1] / 100)
+        place = slopes[0].argsort(kind="stable")[rank - 1]
+        return Worst(*map(float, slopes[:, place]))

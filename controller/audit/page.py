@@ -24,39 +24,45 @@ Span_s = tuple[float, float]
 Curve = tuple[np.ndarray, Values]
 
 
-def html_page(found: Found) -> str:
+def html_page(findings: Found) -> str:
     """The page."""
     spans = {
-        at: _span(verdict) for at, verdict in enumerate(found.verdicts) if verdict.at_s is not None
+        index: _span(verdict)
+        for index, verdict in enumerate(findings.verdicts)
+        if verdict.at_s is not None
     }
-    curves = _curves(found, spans)
-    first, *_, last = report.text(found).split("\n\n")
+    curves = _curves(findings, spans)
+    first, *_, last = report.text(findings).split("\n\n")
     title, *lines = [*first.split("\n"), *last.split("\n")]
     blocks: Blocks = [Heading(1, "Audit by the rules of grid operators"), Text(title)]
     blocks += [Text(line) for line in lines]
-    each = enumerate(found.verdicts)
-    for _, group in itertools.groupby(each, key=lambda pair: id(pair[1].rule)):
-        blocks += _rule(found, list(group), curves)
+    numbered = enumerate(findings.verdicts)
+    for _, group in itertools.groupby(numbered, key=lambda pair: id(pair[1].rule)):
+        blocks += _rule(findings, list(group), curves)
     return page(blocks, SCREEN)
 
 
 def _rule(
-    found: Found, group: list[tuple[int, Verdict]], curves: dict[int, Curve]
+    findings: Found, group: list[tuple[int, Verdict]], curves: dict[int, Curve]
 ) -> Iterator[Block]:
     rule = group[0][1].rule
     yield Heading(2, rule.title)
     yield Text(report.limit_words(rule))
     yield Text(f"{rule.document} ({rule.date}), {report.PROVENANCE[rule.provenance]}. {rule.note}")
-    if unseen := report.unseen(found, rule):
+    if unseen := report.unseen(findings, rule):
         yield Text(unseen)
     rows = [
-        (each.series, Mark(KINDS.get(each.word, "absent"), each.word), report.details(found, each))
-        for _, each in group
+        (
+            verdict.series,
+            Mark(KINDS.get(verdict.word, "absent"), verdict.word),
+            report.details(findings, verdict),
+        )
+        for _, verdict in group
     ]
     yield Table(("", "verdict", ""), rows)
-    for at, verdict in group:
-        if at in curves and verdict.series == found.judged:
-            yield Picture(_picture(found, verdict, curves[at]), "worst")
+    for index, verdict in group:
+        if index in curves and verdict.series == findings.judged:
+            yield Picture(_picture(findings, verdict, curves[index]), "worst")
 
 
 def _span(verdict: Verdict) -> Span_s:
@@ -66,16 +72,16 @@ def _span(verdict: Verdict) -> Span_s:
     return verdict.begin_s - beside_s, verdict.at_s + beside_s + back_s
 
 
-def _curves(found: Found, spans: dict[int, Span_s]) -> dict[int, Curve]:
+def _curves(findings: Found, spans: dict[int, Span_s]) -> dict[int, Curve]:
     """The powers in each span of time. This reads the source a second time."""
-    kept: dict[int, list[Curve]] = {at: [] for at in spans}
-    for block in Steady(found.source).blocks():
-        for at, (from_s, to_s) in spans.items():
+    kept: dict[int, list[Curve]] = {index: [] for index in spans}
+    for block in Steady(findings.source).blocks():
+        for index, (from_s, to_s) in spans.items():
             part = slice(*np.searchsorted(block.times_s, (from_s, to_s)))
             if part.stop > part.start:
                 powers = {name: block.values[name][part] for name in POWERS if name in block.values}
-                kept[at].append((block.times_s[part], powers))
-    return {at: _one(parts) for at, parts in kept.items() if parts}
+                kept[index].append((block.times_s[part], powers))
+    return {index: _one(parts) for index, parts in kept.items() if parts}
 
 
 def _one(parts: list[Curve]) -> Curve:
@@ -84,15 +90,15 @@ def _one(parts: list[Curve]) -> Curve:
     return times_s, {name: np.concatenate([part[1][name] for part in parts]) for name in names}
 
 
-def _picture(found: Found, verdict: Verdict, curve: Curve) -> str:
+def _picture(findings: Found, verdict: Verdict, curve: Curve) -> str:
     """A picture of the powers around the worst moment, which is shaded."""
     times_s, powers = curve
-    scale = found.site_MW / found.peak_W
+    scale = findings.site_MW / findings.peak_W
     drawn = [
         (
             judge.SERIES[name],
             COLOURS[name],
-            [(at, v * scale) for at, v in _thinned(times_s, values)],
+            [(time_s, v * scale) for time_s, v in _thinned(times_s, values)],
         )
         for name, values in powers.items()
     ]
@@ -106,5 +112,5 @@ def _thinned(times_s: np.ndarray, values: np.ndarray) -> Iterator[tuple[float, f
     width = -(-len(values) // COLUMNS_MAX)
     for first in range(0, len(values), width):
         part = values[first : first + width]
-        for at in sorted({int(part.argmin()), int(part.argmax())}):
-            yield float(times_s[first + at]), float(part[at])
+        for index in sorted({int(part.argmin()), int(part.argmax())}):
+            yield float(times_s[first + index]), float(part[index])

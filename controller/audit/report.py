@@ -30,41 +30,41 @@ from controller.system.paths import printable
 US, LOW_W = 1e6, 1000.0
 
 
-def text(found: Found) -> str:
+def text(findings: Found) -> str:
     """The report as text."""
-    steady, path = found.steady, found.source.path
+    steady, path = findings.steady, findings.source.path
     lines = [
         f"{path}: {steady.length_s:.1f} s at {steady.step_s * 1000:g} ms, highest load "
-        f"{found.peak_W / 1e6:.4g} MW; judged as a site of {found.site_MW:.4g} MW",
-        f"its meter sees up to {found.seen_Hz:.3g} Hz, a third of its rate: one value each "
+        f"{findings.peak_W / 1e6:.4g} MW; judged as a site of {findings.site_MW:.4g} MW",
+        f"its meter sees up to {findings.seen_Hz:.3g} Hz, a third of its rate: one value each "
         f"{steady.meter_s * 1000:.4g} ms",
     ]
     if steady.gaps or steady.lost:
         lines.append(
             f"{steady.lost} lost samples bridged; {steady.gaps} gaps, {steady.gap_s:.1f} s left out"
         )
-    if unread := getattr(found.source, "unread", []):
+    if unread := getattr(findings.source, "unread", []):
         lines.append(f"columns that are not read: {listed(unread)}")
-    if found.peak_W < LOW_W:
-        lines.append(f"its highest load is {found.peak_W:g} W: is the unit right?")
-    if found.is_against:
+    if findings.peak_W < LOW_W:
+        lines.append(f"its highest load is {findings.peak_W:g} W: is the unit right?")
+    if findings.is_against:
         lines.append("the battery takes more when the load rises: above 0 must be discharging")
-    for at, verdict in enumerate(found.verdicts):
-        if not at or found.verdicts[at - 1].rule is not verdict.rule:
-            lines += ["", *_head(found, verdict.rule)]
-        lines.append(f"  {verdict.series:13} {verdict.word:14} {details(found, verdict)}")
-    return "\n".join(map(printable, [*lines, "", *_end(found)]))
+    for index, verdict in enumerate(findings.verdicts):
+        if not index or findings.verdicts[index - 1].rule is not verdict.rule:
+            lines += ["", *_head(findings, verdict.rule)]
+        lines.append(f"  {verdict.series:13} {verdict.word:14} {details(findings, verdict)}")
+    return "\n".join(map(printable, [*lines, "", *_end(findings)]))
 
 
-def _head(found: Found, rule: Rule) -> Iterator[str]:
+def _head(findings: Found, rule: Rule) -> Iterator[str]:
     yield f"{rule.title}: {limit_words(rule)}"
-    if blind := unseen(found, rule):
+    if blind := unseen(findings, rule):
         yield f"  {blind}"
 
 
-def unseen(found: Found, rule: Rule) -> str:
+def unseen(findings: Found, rule: Rule) -> str:
     """Says which frequencies of the rule the meter cannot see. "" if it sees all of them."""
-    band_Hz, seen_Hz = rule.values.get("band_Hz"), found.seen_Hz
+    band_Hz, seen_Hz = rule.values.get("band_Hz"), findings.seen_Hz
     if rule.quantity in (RIDE, RESPONSE) or band_Hz and band_Hz[1] <= seen_Hz:
         return ""
     is_ramp = rule.quantity == RAMP and rule.values[DECIDES] != NET
@@ -114,7 +114,7 @@ def _measured(rule: Rule) -> str:
         return f"amplitude of each line from {values['low_Hz']:g} Hz up"
     if quantity == CONTENT:
         return "content"
-    poles = " or ".join([POLES[each] for each in values["poles"]])
+    poles = " or ".join([POLES[count] for count in values["poles"]])
     return f"range in any {window}" + (f", {poles}" if values["band_Hz"] else "")
 
 
@@ -122,20 +122,20 @@ def _limits(per: str) -> tuple[tuple[str, str], ...]:
     return ("limit_MW", f"MW{per}"), ("limit_percent", f"% of the load's peak{per}")
 
 
-def details(found: Found, verdict: Verdict) -> str:
+def details(findings: Found, verdict: Verdict) -> str:
     """Words for a verdict: its reason, its value and limit, its time, and the largest site."""
     parts = [verdict.why] if verdict.why else []
     if verdict.value is not None:
         parts.append(f"{verdict.value:.4g} {verdict.rule.unit} of {verdict.limit:.4g}")
     if verdict.at_s is not None:
-        parts.append(f"at {_time(found, verdict.at_s)}")
+        parts.append(f"at {_time(findings, verdict.at_s)}")
     if verdict.site_MW_max is not None:
         parts.append(f"largest site {_size(verdict.rule, verdict.site_MW_max)}")
-    readings = [(words, reading.value) for words, reading in verdict.readings.items()]
-    values = [f"{words} {value:.4g}" for words, value in readings if value is not None]
+    readings = [(meaning, reading.value) for meaning, reading in verdict.readings.items()]
+    values = [f"{meaning} {value:.4g}" for meaning, value in readings if value is not None]
     if values:
-        which = "first" if verdict.rule.values.get(DECIDES) == NET else "stricter"
-        parts.append(f"the {which} reading decides: {', '.join(values)}")
+        deciding = "first" if verdict.rule.values.get(DECIDES) == NET else "stricter"
+        parts.append(f"the {deciding} reading decides: {', '.join(values)}")
     return "; ".join(parts)
 
 
@@ -148,61 +148,61 @@ def _size(rule: Rule, size_MW: float) -> str:
     return f"{size_MW:.4g} MW" if size_MW else "none"
 
 
-def _time(found: Found, at_s: float) -> str:
-    begin_s = found.source.begin_utc_s
+def _time(findings: Found, at_s: float) -> str:
+    begin_s = findings.source.begin_utc_s
     utc = "" if begin_s is None else f" ({utc_text(round((begin_s + at_s) * US))})"
     return f"{at_s:.3f} s{utc}"
 
 
-def _end(found: Found) -> Iterator[str]:
-    words = [verdict.word for verdict in found.verdicts if verdict.series == found.judged]
-    counts = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
-    yield f"{found.judged}: {', '.join(counts)}"
-    yield f"largest site over all rules: {_largest(found)}"
-    doubtful = [rule for rule, *_ in found.verdicts if rule.provenance != CONFIRMED]
+def _end(findings: Found) -> Iterator[str]:
+    outcomes = [verdict.word for verdict in findings.verdicts if verdict.series == findings.judged]
+    counts = [f"{outcomes.count(word)} {word}" for word in dict.fromkeys(outcomes)]
+    yield f"{findings.judged}: {', '.join(counts)}"
+    yield f"largest site over all rules: {_largest(findings)}"
+    doubtful = [rule for rule, *_ in findings.verdicts if rule.provenance != CONFIRMED]
     if doubtful:
         operators = dict.fromkeys([rule.operator for rule in doubtful])
         yield f"(?) not read in the document itself: {', '.join(operators)}; --json has the source"
 
 
-def _largest(found: Found) -> str:
-    binding, unjudged = found.binding, found.unjudged
+def _largest(findings: Found) -> str:
+    binding, unjudged = findings.binding, findings.unjudged
     parts = ["not known"]
     if binding is not None and binding.site_MW_max is not None:
         parts = [_size(binding.rule, binding.site_MW_max)]
         if binding.site_MW_max < math.inf:
             parts.append(f"binding rule: {binding.rule.title}")
     if unjudged:
-        parts.append(f"rules that could not be judged: {unjudged} of {len(found.deciding)}")
+        parts.append(f"rules that could not be judged: {unjudged} of {len(findings.deciding)}")
     return "; ".join(parts)
 
 
-def document(found: Found) -> Facts:
+def document(findings: Found) -> Facts:
     """The findings as JSON."""
-    steady, binding = found.steady, found.binding
+    steady, binding = findings.steady, findings.binding
     return {
-        "record": found.source.path,
-        "begin_utc_s": found.source.begin_utc_s,
+        "record": findings.source.path,
+        "begin_utc_s": findings.source.begin_utc_s,
         "length_s": round(steady.length_s, 6),
         "sample_ms": round(1000 * steady.step_s, 6),
         "meter_ms": round(1000 * steady.meter_s, 6),
-        "seen_to_Hz": round(found.seen_Hz, 4),
+        "seen_to_Hz": round(findings.seen_Hz, 4),
         "lost_samples": steady.lost,
         "gaps": steady.gaps,
         "gap_s": round(steady.gap_s, 3),
-        "unread_columns": getattr(found.source, "unread", []),
-        "peak_W": found.peak_W,
-        "battery_is_against": found.is_against,
-        "site_MW": found.site_MW,
-        "judged": found.judged,
-        "is_met": found.is_met,
-        "rules_not_judged": found.unjudged,
-        "binding": None if binding is None else _verdict(found, binding),
-        "verdicts": [_verdict(found, verdict) for verdict in found.verdicts],
+        "unread_columns": getattr(findings.source, "unread", []),
+        "peak_W": findings.peak_W,
+        "battery_is_against": findings.is_against,
+        "site_MW": findings.site_MW,
+        "judged": findings.judged,
+        "is_met": findings.is_met,
+        "rules_not_judged": findings.unjudged,
+        "binding": None if binding is None else _verdict(findings, binding),
+        "verdicts": [_verdict(findings, verdict) for verdict in findings.verdicts],
     }
 
 
-def _verdict(found: Found, verdict: Verdict) -> Facts:
+def _verdict(findings: Found, verdict: Verdict) -> Facts:
     rule, size_MW = verdict.rule, verdict.site_MW_max
     return {
         "operator": rule.operator,
@@ -214,7 +214,7 @@ def _verdict(found: Found, verdict: Verdict) -> Facts:
         "note": rule.note,
         "from_MW": rule.from_MW,
         "is_above": rule.is_above,
-        "not_seen": unseen(found, rule) or None,
+        "not_seen": unseen(findings, rule) or None,
         "series": verdict.series,
         "verdict": verdict.word,
         "why": verdict.why,
@@ -227,11 +227,11 @@ def _verdict(found: Found, verdict: Verdict) -> Facts:
         "site_MW_max": None if size_MW == math.inf else size_MW,
         "readings": [
             {
-                "reading": words,
+                "reading": meaning,
                 "verdict": reading.word,
                 "value": reading.value,
                 "at_s": reading.at_s,
             }
-            for words, reading in verdict.readings.items()
+            for meaning, reading in verdict.readings.items()
         ],
     }

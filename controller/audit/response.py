@@ -31,14 +31,16 @@ class Deviation(NamedTuple):
 
     begin_s: float
     end_s: float
-    found: Compared
+    comparison: Compared
     used_Wh: float
 
 
 def compared(own_W: np.ndarray, ideal_W: np.ndarray, most: int) -> Compared:
     """The comparison at the delay with the least difference. most: longest delay, samples."""
     count = len(own_W)
-    apart_W = [float(np.abs(own_W[at:] - ideal_W[: count - at]).sum()) for at in range(most + 1)]
+    apart_W = [
+        float(np.abs(own_W[shift:] - ideal_W[: count - shift]).sum()) for shift in range(most + 1)
+    ]
     delay = int(np.argmin(apart_W))
     own, ideal = own_W[delay:], ideal_W[: count - delay]
     all_W = float(np.abs(ideal_W).sum())
@@ -89,7 +91,7 @@ class Response(Measure):
                 keep_s = begin_s - BEFORE_S
                 break
             self._add(begin_s, end_s)
-        self._kept = {key: each[times_s >= keep_s] for key, each in self._kept.items()}
+        self._kept = {key: column[times_s >= keep_s] for key, column in self._kept.items()}
 
     def _add(self, begin_s: float, end_s: float) -> None:
         times_s, own_W, off_Hz = (self._kept[key] for key in (TIME, OWN, OFF))
@@ -103,9 +105,9 @@ class Response(Measure):
             return
         part = (times_s >= begin_s) & (times_s <= end_s + self._most * self.step_s)
         own_W = own_W[part] - own_W[before].mean()
-        found = compared(own_W, self._ideal_W(off_Hz[part]), self._most)
+        comparison = compared(own_W, self._ideal_W(off_Hz[part]), self._most)
         used_Wh = float(own_W.sum()) * self.step_s / 3600
-        self.deviations.append(Deviation(float(begin_s), float(end_s), found, used_Wh))
+        self.deviations.append(Deviation(float(begin_s), float(end_s), comparison, used_Wh))
 
     def _ideal_W(self, off_Hz: np.ndarray) -> np.ndarray:
         rule = self._rule

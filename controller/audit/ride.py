@@ -112,14 +112,14 @@ class Rides(Measure):
         signs = [name for name in (VOLTAGE, FREQUENCY) if name in block.values]
         if not signs:
             return
-        told = [name for name in (*signs, COMMANDED) if name in block.values]
-        self.seen |= {name for name in told if not np.isnan(block.values[name]).all()}
+        known = [name for name in (*signs, COMMANDED) if name in block.values]
+        self.seen |= {name for name in known if not np.isnan(block.values[name]).all()}
         if block.is_begin:
             self.close()
-        found = joined(self._kept, {**block.values, POWER: power_W})
+        columns = joined(self._kept, {**block.values, POWER: power_W})
         self._times_s = np.concatenate((self._times_s, block.times_s))
         most = round(HELD_S / self._step_s)
-        self._kept = found | {name: _held(found[name], most) for name in signs}
+        self._kept = columns | {name: _held(columns[name], most) for name in signs}
         self._judge(False)
 
     def close(self) -> None:
@@ -146,26 +146,26 @@ class Rides(Measure):
             self._judged_s = float(times_s[end - 1])
         count = max(0, forget - self._kept_before)
         self._times_s = self._times_s[count:]
-        self._kept = {key: each[count:] for key, each in self._kept.items()}
+        self._kept = {key: column[count:] for key, column in self._kept.items()}
 
     def _away(self) -> np.ndarray:
         """True for each sample out of the normal range, or with a fast change of the frequency."""
-        rule, found = self._rule, np.zeros(len(self._times_s), bool)
+        rule, is_away = self._rule, np.zeros(len(self._times_s), bool)
         for _, normal, column in CURVES:
             if rule[normal] and column in self._kept:
-                found |= _is_out(self._kept[column], rule[normal])
+                is_away |= _is_out(self._kept[column], rule[normal])
         if rule["rate_Hz_per_s"]:
-            found |= self._rate_Hz_per_s > RATE_SHARE * rule["rate_Hz_per_s"]
-        return found
+            is_away |= self._rate_Hz_per_s > RATE_SHARE * rule["rate_Hz_per_s"]
+        return is_away
 
     def _rates(self) -> np.ndarray:
         """Absolute rate of change of the frequency in the rule's window, Hz/s. 0 if unknown."""
-        found = np.zeros(len(self._times_s))
+        rates = np.zeros(len(self._times_s))
         steps = max(1, round(self._rule["rate_window_s"] / self._step_s))
-        if FREQUENCY in self._kept and len(found) > steps:
+        if FREQUENCY in self._kept and len(rates) > steps:
             values = self._kept[FREQUENCY]
-            found[steps:] = np.abs(values[steps:] - values[:-steps]) / (steps * self._step_s)
-        return np.nan_to_num(found)
+            rates[steps:] = np.abs(values[steps:] - values[:-steps]) / (steps * self._step_s)
+        return np.nan_to_num(rates)
 
     def _ride(self, first: int, last: int) -> Ride:
         """The verdict of a sag from sample first to last."""
@@ -181,7 +181,7 @@ class Rides(Measure):
             act_s = float(self._times_s[first + place] - self._times_s[first])
         is_judged = is_inside and self._rule["back_s"]
         back_s, is_back = self._back(first, last) if is_judged else (None, True)
-        begin_s, end_s = (float(self._times_s[each]) for each in (first, last))
+        begin_s, end_s = (float(self._times_s[index]) for index in (first, last))
         return Ride(begin_s, end_s, is_inside, act=act, act_s=act_s, back_s=back_s, is_back=is_back)
 
     def _has_curve(self, sag: slice) -> np.ndarray:
@@ -192,15 +192,15 @@ class Rides(Measure):
 
     def _within(self, sag: slice) -> np.ndarray:
         """True for each sample of a sag inside the curve: no edge was passed for too long."""
-        rule, found = self._rule, np.ones(sag.stop - sag.start, bool)
+        rule, is_within = self._rule, np.ones(sag.stop - sag.start, bool)
         for key, normal, column in CURVES:
             for low, high, most_s in rule[key] if column in self._kept else ():
                 values, is_low = self._kept[column][sag], high <= rule[normal][0]
                 beyond = values < high if is_low else values > low
-                found &= np.cumsum(beyond) * self._step_s <= most_s + self._step_s / 2
+                is_within &= np.cumsum(beyond) * self._step_s <= most_s + self._step_s / 2
         if rule["rate_Hz_per_s"]:
-            found &= np.cumsum(self._rate_Hz_per_s[sag] > rule["rate_Hz_per_s"]) == 0
-        return found
+            is_within &= np.cumsum(self._rate_Hz_per_s[sag] > rule["rate_Hz_per_s"]) == 0
+        return is_within
 
     def _back(self, first: int, last: int) -> tuple[float | None, bool]:
         """(time from the end of the sag until the needed power is back, whether it came back). The

@@ -209,31 +209,31 @@ def load(name: str) -> list[Rule]:
 
 def _rule(path: str, top: Values, name: str, table: Values) -> Rule:
     where = ("rule", name)
-    found = read_variant(path, where, table, "quantity", FORMS, COMMON)
-    quantity, note = found.pop("quantity"), found.pop("note")
-    operator, document, date, provenance = (found.pop(key) or top[key] for key in OF_TEXT)
-    if quantity not in (RIDE, RESPONSE) and found.get(MW) is None and found[PERCENT] is None:
+    values = read_variant(path, where, table, "quantity", FORMS, COMMON)
+    quantity, note = values.pop("quantity"), values.pop("note")
+    operator, document, date, provenance = (values.pop(key) or top[key] for key in OF_TEXT)
+    if quantity not in (RIDE, RESPONSE) and values.get(MW) is None and values[PERCENT] is None:
         refuse(path, where, "has no limit", "limit_MW, limit_percent or both")
     if quantity == CHANGE:
-        found["window_s"] = _window_s(path, where, found)
-    if quantity == RIDE and (found["back_percent"] is None) != (found["back_s"] is None):
+        values["window_s"] = _window_s(path, where, values)
+    if quantity == RIDE and (values["back_percent"] is None) != (values["back_s"] is None):
         refuse(path, where, "has one of back_percent and back_s", "both or none")
-    band_Hz = found.get("band_Hz")
-    if quantity == RANGE and not band_Hz and found["poles"] != [1]:
+    band_Hz = values.get("band_Hz")
+    if quantity == RANGE and not band_Hz and values["poles"] != [1]:
         refuse(path, (*where, "poles"), "is not allowed without band_Hz", "[1]")
     if band_Hz and band_Hz[0] >= band_Hz[1]:
         refuse(path, (*where, "band_Hz"), f"{shown(band_Hz)} is not allowed", "[low, high]")
-    own = _size(path, where, found.pop("from_MW"), found.pop("above_MW"))
+    own = _size(path, where, values.pop("from_MW"), values.pop("above_MW"))
     size = own or _size(path, (), top["from_MW"], top["above_MW"]) or (0.0, False)
     head = operator, document, date.isoformat(), provenance
-    return Rule(*head, name, quantity, *size, note, found)
+    return Rule(*head, name, quantity, *size, note, values)
 
 
-def _window_s(path: str, where: Path, found: Values) -> float:
+def _window_s(path: str, where: Path, values: Values) -> float:
     """The window of a rule about changes, s. The file states it, or it is the time in which the
     slowest forbidden change reaches the limit.
     """
-    window_s, slope, limit_MW = found["window_s"], found[SLOWER], found[MW]
+    window_s, slope, limit_MW = values["window_s"], values[SLOWER], values[MW]
     if [window_s, slope].count(None) != 1 or slope and limit_MW is None:
         refuse(path, where, "has no time of a change", f"window_s, or {MW} with {SLOWER}")
     window_s = limit_MW / slope if slope else window_s

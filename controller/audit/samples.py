@@ -130,8 +130,8 @@ class Steady:
             end_s = kept.times_s[-1]
             for name in self._refreshes.keys() & kept.values:
                 known = ~np.isnan(kept.values[name])
-                given = kept.times_s[known], kept.values[name][known]
-                self._refreshes[name].feed(*given, self.step_s)
+                measured = kept.times_s[known], kept.values[name][known]
+                self._refreshes[name].feed(*measured, self.step_s)
             for block in self._split(kept):
                 self.samples += len(block.times_s)
                 yield block
@@ -165,8 +165,8 @@ class Steady:
         known = ~np.isnan(sum(powers))
         if known.all():
             return piece
-        found = {key: each[known] for key, each in piece.values.items()}
-        return Piece(piece.times_s[known], found, piece.is_begin)
+        values = {key: column[known] for key, column in piece.values.items()}
+        return Piece(piece.times_s[known], values, piece.is_begin)
 
     def _split(self, piece: Piece) -> Iterator[Block]:
         """The blocks of a piece. A long gap starts a new block. A short gap is bridged."""
@@ -180,7 +180,7 @@ class Steady:
         self.gap_s += float(steps_s[is_gap].sum())
         edges = [0, *(np.flatnonzero(is_gap) + 1), len(times_s)]
         for first, end in zip(edges, edges[1:]):
-            part = {key: each[first:end] for key, each in values.items()}
+            part = {key: column[first:end] for key, column in values.items()}
             is_begin = bool(first > 0 or last is None)
             block = self._even(is_begin, times_s[first:end], part)
             if len(block.times_s):
@@ -236,4 +236,4 @@ def _step_s(times_s: np.ndarray, path: str) -> float:
 
 def joined(before: Values, after: Values) -> Values:
     """The columns of `after`. Each one is appended to the column of that name in `before`."""
-    return {key: np.append(before.get(key, ()), each) for key, each in after.items()}
+    return {key: np.append(before.get(key, ()), column) for key, column in after.items()}

@@ -61,7 +61,7 @@ class RingSource:
         self.begin_utc_s: float | None = None
         names = fast_ring.files(folder)
         paths = [os.path.join(folder, name) for name in names]
-        first = next((each for path in paths for each in fast_ring.blocks_of(path)), None)
+        first = next((block for path in paths for block in fast_ring.blocks_of(path)), None)
         if first is None:
             raise AuditError(f"{folder}: allowed is a folder with the ticks of a recorder")
         self.meter_s = first.header["meter_ms"] / 1000
@@ -70,18 +70,18 @@ class RingSource:
         """See Source."""
         end_s, end_utc_s = 0.0, math.inf
         try:
-            for found in fast_ring.placed(self.path):
-                header, begin_utc_s = found.block.header, found.begin_us / US
-                columns = {name: _unpacked(column) for name, column in found.columns.items()}
+            for placed in fast_ring.placed(self.path):
+                header, begin_utc_s = placed.block.header, placed.begin_us / US
+                columns = {name: _unpacked(column) for name, column in placed.columns.items()}
                 step_s = header["tick_ms"] / 1000
-                if found.follows:
+                if placed.follows:
                     end_s += float(columns[ELAPSED][0]) * step_s
                 elif end_utc_s < math.inf:  # after a pause, or after the clock was set back
                     end_s += max(PAUSE_S_MIN, begin_utc_s - end_utc_s)
                 columns[ELAPSED][0] = 0
                 piece = _piece(columns, step_s, header["meters"])
                 self.begin_utc_s = begin_utc_s - end_s
-                yield Piece(piece.times_s + end_s, piece.values, not found.follows)
+                yield Piece(piece.times_s + end_s, piece.values, not placed.follows)
                 end_s += float(piece.times_s[-1])
                 end_utc_s = begin_utc_s + float(piece.times_s[-1])
         except (ValueError, KeyError, OSError) as error:
@@ -100,10 +100,10 @@ def _piece(
     load or the grid has no meter, its power is computed from the other power and the battery.
     """
     values: Values = {}
-    for name, (here, divisor) in fast_csv.COLUMNS.items():
-        found = np.array(columns[name], float)
-        found[found == NONE] = np.nan
-        values[here] = found * (1 / divisor)
+    for name, (label, divisor) in fast_csv.COLUMNS.items():
+        column = np.array(columns[name], float)
+        column[column == NONE] = np.nan
+        values[label] = column * (1 / divisor)
     battery_W = values.pop(samples.BATTERY)
     if LOAD_METER not in meters:
         values[samples.LOAD] = values[samples.GRID] + battery_W
@@ -135,7 +135,7 @@ class JournalSource:
         """See Source."""
         begin_s, width = 0.0, len(COLUMNS)
         for rows in self._rows():
-            columns = {name: rows[at::width] for at, name in enumerate(COLUMNS)}
+            columns = {name: rows[index::width] for index, name in enumerate(COLUMNS)}
             piece = _piece(columns, self._step_s, self._meters)
             yield Piece(piece.times_s + begin_s, piece.values)
             begin_s += float(piece.times_s[-1])

@@ -57,28 +57,28 @@ class CsvSource:
         """See Source."""
         with table.opened(self.path) as rows:
             clock, columns = _Clock(rows, self._zone), self._columns(rows)
-            each, count = iter(rows), min(ROWS, CELLS // len(rows.names))
-            while found := list(itertools.islice(each, count)):
-                yield self._piece(clock, columns, found, rows)
+            iterator, count = iter(rows), min(ROWS, CELLS // len(rows.names))
+            while batch := list(itertools.islice(iterator, count)):
+                yield self._piece(clock, columns, batch, rows)
 
     def _piece(self, clock: "_Clock", columns: list[Column], rows: list[Row], of: Table) -> Piece:
         whole = [row for row in rows if len(row[1]) == len(of.names)]
         if not whole:
             return Piece(np.empty(0), {})
         cells = list(zip(*[row[1] for row in whole]))
-        times_s = clock.read([row[0] for row in whole], [cells[at] for at in clock.places])
+        times_s = clock.read([row[0] for row in whole], [cells[place] for place in clock.places])
         values: Values = {}
         for name, place, factor, most in columns:
-            found = measured(cells[place], of.has_comma) * factor
+            column = measured(cells[place], of.has_comma) * factor
             least = 0.0 if name in PLAIN else -most
-            wrong = np.flatnonzero((found < least) | (found > most))
+            wrong = np.flatnonzero((column < least) | (column > most))
             if len(wrong):
                 line, cell = whole[wrong[0]][0], cells[place][wrong[0]]
                 raise SeriesError(
                     f"line {line}: {of.names[place]} = {shown(cell)}: allowed is "
                     f"{least / factor:g} to {most / factor:g}"
                 )
-            values[name] = found
+            values[name] = column
         if self.begin_utc_s is None and clock.is_utc:
             self.begin_utc_s = float(times_s[0])
         if clock.is_utc:
@@ -87,31 +87,33 @@ class CsvSource:
 
     def _columns(self, rows: Table) -> list[Column]:
         """The columns of the file, the load first. Raises SeriesError if there is no load."""
-        every = powers.columns(rows)
-        given = powers.chosen(rows, self._given) if self._given else ""
-        found = {LOAD: given} if given else {}
+        power_columns = powers.columns(rows)
+        chosen = powers.chosen(rows, self._given) if self._given else ""
+        assigned = {LOAD: chosen} if chosen else {}
         for name, word in WORDS.items():
-            fitting = [each for each in every if word in each.lower() and each != given]
-            if name not in found and len(fitting) > 1:
+            fitting = [
+                column for column in power_columns if word in column.lower() and column != chosen
+            ]
+            if name not in assigned and len(fitting) > 1:
                 raise SeriesError(f"several columns of the {word}: {listed(fitting)}; --column")
-            if name not in found and fitting:
-                found[name] = fitting[0]
-        if LOAD not in found and not {GRID, BATTERY} <= set(found):
-            others = [each for each in every if each not in found.values()]
-            found[LOAD] = _one(others) if every else powers.chosen(rows, None)
-        made: list[Column] = []
-        for name, column in found.items():
+            if name not in assigned and fitting:
+                assigned[name] = fitting[0]
+        if LOAD not in assigned and not {GRID, BATTERY} <= set(assigned):
+            rest = [column for column in power_columns if column not in assigned.values()]
+            assigned[LOAD] = _one(rest) if power_columns else powers.chosen(rows, None)
+        columns: list[Column] = []
+        for name, column in assigned.items():
             unit = POWER.unit_of(column)
             assert unit is not None  # powers.columns has chosen it by its unit
-            made.append((name, rows.names.index(column), unit.factor, POWER_W_MAX))
+            columns.append((name, rows.names.index(column), unit.factor, POWER_W_MAX))
         for name, most in PLAIN.items():
-            fitting = [each for each in rows.names if _plain(each) == name.lower()]
+            fitting = [column for column in rows.names if _plain(column) == name.lower()]
             if len(fitting) > 1:
                 raise SeriesError(f"several columns of {name}: {listed(fitting)}")
-            made += [(name, rows.names.index(each), 1.0, most) for each in fitting]
-        read = {*powers.time_of(rows)[0], *[place for _, place, _, _ in made]}
-        self.unread = [each for at, each in enumerate(rows.names) if at not in read]
-        return made
+            columns += [(name, rows.names.index(column), 1.0, most) for column in fitting]
+        read = {*powers.time_of(rows)[0], *[place for _, place, _, _ in columns]}
+        self.unread = [column for place, column in enumerate(rows.names) if place not in read]
+        return columns
 
 
 def _plain(name: str) -> str:
@@ -141,9 +143,9 @@ def measured(cells: Sequence[str], has_comma: bool) -> np.ndarray:
     """The values of cells. NaN for a cell that is no number, or that has a number with which a
     device says "no value".
     """
-    found = numbers(cells, has_comma)
-    found[np.isin(found, tuple(powers.BLANKS))] = np.nan
-    return found
+    values = numbers(cells, has_comma)
+    values[np.isin(values, tuple(powers.BLANKS))] = np.nan
+    return values
 
 
 def numbers(cells: Sequence[str], has_comma: bool) -> np.ndarray:
@@ -152,9 +154,9 @@ def numbers(cells: Sequence[str], has_comma: bool) -> np.ndarray:
     is_plain = max(map(len, cells), default=0) <= CELL_MAX and not {*"_\0"} & {*"".join(cells)}
     if is_plain and not has_comma:
         with contextlib.suppress(ValueError):
-            found = np.array(cells, dtype=f"S{CELL_MAX}").astype(float)
-            found[~np.isfinite(found)] = np.nan
-            return found
+            values = np.array(cells, dtype=f"S{CELL_MAX}").astype(float)
+            values[~np.isfinite(values)] = np.nan
+            return values
     return np.array([table.number(cell, has_comma) for cell in cells])
 
 
@@ -176,12 +178,12 @@ class _Clock:
         steps_s = np.diff(times_s, prepend=self._before_s)
         wrong = np.flatnonzero(~(steps_s > 0))
         if len(wrong):
-            at = int(wrong[0])
-            before_s = times_s[at - 1] if at else self._before_s
+            index = int(wrong[0])
+            before_s = times_s[index - 1] if index else self._before_s
             above = "" if before_s == -math.inf else f" above {before_s / self._unit.factor:.10g}"
-            cell = shown(columns[0][at])
+            cell = shown(columns[0][index])
             raise SeriesError(
-                f"line {lines[at]}: {self._name} = {cell}: allowed is a number{above}"
+                f"line {lines[index]}: {self._name} = {cell}: allowed is a number{above}"
             )
         self._before_s = float(times_s[-1])
         return times_s
