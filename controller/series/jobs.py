@@ -24,12 +24,12 @@ class Job(NamedTuple):
 
 def read(path: Path) -> list[Job]:
     """The jobs of a CSV file or its gzip, in the order of the file. SeriesError: one line."""
-    with table.opened(path) as found:
-        places = [_column(found, stem, quantity) for stem, quantity in COLUMNS]
+    with table.opened(path) as sheet:
+        places = [_column(sheet, stem, quantity) for stem, quantity in COLUMNS]
         jobs: list[Job] = []
-        for line, cells in found:
+        for line, cells in sheet:
             at_s, for_s, power_W = [
-                _value(found, line, cells, place, quantity, unit)
+                _value(sheet, line, cells, place, quantity, unit)
                 for (place, unit), (_, quantity) in zip(places, COLUMNS)
             ]
             jobs.append(Job(at_s, for_s, power_W, line))
@@ -40,22 +40,22 @@ def read(path: Path) -> list[Job]:
         return jobs
 
 
-def _column(found: table.Table, stem: str, quantity: Quantity) -> tuple[int, Unit]:
-    for place, name in enumerate(found.names):
+def _column(sheet: table.Table, stem: str, quantity: Quantity) -> tuple[int, Unit]:
+    for place, name in enumerate(sheet.names):
         unit = quantity.unit_of(name) if name.startswith(stem) else None
         if unit:
             return place, unit
     raise SeriesError(
-        f"line {found.line}: no column {stem}: needed are {NEEDED}, not {listed(found.names)}"
+        f"line {sheet.line}: no column {stem}: needed are {NEEDED}, not {listed(sheet.names)}"
     )
 
 
 def _value(
-    found: table.Table, line: int, cells: list[str], place: int, quantity: Quantity, unit: Unit
+    sheet: table.Table, line: int, cells: list[str], place: int, quantity: Quantity, unit: Unit
 ) -> float:
     cell = cells[place] if place < len(cells) else ""
-    with at_cell(line, found.names[place]):
-        value = table.number(cell, found.has_comma)
+    with at_cell(line, sheet.names[place]):
+        value = table.number(cell, sheet.has_comma)
         if math.isnan(value) or value < 0:
             raise SeriesError(f"{shown(cell)}: allowed is a number from 0 on")
         return quantity.value(value, unit, cell)

@@ -36,7 +36,7 @@ _WORDS = {
     # names of the Australian market, whose times are ends (AEMO, MMS Data Model)
     "|settlementdate|nem",
 }
-_SAID = {each: re.compile(_WHEN.format(words)) for each, words in _WORDS.items()}
+_SAID = {edge: re.compile(_WHEN.format(pattern)) for edge, pattern in _WORDS.items()}
 
 
 class Asked(NamedTuple):
@@ -67,8 +67,8 @@ def taken(
     names: columns of the time and of the value. unit: the unit of the column; None: not named.
     SeriesError: another currency, or a wrong unit.
     """
-    if asked.currency and (other := other_currency(names[1], asked.currency)):
-        raise SeriesError(f"{names[1]} is in {other}: allowed is {asked.currency}, of the tariff")
+    if asked.currency and (foreign := other_currency(names[1], asked.currency)):
+        raise SeriesError(f"{names[1]} is in {foreign}: allowed is {asked.currency}, of the tariff")
     doubts = (
         _price_doubts(names[1], unit, values, asked) if asked.quantity.name == PRICE.name else []
     )
@@ -90,14 +90,14 @@ def taken(
     if time_is != END:
         return Taken(times_s, steps_s(times_s), doubts)
     step_s = steps_s([-time_s for time_s in reversed(times_s)])[::-1]
-    begins_s = array("d", [at_s - each for at_s, each in zip(times_s, step_s)])
+    begins_s = array("d", [at_s - length_s for at_s, length_s in zip(times_s, step_s)])
     return Taken(begins_s, step_s, doubts)
 
 
 def said_by(name: str) -> str:
     """BEGIN or END, if the column name of the time has a word for only one of them; else ""."""
-    found = [each for each, words in _SAID.items() if words.search(small(name))]
-    return found[0] if len(found) == 1 else ""
+    edges = [edge for edge, pattern in _SAID.items() if pattern.search(small(name))]
+    return edges[0] if len(edges) == 1 else ""
 
 
 def steps_s(times_s: Sequence[float]) -> "array[float]":
@@ -108,11 +108,11 @@ def steps_s(times_s: Sequence[float]) -> "array[float]":
     """
     gaps_s = [after - before for before, after in itertools.pairwise(times_s)]
     gaps_s.append(min(gaps_s[-2:], default=STEP_S_MAX))
-    found = array("d")
-    for at, gap_s in enumerate(gaps_s):
-        beside_s = gaps_s[max(0, at - 1) : at] + gaps_s[at + 1 : at + 2]
-        found.append(min(STEP_S_MAX, gap_s if gap_s in beside_s else min([gap_s, *beside_s])))
-    return found
+    lengths_s = array("d")
+    for index, gap_s in enumerate(gaps_s):
+        beside_s = gaps_s[max(0, index - 1) : index] + gaps_s[index + 1 : index + 2]
+        lengths_s.append(min(STEP_S_MAX, gap_s if gap_s in beside_s else min([gap_s, *beside_s])))
+    return lengths_s
 
 
 def _price_doubts(
@@ -122,7 +122,7 @@ def _price_doubts(
 
     SeriesError: too low, and no unit is named.
     """
-    sizes = [abs(each) / (unit or PER_MWH).factor for each in per_kWh] or [math.inf]
+    sizes = [abs(price) / (unit or PER_MWH).factor for price in per_kWh] or [math.inf]
     of_euro = min(scales(asked.currency or name), default=1.0)
     is_low = median(sizes) < LOW_MEDIAN * of_euro and max(sizes) < LOW_MAX * of_euro
     if unit is None and is_low:

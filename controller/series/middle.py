@@ -5,6 +5,6 @@ from collections.abc import Iterable
 
 def median(values: Iterable[float]) -> float:
     """The middle of at least one value; of an even count the mean of the two in the middle."""
-    found = sorted(values)
-    half = len(found) // 2
-    return found[half] if len(found) % 2 else (found[half - 1] + found[half]) / 2
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2

@@ -83,11 +83,11 @@ BEFORE_ENERGY = ["c", "p", "ct", "fr", "rs", "ft", "kc", "zl", "gr", "rp"]
 
 def _words(text: str) -> dict[str, set[str]]:
     lines = [line.split(":") for line in text.strip().splitlines()]
-    return {word: set(codes.split()) for codes, words in lines for word in words.split()}
+    return {word: set(codes.split()) for codes, names in lines for word in names.split()}
 
 
 _HUNDREDTHS = _words(HUNDREDTHS)
-_SCALES = {code: float(min(each)) for code, each in _words(SCALES).items()}
+_SCALES = {code: float(min(rates)) for code, rates in _words(SCALES).items()}
 _MONEY = {code: {code.upper()} for code in CODES.split()} | _words(WHOLES) | _HUNDREDTHS
 _HUMP = re.compile(
     "(?<=[a-z]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z](?!per)[a-gi-z])"
@@ -124,9 +124,9 @@ def scales(text: str) -> list[float]:
     """How many of each currency that a text may name make a euro, as a power of ten. Empty: it
     names no currency, or one that is not listed.
     """
-    found = currencies(text) or [set()]
-    codes = set.intersection(*found) or set.union(*found)
-    return [_SCALES[each] for each in codes if each in _SCALES]
+    candidates = currencies(text) or [set()]
+    codes = set.intersection(*candidates) or set.union(*candidates)
+    return [_SCALES[code] for code in codes if code in _SCALES]
 
 
 def price(currency: str) -> Quantity:
@@ -138,8 +138,8 @@ def price(currency: str) -> Quantity:
 def other_currency(text: str, wanted: str) -> str:
     """A currency other than `wanted` in the name or unit of a price; "": none."""
     own = set[str]().union(*currencies(wanted)) or {wanted.upper()}
-    others = [currency for currency in currencies(text) if not currency & own]
-    return " or ".join(sorted(others[0])) if others else ""
+    foreign = [currency for currency in currencies(text) if not currency & own]
+    return " or ".join(sorted(foreign[0])) if foreign else ""
 
 
 @lru_cache(1024)
@@ -154,15 +154,15 @@ def check(where: str, beside: Iterable[tuple[str, Any]], wanted: str, unit: Unit
         if not isinstance(text, str) or not says(name):
             continue
         if other_currency(text, wanted) or price_unit(text) not in (None, unit):
-            words = f"{shown(text)}: allowed is money in {wanted}, {unit.name}"
-            raise SeriesError(f"{where}: {name} = {words}")
+            message = f"{shown(text)}: allowed is money in {wanted}, {unit.name}"
+            raise SeriesError(f"{where}: {name} = {message}")
 
 
 def currencies(text: str) -> list[set[str]]:
     """Possible currencies of each word of money in a text."""
     name = small(text)
     return [
-        _MONEY[found[0]]
-        for found in _WHOLE_WORD.finditer(name)
-        if found[0] not in BEFORE_ENERGY or re.match(_PER, name[found.end() :])
+        _MONEY[match[0]]
+        for match in _WHOLE_WORD.finditer(name)
+        if match[0] not in BEFORE_ENERGY or re.match(_PER, name[match.end() :])
     ]

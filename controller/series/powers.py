@@ -51,11 +51,11 @@ class Powers:
     """
 
     def __init__(
-        self, table: Table, given: str | None, scale: float, power_W_max: float, zone: tzinfo = UTC
+        self, table: Table, column: str | None, scale: float, power_W_max: float, zone: tzinfo = UTC
     ):
-        """given: name of the column; None: the only one. zone: of times without an offset."""
+        """column: name of the column; None: the only one. zone: of times without an offset."""
         self.time_at, self.time_unit = time_of(table)
-        self.table, self.column = table, chosen(table, given)
+        self.table, self.column = table, chosen(table, column)
         unit = POWER.unit_of(self.column)
         assert unit is not None  # `chosen` has checked it
         self.unit = unit
@@ -70,9 +70,9 @@ class Powers:
     def __iter__(self) -> Iterator[Reading]:
         """The readings in order of time."""
         for line, cells in self.table:
-            found = self.reading(line, cells)
-            if found is not None:
-                yield found
+            reading = self.reading(line, cells)
+            if reading is not None:
+                yield reading
 
     def reading(self, line: int, cells: list[str]) -> Reading | None:
         """The reading of a row. None: the row has no reading, and is counted."""
@@ -80,15 +80,15 @@ class Powers:
         cell = cells[self._power_at] if len(cells) == self._width else ""
         with at_cell(line, self.column):
             # Some tools write "212.5 W" below a header "power [W]".
-            found = number(cell.strip().removesuffix(self.unit.name), self.table.has_comma)
-            if not cell or not self.is_right(cells, found):
+            figure = number(cell.strip().removesuffix(self.unit.name), self.table.has_comma)
+            if not cell or not self.is_right(cells, figure):
                 self._leave_out(line, cells, cell)
                 return None
-            power_W = found * self.unit.factor * self._scale
+            power_W = figure * self.unit.factor * self._scale
             if not plausible(power_W, self._power_W_max, EXACT):
                 raise SeriesError(self._beyond(cell))
         with at_cell(line, self.table.names[self.time_at[0]]):
-            return self._clock(" ".join(cells[each] for each in self.time_at)), power_W, line
+            return self._clock(" ".join(cells[place] for place in self.time_at)), power_W, line
 
     def is_right(self, cells: list[str], found: float) -> bool:
         """True if the row has a power. found: its number.
@@ -135,11 +135,11 @@ class Powers:
 
 def time_of(table: Table) -> tuple[tuple[int, ...], Unit | None]:
     """Places of the columns that make the time, and its unit; unit None: times as in times.py."""
-    for name in sorted(table.names, key=lambda each: each != TIME):
+    for name in sorted(table.names, key=lambda name: name != TIME):
         unit = DURATION.unit_of(name) if name.startswith("t_") else None
         if unit:
             return (table.names.index(name),), unit
-    found = times.columns(table.names, table.first)
-    if not found:
+    places = times.columns(table.names, table.first)
+    if not places:
         raise SeriesError(f"no time column {TIME} (seconds) in the header: {listed(table.names)}")
-    return found, None
+    return places, None

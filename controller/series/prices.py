@@ -51,21 +51,21 @@ def read(path: Path, start: datetime, zone_name: str, slot_s: float, count: int)
     zone = times.zone_of(zone_name)
     from_s = start.replace(tzinfo=zone).timestamp()
     span_s = from_s, from_s + count * slot_s
-    with table.opened(path) as found:
-        if len(found.names) < 2:
+    with table.opened(path) as sheet:
+        if len(sheet.names) < 2:
             raise SeriesError(
-                f"line {found.line}: one column ({listed(found.names)}): allowed are a time and a "
+                f"line {sheet.line}: one column ({listed(sheet.names)}): allowed are a time and a "
                 f"price, parted by , ; or tab"
             )
-        at = times.columns(found.names, found.first) or (0,)
-        place, unit = _column(found, at)
-        said = [cell for name, cell in zip(found.names, found.first) if money.says(name)]
-        column = " ".join([found.names[place], *said])
+        time_at = times.columns(sheet.names, sheet.first) or (0,)
+        place, unit = _column(sheet, time_at)
+        stated = [cell for name, cell in zip(sheet.names, sheet.first) if money.says(name)]
+        column = " ".join([sheet.names[place], *stated])
         unit = unit or money.price_unit(column)
         quantity = money.price(column if money.currencies(column) else "")
-        rows = _rows(found, at, (place, unit or PER_MWH, quantity), zone, span_s)
-        names = found.named(at), column
-        known = [each for each in rows.per_kWh if each == each]
+        rows = _rows(sheet, time_at, (place, unit or PER_MWH, quantity), zone, span_s)
+        names = sheet.named(time_at), column
+        known = [price for price in rows.per_kWh if price == price]
         taken = meaning.taken(rows.times_s, known, names, unit, meaning.Asked(PRICE))
         rows = rows._replace(times_s=taken.begins_s)
         _check_even(rows, zone)
@@ -73,38 +73,38 @@ def read(path: Path, start: datetime, zone_name: str, slot_s: float, count: int)
         return Prices(column, slots, taken.doubts)
 
 
-def _column(found: table.Table, at: Sequence[int]) -> tuple[int, Unit | None]:
-    cells = enumerate(found.first)
-    is_time = {*at, *[place for place, cell in cells if times.is_time(cell)]}
-    others = [place for place in range(len(found.names)) if place not in is_time] or [1]
-    for place in others:
-        unit = money.price_unit(found.names[place])
+def _column(sheet: table.Table, time_at: Sequence[int]) -> tuple[int, Unit | None]:
+    cells = enumerate(sheet.first)
+    is_time = {*time_at, *[place for place, cell in cells if times.is_time(cell)]}
+    candidates = [place for place in range(len(sheet.names)) if place not in is_time] or [1]
+    for place in candidates:
+        unit = money.price_unit(sheet.names[place])
         if unit:
             return place, unit
-    named = [place for place in others if _PRICE.search(found.names[place].lower())]
-    return (named or others)[0], None
+    named = [place for place in candidates if _PRICE.search(sheet.names[place].lower())]
+    return (named or candidates)[0], None
 
 
 def _rows(
-    found: table.Table,
-    at: Sequence[int],
+    sheet: table.Table,
+    time_at: Sequence[int],
     asked: tuple[int, Unit, Quantity],
     zone: tzinfo,
     span_s: times.Span,
 ) -> _Rows:
     place, unit, quantity = asked
     wanted_s = span_s[0] - HOUR_S, span_s[1] + HOUR_S
-    clock = times.TimeCells(zone, wanted_s, found.named(at))
+    clock = times.TimeCells(zone, wanted_s, sheet.named(time_at))
     rows = _Rows(array("d"), array("d"), array("q"), [math.inf, -math.inf])
-    for line, cells in found:
-        with at_cell(line, found.names[at[0]]):
-            time_s = clock(" ".join(cells[each] for each in at if each < len(cells)))
+    for line, cells in sheet:
+        with at_cell(line, sheet.names[time_at[0]]):
+            time_s = clock(" ".join(cells[column] for column in time_at if column < len(cells)))
         rows.ends_s[:] = min(rows.ends_s[0], time_s), max(rows.ends_s[1], time_s)
         if not wanted_s[0] <= time_s <= wanted_s[1]:
             continue
         cell = cells[place] if place < len(cells) else ""
-        with at_cell(line, found.names[place]):
-            value = table.number(cell, found.has_comma)
+        with at_cell(line, sheet.names[place]):
+            value = table.number(cell, sheet.has_comma)
             price = value if math.isnan(value) else quantity.value(value, unit, cell)
             if math.isnan(price) and wanted_s[0] < time_s < span_s[1]:
                 raise SeriesError(f"{shown(cell)}: {quantity.allowed(unit)}")
@@ -121,11 +121,11 @@ def _rows(
 def _check_even(rows: _Rows, zone: tzinfo) -> None:
     """Check that no row is missing. SeriesError: a row is missing."""
     steps = [after - before for before, after in itertools.pairwise(rows.times_s)]
-    runs = [(step, len(list(each))) for step, each in itertools.groupby(steps)]
+    runs = [(step, len(list(group))) for step, group in itertools.groupby(steps)]
     is_even = len(runs) < 2 or (len(runs) == 2 and min(count for _, count in runs) > 1)
     if not is_even or not {step for step, _ in runs} <= set(STEPS_S):
         usual_s = Counter(steps).most_common(1)[0][0]
-        odd = next((at for at, step in enumerate(steps) if step != usual_s), 0)
+        odd = next((index for index, step in enumerate(steps) if step != usual_s), 0)
         missing_s, line = rows.times_s[odd] + min(steps[odd], usual_s), rows.lines[odd + 1]
         if steps[odd] > usual_s:
             raise SeriesError(f"line {line}: no price for {times.local(missing_s, zone)} before it")
@@ -150,6 +150,6 @@ def _means(
     for slot, each_s in enumerate(covered_s):
         if each_s < slot_s - 1e-3:  # allow for rounding of the sum
             named = from_s + slot * slot_s, *rows.ends_s
-            missing, first, last = [times.local(each, zone) for each in named]
+            missing, first, last = [times.local(time_s, zone) for time_s in named]
             raise SeriesError(f"no price for {missing}; the file has {first} .. {last}")
     return means

@@ -44,7 +44,7 @@ class Survey(NamedTuple):
         first = f" (first: {self.first})" if self.first else ""
         is_clock = self.begin_s >= UNIX_S_MIN
         begin = local(self.begin_s, None) if is_clock and self.begin_s != start_s else ""
-        found = {
+        cases = {
             f"{self.left_out} rows left out{first}": self.left_out,
             f"{self.below} rows below 0 W, taken as 0": self.below,
             f"{self.held_s:g} s in pauses above {PAUSE_S:g} s keep the power before them": (
@@ -63,7 +63,7 @@ class Survey(NamedTuple):
                 self.highest_W > rated_W
             ),
         }
-        return [words for words, is_so in found.items() if is_so]
+        return [remark for remark, is_so in cases.items() if is_so]
 
 
 def survey(
@@ -71,10 +71,10 @@ def survey(
 ) -> Survey:
     """The survey of a CSV file or its gzip. zone: of times without an offset. SeriesError."""
     with table.opened(path) as rows:
-        found = powers.Powers(rows, column, scale, power_W_max, zone)
+        readings = powers.Powers(rows, column, scale, power_W_max, zone)
         before_s = begin_s = held_s = highest_W = above_J = below_J = 0.0
         usable = below = blank = 0
-        for time_s, power_W, _ in found:
+        for time_s, power_W, _ in readings:
             if not usable:
                 before_s = begin_s = time_s
             step_s, before_s = time_s - before_s, time_s
@@ -85,12 +85,12 @@ def survey(
             else:
                 above_J += power_W * step_s
                 highest_W = max(highest_W, power_W)
-            usable, blank = usable + 1, found.refused + found.empty
-        found.check(usable)
-        made = Survey(
+            usable, blank = usable + 1, readings.refused + readings.empty
+        readings.check(usable)
+        counts = Survey(
             usable,
-            left_out=found.refused + found.empty,
-            first=found.first,
+            left_out=readings.refused + readings.empty,
+            first=readings.first,
             below=below,
             begin_s=begin_s,
             length_s=before_s - begin_s,
@@ -98,20 +98,20 @@ def survey(
             highest_W=highest_W,
             above_J=above_J,
             below_J=below_J,
-            time=rows.named(found.time_at),
+            time=rows.named(readings.time_at),
         )
-        _check(made, blank, found.column)
-        return made
+        _check(counts, blank, readings.column)
+        return counts
 
 
-def _check(made: Survey, blank: int, column: str) -> None:
+def _check(counts: Survey, blank: int, column: str) -> None:
     """SeriesError: the column has hardly any power, or the wrong sign."""
-    if blank > made.usable and made.held_s > made.length_s / 2:
+    if blank > counts.usable and counts.held_s > counts.length_s / 2:
         raise SeriesError(
-            f"{column}: {blank} rows without a power among {made.usable}, in pauses above "
+            f"{column}: {blank} rows without a power among {counts.usable}, in pauses above "
             f"{PAUSE_S:g} s: allowed is at most half of the time"
         )
-    if made.below_J > made.above_J:
+    if counts.below_J > counts.above_J:
         raise SeriesError(
             f"{column}: most of its energy is below 0: allowed is a power above 0 that a load "
             f"takes or PV gives"

@@ -39,8 +39,8 @@ class Table:
     def __init__(self, lines: Iterator[str], separators: str = SEPARATORS):
         numbered = _filled(lines)
         sample = list(itertools.islice(numbered, SAMPLED))
-        if sample and (found := _SEPARATOR_LINE.match(sample[0][1])):
-            self.separator, sample = found[1], sample[1:]
+        if sample and (match := _SEPARATOR_LINE.match(sample[0][1])):
+            self.separator, sample = match[1], sample[1:]
         else:
             self.separator = _separator([line for _, line in sample[:2]])
         if self.separator not in separators:
@@ -139,9 +139,9 @@ def _separator(lines: Sequence[str]) -> str:
 
     If several do, tab comes first, then the semicolon.
     """
-    counts = {each: [len(_split(line, each)) for line in lines] for each in "\t;,"}
-    several = [each for each, count in counts.items() if count and count[0] > 1]
-    equal = [each for each in several if len(set(counts[each])) == 1]
+    counts = {separator: [len(_split(line, separator)) for line in lines] for separator in "\t;,"}
+    several = [separator for separator, count in counts.items() if count and count[0] > 1]
+    equal = [separator for separator in several if len(set(counts[separator])) == 1]
     return (equal or several or [","])[0]
 
 

@@ -72,22 +72,24 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     The first column with date and time counts. Else a column of dates and one of clock times count
     together.
     """
-    texts = [(at, name, cell.strip()) for at, (name, cell) in enumerate(zip(names, first))]
+    texts = [(place, name, cell.strip()) for place, (name, cell) in enumerate(zip(names, first))]
     whole = [
-        at for at, _, text in texts if _ISO.fullmatch(_plain(text)) or _SLASHED.fullmatch(text)
+        place
+        for place, _, text in texts
+        if _ISO.fullmatch(_plain(text)) or _SLASHED.fullmatch(text)
     ]
     clocks = [
-        at
-        for at, name, text in texts
+        place
+        for place, name, text in texts
         if CLOCK.fullmatch(text) or (text.isdecimal() and _BY_ENDS.search(small(name)))
     ]
     # If there are columns of starts and ends, the start counts.
-    for each in (whole, clocks):
-        each.sort(key=lambda at: said_by(names[at]) != BEGIN)
+    for places in (whole, clocks):
+        places.sort(key=lambda place: said_by(names[place]) != BEGIN)
     timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]
     if timed or whole:
         return (*(timed or whole)[:1], *([] if timed else clocks[:1]))
-    counted = [at for at, name, text in texts if _NAME.search(name) and _UNIX.fullmatch(text)]
+    counted = [place for place, name, text in texts if _NAME.search(name) and _UNIX.fullmatch(text)]
     return tuple(counted[:1])
 
 
@@ -152,8 +154,8 @@ class TimeCells:
 
     def _read(self, cell: str) -> float:
         text = _plain(_SLASHED.sub(self._slashed, cell, count=1))
-        found = _ISO.fullmatch(text) if text.isascii() else None
-        form, seconds = self._iso(text, bool(found[1])) if found else self._unix(text)
+        match = _ISO.fullmatch(text) if text.isascii() else None
+        form, seconds = self._iso(text, bool(match[1])) if match else self._unix(text)
         if self._form not in ("", form):
             raise SeriesError(f"{shown(text)} is {form}, the rows before: {self._form}")
         self._form = form
@@ -203,14 +205,14 @@ class TimeCells:
 
 def _zone_in(name: str, zone: tzinfo) -> tzinfo:
     """The zone in the name of a column, as in `Time (UTC+05:30)`, or else the given zone."""
-    found = _NAMED_ZONE.search(name)
-    if not found:
+    match = _NAMED_ZONE.search(name)
+    if not match:
         return zone
-    hours = _HOURS.fullmatch(found[2] or "0")
-    if not hours or (found[2] and found[1] not in ("+", "-")):
+    hours = _HOURS.fullmatch(match[2] or "0")
+    if not hours or (match[2] and match[1] not in ("+", "-")):
         raise SeriesError(f"{shown(name)} names no zone: allowed is a name as UTC or UTC+05:30")
     east = timedelta(hours=int(hours[1]), minutes=int(hours[2] or 0))
-    return timezone(-east if found[1] == "-" else east)
+    return timezone(-east if match[1] == "-" else east)
 
 
 def _bounded(time: datetime) -> float:

@@ -36,30 +36,30 @@ class Quantity(NamedTuple):
                 return unit
         return None
 
-    def value(self, found: float, unit: Unit, cell: str) -> float:
+    def value(self, number: float, unit: Unit, cell: str) -> float:
         """A number of the file, converted to the unit of the quantity.
 
         cell: its text for the message. SeriesError: it is out of range.
         """
-        value = found * unit.factor + unit.offset
+        value = number * unit.factor + unit.offset
         if not self.low <= value <= self.high:
             raise SeriesError(f"{shown(cell)}: {self.allowed(unit)}")
         return value
 
     def allowed(self, unit: Unit) -> str:
         """Text of the range, in the unit of a column."""
-        low, high = [(each - unit.offset) / unit.factor for each in (self.low, self.high)]
+        low, high = [(bound - unit.offset) / unit.factor for bound in (self.low, self.high)]
         return f"{self.name}: allowed is {low:.7g} .. {high:.7g} {unit.name}"
 
 
 def _units(text: str) -> dict[str, Unit]:
     """{ending: unit} of lines `unit factor offset: ending ending`."""
-    found: dict[str, Unit] = {}
+    units: dict[str, Unit] = {}
     for line in text.strip().splitlines():
         unit, _, endings = line.partition(":")
         name, factor, offset = unit.split()
-        found |= dict.fromkeys(endings.split(), Unit(name, float(factor), float(offset)))
-    return found
+        units |= dict.fromkeys(endings.split(), Unit(name, float(factor), float(offset)))
+    return units
 
 
 POWER = Quantity(

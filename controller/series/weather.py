@@ -26,25 +26,27 @@ class Weather(NamedTuple):
 
 def read(path: Path) -> Weather:
     """The weather of a CSV file or its gzip. SeriesError: one line."""
-    with table.opened(path) as found:
+    with table.opened(path) as sheet:
         wanted = [
-            (_column(found, "ghi", SUN, "ghi_W_per_m2"), SUN, array("d")),
-            (_column(found, "air", AIR, "air_degC"), AIR, array("d")),
+            (_column(sheet, "ghi", SUN, "ghi_W_per_m2"), SUN, array("d")),
+            (_column(sheet, "air", AIR, "air_degC"), AIR, array("d")),
         ]
-        at = times.columns(found.names, found.first)
-        for line, cells in found:
-            _check_hour(line, [cells[each] for each in at if each < len(cells)], wanted[0][2])
+        time_at = times.columns(sheet.names, sheet.first)
+        for line, cells in sheet:
+            _check_hour(
+                line, [cells[column] for column in time_at if column < len(cells)], wanted[0][2]
+            )
             for (place, unit), quantity, values in wanted:
                 cell = cells[place] if place < len(cells) else ""
-                with at_cell(line, found.names[place]):
-                    values.append(_value(cell, found.has_comma, quantity, unit))
+                with at_cell(line, sheet.names[place]):
+                    values.append(_value(cell, sheet.has_comma, quantity, unit))
             if len(wanted[0][2]) > 2 * HOURS:
                 raise SeriesError(f"line {line}: allowed are {HOURS} rows, the hours of a year")
         (_, _, sun), (_, _, air) = wanted
         if len(sun) != HOURS:
             raise SeriesError(f"{len(sun)} rows: needed are {HOURS}, the hours of a year")
         if max(sun) < SUN_W_PER_M2_MIN:
-            name, unit = found.names[wanted[0][0][0]], wanted[0][0][1]
+            name, unit = sheet.names[wanted[0][0][0]], wanted[0][0][1]
             raise SeriesError(
                 f"{name} reaches {max(sun) / unit.factor:g}, too low for {unit.name}: allowed are "
                 f"names as ghi_W_per_m2 or ghi_kW_per_m2"
@@ -63,14 +65,14 @@ def _check_hour(line: int, cells: list[str], before: Sequence[float]) -> None:
         )
 
 
-def _column(found: table.Table, stem: str, quantity: Quantity, name: str) -> tuple[int, Unit]:
+def _column(sheet: table.Table, stem: str, quantity: Quantity, name: str) -> tuple[int, Unit]:
     """Place and unit of a quantity's column. If several columns fit, `name` is preferred."""
-    names = sorted(found.names, key=lambda each: each != name)
-    for each in names:
-        unit = quantity.unit_of(each) if each.lower().startswith(stem) else None
+    names = sorted(sheet.names, key=lambda column: column != name)
+    for column in names:
+        unit = quantity.unit_of(column) if column.lower().startswith(stem) else None
         if unit:
-            return found.names.index(each), unit
-    raise SeriesError(f"line {found.line}: no column {name} in the header: {listed(found.names)}")
+            return sheet.names.index(column), unit
+    raise SeriesError(f"line {sheet.line}: no column {name} in the header: {listed(sheet.names)}")
 
 
 def _value(cell: str, has_comma: bool, quantity: Quantity, unit: Unit) -> float:
@@ -79,15 +81,15 @@ def _value(cell: str, has_comma: bool, quantity: Quantity, unit: Unit) -> float:
         raise SeriesError(f"{shown(cell)}: {quantity.allowed(unit)}")
     if quantity is AIR and unit.name == "degC" and KELVINS[0] < value < KELVINS[1]:
         raise SeriesError(f"{shown(cell)}: {quantity.allowed(unit)}; a column of kelvin is air_K")
-    found = quantity.value(value, unit, cell)
-    return max(found, 0.0) if quantity is SUN else found
+    converted = quantity.value(value, unit, cell)
+    return max(converted, 0.0) if quantity is SUN else converted
 
 
 def _doubts(sun: Sequence[float], air: Sequence[float]) -> list[str]:
     """Lines if the middle of the sunshine is far from noon, or if the air never changes."""
     turns = [math.tau * ((hour + 0.5) % 24) / 24 for hour in range(HOURS)]
-    sine = math.fsum(each * math.sin(turn) for each, turn in zip(sun, turns))
-    cosine = math.fsum(each * math.cos(turn) for each, turn in zip(sun, turns))
+    sine = math.fsum(irradiance * math.sin(turn) for irradiance, turn in zip(sun, turns))
+    cosine = math.fsum(irradiance * math.cos(turn) for irradiance, turn in zip(sun, turns))
     middle_h = math.atan2(sine, cosine) / math.tau * 24 % 24
     doubts = []
     if not SUN_HOURS[0] <= middle_h <= SUN_HOURS[1]:
