@@ -120,7 +120,7 @@ class Link:
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
         client.on_message = self._on_message
-        client.on_socket_open = lambda *given: given[-1].setsockopt(
+        client.on_socket_open = lambda *arguments: arguments[-1].setsockopt(
             socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
         )
         # With this callback the library writes only in `loop`, not in the thread that publishes.
@@ -284,17 +284,17 @@ class Link:
             if answer is not None and not answer.done():
                 answer.set_result(code)
 
-    def _on_message(self, client: Any, data: Any, found: mqtt.MQTTMessage) -> None:
+    def _on_message(self, client: Any, data: Any, message: mqtt.MQTTMessage) -> None:
         self._unread += 1
-        given = found.properties
+        properties = message.properties
         with self._last, contextlib.suppress(UnicodeDecodeError):  # a topic that is not UTF-8
             self._heard(
                 Message(
-                    found.topic,
-                    bytes(found.payload),
-                    found.retain,
-                    getattr(given, "ResponseTopic", ""),
-                    getattr(given, "CorrelationData", None),
-                    getattr(given, "MessageExpiryInterval", None),
+                    message.topic,
+                    bytes(message.payload),
+                    message.retain,
+                    getattr(properties, "ResponseTopic", ""),
+                    getattr(properties, "CorrelationData", None),
+                    getattr(properties, "MessageExpiryInterval", None),
                 )
             )
