@@ -60,8 +60,8 @@ def _parser(program: str) -> _Parser:
     gate.add_argument("--power-W", required=True, type=cli.whole(1, POWER_W_MAX), metavar="W")
     gate.add_argument("--for-s", required=True, type=cli.whole(1, DAY_S), metavar="SECONDS")
     commands.add_parser("keys", help="every key of watch.toml")
-    words = "what the GPUs of [telemetry] take now"
-    commands.add_parser("gpus", help=words, parents=[own])
+    purpose = "what the GPUs of [telemetry] take now"
+    commands.add_parser("gpus", help=purpose, parents=[own])
     return parser
 
 
@@ -70,41 +70,41 @@ def main(argv: list[str] | None = None, program: str = "firebreak-watch") -> int
     return guarded("firebreak-watch", lambda: _obey(_parser(program).parse_args(argv)))
 
 
-def _obey(given: argparse.Namespace) -> int:
-    if given.command == "keys":
+def _obey(arguments: argparse.Namespace) -> int:
+    if arguments.command == "keys":
         print(settings.keys())
         return DONE
     try:
-        found = settings.load(given.config)
+        config = settings.load(arguments.config)
     except ConfigError as error:
         print(f"firebreak-watch: {error}", file=sys.stderr)
         return WRONG_INPUT
-    cabinet = Cabinet(**found.values["cabinet"])
+    cabinet = Cabinet(**config.values["cabinet"])
     try:
-        if given.command == "gpus":
-            return _gpus(found)
-        if given.command == "run":
-            return _run_alone(found, cabinet, os.path.dirname(os.path.abspath(given.config)))
-        if given.command == "gate":
-            return _asked(cabinet, given.power_W, given.for_s)
-        return _asked_for_job(found, cabinet, given.job)
+        if arguments.command == "gpus":
+            return _gpus(config)
+        if arguments.command == "run":
+            return _run_alone(config, cabinet, os.path.dirname(os.path.abspath(arguments.config)))
+        if arguments.command == "gate":
+            return _asked(cabinet, arguments.power_W, arguments.for_s)
+        return _asked_for_job(config, cabinet, arguments.job)
     except Away as error:
         say(f"not known: {error}")
         return NO_START
 
 
-def _asked_for_job(found: settings.Settings, cabinet: Cabinet, name: str) -> int:
+def _asked_for_job(config: settings.Settings, cabinet: Cabinet, name: str) -> int:
     """The answer for a job of the queue, together with the other loads that are coming.
 
     This command does not know which steps `run` has announced, so it counts these loads again. The
     age of a running job comes from the scheduler's time stamps.
     """
-    queue = found.opened().queue()
+    queue = config.opened().queue()
     jobs = sorted([job for job in queue if job.name == name], key=lambda job: ORDER[job.state])
     if not jobs or jobs[0].unknown:
         say(f"job {name}: {jobs[0].unknown if jobs else 'it is not in the queue'}")
         return NO_START
-    settle_s = (found.values["gate"] or {"settle_s": settings.SETTLE_S})["settle_s"]
+    settle_s = (config.values["gate"] or {"settle_s": settings.SETTLE_S})["settle_s"]
     running = [job for job in queue if job.state == RUNNING]
     seen = [job for job in running if elapsed_s(job.start_s, now_s()) >= settle_s]
     beside_W = coming_W([job for job in queue if job is not jobs[0]], seen)
@@ -117,18 +117,18 @@ def _asked(cabinet: Cabinet, power_W: int, for_s: int) -> int:
     return CODES.get(answer["answer"], NO_START)
 
 
-def _gpus(found: settings.Settings) -> int:
-    gpus = found.telemetry(say)
+def _gpus(config: settings.Settings) -> int:
+    gpus = config.telemetry(say)
     if not gpus:
         say("watch.toml has no [telemetry]")
         return WRONG_INPUT
     return DONE if gpus.show(now_s()) else NO_START
 
 
-def _run_alone(found: settings.Settings, cabinet: Cabinet, folder: str) -> int:
+def _run_alone(config: settings.Settings, cabinet: Cabinet, folder: str) -> int:
     """The command `run`. With [gate], a lock allows only one process for this folder."""
     with contextlib.ExitStack() as stack:
-        if found.values["gate"]:
+        if config.values["gate"]:
             try:
                 lock = regular_file.link_opener(folder, os.O_RDONLY)
                 stack.callback(os.close, lock)
@@ -141,14 +141,14 @@ def _run_alone(found: settings.Settings, cabinet: Cabinet, folder: str) -> int:
             except OSError as error:
                 say(f"{folder}: cannot be locked: {error.strerror}")
                 return NO_START
-        return run(found, cabinet, Stop(signal.SIGTERM, signal.SIGINT))
+        return run(config, cabinet, Stop(signal.SIGTERM, signal.SIGINT))
 
 
-def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
+def run(config: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
     """Read the queue and act on it again and again, until a signal ends the process."""
-    scheduler, values = found.opened(), found.values
+    scheduler, values = config.opened(), config.values
     watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
-    gpus = found.telemetry(say)
+    gpus = config.telemetry(say)
     turns = [*([gpus.hear] if gpus else []), watcher.turn]
     if values["gate"]:
         clocks = now_s, say, clock.uptime_s

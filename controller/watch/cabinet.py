@@ -47,23 +47,23 @@ class Cabinet:
         token = secret_file.secret(self._token, "token", Away)
         try:
             status, body = self._exchanged(f"/api/v1/{name}", message, token)
-            found = json_text.loads(body)
+            answer = json_text.loads(body)
         except (OSError, http.client.HTTPException) as error:
-            words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise Away(f"{self._url.netloc}: {words}") from None
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise Away(f"{self._url.netloc}: {reason}") from None
         except ValueError:
             raise Away(f"{self._url.netloc}: the answer is not that of a cabinet") from None
-        if not isinstance(found, dict) or key not in found:
-            why = found.get("detail", "") if isinstance(found, dict) else ""
+        if not isinstance(answer, dict) or key not in answer:
+            why = answer.get("detail", "") if isinstance(answer, dict) else ""
             raise Away(f"{self._url.netloc}: refuses with status {status}: {str(why)[:200]}")
-        value, lists = found[key], [found.get(name, []) for name in ("missing", "unknown")]
+        value, lists = answer[key], [answer.get(name, []) for name in ("missing", "unknown")]
         if (
             type(value) not in (bool, str)
             or value not in known
-            or not all(isinstance(each, list) for each in lists)
+            or not all(isinstance(part, list) for part in lists)
         ):
             raise Away(f"{self._url.netloc}: the answer is not that of a cabinet")
-        return found
+        return answer
 
     def _exchanged(self, path: str, message: Answer, token: str) -> tuple[int, bytes]:
         link = deadline.connection(self._url, WAIT_S, self._ca)

@@ -55,7 +55,7 @@ def read(data: bytes, now_s: float, where: str = "") -> Gpus:
     where: address of the scrape, used if a row names no host. SeriesError: the text is cut or is
     not Prometheus text, so a GPU may be missing.
     """
-    found: Gpus = defaultdict(dict)
+    gpus: Gpus = defaultdict(dict)
     for line in data.decode("utf-8", "replace").split("\n"):
         row = _LINE.fullmatch(line)
         if row is None and line.startswith(tuple(MOST)) or not data.endswith(b"\n"):
@@ -64,13 +64,13 @@ def read(data: bytes, now_s: float, where: str = "") -> Gpus:
             continue
         labels, name = dict(_LABEL.findall(row["labels"])), row["name"]
         host = labels.get("Hostname") or labels.get("instance") or where
-        values = found[labels.get("UUID") or f"{host} {labels.get('gpu') or row['labels']}"]
+        values = gpus[labels.get("UUID") or f"{host} {labels.get('gpu') or row['labels']}"]
         with contextlib.suppress(ValueError):
             value = float(row["value"])
             age_s = elapsed_s(int(row["ms"] or now_s * 1000) / 1000, now_s)
             if 0 <= value <= MOST[name] and -EARLY_S <= age_s <= STALE_S:
                 values[name] = max(value, values.get(name, value))
-    return dict(found)
+    return dict(gpus)
 
 
 class Cluster:
@@ -82,7 +82,7 @@ class Cluster:
 
     def now(self, now_s: float, uptime_s: float) -> Now:
         """Scrape all exporters. uptime_s: monotonic clock, for the mean since the last scrape."""
-        found: Gpus = {}
+        gpus: Gpus = {}
         try:
             for url in self._urls:
                 keys = {"url": url, "key_file": "", "time_form": "", "timeout_s": WAIT_S}
@@ -90,24 +90,24 @@ class Cluster:
                 if not part:
                     raise SeriesError(f"{url}: shows no GPU; needed is {POWER}")
                 for gpu, values in part.items():
-                    found[gpu] = found.get(gpu, {}) | values
+                    gpus[gpu] = gpus.get(gpu, {}) | values
         except SeriesError as error:
-            return Now(now_s, len(found), math.nan, math.nan, str(error))
-        return self._total(found, now_s, uptime_s)
+            return Now(now_s, len(gpus), math.nan, math.nan, str(error))
+        return self._total(gpus, now_s, uptime_s)
 
-    def _total(self, found: Gpus, now_s: float, uptime_s: float) -> Now:
-        powers_W = [self._mean_W(gpu, values, uptime_s) for gpu, values in found.items()]
-        self._energy = {gpu: each for gpu, each in self._energy.items() if gpu in found}
-        stands = [gpu for gpu, values in found.items() if self._stands(gpu, values, uptime_s)]
-        utils = [values.get(UTIL, math.nan) for values in found.values()]
-        known, needed = sum(each == each for each in powers_W), max(len(found), self._gpus)
+    def _total(self, gpus: Gpus, now_s: float, uptime_s: float) -> Now:
+        powers_W = [self._mean_W(gpu, values, uptime_s) for gpu, values in gpus.items()]
+        self._energy = {gpu: counter for gpu, counter in self._energy.items() if gpu in gpus}
+        stands = [gpu for gpu, values in gpus.items() if self._stands(gpu, values, uptime_s)]
+        utils = [values.get(UTIL, math.nan) for values in gpus.values()]
+        known, needed = sum(power_W == power_W for power_W in powers_W), max(len(gpus), self._gpus)
         why = ""
         if known < needed:
             why = f"the power of {known} of {needed} GPUs is known"
         if stands:
             why = f"{stands[0]}: the energy counter does not move, but it reports a power"
         power_W = math.nan if why else math.fsum(powers_W)
-        return Now(now_s, len(found), power_W, math.fsum(utils) / len(utils), why)
+        return Now(now_s, len(gpus), power_W, math.fsum(utils) / len(utils), why)
 
     def _mean_W(self, gpu: str, values: dict[str, float], uptime_s: float) -> float:
         """Mean power since the last change of the counter, or else the power reported now."""

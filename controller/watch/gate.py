@@ -40,7 +40,7 @@ class Gate:
         cabinet: Cabinet,
         values: Values,
         now_s: Clock,
-        told: Say,
+        say: Say,
         uptime_s: Clock,
         announced: Collection[Job] = (),
     ):
@@ -49,7 +49,7 @@ class Gate:
         announced: jobs whose start the cabinet has granted as a step. The caller updates it before
         each turn.
         """
-        self._scheduler, self._cabinet, self._now_s, self._told = scheduler, cabinet, now_s, told
+        self._scheduler, self._cabinet, self._now_s, self._told = scheduler, cabinet, now_s, say
         self._uptime_s, self._first, self._announced = uptime_s, dict[str, float](), announced
         self._begun_s: dict[Job, float] = {}  # {running job: time of the first turn with it}
         self._values, self._rules = values, values["gate"]
@@ -71,11 +71,13 @@ class Gate:
         self._first = {job.name: self._first_s(job) for job in gated}
         before_W = coming_W(jobs, self._seen(jobs))
         for job in gated:
-            answer, words = (AWAY, away) if away else self._answer(job, before_W)
-            away = words if answer == AWAY else away
-            if answer == YES or self._is_forced(job, answer, words):
+            answer, reason = (AWAY, away) if away else self._answer(job, before_W)
+            away = reason if answer == AWAY else away
+            if answer == YES or self._is_forced(job, answer, reason):
                 before_W += job.power_W
-                self._release(job, f"released {'' if answer == YES else 'WITHOUT A YES '}({words})")
+                self._release(
+                    job, f"released {'' if answer == YES else 'WITHOUT A YES '}({reason})"
+                )
 
     def _seen(self, jobs: list[Job]) -> set[Job]:
         """Jobs that the cabinet knows: announced jobs, and jobs that have run for settle_s.
@@ -112,12 +114,12 @@ class Gate:
         both_s = self._by_stamps_s(job), self._uptime_s() - self._first_s(job)
         return min(both_s) if job.since_s else 0  # an unknown wait does not count as a long one
 
-    def _release(self, job: Job, words: str) -> None:
+    def _release(self, job: Job, reason: str) -> None:
         self._failed.add(job.name)
         self._scheduler.release(job.name)
         self._failed.discard(job.name)
-        self._told(f"job {job.name}: {job.power_W} W: {words}")
-        self._scheduler.explain(job.name, words)
+        self._told(f"job {job.name}: {job.power_W} W: {reason}")
+        self._scheduler.explain(job.name, reason)
 
     def _answer(self, job: Job, before_W: int) -> tuple[str, str]:
         """The answer and its text. NO also for a load that is not understood. AWAY: no answer."""
@@ -126,37 +128,37 @@ class Gate:
             return NO, f"no ({job.unknown}; only a person releases it)"
         if not power_W:
             return YES, "it raises no load"
-        for each in self._refused:
-            if power_W >= each.power_W and length_s >= each.length_s:
+        for refused_job in self._refused:
+            if power_W >= refused_job.power_W and length_s >= refused_job.length_s:
                 return NO, "no (a smaller job before it is refused)"
         try:
-            found = self._cabinet.ask(power_W + before_W, 0, length_s)
-            answer, words = found["answer"], reply(found)
+            response = self._cabinet.ask(power_W + before_W, 0, length_s)
+            answer, reason = response["answer"], reply(response)
         except Away as error:
-            answer, words = AWAY, f"not known ({error})"
+            answer, reason = AWAY, f"not known ({error})"
         if answer == NO:
             self._refused.append(job)
         if answer in (YES, NO):
             self._dark_since_s = None
         elif self._dark_since_s is None:
             self._dark_since_s = self._uptime_s()
-        return answer, words
+        return answer, reason
 
-    def _is_forced(self, job: Job, answer: str, words: str) -> bool:
+    def _is_forced(self, job: Job, answer: str, reason: str) -> bool:
         """True if watch.toml lets the job start without a yes.
 
         At most one job in settle_s starts in this way. The log and the job's user get the reason
         when the answer changes, and once in each wait_max_s.
         """
         uptime_s, rules, waited_s = self._uptime_s(), self._rules, self._waited_s(job)
-        said, at_s = self._said.get(job.name, ("", 0.0))
+        before, at_s = self._said.get(job.name, ("", 0.0))
         is_late = waited_s > rules["wait_max_s"]
         key = f"{answer == NO} {is_late}"
-        if said != key or uptime_s - at_s > rules["wait_max_s"]:
+        if before != key or uptime_s - at_s > rules["wait_max_s"]:
             self._said[job.name] = key, uptime_s
             waits = f"waits for {waited_s / 3600:.1f} h" if is_late else "waits"
-            self._told(f"job {job.name}: {job.power_W} W: {waits}: {words}")
-            self._scheduler.explain(job.name, words)
+            self._told(f"job {job.name}: {job.power_W} W: {waits}: {reason}")
+            self._scheduler.explain(job.name, reason)
         if job.unknown:
             return False
         if answer == NO:

@@ -21,8 +21,8 @@ _MIG = re.compile(r"\d+g\.\d+gb.*")  # a slice of a GPU; it does not name the ki
 def devices(text: str) -> list[Device]:
     """The devices of a request."""
     parts = _HELD.sub("", text).split(",")
-    found = [_device(part.strip()) for part in parts if part.strip() not in ("", "null")]
-    return [each for each in found if each]
+    candidates = [_device(part.strip()) for part in parts if part.strip() not in ("", "null")]
+    return [device for device in candidates if device]
 
 
 def _device(part: str) -> Device | None:
@@ -30,10 +30,10 @@ def _device(part: str) -> Device | None:
     if _OTHER.fullmatch(part):
         return None
     match = _PART.fullmatch(part)
-    what = match and _WHAT.fullmatch(match["what"])
-    if not (match and what):
+    parts = match and _WHAT.fullmatch(match["what"])
+    if not (match and parts):
         return Device(f"{part[:60]!r}", (), None, False)
-    name, kind, pieces = what["name"].lower(), what["kind"] or "", int(match["pieces"] or 1)
+    name, kind, pieces = parts["name"].lower(), parts["kind"] or "", int(match["pieces"] or 1)
     if name == "gpu":
         is_typed = bool(kind) and not _MIG.fullmatch(kind)
         return Device(f"GPUs {kind}".strip(), (kind,), pieces, is_typed)

@@ -26,9 +26,9 @@ NOT_UNDERSTOOD = ValueError, TypeError, LookupError, AttributeError, ArithmeticE
 NUMBER_MAX = (1 << 32) - 17  # Slurm's codes for "not given" are above it
 
 
-def given(found: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
+def given(fields: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
     """A field from another program; an empty value if it is missing. TypeError: wrong type."""
-    value = found.get(key)
+    value = fields.get(key)
     if value is not None and not isinstance(value, kind):
         raise TypeError(f"{key} is no {kind.__name__}")
     return kind() if value is None else value
@@ -74,7 +74,7 @@ class Scheduler(Protocol):
     def release(self, name: str) -> None:
         """Let a gated job start."""
 
-    def explain(self, name: str, words: str) -> None:
+    def explain(self, name: str, reason: str) -> None:
         """Show the user of a gated job why it waits."""
 
 
@@ -107,8 +107,8 @@ class Table(NamedTuple):
         parts = [self._device(max(1, nodes), device, places) for device in devices]
         if nodes and self.node_W:
             own_W = _worst_W(self.node_W, places, self.node_W.get("*"))
-            words = "" if own_W else f"[node_W] has no entry for {' or '.join(places) or 'it'}"
-            parts.insert(0, (nodes * (own_W or max(self.node_W.values())), words))
+            doubt = "" if own_W else f"[node_W] has no entry for {' or '.join(places) or 'it'}"
+            parts.insert(0, (nodes * (own_W or max(self.node_W.values())), doubt))
         return total(parts)
 
     def largest(self, nodes: int) -> int:
@@ -132,7 +132,7 @@ class Table(NamedTuple):
             if name in self.gpu_W:
                 return self.gpu_W[name]
         if device.is_typed is None:
-            names = {part for each in device.names for part in (each, each.partition("/")[0])}
+            names = {part for name in device.names for part in (name, name.partition("/")[0])}
             return 0 if names & NO_LOAD else None
         other_W = self.gpu_W.get("*")
         if other_W is not None and not device.is_typed:
@@ -142,8 +142,8 @@ class Table(NamedTuple):
 
 def total(parts: Sequence[tuple[int, str]]) -> tuple[int, str]:
     """(W, text about the parts that are not understood) of several loads together."""
-    words = dict.fromkeys([each for _, each in parts if each])
-    return sum(power_W for power_W, _ in parts), "; ".join(words)
+    doubts = dict.fromkeys([doubt for _, doubt in parts if doubt])
+    return sum(power_W for power_W, _ in parts), "; ".join(doubts)
 
 
 def _largest_W(table: Mapping[str, int]) -> int:
@@ -152,9 +152,9 @@ def _largest_W(table: Mapping[str, int]) -> int:
 
 def _worst_W(table: Mapping[str, int], places: Sequence[str], other_W: int | None) -> int | None:
     """The largest W of these places; None if a place has no entry, or if there is no place."""
-    found = [table.get(place, other_W) for place in places]
-    known = [each for each in found if each is not None]
-    return max(known) if known and len(known) == len(found) else None
+    loads_W = [table.get(place, other_W) for place in places]
+    known = [load_W for load_W in loads_W if load_W is not None]
+    return max(known) if known and len(known) == len(loads_W) else None
 
 
 def edge(job: Job) -> tuple[int, int]:

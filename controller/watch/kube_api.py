@@ -110,8 +110,8 @@ class Api:
                 link.request(method, path, body, headers)
                 answer = link.getresponse()
                 if answer.status != http.client.OK:
-                    words = NEEDED.get(answer.status, "needed is 200").format(verb=verb)
-                    line = f"{verb}: the API server answers {answer.status}: {words}"
+                    remedy = NEEDED.get(answer.status, "needed is 200").format(verb=verb)
+                    line = f"{verb}: the API server answers {answer.status}: {remedy}"
                     raise KubeError(line, answer.status)
                 yield answer
         except ssl.SSLError:
@@ -130,14 +130,14 @@ class Api:
 
 def _object(data: bytes, verb: str) -> Object:
     with contextlib.suppress(ValueError):
-        found = json_text.loads(data)
-        if isinstance(found, dict):
-            return found
+        content = json_text.loads(data)
+        if isinstance(content, dict):
+            return content
     raise KubeError(f"{verb}: the answer is not JSON of an object")
 
 
-def _event(found: Object) -> tuple[str, Object]:
-    kind, pod = found.get("type"), found.get("object")
+def _event(content: Object) -> tuple[str, Object]:
+    kind, pod = content.get("type"), content.get("object")
     if kind == "ERROR" and isinstance(pod, dict):
         code = pod["code"] if type(pod.get("code")) is int else 0
         raise KubeError(f"watch: the API server ends it with code {code}", code)
@@ -146,9 +146,9 @@ def _event(found: Object) -> tuple[str, Object]:
     return str(kind), pod
 
 
-def version_of(found: Object) -> str:
+def version_of(content: Object) -> str:
     """The resourceVersion of an object or list. KubeError: it has none."""
-    about = found.get("metadata")
+    about = content.get("metadata")
     version = about.get("resourceVersion") if isinstance(about, dict) else None
     if not (isinstance(version, str) and version):
         raise KubeError("an answer of the API server has no resourceVersion")

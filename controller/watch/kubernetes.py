@@ -73,12 +73,14 @@ class Kubernetes:
         if not self._thread.ident:
             self._thread.start()
         pods, now_s = self._pods.now(), _now_s()
-        self._released = {pod.uid: at for pod in pods if (at := self._released.get(pod.uid))}
-        found: dict[tuple[str, str, int, int], list[Pod]] = defaultdict(list)
+        self._released = {
+            pod.uid: released_s for pod in pods if (released_s := self._released.get(pod.uid))
+        }
+        groups: dict[tuple[str, str, int, int], list[Pod]] = defaultdict(list)
         for pod in pods:
-            found[pod.group, *self._when(pod)].append(pod)
-        self._gated = {when[0]: each for when, each in found.items() if when[1] == j.GATED}
-        return [_job(*when, each, now_s) for when, each in found.items()]
+            groups[pod.group, *self._when(pod)].append(pod)
+        self._gated = {when[0]: members for when, members in groups.items() if when[1] == j.GATED}
+        return [_job(*when, members, now_s) for when, members in groups.items()]
 
     def release(self, name: str) -> None:
         """Remove GATE, but no other gate, from the pods of a group. Raises Away.
@@ -94,7 +96,7 @@ class Kubernetes:
                     if error.code not in CHANGED:
                         raise
 
-    def explain(self, name: str, words: str) -> None:
+    def explain(self, name: str, reason: str) -> None:
         """Do nothing, because the watch changes nothing in Kubernetes except GATE."""
 
     def _when(self, pod: Pod) -> tuple[str, int, int]:

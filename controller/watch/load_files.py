@@ -47,7 +47,9 @@ class Files:
         self._past_W, self._written = dict[int, float](), dict[str, str]()
         if os.path.exists(path := os.path.join(folder, MEASURED)):
             past = rows.read(path, OWN, 0.0)
-            self._past_W = {int(at // QUARTER_S): W for at, W in zip(past.utc_s, past.values)}
+            self._past_W = {
+                int(begin_s // QUARTER_S): W for begin_s, W in zip(past.utc_s, past.values)
+            }
 
     def add(self, now: Now, jobs: Iterable[Job], uptime_s: float) -> None:
         """Add a scrape, and write the files that have changed.
@@ -63,7 +65,7 @@ class Files:
         if load_W <= POWER.high and 0 < step_s <= GAP_S:  # false if load_W is NaN
             self._sum_J += load_W * step_s
             self._known_s += step_s
-        past_W = [self._past_W.get(at, math.nan) for at in range(quarter - KEPT, quarter)]
+        past_W = [self._past_W.get(number, math.nan) for number in range(quarter - KEPT, quarter)]
         ahead_W = expected(past_W, quarter * QUARTER_S, jobs, now.at_s)
         self._put(MEASURED, sorted(self._past_W.items()))
         self._put(EXPECTED, enumerate(ahead_W, quarter))
@@ -91,19 +93,19 @@ class Files:
 
 def expected(past_W: list[float], first_s: float, jobs: Iterable[Job], now_s: float) -> list[float]:
     """Expected load of each quarter from first_s on; []: the last hour is unknown."""
-    begin = next((at for at, each in enumerate(past_W) if each == each), len(past_W))
-    if not any(each == each for each in past_W[-RECENT:]):
+    begin = next((index for index, load_W in enumerate(past_W) if load_W == load_W), len(past_W))
+    if not any(load_W == load_W for load_W in past_W[-RECENT:]):
         return []
     before = before_of(None)  # by UTC: a cluster does not follow local time
     ahead_W = forecast.load(filled(past_W, before)[begin:], before, AHEAD)
     for job in jobs:
         at_s, power_W = edge(job)  # a start or an end that is late counts as now
         for step_s, step_W in {(at_s, power_W), (job.start_s + job.length_s, -abs(power_W))}:
-            for at in range(AHEAD) if power_W else ():
+            for index in range(AHEAD) if power_W else ():
                 late_s = max(0.0, elapsed_s(now_s, step_s))
-                part = (elapsed_s(now_s, first_s + (at + 1) * QUARTER_S) - late_s) / QUARTER_S
-                ahead_W[at] += step_W * min(1.0, max(0.0, part))
-    return [max(0.0, each) for each in ahead_W]
+                part = (elapsed_s(now_s, first_s + (index + 1) * QUARTER_S) - late_s) / QUARTER_S
+                ahead_W[index] += step_W * min(1.0, max(0.0, part))
+    return [max(0.0, load_W) for load_W in ahead_W]
 
 
 def _row(quarter: int, load_W: float) -> str:

@@ -57,25 +57,25 @@ class Pod(NamedTuple):
     length_s: int = 0
 
 
-def pod_of(found: Object, resources: Collection[str], watts: Table) -> Pod | None:
+def pod_of(content: Object, resources: Collection[str], watts: Table) -> Pod | None:
     """The pod in an object of the API. A pod that is not understood has its largest plausible load.
 
     None: the pod has ended, or it has no GPU, no GATE and no unknown device.
     """
-    about = found.get("metadata") or {}
+    about = content.get("metadata") or {}
     space, name = str(about.get("namespace", "?")), str(about.get("name", "?"))
     odd = Pod(str(about.get("uid")), space, name, f"{space}/{name}", watts.largest(1), "")
     try:
-        return _understood(odd, found, resources, watts)
+        return _understood(odd, content, resources, watts)
     except NOT_UNDERSTOOD as error:
-        words = f"its fields are not understood: {type(error).__name__} {error}"
-        return odd._replace(unknown=words[:100], is_odd=True)
+        fault = f"its fields are not understood: {type(error).__name__} {error}"
+        return odd._replace(unknown=fault[:100], is_odd=True)
 
 
-def _understood(pod: Pod, found: Object, resources: Collection[str], watts: Table) -> Pod | None:
-    about, spec, status = [given(found, key, dict) for key in ("metadata", "spec", "status")]
+def _understood(pod: Pod, content: Object, resources: Collection[str], watts: Table) -> Pod | None:
+    about, spec, status = [given(content, key, dict) for key in ("metadata", "spec", "status")]
     is_running = PHASES[given(status, "phase", str) or "Pending"]
-    gates = [each["name"] for each in given(spec, "schedulingGates", list)]
+    gates = [gate["name"] for gate in given(spec, "schedulingGates", list)]
     power_W, unknown = watts.load(1, _devices(spec, resources, watts, pod.namespace), ())
     if is_running is None or not (power_W or unknown or GATE in gates):
         return None
@@ -100,18 +100,18 @@ def _devices(
 ) -> list[Device]:
     """All devices of a pod. Each pod runs on one node."""
     names = *_kinds(spec, watts.gpu_W), namespace
-    found = [
+    devices = [
         Device(name, (*names, name), pieces, False)
         if name in resources
         else Device(name, (name,), pieces)
         for name, pieces in _counts(spec).items()
     ]
-    for each in given(spec, "resourceClaims", list):
-        claim = each.get("resourceClaimTemplateName") or each.get("resourceClaimName")
+    for request in given(spec, "resourceClaims", list):
+        claim = request.get("resourceClaimTemplateName") or request.get("resourceClaimName")
         claim = f"{namespace}/{claim}"  # claims in two namespaces may have the same name
         # A claim may be for any number of devices, unless [gpu_W] has W for the whole claim.
-        found.append(Device(f"claim {claim}", (claim,), 1 if claim in watts.gpu_W else None))
-    return found
+        devices.append(Device(f"claim {claim}", (claim,), 1 if claim in watts.gpu_W else None))
+    return devices
 
 
 def _kinds(spec: Object, gpu_W: Mapping[str, int]) -> list[str]:
@@ -119,17 +119,17 @@ def _kinds(spec: Object, gpu_W: Mapping[str, int]) -> list[str]:
 
     Preferred nodes do not count, because the pod may run on others.
     """
-    kinds = [each for each in given(spec, "nodeSelector", dict).values() if each in gpu_W]
+    kinds = [kind for kind in given(spec, "nodeSelector", dict).values() if kind in gpu_W]
     affinity = given(given(spec, "affinity", dict), "nodeAffinity", dict)
     required = given(affinity, "requiredDuringSchedulingIgnoredDuringExecution", dict)
-    terms = [_allowed(each, gpu_W) for each in given(required, "nodeSelectorTerms", list)]
+    terms = [_allowed(term, gpu_W) for term in given(required, "nodeSelectorTerms", list)]
     if all(terms):  # the terms are alternatives
         kinds += [kind for term in terms for kind in term]
     return sorted(kinds, key=lambda kind: -gpu_W[kind])
 
 
 def _allowed(term: Object, gpu_W: Mapping[str, int]) -> list[str]:
-    rules = [each for each in given(term, "matchExpressions", list) if each["operator"] == "In"]
+    rules = [rule for rule in given(term, "matchExpressions", list) if rule["operator"] == "In"]
     known = [rule["values"] for rule in rules if gpu_W.keys() >= {*rule["values"]}]
     return [kind for values in known for kind in values]
 
@@ -141,10 +141,10 @@ def _counts(spec: Object) -> Counter[str]:
     Always) runs beside all later containers.
     """
     beside, most = Counter[str](), Counter[str]()
-    for each in given(spec, "initContainers", list):
-        own = _asked(given(each, "resources", dict))
+    for init_container in given(spec, "initContainers", list):
+        own = _asked(given(init_container, "resources", dict))
         most |= beside + own
-        if each.get("restartPolicy") == "Always":
+        if init_container.get("restartPolicy") == "Always":
             beside += own
     if not (containers := given(spec, "containers", list)):
         raise ValueError("containers")
@@ -159,8 +159,8 @@ def _asked(resources: Object) -> Counter[str]:
     Every name with a "/" is a device.
     """
     limits, requests = [
-        Counter({name: _pieces(text) for name, text in found.items() if "/" in name})
-        for found in (given(resources, key, dict) for key in ("limits", "requests"))
+        Counter({name: _pieces(text) for name, text in amounts.items() if "/" in name})
+        for amounts in (given(resources, key, dict) for key in ("limits", "requests"))
     ]
     return limits | requests
 
@@ -172,16 +172,16 @@ def _pieces(text: Any) -> int:
     return int(str(text).replace("k", "000"))
 
 
-def _seconds(found: Object, key: str) -> int:
+def _seconds(fields: Object, key: str) -> int:
     """A time of the API in s since 1970; 0: none."""
-    text = given(found, key, str)
+    text = given(fields, key, str)
     return int(datetime.fromisoformat(text).timestamp()) if text else 0
 
 
 def _bound_s(status: Object) -> int:
-    for each in given(status, "conditions", list):
-        if each.get("type") == "PodScheduled" and each.get("status") == "True":
-            return _seconds(each, "lastTransitionTime")
+    for condition in given(status, "conditions", list):
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "True":
+            return _seconds(condition, "lastTransitionTime")
     return 0
 
 
@@ -233,17 +233,17 @@ class Pods:
             self._tried.set()
 
     def _list(self) -> None:
-        found, begun = dict[str, Pod](), ""
+        by_uid, begun = dict[str, Pod](), ""
         for version, pods in self._api.listed():
             begun = version  # all pages are of one version
             for pod in pods:
-                self._keep(found, pod)
+                self._keep(by_uid, pod)
         with self._lock:
-            self._pods, self._version = found, begun
+            self._pods, self._version = by_uid, begun
         self._heard_us = clock.now_us()
         self._tried.set()
 
-    def _keep(self, pods: dict[str, Pod], found: Object, kind: str = "") -> None:
+    def _keep(self, pods: dict[str, Pod], content: Object, kind: str = "") -> None:
         """Take in a pod. kind: event of a watch; "": from a list.
 
         A listed pod without a uid counts, with its largest plausible load.
@@ -251,15 +251,15 @@ class Pods:
         if kind == "BOOKMARK":
             return
         try:
-            uid = given(found["metadata"], "uid", str)
+            uid = given(content["metadata"], "uid", str)
         except NOT_UNDERSTOOD:
             uid = ""
         if not uid:
             if kind:  # nothing shows which pod has changed
                 raise KubeError("an object of the API server is no pod: it has no uid")
-            uid, found = f"object {len(pods)}", {}
+            uid, content = f"object {len(pods)}", {}
         pods.pop(uid, None)
-        pod = None if kind == "DELETED" else pod_of(found, self._resources, self._watts)
+        pod = None if kind == "DELETED" else pod_of(content, self._resources, self._watts)
         if pod and len(pods) >= PODS_MAX:
             raise KubeError(f"more than {PODS_MAX} pods have GPUs; allowed are {PODS_MAX}")
         if pod:

@@ -70,13 +70,13 @@ class Settings(NamedTuple):
     def opened(self) -> Scheduler:
         """The scheduler that the file names."""
         name, values = self.scheduler
-        found: Scheduler = _module(name).opened(values, self.watts)
-        return found
+        scheduler: Scheduler = _module(name).opened(values, self.watts)
+        return scheduler
 
-    def telemetry(self, told: Say) -> Any:
+    def telemetry(self, say: Say) -> Any:
         """The Telemetry of the file, or None. Only this call imports its module of 12 MiB."""
         values = self.values["telemetry"]
-        return values and _module("telemetry").Telemetry(values, told)
+        return values and _module("telemetry").Telemetry(values, say)
 
 
 def load(path: str) -> Settings:
@@ -84,8 +84,8 @@ def load(path: str) -> Settings:
     values = read(path, (), tables_of(path, "the tables of watch.toml"), FORM)
     own = [name for name in SCHEDULERS if values[name] is not None]
     if len(own) != 1:
-        words = " or ".join(f"[{name}]" for name in SCHEDULERS)
-        refuse(path, ("slurm",), f"is one of {len(own)} schedulers", f"one table {words}")
+        tables = " or ".join(f"[{name}]" for name in SCHEDULERS)
+        refuse(path, ("slurm",), f"is one of {len(own)} schedulers", f"one table {tables}")
     folder, cabinet = os.path.dirname(os.path.abspath(path)), values["cabinet"]
     for key in ("token", "ca"):
         cabinet[key] = cabinet[key] and os.path.join(folder, cabinet[key])

@@ -86,28 +86,28 @@ class Slurm:
         """Let a gated job start. Raises Away."""
         self._done("scontrol", "release", name)
 
-    def explain(self, name: str, words: str) -> None:
+    def explain(self, name: str, reason: str) -> None:
         """Show the user of a gated job why it waits. Raises Away."""
         if name.isdecimal():  # a record without an id has another name
-            self._done("scontrol", "update", f"JobId={name}", f"AdminComment={MARK}: {words}")
+            self._done("scontrol", "update", f"JobId={name}", f"AdminComment={MARK}: {reason}")
 
     def _done(self, *command: str) -> bytes:
         try:
-            code, found, errors = deadline.printed(command, self._wait_s, BYTES_MAX, WHOLE)
+            code, output, errors = deadline.printed(command, self._wait_s, BYTES_MAX, WHOLE)
         except OSError as error:
             raise Away(f"{command[0]}: {error.strerror}") from None
-        if len(found) > BYTES_MAX:
+        if len(output) > BYTES_MAX:
             raise Away(f"{command[0]}: prints more than {BYTES_MAX >> 20} MiB")
         if code == -signal.SIGKILL:
             raise Away(f"{command[0]}: no answer within {self._wait_s} s")
         if code:
-            words = errors.decode("ascii", "replace").strip().splitlines() or [""]
-            raise Away(f"{command[0]}: exit code {code}: {words[-1][:200]}")
-        return found
+            error_lines = errors.decode("ascii", "replace").strip().splitlines() or [""]
+            raise Away(f"{command[0]}: exit code {code}: {error_lines[-1][:200]}")
+        return output
 
 
-def _needed(found: Record) -> Record:
-    return {key: found[key] for key in KEYS & found.keys()} if "job_state" in found else found
+def _needed(record: Record) -> Record:
+    return {key: record[key] for key in KEYS & record.keys()} if "job_state" in record else record
 
 
 def number(value: Any) -> int:
@@ -124,21 +124,21 @@ def jobs_of(queue: Record, watts: Table) -> list[Job]:
     # A queue that squeue could not read is not an empty queue.
     if queue.get("errors") or not isinstance(queue["jobs"], list):
         raise ValueError
-    records = [each if isinstance(each, dict) else {} for each in queue["jobs"]]
+    records = [record if isinstance(record, dict) else {} for record in queue["jobs"]]
     begins = [_begin(record) for record in records]
     nodes_most = max([nodes for _, nodes, _ in begins], default=0)
-    found = defaultdict[int, list[Job]](list)  # {id of a heterogeneous job: its components}
-    for number_in_queue, (each, (state, nodes, het)) in enumerate(zip(records, begins), 1):
-        jobs = found[het or -number_in_queue]
+    by_leader = defaultdict[int, list[Job]](list)  # {id of a heterogeneous job: its components}
+    for number_in_queue, (record, (state, nodes, het)) in enumerate(zip(records, begins), 1):
+        jobs = by_leader[het or -number_in_queue]
         try:
             if state:
-                jobs.append(_job(each, state, nodes, watts))
+                jobs.append(_job(record, state, nodes, watts))
         except NOT_UNDERSTOOD as error:
             if not nodes_most:  # no record is understood, so the output has another form
                 raise
-            name = str(each.get("job_id") or f"record {number_in_queue}")
-            jobs.append(_odd(each, name, state, watts.largest(nodes or nodes_most), error))
-    return [job for leader, parts in found.items() for job in _as_one(leader, parts)]
+            name = str(record.get("job_id") or f"record {number_in_queue}")
+            jobs.append(_odd(record, name, state, watts.largest(nodes or nodes_most), error))
+    return [job for leader, parts in by_leader.items() for job in _as_one(leader, parts)]
 
 
 def _as_one(leader: int, parts: list[Job]) -> list[Job]:
@@ -155,63 +155,63 @@ def _as_one(leader: int, parts: list[Job]) -> list[Job]:
     return [first._replace(name=str(leader), power_W=power_W, length_s=length_s, unknown=unknown)]
 
 
-def _begin(each: Record) -> tuple[str, int, int]:
+def _begin(record: Record) -> tuple[str, int, int]:
     """(state, number of nodes, id of the leader of a heterogeneous job or 0).
 
     A record that is not understood has 0 nodes.
     """
     state, het = RELEASED, 0
     try:
-        het = number(each.get("het_job_id"))
-        state = _state(each)
-        return state, _nodes(each, state) if state else 0, het
+        het = number(record.get("het_job_id"))
+        state = _state(record)
+        return state, _nodes(record, state) if state else 0, het
     except NOT_UNDERSTOOD:
         return state, 0, het
 
 
-def _job(each: Record, state: str, nodes: int, watts: Table) -> Job:
+def _job(record: Record, state: str, nodes: int, watts: Table) -> Job:
     if not nodes:
         raise ValueError("job_state or node_count")
-    name, start_s = number(each["job_id"]), number(each["start_time"])
+    name, start_s = number(record["job_id"]), number(record["start_time"])
     if not name or state == RUNNING and not start_s:  # a start of 0 would be the year 1970
         raise ValueError("job_id or start_time")
-    places = [*filter(None, given(each, "partition", str).split(","))]
+    places = [*filter(None, given(record, "partition", str).split(","))]
     # Whole nodes: with --exclusive, or in a partition that gives them. The record of a running job
     # lists its devices.
     is_whole = state != RUNNING and {"NONE", "TRUE"} & {
-        *_words(each.get("shared")),
-        *_words(each.get("exclusive")),
+        *_words(record.get("shared")),
+        *_words(record.get("exclusive")),
     }
-    devices = _devices(each, nodes, nodes * watts.node_gpus if is_whole else 0)
+    devices = _devices(record, nodes, nodes * watts.node_gpus if is_whole else 0)
     power_W, unknown = watts.load(nodes, devices, places)
-    power_W *= _tasks_at_once(each, state)
-    length_s = number(each["time_limit"]) * 60 or 365 * DAY_S
-    since_s = number(each["submit_time"])
+    power_W *= _tasks_at_once(record, state)
+    length_s = number(record["time_limit"]) * 60 or 365 * DAY_S
+    since_s = number(record["submit_time"])
     return Job(str(name), state, power_W, start_s, length_s, since_s=since_s, unknown=unknown)
 
 
-def _odd(each: Record, name: str, state: str, largest_W: int, error: Exception) -> Job:
+def _odd(record: Record, name: str, state: str, largest_W: int, error: Exception) -> Job:
     """The job of a record that is not understood. A running one may have begun just now."""
     unknown = f"its record is not understood: {type(error).__name__} {error}"[:100]
-    power_W = largest_W * (TASKS_MAX if each.get("array_task_string") else 1)
+    power_W = largest_W * (TASKS_MAX if record.get("array_task_string") else 1)
     state = RELEASED if state == RUNNING else state
     return Job(name, state, power_W, start_s=0, length_s=365 * DAY_S, unknown=unknown)
 
 
-def _devices(each: Record, nodes: int, least: int) -> list[Device]:
+def _devices(record: Record, nodes: int, least: int) -> list[Device]:
     """The devices of a job: those that it holds, else the largest request in any field.
 
     This choice is made for each name. least: number of GPUs of a job that gets whole nodes, even if
     it requests fewer.
     """
-    tasks = max(nodes * (number(each.get("tasks_per_node")) or 1), number(each.get("tasks")))
-    found = _by_name("gpu" if least else "", least)
+    tasks = max(nodes * (number(record.get("tasks_per_node")) or 1), number(record.get("tasks")))
+    by_name = _by_name("gpu" if least else "", least)
     for key, times in (("tres_per_job", 1), ("tres_per_node", nodes), ("tres_per_task", tasks)):
-        for name, devices in _by_name(given(each, key, str), times).items():
-            found[name] = max(devices, found.get(name, []), key=_pieces)
-    on_sockets = _by_name(given(each, "tres_per_socket", str), 0)
-    held = _by_name(",".join(given(each, "gres_detail", list)), 1)
-    return [device for kind in (on_sockets | found | held).values() for device in kind]
+        for name, devices in _by_name(given(record, key, str), times).items():
+            by_name[name] = max(devices, by_name.get(name, []), key=_pieces)
+    on_sockets = _by_name(given(record, "tres_per_socket", str), 0)
+    held = _by_name(",".join(given(record, "gres_detail", list)), 1)
+    return [device for kind in (on_sockets | by_name | held).values() for device in kind]
 
 
 def _by_name(text: str, times: int) -> dict[str, list[Device]]:
@@ -219,12 +219,12 @@ def _by_name(text: str, times: int) -> dict[str, list[Device]]:
 
     times 0: the factor is unknown.
     """
-    found = defaultdict[str, list[Device]](list)
+    by_name = defaultdict[str, list[Device]](list)
     for device in gres.devices(text):
         pieces = device.pieces * times if times and device.pieces is not None else None
         name = "gpu" if device.is_typed is not None else device.names[-1]
-        found[name].append(device._replace(pieces=pieces))
-    return found
+        by_name[name].append(device._replace(pieces=pieces))
+    return by_name
 
 
 def _pieces(devices: list[Device]) -> float:
@@ -233,12 +233,12 @@ def _pieces(devices: list[Device]) -> float:
 
 def _words(value: Any) -> set[str]:
     """The words of a field, which has one word or a list of words."""
-    return {each.upper() for each in ([value] if isinstance(value, str) else value or ())}
+    return {word.upper() for word in ([value] if isinstance(value, str) else value or ())}
 
 
-def _state(each: Record) -> str:
+def _state(record: Record) -> str:
     """State of a job; "" if it has ended."""
-    states = _words(each["job_state"])
+    states = _words(record["job_state"])
     if states & OVER and "PENDING" not in states:
         return ""
     if states & SURE:
@@ -247,30 +247,30 @@ def _state(each: Record) -> str:
         return RUNNING
     if "PENDING" not in states:
         raise ValueError
-    if not given(each, "admin_comment", str).startswith(MARK):
+    if not given(record, "admin_comment", str).startswith(MARK):
         return PENDING
-    if number(each["priority"]):
+    if number(record["priority"]):
         return RELEASED
-    return PENDING if given(each, "dependency", str) else GATED
+    return PENDING if given(record, "dependency", str) else GATED
 
 
-def _nodes(each: Record, state: str) -> int:
+def _nodes(record: Record, state: str) -> int:
     """The number of nodes. If a waiting job allows a range, the largest number."""
-    range_end = number(each.get("max_nodes")) if state != RUNNING else 0
-    if not (nodes := number(each["node_count"])):
+    range_end = number(record.get("max_nodes")) if state != RUNNING else 0
+    if not (nodes := number(record["node_count"])):
         raise ValueError
     return max(nodes, range_end)
 
 
-def _tasks_at_once(each: Record, state: str) -> int:
+def _tasks_at_once(record: Record, state: str) -> int:
     """Tasks of a gated or released array that may start at once. A job that is no array has 1."""
-    text = given(each, "array_task_string", str)
+    text = given(record, "array_task_string", str)
     if not text or state not in (GATED, RELEASED):
         return 1
     # The next tasks start only when others end, so the load does not rise.
-    if each["state_reason"] == "JobArrayTaskLimit":
+    if record["state_reason"] == "JobArrayTaskLimit":
         return 0
-    count, most = tasks_of(text), number(each["array_max_tasks"])
+    count, most = tasks_of(text), number(record["array_max_tasks"])
     if not (count or most):
         raise ValueError
     return min(count or most, most or count)

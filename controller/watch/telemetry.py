@@ -31,8 +31,8 @@ FORM = {
 class Telemetry:
     """Call `turn` every 10 to 60 s, and `hear` each time the queue has been read."""
 
-    def __init__(self, values: dict[str, Any], told: Say):
-        self._told, self._place = told, [values[key] for key in ("folder", "base_W", "factor")]
+    def __init__(self, values: dict[str, Any], say: Say):
+        self._told, self._place = say, [values[key] for key in ("folder", "base_W", "factor")]
         self._said: str | None = None
         self._jobs: Iterable[Job] = ()
         self._cluster = Cluster(values["urls"], values["gpus"])
@@ -45,15 +45,15 @@ class Telemetry:
     def turn(self, now_s: float, uptime_s: float) -> None:
         """Make one scrape. Log a line when the power becomes unknown or known again."""
         now = self._cluster.now(now_s, uptime_s)
-        words, why = str(now), now.why
+        line, why = str(now), now.why
         try:
             refused = self._add(now, uptime_s)
-            words, why = refused or words, refused or why
+            line, why = refused or line, refused or why
         except OSError as error:
-            words = why = f"{error.filename}: cannot be written: {error.strerror}"
+            line = why = f"{error.filename}: cannot be written: {error.strerror}"
         why = re.sub(r"\d", "", why)  # 5 of 8 GPUs, then 6 of 8: the same reason
         if why != self._said:
-            self._told(words)
+            self._told(line)
         self._said = why
 
     def _add(self, now: Now, uptime_s: float) -> str:

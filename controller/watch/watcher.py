@@ -25,10 +25,10 @@ def _lack(missing: Any) -> str:
     """Text such as "power: 483583 W are missing, R213 PCS discharge rating"."""
     if not isinstance(missing, dict):
         return str(missing)
-    found = [f"{missing[key]} {key[8:]} are missing" for key in LACKS if key in missing]
+    lacks = [f"{missing[key]} {key[8:]} are missing" for key in LACKS if key in missing]
     limit = missing.get("limit")
     why = [f"{limit.get('label')} {limit.get('name')}"] if isinstance(limit, dict) else []
-    return f"{missing.get('what')}: {', '.join(found + why)}"
+    return f"{missing.get('what')}: {', '.join(lacks + why)}"
 
 
 class Watcher:
@@ -38,9 +38,9 @@ class Watcher:
     a step that the cabinet granted in this turn.
     """
 
-    def __init__(self, cabinet: Cabinet, horizon_s: int, now_s: Clock, told: Say):
+    def __init__(self, cabinet: Cabinet, horizon_s: int, now_s: Clock, say: Say):
         self._cabinet, self._horizon_s, self._now_s = cabinet, horizon_s, now_s
-        self._told = told
+        self._told = say
         self.sent: dict[int, int] = {}
         self.announced: set[Job] = set()
         self._asked: set[str] = set()
@@ -58,7 +58,7 @@ class Watcher:
         self._ask(jobs)
         now_s = self._now_s()
         steps = steps_of(jobs, now_s, self._horizon_s)
-        for at_s in [each for each in self.sent if each not in steps]:
+        for at_s in [step_s for step_s in self.sent if step_s not in steps]:
             if elapsed_s(now_s, at_s) > 0:
                 self._send(at_s, 0)
             del self.sent[at_s]
@@ -77,7 +77,7 @@ class Watcher:
         causes = {job.unknown: job for job in reversed(jobs) if job.unknown}
         for cause, job in [*causes.items()][:CAUSES_MAX]:
             if cause not in self._named:
-                count = sum(each.unknown == cause for each in jobs)
+                count = sum(alike.unknown == cause for alike in jobs)
                 more = f" and {count - 1} more" if count > 1 else ""
                 self._told(f"job {job.name}{more}: counts as {job.power_W} W: {cause}")
         self._named = set([*causes][:CAUSES_MAX])
@@ -99,9 +99,9 @@ class Watcher:
         ahead_s, before_W = elapsed_s(self._now_s(), at_s), self.sent.get(at_s)
         answer = self._cabinet.announce(power_W, ahead_s)
         if not answer["granted"]:
-            label, words = answer.get("label"), answer.get("remedy")
-            raise Away(f"a step of {power_W} W is refused: {label}: {words}")
+            label, remedy = answer.get("label"), answer.get("remedy")
+            raise Away(f"a step of {power_W} W is refused: {label}: {remedy}")
         self.sent[at_s] = power_W
         if power_W != before_W:
-            what = f"step of {power_W} W" if power_W else "withdrawn: step"
-            self._told(f"{what} in {ahead_s:.0f} s: {answer.get('label')}")
+            step = f"step of {power_W} W" if power_W else "withdrawn: step"
+            self._told(f"{step} in {ahead_s:.0f} s: {answer.get('label')}")

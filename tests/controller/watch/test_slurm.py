@@ -543,5 +543,5 @@ def test_a_queue_of_more_than_32_MiB_is_read(tmp_path, monkeypatch):
 def test_every_field_that_is_read_is_kept():
     """A key that KEYS does not have would be no error, but nothing."""
     text = Path(slurm.__file__).read_text()
-    read = re.findall(r'each(?:\[|\.get\(|, )"(\w+)"|"(tres_per_\w+)", ', text)
+    read = re.findall(r'record(?:\[|\.get\(|, )"(\w+)"|"(tres_per_\w+)", ', text)
     assert {key for keys in read for key in keys if key} == slurm.KEYS
