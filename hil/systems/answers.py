@@ -16,78 +16,78 @@ HALF = 0.5
 
 def money(result: Result, document: Document) -> list[Cell]:
     """The saving of a year, also with half the battery. Without --year, the saving of the run."""
-    found = document.get("year")
-    if found is None:
+    annual = document.get("year")
+    if annual is None:
         is_dearer, text = cost.words(document["cost"])
         season = f"{counted(result.spec.days, 'day')} from {result.spec.start:%-d %B}"
         return [
             judged(not is_dearer, f"In {season}: {text}"),
             "One season is not a year: --year plays a week of each, --sweep half the battery.",
         ]
-    lines = [judged(*year.verdict(found)), *year.smoothing(found), *_half(found)]
-    return [*lines, f"Hidden by four weeks: {'; '.join(found['hides'])}."]
+    lines = [judged(*year.verdict(annual)), *year.smoothing(annual), *_half(annual)]
+    return [*lines, f"Hidden by four weeks: {'; '.join(annual['hides'])}."]
 
 
-def seasons(found: Document) -> list[list[str]]:
-    """Rows of SEASON, one for the week of each season. found: result of year.document."""
+def seasons(annual: Document) -> list[list[str]]:
+    """Rows of SEASON, one for the week of each season. annual: result of year.document."""
     return [
         [
             name.capitalize(),
-            *[f"{each[key]:,.0f} {found['currency']}" for key in ("without_battery", "bill")],
-            f"{number(100 * each['saved'] / each['without_battery'])} %",
-            f"{each['peak_kW']:,.0f} kW instead of {each['peak_without_kW']:,.0f}",
+            *[f"{season[key]:,.0f} {annual['currency']}" for key in ("without_battery", "bill")],
+            f"{number(100 * season['saved'] / season['without_battery'])} %",
+            f"{season['peak_kW']:,.0f} kW instead of {season['peak_without_kW']:,.0f}",
         ]
-        for name, each in found["seasons"].items()
+        for name, season in annual["seasons"].items()
     ]
 
 
-def _half(found: Document) -> list[str]:
-    other = [each for each in found["sweep"] if each["factor"] == HALF]
+def _half(annual: Document) -> list[str]:
+    halves = [outcome for outcome in annual["sweep"] if outcome["factor"] == HALF]
     return [
-        f"Half the battery ({each['battery']}) {_yearly(each)}; this one {_yearly(found)}."
-        for each in other
+        f"Half the battery ({outcome['battery']}) {_yearly(outcome)}; this one {_yearly(annual)}."
+        for outcome in halves
     ]
 
 
-def _yearly(found: Document) -> str:
-    word = "saves" if found["net"] > 0 else "costs"
-    return f"{word} {abs(found['net']):,.0f} {found['currency']} a year"
+def _yearly(outcome: Document) -> str:
+    word = "saves" if outcome["net"] > 0 else "costs"
+    return f"{word} {abs(outcome['net']):,.0f} {outcome['currency']} a year"
 
 
 def outage(result: Result) -> list[Cell]:
     """Sources that feed the load without the grid, and figures of outages with the kernel."""
     size, genset = result.spec.size, result.spec.site.get("genset")
-    found = []
+    cells = []
     if not size.can_form:
-        found.append("The battery carries no island: without the grid the site is dark.")
+        cells.append("The battery carries no island: without the grid the site is dark.")
     if genset:
-        given = {**GENSET, **genset}
-        litres, load_kW = given["tank_l"] * given["fuel_permille"] / 1000, _mean_kW(result)
-        hours = litres / (given["fuel_l_per_kWh"] * min(load_kW, given["rated_W"] / 1000))
-        power = f"{given['rated_W'] / 1000:,.0f} kW"
-        found.append(f"A generator set of {power} takes over; its fuel lasts {hours:.0f} h.")
-    return [*found, *[_played(minute, result) for minute in result.minutes if minute["is_outage"]]]
+        settings = {**GENSET, **genset}
+        litres, load_kW = settings["tank_l"] * settings["fuel_permille"] / 1000, _mean_kW(result)
+        hours = litres / (settings["fuel_l_per_kWh"] * min(load_kW, settings["rated_W"] / 1000))
+        power = f"{settings['rated_W'] / 1000:,.0f} kW"
+        cells.append(f"A generator set of {power} takes over; its fuel lasts {hours:.0f} h.")
+    return [*cells, *[_played(minute, result) for minute in result.minutes if minute["is_outage"]]]
 
 
 def _mean_kW(result: Result) -> float:
     return float(result.load_W.mean()) / 1000
 
 
-def _played(found: Document, result: Result) -> Cell:
+def _played(played: Document, result: Result) -> Cell:
     """The answer about one outage that was simulated with the safety kernel."""
     warned_h = result.spec.warned_ahead_h or 0
     warning = f"with {warned_h:g} h of warning" if warned_h else "without a warning"
-    shed = max([open_ for _, open_ in found["stages"]], default=0)
-    engine = found["engine_s"]
+    shed = max([open_ for _, open_ in played["stages"]], default=0)
+    engine = played["engine_s"]
     parts = [
-        f"With the kernel, {found['for_s']:,} s without the grid, {warning}, at a charge of "
-        f"{found['soc']:.0%} and {found['load_W'] / 1000:,.0f} kW: the critical load had power for "
-        f"{found['carried_s']:,.0f} s",
+        f"With the kernel, {played['for_s']:,} s without the grid, {warning}, at a charge of "
+        f"{played['soc']:.0%} and {played['load_W'] / 1000:,.0f} kW: the critical load had power "
+        f"for {played['carried_s']:,.0f} s",
         *([f"{shed} stages of the load were shed"] if shed else []),
         *([f"the set carried after {engine:.0f} s"] if engine is not None else []),
-        *found["faults"],
+        *played["faults"],
     ]
-    return judged(not found["faults"], f"{'; '.join(parts)}.")
+    return judged(not played["faults"], f"{'; '.join(parts)}.")
 
 
 def hours(result: Result) -> tuple[tuple[str, ...], list[list[str]]]:

@@ -45,7 +45,7 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
     way = Watched(case, habit)
     done = backtest.followed(site, past, stored_J, case.told(way))
     own, best = [
-        beside_none(case, each) for each in (done, foresight.optimum(site, past, stored_J))
+        beside_none(case, outcome) for outcome in (done, foresight.optimum(site, past, stored_J))
     ]
     rules = backtest.followed(site, past, stored_J, case.told(Rules(site)))
     alone = beside_none(case, _alone(case, habit) if site.yields.most_W else done)
@@ -78,8 +78,8 @@ def beside_none(case: Case, done: Outcome) -> dict[str, float]:
     result also has the cycles of the battery and the energy above the connection.
     """
     site, both = case.site, (backtest.without(case.past), done)
-    costs = [backtest.cost(site, case.past, each) for each in both]
-    without_W, peaks_W = [_peaks_W(case, each) for each in both]
+    costs = [backtest.cost(site, case.past, outcome) for outcome in both]
+    without_W, peaks_W = [_peaks_W(case, outcome) for outcome in both]
     return {
         "saved": costs[0] - costs[1],
         "cut_W": math.fsum(without_W) - math.fsum(peaks_W),
@@ -109,13 +109,13 @@ def _alone(case: Case, habit: Habit | None) -> Outcome:
 
 def _of_one_charge(case: Case, habit: Habit | None) -> float | None:
     """The highest saving of a planner that knows only one of several demand charges."""
-    found, site = [], case.site
-    for each in site.tariff["demand"]:
-        own = site._replace(tariff={**site.tariff, "demand": [each]})
+    savings, site = [], case.site
+    for charge in site.tariff["demand"]:
+        own = site._replace(tariff={**site.tariff, "demand": [charge]})
         way = case.told(Daily(own, habit).rows)
         done = backtest.followed(own, case.past, BEGIN * site.full_J, way)
-        found.append(beside_none(case, done)["saved"])
-    return max(found, default=None)
+        savings.append(beside_none(case, done)["saved"])
+    return max(savings, default=None)
 
 
 def _peaks_W(case: Case, done: Outcome) -> tuple[float, ...]:

@@ -52,7 +52,7 @@ def _lowest_W(spec: Spec, net_W: np.ndarray, charge: tariff.Charge) -> float:
     slots = round(charge.interval_min * 60 / SLOT_S)
     net_W = blocks(net_W, slots).mean(axis=1)
     length_s = slots * SLOT_S
-    times = [spec.start + timedelta(seconds=length_s * at) for at in range(len(net_W))]
+    times = [spec.start + timedelta(seconds=length_s * index) for index in range(len(net_W))]
     billed = [(charge.is_billed(time),) for time in times]
     span = cap.Span(net_W.tolist(), billed, float(spec.size.import_W))
     return _lowest_of_span_W(spec, span, length_s)

@@ -90,7 +90,7 @@ class Claim(NamedTuple):
             run: [figure.words(runs) for figure in self.figures if figure.run == run]
             for run in named
         }
-        shown = [f"{run}: {', '.join(words)}" for run, words in of_run.items()]
+        shown = [f"{run}: {', '.join(texts)}" for run, texts in of_run.items()]
         count = len(self.tests)
         tests = worded.counted(count, "test") if count else ""
         is_stale = any(runs[run]["code"] != proofs.code_of(run) for run in named)
@@ -119,50 +119,52 @@ def _joined(*parts: str) -> str:
 def load() -> tuple[dict[str, dict[int, Claim]], list[dict[str, str]]]:
     """(claims of each source by number, rows of the table). Raises ConfigError."""
     top = read(FILE.name, (), tables_of(str(FILE), "claims", name=FILE.name), TOP)
-    found = {
-        source: {int(key): _claim((source, key), each) for key, each in top[source].items()}
+    claims = {
+        source: {int(key): _claim((source, key), fields) for key, fields in top[source].items()}
         for source in SOURCES
     }
-    return found, top["row"]
+    return claims, top["row"]
 
 
 def _claim(path: tuple[str, str], table: Any) -> Claim:
     if not path[1].isdecimal():
         not_allowed(FILE.name, path, path[1], "the number of a claim")
-    given = read(FILE.name, path, table, CLAIM)
-    given["figures"] = [proofs.proof_of(each) for each in given["figures"]]
-    is_proven = bool(given["figures"] or given["tests"])
-    kinds = is_proven + sum([bool(given[key]) for key in ("lacks", "unreachable", "context")])
+    fields = read(FILE.name, path, table, CLAIM)
+    fields["figures"] = [proofs.proof_of(promise) for promise in fields["figures"]]
+    is_proven = bool(fields["figures"] or fields["tests"])
+    kinds = is_proven + sum([bool(fields[key]) for key in ("lacks", "unreachable", "context")])
     if kinds != 1:
         refuse(FILE.name, path, f"has {kinds} of these", "one: proof, lacks, unreachable, context")
-    return Claim(**given)
+    return Claim(**fields)
 
 
 def wanted() -> dict[str, set[str]]:
     """The figures of each run that the claims and the table use."""
     claims, rows = load()
-    found: dict[str, set[str]] = {}
-    for each in [each for source in claims.values() for each in source.values()]:
-        for proof in each.figures:
-            found.setdefault(proof.run, set()).add(proof.figure)
+    by_run: dict[str, set[str]] = {}
+    for claim in [claim for source in claims.values() for claim in source.values()]:
+        for proof in claim.figures:
+            by_run.setdefault(proof.run, set()).add(proof.figure)
     for row in rows:
-        found.setdefault(row["run"], set()).add(row["figure"])
-    return found
+        by_run.setdefault(row["run"], set()).add(row["figure"])
+    return by_run
 
 
 def page(results: Document) -> Iterator[str]:
     """The lines of the page."""
     runs = results["runs"]
     judged = {
-        source: [(at, each.claim, *each.judged(source, runs)) for at, each in found.items()]
-        for source, found in load()[0].items()
+        source: [
+            (number, claim.claim, *claim.judged(source, runs)) for number, claim in claims.items()
+        ]
+        for source, claims in load()[0].items()
     }
     count = Counter([row[2] for rows in judged.values() for row in rows])
     states = ", ".join([f"{count[state]} {state}" for state in STATES])
     yield HEAD.format(commit=results["commit"], count=count.total(), states=states)
     for source, rows in judged.items():
         yield from ("", f"## {SOURCES[source]}", "")
-        cells = [(str(each[0]), *each[1:]) for each in rows]
+        cells = [(str(row[0]), *row[1:]) for row in rows]
         yield from report.table(("", "claim", "state", "proof, or what lacks"), cells)
 
 
@@ -204,19 +206,19 @@ def _results(arguments: Namespace) -> Document:
     documents: list[Any] = []
     for path in arguments.results:
         try:
-            found = json.loads(Path(path).read_text(encoding="utf-8"))
+            parsed = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            found = None
-        if not isinstance(found, list):
+            parsed = None
+        if not isinstance(parsed, list):
             raise options.WrongOptionError(f"--results {path}: {proofs.ALLOWED}")
-        documents += found
+        documents += parsed
     return proofs.kept(documents, wanted(), arguments.commit)
 
 
 def _write(results: Document) -> None:
     if not README.is_file():
         raise options.WrongOptionError(f"--write: allowed is a tree of the project, with {README}")
-    runs = [f' "{name}": {json.dumps(each)}' for name, each in results["runs"].items()]
+    runs = [f' "{name}": {json.dumps(run)}' for name, run in results["runs"].items()]
     head = f'{{"commit": {json.dumps(results["commit"])}, "runs": {{\n'
     text = README.read_text(encoding="utf-8")
     old = "\n".join(in_readme(text))
@@ -228,7 +230,7 @@ def _write(results: Document) -> None:
 def in_readme(text: str) -> list[str]:
     """The lines of the table in hil/systems/README.md."""
     lines = text.splitlines()
-    first = next(at for at, line in enumerate(lines) if line.startswith(f"| {COLUMNS[0]} |"))
+    first = next(index for index, line in enumerate(lines) if line.startswith(f"| {COLUMNS[0]} |"))
     return lines[first : lines.index("", first)]
 
 

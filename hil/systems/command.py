@@ -81,7 +81,7 @@ def main(arguments: Namespace) -> int:
     jobs = _jobs(arguments)
     _check_files(inputs)
     _check_size(arguments)
-    longest = max([plays.chosen(*job, inputs) for job in jobs], key=lambda each: each.days)
+    longest = max([plays.chosen(*job, inputs) for job in jobs], key=lambda chosen: chosen.days)
     print("".join([f"{line}\n" for line in series.remarks(longest, inputs)]), end="")
     for job in jobs:  # wrong inputs are refused before the first job runs
         chosen = plays.chosen(*job, inputs)
@@ -99,9 +99,9 @@ def main(arguments: Namespace) -> int:
     if arguments.json:
         code.digest(proofs.ROOM)  # taken now, because the files may change during the run
     done = _all(jobs, arguments, inputs, years)
-    documents = [found for found, _ in done]
-    for found in documents:
-        print("\n".join(lines(found)))
+    documents = [document for document, _ in done]
+    for document in documents:
+        print("\n".join(lines(document)))
     report.write_json(arguments.json, documents)
     if arguments.html:
         with open(arguments.html, "w", encoding="utf-8") as file:
@@ -114,11 +114,11 @@ def _jobs(arguments: Namespace) -> list[plays.Job]:
     """The system and the variant of each run."""
     names = spec.NAMES if arguments.system == "all" else (arguments.system,)
     jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
-    found = [job for job in jobs if arguments.variant in (None, job[1] or BASE)]
-    if not found:
+    selected = [job for job in jobs if arguments.variant in (None, job[1] or BASE)]
+    if not selected:
         known = ", ".join(dict.fromkeys([variant or BASE for _, variant in jobs]))
         raise ConfigError(f"--variant {arguments.variant}: allowed are {known}")
-    return found
+    return selected
 
 
 def _check_figures(chosen: spec.Spec) -> None:
@@ -140,8 +140,8 @@ def _all(
     """Run the jobs in parallel, the longest first. years: {name: document of `--year`}."""
     longest = sorted(jobs, key=lambda job: -plays.chosen(job[0], job[1], inputs).days)
     with Runner(arguments) as runner:
-        found = runner.play(longest, lambda job: _one(job, inputs, years), name=" ".join)
-    return [found[longest.index(job)] for job in jobs]
+        done = runner.play(longest, lambda job: _one(job, inputs, years), name=" ".join)
+    return [done[longest.index(job)] for job in jobs]
 
 
 def _check_files(inputs: spec.Inputs) -> None:
@@ -158,13 +158,13 @@ def _check_files(inputs: spec.Inputs) -> None:
 
 def _one(job: plays.Job, inputs: spec.Inputs, years: dict[str, Document]) -> Done:
     result = plays.whole(plays.chosen(*job, inputs), inputs)
-    found = document(*job, result)
+    run_document = document(*job, result)
     if "json" in inputs:
-        found["code"] = proofs.code_of(proofs.run_of(found))
+        run_document["code"] = proofs.code_of(proofs.run_of(run_document))
     name, variant = job
     if not variant and name in years:
-        found["year"] = years[name]
-    return found, page.section(result, found)
+        run_document["year"] = years[name]
+    return run_document, page.section(result, run_document)
 
 
 def document(name: str, variant: str, result: run.Result) -> Document:
@@ -183,7 +183,7 @@ def document(name: str, variant: str, result: run.Result) -> Document:
         "aggregate": result.spec.size.is_aggregate,
         "soc_begin": result.spec.soc_permille / 1000,
         "soc_end": float(result.soc[-1]),
-        "figures": [each._asdict() for each in [*figures.of(result), *shares.promise(share)]],
+        "figures": [figure._asdict() for figure in [*figures.of(result), *shares.promise(share)]],
         "violations": of_limits.of(result),
         "modes_s": result.modes_s,
         "not_known": NOT_KNOWN,
@@ -208,14 +208,14 @@ def lines(document: Document) -> list[str]:
         f"  modes of the controller: {_hours(document['modes_s'])}",
         f"  this mode does not know: {NOT_KNOWN_IN_WORDS}",
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
-        *[_line(each, document["mode"]) for each in document["figures"]],
+        *[_line(figure, document["mode"]) for figure in document["figures"]],
         *([f"  {optimum.MISSING}"] if optimum.highspy is None else []),
         f"  cost: {cost.words(document['cost'])[1]}",
         *shares.lines(document["shares"], document["cost"]["currency"]),
-        *[f"  VIOLATED: {each}" for each in document["violations"]],
+        *[f"  VIOLATED: {violation}" for violation in document["violations"]],
         *([] if document["violations"] else ["  no violation"]),
         *minutes_table.lines(document["minutes"]),
-        *[f"  sizing: {each}" for each in document["sizing"]],
+        *[f"  sizing: {line}" for line in document["sizing"]],
     ]
 
 
@@ -226,13 +226,13 @@ def _hours(modes_s: dict[str, int]) -> str:
 
 def _line(figure: Document, mode: str) -> str:
     """The line of a figure. mode: that of the run; another mode is named after the figure."""
-    words = {True: "met", False: "NOT MET", None: ""}[figure["is_met"]]
+    state = {True: "met", False: "NOT MET", None: ""}[figure["is_met"]]
     if verdict.is_unreachable(figure):
-        words = "unreachable at this size"
+        state = "unreachable at this size"
     if figure["mode"] != mode:
-        words += f" ({figure['mode']})"
+        state += f" ({figure['mode']})"
     text = f"{figure['text']} [{figure['unit']}]"
-    return COLUMNS.format(text, *page.numbers(figure), words).rstrip()
+    return COLUMNS.format(text, *page.numbers(figure), state).rstrip()
 
 
 add = options.command(

@@ -18,7 +18,7 @@ def of(result: Result) -> dict[str, Any]:
     """The bills. lost_kWh: energy that the battery took but neither gave back nor still holds, if
     known.
     """
-    bill, without_battery, without_system = [each.total for each in figures.bills(result)]
+    bill, without_battery, without_system = [bill.total for bill in figures.bills(result)]
     account, lost_kWh = result.account, None
     if {"charged", "discharged"} <= set(account):
         moved_kWh = (account["charged"] - account["discharged"]) / J_PER_KWH
@@ -34,24 +34,24 @@ def of(result: Result) -> dict[str, Any]:
 
 def words(cost: dict[str, Any]) -> tuple[bool, str]:
     """(True if the bill is higher with the battery, or with the whole system; the sentences)."""
-    found = [_against(cost, "without_battery", "the battery")]
+    clauses = [_against(cost, "without_battery", "the battery")]
     if abs(cost["without_system"] - cost["without_battery"]) >= MONEY_MIN:
-        found.append(_against(cost, "without_system", "battery and PV"))
-    found.sort(key=lambda each: not each[0])
+        clauses.append(_against(cost, "without_system", "battery and PV"))
+    clauses.sort(key=lambda clause: not clause[0])
     lost = ""
     if cost["lost_kWh"] is not None and cost["lost_kWh"] >= KWH_MIN:
         lost = f" {cost['lost_kWh']:,.0f} kWh were lost in battery and converters."
-    return any(is_worse for is_worse, _ in found), " ".join([text for _, text in found]) + lost
+    return any(is_worse for is_worse, _ in clauses), " ".join([text for _, text in clauses]) + lost
 
 
 def _against(cost: dict[str, Any], key: str, without: str) -> tuple[bool, str]:
     """(True if the bill is higher, sentence), compared with the bill without battery or system."""
-    bill, other, currency = cost["bill"], cost[key], cost["currency"]
-    more = bill - other
-    amounts = f"{bill:,.0f} instead of {other:,.0f} {currency}"
+    bill, baseline, currency = cost["bill"], cost[key], cost["currency"]
+    more = bill - baseline
+    amounts = f"{bill:,.0f} instead of {baseline:,.0f} {currency}"
     if abs(more) < MONEY_MIN:
         return False, f"The bill is the same with and without {without} ({bill:,.0f} {currency})."
-    part = f", {100 * abs(more) / other:.2g} %" if other >= ratio.MONEY_MIN else ""
+    part = f", {100 * abs(more) / baseline:.2g} %" if baseline >= ratio.MONEY_MIN else ""
     word = "higher" if more > 0 else "lower"
     return more > 0, (
         f"The bill is {abs(more):,.0f} {currency}{part} {word} with {without} than without: "

@@ -87,6 +87,6 @@ class Shares:
 
 def _report(member: ChainMember, joined_s: int) -> bytes:
     """The report of a controller about its last second. joined_s: since it came, at most RAMP_S."""
-    found = reported(member.control, RUNNING, member.share_permille)
-    found["discharge_W_max"] = found["discharge_W_max"] * joined_s // RAMP_S
-    return json.dumps({**found, "temperature_ddegC": None}).encode()
+    report = reported(member.control, RUNNING, member.share_permille)
+    report["discharge_W_max"] = report["discharge_W_max"] * joined_s // RAMP_S
+    return json.dumps({**report, "temperature_ddegC": None}).encode()

@@ -71,10 +71,10 @@ def minutes(result: Result) -> list[tuple[str, str]]:
     best, worst = int((np.ptp(load_W, axis=1) - moved_W).argmax()), int(moved_W.argmax())
     return [
         (
-            f"{name}: {result.spec.start + timedelta(minutes=at):%a %-d %B %H:%M}",
-            _minute(result, at * MINUTE_S),
+            f"{name}: {result.spec.start + timedelta(minutes=minute):%a %-d %B %H:%M}",
+            _minute(result, minute * MINUTE_S),
         )
-        for name, at in (("Best minute", best), ("Worst minute", worst))
+        for name, minute in (("Best minute", best), ("Worst minute", worst))
     ]
 
 
@@ -96,22 +96,22 @@ def _minute(result: Result, first: int) -> str:
     return _svg(draw, SMALL)
 
 
-def sweep(found: Mapping[str, Any]) -> str:
+def sweep(annual: Mapping[str, Any]) -> str:
     """A curve: saving of a year less wear, over the size of the battery. It marks the optimum."""
-    every = found["sweep"]
-    kWh = [each["energy_kWh"] for each in every]
-    best = [each["year"]["best"] for each in every]
+    outcomes = annual["sweep"]
+    kWh = [outcome["energy_kWh"] for outcome in outcomes]
+    best = [outcome["year"]["best"] for outcome in outcomes]
 
     def draw(picture: Picture) -> None:
         axes: Any = picture.subplots()
         if None not in best:
             axes.plot(kWh, best, "o:", color=COLOURS["grid"], label="perfect foresight")
-        nets = [each["net"] for each in every]
+        nets = [outcome["net"] for outcome in outcomes]
         axes.plot(kWh, nets, "o-", color=COLOURS["battery"], label="saved less wear")
         axes.axhline(0, color=COLOURS["load"], lw=0.8)
         axes.set_xlim(0)
         axes.set_xlabel("battery, kWh")
-        axes.set_ylabel(f"{found['currency']} a year")
+        axes.set_ylabel(f"{annual['currency']} a year")
         axes.legend(**LEGEND_ABOVE)
 
     return _svg(draw, (4.4, 3.6))

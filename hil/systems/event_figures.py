@@ -27,15 +27,15 @@ def extra_4h_MW(result: Result) -> Found:
         return UNKNOWN
     over_W = np.maximum(0.0, result.seconds_W[0] - limit_W).astype(np.float64)
     broken = result.seconds_W[1] > limit_W
-    sums = [np.concatenate([[0.0], each.cumsum()]) for each in (over_W, broken)]
-    means_W, breaks = [(each[FOUR_H_S:] - each[:-FOUR_H_S]) for each in sums]
+    sums = [np.concatenate([[0.0], samples.cumsum()]) for samples in (over_W, broken)]
+    means_W, breaks = [(cumulative[FOUR_H_S:] - cumulative[:-FOUR_H_S]) for cumulative in sums]
     held_W = np.where(breaks == 0, means_W / FOUR_H_S, 0.0)
     return float(held_W.max()) / 1e6, float(means_W.max()) / FOUR_H_S / 1e6, 0.0
 
 
 def event_over_kW(result: Result) -> Found:
     """Highest import above the cap in an interval of a demand response event."""
-    events = [event_of(each) for each in result.spec.events]
+    events = [event_of(table) for table in result.spec.events]
     if not events:
         return UNKNOWN
     net_W = result.series.net_W
@@ -83,7 +83,7 @@ def contact_over_s(result: Result) -> Found:
 
 def rebound_kW(result: Result) -> Found:
     """Highest import in the 2 h after an event, less the highest import in the 2 h before it."""
-    events = [event_of(each) for each in result.spec.events]
+    events = [event_of(table) for table in result.spec.events]
     grid_W = result.grid_W
     rises_W = [
         float(grid_W[event.end : event.end + REBOUND_SLOTS].max())
@@ -138,8 +138,8 @@ def critical_kWh(result: Result) -> Found:
 
 def set_s(result: Result) -> Found:
     """Longest time from the loss of the grid until a generator set carries, with the kernel."""
-    found = [minute["engine_s"] for minute in result.minutes if minute["engine_s"] is not None]
-    return max(found, default=None), 0.0, None
+    times_s = [minute["engine_s"] for minute in result.minutes if minute["engine_s"] is not None]
+    return max(times_s, default=None), 0.0, None
 
 
 def yielded_kWh(result: Result) -> tuple[float, None, None]:

@@ -67,7 +67,7 @@ def reached(figure: Mapping[str, Any]) -> str:
 
 def of(result: Result) -> list[Figure]:
     """All figures that the system's file asks for. KeyError: an asked figure does not exist."""
-    return [_figure(result, each) for each in result.spec.figures]
+    return [_figure(result, asked) for asked in result.spec.figures]
 
 
 def _figure(result: Result, asked: dict[str, Any]) -> Figure:
@@ -75,9 +75,9 @@ def _figure(result: Result, asked: dict[str, Any]) -> Figure:
     return judged(asked, FIGURES[asked["name"]](result), unit)
 
 
-def judged(asked: Mapping[str, Any], found: Found, baseline_unit: str = "") -> Figure:
+def judged(asked: Mapping[str, Any], measured: Found, baseline_unit: str = "") -> Figure:
     """The line of a figure. asked: its table in the system's file."""
-    reached, optimum, baseline = found
+    reached, optimum, baseline = measured
     is_met = None
     if asked["asked"] is not None and reached is not None:
         is_least = asked["way"] == "least"
@@ -102,13 +102,13 @@ def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
     energy later, at the mean price.
     """
     series, spec = result.series, result.spec
-    with_it, *others = [
+    with_it, *baselines = [
         tariff.bill(spec.tariff, each_W, SLOT_S, series.price, spec.start)
         for each_W in (result.grid_W, result.import_without_W(), result.wanted_W)
     ]
     fuel = float(result.genset_W.sum()) * SLOT_H / 1000 * spec.tariff["fuel_per_kWh"]
     later = event_figures.yielded_kWh(result)[0] * result.mean_price
-    return with_it._replace(energy=with_it.energy + fuel + later), others[0], others[1]
+    return with_it._replace(energy=with_it.energy + fuel + later), baselines[0], baselines[1]
 
 
 def _start_W(result: Result) -> float:
@@ -134,7 +134,8 @@ def purchase_cut(result: Result) -> Found:
     load_W, bought_W = result.series.load_W.sum(), np.maximum(0.0, result.grid_W).sum()
     least_W = (bounds.net_W(result) - _start_W(result)).sum()
     reached, bound = [
-        less_pct(float(max(0.0, each)), float(load_W), POWER_W_MIN) for each in (bought_W, least_W)
+        less_pct(float(max(0.0, sum_W)), float(load_W), POWER_W_MIN)
+        for sum_W in (bought_W, least_W)
     ]
     return reached, bound, float(load_W) * SLOT_H / 1000
 
@@ -144,7 +145,8 @@ def renewable(result: Result) -> Found:
     exported = float(np.maximum(0.0, -result.grid_W).sum())
     used, load = float(result.pv_W.sum()) - exported, float(result.series.load_W.sum())
     reached, bound = [
-        less_pct(load - each, load, POWER_W_MIN) for each in (used, float(result.series.pv_W.sum()))
+        less_pct(load - sum_W, load, POWER_W_MIN)
+        for sum_W in (used, float(result.series.pv_W.sum()))
     ]
     return reached, bound, 0.0
 
@@ -158,7 +160,7 @@ def cheaper(beside: int) -> Measure:
         paid, without = (bills(result)[place].total for place in (0, beside))
         best = optimum.bill(result)
         reached, bound = [
-            less_pct(each, without, MONEY_MIN) for each in (paid, best and best.total)
+            less_pct(amount, without, MONEY_MIN) for amount in (paid, best and best.total)
         ]
         return reached, bound, without
 
@@ -183,23 +185,25 @@ def shifted_price_cut(result: Result) -> Found:
     at rated power, in the cheapest and in the most expensive slots of the run.
     """
     charged = np.maximum(0.0, -result.battery_W) * SLOT_H / 1000
-    given = np.maximum(0.0, result.battery_W) * SLOT_H / 1000
-    if given.sum() < SHIFTED_KWH_MIN or charged.sum() < SHIFTED_KWH_MIN:
+    discharged = np.maximum(0.0, result.battery_W) * SLOT_H / 1000
+    if discharged.sum() < SHIFTED_KWH_MIN or charged.sum() < SHIFTED_KWH_MIN:
         return UNKNOWN
     tariff_, series, grid = (result.spec.tariff, result.series, result.grid_W * SLOT_H / 1000)
     price, feed_in = series.price + tariff_["adder_per_kWh"], tariff_["feed_in_per_kWh"]
     paid = _worth(charged, np.minimum(charged, np.maximum(0.0, grid)), price, feed_in)
-    spared = _worth(given, given - np.minimum(given, np.maximum(0.0, -grid)), price, feed_in)
+    spared = _worth(
+        discharged, discharged - np.minimum(discharged, np.maximum(0.0, -grid)), price, feed_in
+    )
     cost = np.where(series.pv_W > series.load_W, np.minimum(price, feed_in), price)
     size, worth = result.spec.size, np.maximum(price, feed_in)
     full_kWh = size.power_W * SLOT_H / 1000
     lost_kWh = max(0.0, float(result.soc[0] - result.soc[-1])) * size.energy_Wh / 1000
     again = 1.0 + lost_kWh / float(charged.sum())
     cheapest = _first_mean(np.sort(cost), charged.sum() / full_kWh) * charged.sum() * again
-    dearest = _first_mean(np.sort(worth)[::-1], given.sum() / full_kWh) * given.sum()
-    least = PRICE_MIN * float(given.sum())
+    dearest = _first_mean(np.sort(worth)[::-1], discharged.sum() / full_kWh) * discharged.sum()
+    least = PRICE_MIN * float(discharged.sum())
     reached, bound = (less_pct(paid * again, spared, least), less_pct(cheapest, dearest, least))
-    return reached, bound, spared / float(given.sum())
+    return reached, bound, spared / float(discharged.sum())
 
 
 def _worth(all_kWh: np.ndarray, grid_kWh: np.ndarray, price: np.ndarray, feed_in: float) -> float:
@@ -237,12 +241,14 @@ def seconds_over(result: Result) -> Found:
 
 def per_it(result: Result) -> Found:
     """Purchased kWh for each kWh of the computers. Bound: as for purchase_cut."""
-    it, load = [float(each.sum()) for each in (result.series.it_W, result.series.load_W)]
+    computers, load = [
+        float(power_W.sum()) for power_W in (result.series.it_W, result.series.load_W)
+    ]
     bought = float(np.maximum(0.0, result.grid_W).sum())
-    if it < POWER_W_MIN:
+    if computers < POWER_W_MIN:
         return UNKNOWN
     least = max(0.0, float((bounds.net_W(result) - _start_W(result)).sum()))
-    return bought / it, least / it, load / it
+    return bought / computers, least / computers, load / computers
 
 
 def cycles(result: Result) -> Found:

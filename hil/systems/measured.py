@@ -32,20 +32,20 @@ JOBS = (range(4), 10, 14, 2.8e6), (range(4, 5), 10, 13, 3.8e6)
 
 
 def month(
-    folder: str, system: tuple[str, str], at: int, days: int, seed: int, year: int | None
+    folder: str, system: tuple[str, str], month_number: int, days: int, seed: int, year: int | None
 ) -> pasts.Case:
     """A month of measured series. year: that of the prices. ConfigError: one line."""
     try:
-        return _month(folder, *system, at, days, seed, year)
+        return _month(folder, *system, month_number, days, seed, year)
     except SeriesError as error:
         raise ConfigError(f"--data: {error}") from None
 
 
 def _month(
-    folder: str, name: str, variant: str, at: int, days: int, seed: int, year: int | None
+    folder: str, name: str, variant: str, month_number: int, days: int, seed: int, year: int | None
 ) -> pasts.Case:
     market, own_year = MARKETS.get(name, (NORDIC, 2018))
-    first = datetime(year or own_year, at, 1)
+    first = datetime(year or own_year, month_number, 1)
     spec = pasts.begun(name, variant, first, days, seed)
     sun = WEATHER.get(name, "greensboro_nc")
     load_W = _load_W(folder, spec, name, seed)
@@ -53,8 +53,8 @@ def _month(
     price = prices_of(spec, {})
     if spec.prices["kind"] != "time_of_use":
         price = _price(folder, market, spec)
-    found = Series(load_W, load_W, pv_W, price)
-    return pasts.of_series(spec, found, f"{first:%Y-%m}", name, variant)
+    series = Series(load_W, load_W, pv_W, price)
+    return pasts.of_series(spec, series, f"{first:%Y-%m}", name, variant)
 
 
 def _load_W(folder: str, spec: Spec, name: str, seed: int) -> np.ndarray:
@@ -65,28 +65,28 @@ def _load_W(folder: str, spec: Spec, name: str, seed: int) -> np.ndarray:
         same = range(time.weekday(), len(busy), 7)
         part = busy[same[(day // 7 + seed) % 3 % len(same)]]
         parts.append(_with_jobs(part, time.weekday()) if name == "shanghai" else part)
-    found = np.concatenate(parts)
+    profile = np.concatenate(parts)
     load = spec.site["load"]
-    return found if name == "shanghai" else load["idle_W"] + load["capacity_W"] * found
+    return profile if name == "shanghai" else load["idle_W"] + load["capacity_W"] * profile
 
 
 def _with_jobs(part: np.ndarray, weekday: int) -> np.ndarray:
-    found = BASE_W + PART_W * part
+    load_W = BASE_W + PART_W * part
     for days, first, end, job_W in JOBS:
         if weekday in days:
-            found[first * HOUR_SLOTS : end * HOUR_SLOTS] += job_W
-    return found
+            load_W[first * HOUR_SLOTS : end * HOUR_SLOTS] += job_W
+    return load_W
 
 
 @cache
 def _gpus(folder: str) -> np.ndarray:
     """Share of the GPUs that run, in a row for each day. A gap takes the value before it."""
     path, column, whole = GPUS
-    found = np.array(_column(f"{folder}/{path}", column))
-    for at in np.flatnonzero(found <= 0):
-        found[at] = found[at - 1]
+    running = np.array(_column(f"{folder}/{path}", column))
+    for gap in np.flatnonzero(running <= 0):
+        running[gap] = running[gap - 1]
     shape = DAYS, SLOTS_PER_DAY, DAY_MIN // SLOTS_PER_DAY
-    return found[: DAYS * DAY_MIN].reshape(shape).mean(axis=2)[FIRST_DAY:] / whole
+    return running[: DAYS * DAY_MIN].reshape(shape).mean(axis=2)[FIRST_DAY:] / whole
 
 
 def _price(folder: str, market: str, spec: Spec) -> np.ndarray:
@@ -104,6 +104,6 @@ def _sun(folder: str, station: str, spec: Spec) -> np.ndarray:
 
 
 def _column(path: str, name: str) -> list[float]:
-    with table.opened(path) as found:
-        at = found.at(name)
-        return [float(cells[at]) for _, cells in found]
+    with table.opened(path) as rows:
+        index = rows.at(name)
+        return [float(cells[index]) for _, cells in rows]

@@ -232,8 +232,8 @@ class ChainMember:
         # The clock shows the start of this second, because a decision counts from then on.
         now_s = self._begin_s + self.now_s - 1 - self.clock_off_s
         day_d, time_s = divmod(int(now_s), DAY_S)
-        at = image.places["site"].start
-        image.inp[at : at + 3] = array("i", [day_d, time_s, self.clock_error_ms])
+        start = image.places["site"].start
+        image.inp[start : start + 3] = array("i", [day_d, time_s, self.clock_error_ms])
         image.fresh[self._groups :] = bytes(
             [
                 view.device.name not in self.silent

@@ -87,24 +87,24 @@ def _begun(result: Result, at_s: int, for_s: int, is_outage: bool) -> Minutes:
     return Minutes(at_s, for_s, min(SOC_MAX, float(result.soc[slot])), is_outage, degC)
 
 
-def played(spec: Spec, inputs: Inputs, one: Minutes) -> Played:
+def played(spec: Spec, inputs: Inputs, minutes: Minutes) -> Played:
     """The figures of these minutes (`Watch.figures`), with their trips and violations."""
-    spec = spec._replace(outages=[[one.at_s, one.for_s]] if one.is_outage else [])
+    spec = spec._replace(outages=[[minutes.at_s, minutes.for_s]] if minutes.is_outage else [])
     with tempfile.TemporaryDirectory() as folder:
         lead = lead_s(spec)
-        begin_s = one.at_s - lead
-        pod = LivePod(spec, Path(folder), begin_s, one.soc, inputs, one.degC)
+        begin_s = minutes.at_s - lead
+        pod = LivePod(spec, Path(folder), begin_s, minutes.soc, inputs, minutes.degC)
         for member in pod.members:
             member.quicken()
         _wait_for_start(pod)
         watch = Watch(pod, spec)
-        while pod.now_us < (lead + one.for_s + AFTER_S) * 1_000_000:
+        while pod.now_us < (lead + minutes.for_s + AFTER_S) * 1_000_000:
             pod.step()
-            watch.see(lead <= pod.now_us / 1e6 < lead + one.for_s)
-    found = {**one._asdict(), **watch.figures()}
+            watch.see(lead <= pod.now_us / 1e6 < lead + minutes.for_s)
+    figures = {**minutes._asdict(), **watch.figures()}
     moved = ramps.broken(watch.seconds_W(), spec.ramps)
     over = contacts.broken(spec, watch.seconds_W(), begin_s + SETTLED_S)
-    return {**found, "faults": [*_faults(found), *moved, *over]}
+    return {**figures, "faults": [*_faults(figures), *moved, *over]}
 
 
 def _wait_for_start(pod: LivePod) -> None:
@@ -125,33 +125,33 @@ def _wait_for_start(pod: LivePod) -> None:
     site.load = lambda now_s: load(now_s) if now_s > START_S else min(load(now_s), import_W / 2)
 
 
-def _faults(found: Played) -> list[str]:
+def _faults(figures: Played) -> list[str]:
     """A text for each fault in these minutes: lost load, trips, violations."""
-    is_dark = found["dark_s"] > 0
+    is_dark = figures["dark_s"] > 0
     trips = {
         f"row {stage} tripped, {scope}, at {at_s:.1f} s": stage
-        for stage, scope, at_s in found["trips"]
+        for stage, scope, at_s in figures["trips"]
         if at_s >= 0  # earlier trips belong to the cabinet's own start
         and stage not in OF_A_HOT_HALL
         and not (is_dark and stage in OF_DARKNESS)
-        and not (stage == OVER and found["over_W"] <= 0)
+        and not (stage == OVER and figures["over_W"] <= 0)
     }
-    is_end = found["soc_end"] < EMPTY
-    ended = [each for each, stage in trips.items() if is_end and stage in OF_THE_END]
-    stopped = ["a unit does not run at the end"] if not found["is_running"] else []
+    is_end = figures["soc_end"] < EMPTY
+    ended = [trip for trip, stage in trips.items() if is_end and stage in OF_THE_END]
+    stopped = ["a unit does not run at the end"] if not figures["is_running"] else []
     if ended:
         stopped = ["; ".join([f"the charge ended: {ended[0]}, {len(ended)} such trips", *stopped])]
-    others = [trip for trip in trips if trip not in ended]
-    return [*_lost(found), *others, *found["violations"], *stopped]
+    remaining = [trip for trip in trips if trip not in ended]
+    return [*_lost(figures), *remaining, *figures["violations"], *stopped]
 
 
-def _lost(found: Played) -> list[str]:
+def _lost(figures: Played) -> list[str]:
     """A text about the critical load that had no power, with the charge; [] if it had power."""
-    if not found["critical_kWh"]:
+    if not figures["critical_kWh"]:
         return []
     return [
-        f"critical load without {found['critical_kWh']:g} of {found['needed_kWh']:g} kWh: "
-        f"dark {found['dark_s']:g} s, charge {found['soc']:.0%} to {found['soc_end']:.0%}"
+        f"critical load without {figures['critical_kWh']:g} of {figures['needed_kWh']:g} kWh: "
+        f"dark {figures['dark_s']:g} s, charge {figures['soc']:.0%} to {figures['soc_end']:.0%}"
     ]
 
 
@@ -243,15 +243,15 @@ class Watch:
     def seconds_W(self) -> np.ndarray:
         """Import as means of a second after the start; nan off the grid and one second before."""
         per_s = 1_000_000 // self.pod.tick_us
-        found_W = blocks(np.array(self._grids_W[SETTLED_S * per_s :]), per_s).mean(axis=1)
+        means_W = blocks(np.array(self._grids_W[SETTLED_S * per_s :]), per_s).mean(axis=1)
         # A lost grid gives no power in the time before the switch opens.
-        found_W[:-1][np.isnan(found_W[1:])] = np.nan
-        return found_W
+        means_W[:-1][np.isnan(means_W[1:])] = np.nan
+        return means_W
 
     def figures(self) -> Played:
         """The figures as plain data."""
         members = self.pod.members
-        living = [each.controller.cabinet for each in members if each.controller.cabinet]
+        living = [member.controller.cabinet for member in members if member.controller.cabinet]
         return {
             "load_W": round(self.wanted_J / (self.pod.now_us / 1e6 - self.lead_s)),
             "carried_s": round(self.carried_s, 1),
@@ -278,7 +278,7 @@ class Watch:
             "violations": [
                 violation for member in members for violation in member.observer.violations
             ],
-            "is_running": all(each.summary()[1] == s.RUNNING for each in living),
+            "is_running": all(cabinet.summary()[1] == s.RUNNING for cabinet in living),
         }
 
 

@@ -16,22 +16,22 @@ def lines(documents: list[Played]) -> list[str]:
     return [COLUMNS.format(*HEAD).rstrip(), *rows]
 
 
-def _shed_lines(found: Played) -> list[str]:
+def _shed_lines(played: Played) -> list[str]:
     """A line with the number of open load contacts after each change; [] without a change."""
-    stages, most = found["stages"], STAGES_SHOWN
+    stages, most = played["stages"], STAGES_SHOWN
     shown = [*stages[:most], *stages[most:][-1:]]
     moments = ", ".join([f"{open_} after {at_s:.0f} s" for at_s, open_ in shown])
     more = f"; {len(stages) - most - 1} more changes" if len(stages) > most + 1 else ""
     return [f"    contacts open: {moments}{more}"] if stages else []
 
 
-def _line(found: Played) -> str:
-    kind = "outage" if found["is_outage"] else "plain day"
-    hours, seconds = divmod(found["at_s"], 3600)
-    name = f"{kind} of {found['for_s']} s at {hours} h {seconds // 60:02d}"
-    engine = "-" if found["engine_s"] is None else f"{found['engine_s']:g}"
-    hours_ = "-" if found["charge_h"] is None else f"{found['charge_h']:.1f}"
-    values = (f"{found['load_W'] / 1000:,.0f}", f"{found['soc']:.0%}", hours_,
-              f"{found['island_s']:g}", f"{found['dark_s']:g}", engine, f"{found['lost_kWh']:g}",
-              f"{found['critical_kWh']:g}", f"{found['step_W'] / 1000:,.0f}")  # fmt: skip
-    return COLUMNS.format(name, *values, "; ".join(found["faults"]) or "ok").rstrip()
+def _line(played: Played) -> str:
+    kind = "outage" if played["is_outage"] else "plain day"
+    hours, seconds = divmod(played["at_s"], 3600)
+    name = f"{kind} of {played['for_s']} s at {hours} h {seconds // 60:02d}"
+    engine = "-" if played["engine_s"] is None else f"{played['engine_s']:g}"
+    hours_ = "-" if played["charge_h"] is None else f"{played['charge_h']:.1f}"
+    values = (f"{played['load_W'] / 1000:,.0f}", f"{played['soc']:.0%}", hours_,
+              f"{played['island_s']:g}", f"{played['dark_s']:g}", engine, f"{played['lost_kWh']:g}",
+              f"{played['critical_kWh']:g}", f"{played['step_W'] / 1000:,.0f}")  # fmt: skip
+    return COLUMNS.format(name, *values, "; ".join(played["faults"]) or "ok").rstrip()

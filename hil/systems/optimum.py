@@ -50,8 +50,8 @@ def bill(result: Result) -> Bill | None:
     # If the price is below the feed-in, the program must not buy and sell at once.
     feed_in = np.minimum(spec.tariff["feed_in_per_kWh"] * SLOT_H, price)
     cost = _dot(model.bought, price) - _dot(model.sold, feed_in)
-    every = [each for charge in charges(spec.tariff) for each in _peaks(model, charge)]
-    cost += _tags(model) + sum([peak * rate for rate, peak in every])
+    peaks = [month for charge in charges(spec.tariff) for month in _peaks(model, charge)]
+    cost += _tags(model) + sum([peak * rate for rate, peak in peaks])
     return tariff.bill(spec.tariff, _solved_W(model, cost), SLOT_S, series.price, spec.start)
 
 
@@ -73,12 +73,12 @@ def _model(result: Result) -> Model:
     bought, sold = [solver.addVariables(count, lb=0.0) for _ in range(2)]
     spilled = [solver.addVariable(lb=0.0, ub=float(each_W) / W_PER_KW) for each_W in pv_W]
     needed_kW = (result.wanted_W - pv_W - result.genset_W) / W_PER_KW
-    for at in range(count):
-        before = stored[at - 1] if at else begin * whole_kWh
-        gained = charge[at] * (one_way * SLOT_H) - discharge[at] * (SLOT_H / one_way)
-        solver.addConstr(stored[at] - before == gained)
-        balance = bought[at] - sold[at] - charge[at] + discharge[at] - spilled[at]
-        solver.addConstr(balance == float(needed_kW[at]))
+    for slot in range(count):
+        before = stored[slot - 1] if slot else begin * whole_kWh
+        gained = charge[slot] * (one_way * SLOT_H) - discharge[slot] * (SLOT_H / one_way)
+        solver.addConstr(stored[slot] - before == gained)
+        balance = bought[slot] - sold[slot] - charge[slot] + discharge[slot] - spilled[slot]
+        solver.addConstr(balance == float(needed_kW[slot]))
     solver.addConstr(stored[count - 1] >= min(begin, float(result.soc[-1])) * whole_kWh)
     return Model(solver, result, bought, sold)
 
@@ -104,7 +104,9 @@ def _solved_W(model: Model, cost: Any) -> np.ndarray:
     """The import of each slot at the lowest cost."""
     model.solver.minimize(cost)
     values = np.array(model.solver.getSolution().col_value) * W_PER_KW
-    bought, sold = [[one.index for one in each] for each in (model.bought, model.sold)]
+    bought, sold = [
+        [variable.index for variable in variables] for variables in (model.bought, model.sold)
+    ]
     return values[bought] - values[sold]
 
 
@@ -119,7 +121,9 @@ def _peaks(model: Model, charge: Charge) -> list[tuple[float, Any]]:
         month = peaks.setdefault((time.year, time.month), [0.0, model.solver.addVariable(lb=0.0)])
         month[0] += charge.rate(time.month) * per * SLOT_S / MONTH_S
         if charge.is_billed(time):
-            mean = sum([bought[at] - sold[at] for at in range(first, first + per)]) * (1 / per)
+            mean = sum([bought[slot] - sold[slot] for slot in range(first, first + per)]) * (
+                1 / per
+            )
             model.solver.addConstr(month[1] >= mean)
     return [(rate, peak) for rate, peak in peaks.values()]
 
@@ -130,5 +134,5 @@ def _tags(model: Model) -> Any:
     if not hours or not spec.tariff["tag_per_kW_year"]:
         return 0.0
     weight = spec.tariff["tag_per_kW_year"] * count * SLOT_S / (12 * MONTH_S) / len(hours) * SLOT_H
-    slots = [at for hour in hours for at in range(4 * hour, 4 * hour + 4)]
-    return sum([(model.bought[at] - model.sold[at]) * weight for at in slots])
+    slots = [slot for hour in hours for slot in range(4 * hour, 4 * hour + 4)]
+    return sum([(model.bought[slot] - model.sold[slot]) * weight for slot in slots])

@@ -61,9 +61,9 @@ BILL = ("energy", "demand charge", "tags", "total", "highest billed import")
 
 def html(sections: Sequence[tuple[Document, str]]) -> str:
     """The page. sections: (document, `section`) of each run."""
-    rows = [(each["name"], *_verdict_cells(each)) for each, _ in sections]
+    rows = [(document["name"], *_verdict_cells(document)) for document, _ in sections]
     overview = [Table(OVERVIEW, rows, kind=CARDS)] if len(rows) > 1 else []
-    bodies = [html_page.body(overview), *[made for _, made in sections]]
+    bodies = [html_page.body(overview), *[body for _, body in sections]]
     return html_page.around("\n".join(bodies), html_page.PHONE, "Systems")
 
 
@@ -72,16 +72,16 @@ def _verdict_cells(document: Document) -> list[Cell]:
     paid = document["cost"]
     more = round(paid["bill"] - paid["without_battery"]) + 0.0  # no "-0"
     return [
-        *[judged(not each, str(len(each) or "none")) for each in wrong],
+        *[judged(not faults, str(len(faults) or "none")) for faults in wrong],
         judged(more <= 0, f"{more:+,.0f} {paid['currency']}"),
     ]
 
 
 def section(result: Result, document: Document) -> str:
     """One run as a part of the page. document: result of command.document."""
-    found, broken = balance(result), [judged(False, each) for each in document["violations"]]
-    sides = [_side(found, side) for side in (CAME_IN, WENT_OUT)]
-    promises = [_row(each) for each in document["figures"]]
+    energy_MWh, broken = balance(result), [judged(False, line) for line in document["violations"]]
+    sides = [_side(energy_MWh, side) for side in (CAME_IN, WENT_OUT)]
+    promises = [_row(figure) for figure in document["figures"]]
     bill_head = result.spec.tariff["currency"], *BILL
     blocks = [
         Heading(1, document["name"]),
@@ -96,7 +96,7 @@ def section(result: Result, document: Document) -> str:
         *[Picture(svg, "half", title) for title, svg in drawings.minutes(result)],
         Text(MINUTES, NOTE),
         Heading(2, "Energy, MWh"),
-        Picture(site_page.flows(found, CAME_IN, WENT_OUT), "wide"),
+        Picture(site_page.flows(energy_MWh, CAME_IN, WENT_OUT), "wide"),
         *[Table(("MWh", name), side, kind="phone") for name, side in zip(("in", "out"), sides)],
         *_texts("Promised and kept", _summary(document)),
         Text(_about(document), NOTE),
@@ -115,8 +115,8 @@ def _texts(title: str, lines: Sequence[Cell]) -> list[Block]:
 
 
 def _seasons(document: Document) -> list[Block]:
-    found = document.get("year")
-    return [Table(answers.SEASON, answers.seasons(found), kind=CARDS)] if found else []
+    annual = document.get("year")
+    return [Table(answers.SEASON, answers.seasons(annual), kind=CARDS)] if annual else []
 
 
 def _sweep(document: Document) -> list[Block]:
@@ -125,7 +125,7 @@ def _sweep(document: Document) -> list[Block]:
         return []
     return [
         Picture(drawings.sweep(document["year"]), "half"),
-        Table(SWEPT, [_size(each) for each in swept], kind=CARDS),
+        Table(SWEPT, [_size(outcome) for outcome in swept], kind=CARDS),
     ]
 
 
@@ -165,7 +165,7 @@ def _row(figure: Document) -> list[Cell]:
 def numbers(figure: Document) -> list[str]:
     """Asked, reached, bound, without battery. In a figure "less ...", -3.4 reads "3.4 more"."""
     known = [figure[key] for key in ("asked", "reached", "optimum", "baseline")]
-    texts = [figures.number(each) for each in known]
+    texts = [figures.number(amount) for amount in known]
     texts[1] = figures.reached(figure)
     is_less = figure["text"].startswith("less ")
     if is_less and known[1] is not None and known[1] < 0 and texts[1] != "0":
@@ -179,7 +179,7 @@ def _worst(result: Result) -> list[tuple[str, str, str]]:
     """(name, value, time) of extremes: load and grid power in a second, lowest charge of a slot."""
     load_W, grid_W = result.seconds_W
     steps_W = np.abs(np.diff(grid_W))
-    found = [
+    extremes = [
         ("highest load", int(load_W.argmax()), f"{load_W.max() / 1000:,.0f} kW"),
         ("highest import", int(grid_W.argmax()), f"{grid_W.max() / 1000:,.0f} kW"),
         ("lowest import (below 0: export)", int(grid_W.argmin()), f"{grid_W.min() / 1000:,.0f} kW"),
@@ -190,14 +190,14 @@ def _worst(result: Result) -> list[tuple[str, str, str]]:
     begin = result.spec.start
     return [
         (name, text, f"{begin + timedelta(seconds=second):%a %d %B %H:%M:%S}")
-        for name, second, text in found
+        for name, second, text in extremes
     ]
 
 
 def _bill(result: Result) -> list[list[str]]:
     names = ("with the system", "without the battery", "without battery and PV")
     return [
-        [name, *[f"{each:,.0f}" for each in (bill.energy, bill.demand, bill.tags, bill.total)]]
+        [name, *[f"{amount:,.0f}" for amount in (bill.energy, bill.demand, bill.tags, bill.total)]]
         + [f"{bill.peak_W / 1000:,.0f} kW"]
         for name, bill in zip(names, figures.bills(result))
     ]
@@ -207,11 +207,11 @@ def balance(result: Result) -> dict[str, float]:
     """Energies of the run, MWh. The sum that came in equals the sum that went out. The losses of
     the battery and the change of its charge are parts of the sums.
     """
-    found = {name: J * MWH_PER_J for name, J in result.account.items()}
+    energy_MWh = {name: J * MWH_PER_J for name, J in result.account.items()}
     gained = result.gained_Wh / 1e6
     unused = max(0.0, float((result.series.pv_W - result.pv_W).sum()) * MWH_PER_W)
-    lost = found["charged"] - found["discharged"] - gained
-    return found | {
+    lost = energy_MWh["charged"] - energy_MWh["discharged"] - gained
+    return energy_MWh | {
         **{"unused_in": unused, "unused": unused, "lost": lost},
         **{"spent": max(0.0, -gained), "gained": max(0.0, gained)},
     }
@@ -226,6 +226,11 @@ def _side(energy_MWh: dict[str, float], names: dict[str, tuple[str, str]]) -> li
     ]
 
 
-def _size(found: Document) -> list[Cell]:
-    money = [f"{each:,.0f}" for each in (found["year"]["saved"], found["worth_per_kWh"])]
-    return [found["battery"], money[0], judged(found["pays"], f"{found['net']:,.0f}"), money[1]]
+def _size(outcome: Document) -> list[Cell]:
+    money = [f"{amount:,.0f}" for amount in (outcome["year"]["saved"], outcome["worth_per_kWh"])]
+    return [
+        outcome["battery"],
+        money[0],
+        judged(outcome["pays"], f"{outcome['net']:,.0f}"),
+        money[1],
+    ]

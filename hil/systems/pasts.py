@@ -64,8 +64,8 @@ class Case(NamedTuple):
         load_W = self.past.load_W
 
         def told(known: Known) -> list[Row]:
-            at = len(known.past_load_W)
-            return way(known._replace(load_W=load_W[at : at + 2 * SLOTS_PER_DAY]))
+            start = len(known.past_load_W)
+            return way(known._replace(load_W=load_W[start : start + 2 * SLOTS_PER_DAY]))
 
         return told
 
@@ -73,9 +73,9 @@ class Case(NamedTuple):
 def tariff_of(path: str) -> dict[str, Any]:
     """The tariff of a file with only the table [tariff]. Raises ConfigError."""
     form = {"tariff": table(tariff.FIELDS)}
-    found: dict[str, Any] = read(path, (), tables_of(path, "a [tariff]"), form)["tariff"]
-    tariff.check(path, found)
-    return found
+    tariff_table: dict[str, Any] = read(path, (), tables_of(path, "a [tariff]"), form)["tariff"]
+    tariff.check(path, tariff_table)
+    return tariff_table
 
 
 def begun(name: str, variant: str, first: datetime, days: int, seed: int) -> specs.Spec:
@@ -91,10 +91,12 @@ def built_in(name: str, variant: str, month: int, days: int, seed: int) -> Case:
     return of_series(spec, series.series_of(spec, {}), f"{first:%Y-%m}", name, variant)
 
 
-def of_series(spec: specs.Spec, found: series.Series, label: str, name: str, variant: str) -> Case:
+def of_series(
+    spec: specs.Spec, site_series: series.Series, label: str, name: str, variant: str
+) -> Case:
     """A case made of series that begin at spec.start."""
-    each = found.load_W.tolist(), found.pv_W.tolist(), found.price.tolist()
-    past = Past(spec.start, *each, BEFORE_DAYS * SLOTS_PER_DAY)
+    columns = site_series.load_W.tolist(), site_series.pv_W.tolist(), site_series.price.tolist()
+    past = Past(spec.start, *columns, BEFORE_DAYS * SLOTS_PER_DAY)
     return Case(
         f"{name}/{variant}".rstrip("/"),
         label,
@@ -107,12 +109,14 @@ def of_series(spec: specs.Spec, found: series.Series, label: str, name: str, var
 
 def of_folder(site: str, folder: str, days: int) -> list[Case]:
     """All months that load.csv, prices.csv and pv.csv of a folder cover. ConfigError: one line."""
-    found = site_file.load(site)
-    points_of = {kind: _points(found, Path(folder), kind, needed) for kind, needed in KINDS.items()}
+    planner = site_file.load(site)
+    points_of = {
+        kind: _points(planner, Path(folder), kind, needed) for kind, needed in KINDS.items()
+    }
     load = points_of["load"]
     assert load is not None, "it is needed"
-    spans = _months(load.utc_s[0], load.utc_s[-1] + load.step_s[-1], found.zone, days)
-    cases = [_month(found, points_of, first, end) for first, end in spans]
+    spans = _months(load.utc_s[0], load.utc_s[-1] + load.step_s[-1], planner.zone, days)
+    cases = [_month(planner, points_of, first, end) for first, end in spans]
     if not cases:
         raise ConfigError(
             f"{folder}: load.csv covers no {DAYS_MIN} days of one month after {BEFORE_DAYS} days "
@@ -122,16 +126,16 @@ def of_folder(site: str, folder: str, days: int) -> list[Case]:
 
 
 def _points(
-    found: site_file.Planner, folder: Path, kind: str, is_needed: bool
+    planner: site_file.Planner, folder: Path, kind: str, is_needed: bool
 ) -> points.Points | None:
     names = [folder / f"{kind}{ending}" for ending in (".csv", ".csv.gz")]
-    path = next((each for each in names if each.is_file()), None)
-    has_it = is_needed or kind in [each.kind for each in found.feeds]
+    path = next((candidate for candidate in names if candidate.is_file()), None)
+    has_it = is_needed or kind in [feed.kind for feed in planner.feeds]
     if path is None:
-        if has_it or (kind == "pv" and found.pv_rated_W):
+        if has_it or (kind == "pv" and planner.pv_rated_W):
             raise ConfigError(f"{names[0]}: no such file: the site file has {kind}")
         return None
-    feed = next((each for each in found.feeds if each.kind == kind), found.feeds[0])
+    feed = next((feed for feed in planner.feeds if feed.kind == kind), planner.feeds[0])
     feed = feed._replace(kind=kind, format="csv", keys=NO_KEYS)
     try:
         return rows.read(str(path), feed, math.inf)
@@ -143,7 +147,7 @@ def _months(
     start_s: float, end_s: float, zone: tzinfo, days: int
 ) -> Iterator[tuple[datetime, datetime]]:
     """(start, end) of the first days, at most `days`, of each month with a history before it."""
-    start, end = (datetime.fromtimestamp(each, zone) for each in (start_s, end_s))
+    start, end = (datetime.fromtimestamp(time_s, zone) for time_s in (start_s, end_s))
     day = day_begin(start, BEFORE_DAYS + 1)
     if day - timedelta(days=1) - timedelta(days=BEFORE_DAYS) == start:
         day -= timedelta(days=1)
@@ -156,12 +160,15 @@ def _months(
 
 
 def _month(
-    found: site_file.Planner, read: dict[str, points.Points | None], first: datetime, end: datetime
+    planner: site_file.Planner,
+    read: dict[str, points.Points | None],
+    first: datetime,
+    end: datetime,
 ) -> Case:
     """The case of one month. A hole takes the values of the day before, as in the planner."""
     start = first - timedelta(days=BEFORE_DAYS)
-    before, count = (slots_between(start, each) for each in (first, end))
-    each, doubts = [], []
+    before, count = (slots_between(start, moment) for moment in (first, end))
+    columns, doubts = [], []
     for kind, known in read.items():
         values = [0.0] * count
         if known is not None:
@@ -171,14 +178,14 @@ def _month(
             values = inputs.filled(values, before_at(start))
         if values[0] != values[0]:
             raise ConfigError(f"{kind}.csv: knows nothing from {start:%Y-%m-%d} to {end:%Y-%m-%d}")
-        each.append(values)
-    load_W, prices, pv_W = each
+        columns.append(values)
+    load_W, prices, pv_W = columns
     past = Past(start, load_W, pv_W, prices, before)
-    currency, label = found.site.tariff["currency"], f"{first:%Y-%m}"
+    currency, label = planner.site.tariff["currency"], f"{first:%Y-%m}"
     return Case(
         name="site",
         label=label,
-        site=found.site,
+        site=planner.site,
         past=past,
         currency=currency,
         is_told=False,

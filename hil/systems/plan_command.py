@@ -70,21 +70,21 @@ def main(arguments: Namespace) -> int:
     """Plan each month again and print. Returns the exit code."""
     if bool(arguments.site) != bool(arguments.series):
         raise ConfigError("--site and --series: allowed are both, or none of them")
-    given = pasts.tariff_of(arguments.tariff) if arguments.tariff else None
+    tariff = pasts.tariff_of(arguments.tariff) if arguments.tariff else None
     works = _works(arguments)  # wrong files are refused before the first month is planned
     with Runner(arguments) as runner:
         if arguments.without:
-            every = "all" in arguments.without
-            parts = list(plan_without.PARTS) if every else arguments.without
+            is_all = "all" in arguments.without
+            parts = list(plan_without.PARTS) if is_all else arguments.without
             report.write_json(arguments.json, plan_without.run(works, parts, runner))
             return report.MET
-        found = runner.play(
+        rows = runner.play(
             list(works),
-            lambda name: back_tests.judged(works[name]().billed(given).yielding(arguments.yields)),
+            lambda name: back_tests.judged(works[name]().billed(tariff).yielding(arguments.yields)),
         )
-    print("\n".join(lines(found)))
-    report.write_json(arguments.json, found)
-    return report.MET if all(map(is_good, found)) else report.NOT_MET
+    print("\n".join(lines(rows)))
+    report.write_json(arguments.json, rows)
+    return report.MET if all(map(is_good, rows)) else report.NOT_MET
 
 
 def _works(arguments: Namespace) -> dict[str, Callable[[], Case]]:
@@ -93,7 +93,7 @@ def _works(arguments: Namespace) -> dict[str, Callable[[], Case]]:
     if arguments.site:
         cases = pasts.of_folder(arguments.site, arguments.series, days)
         return {case.label: partial(_same, case) for case in cases}
-    found: dict[str, Callable[[], Case]] = {}
+    works: dict[str, Callable[[], Case]] = {}
     for system in _systems(arguments):
         name, _, variant = system.partition("/")
         for month in _months(arguments):
@@ -102,8 +102,8 @@ def _works(arguments: Namespace) -> dict[str, Callable[[], Case]]:
                 folder, year = arguments.data, arguments.year
                 case = measured.month(folder, (name, variant), month, days, seed, year)
                 work = partial(_same, case)
-            found[f"{name}/{variant} {month}"] = work
-    return found
+            works[f"{name}/{variant} {month}"] = work
+    return works
 
 
 def _same(case: Case) -> Case:
@@ -114,7 +114,9 @@ def _systems(arguments: Namespace) -> list[str]:
     if arguments.system == "all":
         return list(GOALS)
     known = [
-        f"{each}/{more}".rstrip("/") for each in spec.NAMES for more in ("", *spec.variants(each))
+        f"{name}/{variant}".rstrip("/")
+        for name in spec.NAMES
+        for variant in ("", *spec.variants(name))
     ]
     if arguments.system not in known:
         raise ConfigError(f"SYSTEM {arguments.system}: allowed are all, {', '.join(known)}")
@@ -123,14 +125,14 @@ def _systems(arguments: Namespace) -> list[str]:
 
 def _months(arguments: Namespace) -> list[int]:
     try:
-        found = [int(each) for each in arguments.months.split(",")]
+        months = [int(month) for month in arguments.months.split(",")]
     except ValueError:
-        found = []
-    if not found or not all([1 <= each <= 12 for each in found]):
+        months = []
+    if not months or not all([1 <= month <= 12 for month in months]):
         raise ConfigError(
             f"--months {arguments.months}: allowed are numbers from 1 to 12, as 1,4,7"
         )
-    return found
+    return months
 
 
 def is_good(row: Row) -> bool:
@@ -142,11 +144,11 @@ def is_good(row: Row) -> bool:
     )
 
 
-def lines(found: Sequence[Row]) -> list[str]:
+def lines(all_rows: Sequence[Row]) -> list[str]:
     """A line for each month, one for each system, and the sum of all."""
     text = [HEAD(*COLUMNS).rstrip()]
-    for name in dict.fromkeys([row["name"] for row in found]):
-        rows = [row for row in found if row["name"] == name]
+    for name in dict.fromkeys([row["name"] for row in all_rows]):
+        rows = [row for row in all_rows if row["name"] == name]
         text += [_line(f"  {row['label']}", [row]) for row in rows]
         text.append(_line(name, rows, GOALS.get(name)))
         if rows[0]["one_charge"] is not None:
@@ -155,11 +157,13 @@ def lines(found: Sequence[Row]) -> list[str]:
         if any([row["yields_W"] for row in rows]):
             text.append(_yields(rows))
     saved, best = [
-        math.fsum([row[key] * back_tests.EUR.get(row["currency"], 1.0) for row in found])
+        math.fsum([row[key] * back_tests.EUR.get(row["currency"], 1.0) for row in all_rows])
         for key in ("saved", "best")
     ]
     text.append(f"weighted by what can be saved: {_percent(saved, best)} %")
-    text += [f"{row['name']} {row['label']}: {each}" for row in found for each in row["doubts"]]
+    text += [
+        f"{row['name']} {row['label']}: {doubt}" for row in all_rows for doubt in row["doubts"]
+    ]
     return text
 
 
@@ -186,7 +190,7 @@ def _line(head: str, rows: Sequence[Row], goal: Any = None) -> str:
     goals = goal or (None, None)
     worse = "" if all(map(is_good, rows)) else "WORSE than no battery"
     return HEAD(
-        head, *[f"{each:.0f}" for each in (bill, saved, rules, best)],
+        head, *[f"{amount:.0f}" for amount in (bill, saved, rules, best)],
         _percent(saved, best), goals[0] or "",
         _percent(cut_W, best_W), goals[1] or "",
         f"{cycles:.1f}", f"{most['highest_W'] / 1000:.0f}", f"{above:.1f}",

@@ -32,16 +32,16 @@ def _with(**changes: Any) -> Callable[..., Planned]:
     return planned
 
 
-def _one_habit(found: Habit, instead: Habit) -> Callable[[Site, Known], Habit]:
+def _one_habit(replaced: Habit, instead: Habit) -> Callable[[Site, Known], Habit]:
     def habit_of(site: Site, known: Known) -> Habit:
         own = _HABIT_OF(site, known)
-        return instead if own == found else own
+        return instead if own == replaced else own
 
     return habit_of
 
 
 PARTS: dict[str, tuple[Any, str, Any]] = {  # {part: (module, name in it, replacement)}
-    "guard": (guard, "charge_to_W", lambda *given: [math.inf] * len(given[3])),
+    "guard": (guard, "charge_to_W", lambda *arguments: [math.inf] * len(arguments[3])),
     "holds_cap": (habits, "habit_of", _one_habit(planning.HOLDS_CAP, planning.TRADES)),
     "trades": (habits, "habit_of", _one_habit(planning.TRADES, planning.HOLDS_CAP)),
     "fading": (forecast, "FADES_SLOTS", 1e-9),
@@ -62,14 +62,14 @@ class Job(NamedTuple):
 def run(works: Mapping[str, Callable[[], Case]], parts: Sequence[str], runner: Runner) -> list[Row]:
     """Print and return a row for each part and kind of month."""
     todo = [Job(bad_load(work(), bad), bad, parts) for work in works.values() for bad in ("", *BAD)]
-    found = runner.play(
+    months = runner.play(
         todo, played, name=lambda job: f"{job.case.name} {job.case.label} {job.bad}"
     )
     rows = [
         row
         for part in parts
         for is_bad in (False, True)
-        for row in _rows(part, is_bad, [each for each in found if bool(each["bad"]) == is_bad])
+        for row in _rows(part, is_bad, [month for month in months if bool(month["bad"]) == is_bad])
     ]
     print(
         "without      months         of foresight   of one system   worst month, permille of bill"
@@ -81,13 +81,13 @@ def run(works: Mapping[str, Callable[[], Case]], parts: Sequence[str], runner: R
 
 def _from_a_day_on(factor: float, load_W: list[float], draw: random.Random) -> list[float]:
     begin = draw.randrange(DRAWN_DAYS) * SLOTS_PER_DAY
-    return [*load_W[:begin], *[factor * each for each in load_W[begin:]]]
+    return [*load_W[:begin], *[factor * power_W for power_W in load_W[begin:]]]
 
 
 def _one_day(load_W: list[float], draw: random.Random) -> list[float]:
     begin = draw.randrange(len(load_W) // SLOTS_PER_DAY) * SLOTS_PER_DAY
     end = begin + SLOTS_PER_DAY
-    day = [DAY * each for each in load_W[begin:end]]
+    day = [DAY * power_W for power_W in load_W[begin:end]]
     return [*load_W[:begin], *day, *load_W[end:]]
 
 
@@ -113,10 +113,10 @@ def played(job: Job) -> Row:
     case, site = job.case, job.case.site
     stored_J = back_tests.BEGIN * site.full_J
     best = foresight.optimum(site, case.past, stored_J)
-    found = {"": _saved(case, stored_J)}
+    saved = {"": _saved(case, stored_J)}
     for name in job.parts:
         with mock.patch.object(*PARTS[name]):
-            found[name] = _saved(case, stored_J)
+            saved[name] = _saved(case, stored_J)
     return {
         "name": case.name,
         "label": case.label,
@@ -124,7 +124,7 @@ def played(job: Job) -> Row:
         "currency": case.currency,
         "best": back_tests.beside_none(case, best)["saved"],
         "bill": backtest.cost(site, case.past, backtest.without(case.past)),
-        "saved": found,
+        "saved": saved,
     }
 
 
@@ -133,33 +133,33 @@ def _saved(case: Case, stored_J: float) -> float:
     return back_tests.beside_none(case, done)["saved"]
 
 
-def _rows(part: str, is_bad: bool, found: Sequence[Row]) -> Iterator[Row]:
+def _rows(part: str, is_bad: bool, months: Sequence[Row]) -> Iterator[Row]:
     """One row about a part. points: weighted change of the saving without the part, in percent of
     perfect foresight. least, most: this change of the systems that lose and gain most. permille:
     saving in the worst month, as a share of the bill, with all parts and without this one.
     """
-    if not found:
+    if not months:
         return
-    of_one = {name: _points(part, [each for each in found if each["name"] == name])
-              for name in dict.fromkeys([each["name"] for each in found])}  # fmt: skip
+    of_one = {name: _points(part, [month for month in months if month["name"] == name])
+              for name in dict.fromkeys([month["name"] for month in months])}  # fmt: skip
     worst = [
-        min([1000 * each["saved"][way] / each["bill"] for each in found]) for way in ("", part)
+        min([1000 * month["saved"][way] / month["bill"] for month in months]) for way in ("", part)
     ]
     yield {
         "part": part,
-        "months": f"{'bad' if is_bad else 'as were'} {len(found)}",
-        "points": _points(part, found),
+        "months": f"{'bad' if is_bad else 'as were'} {len(months)}",
+        "points": _points(part, months),
         "least": min(of_one.items(), key=lambda pair: pair[1]),
         "most": max(of_one.items(), key=lambda pair: pair[1]),
         "permille": worst,
     }
 
 
-def _points(part: str, found: Sequence[Row]) -> float:
-    rates = [back_tests.EUR.get(each["currency"], 1.0) for each in found]
-    less = math.fsum([rate * (each["saved"][part] - each["saved"][""])
-                for rate, each in zip(rates, found)])  # fmt: skip
-    best = math.fsum([rate * each["best"] for rate, each in zip(rates, found)])
+def _points(part: str, months: Sequence[Row]) -> float:
+    rates = [back_tests.EUR.get(month["currency"], 1.0) for month in months]
+    less = math.fsum([rate * (month["saved"][part] - month["saved"][""])
+                for rate, month in zip(rates, months)])  # fmt: skip
+    best = math.fsum([rate * month["best"] for rate, month in zip(rates, months)])
     return 100 * less / best if best > 0 else 0.0
 
 

@@ -11,13 +11,13 @@ def chosen(name: str, variant: str, inputs: spec.Inputs) -> spec.Spec:
 
     If a variant has its own length, --days can only shorten it, unless the variant has an outage.
     """
-    found = spec.load(name, variant)
+    system = spec.load(name, variant)
     changes = {key: inputs[key] for key in ("days", "seed") if key in inputs}
-    if "days" in changes and found.days != spec.load(name).days:
-        changes["days"] = found.days if found.outage_s else min(found.days, changes["days"])
-    days = changes.get("days", found.days)
-    events = [event for event in found.events if event["day"] <= days]
-    return resized.of(found._replace(**changes, events=events), inputs)
+    if "days" in changes and system.days != spec.load(name).days:
+        changes["days"] = system.days if system.outage_s else min(system.days, changes["days"])
+    days = changes.get("days", system.days)
+    events = [event for event in system.events if event["day"] <= days]
+    return resized.of(system._replace(**changes, events=events), inputs)
 
 
 def whole(chosen: spec.Spec, inputs: spec.Inputs) -> run.Result:
@@ -25,5 +25,5 @@ def whole(chosen: spec.Spec, inputs: spec.Inputs) -> run.Result:
     result = run.run(chosen, inputs)
     is_small = chosen.cabinets <= KERNELS_MAX
     wanted = minutes.of(result, 60 * inputs["kernel_minutes"] * is_small, inputs["outages"])
-    played = [minutes.played(chosen, inputs, each) for each in wanted]
+    played = [minutes.played(chosen, inputs, event) for event in wanted]
     return result._replace(minutes=tuple(played))

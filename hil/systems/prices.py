@@ -21,13 +21,13 @@ PEAK_HOURS, NOON = (8, 19), 13
 
 def built_in(seed: object, start: datetime, hours: int, day: Sequence[float] = ()) -> np.ndarray:
     """Money per kWh of each hour, from a seed. day: means of a day, money per MWh."""
-    deal, noise, found = random.Random(f"{seed}/prices"), 0.0, []
+    deal, noise, prices = random.Random(f"{seed}/prices"), 0.0, []
     kept = math.exp(-1 / HOURS_KEPT)
     for hour in range(hours):
         time = start + timedelta(hours=hour)
         noise = noise * kept + deal.gauss(0.0, NOISE) * math.sqrt(1 - kept * kept)
-        found.append((day[time.hour] if day else MEAN + SWING * _shape(time)) + noise)
-    return np.array(found) / KWH_PER_MWH
+        prices.append((day[time.hour] if day else MEAN + SWING * _shape(time)) + noise)
+    return np.array(prices) / KWH_PER_MWH
 
 
 def _shape(time: datetime) -> float:

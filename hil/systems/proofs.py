@@ -42,7 +42,7 @@ class Proof(NamedTuple):
             f"does not judge {self.figure}": not is_judged,
             "has no minutes with the kernel": not run["kernel_min"],
         }
-        return [f"{self.run} {each}" for each, is_so in lacks.items() if each and is_so]
+        return [f"{self.run} {reason}" for reason, is_so in lacks.items() if reason and is_so]
 
     def words(self, runs: Document) -> str:
         """The figure as a reader sees it."""
@@ -57,8 +57,8 @@ def wrong(run: Document) -> str:
 
 def proof_of(text: str) -> Proof | None:
     """The proof in a line such as `berlin/storm carried_h`; None for another text."""
-    found = PROOF.fullmatch(text)
-    return Proof(*found.groups()) if found else None
+    match = PROOF.fullmatch(text)
+    return Proof(*match.groups()) if match else None
 
 
 def stored() -> Document:
@@ -90,20 +90,20 @@ def kept(documents: Any, wanted: Mapping[str, Collection[str]], commit: str) -> 
 
 def run_of(document: Document) -> str:
     """The name of a run: system, or system/variant."""
-    return "/".join([each for each in (document["system"], document["variant"]) if each])
+    return "/".join([part for part in (document["system"], document["variant"]) if part])
 
 
 def _kept(document: Document, wanted: Collection[str]) -> Document:
-    sound_s = [each["for_s"] for each in document["minutes"] if not each["faults"]]
+    sound_s = [minute["for_s"] for minute in document["minutes"] if not minute["faults"]]
     return {
         **{key: document.get(key) for key in ("days", "code")},
         "missed": verdict.missed(document),
         "violations": document["violations"],
         "kernel_min": math.fsum(sound_s) / 60,
         "figures": {
-            each["name"]: {key: _short(each[key]) for key in KEPT if each[key] is not None}
-            for each in document["figures"]
-            if each["name"] in wanted
+            figure["name"]: {key: _short(figure[key]) for key in KEPT if figure[key] is not None}
+            for figure in document["figures"]
+            if figure["name"] in wanted
         },
     }
 

@@ -16,16 +16,16 @@ SHORT_S = 10
 
 def broken(seconds_W: np.ndarray, ramps: Iterable[Sequence[float]]) -> list[str]:
     """A sentence for each ramp that was exceeded. seconds_W: grid, 1 s means; nan: unknown."""
-    found = []
+    sentences = []
     for most_W, within_s, means_s in ramps:
         moved_W = _moved_W(seconds_W, within_s, means_s)
         is_over = moved_W > most_W
         if is_over.any():
-            words = f"import moved by more than {most_W / 1000:g} kW within {within_s:g} s"
-            found.append(
-                f"{words} {_times(is_over)}, by up to {moved_W[is_over].max() / 1000:.4g} kW"
+            text = f"import moved by more than {most_W / 1000:g} kW within {within_s:g} s"
+            sentences.append(
+                f"{text} {_times(is_over)}, by up to {moved_W[is_over].max() / 1000:.4g} kW"
             )
-    return found
+    return sentences
 
 
 def count(seconds_W: np.ndarray, ramps: Iterable[Sequence[float]]) -> int:

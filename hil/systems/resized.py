@@ -26,22 +26,24 @@ def key(option: str) -> str:
 
 def of(spec: Spec, inputs: Inputs) -> Spec:
     """The system with the sizes of the options. ConfigError: one line."""
-    given = {each: inputs[key(each)] for each in OPTIONS if inputs.get(key(each)) is not None}
-    if not given:
+    sizes = {
+        option: inputs[key(option)] for option in OPTIONS if inputs.get(key(option)) is not None
+    }
+    if not sizes:
         return spec
     size = spec.size
     racks = size.units * size.racks_per_unit
-    kWh = given.get(ENERGY, size.energy_Wh / 1000)
-    kW = given.get(POWER, size.power_W / 1000)
-    least_kW = 0.0 if ENERGY in given else kWh / HOURS_MAX
-    _check(spec, given, POWER, max(racks * RACK_KW[0], least_kW), racks * RACK_KW[1])
-    _check(spec, given, ENERGY, racks * RACK_KWH[0], min(racks * RACK_KWH[1], HOURS_MAX * kW))
-    _check(spec, given, PV, *PV_KW)
+    kWh = sizes.get(ENERGY, size.energy_Wh / 1000)
+    kW = sizes.get(POWER, size.power_W / 1000)
+    least_kW = 0.0 if ENERGY in sizes else kWh / HOURS_MAX
+    _check(spec, sizes, POWER, max(racks * RACK_KW[0], least_kW), racks * RACK_KW[1])
+    _check(spec, sizes, ENERGY, racks * RACK_KWH[0], min(racks * RACK_KWH[1], HOURS_MAX * kW))
+    _check(spec, sizes, PV, *PV_KW)
     rated_W, energy_Wh = round(1000 * kW / size.units), round(1000 * kWh)
-    found = spec._replace(size=size._replace(rated_W=rated_W, energy_Wh=energy_Wh))
-    if PV in given:
-        found = _with_pv(found, round(1000 * given[PV]))
-    return found._replace(name=f"{spec.name.split(HERE)[0]}{HERE}{words(found)})")
+    changed = spec._replace(size=size._replace(rated_W=rated_W, energy_Wh=energy_Wh))
+    if PV in sizes:
+        changed = _with_pv(changed, round(1000 * sizes[PV]))
+    return changed._replace(name=f"{spec.name.split(HERE)[0]}{HERE}{words(changed)})")
 
 
 def scaled(spec: Spec, factor: float) -> Spec:
@@ -65,13 +67,13 @@ def battery(spec: Spec) -> str:
     return f"{size.power_W / 1000:,.0f} kW / {size.energy_Wh / 1000:,.0f} kWh"
 
 
-def _check(spec: Spec, given: Mapping[str, float], option: str, low: float, high: float) -> None:
+def _check(spec: Spec, sizes: Mapping[str, float], option: str, low: float, high: float) -> None:
     """Refuse a size beyond low .. high, and PV that the system lacks."""
-    if option == PV and PV in given and "pv" not in spec.site:
+    if option == PV and PV in sizes and "pv" not in spec.site:
         raise ConfigError(f"{option}: {spec.name} has no PV: allowed where the system has it")
-    if option in given and not low <= given[option] <= high:
+    if option in sizes and not low <= sizes[option] <= high:
         allowed = f"{math.ceil(low)} to {math.floor(high)}"
-        raise ConfigError(f"{option} {given[option]:g}: allowed are {allowed} for {spec.name}")
+        raise ConfigError(f"{option} {sizes[option]:g}: allowed are {allowed} for {spec.name}")
 
 
 def _with_pv(spec: Spec, rated_W: int) -> Spec:

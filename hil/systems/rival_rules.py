@@ -40,7 +40,7 @@ class Rules:
         site, count = self._site, 2 * SLOTS_PER_DAY
         self._cap_W = self._cap_W or self._lowest_W(known)
         is_billed = planning.billed_of(site, known.time, 0, count)
-        caps_W = [self._cap_W if any(each) else OPEN_PART * site.import_W for each in is_billed]
+        caps_W = [self._cap_W if any(flags) else OPEN_PART * site.import_W for flags in is_billed]
         ahead = planning.slots_ahead(site, known, planning.net_ahead_W(known, count), caps_W)
         book = planned(ahead, SLOT_S, site.store._replace(now_J=known.stored_J))
         kept_J = np.minimum(site.store.low_J + book.needed_J, site.store.high_J)
@@ -49,7 +49,7 @@ class Rules:
 
     def _lowest_W(self, known: Known) -> float:
         site, (net_W, billed) = self._site, planning.past_of(self._site, known)
-        span = cap.Span(net_W, [(any(each),) for each in billed], OPEN_PART * site.import_W)
+        span = cap.Span(net_W, [(any(flags),) for flags in billed], OPEN_PART * site.import_W)
         store = site.store._replace(now_J=known.stored_J)
         return min(CAP_MARGIN * cap.lowest(span, SLOT_S, store, 0.0, [0.0], 0), span.peak_W(0))
 

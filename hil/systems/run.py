@@ -139,10 +139,10 @@ class Run:
         """Make the whole run."""
         for slot in range(self._count):
             if self._sender.is_due(slot) and SENDER not in self.members[0].silent:
-                here = [member for member in self.members if member.is_here]
-                stored = _soc(here) * len(here) / len(self.members)
+                present = [member for member in self.members if member.is_here]
+                stored = _soc(present) * len(present) / len(self.members)
                 rows = self._sender.rows(slot, stored, self._own_W(slot))
-                for member in here:
+                for member in present:
                     member.schedule(slot * SLOT_S, SLOT_S // 60, rows)
                 self._watch.sent(slot, self._sender.caps_W)
             self._slot(slot)
@@ -214,7 +214,7 @@ def means_W(
     before_J: Mapping[str, float], after_J: Mapping[str, float], lasted_s: int
 ) -> tuple[float, ...]:
     """Means of grid, battery, PV, generator set and load between two states of a site's account."""
-    mean_W = {name: (each - before_J[name]) / lasted_s for name, each in after_J.items()}
+    mean_W = {name: (energy_J - before_J[name]) / lasted_s for name, energy_J in after_J.items()}
     return (
         mean_W["imported"] - mean_W["exported"],
         mean_W["discharged"] - mean_W["charged"],
@@ -225,20 +225,20 @@ def means_W(
 
 def moves_of(spec: Spec) -> dict[int, list[tuple[int, float | None]]]:
     """Times when cabinets come or leave: {second: [(place, charge; None if it leaves)]}."""
-    found: dict[int, list[tuple[int, float | None]]] = {}
+    moves: dict[int, list[tuple[int, float | None]]] = {}
     for away in spec.away:
         place, from_s = away["cabinet"] - 1, round((away["day"] - 1) * DAY_S + away["hour"] * 3600)
-        found.setdefault(from_s, []).append((place, None))
+        moves.setdefault(from_s, []).append((place, None))
         if away["hours"] is not None:
             back_s = from_s + round(away["hours"] * 3600)
-            found.setdefault(back_s, []).append((place, away["soc_permille"] / 1000))
-    return found
+            moves.setdefault(back_s, []).append((place, away["soc_permille"] / 1000))
+    return moves
 
 
 def _soc(members: Sequence[ChainMember]) -> float:
     """Mean charge of all units on the site."""
-    here = [member.soc for member in members if member.is_here]
-    return math.fsum(here) / len(here)
+    charges = [member.soc for member in members if member.is_here]
+    return math.fsum(charges) / len(charges)
 
 
 def _degC(members: Sequence[ChainMember]) -> list[float]:
@@ -248,8 +248,8 @@ def _degC(members: Sequence[ChainMember]) -> list[float]:
 
 def _spread_K(members: Sequence[ChainMember]) -> float:
     """Difference between the warmest and the coldest unit."""
-    found = _degC(members)
-    return max(found) - min(found)
+    units_degC = _degC(members)
+    return max(units_degC) - min(units_degC)
 
 
 def _thermal(members: Sequence[ChainMember]) -> dict[str, float]:
@@ -257,6 +257,6 @@ def _thermal(members: Sequence[ChainMember]) -> dict[str, float]:
     CHARGE_OPENS of its power; this key is missing if one never did.
     """
     opened_s = [member.charge_opens_s for member in members]
-    known_s = [each for each in opened_s if each is not None]
+    known_s = [time_s for time_s in opened_s if time_s is not None]
     opened = {"charge_opens_s": max(known_s)} if len(known_s) == len(members) else {}
     return {"heat_J": math.fsum([member.heat_J for member in members]), **opened}

@@ -36,7 +36,7 @@ def followed(spec: Spec, series: Series, before: Series, changes: Mapping[str, A
     """Plan the first days with these changes of the table [schedule], and follow the plans."""
     spec = spec._replace(schedule={**spec.schedule, **changes}, events=[])
     count, caps_W = min(DAYS * SLOTS_PER_DAY, len(series.load_W)), dict[int, float]()
-    own = sender.Sender(spec, Series(*[each[:count] for each in series]), before)
+    own = sender.Sender(spec, Series(*[column[:count] for column in series]), before)
 
     def way(known: Known) -> list[Row]:
         rows = own.way(known)
@@ -44,7 +44,9 @@ def followed(spec: Spec, series: Series, before: Series, changes: Mapping[str, A
         return rows
 
     done = own.alone(way)
-    over_W = [max(0.0, each - caps_W[at]) for at, each in enumerate(done.grid_W, own.past.before)]
+    over_W = [
+        max(0.0, grid_W - caps_W[slot]) for slot, grid_W in enumerate(done.grid_W, own.past.before)
+    ]
     return Way(own.site, own.past, done, math.fsum(over_W) * SLOT_S / J_PER_KWH)
 
 
@@ -52,9 +54,9 @@ def loses(changes: Mapping[str, Any]) -> Measure:
     """Percent of the saving that these changes lose. The saving is that of an exact forecast."""
 
     def figure(result: Result) -> Found:
-        given = result.spec, result.series, result.before
-        exact, other = (followed(*given, each) for each in (EXACT, changes))
-        outcomes = backtest.without(exact.past), exact.done, other.done
+        inputs = result.spec, result.series, result.before
+        exact, changed = (followed(*inputs, schedule) for schedule in (EXACT, changes))
+        outcomes = backtest.without(exact.past), exact.done, changed.done
         costs = [backtest.cost(exact.site, exact.past, outcome) for outcome in outcomes]
         saved = costs[0] - costs[1]
         return (100 * (costs[2] - costs[1]) / saved if saved >= MONEY_MIN else None), None, None
@@ -64,8 +66,8 @@ def loses(changes: Mapping[str, Any]) -> Measure:
 
 def noticed_kWh(result: Result) -> Found:
     """Import above the schedule's caps: with the notices that the sender gets, and without them."""
-    given = result.spec, result.series, result.before
-    noticed, unnoticed = [followed(*given, each).over_kWh for each in ({}, UNNOTICED)]
+    inputs = result.spec, result.series, result.before
+    noticed, unnoticed = [followed(*inputs, schedule).over_kWh for schedule in ({}, UNNOTICED)]
     return noticed, 0.0, unnoticed
 
 

@@ -95,46 +95,48 @@ def lines(name: str, rows: list[Document]) -> list[str]:
 
 def _line(row: Document) -> str:
     reached = "-" if row["reached"] is None else f"{row['reached']:.4g}"
-    words = WORDS[row["is_met"]], row["must"], RIGHT[row["is_right"]]
-    return COLUMNS.format(row["figure"], TEXTS[row["fault"]], reached, *words).rstrip()
+    texts = WORDS[row["is_met"]], row["must"], RIGHT[row["is_right"]]
+    return COLUMNS.format(row["figure"], TEXTS[row["fault"]], reached, *texts).rstrip()
 
 
 def cases_of(jobs: list[plays.Job], inputs: Inputs) -> list[Case]:
     """Each system with each fault that its promises name."""
-    found = []
+    cases = []
     for job in jobs:
         spec = plays.chosen(*job, inputs)
         named = {
             fault for figure in spec.figures for fault in figure["breaks"] + figure["survives"]
         }
         can = faults_of(spec.size.devices, spec.schedule)
-        found += [Case(*job, fault) for fault in can if fault in named]
-    return found
+        cases += [Case(*job, fault) for fault in can if fault in named]
+    return cases
 
 
 def main(jobs: list[plays.Job], inputs: Inputs, arguments: argparse.Namespace) -> int:
     """Play and print each system with each of its faults. Returns the exit code."""
     cases = cases_of(jobs, inputs)
     with Runner(arguments) as runner:
-        found = runner.play(cases, lambda case: _broken(case, inputs), name=" ".join)
+        judgements = runner.play(cases, lambda case: _broken(case, inputs), name=" ".join)
     rows: dict[str, list[Document]] = {}
-    for case, judged_ in zip(cases, found):
+    for case, judged_ in zip(cases, judgements):
         rows.setdefault(f"{case.name} {case.variant}".strip(), []).extend(judged_)
-    for name, each in rows.items():
-        print("\n".join(lines(name, each)))
+    for name, promises in rows.items():
+        print("\n".join(lines(name, promises)))
     report.write_json(arguments.json, rows)
-    is_wrong = any(row["is_right"] is False for each in rows.values() for row in each)
+    is_wrong = any(row["is_right"] is False for promises in rows.values() for row in promises)
     return report.NOT_MET if is_wrong else report.MET
 
 
 def _broken(case: Case, inputs: Inputs) -> list[Document]:
     chosen = plays.chosen(case.name, case.variant, inputs)
-    faulty, its = broken(chosen, inputs, case.fault)
+    faulty, faulty_inputs = broken(chosen, inputs, case.fault)
     asked = {figure["name"]: figure for figure in chosen.figures if figure["asked"] is not None}
     return [
-        judged(each._asdict(), asked[each.name], case.fault)
-        for each in figures.of(plays.whole(faulty, its))
-        if each.name in asked and each.status != "unreachable" and _may_show(each.name, chosen, its)
+        judged(figure._asdict(), asked[figure.name], case.fault)
+        for figure in figures.of(plays.whole(faulty, faulty_inputs))
+        if figure.name in asked
+        and figure.status != "unreachable"
+        and _may_show(figure.name, chosen, faulty_inputs)
     ]
 
 

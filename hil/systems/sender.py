@@ -49,27 +49,30 @@ class Sender:
         """The rows of a schedule from this slot on. soc: state of charge, 0 to 1. own_W: power that
         the cabinets draw for themselves, as the grid meter shows it.
         """
-        at = self.past.before + slot
-        peaks_W = self._peaks.of(later(self.past.start, at))
-        known = backtest.known_at(self.past, at, soc * self.site.full_J, peaks_W)
-        yielded_h = self.yielded_h(later(self.past.start, at))
+        index = self.past.before + slot
+        peaks_W = self._peaks.of(later(self.past.start, index))
+        known = backtest.known_at(self.past, index, soc * self.site.full_J, peaks_W)
+        yielded_h = self.yielded_h(later(self.past.start, index))
         return self.way(known._replace(yielded_h=yielded_h), own_W)
 
     def way(self, known: Known, own_W: float = 0.0) -> list[Row]:
         """The rows of a schedule from the knowledge at a slot. A back-test calls it as `way`."""
         slot = len(known.past_load_W) - self.past.before
         limits_W = self._limits_W(slot)
-        told = self._told(known._replace(limits_W=limits_W, warned=self._warned(slot)))
-        loads = [[each + own_W for each in some] for some in (told.past_load_W, told.load_W)]
-        found = self._daily.planned(told._replace(past_load_W=loads[0], load_W=loads[1]))
-        self.cap_W, self.caps_W = found.cap_W, found.caps_W
-        return found.rows
+        knowledge = self._told(known._replace(limits_W=limits_W, warned=self._warned(slot)))
+        loads = [
+            [power_W + own_W for power_W in series_W]
+            for series_W in (knowledge.past_load_W, knowledge.load_W)
+        ]
+        plan = self._daily.planned(knowledge._replace(past_load_W=loads[0], load_W=loads[1]))
+        self.cap_W, self.caps_W = plan.cap_W, plan.caps_W
+        return plan.rows
 
     def alone(self, way: Way | None = None) -> Outcome:
         """The outcome of a back-test over the slots of the run. way: None for `self.way`."""
-        every = 1 if self._spec.schedule["notice_min"] else HOUR_SLOTS
+        interval_slots = 1 if self._spec.schedule["notice_min"] else HOUR_SLOTS
         stored_J = self.site.store.now_J
-        return backtest.followed(self.site, self.past, stored_J, way or self.way, every)
+        return backtest.followed(self.site, self.past, stored_J, way or self.way, interval_slots)
 
     def saw(self, slot: int, grid_W: float, yielded_s: float = 0.0) -> None:
         """Note the mean import of a slot that ended, and its seconds with a lowered load."""
@@ -85,10 +88,10 @@ class Sender:
     def _limits_W(self, slot: int) -> dict[int, float]:
         """{slots ahead: cap} of the events that are announced by this slot."""
         return {
-            at - slot: event.cap_W
+            position - slot: event.cap_W
             for event in self._events
             if event.known <= slot
-            for at in range(max(slot, event.first), event.end)
+            for position in range(max(slot, event.first), event.end)
         }
 
     def _warned(self, slot: int) -> list[bool]:
@@ -111,24 +114,24 @@ def sends(spec: Spec) -> bool:
     """False if only load tracking uses the battery, because a schedule would hold the charge where
     it is.
     """
-    given = spec.schedule
-    return bool(given["is_trading"] or given["cap_W"] or spec.events)
+    schedule = spec.schedule
+    return bool(schedule["is_trading"] or schedule["cap_W"] or spec.events)
 
 
 class Told:
     """Adds the load to come, as notices or an owner report it, to the knowledge at a slot."""
 
     def __init__(self, spec: Spec, past: Past) -> None:
-        given = spec.schedule
+        schedule = spec.schedule
         self._past, self._deal = past, np.random.default_rng(spec.seed)
-        self._error = given["forecast_error_permille"] / 1000
-        slots = 2 * SLOTS_PER_DAY if given["is_load_known"] else given["notice_min"] // 15
+        self._error = schedule["forecast_error_permille"] / 1000
+        slots = 2 * SLOTS_PER_DAY if schedule["is_load_known"] else schedule["notice_min"] // 15
         self._slots = slots
 
     def __call__(self, known: Known) -> Known:
         """The knowledge with the load to come."""
-        at = len(known.past_load_W)
-        load_W = np.array(self._past.load_W[at : at + self._slots])
+        start = len(known.past_load_W)
+        load_W = np.array(self._past.load_W[start : start + self._slots])
         load_W *= 1 + self._error * self._deal.normal(size=len(load_W))
         return known._replace(load_W=load_W.tolist())
 
@@ -142,17 +145,17 @@ class Event(NamedTuple):
     cap_W: float
 
 
-def event_of(given: Mapping[str, float]) -> Event:
-    """An event. given: a table `event` of a system's file."""
-    first = round((given["day"] - 1) * SLOTS_PER_DAY + given["hour"] * HOUR_SLOTS)
-    end = first + round(given["hours"] * HOUR_SLOTS)
-    return Event(first, end, first - round(given["announced_h"] * HOUR_SLOTS), given["cap_W"])
+def event_of(table: Mapping[str, float]) -> Event:
+    """An event. table: a table `event` of a system's file."""
+    first = round((table["day"] - 1) * SLOTS_PER_DAY + table["hour"] * HOUR_SLOTS)
+    end = first + round(table["hours"] * HOUR_SLOTS)
+    return Event(first, end, first - round(table["announced_h"] * HOUR_SLOTS), table["cap_W"])
 
 
 def past_of(spec: Spec, before: Series, series: Series) -> Past:
     """The slots of the days before the run, then those of the run."""
     load_W, pv_W, price = [
-        [*each.tolist(), *own.tolist()] for each, own in list(zip(before, series))[1:]
+        [*earlier.tolist(), *own.tolist()] for earlier, own in list(zip(before, series))[1:]
     ]
     if not spec.schedule["is_trading"]:
         price = [ONE_PRICE] * len(price)
@@ -187,16 +190,16 @@ def _agreed(spec: Spec) -> Agreed:
 
 def store_of(spec: Spec) -> Store:
     """The battery of a system, with its charge at the first slot."""
-    given, size = spec.schedule, spec.size
+    schedule, size = spec.schedule, spec.size
     energy_J, power_W = size.energy_Wh * J_PER_WH, float(size.power_W)
     sleeps = spec.plant.get("pcs_sleeps", 0)
     return Store(
-        low_J=energy_J * given["reserve_permille"] / 1000,
-        high_J=energy_J * given["high_permille"] / 1000,
+        low_J=energy_J * schedule["reserve_permille"] / 1000,
+        high_J=energy_J * schedule["high_permille"] / 1000,
         now_J=energy_J * spec.soc_permille / 1000,
         charge_W=power_W,
         discharge_W=power_W,
         one_way=round_trip.efficiency(size, spec.plant) ** 0.5,
-        wear_per_kWh=given["wear_per_kWh"],
+        wear_per_kWh=schedule["wear_per_kWh"],
         idle_W=size.units * pcs.losses_W(0.0, size.rated_W, sleeps),
     )

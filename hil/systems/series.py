@@ -80,9 +80,9 @@ def before_of(spec: Spec, inputs: Inputs) -> Series:
     """
     start = spec.start - timedelta(days=BEFORE_DAYS)
     earlier = spec.begun(start, BEFORE_DAYS, spec.seed ^ EARLIER)
-    known = {key: each for key, each in inputs.items() if key != "prices"}
-    found = series_of(earlier, known, BEFORE_SAMPLE_S)
-    return found._replace(price=found.price[:0]) if inputs.get("prices") else found
+    known = {key: option for key, option in inputs.items() if key != "prices"}
+    series = series_of(earlier, known, BEFORE_SAMPLE_S)
+    return series._replace(price=series.price[:0]) if inputs.get("prices") else series
 
 
 def prices_of(spec: Spec, inputs: Inputs) -> np.ndarray:
@@ -91,10 +91,10 @@ def prices_of(spec: Spec, inputs: Inputs) -> np.ndarray:
         return np.array(_of_market(spec, inputs).per_kWh)
     hours = spec.days * 24
     if spec.prices["kind"] == "time_of_use":
-        found = prices.time_of_use(spec.prices, spec.start, hours)
+        hourly = prices.time_of_use(spec.prices, spec.start, hours)
     else:
-        found = prices.built_in(spec.seed, spec.start, hours, spec.prices["day"])
-    return np.repeat(found, HOUR_SLOTS)
+        hourly = prices.built_in(spec.seed, spec.start, hours, spec.prices["day"])
+    return np.repeat(hourly, HOUR_SLOTS)
 
 
 def _of_market(spec: Spec, inputs: Inputs) -> market.Prices:
@@ -105,36 +105,37 @@ def _of_market(spec: Spec, inputs: Inputs) -> market.Prices:
 def remarks(spec: Spec, inputs: Inputs) -> list[str]:
     """A line for each file that a run must change to use it, or that may be wrong."""
     run_s = float(spec.days * SLOTS_PER_DAY * SLOT_S)
-    found = {}
+    notes = {}
     start_s = spec.start.replace(tzinfo=zone_of(spec.zone)).timestamp()
     rated_W = {"load": spec.size.import_W, "pv": spec.site.get("pv", {}).get("rated_W", math.inf)}
     for name in ("load", "pv"):
         if inputs.get(name):
-            given = inputs[name], inputs.get(f"{name}_column"), run_s, rated_W[name], start_s
-            found[name] = stream.remarks(*given, zone=spec.zone)
+            arguments = inputs[name], inputs.get(f"{name}_column"), run_s, rated_W[name], start_s
+            notes[name] = stream.remarks(*arguments, zone=spec.zone)
     if inputs.get("jobs"):
-        given_jobs = jobs_of(inputs["jobs"])
-        late = sum([at_s >= run_s for at_s, *_ in given_jobs])
-        found["jobs"] = [f"{late} begin after the {run_s:g} s of the run"] if late else []
-        if max([power_W for *_, power_W in given_jobs]) < LOW_W:
-            found["jobs"].append(f"no job takes {LOW_W:g} W: is the unit of power_W right?")
+        file_jobs = jobs_of(inputs["jobs"])
+        late = sum([at_s >= run_s for at_s, *_ in file_jobs])
+        notes["jobs"] = [f"{late} begin after the {run_s:g} s of the run"] if late else []
+        if max([power_W for *_, power_W in file_jobs]) < LOW_W:
+            notes["jobs"].append(f"no job takes {LOW_W:g} W: is the unit of power_W right?")
     if inputs.get("prices"):
-        made = _of_market(spec, inputs)
+        market_prices = _of_market(spec, inputs)
         currency = spec.tariff["currency"]
-        found["prices"] = made.doubts + (
-            [f"{made.column}: the tariff is in {currency}"]
-            if other_currency(made.column, currency)
+        notes["prices"] = market_prices.doubts + (
+            [f"{market_prices.column}: the tariff is in {currency}"]
+            if other_currency(market_prices.column, currency)
             else []
         )
     if inputs.get("weather"):
-        found["weather"] = weather.read(inputs["weather"]).doubts
-    return [f"--{key} {inputs[key]}: {'; '.join(each)}" for key, each in found.items() if each]
+        notes["weather"] = weather.read(inputs["weather"]).doubts
+    return [f"--{key} {inputs[key]}: {'; '.join(texts)}" for key, texts in notes.items() if texts]
 
 
 def site_of(spec: Spec, inputs: Inputs) -> Site:
     """The site of a system, with files in place of the built-in series."""
     tables = {
-        key: dict(each) if isinstance(each, dict) else each for key, each in spec.site.items()
+        key: dict(setting) if isinstance(setting, dict) else setting
+        for key, setting in spec.site.items()
     }
     for section in ("load", "pv", "weather"):
         if inputs.get(section):
@@ -144,8 +145,8 @@ def site_of(spec: Spec, inputs: Inputs) -> Site:
     if inputs.get("jobs"):
         if tables["load"]["kind"] != "queue":
             raise LoadError(f"--jobs: {spec.name} has no queue: allowed where the load is one")
-        found = jobs_of(inputs["jobs"], tables["load"]["capacity_W"])
-        tables["load"] = {**tables["load"], "jobs": found}
+        queued = jobs_of(inputs["jobs"], tables["load"]["capacity_W"])
+        tables["load"] = {**tables["load"], "jobs": queued}
     outages = outages_of(spec)
     if outages:
         tables["connection"] = {**tables.get("connection", {}), "outages": outages}
@@ -155,14 +156,14 @@ def site_of(spec: Spec, inputs: Inputs) -> Site:
 
 def jobs_of(path: str | Path, capacity_W: float = math.inf) -> list[list[float]]:
     """[at_s, for_s, power_W] of each job of a CSV file. capacity_W: of the queue. LoadError."""
-    found = jobs.read(path)
-    for job in found:
+    queue = jobs.read(path)
+    for job in queue:
         if job.power_W > capacity_W:
             raise LoadError(
                 f"{path}: line {job.line}: power_W = {job.power_W:g}: allowed is at most "
                 f"{capacity_W:g}, the capacity of the queue"
             )
-    return [[job.at_s, job.for_s, job.power_W] for job in found]
+    return [[job.at_s, job.for_s, job.power_W] for job in queue]
 
 
 def _begin(start: datetime) -> Table:
@@ -192,9 +193,9 @@ def outage_at_s(spec: Spec) -> int:
 
 
 def _of_file(table: Table, section: str, inputs: Inputs, spec: Spec) -> Table:
-    found = {"file": inputs[section], "column": inputs.get(f"{section}_column"), "zone": spec.zone}
+    source = {"file": inputs[section], "column": inputs.get(f"{section}_column"), "zone": spec.zone}
     if section == "weather":
         return {"file": inputs[section], **_begin(spec.start)}
     if section == "load":
-        return {"kind": "file", **found}
-    return {"rated_W": table["rated_W"], **found}
+        return {"kind": "file", **source}
+    return {"rated_W": table["rated_W"], **source}

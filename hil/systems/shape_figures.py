@@ -21,14 +21,14 @@ def low_and_dear(result: Result) -> Found:
     size = result.spec.size
     gives = result.battery_W >= GIVEN_PART * size.power_W
     load_W, price, given_W = [
-        each.reshape(-1, SLOTS_PER_DAY)
-        for each in (result.series.load_W, result.series.price, result.battery_W * gives)
+        slots.reshape(-1, SLOTS_PER_DAY)
+        for slots in (result.series.load_W, result.series.price, result.battery_W * gives)
     ]
-    is_low, is_dear = [each < each.mean(axis=1, keepdims=True) for each in (load_W, -price)]
-    given = float(given_W[is_low].sum())
-    if given < MOVED_W_MIN:
+    is_low, is_dear = [days < days.mean(axis=1, keepdims=True) for days in (load_W, -price)]
+    discharged = float(given_W[is_low].sum())
+    if discharged < MOVED_W_MIN:
         return UNKNOWN
-    reached = float(given_W[is_low & is_dear].sum()) / given
+    reached = float(given_W[is_low & is_dear].sum()) / discharged
     return 100 * reached, 100.0, 100 * float((is_low & is_dear).sum()) / float(is_low.sum())
 
 

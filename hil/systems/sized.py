@@ -99,19 +99,19 @@ class Size(NamedTuple):
             "rated_current_A": self.rated_current_A,
             "hvac_cop": COP,
             "cell_noise_V": CELL_NOISE_V,
-            **{key: max(LEAST, each * cabinets) for key, each in PER_CABINET.items()},
+            **{key: max(LEAST, amount * cabinets) for key, amount in PER_CABINET.items()},
         }
 
 
 def cabinets(size: Size, count: int, sources: dict[str, dict[str, Any]]) -> list[Size]:
     """The sizes of `count` equal cabinets. The first one has the site devices."""
-    each = size._replace(
+    cabinet = size._replace(
         units=size.units // count,
         energy_Wh=size.energy_Wh // count,
         control={**size.control, "share_permille": 1000 // count},
         sources=sources,
     )
-    return [each, *[each._replace(devices={})] * (count - 1)]
+    return [cabinet, *[cabinet._replace(devices={})] * (count - 1)]
 
 
 def load(size: Size, folder: Path, tick_ms: int | None = None) -> Config:
@@ -201,11 +201,11 @@ def _port(name: str) -> dict[str, str]:
 
 def devices_of(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:
     """The site devices that the controller commands: PV, generator set, heater."""
-    found = {}
+    devices = {}
     for role, profile in (("pv", "sunspec_pv.toml"), ("genset", "dse_genset")):
         if role in site:
             rated_W = round(site[role]["rated_W"])
-            found[role] = {"role": role, "profile": profile, "rated_W": rated_W}
+            devices[role] = {"role": role, "profile": profile, "rated_W": rated_W}
     if heater_W:
-        found["heater"] = {"role": "heater", "profile": "heater_contact", "rated_W": heater_W}
-    return found
+        devices["heater"] = {"role": "heater", "profile": "heater_contact", "rated_W": heater_W}
+    return devices

@@ -38,8 +38,8 @@ def of(result: Result) -> dict[str, Any]:
     highest_W = float(load_W.max())
     days_W = load_W.reshape(-1, SLOTS_PER_DAY).mean(axis=1)
     hours_W = load_W.reshape(-1, 24, HOUR_SLOTS).mean(axis=(0, 2))
-    is_work = [(result.spec.start + timedelta(days=at)).weekday() < tariff.WEEKDAYS
-               for at in range(len(days_W))]  # fmt: skip
+    is_work = [(result.spec.start + timedelta(days=day)).weekday() < tariff.WEEKDAYS
+               for day in range(len(days_W))]  # fmt: skip
     work, rest = days_W[is_work], days_W[np.invert(is_work)]
     return {
         "mean_W": float(load_W.mean()),
@@ -53,8 +53,8 @@ def of(result: Result) -> dict[str, Any]:
     }
 
 
-def _ratio(one: float, other: float) -> float | None:
-    return one / other if other > 0 else None
+def _ratio(numerator: float, denominator: float) -> float | None:
+    return numerator / denominator if denominator > 0 else None
 
 
 def _sizes(spec: Spec) -> str:
@@ -71,18 +71,18 @@ PARTS = ("pv", "PV"), ("genset", "generator set"), ("load_ups", "UPS")
 
 
 def _load(result: Result) -> list[str]:
-    found, size = of(result), result.spec.size
-    mean_W, power_W = found["mean_W"], size.power_W
+    shape, size = of(result), result.spec.size
+    mean_W, power_W = shape["mean_W"], size.power_W
     if mean_W <= 0:
         return ["no load"]
-    weekend = found["weekend"]
+    weekend = shape["weekend"]
     week = f", a day of the weekend {weekend:.2f} of a working day" if weekend is not None else ""
-    day = f"{found['day']:.2f} times" if found["day"] else "more than"
+    day = f"{shape['day']:.2f} times" if shape["day"] else "more than"
     return [
-        f"load: mean {_power(mean_W)}, highest quarter of an hour {_power(found['highest_W'])}, "
-        f"load factor {found['load_factor']:.2f}",
+        f"load: mean {_power(mean_W)}, highest quarter of an hour {_power(shape['highest_W'])}, "
+        f"load factor {shape['load_factor']:.2f}",
         f"load: busiest hour of the day {day} the quietest{week}; {STEP_SHARE} % of its steps of a "
-        f"minute are below {100 * found['step']:.2g} % of the highest",
+        f"minute are below {100 * shape['step']:.2g} % of the highest",
         f"battery: {power_W / mean_W:.2g} times the mean load for {size.energy_Wh / power_W:.2g} "
         f"h, or {size.energy_Wh / mean_W:.2g} h of it; the schedule uses "
         f"{_energy(_usable_Wh(result.spec))}",
@@ -90,8 +90,8 @@ def _load(result: Result) -> list[str]:
 
 
 def _usable_Wh(spec: Spec) -> float:
-    given = spec.schedule
-    return (given["high_permille"] - given["reserve_permille"]) / 1000 * spec.size.energy_Wh
+    schedule = spec.schedule
+    return (schedule["high_permille"] - schedule["reserve_permille"]) / 1000 * spec.size.energy_Wh
 
 
 def _sun(result: Result) -> list[str]:
@@ -131,7 +131,7 @@ def _above(result: Result, name: str, limit_W: float, is_billed: bool) -> list[s
 
 def _limits_W(spec: Spec, limit_W: float, count: int) -> np.ndarray:
     charges = tariff.charges(spec.tariff)
-    times = [spec.start + timedelta(seconds=SLOT_S * at) for at in range(count)]
+    times = [spec.start + timedelta(seconds=SLOT_S * slot) for slot in range(count)]
     return np.array(
         [
             limit_W if any([charge.is_billed(time) for charge in charges]) else spec.size.import_W

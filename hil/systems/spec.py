@@ -237,7 +237,7 @@ def _check(file: str, top: Table) -> None:
     if schedule["reserve_permille"] >= high:
         path = "schedule", "reserve_permille"
         not_allowed(file, path, schedule[path[1]], f"below high_permille = {high}")
-    roles = [each.get("role") for each in top["device"].values()]
+    roles = [device.get("role") for device in top["device"].values()]
     if top["site"].get("grid_contact") and "grid_contact" not in roles:
         allowed = 'with a [device.NAME] of role = "grid_contact"'
         refuse(file, ("site", "grid_contact"), "no device reads these contacts", allowed)
@@ -254,8 +254,8 @@ def _check(file: str, top: Table) -> None:
 
 def faults_of(devices: Collection[str], schedule: Table) -> list[str]:
     """The faults of BREAKS that a system with these devices and this schedule can have."""
-    has = {None, *devices, *[key for key, each in schedule.items() if each]}
-    return [each for each, part in BREAKS.items() if part in has]
+    has = {None, *devices, *[key for key, setting in schedule.items() if setting]}
+    return [fault for fault, part in BREAKS.items() if part in has]
 
 
 def _check_faults(file: str, number: int, figure: Table, can: list[str]) -> None:
@@ -269,7 +269,7 @@ def _check_faults(file: str, number: int, figure: Table, can: list[str]) -> None
             if fault not in can:
                 allowed = f"some of {', '.join(can)}" if can else "none, because nothing is asked"
                 not_allowed(file, ("figure", str(number), key), fault, allowed)
-        can = [each for each in can if each not in figure[key]]
+        can = [fault for fault in can if fault not in figure[key]]
 
 
 def _days_of(site: Table, start: datetime) -> dict[str, tuple[str, int]]:

@@ -37,8 +37,8 @@ def swings(result: Result) -> Found:
     movement. The number of all swings is the bound, and also the value without the system.
     """
     quarters = 90 / result.spec.days
-    found, every = [each * quarters for each in tracked(*result.seconds_W)]
-    return found, every, every
+    followed, total = [count * quarters for count in tracked(*result.seconds_W)]
+    return followed, total, total
 
 
 def of_ticks(load_and_grid_W: np.ndarray, tick_s: float) -> dict[str, float | None]:
@@ -46,12 +46,12 @@ def of_ticks(load_and_grid_W: np.ndarray, tick_s: float) -> dict[str, float | No
     kW. They come from single ticks, because means over a second would hide fast swings. None: the
     load was still.
     """
-    load, grid = [rms_change_W(each, round(2 / tick_s)) for each in load_and_grid_W]
-    found, every = tracked(*load_and_grid_W)
+    load, grid = [rms_change_W(power_W, round(2 / tick_s)) for power_W in load_and_grid_W]
+    followed, total = tracked(*load_and_grid_W)
     return {
         "calmer_2s": less_pct(grid, load, STILL_W),
         "load_2s_kW": load / 1000,
-        "tracked": 100 * found / every if every else None,
+        "tracked": 100 * followed / total if total else None,
     }
 
 
@@ -59,14 +59,14 @@ def kernel_2s(result: Result) -> Found:
     """Percentage by which the grid power fluctuates less than the load, as means over 2 s. Only the
     minutes that ran with the kernel, on a day without an outage, count.
     """
-    found = _plain(result)
-    return (found["calmer_2s"], None, found["load_2s_kW"]) if found else (None, None, None)
+    figures = _plain(result)
+    return (figures["calmer_2s"], None, figures["load_2s_kW"]) if figures else (None, None, None)
 
 
 def kernel_tracked(result: Result) -> Found:
     """Percent of swings that are tracked in the minutes with the kernel, judged tick by tick."""
-    found = _plain(result)
-    return (found["tracked"] if found else None), None, None
+    figures = _plain(result)
+    return (figures["tracked"] if figures else None), None, None
 
 
 def _plain(result: Result) -> dict[str, float | None] | None:
@@ -75,11 +75,11 @@ def _plain(result: Result) -> dict[str, float | None] | None:
 
 def tracked(load_W: np.ndarray, grid_W: np.ndarray) -> tuple[int, int]:
     """(tracked swings, all swings). Load and grid are samples of the same moments."""
-    found, turns = 0, _turns(load_W)
+    followed, turns = 0, _turns(load_W)
     for (begin, from_W), (end, to_W) in zip(turns, turns[1:]):
         moved_W = float(np.ptp(grid_W[begin : end + 1]))
-        found += moved_W <= TRACKED_PART * abs(to_W - from_W)
-    return found, len(turns) - 1
+        followed += moved_W <= TRACKED_PART * abs(to_W - from_W)
+    return followed, len(turns) - 1
 
 
 def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
@@ -87,13 +87,13 @@ def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
     power.
     """
     step_W = SWING_PART * float(load_W.max())
-    turns, at, turn_W, is_rising = [(0, float(load_W[0]))], 0, float(load_W[0]), True
+    turns, turn_sample, turn_W, is_rising = [(0, float(load_W[0]))], 0, float(load_W[0]), True
     for sample, power_W in enumerate(load_W.tolist()):
         if (power_W > turn_W) == is_rising:
-            at, turn_W = sample, power_W
+            turn_sample, turn_W = sample, power_W
         elif abs(power_W - turn_W) >= step_W:
-            turns.append((at, turn_W))
-            at, turn_W, is_rising = sample, power_W, not is_rising
+            turns.append((turn_sample, turn_W))
+            turn_sample, turn_W, is_rising = sample, power_W, not is_rising
     return turns
 
 

@@ -24,8 +24,8 @@ def is_missed(figure: Document) -> bool:
 
 def missed(document: Document) -> list[str]:
     """A text for each missed promise."""
-    judged = [each for each in document["figures"] if each["is_met"] is not None]
-    texts = [f"{each['name']} {against(each)}" for each in judged if is_missed(each)]
+    judged = [figure for figure in document["figures"] if figure["is_met"] is not None]
+    texts = [f"{figure['name']} {against(figure)}" for figure in judged if is_missed(figure)]
     return texts if judged else ["no promise can be judged"]
 
 
@@ -42,22 +42,26 @@ def wrong(document: Document) -> list[str]:
 
 def words(document: Document) -> str:
     """The verdict for people, with the promises that this run does not show."""
-    every, broken = document["figures"], len(document["violations"])
-    good = sum([bool(each["is_met"]) for each in every])
-    count = good + sum(map(is_missed, every))
+    figures, broken = document["figures"], len(document["violations"])
+    good = sum([bool(figure["is_met"]) for figure in figures])
+    count = good + sum(map(is_missed, figures))
     text = f"All {count} promises are kept." if count > 1 else "The promise is kept."
     if good < max(1, count):
         text = f"{good} of {count} promises are kept."
-    worse = [each for each in every if each["unit"] == "%" and (each["reached"] or 0) < 0]
-    open_ = [each for each in every if each["is_met"] is None and each["asked"] is not None]
+    worse = [figure for figure in figures if figure["unit"] == "%" and (figure["reached"] or 0) < 0]
+    open_ = [
+        figure for figure in figures if figure["is_met"] is None and figure["asked"] is not None
+    ]
     listed = {
-        "Not kept": [each["text"] for each in every if is_missed(each)],
-        "Cannot be kept at this size": [each["text"] for each in every if is_unreachable(each)],
-        "Worse than without the system": [
-            f"{each['text']}: {each['reached']:.2g} %" for each in worse
+        "Not kept": [figure["text"] for figure in figures if is_missed(figure)],
+        "Cannot be kept at this size": [
+            figure["text"] for figure in figures if is_unreachable(figure)
         ],
-        "Not shown by this run": [each["text"] for each in open_],
+        "Worse than without the system": [
+            f"{figure['text']}: {figure['reached']:.2g} %" for figure in worse
+        ],
+        "Not shown by this run": [figure["text"] for figure in open_],
     }
     limits = [f"{broken} limit{'s were' if broken > 1 else ' was'} violated."] if broken else []
-    more = [f"{head}: {'; '.join(found)}." for head, found in listed.items() if found]
+    more = [f"{head}: {'; '.join(texts)}." for head, texts in listed.items() if texts]
     return " ".join([*limits, text, *more])

@@ -27,7 +27,7 @@ def of(result: Result) -> list[str]:
         *_over("export", -grid_W, size.export_W),
         *_ramps(result),
         *contacts.broken(result.spec, grid_W),
-        *[line for each in (_unserved, _missed_cap, _stale, _charge) for line in each(result)],
+        *[line for check in (_unserved, _missed_cap, _stale, _charge) for line in check(result)],
         *[
             f"{'outage' if minute['is_outage'] else 'plain day'} at {minute['at_s']} s: {fault}"
             for minute in result.minutes
@@ -59,8 +59,8 @@ def _ramps(result: Result) -> list[str]:
 def _unserved(result: Result) -> list[str]:
     missing_kWh = float(result.watched.unserved_J.sum()) / J_PER_KWH
     slots = int((result.watched.unserved_J > 0).sum())
-    words = f"{missing_kWh:.3g} kWh of the load had no power outside of an outage, in {slots} slots"
-    return [words] if missing_kWh >= UNSERVED_KWH_MIN else []
+    text = f"{missing_kWh:.3g} kWh of the load had no power outside of an outage, in {slots} slots"
+    return [text] if missing_kWh >= UNSERVED_KWH_MIN else []
 
 
 def _missed_cap(result: Result) -> list[str]:
@@ -78,12 +78,12 @@ def _missed_cap(result: Result) -> list[str]:
     is_over &= is_event | (had_more & (result.soc > least))
     over_W = np.where(is_over, result.grid_W - watched.cap_W, 0.0)
     kinds = (("cap of the schedule", ~is_event), ("cap of an event", is_event))
-    found = [(name, over_W[is_so]) for name, is_so in kinds]
+    missed = [(name, over_W[is_so]) for name, is_so in kinds]
     return [
-        f"{name} missed in {(each > 0).sum()} of {len(each)} intervals, "
-        f"by up to {each.max() / 1000:.3g} kW"
-        for name, each in found
-        if (each > 0).any()
+        f"{name} missed in {(excess_W > 0).sum()} of {len(excess_W)} intervals, "
+        f"by up to {excess_W.max() / 1000:.3g} kW"
+        for name, excess_W in missed
+        if (excess_W > 0).any()
     ]
 
 
@@ -91,8 +91,8 @@ def _stale(result: Result) -> list[str]:
     if not sends(result.spec):
         return []
     count = int((result.watched.stale_s > ENTERS_S).sum())
-    words = f"the schedule had run out or its heartbeat was too old in {count} slots"
-    return [f"{words}, although the sender was alive"] if count else []
+    text = f"the schedule had run out or its heartbeat was too old in {count} slots"
+    return [f"{text}, although the sender was alive"] if count else []
 
 
 def _charge(result: Result) -> list[str]:

@@ -42,7 +42,9 @@ class Watch:
         self._rows = np.zeros((4, count))
         self._missing_J = 0.0
         # The second that ends with the loss already has no power.
-        self._outages = [range(at - 1, at + for_s + AFTER_S) for at, for_s in outages_of(spec)]
+        self._outages = [
+            range(at_s - 1, at_s + for_s + AFTER_S) for at_s, for_s in outages_of(spec)
+        ]
         self._hard = reserve_permille(spec) / 1000
         self._soc_min, self._is_backup = 1.0, False
 

@@ -36,8 +36,8 @@ def weeks(spec: Spec) -> dict[str, Spec]:
     """The system in a week of each season of its year; without its outages and events."""
     days = min(DAYS, spec.days)
     return {
-        season: spec.begun(datetime(spec.start.year, *day), days, spec.seed * len(SEASONS) + at)
-        for at, (season, day) in enumerate(SEASONS.items())
+        season: spec.begun(datetime(spec.start.year, *day), days, spec.seed * len(SEASONS) + number)
+        for number, (season, day) in enumerate(SEASONS.items())
     }
 
 
@@ -48,14 +48,14 @@ def week(season: str, whole: Result) -> Document:
     result = settled(whole)
     spec = result.spec
     given_kWh = float(result.battery_W.clip(min=0).sum()) * KWH_PER_W_SLOT
-    found = dict(zip(BILLS, [*bills(result), optimum.bill(result)]))
+    named_bills = dict(zip(BILLS, [*bills(result), optimum.bill(result)]))
     days = len(result.soc) / SLOTS_PER_DAY
     return {
         "season": season,
         "days": days,
         **{
-            name: each and {**each._asdict(), "peak_W": each.peak_W, "total": each.total}
-            for name, each in found.items()
+            name: bill and {**bill._asdict(), "peak_W": bill.peak_W, "total": bill.total}
+            for name, bill in named_bills.items()
         },
         "kept": result.gained_Wh / 1000 * result.mean_price,
         "wear": given_kWh * spec.schedule["wear_per_kWh"],
@@ -76,17 +76,17 @@ def settled(whole: Result) -> Result:
     start = spec.start + timedelta(seconds=cut * SLOT_S)
     return whole._replace(
         spec=spec._replace(start=start, soc_permille=round(1000 * float(whole.soc[cut - 1]))),
-        series=Series(*[each[cut:] for each in whole.series]),
+        series=Series(*[column[cut:] for column in whole.series]),
         seconds_W=whole.seconds_W[:, cut * SLOT_S :],
         battery_1s_W=whole.battery_1s_W[cut * SLOT_S :],
         **cut_arrays,
     )
 
 
-def document(spec: Spec, found: list[Document]) -> Document:
+def document(spec: Spec, weeks: list[Document]) -> Document:
     """The weeks and the year as plain data."""
-    weight = YEAR_DAYS / len(SEASONS) / found[0]["days"]
-    year = _sums(found, weight, weight * len(SEASONS))
+    weight = YEAR_DAYS / len(SEASONS) / weeks[0]["days"]
+    year = _sums(weeks, weight, weight * len(SEASONS))
     energy_kWh, price = spec.size.energy_Wh / 1000, PRICES.get(spec.tariff["currency"], 0)
     net = year["saved"] - year["wear"]
     worth = net * LIFE_YEARS / energy_kWh
@@ -96,8 +96,8 @@ def document(spec: Spec, found: list[Document]) -> Document:
         "battery": resized.battery(spec),
         "energy_kWh": energy_kWh,
         "currency": spec.tariff["currency"],
-        "weeks": found,
-        "seasons": {each["season"]: _sums([each], 1.0, 1.0) for each in found},
+        "weeks": weeks,
+        "seasons": {week["season"]: _sums([week], 1.0, 1.0) for week in weeks},
         "year": year,
         "net": net,
         "worth_per_kWh": worth,
@@ -109,29 +109,29 @@ def document(spec: Spec, found: list[Document]) -> Document:
     }
 
 
-def _sums(found: list[Document], weight: float, of_tags: float) -> Document:
+def _sums(weeks: list[Document], weight: float, of_tags: float) -> Document:
     """Money and energy of these weeks. saved: by the battery; best: by perfect foresight."""
 
     def paid(name: str, *parts: str) -> float:
         factors = {"energy": weight, "demand": weight, "tags": of_tags}
-        return math.fsum([factors[part] * each[name][part] for each in found for part in parts])
+        return math.fsum([factors[part] * week[name][part] for week in weeks for part in parts])
 
-    every = "energy", "demand", "tags"
+    parts = "energy", "demand", "tags"
     alike = ("kept", "wear", "given_kWh", "lost_kWh", "auxiliaries_kWh", "swings")
-    sums = {key: weight * math.fsum([each[key] for each in found]) for key in alike}
-    drawn = weight * math.fsum([min(0.0, each["kept"]) for each in found])
-    without, peaks_kW = paid("without", *every), [max(each[name]["peak_W"] for each in found) / 1000
+    sums = {key: weight * math.fsum([week[key] for week in weeks]) for key in alike}
+    drawn = weight * math.fsum([min(0.0, week["kept"]) for week in weeks])
+    without, peaks_kW = paid("without", *parts), [max(week[name]["peak_W"] for week in weeks) / 1000
                                                   for name in BILLS[:2]]  # fmt: skip
-    has_best = all(each["best"] for each in found)
+    has_best = all(week["best"] for week in weeks)
     return {
         **sums,
-        "bare": paid("bare", *every),
-        "bill": paid("with", *every) - sums["kept"],
+        "bare": paid("bare", *parts),
+        "bill": paid("with", *parts) - sums["kept"],
         "without_battery": without,
-        "saved": without - paid("with", *every) + sums["kept"],
-        "best": without - paid("best", *every) + drawn if has_best else None,
+        "saved": without - paid("with", *parts) + sums["kept"],
+        "best": without - paid("best", *parts) + drawn if has_best else None,
         "energy_saved": paid("without", "energy") - paid("with", "energy") + sums["kept"],
-        "peak_saved": paid("without", *every[1:]) - paid("with", *every[1:]),
+        "peak_saved": paid("without", *parts[1:]) - paid("with", *parts[1:]),
         "peak_kW": peaks_kW[0],
         "peak_without_kW": peaks_kW[1],
     }
@@ -146,14 +146,16 @@ def hides(spec: Spec) -> list[str]:
     }[prices["kind"]]
     if prices["day"]:
         of_prices = "prices: the hours of one month in all seasons, as if winter had summer's peaks"
-    found = [of_prices]
+    hidden = [of_prices]
     if not spec.site.get("weather", {}).get("season_K"):
-        found.append("air: as warm in winter as in summer, so cooling costs too much")
-    found.append("peaks: of a week; a month has the highest of four, and a battery is judged by it")
+        hidden.append("air: as warm in winter as in summer, so cooling costs too much")
+    hidden.append(
+        "peaks: of a week; a month has the highest of four, and a battery is judged by it"
+    )
     if spec.tariff["tag_per_kW_year"]:
-        found.append("tags: set in the summer week, by its working days, for the whole year")
+        hidden.append("tags: set in the summer week, by its working days, for the whole year")
     return [
-        *found,
+        *hidden,
         "outages, cold snaps, holidays, ageing of the cells and interest on their price",
     ]
 
@@ -170,29 +172,29 @@ def lines(document: Document) -> list[str]:
         "",
         f"{document['name']}: a year from four weeks, {document['size']}, {currency}, {run.MODE}",
         COLUMNS.format(*HEAD),
-        *[_line(season, each) for season, each in document["seasons"].items()],
+        *[_line(season, sums) for season, sums in document["seasons"].items()],
         _line("year", document["year"]),
-        *[f"  {each}" for each in (verdict(document)[1], *smoothing(document))],
+        *[f"  {sentence}" for sentence in (verdict(document)[1], *smoothing(document))],
         *([] if document["year"]["best"] is not None else [f"  {optimum.MISSING}"]),
         "  optimum: perfect foresight at the best efficiency, so it cannot be reached",
-        *[f"  hidden: {each}" for each in document["hides"]],
+        *[f"  hidden: {sentence}" for sentence in document["hides"]],
     ]
 
 
-def _line(name: str, found: Document) -> str:
-    without, best = found["without_battery"], found["best"]
-    part = 100 * found["saved"] / without if without else 0.0
-    money = [f"{found[key]:,.0f}" for key in ("without_battery", "bill", "saved")]
+def _line(name: str, sums: Document) -> str:
+    without, best = sums["without_battery"], sums["best"]
+    part = 100 * sums["saved"] / without if without else 0.0
+    money = [f"{sums[key]:,.0f}" for key in ("without_battery", "bill", "saved")]
     most = "-" if best is None else f"{round(best):,}"
-    peaks = [f"{found[key]:,.0f}" for key in ("peak_kW", "peak_without_kW")]
-    values = [*money, f"{part:.1f}", most, _share(found), f"{found['wear']:,.0f}", *peaks]
+    peaks = [f"{sums[key]:,.0f}" for key in ("peak_kW", "peak_without_kW")]
+    values = [*money, f"{part:.1f}", most, _share(sums), f"{sums['wear']:,.0f}", *peaks]
     return COLUMNS.format(name, *values)
 
 
-def _share(found: Document) -> str:
+def _share(sums: Document) -> str:
     """The saving, in percent of the saving by perfect foresight."""
-    best = found["best"] or 0
-    return f"{100 * found['saved'] / best:.0f}" if best > 0 else "-"
+    best = sums["best"] or 0
+    return f"{100 * sums['saved'] / best:.0f}" if best > 0 else "-"
 
 
 def verdict(document: Document) -> tuple[bool, str]:
@@ -240,19 +242,21 @@ def played(
         for name in dict.fromkeys([name for name, _ in jobs])
         for size in sizes
     }
-    parts = [(*key, *of_week) for key, each in chosen.items() for of_week in weeks(each).items()]
+    parts = [(*key, *of_week) for key, spec in chosen.items() for of_week in weeks(spec).items()]
     with Runner(arguments) as runner:
-        found = runner.play(parts, lambda part: week(part[2], run.run(part[3], inputs)), name=_name)
+        played_weeks = runner.play(
+            parts, lambda part: week(part[2], run.run(part[3], inputs)), name=_name
+        )
     count = len(SEASONS)
-    every = {
-        key: document(each, found[at * count : (at + 1) * count])
-        for at, (key, each) in enumerate(chosen.items())
+    years = {
+        key: document(spec, played_weeks[number * count : (number + 1) * count])
+        for number, (key, spec) in enumerate(chosen.items())
     }
     documents = {}
-    for name, size in every:
+    for name, size in years:
         if size == 1.0:
-            documents[name] = every[name, size] | {
-                "sweep": [{"factor": size} | every[name, size] for size in sizes]
+            documents[name] = years[name, size] | {
+                "sweep": [{"factor": size} | years[name, size] for size in sizes]
             }
             print("\n".join([*lines(documents[name]), *sweep_lines(documents[name])]))
     return documents
@@ -260,7 +264,7 @@ def played(
 
 def pays(documents: dict[str, Document]) -> bool:
     """True if each battery pays by its bill."""
-    return all([each["pays"] for each in documents.values()])
+    return all([document["pays"] for document in documents.values()])
 
 
 def _name(part: tuple[str, float, str, Spec]) -> str:
@@ -276,12 +280,12 @@ def sweep_lines(document: Document) -> list[str]:
     if len(document["sweep"]) < 2:
         return []
     head = ("battery", "saved", "less wear", "optimum", "share %", "10 years per kWh")
-    return [SWEPT.format(*head), *[_swept(each) for each in document["sweep"]]]
+    return [SWEPT.format(*head), *[_swept(outcome) for outcome in document["sweep"]]]
 
 
-def _swept(found: Document) -> str:
-    year = found["year"]
+def _swept(outcome: Document) -> str:
+    year = outcome["year"]
     best = "-" if year["best"] is None else f"{year['best']:,.0f}"
-    values = f"{year['saved']:,.0f}", f"{found['net']:,.0f}", best, _share(year)
-    size = f"{found['factor']:g} x, {found['battery']}"
-    return SWEPT.format(size, *values, f"{found['worth_per_kWh']:,.0f}")
+    values = f"{year['saved']:,.0f}", f"{outcome['net']:,.0f}", best, _share(year)
+    size = f"{outcome['factor']:g} x, {outcome['battery']}"
+    return SWEPT.format(size, *values, f"{outcome['worth_per_kWh']:,.0f}")
