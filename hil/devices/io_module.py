@@ -36,8 +36,8 @@ DOCUMENTED = Map()
 
 def mirrored(path: Path) -> Map:
     """The addresses in a profile of the family io. Its inputs must be read with function 2."""
-    found = tomllib.loads(path.read_text(encoding="utf-8"))["registers"]
-    inputs, coils, expiry = [found[name] for name in ("inputs", "coils", "output_expiry")]
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))["registers"]
+    inputs, coils, expiry = [tables[name] for name in ("inputs", "coils", "output_expiry")]
     places = inputs["address"], coils["address"], expiry["address"]
     return Map(*places, expiry["function"], expiry.get("scale", 1), ())
 
@@ -56,10 +56,10 @@ class IoModule(RegisterDevice):
         cabinet: CabinetPlant,
         contact_names: Sequence[str],
         coil_names: Sequence[str],
-        at: Map = DOCUMENTED,
+        addresses: Map = DOCUMENTED,
     ) -> None:
         super().__init__()
-        self.cabinet, self.at = cabinet, at
+        self.cabinet, self.at = cabinet, addresses
         self.contact_names, self.coil_names = tuple(contact_names), tuple(coil_names)
         self.inputs_stuck: dict[int, int] = {}
         self.coils_stuck: dict[int, int] = {}
@@ -94,15 +94,15 @@ class IoModule(RegisterDevice):
 
     def payload(self, function: int, address: int, count: int) -> bytes:
         """Coils by FC1, inputs by FC2; the expiry and `own` by the function of the profile."""
-        at = self.at
+        addresses = self.at
         if function == registers.READ_INPUTS:
-            return bits_payload(self.inputs(), address - at.inputs, count, CHANNELS)
+            return bits_payload(self.inputs(), address - addresses.inputs, count, CHANNELS)
         if function == registers.READ_COILS:
-            return bits_payload(self.coils, address - at.coils, count, CHANNELS)
-        if function == at.expiry_function:
-            words = round(self._expiry_ms / at.expiry_step_ms), *at.own
-            image = struct.pack(f">{len(words)}H", *words)
-            return self.shown(image, at.expiry, address, count)
+            return bits_payload(self.coils, address - addresses.coils, count, CHANNELS)
+        if function == addresses.expiry_function:
+            register_words = round(self._expiry_ms / addresses.expiry_step_ms), *addresses.own
+            image = struct.pack(f">{len(register_words)}H", *register_words)
+            return self.shown(image, addresses.expiry, address, count)
         raise ModbusException(registers.ILLEGAL_FUNCTION)
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:

@@ -48,16 +48,16 @@ class MirroredDevice(RegisterDevice):
 
     def _image(self, function: int) -> Any:
         """All bits as one integer, or all registers as bytes."""
-        words, bits = bytearray(0x20000), 0
+        image, bits = bytearray(0x20000), 0
         for (is_coil, address), written in self._written.items():
             if is_coil and function == registers.READ_COILS:
                 bits |= written << address
             elif not is_coil and function == registers.READ_HOLDING:
-                struct.pack_into(">H", words, 2 * address, written)
+                struct.pack_into(">H", image, 2 * address, written)
         factors = {
-            each["scale_from"]: self._exponent(each)
-            for each in self._map.values()
-            if "scale_from" in each
+            register["scale_from"]: self._exponent(register)
+            for register in self._map.values()
+            if "scale_from" in register
         }
         for name, register in self._map.items():
             is_read = "read" in register.get("direction", "read")
@@ -69,17 +69,17 @@ class MirroredDevice(RegisterDevice):
                 bits &= ~(((1 << count) - 1) << register["address"])
                 bits |= ((1 << int(value)) - 1) << register["address"]
             else:
-                at = 2 * register["address"]
+                offset = 2 * register["address"]
                 data = self._encoded(register, value)
                 if register.get("mask"):
-                    data = masked(register, data, words[at : at + len(data)])
-                words[at : at + len(data)] = data
+                    data = masked(register, data, image[offset : offset + len(data)])
+                image[offset : offset + len(data)] = data
         for register in self.identity.values() if function not in BITS else ():
             if register.get("function", 3) == function:
-                at, kind = 2 * register["address"], WORDS[register["type"]]
+                offset, kind = 2 * register["address"], WORDS[register["type"]]
                 data = ordered(register, struct.pack(f">{kind}", register["equals"][0]))
-                words[at : at + len(data)] = data
-        return bits if function in BITS else bytes(words)
+                image[offset : offset + len(data)] = data
+        return bits if function in BITS else bytes(image)
 
     def _encoded(self, register: Table, value: float) -> bytes:
         kind, states = WORDS[register["type"]], register.get("values")
@@ -122,14 +122,16 @@ class MirroredDevice(RegisterDevice):
 
     def _keep(self, function: int, address: int, values: list[int]) -> None:
         is_coil = function in (registers.WRITE_COIL, registers.WRITE_COILS)
-        self._written |= {(is_coil, address + at): int(each) for at, each in enumerate(values)}
+        self._written |= {
+            (is_coil, address + index): int(word) for index, word in enumerate(values)
+        }
 
     def _decoded(self, register: Table, values: list[int]) -> int:
         if register["type"] == "bit":
             return sum(values)
         kind = WORDS[register["type"]]
-        words = struct.calcsize(kind) // 2
-        data = ordered(register, struct.pack(f">{words}H", *values[:words]))
+        count = struct.calcsize(kind) // 2
+        data = ordered(register, struct.pack(f">{count}H", *values[:count]))
         (raw,) = struct.unpack(f">{kind}", data)
         states = register.get("values")
         if states:
@@ -137,11 +139,11 @@ class MirroredDevice(RegisterDevice):
         return round(raw * self._scale(register) + register.get("offset", 0))
 
 
-def masked(register: Table, data: bytes, there: bytearray) -> bytes:
-    """The value in its own bits of a register; the other bits stay as they are in `there`."""
+def masked(register: Table, data: bytes, present: bytearray) -> bytes:
+    """The value in its own bits of a register; the other bits stay as they are in `present`."""
     mask = register["mask"]
     value = int.from_bytes(ordered(register, data), "big")
-    old = int.from_bytes(ordered(register, bytes(there)), "big")
+    old = int.from_bytes(ordered(register, bytes(present)), "big")
     shift = (mask & -mask).bit_length() - 1
     merged = old & ~mask | value << shift & mask
     return ordered(register, merged.to_bytes(len(data), "big"))
@@ -149,7 +151,7 @@ def masked(register: Table, data: bytes, there: bytearray) -> bytes:
 
 def ordered(register: Table, data: bytes) -> bytes:
     """Swap between big-endian and the byte and word order of the register, in either direction."""
-    pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
+    pairs = [data[offset : offset + 2] for offset in range(0, len(data), 2)]
     if register.get("byte_order") == "little":
         pairs = [pair[::-1] for pair in pairs]
     if register.get("word_order") == "little":

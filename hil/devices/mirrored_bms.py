@@ -27,13 +27,13 @@ class MirroredBms(SimulatedBms):
         self._profile, self._sent = profile, profile.sent
         self._offset = node * profile.settings["node_stride"]
         self.command_ids = tuple(
-            each["id"] + (self._offset if each["addressed"] else 0) for each in self._sent.values()
+            row["id"] + (self._offset if row["addressed"] else 0) for row in self._sent.values()
         )
         self.command_id = self.command_ids[0] if self.command_ids else -1
         self._due_us: dict[str, int] = {}
         self._counts: dict[int, int] = {}
         self._kept: dict[str, Frames] = {}
-        self._has_close = any(each["data_close"] for each in self._sent.values())
+        self._has_close = any(row["data_close"] for row in self._sent.values())
         if not self.command_ids:
             rack.command_close(True)
 
@@ -43,9 +43,9 @@ class MirroredBms(SimulatedBms):
             return
         row = list(self._sent.values())[self.command_ids.index(can_id)]
         if row["data_close"]:
-            every = bytes.fromhex(row["data_close"]), bytes.fromhex(row["data"]), data
-            close, other, told = [int.from_bytes(each, "little") for each in every]
-            self.rack.command_close(not (close ^ other) & (close ^ told))
+            payloads = bytes.fromhex(row["data_close"]), bytes.fromhex(row["data"]), data
+            close, open_, received = [int.from_bytes(payload, "little") for payload in payloads]
+            self.rack.command_close(not (close ^ open_) & (close ^ received))
         elif self._heard_us is None and not self._has_close:
             self.rack.command_close(True)
         self._heard_us = now_us
@@ -53,7 +53,7 @@ class MirroredBms(SimulatedBms):
     def frames(self, now_us: int) -> Frames:
         """[(id, data)] of the frames that are due at now_us."""
         self.tick(now_us)
-        found = []
+        due = []
         for name, row in self._profile.messages.items():
             period_us = self._period_us(row)
             due_us = self._due_us.setdefault(name, now_us)
@@ -61,18 +61,18 @@ class MirroredBms(SimulatedBms):
                 self._due_us[name] = due_us + ((now_us - due_us) // period_us + 1) * period_us
                 if name not in self._kept or not self.frozen:
                     self._kept[name] = list(self._encoded(name, row))
-                found += self._kept[name]
+                due += self._kept[name]
         self.next_us = min(self._due_us.values())
         if self.silent:
             return []
-        return self.sent(found)
+        return self.sent(due)
 
     def _period_us(self, row: Table) -> int:
         return int(row["period_ms"] or self._profile.period_ms) * US_PER_MS
 
     def _encoded(self, name: str, row: Table) -> Frames:
         """Every frame of a message: one for each id and each value of its multiplexer."""
-        found = []
+        frames = []
         for number in range(row["ids"]):
             can_id = row["id"] + number * row["id_step"] + self._offset
             for page in self._pages(name, row):
@@ -80,16 +80,14 @@ class MirroredBms(SimulatedBms):
                 if page is not None:
                     _put(data, row["mux"], page)
                 self._fill(data, name, page, number if page is None else page)
-                found.append((can_id, self._sealed(row, can_id, data)))
-        return found
+                frames.append((can_id, self._sealed(row, can_id, data)))
+        return frames
 
     def _pages(self, name: str, row: Table) -> list[int | None]:
         if row["mux"]["start"] is None:
             return [None]
         rows = [*self._profile.signals.values(), *self._profile.faults.values()]
-        pages = {
-            each["mux"] for each in rows if each["message"] == name and each["mux"] is not None
-        }
+        pages = {row["mux"] for row in rows if row["message"] == name and row["mux"] is not None}
         return sorted(pages | set(range(row["mux_values"])))
 
     def _sealed(self, row: Table, can_id: int, data: bytearray) -> bytes:
@@ -112,8 +110,8 @@ class MirroredBms(SimulatedBms):
         for array, row in self._profile.arrays.items():
             if row["message"] == name:
                 for place, start in enumerate(row["starts"]):
-                    found = element(self.rack, array, number * len(row["starts"]) + place)
-                    raw = [*row["invalid"], 0][0] if found is None else _raw(row, found)
+                    reading = element(self.rack, array, number * len(row["starts"]) + place)
+                    raw = [*row["invalid"], 0][0] if reading is None else _raw(row, reading)
                     _put(data, row | {"start": start}, raw)
 
     def _fault(self, row: Table) -> int:
@@ -141,12 +139,12 @@ def _raw(row: Table, value: float) -> int:
 
 def _put(data: bytearray, row: Table, raw: int) -> None:
     """Write the bits of a raw value one by one. Bits beyond the end of the frame are lost."""
-    at, length = row["start"], row["length"]
+    start, length = row["start"], row["length"]
     if row["order"] == "little":
-        places = [at + bit for bit in range(length)]
+        places = [start + bit for bit in range(length)]
     else:  # from the highest bit down: after bit 0 of a byte comes bit 7 of the next byte
         line = [byte * 8 + bit for byte in range(8) for bit in range(7, -1, -1)]
-        first = line.index(at)
+        first = line.index(start)
         places = line[first : first + length][::-1]
     for bit, place in enumerate(places):
         if place < 8 * len(data):

@@ -37,10 +37,10 @@ class Asked:
 
     def written(self, address: int, data: bytes) -> None:
         """Take the registers of a write, from `address` on."""
-        found = struct.unpack(f">{len(data) // 2}H", data)
-        self.words |= {address + at: word for at, word in enumerate(found)}
+        written = struct.unpack(f">{len(data) // 2}H", data)
+        self.words |= {address + index: word for index, word in enumerate(written)}
         for steps, starts in ((self.starts, True), (self.stops, False)):
-            if steps.get(address) == found[-1]:
+            if steps.get(address) == written[-1]:
                 self.is_started = starts
 
     def touches(self, address: int, count: int) -> bool:
@@ -50,20 +50,20 @@ class Asked:
     @property
     def power_W(self) -> float | None:
         """The requested power, W; None if a register was not yet written, or has no valid value."""
-        found = {}
+        by_role = {}
         for frame in self.frames:
-            at = frame["address"]
+            address = frame["address"]
             for value in frame["values"]:
                 size = struct.calcsize(WORDS[value["type"]]) // 2
-                words = [self.words.get(at + place) for place in range(size)]
-                at += size
-                if None in words:
+                written = [self.words.get(address + place) for place in range(size)]
+                address += size
+                if None in written:
                     return None
-                number = self._number(value, struct.pack(f">{size}H", *words))
+                number = self._number(value, struct.pack(f">{size}H", *written))
                 if value["role"] == "constant" and number != value["equals"]:
                     return 0.0
-                found[value["role"]] = number if value["role"] != "mode" else _way(value, number)
-        return _power(found)
+                by_role[value["role"]] = number if value["role"] != "mode" else _way(value, number)
+        return _power(by_role)
 
     def _number(self, value: Table, data: bytes) -> float:
         (raw,) = struct.unpack(f">{WORDS[value['type']]}", ordered(value, data))
@@ -81,16 +81,16 @@ def _way(value: Table, raw: float) -> float:
     return {value["idle"]: 0.0, value["charge"]: -1.0, value["discharge"]: 1.0}.get(raw, 0.0)
 
 
-def _power(found: dict[str, float]) -> float:
-    way = found.get("mode")
+def _power(by_role: dict[str, float]) -> float:
+    way = by_role.get("mode")
     if way == 0:
         return 0.0
-    if "magnitude" in found:
-        return (way or 0.0) * found["magnitude"]
-    if "charge" in found:
-        charge, discharge = found["charge"], found["discharge"]
+    if "magnitude" in by_role:
+        return (way or 0.0) * by_role["magnitude"]
+    if "charge" in by_role:
+        charge, discharge = by_role["charge"], by_role["discharge"]
         return discharge - charge if way is None else (-charge if way < 0 else discharge)
-    return found.get("power", 0.0)
+    return by_role.get("power", 0.0)
 
 
 class MirroredPcs(MirroredDevice):
@@ -132,16 +132,16 @@ class MirroredPcs(MirroredDevice):
         )
         power_W = pcs.ac_power_W / phases
         dc_W = volts * amps
-        found = dict.fromkeys(("power_W", "power_2_W", "power_3_W"), power_W)
-        found |= {"dc_voltage_mV": volts * 1000, "dc_current_mA": amps * 1000, "dc_power_W": dc_W}
-        found |= {"dc_charge_W": max(0.0, -dc_W), "dc_discharge_W": max(0.0, dc_W)}
-        found |= {"rated_W": pcs.rated_W, "heartbeat": self._count & 0x7FFF}
-        found |= {"setpoint_W": self.asked.power_W or 0.0, "forming": float(pcs.is_forming)}
+        signals = dict.fromkeys(("power_W", "power_2_W", "power_3_W"), power_W)
+        signals |= {"dc_voltage_mV": volts * 1000, "dc_current_mA": amps * 1000, "dc_power_W": dc_W}
+        signals |= {"dc_charge_W": max(0.0, -dc_W), "dc_discharge_W": max(0.0, dc_W)}
+        signals |= {"rated_W": pcs.rated_W, "heartbeat": self._count & 0x7FFF}
+        signals |= {"setpoint_W": self.asked.power_W or 0.0, "forming": float(pcs.is_forming)}
         faults = [name for name in self._map if name.startswith("fault_")]
-        found |= {name: float(bool(pcs.alarm_bits)) for name in faults[:1]}
+        signals |= {name: float(bool(pcs.alarm_bits)) for name in faults[:1]}
         has = self._map.get("state", {}).get("values", {}).values()
-        found["state"] = next((each for each in STANDS_FOR[pcs.state] if each in has), 0)
-        return found
+        signals["state"] = next((state for state in STANDS_FOR[pcs.state] if state in has), 0)
+        return signals
 
     def payload(self, function: int, address: int, count: int) -> bytes:
         """The registers, as for a site device. A start step that waits for a value reads this value
@@ -175,12 +175,12 @@ class MirroredPcs(MirroredDevice):
 
     def _is_known(self, function: int, address: int, count: int) -> bool:
         for frame in self.asked.frames:
-            words = sum([struct.calcsize(WORDS[each["type"]]) // 2 for each in frame["values"]])
-            if (function, address, count) == (frame["function"], frame["address"], words):
+            length = sum([struct.calcsize(WORDS[field["type"]]) // 2 for field in frame["values"]])
+            if (function, address, count) == (frame["function"], frame["address"], length):
                 return True
         steps = [step for name in ("setup", "start", "stop") for step in _writes(self.data, name)]
         steps += [self._beat] if self._beat else []
-        return any([(function, address) == (each["function"], each["address"]) for each in steps])
+        return any([(function, address) == (step["function"], step["address"]) for step in steps])
 
     def _feed(self, address: int, values: list[int], now_us: int) -> None:
         kind = self._settings["watchdog"]

@@ -26,7 +26,9 @@ class MirroredRegisterBms(RegisterDevice):
         data = sunspec_chain.read(profile)
         self._map, self._identity = data["registers"], data.get("identity", {})
         scaled = {
-            each["scale_from"]: name for name, each in self._map.items() if "scale_from" in each
+            register["scale_from"]: name
+            for name, register in self._map.items()
+            if "scale_from" in register
         }
         self._factors = {factor: _exponent(name) for factor, name in scaled.items()}
         self._sent = list(data.get("sent", {}).values())
@@ -36,7 +38,7 @@ class MirroredRegisterBms(RegisterDevice):
         self.reply_id = unit_id + offset if offset else None
         self._seconds = 0
         self._kept: dict[str, float | None] = {}
-        rack.command_close(not any(["data_close" in each for each in self._sent]))
+        rack.command_close(not any(["data_close" in command for command in self._sent]))
 
     def tick(self, now_us: int) -> None:
         """Count seconds for the heartbeat."""
@@ -44,25 +46,25 @@ class MirroredRegisterBms(RegisterDevice):
 
     def payload(self, function: int, address: int, count: int) -> bytes:
         """The rack's values where the profile has registers for them, and 0 elsewhere."""
-        words, bits = bytearray(0x20000), 0
+        image, bits = bytearray(0x20000), 0
         for name, register in (self._map | self._identity).items():
             if register.get("function", 3) != function:
                 continue
             size = register.get("count", 1) * (4 if function not in BITS else 1)  # upper bound
-            at = register["address"]
-            if at >= address + count or at + size <= address:
+            start = register["address"]
+            if start >= address + count or start + size <= address:
                 continue
             if function in BITS:
                 bits |= self._bit(name, register) << register["address"]
             else:
-                self._put(words, name, register, (2 * address, 2 * (address + count)))
+                self._put(image, name, register, (2 * address, 2 * (address + count)))
         if function in BITS:
             return registers.bits_payload(bits, address, count, 0x10000)
-        return self.shown(words, 0, address, count)
+        return self.shown(image, 0, address, count)
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
         """Close or open the contactors as the written words say."""
-        rows = [each for each in self._sent if each["address"] == address]
+        rows = [command for command in self._sent if command["address"] == address]
         if not rows or rows[0]["function"] != function:
             raise ModbusException(registers.ILLEGAL_ADDRESS)
         if "data_close" in rows[0] and not self.ignore_writes:
@@ -71,29 +73,29 @@ class MirroredRegisterBms(RegisterDevice):
     def _bit(self, name: str, register: Table) -> int:
         return _raw(register, self._value(name) or 0)
 
-    def _put(self, words: bytearray, name: str, register: Table, asked: tuple[int, int]) -> None:
+    def _put(self, image: bytearray, name: str, register: Table, asked: tuple[int, int]) -> None:
         """Write the values of a register that begin within the byte range `asked`."""
         kind = WORDS[register["type"]]
         size, (first, end) = struct.calcsize(kind), asked
         for place in range(register.get("count", 1)):
-            at = 2 * register["address"] + place * size
-            if not first <= at < end:
+            offset = 2 * register["address"] + place * size
+            if not first <= offset < end:
                 continue
-            found = register["equals"][0] if "equals" in register else self._raw(name, place)
-            data = ordered(register, struct.pack(f">{kind}", found))
+            raw = register["equals"][0] if "equals" in register else self._raw(name, place)
+            data = ordered(register, struct.pack(f">{kind}", raw))
             if register.get("mask"):
-                data = masked(register, data, words[at : at + size])
-            words[at : at + size] = data
+                data = masked(register, data, image[offset : offset + size])
+            image[offset : offset + size] = data
 
     def _raw(self, name: str, place: int) -> int:
         register = self._map[name]
         if name in self._factors:
             return self._factors[name]
-        found = self._value(name, place)
-        if found is None:
+        reading = self._value(name, place)
+        if reading is None:
             return [*register.get("invalid", []), 0][0]
         factor = 10.0 ** self._factors.get(register.get("scale_from", ""), 0)
-        return _raw(register, found, factor)
+        return _raw(register, reading, factor)
 
     def _value(self, name: str, place: int = 0) -> float | None:
         key = f"{name} {place}"
@@ -123,11 +125,11 @@ def _exponent(name: str) -> int:
     return -3 if name.startswith("cell_") else -1
 
 
-def _raw(register: Table, found: float, factor: float = 1) -> int:
-    """The raw value for `found`. factor: power of ten from its scale factor."""
+def _raw(register: Table, reading: float, factor: float = 1) -> int:
+    """The raw value for `reading`. factor: power of ten from its scale factor."""
     states = register.get("values", {})
-    wanted = int(found)
+    wanted = int(reading)
     means = [int(raw) for raw, meaning in states.items() if meaning == wanted]
     if states:
         return means[-1]
-    return round((found - register.get("offset", 0)) / (register.get("scale", 1) * factor))
+    return round((reading - register.get("offset", 0)) / (register.get("scale", 1) * factor))

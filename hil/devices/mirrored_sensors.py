@@ -23,18 +23,18 @@ from hil.site.part import SitePart
 PPM = 1e6
 # {quantity: exponent} of a meter with registers for scale factors: 3 MW must fit into 16 bits
 EXPONENTS = {"power": 2, "current": -1, "voltage": -1, "frequency": -2, "power_factor": -3}
-# {family: values of the plant, in the unit of the registers}; `which`: 0 or 1, the detector
+# {family: values of the plant, in the unit of the registers}; `detector`: 0 or 1
 VALUES: dict[str, Callable[[CabinetPlant, int, Table], dict[str, float]]] = {
-    "gas": lambda its, which, settings: {
-        "concentration": its.gas_lfl_pct[which]
-        * (10 * its.vent_lfl_share * PPM / settings["calibrated_lfl_vol_ppm"])
+    "gas": lambda plant, detector, settings: {
+        "concentration": plant.gas_lfl_pct[detector]
+        * (10 * plant.vent_lfl_share * PPM / settings["calibrated_lfl_vol_ppm"])
     },
-    "offgas": lambda its, which, _: {"vapour": its.offgas_ppm[which]},
-    "toxic": lambda its, *_: dict(zip(("hydrogen", "carbon_monoxide"), its.toxic_ppm)),
-    "climate": lambda its, *_: dict(
-        air_temperature=its.air_degC * 10, humidity=its.humidity_permille
+    "offgas": lambda plant, detector, _: {"vapour": plant.offgas_ppm[detector]},
+    "toxic": lambda plant, *_: dict(zip(("hydrogen", "carbon_monoxide"), plant.toxic_ppm)),
+    "climate": lambda plant, *_: dict(
+        air_temperature=plant.air_degC * 10, humidity=plant.humidity_permille
     ),
-    "ups": lambda its, *_: {"reserve": int(its.ups.reserve_min)},
+    "ups": lambda plant, *_: {"reserve": int(plant.ups.reserve_min)},
 }
 
 
@@ -49,8 +49,8 @@ class SensorPart(SitePart):
     def signals(self) -> dict[str, float]:
         """{register: value}. A value above the full scale sets the over-range bit."""
         plant, settings = self._plant, self._profile["settings"]
-        family, which = self._profile["family"], int(self._role.endswith("_2"))
-        values, status = VALUES[family](plant, which, settings), self._status(settings)
+        family, detector = self._profile["family"], int(self._role.endswith("_2"))
+        values, status = VALUES[family](plant, detector, settings), self._status(settings)
         for name, value in values.items():
             register = self._profile["registers"][name]
             most = register.get("full_scale", value)
@@ -139,5 +139,5 @@ class MirroredMeter(PowerMeter):
         if not register["type"].startswith("float"):
             raw = round(raw) if math.isfinite(raw) else register.get("invalid", [0])[0]
         data = ordered(register, struct.pack(f">{WORDS[register['type']]}", raw))
-        at = 2 * register["address"]
-        self._images[register.get("function", 3)][at : at + len(data)] = data
+        offset = 2 * register["address"]
+        self._images[register.get("function", 3)][offset : offset + len(data)] = data

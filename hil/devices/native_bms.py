@@ -144,8 +144,10 @@ def _temperatures(frame: int) -> Callable[["NativeBms"], list[float]]:
     part = slice(first, first + TEMPERATURES_PER_FRAME)
 
     def values(bms: "NativeBms") -> list[float]:
-        found = [min(value, HOTTEST_degC) for value in bms.rack.temperatures_degC[part]]
-        return found + [NOT_FITTED_degC] * (TEMPERATURES_PER_FRAME - len(found))
+        temperatures_degC = [min(value, HOTTEST_degC) for value in bms.rack.temperatures_degC[part]]
+        return temperatures_degC + [NOT_FITTED_degC] * (
+            TEMPERATURES_PER_FRAME - len(temperatures_degC)
+        )
 
     return values
 

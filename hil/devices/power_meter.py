@@ -145,8 +145,8 @@ class FastMeter(PowerMeter):
     REFRESH_US, READ_REGISTERS_MAX, REGISTERS = 20_000, 26, 26
 
     def _show(self, phases: Phases, elapsed_us: int) -> None:
-        powers_W, *others = phases
-        volts_V, amps_A, factors = others
+        powers_W, *rest = phases
+        volts_V, amps_A, factors = rest
         frequency_Hz = self.cabinet.grid_frequency_Hz
         values = *volts_V, *amps_A, *powers_W, *factors, frequency_Hz
         struct.pack_into(">13f", self.image, 0, *values)
@@ -163,7 +163,7 @@ class Sdm630(PowerMeter):
         """Write all values of the map. Values that the rig does not simulate are 0."""
         powers_W, volts_V, amps_A, factors = phases
         apparent_VA = [voltage_V * current_A for voltage_V, current_A in zip(volts_V, amps_A)]
-        reactive_var = [_reactive(*each) for each in zip(apparent_VA, powers_W)]
+        reactive_var = [_reactive(*pair) for pair in zip(apparent_VA, powers_W)]
         imported_kWh, exported_kWh = self._count(_total(powers_W), elapsed_us)
         struct.pack_into(
             f">{FLOATS}f",

@@ -30,11 +30,11 @@ def value(rack: Rack, name: str) -> float:
     return values.get(name, 0)
 
 
-def element(rack: Rack, array: str, at: int) -> float | None:
-    """Element `at` of an array. None if the rack has no such value."""
+def element(rack: Rack, array: str, index: int) -> float | None:
+    """Element `index` of an array. None if the rack has no such value."""
     if array != "cell_voltage_mV":
         degrees = rack.temperatures_degC
-        return degrees[at] * 10 if at < len(degrees) else None
-    if at >= rack.cells_online:
+        return degrees[index] * 10 if index < len(degrees) else None
+    if index >= rack.cells_online:
         return None
-    return (rack.cell_voltage_V_max if at == 0 else rack.cell_voltage_V_min) * 1000
+    return (rack.cell_voltage_V_max if index == 0 else rack.cell_voltage_V_min) * 1000

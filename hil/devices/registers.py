@@ -60,14 +60,14 @@ class RegisterDevice:
         first = (address - base) * 2
         if first < 0 or first + count * 2 > len(image):
             raise ModbusException(ILLEGAL_ADDRESS)
-        words = bytearray(image[first : first + count * 2])
+        reply = bytearray(image[first : first + count * 2])
         if address in self.serial_at and address + count <= self.serial_at.stop:
-            at, text = 2 * (address - self.serial_at.start), self.SERIALS[self.swapped]
-            words = bytearray(text[at : at + 2 * count].ljust(2 * count, b"\0"))
+            offset, text = 2 * (address - self.serial_at.start), self.SERIALS[self.swapped]
+            reply = bytearray(text[offset : offset + 2 * count].ljust(2 * count, b"\0"))
         for register, word in self.overrides.items():
             if 0 <= register - address < count:
-                struct.pack_into(">H", words, (register - address) * 2, word)
-        return bytes(words)
+                struct.pack_into(">H", reply, (register - address) * 2, word)
+        return bytes(reply)
 
 
 def bits_payload(bits: int, address: int, count: int, available: int) -> bytes:

@@ -38,8 +38,10 @@ class Sensor(RegisterDevice):
             raise ModbusException(registers.ILLEGAL_FUNCTION)
         if not self.frozen or not self._values:
             self._values = [round(value) for value in self._measured(self.cabinet)]
-        words = self._words(self._values)
-        return self.shown(struct.pack(f">{len(words)}H", *words), 0, address, count)
+        register_words = self._words(self._values)
+        return self.shown(
+            struct.pack(f">{len(register_words)}H", *register_words), 0, address, count
+        )
 
     def _words(self, values: list[int]) -> list[int]:
         """The registers. A negative value is sent as two's complement."""
@@ -84,14 +86,16 @@ class UpsMonitor(Sensor):
         return [status | self.status_bits, values[1]]
 
 
-def _gas(which: int) -> Callable[[CabinetPlant], Measured]:
+def _gas(detector: int) -> Callable[[CabinetPlant], Measured]:
     """Permille of methane's LFL for the share of vent gas in the air."""
-    return lambda plant: (plant.gas_lfl_pct[which] * 10 * plant.vent_lfl_share / METHANE_LFL_SHARE,)
+    return lambda plant: (
+        plant.gas_lfl_pct[detector] * 10 * plant.vent_lfl_share / METHANE_LFL_SHARE,
+    )
 
 
-def _vapour(which: int) -> Callable[[CabinetPlant], Measured]:
+def _vapour(detector: int) -> Callable[[CabinetPlant], Measured]:
     """Vapour of electrolyte, ppm."""
-    return lambda plant: (plant.offgas_ppm[which],)
+    return lambda plant: (plant.offgas_ppm[detector],)
 
 
 # role: maker of its device

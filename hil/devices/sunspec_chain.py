@@ -37,23 +37,23 @@ def laid_out(data: Table, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -
     placed = [table for table in _tables(data) if "model" in table]
     if not placed:
         return data
-    wanted = {_key(each) for each in placed} | {(COMMON, 1)}
-    rank = {model: at for at, model in enumerate(order)}
+    wanted = {_key(table) for table in placed} | {(COMMON, 1)}
+    rank = {model: position for position, model in enumerate(order)}
     chain = sorted(wanted, key=lambda key: (rank.get(key[0], len(order)), key[1], key[0]))
-    first, headers, at = {}, [(base, MARKER)], base + 2
+    first, headers, address = {}, [(base, MARKER)], base + 2
     for key in chain:
-        first[key] = at
+        first[key] = address
         length = _length(key, placed)
-        headers.append((at, key[0].to_bytes(2, "big") + length.to_bytes(2, "big")))
-        at += 2 + length
-    for each in placed:
-        own = first[_key(each)]
-        each["address"] += own
-        if "write_address" in each:
-            each["write_address"] += own
-        del each["model"]
+        headers.append((address, key[0].to_bytes(2, "big") + length.to_bytes(2, "big")))
+        address += 2 + length
+    for table in placed:
+        own = first[_key(table)]
+        table["address"] += own
+        if "write_address" in table:
+            table["write_address"] += own
+        del table["model"]
     identity = data.setdefault("identity", {})
-    for place, content in [*headers, (at, END.to_bytes(2, "big") + bytes(2))]:
+    for place, content in [*headers, (address, END.to_bytes(2, "big") + bytes(2))]:
         number = int.from_bytes(content, "big")
         identity[f"chain_{place}"] = {"type": "u32", "address": place, "equals": [number]}
     return data
@@ -80,7 +80,7 @@ def _length(key: tuple[int, int], placed: list[Table]) -> int:
     """Length of the model's definition, or more if the profile uses a repeated group."""
     if key[0] == COMMON:
         return COMMON_LENGTH
-    own = [each for each in placed if _key(each) == key]
-    kinds = [WORDS.get(each.get("type", "u16"), "H") for each in own]
-    used = [each["address"] + struct.calcsize(kind) // 2 for each, kind in zip(own, kinds)]
+    own = [table for table in placed if _key(table) == key]
+    kinds = [WORDS.get(table.get("type", "u16"), "H") for table in own]
+    used = [table["address"] + struct.calcsize(kind) // 2 for table, kind in zip(own, kinds)]
     return max(len(sunspec2.device.Model(key[0]).get_mb()) // 2, *used) - 2

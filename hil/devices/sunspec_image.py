@@ -140,14 +140,14 @@ class ModelChain:
 
 def _groups(model: sunspec2.device.Model) -> list[tuple[str, Any]]:
     """[(name prefix, group)]: the model itself and its groups ("Prt1." if a group repeats)."""
-    found = [("", model)]
+    groups = [("", model)]
     for name, group in model.groups.items():
         members = group if isinstance(group, list) else [group]
-        found += [
+        groups += [
             (f"{name}{index + 1}." if isinstance(group, list) else f"{name}.", member)
             for index, member in enumerate(members)
         ]
-    return found
+    return groups
 
 
 def power_scale(rated_W: float) -> int:

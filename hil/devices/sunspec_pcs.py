@@ -243,13 +243,15 @@ class SunSpecPcs(RegisterDevice):
         highest = max(rack.cell_voltage_V_max for rack in racks)
         closed = [rack for rack in racks if rack.contactor_state == 2]
         of_racks_V = [rack.voltage_V for rack in racks]
-        volts_dV = [round(each * 10) for each in (voltage_V, max(of_racks_V), min(of_racks_V))]
+        volts_dV = [
+            round(level_V * 10) for level_V in (voltage_V, max(of_racks_V), min(of_racks_V))
+        ]
         no_place = 0xFFFF, 0xFFFF  # string and module of the cell
         cells_mV = round(highest * 1000), *no_place, round(lowest * 1000), *no_place
         mean_mV = round((lowest + highest) * 500)
         limits_A = [math.fsum(rack.charge_limit_A for rack in closed)]
         limits_A.append(math.fsum(rack.discharge_limit_A for rack in closed))
-        amps_dA = [round(each * 10) for each in (current_A, *limits_A)]
+        amps_dA = [round(level_A * 10) for level_A in (current_A, *limits_A)]
         power = round(voltage_V * current_A / 10**self.scale)
         pack(self.image.data, offset, *volts_dV, *cells_mV, mean_mV, *amps_dA, power)
 
