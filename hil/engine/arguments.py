@@ -53,12 +53,12 @@ def run_options(option: Option, length: str, charge: str) -> None:
     `charge` say in words which default applies.
     """
     seconds, percent = number(1, LENGTH_S_MAX), number(5, 95)
-    words = f"length of the run ({length})"
-    option("--for", dest="seconds", type=seconds, metavar="SECONDS", help=words)
-    words = "seed of plant, load and faults (1)"
-    option("--seed", type=whole(0, SEED_MAX), metavar="NUMBER", help=words)
-    words = f"state of charge at the start ({charge})"
-    option("--soc", type=percent, metavar="PERCENT", help=words)
+    text = f"length of the run ({length})"
+    option("--for", dest="seconds", type=seconds, metavar="SECONDS", help=text)
+    text = "seed of plant, load and faults (1)"
+    option("--seed", type=whole(0, SEED_MAX), metavar="NUMBER", help=text)
+    text = f"state of charge at the start ({charge})"
+    option("--soc", type=percent, metavar="PERCENT", help=text)
     option("--json", type=output_file(), metavar="FILE", help="write all figures to FILE")
 
 

@@ -22,15 +22,15 @@ class Item(NamedTuple):
     """One line of the menu. undo: None for an action that cannot be undone."""
 
     key: str
-    words: str
+    label: str
     do: Act
     undo: Act | None = None
 
 
-def _fault(device: str, words: str, key: str, fault: str = "silent") -> Item:
+def _fault(device: str, label: str, key: str, fault: str = "silent") -> Item:
     plain = {"device": device, "fault": fault}
     falls, speaks = [("device_fault", {**plain, "value": on}) for on in (True, False)]
-    return Item(key, f"{words} {fault}", falls, speaks)
+    return Item(key, f"{label} {fault}", falls, speaks)
 
 
 ITEMS = (
@@ -61,9 +61,9 @@ ITEMS = (
 
 def fitting(config: Config) -> tuple[Item, ...]:
     """The items of the menu that this cabinet can show, because it has their device."""
-    found = []
+    items = []
     for item in ITEMS:
-        action = Action(0, item.do[0], item.words, item.do[1])
+        action = Action(0, item.do[0], item.label, item.do[1])
         plain = Scenario(
             name="menu",
             title="",
@@ -76,8 +76,8 @@ def fitting(config: Config) -> tuple[Item, ...]:
         )
         with contextlib.suppress(coverage.NotSimulatedError):
             coverage.check_scenario(config, plain)
-            found.append(item)
-    return tuple(found)
+            items.append(item)
+    return tuple(items)
 
 
 class Menu:
@@ -131,7 +131,7 @@ class Menu:
         lines = ["FAULTS  a key does it, the same key again undoes it", ""]
         for item in self._items.values():
             state = "  <- now" if item.key in self._active else ""
-            lines.append(f"  {item.key}  {item.words}{'' if item.undo else ' (once)'}{state}")
+            lines.append(f"  {item.key}  {item.label}{'' if item.undo else ' (once)'}{state}")
         lines += ["", "  after a trip: undo its cause, t x t, then s"]
         return [*lines, f"  {HELP}  back to the screen    {END}  end the run, with its result"]
 

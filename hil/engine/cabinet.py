@@ -87,7 +87,9 @@ def rack_sizes(config: Config) -> tuple[dict[str, float], ...]:
 def unit_sizes(config: Config) -> tuple[dict[str, float], ...]:
     """Sizes of each unit in the plant: rated power, and the times in the converter's profile."""
     units = enumerate(config.unit_tables)
-    profiles = [(config.topology.required("pcs", at).profile.settings, unit) for at, unit in units]
+    profiles = [
+        (config.topology.required("pcs", index).profile.settings, unit) for index, unit in units
+    ]
     return tuple(
         {
             "pcs_rated_W": float(unit["rated_W"]),
@@ -153,14 +155,14 @@ class SimulatedCabinet:
         self.slaves: dict[str, RtuSlave] = {}
         self.bms: dict[str, list[SimulatedBms]] = {}
         self.places: dict[str, Place] = {}  # {device: (RTU bus, unit id)}
-        for bus in [each for each in topology.buses if each.name not in self.foreign]:
+        for bus in [bus for bus in topology.buses if bus.name not in self.foreign]:
             if bus.kind != "can":
                 self._add_slave(bus, topology.on_bus(bus.name), seed)
             else:
                 self.bms[bus.name] = [self._add_bms(device) for device in topology.on_bus(bus.name)]
 
-        idle, every = RegisterDevice.tick, self.devices.values()
-        self._ticking = [device for device in every if type(device).tick is not idle]
+        idle, devices = RegisterDevice.tick, self.devices.values()
+        self._ticking = [device for device in devices if type(device).tick is not idle]
 
     def _add_slave(self, bus: Bus, devices: list[Device], seed: int) -> None:
         units = {}
@@ -181,8 +183,8 @@ class SimulatedCabinet:
             contacts = [contact_name(name) for name in device.inputs]
             coils = [coil_name(name) for name in device.outputs]
             is_own = not coverage.is_documented(device)
-            at = io_module.mirrored(device.profile.path) if is_own else io_module.DOCUMENTED
-            return IoModule(plant, contacts, coils, at)
+            addresses = io_module.mirrored(device.profile.path) if is_own else io_module.DOCUMENTED
+            return IoModule(plant, contacts, coils, addresses)
         if role in SENSORS:
             if coverage.is_documented(device):
                 return SENSORS[role](plant)

@@ -35,8 +35,8 @@ def end_with(parent: int) -> None:
 
 if __name__ == "__main__":
     utc.Clocks.steered_us = staticmethod(error_us)
-    words = sys.argv[1:]
-    if words[0] == BESIDE:
-        end_with(int(words[1]))
-        words = words[2:]
-    sys.exit(program.main(words))
+    arguments = sys.argv[1:]
+    if arguments[0] == BESIDE:
+        end_with(int(arguments[1]))
+        arguments = arguments[2:]
+    sys.exit(program.main(arguments))

@@ -74,7 +74,11 @@ def check_scenario(config: Config, scenario: Scenario | None, parts: Collection[
     if scenario is None:
         return
     topology, actions = config.topology, scenario.actions
-    fitted = {*parts, *[device.role for device in config.devices], *[each.do for each in actions]}
+    fitted = {
+        *parts,
+        *[device.role for device in config.devices],
+        *[action.do for action in actions],
+    }
     known: dict[str, Sequence[object]] = {
         "rack": range(1, topology.racks + 1),
         "unit": range(1, topology.units + 1),
@@ -133,22 +137,22 @@ def about(config: Config) -> dict[str, Any]:
 
 def not_simulated(config: Config, is_virtual: bool) -> list[str]:
     """Devices and settings that the rig cannot simulate, with the allowed values; empty if none."""
-    found = [
+    lacking = [
         f"device.{device.name}.profile {device.profile.path.stem} (allowed {wanted})"
         for device in config.devices
         for wanted in [_wanted(device.profile)]
         if wanted and not is_documented(device)
     ]
     if config.hma["chemistry"] != thresholds.LFP:
-        found.append(f"hma.chemistry {config.hma['chemistry']} (allowed {thresholds.LFP})")
+        lacking.append(f"hma.chemistry {config.hma['chemistry']} (allowed {thresholds.LFP})")
     for number, rack in enumerate(config.rack_tables, 1):
         cells, modules = rack["cells"], modules_of(rack)
         if cells % modules or cells // modules > CELLS_MAX or modules > MODULES_MAX:
             allowed = f"allowed at most {MODULES_MAX} equal modules of at most {CELLS_MAX} cells"
-            found.append(f"rack.{number}: {cells} cells in {modules} modules ({allowed})")
+            lacking.append(f"rack.{number}: {cells} cells in {modules} modules ({allowed})")
     if config.channel_b and not is_virtual:
-        found.append("channel B in real time (allowed with --virtual)")
-    return found
+        lacking.append("channel B in real time (allowed with --virtual)")
+    return lacking
 
 
 def modules_of(rack: dict[str, int]) -> int:
@@ -169,11 +173,11 @@ def _wanted(profile: Profile) -> str:
 
 def lines(config: Config) -> list[str]:
     """Lines about the rig for the report of the configuration."""
-    found = [f"the rig cannot simulate {each}" for each in not_simulated(config, True)]
+    report = [f"the rig cannot simulate {part}" for part in not_simulated(config, True)]
     names = mirrored(config)
     if names:
-        found.append(f"{MIRRORED_NOTE}: {', '.join(names)}")
-    return found or ["the rig simulates every device; none is mirrored"]
+        report.append(f"{MIRRORED_NOTE}: {', '.join(names)}")
+    return report or ["the rig simulates every device; none is mirrored"]
 
 
 def add(commands: Any) -> None:
@@ -188,6 +192,6 @@ def add(commands: Any) -> None:
 def main(arguments: Namespace) -> int:
     """Print the report. Returns the exit code."""
     if arguments.file:
-        found = [f"  {line}" for line in lines(configuration.load(arguments.file))]
-        print("\n".join(["", "RIG (./flash.sh rig --cabinet FILE)", *found]))
+        report = [f"  {line}" for line in lines(configuration.load(arguments.file))]
+        print("\n".join(["", "RIG (./flash.sh rig --cabinet FILE)", *report]))
     return 0

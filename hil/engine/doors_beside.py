@@ -33,13 +33,13 @@ may = "request"
 
 def free_port(wanted: int = 0) -> int:
     """The wanted TCP port on loopback, or a free one if another program has it."""
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            one.bind((LOOPBACK, wanted))
+            probe.bind((LOOPBACK, wanted))
         except OSError:
-            one.bind((LOOPBACK, 0))
-        return int(one.getsockname()[1])
+            probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
 
 
 class Beside(processes.Processes):

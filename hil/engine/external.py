@@ -48,18 +48,18 @@ class UnreachableError(OSError):
 def plugs(config: Config, texts: Sequence[str]) -> dict[str, Plug]:
     """Read the texts BUS=ADDRESS. Returns {bus: keys that name its address}. Raises ConfigError."""
     buses = {bus.name: bus for bus in config.buses}
-    found: dict[str, Plug] = {}
+    by_bus: dict[str, Plug] = {}
     for text in texts:
         name, _, address = text.partition("=")
         if name not in buses:
             refuse(OPTION, (text,), "no such bus", f"BUS=ADDRESS, BUS one of {', '.join(buses)}")
-        if name in found:
+        if name in by_bus:
             refuse(OPTION, (text,), f"bus {name} is there twice", "each bus once")
         plug = _plug(buses[name], address)
-        if plug in found.values():
+        if plug in by_bus.values():
             refuse(OPTION, (text,), "another bus has this address", "an address for each bus")
-        found[name] = plug
-    return found
+        by_bus[name] = plug
+    return by_bus
 
 
 def _plug(bus: Bus, address: str) -> Plug:
@@ -77,8 +77,8 @@ def _plug(bus: Bus, address: str) -> Plug:
 
 def _refuse_form(bus: Bus, address: str) -> None:
     speed = f"; baud_Bd of the bus has the speed, {bus.baud_Bd}" if bus.kind == "rtu" else ""
-    words = f"is no address of a bus of kind {bus.kind}"
-    refuse(OPTION, (f"{bus.name}={address}",), words, FORMS[bus.kind] + speed)
+    reason = f"is no address of a bus of kind {bus.kind}"
+    refuse(OPTION, (f"{bus.name}={address}",), reason, FORMS[bus.kind] + speed)
 
 
 def _checked(bus: Bus, plug: Plug) -> Plug:
@@ -95,31 +95,31 @@ def inside(config: Config, foreign: Collection[str]) -> Config:
     return replace(config, topology=replace(topology, buses=buses, devices=devices))
 
 
-def about(config: Config, found: dict[str, Plug]) -> list[str]:
+def about(config: Config, plugs: dict[str, Plug]) -> list[str]:
     """A line for each foreign bus: address, devices, and what the plant lacks."""
     return [
         f"{name} is {':'.join(plug.values())}, with {_devices(config, name)}"
-        for name, plug in found.items()
+        for name, plug in plugs.items()
     ]
 
 
 def _devices(config: Config, bus: str) -> str:
     devices = config.topology.on_bus(bus)
     kinds = dict.fromkeys([device.role.partition("_")[0] for device in devices])
-    words = dict.fromkeys([LACKS.get(kind, LACKS_OTHER) for kind in kinds])
-    return f"{', '.join([device.name for device in devices])}. {' '.join(words)}"
+    lacks = dict.fromkeys([LACKS.get(kind, LACKS_OTHER) for kind in kinds])
+    return f"{', '.join([device.name for device in devices])}. {' '.join(lacks)}"
 
 
-def reach(config: Config, found: dict[str, Plug]) -> None:
+def reach(config: Config, plugs: dict[str, Plug]) -> None:
     """Open each address once, then close it. Raises UnreachableError."""
     for bus in config.buses:
-        if bus.name in found:
+        if bus.name in plugs:
             try:
-                _OPENED[bus.kind](bus, found[bus.name])
+                _OPENED[bus.kind](bus, plugs[bus.name])
             except (SerialPortError, CanPortError) as failure:
                 raise UnreachableError(f"{OPTION} {bus.name}: {failure}") from None
             except OSError as failure:
-                address = ":".join(found[bus.name].values())
+                address = ":".join(plugs[bus.name].values())
                 line = f"{OPTION} {bus.name}: {address}: {failure.strerror or failure}"
                 raise UnreachableError(line) from None
 
@@ -153,9 +153,9 @@ _OPENED: dict[str, Callable[[Bus, Plug], None]] = {
 }
 
 
-def named_in(directory: str, found: dict[str, Plug]) -> dict[str, Plug]:
+def named_in(directory: str, plugs: dict[str, Plug]) -> dict[str, Plug]:
     """The plugs for the cabinet's file. A path that the file does not allow gets a link."""
-    return {name: _linked(directory, name, plug) for name, plug in found.items()}
+    return {name: _linked(directory, name, plug) for name, plug in plugs.items()}
 
 
 def _linked(directory: str, name: str, plug: Plug) -> Plug:

@@ -27,19 +27,19 @@ def rows() -> np.ndarray:
     return rig.recorder.rows()
 
 
-def picture(found: np.ndarray) -> str:
+def picture(samples: np.ndarray) -> str:
     """The SVG file: means over STEP_s, kW."""
-    return curves([(NAMES[name], COLOURS[name], points(found, name)) for name in NAMES], "kW")
+    return curves([(NAMES[name], COLOURS[name], points(samples, name)) for name in NAMES], "kW")
 
 
-def points(found: np.ndarray, name: str) -> list[tuple[float, float]]:
+def points(samples: np.ndarray, name: str) -> list[tuple[float, float]]:
     """[(s, kW)] of a curve. Each point is the mean over a step."""
-    from_s = found["t_us"] / 1e6 - BEGIN_s
+    from_s = samples["t_us"] / 1e6 - BEGIN_s
     steps = np.floor(from_s / STEP_s + 1e-6).astype(int)
     inside = (steps >= 0) & (steps < round(LENGTH_s / STEP_s))
-    sums = np.bincount(steps[inside], found[f"{name}_W"][inside] / 1e3)
+    sums = np.bincount(steps[inside], samples[f"{name}_W"][inside] / 1e3)
     counts = np.bincount(steps[inside])
-    return [(at * STEP_s, mean) for at, mean in enumerate((sums / counts).tolist())]
+    return [(step * STEP_s, mean) for step, mean in enumerate((sums / counts).tolist())]
 
 
 if __name__ == "__main__":

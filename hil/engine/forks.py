@@ -70,8 +70,8 @@ def _inside(work: Callable[[Any, int], dict], job: Any, fd: int, quiet: bool) ->
     code = 70
     try:
         nowhere = os.open(os.devnull, os.O_RDWR)
-        for each in (0, 1, 2) if quiet else (0,):
-            os.dup2(nowhere, each)
+        for descriptor in (0, 1, 2) if quiet else (0,):
+            os.dup2(nowhere, descriptor)
         say(fd, work(job, fd))
         code = 0
     finally:
@@ -146,12 +146,12 @@ def _filled(
 
 def _finished(running: dict[int, Child], selector: selectors.BaseSelector) -> list[Child]:
     """The children that have closed their pipe. Waits up to a second for data."""
-    found = []
+    finished = []
     for key, _ in selector.select(1):
         child = running[key.fd]
         chunk = os.read(child.fd, 1 << 16)
         child.data += chunk
         if not chunk:
             selector.unregister(child.fd)
-            found.append(child)
-    return found
+            finished.append(child)
+    return finished

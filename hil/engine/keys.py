@@ -38,8 +38,8 @@ CONTENT: dict[str, dict[str, Any]] = {
 
 def add(commands: Any) -> None:
     """Add the command to the subparsers."""
-    words = "every key of a scenario or site; what the rig covers of a cabinet"
-    kinds = commands.add_parser("keys", help=words).add_subparsers(
+    summary = "every key of a scenario or site; what the rig covers of a cabinet"
+    kinds = commands.add_parser("keys", help=summary).add_subparsers(
         required=True, metavar="WHAT", dest="kind"
     )
     for kind in CONTENT:

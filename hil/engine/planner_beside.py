@@ -38,24 +38,26 @@ def hours(now_s: int, first_d: int, last_d: int) -> Iterator[tuple[int, float]]:
     days.
     """
     now = now_s // QUARTER_S
-    for at in range(first_d * DAY_S // QUARTER_S, last_d * DAY_S // QUARTER_S):
-        yield now + at, (at * QUARTER_S + BEGIN_H * 3600) % DAY_S / 3600
+    for quarter in range(first_d * DAY_S // QUARTER_S, last_d * DAY_S // QUARTER_S):
+        yield now + quarter, (quarter * QUARTER_S + BEGIN_H * 3600) % DAY_S / 3600
 
 
 def mean_W(load: Load) -> float:
     """Mean power of the load's first minutes, from one value in each second."""
-    found = [load.power(float(at_s)) for at_s in range(MEAN_S)]
-    return statistics.fmean([each[0] if isinstance(each, tuple) else each for each in found])
+    samples = [load.power(float(at_s)) for at_s in range(MEAN_S)]
+    return statistics.fmean(
+        [sample[0] if isinstance(sample, tuple) else sample for sample in samples]
+    )
 
 
 def history(now_s: int, mean_W: float, soc_permille: int) -> str:
     """The content of quarters.csv for the last two weeks, in which the battery was idle."""
     level, swing, peak_h = CLUSTER
     lines = [quarters.HEADER]
-    for at, hour in hours(now_s, -PAST_DAYS, 0):
+    for quarter, hour in hours(now_s, -PAST_DAYS, 0):
         part = level + swing * math.cos(math.tau * (hour - peak_h) / 24)
         load_W = round(mean_W * (part + EVENING * (int(hour) in EVENING_H)))
-        lines.append(f"{at * QUARTER_S},{load_W},0,{load_W},0,{soc_permille}")
+        lines.append(f"{quarter * QUARTER_S},{load_W},0,{load_W},0,{soc_permille}")
     return "\n".join([*lines, ""])
 
 
@@ -63,10 +65,10 @@ def prices(now_s: int) -> str:
     """The content of prices.csv, until the day after tomorrow."""
     mean, half_day, day = PRICES
     lines = ["start,price_EUR_per_MWh"]
-    for at, hour in hours(now_s, -PAST_DAYS, AHEAD_DAYS):
+    for quarter, hour in hours(now_s, -PAST_DAYS, AHEAD_DAYS):
         angle = math.tau * (hour - DEAR_H) / 24
         price = mean + half_day * math.cos(2 * angle) + day * math.cos(angle)
-        utc = datetime.fromtimestamp(at * QUARTER_S, UTC).strftime("%Y-%m-%dT%H:%MZ")
+        utc = datetime.fromtimestamp(quarter * QUARTER_S, UTC).strftime("%Y-%m-%dT%H:%MZ")
         lines.append(f"{utc},{price:.2f}")
     return "\n".join([*lines, ""])
 

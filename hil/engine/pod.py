@@ -56,8 +56,8 @@ def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -
         share_permille = 1000 if whole else member["share_permille"]
         config = configuration.load(file, tick_ms=tick_ms)
         _check_racks(path, site["racks"], config)
-        given = {"share_permille": share_permille, "meter_code_wait_s": turn * TURN_S}
-        configs.append(with_control(config, given))
+        changes = {"share_permille": share_permille, "meter_code_wait_s": turn * TURN_S}
+        configs.append(with_control(config, changes))
     ticks_ms = {config.tick_ms for config in configs}
     if len(ticks_ms) > 1:
         raise ConfigError(
@@ -80,9 +80,9 @@ def _check_racks(path: str, racks: Mapping[str, Any] | None, config: Config) -> 
         )
 
 
-def let_form(members: Sequence[Any], given: Sequence[Mapping[str, Any]]) -> None:
+def let_form(members: Sequence[Any], tables: Sequence[Mapping[str, Any]]) -> None:
     """Let the converters of each member form an island if its table says so."""
-    for member, table in zip(members, given):
+    for member, table in zip(members, tables):
         for unit in member.plant.pcs:
             unit.can_form = unit.can_form or table["can_form"]
 
@@ -146,18 +146,18 @@ class Pod:
         """
         tables = description.read(path)
         configs = member_configs(path, whole, tick_ms or kind.POD_TICK_MS)
-        fitted = [key for key, given in tables.items() if given]
+        fitted = [key for key, table in tables.items() if table]
         coverage.check_scenario(configs[0], scenario, fitted)
         site = description.built(tables, seed, os.path.dirname(path))
         actions = scenario.actions if scenario else ()
         try:
-            one = cls(site, configs, seed, soc, kind, actions=actions)
+            pod = cls(site, configs, seed, soc, kind, actions=actions)
         except ValueError as error:  # the site's file and a cabinet's device disagree
             raise ConfigError(f"{os.path.basename(path)}: {error}") from None
-        let_form(one.members, tables["pod"])
-        for member in one.members:
+        let_form(pod.members, tables["pod"])
+        for member in pod.members:
             member.quicken()
-        return one
+        return pod
 
     def run(self, duration_s: float, show: Callable[[], object] | None = None) -> Self:
         """Step until duration_s of virtual time have passed; call show() every WATCH_US."""

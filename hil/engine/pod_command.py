@@ -58,7 +58,7 @@ def finished(doc: Document, json_path: str | None) -> int:
     if json_path:
         write_json(json_path, doc)
     is_violated = any(member["violations"] for member in doc["members"])
-    is_met = all(each["ok"] for each in doc["expectations"]) and not doc.get("pauses")
+    is_met = all(expectation["ok"] for expectation in doc["expectations"]) and not doc.get("pauses")
     return int(is_violated or not is_met)
 
 
@@ -121,16 +121,16 @@ def _swings(pod: Played) -> Document:
     is_settled = rows["t_us"] >= pod.settled_us
     battery_W = sum([member.recorder.rows()["battery_W"][is_settled] for member in pod.members])
     rows = rows[is_settled]
-    found: Document = {"swing_2s_pct": swing_2s_pct(rows), "swing_beside_pv_pct": None}
-    if len(rows) and any([pod.site.account.energy_J[each] for each in GIVING_WAY]):
+    swings: Document = {"swing_2s_pct": swing_2s_pct(rows), "swing_beside_pv_pct": None}
+    if len(rows) and any([pod.site.account.energy_J[kind] for kind in GIVING_WAY]):
         peak_W, answered, unanswered = float(rows["load_W"].max()), rows.copy(), rows.copy()
         answered["grid_W"] = rows["load_W"] - battery_W
         unanswered["load_W"] = rows["grid_W"] + battery_W
-        found["swing_beside_pv_pct"] = {
+        swings["swing_beside_pv_pct"] = {
             "answered": swing_2s_pct(answered, peak_W),
             "unanswered": swing_2s_pct(unanswered, peak_W),
         }
-    return found
+    return swings
 
 
 def _member(member: Any) -> Document:
@@ -142,7 +142,7 @@ def _member(member: Any) -> Document:
         "share_permille": member.config.control["share_permille"],
         "state": state,
         "meter_test": meter_test,
-        "soc_permille": [round(float(rows["soc_permille"][at]), 2) for at in (0, -1)],
+        "soc_permille": [round(float(rows["soc_permille"][index]), 2) for index in (0, -1)],
         "discharged_kWh": energy["discharged"],
         "charged_kWh": energy["charged"],
         "battery_W_max_abs": round(float(np.abs(rows["battery_W"]).max()), 1),

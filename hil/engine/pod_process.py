@@ -122,12 +122,12 @@ class PodProcess(PlantLoop):
         named = {"file": os.path.basename(self.order["file"])}
         named |= {"name": description.read(self.order["file"])["name"], "speed": 1.0}
         doc = {**named, **order, **pod_command.document(self), "expectations": []}
-        every = [
+        pauses = [
             *self.pauses.found,
-            *[one for member in self.members for one in member.pauses.found],
+            *[pause for member in self.members for pause in member.pauses.found],
         ]
-        if every:
-            doc["pauses"] = sorted(every, key=lambda each: each["t_s"])
+        if pauses:
+            doc["pauses"] = sorted(pauses, key=lambda pause: pause["t_s"])
         with open(self.order["result"], "w", encoding="utf-8") as file:
             json.dump(doc, file)
         pod_command.write_page(doc, self.record, self.order["html"])

@@ -44,9 +44,9 @@ class Box:
 
     def start(self, wires: dict[str, dict[str, str]]) -> int:
         """Write the cabinet's file and start the controller on it. Returns its process id."""
-        given = {key: self.config.control[key] for key in ("share_permille", "meter_code_wait_s")}
+        control = {key: self.config.control[key] for key in ("share_permille", "meter_code_wait_s")}
         path = pathlib.Path(self.folder, "cabinet.toml")
-        order = {"site": self.config.path, "control": given}
+        order = {"site": self.config.path, "control": control}
         path.write_text(cabinet_file.text(order, wires), encoding="ascii")
         run_directory.commission(self.folder, self.config)
         self.process = start_controller(self.folder, self._log)
@@ -61,8 +61,8 @@ class Box:
     def figures(self) -> dict[str, Any]:
         """Ticks, lateness and memory of the controller that runs."""
         loop = loop_statistics.read(os.path.join(self.folder, "loop.stats")) or {}
-        found = {"loop": loop, "messages": run_directory.messages(self.folder)}
-        return found | {"memory_kB": memory_kB(self.process.pid)} if self.process else found
+        figures = {"loop": loop, "messages": run_directory.messages(self.folder)}
+        return figures | {"memory_kB": memory_kB(self.process.pid)} if self.process else figures
 
     def stop(self) -> None:
         """Wait for the controlled stop of the controller, and end its process."""

@@ -16,8 +16,8 @@ def status_kB(status: str, field: str) -> int:
 
 def field_of(text: str, name: str, absent: str) -> str:
     """The value in a line `name: value`; `absent` if there is no such line."""
-    found = re.search(rf"(?m)^{name}\s*:\s*(.*)", text)
-    return found[1] if found else absent
+    match = re.search(rf"(?m)^{name}\s*:\s*(.*)", text)
+    return match[1] if match else absent
 
 
 def read(path: str) -> str:

@@ -33,15 +33,15 @@ def places(pid: int) -> Places:
 
 
 def _inodes(pid: int) -> set[str]:
-    found = set()
+    inodes = set()
     for name in os.listdir(f"/proc/{pid}/fd"):
         try:
             target = os.readlink(f"/proc/{pid}/fd/{name}")
         except FileNotFoundError:  # closed meanwhile
             continue
         if target.startswith("socket:["):
-            found.add(target[len("socket:[") : -1])
-    return found
+            inodes.add(target[len("socket:[") : -1])
+    return inodes
 
 
 def _sockets(pid: int) -> list[tuple[str, str, str, bool]]:
@@ -56,8 +56,8 @@ def _sockets(pid: int) -> list[tuple[str, str, str, bool]]:
 
 def _place(text: str) -> str:
     """The place in the kernel's text: words of 4 bytes, each in the machine's byte order."""
-    words, port = text.split(":")
-    data = bytes.fromhex(words)
+    digits, port = text.split(":")
+    data = bytes.fromhex(digits)
     count = len(data) // 4
     address = ipaddress.ip_address(struct.pack(f">{count}I", *struct.unpack(f"={count}I", data)))
     host = f"[{address}]" if address.version == 6 else str(address)

@@ -16,8 +16,8 @@ def module(
     name: str, *arguments: object, before: Sequence[str] = (), **options: Any
 ) -> "subprocess.Popen[Any]":
     """Start `python -m name arguments` without an input. before: a command line to put first."""
-    given: dict[str, Any] = {"cwd": ROOT, "stdin": subprocess.DEVNULL} | options
-    return subprocess.Popen([*before, sys.executable, "-m", name, *map(str, arguments)], **given)
+    settings: dict[str, Any] = {"cwd": ROOT, "stdin": subprocess.DEVNULL} | options
+    return subprocess.Popen([*before, sys.executable, "-m", name, *map(str, arguments)], **settings)
 
 
 def end(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
@@ -68,9 +68,9 @@ class Processes:
     def begin(self, name: str, *arguments: str) -> None:
         """Start `firebreak ARGUMENTS`; its messages go to NAME.log."""
         self._logs[name] = log = open(os.path.join(self.directory, f"{name}.log"), "ab")
-        given = clocked.BESIDE, os.getpid(), *arguments
+        command = clocked.BESIDE, os.getpid(), *arguments
         options: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": log, "process_group": 0}
-        self.running[name] = module(clocked.__name__, *given, before=self.before, **options)
+        self.running[name] = module(clocked.__name__, *command, before=self.before, **options)
 
     def record(self) -> None:
         """Start the recorder."""

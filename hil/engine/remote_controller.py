@@ -14,9 +14,9 @@ from collections.abc import Callable
 import msgpack
 
 
-def _message(what: str, *keys: str) -> Callable[..., None]:
+def _message(kind: str, *keys: str) -> Callable[..., None]:
     """Make a method that sends its arguments to the rig under these keys."""
-    return lambda self, *values: self._send({"what": what, **dict(zip(keys, values))})
+    return lambda self, *values: self._send({"what": kind, **dict(zip(keys, values))})
 
 
 class RemoteController:

@@ -101,9 +101,9 @@ class Rig(ScenarioOperator):
         except ConnectionError:
             raise self._plant_failed("has ended") from None
 
-    def _plant_failed(self, what: str) -> RigError:
+    def _plant_failed(self, ending: str) -> RigError:
         code = self.plant.wait() if self.plant else None
-        return RigError(f"the simulated cabinet {what}, exit code {code}")
+        return RigError(f"the simulated cabinet {ending}, exit code {code}")
 
     def _receive(self, ending: str = "has ended") -> dict:
         """One message of the plant process. RigError: the process has ended or hangs."""
@@ -207,8 +207,8 @@ class Rig(ScenarioOperator):
 def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Popen[bytes]:
     """Start a plant process. `end`: its own end of the socket pair."""
     descriptor = end.fileno()
-    words = module, descriptor, json.dumps(order)
-    process = processes.module(*words, pass_fds=(descriptor,), process_group=0)
+    arguments = module, descriptor, json.dumps(order)
+    process = processes.module(*arguments, pass_fds=(descriptor,), process_group=0)
     end.close()
     return process
 

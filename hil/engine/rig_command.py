@@ -238,7 +238,7 @@ def _journals(path: str | None, began_s: float) -> list[str]:
     previous = f"{path}.previous"
     began_utc_s = time.time() - (time.monotonic() - began_s)
     killed = path and os.path.exists(previous) and os.stat(previous).st_mtime >= began_utc_s
-    return [name for name, there in ((path, path), (previous, killed)) if name and there]
+    return [name for name, is_present in ((path, path), (previous, killed)) if name and is_present]
 
 
 def _print(lines: list[str]) -> None:

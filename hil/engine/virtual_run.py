@@ -19,8 +19,8 @@ def run(
 ) -> run_result.Outcome:
     """Run once in virtual time. Returns the outcome."""
     actions, soc = scenario.actions if scenario else (), order["soc_pct"] / 100
-    given = order["seed"], actions, {"soc": soc}, order["journal"]
-    virtual = VirtualRig(config, load.power, *given)
+    options = order["seed"], actions, {"soc": soc}, order["journal"]
+    virtual = VirtualRig(config, load.power, *options)
     views = Views(virtual, config, view.of_order(order, scenario, config, load, "virtual time"))
     began_s = time.monotonic()
     interrupted = False
@@ -28,8 +28,8 @@ def run(
         try:
             # Nothing here makes reference cycles, and the collector would cost 5 % of the time.
             realtime.freeze_collector()
-            each = None if show is None else lambda: show(views.view())
-            virtual.run(order["duration_s"], each, VIEW_EVERY_S)
+            show_view = None if show is None else lambda: show(views.view())
+            virtual.run(order["duration_s"], show_view, VIEW_EVERY_S)
         except KeyboardInterrupt:
             interrupted = True
     speed = round(virtual.now_us / 1e6 / (time.monotonic() - began_s), 1)

@@ -59,10 +59,10 @@ class JournalWatch:
         try:
             inode = os.stat(self._journal).st_ino
             if inode != self.seen_ino:
-                found = Snapshot(self._journal)
+                snapshot = Snapshot(self._journal)
                 if self.snapshot:
                     self.snapshot.close()
-                self.snapshot, self.seen_ino = found, inode
+                self.snapshot, self.seen_ino = snapshot, inode
         except (OSError, JournalError):
             return
         seen = self.snapshot
@@ -217,7 +217,9 @@ class PlantLoop:
         for controller in controllers:
             controller.signal(signal.SIGTERM)
         until_us = self.clock_us() + round(ORPHAN_S * 1e6)
-        while not all(each.ended() for each in controllers) and self.clock_us() < until_us:
+        while (
+            not all(controller.ended() for controller in controllers) and self.clock_us() < until_us
+        ):
             self._serve(is_heard=False)
         for controller in controllers:
             controller.signal(signal.SIGKILL)
