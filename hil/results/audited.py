@@ -45,9 +45,9 @@ def judged(rows: np.ndarray, from_s: float, site_MW: float | None) -> tuple[dict
     from controller.audit import judge, report, rules
     from controller.audit.samples import AuditError
 
-    every = [rule for name in rules.usual() for rule in rules.load(name)]
+    all_rules = [rule for name in rules.usual() for rule in rules.load(name)]
     try:
-        found = judge.audit(RunSource(rows, from_s), every, site_MW)
+        findings = judge.audit(RunSource(rows, from_s), all_rules, site_MW)
     except AuditError as error:
         return {"error": str(error)}, f"not judged: {error}"
-    return report.document(found), report.text(found)
+    return report.document(findings), report.text(findings)

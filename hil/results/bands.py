@@ -18,15 +18,15 @@ def of_run(rows: np.ndarray, sample_ms: int) -> dict:
     """
     t_s = rows["t_us"] / 1e6
     even_s = np.arange(t_s[0], t_s[-1], STEP_S) if len(rows) else np.empty(0)
-    found: dict = {"window_s": bands.WINDOW_MS // 1000}
+    facts: dict = {"window_s": bands.WINDOW_MS // 1000}
     for name in bands.SERIES:
         if len(even_s) < 2:
-            found[name] = bands.none_of(dict.fromkeys(bands.BANDS_Hz, "0 s of samples"))
+            facts[name] = bands.none_of(dict.fromkeys(bands.BANDS_Hz, "0 s of samples"))
             continue
         powers = _powers(np.interp(even_s, t_s, rows[f"{name}_W"]))
         sample_s = max(sample_ms / 1000, STEP_S)
-        found[name] = bands.in_bands(powers.tolist(), STEP_S, len(even_s) * STEP_S, sample_s)
-    return found
+        facts[name] = bands.in_bands(powers.tolist(), STEP_S, len(even_s) * STEP_S, sample_s)
+    return facts
 
 
 def _powers(values_W: np.ndarray) -> np.ndarray:
@@ -35,5 +35,5 @@ def _powers(values_W: np.ndarray) -> np.ndarray:
     window = np.hanning(count + 2)[1:-1]
     windows = np.lib.stride_tricks.sliding_window_view(values_W, count)[:: max(1, count // 2)]
     means_W = windows @ window / window.sum()
-    found = np.fft.rfft((windows - means_W[:, None]) * window)
-    return (np.abs(found) ** 2).mean(axis=0) * 2 / (count * (window**2).sum())
+    spectrum = np.fft.rfft((windows - means_W[:, None]) * window)
+    return (np.abs(spectrum) ** 2).mean(axis=0) * 2 / (count * (window**2).sum())

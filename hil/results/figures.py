@@ -155,7 +155,7 @@ def beyond(rows: np.ndarray, connection_W: dict, window_ms: int) -> dict:
     """{window_ms, import: {limit_W, s, W_max}, export: ...}: excess of the grid's mean over
     window_ms above the connection. A shorter window would show each unannounced step.
     """
-    found: dict = {"window_ms": window_ms}
+    excesses: dict = {"window_ms": window_ms}
     steps_s = _steps_s(rows)
     work_J = np.append(0.0, np.cumsum(rows["grid_W"] * steps_s))
     times_s = np.append(0.0, np.cumsum(steps_s))
@@ -165,12 +165,12 @@ def beyond(rows: np.ndarray, connection_W: dict, window_ms: int) -> dict:
     for way, sign in (("import", 1), ("export", -1)):
         excess_W = sign * means_W - connection_W[way]
         is_beyond = excess_W > BEYOND_W
-        found[way] = {
+        excesses[way] = {
             "limit_W": connection_W[way],
             "s": round(float(np.diff(at_s, prepend=at_s[:1])[is_beyond].sum()), 2),
             "W_max": max(0.0, _highest(excess_W[is_beyond]) or 0.0),
         }
-    return found
+    return excesses
 
 
 def document(run: Run, extra: dict, from_us: float | None = None) -> dict:

@@ -49,13 +49,13 @@ def frame(view: dict, width: int = WIDTH, height: int = HEIGHT, blocks: bool = F
     racks = list(enumerate(view.get("racks", ()), 1))
     rack_lines = max(3, min(len(racks), 3 + spare))
     if len(racks) > rack_lines:
-        racks = sorted(racks, key=lambda each: -each[1][4])[:rack_lines]  # the hottest
+        racks = sorted(racks, key=lambda numbered: -numbered[1][4])[:rack_lines]  # the hottest
     sizes = {"width": width, "rack_lines": rack_lines, "lines": max(3, 6 + spare - rack_lines)}
     parts = {"charts": _charts(view, width, high, blocks), "racks": racks}
     parts["worst"] = (textwrap.wrap(view.get("worst") or "", width)[:2] + ["", ""])[:2]
-    words = {"kilowatt": kilowatt, "directed": directed, "bar": _bar}
+    formatters = {"kilowatt": kilowatt, "directed": directed, "bar": _bar}
     body = view.get("menu") or template.rendered(
-        "frame.txt", view=view, **sizes, **parts, **words
+        "frame.txt", view=view, **sizes, **parts, **formatters
     ).split("\n")
     foot = [_loop(view), _progress(view, width)]
     lines = (body + [""] * height)[: height - len(foot)] + foot
@@ -97,17 +97,18 @@ def _charts(view: dict, width: int, height: int, blocks: bool) -> list[str]:
     low, high = min(both), max(both)
     span = max(high - low, max(battery, default=0.0) - min(battery, default=0.0), SPAN_W_MIN)
     middles = (low + high) / 2, (max(battery, default=0.0) + min(battery, default=0.0)) / 2
-    at = [middle - 0.46 * span for middle in middles]  # a flat line is not between two levels
+    # a flat line is not between two levels
+    bottoms_W = [middle - 0.46 * span for middle in middles]
     grid_W, battery_W = view.get("grid_W"), view.get("battery_W")
     lines = []
-    for name, power_W, words, values, lowest in (
-        ("LOAD", view.get("load_W"), f"last {count} s", load, at[0]),
-        ("GRID", grid_W, way(grid_W, "importing", "exporting"), grid, at[0]),
-        ("BATTERY", battery_W, way(battery_W, "discharging", "charging"), battery, at[1]),
+    for name, power_W, caption, values, lowest in (
+        ("LOAD", view.get("load_W"), f"last {count} s", load, bottoms_W[0]),
+        ("GRID", grid_W, way(grid_W, "importing", "exporting"), grid, bottoms_W[0]),
+        ("BATTERY", battery_W, way(battery_W, "discharging", "charging"), battery, bottoms_W[1]),
     ):
         drawn = chart(values, (count, height), blocks, (lowest, lowest + span))
         size = None if power_W is None else abs(power_W)
-        labels = [f"{name:<8}{kilowatt(size):>11}", f"{'':8}{words:>11}", *[""] * height]
+        labels = [f"{name:<8}{kilowatt(size):>11}", f"{'':8}{caption:>11}", *[""] * height]
         lines += [f"{label:<{LABEL}}{line}" for label, line in zip(labels, drawn)]
     return lines
 

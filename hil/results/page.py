@@ -15,11 +15,11 @@ MORE = Text("For all figures, add --json FILE", NOTE)
 
 def page(title: str, picture: str, doc: dict, results: Iterable[tuple[bool, str]] = ()) -> str:
     """One self-contained HTML page: headline, SVG, expectations, trips, a few figures."""
-    told = swing.explained(doc["worst_moment"]), words.first_trip(doc), words.in_one_line(doc)
+    sentences = swing.explained(doc["worst_moment"]), words.first_trip(doc), words.in_one_line(doc)
     expected = [(document.judged(ok, words.verdict(ok, doc)), text) for ok, text in results]
     trips = [_trip(trip, doc) for trip in doc["trips"]]
     blocks: list[Block] = [
-        *texts(told),
+        *texts(sentences),
         Picture(picture),
         *filled("Expectations of the scenario", (), expected),
         *filled("Trips, in order of time", TRIP_HEAD, trips),
@@ -71,5 +71,5 @@ def paused(doc: Mapping[str, Any]) -> list[Block]:
 
 def _trip(trip: dict, doc: dict) -> tuple[str, ...]:
     """A row of the table of trips."""
-    told = words.cause_and_remedy(trip)
-    return (f"{trip['t_s']:.3f} s", str(trip["stage"]), str(trip["scope"]), *told)
+    explanation = words.cause_and_remedy(trip)
+    return (f"{trip['t_s']:.3f} s", str(trip["stage"]), str(trip["scope"]), *explanation)

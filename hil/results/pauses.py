@@ -59,26 +59,26 @@ class Pauses:
 
     def over(self, sum_us: int) -> list[dict[str, Any]]:
         """The pauses: gaps within WINDOW_US that last longer than sum_us together."""
-        every: list[list[Gap]] = []
+        groups: list[list[Gap]] = []
         gaps, first = sorted(self._gaps), 0
         for number, gap in enumerate(gaps):
             begin_us = min(gap.begin_us, gap.end_us - WINDOW_US)
             while gaps[first].end_us <= begin_us:
                 first += 1
             inside = gaps[first : number + 1]
-            if sum(each.within_us(begin_us) for each in inside) <= sum_us:
+            if sum(inner.within_us(begin_us) for inner in inside) <= sum_us:
                 continue
-            if every and inside[0].begin_us <= every[-1][-1].end_us:
-                every[-1] += [each for each in inside if each > every[-1][-1]]
+            if groups and inside[0].begin_us <= groups[-1][-1].end_us:
+                groups[-1] += [inner for inner in inside if inner > groups[-1][-1]]
             else:
-                every.append(inside)
-        return [_told(gaps) for gaps in every]
+                groups.append(inside)
+        return [_told(gaps) for gaps in groups]
 
 
 def _told(gaps: Sequence[Gap]) -> dict[str, Any]:
     """A pause from its gaps. Gaps of two processes at the same time count once."""
     sum_us = reached_us = 0
-    for gap in sorted(gaps, key=lambda each: each.begin_us):
+    for gap in sorted(gaps, key=lambda gap: gap.begin_us):
         sum_us += gap.within_us(reached_us)
         reached_us = max(reached_us, gap.end_us)
     who = " and ".join(sorted({gap.who for gap in gaps}))
@@ -104,6 +104,6 @@ def judged(
 ) -> dict[str, list[dict[str, Any]]]:
     """{trips, pauses} of a run. is_after_pause: true for a trip that a pause explains."""
     beside = seen.over(BESIDE_TRIP_US)
-    told = [{**trip, "is_after_pause": is_excused(trip, beside, fault_s)} for trip in trips]
-    is_any = any(trip["is_after_pause"] for trip in told)
-    return {"trips": told, "pauses": beside if is_any else seen.found}
+    marked = [{**trip, "is_after_pause": is_excused(trip, beside, fault_s)} for trip in trips]
+    is_any = any(trip["is_after_pause"] for trip in marked)
+    return {"trips": marked, "pauses": beside if is_any else seen.found}

@@ -67,7 +67,7 @@ def draw(
     """The picture. states: names of the `state` codes. actions: (t_s, text). has_head: draw the
     headline.
     """
-    small = [each for each in SMALL if np.ptp(rows[each[0]]) / each[1] > each[4]]
+    small = [panel for panel in SMALL if np.ptp(rows[panel[0]]) / panel[1] > panel[4]]
     trips = [(trip["t_s"], f"row {trip['stage']} {trip['scope']}") for trip in doc["trips"]]
     actions = [(t_s, text.replace("_", " ")) for t_s, text in actions]
     has_state = bool(trips or actions)
@@ -131,18 +131,18 @@ def _panels(
         return left / WIDTH, bottom / height, wide / WIDTH, high / height
 
     panels: list[Axes] = []
-    at = height - head
+    edge = height - head
     for high in heights:
-        at -= high
-        box = place(LEFT, at, WIDTH - LEFT - RIGHT, high)
+        edge -= high
+        box = place(LEFT, edge, WIDTH - LEFT - RIGHT, high)
         panels.append(figure.add_axes(box, sharex=panels[0] if panels else None))
-        at -= GAP
+        edge -= GAP
     for axes in panels[:-1]:
         axes.tick_params(labelbottom=False)
     wide = (WIDTH - LEFT - RIGHT) / 3
     below = [
-        figure.add_axes(place(LEFT + wide * each + 0.55, 0.15, wide - 1.3, BANDS))
-        for each in range(3 * has_bands)
+        figure.add_axes(place(LEFT + wide * number + 0.55, 0.15, wide - 1.3, BANDS))
+        for number in range(3 * has_bands)
     ]
     return figure, panels, below
 
@@ -153,8 +153,8 @@ def _power(
     """Draw load and grid, and a limit of the connection if one of them comes near it."""
     load_kW, grid_kW = rows["load_W"] / 1e3, rows["grid_W"] / 1e3
     axes.axhline(0, color=FAINT, linewidth=0.8)
-    every = -(-len(rows) // COLUMNS_MAX)
-    between = times[::every], load_kW[::every], grid_kW[::every]
+    stride = -(-len(rows) // COLUMNS_MAX)
+    between = times[::stride], load_kW[::stride], grid_kW[::stride]
     axes.fill_between(*between, color=BATTERY, alpha=0.15, linewidth=0, label="Battery: between")
     axes.plot(*envelope(times, load_kW), color=LOAD, linewidth=1.1, label="Load")
     axes.plot(*envelope(times, grid_kW), color=GRID, linewidth=2.0, label="Grid")
@@ -196,7 +196,9 @@ def _battery(axes: Axes, times: np.ndarray, rows: np.ndarray) -> None:
 def _bands(panels: list[Axes], bands: dict[str, Any]) -> None:
     """Draw the rms of load, grid and battery in each of three bands, as bars of one scale."""
     rms_W = {name: bands[name]["rms_W"] for name in COLOURS} if panels else {}
-    known = [power_W for each in rms_W.values() for power_W in each.values() if power_W]
+    known = [
+        power_W for band_powers in rms_W.values() for power_W in band_powers.values() if power_W
+    ]
     for axes, (band, (_, high_Hz)) in zip(panels, BANDS_Hz.items()):
         limit_Hz = bands["load"]["observable_to_Hz"] or high_Hz
         is_part = rms_W["load"][band] is not None and limit_Hz < high_Hz

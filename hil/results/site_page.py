@@ -41,17 +41,19 @@ EDGE_PX, BUS_PX, WIDTH_PX = 230, 590, 1180
 MOVES = "swing within 2 s (p99, of the highest load)"
 MEMBERS: dict[str, Column] = {
     "": "name",
-    "share": lambda each: f"{each['share_permille'] / 10:g} %",
+    "share": lambda member: f"{member['share_permille'] / 10:g} %",
     "state": "state",
-    "meter test": lambda each: each["meter_test"] or "-",
-    "charge": lambda each: "{:.2f} to {:.2f} %".format(*[at / 10 for at in each["soc_permille"]]),
-    "out": lambda each: f"{each['discharged_kWh']:.2f} kWh",
-    "in": lambda each: f"{each['charged_kWh']:.2f} kWh",
-    "trips": lambda each: (
-        ", ".join([f"{trip['stage']} at {trip['t_s']:.1f} s" for trip in each["trips"]]) or "none"
+    "meter test": lambda member: member["meter_test"] or "-",
+    "charge": lambda member: "{:.2f} to {:.2f} %".format(
+        *[permille / 10 for permille in member["soc_permille"]]
     ),
-    "violations": lambda each: str(len(each["violations"]) or "none"),
-    "mirrored": lambda each: ", ".join(each["mirrored"]) or "none",
+    "out": lambda member: f"{member['discharged_kWh']:.2f} kWh",
+    "in": lambda member: f"{member['charged_kWh']:.2f} kWh",
+    "trips": lambda member: (
+        ", ".join([f"{trip['stage']} at {trip['t_s']:.1f} s" for trip in member["trips"]]) or "none"
+    ),
+    "violations": lambda member: str(len(member["violations"]) or "none"),
+    "mirrored": lambda member: ", ".join(member["mirrored"]) or "none",
 }
 
 
@@ -107,10 +109,10 @@ def headline(energy_kWh: Mapping[str, float]) -> str:
         **{_inside(PARTS[kind].text): energy_kWh[kind] for kind in FEEDING},
         "battery": energy_kWh["discharged"] - energy_kWh["charged"],
     }
-    found = [f"{name} {value:.2f}" for name, value in net.items() if abs(value) >= 0.005]
+    sources = [f"{name} {value:.2f}" for name, value in net.items() if abs(value) >= 0.005]
     dark = energy_kWh.get("unserved", 0.0)
     lacked = f"{dark:.2f} kWh of the load had no supply. " if dark >= 0.005 else ""
-    return f"{lacked}The load drew {energy_kWh['load']:.2f} kWh: {', '.join(found)}."
+    return f"{lacked}The load drew {energy_kWh['load']:.2f} kWh: {', '.join(sources)}."
 
 
 def _inside(text: str) -> str:
@@ -128,7 +130,7 @@ def flows(
         [(*names[name], energy_kWh[name]) for name in names if energy_kWh[name] > 0]
         for names in (came_in, went_out)
     ]
-    total_kWh = max(math.fsum(each[2] for each in side) for side in sides) or 1.0
+    total_kWh = max(math.fsum(flow[2] for flow in side) for side in sides) or 1.0
     drawn = [_side(side, total_kWh, is_left) for side, is_left in zip(sides, (True, False))]
     bands = "".join([band for bands, _ in drawn for band in bands])
     bus = tag("rect", x=BUS_PX - 4, y=GAP_PX, width=8, height=SUM_PX, fill=LOAD)
@@ -140,22 +142,22 @@ def _side(
     side: Iterable[tuple[str, str, float]], total_kWh: float, is_left: bool
 ) -> tuple[list[str], float]:
     """(bands of one side, their height). Each band has a separate slot for its label."""
-    found: list[str] = []
+    bands: list[str] = []
     slot = bus = float(GAP_PX)
     edge = EDGE_PX if is_left else WIDTH_PX - EDGE_PX
     anchor, text_px = ("end", edge - 8) if is_left else ("start", edge + 8)
     middle = (edge + BUS_PX) / 2
     for label, colour, value_kWh in side:
         thick = max(1.0, value_kWh / total_kWh * SUM_PX)
-        at = slot + max(0.0, SLOT_PX_MIN - thick) / 2
+        top = slot + max(0.0, SLOT_PX_MIN - thick) / 2
         path = (
-            f"M{edge},{at:.1f}C{middle},{at:.1f} {middle},{bus:.1f} {BUS_PX},{bus:.1f}"
-            f"V{bus + thick:.1f}C{middle},{bus + thick:.1f} {middle},{at + thick:.1f} "
-            f"{edge},{at + thick:.1f}Z"
+            f"M{edge},{top:.1f}C{middle},{top:.1f} {middle},{bus:.1f} {BUS_PX},{bus:.1f}"
+            f"V{bus + thick:.1f}C{middle},{bus + thick:.1f} {middle},{top + thick:.1f} "
+            f"{edge},{top + thick:.1f}Z"
         )
-        found.append(tag("path", fill=colour, fill_opacity=".45", d=path))
-        y, words = at + thick / 2 + 5, f"{label} {value_kWh:,.2f}"
-        found.append(tag("text", words, x=text_px, y=y, text_anchor=anchor))
+        bands.append(tag("path", fill=colour, fill_opacity=".45", d=path))
+        y, text = top + thick / 2 + 5, f"{label} {value_kWh:,.2f}"
+        bands.append(tag("text", text, x=text_px, y=y, text_anchor=anchor))
         slot += max(thick, SLOT_PX_MIN) + GAP_PX
         bus += thick
-    return found, max(slot, bus + GAP_PX)
+    return bands, max(slot, bus + GAP_PX)

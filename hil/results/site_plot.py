@@ -43,7 +43,7 @@ def draw(
     panels = figure.subplots(3, 1, sharex=True, height_ratios=HEIGHTS)
     figure.subplots_adjust(left=0.072, right=0.975, top=0.945, bottom=0.07, hspace=0.3)
     seconds = columns["t_s"]
-    unit, divisor, _ = next(each for each in TIME_UNITS if seconds[-1] >= each[2])
+    unit, divisor, _ = next(row for row in TIME_UNITS if seconds[-1] >= row[2])
     times = seconds / divisor
     for name, (label, colour, width) in POWERS.items():
         if name in ("load", "grid") or name in parts:
@@ -68,10 +68,10 @@ def _cabinets(
     axes: Axes, times: np.ndarray, columns: Mapping[str, np.ndarray], name: str, divisor: float
 ) -> None:
     names = [column for column in columns if column.startswith(f"{name}_")]
-    for at, column in enumerate(names):
-        style = "--" if at >= len(CABINETS) else "-"
-        line, colour = envelope(times, columns[column] / divisor), CABINETS[at % len(CABINETS)]
-        axes.plot(*line, style, color=colour, linewidth=1.4, label=f"Cabinet {at + 1}")
+    for index, column in enumerate(names):
+        style = "--" if index >= len(CABINETS) else "-"
+        line, colour = envelope(times, columns[column] / divisor), CABINETS[index % len(CABINETS)]
+        axes.plot(*line, style, color=colour, linewidth=1.4, label=f"Cabinet {index + 1}")
 
 
 def _marks(panels: np.ndarray, times: np.ndarray, off_grid: np.ndarray, from_s: float) -> None:

@@ -18,11 +18,11 @@ POWERS = ("load", "grid", *FEEDING)
 
 def powers_W(site: Site) -> dict[str, float]:
     """Present powers of POWERS that the site has, and of all batteries together."""
-    found = {"load": site.load_power_W, "grid": site.grid_power_W}
+    site_W = {"load": site.load_power_W, "grid": site.grid_power_W}
     for part in site.parts:
         if part.kind in POWERS:
-            found[part.kind] = found.get(part.kind, 0.0) + part.feeds_W
-    return found | {"battery": site.battery_W}
+            site_W[part.kind] = site_W.get(part.kind, 0.0) + part.feeds_W
+    return site_W | {"battery": site.battery_W}
 
 
 class SiteRecord:
@@ -64,9 +64,9 @@ class SiteRecord:
         batteries = [f"battery_{number}" for number in numbers]
         socs = [f"soc_{number}" for number in numbers]
         rows = self._rows[: self._count].T
-        found = dict(zip((*POWERS, "off_grid", *batteries, *socs), rows))
+        columns = dict(zip((*POWERS, "off_grid", *batteries, *socs), rows))
         t_s = np.arange(1, self._count + 1) * (self._length_us / 1e6)
-        return found | {"t_s": t_s} | {name: 100 * found[name] for name in socs}
+        return columns | {"t_s": t_s} | {name: 100 * columns[name] for name in socs}
 
     @property
     def window_s(self) -> float:

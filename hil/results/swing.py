@@ -42,14 +42,14 @@ def swing_W(rows: np.ndarray) -> dict:
     """{load, grid, within_s}: largest range of one-second means within within_s, W; None: fewer
     than two means.
     """
-    found: dict = {"load": None, "grid": None, "within_s": None}
+    swings: dict = {"load": None, "grid": None, "within_s": None}
     for name in ("load", "grid"):
         means = window_means(rows["t_us"], rows[f"{name}_W"], MEAN_US)
         if len(means) >= 2:
             width = min(len(means), WITHIN_S)
             spans = np.lib.stride_tricks.sliding_window_view(means, width)
-            found |= {name: round(float(np.ptp(spans, axis=1).max()), 1), "within_s": width}
-    return found
+            swings |= {name: round(float(np.ptp(spans, axis=1).max()), 1), "within_s": width}
+    return swings
 
 
 def worst_moment(rows: np.ndarray) -> dict | None:
@@ -119,10 +119,10 @@ def _worst_change(t_us: np.ndarray, power_W: np.ndarray) -> tuple[int, int]:
     if not changes_W:
         return 0, 1
     enough_W = AS_BAD * max([change_W.max() for change_W in changes_W])
-    lag, found = next(
+    lag, lag_changes_W = next(
         (lag, change_W) for lag, change_W in enumerate(changes_W, 1) if change_W.max() >= enough_W
     )
-    first = int(np.flatnonzero(found >= ALIKE * found.max())[0])
+    first = int(np.flatnonzero(lag_changes_W >= ALIKE * lag_changes_W.max())[0])
     return _extended(t_us, power_W, first, first + lag)
 
 

@@ -67,16 +67,19 @@ def rows(doc: dict) -> list[tuple[str, str]]:
     units = doc.get("units") or ()
     if len(units) < 2:
         return []
-    found = [(f"unit {unit['unit']}", _words(unit)) for unit in units]
+    unit_rows = [(f"unit {unit['unit']}", _words(unit)) for unit in units]
     kWh = doc["energy_kWh"]
     both = {f"{way}_kWh": kWh[way] for way in ("discharged", "charged")}
-    return [*found, ("all units", _words({**doc["battery_W"], **both, "soc_pct": doc["soc_pct"]}))]
+    return [
+        *unit_rows,
+        ("all units", _words({**doc["battery_W"], **both, "soc_pct": doc["soc_pct"]})),
+    ]
 
 
-def _words(each: dict) -> str:
-    low_kW, high_kW = each["power_W_min"] / 1000, each["power_W_max"] / 1000
-    soc = each["soc_pct"]
+def _words(totals: dict) -> str:
+    low_kW, high_kW = totals["power_W_min"] / 1000, totals["power_W_max"] / 1000
+    soc = totals["soc_pct"]
     return (
-        f"{low_kW:.1f} .. {high_kW:.1f} kW, {each['discharged_kWh']:.2f} kWh discharged, "
-        f"{each['charged_kWh']:.2f} charged, {soc['start']:.1f} to {soc['end']:.1f} %"
+        f"{low_kW:.1f} .. {high_kW:.1f} kW, {totals['discharged_kWh']:.2f} kWh discharged, "
+        f"{totals['charged_kWh']:.2f} charged, {soc['start']:.1f} to {soc['end']:.1f} %"
     )

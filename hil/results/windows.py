@@ -37,12 +37,12 @@ class Window:
         """Add powers (load, grid, battery) that held for dt_s."""
         self.time_s += dt_s
         sums, low, high = self.sums_J, self.lowest_W, self.highest_W
-        for at, power_W in enumerate(powers_W):
-            sums[at] += power_W * dt_s
-            if power_W < low[at]:
-                low[at] = power_W
-            if power_W > high[at]:
-                high[at] = power_W
+        for index, power_W in enumerate(powers_W):
+            sums[index] += power_W * dt_s
+            if power_W < low[index]:
+                low[index] = power_W
+            if power_W > high[index]:
+                high[index] = power_W
         _, grid_W, battery_W = powers_W
         self.energies_J[0 if grid_W > 0 else 1] += abs(grid_W) * dt_s
         self.energies_J[3 if battery_W > 0 else 2] += abs(battery_W) * dt_s
@@ -93,26 +93,26 @@ class Windows:
         if t_s >= self._ends_s[0] - 1e-6:
             self._end(0, t_s, degC)
 
-    def _end(self, at: int, t_s: float, degC: float) -> None:
+    def _end(self, index: int, t_s: float, degC: float) -> None:
         """Close a window and the longer ones that end with it."""
-        window, file = self._open[at], self._files[at]
+        window, file = self._open[index], self._files[index]
         if not window.time_s:
             return
         if file is not None:
             file.write(window.row(t_s, self.soc_permille, degC))
-        self._open[at] = Window()
-        self._ends_s[at] += LENGTHS_S[at]
-        longer = self._open[at + 1] if at + 1 < len(LENGTHS_S) else self.total
+        self._open[index] = Window()
+        self._ends_s[index] += LENGTHS_S[index]
+        longer = self._open[index + 1] if index + 1 < len(LENGTHS_S) else self.total
         longer.join(window)
-        if at + 1 == len(LENGTHS_S):
+        if index + 1 == len(LENGTHS_S):
             self.peak_import_W = max(self.peak_import_W, window.sums_J[1] / window.time_s)
-        elif t_s >= self._ends_s[at + 1] - 1e-6:
-            self._end(at + 1, t_s, degC)
+        elif t_s >= self._ends_s[index + 1] - 1e-6:
+            self._end(index + 1, t_s, degC)
 
     def close(self) -> None:
         """End the unfinished windows and the files."""
-        for at in range(len(LENGTHS_S)):
-            self._end(at, self._last_s, self.degC_max)
+        for index in range(len(LENGTHS_S)):
+            self._end(index, self._last_s, self.degC_max)
         for file in self._files:
             if file is not None:
                 file.close()
@@ -120,11 +120,11 @@ class Windows:
     def figures(self) -> dict[str, float]:
         """{name: figure} of all samples."""
         total = self.total
-        found = {
+        figures = {
             f"{name}_Wh": each_J / JOULE_PER_WH for name, each_J in zip(ENERGIES, total.energies_J)
         }
-        found |= {f"{name}_W_max": high for name, high in zip(POWERS, total.highest_W)}
-        return found | {
+        figures |= {f"{name}_W_max": high for name, high in zip(POWERS, total.highest_W)}
+        return figures | {
             "time_s": total.time_s,
             "import_15min_W_max": self.peak_import_W,
             "soc_permille_begin": self.soc_permille_begin or 0.0,

@@ -59,10 +59,10 @@ def planner_lines(plan: dict | None) -> list[str]:
 
 def paused(pauses: Sequence[dict]) -> str:
     """The pauses of this machine in one sentence."""
-    found = [f"{pause['s']:.1f} s at {pause['t_s']:.1f} s ({pause['who']})" for pause in pauses]
-    more = f" and {len(found) - PAUSES_SHOWN} times more" if len(found) > PAUSES_SHOWN else ""
+    listed = [f"{pause['s']:.1f} s at {pause['t_s']:.1f} s ({pause['who']})" for pause in pauses]
+    more = f" and {len(listed) - PAUSES_SHOWN} times more" if len(listed) > PAUSES_SHOWN else ""
     alone = f" {MAY_HANG}" if {pause["who"] for pause in pauses} == {CONTROLLER} else ""
-    return f"This machine paused for {', '.join(found[:PAUSES_SHOWN])}{more}.{alone}"
+    return f"This machine paused for {', '.join(listed[:PAUSES_SHOWN])}{more}.{alone}"
 
 
 def verdict(is_ok: bool, doc: dict) -> str:
