@@ -47,9 +47,9 @@ class Failure(NamedTuple):
     def words(self) -> str:
         """The reason in a few words."""
         last = self.text.strip().splitlines()[-1]
-        kind, _, words = last.partition(": ")
+        kind, _, text = last.partition(": ")
         if kind.startswith(OURS):
-            return words
+            return text
         if kind.startswith("child ended with"):
             return "its process was killed"
         return f"a mistake of this program ({kind})"
@@ -59,10 +59,10 @@ def on_processes(
     cases: Sequence, work: Work, workers: int, wall_s_max: float = WALL_S_MAX
 ) -> Results:
     """Play each case in a process of its own on this machine."""
-    for place, found in forks.run(
+    for place, outcome in forks.run(
         range(len(cases)), lambda place, fd: {"value": work(cases[place])}, workers, wall_s_max
     ):
-        yield place, Failure(found["error"]) if "error" in found else found["value"]
+        yield place, Failure(outcome["error"]) if "error" in outcome else outcome["value"]
 
 
 def in_turn(cases: Sequence, work: Work, workers: int) -> Results:
@@ -84,7 +84,7 @@ def on_dask(address: str, cases: Sequence, work: Work, workers: int) -> Results:
             f"tcp://10.0.0.5:8786"
         ) from None
     with client:
-        futures = {client.submit(work, case, pure=False): at for at, case in enumerate(cases)}
+        futures = {client.submit(work, case, pure=False): place for place, case in enumerate(cases)}
         for future in distributed.as_completed(futures):
             is_failed = future.status != "finished"
             yield futures[future], _failed(future) if is_failed else future.result()
@@ -102,11 +102,11 @@ def _failed(future: Any) -> Failure:
 def _apart(names: list[str]) -> list[str]:
     """The names. A repeated name gets a number, because files may have equal names."""
     seen: Counter[str] = Counter()
-    found = []
+    unique_names = []
     for name in names:
         seen[name] += 1
-        found.append(f"{name}, {seen[name]}" if seen[name] > 1 else name)
-    return found
+        unique_names.append(f"{name}, {seen[name]}" if seen[name] > 1 else name)
+    return unique_names
 
 
 def say(program: str, done: int, total: int, each_s: float) -> None:
@@ -118,11 +118,11 @@ def say(program: str, done: int, total: int, each_s: float) -> None:
 class Runner:
     """A context in which a command plays its cases; `done`: results of the last `play` so far."""
 
-    def __init__(self, given: argparse.Namespace) -> None:
-        """given: the command's arguments, with options.CASES."""
-        self._given, self._kept = given, Kept(given)
-        self._workers = getattr(given, "processes", None) or forks.cores()
-        self._dask = getattr(given, "dask", None)
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        """arguments: the command's arguments, with options.CASES."""
+        self._arguments, self._kept = arguments, Kept(arguments)
+        self._workers = getattr(arguments, "processes", None) or forks.cores()
+        self._dask = getattr(arguments, "dask", None)
         self.done: list[Any] = []
         self._has_bar = True
 
@@ -151,10 +151,10 @@ class Runner:
             engine = functools.partial(on_dask, self._dask)
         names, kept = _apart([name(case) for case in cases]), self._kept.results
         self.done, failures = [], {}
-        left = [case for case, each in zip(cases, names) if each not in kept]
-        names_left = [each for each in names if each not in kept]
-        for each in [kept[each] for each in names if each in kept]:
-            self._take(each, line)
+        left = [case for case, label in zip(cases, names) if label not in kept]
+        names_left = [label for label in names if label not in kept]
+        for earlier in [kept[label] for label in names if label in kept]:
+            self._take(earlier, line)
         for place, result in self._drawn(engine(left, work, self._workers), len(cases)):
             if isinstance(result, Failure):
                 failures[names_left[place]] = result
@@ -163,7 +163,7 @@ class Runner:
                 self._take(self._kept.add(names_left[place], result), line)
         if failures:
             raise CaseError(self._complaint(min(failures, key=names.index), failures))
-        return [kept[each] for each in names]
+        return [kept[label] for label in names]
 
     def _take(self, result: Any, line: Line | None) -> None:
         self.done.append(result)
@@ -185,16 +185,16 @@ class Runner:
                 redirect_stdout=is_terminal and sys.stdout.isatty(),
             ) as progress,
         ):
-            task = progress.add_task(self._given.program, total=total, completed=len(self.done))
+            task = progress.add_task(self._arguments.program, total=total, completed=len(self.done))
             began_s, kept = forks.wall_s(), len(self.done)
             said_s = began_s
-            for number, each in enumerate(results, 1):
-                yield each
+            for number, ended in enumerate(results, 1):
+                yield ended
                 progress.update(task, advance=1, refresh=True)
                 now_s = forks.wall_s()
                 if self._has_bar and not is_terminal and now_s - said_s >= SAY_S:
                     said_s = now_s
-                    say(self._given.program, kept + number, total, (now_s - began_s) / number)
+                    say(self._arguments.program, kept + number, total, (now_s - began_s) / number)
 
     def _complaint(self, first: str, failures: dict[str, Failure]) -> str:
         more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""

@@ -38,7 +38,9 @@ def tokens(text: str) -> Iterator[tuple[int, Place, str]]:
         elif generate_token.type == FSTRING[1]:
             start = opened.pop()
             if not opened:
-                first, last = [ends[line - 1] + at for line, at in (start, generate_token.end)]
+                first, last = [
+                    ends[line - 1] + column for line, column in (start, generate_token.end)
+                ]
                 yield tokenize.STRING, start, text[first:last]
         elif not opened:
             yield generate_token.type, generate_token.start, generate_token.string
@@ -46,23 +48,25 @@ def tokens(text: str) -> Iterator[tuple[int, Place, str]]:
 
 def code(text: str) -> list[str]:
     """The code tokens of a text, with the tokens that begin and end a block."""
-    told = set(docstrings(text))
-    return [each for kind, start, each in tokens(text) if kind not in LINES and start not in told]
+    starts = set(docstrings(text))
+    return [
+        token for kind, start, token in tokens(text) if kind not in LINES and start not in starts
+    ]
 
 
 @functools.cache
 def digest(room: str) -> str:
     """SHA-256 of the code of a folder such as "hil/systems" and of all folders that it imports."""
-    rooms, left, found = dict[Path, list[Path]](), [ROOT / room], hashlib.sha256()
+    rooms, left, hasher = dict[Path, list[Path]](), [ROOT / room], hashlib.sha256()
     while left:
-        here = left.pop()
-        if here not in rooms:
-            rooms[here] = list(here.glob("*.py"))
-            left += [each for path in rooms[here] for each in _imported(path)]
+        folder = left.pop()
+        if folder not in rooms:
+            rooms[folder] = list(folder.glob("*.py"))
+            left += [imported for path in rooms[folder] for imported in _imported(path)]
     for path in sorted(itertools.chain(*rooms.values())):
-        words = [str(path.relative_to(ROOT)), *code(path.read_text(encoding="utf-8"))]
-        found.update("\n".join(words).encode())
-    return found.hexdigest()
+        parts = [str(path.relative_to(ROOT)), *code(path.read_text(encoding="utf-8"))]
+        hasher.update("\n".join(parts).encode())
+    return hasher.hexdigest()
 
 
 def _imported(path: Path) -> Iterator[Path]:
@@ -70,4 +74,4 @@ def _imported(path: Path) -> Iterator[Path]:
     for module, names in IMPORT.findall(path.read_text(encoding="utf-8")):
         for name in names.split(", "):
             place = ROOT.joinpath(*module.split("."), name)
-            yield next(each for each in (place, *place.parents) if each.is_dir())
+            yield next(parent for parent in (place, *place.parents) if parent.is_dir())

@@ -25,16 +25,20 @@ WITHOUT = {"run", "json", "html", "md", "png", "against", "measured", "processes
 class Kept:
     """results: {case: its result}; without --resume, a temporary file until the run is over."""
 
-    def __init__(self, given: argparse.Namespace) -> None:
-        """given: the command's arguments."""
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        """arguments: the command's arguments."""
         self.results: dict[str, Any] = {}
-        self._path, self._is_asked, self._has_errors = given.resume, bool(given.resume), False
+        self._path, self._is_asked, self._has_errors = (
+            arguments.resume,
+            bool(arguments.resume),
+            False,
+        )
         if not self._is_asked:
             number, self._path = tempfile.mkstemp(
-                ".jsonl", f"firebreak-{given.program.replace(' ', '-')}-"
+                ".jsonl", f"firebreak-{arguments.program.replace(' ', '-')}-"
             )
             os.close(number)
-        order = {key: var for key, var in vars(given).items() if key not in WITHOUT}
+        order = {key: var for key, var in vars(arguments).items() if key not in WITHOUT}
         # Bytes beyond ASCII, which no run writes, must not raise here; the file is refused later.
         self._file = open(self._path, "a+", encoding="ascii", errors="surrogateescape")
         self._read(json.loads(json.dumps(order)))
@@ -52,17 +56,19 @@ class Kept:
                 f"the options {_words(begun)}"
             )
         self._file.truncate(len(whole) + 1 if whole else 0)
-        self.results = {each["case"]: each["result"] for each in lines if "result" in each}
+        self.results = {line["case"]: line["result"] for line in lines if "result" in line}
         if not lines:
             self._write({"order": order})
 
     def _parsed(self, line: str) -> dict[str, Any]:
         try:
-            found = json.loads(line)
+            parsed = json.loads(line)
         except ValueError:
-            found = None
-        is_ours = isinstance(found, dict) and ("order" in found or type(found.get("case")) is str)
-        return found if is_ours else self._refuse()
+            parsed = None
+        is_ours = isinstance(parsed, dict) and (
+            "order" in parsed or type(parsed.get("case")) is str
+        )
+        return parsed if is_ours else self._refuse()
 
     def _refuse(self) -> NoReturn:
         raise WrongOptionError(
@@ -105,8 +111,14 @@ class Kept:
 
 def _words(order: dict[str, Any]) -> str:
     """The options that were given, or that have a default."""
-    given = [(key, each) for key, each in order.items() if each is not None and each is not False]
-    return ", ".join([key if each is True else f"{key} {_text(each)}" for key, each in given])
+    options = [
+        (key, setting)
+        for key, setting in order.items()
+        if setting is not None and setting is not False
+    ]
+    return ", ".join(
+        [key if setting is True else f"{key} {_text(setting)}" for key, setting in options]
+    )
 
 
 def _text(value: Any) -> str:

@@ -13,14 +13,14 @@ class WrongOptionError(ValueError):
     """An option is wrong. The message is one line."""
 
 
-def command(name: str, words: str, run: Any, options: Options) -> Callable[[Any], Any]:
+def command(name: str, summary: str, run: Any, options: Options) -> Callable[[Any], Any]:
     """A function that adds a command to argparse's subparsers. run(arguments): the exit code."""
-    return functools.partial(add, name=name, words=words, run=run, options=options)
+    return functools.partial(add, name=name, summary=summary, run=run, options=options)
 
 
-def add(commands: Any, name: str, words: str, run: Any, options: Options) -> Any:
+def add(commands: Any, name: str, summary: str, run: Any, options: Options) -> Any:
     """Add a command to argparse's subparsers. Returns its parser."""
-    parser = commands.add_parser(name, help=words)
+    parser = commands.add_parser(name, help=summary)
     for option, keywords in options.items():
         parser.add_argument(option, **keywords)
     program = parser.prog.removeprefix("python -m hil ")  # the name in messages: "trials ask"
@@ -33,14 +33,14 @@ def part(parser: Any, name: str) -> Any:
     return parser.add_subparsers(metavar=f"[{name}]", dest="part")
 
 
-def value(kind: Any, metavar: str, words: str, default: Any = None) -> dict[str, Any]:
+def value(kind: Any, metavar: str, help_text: str, default: Any = None) -> dict[str, Any]:
     """An option with a value. kind: of hil.engine.arguments, or str."""
-    return {"type": kind, "metavar": metavar, "help": words, "default": default}
+    return {"type": kind, "metavar": metavar, "help": help_text, "default": default}
 
 
-def flag(words: str) -> dict[str, Any]:
+def flag(help_text: str) -> dict[str, Any]:
     """An option without a value."""
-    return {"action": "store_true", "help": words}
+    return {"action": "store_true", "help": help_text}
 
 
 JSON: Options = {"--json": value(output_file(), "FILE", "write all figures to FILE")}

@@ -59,16 +59,16 @@ class Checks:
         return {"ok": self.ok, "seconds": seconds, "checks": self.rows}
 
 
-def counted(total: int, wrong: Sequence[str], words: str) -> str:
+def counted(total: int, wrong: Sequence[str], label: str) -> str:
     """Text of a verdict: count of the right ones of `total`, and names of the wrong ones."""
-    return f"{total - len(wrong)} of {total} {words}" + (
+    return f"{total - len(wrong)} of {total} {label}" + (
         f"; not: {', '.join(wrong)}" if wrong else ""
     )
 
 
-def verdict(words: object) -> str:
+def verdict(text: object) -> str:
     """The last printed line of a command."""
-    return f"verdict    {words}"
+    return f"verdict    {text}"
 
 
 def refuse(name: str, line: object, exit_code: int = WRONG_INPUT) -> int:
@@ -77,10 +77,10 @@ def refuse(name: str, line: object, exit_code: int = WRONG_INPUT) -> int:
     return exit_code
 
 
-def finish(given: Namespace, document: dict[str, Any], lines: Iterable[str], ok: bool) -> int:
+def finish(arguments: Namespace, document: dict[str, Any], lines: Iterable[str], ok: bool) -> int:
     """Print the closing lines and write the document if --json asks. Returns the exit code."""
     print("\n".join(lines), flush=True)
-    write_json(given.json, document)
+    write_json(arguments.json, document)
     return MET if ok else NOT_MET
 
 
