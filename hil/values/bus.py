@@ -146,10 +146,10 @@ class ValuePort:
                     return
                 self._coming = None
                 self._tell(request, pdu, at_us)
-            found = self._chosen(end_us)
-            if found is None:
+            next_job = self._chosen(end_us)
+            if next_job is None:
                 return
-            self._ask(found, max(self._free_us, found.ready_us()), end_us)
+            self._ask(next_job, max(self._free_us, next_job.ready_us()), end_us)
 
     def _chosen(self, end_us: int) -> _Job | None:
         """The job that the bus carries next; None if none begins before end_us."""

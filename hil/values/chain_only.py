@@ -55,28 +55,28 @@ class Limits:
     def step(self, units: list[LumpedUnit], is_blind: bool) -> None:
         """Compute the limits again. is_blind: a meter is silent, so row 50a of the matrix acts."""
         bounds, changed = self.kernel.bounds, self.kernel.features.changed
-        found = [_words(battery) for battery in units]
-        is_same = found == self._seen and is_blind == self._is_blind
+        reports = [_words(battery) for battery in units]
+        is_same = reports == self._seen and is_blind == self._is_blind
         if is_same and bounds.published_W == bounds.lowest_W:
             return
         self._is_blind = is_blind
-        for at in range(m.D_CHARGE_INHIBIT, len(self._demand), m.DEMAND_COUNT):
-            self._demand[at] = m.INHIBIT_AT_ONCE if is_blind else 0
+        for index in range(m.D_CHARGE_INHIBIT, len(self._demand), m.DEMAND_COUNT):
+            self._demand[index] = m.INHIBIT_AT_ONCE if is_blind else 0
         for rack, unit in enumerate(self.rack_unit):
-            changed[1 + self.layout.units + rack] = is_new = found[unit] != self._seen[unit]
+            changed[1 + self.layout.units + rack] = is_new = reports[unit] != self._seen[unit]
             if is_new:
-                self._report(rack, found[unit])
-        self._seen = found
+                self._report(rack, reports[unit])
+        self._seen = reports
         left = self._elapsed
         while left > 0 and (left == self._elapsed or bounds.published_W != bounds.lowest_W):
             bounds.update(min(left, LIMIT_TICKS), self._demand, True)
             left -= LIMIT_TICKS
         self.total = self._readings.limit()
 
-    def _report(self, rack: int, words: tuple[int, ...]) -> None:
+    def _report(self, rack: int, report: tuple[int, ...]) -> None:
         inp, features = self.kernel.inp, self.kernel.features
         first, base = self.layout.rack_input(rack, 0), features.rack_base
-        soc, volts, cell_mV, degC, charge_mA, discharge_mA = words
+        soc, volts, cell_mV, degC, charge_mA, discharge_mA = report
         inp[first + s.SOC_PERMILLE], inp[first + s.RACK_VOLTAGE_MV] = soc, volts * 1000
         inp[first + s.CELL_VOLTAGE_MV_MIN] = inp[first + s.CELL_VOLTAGE_MV_MAX] = cell_mV
         inp[first + s.CHARGE_CURRENT_MA_MAX] = charge_mA
@@ -170,8 +170,8 @@ class ChainOnly:
         self.load_W = self.grid_W = float(load(0.0))
         self.battery_W = 0.0
 
-    soc = property(lambda self: math.fsum(each.soc for each in self.units) / len(self.units))
-    degC = property(lambda self: max([each.degC for each in self.units]))
+    soc = property(lambda self: math.fsum(unit.soc for unit in self.units) / len(self.units))
+    degC = property(lambda self: max([unit.degC for unit in self.units]))
 
     def step(self) -> None:
         """Run one tick."""

@@ -64,7 +64,7 @@ class DirectIo:
             return
         if channel.is_permit and out[s.WITHHOLD_ON]:
             return  # no write: the controller tests that the module's coils drop without writes
-        levels = tuple([out[at] for at in driver._picks])
+        levels = tuple([out[index] for index in driver._picks])
         if levels == self._levels and now_us < self._write_us:
             return
         self._write_us = now_us + channel.period_us

@@ -41,9 +41,9 @@ class ValueCan:
         self._words, self._others = [], []
         for device, rack in zip(devices, bus.racks):
             if isinstance(device, NativeBms):
-                words = RackWords(device, rack.bms, line)
-                self._words.append(words)
-                rack.bms.command = words.commands  # type: ignore[method-assign]
+                rack_words = RackWords(device, rack.bms, line)
+                self._words.append(rack_words)
+                rack.bms.command = rack_words.commands  # type: ignore[method-assign]
             else:
                 self._others.append(device)
         self._frames: list[tuple[int, bytes]] = []
@@ -52,8 +52,8 @@ class ValueCan:
     def collect(self, now_us: int) -> None:
         """Take what the BMSs sent by now. A sound native BMS gives values instead of frames."""
         self.now_us = now_us
-        for words in self._words:
-            words.read(now_us)
+        for rack_words in self._words:
+            rack_words.read(now_us)
         for bms in self._others:
             if bms.next_us is None or bms.next_us <= now_us:
                 frames = bms.frames(now_us)
@@ -61,8 +61,8 @@ class ValueCan:
 
     def drain(self, limit: int) -> list[tuple[int, bytes]]:
         """[(id, data)] of the frames that have arrived."""
-        found, self._frames = self._frames, []
-        return found
+        frames, self._frames = self._frames, []
+        return frames
 
     def send(self, can_id: int, data: bytes) -> bool:
         """Pass the frame to the BMSs that listen to its id."""

@@ -112,22 +112,22 @@ def played(order: dict[str, Any], folder: Path, processes: int) -> list[dict[str
     engine = functools.partial(cases.on_processes, wall_s_max=WALL_S_MAX)
     with cases.Runner(argparse.Namespace(**order | about)) as runner:
         count, for_s = order["segments"], order["for_s"]
-        begins_s = [for_s * at // count for at in range(count)]
+        begins_s = [for_s * number // count for number in range(count)]
         leads_s = [min(segment.LEAD_S, begin_s) for begin_s in begins_s]
         marks_s = [begin_s - lead_s for begin_s, lead_s in zip(begins_s[1:], leads_s[1:])]
         states = [(order["soc"], None)]
         for wanted_s in [marks_s] if marks_s else []:
-            (found,) = runner.play([wanted_s], functools.partial(_states, order), name=_pass)
-            states += found
+            (mark_states,) = runner.play([wanted_s], functools.partial(_states, order), name=_pass)
+            states += mark_states
         parts = [
-            {"number": at, "begin_s": begin_s, "end_s": end_s, "lead_s": lead_s}
+            {"number": number, "begin_s": begin_s, "end_s": end_s, "lead_s": lead_s}
             | {"soc": soc, "degC": degC}
-            for at, (begin_s, end_s, lead_s, (soc, degC)) in enumerate(
+            for number, (begin_s, end_s, lead_s, (soc, degC)) in enumerate(
                 zip(begins_s, [*begins_s[1:], for_s], leads_s, states)
             )
         ]
         part = functools.partial(_part, order, folder)
-        return runner.play(parts, part, name=lambda each: f"part {each['number']}", engine=engine)
+        return runner.play(parts, part, name=lambda job: f"part {job['number']}", engine=engine)
 
 
 def _pass(_: list[int]) -> str:
@@ -160,15 +160,15 @@ def summary(order: dict, results: list[dict]) -> dict[str, Any]:
     return {
         "mode": last["mode"],
         "order": order,
-        **{f"{name}_Wh": math.fsum(each[f"{name}_Wh"] for each in results) for name in ENERGIES},
-        "import_15min_W_max": max([each["import_15min_W_max"] for each in results]),
-        "grid_W_max": max([each["grid_W_max"] for each in results]),
-        "degC_max": max([each["degC_max"] for each in results]),
+        **{f"{name}_Wh": math.fsum(part[f"{name}_Wh"] for part in results) for name in ENERGIES},
+        "import_15min_W_max": max([part["import_15min_W_max"] for part in results]),
+        "grid_W_max": max([part["grid_W_max"] for part in results]),
+        "degC_max": max([part["degC_max"] for part in results]),
         "soc_permille_end": last["soc_permille_end"],
         "soc_jump_permille_max": max(jumps, default=0.0),
-        "trips": [trip for each in results for trip in each["trips"]],
-        "violations": [text for each in results for text in each["violations"]],
-        "cpu_s": math.fsum(each["cpu_s"] for each in results),
+        "trips": [trip for part in results for trip in part["trips"]],
+        "violations": [text for part in results for text in part["violations"]],
+        "cpu_s": math.fsum(part["cpu_s"] for part in results),
         "parts": results,
     }
 

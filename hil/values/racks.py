@@ -29,24 +29,24 @@ class Message:
         # function that decodes a raw value; place in the image)
         self._words: list[tuple] = []
         self._last: tuple = (None,) * len(signals)
-        shifts = {field[5]: at for at, field in enumerate(sent.encoder.fields)}
+        shifts = {field[5]: place for place, field in enumerate(sent.encoder.fields)}
         fields = [(field, INDEX[name]) for name, field, _ in source.fields]
-        for field, index in [*fields, *[(each, s.BMS_FAULT_BITS) for _, each in source.faults]]:
-            at = shifts[field.shift]
-            offset, per_unit, *_ = sent.encoder.fields[at]
-            factor = MESSAGES[name][signals[at]][1]
+        for field, index in [*fields, *[(field, s.BMS_FAULT_BITS) for _, field in source.faults]]:
+            place = shifts[field.shift]
+            offset, per_unit, *_ = sent.encoder.fields[place]
+            factor = MESSAGES[name][signals[place]][1]
             to = driver._first + index
-            self._words.append((at, per_unit, offset, factor, field.of_raw, to))
+            self._words.append((place, per_unit, offset, factor, field.of_raw, to))
 
     def store(self, device: NativeBms, inp: MutableSequence[int]) -> bool:
         """Write the words of the message. False if a value is out of range."""
         values, last = self._get(device), self._last
         if values == last:
             return True
-        for at, per_unit, offset, factor, of_raw, to in self._words:
-            if values[at] == last[at]:
+        for place, per_unit, offset, factor, of_raw, to in self._words:
+            if values[place] == last[place]:
                 continue
-            value = of_raw(round((values[at] * factor - offset) * per_unit))
+            value = of_raw(round((values[place] * factor - offset) * per_unit))
             if value is None:
                 return False
             inp[to] = value
@@ -129,14 +129,14 @@ class RackWords:
 
     def _warm(self, temperatures_degC: list[float]) -> None:
         """Write the temperatures that have changed."""
-        seen, inp, at = self._seen_degC, self._inp, self._temperatures_at
+        seen, inp, start = self._seen_degC, self._inp, self._temperatures_at
         if not seen:
             seen += [float("nan")] * len(temperatures_degC)
         for module, degC in enumerate(temperatures_degC):
             if degC != seen[module]:
                 seen[module] = degC
                 shown = max(-60.0, min(degC, native_bms.HOTTEST_degC))
-                inp[at + module] = round((shown + 60.0) * 10.0) - 600
+                inp[start + module] = round((shown + 60.0) * 10.0) - 600
 
     def _as_frames(self, now_us: int) -> None:
         device, driver = self._device, self._driver

@@ -17,11 +17,11 @@ class QuickRepetition(Repetition):
         self._changes, self._moves = np.empty_like(self._sums), np.empty_like(self._sums)
 
     def _correlate(self) -> None:
-        at, moves = (
+        samples, moves = (
             np.frombuffer(self._samples.every(self._step, LAG_MAX + 3), np.int32),
             self._moves,
         )
-        changes = np.subtract(at[:-1], at[1:], out=self._changes)
+        changes = np.subtract(samples[:-1], samples[1:], out=self._changes)
         np.multiply(changes, changes[0], out=moves)
         moves -= self._sums
         moves >>= MEMORY_BITS

@@ -76,10 +76,10 @@ def run(order: dict[str, Any], part: dict[str, Any], folder: Path | None) -> dic
     """Figures of a part. part: begin_s, end_s, soc, degC; folder: for its files, or None."""
     began_s = forks.cpu_s()
     windows = Windows(folder, part["begin_s"])
-    found = (_chain if order["mode"] == CHAIN else _rig)(order, part, windows)
+    outcome = (_chain if order["mode"] == CHAIN else _rig)(order, part, windows)
     windows.close()
     cpu_s = forks.cpu_s() - began_s
-    return {**part, **windows.figures(), **found, "cpu_s": cpu_s, "mode": mode_words(order)}
+    return {**part, **windows.figures(), **outcome, "cpu_s": cpu_s, "mode": mode_words(order)}
 
 
 def _chain(order: dict, part: dict, windows: Windows) -> dict[str, Any]:

@@ -57,13 +57,13 @@ def measured(rounds: int) -> list[dict[str, Any]]:
         for mode, (order, length_s) in ROWS.items()
     }
     realtime.freeze_collector()  # as every run does
-    found: dict = {key: [] for key in runners}
+    measurements: dict = {key: [] for key in runners}
     for _ in range(rounds):
         for key, (run, length_s) in runners.items():
             began_s = forks.cpu_s()
             run(length_s)
-            found[key].append(length_s / (forks.cpu_s() - began_s))
-    speeds = {key: statistics.median(each) for key, each in found.items()}
+            measurements[key].append(length_s / (forks.cpu_s() - began_s))
+    speeds = {key: statistics.median(samples) for key, samples in measurements.items()}
     return [
         {
             "mode": mode,
