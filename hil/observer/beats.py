@@ -57,10 +57,10 @@ class Beats:
         unit, address = data[0], data[2] << 8 | data[3]
         if (bus, unit) in self._wiring.inputs:
             return f"coils of module {unit}" if data[1] in (5, 15) else None
-        at = [each.place for each in self._wiring.units]
-        if (bus, unit) not in at:
+        places = [unit_wiring.place for unit_wiring in self._wiring.units]
+        if (bus, unit) not in places:
             return None
-        number = at.index((bus, unit))
+        number = places.index((bus, unit))
         wiring, of_unit = (
             self._wiring.units[number],
             (f" of unit {number + 1}" if number > 0 else ""),

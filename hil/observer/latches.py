@@ -42,7 +42,9 @@ class Latches:
     def racks(self, time_us: int, reported: list[dict[str, float]]) -> None:
         """Take the values that each rack reports. Call this often."""
         for stage, row in RACK.items():
-            self._see(time_us, stage, any([_is_beyond(row, each) for each in reported]))
+            self._see(
+                time_us, stage, any([_is_beyond(row, rack_values) for rack_values in reported])
+            )
 
     def _see(self, time_us: int, stage: str, is_beyond: bool) -> None:
         if is_beyond:

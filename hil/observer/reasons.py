@@ -64,7 +64,7 @@ class Reasons:
 
     def see(self, now_us: int, plant: CabinetPlant, wires: WireWitness) -> None:
         """Judge one sample of the plant and the state of the wires."""
-        found = [(name, "") for name in self._worsened(plant)]
+        conditions = [(name, "") for name in self._worsened(plant)]
         for number, unit in enumerate(wires.units):
             racks = [plant.racks[rack] for rack in unit.wiring.racks]
             power_W = plant.pcs[number].ac_power_W
@@ -78,17 +78,17 @@ class Reasons:
             if not is_open or abs(power_W) > ZERO_SHARE * unit.wiring.rated_W:
                 names += self._unheard(now_us, wires, unit)
                 names += self._contradicted(racks, wires, unit, power_W)
-            found += [(name, unit.scope) for name in names]
-        self._keep(now_us, found)
+            conditions += [(name, unit.scope) for name in names]
+        self._keep(now_us, conditions)
 
-    def _keep(self, now_us: int, found: list[Condition]) -> None:
-        for each in [each for each in self._since_us if each not in found]:
-            del self._since_us[each]
-        for each in found:
-            name, scope = each
-            since_us = self._since_us.setdefault(each, now_us)
+    def _keep(self, now_us: int, conditions: list[Condition]) -> None:
+        for condition in [condition for condition in self._since_us if condition not in conditions]:
+            del self._since_us[condition]
+        for condition in conditions:
+            name, scope = condition
+            since_us = self._since_us.setdefault(condition, now_us)
             if now_us - since_us > LIMITS_us[name]:
-                self._since_us[each] = now_us
+                self._since_us[condition] = now_us
                 where = f"{scope}: " if scope else ""
                 self._report(now_us, f"{where}{name} for {LIMITS_us[name] / 1e6:.1f} s")
 
@@ -105,35 +105,35 @@ class Reasons:
 
     def _unheard(self, now_us: int, wires: WireWitness, unit: UnitWitness) -> list[str]:
         """Conditions of a silent device, whose time counts from the device's last frame."""
-        found = []
+        names = []
         heard_us = {
             "energy with a silent BMS": min([wires.bms_us[rack] for rack in unit.wiring.racks]),
             "energy with a silent converter": wires.pcs_us(unit),
         }
         for name, last_us in heard_us.items():
             if last_us != NOT_HEARD and now_us > last_us:
-                found.append(name)
-                each = name, unit.scope
-                self._since_us[each] = max(last_us, self._since_us.get(each, 0))
-        return found
+                names.append(name)
+                condition = name, unit.scope
+                self._since_us[condition] = max(last_us, self._since_us.get(condition, 0))
+        return names
 
     def _contradicted(
         self, racks: list[Rack], wires: WireWitness, unit: UnitWitness, power_W: float
     ) -> list[str]:
         """Conditions in which reported values differ from the plant."""
         apart_A = rated_A = 0.0
-        found = []
+        names = []
         for number, rack in zip(unit.wiring.racks, racks):
             values = wires.reported_rack(number)
             apart_A += values.get("current_A", rack.current_A) - rack.current_A
             rated_A += self._wiring.rack_rated_A[number]
-            found += _of_rack(rack, values)
+            names += _of_rack(rack, values)
         if abs(apart_A) > APART_SHARE * rated_A:
-            found.append("energy while the racks report a wrong total current")
+            names.append("energy while the racks report a wrong total current")
         reported_W = power_W if unit.reported_W is None else unit.reported_W
         if abs(reported_W - power_W) > AGAINST_SHARE * unit.wiring.rated_W:
-            found.append("energy while the converter reports a wrong power")
-        return list(dict.fromkeys(found))
+            names.append("energy while the converter reports a wrong power")
+        return list(dict.fromkeys(names))
 
 
 def _wrong_way(
@@ -143,8 +143,8 @@ def _wrong_way(
     rated_W, asked_W = unit.wiring.rated_W, unit.setpoint_W
     against_W = AGAINST_SHARE * rated_W
     opposite = (power_W > against_W and asked_W <= 0) or (power_W < -against_W and asked_W >= 0)
-    found = [AGAINST] if opposite else []
-    return found + (_charging(now_us, racks, wires) if power_W < -MORE_SHARE * rated_W else [])
+    names = [AGAINST] if opposite else []
+    return names + (_charging(now_us, racks, wires) if power_W < -MORE_SHARE * rated_W else [])
 
 
 def _charging(now_us: int, racks: list[Rack], wires: WireWitness) -> list[str]:

@@ -13,19 +13,21 @@ def of_rack(frames: dict[int, bytes]) -> dict[str, float]:
     """{current_A, cell_V_min, cell_V_max, degC_max}, without the values that were not reported.
     frames: {message: its last 8 bytes}.
     """
-    found = {}
+    values = {}
     if PACK in frames:
-        found["current_A"] = _CURRENT(frames[PACK])[0] / 10
+        values["current_A"] = _CURRENT(frames[PACK])[0] / 10
     if CELLS in frames:
         cells_mV = int.from_bytes(frames[CELLS], "little")
-        found["cell_V_min"] = (cells_mV & 0x1FFF) / 1000
-        found["cell_V_max"] = (cells_mV >> 13 & 0x1FFF) / 1000
-    words = [int.from_bytes(frames[frame], "little") for frame in frames if frame >= TEMPERATURES]
-    raw = [word >> place & ABSENT for word in words for place in (0, 12, 24, 36)]
-    fitted = [each for each in raw if each != ABSENT]
+        values["cell_V_min"] = (cells_mV & 0x1FFF) / 1000
+        values["cell_V_max"] = (cells_mV >> 13 & 0x1FFF) / 1000
+    payloads = [
+        int.from_bytes(frames[frame], "little") for frame in frames if frame >= TEMPERATURES
+    ]
+    raw = [word >> place & ABSENT for word in payloads for place in (0, 12, 24, 36)]
+    fitted = [reading for reading in raw if reading != ABSENT]
     if fitted:
-        found["degC_max"] = max(fitted) / 10 - 60
-    return found
+        values["degC_max"] = max(fitted) / 10 - 60
+    return values
 
 
 class Power:

@@ -19,13 +19,15 @@ class TripWatch:
         self.trips: list[dict[str, Any]] = []
         self._words: Sequence[int] = ()
 
-    def see(self, time_us: int, words: Sequence[int]) -> None:
-        """Compare `words`, with STANDING_BITS stage instances each, with the previous ones."""
+    def see(self, time_us: int, standing_words: Sequence[int]) -> None:
+        """Compare `standing_words`, with STANDING_BITS stage instances each, with the previous
+        ones.
+        """
         before = self._words
-        if words == before:
+        if standing_words == before:
             return
-        self._words = words
-        for place, word in enumerate(words):
+        self._words = standing_words
+        for place, word in enumerate(standing_words):
             new = word & ~(before[place] if before else 0)
             while new:
                 bit = new.bit_length() - 1
@@ -42,9 +44,9 @@ class TripWatch:
         return names_active(self._words, self.names) if self._words else []
 
 
-def names_active(words: Sequence[int], names: Sequence[str]) -> list[str]:
-    """The names in `names` whose bit is set in `words`."""
-    bits = [word >> bit & 1 for word in words for bit in range(STANDING_BITS)]
+def names_active(standing_words: Sequence[int], names: Sequence[str]) -> list[str]:
+    """The names in `names` whose bit is set in `standing_words`."""
+    bits = [word >> bit & 1 for word in standing_words for bit in range(STANDING_BITS)]
     return [name for name, is_set in zip(names, bits) if is_set]
 
 

@@ -76,10 +76,16 @@ class WireWitness:
 
     def can_tap(self, bus: str) -> CanTap:
         """tap(time_us, can_id, data) for this CAN bus. Id: 0x100 + node * 0x20 + message."""
-        nodes = {node: rack for (at, node), rack in self.wiring.rack_nodes.items() if at == bus}
+        nodes = {
+            node: rack
+            for (rack_bus, node), rack in self.wiring.rack_nodes.items()
+            if rack_bus == bus
+        }
         first = {0x100 + node * 0x20: rack for node, rack in nodes.items()}
-        rack_of = {at + part: rack for at, rack in first.items() for part in range(COMMAND)}
-        commanded = {at + COMMAND: rack for at, rack in first.items()}
+        rack_of = {
+            base_id + part: rack for base_id, rack in first.items() for part in range(COMMAND)
+        }
+        commanded = {base_id + COMMAND: rack for base_id, rack in first.items()}
 
         def tap(time_us: int, can_id: int, data: bytes) -> None:
             """Note a frame from a BMS or a command to a BMS."""
@@ -170,7 +176,9 @@ class WireWitness:
     def heard_racks(self, now_us: int) -> list[dict[str, float]]:
         """[{name: value}], one for each rack whose BMS is not silent."""
         heard = zip(self.reported_racks(), self.bms_us)
-        return [each for each, heard_us in heard if now_us - heard_us <= BMS_SILENT_US]
+        return [
+            rack_values for rack_values, heard_us in heard if now_us - heard_us <= BMS_SILENT_US
+        ]
 
     def pcs_us(self, unit: UnitWitness) -> int:
         """Time of the converter's last frame, us; NOT_HEARD if it has sent none."""
