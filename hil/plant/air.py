@@ -112,10 +112,10 @@ class Air:
             self._mix(dt_s, gas_m3, vapour_m3, smoke_g)
 
     def cap(
-        self, kind: str, value: float, which: Iterable[int] = (0, 1), per_s: float = 0.0
+        self, kind: str, value: float, detectors: Iterable[int] = (0, 1), per_s: float = 0.0
     ) -> None:
         """Put test gas on detectors of one kind of HEADS, as Head.cap does; 0 removes it."""
-        for i in which:
+        for i in detectors:
             getattr(self, kind)[i].cap(float(value), per_s)
         self.stir()
 

@@ -9,7 +9,8 @@ from operator import attrgetter
 from typing import Any
 
 from hil.loads.trace import Power
-from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs, rack, relays, ups
+from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs, relays, ups
+from hil.plant.rack import Rack
 from hil.site import air_devices
 from hil.site.part import SitePart
 from hil.site.site import Site
@@ -76,10 +77,10 @@ class CabinetPlant:
         """
         self.config = config = plant_config.checked(changes)
         own = [config._replace(**sizes) for sizes in config.of_racks or ({},) * config.racks]
-        self.racks = [rack.Rack(each, f"{seed}/rack/{i}") for i, each in enumerate(own)]
+        self.racks = [Rack(rack_config, f"{seed}/rack/{i}") for i, rack_config in enumerate(own)]
         first = [self.racks[config.unit_of_rack.index(unit)] for unit in range(config.units)]
         self.pcs = [
-            pcs.Pcs(config.of_unit(unit), one.cells_online) for unit, one in enumerate(first)
+            pcs.Pcs(config.of_unit(unit), rack.cells_online) for unit, rack in enumerate(first)
         ]
         self.buses = [
             bus.Bus(unit, [self.racks[i] for i, of in enumerate(config.unit_of_rack) if of == u])
@@ -103,7 +104,7 @@ class CabinetPlant:
 
     def _prepare(self) -> None:
         config = self.config
-        self._places = [(one, m) for one in self.racks for m in range(one.modules)]
+        self._places = [(rack, m) for rack in self.racks for m in range(rack.modules)]
         self._place = self._looks = self._air_us = 0
         self._heat_J = self._over_s = 0.0
         self._supervision_V = chemistry.CHEMISTRIES[config.chemistry].supervision_V
@@ -120,7 +121,7 @@ class CabinetPlant:
     grid_voltage_V, is_off_grid = _of_site("grid_voltage_V"), _of_site("is_off_grid")
     grid_frequency_Hz = _of_site("grid_frequency_Hz")
     battery_W = property(lambda self: math.fsum([unit.ac_power_W for unit in self.pcs]))
-    hottest_degC = property(lambda self: max([max(one.temperatures_degC) for one in self.racks]))
+    hottest_degC = property(lambda self: max([max(rack.temperatures_degC) for rack in self.racks]))
     # Readings of the sensors that the wires report
     gas_lfl_pct = property(lambda self: self.air.gas_lfl_pct)
     vent_lfl_share = property(lambda self: self.air.lfl_share)
@@ -138,10 +139,10 @@ class CabinetPlant:
         self.now_us = now_us
         safety, is_live = self.relays, self.site.is_live
         safety.step(dt_s)
-        for one in self.buses:
-            has_voltage = is_live or one.pcs.can_form
-            one.pcs.wait(0.0 if is_live else dt_s, self.site.is_off_grid)
-            one.step(dt_s, now_us, safety.pcs_enable and has_voltage, safety.contactor_supply)
+        for dc_bus in self.buses:
+            has_voltage = is_live or dc_bus.pcs.can_form
+            dc_bus.pcs.wait(0.0 if is_live else dt_s, self.site.is_off_grid)
+            dc_bus.step(dt_s, now_us, safety.pcs_enable and has_voltage, safety.contactor_supply)
         self.drawn_W = self._aux_W
         looks = now_us * len(self._places) // LOOK_US - self._looks
         if looks:
@@ -165,9 +166,9 @@ class CabinetPlant:
         """Refresh the next `looks` modules, in turn."""
         self._looks += looks
         for _ in range(min(looks, len(self._places))):
-            one, module = self._places[self._place]
+            rack, module = self._places[self._place]
             self._place = (self._place + 1) % len(self._places)
-            self._heat_J += one.refresh(module, self.climate.air_degC)
+            self._heat_J += rack.refresh(module, self.climate.air_degC)
 
     def _breathe(self, now_us: int) -> None:
         """Advance the slow parts: air, gas relay, decisions of the BMS, auxiliary supply."""
@@ -180,22 +181,22 @@ class CabinetPlant:
         self.ups.step(dt_s, aux_W)
         more_W = self.ups.charge_W + self.climate.heater_W + self.climate.hvac_draws_W
         self._aux_W = aux_W + more_W if self.ups.mains else 0.0
-        for one in self.racks:
-            one.update(dt_s)
+        for rack in self.racks:
+            rack.update(dt_s)
         self._supervise(dt_s)
         self._publish_slow()
 
     def _stir(self, dt_s: float) -> None:
         """Mix the modules' emissions into the air; advance fan and cooling."""
-        given = [one.taken() for one in self.racks if one.burning]
-        emitted = [math.fsum(parts) for parts in zip(*given)]
+        emissions = [rack.taken() for rack in self.racks if rack.burning]
+        emitted = [math.fsum(parts) for parts in zip(*emissions)]
         self.air.step(dt_s, self.fan_by_hand or not self.relays.coils["fan_off"], *emitted)
         self.relays.see_gas(max(self.air.gas_lfl_pct))
         self._temper()
         heat_W = self._heat_J / dt_s
         self._heat_J = 0.0
-        for one in self.pcs:
-            heat_W += CONVERTER_SHARE * abs(one.dc_power_W - one.ac_power_W)
+        for unit in self.pcs:
+            heat_W += CONVERTER_SHARE * abs(unit.dc_power_W - unit.ac_power_W)
         self.climate.powered = self.ups.mains
         self.climate.step(dt_s, heat_W, self.air.exchange_m3_per_s)
         self.air.warm(dt_s, self.climate.air_degC)
@@ -205,15 +206,15 @@ class CabinetPlant:
         devices, config = self.air_devices, self.config
         heater_W = air_devices.heater_W(devices) if self.relays.coils["aux_load"] else 0.0
         self.climate.heater_W, self.climate.colder_K = (heater_W, air_devices.colder_K(devices))
-        for one, unit in zip(self.racks, config.unit_of_rack):
+        for rack, unit in zip(self.racks, config.unit_of_rack):
             weak = config.weak_fan_permille / 1000 if unit + 1 == config.weak_fan_unit else 1.0
-            one.blow(weak * air_devices.flow(devices, unit + 1))
+            rack.blow(weak * air_devices.flow(devices, unit + 1))
 
     def _supervise(self, dt_s: float) -> None:
         """Advance the independent over-voltage supervision, which opens the relay chain in
         hardware.
         """
-        highest_V = max([one.cell_voltage_V_max for one in self.racks])
+        highest_V = max([rack.cell_voltage_V_max for rack in self.racks])
         self._over_s = self._over_s + dt_s if highest_V >= self._supervision_V else 0.0
         if self._over_s >= SUPERVISION_S:
             self.relays.cell_voltage_closed = False
@@ -241,7 +242,7 @@ class CabinetPlant:
             permit_2=safety.contactor_supply,
             door=self.door_closed,
             source=self.is_off_grid,
-            bms_fault=not any([one.fault_bits for one in self.racks]),
+            bms_fault=not any([rack.fault_bits for rack in self.racks]),
         )
         self.contacts.update(self._forced)
 
@@ -279,5 +280,5 @@ class CabinetPlant:
     def open_breaker(self, is_open: bool) -> None:
         """Open or close the DC breaker upstream of all racks."""
         self.relays.breaker_open = is_open
-        for one in self.racks:
-            one.open_breaker(is_open)
+        for rack in self.racks:
+            rack.open_breaker(is_open)

@@ -161,9 +161,9 @@ class Rack:
 
     def taken(self) -> tuple[float, ...]:
         """(gas m3, vapour m3, smoke g) that modules emitted since the last call."""
-        found = self.gas_m3, self.vapour_m3, self.smoke_g
+        emitted = self.gas_m3, self.vapour_m3, self.smoke_g
         self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0
-        return found
+        return emitted
 
     def start_runaway(
         self, module: int, cell: int, heater_K_per_s: float | None, degC: float | None

@@ -88,10 +88,10 @@ class Chain:
             flows[i] -= flow
             flows[i + 1] += flow
         for opposite, resistance_K_per_W, radiates in faces:
-            for i, other in enumerate(opposite):
-                flows[i] += (other - degC[i]) / resistance_K_per_W
+            for i, facing_degC in enumerate(opposite):
+                flows[i] += (facing_degC - degC[i]) / resistance_K_per_W
                 if radiates:
-                    flows[i] += radiation_W(degC[i], other)
+                    flows[i] += radiation_W(degC[i], facing_degC)
         for i, flow in enumerate(flows):
             degC[i] += (flow * dt_s + self._burnt_J(i, dt_s)) / self._capacity
         if heater is not None and degC[heater[0]] < ramp_degC:

@@ -66,10 +66,10 @@ class ModuleThermal:
             cooling = (body - air_degC) * self.flow / self._cooling
             self.air_J += cooling * dt_s
             flow = heat_W - cooling
-            for other in beside:
-                flow += (other.body_degC - body) / NEIGHBOUR_K_PER_W
-                if other.chain is not None:
-                    is_woken = is_woken or max(other.chain.degC) >= WAKE_DEGC
+            for neighbour in beside:
+                flow += (neighbour.body_degC - body) / NEIGHBOUR_K_PER_W
+                if neighbour.chain is not None:
+                    is_woken = is_woken or max(neighbour.chain.degC) >= WAKE_DEGC
             self.body_degC = hottest = body + flow * dt_s / self._capacity
         else:
             hottest = self._step_cells(dt_s, heat_W, beside, air_degC)
@@ -93,10 +93,10 @@ class ModuleThermal:
         chain = self.cells_apart()
         through = NEIGHBOUR_K_PER_W * self._cells
         faces = [
-            (other.chain.degC, through, True)
-            if other.chain is not None
-            else ([other.body_degC] * self._cells, through, False)
-            for other in beside
+            (neighbour.chain.degC, through, True)
+            if neighbour.chain is not None
+            else ([neighbour.body_degC] * self._cells, through, False)
+            for neighbour in beside
         ]
         chain.step(dt_s, heat_W, faces, air_degC)
         self.body_degC = math.fsum(chain.degC) / self._cells
