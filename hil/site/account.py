@@ -55,6 +55,6 @@ class Account:
         energy_J = self.energy_J
         came_in = ("imported", *FEEDING, "discharged")
         went_out = ("load", "other", "auxiliaries", "exported", "charged")
-        return math.fsum(energy_J[each] for each in came_in) - math.fsum(
-            energy_J[each] for each in went_out
+        return math.fsum(energy_J[flow] for flow in came_in) - math.fsum(
+            energy_J[flow] for flow in went_out
         )

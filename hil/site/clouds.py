@@ -77,7 +77,7 @@ class Sky:
         self._deal = random.Random(f"{seed}/sky")
         (low, few), (high, many) = DAYS.items()
         part = (index - low) / (high - low)
-        self._days = [one + (other - one) * part for one, other in zip(few, many)]
+        self._days = [dull + (clear - dull) * part for dull, clear in zip(few, many)]
         self.clouds = Clouds(seed, 0.0)
         self._from_s = self._until_s = 0.0
         self._before = self._after = self._kind()

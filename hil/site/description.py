@@ -120,8 +120,8 @@ def of_table(content: Table, file: str, path: Path = ()) -> Table:
     """The checked tables of a site. file, path: named in refusals. Raises ConfigError."""
     site = reading.read(file, path, content, TOP)
     if site["weather"]["file"] and "day" not in content["weather"]:
-        words = "the begin of the run in the year of the file"
-        allowed = f"{forms.allowed_text(WEATHER['day'])}, {words}"
+        condition = "the begin of the run in the year of the file"
+        allowed = f"{forms.allowed_text(WEATHER['day'])}, {condition}"
         refuse(file, (*path, "weather", "day"), "is missing", allowed)
     site["load"] = _load(file, (*path, "load"), site["load"])
     if site["pod"]:
@@ -181,9 +181,9 @@ def _parts(site: Table, seed: object, folder: str, weather: Weather) -> list[Sit
     return parts
 
 
-def _weather(given: Table, folder: str) -> Weather:
-    file = given.pop("file")
+def _weather(table: Table, folder: str) -> Weather:
+    file = table.pop("file")
     if not file:
-        return Weather(**given)
+        return Weather(**table)
     year = weather_file.read(os.path.join(folder, file))
-    return Weather(**given, hours=list(zip(year.ghi_W_per_m2, year.air_degC)))
+    return Weather(**table, hours=list(zip(year.ghi_W_per_m2, year.air_degC)))

@@ -60,48 +60,48 @@ class Genset(SitePart):
 
     def _change(self, wanted: bool) -> None:
         """Go to the next state if the time of this state is over or the request has changed."""
-        given, is_over = self.parameters, self._left_s <= 1e-9
+        parameters, is_over = self.parameters, self._left_s <= 1e-9
         if self.state == STOPPED and wanted and self.fuel_l > 0:
-            self._enter(CRANKING, given["start_s"])
+            self._enter(CRANKING, parameters["start_s"])
         elif self.state in (CRANKING, RESTING, FAILED) and not wanted:
             self._enter(STOPPED)
         elif self.state == CRANKING and is_over:
             self._crank()
         elif self.state == RESTING and is_over:
-            self._enter(CRANKING, given["start_s"])
+            self._enter(CRANKING, parameters["start_s"])
         elif self.state == WARMING and is_over:
             self._enter(LOADED)
         elif self.state in (WARMING, LOADED) and not wanted:
-            self._enter(COOLING, given["cool_down_s"])
+            self._enter(COOLING, parameters["cool_down_s"])
         elif self.state == COOLING and (wanted or is_over):
             self._enter(LOADED if wanted else STOPPED)
 
     def _crank(self) -> None:
-        given = self.parameters
-        if self.tries > given["failed_starts"]:
-            self._enter(WARMING, given["warm_up_s"])
-        elif self.tries >= given["tries_max"]:
+        parameters = self.parameters
+        if self.tries > parameters["failed_starts"]:
+            self._enter(WARMING, parameters["warm_up_s"])
+        elif self.tries >= parameters["tries_max"]:
             self._enter(FAILED)
         else:
-            self._enter(RESTING, given["rest_s"])
+            self._enter(RESTING, parameters["rest_s"])
 
     def _enter(self, state: int, duration_s: float = 0.0) -> None:
         self.state, self._left_s = state, duration_s
         self.tries = 0 if state == STOPPED else self.tries + (state == CRANKING)
 
     def _ramp(self, dt_s: float) -> None:
-        given = self.parameters
+        parameters = self.parameters
         names = "base_permille", "least_permille"
-        base_W, least_W = (given[name] * given["rated_W"] / 1000 for name in names)
+        base_W, least_W = (parameters[name] * parameters["rated_W"] / 1000 for name in names)
         wanted_W = max(least_W, min(base_W, self.load_W)) if self.state == LOADED else 0.0
-        step_W = given["ramp_permille_per_s"] * given["rated_W"] / 1000 * dt_s
+        step_W = parameters["ramp_permille_per_s"] * parameters["rated_W"] / 1000 * dt_s
         self.feeds_W = max(self.feeds_W - step_W, min(self.feeds_W + step_W, wanted_W))
 
     def _burn(self, dt_s: float) -> None:
-        given = self.parameters
-        full_l_per_s = given["fuel_l_per_kWh"] * given["rated_W"] / 3.6e6
-        share = self.feeds_W / given["rated_W"]
-        idle = given["idle_permille"] / 1000
+        parameters = self.parameters
+        full_l_per_s = parameters["fuel_l_per_kWh"] * parameters["rated_W"] / 3.6e6
+        share = self.feeds_W / parameters["rated_W"]
+        idle = parameters["idle_permille"] / 1000
         self.fuel_l -= full_l_per_s * (idle + (1 - idle) * share) * dt_s
         if self.fuel_l <= 0:
             self.fuel_l, self.feeds_W = 0.0, 0.0

@@ -52,8 +52,8 @@ class Grid:
         if not (self._outages or self._dips):
             return
         now_s = now_us / 1e6
-        self.is_present = not any([at <= now_s < at + for_s for at, for_s in self._outages])
-        now = [depth for at, for_s, *depth in self._dips if at <= now_s < at + for_s]
+        self.is_present = not any([at_s <= now_s < at_s + for_s for at_s, for_s in self._outages])
+        now = [depth for at_s, for_s, *depth in self._dips if at_s <= now_s < at_s + for_s]
         self._left = min([1000.0, *[depth[0] for depth in now]]) / 1000
         self._fall_Hz = math.fsum([depth[1] for depth in now if len(depth) > 1])
 

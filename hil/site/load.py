@@ -27,8 +27,8 @@ def of_table(
     if load["kind"] == "file":
         path = os.path.join(folder, load["file"])
         return stream.of_file(path, load["column"], load["scale"], load["zone"])
-    given = [stream.Job(*job) for job in sorted(load["jobs"])]
-    jobs = iter(given) if given else _drawn(load, seed, time_of_day_s)
+    listed_jobs = [stream.Job(*job) for job in sorted(load["jobs"])]
+    jobs = iter(listed_jobs) if listed_jobs else _drawn(load, seed, time_of_day_s)
     return stream.queue(jobs, load["capacity_W"], load["idle_W"])
 
 

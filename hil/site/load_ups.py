@@ -37,13 +37,13 @@ class LoadUps(SitePart):
 
     def _move(self, dt_s: float) -> None:
         # the power of the load alone, without losses and charge
-        given, load_W = self.parameters, self.load_W
-        self.carried_W = min(load_W, given["rated_W"])
-        missing_Wh, hours = given["energy_Wh"] - self.left_Wh, dt_s / 3600
+        parameters, load_W = self.parameters, self.load_W
+        self.carried_W = min(load_W, parameters["rated_W"])
+        missing_Wh, hours = parameters["energy_Wh"] - self.left_Wh, dt_s / 3600
         if self.is_live:
             self._charges_s = (self._charges_s + dt_s) * self.may_recharge
             part = min(1.0, self._charges_s / WALK_IN_S)
-            charge_W = part * given["recharge_permille"] * given["rated_W"] / 1000
+            charge_W = part * parameters["recharge_permille"] * parameters["rated_W"] / 1000
             charge_W = min(charge_W, missing_Wh * 3600 / max(TAPER_S, dt_s))
             self.draws_W = self.needed_W(load_W) + charge_W
             self.left_Wh += charge_W * hours
@@ -53,16 +53,16 @@ class LoadUps(SitePart):
             taken_W = min(self.needed_W(load_W) - self.beside_W(load_W), self.left_Wh / hours)
             self.left_Wh = max(0.0, self.left_Wh - taken_W * hours)
             self.draws_W = 0.0
-            self.carried_W = taken_W * given["efficiency_permille"] / 1000
+            self.carried_W = taken_W * parameters["efficiency_permille"] / 1000
             self.unserved_W = max(0.0, load_W - self.carried_W)
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""
-        given = self.parameters
-        can_give_Wh = self.left_Wh * given["efficiency_permille"] / 1000
+        parameters = self.parameters
+        can_give_Wh = self.left_Wh * parameters["efficiency_permille"] / 1000
         return {
             "state_code": not self.is_live,
-            "charge_permille": self.left_Wh / given["energy_Wh"] * 1000,
+            "charge_permille": self.left_Wh / parameters["energy_Wh"] * 1000,
             "bridging_s": min(BRIDGING_S_MAX, can_give_Wh * 3600 / max(1.0, self.carried_W)),
             "load_W": self.carried_W,
         }

@@ -95,9 +95,9 @@ class Racks:
         parameters: Mapping[str, float],
         is_metered_inside: bool = False,
     ) -> None:
-        given = {**DEFAULTS, **parameters}
+        settings = {**DEFAULTS, **parameters}
         self._load, self._before_s, self._is_metered_inside = load, 0.0, is_metered_inside
-        self.smoothing, self.capacitor = Smoothing(given), Capacitor(given)
+        self.smoothing, self.capacitor = Smoothing(settings), Capacitor(settings)
         self.inside_W = 0.0
 
     def __call__(self, t_s: float) -> float:

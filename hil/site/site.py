@@ -129,7 +129,7 @@ class Site:
         """The part behind a device. If the site's file describes no such part, a new one is made.
         ValueError, one line, if the file and the device give different numbers.
         """
-        part = next((each for each in self._described if each.kind == role), None)
+        part = next((part for part in self._described if part.kind == role), None)
         if part is None:
             return self._add(PARTS[role](settings))
         for key, value in settings.items():

@@ -20,16 +20,16 @@ class TransferSwitch(SitePart):
     _away_s = _back_s = 0.0
 
     def _move(self, dt_s: float) -> None:
-        given = self.parameters
+        parameters = self.parameters
         self._away_s = 0.0 if self.is_grid_present else self._away_s + dt_s
         self._back_s = self._back_s + dt_s if self.is_grid_present else 0.0
         if self.is_stuck:
             return
-        if self._away_s and self._away_s + _EPSILON_S >= given["open_s"]:
+        if self._away_s and self._away_s + _EPSILON_S >= parameters["open_s"]:
             self.is_on_grid = False
-        elif not self.is_on_grid and self._back_s >= given["return_s"]:
+        elif not self.is_on_grid and self._back_s >= parameters["return_s"]:
             self.is_on_grid = True
-        self.calls = not self.is_on_grid and (self.calls or self._away_s >= given["call_s"])
+        self.calls = not self.is_on_grid and (self.calls or self._away_s >= parameters["call_s"])
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""

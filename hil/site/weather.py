@@ -56,5 +56,5 @@ class Weather(NamedTuple):
         """Value at this time, linear between the middles of two hours."""
         hour = (self.day - 1) * 24 + (self.time_of_day_s + time_s) / HOUR_S - 0.5
         first = math.floor(hour)
-        before, after = (self.hours[each % YEAR_H][column] for each in (first, first + 1))
+        before, after = (self.hours[index % YEAR_H][column] for index in (first, first + 1))
         return before + (after - before) * (hour - first)
