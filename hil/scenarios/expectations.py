@@ -98,7 +98,7 @@ def _in_time(late_ms: float, expect: dict) -> bool:
 def _trip(expect: dict, run: Run, doc: dict) -> Sentence:
     scope, of_stage = (
         expect["scope"],
-        [each for each in run.trips if each["stage"] == expect["stage"]],
+        [trip for trip in run.trips if trip["stage"] == expect["stage"]],
     )
     times_s = [trip["t_s"] for trip in of_stage if scope in (None, trip["scope"])]
     name = f"row {expect['stage']}{f' {scope}' if scope else ''} trips"
@@ -118,26 +118,26 @@ def _event(expect: dict, run: Run, doc: dict) -> Sentence:
 def _no_trip(expect: dict, run: Run, doc: dict) -> Sentence:
     allowed = expect["except"] or ()
     trips = [trip for trip in run.trips if trip["stage"] not in allowed]
-    other = [f"row {trip['stage']} {trip['scope']} at {trip['t_s']:.2f} s" for trip in trips]
+    unexpected = [f"row {trip['stage']} {trip['scope']} at {trip['t_s']:.2f} s" for trip in trips]
     names = f"no trip but {', '.join(allowed)}" if allowed else "no trip"
-    return not other, f"{names}: {', '.join(other[:4]) or 'none'}"
+    return not unexpected, f"{names}: {', '.join(unexpected[:4]) or 'none'}"
 
 
 def _order(expect: dict, run: Run, doc: dict) -> Sentence:
     """Each event must come ms_min .. ms_max after the previous event."""
     at_s, times_s = _moment_s(expect["after"], run), []
-    what = ", then ".join(expect["events"])
+    sequence = ", then ".join(expect["events"])
     for name in expect["events"]:
         found_s = _event_s(name, run, at_s)
         if found_s is None:
-            return False, f"{what}: {name} did not come in this order"
+            return False, f"{sequence}: {name} did not come in this order"
         at_s = found_s
         times_s.append(at_s)
     gaps_ms = [(b - a) * 1000.0 for a, b in zip(times_s, times_s[1:])]
-    found = ", ".join(f"{gap_ms:.1f} ms" for gap_ms in gaps_ms)
+    gaps = ", ".join(f"{gap_ms:.1f} ms" for gap_ms in gaps_ms)
     return (
         all(_in_time(gap_ms, expect) for gap_ms in gaps_ms),
-        f"{what}, {expect['ms_min']:g} .. {expect['ms_max']:g} ms apart: {found}",
+        f"{sequence}, {expect['ms_min']:g} .. {expect['ms_max']:g} ms apart: {gaps}",
     )
 
 
@@ -154,11 +154,12 @@ def _never(expect: dict, run: Run, doc: dict) -> Sentence:
 
 
 def _state(expect: dict, run: Run, doc: dict) -> Sentence:
-    at, times_us = expect["at"], run.rows["t_us"]
-    at_us = times_us[-1] if at is None else _moment_s(at, run) * 1e6
+    moment, times_us = expect["at"], run.rows["t_us"]
+    at_us = times_us[-1] if moment is None else _moment_s(moment, run) * 1e6
     place = max(0, int(times_us.searchsorted(at_us, "right")) - 1)
-    found = STATES[int(run.rows["state"][place])]
-    return found == expect["is"], f"{expect['is']} at {'end' if at is None else _name(at)}: {found}"
+    state = STATES[int(run.rows["state"][place])]
+    text = f"{expect['is']} at {'end' if moment is None else _name(moment)}: {state}"
+    return state == expect["is"], text
 
 
 def _reaction(expect: dict, run: Run, doc: dict) -> Sentence:

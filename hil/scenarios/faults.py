@@ -36,26 +36,26 @@ class Action(NamedTuple):
         return " ".join(f"{key}={value}" for key, value in self.arguments.items())
 
 
-def _named(things: dict[str, Any], kind: str, name: str) -> Any:
-    if name not in things:
-        raise ValueError(f"no {kind} {name!r}; allowed: {', '.join(sorted(things))}")
+def _named(targets: dict[str, Any], kind: str, name: str) -> Any:
+    if name not in targets:
+        raise ValueError(f"no {kind} {name!r}; allowed: {', '.join(sorted(targets))}")
     # A pty wire has its faults in its VirtualSerial.
-    return getattr(things[name], "line", things[name])
+    return getattr(targets[name], "line", targets[name])
 
 
-def _set_fault(things: dict[str, Any], kind: str, name: str, fault: str, value: Any) -> None:
+def _set_fault(targets: dict[str, Any], kind: str, name: str, fault: str, value: Any) -> None:
     """Set an attribute that exists. TOML has no sets and no integer keys: convert the value."""
-    thing = _named(things, kind, name)
-    if not hasattr(thing, fault):
+    target = _named(targets, kind, name)
+    if not hasattr(target, fault):
         raise ValueError(f"{kind} {name} has no fault {fault!r}")
-    before = getattr(thing, fault)
+    before = getattr(target, fault)
     if isinstance(before, bool) and not isinstance(value, bool):
         raise ValueError(f"{kind} {name}: {fault} = {value!r} must be true or false")
     if isinstance(before, set):
         value = set(value)
     elif isinstance(before, dict):
         value = {int(key) if key.isdigit() else key: part for key, part in value.items()}
-    setattr(thing, fault, value)
+    setattr(target, fault, value)
 
 
 def _set_noise(world: World, a: Arguments) -> None:

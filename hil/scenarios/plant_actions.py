@@ -80,7 +80,7 @@ def _detectors(a: Arguments) -> tuple[int, ...]:
 
 def _switch(path: str, key: str = "on", inverted: bool = False) -> tuple[Form, Act]:
     """An action that sets an attribute of the plant to the argument `key`, and updates contacts."""
-    form, put = _of(_plant, {key: flag(True)}, path, key, lambda given: given != inverted)
+    form, put = _of(_plant, {key: flag(True)}, path, key, lambda argument: argument != inverted)
     return form, lambda world, a: (put(world, a), world.plant.publish())
 
 
@@ -89,7 +89,7 @@ def _of(
     form: dict[str, Field],
     path: str,
     key: str = "on",
-    value: Callable[[Any], Any] = lambda given: given,
+    value: Callable[[Any], Any] = lambda argument: argument,
 ) -> tuple[Form, Act]:
     """An action that sets the attribute at `path` of the part that `find` returns. The new value is
     value(argument `key`).

@@ -20,8 +20,8 @@ STEPS = "[[0, kW], [later_s, kW], ...] with rising times"
 
 
 def _are_steps(value: Any) -> bool:
-    every = ((-math.inf, math.inf),) * 2
-    is_good = isinstance(value, list) and all([is_row(each, every) for each in value])
+    limits = ((-math.inf, math.inf),) * 2
+    is_good = isinstance(value, list) and all([is_row(row, limits) for row in value])
     rising = is_good and all([a[0] < b[0] for a, b in zip(value, value[1:])])
     return bool(rising and value and value[0][0] == 0)
 
@@ -98,17 +98,19 @@ def parse(content: dict[str, Any], file: str, stem: str | None = None) -> Scenar
     top = reading.read(file, (), content, SCENARIO)
     if stem is not None and top["name"] != stem:
         not_allowed(file, ("name",), top["name"], f"{stem}, the name of the file")
-    actions = [_action(file, each, at) for at, each in enumerate(top["action"], 1)]
-    for at, action in enumerate(actions, 1):
+    actions = [_action(file, fields, position) for position, fields in enumerate(top["action"], 1)]
+    for position, action in enumerate(actions, 1):
         if action.at_us > top["duration_s"] * 1e6:
             at_s = action.at_us / 1e6
             allowed = f"up to duration_s, {top['duration_s']:g}"
-            not_allowed(file, ("action", str(at), "at_s"), at_s, allowed)
+            not_allowed(file, ("action", str(position), "at_s"), at_s, allowed)
     load = top["load"] or {"kind": "synthetic"}
     top["load"] = reading.read_variant(file, ("load",), load, "kind", LOADS)
     moments = {name for action in actions for name in (action.label, action.do)}
     moments |= {*expectations.EVENTS}
-    expects = [_expect(file, each, at, moments) for at, each in enumerate(top["expect"], 1)]
+    expects = [
+        _expect(file, fields, position, moments) for position, fields in enumerate(top["expect"], 1)
+    ]
     plain = {key: top[key] for key in ("name", "title", "seed", "load")}
     plain |= {key: float(top[key]) for key in ("duration_s", "soc_pct")}
     in_order = tuple(sorted(actions, key=lambda action: action.at_us))
