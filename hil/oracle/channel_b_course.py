@@ -37,23 +37,23 @@ def default_image(
     units: int = 1, racks: int = 1, modules: int = 15, tick_ms: int = TICK_MS
 ) -> "array[int]":
     """Limit image of channel A: each parameter at its default, each stage armed."""
-    words = [p.IMAGE_SCHEMA, units, racks, modules, tick_ms]
-    words += [row[4] for row in p.CABINET_PARAMETERS]
+    image = [p.IMAGE_SCHEMA, units, racks, modules, tick_ms]
+    image += [row[4] for row in p.CABINET_PARAMETERS]
     for _ in range(units):
-        words += [row[4] for row in p.UNIT_PARAMETERS]
+        image += [row[4] for row in p.UNIT_PARAMETERS]
     for _ in range(racks):
-        words += [
+        image += [
             min(row[4], modules) if row[0] == "modules" else row[4] for row in p.RACK_PARAMETERS
         ]
     for stage in m.STAGES:
-        words += [
+        image += [
             stage[m.S_SET],
             stage[m.S_CLEAR],
             p.ticks(stage[m.S_SET_MS], tick_ms),
             p.ticks(stage[m.S_CLEAR_MS], tick_ms),
         ]
-    words += [1] * (p.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words))
-    return array("i", words)
+    image += [1] * (p.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(image))
+    return array("i", image)
 
 
 class Course:
@@ -75,16 +75,16 @@ class Course:
     def next(self, second: sc.Second) -> None:
         """Draw the next step for `second`. It depends on the relay and the reports of `second`."""
         self.count += 1
-        at = self.count % CYCLE
-        if at == CALM:
+        step = self.count % CYCLE
+        if step == CALM:
             self.kind = self.draw(RELAY) if self.count < 7 * CYCLE else RELAY
             self.silence = (
                 self.draw(40) if self.kind == SILENCE else 30 if self.kind == START else 0
             )
-        disturbed = self.kind if at >= CALM else -1
+        disturbed = self.kind if step >= CALM else -1
         self.elapsed = 1 + self.draw(3) if disturbed == SILENCE else 1
-        self._touch(second, at, disturbed)
-        self.vote = second.permit if disturbed != START else 1 if at < CALM + 45 else 0
+        self._touch(second, step, disturbed)
+        self.vote = second.permit if disturbed != START else 1 if step < CALM + 45 else 0
         self._order(second)
         self.sender.tick(self.elapsed)
         self._write(disturbed)
@@ -94,12 +94,12 @@ class Course:
         self.next(second)
         play(second, self.elapsed, self.contacts, self.line, self.length)
 
-    def _touch(self, second: sc.Second, at: int, disturbed: int) -> None:
+    def _touch(self, second: sc.Second, step: int, disturbed: int) -> None:
         """Let contacts chatter, open one after a silence, or make the mirror contact wrong."""
         if disturbed == CONTACTS and not self.draw(12):
             self.contacts ^= 1 << self.draw(len(sc.CONTACT_NAMES))
         elif disturbed == START:
-            self.contacts = ALL_CLOSED & ~(4 if CALM + 30 <= at < CALM + 39 else 0)
+            self.contacts = ALL_CLOSED & ~(4 if CALM + 30 <= step < CALM + 39 else 0)
         elif disturbed < 0:
             self.contacts = ALL_CLOSED
         self.contacts &= ~sc.RELAY_BIT
@@ -136,8 +136,8 @@ class Course:
         if noise and not self.draw(20):
             self._append(self.draw(256))
         spoilt = self.draw(f.FRAME_BYTES) if noise and not self.draw(9) else -1
-        for at in range(f.FRAME_BYTES):
-            self._append(data[at] ^ (1 << self.draw(8) if at == spoilt else 0))
+        for index in range(f.FRAME_BYTES):
+            self._append(data[index] ^ (1 << self.draw(8) if index == spoilt else 0))
 
     def _append(self, byte: int) -> None:
         self.line[self.length] = byte

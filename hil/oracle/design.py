@@ -48,11 +48,11 @@ def _ms(text: str) -> int:
     return round(float(text) * 1000)
 
 
-def _row(words: list[str]) -> tuple[str, Row, tuple[int, int]]:
+def _row(fields: list[str]) -> tuple[str, Row, tuple[int, int]]:
     """(stage, Row, (clear, for how long in ms)) of a line."""
-    name, watches, at, after_s, latch, clear, clear_s, *rest = words
+    name, watches, threshold, after_s, latch, clear, clear_s, *rest = fields
     did, _, gate = " ".join(rest).partition(" if ")
-    trips = watches, at[:2] == ">=", int(at[2:]), _ms(after_s)
+    trips = watches, threshold[:2] == ">=", int(threshold[2:]), _ms(after_s)
     row = Row(*trips, int(latch[1:]), gate, _DESIGN["groups"].get(did, did))
     return name, row, (int(clear), _ms(clear_s))
 
@@ -98,14 +98,14 @@ def decision_ms(stage_id: str) -> int:
 def acts_ms(stage_id: str, letters: set[str]) -> int | None:
     """Time from the active stage until the slowest of these effects shows; None without one."""
     acts = _DESIGN["acts_ms"]
-    times_ms = [acts.get(each, acts["others"]) for each in effects(stage_id) & set(letters)]
+    times_ms = [acts.get(effect, acts["others"]) for effect in effects(stage_id) & set(letters)]
     return max(times_ms, default=None)
 
 
 def process_safety_ms(stage_id: str) -> int:
     """Shortest process safety time of the hazards that name the stage's row."""
     row = str(row_number(stage_id))
-    times_s = [each["process_safety_time_s"] for each in _HAZARDS if row in each["rows"]]
+    times_s = [hazard["process_safety_time_s"] for hazard in _HAZARDS if row in hazard["rows"]]
     return 1000 * min(times_s)
 
 

@@ -85,9 +85,11 @@ class Program:
             shutil.copy(str(module.__file__), folder)
         (folder / "run.py").write_text(script, encoding="ascii")
 
-    def instructions(self, *words: object) -> int:
+    def instructions(self, *arguments: object) -> int:
         """Instructions of one run with these arguments. ValueError if the run failed."""
-        code, printed, used = self._micropython.run(self._folder, "/input/run.py", *map(str, words))
+        code, printed, used = self._micropython.run(
+            self._folder, "/input/run.py", *map(str, arguments)
+        )
         if code != 0:
             raise ValueError(f"MicroPython ended with {code}: {printed.strip()[-200:]}")
         return used
