@@ -81,14 +81,14 @@ class Box:
         if check is None or self._cabinet is None or not self.clock.has_ticked:
             return []
         check.later.begin(self.clock.now_ms)
-        found = []
-        for each in check.pending:
-            assert isinstance(each.hint, w.Hint), "only hints are sent here"
+        answers = []
+        for request in check.pending:
+            assert isinstance(request.hint, w.Hint), "only hints are sent here"
             core = self._cabinet.core
-            reply = replies.reply(each, each.hint, core, check.nonce, self.clock.now_ms)
-            found.append(w.reply_bytes(reply, each.key))
+            reply = replies.reply(request, request.hint, core, check.nonce, self.clock.now_ms)
+            answers.append(w.reply_bytes(reply, request.key))
         check.pending.clear()
-        return found
+        return answers
 
     def report(self) -> bytes | None:
         """The report, if it has changed or is due."""

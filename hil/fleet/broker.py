@@ -47,7 +47,7 @@ class Broker:
 
     def arrived(self, now_ms: float) -> list[Message]:
         """The messages that have arrived by now."""
-        found = []
+        messages = []
         while self._queue and self._queue[0][0] <= now_ms:
-            found.append(heapq.heappop(self._queue)[2])
-        return [each for each in found if each.name not in self.cut]
+            messages.append(heapq.heappop(self._queue)[2])
+        return [message for message in messages if message.name not in self.cut]

@@ -55,8 +55,8 @@ class _Game:
         for job in range(JOBS):
             if now_ms >= self._moves_ms[job]:
                 self._moves_ms[job] = now_ms + self.draw.expovariate(1 / JOB_MS)
-                others = [each for each in range(COUNT) if each != self._at[job]]
-                self._at[job] = self.draw.choice(others)
+                targets = [number for number in range(COUNT) if number != self._at[job]]
+                self._at[job] = self.draw.choice(targets)
         for number, (name, box) in enumerate(self.boxes.items()):
             box.load_W = BASE_W + JOB_W * self._at.count(number)
             at_ms, before_W = self._reported[name]

@@ -105,7 +105,7 @@ def cabinet_of(number: int, config: Config, key: bytes) -> Cabinet:
 
 def source_of(config: Config) -> tuple[int, int]:
     """(index, fallback in W) of the dispatcher among the sources."""
-    source = next(each for each in config.sources if each.name == SOURCE)
+    source = next(source for source in config.sources if source.name == SOURCE)
     fallback_W = source.fallback[IMPORT_W_MAX]
     assert fallback_W is not None, "the source of a dispatcher has a fallback"
     return source.index, fallback_W

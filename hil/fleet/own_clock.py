@@ -19,7 +19,7 @@ class OwnClock:
         cabinet, tick_ms = self.rig.controller.cabinet, self.rig.config.tick_ms
         if cabinet is None:
             return
-        plain, every = cabinet.tick, within_ms // abs(gained_ms)
+        plain, interval_ticks = cabinet.tick, within_ms // abs(gained_ms)
         left, more = within_ms // tick_ms, 1 if gained_ms > 0 else -1
 
         def tick(now_us: int, elapsed_ticks: int) -> None:
@@ -27,7 +27,7 @@ class OwnClock:
             left -= 1
             if left < 0:
                 cabinet.tick = plain  # type: ignore[method-assign]
-            elif left % every == 0:
+            elif left % interval_ticks == 0:
                 self._ahead_ms += more * tick_ms
                 elapsed_ticks += more
             self.has_ticked = elapsed_ticks > 0
