@@ -59,7 +59,9 @@ class CanServer:
         return self._epoll.fileno()
 
     # number of clients in raw mode
-    clients = property(lambda self: sum(one.end is not None for one in self._clients.values()))
+    clients = property(
+        lambda self: sum(client.end is not None for client in self._clients.values())
+    )
 
     def service(self, now_us: int) -> None:
         """Accept and read clients, put their frames on the bus, and send them frames of the bus."""
@@ -103,15 +105,15 @@ class CanServer:
         *commands, client.inbox = (client.inbox + data).split(b">")
         client.inbox = client.inbox[-LINE_BYTES_MAX:]
         for command in commands:
-            words = command[command.rfind(b"<") + 1 :].split()
-            if words:
-                self._obey(client, words, now_us)
+            parts = command[command.rfind(b"<") + 1 :].split()
+            if parts:
+                self._obey(client, parts, now_us)
 
-    def _obey(self, client: _Client, words: list[bytes], now_us: int) -> None:
-        name = words[0]
+    def _obey(self, client: _Client, parts: list[bytes], now_us: int) -> None:
+        name = parts[0]
         if name == b"send" and client.end is not None:
-            self._send(client.end, words)
-        elif words == [b"open", self.bus.name.encode()]:
+            self._send(client.end, parts)
+        elif parts == [b"open", self.bus.name.encode()]:
             client.opened = True
             client.outbox += OK
         elif name == b"open":
@@ -126,14 +128,14 @@ class CanServer:
         else:
             client.outbox += b"< error unknown command >"
 
-    def _send(self, end: CanEnd, words: list[bytes]) -> None:
+    def _send(self, end: CanEnd, parts: list[bytes]) -> None:
         try:
-            can_id, length = int(words[1], 16), int(words[2], 16)
-            data = bytes(int(word, 16) for word in words[3:])
+            can_id, length = int(parts[1], 16), int(parts[2], 16)
+            data = bytes(int(word, 16) for word in parts[3:])
             if length > 8 or len(data) != length or can_id > 0x1FFFFFFF:
                 raise ValueError("length or id")
             end.send(
-                can.Message(arbitration_id=can_id, is_extended_id=len(words[1]) > 3, data=data)
+                can.Message(arbitration_id=can_id, is_extended_id=len(parts[1]) > 3, data=data)
             )
         except (ValueError, IndexError, can.CanOperationError):
             # No reply, because python-can 4.6.1 cannot read a reply in raw mode.

@@ -51,8 +51,8 @@ class Noise:
         if not self.forged_permille or draw.random() * 1000 >= self.forged_permille:
             return b""
         body = bytearray(reply[:3] + draw.randbytes(draw.randrange(1, 60)))
-        at = draw.randrange(3)
-        body[at] = (body[at] + draw.randrange(1, 256)) & 255
+        position = draw.randrange(3)
+        body[position] = (body[position] + draw.randrange(1, 256)) & 255
         return with_crc(bytes(body))
 
 
