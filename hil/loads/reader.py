@@ -73,7 +73,7 @@ class MeterRows(powers.Powers):
         if not self.channels:
             return is_good
         channels = [[table.number(cells[i], comma) for i in channel] for channel in self.channels]
-        is_good = is_good and all([_channel_ok(*each) for each in channels])
+        is_good = is_good and all([_channel_ok(*channel) for channel in channels])
         if self.raw and self.time_unit:
             t_s = table.number(cells[self.time_at[0]], comma) * self.time_unit.factor
             self._keep_raw(t_s, channels, is_good)
