@@ -58,21 +58,21 @@ def main(argv: list[str] | None = None) -> int:
 
     0 as expected, 1 not as expected, 2 wrong input, 3 could not start or go on, 130 interrupted.
     """
-    words = sys.argv[1:] if argv is None else argv
-    return guarded(PROGRAM, lambda: _obey(words), goes_on=True)
+    command_line = sys.argv[1:] if argv is None else argv
+    return guarded(PROGRAM, lambda: _obey(command_line), goes_on=True)
 
 
-def _obey(words: list[str]) -> int:
+def _obey(command_line: list[str]) -> int:
     before = {
         number: signal.signal(number, signal.default_int_handler)
         for number in (signal.SIGTERM, signal.SIGHUP)
     }
     name = PROGRAM.split()[-1]
     try:
-        if words and words[0] in RENAMED:
-            name = words[0]
+        if command_line and command_line[0] in RENAMED:
+            name = command_line[0]
             raise InputError(f"is now `{PROGRAM} {RENAMED[name]}`")
-        arguments, left = parser(*words[:1]).parse_known_args(words)
+        arguments, left = parser(*command_line[:1]).parse_known_args(command_line)
         name = arguments.program
         if left:  # argparse would name the program here, not the command
             raise InputError(f"unrecognized arguments: {' '.join(left)}")
@@ -101,15 +101,15 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(word: str = "") -> _Parser:
     """The parser of the command that `word` names, or of all commands if it names none."""
-    made = _Parser(prog=PROGRAM)
-    commands = made.add_subparsers(required=True, metavar="COMMAND", dest="program")
+    command_parser = _Parser(prog=PROGRAM)
+    commands = command_parser.add_subparsers(required=True, metavar="COMMAND", dest="program")
     known = BENCH | LAB
     for name in (word,) if word in known else known:
         if name in BENCH or has_lab():  # imports the module of a given command only
             importlib.import_module(f"hil.{known[name]}").add(commands)
         else:
             commands.add_parser(name, help="of the package firebreak-lab").set_defaults(run=_absent)
-    return made
+    return command_parser
 
 
 def has_lab() -> bool:
@@ -126,10 +126,10 @@ def _check_apart(arguments: argparse.Namespace) -> None:
     seen: dict[str, str] = {}
     for option in OUTPUTS:
         path = getattr(arguments, option, None)
-        other = seen.setdefault(os.path.realpath(path), option) if path else option
-        if other != option:
+        earlier = seen.setdefault(os.path.realpath(path), option) if path else option
+        if earlier != option:
             raise InputError(
-                f"--{option} {path}: --{other} names the same file; give each option its own file"
+                f"--{option} {path}: --{earlier} names the same file; give each option its own file"
             )
 
 
