@@ -21,7 +21,7 @@ class CanBms(RackBms):
         self.is_sealed = self._messages.is_sealed
         self.dialect = Dialect(profile, self._messages)
         self._forbidden = frozenset(profile.settings["forbidden"])
-        periods_ms = [each["period_ms"] for each in profile.sent.values()]
+        periods_ms = [row["period_ms"] for row in profile.sent.values()]
         self.command_period_us = 1000 * min(periods_ms or [1000])
         self._commands = -1
         self.sent_frames = dict.fromkeys(profile.sent, 0)
@@ -36,7 +36,7 @@ class CanBms(RackBms):
 
     def rows(self) -> list[Mapping[str, Any]]:
         """The row of the profile for each id of this BMS."""
-        return [each.row for each in self._messages.by_id.values()]
+        return [message.row for message in self._messages.by_id.values()]
 
     def on_frame(self, can_id: int, data: bytes, now_us: int) -> bool:
         """Take one frame. True if it concerns this BMS."""
@@ -70,7 +70,7 @@ class CanBms(RackBms):
         is_silent = self._commands * self.command_period_us <= self.dialect.confirm_us
         if self.dialect.foreign_id is not None or is_silent and not self.dialect.is_confirmed:
             return []
-        found = []
+        frames = []
         for name, row in self.profile.sent.items():
             if not (row["asks"] or self.dialect.is_confirmed):
                 continue
@@ -78,8 +78,8 @@ class CanBms(RackBms):
                 data = row["data_close"] if close_ok and row["data_close"] else row["data"]
                 self.sent_frames[name] += 1
                 can_id = self._sent_id(row)
-                found.append((can_id, sealed(row, can_id, data, self.sent_frames[name])))
-        return found
+                frames.append((can_id, sealed(row, can_id, data, self.sent_frames[name])))
+        return frames
 
     def sent_ids(self) -> tuple[int, ...]:
         """The ids of the frames to the BMS."""

@@ -52,8 +52,8 @@ class Raw:
 
     def of(self, frame: Word) -> int:
         """The raw value."""
-        found = (frame.big if self.is_big else frame.little) >> self.shift & self.mask
-        return (found ^ self._sign) - self._sign
+        unsigned = (frame.big if self.is_big else frame.little) >> self.shift & self.mask
+        return (unsigned ^ self._sign) - self._sign
 
 
 class Value(Raw):
@@ -79,9 +79,9 @@ class Value(Raw):
             return None
         if self.states:
             return self.states.value(raw)
-        found = (raw * self._multiply + self._add) // self._divide
-        found = abs(found) if self._is_magnitude else found
-        return found if self._low <= found <= self._high else None
+        scaled = (raw * self._multiply + self._add) // self._divide
+        scaled = abs(scaled) if self._is_magnitude else scaled
+        return scaled if self._low <= scaled <= self._high else None
 
 
 class Fault(Raw):
@@ -105,7 +105,7 @@ class Fault(Raw):
             raw ^= self.mask
         elif self._form in ("pairs", "any pair"):
             active = raw & ~(raw >> 1)
-            raw = sum([(active >> at & 1) << at // 2 for at in self._pairs])
+            raw = sum([(active >> bit & 1) << bit // 2 for bit in self._pairs])
             raw = int(raw != 0) if self._form == "any pair" else raw
         return raw << self._bit
 

@@ -37,8 +37,8 @@ class Dialect:
         """Note a frame. After a silence of all ids, the dialect must be confirmed again."""
         if now_us - self._last_us > self.silent_us:
             self.is_confirmed, self._first_us = False, now_us
-            for each in self._sources:
-                each.forget()
+            for silent_source in self._sources:
+                silent_source.forget()
             for group in self._messages.groups.values():
                 group.arrived, group.stored_us = 0, LONG_AGO_US
         self._last_us = source.heard_us = now_us

@@ -72,13 +72,13 @@ class Message:
 
 def _mask(source: Source) -> int:
     """The bits of a frame that hold its values; 0 (not known) if a field is big-endian."""
-    found = 0
+    mask = 0
     fields = [field for _, field, _ in source.fields] + [field for _, field in source.faults]
-    for field in [*fields, *[each for _, _, fields in source.arrays for each in fields]]:
+    for field in [*fields, *[field for _, _, fields in source.arrays for field in fields]]:
         if field.is_big:
             return 0
-        found |= field.mask << field.shift
-    return found
+        mask |= field.mask << field.shift
+    return mask
 
 
 class Messages(Sources):
@@ -97,8 +97,10 @@ class Messages(Sources):
                 self._source(message, None)
         for table in (profile.signals, profile.faults, profile.arrays):
             for name, row in table.items():
-                found = [each for each in self.by_id.values() if each.name == row["message"]]
-                for message in found:
+                messages = [
+                    message for message in self.by_id.values() if message.name == row["message"]
+                ]
+                for message in messages:
                     self._add(message, name, row)
         of_arrays = [row["message"] for row in profile.arrays.values()]
         voltage = self.groups[s.G_BMS_PACK]
@@ -128,11 +130,11 @@ class Messages(Sources):
         self, message: Message, name: str, row: dict[str, Any], number: int, mux: int | None
     ) -> None:
         """Add the values of one frame of an array, if the rack has them."""
-        at, size = number * len(row["starts"]), self._sizes[name]
-        if at < size:
+        first, size = number * len(row["starts"]), self._sizes[name]
+        if first < size:
             fields = [Value({**row, "start": start}) for start in row["starts"]]
             source = self._source(message, mux)
-            source.arrays.append((name, at, fields[: size - at]))
+            source.arrays.append((name, first, fields[: size - first]))
             self.feed(ARRAYS[name], source)
 
     def feed(self, group: int, source: Source) -> None:

@@ -17,8 +17,8 @@ def telling(profile: Profile, settings: dict[str, int]) -> Iterator[Check]:
     They are `[identity]` and the id of each SunSpec model. The last check fails if the chain of
     models could not be read to its end.
     """
-    for each in profile.identity.values():
-        yield each, partial(_is_one_of, Codec(each, settings), each.equals)
+    for register in profile.identity.values():
+        yield register, partial(_is_one_of, Codec(register, settings), register.equals)
     for slot, wanted in enumerate(profile.needed, 1):
         yield _header(slot), partial(_has_id, wanted.ids)
     if profile.models:

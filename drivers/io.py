@@ -85,7 +85,7 @@ class IoModule:
 
         All coils are 0 while the expiry is not confirmed.
         """
-        picked = tuple([levels[at] for at in self._picks]) if self.expiry_ok else ()
+        picked = tuple([levels[index] for index in self._picks]) if self.expiry_ok else ()
         if picked != self._picked:
             self._picked, self._write = picked, self._coils_request(picked)
         return self._write
@@ -118,8 +118,8 @@ class IoModule:
             data = yield read
         if data is None or int.from_bytes(data, "big") != wanted:
             self.refused += 1
-            found = int.from_bytes(data or b"", "big")
-            raise StepError(f"output expiry reads {found}, written {wanted}")
+            actual_raw = int.from_bytes(data or b"", "big")
+            raise StepError(f"output expiry reads {actual_raw}, written {wanted}")
 
     def _on_expiry_end(self, error: str, now_us: int) -> None:
         """Check again after check_period_ms, or soon if the check has failed."""

@@ -86,15 +86,15 @@ class Meter:
         self._changes_us: deque[int] = deque(maxlen=CHANGES)
 
     def _set_reads(self, profile: Profile) -> None:
-        every, settings = profile.registers, profile.settings
+        registers, settings = profile.registers, profile.settings
         fast, slow = [
-            [every[name] for name in names(every, settings)]
+            [registers[name] for name in names(registers, settings)]
             for names in (meter_reads.fast_names, meter_reads.slow_names)
         ]
         self._reads = meter_reads.grouped(fast, settings)
         self._numbers = Numbers(fast, self._reads, SINGLE)
         self._slow = [
-            (each, Numbers(slow, [each], SINGLE)) for each in meter_reads.grouped(slow, settings)
+            (block, Numbers(slow, [block], SINGLE)) for block in meter_reads.grouped(slow, settings)
         ]
 
     def _set_checks(self, profile: Profile) -> None:
@@ -110,16 +110,16 @@ class Meter:
         }
         volts, amps, self._powers = place["voltage"], place["current"], place["power"]
         self._volts, self._nominal_V = volts, settings["nominal_voltage_V"] if volts else 0.0
-        self._volts_min = [limits[at][0] for at in volts]
+        self._volts_min = [limits[index][0] for index in volts]
         self._limits = [
-            (at, 0.0 if at in volts else low, high)
-            for at, (low, high) in enumerate(limits)
-            if names[at] not in SINGLE
+            (index, 0.0 if index in volts else low, high)
+            for index, (low, high) in enumerate(limits)
+            if names[index] not in SINGLE
         ]
         self._frequency = names.index(FREQUENCY) if FREQUENCY in names else None
         self._total = names.index(TOTAL) if TOTAL in names else None
         self._apparent = list(zip(volts, amps)) if volts and amps else []
-        pairs = [(*pair, at) for pair, at in zip(self._apparent, self._powers)]
+        pairs = [(*pair, power) for pair, power in zip(self._apparent, self._powers)]
         self._phases = pairs
 
     def fast(self) -> list[rtu.Request]:
@@ -186,33 +186,33 @@ class Meter:
         if self._identity and kind == rtu.TIMEOUT:
             self._identity.note_silence()
 
-    def _take(self, words: bytes, now_us: int) -> None:
+    def _take(self, pdus: bytes, now_us: int) -> None:
         if self._identity is not None:
             self._identity.note_answer(now_us)
             if not self._identity.is_identified:
                 return
-        if words != self._seen:
-            self._seen, self._moved_us = words, now_us
-        if words != self._words:
+        if pdus != self._seen:
+            self._seen, self._moved_us = pdus, now_us
+        if pdus != self._words:
             self._words = None
-            if not self._store(words, now_us):
+            if not self._store(pdus, now_us):
                 self.refused += 1
                 return
-            self._words = words
+            self._words = pdus
             self._changes_us.append(now_us)
         self._quality_us = now_us
         self._fresh[self._group] = 1
 
-    def _store(self, words: bytes, now_us: int) -> bool:
-        values = self._numbers.read(words)
+    def _store(self, pdus: bytes, now_us: int) -> bool:
+        values = self._numbers.read(pdus)
         power_W = None if values is None else self._power_W(values)
         if values is None or power_W is None:
             return False
         self.see(*self._quality_of(values), now_us)
-        if any([values[at] < low for at, low in zip(self._volts, self._volts_min)]):
+        if any([values[index] < low for index, low in zip(self._volts, self._volts_min)]):
             return False
         self._inp[self._power_index] = power_W
-        self._inp[self._hash_index] = zlib.crc32(words) & HASH_MASK
+        self._inp[self._hash_index] = zlib.crc32(pdus) & HASH_MASK
         return True
 
     def _quality_of(self, values: Sequence[float]) -> tuple[list[float], float]:
@@ -236,8 +236,8 @@ class Meter:
 
     def _power_W(self, values: Sequence[float]) -> int | None:
         """The power, W, or None if a value fails a check."""
-        for at, low, high in self._limits:
-            if not low <= values[at] <= high:
+        for index, low, high in self._limits:
+            if not low <= values[index] <= high:
                 return None
         slack, slack_W = self._slack, self._slack_W
         for volt, amp, power in self._phases:
@@ -291,7 +291,7 @@ class Meter:
         if len(times_us) == CHANGES:
             mean_ms = round((times_us[-1] - times_us[0]) / len(between_us) / 1000)
             least_ms = min(between_us) // 1000
-        other = self._identity.other_device if self._identity else 0
+        other_device = self._identity.other_device if self._identity else 0
         stated_ms = max(self.profile.settings["refresh_ms"], self.profile.period_ms)
         slow = [round(self.slow[name] * 1000) if name in self.slow else UNKNOWN for name in SINGLE]
-        return stated_ms, mean_ms, least_ms, other, *slow
+        return stated_ms, mean_ms, least_ms, other_device, *slow

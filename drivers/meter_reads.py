@@ -40,20 +40,20 @@ def fast_names(registers: Mapping[str, Register], settings: Mapping[str, Any]) -
     without another changing value the meter would look frozen. It is also read if the meter is
     fast, because grid operators judge sags by it, and if the battery responds to it.
     """
-    wanted = [*[name for each in PHASED for name in phases_of(each, settings)], TOTAL]
-    found = [name for name in wanted if name in registers]
-    has_voltage = any(name in found for name in phases_of(VOLTAGE, settings))
+    wanted = [*[name for quantity in PHASED for name in phases_of(quantity, settings)], TOTAL]
+    names = [name for name in wanted if name in registers]
+    has_voltage = any(name in names for name in phases_of(VOLTAGE, settings))
     is_fast = settings["refresh_ms"] <= FAST_MS
     if FREQUENCY in registers and (is_fast or not has_voltage or RESPONSE in settings):
-        found.append(FREQUENCY)
-    return with_factors(registers, found)
+        names.append(FREQUENCY)
+    return with_factors(registers, names)
 
 
 def slow_names(registers: Mapping[str, Register], settings: Mapping[str, Any]) -> list[str]:
     """The registers that are read seldom, and their scale factors."""
     fast = fast_names(registers, settings)
-    found = [name for name in SINGLE if name in registers and name not in fast]
-    return with_factors(registers, found)
+    names = [name for name in SINGLE if name in registers and name not in fast]
+    return with_factors(registers, names)
 
 
 def with_factors(registers: Mapping[str, Register], names: list[str]) -> list[str]:
@@ -62,10 +62,12 @@ def with_factors(registers: Mapping[str, Register], names: list[str]) -> list[st
     return [*names, *dict.fromkeys([name for name in factors if name in registers])]
 
 
-def grouped(each: list[Register], settings: Mapping[str, Any]) -> list[Block]:
+def grouped(registers: list[Register], settings: Mapping[str, Any]) -> list[Block]:
     """The reads of these registers. The read of the power comes last, so that it is the newest."""
-    found = blocks(each, settings)
-    return sorted(found, key=lambda block: any(_is_power(each[at]) for at, _, _ in block.places))
+    reads = blocks(registers, settings)
+    return sorted(
+        reads, key=lambda block: any(_is_power(registers[index]) for index, _, _ in block.places)
+    )
 
 
 def _is_power(register: Register) -> bool:

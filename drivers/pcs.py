@@ -106,7 +106,7 @@ class SunSpecPcs:
 
     def schedule(self) -> rtu.Periodic:
         """[(Request, period in us)] in steady state, at nominal addresses, for the site check."""
-        models = [sunspec.Found(each, *NOMINAL_MODEL) for each in self.readings.models_needed()]
+        models = [sunspec.Found(model, *NOMINAL_MODEL) for model in self.readings.models_needed()]
         return [(read.request, read.period_us) for read in self.readings.steady_reads(models)]
 
     def _requests_per_tick(self, tick_us: int) -> int:
@@ -176,8 +176,8 @@ class SunSpecPcs:
     def heartbeat(self) -> rtu.Request:
         """Request that writes the next controller heartbeat. It is due once a second."""
         self._heartbeat = (self._heartbeat + 1) % NOT_IMPLEMENTED_U32
-        place, words = self._address("715.ControllerHb"), pcs_settings.words(self._heartbeat)
-        return self._write("heartbeat", place, words)
+        place, registers = self._address("715.ControllerHb"), pcs_settings.words(self._heartbeat)
+        return self._write("heartbeat", place, registers)
 
     # -- start-up
 

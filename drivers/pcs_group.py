@@ -34,8 +34,8 @@ class ReadingGroup:
         self._period_us, self._heard, self._places = period_ms * 1000, heard, places
         self._codecs = [Codec(register, settings) for register in self._registers]
         self._factors = {
-            at: ScaleFactor([codec for codec in self._codecs if codec.factor == register.name])
-            for at, register in enumerate(self._registers)
+            index: ScaleFactor([codec for codec in self._codecs if codec.factor == register.name])
+            for index, register in enumerate(self._registers)
             if register.name in profile.factors
         }
         self._blocks = blocks(self._registers, profile.settings)
@@ -75,17 +75,17 @@ class ReadingGroup:
 
     def _on_reply(self, number: int, block: Block, pdu: bytes, now_us: int) -> None:
         self._heard(now_us)
-        found: dict[str, int] = {}
+        values: dict[str, int] = {}
         parts, factors = block.parts(pdu[2:]), self._factors
-        is_new = not all([factors[at].holds(part) for at, part in parts if at in factors])
-        for index, part in [each for each in parts if each[0] not in factors]:
+        is_new = not all([factors[index].holds(part) for index, part in parts if index in factors])
+        for index, part in [pair for pair in parts if pair[0] not in factors]:
             value, is_good = self._codecs[index].read(part)
             if value is None or not is_good or is_new:
                 self.refused += 1
                 self._at_us[number] = LONG_AGO_US
                 return
-            found[self._registers[index].name] = value
-        self.values |= found
+            values[self._registers[index].name] = value
+        self.values |= values
         self._unanswered.discard(number)
         self._at_us[number] = now_us
         if min(self._at_us) >= now_us - 2 * self._period_us:

@@ -219,7 +219,9 @@ class Readings:
             if values is None:
                 return False
             milli = [sunspec.scaled(raw, exp, 1000) for raw, exp in zip(values, exponents)]
-            if not all(_within(each, point, 1000) for each, point in zip(milli, self._dc.points)):
+            if not all(
+                _within(reading, point, 1000) for reading, point in zip(milli, self._dc.points)
+            ):
                 return False
             self._dc_pdu = pdu
             self._dc_values = milli if self._dc.model == 802 else milli[::-1]

@@ -23,9 +23,9 @@ class ProfileError(ValueError):
     """A profile that a driver cannot use. One line: file, key and what is allowed."""
 
 
-def wrong(path: pathlib.Path, words: str) -> ProfileError:
+def wrong(path: pathlib.Path, reason: str) -> ProfileError:
     """A ProfileError whose line begins with the file."""
-    return ProfileError(f"{path.name}: {words}")
+    return ProfileError(f"{path.name}: {reason}")
 
 
 # Addresses from n x SLOT on count from the ID register of the n-th SunSpec model of the profile.
@@ -144,25 +144,25 @@ class Profile(SimpleNamespace):
     @property
     def tells(self) -> list[str]:
         """Names of all checks before a value counts, in the order of the driver."""
-        chain = [*[each.name for each in self.needed], "the SunSpec chain"] if self.models else []
+        chain = [*[model.name for model in self.needed], "the SunSpec chain"] if self.models else []
         return [*self.identity, *chain, *self.factors, *self.limits]
 
     @property
     def needed(self) -> list[Wanted]:
         """The SunSpec models without which no value counts. They have the first slots."""
-        return [each for each in self.models if each.is_needed]
+        return [model for model in self.models if model.is_needed]
 
     @property
     def factors(self) -> list[str]:
         """Names of the registers that contain a scale factor."""
-        found = {getattr(each, "scale_from", "") for each in self.registers.values()}
-        return sorted(found - {""})
+        names = {getattr(register, "scale_from", "") for register in self.registers.values()}
+        return sorted(names - {""})
 
     @property
     def limits(self) -> list[str]:
         """Names of written registers in which an installer may have set a fixed limit."""
-        every = self.registers.values()
-        return [each.name for each in every if getattr(each, "fixed_words", [])]
+        registers = self.registers.values()
+        return [register.name for register in registers if getattr(register, "fixed_words", [])]
 
     @property
     def fault_places(self) -> dict[str, int]:
@@ -182,15 +182,15 @@ class Profile(SimpleNamespace):
         """
         for name in names:
             if name not in self.registers:
-                words = "missing; it is read with the others of its block"
-                raise wrong(self.path, f"registers.{name}: {words}")
+                reason = "missing; it is read with the others of its block"
+                raise wrong(self.path, f"registers.{name}: {reason}")
         first = end = self.registers[names[0]].address
         layout = ">"
         for name in names:
             register = self.registers[name]
             if register.address < end:
-                words = f"must be {end} or more to be read with registers.{names[0]}"
-                raise wrong(self.path, f"registers.{name}: address {register.address} {words}")
+                reason = f"must be {end} or more to be read with registers.{names[0]}"
+                raise wrong(self.path, f"registers.{name}: address {register.address} {reason}")
             layout += f"{(register.address - end) * 2}x{register.code}"
             end = register.address + register.words
         return first, end - first, struct.Struct(layout)

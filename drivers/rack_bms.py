@@ -110,8 +110,10 @@ class RackBms:
     def _keep(self, source: Source, frame: Any, values: Values) -> None:
         """Keep the values of a frame whose content is new."""
         self._values.update(values)
-        for name, at, fields in source.arrays:
-            self._numbers[name][at : at + len(fields)] = [field.value(frame) for field in fields]
+        for name, first, fields in source.arrays:
+            self._numbers[name][first : first + len(fields)] = [
+                field.value(frame) for field in fields
+            ]
         for name, fault in source.faults:
             self._faults[name] = fault.bits(frame)
         self._keep_limits()
@@ -206,29 +208,29 @@ class RackBms:
             return False
         if place.is_new:
             values = self._values
-            found: Mapping[int, int] | None = {
+            signals: Mapping[int, int] | None = {
                 index: values[name] for name, index in SIGNALS[group] if name in values
             }
             if group in self._MADE:
-                found = self._MADE[group](self, found, now_us)
-            if found is None:
+                signals = self._MADE[group](self, signals, now_us)
+            if signals is None:
                 return False
-            for index, value in found.items():
+            for index, value in signals.items():
                 self._inp[self._first + index] = value
             place.is_new = group == s.G_BMS_STATE and self._is_timed
         self._fresh[self._groups_at + group] = 1
         return True
 
-    def _limits(self, found: Signals, now_us: int) -> Signals:
-        found = dict.fromkeys(ALLOWED.values(), self._rated_mA) | found
+    def _limits(self, signals: Signals, now_us: int) -> Signals:
+        signals = dict.fromkeys(ALLOWED.values(), self._rated_mA) | signals
         for name, index in ALLOWED.items():
             if not self._values.get(name, 1):
-                found[index] = 0
+                signals[index] = 0
         if self._values.get(CHARGE_MV, 1) == 0:
-            found[s.CHARGE_CURRENT_MA_MAX] = 0
-        return found
+            signals[s.CHARGE_CURRENT_MA_MAX] = 0
+        return signals
 
-    def _state(self, found: Signals, now_us: int) -> Signals | None:
+    def _state(self, signals: Signals, now_us: int) -> Signals | None:
         """Fault bits and counters. None if frames are not sealed and the limits are too old.
 
         Contactors that are not reported count as closed `close_ms` after their supply is on, and as
@@ -251,7 +253,7 @@ class RackBms:
             s.BMS_FAULT_BITS: faults,
             s.BMS_BAD_FRAMES: min(self.bad_frames, s.INT_MAX),
             s.CELLS_ONLINE: self._online(),
-            **found,
+            **signals,
         }
 
     def _online(self) -> int:
@@ -263,28 +265,28 @@ class RackBms:
             return self._cells - self._numbers[CELLS].count(None)
         return self._cells if EXTREMES[0] in self.profile.signals else 0
 
-    def _extremes(self, found: Signals, now_us: int) -> Signals | None:
+    def _extremes(self, signals: Signals, now_us: int) -> Signals | None:
         """Extremes and positions of the cells. None if no cell has a value."""
         if CELLS in self.profile.arrays:
-            known = [(mV, at) for at, mV in enumerate(self._numbers[CELLS]) if mV is not None]
+            known = [(mV, place) for place, mV in enumerate(self._numbers[CELLS]) if mV is not None]
             if not known:
                 return None
             (low, low_at), (high, high_at) = min(known), max(known)
-            found |= {s.CELL_VOLTAGE_MV_MIN: low, s.CELL_VOLTAGE_MV_MAX: high}
-            found |= {s.CELL_POSITION_MIN: low_at, s.CELL_POSITION_MAX: high_at}
+            signals |= {s.CELL_VOLTAGE_MV_MIN: low, s.CELL_VOLTAGE_MV_MAX: high}
+            signals |= {s.CELL_POSITION_MIN: low_at, s.CELL_POSITION_MAX: high_at}
         per_module = self.profile.settings["cells_per_module"]
         for index in (s.CELL_POSITION_MIN, s.CELL_POSITION_MAX):
-            module, cell = divmod(found.get(index, NO_POSITION), per_module)
-            found[index] = min(module * CELLS_PER_MODULE_MAX + cell, NO_POSITION)
-        return found
+            module, cell = divmod(signals.get(index, NO_POSITION), per_module)
+            signals[index] = min(module * CELLS_PER_MODULE_MAX + cell, NO_POSITION)
+        return signals
 
-    def _temperatures(self, found: Signals, now_us: int) -> Signals | None:
-        degrees = [each for each in self._numbers[TEMPERATURES] if each is not None]
+    def _temperatures(self, signals: Signals, now_us: int) -> Signals | None:
+        degrees = [reading for reading in self._numbers[TEMPERATURES] if reading is not None]
         whole = len(degrees) == self._modules
         return dict(enumerate(degrees, s.MODULE_TEMPERATURE_DDEGC)) if whole else None
 
-    def _charge(self, found: Signals, now_us: int) -> Signals:
-        return {s.SOH_PERMILLE: 0, **found}  # 0: the BMS reports no state of health
+    def _charge(self, signals: Signals, now_us: int) -> Signals:
+        return {s.SOH_PERMILLE: 0, **signals}  # 0: the BMS reports no state of health
 
     _MADE: Mapping[int, Callable[..., Signals | None]] = {
         s.G_BMS_LIMITS: _limits,

@@ -67,8 +67,8 @@ class Group:
         """True if every source in `must` has come again, and no source in `may` has stopped."""
         if self.arrived & self.must != self.must:
             return False
-        for each in self.watched:
-            if each.times and now_us - each.good_us > each.stopped_us:
+        for source in self.watched:
+            if source.times and now_us - source.good_us > source.stopped_us:
                 return False
         return True
 
@@ -99,6 +99,6 @@ class Sources:
         groups = self.groups.items()
         for source in self.sources:
             bit = source.bit
-            source.feeds = [each for each in groups if bit & (each[1].must | each[1].may)]
+            source.feeds = [pair for pair in groups if bit & (pair[1].must | pair[1].may)]
         for _, group in groups:
-            group.watched = [each for each in self.sources if each.bit & group.may]
+            group.watched = [source for source in self.sources if source.bit & group.may]

@@ -31,7 +31,7 @@ class Block(NamedTuple):
 
 def bits(data: bytes, count: int) -> bytes:
     """One byte for each of the first `count` bits of a reply."""
-    return bytes([data[at // 8] >> at % 8 & 1 for at in range(count)])
+    return bytes([data[bit // 8] >> bit % 8 & 1 for bit in range(count)])
 
 
 def extent(register: Register) -> int:
@@ -45,18 +45,18 @@ def blocks(registers: Sequence[Register], settings: Mapping[str, Any]) -> list[B
     Between two neighbours there are at most `gap_registers_max` unused registers.
     """
     count_max, gap_max = settings["registers_per_read_max"], settings["gap_registers_max"]
-    places = [(each.function, each.address) for each in registers]
+    places = [(register.function, register.address) for register in registers]
     order = sorted(range(len(registers)), key=places.__getitem__)
     groups: list[list[int]] = []
-    for at in order:
-        register, group = registers[at], groups[-1] if groups else []
+    for index in order:
+        register, group = registers[index], groups[-1] if groups else []
         first = registers[group[0]] if group else register
         end = registers[group[-1]].address + extent(registers[group[-1]]) if group else 0
         is_near = register.function == first.function and register.address - end <= gap_max
         if group and is_near and register.address + extent(register) - first.address <= count_max:
-            group.append(at)
+            group.append(index)
         else:
-            groups.append([at])
+            groups.append([index])
     return [_block(registers, group) for group in groups]
 
 
@@ -64,8 +64,8 @@ def _block(registers: Sequence[Register], group: list[int]) -> Block:
     first, last = registers[group[0]], registers[group[-1]]
     unit = 1 if first.function in BITS_FUNCTIONS else 2
     places = []
-    for at in group:
-        start = (registers[at].address - first.address) * unit
-        places.append((at, start, extent(registers[at]) * unit))
+    for index in group:
+        start = (registers[index].address - first.address) * unit
+        places.append((index, start, extent(registers[index]) * unit))
     count = last.address - first.address + extent(last)
     return Block(first.function, first.address, count, tuple(places))

@@ -70,12 +70,12 @@ class RegisterBms(RackBms):
         registers, settings = self.profile.registers.values(), self.profile.settings
         for period_ms in dict.fromkeys([self._period_ms(register) for register in registers]):
             own = [register for register in registers if self._period_ms(register) == period_ms]
-            every = [place for each in own for place in self._expanded(each)]
-            for block in blocks([each for _, each in every], settings):
+            pairs = [place for register in own for place in self._expanded(register)]
+            for block in blocks([register for _, register in pairs], settings):
                 source = self._sources.make(block.address, True, settings["stopped_ms"] * 1000)
                 self._reads.append((source, block, period_ms * 1000))
                 for index, start, size in block.places:
-                    self._add(source, *every[index], (start, size))
+                    self._add(source, *pairs[index], (start, size))
 
     def _period_ms(self, register: Register) -> int:
         return register.period_ms or self.profile.period_ms
@@ -86,12 +86,12 @@ class RegisterBms(RackBms):
             return [(0, register)]
         count, own = self._sizes[register.name], vars(register)
         if count > register.count:
-            words = f"registers.{register.name}: has {register.count} values for the {count}"
-            raise wrong(self.profile.path, f"{words} of the rack; allowed at least as many")
-        places = [{"address": register.address + at * register.words} for at in range(count)]
-        return [(at, Register(**own | place)) for at, place in enumerate(places)]
+            reason = f"registers.{register.name}: has {register.count} values for the {count}"
+            raise wrong(self.profile.path, f"{reason} of the rack; allowed at least as many")
+        places = [{"address": register.address + index * register.words} for index in range(count)]
+        return [(index, Register(**own | place)) for index, place in enumerate(places)]
 
-    def _add(self, source: Source, at: int, register: Register, size: tuple[int, int]) -> None:
+    def _add(self, source: Source, index: int, register: Register, size: tuple[int, int]) -> None:
         """Add one register to the content of a reply."""
         name = register.name
         if name in self._scaled:
@@ -101,7 +101,7 @@ class RegisterBms(RackBms):
         if place.codec.factor:
             self._scaled[place.codec.factor].append(place.codec)
         if name in ARRAYS:
-            source.arrays.append((name, at, [place]))
+            source.arrays.append((name, index, [place]))
         elif name.startswith(FAULT):
             source.faults.append((name, place))
         else:
@@ -113,14 +113,14 @@ class RegisterBms(RackBms):
     def periodic(self) -> rtu.Periodic:
         """[(Request, period in us)]: reads of values, then the rare reads of the identity."""
         reply_id = self.node + self.profile.settings["reply_id_offset"]
-        places, found = self.places, []
+        places, reads = self.places, []
         for number, (source, block, period_us) in enumerate(self._reads, 1):
             key = self.node, f"rack {number}"
             taking = partial(self._on_reply, source, block), partial(self._on_failure, source)
             place = block.function, places.of(block.address), block.length
             read = rtu.read_request(key, self.node, *place, *taking, reply_id=reply_id)
-            found.append((places.follow(read, block.address), period_us))
-        return found + self._identity.periodic()
+            reads.append((places.follow(read, block.address), period_us))
+        return reads + self._identity.periodic()
 
     schedule = periodic
 
@@ -134,25 +134,25 @@ class RegisterBms(RackBms):
         An opening is repeated while the BMS reports closed contactors, because an acknowledgement
         does not show that they have opened.
         """
-        found: list[rtu.Request] = []
+        writes: list[rtu.Request] = []
         is_known = self.frames and self._identity.is_identified
         for name, row in self.profile.sent.items() if is_known else ():
             before, at_us = self._sent.get(name, ([], LONG_AGO_US))
             is_close = bool(row["data_close"] and close_ok)
-            words = row["data_close"] if is_close else row["data"]
+            registers = row["data_close"] if is_close else row["data"]
             is_due = 0 < (row["period_ms"] * 1000 if before else RETRY_US) <= now_us - at_us
             if row["data_close"] and not is_close and self._values.get(STATE, 0) in CLOSED:
                 is_due = is_due or now_us - at_us >= RETRY_US
             if row["count_max"]:
-                words = [sum(before) % row["count_max"] + 1] if is_due else before
+                registers = [sum(before) % row["count_max"] + 1] if is_due else before
             # the budget of writes never holds back an opening, a heartbeat or a repetition
-            holds = before == words or self._values.get(STATE, 0) in CLOSED
+            holds = before == registers or self._values.get(STATE, 0) in CLOSED
             if row["stored"] != NO and self.wear.holds_back(is_close, holds, now_us):
                 continue
-            if is_due or before not in ([], words):
-                self._sent[name] = words, now_us
-                found.append(self.write(name, words, bool(row["data_close"]) and not is_close))
-        return found
+            if is_due or before not in ([], registers):
+                self._sent[name] = registers, now_us
+                writes.append(self.write(name, registers, bool(row["data_close"]) and not is_close))
+        return writes
 
     def write(self, name: str, words: list[int], is_first: bool = False) -> rtu.Request:
         """One write of [sent]. is_first: it opens the contactors, so it goes before others."""
@@ -199,8 +199,8 @@ class RegisterBms(RackBms):
         if self.is_sign_wrong:
             return SIGN, 0
         if not self._identity.is_identified:
-            other = self._identity.other_device
-            return (OTHER, other) if other else (WAITING, 0)
+            other_device = self._identity.other_device
+            return (OTHER, other_device) if other_device else (WAITING, 0)
         stuck_ms = self.profile.settings["heartbeat_ms_max"]
         if self._beat and now_us - self._beat_us > stuck_ms * 1000:
             return (WAITING if self._beat_us == LONG_AGO_US else STUCK), self._beat[0].can_id
@@ -229,7 +229,7 @@ class RegisterBms(RackBms):
         state = self._state_of(now_us)
         if state[0] != OK:
             return state
-        for each, _, _ in self._reads:
-            if each.times and each.heard_us - each.good_us > each.stopped_us:
-                return READ, each.can_id
+        for source, _, _ in self._reads:
+            if source.times and source.heard_us - source.good_us > source.stopped_us:
+                return READ, source.can_id
         return state

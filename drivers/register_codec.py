@@ -83,10 +83,10 @@ class Codec:
             form = f"{self._register.type} with scale {self._register.scale:g}"
             form += f" and offset {self._register.offset:g}" if self._offset else ""
             raise ValueError(f"{self._register.name}: {value} does not fit {form}") from error
-        found = list(struct.unpack(f">{len(data) // 2}H", ordered(self._register, data)))
+        registers = list(struct.unpack(f">{len(data) // 2}H", ordered(self._register, data)))
         if self._register.complement:
-            found.append(0xFFFF - found[-1])
-        return found + list(self._register.with_words)
+            registers.append(0xFFFF - registers[-1])
+        return registers + list(self._register.with_words)
 
     def _raw(self, data: bytes) -> int | float | None:
         if self._register.type in INTEGERS:
@@ -119,17 +119,17 @@ class ScaleFactor:
 def ordered(register: Register, data: bytes) -> bytes:
     """Swap between the byte and word order on the wire and big-endian, in either direction."""
     if register.byte_order == "little":
-        data = b"".join([data[at : at + 2][::-1] for at in range(0, len(data), 2)])
+        data = b"".join([data[start : start + 2][::-1] for start in range(0, len(data), 2)])
     if register.word_order == "little":
-        data = b"".join([data[at : at + 2] for at in range(len(data) - 2, -1, -2)])
+        data = b"".join([data[start : start + 2] for start in range(len(data) - 2, -1, -2)])
     return data
 
 
 def _towards_zero(raw: int | Fraction, kind: str) -> bytes:
     """`raw` rounded towards 0 to a number of this type. OverflowError if it is too large."""
     if kind in INTEGERS:
-        words, is_signed = INTEGERS[kind]
-        return math.trunc(raw).to_bytes(2 * words, "big", signed=is_signed)
+        count, is_signed = INTEGERS[kind]
+        return math.trunc(raw).to_bytes(2 * count, "big", signed=is_signed)
     data = struct.pack(FLOATS[kind], raw)
     (number,) = struct.unpack(FLOATS[kind], data)
     if abs(Fraction(number)) > abs(Fraction(raw)):

@@ -37,12 +37,12 @@ class Numbers:
                 self._registers.append(register)
             layout += f"{2 * block.length - end}x"
         self._unpack = struct.Struct(layout).unpack_from
-        self.names = [each.name for each in self._registers]
-        self._alone = frozenset([at for at, name in enumerate(self.names) if name in alone])
+        self.names = [register.name for register in self._registers]
+        self._alone = frozenset([index for index, name in enumerate(self.names) if name in alone])
         self._scaled = [
             self.names.index(each.scale_from) if each.scale_from else -1 for each in self._registers
         ]
-        self._factors_at = sorted({at for at in self._scaled if at >= 0})
+        self._factors_at = sorted({index for index in self._scaled if index >= 0})
         self._exponents: tuple[float, ...] = ()
         self._has_factors = False
         self._steps = [] if self._factors_at else self._made_steps({})
@@ -60,15 +60,15 @@ class Numbers:
         if not self._steps:
             return raws
         values = list(raws)
-        for at, decode, invalid, factor, divisor, offset in self._steps:
-            raw = values[at]
+        for index, decode, invalid, factor, divisor, offset in self._steps:
+            raw = values[index]
             if decode is not None:
                 raw = decode(raw)
             if raw in invalid:
-                if at not in self._alone:
+                if index not in self._alone:
                     return None
                 raw = math.nan
-            values[at] = raw * factor / divisor + offset
+            values[index] = raw * factor / divisor + offset
         return values
 
     def _is_settled(self, exponents: tuple[float, ...]) -> bool:
@@ -82,15 +82,15 @@ class Numbers:
 
     def _made_steps(self, exponents: dict[int, int]) -> list[tuple[Any, ...]]:
         steps = []
-        for at, register in enumerate(self._registers):
+        for index, register in enumerate(self._registers):
             scale = Fraction(str(register.scale)) * Fraction(10) ** exponents.get(
-                self._scaled[at], 0
+                self._scaled[index], 0
             )
             decode = None if _is_plain(register) else _decoder(register)
             invalid, offset = frozenset(register.invalid), register.offset
-            if at in exponents or decode is None and not invalid and scale == 1 and not offset:
+            if index in exponents or decode is None and not invalid and scale == 1 and not offset:
                 continue
-            steps.append((at, decode, invalid, *scale.as_integer_ratio(), offset))
+            steps.append((index, decode, invalid, *scale.as_integer_ratio(), offset))
         return steps
 
 
@@ -100,7 +100,7 @@ def values_of(
     """{name: value} of registers, from the answers of `read`; None if a value is missing."""
     numbers, pdus = (
         Numbers(registers, reads),
-        b"".join([bytes(HEAD_BYTES) + read(each) for each in reads]),
+        b"".join([bytes(HEAD_BYTES) + read(block) for block in reads]),
     )
     numbers.read(pdus)  # read twice, because a scale factor counts from its second reading on
     values = numbers.read(pdus)

@@ -191,8 +191,8 @@ class RegisterPcs:
             return None
         self.readings.is_commanded = bool(self._unstopped)
         requests = [
-            self._write(at, each, partial(self._on_stop, at), rtu.STOP)
-            for at, each in enumerate(self.profile.stop)
+            self._write(number, step, partial(self._on_stop, number), rtu.STOP)
+            for number, step in enumerate(self.profile.stop)
         ]
         if not requests:
             return self.writer.zero(rtu.STOP, self._now_us)
@@ -245,13 +245,13 @@ class RegisterPcs:
         They have the keys of [[stop]], so a stop replaces such a write that still waits for the
         bus.
         """
-        every = [each for each in self.profile.start if each.repeat_ms]
+        writes = [step for step in self.profile.start if step.repeat_ms]
         if not (self.readings.is_started and self.readings.is_running):
             self._repeat_us = now_us
-        if not every or now_us - self._repeat_us < min([each.repeat_ms for each in every]) * 1000:
+        if not writes or now_us - self._repeat_us < min([step.repeat_ms for step in writes]) * 1000:
             return []
         self._repeat_us = now_us
-        return [self._write(at, each, self._on_beat) for at, each in enumerate(every)]
+        return [self._write(number, step, self._on_beat) for number, step in enumerate(writes)]
 
     def _give_up(self) -> steps.Sequence[None]:
         """End a start that has failed. The channel decides whether another start may begin."""

@@ -53,10 +53,10 @@ class PcsReadings:
         self._base, self._measure_group, self._control_group = places
         self._bits, self._rated_W, self._implausible = profile.fault_places, settings["rated_W"], 0
         # registers that were written and are read back: words of frames, then values of steps
-        every = writer.frames if profile.settings["read_back"] else []
-        self._held = [frame.plain_words(f"held {at} ") for at, frame in enumerate(every)]
-        kept = [each for each in (*profile.setup, *profile.start) if each.read_back]
-        self._kept = {f"kept {at}": each for at, each in enumerate(kept)}
+        frames = writer.frames if profile.settings["read_back"] else []
+        self._held = [frame.plain_words(f"held {index} ") for index, frame in enumerate(frames)]
+        kept = [step for step in (*profile.setup, *profile.start) if step.read_back]
+        self._kept = {f"kept {index}": step for index, step in enumerate(kept)}
         self._make_groups(list(profile.registers.values()), settings)
         self.is_known = False
         self.forget()
@@ -67,8 +67,8 @@ class PcsReadings:
             *[register.scale_from for register in registers if register.name in CONTROLLED],
         ]
         control = [register for register in registers if register.name in names]
-        control += [each for frame in self._held for each in frame]
-        control += [_named(each.register, name) for name, each in self._kept.items()]
+        control += [register for frame in self._held for register in frame]
+        control += [_named(step.register, name) for name, step in self._kept.items()]
         factors = [register.scale_from for register in registers if register.name not in CONTROLLED]
         measure = [e for e in registers if e.name in factors or e.name not in names]
         unit_id = self._writer.unit_id
@@ -203,11 +203,11 @@ class PcsReadings:
 
         Begin again if a setting differs.
         """
-        held = [tuple([values[each.name] for each in frame]) for frame in self._held]
+        held = [tuple([values[register.name] for register in frame]) for frame in self._held]
         wrong = [
-            each
-            for name, each in self._kept.items()
-            if values[name] != each.value and (self.is_started or each not in self._profile.start)
+            step
+            for name, step in self._kept.items()
+            if values[name] != step.value and (self.is_started or step not in self._profile.start)
         ]
         is_equal = not wrong and self._writer.compare(held)
         self._differs = 0 if is_equal else self._differs + 1
@@ -220,11 +220,11 @@ class PcsReadings:
 
     def _held_W(self, values: Values) -> int | None:
         """The power that the written registers ask for; None if they have no meaning."""
-        found = []
-        for frame, words in zip(self._writer.frames, self._held):
-            data = Struct(f">{frame.count}H").pack(*[values[each.name] for each in words])
-            found += frame.values(data)
-        return setpoint_form.power_W(found) if found else None
+        pairs = []
+        for frame, held in zip(self._writer.frames, self._held):
+            data = Struct(f">{frame.count}H").pack(*[values[register.name] for register in held])
+            pairs += frame.values(data)
+        return setpoint_form.power_W(pairs) if pairs else None
 
 
 def _current_mA(values: Values) -> int | None:

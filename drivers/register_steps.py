@@ -34,11 +34,11 @@ class RegisterSteps:
     def set_up(self, step: Step) -> steps.Sequence[None]:
         """Write a step only if the device shows another value, because it may store each write."""
         if step.function in WRITES:
-            place, words = self.content(step)
-            data = yield "try", rtu.READ_HOLDING_REGISTERS, place, len(words)
-            if data == _packed(words):
+            place, registers = self.content(step)
+            data = yield "try", rtu.READ_HOLDING_REGISTERS, place, len(registers)
+            if data == _packed(registers):
                 return
-            if self.now_us < self._times(place, words)[1]:
+            if self.now_us < self._times(place, registers)[1]:
                 if step.read_back:
                     raise _not_kept(step, place)
                 return
@@ -53,25 +53,25 @@ class RegisterSteps:
 
     def content(self, step: Step) -> tuple[int, tuple[int, ...]]:
         """(first register on the device, words) of a write."""
-        words = tuple(Codec(step.register, self._settings).words(step.value))
-        return self._places.of(step.register.address), words
+        registers = tuple(Codec(step.register, self._settings).words(step.value))
+        return self._places.of(step.register.address), registers
 
     def _times(self, *content: object) -> tuple[int, int]:
         return self._written.get(content, (0, LONG_AGO_US))
 
-    def _write(self, step: Step, place: int, words: tuple[int, ...]) -> steps.Sequence[None]:
+    def _write(self, step: Step, place: int, registers: tuple[int, ...]) -> steps.Sequence[None]:
         if step.stored != NO and self._wear.holds_back(1, 0, self.now_us):
             raise StepError(f"register {place} waits: the budget of writes is spent for today")
         kind = "write one" if step.function == rtu.WRITE_REGISTER else "write"
-        answer = yield kind, place, words
+        answer = yield kind, place, registers
         if answer is None:
             raise StepError(step.fault or f"register {place} refuses {step.value}")
-        times, _ = self._times(place, words)
+        times, _ = self._times(place, registers)
         again_us = self.now_us + (PAUSE_US << PAUSE_BITS * times)
-        self._written[place, words] = min(times + 1, PAUSES), again_us
+        self._written[place, registers] = min(times + 1, PAUSES), again_us
         if step.read_back:
-            data = yield "read", rtu.READ_HOLDING_REGISTERS, place, len(words)
-            if data != _packed(words):
+            data = yield "read", rtu.READ_HOLDING_REGISTERS, place, len(registers)
+            if data != _packed(registers):
                 raise _not_kept(step, place)
 
     def _wait(self, step: Step) -> steps.Sequence[None]:
@@ -91,5 +91,5 @@ def _not_kept(step: Step, place: int) -> StepError:
     return StepError(step.fault or f"register {place} does not keep {step.value}")
 
 
-def _packed(words: tuple[int, ...]) -> bytes:
-    return Struct(f">{len(words)}H").pack(*words)
+def _packed(registers: tuple[int, ...]) -> bytes:
+    return Struct(f">{len(registers)}H").pack(*registers)

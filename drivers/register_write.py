@@ -99,9 +99,9 @@ class RegisterWrite:
 
     def see(self, data: bytes) -> None:
         """Compare the present content of the registers of the write with a fixed limit."""
-        words, size = Struct(f">{len(data) // 2}H").unpack(data), self._register.words
-        wanted, is_own = self._register.fixed_words, words[:size] == self._expected[:size]
-        pairs = zip(words[len(words) - len(wanted) :], wanted)
+        registers, size = Struct(f">{len(data) // 2}H").unpack(data), self._register.words
+        wanted, is_own = self._register.fixed_words, registers[:size] == self._expected[:size]
+        pairs = zip(registers[len(registers) - len(wanted) :], wanted)
         is_fixed = not is_own and all([want in (-1, word) for word, want in pairs])
         self.fixed = self.codec.read(data[: 2 * size])[0] if is_fixed else None
 
@@ -150,11 +150,11 @@ class RegisterWrite:
         """Compare a read with the last write. pdu: function, byte count, registers or bits."""
         data, count = pdu[2:], len(self._expected)
         if self._register.write_function in COIL_WRITES:
-            found = tuple(bits(data, count))
+            actual = tuple(bits(data, count))
         else:
-            found = Struct(f">{count}H").unpack(data)
-        self._unkept = self._unkept + 1 if found != self._expected else 0
-        if found != self._expected:
+            actual = Struct(f">{count}H").unpack(data)
+        self._unkept = self._unkept + 1 if actual != self._expected else 0
+        if actual != self._expected:
             self._passed = None
             self._lost(rtu.BAD_REPLY, 0, now_us)
 

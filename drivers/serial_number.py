@@ -35,11 +35,11 @@ class SerialNumber:
 
     def steps(self) -> Sequence[None]:
         """Steps that read it once, for a driver whose bus has no room for later reads."""
-        found = []
+        parts = []
         for first, count in self._reads if self._places.has(self._address) else ():
             answer = yield "read", self._function, self._places.of(first), count
-            found.append(answer or b"")
-        self._use(b"".join(found))
+            parts.append(answer or b"")
+        self._use(b"".join(parts))
 
     def _read(self, number: int, unit_id: int) -> rtu.Request:
         first, count = self._reads[number]

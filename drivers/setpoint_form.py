@@ -34,24 +34,24 @@ class Frame:
         self._places = places
         self.function, self.address = frame.function, frame.address
         self.registers = frame.values
-        self._codecs = [Codec(each, settings) for each in frame.values]
-        self.count = sum([each.words for each in frame.values])
+        self._codecs = [Codec(register, settings) for register in frame.values]
+        self.count = sum([register.words for register in frame.values])
 
     def words(self, power_W: int) -> Words:
         """The register values for this power. ValueError if a value does not fit."""
-        found: list[int] = []
+        encoded: list[int] = []
         for register, codec in zip(self.registers, self._codecs):
-            found += codec.words(_asked(register, power_W))
-        return tuple(found)
+            encoded += codec.words(_asked(register, power_W))
+        return tuple(encoded)
 
     def values(self, data: bytes) -> list[tuple[Register, int | None]]:
         """[(register, its value)] of registers that were read back."""
-        found, at = [], 0
+        pairs, offset = [], 0
         for register, codec in zip(self.registers, self._codecs):
             size = 2 * register.words
-            found.append((register, codec.read(data[at : at + size])[0]))
-            at += size
-        return found
+            pairs.append((register, codec.read(data[offset : offset + size])[0]))
+            offset += size
+        return pairs
 
     def plain_words(self, name: str) -> list[Register]:
         """A register to read for each word of the frame."""
@@ -59,14 +59,14 @@ class Frame:
         plain |= {"offset": 0, "scale_by": "", "mask": 0, "invalid": [], "values": {}}
         plain |= {"word_order": "big", "byte_order": "big", "low": 0, "high": 0xFFFF}
         return [
-            Register(name=f"{name}{at}", address=self.address + at, **plain)
-            for at in range(self.count)
+            Register(name=f"{name}{index}", address=self.address + index, **plain)
+            for index in range(self.count)
         ]
 
     def request(
         self,
         unit_id: int,
-        words: Words,
+        content: Words,
         on_reply: rtu.OnReply = rtu.ignore,
         on_failure: rtu.OnFailure = rtu.ignore,
     ) -> rtu.Request:
@@ -76,7 +76,7 @@ class Frame:
         """
         address = self._places.of(self.address) if self._places else self.address
         place = (unit_id, "write setpoint"), unit_id, address
-        return rtu.write_request(self.function, *place, words, on_reply, on_failure)
+        return rtu.write_request(self.function, *place, content, on_reply, on_failure)
 
 
 def _asked(register: Register, power_W: int) -> int:
@@ -107,10 +107,10 @@ def power_W(values: list[tuple[Register, int | None]]) -> int | None:
         of_role.setdefault(register.role, []).append(value)
     if way == 0:
         return 0
-    asked = [way * each for each in of_role.get("magnitude", ())] if way else []
-    asked += [-each for each in of_role.get(CHARGE, ()) if way != 1]
-    asked += [each for each in of_role.get(DISCHARGE, ()) if way != -1]
-    asked = [each for each in asked if each] + of_role.get("power", [])
-    if len({way_of(each) for each in asked}) > 1:
+    asked = [way * magnitude for magnitude in of_role.get("magnitude", ())] if way else []
+    asked += [-charge for charge in of_role.get(CHARGE, ()) if way != 1]
+    asked += [discharge for discharge in of_role.get(DISCHARGE, ()) if way != -1]
+    asked = [power for power in asked if power] + of_role.get("power", [])
+    if len({way_of(power) for power in asked}) > 1:
         return None
     return max(asked, key=abs, default=0)

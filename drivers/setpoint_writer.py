@@ -25,7 +25,7 @@ class SetpointWriter:
         """
         self.unit_id = unit_id
         self.places = Places(profile)
-        self.frames = [Frame(each, settings, self.places) for each in profile.setpoint]
+        self.frames = [Frame(frame, settings, self.places) for frame in profile.setpoint]
         self._zero = [frame.words(0) for frame in self.frames]
         roles = [{register.role for register in frame.registers} for frame in self.frames]
         self._modes = {number for number, role in enumerate(roles) if "mode" in role}
@@ -34,7 +34,7 @@ class SetpointWriter:
         spare_ms = settings["setpoint_ms"] - settings["tick_ms"] // 2
         self._pause_us = max(profile.settings["setpoint_pause_ms"], spare_ms) * 1000
         self.wear = Wear(profile, self.places.of)
-        self._is_counted = any([each.stored != NO for each in profile.setpoint])
+        self._is_counted = any([frame.stored != NO for frame in profile.setpoint])
         self.forget()
 
     def forget(self) -> None:
@@ -95,14 +95,14 @@ class SetpointWriter:
     def _target_W(self, asked_W: int, now_us: int) -> int:
         if self._is_counted and self.wear.holds_back(asked_W, self._passed_W, now_us):
             return 0
-        one = len(self.frames) == 1
-        return asked_W if one or self._way in (0, way_of(asked_W)) else 0
+        is_single = len(self.frames) == 1
+        return asked_W if is_single or self._way in (0, way_of(asked_W)) else 0
 
     def _next(self, target_W: int) -> int | None:
         """The frame to write next: first frames that change, then frames to repeat."""
-        words, size = self._words(target_W), len(self.frames)
+        contents, size = self._words(target_W), len(self.frames)
         numbers = range(size)
-        changed = [number for number in numbers if self._holds[number] != words[number]]
+        changed = [number for number in numbers if self._holds[number] != contents[number]]
         if self._takes_turns(target_W, changed):
             changed.sort(key=lambda number: (number - self._turn) % size)
         return next(iter(changed + [number for number in numbers if self._is_due[number]]), None)
@@ -124,26 +124,26 @@ class SetpointWriter:
         return self._encoded
 
     def _sent(self, number: int, target_W: int, priority: int, now_us: int) -> rtu.Request:
-        words = self._words(target_W)[number]
-        if words != self._holds[number]:
+        content = self._words(target_W)[number]
+        if content != self._holds[number]:
             # unknown until it is acknowledged, because a following 0 may have to be sent too
             self._holds[number] = self.held_W = None
         self._turn = number + 1
         self._way = way_of(target_W) or None  # becomes 0 only when all frames have 0
-        self._sent_us, self._waits_for, self._sent_W = now_us, words, target_W
+        self._sent_us, self._waits_for, self._sent_W = now_us, content, target_W
         if is_between(target_W, self._passed_W):
             self._passed_W = target_W
-        written = partial(self._on_written, number, target_W, words)
-        lost = partial(self._on_lost, number, words)
-        request = self.frames[number].request(self.unit_id, words, written, lost)
+        written = partial(self._on_written, number, target_W, content)
+        lost = partial(self._on_lost, number, content)
+        request = self.frames[number].request(self.unit_id, content, written, lost)
         request.priority = priority
         return request
 
     def _on_written(
-        self, number: int, target_W: int, words: Words, pdu: bytes, now_us: int
+        self, number: int, target_W: int, content: Words, pdu: bytes, now_us: int
     ) -> None:
-        self._holds[number], self._is_due[number] = words, False
-        self._end(words)
+        self._holds[number], self._is_due[number] = content, False
+        self._end(content)
         if None not in self._holds:
             self._told_W = target_W
         if self._holds == self._words(target_W) and not any(self._is_due):
@@ -152,12 +152,12 @@ class SetpointWriter:
         if self._holds == self._zero:
             self._way = 0
 
-    def _on_lost(self, number: int, words: Words, kind: int, code: int, now_us: int) -> None:
+    def _on_lost(self, number: int, content: Words, kind: int, code: int, now_us: int) -> None:
         """Note a frame without an answer. The device may have accepted it."""
         self._is_due[number] = True
-        if words != self._holds[number]:
+        if content != self._holds[number]:
             self._holds[number] = self.held_W = self._told_W = None
-        self._end(words)
+        self._end(content)
 
     def acknowledged_W(self) -> int | None:
         """The set-point of a frame acknowledged since the last call, else `held_W`.
@@ -167,19 +167,19 @@ class SetpointWriter:
         told_W, self._told_W = self._told_W, self.held_W
         return told_W
 
-    def _end(self, words: Words) -> None:
-        if words == self._waits_for:
+    def _end(self, content: Words) -> None:
+        if content == self._waits_for:
             self._waits_for = None
 
     def all_of_zero(self) -> list[rtu.Request]:
         """The writes of a set-point of 0, for the site check."""
         pairs = zip(self.frames, self._zero)
-        return [frame.request(self.unit_id, words) for frame, words in pairs]
+        return [frame.request(self.unit_id, content) for frame, content in pairs]
 
-    def compare(self, found: list[Words]) -> bool:
+    def compare(self, read_back: list[Words]) -> bool:
         """True if the registers that were read back equal those last acknowledged."""
-        pairs = zip(found, self._holds)
-        return all([held is None or words == held for words, held in pairs])
+        pairs = zip(read_back, self._holds)
+        return all([held is None or content == held for content, held in pairs])
 
     def repeat(self) -> None:
         """Write all frames again."""

@@ -73,8 +73,8 @@ class SiteDevice:
         self.refused = self.failures = self.refused_mask = self.refused_value = 0
         self._sink, (self._first, self._group) = sink, place
         registers = profile.registers.values()
-        for each in registers:
-            each.count = settings.get(each.count_by, each.count)
+        for register in registers:
+            register.count = settings.get(register.count_by, register.count)
         factors = profile.factors
         reads = [e for e in registers if "read" in e.direction and e.name not in factors]
         self.places, self._steps = Places(profile), Steps(unit_id, self._on_walk_end)
@@ -84,12 +84,12 @@ class SiteDevice:
             _Signal(Codec(read, settings, (bounds or {}).get(read.name)), names.index(read.name))
             for read in reads
         ]
-        written = [each for each in registers if "write" in each.direction]
-        self._writes = {each.name: RegisterWrite(each, unit_id, *own) for each in written}
+        written = [target for target in registers if "write" in target.direction]
+        self._writes = {target.name: RegisterWrite(target, unit_id, *own) for target in written}
         self._make_checks(settings)
         self._identity_due_us = self._heard_us = self._silent = 0
-        told = [register for register, _ in self._checks]
-        self._blocks = blocks([*reads, *told], profile.settings)
+        checked = [register for register, _ in self._checks]
+        self._blocks = blocks([*reads, *checked], profile.settings)
         self._unread = {at for at, block in enumerate(self._blocks) if self._has_signal(block)}
         if profile.models:
             self._steps.begin(self.places.walk())
@@ -97,12 +97,12 @@ class SiteDevice:
     def _make_checks(self, settings: dict[str, int]) -> None:
         """Set the checks, in the order of Profile.tells."""
         writes = self._writes.values()
-        codecs = [signal.codec for signal in self._signals] + [each.codec for each in writes]
+        codecs = [signal.codec for signal in self._signals] + [write.codec for write in writes]
         telling = [*device_checks.telling(self.profile, settings)]
-        limits = [(limit, partial(self._see, each)) for each in writes if (limit := each.limit)]
+        limits = [(limit, partial(self._see, write)) for write in writes if (limit := write.limit)]
         self._telling = len(telling)
-        found = device_checks.factors(self.profile, codecs)
-        self._checks: list[device_checks.Check] = [*telling, *found, *limits]
+        factors = device_checks.factors(self.profile, codecs)
+        self._checks: list[device_checks.Check] = [*telling, *factors, *limits]
         self._unfound, self._differing = set(range(len(self._checks))), set[int]()
 
     def _see(self, write: RegisterWrite, part: bytes) -> bool:
@@ -125,7 +125,7 @@ class SiteDevice:
     def other_device(self) -> int:
         """Number (from 1) in Profile.tells of the first check that fails; 0 if none fails."""
         tells, writes = self.profile.tells, self._writes.items()
-        fixed = [tells.index(name) for name, each in writes if each.is_unstated]
+        fixed = [tells.index(name) for name, write in writes if write.is_unstated]
         return min(self._differing or fixed, default=-1) + 1
 
     def periodic(self) -> rtu.Periodic:
@@ -223,8 +223,8 @@ class SiteDevice:
         if self.profile.models and self.places.is_found:
             self.places.forget()
             self._steps.begin(self.places.walk())
-        for each in self._writes.values() if self._checks else ():
-            each.forget()
+        for write in self._writes.values() if self._checks else ():
+            write.forget()
 
     def _differs(self, number: int) -> None:
         """Note that the checked register `number` differs from the profile."""

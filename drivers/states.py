@@ -37,5 +37,5 @@ class States:
 
 def unnamed(codecs: Iterable[Any]) -> int | None:
     """The first raw state without a name among the last states of these codecs, or None."""
-    found = [codec.states.unnamed for codec in codecs if codec.states is not None]
-    return next((raw for raw in found if raw is not None), None)
+    raws = [codec.states.unnamed for codec in codecs if codec.states is not None]
+    return next((raw for raw in raws if raw is not None), None)

@@ -38,15 +38,15 @@ class Found(NamedTuple):
 Chain = list[Found]
 
 
-def located(wanted: Wanted, found: Chain) -> int:
+def located(wanted: Wanted, chain: Chain) -> int:
     """Address of the model on a device with this chain. StepError if missing or too short."""
-    every = [each for each in found if each.model in wanted.ids]
-    if len(every) < wanted.instance:
+    matches = [model for model in chain if model.model in wanted.ids]
+    if len(matches) < wanted.instance:
         raise StepError(f"{wanted.name} missing")
-    one, needed = every[wanted.instance - 1], wanted.registers - HEADER
-    if one.length < needed:
-        raise StepError(f"{wanted.name} has length {one.length}, needed {needed}")
-    return one.address
+    chosen, needed = matches[wanted.instance - 1], wanted.registers - HEADER
+    if chosen.length < needed:
+        raise StepError(f"{wanted.name} has length {chosen.length}, needed {needed}")
+    return chosen.address
 
 
 def walk(base_addresses: list[int]) -> Sequence[list[Found]]:
@@ -124,17 +124,17 @@ class Places:
         self.missing = self._needed
         self.take((yield from walk(self._bases)))
 
-    def take(self, found: list[Found]) -> None:
+    def take(self, chain: list[Found]) -> None:
         """Use the chain of a device. StepError if it lacks a needed model."""
-        self._first = [self._find(number, found) for number in range(len(self._wanted))]
+        self._first = [self._find(number, chain) for number in range(len(self._wanted))]
         for request in self._followers:
             place = self.of(request.place).to_bytes(2, "big")
             request.frame = seal(request.frame[:2] + place + request.frame[4:-2])
 
-    def _find(self, number: int, found: list[Found]) -> int | None:
+    def _find(self, number: int, chain: list[Found]) -> int | None:
         self.missing, wanted = number, self._wanted[number]
         try:
-            return located(wanted, found)
+            return located(wanted, chain)
         except StepError:
             if wanted.is_needed:
                 raise

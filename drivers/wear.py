@@ -51,10 +51,10 @@ class Wear:
             return
         first, count = place_of(frame)
         left = set(range(first, first + (1 if function in SINGLE else count)))
-        for each in self._written:
-            if each.stored == NO and each.is_coil == (function in COILS):
-                at = self._place(each.address)
-                left -= set(range(at, at + each.words))
+        for write in self._written:
+            if write.stored == NO and write.is_coil == (function in COILS):
+                start = self._place(write.address)
+                left -= set(range(start, start + write.words))
         self.spent += bool(left)
 
     def step(self, now_us: int) -> None:
@@ -98,17 +98,17 @@ def written(profile: Profile) -> Iterator[Written]:
     """Each register that a driver of this profile writes by itself, with its key `stored`."""
     repeat_ms = profile.settings.get("repeat_ms", 0)
     for frame in profile.setpoint:
-        words = sum([each.words for each in frame.values])
-        yield Written("setpoint", False, frame.address, words, frame.stored, repeat_ms)
-    for what in ("setup", "start", "stop"):
-        for step in getattr(profile, what):
+        count = sum([register.words for register in frame.values])
+        yield Written("setpoint", False, frame.address, count, frame.stored, repeat_ms)
+    for sequence in ("setup", "start", "stop"):
+        for step in getattr(profile, sequence):
             place = step.register.address, step.register.words
             if step.function in WRITES:
-                yield Written(what, False, *place, step.stored, step.repeat_ms)
+                yield Written(sequence, False, *place, step.stored, step.repeat_ms)
     for name, row in {"heartbeat": profile.heartbeat, **profile.sent}.items():
         if "address" in row:
-            words = len(row.get("data", ())) or 1
-            yield Written(name, False, row["address"], words, row["stored"], row["period_ms"])
+            count = len(row.get("data", ())) or 1
+            yield Written(name, False, row["address"], count, row["stored"], row["period_ms"])
     for name, register in profile.registers.items():
         if "write" in getattr(register, "direction", ""):
             yield _of_register(name, vars(register))
@@ -117,13 +117,13 @@ def written(profile: Profile) -> Iterator[Written]:
 def _of_register(name: str, keys: dict[str, Any]) -> Written:
     """keys: those of a register; only a site device has all of them."""
     is_coil, place = keys["type"] == "bit", keys.get("write_address", keys["address"])
-    words = keys["words"] + len(keys.get("with_words", ())) + keys.get("complement", 0)
-    count = keys["count"] if is_coil else words
+    word_count = keys["words"] + len(keys.get("with_words", ())) + keys.get("complement", 0)
+    count = keys["count"] if is_coil else word_count
     return Written(name, is_coil, place, count, keys["stored"], keys.get("repeat_ms", 0))
 
 
 def of_setpoint(profile: Profile) -> str:
     """Whether a set-point is stored, by the worst of its registers."""
-    found = {each.stored for each in profile.setpoint}
-    found = found or {profile.settings.get("stored", NOT_STATED)}
-    return next(each for each in (YES, NOT_STATED, NO) if each in found)
+    stored = {frame.stored for frame in profile.setpoint}
+    stored = stored or {profile.settings.get("stored", NOT_STATED)}
+    return next(kind for kind in (YES, NOT_STATED, NO) if kind in stored)

@@ -206,7 +206,7 @@ def open_can(interface: str, channel: str, bitrate: int, **settings: Any) -> Can
 class _NoBus:
     """A bus on a machine without CAN."""
 
-    def recv(self, *given: object, **more: object) -> None:
+    def recv(self, *arguments: object, **more: object) -> None:
         raise OSError(errno.EAFNOSUPPORT, "")
 
     send = recv

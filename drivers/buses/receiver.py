@@ -58,18 +58,18 @@ class Receiver:
         request, seen = self._request, self._seen
         function = request.function
         for code, size in (function, request.reply_bytes), (function | 0x80, EXCEPTION_BYTES):
-            for at in range(len(seen) - size + 1):
-                is_code = seen[at + 1] == code and seen[at] != request.reply_id
-                if is_code and crc16(seen[at : at + size]) == 0:
-                    return seen[at]
+            for start in range(len(seen) - size + 1):
+                is_code = seen[start + 1] == code and seen[start] != request.reply_id
+                if is_code and crc16(seen[start : start + size]) == 0:
+                    return seen[start]
         return None
 
     def _echo_removed(self, request: Request) -> bool:
         """True if a search is possible: the echo was removed, or it cannot look like a reply."""
-        at = self._buffer.find(self._echo)
-        if at < 0:
+        start = self._buffer.find(self._echo)
+        if start < 0:
             return not request.frame.startswith(request.head)
-        del self._buffer[: at + len(self._echo)]
+        del self._buffer[: start + len(self._echo)]
         self.received -= len(self._echo)
         self._echo = b""
         return True
@@ -78,17 +78,17 @@ class Receiver:
         buffer = self._buffer
         exception_head = bytes((request.reply_id, request.function | 0x80))
         while True:
-            at, size = _candidate(buffer, request, exception_head)
-            if at < 0:
+            start, size = _candidate(buffer, request, exception_head)
+            if start < 0:
                 del buffer[: -len(request.head)]  # the start of a reply may be among the last bytes
                 return None
-            if len(buffer) < at + size:
+            if len(buffer) < start + size:
                 return None
-            frame = bytes(buffer[at : at + size])
+            frame = bytes(buffer[start : start + size])
             if crc16(frame) == 0:
-                del buffer[: at + size]
+                del buffer[: start + size]
                 return _remember(request, frame) if size == request.reply_bytes else frame[1:-2]
-            del buffer[: at + 1]
+            del buffer[: start + 1]
 
 
 def _candidate(buffer: bytearray, request: Request, exception_head: bytes) -> tuple[int, int]:

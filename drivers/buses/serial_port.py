@@ -204,8 +204,8 @@ def _lock_owner(path: str) -> str:
         state = os.stat(path)
         device = f"{os.major(state.st_dev):02x}:{os.minor(state.st_dev):02x}:{state.st_ino}"
         with open("/proc/locks", encoding="ascii") as locks:
-            every = [line.split() for line in locks]
-        holders = [each[4] for each in every if each[1:2] == ["FLOCK"] and each[5] == device]
+            rows = [line.split() for line in locks]
+        holders = [row[4] for row in rows if row[1:2] == ["FLOCK"] and row[5] == device]
         if not holders:
             return "another process"
         with open(f"/proc/{holders[0]}/comm", encoding="utf-8") as name:

@@ -61,14 +61,14 @@ class TcpPort:
         """Begin to connect. A failure raises nothing; `error` describes it."""
         self.close()
         try:
-            self._socket = made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self._socket = stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         except OSError as failure:
             return self._lose(failure.errno)
-        made.setblocking(False)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+        stream.setblocking(False)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
         self._give_up_us = 0
-        code = made.connect_ex(self._address)
+        code = stream.connect_ex(self._address)
         if code not in (0, errno.EINPROGRESS):
             self._lose(code)
 
@@ -84,10 +84,10 @@ class TcpPort:
         self._give_up_us = self._give_up_us or now_us + CONNECT_US_MAX
         return self._finish_connecting(self._socket, now_us)
 
-    def _finish_connecting(self, made: socket.socket, now_us: int) -> bool:
+    def _finish_connecting(self, stream: socket.socket, now_us: int) -> bool:
         waiting = select.poll()
-        waiting.register(made, select.POLLOUT)
-        code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if waiting.poll(0) else None
+        waiting.register(stream, select.POLLOUT)
+        code = stream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if waiting.poll(0) else None
         if code == 0:
             self._is_connected = True
             self.generation += 1
