@@ -54,34 +54,34 @@ class Ages:
 
     def _expected(self, image: "array[int]", image_map: p.ImageMap) -> bytes:
         """One byte per group: 1 if the cabinet has its equipment. `heard` waits for these only."""
-        at = image_map.cabinet
-        gas, vapour = image[at + p.P_GAS_DETECTORS], image[at + p.P_OFFGAS_DETECTORS]
+        cabinet = image_map.cabinet
+        gas, vapour = image[cabinet + p.P_GAS_DETECTORS], image[cabinet + p.P_OFFGAS_DETECTORS]
         fitted = [
             1,
             1,
-            image[at + p.P_IO_3_FITTED],
+            image[cabinet + p.P_IO_3_FITTED],
             1,
-            image[at + p.P_METER_LOAD_FITTED],
+            image[cabinet + p.P_METER_LOAD_FITTED],
             gas,
             gas // 2,
             vapour,
             vapour // 2,
-            image[at + p.P_TOXIC_FITTED],
-            image[at + p.P_CLIMATE_FITTED],
-            image[at + p.P_UPS_FITTED],
+            image[cabinet + p.P_TOXIC_FITTED],
+            image[cabinet + p.P_CLIMATE_FITTED],
+            image[cabinet + p.P_UPS_FITTED],
             0,
         ] + [1] * (self.layout.units * s.UNIT_GROUP_COUNT)
         for rack in range(self.layout.racks):
-            words = image_map.rack + rack * p.RACK_WORDS
+            start = image_map.rack + rack * p.RACK_WORDS
             fitted += [
                 1,
-                image[words + p.R_CELLS_REPORTED],
+                image[start + p.R_CELLS_REPORTED],
                 1,
                 1,
                 1,
-                image[words + p.R_TEMPERATURES_REPORTED],
+                image[start + p.R_TEMPERATURES_REPORTED],
             ]
-        return bytes([1 if each else 0 for each in fitted])
+        return bytes([1 if is_fitted else 0 for is_fitted in fitted])
 
     def update(self, elapsed: int) -> None:
         """Add `elapsed` ticks to the age of every group; the age of a fresh group becomes 0."""

@@ -113,12 +113,12 @@ class Bounds:
     def _set_constants(self) -> None:
         """Set the limits that never change: rated power of the PCS, limit of the installer."""
         for unit in range(self.layout.units):
-            words = self.map.unit + unit * p.UNIT_WORDS
+            start = self.map.unit + unit * p.UNIT_WORDS
             for way in range(2):
-                at, rated_W = (unit * 2 + way) * LIMIT_COUNT, self.image[words + p.U_RATED_W]
-                self.limit_W[at + L_PCS_RATED] = rated_W
-                self.limit_W[at + L_INSTALLER] = min(
-                    self.image[words + p.U_INSTALLER_CHARGE_W_MAX + way], rated_W
+                base, rated_W = (unit * 2 + way) * LIMIT_COUNT, self.image[start + p.U_RATED_W]
+                self.limit_W[base + L_PCS_RATED] = rated_W
+                self.limit_W[base + L_INSTALLER] = min(
+                    self.image[start + p.U_INSTALLER_CHARGE_W_MAX + way], rated_W
                 )
 
     def update(self, elapsed: int, demand: "array[int]", running: bool) -> None:
@@ -159,21 +159,21 @@ class Bounds:
     def _limits(
         self, unit: int, way: int, elapsed: int, demand: "array[int]", first: int, running: bool
     ) -> None:
-        words = self.map.unit + unit * p.UNIT_WORDS
-        rated = self.image[words + p.U_RATED_W]
-        at = (unit * 2 + way) * LIMIT_COUNT
+        start = self.map.unit + unit * p.UNIT_WORDS
+        rated = self.image[start + p.U_RATED_W]
+        base = (unit * 2 + way) * LIMIT_COUNT
         limit = self.limit_W
         derate = demand[first + (m.D_DISCHARGE_DERATE_PCT if way else m.D_CHARGE_DERATE_PCT)]
-        limit[at + L_DERATE] = self._share_W(at, (100 - derate) * 10)
+        limit[base + L_DERATE] = self._share_W(base, (100 - derate) * 10)
         inhibited = demand[first + (m.D_DISCHARGE_INHIBIT if way else m.D_CHARGE_INHIBIT)]
         ramp = demand[first + m.D_PCS] >= m.PCS_RAMP or inhibited
-        limit[at + L_INHIBIT] = 0 if inhibited >= m.INHIBIT_AT_ONCE else rated
-        limit[at + L_RAMP_TO_ZERO] = (
+        limit[base + L_INHIBIT] = 0 if inhibited >= m.INHIBIT_AT_ONCE else rated
+        limit[base + L_RAMP_TO_ZERO] = (
             self._ramped_W(unit * 2 + way, rated, elapsed) if ramp else rated
         )
-        limit[at + L_STOP] = 0 if demand[first + m.D_PCS] >= m.PCS_STOP else rated
-        limit[at + L_PERMIT] = rated if running else 0
-        limit[at + L_TEST] = scale_W(rated, TEST_PERMILLE) if self.inp[s.TEST_REQUEST] else rated
+        limit[base + L_STOP] = 0 if demand[first + m.D_PCS] >= m.PCS_STOP else rated
+        limit[base + L_PERMIT] = rated if running else 0
+        limit[base + L_TEST] = scale_W(rated, TEST_PERMILLE) if self.inp[s.TEST_REQUEST] else rated
 
     def _ramped_W(self, place: int, rated: int, elapsed: int) -> int:
         """The next point of the ramp from the published limit to zero.
@@ -198,23 +198,23 @@ class Bounds:
                 online += 1
                 for word in range(RACK_LIMITS):
                     least[word] = min(least[word], limit[first + word])
-        limit_W, at = self.limit_W, (unit * 2 + way) * LIMIT_COUNT
+        limit_W, base = self.limit_W, (unit * 2 + way) * LIMIT_COUNT
         current_mA, voltage_V = least[RL_CURRENT_MA + way], least[RL_VOLTAGE_V]
         dc_W = self._dc_limit_W(unit, way, online, current_mA, voltage_V)
-        limit_W[at + L_BMS_CURRENT] = min(limit_W[at + L_PCS_RATED], dc_W)
-        limit_W[at + L_CELL_VOLTAGE_TAPER] = self._share_W(at, least[RL_CELL_VOLTAGE + way])
-        limit_W[at + L_TEMPERATURE_TAPER] = self._share_W(at, least[RL_TEMPERATURE + way])
-        limit_W[at + L_SOC_TAPER] = self._share_W(at, least[RL_SOC + way])
-        limit_W[at + L_BMS_SILENCE] = self._share_W(at, least[RL_SILENCE])
+        limit_W[base + L_BMS_CURRENT] = min(limit_W[base + L_PCS_RATED], dc_W)
+        limit_W[base + L_CELL_VOLTAGE_TAPER] = self._share_W(base, least[RL_CELL_VOLTAGE + way])
+        limit_W[base + L_TEMPERATURE_TAPER] = self._share_W(base, least[RL_TEMPERATURE + way])
+        limit_W[base + L_SOC_TAPER] = self._share_W(base, least[RL_SOC + way])
+        limit_W[base + L_BMS_SILENCE] = self._share_W(base, least[RL_SILENCE])
 
-    def _share_W(self, at: int, permille: int) -> int:
+    def _share_W(self, base: int, permille: int) -> int:
         """The part `permille` of the lowest power that PCS, installer and BMS allow.
 
         A part of the rated power alone would reduce nothing where one of the three is far lower.
         """
         limit = self.limit_W
-        rated = limit[at + L_PCS_RATED]
-        lowest = min(limit[at + L_INSTALLER], limit[at + L_BMS_CURRENT])
+        rated = limit[base + L_PCS_RATED]
+        lowest = min(limit[base + L_INSTALLER], limit[base + L_BMS_CURRENT])
         if permille == FULL_PERMILLE:
             return rated
         return scale_W(lowest if lowest else rated, permille)
@@ -224,19 +224,19 @@ class Bounds:
 
         The sharing error reduces the current, and the losses reduce the power of a discharge.
         """
-        words = self.map.unit + unit * p.UNIT_WORDS
-        current_dA = current_mA // 100 * self.image[words + p.U_RACK_SHARING_PERMILLE] // 1000
+        start = self.map.unit + unit * p.UNIT_WORDS
+        current_dA = current_mA // 100 * self.image[start + p.U_RACK_SHARING_PERMILLE] // 1000
         power_W = current_dA * online * voltage_V // 10
-        return scale_W(power_W, self.image[words + p.U_EFFICIENCY_PERMILLE_MIN]) if way else power_W
+        return scale_W(power_W, self.image[start + p.U_EFFICIENCY_PERMILLE_MIN]) if way else power_W
 
     def _lowest(self, unit: int, way: int) -> None:
         """Find the binding limit of a unit in one direction, and publish its reason."""
-        at = (unit * 2 + way) * LIMIT_COUNT
+        base = (unit * 2 + way) * LIMIT_COUNT
         limit, reason = self.limit_W, L_PCS_RATED
-        lowest = limit[at]
+        lowest = limit[base]
         for index in NAMED:
-            if limit[at + index] < lowest or limit[at + index] == 0:
-                lowest, reason = limit[at + index], index
+            if limit[base + index] < lowest or limit[base + index] == 0:
+                lowest, reason = limit[base + index], index
         self.lowest_W[unit * 2 + way] = lowest
         self.out[self.layout.unit_output(unit, s.CHARGE_REASON + way)] = reason
 

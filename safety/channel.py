@@ -68,8 +68,8 @@ class Receiver:
         """
         accepted = 0
         buffer, filled = self._coming.bytes, self._filled
-        for at in range(count):
-            buffer[filled] = data[at]
+        for index in range(count):
+            buffer[filled] = data[index]
             filled += 1
             if filled <= HEADER_BYTES or filled == FRAME_BYTES:
                 self._filled = filled
@@ -136,14 +136,14 @@ class Receiver:
     def _drop(self) -> None:
         """Drop the first byte, and all bytes up to the next pair of start bytes."""
         data, filled = self._coming.bytes, self._filled
-        at = 1
-        while at < filled and not (
-            data[at] == START_1 and (at + 1 == filled or data[at + 1] == START_2)
+        start = 1
+        while start < filled and not (
+            data[start] == START_1 and (start + 1 == filled or data[start + 1] == START_2)
         ):
-            at += 1
-        for place in range(1, filled - at):  # the first place holds a start byte already
-            data[place] = data[at + place]
-        self._filled = filled - at
+            start += 1
+        for place in range(1, filled - start):  # the first place holds a start byte already
+            data[place] = data[start + place]
+        self._filled = filled - start
 
     def _refuse(self, reason: int) -> None:
         self.last_refusal = reason

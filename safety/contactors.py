@@ -174,7 +174,7 @@ class Contactors:
 
     def racks_zero(self) -> int:
         """Same as `current_zero`, for the racks alone."""
-        found = 1
+        zero = 1
         for rack in range(self.layout.racks):
             if self.ages.known(self.pack_group[rack]):
                 if (
@@ -185,8 +185,8 @@ class Contactors:
             elif self.inp[self.state_at[rack]] != s.CONTACTOR_OPEN or not self.ages.known(
                 self.state_group[rack]
             ):
-                found = -1
-        return found
+                zero = -1
+        return zero
 
     def above_breaking(self) -> bool:
         """True if a rack carries more current than its contactors can break.
@@ -204,8 +204,8 @@ class Contactors:
 
     def count(self, step: int) -> int:
         """How many racks have this step."""
-        found = 0
+        count = 0
         for value in self.step:
             if value == step:
-                found += 1
-        return found
+                count += 1
+        return count

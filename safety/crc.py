@@ -42,8 +42,8 @@ def add_number(value: int, number: int) -> int:
 def add_words(value: int, words: "array[int] | tuple[int, ...]", first: int, after: int) -> int:
     """CRC register after words[first:after]; faster than a call of `add_word` per word."""
     table = TABLE
-    for at in range(first, after):
-        word = words[at]
+    for index in range(first, after):
+        word = words[index]
         value ^= word
         value = (value >> 8) ^ table[value & 255]
         value = (value >> 8) ^ table[value & 255]

@@ -35,15 +35,15 @@ HOLD_MS = 10_000
 
 def _instances(layout: s.Layout) -> list[tuple[int, int]]:
     """(stage, block) of every stage instance, in the order of the armed words of the image."""
-    found = []
+    instances = []
     block = 0
     for scope, blocks in ((s.CABINET, 1), (s.UNIT, layout.units), (s.RACK, layout.racks)):
         for _ in range(blocks):
             for stage in range(STAGE_COUNT):
                 if m.STAGES[stage][m.S_SCOPE] == scope:
-                    found.append((stage, block))
+                    instances.append((stage, block))
             block += 1
-    return found
+    return instances
 
 
 class Evaluator:
@@ -87,10 +87,10 @@ class Evaluator:
         watch, debounce = [], []
         for index in range(self.count):
             sense = m.STAGES[self.stage[index]][m.S_SENSE]
-            words = image_map.stage + self.stage[index] * STAGE_WORDS
-            watch.append((self.feature_of(index), sense, image[words + SET] * sense, index))
-            times = (image[words + SET_TICKS], image[words + CLEAR_TICKS], self.hold_of(index))
-            debounce.append((self.gate_of(index), image[words + CLEAR] * sense) + times)
+            start = image_map.stage + self.stage[index] * STAGE_WORDS
+            watch.append((self.feature_of(index), sense, image[start + SET] * sense, index))
+            times = (image[start + SET_TICKS], image[start + CLEAR_TICKS], self.hold_of(index))
+            debounce.append((self.gate_of(index), image[start + CLEAR] * sense) + times)
         self.watch, self.debounce = tuple(watch), tuple(debounce)
         self.armed = tuple([self._armed(block) for block in range(len(self.busy))])
         self.armed_at = tuple([tuple([one[W_INSTANCE] for one in armed]) for armed in self.armed])
@@ -121,7 +121,7 @@ class Evaluator:
     def _armed(self, block: int) -> tuple[tuple[int, int, int, int], ...]:
         first, after = self.block_first[block], self.block_first[block + 1]
         return tuple(
-            [one for one in self.watch[first:after] if one[W_FEATURE] != self.features.never]
+            [watch for watch in self.watch[first:after] if watch[W_FEATURE] != self.features.never]
         )
 
     def update(self, elapsed: int) -> None:

@@ -46,7 +46,7 @@ class FeatureArrays:
         self.ages = Ages(layout, image, image_map, fresh)
         self.tick_ms = image[p.H_TICK_MS]
         self.rack_unit = tuple(
-            [image[image_map.rack + at * p.RACK_WORDS + p.R_UNIT] for at in racks]
+            [image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in racks]
         )
         # the racks on the DC bus of each unit
         self.of_unit = tuple(

@@ -166,8 +166,8 @@ class Features(FeatureArrays):
 
     def all_reported_open(self) -> bool:
         """True if every rack's BMS last reported open contactors."""
-        for at in self.state_at:
-            if self.inp[at] != s.CONTACTOR_OPEN:
+        for place in self.state_at:
+            if self.inp[place] != s.CONTACTOR_OPEN:
                 return False
         return True
 
@@ -211,11 +211,11 @@ class Features(FeatureArrays):
         """
         ticks, seen = self.ages.ticks, self.ages.seen
         for feature, groups in self.silences:
-            oldest, known = 0, m.KNOWN
+            oldest, known_as = 0, m.KNOWN
             for group in groups:
                 if seen[group]:
                     oldest = max(oldest, ticks[group])
                 else:
-                    known = m.IN_PART
+                    known_as = m.IN_PART
             self.value[feature] = min(oldest, TICKS_FOR_MS_MAX) * self.tick_ms
-            self.known[feature] = known
+            self.known[feature] = known_as

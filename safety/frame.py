@@ -90,11 +90,11 @@ HEADER_BYTES = START_BYTES + WIDTH[LENGTH] + WIDTH[SCHEMA]  # enough to see anot
 def _places() -> tuple[int, ...]:
     """First byte of each field, then the byte after the last field."""
     places: list[int] = []
-    at = START_BYTES
+    offset = START_BYTES
     for width in WIDTH:
-        places.append(at)
-        at += width
-    return tuple(places + [at])
+        places.append(offset)
+        offset += width
+    return tuple(places + [offset])
 
 
 AT = _places()
@@ -146,21 +146,21 @@ class Frame:
     def seal(self) -> None:
         """Store the CRC over the fields, after all fields were put."""
         value, data = self._crc(), self.bytes
-        for at in range(FIELD_BYTES_END, FRAME_BYTES):
-            data[at] = value & 255
+        for index in range(FIELD_BYTES_END, FRAME_BYTES):
+            data[index] = value & 255
             value >>= 8
 
     def sealed(self) -> bool:
         """True if the CRC fits the fields."""
         value, data = self._crc(), self.bytes
-        for at in range(FIELD_BYTES_END, FRAME_BYTES):
-            if data[at] != value & 255:
+        for index in range(FIELD_BYTES_END, FRAME_BYTES):
+            if data[index] != value & 255:
                 return False
             value >>= 8
         return True
 
     def _crc(self) -> int:
         value, table, data = crc.START, crc.TABLE, self.bytes
-        for at in range(START_BYTES, FIELD_BYTES_END):
-            value = (value >> 8) ^ table[(value ^ data[at]) & 255]
+        for index in range(START_BYTES, FIELD_BYTES_END):
+            value = (value >> 8) ^ table[(value ^ data[index]) & 255]
         return value

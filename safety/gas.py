@@ -70,10 +70,10 @@ class Gas:
             calibration_d = min(calibration_d, self.inp[first + CALIBRATION_D])
             good += self.inp[first + OK]
             faulty += 1 - self.inp[first + OK]
-        every = m.KNOWN if good + faulty == len(self.detectors) else m.IN_PART
-        self._put(m.F_GAS_DETECTORS_FAULTY, faulty, every)
+        known_as = m.KNOWN if good + faulty == len(self.detectors) else m.IN_PART
+        self._put(m.F_GAS_DETECTORS_FAULTY, faulty, known_as)
         self._put(m.F_GAS_DETECTORS_SILENT, silent, self.ages.heard(s.G_GAS_1, s.G_TOXIC + 1))
-        self._put(m.F_GAS_CALIBRATION_D_MIN, calibration_d, every if good + faulty else 0)
+        self._put(m.F_GAS_CALIBRATION_D_MIN, calibration_d, known_as if good + faulty else 0)
         self._levels()
 
     def _levels(self) -> None:

@@ -106,10 +106,10 @@ class Heating:
     def second(self, rack: int, base: int, groups: int) -> None:
         """Once a second: compute the rises, and store temperatures and the heat of the current."""
         modules = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_MODULES]
-        at = self.place[rack * PLACE_WORDS + NEXT]
+        slot = self.place[rack * PLACE_WORDS + NEXT]
         known = self.ages.known(groups + s.G_BMS_TEMPERATURES)
-        self.place[rack * PLACE_WORDS + NEXT] = (at + 1) % HISTORY_S
-        self._heat(rack, at, self.ages.known(groups + s.G_BMS_PACK))
+        self.place[rack * PLACE_WORDS + NEXT] = (slot + 1) % HISTORY_S
+        self._heat(rack, slot, self.ages.known(groups + s.G_BMS_PACK))
         first = self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
         rise = self.rise
         rise[OVER_FASTEST] = rise[OVER_FAST] = rise[OVER_HISTORY] = 0
@@ -117,9 +117,9 @@ class Heating:
         for module in range(modules):
             # a gap in the history: _fill puts the next known temperature there
             if not known or self.inp[first + module] == 0:
-                self.history[ring + at] = NO_HISTORY_DDEGC
+                self.history[ring + slot] = NO_HISTORY_DDEGC
             else:
-                self._look_back(ring, at, self.inp[first + module])
+                self._look_back(ring, slot, self.inp[first + module])
             ring += HISTORY_S
         known_as = self._known_as(rack, base, known)
         whole_s = self.whole_s[rack]
@@ -142,20 +142,20 @@ class Heating:
         explained = -(-self.place[rack * PLACE_WORDS + HEAT_UK] // UK_PER_DDEGC)
         value[base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC] = rise[OVER_HISTORY] - explained
 
-    def _look_back(self, ring: int, at: int, now: int) -> None:
+    def _look_back(self, ring: int, slot: int, now: int) -> None:
         """Include the rises of one module in the three largest rises, and store its temperature.
 
         It replaces the oldest temperature of the module.
         """
         history, rise = self.history, self.rise
-        fast, fastest = ring + (at - FAST_S) % HISTORY_S, ring + (at - FASTEST_S) % HISTORY_S
-        self._fill(ring, at, now)
+        fast, fastest = ring + (slot - FAST_S) % HISTORY_S, ring + (slot - FASTEST_S) % HISTORY_S
+        self._fill(ring, slot, now)
         rise[OVER_FASTEST] = max(rise[OVER_FASTEST], now - history[fastest])
         rise[OVER_FAST] = max(rise[OVER_FAST], now - history[fast])
-        rise[OVER_HISTORY] = max(rise[OVER_HISTORY], now - history[ring + at])
-        history[ring + at] = now
+        rise[OVER_HISTORY] = max(rise[OVER_HISTORY], now - history[ring + slot])
+        history[ring + slot] = now
 
-    def _fill(self, ring: int, at: int, now: int) -> None:
+    def _fill(self, ring: int, slot: int, now: int) -> None:
         """Fill the gap before the present second with the present temperature.
 
         A module has at most one gap. The oldest place may stay empty: a rise from NO_HISTORY_DDEGC
@@ -163,21 +163,21 @@ class Heating:
         """
         history = self.history
         for back in range(1, HISTORY_S):
-            place = ring + (at - back) % HISTORY_S
+            place = ring + (slot - back) % HISTORY_S
             if history[place] != NO_HISTORY_DDEGC:
                 return
             history[place] = now
 
-    def _heat(self, rack: int, at: int, known: int) -> None:
+    def _heat(self, rack: int, slot: int, known: int) -> None:
         """Store the temperature rise that one second of the present current explains, uK.
 
         It is 0 if the current is not known.
         """
-        words = self.map.rack + rack * p.RACK_WORDS
+        start = self.map.rack + rack * p.RACK_WORDS
         current_A = abs(self.inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)]) // 1000
-        heat_uK = current_A * current_A // 100 * self.image[words + p.R_HEATING_NK_PER_A2S] // 10
+        heat_uK = current_A * current_A // 100 * self.image[start + p.R_HEATING_NK_PER_A2S] // 10
         ring, heats_uK, total_uK = rack * HISTORY_S, self.heat_uK, 0
-        heats_uK[ring + at] = heat_uK if known else 0
+        heats_uK[ring + slot] = heat_uK if known else 0
         # summed again each time: a running sum would keep the error of a flipped bit for ever
         for place in range(ring, ring + HISTORY_S):
             total_uK += heats_uK[place]

@@ -55,47 +55,47 @@ class ImageCheck:
 
     def update(self) -> None:
         """Check the slice of this step."""
-        found, image, evaluator = self.crc, self.image, self.evaluator
-        first, end = found[NEXT], len(image)
+        state, image, evaluator = self.crc, self.image, self.evaluator
+        first, end = state[NEXT], len(image)
         last = min(first + self.words, end)
-        value = crc.START if first == 0 else found[SO_FAR]
+        value = crc.START if first == 0 else state[SO_FAR]
         value = crc.add_words(value, image, first, last)
         for index in range(first * evaluator.count // end, last * evaluator.count // end):
             if not self.as_image(index):
-                found[DIFFERS] = 1
-        found[SO_FAR] = value
-        found[NEXT] = last
+                state[DIFFERS] = 1
+        state[SO_FAR] = value
+        state[NEXT] = last
         if last == end:
-            is_changed = value != found[AT_START] or found[DIFFERS]
+            is_changed = value != state[AT_START] or state[DIFFERS]
             self.features.put(m.F_IMAGE_CHANGED, 1 if is_changed else 0, 1)
-            found[NEXT] = found[DIFFERS] = 0
+            state[NEXT] = state[DIFFERS] = 0
 
     def as_image(self, index: int) -> bool:
         """True if the copies of an instance (see Evaluator.build) equal the image and the table."""
         evaluator = self.evaluator
-        image, image_map, at = evaluator.image, evaluator.map, evaluator.place[index]
-        if at < 0:
+        image, image_map, place = evaluator.image, evaluator.map, evaluator.place[index]
+        if place < 0:
             return not image[image_map.armed + index]
         block = evaluator.block[index]
         armed, armed_at = evaluator.armed[block], evaluator.armed_at[block]
         watch = evaluator.watch[index]
         if (
-            at >= len(armed)
-            or at >= len(armed_at)
-            or armed[at] is not watch
-            or armed_at[at] != index
+            place >= len(armed)
+            or place >= len(armed_at)
+            or armed[place] is not watch
+            or armed_at[place] != index
         ):
             return False
         debounce = evaluator.debounce[index]
-        words = image_map.stage + evaluator.stage[index] * STAGE_WORDS
+        start = image_map.stage + evaluator.stage[index] * STAGE_WORDS
         feature, sense, set_at, _ = watch
         return (
             feature == evaluator.feature_of(index)
             and sense == m.STAGES[evaluator.stage[index]][m.S_SENSE]
-            and set_at == image[words + SET] * sense
-            and debounce[D_CLEAR_AT] == image[words + CLEAR] * sense
-            and debounce[D_SET_TICKS] == image[words + SET_TICKS]
-            and debounce[D_CLEAR_TICKS] == image[words + CLEAR_TICKS]
+            and set_at == image[start + SET] * sense
+            and debounce[D_CLEAR_AT] == image[start + CLEAR] * sense
+            and debounce[D_SET_TICKS] == image[start + SET_TICKS]
+            and debounce[D_CLEAR_TICKS] == image[start + CLEAR_TICKS]
             and debounce[D_HOLD_TICKS] == evaluator.hold_of(index)
             and debounce[D_GATE] == evaluator.gate_of(index)
         )

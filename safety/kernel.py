@@ -161,14 +161,14 @@ class Kernel:
         asks, bits = m.ASKS, self.alert_bits
         asked = alerts = 0
         for block in range(len(evaluator.busy)):
-            here = 0
+            of_block = 0
             if evaluator.busy[block]:
                 for index in evaluator.armed_at[block]:
                     if active[index] or latched[index]:
-                        here |= asks[stages[index]]
+                        of_block |= asks[stages[index]]
                         alerts |= bits[stages[index]]
-            self.asked[block] = here
-            asked |= here
+            self.asked[block] = of_block
+            asked |= of_block
         self.standing[DEMANDING], self.standing[ALERT_BITS] = 1 if asked else 0, alerts
         for output in self.outputs:
             self.demand[output] = _level(m.LADDERS[output], asked)
@@ -210,8 +210,8 @@ class Kernel:
         if self.permit.state[0] in ENDING:
             self.standing[DEMANDING] = 1
             for unit in range(self.layout.units):
-                at = unit * m.DEMAND_COUNT + m.D_PCS
-                self.unit_demand[at] = max(self.unit_demand[at], m.PCS_RAMP)
+                place = unit * m.DEMAND_COUNT + m.D_PCS
+                self.unit_demand[place] = max(self.unit_demand[place], m.PCS_RAMP)
 
     def _publish(self) -> None:
         out, demand = self.out, self.demand
@@ -234,17 +234,17 @@ class Kernel:
 
 def _level(ladder: tuple[tuple[int, int], ...], asked: int) -> int:
     """The highest level in an item of matrix.LADDERS whose bit is set in `asked`, or 0."""
-    found = 0
+    highest = 0
     for bit, level in ladder:
         if asked & bit:
-            found = level
-    return found
+            highest = level
+    return highest
 
 
 def _alert_bits(stage: tuple[object, ...]) -> int:
     """Bits of a stage: one for each of ALERTS with its row, standby, and each of CONFLICTS."""
     row, rests = stage[m.S_ROW], m.rests(stage)
-    found = (
+    flags = (
         [row in rows for _, rows in m.ALERTS] + [rests] + [row == each[1] for each in m.CONFLICTS]
     )
-    return sum([is_in << place for place, is_in in enumerate(found)])
+    return sum([is_in << place for place, is_in in enumerate(flags)])

@@ -108,17 +108,17 @@ class Latches:
     def _clearable(self, level: int) -> int:
         """DONE if a reset of this level would clear a latch now, else why not (RESULTS)."""
         evaluator = self.evaluator
-        found = NOTHING
+        code = NOTHING
         for index in range(evaluator.count):
             if not evaluator.latched[index]:
                 continue
             if m.STAGES[evaluator.stage[index]][m.S_LATCH] > level:
-                found = KEY_NEEDED if found == NOTHING else found
+                code = KEY_NEEDED if code == NOTHING else code
             elif not self._is_clear(index):
                 return NOT_CLEAR_YET
             else:
-                found = DONE
-        return found
+                code = DONE
+        return code
 
     def _is_clear(self, index: int) -> int:
         """True if the cause is known to have been gone for long enough.

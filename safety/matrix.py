@@ -398,13 +398,13 @@ def ladders(stages: tuple) -> tuple:
 
     An item is ((bit, level), ...) of one output.
     """
-    found: list[tuple[tuple[int, int], ...]] = []
+    outputs: list[tuple[tuple[int, int], ...]] = []
     count = 0
     for output in range(DEMAND_COUNT):
         levels = sorted({stage[S_DEMAND][output] for stage in stages} - {0})
-        found.append(tuple([(1 << count + place, levels[place]) for place in range(len(levels))]))
+        outputs.append(tuple([(1 << count + place, levels[place]) for place in range(len(levels))]))
         count += len(levels)
-    return tuple(found)
+    return tuple(outputs)
 
 
 def asks(stage: tuple, of_outputs: tuple) -> int:

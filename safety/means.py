@@ -63,9 +63,9 @@ class Means:
         if words[at + TICKS] >= self.block_ticks:
             self._end_block(at)
 
-    def _count(self, at: int, value: int) -> None:
+    def _count(self, place: int, value: int) -> None:
         """Add to a sum, within the limits of a block: a flipped bit must not overflow the sum."""
-        self.words[at] = min(max(self.words[at] + value, -self.sum_max), self.sum_max)
+        self.words[place] = min(max(self.words[place] + value, -self.sum_max), self.sum_max)
 
     def _end_block(self, at: int) -> None:
         words, last = self.words, at + WORDS - 1

@@ -51,7 +51,7 @@ class Pace:
 
     def _late(self, elapsed: int) -> int:
         """Number of late steps in the last 10 s, 3 at most. A step after one tick is on time."""
-        words, found = self.words, 0
+        words, count = self.words, 0
         for place in range(LATE, LATE + LATE_STEPS):
             words[place] = min(words[place] + elapsed, self.window_ticks)
         if elapsed > 1 and elapsed >= self.late_ticks:
@@ -59,8 +59,8 @@ class Pace:
                 words[LATE + LATE_STEPS - back] = words[LATE + LATE_STEPS - back - 1]
             words[LATE] = 0
         for place in range(LATE, LATE + LATE_STEPS):
-            found += 1 if words[place] < self.window_ticks else 0
-        return found
+            count += 1 if words[place] < self.window_ticks else 0
+        return count
 
     def _ups(self) -> None:
         """Count the UPS as in use, with a falling reserve, while its monitor is silent.

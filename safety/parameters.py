@@ -188,10 +188,10 @@ def fits(image: "array[int]", image_map: ImageMap) -> bool:
         if not in_range(word):
             return False
     for rack in range(image[H_RACKS]):
-        words = image_map.rack + rack * RACK_WORDS
+        start = image_map.rack + rack * RACK_WORDS
         if (
-            not 0 <= image[words + R_UNIT] < image[H_UNITS]
-            or not 0 <= image[words + R_MODULES] <= image[H_MODULES]
+            not 0 <= image[start + R_UNIT] < image[H_UNITS]
+            or not 0 <= image[start + R_MODULES] <= image[H_MODULES]
         ):
             return False
     return True

@@ -96,19 +96,19 @@ def table_crc() -> int:
     value = _crc_of(crc.START, REASONS)
     for module in MODULES:
         for name in sorted(dir(module)):
-            thing = getattr(module, name)
-            if isinstance(thing, (int, tuple)):
-                value = _crc_of(_crc_of(value, name), thing)
+            constant = getattr(module, name)
+            if isinstance(constant, (int, tuple)):
+                value = _crc_of(_crc_of(value, name), constant)
     return value
 
 
-def _crc_of(value: int, thing: int | str | tuple) -> int:
+def _crc_of(value: int, content: int | str | tuple) -> int:
     """CRC register after an integer, a text, or a tuple of them."""
-    if isinstance(thing, int):
-        return crc.add_word(value, thing)
-    value = crc.add_word(value, len(thing))
-    for part in thing:
-        value = crc.add_word(value, ord(part)) if isinstance(thing, str) else _crc_of(value, part)
+    if isinstance(content, int):
+        return crc.add_word(value, content)
+    value = crc.add_word(value, len(content))
+    for part in content:
+        value = crc.add_word(value, ord(part)) if isinstance(content, str) else _crc_of(value, part)
     return value
 
 

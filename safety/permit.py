@@ -45,9 +45,9 @@ class Permit:
         self.retry_ticks = p.ticks(RETRY_MS, tick_ms)
         self.relay_ticks = p.ticks(RELAY_MS, tick_ms)
         self.test_ticks = p.ticks(TEST_MS, tick_ms)
-        image, at = features.image, features.map.cabinet
-        self.expiry_ticks = p.ticks(image[at + p.P_PERMIT_EXPIRY_MS] + EXPIRY_MS, tick_ms)
-        self.expires = image[at + p.P_CLOSE_COMMAND_FITTED]
+        image, cabinet = features.image, features.map.cabinet
+        self.expiry_ticks = p.ticks(image[cabinet + p.P_PERMIT_EXPIRY_MS] + EXPIRY_MS, tick_ms)
+        self.expires = image[cabinet + p.P_CLOSE_COMMAND_FITTED]
         self.closing_ticks = contactors.close_ticks_max + self.relay_ticks * (len(RELAY_TEST) + 1)
         self.state = array("i", [s.INHIBITED])
         self.timer = array("i", [0, 0, 0])

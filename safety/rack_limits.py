@@ -45,53 +45,53 @@ class RackLimits:
 
     def update(self) -> bool:
         """Compute the words of racks with news. Returns True if a word of any rack has changed."""
-        changed, found = self.features.changed, False
+        changed, has_moved = self.features.changed, False
         for rack in range(self.layout.racks):
             if changed[1 + self.layout.units + rack]:
                 self._rack(rack)
                 if self._moved(rack):
-                    found = True
-        return found
+                    has_moved = True
+        return has_moved
 
     def _moved(self, rack: int) -> int:
         """Copy the words of this step from `now` to `limit`. True if one of them differs."""
-        now, at = self.now, rack * RACK_LIMITS
+        now, first = self.now, rack * RACK_LIMITS
         limit, moved = self.limit, False
         for word in range(RACK_LIMITS):
-            if limit[at + word] != now[word]:
-                limit[at + word] = now[word]
+            if limit[first + word] != now[word]:
+                limit[first + word] = now[word]
                 moved = True
         return moved
 
     def _rack(self, rack: int) -> None:
         """Compute the words of one rack into `now` (RL_...)."""
-        words = self.map.rack + rack * p.RACK_WORDS
+        start = self.map.rack + rack * p.RACK_WORDS
         first = self.layout.rack_input(rack, 0)
         image, inp = self.image, self.inp
         now = self.now
-        rated_mA = image[words + p.R_RATED_CURRENT_MA]
+        rated_mA = image[start + p.R_RATED_CURRENT_MA]
         closed = self.out[self.layout.rack_output(rack, s.CONTACTOR_STEP)] == CLOSED
         now[RL_CLOSED] = 1 if closed and inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED else 0
-        now[RL_SILENCE] = self._silence_permille(rack, words)
+        now[RL_SILENCE] = self._silence_permille(rack, start)
         now[RL_VOLTAGE_V] = inp[first + s.RACK_VOLTAGE_MV] // 1000
         for way in range(2):
             now[RL_CURRENT_MA + way] = min(inp[first + s.CHARGE_CURRENT_MA_MAX + way], rated_mA)
-        self._rack_tapers(rack, words, first)
+        self._rack_tapers(rack, start, first)
 
-    def _rack_tapers(self, rack: int, words: int, first: int) -> None:
+    def _rack_tapers(self, rack: int, start: int, first: int) -> None:
         """The shares allowed by cell voltage, temperatures and state of charge.
 
         The highest cell limits charging, the lowest cell limits discharging.
         """
         features, now, image = self.features, self.now, self.image
-        cells = image[words + p.R_CELLS_REPORTED]
-        reported = image[words + p.R_TEMPERATURES_REPORTED]
+        cells = image[start + p.R_CELLS_REPORTED]
+        reported = image[start + p.R_TEMPERATURES_REPORTED]
         base = features.rack_base + rack * m.RACK_FEATURE_COUNT
         hottest = features.value[base + m.F_TEMPERATURE_DDEGC_MAX]
         coldest = features.value[base + m.F_TEMPERATURE_DDEGC_MIN]
         for way in range(2):
             (hot, cold), charge = self.tapers[way], SOC_TAPER_PERMILLE[way]
-            taper = words + p.R_CHARGE_TAPER_MV + 2 * way
+            taper = start + p.R_CHARGE_TAPER_MV + 2 * way
             cell_mV = self.inp[first + s.CELL_VOLTAGE_MV_MAX - way]
             now[RL_CELL_VOLTAGE + way] = (
                 taper_permille(cell_mV, image[taper], image[taper + 1]) if cells else FULL_PERMILLE
@@ -108,7 +108,7 @@ class RackLimits:
                 self.inp[first + s.SOC_PERMILLE], charge[0], charge[1]
             )
 
-    def _silence_permille(self, rack: int, words: int) -> int:
+    def _silence_permille(self, rack: int, start: int) -> int:
         """The share allowed by a BMS that may be silent.
 
         It is full until the BMS is late, then falls linearly to 0 at the ramp time. So an old limit
@@ -116,5 +116,5 @@ class RackLimits:
         """
         age_ms = min(self.features.ages.oldest_ticks[1 + rack], TICKS_FOR_MS_MAX) * self.tick_ms
         return taper_permille(
-            age_ms, self.image[words + p.R_BMS_WARN_MS], self.image[words + p.R_BMS_RAMP_MS]
+            age_ms, self.image[start + p.R_BMS_WARN_MS], self.image[start + p.R_BMS_RAMP_MS]
         )

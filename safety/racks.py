@@ -51,9 +51,9 @@ class Racks:
         self.mismatch = features.mismatch
         self.open_string = bytearray(racks)
         self.heating = Heating(features)
-        at = self.map.rack + p.R_BMS_TRIP_BITS
+        first = self.map.rack + p.R_BMS_TRIP_BITS
         self.masks = tuple(
-            [masks_at(self.image, at + rack * p.RACK_WORDS) for rack in range(racks)]
+            [masks_at(self.image, first + rack * p.RACK_WORDS) for rack in range(racks)]
         )
 
     def update(self, elapsed: int) -> None:
@@ -129,13 +129,13 @@ class Racks:
 
         It is 0 for an open rack, because its start waits for all cells.
         """
-        words = self.map.rack + rack * p.RACK_WORDS
+        start = self.map.rack + rack * p.RACK_WORDS
         if (
-            not self.image[words + p.R_CELLS_REPORTED]
+            not self.image[start + p.R_CELLS_REPORTED]
             or self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_OPEN
         ):
             return 0
-        return max(0, self.image[words + p.R_CELLS] - self.inp[first + s.CELLS_ONLINE])
+        return max(0, self.image[start + p.R_CELLS] - self.inp[first + s.CELLS_ONLINE])
 
     def _cells(self, rack: int, first: int, base: int, cells: int, pack: int) -> None:
         lowest = self.inp[first + s.CELL_VOLTAGE_MV_MIN]
@@ -156,11 +156,11 @@ class Racks:
         """
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         current, drop = self.inp[first + s.RACK_CURRENT_MA], 0
-        for at in range(rack * DROP_S, rack * DROP_S + DROP_S):
+        for index in range(rack * DROP_S, rack * DROP_S + DROP_S):
             explained = (
-                max(0, (current - self.current_mA[at]) // 1000) * LOAD_SAG_MV * 1000 // rated
+                max(0, (current - self.current_mA[index]) // 1000) * LOAD_SAG_MV * 1000 // rated
             )
-            drop = max(drop, self.cells_mV[at] - lowest - explained)
+            drop = max(drop, self.cells_mV[index] - lowest - explained)
         return drop
 
     def _current(self, rack: int, first: int, base: int, pack: int, both: int) -> None:
@@ -207,10 +207,10 @@ class Racks:
             self.open_string[rack] = (
                 FLOWS if abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated else REPORTED
             )
-        known = m.IN_PART if self.mismatch[rack] == UNKNOWN_FAULT or not pack else m.KNOWN
+        known_as = m.IN_PART if self.mismatch[rack] == UNKNOWN_FAULT or not pack else m.KNOWN
         still = self.mismatch[rack] == STILL_CLOSED and self.open_string[rack] == NOT_OPEN
         differs = self.mismatch[rack] == LOST or still or pack and self.open_string[rack] == FLOWS
-        self._put(base + m.F_CONTACTOR_MISMATCH, 1 if differs else 0, known if state else 0)
+        self._put(base + m.F_CONTACTOR_MISMATCH, 1 if differs else 0, known_as if state else 0)
 
     def _bad_frames(self, rack: int, first: int, base: int, groups: int, state: int) -> None:
         count = self.inp[first + s.BMS_BAD_FRAMES]

@@ -35,9 +35,9 @@ def suspicion_pct(value: "array[int]", known: bytearray, base: int) -> int:
     """
     largest = second = 0
     for feature, of_rack, trips_at, _ in SIGNS:
-        at = base * of_rack + feature
-        if known[at]:
-            sign = min(SIGN_PCT_MAX, value[at] * 100 // trips_at)
+        place = base * of_rack + feature
+        if known[place]:
+            sign = min(SIGN_PCT_MAX, value[place] * 100 // trips_at)
             second = max(second, min(largest, sign))
             largest = max(largest, sign)
     return largest + second if second >= SECOND_PCT_MIN else 0
@@ -51,11 +51,11 @@ def known_as(known: bytearray, expected: bytes, base: int, groups: int) -> int:
 
     expected: per freshness group, 1 if fitted. groups: first group of the rack.
     """
-    found = m.KNOWN
+    level = m.KNOWN
     for feature, of_rack, _, group in SIGNS:
         sign = known[base * of_rack + feature]
         if expected[groups * of_rack + group] and sign != m.KNOWN:
             if sign != m.DOUBTED:
                 return m.IN_PART
-            found = m.DOUBTED
-    return found
+            level = m.DOUBTED
+    return level

@@ -70,15 +70,15 @@ def read_file(data: bytes) -> "array[int]":
     return image
 
 
-def _word(data: bytes | bytearray, at: int) -> int:
+def _word(data: bytes | bytearray, offset: int) -> int:
     """A signed word of 31 bits: the range of a word of the image.
 
     It is a small int on a microcontroller.
     """
-    high = data[at + 3] & 0x7F
+    high = data[offset + 3] & 0x7F
     if high & 0x40:
         high -= 0x80
-    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | high << 24
+    return data[offset] | data[offset + 1] << 8 | data[offset + 2] << 16 | high << 24
 
 
 def image_map_of(image: "array[int]") -> p.ImageMap:
@@ -91,14 +91,14 @@ def own_image(image: "array[int]") -> "array[int]":
 
     It is the image of channel A without units and racks, armed where channel B has inputs.
     """
-    at = image_map_of(image)
+    image_map = image_map_of(image)
     mine = array("i", image[: len(p.HEADER)])
     mine[p.H_UNITS] = mine[p.H_RACKS] = mine[p.H_MODULES] = 0
     for index, row in enumerate(p.CABINET_PARAMETERS):
-        mine.append(0 if row[0] in OF_A_ONLY else image[at.cabinet + index])
-    for index in range(at.stage, at.armed):
+        mine.append(0 if row[0] in OF_A_ONLY else image[image_map.cabinet + index])
+    for index in range(image_map.stage, image_map.armed):
         mine.append(image[index])
-    instance = at.armed
+    instance = image_map.armed
     for stage in m.STAGES:
         if stage[m.S_SCOPE] == s.CABINET:
             is_own = m.CABINET_FEATURES[stage[m.S_FEATURE]] in OWN_FEATURES

@@ -155,9 +155,9 @@ class StartChecklist:
     def _cells_ok(self) -> bool:
         """True if every rack that reports cells has all of them online."""
         for rack in range(self.layout.racks):
-            words = self.map.rack + rack * p.RACK_WORDS
+            start = self.map.rack + rack * p.RACK_WORDS
             online = self.inp[self.layout.rack_input(rack, s.CELLS_ONLINE)]
-            if self.image[words + p.R_CELLS_REPORTED] and online != self.image[words + p.R_CELLS]:
+            if self.image[start + p.R_CELLS_REPORTED] and online != self.image[start + p.R_CELLS]:
                 return False
         return True
 

@@ -79,8 +79,8 @@ class Still:
             words[at + STILL_MS] = min(still_ms, STILL_MS_MAX)
         return words[at + STILL_MS]
 
-    def _differs(self, at: int, value: int) -> int:
-        before, self.words[at] = self.words[at], value
+    def _differs(self, place: int, value: int) -> int:
+        before, self.words[place] = self.words[place], value
         return 1 if value != before else 0
 
 
@@ -91,8 +91,8 @@ class RackValues:
     """
 
     def __init__(self, features: FeatureArrays, words: "array[int]", rack: int) -> None:
-        layout, at = features.layout, rack * RACK_WORDS
-        self.words, self.apart_at, self.tick_ms = words, at + APART_MS, features.tick_ms
+        layout, start = features.layout, rack * RACK_WORDS
+        self.words, self.apart_at, self.tick_ms = words, start + APART_MS, features.tick_ms
         self.inp, self.ages = features.inp, features.ages
         self.group, self.input = layout.rack_group(rack, 0), layout.rack_input(rack, 0)
         parameters = features.map.rack + rack * p.RACK_WORDS
@@ -101,9 +101,9 @@ class RackValues:
         self.moved_dA = self.moved_dA * CELLS_MOVED_PERMILLE // 1000
         self.pack_group, self.cell_group = self.group + s.G_BMS_PACK, self.group + s.G_BMS_CELLS
         first, second = self.input + s.RACK_VOLTAGE_MV, self.input + s.RACK_CURRENT_MA
-        self.pack = Still(features, words, at + PACK, self.pack_group, first, second)
+        self.pack = Still(features, words, start + PACK, self.pack_group, first, second)
         first, second = self.input + s.CELL_VOLTAGE_MV_MIN, self.input + s.CELL_VOLTAGE_MV_MAX
-        self.cell = Still(features, words, at + CELLS, self.cell_group, first, second)
+        self.cell = Still(features, words, start + CELLS, self.cell_group, first, second)
 
     def still_ms(self, elapsed: int, pcs: int, pcs_dA: int, moved_dA: int) -> int:
         """Time in ms for which pack or cell values have not followed, or contradicted each other.
@@ -130,11 +130,11 @@ class RackValues:
         It must lie between cells x lowest and cells x highest cell voltage, with a margin.
         """
         inp, first, cells = self.inp, self.input, self.cells
-        words, at, pack_mV = self.words, self.apart_at, inp[first + s.RACK_VOLTAGE_MV]
+        words, apart_at, pack_mV = self.words, self.apart_at, inp[first + s.RACK_VOLTAGE_MV]
         low_mV = cells * (inp[first + s.CELL_VOLTAGE_MV_MIN] - APART_MV)
         high_mV = cells * (inp[first + s.CELL_VOLTAGE_MV_MAX] + APART_MV)
         if is_judged and (pack_mV < low_mV or pack_mV > high_mV):
-            words[at] = min(words[at] + elapsed * self.tick_ms, STILL_MS_MAX)
+            words[apart_at] = min(words[apart_at] + elapsed * self.tick_ms, STILL_MS_MAX)
         else:
-            words[at] = 0
-        return words[at]
+            words[apart_at] = 0
+        return words[apart_at]

@@ -42,17 +42,17 @@ def temperature_tapers(
     Each taper is ((full, none) of the hottest module, (full, none) of the coldest module). Where a
     site trips or inhibits sooner, the taper ends there.
     """
-    ids, found = [row[m.S_ID] for row in m.STAGES], []
+    ids, tapers = [row[m.S_ID] for row in m.STAGES], []
     for way in range(2):
         warm, trip, frost = [
-            image[image_map.stage + ids.index(one) * len(p.STAGE_WORDS)]
-            for one in TAPER_STAGES[way]
+            image[image_map.stage + ids.index(stage) * len(p.STAGE_WORDS)]
+            for stage in TAPER_STAGES[way]
         ]
         none_at, cold_at = min(TAPER_DDEGC[way][1], trip), max(COLD_NONE_DDEGC[way], frost)
-        found.append(
+        tapers.append(
             (
                 (min(TAPER_DDEGC[way][0], warm, none_at), none_at),
                 (cold_at + COLD_SPAN_DDEGC, cold_at),
             )
         )
-    return tuple(found)
+    return tuple(tapers)

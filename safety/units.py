@@ -32,9 +32,9 @@ class Units:
         self.inp, self.out = features.inp, features.out
         self.fresh, self.changed = features.fresh, features.changed
         self.of_unit = features.of_unit
-        at = self.map.unit + p.U_PCS_TRIP_BITS
+        first = self.map.unit + p.U_PCS_TRIP_BITS
         self.masks = tuple(
-            [masks_at(self.image, at + unit * p.UNIT_WORDS) for unit in range(self.layout.units)]
+            [masks_at(self.image, first + unit * p.UNIT_WORDS) for unit in range(self.layout.units)]
         )
 
     def update(self, unit: int) -> None:
@@ -81,21 +81,21 @@ class Units:
         ]
         return abs(power) - limit - margin
 
-    def _mismatch(self, unit: int, feature: int, known: int) -> None:
+    def _mismatch(self, unit: int, feature: int, known_as: int) -> None:
         """Row 38: the largest difference between the DC bus and a rack that is closed onto it.
 
         A silent rack may be closed and differ, so while one is silent the other racks clear no
         stage.
         """
         bus_mV = self.inp[self.layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)]
-        found = 0
+        largest_mV = 0
         for rack in self.of_unit[unit]:
             first, group = self.layout.rack_input(rack, 0), self.layout.rack_group(rack, 0)
             state = self.ages.known(group + s.G_BMS_STATE)
             if state and self.inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_CLOSED:
                 continue
             if state and self.ages.known(group + s.G_BMS_PACK):
-                found = max(found, abs(self.inp[first + s.RACK_VOLTAGE_MV] - bus_mV))
-            elif known:
-                known = m.IN_PART
-        self._put(feature, found, known)
+                largest_mV = max(largest_mV, abs(self.inp[first + s.RACK_VOLTAGE_MV] - bus_mV))
+            elif known_as:
+                known_as = m.IN_PART
+        self._put(feature, largest_mV, known_as)

@@ -38,17 +38,17 @@ class Compared:
 
     def __init__(self, features: FeatureArrays, unit: int) -> None:
         layout, image, racks = features.layout, features.image, features.of_unit[unit]
-        words = [features.map.rack + rack * p.RACK_WORDS for rack in racks]
-        self.rated_mA = sum([image[at + p.R_RATED_CURRENT_MA] for at in words])
-        ages_ms = [image[at + p.R_BMS_WARN_MS] * AGE_PARTS // AGE_WHOLE for at in words]
+        places = [features.map.rack + rack * p.RACK_WORDS for rack in racks]
+        self.rated_mA = sum([image[place + p.R_RATED_CURRENT_MA] for place in places])
+        ages_ms = [image[place + p.R_BMS_WARN_MS] * AGE_PARTS // AGE_WHOLE for place in places]
         self.age_ms_max = min(max(ages_ms + [0]), means.WINDOW_MS)
         self.age_ticks_max = self.age_ms_max // features.tick_ms
         self.moved_dA = self.rated_mA // MA_PER_DA * still.MOVED_PERMILLE // 1000
         parameters = features.map.unit + unit * p.UNIT_WORDS
         self.margin_dA = apart_dA_max(
             [
-                (image[at + p.R_RATED_CURRENT_MA], image[at + p.R_CURRENT_ERROR_PERMILLE])
-                for at in words
+                (image[place + p.R_RATED_CURRENT_MA], image[place + p.R_CURRENT_ERROR_PERMILLE])
+                for place in places
             ],
             image[parameters + p.U_PCS_CURRENT_ERROR_PERMILLE],
         )
@@ -82,10 +82,10 @@ class Witness:
         self.of_rack = tuple([still.RackValues(features, self.words, rack) for rack in racks])
         self.of_unit = tuple([Compared(features, unit) for unit in range(layout.units)])
 
-    def _pairs(self, at: int) -> tuple[means.Means, ...]:
-        """A pair of series for each unit. Their words are in `words` from `at` on."""
+    def _pairs(self, first: int) -> tuple[means.Means, ...]:
+        """A pair of series for each unit. Their words are in `words` from `first` on."""
         tick_ms = self.features.tick_ms
-        places = [at + unit * means.WORDS for unit in range(self.layout.units)]
+        places = [first + unit * means.WORDS for unit in range(self.layout.units)]
         return tuple([means.Means(self.words, place, tick_ms) for place in places])
 
     def update(self, elapsed: int) -> None:

@@ -57,7 +57,7 @@ class Board(loop.Board):
 
     def image(self) -> bytes:
         """The file of the limit image, from the outer memory."""
-        return bytes([mem8[_IMAGE + at] for at in range(mem32[_IMAGE_BYTES])])
+        return bytes([mem8[_IMAGE + index] for index in range(mem32[_IMAGE_BYTES])])
 
     def remembered(self) -> tuple[int, int, int]:
         """Latch level of the last run, and revision and digest of the store of channel A.
