@@ -103,9 +103,9 @@ class Frame:
         n_in, n_groups, n_out, n_state = counts
         self.raw = raw
         self.sequence, self.elapsed_ticks, self.kind, changes = BODY.unpack_from(raw, FRAME.size)
-        at = FRAME.size + BODY.size
-        values_at = at + (n_groups + 7) // 8
-        bits = int.from_bytes(raw[at:values_at], "little")
+        fresh_at = FRAME.size + BODY.size
+        values_at = fresh_at + (n_groups + 7) // 8
+        bits = int.from_bytes(raw[fresh_at:values_at], "little")
         digits = format(bits, f"0{n_groups}b")[::-1].encode("ascii")
         self.fresh = digits[:n_groups].translate(_FROM_DIGITS)
         self.state: array[int] | None = None

@@ -83,14 +83,14 @@ def _fits(value: Any, form: Any) -> bool:
     allowed.
     """
     if isinstance(form, list):
-        return isinstance(value, list) and all(_fits(each, form[0]) for each in value)
+        return isinstance(value, list) and all(_fits(member, form[0]) for member in value)
     if not isinstance(form, dict):
         return isinstance(value, form)
     if not isinstance(value, dict):
         return False
     if str in form:
-        return all(type(key) is str and _fits(each, form[str]) for key, each in value.items())
-    return all(key in value and _fits(value[key], each) for key, each in form.items())
+        return all(type(key) is str and _fits(member, form[str]) for key, member in value.items())
+    return all(key in value and _fits(value[key], own_form) for key, own_form in form.items())
 
 
 def packed(header: dict) -> bytes:

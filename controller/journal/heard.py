@@ -62,10 +62,10 @@ class OfFrames:
     def feed(self, frame: Frame, inp: Sequence[int]) -> None:
         """Take a frame. inp: the inputs of the frame."""
         self.ticks += frame.elapsed_ticks
-        at = frame.fresh.find(1)
-        while 0 <= at < len(self._fresh_at):
-            self._fresh_at[at] = self.ticks
-            at = frame.fresh.find(1, at + 1)
+        fresh_group = frame.fresh.find(1)
+        while 0 <= fresh_group < len(self._fresh_at):
+            self._fresh_at[fresh_group] = self.ticks
+            fresh_group = frame.fresh.find(1, fresh_group + 1)
         for group, place in METERS.items():
             if frame.fresh[group] and inp[place] != self._words[group][0]:
                 self._words[group] = inp[place], self.ticks
@@ -92,18 +92,18 @@ def behind(devices: Sequence[dict], inp: Sequence[int], heard: Heard, stage: tup
     if stage[m.S_SCOPE] != s.CABINET:
         return []
     known = [device for device in devices if device["role"] in s.CABINET_GROUPS]
-    names = {s.CABINET_GROUPS.index(each["role"]): each["name"] for each in known}
+    names = {s.CABINET_GROUPS.index(device["role"]): device["name"] for device in known}
     feature = stage[m.S_FEATURE]
     watched = [group for group in WATCHED.get(feature, ()) if group in names]
-    found = {group for group in watched if heard.is_silent(group)}
+    causes = {group for group in watched if heard.is_silent(group)}
     if feature == m.F_METER_FROZEN_MS:
-        found |= {group for group in METERS if heard.is_frozen(group)}
+        causes |= {group for group in METERS if heard.is_frozen(group)}
     if feature in WITH_FAULT:
         speaking = [group for group in DETECTORS if not heard.is_silent(group)]
-        found |= {group for group in speaking if not inp[DETECTORS[group]]}
-    if watched and not found:
-        found = {max(watched, key=heard.age_ticks)}
-    return [names[group] for group in sorted(found & names.keys())]
+        causes |= {group for group in speaking if not inp[DETECTORS[group]]}
+    if watched and not causes:
+        causes = {max(watched, key=heard.age_ticks)}
+    return [names[group] for group in sorted(causes & names.keys())]
 
 
 def named(sentence: str, devices: Sequence[str]) -> str:

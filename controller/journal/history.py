@@ -98,8 +98,8 @@ class History:
         moment_ms: time of the events.
         """
 
-        def add(kind: str, **what: object) -> None:
-            self.events.append({"kind": kind, "uptime_ms": moment_ms, **what})
+        def add(kind: str, **details: object) -> None:
+            self.events.append({"kind": kind, "uptime_ms": moment_ms, **details})
 
         moment, before = self._moment, self._before
         self._before = now = (moment.standing, moment.out[s.STATE], moment.first_out)
@@ -127,10 +127,10 @@ class History:
         It is the oldest instance of a stage that latches. If there is none, it is the oldest of all
         instances.
         """
-        found: dict[str, str] = {}
+        first_out: dict[str, str] = {}
         for name in sorted(self.began_ms, key=self._rank):
-            found.setdefault(scope_of(name), name)
-        return [(scope, name, self.began_ms[name]) for scope, name in found.items()]
+            first_out.setdefault(scope_of(name), name)
+        return [(scope, name, self.began_ms[name]) for scope, name in first_out.items()]
 
     def _rank(self, name: str) -> tuple[bool, int, int]:
         began_ms = self.began_ms[name]

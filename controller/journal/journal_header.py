@@ -75,7 +75,7 @@ def _places(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def _wiring(config: Config, device: Device) -> str:
-    bus = next(each for each in config.buses if each.name == device.bus)
+    bus = next(bus for bus in config.buses if bus.name == device.bus)
     speed = f"{bus.bitrate_bps or bus.baud_Bd}"
     ways = {
         "can": f"CAN {bus.channel}, {speed} bit/s",

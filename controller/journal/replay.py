@@ -120,7 +120,7 @@ class Replay:
         ]
         states = enumerate(zip(frame.state or (), self.core.state_words()))
         pairs += [(f"state word {index}", *pair) for index, pair in states]
-        pairs = [each for each in pairs if each[1] != each[2]]
+        pairs = [pair for pair in pairs if pair[1] != pair[2]]
         nothing = ("an input", "as recorded", "another value: the core has written its own inputs")
         return pairs[0] if pairs else nothing
 
@@ -130,8 +130,8 @@ def run(core: Core, frame: Frame, path: AnyPath) -> None:
     try:
         core.tick(frame.elapsed_ticks)
     except _IMPOSSIBLE as error:
-        words = "holds values that no controller writes; was the file changed?"
-        raise JournalError(f"{path}: frame {frame.sequence} {words}") from error
+        reason = "holds values that no controller writes; was the file changed?"
+        raise JournalError(f"{path}: frame {frame.sequence} {reason}") from error
 
 
 def signal_names(layout: s.Layout) -> tuple[list[str], list[str]]:
@@ -152,12 +152,12 @@ def signal_names(layout: s.Layout) -> tuple[list[str], list[str]]:
 def replay(path: AnyPath, core_factory: CoreFactory) -> Replay:
     """Replay a journal file up to the first difference. Raises JournalError (one line)."""
     reader = JournalReader(path)
-    found = Replay(reader, core_factory)
+    replayed = Replay(reader, core_factory)
     for frame in reader.frames():
-        if not found.feed(frame):
+        if not replayed.feed(frame):
             break
-    found.lost, found.missing_bytes = reader.lost, reader.missing_bytes
-    return found
+    replayed.lost, replayed.missing_bytes = reader.lost, reader.missing_bytes
+    return replayed
 
 
 def counts_of(core: Core) -> Counts:

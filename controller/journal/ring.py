@@ -96,11 +96,11 @@ class JournalReader:
     def skip(self) -> Frame | None:
         """Let `frames` begin at the newest keyframe that a tick follows. None: nothing changes."""
         newest = self.newest() or 0
-        found = [
+        pairs = [
             (self._keyframe(at), at) for at in self._places() if self.ring_at <= at < self._end
         ]
         return self._begin(
-            [(frame, at) for frame, at in found if frame and frame.sequence < newest]
+            [(frame, position) for frame, position in pairs if frame and frame.sequence < newest]
         )
 
     def _places(self) -> tuple[int, int]:
@@ -113,9 +113,9 @@ class JournalReader:
 
     def _begin(self, places: Iterable[tuple[Frame | None, int]]) -> Frame | None:
         """Begin at the first keyframe of `places`, and return it. places: (keyframe, position)."""
-        for frame, at in places:
+        for frame, position in places:
             if frame is not None:
-                self._at, self._expected = at, frame.sequence
+                self._at, self._expected = position, frame.sequence
                 return frame
         return None
 
@@ -131,22 +131,22 @@ class JournalReader:
 
     def keyframes(self) -> Iterator[Frame]:
         """The keyframes in the ring, oldest first. `frames` continues after the last keyframe."""
-        for sequence, at in sorted(self._walk()):
-            frame = self._keyframe(at, sequence)
+        for sequence, position in sorted(self._walk()):
+            frame = self._keyframe(position, sequence)
             if frame is not None:
-                self._seen(frame, at)
+                self._seen(frame, position)
                 yield frame
 
     def recent(self, sequence: int) -> Iterator[Frame]:
         """Keyframes since a sequence, newest first. They do not change where `frames` continues."""
         newest = self.newest() or 0
-        found = [(frame.sequence, at) for at in self._places() if (frame := self._keyframe(at))]
-        before, at = max(found, default=(-1, self.ring_at))
-        while at >= self.ring_at and sequence <= before <= newest:
-            frame = self._keyframe(at, before)
+        pairs = [(frame.sequence, at) for at in self._places() if (frame := self._keyframe(at))]
+        before, position = max(pairs, default=(-1, self.ring_at))
+        while position >= self.ring_at and sequence <= before <= newest:
+            frame = self._keyframe(position, before)
             if frame is not None:
                 yield frame
-            at, before = self._before(at, before)
+            position, before = self._before(position, before)
 
     def _before(self, at: int, sequence: int) -> tuple[int, int]:
         """(position, sequence) of the frame before another frame; position -1: there is none."""
@@ -161,34 +161,34 @@ class JournalReader:
 
     def again(self, frame: Frame) -> "JournalReader":
         """Another reader of the same map. It begins with `frame`, the last frame of this reader."""
-        found = copy.copy(self)
-        found._at, found._expected, found.lost = self._at - len(frame.raw), frame.sequence, 0
-        return found
+        reader = copy.copy(self)
+        reader._at, reader._expected, reader.lost = self._at - len(frame.raw), frame.sequence, 0
+        return reader
 
-    def _head_at(self, at: int) -> tuple[int, int, int] | None:
+    def _head_at(self, position: int) -> tuple[int, int, int] | None:
         """(sequence, kind, length) of the frame at a position, or None; its CRC is not read."""
-        if not 0 <= at <= self._end - FRAME.size - BODY.size:
+        if not 0 <= position <= self._end - FRAME.size - BODY.size:
             return None
-        magic, _, length = FRAME.unpack_from(self._map, at)
-        if magic != FRAME_MAGIC or not FRAME.size + BODY.size <= length <= self._end - at:
+        magic, _, length = FRAME.unpack_from(self._map, position)
+        if magic != FRAME_MAGIC or not FRAME.size + BODY.size <= length <= self._end - position:
             return None
-        sequence, _, kind, _ = BODY.unpack_from(self._map, at + FRAME.size)
+        sequence, _, kind, _ = BODY.unpack_from(self._map, position + FRAME.size)
         return sequence, kind, length
 
     def _walk(self) -> Iterator[tuple[int, int]]:
         """(sequence, position) of probable keyframes, from frame to frame by length."""
-        at, sequence, newest = self.ring_at, -1, self.newest() or 0
-        while 0 <= at <= self._end - FRAME.size - BODY.size:
-            head = self._head_at(at)
+        place, sequence, newest = self.ring_at, -1, self.newest() or 0
+        while 0 <= place <= self._end - FRAME.size - BODY.size:
+            head = self._head_at(place)
             if head is None:
-                if sequence >= newest and not any(self._map[at : at + self._frame_bytes_max]):
+                if sequence >= newest and not any(self._map[place : place + self._frame_bytes_max]):
                     return  # the first lap ends here; to search the empty rest would take 70 ms
-                at = self._map.find(FRAME_MAGIC, at + 1, self._end)
+                place = self._map.find(FRAME_MAGIC, place + 1, self._end)
                 continue
             sequence, kind, length = head
             if kind == KEYFRAME:
-                yield sequence, at
-            at += length
+                yield sequence, place
+            place += length
 
     def close(self) -> None:
         """Unmap the file."""
@@ -198,13 +198,13 @@ class JournalReader:
         """Frames from the expected one on, until one is missing."""
         while self._expected is not None and self._expected <= newest:
             # The next frame is after the last one, or at the start of a new lap.
-            for at in (self._at, self.ring_at):
-                frame = self._frame_at(at)
+            for position in (self._at, self.ring_at):
+                frame = self._frame_at(position)
                 if frame is not None and frame.sequence == self._expected:
                     break
             else:
                 return
-            self._seen(frame, at)
+            self._seen(frame, position)
             yield frame
 
     def _recover(self, newest: int) -> Iterator[Frame]:
@@ -212,13 +212,13 @@ class JournalReader:
 
         Needed for the first call, and after the writer has overtaken this reader.
         """
-        for sequence, at in self._scan():
-            frame = self._frame_at(at)
+        for sequence, position in self._scan():
+            frame = self._frame_at(position)
             if frame is None or frame.sequence != sequence or sequence < (self._expected or 0):
                 continue
             if self._expected is not None:
                 self.lost += sequence - self._expected
-            self._seen(frame, at)
+            self._seen(frame, position)
             yield frame
         if self._expected is None:
             self._expected = newest
@@ -226,43 +226,43 @@ class JournalReader:
             self.lost += newest + 1 - self._expected
             self._expected = newest + 1
 
-    def _seen(self, frame: Frame, at: int) -> None:
-        self._at = at + len(frame.raw)
+    def _seen(self, frame: Frame, position: int) -> None:
+        self._at = position + len(frame.raw)
         self._expected = frame.sequence + 1
 
     def _scan(self) -> list[tuple[int, int]]:
         """[(sequence, position)] of all whole frames in the ring, oldest first."""
-        found = []
-        at = self._map.find(FRAME_MAGIC, self.ring_at, self._end)
-        while at >= 0:
-            raw = self._raw_at(at)
+        frames = []
+        position = self._map.find(FRAME_MAGIC, self.ring_at, self._end)
+        while position >= 0:
+            raw = self._raw_at(position)
             if raw:
-                found.append((BODY.unpack_from(raw, FRAME.size)[0], at))
-            at = self._map.find(FRAME_MAGIC, at + (len(raw) if raw else 1), self._end)
-        return sorted(found)
+                frames.append((BODY.unpack_from(raw, FRAME.size)[0], position))
+            position = self._map.find(FRAME_MAGIC, position + (len(raw) if raw else 1), self._end)
+        return sorted(frames)
 
-    def _raw_at(self, at: int) -> bytes | None:
+    def _raw_at(self, position: int) -> bytes | None:
         """Bytes of the frame at a position; None: no frame with a right CRC is there."""
-        head = self._head_at(at)
+        head = self._head_at(position)
         if head is None:
             return None
-        raw = self._map[at : at + head[-1]]
+        raw = self._map[position : position + head[-1]]
         _, crc, _ = FRAME.unpack_from(raw)
         return raw if crc32(raw[BODY_AT:]) == crc else None
 
-    def _frame_at(self, at: int) -> Frame | None:
-        raw = self._raw_at(at)
+    def _frame_at(self, position: int) -> Frame | None:
+        raw = self._raw_at(position)
         try:
             return Frame(raw, self.counts) if raw else None
         except ValueError:  # the checksum is right, but the content is no frame
             return None
 
-    def _keyframe(self, at: int, sequence: int | None = None) -> Frame | None:
+    def _keyframe(self, position: int, sequence: int | None = None) -> Frame | None:
         """The keyframe at a position; None: no keyframe is there.
 
         A keyframe with another sequence than the given one does not count.
         """
-        frame = self._frame_at(at)
+        frame = self._frame_at(position)
         is_it = frame is not None and frame.kind == KEYFRAME and sequence in (None, frame.sequence)
         return frame if is_it else None
 
@@ -279,13 +279,13 @@ def _existing_map(path: AnyPath) -> mmap.mmap:
 
 def _header(path: AnyPath, packed: bytes) -> dict:
     try:
-        found = header_form.unpacked(packed)
-        wrong = header_form.wrong(found)
+        header = header_form.unpacked(packed)
+        wrong = header_form.wrong(header)
     except (ValueError, msgpack.UnpackException):
-        found, wrong = {}, "its form"
+        header, wrong = {}, "its form"
     if wrong:
         raise JournalError(f"{path}: the header of this journal is wrong: {wrong}")
-    return found
+    return header
 
 
 def _preamble(path: AnyPath, content: mmap.mmap) -> tuple:

@@ -43,16 +43,16 @@ def quantities(
     output_names: list[str], source_names: Sequence[str]
 ) -> list[tuple[tuple[str, str], int, int]]:
     """[((source, quantity), index of its value, index of its state)] in these outputs."""
-    at = places(output_names)
-    found = []
+    index_of = places(output_names)
+    indexes = []
     for index, name in enumerate(source_names):
         for quantity in hint_codes.QUANTITIES.values():
             value_at, state_at = [
-                at(f"source_{index}.{quantity}_{what}") for what in ("value_W", "state")
+                index_of(f"source_{index}.{quantity}_{part}") for part in ("value_W", "state")
             ]
             if value_at is not None and state_at is not None:
-                found.append(((name, quantity), value_at, state_at))
-    return found
+                indexes.append(((name, quantity), value_at, state_at))
+    return indexes
 
 
 class Snapshot:
@@ -70,10 +70,10 @@ class Snapshot:
             self.layout = s.Layout(*header["safety_image"][p.H_UNITS : p.H_MODULES + 1])
             self.stage_names = header["stage_instances"]
             self.output_names = header["output_names"]
-            at = places(header["input_names"])
+            index_of = places(header["input_names"])
         except (KeyError, TypeError) as error:
             raise other_version(path, error) from None
-        self._peer_at, self._ending_at = at(PEER[0]), at(IS_ENDING)
+        self._peer_at, self._ending_at = index_of(PEER[0]), index_of(IS_ENDING)
         self._forget()
         self.chain_at = self.layout.outputs
         self.standing_at = len(self.output_names)
@@ -81,7 +81,7 @@ class Snapshot:
     def _forget(self) -> None:
         """Begin with no known input or output."""
         counts = self.reader.counts
-        self.inp, self.out = (array("i", bytes(4 * each)) for each in (counts.n_in, counts.n_out))
+        self.inp, self.out = (array("i", bytes(4 * count)) for count in (counts.n_in, counts.n_out))
         self.sequence: int | None = None
         self.skipped = 0
 
@@ -125,8 +125,8 @@ class Snapshot:
 
         They are the first-out and the cause mask of this channel, then those of channel B.
         """
-        at = self._peer_at
-        peer = PEER_EMPTY if at is None else tuple(self.inp[at : at + len(PEER)])
+        peer_at = self._peer_at
+        peer = PEER_EMPTY if peer_at is None else tuple(self.inp[peer_at : peer_at + len(PEER)])
         return (self.first_out, self.cause_mask, *peer)
 
     @property
@@ -136,8 +136,8 @@ class Snapshot:
         An input says so. An older journal does not have this input; there an absent run request
         counts.
         """
-        at = self._ending_at
-        is_ending = not self.inp[s.RUN_REQUEST] if at is None else self.inp[at]
+        ending_at = self._ending_at
+        is_ending = not self.inp[s.RUN_REQUEST] if ending_at is None else self.inp[ending_at]
         return bool(is_ending and not self.out[s.ARM_REQUEST])
 
     @property
@@ -200,8 +200,8 @@ def other_version(path: AnyPath, error: Exception) -> JournalError:
 
 def read(path: AnyPath) -> Snapshot:
     """Snapshot of the newest frame of a journal. Raises JournalError."""
-    found = Snapshot(path)
-    found.reader.skip()
-    if not found.update():
+    snapshot = Snapshot(path)
+    snapshot.reader.skip()
+    if not snapshot.update():
         raise JournalError(f"{path}: has no keyframe yet")
-    return found
+    return snapshot

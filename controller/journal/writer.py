@@ -61,16 +61,16 @@ class JournalWriter:
     ) -> None:
         """Write one tick. `sequence` rises by 1 per frame. A frame with `state` is a keyframe."""
         frame = self._encoder.encode(sequence, elapsed_ticks, inp, fresh, out, state)
-        at = self._at
-        after = at + len(frame)
+        position = self._at
+        after = position + len(frame)
         if after > self._end:
             # Clear the rest, because a reader would find valid frames of an earlier lap there.
-            self._map[at : self._end] = bytes(self._end - at)
-            at = self._ring_at
-            after = at + len(frame)
-        self._map[at:after] = frame
+            self._map[position : self._end] = bytes(self._end - position)
+            position = self._ring_at
+            after = position + len(frame)
+        self._map[position:after] = frame
         if state is not None:
-            self._keyframes = (at, self._keyframes[0])
+            self._keyframes = (position, self._keyframes[0])
             KEYFRAMES.pack_into(self._map, self._keyframes_at, *self._keyframes)
         NEWEST.pack_into(self._map, self._newest_at, sequence)
         self._at = after
@@ -115,8 +115,8 @@ def _cut(path: str) -> None:
     the room again.
     """
     kept_bytes = 0
-    with contextlib.suppress(JournalError), contextlib.closing(JournalReader(path)) as found:
-        kept_bytes = found.ring_at
+    with contextlib.suppress(JournalError), contextlib.closing(JournalReader(path)) as reader:
+        kept_bytes = reader.ring_at
     with contextlib.suppress(OSError):
         descriptor = regular_file.opened(path, os.O_WRONLY)
         os.ftruncate(descriptor, kept_bytes)
