@@ -49,9 +49,9 @@ def code(name: str, parts: Iterable[tuple[object, ...]]) -> str:
     return f"{zlib.crc32(repr((name, sorted(map(repr, parts)))).encode()):08X}"
 
 
-def remark(place: str, words: str) -> str:
+def remark(place: str, text: str) -> str:
     """The remark of a step at the place with this code."""
-    return f"place {place}; {words}"
+    return f"place {place}; {text}"
 
 
 def begin_ramp(run_directory: str, now_us: int) -> None:
@@ -81,9 +81,9 @@ def found(
     began_us: result of ramp_began_us.
     """
     own = [record for record in records if record.kind in (JOINED, LEFT, LOST)]
-    ends = [at for at, each in enumerate(own, 1) if each.kind != JOINED]
-    here = own[max(ends, default=0) :]
-    newest = {each.row: each for each in here if each.remark.startswith(remark(place, ""))}
+    ends = [number for number, record in enumerate(own, 1) if record.kind != JOINED]
+    tail = own[max(ends, default=0) :]
+    newest = {record.row: record for record in tail if record.remark.startswith(remark(place, ""))}
     steps = {}
     for step in STEPS:
         if step not in newest:
@@ -95,8 +95,8 @@ def found(
     # A boot has interrupted the reports of a leaving cabinet, so nobody counts on it any more.
     leaves = 0 if began_us is None else kept
     ready = {ALONE: WHOLE, JOINS: 0, IN: passed, LEAVES: leaves}[state]
-    made = [record for record in records if record.kind == PROVISIONED]
-    return Joining(state, steps, ready, kept, made[-1] if made else None)
+    provisioned = [record for record in records if record.kind == PROVISIONED]
+    return Joining(state, steps, ready, kept, provisioned[-1] if provisioned else None)
 
 
 def _state(own: Sequence[Record], steps: dict[str, Record]) -> str:

@@ -23,9 +23,9 @@ class Lifetime:
 
     def take(self, kept: object) -> None:
         """Continue from an earlier `content`. An entry that is no count begins at 0."""
-        found = kept if isinstance(kept, dict) else {}
-        self.content = {name: _count(found.get(name)) for name in COUNTERS}
-        since_us, months = found.get("since_utc_us"), found.get("health")
+        stored = kept if isinstance(kept, dict) else {}
+        self.content = {name: _count(stored.get(name)) for name in COUNTERS}
+        since_us, months = stored.get("since_utc_us"), stored.get("health")
         self.content["since_utc_us"] = since_us if isinstance(since_us, int) else None
         months = months if isinstance(months, dict) else {}
         self.content["health"] = {name: _count(month) for name, month in months.items()}
@@ -56,11 +56,13 @@ def facts(stored: object) -> dict[str, Any]:
     """A stored `content` as the pages show it: energies in Wh, state of health by month."""
     counters = Lifetime()
     counters.take(stored)
-    found = counters.content
-    Wh = {f"{way}_Wh": found[f"{way}_J"] // J_PER_WH for way in ("given", "taken")}
-    counts = {name: found[name] for name in COUNTERS if not name.endswith("_J")}
-    health = [{"month": name, "soh_permille": each} for name, each in found["health"].items()]
-    return {"since_utc_us": found["since_utc_us"], **Wh, **counts, "health": health}
+    content = counters.content
+    Wh = {f"{way}_Wh": content[f"{way}_J"] // J_PER_WH for way in ("given", "taken")}
+    counts = {name: content[name] for name in COUNTERS if not name.endswith("_J")}
+    health = [
+        {"month": name, "soh_permille": permille} for name, permille in content["health"].items()
+    ]
+    return {"since_utc_us": content["since_utc_us"], **Wh, **counts, "health": health}
 
 
 def _count(value: object) -> int:

@@ -89,13 +89,13 @@ class Found(NamedTuple):
     @property
     def lines(self) -> list[str]:
         """The faults as lines to print."""
-        found = [f"damaged from line {self.damaged_from}", *self.breaks] if self.breaks else []
+        lines = [f"damaged from line {self.damaged_from}", *self.breaks] if self.breaks else []
         if self.torn_bytes:
-            found.append(
+            lines.append(
                 f"a power cut has torn the last line ({self.torn_bytes} bytes): the next record "
                 "removes it"
             )
-        return found
+        return lines
 
 
 def utc_text(utc: SupportsInt) -> str:
@@ -204,14 +204,14 @@ def found_in(content: bytes, newest: str = "") -> Found:
     elif not last and lines and b"\0" in lines[-1] and _is_torn(lines[-1] + b"\n"):
         torn = lines.pop() + b"\n"  # the disk kept only the end of the line
     lines += filter(None, [last])
-    found = _checked(lines, len(torn), len(content) - len(torn), not last)
-    if not newest or newest in [record.hash for record in found.records]:
-        return found
+    ledger = _checked(lines, len(torn), len(content) - len(torn), not last)
+    if not newest or newest in [record.hash for record in ledger.records]:
+        return ledger
     line = f"the ledger lacks record {newest}: it was taken away, replaced or changed"
-    return found._replace(
-        records=(*found.records, _LOST),
-        breaks=(*found.breaks, line),
-        damaged_from=found.damaged_from or len(lines) + 1,
+    return ledger._replace(
+        records=(*ledger.records, _LOST),
+        breaks=(*ledger.breaks, line),
+        damaged_from=ledger.damaged_from or len(lines) + 1,
         head=newest if _HASH.fullmatch(newest) else "f" * _HASH_DIGITS,
     )
 

@@ -33,10 +33,10 @@ def rows(
     if moment[1] != utc.NTP:
         today = max(today, proof_lines.last_utc(records)[:10])
     records, now = _possible(records, today), day(today)
-    began = day(min([today, *[each.date for each in records if each.kind == COMMISSIONED]]))
+    began = day(min([today, *[record.date for record in records if record.kind == COMMISSIONED]]))
     last = {record.row: record for record in records if record.kind == TEST}
-    newest = {each.row: each for each in records if each.kind in (TEST, proof_lines.DUE)}
-    again = {key: each for key, each in newest.items() if each.kind == proof_lines.DUE}
+    newest = {record.row: record for record in records if record.kind in (TEST, proof_lines.DUE)}
+    again = {key: record for key, record in newest.items() if record.kind == proof_lines.DUE}
     return [
         _row(key, interval_d, last.get(key), again.get(key), began, now)
         for key, interval_d in planned.items()
@@ -49,16 +49,16 @@ def _possible(records: Sequence[Record], today: str) -> list[Record]:
     A date after `today`, or after the writing of a later record, shows that the clock was ahead.
     The day of such a test is unknown, so a passed test is due again.
     """
-    found = list[Record]()
+    possible = list[Record]()
     for record in reversed(records):
         if record.date > today:
             record = record._replace(date=today)
             if record.result == PASSED:
                 record = record._replace(kind=proof_lines.DUE, remark=AHEAD)
-        found.append(record)
+        possible.append(record)
         if record.clock != proof_lines.DOUBTFUL:
             today = min(today, record.recorded_utc[:10])
-    return found[::-1]
+    return possible[::-1]
 
 
 def _row(
@@ -102,14 +102,14 @@ def words(row: Facts) -> str:
     return row["state"]
 
 
-def rows_armed(found: list[Facts]) -> int:
+def rows_armed(facts: list[Facts]) -> int:
     """Number of different rows of the matrix; a row may have several tests."""
-    return len({proof_intervals.row_of(row["row"]) for row in found})
+    return len({proof_intervals.row_of(row["row"]) for row in facts})
 
 
-def wrong(found: list[Facts]) -> list[Facts]:
+def wrong(facts: list[Facts]) -> list[Facts]:
     """The overdue and failed rows."""
-    return [row for row in found if row["state"] in (OVERDUE, NOT_PASSED)]
+    return [row for row in facts if row["state"] in (OVERDUE, NOT_PASSED)]
 
 
 def is_slow(row: Facts) -> bool:
@@ -117,18 +117,18 @@ def is_slow(row: Facts) -> bool:
     return bool(row["last"] and row["last"]["reaction_ms"] > row["allowed_ms"])
 
 
-def nearest(found: list[Facts]) -> Facts | None:
+def nearest(facts: list[Facts]) -> Facts | None:
     """The row whose test is due first, or None if no test will ever be due."""
     return min(
-        [row for row in found if row["days_left"] is not None],
+        [row for row in facts if row["days_left"] is not None],
         key=lambda row: row["days_left"],
         default=None,
     )
 
 
-def summary(found: list[Facts]) -> str:
+def summary(facts: list[Facts]) -> str:
     """A line of a page: "21 proof tests to be done", "proof test of row 15 in 12 d", or ""."""
-    late, row = wrong(found), nearest(found)
+    late, row = wrong(facts), nearest(facts)
     if len(late) > 1:
         return f"{len(late)} proof tests to be done"
     if row is None:

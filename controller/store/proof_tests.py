@@ -90,9 +90,9 @@ class Ledger:
         Raises BlockingIOError.
         """
 
-        def make(found: pl.Found) -> Made | None:
-            first = pl.COMMISSIONED, "", *_written(found, moment), "", 0, "", remark
-            is_new = all(record.kind == pl.PROVISIONED for record in found.records)
+        def make(ledger: pl.Found) -> Made | None:
+            first = pl.COMMISSIONED, "", *_written(ledger, moment), "", 0, "", remark
+            is_new = all(record.kind == pl.PROVISIONED for record in ledger.records)
             return first if is_new else None
 
         return self._append(make, waits) is not None
@@ -127,10 +127,10 @@ class Ledger:
     def _record(
         self, moment: Moment, kind: str, row: str, date: str | None, more: tuple[str, int, str, str]
     ) -> pl.Record:
-        def make(found: pl.Found) -> Made:
-            on, *recorded = _written(found, moment)
+        def make(ledger: pl.Found) -> Made:
+            on, *recorded = _written(ledger, moment)
             if date is not None:
-                check_date(found, recorded[0], row, date)
+                check_date(ledger, recorded[0], row, date)
             return kind, row, date or on, *recorded, *more
 
         self.commission(moment)
@@ -146,8 +146,8 @@ class Ledger:
         allowed = f"one line of at most {pl.TEXT_CHARACTERS_MAX} ASCII characters"
         _check([(_is_text(text), f"{_shown(text)}: allowed is {allowed}") for text in (by, remark)])
 
-        def make(found: pl.Found) -> Made:
-            return kind, row, *_written(found, moment), by, 0, "", remark
+        def make(ledger: pl.Found) -> Made:
+            return kind, row, *_written(ledger, moment), by, 0, "", remark
 
         self.commission(moment, waits=waits)
         self._append(make, waits)
@@ -170,14 +170,14 @@ class Ledger:
 
     def _add(self, make: Callable[[pl.Found], Made | None]) -> pl.Record | None:
         with self._opened(FILE, os.O_RDWR | os.O_APPEND) as descriptor:
-            found = read(self.directory)
-            made = make(found)
-            if made is None:
+            ledger = read(self.directory)
+            values = make(ledger)
+            if values is None:
                 return None
-            if found.torn_bytes:
-                os.ftruncate(descriptor, found.whole_bytes)
-            line = pl.encode((found.newest + 1, *made), found.head)
-            durable.write(descriptor, line if found.is_ended else b"\n" + line)
+            if ledger.torn_bytes:
+                os.ftruncate(descriptor, ledger.whole_bytes)
+            line = pl.encode((ledger.newest + 1, *values), ledger.head)
+            durable.write(descriptor, line if ledger.is_ended else b"\n" + line)
             os.fchmod(descriptor, MODE)
             os.fsync(descriptor)
         durable.sync_directory(self.directory)
@@ -199,12 +199,12 @@ def provisioned(moment: Moment, remark: str) -> bytes:
     return pl.encode((1, pl.PROVISIONED, "", *when, "", 0, "", remark), START.hex())
 
 
-def _written(found: pl.Found, moment: Moment) -> tuple[str, str, str]:
+def _written(ledger: pl.Found, moment: Moment) -> tuple[str, str, str]:
     """(date, recorded_utc, clock) of a new record. No clock prevents a record, because the chain
     keeps the order: a clock that is impossible, or behind the last record and not steered, is
     DOUBTFUL. A steered clock may be behind, because the clock of that record was ahead.
     """
-    (utc_now, clock), last = moment, pl.last_utc(found.records)
+    (utc_now, clock), last = moment, pl.last_utc(ledger.records)
     now = pl.utc_text(utc_now)
     if now >= DAY_MAX:
         now, clock = last, pl.DOUBTFUL
@@ -264,14 +264,16 @@ def _shown(text: str) -> str:
     return json.dumps(text[: pl.TEXT_CHARACTERS_MAX])
 
 
-def check_date(found: pl.Found, now: str, row: str, date: str) -> None:
+def check_date(ledger: pl.Found, now: str, row: str, date: str) -> None:
     """Check the day of an earlier test: not in the future, and not before the last test of the row.
     Raises LedgerError.
     """
     own = [
-        record for record in found.records if record.row == row and record.kind in (pl.TEST, pl.DUE)
+        record
+        for record in ledger.records
+        if record.row == row and record.kind in (pl.TEST, pl.DUE)
     ]
-    last = max([each.date for each in own if each.date <= now], default=date)
+    last = max([record.date for record in own if record.date <= now], default=date)
     _check(
         [
             (pl.is_day(date), f"date {_shown(date)}: a day is written 2026-03-14"),

@@ -21,17 +21,17 @@ SERIAL_CHARACTERS_MAX = 32  # of SunSpec model 1
 def open_of(records: Sequence[Record]) -> dict[str, Record]:
     """{device: its record REPLACING} of every exchange that has not ended."""
     newest = {record.row: record for record in records if record.kind in (REPLACING, REPLACED)}
-    return {device: each for device, each in newest.items() if each.kind == REPLACING}
+    return {device: record for device, record in newest.items() if record.kind == REPLACING}
 
 
 def serial_of(records: Sequence[Record], device: str) -> str | None:
     """The last serial number of a device in the ledger, or None."""
-    found = [
+    serials = [
         record.remark.rpartition(SERIAL_WORD)[2]
         for record in records
         if record.row == device and record.kind in (SERIAL, REPLACING, REPLACED)
     ]
-    known = [serial for serial in found if serial != UNKNOWN]
+    known = [serial for serial in serials if serial != UNKNOWN]
     return known[-1] if known else None
 
 

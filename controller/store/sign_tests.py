@@ -31,15 +31,17 @@ def codes(
 
     crcs: result of approval.devices. devices: (name, role, index) of each device.
     """
-    layout, found = topology(image)
-    of_rack = [image[found.rack + at * p.RACK_WORDS + p.R_UNIT] for at in range(layout.racks)]
+    layout, image_map = topology(image)
+    of_rack = [
+        image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)
+    ]
     parts: list[list[tuple[str, int]]] = [[] for _ in range(layout.units)]
     for name, role, index in devices:
         part = (name, crcs.get(f"device {name}", 0))
         units = {"pcs": [index], "bms": of_rack[index : index + 1] if index >= 0 else []}
         for unit in range(layout.units) if role in METERS else units.get(role, []):
             parts[unit].append(part)
-    return [f"{zlib.crc32(repr(sorted(each)).encode()):08X}" for each in parts]
+    return [f"{zlib.crc32(repr(sorted(of_unit)).encode()):08X}" for of_unit in parts]
 
 
 def row_of(unit: int) -> str:
@@ -52,23 +54,23 @@ def unit_of(row: str) -> int:
     return int(row.removeprefix("u"))
 
 
-def remark_of(code: str, words: str) -> str:
+def remark_of(code: str, results: str) -> str:
     """The remark of a record: the code of the devices, then the result of each device."""
-    return f"devices {code}; {words}"
+    return f"devices {code}; {results}"
 
 
 def units(unit_codes: Sequence[str], records: Sequence[Record]) -> list[dict[str, Any]]:
     """{unit, code, state: NEVER .. DONE or ACCEPTED, date, tester} of each unit (from 1)."""
     last: dict[str, Record] = {}
-    for each in records:
-        if each.kind == LOST:
+    for earlier in records:
+        if earlier.kind == LOST:
             last.clear()
-        elif each.kind == SIGN:
-            last[each.row] = each
-    found = []
+        elif earlier.kind == SIGN:
+            last[earlier.row] = earlier
+    states = []
     for unit, code in enumerate(unit_codes, 1):
         record = last.get(row_of(unit))
-        found.append(
+        states.append(
             {
                 "unit": unit,
                 "code": code,
@@ -77,7 +79,7 @@ def units(unit_codes: Sequence[str], records: Sequence[Record]) -> list[dict[str
                 "tester": record and record.tester,
             }
         )
-    return found
+    return states
 
 
 def _state(record: Record | None, code: str) -> str:
@@ -88,17 +90,17 @@ def _state(record: Record | None, code: str) -> str:
     return {PASSED: DONE, ACCEPTED: ACCEPTED}.get(record.result, FAILED)
 
 
-def due(found: Sequence[Mapping[str, Any]]) -> list[int]:
+def due(states: Sequence[Mapping[str, Any]]) -> list[int]:
     """Units (from 1) whose sign test is due."""
-    return [each["unit"] for each in found if each["state"] != DONE]
+    return [unit["unit"] for unit in states if unit["state"] != DONE]
 
 
-def held(found: Sequence[Mapping[str, Any]]) -> list[int]:
+def held(states: Sequence[Mapping[str, Any]]) -> list[int]:
     """Units (from 1) without a passed or accepted sign test. They prevent a start."""
-    return [each["unit"] for each in found if each["state"] not in (DONE, ACCEPTED)]
+    return [unit["unit"] for unit in states if unit["state"] not in (DONE, ACCEPTED)]
 
 
-def summary(found: Sequence[Mapping[str, Any]]) -> str:
+def summary(states: Sequence[Mapping[str, Any]]) -> str:
     """ "sign test of unit 1, 2", or ""."""
-    late = due(found)
+    late = due(states)
     return f"sign test of unit {', '.join(map(str, late))}" if late else ""

@@ -44,8 +44,8 @@ def folder(run_directory: str) -> str:
     return path
 
 
-def _is_trusted(found: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
-    return is_kind(found.st_mode) and found.st_uid == os.geteuid()
+def _is_trusted(status: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
+    return is_kind(status.st_mode) and status.st_uid == os.geteuid()
 
 
 def put(run_directory: str, moment_us: int, code: str, text: str) -> None:

@@ -143,7 +143,7 @@ def _texts(values: Counts, prefix: str) -> list[tuple[str, int]]:
     ]
 
 
-def union(one: Record, other: Record) -> Record:
+def union(first: Record, second: Record) -> Record:
     """A record with every latch, lock-out, standby and spent token of both records.
 
     It is armed, and not clean.
@@ -151,23 +151,23 @@ def union(one: Record, other: Record) -> Record:
     return Record(
         armed=1,
         clean=0,
-        latches=one.latches | other.latches,
-        token_ages_ms=_younger(one.token_ages_ms, other.token_ages_ms),
-        cabinets=tuple(dict.fromkeys(one.cabinets + other.cabinets)),
-        rest=max(one.rest, other.rest),
-        locked_out=one.locked_out or other.locked_out,
-        noc_verified=one.noc_verified | other.noc_verified,
-        trips=max(one.trips, other.trips),
-        changes=max(one.changes, other.changes),
-        written=_higher(one.written, other.written),
-        epochs=_higher(one.epochs, other.epochs),
-        signs=_higher(one.signs, other.signs),
+        latches=first.latches | second.latches,
+        token_ages_ms=_younger(first.token_ages_ms, second.token_ages_ms),
+        cabinets=tuple(dict.fromkeys(first.cabinets + second.cabinets)),
+        rest=max(first.rest, second.rest),
+        locked_out=first.locked_out or second.locked_out,
+        noc_verified=first.noc_verified | second.noc_verified,
+        trips=max(first.trips, second.trips),
+        changes=max(first.changes, second.changes),
+        written=_higher(first.written, second.written),
+        epochs=_higher(first.epochs, second.epochs),
+        signs=_higher(first.signs, second.signs),
     )
 
 
-def _higher(one: Counts, other: Counts) -> Counts:
+def _higher(first: Counts, second: Counts) -> Counts:
     """Both dicts, with the higher number of a name that both have."""
-    return one | {name: max(kept, one.get(name, kept)) for name, kept in other.items()}
+    return first | {name: max(kept, first.get(name, kept)) for name, kept in second.items()}
 
 
 def _younger(one_ms: Iterable[int], other_ms: Iterable[int]) -> list[int]:
@@ -219,8 +219,8 @@ def check(stored: dict[str, Any]) -> None:
     kinds = FIELDS | {APPROVED: bytes}
     for name, kind in [(name, kinds[name]) for name in stored]:
         if not isinstance(stored[name], kind):
-            found = type(stored[name]).__name__
-            raise StoreError(f"{name} in the store is a {found}, not a {kind.__name__}")
+            actual = type(stored[name]).__name__
+            raise StoreError(f"{name} in the store is a {actual}, not a {kind.__name__}")
     numbers = [*stored["token_ages_ms"], *stored["latches"].values(), *stored["values"].values()]
     if not all(isinstance(number, int) and 0 <= number < 2**31 for number in numbers):
         raise StoreError("the store holds whole numbers from 0 to 2^31 - 1")

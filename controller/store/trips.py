@@ -32,14 +32,14 @@ class TripLog:
 
     def entries(self) -> list[Entry]:
         """The entries of all complete lines, oldest first."""
-        found: list[Entry] = []
+        entries: list[Entry] = []
         for path in (self.path + ".previous", self.path):
             with (
                 contextlib.suppress(FileNotFoundError),
                 open(path, "rb", opener=regular_file.opener) as file,
             ):
-                found += [entry for entry in map(_parsed, file) if entry]
-        return found
+                entries += [entry for entry in map(_parsed, file) if entry]
+        return entries
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Append entries that are newer than `newest`, and wait until they are durable.
@@ -52,7 +52,7 @@ class TripLog:
         is_new = not os.path.exists(self.path)
         with durable.opened(self.path, flags, 0o644) as descriptor:
             # The first line end completes a line that a power cut has torn.
-            durable.write(descriptor, b"\n" + b"".join(_line(*each) for each in entries))
+            durable.write(descriptor, b"\n" + b"".join(_line(*trip) for trip in entries))
             os.fsync(descriptor)
             is_large = os.lseek(descriptor, 0, os.SEEK_END) > BYTES_MAX
         if is_large:

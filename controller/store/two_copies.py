@@ -85,13 +85,13 @@ class Store:
         return self._found()._replace(salt=secrets.randbelow(TRIPS_END))
 
     def _found(self) -> Loaded:
-        found = [_read_copy(path) for path in self.paths]
-        newer = [line for _, line in found if line and line.endswith(NEWER_WORDS)]
+        copies = [_read_copy(path) for path in self.paths]
+        newer = [line for _, line in copies if line and line.endswith(NEWER_WORDS)]
         self._is_newer = bool(newer)
         if newer:
             return Loaded(NEWER, None, 0, newer[:1])
-        whole = [copy for copy, _ in found if copy]
-        lines = [line for _, line in found if line]
+        whole = [copy for copy, _ in copies if copy]
+        lines = [line for _, line in copies if line]
         if not whole:
             self._generation = 0
             nothing = [f"{self.directory}: no store here yet"]
@@ -104,7 +104,7 @@ class Store:
             lines = lines or [f"{self.directory}: one copy of the store is missing"]
             # Only in the very first save a power cut can leave a single copy, which is the first
             # one. In all other cases the missing copy may have had a latch that this copy lacks.
-            if self._generation > 1 or found[1][0]:
+            if self._generation > 1 or copies[1][0]:
                 return Loaded(UNREADABLE, record, self._generation, lines)
         state = CLEAN if record.clean else WAITING
         state = ARMED if record.armed or lines else state
@@ -159,10 +159,10 @@ def of_cabinet(loaded: Loaded, name: str) -> Loaded:
     Such a store lacks the latches of this cabinet. A store without a name is that of a new cabinet.
     """
     cabinets = loaded.record.cabinets if loaded.record else ()
-    others = [cabinet for cabinet in cabinets if cabinet != name]
-    if not others:
+    foreign = [cabinet for cabinet in cabinets if cabinet != name]
+    if not foreign:
         return loaded
-    return _doubted(loaded, f'the store belongs to cabinet "{others[0]}", not to "{name}"')
+    return _doubted(loaded, f'the store belongs to cabinet "{foreign[0]}", not to "{name}"')
 
 
 def of_run(loaded: Loaded, run_directory: str) -> Loaded:
@@ -217,11 +217,11 @@ def mark_failed(run_directory: str, is_failed: bool) -> bool:
     The loop continues in either case.
     """
     paths = [os.path.join(run_directory, name) for name in (FAILED_NAME, SAVED_NAME)]
-    made, gone = paths if is_failed else paths[::-1]
+    created, gone = paths if is_failed else paths[::-1]
     try:
         if os.path.exists(gone):
             os.unlink(gone)
-        os.close(regular_file.opened(made, os.O_WRONLY | os.O_CREAT, 0o640))
+        os.close(regular_file.opened(created, os.O_WRONLY | os.O_CREAT, 0o640))
     except OSError:
         return False
     return True
