@@ -49,11 +49,11 @@ class Box:
 
     def link(self, name: str, release: str) -> None:
         """Let the link `name` point to a release, in one step."""
-        made = self.path(f"{OPT}/.{name}")
+        new_link = self.path(f"{OPT}/.{name}")
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(made)
-        os.symlink(f"releases/{release}", made)
-        os.rename(made, self.path(f"{OPT}/{name}"))
+            os.unlink(new_link)
+        os.symlink(f"releases/{release}", new_link)
+        os.rename(new_link, self.path(f"{OPT}/{name}"))
         durable.sync_directory(self.path(OPT))
 
     def asked(
@@ -78,12 +78,12 @@ class Box:
     def put_there(self, release: str) -> dict[str, str]:
         """{name: path of the kept copy} of the files that the installation of a release has put."""
         folder = self.path(f"{OPT}/releases/{release}/files")
-        found: dict[str, str] = {}
+        copies: dict[str, str] = {}
         for place in (f"{folder}.part", folder):  # .part: of an interrupted installation
             for above, _, names in os.walk(place):
                 paths = [os.path.join(above, name) for name in names]
-                found |= {os.path.relpath(path, place): path for path in paths}
-        return found
+                copies |= {os.path.relpath(path, place): path for path in paths}
+        return copies
 
 
 def say(word: str, text: str) -> None:

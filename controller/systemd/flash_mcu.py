@@ -69,10 +69,10 @@ class Mpremote:
     def __init__(self, port: str):
         self.port = port
 
-    def call(self, *words: str) -> str:
+    def call(self, *arguments: str) -> str:
         """Run a command and return its output. FlashError: one line."""
         try:
-            done = _ran([sys.executable, "-m", "mpremote", "connect", self.port, *words])
+            done = _ran([sys.executable, "-m", "mpremote", "connect", self.port, *arguments])
         except subprocess.TimeoutExpired:
             raise FlashError(f"{self.port}: no board answers within {LIMIT_S:.0f} s") from None
         if done.returncode != 0:
@@ -87,12 +87,12 @@ def _ran(command: list[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _reason(words: str) -> str:
+def _reason(printed: str) -> str:
     """The error of mpremote in one line."""
     for part, line in COMPLAINTS.items():
-        if part in words:
+        if part in printed:
             return line
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
     return lines[-1] if lines else "mpremote failed and printed no reason"
 
 
@@ -115,14 +115,14 @@ def _parser() -> _Parser:
 
 def main(argv: list[str] | None = None) -> int:
     """The exit code."""
-    given = _parser().parse_args(argv)
+    arguments = _parser().parse_args(argv)
     try:
-        image = configuration.load(given.cabinet).safety_image
-        if not os.path.exists(given.port):
+        image = configuration.load(arguments.cabinet).safety_image
+        if not os.path.exists(arguments.port):
             remedy = "plug the board in, see /dev/serial/by-id"
-            raise ConfigError(f"{given.port}: no such port; {remedy}")
+            raise ConfigError(f"{arguments.port}: no such port; {remedy}")
         with tempfile.TemporaryDirectory(prefix="firebreak-mcu-") as folder:
-            flash(Mpremote(given.port), image, Path(folder), given.dry_run)
+            flash(Mpremote(arguments.port), image, Path(folder), arguments.dry_run)
     except (ConfigError, OSError, FlashError) as error:
         print(f"flash.sh mcu: {error}", file=sys.stderr)
         return WRONG_INPUT if isinstance(error, ConfigError) else NO_START
@@ -161,16 +161,16 @@ def flash(
 def probe(device: Mpremote) -> Board:
     """Read the kind of the board. FlashError: channel B has no pin table for this kind."""
     printed = device.call("exec", PROBE)
-    words = next((line.split() for line in printed.splitlines() if line.startswith("board ")), None)
-    if words is None or len(words) < 3 or not words[2].isdecimal():
+    parts = next((line.split() for line in printed.splitlines() if line.startswith("board ")), None)
+    if parts is None or len(parts) < 3 or not parts[2].isdecimal():
         raise FlashError(f"{device.port}: no MicroPython answers")
-    kind = BOARDS.get(words[1])
+    kind = BOARDS.get(parts[1])
     if kind is None:
         known = ", ".join(f"{port} ({name})" for port, name in BOARDS.items())
-        found = f"the board has MicroPython's port {words[1]}"
-        raise FlashError(f"{device.port}: {found}; allowed are {known}")
-    code = int(words[2])
-    return Board(kind, (code & 255, code >> 8 & 3), tuple(words[3:]))
+        reason = f"the board has MicroPython's port {parts[1]}"
+        raise FlashError(f"{device.port}: {reason}; allowed are {known}")
+    code = int(parts[2])
+    return Board(kind, (code & 255, code >> 8 & 3), tuple(parts[3:]))
 
 
 def bytecode_of(compiler: str) -> tuple[int, ...]:
@@ -179,19 +179,19 @@ def bytecode_of(compiler: str) -> tuple[int, ...]:
         printed = _ran([compiler, "--version"]).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    found = re.search(r"mpy v(\d+)\.(\d+)", printed) or re.search(r"mpy v(\d+)", printed)
-    return tuple(int(number) for number in (*found.groups(), 0)[:2]) if found else ()
+    match = re.search(r"mpy v(\d+)\.(\d+)", printed) or re.search(r"mpy v(\d+)", printed)
+    return tuple(int(number) for number in (*match.groups(), 0)[:2]) if match else ()
 
 
 def sources(kind: str) -> dict[str, Path]:
     """{name on the board: file here} of the program. main.py comes last."""
     safety = ROOT / "safety"
-    found = {f"safety/{path.name}": path for path in sorted(safety.glob("*.py"))}
+    files = {f"safety/{path.name}": path for path in sorted(safety.glob("*.py"))}
     for name in ("__init__.py", "board_machine.py", "loop.py"):
-        found[f"safety/mcu/{name}"] = safety / "mcu" / name
-    found["safety/mcu/board.py"] = safety / "mcu" / f"board_{kind}.py"
-    found["main.py"] = safety / "mcu" / "main.py"
-    return found
+        files[f"safety/mcu/{name}"] = safety / "mcu" / name
+    files["safety/mcu/board.py"] = safety / "mcu" / f"board_{kind}.py"
+    files["main.py"] = safety / "mcu" / "main.py"
+    return files
 
 
 def lay_out(folder: Path, kind: str, image: array, compiler: str | None) -> dict[str, Path]:
@@ -203,15 +203,15 @@ def lay_out(folder: Path, kind: str, image: array, compiler: str | None) -> dict
         if compiler is None or name == "main.py":  # MicroPython starts no main.mpy
             files[name] = path
         else:
-            made = folder / name.replace("/", "_").replace(".py", ".mpy")
-            _compile(compiler, path, name, made)
-            files[name.replace(".py", ".mpy")] = made
+            compiled = folder / name.replace("/", "_").replace(".py", ".mpy")
+            _compile(compiler, path, name, compiled)
+            files[name.replace(".py", ".mpy")] = compiled
     return files
 
 
-def _compile(compiler: str, path: Path, name: str, made: Path) -> None:
+def _compile(compiler: str, path: Path, name: str, compiled: Path) -> None:
     try:
-        done = _ran([compiler, "-s", name, "-o", str(made), str(path)])
+        done = _ran([compiler, "-s", name, "-o", str(compiled), str(path)])
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FlashError(f"mpy-cross: {path.name}: {error}") from None
     if done.returncode != 0:
@@ -228,17 +228,17 @@ def clear(device: Mpremote, present: tuple[str, ...]) -> None:
 
 def copy(device: Mpremote, files: dict[str, Path]) -> None:
     """Copy files with one command."""
-    words: list[str] = []
+    command: list[str] = []
     for name, path in files.items():
-        words += (["+"] if words else []) + ["fs", "cp", str(path), f":{name}"]
-    device.call(*words)
+        command += (["+"] if command else []) + ["fs", "cp", str(path), f":{name}"]
+    device.call(*command)
 
 
 def verify(device: Mpremote, files: dict[str, Path]) -> None:
     """Compare the digests. FlashError names the first file that arrived changed."""
     printed = device.call("exec", DIGEST.format(names=list(files)))
     lines = [line.split() for line in printed.splitlines() if line.startswith("digest ")]
-    digests = {words[1]: words[2] for words in lines}
+    digests = {fields[1]: fields[2] for fields in lines}
     for name, path in files.items():
         if digests.get(name) != hashlib.sha256(path.read_bytes()).hexdigest():
             raise FlashError(f"{device.port}: {name} arrived changed: try again")

@@ -68,26 +68,26 @@ def signed(content: bytes, key: str) -> bytes:
 
 def sources() -> Files:
     """{name in the bundle: content} of the tree."""
-    found: Files = {}
+    files: Files = {}
     for part in PARTS:
         path = TREE / part
-        for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if each.is_file() and "__pycache__" not in each.parts:
-                found[f"tree/{each.relative_to(TREE)}"] = each.read_bytes()
-    return found
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                files[f"tree/{file.relative_to(TREE)}"] = file.read_bytes()
+    return files
 
 
 def release() -> bytes:
     """The content of release.json."""
     setup = configparser.ConfigParser()
     setup.read(TREE / "setup.cfg", encoding="ascii")
-    made = {
+    content = {
         "version": setup["metadata"]["version"],
         "made_utc_s": int(clock.utc_us()) // 1_000_000,
         "python": signed_bundle.python_version(),
         "machine": platform.machine(),
     }
-    return cli.as_json(made).encode("ascii") + b"\n"
+    return cli.as_json(content).encode("ascii") + b"\n"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -104,28 +104,30 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--key", required=True, help="private key of ssh-keygen, which signs")
     parser.add_argument("--wheels", help="build without a network, from this folder")
     parser.add_argument("out", type=cli.output_file, metavar="OUT.tar", help="a new file")
-    given = parser.parse_args(argv)
-    if not os.path.isfile(given.key) or os.path.lexists(given.out):
-        wrong = f"{given.out}: exists already"
-        say(wrong if os.path.isfile(given.key) else f"{given.key}: no such key")
+    arguments = parser.parse_args(argv)
+    if not os.path.isfile(arguments.key) or os.path.lexists(arguments.out):
+        wrong = f"{arguments.out}: exists already"
+        say(wrong if os.path.isfile(arguments.key) else f"{arguments.key}: no such key")
         return WRONG_INPUT
     with tempfile.TemporaryDirectory() as folder:
         script = [str(TREE / "controller/systemd/install.sh"), "wheels", folder]
-        code = programs.ran(["bash", *script, *([given.wheels] if given.wheels else [])]).returncode
+        code = programs.ran(
+            ["bash", *script, *([arguments.wheels] if arguments.wheels else [])]
+        ).returncode
         if code:
             return code
         wheels = {
-            f"wheels/{each.name}": each.read_bytes() for each in pathlib.Path(folder).iterdir()
+            f"wheels/{wheel.name}": wheel.read_bytes() for wheel in pathlib.Path(folder).iterdir()
         }
     files = {signed_bundle.RELEASE: release(), **sources(), **dict(sorted(wheels.items()))}
     try:
         head = {signed_bundle.LIST: listed(files)}
-        head[signed_bundle.SIGNATURE] = signed(head[signed_bundle.LIST], given.key)
-        pathlib.Path(given.out).write_bytes(packed(head | files))
+        head[signed_bundle.SIGNATURE] = signed(head[signed_bundle.LIST], arguments.key)
+        pathlib.Path(arguments.out).write_bytes(packed(head | files))
     except (signed_bundle.BundleError, OSError) as error:
-        say(plain(error, given.out))
+        say(plain(error, arguments.out))
         return NO_START
-    print(f"{given.out}: {len(files)} files")
+    print(f"{arguments.out}: {len(files)} files")
     return DONE
 
 

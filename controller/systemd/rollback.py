@@ -142,10 +142,10 @@ def _give(box: Box) -> None:
 
 
 def _check_state(box: Box, now: str, before: str) -> None:
-    words = "migrate", "--readable", "--state-dir", STATE_DIRECTORY
-    done = box.asked(before, "box", *words)
+    arguments = "migrate", "--readable", "--state-dir", STATE_DIRECTORY
+    done = box.asked(before, "box", *arguments)
     if done.returncode == WRONG_INPUT:  # an old release has no group `box`
-        done = box.asked(before, *words)
+        done = box.asked(before, *arguments)
     if done.returncode == WRONG_INPUT:  # an older release has no --readable
         done = box.asked(before, "-P", "-c", READER, STATE_DIRECTORY, program="python3")
         lines = (
@@ -154,7 +154,7 @@ def _check_state(box: Box, now: str, before: str) -> None:
             else []
         )
     else:
-        known = box.asked(now, "box", *words).stdout.splitlines() if done.returncode else []
+        known = box.asked(now, "box", *arguments).stdout.splitlines() if done.returncode else []
         lines = [line for line in done.stdout.splitlines() if line not in known]
         if done.returncode == NO_START:
             lines = [_last(done)]
@@ -170,16 +170,16 @@ def _owned(box: Box, now: str, before: str) -> dict[str, bytes | None]:
     """
     old, new = box.put_there(before), box.put_there(now)
     digests = (box.content(AS_INSTALLED) or b"").decode().splitlines()
-    found: dict[str, bytes | None] = {}
+    owned: dict[str, bytes | None] = {}
     for name in sorted(old | new):
         content = box.content(name)
         if not name.startswith(f"{ETC}/") or os.path.islink(box.path(name)):
             continue
         # A copy of a release counts too: a power cut may have come before its digest was noted.
-        copies = [_read(each[name]) for each in (old, new) if name in each]
+        copies = [_read(paths[name]) for paths in (old, new) if name in paths]
         if content is None or content in copies or _line(name, content) in digests:
-            found[name] = _read(old[name]) if name in old else None
-    return found
+            owned[name] = _read(old[name]) if name in old else None
+    return owned
 
 
 def _bring_back(box: Box, now: str, before: str) -> None:

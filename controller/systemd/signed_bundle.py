@@ -121,33 +121,35 @@ def _signer(path: str, listed: bytes, signature: bytes, signers: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         place = os.path.join(folder, SIGNATURE)
         pathlib.Path(place).write_bytes(signature)
-        found = _asked(program, "find-principals", "-s", place, "-f", signers)
-        names = found.stdout.decode("ascii", "replace").split()
-        if found.returncode or not names:
+        lookup = _asked(program, "find-principals", "-s", place, "-f", signers)
+        names = lookup.stdout.decode("ascii", "replace").split()
+        if lookup.returncode or not names:
             raise BundleError(f"{path}: no key of {signers} has signed it")
-        words = "-f", signers, "-I", names[0], "-n", NAMESPACE, "-s", place
-        if _asked(program, "verify", *words, given=listed).returncode:
+        options = "-f", signers, "-I", names[0], "-n", NAMESPACE, "-s", place
+        if _asked(program, "verify", *options, content=listed).returncode:
             raise BundleError(f"{path}: its {LIST} is not what {names[0]} has signed")
     return names[0]
 
 
 def ssh_keygen() -> str:
     """Path of ssh-keygen. Raises BundleError."""
-    if found := shutil.which("ssh-keygen"):
-        return found
+    if path := shutil.which("ssh-keygen"):
+        return path
     raise BundleError("there is no ssh-keygen here: apt-get install openssh-client")
 
 
-def _asked(program: str, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return programs.ran([program, "-Y", *words], input=given, capture_output=True)
+def _asked(
+    program: str, *arguments: str, content: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    return programs.ran([program, "-Y", *arguments], input=content, capture_output=True)
 
 
 def _digests(path: str, listed: bytes) -> dict[str, str]:
     """{name: SHA-256} of the signed list."""
-    found = [LINE.fullmatch(line) for line in listed.decode("ascii", "replace").splitlines()]
-    digests = {each[2]: each[1] for each in found if each and NAME.fullmatch(each[2])}
-    folders = {name[:at] for name in digests for at, each in enumerate(name) if each == "/"}
-    if len(digests) != len(found) or RELEASE not in digests or folders & digests.keys():
+    matches = [LINE.fullmatch(line) for line in listed.decode("ascii", "replace").splitlines()]
+    digests = {match[2]: match[1] for match in matches if match and NAME.fullmatch(match[2])}
+    folders = {name[:end] for name in digests for end, letter in enumerate(name) if letter == "/"}
+    if len(digests) != len(matches) or RELEASE not in digests or folders & digests.keys():
         raise BundleError(f"{path}: its {LIST} has lines that are no digest with a name")
     if SCRIPT not in digests:
         raise BundleError(f"{path}: its {LIST} has no {SCRIPT}")
@@ -170,18 +172,18 @@ def _files(path: str, archive: tarfile.TarFile, digests: dict[str, str]) -> File
 
 
 def _release(path: str, files: Files) -> Release:
-    found = message.loaded(files[RELEASE], LIST_BYTES_MAX)
-    if isinstance(found, str) or not message.is_whole(FORM, found):
+    release = message.loaded(files[RELEASE], LIST_BYTES_MAX)
+    if isinstance(release, str) or not message.is_whole(FORM, release):
         raise BundleError(f"{path}: its {RELEASE} is of another version of the bundle")
-    return found
+    return release
 
 
 def _check_fit(release: Release, path: str) -> None:
     """Compare Python and machine with those of the wheels. Raises BundleError."""
-    here = python_version(), platform.machine()
-    if (release["python"], release["machine"]) != here:
-        made = f"for Python {release['python']} on {release['machine']}"
-        raise BundleError(f"{path}: is made {made}, but this is Python {here[0]} on {here[1]}")
+    own = python_version(), platform.machine()
+    if (release["python"], release["machine"]) != own:
+        target = f"for Python {release['python']} on {release['machine']}"
+        raise BundleError(f"{path}: is made {target}, but this is Python {own[0]} on {own[1]}")
 
 
 def python_version() -> str:
@@ -199,8 +201,8 @@ def _check_newer(release: Release, path: str, root: str) -> None:
     current = os.path.join(root, OPT, "current")
     if not os.path.lexists(current):
         return
-    found = VERSION.match(os.path.basename(os.readlink(current)))
-    version, made_utc_s = found[0] if found else "0", 0
+    match = VERSION.match(os.path.basename(os.readlink(current)))
+    version, made_utc_s = match[0] if match else "0", 0
     with contextlib.suppress(FileNotFoundError):  # it was not installed from a bundle
         own = message.loaded(pathlib.Path(current, RELEASE).read_bytes(), LIST_BYTES_MAX)
         if isinstance(own, str) or not message.is_whole(FORM, own):
@@ -213,7 +215,7 @@ def _check_newer(release: Release, path: str, root: str) -> None:
 
 
 def _numbers(version: str) -> list[int]:
-    return [int(each) for each in version.split(".")]
+    return [int(part) for part in version.split(".")]
 
 
 def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
@@ -225,10 +227,10 @@ def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
             os.makedirs(os.path.dirname(place), exist_ok=True)
             pathlib.Path(place).write_bytes(content)
         script = os.path.join(folder, SCRIPT)
-        words = "install", "--wheels", os.path.join(folder, "wheels"), "--root", root
+        arguments = "install", "--wheels", os.path.join(folder, "wheels"), "--root", root
         # flash.sh sets PYTHONPATH; the commands of the installed release must not see it
-        environment = {key: each for key, each in os.environ.items() if key != "PYTHONPATH"}
-        code = programs.ran(["bash", script, *words, *more], env=environment).returncode
+        environment = {key: setting for key, setting in os.environ.items() if key != "PYTHONPATH"}
+        code = programs.ran(["bash", script, *arguments, *more], env=environment).returncode
     if code == DONE:  # the installer of an older bundle writes no release.json
         current = os.path.realpath(os.path.join(root, OPT, "current"))
         durable.put(os.path.join(current, RELEASE), ".part", [bundle.files[RELEASE]], 0o644)

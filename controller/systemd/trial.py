@@ -69,11 +69,11 @@ def _note(box: Box, trial: Trial) -> None:
     durable.put(box.path(NOTE), ".part", [json.dumps(trial._asdict()).encode()], 0o644)
 
 
-def _ended(box: Box, words: str) -> None:
+def _ended(box: Box, outcome: str) -> None:
     """Keep how the trial ended, then remove its note."""
-    durable.put(box.path(LAST), ".part", [f"{words}\n".encode()], 0o644)
+    durable.put(box.path(LAST), ".part", [f"{outcome}\n".encode()], 0o644)
     box.remove(NOTE)
-    say("trial", words)
+    say("trial", outcome)
 
 
 def _shown(box: Box) -> int:
@@ -98,9 +98,9 @@ def _begin(box: Box, arguments: Namespace) -> int:
     if not name or name != os.path.basename(name):
         raise cli.Ended(WRONG_INPUT, "--release: allowed is the name of a release")
     if before != name:
-        found = _figures(box, before)
-        trips = found["trips"] if found else None
-        _note(box, Trial(name, before, found, trips, looked_s=clock.now_us() / 1e6))
+        figures = _figures(box, before)
+        trips = figures["trips"] if figures else None
+        _note(box, Trial(name, before, figures, trips, looked_s=clock.now_us() / 1e6))
     return DONE
 
 
@@ -125,8 +125,8 @@ def _judge(box: Box, arguments: Namespace) -> int:
     if not trial.has_started:
         return DONE
     state = _systemctl("is-active", SERVICE).stdout.strip()
-    found = _figures(box, trial.release) if state == "active" else None
-    after, why = trial_verdict.judged(trial, found, state == "active", clock.now_us() / 1e6)
+    figures = _figures(box, trial.release) if state == "active" else None
+    after, why = trial_verdict.judged(trial, figures, state == "active", clock.now_us() / 1e6)
     if noted(box) != trial:  # a start was counted meanwhile
         return DONE
     trial = after
@@ -136,7 +136,7 @@ def _judge(box: Box, arguments: Namespace) -> int:
         why = f"it has ended {ends} times"
     if state == "failed":
         why = f"its service has {_systemctl('show', '-P', 'Result', SERVICE).stdout.strip()}"
-    if not why and found and trial_verdict.is_over(trial):
+    if not why and figures and trial_verdict.is_over(trial):
         _ended(box, f"{trial.release} stays")
     elif why and state == "active" and trial.is_off_grid:
         say("trial", f"{why}: it goes back when the site is on the grid again")
@@ -148,13 +148,13 @@ def _judge(box: Box, arguments: Namespace) -> int:
 
 def _start(box: Box, arguments: Namespace) -> int:
     """Start the new release if nobody misses the cabinet meanwhile."""
-    found = _figures(box, _linked(box, "current")) or _figures(box, _linked(box, "previous"))
-    if found is None and _systemctl("is-active", SERVICE).stdout.strip() == "active":
+    figures = _figures(box, _linked(box, "current")) or _figures(box, _linked(box, "previous"))
+    if figures is None and _systemctl("is-active", SERVICE).stdout.strip() == "active":
         line = f"not started: how the cabinet controls is unknown. systemctl restart {SERVICE}"
         raise cli.Ended(NOT_DONE, f"{line} does it without asking")
-    for name, words in trial_figures.NO_START.items():
-        if found and found[name]:
-            raise cli.Ended(NOT_DONE, f"not started: {words}")
+    for name, reason in trial_figures.NO_START.items():
+        if figures and figures[name]:
+            raise cli.Ended(NOT_DONE, f"not started: {reason}")
     if _systemctl("restart", SERVICE).returncode:
         raise cli.Ended(NO_START, f"{SERVICE} does not start: systemctl status {SERVICE}")
     _systemctl("try-restart", *COMPANIONS)
@@ -196,17 +196,17 @@ def _figures(box: Box, release: str) -> dict[str, Any] | None:
     """The figures of a release that runs; None: it gives none."""
     try:
         done = box.asked(release, "box", "figures", timeout_s=ASKED_S)
-        found = json_text.loads(done.stdout or "null")
+        figures = json_text.loads(done.stdout or "null")
     except (cli.Ended, ValueError, subprocess.TimeoutExpired):
         return None
-    return found if trial_verdict.is_whole(found) else None
+    return figures if trial_verdict.is_whole(figures) else None
 
 
 def _restarts() -> int:
     """How often systemd has restarted the service by itself."""
-    found = _systemctl("show", "-P", "NRestarts", SERVICE).stdout.strip()
-    return int(found) if found.isdecimal() else 0
+    restarts = _systemctl("show", "-P", "NRestarts", SERVICE).stdout.strip()
+    return int(restarts) if restarts.isdecimal() else 0
 
 
-def _systemctl(*words: str) -> subprocess.CompletedProcess[str]:
-    return programs.ran(["systemctl", *words], capture_output=True, text=True)
+def _systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return programs.ran(["systemctl", *arguments], capture_output=True, text=True)

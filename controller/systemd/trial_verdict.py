@@ -75,20 +75,20 @@ _NOTE: Form = {
 }
 
 
-def of_note(found: Any) -> Trial | None:
+def of_note(note: Any) -> Trial | None:
     """The trial of a note; None: the note is damaged."""
     try:
-        trial = Trial(**found)
+        trial = Trial(**note)
     except TypeError:
         return None
-    is_right = message.is_whole(_NOTE, found, ("figures", "trips"))
+    is_right = message.is_whole(_NOTE, note, ("figures", "trips"))
     is_right = is_right and (trial.figures is None or is_whole(trial.figures))
     return trial if is_right else None
 
 
-def is_whole(found: Any) -> bool:
+def is_whole(figures: Any) -> bool:
     """True for figures that can be judged. The release that gives them may be broken."""
-    return isinstance(found, dict) and message.is_whole(FIGURES, found, MAY_LACK)
+    return isinstance(figures, dict) and message.is_whole(FIGURES, figures, MAY_LACK)
 
 
 def counted(trial: Trial, restarts: int) -> tuple[Trial, str]:
@@ -133,12 +133,12 @@ def worse(trial: Trial, now: Figures) -> str:
     """
     own = {**now, "trips": now["trips"] - (trial.trips or 0)}
     before = {**(trial.figures or {}), "trips": 0}
-    for name, (words, times, plus) in WORSE.items():
+    for name, (text, times, plus) in WORSE.items():
         if before.get(name) is None:
             continue
         most = times * before[name] + plus
         if own.get(name) is None:
-            return f"{words}: unknown, allowed {most:g}"
+            return f"{text}: unknown, allowed {most:g}"
         if own[name] > most:
-            return f"{words}: {own[name]:g}, allowed {most:g}"
+            return f"{text}: {own[name]:g}, allowed {most:g}"
     return ""
