@@ -29,7 +29,7 @@ TABLES = "fleet", "broker", "cabinet"
 COMMON, OWN = "common", "own"
 PERMILLE = 1000
 FLEET = {
-    "connection_W": integer(1, POWER_W_MAX, what="The most that all cabinets may import."),
+    "connection_W": integer(1, POWER_W_MAX, note="The most that all cabinets may import."),
     "load": choice(
         (COMMON, OWN),
         OWN,
@@ -52,8 +52,8 @@ FLEET = {
     ),
 }
 CABINET = {
-    "key": text(what="File beside FLEET.toml with the key of the source at this cabinet."),
-    "fallback_W": integer(0, POWER_W_MAX, what="fallback_import_W_max of the source there."),
+    "key": text(note="File beside FLEET.toml with the key of the source at this cabinet."),
+    "fallback_W": integer(0, POWER_W_MAX, note="fallback_import_W_max of the source there."),
     "load_permille": integer(0, PERMILLE, 0, "Part of a common load: share_permille there."),
 }
 

@@ -22,7 +22,7 @@ MAY = h.ROLES[:3]  # without the role operator, which is for a person at the cab
 SOURCE = {
     "key": text(
         "",
-        what="File beside doors.toml with the key that `firebreak key create` printed. Without it "
+        note="File beside doors.toml with the key that `firebreak key create` printed. Without it "
         "only signed hints come in.",
     ),
     "may": choice(MAY, MAY[0], "The most that this source may send through doors."),

@@ -32,13 +32,13 @@ _EXAMPLE = "example"
 
 def names_nothing(text: str) -> bool:
     """True for a text without a name: "none", "n/a", "to be supplied", "x", "---", "aaa"."""
-    words = _plain(text)
-    letters = words.replace(" ", "")
+    plain = _plain(text)
+    letters = plain.replace(" ", "")
     return (
         len(letters) < LEAST
         or len(set(letters)) == 1
-        or words in NOTHING
-        or _REFUSING.fullmatch(words) is not None
+        or plain in NOTHING
+        or _REFUSING.fullmatch(plain) is not None
         or _REFUSING_CLAUSE.fullmatch(text.casefold().strip(" .!")) is not None
     )
 
@@ -58,7 +58,7 @@ def lacks_of_acceptance(text: str) -> str:
 
 def _days(text: str) -> list[str]:
     """The dates in a text that are possible dates of an acceptance."""
-    return [found for found in _DAY.findall(text) if _is_day(found) and DAY_MIN <= found < DAY_MAX]
+    return [day for day in _DAY.findall(text) if _is_day(day) and DAY_MIN <= day < DAY_MAX]
 
 
 def _is_day(text: str) -> bool:
@@ -69,11 +69,11 @@ def _is_day(text: str) -> bool:
     return True
 
 
-def placeholder_line(what: str, texts: Mapping[str, Any]) -> list[str]:
+def placeholder_line(subject: str, texts: Mapping[str, Any]) -> list[str]:
     """[line about the texts that begin with "example"], or []. texts: {key: value}."""
     plain = {key: _plain(value) for key, value in texts.items() if isinstance(value, str)}
     keys = [key for key, value in plain.items() if value.startswith(_EXAMPLE)]
-    return [f"{what} are placeholders ({', '.join(keys)}): do not energise"] if keys else []
+    return [f"{subject} are placeholders ({', '.join(keys)}): do not energise"] if keys else []
 
 
 def ahead_line(texts: Mapping[str, str], today: str) -> list[str]:

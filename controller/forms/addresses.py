@@ -17,14 +17,14 @@ def address(text: Any) -> Address | None:
 
 def is_local(host: str) -> bool:
     """True if the host is this machine."""
-    found = address(host)
-    return host == "localhost" if found is None else found.is_loopback
+    parsed = address(host)
+    return host == "localhost" if parsed is None else parsed.is_loopback
 
 
 def plain(peer: str) -> str:
     """The address of a client. An IPv4 address that is mapped into IPv6 becomes IPv4 again."""
-    found = ipaddress.ip_address(peer.partition("%")[0])
-    return str(getattr(found, "ipv4_mapped", None) or found)
+    parsed = ipaddress.ip_address(peer.partition("%")[0])
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
 def place(host: str, port: int) -> str:

@@ -30,7 +30,7 @@ class Field(NamedTuple):
     tables: (the form,). derived: (why no file may set it,).
 
     tighter: how a file that is read later may change the value: up, down, fixed, free, subset.
-    unit: (divisor, name) of an integer whose key does not name its unit, else None. what: meaning.
+    unit: (divisor, name) of an integer whose key does not name its unit, else None. note: meaning.
     unknown: of a field of a message, see message.py.
     """
 
@@ -39,7 +39,7 @@ class Field(NamedTuple):
     default: Any = None
     tighter: str = "fixed"
     unit: tuple[int, str] | None = None
-    what: str = ""
+    note: str = ""
     unknown: str = ""
 
 
@@ -52,86 +52,86 @@ def derived(reason: str) -> Field:
     return Field("derived", (reason,))
 
 
-def integer(low: int, high: int, default: Any = REQUIRED, what: str = "") -> Field:
+def integer(low: int, high: int, default: Any = REQUIRED, note: str = "") -> Field:
     """A whole number."""
-    return Field("int", (low, high), default, what=what)
+    return Field("int", (low, high), default, note=note)
 
 
-def number(low: float, high: float, default: Any = REQUIRED, what: str = "") -> Field:
+def number(low: float, high: float, default: Any = REQUIRED, note: str = "") -> Field:
     """A number, whole or not."""
-    return Field("number", (low, high), default, what=what)
+    return Field("number", (low, high), default, note=note)
 
 
-def flag(default: Any = REQUIRED, what: str = "") -> Field:
+def flag(default: Any = REQUIRED, note: str = "") -> Field:
     """true or false."""
-    return Field("bool", (False, True), default, what=what)
+    return Field("bool", (False, True), default, note=note)
 
 
-def choice(options: Collection[Any], default: Any = REQUIRED, what: str = "") -> Field:
+def choice(options: Collection[Any], default: Any = REQUIRED, note: str = "") -> Field:
     """One of several options, which are texts or whole numbers."""
-    return Field("choice", tuple(options), default, what=what)
+    return Field("choice", tuple(options), default, note=note)
 
 
-def some_of(options: Collection[Any], default: Any = REQUIRED, what: str = "") -> Field:
+def some_of(options: Collection[Any], default: Any = REQUIRED, note: str = "") -> Field:
     """A list of options, which are texts or whole numbers. Each may occur at most once."""
-    return Field("list", (0, tuple(options)), default, what=what)
+    return Field("list", (0, tuple(options)), default, note=note)
 
 
 def integers(low: int, high: int, default: Any = REQUIRED) -> Field:
     """A list of whole numbers."""
-    test = functools.partial(is_list, test=lambda each: type(each) is int and low <= each <= high)
+    test = functools.partial(is_list, test=lambda part: type(part) is int and low <= part <= high)
     return passing(test, f"a list of whole numbers {low}..{high}", default)
 
 
 def passing(
     test: Callable[[Any], object],
-    words: str,
+    wanted: str,
     default: Any = REQUIRED,
-    what: str = "",
+    note: str = "",
     fault: Callable[[Any], Fault] = lambda value: None,
 ) -> Field:
-    """A value that passes `test`. words: what is allowed. fault: a second test that says why."""
-    return Field("as", (test, words, fault), default, what=what)
+    """A value that passes `test`. wanted: what is allowed. fault: a second test that says why."""
+    return Field("as", (test, wanted, fault), default, note=note)
 
 
-def matching(regex: re.Pattern[str], words: str, default: Any = REQUIRED, what: str = "") -> Field:
-    """A text of this pattern. words: what is allowed."""
-    return passing(lambda value: is_text(value) and regex.fullmatch(value), words, default, what)
+def matching(regex: re.Pattern[str], wanted: str, default: Any = REQUIRED, note: str = "") -> Field:
+    """A text of this pattern. wanted: what is allowed."""
+    return passing(lambda value: is_text(value) and regex.fullmatch(value), wanted, default, note)
 
 
 def named(
-    words: str,
+    wanted: str,
     tighter: str = "fixed",
-    what: str = "",
+    note: str = "",
     test: Callable[[Any], object] = lambda value: is_text(value) and LINE.fullmatch(value),
 ) -> Field:
     """A text that names a paper or a person, by default a line of ASCII."""
 
     def fault(value: str) -> Fault:
         problem = f"{shown(value)} is not allowed, it names nothing"
-        return (problem, words) if names_nothing(value) else None
+        return (problem, wanted) if names_nothing(value) else None
 
-    return passing(test, words, None, what, fault)._replace(kind="named", tighter=tighter)
+    return passing(test, wanted, None, note, fault)._replace(kind="named", tighter=tighter)
 
 
-def text(default: Any = REQUIRED, what: str = "") -> Field:
+def text(default: Any = REQUIRED, note: str = "") -> Field:
     """Any text."""
-    return passing(is_text, "a text", default, what)
+    return passing(is_text, "a text", default, note)
 
 
-def texts(default: Any = REQUIRED, what: str = "") -> Field:
+def texts(default: Any = REQUIRED, note: str = "") -> Field:
     """A list of texts."""
-    return passing(lambda value: is_list(value, is_text), "a list of texts", default, what)
+    return passing(lambda value: is_list(value, is_text), "a list of texts", default, note)
 
 
-def several(pattern: re.Pattern[str], most: int, words: str, default: Any = REQUIRED) -> Field:
+def several(pattern: re.Pattern[str], most: int, wanted: str, default: Any = REQUIRED) -> Field:
     """A list of 1 to `most` texts of this pattern."""
 
     def test(value: Any) -> bool:
         is_some = is_list(value, is_text) and 0 < len(value) <= most
         return is_some and all(map(pattern.fullmatch, value))
 
-    return passing(test, words, default)
+    return passing(test, wanted, default)
 
 
 def anything(default: Any = REQUIRED) -> Field:
@@ -139,9 +139,9 @@ def anything(default: Any = REQUIRED) -> Field:
     return passing(lambda value: True, "a value", default)
 
 
-def table(form: Form | None = None, default: Any = REQUIRED, what: str = "") -> Field:
+def table(form: Form | None = None, default: Any = REQUIRED, note: str = "") -> Field:
     """A table. If it has no form, its reader checks it."""
-    return Field("table", () if form is None else (form,), default, what=what)
+    return Field("table", () if form is None else (form,), default, note=note)
 
 
 def tables(form: Form | None = None, default: Any = REQUIRED) -> Field:
@@ -168,7 +168,7 @@ def is_list(value: Any, test: Callable[[Any], object]) -> bool:
 def is_row(value: Any, ranges: Collection[tuple[float, float]]) -> bool:
     """True for a list with one number for each range, within that range."""
     is_as_long = isinstance(value, list) and len(value) == len(ranges)
-    return is_as_long and all(is_number(each, *at) for each, at in zip(value, ranges))
+    return is_as_long and all(is_number(part, *limits) for part, limits in zip(value, ranges))
 
 
 def row_words(ranges: Collection[tuple[float, float]]) -> str:
@@ -191,19 +191,19 @@ def numbers(
     low: float, high: float, default: Any = REQUIRED, counts: Collection[int] = ()
 ) -> Field:
     """A list of numbers. counts: allowed lengths of the list, () for any length."""
-    words = f"a list of {' or '.join(map(str, counts))} numbers" if counts else "a list of numbers"
+    wanted = f"a list of {' or '.join(map(str, counts))} numbers" if counts else "a list of numbers"
 
     def test(value: Any) -> bool:
-        is_good = is_list(value, lambda each: is_number(each, low, high))
+        is_good = is_list(value, lambda part: is_number(part, low, high))
         return is_good and (not counts or len(value) in counts)
 
-    return passing(test, f"{words} {low:g}..{high:g}", default)
+    return passing(test, f"{wanted} {low:g}..{high:g}", default)
 
 
 def few(names: Iterable[Any]) -> str:
     """The first FEW names, separated by commas, then "..." if there are more."""
-    found = [str(name) for name in names if name or name == 0]
-    return ", ".join(found[:FEW]) + (", ..." if len(found) > FEW else "")
+    written = [str(name) for name in names if name or name == 0]
+    return ", ".join(written[:FEW]) + (", ..." if len(written) > FEW else "")
 
 
 def allowed_text(field: Field) -> str:
@@ -231,8 +231,8 @@ def check_value(file: str, path: Path, value: Any, field: Field) -> None:
     elif not _fits(value, field):
         options = field.allowed if field.kind == "choice" else ()
         whole = "a whole number " if field.kind == "int" and type(value) is not int else ""
-        words = whole + allowed_text(field) + _unquoted(value, options)
-        not_allowed(file, path, value, words, _texts(options), field.unit)
+        wanted = whole + allowed_text(field) + _unquoted(value, options)
+        not_allowed(file, path, value, wanted, _texts(options), field.unit)
     elif field.kind in ("as", "named") and field.allowed[2](value):
         refuse(file, path, *field.allowed[2](value))
 
@@ -250,7 +250,7 @@ def _fits(value: Any, field: Field) -> bool:
     if kind == "table":
         return isinstance(value, dict)
     if kind == "tables":
-        return is_list(value, lambda each: isinstance(each, dict))
+        return is_list(value, lambda part: isinstance(part, dict))
     return bool(allowed[0](value))
 
 
@@ -269,8 +269,8 @@ def _check_list(file: str, path: Path, value: Any, field: Field) -> None:
         not_allowed(file, path, value, allowed_text(field))
     for item in value:
         if type(item) is not type(options[-1]) or item not in options:
-            words = allowed_text(field) + _unquoted(item, options)
-            not_allowed(file, path, item, words, _texts(options))
+            wanted = allowed_text(field) + _unquoted(item, options)
+            not_allowed(file, path, item, wanted, _texts(options))
     twice = next((item for index, item in enumerate(value) if item in value[:index]), None)
     if not length and twice is not None:  # a list of a fixed length has an entry for each place
         refuse(file, path, f"contains {shown(twice)} twice", f"{allowed_text(field)}, each once")

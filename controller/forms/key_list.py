@@ -12,7 +12,7 @@ WIDTH = 100
 
 def line(key: str, field: Field) -> str:
     """One key in one line."""
-    meaning = f". {field.what}" if field.what else ""
+    meaning = f". {field.note}" if field.note else ""
     return f"{key}: {allowed_text(field)}{_default(field.default)}{meaning}"
 
 

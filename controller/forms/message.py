@@ -30,13 +30,13 @@ def loaded(data: bytes, bytes_max: int) -> Facts | str:
     if len(data) > bytes_max:
         return f"has {len(data)} bytes"
     try:
-        found = json_text.whole(json_text.loads(data))
+        content = json_text.whole(json_text.loads(data))
     except ValueError:
         return "is not JSON"
-    return found if isinstance(found, dict) else "is no JSON object"
+    return content if isinstance(content, dict) else "is no JSON object"
 
 
-def read(form: Form, found: Facts) -> tuple[Facts, list[str]]:
+def read(form: Form, facts: Facts) -> tuple[Facts, list[str]]:
     """({each name of the form: its value, or None}, names of the fields that are not understood).
 
     A table inside is unknown if one of its required fields is; its other fields have their values
@@ -45,7 +45,7 @@ def read(form: Form, found: Facts) -> tuple[Facts, list[str]]:
     values: Facts = {}
     wrong: list[str] = []
     for name, field in form.items():
-        values[name] = found.get(name)
+        values[name] = facts.get(name)
         if values[name] is not None:
             try:
                 values[name] = _value(name, values[name], field)
@@ -63,9 +63,9 @@ def counted(form: Form, values: Facts) -> Facts:
     }
 
 
-def is_whole(form: Form, found: Facts, may_lack: Collection[str] = ()) -> bool:
+def is_whole(form: Form, facts: Facts, may_lack: Collection[str] = ()) -> bool:
     """True if every field is known. may_lack: fields that may also be null."""
-    values, wrong = read(form, found)
+    values, wrong = read(form, facts)
     lacks = [name for name, value in values.items() if value is None and name not in may_lack]
     return not wrong and not lacks
 
@@ -76,15 +76,15 @@ def _value(name: str, value: Any, field: Field) -> Any:
     if field.kind == "table" and field.allowed:
         return _part(field.allowed[0], value)
     if field.kind == "tables":
-        return [_part(field.allowed[0], each) for each in value]
+        return [_part(field.allowed[0], table) for table in value]
     return printable(value[:TEXT_MAX]) if isinstance(value, str) else value
 
 
-def _part(form: Form, found: Facts) -> Facts:
+def _part(form: Form, facts: Facts) -> Facts:
     values: Facts = {}
     for name, field in form.items():
         try:
-            values[name] = _value(name, found.get(name), field)
+            values[name] = _value(name, facts.get(name), field)
         except ConfigError:
             if field.default is REQUIRED:
                 raise

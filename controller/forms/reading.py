@@ -63,8 +63,8 @@ def read_variant(
     common: keys that belong to every form. See also `read`.
     """
     kind = {key: choice(forms)}
-    given = table if isinstance(table, dict) else {}
-    name = read(file, path, {key: given[key]} if key in given else {}, kind)[key]
+    content = table if isinstance(table, dict) else {}
+    name = read(file, path, {key: content[key]} if key in content else {}, kind)[key]
     return read(file, path, table, kind | dict(common) | dict(forms[name]))
 
 
@@ -77,11 +77,11 @@ def read_each(file: str, path: Path, tables: Any, form: Form) -> dict[str, dict[
 def check_tables(file: str, path: Path, tables: Any) -> None:
     """Refuse a value that is not a table of tables."""
     named = tables.items() if isinstance(tables, dict) else [("", tables)]
-    wrong = [(name, each) for name, each in named if not isinstance(each, dict)]
-    for name, each in wrong[:1]:
-        found = "a value" if is_secret(name) else shown(each)
-        which = f": {name} is {found}" if name else ""
-        refuse(file, path, f"is not a table of tables{which}", f"[{dotted((*path, 'NAME'))}]")
+    wrong = [(name, part) for name, part in named if not isinstance(part, dict)]
+    for name, part in wrong[:1]:
+        text = "a value" if is_secret(name) else shown(part)
+        detail = f": {name} is {text}" if name else ""
+        refuse(file, path, f"is not a table of tables{detail}", f"[{dotted((*path, 'NAME'))}]")
 
 
 def together(file: str, path: Path, values: Values, *names: str) -> None:
@@ -107,6 +107,6 @@ def _value(file: str, path: Path, table: Mapping[str, Any], field: Field) -> Any
         return read(file, path, value, field.allowed[0])
     if field.kind == "tables" and field.allowed:
         return [
-            read(file, (*path, str(at)), each, field.allowed[0]) for at, each in enumerate(value, 1)
+            read(file, (*path, str(at)), part, field.allowed[0]) for at, part in enumerate(value, 1)
         ]
     return value

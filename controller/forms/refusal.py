@@ -108,5 +108,5 @@ def not_allowed(
     """Raise a ConfigError for a wrong value. candidates: the allowed names. unit: see Field."""
     is_hidden = bool(path) and is_secret(path[-1])
     word = value if isinstance(value, str) and not is_hidden else ""
-    found = "this value" if is_hidden else in_unit(value, unit)
-    refuse(file, path, f"{found} is not allowed", allowed, candidates, word)
+    text = "this value" if is_hidden else in_unit(value, unit)
+    refuse(file, path, f"{text} is not allowed", allowed, candidates, word)

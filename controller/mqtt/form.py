@@ -12,7 +12,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # one level of a topic
 NAME_WORDS = "1 to 64 letters, digits, _ and -"
 HOST = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
 BROKER = {
-    "host": matching(HOST, "a name or an address", what="The broker."),
+    "host": matching(HOST, "a name or an address", note="The broker."),
     "port": integer(1, 65535, 8883, "TCP port of the broker."),
     "protocol": choice(("5", "3.1.1"), "5", "Version of MQTT."),
     "tls": flag(True, "Without TLS neither grid_cap nor a password leaves this machine."),

@@ -88,7 +88,7 @@ def _text(meaning: str, default: Any = forms.REQUIRED) -> forms.Field:
 
 
 def _report(meaning: str) -> forms.Field:
-    return forms.named(f"a text of {LEAST}{TEXT_WORDS} that names it", what=meaning, test=_is_line)
+    return forms.named(f"a text of {LEAST}{TEXT_WORDS} that names it", note=meaning, test=_is_line)
 
 
 def _length(meaning: str, most_m: float = 1000, least_m: float = 0) -> forms.Field:
@@ -131,10 +131,10 @@ def _outline(meaning: str, default: Any = forms.REQUIRED) -> forms.Field:
 
 
 SITE = {
-    "schema": forms.choice((SCHEMA,), what="the form of this file"),
+    "schema": forms.choice((SCHEMA,), note="the form of this file"),
     "name": _text("title of report and plan"),
-    "edition": forms.choice(EDITIONS, what="edition profile that was adopted"),
-    "mode": forms.choice(MODES, what="how the storage is installed"),
+    "edition": forms.choice(EDITIONS, note="edition profile that was adopted"),
+    "mode": forms.choice(MODES, note="how the storage is installed"),
     "place": forms.choice(PLACES, None, "only in mode stationary, required there"),
     "local": forms.some_of(LOCALS, None, "local profiles in addition to the edition"),
     "absent": forms.some_of(KINDS, None, "kinds of exposure without any within 30.5 m"),
@@ -162,10 +162,10 @@ MODEL = {
     "size_m": forms.passing(
         lambda value: forms.is_row(value, SIZE),
         f"[length, width], each {SIZE[0][0]}..{SIZE[0][1]}",
-        what="length and width of the unit",
+        note="length and width of the unit",
     ),
-    "height_m": forms.number(0.05, 100, what="its height without HVAC on top"),
-    "technology": forms.choice(tuple(TECHNOLOGIES), what=""),
+    "height_m": forms.number(0.05, 100, note="its height without HVAC on top"),
+    "technology": forms.choice(tuple(TECHNOLOGIES), note=""),
     "energy_kWh": forms.number(0.001, 1_000_000, None, "nameplate energy; or the two below"),
     "rated_voltage_V": forms.number(
         0.1, 100_000, None, "with rated_capacity_Ah in place of energy_kWh"
@@ -233,7 +233,7 @@ TABLES: dict[str, dict[str, forms.Field]] = {
     },
     "area": AREA,
     "exposure": {
-        "kind": forms.choice(KINDS, what=""),
+        "kind": forms.choice(KINDS, note=""),
         "point_m": _point("one of these three keys gives the place"),
         "line_m": _points("an open line; a lot line goes on straight at its ends", 2, default=None),
         "outline_m": _outline("a closed outline; of a lot line the whole lot", None),
@@ -247,8 +247,8 @@ TABLES: dict[str, dict[str, forms.Field]] = {
     },
     "barrier": {
         "line_m": _points("its two ends", 2, 2),
-        "height_m": forms.number(0.1, 100, what=""),
-        "fire_rating_h": forms.number(0, 24, what=""),
+        "height_m": forms.number(0.1, 100, note=""),
+        "fire_rating_h": forms.number(0, 24, note=""),
     },
 }
 SINGLE_TABLES: dict[str, dict[str, forms.Field]] = {

@@ -58,7 +58,7 @@ def _keys() -> Table:
 
 
 def _meaning(field: Field) -> str:
-    return "; ".join(filter(None, ("required" if field.default is REQUIRED else "", field.what)))
+    return "; ".join(filter(None, ("required" if field.default is REQUIRED else "", field.note)))
 
 
 def _technologies() -> Table:

@@ -41,11 +41,11 @@ def form(folder: str) -> Form:
             "https://kubernetes.default.svc",
             "API server.",
         ),
-        "token": file._replace(default=ACCOUNT + "token", what="Read anew for each request."),
-        "ca": file._replace(default=ACCOUNT + "ca.crt", what="CA of the API server."),
+        "token": file._replace(default=ACCOUNT + "token", note="Read anew for each request."),
+        "ca": file._replace(default=ACCOUNT + "ca.crt", note="CA of the API server."),
         "namespace": text("", "Pods of this namespace; empty: of all."),
         "resources": names._replace(
-            default=["nvidia.com/gpu"], what="Resources that count as a GPU."
+            default=["nvidia.com/gpu"], note="Resources that count as a GPU."
         ),
         "start_s": integer(1, 3600, 60, "From the node to the load; above every_s."),
     }

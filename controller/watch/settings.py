@@ -20,8 +20,8 @@ PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]
 URL = re.compile(f"(https://{HOST}|http://{_LOCAL}){PORT}/?")
 URL_WORDS = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost"
 CABINET = {
-    "url": matching(URL, URL_WORDS, what="HTTP door of the cabinet."),
-    "token": text(what="File with a token whose source has the role cap. Nothing else may use it."),
+    "url": matching(URL, URL_WORDS, note="HTTP door of the cabinet."),
+    "token": text(note="File with a token whose source has the role cap. Nothing else may use it."),
     "ca": text("", "CA of the site. Without it the CAs of the system count."),
 }
 # A device may have 0 W: then it takes no power.

@@ -20,7 +20,7 @@ URL = re.compile(f"https?://{HOST}{PORT}(/[!-~]*)?")
 FORM = {
     "urls": several(
         URL, URLS_MAX, f"1 to {URLS_MAX} addresses as http://HOST:9400/metrics"
-    )._replace(what="dcgm-exporter of each node, or one federation of Prometheus."),
+    )._replace(note="dcgm-exporter of each node, or one federation of Prometheus."),
     "gpus": integer(0, 100_000, 0, "If fewer GPUs answer, the load is unknown; 0: any number."),
     "base_W": number(0, 50e6, 0.0, "Load besides the GPUs: hosts, network, cooling."),
     "factor": number(1, 3, 1.0, "W at the meter for each W of the GPUs."),

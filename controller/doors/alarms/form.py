@@ -22,7 +22,7 @@ FORM = {
     "tls": choice(TLS, TLS[0], "Encryption to the relay."),
     "from": matching(ADDRESS, "one mail address", None, "Sender."),
     "to": several(ADDRESS, 20, "a list of 1 to 20 mail addresses", None)._replace(
-        what="Receivers."
+        note="Receivers."
     ),
     "user": matching(
         re.compile(r"[!-~]{1,100}"), "a name without blanks", None, "Login at the relay."

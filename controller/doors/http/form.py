@@ -16,12 +16,12 @@ TOKEN = {
     "name": matching(
         re.compile("[a-z0-9_]{1,32}"),
         "1..32 of a-z, 0-9, _",
-        what="Name of the token in `doors check`.",
+        note="Name of the token in `doors check`.",
     ),
     "sha256": matching(
         re.compile("[0-9a-f]{64}"),
         "64 digits 0-9, a-f: SHA-256 of the token",
-        what="The token is a random text of 32 to 256 characters.",
+        note="The token is a random text of 32 to 256 characters.",
     ),
     "source": text("", "The holder may send as this source. Without it the token only reads."),
 }

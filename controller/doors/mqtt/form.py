@@ -10,7 +10,7 @@ from controller.mqtt import form as of_broker
 
 OWN = {
     "cabinet": matching(
-        of_broker.NAME, of_broker.NAME_WORDS, what="Name of the cabinet in the topics."
+        of_broker.NAME, of_broker.NAME_WORDS, note="Name of the cabinet in the topics."
     ),
     "sources": texts([], "Sources whose commands are taken; each has its [source.NAME]."),
     "period_s": number(0.2, 3600, 1.0, "Least time between two messages of `state` or `report`."),
