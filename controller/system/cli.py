@@ -43,12 +43,14 @@ def ends(code: int, *errors: type[Exception], before: str = "", at: str = "") ->
 
 
 @contextlib.contextmanager
-def needs_doors(what: str) -> Iterator[None]:
+def needs_doors(subject: str) -> Iterator[None]:
     """Let a missing library of the doors end the command."""
     try:
         yield
     except ModuleNotFoundError as error:
-        lacks = f"{what}: {error.name} is not installed: pip install 'firebreak-controller[doors]'"
+        lacks = (
+            f"{subject}: {error.name} is not installed: pip install 'firebreak-controller[doors]'"
+        )
         raise Ended(NO_START, lacks) from None
 
 
@@ -120,21 +122,21 @@ def with_nearest(message: str) -> str:
 
     It names the help instead of a long list of choices. Python's quotes depend on its version.
     """
-    found = re.search(r"invalid choice: '?(.*?)'? \(choose from (.*)\)", message)
-    if found is None:
+    match = re.search(r"invalid choice: '?(.*?)'? \(choose from (.*)\)", message)
+    if match is None:
         return message
     import difflib  # takes 5 ms, and is needed only after a wrong command
 
-    choices = [each.strip("' ") for each in found[2].split(",")]
-    begun = [choice for choice in choices if choice.startswith(found[1])]
-    near = begun or difflib.get_close_matches(found[1], choices, 1, 0.5)
+    choices = [choice.strip("' ") for choice in match[2].split(",")]
+    begun = [choice for choice in choices if choice.startswith(match[1])]
+    near = begun or difflib.get_close_matches(match[1], choices, 1, 0.5)
     nearest = f", nearest '{near[0]}'" if near else ""
     allowed = (
         f"choose from {', '.join(choices)}"
         if len(choices) <= 12
         else f"--help lists {len(choices)}"
     )
-    return message.replace(found[0], f"invalid choice: '{found[1]}'{nearest} ({allowed})")
+    return message.replace(match[0], f"invalid choice: '{match[1]}'{nearest} ({allowed})")
 
 
 RUN_DIR = option("--run-dir", default=RUN_DIRECTORY, help="of the controller (%(default)s)")
@@ -157,7 +159,7 @@ def command(name: str, *options: Option, **settings: object) -> Callable[[Run], 
     A command with a run directory gets a state directory too, because a person gives both
     everywhere.
     """
-    has_state = any("--state-dir" in each for each, _ in options)
+    has_state = any("--state-dir" in names for names, _ in options)
     both = RUN_DIR in options and not has_state
     whole = (*options, STATE_DIR) if both else options
 
@@ -184,6 +186,6 @@ def add(commands: Any, name: str, **settings: object) -> None:
                 add(actions, action, **own)
         return
     run, options, _ = _KNOWN[name]
-    for names, each in options:
-        parser.add_argument(*names, **each)
+    for names, details in options:
+        parser.add_argument(*names, **details)
     parser.set_defaults(run=run, command=name)

@@ -57,7 +57,7 @@ GROUPS = {
         "watch": "tell a cabinet what the queue of a cluster will do",
     },
 }
-COMMANDS = {name: words for group in GROUPS.values() for name, words in group.items()}
+COMMANDS = {name: summary for group in GROUPS.values() for name, summary in group.items()}
 # command with actions, which may be in several modules: {action: its words}
 ACTIONS = {
     "test": {

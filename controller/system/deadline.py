@@ -50,8 +50,8 @@ def cutting(time_s: float) -> Iterator[Connect]:
     own: list[socket.socket] = []  # copies, because TLS takes over the file descriptor
     over = threading.Event()
 
-    def connect(*given: Any, **more: Any) -> socket.socket:
-        link = socket.create_connection(*given, **more)
+    def connect(*arguments: Any, **more: Any) -> socket.socket:
+        link = socket.create_connection(*arguments, **more)
         own.append(link.dup())
         if over.is_set():
             cut()
@@ -59,9 +59,9 @@ def cutting(time_s: float) -> Iterator[Connect]:
 
     def cut() -> None:
         over.set()
-        for each in [*own]:
+        for link in [*own]:
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                link.shutdown(socket.SHUT_RDWR)
 
     try:
         with _at_the_latest(time_s, cut):
@@ -72,8 +72,8 @@ def cutting(time_s: float) -> Iterator[Connect]:
         if not over.is_set():
             raise
     finally:
-        for each in own:
-            each.close()
+        for link in own:
+            link.close()
     if over.is_set():  # a header that was cut looks complete
         raise TimeoutError(f"no whole answer within {time_s:g} s")
 
@@ -90,12 +90,12 @@ def printed(
     run = subprocess.Popen(command, stdout=pipe, stderr=pipe, env=own, start_new_session=True)
     with run, _at_the_latest(time_s, lambda: os.killpg(run.pid, signal.SIGKILL)):
         assert run.stdout and run.stderr
-        found = run.stdout.read(bytes_max + 1)
-        words = b"" if len(found) > bytes_max else run.stderr.read(4096)
+        output = run.stdout.read(bytes_max + 1)
+        errors = b"" if len(output) > bytes_max else run.stderr.read(4096)
         run.stdout.close()
         run.stderr.close()
         run.wait()
-    return run.returncode, found, words
+    return run.returncode, output, errors
 
 
 @contextlib.contextmanager

@@ -24,8 +24,8 @@ def settle(arguments: argparse.Namespace) -> None:
     Root becomes the user of the service if one of the folders belongs to it. A folder of another
     user, or below one, ends the command.
     """
-    given = {name: getattr(arguments, name) for name in FOLDERS if getattr(arguments, name, "")}
-    folders = {name: _resolved(folder) for name, folder in given.items()}
+    chosen = {name: getattr(arguments, name) for name in FOLDERS if getattr(arguments, name, "")}
+    folders = {name: _resolved(folder) for name, folder in chosen.items()}
     vars(arguments).update(folders)
     service = _needed([*folders.values()])
     if service:
@@ -84,25 +84,25 @@ def _owners(folder: str, allowed: set[int]) -> Iterator[int]:
     lowest = pathlib.Path(os.path.abspath(folder))
     for path in (lowest, *lowest.parents):
         try:
-            found = os.lstat(path)
+            status = os.lstat(path)
         except OSError:  # not there, or below a file
             continue
-        if found.st_uid not in allowed or not _is_kept(found):
-            line = f"{folder}: root does not work there: {path} {_whose(found)}"
+        if status.st_uid not in allowed or not _is_kept(status):
+            line = f"{folder}: root does not work there: {path} {_whose(status)}"
             raise Ended(NO_START, line)
-        yield found.st_uid
+        yield status.st_uid
 
 
-def _is_kept(found: os.stat_result) -> bool:
+def _is_kept(status: os.stat_result) -> bool:
     """True if only the owner can change names in it. The mode of a link has no meaning."""
-    writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return stat.S_ISLNK(found.st_mode) or not writable or bool(found.st_mode & stat.S_ISVTX)
+    writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISLNK(status.st_mode) or not writable or bool(status.st_mode & stat.S_ISVTX)
 
 
-def _whose(found: os.stat_result) -> str:
-    if not _is_kept(found):
+def _whose(status: os.stat_result) -> str:
+    if not _is_kept(status):
         return "is writable for others"
     try:
-        return f"belongs to the user {pwd.getpwuid(found.st_uid).pw_name}"
+        return f"belongs to the user {pwd.getpwuid(status.st_uid).pw_name}"
     except KeyError:
-        return f"belongs to the user {found.st_uid}"
+        return f"belongs to the user {status.st_uid}"

@@ -23,8 +23,8 @@ def loads(data: bytes | str, hook: Callable[[dict[str, Any]], Any] | None = None
         raise TypeError("not a text")
     text = data if isinstance(data, str) else data.decode("utf-8-sig")
     depth = 0
-    for found in _BRACKET.finditer(text):
-        mark = found[1]
+    for match in _BRACKET.finditer(text):
+        mark = match[1]
         depth += (mark in ("[", "{")) - (mark in ("]", "}"))
         if depth > DEPTH_MAX:
             raise ValueError("nested too deeply")
@@ -36,8 +36,8 @@ def whole(message: object) -> object:
     if not isinstance(message, dict):
         return message
     return {
-        key: int(each) if isinstance(each, float) and each.is_integer() else each
-        for key, each in message.items()
+        key: int(part) if isinstance(part, float) and part.is_integer() else part
+        for key, part in message.items()
     }
 
 
@@ -46,11 +46,11 @@ def is_shallow(value: object) -> bool:
     level = [value]
     for _ in range(DEPTH_MAX + 1):
         inside: list[object] = []
-        for each in level:
-            if isinstance(each, dict):
-                inside += each.values()
-            elif isinstance(each, (list, tuple)):
-                inside += each
+        for part in level:
+            if isinstance(part, dict):
+                inside += part.values()
+            elif isinstance(part, (list, tuple)):
+                inside += part
         if not inside:
             return True
         level = inside

@@ -38,10 +38,10 @@ def next_shown(clock: time, now: datetime) -> datetime:
     """
     for days, fold in itertools.product(range(3), (0, 1)):
         day = day_begin(now, days)
-        found = datetime.combine(day, clock, day.tzinfo).replace(fold=fold)
-        is_shown = later(found, 0).time() == clock
-        if is_shown and found.timestamp() >= now.timestamp():
-            return found
+        moment = datetime.combine(day, clock, day.tzinfo).replace(fold=fold)
+        is_shown = later(moment, 0).time() == clock
+        if is_shown and moment.timestamp() >= now.timestamp():
+            return moment
     raise ValueError(f"no clock shows {clock}")
 
 
@@ -78,7 +78,7 @@ def day_before(zone: tzinfo | None, quarter: int) -> int:
 
 def before_of(zone: tzinfo | None, first: int = 0) -> Before:
     """A function like `day_before` for the places of a list whose place 0 is quarter `first`."""
-    return lambda at: day_before(zone, first + at) - first
+    return lambda place: day_before(zone, first + place) - first
 
 
 def before_at(time: datetime) -> Before:

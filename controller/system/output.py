@@ -16,9 +16,9 @@ class _Output:
     one discards the text, because a service has nothing to print.
     """
 
-    def __init__(self, given: TextIO | None, goes_on: bool):
-        """given: sys.stdout, None if it is closed. goes_on: see guarded."""
-        self._to = open(os.devnull, "w", encoding="ascii") if given is None else given
+    def __init__(self, stream: TextIO | None, goes_on: bool):
+        """stream: sys.stdout, None if it is closed. goes_on: see guarded."""
+        self._to = open(os.devnull, "w", encoding="ascii") if stream is None else stream
         self._goes_on = goes_on
 
     def write(self, text: str) -> int:
@@ -30,9 +30,9 @@ class _Output:
         """Same as a file's."""
         self._tried(self._to.flush)
 
-    def _tried(self, do: Callable[..., Any], *given: str) -> Any:
+    def _tried(self, do: Callable[..., Any], *arguments: str) -> Any:
         try:
-            return do(*given)
+            return do(*arguments)
         except OSError as error:
             if not self._goes_on or not isinstance(error, BrokenPipeError):
                 raise OutputError(f"the output cannot be written: {error.strerror}") from error
@@ -51,7 +51,7 @@ def guarded(program: str, run: Callable[[], int], goes_on: bool = False) -> int:
     """The exit code of `run`, after its output is written; or that of a write that failed. goes_on:
     a program whose reader has left goes on, because it writes files too.
     """
-    given, output = sys.stdout, _Output(sys.stdout, goes_on)
+    stdout, output = sys.stdout, _Output(sys.stdout, goes_on)
     sys.stdout = cast(TextIO, output)
     try:
         try:
@@ -68,4 +68,4 @@ def guarded(program: str, run: Callable[[], int], goes_on: bool = False) -> int:
         print(escaped(f"{program}: {error}"), file=sys.stderr, flush=True)
         return NO_START
     finally:
-        sys.stdout = given
+        sys.stdout = stdout

@@ -62,11 +62,11 @@ def _tidied(folder: str, kinds: dict[str, int], owner: int | None) -> list[str]:
     return lines
 
 
-def _wrong(found: os.stat_result, kind: int, owner: int | None) -> str:
+def _wrong(status: os.stat_result, kind: int, owner: int | None) -> str:
     """The reason why a file does not belong to Firebreak, or ""."""
-    if stat.S_IFMT(found.st_mode) != kind:
-        return KINDS.get(stat.S_IFMT(found.st_mode), "a pipe or a device")
-    return "" if owner in (None, found.st_uid) else f"of the user {found.st_uid}"
+    if stat.S_IFMT(status.st_mode) != kind:
+        return KINDS.get(stat.S_IFMT(status.st_mode), "a pipe or a device")
+    return "" if owner in (None, status.st_uid) else f"of the user {status.st_uid}"
 
 
 def _remove(path: str) -> str:

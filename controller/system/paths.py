@@ -52,12 +52,12 @@ def escaped(text: str) -> str:
 
 def printable(text: str) -> str:
     """Foreign text as one line of printable ASCII, with "?" for every other character."""
-    return "".join(each if " " <= each <= "~" else "?" for each in text)
+    return "".join(symbol if " " <= symbol <= "~" else "?" for symbol in text)
 
 
 def one_line(text: str) -> str:
     """The text with escapes instead of characters that are not printable, such as a line end."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return "".join(symbol if symbol.isprintable() else ascii(symbol)[1:-1] for symbol in text)
 
 
 def quoted(text: str) -> str:

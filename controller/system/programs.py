@@ -15,7 +15,7 @@ def ran(line: list[str], **options: Any) -> "subprocess.CompletedProcess[Any]":
     try:
         return subprocess.run(line, **options)
     except OSError as error:
-        words = f"{line[0]}: {error.strerror}"
+        reason = f"{line[0]}: {error.strerror}"
         if options.get("text"):
-            return subprocess.CompletedProcess(line, NOT_STARTED, "", words)
-        return subprocess.CompletedProcess(line, NOT_STARTED, b"", words.encode())
+            return subprocess.CompletedProcess(line, NOT_STARTED, "", reason)
+        return subprocess.CompletedProcess(line, NOT_STARTED, b"", reason.encode())

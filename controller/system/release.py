@@ -27,13 +27,13 @@ def digest(root: pathlib.Path) -> str:
 
     root: the folder that holds the packages. The digest includes the names of the files.
     """
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for path in sorted(path for folder in FOLDERS for path in (root / folder).rglob("*")):
         name = path.relative_to(root)
         if path.suffix in KINDS and name.parts[1] not in OFFICE:
             content = hashlib.sha256(path.read_bytes()).hexdigest()
-            found.update(f"{name.as_posix()} {content}\n".encode())
-    return found.hexdigest()[:DIGITS]
+            sha256.update(f"{name.as_posix()} {content}\n".encode())
+    return sha256.hexdigest()[:DIGITS]
 
 
 def may_change() -> bool:

@@ -24,37 +24,37 @@ def short(path: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def ready(made: socket.socket, path: str) -> Iterator[str]:
-    """Bind `made` beside `path`. At the end of the block, put it in place of the file at `path`.
+def ready(endpoint: socket.socket, path: str) -> Iterator[str]:
+    """Bind it beside `path`. At the end of the block, put it in place of the file at `path`.
 
     So a program that finds the path gets an answer. Yields the name until then, to set rights.
     """
     with short(path + NEW) as name:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
-        made.bind(name)
+        endpoint.bind(name)
         yield name
         os.rename(name, name.removesuffix(NEW))
 
 
 def bound(path: str, group: str) -> socket.socket:
     """A non-blocking datagram socket at `path`, for its owner and the group, if it exists."""
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-    made.setblocking(False)
-    with ready(made, path) as name:
+    endpoint = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    endpoint.setblocking(False)
+    with ready(endpoint, path) as name:
         members = _group(group)
         if members is None:
             os.chmod(name, 0o600)
         else:
             os.chown(name, -1, members.gr_gid, follow_symlinks=False)
             os.chmod(name, 0o660)
-    return made
+    return endpoint
 
 
-def received(made: socket.socket, size: int) -> tuple[bytes, Any, int | None]:
+def received(endpoint: socket.socket, size: int) -> tuple[bytes, Any, int | None]:
     """(datagram, address of the sender, its user or None) from a socket with SO_PASSCRED."""
-    data, extra, _, sender = made.recvmsg(size, socket.CMSG_SPACE(CREDENTIALS.size))
+    data, extra, _, sender = endpoint.recvmsg(size, socket.CMSG_SPACE(CREDENTIALS.size))
     users = [
         CREDENTIALS.unpack(content)[1]
         for level, kind, content in extra
@@ -88,13 +88,13 @@ def login_names(group: str) -> dict[int, str]:
 
     A user whose group comes from a unit of systemd or from a login is in no list of the group.
     """
-    return {each.pw_uid: each.pw_name for each in pwd.getpwall()[::-1]} | members(group)
+    return {user.pw_uid: user.pw_name for user in pwd.getpwall()[::-1]} | members(group)
 
 
 def members(group: str) -> dict[int, str]:
     """{user: login name} of the members of a group, at present."""
-    found, names = _group(group), {}
-    for name in found.gr_mem if found else ():
+    record, names = _group(group), {}
+    for name in record.gr_mem if record else ():
         with contextlib.suppress(KeyError):
             names[pwd.getpwnam(name).pw_uid] = name
     return names

@@ -57,12 +57,12 @@ def steered_us() -> int | None:
 
 def started_from_rtc() -> bool:
     """True if a battery-backed clock has set the clock of the system at the start."""
-    found = []
+    flags = []
     for path in glob.glob(RTC_FLAGS):
         # a clock that cannot be read has not set it
         with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
-            found.append(file.read().strip())
-    return "1" in found
+            flags.append(file.read().strip())
+    return "1" in flags
 
 
 def is_set(moment: SupportsInt) -> bool:

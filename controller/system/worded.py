@@ -13,8 +13,8 @@ def counted(count: float, noun: str) -> str:
     return f"{count:,.0f} {plural(count, noun)}"
 
 
-def less(percent: float, words: tuple[str, str] = ("less", "more")) -> str:
-    """ "14.5 % less"; a negative decrease is "14.5 % more". words: of a decrease, of a rise."""
+def less(percent: float, terms: tuple[str, str] = ("less", "more")) -> str:
+    """ "14.5 % less"; a negative decrease is "14.5 % more". terms: of a decrease, of a rise."""
     if abs(percent) < STEP_PCT:
         return "no change"
-    return f"{abs(percent):.1f} % {words[0] if percent > 0 else words[1]}"
+    return f"{abs(percent):.1f} % {terms[0] if percent > 0 else terms[1]}"
