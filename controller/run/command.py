@@ -77,12 +77,12 @@ def _start(settings: Config, arguments: argparse.Namespace) -> int:
         return NO_START
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, held)
-        found = two_copies.Store(arguments.state_dir).load()
-        if found.state == two_copies.NEWER:
-            say(found.lines[0])
+        stored = two_copies.Store(arguments.state_dir).load()
+        if stored.state == two_copies.NEWER:
+            say(stored.lines[0])
             return WRONG_INPUT
         keeper = stack.enter_context(contextlib.closing(Keeper(arguments.state_dir, held)))
-        loaded = two_copies.of_cabinet(found, settings.names[-1][1])
+        loaded = two_copies.of_cabinet(stored, settings.names[-1][1])
         return _tick(settings, arguments, keeper, two_copies.of_run(loaded, arguments.run_dir))
 
 
@@ -113,11 +113,11 @@ def _tick(
 
 def _keys(settings: Config, state_directory: str) -> admission.Keys:
     names = [source.name for source in settings.sources]
-    found, lines = keys.load(
+    by_source, lines = keys.load(
         state_directory, names, int(clock.utc_us()) // 1_000_000, clock.now_us() // 1000
     )
     _say(lines)
-    return found
+    return by_source
 
 
 def _say(lines: Iterable[str]) -> None:

@@ -137,7 +137,7 @@ class LinkStatistics:
             for (name, unit_id), serial in self._serials.items()
         ]
         room = 2 + len(RTU_COUNTERS)
-        rows = [(*each, *(0,) * (room - len(each))) for each in counted]
+        rows = [(*row, *(0,) * (room - len(row))) for row in counted]
         return [(name.encode()[:NAME_BYTES], *rest) for name, *rest in rows]
 
     def close(self) -> None:
@@ -163,15 +163,15 @@ def read(path: str) -> dict[str, dict[Any, Any]] | None:
 
 
 def _decoded(content: bytes, count: int) -> dict[str, dict[Any, Any]]:
-    found: dict[str, dict[Any, Any]] = {kind: {} for kind in ("buses", *KINDS)}
+    statistics: dict[str, dict[Any, Any]] = {kind: {} for kind in ("buses", *KINDS)}
     for place in range(count):
         name, address, *values = ENTRY.unpack_from(content, HEAD.size + place * ENTRY.size)
         name = name.rstrip(b"\0").decode("ascii", "replace")
         if address < 0:
             counters = CAN_COUNTERS if address == CAN_ADDRESS else RTU_COUNTERS
-            found["buses"][name] = dict(zip(counters, values))
+            statistics["buses"][name] = dict(zip(counters, values))
             continue
-        kind = [each for each, (first, _) in KINDS.items() if address >= first][-1]
-        first, made = KINDS[kind]
-        found[kind][name, address - first] = made(values)
-    return found
+        kind = [key for key, (first, _) in KINDS.items() if address >= first][-1]
+        first, decode = KINDS[kind]
+        statistics[kind][name, address - first] = decode(values)
+    return statistics

@@ -215,8 +215,8 @@ class Loop:
         """Give ports and sockets back."""
         listeners = (self._arrivals, self.commands, self.hints)
         ports = *[wire.serial for wire in self.wires], *self.can_ports.values()
-        for each in (*ports, *listeners, self.statistics, self.links):
-            each.close()
+        for resource in (*ports, *listeners, self.statistics, self.links):
+            resource.close()
 
 
 def can_port_of(bus: Bus) -> CanPort:

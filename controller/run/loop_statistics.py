@@ -61,34 +61,34 @@ def content(path: str) -> bytes | None:
     """The bytes of a statistics file, for `figures`; None: no readable file, or no tick in
     it yet.
     """
-    found = regular_file.content(path)
+    raw = regular_file.content(path)
     # the file of a loop that is just starting is shorter
-    return found if len(found) == FILE_BYTES and found.startswith(MAGIC) else None
+    return raw if len(raw) == FILE_BYTES and raw.startswith(MAGIC) else None
 
 
 def read(path: str) -> dict[str, Any] | None:
     """{ticks, missed, late, runs, lateness_us {p50, p99, p99_9, max}}; None: no tick yet."""
-    found = content(path)
-    return None if found is None else figures(found)
+    raw = content(path)
+    return None if raw is None else figures(raw)
 
 
 def unsaved_ms(path: str) -> tuple[int, int]:
     """(ms for which the store is now unsaved, 0 if it is saved; ms for which it was unsaved earlier
     in this run).
     """
-    found = content(path)
-    if found is None:
+    raw = content(path)
+    if raw is None:
         return 0, 0
-    *_, now_ms, before_ms = HEAD.unpack_from(found)
+    *_, now_ms, before_ms = HEAD.unpack_from(raw)
     return now_ms, before_ms
 
 
-def figures(found: bytes, earlier: bytes | None = None) -> dict[str, Any]:
+def figures(raw: bytes, earlier: bytes | None = None) -> dict[str, Any]:
     """The figures of `read`, from the bytes of the file. earlier: older bytes of the file; only
     ticks after these bytes count.
     """
-    _, *counted, _, maximum_us, _, _ = HEAD.unpack_from(found)
-    counts: Sequence[int] = memoryview(found)[HEAD.size :].cast("I")
+    _, *counted, _, maximum_us, _, _ = HEAD.unpack_from(raw)
+    counts: Sequence[int] = memoryview(raw)[HEAD.size :].cast("I")
     if earlier is not None:
         counted = [after - before for after, before in zip(counted, HEAD.unpack_from(earlier)[1:])]
         counts = [

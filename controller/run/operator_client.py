@@ -31,8 +31,8 @@ class Answer(NamedTuple):
 
     def words(self) -> str:
         """The answers of both channels in words."""
-        there = channel_link.RESULTS[min(self.channel_b, channel_link.NO_ANSWER)]
-        return commands.words(self.here) + (f"; {there}" if self.channel_b else "")
+        peer_result = channel_link.RESULTS[min(self.channel_b, channel_link.NO_ANSWER)]
+        return commands.words(self.here) + (f"; {peer_result}" if self.channel_b else "")
 
 
 class Data(NamedTuple):
@@ -59,11 +59,11 @@ def _owner(path: str) -> int:
     return owner
 
 
-def ask(path: str, what: int) -> int | None:
+def ask(path: str, kind: int) -> int | None:
     """Send one command to the socket. Returns the answer code; None: no answer came in time. Raises
     OSError.
     """
-    return _exchange(path, commands.REQUEST, what, *PEER_EMPTY, *PEER_EMPTY).here
+    return _exchange(path, commands.REQUEST, kind, *PEER_EMPTY, *PEER_EMPTY).here
 
 
 def reset(
@@ -85,8 +85,8 @@ def sign(path: str, unit: int, how: int) -> int | None:
 
 def lock_out(path: str, name: str, is_locked: bool) -> int | None:
     """Lock out in a person's name, or end the lock-out, like `ask`. ValueError: no name."""
-    what = commands.LOCK_OUT if is_locked else commands.END_LOCK_OUT
-    return _exchange(path, commands.LOCK, what, _person(name)).here
+    kind = commands.LOCK_OUT if is_locked else commands.END_LOCK_OUT
+    return _exchange(path, commands.LOCK, kind, _person(name)).here
 
 
 def approve(path: str, name: str, code: int) -> int | None:
@@ -95,15 +95,15 @@ def approve(path: str, name: str, code: int) -> int | None:
 
 
 def _person(name: str) -> bytes:
-    given = name.encode("ascii", "replace")
-    if not commands.PERSON.fullmatch(given):
+    encoded = name.encode("ascii", "replace")
+    if not commands.PERSON.fullmatch(encoded):
         raise ValueError(f"{quoted(name)}: a name is 1 .. 16 of a-z, 0-9 and _, a letter first")
-    return given
+    return encoded
 
 
-def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> int | None:
-    """Change the key of a source, like `ask`. what: SET_KEY, ROTATE_KEY or REVOKE_KEY."""
-    return _exchange(path, commands.KEY_CHANGE, what, source, key, made_s).here
+def change_key(path: str, kind: int, source: bytes, key: bytes, made_s: int) -> int | None:
+    """Change the key of a source, like `ask`. kind: SET_KEY, ROTATE_KEY or REVOKE_KEY."""
+    return _exchange(path, commands.KEY_CHANGE, kind, source, key, made_s).here
 
 
 def read(path: str, bus: str, place: tool_read.Place) -> Data:
@@ -114,19 +114,19 @@ def read(path: str, bus: str, place: tool_read.Place) -> Data:
     return _exchanged(path, tool_read.READ, tool_read.READ_ONE, name, *place)
 
 
-def _exchange(path: str, form: struct.Struct, what: int, *more: int | bytes) -> Answer:
+def _exchange(path: str, form: struct.Struct, kind: int, *more: int | bytes) -> Answer:
     """Send one command in a form of operator_commands, and take its answer."""
-    return Answer(*_exchanged(path, form, what, *more)[:2])
+    return Answer(*_exchanged(path, form, kind, *more)[:2])
 
 
-def _exchanged(path: str, form: struct.Struct, what: int, *more: int | bytes) -> Data:
+def _exchanged(path: str, form: struct.Struct, kind: int, *more: int | bytes) -> Data:
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     with client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         client.bind("")  # the kernel gives an abstract name to answer to
         owner, number = _owner(path), os.urandom(commands.NONCE.size)
         with sockets.short(path) as name:
-            client.sendto(number + form.pack(commands.MAGIC, what, *more), name)
+            client.sendto(number + form.pack(commands.MAGIC, kind, *more), name)
         return _answer(client, owner, number)
 
 
@@ -144,8 +144,8 @@ def _answer(client: socket.socket, owner: int, number: bytes) -> Data:
         if user == owner and not _has_form(data):
             return Data(commands.REFUSED_FORM, latches.NONE)
         if user == owner and data.endswith(number):
-            _, here, code = commands.ANSWER_HEAD.unpack_from(data)
-            return Data(here, code, data[commands.ANSWER_HEAD.size : -len(number)])
+            _, answer, code = commands.ANSWER_HEAD.unpack_from(data)
+            return Data(answer, code, data[commands.ANSWER_HEAD.size : -len(number)])
     return Data(None, latches.NONE)
 
 

@@ -20,7 +20,7 @@ from controller.system import caught, sockets
 from controller.system.paths import OPERATORS, ROOT
 from safety import latches
 
-# magic, number of the command (`what`), first-out and cause mask of channel A, then of channel B
+# magic, number of the command (`kind`), first-out and cause mask of channel A, then of channel B
 REQUEST = struct.Struct("<4sBxxxiiii")
 # the random number; after it comes a command in one of the forms below
 NONCE = struct.Struct("<8s")
@@ -31,13 +31,13 @@ ANSWER = struct.Struct("<4sBB8s")
 ANSWER_HEAD = struct.Struct("<4sBB")
 MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
-KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, what, source, key, made at (UTC s)
+KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, kind, source, key, made at (UTC s)
 LAMP_TEST, TEST_MODE, STEP = 5, 6, 7  # a STEP has unit, power in W, time in ms, 0
 SIGN = 8  # unit, a number of sign_request.py, 0, 0; only from the controller's user
-# magic, what, name of the person. It is as long as a REQUEST, so `what` distinguishes them.
+# magic, kind, name of the person. It is as long as a REQUEST, so `kind` distinguishes them.
 LOCK = struct.Struct("<4sBxxx16s")
 LOCK_OUT, END_LOCK_OUT = 21, 22
-# magic, what, name of the person, code of the changes. Its length distinguishes it.
+# magic, kind, name of the person, code of the changes. Its length distinguishes it.
 APPROVAL = struct.Struct("<4sBxxx16sI")
 APPROVE = 31
 # A new key replaces all old ones; or the old key stays valid for a day; or no key is valid.
@@ -155,24 +155,24 @@ class Listener:
             return self._obey_approval(cabinet, *APPROVAL.unpack(data))
         if len(data) != REQUEST.size:
             return REFUSED_FORM if is_trusted else OTHERS_NAME
-        magic, what, *seen = REQUEST.unpack(data)
-        if what in (LOCK_OUT, END_LOCK_OUT):
+        magic, kind, *seen = REQUEST.unpack(data)
+        if kind in (LOCK_OUT, END_LOCK_OUT):
             return self._obey_lock(cabinet, user, *LOCK.unpack(data))
-        if magic == MAGIC and what in (REMOTE_RESET, KEY_RESET):
+        if magic == MAGIC and kind in (REMOTE_RESET, KEY_RESET):
             if self._waiting is not None:
                 return BUSY
-            cabinet.request_reset(what, *seen)
+            cabinet.request_reset(kind, *seen)
             return None
-        if magic == MAGIC and what in (RUN, STOP):
-            return self._obey_run(cabinet, what == RUN)
-        if magic == MAGIC and what == LAMP_TEST:
+        if magic == MAGIC and kind in (RUN, STOP):
+            return self._obey_run(cabinet, kind == RUN)
+        if magic == MAGIC and kind == LAMP_TEST:
             cabinet.request_lamp_test()
             return ACCEPTED
-        if magic == MAGIC and what == TEST_MODE:
+        if magic == MAGIC and kind == TEST_MODE:
             return cabinet.request_test()
-        if magic == MAGIC and what == STEP:
+        if magic == MAGIC and kind == STEP:
             return cabinet.request_step(*seen[:3])
-        if magic == MAGIC and what == SIGN:
+        if magic == MAGIC and kind == SIGN:
             return cabinet.request_sign(*seen[:2]) if is_trusted else OTHERS_NAME
         return REFUSED_FORM
 
@@ -185,7 +185,7 @@ class Listener:
         return refused or (None if is_free else UNCONFIRMED)
 
     def _obey_lock(
-        self, cabinet: Commanded, user: int | None, magic: bytes, what: int, padded: bytes
+        self, cabinet: Commanded, user: int | None, magic: bytes, kind: int, padded: bytes
     ) -> int | None:
         """Lock out, even while another sender waits, or end a lock-out. Returns None if the answer
         must wait for the store.
@@ -196,45 +196,45 @@ class Listener:
         own_name = None if user is None else self._names.get(user)
         if user not in self._trusted and own_name != name.decode("ascii"):
             return OTHERS_NAME
-        is_free, is_locked = self._waiting is None, what == LOCK_OUT
+        is_free, is_locked = self._waiting is None, kind == LOCK_OUT
         if not is_free and not is_locked:
             return BUSY
         refused = cabinet.request_lock_out(name.decode("ascii"), is_locked, is_free)
         return refused or (None if is_free else UNCONFIRMED)
 
     def _obey_approval(
-        self, cabinet: Commanded, magic: bytes, what: int, padded: bytes, code: int
+        self, cabinet: Commanded, magic: bytes, kind: int, padded: bytes, code: int
     ) -> int | None:
         """Approve the limit image. Returns None if the answer must wait for the store."""
         name = padded.rstrip(b"\0")
-        if magic != MAGIC or what != APPROVE or not PERSON.fullmatch(name):
+        if magic != MAGIC or kind != APPROVE or not PERSON.fullmatch(name):
             return REFUSED_FORM
         if self._waiting is not None:
             return BUSY
         return cabinet.request_approval(name.decode("ascii"), code) or None
 
-    def _obey_key(self, magic: bytes, what: int, source: bytes, key: bytes, made_s: int) -> int:
+    def _obey_key(self, magic: bytes, kind: int, source: bytes, key: bytes, made_s: int) -> int:
         if (
             magic != MAGIC
-            or what not in (SET_KEY, ROTATE_KEY, REVOKE_KEY)
+            or kind not in (SET_KEY, ROTATE_KEY, REVOKE_KEY)
             or made_s > MADE_S_MAX
             or self._change_key is None
         ):
             return REFUSED_FORM
         known = self._change_key(
-            source, None if what == REVOKE_KEY else key, made_s, what == ROTATE_KEY
+            source, None if kind == REVOKE_KEY else key, made_s, kind == ROTATE_KEY
         )
         return ACCEPTED if known else NO_SOURCE
 
     def _obey_read(
-        self, cabinet: Commanded, asker: Asker, magic: bytes, what: int, padded: bytes, *place: int
+        self, cabinet: Commanded, asker: Asker, magic: bytes, kind: int, padded: bytes, *place: int
     ) -> int:
         """Read for a tool. Returns LATER if the answer comes at the end of the read."""
 
         def end(answer: int, code: int, data: bytes) -> None:
             self._send(answer, asker, code, data)
 
-        if magic != MAGIC or what != tool_read.READ_ONE:
+        if magic != MAGIC or kind != tool_read.READ_ONE:
             return REFUSED_FORM
         bus, (unit_id, function, address, count) = padded.rstrip(b"\0"), place
         try:

@@ -84,10 +84,10 @@ class RecordFeed:
         is unreadable, the whole budget counts as spent.
         """
         written = loaded.record.written if loaded.record else {}
-        self._wear = {name: each for name, each in wear.items() if each.most}
-        for name, each in self._wear.items():
+        self._wear = {name: budget for name, budget in wear.items() if budget.most}
+        for name, budget in self._wear.items():
             is_lost = loaded.state == UNREADABLE  # the count may be another cabinet's
-            each.take(each.most * DAY_MIN if is_lost else written.get(name, 0))
+            budget.take(budget.most * DAY_MIN if is_lost else written.get(name, 0))
 
     def armed_stored(self) -> int:
         """1 once the record that says ARMED is durable; never before."""
@@ -106,7 +106,7 @@ class RecordFeed:
         measured_ms = self._core.functions["meter_sign"].state.delay_ms
         if measured_ms:
             self._path_delay = (self._path, measured_ms)
-        spent = [each.kept // DAY_MIN for each in self._wear.values()]
+        spent = [budget.kept // DAY_MIN for budget in self._wear.values()]
         kept = (self.noc_verified, self._path_delay, *self._peak, *spent)
         kept += (*self.signs.items(), self.run_request.is_ending)
         now = (armed, latched, out[s.RESETS_LEFT], trips, *kept)
@@ -154,7 +154,7 @@ class RecordFeed:
             path_delay=self._path_delay,
             peak_minute=self._peak[0],
             peak_used_Wh=self._peak[1],
-            written={name: each.kept for name, each in self._wear.items()},
+            written={name: budget.kept for name, budget in self._wear.items()},
             epochs=dict(self.epochs.highest),
             signs=dict(self.signs),
         )

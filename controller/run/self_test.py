@@ -50,7 +50,7 @@ class SelfTest:
         """arrays: memory to test; modules: program to test; None: the kernel."""
         self.bits = 0
         self.cpu_temperature_ddegC = 0
-        self._arrays = [memoryview(each).cast("B") for each in arrays if len(each)]
+        self._arrays = [memoryview(memory).cast("B") for memory in arrays if len(memory)]
         self._functions = list(
             program_memory.functions(
                 program_memory.kernel_modules() if modules is None else modules
@@ -113,8 +113,8 @@ class SelfTest:
 
 def sentence(bits: int) -> str:
     """The faults in words; "" for 0."""
-    found = ", ".join([words for bit, words in WORDS.items() if bits & bit])
-    return f"the controller found a fault: {found}" if found else ""
+    faults = ", ".join([text for bit, text in WORDS.items() if bits & bit])
+    return f"the controller found a fault: {faults}" if faults else ""
 
 
 def memory_ok(view: memoryview) -> bool:
@@ -129,13 +129,13 @@ def memory_ok(view: memoryview) -> bool:
 
 
 def _opened(pattern: str) -> "list[_Zone]":
-    found = []
+    zones = []
     for path in sorted(glob.glob(pattern)):
         try:
-            found.append(_Zone(os.open(path, os.O_RDONLY)))
+            zones.append(_Zone(os.open(path, os.O_RDONLY)))
         except OSError:
             continue
-    return found
+    return zones
 
 
 class _Zone:

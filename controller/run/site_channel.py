@@ -52,10 +52,10 @@ class SiteChannel:
             if read_back is not None:
                 self._port.submit(read_back)
 
-    def _send(self, request: rtu.Request, each: ActuatorChain, place: int) -> None:
-        gate = self._gates[each.actuator.name]
-        gate.move(*self.driver.written_at(each.actuator.name))
-        self.verdict = gate.check(request.frame, 0, each.value)
+    def _send(self, request: rtu.Request, chain: ActuatorChain, place: int) -> None:
+        gate = self._gates[chain.actuator.name]
+        gate.move(*self.driver.written_at(chain.actuator.name))
+        self.verdict = gate.check(request.frame, 0, chain.value)
         if self.verdict != reasons.NONE:
             self.refusals += 1
             return
@@ -63,10 +63,10 @@ class SiteChannel:
         self._port.submit(request)
 
 
-def _may_write(each: ActuatorChain) -> bool:
+def _may_write(chain: ActuatorChain) -> bool:
     """False until the feedback has been heard since the start, because a 0 would stop the engine
     that carries an island. A device whose reports are refused still gets its rest value, if that
     value is safe: otherwise an inverter with the wrong sign would feed in all that it can.
     """
-    feedback, is_rest_safe = each.actuator.feedback, each.actuator.silent == TO_REST
-    return each.view.is_heard(feedback) or is_rest_safe and each.view.is_refused(feedback)
+    feedback, is_rest_safe = chain.actuator.feedback, chain.actuator.silent == TO_REST
+    return chain.view.is_heard(feedback) or is_rest_safe and chain.view.is_refused(feedback)

@@ -41,11 +41,11 @@ class SiteClock:
         if uncertainty_us is None:
             return
         day_d, time_of_day_s = divmod(int(utc) // SECOND_US, DAY_S)
-        words = day_d, time_of_day_s, -(-uncertainty_us // 1000)
+        numbers = day_d, time_of_day_s, -(-uncertainty_us // 1000)
         if not all(
-            [signal.low <= word <= signal.high for signal, word in zip(CLOCK.signals, words)]
+            [signal.low <= word <= signal.high for signal, word in zip(CLOCK.signals, numbers)]
         ):
             return
-        for place, word in enumerate(words):
+        for place, word in enumerate(numbers):
             self._image.inp[self._first + place] = word
             self._image.fresh[self._group + place] = 1
