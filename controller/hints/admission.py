@@ -69,11 +69,11 @@ class Account:
         is_used = bool(keys) and self.epoch_name(keys[0]) in self._epochs
         self.keys = keys = keys[:1] if is_used else keys
         self.sequences = {
-            each.key: max(
-                self.sequences.get(each.key, 0),
-                self._epochs.get(self.epoch_name(each), 0) << w.COUNT_BITS,
+            key.key: max(
+                self.sequences.get(key.key, 0),
+                self._epochs.get(self.epoch_name(key), 0) << w.COUNT_BITS,
             )
-            for each in keys
+            for key in keys
         }
         newest = keys[0] if keys else Key(b"", 0, 0)
         self.row[st.KEY_FINGERPRINT], self.row[st.KEY_MADE_S] = newest.fingerprint, newest.made_s
@@ -85,8 +85,8 @@ class Account:
 
     def epoch_names(self, key: bytes) -> list[str]:
         """The names of all keys of the source, that of `key` first."""
-        ordered = sorted(self.keys, key=lambda each: each.key != key)
-        return [self.epoch_name(each) for each in ordered]
+        ordered = sorted(self.keys, key=lambda known: known.key != key)
+        return [self.epoch_name(known) for known in ordered]
 
     def authenticate(self, signed: bytes | memoryview, mac: bytes, now_ms: int) -> bytes | None:
         """The key bytes that made `mac`, or None. The first use of a new key ends the old key."""
@@ -102,7 +102,7 @@ class Account:
 
     def key_in_use(self, now_ms: int) -> bytes | None:
         """The key in use: the old key until the new key has been used. None without a key."""
-        valid = [each.key for each in self.keys if each.until_ms is None or now_ms < each.until_ms]
+        valid = [key.key for key in self.keys if key.until_ms is None or now_ms < key.until_ms]
         return valid[-1] if valid else None
 
     @property
@@ -110,7 +110,7 @@ class Account:
         """The highest used sequence. Every higher sequence is new under each key. Of an old key,
         only the lower half of the sequences counts.
         """
-        newest, *old = [self.sequences[each.key] for each in self.keys] or [0]
+        newest, *old = [self.sequences[key.key] for key in self.keys] or [0]
         return max([newest, *[sequence for sequence in old if sequence < _OLD_SEQUENCE_MAX]])
 
     def within_quota(self, now_ms: int) -> bool:
@@ -289,7 +289,7 @@ class Admission:
         if account is None:
             return False
         kept = account.keys[:1] if rotate else ()
-        old = [each._replace(until_ms=now_ms + OLD_KEY_MS) for each in kept]
+        old = [old_key._replace(until_ms=now_ms + OLD_KEY_MS) for old_key in kept]
         account.set_keys((key, *old) if key else ())
         if key is None:
             self.later.drop(account.source.index + 1)

@@ -21,10 +21,10 @@ def sender(send_s: float) -> socket.socket:
     came. A sender that polls uses a whole core, because an unconnected socket always polls as
     writable. It also never gets a turn beside a blocking sender.
     """
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    made.bind("")
-    limit(made, socket.SO_SNDTIMEO, send_s)
-    return made
+    endpoint = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    endpoint.bind("")
+    limit(endpoint, socket.SO_SNDTIMEO, send_s)
+    return endpoint
 
 
 def limit(blocking: socket.socket, option: int, seconds: float) -> None:
@@ -75,9 +75,9 @@ class HintClient:
         self.send(data)
         while (left_ms := end_ms - clock.now_us() // 1000) > 0:
             limit(self._socket, socket.SO_RCVTIMEO, left_ms / 1000)
-            found = self.receive()
-            if found is not None and is_answer(found):
-                return found
+            answer = self.receive()
+            if answer is not None and is_answer(answer):
+                return answer
         return None
 
     def hello(self, source: str) -> w.Welcome | None:
@@ -102,9 +102,9 @@ class HintClient:
     ) -> Found | None:
         """The answer with this sequence. Other answers are skipped."""
         while (data := self.receive()) is not None:
-            found = opened(data, key)
-            if found is not None and found.sequence == sequence:
-                return found
+            answer = opened(data, key)
+            if answer is not None and answer.sequence == sequence:
+                return answer
         return None
 
     def say(

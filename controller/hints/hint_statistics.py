@@ -88,21 +88,19 @@ def read(path: str) -> dict[str, Any] | None:
     sources = _described(content[HEAD.size : HEAD.size + text_bytes])
     if sources is None or len(content) != words_at + 8 * (len(COMMON) + len(OWN) * len(sources)):
         return None
-    words = memoryview(content)[words_at:].cast("Q")
+    counters = memoryview(content)[words_at:].cast("Q")
     for index, source in enumerate(sources):
-        source.update(zip(OWN, words[len(COMMON) + index * len(OWN) :]))
+        source.update(zip(OWN, counters[len(COMMON) + index * len(OWN) :]))
     if not all(source["last_code"] in (0, *hint_codes.TEXTS) for source in sources):
         return None
     totals = {name: sum(source[name] for source in sources) for name in TOTALS}
-    return {**totals, **dict(zip(COMMON, words)), "sources": sources}
+    return {**totals, **dict(zip(COMMON, counters)), "sources": sources}
 
 
 def of_source(run_directory: str, name: str) -> dict[str, Any] | None:
     """The counters of one source, as in `read`; None if the file does not have them."""
-    found = read(os.path.join(run_directory, "hints.stats"))
-    return (
-        next((each for each in found["sources"] if each["name"] == name), None) if found else None
-    )
+    counts = read(os.path.join(run_directory, "hints.stats"))
+    return next((row for row in counts["sources"] if row["name"] == name), None) if counts else None
 
 
 def _described(text: bytes) -> list[dict[str, Any]] | None:
@@ -117,9 +115,9 @@ def _described(text: bytes) -> list[dict[str, Any]] | None:
 def _is_description(source: object) -> bool:
     if not isinstance(source, dict) or not isinstance(source.get("fallback"), dict):
         return False
-    words = [source.get(name) for name in ("name", "role")]
+    texts = [source.get(name) for name in ("name", "role")]
     numbers = [source.get(name) for name in ("priority", "valid_s_max", "hints_per_s_max")]
-    numbers += [each for each in source["fallback"].values() if each is not None]
+    numbers += [value_W for value_W in source["fallback"].values() if value_W is not None]
     return all(
-        isinstance(word, str) and word.isascii() and word.isprintable() for word in words
+        isinstance(word, str) and word.isascii() and word.isprintable() for word in texts
     ) and all(isinstance(number, int) for number in numbers)

@@ -119,15 +119,15 @@ def load(
 
     utc_s, now_ms: UTC and uptime. An old key counts for a day after the time of the new one.
     """
-    found: admission.Keys = {}
+    by_source: admission.Keys = {}
     lines = []
     for name in names:
         try:
             with contextlib.suppress(FileNotFoundError):
-                found[name] = _keys_of(state_directory, name, utc_s, now_ms)
+                by_source[name] = _keys_of(state_directory, name, utc_s, now_ms)
         except KeyStoreError as error:
             lines.append(str(error))
-    return found, lines
+    return by_source, lines
 
 
 def _keys_of(state_directory: str, name: str, utc_s: int, now_ms: int) -> tuple[admission.Key, ...]:

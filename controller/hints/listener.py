@@ -134,25 +134,25 @@ class HintListener:
         if not pending:
             return
         entering = []
-        for each in pending:
-            is_schedule = isinstance(each.hint, sw.Schedule)
-            if is_schedule and not each.code and self._image.is_schedule_entering:
-                entering.append(each)
+        for waiting in pending:
+            is_schedule = isinstance(waiting.hint, sw.Schedule)
+            if is_schedule and not waiting.code and self._image.is_schedule_entering:
+                entering.append(waiting)
                 continue
             with self._last:
-                self._reply(each, now_us // 1000)
+                self._reply(waiting, now_us // 1000)
         pending[:] = entering
 
-    def _reply(self, each: admission.Pending, now_ms: int) -> None:
-        if not isinstance(each.hint, w.Hint):
-            answer = replies.answer(each, self._core, self.admission.nonce, now_ms)
-            self._send(sw.answer_bytes(answer, each.key), each.sender)
+    def _reply(self, waiting: admission.Pending, now_ms: int) -> None:
+        if not isinstance(waiting.hint, w.Hint):
+            answer = replies.answer(waiting, self._core, self.admission.nonce, now_ms)
+            self._send(sw.answer_bytes(answer, waiting.key), waiting.sender)
             return
-        reply = replies.reply(each, each.hint, self._core, self.admission.nonce, now_ms)
-        if not each.code:
-            each.account.row[st.LAST_CODE] = reply.code
-            each.account.row[st.LIMITED] += reply.code in _LESS
-        self._send(w.reply_bytes(reply, each.key), each.sender)
+        reply = replies.reply(waiting, waiting.hint, self._core, self.admission.nonce, now_ms)
+        if not waiting.code:
+            waiting.account.row[st.LAST_CODE] = reply.code
+            waiting.account.row[st.LIMITED] += reply.code in _LESS
+        self._send(w.reply_bytes(reply, waiting.key), waiting.sender)
 
     def _send(self, data: bytes, sender: bytes | str) -> None:
         """Send to abstract addresses only, because the lookup of a path may hang in a
@@ -166,8 +166,8 @@ class HintListener:
         """Set the new key of a source (its name in 16 bytes); None revokes all keys. False: no such
         source.
         """
-        made = admission.key_of(key, made_s) if key else None
-        return self.admission.change_key(source, made, rotate, clock.now_us() // 1000)
+        new_key = admission.key_of(key, made_s) if key else None
+        return self.admission.change_key(source, new_key, rotate, clock.now_us() // 1000)
 
     def close(self) -> None:
         """Remove the socket; the statistics stay."""

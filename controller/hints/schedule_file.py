@@ -72,9 +72,9 @@ def read(path: str) -> Plan:
 
 
 def _of_toml(path: str) -> Plan:
-    found = reading.read(path, (), toml_text.read(path), _FORM)
-    slots = [_slot(path, ("slot", str(at)), each) for at, each in enumerate(found["slot"], 1)]
-    return Plan(int(found["start"].timestamp()) // 60, found["slot_min"], tuple(slots))
+    values = reading.read(path, (), toml_text.read(path), _FORM)
+    slots = [_slot(path, ("slot", str(at)), slot) for at, slot in enumerate(values["slot"], 1)]
+    return Plan(int(values["start"].timestamp()) // 60, values["slot_min"], tuple(slots))
 
 
 def _of_csv(path: str) -> Plan:

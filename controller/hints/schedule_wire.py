@@ -92,8 +92,8 @@ def schedule_of(data: bytes) -> Schedule:
     return Schedule._make((w.name_of(source), *head, purpose, _slots(data, HEAD.size)))
 
 
-def _slots(data: bytes, at: int) -> tuple[Slot, ...]:
-    return tuple(Slot._make(each) for each in SLOT.iter_unpack(data[at : -w.MAC_BYTES]))
+def _slots(data: bytes, start: int) -> tuple[Slot, ...]:
+    return tuple(Slot._make(fields) for fields in SLOT.iter_unpack(data[start : -w.MAC_BYTES]))
 
 
 def read(source: str) -> bytes:
@@ -111,7 +111,7 @@ def held_bytes(held: Held, key: bytes) -> bytes:
     source, nonce, uptime_ms, _, start_min, slot_min, state, slot, slots = held
     head = w.name_field(source), nonce, uptime_ms, owner, start_min, slot_min
     data = TABLE.pack(TABLE_MAGIC, *head, len(slots), state, slot)
-    data += b"".join(SLOT.pack(*each) for each in slots)
+    data += b"".join(SLOT.pack(*row) for row in slots)
     return data + w.mac(key, data)
 
 
@@ -122,8 +122,8 @@ def held_of(data: bytes, key: bytes | None = None) -> Held | None:
         return None
     if key is not None and not w.is_signed(data, key):
         return None
-    _, source, nonce, uptime_ms, owner, *head, found, state, slot = TABLE.unpack_from(data)
-    if found != count:
+    _, source, nonce, uptime_ms, owner, *head, stated, state, slot = TABLE.unpack_from(data)
+    if stated != count:
         return None
     names = w.name_of(source), nonce, uptime_ms, w.name_of(owner)
     return Held._make((*names, *head, state, slot, _slots(data, TABLE.size)))

@@ -58,18 +58,18 @@ def held_fields(held: sw.Held) -> dict[str, Any]:
 
 def answer_lines(answer: sw.Answer) -> list[str]:
     """The answer to a schedule as lines of a screen."""
-    found = answer_fields(answer)
-    if not found["granted"]:
-        where = f": slot {found['refused_slot']}" if found["refused_slot"] else ""
-        where += f", {found['refused_field']}" if found["refused_field"] else ""
-        lines = [f"REFUSED {found['label']} {found['name']}{where}. Nothing changed."]
-        lines += [f"  allowed    {found['allowed']}"] if found["allowed"] else []
-        return [*lines, f"  do         {found['remedy']}"]
+    fields = answer_fields(answer)
+    if not fields["granted"]:
+        where = f": slot {fields['refused_slot']}" if fields["refused_slot"] else ""
+        where += f", {fields['refused_field']}" if fields["refused_field"] else ""
+        lines = [f"REFUSED {fields['label']} {fields['name']}{where}. Nothing changed."]
+        lines += [f"  allowed    {fields['allowed']}"] if fields["allowed"] else []
+        return [*lines, f"  do         {fields['remedy']}"]
     if not answer.slot_count:
-        return [f"GRANTED {found['label']} no schedule is in force."]
+        return [f"GRANTED {fields['label']} no schedule is in force."]
     return [
-        f"GRANTED {found['label']} schedule of {answer.slot_count} slots.",
-        f"  state      {state(found['state'], found['slot'])}",
+        f"GRANTED {fields['label']} schedule of {answer.slot_count} slots.",
+        f"  state      {state(fields['state'], fields['slot'])}",
         f"  do         {_REMEDIES.get(answer.state, _BEAT)}",
     ]
 
@@ -98,5 +98,5 @@ def held_lines(held: sw.Held) -> list[str]:
 
 
 def _powers(slot: Slot) -> str:
-    cap, low, high = ["-" if each == OPEN_W else kW(each) for each in slot[:3]]
+    cap, low, high = ["-" if power_W == OPEN_W else kW(power_W) for power_W in slot[:3]]
     return f"{cap:>11} {low:>13} {high:>11} {slot.reserve_permille / 10:>6g} %"

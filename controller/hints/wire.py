@@ -218,8 +218,8 @@ def welcome_of(data: bytes) -> Welcome | None:
 
 def quantity_of(name: str) -> tuple[int, int]:
     """(kind, quantity) of a quantity's name. ValueError with the allowed names."""
-    named = {each: (h.KIND_OF[quantity], quantity) for quantity, each in h.QUANTITIES.items()}
-    named |= {each: (h.NOTICE, quantity) for quantity, each in h.NOTICES.items()}
+    named = {known: (h.KIND_OF[quantity], quantity) for quantity, known in h.QUANTITIES.items()}
+    named |= {known: (h.NOTICE, quantity) for quantity, known in h.NOTICES.items()}
     named[h.KINDS[h.HEARTBEAT]] = (h.HEARTBEAT, 0)
     if name not in named:
         raise ValueError(f"quantity {name[:20]!r} is not allowed; allowed {', '.join(named)}")

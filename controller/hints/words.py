@@ -63,16 +63,16 @@ def fields(reply: w.Reply) -> dict[str, Any]:
     }
 
 
-def state(found: w.State) -> dict[str, Any]:
+def state(answer: w.State) -> dict[str, Any]:
     """Every field of a State in SI units, with its reasons in words; None for a missing value."""
     return {
-        **found._asdict(),
-        "nonce": found.nonce.hex(),
-        "remaining_Wh": None if found.remaining_Wh < 0 else found.remaining_Wh,
-        "control_source": found.control_source or None,
-        "low_why": reason(found.low_reason) if found.low_reason else None,
-        "high_why": reason(found.high_reason) if found.high_reason else None,
-        "binding_why": reason(found.binding_reason) if found.binding_reason else None,
+        **answer._asdict(),
+        "nonce": answer.nonce.hex(),
+        "remaining_Wh": None if answer.remaining_Wh < 0 else answer.remaining_Wh,
+        "control_source": answer.control_source or None,
+        "low_why": reason(answer.low_reason) if answer.low_reason else None,
+        "high_why": reason(answer.high_reason) if answer.high_reason else None,
+        "binding_why": reason(answer.binding_reason) if answer.binding_reason else None,
     }
 
 
@@ -166,6 +166,6 @@ def _then(reply: w.Reply, form: str) -> str:
 def doing(reply: w.Reply) -> str:
     """The power of this tick, and the reason that limits it."""
     power_W = reply.setpoint_W
-    what = f"{'discharging' if power_W > 0 else 'charging'} {kW(abs(power_W))}"
-    what = what if power_W else "no power"
-    return what + (f", held by {reason(reply.binding_reason)}" if reply.binding_reason else "")
+    activity = f"{'discharging' if power_W > 0 else 'charging'} {kW(abs(power_W))}"
+    activity = activity if power_W else "no power"
+    return activity + (f", held by {reason(reply.binding_reason)}" if reply.binding_reason else "")
