@@ -64,8 +64,8 @@ _DEFAULTS = {row[0]: row[4] for row in p.UNIT_PARAMETERS + p.RACK_PARAMETERS}
 
 def cause(stage: MatrixStage) -> str:
     """Cause of a stage in words, such as "hottest module, while charging"."""
-    words = feature(stage).words
-    return words if stage[m.S_GATE] == m.NO_GATE else f"{words}, {feature(stage, m.S_GATE).words}"
+    text = feature(stage).words
+    return text if stage[m.S_GATE] == m.NO_GATE else f"{text}, {feature(stage, m.S_GATE).words}"
 
 
 def level(stage: MatrixStage, value: int, tables: tuple[dict[str, int], ...] = ()) -> str:
@@ -92,16 +92,16 @@ def trips_at(stage: MatrixStage, value: int, tables: tuple[dict[str, int], ...] 
     """The condition that trips a stage, such as ">= 45 degC"; "" if the feature is yes or no."""
     if feature(stage).shown == ABOVE_ZERO:
         return "> 0"
-    words = level(stage, value, tables)
-    return f"{'>=' if stage[m.S_SENSE] > 0 else '<='} {words}" if words else ""
+    threshold = level(stage, value, tables)
+    return f"{'>=' if stage[m.S_SENSE] > 0 else '<='} {threshold}" if threshold else ""
 
 
 def clears_at(stage: MatrixStage, value: int) -> str:
     """The value at which a stage with hysteresis begins to clear, such as "<= 43 degC"."""
     if feature(stage).ladder or feature(stage).shown == ABOVE_ZERO:
         return ""
-    words = level(stage, value)
-    return f"{'<=' if stage[m.S_SENSE] > 0 else '>='} {words}" if words else ""
+    threshold = level(stage, value)
+    return f"{'<=' if stage[m.S_SENSE] > 0 else '>='} {threshold}" if threshold else ""
 
 
 def after(duration_ms: int) -> str:
@@ -109,10 +109,11 @@ def after(duration_ms: int) -> str:
     return f"{plain(duration_ms / 1000)} s" if duration_ms else "at once"
 
 
-def longer_by_tick(found: list[dict[str, Any]]) -> str:
+def longer_by_tick(stages: list[dict[str, Any]]) -> str:
     """Sentence about debounce times that whole ticks make longer (limit_images.longer_by_tick)."""
     times = [
-        f"{each['stage']} {after(each['matrix_ms'])} -> {after(each['here_ms'])}" for each in found
+        f"{stage['stage']} {after(stage['matrix_ms'])} -> {after(stage['here_ms'])}"
+        for stage in stages
     ]
     longer = "Whole ticks make these debounce times longer than in the matrix"
     return f"{longer}, and the rows act that much later: {', '.join(times)}."
@@ -121,19 +122,19 @@ def longer_by_tick(found: list[dict[str, Any]]) -> str:
 def demands(stage: MatrixStage) -> list[str]:
     """The demands of the stage in words."""
     demand = stage[m.S_DEMAND]
-    words = [names[demand[index]] for index, names in EFFECTS if demand[index]]
+    effects = [names[demand[index]] for index, names in EFFECTS if demand[index]]
     derates = ((m.D_CHARGE_DERATE_PCT, "charging"), (m.D_DISCHARGE_DERATE_PCT, "discharging"))
-    for index, what in derates:
+    for index, direction in derates:
         if demand[index]:
-            words.append(f"{what} at most {100 - demand[index]} %")
-    return words
+            effects.append(f"{direction} at most {100 - demand[index]} %")
+    return effects
 
 
 def confidence(row: int) -> tuple[str, str]:
     """(code, its meaning) of a row's basis; the meaning names an unconfirmed clause."""
     code = ROWS[row].confidence
-    words = CONFIDENCE[code]
-    return code, words if code == "G" or "(?)" not in ROWS[row].basis else words + (
+    meaning = CONFIDENCE[code]
+    return code, meaning if code == "G" or "(?)" not in ROWS[row].basis else meaning + (
         ", its clause unconfirmed (?)"
     )
 

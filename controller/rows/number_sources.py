@@ -203,24 +203,24 @@ def _source(cell: str) -> Source:
 
 def short(stage: str) -> str:
     """Sources of the value and the time of a trip: "value: foxBMS 2 (C20), C; time: project, D"."""
-    words, found = {"trips_at": "value", "after": "time"}, []
-    for name, one in of(stage).items():
-        if name in words:
-            who = f"{one.words} ({one.key})" if one.key else "project"
-            doubt = " (?)" if one.confidence == "G" else ""
-            found.append(f"{words[name]}: {who}, {one.confidence}{doubt}")
-    return "; ".join(found)
+    labels, parts = {"trips_at": "value", "after": "time"}, []
+    for name, source in of(stage).items():
+        if name in labels:
+            who = f"{source.words} ({source.key})" if source.key else "project"
+            doubt = " (?)" if source.confidence == "G" else ""
+            parts.append(f"{labels[name]}: {who}, {source.confidence}{doubt}")
+    return "; ".join(parts)
 
 
 def reasons() -> list[tuple[str, str]]:
     """[(reason, "value of 7, 8a; time of 1a")]: why the project chose its numbers."""
     parts = dict(zip(NUMBERS, ("value of", "time of", "clearing of")))
-    found: dict[str, dict[str, list[str]]] = {}
+    by_reason: dict[str, dict[str, list[str]]] = {}
     for stage in [stage[m.S_ID] for row in by_row().values() for stage in row]:
-        for name, one in of(stage).items():
-            if not one.key:
-                found.setdefault(one.words, {}).setdefault(parts[name], []).append(stage)
+        for name, source in of(stage).items():
+            if not source.key:
+                by_reason.setdefault(source.words, {}).setdefault(parts[name], []).append(stage)
     return [
-        (words, "; ".join(f"{part} {', '.join(stages)}" for part, stages in of_part.items()))
-        for words, of_part in found.items()
+        (reason, "; ".join(f"{part} {', '.join(stages)}" for part, stages in of_part.items()))
+        for reason, of_part in by_reason.items()
     ]

@@ -118,12 +118,12 @@ TESTS = """
 """
 
 
-_BASES = {name: (words, basis) for name, words, basis in table(BASES)}
+_BASES = {name: (interval, basis) for name, interval, basis in table(BASES)}
 
 
 def _test(named: str, proves: str = "") -> Interval:
-    words, basis = _BASES.get(named) or named.split(": ", 1)
-    *days, confidence = words.split()
+    interval, basis = _BASES.get(named) or named.split(": ", 1)
+    *days, confidence = interval.split()
     return Interval(ONCE if days == ["once"] else int(days[0]), basis, confidence, proves)
 
 

@@ -116,15 +116,15 @@ READINGS = """
 
 
 def _readings() -> dict[tuple[str, str], str]:
-    found = {
-        (stage, column): words
-        for head, words in table(READINGS)
+    readings = {
+        (stage, column): reading
+        for head, reading in table(READINGS)
         for stage in head.split()
         for column in head.split()
         if stage not in COLUMNS and column in COLUMNS
     }
     order = [stage[m.S_ID] for stages in by_row().values() for stage in stages]
-    return dict(sorted(found.items(), key=lambda each: order.index(each[0][0])))
+    return dict(sorted(readings.items(), key=lambda pair: order.index(pair[0][0])))
 
 
 READ_AS = _readings()  # {(stage, column): the reading}, in the order of the rows

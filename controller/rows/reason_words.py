@@ -134,11 +134,11 @@ cause of a row | The cause of an interlock row is present, but not yet for its d
 
 
 def _of_gate() -> dict[int, Text]:
-    found = {}
+    texts = {}
     for key, name, wrong, *remedy in table(_GATE):
         sentence = f"A set-point frame {wrong}; the controller sent the stop frame instead."
-        found[getattr(reasons, key)] = name, sentence, "".join(remedy) or _PROGRAM_FAULT
-    return found
+        texts[getattr(reasons, key)] = name, sentence, "".join(remedy) or _PROGRAM_FAULT
+    return texts
 
 
 def _of_limits(way: str, codes: tuple[int, ...]) -> dict[int, Text]:

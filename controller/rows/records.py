@@ -40,8 +40,8 @@ def _rows(texts: str, stages: str) -> dict[int, Row]:
     for key, *parts in table(texts):
         number, _, basis = key.partition(" ")
         if basis:
-            what, code, sentence, remedy = parts
-            rows[int(number)] = Row(int(number), basis, what, code, sentence, remedy)
+            text, code, sentence, remedy = parts
+            rows[int(number)] = Row(int(number), basis, text, code, sentence, remedy)
         else:
             own[number] |= dict(zip(("sentence", "remedy"), parts))
     for names, field, *value in table(stages):
@@ -61,18 +61,18 @@ def _records(blank: Shape, text: str, models: dict[str, Shape] | None = None) ->
     contact of this equipment.
     """
     texts = blank._fields[: -len(blank._field_defaults)]
-    found: dict[str, Shape] = {}
+    records: dict[str, Shape] = {}
     for name, *parts in table(text):
         record = blank
         for fact in filter(None, ";".join(parts[len(texts) :]).split(";")):
             field, _, value = fact.strip().partition(" ")
             if field == "like":
-                record = (found | (models or {}))[value]
+                record = (records | (models or {}))[value]
             else:
                 record = record._replace(**_fact(blank, field, value))
-        words: dict[str, Any] = {field: cell for field, cell in zip(texts, parts) if cell}
-        found[name] = record._replace(**words)
-    return found
+        filled: dict[str, Any] = {field: cell for field, cell in zip(texts, parts) if cell}
+        records[name] = record._replace(**filled)
+    return records
 
 
 def _fact(blank: Shape, field: str, value: str) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _fact(blank: Shape, field: str, value: str) -> dict[str, Any]:
 
 ROWS = _rows(_whole("TEXTS"), _whole("STAGES"))
 _IDS: list[str] = [str(stage[matrix.S_ID]) for stage in matrix.STAGES]
-STAGES = {each: Stage(each) for each in _IDS} | {
+STAGES = {name: Stage(name) for name in _IDS} | {
     stage.id: stage for row in ROWS.values() for stage in row.stages
 }
 FEATURES = _records(Feature("", ""), _whole("FEATURES"), _records(Feature("", ""), MODELS))
@@ -107,12 +107,12 @@ def feature(stage: MatrixStage, index: int = matrix.S_FEATURE) -> Feature:
 def features(stage: MatrixStage) -> list[Feature]:
     """The Feature of a stage of the matrix, and the Feature of its gate if the stage has one."""
     places = (matrix.S_FEATURE, matrix.S_GATE)
-    return [feature(stage, at) for at in places if stage[at] != matrix.NO_GATE]
+    return [feature(stage, place) for place in places if stage[place] != matrix.NO_GATE]
 
 
 def by_row() -> dict[int, list[MatrixStage]]:
     """{row: [stage of the matrix]}, rows rising, stages by their letter."""
-    found: dict[int, list[MatrixStage]] = {number: [] for number in ROWS}
-    for stage in sorted(matrix.STAGES, key=lambda each: each[matrix.S_ID]):
-        found[int(stage[matrix.S_ROW])].append(stage)
-    return found
+    stages: dict[int, list[MatrixStage]] = {number: [] for number in ROWS}
+    for stage in sorted(matrix.STAGES, key=lambda stage: stage[matrix.S_ID]):
+        stages[int(stage[matrix.S_ROW])].append(stage)
+    return stages
