@@ -26,10 +26,10 @@ SERVICES = ("run", "record run", "doors", "planner", CONSOLE)  # these print not
 
 def main(argv: list[str] | None = None) -> int:
     """Run a subcommand; argv without the program's name. Returns the exit code."""
-    words = _whole(_joined(sys.argv[1:] if argv is None else argv))
+    command_line = _whole(_joined(sys.argv[1:] if argv is None else argv))
     is_closed = sys.stdout is None
     try:
-        return guarded("firebreak", lambda: _obey(words, is_closed))
+        return guarded("firebreak", lambda: _obey(command_line, is_closed))
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
@@ -59,19 +59,19 @@ def _joined(argv: list[str]) -> list[str]:
 
     argparse would take the -20kW of `--power -20kW` for an option.
     """
-    found: list[str] = []
-    for each in argv:
-        if found and re.match(r"-[\d.]", each) and re.fullmatch(r"--[a-z-]+", found[-1]):
-            found[-1] += "=" + each
+    joined: list[str] = []
+    for argument in argv:
+        if joined and re.match(r"-[\d.]", argument) and re.fullmatch(r"--[a-z-]+", joined[-1]):
+            joined[-1] += "=" + argument
         else:
-            found.append(each)
-    return found
+            joined.append(argument)
+    return joined
 
 
 def _whole(argv: list[str]) -> list[str]:
     """argv with the usual action of a command, if it has one and argv names none."""
     usual = USUAL_ACTION.get(argv[0]) if argv else None
-    if usual is None or argv[1:2] in ([each] for each in (*ACTIONS[argv[0]], "-h", "--help")):
+    if usual is None or argv[1:2] in ([action] for action in (*ACTIONS[argv[0]], "-h", "--help")):
         return argv
     return [argv[0], usual, *argv[1:]]
 
@@ -111,19 +111,19 @@ def _parser(argv: list[str]) -> _Parser:
     if name in RENAMED:
         raise Ended(WRONG_INPUT, f"{name}: is now `firebreak {RENAMED[name]}`")
     if name == COMPLETION:
-        for each, words in COMMANDS.items():
-            if each == "watch":
-                commands.add_parser(each, help=words)
+        for command, summary in COMMANDS.items():
+            if command == "watch":
+                commands.add_parser(command, help=summary)
             else:
-                _add(commands, each, [], is_whole=True, help=words)
+                _add(commands, command, [], is_whole=True, help=summary)
         parser.set_defaults(every=parser)
     elif name in COMMANDS:
         _add(commands, name, argv[1:])
     else:
         parser.format_help = _help  # type: ignore[method-assign]
         parser.add_argument("--version", action=_Version, nargs=0)
-        for each, words in COMMANDS.items():
-            commands.add_parser(each, help=words)
+        for command, summary in COMMANDS.items():
+            commands.add_parser(command, help=summary)
     return parser
 
 
@@ -140,13 +140,13 @@ def _add(
     actions = commands.add_parser(name, **settings).add_subparsers(
         required=True, metavar="ACTION", dest="action"
     )
-    chosen = [each for each in argv[:1] if each in ACTIONS[name]]
+    chosen = [action for action in argv[:1] if action in ACTIONS[name]]
     for action in chosen or ACTIONS[name]:
-        words = ACTIONS[name][action].replace("%", "%%")
+        summary = ACTIONS[name][action].replace("%", "%%")
         if chosen or is_whole:
-            _add_known(actions, f"{name} {action}", is_whole, help=words)
+            _add_known(actions, f"{name} {action}", is_whole, help=summary)
         else:
-            actions.add_parser(action, help=words)
+            actions.add_parser(action, help=summary)
 
 
 def _add_known(commands: Any, name: str, is_whole: bool, **settings: object) -> None:
@@ -162,7 +162,7 @@ def _help() -> str:
     """`firebreak --help`: the commands in groups of tasks, on one screen."""
     lines = [f"usage: firebreak COMMAND ...     {DESCRIPTION}"]
     for group, commands in GROUPS.items():
-        lines += [f"{group}:", *[f"  {name:<11} {words}" for name, words in commands.items()]]
+        lines += [f"{group}:", *[f"  {name:<11} {summary}" for name, summary in commands.items()]]
     lines.append("firebreak COMMAND --help has its options; firebreak --version names the release")
     return "\n".join([*lines, ""])
 
