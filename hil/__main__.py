@@ -7,6 +7,13 @@ import signal
 import sys
 from typing import NoReturn
 
+from hil.runner import executed
+
+# Commands that keep results: their process watches from the first import on what it executes.
+WATCHED = "golden", "rows", "trials", "smooth", "run", "claims", "plan", "vendor-pack"
+if __name__ == "__main__" and sys.argv[1:2] and sys.argv[1] in WATCHED:
+    executed.begin()
+
 from controller.forms.refusal import ConfigError
 from controller.journal.ring import JournalError
 from controller.system import cli

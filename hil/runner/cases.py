@@ -22,6 +22,8 @@ from rich.progress import Progress
 
 from hil.engine import forks
 from hil.engine.refusals import CaseError as CaseError
+from hil.runner import executed
+from hil.runner.evidence import Evidence
 from hil.runner.kept import Kept
 from hil.runner.options import WrongOptionError
 
@@ -124,6 +126,7 @@ class Runner:
         self._workers = getattr(arguments, "processes", None) or forks.cores()
         self._dask = getattr(arguments, "dask", None)
         self.done: list[Any] = []
+        self.evidence: list[Evidence] = []  # of each case of the last `play`; {}: not known
         self._has_bar = True
 
     def __enter__(self) -> "Runner":
@@ -147,6 +150,8 @@ class Runner:
         line(result): text to print as the result comes, or None; name(case): unique in the run.
         """
         self._has_bar = engine is not in_turn
+        if engine is in_turn and not self._kept.is_asked:  # such a case does more than its result
+            self._kept.results.clear()
         if self._dask:
             engine = functools.partial(on_dask, self._dask)
         names, kept = _apart([name(case) for case in cases]), self._kept.results
@@ -155,14 +160,19 @@ class Runner:
         names_left = [label for label in names if label not in kept]
         for earlier in [kept[label] for label in names if label in kept]:
             self._take(earlier, line)
-        for place, result in self._drawn(engine(left, work, self._workers), len(cases)):
-            if isinstance(result, Failure):
-                failures[names_left[place]] = result
-                self._kept.fail(names_left[place], result.text)
+        if self._kept.is_stored and self._has_bar:
+            valid = f"{len(cases) - len(left)} of {len(cases)} results are still valid"
+            print(f"{self._arguments.program}: {valid}, {len(left)} to play", file=sys.stderr)
+        noted = executed.noted(work)
+        for place, ended in self._drawn(engine(left, noted, self._workers), len(cases)):
+            if isinstance(ended, Failure):
+                failures[names_left[place]] = ended
+                self._kept.fail(names_left[place], ended.text)
             else:
-                self._take(self._kept.add(names_left[place], result), line)
+                self._take(self._kept.add(names_left[place], *ended), line)
         if failures:
             raise CaseError(self._complaint(min(failures, key=names.index), failures))
+        self.evidence = [self._kept.evidence.get(label, {}) for label in names]
         return [kept[label] for label in names]
 
     def _take(self, result: Any, line: Line | None) -> None:

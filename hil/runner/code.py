@@ -1,14 +1,11 @@
-"""Finds the code tokens of a text, without comments and docstrings, and makes a digest.
+"""Finds the code tokens of a text and of its functions, without comments and docstrings.
 
 An f-string counts as one token, so that every version of Python finds the same tokens.
 """
 
 import ast
-import functools
-import hashlib
 import io
 import itertools
-import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +14,6 @@ ROOT = Path(__file__).resolve().parents[2]
 LINES = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENCODING, tokenize.ENDMARKER}
 FSTRING = [getattr(tokenize, f"FSTRING_{end}", None) for end in ("START", "END")]
 DOCUMENTED = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
-PACKAGES = "hil|controller|drivers|safety"
-IMPORT = re.compile(rf"(?m)^ *(?:from|import) ((?:{PACKAGES})\b\S*)(?: import )?(.*)")
 Place = tuple[int, int]  # line, column
 
 
@@ -54,24 +49,32 @@ def code(text: str) -> list[str]:
     ]
 
 
-@functools.cache
-def digest(room: str) -> str:
-    """SHA-256 of the code of a folder such as "hil/systems" and of all folders that it imports."""
-    rooms, left, hasher = dict[Path, list[Path]](), [ROOT / room], hashlib.sha256()
-    while left:
-        folder = left.pop()
-        if folder not in rooms:
-            rooms[folder] = list(folder.glob("*.py"))
-            left += [imported for path in rooms[folder] for imported in _imported(path)]
-    for path in sorted(itertools.chain(*rooms.values())):
-        parts = [str(path.relative_to(ROOT)), *code(path.read_text(encoding="utf-8"))]
-        hasher.update("\n".join(parts).encode())
-    return hasher.hexdigest()
+Units = dict[str, list[str]]  # {"Class.method" or "function": its code tokens}; "": all the rest
 
 
-def _imported(path: Path) -> Iterator[Path]:
-    """The folders from which a file imports."""
-    for module, names in IMPORT.findall(path.read_text(encoding="utf-8")):
-        for name in names.split(", "):
-            place = ROOT.joinpath(*module.split("."), name)
-            yield next(parent for parent in (place, *place.parents) if parent.is_dir())
+def units(text: str) -> Units:
+    """The code tokens of each function of a text. Those of a function within another one are in the
+    outer one. "" has those of modules and classes, with decorators and the names of methods.
+    """
+    docs, spans, found = set(docstrings(text)), sorted(_spans(ast.parse(text))), Units()
+    found[""] = []
+    for kind, start, token in tokens(text):
+        while spans and start >= spans[0][1]:
+            spans.pop(0)
+        name = spans[0][2] if spans and start >= spans[0][0] else ""
+        if kind not in LINES and start not in docs:
+            found.setdefault(name, []).append(token)
+    found[""] += [f"def {name}" for name in found if "." in name]
+    return found
+
+
+def _spans(tree: ast.AST, within: str = "") -> Iterator[tuple[Place, Place, str]]:
+    """(first place, end, name) of each function that is not within another one."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            end = node.end_lineno or 0, node.end_col_offset or 0
+            yield (node.lineno, node.col_offset), end, within + node.name
+        elif isinstance(node, ast.ClassDef):
+            yield from _spans(node, f"{within}{node.name}.")
+        else:
+            yield from _spans(node, within)

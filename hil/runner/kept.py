@@ -1,49 +1,81 @@
 """The results of a run, kept as they come: a file with one JSON line each.
 
     {"order": {"command": "nuisance", "seed": 1, ...}}
-    {"case": "derated: training job", "result": {...}}
+    {"case": "derated: training job", "result": {...}, "evidence": {...}}
     {"case": "as built: training job", "error": "Traceback ..."}
 
 Only a run with the same options (its order) goes on with the file. A case with an error is played
-again. The last line may be torn, because the machine may have lost its supply while it was written.
+again, and one whose code or data have changed (see evidence.py). The last line may be torn, because
+the machine may have lost its supply while it was written. If the process watches what it executes,
+the file is in the user's cache, one for each order, and the next run finds it. Otherwise, and
+without --resume, it is a temporary file until the run is over.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import tempfile
 from typing import Any, NoReturn
 
 from hil.results import files
+from hil.runner import evidence, executed
+from hil.runner.evidence import Evidence
+from hil.runner.executed import Used
 from hil.runner.options import WrongOptionError
 
 BEGIN = '{"order": '
+ORDERS_MAX = 40  # files in the user's cache; the oldest ones go
 # These options change no result.
 WITHOUT = {"run", "json", "html", "md", "png", "against", "measured", "processes", "resume", "dask"}
 
 
 class Kept:
-    """results: {case: its result}; without --resume, a temporary file until the run is over."""
+    """results: {case: its result}; evidence: {case: what its result depends on, {}: not known}."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         """arguments: the command's arguments."""
         self.results: dict[str, Any] = {}
-        self._path, self._is_asked, self._has_errors = (
-            arguments.resume,
-            bool(arguments.resume),
-            False,
-        )
-        if not self._is_asked:
-            number, self._path = tempfile.mkstemp(
-                ".jsonl", f"firebreak-{arguments.program.replace(' ', '-')}-"
-            )
-            os.close(number)
+        self.evidence: dict[str, Evidence] = {}
+        self.is_asked, self.is_stored, self._has_errors = bool(arguments.resume), False, False
         order = {key: var for key, var in vars(arguments).items() if key not in WITHOUT}
+        name = f"firebreak-{arguments.program.replace(' ', '-')}-"
+        self._path = arguments.resume or self._stored(name, order) or _temporary(name)
         # Bytes beyond ASCII, which no run writes, must not raise here; the file is refused later.
         self._file = open(self._path, "a+", encoding="ascii", errors="surrogateescape")
-        self._read(json.loads(json.dumps(order)))
+        order = json.loads(json.dumps(order))
+        if self.is_stored:
+            self._renew(order)
+        else:
+            self._take(self._lines(order))
 
-    def _read(self, order: dict[str, Any]) -> None:
+    def _stored(self, name: str, order: dict[str, Any]) -> str:
+        """The file of this order in the user's cache; "": the process does not watch."""
+        if not executed.has_begun():
+            return ""
+        # The names of files in the order may be relative.
+        key = json.dumps([os.getcwd(), order], sort_keys=True)
+        folder = evidence.folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.is_stored = True
+        newest = sorted(folder.glob("firebreak-*.jsonl"), key=os.path.getmtime)[-ORDERS_MAX:]
+        for path in set(folder.glob("firebreak-*.jsonl")) - set(newest):
+            path.unlink(missing_ok=True)
+        return str(folder / f"{name}{hashlib.sha256(key.encode()).hexdigest()[:12]}.jsonl")
+
+    def _renew(self, order: dict[str, Any]) -> None:
+        """Begin the stored file again with the results that are still valid."""
+        try:
+            self._take(self._lines(order))
+        except (WrongOptionError, KeyError, AttributeError):  # damaged
+            self.results.clear()
+        self._file.truncate(0)
+        self._write({"order": order})
+        for case, result in self.results.items():
+            self._write({"case": case, "result": result, "evidence": self.evidence[case]})
+
+    def _lines(self, order: dict[str, Any]) -> list[dict[str, Any]]:
+        """The lines of the file, which ends after them. Raises WrongOptionError."""
         self._file.seek(0)
         whole, _, torn = self._file.read().rpartition("\n")
         lines = [self._parsed(line) for line in whole.split("\n") if whole]
@@ -56,9 +88,17 @@ class Kept:
                 f"the options {_words(begun)}"
             )
         self._file.truncate(len(whole) + 1 if whole else 0)
-        self.results = {line["case"]: line["result"] for line in lines if "result" in line}
         if not lines:
             self._write({"order": order})
+        return lines
+
+    def _take(self, lines: list[dict[str, Any]]) -> None:
+        """Take the valid results. One without evidence is valid if a person names the file."""
+        newest = {line["case"]: line for line in lines if "result" in line}
+        for case, line in newest.items():
+            kept = line.get("evidence") or {}
+            if evidence.is_valid(kept) if kept else self.is_asked:
+                self.results[case], self.evidence[case] = line["result"], kept
 
     def _parsed(self, line: str) -> dict[str, Any]:
         try:
@@ -83,12 +123,15 @@ class Kept:
     @property
     def words(self) -> str:
         """The line for a run that ends early."""
+        if self.is_stored:
+            return f"{self.count} results are kept: the same command goes on with them"
         return f"{self.count} results are kept: go on with --resume {self._path}"
 
-    def add(self, case: str, result: Any) -> Any:
-        """Keep a result; returns it as it would be read again."""
+    def add(self, case: str, result: Any, used: Used | None) -> Any:
+        """Keep a result; returns it as it would be read again. used: by its case."""
         text = json.dumps(result)
-        self._write({"case": case, "result": result})
+        self.evidence[case] = evidence.evidence(used) if used else {}
+        self._write({"case": case, "result": result, "evidence": self.evidence[case]})
         self.results[case] = json.loads(text)
         return self.results[case]
 
@@ -105,8 +148,17 @@ class Kept:
     def close(self, is_over: bool) -> None:
         """Close the file, and remove a useless temporary file. is_over: the run is complete."""
         self._file.close()
-        if not self._is_asked and (is_over or not (self.results or self._has_errors)):
+        if self.is_stored:
+            evidence.save_units()
+        is_useless = is_over and not self.is_stored or not (self.results or self._has_errors)
+        if not self.is_asked and is_useless:
             os.unlink(self._path)
+
+
+def _temporary(name: str) -> str:
+    number, path = tempfile.mkstemp(".jsonl", name)
+    os.close(number)
+    return path
 
 
 def _words(order: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ never typed by hand.
 """
 
 import json
+import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -16,10 +17,10 @@ from typing import Any, NamedTuple
 from controller.forms import field as forms
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import not_allowed, refuse
-from controller.system import worded
+from controller.system import cli, worded
 from hil.results import files
 from hil.runner import options, report
-from hil.systems import figures, proofs, verdict
+from hil.systems import command, figures, proofs, spec, verdict
 from hil.systems.verdict import Document
 
 FILE = Path(__file__).parent / "claims.toml"
@@ -74,7 +75,7 @@ class Claim(NamedTuple):
     unreachable: str
     context: str
 
-    def judged(self, source: str, runs: Document) -> tuple[str, str]:
+    def judged(self, source: str, runs: Document, stale: set[str]) -> tuple[str, str]:
         """(state, last column of the page). source: a key of SOURCES."""
         if self.unreachable or self.context:
             state = "unreachable" if self.unreachable else "context"
@@ -93,7 +94,7 @@ class Claim(NamedTuple):
         shown = [f"{run}: {', '.join(texts)}" for run, texts in of_run.items()]
         count = len(self.tests)
         tests = worded.counted(count, "test") if count else ""
-        is_stale = any(runs[run]["code"] != proofs.code_of(run) for run in named)
+        is_stale = not stale.isdisjoint(named)
         return "stale" if is_stale else "works", _joined(self.words, *shown, tests)
 
     def _violated(self, systems: Collection[str], runs: Document) -> list[str]:
@@ -152,10 +153,11 @@ def wanted() -> dict[str, set[str]]:
 
 def page(results: Document) -> Iterator[str]:
     """The lines of the page."""
-    runs = results["runs"]
+    runs, stale = results["runs"], set(proofs.stale(results))
     judged = {
         source: [
-            (number, claim.claim, *claim.judged(source, runs)) for number, claim in claims.items()
+            (number, claim.claim, *claim.judged(source, runs, stale))
+            for number, claim in claims.items()
         ]
         for source, claims in load()[0].items()
     }
@@ -192,9 +194,11 @@ def _cells(row: Mapping[str, str], runs: Document) -> tuple[str, ...]:
 def main(arguments: Namespace) -> int:
     """Print the page or the table, and write them. Returns the exit code."""
     results = _results(arguments)
+    if arguments.play:
+        results = _played(results, arguments.commit)
     lines = list(page(results))
     print("\n".join(table(results) if arguments.table else lines))
-    if arguments.write:
+    if arguments.write or arguments.play:
         _write(results)
     is_wrong = any(f"| {state} |" in line for line in lines for state in ("fails", "stale"))
     return report.NOT_MET if is_wrong else report.MET
@@ -215,6 +219,18 @@ def _results(arguments: Namespace) -> Document:
     return proofs.kept(documents, wanted(), arguments.commit)
 
 
+def _played(results: Document, commit: str) -> Document:
+    """The results, after the runs that are missing or stale were played."""
+    jobs = [(name, variant) for name in spec.NAMES for variant in ("", *spec.variants(name))]
+    valid = set(results["runs"]) - set(proofs.stale(results))
+    left = [job for job in jobs if proofs.run_of(*job) not in valid]
+    print(f"claims: {len(jobs) - len(left)} of {len(jobs)} runs are valid", file=sys.stderr)
+    if not left:
+        return results
+    newer = proofs.kept(command.documents_of(left), wanted(), commit)
+    return proofs.updated(results, newer)
+
+
 def _write(results: Document) -> None:
     if not README.is_file():
         raise options.WrongOptionError(f"--write: allowed is a tree of the project, with {README}")
@@ -224,6 +240,7 @@ def _write(results: Document) -> None:
     old = "\n".join(in_readme(text))
     with files.naming(str(README)):
         proofs.RESULTS.write_text(head + ",\n".join(runs) + "\n}}\n", encoding="ascii")
+        proofs.EVIDENCE.write_text(cli.as_json(results["evidence"]) + "\n", encoding="ascii")
         README.write_text(text.replace(old, "\n".join(table(results))), encoding="utf-8")
 
 
@@ -238,6 +255,7 @@ OPTIONS = {
     "--results": options.value(str, "FILE", "of `hil run --json` (the kept figures)")
     | {"nargs": "+"},
     "--commit": options.value(str, "ID", "of the tree that made these results", "unknown"),
+    "--play": options.flag("play the runs that are stale or missing, and write as --write"),
     "--table": options.flag("the table of hil/systems/README.md, instead of the page"),
     "--write": options.flag(
         "also write results/claims.json and the table of hil/systems/README.md"

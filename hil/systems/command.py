@@ -1,6 +1,6 @@
 """`python -m hil run SYSTEM|all` runs systems and prints figures, violations and sizing."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from controller.forms.refusal import ConfigError, not_allowed
@@ -8,7 +8,7 @@ from controller.system.worded import counted
 from hil.engine import arguments as of_values
 from hil.engine.arguments import output_file, whole
 from hil.loads.trace import LoadError
-from hil.runner import code, options, report
+from hil.runner import options, report
 from hil.runner.cases import Runner
 from hil.systems import (
     cost,
@@ -18,7 +18,6 @@ from hil.systems import (
     optimum,
     page,
     plays,
-    proofs,
     resized,
     run,
     self_check,
@@ -96,8 +95,6 @@ def main(arguments: Namespace) -> int:
         if not arguments.html:
             report.write_json(arguments.json, list(years.values()))
             return report.MET if of_year.pays(years) else report.NOT_MET
-    if arguments.json:
-        code.digest(proofs.ROOM)  # taken now, because the files may change during the run
     done = _all(jobs, arguments, inputs, years)
     documents = [document for document, _ in done]
     for document in documents:
@@ -141,7 +138,18 @@ def _all(
     longest = sorted(jobs, key=lambda job: -plays.chosen(job[0], job[1], inputs).days)
     with Runner(arguments) as runner:
         done = runner.play(longest, lambda job: _one(job, inputs, years), name=" ".join)
+    for (document, _), made_by in zip(done, runner.evidence):
+        document["code"] = made_by
     return [done[longest.index(job)] for job in jobs]
+
+
+def documents_of(jobs: list[plays.Job]) -> list[Document]:
+    """The documents of some runs of `hil run all`, played or still valid."""
+    parser = ArgumentParser(prog="python -m hil")
+    add(parser.add_subparsers(dest="program"))
+    arguments = parser.parse_args(["run", "all"])
+    inputs = {key: var for key, var in vars(arguments).items() if var is not None}
+    return [document for document, _ in _all(jobs, arguments, inputs, {})]
 
 
 def _check_files(inputs: spec.Inputs) -> None:
@@ -159,8 +167,6 @@ def _check_files(inputs: spec.Inputs) -> None:
 def _one(job: plays.Job, inputs: spec.Inputs, years: dict[str, Document]) -> Done:
     result = plays.whole(plays.chosen(*job, inputs), inputs)
     run_document = document(*job, result)
-    if "json" in inputs:
-        run_document["code"] = proofs.code_of(proofs.run_of(run_document))
     name, variant = job
     if not variant and name in years:
         run_document["year"] = years[name]

@@ -4,7 +4,6 @@ A run that misses a promise or violates a limit proves nothing. A run also needs
 played with the safety kernel, because nothing trips without it.
 """
 
-import hashlib
 import json
 import math
 import re
@@ -12,16 +11,17 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hil.runner import code
+from hil.runner import evidence
+from hil.runner.evidence import Evidence
 from hil.runner.options import WrongOptionError
-from hil.systems import spec, verdict
+from hil.systems import verdict
 from hil.systems.verdict import Document
 
 RESULTS = Path(__file__).parent / "results" / "claims.json"
 PROOF = re.compile(r"([\w/]+) (\w+)")
 KEPT = "reached", "asked", "way", "optimum", "status", "is_met"
+EVIDENCE = RESULTS.with_name("evidence.json")
 DIGITS = 12  # length of a digest
-ROOM = "hil/systems"  # the code that makes the runs
 ALLOWED = "allowed is a file of `hil run all --json`"
 
 
@@ -62,15 +62,60 @@ def proof_of(text: str) -> Proof | None:
 
 
 def stored() -> Document:
-    """The short document that the repository keeps."""
-    return dict(json.loads(RESULTS.read_text(encoding="utf-8")))
+    """The short document that the repository keeps, with the evidence of its runs."""
+    document = dict(json.loads(RESULTS.read_text(encoding="utf-8")))
+    return document | {"evidence": json.loads(EVIDENCE.read_text(encoding="utf-8"))}
 
 
-def code_of(run: str) -> str:
-    """Digest of the code and of the system's file of a run."""
-    name, _, variant = run.partition("/")
-    made_by = code.digest(ROOM), spec.load(name, variant)
-    return hashlib.sha256(repr(made_by).encode()).hexdigest()[:DIGITS]
+def stale(results: Document) -> list[str]:
+    """The runs whose code or data have changed since."""
+    return [
+        run
+        for place, (run, document) in enumerate(results["runs"].items())
+        if evidence.digest_of(_evidence(results["evidence"], place))[:DIGITS] != document["code"]
+    ]
+
+
+# What the runs depend on, with each name once: {runs as bits of a hexadecimal number: {module:
+# its functions, with spaces; None: all}}, and files in place of a module's functions.
+Packed = dict[str, dict[str, str | None]]
+FILES = "files"
+
+
+def packed(every: list[Evidence]) -> Packed:
+    """The evidence of all runs in one table."""
+    runs: dict[tuple[str, str | None], int] = {}
+    for place, one in enumerate(every):
+        names = {
+            (module, name) for module, text in one["functions"].items() for name in _names(text)
+        }
+        for key in names | {(FILES, file) for file in one["files"]}:
+            runs[key] = runs.get(key, 0) | 1 << place
+    table: dict[str, dict[str, list[str | None]]] = {}
+    for (module, name), bits in sorted(runs.items(), key=str):
+        table.setdefault(f"{bits:x}", {}).setdefault(module, []).append(name)
+    return {
+        bits: {
+            module: None if None in names else " ".join(map(str, names)).strip()
+            for module, names in modules.items()
+        }
+        for bits, modules in table.items()
+    }
+
+
+def _names(text: str | None) -> list[str | None]:
+    """The names in a text; "" stands for the module itself."""
+    return [None] if text is None else ["", *text.split()]
+
+
+def _evidence(table: Packed, place: int) -> Evidence:
+    """The evidence of the run at this place."""
+    functions: dict[str, str | None] = {}
+    for bits, modules in table.items():
+        for module, text in modules.items() if int(bits, 16) >> place & 1 else ():
+            before = functions.get(module, "")
+            functions[module] = None if None in (before, text) else f"{before} {text}".strip()
+    return {"files": (functions.pop(FILES, "") or "").split(), "functions": functions}
 
 
 def kept(documents: Any, wanted: Mapping[str, Collection[str]], commit: str) -> Document:
@@ -80,23 +125,41 @@ def kept(documents: Any, wanted: Mapping[str, Collection[str]], commit: str) -> 
     """
     try:
         runs = {
-            run_of(document): _kept(document, wanted.get(run_of(document), ()))
+            (run := run_of(document["system"], document["variant"])): _kept(
+                document, wanted.get(run, ())
+            )
             for document in documents
         }
+        table = packed([document["code"] for document in documents])
     except (KeyError, TypeError, AttributeError):
         raise WrongOptionError(f"--results: {ALLOWED}") from None
-    return {"commit": commit, "runs": runs}
+    return {"commit": commit, "runs": runs, "evidence": table}
 
 
-def run_of(document: Document) -> str:
+def updated(results: Document, newer: Document) -> Document:
+    """Results with those of the newer runs in place of the same runs."""
+    every = {
+        run: (document, _evidence(part["evidence"], place))
+        for part in (results, newer)
+        for place, (run, document) in enumerate(part["runs"].items())
+    }
+    return {
+        "commit": newer["commit"],
+        "runs": {run: document for run, (document, _) in every.items()},
+        "evidence": packed([one for _, one in every.values()]),
+    }
+
+
+def run_of(name: str, variant: str) -> str:
     """The name of a run: system, or system/variant."""
-    return "/".join([part for part in (document["system"], document["variant"]) if part])
+    return f"{name}/{variant}" if variant else name
 
 
 def _kept(document: Document, wanted: Collection[str]) -> Document:
     sound_s = [minute["for_s"] for minute in document["minutes"] if not minute["faults"]]
     return {
-        **{key: document.get(key) for key in ("days", "code")},
+        "days": document.get("days"),
+        "code": document["code"]["digest"][:DIGITS],
         "missed": verdict.missed(document),
         "violations": document["violations"],
         "kernel_min": math.fsum(sound_s) / 60,

@@ -99,9 +99,10 @@ hil/engine/process_memory.py read | a file of the kernel
 hil/engine/run_directory.py messages | the log of its own run
 hil/oracle/design.py read | a file of the release
 hil/results/recorder.py read | a result of this program
-hil/runner/code.py _imported | a file of the release
-hil/runner/code.py digest | a file of the release
-hil/runner/kept.py _read | a result of this program
+hil/runner/evidence.py _text | a file of the release
+hil/runner/evidence.py _known_units | a result of this program
+hil/runner/evidence.py _of_data | a file that the case has read
+hil/runner/kept.py _lines | a result of this program
 hil/systems/claims.py _results | a result of this program
 hil/systems/claims.py _write | a file of the release
 hil/systems/proofs.py stored | a file of the release

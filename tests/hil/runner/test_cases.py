@@ -13,8 +13,9 @@ from controller.forms.refusal import ConfigError
 from hil.__main__ import main
 from hil.campaigns.nuisance import courses
 from hil.campaigns.nuisance.command import Nuisance
-from hil.runner import cases as runner_cases
+from hil.runner import cases as runner_cases, evidence, executed
 from hil.runner.cases import CaseError, Runner
+from hil.runner.executed import Used
 from hil.runner.options import WrongOptionError
 from tests.tables import cases
 
@@ -157,6 +158,87 @@ def test_the_same_options_go_on_whatever_they_write(run, folder):
     assert run(killed, *options)[0] == 0 and len(json.loads(written.read_text())["courses"]) == 4
     code, _, err = run(killed, "--seed", "2", "--resume", file)
     assert code == 2 and "was begun with other options" in err
+
+
+@pytest.fixture
+def watched(monkeypatch, folder):
+    """A process that watches what it executes; `digest` stands for its code and data."""
+    code = SimpleNamespace(digest="one")
+    monkeypatch.setattr(executed._watch, "has_begun", True)
+    monkeypatch.setattr(executed._watch, "used", Used({"hil": {"b", "a"}}, {"/x/a.csv"}))
+    monkeypatch.setattr(executed._watch, "sources", {})
+    monkeypatch.setattr(evidence, "digest", lambda used: code.digest)
+    monkeypatch.setattr(evidence, "CACHE", str(folder))
+    return code
+
+
+def test_a_finished_run_keeps_its_results_for_the_next_one(watched, folder, capsys):
+    def play(names, work, **given):
+        seen = []
+        with runner(**given) as played:
+            played.play(names, work, lambda result: seen.append(result) or None)
+        words = capsys.readouterr().err.splitlines()[0]
+        return sorted(seen), words, [each.get("digest") for each in played.evidence]
+
+    def never(case):
+        raise AssertionError(case)
+
+    assert play([1, 2], str) == (
+        ["1", "2"],
+        "x: 0 of 2 results are still valid, 2 to play",
+        ["one"] * 2,
+    )
+    assert play([2, 1], never)[:2] == (["1", "2"], "x: 2 of 2 results are still valid, 0 to play")
+    assert play([1, 3], str)[1] == "x: 1 of 2 results are still valid, 1 to play"
+    watched.digest = "two"
+    assert play([1, 2], str)[1:] == ("x: 0 of 2 results are still valid, 2 to play", ["two"] * 2)
+    watched.digest = "one"
+    assert play([3], str)[1] == "x: 0 of 1 results are still valid, 1 to play", "it was stale once"
+    file = next(iter((folder / "firebreak/results").glob("firebreak-x-*.jsonl")))
+    for text in ("notes\n", '{"order": {}}\n', '{"case": "3", "result": 1}\n', "\xff"):
+        file.write_text(text, encoding="latin-1")
+        assert play([3], str)[1].startswith("x: 0 of 1")
+    assert play([3], repr, seed=2)[1] == "x: 0 of 1 results are still valid, 1 to play"
+
+
+def test_files_of_one_name_in_two_folders_are_two_orders(watched, folder, monkeypatch, capsys):
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        monkeypatch.chdir(folder / name)
+        with runner(load="load.csv") as played:
+            played.play([1], str)
+        assert capsys.readouterr().err == "x: 0 of 1 results are still valid, 1 to play\n"
+
+
+def test_a_case_that_starts_another_program_keeps_no_result_for_the_next_run(watched, capsys):
+    def starts(case):
+        executed._heard("subprocess.Popen", ("true",))
+        return case
+
+    for _ in range(2):
+        with runner() as played:
+            assert played.play([1], starts) == [1]
+        assert played.evidence == [{}]
+        assert capsys.readouterr().err == "x: 0 of 1 results are still valid, 1 to play\n"
+
+
+def test_a_case_that_prints_is_always_played(watched, capsys):
+    for _ in range(2):
+        with runner() as played:
+            played.play([1], print, engine=runner_cases.in_turn)
+        assert capsys.readouterr() == ("1\n", "")
+
+
+def test_a_resumed_file_is_played_again_where_the_code_has_changed(watched, folder, capsys):
+    file = str(folder / "kept.jsonl")
+    for digest in ("one", "two"):
+        watched.digest = digest
+        done = []
+        with runner(resume=file) as played:
+            played.play([1, 2], lambda case: f"{case} {digest}", done.append)
+        assert sorted(done) == [f"1 {digest}", f"2 {digest}"]
+    with runner(resume=file) as played:
+        assert played.play([1, 2], lambda case: 1 / 0) == ["1 two", "2 two"]
 
 
 class Future:

@@ -1,52 +1,60 @@
-"""What makes a stored figure stale: code tokens of the rooms that its run imports."""
+"""The code tokens of a text by function: comments, docstrings and layout do not count."""
 
 import pytest
 
 from hil.runner import code
 
-PORT = """\'\'\'One.\'\'\'
+PORT = '''"""One."""
 A = 1
 if A:
     B = f"{A} {{"
     C = 2
-"""
-FILES = {
-    "hil/systems/run.py": "from hil.plant import pcs\nfrom controller import b, planner\n",
-    "hil/systems/page.py": "import numpy\n",
-    "hil/plant/pcs.py": "def x():\n    import drivers.buses.port\n",
-    "hil/plant/other.py": "A = 1\n",
-    "controller/planner/cap.py": "A = 1\n",
-    "drivers/buses/port.py": PORT,
-    "hil/campaigns/ask.py": "A = 1\n",
-    "numpy/array.py": "A = 1\n",
+
+
+@cached
+def send(text=A):
+    """Two."""
+    return text
+
+
+class Port:
+    D = 4
+
+    @property
+    def open(self):
+        def inner():
+            return 5
+
+        return inner()
+'''
+CHANGED = {
+    ('"""One."""', '"""Three."""'): set(),
+    ('"""Two."""', '"""Three."""'): set(),
+    ("A = 1", "A  =  1  # why\n\n"): set(),
+    ("A = 1", "A = 2"): {""},
+    ('f"{A} {{"', 'f"{A}  {{"'): {""},
+    ("    C = 2", "C = 2"): {""},  # out of its block
+    ("@cached", "@kept"): {""},
+    ("text=A", "text=3"): {"send"},
+    ("D = 4", "D = 5"): {""},
+    ("return 5", "return 6"): {"Port.open"},
+    ("@property", "@kept"): {""},
+    ("def open", "def shut"): {"", "Port.open", "Port.shut"},
+    ("def send", "def sent"): {"send", "sent"},
 }
 
 
-def digest(monkeypatch, folder, changes):
-    """The digest of hil/systems in a tree of FILES with these changes."""
-    for name, text in {**FILES, **changes}.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    monkeypatch.setattr(code, "ROOT", folder)
-    return code.digest.__wrapped__("hil/systems")
+@pytest.mark.parametrize("change", CHANGED)
+def test_a_change_is_in_the_function_that_holds_it(change):
+    assert PORT.count(change[0]) == 1
+    before, after = code.units(PORT), code.units(PORT.replace(*change))
+    differing = {name for name in before | after if before.get(name) != after.get(name)}
+    assert differing == CHANGED[change]
 
 
-@pytest.mark.parametrize(
-    "name, text, is_same",
-    [
-        ("hil/campaigns/ask.py", "A = 2", True),  # no run imports it
-        ("numpy/array.py", "A = 2", True),
-        ("drivers/buses/port.py", PORT.replace("One", "Two"), True),
-        ("drivers/buses/port.py", PORT.replace("A = 1", "A  =  1  # why\n\n"), True),
-        ("drivers/buses/port.py", PORT.replace("1", "2"), False),
-        ("drivers/buses/port.py", PORT.replace("{A}", "{A} "), False),
-        ("drivers/buses/port.py", PORT.replace("    C", "C"), False),  # out of its block
-        ("hil/plant/other.py", "A = 2", False),  # of a room from which a run imports
-        ("controller/planner/cap.py", "A = 2", False),
-    ],
-)
-def test_code_of_the_rooms_of_a_run_counts_and_nothing_else(
-    name, text, is_same, tmp_path, monkeypatch
-):
-    before = digest(monkeypatch, tmp_path, {})
-    assert (digest(monkeypatch, tmp_path, {name: text}) == before) is is_same
+def test_the_functions_have_all_code_tokens_of_a_text():
+    units = code.units(PORT)
+    names = [token for token in units[""] if token.startswith("def ")]
+    assert names == ["def Port.open"]
+    every = [token for tokens in units.values() for token in tokens if token not in names]
+    assert sorted(every) == sorted(code.code(PORT))

@@ -4,7 +4,9 @@ import copy
 import json
 from collections import Counter
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from controller.forms.refusal import ConfigError
 from hil import __main__ as hil
@@ -19,9 +21,9 @@ TESTS = sorted({test for each in EACH for test in each.tests})
 
 
 def test_the_page_counts_its_claims_and_other_code_makes_each_proven_one_stale(monkeypatch, capsys):
-    runs, counts = proofs.stored()["runs"], []
-    for code_of in (lambda run: runs[run]["code"], lambda run: "other code"):
-        monkeypatch.setattr(proofs, "code_of", code_of)
+    counts = []
+    for stale in ([], RUNS):
+        monkeypatch.setattr(proofs, "stale", lambda _: stale)
         code = hil.main(["claims"])
         page = capsys.readouterr().out
         assert code == ("| fails |" in page or "| stale |" in page)
@@ -85,7 +87,8 @@ def document(**changes):
     figure = {"name": "peak_kW", "asked": 500, "way": "least", "reached": 512.0, "optimum": None}
     figure |= {"status": "measured", "is_met": True, "text": "peak", "unit": "kW"}
     plain = {"is_outage": False, "for_s": 600, "faults": []}
-    run = {"system": "munich", "variant": "", "days": 1, "seed": 1, "code": "abc"}
+    made_by = {"digest": "abc", "functions": {}, "files": []}
+    run = {"system": "munich", "variant": "", "days": 1, "seed": 1, "code": made_by}
     run |= {"violations": [], "figures": [figure], "minutes": [plain]}
     return copy.deepcopy(run | changes)
 
@@ -131,24 +134,23 @@ def test_exit_code_page_claims_and_table_say_the_same(run, monkeypatch):
     assert hil.main(["run", "munich", "--variant", "base"]) == (0 if is_good else 1)
     said = verdict.words(run)
     assert is_good == said.startswith(("The promise is kept.", "All "))
-    monkeypatch.setattr(proofs, "code_of", lambda _: "abc")
     runs = proofs.kept([run], {"munich": ["peak_kW"]}, "abc")["runs"]
     one = claims._claim(("munich", "1"), {"claim": "c", "figures": ["munich peak_kW"]})
-    assert one.judged("munich", runs)[0] == ("works" if is_good else "fails")
+    assert one.judged("munich", runs, set())[0] == ("works" if is_good else "fails")
     row = {"run": "munich", "figure": "peak_kW", "promise": "peak", "unit": "kW"}
     *_, shown, _, code = claims._cells(row, runs)
     assert code == ("0" if is_good else "1")
     assert (shown == "**499 kW**") == (run is BELOW)
 
 
-def test_states_follow_from_verdicts_tests_and_what_lacks(monkeypatch):
-    monkeypatch.setattr(proofs, "code_of", lambda run: "abc")
+def test_states_follow_from_verdicts_tests_and_what_lacks():
     runs = proofs.kept([document()], {"munich": ["peak_kW"]}, "abc")["runs"]
     figures_ = {"figures": ["munich peak_kW"]}
     shown = "munich: peak_kW 512, asked >= 500"
 
-    def judged(given):
-        return claims._claim(("munich", "1"), {"claim": "c", **given}).judged("munich", runs)
+    def judged(given, stale=frozenset()):
+        claim = claims._claim(("munich", "1"), {"claim": "c", **given})
+        return claim.judged("munich", runs, stale)
 
     for given, state, text in (
         (figures_, "works", shown),
@@ -159,8 +161,8 @@ def test_states_follow_from_verdicts_tests_and_what_lacks(monkeypatch):
         ({"context": "the converter's"}, "context", "the converter's"),
     ):
         assert judged(given) == (state, text)
-    runs["munich"]["code"] = "before"
-    assert judged(figures_) == ("stale", shown)
+    assert judged(figures_, {"munich/x"})[0] == "works"
+    assert judged(figures_, {"munich"}) == ("stale", shown)
 
 
 @cases("""
@@ -176,17 +178,14 @@ def test_states_follow_from_verdicts_tests_and_what_lacks(monkeypatch):
     ["munich/x peak_kW"]  []  "munich/y"  "works"  # it names a variant
     ["munich/x peak_kW"]  ["import"]  "munich/x"  "fails"
 """)
-def test_a_violation_in_a_variant_counts_unless_the_claim_names_others(
-    figures, apart, run, state, monkeypatch
-):
-    monkeypatch.setattr(proofs, "code_of", lambda _: "abc")
+def test_a_violation_in_a_variant_counts_unless_the_claim_names_others(figures, apart, run, state):
     found = {}
     for name in ("munich", "munich/x", run):
         system, _, variant = name.partition("/")
         made = document(system=system, variant=variant, violations=["import"] * (name == run))
         found |= proofs.kept([made], {name: ["peak_kW"]}, "abc")["runs"]
     given = {"claim": "c", "figures": figures, "apart": apart, "tests": ["a::b"]}
-    assert claims._claim(("munich", "1"), given).judged("munich", found)[0] == state
+    assert claims._claim(("munich", "1"), given).judged("munich", found, set())[0] == state
 
 
 LIMIT_FIGURES = {"seconds_over", "import_15min", "import_1s"}
@@ -207,7 +206,10 @@ def test_a_claim_that_promises_the_limit_sets_no_violation_of_it_apart():
 def test_a_violation_in_norway_counts_for_claims_of_its_source():
     runs = proofs.kept([document(system="norway", violations=["import"])], {}, "abc")["runs"]
     one = claims._claim(("berlin", "1"), {"claim": "c", "tests": ["a::b"]})
-    assert [one.judged(source, runs)[0] for source in ("berlin", "nordic")] == ["fails", "works"]
+    assert [one.judged(source, runs, set())[0] for source in ("berlin", "nordic")] == [
+        "fails",
+        "works",
+    ]
 
 
 @cases("""
@@ -252,9 +254,53 @@ def test_results_of_several_files_and_none_of_another_kind(tmp_path, capsys):
         assert line.startswith("claims: --results") and line.endswith("`hil run all --json`\n")
 
 
-def test_the_file_of_a_system_counts_too(monkeypatch):
-    before = proofs.code_of("berlin"), proofs.code_of("berlin/storm")
-    assert len({*before}) == 2
-    changed = spec.load("berlin")._replace(soc_permille=501)
-    monkeypatch.setattr(proofs.spec, "load", lambda *_: changed)
-    assert proofs.code_of("berlin") not in before
+NAMES = st.sampled_from(["a", "A.b", "_c", "A.__init__"])
+EVIDENCE = st.fixed_dictionaries(
+    {
+        "functions": st.dictionaries(
+            st.sampled_from(["hil", "hil.plant.pcs", "safety.gas"]),
+            st.none() | st.lists(NAMES, unique=True).map(lambda names: " ".join(sorted(names))),
+        ),
+        "files": st.lists(st.sampled_from(["a.toml", "b/c.csv"]), unique=True).map(sorted),
+    }
+)
+
+
+@hypothesis.given(st.lists(EVIDENCE, max_size=9))
+def test_the_evidence_of_all_runs_is_in_one_table(every):
+    table = json.loads(json.dumps(proofs.packed(every)))
+    for place, one in enumerate(every):
+        read = proofs._evidence(table, place)
+        names = {
+            module: text and " ".join(sorted(text.split()))
+            for module, text in read["functions"].items()
+        }
+        assert {"functions": names, "files": sorted(read["files"])} == one
+
+
+def test_stale_and_missing_runs_are_played_and_the_others_stay(tmp_path, monkeypatch, capsys):
+    """The stored runs: berlin, whose code is another now, and munich. All others are missing."""
+    of_code = {"functions": {"hil": "x"}, "files": []}
+    monkeypatch.setattr(
+        proofs.evidence, "digest_of", lambda kept: f"of {sorted(kept['functions'])}"
+    )
+    made = [document(code=of_code | {"digest": "of ['hil']"})]
+    made.append(document(system="berlin", code=of_code | {"digest": "before"}))
+    before = proofs.kept(made, {}, "abc")
+    assert proofs.stale(before) == ["berlin"]
+    played = []
+
+    def documents_of(jobs):
+        played.extend(jobs)
+        return [
+            document(system=name, variant=variant, code=of_code | {"digest": "of ['hil']"})
+            for name, variant in jobs
+        ]
+
+    monkeypatch.setattr(command, "documents_of", documents_of)
+    after = claims._played(before, "def")
+    assert [proofs.run_of(*job) for job in played] == [run for run in RUNS if run != "munich"]
+    assert proofs.stale(after) == [] and set(after["runs"]) == set(RUNS)
+    assert after["runs"]["munich"] == before["runs"]["munich"] and after["commit"] == "def"
+    assert claims._played(after, "ghi") == after and len(played) == len(RUNS) - 1
+    assert "claims: 1 of 36 runs are valid" in capsys.readouterr().err

@@ -1,0 +1,175 @@
+"""The evidence of a result: the code that made it and the files that it read, as one digest.
+
+A result is stale if the digest has changed. Comments, docstrings and layout do not count, and in a
+TOML file neither.
+"""
+
+import ast
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import tomllib
+from collections.abc import Iterable
+from typing import Any
+
+from hil.runner import code, executed
+from hil.runner.executed import CACHE, Used
+
+UNITS = "units.json"
+GONE = "gone"  # a function or a file that is not there any more
+Evidence = dict[str, Any]  # {digest, functions, files}: Used as plain data
+
+
+def evidence(used: Used) -> Evidence:
+    """What is kept beside a result."""
+    functions = {
+        module: None if names is None else " ".join(sorted(names))
+        for module, names in sorted(used.functions.items())
+    }
+    files = sorted(map(_short, used.files))
+    return {"digest": digest(used), "functions": functions, "files": files}
+
+
+def is_valid(kept: Evidence) -> bool:
+    """True if all that a result depends on is as it was."""
+    return bool(digest_of(kept) == kept["digest"])
+
+
+def digest_of(kept: Evidence) -> str:
+    """The digest of the same code and files as they are now."""
+    functions = {
+        module: None if names is None else set(names.split())
+        for module, names in kept["functions"].items()
+    }
+    return digest(Used(functions, set(kept["files"])))
+
+
+def folder() -> pathlib.Path:
+    """The folder of the user's cache for results."""
+    return pathlib.Path(CACHE, "firebreak", "results")
+
+
+def digest(used: Used) -> str:
+    """SHA-256 of all that a result depends on, as it stands in the tree now."""
+    with executed.apart():
+        parts = [
+            f"{name} {_of_module(name, used.functions[name])}" for name in sorted(used.functions)
+        ]
+        parts += [f"{path} {_of_data(path)}" for path in sorted(map(_short, used.files))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _of_module(module: str, names: Iterable[str] | None) -> str:
+    units = _units(module)
+    chosen = set(units) if names is None else {"", *names, *_run_at_import(module)}
+    parts = [f"{name} {units.get(name, GONE)}" for name in sorted(chosen)]
+    # A new function may take the place of one from another module.
+    new = sorted(name for name in units if "." not in name) if len(chosen) > 1 else []
+    return hashlib.sha256("\n".join([*parts, *new]).encode()).hexdigest()
+
+
+@functools.cache
+def _units(module: str) -> dict[str, str]:
+    """{function: digest of its code}; "": the code around the functions."""
+    text = _text(module)
+    known, key = _known_units(), hashlib.sha256(text.encode()).hexdigest()
+    if key not in known:
+        known[key] = {
+            name: hashlib.sha256("\n".join(tokens).encode()).hexdigest()
+            for name, tokens in code.units(text).items()
+        }
+    return known[key]
+
+
+@functools.cache
+def _known_units() -> dict[str, dict[str, str]]:
+    """{digest of a text: its units}, because Python's tokenizer needs seconds for all modules."""
+    try:
+        return dict(json.loads((folder() / UNITS).read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        return {}
+
+
+def save_units() -> None:
+    """Keep the digests of the modules for the next process. The file is replaced in one step."""
+    path = folder() / f"{UNITS}.{os.getpid()}"
+    path.write_text(json.dumps(_known_units()), encoding="ascii")
+    path.replace(folder() / UNITS)
+
+
+def _text(module: str) -> str:
+    place = code.ROOT.joinpath(*module.split("."))
+    for path in (place / "__init__.py", place.with_suffix(".py")):
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    return ""
+
+
+@functools.cache
+def _run_at_import(module: str) -> set[str]:
+    """Functions of a module that its own code calls while it is imported, before a probe is there:
+    those of a class that it uses, and whatever these name, count too.
+    """
+    tree = ast.parse(_text(module))
+    bodies = _Bodies()
+    bodies.visit(tree)
+    found, left = set[str](), set(bodies.called)
+    while left:
+        name = left.pop()
+        for unit, names in bodies.named.items():
+            if unit.partition(".")[0] == name and unit not in found:
+                found.add(unit)
+                left |= names
+    return found
+
+
+class _Bodies(ast.NodeVisitor):
+    """called: names that the code of module and classes calls, or passes to a builtin; named:
+    {function: names in it}.
+    """
+
+    def __init__(self) -> None:
+        self.called: set[str] = set()
+        self.named: dict[str, set[str]] = {}
+        self._within = ""
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        """Go into the body of a class."""
+        before, self._within = self._within, f"{self._within}{node.name}."
+        self.generic_visit(node)
+        self._within = before
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        """Note the names in a function. Its decorators are called at once."""
+        self.called |= set().union(*map(_names, node.decorator_list))
+        self.named[self._within + node.name] = _names(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """Note what is called."""
+        self.called |= _names(node.func)
+        if isinstance(node.func, ast.Name) and node.func.id in ("map", "filter", "sorted", "max"):
+            self.called |= set().union(*map(_names, node.args))
+        self.generic_visit(node)
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def _short(path: str) -> str:
+    """The path below the tree, or the whole path."""
+    place = pathlib.Path(path)
+    return str(place.relative_to(code.ROOT)) if place.is_relative_to(code.ROOT) else path
+
+
+@functools.cache
+def _of_data(path: str) -> str:
+    try:
+        content = (code.ROOT / path).read_bytes()
+        if path.endswith(".toml"):
+            content = repr(tomllib.loads(content.decode())).encode()
+    except (OSError, ValueError):
+        return GONE
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,233 @@
+"""What makes a kept result stale: a function that its case executed, code around functions, data.
+
+A made tree is changed in one place after the other, each in a process of its own.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from hil.__main__ import LAB, WATCHED, parser
+from hil.runner import code, evidence
+from hil.runner.code import ROOT
+
+FILES = {
+    "toy/__init__.py": "",
+    "toy/play.py": """
+import functools
+import pathlib
+import tomllib
+from toy import parts, table
+from toy.other import never
+
+HERE = pathlib.Path(__file__).parent
+
+def work(case):
+    \"\"\"The case.\"\"\"
+    import toy.late
+    part = parts.Part(case)
+    data = tomllib.loads((HERE / "data.toml").read_text())
+    return [part.power_W, list(part.walk()), nested(2), kept(3), data["factor"], table.ROWS]
+
+def nested(number):
+    def inner():
+        return number
+    return inner()
+
+@functools.cache
+def kept(number):
+    return number
+
+def unused():
+    return never()
+""",
+    "toy/parts.py": """
+class Base:
+    def scale(self):
+        return 1
+
+class Part(Base):
+    FACTOR = 2
+
+    def __init__(self, case):
+        self.case = case
+
+    @property
+    def power_W(self):
+        return self.case * self.FACTOR * self.scale() + self.least()
+
+    @power_W.setter
+    def power_W(self, power_W):
+        self.case = power_W
+
+    @staticmethod
+    def least():
+        return 0
+
+    @classmethod
+    def made(cls):
+        return cls(1)
+
+    def walk(self):
+        yield from map(lambda number: number + self.case, range(2))
+
+class Other:
+    def scale(self):
+        return 3
+""",
+    "toy/table.py": """
+def _row(number):
+    return _double(number)
+
+def _double(number):
+    return 2 * number
+
+def _spare():
+    return 1
+
+ROWS = [_row(number) for number in range(3)]
+""",
+    "toy/other.py": "LIMIT = 1\n\ndef never():\n    return LIMIT\n",
+    "toy/late.py": "def late():\n    return 1\n",
+    "toy/data.toml": "factor = 2  # one\n",
+    "toy/unread.toml": "factor = 2\n",
+}
+USE = """
+import json, sys
+from hil.runner import code, evidence, executed
+import pathlib
+executed.ROOMS, executed.ROOT, code.ROOT = ("toy",), sys.argv[1], pathlib.Path(sys.argv[1])
+sys.path.insert(0, sys.argv[1])
+executed.begin()
+from toy import play
+result, used = executed.noted(play.work)(4)
+print(json.dumps([result, evidence.evidence(used)]))
+"""
+
+
+def make(folder, changes=()):
+    for name, text in {**FILES, **dict(changes)}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """(result, evidence) of the case in the tree as it is."""
+    folder = tmp_path_factory.mktemp("toy")
+    make(folder)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    run = subprocess.run(
+        [sys.executable, "-c", USE, folder], env=environment, check=True, stdout=subprocess.PIPE
+    )
+    return json.loads(run.stdout)
+
+
+def is_valid(folder, monkeypatch, kept, changes):
+    make(folder, changes)
+    monkeypatch.setattr(code, "ROOT", folder)
+    monkeypatch.setattr(evidence, "_known_units", dict)
+    for function in (evidence._units, evidence._run_at_import, evidence._of_data):
+        monkeypatch.setattr(evidence, function.__name__, function.__wrapped__)
+    return evidence.is_valid(kept[1])
+
+
+def test_a_watched_case_has_its_result_and_names_what_it_executed(kept, tmp_path, monkeypatch):
+    result, of_case = kept
+    assert result == [8, [4, 5], 2, 3, 2, [0, 2, 4]]
+    assert of_case["files"] == ["toy/data.toml"]
+    names = {module: set(text.split()) for module, text in of_case["functions"].items()}
+    assert names == {
+        "toy": set(),
+        "toy.late": set(),
+        "toy.other": set(),
+        "toy.parts": {"Base.scale", "Part.__init__", "Part.least", "Part.power_W", "Part.walk"},
+        "toy.play": {"work", "nested", "kept"},
+        "toy.table": set(),
+    }
+    assert is_valid(tmp_path, monkeypatch, kept, ())
+
+
+EXECUTED = (  # file, a text in it, another text in its place
+    ("play", "return number\n    return inner", "return number + 1\n    return inner"),
+    ("play", "    return number\n\ndef unused", "    return -number\n\ndef unused"),
+    ("play", "part.power_W, list", "2, list"),
+    ("play", "HERE = pathlib", "HERE, LESS = pathlib, 1; HERE = pathlib"),
+    ("parts", "return 1", "return 2"),
+    ("parts", "FACTOR = 2", "FACTOR = 3"),
+    ("parts", "self.case = case", "self.case = -case"),
+    ("parts", "self.case = power_W", "self.case = -power_W"),  # of the same property
+    ("parts", "return 0", "return 1"),
+    ("parts", "number + self.case", "number - self.case"),
+    ("parts", "    def walk", "    def scale(self):\n        return 9\n\n    def walk"),
+    ("table", "return 2 * number", "return 3 * number"),  # executed by an import
+    ("table", "range(3)", "range(4)"),
+    ("other", "LIMIT = 1", "LIMIT = 2"),  # code around the functions of a loaded module
+    ("play", "def unused", "def range(*_):\n    return ()\n\ndef unused"),
+)
+NOT_EXECUTED = (
+    ("play", "return never()", "return 5"),
+    ("play", '"The case."', '"Another text."'),
+    (
+        "play",
+        "    part = parts",
+        "\n    part  =  parts  # why\n    # because\n"[:0] + "    part = parts",
+    ),
+    ("parts", "return cls(1)", "return cls(2)"),
+    ("parts", "return 3", "return 4"),
+    ("table", "return 1", "return 2"),
+    ("other", "return LIMIT", "return 7"),
+    ("other", "def never", "def more():\n    return 1\n\ndef never"),
+    ("late", "return 1", "return 2"),
+)
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    [*[(change, False) for change in EXECUTED], *[(change, True) for change in NOT_EXECUTED]],
+)
+def test_a_changed_function_makes_a_result_stale_only_if_its_case_executed_it(
+    change, expected, kept, tmp_path, monkeypatch
+):
+    name, before, after = change
+    path = f"toy/{name}.py"
+    assert FILES[path].count(before) == 1
+    changed = {path: FILES[path].replace(before, after)}
+    assert is_valid(tmp_path, monkeypatch, kept, changed.items()) is expected
+
+
+@pytest.mark.parametrize(
+    "name, text, expected",
+    [
+        ("toy/data.toml", "# two\nfactor  = 2\n", True),
+        ("toy/data.toml", "factor = 3\n", False),
+        ("toy/data.toml", "factor =", False),
+        ("toy/unread.toml", "factor = 3\n", True),
+    ],
+)
+def test_data_that_a_case_read_count(name, text, expected, kept, tmp_path, monkeypatch):
+    assert is_valid(tmp_path, monkeypatch, kept, [(name, text)]) is expected
+
+
+def test_a_module_that_went_makes_a_result_stale(kept, tmp_path, monkeypatch):
+    assert is_valid(tmp_path, monkeypatch, kept, [("toy/other.py", "")]) is False
+
+
+def test_each_command_that_keeps_results_watches_what_it_executes():
+    """`bench` measures time, and keeps no result for another run."""
+    keeping = set()
+    for name in LAB:
+        text = parser(name).format_help()  # imports the command
+        actions = parser(name)._subparsers._group_actions[0].choices[name]
+        helps = [actions.format_help()] + [
+            choice.format_help()
+            for action in actions._actions
+            if isinstance(action.choices, dict)
+            for choice in action.choices.values()
+        ]
+        assert text
+        keeping |= {name} if any("--resume" in each for each in helps) else set()
+    assert keeping - {"bench"} == set(WATCHED) - {"claims"}
