@@ -70,7 +70,6 @@ NO_EXEMPTIONS = {
     "tests/controller/systemd/test_install.py INSTALLS": "all rights that a unit has",
     "tests/drivers/converter_forms.py FRAMES": INPUTS,
     "tests/drivers/test_public_maps.py ASKED": INPUTS,
-    "tests/hil/runner/test_code.py FILES": INPUTS,
     "tests/hil/systems/test_systems.py NO_RATIO": "figures that are no ratio of two others",
     "tests/hil/test_any_cabinet.py OTHER_METERS": INPUTS,
     "tests/hil/test_scenarios.py QUICK": CHOICE,
