@@ -18,7 +18,7 @@ FOLDERS = ("safety", "controller", "drivers", "hil", "tests")
 BOX = (
     *("sites", "system", "forms", "series", "core", "rows", "config", "journal", "store", "hints"),
     *("run", "state", "documents", "recorder", "planner", "mqtt", "doors", "systemd", "dispatch"),
-    "console",
+    *("workbench", "console"),
     "__main__",
     "watch",  # its own command, on a host of the cluster
     "siting",  # the package office: the box works without it
@@ -32,7 +32,7 @@ LAB = ("systems", "campaigns")
 LOOP = BOX[1:11]  # without sites
 # What the tests of the kernel need, and nothing else of the repository.
 KERNEL_ALONE = ("safety", "hil/oracle", "tests/safety", "tests/tables.py", "tests/repository.py")
-READING = ("sites", "state", "documents", "recorder", "systemd", "console")
+READING = ("sites", "state", "documents", "recorder", "systemd", "workbench", "console")
 COMPANIONS = ("mqtt", "doors", "planner", "watch", "dispatch")
 ROOMS = (*(f"controller.{room}" for room in BOX), *(f"hil.{room}" for room in BENCH + LAB))
 

@@ -45,9 +45,9 @@ STAMPS = {
         "tests/controller/audit/test_audit_command.py"
         "::test_a_record_with_holes_is_judged_or_refused_in_one_line",
     ),
-    "controller/console/captures.py": Exempt(
+    "controller/workbench/captures.py": Exempt(
         "a capture whose clock jumps is shown with a silence of at most a minute",
-        "tests/controller/console/test_decode_command.py"
+        "tests/controller/workbench/test_decode_command.py"
         "::test_a_silence_of_years_is_no_longer_than_a_minute",
         2,
     ),
@@ -346,7 +346,7 @@ DAYS_OF_24_H = {
         "::test_a_time_of_day_is_the_next_one_of_the_site",
         2,
     ),
-    "controller/console/sniff.py": Exempt(
+    "controller/workbench/sniff.py": Exempt(
         RANGE_OF_DAYS, "tests/whole/test_walk_bench.py::test_probe_sniff_and_decode_on_every_bus"
     ),
     "controller/core/policies/peak_shaving.py": Exempt(

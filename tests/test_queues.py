@@ -17,8 +17,8 @@ from tests.repository import ROOT
 SUITE = "tests/controller/doors/listener_suite.py"
 # {queue: the case that sees it full}
 SEEN_FULL = {
-    "controller/config/findings.py KINDS_MAX": (
-        "tests/controller/console/test_decode_command.py"
+    "controller/workbench/findings.py KINDS_MAX": (
+        "tests/controller/workbench/test_decode_command.py"
         "::test_refusals_of_a_kind_are_counted_and_kinds_are_kept_apart"
     ),
     "controller/dispatch/exchange.py PENDING_MAX": (
@@ -61,7 +61,7 @@ SEEN_FULL = {
 }
 # No test has seen these full. The case shows what bounds the harm.
 NEVER_FULL = {
-    "controller/config/can_decoding.py OTHERS_MAX": Exempt(
+    "controller/workbench/can_decoding.py OTHERS_MAX": Exempt(
         "the page of a capture leaves identifiers out",
         "tests/drivers/test_can_bms.py::test_a_refusal_names_the_profile_that_fits",
     ),

@@ -131,7 +131,7 @@ PURE_ROOMS = ("controller.series", "controller.core", "controller.rows", "hil.or
 # The other rooms may.
 OF_BOX = """
 audit config console dispatch documents doors forms hints journal mqtt planner
-recorder run sites siting state store system systemd watch
+recorder run sites siting state store system systemd watch workbench
 """.split()
 OF_BENCH = """
 campaigns devices engine fleet loads observer plant results runner scenarios site systems

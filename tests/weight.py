@@ -31,6 +31,7 @@ TREES = {
     "controller/watch/": "companions",
     "controller/dispatch/": "companions",
     "controller/state/": "reading",
+    "controller/workbench/": "reading",
     "controller/console/": "reading",
     "controller/recorder/": "reading",
     "controller/documents/": "reading",

@@ -146,4 +146,6 @@ MODULES = {
     "systemd.trial": ("box trial",),
     "systemd.trial_figures": ("box figures",),
     "systemd.signed_bundle": ("box install",),
+    "workbench.profile": ("profile",),
+    **{f"workbench.{name.replace('-', '_')}": (f"bus {name}",) for name in ACTIONS["bus"]},
 }

@@ -11,7 +11,8 @@ import cantools
 import pytest
 from device_suite import CanSuite, Sink, rack_of, sent
 
-from controller.config import can_dialects, can_fits, can_profile, profiles
+from controller.config import can_dialects, can_profile, profiles
+from controller.workbench import can_fits
 from drivers import can_dialect, can_messages, profile
 from drivers.can_bms import CanBms
 from drivers.can_codec import EXTENDED, Fault, Value, word

@@ -303,7 +303,7 @@ WITHOUT_BUDGET = {
         ),
         "controller/config/families.py",
         "controller/config/sends.py",
-        "controller/console/exchanges.py",
+        "controller/workbench/exchanges.py",
     ),
 }
 

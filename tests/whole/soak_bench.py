@@ -528,6 +528,7 @@ UNTIMED_ROOMS = {
         "controller/state",
         "controller/systemd",
         "controller/watch",
+        "controller/workbench",
     ),
     "controller/config": Exempt(
         "none while it runs once, at the start",

@@ -10,12 +10,13 @@ from command_line import facts_in, run
 from slow import whole
 from whole_box import CABINETS
 
-from controller.config.rtu_stream import Stream
-from controller.console import bus_access, probe, sniff, step_test
+from controller.console import step_test
 from controller.documents.document import WIDTH
 from controller.journal import snapshot
 from controller.run import operator_client, tool_read
 from controller.system import paths
+from controller.workbench import bus_access, probe, sniff
+from controller.workbench.rtu_stream import Stream
 from drivers.buses import rtu
 from drivers.can_codec import EXTENDED
 from hil.engine.simulate import VirtualRig

@@ -51,9 +51,9 @@ EXEMPT = {
         "a damaged backup is refused whole",
         "tests/controller/console/test_backup.py::test_a_damaged_backup_is_refused_whole",
     ),
-    "controller/console/exchanges.py": Exempt(
+    "controller/workbench/exchanges.py": Exempt(
         "the reply is shown as none, and no register of it",
-        "tests/controller/console/test_decode_command.py::test_a_reply_that_is_none_is_refused",
+        "tests/controller/workbench/test_decode_command.py::test_a_reply_that_is_none_is_refused",
     ),
     "controller/console/provision.py": Exempt(
         "the list is refused, and no key is made",

@@ -55,9 +55,7 @@ DIRECTIONS = {
         console/backup.py _backup _put
         console/backup_file.py packed
         console/login.py give_back take
-        console/profile.py _new
         console/provision.py _fill _made _provision
-        console/sniff.py _sniff
         console/terminal/actions.py acknowledge
         doors/alarms/outbox.py _write
         journal/writer.py _take_room
@@ -79,6 +77,8 @@ DIRECTIONS = {
         systemd/make_bundle.py main packed signed
         watch/load_files.py _put
         watch/telemetry.py _add
+        workbench/profile.py _new
+        workbench/sniff.py _sniff
     """,
 }
 TRIAL = Exempt(

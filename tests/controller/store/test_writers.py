@@ -78,9 +78,7 @@ PLACES = {
     # a command of a person: one line and exit code 3; the same command again completes it
     "one line": """
         console/backup.py _backup _put
-        console/profile.py _new
         console/provision.py _fill _made _provision
-        console/sniff.py _sniff
         console/users.py add remove
         hints/keys.py create revoke rotate withdraw
         recorder/csv_files.py write_whole
@@ -93,6 +91,8 @@ PLACES = {
         systemd/rollback.py _remember _try_configuration
         systemd/signed_bundle.py _signer _unpacked
         systemd/trial.py _note _ended
+        workbench/profile.py _new
+        workbench/sniff.py _sniff
     """,
     # a process does not start; its service tries again
     "start": """

@@ -12,11 +12,11 @@ from datetime import UTC
 
 import pytest
 
-from controller.config import profile_files
 from controller.planner.feeds import entsoe, json_rows, rows
 from controller.planner.feeds.points import Feed
 from controller.series import table, text
 from controller.series.refusal import SeriesError
+from controller.workbench import profile_files
 from tests.referred import References, named, places
 from tests.repository import ROOT
 
@@ -44,10 +44,10 @@ controller/config/unit_access.py _kind | a file of the kernel
 controller/console/backup_file.py _entry | within the 32 MiB that were read, and not sparse
 controller/console/backup_file.py packed | writes
 controller/console/backup_file.py unpacked | 32 MiB were read before
-controller/console/bus_access.py _is_can | a file of the kernel
+controller/workbench/bus_access.py _is_can | a file of the kernel
 controller/console/person.py _asked | what a person types
 controller/console/provision.py read_list | the text was read with LIST_BYTES_MAX
-controller/console/sniff.py pieces | a port gives what has arrived
+controller/workbench/sniff.py pieces | a port gives what has arrived
 controller/console/terminal/actions.py lines | its own child, OUTPUT_BYTES_MAX
 controller/console/terminal/console.py _password | what a person types
 controller/console/terminal/process.py _read | a line gives what has arrived

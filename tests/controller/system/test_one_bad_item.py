@@ -17,8 +17,6 @@ import pytest
 from feed_cases import NOW_S, feed, span, written
 from hinted_site import KEYS, HintedSite
 
-from controller.config import profile_files
-from controller.console import probe_words
 from controller.core.base import hint_codes as h
 from controller.doors import process, sending
 from controller.doors.mqtt import commands
@@ -28,6 +26,7 @@ from controller.mqtt import link
 from controller.planner import inputs, site_file
 from controller.planner.feeds import reading
 from controller.store import spool
+from controller.workbench import probe_words, profile_files
 from tests.referred import named, places
 from tests.repository import ROOT
 
@@ -35,11 +34,9 @@ LISTS = {"listdir", "scandir", "glob", "iglob", "rglob", "iterdir", "fwalk", "ge
 OWNED = {"os.walk", "Path.walk", "path.walk", "folder.walk"}  # ast.walk reads no folder
 PLACES = """
 audit/rules.py names | names alone; each rule is loaded by its name
-config/profile_files.py of_folder | left out and named
 console/backup.py _files | a file that cannot be read ends the backup, which must be whole
 console/backup_file.py unpacked | an archive is restored whole, or not at all
 console/migrate.py _strangers | names and owners alone
-console/probe_words.py by_path | tested here
 console/provision.py _beside | a refusal: nothing is made of a part
 console/users.py names | names alone
 doors/http/pages.py _fixed | files of the release
@@ -59,6 +56,8 @@ systemd/make_bundle.py main | the workshop's own files
 systemd/make_bundle.py sources | the workshop's own files
 systemd/rollback.py _give | files of the installer
 systemd/rollback.py _releases | a release that is not whole is left out
+workbench/probe_words.py by_path | tested here
+workbench/profile_files.py of_folder | left out and named
 """
 
 

@@ -10,20 +10,19 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from controller.config import can_decoding, can_fits
-from controller.config.decoding import Memory, Registers
-from controller.config.findings import Changes, Found, Refusal, Value
-from controller.config.profile_bench import RATED_W
-from controller.config.profile_files import checked
 from controller.config.profile_form import CAN_BMS
 from controller.config.sunspec_places import placed
-from controller.console import decode_fits
-from controller.console.captures import Capture, Frame
-from controller.console.decode_page import Json, Rest, Text
-from controller.console.exchanges import ON_CAN, Failure, Words
 from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE
+from controller.workbench import can_decoding, can_fits, decode_fits
+from controller.workbench.captures import Capture, Frame
+from controller.workbench.decode_page import Json, Rest, Text
+from controller.workbench.decoding import Memory, Registers
+from controller.workbench.exchanges import ON_CAN, Failure, Words
+from controller.workbench.findings import Changes, Found, Refusal, Value
+from controller.workbench.profile_bench import RATED_W
+from controller.workbench.profile_files import checked
 from drivers.profile import Profile
 from drivers.steps import StepError
 

@@ -6,7 +6,8 @@ import struct
 import pytest
 from test_pylontech import BOTH
 
-from controller.config import can_fits, fits, profiles
+from controller.config import profiles
+from controller.workbench import can_fits, fits
 from drivers import can_messages
 from drivers.can_codec import EXTENDED
 from tests.tables import cases

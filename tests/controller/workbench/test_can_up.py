@@ -6,9 +6,9 @@ import shutil
 import pytest
 from site_files import SiteFiles
 
-from controller.console import can_up
 from controller.system.cli import Ended
 from controller.system.paths import WRONG_INPUT, WrongInput, say
+from controller.workbench import can_up
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ The values that the driver stores are those that a cabinet would use.
 import contextlib
 from collections.abc import Iterator
 
-from controller.config import profile_bench, profile_evidence
-from controller.config.findings import Changes, Found, Misfit, Refusal, Value, of_misfit, unit_of
+from controller.config import profile_evidence
 from controller.config.sunspec_places import placed, rescaled
+from controller.workbench import profile_bench
+from controller.workbench.findings import Changes, Found, Misfit, Refusal, Value, of_misfit, unit_of
 from drivers.buses import rtu
 from drivers.meter_reads import limits_of
 from drivers.profile import Profile, Register

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from controller.config import can_profile, profile_bench
-from controller.config.can_fits import shown
-from controller.config.findings import Changes, Found, Refusal, Value, of_misfit, unit_of
+from controller.config import can_profile
+from controller.workbench import profile_bench
+from controller.workbench.can_fits import shown
+from controller.workbench.findings import Changes, Found, Refusal, Value, of_misfit, unit_of
 from drivers import can_dialect
 from drivers.can_codec import Word, word
 from drivers.can_messages import UNUSED, Message, Messages

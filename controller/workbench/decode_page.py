@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from controller.config.findings import Refusal, Value
 from controller.documents.document import wrapped
 from controller.system import cli
 from controller.system.paths import ascii_only
+from controller.workbench.findings import Refusal, Value
 
 Rest = dict[str, Any]  # facts at the end of a capture
 

@@ -6,10 +6,11 @@ import struct
 
 import pytest
 
-from controller.config import profile_bench, profile_facts, profiles, sends
-from controller.config.profile_files import checked
+from controller.config import profiles, sends
 from controller.core.site_devices.roles import ROLES
 from controller.forms.refusal import ConfigError
+from controller.workbench import profile_bench, profile_facts
+from controller.workbench.profile_files import checked
 from drivers.profile import FOLDER
 from drivers.steps import Steps
 from tests.slow import whole

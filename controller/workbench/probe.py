@@ -14,15 +14,14 @@ from argparse import Namespace
 from collections.abc import Iterable
 from functools import partial
 
-from controller.config import can_fits, fits, profile_files
 from controller.config.bus_schema import Bus
 from controller.config.profile_form import CAN_BMS
-from controller.console import bus_access, greetings, probe_words
-from controller.console.can_listening import listen
 from controller.forms.refusal import ConfigError
 from controller.state.base import Facts
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, quoted, say
+from controller.workbench import bus_access, can_fits, fits, greetings, probe_words, profile_files
+from controller.workbench.can_listening import listen
 from drivers.profile import Profile, shipped
 from drivers.steps import StepError
 

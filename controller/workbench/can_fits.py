@@ -8,7 +8,8 @@ ranges, and needs frames for two periods.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from controller.config import can_dialects, profile_bench
+from controller.config import can_dialects
+from controller.workbench import profile_bench
 from drivers import can_dialect, can_messages
 from drivers.can_bms import CanBms
 from drivers.can_codec import EXTENDED

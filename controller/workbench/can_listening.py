@@ -3,8 +3,8 @@
 import select
 from collections.abc import Iterator
 
-from controller.config.can_fits import Frame
 from controller.system import clock
+from controller.workbench.can_fits import Frame
 from drivers.buses.can_port import CanPort
 
 POLL_US = 20_000  # an interface without a file descriptor is asked for frames every 20 ms

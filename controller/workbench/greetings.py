@@ -7,9 +7,9 @@ read of each profile, because some devices answer only reads of their own regist
 from collections import Counter
 from collections.abc import Iterable
 
-from controller.config import fits
-from controller.config.fits import Answer
 from controller.system import clock
+from controller.workbench import fits
+from controller.workbench.fits import Answer
 from drivers.profile import Profile
 
 # Nearly every Modbus device answers one of these reads, at least with an exception: holding

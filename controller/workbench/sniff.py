@@ -12,14 +12,14 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from controller.config import can_fits, configuration, profiles
+from controller.config import configuration, profiles
 from controller.config.bus_schema import Bus
-from controller.config.rtu_stream import Piece, Stream
-from controller.console import bus_access
-from controller.console.can_listening import listen
-from controller.console.live_words import CanWords, ModbusWords
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, ascii_only
+from controller.workbench import bus_access, can_fits
+from controller.workbench.can_listening import listen
+from controller.workbench.live_words import CanWords, ModbusWords
+from controller.workbench.rtu_stream import Piece, Stream
 from drivers.buses.serial_port import SerialPort, SerialPortError
 from drivers.profile import Profile
 

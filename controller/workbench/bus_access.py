@@ -14,13 +14,13 @@ from collections.abc import Callable
 
 from controller.config import configuration
 from controller.config.bus_schema import BAUDS_BD, CHARACTERS, Bus
-from controller.config.fits import EXCEPTION, Answer
-from controller.console.can_up import CONFIG_FILE
 from controller.forms.refusal import ConfigError
 from controller.hints import no_answer
 from controller.run import loop, operator_client, operator_commands as commands, tool_read
 from controller.system import cli, clock
 from controller.system.paths import NO_START, OPERATORS, WRONG_INPUT, quoted
+from controller.workbench.can_up import CONFIG_FILE
+from controller.workbench.fits import EXCEPTION, Answer
 from drivers.buses import rtu
 from drivers.buses.can_port import CanPort, CanPortError
 from drivers.buses.port import RtuPort

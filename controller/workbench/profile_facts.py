@@ -9,7 +9,6 @@ from controller.config import (
     devices,
     maps,
     meter_profile,
-    profile_bench,
     profile_evidence,
     stage_states,
     wear_profile,
@@ -17,6 +16,7 @@ from controller.config import (
 from controller.config.profile_form import REGISTER_PCS, SITE_DEVICE, SUNSPEC_PCS
 from controller.core.site_devices.roles import ROLES
 from controller.forms.refusal import ConfigError
+from controller.workbench import profile_bench
 from drivers import wear
 from drivers.buses.port import RtuPort
 from drivers.buses.rtu import place_of

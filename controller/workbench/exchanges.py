@@ -5,7 +5,7 @@ written. The frames come from a capture file or from the live line.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from controller.config.rtu_stream import LEAST_BYTES, READS, REPLY, REQUEST
+from controller.workbench.rtu_stream import LEAST_BYTES, READS, REPLY, REQUEST
 from drivers.buses import rtu
 from drivers.buses.crc import FRAME_BYTES_MAX, crc16
 from drivers.buses.receiver import Receiver

@@ -4,13 +4,13 @@ frames. A line has the values that have changed since the last frame.
 
 from collections.abc import Iterable
 
-from controller.config import can_fits
-from controller.config.can_decoding import Frames
-from controller.config.decoding import Decoder
-from controller.config.findings import Found, Value
 from controller.config.profile_form import CAN_BMS
-from controller.config.rtu_stream import REPLY, REQUEST, Piece
-from controller.console.exchanges import Exchanges, Failure, Told
+from controller.workbench import can_fits
+from controller.workbench.can_decoding import Frames
+from controller.workbench.decoding import Decoder
+from controller.workbench.exchanges import Exchanges, Failure, Told
+from controller.workbench.findings import Found, Value
+from controller.workbench.rtu_stream import REPLY, REQUEST, Piece
 from drivers.buses.rtu import place_of
 from drivers.profile import Profile
 

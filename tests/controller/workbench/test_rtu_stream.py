@@ -5,8 +5,8 @@ import struct
 import pytest
 
 from controller.config import profiles
-from controller.config.rtu_stream import Piece, Stream
-from controller.console.live_words import CanWords, ModbusWords
+from controller.workbench.live_words import CanWords, ModbusWords
+from controller.workbench.rtu_stream import Piece, Stream
 from drivers.buses.crc import seal
 from tests.tables import cases
 

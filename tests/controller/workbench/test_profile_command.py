@@ -5,7 +5,8 @@ import re
 import pytest
 from command_line import facts_in, flat, refused, run
 
-from controller.config import profile_bench, profile_facts, profile_form, profile_skeleton, profiles
+from controller.config import profile_form, profiles
+from controller.workbench import profile_bench, profile_facts, profile_skeleton
 from drivers.profile import FOLDER
 from tests.tables import cases
 

@@ -5,11 +5,11 @@ fit it.
 import functools
 from typing import NamedTuple
 
-from controller.config import can_dialects, can_fits, fits, profiles
-from controller.config.decoding import Memory, held
+from controller.config import can_dialects, profiles
 from controller.config.profile_form import CAN_BMS
-from controller.console import captures
 from controller.state.base import Facts
+from controller.workbench import can_fits, captures, fits
+from controller.workbench.decoding import Memory, held
 from drivers.profile import Profile, shipped
 
 NONE = "no shipped profile fits it"

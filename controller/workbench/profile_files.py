@@ -4,13 +4,14 @@ import pathlib
 import re
 from collections.abc import Iterable
 
-from controller.config import profile_bench, profiles, sends, site_devices
+from controller.config import profiles, sends, site_devices
 from controller.config.devices import Device
 from controller.config.profile_form import SITE_DEVICE
 from controller.core.site_devices.roles import OF_DEVICES
 from controller.forms.refusal import ConfigError
 from controller.system import toml_text
 from controller.system.regular_file import link_opener
+from controller.workbench import profile_bench
 from drivers.profile import Profile
 
 

@@ -12,11 +12,11 @@ import tty
 import pytest
 
 from controller import __main__
-from controller.config import fits, profiles
+from controller.config import profiles
 from controller.config.bus_schema import Bus
-from controller.config.rtu_stream import Piece
-from controller.console import bus_access, greetings, probe, probe_words, sniff
 from controller.system.cli import Ended
+from controller.workbench import bus_access, fits, greetings, probe, probe_words, sniff
+from controller.workbench.rtu_stream import Piece
 from drivers.buses.rtu import seal
 from drivers.profile import FOLDER
 

@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
-from controller.config.rtu_stream import READS, Stream
-from controller.console.exchanges import ON_CAN, WRITES, Exchanges, Failure, Words, has_crc, hexed
 from controller.forms.refusal import ConfigError, shown
 from controller.system.regular_file import link_opener
+from controller.workbench.exchanges import ON_CAN, WRITES, Exchanges, Failure, Words, has_crc, hexed
+from controller.workbench.rtu_stream import READS, Stream
 from drivers.can_codec import EXTENDED
 
 ALLOWED = (

@@ -6,14 +6,15 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator
 
-from controller.config import layers, maps, profile_facts, profile_files, profile_skeleton, silence
-from controller.config.profile_facts import Facts
+from controller.config import layers, maps, silence
 from controller.config.profile_form import CAN_BMS, SITE_DEVICE
 from controller.core.site_devices.roles import OF_DEVICES
 from controller.documents.document import wrapped
 from controller.store import durable
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only, say
+from controller.workbench import profile_facts, profile_files, profile_skeleton
+from controller.workbench.profile_facts import Facts
 from drivers.profile import shipped
 
 BAUD = cli.option(

@@ -1,0 +1,1 @@
+"""Brings up a bus or the profile of a device."""
