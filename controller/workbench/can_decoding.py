@@ -8,7 +8,7 @@ from typing import Any
 
 from controller.config import can_profile
 from controller.workbench import profile_bench
-from controller.workbench.can_fits import shown
+from controller.workbench.can_fits import REFUSES, shown
 from controller.workbench.findings import Changes, Found, Refusal, Value, of_misfit, unit_of
 from drivers import can_dialect
 from drivers.can_codec import Word, word
@@ -18,11 +18,9 @@ from drivers.rack_sources import ALLOWED, CELLS, TEMPERATURES
 from safety.signals import RACK_INPUTS
 
 OTHERS_MAX = 1000  # keeps at most so many foreign ids: a damaged capture may contain any id
-STATES = {
+STATES = REFUSES | {
     can_dialect.WAITING: "two periods of the dialect have not gone by",
-    can_dialect.MISSING: "the required id {id} is missing",
     can_dialect.FOREIGN: "the id {id} is of another dialect",
-    can_dialect.STOPPED: "the id {id} has stopped",
     can_dialect.REFUSED: "every frame of the id {id} is refused",
     can_dialect.SIGN: "the converter contradicts its current",
 }

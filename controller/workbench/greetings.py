@@ -5,7 +5,7 @@ read of each profile, because some devices answer only reads of their own regist
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from controller.system import clock
 from controller.workbench import fits
@@ -39,7 +39,7 @@ def first_reads(profiles: Iterable[Profile]) -> list[fits.Place]:
 
 
 def ask_silent(
-    reads: dict[int, fits.Read], answers: dict[int, list[Answer]], places: list[fits.Place]
+    reads: Mapping[int, fits.Read], answers: dict[int, list[Answer]], places: list[fits.Place]
 ) -> list[str]:
     """Try the first read of each profile on each silent unit, until the unit answers or the time is
     over. Returns a note if the time was too short.
@@ -88,17 +88,3 @@ def is_telling(answer: Answer) -> bool:
     of every kind send them.
     """
     return isinstance(answer, bytes) and any(answer)
-
-
-def remembering(read: fits.Read) -> fits.Read:
-    """A read function that asks the device once for each place and then repeats the answer."""
-    known: dict[tuple[int, int, int], Answer] = {}
-
-    def own(*place: int) -> Answer:
-        function, address, count = place
-        key = function, address, count
-        if key not in known:
-            known[key] = read(*key)
-        return known[key]
-
-    return own

@@ -8,11 +8,11 @@ wrong input; 3 the port does not exist or another program holds it.
 import argparse
 import contextlib
 import dataclasses
+import functools
 import pathlib
 import re
 from argparse import Namespace
 from collections.abc import Iterable
-from functools import partial
 
 from controller.config.bus_schema import Bus
 from controller.config.profile_form import CAN_BMS
@@ -128,7 +128,7 @@ def _asked(
     """(devices, notes). Each unit that answers is compared with every profile."""
     found: list[Facts] = []
     damaged = dict[int, str]()
-    reads = {unit_id: greetings.remembering(partial(read, unit_id)) for unit_id in units}
+    reads = {unit_id: functools.cache(functools.partial(read, unit_id)) for unit_id in units}
     answers = {
         unit_id: [own(*each) for each in greetings.GREETINGS] for unit_id, own in reads.items()
     }

@@ -1,9 +1,8 @@
 """`firebreak bus sniff BUS`: shows and decodes the frames of a bus while they come. The command
 sends nothing.
 
-`--save FILE` keeps the frames. CAN frames have the form of `candump -L`. A Modbus request is a line
-`(seconds) BUS > HEX`; a reply has `<` instead of `>`. A line that begins with # has bytes that are
-no frame. `firebreak bus decode` reads such files.
+`--save FILE` keeps the frames in lines that `firebreak bus decode` reads (captures.py). A line that
+begins with # has bytes that are no frame.
 """
 
 import contextlib

@@ -23,6 +23,8 @@ from drivers.profile import FOLDER
 ANSWERED_MS = "500"  # a busy machine answers late
 FLOATS = (231, 232, 230.5, 10, 11, 12, 2300, 2500, 2700, *[0] * 6, 0.99, 0.99, 0.99)
 WORDS = struct.pack(">18f", *FLOATS)
+TCP = Bus("b", "tcp", address="127.0.0.1:502")
+METER = [profiles.load("sdm630")]
 
 
 def answer(frame):
@@ -78,9 +80,8 @@ def test_a_meter_at_a_serial_port_and_the_lines_to_paste(capsys, tmp_path, monke
     assert "unit 2 answers\n  sdm630 (Eastron SDM630) fits by its values\n" in said
     assert "it may also be firebreak_fast_meter: look at its nameplate" in said
     pasted = tomllib.loads(said[said.index("[bus.new]") :])
-    assert pasted["device"]["meter_grid"] == {
-        **{"role": "meter_grid", "profile": "sdm630", "bus": "new", "unit_id": 2}
-    }
+    meter = {"role": "meter_grid", "profile": "sdm630", "bus": "new", "unit_id": 2}
+    assert pasted["device"]["meter_grid"] == meter
     code, said, _ = run(capsys, tmp_path, *given, "2", "--json")
     report = json.loads(said)
     assert [each["unit_id"] for each in report["devices"]] == [2] and report["notes"] == []
@@ -111,11 +112,9 @@ def test_a_device_that_does_not_answer_gets_one_line(
 
 
 def test_a_gateway_that_ignores_the_unit_id_is_judged_once():
-    every = [profiles.load("sdm630")]
-    bus = Bus("b", "tcp", address="127.0.0.1:502")
     read = {(4, 0, 36): WORDS, (4, 0, 1): WORDS[:2]}
     found, notes = probe._asked(
-        bus, (1, 2, 3), lambda unit, *at: read.get(at, "exception 2"), every
+        TCP, (1, 2, 3), lambda unit, *at: read.get(at, "exception 2"), METER
     )
     assert [(each["unit_id"], each["also"]) for each in found] == [(1, [2, 3])] and notes == []
 
@@ -126,7 +125,7 @@ def silent_but(place, reply):
 
 
 def test_a_unit_that_answers_the_first_read_of_its_profile_alone_is_found(monkeypatch):
-    bus, every = Bus("b", "rtu", port="p", baud_Bd=9600), [profiles.load("sdm630")] * 2
+    bus, every = Bus("b", "rtu", port="p", baud_Bd=9600), METER * 2
     read = silent_but((4, 0, 36), WORDS)
     assert greetings.first_reads(every) == [(4, 0, 36)]
     found, notes = probe._asked(bus, (1, 2, 3), read, every)
@@ -149,11 +148,10 @@ def test_first_reads_are_reads_and_each_is_asked_once():
 
 @pytest.mark.parametrize("code", [4, 6, 10])
 def test_a_unit_that_answers_with_a_code_alone_is_shown(code):
-    bus = Bus("b", "tcp", address="127.0.0.1:502")
     read = silent_but((3, 0, 1), f"exception {code}")
-    found, notes = probe._asked(bus, (1, 2), read, [profiles.load("sdm630")])
+    found, notes = probe._asked(TCP, (1, 2), read, METER)
     assert (found[0]["unit_id"], found[0]["code"], notes) == (2, code, [])
-    text = "\n".join(probe_words.lines({**probe_words.head(bus), "devices": found}, None))
+    text = "\n".join(probe_words.lines({**probe_words.head(TCP), "devices": found}, None))
     assert f"unit 2 answers with code {code}: " in text and "no profile fits" not in text
 
 
@@ -161,8 +159,7 @@ def test_a_unit_that_answers_with_a_code_alone_is_shown(code):
     "read", [lambda *_: "exception 2", lambda *at: bytes(2 * at[3])], ids=["exceptions", "zeros"]
 )
 def test_exceptions_and_zeros_in_common_hide_no_device(read):
-    bus = Bus("b", "tcp", address="127.0.0.1:502")
-    found, _ = probe._asked(bus, (1, 2), read, [profiles.load("sdm630")])
+    found, _ = probe._asked(TCP, (1, 2), read, METER)
     assert [(each["unit_id"], each["also"]) for each in found] == [(1, []), (2, [])]
 
 
