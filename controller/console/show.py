@@ -48,6 +48,6 @@ def _show(arguments: Namespace) -> int:
     return DONE if facts["is_live"] else NOT_DONE
 
 
-for _name in pages.PAGES.keys() - {"plan"}:  # `plan` needs no controller, see plan.py
+for _name in pages.PAGE_MODULES.keys() - {"plan"}:  # `plan` needs no controller, see plan.py
     _own = _OPTIONS.get(_name, (_PAGE,))
     cli.command(_name, cli.RUN_DIR, cli.STATE_DIR, cli.JSON, *_own)(_show)

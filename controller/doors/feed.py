@@ -118,7 +118,7 @@ class Feed:
         return known[2]
 
     async def page(self, name: str, *span_s: int) -> Facts:
-        """One page of watch.PAGES, read now. span_s: time span of the trend. Raises NoState."""
+        """A page of watch.PAGE_NAMES, read now. span_s: time span of the trend. Raises NoState."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(HANGS_S):

@@ -20,7 +20,18 @@ from controller.state.base import Facts
 from controller.store import joining
 from controller.system import cli, paths, utc
 
-PAGES = ("status", "why", "alarms", "events", "trend", "racks", "map", "devices", "links", "plan")
+PAGE_NAMES = (
+    "status",
+    "why",
+    "alarms",
+    "events",
+    "trend",
+    "racks",
+    "map",
+    "devices",
+    "links",
+    "plan",
+)
 
 # A watch that is further behind is replaced by a new watch, which starts at the newest keyframe.
 BEHIND_MS_MAX = 30_000
@@ -106,7 +117,7 @@ class Watch:
         return self._samples.facts()
 
     def facts(self, page: str, span_s: int = trend.SPAN_S) -> Facts:
-        """Plain data of one of PAGES; span_s: of the trend."""
+        """Plain data of one of PAGE_NAMES; span_s: of the trend."""
         recorded = record.opened(self._state_directory)
         trouble = record.trouble(self._state_directory) if recorded is None else None
         if recorded is not None:

@@ -487,7 +487,7 @@ class Companions:
             line, person, seen, leaves_end=False, now_us=self.hand.now_us
         )
         self.closing = self.console.close
-        self.keys = [*words.PAGES, " ", "l", "ann\rx\r", "\x0c"]
+        self.keys = [*words.PAGE_OF_KEY, " ", "l", "ann\rx\r", "\x0c"]
         return self._shown
 
     def _restart(self):

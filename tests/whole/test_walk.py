@@ -61,7 +61,7 @@ def of_modules(layout):
 
 def facts_of(seen):
     """{page: its facts} of one moment, the ages of the console's own reading left out."""
-    found = {page: seen.facts(page) for page in watch.PAGES}
+    found = {page: seen.facts(page) for page in watch.PAGE_NAMES}
     for of_plan in (found["plan"], found["status"]["plan"]):
         del of_plan["age_s"]
     return {page: json.dumps(each, sort_keys=True) for page, each in found.items()}
@@ -107,7 +107,7 @@ def test_every_page_opens(tmp_path, capsys, monkeypatch, cabinet, state, course)
     is_short = state.endswith(("silent", "frozen"))
     shown = walk_box.seen_by_watch(watched) if is_short else walk_box.opened(capsys, folder, 0)
     console = walk_box.pressed(folder, step)
-    assert set(watch.PAGES) <= set(shown) and set(watch.PAGES) <= set(console)
+    assert set(watch.PAGE_NAMES) <= set(shown) and set(watch.PAGE_NAMES) <= set(console)
     for found in (shown, console):
         check_names(config, found)
     if is_short:
@@ -122,7 +122,7 @@ def test_every_page_opens(tmp_path, capsys, monkeypatch, cabinet, state, course)
     assert all(
         "NOT TICKING" in lines[0]
         for page, lines in walk_box.opened(capsys, folder, 1).items()
-        if page in watch.PAGES and page != "plan"  # of the planner
+        if page in watch.PAGE_NAMES and page != "plan"  # of the planner
     )
 
 

@@ -194,7 +194,7 @@ def pressed(folder, pause):
     actions.exported = lambda: []
     session = Session(view, actions, FakeActor(), Failures(folder), folder, "here", 1)
     found = {}
-    for key in (*words.PAGES, *SHOWN):
+    for key in (*words.PAGE_OF_KEY, *SHOWN):
         session.press(key, 1)
         if session.page in found:
             continue
@@ -235,7 +235,7 @@ def write_plan(folder):
 def seen_by_watch(watched):
     """Same as `opened`, without the commands: each device in turn would take long."""
     found = {}
-    for page in watch.PAGES:
+    for page in watch.PAGE_NAMES:
         facts = watched.facts(page)
         facts = json.loads(json.dumps(facts))
         if page == "status":

@@ -9,7 +9,7 @@ from controller.console.pages.text import Parts
 from controller.state.base import Facts
 
 # {page: its module}. A command loads only the page that it shows.
-PAGES = {
+PAGE_MODULES = {
     "status": "status",
     "why": "why",
     "alarms": "alarms",
@@ -25,7 +25,7 @@ PAGES = {
 
 def parts(page: str, facts: Facts) -> Parts:
     """The parts of a page, each as the lines of a screen."""
-    module = importlib.import_module(f"{__name__}.{PAGES[page]}")
+    module = importlib.import_module(f"{__name__}.{PAGE_MODULES[page]}")
     return cast(Parts, module.parts(facts))
 
 

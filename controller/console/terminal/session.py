@@ -119,8 +119,8 @@ class Session:
             self.is_redraw = True
         elif self.question is not None:
             self._answer(self.question, key)
-        elif key.upper() in words.PAGES:
-            page = words.PAGES[key.upper()]
+        elif key.upper() in words.PAGE_OF_KEY:
+            page = words.PAGE_OF_KEY[key.upper()]
             self.is_redraw = self.page == page
             self._turn_to(page)
         elif key in " nNbB":

@@ -95,7 +95,7 @@ class View:
         return self._watch.shadow.causes if self._watch else None
 
     def page(self, name: str, part: int, extra: Iterable[str] = ()) -> Page:
-        """A part of a page of words.PAGES. part: its number, from 0. After the last part comes the
+        """A part of a page of words.PAGE_OF_KEY. part: its number, from 0. After the last part comes the
         first one again. extra: lines for the end of the page.
         """
         if name in words.FIXED:

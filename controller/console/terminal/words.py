@@ -5,7 +5,7 @@ from controller.state.base import Facts
 from controller.store import proof_state
 from controller.system import utc
 
-PAGES = {
+PAGE_OF_KEY = {
     "0": "status",
     "1": "why",
     "2": "alarms",

@@ -34,7 +34,7 @@ def stopped(tmp_path_factory):
 def check_all(watched, *moments_s):
     for at_s in moments_s:
         watched.run(at_s)
-        for page in watch.PAGES:
+        for page in watch.PAGE_NAMES:
             facts = watched.facts(page)
             check(pages.lines(page, facts), page)
             assert json.loads(json.dumps(facts)) is not None
@@ -203,7 +203,7 @@ def test_the_trend_has_one_line_of_levels_per_quantity(tmp_path):
 def test_long_names_are_cut(stopped):
     name = "A cabinet of a very long name, hall 17, second row, behind the pillar"
     utc_text = "2026-03-14 02:07:31Z NTP +-0.2 s"
-    for page in watch.PAGES:
+    for page in watch.PAGE_NAMES:
         lines = stopped.lines(page, cabinet=name, uptime_ms=400 * 86_400_000, utc_text=utc_text)
         check(lines, page)
 

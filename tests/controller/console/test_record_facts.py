@@ -174,7 +174,7 @@ def test_a_stopped_recorder_is_named_and_the_clock_goes_on(tmp_path):
 
 
 def every_page(ten):
-    return all(ten.lines(page)[0].endswith("Z ntp") for page in watch.PAGES)
+    return all(ten.lines(page)[0].endswith("Z ntp") for page in watch.PAGE_NAMES)
 
 
 def test_a_damaged_second_is_left_out(tmp_path, ten):
@@ -220,7 +220,7 @@ def test_an_unreadable_record_is_named(tmp_path, ten):
     keeper.execute("DROP TABLE seconds")  # damage behind the events
     keeper.commit()
     ten.seen = None
-    for page in watch.PAGES:
+    for page in watch.PAGE_NAMES:
         assert ten.facts(page)["record_trouble"] == "no such table: seconds"
     assert "record not readable, no such table" in ten.text("status")
     keeper.close()

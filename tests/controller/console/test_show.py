@@ -51,7 +51,7 @@ def where(watched):
     return "--run-dir", watched.folder, "--state-dir", watched.folder
 
 
-@pytest.mark.parametrize("page", sorted({*watch.PAGES, *KEYS} - {"plan"}))  # test_plan_command
+@pytest.mark.parametrize("page", sorted({*watch.PAGE_NAMES, *KEYS} - {"plan"}))  # test_plan_command
 def test_the_json_of_a_page_keeps_its_keys(capsys, live, page):
     code, out, err = run(capsys, page, *where(live))
     assert (code, err) == (0, []) and "TRIPPED" in out[0]

@@ -121,8 +121,8 @@ def test_a_session(person, lines):
 
 def test_the_keys_of_the_pages(person):
     pages = "status why alarms racks links hints trend tests export events devices map plan help"
-    assert dict(zip("0123456789DMP?", pages.split())) == words.PAGES
-    for key, page in words.PAGES.items():
+    assert dict(zip("0123456789DMP?", pages.split())) == words.PAGE_OF_KEY
+    for key, page in words.PAGE_OF_KEY.items():
         person.types("3" if key != "3" else "4", key)
         assert person.session.page == page and not person.session.is_redraw
         person.types(key)

@@ -22,7 +22,7 @@ def tripped(tmp_path_factory):
 
 def test_every_page_fits_and_its_parts_are_complete(tripped):
     made = look(tripped)
-    for name in set(words.PAGES.values()):
+    for name in set(words.PAGE_OF_KEY.values()):
         first = made.page(name, 0)
         assert len(first.head) == 2 and first.head[1] == RULE
         for part in range(first.parts):

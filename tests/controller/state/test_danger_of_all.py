@@ -35,11 +35,11 @@ def test_the_most_dangerous_of_both_channels_counts(standing, in_b, name, words)
 def test_every_page_has_it_in_the_second_line_only_during_danger(tmp_path):
     pressed = action(8, "offgas", ppm=60, detector=1), action(8, "offgas", ppm=60, detector=2)
     watched = Watched(tmp_path, actions=pressed).run(7)
-    for page in watch.PAGES:
+    for page in watch.PAGE_NAMES:
         assert watched.lines(page)[1] == "-" * 79
     watched.run(20)
     assert "8a" in [row["stage"] for row in watched.facts("alarms")["standing"]]
-    for page in watch.PAGES:
+    for page in watch.PAGE_NAMES:
         for number in range(1, len(pages.parts(page, watched.facts(page))) + 1):
             line = pages.lines(page, watched.facts(page), number)[1]
             assert line == f"!!! {AWAY} ".ljust(79, "!"), page
