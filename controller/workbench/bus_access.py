@@ -65,29 +65,29 @@ def line_options(baud: str) -> tuple[cli.Option, ...]:
 
 def find(arguments: Namespace) -> Bus:
     """The bus that a person means. Ends the command if there is none."""
-    given, names = arguments.bus, []
+    target, names = arguments.bus, []
     try:
         buses = configuration.load(arguments.site).buses
     except ConfigError as error:
-        if not (given.startswith(("tcp:", "/")) or _is_can(given)):
-            if CAN_NAME.fullmatch(given):
-                raise cli.Ended(NO_START, f"{quoted(given)}: {NO_CAN}") from error
+        if not (target.startswith(("tcp:", "/")) or _is_can(target)):
+            if CAN_NAME.fullmatch(target):
+                raise cli.Ended(NO_START, f"{quoted(target)}: {NO_CAN}") from error
             raise cli.Ended(WRONG_INPUT, error) from error
         buses = ()
     for bus in buses:
         names.append(bus.name)
-        if given == bus.name or _wire(given) == _wire(bus.port or bus.address or bus.channel):
+        if target == bus.name or _wire(target) == _wire(bus.port or bus.address or bus.channel):
             return bus
-    if given.startswith("/"):
-        return Bus(DIRECT, "rtu", port=given)
-    if given.startswith("tcp:"):
-        return Bus(DIRECT, "tcp", address=_address(given), baud_Bd=1_000_000)
-    if _is_can(given):
-        return Bus(DIRECT, "can", interface="socketcan", channel=given)
+    if target.startswith("/"):
+        return Bus(DIRECT, "rtu", port=target)
+    if target.startswith("tcp:"):
+        return Bus(DIRECT, "tcp", address=_address(target), baud_Bd=1_000_000)
+    if _is_can(target):
+        return Bus(DIRECT, "can", interface="socketcan", channel=target)
     allowed = ", ".join([*names, "a path /dev/...", "tcp:ADDRESS:PORT", "a CAN interface"])
-    what = NO_CAN if CAN_NAME.fullmatch(given) else "no such bus"
-    code = NO_START if what == NO_CAN else WRONG_INPUT
-    raise cli.Ended(code, f"{quoted(given)}: {what}; allowed {allowed}")
+    problem = NO_CAN if CAN_NAME.fullmatch(target) else "no such bus"
+    code = NO_START if problem == NO_CAN else WRONG_INPUT
+    raise cli.Ended(code, f"{quoted(target)}: {problem}; allowed {allowed}")
 
 
 def _is_can(name: str) -> bool:
@@ -105,15 +105,15 @@ def _wire(path: str) -> str:
     return os.path.realpath(path) if path.startswith("/") else path.removeprefix("tcp:")
 
 
-def _address(given: str) -> str:
-    host, _, port = given.removeprefix("tcp:").rpartition(":")
+def _address(target: str) -> str:
+    host, _, port = target.removeprefix("tcp:").rpartition(":")
     try:
         ipaddress.IPv4Address(host)
         if not 1 <= int(port) <= 65535:
             raise ValueError
     except ValueError:
         allowed = "tcp:, an IPv4 address, a colon and a port, such as tcp:192.168.1.20:502"
-        raise cli.Ended(WRONG_INPUT, f"{quoted(given)}: allowed is {allowed}") from None
+        raise cli.Ended(WRONG_INPUT, f"{quoted(target)}: allowed is {allowed}") from None
     return f"{host}:{port}"
 
 
@@ -149,15 +149,15 @@ def through_controller(bus: Bus, run_directory: str) -> Read:
     def read(unit_id: int, function: int, address: int, count: int) -> Answer:
         with cli.ends(NO_START, OSError, before=f"{no_answer.silent(run_directory)}: "):
             where = unit_id, function, address, count
-            here, code, data = operator_client.read(path, bus.name, where)
-        if here == tool_read.DATA:
+            outcome, code, data = operator_client.read(path, bus.name, where)
+        if outcome == tool_read.DATA:
             return data
-        if here == tool_read.EXCEPTION:
+        if outcome == tool_read.EXCEPTION:
             return f"{EXCEPTION}{code}"
-        if here in REFUSALS or here is None or here == commands.REFUSED_FORM:
-            line = f"bus {bus.name}: the running controller holds it: {commands.words(here)}"
+        if outcome in REFUSALS or outcome is None or outcome == commands.REFUSED_FORM:
+            line = f"bus {bus.name}: the running controller holds it: {commands.words(outcome)}"
             raise cli.Ended(NO_START, line)
-        return commands.words(here)
+        return commands.words(outcome)
 
     return read
 

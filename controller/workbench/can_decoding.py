@@ -47,14 +47,14 @@ class Frames(Changes):
             return []
         self._own_frames += 1
         message = self._messages.by_id.get(can_id)
-        found = self._values(time_us, message, data) if message else []
+        findings = self._values(time_us, message, data) if message else []
         if self.device.bad_frames > bad:
             reason = _bad_frame(message, data)
-            found = [*found, Refusal(time_us, _name(message), reason, shown(can_id))]
+            findings = [*findings, Refusal(time_us, _name(message), reason, shown(can_id))]
         if self.device.misfit is not misfit:
             refusal = of_misfit(time_us, self.device.misfit, shown(can_id))
-            found = [*[each for each in found if each.name != refusal.name], refusal]
-        return list(self.new(found))
+            findings = [*[finding for finding in findings if finding.name != refusal.name], refusal]
+        return list(self.new(findings))
 
     def end(self, time_us: int) -> dict[str, tuple[int, str]]:
         """{signal: (value, unit)}: the last value of each signal that the driver has stored."""
@@ -74,9 +74,9 @@ class Frames(Changes):
         before, refused = self._before.get(message.can_id, (b"", []))
         if data == before:
             return refused
-        found = list(self._decoded(time_us, message, data))
-        self._before[message.can_id] = data, [each for each in found if isinstance(each, Refusal)]
-        return found
+        cases = list(self._decoded(time_us, message, data))
+        self._before[message.can_id] = data, [case for case in cases if isinstance(case, Refusal)]
+        return cases
 
     def _decoded(self, time_us: int, message: Message, data: bytes) -> Iterator[Found]:
         frame = word(data)
@@ -88,8 +88,8 @@ class Frames(Changes):
             if not (is_optional and frame.length < field.bytes):
                 yield _value(time_us, name, field, frame, profile.signals[name], place)
         for name, first, fields in source.arrays:
-            for at, field in enumerate(fields, first + 1):
-                yield _value(time_us, f"{name}_{at}", field, frame, profile.arrays[name], place)
+            for number, field in enumerate(fields, first + 1):
+                yield _value(time_us, f"{name}_{number}", field, frame, profile.arrays[name], place)
         for name, fault in source.faults:
             bits = fault.bits(frame)
             yield Value(time_us, f"fault {name}", bits, self._bits(bits), place)
@@ -98,8 +98,8 @@ class Frames(Changes):
         """The names of the fault bits that are 1, as text in the place of a unit."""
         if not bits:
             return "bits"
-        every = [each for table in self.profile.fault_bits.values() for each in table.items()]
-        return " ".join(["bits", *[name for name, bit in every if bits >> bit & 1]])
+        named_bits = [pair for table in self.profile.fault_bits.values() for pair in table.items()]
+        return " ".join(["bits", *[name for name, bit in named_bits if bits >> bit & 1]])
 
 
 def _name(message: Message | None) -> str:
@@ -133,7 +133,7 @@ def notes(profile: Profile, last: Mapping[str, Found]) -> list[str]:
     """A line for each current limit that the rack does not report, with the value that a cabinet
     uses instead.
     """
-    found = []
+    lines = []
     for allowed, index in ALLOWED.items():
         name = RACK_INPUTS[index][0]
         if not can_profile.lacks_limits(profile) or name in {*profile.signals, *profile.registers}:
@@ -143,5 +143,5 @@ def notes(profile: Profile, last: Mapping[str, Found]) -> list[str]:
             now = last.get(allowed)
             is_now = f"it is {now.value:g}" if isinstance(now, Value) else "it did not come"
             line += f", and 0 while {allowed} is 0: {is_now}"
-        found.append(line)
-    return found
+        lines.append(line)
+    return lines

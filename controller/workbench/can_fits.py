@@ -76,27 +76,31 @@ def heard(frames: Iterable[Frame]) -> list[Heard]:
         known.last_us = time_us
         known.frames += 1
         known.lengths.add(len(data))
-    return [ids[each].heard(each) for each in sorted(ids)]
+    return [ids[can_id].heard(can_id) for can_id in sorted(ids)]
 
 
 def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
     """The results for every profile. A profile with addresses has a result for each node that fits,
     or one for the nearest node if none fits. `frames` is read several times.
     """
-    found: list[CanFit] = []
-    ids = {each.can_id: each for each in heard(frames)}
+    profile_fits: list[CanFit] = []
+    ids = {heard_id.can_id: heard_id for heard_id in heard(frames)}
     for profile in profiles:
-        every = [_judged(profile, node, frames, ids) for node in _nodes(profile)]
-        best = max(every, key=lambda fit: len(fit.known))
-        found += [fit for fit in every if not fit.reason] or [best]
-    return sorted(found, key=lambda fit: (bool(fit.reason), -len(fit.known), -fit.taken))
+        node_fits = [_judged(profile, node, frames, ids) for node in _nodes(profile)]
+        best = max(node_fits, key=lambda fit: len(fit.known))
+        profile_fits += [fit for fit in node_fits if not fit.reason] or [best]
+    return sorted(profile_fits, key=lambda fit: (bool(fit.reason), -len(fit.known), -fit.taken))
 
 
-def best(found: Sequence[CanFit]) -> list[CanFit]:
+def best(profile_fits: Sequence[CanFit]) -> list[CanFit]:
     """The results that explain the most ids of the bus. If there are several, the frames cannot
     decide between them.
     """
-    return [each for each in found if not each.reason and len(each.known) == len(found[0].known)]
+    return [
+        fit
+        for fit in profile_fits
+        if not fit.reason and len(fit.known) == len(profile_fits[0].known)
+    ]
 
 
 def _nodes(profile: Profile) -> Iterable[int]:
@@ -106,7 +110,7 @@ def _nodes(profile: Profile) -> Iterable[int]:
 
 
 def _judged(profile: Profile, node: int, frames: Iterable[Frame], ids: dict[int, Heard]) -> CanFit:
-    known = sorted({each.can_id for each in can_messages.ids(profile, node)} & set(ids))
+    known = sorted({message_id.can_id for message_id in can_messages.ids(profile, node)} & set(ids))
     reason = next(_reasons(profile, node, ids), "")
     taken = time_us = 0
     if not reason:
@@ -120,14 +124,14 @@ def _judged(profile: Profile, node: int, frames: Iterable[Frame], ids: dict[int,
 
 
 def _reasons(profile: Profile, node: int, ids: dict[int, Heard]) -> Iterator[str]:
-    for each in profile.settings["forbidden"]:
-        if each in ids:
-            yield f"the id {shown(each)} is of another dialect"
-    every = list(can_messages.ids(profile, node))
-    for can_id, _, _, is_required in every:
+    for foreign_id in profile.settings["forbidden"]:
+        if foreign_id in ids:
+            yield f"the id {shown(foreign_id)} is of another dialect"
+    message_ids = list(can_messages.ids(profile, node))
+    for can_id, _, _, is_required in message_ids:
         if is_required and can_id not in ids:
             yield f"the required id {shown(can_id)} did not come"
-    for can_id, name, _, _ in every:
+    for can_id, name, _, _ in message_ids:
         row = profile.messages[name]
         for length in ids[can_id].lengths if can_id in ids else ():
             if not row["bytes"] <= length <= row["bytes_max"]:
@@ -140,5 +144,5 @@ def _refusal(driver: CanBms, now_us: int) -> str:
     if driver.bad_frames:
         return "frames with a wrong length, check byte or counter"
     state, can_id = driver.report(now_us)
-    words = REFUSES.get(state, "two periods were not heard, or no value is in range")
-    return words.format(id=shown(can_id))
+    sentence = REFUSES.get(state, "two periods were not heard, or no value is in range")
+    return sentence.format(id=shown(can_id))

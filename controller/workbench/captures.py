@@ -91,7 +91,7 @@ class Frames:
         self._path = path
 
     def __iter__(self) -> Iterator[Frame]:
-        return (each for each in Capture(self._path) if isinstance(each, Frame))
+        return (event for event in Capture(self._path) if isinstance(event, Frame))
 
 
 class _Reader:
@@ -111,9 +111,9 @@ class _Reader:
         data = _bytes(line)
         if data and has_crc(data):
             pieces = [*self._stream.feed(data), *self._stream.flush()]
-            return [found for piece in pieces for found in self._exchanges.take(0, *piece)]
-        if (match := _REGISTERS.fullmatch(line)) and (words := _registers(match)):
-            return [words]
+            return [event for piece in pieces for event in self._exchanges.take(0, *piece)]
+        if (match := _REGISTERS.fullmatch(line)) and (registers := _registers(match)):
+            return [registers]
         if _BINARY.search(line):
             raise ValueError(f"is not text, but binary or compressed; allowed {ALLOWED}")
         if data:
@@ -148,8 +148,8 @@ class _Reader:
         try:
             at_us = round(float(time) * 1e6)
         except ValueError:  # candump -t A
-            at = datetime.fromisoformat(time.strip()).replace(tzinfo=UTC)
-            at_us = round(at.timestamp() * 1e6)
+            moment = datetime.fromisoformat(time.strip()).replace(tzinfo=UTC)
+            at_us = round(moment.timestamp() * 1e6)
         if self._start_us is None:
             self._start_us = at_us
         return at_us - self._start_us
@@ -170,13 +170,15 @@ def _registers(match: re.Match[str]) -> Words | None:
     is not allowed.
     """
     try:
-        address, *words = [int(each, 0) for each in re.split("[ ,;]+", f"{match[2]} {match[3]}")]
+        address, *registers = [
+            int(number, 0) for number in re.split("[ ,;]+", f"{match[2]} {match[3]}")
+        ]
     except ValueError:
         return None
     function = int(match[1] or 0)
     if match[1] and function not in READS + WRITES:
         raise ValueError(f"function {function} is not allowed; allowed 1..6, 15, 16")
-    wrong = [each for each in (address, *words) if not 0 <= each <= 0xFFFF]
+    wrong = [number for number in (address, *registers) if not 0 <= number <= 0xFFFF]
     if wrong:
         raise ValueError(f"{wrong[0]} is not allowed; allowed 0..65535")
-    return Words(0, -1, function, address, tuple(words))
+    return Words(0, -1, function, address, tuple(registers))

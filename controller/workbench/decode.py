@@ -48,13 +48,13 @@ POWER_W_MAX = 100_000_000
 def _decode(arguments: Namespace) -> int:
     profile = checked(arguments.profile)
     seen = survey(arguments.file)
-    found, changes, fitting = _decoding(profile, seen, arguments)
+    decoder, changes, fitting = _decoding(profile, seen, arguments)
     page = Json() if arguments.json else Text()
     page.begin(arguments.file, profile.path.stem)
     for change in changes:
         if isinstance(change, Value):
             page.value(change)
-    rest = _rest(found, profile, seen.last_us, fitting)
+    rest = _rest(decoder, profile, seen.last_us, fitting)
     if seen.cut_line:
         rest["notes"] = [f"line {seen.cut_line}, the last, is cut off: left out", *rest["notes"]]
     page.end(rest)
@@ -78,13 +78,13 @@ def survey(path: str) -> Survey:
     """Read a capture to its end. Raises ConfigError."""
     frames = events = last_us = 0
     units, capture = set[int](), Capture(path)
-    for each in capture:
-        last_us = max(last_us, each.time_us)
-        if isinstance(each, Frame):
+    for event in capture:
+        last_us = max(last_us, event.time_us)
+        if isinstance(event, Frame):
             frames += 1
-        elif each.unit_id != ON_CAN:
+        elif event.unit_id != ON_CAN:
             events += 1
-            units.add(each.unit_id)
+            units.add(event.unit_id)
     return Survey(path, frames, events, units - {-1}, last_us, capture.cut_line)
 
 
@@ -114,11 +114,11 @@ def _decoding(
 
 
 def _of_can(frames: can_decoding.Frames, path: str) -> Iterator[Found]:
-    for each in Capture(path):
-        if isinstance(each, Frame):
-            yield from frames.take(*each)
-        elif isinstance(each, Failure) and each.unit_id == ON_CAN:
-            frames.refused.add(Refusal(each.time_us, "frame", each.reason, each.place))
+    for event in Capture(path):
+        if isinstance(event, Frame):
+            yield from frames.take(*event)
+        elif isinstance(event, Failure) and event.unit_id == ON_CAN:
+            frames.refused.add(Refusal(event.time_us, "frame", event.reason, event.place))
 
 
 def _of_bus(registers: Registers, path: str, wanted: int | None) -> Iterator[Found]:
@@ -131,11 +131,11 @@ def _of_bus(registers: Registers, path: str, wanted: int | None) -> Iterator[Fou
 
 def _events(path: str, wanted: int | None) -> Iterator[Words | Failure]:
     """The Modbus events of the unit `wanted`, or of all units if it is None."""
-    for each in Capture(path):
-        if isinstance(each, Frame) or each.unit_id == ON_CAN:
+    for event in Capture(path):
+        if isinstance(event, Frame) or event.unit_id == ON_CAN:
             continue
-        if wanted is None or each.unit_id in (-1, wanted):
-            yield each
+        if wanted is None or event.unit_id in (-1, wanted):
+            yield event
 
 
 def _placed(profile: Profile, path: str, wanted: int | None) -> Profile:
@@ -156,18 +156,18 @@ def _placed(profile: Profile, path: str, wanted: int | None) -> Profile:
 
 
 def _rest(
-    found: Changes, profile: Profile, last_us: int, fitting: Callable[[], decode_fits.Fitting]
+    decoder: Changes, profile: Profile, last_us: int, fitting: Callable[[], decode_fits.Fitting]
 ) -> Rest:
     """The facts at the end of the capture."""
-    stored = found.end(last_us)
-    fault = found.fault(last_us, bool(stored))
+    stored = decoder.end(last_us)
+    fault = decoder.fault(last_us, bool(stored))
     fits = decode_fits.Fitting([], "") if stored else fitting()
     return {
-        "refused": found.refused.every(stored),
+        "refused": decoder.refused.every(stored),
         "stored": {name: {"value": value, "unit": unit} for name, (value, unit) in stored.items()},
         "fault": fault,
-        "other_ids": [can_fits.shown(each) for each in sorted(found.others)],
-        "notes": can_decoding.notes(profile, found.last),
+        "other_ids": [can_fits.shown(can_id) for can_id in sorted(decoder.others)],
+        "notes": can_decoding.notes(profile, decoder.last),
         "fits": fits.profiles,
         "fitting": fits.line,
     }

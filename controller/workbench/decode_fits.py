@@ -27,31 +27,33 @@ def of_can(path: str, *named: Profile) -> Fitting:
     try.
     """
     frames = captures.Frames(path)
-    every = {each.path: each for each in [*_shipped(), *named] if each.family == CAN_BMS}
-    judged = can_fits.fits(every.values(), frames)
-    found = [
-        {"profile": each.profile.path.stem, "node": each.node} for each in can_fits.best(judged)
+    candidates = {
+        profile.path: profile for profile in [*_shipped(), *named] if profile.family == CAN_BMS
+    }
+    judged = can_fits.fits(candidates.values(), frames)
+    matches = [
+        {"profile": fit.profile.path.stem, "node": fit.node} for fit in can_fits.best(judged)
     ]
-    if found:
-        return Fitting(found, _line([_named(each) for each in found]))
-    number = can_dialects.number_of([each.can_id for each in can_fits.heard(frames)])
+    if matches:
+        return Fitting(matches, _line([_named(match) for match in matches]))
+    number = can_dialects.number_of([heard_id.can_id for heard_id in can_fits.heard(frames)])
     if not number:
         return Fitting([], NONE)
     name = can_dialects.names()[number - 1]
-    reason = next(each.reason for each in judged if each.profile.path.stem == name)
+    reason = next(fit.reason for fit in judged if fit.profile.path.stem == name)
     return Fitting([], f"{NONE}; by its ids it is of {name}: {reason}")
 
 
 def of_registers(memory: Memory) -> Fitting:
     """The profiles of Modbus devices that fit the registers of a capture."""
 
-    every = [each for each in _shipped() if each.family in fits.FAMILIES]
-    judged = fits.ranked([fits.judged(each, _read(each, memory)) for each in every])
-    judged = [each for each in judged if not each.reason]
-    best = [each for each in judged if each.rank[:2] == judged[0].rank[:2]]
+    candidates = [profile for profile in _shipped() if profile.family in fits.FAMILIES]
+    judged = fits.ranked([fits.judged(profile, _read(profile, memory)) for profile in candidates])
+    judged = [fit for fit in judged if not fit.reason]
+    best = [fit for fit in judged if fit.rank[:2] == judged[0].rank[:2]]
     if not best or best[0].certainty == "weak":
         return Fitting([], NONE)
-    names = [each.profile.path.stem for each in best]
+    names = [fit.profile.path.stem for fit in best]
     return Fitting([{"profile": name} for name in names], _line(names))
 
 
@@ -68,8 +70,8 @@ def _shipped() -> list[Profile]:
     return [profiles.load(name) for name in shipped()]
 
 
-def _named(found: Facts) -> str:
-    name, node = found["profile"], found["node"]
+def _named(match: Facts) -> str:
+    name, node = match["profile"], match["node"]
     return f"{name} at node {node} (--node {node})" if node else name
 
 

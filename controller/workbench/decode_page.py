@@ -24,11 +24,11 @@ class Text:
         """The line above the values."""
         _print(f"{file} by {profile}:")
 
-    def value(self, each: Value) -> None:
+    def value(self, finding: Value) -> None:
         """One value."""
         self.values += 1
-        value = f"{each.value:.9g} {each.unit}".rstrip()
-        _print(f"{_seconds(each)} {each.name:28} {value:16} {each.place}")
+        value = f"{finding.value:.9g} {finding.unit}".rstrip()
+        _print(f"{_seconds(finding)} {finding.name:28} {value:16} {finding.place}")
 
     def end(self, rest: Rest) -> None:
         """The lines after the values."""
@@ -40,24 +40,26 @@ def _print(line: str) -> None:
     sys.stdout.write(ascii_only(line) + "\n")
 
 
-def _seconds(each: Value | Refusal) -> str:
-    return f"{each.time_us / 1e6:10.3f} s"
+def _seconds(finding: Value | Refusal) -> str:
+    return f"{finding.time_us / 1e6:10.3f} s"
 
 
 def _lines(rest: Rest) -> Iterator[str]:
-    for each in rest["refused"]:
-        where = f"{each.place}: " if each.place else ""
-        times = f" ({each.times} times)" if each.times > 1 else ""
-        head = f"{_seconds(each)} {each.name:28} REFUSED  "
-        yield from wrapped(head, f"{where}{each.reason}{times}")
+    for refusal in rest["refused"]:
+        where = f"{refusal.place}: " if refusal.place else ""
+        times = f" ({refusal.times} times)" if refusal.times > 1 else ""
+        head = f"{_seconds(refusal)} {refusal.name:28} REFUSED  "
+        yield from wrapped(head, f"{where}{refusal.reason}{times}")
     if rest["other_ids"]:
         yield from wrapped("ids of no message: ", ", ".join(rest["other_ids"]))
-    for each in rest["notes"]:
-        yield from wrapped("Note: ", each)
+    for note in rest["notes"]:
+        yield from wrapped("Note: ", note)
     if rest["stored"]:
         stored = rest["stored"].items()
-        words = [f"{name} {each['value']} {each['unit']}".rstrip() for name, each in stored]
-        yield from wrapped("A cabinet would store: ", "; ".join(words))
+        readings = [
+            f"{name} {reading['value']} {reading['unit']}".rstrip() for name, reading in stored
+        ]
+        yield from wrapped("A cabinet would store: ", "; ".join(readings))
         if rest["fault"]:
             yield from wrapped("At its end nothing counts any more: ", rest["fault"])
         return
@@ -76,12 +78,12 @@ class Json:
         head = cli.as_json({"profile": profile, "file": file})
         sys.stdout.write(head.removesuffix("\n}") + ',\n "values": [')
 
-    def value(self, each: Value) -> None:
+    def value(self, finding: Value) -> None:
         """One value."""
-        sys.stdout.write(f"{',' if self.values else ''}\n  {cli.as_json(each._asdict(), None)}")
+        sys.stdout.write(f"{',' if self.values else ''}\n  {cli.as_json(finding._asdict(), None)}")
         self.values += 1
 
     def end(self, rest: Rest) -> None:
         """The other keys of the object."""
-        rest = rest | {"refused": [each._asdict() for each in rest["refused"]]}
+        rest = rest | {"refused": [refusal._asdict() for refusal in rest["refused"]]}
         sys.stdout.write("\n ],\n" + cli.as_json(rest).removeprefix("{\n") + "\n")

@@ -35,25 +35,28 @@ class Memory:
     def __init__(self) -> None:
         self._known: dict[int, dict[int, int]] = {}
 
-    def put(self, function: int, address: int, words: tuple[int, ...]) -> None:
+    def put(self, function: int, address: int, registers: tuple[int, ...]) -> None:
         """Keep words from an address on. function: the function that read them, or ANY."""
-        every = (1, 2, 3, 4) if function == ANY else (HOLDS.get(function, function),)
-        for each in every:
-            table = self._known.setdefault(each, {})
-            for at, word in enumerate(words, address):
-                table[at] = word
+        read_functions = (1, 2, 3, 4) if function == ANY else (HOLDS.get(function, function),)
+        for read_function in read_functions:
+            table = self._known.setdefault(read_function, {})
+            for word_address, word in enumerate(registers, address):
+                table[word_address] = word
 
     def data(self, function: int, address: int, count: int, holes: bool = False) -> bytes | None:
         """The bytes of words, or one byte for each bit. None if a word or bit is not known. If
         `holes` is true, an unknown word counts as 0 instead.
         """
         table = self._known.get(function, {})
-        words = [table.get(at, 0 if holes else None) for at in range(address, address + count)]
-        if None in words:
+        registers = [
+            table.get(word_address, 0 if holes else None)
+            for word_address in range(address, address + count)
+        ]
+        if None in registers:
             return None
         if function in BITS:
-            return bytes([bool(word) for word in words])
-        return b"".join(word.to_bytes(2, "big") for word in words if word is not None)
+            return bytes([bool(word) for word in registers])
+        return b"".join(word.to_bytes(2, "big") for word in registers if word is not None)
 
 
 class Decoder:
@@ -68,29 +71,37 @@ class Decoder:
             self._settings = profile_bench.parameters_of(profile.settings["role"], rated_W)
 
     def take(
-        self, time_us: int, function: int, address: int, words: tuple[int, ...]
+        self, time_us: int, function: int, address: int, registers: tuple[int, ...]
     ) -> Iterator[Found]:
         """Take words that the device holds from now on."""
         function = HOLDS.get(function, function)
-        self.memory.put(function, address, words)
+        self.memory.put(function, address, registers)
         if self.profile.models:
             with contextlib.suppress(StepError):
                 self.profile, _ = placed(self.profile, self.memory.data)
-        every = [] if self.profile.models else list(self.registers())
-        new = {each.name for each in every if _is_in(each, function, address, len(words))}
-        for register in every:
+        decodable = [] if self.profile.models else list(self.registers())
+        new = {
+            register.name
+            for register in decodable
+            if _is_in(register, function, address, len(registers))
+        }
+        for register in decodable:
             if register.name in new or getattr(register, "scale_from", "") in new:
                 yield from self._decode(time_us, register)
 
     def registers(self) -> Iterator[Register]:
         """The registers that a codec can decode alone. An array gives a register for each value."""
-        for each in (*self.profile.registers.values(), *self.profile.identity.values()):
-            if hasattr(each, "function") and hasattr(each, "word_order"):
-                yield from _each(each)
-        for at, frame in enumerate(self.profile.setpoint, 1):
+        for profile_register in (*self.profile.registers.values(), *self.profile.identity.values()):
+            if hasattr(profile_register, "function") and hasattr(profile_register, "word_order"):
+                yield from _each(profile_register)
+        for number, frame in enumerate(self.profile.setpoint, 1):
             address = frame.address
             for register in Frame(frame, self._settings).registers:
-                own = {"name": f"setpoint.{at}.{register.role}", "address": address, "function": 3}
+                own = {
+                    "name": f"setpoint.{number}.{register.role}",
+                    "address": address,
+                    "function": 3,
+                }
                 unit = {} if register.role in ("mode", "constant") else {"unit": "W"}
                 yield Register(**{**vars(register), **own, **unit})
                 address += register.words
@@ -116,8 +127,8 @@ class Decoder:
             factor = self.profile.registers[codec.factor]
             exponent = self.memory.data(factor.function, factor.address, factor.words)
             if exponent is None or not rescaled(codec, exponent):
-                said = "is not in the capture" if exponent is None else "is none"
-                return 0, f"its scale factor {codec.factor} {said}"
+                problem = "is not in the capture" if exponent is None else "is none"
+                return 0, f"its scale factor {codec.factor} {problem}"
         value, is_good = codec.read(data)
         raw = data.hex().upper()
         if value is None:
@@ -136,13 +147,14 @@ class Decoder:
         if register.scale_from:
             both.append(self.profile.registers[register.scale_from])
         if any(
-            self.memory.data(each.function, each.address, extent(each)) is None for each in both
+            self.memory.data(source.function, source.address, extent(source)) is None
+            for source in both
         ):
             return 0, f"its scale factor {register.scale_from} is not in the capture"
         values = values_of(
             both,
             blocks(both, ONE_READ),
-            lambda each: self.memory.data(each.function, each.address, each.length, True) or b"",
+            lambda part: self.memory.data(part.function, part.address, part.length, True) or b"",
         )
         if values is None:
             return 0, f"{data.hex().upper()} is no value, or its scale factor is none"
@@ -163,17 +175,17 @@ class Registers(Changes):
         self._bench = Bench(profile, rated_W, self.memory)
 
     def take(
-        self, time_us: int, function: int, address: int, words: tuple[int, ...]
+        self, time_us: int, function: int, address: int, registers: tuple[int, ...]
     ) -> Iterator[Found]:
         """Take words that the device holds from now on. Yields each value that has changed."""
-        yield from self.new(self._decoder.take(time_us, function, address, words))
+        yield from self.new(self._decoder.take(time_us, function, address, registers))
         self._run_until(time_us)
 
     def end(self, time_us: int) -> dict[str, tuple[int, str]]:
         """{signal: (value, unit)}: the last value of each signal that the driver stored."""
         self._run_until(time_us + MORE_STEPS * STEP_US)
         stored = self._bench.shelf.taken()
-        return {name: each for name, each in stored.items() if name[-5:] != "_hash"}
+        return {name: reading for name, reading in stored.items() if name[-5:] != "_hash"}
 
     def _run_until(self, time_us: int) -> None:
         for misfit in self._bench.run_until(time_us):
@@ -189,16 +201,16 @@ class Registers(Changes):
             register for name, register in self._profile.registers.items() if name not in seldom
         ]
         missing = [
-            f"{each.name} ({each.address})"
-            for each in needed
-            if hasattr(each, "function") and "read" in each.direction and not self._has(each)
+            f"{source.name} ({source.address})"
+            for source in needed
+            if hasattr(source, "function") and "read" in source.direction and not self._has(source)
         ]
         if missing:
             return f"not in the capture: {', '.join(missing)}"
-        said = getattr(device, "fault", "")
-        if not said and "heartbeat" in self._profile.registers:
+        reason = getattr(device, "fault", "")
+        if not reason and "heartbeat" in self._profile.registers:
             return "its heartbeat does not change in the capture"
-        return said or "the values do not fit each other, as drivers/README.md says of the family"
+        return reason or "the values do not fit each other, as drivers/README.md says of the family"
 
     def _has(self, register: Register) -> bool:
         place = register.function, register.address, extent(register)
@@ -219,9 +231,11 @@ def _each(register: Register) -> Iterator[Register]:
     if register.words == 0 or getattr(register, "count", 1) == 1:
         yield register
         return
-    for at in range(register.count):
-        own = {"name": f"{register.name}_{at + 1}", "count": 1}
-        yield Register(**vars(register) | own | {"address": register.address + at * register.words})
+    for index in range(register.count):
+        own = {"name": f"{register.name}_{index + 1}", "count": 1}
+        yield Register(
+            **vars(register) | own | {"address": register.address + index * register.words}
+        )
 
 
 class Bench:
@@ -243,9 +257,9 @@ class Bench:
             service = getattr(self.device, "service", None)
             for request in service(self._now_us) if service else ():
                 self._answer(request)
-            for at, (request, period_us, due_us) in enumerate(self._due_us):
+            for index, (request, period_us, due_us) in enumerate(self._due_us):
                 if self._now_us >= due_us:
-                    self._due_us[at] = request, period_us, self._now_us + period_us
+                    self._due_us[index] = request, period_us, self._now_us + period_us
                     self._answer(request)
             misfit = getattr(self.device, "misfit", None)
             if misfit is not None and misfit is not before:
@@ -267,14 +281,14 @@ def held(profile: Profile, memory: Memory, function: int, address: int, count: i
     """The data of the reply to a read. None if no word of the reply is known, or if the reply
     contains a register of the profile of which a word is unknown.
     """
-    every = range(address, address + count)
-    if not any(memory.data(function, at, 1) is not None for at in every):
+    addresses = range(address, address + count)
+    if not any(memory.data(function, word_address, 1) is not None for word_address in addresses):
         return None
-    for each in (*profile.registers.values(), *profile.identity.values()):
-        is_asked = getattr(each, "function", 0) == function and each.address in every
-        if is_asked and memory.data(function, each.address, extent(each)) is None:
+    for register in (*profile.registers.values(), *profile.identity.values()):
+        is_asked = getattr(register, "function", 0) == function and register.address in addresses
+        if is_asked and memory.data(function, register.address, extent(register)) is None:
             return None
     data = memory.data(function, address, count, True) or b""
     if function not in BITS:
         return data
-    return sum(bit << at for at, bit in enumerate(data)).to_bytes((count + 7) // 8, "little")
+    return sum(bit << shift for shift, bit in enumerate(data)).to_bytes((count + 7) // 8, "little")

@@ -52,13 +52,13 @@ class Exchanges:
         failure when the next request comes.
         """
         if direction == REQUEST:
-            found = self.end()
+            failures = self.end()
             self._exchange = Exchange(at_us, data)
-            return found
+            return failures
         if direction == REPLY and self._exchange and not self._exchange.is_answered:
             return self._exchange.take(at_us, data)
-        words = "a reply without its request" if direction == REPLY else "a frame of no function"
-        return [Failure(at_us, -1, f"{hexed(data)}: {words}")]
+        problem = "a reply without its request" if direction == REPLY else "a frame of no function"
+        return [Failure(at_us, -1, f"{hexed(data)}: {problem}")]
 
     def end(self) -> Iterable[Told]:
         """Return the failures of the open request. Call this when no more of its reply can come."""
@@ -115,8 +115,8 @@ class Exchange:
             reason = f"the request is answered by exception {pdu[1]}"
             yield Failure(at_us, self.unit_id, reason, self._place)
         else:
-            words = self._written or words_of(self.function, self.count, pdu[2:])
-            yield Words(at_us, self.unit_id, self.function, self.address, words)
+            registers = self._written or words_of(self.function, self.count, pdu[2:])
+            yield Words(at_us, self.unit_id, self.function, self.address, registers)
 
     def end(self) -> Iterator[Told]:
         """Call this when no more of the reply can come. Yields a failure if it is not whole."""
@@ -143,5 +143,9 @@ def hexed(data: bytes) -> str:
 def words_of(function: int, count: int, data: bytes) -> tuple[int, ...]:
     """The registers, or `count` bits, in the data of a reply or of a write."""
     if function in (rtu.READ_COILS, rtu.READ_DISCRETE_INPUTS, rtu.WRITE_COILS):
-        return tuple(data[at // 8] >> at % 8 & 1 for at in range(min(count, 8 * len(data))))
-    return tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
+        return tuple(
+            data[index // 8] >> index % 8 & 1 for index in range(min(count, 8 * len(data)))
+        )
+    return tuple(
+        int.from_bytes(data[offset : offset + 2], "big") for offset in range(0, len(data), 2)
+    )

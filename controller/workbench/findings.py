@@ -82,14 +82,14 @@ class Changes:
         """Why the driver stores nothing at that time. "" if it has stored values and still does."""
         raise NotImplementedError
 
-    def new(self, every: Iterable[Found]) -> Iterator[Found]:
+    def new(self, findings: Iterable[Found]) -> Iterator[Found]:
         """Yield each value that differs from the last value of its name. Count the refusals."""
-        for found in every:
-            if isinstance(found, Refusal):
-                self.refused.add(found)
-            last, self.last[found.name] = self.last.get(found.name), found
-            if last is None or last[1:] != found[1:]:
-                yield found
+        for finding in findings:
+            if isinstance(finding, Refusal):
+                self.refused.add(finding)
+            last, self.last[finding.name] = self.last.get(finding.name), finding
+            if last is None or last[1:] != finding[1:]:
+                yield finding
 
 
 def unit_of(name: str) -> str:

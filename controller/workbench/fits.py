@@ -75,9 +75,9 @@ def fits(profiles: Iterable[Profile], read: Read) -> list[Fit]:
     return ranked([judged(profile, read) for profile in profiles])
 
 
-def ranked(found: Iterable[Fit]) -> list[Fit]:
+def ranked(profile_fits: Iterable[Fit]) -> list[Fit]:
     """Sort the fits: profiles that fit come first, the best one at the top."""
-    return sorted(found, key=lambda fit: (bool(fit.reason), *[-each for each in fit.rank]))
+    return sorted(profile_fits, key=lambda fit: (bool(fit.reason), *[-part for part in fit.rank]))
 
 
 def judged(profile: Profile, read: Read) -> Fit:
@@ -90,23 +90,23 @@ def judged(profile: Profile, read: Read) -> Fit:
     return fit if fit.proofs or fit.signs or fit.values else fit._replace(reason=ZEROS)
 
 
-def answered(read: Read, function: int, address: int, count: int, what: str) -> bytes:
+def answered(read: Read, function: int, address: int, count: int, label: str) -> bytes:
     """The data of a reply. Raises Unfit."""
     answer = read(function, address, count)
     if isinstance(answer, str):
-        raise Unfit(f"{what} ({function}:{address}): {answer}")
+        raise Unfit(f"{label} ({function}:{address}): {answer}")
     return answer
 
 
 def _identity(fit: Fit, read: Read) -> None:
     for name, register in fit.profile.identity.items():
-        what = f"identity.{name}"
-        data = answered(read, register.function, register.address, register.words, what)
+        label = f"identity.{name}"
+        data = answered(read, register.function, register.address, register.words, label)
         value = Codec(register, {}).value(data)
         if value not in register.equals:
             allowed = " or ".join(_shown(equal) for equal in register.equals)
-            raise Unfit(f"{what} ({register.address}) reads {_shown(value)}; allowed {allowed}")
-        fit.proofs.append(f"{what} ({register.address}) reads {_shown(value)}")
+            raise Unfit(f"{label} ({register.address}) reads {_shown(value)}; allowed {allowed}")
+        fit.proofs.append(f"{label} ({register.address}) reads {_shown(value)}")
 
 
 def _shown(value: int | None) -> str:
@@ -146,8 +146,8 @@ def _numbers(fit: Fit, names: Iterable[str], read: Read) -> dict[str, float]:
     registers = [Register(**PLAIN | vars(fit.profile.registers[name])) for name in names]
 
     def data(block: Block) -> bytes:
-        what = f"registers.{registers[block.places[0][0]].name}"
-        return answered(read, block.function, block.address, block.length, what)
+        label = f"registers.{registers[block.places[0][0]].name}"
+        return answered(read, block.function, block.address, block.length, label)
 
     reads = meter_reads.grouped(registers, ONE_READ | fit.profile.settings)
     values = values_of(registers, reads, data)
@@ -188,8 +188,8 @@ def _registers(fit: Fit, read: Read) -> None:
         register for register in profile.registers.values() if "read" in register.direction
     ]
     for block in blocks(registers, profile.settings):
-        what = f"registers.{registers[block.places[0][0]].name}"
-        data = answered(read, block.function, block.address, block.length, what)
+        label = f"registers.{registers[block.places[0][0]].name}"
+        data = answered(read, block.function, block.address, block.length, label)
         parts = {registers[index].name: part for index, part in block.parts(data)}
         for name, part in parts.items():
             _judge_part(fit, profile.registers[name], part, parts)
@@ -232,25 +232,27 @@ def _answered_or_refused(read: Read, function: int, address: int, count: int) ->
 
 def _placed(fit: Fit, read: Read) -> Fit:
     """The fit with the register addresses that this device has. Raises StepError."""
-    profile, found = placed(fit.profile, partial(_answered_or_refused, read))
-    for wanted, address in zip(fit.profile.needed, found):
+    profile, addresses = placed(fit.profile, partial(_answered_or_refused, read))
+    for wanted, address in zip(fit.profile.needed, addresses):
         fit.proofs.append(f"{wanted.name} at register {address}")
     return fit._replace(profile=profile)
 
 
 def nameplate(read: Read, models: list[sunspec.Found]) -> str:
     """Maker, model, version and serial number of SunSpec model 1, without empty ones."""
-    _, at, length = next((model for model in models if model.model == 1), (1, 0, 0))
-    found = []
+    _, address, length = next((model for model in models if model.model == 1), (1, 0, 0))
+    texts = []
     for _, offset, count in NAMEPLATE:
-        answer = read(READ_HOLDING, at + offset, count) if offset + count <= length + 2 else ""
+        answer = read(READ_HOLDING, address + offset, count) if offset + count <= length + 2 else ""
         text = answer.decode("ascii", "replace") if isinstance(answer, bytes) else ""
-        found.append("".join(each if " " <= each <= "~" else "" for each in text).strip())
-    return ", ".join(each for each in found if each)
+        texts.append(
+            "".join(character if " " <= character <= "~" else "" for character in text).strip()
+        )
+    return ", ".join(part for part in texts if part)
 
 
 def _sunspec_pcs(fit: Fit, read: Read) -> None:
-    models = [each.model for each in chain_of(read, fit.profile.settings["base_addresses"])]
+    models = [link.model for link in chain_of(read, fit.profile.settings["base_addresses"])]
     needed = sorted({int(name.partition(".")[0]) for name in fit.profile.registers})
     for model in needed:
         if model not in models and model not in DC_MODELS:

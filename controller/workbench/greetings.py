@@ -26,16 +26,16 @@ WIRE_MS = 20  # time of a read on the wire at 9600 Bd, before its time-out begin
 
 def first_reads(profiles: Iterable[Profile]) -> list[fits.Place]:
     """The first read of each profile, each only once. A read of many profiles comes first."""
-    found = Counter[fits.Place]()
+    counts = Counter[fits.Place]()
 
     def silent(*place: int) -> Answer:
         function, address, count = place
-        found[function, address, count] += 1
+        counts[function, address, count] += 1
         return SILENT
 
     for profile in profiles:
         fits.judged(profile, silent)
-    return [place for place, _ in found.most_common()]
+    return [place for place, _ in counts.most_common()]
 
 
 def ask_silent(
@@ -62,8 +62,8 @@ def longest(units: int, bauds: int, timeout_ms: int, profiles: Iterable[Profile]
     read_s = (timeout_ms + WIRE_MS) / 1000
     first_s = min(FIRST_READS_S, units * len(first_reads(profiles)) * read_s)
     whole_s = bauds * (units * len(GREETINGS) * read_s + first_s)
-    at = f" at {bauds} baud rates" if bauds > 1 else ""
-    return f"probe of {units} addresses{at}: about {whole_s:.0f} s if nothing answers"
+    rate_text = f" at {bauds} baud rates" if bauds > 1 else ""
+    return f"probe of {units} addresses{rate_text}: about {whole_s:.0f} s if nothing answers"
 
 
 def code(greeting: list[Answer]) -> int:
@@ -72,7 +72,7 @@ def code(greeting: list[Answer]) -> int:
     """
     if any(map(is_answer, greeting)):
         return 0
-    codes = [str(each) for each in greeting if str(each).startswith(fits.EXCEPTION)]
+    codes = [str(answer) for answer in greeting if str(answer).startswith(fits.EXCEPTION)]
     return int(codes[0].removeprefix(fits.EXCEPTION)) if codes else 0
 
 

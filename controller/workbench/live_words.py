@@ -29,19 +29,21 @@ class CanWords:
         """Lines for one frame. [] if it has the same values as the last frame with this id."""
         is_same = self._last.get((can_id, len(data))) == data
         self._last[can_id, len(data)] = data
-        said = []
+        texts = []
         for node, rack in self._racks:
-            said += [f"{_said(each)} (node {node})" for each in rack.take(time_us, can_id, data)]
-        if is_same and not said:
+            texts += [
+                f"{_said(finding)} (node {node})" for finding in rack.take(time_us, can_id, data)
+            ]
+        if is_same and not texts:
             return []
-        text = ", ".join(said) or data.hex(" ").upper()
+        text = ", ".join(texts) or data.hex(" ").upper()
         return [f"{_clock(time_us)} {can_fits.shown(can_id):>8} {text}"]
 
 
-def _said(found: Found) -> str:
-    if isinstance(found, Value):
-        return f"{found.name} {found.value:.6g} {found.unit}".rstrip()
-    return f"{found.name} refused: {found.reason}"
+def _said(finding: Found) -> str:
+    if isinstance(finding, Value):
+        return f"{finding.name} {finding.value:.6g} {finding.unit}".rstrip()
+    return f"{finding.name} refused: {finding.reason}"
 
 
 class ModbusWords:
@@ -70,15 +72,15 @@ class ModbusWords:
             place = f" of {event.place}" if event.place else ""
             return f"unit {event.unit_id}{place}: {event.reason}" if place else event.reason
         decoder = self._decoder(event.unit_id)
-        found = (
+        parts = (
             decoder.take(event.time_us, event.function, event.address, event.words)
             if decoder
             else ()
         )
-        said = ", ".join(map(_said, found)) or f"{event.address}: {data[3:-2].hex(' ', 2).upper()}"
+        text = ", ".join(map(_said, parts)) or f"{event.address}: {data[3:-2].hex(' ', 2).upper()}"
         if decoder and decoder.profile.models:
-            said += " (its SunSpec chain was not heard from its beginning)"
-        return f"unit {event.unit_id}: {said}"
+            text += " (its SunSpec chain was not heard from its beginning)"
+        return f"unit {event.unit_id}: {text}"
 
     def _decoder(self, unit_id: int) -> Decoder | None:
         profile = self._known if isinstance(self._known, Profile) else self._known.get(unit_id)

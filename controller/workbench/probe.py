@@ -32,15 +32,15 @@ REFUSED_SHOWN = 5
 
 def _numbers(text: str) -> list[int]:
     """An argparse type: unit ids, such as 1-16,247."""
-    found: list[int] = []
+    unit_ids: list[int] = []
     for part in text.split(","):
         match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part, re.ASCII)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if not first <= last <= 255:
             line = f"{quoted(text)}: allowed are unit ids from 0 to 255, such as 1-16,247"
             raise argparse.ArgumentTypeError(line)
-        found += range(first, last + 1)
-    return sorted(set(found))
+        unit_ids += range(first, last + 1)
+    return sorted(set(unit_ids))
 
 
 @cli.command(
@@ -66,12 +66,12 @@ def _numbers(text: str) -> list[int]:
 )
 def _probe(arguments: Namespace) -> int:
     bus = bus_access.find(arguments)
-    every, left_out = _profiles(arguments.profiles)
-    report = (_of_can if bus.kind == "can" else _of_modbus)(bus, every, arguments)
+    profiles, left_out = _profiles(arguments.profiles)
+    report = (_of_can if bus.kind == "can" else _of_modbus)(bus, profiles, arguments)
     report["notes"] = left_out + report["notes"]
     shown = None if arguments.all else REFUSED_SHOWN
     cli.show(arguments.json, report, lambda: probe_words.lines(report, shown))
-    return DONE if any(each["fits"] for each in report["devices"]) else NOT_DONE
+    return DONE if any(device["fits"] for device in report["devices"]) else NOT_DONE
 
 
 def _profiles(folder: str | None) -> tuple[list[Profile], list[str]]:
@@ -83,16 +83,16 @@ def _profiles(folder: str | None) -> tuple[list[Profile], list[str]]:
         own = profile_files.of_folder(folder)
         if not own:
             raise ConfigError(f"{folder}: has no profile; allowed is a folder with NAME.toml")
-        paths |= {pathlib.Path(each).stem: each for each in own}
-    found, left_out = profile_files.usable(paths.values())
-    return list(found.values()), left_out
+        paths |= {pathlib.Path(path).stem: path for path in own}
+    usable, left_out = profile_files.usable(paths.values())
+    return list(usable.values()), left_out
 
 
 # -- Modbus
 
 
-def _of_modbus(bus: Bus, every: list[Profile], arguments: Namespace) -> Facts:
-    known = [each for each in every if each.family in fits.FAMILIES]
+def _of_modbus(bus: Bus, profiles: list[Profile], arguments: Namespace) -> Facts:
+    known = [profile for profile in profiles if profile.family in fits.FAMILIES]
     units = arguments.units or _numbers(TCP_UNITS if bus.kind == "tcp" else UNITS)
     report = probe_words.head(bus)
     is_held = bus.name != bus_access.DIRECT and bus_access.is_running(arguments.run_dir)
@@ -110,81 +110,85 @@ def _of_modbus(bus: Bus, every: list[Profile], arguments: Namespace) -> Facts:
         with contextlib.closing(bus_access.Opened(own, arguments.timeout_ms * 1000)) as opened:
             if baud_Bd == bauds_Bd[0]:
                 say(longest)
-            found, notes = _asked(own, units, opened.read, known)
+            devices, notes = _asked(own, units, opened.read, known)
         report["notes"] += notes
-        if found:
-            return report | {"baud_Bd": baud_Bd, "devices": found}
+        if devices:
+            return report | {"baud_Bd": baud_Bd, "devices": devices}
     return report
 
 
 def _bauds(bus: Bus, arguments: Namespace) -> tuple[int, ...]:
-    given = arguments.baud_Bd or bus.baud_Bd
-    return (given,) if given else BAUDS_TRIED_BD
+    baud_Bd = arguments.baud_Bd or bus.baud_Bd
+    return (baud_Bd,) if baud_Bd else BAUDS_TRIED_BD
 
 
 def _asked(
-    bus: Bus, units: Iterable[int], read: bus_access.Read, every: list[Profile]
+    bus: Bus, units: Iterable[int], read: bus_access.Read, profiles: list[Profile]
 ) -> tuple[list[Facts], list[str]]:
     """(devices, notes). Each unit that answers is compared with every profile."""
-    found: list[Facts] = []
+    devices: list[Facts] = []
     damaged = dict[int, str]()
     reads = {unit_id: functools.cache(functools.partial(read, unit_id)) for unit_id in units}
     answers = {
-        unit_id: [own(*each) for each in greetings.GREETINGS] for unit_id, own in reads.items()
+        unit_id: [own(*place) for place in greetings.GREETINGS] for unit_id, own in reads.items()
     }
-    notes = greetings.ask_silent(reads, answers, greetings.first_reads(every))
+    notes = greetings.ask_silent(reads, answers, greetings.first_reads(profiles))
     for unit_id, own in reads.items():
         greeting = answers[unit_id]
         code = greetings.code(greeting)
         if not any(map(greetings.is_answer, greeting)) and not code:
             if set(greeting) != {greetings.SILENT}:
-                damaged[unit_id] = next(str(each) for each in greeting if each != greetings.SILENT)
+                damaged[unit_id] = next(
+                    str(answer) for answer in greeting if answer != greetings.SILENT
+                )
             continue
-        same = [each for each in found if answers[each["unit_id"]] == greeting]
+        same = [device for device in devices if answers[device["unit_id"]] == greeting]
         if same and (code or bus.kind == "tcp" and any(map(greetings.is_telling, greeting))):
             same[0]["also"].append(unit_id)
             continue
-        found.append(_device(unit_id, code, own, every))
-    return found, _trouble(bus, found, damaged) + notes
+        devices.append(_device(unit_id, code, own, profiles))
+    return devices, _trouble(bus, devices, damaged) + notes
 
 
-def _trouble(bus: Bus, found: list[Facts], damaged: dict[int, str]) -> list[str]:
+def _trouble(bus: Bus, devices: list[Facts], damaged: dict[int, str]) -> list[str]:
     """Notes about damaged answers, or about a bus on which no unit answers. damaged: {unit id: why
     its answer is damaged}.
     """
-    at = f" at {bus.baud_Bd} Bd" if bus.kind == "rtu" else ""
-    notes = [f"unit {unit_id}{at}: {reason}" for unit_id, reason in damaged.items()]
+    rate_text = f" at {bus.baud_Bd} Bd" if bus.kind == "rtu" else ""
+    notes = [f"unit {unit_id}{rate_text}: {reason}" for unit_id, reason in damaged.items()]
     if len(set(damaged.values())) == 1 and len(damaged) > 1:
-        notes = [f"{len(damaged)} units{at}: {next(iter(damaged.values()))}"]
-    if len(damaged) > 1 and not found and bus.kind == "rtu":
-        notes = [f"{len(damaged)} units{at}: {next(iter(damaged.values()))}: a wrong baud rate?"]
-    if not found and not damaged:
-        notes = [f"nobody answers{at}: another baud rate, unit id, or A and B swapped?"]
+        notes = [f"{len(damaged)} units{rate_text}: {next(iter(damaged.values()))}"]
+    if len(damaged) > 1 and not devices and bus.kind == "rtu":
+        notes = [
+            f"{len(damaged)} units{rate_text}: {next(iter(damaged.values()))}: a wrong baud rate?"
+        ]
+    if not devices and not damaged:
+        notes = [f"nobody answers{rate_text}: another baud rate, unit id, or A and B swapped?"]
     return notes
 
 
-def _device(unit_id: int, code: int, read: fits.Read, every: list[Profile]) -> Facts:
+def _device(unit_id: int, code: int, read: fits.Read, profiles: list[Profile]) -> Facts:
     """The facts of a unit that answers. code: the exception code if it answers only with this code,
     else 0.
     """
-    found: Facts = {"unit_id": unit_id, "also": [], "sunspec": "", "code": code}
-    found |= {"fits": [], "refused": {}}
+    device: Facts = {"unit_id": unit_id, "also": [], "sunspec": "", "code": code}
+    device |= {"fits": [], "refused": {}}
     if code:
-        return found
+        return device
     with contextlib.suppress(fits.Unfit, StepError):
         models = fits.chain_of(read, fits.SUNSPEC_BASES)
         plate = fits.nameplate(read, models)
         names = ", ".join(str(model.model) for model in models)
-        found["sunspec"] = f"models {names}" + (f"; {plate}" if plate else "")
-    judged = fits.fits(every, read)
-    fitting = [each for each in judged if not each.reason]
-    found["fits"] = [_fit(each, fitting) for each in fitting]
-    found["refused"] = {each.profile.path.stem: each.reason for each in judged if each.reason}
-    return found
+        device["sunspec"] = f"models {names}" + (f"; {plate}" if plate else "")
+    judged = fits.fits(profiles, read)
+    fitting = [fit for fit in judged if not fit.reason]
+    device["fits"] = [_fit(fit, fitting) for fit in fitting]
+    device["refused"] = {fit.profile.path.stem: fit.reason for fit in judged if fit.reason}
+    return device
 
 
-def _fit(fit: fits.Fit, every: list[fits.Fit]) -> Facts:
-    equals = [each for each in every if each is not fit and each.rank[:2] == fit.rank[:2]]
+def _fit(fit: fits.Fit, fitting: list[fits.Fit]) -> Facts:
+    equals = [rival for rival in fitting if rival is not fit and rival.rank[:2] == fit.rank[:2]]
     return {
         **probe_words.of_profile(fit.profile),
         "certainty": fit.certainty,
@@ -198,38 +202,38 @@ def _fit(fit: fits.Fit, every: list[fits.Fit]) -> Facts:
 # -- CAN
 
 
-def _of_can(bus: Bus, every: list[Profile], arguments: Namespace) -> Facts:
-    known = [each for each in every if each.family == CAN_BMS]
+def _of_can(bus: Bus, profiles: list[Profile], arguments: Namespace) -> Facts:
+    known = [profile for profile in profiles if profile.family == CAN_BMS]
     with contextlib.closing(bus_access.can_port(bus, arguments.run_dir)) as port:
         frames = list(listen(port, arguments.listen_s))
     return of_frames(bus, known, frames)
 
 
-def of_frames(bus: Bus, every: list[Profile], frames: list[can_fits.Frame]) -> Facts:
+def of_frames(bus: Bus, profiles: list[Profile], frames: list[can_fits.Frame]) -> Facts:
     """The report about the frames of a CAN bus."""
     report = probe_words.head(bus)
     heard = can_fits.heard(frames)
     report["ids"] = [
-        {**each._asdict(), "can_id": can_fits.shown(each.can_id), "lengths": each.lengths}
-        for each in heard
+        {**group._asdict(), "can_id": can_fits.shown(group.can_id), "lengths": group.lengths}
+        for group in heard
     ]
     if not frames:
         report["notes"] = ["nothing comes: bit rate, termination, or a BMS that waits to be polled"]
         return report
-    judged = can_fits.fits(every, frames)
-    fitting = [each for each in judged if not each.reason]
+    judged = can_fits.fits(profiles, frames)
+    fitting = [fit for fit in judged if not fit.reason]
     report["devices"] = [
         {
-            "fits": [_can_fit(each, fitting, len(heard)) for each in fitting],
-            "refused": {each.profile.path.stem: each.reason for each in judged if each.reason},
+            "fits": [_can_fit(fit, fitting, len(heard)) for fit in fitting],
+            "refused": {fit.profile.path.stem: fit.reason for fit in judged if fit.reason},
         }
     ]
     return report
 
 
-def _can_fit(fit: can_fits.CanFit, every: list[can_fits.CanFit], ids: int) -> Facts:
-    others = [each for each in every if each.profile.path != fit.profile.path]
-    equals = [each for each in others if len(each.known) == len(fit.known)]
+def _can_fit(fit: can_fits.CanFit, fitting: list[can_fits.CanFit], ids: int) -> Facts:
+    rivals = [rival for rival in fitting if rival.profile.path != fit.profile.path]
+    equals = [rival for rival in rivals if len(rival.known) == len(fit.known)]
     return {
         **probe_words.of_profile(fit.profile),
         "certainty": "identity" if not equals else "plausible",

@@ -33,8 +33,8 @@ CODES = {
 def head(bus: Bus) -> Facts:
     """The beginning of a report, without devices."""
     where = bus.port or bus.address or bus.channel
-    found = {"bus": bus.name, "kind": bus.kind, "port": where, "baud_Bd": bus.baud_Bd}
-    return found | {"through": "this process", "devices": [], "notes": []}
+    report = {"bus": bus.name, "kind": bus.kind, "port": where, "baud_Bd": bus.baud_Bd}
+    return report | {"through": "this process", "devices": [], "notes": []}
 
 
 def of_profile(profile: Profile) -> Facts:
@@ -59,12 +59,12 @@ def lines(report: Facts, refused: int | None) -> Iterator[str]:
     baud = f" at {report['baud_Bd']} Bd" if report["kind"] == "rtu" and report["baud_Bd"] else ""
     place = f"({report['port']}){baud}, read by {report['through']}"
     yield from wrapped(f"{report['bus']} ", place)
-    for each in report["notes"]:
-        yield from wrapped("  ", each)
-    for each in report.get("ids", ()):
-        period = f"every {each['period_us'] // 1000} ms" if each["period_us"] else "once"
-        lengths = ", ".join(map(str, each["lengths"]))
-        yield f"  {each['can_id']:>8}  {each['frames']:5} frames, {period}, {lengths} bytes"
+    for note in report["notes"]:
+        yield from wrapped("  ", note)
+    for heard_id in report.get("ids", ()):
+        period = f"every {heard_id['period_us'] // 1000} ms" if heard_id["period_us"] else "once"
+        lengths = ", ".join(map(str, heard_id["lengths"]))
+        yield f"  {heard_id['can_id']:>8}  {heard_id['frames']:5} frames, {period}, {lengths} bytes"
     roles = Counter[str]()
     for device in report["devices"]:
         yield from _device(report, device, refused, roles)
@@ -89,10 +89,10 @@ def _device(
         yield from wrapped(f"unit {device['unit_id']} answers", more)
         if device["sunspec"]:
             yield from wrapped("  SunSpec ", ascii_only(device["sunspec"]))
-    sure = [each for each in device["fits"] if each["certainty"] != WEAK]
-    for each in sure:
-        yield from _fit(each)
-    weak = [each["profile"] for each in device["fits"] if each["certainty"] == WEAK]
+    sure = [fit for fit in device["fits"] if fit["certainty"] != WEAK]
+    for fit in sure:
+        yield from _fit(fit)
+    weak = [fit["profile"] for fit in device["fits"] if fit["certainty"] == WEAK]
     if weak:
         yield from wrapped("  possible, its values are in range, no more: ", ", ".join(weak))
         if not sure:
@@ -129,21 +129,21 @@ def snippet(report: Facts, device: Facts, fit: Facts, roles: Counter[str]) -> It
     """
     name = report["bus"] if report["bus"] != "port" else "new"
     is_new, number = name == "new" and roles.total() == 1, roles[fit["role"]]
-    found = [f"[bus.{name}]", f'kind = "{report["kind"]}"'] if is_new else []
+    lines = [f"[bus.{name}]", f'kind = "{report["kind"]}"'] if is_new else []
     if is_new and report["kind"] == "rtu":
         path = by_path(report["port"])
-        found += [f'port = "{path}"', f"baud_Bd = {report['baud_Bd']}"]
+        lines += [f'port = "{path}"', f"baud_Bd = {report['baud_Bd']}"]
     elif is_new and report["kind"] == "tcp":
-        found += [f'address = "{report["port"]}"']
+        lines += [f'address = "{report["port"]}"']
     elif is_new:
-        found += ['interface = "socketcan"', f'channel = "{report["port"]}"']
-        found += ["bitrate_bps = 500000  # as it is set now"]
+        lines += ['interface = "socketcan"', f'channel = "{report["port"]}"']
+        lines += ["bitrate_bps = 500000  # as it is set now"]
     own, role = _named(fit["role"], number)
-    found += [f"[device.{own}]", f'role = "{role}"', f'profile = "{fit["profile"]}"']
-    found += [f'bus = "{name}"']
+    lines += [f"[device.{own}]", f'role = "{role}"', f'profile = "{fit["profile"]}"']
+    lines += [f'bus = "{name}"']
     if fit["address"]:
-        found += [f"{fit['address']} = {device.get('unit_id', fit.get('node', 0))}"]
-    return found + ([f"{PLACES[role]} = {number}"] if role in PLACES else [])
+        lines += [f"{fit['address']} = {device.get('unit_id', fit.get('node', 0))}"]
+    return lines + ([f"{PLACES[role]} = {number}"] if role in PLACES else [])
 
 
 def _named(role: str, number: int) -> tuple[str, str]:
@@ -151,7 +151,9 @@ def _named(role: str, number: int) -> tuple[str, str]:
     gets another role than the first.
     """
     families = schema.ROLES[role]
-    alike = [each for each, own in schema.ROLES.items() if own == families != ("site_device",)]
+    alike = [
+        candidate for candidate, own in schema.ROLES.items() if own == families != ("site_device",)
+    ]
     if role in PLACES or number > max(1, len(alike)):
         return f"{role}_{number}", role
     role = alike[number - 1] if alike else role

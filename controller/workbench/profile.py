@@ -38,47 +38,47 @@ cli.group("profile", "ACTION")
 def _list(arguments: Namespace) -> int:
     names = shipped()
     names += _beside(arguments.site) if arguments.site else []
-    every, left_out = profile_files.usable(names)
-    found = [profile_facts.facts(name, profile) for name, profile in every.items()]
+    profiles, left_out = profile_files.usable(names)
+    reports = [profile_facts.facts(name, profile) for name, profile in profiles.items()]
     for line in left_out:
         say(line)
-    lines = [ascii_only(line) for each in found for line in _lines(each)]
-    cli.show(arguments.json, found, lambda: lines)
+    lines = [ascii_only(line) for report in reports for line in _lines(report)]
+    cli.show(arguments.json, reports, lambda: lines)
     return WRONG_INPUT if left_out else DONE
 
 
 def _beside(path: str) -> list[str]:
     """The profiles that lie beside a site file or one of its layers."""
-    folders = dict.fromkeys([os.path.dirname(each.file) for each in layers.read_chain(path)])
-    return [each for folder in folders for each in profile_files.of_folder(folder)]
+    folders = dict.fromkeys([os.path.dirname(layer.file) for layer in layers.read_chain(path)])
+    return [name for folder in folders for name in profile_files.of_folder(folder)]
 
 
-def _lines(each: Facts) -> Iterator[str]:
-    head = f"{each['name']:22} "
-    yield from wrapped(head, f"{each['maker']} {each['model']} ({each['family']})")
-    yield from wrapped(f"{'':23}", "; ".join(_states(each)))
+def _lines(facts: Facts) -> Iterator[str]:
+    head = f"{facts['name']:22} "
+    yield from wrapped(head, f"{facts['maker']} {facts['model']} ({facts['family']})")
+    yield from wrapped(f"{'':23}", "; ".join(_states(facts)))
 
 
-def _states(each: Facts) -> Iterator[str]:
-    words = f"{each['evidence']}{_counted(each)}, {each['proven']}"
-    yield f"{words}{', MAP ONLY' * each['map_only']}"
-    needs = ", ".join(each["acceptances"])
+def _states(facts: Facts) -> Iterator[str]:
+    evidence = f"{facts['evidence']}{_counted(facts)}, {facts['proven']}"
+    yield f"{evidence}{', MAP ONLY' * facts['map_only']}"
+    needs = ", ".join(facts["acceptances"])
     yield f"needs not_fitted {needs}" if needs else "needs no acceptance"
-    if each["watchdog"] == profile_facts.NO_WATCHDOG:
+    if facts["watchdog"] == profile_facts.NO_WATCHDOG:
         yield "NO WATCHDOG"
-    if each["writes_per_day_max"]:
-        tracking = "" if each["tracking"] else ", no load tracking"
-        yield f"stored in flash: {each['writes_per_day_max']} writes a day{tracking}"
-    if each["stored_unstated"]:
-        yield f"{len(each['stored_unstated'])} writes NOT STATED as stored or not"
+    if facts["writes_per_day_max"]:
+        tracking = "" if facts["tracking"] else ", no load tracking"
+        yield f"stored in flash: {facts['writes_per_day_max']} writes a day{tracking}"
+    if facts["stored_unstated"]:
+        yield f"{len(facts['stored_unstated'])} writes NOT STATED as stored or not"
 
 
-def _counted(each: Facts) -> str:
+def _counted(facts: Facts) -> str:
     """Words such as ": 3 of 5 values". Of the values that rows of the matrix and actuators use, so
     many are proven by a captured reading.
     """
-    number, every = len(each["evidence_of"]), len(each["rested_on"])
-    return f": {number} of {every} values" if number or not each["map_only"] else ""
+    number, total = len(facts["evidence_of"]), len(facts["rested_on"])
+    return f": {number} of {total} values" if number or not facts["map_only"] else ""
 
 
 @cli.command(
@@ -107,25 +107,25 @@ def _summary(facts: Facts, baud_Bd: int) -> Iterator[str]:
     yield f"{facts['name']}: accepted"
     kinds, roles = " or ".join(facts["buses"]), ", ".join(facts["roles"])
     signals = [f"{name} {unit}".rstrip() for name, unit in facts["signals"]]
-    for label, words in (
+    for label, text in (
         ("device", f"{facts['maker']} {facts['model']}"),
         ("family", f"{facts['family']}, for {roles} on a bus of kind {kinds}"),
         ("documents", "; ".join(facts["documents"])),
         ("evidence", f"{facts['evidence']}{_counted(facts)}; proven: {facts['proven']}"),
         ("a reading", f"has {', '.join(facts['evidence_of'])}" if facts["evidence_of"] else ""),
         ("signals", ", ".join(signals)),
-        *[("read", _read_words(each, baud_Bd)) for each in facts.get("reads", ())],
-        *[("message", _message_words(each)) for each in facts.get("messages", ())],
-        *[("write", words) for words in facts["writes"]],
+        *[("read", _read_words(read, baud_Bd)) for read in facts.get("reads", ())],
+        *[("message", _message_words(message)) for message in facts.get("messages", ())],
+        *[("write", text) for text in facts["writes"]],
         ("sign", facts["sign"]),
         ("watchdog", facts["watchdog"] or ""),
         ("stored", _wear_words(facts)),
-        *[("lacks", words) for words in facts["missing"]],
+        *[("lacks", text) for text in facts["missing"]],
         ("map only", f"{maps.NO_READING}" if facts["map_only"] else ""),
         ("needs", ", ".join(f"not_fitted.{name}" for name in facts["acceptances"])),
     ):
-        if words:
-            yield from wrapped(f"  {label:10} ", words)
+        if text:
+            yield from wrapped(f"  {label:10} ", text)
 
 
 def _wear_words(facts: Facts) -> str:
@@ -139,21 +139,21 @@ def _wear_words(facts: Facts) -> str:
     )
 
 
-def _read_words(each: Facts, baud_Bd: int) -> str:
-    what = f"{each['what']}: function {each['function']}, {each['count']} from {each['address']}"
-    what += f" of {each['of']}" if each["of"] else ""
+def _read_words(read: Facts, baud_Bd: int) -> str:
+    text = f"{read['what']}: function {read['function']}, {read['count']} from {read['address']}"
+    text += f" of {read['of']}" if read["of"] else ""
     late = ""
-    if each["time_ms"] > each["period_ms"]:
+    if read["time_ms"] > read["period_ms"]:
         late = ": TOO SLOW, take a faster line or a longer period_ms"
     return (
-        f"{what}, every {each['period_ms']:g} ms; at most {each['time_ms']:.1f} ms at "
+        f"{text}, every {read['period_ms']:g} ms; at most {read['time_ms']:.1f} ms at "
         f"{baud_Bd} Bd{late}"
     )
 
 
-def _message_words(each: Facts) -> str:
-    number = f" and {each['ids'] - 1} more" if each["ids"] > 1 else ""
-    return f"{each['what']}: {each['id']}{number}, {each['use']}, every {each['period_ms']} ms"
+def _message_words(frame: Facts) -> str:
+    number = f" and {frame['ids'] - 1} more" if frame["ids"] > 1 else ""
+    return f"{frame['what']}: {frame['id']}{number}, {frame['use']}, every {frame['period_ms']} ms"
 
 
 @cli.command(

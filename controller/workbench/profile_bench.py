@@ -58,13 +58,13 @@ class Shelf:
 
     def taken(self) -> dict[str, tuple[int, str]]:
         """{name: (value, unit)} of all groups that became fresh since the last call."""
-        found = {
+        readings = {
             name: (value, unit)
             for (name, unit, group), value in zip(self.names, self.inp)
             if self.fresh[group] and value is not None and name not in self.absent
         }
         self.fresh[:] = [0] * len(self.fresh)
-        return found
+        return readings
 
 
 def shelf_of_cabinet(modules: int = 1) -> tuple[Shelf, s.Layout]:
@@ -76,8 +76,11 @@ def shelf_of_cabinet(modules: int = 1) -> tuple[Shelf, s.Layout]:
         (s.RACK_INPUTS, layout.rack_group(0, 0)),
     ):
         names += [(row[0], row[1], group + row[4]) for row in rows]
-    at = layout.rack_group(0, s.G_BMS_TEMPERATURES)
-    names += [(f"module_temperature_ddegC_{number + 1}", "ddegC", at) for number in range(modules)]
+    temperature_group = layout.rack_group(0, s.G_BMS_TEMPERATURES)
+    names += [
+        (f"module_temperature_ddegC_{number + 1}", "ddegC", temperature_group)
+        for number in range(modules)
+    ]
     return Shelf(names, layout.groups), layout
 
 
@@ -93,13 +96,13 @@ def sizes_of(profile: Profile) -> tuple[int, int]:
     if profile.family == profile_form.REGISTER_BMS:
         rows = [profile.registers.get(name) for name in (CELLS, TEMPERATURES)]
         return rows[0].count if rows[0] else 0, rows[1].count if rows[1] else 0
-    found = []
+    sizes = []
     for name in (CELLS, TEMPERATURES):
         row = profile.arrays.get(name)
         message = profile.messages[row["message"]] if row else {}
         pages = message["mux_values"] if row and row["mux"] is None else 1
-        found.append(len(row["starts"]) * message["ids"] * pages if row else 0)
-    return found[0], found[1]
+        sizes.append(len(row["starts"]) * message["ids"] * pages if row else 0)
+    return sizes[0], sizes[1]
 
 
 def build(profile: Profile, rated_W: int = RATED_W, node: int = 0) -> tuple[Any, Shelf]:
@@ -111,10 +114,10 @@ def build(profile: Profile, rated_W: int = RATED_W, node: int = 0) -> tuple[Any,
 
 def absent(profile: Profile) -> set[str]:
     """The signals that a driver would make up, because nothing in the profile provides them."""
-    given = {*profile.registers, *profile.signals, *profile.arrays}
-    given |= {"fault_bits"} if profile.fault_bits else set()
+    provided = {*profile.registers, *profile.signals, *profile.arrays}
+    provided |= {"fault_bits"} if profile.fault_bits else set()
     is_making = profile.family in MAKING
-    return {name for name, of in MADE.items() if is_making and not given & set(of)}
+    return {name for name, of in MADE.items() if is_making and not provided & set(of)}
 
 
 Made = tuple[Any, Shelf]
@@ -161,7 +164,7 @@ def _site_device(profile: Profile, rated_W: int, node: int) -> Made:
     role = ROLES[profile.settings["role"]]
     names = [signal.name for signal in role.signals]
     units = [name.rpartition("_")[2] if name[-1:] in "WAV%" else "" for name in names]
-    rows = [(name, unit, at) for at, (name, unit) in enumerate(zip(names, units))]
+    rows = [(name, unit, index) for index, (name, unit) in enumerate(zip(names, units))]
     shelf = Shelf(rows, len(names))
     settings = parameters_of(role.name, rated_W)
     return SiteDevice(profile, UNIT_ID, shelf, (0, 0), names, settings), shelf

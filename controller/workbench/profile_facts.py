@@ -64,20 +64,20 @@ def facts(name: str, profile: Profile) -> Facts:
 def _buses(profile: Profile, roles: list[str]) -> list[str]:
     """Kinds of bus that the device may be on, without repeats."""
     kinds = [devices.bus_kinds(role, profile.family) for role in roles]
-    return list(dict.fromkeys([kind for each in kinds for kind in each]))
+    return list(dict.fromkeys([kind for role_kinds in kinds for kind in role_kinds]))
 
 
 def acceptances(profile: Profile) -> list[str]:
     """Names of [not_fitted] that a cabinet with this profile needs."""
-    found = converters.lacks(profile)
+    names = converters.lacks(profile)
     if profile.signals:
         lacking = stage_states.LACKING.items()
-        found += [name for fact, name in lacking if not can_profile.reports(profile, fact)]
+        names += [name for fact, name in lacking if not can_profile.reports(profile, fact)]
     if can_profile.lacks_limits(profile):
-        found.append(maps.LIMITS)
+        names.append(maps.LIMITS)
     if maps.is_map_only(profile):
-        found.append(maps.acceptance_of(profile_bench.roles_of(profile)[0]))
-    return found
+        names.append(maps.acceptance_of(profile_bench.roles_of(profile)[0]))
+    return names
 
 
 def lacks(profile: Profile) -> Iterator[str]:
@@ -113,11 +113,13 @@ def _of_converter(profile: Profile) -> str:
     differ in this.
     """
     names = ("power_W", "dc_power_W", "dc_current_mA")
-    found = {name: profile.registers[name] for name in names if name in profile.registers}
-    values = [each for frame in profile.setpoint for each in frame.values]
-    found |= {f"{each.name} (set-point)": each for each in values if each.role == "power"}
-    ways = [f"{_way(each)} as positive in {name}" for name, each in found.items()]
-    turned = [each.role for each in values if each.role in WAYS and each.scale < 0]
+    registers = {name: profile.registers[name] for name in names if name in profile.registers}
+    values = [register for frame in profile.setpoint for register in frame.values]
+    registers |= {
+        f"{register.name} (set-point)": register for register in values if register.role == "power"
+    }
+    ways = [f"{_way(register)} as positive in {name}" for name, register in registers.items()]
+    turned = [register.role for register in values if register.role in WAYS and register.scale < 0]
     takes = f"; its set-point is a negative number for {' and for '.join(turned)}" if turned else ""
     return f"the device counts {', '.join(ways)}{takes}; prove each with a small charge"
 
@@ -158,7 +160,7 @@ def reads(profile: Profile, baud_Bd: int) -> list[Facts]:
     """
     device, _ = profile_bench.build(profile)
     port = RtuPort("line", baud_Bd, CHARACTER_BITS)
-    found = []
+    rows = []
     try:
         schedule = device.schedule()
     except ValueError as error:
@@ -168,7 +170,7 @@ def reads(profile: Profile, baud_Bd: int) -> list[Facts]:
         time_us = port.transaction_us(*sizes, profile.turnaround_ms * 1000)
         slot, offset = divmod(request.place, SLOT)
         address, count = place_of(request.frame)
-        found.append(
+        rows.append(
             {
                 "what": request.key[1],
                 "function": request.function,
@@ -179,7 +181,7 @@ def reads(profile: Profile, baud_Bd: int) -> list[Facts]:
                 "time_ms": time_us / 1000,
             }
         )
-    return found
+    return rows
 
 
 def messages(profile: Profile) -> list[Facts]:
@@ -205,23 +207,23 @@ def signals(profile: Profile) -> list[tuple[str, str]]:
 
 def writes(profile: Profile) -> list[str]:
     """Words for each frame that is written to a converter with plain registers, or to a BMS."""
-    found = [_command(profile, name, row) for name, row in profile.sent.items()]
-    found += [_step(profile, "setup", each) for each in profile.setup]
-    found += [_step(profile, "start", each) for each in profile.start]
+    lines = [_command(profile, name, row) for name, row in profile.sent.items()]
+    lines += [_step(profile, "setup", step) for step in profile.setup]
+    lines += [_step(profile, "start", step) for step in profile.start]
     for way, power_W in (("discharge ", POWER_W), ("charge ", -POWER_W), ("", 0)):
-        for frame in [Frame(each, {"rated_W": RATED_W}) for each in profile.setpoint]:
-            what = f"{way}{abs(power_W)} W of {RATED_W} W"
+        for frame in [Frame(setpoint, {"rated_W": RATED_W}) for setpoint in profile.setpoint]:
+            label = f"{way}{abs(power_W)} W of {RATED_W} W"
             try:
-                words = frame.words(power_W)
+                registers = frame.words(power_W)
             except ValueError as error:
-                raise ConfigError(f"{profile.path.name}: {error}; allowed {what}") from None
-            found.append(_written(profile, what, frame, words))
+                raise ConfigError(f"{profile.path.name}: {error}; allowed {label}") from None
+            lines.append(_written(profile, label, frame, registers))
     if beat := profile.heartbeat:
         place = _place(profile, beat["address"])
-        found.append(
+        lines.append(
             f"heartbeat: 1 to {beat['count_max']} to {place}, every {beat['period_ms']} ms"
         )
-    return found + [_step(profile, "stop", each) for each in profile.stop]
+    return lines + [_step(profile, "stop", step) for step in profile.stop]
 
 
 def _command(profile: Profile, name: str, row: Facts) -> str:
@@ -241,22 +243,22 @@ def _data(data: str | list[int]) -> str:
     return data if isinstance(data, str) else " ".join(f"0x{word:04X}" for word in data)
 
 
-def _step(profile: Profile, what: str, step: Step) -> str:
+def _step(profile: Profile, label: str, step: Step) -> str:
     if step.function in READS:
         allowed = " or ".join(map(str, step.equals))
         place = _place(profile, step.register.address)
-        return f"{what}: wait until {place} reads {allowed} (function {step.function})"
-    words = Codec(step.register, {}).words(step.value)
+        return f"{label}: wait until {place} reads {allowed} (function {step.function})"
+    registers = Codec(step.register, {}).words(step.value)
     frame = SetpointFrame(function=step.function, address=step.register.address)
     again = f", every {step.repeat_ms} ms while it runs" if step.repeat_ms else ""
-    return _written(profile, what, frame, words) + again
+    return _written(profile, label, frame, registers) + again
 
 
 def _written(
-    profile: Profile, what: str, frame: SetpointFrame | Frame, words: Iterable[int]
+    profile: Profile, label: str, frame: SetpointFrame | Frame, registers: Iterable[int]
 ) -> str:
-    shown = " ".join(f"0x{word:04X}" for word in words)
-    return f"{what}: {shown} to {_place(profile, frame.address)} (function {frame.function})"
+    shown = " ".join(f"0x{word:04X}" for word in registers)
+    return f"{label}: {shown} to {_place(profile, frame.address)} (function {frame.function})"
 
 
 def _place(profile: Profile, address: int) -> str:

@@ -34,13 +34,13 @@ def _names_family(path: pathlib.Path) -> bool:
 
 def usable(names: Iterable[str]) -> tuple[dict[str, Profile], list[str]]:
     """({name: its profile}, [a line about each profile that is left out])."""
-    found, left_out = dict[str, Profile](), list[str]()
+    accepted, left_out = dict[str, Profile](), list[str]()
     for name in names:
         try:
-            found[name] = checked(name)
+            accepted[name] = checked(name)
         except ConfigError as error:
             left_out.append(f"left out: {' '.join(str(error).split())}")
-    return found, left_out
+    return accepted, left_out
 
 
 def checked(name: str) -> Profile:

@@ -48,12 +48,12 @@ def skeleton(family: str, role: str = "") -> str:
         )
     ]
     top = {key: field for key, field in form.TOP.items() if field.kind[:5] != "table"}
-    given = {"family": shown(family), "documents": f"[{ASK}]"}
-    lines += [*_keys("", top, given), "", "[timing]", *_keys("timing.", form.TIMING, {})]
+    known = {"family": shown(family), "documents": f"[{ASK}]"}
+    lines += [*_keys("", top, known), "", "[timing]", *_keys("timing.", form.TIMING, {})]
     settings = form.FAMILIES[family]
     if settings:
-        given = {"role": shown(role)} if role else {}
-        lines += ["", "[settings]", *_keys(f"{family}.settings.", settings, given)]
+        known = {"role": shown(role)} if role else {}
+        lines += ["", "[settings]", *_keys(f"{family}.settings.", settings, known)]
     for name, table in tables_of(family).items():
         if name != "setpoint.values":
             lines += ["", *_table(family, name, table, role)]
@@ -64,18 +64,18 @@ def skeleton(family: str, role: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _remark(words: str) -> list[str]:
+def _remark(text: str) -> list[str]:
     return textwrap.wrap(
-        words, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+        text, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
     )
 
 
-def _keys(prefix: str, table: Form, given: Mapping[str, str]) -> Iterator[str]:
+def _keys(prefix: str, table: Form, known: Mapping[str, str]) -> Iterator[str]:
     """A line for each key. The line of a key with a default is a comment."""
     for key, field in table.items():
         remark = f"{allowed_text(field)}: {words_of(prefix + key)}"
-        if key in given or field.default is REQUIRED:
-            line = f"{key} = {given.get(key, ASK)}"
+        if key in known or field.default is REQUIRED:
+            line = f"{key} = {known.get(key, ASK)}"
         else:
             line = f"# {key} = {_default(field)}"
         yield from textwrap.wrap(
@@ -105,12 +105,12 @@ def _table(family: str, name: str, table: Form, role: str) -> list[str]:
 
 def _also(family: str, name: str, table: Form) -> str:
     """The optional keys of a table with their defaults and meanings."""
-    words = [
+    remarks = [
         f"{key} ({_default(field)}): {words_of(f'{family}.{name}.{key}')}"
         for key, field in table.items()
         if field.default is not REQUIRED
     ]
-    return f"[{name.split('.')[0]}] may have: {'; '.join(words)}" if words else ""
+    return f"[{name.split('.')[0]}] may have: {'; '.join(remarks)}" if remarks else ""
 
 
 def _rows(family: str, head: str, role: str) -> Iterable[str]:
@@ -145,9 +145,9 @@ def _must(head: str, table: Form, also: tuple[str, ...] = ()) -> list[str]:
 def _list(family: str, head: str, table: Form) -> list[str]:
     """A table in which each key has its own line. Only the values of a set-point are inline."""
     lines = ["[heartbeat]"] if head == "heartbeat" else []
-    for one in head.split(",") if head != "heartbeat" else ():
-        lines.append(f"[[{one}]]")
-        lines += _must(head, {key: each for key, each in table.items() if key != "values"})
+    for table_name in head.split(",") if head != "heartbeat" else ():
+        lines.append(f"[[{table_name}]]")
+        lines += _must(head, {key: field for key, field in table.items() if key != "values"})
     if head == "heartbeat":
         lines += _must(head, table)
     if "values" in table:
@@ -159,10 +159,10 @@ def _list(family: str, head: str, table: Form) -> list[str]:
 
 def tables_of(family: str) -> dict[str, Form]:
     """{table: its form} of one family, without its settings, top and timing."""
-    found: dict[str, Form] = {}
+    tables: dict[str, Form] = {}
     for prefix, table in form.every_table().items():
         families, _, name = prefix.partition(".")
         own = form.SENSORS if families == "sensors" else families.split(",")
         if family in own and not name.startswith("settings"):
-            found[name.rstrip(".")] = table
-    return found
+            tables[name.rstrip(".")] = table
+    return tables

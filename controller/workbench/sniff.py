@@ -83,11 +83,11 @@ Line = tuple[str, list[str]]  # (line to save, lines to show)
 
 
 def _can(bus: Bus, known: Known | Profile, arguments: Namespace) -> Iterator[Line]:
-    words = CanWords([(0, known)] if isinstance(known, Profile) else list(known.items()))
+    decoder = CanWords([(0, known)] if isinstance(known, Profile) else list(known.items()))
     channel = bus.channel.rpartition("/")[2]
     with contextlib.closing(bus_access.can_port(bus, arguments.run_dir)) as port:
         for time_us, can_id, data in listen(port, arguments.listen_s):
-            yield candump(time_us, channel, can_id, data), words.take(time_us, can_id, data)
+            yield candump(time_us, channel, can_id, data), decoder.take(time_us, can_id, data)
 
 
 def candump(time_us: int, channel: str, can_id: int, data: bytes) -> str:
@@ -109,10 +109,10 @@ def _serial(bus: Bus, known: Known | Profile, arguments: Namespace) -> Iterator[
     port = SerialPort(bus.port, baud_Bd, characters[1], int(characters[2]))
     with cli.ends(NO_START, SerialPortError):
         port.open()
-    words = ModbusWords(known)
+    decoder = ModbusWords(known)
     with contextlib.closing(port):
         for time_us, piece in pieces(port, arguments.listen_s):
-            yield modbus_line(time_us, bus.name, piece), words.take(time_us, piece)
+            yield modbus_line(time_us, bus.name, piece), decoder.take(time_us, piece)
 
 
 def modbus_line(time_us: int, name: str, piece: Piece) -> str:
@@ -135,6 +135,6 @@ def pieces(
             raise cli.Ended(NO_START, port.error)
         is_ready = wait(port.fileno(), SILENCE_S)
         utc_us = int(clock.utc_us())
-        found = stream.feed(port.read()) if is_ready else stream.flush()
-        for piece in found:
+        frames = stream.feed(port.read()) if is_ready else stream.flush()
+        for piece in frames:
             yield utc_us, piece
