@@ -46,7 +46,7 @@ def devices(config: Config) -> Words:
     """{name of a device: its CRC}. The CRC covers role, index, address, contacts and profile, and
     also the files that the profile names.
     """
-    found = {}
+    device_crcs = {}
     for device in config.devices:
         path, place = device.profile.path, (device.role, device.index, device.address)
         crc = zlib.crc32(repr((place, device.inputs, device.outputs)).encode())
@@ -54,8 +54,8 @@ def devices(config: Config) -> Words:
         for name in device.profile.documents:
             beside = path.parent / name
             crc = zlib.crc32(beside.read_bytes(), crc) if beside.is_file() else crc
-        found[f"device {device.name}"] = crc
-    return found
+        device_crcs[f"device {device.name}"] = crc
+    return device_crcs
 
 
 def path_identity(config: Config) -> str:
@@ -84,8 +84,8 @@ def named(image: "array[int]", device_crcs: Words) -> Words:
         names += [f"{scope} {number + 1}.{row[0]}" for number in range(count) for row in table]
     names += [f"stage {name}.{word}" for name in BY_ID for word in p.STAGE_WORDS]
     names += [f"armed {name}" for name in stage_instances(s.Layout(units, racks, 0))]
-    words = dict(zip(names, image, strict=True))
-    return {**words, PROGRAM: _program_crc(), **device_crcs}
+    numbers = dict(zip(names, image, strict=True))
+    return {**numbers, PROGRAM: _program_crc(), **device_crcs}
 
 
 @functools.cache
@@ -96,42 +96,42 @@ def _program_crc() -> int:
     return peer.table_crc()
 
 
-def shipped(words: Words) -> Words:
+def shipped(numbers: Words) -> Words:
     """The numbers that a limit image with these names has if no site changes a number. The first
     approval of a cabinet is compared with them.
     """
-    found = dict(words)
+    initial = dict(numbers)
     tables: dict[str, tuple[Any, ...]] = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
     defaults = {(scope, row[0]): row[4] for scope, table in tables.items() for row in table}
-    for name in found:
-        kind, which, word = _parts(name)
+    for name in initial:
+        kind, subject, word = _parts(name)
         if kind == "armed":
-            found[name] = 1
+            initial[name] = 1
         elif kind == "stage":
-            number = int(BY_ID[which][_IN_MATRIX[word]])
+            number = int(BY_ID[subject][_IN_MATRIX[word]])
             is_time = word.endswith("_ticks")
-            found[name] = p.ticks(number, found["tick_ms"]) if is_time else number
+            initial[name] = p.ticks(number, initial["tick_ms"]) if is_time else number
         else:
-            found[name] = defaults.get((kind, word), found[name])
-    return found
+            initial[name] = defaults.get((kind, word), initial[name])
+    return initial
 
 
-def packed(words: Words) -> bytes:
+def packed(numbers: Words) -> bytes:
     """The names and numbers as bytes for the store."""
-    return zlib.compress(msgpack.packb(words))
+    return zlib.compress(msgpack.packb(numbers))
 
 
 def unpacked(content: bytes) -> Words:
     """The names and numbers from the output of `packed`. {} for any other content."""
     try:
         stream = zlib.decompressobj()
-        found = msgpack.unpackb(stream.decompress(content, IMAGE_BYTES_MAX))
+        numbers = msgpack.unpackb(stream.decompress(content, IMAGE_BYTES_MAX))
     except (zlib.error, ValueError, msgpack.UnpackException):
         return {}
-    if not stream.eof or not isinstance(found, dict) or "tick_ms" not in found:
+    if not stream.eof or not isinstance(numbers, dict) or "tick_ms" not in numbers:
         return {}
-    kinds = {(type(name), type(number)) for name, number in found.items()}
-    return found if kinds == {(str, int)} else {}
+    kinds = {(type(name), type(number)) for name, number in numbers.items()}
+    return numbers if kinds == {(str, int)} else {}
 
 
 def code(old: Words, new: Words) -> int:
@@ -144,13 +144,13 @@ def differences(old: Words, new: Words) -> list[str]:
     then those that are armed now, then changed numbers.
     """
     changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
-    armed = sorted([each for each in changed if _parts(each)[0] == "armed"], key=_place)
+    armed = sorted([key for key in changed if _parts(key)[0] == "armed"], key=_place)
     lines = []
-    for words, level in (("NO LONGER ARMED", 0), ("armed now", 1)):
-        lines += [f"{words}: {_instance(each)}" for each in armed if new.get(each, 0) == level]
+    for label, level in (("NO LONGER ARMED", 0), ("armed now", 1)):
+        lines += [f"{label}: {_instance(key)}" for key in armed if new.get(key, 0) == level]
     order = {name: place for place, name in enumerate([*new, *old])}
     rest = sorted(changed.difference(armed), key=order.__getitem__)
-    return lines + [_line(each, old, new) for each in rest]
+    return lines + [_line(key, old, new) for key in rest]
 
 
 def waiting(approved: Approval) -> list[str]:
@@ -163,8 +163,8 @@ def waiting(approved: Approval) -> list[str]:
 def _parts(name: str) -> tuple[str, str, str]:
     """(kind, number or name, word): "rack 2.cells" is ("rack", "2", "cells")."""
     scope, _, word = name.partition(".")
-    kind, _, which = scope.partition(" ")
-    return kind, which, word
+    kind, _, subject = scope.partition(" ")
+    return kind, subject, word
 
 
 def _place(name: str) -> tuple[int, str]:
@@ -185,31 +185,31 @@ def _stage(stage: str) -> str:
 
 
 def _line(name: str, old: Words, new: Words) -> str:
-    kind, which, word = _parts(name)
+    kind, subject, word = _parts(name)
     crcs = f"{_crc(name, old)} -> {_crc(name, new)}"
     if name == PROGRAM:
         return f"the safety program: its tables have CRC {crcs}"
     if kind == "device":
-        return f"device {which}: contacts, address or profile changed: CRC {crcs}"
-    before, after = [_value(kind, which, word, words, name) for words in (old, new)]
+        return f"device {subject}: contacts, address or profile changed: CRC {crcs}"
+    before, after = [_value(kind, subject, word, numbers, name) for numbers in (old, new)]
     scope = name.partition(".")[0]
-    what = f"{_stage(which)}: {_LABELS.get(word, word)}" if kind == "stage" else f"{scope}: {word}"
-    return f"{what.removesuffix(': ')} {before} -> {after}"
+    key = f"{_stage(subject)}: {_LABELS.get(word, word)}" if kind == "stage" else f"{scope}: {word}"
+    return f"{key.removesuffix(': ')} {before} -> {after}"
 
 
-def _crc(name: str, words: Words) -> str:
-    return f"{words[name]:08X}" if name in words else ABSENT
+def _crc(name: str, numbers: Words) -> str:
+    return f"{numbers[name]:08X}" if name in numbers else ABSENT
 
 
-def _value(kind: str, which: str, word: str, words: Words, name: str) -> str:
+def _value(kind: str, subject: str, word: str, numbers: Words, name: str) -> str:
     """A number of an image in words, with its unit if this version knows the stage."""
-    if name not in words:
+    if name not in numbers:
         return ABSENT
-    number = words[name]
+    number = numbers[name]
     if kind != "stage":
         return str(number)
     if word.endswith("_ticks"):
-        return matrix_words.after(number * words["tick_ms"])
-    if which not in BY_ID:
+        return matrix_words.after(number * numbers["tick_ms"])
+    if subject not in BY_ID:
         return str(number)
-    return matrix_words.quantity(records.feature_name(BY_ID[which]), number)
+    return matrix_words.quantity(records.feature_name(BY_ID[subject]), number)

@@ -80,9 +80,9 @@ def schedule(config: Config) -> dict[str, list[Exchange]]:
 def _can(config: Config, bus: Bus, drivers: Mapping[str, families.Driver]) -> list[Exchange]:
     frame_us = can_frame_us(CAN_DATA_BYTES, bus.bitrate_bps)
     return [
-        Exchange(what, device.name, period_us, frames, frame_us, frame_us)
+        Exchange(label, device.name, period_us, frames, frame_us, frame_us)
         for device in config.topology.on_bus(bus.name)
-        for what, frames, period_us in families.frames_of(cast(CanBms, drivers[device.name]))
+        for label, frames, period_us in families.frames_of(cast(CanBms, drivers[device.name]))
     ]
 
 
@@ -91,14 +91,14 @@ def _rtu(config: Config, bus: Bus, drivers: Mapping[str, families.Driver]) -> li
     exchanges = []
     for device in config.topology.on_bus(bus.name):
         turnaround_us = device.profile.turnaround_ms * 1000
-        for what, request, period_us in families.requests_of(config, device, drivers[device.name]):
+        for label, request, period_us in families.requests_of(config, device, drivers[device.name]):
             size = len(request.frame)
             leaves_us = port.transaction_us(size, 0, 0) - port.gap_us - port.turnaround_us
             whole_us = port.transaction_us(size, request.reply_bytes, turnaround_us)
-            early = 1 if what == families.SETPOINT and period_us > config.tick_ms * 1000 else 0
+            early = 1 if label == families.SETPOINT and period_us > config.tick_ms * 1000 else 0
             exchanges.append(
                 Exchange(
-                    what,
+                    label,
                     device.name,
                     period_us,
                     frames=1,
@@ -119,11 +119,11 @@ def meter_phases(config: Config, drivers: Mapping[str, families.Driver]) -> dict
     meter has no phase if its period is not a whole number of ticks.
     """
     phases_us = {}
-    for bus in [each for each in config.buses if each.kind != "can"]:
+    for bus in [bus for bus in config.buses if bus.kind != "can"]:
         port, before_us = rtu_port(config, bus), BEFORE_TICK_US
         devices = config.topology.on_bus(bus.name)
-        meters = [each for each in devices if each.profile.family == "meter"]
-        for device in sorted(meters[::-1], key=lambda each: each.role != "meter_load"):
+        meters = [device for device in devices if device.profile.family == "meter"]
+        for device in sorted(meters[::-1], key=lambda meter: meter.role != "meter_load"):
             if device.profile.period_ms % config.tick_ms:
                 continue
             for request in cast(Meter, drivers[device.name]).fast():
@@ -142,18 +142,18 @@ def utilisation_permille(exchanges: Sequence[Exchange]) -> int:
     return -(-sum(busy_ppm) // 1000)
 
 
-def check(values: Values, every: Schedule) -> None:
+def check(values: Values, schedule: Schedule) -> None:
     """Refuse a bus that is busy for too large a part of the time. It could not catch up after a
     delay.
     """
-    for name, exchanges in every.items():
+    for name, exchanges in schedule.items():
         busy_permille = utilisation_permille(exchanges)
         if busy_permille > UTILISATION_PERMILLE_MAX:
             key = SPEED_KEYS[values.get("bus", name, "kind")]
             path = _slowest(values, exchanges, ("bus", name, key))
             value, busy_pct = values.get(*path), f"{busy_permille / 10:.1f} %"
-            which = "the bus" if path[0] == "bus" else f"bus {name}"
-            problem = f"{value} is not allowed: {which} would be busy {busy_pct} of the time"
+            subject = "the bus" if path[0] == "bus" else f"bus {name}"
+            problem = f"{value} is not allowed: {subject} would be busy {busy_pct} of the time"
             remedies = "longer periods, fewer reads (gap_registers_max), or fewer devices on it"
             if key != "address":
                 remedies = "a faster bus, longer periods, or fewer devices on it"
@@ -164,7 +164,7 @@ def _slowest(values: Values, exchanges: Sequence[Exchange], of_bus: Path) -> Pat
     """The key that an error line names: the speed of the bus, or the turn-around of the slowest
     device. The turn-around is named if a later file states it.
     """
-    device = max(exchanges, key=lambda each: each.time_us).device
+    device = max(exchanges, key=lambda exchange: exchange.time_us).device
     own, speed = ("device", device, "turnaround_ms"), values.entries.get(of_bus)
     is_later = own in values.entries and speed and values.entries[own].rank > speed.rank
     return own if is_later else of_bus
@@ -173,26 +173,26 @@ def _slowest(values: Values, exchanges: Sequence[Exchange], of_bus: Path) -> Pat
 # -- the time from an emergency-stop contact to the last byte of the frame that stops the converter
 
 
-def stop_latency(config: Config, every: Schedule) -> list[Latency]:
+def stop_latency(config: Config, schedule: Schedule) -> list[Latency]:
     """The parts of the time from the slower E-stop contact to the last byte that drops the PCS
     enable.
     """
     device = cast(Device, config.topology.driven("pcs_enable_ok"))  # device_checks.OUTPUTS_ALWAYS
-    return _stop_latency(config, every, device, "write coils")
+    return _stop_latency(config, schedule, device, "write coils")
 
 
-def pcs_stop_latency(config: Config, every: Schedule, unit: int) -> list[Latency]:
+def pcs_stop_latency(config: Config, schedule: Schedule, unit: int) -> list[Latency]:
     """The parts of the time from the slower E-stop contact to the last byte of the stop frame for
     the PCS of a unit.
     """
-    return _stop_latency(config, every, config.topology.required("pcs", unit), families.SETPOINT)
+    return _stop_latency(config, schedule, config.topology.required("pcs", unit), families.SETPOINT)
 
 
-def _stop_latency(config: Config, every: Schedule, device: Device, what: str) -> list[Latency]:
-    """The parts of the time from the slower contact to the last byte of the exchange `what`."""
-    ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
+def _stop_latency(config: Config, schedule: Schedule, device: Device, label: str) -> list[Latency]:
+    """The parts of the time from the slower contact to the last byte of the exchange `label`."""
+    ways = [_input_latency(config, schedule, signal) for signal in ("estop_1_ok", "estop_2_ok")]
     slowest = max(ways, key=lambda parts: sum(part.time_us for part in parts))
-    own = exchange_of(every[device.bus], device, what)
+    own = exchange_of(schedule[device.bus], device, label)
     ticks = max(1, *[config.stage_words[stage].set_ticks for stage in ("1a", "1b")])
     debounce = f"row 1, {ticks} tick(s), the wait for a tick included"
     tick_us = config.tick_ms * 1000
@@ -200,25 +200,25 @@ def _stop_latency(config: Config, every: Schedule, device: Device, what: str) ->
         *slowest,
         Latency("debounce", ticks * tick_us, debounce),
         Latency("tick", tick_us, f"{HANDED_OVER}; a late tick counts as missed"),
-        *_write_latency(every[device.bus], own, device.bus),
+        *_write_latency(schedule[device.bus], own, device.bus),
     ]
 
 
-def exchange_of(exchanges: Sequence[Exchange], device: Device, what: str) -> Exchange:
-    """The exchange of a device whose name is `what`."""
+def exchange_of(exchanges: Sequence[Exchange], device: Device, label: str) -> Exchange:
+    """The exchange of a device whose name is `label`."""
     return next(
         exchange
         for exchange in exchanges
-        if (exchange.device, exchange.what) == (device.name, what)
+        if (exchange.device, exchange.what) == (device.name, label)
     )
 
 
-def hint_latency(config: Config, every: Schedule) -> list[Latency]:
+def hint_latency(config: Config, schedule: Schedule) -> list[Latency]:
     """The parts of the time from the datagram of a hint to the last byte of the new set-point for
     the PCS of the first unit.
     """
     device, tick_us = config.topology.required("pcs", 0), config.tick_ms * 1000
-    exchanges = every[device.bus]
+    exchanges = schedule[device.bus]
     frame = next(exchange for exchange in exchanges if exchange.what == families.SETPOINT)
     return [
         Latency("wait", tick_us, "for the next tick, which takes hints at its beginning"),
@@ -227,12 +227,12 @@ def hint_latency(config: Config, every: Schedule) -> list[Latency]:
     ]
 
 
-def _input_latency(config: Config, every: Schedule, signal: str) -> list[Latency]:
+def _input_latency(config: Config, schedule: Schedule, signal: str) -> list[Latency]:
     """The parts of the longest time of an input. The contact moves just after a read, so one period
     passes, and then a read takes its longest time.
     """
     device, _ = cast(tuple[Device, int], config.topology.mapped(signal))
-    exchanges = every[device.bus]
+    exchanges = schedule[device.bus]
     read = exchange_of(exchanges, device, "read inputs")
     poll = f"{device.name} is read every {read.period_us / 1000:g} ms"
     first = f"all other exchanges on bus {device.bus} go first, then the read"
@@ -246,11 +246,11 @@ def response_us(exchange: Exchange, exchanges: Sequence[Exchange]) -> int:
     """Longest time from the moment an exchange is due to its end, us. All other exchanges go first,
     also those that become due meanwhile.
     """
-    others = [other for other in exchanges if other is not exchange]
+    rivals = [rival for rival in exchanges if rival is not exchange]
     total_us = exchange.time_us
     while True:
         wider_us = exchange.time_us + sum(
-            (other.early - (-total_us // other.period_us)) * other.time_us for other in others
+            (rival.early - (-total_us // rival.period_us)) * rival.time_us for rival in rivals
         )
         if wider_us == total_us:
             return total_us

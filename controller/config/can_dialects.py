@@ -27,7 +27,7 @@ names = functools.cache(shipped_names)  # profiles are numbered from 1, in the o
 @functools.cache
 def shipped() -> tuple[Dialect, ...]:
     """The dialects of the shipped profiles of family can_bms."""
-    found = []
+    dialects = []
     for name in names():
         text = (FOLDER / f"{name}.toml").read_text(encoding="ascii")
         if f'family = "{CAN_BMS}"' not in text:
@@ -36,17 +36,21 @@ def shipped() -> tuple[Dialect, ...]:
         stride, forbidden = profile.settings["node_stride"], profile.settings["forbidden"]
         for node in NODES if stride else (0,):
             ids = list(can_messages.ids(profile, node))
-            required = frozenset(each.can_id for each in ids if each.is_required)
-            known = frozenset(each.can_id for each in ids)
-            found.append(Dialect(name, required, known, frozenset(forbidden)))
-    return tuple(found)
+            required = frozenset(message.can_id for message in ids if message.is_required)
+            known = frozenset(message.can_id for message in ids)
+            dialects.append(Dialect(name, required, known, frozenset(forbidden)))
+    return tuple(dialects)
 
 
 def number_of(ids: Collection[int]) -> int:
     """The number of the profile that fits these ids best. 0 if none fits."""
     heard = frozenset(ids)
-    fitting = [each for each in shipped() if each.required <= heard and not each.forbidden & heard]
+    fitting = [
+        dialect
+        for dialect in shipped()
+        if dialect.required <= heard and not dialect.forbidden & heard
+    ]
     if not fitting:
         return 0
-    best = max(fitting, key=lambda each: (len(each.required), len(each.known & heard)))
+    best = max(fitting, key=lambda dialect: (len(dialect.required), len(dialect.known & heard)))
     return names().index(best.name) + 1

@@ -14,8 +14,8 @@ _ORDER = forms.choice(("little", "big"), "little")
 
 def _are_states(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        re.fullmatch("0|-?[1-9][0-9]*", raw) and type(each) is int and abs(each) <= VALUE_MAX
-        for raw, each in value.items()
+        re.fullmatch("0|-?[1-9][0-9]*", raw) and type(state) is int and abs(state) <= VALUE_MAX
+        for raw, state in value.items()
     )
 
 
@@ -36,8 +36,8 @@ _MUX = forms.integer(0, 65535, None)
 
 
 def _hex(default: Any = forms.REQUIRED) -> forms.Field:
-    words = "0 to 8 bytes in hexadecimal"
-    return forms.matching(re.compile(r"([0-9a-fA-F]{2}){0,8}"), words, default)
+    meaning = "0 to 8 bytes in hexadecimal"
+    return forms.matching(re.compile(r"([0-9a-fA-F]{2}){0,8}"), meaning, default)
 
 
 RACK_SETTINGS = {  # settings that every BMS has, on CAN or Modbus

@@ -29,31 +29,33 @@ CELL_ENDS = ("cell_voltage_mV_min", "cell_voltage_mV_max")
 def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> dict[str, Table]:
     """{table: {name: row}} of the tables of a profile. Raises ConfigError."""
     file = path.name
-    found = {
+    checked = {
         name: read_each(file, (name,), tables[name], form.TABLES[name]) for name in form.TABLES
     }
     by_dbc = dbc.read(path, settings["dbc"]) if settings["dbc"] else {}
-    for name, row in found["messages"].items():
+    for name, row in checked["messages"].items():
         _fill_message(file, ("messages", name), row, by_dbc)
-    for name, row in found["sent"].items():
+    for name, row in checked["sent"].items():
         if row["asks"] and row["data_close"]:
             not_allowed(file, ("sent", name, "asks"), True, "false: data_close commands")
         if row["extended"] is None:
             row["extended"] = row["id"] > STANDARD_MAX
         _check_seal(file, ("sent", name), row)
     for table in ("signals", "arrays", "faults"):
-        for name, row in found[table].items():
-            _fill_place(file, (table, name), row, found["messages"], by_dbc)
-    if all(row["use"] != "required" for row in found["messages"].values()):
+        for name, row in checked[table].items():
+            _fill_place(file, (table, name), row, checked["messages"], by_dbc)
+    if all(row["use"] != "required" for row in checked["messages"].values()):
         refuse(file, ("messages",), "has no required id", "at least one: it shows the dialect")
-    check_values(file, found, "signals", "arrays")
-    _check_periods(file, found["sent"])
+    check_values(file, checked, "signals", "arrays")
+    _check_periods(file, checked["sent"])
     forbidden = settings["forbidden"]
-    settings["forbidden"] = [each | (EXTENDED if each > STANDARD_MAX else 0) for each in forbidden]
-    for name, row in found["messages"].items():
+    settings["forbidden"] = [
+        can_id | (EXTENDED if can_id > STANDARD_MAX else 0) for can_id in forbidden
+    ]
+    for name, row in checked["messages"].items():
         if row["id"] in forbidden:
             not_allowed(file, ("settings", "forbidden"), row["id"], f"no id of messages.{name}")
-    return found
+    return checked
 
 
 def _fill_message(file: str, path: Path, row: Table, by_dbc: Mapping[str, Message]) -> None:
@@ -119,11 +121,11 @@ def _check_seal(file: str, path: Path, row: Table) -> None:
         not_allowed(file, (*path, "data"), shortest, allowed)
 
 
-def _fill_signal(row: Table, signal: Signal, *others: Signal) -> None:
-    """Copy place and scale of a DBC signal into the row. others: further values of an array."""
+def _fill_signal(row: Table, signal: Signal, *siblings: Signal) -> None:
+    """Copy place and scale of a DBC signal into the row. siblings: further values of an array."""
     row["start"], row["length"] = signal.start, signal.bits
     if "starts" in row:
-        row["starts"] = [signal.start, *[each.start for each in others]]
+        row["starts"] = [signal.start, *[sibling.start for sibling in siblings]]
     row["order"] = "big" if signal.is_big else "little"
     row["mux"] = signal.mux if row["mux"] is None else row["mux"]
     if "scale" in row:
@@ -133,22 +135,24 @@ def _fill_signal(row: Table, signal: Signal, *others: Signal) -> None:
         row["scale"] = float(signal.factor) * scale
 
 
-def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: str) -> None:
+def check_values(file: str, tables: Mapping[str, Table], table: str, of_arrays: str) -> None:
     """Refuse signals and arrays that together do not describe a rack. table, of_arrays: how the
     file calls the tables of signals and of arrays, for the error line.
     """
-    signals, arrays = found["signals"], found["arrays"]
+    signals, arrays = tables["signals"], tables["arrays"]
     for key, names in (("signals", NAMES), ("arrays", tuple(rack_sources.ARRAYS))):
-        for name in found[key]:
+        for name in tables[key]:
             if name not in names:
                 unknown(file, (key, name), names)
     for name in NEEDED:
         if name not in signals:
             refuse(file, (table, name), "is missing; the family needs it")
-    if not found["faults"]:
+    if not tables["faults"]:
         refuse(file, ("faults",), "is empty", "the fault bits that the BMS reports")
     for name, row in signals.items():
-        low, high = next((each[2:4] for each in s.RACK_INPUTS if each[0] == name), row["range"])
+        low, high = next(
+            (input_row[2:4] for input_row in s.RACK_INPUTS if input_row[0] == name), row["range"]
+        )
         if name == "rack_voltage_mV" and rack_sources.CHARGE_MV in signals:
             low = -high  # the value is compared with the limits of the rack
         if not low <= row["range"][0] <= row["range"][1] <= high:

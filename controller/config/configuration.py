@@ -82,8 +82,8 @@ def load(path: AnyPath, missing: Sequence[str] = (), tick_ms: int | None = None)
 
 def with_doubts(path: AnyPath) -> tuple[Config, tuple[str, ...]]:
     """(Config, lines that warn of doubtful values) of the file at `path`. Raises ConfigError."""
-    values, config, every = _read(path)
-    return config, (*pairs.doubts(values, config), *tick_fit.doubts(values, config, every))
+    values, config, schedule = _read(path)
+    return config, (*pairs.doubts(values, config), *tick_fit.doubts(values, config, schedule))
 
 
 def carried_over(path: AnyPath, lines: list[str]) -> Config:
@@ -135,13 +135,13 @@ def _read(
     config = _config(chain, values, topology.build(values, missing))
     try:
         cross_checks.check(values, config)
-        every = bus_times.schedule(config)
-        bus_times.check(values, every)
-        config = track_path.filled(values, config, every)
+        schedule = bus_times.schedule(config)
+        bus_times.check(values, schedule)
+        config = track_path.filled(values, config, schedule)
     except ConfigError as error:
         error.built = config
         raise
-    return values, config, every
+    return values, config, schedule
 
 
 def _config(chain: list[layers.Layer], values: Values, plan: Topology) -> Config:
@@ -153,8 +153,8 @@ def _config(chain: list[layers.Layer], values: Values, plan: Topology) -> Config
     units = tuple(unit(values, plan, index, budgets) for index in range(plan.units))
     racks = tuple(rack(values, plan, index, budgets) for index in range(plan.racks))
     control = limit_images.control_parameters(values, plan)
-    tick_ms, modules = values.get("cabinet", "tick_ms"), max(each["modules"] for each in racks)
-    words = limit_images.stage_words(values, cabinet, tick_ms)
+    tick_ms, modules = values.get("cabinet", "tick_ms"), max(rack["modules"] for rack in racks)
+    stage_words = limit_images.stage_words(values, cabinet, tick_ms)
     senders, tables = sources.read(values), (cabinet, *units, *racks)
     return Config(
         path=chain[-1].file,
@@ -166,8 +166,8 @@ def _config(chain: list[layers.Layer], values: Values, plan: Topology) -> Config
         unit_tables=units,
         rack_tables=racks,
         control=control,
-        stage_words=words,
-        safety_image=limit_images.safety_image(plan, tick_ms, modules, tables, words),
+        stage_words=stage_words,
+        safety_image=limit_images.safety_image(plan, tick_ms, modules, tables, stage_words),
         control_image=array("i", control.values()),
         coil_period_ms=_coil_period_ms(plan),
         sources=senders,

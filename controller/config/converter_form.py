@@ -10,7 +10,7 @@ from drivers import wear
 
 # Whether the device stores each written value in flash or EEPROM, which wears out. Older profiles
 # say true and false.
-STORED = {True: wear.YES, False: wear.NO} | {each: each for each in wear.STORED}
+STORED = {True: wear.YES, False: wear.NO} | {choice: choice for choice in wear.STORED}
 
 
 def _is_stored(value: Any) -> bool:
@@ -34,8 +34,8 @@ ORDERS = dict.fromkeys(("word_order", "byte_order"), forms.choice(("big", "littl
 
 
 def _are_models(value: Any) -> bool:
-    every = value if isinstance(value, list) else [value]
-    return bool(every) and all(type(each) is int and 1 <= each < 0xFFFF for each in every)
+    models = value if isinstance(value, list) else [value]
+    return bool(models) and all(type(model) is int and 1 <= model < 0xFFFF for model in models)
 
 
 # Where a register is. With `model` the address counts from the ID register of that SunSpec model.

@@ -32,8 +32,8 @@ def optional(registers: Table) -> tuple[str, ...]:
     return (*OPTIONAL, *factors, *[name for name in registers if name.startswith(FAULT)])
 
 
-def parts(file: str, top: Table, made: Made) -> Table:
-    """The checked parts of a Profile, by name. top: the tables of the file. made: a function that
+def parts(file: str, top: Table, make: Made) -> Table:
+    """The checked parts of a Profile, by name. top: the tables of the file. make: a function that
     makes a Register from a name and a table.
     """
     registers, settings = top["registers"], top["settings"]
@@ -44,29 +44,34 @@ def parts(file: str, top: Table, made: Made) -> Table:
         refuse(file, ("registers", "dc_charge_W"), "is missing", "both ways, or neither")
     _check_signs(file, registers)
     _check_states(file, registers)
-    frames = [_frame(file, ("setpoint", str(at)), each, made) for at, each in _numbered(top)]
-    if not any(each.role in NUMBERS for frame in frames for each in frame.values):
+    frames = [
+        _frame(file, ("setpoint", str(number)), table, make) for number, table in _numbered(top)
+    ]
+    if not any(register.role in NUMBERS for frame in frames for register in frame.values):
         refuse(file, ("setpoint",), "is missing", f"[[setpoint]] with a role {', '.join(NUMBERS)}")
     taken = _places(file, frames)
-    found: Table = {"setpoint": frames, "heartbeat": {}}
+    checked: Table = {"setpoint": frames, "heartbeat": {}}
     for name in converter_form.SEQUENCES[1:]:
         own = set(taken)
-        found[name] = [
-            _step(file, (name, str(at)), each, made, own) for at, each in _numbered(top, name)
+        checked[name] = [
+            _step(file, (name, str(number)), table, make, own)
+            for number, table in _numbered(top, name)
         ]
-    for at, step in enumerate(found["stop"], 1):
+    for number, step in enumerate(checked["stop"], 1):
         if step.function not in WRITES:
-            not_allowed(file, ("stop", str(at), "function"), step.function, "6 or 16: a stop waits")
-    _check_starts(file, found)
+            not_allowed(
+                file, ("stop", str(number), "function"), step.function, "6 or 16: a stop waits"
+            )
+    _check_starts(file, checked)
     if top["heartbeat"]:
         beat = read(file, ("heartbeat",), top["heartbeat"], converter_form.HEARTBEAT)
-        beat["address"] = made("heartbeat", {"type": "u16", **_placed(beat)}).address
-        every = found["setup"] + found["start"] + found["stop"]
-        taken |= {each.register.address for each in every}
+        beat["address"] = make("heartbeat", {"type": "u16", **_placed(beat)}).address
+        steps = checked["setup"] + checked["start"] + checked["stop"]
+        taken |= {step.register.address for step in steps}
         _check_apart(file, ("heartbeat", "address"), beat["address"], 1, taken)
-        found["heartbeat"] = beat
-    _check_watchdog(file, settings, found["heartbeat"], top["timing"]["period_ms"])
-    return found
+        checked["heartbeat"] = beat
+    _check_watchdog(file, settings, checked["heartbeat"], top["timing"]["period_ms"])
+    return checked
 
 
 def _check_signs(file: str, registers: dict[str, Register]) -> None:
@@ -107,23 +112,23 @@ def _numbered(top: Table, name: str = "setpoint") -> list[tuple[int, Table]]:
     return list(enumerate(top[name], 1))
 
 
-def _frame(file: str, path: Path, table: Table, made: Made) -> SetpointFrame:
+def _frame(file: str, path: Path, table: Table, make: Made) -> SetpointFrame:
     fields = read(file, path, table, converter_form.SETPOINT)
     values = []
-    for at, value in enumerate(fields["values"], 1):
-        own = (*path, "values", str(at))
+    for number, value in enumerate(fields["values"], 1):
+        own = (*path, "values", str(number))
         _check_role(file, own, value)
         is_raw = value["role"] in ("mode", "constant")
         plain = {"scale": 1, "offset": 0, "scale_by": ""} if is_raw else {}
-        values.append(made(".".join(own), value | plain))
+        values.append(make(".".join(own), value | plain))
         raws = {key: [value[key]] for key in (*MODE_KEYS, "equals") if is_raw}
         _check_fit(file, own, values[-1], raws)
-    words = sum(each.words for each in values)
-    if not values or fields["function"] == 6 and words > 1:
+    word_count = sum(register.words for register in values)
+    if not values or fields["function"] == 6 and word_count > 1:
         allowed = "values of one register for function 6, of several for 16"
-        not_allowed(file, (*path, "values"), f"{words} registers", allowed)
-    last = _placed(fields) | {"address": fields["address"] + words - 1}
-    first = made(".".join(path), {"type": "u16", **last}).address - words + 1
+        not_allowed(file, (*path, "values"), f"{word_count} registers", allowed)
+    last = _placed(fields) | {"address": fields["address"] + word_count - 1}
+    first = make(".".join(path), {"type": "u16", **last}).address - word_count + 1
     kept = {key: fields[key] for key in ("function", "stored")}
     return SetpointFrame(**kept, address=first, values=values)
 
@@ -163,15 +168,15 @@ def _check_release(file: str, path: Path, value: Table, keys: tuple[str, ...]) -
 def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
     """Addresses of all registers of the set-point. Refuse a register that two frames write."""
     taken: set[int] = set()
-    for at, frame in enumerate(frames, 1):
-        words = sum(each.words for each in frame.values)
-        own = set(range(frame.address, frame.address + words))
+    for number, frame in enumerate(frames, 1):
+        word_count = sum(register.words for register in frame.values)
+        own = set(range(frame.address, frame.address + word_count))
         if own & taken:
-            path = ("setpoint", str(at), "address")
+            path = ("setpoint", str(number), "address")
             not_allowed(file, path, frame.address, "registers of no other frame")
         taken |= own
     _check_idle(file, frames)
-    roles = [each.role for frame in frames for each in frame.values]
+    roles = [register.role for frame in frames for register in frame.values]
     if roles.count("mode") != 1 if "magnitude" in roles else roles.count("mode") > 1:
         refuse(file, ("setpoint",), f"has {roles.count('mode')} values with role mode", "one")
     return taken
@@ -184,19 +189,26 @@ def _check_idle(file: str, frames: list[SetpointFrame]) -> None:
     way for one frame. In the second case a later frame has the number for this direction, so the
     new mode would use the old number.
     """
-    for at, frame in enumerate(frames, 1):
-        others = [each.role for one in frames if one is not frame for each in one.values]
-        later = [each.role for one in frames[at:] for each in one.values]
+    for number, frame in enumerate(frames, 1):
+        other_roles = [
+            register.role
+            for other_frame in frames
+            if other_frame is not frame
+            for register in other_frame.values
+        ]
+        later = [
+            register.role for later_frame in frames[number:] for register in later_frame.values
+        ]
         for place, mode in enumerate(frame.values, 1):
             is_shared = mode.role == "mode" and mode.idle in (mode.charge, mode.discharge)
             way = "charge" if mode.role == "mode" and mode.idle == mode.charge else "discharge"
-            if is_shared and ("magnitude" in others or way in later):
-                path = ("setpoint", str(at), "values", str(place), "idle")
+            if is_shared and ("magnitude" in other_roles or way in later):
+                path = ("setpoint", str(number), "values", str(place), "idle")
                 allowed = f"another raw value than charge and discharge, or the mode behind {way}"
                 not_allowed(file, path, mode.idle, allowed)
 
 
-def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> Step:
+def _step(file: str, path: Path, table: Table, make: Made, taken: set[int]) -> Step:
     fields = read(file, path, table, converter_form.STEP)
     is_write = fields["function"] in WRITES
     if is_write == (fields["value"] is None) or is_write == bool(fields["equals"]):
@@ -205,7 +217,7 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
     if fields["repeat_ms"] and (path[0] != "start" or not is_write):
         not_allowed(file, (*path, "repeat_ms"), fields["repeat_ms"], "it of a write of [[start]]")
     own_keys = {key: fields[key] for key in ("type", "mask")}
-    register = made(".".join(path), own_keys | _placed(fields))
+    register = make(".".join(path), own_keys | _placed(fields))
     register.function, register.word_order = fields["function"], fields["word_order"]
     if fields["function"] == 6 and register.words > 1:
         not_allowed(file, (*path, "function"), 6, "16 for a value of two registers")
@@ -220,17 +232,21 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
     return Step(function=fields["function"], register=register, **rest)
 
 
-def _check_starts(file: str, found: Table) -> None:
+def _check_starts(file: str, steps: Table) -> None:
     """Refuse a write of the start that is also a write of the set-up or the stop. The gate (which
     lets frames to the converter pass) knows frames only by register and value. It would refuse the
     set-up, or let the start pass at any time.
     """
-    for at, step in enumerate(found["start"], 1):
+    for number, step in enumerate(steps["start"], 1):
         for name in ("setup", "stop") if step.function in WRITES else ():
-            same = [each.register.address for each in found[name] if each.value == step.value]
+            same = [
+                other_step.register.address
+                for other_step in steps[name]
+                if other_step.value == step.value
+            ]
             if step.register.address in same:
                 allowed = f"a register or value that is not of [[{name}]]"
-                not_allowed(file, ("start", str(at), "value"), step.value, allowed)
+                not_allowed(file, ("start", str(number), "value"), step.value, allowed)
 
 
 def _check_fit(file: str, path: Path, register: Register, raws: Table) -> None:
@@ -243,8 +259,8 @@ def _check_fit(file: str, path: Path, register: Register, raws: Table) -> None:
                 not_allowed(file, (*path, key), value, f"a value that {register.type} can have")
 
 
-def _check_apart(file: str, path: Path, address: int, words: int, taken: set[int]) -> None:
-    if taken & set(range(address, address + words)):
+def _check_apart(file: str, path: Path, address: int, word_count: int, taken: set[int]) -> None:
+    if taken & set(range(address, address + word_count)):
         allowed = "a register that is not of the set-point, or of another step"
         not_allowed(file, path, address, allowed)
 

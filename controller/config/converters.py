@@ -64,7 +64,7 @@ def check(values: Values, config: Config) -> None:
     rating that its registers cannot hold, and load tracking that would wear out its flash.
     """
     accepted = config.topology.not_fitted
-    for device in [each for each in config.devices if each.role == "pcs"]:
+    for device in [device for device in config.devices if device.role == "pcs"]:
         for name in lacks(device.profile):
             if name not in accepted and (name != STORED or _is_tracked(config, device)):
                 values.not_accepted(name, f"device.{device.name} {RESTS[name]}")
@@ -93,7 +93,7 @@ def _check_stop(values: Values, config: Config, device: Device) -> None:
 def _check_rating(values: Values, config: Config, device: Device) -> None:
     rated_W, path = config.unit_tables[device.index]["rated_W"], ("device", device.name, "profile")
     settings = {"rated_W": rated_W}
-    for frame in [Frame(each, settings) for each in device.profile.setpoint]:
+    for frame in [Frame(setpoint, settings) for setpoint in device.profile.setpoint]:
         for power_W in (-rated_W, rated_W):
             try:
                 frame.words(power_W)
@@ -140,11 +140,11 @@ def gate(
     profile = device.profile
     writes = []
     for is_start, sequence in ((True, profile.start), (False, profile.stop + profile.setup)):
-        for step in [each for each in sequence if each.value is not None]:
-            register, words = step.register, step.register.words
-            content = (step.value % (1 << 16 * words)).to_bytes(2 * words, "big")
+        for step in [step for step in sequence if step.value is not None]:
+            register, word_count = step.register, step.register.words
+            content = (step.value % (1 << 16 * word_count)).to_bytes(2 * word_count, "big")
             content = big_endian(content, register.word_order == "little", False)
-            writes.append(Write(is_start, step.function, register.address, words, content))
+            writes.append(Write(is_start, step.function, register.address, word_count, content))
     if beat := profile.heartbeat:
         writes.append(Write(False, beat["function"], beat["address"], 1))
     setpoint = setpoint_gate(device, rated_W, place)
@@ -176,7 +176,7 @@ def setpoint_gate(
                 device.address,
                 frame.function,
                 frame.address,
-                tuple(_value_form(each, rated_W) for each in frame.values),
+                tuple(_value_form(register, rated_W) for register in frame.values),
             )
             for frame in device.profile.setpoint
         ],

@@ -74,15 +74,15 @@ def _check_reach(values: Values, config: Config, number: int, table: dict[str, i
     BMS allows.
     """
     profile = config.topology.required("bms", number - 1).profile
-    for key, name, each in (
+    for key, name, factor in (
         ("cells", "rack_voltage_mV", table["charge_end_mV"]),
         ("rated_current_mA", "rack_current_mA", 1),
     ):
         high = profile.signals[name]["range"][1]
-        if table[key] * each > high:
+        if table[key] * factor > high:
             ends = f"its {name} ends at {round(high)}"
-            full = f", and a cell is full at {each} mV" if each > 1 else ""
-            allowed = f"at most {high // each:.0f} by {profile.path.name}: {ends}{full}"
+            full = f", and a cell is full at {factor} mV" if factor > 1 else ""
+            allowed = f"at most {high // factor:.0f} by {profile.path.name}: {ends}{full}"
             _refuse_number(values, "rack", number, key, table, allowed)
 
 
@@ -147,9 +147,9 @@ def _check_cells(values: Values, config: Config) -> None:
     first: dict[int, int] = {}
     racks = config.rack_tables
     for rack, unit in enumerate(config.topology.rack_units):
-        other = first.setdefault(unit, rack)
-        if racks[rack]["cells"] != racks[other]["cells"]:
-            allowed = f"{racks[other]['cells']}, as rack {other + 1} on the same DC bus"
+        first_rack = first.setdefault(unit, rack)
+        if racks[rack]["cells"] != racks[first_rack]["cells"]:
+            allowed = f"{racks[first_rack]['cells']}, as rack {first_rack + 1} on the same DC bus"
             _refuse_number(values, "rack", rack + 1, "cells", racks[rack], allowed)
 
 
@@ -231,7 +231,7 @@ def _check_ends(values: Values, number: int, table: dict[str, int]) -> None:
     """Refuse a taper that ends beyond the threshold of its stage: 28 for charge, 31b for discharge.
     Otherwise power would still flow when the stage trips. End and threshold may be equal.
     """
-    for stage, key, sign, side, other in (
+    for stage, key, sign, side, opposite in (
         ("28", "charge_end_mV", 1, "at most", "at least"),
         ("31b", "discharge_end_mV", -1, "at least", "at most"),
     ):
@@ -239,7 +239,9 @@ def _check_ends(values: Values, number: int, table: dict[str, int]) -> None:
         trip_mV = values.get(*path)
         if table["cells_reported"] and table[key] * sign > trip_mV * sign:
             if path in values.entries:
-                values.not_allowed(path, f"{other} {key} of rack {number}, which is {table[key]}")
+                values.not_allowed(
+                    path, f"{opposite} {key} of rack {number}, which is {table[key]}"
+                )
             allowed = f"{side} the set of stage {stage}, which is {trip_mV}"
             _refuse_number(values, "rack", number, key, table, allowed)
 
@@ -273,23 +275,23 @@ def _check_ladders(values: Values) -> None:
         is_high = path_high in entries and (
             path_low not in entries or entries[path_high].rank >= entries[path_low].rank
         )
-        path, other = (path_high, path_low) if is_high else (path_low, path_high)
-        bound = in_unit(values.get(*other), values.spec(path).unit)
+        path, bound_path = (path_high, path_low) if is_high else (path_low, path_high)
+        bound = in_unit(values.get(*bound_path), values.spec(path).unit)
         side = "above" if is_high == (sense > 0) else "below"
-        values.not_allowed(path, f"{side} the set of stage {other[1]}, which is {bound}")
+        values.not_allowed(path, f"{side} the set of stage {bound_path[1]}, which is {bound}")
 
 
 @functools.cache
 def ladders(chemistry: str) -> tuple[tuple[MatrixStage, MatrixStage], ...]:
     """Pairs of stages on the same feature, the milder stage first. Their thresholds differ."""
     places = (matrix.S_SCOPE, matrix.S_FEATURE, matrix.S_SENSE)
-    found = []
+    ladder_pairs = []
     for low, high in itertools.permutations(_STAGES, 2):
         if low[matrix.S_ID] in STAGE_SET_FROM:
             continue
         if [low[place] for place in places] == [high[place] for place in places]:
             sense = low[matrix.S_SENSE]
-            set_low, set_high = [levels(each, chemistry)[0] for each in (low, high)]
+            set_low, set_high = [levels(stage, chemistry)[0] for stage in (low, high)]
             if set_low * sense < set_high * sense:
-                found.append((low, high))
-    return tuple(found)
+                ladder_pairs.append((low, high))
+    return tuple(ladder_pairs)

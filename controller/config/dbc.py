@@ -49,18 +49,20 @@ class Message(NamedTuple):
 
 def messages(text: str) -> dict[str, Message]:
     """{name: Message} of a DBC. Raises ValueError in one line."""
-    found: dict[str, Message] = {}
+    by_name: dict[str, Message] = {}
     message = None
     for line in map(str.strip, _STRING.sub('""', text).splitlines()):
         if not _ENTRY.match(line):
             continue
         if head := _MESSAGE.fullmatch(line):
             message = Message(int(head[1]), {})
-            found[head[2]] = message
+            by_name[head[2]] = message
             continue
         if later := _LATER.fullmatch(line):
-            for each in found.values():
-                each.signals.pop(later[2] if each.can_id == int(later[1]) else "", None)
+            for dbc_message in by_name.values():
+                dbc_message.signals.pop(
+                    later[2] if dbc_message.can_id == int(later[1]) else "", None
+                )
             continue
         parts = _SIGNAL.fullmatch(line)
         if message and not parts and line.startswith(_SIGNAL_START):
@@ -70,7 +72,7 @@ def messages(text: str) -> dict[str, Message]:
         signal = _signal(parts)
         if signal.factor > 0 and 0 < _bits(signal) < 1 << FRAME_BITS:
             message.signals[parts[1]] = signal
-    return found
+    return by_name
 
 
 def _signal(parts: re.Match[str]) -> Signal:
@@ -95,8 +97,8 @@ def _bits(signal: Signal) -> int:
         return (1 << signal.bits) - 1 << signal.start
     order = [byte * 8 + bit for byte in range(FRAME_BITS // 8) for bit in range(7, -1, -1)]
     first = order.index(signal.start) if signal.start < FRAME_BITS else FRAME_BITS
-    found = order[first : first + signal.bits]
-    return sum(1 << bit for bit in found) if len(found) == signal.bits else 0
+    bits = order[first : first + signal.bits]
+    return sum(1 << bit for bit in bits) if len(bits) == signal.bits else 0
 
 
 def read(path: pathlib.Path, name: str) -> dict[str, Message]:

@@ -31,15 +31,15 @@ def check(values: Values, topology: Topology) -> None:
     for bus in topology.buses:
         _check_addresses(values, bus, topology.on_bus(bus.name))
     _check_mapping(values, topology, "inputs", _inputs_needed(topology))
-    absent = [name for each in topology.not_fitted for name in equipment.EVERY[each].outputs]
+    absent = [output for name in topology.not_fitted for output in equipment.EVERY[name].outputs]
     outputs = [name for name in OUTPUTS_ALWAYS if name not in absent]
     _check_mapping(values, topology, "outputs", outputs)
 
 
 def _check_roles(values: Values, topology: Topology) -> None:
     needed = [(role, -1, "") for role in (*ROLES_ALWAYS, *_roles_needed(topology))]
-    for role, what, count in (("pcs", "unit", topology.units), ("bms", "rack", topology.racks)):
-        needed += [(role, index, f" and {what} {index + 1}") for index in range(count)]
+    for role, kind, count in (("pcs", "unit", topology.units), ("bms", "rack", topology.racks)):
+        needed += [(role, index, f" and {kind} {index + 1}") for index in range(count)]
     for role, index, whose in needed:
         if topology.device(role, index) is None:
             names = [name for name in _of_role(role) if name not in topology.not_fitted]
@@ -53,7 +53,7 @@ def _check_roles(values: Values, topology: Topology) -> None:
 def _roles_needed(topology: Topology) -> list[str]:
     """The first role of each fitted equipment, and the third I/O module if a contact needs it."""
     absent = [role for name in topology.not_fitted for role in equipment.EVERY[name].roles]
-    roles = [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles]
+    roles = [piece.roles[0] for piece in equipment.EQUIPMENT.values() if piece.roles]
     roles = [role for role in roles if role not in absent]
     third = set(schema.INPUT_NAMES["io_3"]) & set(_inputs_needed(topology))
     return roles + (["io_3"] if third else [])
@@ -61,10 +61,10 @@ def _roles_needed(topology: Topology) -> list[str]:
 
 def _of_role(role: str) -> list[str]:
     """The equipment that needs a device of this role, or that is wired to the third I/O module."""
-    every, third = equipment.EQUIPMENT.items(), set(schema.INPUT_NAMES["io_3"])
+    pieces, third = equipment.EQUIPMENT.items(), set(schema.INPUT_NAMES["io_3"])
     if role == "io_3":
-        return [name for name, one in every if third & set(one.inputs)]
-    return [name for name, one in every if one.roles[:1] == (role,)]
+        return [name for name, piece in pieces if third & set(piece.inputs)]
+    return [name for name, piece in pieces if piece.roles[:1] == (role,)]
 
 
 def _unarmed(rows: Iterable[int]) -> str:
@@ -77,17 +77,17 @@ def _or_accepted(values: Values, names: list[str]) -> str:
     does not allow this.
     """
     allowed = set(names) <= set(values.get("optional_equipment"))
-    words = " and ".join(f"not_fitted.{name}" for name in names)
-    return f", or {words}" if names and allowed else ""
+    acceptances = " and ".join(f"not_fitted.{name}" for name in names)
+    return f", or {acceptances}" if names and allowed else ""
 
 
 def _check_once(values: Values, topology: Topology) -> None:
     seen: dict[tuple[str, int], Device] = {}
     for device in topology.devices:
-        other = seen.setdefault((device.role, device.index), device)
-        if other is not device:
+        first = seen.setdefault((device.role, device.index), device)
+        if first is not device:
             where = " for each unit or rack" if device.index >= 0 else ""
-            allowed = f"one device with this role{where} (device.{other.name} has it)"
+            allowed = f"one device with this role{where} (device.{first.name} has it)"
             values.not_allowed(("device", device.name, "role"), allowed)
 
 
@@ -97,9 +97,9 @@ def _check_addresses(values: Values, bus: Bus, devices: list[Device]) -> None:
     seen: dict[int, Device] = {}
     for device in devices:
         key = ("device", device.name, key_of_address(device.profile) or "bus")
-        other = seen.setdefault(device.address, device)
-        if other is not device:
-            whose = f"no other device on bus {bus.name} has (device.{other.name} has this one)"
+        first = seen.setdefault(device.address, device)
+        if first is not device:
+            whose = f"no other device on bus {bus.name} has (device.{first.name} has this one)"
             values.not_allowed(key, f"an address that {whose}")
         if not key_of_address(device.profile) and len(devices) > 1:
             values.not_allowed(key, "a CAN bus without other devices: its frames carry no address")

@@ -68,11 +68,15 @@ class Topology:
     def device(self, role: str, index: int = -1) -> Device | None:
         """The device with this role (and unit or rack), or None."""
         place = (role, index)
-        return next((each for each in self.devices if (each.role, each.index) == place), None)
+        return next(
+            (device for device in self.devices if (device.role, device.index) == place), None
+        )
 
     def required(self, role: str, index: int = -1) -> Device:
         """The device with this role. device_checks.py has refused a file without it."""
-        return next(each for each in self.devices if (each.role, each.index) == (role, index))
+        return next(
+            device for device in self.devices if (device.role, device.index) == (role, index)
+        )
 
     def on_bus(self, name: str) -> list[Device]:
         """Devices on the bus `name`."""
@@ -86,13 +90,13 @@ class Topology:
     def driven(self, output: str) -> Device | None:
         """The device that has this output, inverted or not, or None."""
         coils = {output, f"!{output}"}
-        return next((each for each in self.devices if coils & set(each.outputs)), None)
+        return next((device for device in self.devices if coils & set(device.outputs)), None)
 
 
 def fitted(values: Values, name: str, not_fitted: Iterable[str]) -> bool:
     """True unless the device of table `name` is equipment that is not fitted."""
     role = values.need("device", name, "role")
-    return not any(role in equipment.EVERY[each].roles for each in not_fitted)
+    return not any(role in equipment.EVERY[equipment_name].roles for equipment_name in not_fitted)
 
 
 def read(
@@ -120,9 +124,9 @@ def read(
     outputs = _outputs(values, name, not_fitted) if wired else ()
     own = ("inputs", "outputs") if wired else ("setpoint_ms",) if role == "pcs" else ()
     settings = _settings(values, name, role)
-    every = filter(None, ("role", "profile", "bus", address_key, index_key, *own, *settings))
-    what = f"a device with role {role} and this profile"
-    values.check_no_more(("device", name), what, (*every, "period_ms", *facts_of(role)))
+    keys = filter(None, ("role", "profile", "bus", address_key, index_key, *own, *settings))
+    kind = f"a device with role {role} and this profile"
+    values.check_no_more(("device", name), kind, (*keys, "period_ms", *facts_of(role)))
     return Device(
         name,
         role,
@@ -138,7 +142,7 @@ def read(
 
 
 def _check_is_tcp(values: Values, name: str, bus: str, buses: Iterable[Bus]) -> None:
-    if bus in [each.name for each in buses if each.kind == "rtu"]:
+    if bus in [known_bus.name for known_bus in buses if known_bus.kind == "rtu"]:
         path = ("device", name, "unit_id")
         values.not_allowed(path, "1..247 on a serial bus; 0 and 255 are for kind tcp")
 
@@ -147,22 +151,22 @@ def _settings(values: Values, name: str, role: str) -> dict[str, int]:
     """{parameter: integer} of a site device. For a meter of the cabinet, only the parameters that
     the file states.
     """
-    found: dict[str, int] = {}
+    settings: dict[str, int] = {}
     for key in OF_METERS.get(role, ()):
         if ("device", name, key) in values.entries:
-            found[key] = values.need("device", name, key)
+            settings[key] = values.need("device", name, key)
     if role not in roles.ROLES:
-        return found
+        return settings
     for key, unit, low, high, default, _ in roles.ROLES[role].parameters:
         path = ("device", name, key)
         number = values.get(*path)
         if number is None and default is None:
             values.refuse(path, f"is missing; role {role} needs it", f"{low}..{high} {unit}")
-        own = found[default] if isinstance(default, str) else default
-        found[key] = own if number is None else number
-        if not low <= found[key] <= high:
+        own = settings[default] if isinstance(default, str) else default
+        settings[key] = own if number is None else number
+        if not low <= settings[key] <= high:
             values.not_allowed(path, f"{low}..{high} {unit} for role {role}")
-    return found
+    return settings
 
 
 def _profile(values: Values, name: str, role: str) -> Profile:
@@ -235,7 +239,11 @@ def _inputs(values: Values, name: str, role: str, absent: list[str]) -> tuple[st
 
 
 def _outputs(values: Values, name: str, not_fitted: Iterable[str]) -> tuple[str, ...]:
-    absent = [output for each in not_fitted for output in equipment.EVERY[each].outputs]
+    absent = [
+        output
+        for equipment_name in not_fitted
+        for output in equipment.EVERY[equipment_name].outputs
+    ]
     key = ("device", name, "outputs")
     names = values.need(*key)
     for output in names:

@@ -46,8 +46,10 @@ EQUIPMENT = records.EQUIPMENT | {
     "shunt_trip": Equipment("trip of the breaker upstream", outputs=("shunt_trip_on",)),
     "aux_load": Equipment("relay of auxiliary loads not rated for gas", outputs=("aux_load_ok",)),
     "pre_alarm": Equipment("pre-alarm to the fire panel", outputs=("pre_alarm_on",)),
-    **{name: Equipment(f"{what}, reported by the BMS") for name, what in UNREPORTED.items()},
-    **{name: Equipment(f"{what} of a converter") for name, (what, _) in OF_CONVERTERS.items()},
+    **{name: Equipment(f"{meaning}, reported by the BMS") for name, meaning in UNREPORTED.items()},
+    **{
+        name: Equipment(f"{meaning} of a converter") for name, (meaning, _) in OF_CONVERTERS.items()
+    },
     STORED: Equipment("statement that set-points are not stored"),
     **{
         name: Equipment(f"reading that proves the map of a {who}")
@@ -93,12 +95,12 @@ def rows_of(name: str) -> tuple[int, ...]:
 
 def rows_read_by(devices: Iterable[str], inputs: Iterable[str]) -> tuple[int, ...]:
     """Sorted numbers of the rows that use a value of these device roles or of these contacts."""
-    found = []
+    stages = []
     for stage in m.STAGES:
         for feature in records.features(stage):
             if {*devices} & {*feature.roles} or {*inputs} & {*feature.contacts}:
-                found.append(stage)
-    return _rows(found)
+                stages.append(stage)
+    return _rows(stages)
 
 
 def _rows(stages: Iterable[MatrixStage]) -> tuple[int, ...]:
@@ -133,8 +135,12 @@ def _needs(stage: MatrixStage, name: str) -> bool:
 
 def of_signal(name: str) -> list[str]:
     """Names of the equipment with this contact or coil. Equipment with few contacts comes first."""
-    found = [each for each, one in EQUIPMENT.items() if name in (*one.inputs, *one.outputs)]
-    return sorted(found, key=lambda each: len(EQUIPMENT[each].inputs))
+    names = [
+        equipment_name
+        for equipment_name, piece in EQUIPMENT.items()
+        if name in (*piece.inputs, *piece.outputs)
+    ]
+    return sorted(names, key=lambda equipment_name: len(EQUIPMENT[equipment_name].inputs))
 
 
 def with_clauses(rows: Sequence[int]) -> str:

@@ -148,7 +148,7 @@ def _check_value(
     reads = f"{place}: reads {low}..{high} {unit}; allowed"
     if not signal_low <= low <= high <= signal_high:
         raise ValueError(f"{reads} within {signal_low}..{signal_high}")
-    for stage in [each for each in m.STAGES if name in records.feature(each).values]:
+    for stage in [stage for stage in m.STAGES if name in records.feature(stage).values]:
         level = config.stage_words[str(stage[m.S_ID])].set
         if not low <= level <= high:
             raise ValueError(f"{reads} a range with {level}, the set of stage {stage[m.S_ID]}")
@@ -179,7 +179,7 @@ def _site_device(
     site_devices.check_contacts(config.path, device)
     place = sink.site_place(device.role, device.index + 1)
     names = [signal.name for signal in ROLES[device.role].signals]
-    bounds = {each.name: each.bounds(device.settings) for each in ROLES[device.role].signals}
+    bounds = {signal.name: signal.bounds(device.settings) for signal in ROLES[device.role].signals}
     return SiteDevice(
         device.profile,
         unit_id=device.address,
@@ -209,7 +209,7 @@ def requests_of(config: Config, device: Device, driver: Driver) -> list[Sent]:
     if isinstance(driver, RegisterPcs):
         return _register_pcs_requests(device, driver)
     with _explained(config, device):
-        sent = [_read(*each) for each in (*driver.periodic(), *_serial(device))]
+        sent = [_read(*periodic) for periodic in (*driver.periodic(), *_serial(device))]
         if isinstance(driver, SiteDevice):
             sent += _site_writes(driver)
         if isinstance(driver, IoModule) and device.outputs:
@@ -225,8 +225,8 @@ def _serial(device: Device) -> rtu.Periodic:
     """The read of the serial number, if the profile has one."""
     if not device.profile.serial["registers"]:
         return []
-    made = SerialNumber(device.profile, device.address)
-    return [(request, serial_number.PERIOD_US) for request in made.requests]
+    reader = SerialNumber(device.profile, device.address)
+    return [(request, serial_number.PERIOD_US) for request in reader.requests]
 
 
 def _read(request: rtu.Request, period_us: int) -> Sent:
@@ -235,15 +235,15 @@ def _read(request: rtu.Request, period_us: int) -> Sent:
 
 def _site_writes(driver: SiteDevice) -> list[Sent]:
     registers = driver.profile.registers.values()
-    found = []
-    for each in [register for register in registers if "write" in register.direction]:
-        write, read_back = driver.write_and_read_of(each.name)
+    sent = []
+    for register in [register for register in registers if "write" in register.direction]:
+        write, read_back = driver.write_and_read_of(register.name)
         # The bus is busiest if the value changes all the time.
-        period_us = min(each.pause_ms, each.repeat_ms) * 1000
-        found.append((f"write {each.name}", write, period_us))
-        if each.read_back:
-            found.append((f"read back {each.name}", read_back, period_us))
-    return found
+        period_us = min(register.pause_ms, register.repeat_ms) * 1000
+        sent.append((f"write {register.name}", write, period_us))
+        if register.read_back:
+            sent.append((f"read back {register.name}", read_back, period_us))
+    return sent
 
 
 def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[Sent]:
@@ -252,7 +252,7 @@ def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[Sent]:
     return [
         (SETPOINT, write, device.setpoint_ms * 1000),
         (BEAT, write, SECOND_US),
-        *[_read(*each) for each in driver.schedule()],
+        *[_read(*periodic) for periodic in driver.schedule()],
     ]
 
 
@@ -264,9 +264,9 @@ def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
     pause_ms = max(device.setpoint_ms, device.profile.settings["setpoint_pause_ms"])
     period_us = len(writes) * pause_ms * 1000  # each frame waits for the frame before it
     names = [SETPOINT, *[f"{SETPOINT} {number}" for number in range(2, len(writes) + 1)]]
-    found = [(name, write, period_us) for name, write in zip(names, writes)]
-    found += [_read(*each) for each in (*driver.periodic(), *_serial(device))]
-    return found + [(BEAT, *beat) for beat in driver.beats()]
+    sent = [(name, write, period_us) for name, write in zip(names, writes)]
+    sent += [_read(*periodic) for periodic in (*driver.periodic(), *_serial(device))]
+    return sent + [(BEAT, *beat) for beat in driver.beats()]
 
 
 def frames_of(driver: CanBms) -> list[tuple[str, int, int]]:
@@ -275,7 +275,7 @@ def frames_of(driver: CanBms) -> list[tuple[str, int, int]]:
     received = Counter(row["period_ms"] or profile.period_ms for row in driver.rows())
     sent = Counter(row["period_ms"] for row in profile.sent.values())
     return [
-        (what, frames, period_ms * 1000)
-        for what, counted in (("frames from BMS", received), ("frame to BMS", sent))
+        (label, frames, period_ms * 1000)
+        for label, counted in (("frames from BMS", received), ("frame to BMS", sent))
         for period_ms, frames in counted.items()
     ]

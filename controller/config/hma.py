@@ -153,8 +153,8 @@ def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
         values.not_allowed(path, ", ".join(names) or "a source of hints", names)
     if name is None and "supervised" in not_fitted and "noc" not in not_fitted:
         problem = f"is missing: {with_clauses([46])} watches its heartbeat"
-        others = "supervised_ok of the fire panel, or not_fitted.noc"
-        allowed = f"the name of a source of hints, or {others}"
+        alternatives = "supervised_ok of the fire panel, or not_fitted.noc"
+        allowed = f"the name of a source of hints, or {alternatives}"
         values.refuse(path, problem, allowed, equipment=("noc",))
 
 
@@ -182,6 +182,6 @@ def _check_hard_wired(values: Values, not_fitted: dict[str, str]) -> None:
     for row in rows:
         absent = "not_fitted", WIRED[row].contact
         if absent in values.entries and values.entries[absent].rank <= values.entries[path].rank:
-            allowed = [each for each in rows if has_contact(each, not_fitted)]
+            allowed = [number for number in rows if has_contact(number, not_fitted)]
             why = f"{with_clauses([row])} has no contact, because not_fitted.{absent[1]} is set"
             values.not_allowed(path, f"{allowed}: {why}")

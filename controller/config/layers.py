@@ -81,7 +81,7 @@ def carry_over(chain: list[Layer]) -> list[str]:
     for layer in chain:
         control = layer.content.get("control")
         control = control if isinstance(control, dict) else {}
-        for key in [each for each in control if each in RETIRED or each in RENAMED]:
+        for key in [key for key in control if key in RETIRED or key in RENAMED]:
             value, where = control.pop(key), f"{layer.file}:control.{key}"
             if key in RENAMED:
                 control[RENAMED[key]] = value
@@ -151,7 +151,7 @@ def _check_names(file: str, path: Path) -> None:
             wrong = path[depth - 1]
             near = [] if wrong.isdigit() else difflib.get_close_matches(wrong, names, 1, 0.5)
             nearest = [dotted((*path[: depth - 1], near[0]))] if near else []
-            here = [each for each in PLAIN if wrong in schema.names_at((each, wrong))]
-            nearest = [f"{each}.{wrong}" for each in here[:1]] or nearest
+            sections = [section for section in PLAIN if wrong in schema.names_at((section, wrong))]
+            nearest = [f"{section}.{wrong}" for section in sections[:1]] or nearest
             allowed = "" if nearest else forms.few(names) or FREE_NAME
             refuse(file, path[:depth], "is not a known key", allowed, nearest, *nearest)

@@ -54,18 +54,18 @@ def _integers(
     """{name: integer} of a table. A derived number is used before a silence budget, and a silence
     budget before the value in a file.
     """
-    found = {}
+    numbers = {}
     for name in [row[0] for row in table]:
         number = derived.get(name, budgets.get((*path, name)))
-        found[name] = int(values.need(*path, name) if number is None else number)
-    return found
+        numbers[name] = int(values.need(*path, name) if number is None else number)
+    return numbers
 
 
 def fitted(topology: Topology) -> Numbers:
     """{name: bool or count} of the parameters of [cabinet] that follow from the devices."""
     roles = [device.role for device in topology.devices]
     absent = topology.not_fitted
-    bms = [each.profile for each in topology.devices if each.role == "bms"]
+    bms = [device.profile for device in topology.devices if device.role == "bms"]
     with_role = ("toxic", "io_3", "climate", "ups", "meter_load")
     with_contact = ("heat", "supervised", "key_service", "door")
     return {
@@ -108,13 +108,13 @@ def rack_parameters(values: Values, topology: Topology, rack: int, budgets: Budg
 
 def _check_compared(values: Values, number: str, facts: dict[str, bool]) -> None:
     """Refuse a rack with too few modules or cells for the rows that compare them."""
-    for key, (fact, what) in COMPARED.items():
+    for key, (fact, label) in COMPARED.items():
         entry = values.needed("rack", number, key)
         if facts[fact] and entry.value < COMPARED_MIN:
-            stages = [each for each in _STAGES if records.feature(each).compares == key]
+            stages = [stage for stage in _STAGES if records.feature(stage).compares == key]
             rows = sorted({stage[matrix.S_ROW] for stage in stages})
             compare = f"{'compare' if len(rows) > 1 else 'compares'} {key} with each other"
-            why = f"its BMS reports {what}, and {equipment.with_clauses(rows)} {compare}"
+            why = f"its BMS reports {label}, and {equipment.with_clauses(rows)} {compare}"
             allowed = f"{COMPARED_MIN}..{max(schema.RACK[key].allowed)}"
             problem = f"{entry.value} is not allowed: {why}"
             refuse(entry.file, ("rack", number, key), problem, allowed)
@@ -132,7 +132,7 @@ def control_parameters(values: Values, topology: Topology) -> Numbers:
 
 def stage_words(values: Values, cabinet: Numbers, tick_ms: int) -> Words:
     """{stage id: its words}. cabinet: {name: integer}."""
-    found = {}
+    by_stage = {}
     for stage in _STAGES:
         name = stage[matrix.S_ID]
         level, clear, *times_ms = [values.get("stage", name, key) for key in schema.STAGE[name]]
@@ -140,18 +140,18 @@ def stage_words(values: Values, cabinet: Numbers, tick_ms: int) -> Words:
             level = cabinet[thresholds.STAGE_SET_FROM[name]]
             clear = level * stage[matrix.S_CLEAR] // stage[matrix.S_SET]
         ticks = [parameters.ticks(time_ms, tick_ms) for time_ms in times_ms]
-        found[name] = StageWords(level, clear, *ticks)
-    return found
+        by_stage[name] = StageWords(level, clear, *ticks)
+    return by_stage
 
 
 def longer_by_tick(config: Config) -> list[dict[str, Any]]:
     """[{stage, matrix_ms, here_ms}] of the debounce times that whole ticks make longer."""
-    found = []
+    longer = []
     for name, matrix_ms in [(stage[matrix.S_ID], stage[matrix.S_SET_MS]) for stage in _STAGES]:
         here_ms = config.stage_words[name].set_ticks * config.tick_ms
         if here_ms > matrix_ms:
-            found.append({"stage": name, "matrix_ms": matrix_ms, "here_ms": here_ms})
-    return found
+            longer.append({"stage": name, "matrix_ms": matrix_ms, "here_ms": here_ms})
+    return longer
 
 
 def safety_image(
@@ -160,8 +160,8 @@ def safety_image(
     """array('i') in the layout of safety.parameters.ImageMap. tables: cabinet, units, racks."""
     header = (parameters.IMAGE_SCHEMA, topology.units, topology.racks, modules, tick_ms)
     numbers = [number for table in tables for number in table.values()]
-    words = [word for stage in _STAGES for word in words_of[stage[matrix.S_ID]]]
+    stage_numbers = [word for stage in _STAGES for word in words_of[stage[matrix.S_ID]]]
     states = [stage_state(stage, topology, index)[0] for stage, index in instances(topology)]
     return array(
-        "i", [*header, *numbers, *words, *[int(state in ARMED_STATES) for state in states]]
+        "i", [*header, *numbers, *stage_numbers, *[int(state in ARMED_STATES) for state in states]]
     )

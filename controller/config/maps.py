@@ -32,21 +32,21 @@ def acceptance_of(role: str) -> str:
 
 def map_only(devices: Iterable[Device]) -> dict[str, list[Device]]:
     """{acceptance: the devices whose maps need it}."""
-    found: dict[str, list[Device]] = {}
+    by_acceptance: dict[str, list[Device]] = {}
     for device in devices:
         if is_map_only(device.profile):
-            found.setdefault(acceptance_of(device.role), []).append(device)
-    return found
+            by_acceptance.setdefault(acceptance_of(device.role), []).append(device)
+    return by_acceptance
 
 
 def check(values: Values, config: Config) -> None:
     """Refuse a register map that is neither proven by a reading nor accepted by a person."""
-    found = map_only(config.devices)
-    missing = [name for name in found if name not in config.topology.not_fitted]
+    by_acceptance = map_only(config.devices)
+    missing = [name for name in by_acceptance if name not in config.topology.not_fitted]
     for name in missing[:1]:
-        devices = found[name]
+        devices = by_acceptance[name]
         problem = f"{_named(devices)}: {NO_READING}; on it depend {rests_on(devices)}"
-        problem += "".join(f"; {each} is missing too" for each in missing[1:])
+        problem += "".join(f"; {acceptance} is missing too" for acceptance in missing[1:])
         values.not_accepted(name, problem)
 
 
@@ -66,7 +66,7 @@ def _named(devices: Iterable[Device]) -> str:
 
 def rests_on(devices: Iterable[Device]) -> str:
     """The rows and actuators that depend on the maps of these devices, in words."""
-    inputs = [each for device in devices for each in device.inputs if each]
+    inputs = [contact for device in devices for contact in device.inputs if contact]
     rows = equipment.rows_read_by([device.role for device in devices], inputs)
     moved = [actuator for device in devices for actuator in actuators(device)]
     named = f"rows {', '.join(map(str, rows))}" if rows else ""

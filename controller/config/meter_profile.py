@@ -57,8 +57,8 @@ def check(file: str, settings: Mapping[str, Any], registers: dict[str, Register]
     _check_factors(file, registers)
     fast = [registers[name] for name in reads.fast_names(registers, settings)]
     slow = [registers[name] for name in reads.slow_names(registers, settings)]
-    for each in (fast, slow):
-        _check_size(file, settings, each)
+    for group in (fast, slow):
+        _check_size(file, settings, group)
     _check_together(file, settings, fast)
 
 
@@ -73,8 +73,8 @@ def _check_phases(
             refuse(file, ("registers", missing[0]), problem)
     powers = reads.phases_of("power", settings)
     if reads.TOTAL not in registers and not set(powers) & set(registers):
-        which = f"{', '.join(powers)} (phases = {settings['phases']}), {reads.TOTAL}, or both"
-        refuse(file, ("registers",), "has no power", which if powers else reads.TOTAL)
+        choice = f"{', '.join(powers)} (phases = {settings['phases']}), {reads.TOTAL}, or both"
+        refuse(file, ("registers",), "has no power", choice if powers else reads.TOTAL)
     if "voltage_1" in registers and settings["phases"] and settings["nominal_voltage_V"] is None:
         refuse(file, ("settings", "nominal_voltage_V"), "is missing; registers.voltage_1 needs it")
 
@@ -96,26 +96,26 @@ def _check_size(file: str, settings: Mapping[str, Any], registers: list[Register
     names = [register.name for register in registers]
     for block in reads.grouped(registers, settings):
         end = 0
-        of_block = [names[at] for at, _, _ in block.places]
-        for at, start, size in block.places:
-            name, factor = names[at], registers[at].scale_from
+        of_block = [names[index] for index, _, _ in block.places]
+        for index, start, size in block.places:
+            name, factor = names[index], registers[index].scale_from
             path = ("registers", name)
             if start < end:
                 allowed = f"{block.address + end // 2} or more: it overlaps the register before it"
-                not_allowed(file, (*path, "address"), registers[at].address, allowed)
+                not_allowed(file, (*path, "address"), registers[index].address, allowed)
             if factor and factor not in of_block:
                 problem = f"{factor!r} is not read with it"
                 refuse(file, (*path, "scale_from"), problem, "one read for both")
             end = start + size
             if block.address % SLOT + end // 2 > ADDRESSES:
                 most = ADDRESSES - size // 2
-                not_allowed(file, (*path, "address"), registers[at].address, f"0..{most}")
+                not_allowed(file, (*path, "address"), registers[index].address, f"0..{most}")
 
 
 def _check_together(file: str, settings: Mapping[str, Any], fast: list[Register]) -> None:
     """Require that power and current come in one read, because they are compared."""
-    found = reads.grouped(fast, settings)
-    names = {fast[at].name for at, _, _ in found[-1].places}
+    read_blocks = reads.grouped(fast, settings)
+    names = {fast[index].name for index, _, _ in read_blocks[-1].places}
     for register in fast:
         is_moving = register.name[:-2] in TOGETHER or register.name == reads.TOTAL
         if is_moving and register.name not in names:

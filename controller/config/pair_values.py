@@ -68,9 +68,9 @@ class Number(NamedTuple):
         """Name, value and file."""
         if not self.is_key:
             return f"{self.sum_of} is {self.value}"
-        said = "by its profile" if self.path[-1] == "period_ms" else "in no file"
-        said = f"in {self.file.rpartition('/')[2]}" if self.rank != NO_RANK else said
-        return f"{self.sum_of or dotted(self.path)} is {in_unit(self.value, self.unit)} ({said})"
+        origin = "by its profile" if self.path[-1] == "period_ms" else "in no file"
+        origin = f"in {self.file.rpartition('/')[2]}" if self.rank != NO_RANK else origin
+        return f"{self.sum_of or dotted(self.path)} is {in_unit(self.value, self.unit)} ({origin})"
 
 
 class Tables:
@@ -84,23 +84,25 @@ class Tables:
     def numbers(self, scope: str, low: str, high: str) -> Iterator[tuple[Number, Number]]:
         """(low number, high number) of each table of the scope that has both of them."""
         for path, table in self._of_scope(scope):
-            found = [self._number(path, table, name) for name in (low, high)]
-            if found[0] is not None and found[1] is not None:
-                yield found[0], found[1]
+            pair = [self._number(path, table, name) for name in (low, high)]
+            if pair[0] is not None and pair[1] is not None:
+                yield pair[0], pair[1]
 
     def _tables(self, scope: str) -> list[tuple[Path, Table]]:
         config = self._config
         if scope in ("control", "cabinet"):
             return [((scope,), {**getattr(config, scope), **_of_section(config)})]
         if scope == "unit":
-            return [(("unit", str(at + 1)), _unit(config, at)) for at in range(config.units)]
+            return [
+                (("unit", str(index + 1)), _unit(config, index)) for index in range(config.units)
+            ]
         if scope == "rack":
             racks = enumerate(config.rack_tables, 1)
             return [(("rack", str(number)), _rack(table)) for number, table in racks]
         if scope == "source":
             return [(("source", source.name), _source(source)) for source in config.sources]
-        found = [device for device in config.devices if device.role == scope]
-        return [(("device", each.name), _device(each)) for each in found]
+        devices = [device for device in config.devices if device.role == scope]
+        return [(("device", device.name), _device(device)) for device in devices]
 
     def _number(self, path: Path, table: Table, name: str) -> Number | None:
         value = self._whole.get(name) if name in self._whole else table.get(name)
@@ -133,7 +135,9 @@ def _whole(config: Config) -> Table:
     # For each device, the temperature below which it does not cool cells. None: it never does.
     cooled_ddegC = [device.settings.get("cells_stop_ddegC") for device in config.devices]
     return {
-        "cooling_ddegC": min([each for each in cooled_ddegC if each is not None], default=None),
+        "cooling_ddegC": min(
+            [limit_ddegC for limit_ddegC in cooled_ddegC if limit_ddegC is not None], default=None
+        ),
         "rating_W": sum(unit_table["rated_W"] for unit_table in config.unit_tables),
         "racks_W": sum(racks),
         "racks_Wh_24_h": sum(most_uW) * LONGEST_CHARGE_h // 1_000_000,
@@ -143,11 +147,11 @@ def _whole(config: Config) -> Table:
 
 def _racks_W(config: Config, unit: int) -> int:
     """Power of the racks of a unit at rated current, in the middle of the cells' voltage."""
-    own = [rack for rack, at in enumerate(config.topology.rack_units) if at == unit]
+    own = [rack for rack, own_unit in enumerate(config.topology.rack_units) if own_unit == unit]
     found_W = 0
-    for each in [config.rack_tables[rack] for rack in own]:
-        middle_mV = (each["charge_end_mV"] + each["discharge_end_mV"]) // 2
-        found_W += each["cells"] * middle_mV * each["rated_current_mA"] // 1_000_000
+    for table in [config.rack_tables[rack] for rack in own]:
+        middle_mV = (table["charge_end_mV"] + table["discharge_end_mV"]) // 2
+        found_W += table["cells"] * middle_mV * table["rated_current_mA"] // 1_000_000
     return found_W
 
 
@@ -187,8 +191,8 @@ def _rack(table: Mapping[str, int]) -> Table:
 
 
 def _source(source: Source) -> Table:
-    found = {row[0]: getattr(source, row[0], None) for row in SOURCE_PARAMETERS}
-    return found | {key: source.fallback[quantity] for quantity, key in FALLBACK_KEYS.items()}
+    numbers = {row[0]: getattr(source, row[0], None) for row in SOURCE_PARAMETERS}
+    return numbers | {key: source.fallback[quantity] for quantity, key in FALLBACK_KEYS.items()}
 
 
 def _device(device: Device) -> Table:

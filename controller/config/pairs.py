@@ -194,13 +194,13 @@ def check(values: Values, config: Config) -> None:
 
 def doubts(values: Values, config: Config) -> tuple[str, ...]:
     """A line for each pair of numbers that is probably a mistake."""
-    found = []
+    lines = []
     for pair, low, high in _broken(values, config):
         if pair.verdict != REFUSED:
             blamed, text, expected = _told(pair, low, high)
             where = f"{blamed.file}:{dotted(blamed.path)}"
-            found.append(f"doubt: {where}: {text} is doubtful: {pair.why}; expected {expected}")
-    return tuple(dict.fromkeys(found))
+            lines.append(f"doubt: {where}: {text} is doubtful: {pair.why}; expected {expected}")
+    return tuple(dict.fromkeys(lines))
 
 
 def _broken(values: Values, config: Config) -> Iterator[tuple[Pair, Number, Number]]:
@@ -235,7 +235,7 @@ def _told(pair: Pair, low: Number, high: Number) -> tuple[Number, str, str]:
     return low, low.text, f"at most {_bound(low, bound, high, pair.times)}"
 
 
-def _bound(blamed: Number, bound: int, other: Number, times: Fraction) -> str:
+def _bound(blamed: Number, bound: int, reference: Number, times: Fraction) -> str:
     """The bound in words. times: the bound is the other number times this factor."""
-    how = f" ({times} x {other.value})" if times > 1 else f" ({other.value} / {1 / times})"
-    return f"{in_unit(bound, blamed.unit)}{how if times != 1 else ''}: {other.words}"
+    how = f" ({times} x {reference.value})" if times > 1 else f" ({reference.value} / {1 / times})"
+    return f"{in_unit(bound, blamed.unit)}{how if times != 1 else ''}: {reference.words}"

@@ -16,7 +16,9 @@ PLACES = {
     "water_at": "Hydrant",
     "beside": "Beside it",
 }
-RESPONDER = {key: named(f"{words}, on one line of ASCII", "free") for key, words in PLACES.items()}
+RESPONDER = {
+    key: named(f"{meaning}, on one line of ASCII", "free") for key, meaning in PLACES.items()
+}
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
 NAME_WORDS = "a name of A-Z, a-z, 0-9, _ and -, at most 20 characters"

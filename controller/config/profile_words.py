@@ -172,9 +172,9 @@ WORDS = dict(table(_WORDS))
 def entry_of(key: str) -> str:
     """The entry of WORDS for a key of profile_form.every_key. KeyError: there is none."""
     parts = (key if "." in key else f"top.{key}").split(".")
-    for at in range(len(parts)):
-        if (found := ".".join(parts[at:])) in WORDS:
-            return found
+    for start in range(len(parts)):
+        if (name := ".".join(parts[start:])) in WORDS:
+            return name
     raise KeyError(key)
 
 

@@ -64,8 +64,8 @@ def _path_of(name: str) -> pathlib.Path:
 
 def _checked(path: pathlib.Path, data: Table) -> Profile:
     file = path.name
-    given = {"family": data["family"]} if "family" in data else {}
-    family = read(file, (), given, {"family": form.TOP["family"]})["family"]
+    family_table = {"family": data["family"]} if "family" in data else {}
+    family = read(file, (), family_table, {"family": form.TOP["family"]})["family"]
     top = read(file, (), data, form.TOP)
     settings = top["settings"] = read(file, ("settings",), top["settings"], form.FAMILIES[family])
     models: list[Wanted] = []
@@ -96,10 +96,14 @@ def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> Table:
     """The tables of a BMS on CAN. In a profile of another family these tables are refused."""
     if family == form.CAN_BMS:
         return can_profile.read(path, top, settings)
-    others = [each for each in can_form.TABLES if (family, each) != (form.REGISTER_BMS, "sent")]
-    for name in filter(top.get, others):
+    foreign = [
+        table_name
+        for table_name in can_form.TABLES
+        if (family, table_name) != (form.REGISTER_BMS, "sent")
+    ]
+    for name in filter(top.get, foreign):
         refuse(path.name, (name,), f"is not a table of family {family}", form.CAN_BMS)
-    return {name: {} for name in others}
+    return {name: {} for name in foreign}
 
 
 def _sequences(file: str, family: str, top: Table, models: list[Wanted]) -> Table:
@@ -148,15 +152,15 @@ def _registers(file: str, family: str, data: Table, models: list[Wanted]) -> dic
     """{name: Register}. In a SunSpec profile the registers are one level deeper, below
     their model.
     """
-    path, found = ("registers",), {}
+    path, registers = ("registers",), {}
     if family == "sunspec_pcs":
         check_tables(file, path, data)
         for model, table in data.items():
             points = read_each(file, (*path, model), table, form.POINT)
             for name, fields in points.items():
                 _check_scale_factor(file, (*path, model, name), fields, points)
-                found[f"{model}.{name}"] = _register(models, f"{model}.{name}", fields)
-        return found
+                registers[f"{model}.{name}"] = _register(models, f"{model}.{name}", fields)
+        return registers
     keys, check = {
         **dict.fromkeys(form.SENSORS, (form.SENSOR_REGISTER, _check_sensor)),
         form.SITE_DEVICE: (form.SITE_REGISTER, _check_site),
@@ -169,19 +173,19 @@ def _registers(file: str, family: str, data: Table, models: list[Wanted]) -> dic
             fields = form.PLAIN | fields
         if check:
             check(file, (*path, name), fields)
-        found[name] = _register(models, name, fields)
-    return found
+        registers[name] = _register(models, name, fields)
+    return registers
 
 
 def _identity(file: str, family: str, data: Table, models: list[Wanted]) -> dict[str, Register]:
     if data and family not in form.IDENTIFIED:
         allowed = " or ".join(form.IDENTIFIED)
         refuse(file, ("identity",), f"is not a table of family {family}", allowed)
-    found = {}
+    registers = {}
     for name, fields in read_each(file, ("identity",), data, form.IDENTITY).items():
         _check_equals(file, ("identity", name), fields)
-        found[name] = _plain_register(models, name, fields)
-    return found
+        registers[name] = _plain_register(models, name, fields)
+    return registers
 
 
 def _plain_register(models: list[Wanted], name: str, fields: Table) -> Register:
@@ -191,11 +195,11 @@ def _plain_register(models: list[Wanted], name: str, fields: Table) -> Register:
 
 def _register(models: list[Wanted], name: str, fields: Table) -> Register:
     """Make a register. If the register lies in a SunSpec model, add this model to `models`."""
-    code, words, sentinel = form.ALL_TYPES[fields["type"]]
+    code, word_count, sentinel = form.ALL_TYPES[fields["type"]]
     low, high = fields["range"] or (None, None)
     own = {"name": name, "address": fields.get("offset"), "low": low, "high": high}
-    found = Register(code=code, words=words, sentinel=sentinel, **{**own, **fields})
-    return sunspec_places.place(models, found)
+    register = Register(code=code, words=word_count, sentinel=sentinel, **{**own, **fields})
+    return sunspec_places.place(models, register)
 
 
 def _check_site(file: str, path: Path, fields: Table) -> None:

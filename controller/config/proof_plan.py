@@ -41,12 +41,12 @@ def allowed_ms(config: Config) -> dict[str, int]:
     stages with this key. For a test of the hard wiring, it is the time until the enable drops.
     """
     schedule = bus_times.schedule(config)
-    found: dict[str, int] = {}
+    latest: dict[str, int] = {}
     for stage in _armed(config):
         key = proof_intervals.key_of(stage)
         latest_ms = sum(part.time_ms for part in time_chain.chain(config, schedule, stage))
-        found[key] = max(latest_ms, found.get(key, 0))
-    return found | {key: wired.enable_ms(config, row) for key, row in _wired(config).items()}
+        latest[key] = max(latest_ms, latest.get(key, 0))
+    return latest | {key: wired.enable_ms(config, row) for key, row in _wired(config).items()}
 
 
 def resting(config: Config) -> dict[str, list[str]]:
@@ -57,31 +57,31 @@ def resting(config: Config) -> dict[str, list[str]]:
     """
     keys = list(plan(config))
     armed = sorted(_armed(config), key=lambda stage: int(stage[m.S_ROW]))
-    found = {device.name: _resting(armed, device) for device in config.devices}
+    own_keys = {device.name: _resting(armed, device) for device in config.devices}
     signs = {device.name: _signs(config, device) for device in config.devices}
     return {
-        name: [*[key for key in keys if key in own], *signs[name]] for name, own in found.items()
+        name: [*[key for key in keys if key in own], *signs[name]] for name, own in own_keys.items()
     }
 
 
 def _signs(config: Config, device: Device) -> list[str]:
     """Keys of the sign tests that depend on a device. "u1" is the sign test of unit 1."""
-    every = range(config.units)
-    units = {"pcs": [device.index], **dict.fromkeys(METERS, [*every])}
+    indexes = range(config.units)
+    units = {"pcs": [device.index], **dict.fromkeys(METERS, [*indexes])}
     if device.role == "bms":
         units["bms"] = [config.topology.rack_units[device.index]]
     return [f"u{unit + 1}" for unit in units.get(device.role, [])]
 
 
 def _resting(armed: list[MatrixStage], device: Device) -> set[str]:
-    found = {proof_intervals.key_of(stage) for stage in armed if _reads(stage, device)}
+    keys = {proof_intervals.key_of(stage) for stage in armed if _reads(stage, device)}
     outputs = {name.lstrip("!") for name in device.outputs} - {""}
     for demand, output in (*time_chain.OUTPUTS, (m.D_PCS, "pcs_enable_ok")):
-        driving = [proof_intervals.key_of(each) for each in armed if each[m.S_DEMAND][demand]]
-        if output in outputs and not found & {*driving}:
-            found |= {*driving[:1]}
+        driving = [proof_intervals.key_of(stage) for stage in armed if stage[m.S_DEMAND][demand]]
+        if output in outputs and not keys & {*driving}:
+            keys |= {*driving[:1]}
     expiry = {f"{EXPIRY_ROW}{proof_intervals.WIRED}"} if outputs else set()
-    return found | expiry
+    return keys | expiry
 
 
 def _reads(stage: MatrixStage, device: Device) -> bool:
@@ -97,13 +97,13 @@ def soonest_ms(image: "array[int]") -> dict[str, int]:
     wiring are left out. Raises ValueError if the image is of another version.
     """
     kernel = Kernel(image)
-    found: dict[str, int] = {}
+    soonest: dict[str, int] = {}
     for instance in range(kernel.evaluator.count):
         if image[kernel.evaluator.map.armed + instance]:
             key = proof_intervals.key_of(m.STAGES[kernel.evaluator.stage[instance]])
             ms = _instance_ms(kernel, instance)
-            found[key] = min(ms, found.get(key, ms))
-    return found
+            soonest[key] = min(ms, soonest.get(key, ms))
+    return soonest
 
 
 def _instance_ms(kernel: Kernel, instance: int) -> int:

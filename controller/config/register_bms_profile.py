@@ -22,34 +22,34 @@ def parts(file: str, top: Table) -> dict[str, Table]:
         for name, register in registers.items()
         if name not in (DIRECTION, HEARTBEAT, *factors)
     }
-    found = {
+    tables = {
         "arrays": {name: row for name, row in rows.items() if name in ARRAYS},
         "faults": {name: row for name, row in rows.items() if name.startswith(FAULT)},
     }
-    taken = {*found["arrays"], *found["faults"]}
-    found["signals"] = {name: row for name, row in rows.items() if name not in taken}
-    can_profile.check_values(file, found, REGISTERS, REGISTERS)
+    taken = {*tables["arrays"], *tables["faults"]}
+    tables["signals"] = {name: row for name, row in rows.items() if name not in taken}
+    can_profile.check_values(file, tables, REGISTERS, REGISTERS)
     _check_kinds(file, registers)
     for name in ("identity", "sent"):
         if top[name] and top["settings"]["reply_id_offset"]:
             refuse(file, (name,), "is not allowed with settings.reply_id_offset")
-    return found | {"sent": _sent(file, top)}
+    return tables | {"sent": _sent(file, top)}
 
 
 def _sent(file: str, top: Table) -> dict[str, Table]:
     """The writes to the BMS, with their addresses."""
-    found = read_each(file, ("sent",), top["sent"], converter_form.SENT)
-    for name, row in found.items():
-        path, words = ("sent", name), 1 if row["count_max"] else len(row["data"])
+    rows = read_each(file, ("sent",), top["sent"], converter_form.SENT)
+    for name, row in rows.items():
+        path, word_count = ("sent", name), 1 if row["count_max"] else len(row["data"])
         if bool(row["data"]) == bool(row["count_max"]):
             refuse(file, path, "is not clear", "data, or count_max of a counter")
         if row["data_close"] and len(row["data_close"]) != len(row["data"]):
             not_allowed(file, (*path, "data_close"), row["data_close"], "as many words as data")
-        if row["function"] == 6 and words > 1:
+        if row["function"] == 6 and word_count > 1:
             not_allowed(file, (*path, "function"), 6, "16 for several words")
-        register = Register(words=words, **row)
+        register = Register(words=word_count, **row)
         row["address"] = sunspec_places.place(top["models"], register).address
-    return found
+    return rows
 
 
 def _check_kinds(file: str, registers: Mapping[str, Register]) -> None:

@@ -195,8 +195,8 @@ HMA = {
 CHANNEL_B = {"port": matching(*PORT, None), "baud_Bd": Field("choice", BAUDS_BD, 115_200)}
 # Days between two proof tests of a row. A file may only make them fewer.
 PROOF_TESTS = {
-    key: Field("int", (1, each.interval_d or LONG_D), each.interval_d, "down")
-    for key, each in INTERVALS.items()
+    key: Field("int", (1, interval.interval_d or LONG_D), interval.interval_d, "down")
+    for key, interval in INTERVALS.items()
 }
 
 # Thermal resistances for the estimate of propagation.py; 0: no path for heat.
@@ -254,14 +254,14 @@ def every_key() -> list[tuple[str, Field, Field]]:
         ],
         *[(f"stage.{name}.", keys) for name, keys in STAGE.items()],
     ]
-    found = []
+    rows = []
     for key, spec in [
         (prefix + key, spec) for prefix, keys in tables for key, spec in keys.items()
     ]:
         path = tuple(key.replace(".N.", ".1.").replace(".NAME.", ".name.").split("."))
         if spec.kind != "derived":
-            found.append((key, spec, spec_of(path, NMC) or spec))
-    return found
+            rows.append((key, spec, spec_of(path, NMC) or spec))
+    return rows
 
 
 # The checks ask for each value several times, and 16 racks have about 1500 keys.

@@ -54,8 +54,8 @@ def check(driver: Any) -> None:
                 )
     if isinstance(driver, RegisterBms):
         for row in driver.profile.sent.values():
-            words = row["data"] or [row["count_max"]]
-            _write(row["function"], driver.places, row["address"], words)
+            registers = row["data"] or [row["count_max"]]
+            _write(row["function"], driver.places, row["address"], registers)
     if isinstance(driver, IoModule):
         place = driver.profile.registers["output_expiry"].address
         rtu.write_request(rtu.WRITE_REGISTERS, "expiry", UNIT_ID, place, (driver.expiry_raw,))
@@ -66,21 +66,21 @@ def _check_converter(driver: RegisterPcs) -> None:
     driver.writer.all_of_zero()
     if beat := profile.heartbeat:
         _write(beat["function"], places, beat["address"], (beat["count_max"],))
-    for each in profile.identity.values():
-        _read(each.function, places, each)
+    for register in profile.identity.values():
+        _read(register.function, places, register)
     for step in (*profile.setup, *profile.start, *profile.stop):
         _check_step(step, places)
 
 
 def _check_points(profile: Profile, names: tuple[str, ...]) -> None:
     points = [profile.registers[name] for name in names]
-    first = at = points[0].address
+    first = address = points[0].address
     for name, point in zip(names, points):
-        if point.address != at:
-            line = f"offset {point.address}: allowed {at}, behind {names[0]} in one write"
+        if point.address != address:
+            line = f"offset {point.address}: allowed {address}, behind {names[0]} in one write"
             raise ValueError(f"registers.{name}: {line}")
-        at += point.words
-    values = [0] * (at - first)
+        address += point.words
+    values = [0] * (address - first)
     rtu.write_request(rtu.WRITE_REGISTERS, names[0], UNIT_ID, NOMINAL_MODEL[0] + first, values)
 
 
@@ -95,8 +95,8 @@ def _check_id(can_id: int) -> None:
 def _check_step(step: Step, places: Places) -> None:
     if step.function in READS:
         return _read(step.function, places, step.register)
-    words = Codec(step.register, {}).words(step.value)
-    _write(step.function, places, step.register.address, words)
+    registers = Codec(step.register, {}).words(step.value)
+    _write(step.function, places, step.register.address, registers)
 
 
 def _zeros(register: Register) -> list[int]:

@@ -62,15 +62,15 @@ def period_of_ms(profile: Profile) -> int:
 
 def silence_budgets(values: Values, topology: Topology) -> dict[Path, int]:
     """{(section, number..., key): ms} of every row of BUDGETS. Raises ConfigError."""
-    found: dict[Path, int] = {}
+    budgets_ms: dict[Path, int] = {}
     for section, key, base_ms, periods, roles in BUDGETS:
         for device in topology.devices:
             if device.role in roles:
                 number = () if section == "cabinet" else (str(device.index + 1),)
                 path: Path = (section, *number, key)
                 budget_ms = _budget_ms(values, device, path, base_ms, periods)
-                found[path] = max(found.get(path, 0), budget_ms)
-    return found
+                budgets_ms[path] = max(budgets_ms.get(path, 0), budget_ms)
+    return budgets_ms
 
 
 def _budget_ms(values: Values, device: Device, path: Path, base_ms: int, periods: int) -> int:

@@ -34,16 +34,16 @@ def _site_device(device: Device) -> SiteDevice:
 def check(path: str, device: Device) -> None:
     """Refuse a profile whose registers are not the signals and actuators of the role."""
     role, registers = ROLES[device.role], device.profile.registers
-    signals = [each.name for each in role.signals]
-    names = {"read": signals, "write": [each.name for each in role.actuators]}
+    signals = [signal.name for signal in role.signals]
+    names = {"read": signals, "write": [actuator.name for actuator in role.actuators]}
     factors = device.profile.factors
-    for name, register in [each for each in registers.items() if each[0] not in factors]:
+    for name, register in [pair for pair in registers.items() if pair[0] not in factors]:
         for direction in register.direction.split():
             if name not in names[direction]:
                 problem = f"registers.{name}: role {role.name} does not {direction} it"
                 _refuse(path, device, problem, ", ".join(names[direction]) or "nothing")
         _check_settings(path, device, register)
-    for signal in [each for each in role.signals if each.name in registers]:
+    for signal in [signal for signal in role.signals if signal.name in registers]:
         low, high = registers[signal.name].low, registers[signal.name].high
         problem = f"registers.{signal.name}.range: [{low}, {high}]"
         if not signal.low <= low <= high <= signal.high:
@@ -112,7 +112,7 @@ def _check_write(path: str, device: Device, actuator: Actuator) -> None:
 def feedbacks(role: Role, registers: dict[str, Register]) -> list[str]:
     """The feedback signals that have no register, although the profile writes the actuator."""
     written = [actuator for actuator in role.actuators if actuator.name in registers]
-    return [each.feedback for each in written if each.feedback not in registers]
+    return [actuator.feedback for actuator in written if actuator.feedback not in registers]
 
 
 def _refuse(path: str, device: Device, problem: str, allowed: str) -> None:
@@ -125,18 +125,18 @@ def gates(device: Device) -> dict[str, WriteGate]:
     """{actuator: WriteGate} of each actuator that the profile writes."""
     registers = device.profile.registers.values()
     written = [register for register in registers if "write" in register.direction]
-    return {each.name: WriteGate(_form(device, each)) for each in written}
+    return {register.name: WriteGate(_form(device, register)) for register in written}
 
 
 def _form(device: Device, register: Register) -> WriteForm:
     factor = device.settings.get(register.scale_by, 1)
     count = device.settings.get(register.count_by, register.count)
-    words, is_signed = INTEGERS.get(register.type, (count, False))
+    word_count, is_signed = INTEGERS.get(register.type, (count, False))
     return WriteForm(
         unit_id=device.address,
         function=register.write_function,
         address=register.write_address,
-        words=words,
+        words=word_count,
         is_signed=is_signed,
         is_word_little=register.word_order == "little",
         is_byte_little=register.byte_order == "little",

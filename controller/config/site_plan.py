@@ -68,8 +68,8 @@ class SitePlan(NamedTuple):
 
 def load(values: Values, racks: int) -> SitePlan | None:
     """The SitePlan of a configuration. racks: how many racks it must name. None: no [plan]."""
-    given = [key for key in ("file", "racks") if values.get("plan", key) is not None]
-    if not given:
+    keys = [key for key in ("file", "racks") if values.get("plan", key) is not None]
+    if not keys:
         return None
     # need() refuses a file with only one of the two keys
     name, around = [values.need("plan", key) for key in ("file", "racks")]
@@ -77,18 +77,18 @@ def load(values: Values, racks: int) -> SitePlan | None:
         allowed = f"{racks}, one for each rack"
         values.refuse(("plan", "racks"), f"has {len(around)} names", allowed)
     path = os.path.join(os.path.dirname(values.file("plan", "file")), name)
-    found = read_places(path)
-    names = [each["name"] for each in found["place"]]
-    for wrong in [each for each in around if each not in names]:
+    plan = read_places(path)
+    names = [place["name"] for place in plan["place"]]
+    for wrong in [name for name in around if name not in names]:
         problem = f'"{wrong}" is no unit of {name}'
         values.refuse(("plan", "racks"), problem, ", ".join(names))
-    ways = [each for each in found["way"] if each["from"] in around]
+    ways = [way for way in plan["way"] if way["from"] in around]
     near = {*around, *[way["to"] for way in ways]}
-    places = [each for each in found["place"] if each["name"] in near]
+    places = [place for place in plan["place"] if place["name"] in near]
     return SitePlan(
-        name=found["name"],
-        audit=found["audit"],
-        open=found["open"],
+        name=plan["name"],
+        audit=plan["audit"],
+        open=plan["open"],
         racks=around,
         places=places,
         ways=ways,
@@ -98,15 +98,15 @@ def load(values: Values, racks: int) -> SitePlan | None:
 
 def read_places(path: str) -> dict[str, Any]:
     """The tables of a file of places. Raises ConfigError."""
-    found = read(path, (), tables_of(path, "the places of a plan", BYTES_MAX), _TOP)
-    names = [each["name"] for each in found["place"]]
-    twice = next((each for at, each in enumerate(names) if each in names[:at]), None)
+    content = read(path, (), tables_of(path, "the places of a plan", BYTES_MAX), _TOP)
+    names = [place["name"] for place in content["place"]]
+    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
     if twice is not None or not names:
         problem = f'has "{twice}" twice' if names else "is empty"
         refuse(path, ("place",), problem, "each unit of the plan, once")
-    for at, way in enumerate(found["way"], 1):
+    for number, way in enumerate(content["way"], 1):
         for end in ("from", "to"):
             if way[end] not in names and (end == "from" or way["kind"] == UNIT):
                 problem = f'"{way[end]}" is no [[place]] of this file'
-                refuse(path, ("way", str(at), end), problem, "the name of a place")
-    return found
+                refuse(path, ("way", str(number), end), problem, "the name of a place")
+    return content

@@ -47,9 +47,9 @@ def read(values: Values) -> tuple[Source, ...]:
     if len(names) > SOURCES_MAX:
         last = ("source", names[SOURCES_MAX])
         refuse(values.last_file, last, "is one source too many", f"at most {SOURCES_MAX} sources")
-    found = tuple(_source(values, name, index) for index, name in enumerate(names))
-    _check_priorities(values, found)
-    return found
+    sources = tuple(_source(values, name, index) for index, name in enumerate(names))
+    _check_priorities(values, sources)
+    return sources
 
 
 def _source(values: Values, name: str, index: int) -> Source:
@@ -72,7 +72,7 @@ def _source(values: Values, name: str, index: int) -> Source:
 def _check_priorities(values: Values, sources: tuple[Source, ...]) -> None:
     seen: dict[int, Source] = {}
     for source in sources:
-        other = seen.setdefault(source.priority, source)
-        if source.priority != NO_PRIORITY and other is not source:
-            allowed = f"a priority that no other source has (source.{other.name} has this one)"
+        first = seen.setdefault(source.priority, source)
+        if source.priority != NO_PRIORITY and first is not source:
+            allowed = f"a priority that no other source has (source.{first.name} has this one)"
             values.not_allowed(("source", source.name, "priority"), allowed)

@@ -158,8 +158,10 @@ def rows_in(topology: Topology, states: tuple[int, ...]) -> list[int]:
 
 def stages_in(topology: Topology, states: tuple[int, ...]) -> list[MatrixStage]:
     """The stage of each instance in one of these states, in the order of `instances`."""
-    every = instances(topology)
-    return [stage for stage, at in every if stage_state(stage, topology, at)[0] in states]
+    all_instances = instances(topology)
+    return [
+        stage for stage, index in all_instances if stage_state(stage, topology, index)[0] in states
+    ]
 
 
 def rows_armed(topology: Topology) -> list[int]:

@@ -20,10 +20,10 @@ Read = Callable[[int, int, int], bytes | None]  # (function, address, count); No
 
 def place(models: list[Wanted], register: Register) -> Register:
     """The register, with addresses that count from its model. Adds the model to `models`."""
-    given = getattr(register, "model", None)
-    if given is None:
+    model = getattr(register, "model", None)
+    if model is None:
         return register
-    ids = tuple(given) if isinstance(given, list) else (given,)
+    ids = tuple(model) if isinstance(model, list) else (model,)
     known = [model[:2] for model in models]
     if (ids, register.instance) not in known:
         models.append(Wanted(ids, register.instance, 0))
@@ -89,8 +89,8 @@ def check_apart(file: str, registers: Mapping[str, Register]) -> None:
             name[-2:] if not (register.mask or register.values) else "",
         )
         size = register.words * register.count if "read" in register.direction else 0
-        for at in range(register.address, register.address + size):
-            if taken.setdefault((register.function, at), own) != own:
+        for address in range(register.address, register.address + size):
+            if taken.setdefault((register.function, address), own) != own:
                 allowed = "registers that no other value has"
                 not_allowed(file, ("registers", name, "address"), register.address, allowed)
 
@@ -119,9 +119,9 @@ def placed(profile: Profile, read: Read) -> tuple[Profile, list[int]]:
     places = Places(profile)
     driven(places.walk(), read)
     own = copy.deepcopy(profile)
-    steps = [each.register for each in (*own.setup, *own.start, *own.stop)]
-    every = [*own.registers.values(), *own.identity.values(), *own.setpoint, *steps]
-    for row in [*map(vars, every), own.heartbeat, own.serial]:
+    steps = [step.register for step in (*own.setup, *own.start, *own.stop)]
+    parts = [*own.registers.values(), *own.identity.values(), *own.setpoint, *steps]
+    for row in [*map(vars, parts), own.heartbeat, own.serial]:
         for key in ("address", "write_address"):
             if row.get(key) is not None:
                 row[key] = places.of(row[key])

@@ -62,13 +62,13 @@ TAPERS = [
 ]
 
 
-def facts(found: Config | None = None) -> list[Facts]:
-    """The facts of every taper that acts. found: the site, or None for the defaults."""
-    if found is None:
+def facts(site: Config | None = None) -> list[Facts]:
+    """The facts of every taper that acts. site: a configuration, or None for the defaults."""
+    if site is None:
         lfp, nmc = [_ends(_defaults(chemistry), _default_image()) for chemistry in schema.RACKS]
-        return [_fact(*each) for each in zip(TAPERS, lfp, nmc)]
-    every = _ends(found.rack_tables, (found.safety_image, found.image_map()))
-    return [_fact(taper, ends) for taper, ends in zip(TAPERS, every) if ends]
+        return [_fact(*row) for row in zip(TAPERS, lfp, nmc)]
+    taper_ends = _ends(site.rack_tables, (site.safety_image, site.image_map()))
+    return [_fact(taper, ends) for taper, ends in zip(TAPERS, taper_ends) if ends]
 
 
 def words(fact: Facts) -> str:
@@ -107,14 +107,14 @@ def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> Fact
 def _ends(racks: Sequence[Mapping[str, int]], image: Image) -> list[list[Ends]]:
     """Sorted and different (full, none) of the racks on which a taper acts, for each taper."""
     moved = tapers.temperature_tapers(*image)
-    found = []
+    taper_ends = []
     for taper in TAPERS:
         (hot, cold), way = moved[taper.ways[0]], taper.ways[0]
         fixed = {"hot": hot, "cold": cold, "charge": tapers.SOC_TAPER_PERMILLE[way]}
         acting = [rack for rack in racks if not taper.reported or rack[taper.reported]]
         numbers = [fixed.get(taper.ends) or _parameters(taper.ends, rack) for rack in acting]
-        found.append(sorted(set(numbers)))
-    return found
+        taper_ends.append(sorted(set(numbers)))
+    return taper_ends
 
 
 def _parameters(ends: str, rack: Mapping[str, int]) -> Ends:

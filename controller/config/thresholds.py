@@ -51,7 +51,7 @@ def levels(stage: MatrixStage, chemistry: str) -> tuple[int, int]:
 def _threshold(stage: MatrixStage, value: int) -> Field:
     """Field of a stage's `set` or `clear`: the matrix's value or tighter."""
     feature = records.feature_name(stage)
-    units = [each[1:] for each in matrix_words.UNITS if feature.endswith(each[0])]
+    units = [row[1:] for row in matrix_words.UNITS if feature.endswith(row[0])]
     unit = units[0] if units else None
     for part_of_name, low, high in _TIGHTEN_TO:
         if part_of_name in feature and stage[matrix.S_SENSE] > 0:
@@ -65,8 +65,8 @@ def _threshold(stage: MatrixStage, value: int) -> Field:
 def _stage(stage: MatrixStage, chemistry: str) -> dict[str, Field]:
     set_from = STAGE_SET_FROM.get(stage[matrix.S_ID])
     level, clear = [
-        derived(f"it is {set_from} of [cabinet]") if set_from else _threshold(stage, each)
-        for each in levels(stage, chemistry)
+        derived(f"it is {set_from} of [cabinet]") if set_from else _threshold(stage, threshold)
+        for threshold in levels(stage, chemistry)
     ]
     set_ms, clear_ms = stage[matrix.S_SET_MS], stage[matrix.S_CLEAR_MS]
     return {

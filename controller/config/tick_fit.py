@@ -21,18 +21,18 @@ def cost_us(config: Config) -> int:
     return BASE_US + RACK_US * config.racks + UNIT_US * config.units
 
 
-def doubts(values: Values, config: Config, every: bus_times.Schedule) -> tuple[str, ...]:
-    """One line for each doubt. every: the exchanges of each bus."""
+def doubts(values: Values, config: Config, schedule: bus_times.Schedule) -> tuple[str, ...]:
+    """One line for each doubt. schedule: the exchanges of each bus."""
     return (
         *_cost(values, config),
-        *_waits(values, config, every),
-        *_buffered(values, config, every),
+        *_waits(values, config, schedule),
+        *_buffered(values, config, schedule),
     )
 
 
 def _cost(values: Values, config: Config) -> Iterator[str]:
     found_us = cost_us(config)
-    fitting_ms = [each for each in schema.TICKS_MS if found_us * SHARE <= each * 1000]
+    fitting_ms = [tick_ms for tick_ms in schema.TICKS_MS if found_us * SHARE <= tick_ms * 1000]
     if config.tick_ms not in fitting_ms:
         sizes = f"{config.racks} racks and {config.units} converters"
         why = f"a tick of {sizes} takes about {found_us / 1000:.1f} ms on one core of a server"
@@ -40,12 +40,12 @@ def _cost(values: Values, config: Config) -> Iterator[str]:
         yield _line(values, path, config.tick_ms, why, f"at least {least_ms}")
 
 
-def _waits(values: Values, config: Config, every: bus_times.Schedule) -> Iterator[str]:
+def _waits(values: Values, config: Config, schedule: bus_times.Schedule) -> Iterator[str]:
     """A doubt for each converter whose set-point can be late. Such a set-point waits for another
     exchange, and ends only after the next set-point is due.
     """
-    for device in [each for each in config.devices if each.role == "pcs"]:
-        exchanges = every[device.bus]
+    for device in [device for device in config.devices if device.role == "pcs"]:
+        exchanges = schedule[device.bus]
         own = bus_times.exchange_of(exchanges, device, families.SETPOINT)
         before_us = max(
             [exchange.time_us for exchange in exchanges if exchange is not own], default=0
@@ -57,13 +57,13 @@ def _waits(values: Values, config: Config, every: bus_times.Schedule) -> Iterato
             yield _line(values, path, device.setpoint_ms, why, f"at least {least_ms}")
 
 
-def _buffered(values: Values, config: Config, every: bus_times.Schedule) -> Iterator[str]:
+def _buffered(values: Values, config: Config, schedule: bus_times.Schedule) -> Iterator[str]:
     """A doubt if a stated path delay is nearer to the delay without the capacitors at the racks
     than to the delay with them.
     """
     meter, path = track_path.source(config), ("control", track_path.DELAY)
     buffer_ms, stated_ms = meter.settings.get(schema.BUFFER, 0), config.control[track_path.DELAY]
-    found_ms = track_path.parameters(config, every)[track_path.DELAY]
+    found_ms = track_path.parameters(config, schedule)[track_path.DELAY]
     if buffer_ms and path in values.entries and 2 * (stated_ms - found_ms) > buffer_ms:
         capacitors = f"{schema.BUFFER} = {buffer_ms} of {meter.name}"
         why = f"{capacitors} shortens the path from {found_ms + buffer_ms} to {found_ms} ms"

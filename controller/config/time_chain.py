@@ -33,7 +33,7 @@ ASSUMED = (
     ("PCS dead time", 60, "from the enable to zero power"),
     ("opening", 250, "off-delay relay 200 ms, set at commissioning, and contactor"),
 )
-ASSUMED_MS = {what: time_ms for what, time_ms, _ in ASSUMED}
+ASSUMED_MS = {label: time_ms for label, time_ms, _ in ASSUMED}
 CONTACT_MS = ASSUMED_MS["contact"]
 RELAY_MS = ASSUMED_MS["I/O module, relay"]
 DEAD_MS = ASSUMED_MS["PCS dead time"]
@@ -78,13 +78,13 @@ def chain(config: Config, schedule: Schedule, stage: MatrixStage) -> list[Part]:
     wanted = [name for index, name in OUTPUTS if demand[index]]
     if demand[m.D_PCS]:
         wanted = ["pcs_enable_ok"]
-    found = decision(config, schedule, stage)
-    found += _write(config, schedule, wanted, not demand[m.D_PCS])
+    parts = decision(config, schedule, stage)
+    parts += _write(config, schedule, wanted, not demand[m.D_PCS])
     if demand[m.D_PCS]:
-        found.append(Part("PCS", DEAD_MS, True))
+        parts.append(Part("PCS", DEAD_MS, True))
     if demand[m.D_PCS] == m.PCS_RAMP:
-        found.append(Part("ramp", config.cabinet["ramp_to_zero_ms"], False))
-    return found
+        parts.append(Part("ramp", config.cabinet["ramp_to_zero_ms"], False))
+    return parts
 
 
 def held_chain(config: Config, schedule: Schedule, stage: MatrixStage) -> list[Part]:
@@ -121,8 +121,8 @@ def hold_off_ms(config: Config, stage: MatrixStage, demand_index: int) -> int:
 def decision(config: Config, schedule: Schedule, stage: MatrixStage) -> list[Part]:
     """The parts of the time from the cause to the tick that decides. `chain` begins with them."""
     looks = [
-        Part(what, SECOND_MS, False)
-        for what, feature in zip(("once a second", "gate"), records.features(stage))
+        Part(label, SECOND_MS, False)
+        for label, feature in zip(("once a second", "gate"), records.features(stage))
         if feature.once_a_second
     ]
     # The debounce takes at least one tick, because only the next tick sees the cause.
@@ -170,13 +170,15 @@ def _source(config: Config, schedule: Schedule, stage: MatrixStage) -> list[Part
 def _read(config: Config, schedule: Schedule, feature: Feature) -> list[Part]:
     """The parts of the time in sensor and bus. [] if no device reads the feature."""
     if feature.contacts:
-        modules = [each[0] for each in map(config.topology.mapped, feature.contacts) if each]
+        modules = [
+            mapping[0] for mapping in map(config.topology.mapped, feature.contacts) if mapping
+        ]
         bus_ms = max([0, *[_device_ms(schedule, module, "read inputs") for module in modules]])
         contact_ms = 0 if feature.silence and not bus_ms else CONTACT_MS
         return [Part("contact", contact_ms, True), Part("bus", bus_ms, False)]
     if not feature.roles:
         return []
-    devices = [each for each in config.devices if each.role in feature.roles]
+    devices = [device for device in config.devices if device.role in feature.roles]
     times_ms = [_device_ms(schedule, device, feature.read) for device in devices]
     sensor = [Part("sensor", ASSUMED_MS.get(feature.sensor, 0), True)] if feature.sensor else []
     return [*sensor, Part("bus", max([0, *times_ms]), False)]
@@ -221,17 +223,24 @@ def _silence_ms(config: Config, stage: MatrixStage) -> int:
     return by_level_ms.get(feature.silence) or config.cabinet.get(feature.silence, 0)
 
 
-def _device_ms(schedule: Schedule, device: Device, what: str = "") -> int:
+def _device_ms(schedule: Schedule, device: Device, label: str = "") -> int:
     """Longest time until a read of the device has ended, ms: the period of the read, plus its
-    longest response. what: start of the name of the read. If the device has no such read, its
+    longest response. label: start of the name of the read. If the device has no such read, its
     slowest read counts. A read of the serial number does not count.
     """
     exchanges = schedule[device.bus]
     own = [exchange for exchange in exchanges if exchange.device == device.name]
-    named = [one for one in own if what and one.what.startswith(what)]
-    own = named or [one for one in own if one.what.startswith(("read", "frames from"))]
-    own = [one for one in own if not one.what.startswith(f"read {serial_number.NAME}")]
-    return max(-(-(one.period_us + bus_times.response_us(one, exchanges)) // 1000) for one in own)
+    named = [exchange for exchange in own if label and exchange.what.startswith(label)]
+    own = named or [
+        exchange for exchange in own if exchange.what.startswith(("read", "frames from"))
+    ]
+    own = [
+        exchange for exchange in own if not exchange.what.startswith(f"read {serial_number.NAME}")
+    ]
+    return max(
+        -(-(exchange.period_us + bus_times.response_us(exchange, exchanges)) // 1000)
+        for exchange in own
+    )
 
 
 def write_ms(

@@ -92,18 +92,18 @@ def _dc_buses(values: Values, units: int) -> tuple[str, ...]:
 
 def _rack_units(values: Values, racks: int, dc_buses: tuple[str, ...]) -> tuple[int, ...]:
     """Unit of each rack. Refuses a unit without a rack."""
-    found = []
+    rack_units = []
     for rack in range(1, racks + 1):
         path = ("rack", str(rack), "dc_bus")
         entry = values.needed(*path)
         if entry.value not in dc_buses:
             not_allowed(entry.file, path, entry.value, ", ".join(dc_buses), dc_buses)
-        found.append(dc_buses.index(entry.value))
+        rack_units.append(dc_buses.index(entry.value))
     for unit, name in enumerate(dc_buses):
-        if unit not in found:
+        if unit not in rack_units:
             path = ("unit", str(unit + 1), "dc_bus")
             values.refuse(path, f"{shown(name)} has no rack", "a DC bus that a rack names")
-    return tuple(found)
+    return tuple(rack_units)
 
 
 def _not_fitted(values: Values) -> dict[str, str]:
@@ -154,9 +154,9 @@ def _check_wires(values: Values, buses: tuple[Bus, ...], channel_b: Bus | None) 
     if channel_b is not None:
         wires.append((channel_b, ("channel_b", "port")))
     for bus, key in wires:
-        other = seen.setdefault(_wire(bus), bus)
-        if other is not bus:
-            allowed = f"a wire that no other bus uses (bus.{other.name} uses this one)"
+        first_bus = seen.setdefault(_wire(bus), bus)
+        if first_bus is not bus:
+            allowed = f"a wire that no other bus uses (bus.{first_bus.name} uses this one)"
             values.not_allowed(key, allowed)
 
 

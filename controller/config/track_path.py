@@ -50,18 +50,18 @@ def source(config: Config) -> Device:
     return topology.device("meter_load") or topology.required("meter_grid")
 
 
-def path_delay(config: Config, every: bus_times.Schedule | None = None) -> list[PathPart]:
+def path_delay(config: Config, schedule: bus_times.Schedule | None = None) -> list[PathPart]:
     """The parts of the delay from a change of the load to the battery's power, for the slowest
     converter.
 
     The first part is HOLD, because a value is used until the next one comes. The other parts follow
     one value from the middle of the meter's window to the middle of the battery's movement.
     """
-    every = bus_times.schedule(config) if every is None else every
+    schedule = bus_times.schedule(config) if schedule is None else schedule
     meter = source(config)
-    converters = [_converter(config, every, unit) for unit in range(config.units)]
+    converters = [_converter(config, schedule, unit) for unit in range(config.units)]
     return [
-        *_meter_path(config, every, meter),
+        *_meter_path(config, schedule, meter),
         PathPart("tick", 0, TICK_TYPICAL_US, config.tick_ms * 1000, "until the set-point is sent"),
         *max(converters, key=lambda parts: sum(part.typical_us for part in parts)),
     ]
@@ -93,11 +93,11 @@ def sample_ms(meter: Device) -> int:
     return max(int(meter.profile.settings["refresh_ms"]), meter.profile.period_ms)
 
 
-def _meter_path(config: Config, every: bus_times.Schedule, meter: Device) -> list[PathPart]:
-    return [*_meter(meter), _read(config, every, meter)]
+def _meter_path(config: Config, schedule: bus_times.Schedule, meter: Device) -> list[PathPart]:
+    return [*_meter(meter), _read(config, schedule, meter)]
 
 
-def _difference_ms(config: Config, every: bus_times.Schedule) -> int:
+def _difference_ms(config: Config, schedule: bus_times.Schedule) -> int:
     """Delay of the load meter minus delay of the grid meter, ms. A start measures the delay of the
     grid meter, so load tracking must add this difference.
     """
@@ -105,7 +105,7 @@ def _difference_ms(config: Config, every: bus_times.Schedule) -> int:
     if load is None or grid is None:
         return 0
     of_load_us, of_grid_us = (
-        totals_us(_meter_path(config, every, meter))[1] for meter in (load, grid)
+        totals_us(_meter_path(config, schedule, meter))[1] for meter in (load, grid)
     )
     return round((of_load_us - of_grid_us) / 1000)
 
@@ -133,29 +133,29 @@ def _buffer(meter: Device) -> list[PathPart]:
     return [PathPart("capacitors", lead_us, lead_us, lead_us, basis)] if buffer_J_per_kW else []
 
 
-def _read(config: Config, every: bus_times.Schedule, meter: Device) -> PathPart:
+def _read(config: Config, schedule: bus_times.Schedule, meter: Device) -> PathPart:
     """The part of the delay from the meter's answer to the freeze of the process image."""
-    exchanges, tick_us = every[meter.bus], config.tick_ms * 1000
+    exchanges, tick_us = schedule[meter.bus], config.tick_ms * 1000
     bus = next(bus for bus in config.buses if bus.name == meter.bus)
     read = bus_times.exchange_of(exchanges, meter, "read meter")
     port = bus_times.rtu_port(config, bus)
     reply_us = read.time_us - read.frame_us - port.gap_us - port.turnaround_us
-    what = f"bus {meter.bus}"
+    label = f"bus {meter.bus}"
     if read.period_us % tick_us:
         latest_us = bus_times.response_us(read, exchanges) - read.frame_us + tick_us
         basis = "read at any phase of the tick: its period is not a whole number of ticks"
-        return PathPart(what, reply_us, reply_us + tick_us // 2, latest_us, basis, tick_us)
+        return PathPart(label, reply_us, reply_us + tick_us // 2, latest_us, basis, tick_us)
     fixed_us = reply_us + bus_times.BEFORE_TICK_US
     # If one reading of the meter takes several reads, the power comes with the last read.
     is_alone = all(exchange.what.startswith(read.what) for exchange in exchanges)
     missed_us = 0 if is_alone else tick_us
     basis = "read just before the tick" + ("" if is_alone else "; others may delay it to the next")
-    return PathPart(what, fixed_us, fixed_us, fixed_us + missed_us, basis)
+    return PathPart(label, fixed_us, fixed_us, fixed_us + missed_us, basis)
 
 
-def _converter(config: Config, every: bus_times.Schedule, unit: int) -> list[PathPart]:
+def _converter(config: Config, schedule: bus_times.Schedule, unit: int) -> list[PathPart]:
     device = config.topology.required("pcs", unit)
-    exchanges, settings = every[device.bus], device.profile.settings
+    exchanges, settings = schedule[device.bus], device.profile.settings
     own = bus_times.exchange_of(exchanges, device, families.SETPOINT)
     rarer_us = max(0, own.period_us - config.tick_ms * 1000)
     in_flight_us = max(exchange.time_us for exchange in exchanges)
@@ -171,35 +171,36 @@ def _converter(config: Config, every: bus_times.Schedule, unit: int) -> list[Pat
     ]
 
 
-def parameters(config: Config, every: bus_times.Schedule) -> dict[str, int]:
-    """{parameter of load tracking: ms} for the parameters that depend on the path delay. every: the
-    exchanges of each bus.
+def parameters(config: Config, schedule: bus_times.Schedule) -> dict[str, int]:
+    """{parameter of load tracking: ms} for the parameters that depend on the path delay.
+    schedule: the exchanges of each bus.
     """
-    parts = path_delay(config, every)
+    parts = path_delay(config, schedule)
     least_us, typical_us, most_us = totals_us(parts)
     lag_us = sum(part.typical_us for part in parts if part.what == RAMP)
-    found = {
+    computed_ms = {
         SAMPLE: sample_ms(source(config)),
         DELAY: round(typical_us / 1000),
         LAG: round(lag_us / 1000),
         DELAY_MIN: least_us * (1000 - ROOM_PERMILLE) // 1_000_000,
         DELAY_MAX: -(-most_us * (1000 + ROOM_PERMILLE) // 1_000_000),
-        DIFFERENCE: _difference_ms(config, every),
+        DIFFERENCE: _difference_ms(config, schedule),
     }
-    ranges = {key: schema.CONTROL[key].allowed for key in found}
+    ranges = {key: schema.CONTROL[key].allowed for key in computed_ms}
     return {
-        key: min(max(value_ms, ranges[key][0]), ranges[key][1]) for key, value_ms in found.items()
+        key: min(max(value_ms, ranges[key][0]), ranges[key][1])
+        for key, value_ms in computed_ms.items()
     }
 
 
-def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
+def filled(values: Values, config: Config, schedule: bus_times.Schedule) -> Config:
     """The Config with the parameters that depend on the path delay. A value in a file is used
     before a computed one. Refuses a delay outside of its bounds.
     """
-    _check_buffer(values, config, every)
-    found = parameters(config, every)
-    in_files = {key for key in found if ("control", key) in values.entries}
-    control = config.control | {key: found[key] for key in found if key not in in_files}
+    _check_buffer(values, config, schedule)
+    computed_ms = parameters(config, schedule)
+    in_files = {key for key in computed_ms if ("control", key) in values.entries}
+    control = config.control | {key: computed_ms[key] for key in computed_ms if key not in in_files}
     if DELAY in in_files:  # a delay in a file may widen a computed bound
         if DELAY_MIN not in in_files:
             control[DELAY_MIN] = min(control[DELAY_MIN], control[DELAY])
@@ -211,17 +212,17 @@ def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
     return dataclasses.replace(config, control=control, control_image=array("i", control.values()))
 
 
-def _check_buffer(values: Values, config: Config, every: bus_times.Schedule) -> None:
+def _check_buffer(values: Values, config: Config, schedule: bus_times.Schedule) -> None:
     """Refuse capacitors that delay the feed by more than the rest of the path takes. The battery
     would act before the power of the feed changes.
     """
     meter, least_ms = source(config), schema.CONTROL[DELAY].allowed[0]
     buffer_J_per_kW = meter.settings.get(schema.BUFFER, 0)
-    typical_us = totals_us(path_delay(config, every))[1]
+    typical_us = totals_us(path_delay(config, schedule))[1]
     if buffer_J_per_kW and typical_us < least_ms * 1000:
         most = buffer_J_per_kW - -(-(least_ms * 1000 - typical_us) // 1000)
-        words = f"at most {most}, as this path is short; or a meter at the feed of the racks"
-        values.not_allowed(("device", meter.name, schema.BUFFER), words)
+        allowed = f"at most {most}, as this path is short; or a meter at the feed of the racks"
+        values.not_allowed(("device", meter.name, schema.BUFFER), allowed)
 
 
 def _refuse(values: Values, control: dict[str, int], in_files: set[str]) -> NoReturn:

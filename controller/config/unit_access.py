@@ -26,8 +26,8 @@ def can_server(channel: str) -> tuple[str, int, str]:
 
 def addresses(config: Config) -> dict[str, str]:
     """{bus: host} of the buses that need IP."""
-    found = {bus.name: _host(bus) for bus in config.buses}
-    return {name: host for name, host in found.items() if host}
+    hosts = {bus.name: _host(bus) for bus in config.buses}
+    return {name: host for name, host in hosts.items() if host}
 
 
 def _host(bus: Bus) -> str:
@@ -78,5 +78,5 @@ def drop_in(config: Config) -> str:
     lines += [f"IPAddressAllow={host}" for host in hosts]
     if not lines:
         return ""
-    made = f"# From {config.path} by `firebreak check --drop-in`; ./flash.sh install renews it."
-    return "\n".join([made, "[Service]", *lines, ""])
+    heading = f"# From {config.path} by `firebreak check --drop-in`; ./flash.sh install renews it."
+    return "\n".join([heading, "[Service]", *lines, ""])

@@ -25,10 +25,10 @@ class Values:
 
     def spec(self, path: Path) -> Field:
         """Field of the key at `path`. Raises KeyError for an unknown key."""
-        found = schema.spec_of(path, self.chemistry)
-        if found is None:
+        field = schema.spec_of(path, self.chemistry)
+        if field is None:
             raise KeyError(path)
-        return found
+        return field
 
     def entry(self, *path: str) -> Entry | None:
         """Entry of the key. If no file has the key, an entry with its default, or None."""
@@ -75,11 +75,11 @@ class Values:
         value, unit = self.get(*path), self.spec(path).unit
         not_allowed(self.file(*path), path, value, allowed, candidates, unit)
 
-    def check_no_more(self, table: Path, what: str, keys: Sequence[str]) -> None:
-        """Refuse every key of a table that is not in `keys`. what: the kind of table, in words."""
+    def check_no_more(self, table: Path, kind: str, keys: Sequence[str]) -> None:
+        """Refuse every key of a table that is not in `keys`. kind: that of table, in words."""
         for path in self.entries:
             if path[:-1] == table and path[-1] not in keys:
-                self.refuse(path, f"is not a key of {what}", ", ".join(keys))
+                self.refuse(path, f"is not a key of {kind}", ", ".join(keys))
 
     def _numbered(self, section: str, number: str, key: str) -> Entry | None:
         """The entry of one unit or rack, or that of `all` if it is tighter. None if there is
@@ -102,14 +102,14 @@ class Values:
 
     def numbers(self, section: str) -> int:
         """How many units or racks there are. Refuse a gap in their numbers."""
-        found = {int(name) for name in self.tables(section) if name != "all"}
+        numbers = {int(name) for name in self.tables(section) if name != "all"}
         allowed = f"{section}s numbered from 1 without a gap"
-        if not found:
+        if not numbers:
             allowed = f"a table for each {section}, numbered from 1"
-        for number in range(1, max(1, len(found)) + 1):
-            if number not in found:
+        for number in range(1, max(1, len(numbers)) + 1):
+            if number not in numbers:
                 self.refuse((section, str(number)), "is missing", allowed)
-        return len(found)
+        return len(numbers)
 
     def check_defaults(self, of_type: set[Path], budgets: set[str]) -> None:
         """Refuse a number for the kernel that is looser than its default, unless the type sets it.

@@ -23,9 +23,9 @@ def resolved(profile: Profile) -> Profile:
         return profile
     default = settings["stored"] = STORED[settings["stored"]]
     writes = [*profile.setpoint, *profile.setup, *profile.start, *profile.stop, *registers]
-    for each in [profile.heartbeat, *profile.sent.values(), *map(vars, writes)]:
-        own = each.get("stored")
-        each |= {"stored": default if own is None else STORED[own]} if each else {}
+    for row in [profile.heartbeat, *profile.sent.values(), *map(vars, writes)]:
+        own = row.get("stored")
+        row |= {"stored": default if own is None else STORED[own]} if row else {}
     for register in registers:
         if getattr(register, "repeat_ms", 0) is None:
             is_coil = register.type == "bit"
@@ -39,14 +39,14 @@ def _check(profile: Profile) -> None:
     Also refuse repetitions that alone would exceed the budget.
     """
     file, stored, least = profile.path.name, set[str](), 0
-    for each in wear.written(profile):
-        stored.add(each.stored)
-        if each.stored == wear.NO or not each.repeat_ms:
+    for write in wear.written(profile):
+        stored.add(write.stored)
+        if write.stored == wear.NO or not write.repeat_ms:
             continue
-        least += DAY_MS // each.repeat_ms
-        if each.stored == wear.YES and each.repeat_ms != REPEAT_MS[wear.YES]:
+        least += DAY_MS // write.repeat_ms
+        if write.stored == wear.YES and write.repeat_ms != REPEAT_MS[wear.YES]:
             allowed = "0: each repetition would be stored"
-            not_allowed(file, (each.what,), f"repeated every {each.repeat_ms} ms", allowed)
+            not_allowed(file, (write.what,), f"repeated every {write.repeat_ms} ms", allowed)
     most, path = profile.settings.get("writes_per_day_max"), ("settings", "writes_per_day_max")
     if most == 0 and wear.YES in stored:
         not_allowed(file, path, most, '1 or more with a register that is stored = "yes"')
@@ -58,5 +58,5 @@ def _check(profile: Profile) -> None:
 
 def unstated(profile: Profile) -> list[str]:
     """Each write for which the profile does not say whether the device stores it in flash."""
-    found = [each for each in wear.written(profile) if each.stored == wear.NOT_STATED]
-    return [f"{each.what} {each.address}" for each in found]
+    writes = [write for write in wear.written(profile) if write.stored == wear.NOT_STATED]
+    return [f"{write.what} {write.address}" for write in writes]
