@@ -65,6 +65,6 @@ def _at_s(arguments: Namespace) -> int:
     cli.RUN_DIR,
 )
 def _run(arguments: Namespace) -> int:
-    found = asking.answered(arguments.run_dir, job_of(arguments), clock.now_us())
-    cli.show(arguments.json, found, lambda: page.lines(found))
-    return CODES[found["answer"]]
+    answer = asking.answered(arguments.run_dir, job_of(arguments), clock.now_us())
+    cli.show(arguments.json, answer, lambda: page.lines(answer))
+    return CODES[answer["answer"]]

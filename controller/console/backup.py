@@ -61,12 +61,12 @@ STATE = cli.option(
 def _backup(arguments: Namespace) -> int:
     """Write a backup. Exit code 1: a link, a pipe or a device is left out."""
     with cli.ends(NO_START, OSError, StoreError, at=arguments.state):
-        found = list(_files("etc", arguments.etc_dir, *backup_file.FOLDERS))
+        collected = list(_files("etc", arguments.etc_dir, *backup_file.FOLDERS))
         with identity.serving(arguments.state):
-            found += _files("state", arguments.state, *backup_file.STATE_FOLDERS)
-            found += _files("state", arguments.state, *backup_file.STATE_FILES)
+            collected += _files("state", arguments.state, *backup_file.STATE_FOLDERS)
+            collected += _files("state", arguments.state, *backup_file.STATE_FILES)
             store = _store(arguments)
-        files = [each for each in found if each]
+        files = [kept for kept in collected if kept]
         if os.path.lexists(arguments.file):
             raise cli.Ended(WRONG_INPUT, f"exists already: {arguments.file}")
         content = backup_file.packed(_cabinet(arguments.etc_dir), store, files)
@@ -79,7 +79,7 @@ def _backup(arguments: Namespace) -> int:
     print(
         ascii_only(f"{arguments.file}: {len(files)} files; it has the keys, so keep it like a key")
     )
-    return DONE if len(files) == len(found) else NOT_DONE
+    return DONE if len(files) == len(collected) else NOT_DONE
 
 
 @cli.command(
@@ -148,13 +148,13 @@ def _user(number: int) -> str:
 
 def _store(arguments: Namespace) -> Facts | None:
     loaded = two_copies.Store(arguments.state).load()
-    found = loaded.record
-    if found is None and loaded.state != two_copies.MISSING:
+    record = loaded.record
+    if record is None and loaded.state != two_copies.MISSING:
         line = f"{'; '.join(loaded.lines)}: its latches are unknown, so there is no backup of them"
         raise cli.Ended(NO_START, line)
-    if found is None:
+    if record is None:
         return None
-    return {"latches": list(found.latches), "locked_out": found.locked_out, "trips": found.trips}
+    return {"latches": list(record.latches), "locked_out": record.locked_out, "trips": record.trips}
 
 
 def _cabinet(etc: str) -> str | None:
@@ -166,10 +166,10 @@ def _cabinet(etc: str) -> str | None:
 
 
 def _check_cabinet(manifest: Facts, arguments: Namespace) -> None:
-    here = _cabinet(arguments.etc_dir)
-    if here is not None and here != manifest["cabinet"]:
+    cabinet = _cabinet(arguments.etc_dir)
+    if cabinet is not None and cabinet != manifest["cabinet"]:
         raise ConfigError(
-            f"{arguments.file}: is of {manifest['cabinet']!r}, but this box is {here!r}"
+            f"{arguments.file}: is of {manifest['cabinet']!r}, but this box is {cabinet!r}"
         )
 
 
@@ -190,7 +190,7 @@ def _put_all(
         yield word, path
 
 
-def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:
+def _put(kept: Kept, path: str, is_left: bool, is_dry: bool) -> str:
     """Put back one file, and return a word. MADE: the file was missing. SAME or DIFFERS: a file
     exists and stays. LEFT: the file is not put back, because the cabinet is in use (is_left).
     """
@@ -198,17 +198,17 @@ def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:
         if not os.path.isfile(path):
             raise OSError(errno.EINVAL, "is no file, and the backup has one there", path)
         with open(path, "rb") as file:
-            is_same = file.read(backup_file.BYTES_MAX) == each.content
+            is_same = file.read(backup_file.BYTES_MAX) == kept.content
         if is_same and not is_left and not is_dry:
-            _give(path, each.owner)  # an earlier restore may have broken off before this step
+            _give(path, kept.owner)  # an earlier restore may have broken off before this step
         return SAME if is_same else LEFT if is_left else DIFFERS
     if is_left:
         return LEFT
     _make_folders(os.path.dirname(path), is_dry)
     if is_dry:
         return WOULD
-    durable.put(path, ".part", [each.content], each.mode)
-    _give(path, each.owner)
+    durable.put(path, ".part", [kept.content], kept.mode)
+    _give(path, kept.owner)
     durable.sync_directory(os.path.dirname(path))
     return MADE
 
@@ -232,8 +232,8 @@ def _make_folders(path: str, is_dry: bool) -> None:
 def _give(path: str, owner: str) -> None:
     """Make this user the owner of a file. If the box lacks the user, the owner of the folder."""
     try:
-        found = pwd.getpwnam(owner)
-        number, group = found.pw_uid, found.pw_gid
+        account = pwd.getpwnam(owner)
+        number, group = account.pw_uid, account.pw_gid
     except (KeyError, ValueError):  # ValueError: a name with a NUL
         state = os.stat(os.path.dirname(path))
         number, group = state.st_uid, state.st_gid
@@ -263,6 +263,6 @@ def _put_store(held: Facts | None, arguments: Namespace, is_used: bool) -> str:
         )
         for path in place.paths:
             _give(path, "")
-    words = f", locked out by {locked_out}" if locked_out else ""
+    lock_text = f", locked out by {locked_out}" if locked_out else ""
     word, latched = WOULD if arguments.dry_run else MADE, ", ".join(names) or "none"
-    return f"{word:<9} the store: latches {latched}{words}; the start needs the key"
+    return f"{word:<9} the store: latches {latched}{lock_text}; the start needs the key"

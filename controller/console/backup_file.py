@@ -54,10 +54,10 @@ def packed(cabinet: str | None, store: Facts | None, files: list[Kept]) -> bytes
     manifest = cli.as_json(content).encode() + b"\n"
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for each in [Kept(MANIFEST, 0o600, "", manifest), *files]:
-            entry = tarfile.TarInfo(each.name)
-            entry.size, entry.mode, entry.uname = len(each.content), each.mode, each.owner
-            archive.addfile(entry, io.BytesIO(each.content))
+        for kept in [Kept(MANIFEST, 0o600, "", manifest), *files]:
+            entry = tarfile.TarInfo(kept.name)
+            entry.size, entry.mode, entry.uname = len(kept.content), kept.mode, kept.owner
+            archive.addfile(entry, io.BytesIO(kept.content))
     return out.getvalue()
 
 
@@ -107,9 +107,9 @@ def _entry(path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Kept:
 
 def _checked(path: str, content: bytes) -> Facts:
     try:
-        found: Facts = json_text.loads(content)
-        store = found["store"]
-        is_right = found["version"] == VERSION and isinstance(found["sha256"], dict)
+        manifest: Facts = json_text.loads(content)
+        store = manifest["store"]
+        is_right = manifest["version"] == VERSION and isinstance(manifest["sha256"], dict)
         if store is not None:
             latches, locked_out = store["latches"], store["locked_out"]
             is_right = is_right and isinstance(latches, list) and len(latches) <= FILES_MAX
@@ -120,4 +120,4 @@ def _checked(path: str, content: bytes) -> Facts:
         is_right = False
     if not is_right:
         raise ConfigError(f"{path}: has no list of version {VERSION}; restore with its own release")
-    return found
+    return manifest

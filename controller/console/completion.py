@@ -27,9 +27,9 @@ def _page(parser: argparse.ArgumentParser) -> Iterator[str]:
     """firebreak(1) in roff: each command with its options, as `--help` prints them."""
     yield f'.TH FIREBREAK 1 "" "Firebreak {release.version()}" "Commands"'
     yield from (".SH NAME", f"firebreak \\- {parser.description}", ".SH COMMANDS")
-    for name, each, words in _commands(parser, ""):
-        yield from (f".SS firebreak {name}", _plain(words), ".PP", ".nf")
-        yield from map(_plain, each.format_help().splitlines())
+    for name, command, help_text in _commands(parser, ""):
+        yield from (f".SS firebreak {name}", _plain(help_text), ".PP", ".nf")
+        yield from map(_plain, command.format_help().splitlines())
         yield ".fi"
     yield from (".SH EXIT STATUS", "0 done, 1 not done, 2 wrong input, 3 could not start.")
 
@@ -40,12 +40,12 @@ def _commands(
     """(name, parser, help) of each command, and of each action of a command with actions."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            words = {
+            help_texts = {
                 choices_action.dest: choices_action.help or ""
                 for choices_action in action._choices_actions
             }
             for name, choice in action.choices.items():
-                yield above + name, choice, words.get(name, "").replace("%%", "%")
+                yield above + name, choice, help_texts.get(name, "").replace("%%", "%")
                 yield from _commands(choice, f"{above}{name} ")
 
 

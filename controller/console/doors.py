@@ -60,7 +60,7 @@ def _run(arguments: Namespace) -> int:
         return _served_alone(arguments)
     if arguments.keys:
         forms = {"source": settings.SOURCE} | {
-            each: settings.form(each).FORM for each in settings.KINDS
+            kind: settings.form(kind).FORM for kind in settings.KINDS
         }
         for kind, keys in forms.items():
             print("\n".join(key_list.listed(f"[{kind}.NAME]", keys)))
@@ -70,34 +70,34 @@ def _run(arguments: Namespace) -> int:
 
         print("\n".join(image.listed()))
         return DONE
-    found = settings.load(arguments.file)
+    configured = settings.load(arguments.file)
     if arguments.kind == CHECK:
-        return _check(found, arguments)
-    if arguments.kind not in found.doors:
+        return _check(configured, arguments)
+    if arguments.kind not in configured.doors:
         line = f"{arguments.file}: has no [{arguments.kind}.NAME], so nothing is to be opened"
         raise cli.Ended(WRONG_INPUT, line)
     from controller.doors import process  # slow to load
 
     directories = arguments.run_dir, arguments.state_dir, arguments.own_dir
-    return process.run(arguments.kind, found, *directories)
+    return process.run(arguments.kind, configured, *directories)
 
 
 def _served_alone(arguments: Namespace) -> int:
     """Run one door of kind local on the socket, and on the serial line if one is given."""
     from controller.doors import process  # slow to load
 
-    given = arguments.listen, arguments.serial or "", arguments.baud
+    options = arguments.listen, arguments.serial or "", arguments.baud
     values = {name: field.default for name, field in form.FORM.items()}
-    values |= zip(("listen", "serial", "baud_Bd"), given)
-    found = settings.Settings("", {}, {"local": {"upstream": values}})
-    return process.run("local", found, arguments.run_dir, STATE_DIRECTORY, "", is_kept=False)
+    values |= zip(("listen", "serial", "baud_Bd"), options)
+    configured = settings.Settings("", {}, {"local": {"upstream": values}})
+    return process.run("local", configured, arguments.run_dir, STATE_DIRECTORY, "", is_kept=False)
 
 
-def _check(found: settings.Settings, arguments: Namespace) -> int:
+def _check(configured: settings.Settings, arguments: Namespace) -> int:
     kind = arguments.drop_in
     if kind is None:
-        facts = [each._asdict() for each in exposure.of(found)]
-        cli.show(arguments.json, facts, lambda: exposure.table(found))
-    elif kind in found.doors:
-        print(exposure.drop_in(found, kind), end="")
+        facts = [door._asdict() for door in exposure.of(configured)]
+        cli.show(arguments.json, facts, lambda: exposure.table(configured))
+    elif kind in configured.doors:
+        print(exposure.drop_in(configured, kind), end="")
     return DONE

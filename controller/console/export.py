@@ -140,8 +140,8 @@ def _files(
         )
 
 
-def _name(what: str, times_us: Times_us) -> str:
-    return f"firebreak_{what}_{_short(times_us[0])}_{_short(times_us[1])}.csv"
+def _name(kind: str, times_us: Times_us) -> str:
+    return f"firebreak_{kind}_{_short(times_us[0])}_{_short(times_us[1])}.csv"
 
 
 def _short(utc_us: int) -> str:

@@ -57,10 +57,10 @@ def _show(arguments: Namespace) -> int:
     cli.option("--json", action="store_true", help="the answer as JSON, units in the names"),
 )
 def _ask(arguments: Namespace) -> int:
-    at, at_ms_max = arguments.at.removeprefix("+"), ask.AT_S_MAX * 1000
+    start, at_ms_max = arguments.at.removeprefix("+"), ask.AT_S_MAX * 1000
     job = site_ask.Job(
         whole("--power", arguments.power, POWER_UNITS, 1, ask.POWER_W_MAX, "800kW"),
-        whole("--at", at, TIME_UNITS, 0, at_ms_max, "+10min") // 1000,
+        whole("--at", start, TIME_UNITS, 0, at_ms_max, "+10min") // 1000,
         whole("--for", arguments.span, TIME_UNITS, 1000, ask.FOR_S_MAX * 1000, "20min") // 1000,
     )
     reader, name = reader_of(arguments.file), arguments.cabinet
@@ -68,18 +68,18 @@ def _ask(arguments: Namespace) -> int:
     if name and name not in names:
         allowed = ", ".join(names) or "none, because a common load has no place"
         raise cli.Ended(WRONG_INPUT, f"--cabinet {quoted(name)}: allowed {allowed}")
-    found = site_ask.answer(_collected(reader), job, name)
-    cli.show(arguments.json, found, lambda: fleet_ask.lines(found))
-    return CODES[found["answer"]]
+    answer = site_ask.answer(_collected(reader), job, name)
+    cli.show(arguments.json, answer, lambda: fleet_ask.lines(answer))
+    return CODES[answer["answer"]]
 
 
 def reader_of(path: str) -> "Reader":
     """The reader of the fleet in a file. Ends the command for a wrong file."""
     with cli.ends(WRONG_INPUT, FileNotFoundError):
-        found = fleet.load(path, has_keys=False)
+        loaded_fleet = fleet.load(path, has_keys=False)
     with cli.needs_doors("fleet"):
         from controller.dispatch import reader
-    return reader.Reader(found)
+    return reader.Reader(loaded_fleet)
 
 
 def _collected(reader: "Reader") -> Facts:
@@ -93,7 +93,7 @@ def _collected(reader: "Reader") -> Facts:
 
 def _code(facts: Facts) -> int:
     is_good = facts["dispatcher"]["is_live"] and not (facts["wrong"] or facts["alarms"])
-    counts = [each["alarms"] for each in facts["cabinets"].values()]
+    counts = [cabinet["alarms"] for cabinet in facts["cabinets"].values()]
     return DONE if is_good and all(count == 0 for count in counts) else NOT_DONE
 
 

@@ -109,8 +109,8 @@ def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
 def order_of(arguments: Namespace) -> Order:
     """The hint of parsed arguments. Ends the command if the arguments describe no hint."""
     values = {name: getattr(arguments, name[2:].replace("-", "_")) for name in _OPTIONS}
-    given = [(name, text) for name, text in values.items() if text is not None]
-    if len(given) + arguments.heartbeat + arguments.price_negative != 1:
+    stated = [(name, text) for name, text in values.items() if text is not None]
+    if len(stated) + arguments.heartbeat + arguments.price_negative != 1:
         line = f"a hint has exactly one of {', '.join(_OPTIONS)}, --price-negative or --heartbeat"
         raise cli.Ended(WRONG_INPUT, line)
     if arguments.exact and arguments.power is None:
@@ -126,7 +126,7 @@ def order_of(arguments: Namespace) -> Order:
         return Order(h.HEARTBEAT, 0, 0, valid_ms, ahead_ms)
     if arguments.price_negative:
         return Order(h.NOTICE, h.PRICE_IS_NEGATIVE, 1, valid_ms, ahead_ms)
-    name, text = given[0]
+    name, text = stated[0]
     value_W = whole(name, text, POWER_UNITS, -w.VALUE_W_MAX, w.VALUE_W_MAX, "450kW")
     quantity, _ = _OPTIONS[name]
     kind = h.EXACT if arguments.exact else h.KIND_OF[quantity]

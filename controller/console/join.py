@@ -58,8 +58,8 @@ def _join(arguments: Namespace) -> int:
 
 def _check_options(arguments: Namespace) -> None:
     """Refuse options that would do nothing."""
-    given = [arguments.at, arguments.accept, arguments.leave or None]
-    count = len([each for each in given if each is not None])
+    options = [arguments.at, arguments.accept, arguments.leave or None]
+    count = len([option for option in options if option is not None])
     if arguments.by is None and count or arguments.leave and count > 1:
         raise cli.Ended(WRONG_INPUT, "allowed is --by NAME with --leave, or with --at and --accept")
     if arguments.by is not None and arguments.json:
@@ -84,14 +84,14 @@ def _has_left(case: Case) -> bool:
 def _case(arguments: Namespace) -> Case:
     with watch.first_look(arguments) as seen:
         status, links = seen.facts("status"), seen.facts("links")["devices"]
-    found = (status["proof_tests"] or {}).get("join")
-    if found is None:
+    join_facts = (status["proof_tests"] or {}).get("join")
+    if join_facts is None:
         lines = (status["proof_tests"] or {"wrong": ["of another version"]})["wrong"]
         raise cli.Ended(NO_START, f"the proof-test ledger is unknown: {'; '.join(lines)}")
     shadow = seen.shadow
     header, core = shadow.reader.header, shadow.core
     case = Case(
-        facts=found | {"cabinet": status["cabinet"]},
+        facts=join_facts | {"cabinet": status["cabinet"]},
         status=status,
         links=links,
         header=header,
@@ -109,13 +109,13 @@ def _go_on(arguments: Namespace, case: Case) -> None:
     _check_given_back(case.facts)
     accepted = arguments.accept
     for number, (name, lacks) in enumerate(case.facts["missing"].items()):
-        words = arguments.at if name == "place" else "done"
+        text = arguments.at if name == "place" else "done"
         if lacks and accepted and join_steps.STEPS[name].can_be_accepted:
-            words, accepted = f"accepted: {accepted}", None
-        elif lacks or not words or name == STEPS[-1] and number:
+            text, accepted = f"accepted: {accepted}", None
+        elif lacks or not text or name == STEPS[-1] and number:
             break
-        _note(arguments, case, name, words)
-        print(f"{name}: {words}")
+        _note(arguments, case, name, text)
+        print(f"{name}: {text}")
     if accepted:
         raise cli.Ended(NOT_DONE, "--accept: the next step cannot be accepted, it has to be done")
 
@@ -126,12 +126,12 @@ def _check_given_back(facts: Facts) -> None:
         raise cli.Ended(NOT_DONE, line)
 
 
-def _note(arguments: Namespace, case: Case, step: str, words: str) -> None:
+def _note(arguments: Namespace, case: Case, step: str, text: str) -> None:
     ledger, remark = proof_tests.Ledger(arguments.state_dir), joining.remark
     if step == STEPS[-1]:
         joining.begin_ramp(arguments.run_dir, clock.now_us())
-    ledger.add(utc.moment(), pl.JOINED, step, arguments.by, remark(case.facts["place"], words))
-    person.note(arguments, "JOIN", f"{arguments.by}: {step}: {words}")
+    ledger.add(utc.moment(), pl.JOINED, step, arguments.by, remark(case.facts["place"], text))
+    person.note(arguments, "JOIN", f"{arguments.by}: {step}: {text}")
 
 
 def _leave(arguments: Namespace, case: Case) -> None:
@@ -147,7 +147,7 @@ def _leave(arguments: Namespace, case: Case) -> None:
         person.note(arguments, "JOIN", f"{arguments.by}: leaves")
         return
     _check_given_back(facts)
-    units = [each["unit"] for each in case.status["proof_tests"]["signs"]]
+    units = [sign["unit"] for sign in case.status["proof_tests"]["signs"]]
     for unit in units:
         hold_sign(arguments, unit, "it has not left")
     answer = operator.sent(arguments, operator_client.ask, operator_commands.STOP)

@@ -17,14 +17,14 @@ WORDS = {
 
 def lines(facts: Facts) -> list[str]:
     """The page, 79 columns of ASCII."""
-    return [line for label, words in _told(facts) for line in labelled(label, [words])]
+    return [line for label, text in _told(facts) for line in labelled(label, [text])]
 
 
 def _told(facts: Facts) -> Iterator[tuple[str, str]]:
     """(label, words) of each line."""
     yield "CABINET", f"{facts['cabinet']}, place {facts['place']}"
-    made = facts["provisioned_utc"]
-    yield "PROVISION", made or "not by `firebreak box provision`: the hours are unknown"
+    provisioned = facts["provisioned_utc"]
+    yield "PROVISION", provisioned or "not by `firebreak box provision`: the hours are unknown"
     yield "NOW", f"{WORDS[facts['state']]}; {facts['ready_permille'] * 100 // WHOLE} % counts"
     for number, (name, step) in enumerate(STEPS.items(), 1):
         done = facts["steps"].get(name)

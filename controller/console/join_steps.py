@@ -66,9 +66,9 @@ def _wiring(case: Case) -> Iterator[str]:
     tests = case.status["proof_tests"] or {"rows": [], "wrong": ["no proof tests"]}
     yield from tests["wrong"]
     late = [
-        each["row"]
-        for each in tests["rows"]
-        if not each["last"] or each in proof_state.wrong([each])
+        test["row"]
+        for test in tests["rows"]
+        if not test["last"] or test in proof_state.wrong([test])
     ]
     if late:
         more = f" and {len(late) - ROWS_SHOWN} more" if len(late) > ROWS_SHOWN else ""
@@ -98,8 +98,8 @@ def _zero(case: Case) -> Iterator[str]:
 def _meters(case: Case) -> Iterator[str]:
     has_meter = any(link["role"] == "meter_grid" for link in case.links)
     if has_meter and case.meter_result != meter_sign.PROVEN:
-        words = {meter_sign.TESTING: "is in its test", meter_sign.REVERSED: "is reversed"}
-        yield f"the grid meter {words.get(case.meter_result, 'is not proven')}"
+        reasons = {meter_sign.TESTING: "is in its test", meter_sign.REVERSED: "is reversed"}
+        yield f"the grid meter {reasons.get(case.meter_result, 'is not proven')}"
 
 
 STEPS = {

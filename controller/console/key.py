@@ -119,19 +119,19 @@ def _list(arguments: Namespace) -> int:
     _check_folder(arguments.state_dir)
     utc_s = int(clock.utc_us()) // 1_000_000
     with cli.ends(NO_START, KeyStoreError):
-        found, lines = keys.load(arguments.state_dir, keys.names(arguments.state_dir), utc_s, 0)
+        key_pairs, lines = keys.load(arguments.state_dir, keys.names(arguments.state_dir), utc_s, 0)
     ended = _ended(arguments.run_dir)
     facts = [
         {
             "source": name,
-            "fingerprint": fingerprint(each[0].fingerprint),
-            "age_s": elapsed_s(each[0].made_s, utc_s),
-            "old_key": _old(each[1], (name, each[0].fingerprint) in ended) if each[1:] else None,
+            "fingerprint": fingerprint(pair[0].fingerprint),
+            "age_s": elapsed_s(pair[0].made_s, utc_s),
+            "old_key": _old(pair[1], (name, pair[0].fingerprint) in ended) if pair[1:] else None,
         }
-        for name, each in found.items()
+        for name, pair in key_pairs.items()
     ]
     cli.show(arguments.json, {"keys": facts, "wrong": lines}, lambda: _listed(facts))
-    if not found and not lines:
+    if not key_pairs and not lines:
         folder = os.path.join(arguments.state_dir, keys.DIRECTORY)
         say(f"no keys in {folder}; --state-dir DIR reads another folder")
     for line in lines:
@@ -142,8 +142,8 @@ def _list(arguments: Namespace) -> int:
 def _listed(facts: list[dict[str, Any]]) -> Iterator[str]:
     yield "SOURCE            FINGERPRINT  AGE    OLD KEY"
     for fact in facts:
-        words = f"{fact['source']:16}  {fact['fingerprint']:11}  {span(fact['age_s']):5}"
-        yield f"{words}  {fact['old_key'] or '-'}"
+        line = f"{fact['source']:16}  {fact['fingerprint']:11}  {span(fact['age_s']):5}"
+        yield f"{line}  {fact['old_key'] or '-'}"
 
 
 def _old(key: admission.Key, is_ended: bool) -> str:

@@ -34,7 +34,7 @@ class Failures:
 
     def _counts(self, now_us: int) -> Counts:
         """The higher count of the files."""
-        found: Counts = {}
+        counts: Counts = {}
         for path in self._paths:
             with contextlib.suppress(OSError, ValueError):
                 for line in regular_file.read(path, _CONTENT_BYTES_MAX).decode("ascii").split("\n"):
@@ -42,8 +42,8 @@ class Failures:
                     # A later time is of an earlier boot, and this boot has begun after it.
                     at_us = int(last_us) if int(last_us) <= now_us else 0
                     if now_us - at_us < FORGOTTEN_US:
-                        found[name] = max(found.get(name, (1, 0)), (int(count), at_us))
-        return found
+                        counts[name] = max(counts.get(name, (1, 0)), (int(count), at_us))
+        return counts
 
     def wait_us(self, now_us: int, name: str) -> int:
         """Delay before the next try: 1, 2, 4 ... 60 s after the first, second, third failure."""
@@ -79,7 +79,7 @@ class Failures:
             else:
                 self.count = count + 1
                 counts[own] = self.count, now_us
-            lines = [f"{each} {count} {last_us}" for each, (count, last_us) in counts.items()]
+            lines = [f"{name} {count} {last_us}" for name, (count, last_us) in counts.items()]
             content = "\n".join(lines).encode("ascii")
             return None in [durable.kept(path, ".new", [content], 0o600) for path in self._paths]
         return False

@@ -52,9 +52,9 @@ def _migrate(arguments: Namespace) -> int:
         print(*[ascii_only(line) for line in lines], sep="\n", end="\n" if lines else "")
         return NOT_DONE if lines else DONE
     with cli.ends(NO_START, OSError, at=directory):
-        found = [*_strangers(directory), *_members()]
+        problems = [*_strangers(directory), *_members()]
     carried, todo = _parts(directory, (_store, _keys, _users, _record, _proof_tests))
-    todo = [*found, *todo, *_configuration(arguments.file, directory)]
+    todo = [*problems, *todo, *_configuration(arguments.file, directory)]
     parts = {"carried": carried, "to do": todo}
     cli.show(
         arguments.json,
@@ -76,16 +76,16 @@ def _parts(directory: str, parts: Iterable[Callable[[str], str]]) -> tuple[list[
 
 
 def _store(directory: str) -> str:
-    found = two_copies.Store(directory).load()
-    if found.state == two_copies.NEWER:
-        raise _Todo(found.lines[0])
-    if found.record is None or found.state == two_copies.UNREADABLE:
-        raise _Todo(f"{'; '.join(found.lines)}: {KEY_NEEDED}")
-    latches = ", ".join(found.record.latches) or "none"
-    locked = f", locked out by {found.record.locked_out}" if found.record.locked_out else ""
-    delay_ms = found.record.path_delay[1]
+    loaded = two_copies.Store(directory).load()
+    if loaded.state == two_copies.NEWER:
+        raise _Todo(loaded.lines[0])
+    if loaded.record is None or loaded.state == two_copies.UNREADABLE:
+        raise _Todo(f"{'; '.join(loaded.lines)}: {KEY_NEEDED}")
+    latches = ", ".join(loaded.record.latches) or "none"
+    locked = f", locked out by {loaded.record.locked_out}" if loaded.record.locked_out else ""
+    delay_ms = loaded.record.path_delay[1]
     delay = f", path delay {delay_ms} ms" if delay_ms else ""
-    return f"store, {found.state}: latches {latches}{locked}{delay}"
+    return f"store, {loaded.state}: latches {latches}{locked}{delay}"
 
 
 def _keys(directory: str) -> str:
@@ -123,10 +123,10 @@ def _record(directory: str) -> str:
 
 
 def _proof_tests(directory: str) -> str:
-    found = proof_tests.read(directory)
-    if found.breaks:
+    ledger = proof_tests.read(directory)
+    if ledger.breaks:
         raise _Todo(f"{proof_tests.path_of(directory)}: firebreak test proof verify")
-    return f"proof tests: {len(found.records)}"
+    return f"proof tests: {len(ledger.records)}"
 
 
 def _strangers(directory: str) -> Iterator[str]:

@@ -80,10 +80,10 @@ def _test_mode(arguments: Namespace) -> int:
     sent(arguments, operator_client.reach)
     for question in QUESTIONS:
         try:
-            given = input(question)
+            answer = input(question)
         except (EOFError, RuntimeError):  # the input has ended, or is closed
-            given = ""
-        if given.strip() != "TEST":
+            answer = ""
+        if answer.strip() != "TEST":
             say("test mode: not confirmed, nothing was done")
             return NOT_DONE
     return _ask(arguments)

@@ -73,10 +73,10 @@ def _once(arguments: Namespace) -> Facts:
 
     if not (arguments.once and arguments.site):
         raise cli.Ended(WRONG_INPUT, "--once and --site FILE: allowed are both together")
-    at = arguments.at or int(clock.utc_us()) / 1e6
+    start = arguments.at or int(clock.utc_us()) / 1e6
     with (
         cli.ends(WRONG_INPUT, SeriesError),
         cli.ends(NO_START, plan_once.NoPlan, before="no plan: "),
     ):
-        made = plan_once.planned(arguments.site, arguments.series, at, 10 * arguments.charge)
-    return {"plan": made, "trouble": None, "is_old": False, "age_s": 0}
+        plan = plan_once.planned(arguments.site, arguments.series, start, 10 * arguments.charge)
+    return {"plan": plan, "trouble": None, "is_old": False, "age_s": 0}

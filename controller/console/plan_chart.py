@@ -117,8 +117,8 @@ def _lines(
 
 
 def _values(rows: list[Row], key: str, divisor: float) -> list[tuple[datetime, float | None]]:
-    found = [(words.time_of(row), row[key]) for row in rows]
-    return [(at, None if value is None else value / divisor) for at, value in found]
+    values = [(words.time_of(row), row[key]) for row in rows]
+    return [(moment, None if value is None else value / divisor) for moment, value in values]
 
 
 def _panel(axes: Axes, place_px: tuple[int, int], title: str, lines: Sequence[Line]) -> str:
@@ -155,46 +155,46 @@ def _legend(title: str, lines: Sequence[Line], top_px: int) -> str:
 
 def _path(axes: Axes, y: Callable[[float], float], lines: Sequence[Line]) -> str:
     """The lines as steps. An unknown value breaks a line."""
-    found = []
+    paths = []
     for line in lines:
         steps, before = list[str](), None
-        for at, value in line.values:
+        for moment, value in line.values:
             if value is not None:
-                begin = f"M{axes.x(at):.1f} {y(value):.1f}"
-                steps.append(f"V{y(value):.1f}" if before == at else begin)
-                steps.append(f"H{axes.x(at + QUARTER):.1f}")
-            before = None if value is None else at + QUARTER
+                begin = f"M{axes.x(moment):.1f} {y(value):.1f}"
+                steps.append(f"V{y(value):.1f}" if before == moment else begin)
+                steps.append(f"H{axes.x(moment + QUARTER):.1f}")
+            before = None if value is None else moment + QUARTER
         look = (
             'stroke-dasharray="4 3" stroke-width="1.3"' if line.is_planned else 'stroke-width="2"'
         )
         if steps:
-            found.append(f'<path d="{"".join(steps)}" fill="none" stroke="{line.colour}" {look}/>')
-    return "".join(found)
+            paths.append(f'<path d="{"".join(steps)}" fill="none" stroke="{line.colour}" {look}/>')
+    return "".join(paths)
 
 
 def _times(axes: Axes, span_px: tuple[int, int]) -> str:
     """The time axis: hours, a line at each midnight, and a line for now."""
     every_h = 6 if axes.width_px >= WIDE_px else 12
     top_px, low_px = span_px
-    found, at = list[str](), axes.begin.replace(minute=0)
+    marks, at = list[str](), axes.begin.replace(minute=0)
     while at <= axes.end:
         if at >= axes.begin and at.hour % every_h == 0:
             x_px = f"{axes.x(at):.1f}"
             day = f'<tspan x="{x_px}" dy="14">{at:%a} {at.day}</tspan>' if not at.hour else ""
-            found.append(f'<path d="M{x_px} {top_px}V{low_px}" stroke="{FAINT if day else PALE}"/>')
+            marks.append(f'<path d="M{x_px} {top_px}V{low_px}" stroke="{FAINT if day else PALE}"/>')
             text = f'<text x="{x_px}" y="{low_px + 15}" text-anchor="middle">{at:%H:%M}{day}</text>'
-            found += [text] if axes.x(at) < axes.width_px - CUT_px else []
+            marks += [text] if axes.x(at) < axes.width_px - CUT_px else []
         at += timedelta(hours=1)
     if axes.begin <= axes.now <= axes.end:
         x_px = f"{axes.x(axes.now):.1f}"
-        found.append(
+        marks.append(
             f'<path d="M{x_px} {top_px}V{low_px}" stroke="#c0272d"/>'
             f'<text x="{axes.x(axes.now) + 4:.1f}" y="{top_px + 10}" fill="#c0272d">now</text>'
         )
-    return "".join(found)
+    return "".join(marks)
 
 
 def _step(least: float) -> float:
     """The smallest step of 1, 2 or 5 times a power of ten that is not below `least`."""
     power = 10.0 ** math.floor(math.log10(least))
-    return next(each * power for each in STEPS if each * power >= least * 0.999)
+    return next(factor * power for factor in STEPS if factor * power >= least * 0.999)

@@ -33,23 +33,23 @@ class NoPlan(Exception):
     """No plan is possible, because something is missing. The text is one line."""
 
 
-def planned(path: str, series: str | None, at: str | float, stored_permille: int) -> Facts:
-    """The plan that begins at the time `at`, a text or UTC in s since 1970. series: a folder of CSV
+def planned(path: str, series: str | None, start: str | float, stored_permille: int) -> Facts:
+    """The plan that begins at `start`, a text or UTC in s since 1970. series: a folder of CSV
     files, which are used before the feeds of the site file. Raises ConfigError or SeriesError for
     wrong input, and NoPlan.
     """
     planner = site_file.load(path)
-    now_s = _moment_s(at, planner) if isinstance(at, str) else at
+    now_s = _moment_s(start, planner) if isinstance(start, str) else start
     feeds = planner.feeds
-    if isinstance(at, str):  # the age of a file matters only for a plan that begins now
+    if isinstance(start, str):  # the age of a file matters only for a plan that begins now
         feeds = tuple(feed._replace(max_age_s=math.inf) for feed in feeds)
     laid = _laid_over(series, planner, now_s) if series else ()
-    given = Inputs(planner._replace(feeds=(*laid, *feeds))).read(now_s)
+    inputs = Inputs(planner._replace(feeds=(*laid, *feeds))).read(now_s)
     stored_J = planner.site.full_J * stored_permille / PERMILLE
-    found = known(given, stored_J, accounts.peaks_W(planner.site, given.time, []))
-    if found is None:
-        raise NoPlan("; ".join(given.doubts))
-    return _content(path, planner, given, found, now_s)
+    knowledge = known(inputs, stored_J, accounts.peaks_W(planner.site, inputs.time, []))
+    if knowledge is None:
+        raise NoPlan("; ".join(inputs.doubts))
+    return _content(path, planner, inputs, knowledge, now_s)
 
 
 def _moment_s(text: str, planner: Planner) -> float:
@@ -65,7 +65,7 @@ def _laid_over(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
     """
     zone, currency = planner.zone, planner.feeds[0].currency
     names = [(kind, f"{kind}{end}") for kind in QUANTITIES for end in ENDINGS]
-    found = [
+    feeds = [
         Feed(
             name=f"series_{kind}",
             kind=kind,
@@ -78,49 +78,49 @@ def _laid_over(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
         for kind, name in names
         if os.path.isfile(os.path.join(folder, name))
     ]
-    if not found:
+    if not feeds:
         allowed = ", ".join(f"{kind}.csv" for kind in QUANTITIES)
         raise SeriesError(f"{folder}: has no series; allowed are {allowed}, also as .csv.gz")
     first = int(now_s // QUARTER_S) - PAST
-    for feed in found:
+    for feed in feeds:
         reading.read(feed, Span(first * QUARTER_S, PAST + AHEAD, now_s, -math.inf))
-    return tuple(found)
+    return tuple(feeds)
 
 
-def _content(path: str, planner: Planner, given: Given, found: Known, now_s: float) -> Facts:
+def _content(path: str, planner: Planner, inputs: Given, knowledge: Known, now_s: float) -> Facts:
     daily = Daily(planner.site)
-    plan = daily.planned(found)
-    at = datetime.fromtimestamp(now_s, planner.zone).replace(microsecond=0).isoformat()
+    plan = daily.planned(knowledge)
+    made_at = datetime.fromtimestamp(now_s, planner.zone).replace(microsecond=0).isoformat()
     hour = datetime.fromtimestamp(now_s, UTC).replace(minute=0, second=0, microsecond=0)
     return {
         "version": VERSION,
-        "at": at,
+        "at": made_at,
         "zone": str(planner.zone),
         "currency": planner.feeds[0].currency,
         "site": path,
-        "made_at": at,
+        "made_at": made_at,
         "next_at": (hour + timedelta(hours=1)).astimezone(planner.zone).isoformat(),
-        "habit": next(name for name, each in accounts.HABITS.items() if each == daily.habit),
+        "habit": next(name for name, habit in accounts.HABITS.items() if habit == daily.habit),
         "cap_W": plan.cap_W,
-        "stored_Wh": found.stored_J / J_PER_WH,
+        "stored_Wh": knowledge.stored_J / J_PER_WH,
         "full_Wh": planner.site.full_J / J_PER_WH,
         "sent": None,
         "waits": [],
-        "doubts": report.lines([*given.doubts, NO_PEAK, BY_FILE]),
-        "slots": report.slots(planner.site, found, plan, given.carbon_g_per_kWh),
-        "actual": report.actual(planner.site, _quarters(found)),
+        "doubts": report.lines([*inputs.doubts, NO_PEAK, BY_FILE]),
+        "slots": report.slots(planner.site, knowledge, plan, inputs.carbon_g_per_kWh),
+        "actual": report.actual(planner.site, _quarters(knowledge)),
         "month": report.no_month(datetime.fromtimestamp(now_s, planner.zone)),
     }
 
 
-def _quarters(found: Known) -> list[Quarter]:
+def _quarters(knowledge: Known) -> list[Quarter]:
     """The quarters of an hour of the last day, as far as the feeds know them. The power of the
     battery is unknown.
     """
-    count = min(SLOTS_PER_DAY, len(found.past_load_W), len(found.past_price_per_kWh))
-    past = zip(found.past_load_W[-count:], found.past_pv_W[-count:])
-    prices = found.past_price_per_kWh[-count:]
+    count = min(SLOTS_PER_DAY, len(knowledge.past_load_W), len(knowledge.past_price_per_kWh))
+    past = zip(knowledge.past_load_W[-count:], knowledge.past_pv_W[-count:])
+    prices = knowledge.past_price_per_kWh[-count:]
     return [
-        Quarter(planning.later(found.time, at - count), *both, price_per_kWh=prices[at])
-        for at, both in enumerate(past if count else ())
+        Quarter(planning.later(knowledge.time, index - count), *both, price_per_kWh=prices[index])
+        for index, both in enumerate(past if count else ())
     ]

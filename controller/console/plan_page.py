@@ -28,26 +28,26 @@ def write(path: str, facts: Facts) -> None:
 def blocks(facts: Facts) -> Blocks:
     """The page as blocks. facts: facts of state/plan_seen.py that contain a plan."""
     plan: Plan = facts["plan"]
-    at, since = words.time_of(plan), words.time_of(plan["month"], "since")
-    found: Blocks = [Heading(1, f"Plan of {at:%A} {at.day} {at:%B %Y}, {at:%H:%M}")]
-    found.append(Text(f"{words.today(plan)} {words.next_spans(plan)}"))
+    moment, since = words.time_of(plan), words.time_of(plan["month"], "since")
+    parts: Blocks = [Heading(1, f"Plan of {moment:%A} {moment.day} {moment:%B %Y}, {moment:%H:%M}")]
+    parts.append(Text(f"{words.today(plan)} {words.next_spans(plan)}"))
     if facts["is_old"]:
-        found.append(Banner(f"Old: {text_page.old(plan)}"))
-    found += [Banner(f"It waits: {each}") for each in plan["waits"]]
-    found += [Text(f"{label}: {said}") for label, said in words.state(plan)]
-    found += [
+        parts.append(Banner(f"Old: {text_page.old(plan)}"))
+    parts += [Banner(f"It waits: {wait}") for wait in plan["waits"]]
+    parts += [Text(f"{label}: {text}") for label, text in words.state(plan)]
+    parts += [
         Picture(plan_chart.chart(plan, width_px), kind)
         for kind, width_px in (("wide", plan_chart.WIDE_px), ("phone", plan_chart.PHONE_px))
     ]
-    found.append(Text("Solid: measured. Dashed: planned. Prices are with all adders."))
+    parts.append(Text("Solid: measured. Dashed: planned. Prices are with all adders."))
     spans = [_row(span) for span in words.spans(plan["slots"])]
-    found += filled("The next hours", ("time", "battery", "price", "stored then"), spans)
-    found += filled(f"Since {since.day} {since:%B}", ("", "this month"), words.month(plan))
+    parts += filled("The next hours", ("time", "battery", "price", "stored then"), spans)
+    parts += filled(f"Since {since.day} {since:%B}", ("", "this month"), words.month(plan))
     ways = "way in the same hours", "cost", "more than as run"
-    found += filled("What another way would have cost", ways, words.shadows(plan))
-    found += filled("In doubt", ("line",), [(each,) for each in plan["doubts"]])
-    found.append(Text(f"Site file {plan['site']}; times of {plan['zone']}."))
-    return found
+    parts += filled("What another way would have cost", ways, words.shadows(plan))
+    parts += filled("In doubt", ("line",), [(doubt,) for doubt in plan["doubts"]])
+    parts.append(Text(f"Site file {plan['site']}; times of {plan['zone']}."))
+    return parts
 
 
 def _row(span: Span) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def _prepare(arguments: Namespace) -> int:
         # It may also have had a latch, so a cabinet that has run before needs the key as well.
         latches = dict.fromkeys(KEY_NEEDED, 1) if known else {}
         place.save(Record(rest=(standby.UNKNOWN, ""), latches=latches))
-    made = f"{'the folder and ' if is_new else ''}the first store: {', '.join(place.paths)}"
+    created = f"{'the folder and ' if is_new else ''}the first store: {', '.join(place.paths)}"
     first = f"the cabinet has run before ({known[0]}), so it needs the key; " if known else ""
-    print(ascii_only(f"made {made}; {first}the cabinet is in standby until `firebreak start`"))
+    print(ascii_only(f"made {created}; {first}the cabinet is in standby until `firebreak start`"))
     return DONE

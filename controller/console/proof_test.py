@@ -52,12 +52,12 @@ def _plan(arguments: Namespace) -> Plan:
     is neither.
     """
     if arguments.site is not None:
-        found = configuration.load(arguments.site)
+        config = configuration.load(arguments.site)
         return Plan(
-            proof_plan.plan(found),
-            proof_plan.allowed_ms(found),
-            proof_plan.soonest_ms(found.safety_image),
-            found.names[-1][1],
+            proof_plan.plan(config),
+            proof_plan.allowed_ms(config),
+            proof_plan.soonest_ms(config.safety_image),
+            config.names[-1][1],
         )
     try:
         reader = JournalReader(os.path.join(arguments.run_dir, "journal"))
@@ -100,29 +100,29 @@ def _plan(arguments: Namespace) -> Plan:
 def _record(arguments: Namespace) -> int:
     cli.check_folder(arguments.state_dir)
     now = utc.moment()
-    given = arguments
-    test = given.row, given.tester, given.reaction_ms, given.result, given.remark
+    result, remark = arguments.result, arguments.remark
+    test = arguments.row, arguments.tester, arguments.reaction_ms, result, remark
     proof_tests.check_test(*test)
     _check_words(arguments)
-    _check_possible(_plan(arguments), arguments.row, arguments.reaction_ms, arguments.result)
-    if arguments.result == PASSED and not utc.is_set(now[0]):
+    _check_possible(_plan(arguments), arguments.row, arguments.reaction_ms, result)
+    if result == PASSED and not utc.is_set(now[0]):
         shown = proof_lines.utc_text(now[0])
         raise LedgerError(f"the clock shows {shown}, which is impossible: set the clock first")
     with cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir):
         record = proof_tests.Ledger(arguments.state_dir).test(now, *test, arguments.date)
-        found = proof_tests.read(arguments.state_dir)
+        ledger = proof_tests.read(arguments.state_dir)
     line = (
-        f"test {found.tests} (record {record.number}): row {record.row} {record.result} on "
+        f"test {ledger.tests} (record {record.number}): row {record.row} {record.result} on "
         f"{record.date} by {record.tester}, {record.reaction_ms} ms; hash {record.hash}"
     )
     print(escaped(line))
     if record.clock != utc.NTP:
         day = record.recorded_utc[:10]
         say(f"the clock is not synchronised ({record.clock}): the date {day} is uncertain")
-    for line in found.lines:
+    for line in ledger.lines:
         say(f"{proof_tests.path_of(arguments.state_dir)}: {line}")
     note_hash(arguments.run_dir, record)
-    return NOT_DONE if found.lines else DONE
+    return NOT_DONE if ledger.lines else DONE
 
 
 def _check_words(arguments: Namespace) -> None:
@@ -182,34 +182,34 @@ def _list(arguments: Namespace) -> int:
         cli.check_folder(arguments.state_dir)
     planned = _plan(arguments)
     with cli.ends(NO_START, OSError, at=proof_tests.path_of(arguments.state_dir)):
-        found = proof_tests.read(arguments.state_dir)
+        ledger = proof_tests.read(arguments.state_dir)
     now = utc.moment()
-    facts = _facts(planned, found, now)
+    facts = _facts(planned, ledger, now)
     print(proof_list.MADE[arguments.format](facts))
     is_timeless = not utc.is_set(now[0])
-    lines = [] if arguments.format == "text" else [*found.lines]  # the text has these lines
+    lines = [] if arguments.format == "text" else [*ledger.lines]  # the text has these lines
     if is_timeless:
         impossible = f"the clock shows {facts['utc']}, which is impossible"
         lines.append(f"{impossible}: more tests may be overdue")
     for line in lines:
         say(line)
     rows = facts["rows"]
-    is_wrong = found.breaks or proof_state.wrong(rows) or any(map(proof_state.is_slow, rows))
+    is_wrong = ledger.breaks or proof_state.wrong(rows) or any(map(proof_state.is_slow, rows))
     return NOT_DONE if is_wrong or is_timeless else DONE
 
 
-def _facts(planned: Plan, found: proof_lines.Found, now: proof_tests.Moment) -> Facts:
+def _facts(planned: Plan, ledger: proof_lines.Found, now: proof_tests.Moment) -> Facts:
     """Plain data of the list."""
-    due = proof_state.rows(planned.days, found.records, now)
+    due = proof_state.rows(planned.days, ledger.records, now)
     rows = [{**row, "allowed_ms": planned.allowed_ms[row["row"]]} for row in due]
     return {
         "cabinet": planned.cabinet,
         "utc": proof_lines.utc_text(now[0]),
         "clock": now[1],
-        "head": found.head,
-        "records": found.newest,
-        "tests": found.tests,
-        "wrong": found.lines,
+        "head": ledger.head,
+        "records": ledger.newest,
+        "tests": ledger.tests,
+        "wrong": ledger.lines,
         "rows_armed": proof_state.rows_armed(rows),
         "rows": rows,
     }
@@ -225,17 +225,17 @@ def _verify(arguments: Namespace) -> int:
     path, head = proof_tests.path_of(arguments.state_dir), arguments.head
     cli.check_folder(arguments.state_dir)
     with cli.ends(NO_START, OSError, at=path):
-        found = proof_tests.read(arguments.state_dir)
-    first = f"{path}: {proof_list.recorded(found.tests, found.newest)}; head {found.head}"
-    lines, more = list(found.lines), ""
-    if head == chain.START and found.newest:
+        ledger = proof_tests.read(arguments.state_dir)
+    first = f"{path}: {proof_list.recorded(ledger.tests, ledger.newest)}; head {ledger.head}"
+    lines, more = list(ledger.lines), ""
+    if head == chain.START and ledger.newest:
         lines.append("64 zeros are the start of an empty ledger, but this ledger has records")
     elif head == chain.START:
         more = ": 64 zeros are the start of a ledger without records"
-    elif head and head.hex() not in [record.hash for record in found.records]:
+    elif head and head.hex() not in [record.hash for record in ledger.records]:
         lines.append("no record has the noted hash: an earlier record was changed or removed")
-    is_whole = not found.breaks and len(lines) == len(found.lines)
-    facts = {"file": path, "is_whole": is_whole, "tests": found.tests, "head": found.head}
-    facts |= {"records": found.newest, "wrong": lines}
+    is_whole = not ledger.breaks and len(lines) == len(ledger.lines)
+    facts = {"file": path, "is_whole": is_whole, "tests": ledger.tests, "head": ledger.head}
+    facts |= {"records": ledger.newest, "wrong": lines}
     cli.show(arguments.json, facts, lambda: [first, *(lines or ["the chain is whole" + more])])
     return DONE if is_whole else NOT_DONE

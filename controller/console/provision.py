@@ -89,34 +89,34 @@ def read_list(path: str) -> list[Line]:
         rows = list(csv.reader(io.StringIO(text), strict=True))
     except (toml_text.TomlError, csv.Error) as error:
         raise ConfigError(f"{path}: is no CSV file: {error}") from None
-    head = [each.strip() for each in rows[0]] if rows else []
-    for each in head:
-        if each not in ("serial", "name") and not COLUMN.fullmatch(each) or head.count(each) > 1:
+    head = [title.strip() for title in rows[0]] if rows else []
+    for title in head:
+        if title not in ("serial", "name") and not COLUMN.fullmatch(title) or head.count(title) > 1:
             allowed = "serial, name and keys such as bus.pcs.port, each once"
-            raise ConfigError(f"{path}:1: column {shown(each)} is not allowed; allowed {allowed}")
+            raise ConfigError(f"{path}:1: column {shown(title)} is not allowed; allowed {allowed}")
     if "serial" not in head or not 1 < len(rows) <= CABINETS_MAX + 1:
         raise ConfigError(f"{path}: has no column serial with 1 to {CABINETS_MAX} cabinets")
-    found = [_line(f"{path}:{at}", head, row) for at, row in enumerate(rows[1:], 2) if row]
+    lines = [_line(f"{path}:{number}", head, row) for number, row in enumerate(rows[1:], 2) if row]
     for column in ("serial", "name"):
-        _check_once(found, column)
-    return _dealt(path, found)
+        _check_once(lines, column)
+    return _dealt(path, lines)
 
 
 def _dealt(path: str, lines: list[Line]) -> list[Line]:
     """The lines with the share of each cabinet and the time at which it tests shared meters."""
-    said = {line.values.get(SHARE, "") for line in lines}
-    if len(lines) < 2 and not said & {EQUAL, OWN}:
+    stated = {line.values.get(SHARE, "") for line in lines}
+    if len(lines) < 2 and not stated & {EQUAL, OWN}:
         return lines
     part, rest = divmod(PERMILLE, len(lines))
-    is_word = len(said) == 1 and not any(WAIT in line.values for line in lines)
-    word = said.pop() if is_word else ""
+    is_word = len(stated) == 1 and not any(WAIT in line.values for line in lines)
+    word = stated.pop() if is_word else ""
     if word == OWN:
-        found = [(PERMILLE, 0)] * len(lines)
+        dealt = [(PERMILLE, 0)] * len(lines)
     elif word == EQUAL:
-        found = [(part + (0 if at else rest), TURN_S * at) for at in range(len(lines))]
+        dealt = [(part + (0 if index else rest), TURN_S * index) for index in range(len(lines))]
     else:
-        found = [(_number(line, SHARE), _number(line, WAIT)) for line in lines]
-    waits_s, shares = sorted(wait_s for _, wait_s in found), [share for share, _ in found]
+        dealt = [(_number(line, SHARE), _number(line, WAIT)) for line in lines]
+    waits_s, shares = sorted(wait_s for _, wait_s in dealt), [share for share, _ in dealt]
     in_turn = all(late - early >= TURN_S for early, late in pairwise([-TURN_S, *waits_s]))
     is_dealt = sum(shares) == PERMILLE and min(shares) > 0
     if word != OWN and not (is_dealt and in_turn and waits_s[-1] <= WAIT_S_MAX):
@@ -126,29 +126,29 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
             f'{WAIT_S_MAX // TURN_S + 1}; or "{OWN}" in each line: each has its own meters; with '
             f"these words no {WAIT}"
         )
-        words = f"does not say how {len(lines)} cabinets share the load"
-        raise ConfigError(f"{path}: {words}; allowed {allowed}")
+        problem = f"does not say how {len(lines)} cabinets share the load"
+        raise ConfigError(f"{path}: {problem}; allowed {allowed}")
     return [
         line._replace(values=line.values | {SHARE: str(share), WAIT: str(wait_s)})
-        for line, (share, wait_s) in zip(lines, found)
+        for line, (share, wait_s) in zip(lines, dealt)
     ]
 
 
-def _number(each: Line, column: str) -> int:
+def _number(line: Line, column: str) -> int:
     """The number in a column. -1 if the column has another text or none."""
-    text = each.values.get(column, "")
+    text = line.values.get(column, "")
     return int(text) if NUMBER.fullmatch(text) and text.isdecimal() else -1
 
 
-def _line(at: str, head: list[str], row: list[str]) -> Line:
+def _line(place: str, head: list[str], row: list[str]) -> Line:
     if len(row) != len(head):
-        raise ConfigError(f"{at}: has {len(row)} values; allowed {len(head)}, as in line 1")
+        raise ConfigError(f"{place}: has {len(row)} values; allowed {len(head)}, as in line 1")
     values = {key: text.strip() for key, text in zip(head, row) if text.strip()}
     serial = values.pop("serial", "")
     if not SERIAL.fullmatch(serial):
         allowed = "1 to 32 of A-Z, a-z, 0-9, _ and -, a letter or digit first"
-        raise ConfigError(f"{at}: serial {shown(serial)} is not allowed; allowed {allowed}")
-    return Line(at, serial, values.pop("name", f"Cabinet {serial}"), values)
+        raise ConfigError(f"{place}: serial {shown(serial)} is not allowed; allowed {allowed}")
+    return Line(place, serial, values.pop("name", f"Cabinet {serial}"), values)
 
 
 def _check_once(lines: list[Line], column: str) -> None:
@@ -180,11 +180,11 @@ def _common(path: str) -> dict[str, bytes]:
             allowed = "a layer in its folder or in ../types, so that the box has the same folders"
             raise ConfigError(f"{layer.file}: {place} is not allowed; allowed {allowed}")
         files[place] = layer.file
-    found = {place: _bytes(file) for place, file in files.items()}
+    contents = {place: _bytes(file) for place, file in files.items()}
     for place, file in files.items():
         for name, content in _beside(os.path.dirname(file)):
-            found.setdefault(f"{os.path.dirname(place)}/{name}", content)
-    return found
+            contents.setdefault(f"{os.path.dirname(place)}/{name}", content)
+    return contents
 
 
 def _beside(folder: str) -> Iterator[tuple[str, bytes]]:
@@ -199,13 +199,13 @@ def _bytes(path: str) -> bytes:
     return reading.file_text(path, toml_text.BYTES_MAX, "one file").encode("ascii")
 
 
-def _cabinet(each: Line, above: str) -> bytes:
+def _cabinet(line: Line, above: str) -> bytes:
     """The text of cabinet.toml."""
     extends = os.path.relpath(above, "cabinet")
     lines = ["schema = 1", 'layer = "cabinet"', f"extends = {json.dumps(extends)}"]
-    lines += [f"name = {json.dumps(each.name)}"]
+    lines += [f"name = {json.dumps(line.name)}"]
     tables: dict[str, list[str]] = {}
-    for key, text in each.values.items():
+    for key, text in line.values.items():
         table, _, name = key.rpartition(".")
         value = text if NUMBER.fullmatch(text) else json.dumps(text)
         tables.setdefault(table, []).append(f"{name} = {value}")
@@ -214,19 +214,19 @@ def _cabinet(each: Line, above: str) -> bytes:
     return "\n".join([*lines, ""]).encode("ascii")
 
 
-def _made(folder: str, each: Line, files: dict[str, bytes]) -> str:
+def _made(folder: str, line: Line, files: dict[str, bytes]) -> str:
     """Make the folder of a cabinet. Returns MADE, or SAME or DIFFERS if the folder exists."""
     if os.path.lexists(folder):
-        there = {name: regular_file.content(os.path.join(folder, "etc", name)) for name in files}
+        existing = {name: regular_file.content(os.path.join(folder, "etc", name)) for name in files}
         with contextlib.suppress(ConfigError, OSError):
-            backup_file.unpacked(os.path.join(folder, f"{each.serial}.tar"))
-            return SAME if there == files else DIFFERS
+            backup_file.unpacked(os.path.join(folder, f"{line.serial}.tar"))
+            return SAME if existing == files else DIFFERS
         return DIFFERS
-    part = os.path.join(os.path.dirname(folder), f".{each.serial}.part")
+    part = os.path.join(os.path.dirname(folder), f".{line.serial}.part")
     shutil.rmtree(part, ignore_errors=True)  # left by an interrupted run
     os.mkdir(part, mode=0o700)
     try:
-        _fill(part, each, files)
+        _fill(part, line, files)
         os.rename(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -234,7 +234,7 @@ def _made(folder: str, each: Line, files: dict[str, bytes]) -> str:
     return MADE
 
 
-def _fill(part: str, each: Line, files: dict[str, bytes]) -> None:
+def _fill(part: str, line: Line, files: dict[str, bytes]) -> None:
     for name, content in files.items():
         path = os.path.join(part, "etc", name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -242,7 +242,7 @@ def _fill(part: str, each: Line, files: dict[str, bytes]) -> None:
     try:
         config = configuration.load(os.path.join(part, "etc/cabinet/cabinet.toml"))
     except ConfigError as error:
-        raise ConfigError(f"{each.at}: {str(error).replace(f'{part}/etc/', '')}") from None
+        raise ConfigError(f"{line.at}: {str(error).replace(f'{part}/etc/', '')}") from None
     state = os.path.join(part, "state")
     os.mkdir(state, mode=0o700)
     kept = [Kept(f"etc/{name}", 0o644, "root", content) for name, content in files.items()]
@@ -251,20 +251,20 @@ def _fill(part: str, each: Line, files: dict[str, bytes]) -> None:
             key = keys.create(state, source.name).hex().encode() + b"\n"
             name = f"state/{keys.DIRECTORY}/{source.name}{keys.SUFFIX}"
             kept.append(Kept(name, 0o600, SERVICE, key))
-    ledger = proof_tests.provisioned(utc.moment(), f"serial {each.serial}")
+    ledger = proof_tests.provisioned(utc.moment(), f"serial {line.serial}")
     durable.put(proof_tests.path_of(state), ".part", [ledger], 0o600)
     kept.append(Kept(f"state/{proof_tests.FILE}", 0o600, SERVICE, ledger))
-    packed = backup_file.packed(each.name, None, kept)
-    durable.put(os.path.join(part, f"{each.serial}.tar"), ".part", [packed], 0o600)
+    packed = backup_file.packed(line.name, None, kept)
+    durable.put(os.path.join(part, f"{line.serial}.tar"), ".part", [packed], 0o600)
 
 
-def _row(folder: str, each: Line) -> list[str]:
+def _row(folder: str, line: Line) -> list[str]:
     """The line of a cabinet in the table."""
     state = os.path.join(folder, "state")
-    found, _ = keys.load(state, keys.names(state), int(clock.utc_us()) // 1_000_000, 0)
-    prints = [f"{name} {pair[0].fingerprint:08x}" for name, pair in found.items()]
-    tar = regular_file.content(os.path.join(folder, f"{each.serial}.tar"))
-    return [each.serial, each.name, hashlib.sha256(tar).hexdigest(), "; ".join(prints)]
+    key_pairs, _ = keys.load(state, keys.names(state), int(clock.utc_us()) // 1_000_000, 0)
+    prints = [f"{name} {pair[0].fingerprint:08x}" for name, pair in key_pairs.items()]
+    tar = regular_file.content(os.path.join(folder, f"{line.serial}.tar"))
+    return [line.serial, line.name, hashlib.sha256(tar).hexdigest(), "; ".join(prints)]
 
 
 def _csv(rows: list[list[str]]) -> bytes:

@@ -43,9 +43,9 @@ REMEDIES = {
             type=cli.whole(low, high),
             default=getattr(Limits(), name),
             metavar="N",
-            help=f"{what} ({low} .. {high}, %(default)s)",
+            help=f"{meaning} ({low} .. {high}, %(default)s)",
         )
-        for name, (low, high, what) in RANGES.items()
+        for name, (low, high, meaning) in RANGES.items()
     ],
 )
 def _record(arguments: Namespace) -> int:
@@ -112,7 +112,7 @@ def _verify(arguments: Namespace) -> int:
         ring = fast_ring.verify(os.path.join(os.path.dirname(path), fast_ring.FOLDER), anchors)
     except (OSError, sqlite3.Error) as error:
         raise cli.Ended(WRONG_INPUT, f"{path}: cannot be read: {why(error)}") from error
-    first, *others = _lines(path, verdict)
+    first, *rest = _lines(path, verdict)
     is_whole = verdict.intact and not ring.breaks
     facts = {
         "file": path,
@@ -120,7 +120,7 @@ def _verify(arguments: Namespace) -> int:
         **dataclasses.asdict(verdict),
         "ticks": ring._asdict(),
     }
-    cli.show(arguments.json, facts, lambda: [first, *_ring_lines(ring), *others])
+    cli.show(arguments.json, facts, lambda: [first, *_ring_lines(ring), *rest])
     return DONE if is_whole else NOT_DONE
 
 

@@ -52,8 +52,8 @@ class Case(NamedTuple):
     @property
     def others(self) -> list[pl.Record]:
         """The records of open exchanges of other devices."""
-        every = replacements.open_of(self.records)
-        return [each for name, each in every.items() if name != self.device]
+        open_records = replacements.open_of(self.records)
+        return [record for name, record in open_records.items() if name != self.device]
 
 
 @cli.command(
@@ -94,7 +94,7 @@ def _case(arguments: Namespace) -> Case:
         records = proof_tests.read(arguments.state_dir).records
     shadow = seen.shadow
     link = _chosen(
-        arguments, [each for each in links if each["role"] in KINDS[arguments.kind].roles]
+        arguments, [link for link in links if link["role"] in KINDS[arguments.kind].roles]
     )
     facts = _facts(arguments.kind, link, shadow.reader.header, records) | {
         "cabinet_state": s.STATES[shadow.out[s.STATE]],
@@ -107,17 +107,17 @@ def _case(arguments: Namespace) -> Case:
     return Case(facts, records, facts["is_approved"])
 
 
-def _chosen(arguments: Namespace, found: list[Facts]) -> Facts:
+def _chosen(arguments: Namespace, devices: list[Facts]) -> Facts:
     """The facts of the device that the person has named, or chooses among several."""
-    names = [each["device"] for each in found]
+    names = [device["device"] for device in devices]
     name = arguments.device or (names[0] if len(names) == 1 else "")
     if not name and names and sys.stdin is not None and sys.stdin.isatty():
         name = input(f"Which device ({', '.join(names)})? ").strip()
     if name not in names:
-        given = quoted(name) if name else "no device is named"
+        named = quoted(name) if name else "no device is named"
         allowed = ", ".join(names) or f"none: this cabinet has no {arguments.kind}"
-        raise cli.Ended(WRONG_INPUT, f"replace {arguments.kind}: {given}; allowed {allowed}")
-    return found[names.index(name)]
+        raise cli.Ended(WRONG_INPUT, f"replace {arguments.kind}: {named}; allowed {allowed}")
+    return devices[names.index(name)]
 
 
 def _facts(kind: str, link: Facts, header: Facts, records: tuple[pl.Record, ...]) -> Facts:
@@ -159,7 +159,7 @@ def _begin(arguments: Namespace, case: Case) -> int:
         if answer != operator_commands.ACCEPTED:
             line = f"lock-out by {name}: {operator_commands.words(answer)}"
             raise cli.Ended(NOT_DONE, f"{line}; nothing is begun")
-    is_own = holder is None or any(each.remark.startswith(BEGAN) for each in case.others)
+    is_own = holder is None or any(record.remark.startswith(BEGAN) for record in case.others)
     remark = f"{BEGAN}{identity}" if is_own else identity
     _note(arguments, pl.REPLACING, case.device, remark)
     text = f"{name} begins to replace {case.device}, {identity}"
@@ -214,11 +214,11 @@ def _check_cancel(facts: Facts, serial: str) -> None:
 
 
 def _new_serial(arguments: Namespace, facts: Facts) -> str:
-    read, given = facts["serial"], arguments.serial
-    if read and given and read != given:
-        line = f"--serial {given}: {facts['device']} reports {read}: correct one of them"
+    read, stated = facts["serial"], arguments.serial
+    if read and stated and read != stated:
+        line = f"--serial {stated}: {facts['device']} reports {read}: correct one of them"
         raise cli.Ended(WRONG_INPUT, line)
-    return read or given or ""
+    return read or stated or ""
 
 
 def _check_end(facts: Facts, serial: str) -> None:
@@ -245,7 +245,7 @@ def _unlock(arguments: Namespace, case: Case, begun: pl.Record) -> int:
     if holder is None:
         return DONE
     if case.others:
-        names = ", ".join(each.row for each in case.others)
+        names = ", ".join(record.row for record in case.others)
         print(f"the lock-out by {holder} stays: {names} is being replaced too")
         return DONE
     if holder != arguments.by or not begun.remark.startswith(BEGAN):

@@ -11,7 +11,7 @@ from controller.state.base import Facts
 
 def lines(facts: Facts) -> list[str]:
     """The page, 79 columns of ASCII."""
-    return [line for label, words in _told(facts) for line in labelled(label, [words])]
+    return [line for label, text in _told(facts) for line in labelled(label, [text])]
 
 
 def tests_in_words(keys: list[str]) -> str:

@@ -14,9 +14,9 @@ from controller.system.paths import WRONG_INPUT
 def _replay(arguments: Namespace) -> int:
     try:
         with cli.ends(WRONG_INPUT, JournalError):
-            found = replay.replay(arguments.file, replay.core_of)
+            outcome = replay.replay(arguments.file, replay.core_of)
     except ValueError as error:
         line = f"{arguments.file}: written by another version of this program: {error}"
         raise cli.Ended(WRONG_INPUT, line) from error
-    print("\n".join(found.lines()))
-    return found.exit_code
+    print("\n".join(outcome.lines()))
+    return outcome.exit_code

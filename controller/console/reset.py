@@ -74,7 +74,7 @@ def names(seen: Snapshot) -> list[str]:
 
 def lines(seen: Snapshot) -> list[str]:
     """Active or latched stages of both channels, one line each."""
-    found = [
+    texts = [
         f"row {name.partition('.')[0]} {rows.words_of(name)[0]}, {scope_of(name)}; "
         f"{_reset_of(name)} reset"
         for name in seen.standing
@@ -82,8 +82,8 @@ def lines(seen: Snapshot) -> list[str]:
     in_b = rows.channel_b(seen)
     if in_b:
         row = f"row {in_b['stage']} {in_b['name']}"
-        found.append(f"{row}, first out in channel B; {in_b['reset']} reset")
-    return found
+        texts.append(f"{row}, first out in channel B; {in_b['reset']} reset")
+    return texts
 
 
 def typed(seen: Snapshot, with_key: bool) -> str | None:
@@ -101,20 +101,20 @@ def typed(seen: Snapshot, with_key: bool) -> str | None:
 
 def _not_given(seen: Snapshot, with_key: bool) -> list[str]:
     """The answer to a reset without a code. Such a reset changes nothing."""
-    words, found = typed(seen, with_key), lines(seen)
-    if words:
+    command, texts = typed(seen, with_key), lines(seen)
+    if command:
         start = [IS_A_START] if seen.inp[s.RUN_REQUEST] else []
-        return [*found, *start, f"Nothing was reset. To reset this: {words}"]
+        return [*texts, *start, f"Nothing was reset. To reset this: {command}"]
     if names(seen):
-        return [*found, f"Nothing was reset: the row {BY_ITSELF}."]
+        return [*texts, f"Nothing was reset: the row {BY_ITSELF}."]
     return ["no row is active or latched: nothing to reset"]
 
 
 def _changed(code: str, seen: Snapshot, with_key: bool) -> str:
     """The answer to a reset with a code that does not stand for the present rows."""
-    words, now, end = typed(seen, with_key), names(seen), ""
-    if words:
-        end = f"; to reset them: {words}"
+    command, now, end = typed(seen, with_key), names(seen), ""
+    if command:
+        end = f"; to reset them: {command}"
     elif now:
         end = f", which {BY_ITSELF}"
     return f"the active rows have changed since {code}: now {', '.join(now) or 'none'}{end}"

@@ -51,9 +51,9 @@ def _run(arguments: Namespace) -> int:
 
 def _words(command: str) -> list[str]:
     with contextlib.suppress(ValueError):
-        words = shlex.split(command)
-        if any([NAME in each for each in words]):
-            return words
+        parts = shlex.split(command)
+        if any([NAME in part for part in parts]):
+            return parts
     raise cli.Ended(WRONG_INPUT, f"--install: allowed is a command with {NAME} for the cabinet")
 
 
@@ -78,8 +78,8 @@ class Rolling:
             self._shown = lines
         if self._going and self._going.poll() is not None:
             if self._going.returncode:
-                words = f"the command has ended with {self._going.returncode}"
-                self.out.failed(self._name, words)
+                problem = f"the command has ended with {self._going.returncode}"
+                self.out.failed(self._name, problem)
             self._going = None
         if trouble or now_us < self._first_us or self._going:
             return
@@ -90,7 +90,7 @@ class Rolling:
 
     def _install(self, name: str) -> None:
         print(f"{name}: begins", flush=True)
-        line = [each.replace(NAME, name) for each in self._command]
+        line = [part.replace(NAME, name) for part in self._command]
         try:
             self._name, self._going = name, subprocess.Popen(line)
         except OSError as error:

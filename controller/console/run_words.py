@@ -52,11 +52,11 @@ def started(seen: Snapshot) -> tuple[str, str]:
 
 def _rows(seen: Snapshot) -> str:
     """Words such as ", row 47, 1a" about the active or latched rows that keep contactors open."""
-    found = [row["stage"] for row in rows.rows_demanding(seen, m.D_DC, m.DC_INHIBIT)]
-    found += [row["stage"] for row in rows.rows_demanding(seen, m.D_PCS, m.PCS_RAMP)]
-    found = list(dict.fromkeys(found))
-    more = f" and {len(found) - ROWS_NAMED} more" if len(found) > ROWS_NAMED else ""
-    return f", row {', '.join(found[:ROWS_NAMED])}{more}" if found else ""
+    stages = [row["stage"] for row in rows.rows_demanding(seen, m.D_DC, m.DC_INHIBIT)]
+    stages += [row["stage"] for row in rows.rows_demanding(seen, m.D_PCS, m.PCS_RAMP)]
+    stages = list(dict.fromkeys(stages))
+    more = f" and {len(stages) - ROWS_NAMED} more" if len(stages) > ROWS_NAMED else ""
+    return f", row {', '.join(stages[:ROWS_NAMED])}{more}" if stages else ""
 
 
 def stopped(seen: Snapshot) -> str:

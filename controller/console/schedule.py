@@ -31,13 +31,13 @@ def ask(
     return client.schedule(arguments.source, key, *plan, arguments.purpose)
 
 
-def show(arguments: Namespace, found: sw.Answer | sw.Held | None) -> int:
+def show(arguments: Namespace, answer: sw.Answer | sw.Held | None) -> int:
     """Print the answer. Returns the exit code."""
-    if found is None:
+    if answer is None:
         line = no_answer.unanswered(arguments.run_dir, arguments.source)
         raise cli.Ended(NO_START, line)
-    if isinstance(found, sw.Held):
-        cli.show(arguments.json, held_fields(found), lambda: held_lines(found), None)
+    if isinstance(answer, sw.Held):
+        cli.show(arguments.json, held_fields(answer), lambda: held_lines(answer), None)
         return DONE
-    cli.show(arguments.json, answer_fields(found), lambda: answer_lines(found), None)
-    return DONE if h.taken(found.code) else NOT_DONE
+    cli.show(arguments.json, answer_fields(answer), lambda: answer_lines(answer), None)
+    return DONE if h.taken(answer.code) else NOT_DONE

@@ -36,8 +36,8 @@ def _run(arguments: Namespace) -> int:
         is_live = snapshot.ticks(frame.reader, watch.wait)
         frame.update()
         now_ms, utc_s = clock.now_us() // 1000, int(clock.utc_us()) // 1_000_000
-        found = {"is_live": is_live} | gather(seen, frame, now_ms, utc_s)
-    cli.show(arguments.json, found, lambda: lines(found), None)
+        facts = {"is_live": is_live} | gather(seen, frame, now_ms, utc_s)
+    cli.show(arguments.json, facts, lambda: lines(facts), None)
     return DONE if is_live else NOT_DONE
 
 
@@ -73,20 +73,20 @@ def _in_force(out: Sequence[int], base: int, source_index: int, number: int) -> 
     }
 
 
-def lines(found: Facts) -> list[str]:
+def lines(facts: Facts) -> list[str]:
     """The facts of `gather` as lines of a screen, 80 columns."""
-    shown = [] if found.get("is_live", True) else [_STOPPED]
+    shown = [] if facts.get("is_live", True) else [_STOPPED]
     shown.append(_HEAD)
-    for source in found["sources"]:
+    for source in facts["sources"]:
         shown += _source(source)
-    if not found["sources"]:
+    if not facts["sources"]:
         shown.append("no sources: the configuration has no [source.NAME]; every hint is refused")
     return [
         *shown,
-        f"Requests come from {found['in_control'] or 'no source'}.",
-        f"From others: {found['unknown_source']} unknown source, {found['wrong_length']} "
-        f"wrong length, {found['wrong_magic']} wrong magic.",
-        f"Hellos {found['hellos']}, answers not delivered {found['unsent']}.",
+        f"Requests come from {facts['in_control'] or 'no source'}.",
+        f"From others: {facts['unknown_source']} unknown source, {facts['wrong_length']} "
+        f"wrong length, {facts['wrong_magic']} wrong magic.",
+        f"Hellos {facts['hellos']}, answers not delivered {facts['unsent']}.",
     ]
 
 
@@ -107,18 +107,18 @@ def _source(source: Facts) -> list[str]:
             f"  last: {h.label(code)} {h.text(code)[0]}, sequence {source['last_sequence']}, "
             f"purpose {source['last_purpose']}"
         )
-    return shown + [line for each in source["in_force"] for line in _held(each, source["fallback"])]
+    return shown + [line for hint in source["in_force"] for line in _held(hint, source["fallback"])]
 
 
-def _held(each: Facts, fallbacks: Facts) -> list[str]:
+def _held(hint: Facts, fallbacks: Facts) -> list[str]:
     """[line of one quantity of a source], or [] if the source has no hint or fallback for it."""
     numbers = {name: number for number, name in h.QUANTITIES.items()}
-    fallback_W = fallbacks.get(each["quantity"])
+    fallback_W = fallbacks.get(hint["quantity"])
     then = f", then fallback {kW(fallback_W)}" if fallback_W is not None else ""
-    words = {
-        "valid": f", {each['valid_s']} s left{then}",
+    text = {
+        "valid": f", {hint['valid_s']} s left{then}",
         "fallback": ": fallback, no fresh hint",
-        "resting": f", {each['valid_s']} s left, paused by its energy quota",
-    }.get(each["state"])
-    value = quantity(numbers[each["quantity"]], each["value_W"])
-    return [] if words is None else [f"  {value}{words}"]
+        "resting": f", {hint['valid_s']} s left, paused by its energy quota",
+    }.get(hint["state"])
+    value = quantity(numbers[hint["quantity"]], hint["value_W"])
+    return [] if text is None else [f"  {value}{text}"]

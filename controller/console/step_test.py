@@ -67,37 +67,37 @@ def _sign_test(arguments: Namespace) -> int:
     units = _units(arguments, seen)
     hold_ms = max([SIGN_HOLD_MS, *[hold_of(_stated(seen, unit)) for unit in units]])
     session = _run(arguments, seen, units, SIGN_STEPS, hold_ms)
-    found = [
+    reports = [
         {
             **sign_verdicts.facts(samples, session.whole(unit), session.meter_result),
             **_around(session, unit),
         }
         for unit, samples in session.samples.items()
     ]
-    _show(arguments, session, seen, found, step_words.sign_lines)
-    _record(arguments, seen, found)
-    is_good = all(each["result"] == sign_verdicts.PASSED for each in found)
+    _show(arguments, session, seen, reports, step_words.sign_lines)
+    _record(arguments, seen, reports)
+    is_good = all(report["result"] == sign_verdicts.PASSED for report in reports)
     return DONE if is_good and session.ended == step_session.DONE else NOT_DONE
 
 
-def _record(arguments: Namespace, seen: Snapshot, found: Sequence[Facts]) -> None:
+def _record(arguments: Namespace, seen: Snapshot, reports: Sequence[Facts]) -> None:
     """Hold the start of each unit that has failed, which needs no disk. Then record each decided
     result, with the identity of the devices for which it counts.
     """
-    for each in found:
-        if each["result"] == sign_verdicts.FAILED:
-            _hold(arguments, each["unit"])
+    for report in reports:
+        if report["result"] == sign_verdicts.FAILED:
+            _hold(arguments, report["unit"])
     if arguments.tester is None:
         say("not recorded: --tester names who tests")
         return
     codes = ledger_facts.codes(seen.reader.header)
     ledger = proof_tests.Ledger(arguments.state_dir)
-    for each in found:
-        if each["result"] == sign_verdicts.UNDECIDED:
+    for report in reports:
+        if report["result"] == sign_verdicts.UNDECIDED:
             continue
-        unit = each["unit"]
-        remark = sign_tests.remark_of(codes[unit - 1], step_words.remark(each))
-        test = sign_tests.row_of(unit), arguments.tester, each["result"], remark
+        unit = report["unit"]
+        remark = sign_tests.remark_of(codes[unit - 1], step_words.remark(report))
+        test = sign_tests.row_of(unit), arguments.tester, report["result"], remark
         _recorded(arguments, unit, partial(ledger.sign, utc.moment(), *test))
 
 
@@ -129,9 +129,9 @@ def _hold(arguments: Namespace, unit: int) -> None:
 
 def _accept(arguments: Namespace) -> int:
     """Record that a named person accepts a start without the test. A failed test stays failed."""
-    for what, text in (("tester", arguments.tester or ""), ("accept", arguments.accept)):
+    for option, text in (("tester", arguments.tester or ""), ("accept", arguments.accept)):
         if names_nothing(text):
-            line = f"--{what} {quoted(text)}: allowed is a {WORDS_OF[what]}"
+            line = f"--{option} {quoted(text)}: allowed is a {WORDS_OF[option]}"
             raise cli.Ended(WRONG_INPUT, line)
     seen = newest(arguments)
     sent(arguments, operator_client.reach)
@@ -167,7 +167,7 @@ def _step_test(arguments: Namespace) -> int:
     signs = [-1, 1] * (steps_of(hold_ms) // 2)
     session = _run(arguments, seen, units, signs, hold_ms)
     tick_ms = seen.reader.header["safety_image"][p.H_TICK_MS]
-    found = [
+    reports = [
         {
             **step_response.facts(samples, session.whole(unit), tick_ms),
             **_around(session, unit),
@@ -175,11 +175,11 @@ def _step_test(arguments: Namespace) -> int:
         }
         for unit, samples in session.samples.items()
     ]
-    _show(arguments, session, seen, found, step_words.step_lines)
-    for each in found:
-        text = f"step test of unit {each['unit']}: {step_words.summary(each)}"
+    _show(arguments, session, seen, reports, step_words.step_lines)
+    for report in reports:
+        text = f"step test of unit {report['unit']}: {step_words.summary(report)}"
         person.note(arguments, "STEP", text)
-    is_good = bool(found) and not found[0]["points"][0]["too_little"]
+    is_good = bool(reports) and not reports[0]["points"][0]["too_little"]
     return DONE if is_good and session.ended == step_session.DONE else NOT_DONE
 
 
@@ -256,16 +256,16 @@ def _show(
     arguments: Namespace,
     session: Session,
     seen: Snapshot,
-    found: Sequence[Facts],
+    reports: Sequence[Facts],
     lines: step_words.Lines,
 ) -> None:
     """Print the figures, and why the test ended early."""
     if arguments.json:
         ended = None if session.ended == step_session.DONE else session.ended
-        print(cli.as_json({"units": found, "ended_early": ended}))
+        print(cli.as_json({"units": reports, "ended_early": ended}))
     else:
-        for each in found:
-            print("\n".join(lines(each)))
+        for report in reports:
+            print("\n".join(lines(report)))
     if session.ended != step_session.DONE:
         rows = ", ".join(seen.standing)
         say(session.ended + (f" (active or latched: {rows})" if rows else ""))

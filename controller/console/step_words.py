@@ -37,11 +37,11 @@ def sign_lines(facts: Facts) -> Iterator[str]:
     """The result of one unit's sign test, as lines."""
     yield f"unit {facts['unit']}: sign test {facts['result']}"
     yield f"  {'':<14}{'moved, W':>10}{'expected':>10}{'+-':>8}  verdict"
-    for each in facts["points"]:
-        numbers = [scaled(each[key], 1, 0) for key in ("moved_W", "expected_W", "uncertainty_W")]
-        by = f" (by {each['by']})" if each["by"] else ""
-        moved, expected, off = numbers if each["point"] != LOAD else (numbers[0], "0", numbers[2])
-        yield f"  {each['point']:<14}{moved:>10}{expected:>10}{off:>8}  {each['verdict']}{by}"
+    for point in facts["points"]:
+        numbers = [scaled(point[key], 1, 0) for key in ("moved_W", "expected_W", "uncertainty_W")]
+        by = f" (by {point['by']})" if point["by"] else ""
+        moved, expected, off = numbers if point["point"] != LOAD else (numbers[0], "0", numbers[2])
+        yield f"  {point['point']:<14}{moved:>10}{expected:>10}{off:>8}  {point['verdict']}{by}"
     yield from _held(facts)
     why = diagnosis(facts)
     if why:
@@ -49,13 +49,13 @@ def sign_lines(facts: Facts) -> Iterator[str]:
 
 
 def _held(facts: Facts) -> Iterator[str]:
-    for each in facts["held_by"]:
-        yield f"  held back by {each['label']} {each['name']}"
+    for reason in facts["held_by"]:
+        yield f"  held back by {reason['label']} {reason['name']}"
 
 
 def diagnosis(facts: Facts) -> str:
     """The likely cause of a failed test, or ""."""
-    verdicts = {each["point"]: each["verdict"] for each in facts["points"]}
+    verdicts = {point["point"]: point["verdict"] for point in facts["points"]}
     load = verdicts.pop(LOAD, "")
     meter = verdicts.pop(GRID, "")
     converter = [verdicts.pop(AC), verdicts.pop(DC)]
@@ -68,9 +68,9 @@ def diagnosis(facts: Facts) -> str:
         return odd
     if set(converter) == {signs.AGREES} and any(rack in signs.BAD for rack in racks):
         return BATTERY
-    if meter in signs.BAD and not any(each in signs.BAD for each in (*converter, *racks)):
+    if meter in signs.BAD and not any(verdict in signs.BAD for verdict in (*converter, *racks)):
         return METER
-    return HALF if any(each in signs.BAD for each in converter) else ""
+    return HALF if any(verdict in signs.BAD for verdict in converter) else ""
 
 
 def _against_two(converter: set[str], racks: set[str], meter: str) -> str:
@@ -92,17 +92,17 @@ def remark(facts: Facts) -> str:
     the power was measured.
     """
     parts: dict[str, list[str]] = {}
-    for each in facts["points"]:
-        parts.setdefault(each["verdict"], []).append(each["point"])
-    words = [f"{verdict}: {', '.join(points)}" for verdict, points in parts.items()]
-    return "; ".join(words)[:160]
+    for point in facts["points"]:
+        parts.setdefault(point["verdict"], []).append(point["point"])
+    texts = [f"{verdict}: {', '.join(points)}" for verdict, points in parts.items()]
+    return "; ".join(texts)[:160]
 
 
 def step_lines(facts: Facts) -> Iterator[str]:
     """Figures of one unit's step test."""
     yield f"unit {facts['unit']}: rated {facts['rated_W']} W"
-    for each in facts["points"]:
-        yield from _point_lines(each, facts["stated"] if each["point"] == AC else {})
+    for point in facts["points"]:
+        yield from _point_lines(point, facts["stated"] if point["point"] == AC else {})
     yield from _held(facts)
     yield from _profile_lines(facts)
 

@@ -121,11 +121,11 @@ def is_right(state_directory: str, name: str, password: str) -> bool:
         with contextlib.suppress(FileNotFoundError):
             salt, wanted, cost = _stored(_path(state_directory, name))
     try:
-        found = _hash(password, salt, *cost)
+        digest = _hash(password, salt, *cost)
     except ValueError:  # scrypt allows each of the three numbers, but not this combination
         line = f"{_path(state_directory, name)}: is damaged; set the password again"
         raise UserError(line) from None
-    return wanted is not None and hmac.compare_digest(found, wanted)
+    return wanted is not None and hmac.compare_digest(digest, wanted)
 
 
 def _stored(path: str) -> tuple[bytes, bytes, tuple[int, int, int]]:

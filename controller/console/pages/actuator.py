@@ -17,7 +17,7 @@ def block(actuator: Facts) -> list[str]:
         cut(f"{name}: {actuator['value']} ({actuator['text']})"),
         "",
         COLUMNS.format("step", "what acts", "from .. to", "result", "").rstrip(),
-        *[_step(actuator, each) for each in actuator["steps"]],
+        *[_step(actuator, step) for step in actuator["steps"]],
         f" sent {sent}   {actuator['feedback']} reported {reported}",
         "",
         *_cause(actuator),
@@ -41,10 +41,10 @@ def _cause(actuator: Facts) -> list[str]:
     reason = actuator["binding"] or actuator["request_reason"]
     if reason is None or reason["code"] == reasons.NO_REQUEST:
         return ["Cause  Nothing asks for it."]
-    found = folded("Cause", reason["sentence"]) + folded("Do", reason["remedy"], 2)
+    lines = folded("Cause", reason["sentence"]) + folded("Do", reason["remedy"], 2)
     without = actuator["without"]
     if without is not None:
         following = without["next"]
         by = f", by {following['label']} {following['name']}" if following else ""
-        found += folded("Else", f"Without {reason['label']} it would be {without['value']}{by}.", 2)
-    return found
+        lines += folded("Else", f"Without {reason['label']} it would be {without['value']}{by}.", 2)
+    return lines

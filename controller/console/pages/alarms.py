@@ -39,7 +39,7 @@ def parts(facts: Facts) -> Parts:
     if not facts["standing"]:
         return [page(_no_alarm(facts))]
     blocks = [_detail(place, row, facts) for place, row in enumerate(facts["standing"], 1)]
-    details = [page([*head(facts), *each, CELLS]) for each in filled(blocks, DETAILS_MAX)]
+    details = [page([*head(facts), *block, CELLS]) for block in filled(blocks, DETAILS_MAX)]
     return [_overview(facts), *details]
 
 
@@ -67,12 +67,12 @@ def _overview(facts: Facts) -> list[str]:
         room = HEIGHT - 1 - len(top) - len(below)
         if room >= OTHERS_LINES_MIN:
             break
-    others = _others(facts, max(OTHERS_LINES_MIN, min(room, OTHERS_LINES_MAX)))
-    return page([*top, *others, *below])
+    other_lines = _others(facts, max(OTHERS_LINES_MIN, min(room, OTHERS_LINES_MAX)))
+    return page([*top, *other_lines, *below])
 
 
 def _no_alarm(facts: Facts) -> list[str]:
-    words = typed(facts["reset"])
+    command = typed(facts["reset"])
     return [
         *head(facts),
         f"No alarm{_here(facts)}: no interlock row is active or latched.",
@@ -82,33 +82,33 @@ def _no_alarm(facts: Facts) -> list[str]:
         RULE,
         *_start(facts),
         *_resets(facts["reset"]),
-        *([last(words)] if words else []),
+        *([last(command)] if command else []),
     ]
 
 
 def _wrong(facts: Facts) -> list[str]:
     """Lines about readings that are unknown, because other readings contradict them."""
-    words = contradicted(facts)
-    return folded("Wrong", f"{words}. Page Why has the remedy.", 2) if words else []
+    text = contradicted(facts)
+    return folded("Wrong", f"{text}. Page Why has the remedy.", 2) if text else []
 
 
 def _replacing(facts: Facts) -> list[str]:
     """Lines about devices whose replacement is not finished."""
     return [
         line
-        for words in facts["replacing"]
-        for line in folded("Swap", f"{words}. Go on with `firebreak replace`.", 2)
+        for text in facts["replacing"]
+        for line in folded("Swap", f"{text}. Go on with `firebreak replace`.", 2)
     ]
 
 
 def _detail(place: int, row: Facts, facts: Facts) -> list[str]:
     kind = "; ".join(dict.fromkeys((row["danger"], row["effect"])))
-    words = f"{kind}; since {_moment(row, facts)}; {_present(row)}"
+    summary = f"{kind}; since {_moment(row, facts)}; {_present(row)}"
     return [
         *wrapped(
             f"{place:>4}.  row {row['stage']} {row['reason']['name']}, {row['where']}", MARGIN
         ),
-        *folded("", f"{words}, {row['reset']} reset. {row['reason']['sentence']}", 3),
+        *folded("", f"{summary}, {row['reset']} reset. {row['reason']['sentence']}", 3),
         *folded("", f"Do: {row['reason']['remedy']}", 2),
         *folded("", f"Source: {row['source']}.", 3),
     ]
@@ -144,7 +144,7 @@ def _others(facts: Facts, lines_max: int) -> list[str]:
     """
     standing = facts["standing"]
     first = next((row for row in standing if row["instance"] == facts["first_out"]), standing[0])
-    found = [
+    rows = [
         wrapped(
             f"{'ALSO' if not place else '':<7}{_later(row, first):>8}  row {row['stage']:<4}"
             f"{row['reason']['name']}, {row['where']}: {row['effect']}; {_present(row)}, "
@@ -153,10 +153,10 @@ def _others(facts: Facts, lines_max: int) -> list[str]:
         )
         for place, row in enumerate(standing[1:])
     ]
-    shown = len(found)
-    while sum(len(lines) for lines in found[:shown]) + (shown < len(found)) > lines_max:
+    shown = len(rows)
+    while sum(len(lines) for lines in rows[:shown]) + (shown < len(rows)) > lines_max:
         shown -= 1
-    return [line for lines in found[:shown] for line in lines] + _more(len(found) - shown)
+    return [line for lines in rows[:shown] for line in lines] + _more(len(rows) - shown)
 
 
 def _more(count: int) -> list[str]:
@@ -169,8 +169,8 @@ def _firsts(facts: Facts) -> list[str]:
     """
     scopes = facts["first_out_per_scope"]
     if len(scopes) > 1 or facts["first_out"] not in (None, facts["standing"][0]["instance"]):
-        words = [f"{scope['scope']}: row {scope['stage']} {scope['name']}" for scope in scopes]
-        return folded("FIRST", ", ".join(words) + ".", 3)
+        texts = [f"{scope['scope']}: row {scope['stage']} {scope['name']}" for scope in scopes]
+        return folded("FIRST", ", ".join(texts) + ".", 3)
     return []
 
 
@@ -179,32 +179,30 @@ def _here(facts: Facts) -> str:
     return " in A" if facts["channel_b"] else ""
 
 
-def _in_b(found: Facts | None) -> list[str]:
+def _in_b(row: Facts | None) -> list[str]:
     """The first-out of channel B, as lines."""
-    if found is None:
+    if row is None:
         return []
     return folded(
-        "IN B",
-        f"row {found['stage']} {found['name']}, first out in channel B; {found['reset']} reset",
-        1,
+        "IN B", f"row {row['stage']} {row['name']}, first out in channel B; {row['reset']} reset", 1
     )
 
 
-def ahead(found: Facts | None) -> list[str]:
+def ahead(spread: Facts | None) -> list[str]:
     """Lines about when a fire would reach the next cell, module and rack. [] if no row suspects a
     thermal runaway.
     """
-    if found is None:
+    if spread is None:
         return []
     reached = [
-        f"{what} {_reach(*found[f'next_{what}_s'])}"
-        for what in ("cell", "module", "rack")
-        if what != "rack" or found["next_rack_s"][0] is not None
+        f"{scope} {_reach(*spread[f'next_{scope}_s'])}"
+        for scope in ("cell", "module", "rack")
+        if scope != "rack" or spread["next_rack_s"][0] is not None
     ]
-    fewest, most = found["cells_at_risk"]
+    fewest, most = spread["cells_at_risk"]
     return folded(
         "AHEAD",
-        f"Rack {found['rack']} module {found['module']}, {found['degC']:.0f} C. Estimate if "
+        f"Rack {spread['rack']} module {spread['module']}, {spread['degC']:.0f} C. Estimate if "
         f"nothing changes: next {', '.join(reached)}; {fewest} to {most} more cells in 30 min.",
         3,
     )
@@ -244,10 +242,10 @@ def _check(facts: Facts, shown: int) -> list[str]:
 
 
 def _resets(reset: Facts) -> list[str]:
-    words = f"{reset['left']} of {reset['allowed']} remote resets left this hour"
+    text = f"{reset['left']} of {reset['allowed']} remote resets left this hour"
     if reset["next_token_ms"] is not None:
-        words += f", the next in {duration(reset['next_token_ms'])}"
-    return folded("RESETS", words + ".", 1)
+        text += f", the next in {duration(reset['next_token_ms'])}"
+    return folded("RESETS", text + ".", 1)
 
 
 def _reset(facts: Facts) -> list[str]:
@@ -262,14 +260,14 @@ def _reset(facts: Facts) -> list[str]:
     now = "It would work now" if is_ready else f"It would not work now: {reset['result']}"
     out = folded("RESET", f"{how}. {now}.", 2)
     if reset["waits"]:
-        words = [
-            f"row {each['stage']} {each['scope']} "
-            + ("still there" if each["due_ms"] is None else f"clear in {duration(each['due_ms'])}")
-            for each in reset["waits"][:3]
+        waits = [
+            f"row {row['stage']} {row['scope']} "
+            + ("still there" if row["due_ms"] is None else f"clear in {duration(row['due_ms'])}")
+            for row in reset["waits"][:3]
         ]
-        more = len(reset["waits"]) - len(words)
+        more = len(reset["waits"]) - len(waits)
         out += folded(
-            "WAITS", ", ".join(words) + (f" and {more} more" if more > 0 else "") + ".", 2
+            "WAITS", ", ".join(waits) + (f" and {more} more" if more > 0 else "") + ".", 2
         )
     return out + _resets(reset)
 
@@ -289,6 +287,6 @@ def _start(facts: Facts) -> list[str]:
         return folded("START", line, 2)
     if not start["is_asked_to_run"]:
         return folded("START", f"{standby(start)}.", 2)
-    words = "was missing; in its last tick the cabinet was"
-    words = "is missing; the cabinet is" if facts["is_live"] else words
-    return folded("START", f"nothing {words} {start['state']}.", 1)
+    text = "was missing; in its last tick the cabinet was"
+    text = "is missing; the cabinet is" if facts["is_live"] else text
+    return folded("START", f"nothing {text} {start['state']}.", 1)

@@ -17,11 +17,11 @@ CLOSED = "closed"
 
 def unknown(facts: Facts, meter: str) -> str:
     """Why the power of a meter is unknown."""
-    found = facts["meters"].get(meter)
-    if found is None:
+    reading = facts["meters"].get(meter)
+    if reading is None:
         return "not measured"
     # If METER_WORDS has no words for the state, the site is off the grid and no current flows.
-    return METER_WORDS.get(found["state"], "off the grid")
+    return METER_WORDS.get(reading["state"], "off the grid")
 
 
 def site(devices: list[Facts]) -> list[str]:
@@ -30,23 +30,29 @@ def site(devices: list[Facts]) -> list[str]:
     """
     silent = [f"{device['device']} NOT HEARD" for device in devices if not device["is_known"]]
     heard = [device for device in devices if device["is_known"]]
-    powers = [f"{each['device']} {kilowatt(each[POWER])} kW" for each in heard if POWER in each]
-    alone = [f"{each['device']} {ON_BATTERY}" for each in heard if each.get("is_alone")]
-    alone += [f"{each['device']} {name} CLOSED" for each in heard for name in each.get(CLOSED, ())]
-    powers += [f"{each['device']} {kilowatt(each[UPS])} kWh" for each in heard if UPS in each]
+    powers = [
+        f"{device['device']} {kilowatt(device[POWER])} kW" for device in heard if POWER in device
+    ]
+    alone = [f"{device['device']} {ON_BATTERY}" for device in heard if device.get("is_alone")]
+    alone += [
+        f"{device['device']} {name} CLOSED" for device in heard for name in device.get(CLOSED, ())
+    ]
+    powers += [
+        f"{device['device']} {kilowatt(device[UPS])} kWh" for device in heard if UPS in device
+    ]
     asked = [
         f"{name.partition('.')[2]} {value}"
-        for each in heard
-        if POWER not in each
-        for name, value in each["asked"].items()
+        for device in heard
+        if POWER not in device
+        for name, value in device["asked"].items()
         if value
     ]
-    words = [*silent, *alone, *powers, *asked]
-    if not words:
+    texts = [*silent, *alone, *powers, *asked]
+    if not texts:
         return []
-    for shown in range(len(words), 0, -1):
-        more = f"  +{len(words) - shown}: firebreak devices" if shown < len(words) else ""
-        line = f"SITE     {'  '.join(words[:shown])}{more}"
+    for shown in range(len(texts), 0, -1):
+        more = f"  +{len(texts) - shown}: firebreak devices" if shown < len(texts) else ""
+        line = f"SITE     {'  '.join(texts[:shown])}{more}"
         if len(line) <= WIDTH:
             return [line]
     return [f"SITE     {len(silent)} of {len(devices)} not heard: firebreak devices"]
@@ -54,11 +60,11 @@ def site(devices: list[Facts]) -> list[str]:
 
 def links(links: list[tuple[str, str]]) -> str:
     """A line with as many kinds of links and their states as fit, and the number of the others."""
-    words = [f"{kind} {state}" for kind, state in links]
+    texts = [f"{kind} {state}" for kind, state in links]
     line = "LINKS    -"
-    for shown in range(1, len(words) + 1):
+    for shown in range(1, len(texts) + 1):
         is_ok = all(state == "ok" for _, state in links[shown:])
-        more = f"  +{len(words) - shown} {'ok' if is_ok else 'not ok'}" if links[shown:] else ""
-        longer = f"LINKS    {'  '.join(words[:shown])}{more}"
+        more = f"  +{len(texts) - shown} {'ok' if is_ok else 'not ok'}" if links[shown:] else ""
+        longer = f"LINKS    {'  '.join(texts[:shown])}{more}"
         line = longer if len(longer) <= WIDTH else line
     return line

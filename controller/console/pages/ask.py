@@ -19,10 +19,10 @@ def lines(facts: Facts) -> list[str]:
         return [*first, *_labelled("unknown", facts["unknown"])]
     return [
         *first,
-        *_labelled("missing", [_missing(each) for each in facts["missing"]]),
+        *_labelled("missing", [_missing(lack) for lack in facts["missing"]]),
         *_labelled("left", _left(facts)),
         *_labelled("plan", _plan(facts["plan"]) if "plan" in facts else []),
-        *_labelled("limits", [_limit(each) for each in facts["rests_on"]] + _course(facts)),
+        *_labelled("limits", [_limit(limit) for limit in facts["rests_on"]] + _course(facts)),
         *_labelled("connection", [_connection(facts)]),
         *_labelled("battery", [_battery(facts)]),
         *_labelled("assumed", facts["assumptions"]),
@@ -41,19 +41,19 @@ def _kWh(energy_Wh: int) -> str:
     return f"{energy_Wh / 1000:.1f} kWh"
 
 
-def _missing(each: Facts) -> str:
-    if each["what"] == "energy":
-        reserve = f"{each['reserve_permille'] / 10:g} %"
-        return f"{_kWh(each['missing_Wh'])} above the reserve of {reserve}."
-    if each["what"] == "peak_window":
-        window = f"{duration(each['from_s'] * 1000)} to {duration(each['until_s'] * 1000)}"
-        return f"{kilowatt(each['missing_W'])} kW in the interval of peak shaving from {window}."
-    short = f"{kilowatt(each['missing_W'])} kW {_in(each['from_s'])}"
-    limit = f"{each['limit']['label']} {each['limit']['name']}"
-    if each["what"] == "condition":
-        return f"{short}: the battery gives nothing, {limit}. {each['limit']['remedy']}"
-    if each["what"] == "temperature":
-        return f"{short}: the modules have to be {each['missing_ddegC'] / 10:.1f} K cooler."
+def _missing(lack: Facts) -> str:
+    if lack["what"] == "energy":
+        reserve = f"{lack['reserve_permille'] / 10:g} %"
+        return f"{_kWh(lack['missing_Wh'])} above the reserve of {reserve}."
+    if lack["what"] == "peak_window":
+        window = f"{duration(lack['from_s'] * 1000)} to {duration(lack['until_s'] * 1000)}"
+        return f"{kilowatt(lack['missing_W'])} kW in the interval of peak shaving from {window}."
+    short = f"{kilowatt(lack['missing_W'])} kW {_in(lack['from_s'])}"
+    limit = f"{lack['limit']['label']} {lack['limit']['name']}"
+    if lack["what"] == "condition":
+        return f"{short}: the battery gives nothing, {limit}. {lack['limit']['remedy']}"
+    if lack["what"] == "temperature":
+        return f"{short}: the modules have to be {lack['missing_ddegC'] / 10:.1f} K cooler."
     return f"{short}: the battery gives no more, {limit}."
 
 
@@ -70,11 +70,11 @@ def _plan(plan: Facts) -> list[str]:
     """[sentence about the job in the plan of the planner]. It has the earliest time at which the
     job fits under the plan's cap, and the cost of the job then and at the requested time.
     """
-    asked, found, currency = plan["asked"], plan["earliest"], plan["currency"]
+    asked, first, currency = plan["asked"], plan["earliest"], plan["currency"]
     cost = f"costs {_money(asked['cost'])} {currency} as asked"
-    if found is None:
+    if first is None:
         return [f"it fits nowhere under the plan's cap until {minute(plan['until'])}; it {cost}."]
-    if found == asked:
+    if first == asked:
         return [f"it fits under the plan's cap as asked; it {cost}."]
     if asked["missing_W"] is None:
         lack = "the plan does not know that time"
@@ -83,8 +83,8 @@ def _plan(plan: Facts) -> list[str]:
     else:
         lack = f"{_kWh(asked['missing_Wh'])} below the reserve of the plan"
     return [
-        f"it fits under the plan's cap from {minute(found['at'])} on ({_in(found['at_s'])}), for "
-        f"{_money(found['cost'])} {currency}; it {cost}, {lack}."
+        f"it fits under the plan's cap from {minute(first['at'])} on ({_in(first['at_s'])}), for "
+        f"{_money(first['cost'])} {currency}; it {cost}, {lack}."
     ]
 
 
@@ -92,33 +92,33 @@ def _money(amount: float | None) -> str:
     return "-" if amount is None else f"{amount:.2f}"
 
 
-def _limit(each: Facts) -> str:
+def _limit(limit: Facts) -> str:
     """A sentence about a limit on which the answer depends. It says how long the limit is valid,
     and which limit (fallback) applies after that time.
     """
-    value = f"{kilowatt(each['value_W'])} kW"
-    words = f"{each['source']}: {QUANTITY_WORDS.get(each['what'], '')} {value}"
-    if each["what"] == "schedule":
-        words = f"the schedule of {each['source']}"
-    if each["what"] == "connection":
-        words = f"import <= {value} of the connection"
-    if each["state"] == "fallback":
-        words += ", its fallback"
-    if each["valid_s"] is not None:
+    value = f"{kilowatt(limit['value_W'])} kW"
+    text = f"{limit['source']}: {QUANTITY_WORDS.get(limit['what'], '')} {value}"
+    if limit["what"] == "schedule":
+        text = f"the schedule of {limit['source']}"
+    if limit["what"] == "connection":
+        text = f"import <= {value} of the connection"
+    if limit["state"] == "fallback":
+        text += ", its fallback"
+    if limit["valid_s"] is not None:
         then = "nothing"
-        if each["fallback_W"] is not None:
-            then = f"its fallback {kilowatt(each['fallback_W'])} kW"
-        words += f", {each['valid_s']} s left, then {then}"
-    return words + (" (decides)." if each["decides"] else ".")
+        if limit["fallback_W"] is not None:
+            then = f"its fallback {kilowatt(limit['fallback_W'])} kW"
+        text += f", {limit['valid_s']} s left, then {then}"
+    return text + (" (decides)." if limit["decides"] else ".")
 
 
 def _course(facts: Facts) -> list[str]:
-    words = {
+    texts = {
         "renewed": "if every source goes on",
         "silent": "if no source sends anything more",
         "mixed": "if some sources fall silent, or one later",
     }
-    return [f"Tightest {words[facts['course']]}."] if facts["course"] else []
+    return [f"Tightest {texts[facts['course']]}."] if facts["course"] else []
 
 
 def _connection(facts: Facts) -> str:

@@ -78,8 +78,8 @@ def slot_bounds(schedule: Facts) -> str:
     )
 
 
-def _first_upper(words: str) -> str:
-    return words[0].upper() + words[1:]
+def _first_upper(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def minute(time: str) -> str:
@@ -96,8 +96,8 @@ def notice(entry: Facts) -> str:
 
 def in_short(entry: Facts) -> str:
     """ "site_ems import <= 400, 41 s": a hint for a column of a table, kW."""
-    words = {"valid": f"{entry['valid_s']} s", "resting": "paused"}
-    left = words.get(entry["state"], entry["state"])
+    texts = {"valid": f"{entry['valid_s']} s", "resting": "paused"}
+    left = texts.get(entry["state"], entry["state"])
     return f"{entry['source']} {_value(entry)}, {left}"
 
 
@@ -121,16 +121,16 @@ def sentences(cause: Facts | None) -> str:
     if cause is None:
         return ""
     if "unit" in cause and "rack" not in cause:
-        words = f"No rack is connected to the DC bus of PCS {cause['unit']}."
+        text = f"No rack is connected to the DC bus of PCS {cause['unit']}."
     else:
-        words = _WORDS[cause["kind"]](cause)
+        text = _WORDS[cause["kind"]](cause)
     rising = cause.get("recovering")
     if rising:
-        words += (
+        text += (
             f" It rises again by {kilowatt(rising['W_per_s'])} kW/s: now "
             f"{kilowatt(rising['now_W'])}, to {kilowatt(rising['to_W'])} kW."
         )
-    return words.strip()
+    return text.strip()
 
 
 def _current(cause: Facts) -> str:
@@ -166,9 +166,9 @@ def _voltage(cause: Facts) -> str:
 
 
 def _temperature(cause: Facts) -> str:
-    which, side = ("coldest", "down") if cause["is_cold"] else ("hottest", "up")
+    extreme, side = ("coldest", "down") if cause["is_cold"] else ("hottest", "up")
     return (
-        f"Rack {cause['rack']}, {which} module {scaled(cause['module_ddegC'], 10)} C: full power "
+        f"Rack {cause['rack']}, {extreme} module {scaled(cause['module_ddegC'], 10)} C: full power "
         f"{side} to {cause['full_at_ddegC'] / 10:.1f} C, none at "
         f"{cause['none_at_ddegC'] / 10:.1f} C; {_share(cause)}"
     )
@@ -191,7 +191,7 @@ def _silence(cause: Facts) -> str:
 
 
 def _rows(cause: Facts) -> str:
-    rows = [f"row {each['stage']} {each['name']} ({each['scope']})" for each in cause["rows"][:3]]
+    rows = [f"row {row['stage']} {row['name']} ({row['scope']})" for row in cause["rows"][:3]]
     more = len(cause["rows"]) - len(rows)
     if not rows:
         return f"A controlled stop: the cabinet is {cause['state']}."
@@ -222,8 +222,8 @@ def _reserve(cause: Facts) -> str:
 
 
 def _hints(cause: Facts) -> str:
-    found = "; ".join(f"{hint(each)}, {then(each)}" for each in cause["hints"])
-    return found and f"{found}."
+    text = "; ".join(f"{hint(hint_facts)}, {then(hint_facts)}" for hint_facts in cause["hints"])
+    return text and f"{text}."
 
 
 def request(facts: Facts) -> str:

@@ -28,17 +28,17 @@ def _block(device: Facts) -> list[str]:
     for name, refused in device["refused"].items():
         read = "" if refused["value"] is None else f" reads {refused['value']} and"
         possible = f"possible are {refused['low']} .. {refused['high']}"
-        words = f"{name}{read} is refused; {possible}: check sign, scale and rated_W"
-        out += folded("", words, LINES_MAX)
+        problem = f"{name}{read} is refused; {possible}: check sign, scale and rated_W"
+        out += folded("", problem, LINES_MAX)
     if device["differs"]:
-        words = f"another device than the profile's: {device['differs']} differs; no value counts"
-        out += folded("", words, LINES_MAX)
+        problem = f"another device than the profile's: {device['differs']} differs; no value counts"
+        out += folded("", problem, LINES_MAX)
     for name, value in device["fixed"].items():
-        words = f"somebody has fixed {name} at {value} in the device: it is not written until"
-        out += folded("", f"{words} {name}_max in the site file is {value} or less", LINES_MAX)
+        problem = f"somebody has fixed {name} at {value} in the device: it is not written until"
+        out += folded("", f"{problem} {name}_max in the site file is {value} or less", LINES_MAX)
     for name, power_W in device["beyond"].items():
-        words = f"{power_W} W are reported, more than {name} allows: does it take commands?"
-        out += folded("", words, LINES_MAX)
+        problem = f"{power_W} W are reported, more than {name} allows: does it take commands?"
+        out += folded("", problem, LINES_MAX)
     for actuator in device["actuators"]:
         sent = "-" if actuator["sent"] is None else actuator["sent"]
         text = f"{actuator['name']} {actuator['value']} (sent {sent}): {actuator['text']}"

@@ -11,11 +11,14 @@ TEXT_AT = 12  # column where a folded text continues
 
 def parts(facts: Facts) -> Parts:
     """The events (state/events.py) as parts of a page. No text is shortened."""
-    found = filled([_lines(event) for event in facts["events"][::-1]], LINES_MAX)
-    feet = [spread(source(facts), f"page {at} of {len(found)}") for at in range(1, len(found) + 1)]
+    bodies = filled([_lines(event) for event in facts["events"][::-1]], LINES_MAX)
+    feet = [
+        spread(source(facts), f"page {number} of {len(bodies)}")
+        for number in range(1, len(bodies) + 1)
+    ]
     return [
         page([*head(facts), foot, *(body or ["Nothing has happened."])])
-        for foot, body in zip(feet, found)
+        for foot, body in zip(feet, bodies)
     ]
 
 

@@ -19,7 +19,7 @@ def lines(facts: Facts, height: int | None = None) -> list[str]:
     """The page. height: lines of a screen; a longer table is cut at its better end."""
     names = facts["cabinets"]
     width = max(len("CABINET"), *[min(len(name), NAME_MAX) for name in names])
-    rows = [_row(name, each, width) for name, each in names.items()]
+    rows = [_row(name, cabinet, width) for name, cabinet in names.items()]
     below = [*_below(facts), *([LAST] if facts["silent"] else []), LEGEND]
     head = [*_head(facts), "-" * WIDTH, f"{'CABINET':<{width}} {HEADS}"]
     room = len(rows) if height is None else max(TABLE_LEAST, height - len(head) - len(below) - 1)
@@ -46,44 +46,44 @@ def _kW(power_W: int | None) -> str:
     return f"{kilowatt(power_W)} kW"
 
 
-def _dispatcher(found: Facts) -> str:
-    if found["is_live"]:
-        return f"dispatcher alive, epoch {found['epoch']}"
+def _dispatcher(dispatcher: Facts) -> str:
+    if dispatcher["is_live"]:
+        return f"dispatcher alive, epoch {dispatcher['epoch']}"
     since = "it has left no state on the broker"
-    if found["silent_s"] is not None:
-        since = f"for {found['silent_s']} s"
-    elif found["last_utc_us"] is not None:
-        since = f"since {utc_text(found['last_utc_us'])} by its clock"
-    elif found["epoch"] is not None:
+    if dispatcher["silent_s"] is not None:
+        since = f"for {dispatcher['silent_s']} s"
+    elif dispatcher["last_utc_us"] is not None:
+        since = f"since {utc_text(dispatcher['last_utc_us'])} by its clock"
+    elif dispatcher["epoch"] is not None:
         since = "its last state has no time"
     return f"DISPATCHER SILENT, {since}: within 64 s each cabinet has its fallback"
 
 
-def _row(name: str, each: Facts, width: int) -> str:
-    left = f"{each['left_s']} s" if each["left_s"] else "-"
-    state = each["state"] if each["is_live"] else each["silence"].upper()
-    charge = scaled(each["soc_permille"], 10, 0)
-    alarms = "-" if each["alarms"] is None else str(each["alarms"])
+def _row(name: str, cabinet: Facts, width: int) -> str:
+    left = f"{cabinet['left_s']} s" if cabinet["left_s"] else "-"
+    state = cabinet["state"] if cabinet["is_live"] else cabinet["silence"].upper()
+    charge = scaled(cabinet["soc_permille"], 10, 0)
+    alarms = "-" if cabinet["alarms"] is None else str(cabinet["alarms"])
     return cut(
-        f"{cut(name, width):<{width}} {state:<13.13} {kilowatt(each['share_W'], 8)} {left:>4} "
-        f"{kilowatt(each['import_W'], 9)} {kilowatt(each['battery_W'], 10)} "
+        f"{cut(name, width):<{width}} {state:<13.13} {kilowatt(cabinet['share_W'], 8)} {left:>4} "
+        f"{kilowatt(cabinet['import_W'], 9)} {kilowatt(cabinet['battery_W'], 10)} "
         f"{charge if charge == '-' else charge + ' %':>6} {alarms:>6}"
     )
 
 
 def _below(facts: Facts) -> list[str]:
     """Alarms, what is wrong, and notes, folded."""
-    found = []
+    lines = []
     for row in facts["alarms"]:
         who = [
             f"{name} (the worst of {count})" if (count or 0) > 1 else name
             for name, count in row["cabinets"].items()
         ]
-        words = f"{row['label']} {listed(who)}: {row['words']} {row['remedy']}"
+        sentence = f"{row['label']} {listed(who)}: {row['words']} {row['remedy']}"
         first = danger.FIRST[row["danger_level"]]
-        found += wrapped(f"!!! {first} {words}" if first else words, MARGIN)
-    for each in facts["wrong"]:
-        found += wrapped(f"WRONG: {each}{'' if each.endswith('?') else '.'}", MARGIN)
-    for each in facts["notes"]:
-        found += wrapped(f"Note: {each}.", MARGIN)
-    return ["", *found, ""] if found else [""]
+        lines += wrapped(f"!!! {first} {sentence}" if first else sentence, MARGIN)
+    for remark in facts["wrong"]:
+        lines += wrapped(f"WRONG: {remark}{'' if remark.endswith('?') else '.'}", MARGIN)
+    for remark in facts["notes"]:
+        lines += wrapped(f"Note: {remark}.", MARGIN)
+    return ["", *lines, ""] if lines else [""]

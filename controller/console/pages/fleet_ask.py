@@ -18,9 +18,9 @@ def lines(facts: Facts) -> list[str]:
     if facts["answer"] == site_ask.NOT_KNOWN:
         unknown = labelled("unknown", facts["unknown"])
         return [printable(line) for line in first + unknown + _left_out(facts)]
-    found = [*first, *labelled("left", _margin(facts)), *labelled("import", _sum(facts))]
-    found += labelled("batteries", _batteries(facts["cabinets"]))
-    return [printable(line) for line in found + _left_out(facts)]
+    answer_lines = [*first, *labelled("left", _margin(facts)), *labelled("import", _sum(facts))]
+    answer_lines += labelled("batteries", _batteries(facts["cabinets"]))
+    return [printable(line) for line in answer_lines + _left_out(facts)]
 
 
 def _kW(power_W: int) -> str:
@@ -29,12 +29,12 @@ def _kW(power_W: int) -> str:
 
 def _margin(facts: Facts) -> list[str]:
     margin_W, least_W = facts["margin_W"], facts["margin_without_largest_W"]
-    found = [f"{_kW(margin_W)} to spare."] if margin_W >= 0 else [f"{_kW(-margin_W)} are missing."]
+    texts = [f"{_kW(margin_W)} to spare."] if margin_W >= 0 else [f"{_kW(-margin_W)} are missing."]
     if margin_W >= 0 > least_W:
-        found.append(
+        texts.append(
             f"If the battery that gives most fails during the job, {_kW(-least_W)} are missing."
         )
-    return found
+    return texts
 
 
 def _sum(facts: Facts) -> list[str]:
@@ -50,17 +50,17 @@ def _sum(facts: Facts) -> list[str]:
 def _batteries(cabinets: Facts) -> list[str]:
     """A line for each battery, the one that gives most first."""
     names = sorted(cabinets, key=lambda name: (-cabinets[name]["gives_W"], name))
-    found = [_battery(name, cabinets[name]) for name in names[:BATTERIES_MAX]]
+    texts = [_battery(name, cabinets[name]) for name in names[:BATTERIES_MAX]]
     if len(names) > BATTERIES_MAX:
         rest_W = sum(cabinets[name]["gives_W"] for name in names[BATTERIES_MAX:])
-        found.append(f"{len(names) - BATTERIES_MAX} more give {_kW(rest_W)} together.")
-    return found
+        texts.append(f"{len(names) - BATTERIES_MAX} more give {_kW(rest_W)} together.")
+    return texts
 
 
-def _battery(name: str, each: Facts) -> str:
-    if each["gives_W"]:
-        return f"{name} gives {_kW(each['gives_W'])}; {each['limit']} decides."
-    return f"{name} gives nothing: {each['limit']}."
+def _battery(name: str, battery: Facts) -> str:
+    if battery["gives_W"]:
+        return f"{name} gives {_kW(battery['gives_W'])}; {battery['limit']} decides."
+    return f"{name} gives nothing: {battery['limit']}."
 
 
 def _left_out(facts: Facts) -> list[str]:

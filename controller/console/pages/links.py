@@ -52,8 +52,8 @@ def parts(facts: Facts) -> Parts:
 
 
 def _notes(facts: Facts) -> list[str]:
-    words = "No counters: the controller has not written them yet."
-    return [] if facts["has_counters"] else [words]
+    text = "No counters: the controller has not written them yet."
+    return [] if facts["has_counters"] else [text]
 
 
 def _device(device: Facts) -> list[str]:
@@ -67,9 +67,9 @@ def _device(device: Facts) -> list[str]:
         *[counted.get(name, "") for name in ("sent", "timeout", "bad_reply")],
     )
     name, bus = device["device"], device["bus"]
-    one = COLUMNS.format(name, bus, *numbers).rstrip()
-    if len(one) <= WIDTH:
-        return [one]
+    line = COLUMNS.format(name, bus, *numbers).rstrip()
+    if len(line) <= WIDTH:
+        return [line]
     return [f"{name} on {bus}", COLUMNS.format("", "", *numbers).rstrip()]
 
 
@@ -96,13 +96,13 @@ def _bus(bus: Facts) -> list[str]:
 def _path(path: Facts) -> str:
     """The path delay that the controller uses, and where its value comes from."""
     low_ms, high_ms = path["believed_ms"]
-    words = {
+    sources = {
         "nominal": "nominal: no start has measured it yet",
         "measured": f"measured by the last test; nominal {path['nominal_ms']} ms",
         "stored": f"measured in an earlier run; nominal {path['nominal_ms']} ms",
         "not believed": f"nominal: {path['found_ms']} ms is outside of {low_ms} .. {high_ms} ms",
     }
-    return f"PATH DELAY {path['used_ms']} ms, {words[path['source']]}"
+    return f"PATH DELAY {path['used_ms']} ms, {sources[path['source']]}"
 
 
 def _meter(device: Facts) -> list[str]:
@@ -112,17 +112,17 @@ def _meter(device: Facts) -> list[str]:
     name, meter = device["device"], device["meter"]
     if meter is None:
         return []
-    words, measured_ms = [], meter["refresh_ms"]
+    texts, measured_ms = [], meter["refresh_ms"]
     if meter["differs"]:
-        words.append(
+        texts.append(
             f"another device than the profile's: {meter['differs']} differs, no value counts"
         )
     if measured_ms is not None:
-        words.append(f"refresh stated {meter['refresh_stated_ms']} ms, measured {measured_ms} ms")
+        texts.append(f"refresh stated {meter['refresh_stated_ms']} ms, measured {measured_ms} ms")
     if meter["is_slower"]:
         least_ms = meter["refresh_least_ms"]
-        words.append(f"SLOWER THAN STATED (least {least_ms} ms): correct refresh_ms of its profile")
-    words += [
+        texts.append(f"SLOWER THAN STATED (least {least_ms} ms): correct refresh_ms of its profile")
+    texts += [
         f"{word} {meter[key] / 1000:g} {unit}"
         for word, key, unit in (
             ("frequency", "frequency_mHz", "Hz"),
@@ -131,67 +131,69 @@ def _meter(device: Facts) -> list[str]:
         )
         if meter[key] is not None
     ]
-    return folded("Meter", f"{name}: {'; '.join(words)}.") if words else []
+    return folded("Meter", f"{name}: {'; '.join(texts)}.") if texts else []
 
 
 def _refusals(device: Facts) -> list[str]:
     """Lines about why the controller does not use the values of a BMS, and why no reading of a
     converter proves that it has stopped.
     """
-    found = {"BMS": device["refusal"], "PCS": device["stop"]}
-    words = [(label, f"{device['device']}: {each}.") for label, each in found.items() if each]
-    return [line for each in words for line in folded(*each)]
+    reasons = {"BMS": device["refusal"], "PCS": device["stop"]}
+    texts = [
+        (label, f"{device['device']}: {reason}.") for label, reason in reasons.items() if reason
+    ]
+    return [line for pair in texts for line in folded(*pair)]
 
 
 def _faults(devices: list[Facts]) -> list[str]:
     """Lines about the fault bits that BMS and converters report (row 59 of the matrix)."""
-    found = [
+    texts = [
         f"{device['device']} {', '.join(device['says'])}" for device in devices if device["says"]
     ]
-    return folded("Faults", "; ".join(found) + ".", 2) if found else []
+    return folded("Faults", "; ".join(texts) + ".", 2) if texts else []
 
 
 def _states(devices: list[Facts]) -> list[str]:
     """Lines about converters that report the state "fault", about states that the profile does not
     name, and about devices that may store no more values today.
     """
-    found = [
+    texts = [
         f"{device['device']} is in its state fault"
         for device in devices
         if device["state"] == "FAULT"
     ]
-    found += [
+    texts += [
         f"{device['device']} {'not running, ' if device['kind'] == 'PCS' else ''}state "
         f"{device['unnamed_state']}, which its profile does not name"
         for device in devices
         if device["unnamed_state"] is not None
     ]
-    found += [
+    texts += [
         f"{device['device']} may store no more today ({device['spent_writes']} writes): a stop, 0 "
         "and less power still pass"
         for device in devices
         if device["spent_writes"]
     ]
-    return folded("State", "; ".join(found) + ".", 2) if found else []
+    return folded("State", "; ".join(texts) + ".", 2) if texts else []
 
 
 def _serials(devices: list[Facts]) -> list[str]:
     """The serial numbers of devices that report one."""
-    found = [f"{device['device']} {device['serial']}" for device in devices if device["serial"]]
-    return folded("Serial", "; ".join(found) + ".", len(found)) if found else []
+    serials = [f"{device['device']} {device['serial']}" for device in devices if device["serial"]]
+    return folded("Serial", "; ".join(serials) + ".", len(serials)) if serials else []
 
 
 def _strangers(devices: list[Facts]) -> list[str]:
     """Units whose requests get answers from another unit id."""
-    found = [
+    texts = [
         f"{device['device']}: unit {counts['answered_by']} answers the requests to unit "
         f"{device['address']} ({counts['other_unit']} times)"
         for device in devices
         if (counts := device["counters"]) and counts["other_unit"]
     ]
     return (
-        folded("Other", "; ".join(found) + ". A late reply counts too; else correct unit_id.", 2)
-        if found
+        folded("Other", "; ".join(texts) + ". A late reply counts too; else correct unit_id.", 2)
+        if texts
         else []
     )
 
@@ -200,15 +202,15 @@ def _advice(devices: list[Facts]) -> list[str]:
     """Lines about what a person should check first, if a device is silent or a meter is frozen."""
     frozen = [device["device"] for device in devices if device["state"] == FROZEN]
     silent = [device for device in devices if device["state"] in SILENT]
-    found = []
+    lines = []
     if frozen:
-        words = f"{', '.join(frozen)} repeats the same values: voltage, current transformers."
-        found = folded("Check", words, 2)
+        sentence = f"{', '.join(frozen)} repeats the same values: voltage, current transformers."
+        lines = folded("Check", sentence, 2)
     if not silent:
-        return found
+        return lines
     names = ", ".join(device["device"] for device in silent[:4])
     plug = "supply, address and RS-485 pair"
     if any(device["kind"] == "BMS" and not device["counters"] for device in silent):
         plug = "CAN plug, terminator, node number and supply"
-    words = f"{names}: {plug}. If all devices of a bus are silent, check the bus."
-    return found + folded("Check", words, 2)
+    sentence = f"{names}: {plug}. If all devices of a bus are silent, check the bus."
+    return lines + folded("Check", sentence, 2)

@@ -33,13 +33,13 @@ def parts(facts: Facts) -> Parts:
 
 def _above(facts: Facts) -> list[str]:
     plan, states = facts["plan"], facts["contacts"]
-    words = NO_PLAN
+    text = NO_PLAN
     if plan:
         unmet = f" ({plan['open']})" if plan["open"] else ""
-        words = f"{plan['name']}; audit: {plan['audit']}{unmet}."
+        text = f"{plan['name']}; audit: {plan['audit']}{unmet}."
     seen = [contact(name, states[name]) for name in SHOWN if states[name] in VALUE_WORDS]
     return [
-        *folded("PLAN", words, 3),
+        *folded("PLAN", text, 3),
         *folded("HERE", f"{', '.join([*gas(facts), *seen])}.", 3),
         *ahead(facts["propagation"]),
         *_order(facts["unload"]),
@@ -52,13 +52,13 @@ def _order(unload: list[Facts]) -> list[str]:
     """
     if not unload:
         return []
-    words = [f"{_whose(each)}, {_apart(each)} from {each['next_to']}" for each in unload]
-    return folded("UNLOAD", f"first {'; then '.join(words)}.", ORDER_LINES)
+    texts = [f"{_whose(place)}, {_apart(place)} from {place['next_to']}" for place in unload]
+    return folded("UNLOAD", f"first {'; then '.join(texts)}.", ORDER_LINES)
 
 
-def _whose(each: Facts) -> str:
-    units = " ".join(map(str, each["units"]))
-    return f"{each['place']} ({f'unit {units}' if units else 'another cabinet'})"
+def _whose(place: Facts) -> str:
+    units = " ".join(map(str, place["units"]))
+    return f"{place['place']} ({f'unit {units}' if units else 'another cabinet'})"
 
 
 def _apart(way: Facts) -> str:
@@ -66,12 +66,12 @@ def _apart(way: Facts) -> str:
 
 
 def _block(place: Facts) -> list[str]:
-    at = ""
+    position = ""
     if place["x_mm"] is not None:
         room = f" in {place['area']}" if place["area"] else ""
-        at = f" at {place['x_mm'] / 1000:.1f}, {place['y_mm'] / 1000:.1f} m{room}"
+        position = f" at {place['x_mm'] / 1000:.1f}, {place['y_mm'] / 1000:.1f} m{room}"
     return [
-        *wrapped(f"{place['place']}{at}: {_values(place)}", 7),
+        *wrapped(f"{place['place']}{position}: {_values(place)}", 7),
         *folded("", "; ".join(_ways(place["ways"])), WAYS_LINES),
     ]
 
@@ -80,11 +80,11 @@ def _ways(ways: list[Facts]) -> list[str]:
     """Texts about how a fire may spread from a place to others. Places with equal words share a
     text.
     """
-    found: dict[str, list[str]] = {}
+    ends_by_text: dict[str, list[str]] = {}
     for way in ways:
         kind = "" if way["kind"] in (UNIT, way["to"]) else f" ({way['kind']})"
-        found.setdefault(_paper(way), []).append(f"{way['to']}{kind} {_apart(way)}")
-    return [f"to {', '.join(ends)}: {words}" for words, ends in found.items()]
+        ends_by_text.setdefault(_paper(way), []).append(f"{way['to']}{kind} {_apart(way)}")
+    return [f"to {', '.join(ends)}: {text}" for text, ends in ends_by_text.items()]
 
 
 def _values(place: Facts) -> str:
@@ -92,20 +92,20 @@ def _values(place: Facts) -> str:
         return "of another cabinet, its values are not known here"
     rise = scaled(place["rise_ddegC_per_min"], 10)
     sign = "+" if (place["rise_ddegC_per_min"] or 0) > 0 else ""
-    found = [f"racks {' '.join(map(str, place['racks']))}", "hottest - C"]
+    texts = [f"racks {' '.join(map(str, place['racks']))}", "hottest - C"]
     if place["temperature_ddegC"] is not None:
         where = f"rack {place['rack']} module {place['module']}"
-        found[1] = (
+        texts[1] = (
             f"hottest {scaled(place['temperature_ddegC'], 10)} C ({where}), {sign}{rise} K/min"
         )
     if place["unknown_racks"]:
-        found.append(f"{place['unknown_racks']} racks unknown")
+        texts.append(f"{place['unknown_racks']} racks unknown")
     if place["rows"]:
         first, _, scope = place["rows"][0].partition(".rack")
         more = len(place["rows"]) - 1
         rack = f" rack {scope}" if scope else ""
-        found.append(f"ALARM row {first}{rack}{f' and {more} more' if more else ''}")
-    return ", ".join(found)
+        texts.append(f"ALARM row {first}{rack}{f' and {more} more' if more else ''}")
+    return ", ".join(texts)
 
 
 def _paper(way: Facts) -> str:

@@ -39,16 +39,16 @@ def blocks(facts: Facts) -> Parts:
     plan = facts["plan"]
     if plan is None:
         return [_said("", facts["trouble"] or "")]
-    found = [_said("OLD", old(plan))] if facts["is_old"] else []
-    found += [_said("WAITS", each) for each in plan["waits"]]
-    found += [_said(*each) for each in (("TODAY", words.today(plan)), *words.state(plan))]
+    parts = [_said("OLD", old(plan))] if facts["is_old"] else []
+    parts += [_said("WAITS", wait) for wait in plan["waits"]]
+    parts += [_said(*pair) for pair in (("TODAY", words.today(plan)), *words.state(plan))]
     rows = [_row(span) for span in words.spans(plan["slots"])]
     if rows:
-        found += [[RULE, HEADER, *rows[:ROWS]], *[[row] for row in rows[ROWS:]], [RULE]]
-    found += [_said(*each) for each in words.month(plan)]
-    others = [" ".join(filter(None, shadow)) for shadow in words.shadows(plan)]
-    found += [_said("OTHERS", f"in the same hours: {'; '.join(others)}.", 5)] if others else []
-    return found + [_said("DOUBT", each) for each in plan["doubts"]]
+        parts += [[RULE, HEADER, *rows[:ROWS]], *[[row] for row in rows[ROWS:]], [RULE]]
+    parts += [_said(*pair) for pair in words.month(plan)]
+    texts = [" ".join(filter(None, shadow)) for shadow in words.shadows(plan)]
+    parts += [_said("OTHERS", f"in the same hours: {'; '.join(texts)}.", 5)] if texts else []
+    return parts + [_said("DOUBT", doubt) for doubt in plan["doubts"]]
 
 
 def old(plan: Plan) -> str:

@@ -54,14 +54,14 @@ def ordered(rows: Sequence[Row]) -> list[Row]:
 
 def spans(rows: Sequence[Row]) -> list[Span]:
     """The spans, in order of time. A span ends when the battery does something else."""
-    found, every = list[Span](), ordered(rows)
-    for row, does in zip(every, _doing(every)):
-        begin, last = time_of(row), found[-1] if found else None
+    merged, ordered_rows = list[Span](), ordered(rows)
+    for row, does in zip(ordered_rows, _doing(ordered_rows)):
+        begin, last = time_of(row), merged[-1] if merged else None
         if last and (last.does, last.end) == (does, begin):
-            found[-1] = Span(last.begin, begin + QUARTER, does, [*last.rows, row])
+            merged[-1] = Span(last.begin, begin + QUARTER, does, [*last.rows, row])
         else:
-            found.append(Span(begin, begin + QUARTER, does, [row]))
-    return found
+            merged.append(Span(begin, begin + QUARTER, does, [row]))
+    return merged
 
 
 def _doing(rows: Sequence[Row]) -> str:
@@ -69,12 +69,12 @@ def _doing(rows: Sequence[Row]) -> str:
     idle. If a short idle time lies between two equal signs, it gets this sign too.
     """
     powers_W = [row["battery_W"] or 0.0 for row in rows]
-    found = "".join(RESTS if abs(power_W) < LEAST_W else "-+"[power_W > 0] for power_W in powers_W)
+    signs = "".join(RESTS if abs(power_W) < LEAST_W else "-+"[power_W > 0] for power_W in powers_W)
     for sign in (CHARGES, DISCHARGES):
         for count in range(1, SHORT + 1):
             between = rf"(?<=[{sign}])\{RESTS}{{{count}}}(?=[{sign}])"
-            found = re.sub(between, sign * count, found)
-    return found
+            signs = re.sub(between, sign * count, signs)
+    return signs
 
 
 def clock(time: datetime, now: datetime) -> str:
@@ -135,13 +135,13 @@ def _of_today(plan: Plan) -> list[Row]:
     slots = ordered(plan["slots"])
     first = time_of(slots[0]) if slots else None
     measured = [row for row in ordered(plan["actual"]) if first is None or time_of(row) < first]
-    day, found = time_of(plan).date(), list[Row]()
+    day, quarters = time_of(plan).date(), list[Row]()
     for row in reversed([*measured, *slots]):
         if time_of(row).date() == day:
-            if found and time_of(found[-1]) - time_of(row) != QUARTER or not _is_known(row):
+            if quarters and time_of(quarters[-1]) - time_of(row) != QUARTER or not _is_known(row):
                 break
-            found.append(row)
-    return found[::-1]
+            quarters.append(row)
+    return quarters[::-1]
 
 
 def _is_known(row: Row) -> bool:
@@ -169,15 +169,15 @@ def saved(rows: Sequence[Row], stored_Wh: float | None) -> float | None:
 def next_spans(plan: Plan) -> str:
     """ "It charges from 02:00 to 04:15 and discharges from 17:00 to 20:30."."""
     now = time_of(plan)
-    found = [span for span in spans(plan["slots"]) if span.does != RESTS and span.end > now]
-    least_W = SMALL_PART * max(map(_size_W, found), default=0.0)
-    ahead = [span for span in found if _size_W(span) >= least_W]
+    upcoming = [span for span in spans(plan["slots"]) if span.does != RESTS and span.end > now]
+    least_W = SMALL_PART * max(map(_size_W, upcoming), default=0.0)
+    ahead = [span for span in upcoming if _size_W(span) >= least_W]
     if not plan["slots"]:
         return "There is no plan yet."
     if not ahead:
         return "It neither charges nor discharges until the end of the plan."
-    words = []
-    for at, span in enumerate(ahead[:SPANS_MAX]):
+    parts = []
+    for index, span in enumerate(ahead[:SPANS_MAX]):
         verb = "charges" if span.does == CHARGES else "discharges"
         begin, end = "until ", clock(span.end, now)
         if span.begin > now:
@@ -185,10 +185,10 @@ def next_spans(plan: Plan) -> str:
             end = clock(span.end, max(now, span.begin))
         mean = span.mean("battery_W")
         own = f" with {kilowatt(abs(mean))}" if mean is not None else ""
-        is_same = at and ahead[at - 1].does == span.does
+        is_same = index and ahead[index - 1].does == span.does
         verb = "again" if is_same else verb
-        words.append(f"{verb} {begin}{end}{own}")
-    *first, last = words
+        parts.append(f"{verb} {begin}{end}{own}")
+    *first, last = parts
     return f"It {', '.join(first)}{', then ' if first else ''}{last}."
 
 
@@ -198,47 +198,47 @@ def _size_W(span: Span) -> float:
 
 def month(plan: Plan) -> list[tuple[str, str]]:
     """(label, sentence) for each figure of the month so far, such as the cost and the peak."""
-    found, currency = plan["month"], plan["currency"]
-    since = time_of(found, "since")
-    cost, without = found["cost"], found["cost_without"]
-    every: list[tuple[str, Callable[[], str], Sequence[Any]]] = [
+    facts, currency = plan["month"], plan["currency"]
+    since = time_of(facts, "since")
+    cost, without = facts["cost"], facts["cost_without"]
+    sentences: list[tuple[str, Callable[[], str], Sequence[Any]]] = [
         ("Cost", lambda: (
             f"since {since.day} {since:%B}: {money(cost, currency)}, without battery "
             f"{money(without, currency)}: {money(abs(without - cost), currency)} "
             f"{'saved' if cost <= without else 'more'}."), (cost, without)),
         ("Peak", lambda: (
-            f"highest billed import {kilowatt(found['peak_W'])}, without battery "
-            f"{kilowatt(found['peak_without_W'])}."), (found["peak_W"], found["peak_without_W"])),
+            f"highest billed import {kilowatt(facts['peak_W'])}, without battery "
+            f"{kilowatt(facts['peak_without_W'])}."), (facts["peak_W"], facts["peak_without_W"])),
         ("Share", lambda: (
-            f"{found['share_permille'] / 10:.0f} % of what a plan that knows the future saves, in "
-            f"the last {counted(found['share_days'], 'day')}."),
-         (found["share_permille"], found["share_days"])),
+            f"{facts['share_permille'] / 10:.0f} % of what a plan that knows the future saves, in "
+            f"the last {counted(facts['share_days'], 'day')}."),
+         (facts["share_permille"], facts["share_days"])),
         ("Error", lambda: (
-            f"forecast of the load {kilowatt(found['forecast_error_W'])} on average; yesterday's "
-            f"load as a forecast {kilowatt(found['yesterday_error_W'])}."),
-         (found["forecast_error_W"], found["yesterday_error_W"])),
+            f"forecast of the load {kilowatt(facts['forecast_error_W'])} on average; yesterday's "
+            f"load as a forecast {kilowatt(facts['yesterday_error_W'])}."),
+         (facts["forecast_error_W"], facts["yesterday_error_W"])),
         ("Later", lambda: (
-            f"{found['yielded_kWh']:,.0f} kWh that the load gets later: it was lowered on request "
-            f"in {found['yielded_h']:.1f} h."), (found["yielded_kWh"] or None, found["yielded_h"])),
+            f"{facts['yielded_kWh']:,.0f} kWh that the load gets later: it was lowered on request "
+            f"in {facts['yielded_h']:.1f} h."), (facts["yielded_kWh"] or None, facts["yielded_h"])),
         ("CO2", lambda: (
-            f"{found['CO2_kg']:,.0f} kg of the import, without battery "
-            f"{found['CO2_without_kg']:,.0f} kg."), (found["CO2_kg"], found["CO2_without_kg"])),
+            f"{facts['CO2_kg']:,.0f} kg of the import, without battery "
+            f"{facts['CO2_without_kg']:,.0f} kg."), (facts["CO2_kg"], facts["CO2_without_kg"])),
     ]  # fmt: skip
-    return [(label, words()) for label, words, needs in every if None not in needs]
+    return [(label, sentence()) for label, sentence, needs in sentences if None not in needs]
 
 
 def shadows(plan: Plan) -> list[tuple[str, str, str]]:
     """(name, cost, difference to the real cost) of each shadow. A shadow is another way to run the
     battery in the hours of this month, computed for comparison.
     """
-    found, currency = plan["month"]["shadows"], plan["currency"]
-    own = next((each["cost"] for each in found if each["name"] == "as run"), None)
+    shadow_rows, currency = plan["month"]["shadows"], plan["currency"]
+    own = next((shadow["cost"] for shadow in shadow_rows if shadow["name"] == "as run"), None)
     rows = []
-    for each in found:
-        cost = each["cost"]
-        is_own = None in (cost, own) or each["name"] == "as run"
+    for shadow in shadow_rows:
+        cost = shadow["cost"]
+        is_own = None in (cost, own) or shadow["name"] == "as run"
         more = "" if is_own else f"{cost - own:+,.{0 if abs(cost - own) >= 10 else 2}f}"
-        rows.append((each["name"].replace("_", " "), money(cost, currency), more))
+        rows.append((shadow["name"].replace("_", " "), money(cost, currency), more))
     return rows
 
 
@@ -247,12 +247,12 @@ def state(plan: Plan) -> list[tuple[str, str]]:
     schedule that the planner has sent.
     """
     now = time_of(plan)
-    made = clock(time_of(plan, "made_at"), now) if plan["made_at"] else None
+    made_at = clock(time_of(plan, "made_at"), now) if plan["made_at"] else None
     habit = MEANINGS.get(plan["habit"] or "", "")
-    words = f"made at {made}, next at" if made else "none is made yet, next try at"
-    plan_words = f"{words} {clock(time_of(plan, 'next_at'), now)}; it {habit}."
+    head = f"made at {made_at}, next at" if made_at else "none is made yet, next try at"
+    plan_words = f"{head} {clock(time_of(plan, 'next_at'), now)}; it {habit}."
     if not habit:
-        plan_words = f"{words} {clock(time_of(plan, 'next_at'), now)}."
+        plan_words = f"{head} {clock(time_of(plan, 'next_at'), now)}."
     stored, full = [number(plan[key], WH_PER_KWH, "kWh", 0) for key in ("stored_Wh", "full_Wh")]
     cap = f"import at most {kilowatt(plan['cap_W'])}; {stored} of {full} are stored."
     lines = [("Plan", plan_words), ("Cap", cap)]
@@ -260,7 +260,7 @@ def state(plan: Plan) -> list[tuple[str, str]]:
     if sent:
         text = f"{sent['text']} ({sent['code']})" if sent["text"] else sent["code"]
         lines.append(("Sent", f"at {clock(time_of(sent), now)}: {text}"))
-    return lines + [("Actual", words) for words in (differs(plan),) if words]
+    return lines + [("Actual", text) for text in (differs(plan),) if text]
 
 
 def differs(plan: Plan) -> str:
@@ -273,6 +273,6 @@ def differs(plan: Plan) -> str:
     }
     if not off_W:
         return ""
-    worst = max(off_W, key=lambda each: off_W[each])
+    worst = max(off_W, key=lambda moment: off_W[moment])
     mean, most = kilowatt(math.fsum(off_W.values()) / len(off_W)), kilowatt(off_W[worst])
     return f"today's import was {mean} off the plan, at most {most} at {worst:%H:%M}."

@@ -20,10 +20,10 @@ def parts(facts: Facts) -> Parts:
     starts = range(0, len(racks), PER_PAGE)
     if len(starts) < 2:
         return [_part(facts, racks, [])]
-    order, words = worst_first(racks), f"of {len(starts)}, worst first."
+    order, note = worst_first(racks), f"of {len(starts)}, worst first."
     return [
-        _part(facts, order[at : at + PER_PAGE], [f"Page {number} {words}"])
-        for number, at in enumerate(starts, 1)
+        _part(facts, order[start : start + PER_PAGE], [f"Page {number} {note}"])
+        for number, start in enumerate(starts, 1)
     ]
 
 

@@ -79,7 +79,7 @@ def parts(facts: Facts) -> list[list[str]]:
 
 
 def _safety(facts: Facts) -> list[str]:
-    words = [f"LAMP {facts['lamp']}" + (" HORN" if facts["horn_is_on"] else ""), *gas(facts)]
+    texts = [f"LAMP {facts['lamp']}" + (" HORN" if facts["horn_is_on"] else ""), *gas(facts)]
     contacts = facts["contacts"]
     wrong = [
         contact(name, value)
@@ -89,27 +89,27 @@ def _safety(facts: Facts) -> list[str]:
     ]
     right = [f"  {contact(name, 'ok')}" for name in SHOWN_WHEN_OK if contacts[name] == "ok"]
     count = facts["interlocks"]
-    first = "  ".join([*words, *wrong])
+    first = "  ".join([*texts, *wrong])
     return [
-        fitting(first, *right) if len(first) <= WIDTH else _first(words, wrong),
+        fitting(first, *right) if len(first) <= WIDTH else _first(texts, wrong),
         spread(
             f"INTERLOCKS  {count['armed']} armed  {count['tripped']} tripped  "
             f"{counted(count['warnings'], 'warning')}  {count['not_fitted']} not fitted",
             f"Key: {KEY_WORDS[contacts['key_run']]}",
         ),
         *_rows(facts),
-        *[cut(f" ! {words}") for words in (contradicted(facts), _unsaved(facts)) if words],
+        *[cut(f" ! {warning}") for warning in (contradicted(facts), _unsaved(facts)) if warning],
     ]
 
 
 def gas(facts: Facts) -> list[str]:
     """The readings of combustible gas. Vapour, hydrogen and CO follow if one of them is not 0."""
-    found = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
-    words = [f"Gas {' '.join(found)} %LFL"] if found else []
+    readings = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
+    texts = [f"Gas {' '.join(readings)} %LFL"] if readings else []
     for name, values in (("Vapour", facts["vapour_ppm"]), ("H2/CO", facts["toxic_ppm"])):
         if any(value != 0 for value in values):
-            words.append(f"{name} {' '.join(scaled(value, 1, 0) for value in values)} ppm")
-    return words
+            texts.append(f"{name} {' '.join(scaled(value, 1, 0) for value in values)} ppm")
+    return texts
 
 
 def contact(name: str, value: str) -> str:
@@ -117,27 +117,27 @@ def contact(name: str, value: str) -> str:
     return f"{CONTACT_WORDS[name]} {OWN_WORDS.get(name, {}).get(value, VALUE_WORDS[value])}"
 
 
-def _first(words: list[str], wrong: list[str]) -> str:
+def _first(texts: list[str], wrong: list[str]) -> str:
     """A line with the words, as many of the wrong contacts as fit, and "+N" for N others."""
     lines = [
-        "  ".join([*words, *wrong[:count], f"+{len(wrong) - count}"]) for count in range(len(wrong))
+        "  ".join([*texts, *wrong[:count], f"+{len(wrong) - count}"]) for count in range(len(wrong))
     ]
     return max([line for line in lines if len(line) <= WIDTH], key=len, default=lines[0])
 
 
 def _rows(facts: Facts) -> list[str]:
     """Lines about the most dangerous active or latched rows, with the number of the others."""
-    order, found = facts["standing"], []
+    order, lines = facts["standing"], []
     for place, row in enumerate(order[:ROWS_SHOWN], 1):
         end = f"; since {moment(row['began_ms'], facts)}, {row['reset']} reset"
         if place == ROWS_SHOWN < len(order):
             end += f" (+{len(order) - ROWS_SHOWN}: alarms)"
         begin = f" ! row {row['stage']:<4}"
-        words = f"{row['reason']['name']}, {row['where']}"
-        is_long = len(begin + words + end) > WIDTH
+        name = f"{row['reason']['name']}, {row['where']}"
+        is_long = len(begin + name + end) > WIDTH
         # If the line is too long, a row of several devices is shown by its device alone.
-        found.append(ending(begin + (row["where"] if is_long and row["devices"] else words), end))
-    return found
+        lines.append(ending(begin + (row["where"] if is_long and row["devices"] else name), end))
+    return lines
 
 
 def _power(facts: Facts) -> list[str]:
@@ -182,13 +182,13 @@ def _limit(facts: Facts) -> str:
 
 def _can_do(facts: Facts) -> str:
     low_W, high_W = facts["available_low_W"], facts["available_high_W"]
-    words = f"CAN DO   {kilowatt(low_W)} .. {kilowatt(high_W)} kW"
+    text = f"CAN DO   {kilowatt(low_W)} .. {kilowatt(high_W)} kW"
     kept = f"reserve of {facts['reserve_permille'] / 10:g} %"
     if facts["remaining_Wh"] is None:
-        return f"{words}; energy above the {kept} unknown"
-    words += f"; {facts['remaining_Wh'] / 1000:.1f} kWh above {kept}"
+        return f"{text}; energy above the {kept} unknown"
+    text += f"; {facts['remaining_Wh'] / 1000:.1f} kWh above {kept}"
     seconds = facts["reserve_in_s"]
-    return words + (f", {duration(seconds * 1000)}" if seconds is not None else "")
+    return text + (f", {duration(seconds * 1000)}" if seconds is not None else "")
 
 
 def _hints(facts: Facts) -> list[str]:
@@ -199,7 +199,7 @@ def _hints(facts: Facts) -> list[str]:
     order = sorted(facts["hints"], key=lambda entry: entry["source"] not in binds.values())
     texts = [f"{causes.hint(entry)}, {causes.then(entry)}" for entry in order]
     texts += [causes.slot(facts["schedule"])] if facts["schedule"] else []
-    texts += [causes.notice(each) for each in facts["notices"]]
+    texts += [causes.notice(notice) for notice in facts["notices"]]
     if not texts:
         return [f"HINT     none in force ({len(facts['sources'])} sources)"]
     out = [
@@ -213,10 +213,10 @@ def _hints(facts: Facts) -> list[str]:
 def _bands(bands: Facts) -> list[str]:
     """Lines with the RMS power of battery, grid and load in each frequency band."""
     texts = [
-        f"{name} " + "/".join(kilowatt(bands[each]["rms_W"][name]) for each in BANDS_OF)
+        f"{name} " + "/".join(kilowatt(bands[band]["rms_W"][name]) for band in BANDS_OF)
         for name in bands[BANDS_OF[0]]["rms_W"]
     ]
-    is_blank = any(None in bands[each]["rms_W"].values() for each in BANDS_OF)
+    is_blank = any(None in bands[band]["rms_W"].values() for band in BANDS_OF)
     why = "; - not observable, why: --json" if is_blank else ""
     return [
         f"RMS kW   battery/grid/load, last {bands['window_s']} s: {texts[0]}",
@@ -239,10 +239,10 @@ def _racks(racks: list[Facts]) -> list[str]:
 
 
 def _foot(facts: Facts) -> list[str]:
-    links = sorted(facts["links"].items(), key=lambda each: each[1] == "ok")  # not ok first
+    links = sorted(facts["links"].items(), key=lambda pair: pair[1] == "ok")  # not ok first
     log, due = f"LOG      {_log(facts)}", _due(facts)
     lines = [fitting(log, f"   DUE {', '.join(due[:count])}") for count in range(len(due), 0, -1)]
-    line = next((each for each in lines if each != log), log)
+    line = next((candidate for candidate in lines if candidate != log), log)
     command = typed(facts["reset"])
     if len(facts["standing"]) > ROWS_SHOWN or facts["channel_b"]:
         # A reset must not clear a row that the operator has not seen.
@@ -285,8 +285,8 @@ def _loop(facts: Facts) -> str:
         return tick
     late = loop["lateness_us"]
     missed = f"; {loop['missed'] + loop['late']} missed of {loop['ticks']}"
-    words = [f"p50 {late['p50']} us", f"p99 {late['p99']} us", f"worst {late['max'] / 1000:.1f} ms"]
-    lines = [f"{tick}, late {', '.join(words[without:])}{missed}" for without in range(3)]
+    times = [f"p50 {late['p50']} us", f"p99 {late['p99']} us", f"worst {late['max'] / 1000:.1f} ms"]
+    lines = [f"{tick}, late {', '.join(times[without:])}{missed}" for without in range(3)]
     return next((line for line in lines if len(line) <= WIDTH), f"{tick}{missed}")
 
 

@@ -129,10 +129,10 @@ def ending(left: str, right: str) -> str:
     return cut(left, WIDTH - len(right)) + right
 
 
-def fitting(first: str, *others: str) -> str:
+def fitting(first: str, *texts: str) -> str:
     """A line with `first` and, in their order, the others that still fit whole."""
-    for other in others:
-        first += other if len(first + other) <= WIDTH else ""
+    for text in texts:
+        first += text if len(first + text) <= WIDTH else ""
     return first
 
 
@@ -144,10 +144,10 @@ def is_mode_shown(facts: Facts) -> bool:
 def contradicted(facts: Facts) -> str:
     """Signals that other measurements contradict, after the reason: "R922 ...: pv_1.power_W"."""
     by_reason: dict[str, list[str]] = {}
-    for each in facts.get("contradicted", ()):
-        words = f"{each['reason']['label']} {each['reason']['name']}"
-        by_reason.setdefault(words, []).append(each["signal"])
-    return "; ".join(f"{words}: {', '.join(names)}" for words, names in by_reason.items())
+    for contradiction in facts.get("contradicted", ()):
+        reason = f"{contradiction['reason']['label']} {contradiction['reason']['name']}"
+        by_reason.setdefault(reason, []).append(contradiction["signal"])
+    return "; ".join(f"{reason}: {', '.join(names)}" for reason, names in by_reason.items())
 
 
 def head(facts: Facts) -> list[str]:
@@ -162,8 +162,8 @@ def head(facts: Facts) -> list[str]:
         state += f", {facts['mode']['name'].upper()}"
     moment = facts.get("utc_text") or f"up {uptime(facts['uptime_ms'])}"
     middle = WIDTH - len(moment) - 2
-    words = facts.get("danger", {}).get("words")
-    line = f"!!! {words} ".ljust(WIDTH, "!") if words else RULE
+    danger = facts.get("danger", {}).get("words")
+    line = f"!!! {danger} ".ljust(WIDTH, "!") if danger else RULE
     return [spread(spread(facts["cabinet"], state, middle), moment), line]
 
 
@@ -175,19 +175,19 @@ def checklist(start: Facts) -> str:
 
 def standby(start: Facts) -> str:
     """Why the cabinet is in standby, with the remedy."""
-    found = start["rests"]
-    if found is None:
+    cause = start["rests"]
+    if cause is None:
         return "no run request: the controller is stopping, or its store has failed"
-    words = {
+    texts = {
         "test": "the test is over",
-        "lock-out": f"{found['name']}'s lock-out has ended",
+        "lock-out": f"{cause['name']}'s lock-out has ended",
         "unknown": "the store may lack a stop or lock-out",
         "row": "a row stopped it",
         "restart": "the controller has restarted",
         "store": "the store keeps failing",
         "sign test": "a sign test was due",
     }
-    why = words.get(found["why"], "a person stopped it")
+    why = texts.get(cause["why"], "a person stopped it")
     held = start["sign_held"]
     if held:
         units = f"unit {', '.join(map(str, held))}" if len(held) < 4 else f"{len(held)} units"
@@ -202,9 +202,9 @@ def typed(reset: Facts) -> str | None:
     return reset["command"] or (reset["code"] and TURN_KEY)
 
 
-def last(words: str | None) -> str:
+def last(command: str | None) -> str:
     """The last line of a page, with the command that resets its alarms."""
-    return spread(CELLS, f"To reset: {words}") if words else CELLS
+    return spread(CELLS, f"To reset: {command}") if command else CELLS
 
 
 def source(facts: Facts) -> str:
@@ -231,11 +231,11 @@ def folded(label: str, sentence: str, lines_max: int = 3) -> list[str]:
 
 def labelled(label: str, texts: Iterable[str]) -> list[str]:
     """The texts as folded lines, with the label before the first one."""
-    found = []
+    lines = []
     for number, text in enumerate(texts):
         begin = "" if number else label
-        found += wrapped(f"{begin:<{LABEL_MARGIN}}{text}", LABEL_MARGIN)
-    return found
+        lines += wrapped(f"{begin:<{LABEL_MARGIN}}{text}", LABEL_MARGIN)
+    return lines
 
 
 def wrapped(line: str, margin: int) -> list[str]:
@@ -247,12 +247,12 @@ def filled(blocks: Iterable[list[str]], lines_max: int) -> Parts:
     """Fill the parts of a page with blocks of lines, in their order. A block that fits in one part
     is never split.
     """
-    found: Parts = [[]]
+    parts: Parts = [[]]
     for block in blocks:
-        if found[-1] and len(found[-1]) + len(block) > lines_max:
-            found.append([])
-        found[-1].extend(block)
-    return found
+        if parts[-1] and len(parts[-1]) + len(block) > lines_max:
+            parts.append([])
+        parts[-1].extend(block)
+    return parts
 
 
 def page(lines: Iterable[str]) -> list[str]:

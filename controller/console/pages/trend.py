@@ -13,21 +13,21 @@ GAP = " "
 def parts(facts: Facts) -> Parts:
     """The trend (state/trend.py) as the only part of a page."""
     head_line = f"{'':<11}{'':<{COLUMNS}}{'lowest':>9}{'highest':>9}{'now':>8}"
-    rows = [_row(each) for each in facts["quantities"]]
+    rows = [_row(quantity) for quantity in facts["quantities"]]
     scale = f"{'':<11}{'-' + duration(facts['span_ms']):<{COLUMNS - 3}}now"
     return pages(facts, [[head_line, *rows, "", scale, *folded("", source(facts), 2)]])
 
 
-def _row(each: Facts) -> str:
-    known = [value for value in each["values"] if value is not None]
-    drawn = "".join(_level(value, known) for value in each["values"]).rjust(COLUMNS)
+def _row(quantity: Facts) -> str:
+    known = [value for value in quantity["values"] if value is not None]
+    drawn = "".join(_level(value, known) for value in quantity["values"]).rjust(COLUMNS)
     if not known:
-        return f"{each['name']:<11}{drawn}{'-':>9}{'-':>9}{'-':>8}"
+        return f"{quantity['name']:<11}{drawn}{'-':>9}{'-':>9}{'-':>8}"
     numbers = [
-        f"{value / each['divisor']:.{each['digits']}f}" if value is not None else "-"
-        for value in (min(known), max(known), each["now"])
+        f"{value / quantity['divisor']:.{quantity['digits']}f}" if value is not None else "-"
+        for value in (min(known), max(known), quantity["now"])
     ]
-    return f"{each['name']:<11}{drawn}{numbers[0]:>9}{numbers[1]:>9}{numbers[2]:>8}"
+    return f"{quantity['name']:<11}{drawn}{numbers[0]:>9}{numbers[1]:>9}{numbers[2]:>8}"
 
 
 def _level(value: int | None, known: list[int]) -> str:

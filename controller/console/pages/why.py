@@ -30,7 +30,10 @@ FEW_LINES = 6
 
 def parts(facts: Facts) -> Parts:
     """The parts of the page: the battery, then each actuator. facts: see state/why.py."""
-    actuators = [page([*head(facts), *actuator.block(each)]) for each in facts["actuators"]]
+    actuators = [
+        page([*head(facts), *actuator.block(actuator_facts)])
+        for actuator_facts in facts["actuators"]
+    ]
     return [_battery(facts), *actuators]
 
 
@@ -50,9 +53,9 @@ def _answer(facts: Facts) -> list[str]:
         shown, cause = _reason_shown(facts)
         if shown is None:
             return [first, "Nothing holds it back."]
-        what = " and ".join(_forbidden(facts["limits"]))
-        what = NO_POWER.get(what, f"No {what} is permitted")
-        return [first, f"{what}: {causes.short(shown, cause)}."]
+        direction = " and ".join(_forbidden(facts["limits"]))
+        direction = NO_POWER.get(direction, f"No {direction} is permitted")
+        return [first, f"{direction}: {causes.short(shown, cause)}."]
     held_W, request_W, setpoint_W = facts["held_back_W"], facts["request_W"], facts["setpoint_W"]
     is_less = request_W * setpoint_W >= 0 and abs(setpoint_W) < abs(request_W)
     moved = f"{'Held back' if is_less else 'Moved'} {kilowatt(abs(held_W))} kW"
@@ -104,10 +107,10 @@ def _asker(asked: Facts) -> str:
     """The source of the request, and the power for which this source asks."""
     cause = asked["base_cause"]
     entries = cause["hints"] if cause and cause["kind"] == "hint" else ()
-    words = [f"{entry['source']} asks {kilowatt(entry['value_W'])} kW" for entry in entries[:1]]
+    texts = [f"{entry['source']} asks {kilowatt(entry['value_W'])} kW" for entry in entries[:1]]
     if cause and cause["kind"] == "schedule":
         return causes.short(asked["base_reason"], cause)
-    return words[0] if words else asked["base_reason"]["name"]
+    return texts[0] if texts else asked["base_reason"]["name"]
 
 
 def _interlocks(facts: Facts) -> str:
@@ -117,51 +120,51 @@ def _interlocks(facts: Facts) -> str:
     return f"{counted(count, 'row')} active or latched: alarms"
 
 
-def _bounded(step: str, found: Facts, binding: Facts | None) -> list[str]:
+def _bounded(step: str, limits: Facts, binding: Facts | None) -> list[str]:
     """Lines about an interval, with the reason of each end. The binding reason comes first."""
-    low, high = found["low_reason"], found["high_reason"]
+    low, high = limits["low_reason"], limits["high_reason"]
     named = [
         (reason, cause)
-        for reason, cause in ((low, found["low_cause"]), (high, found["high_cause"]))
+        for reason, cause in ((low, limits["low_cause"]), (high, limits["high_cause"]))
         if reason
     ]
     if binding:
-        named.sort(key=lambda each: each[0]["code"] != binding["code"])
-    texts = [causes.short(*each) for each in named] or ["not acting"]
-    bounds = interval(found["low_W"], found["high_W"])
-    first = _row(step, texts[0], bounds, found["leaves_W"], binding is not None)
+        named.sort(key=lambda pair: pair[0]["code"] != binding["code"])
+    texts = [causes.short(*pair) for pair in named] or ["not acting"]
+    bounds = interval(limits["low_W"], limits["high_W"])
+    first = _row(step, texts[0], bounds, limits["leaves_W"], binding is not None)
     return [first, *[_row("", text, "", None) for text in texts[1:2] if text != texts[0]]]
 
 
 def _obligations(facts: Facts, binding: Facts | None) -> list[str]:
-    found = facts["obligations"]
-    if not found["standing"]:
-        words = "none" if found["is_known"] else "ignored: no fresh reading of the grid meter"
-        words = "none: off the grid" if facts["is_off_grid"] else words
-        return [_row("obligations", words, "", found["leaves_W"])]
+    obligations = facts["obligations"]
+    if not obligations["standing"]:
+        text = "none" if obligations["is_known"] else "ignored: no fresh reading of the grid meter"
+        text = "none: off the grid" if facts["is_off_grid"] else text
+        return [_row("obligations", text, "", obligations["leaves_W"])]
     out = []
-    for place, each in enumerate(found["standing"]):
-        codes = each["low_reason"]["code"], each["high_reason"]["code"]
+    for place, obligation in enumerate(obligations["standing"]):
+        codes = obligation["low_reason"]["code"], obligation["high_reason"]["code"]
         acts = binding is not None and binding["code"] in codes
         out.append(
             _row(
                 "obligations" if not place else "",
-                _obligation(each, binding if acts else None),
-                interval(each["low_W"], each["high_W"]),
-                each["leaves_W"],
+                _obligation(obligation, binding if acts else None),
+                interval(obligation["low_W"], obligation["high_W"]),
+                obligation["leaves_W"],
                 acts,
             )
         )
     return out
 
 
-def _obligation(each: Facts, binding: Facts | None) -> str:
-    met = ", met" if each["is_met"] else ", NOT MET"
-    if each["rank"] == "grid_connection" and not binding:
-        return f"{each['low_reason']['label']} {each['high_reason']['label']} grid connection{met}"
-    named = binding or (each["low_reason"] if each["low_W"] > -ANY_W else each["high_reason"])
-    if each["cause"] and each["cause"].get("hints"):
-        return causes.short(named, each["cause"])
+def _obligation(duty: Facts, binding: Facts | None) -> str:
+    met = ", met" if duty["is_met"] else ", NOT MET"
+    if duty["rank"] == "grid_connection" and not binding:
+        return f"{duty['low_reason']['label']} {duty['high_reason']['label']} grid connection{met}"
+    named = binding or (duty["low_reason"] if duty["low_W"] > -ANY_W else duty["high_reason"])
+    if duty["cause"] and duty["cause"].get("hints"):
+        return causes.short(named, duty["cause"])
     return f"{named['label']} {named['name']}{met}"
 
 
@@ -180,8 +183,8 @@ def _units(facts: Facts) -> list[str]:
         if unit["own_state"]:
             out.append(f" {name}The converter's own state is {unit['own_state']}: page links.")
         if refused := unit["refused"]:
-            words = f"{refused['label']} {refused['name']}. {refused['sentence']}"
-            out += folded(f"PCS {unit['unit']}", words, 1 if many else 2)
+            sentence = f"{refused['label']} {refused['name']}. {refused['sentence']}"
+            out += folded(f"PCS {unit['unit']}", sentence, 1 if many else 2)
     if len(facts["units"]) > UNITS_SHOWN:
         out.append(f" and {len(facts['units']) - UNITS_SHOWN} more converters (--json shows all)")
     return out
@@ -207,12 +210,12 @@ def _notes(facts: Facts) -> list[str]:
     if is_mode_shown(facts):
         mode = facts["mode"]
         out += folded("Mode", f"{mode['label']} {mode['name']}. {mode['sentence']}", 2)
-    for each in facts.get("contradicted", ())[:1]:
-        wrong = each["reason"]
+    for contradiction in facts.get("contradicted", ())[:1]:
+        wrong = contradiction["reason"]
         out += folded("Wrong", f"{contradicted(facts)}. {wrong['sentence']} {wrong['remedy']}", 3)
-    if found := facts["range"]:
-        share, load_W = f"{found['share_permille'] / 10:.0f} %", kilowatt(found["load_W"])
-        allowed = f"range_5s_W_max is {kilowatt(found['allowed_W'])} kW"
+    if swings := facts["range"]:
+        share, load_W = f"{swings['share_permille'] / 10:.0f} %", kilowatt(swings["load_W"])
+        allowed = f"range_5s_W_max is {kilowatt(swings['allowed_W'])} kW"
         out += folded("Range", f"Follows {share} of swings of {load_W} kW in 5 s: {allowed}.")
     if facts["short_W"]:
         short = facts["short_reason"]
@@ -233,26 +236,26 @@ def _notes(facts: Facts) -> list[str]:
 def _asked(request: Facts) -> list[str]:
     """The text about the cause if no limit binds. It explains the request."""
     named = [reason for reason in (request["base_reason"], request["fast_reason"]) if reason]
-    words = " ".join(
+    text = " ".join(
         [causes.sentences(request["base_cause"])] + [reason["sentence"] for reason in named]
     ).strip()
-    return folded("Cause", words, CAUSE_LINES) if words else []
+    return folded("Cause", text, CAUSE_LINES) if text else []
 
 
 def _else(facts: Facts, lines_max: int) -> list[str]:
     without, binding = facts["without"], facts["binding"]
-    words = f"Without {binding['label']} the set-point would be {directed(without['setpoint_W'])}"
+    text = f"Without {binding['label']} the set-point would be {directed(without['setpoint_W'])}"
     following = without["next"]
     return folded(
         "Else",
-        words + (f", by {following['label']} {following['name']}." if following else "."),
+        text + (f", by {following['label']} {following['name']}." if following else "."),
         lines_max,
     )
 
 
 def _forbidden(limits: Facts) -> list[str]:
     """The directions in which the limits leave no power."""
-    return [words for end, words in DIRECTIONS.items() if limits[f"{end}_W"] == 0]
+    return [direction for end, direction in DIRECTIONS.items() if limits[f"{end}_W"] == 0]
 
 
 def _reason_shown(facts: Facts) -> tuple[Facts | None, Facts | None]:

@@ -51,12 +51,12 @@ class Actions:
         kind = operator_commands.KEY_RESET if with_key else operator_commands.REMOTE_RESET
         try:
             answer = operator_client.reset(self._socket, kind, *seen.causes)
-            words, advice = answer.words(), _advice(answer)
+            outcome, advice = answer.words(), _advice(answer)
         except OSError as error:
-            words, advice = f"not sent, {error.strerror or error}", ""
+            outcome, advice = f"not sent, {error.strerror or error}", ""
         way = "key" if with_key else "remote"
-        text = f"{way} reset of {seen.words} ({_numbers(*seen.causes)}): {words}"
-        return f"Reset: {words}{advice}.{self.note(now_us, 'RESET', who, text)}"
+        text = f"{way} reset of {seen.words} ({_numbers(*seen.causes)}): {outcome}"
+        return f"Reset: {outcome}{advice}.{self.note(now_us, 'RESET', who, text)}"
 
     def lock_out(self, now_us: int, who: str, is_locked: bool) -> str:
         """Lock the cabinet out in this person's name, or end the lock-out."""
@@ -105,11 +105,11 @@ class Actions:
         """Send a command and note its answer. then(): what follows if it is accepted, in words."""
         try:
             answer = send()
-            words = operator_commands.words(answer)
-            words += then() if answer == operator_commands.ACCEPTED else ""
+            outcome = operator_commands.words(answer)
+            outcome += then() if answer == operator_commands.ACCEPTED else ""
         except (OSError, ValueError) as error:
-            words = f"not sent, {why(error)}"
-        return f"{name}: {words}.{self.note(now_us, code, who, about + words)}"
+            outcome = f"not sent, {why(error)}"
+        return f"{name}: {outcome}.{self.note(now_us, code, who, about + outcome)}"
 
     def acknowledge(self, now_us: int, who: str, seen: Seen) -> str:
         """Show on all consoles that this person has seen this alarm."""
@@ -133,19 +133,19 @@ class Actions:
                 )
         return None
 
-    def export(self, now_us: int, who: str, what: str, since: str) -> str:
-        """Start an export of `what` in a separate process, because a stick may be slow."""
+    def export(self, now_us: int, who: str, kind: str, since: str) -> str:
+        """Start an export of this kind in a separate process, because a stick may be slow."""
         if self._export is not None and not self._export.has_ended():
             return "An export is still running."
         self.forget_export()
-        words = [
+        command = [
             sys.executable,
             "-m",
             "controller",
             "record",
             "export",
             "--what",
-            what,
+            kind,
             "--out",
             self._export_directory,
             "--state-dir",
@@ -153,11 +153,11 @@ class Actions:
             *([f"--from={since}"] if since else []),
         ]
         try:
-            self._export = Export(words)
+            self._export = Export(command)
         except OSError as error:
             return f"Not exported: {error.strerror}."
-        noted = self.note(now_us, "FILES", who, f"export of {what} from {since or 'the beginning'}")
-        return f"Exporting {what}: this page shows the result.{noted}"
+        noted = self.note(now_us, "FILES", who, f"export of {kind} from {since or 'the beginning'}")
+        return f"Exporting {kind}: this page shows the result.{noted}"
 
     def exported(self) -> list[str]:
         """Lines about the present or last export, newest last."""
@@ -184,22 +184,22 @@ def _advice(answer: operator_client.Answer) -> str:
         latches.CHANGED: ": look at IN B again",
         latches.KEY_NEEDED: ": turn the key switch out of RUN",
     }
-    here = {
+    in_a = {
         latches.CHANGED: ": the page has changed since, look again",
         latches.NOT_CLEAR_YET: ": see WAITS on this page",
         latches.NO_TOKENS: ": see RESETS for the next one",
         latches.KEY_NEEDED: ": turn the key switch out of RUN",
     }
-    return in_b.get(answer.channel_b) or here.get(answer.here or 0, "")
+    return in_b.get(answer.channel_b) or in_a.get(answer.here or 0, "")
 
 
 class Export:
     """A running `firebreak record export`. No method waits for it."""
 
-    def __init__(self, words: list[str]):
+    def __init__(self, command: list[str]):
         """Raises OSError."""
         self._process = subprocess.Popen(
-            words,
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

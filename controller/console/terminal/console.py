@@ -68,7 +68,9 @@ def _serve(arguments: Namespace, line: Line) -> int:
         raise cli.Ended(NO_START, f"{error.filename or arguments.run_dir}: {why}") from error
     # Network terminals share one count, because each login there gets a new terminal number.
     counted = "pts" if where.startswith("pts-") else where
-    failures = login.Failures(*[os.path.join(each, f"{counted}.failed") for each in (kept, place)])
+    failures = login.Failures(
+        *[os.path.join(folder, f"{counted}.failed") for folder in (kept, place)]
+    )
     doing = actions.Actions(arguments.run_dir, arguments.state_dir, arguments.export_dir, where)
     seen = view.View(arguments.run_dir, arguments.state_dir)
     person = session.Session(
@@ -100,15 +102,15 @@ def _serve(arguments: Namespace, line: Line) -> int:
     cli.STATE_DIR,
 )
 def _user(arguments: Namespace) -> int:
-    name, what, place = arguments.name, arguments.what, arguments.state_dir
-    if (name is None) != (what == "list"):
-        line = "list takes no name" if what == "list" else f"{what} needs a name"
+    name, action, place = arguments.name, arguments.what, arguments.state_dir
+    if (name is None) != (action == "list"):
+        line = "list takes no name" if action == "list" else f"{action} needs a name"
         raise cli.Ended(WRONG_INPUT, line)
-    if what == "list":
+    if action == "list":
         if not os.path.isdir(place):
             raise users.UserError(f"{place}: no such folder")
         print("\n".join(users.names(place)) or "no users: firebreak user add NAME")
-    elif what == "remove":
+    elif action == "remove":
         users.remove(place, name)
         print(f"{name} cannot log in any more; an open login ends when it is idle")
     else:

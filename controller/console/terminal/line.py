@@ -70,10 +70,10 @@ class Line:
         self.pending = self.pending[taken or 0 :]
         return taken or 0
 
-    def _tried(self, call: Callable[[int, Given], Result], given: Given) -> Result | None:
+    def _tried(self, call: Callable[[int, Given], Result], argument: Given) -> Result | None:
         """The result of the call, or None if the line is not ready. Sets is_gone if it is gone."""
         try:
-            return call(self._descriptor, given)
+            return call(self._descriptor, argument)
         except BlockingIOError:
             return None
         except OSError as error:

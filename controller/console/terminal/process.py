@@ -61,12 +61,14 @@ class Console:
                 self._session.wants_end = False
                 self._session.page, self._session.part = "status", 0
 
-    def turn(self, others: Sequence = ()) -> None:
+    def turn(self, descriptors: Sequence = ()) -> None:
         """Wait for the next key, drawing or signal, and serve it."""
         now_us = self._now_us()
         reading = [self._line] if now_us >= self._read_us else []
         writing = [self._line] if self._line.pending else []
-        ready, _, _ = select.select([*reading, *others], writing, (), self._wait_us(now_us) / 1e6)
+        ready, _, _ = select.select(
+            [*reading, *descriptors], writing, (), self._wait_us(now_us) / 1e6
+        )
         now_us = self._now_us()
         with self._last:
             if self._line in ready:

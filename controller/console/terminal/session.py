@@ -70,8 +70,8 @@ class Session:
     def acting(self, now_us: int) -> str:
         """Words about the person who acts, for the line above the list of keys."""
         if self.who is None:
-            other = self._actor.other()
-            return f"ACTS{other}" if other else "Not logged in (view only)"
+            holder = self._actor.other()
+            return f"ACTS{holder}" if holder else "Not logged in (view only)"
         left_s = max(0, self._idle_us - (now_us - self._key_us)) // 1_000_000
         return f"{'BREAK-GLASS ' if self.is_break_glass else 'Logged in: '}{self.who} ({left_s} s)"
 

@@ -95,7 +95,7 @@ class View:
         return self._watch.shadow.causes if self._watch else None
 
     def page(self, name: str, part: int, extra: Iterable[str] = ()) -> Page:
-        """A part of a page of words.PAGE_OF_KEY. part: its number, from 0. After the last part comes the
+        """A part of a page of PAGE_OF_KEY. part: its number, from 0. After the last part comes the
         first one again. extra: lines for the end of the page.
         """
         if name in words.FIXED:
@@ -120,11 +120,11 @@ class View:
     def _made(self, seen: watch.Watch, name: str, part: int, extra: Iterable[str]) -> Page:
         if name == "hints":
             head = pages.text.head(seen.facts("links"))
-            found = hint_statistics.read(os.path.join(self._run_directory, "hints.stats"))
+            statistics = hint_statistics.read(os.path.join(self._run_directory, "hints.stats"))
             lines = ["The controller has written no counters of hints yet."]
-            if found is not None:
+            if statistics is not None:
                 now_ms, utc_s = clock.now_us() // 1000, int(clock.utc_us()) // 1_000_000
-                lines = sources.lines(sources.gather(found, seen.shadow, now_ms, utc_s))
+                lines = sources.lines(sources.gather(statistics, seen.shadow, now_ms, utc_s))
             return _cut(head, [*lines, *extra], part)
         if name == "tests":
             status = seen.facts("status")

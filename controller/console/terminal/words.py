@@ -104,49 +104,51 @@ def tests(facts: Facts) -> list[str]:
     ]
 
 
-def _bench(found: Facts) -> list[str]:
+def _bench(facts: Facts) -> list[str]:
     """Lines about the last sign test of each unit, the command of the step test, and open
     replacements.
     """
     rows = [
-        (f"sign test, unit {each['unit']}", " ".join([each["state"], each["date"] or ""]).strip())
-        for each in found["signs"]
+        (f"sign test, unit {sign['unit']}", " ".join([sign["state"], sign["date"] or ""]).strip())
+        for sign in facts["signs"]
     ]
     how = "firebreak test power, key to RUN; test sign or step"
     rows += [("TEST mode", how), ("step test", "page 9 has the figures of the last ones")]
-    rows += [("replacement", f"{each}; firebreak replace") for each in found["replacing"]]
-    if not found["replacing"]:
+    rows += [
+        ("replacement", f"{replacement}; firebreak replace") for replacement in facts["replacing"]
+    ]
+    if not facts["replacing"]:
         rows += [("replacement", "none is open; firebreak replace meter, pcs, bms or io")]
     return [
         part for label, text in rows for part in wrapped(f"  {label:<{HAND_AT - 2}}{text}", HAND_AT)
     ]
 
 
-def _proof_tests(found: Facts | None) -> list[str]:
+def _proof_tests(facts: Facts | None) -> list[str]:
     """Lines about the proof tests and about faults of their ledger."""
-    if found is None:
+    if facts is None:
         return ["  proof tests        not in the journal of this controller: another version"]
-    late = len(proof_state.wrong(found["rows"]))
-    is_unknown = found["clock"] == utc.UNKNOWN
+    late = len(proof_state.wrong(facts["rows"]))
+    is_unknown = facts["clock"] == utc.UNKNOWN
     clock = ["  clock              may be wrong: more may be late"] if is_unknown else []
-    soon = len([row for row in found["rows"] if row["state"] == proof_state.DUE])
+    soon = len([row for row in facts["rows"] if row["state"] == proof_state.DUE])
     return [
         f"  proof tests        {late} overdue or failed, {soon} within "
-        f"{proof_state.LIMITS_D[0]} d, of {len(found['rows'])} "
-        f"({proof_state.rows_armed(found['rows'])} rows armed)",
+        f"{proof_state.LIMITS_D[0]} d, of {len(facts['rows'])} "
+        f"({proof_state.rows_armed(facts['rows'])} rows armed)",
         *clock,
         *[
             part
-            for line in found["wrong"]
+            for line in facts["wrong"]
             for part in wrapped(f"  ledger             {line}", WORDS_AT)
         ],
     ]
 
 
-def _due_tests(found: Facts | None) -> list[str]:
+def _due_tests(facts: Facts | None) -> list[str]:
     """Each proof test that is near or overdue, the most overdue first."""
     rows = sorted(
-        [row for row in (found or {"rows": ()})["rows"] if row["state"] != proof_state.OK],
+        [row for row in (facts or {"rows": ()})["rows"] if row["state"] != proof_state.OK],
         key=lambda row: row["days_left"],
     )
     if not rows:
