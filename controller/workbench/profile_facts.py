@@ -63,8 +63,8 @@ def facts(name: str, profile: Profile) -> Facts:
 
 def _buses(profile: Profile, roles: list[str]) -> list[str]:
     """Kinds of bus that the device may be on, without repeats."""
-    kinds = [devices.bus_kinds(role, profile.family) for role in roles]
-    return list(dict.fromkeys([kind for role_kinds in kinds for kind in role_kinds]))
+    kinds = [kind for role in roles for kind in devices.bus_kinds(role, profile.family)]
+    return list(dict.fromkeys(kinds))
 
 
 def acceptances(profile: Profile) -> list[str]:
