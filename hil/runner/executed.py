@@ -84,9 +84,9 @@ def noted(work: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Used | None]
 
     def play(case: Any) -> tuple[Any, Used | None]:
         _watch.starts_others = False
-        result = work(case)
+        outcome = work(case)
         is_known = _watch.has_begun and not _watch.starts_others and not _has_changed()
-        return result, _watch.used if is_known else None
+        return outcome, _watch.used if is_known else None
 
     return play
 

@@ -71,8 +71,8 @@ class Kept:
             self.results.clear()
         self._file.truncate(0)
         self._write({"order": order})
-        for case, result in self.results.items():
-            self._write({"case": case, "result": result, "evidence": self.evidence[case]})
+        for case, kept in self.results.items():
+            self._write({"case": case, "result": kept, "evidence": self.evidence[case]})
 
     def _lines(self, order: dict[str, Any]) -> list[dict[str, Any]]:
         """The lines of the file, which ends after them. Raises WrongOptionError."""
