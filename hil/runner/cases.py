@@ -11,9 +11,12 @@ A result is plain data. A command gets each result as it is read back from JSON.
 import argparse
 import contextlib
 import functools
+import logging
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import CancelledError
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -22,7 +25,7 @@ from rich.progress import Progress
 
 from hil.engine import forks
 from hil.engine.refusals import CaseError as CaseError
-from hil.runner import executed
+from hil.runner import evidence, executed
 from hil.runner.evidence import Evidence
 from hil.runner.kept import Kept
 from hil.runner.options import WrongOptionError
@@ -30,6 +33,8 @@ from hil.runner.options import WrongOptionError
 WALL_S_MAX = 4 * 3600  # of a case: guards against a hang
 SAY_S = 30  # between two lines in a pipe
 DASK_S = 10  # until the scheduler has answered
+NO_END = f"hil.runner.cases.LostError: no result for {WALL_S_MAX // 3600} hours"
+GONE = "hil.runner.cases.LostError: the scheduler has gone"
 DASK_MISSING = "--dask: needs a package that is not here: .venv/bin/pip install distributed"
 OURS = ("hil.", "controller.", "drivers.")  # an exception of these modules has text for people
 Work = Callable[[Any], Any]
@@ -79,17 +84,39 @@ def on_dask(address: str, cases: Sequence, work: Work, workers: int) -> Results:
     except ImportError:
         raise WrongOptionError(DASK_MISSING) from None
     try:
+        logging.disable(logging.ERROR)  # dask prints tracebacks
         client = distributed.Client(address, timeout=DASK_S)
     except (OSError, ValueError):
         raise WrongOptionError(
             f"--dask {address}: no scheduler answers; allowed is an address such as "
             f"tcp://10.0.0.5:8786"
         ) from None
+    checked = functools.partial(_of_same_code, evidence.digest_of_tree(), work)
     with client:
-        futures = {client.submit(work, case, pure=False): place for place, case in enumerate(cases)}
-        for future in distributed.as_completed(futures):
-            is_failed = future.status != "finished"
-            yield futures[future], _failed(future) if is_failed else future.result()
+        futures = {
+            client.submit(checked, case, pure=False): place for place, case in enumerate(cases)
+        }
+        left = set(futures)
+        while left:
+            try:
+                ended = distributed.wait(left, WALL_S_MAX, "FIRST_COMPLETED").done
+            except (TimeoutError, CancelledError) as error:
+                reason = GONE if isinstance(error, CancelledError) else NO_END
+                yield from ((futures[future], Failure(reason)) for future in left)
+                return
+            for future in ended:
+                is_failed = future.status != "finished"
+                yield futures[future], _failed(future) if is_failed else future.result()
+            left -= ended
+
+
+def _of_same_code(digest: str, work: Work, case: Any) -> Any:
+    """Play a case on a worker, which needs the files that this digest stands for."""
+    if evidence.digest_of_tree() != digest:
+        raise WrongOptionError(
+            f"the worker on {os.uname().nodename} has other files of the program"
+        )
+    return work(case)
 
 
 def _failed(future: Any) -> Failure:

@@ -61,6 +61,18 @@ def digest(used: Used) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+@functools.cache
+def digest_of_tree() -> str:
+    """SHA-256 of all files of the program, for a worker on another computer."""
+    found = hashlib.sha256()
+    with executed.apart():
+        for room in executed.ROOMS:
+            for path in sorted((code.ROOT / room).rglob("*")):
+                if path.is_file() and path.suffix != ".pyc":
+                    found.update(f"{path.relative_to(code.ROOT)}\n".encode() + path.read_bytes())
+    return found.hexdigest()
+
+
 def _of_module(module: str, names: Iterable[str] | None) -> str:
     units = _units(module)
     chosen = set(units) if names is None else {"", *names, *_run_at_import(module)}

@@ -62,6 +62,11 @@ def begin() -> None:
     sys.addaudithook(_heard)
 
 
+def dask_setup(worker: object) -> None:
+    """Begin to watch a worker of dask that starts with `--preload hil.runner.executed`."""
+    begin()
+
+
 def has_begun() -> bool:
     """True if this process watches itself."""
     return _watch.has_begun

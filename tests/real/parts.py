@@ -37,7 +37,7 @@ PROGRAMS = {
 }
 LIBRARIES = {"libmodbus5": "modbus"}
 HEADERS = {"libc6-dev": "/usr/include/stdio.h"}  # gcc compiles the model of SPIN
-MODULES = ("kubernetes", "playwright")
+MODULES = ("distributed", "kubernetes", "playwright")
 
 
 def is_there(part):

@@ -274,7 +274,10 @@ class Client:
 
 @pytest.fixture
 def dask(monkeypatch):
-    module = SimpleNamespace(Client=Client, as_completed=lambda futures: reversed(list(futures)))
+    def wait(futures, timeout_s, when):
+        return SimpleNamespace(done=set(futures))
+
+    module = SimpleNamespace(Client=Client, wait=wait)
     monkeypatch.setitem(sys.modules, "distributed", module)
 
 
