@@ -10,7 +10,7 @@ from argparse import Namespace
 
 from controller.config import approval
 from controller.console.operator import newest, prove, sent
-from controller.run import operator_client, operator_commands
+from controller.run import answer_words, operator_client, operator_commands
 from controller.state.base import Facts
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
@@ -65,5 +65,5 @@ def _given(arguments: Namespace) -> int:
     prove(arguments, arguments.name)
     answer = sent(arguments, operator_client.approve, arguments.name, int(arguments.code, 16))
     is_done = answer == operator_commands.ACCEPTED
-    print(f"approval: {operator_commands.words(answer)}{f'; {AGAIN}' if is_done else ''}")
+    print(f"approval: {answer_words.text(answer)}{f'; {AGAIN}' if is_done else ''}")
     return DONE if is_done else NOT_DONE

@@ -20,7 +20,7 @@ from controller.console.replace import hold_sign
 from controller.core.policies import meter_sign
 from controller.core.policies.meter_sign import MeterSign
 from controller.forms.acceptance_text import names_nothing
-from controller.run import operator_client, operator_commands
+from controller.run import answer_words, operator_client, operator_commands
 from controller.state import contacts, watch
 from controller.state.base import Facts
 from controller.store import joining, proof_lines as pl, proof_tests, sign_tests
@@ -151,7 +151,7 @@ def _leave(arguments: Namespace, case: Case) -> None:
     for unit in units:
         hold_sign(arguments, unit, "it has not left")
     answer = operator.sent(arguments, operator_client.ask, operator_commands.STOP)
-    print(f"stop: {operator_commands.words(answer)}")
+    print(f"stop: {answer_words.text(answer)}")
     for unit in units:
         row = sign_tests.row_of(unit)
         ledger.add(utc.moment(), pl.SIGN, row, arguments.by, LEFT_REASON)

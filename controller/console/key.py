@@ -13,7 +13,7 @@ from typing import Any
 
 from controller.hints import admission, hint_statistics, keys, no_answer, wire as w
 from controller.hints.key_file import KeyStoreError
-from controller.run import operator_client, operator_commands
+from controller.run import answer_words, operator_client, operator_commands
 from controller.system import cli, clock, sockets
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 from controller.system.utc import elapsed_s
@@ -104,7 +104,7 @@ def _send(run_directory: str, command: int, name: str, key: bytes) -> int:
     elif answer == operator_commands.NO_SOURCE:
         use = f"the key is stored; to use it, add [source.{name}] and restart"
         more = f" ({use}; otherwise: firebreak key revoke {name})"
-    say(f"the running controller: {operator_commands.words(answer)}{more}")
+    say(f"the running controller: {answer_words.text(answer)}{more}")
     return code
 
 

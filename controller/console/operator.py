@@ -15,7 +15,7 @@ from controller.hints import no_answer
 from controller.journal import snapshot
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Snapshot
-from controller.run import operator_client, operator_commands
+from controller.run import answer_words, operator_client, operator_commands
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, OPERATORS, WRONG_INPUT, plain, say
 
@@ -95,7 +95,7 @@ def _shown(
     """Print an answer, and return the exit code."""
     is_done = answer == operator_commands.ACCEPTED
     more = f": {consequence(arguments.run_dir)}" if is_done and consequence else ""
-    print(f"{action}: {operator_commands.words(answer)}{more}")
+    print(f"{action}: {answer_words.text(answer)}{more}")
     return DONE if is_done else NOT_DONE
 
 

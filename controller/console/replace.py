@@ -19,7 +19,7 @@ from typing import NamedTuple
 from controller.console import operator, person
 from controller.console.replace_page import lines, tests_in_words
 from controller.console.replace_steps import KINDS
-from controller.run import operator_client, operator_commands, sign_request
+from controller.run import answer_words, operator_client, operator_commands, sign_request
 from controller.state import base, contacts, watch
 from controller.state.base import Facts
 from controller.store import proof_lines as pl, proof_tests, replacements, sign_tests
@@ -157,7 +157,7 @@ def _begin(arguments: Namespace, case: Case) -> int:
     if holder is None:
         answer = operator.sent(arguments, operator_client.lock_out, name, True)
         if answer != operator_commands.ACCEPTED:
-            line = f"lock-out by {name}: {operator_commands.words(answer)}"
+            line = f"lock-out by {name}: {answer_words.text(answer)}"
             raise cli.Ended(NOT_DONE, f"{line}; nothing is begun")
     is_own = holder is None or any(record.remark.startswith(BEGAN) for record in case.others)
     remark = f"{BEGAN}{identity}" if is_own else identity
@@ -201,7 +201,7 @@ def hold_sign(arguments: Namespace, unit: int, else_words: str) -> None:
     """
     answer = operator.sent(arguments, operator_client.sign, unit, sign_request.DUE)
     if answer != operator_commands.ACCEPTED:
-        line = f"sign test of unit {unit}: {operator_commands.words(answer)}"
+        line = f"sign test of unit {unit}: {answer_words.text(answer)}"
         raise cli.Ended(NOT_DONE, f"{line}; {else_words}")
 
 
@@ -254,7 +254,7 @@ def _unlock(arguments: Namespace, case: Case, begun: pl.Record) -> int:
     answer = operator.sent(arguments, operator_client.lock_out, holder, False)
     is_done = answer == operator_commands.ACCEPTED
     more = "; it stays in standby until `firebreak start`" if is_done else ""
-    print(f"end of the lock-out by {holder}: {operator_commands.words(answer)}{more}")
+    print(f"end of the lock-out by {holder}: {answer_words.text(answer)}{more}")
     return DONE if is_done else NOT_DONE
 
 

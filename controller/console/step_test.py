@@ -15,7 +15,7 @@ from controller.forms.acceptance_text import names_nothing
 from controller.hints import no_answer
 from controller.journal import snapshot
 from controller.journal.snapshot import Snapshot
-from controller.run import operator_client, operator_commands, sign_request
+from controller.run import answer_words, operator_client, operator_commands, sign_request
 from controller.state import (
     base,
     proof_tests as ledger_facts,
@@ -113,7 +113,7 @@ def _recorded(arguments: Namespace, unit: int, write: Callable[[], Record]) -> N
         return
     answer = sent(arguments, operator_client.sign, unit, sign_request.OVER)
     if answer != operator_commands.ACCEPTED:
-        say(f"a start still waits for it: {operator_commands.words(answer)}")
+        say(f"a start still waits for it: {answer_words.text(answer)}")
 
 
 def _hold(arguments: Namespace, unit: int) -> None:
@@ -124,7 +124,7 @@ def _hold(arguments: Namespace, unit: int) -> None:
         say(f"the start of unit {unit} is not held: {error}")
         return
     if answer != operator_commands.ACCEPTED:
-        say(f"the start of unit {unit} is not held: {operator_commands.words(answer)}")
+        say(f"the start of unit {unit} is not held: {answer_words.text(answer)}")
 
 
 def _accept(arguments: Namespace) -> int:
@@ -249,7 +249,7 @@ def _ask(arguments: Namespace, session: Session, ask: tuple[int, int, int]) -> N
     """Ask the controller for a step. A refusal ends the test."""
     answer = sent(arguments, operator_client.step, *ask)
     if answer != operator_commands.ACCEPTED and not session.ended:
-        session.ended = f"the controller refuses a step: {operator_commands.words(answer)}"
+        session.ended = f"the controller refuses a step: {answer_words.text(answer)}"
 
 
 def _show(

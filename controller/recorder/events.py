@@ -18,7 +18,7 @@ from controller.journal.snapshot import Snapshot, names_of, places, quantities
 from controller.recorder.held import Held
 from controller.rows import reason_words
 from controller.rows.records import BY_ID
-from controller.run import operator_commands
+from controller.run import answer_words
 from safety import matrix, parameters as p, signals as s
 
 TRIP, CLEAR, LATCH, RESET, STATE = "trip", "clear", "latch", "reset", "state"
@@ -164,7 +164,7 @@ class EventFinder:
             event(
                 RESET,
                 f"{'key' if kind == matrix.KEY else 'remote'} reset: "
-                f"{operator_commands.words(answer)}, {out[s.RESETS_LEFT]} left this hour",
+                f"{answer_words.text(answer)}, {out[s.RESETS_LEFT]} left this hour",
             )
             for kind, answer in (reset, void)
             if answer

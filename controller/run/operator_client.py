@@ -7,7 +7,7 @@ import struct
 from typing import NamedTuple
 
 from controller.core.image import PEER_EMPTY
-from controller.run import channel_link, operator_commands as commands, tool_read
+from controller.run import answer_words, channel_link, operator_commands as commands, tool_read
 from controller.system import clock, sockets
 from controller.system.paths import quoted
 from drivers.buses.crc import FRAME_BYTES_MAX
@@ -32,7 +32,7 @@ class Answer(NamedTuple):
     def words(self) -> str:
         """The answers of both channels in words."""
         peer_result = channel_link.RESULTS[min(self.channel_b, channel_link.NO_ANSWER)]
-        return commands.words(self.here) + (f"; {peer_result}" if self.channel_b else "")
+        return answer_words.text(self.here) + (f"; {peer_result}" if self.channel_b else "")
 
 
 class Data(NamedTuple):

@@ -14,7 +14,6 @@ import struct
 from collections.abc import Callable
 from typing import Protocol
 
-from controller.hints import no_answer
 from controller.run import tool_read
 from controller.system import caught, sockets
 from controller.system.paths import OPERATORS, ROOT
@@ -43,13 +42,30 @@ APPROVE = 31
 # A new key replaces all old ones; or the old key stays valid for a day; or no key is valid.
 SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13
 MADE_S_MAX = 2**32 - 1  # reached in the year 2106
-# Answers. A reset is answered with latches.RESULTS. A reset, a start or the end of a lock-out that
-# the store does not take is void (NOT_STORED). A stop or a lock-out is in effect without the store
-# (UNSTORED).
-ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED = range(100, 107)
-OTHERS_LOCK, KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED, STAYS_LOCKED = range(107, 113)
-UNSTORED, RESET_FIRST, IS_APPROVED, OTHER_IMAGE, OTHERS_NAME, FAILED = range(113, 119)
-NOT_IN_TEST, SIGN_HELD = 119, 120
+# Answers, whose meaning is in answer_words.py. A reset is answered with latches.RESULTS. A reset, a
+# start or the end of a lock-out that the store does not take is void (NOT_STORED). A stop or a
+# lock-out is in effect without the store (UNSTORED).
+ACCEPTED = 100
+REFUSED_FORM = 101
+BUSY = 102
+NOT_STORED = 103
+NO_SOURCE = 104
+LOCKED = 105
+NOT_LOCKED = 106
+OTHERS_LOCK = 107
+KEY_IN_RUN = 108
+IN_TEST = 109
+OVERRULED = 110
+UNCONFIRMED = 111
+STAYS_LOCKED = 112
+UNSTORED = 113
+RESET_FIRST = 114
+IS_APPROVED = 115
+OTHER_IMAGE = 116
+OTHERS_NAME = 117
+FAILED = 118
+NOT_IN_TEST = 119
+SIGN_HELD = 120
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 # The longest wait for the store. The answer is then NOT_STORED (a start or a reset is void) or
 # UNSTORED.
@@ -263,38 +279,3 @@ class Listener:
         self._socket.close()
         if os.path.exists(self._path):
             os.unlink(self._path)
-
-
-def words(answer: int | None) -> str:
-    """An answer code, or None, in words."""
-    if answer is None:
-        return no_answer.NOTHING
-    named = {
-        ACCEPTED: "accepted",
-        REFUSED_FORM: "not understood: is it the same version?",
-        BUSY: "somebody else's command is not done yet",
-        NOT_STORED: "the store does not take it: see the controller's messages",
-        NO_SOURCE: "its configuration has no such source",
-        LOCKED: "it is locked out already",
-        NOT_LOCKED: "it is not locked out",
-        KEY_IN_RUN: "turn the key out of RUN first",
-        IN_TEST: "a test is under way: ask again when its minute is over",
-        RESET_FIRST: "a row keeps it open: reset it, key to RUN, door shut, then start",
-        STAYS_LOCKED: "it is locked out, and that has to end first",
-        OVERRULED: "somebody has stopped it meanwhile",
-        UNCONFIRMED: "in effect; not known to be stored: another command is not done yet",
-        UNSTORED: "in effect, but a restart may lose it: see the controller's messages",
-        IS_APPROVED: "it is approved already",
-        OTHER_IMAGE: "another configuration runs: look at what has changed again",
-        NOT_IN_TEST: "it is not in TEST mode: firebreak test power, then the key to RUN",
-        SIGN_HELD: "the sign test of a unit is due: firebreak test sign, in TEST mode",
-        FAILED: "this command has failed in the controller: see its messages",
-        OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key "
-        "out of RUN",
-        OTHERS_NAME: "an operator locks out in the own login name; for all else put "
-        "sudo -u firebreak before it",
-    }
-    named |= tool_read.WORDS
-    if answer in range(len(latches.RESULTS)):
-        return latches.RESULTS[answer]
-    return named.get(answer, f"answer {answer}, which this version does not know")

@@ -26,7 +26,15 @@ LATER = -1  # the answer comes when the read has ended
 Place = tuple[int, int, int, int]  # unit id, function, address, count
 End = Callable[[int, int, bytes], object]  # called with (answer, code of a Modbus exception, data)
 # answers
-DATA, NO_BUS, HAS_OUTPUTS, IS_DEVICE, NO_ROOM, SILENT, EXCEPTION, DAMAGED, OTHERS = range(130, 139)
+DATA = 130
+NO_BUS = 131
+HAS_OUTPUTS = 132
+IS_DEVICE = 133
+NO_ROOM = 134
+SILENT = 135
+EXCEPTION = 136
+DAMAGED = 137
+OTHERS = 138
 WORDS = {
     DATA: "data",
     NO_BUS: "the running controller has no Modbus bus of this name",

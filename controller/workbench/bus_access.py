@@ -16,7 +16,13 @@ from controller.config import configuration
 from controller.config.bus_schema import BAUDS_BD, CHARACTERS, Bus
 from controller.forms.refusal import ConfigError
 from controller.hints import no_answer
-from controller.run import loop, operator_client, operator_commands as commands, tool_read
+from controller.run import (
+    answer_words,
+    loop,
+    operator_client,
+    operator_commands as commands,
+    tool_read,
+)
 from controller.system import cli, clock
 from controller.system.paths import NO_START, OPERATORS, WRONG_INPUT, quoted
 from controller.workbench.can_up import CONFIG_FILE
@@ -155,9 +161,9 @@ def through_controller(bus: Bus, run_directory: str) -> Read:
         if outcome == tool_read.EXCEPTION:
             return f"{EXCEPTION}{code}"
         if outcome in REFUSALS or outcome is None or outcome == commands.REFUSED_FORM:
-            line = f"bus {bus.name}: the running controller holds it: {commands.words(outcome)}"
+            line = f"bus {bus.name}: the running controller holds it: {answer_words.text(outcome)}"
             raise cli.Ended(NO_START, line)
-        return commands.words(outcome)
+        return answer_words.text(outcome)
 
     return read
 
@@ -221,9 +227,9 @@ class Opened:
         if kind == rtu.EXCEPTION:
             self._answer = f"{EXCEPTION}{code}"
         elif kind == rtu.TIMEOUT:
-            self._answer = commands.words(tool_read.SILENT)
+            self._answer = answer_words.text(tool_read.SILENT)
         else:
-            self._answer = commands.words(tool_read.DAMAGED)
+            self._answer = answer_words.text(tool_read.DAMAGED)
             if unit.other_unit:
                 self._answer = f"a reply of unit {unit.answered_by}"
 

@@ -16,7 +16,7 @@ from wire_ends import ends, varied
 from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import OPEN_W
 from controller.hints import replies, schedule_wire as sw, wire as w
-from controller.run import operator_commands as oc, tool_read as tr
+from controller.run import answer_words, operator_commands as oc, tool_read as tr
 from controller.run.channel_link import ChannelLink
 from controller.run.site_clock import SiteClock
 from controller.sites import EXAMPLE
@@ -147,7 +147,9 @@ def test_a_fault_behind_the_check_ends_one_message_with_one_line(fenced, monkeyp
         assert [fenced.send(next(hints(fenced))) for _ in range(9)] == [[]] * 9
         patched.setattr(cabinet, "request_run", lambda *_: {}["a"])
         (answer,) = fenced.send(bytes(8) + oc.REQUEST.pack(oc.MAGIC, oc.STOP, 0, 0, 0, 0), PLACE)
-        assert answer[4] == oc.FAILED and "has failed in the controller" in oc.words(oc.FAILED)
+        assert answer[4] == oc.FAILED and "has failed in the controller" in answer_words.text(
+            oc.FAILED
+        )
     assert len(fenced.send(next(hints(fenced)))) == 1
     first, second, third = capfd.readouterr().err.splitlines()
     assert "hints: one datagram is dropped or not answered: IndexError at listener.py:" in first

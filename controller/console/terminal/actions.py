@@ -14,7 +14,7 @@ from typing import IO, cast
 from controller.console import run_words
 from controller.console.terminal.view import Seen
 from controller.core.image import PEER_EMPTY
-from controller.run import operator_client, operator_commands
+from controller.run import answer_words, operator_client, operator_commands
 from controller.store import durable, spool
 from controller.system import json_text, regular_file
 from controller.system.paths import why
@@ -105,7 +105,7 @@ class Actions:
         """Send a command and note its answer. then(): what follows if it is accepted, in words."""
         try:
             answer = send()
-            outcome = operator_commands.words(answer)
+            outcome = answer_words.text(answer)
             outcome += then() if answer == operator_commands.ACCEPTED else ""
         except (OSError, ValueError) as error:
             outcome = f"not sent, {why(error)}"

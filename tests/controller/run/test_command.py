@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from controller.run import channel_link, operator_client, operator_commands as oc
+from controller.run import answer_words, channel_link, operator_client, operator_commands as oc
 from controller.system import sockets
 from controller.system.paths import OPERATORS
 from safety import latches
@@ -347,10 +347,12 @@ def test_an_answer_of_another_version_is_a_refusal(tmp_path, data):
 
 def test_every_answer_has_words_of_its_own():
     codes = (None, *range(len(latches.RESULTS)), *range(oc.ACCEPTED, oc.OTHERS_NAME + 1))
-    assert len({oc.words(code) for code in codes}) == len(codes)
-    assert all(oc.words(code).startswith("in effect") for code in (oc.UNSTORED, oc.UNCONFIRMED))
-    assert "effect" not in oc.words(oc.NOT_STORED)
-    assert oc.words(255) == "answer 255, which this version does not know"
+    assert len({answer_words.text(code) for code in codes}) == len(codes)
+    assert all(
+        answer_words.text(code).startswith("in effect") for code in (oc.UNSTORED, oc.UNCONFIRMED)
+    )
+    assert "effect" not in answer_words.text(oc.NOT_STORED)
+    assert answer_words.text(255) == "answer 255, which this version does not know"
 
 
 DONE, NOTHING, SILENT = latches.DONE, latches.NOTHING, "done; channel B does not answer"
