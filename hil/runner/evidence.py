@@ -32,6 +32,11 @@ def evidence(used: Used) -> Evidence:
     return {"digest": digest(used), "functions": functions, "files": files}
 
 
+def is_whole(kept: object) -> bool:
+    """True for evidence that a file has given."""
+    return isinstance(kept, dict) and {"digest", "functions", "files"} <= kept.keys()
+
+
 def is_valid(kept: Evidence) -> bool:
     """True if all that a result depends on is as it was."""
     return bool(digest_of(kept) == kept["digest"])

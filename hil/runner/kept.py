@@ -1,7 +1,8 @@
 """The results of a run, kept as they come: a file with one JSON line each.
 
     {"order": {"command": "nuisance", "seed": 1, ...}}
-    {"case": "derated: training job", "result": {...}, "evidence": {...}}
+    {"evidence": {"digest": "5f0c...", ...}}
+    {"case": "derated: training job", "result": {...}, "evidence": "5f0c..."}
     {"case": "as built: training job", "error": "Traceback ..."}
 
 Only a run with the same options (its order) goes on with the file. A case with an error is played
@@ -37,6 +38,7 @@ class Kept:
         """arguments: the command's arguments."""
         self.results: dict[str, Any] = {}
         self.evidence: dict[str, Evidence] = {}
+        self._written = set[str]()  # digests of the evidence in the file
         self.is_asked, self.is_stored, self._has_errors = bool(arguments.resume), False, False
         order = {key: var for key, var in vars(arguments).items() if key not in WITHOUT}
         name = f"firebreak-{arguments.program.replace(' ', '-')}-"
@@ -72,7 +74,7 @@ class Kept:
         self._file.truncate(0)
         self._write({"order": order})
         for case, kept in self.results.items():
-            self._write({"case": case, "result": kept, "evidence": self.evidence[case]})
+            self._write_case(case, kept)
 
     def _lines(self, order: dict[str, Any]) -> list[dict[str, Any]]:
         """The lines of the file, which ends after them. Raises WrongOptionError."""
@@ -94,11 +96,14 @@ class Kept:
 
     def _take(self, lines: list[dict[str, Any]]) -> None:
         """Take the valid results. One without evidence is valid if a person names the file."""
-        newest = {line["case"]: line for line in lines if "result" in line}
-        for case, line in newest.items():
-            kept = line.get("evidence") or {}
-            if evidence.is_valid(kept) if kept else self.is_asked:
-                self.results[case], self.evidence[case] = line["result"], kept
+        every = [line["evidence"] for line in lines if evidence.is_whole(line.get("evidence"))]
+        known = {kept["digest"]: kept for kept in every}
+        valid = {digest for digest, kept in known.items() if evidence.is_valid(kept)}
+        for line in lines:
+            digest = line.get("evidence", "")
+            if "result" in line and (digest in valid or not digest and self.is_asked):
+                self.results[line["case"]] = line["result"]
+                self.evidence[line["case"]] = known.get(digest, {})
 
     def _parsed(self, line: str) -> dict[str, Any]:
         try:
@@ -106,7 +111,9 @@ class Kept:
         except ValueError:
             parsed = None
         is_ours = isinstance(parsed, dict) and (
-            "order" in parsed or type(parsed.get("case")) is str
+            "order" in parsed
+            or type(parsed.get("case")) is str
+            or evidence.is_whole(parsed.get("evidence"))
         )
         return parsed if is_ours else self._refuse()
 
@@ -131,9 +138,18 @@ class Kept:
         """Keep a result; returns it as it would be read again. used: by its case."""
         text = json.dumps(result)
         self.evidence[case] = evidence.evidence(used) if used else {}
-        self._write({"case": case, "result": result, "evidence": self.evidence[case]})
+        self._write_case(case, result)
         self.results[case] = json.loads(text)
         return self.results[case]
+
+    def _write_case(self, case: str, result: Any) -> None:
+        """Write a result, and its evidence before the first one that has it."""
+        kept = self.evidence[case]
+        digest = kept.get("digest", "")
+        if kept and digest not in self._written:
+            self._written.add(digest)
+            self._write({"evidence": kept})
+        self._write({"case": case, "result": result, "evidence": digest})
 
     def fail(self, case: str, text: str) -> None:
         """Keep the traceback of a case, for a person."""
