@@ -113,7 +113,7 @@ def _fill_place(
 
 def _check_seal(file: str, path: Path, row: Table) -> None:
     """Refuse a counter or a check byte that has no room in the data."""
-    counter, checked = row["counter"], 8 * bool(row["check"])
+    counter, checked = row["counter"], 8 if row["check"] else 0
     counted = 0 if counter["start"] is None else counter["start"] + counter["length"]
     shortest = min([row["data"], row["data_close"] or row["data"]], key=len)
     if counted + checked > 4 * len(shortest):

@@ -123,7 +123,7 @@ def _panels(
     heights: list[float], head: float, has_bands: bool
 ) -> tuple[Figure, list[Axes], list[Axes]]:
     """(figure, panels from top to bottom, the three small ones of the bands below)."""
-    low = FOOT + (BANDS + 0.5) * has_bands
+    low = FOOT + (BANDS + 0.5 if has_bands else 0)
     height = head + math.fsum(heights) + GAP * (len(heights) - 1) + low
     figure = Figure(figsize=(WIDTH, height), dpi=110, facecolor="white")
 

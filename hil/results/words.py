@@ -90,9 +90,11 @@ def foreign_lines(doc: dict) -> list[str]:
 def mirrored_lines(doc: dict) -> list[str]:
     """The devices that only mirror their profile, if there are any."""
     names = ", ".join(doc.get("mirrored", {}).get("devices", ()))
+    if not names:
+        return []
     prefix = f"{MIRRORED.partition(':')[0]:11}"
     text = f"{MIRRORED.partition(': ')[2]}: {names}"
-    return textwrap.wrap(text, WIDTH, initial_indent=prefix, subsequent_indent=INDENT) * bool(names)
+    return textwrap.wrap(text, WIDTH, initial_indent=prefix, subsequent_indent=INDENT)
 
 
 def in_one_line(doc: dict) -> str:

@@ -23,7 +23,7 @@ def chosen(name: str, variant: str, inputs: spec.Inputs) -> spec.Spec:
 def whole(chosen: spec.Spec, inputs: spec.Inputs) -> run.Result:
     """The run in chain-only mode, then its outages and some other minutes with the kernel."""
     result = run.run(chosen, inputs)
-    is_small = chosen.cabinets <= KERNELS_MAX
-    wanted = minutes.of(result, 60 * inputs["kernel_minutes"] * is_small, inputs["outages"])
+    plain_s = 60 * inputs["kernel_minutes"] if chosen.cabinets <= KERNELS_MAX else 0
+    wanted = minutes.of(result, plain_s, inputs["outages"])
     played = [minutes.played(chosen, inputs, event) for event in wanted]
     return result._replace(minutes=tuple(played))

@@ -143,7 +143,7 @@ class DirectMeter:
             device.tick = lambda now_us: None  # type: ignore[method-assign]
             self._driver._words = None
         elif self._is_direct and not is_direct:
-            del device.tick  # type: ignore[method-assign]
+            del device.tick
             device._due_us = None  # it refreshes at once, with the present power
         self._is_direct = is_direct
         return is_direct

@@ -95,8 +95,8 @@ class LoadCap(Function):
             wanted_W = need_W
         is_room = asked_W > 0 and room_W >= asked_W * TENTH_MORE[0] // TENTH_MORE[1]
         state.wait_ms = max(0, state.wait_ms - passed_ms)
-        state.short_ms = min(state.short_ms + passed_ms, ASK_MS) * (wanted_W > 0)
-        state.room_ms = min(state.room_ms + passed_ms, RETURN_MS) * is_room
+        state.short_ms = min(state.short_ms + passed_ms, ASK_MS) if wanted_W > 0 else 0
+        state.room_ms = min(state.room_ms + passed_ms, RETURN_MS) if is_room else 0
         if state.short_ms >= ASK_MS and not state.wait_ms:
             state.is_low = is_low
             self._ask(wanted_W)

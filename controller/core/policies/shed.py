@@ -178,8 +178,8 @@ class Shed(Function):
             is_short = missing_W + findings.genset_W + next_W > 0
             need = state.need_ms, state.is_set_needed
             state.need_ms, state.is_set_needed = lasting(*need, is_short, passed_ms, NEED)
-        state.short_ms = min(state.short_ms + passed_ms, SHED_MS) * (missing_W > 0)
-        state.room_ms = min(state.room_ms + passed_ms, RETURN_MS) * is_room
+        state.short_ms = min(state.short_ms + passed_ms, SHED_MS) if missing_W > 0 else 0
+        state.room_ms = min(state.room_ms + passed_ms, RETURN_MS) if is_room else 0
         if state.short_ms >= SHED_MS:
             self._open(missing_W)
             state.short_ms = 0

@@ -168,10 +168,10 @@ class SiteBalance(Function):
         if now is not None:
             engine.runs, engine.is_heard = now, 1
         is_asked, warm_ms = device.sent("run") != 0, engine.warm_ms
-        engine.asked_ms = min(engine.asked_ms + passed_ms, MS_MAX) * is_asked
+        engine.asked_ms = min(engine.asked_ms + passed_ms, MS_MAX) if is_asked else 0
         if is_risen or warm_ms:
             is_warming = is_asked and now != 0 and not gives(device)
-            engine.warm_ms = min(warm_ms + passed_ms, MS_MAX) * is_warming
+            engine.warm_ms = min(warm_ms + passed_ms, MS_MAX) if is_warming else 0
 
     def _readings(self, known: Known, findings: Found, is_off_grid: bool) -> Readings:
         state, is_fitted = self.state, self._is_load_fitted

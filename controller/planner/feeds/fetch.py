@@ -95,7 +95,7 @@ class _Ended(request.AbstractHTTPHandler):
             deadline.opens_by(connection, self._connect)
             return connection
 
-        return super().do_open(link, *arguments, **more)  # type: ignore[arg-type]
+        return super().do_open(link, *arguments, **more)
 
 
 class _Plain(_Ended, request.HTTPHandler):

@@ -79,7 +79,7 @@ def delays_ms(config: Config, edges: int, seed: int) -> list[float]:
     rig = VirtualRig(config, load, seed)
     assert rig.controller.cabinet is not None, "it has just started"
     track = rig.controller.cabinet.core.functions["track"]
-    track.step = follow  # type: ignore[method-assign]
+    track.step = follow
     meter = rig.cabinet.devices[coverage.simulated_name(track_path.source(config))]
     _see_edges(meter, load)
     battery_W, passed = [], 0

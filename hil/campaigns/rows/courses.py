@@ -49,7 +49,8 @@ def _course(line: str) -> Course:
     fields = {
         name: _field(name, text) for name, _, text in [part.partition(": ") for part in parts]
     }
-    return Course(**{"stage": stage, "cause": _actions(cause), "name": label * bool(more)} | fields)
+    name = label if more else ""
+    return Course(**{"stage": stage, "cause": _actions(cause), "name": name} | fields)
 
 
 _LINES = DATA["table"]["courses"].replace("\n    ", " ").strip().splitlines()

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from unittest.mock import Mock
 
 import pytest
 from command_line import cheapen_passwords
@@ -202,7 +203,7 @@ def test_two_tries_at_the_same_moment_count_as_two(tmp_path, monkeypatch):
     assert guess(failures, 0)
     with monkeypatch.context() as patch:
         busy = BlockingIOError(errno.EAGAIN, "busy")
-        patch.setattr(os, "lockf", lambda *_: (_ for _ in ()).throw(busy))
+        patch.setattr(os, "lockf", Mock(side_effect=busy))
         failures.passed(60 * SECOND_US, "anna")
         assert not guess(failures, 60)
         assert failures.refusal(60 * SECOND_US, "anna").startswith("no login: another one")
@@ -222,7 +223,7 @@ def test_the_run_directory_counts_while_the_disk_takes_nothing(tmp_path, monkeyp
     def put(path, *content):
         with monkeypatch.context() as patch:
             if path in refused:
-                patch.setattr(os, call, lambda *_: (_ for _ in ()).throw(OSError(FULL[call], "no")))
+                patch.setattr(os, call, Mock(side_effect=OSError(FULL[call], "no")))
             real(path, *content)
 
     monkeypatch.setattr(durable, "put", put)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, strategies as st
@@ -375,7 +376,7 @@ def test_a_head_that_the_disk_refuses_is_no_failure_and_no_gap(three, monkeypatc
     before = (three.parent / pt.HEAD_FILE).read_text()
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with monkeypatch.context() as patch:
-        patch.setattr(pt.os, "replace", lambda *_: (_ for _ in ()).throw(full))
+        patch.setattr(pt.os, "replace", Mock(side_effect=full))
         add(three.parent, "2")
     assert (three.parent / pt.HEAD_FILE).read_text() == before and found_at(three).lines == []
     assert (three.parent / pt.HEAD_FILE).stat().st_mode & 0o777 == 0o640

@@ -1,5 +1,7 @@
 """The benchmarks: a step runs a real cabinet, a replay gives the bytes of its journal."""
 
+from unittest.mock import Mock
+
 import pytest
 
 from controller.config import configuration
@@ -44,7 +46,7 @@ def test_a_journal_replays_to_the_same_bytes_or_has_no_speed(tmp_path):
 
 def test_the_step_document_has_its_budgets(monkeypatch):
     monkeypatch.setattr(step, "TOPOLOGIES", ((1, 15, "step_1"),))
-    monkeypatch.setattr(step, "_instructions", lambda: (_ for _ in ()).throw(ImportError()))
+    monkeypatch.setattr(step, "_instructions", Mock(side_effect=ImportError()))
     monkeypatch.setattr(step.realtime, "freeze_collector", lambda: None)
     found = step.run(rounds=2, steps=3)
     assert [each["budget"] for each in found.figures] == ["step_1", None]
