@@ -5,7 +5,7 @@ the rest: options, seed, workers, kept results, closing lines, JSON and the exit
 """
 
 import functools
-import importlib
+import pkgutil
 from argparse import Namespace
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
@@ -17,18 +17,18 @@ from hil.results import words
 from hil.runner import options, report
 from hil.runner.cases import Engine, Runner, on_processes
 
-# name: (module in hil/campaigns/, class)
+# {name: module in hil/campaigns/ and class}
 TRIALS = {
-    "ask": ("ask.command", "Ask"),
-    "fleet": ("fleet.command", "Fleet"),
-    "frequency": ("frequency.command", "Frequency"),
-    "hint-attack": ("hint_attack.command", "HintAttack"),
-    "islands": ("outage.islands", "Islands"),
-    "nuisance": ("nuisance.command", "Nuisance"),
-    "outage": ("outage.command", "Outages"),
-    "ride": ("ride.command", "Ride"),
-    "runaway": ("runaway.command", "Runaway"),
-    "windows": ("windows.command", "Windows"),
+    "ask": "ask.command:Ask",
+    "fleet": "fleet.command:Fleet",
+    "frequency": "frequency.command:Frequency",
+    "hint-attack": "hint_attack.command:HintAttack",
+    "islands": "outage.islands:Islands",
+    "nuisance": "nuisance.command:Nuisance",
+    "outage": "outage.command:Outages",
+    "ride": "ride.command:Ride",
+    "runaway": "runaway.command:Runaway",
+    "windows": "windows.command:Windows",
 }
 Found = dict[str, Any]  # plain data: the result of one case or of several
 BYTE = "byte"  # the mode; the tick of --cabinet is printed after it
@@ -57,16 +57,20 @@ class Trial:
         self.cases: Sequence[Any] = ()
         self._started: dict[Any, Any] = {}
 
-    def start(self, keys: Collection[Any], make: Callable[[Any], Any]) -> None:
+    def start(self, keys: Collection[Any]) -> None:
         """Start the rigs with which the cases of these keys begin, because each case runs in a copy
         of this process. With dask no rig is started here, because one process plays many cases.
         """
         if not self.arguments.dask:
-            self._started = {key: make(key) for key in sorted(keys)}
+            self._started = {key: self.rig(key) for key in sorted(keys)}
 
-    def started(self, key: Any, make: Callable[[Any], Any]) -> Any:
+    def started(self, key: Any) -> Any:
         """The rig of `start` with this key, or a new one."""
-        return self._started.get(key) or make(key)
+        return self._started.get(key) or self.rig(key)
+
+    def rig(self, key: Any) -> Any:
+        """A new rig for the cases of this key."""
+        raise NotImplementedError
 
     @functools.cached_property
     def config(self) -> Config:
@@ -125,5 +129,5 @@ def add(commands: Any) -> None:
     """Add the command to the subparsers."""
     parser = commands.add_parser("trials", help=HELP)
     names = parser.add_subparsers(required=True, metavar="NAME", dest="trial")
-    for name, (module, of) in TRIALS.items():
-        command(name, getattr(importlib.import_module(f"hil.campaigns.{module}"), of))(names)
+    for name, place in TRIALS.items():
+        command(name, pkgutil.resolve_name(f"hil.campaigns.{place}"))(names)

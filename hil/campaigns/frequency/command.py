@@ -45,15 +45,16 @@ class Frequency(Trial):
         except (SeriesError, OSError, ValueError) as error:
             raise WrongOptionError(str(error)) from None
         cases = [shapes.drawn(number, arguments.seed) for number in range(arguments.count)]
-        self.start({""}, self._rig)
+        self.start({""})
         return [first._replace(after_s=AFTER_S), *cases, *shapes.bad()]
 
-    def _rig(self, _: str) -> VirtualRig:
+    def rig(self, key: str) -> VirtualRig:
+        """See Trial. All cases begin alike."""
         return course.started(self.responding, self.arguments.seed)
 
     def play(self, case: Case) -> Found:
         """See Trial."""
-        return course.play(case, self.started("", self._rig))
+        return course.play(case, self.started(""))
 
     def line(self, outcome: Found) -> str | None:
         """A line for a case with faults."""

@@ -52,15 +52,16 @@ class Ride(Trial):
         if source not in [declared.name for declared in self.config.sources]:
             print(f"requests   none: the cabinet has no [source.{source}]")
             cases = [case._replace(request_kW=0) for case in cases]
-        self.start({case.request_kW for case in cases}, self._rig)
+        self.start({case.request_kW for case in cases})
         return cases
 
-    def _rig(self, request_kW: int) -> VirtualRig:
-        return course.started(self.config, self.arguments.seed, request_kW)
+    def rig(self, key: int) -> VirtualRig:
+        """See Trial. key: the request, kW."""
+        return course.started(self.config, self.arguments.seed, key)
 
     def play(self, case: Case) -> Found:
         """See Trial."""
-        return course.play(case, self.started(case.request_kW, self._rig))
+        return course.play(case, self.started(case.request_kW))
 
     def line(self, outcome: Found) -> str | None:
         """A line for a case with faults."""

@@ -59,11 +59,12 @@ class Runaway(Trial):
         """The true runaways, then the cases with causes of false alarms."""
         arguments = self.arguments
         drawn = courses.drawn(arguments.seed, arguments.runaways, arguments.days, arguments.loads)
-        self.start({course.base for course in drawn}, self._rig)
+        self.start({course.base for course in drawn})
         return drawn
 
-    def _rig(self, base: str) -> VirtualRig:
-        return watching.started(base, self.arguments.seed)
+    def rig(self, key: str) -> VirtualRig:
+        """See Trial. key: of courses.BASES."""
+        return watching.started(key, self.arguments.seed)
 
     def name(self, case: Course) -> str:
         """A course has a seed of its own, which is its name."""
@@ -71,7 +72,7 @@ class Runaway(Trial):
 
     def play(self, case: Course) -> Figures:
         """See Trial."""
-        series = watching.watch(self.started(case.base, self._rig), case)
+        series = watching.watch(self.started(case.base), case)
         return {
             "seconds": len(series.values),
             "runaway_s": series.runaway_s,

@@ -51,11 +51,13 @@ def test_a_trial_that_is_not_met_is_an_exit_code(monkeypatch):
 @pytest.mark.parametrize("dask, made", [(None, ["a", "b", "c"]), ("tcp://x:1", ["a", "a", "c"])])
 def test_the_rigs_of_the_cases_are_started_before_but_on_dask(dask, made):
     """A process of dask plays many cases, and each case changes its rig."""
-    started, trial = [], Trial(SimpleNamespace(dask=dask))
+    started = []
 
-    def make(key):
-        started.append(key)
-        return key
+    class Noted(Trial):
+        def rig(self, key):
+            started.append(key)
+            return key
 
-    trial.start({"b", "a"}, make)
-    assert [trial.started(key, make) for key in "aac"] == ["a", "a", "c"] and started == made
+    trial = Noted(SimpleNamespace(dask=dask))
+    trial.start({"b", "a"})
+    assert [trial.started(key) for key in "aac"] == ["a", "a", "c"] and started == made
