@@ -39,20 +39,21 @@ def played(
     config: Config,
     duration_s: float,
     seed: int,
-    see: Callable[[rig.Rig, Document], object],
+    see: Callable[[rig.Rig, Document], object] = lambda running, shown: None,
     text: str | None = None,
     course: Callable[[rig.Rig], Course] | None = None,
     **more: object,
-) -> tuple[Document, Document]:
-    """(document, recording of the plant process) of a run.
+) -> tuple[Document, Document, Any]:
+    """(document, recording of the plant process, test sequence) of a run.
 
     text: a scenario, which gets the name "run"; see(rig, view): called ten times a second; course:
     makes a test sequence that plays beside the started rig. Raises RigError and OSError. If the run
     is interrupted, raises KeyboardInterrupt, because figures of half a run would mislead.
     """
     with tempfile.TemporaryDirectory(prefix="firebreak-run-") as folder:
-        chosen, path = None, os.path.join(folder, "run.toml") if text else None
-        if text and path:
+        chosen = path = None
+        if text:
+            path = os.path.join(folder, "run.toml")
             pathlib.Path(path).write_text(text, encoding="ascii")
             chosen = scenario.load(path)
         options = made(config, duration_s, seed, path, run_dir=folder, **more)
@@ -70,7 +71,7 @@ def played(
         doc = run.outcome(load_of(options, chosen), {"mode": "real time", "seed": seed}).doc
         if doc["interrupted"]:
             raise KeyboardInterrupt
-        return doc, recorded(folder)
+        return doc, recorded(folder), own
 
 
 def recorded(directory: str) -> Document:

@@ -30,18 +30,16 @@ LOW = ("nice", "-n", "19")  # least priority, because on a site other machines m
 
 def run(seconds: float = 300.0, seed: int = 1) -> Measured:
     """The findings. seconds: length of each phase. Raises RigError, OSError."""
-    played = []
-
-    def made(rig: Rig) -> Course:
-        played.append(Course(rig, seconds, seed))
-        return played[0]
-
-    config = configuration.load(order.EXAMPLE)
-    text = hint.SCENARIO.format(duration_s=order.WHOLE_DAY_S)
-    day = config, order.WHOLE_DAY_S, seed, lambda rig, shown: None, text
-    doc, content = order.played(*day, course=made, beats=True)
-    delays_us = {way: hint.delays_us(content, sent) for way, sent in played[0].sent.items()}
-    return played[0].measured(delays_us, order.priority(doc))
+    doc, content, played = order.played(
+        configuration.load(order.EXAMPLE),
+        order.WHOLE_DAY_S,
+        seed,
+        text=hint.SCENARIO.format(duration_s=order.WHOLE_DAY_S),
+        course=lambda rig: Course(rig, seconds, seed),
+        beats=True,
+    )
+    delays_us = {way: hint.delays_us(content, sent) for way, sent in played.sent.items()}
+    return played.measured(delays_us, order.priority(doc))
 
 
 class Course(course.Course):

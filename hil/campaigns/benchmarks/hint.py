@@ -46,7 +46,7 @@ def run(count: int = 200, seed: int = 1) -> Measured:
     duration_s = FIRST_S + (count + 1) * CYCLE_S
     text = SCENARIO.format(duration_s=duration_s)
     with Cyclictest() as rival:
-        doc, content = order.played(config, duration_s, seed, sender.see, text, beats=True)
+        doc, content, _ = order.played(config, duration_s, seed, sender.see, text, beats=True)
     taken_us = delays_us(content, sender.sent)
     notes = [
         f"seed {seed}, {len(sender.sent)} of {count} hints taken, each at a random phase of the "

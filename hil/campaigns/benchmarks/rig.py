@@ -71,7 +71,7 @@ def real_time(
             samples.append([round(at_s, 1), memory_kB["rss"], memory_kB["anonymous"]])
 
     with Cyclictest() as rival:
-        doc, _ = order.played(config, seconds, seed, see)
+        doc, *_ = order.played(config, seconds, seed, see)
     return doc, samples, rival
 
 

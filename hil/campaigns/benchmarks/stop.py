@@ -52,7 +52,7 @@ def run(count: int = 200, seed: int = 1) -> Measured:
     config, text = configuration.load(order.EXAMPLE), scenario_text(count, seed)
     duration_s = FIRST_S + count * CYCLE_S
     with Cyclictest() as rival:
-        doc, _ = order.played(config, duration_s, seed, lambda rig, shown: None, text)
+        doc, *_ = order.played(config, duration_s, seed, text=text)
     stops = reactions_ms(doc["timeline"])
     notes = [
         *rival.notes,

@@ -55,15 +55,11 @@ class HintAttack(Trial):
     def play(self, case: int) -> Found:
         """The figures of an attack."""
         config = coverage.loaded(self.arguments.cabinet, is_virtual=False)
-        played = []
-
-        def made(rig: Rig) -> Course:
-            played.append(Course(rig, case, self.arguments.seed))
-            return played[0]
-
-        day = config, order.WHOLE_DAY_S, self.arguments.seed
-        order.played(*day, lambda rig, shown: None, course=made)
-        return played[0].figures
+        seed = self.arguments.seed
+        *_, played = order.played(
+            config, order.WHOLE_DAY_S, seed, course=lambda rig: Course(rig, case, seed)
+        )
+        return played.figures
 
     def judge(self, outcomes: list[Found]) -> Judged:
         """See Trial."""

@@ -164,7 +164,7 @@ def test_a_run_is_played_and_half_a_run_is_not_taken_for_a_whole_one(monkeypatch
     refused = pytest.raises(KeyboardInterrupt) if interrupted else nullcontext()
     with refused:
         found = order.played(CONFIG, 30, 7, lambda *given: seen.append(given), text, beats=True)
-        assert found == ({"interrupted": False}, "content")
+        assert found == ({"interrupted": False}, "content", None)
     ((given, chosen, _), _) = made.call_args
     assert given["scenario"].endswith("run.toml") and given["beats"] and chosen.duration_s == 30
     assert seen == [(made.return_value, "a view")]
