@@ -75,13 +75,10 @@ OPTIONS: options.Options = {
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run all trials and print their figures. Returns the exit code."""
+    """Run all trials and print their figures. Returns the exit code. Raises FirmwareError."""
     checks = report.Checks()
     with tempfile.TemporaryDirectory(prefix="firebreak-mcu-") as folder:
-        try:
-            binary = None if arguments.standin else firmware.build(arguments.cache)
-        except firmware.FirmwareError as error:
-            return report.refuse("mcu", error, report.NO_START)
+        binary = None if arguments.standin else firmware.build(arguments.cache)
         figures = measured(Lab(arguments.count, folder, binary, arguments.tick), checks)
     notes = STANDIN_NOTES if arguments.standin else EMULATOR_NOTES
     measurement = Measured(figures, notes, {"checks": checks.rows}, machine.priority())

@@ -61,11 +61,9 @@ class Emulator:
         self._firmware, self._folder = str(firmware), tempfile.mkdtemp(dir=folder)
         self._counting = mode == mem.MODE_COUNT
         self._printed = os.path.join(self._folder, "printed")
-        self.memory = mem.Memory(os.path.join(self._folder, "memory"))
-        self.memory.set_image(image)
-        self.memory.forget()
-        for place, word in ((mem.MODE, mode), (mem.WATCHDOG_MS, mem.WATCHDOG), (mem.STEPS, steps)):
-            self.memory.write(place, word)
+        self.memory = mem.Memory(os.path.join(self._folder, "memory"), image)
+        self.memory.write(mem.MODE, mode)
+        self.memory.write(mem.STEPS, steps)
         self.link = -1
         self._process: Any = None
         self._qmp: Any = None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hil.campaigns.process import needed
 from hil.engine.processes import ROOT
+from hil.engine.refusals import RigError
 
 HERE = Path(__file__).resolve().parent
 CACHE = "~/.cache/firebreak-mcu"
@@ -41,7 +42,7 @@ MANIFEST = (
 )
 
 
-class FirmwareError(RuntimeError):
+class FirmwareError(RigError):
     """The firmware could not be made. The message is one line."""
 
 

@@ -22,16 +22,21 @@ ALL_CLOSED = sc.RELAY_BIT - 1
 
 
 class Memory:
-    """The mapped file: a new one, or an existing one if `create` is false."""
+    """The mapped file. image: the limit image of a new board; None: the file exists."""
 
-    def __init__(self, path: str | pathlib.Path, create: bool = True) -> None:
-        self.path = str(path)
-        self._created = create
-        if create:
+    def __init__(self, path: str | pathlib.Path, image: "array[int] | None" = None) -> None:
+        self.path, self._created = str(path), image is not None
+        if self._created:
             with open(self.path, "wb") as file:
                 file.truncate(MEMORY_BYTES)
         with open(self.path, "r+b") as file:
             self._words = mmap.mmap(file.fileno(), MAPPED_BYTES)
+        if image is not None:
+            content = si.file_bytes(image)
+            self._words[IMAGE : IMAGE + len(content)] = content
+            self.write(IMAGE_BYTES, len(content))
+            self.write(WATCHDOG_MS, WATCHDOG)
+            self.forget()
 
     def write(self, place: int, word: int) -> None:
         """Set a word."""
@@ -40,12 +45,6 @@ class Memory:
     def read(self, place: int) -> int:
         """A word."""
         return int.from_bytes(self._words[place : place + 4], "little")
-
-    def set_image(self, image: "array[int]") -> None:
-        """Write the limit image that the board reads at its next start."""
-        data = si.file_bytes(image)
-        self._words[IMAGE : IMAGE + len(data)] = data
-        self.write(IMAGE_BYTES, len(data))
 
     def image(self) -> bytes:
         """The bytes of the limit image."""

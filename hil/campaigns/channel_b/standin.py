@@ -101,10 +101,7 @@ class Standin:
 
     def __init__(self, folder: str, image: "array[int]") -> None:
         """folder: for the shared memory; image: of channel A."""
-        self.memory = mem.Memory(os.path.join(folder, "memory"))
-        self.memory.set_image(image)
-        self.memory.forget()
-        self.memory.write(mem.WATCHDOG_MS, mem.WATCHDOG)
+        self.memory = mem.Memory(os.path.join(folder, "memory"), image)
         self.link, self._slave = process.raw_pty()
         self._process: Any = None
 
@@ -150,7 +147,7 @@ def _live(memory: mem.Memory, link: int) -> NoReturn:
 
 def main(path: str, tty_name: str) -> int:
     """Run the board. Start it again when the watchdog has killed it."""
-    memory = mem.Memory(path, create=False)
+    memory = mem.Memory(path)
     link = os.open(tty_name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     tty.setraw(link)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

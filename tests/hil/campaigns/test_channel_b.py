@@ -71,9 +71,6 @@ class Board:
     def forget(self):
         self.contacts = mem.ALL_CLOSED
 
-    def set_image(self, image):
-        self.image = image
-
     def write(self, place, word):
         assert place == mem.CONTACTS
         self.contacts = word
@@ -154,9 +151,8 @@ def test_a_trial_that_goes_wrong_while_the_machine_holds_up_channel_a_is_made_ag
 
 
 def test_the_memory_gives_back_its_content(tmp_path):
-    memory = mem.Memory(tmp_path / "memory")
+    memory = mem.Memory(tmp_path / "memory", course.default_image())
     with contextlib.closing(memory):
-        memory.set_image(course.default_image())
         memory.write(mem.LATCH_LEVEL, 2)
         memory.forget()
         assert memory.read(mem.LATCH_LEVEL) == 0 and memory.read(mem.CONTACTS) == mem.ALL_CLOSED
