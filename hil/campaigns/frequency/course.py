@@ -5,7 +5,7 @@ the ideal: the droop of the true frequency, without a delay.
 import dataclasses
 from array import array
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,19 +35,24 @@ class GridOfCase(Grid):
     run.
     """
 
-    case: Case | None = None
-    begin_s = now_s = 0.0
+    case: Any = None
+    begin_s = _now_s = 0.0
+
+    @property
+    def t_s(self) -> float:
+        """The present time of the case."""
+        return self._now_s - self.begin_s
 
     def look(self, now_us: int) -> None:
         """See Grid."""
         super().look(now_us)
-        self.now_s = now_us / 1e6
+        self._now_s = now_us / 1e6
 
     @property
     def frequency_Hz(self) -> float:
         """See Grid."""
         grid_Hz = super().frequency_Hz
-        return self.case.frequency_Hz(self.now_s - self.begin_s) if self.case else grid_Hz
+        return self.case.frequency_Hz(self.t_s) if self.case else grid_Hz
 
 
 class Tick(NamedTuple):

@@ -11,13 +11,14 @@ from typing import NamedTuple
 from controller.config.cabinet_config import Config
 from controller.core.image import GRID_QUALITY
 from controller.recorder.ticks import ISLAND, SHED, STOP
+from hil.campaigns.frequency.course import GridOfCase
 from hil.campaigns.ride import codes
 from hil.campaigns.ride.codes import Case
 from hil.campaigns.rows import start
 from hil.campaigns.trials import Found
 from hil.engine.simulate import VirtualRig
 from hil.plant import pcs
-from hil.site.grid import PHASE_V, Grid
+from hil.site.grid import PHASE_V
 from hil.site.site import Site
 from safety import signals as s
 
@@ -31,38 +32,22 @@ TOLD, TOLD_S = "59d", 0.5
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
 
 
-class Weather(Grid):
-    """A grid with the sags of a case. begin_s: when the case starts, in the time of the run."""
+class Weather(GridOfCase):
+    """A grid with the sags of a case."""
 
-    case: Case | None = None
-    begin_s, base_W = 0.0, float(BASE_W)
-
-    def _t_s(self) -> float:
-        return self._now_s - self.begin_s
-
-    _now_s = 0.0
-
-    def look(self, now_us: int) -> None:
-        """See Grid."""
-        super().look(now_us)
-        self._now_s = now_us / 1e6
-
-    @property
-    def pu(self) -> float:
-        """The voltage, as a share of nominal."""
-        return codes.voltage_pu(self.case.sags, self._t_s()) if self.case else 1.0
+    base_W = BASE_W
 
     @property
     def voltage_V(self) -> float:
         """See Grid."""
-        return PHASE_V * self.pu
+        return PHASE_V * (codes.voltage_pu(self.case.sags, self.t_s) if self.case else 1.0)
 
     @property
     def frequency_Hz(self) -> float:
         """See Grid."""
         if self.case is None:
             return super().frequency_Hz
-        return codes.frequency_Hz(self.case.sags, codes.CODES[self.case.code], self._t_s())
+        return codes.frequency_Hz(self.case.sags, codes.CODES[self.case.code], self.t_s)
 
     def load_W(self, t_s: float) -> float:
         """The load, which follows the voltage as the case says."""
