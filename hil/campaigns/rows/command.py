@@ -2,12 +2,10 @@
 
 import argparse
 import difflib
-from collections.abc import Callable
 from typing import Any
 
 from controller.config import configuration
 from controller.config.cabinet_config import Config
-from controller.forms.refusal import ConfigError
 from controller.sites import EXAMPLE
 from controller.system import realtime
 from hil.campaigns.rows import measured, page, play, verdict
@@ -19,7 +17,7 @@ from hil.campaigns.rows.verdict import Row
 from hil.engine import forks
 from hil.engine.arguments import output_file, whole
 from hil.runner import options, report
-from hil.runner.cases import Engine, Runner, on_processes
+from hil.runner.cases import Runner
 
 JOBS_MAX = 64
 MEASURED = "save the figures of these cases for the hazard log (safety/hazards/measured.json)"
@@ -28,17 +26,14 @@ DISARMED = "without the stage of each case: each must be found not met, or it pr
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run the courses. Returns 0 if every one is met (--disarmed: if none is), else 1."""
+    """Run the courses. Returns 0 if every one is met (--disarmed: if none is), else 1. Raises
+    WrongOptionError or ConfigError.
+    """
     wanted = arguments.only or list(COURSES if arguments.disarmed else EVERY)
-    refusal = _refusal(arguments, wanted)
-    if refusal:
-        return report.refuse("rows", refusal)
-    try:
-        config = configuration.load(arguments.cabinet)
-    except ConfigError as error:
-        return report.refuse("rows", error)
-    if refusal := _unknown(config, wanted):
-        return report.refuse("rows", refusal)
+    if refusal := _refusal(arguments, wanted):
+        raise options.WrongOptionError(refusal)
+    config = configuration.load(arguments.cabinet)
+    _refuse_unknown(config, wanted)
     print(f"seed       {arguments.seed}", flush=True)
     return _run(config, arguments, wanted)
 
@@ -64,8 +59,8 @@ def _refusal(arguments: argparse.Namespace, wanted: list[str]) -> str | None:
     return None
 
 
-def _unknown(config: Config, wanted: list[str]) -> str | None:
-    """A refusal if the cabinet lacks a device or source that these courses name, or None."""
+def _refuse_unknown(config: Config, wanted: list[str]) -> None:
+    """Raise WrongOptionError if the cabinet lacks a device or source that these courses name."""
     courses = [EVERY[label] for label in wanted]
     acts = [do for course in courses for do in course.at_start + course.before + course.cause]
     named = {str(act.arguments["device"]) for act in acts if "device" in act.arguments}
@@ -73,15 +68,15 @@ def _unknown(config: Config, wanted: list[str]) -> str | None:
     missing = sorted(named - known)
     if REQUEST["source"] not in [source.name for source in config.sources]:
         missing.append(f"source.{REQUEST['source']}")
-    return f"--cabinet: {config.path} has no {', '.join(missing)}" if missing else None
+    if missing:
+        raise options.WrongOptionError(f"--cabinet: {config.path} has no {', '.join(missing)}")
 
 
 def _run(config: Config, arguments: argparse.Namespace, wanted: list[str]) -> int:
-    seed = arguments.seed
-    not_done: dict[str, str] | None = None
-    limits = Limits(config, STEP_ms) if arguments.real else Limits(config)
+    not_done, limits = None, Limits(config)
     if arguments.real:
         not_done = {label: NOT_DONE[label] for label in wanted if label in NOT_DONE}
+        limits = Limits(config, STEP_ms)
     labels = [label for label in wanted if label not in (not_done or ())]
     runner = Runner(arguments)
     try:
@@ -91,7 +86,7 @@ def _run(config: Config, arguments: argparse.Namespace, wanted: list[str]) -> in
         text = f"interrupted: {len(runner.done)} of {len(labels)} cases run"
         print(report.verdict(text))
         return report.refuse("rows", error, report.INTERRUPTED) if str(error) else 130
-    report.write_json(arguments.json, page.document(rows, limits, seed, not_done))
+    report.write_json(arguments.json, page.document(rows, limits, arguments.seed, not_done))
     report.write(arguments.md, page.page(rows, limits, not_done))
     if arguments.measured:
         measured.keep(rows)
@@ -108,22 +103,24 @@ def _rows(
     runner: Runner, arguments: argparse.Namespace, labels: list[str], limits: Limits
 ) -> list[Row]:
     """Rows in the order of the labels. Each line is printed when its course ends."""
-    engine: Engine = on_processes
-    row: Callable[[str], dict[str, Any]]
-    if arguments.real:
-        courses, campaign = IN_REAL, Campaign(limits, arguments.seed)
-        ordered, row = campaign.ordered(labels), campaign.plain_row
-        engine = campaign.on_threads
-    else:
-        realtime.freeze_collector()
-        courses, ordered = EVERY, play.ordered(labels)
-        shared = () if arguments.dask else labels
-        row = play.work(limits, shared, arguments.disarmed, arguments.seed)
+    courses = IN_REAL if arguments.real else EVERY
 
     def line(outcome: dict[str, Any]) -> str:
         return page.line(Row.of(outcome, courses), limits)
 
-    outcomes = runner.play(ordered, row, line, engine=engine)
+    if arguments.real:
+        campaign = Campaign(limits, arguments.seed)
+        outcomes = runner.play(
+            campaign.ordered(labels),
+            lambda label: campaign.row(label).plain(),
+            line,
+            engine=campaign.on_threads,
+        )
+    else:
+        realtime.freeze_collector()
+        shared = () if arguments.dask else labels
+        row = play.work(limits, shared, arguments.disarmed, arguments.seed)
+        outcomes = runner.play(play.ordered(labels), row, line)
     rows = [Row.of(outcome, courses) for outcome in outcomes]
     return sorted(rows, key=lambda row: labels.index(row.course.label))
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hil.campaigns.rows.course import Course, Do, do
-from hil.campaigns.rows.start import apply
+from hil.campaigns.rows.start import apply, stays_open, wait
 from hil.scenarios import faults
 
 CLEAR_S = 45.0  # the plant's slowest sensor, plus 5 s until a cause counts as gone
@@ -51,19 +51,18 @@ def freed(rig: Any, course: Course) -> dict[str, bool]:
         return {}
     for act in filter(None, map(undone, course.at_start + course.before + course.cause)):
         apply(rig, act)
-    before = len(rig.observer.timeline)
-    cleared = {BY_ITSELF: _is_free_after(rig, course, CLEAR_S)}
-    events = [name for _, name, _ in rig.observer.timeline[before:]]
-    cleared[CLOSES] = "bms_close_sent" in events
+    is_open = stays_open(rig, CLEAR_S)
+    cleared = {BY_ITSELF: _is_free(rig, course), CLOSES: not is_open}
     rig.controller.reset(REMOTE)
-    cleared[REMOTE] = _is_free_after(rig, course, ANSWER_S)
+    wait(rig, ANSWER_S)
+    cleared[REMOTE] = _is_free(rig, course)
     apply(rig, do("key", run=False))  # a reset with the key requires the key out of RUN
-    rig.run(rig.now_us / 1e6 + ANSWER_S)
+    wait(rig, ANSWER_S)
     rig.controller.reset(KEY)
-    cleared[KEY] = _is_free_after(rig, course, ANSWER_S)
+    wait(rig, ANSWER_S)
+    cleared[KEY] = _is_free(rig, course)
     return cleared
 
 
-def _is_free_after(rig: Any, course: Course, duration_s: float) -> bool:
-    rig.run(rig.now_us / 1e6 + duration_s)
+def _is_free(rig: Any, course: Course) -> bool:
     return course.stage not in [name.partition(".")[0] for name in rig.trips.active()]

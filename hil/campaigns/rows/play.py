@@ -10,7 +10,7 @@ from hil.campaigns.rows import effects, latch, start, verdict
 from hil.campaigns.rows.course import Course
 from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.limits import Limits
-from hil.campaigns.rows.start import apply, ask
+from hil.campaigns.rows.start import apply, ask, stays_open, wait
 from hil.campaigns.rows.watch import HOLD_S, LAG_S_MAX, Result, Watch
 from hil.engine.simulate import VirtualRig
 
@@ -64,7 +64,7 @@ def measured(rig: Any, course: Course, limits: Limits) -> Result:
     for act in course.before:
         apply(rig, act)
     ask(rig, course.power_kW, course.settle_s)
-    rig.run(rig.now_us / 1e6 + course.settle_s)
+    wait(rig, course.settle_s)
     watch = Watch(rig, course, wanted(course, rig.cabinet.devices))
     slowest_us = round(slowest_s(course, limits) * 1e6)
     stopped_us = rig.now_us + round((course.ends_s + STAYS_S) * 1e6) if course.is_stopped else None
@@ -111,23 +111,16 @@ def _probed(rig: Any, course: Course) -> dict[str, bool]:
     limited = [name for name in effects.demanded(course.stage) if name in effects.LIMITED]
     if limited and not course.starts:
         ask(rig, -course.power_kW, TURNED_S)
-        rig.run(rig.now_us / 1e6 + TURNED_S)
+        wait(rig, TURNED_S)
         now = effects.shown(rig.plant, course.stage)
         holds = {name: now[name] for name in limited}
     if "N" in course.asks:
         for act in course.repair:
             apply(rig, act)
         rig.controller.run_request(0)
-        rig.run(rig.now_us / 1e6 + ENDED_S)
+        wait(rig, ENDED_S)
         rig.controller.run_request(1)
-        holds[CLOSES] = _stays_open(rig)
+        holds[CLOSES] = stays_open(rig, ASKED_S)
     if course.does("controller_start"):
-        holds[STAYS] = _stays_open(rig)
+        holds[STAYS] = stays_open(rig, ASKED_S)
     return holds
-
-
-def _stays_open(rig: Any) -> bool:
-    """True if no rack gets a close command in the time that a start takes."""
-    before = len(rig.observer.timeline)
-    rig.run(rig.now_us / 1e6 + ASKED_S)
-    return all(name != "bms_close_sent" for _, name, _ in rig.observer.timeline[before:])

@@ -143,14 +143,8 @@ class Campaign:
         """The labels, with the longest course first."""
         return sorted(labels, key=lambda label: -duration_s(REAL[label], self._limits))
 
-    def plain_row(self, label: str) -> dict[str, Any]:
-        """The plain Row of a course, after repetitions. Raises RigError if its rig did not
-        start.
-        """
-        return self.row(label).plain()
-
     def row(self, label: str) -> Row:
-        """The Row of a course, after repetitions."""
+        """The Row of a course, after repetitions. Raises RigError if its rig did not start."""
         repeated: list[str] = []
         while True:
             row = self._attempt(label)
@@ -213,19 +207,7 @@ def ended(label: str, content: dict[str, Any], limits: Limits) -> Row:
 def ended_early(label: str, why: str) -> Row:
     """Row of a course that ended without a result."""
     wanted = play.wanted(REAL[label], {})
-    nothing = Result(
-        label,
-        lag_ms=None,
-        stands_ms=None,
-        permit_ms=None,
-        since_ms=dict.fromkeys(wanted),
-        at_first=[],
-        unwanted={},
-        after={},
-        stood=[],
-        violations=[],
-    )
-    return Row(REAL[label], nothing, wanted, [why])
+    return Row(REAL[label], Result(label, since_ms=dict.fromkeys(wanted)), wanted, [why])
 
 
 def stall(machine: Mapping[str, float]) -> str:

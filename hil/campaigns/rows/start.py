@@ -74,9 +74,21 @@ def load_W(t_s: float) -> float:
 
 def bring_up(rig: Any, course: Course) -> None:
     """Run from the controller's first tick until the cabinet has the course's power."""
-    begin_s, start_s = rig.now_us / 1e6, start_duration_s(course)
+    start_s = start_duration_s(course)
     ask(rig, course.power_kW, start_s, wait_s=SETTLED_S)
-    rig.run(begin_s + start_s)
+    wait(rig, start_s)
+
+
+def wait(rig: Any, seconds: float) -> None:
+    """Let time pass."""
+    rig.run(rig.now_us / 1e6 + seconds)
+
+
+def stays_open(rig: Any, seconds: float) -> bool:
+    """Let time pass. True if no rack gets a close command meanwhile."""
+    before = len(rig.observer.timeline)
+    wait(rig, seconds)
+    return all(name != "bms_close_sent" for _, name, _ in rig.observer.timeline[before:])
 
 
 def start_duration_s(course: Course) -> float:

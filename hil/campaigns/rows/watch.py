@@ -21,16 +21,16 @@ class Result(NamedTuple):
     """
 
     label: str
-    lag_ms: float | None
-    stands_ms: float | None
-    permit_ms: float | None
-    since_ms: dict[str, float | None]
-    at_first: list[str]
-    unwanted: dict[str, Any]
-    after: dict[str, bool]
-    stood: list[list[Any]]
-    violations: list[str]
-    freed: dict[str, bool] = {}
+    lag_ms: float | None = None
+    stands_ms: float | None = None
+    permit_ms: float | None = None
+    since_ms: Mapping[str, float | None] = {}
+    at_first: Sequence[str] = ()
+    unwanted: Mapping[str, Any] = {}
+    after: Mapping[str, bool] = {}
+    stood: Sequence[list[Any]] = ()
+    violations: Sequence[str] = ()
+    freed: Mapping[str, bool] = {}
 
     def counted_ms(self, time_ms: float | None) -> float | None:
         """This time, counted from when the sensor showed the cause; None if either is missing."""
@@ -138,7 +138,6 @@ class Watch:
             since_ms={name: self._ms(self.witness.since_us[name]) for name in self._wanted},
             at_first=sorted(self.witness.at_first),
             unwanted={name: self._ms(time_us) for name, time_us in self.witness.unwanted.items()},
-            after={},
             stood=[self._stood(trip) for trip in self._rig.trips.trips[self._trips :]],
             violations=self._rig.observer.violations[self._violations :],
         )
