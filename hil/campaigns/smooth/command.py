@@ -59,10 +59,10 @@ def run(arguments: Namespace) -> int:
     document = {"seed": arguments.seed, "delays": list(arguments.delays)}
     with Runner(arguments) as runner:
         if arguments.without:
-            has_all = "all" in arguments.without
-            parts = list(ablation.PARTS) if has_all else arguments.without
-            settings = sources(arguments), arguments.delays, parts, arguments.seed, runner
-            document["without"] = ablation.run(*settings)
+            parts = list(ablation.PARTS) if "all" in arguments.without else arguments.without
+            document["without"] = ablation.run(
+                sources(arguments), arguments.delays, parts, arguments.seed, runner
+            )
             return report.finish(arguments, document, (), True)
         document["rows"] = _rows(arguments, runner)
         means = rivals.means(document["rows"])
@@ -97,14 +97,18 @@ def _refuse_what_has_no_effect(arguments: Namespace) -> None:
 
 def _rows(arguments: Namespace, runner: Runner) -> list:
     allowed_W = None if arguments.range_kW is None else 1000 * arguments.range_kW
-    settings = arguments.delays, arguments.seed
     todo = [
-        cells.Cell(source, *settings, is_joined, allowed_W)
+        cells.Cell(source, arguments.delays, arguments.seed, is_joined, allowed_W)
         for is_joined in (False, True)
         for source in sources(arguments)
     ]
     print(HEAD, flush=True)
-    groups = runner.play(todo, cells.played, _lines, _name)
+    groups = runner.play(
+        todo,
+        cells.played,
+        lambda rows: "\n".join(map(table_line, rows)) or None,
+        lambda cell: f"load {cell.source.name}{', joined' * cell.is_joined}",
+    )
     return sorted(
         [row for rows in groups for row in rows],
         key=lambda row: (
@@ -114,14 +118,6 @@ def _rows(arguments: Namespace, runner: Runner) -> list:
             row["kind"],
         ),
     )
-
-
-def _name(cell: cells.Cell) -> str:
-    return f"load {cell.source.name}{', joined' * cell.is_joined}"
-
-
-def _lines(rows: list) -> str | None:
-    return "\n".join(map(table_line, rows)) or None
 
 
 # Limits of the 5 s range if the site states one. Factors on the range of the load: STEPS_MAX and

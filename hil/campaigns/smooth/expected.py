@@ -4,14 +4,10 @@ import pathlib
 
 from controller.system import toml_text
 
-DATA = pathlib.Path(__file__).with_name("expected.toml")
+RECORDS = toml_text.read(pathlib.Path(__file__).with_suffix(".toml"))["rows"]
+# {(load, kind, path): {figure: expected}}
+ROWS = {tuple(key): figures for *key, figures in RECORDS}
 WITHIN = 1.0  # allowed difference, points; none for `line`, which an operator limits
-
-
-def rows() -> dict:
-    """{(load, kind, path): {figure: expected}}."""
-    records = toml_text.read(DATA)["rows"]
-    return {tuple(key): figures for *key, figures in records}
 
 
 def measured(row: dict) -> dict:
@@ -33,7 +29,7 @@ def compared(row: dict) -> list:
     """[{figure, expected, measured, is_met}] of a row that the study has. A better value is met."""
     names = row["load"], row["kind"], row["path"]
     figures, results = measured(row), []
-    for figure, expected in rows().get(names, {}).items():
+    for figure, expected in ROWS.get(names, {}).items():
         value = figures[figure]
         over = value is not None and (value - expected) * (-1 if figure == "less_300s" else 1)
         results.append(

@@ -20,11 +20,7 @@ def means_W(power_W: np.ndarray, window_s: float) -> np.ndarray:
 
 def changes_W(power_W: np.ndarray, window_s: float) -> dict | None:
     """{rms, p99, max} of the changes between consecutive means, W; None: fewer than two means."""
-    return figures_W(np.abs(np.diff(means_W(power_W, window_s))))
-
-
-def figures_W(moved_W: np.ndarray) -> dict | None:
-    """{rms, p99, max}, W; None without a change."""
+    moved_W = np.abs(np.diff(means_W(power_W, window_s)))
     if not len(moved_W):
         return None
     found_W = np.sqrt(np.mean(moved_W**2)), np.percentile(moved_W, 99), moved_W.max()

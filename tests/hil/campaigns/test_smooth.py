@@ -218,7 +218,7 @@ def test_the_range_is_that_within_300_seconds():
     "line"       0.26   0.25     False
 """)
 def test_a_figure_is_met_within_a_point_or_better(monkeypatch, figure, value, expects, is_met):
-    monkeypatch.setattr(expected, "rows", lambda: {("x", "lin", "170"): {figure: expects}})
+    monkeypatch.setattr(expected, "ROWS", {("x", "lin", "170"): {figure: expects}})
     monkeypatch.setattr(expected, "measured", lambda row: {figure: value})
     (found,) = expected.compared({"load": "x", "kind": "lin", "path": "170"})
     assert found["is_met"] is is_met
@@ -240,7 +240,7 @@ def test_the_excess_over_plain_following_uses_the_same_draw():
 
 
 def test_the_study_expects_every_figure_under_a_name_that_is_measured():
-    found = expected.rows()
+    found = expected.ROWS
     names = {figure for figures in found.values() for figure in figures}
     assert names == {"rms_2s", "p99_2s", "rms_10s", "less_300s", "over_plain", "line"}
     assert {path for _, _, path in found} <= PATHS.keys()
@@ -283,7 +283,7 @@ def test_all_kinds_and_delays_of_a_file_are_in_table_and_json(folder, capsys):
 
 def test_a_row_that_is_worse_than_the_study_s_is_off(folder, monkeypatch, capsys):
     worse = {("b total_kW", "lin", "170"): {"rms_2s": -5.0}}
-    monkeypatch.setattr(expected, "rows", lambda: worse)
+    monkeypatch.setattr(expected, "ROWS", worse)
     options = "--delays", "170", "--only", "b total", "--processes", "1"
     assert main(["smooth", "--loads", str(folder), *options]) == 1
     assert "off        b total_kW, lin, 170 ms: rms_2s" in capsys.readouterr().out
@@ -291,7 +291,7 @@ def test_a_row_that_is_worse_than_the_study_s_is_off(folder, monkeypatch, capsys
 
 @pytest.mark.slow
 def test_the_figures_stated_of_a_built_in_load_are_those_of_today(capsys):
-    paths = [path for load, _, path in expected.rows() if load == "iterations"]
+    paths = [path for load, _, path in expected.ROWS if load == "iterations"]
     options = "--delays", ",".join(paths), "--only", "iterations", "--processes", "1"
     assert len(paths) == 3 and main(["smooth", *options]) == 1
     off = [line for line in capsys.readouterr().out.splitlines() if line.startswith("off")]
