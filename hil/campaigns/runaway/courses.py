@@ -47,29 +47,32 @@ def _logarithmic(deal: Random, low: float, high: float) -> float:
     return math.exp(deal.uniform(math.log(low), math.log(high)))
 
 
-def _for(at_s: float, for_s: float, act: Callable[[CabinetPlant, bool], object]) -> Steps:
-    """Call act(plant, True) at at_s, and act(plant, False) for_s later."""
-    return [(at_s, lambda plant: act(plant, True)), (at_s + for_s, lambda plant: act(plant, False))]
+# Makers draw the steps of an event, in seconds after it.
 
 
-def _zero(deal: Random, at_s: float) -> Steps:
+def _for(for_s: float, act: Callable[[CabinetPlant, bool], object]) -> Steps:
+    """Call act(plant, True) at once, and act(plant, False) for_s later."""
+    return [(0.0, lambda plant: act(plant, True)), (for_s, lambda plant: act(plant, False))]
+
+
+def _zero(deal: Random) -> Steps:
     (rack, module), for_s = _place(deal), deal.uniform(2.0, 60.0)
     return _for(
-        at_s, for_s, lambda plant, on: plant.racks[rack].stick_sensor(module, 0.0 if on else None)
+        for_s, lambda plant, on: plant.racks[rack].stick_sensor(module, 0.0 if on else None)
     )
 
 
-def _invalid(deal: Random, at_s: float) -> Steps:
+def _invalid(deal: Random) -> Steps:
     (rack, module), for_s = _place(deal), deal.uniform(2.0, 60.0)
-    return _for(at_s, for_s, lambda plant, on: plant.racks[rack].invalidate_sensors(module, 2 * on))
+    return _for(for_s, lambda plant, on: plant.racks[rack].invalidate_sensors(module, 2 * on))
 
 
-def _misread(deal: Random, at_s: float) -> Steps:
+def _misread(deal: Random) -> Steps:
     (rack, module), offset_K = _place(deal), deal.choice((-1.0, 1.0)) * deal.uniform(1.0, 60.0)
-    return [(at_s, lambda plant: plant.racks[rack].misread(module, offset_K))]
+    return [(0.0, lambda plant: plant.racks[rack].misread(module, offset_K))]
 
 
-def _stuck(deal: Random, at_s: float) -> Steps:
+def _stuck(deal: Random) -> Steps:
     """A sensor repeats its last reading for minutes; then it is right again."""
     rack, module = _place(deal)
 
@@ -77,10 +80,10 @@ def _stuck(deal: Random, at_s: float) -> Steps:
         faulty_rack = plant.racks[rack]
         faulty_rack.stick_sensor(module, faulty_rack.temperatures_degC[module] if on else None)
 
-    return _for(at_s, deal.uniform(120.0, 500.0), stick)
+    return _for(deal.uniform(120.0, 500.0), stick)
 
 
-def _solvent(deal: Random, at_s: float) -> Steps:
+def _solvent(deal: Random) -> Steps:
     """Someone paints or cleans nearby: 2 to 60 ppm for minutes, more at one head than the other."""
     ppm, for_s = _logarithmic(deal, 2.0, 60.0), deal.uniform(20.0, 200.0)
     share = deal.random()
@@ -89,10 +92,10 @@ def _solvent(deal: Random, at_s: float) -> Steps:
         plant.air.cap("vapour", ppm * on, (0,))
         plant.air.cap("vapour", ppm * share * on, (1,))
 
-    return _for(at_s, for_s, drift)
+    return _for(for_s, drift)
 
 
-def _drift(deal: Random, at_s: float) -> Steps:
+def _drift(deal: Random) -> Steps:
     """The zero of one detector drifts in one course as far as it otherwise drifts in months."""
     offgas_ppm, toxic_ppm = deal.choice(
         ((deal.uniform(2.0, 18.0), 0.0), (0.0, deal.uniform(5.0, 45.0)))
@@ -105,23 +108,21 @@ def _drift(deal: Random, at_s: float) -> Steps:
 
         return drift
 
-    return [(at_s + 50.0 * part, wander(part / 20.0)) for part in range(1, 21)]
+    return [(50.0 * part, wander(part / 20.0)) for part in range(1, 21)]
 
 
-def _hvac(deal: Random, at_s: float) -> Steps:
-    return [(at_s, lambda plant: setattr(plant.climate, "hvac_failed", True))]
+def _hvac(deal: Random) -> Steps:
+    return [(0.0, lambda plant: setattr(plant.climate, "hvac_failed", True))]
 
 
-def _balancing(deal: Random, at_s: float) -> Steps:
+def _balancing(deal: Random) -> Steps:
     """A balancer or a contact moves one cell's voltage suddenly, and back."""
     rack, module = _place(deal)
     offset_V, cell = deal.choice((-1.0, 1.0)) * deal.uniform(0.005, 0.06), deal.randrange(16)
-    return _for(
-        at_s, 60.0, lambda plant, on: plant.racks[rack].offset_cell(offset_V * on, module, cell)
-    )
+    return _for(60.0, lambda plant, on: plant.racks[rack].offset_cell(offset_V * on, module, cell))
 
 
-def _door(deal: Random, at_s: float) -> Steps:
+def _door(deal: Random) -> Steps:
     """The door is open for two minutes. The air inside mixes with the air of the hall."""
     hall_degC = deal.uniform(5.0, 40.0)
 
@@ -129,18 +130,22 @@ def _door(deal: Random, at_s: float) -> Steps:
         plant.door_closed = not on
         plant.climate.hold(hall_degC if on else None, 0.1 * on)
 
-    return _for(at_s, 120.0, open_)
+    return _for(120.0, open_)
 
 
-def _two(deal: Random, at_s: float) -> Steps:
+def _two(deal: Random) -> Steps:
     """Solvent in the air, and another event at the same time."""
-    steps = _solvent(deal, at_s)
-    return steps + deal.choice((_zero, _misread, _balancing, _door))(deal, at_s + 10.0)
+    steps = _solvent(deal)
+    return steps + _later(10.0, deal.choice((_zero, _misread, _balancing, _door))(deal))
+
+
+def _later(by_s: float, steps: Steps) -> Steps:
+    return [(by_s + at_s, act) for at_s, act in steps]
 
 
 # {maker: (its function, events in 1000 cabinet-days, seconds of observation after each event)}. The
 # rates are assumed, for a cabinet with 45 sensors, 5 detectors and one service visit per quarter.
-TABLE: dict[str, tuple[Callable[[Random, float], Steps], float, int]] = {
+TABLE: dict[str, tuple[Callable[[Random], Steps], float, int]] = {
     "sensor_zero": (_zero, 3.0, 240),
     "sensor_invalid": (_invalid, 3.0, 180),
     "misread": (_misread, 1000.0, 60),
@@ -152,7 +157,6 @@ TABLE: dict[str, tuple[Callable[[Random, float], Steps], float, int]] = {
     "door": (_door, 12.0, 300),
     "two_at_once": (_two, 0.5, 300),
 }
-MAKERS = {name: maker for name, (maker, _, _) in TABLE.items()}
 RATES = {name: rate for name, (_, rate, _) in TABLE.items()}
 WINDOW_S = {name: seconds for name, (_, _, seconds) in TABLE.items()} | {"load": 1200}
 
@@ -258,7 +262,7 @@ def _maker(kind: str, seed: str, loads: list[traces.Trace]) -> Course:
     at_s: float = SETTLE_S
     while kind != "load" and at_s + min(WINDOW_S[kind], MAKER_S - SETTLE_S) <= MAKER_S:
         events.append(at_s)
-        steps += MAKERS[kind](deal, at_s)
+        steps += _later(at_s, TABLE[kind][0](deal))
         at_s += WINDOW_S[kind]
     return Course(
         kind=kind,

@@ -153,7 +153,7 @@ def test_courses_follow_from_the_seed_and_are_as_many_as_asked():
     assert drawn[0] == drawn[1] != drawn[2] and len(one) == 16 + 36
     kinds = [each.kind for each in one]
     assert [kinds.count(kind) for kind in ("heater", "short", "sudden", "load")] == [8, 6, 2, 18]
-    assert set(kinds[16:]) <= {"load", *courses.MAKERS}
+    assert set(kinds[16:]) <= {"load", *courses.RATES}
     for each in one[16:]:
         assert not each.events or each.events[-1] + courses.WINDOW_S[each.kind] <= 1240
 
