@@ -23,13 +23,13 @@ from hil.runner import options, report
 from hil.runner.cases import Runner
 from hil.scenarios import scenario
 
-COLUMNS = ("journal", "wire", "image", "json")
+COLUMNS = ["scenario", "journal", "wire", "image", "json"]
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Print a line per scenario. Returns 1 if a digest differs from --against, else 0."""
     wanted = arguments.against
-    print("scenario", *COLUMNS)
+    print(*COLUMNS)
     with Runner(arguments) as runner:
         lines = sorted(runner.play(scenario.names(), digests))
     print("\n".join(lines), flush=True)
@@ -46,9 +46,9 @@ def _earlier(path: str) -> list[str]:
         head, *lines = pathlib.Path(path).read_text(encoding="ascii").splitlines() or [""]
     except (OSError, ValueError):
         raise argparse.ArgumentTypeError(f"{path}: cannot be read as text") from None
-    if head.split() != ["scenario", *COLUMNS]:
+    if head.split() != COLUMNS:
         raise argparse.ArgumentTypeError(f"{path}: is not an output of this command")
-    return [line for line in lines if len(line.split()) == len(COLUMNS) + 1]
+    return [line for line in lines if len(line.split()) == len(COLUMNS)]
 
 
 def digests(name: str) -> str:

@@ -144,12 +144,12 @@ def _play(
 
 def _record(stage: Stage, gap_ms_max: float) -> list[Sentence]:
     """Sentences about the record and the history, after the recorder has ended."""
-    folder = ("--state-dir", stage.state_directory)
     verified = process.module(
         "controller",
         "record",
         "verify",
-        *folder,
+        "--state-dir",
+        stage.state_directory,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -42,8 +42,7 @@ class Companion:
 
     def kill(self) -> None:
         """End the process with kill -9, and wait for its end."""
-        self.signal(signal.SIGKILL)
-        self._process.wait()
+        process.kill(self._process)
 
     def signal(self, number: int) -> None:
         """Send a signal to the process."""

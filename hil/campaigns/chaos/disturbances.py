@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from controller.system import toml_text
 from hil.campaigns.chaos import floods, neighbours
-from hil.campaigns.chaos.companions import Companion
 from hil.campaigns.chaos.stage import Stage
 from hil.campaigns.chaos.terminal import typing
 from hil.campaigns.course import Background, Turns
@@ -62,17 +61,13 @@ def _sent(text: str) -> Seen:
     return lambda counts: (counts["sent"] > 0, f"{counts['sent']} {text}")
 
 
-def _companion(stage: Stage, name: str) -> Companion:
-    return getattr(stage.companions, name)
-
-
 def _killed(stage: Stage, name: str) -> Context:
-    companion = _companion(stage, name)
+    companion = getattr(stage.companions, name)
     return _between(companion.kill, companion.start)
 
 
 def _stopped(stage: Stage, name: str) -> Context:
-    send = _companion(stage, name).signal
+    send = getattr(stage.companions, name).signal
     return _between(lambda: send(signal.SIGSTOP), lambda: send(signal.SIGCONT))
 
 

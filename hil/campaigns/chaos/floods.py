@@ -189,9 +189,14 @@ def _connected(path: str) -> socket.socket:
 def senseless_bytes(draw: random.Random) -> bytes:
     """Bytes without a valid hint: fragments, random bytes, unsigned hints."""
     hint = {
-        **{"source": SOURCE, "quantity": "charge_W_max", "value_W": 1000, "valid_ms": 5000},
-        **{"nonce": draw.randbytes(w.NONCE_BYTES).hex(), "mac": draw.randbytes(w.MAC_BYTES).hex()},
-        **{"sequence": draw.randrange(1 << 32), "sent_ms": draw.randrange(1 << 32)},
+        "source": SOURCE,
+        "quantity": "charge_W_max",
+        "value_W": 1000,
+        "valid_ms": 5000,
+        "nonce": draw.randbytes(w.NONCE_BYTES).hex(),
+        "mac": draw.randbytes(w.MAC_BYTES).hex(),
+        "sequence": draw.randrange(1 << 32),
+        "sent_ms": draw.randrange(1 << 32),
     }
     return draw.choice(
         (

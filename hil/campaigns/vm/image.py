@@ -83,9 +83,9 @@ def base(lab: Lab) -> str:
 
 def _install(source: pathlib.Path, tree: pathlib.Path) -> list[str]:
     """Run `flash.sh install --doors` as a person would type it. Returns its lines."""
-    command: list[str | pathlib.Path] = [source / "flash.sh", "install"]
-    command += ["--doors", "--root", tree]
-    code, out, err = _finished(command, "flash.sh install")
+    code, out, err = _finished(
+        [source / "flash.sh", "install", "--doors", "--root", tree], "flash.sh install"
+    )
     lines = (out + err).splitlines()
     if code:
         raise CheckError(lines[-1])
