@@ -109,7 +109,7 @@ def run(kind: type[Trial], arguments: Namespace) -> int:
     config = trial.config if getattr(arguments, "cabinet", None) else None
     mode = f"{BYTE}, {config.tick_ms} ms" if config and trial.mode == BYTE else trial.mode
     about = {"seed": arguments.seed, "mode": mode}
-    print("\n".join([f"{name:11}{text}" for name, text in about.items()]), flush=True)
+    print(f"seed       {arguments.seed}\nmode       {mode}", flush=True)
     with Runner(arguments) as runner:
         outcomes = runner.play(trial.cases, trial.play, trial.line, trial.name, trial.engine)
     judged = trial.judge(outcomes)
