@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from controller.config.cabinet_config import Config
 from controller.series.refusal import SeriesError
 from hil.campaigns.frequency import course, shapes
-from hil.campaigns.frequency.shapes import Case
 from hil.campaigns.trials import BYTE, Found, Judged, Trial, count
 from hil.engine.simulate import VirtualRig
 from hil.runner import options, report
-from hil.runner.options import WrongOptionError
 
 AFTER_S = 1500.0  # the return of the energy is watched for this time after the recorded case
 COLUMNS = {
@@ -36,14 +34,14 @@ class Frequency(Trial):
         "--frequency": options.value(str, "FILE", "with t_s and frequency_Hz, as the first case"),
     }
 
-    def draw(self) -> list[Case]:
+    def draw(self) -> list[shapes.Case]:
         """The recorded case, the drawn ones and the bad ones. WrongOptionError: one line."""
         arguments = self.arguments
         try:
             first = shapes.of_file(arguments.frequency) if arguments.frequency else shapes.made()
             self.responding: Config = course.responding(self.config)
         except (SeriesError, OSError, ValueError) as error:
-            raise WrongOptionError(str(error)) from None
+            raise options.WrongOptionError(str(error)) from None
         cases = [shapes.drawn(number, arguments.seed) for number in range(arguments.count)]
         self.start({""})
         return [first._replace(after_s=AFTER_S), *cases, *shapes.bad()]
@@ -52,7 +50,7 @@ class Frequency(Trial):
         """See Trial. All cases begin alike."""
         return course.started(self.responding, self.arguments.seed)
 
-    def play(self, case: Case) -> Found:
+    def play(self, case: shapes.Case) -> Found:
         """See Trial."""
         return course.play(case, self.started(""))
 
