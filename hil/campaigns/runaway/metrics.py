@@ -76,10 +76,10 @@ def _trips(stage: Stage, series: Series, rack: int, by_stage: Mapping[str, Trips
 def _active(rows: Sequence[int], by_stage: Mapping[str, Trips], seconds: int) -> np.ndarray:
     """True in each second in which one of these rows has been active since an earlier second."""
     active = np.zeros(seconds + GATE_STANDS_S + 1, bool)
-    names = [stage[m.S_ID] for stage in STAGES if stage[m.S_ROW] in rows]
-    for name in [name for name in names if name in by_stage]:
-        for second in np.flatnonzero(by_stage[name].any(axis=0)):
-            active[second + 1 : second + 1 + GATE_STANDS_S] = True
+    for stage in STAGES:
+        if stage[m.S_ROW] in rows and stage[m.S_ID] in by_stage:
+            for second in np.flatnonzero(by_stage[stage[m.S_ID]].any(axis=0)):
+                active[second + 1 : second + 1 + GATE_STANDS_S] = True
     return active[:seconds]
 
 

@@ -5,7 +5,6 @@ go into the kernel's inputs. No action follows, so every row is judged on the sa
 """
 
 import random
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -64,14 +63,16 @@ def watch(rig: VirtualRig, course: courses.Course) -> Series:
         rack.sensor_random = random.Random(f"{course.seed}/sensors/{number}")
         rack.place_sensors(course.sensor_cells)
     plant.load = None
-    due, follow = list(course.steps), Follow(course.load)
+    due, mean_W = list(course.steps), course.load(0.0)
     rows = []
     runaway_s: int | None = None
     for second in range(1, round(course.duration_s) + 1):
         while due and due[0][0] < second:
             due.pop(0)[1](plant)
         for part in range(PARTS):
-            follow(plant, second - 1 + part * PLANT_STEP_S)
+            load_W = course.load(second - 1 + part * PLANT_STEP_S)
+            mean_W += (load_W - mean_W) * PLANT_STEP_S / MEAN_S
+            _discharge(plant, load_W - mean_W)
             plant.step(PLANT_STEP_S)
         report(plant, features)
         known = zip(features.value, features.known)
@@ -83,25 +84,13 @@ def watch(rig: VirtualRig, course: courses.Course) -> Series:
     return Series(np.array(rows, np.int32), features.rack_base, runaway_s)
 
 
-class Follow:
-    """Simple load tracking: the converters take the load minus its mean, within the racks'
-    limits.
-    """
-
-    def __init__(self, load: Callable[[float], float]) -> None:
-        """load: gives the power in W at a second."""
-        self._load, self._mean_W = load, load(0.0)
-
-    def __call__(self, plant: CabinetPlant, now_s: float) -> None:
-        """Command the plant's converters for the present load."""
-        load_W = self._load(now_s)
-        self._mean_W += (load_W - self._mean_W) * PLANT_STEP_S / MEAN_S
-        share = min(
-            min(rack.discharge_limit_A, rack.charge_limit_A) / rack.bms.rated_A
-            for rack in plant.racks
-        )
-        for pcs in plant.pcs:
-            pcs.command_setpoint((load_W - self._mean_W) / len(plant.pcs) * share)
+def _discharge(plant: CabinetPlant, power_W: float) -> None:
+    """Command the converters to this power, within the racks' limits."""
+    share = min(
+        min(rack.discharge_limit_A, rack.charge_limit_A) / rack.bms.rated_A for rack in plant.racks
+    )
+    for pcs in plant.pcs:
+        pcs.command_setpoint(power_W / len(plant.pcs) * share)
 
 
 def report(plant: CabinetPlant, features: Features) -> None:
