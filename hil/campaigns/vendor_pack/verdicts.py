@@ -140,11 +140,13 @@ def t6(rows: Rows, load_W: float, less_W: float) -> Found:
     """Judges the time until the grid has fallen by less_W, after a limit and after a request."""
     answers = []
     texts = []
-    for column, asked, most_s in ((1, "fast: a limit of the import", FAST_S), (2, "slow", SLOW_S)):
+    for column, name, most_s in (
+        (1, "fast: a limit of the import", FAST_S),
+        (2, "slow: a request, at the ramp of its source", SLOW_S),
+    ):
         goal_W = load_W - (1 - REACHED) * less_W
         late = [row[0] for row in rows if row[column] > goal_W + 0.02 * less_W + 2000]
         took_s = late[-1] if late else 0.0
-        name = asked if column == 1 else "slow: a request, at the ramp of its source"
         is_met = took_s <= most_s and took_s < rows[-1][0] - 1
         answers.append((f"{name}, within {most_s:g} s (?)", f"{took_s:.2f} s", is_met))
         texts.append(f"{took_s:.2f} s")
@@ -163,15 +165,14 @@ def t10(rows: Rows, moments_s: Sequence[float], stages: list[str], is_running: b
     short_W = max([row[1] - row[2] for row in rows if row[0] >= moments_s[0]])
     gap_ms = 1000 * sum([not row[4] for row in rows]) * (rows[1][0] - rows[0][0])
     is_carried = not dark and short_W < 1 and is_running
+    carried = "carried" if is_carried else f"not carried: up to {short_W / 1000:.0f} kW short"
     answers = [
-        ("steps of 10, 25 and 50 % of rated in an island (?)", "carried", is_carried),
+        ("steps of 10, 25 and 50 % of rated in an island (?)", carried, is_carried),
         ("no stop, no stage of the matrix", ", ".join(stages) or "none", not stages),
         ("voltage and frequency in the step", "EMT: not provable here", False),
         ("start from a dark bus", f"not played: the island forms after {gap_ms:.0f} ms", False),
     ]
-    if not is_carried:
-        answers[0] = (answers[0][0], f"not carried: up to {short_W / 1000:.0f} kW short", False)
-    line = f"three steps {answers[0][1]}, power alone: the rig has no dynamics of the voltage"
+    line = f"three steps {carried}, power alone: the rig has no dynamics of the voltage"
     columns = "t_s", "load_wanted_W", "load_W", "battery_W", "is_live"
     drawn = ("load_W", 1e-3, "load, kW"), ("battery_W", 1e-3, "battery, kW")
     return Found(is_carried and not stages, line, answers, columns, rows, drawn)
