@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 from controller.config.cabinet_config import Config
-from controller.core.base import hint_codes, setpoint
+from controller.core.base import hint_codes as h, setpoint
 from controller.core.base.schedule_table import OPEN_W
 from controller.core.kernel_facts import KernelFacts
 from controller.core.policies.peak_shaving import OFF_W
@@ -35,7 +35,8 @@ METER_W = 200  # tolerance: set-points are multiples of 100 W, and meters show w
 class Draw(NamedTuple):
     """The random values of a trial. load: (base_W, swinging part, period_s, is a square wave)."""
 
-    control: tuple[tuple[str, int], ...]
+    peak_W: int
+    reserve_permille: int
     soc: float
     degC: float
     load: tuple[float, float, float, bool]
@@ -60,10 +61,7 @@ def drawn(seed: int, number: int, minutes: int = 60) -> Draw:
     """Draw a trial; equal arguments give an equal one. minutes: length of the longest job."""
     rng = random.Random(f"{seed} {number}")
     peak_W = rng.choice((OFF_W, OFF_W, OFF_W, 270_000, 340_000, 410_000))
-    control = (
-        ("peak_import_W_max", peak_W),
-        ("soc_reserve_peaks_permille", rng.choice((100, 150, 300))),
-    )
+    reserve_permille = rng.choice((100, 150, 300))
     base_W = rng.uniform(100_000, 420_000)
     slots: tuple[tuple[int, ...], ...] = ()
     if rng.random() < 0.2:
@@ -77,7 +75,8 @@ def drawn(seed: int, number: int, minutes: int = 60) -> Draw:
     at_s = rng.choice((0, rng.randrange(1, 20 * minutes)))
     for_s = round(60 * math.exp(rng.uniform(0, math.log(minutes))))
     return Draw(
-        control,
+        peak_W,
+        reserve_permille,
         soc=rng.uniform(0.12, 0.95),
         degC=rng.choice((rng.uniform(15, 35), rng.uniform(-15, 52))),
         load=(base_W, rng.choice((0.0, 0.05, 0.3)), rng.uniform(20, 300), rng.random() < 0.5),
@@ -93,8 +92,8 @@ def drawn(seed: int, number: int, minutes: int = 60) -> Draw:
 
 
 @functools.cache
-def config_of(control: tuple[tuple[str, int], ...], folder: str) -> Config:
-    """A cabinet with one unit of three racks. control: keys of [control]; folder: for its files."""
+def config_of(peak_W: int, reserve_permille: int, folder: str) -> Config:
+    """A cabinet with one unit of three racks. folder: for its files."""
     size = sized.Size(
         units=1,
         racks_per_unit=3,
@@ -102,7 +101,7 @@ def config_of(control: tuple[tuple[str, int], ...], folder: str) -> Config:
         energy_Wh=ENERGY_WH,
         import_W=CONNECTION_W,
         export_W=0,
-        control=dict(control),
+        control={"peak_import_W_max": peak_W, "soc_reserve_peaks_permille": reserve_permille},
     )
     return sized.load(size, Path(tempfile.mkdtemp(dir=folder)), 100)
 
@@ -112,7 +111,7 @@ class Trial:
 
     def __init__(self, draw: Draw, folder: str) -> None:
         """folder: for files; the caller removes it."""
-        self.draw, self.settings = draw, dict(draw.control)
+        self.draw = draw
         self.load_W = self.job_W = self.grid_W = 0.0
         members: list[ChainMember] = []
         self._site = cast(
@@ -128,7 +127,7 @@ class Trial:
                 weather=SimpleNamespace(outside_degC=lambda now_s: draw.degC),
             ),
         )
-        config = config_of(draw.control, folder)
+        config = config_of(draw.peak_W, draw.reserve_permille, folder)
         self._begin_s = BEGIN_S + draw.begin_min * 60
         plant = {"air_degC": draw.degC, "ambient_degC": draw.degC}
         self.member = ChainMember(config, self._site, draw.soc, self._begin_s, plant)
@@ -145,7 +144,7 @@ class Trial:
         """End of the job, in s from now; with peak shaving, the end of the job's last interval."""
         end_s = self.draw.job.at_s + self.draw.job.for_s
         now_s = self._begin_s + self.member.now_s
-        is_off = self.settings["peak_import_W_max"] == OFF_W
+        is_off = self.draw.peak_W == OFF_W
         return end_s if is_off else end_s + -(now_s + end_s + 1) % INTERVAL_S
 
     def _load_at(self, now_s: int) -> float:
@@ -158,8 +157,7 @@ class Trial:
         member, now_s, hint_W = self.member, self.member.now_s, self.draw.hint_W
         self._site.load_power_W = self._load_at(now_s) + self.job_W + self._step_W(now_s)
         if hint_W and now_s % 100 == 0:
-            cap = hint_codes.GRID_CAP, hint_codes.IMPORT_W_MAX
-            member.image.add_hint(hint_codes.HintSlot(1, *cap, hint_W, 300_000))
+            member.image.add_hint(h.HintSlot(1, h.GRID_CAP, h.IMPORT_W_MAX, hint_W, 300_000))
         soc_permille = int(1000 * member.soc)
         member.advance(1.0, 0)
         battery_W = math.fsum([unit.ac_power_W for unit in member.pcs])
@@ -182,7 +180,7 @@ class Trial:
 
     def _kept_permille(self) -> int:
         slot = self._slot()
-        return max(self.settings["soc_reserve_peaks_permille"], slot[3] if slot else 0)
+        return max(self.draw.reserve_permille, slot[3] if slot else 0)
 
     def _over(self) -> str:
         limits_W = [CONNECTION_W, self.draw.hint_W or CONNECTION_W]
@@ -194,7 +192,7 @@ class Trial:
             self._used_Ws = 0.0
         self._used_Ws += max(0.0, self.grid_W)
         is_last = (self._begin_s + self.member.now_s + 1) % INTERVAL_S == 0
-        if is_last and self._used_Ws > (self.settings["peak_import_W_max"] + METER_W) * INTERVAL_S:
+        if is_last and self._used_Ws > (self.draw.peak_W + METER_W) * INTERVAL_S:
             return "peak"
         return ""
 
@@ -208,9 +206,8 @@ def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
     control = trial.member.control
     if draw.step:
         step_W, start_s = draw.step
-        notice = hint_codes.NOTICE, hint_codes.STEP_W
         trial.member.image.add_hint(
-            hint_codes.HintSlot(1, *notice, step_W, valid_ms=60_000, start_ms=start_s * 1000)
+            h.HintSlot(1, h.NOTICE, h.STEP_W, step_W, valid_ms=60_000, start_ms=start_s * 1000)
         )
         trial.second()
     if draw.is_blind:
