@@ -97,7 +97,7 @@ class Watch:
     """Looks at each tick from the start of an outage until some time after the grid's return."""
 
     def __init__(self, rig: VirtualRig, begin_s: float) -> None:
-        self.rig, self.begin_s = rig, begin_s
+        self.rig, self.begin_s, self.tick_s = rig, begin_s, rig.tick_us / 1e6
         self.dark_s = self.back_s = 0.0
         self.islands = 0
         self.stages, self.needless_W = rig.plant.site.open_stages, 0.0
@@ -114,9 +114,9 @@ class Watch:
 
     def see(self) -> None:
         """Count the tick that has just ended."""
-        site, tick_s = self.rig.plant.site, self.rig.tick_us / 1e6
+        site = self.rig.plant.site
         if not site.is_live:
-            self.dark_s += tick_s
+            self.dark_s += self.tick_s
         self.islands += site.source == ISLAND and self._before != ISLAND
         self._look_at_shedding(site)
         if self.islands and site.source == ON_GRID:
@@ -136,12 +136,12 @@ class Watch:
     def _look_at_return(self, grid_W: float) -> None:
         import_W, export_W = self._most_W
         self._grid_W.append(grid_W)
-        count = round(EDGE_S / (self.rig.tick_us / 1e6))
+        count = round(EDGE_S / self.tick_s)
         edge = self._grid_W[-count:]
         if len(edge) == count:
             beyond_W = max(min(edge) - import_W, -max(edge) - export_W)
             self.beyond_W = max(self.beyond_W, beyond_W - self._less_W(len(self._grid_W)))
-        ticks = round(2.0 / (self.rig.tick_us / 1e6))
+        ticks = round(2.0 / self.tick_s)
         self.swing_W = max(self.swing_W, abs(grid_W - self._grid_W[-ticks:][0]))
 
     def _less_W(self, ticks: int) -> float:

@@ -133,7 +133,7 @@ def play(island: Island, config: Config, seed: int) -> Found:
     if gensets:
         figures |= _of_genset(gensets[0], called_s, carried_s, _soc(rig), backup)
     else:
-        figures |= _of_battery(rig, config, island, soc - backup, figures["hours"])
+        figures |= _of_battery(rig, figures, soc, backup)
     return figures | {"faults": _faults(figures)}
 
 
@@ -159,24 +159,18 @@ def _soc(rig: VirtualRig) -> float:
     return min(rack.soc for rack in rig.plant.racks)
 
 
-def _of_battery(
-    rig: VirtualRig, config: Config, island: Island, above: float, hours: float
-) -> Found:
+def _of_battery(rig: VirtualRig, figures: Found, soc: float, backup: float) -> Found:
     """Figures of an island on the battery: hours, calculated hours, and the time after them."""
-    energy_Wh = config.control["energy_Wh"] * above
-    power_W = island.load_W + rig.plant.config.aux_W
+    energy_Wh = rig.config.control["energy_Wh"]
+    power_W = figures["load_W"] + rig.plant.config.aux_W
     rated_W = math.fsum(unit.rated_W for unit in rig.plant.pcs)
-    expected = energy_Wh * _efficiency(power_W, rated_W) / power_W
+    expected = energy_Wh * (soc - backup) * _efficiency(power_W, rated_W) / power_W
     rig.run(rig.now_us / 1e6 + AFTER_S)
+    below_kWh = max(0.0, backup - _soc(rig)) * energy_Wh / 1000
     return {
         "expected_hours": round(expected, 4),
-        "error_pct": round((hours / expected - 1) * 100, 2),
-        "below_reserve_kWh": round(
-            max(0.0, config.control["soc_reserve_backup_permille"] / 1000 - _soc(rig))
-            * config.control["energy_Wh"]
-            / 1000,
-            2,
-        ),
+        "error_pct": round((figures["hours"] / expected - 1) * 100, 2),
+        "below_reserve_kWh": round(below_kWh, 2),
         "load_after_W": round(rig.plant.site.load_power_W),
     }
 
