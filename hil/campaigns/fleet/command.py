@@ -75,7 +75,10 @@ class Fleet(Trial):
             lines += [f"  {line}" for line in of_pod.get("lines", ())]
         if of_jobs:
             lines.append(_saving(of_jobs, of_pods))
-        over = sum(of_pod["seconds_over"] for of_pod in of_pods if of_pod["kind"] in pods.HONEST)
+        honest = [of_pod for of_pod in of_pods if of_pod["kind"] in pods.HONEST]
+        over, rising = [
+            sum(of_pod[key] for of_pod in honest) for key in ("seconds_over", "seconds_of_rises")
+        ]
         is_met = (
             over == 0
             and all(of_pod["shares_over_W"] <= 0 for of_pod in of_pods)
@@ -83,9 +86,6 @@ class Fleet(Trial):
                 of_job["short_permille"] <= SHORT_PERMILLE and of_job["above_W"] <= 0
                 for of_job in of_jobs
             )
-        )
-        rising = sum(
-            of_pod["seconds_of_rises"] for of_pod in of_pods if of_pod["kind"] in pods.HONEST
         )
         verdict = (
             f"{over} s above the connection that the remaining pods could have carried, and "
