@@ -138,9 +138,14 @@ def racks_W(gpus_W: np.ndarray, racks: Racks) -> tuple[np.ndarray, np.ndarray]:
     """(power of the GPUs after their smoothing, power of the feed)."""
     peak_W = float(gpus_W.max())
     rate_W_per_s = peak_W * racks.ramp_pct_per_s / 100
-    parameters = DEFAULTS | {"rated_W": peak_W, "J_per_kW": racks.J_per_kW}
-    parameters |= {"floor_permille": 10 * racks.floor_pct, "hysteresis_s": racks.hysteresis_s}
-    parameters |= {"up_W_per_s": rate_W_per_s, "down_W_per_s": rate_W_per_s}
+    parameters = DEFAULTS | {
+        "rated_W": peak_W,
+        "J_per_kW": racks.J_per_kW,
+        "floor_permille": 10 * racks.floor_pct,
+        "hysteresis_s": racks.hysteresis_s,
+        "up_W_per_s": rate_W_per_s,
+        "down_W_per_s": rate_W_per_s,
+    }
     smoothing, capacitor = Smoothing(parameters), Capacitor(parameters)
     smooth_W = np.array([smoothing.step(TICK_S, each_W) for each_W in gpus_W.tolist()])
     return smooth_W, np.array([capacitor.step(TICK_S, each_W) for each_W in smooth_W.tolist()])
