@@ -76,8 +76,7 @@ def played(
 
 def recorded(directory: str) -> Document:
     """The recording of the plant process of an ended run. Raises OSError."""
-    with open(os.path.join(directory, plant_process.RESULT), "rb") as file:
-        return msgpack.unpackb(file.read())
+    return msgpack.unpackb(pathlib.Path(directory, plant_process.RESULT).read_bytes())
 
 
 def priority(doc: Mapping[str, Any]) -> str:

@@ -174,8 +174,8 @@ def _all(arguments: argparse.Namespace) -> int:
     measured_all = zip(paths.values(), codes)
     written = [path for path, code in measured_all if code in (report.MET, report.NOT_MET)]
     path = os.path.join(arguments.json, PAGE)
-    with open(path, "w", encoding="ascii") as file:
-        file.write(page.page([document.read(result_path) for result_path in written]))
+    text = page.page([document.read(result_path) for result_path in written])
+    Path(path).write_text(text, encoding="ascii")
     print(f"written    {', '.join([*written, path])}")
     return max(codes)
 

@@ -27,17 +27,17 @@ FIELDS: dict[str, Any] = {
     "notes": list,
     "details": dict,
 }
-OR_NONE = type(None)
+NUMBER = int | float | None
 FIGURE_FIELDS: dict[str, Any] = {
     "what": str,
-    "value": (int, float, OR_NONE),
+    "value": NUMBER,
     "unit": str,
-    "rival": (str, OR_NONE),
-    "rival_value": (int, float, OR_NONE),
-    "ratio": (int, float, OR_NONE),
-    "budget": (str, OR_NONE),
-    "limit": (int, float, OR_NONE),
-    "met": (bool, OR_NONE),
+    "rival": str | None,
+    "rival_value": NUMBER,
+    "ratio": NUMBER,
+    "budget": str | None,
+    "limit": NUMBER,
+    "met": bool | None,
 }
 GIVEN = ("what", "value", "unit", "rival", "rival_value", "budget")  # these give the others
 PERCENTILES = {"p50": 500, "p99": 990, "maximum": 1000}
@@ -205,8 +205,7 @@ def finish(doc: Document, arguments: argparse.Namespace) -> int:
 def write(path: Path, doc: Document) -> None:
     """Write a checked document, each field and figure on a line of its own."""
     fields = [f' "{key}": {_text(value)}' for key, value in check(doc, path).items()]
-    with open(path, "w", encoding="ascii") as file:
-        file.write("{\n" + ",\n".join(fields) + "\n}\n")
+    pathlib.Path(path).write_text("{\n" + ",\n".join(fields) + "\n}\n", encoding="ascii")
 
 
 def _text(value: object) -> str:

@@ -107,14 +107,13 @@ class Course(course.Course):
 
     def _phase(self, name: str, during: Callable[[report.Phase], None]) -> None:
         phase = self._phases[name] = report.Phase()
-        before, pids, began_ns = self._loop(), self._pids(), timing.now_ns()
+        before, pids = self._loop(), self._pids()
         used_s = {program: machine.used_s(pid) for program, pid in pids.items()}
-        with phase.rival:
+        with timing.Stopwatch() as watch, phase.rival:
             during(phase)
-        lasted_s = (timing.now_ns() - began_ns) / 1e9
         phase.loop = loop_statistics.figures(self._loop(), before)
         for program, pid in pids.items() if pids == self._pids() else ():
-            phase.share_pct[program] = 100 * (machine.used_s(pid) - used_s[program]) / lasted_s
+            phase.share_pct[program] = 100 * (machine.used_s(pid) - used_s[program]) / watch.wall_s
 
     def _loop(self) -> bytes:
         statistics = loop_statistics.content(os.path.join(self.rig.directory, "loop.stats"))

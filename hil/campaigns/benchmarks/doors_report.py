@@ -6,7 +6,7 @@ from typing import Any
 
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import PERCENTILES, Figure, Figures, figure, percentile
-from hil.campaigns.benchmarks.rig import SETTLED_S, Sample
+from hil.campaigns.benchmarks.rig import SETTLED_S, Sample, growth
 
 DATAGRAM = "datagram"
 DOORS = ("MQTT", "Modbus", "Modbus TLS", "HTTP")  # doors for alarms only send, so they are not here
@@ -48,18 +48,14 @@ def processes(name: str, phase: Phase) -> Figures:
     return figures
 
 
-def growth_kB_per_h(samples: Sequence[Sample]) -> float | None:
+def growth_kB_per_h(samples: list[Sample]) -> float | None:
     """Growth of the medians from the second to the last quarter of the samples. None if the time is
     too short: the history that a door keeps is full only after a minute.
     """
     if samples[-1][0] < SETTLED_S:
         return None
     quarter = len(samples) // 4
-    begin, end = [
-        [percentile([row[column] for row in rows], 500) for column in (0, 2)]
-        for rows in (samples[quarter : 2 * quarter], samples[-quarter:])
-    ]
-    return round(3600 * (end[1] - begin[1]) / (end[0] - begin[0]), 1)
+    return growth(samples[quarter : 2 * quarter], samples[-quarter:])
 
 
 def hints(delays_us: Mapping[str, Sequence[int | None]]) -> Figures:

@@ -29,7 +29,7 @@ def load() -> Any:
 
 
 class Client:
-    """One open port, as a context. `read` does one whole transaction with the slave."""
+    """One open port. `read` does one whole transaction with the slave."""
 
     def __init__(self, library: Any, path: str, baud_Bd: int, gap_us: int) -> None:
         """gap_us: the silence before each transaction."""
@@ -40,12 +40,10 @@ class Client:
         self._read = library.modbus_read_registers
         self._reading = self._context, rtu_slave.ADDRESS, rtu_slave.COUNT, self._values
         _check("set_slave", library.modbus_set_slave(self._context, rtu_slave.UNIT_ID))
+        _check("connect", library.modbus_connect(self._context))
 
-    def __enter__(self) -> "Client":
-        _check("connect", self._library.modbus_connect(self._context))
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close the port."""
         self._library.modbus_close(self._context)
         self._library.modbus_free(self._context)
 

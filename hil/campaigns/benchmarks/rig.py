@@ -77,13 +77,12 @@ def real_time(
 
 def memory_figures(samples: list[Sample]) -> Figures:
     """Figures of the memory. Growth is counted after SETTLED_S."""
-    settled = [sample for sample in samples if sample[0] >= SETTLED_S]
+    settled = [row for row in samples if row[0] >= SETTLED_S]
     if len(settled) < 2 * EDGE_SAMPLES:
         return []
     first, last = settled[:EDGE_SAMPLES], settled[-EDGE_SAMPLES:]
-    begin_s, begin_kB = _middle(first, 0), _middle(first, 2)
-    end_s, own_kB = _middle(last, 0), _middle(last, 2)
-    growth_kB = own_kB - begin_kB
+    own_kB = _middle(last, 2)
+    growth_kB = own_kB - _middle(first, 2)
     over = f"over {settled[-1][0] / 60:.0f} minutes"
     resident_MiB = max([row[1] for row in settled]) / 1024
     quantity = "memory of the controller,"
@@ -91,8 +90,14 @@ def memory_figures(samples: list[Sample]) -> Figures:
         figure(f"{quantity} {over}, all resident, most", round(resident_MiB, 1), "MiB"),
         figure(f"{quantity} its own without mapped files", round(own_kB / 1024, 1), "MiB"),
         figure(f"{quantity} growth of its own {over}", growth_kB, "kB"),
-        figure("the same as kB an hour", round(3600 * growth_kB / (end_s - begin_s), 1), "kB/h"),
+        figure("the same as kB an hour", growth(first, last), "kB/h"),
     ]
+
+
+def growth(first: list[Sample], last: list[Sample]) -> float:
+    """Growth from the median of the first samples to that of the last ones, kB an hour."""
+    growth_kB, lasted_s = (_middle(last, column) - _middle(first, column) for column in (2, 0))
+    return round(3600 * growth_kB / lasted_s, 1)
 
 
 def _middle(rows: list[Sample], column: int) -> float:

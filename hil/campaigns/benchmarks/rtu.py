@@ -46,10 +46,8 @@ class Engine:
         asked = (rtu_slave.UNIT_ID, rtu_slave.FUNCTION, rtu_slave.ADDRESS, rtu_slave.COUNT)
         self._request = read_request("bench", *asked, self._on_reply, self._on_failure)
 
-    def __enter__(self) -> "Engine":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close the port."""
         self.wire.serial.close()
 
     def read(self) -> tuple[int, int]:
@@ -124,10 +122,11 @@ def _compare(library: Any, baud_Bd: int, paced_Bd: int, count: int, rounds: int)
     by_master: Rounds = {"engine": [], "libmodbus": []}
     with slave(paced_Bd) as path:
         for _ in range(rounds):
-            with Engine(path, baud_Bd) as engine:
+            with contextlib.closing(Engine(path, baud_Bd)) as engine:
                 by_master["engine"].append(_round(engine, count))
             if library:
-                with libmodbus.Client(library, path, baud_Bd, engine.port.gap_us) as rival:
+                gap_us = engine.port.gap_us
+                with contextlib.closing(libmodbus.Client(library, path, baud_Bd, gap_us)) as rival:
                     by_master["libmodbus"].append(_round(rival, count))
     return {
         name: sorted(turns, key=lambda turn: turn["median_us"]) for name, turns in by_master.items()

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -159,11 +160,11 @@ def test_a_paced_reply_comes_in_pieces_each_at_its_time():
 def test_both_masters_read_the_slave_right(paced_Bd):
     library = libmodbus.load()
     with rtu.slave(paced_Bd) as path:
-        with rtu.Engine(path, paced_Bd or rtu.FAST_BD) as engine:
+        with closing(rtu.Engine(path, paced_Bd or rtu.FAST_BD)) as engine:
             for _ in range(3):
                 engine.read()  # raises when the reply is not the slave's
         if library:
-            with libmodbus.Client(library, path, paced_Bd or rtu.FAST_BD, 0) as rival:
+            with closing(libmodbus.Client(library, path, paced_Bd or rtu.FAST_BD, 0)) as rival:
                 rival.read()
 
 
