@@ -54,9 +54,9 @@ def summary(played: list[job.Outcome]) -> dict:
     return {
         "jobs": len(played),
         "outcomes": Counter(
-            [f"{outcome.answer}, {outcome.short or 'carried'}" for outcome in played]
+            f"{outcome.answer}, {outcome.short or 'carried'}" for outcome in played
         ),
-        "missing": Counter([shortage for outcome in played for shortage in outcome.missing]),
+        "missing": Counter(shortage for outcome in played for shortage in outcome.missing),
         "known": len(known),
         "right": len(known) - len(wrong),
         "false_yes": [outcome.number for outcome in wrong if outcome.answer == "yes"],
@@ -75,7 +75,7 @@ def is_met(document: dict) -> bool:
 def lines(document: dict) -> list[str]:
     """The table of outcomes, and lines about what was missing."""
     rows = [(*name.split(", "), str(count)) for name, count in sorted(document["outcomes"].items())]
-    strict = Counter([" + ".join(shortages) for _, *shortages in document["false_no"]])
+    strict = Counter(" + ".join(shortages) for _, *shortages in document["false_no"])
     short = ", ".join(map(str, document["false_yes"])) or "-"
     return [
         *report.table(("answer", "then", "jobs"), rows),
@@ -86,7 +86,7 @@ def lines(document: dict) -> list[str]:
 
 
 def _counts(of: Counter[str]) -> str:
-    return ", ".join([f"{name} {count}" for name, count in sorted(of.items())]) or "-"
+    return ", ".join(f"{name} {count}" for name, count in sorted(of.items())) or "-"
 
 
 def verdict(document: dict) -> str:

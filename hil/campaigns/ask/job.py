@@ -67,10 +67,7 @@ def drawn(seed: int, number: int, minutes: int = 60) -> Draw:
     if rng.random() < 0.2:
         cap_W = rng.randrange(250_000, 500_000, 1000)
         slots = tuple(
-            [
-                (rng.choice((-1, cap_W)), OPEN_W, OPEN_W, rng.choice((0, 200, 400)))
-                for _ in range(12)
-            ]
+            (rng.choice((-1, cap_W)), OPEN_W, OPEN_W, rng.choice((0, 200, 400))) for _ in range(12)
         )
     at_s = rng.choice((0, rng.randrange(1, 20 * minutes)))
     for_s = round(60 * math.exp(rng.uniform(0, math.log(minutes))))
@@ -160,7 +157,7 @@ class Trial:
             member.image.add_hint(h.HintSlot(1, h.GRID_CAP, h.IMPORT_W_MAX, hint_W, 300_000))
         soc_permille = int(1000 * member.soc)
         member.advance(1.0, 0)
-        battery_W = math.fsum([unit.ac_power_W for unit in member.pcs])
+        battery_W = math.fsum(unit.ac_power_W for unit in member.pcs)
         self.grid_W = self._site.load_power_W + member.drawn_W - battery_W
         if member.now_s % SAMPLE_S == 0:
             self.connections_W.extend(situation.connection_of(member.control))
@@ -223,7 +220,7 @@ def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
         short = short or (now if second >= job.at_s else "")
         if short:
             break
-    shortages = tuple([shortage["what"] for shortage in answer["missing"]])
+    shortages = tuple(shortage["what"] for shortage in answer["missing"])
     return Outcome(number, answer["answer"], shortages, short)
 
 

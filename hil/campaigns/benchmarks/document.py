@@ -210,7 +210,7 @@ def write(path: Path, doc: Document) -> None:
 
 def _text(value: object) -> str:
     if isinstance(value, list) and value:
-        return "[\n  " + ",\n  ".join([json.dumps(row, allow_nan=False) for row in value]) + "]"
+        return "[\n  " + ",\n  ".join(json.dumps(row, allow_nan=False) for row in value) + "]"
     return json.dumps(value, allow_nan=False)
 
 

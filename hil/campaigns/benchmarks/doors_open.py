@@ -20,7 +20,7 @@ HOST = "127.0.0.1"
 SOURCES = ("scheduler", "site_ems")  # the second one is used to find whether all doors are open
 ADDRESSES = dict(zip(SOURCES, (HOST, "127.0.0.3")))
 FILE = pathlib.Path(__file__).with_name("doors.toml")
-KINDS = tuple([kind for kind in settings.KINDS if kind != "local"])  # `bench hint` measures local
+KINDS = tuple(kind for kind in settings.KINDS if kind != "local")  # `bench hint` measures local
 PORTS = {"mqtt": 18830, "http": 18831, "modbus": 18832, "tls": 18833, "relay": 18834}  # of FILE
 NEEDED = {"mosquitto": "mosquitto", "openssl": "openssl", "nice": "coreutils"}
 

@@ -35,7 +35,7 @@ def processes(name: str, phase: Phase) -> Figures:
     figures = []
     for program, samples in phase.memory.items():
         resident_MiB, own_MiB = [
-            round(max([row[column] for row in samples]) / 1024, 1) for column in (1, 2)
+            round(max(row[column] for row in samples) / 1024, 1) for column in (1, 2)
         ]
         budget = "doors_memory" if program == "loop" else None
         figures += [

@@ -90,10 +90,8 @@ class Emhass:
         """The battery's power in each slot; 0 if there is no plan."""
         site, store = self._site, self._site.store
         rates = tuple(
-            [
-                DEAR * (rate > 0) if self._has_our_cap else rate * self._judged
-                for rate in planning.rates_of(site, known.time)
-            ]
+            DEAR * (rate > 0) if self._has_our_cap else rate * self._judged
+            for rate in planning.rates_of(site, known.time)
         )
         if (rates, low_J) not in self._programs:
             own = _program(site, rates, GAPS[self._has_our_cap], low_J)

@@ -62,7 +62,7 @@ def run(count: int = 200, seed: int = 1) -> Measured:
 def allowed_us(config: Config) -> int:
     """The budget: 2 ticks, the longest exchange in progress, and the frame."""
     parts = bus_times.hint_latency(config, bus_times.schedule(config))
-    return sum([part.time_us for part in parts])
+    return sum(part.time_us for part in parts)
 
 
 class Sender:

@@ -24,7 +24,7 @@ def figures_of(path: str, rounds: int = 3) -> Figures:
     lasted_s = report.frames * reader.header["safety_image"][p.H_TICK_MS] / 1000
     reader.close()
     wall_s, cpu_s = (
-        min([getattr(stopwatch, key) for stopwatch in watches]) for key in ("wall_s", "cpu_s")
+        min(getattr(stopwatch, key) for stopwatch in watches) for key in ("wall_s", "cpu_s")
     )
     name = "replay of a journal"
     return [

@@ -84,7 +84,7 @@ def memory_figures(samples: list[Sample]) -> Figures:
     own_kB = _middle(last, 2)
     growth_kB = own_kB - _middle(first, 2)
     over = f"over {settled[-1][0] / 60:.0f} minutes"
-    resident_MiB = max([row[1] for row in settled]) / 1024
+    resident_MiB = max(row[1] for row in settled) / 1024
     quantity = "memory of the controller,"
     return [
         figure(f"{quantity} {over}, all resident, most", round(resident_MiB, 1), "MiB"),

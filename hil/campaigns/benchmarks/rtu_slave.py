@@ -19,7 +19,7 @@ GAP_CHARACTERS = 3.5
 PIECE_BYTES = 8
 REQUEST_BYTES = 8
 REPLY = seal(
-    bytes((UNIT_ID, FUNCTION, 2 * COUNT)) + b"".join([value.to_bytes(2, "big") for value in VALUES])
+    bytes((UNIT_ID, FUNCTION, 2 * COUNT)) + b"".join(value.to_bytes(2, "big") for value in VALUES)
 )
 
 

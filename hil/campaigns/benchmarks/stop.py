@@ -117,7 +117,7 @@ def _other_trips(trips: Iterable[Mapping[str, Any]]) -> list[str]:
     for trip in trips:
         if trip["row"] != 1:
             first.setdefault(f"{trip['stage']} ({trip['scope']})", f"{trip['t_s']:.0f} s")
-    text = ", ".join([f"{name} at {moment}" for name, moment in first.items()])
+    text = ", ".join(f"{name} at {moment}" for name, moment in first.items())
     return [f"also tripped: {text}"] if first else []
 
 
@@ -128,7 +128,7 @@ def _figures(stops: Stops, config: Config, rival: Cyclictest) -> Figures:
         budget = "estop_modbus" if name == "permit" else None
         figures += spread(f"E-stop, press to {EFFECTS[name][1]}", seen, "ms", budget=budget)
     parts = bus_times.stop_latency(config, bus_times.schedule(config))
-    worst_ms = round(sum([part.time_us for part in parts]) / 1000, 2)
+    worst_ms = round(sum(part.time_us for part in parts) / 1000, 2)
     missed = stops["permit"].count(None)
     figures.append(
         figure("E-stop, worst case as `check` computes it, no late tick", worst_ms, "ms")

@@ -131,7 +131,7 @@ def _play(
                 if stage.controller.poll() is None:
                     raise
                 raise ControllerEnded(f"{course.doing}: {error}") from None
-            pages = sum([line.startswith("pages:") for line in companions.reader.log_lines()])
+            pages = sum(line.startswith("pages:") for line in companions.reader.log_lines())
         # While the disk is full the history has gaps, and the recorder writes only every 10 s. It
         # may find no pause between two full disks that is long enough.
         full = len({"state_full", "state_inodes"} & {*doing})

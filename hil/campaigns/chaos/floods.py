@@ -41,7 +41,7 @@ def can(channel: str, seed: int, frames: Callable[[random.Random], Frames]) -> T
         wait = struct.pack("ll", SEND_S, 0)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
         while True:
-            connection.sendall(b"".join([_line(*next(drawn_frames)) for _ in range(CAN_FRAMES)]))
+            connection.sendall(b"".join(_line(*next(drawn_frames)) for _ in range(CAN_FRAMES)))
             drain(connection, 1 << 16)
             yield {"sent": CAN_FRAMES}, CAN_PACE_S
 

@@ -71,7 +71,7 @@ def stalled_reader(stage: Stage) -> Iterator[None]:
     frames = reader.frames()
     sequence = next(frames).sequence
     yield  # the reader holds its mapping, in the middle of the ring
-    read = sum([1 for _ in frames]) + sum([1 for _ in reader.frames()])
+    read = sum(1 for _ in frames) + sum(1 for _ in reader.frames())
     stage.note(
         read > 0 and reader.lost == 0,
         f"stopped at frame {sequence}, then read {read} more, lost {reader.lost}",

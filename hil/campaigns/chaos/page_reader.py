@@ -18,7 +18,7 @@ def main(run_directory: str, state_directory: str, waits: str = "20") -> None:
         try:
             seen = watch.Watch(run_directory, state_directory)
             seen.update()
-            lines = sum([len(pages.lines(name, seen.facts(name))) for name in watch.PAGE_NAMES])
+            lines = sum(len(pages.lines(name, seen.facts(name))) for name in watch.PAGE_NAMES)
             print(f"pages: {lines} lines", flush=True)
         except (OSError, JournalError, sqlite3.Error) as error:
             print(f"no page: {error}", flush=True)

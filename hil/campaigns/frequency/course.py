@@ -69,7 +69,7 @@ def responding(config: Config) -> Config:
     """
     if config.control["droop_W_max"]:
         return config
-    rated_W = sum([unit_table["rated_W"] for unit_table in config.unit_tables])
+    rated_W = sum(unit_table["rated_W"] for unit_table in config.unit_tables)
     if problem := meter_profile.read_frequency(config.topology.required("meter_grid").profile):
         raise ValueError(f"{config.path}: the grid meter {problem}: no frequency response")
     control = config.control | {"droop_W_max": round(LIMIT_PART * rated_W)}

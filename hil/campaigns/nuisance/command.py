@@ -56,8 +56,8 @@ class Nuisance(Trial):
 
     def line(self, outcome: Found) -> str:
         """See Trial."""
-        stages = Counter([f"{trip['stage']} {trip['scope']}" for trip in outcome["trips"]])
-        text = ", ".join([f"{name} x {count}" for name, count in stages.items()]) or "nothing"
+        stages = Counter(f"{trip['stage']} {trip['scope']}" for trip in outcome["trips"])
+        text = ", ".join(f"{name} x {count}" for name, count in stages.items()) or "nothing"
         text += "" if outcome["is_running"] else "; the cabinet does not run at the end"
         return f"{outcome['condition']:15} {outcome['load']:40} {text}"
 
@@ -92,7 +92,7 @@ def _is_bad(outcome: Found) -> bool:
 def _group(played: list[Found], hours: float) -> Found:
     total_h = len(played) * hours
     counts = Counter(
-        [courses.kind_of(trip["stage"]) for outcome in played for trip in outcome["trips"]]
+        courses.kind_of(trip["stage"]) for outcome in played for trip in outcome["trips"]
     )
     return {"hours": total_h} | {
         kind: {
@@ -119,7 +119,7 @@ def table(document: Found) -> list[str]:
     """Lines: for each condition, the trips of each kind, and the upper bound of their rate."""
     rows = [
         (name, f"{group['hours']:.1f}")
-        + tuple([f"{group[k]['count']}, {group[k]['per_1000_d_max']:.0f}" for k in courses.KINDS])
+        + tuple(f"{group[k]['count']}, {group[k]['per_1000_d_max']:.0f}" for k in courses.KINDS)
         for name, group in document["groups"].items()
     ]
     heads = [f"{kind}, per 1000 d <" for kind in courses.KINDS]

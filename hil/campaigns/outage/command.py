@@ -68,7 +68,7 @@ class Outages(Trial):
         """See Trial."""
         outages = [outage for outcome in outcomes for outage in outcome["outages"]]
         document = {
-            "cpu_s": round(math.fsum([outcome["cpu_s"] for outcome in outcomes]), 1),
+            "cpu_s": round(math.fsum(outcome["cpu_s"] for outcome in outcomes), 1),
             "worst": worst(outages),
             "outages": sorted(outages, key=lambda outage: (outage["run"], outage["at_s"])),
         }
@@ -102,7 +102,7 @@ def worst(outages: list[Found]) -> dict[str, Found]:
 def lines(document: Found) -> list[str]:
     """The closing lines of the report."""
     outages, cpu_s = document["outages"], document["cpu_s"]
-    counts = Counter([fault for outage in outages for fault in outage["faults"]])
+    counts = Counter(fault for outage in outages for fault in outage["faults"])
     return [
         *[
             f"worst      {text}: {peak['value']:g} {unit}, run {peak['run']}, {peak['at_s']} s"

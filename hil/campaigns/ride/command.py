@@ -67,15 +67,13 @@ class Ride(Trial):
         """A line for a case with faults."""
         if not outcome["faults"]:
             return None
-        stages = (
-            ", ".join([f"{name} at {at_s} s" for name, at_s in outcome["stages"]]) or "no stage"
-        )
+        stages = ", ".join(f"{name} at {at_s} s" for name, at_s in outcome["stages"]) or "no stage"
         return f"{outcome['case']:12} {', '.join(outcome['faults'])}; {stages}"
 
     def judge(self, outcomes: list[Found]) -> Judged:
         """See Trial."""
         wrong = [outcome["case"] for outcome in outcomes if outcome["faults"]]
-        waves = sum([outcome.get("is_wave", False) for outcome in outcomes])
+        waves = sum(outcome.get("is_wave", False) for outcome in outcomes)
         unproven = f"; in {waves} of them 90 % of before is not provable" if waves else ""
         lines = [
             *table(self.cases, outcomes),
@@ -92,7 +90,7 @@ class Ride(Trial):
 def table(cases: Sequence[Case], outcomes: Sequence[Found]) -> list[str]:
     """A table as lines, with a row for each code."""
     both = list(zip(cases, outcomes))
-    names = [name for name in CODES if any([case.code == name for case in cases])]
+    names = [name for name in CODES if any(case.code == name for case in cases)]
     rows = [_row(name, [pair for pair in both if pair[0].code == name]) for name in names]
     return report.table(COLUMNS, rows)
 
@@ -100,13 +98,13 @@ def table(cases: Sequence[Case], outcomes: Sequence[Found]) -> list[str]:
 def _row(name: str, pairs: Sequence[tuple[Case, Found]]) -> list[str]:
     inside = [outcome for case, outcome in pairs if case.outside_s is None]
     outside = [pair for pair in pairs if pair[0].outside_s is not None]
-    acts = Counter([act for outcome in inside for act in outcome["acts"]])
+    acts = Counter(act for outcome in inside for act in outcome["acts"])
     told_s = [_told_s(*pair) for pair in outside if not pair[1]["faults"]]
     apart = [outcome["apart_pu"] for _, outcome in pairs if outcome["apart_pu"] is not None]
     return [
         name + " *" * codes.is_borrowed(name),
         str(len(pairs)),
-        str(sum([len(case.sags) for case, _ in pairs])),
+        str(sum(len(case.sags) for case, _ in pairs)),
         str(len(inside)),
         *[str(acts[act]) for act in course.ACTS.values()],
         f"{max([outcome['back_s'] for outcome in inside], default=0.0):.2f}",
@@ -137,9 +135,9 @@ def _wave_notes(config: Config, waves: int) -> list[str]:
 def _notes(cases: Sequence[Case], outcomes: Sequence[Found]) -> list[str]:
     stages: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     for case, outcome in zip(cases, outcomes):
-        stages[case.outside_s is None].update([name for name, _ in outcome["stages"]])
+        stages[case.outside_s is None].update(name for name, _ in outcome["stages"])
     inside, outside = (
-        ", ".join([f"{name} x {count}" for name, count in stage.most_common()]) or "none"
+        ", ".join(f"{name} x {count}" for name, count in stage.most_common()) or "none"
         for stage in stages.values()
     )
     return [

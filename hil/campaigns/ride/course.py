@@ -152,7 +152,7 @@ def figures(case: Case, ticks: list[Tick]) -> Found:
     acts = {
         word: round(next(t.t_s for t in ticks if t.acts & bit) - begin_s, 2)
         for bit, word in ACTS.items()
-        if any([t.acts & bit for t in ticks])
+        if any(t.acts & bit for t in ticks)
     }
     outcome: Found = {"acts": acts, "apart_pu": _apart_pu(case, ticks)}
     if case.outside_s is None:
@@ -169,7 +169,7 @@ def _apart_pu(case: Case, ticks: list[Tick]) -> float | None:
     lowest = min(case.sags, key=lambda sag: sag.value if sag.kind == "voltage" else 1.0)
     if lowest.kind != "voltage" or lowest.value > 1 or lowest.for_s < SEEN_S:
         return None
-    return round(abs(min([t.seen[0] for t in ticks]) - lowest.value), 3)
+    return round(abs(min(t.seen[0] for t in ticks) - lowest.value), 3)
 
 
 def _is_wave(before: list[Tick]) -> bool:
@@ -190,7 +190,7 @@ def _back_s(
     """
     tick_s = after[1].t_s - after[0].t_s
     last = before[-round(BEFORE_S / tick_s) :]
-    mean_W, load_W = (math.fsum([getattr(t, name) for t in last]) / len(last) for name in POWERS)
+    mean_W, load_W = (math.fsum(getattr(t, name) for t in last) / len(last) for name in POWERS)
     grid_W = [t.grid_W for t in before]
     low_W = min(BACK_SHARE * mean_W, min(grid_W) - NOISE_SHARE * mean_W)
     high_W = max((2 - BACK_SHARE) * mean_W, max(grid_W) + NOISE_SHARE * mean_W)

@@ -24,7 +24,7 @@ def _value(text: str) -> Any:
 
 def _actions(text: str) -> tuple[Do, ...]:
     whole = re.sub(r"(^|; )(\w+)", lambda match: match[1] + WORDS.get(match[2], match[2]), text)
-    return tuple([_action(*part.split()) for part in whole.split("; ")])
+    return tuple(_action(*part.split()) for part in whole.split("; "))
 
 
 def _action(name: str, *pairs: str) -> Do:

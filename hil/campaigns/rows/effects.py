@@ -72,7 +72,7 @@ def shown(plant: CabinetPlant, stage_id: str) -> dict[str, bool]:
     """{name: True while the plant shows it} of all effects. DERATED is judged by the derate of this
     stage.
     """
-    rated_W = math.fsum([pcs.rated_W for pcs in plant.pcs])
+    rated_W = math.fsum(pcs.rated_W for pcs in plant.pcs)
     power_W = plant.battery_W
     derate_pct = design.derate_pct(stage_id, "d" if power_W > 0 else "c")
     coils, zero_W = plant.relays.coils, ZERO_SHARE * rated_W
@@ -95,7 +95,7 @@ def _is_on_bus(rack: Any) -> bool:
 def asks_for_zero(names: Iterable[str], power_kW: float) -> bool:
     """True if one of these effects makes the power in this direction zero."""
     inhibit = DISCHARGE if power_kW > 0 else CHARGE
-    return any([name in names for name in (ENABLE, OPENED, inhibit)])
+    return any(name in names for name in (ENABLE, OPENED, inhibit))
 
 
 def racks_allow_none(plant: CabinetPlant, power_kW: float) -> bool:

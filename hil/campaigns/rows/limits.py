@@ -144,7 +144,7 @@ class Limits:
         reads_us = [
             exchange.time_us for exchange in self.schedule[bus] if exchange.what == "read inputs"
         ]
-        in_flight_us = max([exchange.time_us for exchange in self.schedule[bus]])
+        in_flight_us = max(exchange.time_us for exchange in self.schedule[bus])
         return -(-(in_flight_us + 2 * sum(reads_us)) // 1000) + self.config.tick_ms
 
     def _setpoint_ms(self) -> int:

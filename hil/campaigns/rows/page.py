@@ -19,7 +19,7 @@ def line(row: Row, limits: Limits) -> str:
     since_ms, stage = row.result.since_ms, row.course.stage
     ending = "met" if row.is_met else "NOT MET: " + "; ".join(row.complaints)
     if row.course.is_stopped:
-        times = ", ".join([f"{name} {_s(since_ms[name])}" for name in row.wanted[:3]])
+        times = ", ".join(f"{name} {_s(since_ms[name])}" for name in row.wanted[:3])
         return f"{row.course.label:11} {times}  {ending}"
     active = _of(row, row.result.stands_ms, limits.decision_ms(stage))
     slowest = [f"{name} {_effect(row, limits, name)}" for name in row.wanted[:3]]

@@ -59,8 +59,8 @@ class Watch:
         """(expiries of the I/O modules, reversions of the converters)."""
         devices = self._rig.cabinet.devices.items()
         return (
-            sum([device.expiries for name, device in devices if name.startswith("io_")]),
-            sum([device.reversions for name, device in devices if name.startswith("pcs_")]),
+            sum(device.expiries for name, device in devices if name.startswith("io_")),
+            sum(device.reversions for name, device in devices if name.startswith("pcs_")),
         )
 
     def see(self) -> None:

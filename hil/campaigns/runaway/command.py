@@ -130,7 +130,7 @@ def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
             of[kind] += outcome["seconds"] / 3600
         for at_s in course.events if course.rack is None else ():
             end_s = at_s + courses.WINDOW_S[course.kind]
-            alarms[course.kind] += any([at_s < begin_s <= end_s for begin_s in begins])
+            alarms[course.kind] += any(at_s < begin_s <= end_s for begin_s in begins)
             of[course.kind] += 1
     # per_1000_d: alarms per event (or hour), times the events (or hours) in 1000 cabinet-days
     makers = {
@@ -154,7 +154,7 @@ def table(doc: Mapping[str, Any]) -> list[str]:
         for kind in shown[0]
     ]
     return [
-        ", ".join([f"{kind} {hours:g} h" for kind, hours in doc["hours"].items()]),
+        ", ".join(f"{kind} {hours:g} h" for kind, hours in doc["hours"].items()),
         doc["about"],
         *report.table(COLUMNS, [(name, *_cells(detector)) for name, detector in detectors.items()]),
         "",

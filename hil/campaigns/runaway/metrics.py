@@ -18,7 +18,7 @@ from safety import matrix as m
 from safety.signals import CABINET, RACK
 
 ROWS = (7, 8, 9, 10, 11, 12, 21, 22, 23, 24, 26, 34, 53)
-STAGES = tuple([stage for stage in m.STAGES if stage[m.S_ROW] in ROWS])
+STAGES = tuple(stage for stage in m.STAGES if stage[m.S_ROW] in ROWS)
 GATE_STANDS_S = 60  # how long a row that opens a gate stays active after its cause
 GATES = dict(m.ALERTS)
 Stage = tuple[Any, ...]

@@ -65,7 +65,7 @@ def run(
     all_loads = [*_loads(sources), *_drawn(seed)]
     todo = [Job(*load, path, parts) for path in paths for load in all_loads]
     outcomes = runner.play(todo, played, name=lambda job: f"{job.name}, {job.path} ms")
-    print(f"{'without':16}{'loads':14}" + "".join([f"{figure:>20}" for figure in FIGURES]))
+    print(f"{'without':16}{'loads':14}" + "".join(f"{figure:>20}" for figure in FIGURES))
     rows = [
         row
         for part in parts
@@ -133,4 +133,4 @@ def _line(row: dict[str, Any]) -> str:
         f"{row['mean'][figure]:+.2f} ({row['costs'][figure]:+.1f}..{row['earns'][figure]:+.1f})"
         for figure in FIGURES
     ]
-    return about + "".join([f"{figure:>20}" for figure in figures])
+    return about + "".join(f"{figure:>20}" for figure in figures)

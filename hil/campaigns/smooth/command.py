@@ -88,7 +88,7 @@ def _refuse_what_has_no_effect(arguments: Namespace) -> None:
         "--spectra-seeds": arguments.spectra_seeds is not None,
         "--range-kW": arguments.range_kW is not None,
     }
-    named = ", ".join([option for option, is_given in flags.items() if is_given])
+    named = ", ".join(option for option, is_given in flags.items() if is_given)
     if arguments.without and named:
         raise InputError(f"{named} cannot stand beside --without, which plays the loads alone")
     if flags["--spectra-seeds"] and not arguments.spectra:
@@ -152,7 +152,7 @@ def table_line(row: dict) -> str:
 
 def _rules(row: dict) -> str:
     pairs = rules.pairs(row["rules"]["ours"], row["rules"]["no_battery"])
-    return "".join([f"{pair:>12}" for pair in pairs])
+    return "".join(f"{pair:>12}" for pair in pairs)
 
 
 def _strict(row: dict) -> str:

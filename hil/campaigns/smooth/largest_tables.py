@@ -94,7 +94,7 @@ def _deciding(by_way: dict[str, Found]) -> str:
         ways.setdefault(site["load"], []).append(way)
     if len(ways) == 1:
         return next(iter(ways)) or "-"
-    return "; ".join([f"{load} ({', '.join(names)})" for load, names in ways.items()])
+    return "; ".join(f"{load} ({', '.join(names)})" for load, names in ways.items())
 
 
 def markdown(rows: Sequence[Found]) -> list[str]:

@@ -82,7 +82,7 @@ def chosen(choices: Sequence[_Chosen], parts: Sequence[str] | None) -> list[_Cho
         choice for choice in choices if not parts or any(part in choice.name for part in parts)
     ]
     if not matches:
-        allowed = ", ".join([choice.name for choice in choices])
+        allowed = ", ".join(choice.name for choice in choices)
         raise LoadError(f"--only {' '.join(parts or ())}: allowed are parts of {allowed}")
     return matches
 

@@ -105,7 +105,7 @@ def saved_ms(announced: Announced, late: str | int, delay_ms: int, sample_ms: in
         notice = Notice(0, STEP_W, max(0, -at_ms), UNTIL_MS)
         guess_W.append(announced.ahead_W(now_W, now_W, (notice,), 1, delay_ms))
     plain, with_notice = (
-        sum([abs(real - held) for real, held in zip(load_W[ahead:], decided)])
+        sum(abs(real - held) for real, held in zip(load_W[ahead:], decided))
         for decided in (seen_W, guess_W)
     )
     return (plain - with_notice) * TICK_MS / STEP_W

@@ -66,7 +66,7 @@ def lines(averages: Sequence[Row]) -> list[str]:
     head = [f"means of the judged loads{'path':>6}  {', '.join(MEANS.values())}"]
     return head + [
         f"{name:25}{average['path']:>6}  "
-        + "".join([f"{average[way][figure]:10.2f}" for figure in MEANS])
+        + "".join(f"{average[way][figure]:10.2f}" for figure in MEANS)
         for average in averages
         for way, name in {"ours": "ours", **OTHERS}.items()
     ]

@@ -29,7 +29,7 @@ class VendorPack(trials.Trial):
         """The tests. Raises WrongOptionError if the cabinet has no source for the hints they
         need.
         """
-        if not any([source.rank >= GRID_CAP_RANK for source in self.config.sources]):
+        if not any(source.rank >= GRID_CAP_RANK for source in self.config.sources):
             raise options.WrongOptionError(
                 f"--cabinet {self.arguments.cabinet}: has no source that may limit the import; "
                 f"T1 and T6 need its hints"

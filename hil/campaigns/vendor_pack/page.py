@@ -77,7 +77,7 @@ def csv_files(path: str, tests: dict[str, Found], numbers: list[Gain]) -> list[t
     }
     tables["T12"] = Gain._fields, _cells(numbers)
     return [
-        (f"{stem}_{name}.csv", "".join([",".join(row) + "\n" for row in (head, *rows)]))
+        (f"{stem}_{name}.csv", "".join(",".join(row) + "\n" for row in (head, *rows)))
         for name, (head, rows) in tables.items()
     ]
 

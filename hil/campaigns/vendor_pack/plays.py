@@ -47,7 +47,7 @@ def played(name: str, cabinet: str, seed: int) -> Found:
 
 
 def _rated_W(config: Config) -> float:
-    return sum([unit["rated_W"] for unit in config.unit_tables])
+    return sum(unit["rated_W"] for unit in config.unit_tables)
 
 
 def _rig(config: Config, load: Power, seed: int) -> VirtualRig:
@@ -100,7 +100,7 @@ def _shares(
     indices = [core.layout.unit_input(unit, s.PCS_POWER_W) for unit in range(config.units)]
 
     def row() -> Row:
-        reported_W = sum([core.inp[index] for index in indices])
+        reported_W = sum(core.inp[index] for index in indices)
         return wanted_W, rig.plant.battery_W, reported_W, rig.plant.grid_power_W, core.inp[GRID]
 
     rows, ends_s = Rows(), []

@@ -37,14 +37,14 @@ class Found(NamedTuple):
 
 def _found(line: str, answers: list[tuple[str, str, bool]], *shown: Any) -> Found:
     """Findings that are met if every answer is met. shown: columns, rows, drawn."""
-    return Found(all([is_met for _, _, is_met in answers]), line, answers, *shown)
+    return Found(all(is_met for _, _, is_met in answers), line, answers, *shown)
 
 
 def t1(rows: Rows, tick_ms: int, ends_s: Sequence[float]) -> Found:
     """Judges the power at each share, at the terminals and as reported, and then the logs."""
     control, reported, metered = _errors(rows, ends_s)
     flat = _longest_flat([row[5] for row in rows])
-    gaps = sum([b[0] - a[0] > 1.5 * tick_ms / 1000 for a, b in zip(rows, rows[1:])])
+    gaps = sum(b[0] - a[0] > 1.5 * tick_ms / 1000 for a, b in zip(rows, rows[1:]))
     tick = f"one tick of {tick_ms} ms"
     kept_days = Limits().fast_days
     limit = f"within {T1_PERCENT} % of the reading"
@@ -162,8 +162,8 @@ def t6(rows: Rows, load_W: float, less_W: float) -> Found:
 def t10(rows: Rows, moments_s: Sequence[float], stages: list[str], is_running: bool) -> Found:
     """Judges whether the island carried each step."""
     dark = [row for row in rows if not row[4] and row[0] >= moments_s[0]]
-    short_W = max([row[1] - row[2] for row in rows if row[0] >= moments_s[0]])
-    gap_ms = 1000 * sum([not row[4] for row in rows]) * (rows[1][0] - rows[0][0])
+    short_W = max(row[1] - row[2] for row in rows if row[0] >= moments_s[0])
+    gap_ms = 1000 * sum(not row[4] for row in rows) * (rows[1][0] - rows[0][0])
     is_carried = not dark and short_W < 1 and is_running
     carried = "carried" if is_carried else f"not carried: up to {short_W / 1000:.0f} kW short"
     answers = [

@@ -110,7 +110,7 @@ def upgraded(lab: Lab) -> str:
     lines = _install(ROOT, lab.tree)
     if not owned.read_text().endswith("# mine\n"):
         raise CheckError(" | ".join(lines))
-    return " | ".join([line for line in lines if line.startswith(("switched", "kept"))])
+    return " | ".join(line for line in lines if line.startswith(("switched", "kept")))
 
 
 def disk(lab: Lab) -> str:

@@ -69,7 +69,7 @@ PORT = """
 def arguments(directory: str, ports: Iterable[str], can_line: str) -> list[str]:
     """QEMU's command line. ports: of the plant process; can_line: the tty of the SLCAN bridge."""
     text = QEMU.format(directory, can_line, USB_SLOT)
-    text += "".join([PORT.format(number, port) for number, port in enumerate(ports, 1)])
+    text += "".join(PORT.format(number, port) for number, port in enumerate(ports, 1))
     return ["nice", "-n", str(NICENESS), "qemu-system-x86_64", *process.options(text)]
 
 

@@ -42,6 +42,6 @@ def _connects(lab: Lab, address: str, settings: list[str] | None) -> bool:
     """True if a process with these settings of a unit reaches the address. None: no unit."""
     connect = f'python3 -c "{CONNECT.format(address=address, port=PORT)}"'
     if settings is not None:
-        properties = " ".join([f"-p '{setting}'" for setting in settings])
+        properties = " ".join(f"-p '{setting}'" for setting in settings)
         connect = f"systemd-run --quiet --wait --collect {properties} {connect}"
     return lab.machine.run(f"{connect} 2>/dev/null")[0] == 0

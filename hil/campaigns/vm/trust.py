@@ -174,7 +174,7 @@ def _writable(lab: Lab, pid: str, user: str) -> list[str]:
     script = f"for each in {tried}; do test -w $each && echo $each; done; true"
     as_user = f"setpriv --reuid {user} --regid {user} --init-groups"
     writable = lab.ask(f"nsenter -t {pid} -m {as_user} sh -c '{script}'").split()
-    return sorted([path for path in writable if path not in _parts(writable)])
+    return sorted(path for path in writable if path not in _parts(writable))
 
 
 def _parts(folders: list[str]) -> set[str]:

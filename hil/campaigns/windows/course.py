@@ -77,7 +77,7 @@ class Member(ChainMember):
     @property
     def energy_Wh(self) -> float:
         """The energy that peak shaving may still give."""
-        settings, soc = self.loop.settings, min([unit.battery.soc for unit in self.pcs])
+        settings, soc = self.loop.settings, min(unit.battery.soc for unit in self.pcs)
         kept = settings["soc_reserve_backup_permille"] + settings["soc_reserve_hysteresis_permille"]
         return ONE_WAY * max(0.0, soc - kept / 1000) * settings["energy_Wh"]
 
