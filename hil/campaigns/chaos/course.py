@@ -46,22 +46,27 @@ class Course(course.Course):
     def _disturb(self, name: str, disturbance: Disturbance) -> None:
         stage = self._stage
         counters: Found = {}
+
+        def begin(phase: str) -> None:
+            stage.mark(mark(name, phase))
+            counters[phase] = stage.counters()
+
         stage.notes = []
         # The cabinet must run before a disturbance begins. If it does not, a note says so.
         if stage.state != "running":
             stage.note(*stage.runs_again())
-        self._begin(name, "before", counters)
+        begin("before")
         stage.wait(self._calm_s)
         if stage.state != "running":
             remark = "in the calm before; this disturbance is not the cause"
             stage.note(False, f"the cabinet was {stage.state} {remark}")
         stage.companions.take_stall_us()
-        self._begin(name, "during", counters)
+        begin("during")
         with disturbance.act(stage):
             stage.wait(self._during_s)
-            self._begin(name, "after", counters)
+            begin("after")
         stage.wait(self._calm_s)
-        self._begin(name, END, counters)
+        begin(END)
         (stall_us, stalled_us), state = stage.companions.take_stall_us(), stage.state
         if disturbance.ends_running and state != "running":
             stage.note(*stage.runs_again())
@@ -78,10 +83,6 @@ class Course(course.Course):
                 "notes": stage.notes,
             }
         )
-
-    def _begin(self, name: str, phase: str, counters: Found) -> None:
-        self._stage.mark(mark(name, phase))
-        counters[phase] = self._stage.counters()
 
     def _check_companions(self) -> None:
         for companion in self._stage.companions.all:

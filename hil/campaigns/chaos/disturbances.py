@@ -80,12 +80,6 @@ def _of_bad_hints(counts: Counter[str]) -> tuple[bool, str]:
     )
 
 
-def _of_valid_hints(counts: Counter[str]) -> tuple[bool, str]:
-    return counts["taken"] > 0 and counts["refused"] > 0, (
-        f"{counts['sent']} hints sent, {counts['taken']} accepted, others above the quota"
-    )
-
-
 @contextlib.contextmanager
 def _clock_step(stage: Stage, offset_us: str) -> Iterator[None]:
     before = len(stage.clock_notes())
@@ -151,7 +145,12 @@ ACTS: dict[str, Callable[..., Context]] = {
         stage, floods.bad_hints(stage.directory, stage.rig.keys, stage.seed), _of_bad_hints
     ),
     "hints_valid": lambda stage: _beside(
-        stage, floods.valid_hints(stage.directory, stage.rig.keys[floods.SOURCE]), _of_valid_hints
+        stage,
+        floods.valid_hints(stage.directory, stage.rig.keys[floods.SOURCE]),
+        lambda counts: (
+            counts["taken"] > 0 and counts["refused"] > 0,
+            f"{counts['sent']} hints sent, {counts['taken']} accepted, others above the quota",
+        ),
     ),
     "commands": lambda stage: _beside(
         stage, floods.senseless_commands(stage.directory, stage.seed), _sent("commands sent")

@@ -7,11 +7,11 @@ import contextlib
 import itertools
 import json
 import os
-import random
 import socket
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from random import Random
 
 from fastcrc.crc8 import sae_j1850 as crc8
 
@@ -34,9 +34,9 @@ SEND_S, STANDARD_ID_MAX = 5, 0x7FF
 Frames = Iterator[tuple[int, bytes]]  # (id, data)
 
 
-def can(channel: str, seed: int, frames: Callable[[random.Random], Frames]) -> Turns:
+def can(channel: str, seed: int, frames: Callable[[Random], Frames]) -> Turns:
     """A CAN node that sends without end. channel: host:port/name of the rig's CAN server."""
-    drawn_frames = frames(random.Random(seed))
+    drawn_frames = frames(Random(seed))
     with connect(channel) as connection:
         wait = struct.pack("ll", SEND_S, 0)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
@@ -51,17 +51,17 @@ def _line(can_id: int, data: bytes) -> bytes:
     return b"< send %s %d %s >" % (word, len(data), data.hex(" ").encode())
 
 
-def unknown_frames(draw: random.Random) -> Frames:
+def unknown_frames(draw: Random) -> Frames:
     """Frames of unused standard ids, which are above the ids of every BMS."""
     while True:
         yield draw.randrange(0x400, 0x800), draw.randbytes(8)
 
 
-def _id_of_a_rack(draw: random.Random) -> int:
+def _id_of_a_rack(draw: Random) -> int:
     return 0x100 + NODE_STRIDE * draw.randint(1, 3) + draw.randrange(9)
 
 
-def spoiled_frames(draw: random.Random) -> Frames:
+def spoiled_frames(draw: Random) -> Frames:
     """Frames of the racks' ids with a wrong CRC."""
     while True:
         can_id = _id_of_a_rack(draw)
@@ -70,7 +70,7 @@ def spoiled_frames(draw: random.Random) -> Frames:
         yield can_id, body + bytes((crc8(body, crc_of_id(can_id)) ^ 0xFF,))
 
 
-def malformed_frames(draw: random.Random) -> Frames:
+def malformed_frames(draw: Random) -> Frames:
     """Frames of the racks' ids with a wrong length, and of 29-bit ids that end in the racks'
     ids.
     """
@@ -95,7 +95,7 @@ def _send(sender: socket.socket, path: str, data: bytes) -> None:
 
 def senseless_commands(run_directory: str, seed: int) -> Turns:
     """Commands without effect: resets of wrong causes, unknown commands, random bytes."""
-    draw, path = random.Random(seed), os.path.join(run_directory, "command.sock")
+    draw, path = Random(seed), os.path.join(run_directory, "command.sock")
     with datagram_socket(SEND_S) as sender:
         while True:
             _send(sender, path, senseless_command(draw))
@@ -104,7 +104,7 @@ def senseless_commands(run_directory: str, seed: int) -> Turns:
             yield {"sent": 1}, 0
 
 
-def senseless_command(draw: random.Random) -> bytes:
+def senseless_command(draw: Random) -> bytes:
     """A datagram that the controller must not obey: its number, then a command."""
     command = draw.choice((operator_commands.REMOTE_RESET, operator_commands.KEY_RESET, 0, 6, 255))
     seen = [draw.randrange(first, end) for first, end in ((0, 100), (1, 2**30)) * 2]
@@ -160,7 +160,7 @@ def bad_hints(run_directory: str, keys: Mapping[str, bytes], seed: int) -> Turns
 
 def gateway(path: str, seed: int) -> Turns:
     """More connections than the gateway accepts. Each sends random bytes and reads nothing."""
-    draw, connections = random.Random(seed), [_connected(path) for _ in range(CONNECTIONS)]
+    draw, connections = Random(seed), [_connected(path) for _ in range(CONNECTIONS)]
     try:
         while True:
             counts: Counter[str] = Counter()
@@ -186,7 +186,7 @@ def _connected(path: str) -> socket.socket:
     return connection
 
 
-def senseless_bytes(draw: random.Random) -> bytes:
+def senseless_bytes(draw: Random) -> bytes:
     """Bytes without a valid hint: fragments, random bytes, unsigned hints."""
     hint = {
         "source": SOURCE,
