@@ -1,11 +1,11 @@
 """Computes the figures of `bench doors`: the cost of the network servers, delays of hints."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import PERCENTILES, Figure, Figures, figure, percentile
+from hil.campaigns.benchmarks.document import PERCENTILES, Figures, figure, percentile
 from hil.campaigns.benchmarks.rig import SETTLED_S, Sample, growth
 
 DATAGRAM = "datagram"
@@ -65,19 +65,13 @@ def hints(delays_us: Mapping[str, Sequence[int | None]]) -> Figures:
     first_ms = [us / 1000 for us in delays_us[DATAGRAM] if us is not None]
     for way, values_us in delays_us.items():
         seen_ms = [us / 1000 for us in values_us if us is not None]
-        rival = (None, ()) if way == DATAGRAM else (DATAGRAM, first_ms)
-        figures += beside(f"hint to wire by {way}", seen_ms, *rival)
         missed += len(values_us) - len(seen_ms)
+        rival, rival_ms = (None, []) if way == DATAGRAM else (DATAGRAM, first_ms)
+        for name in ("p50", "p99") if seen_ms else ():
+            own, beside = [
+                round(percentile(times_ms, PERCENTILES[name]), 1) if times_ms else None
+                for times_ms in (seen_ms, rival_ms)
+            ]
+            quantity = f"hint to wire by {way}, {name} of {len(seen_ms)}"
+            figures.append(figure(quantity, own, "ms", rival, beside))
     return [*figures, figure("hints that moved no set-point", missed, "hints")]
-
-
-def beside(
-    quantity: str, values_ms: Sequence[float], rival: str | None, rival_ms: Sequence[float]
-) -> Iterable[Figure]:
-    """Median and 99th percentile, with those of the rival."""
-    for name in ("p50", "p99") if values_ms else ():
-        own, rival_value = [
-            round(percentile(times_ms, PERCENTILES[name]), 1) if times_ms else None
-            for times_ms in (values_ms, rival_ms)
-        ]
-        yield figure(f"{quantity}, {name} of {len(values_ms)}", own, "ms", rival, rival_value)

@@ -39,7 +39,7 @@ def run(seconds: float = 60, cabinet: str | pathlib.Path = EXAMPLE) -> Measured:
         core = max(os.sched_getaffinity(0))
         rival = Cyclictest(tick_ms=config.tick_ms, core=core)
         with hogs(count) as stress, SilentCabinet(file=cabinet) as process:
-            process.pin(core)
+            os.sched_setaffinity(process.pid, {core})  # the loop alone: its other threads stay free
             with rival:
                 statistics = _measured(process, seconds)
             priority = process.priority()

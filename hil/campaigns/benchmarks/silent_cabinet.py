@@ -10,7 +10,6 @@ import select
 import socket
 import tempfile
 from collections.abc import Mapping
-from typing import Any
 
 from controller.config import configuration
 from controller.run import loop_statistics
@@ -86,7 +85,7 @@ class SilentCabinet(contextlib.ExitStack):
         )
         self.callback(process.end, self._process, 20)
         self.pid = self._process.pid
-        while self.lateness() is None:
+        while loop_statistics.read(os.path.join(self.directory, "loop.stats")) is None:
             if timing.now_ns() - began_ns > 20_000_000_000:
                 message = "the controller has not ticked after 20 s"
                 raise StartError(f"{message}: {run_directory.last_message(self.directory)}")
@@ -106,20 +105,12 @@ class SilentCabinet(contextlib.ExitStack):
             for master in select.select(self._masters, (), (), 0)[0]:
                 os.read(master, 65_536)
 
-    def pin(self, core: int) -> None:
-        """Let the loop run only on this core. Its threads for storing stay free."""
-        os.sched_setaffinity(self.pid, {core})
-
     def statistics(self) -> bytes:
         """The content of loop.stats (controller.run.loop_statistics). StartError if missing."""
         content = loop_statistics.content(os.path.join(self.directory, "loop.stats"))
         if content is None:
             raise StartError("the controller does not tick")
         return content
-
-    def lateness(self) -> Any:
-        """The figures of controller.run.loop_statistics; None before the first tick."""
-        return loop_statistics.read(os.path.join(self.directory, "loop.stats"))
 
     def priority(self) -> str:
         """A text about priority and locked memory of the process."""
