@@ -96,9 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
 class Lab:
     """The tools of the trials. `live`: the board; `partner`: channel A, once the board runs."""
 
-    def __init__(
-        self, count: int, folder: str, binary: pathlib.Path | None, tick_ms: int = course.TICK_MS
-    ) -> None:
+    def __init__(self, count: int, folder: str, binary: pathlib.Path | None, tick_ms: int) -> None:
         """binary: the firmware, or None for the stand-in."""
         self.count, self.folder, self.binary = count, folder, binary
         self.image = course.default_image(1, 3, tick_ms=tick_ms)

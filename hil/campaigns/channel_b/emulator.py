@@ -70,16 +70,13 @@ class Emulator:
         self._answers: Any = None
 
     def start(self) -> float:
-        """Start QEMU. Returns when its clock begins (time.monotonic, s). Raises EmulatorError."""
+        """Start QEMU. Returns when its clock begins (time.monotonic, s). Raises EmulatorError or
+        OSError.
+        """
         socket_path = os.path.join(self._folder, "qmp")
-        try:
-            self._process = subprocess.Popen(
-                self._arguments(socket_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-            )
-        except OSError as error:
-            raise EmulatorError(
-                f"qemu-system-arm: {error.strerror}: apt-get install qemu-system-arm"
-            ) from None
+        self._process = subprocess.Popen(
+            self._arguments(socket_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         if not self._counting:
             self._open_link()
         self._connect(socket_path)
