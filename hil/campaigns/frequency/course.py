@@ -85,7 +85,7 @@ def started(config: Config, seed: int) -> VirtualRig:
 
 def play(case: Case, rig: VirtualRig) -> Found:
     """The figures of a case. rig: from `started`."""
-    grid, settings = rig.plant.site.grid, rig.config.control
+    grid = rig.plant.site.grid
     assert isinstance(grid, GridOfCase)  # `started` made it
     grid.case, grid.begin_s = case, rig.now_us / 1e6
     curve = rig.core.functions[droop.Droop.NAME].curve
@@ -101,7 +101,7 @@ def play(case: Case, rig: VirtualRig) -> Found:
         for trip in rig.trips.trips[trips:]
     ]
     outcome = {"case": case.name, "stages": stages, **figures(case, ticks)}
-    return outcome | {"faults": faults(outcome, settings["droop_W_max"], settings["droop_stuck_s"])}
+    return outcome | {"faults": faults(outcome, rig.config.control["droop_stuck_s"])}
 
 
 def figures(case: Case, ticks: Sequence[Tick]) -> Found:
@@ -131,7 +131,7 @@ def figures(case: Case, ticks: Sequence[Tick]) -> Found:
     }
 
 
-def faults(outcome: Found, limit_W: int, stuck_s: int) -> list[str]:
+def faults(outcome: Found, stuck_s: int) -> list[str]:
     """What a case does not keep of the promise."""
     lines = list(outcome["stages"])
     if outcome["delay_s"] > DELAY_S_MAX:

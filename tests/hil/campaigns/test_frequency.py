@@ -10,7 +10,7 @@ from hil.campaigns.frequency import course, shapes
 from hil.campaigns.frequency.course import Tick
 from hil.engine import coverage
 
-CURVE, LIMIT_W, STUCK_S = (36, 2500, 250_000, 100_000), 100_000, 30
+CURVE, STUCK_S = (36, 2500, 250_000, 100_000), 30
 HEAD = "t_s,frequency_Hz\n"
 
 
@@ -27,7 +27,7 @@ def faults(case, delay_s=0.1, part=1.0, own_W=None, back=0.0, stages=()):
         own[after] -= back * own.sum() / after.sum()
     ticks = [Tick(*each) for each in zip(times_s, own + 700.0, ideal_W)]
     found = {"stages": list(stages), **course.figures(case, ticks)}
-    return course.faults(found, LIMIT_W, STUCK_S)
+    return course.faults(found, STUCK_S)
 
 
 DIP = shapes.drawn(1, 1)
