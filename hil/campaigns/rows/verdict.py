@@ -102,9 +102,9 @@ def missing(course: Course, result: Result, limits: Limits, wanted: Sequence[str
 def _elsewhere(course: Course, result: Result) -> list[str]:
     """[line] if the stage trips at the wrong place; a cause in a rack or unit must trip there."""
     whose, racks = design.scope(course.stage), _racks(course)
-    own = [name.partition(" ") for name, _ in result.stood if name.split()[0] == course.stage]
-    places = [place for _, _, place in own]
-    wrong = [place or "cabinet" for place in places if (place or "cabinet").split()[0] != whose]
+    own = [name.partition(" ") for name, _ in result.stood]
+    places = [place or "cabinet" for stage, _, place in own if stage == course.stage]
+    wrong = [place for place in places if place.split()[0] != whose]
     if wrong:
         return [f"stage {course.stage} trips for the {wrong[0]}, not a {whose}"]
     if whose == "rack" and racks and places and not racks & set(places):
