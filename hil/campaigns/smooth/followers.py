@@ -41,9 +41,9 @@ def function(path: Path, believed_ms: int | None = None, range_W_max: int | None
 class Ours:
     """The control function as a follower."""
 
-    def __init__(self, seen_W: np.ndarray, path: Path, track: Track | None = None) -> None:
-        """seen_W: in each tick. track: None for that of the path."""
-        self._track = track or function(path)
+    def __init__(self, seen_W: np.ndarray, path: Path, track: Track) -> None:
+        """seen_W: in each tick."""
+        self._track = track
         self._seen_W = np.rint(seen_W).astype(int).tolist()
         self._sample_ticks = path.sample_ticks
         self._found = Found()
@@ -61,7 +61,8 @@ class Ours:
 
 def ours(load_W: np.ndarray, path: Path, track: Track | None = None) -> simulator.Result:
     """Play the load with the control function. track: None for that of the path."""
-    return simulator.run(Ours(simulator.seen_W(load_W, path), path, track), load_W, path)
+    follower = Ours(simulator.seen_W(load_W, path), path, track or function(path))
+    return simulator.run(follower, load_W, path)
 
 
 def missing_W(soc: float) -> float:

@@ -85,12 +85,13 @@ def _worst_lines(rows: list) -> list[str]:
     by_path: dict[str, list] = {}
     for row in rows:
         if row["notice"] in FAR_ms:
-            by_path.setdefault(row["path"], []).append((row["range_5s_pct"], row))
+            by_path.setdefault(row["path"], []).append(row)
     return [
         f"worst      {path:>4} ms: a source that was right once, then {row['notice']} ms late:"
-        f" range {pct:.0f} %, silence {_silent(rows)[path, row['edge_ms']]:.0f} %"
-        for path, ranges in by_path.items()
-        for pct, row in [max(ranges, key=lambda pair: pair[0])]
+        f" range {row['range_5s_pct']:.0f} %, silence"
+        f" {_silent(rows)[path, row['edge_ms']]:.0f} %"
+        for path, far in by_path.items()
+        for row in [max(far, key=lambda row: row["range_5s_pct"])]
     ]
 
 
