@@ -48,14 +48,12 @@ def html_page(tests: dict[str, Found], about: str, numbers: Sequence[Gain]) -> s
 
 def _summary(tests: dict[str, Found]) -> list[tuple[document.Cell, ...]]:
     marks = {is_met: document.judged(is_met, text) for is_met, text in MET.items()}
-    numbered: list[tuple[int, tuple[document.Cell, ...]]] = [
-        (int(name[1:]), (name, marks[findings["is_met"]], findings["line"]))
+    rows: dict[str, tuple[document.Cell, ...]] = {
+        name: (name, marks[findings["is_met"]], findings["line"])
         for name, findings in tests.items()
-    ]
-    numbered += [
-        (int(name[1:]), (name, Mark("absent", "no answer"), word)) for name, word in OTHERS
-    ]
-    return [row for _, row in sorted(numbered, key=lambda pair: pair[0])]
+    }
+    rows |= {name: (name, Mark("absent", "no answer"), word) for name, word in OTHERS}
+    return [rows[name] for name in sorted(rows, key=lambda name: int(name[1:]))]
 
 
 def picture(findings: Found) -> str:
