@@ -133,11 +133,9 @@ def played(course: Course) -> dict[str, Any]:
 def watched(pod: FleetPod, course: Course, begin_s: float) -> "Watch":
     """Let load and events of the course begin at this second of the pod."""
 
-    def load_W(now_s: float) -> float:
-        jobs = [watts for begin, end, watts in course.jobs if begin <= now_s - begin_s < end]
-        return BASE_W + sum(jobs)
-
-    pod.site.load = load_W
+    pod.site.load = lambda now_s: (
+        BASE_W + sum(watts for begin, end, watts in course.jobs if begin <= now_s - begin_s < end)
+    )
     events = sorted(_events(course), key=lambda event: event[0])
     pod.events = [(begin_s + at_s, do) for at_s, do in events]
     rises_s = [begin for begin, _, _ in course.jobs]

@@ -3,6 +3,7 @@
 import math
 import pathlib
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
@@ -101,14 +102,11 @@ def _drift(deal: Random) -> Steps:
         ((deal.uniform(2.0, 18.0), 0.0), (0.0, deal.uniform(5.0, 45.0)))
     )
 
-    def wander(share: float) -> Callable[[CabinetPlant], object]:
-        def drift(plant: CabinetPlant) -> None:
-            plant.air.cap("vapour", offgas_ppm * share, (0,))
-            plant.air.cap("toxic", toxic_ppm * share, (0,))
+    def drift(share: float, plant: CabinetPlant) -> None:
+        plant.air.cap("vapour", offgas_ppm * share, (0,))
+        plant.air.cap("toxic", toxic_ppm * share, (0,))
 
-        return drift
-
-    return [(50.0 * part, wander(part / 20.0)) for part in range(1, 21)]
+    return [(50.0 * part, partial(drift, part / 20.0)) for part in range(1, 21)]
 
 
 def _hvac(deal: Random) -> Steps:

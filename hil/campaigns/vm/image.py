@@ -8,12 +8,12 @@ import contextlib
 import hashlib
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from controller.system import toml_text
@@ -24,7 +24,7 @@ from hil.engine.processes import ROOT
 from hil.engine.rig import RigError
 from hil.runner.report import CheckError
 
-HERE = pathlib.Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parent
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "qemu-system-x86_64": "qemu-system-x86",
@@ -81,7 +81,7 @@ def base(lab: Lab) -> str:
     return f"{path.name}, {path.stat().st_size >> 20} MB, {'kept from before' if kept else 'made'}"
 
 
-def _install(source: pathlib.Path, tree: pathlib.Path) -> list[str]:
+def _install(source: Path, tree: Path) -> list[str]:
     """Run `flash.sh install --doors` as a person would type it. Returns its lines."""
     code, out, err = _finished(
         [source / "flash.sh", "install", "--doors", "--root", tree], "flash.sh install"
@@ -145,7 +145,7 @@ def slower() -> dict[str, str]:
     return {file["name"]: _replaced(ROOT / file["from"], file["replace"]) for file in files}
 
 
-def _replaced(path: pathlib.Path, changes: Iterable[tuple[str, str]]) -> str:
+def _replaced(path: Path, changes: Iterable[tuple[str, str]]) -> str:
     text = path.read_text(encoding="ascii")
     for old, new in changes:
         if old not in text:
@@ -156,7 +156,7 @@ def _replaced(path: pathlib.Path, changes: Iterable[tuple[str, str]]) -> str:
     return text
 
 
-def _add_scaffold(tree: pathlib.Path, buses: Iterable[str], work: pathlib.Path) -> None:
+def _add_scaffold(tree: Path, buses: Iterable[str], work: Path) -> None:
     """Add root shell, CAN, the cabinet's files, a first store, and the sources for a second
     installation.
     """
@@ -168,7 +168,7 @@ def _add_scaffold(tree: pathlib.Path, buses: Iterable[str], work: pathlib.Path) 
     _copy_sources(tree / SOURCE_IN_BOX)
 
 
-def _copy_sources(target: pathlib.Path) -> None:
+def _copy_sources(target: Path) -> None:
     """Copy the files that `flash.sh install` reads."""
     target.mkdir()
     for name in SOURCES:
@@ -178,7 +178,7 @@ def _copy_sources(target: pathlib.Path) -> None:
             shutil.copy(ROOT / name, target)
 
 
-def _run(command: Sequence[str | pathlib.Path], directory: pathlib.Path, name: str) -> None:
+def _run(command: Sequence[str | Path], directory: Path, name: str) -> None:
     environment = {**os.environ, "PATH": process.search_path()}
     code, _, err = _finished(command, name, cwd=directory, env=environment)
     if code:
@@ -187,9 +187,7 @@ def _run(command: Sequence[str | pathlib.Path], directory: pathlib.Path, name: s
         raise ImageError(f"{name}: {line}")
 
 
-def _finished(
-    command: Sequence[str | pathlib.Path], name: str, **options: Any
-) -> tuple[int, str, str]:
+def _finished(command: Sequence[str | Path], name: str, **options: Any) -> tuple[int, str, str]:
     """(exit code, stdout, stderr), after all processes of the command have ended."""
     limit_s = LIMITS_S.get(name, LIMIT_S)
     process = subprocess.Popen(

@@ -51,7 +51,8 @@ class Lab:
     def boot(self) -> None:
         """Turn the power on, and wait for a shell."""
         self.machine.power_on()
-        self.rig.go(self.machine.process.pid)
+        # the CAN server answers from now on; the plant must notice the end of QEMU
+        self.rig.send({"what": "go", "pid": self.machine.process.pid})
         self.machine.wait_for_shell()
 
     def ask(self, command: str) -> str:

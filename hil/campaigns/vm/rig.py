@@ -36,12 +36,6 @@ class VmRig(Rig):
     def _start_controller(self) -> None:
         """Do nothing, because the init of the box starts the controller."""
 
-    def go(self, pid: int) -> None:
-        """Begin: the CAN server answers from now on. pid: a process whose end the plant must
-        notice.
-        """
-        self.send({"what": "go", "pid": pid})
-
     def open_can(self) -> str:
         """Start the bridge from the plant process's CAN to a tty. Returns the tty's name."""
         self.bridge = process.module(
