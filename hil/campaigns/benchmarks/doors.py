@@ -122,7 +122,7 @@ class Course(course.Course):
         return statistics
 
     def _pids(self) -> dict[str, int]:
-        assert self.rig.controller is not None, "the run has begun"
+        assert self.rig.controller is not None  # the run has begun
         running = self._doors.running
         doors = {kind: running[kind].pid for kind in KINDS if kind in running}
         return {"loop": self.rig.controller.pid, **doors}

@@ -77,7 +77,7 @@ def delays_ms(config: Config, edges: int, seed: int) -> list[float]:
     """Delay of each edge in ms, in virtual time."""
     load = _Load(edges, seed)
     rig = VirtualRig(config, load, seed)
-    assert rig.controller.cabinet is not None, "it has just started"
+    assert rig.controller.cabinet is not None  # it has just started
     track = rig.controller.cabinet.core.functions["track"]
     track.step = follow
     meter = rig.cabinet.devices[coverage.simulated_name(track_path.source(config))]

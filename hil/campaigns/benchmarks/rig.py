@@ -66,7 +66,7 @@ def real_time(
     def see(rig: Rig, shown: dict[str, Any]) -> None:
         at_s = shown["elapsed_s"]
         if not samples or at_s >= samples[-1][0] + 5.0:
-            assert rig.controller is not None, "the run has begun"
+            assert rig.controller is not None  # the run has begun
             memory_kB = process_memory.memory_kB(rig.controller.pid)
             samples.append([round(at_s, 1), memory_kB["rss"], memory_kB["anonymous"]])
 

@@ -53,7 +53,7 @@ def ticks_us(config: Config, folder: Path) -> list[float]:
     plant, journal = {"soc": 0.55}, str(folder / "journal")
     rig = VirtualRig(config, _load, 1, (), plant, journal).run(CLOSED_S)
     cabinet, taken_ns = rig.controller.cabinet, []
-    assert cabinet is not None, "it has started"
+    assert cabinet is not None  # it has started
     whole = cabinet.tick
 
     def tick(now_us: int, elapsed_ticks: int) -> None:

@@ -113,7 +113,7 @@ class Lab:
 
     def emulator(self, mode: int, steps: int = 0) -> contextlib.closing[Emulator]:
         """A context: another emulator, not started."""
-        assert self.binary is not None, "no stand-in counts"
+        assert self.binary is not None  # no stand-in counts
         return contextlib.closing(Emulator(self.binary, self.folder, self.image, mode, steps))
 
 

@@ -35,7 +35,7 @@ class Stage:
     @property
     def controller(self) -> "subprocess.Popen[bytes]":
         """The controller's process."""
-        assert self.rig.controller is not None, "the rig is started"
+        assert self.rig.controller is not None  # the rig is started
         return self.rig.controller
 
     def see(self, shown: dict[str, Any]) -> None:

@@ -67,7 +67,7 @@ class _End:
         self._listener: HintListener | None = None
         (folder / "state").mkdir(parents=True)
         cabinet, path = rig.controller.cabinet, str(folder / "journal")
-        assert cabinet is not None, "no pod has died yet"
+        assert cabinet is not None  # no pod has died yet
         approved = approval.packed(cabinet.approval.before)
         cabinet.journal = open_journal(path, rig.config, cabinet.core, approved=approved)
         rig.controller.journal_path = path

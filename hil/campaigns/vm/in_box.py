@@ -36,7 +36,7 @@ def approve(path: str | os.PathLike[str], state_directory: str) -> int:
     config = configuration.load(path)
     image = approval.packed(approval.of(config))
     record = kept.load().record
-    assert record is not None, "`firebreak box prepare` has made it"
+    assert record is not None  # `firebreak box prepare` has made it
     kept.save(replace(record, approved=image, approved_by="lab"))
     for unit, unit_code in enumerate(sign_hold.codes_of(config), 1):
         remark = sign_tests.remark_of(unit_code, "a simulated cabinet")
