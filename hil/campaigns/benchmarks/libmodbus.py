@@ -43,7 +43,7 @@ class Client:
         _check("connect", library.modbus_connect(self._context))
 
     def close(self) -> None:
-        """Close the port."""
+        """See Engine."""
         self._library.modbus_close(self._context)
         self._library.modbus_free(self._context)
 

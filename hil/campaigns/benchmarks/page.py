@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hil.campaigns.benchmarks.document import BUDGETS, Document, Figure, number, verdict
 from hil.results import template
 
-ORDER = ("step", "loop", "rtu", "replay", "start", "stop", "rig", "pod")
+ORDER = "step loop rtu start stop rig pod".split()
 
 
 def page(docs: Iterable[Document]) -> str:

@@ -133,7 +133,7 @@ def _table(head: str, by_way: Found) -> list[str]:
     """All ways beside each other; "-" if a figure is missing."""
     lines = [ROW(head, *COLUMNS)]
     for way, own in by_way.items():
-        keys = ("cut_kW", "cycles", "p50_ms", "p99_ms", "MiB", "over_cap_kWh", "over_grid_kWh")
+        keys = "cut_kW cycles p50_ms p99_ms MiB over_cap_kWh over_grid_kWh".split()
         values = [_share(by_way, way), *[own.get(key) for key in keys]]
         lines.append(ROW(way, *[document.number(cell) for cell in values]))
     return lines + ([f"{'EMHASS':<24} {MISSING}"] if not by_way.keys() >= {*RIVALS} else [])

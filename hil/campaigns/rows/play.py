@@ -19,7 +19,7 @@ ENDED_S, ASKED_S = 8.0, 12.0  # enough for a controlled stop, and for a start (3
 # The wiring alone acts on converter and racks about 1 s after the controller has stopped.
 STAYS_S = 1.5
 # These courses come first, because a long one would run alone at the end.
-LONG = ("6b", "46a", "46b", "45b", "45d", "17a", "17b", "17c", "42c", "38a")
+LONG = "6b 46a 46b 45b 45d 17a 17b 17c 42c 38a".split()
 CLOSES, STAYS = "no closing", "no start"
 WIRED = (effects.ENABLE, effects.POWER, effects.OPENED)
 LAPSED = (*WIRED, effects.FAN, effects.RED_LAMP, effects.PANEL, effects.AUX_SHED)

@@ -50,7 +50,7 @@ def armed(config: Config, more: Iterable[str], less: Sequence[str]) -> Config:
 
 def start_key(course: Course) -> str:
     """The key of a start. Courses with equal keys share one start."""
-    fields = ("power_kW", "at_start", "armed", "alone", "starts", "soc_pct")
+    fields = "power_kW at_start armed alone starts soc_pct".split()
     return str([getattr(course, name) for name in fields])
 
 
