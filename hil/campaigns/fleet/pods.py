@@ -47,8 +47,8 @@ LIES = {  # factors of what a liar reports
 
 
 class Course(NamedTuple):
-    """A drawn course. jobs: (begin s, end s, W); falls: {what: (begin s, length s)}; dead and liar:
-    (s, pod); moved and cut: (begin s, end s, pod); clock: (begin s, gained ms, pod).
+    """A drawn course. jobs: (begin s, end s, W); falls of dispatcher, broker: (begin s, length s);
+    dead and liar: (s, pod); moved and cut: (begin s, end s, pod); clock: (begin s, gained ms, pod).
     """
 
     pods: int
@@ -56,7 +56,8 @@ class Course(NamedTuple):
     seed: int
     length_s: int
     jobs: tuple[tuple[float, float, int], ...]
-    falls: dict[str, tuple[float, float]]
+    dispatcher: tuple[float, float]
+    broker: tuple[float, float]
     dead: tuple[float, int]
     moved: tuple[float, float, int]
     cut: tuple[float, float, int]
@@ -91,14 +92,16 @@ def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
         watts = FRIDAY_W if deal.random() < 0.2 else JOB_W
         jobs.append((now_s, now_s + for_s, watts))
         now_s += for_s + lasting(30, 600)
-    falls = {"dispatcher": (starts_s[0], lasting(5, 300)), "broker": (starts_s[1], lasting(5, 120))}
+    dispatcher = starts_s[0], lasting(5, 300)
+    broker = starts_s[1], lasting(5, 120)
     return Course(
         pods,
         number,
         seed=deal.randrange(2**32),
         length_s=length_s,
         jobs=tuple(jobs),
-        falls=falls,
+        dispatcher=dispatcher,
+        broker=broker,
         dead=(starts_s[2], names[0]),
         moved=(starts_s[3], starts_s[3] + max(2 * STOP_S, lasting(300, 900)), names[1]),
         cut=(starts_s[4], starts_s[4] + lasting(30, 600), names[2]),
@@ -152,7 +155,7 @@ def _away_s(course: Course) -> list[tuple[float, float]]:
 
 
 def _events(course: Course) -> list[Event]:
-    (dies_s, dead_s), (stops_s, down_s) = course.falls["dispatcher"], course.falls["broker"]
+    (dies_s, dead_s), (stops_s, down_s) = course.dispatcher, course.broker
     (ends_s, ended), (leaves_s, returns_s, moved) = course.dead, course.moved
     (cut_s, joined_s, cut), (drifts_s, gained_ms, off) = course.cut, course.clock
     (lies_s, liar), lie = course.liar, LIES[course.lie]
