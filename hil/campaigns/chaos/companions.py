@@ -81,9 +81,8 @@ class Companions:
             return Companion(name, command, os.path.join(log_directory, f"{name}.log"), works)
 
         self.upstream = os.path.join(run_directory, "upstream.sock")
-        shifted = (f"{__package__}.shifted_clock", offset_path, "record", "run")
-        line = ("controller", "console", "--tty", terminal.slave_name)
-        self.recorder = made("recorder", *shifted, *where, *state)
+        clock = f"{__package__}.shifted_clock"
+        self.recorder = made("recorder", clock, offset_path, "record", "run", *where, *state)
         self.gateway = made(
             "gateway",
             "controller",
@@ -97,7 +96,8 @@ class Companions:
         self.reader = made(
             "page reader", f"{__package__}.page_reader", run_directory, state_directory
         )
-        self.console = made("serial console", *line, *where, *state, works=terminal.works)
+        console = "controller", "console", "--tty", terminal.slave_name
+        self.console = made("serial console", *console, *where, *state, works=terminal.works)
         witnesses = [
             made(f"witness on core {core}", f"{__package__}.witness", stall_path, core, os.getpid())
             for core in cores

@@ -47,7 +47,7 @@ class Frequency(Trial):
         return [first._replace(after_s=AFTER_S), *cases, *shapes.bad()]
 
     def rig(self, key: str) -> VirtualRig:
-        """See Trial. All cases begin alike."""
+        """See Trial."""
         return course.started(self.responding, self.arguments.seed)
 
     def play(self, case: shapes.Case) -> Found:

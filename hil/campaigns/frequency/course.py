@@ -40,7 +40,7 @@ class GridOfCase(Grid):
 
     @property
     def t_s(self) -> float:
-        """The present time of the case."""
+        """Time of the case."""
         return self._now_s - self.begin_s
 
     def look(self, now_us: int) -> None:
