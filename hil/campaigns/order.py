@@ -44,7 +44,7 @@ def played(
     course: Callable[[rig.Rig], Course] | None = None,
     **more: object,
 ) -> tuple[Document, Document, Any]:
-    """(document, recording of the plant process, test sequence) of a run.
+    """(document, recording of the plant, test sequence) of a run.
 
     text: a scenario, which gets the name "run"; see(rig, view): called ten times a second; course:
     makes a test sequence that plays beside the started rig. Raises RigError and OSError. If the run

@@ -109,7 +109,7 @@ class Trial:
     def __init__(self, draw: Draw, folder: str) -> None:
         """folder: for files; the caller removes it."""
         self.draw = draw
-        self.load_W = self.job_W = self.grid_W = 0.0
+        self.job_W = self.grid_W = 0.0
         members: list[ChainMember] = []
         self._site = cast(
             Any,

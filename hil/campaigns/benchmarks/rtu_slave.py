@@ -50,16 +50,15 @@ def _answer(fd: int, baud_Bd: int, came_ns: int) -> None:
         os.write(fd, piece)
 
 
-def main(argv: list[str]) -> int:
+def main(fd: int, baud_Bd: int) -> None:
     """Serve until standard input ends."""
-    fd, baud_Bd = int(argv[0]), int(argv[1])
     realtime.prepare()
     print("ready", flush=True)
     waiting = b""
     while True:
         ready = select.select([fd, sys.stdin], (), ())[0]
         if sys.stdin in ready:
-            return 0
+            return
         waiting += os.read(fd, 4096)
         if len(waiting) >= REQUEST_BYTES:
             came_ns, waiting = timing.now_ns(), b""
@@ -67,4 +66,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

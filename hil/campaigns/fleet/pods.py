@@ -92,8 +92,7 @@ def drawn(pods: int, number: int, seed: int, length_s: int) -> Course:
         watts = FRIDAY_W if deal.random() < 0.2 else JOB_W
         jobs.append((now_s, now_s + for_s, watts))
         now_s += for_s + lasting(30, 600)
-    dispatcher = starts_s[0], lasting(5, 300)
-    broker = starts_s[1], lasting(5, 120)
+    dispatcher, broker = (starts_s[0], lasting(5, 300)), (starts_s[1], lasting(5, 120))
     return Course(
         pods,
         number,

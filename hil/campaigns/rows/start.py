@@ -85,7 +85,7 @@ def wait(rig: Any, seconds: float) -> None:
 
 
 def stays_open(rig: Any, seconds: float) -> bool:
-    """Let time pass. True if no rack gets a close command meanwhile."""
+    """Let time pass. True if no rack gets a close command."""
     before = len(rig.observer.timeline)
     wait(rig, seconds)
     return all(name != "bms_close_sent" for _, name, _ in rig.observer.timeline[before:])

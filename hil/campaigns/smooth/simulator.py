@@ -27,10 +27,9 @@ class Follower(Protocol):
 
 
 class Result(NamedTuple):
-    """Results. grid_W, battery_W: mean of each tick, W; soc: at the end of each tick, 0 to 1."""
+    """Results. grid_W: mean of each tick, W; soc: at the end of each tick, 0 to 1."""
 
     grid_W: np.ndarray
-    battery_W: np.ndarray
     soc: np.ndarray
 
 
@@ -58,5 +57,4 @@ def run(follower: Follower, load_W: np.ndarray, path: Path) -> Result:
         state_W = target_W + missing_W * rest
         charge -= power_W * per_W * (1.0 / EFFICIENCY if power_W > 0 else EFFICIENCY)
         soc[tick] = charge
-    battery_W = np.array(battery)
-    return Result(load_W - battery_W, battery_W, np.array(soc))
+    return Result(load_W - np.array(battery), np.array(soc))

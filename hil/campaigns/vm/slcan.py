@@ -84,16 +84,15 @@ class Bridge:
                     self.from_box()
 
 
-def main(argv: list[str]) -> int:
-    """argv: HOST:PORT/NAME."""
-    server = connect(argv[0])
+def main(channel: str) -> None:
+    """channel: HOST:PORT/NAME."""
+    server = connect(channel)
     # both stay open here, so that the line outlasts a box that loses its power
     master, slave = process.raw_pty()
     realtime.prepare()  # while this waits for the box's processors, every BMS is silent
     print(os.ttyname(slave), flush=True)
     Bridge(server, master).carry(sys.stdin)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1])

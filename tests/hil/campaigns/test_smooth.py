@@ -72,8 +72,8 @@ def test_a_step_reaches_the_battery_after_the_delay_in_the_name(name, delay_ms):
     for phase in range(path.sample_ticks):
         load_W = np.repeat([0.0, 100 * KW], [50 + phase, 150])
         requests_W = simulator.seen_W(load_W, path)
-        battery_W = simulator.run(Fixed(requests_W), load_W, path).battery_W
-        late_ms.append(20 * (load_W - battery_W).sum() / (100 * KW))
+        grid_W = simulator.run(Fixed(requests_W), load_W, path).grid_W
+        late_ms.append(20 * grid_W.sum() / (100 * KW))
     assert np.mean(late_ms) == pytest.approx(delay_ms, abs=0.5) and path.delay_ms == delay_ms
 
 
@@ -102,7 +102,7 @@ def test_a_follower_with_foresight_leaves_no_swing():
 def test_set_points_are_clipped_and_losses_come_out_of_the_charge():
     load_W, ticks = np.full(3000, 500 * KW), 3000
     both = [simulator.run(Fixed([way * 400 * KW] * ticks), load_W, PATHS["50"]) for way in (1, -1)]
-    assert [result.battery_W[-1] for result in both] == [250 * KW, -250 * KW]
+    assert [result.grid_W[-1] for result in both] == [250 * KW, 750 * KW]
     moved_Wh = [(0.55 - result.soc[-1]) * 645_000 for result in both]
     assert moved_Wh == pytest.approx([4166.7 / 0.97, -4166.7 * 0.97], rel=1e-3)
 

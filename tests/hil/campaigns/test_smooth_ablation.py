@@ -11,19 +11,19 @@ from tests.tables import cases
 PATH = PATHS["60"]
 
 
-def battery_W(load_W, path):
-    return followers.ours(load_W, path).battery_W
+def grid_W(load_W, path):
+    return followers.ours(load_W, path).grid_W
 
 
 @pytest.fixture(scope="module")
 def moving():
-    """[(load, path, what the battery does with all parts)] of loads that reach every part."""
+    """[(load, path, what the grid feeds with all parts)] of loads that reach every part."""
     kinds = [spectra.power_W(kind, 1, 1)[:3000] for kind in ("square", "square+tone")]
     hum_W = 250_000 + np.random.default_rng(0).normal(0, 3000, 3000)
     swings_W = np.tile(np.repeat([250_000.0, 410_000.0], 200), 3)
     rest_W = np.concatenate([swings_W, hum_W, swings_W])
     found = [(each, PATH) for each in (*kinds, spectra.ramp_W(700)[:2000], rest_W)]
-    return [(*each, battery_W(*each)) for each in found]
+    return [(*each, grid_W(*each)) for each in found]
 
 
 @pytest.mark.parametrize("name", ablation.PARTS)
@@ -31,7 +31,7 @@ def test_each_part_can_be_off_and_is_back_afterwards(name, moving):
     owner, attribute, _ = ablation.PARTS[name]
     before = getattr(owner, attribute)
     with ablation.without(name):
-        is_other = any(not np.array_equal(battery_W(*each), whole) for *each, whole in moving)
+        is_other = any(not np.array_equal(grid_W(*each), whole) for *each, whole in moving)
     assert is_other and getattr(owner, attribute) is before
 
 
