@@ -70,12 +70,14 @@ BUDGETS = {
 
 
 class Measured(NamedTuple):
-    """The findings of a benchmark. notes: lines; details: plain data."""
+    """The findings of a benchmark. notes: lines; details: plain data; priority: "" for this
+    process.
+    """
 
     figures: Figures
     notes: list[str]
     details: dict[str, Any]
-    priority: str
+    priority: str = ""
 
 
 class ResultError(ValueError):
@@ -153,7 +155,7 @@ def document(benchmark: str, command: str, measured: Measured) -> Document:
         "command": command,
         "measured": timing.utc_text(),
         "machine": machine.describe(),
-        "priority": measured.priority,
+        "priority": measured.priority or machine.priority(),
         "beside": "",
         "figures": measured.figures,
         "notes": measured.notes,

@@ -18,7 +18,6 @@ from controller.core.base.answers import FastRequest
 from controller.core.policies.found import Found
 from controller.core.policies.known import Known
 from controller.sites import FOLDER
-from hil.campaigns.benchmarks import machine
 from hil.campaigns.benchmarks.document import Figures, Measured, figure, percentile
 from hil.devices.power_meter import PowerMeter
 from hil.engine import coverage
@@ -51,7 +50,7 @@ def run(count: int = 200, seed: int = 1, cabinet: str | None = None) -> Measured
                 figure(quantity, percentile_ms, "ms", "by `check`", round(us / 1000, 1), judged)
             )
     notes = [f"{count} steps of {STEP_W / 1000:g} kW of each, in virtual time, seed {seed}"]
-    return Measured(figures, notes, details, machine.priority())
+    return Measured(figures, notes, details)
 
 
 class _Load:

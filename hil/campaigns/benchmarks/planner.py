@@ -14,7 +14,7 @@ from typing import Any
 
 from controller.planner import foresight, tariff
 from controller.planner.backtest import Outcome
-from hil.campaigns.benchmarks import document, machine
+from hil.campaigns.benchmarks import document
 from hil.campaigns.benchmarks.document import Figures, Measured, figure
 from hil.engine.processes import ROOT
 from hil.systems import back_tests, measured, pasts
@@ -56,7 +56,7 @@ def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
         details[head] = month
         figures += _figures(head, month)
         notes += _table(head, month)
-    return Measured(figures, notes, details, machine.priority())
+    return Measured(figures, notes, details)
 
 
 def _case(

@@ -21,7 +21,7 @@ from controller.system import clock, realtime
 from drivers.buses.port import RtuPort
 from drivers.buses.rtu import FAILURES, read_request
 from hil.campaigns import process
-from hil.campaigns.benchmarks import libmodbus, machine, rtu_slave, timing
+from hil.campaigns.benchmarks import libmodbus, rtu_slave, timing
 from hil.campaigns.benchmarks.document import Figures, Measured, figure, percentile
 
 # The baud rates of the two conditions. The engine drops bytes that come before its request can have
@@ -114,7 +114,7 @@ def run(count: int = 200, rounds: int = 12) -> Measured:
         "turn; the slave is a Python process, its time is in both"
     )
     details = {"fast": fast, "paced": paced}
-    return Measured(_figures(fast, paced), notes, details, machine.priority())
+    return Measured(_figures(fast, paced), notes, details)
 
 
 def _compare(library: Any, baud_Bd: int, paced_Bd: int, count: int, rounds: int) -> Rounds:

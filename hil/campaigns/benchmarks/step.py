@@ -9,7 +9,7 @@ from typing import Any
 
 from controller.system import realtime
 from controller.system.worded import counted
-from hil.campaigns.benchmarks import machine, timing
+from hil.campaigns.benchmarks import timing
 from hil.campaigns.benchmarks.document import Figures, Measured, figure, percentile
 from hil.oracle import channel_b_course, kernel_steps, wasm
 
@@ -47,7 +47,7 @@ def run(rounds: int = 5, steps: int = 2000) -> Measured:
     except ImportError:
         notes.append(wasm.MISSING)
     notes.append(f"the quietest of {rounds} rounds of {steps} steps, every group of inputs fresh")
-    return Measured(figures, notes, {"rounds": details}, machine.priority())
+    return Measured(figures, notes, {"rounds": details})
 
 
 def _rounds(racks: int, modules: int, rounds: int, steps: int) -> list[tuple[float, float]]:

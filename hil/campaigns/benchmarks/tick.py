@@ -11,7 +11,7 @@ from pathlib import Path
 from controller.config import configuration
 from controller.config.cabinet_config import Config
 from controller.system import realtime
-from hil.campaigns.benchmarks import machine, timing
+from hil.campaigns.benchmarks import timing
 from hil.campaigns.benchmarks.document import Measured, figure, percentile
 from hil.engine.simulate import VirtualRig
 from hil.systems import sized
@@ -34,7 +34,7 @@ def run(cabinet: str | None = None) -> Measured:
             figures.append(figure(f"{quantity}, median", middle_us, "us", budget=budget))
             figures.append(figure(f"{quantity}, p99", late_us, "us"))
     notes = [f"{SECONDS:g} s in virtual time, power flows, with journal, bytes not counted"]
-    return Measured(figures, notes, {}, machine.priority())
+    return Measured(figures, notes, {})
 
 
 def _configs(cabinet: str | None, folder: Path) -> Iterator[tuple[Config, str | None]]:

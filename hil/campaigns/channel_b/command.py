@@ -9,7 +9,6 @@ import pathlib
 import tempfile
 from collections.abc import Callable, Sequence
 
-from hil.campaigns.benchmarks import machine
 from hil.campaigns.benchmarks.document import (
     Figures,
     Measured,
@@ -81,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         binary = None if arguments.standin else firmware.build(arguments.cache)
         figures = measured(Lab(arguments.count, folder, binary, arguments.tick), checks)
     notes = STANDIN_NOTES if arguments.standin else EMULATOR_NOTES
-    measurement = Measured(figures, notes, {"checks": checks.rows}, machine.priority())
+    measurement = Measured(figures, notes, {"checks": checks.rows})
     code = finish(
         document(
             "mcu",
