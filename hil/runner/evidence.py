@@ -5,6 +5,7 @@ TOML file neither.
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
 import json
@@ -112,8 +113,9 @@ def _known_units() -> dict[str, dict[str, str]]:
 def save_units() -> None:
     """Keep the digests of the modules for the next process. The file is replaced in one step."""
     path = folder() / f"{UNITS}.{os.getpid()}"
-    path.write_text(json.dumps(_known_units()), encoding="ascii")
-    path.replace(folder() / UNITS)
+    with contextlib.suppress(OSError):  # a cache that is full: they are made again
+        path.write_text(json.dumps(_known_units()), encoding="ascii")
+        path.replace(folder() / UNITS)
 
 
 def _text(module: str) -> str:

@@ -97,7 +97,15 @@ def noted(work: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Used | None]
 
 
 def _has_changed() -> bool:
-    return any(os.stat(path).st_mtime_ns != at_ns for path, at_ns in _watch.sources.items())
+    return any(_changed_ns(path) != at_ns for path, at_ns in _watch.sources.items())
+
+
+def _changed_ns(path: str) -> int:
+    """When a file was changed last; 0: it is not there."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def is_ours(module: str) -> bool:
@@ -115,7 +123,7 @@ class _Finder:
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None and spec.origin:
             _put_probes(spec.loader, name)
-            _watch.sources[spec.origin] = os.stat(spec.origin).st_mtime_ns
+            _watch.sources[spec.origin] = _changed_ns(spec.origin)
         return spec
 
 

@@ -13,6 +13,7 @@ without --resume, it is a temporary file until the run is over.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -52,17 +53,22 @@ class Kept:
             self._take(self._lines(order))
 
     def _stored(self, name: str, order: dict[str, Any]) -> str:
-        """The file of this order in the user's cache; "": the process does not watch."""
+        """The file of this order in the user's cache; "": there is none that this process may
+        write, or it does not watch.
+        """
         if not executed.has_begun():
             return ""
+        folder = evidence.folder()
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            return ""
+        files_by_age = sorted(folder.glob("firebreak-*.jsonl"), key=os.path.getmtime)
+        for path in files_by_age[:-ORDERS_MAX]:
+            path.unlink(missing_ok=True)
+        self.is_stored = True
         # The names of files in the order may be relative.
         key = json.dumps([os.getcwd(), order], sort_keys=True)
-        folder = evidence.folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        self.is_stored = True
-        newest = sorted(folder.glob("firebreak-*.jsonl"), key=os.path.getmtime)[-ORDERS_MAX:]
-        for path in set(folder.glob("firebreak-*.jsonl")) - set(newest):
-            path.unlink(missing_ok=True)
         return str(folder / f"{name}{hashlib.sha256(key.encode()).hexdigest()[:12]}.jsonl")
 
     def _renew(self, order: dict[str, Any]) -> None:

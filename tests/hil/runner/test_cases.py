@@ -201,6 +201,27 @@ def test_a_finished_run_keeps_its_results_for_the_next_one(watched, folder, caps
     assert play([3], repr, seed=2)[1] == "x: 0 of 1 results are still valid, 1 to play"
 
 
+def test_without_a_cache_the_results_last_until_the_run_is_over(watched, folder, monkeypatch):
+    (folder / "file").write_text("")
+    monkeypatch.setattr(evidence, "CACHE", str(folder / "file"))
+    with runner() as played:
+        assert played.play([1], str) == ["1"]
+    assert [path.name for path in folder.iterdir()] == ["file"]
+
+
+def test_of_many_orders_the_oldest_go(watched, folder):
+    place = folder / "firebreak/results"
+    place.mkdir(parents=True)
+    for number in range(60):
+        path = place / f"firebreak-x-{number}.jsonl"
+        path.write_text("")
+        os.utime(path, (number, number))
+    with runner() as played:
+        played.play([1], str)
+    left = {path.name for path in place.glob("*.jsonl")}
+    assert {f"firebreak-x-{number}.jsonl" for number in range(20, 60)} < left and len(left) == 41
+
+
 def test_files_of_one_name_in_two_folders_are_two_orders(watched, folder, monkeypatch, capsys):
     for name in ("a", "b"):
         (folder / name).mkdir()
