@@ -8,7 +8,23 @@ first.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from controller.core.policies import contract as c, found
+from controller.core.policies import found
+from controller.core.policies.contract import (
+    ACT,
+    BOUND,
+    CLOSE,
+    DROP,
+    HOLD,
+    KEEP,
+    NARROW,
+    PAUSE,
+    STOP,
+    TO_ZERO,
+    WAIT,
+    Function,
+    ParameterRow,
+    Setup,
+)
 from controller.core.policies.droop import Droop
 from controller.core.policies.fan_boost import FanBoost
 from controller.core.policies.formed import Formed
@@ -37,36 +53,36 @@ from controller.core.policies.track import Track
 
 FALLBACKS = {
     # function: (while an input is unknown, off the grid)
-    Track: (c.TO_ZERO, c.PAUSE),
-    SiteLoad: (c.NARROW, c.PAUSE),
-    Reserve: (c.CLOSE, c.ACT),
-    HintTable: (c.DROP, c.ACT),
-    HintRequest: (c.KEEP, c.PAUSE),
-    PeakShaving: (c.DROP, c.PAUSE),
-    MeterSign: (c.WAIT, c.PAUSE),
-    PvLimit: (c.NARROW, c.ACT),
-    Shed: (c.HOLD, c.ACT),
-    GensetStart: (c.HOLD, c.ACT),
-    PreCool: (c.HOLD, c.ACT),
-    Notices: (c.KEEP, c.ACT),
-    Schedule: (c.STOP, c.PAUSE),
-    FanBoost: (c.HOLD, c.ACT),
-    PreHeat: (c.TO_ZERO, c.ACT),
-    HealthCap: (c.HOLD, c.ACT),
-    Modes: (c.WAIT, c.ACT),
-    SiteBalance: (c.WAIT, c.ACT),
-    Formed: (c.WAIT, c.ACT),
-    LoadCap: (c.HOLD, c.ACT),
-    StepTest: (c.KEEP, c.PAUSE),
-    GridContact: (c.DROP, c.PAUSE),
-    PvRamp: (c.TO_ZERO, c.PAUSE),
-    Droop: (c.TO_ZERO, c.PAUSE),
+    Track: (TO_ZERO, PAUSE),
+    SiteLoad: (NARROW, PAUSE),
+    Reserve: (CLOSE, ACT),
+    HintTable: (DROP, ACT),
+    HintRequest: (KEEP, PAUSE),
+    PeakShaving: (DROP, PAUSE),
+    MeterSign: (WAIT, PAUSE),
+    PvLimit: (NARROW, ACT),
+    Shed: (HOLD, ACT),
+    GensetStart: (HOLD, ACT),
+    PreCool: (HOLD, ACT),
+    Notices: (KEEP, ACT),
+    Schedule: (STOP, PAUSE),
+    FanBoost: (HOLD, ACT),
+    PreHeat: (TO_ZERO, ACT),
+    HealthCap: (HOLD, ACT),
+    Modes: (WAIT, ACT),
+    SiteBalance: (WAIT, ACT),
+    Formed: (WAIT, ACT),
+    LoadCap: (HOLD, ACT),
+    StepTest: (KEEP, PAUSE),
+    GridContact: (DROP, PAUSE),
+    PvRamp: (TO_ZERO, PAUSE),
+    Droop: (TO_ZERO, PAUSE),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PAUSED = frozenset(
-    [function.NAME for function, (_, off_grid) in FALLBACKS.items() if off_grid == c.PAUSE]
+    [function.NAME for function, (_, off_grid) in FALLBACKS.items() if off_grid == PAUSE]
 )
-PARAMETERS: tuple[c.ParameterRow, ...] = tuple(
+PARAMETERS: tuple[ParameterRow, ...] = tuple(
     row
     for function in sorted(FUNCTIONS, key=lambda function: function is not Reserve)
     for row in function.PARAMETERS
@@ -79,7 +95,7 @@ def in_turn(functions: Iterable[Any]) -> list[Any]:
     return sorted(functions, key=lambda function: function.STAGE)
 
 
-def writers(functions: Sequence[type[c.Function]]) -> dict[str, str]:
+def writers(functions: Sequence[type[Function]]) -> dict[str, str]:
     """{field of Found: name of its writer}. ValueError if two functions write one field, or if a
     function reads a field that does not exist, has no writer, or is written later.
     """
@@ -87,7 +103,7 @@ def writers(functions: Sequence[type[c.Function]]) -> dict[str, str]:
     fields = vars(found.Found()).keys()
     written = dict.fromkeys(found.FIRST, found.CHAIN)
     for function in turn:
-        if function.STAGE > c.BOUND:
+        if function.STAGE > BOUND:
             written |= dict.fromkeys(found.BOUNDED, found.CHAIN)
         for name in function.READS:
             if name not in written and name not in Known._fields:
@@ -115,7 +131,7 @@ def output_names(source_count: int) -> list[str]:
     return [name for function in FUNCTIONS for name in function.output_names(source_count)]
 
 
-def built(setup: c.Setup) -> dict[str, Any]:
+def built(setup: Setup) -> dict[str, Any]:
     """Build all functions for a contract.Setup. Returns {name: function} in the order
     of FUNCTIONS.
     """
