@@ -80,7 +80,7 @@ class GensetStart(Function):
             EngineStart(*actuator, backup - most) for actuator in setup.actuators(self.ROLES)
         ]
         self.more = [engine.state for engine in self.engines]
-        self._suns = setup.site.feeding(is_engine=False)
+        self._suns = setup.site.suns
         self._share_permille = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
         self._quantum_W = setup.settings["setpoint_quantum_W"]

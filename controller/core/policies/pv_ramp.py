@@ -67,7 +67,7 @@ class PvRamp(Function):
         self._quantum_W = setup.settings["setpoint_quantum_W"]
         self._tick_ms = setup.tick_ms
         self._permille = setup.settings["energy_Wh"] * MJ_PER_WH
-        self._suns = setup.site.feeding(is_engine=False)
+        self._suns = setup.site.suns
         self._reports_W = array("q", [UNKNOWN] * len(self._suns))
         self.state, self.more = State.zero(), [self._reports_W]
 

@@ -24,7 +24,7 @@ class Rest:
     def __init__(self, setup: Setup, state: State) -> None:
         settings, site = setup.settings, setup.site
         self._state, self._speed = state, low_pass(CHECK_MS, REST_MS)
-        self._suns, sets = site.feeding(is_engine=False), site.feeding(is_engine=True)
+        self._suns, sets = site.suns, site.engines
         self._sources = sets + self._suns
         self._first_bit = 1 << FIRST + 2 * len(sets)
         # Several cabinets do not see each other's batteries, so they do not know the sum.

@@ -92,8 +92,8 @@ class Shed(Function):
     def __init__(self, setup: Setup):
         devices = setup.actuators(("load_shed",))
         self._devices = sorted(devices, key=lambda pair: pair[0].settings["shed_order"])
-        self._suns = setup.site.feeding(is_engine=False)
-        self._engines = setup.site.feeding(is_engine=True)
+        self._suns = setup.site.suns
+        self._engines = setup.site.engines
         self._import_W = setup.settings["grid_import_W_max"]
         self._share = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms

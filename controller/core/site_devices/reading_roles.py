@@ -11,7 +11,6 @@ CLOCK = Role(
     "clock",
     5,
     "clock",
-    feed=None,
     signals=(
         Signal("day_d", 0, 100_000, "days since 1970-01-01, UTC"),
         Signal("time_of_day_s", 0, 86_400, "seconds since midnight, UTC"),
@@ -24,7 +23,6 @@ METER = Role(
     "meter",
     6,
     "meter",
-    feed=None,
     signals=(power("power_W", "power towards the load behind the meter", plausible.METER),),
     # rated_W: of the branch, by its fuse or its current transformers
     parameters=(STALE, ("rated_W", "W", 1, POWER_W_MAX, POWER_W_MAX, "down")),
@@ -34,7 +32,6 @@ LOAD_UPS = Role(
     "load_ups",
     10,
     "UPS of the load",
-    feed=None,
     signals=(
         Signal("state_code", ON_LINE, OFF, "0 on line, 1 on battery, 2 bypass, 3 off"),
         Signal("charge_permille", 0, 1000, "charge of its battery"),
@@ -53,7 +50,6 @@ GRID_CONTACT = Role(
     "grid_contact",
     11,
     "contacts of the grid operator",
-    feed=None,
     signals=tuple(
         [
             state(f"contact_{number}", f"1: contact {number} is closed", CONTACT_MS)

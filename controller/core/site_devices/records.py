@@ -90,12 +90,12 @@ class Role(NamedTuple):
     name: str
     number: int  # in the site image, append only
     text: str
-    feed: Feed | None  # None: it feeds nothing
     signals: tuple[Signal, ...]  # unknown when older than the parameter `stale_ms`
     actuators: tuple[Actuator, ...] = ()
     # rows as in controller/core/parameters.py, keys of the device's table; a default may be the
     # name of an earlier parameter
     parameters: tuple[tuple[str, str, int, int, Any, str], ...] = ()
+    feed: Feed | None = None  # None: it feeds nothing
 
 
 STALE = ("stale_ms", "ms", 100, 60_000, 3000, "down")

@@ -114,7 +114,6 @@ LOAD_SHED = Role(
     "load_shed",
     3,
     "load shedding",
-    feed=None,
     signals=(Signal("stages", 0, STAGES_MAX, "stages whose contactors report open"),),
     actuators=(
         Actuator(
@@ -143,7 +142,6 @@ CHILLER = Role(
     "chiller",
     4,
     "chiller",
-    feed=None,
     signals=(
         Signal("supply_temperature_ddegC", -500, 1000, "temperature of the supplied water"),
         state("is_ready_ok", "1: without a fault", READY_MS),
@@ -173,7 +171,6 @@ FAN = Role(
     "fan",
     7,
     "fan",
-    feed=None,
     signals=(
         Signal("speed_permille", 0, 1000, "speed of the fan"),
         state("is_ready_ok", "1: without a fault", READY_MS),
@@ -202,7 +199,6 @@ HEATER = Role(
     "heater",
     8,
     "heater",
-    feed=None,
     signals=(
         power("power_W", "power that the heater draws", plausible.CONSUMER),
         state("is_ready_ok", "1: without a fault, its own thermostat closed", READY_MS),
@@ -235,7 +231,6 @@ LOAD_CAP = Role(
     "load_cap",
     9,
     "load cap",
-    feed=None,
     signals=(
         power(
             "lowered_W",

@@ -52,9 +52,8 @@ class DeviceView:
         self._sent = {actuator.name: first + place for place, actuator in enumerate(actuators)}
         self._words_at = first + len(actuators)
         self.refused_at = self._words_at + REFUSED
-        self.known = 0
-        # a bit for each signal that other measurements contradict (policies/site_balance.py)
-        self.doubted = 0
+        # doubted: a bit for each signal that other measurements contradict (site_balance.py)
+        self.known = self.doubted = 0
 
     def value(self, signal: str) -> int | None:
         """Value of a signal that counts. None while the signal is unknown or contradicted, or if
@@ -164,6 +163,10 @@ class Site:
             self._check(view, first, first_time - 1)
             first += len(layout.words(device))
             first_time += len(device.role.signals)
+        feeds = [(view, view.device.role.feed) for view in self.devices]
+        # the devices that feed power into the site: sources that depend on weather, and engines
+        self.suns = [view for view, feed in feeds if feed and not feed.is_engine]
+        self.engines = [view for view, feed in feeds if feed and feed.is_engine]
         self._tick_ms = tick_ms
         self._refused_at = [view.refused_at for view in self.devices]
         self._refused: list[int] = []
@@ -198,11 +201,6 @@ class Site:
     def of_role(self, role: str) -> list[DeviceView]:
         """All devices of a role, in order."""
         return [device for device in self.devices if device.device.role.name == role]
-
-    def feeding(self, *, is_engine: bool) -> list[DeviceView]:
-        """All devices that feed power into the site: engines, or those that depend on weather."""
-        feeds = [(device, device.device.role.feed) for device in self.devices]
-        return [device for device, feed in feeds if feed and feed.is_engine == is_engine]
 
     def step(self, fresh: bytes | bytearray, elapsed_ticks: int) -> None:
         """Step one tick. fresh: a byte for each signal, 1 if it was reported in this tick."""
