@@ -162,6 +162,9 @@ class KernelFacts:
     def detectors(self) -> dict[str, list[int]]:
         """Place of the reading of each fitted gas detector, by the name of its quantity."""
         gas = self._kernel.features.gas
-        kinds = {"gas_lfl_permille": gas.combustible}
-        kinds |= {"vapour_ppm": gas.vapour, "toxic_ppm": gas.toxic}
+        kinds = {
+            "gas_lfl_permille": gas.combustible,
+            "vapour_ppm": gas.vapour,
+            "toxic_ppm": gas.toxic,
+        }
         return {name: [first for _, first in fitted] for name, fitted in kinds.items()}

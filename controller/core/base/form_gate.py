@@ -209,7 +209,8 @@ def _worst(
             if of.role == "mode":
                 ways |= set(EVERY_WAY if possible is None else possible)
             elif only in (-1, number):
-                numbers.append((of.role, *((-inf, inf) if possible is None else _ends(possible))))
+                ends = (min(possible), max(possible)) if possible else (-inf, inf)
+                numbers.append((of.role, *ends))
     ways = ways or {-1, 1}
     worst: dict[int, Number] = {-1: 0, 1: 0}
     for role, low, high in numbers:
@@ -219,7 +220,3 @@ def _worst(
             is_on = role != "constant" and is_way and (role == "power" or way in ways)
             worst[way] = max(worst[way], most) if is_on else worst[way]
     return worst[-1], worst[1]
-
-
-def _ends(values: Sequence[Number]) -> tuple[Number, Number]:
-    return min(values), max(values)

@@ -61,7 +61,8 @@ PRICE_IS_NEGATIVE = 6
 STEP_W = 7
 NOTICES = {PRICE_IS_NEGATIVE: "price_is_negative", STEP_W: "step_W"}
 KIND_OF = {
-    **{0: HEARTBEAT, POWER_W: REQUEST},
+    0: HEARTBEAT,
+    POWER_W: REQUEST,
     **dict.fromkeys((CHARGE_W_MAX, DISCHARGE_W_MAX), CAP),
     **dict.fromkeys((IMPORT_W_MAX, EXPORT_W_MAX), GRID_CAP),
     **dict.fromkeys(NOTICES, NOTICE),

@@ -62,6 +62,8 @@ class LoadCap(Function):
 
     def __init__(self, setup: Setup):
         self._devices = setup.actuators(self.ROLES)
+        levels = [device.settings["start_soc_permille"] for device, _ in self._devices]
+        self._low_permille = max(levels, default=0)
         self._tick_ms = setup.tick_ms
         self.state = State.zero() if self._devices else State("q")
         self.more = self.asked = [Asked.zero() for _ in self._devices]
@@ -90,7 +92,8 @@ class LoadCap(Function):
         state, room_W = self.state, findings.import_room_W
         need_W, asked_W = max(0, -room_W), sum([asked.lower_W for asked in self.asked])
         wanted_W = need_W - max(0, findings.limit_W)
-        is_low = need_W > max(0, wanted_W) and self._is_low(known)
+        soc = known.soc_permille
+        is_low = need_W > max(0, wanted_W) and soc is not None and soc[0] <= self._low_permille
         if is_low:
             wanted_W = need_W
         is_room = asked_W > 0 and room_W >= asked_W * TENTH_MORE[0] // TENTH_MORE[1]
@@ -102,11 +105,8 @@ class LoadCap(Function):
             self._ask(wanted_W)
         elif state.room_ms >= RETURN_MS:
             state.room_ms = 0
-            self._return()
-
-    def _is_low(self, known: Known) -> bool:
-        levels = [device.settings["start_soc_permille"] for device, _ in self._devices]
-        return known.soc_permille is not None and known.soc_permille[0] <= max(levels)
+            last = next(asked for asked in reversed(self.asked) if asked.lower_W)
+            last.lower_W = 0
 
     def _ask(self, wanted_W: int) -> None:
         """Ask the devices in their order. A device that is not ready is left out."""
@@ -119,9 +119,3 @@ class LoadCap(Function):
             wanted_W -= more_W
             if more_W:
                 self.state.wait_ms = max(self.state.wait_ms, device.settings["follow_s"] * 1000)
-
-    def _return(self) -> None:
-        for asked in reversed(self.asked):
-            if asked.lower_W:
-                asked.lower_W = 0
-                return

@@ -104,7 +104,7 @@ class MeterSign(Function):
         # at least one quantum, because a code of 0 would leave the meter untested
         self._code_W = max(code_W // quantum_W, 1) * quantum_W if code_W else 0
         self._load_fitted = settings["load_meter_fitted"]
-        self._sets = setup.site.feeding(is_engine=True)
+        self._sets = setup.site.engines
         self._window_ticks = -(-path_delay.WINDOW_MS // tick_ms)
         self._chips = path_delay.chips_ticks(settings, tick_ms)
         self._second_ticks = 1000 // tick_ms
@@ -184,7 +184,10 @@ class MeterSign(Function):
         chip, phase = divmod(ticks, length_ticks)
         if chip >> 1 >= state.symbols_begun:
             state.symbols_begun = (chip >> 1) + 1
-            self._next_symbol()
+            state.is_up = state.code & 1
+            state.code = state.code >> 1 ^ (TAPS if state.is_up else 0)
+            state.is_void = state.right = state.wrong = state.own = 0
+            self.drift.begin_symbol()
         grid_W, battery_W, load_W = known.grid_meter_W, known.battery_W, self._load_W(known)
         if elapsed_ticks != 1 or grid_W is None or battery_W is None or load_W is None:
             state.is_void = 1
@@ -197,14 +200,6 @@ class MeterSign(Function):
 
     def _power_W(self, chip: int) -> int:
         return self._code_W if chip & 1 ^ self.state.is_up else -self._code_W
-
-    def _next_symbol(self) -> None:
-        state = self.state
-        bit = state.code & 1
-        state.code = state.code >> 1 ^ (TAPS if bit else 0)
-        state.is_up = bit
-        state.is_void = state.right = state.wrong = state.own = 0
-        self.drift.begin_symbol()
 
     def _load_W(self, known: Known) -> int | None:
         return known.load_meter_W if self._load_fitted else 0
@@ -248,7 +243,8 @@ class MeterSign(Function):
                 self.statistics.take(*seen_W, own_W)
         self.drift.end_symbol(state.is_void)
         if self.statistics.is_right:
-            self._take_delay(self.steps.mean_ms())
+            if delay_ms := self.steps.mean_ms():  # otherwise the old delay stays
+                state.delay_ms = max(1, delay_ms + self._settings[path_delay.DIFFERENCE])
             self.watch.agree()
             self._end(UNDECIDED if self.watch.is_in_doubt else PROVEN)
         elif self.statistics.is_reversed:
@@ -259,11 +255,6 @@ class MeterSign(Function):
                 self._end(UNDECIDED)
             else:
                 self._begin(self._wait_ticks - 1, is_long=1)
-
-    def _take_delay(self, delay_ms: int) -> None:
-        """Keep the delay of a proven test. If the test measured no delay, the old delay stays."""
-        if delay_ms:
-            self.state.delay_ms = max(1, delay_ms + self._settings[path_delay.DIFFERENCE])
 
     def _can_decide(self, ticks: int) -> bool:
         """True if the test can still decide in time, if all further symbols are matches."""

@@ -81,27 +81,25 @@ class Modes(Function):
     def __init__(self, setup: Setup):
         self._tick_ms = setup.tick_ms
         self._after_ms = [setup.settings["mode_return_s"] * 1000, 0, SETTLE_MS, SETTLE_MS, 0]
-        self._engines = setup.site.feeding(is_engine=True)
+        self._engines = setup.site.engines
         self.state = State.zero()
         self.out = array("i", [reasons.MODE + GRID])
 
     def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[()]:
         """Write the mode into Found. There is no answer."""
-        is_on_grid = findings.source != OFF_GRID_SOURCE
-        if not is_on_grid or self.state.mode != GRID:
+        state, is_on_grid = self.state, findings.source != OFF_GRID_SOURCE
+        if not is_on_grid or state.mode != GRID:
             bus = ON_GRID if is_on_grid else self._off_grid_bus(known, findings)
-            is_certain = findings.source is not None or self.state.mode != RETURN
-            self._move(bus, elapsed_ticks * self._tick_ms * is_certain)
-        self._show(known, findings)
+            is_certain = findings.source is not None or state.mode != RETURN
+            following = NEXT[state.mode][bus]
+            ms = state.ms + elapsed_ticks * self._tick_ms * is_certain
+            state.ms = min(ms, MS_MAX) if following == state.next else 0
+            state.next = following
+            if state.ms >= self._after_ms[following]:
+                state.mode = following
+        self.out[0] = reasons.MODE + state.mode
+        findings.mode, findings.is_off_grid = state.mode, state.mode in OFF_GRID
         return ()
-
-    def _move(self, bus: int, passed_ms: int) -> None:
-        state = self.state
-        following = NEXT[state.mode][bus]
-        state.ms = min(state.ms + passed_ms, MS_MAX) if following == state.next else 0
-        state.next = following
-        if state.ms >= self._after_ms[following]:
-            state.mode = following
 
     def _off_grid_bus(self, known: Known, findings: Found) -> int:
         """State of the bus off the grid. Any sign of a voltage counts, because all load is shed on
@@ -113,8 +111,3 @@ class Modes(Function):
         if is_live or any([runs(engine) or gives(engine) for engine in self._engines]):
             return CARRIED
         return UNCERTAIN if known.battery_W is None else DEAD
-
-    def _show(self, known: Known, findings: Found) -> None:
-        mode = self.state.mode
-        self.out[0] = reasons.MODE + mode
-        findings.mode, findings.is_off_grid = mode, mode in OFF_GRID

@@ -177,7 +177,8 @@ class PeakShaving(Function):
                 if state.counted_ms >= self._interval_ms:
                     self._begin_interval()
                 return
-            self._start(self._stored)
+            now_ms = state.time_ms = self._clock_ms()
+            state.used, state.counted_ms = self._used_before(now_ms), now_ms % self._interval_ms
         elif abs(off_ms) <= READING_MS:
             slew_ms = passed_ms // SLEW_PART
             self._move_by(passed_ms + within(off_ms, -slew_ms, slew_ms))
@@ -193,11 +194,6 @@ class PeakShaving(Function):
         day_d, time_s = clock.value("day_d"), clock.value("time_of_day_s")
         assert day_d is not None and time_s is not None
         return day_d * DAY_MS + time_s * 1000 + READING_MS // 2
-
-    def _start(self, stored: tuple[int, int]) -> None:
-        now_ms = self.state.time_ms = self._clock_ms()
-        self.state.used = self._used_before(stored, now_ms)
-        self.state.counted_ms = now_ms % self._interval_ms
 
     def _move_by(self, time_ms: int) -> None:
         state, interval_ms = self.state, self._interval_ms
@@ -244,10 +240,11 @@ class PeakShaving(Function):
         state.is_timed = 0
         state.debt = within(debt, 0, limit_W * self._repaid_ms)
 
-    def _used_before(self, stored: tuple[int, int], now_ms: int) -> int:
-        """Import of the interval until now_ms, W x ms. stored: words of `out` of the last run."""
+    def _used_before(self, now_ms: int) -> int:
+        """Import of the interval until now_ms, W x ms, by the words of `out` of the last run."""
         begin_ms = now_ms - now_ms % self._interval_ms
-        minute_ms, used_Wh = stored[O_MINUTE] * MINUTE_MS, stored[O_USED_WH]
+        minute, used_Wh = self._stored
+        minute_ms = minute * MINUTE_MS
         if not begin_ms <= minute_ms <= now_ms:
             minute_ms, used_Wh = begin_ms, 0
         return used_Wh * HOUR_MS + self._connection_W * (now_ms - minute_ms + READING_MS)

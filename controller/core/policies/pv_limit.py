@@ -22,7 +22,7 @@ from array import array
 
 from controller.core.base import reasons
 from controller.core.base.answers import BaseRequest, Cap, ForDevice
-from controller.core.policies.contract import BASE, DeviceView, Found, Function, Known, Setup
+from controller.core.policies.contract import BASE, Found, Function, Known, Setup
 from controller.core.policies.source_reports import given_W
 
 
@@ -55,8 +55,7 @@ class PvLimit(Function):
         self._inverters = setup.actuators(self.ROLES)
         self._export_W = setup.settings["grid_export_W_max"]
         self._rated_W = sum([view.settings["rated_W"] for view, _ in self._inverters])
-        site = setup.site
-        self._sources = site.feeding(is_engine=True) + site.feeding(is_engine=False)
+        self._sources = setup.site.engines + setup.site.suns
         self.state = array("q")
 
     def step(self, known: Known, findings: Found, elapsed_ticks: int) -> list[ForDevice]:
@@ -78,28 +77,15 @@ class PvLimit(Function):
 
     def _room_W(self, known: Known, findings: Found) -> int:
         """Power that load, battery and export limit allow; at a negative price the load alone."""
-        load_W = self._load_W(known, findings)
+        # a load meter that other signals contradict is replaced by the sum of all sources
+        load_W = given_W(known, self._sources) if findings.is_load_wrong else known.load_meter_W
         if findings.connection_W is None:
             return (load_W or 0) - (findings.low_W if findings.is_forming else 0)
-        beside_W = (
-            sum([_power_W(inverter) for inverter, _ in self._inverters]) + findings.connection_W
-        )
+        # A silent inverter counts as 0, so the others get less room. One whose report jumps against
+        # the other powers counts as before the jump.
+        powers_W = [max(0, inverter.held("power_W") or 0) for inverter, _ in self._inverters]
+        beside_W = sum(powers_W) + findings.connection_W
         room_W = beside_W + findings.charge_W_max + self._export_W - findings.export_less_W
         if findings.is_price_negative:
             room_W = min(room_W, beside_W if load_W is None else load_W)
         return room_W
-
-    def _load_W(self, known: Known, findings: Found) -> int | None:
-        """Power of the load by its meter. If other signals contradict it: the sum of
-        all sources.
-        """
-        if not findings.is_load_wrong:
-            return known.load_meter_W
-        return given_W(known, self._sources)
-
-
-def _power_W(inverter: DeviceView) -> int:
-    """Power of an inverter. A silent inverter counts as 0, so the others get less room. One whose
-    report jumps against the other powers counts as before the jump.
-    """
-    return max(0, inverter.held("power_W") or 0)

@@ -171,11 +171,6 @@ class Schedule(Function):
             return ACTS, slot, slot_s - passed_s
         return LATER if slot < 0 else OVER, -1, 0
 
-    def _falling_W(self, place: int, cap_W: int, left_s: int) -> int:
-        """Cap of a slot in its last seconds. place: of the next slot."""
-        next_W = self._slot(place).grid_cap_W if place < self.state.slot_count else t.OPEN_W
-        return falling_W(cap_W, next_W, left_s, self._ramp_W_per_s)
-
     def minute(self) -> int | None:
         """Minutes since 1970, UTC; None while the clock is not trusted."""
         second = self._second()
@@ -195,7 +190,9 @@ class Schedule(Function):
         source, slot = self.state.source - 1, self._slot(place)
         cap_W = slot.grid_cap_W if slot.grid_cap_W >= 0 else WIDE_W
         if left_s <= LEAD_S:
-            cap_W = self._falling_W(place + 1, cap_W, left_s)
+            is_last = place + 1 >= self.state.slot_count
+            next_W = t.OPEN_W if is_last else self._slot(place + 1).grid_cap_W
+            cap_W = falling_W(cap_W, next_W, left_s, self._ramp_W_per_s)
         low_W = -WIDE_W if slot.battery_low_W == t.OPEN_W else slot.battery_low_W
         high_W = WIDE_W if slot.battery_high_W == t.OPEN_W else slot.battery_high_W
         findings.scheduled_source = source + 1
@@ -246,7 +243,6 @@ def _lifted(source: int, has_low: bool, has_high: bool, has_grid_cap: bool) -> i
         hint_codes.DISCHARGE_W_MAX: has_high,
         hint_codes.IMPORT_W_MAX: has_grid_cap,
     }
-    places = [
-        hint_sources.QUANTITIES.index(quantity) for quantity, is_so in replaced.items() if is_so
-    ]
-    return sum([1 << source * len(hint_sources.QUANTITIES) + place for place in places])
+    quantities = hint_sources.QUANTITIES
+    first = source * len(quantities)
+    return sum([is_so << first + quantities.index(name) for name, is_so in replaced.items()])

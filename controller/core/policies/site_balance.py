@@ -85,8 +85,8 @@ class SiteBalance(Function):
 
     def __init__(self, setup: Setup):
         settings = setup.settings
-        self._sets = setup.site.feeding(is_engine=True)
-        self._suns = setup.site.feeding(is_engine=False)
+        self._sets = setup.site.engines
+        self._suns = setup.site.suns
         self._sources = self._sets + self._suns
         self.state = State.zero()
         self.rest = Rest(setup, self.state)
@@ -175,14 +175,17 @@ class SiteBalance(Function):
 
     def _readings(self, known: Known, findings: Found, is_off_grid: bool) -> Readings:
         state, is_fitted = self.state, self._is_load_fitted
+        is_seen = state.grid_ms < STILL_MS if is_off_grid else state.quiet_ms < QUIET_MS
+        # a meter also answers in a deep sag
+        is_load_shown = self._are_meters_compared and not known.is_load_low
         return Readings(
             is_off_grid=is_off_grid,
             is_forming=known.is_reported_forming,
             is_dead=is_fitted and (known.load_meter_W is None or known.is_load_low),
             is_calm=state.calm_ms >= CALM_MS,
             # a meter without current keeps its last value
-            grid_W=known.grid_meter_W if self._is_grid_seen(is_off_grid) else None,
-            load_W=self._load_W(known),
+            grid_W=known.grid_meter_W if is_seen else None,
+            load_W=known.load_meter_W if is_load_shown else None,
             battery_W=known.battery_W,
             setpoint_W=findings.setpoint_W,
             battery_rated_W=self._rated_W,
@@ -192,11 +195,6 @@ class SiteBalance(Function):
             suns=tuple([Source(*power_of(sun)) for sun in self._suns]),
             is_contact_doubted=(state.wrong | state.doubtful) >> SOURCE & 1 != 0,
         )
-
-    def _is_grid_seen(self, is_off_grid: bool) -> bool:
-        if is_off_grid:
-            return self.state.grid_ms < STILL_MS
-        return self.state.quiet_ms < QUIET_MS
 
     def _look_at_meters(self, known: Known, passed_ms: int) -> None:
         """Count how long the load has not moved, and the grid meter has shown the same value."""
@@ -210,13 +208,6 @@ class SiteBalance(Function):
         state.quiet_ms = min(state.quiet_ms + passed_ms, MS_MAX)
         if abs(grid_W) >= balance.noise_W(2 * self._connection_W):
             state.quiet_ms = 0
-
-    def _load_W(self, known: Known) -> int | None:
-        """Power of the load. None if a phase has a low voltage: a meter also answers in
-        a deep sag.
-        """
-        is_shown = self._are_meters_compared and not known.is_load_low
-        return known.load_meter_W if is_shown else None
 
     def _judged(self, site: Readings) -> Verdict:
         wrong, doubtful = balance.judge(site)

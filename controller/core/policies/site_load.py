@@ -81,7 +81,7 @@ class SiteLoad(Function):
 
     def __init__(self, setup: Setup):
         self.state = State.zero()
-        self._suns = setup.site.feeding(is_engine=False)
+        self._suns = setup.site.suns
         self._settings = settings = setup.settings
         self._is_whole = settings["share_permille"] == 1000
         self._others = low_pass(setup.tick_ms, OTHERS_MS)
@@ -162,7 +162,9 @@ class SiteLoad(Function):
         if load_W is not None:
             load_W = load_W * self._settings["share_permille"] // 1000
         sum_W = None if grid_W is None or battery_W is None else grid_W + battery_W
-        source = self._source(load_W is not None, sum_W is not None)
+        source = UNKNOWN if sum_W is None else CALCULATED
+        if load_W is not None and self._settings["load_meter_fitted"]:
+            source = MEASURED
         if self._suns:
             self._report_sun()
         base_W = load_W if source == MEASURED and load_W is not None else 0
@@ -184,11 +186,6 @@ class SiteLoad(Function):
             state.load_W = base_W if source == MEASURED or sum_W is None else sum_W
         if is_disputed and source and sum_W is not None:
             state.connection_W = max(state.connection_W, sum_W)
-
-    def _source(self, load_ok: bool, grid_and_battery_ok: bool) -> int:
-        if load_ok and self._settings["load_meter_fitted"]:
-            return MEASURED
-        return CALCULATED if grid_and_battery_ok else UNKNOWN
 
     def _sun_W(self, suns: list[DeviceView]) -> int:
         """This cabinet's share of the last reports of these inverters, each at most its rating."""

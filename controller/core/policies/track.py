@@ -131,8 +131,8 @@ class Track(Function):
 
     def arrays(self) -> list["array[int]"]:
         """Every array that carries over to the next tick, in the order of the journal."""
-        own = [self.state, *self.guess.arrays(), self.reference.words, self.announced.words]
-        return [*own, *self.sag.arrays()]
+        words = self.reference.words, self.announced.words
+        return [self.state, *self.guess.arrays(), *words, self.sag.state]
 
     def step(self, known: Known, findings: Found, elapsed_ticks: int) -> tuple[FastRequest, ...]:
         """The power that load tracking asks for, in whole quanta."""
@@ -143,7 +143,10 @@ class Track(Function):
             held_W = self._settle(self.state.out_W - self.announced.begin())
             return (FastRequest(held_W, reasons.LOAD_TRACKING),)
         if findings.is_exact:
-            return (self._paused(known, findings, elapsed_ticks),)
+            if findings.load_W is not None:  # the guess continues; tracking later begins at 0
+                self._tracked_W(findings.load_W, known, findings, elapsed_ticks)
+            self.state.out_W = 0
+            return (FastRequest(0, reasons.TRACKING_PAUSED),)
         if findings.load_W is None:
             power_W = self._let_go(findings.left_setpoint_W, elapsed_ticks)
             return (FastRequest(power_W, reasons.LOAD_UNKNOWN),)
@@ -153,13 +156,6 @@ class Track(Function):
     def hold(self, known: Known, findings: Found, elapsed_ticks: int) -> None:
         """Forget the state, so that tracking begins anew on the grid."""
         self.state[:] = BEGIN
-
-    def _paused(self, known: Known, findings: Found, elapsed_ticks: int) -> FastRequest:
-        """Request of 0 during an exact request. The guess continues; tracking later begins at 0."""
-        if findings.load_W is not None:
-            self._tracked_W(findings.load_W, known, findings, elapsed_ticks)
-        self.state.out_W = 0
-        return FastRequest(0, reasons.TRACKING_PAUSED)
 
     def _tracked_W(self, load_W: int, known: Known, findings: Found, elapsed_ticks: int) -> int:
         state, reference = self.state, self.reference

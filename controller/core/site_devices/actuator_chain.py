@@ -60,7 +60,12 @@ class ActuatorChain:
             if way == HOLD:
                 chain.take(Obligation(EXCEPTION, self.value, code, self.value, code))
                 return
-        self._oblige(elapsed_ticks)
+        value, ticks = self.state[A_VALUE], self.state[A_TICKS] + elapsed_ticks
+        code = reasons.LEAST_TIME
+        if value and ticks < self._on_ticks:
+            chain.take(Obligation(LEAST_TIME, value, code, WIDE_W, code))
+        if not value and ticks < self._off_ticks:
+            chain.take(Obligation(LEAST_TIME, 0, code, 0, code))
 
     def _exception(self, is_estop: bool, is_silent: bool) -> tuple[int, int]:
         """(reason, way) at an emergency stop, or while the feedback is unknown. TO_REST wins."""
@@ -68,14 +73,6 @@ class ActuatorChain:
         if is_estop and (not is_silent or stopped == TO_REST or silent == HOLD):
             return reasons.DEVICE_ESTOP, stopped
         return reasons.DEVICE_SILENT, silent
-
-    def _oblige(self, elapsed_ticks: int) -> None:
-        value, ticks = self.state[A_VALUE], self.state[A_TICKS] + elapsed_ticks
-        reason = reasons.LEAST_TIME
-        if value and ticks < self._on_ticks:
-            self.chain.take(Obligation(LEAST_TIME, value, reason, WIDE_W, reason))
-        if not value and ticks < self._off_ticks:
-            self.chain.take(Obligation(LEAST_TIME, 0, reason, 0, reason))
 
     def finish(self, elapsed_ticks: int) -> int:
         """The value of this tick, 0 .. high."""

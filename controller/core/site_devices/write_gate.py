@@ -65,7 +65,7 @@ class WriteGate:
         the reason.
         """
         code = self._code_of_form(frame)
-        if code != reasons.NONE:
+        if code:
             return code
         value = self.value(frame)
         if value is None or not low <= value <= high:
@@ -81,15 +81,12 @@ class WriteGate:
             return COIL_VALUES.get(int.from_bytes(frame[4:6], "big"))
         if form.function == COILS:
             return int.from_bytes(content, "little").bit_count()
-        raw = self._raw(frame[4:6] if form.function == REGISTER else content[: 2 * form.words])
+        data = frame[4:6] if form.function == REGISTER else content[: 2 * form.words]
+        data = big_endian(data, form.is_word_little, form.is_byte_little)
+        raw = int.from_bytes(data, "big", signed=form.is_signed)
         if form.states:
             return form.states.get(raw)
         return round(raw * form.scale + form.offset)
-
-    def _raw(self, data: bytes) -> int:
-        form = self._form
-        data = big_endian(data, form.is_word_little, form.is_byte_little)
-        return int.from_bytes(data, "big", signed=form.is_signed)
 
     def _code_of_form(self, frame: bytes) -> int:
         form = self._form

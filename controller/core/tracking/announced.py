@@ -106,30 +106,28 @@ class Announced:
         larger step counts. room_W(size of a step): the part that may act, because the step may be
         wrong.
         """
-        if not notices and not any(self.words[A_STEP_W::A_WORDS]):
+        state = self.words
+        if not notices and not any(state[A_STEP_W::A_WORDS]):
             return guess_W
         reaction_ms = max(0, delay_ms - self._sample_ms)
         near_ms = reaction_ms + EARLY_MS + self._sample_ms
         near = [notice for notice in notices if 0 < notice.start_ms <= near_ms]
+        sources = [notice.source for notice in near]
         for first in self._firsts:
-            if self.words[first + A_STEP_W]:
-                self.words[first + A_AGE_MS] += elapsed_ticks * self._tick_ms
-                self._drop(first, near, reaction_ms)
+            if state[first + A_STEP_W]:
+                state[first + A_AGE_MS] += elapsed_ticks * self._tick_ms
+                # a step that was withdrawn or moved before it acted is forgotten
+                if state[first + A_AGE_MS] < -reaction_ms and first // A_WORDS not in sources:
+                    state[first + A_STEP_W] = 0
         for notice in near:
             self._keep(notice, load_W, reaction_ms)
         for first in self._firsts:
-            if self.words[first + A_STEP_W]:
-                most_W = room_W(abs(self.words[first + A_STEP_W]))
+            if state[first + A_STEP_W]:
+                most_W = room_W(abs(state[first + A_STEP_W]))
                 limits = delay_ms, reaction_ms, most_W
                 moved_W = self._moved_W(first, load_W, guess_W, limits)
-                self.words[first + A_MISSING_W], guess_W = moved_W - guess_W, moved_W
+                state[first + A_MISSING_W], guess_W = moved_W - guess_W, moved_W
         return guess_W
-
-    def _drop(self, first: int, near: Sequence[Notice], reaction_ms: int) -> None:
-        """Forget a step that was withdrawn or moved before it acted."""
-        is_near = first // A_WORDS in [notice.source for notice in near]
-        if self.words[first + A_AGE_MS] < -reaction_ms and not is_near:
-            self.words[first + A_STEP_W] = 0
 
     def _keep(self, notice: Notice, load_W: int, reaction_ms: int) -> None:
         """Store the load before a step that is near. Until it acts, its time may still change."""

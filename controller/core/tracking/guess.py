@@ -186,15 +186,10 @@ class Guess:
         horizon_256 = (self._first_ms + age_ticks * self._tick_ms) * FRACTION // self._sample_ms
         repeat_W = self.repetition.guess_W(horizon_256) if self.repetition.is_found else follow_W
         if state[G_SLOPE_W]:
-            follow_W += self._lead_W(horizon_256)
+            span_256 = FRACTION * self._span
+            # at most one of the three changes, even with a late meter
+            follow_W += state[G_SLOPE_W] * min(horizon_256, span_256) // span_256
         return follow_W, repeat_W
-
-    def _lead_W(self, horizon_256: int) -> int:
-        """Movement by the slope over this horizon: at most one of the three changes, even with a
-        late meter.
-        """
-        span_256 = FRACTION * self._span
-        return self.words[G_SLOPE_W] * min(horizon_256, span_256) // span_256
 
     def _count_errors(self, load_W: int, periods: int) -> None:
         """Compare the newest sample with the guesses made for it one path delay ago. For lost

@@ -92,7 +92,8 @@ class Repetition:
             return
         state[R_GRID] %= self._step
         if periods == 1:
-            self._correlate()
+            powers_W = self._samples.every(self._step, LAG_MAX + 3)
+            self.correlation[:] = self._products.moved(self.correlation, powers_W)
             state[R_STEPS] = (state[R_STEPS] + 1) % SEARCH_STEPS
             if not state[R_STEPS]:
                 self._find()
@@ -105,10 +106,6 @@ class Repetition:
         later_256 = (period - horizon_256) % period  # a longer horizon repeats the period
         moved_W = samples.change_W(period, later_256)
         return within(samples.newest_W() + moved_W, self.words[R_LOW_W], self.words[R_HIGH_W])
-
-    def _correlate(self) -> None:
-        powers_W = self._samples.every(self._step, LAG_MAX + 3)
-        self.correlation[:] = self._products.moved(self.correlation, powers_W)
 
     def _find(self) -> None:
         """Find the highest local maximum. A meter as slow as the time grid cannot refine it."""

@@ -11,8 +11,6 @@ A sag ends AFTER_MS after the voltage has come back, because the load meter repo
 deviation of SAG_MS_MAX or longer does not count as a sag.
 """
 
-from array import array
-
 from controller.core.base.words import Words
 
 # Permille of nominal: the normal range of ERCOT and CAISO. The hysteresis keeps noise from ending a
@@ -36,10 +34,6 @@ class Sag:
 
     def __init__(self, tick_ms: int) -> None:
         self._tick_ms, self.state = tick_ms, State("i", [0, 0])
-
-    def arrays(self) -> list["array[int]"]:
-        """Every array that carries over to the next tick."""
-        return [self.state]
 
     def step(self, voltage_permille: int, elapsed_ticks: int) -> bool:
         """True while load tracking keeps its power. voltage_permille: 0 if no meter reads it."""

@@ -106,13 +106,10 @@ class Strict:
             index = signal * BLOCKS + state[S_BLOCK]
             self.lows[index] = self.highs[index] = power_W
 
-    def _range_W(self, signal: int) -> int:
-        part = slice(signal * BLOCKS, (signal + 1) * BLOCKS)
-        return max(self.highs[part]) - min(self.lows[part])
-
     def _largest_W(self, signal: int) -> int:
         """The largest recent range in 5 s."""
-        return max(self.kept[signal], self._range_W(signal))
+        part = slice(signal * BLOCKS, (signal + 1) * BLOCKS)
+        return max(self.kept[signal], max(self.highs[part]) - min(self.lows[part]))
 
     def _allow(self) -> None:
         state = self.words
