@@ -100,7 +100,7 @@ def _content(path: str, planner: Planner, inputs: Given, knowledge: Known, now_s
         "site": path,
         "made_at": made_at,
         "next_at": (hour + timedelta(hours=1)).astimezone(planner.zone).isoformat(),
-        "habit": next(name for name, habit in accounts.HABITS.items() if habit == daily.habit),
+        "habit": daily.habit.name,
         "cap_W": plan.cap_W,
         "stored_Wh": knowledge.stored_J / J_PER_WH,
         "full_Wh": planner.site.full_J / J_PER_WH,

@@ -22,12 +22,7 @@ SHARE_DAYS = 28  # days that `share` compares
 # If perfect foresight saves less than this part of the bill, a share of its saving means nothing.
 LEAST_PART = 0.001
 G_PER_KG = 1000.0
-HABITS = {
-    "holds_cap": planning.HOLDS_CAP,
-    "trades": planning.TRADES,
-    "told": planning.TOLD,
-    "energy_only": planning.ENERGY_ONLY,
-}
+HABITS = planning.HOLDS_CAP, planning.TRADES, planning.TOLD, planning.ENERGY_ONLY
 
 
 def part(series: Series, first: int, end: int) -> tuple[Past, Outcome]:
@@ -150,8 +145,8 @@ class Shadows:
         if begin + first != self._first:
             self._first = self._done = begin + first
             self._own = {
-                name: _Shadow(self.site, habit, series.stored_J[first - 1])
-                for name, habit in HABITS.items()
+                habit.name: _Shadow(self.site, habit, series.stored_J[first - 1])
+                for habit in HABITS
             }
         slot = self._done - begin
         end = -(-(slot + 1) // HOUR_SLOTS) * HOUR_SLOTS

@@ -207,8 +207,8 @@ def _pair(row: Quarter | None, load_W: float, pv_W: float) -> tuple[float, float
 
 def _errors_W(row: Quarter | None) -> tuple[float, float] | None:
     """Errors of the forecast of the load and of yesterday's load, where both are known."""
-    own_W = (row.load_W, row.forecast_load_W, row.yesterday_load_W) if row else (None,) * 3
-    load_W, forecast_W, yesterday_W = own_W
-    if load_W is None or forecast_W is None or yesterday_W is None:
+    if row is None or row.load_W is None:
         return None
-    return abs(forecast_W - load_W), abs(yesterday_W - load_W)
+    if row.forecast_load_W is None or row.yesterday_load_W is None:
+        return None
+    return abs(row.forecast_load_W - row.load_W), abs(row.yesterday_load_W - row.load_W)

@@ -1,8 +1,8 @@
 """The bound of a back-test: the least cost of past slots, if all of them had been known before."""
 
-import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from math import fsum, inf
 
 from controller.planner import cap, exact, planning, tariff
 from controller.planner.backtest import Outcome, Past, cost, without
@@ -41,7 +41,7 @@ def optimum(site: Site, past: Past, stored_J: float) -> Outcome:
 
 def _least(loss: Callable[[float], float], low: float, high: float, searches: int) -> float:
     """The least value of a convex function between these bounds, found by golden section search."""
-    first, second, least_loss = high - GOLDEN * (high - low), low + GOLDEN * (high - low), math.inf
+    first, second, least_loss = high - GOLDEN * (high - low), low + GOLDEN * (high - low), inf
     for _ in range(searches):
         first_loss, second_loss = loss(first), loss(second)
         least_loss = min(least_loss, first_loss, second_loss)
@@ -66,7 +66,7 @@ class _Foresight:
         self._billed = billed_of(site, self._start, 0, len(self._net_W))
         ends = self._start, later(self._start, len(self._net_W) - 1)
         both = [planning.rates_of(site, end) for end in ends]
-        self._rates = [math.fsum(rates) / 2 for rates in zip(*both)]
+        self._rates = [fsum(rates) / 2 for rates in zip(*both)]
         self._rated = [charge for charge, rate in enumerate(self._rates) if rate]
         self.count = len(self._rated)
         self._losses: dict[tuple[float, ...], float] = {}
@@ -85,7 +85,7 @@ class _Foresight:
         """Cost at these caps. Import above a cap costs more than it can save."""
         if caps_W not in self._losses:
             loss, outcome = self._at(caps_W)
-            if loss < min(self._losses.values(), default=math.inf):
+            if loss < min(self._losses.values(), default=inf):
                 self.best = outcome
             self._losses[caps_W] = loss
         return self._losses[caps_W]
@@ -101,13 +101,13 @@ class _Foresight:
             Slot(net_W, price, min(feed_in, price), limits[bills], site.export_W)
             for net_W, price, bills in zip(self._net_W, self._price, self._billed)
         ]
-        mean = math.fsum(self._price) / len(self._price)
+        mean = fsum(self._price) / len(self._price)
         plan = exact.plan(slots, SLOT_S, self._store, max(0.0, mean))
         grid_W = [slot.net_W - own_W for slot, own_W in zip(slots, plan.power_W)]
-        given_J = math.fsum([max(0.0, own_W) for own_W in plan.power_W]) * SLOT_S
+        given_J = fsum([max(0.0, own_W) for own_W in plan.power_W]) * SLOT_S
         done = Outcome(grid_W, plan.stored_J[-1] - self._store.now_J, given_J)
         broken_J = (
-            math.fsum([max(0.0, import_W - slot.cap_W) for import_W, slot in zip(grid_W, slots)])
+            fsum([max(0.0, import_W - slot.cap_W) for import_W, slot in zip(grid_W, slots)])
             * SLOT_S
         )
         loss = cost(site, self._past, done) + broken_J * exact.BREAKS_PER_KWH / J_PER_KWH
@@ -120,7 +120,7 @@ class _Foresight:
         left = [
             self._rates[charge] * max(0.0, cap_W - span.peak_W(charge)) for charge, cap_W in pairs
         ]
-        return math.fsum(left) * share / tariff.W_PER_KW
+        return fsum(left) * share / tariff.W_PER_KW
 
 
 def _own_prices(site: Site, past: Past, start: datetime) -> list[float]:

@@ -71,8 +71,9 @@ def _lost(site: Site, known: Known, span: cap.Span, caps_W: Sequence[float]) -> 
     if not count:  # a new feed knows only future prices
         return 0.0
     first, prices = len(span.net_W) - count, known.past_price_per_kWh[-count:]
-    adders = [adder_per_kWh(site, known.time, slot) for slot in range(-count, 0)]
-    own = [price + adder for price, adder in zip(prices, adders)]
+    own = [
+        price + adder_per_kWh(site, known.time, slot) for slot, price in enumerate(prices, -count)
+    ]
     bought = math.fsum(own) / count / site.store.one_way**2 + site.store.wear_per_kWh
     costs = [
         max(0.0, net_W - limits[bills]) * (bought - price)

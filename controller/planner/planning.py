@@ -31,16 +31,17 @@ MONTH_SLOTS, G_PER_T = 30.4 * SLOTS_PER_DAY, 1e6
 class Habit(NamedTuple):
     """A way to plan: how carefully caps are learnt and energy is kept."""
 
+    name: str
     part: float  # part of the battery with which caps are learnt
     kept: float  # part of the energy range that the plan does not use
     looks: int  # slots ahead; a cap that the battery cannot hold over these slots rises
     keeps_need: bool = False  # keep the energy that the worst of the last days needed for the cap
 
 
-HOLDS_CAP = Habit(0.7, 0.8, 2 * SLOTS_PER_DAY)
-TRADES = Habit(0.7, 0.0, 2 * SLOTS_PER_DAY, True)
-TOLD = Habit(0.6, 0.0, 2 * SLOTS_PER_DAY)  # for a job plan of a whole day: the load is known
-ENERGY_ONLY = Habit(1.0, 0.0, 0)
+HOLDS_CAP = Habit("holds_cap", 0.7, 0.8, 2 * SLOTS_PER_DAY)
+TRADES = Habit("trades", 0.7, 0.0, 2 * SLOTS_PER_DAY, True)
+TOLD = Habit("told", 0.6, 0.0, 2 * SLOTS_PER_DAY)  # for a job plan of a whole day: load is known
+ENERGY_ONLY = Habit("energy_only", 1.0, 0.0, 0)
 
 
 class Site(NamedTuple):
@@ -256,14 +257,12 @@ def _of_need(site: Site, time: datetime, first: int, count: int) -> Sequence[Has
 
 
 def adder(site: Site, known: Known, ahead: int) -> float:
-    """Adders and carbon cost that a plan adds to the price of a bought kWh in a slot ahead."""
-    return adder_per_kWh(site, known.time, ahead) + _carbon(site, known, ahead)
-
-
-def _carbon(site: Site, known: Known, ahead: int) -> float:
-    """Money for the carbon of a kWh. The last known value counts for all slots after it."""
+    """Adders and carbon cost that a plan adds to the price of a bought kWh in a slot ahead. The
+    last known carbon counts for all slots after it.
+    """
     grams, rate = known.carbon_g_per_kWh, site.tariff.get("carbon_per_t", 0.0)
-    return float(grams[min(ahead, len(grams) - 1)] * rate / G_PER_T) if grams else 0.0
+    carbon = grams[min(ahead, len(grams) - 1)] * rate / G_PER_T if grams else 0.0
+    return float(adder_per_kWh(site, known.time, ahead) + carbon)
 
 
 def adder_per_kWh(site: Site, time: datetime, ahead: int = 0) -> float:

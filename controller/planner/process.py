@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from controller.planner import able, accounts, books, exact, inputs, planning, report, site_file
-from controller.planner.accounts import HABITS, Shadows
+from controller.planner.accounts import Shadows
 from controller.planner.daily import Daily
 from controller.planner.measured import Measured
 from controller.planner.planning import SLOT_S, Known, Planned
@@ -199,10 +199,9 @@ class Process:
             return None
         known = known._replace(yielded_h=yielded_h)
         planned = self._daily.planned(known)
-        name = next(name for name, habit in HABITS.items() if habit == self._daily.habit)
         slots = report.slots(self._daily.site, known, planned, feeds.carbon_g_per_kWh)
         short, moment = report.short_of(known, planned), (self._now, self._now_us, self._now_s)
-        return Made(planned, known, name, *moment, slots, short)
+        return Made(planned, known, self._daily.habit.name, *moment, slots, short)
 
     def _month(self) -> tuple[list[float], float]:
         """The month's highest billed imports so far, and hours in which the load was lowered."""

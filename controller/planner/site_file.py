@@ -129,23 +129,13 @@ def load(path: str) -> Planner:
     place = site["latitude_deg"], site["longitude_deg"]
     if place.count(None) == 1:
         refuse(path, ("site",), "has one of latitude_deg and longitude_deg", "both or none")
-    feeds = _feeds(path, tables["feed"], zone, tables["tariff"]["currency"])
+    check_tables(path, ("feed",), tables["feed"])
+    currency, rows = tables["tariff"]["currency"], tables["feed"].items()
+    feeds = tuple([_feed(path, name, settings, zone, currency) for name, settings in rows])
     if "load" not in [feed.kind for feed in feeds]:
         refuse(path, ("feed",), "has no load", 'at least one feed with kind = "load"')
-    store, full_J, import_W, least = _store(path, tables, site["import_W_max"])
-    yields_W, hours, low = tables["load"].values()
-    agreed = Agreed(yields_W, hours, low / 1000)
     return Planner(
-        site=Site(
-            store,
-            full_J,
-            import_W,
-            export_W=site["export_W_max"],
-            tariff=tables["tariff"],
-            yields=agreed,
-            hours=Hours(**tables["reserve"]),
-            least_part=least,
-        ),
+        site=_site(path, tables),
         zone=zone,
         place=None if None in place else place,
         pv_rated_W=site["pv_rated_W"],
@@ -155,11 +145,11 @@ def load(path: str) -> Planner:
     )
 
 
-def _store(path: str, tables: dict[str, Any], import_W: Any) -> tuple[Store, float, float, float]:
-    """The store, its full energy, import of the site, Site.least_part. The present energy of the
-    store is set to low_J. A plan leaves the power and energy of a frequency response alone.
+def _site(path: str, tables: dict[str, Any]) -> Site:
+    """The site. The present energy of its store is set to low_J. A plan leaves the power and energy
+    of a frequency response alone.
     """
-    settings = tables["battery"]
+    settings, import_W = tables["battery"], tables["site"]["import_W_max"]
     energy_Wh, power_W = settings["energy_Wh"], settings["power_W"]
     low, high = settings["reserve_permille"], settings["high_permille"]
     kept = 0.0
@@ -182,8 +172,17 @@ def _store(path: str, tables: dict[str, Any], import_W: Any) -> tuple[Store, flo
     if wear is None:
         wear = WEAR_OF_EURO * min(money.scales(tables["tariff"]["currency"]), default=1.0)
     more = one_way, wear, settings["idle_W"]
-    store = Store(*bounds_J, bounds_J[0], power_W, power_W, *more)
-    return store, full_J, import_W, max(HARD_PART, kept / 1000)
+    yields_W, hours, start = tables["load"].values()
+    return Site(
+        Store(*bounds_J, bounds_J[0], power_W, power_W, *more),
+        full_J,
+        import_W,
+        export_W=tables["site"]["export_W_max"],
+        tariff=tables["tariff"],
+        yields=Agreed(yields_W, hours, start / 1000),
+        hours=Hours(**tables["reserve"]),
+        least_part=max(HARD_PART, kept / 1000),
+    )
 
 
 def _of_cabinet(path: str, cabinet: str) -> list[float]:
@@ -217,11 +216,6 @@ def _in_child(path: str) -> list[float] | str:
 def _beside(path: str, name: str) -> str:
     """A path named in the file. It is relative to the folder of the file."""
     return os.path.join(os.path.dirname(path), name) if name else ""
-
-
-def _feeds(path: str, tables: Any, zone: tzinfo, currency: str) -> tuple[Feed, ...]:
-    check_tables(path, ("feed",), tables)
-    return tuple([_feed(path, name, settings, zone, currency) for name, settings in tables.items()])
 
 
 def _feed(path: str, name: str, settings: Any, zone: tzinfo, currency: str) -> Feed:

@@ -5,10 +5,10 @@ month. Then it pays the demand charge of each month in proportion to the part th
 are only for comparison, because no tariff here is a real contract.
 """
 
-import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from math import fsum, inf
 from typing import Any, NamedTuple, Protocol
 
 from controller.forms.field import (
@@ -201,7 +201,7 @@ def bill(
 ) -> Bill:
     """The bill. grid_W: means over interval_s; price_per_kWh: without adder; start: local time."""
     adder, feed_in = tariff["adder_per_kWh"], tariff["feed_in_per_kWh"]
-    energy = math.fsum(
+    energy = fsum(
         [
             float(power_W) * (float(price) + adder if power_W > 0 else feed_in)
             for power_W, price in zip(grid_W, price_per_kWh, strict=True)
@@ -210,7 +210,7 @@ def bill(
     parts = [_demand(charge, grid_W, interval_s, start) for charge in charges(tariff)]
     money, peaks_W = zip(*parts)
     tags = _tags(tariff, grid_W, interval_s, price_per_kWh, start)
-    return Bill(energy * interval_s / J_PER_KWH, math.fsum(money), tags, peaks_W)
+    return Bill(energy * interval_s / J_PER_KWH, fsum(money), tags, peaks_W)
 
 
 def _demand(
@@ -226,7 +226,7 @@ def _demand(
         spans_s[month] = spans_s.get(month, 0.0) + length_s
         if charge.is_billed(time):
             peaks_W[month] = max(peaks_W.get(month, 0.0), mean_W)
-    money = math.fsum(
+    money = fsum(
         [
             charge.rate(month[1]) * peak_W / W_PER_KW * spans_s[month] / MONTH_S
             for month, peak_W in sorted(peaks_W.items())
@@ -238,7 +238,7 @@ def _demand(
 def means(values: Values, count: int) -> list[float]:
     """The mean of each whole group of `count` values."""
     ends = range(count, len(values) + 1, count)
-    return [float(math.fsum(values[end - count : end])) / count for end in ends]
+    return [float(fsum(values[end - count : end])) / count for end in ends]
 
 
 def _tags(
@@ -254,7 +254,7 @@ def _tags(
     if not rate or not hours:
         return 0.0
     means_W = means(grid_W, round(HOUR_S / interval_s))
-    mean_W = math.fsum([means_W[hour] for hour in hours]) / len(hours)
+    mean_W = fsum([means_W[hour] for hour in hours]) / len(hours)
     share = len(grid_W) * interval_s / (12 * MONTH_S)
     return rate * max(0.0, mean_W) / W_PER_KW * share
 
@@ -270,14 +270,11 @@ def hours_of_tags(
     dearest: dict[date, float] = {}
     for time, price in zip(times, prices):
         if may_set_tag(tariff, time):
-            dearest[time.date()] = max(dearest.get(time.date(), -math.inf), price)
+            dearest[time.date()] = max(dearest.get(time.date(), -inf), price)
     days = sorted(dearest, key=lambda day: -dearest[day])[: tariff["tag_hours"]]
-    hours = {day: _drawn_hour(tariff["tag_window"], day) for day in days}
+    window = tariff["tag_window"]
+    hours = {day: random.Random(f"{day}/tag").randrange(*window) for day in days}
     return [hour for hour, time in enumerate(times) if hours.get(time.date()) == time.hour]
-
-
-def _drawn_hour(window: Sequence[int], day: date) -> int:
-    return random.Random(f"{day}/tag").randrange(*window)
 
 
 def may_set_tag(tariff: Mapping[str, Any], time: datetime) -> bool:

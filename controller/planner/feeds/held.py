@@ -4,7 +4,7 @@ If new values cannot be read, the last good values count until max_age_h. After 
 unknown, and the planner uses the values of the day before.
 """
 
-import math
+from math import inf, nan
 
 from controller.planner.feeds import reading
 from controller.planner.feeds.points import QUARTER_S, Feed, Span, slots
@@ -21,7 +21,7 @@ KEPT_PARTS = 2
 EARLY_S = 300.0  # the clock of another machine may be ahead by this (assumed)
 HOUR_S = 3600.0
 Rating = tuple[float, Margin]
-NO_POWER: Rating = math.inf, EXACT
+NO_POWER: Rating = inf, EXACT
 
 
 class Held:
@@ -34,7 +34,7 @@ class Held:
         self._rating = rating
         self.feed, self.values = feed, dict[int, float]()
         # monotonic times: when the newest values were made, and when the feed was last read
-        self._made_uptime_s = self._tried_s = -math.inf
+        self._made_uptime_s = self._tried_s = -inf
         self._offset_s = 0.0  # of the wall clock at the last reading
         self._error, self._doubts = "", list[str]()
         self._last = Last("its reader failed", told=self._fail)
@@ -43,7 +43,7 @@ class Held:
         """Read new values of these quarters. Returns lines about faults and the age of the values.
         now_s: UTC of the reading.
         """
-        end = now_s // QUARTER_S if self.feed.format == "recorder" else math.inf
+        end = now_s // QUARTER_S if self.feed.format == "recorder" else inf
         # A recorded value after now_s was measured while the clock was ahead. No value of another
         # feed is dropped by its time, because the clock may be wrong now.
         newest = sorted(self.values.items())[-KEPT_PARTS * count :]
@@ -53,7 +53,7 @@ class Held:
         if is_set or self._is_due(now_s, uptime_s):
             self._tried_s, self._error, self._doubts = uptime_s, "", []
             self._offset_s = offset_s
-            since_s = -math.inf if is_set else self._newest_s()
+            since_s = -inf if is_set else self._newest_s()
             with self._last:
                 self._read(Span(first * QUARTER_S, count, now_s, since_s), uptime_s)
         lines = list(self._doubts)
@@ -67,16 +67,13 @@ class Held:
 
     def window(self, first: int, count: int, now_s: float, uptime_s: float) -> list[float]:
         """The values of these quarters; NaN: unknown. Old values do not count for the future."""
-        end = now_s // QUARTER_S if self.is_old(uptime_s) else math.inf
+        end = now_s // QUARTER_S if self.is_old(uptime_s) else inf
         quarters = range(first, first + count)
-        return [
-            self.values.get(quarter, math.nan) if quarter < end else math.nan
-            for quarter in quarters
-        ]
+        return [self.values.get(quarter, nan) if quarter < end else nan for quarter in quarters]
 
     def _age(self, uptime_s: float) -> str:
         age_h, allowed_h = (uptime_s - self._made_uptime_s) / HOUR_S, self.feed.max_age_s / HOUR_S
-        if age_h == math.inf:
+        if age_h == inf:
             return "it was never read"
         if self.is_old(uptime_s):
             instead = "no warning counts" if self.feed.kind == "warnings" else "yesterday's count"
@@ -89,13 +86,13 @@ class Held:
         return uptime_s - self._tried_s >= 60 * self.feed.keys.get("every_min", 0)
 
     def _newest_s(self) -> float:
-        return float(max(self.values) + 1) * QUARTER_S if self.values else -math.inf
+        return float(max(self.values) + 1) * QUARTER_S if self.values else -inf
 
     def _read(self, span: Span, uptime_s: float) -> None:
         try:
             points = reading.read(self.feed, span)
             age_s = elapsed_s(points.made_s, span.now_s)
-            if age_s < -EARLY_S and self.feed.max_age_s < math.inf:
+            if age_s < -EARLY_S and self.feed.max_age_s < inf:
                 ahead_h = -age_s / HOUR_S
                 raise SeriesError(f"it was written {ahead_h:.1f} h after now: is the clock right?")
         except SeriesError as error:

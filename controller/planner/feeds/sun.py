@@ -4,8 +4,8 @@ The irradiance is that of a weather feed or of a clear sky. With a clear sky, th
 contains how clear the last days were.
 """
 
-import math
 from collections.abc import Sequence
+from math import asin, atan2, cos, exp, fsum, inf, nan, radians, sin
 
 from controller.planner.feeds.points import QUARTER_S
 
@@ -22,17 +22,15 @@ def clear_W_per_m2(at_s: float, latitude_deg: float, longitude_deg: float) -> fl
     Almanac's short form, within 0.01 degrees).
     """
     days = (at_s - J2000_S) / DAY_S
-    mean, anomaly = 280.460 + 0.9856474 * days, math.radians(357.528 + 0.9856003 * days)
-    way = math.radians(mean + 1.915 * math.sin(anomaly) + 0.020 * math.sin(2 * anomaly))
-    tilt = math.radians(23.439 - 4e-7 * days)
-    declination = math.asin(math.sin(tilt) * math.sin(way))
-    ascension = math.atan2(math.cos(tilt) * math.sin(way), math.cos(way))
-    turn = math.radians(280.46062 + 360.98564737 * days + longitude_deg)
-    latitude = math.radians(latitude_deg)
-    up = math.sin(latitude) * math.sin(declination) + math.cos(latitude) * math.cos(
-        declination
-    ) * math.cos(turn - ascension)
-    return 1098.0 * up * math.exp(-0.057 / up) if up > 1e-3 else 0.0
+    mean, anomaly = 280.460 + 0.9856474 * days, radians(357.528 + 0.9856003 * days)
+    way = radians(mean + 1.915 * sin(anomaly) + 0.020 * sin(2 * anomaly))
+    tilt = radians(23.439 - 4e-7 * days)
+    declination = asin(sin(tilt) * sin(way))
+    ascension = atan2(cos(tilt) * sin(way), cos(way))
+    turn = radians(280.46062 + 360.98564737 * days + longitude_deg)
+    latitude = radians(latitude_deg)
+    up = sin(latitude) * sin(declination) + cos(latitude) * cos(declination) * cos(turn - ascension)
+    return 1098.0 * up * exp(-0.057 / up) if up > 1e-3 else 0.0
 
 
 def clear_sky(start_s: float, count: int, place: tuple[float, float]) -> list[float]:
@@ -52,11 +50,10 @@ def estimated(
         for own_W, irradiance in recent
         if own_W == own_W and irradiance > LOW_W_PER_M2
     ]
-    factor = default * rated_W / 1000 if rated_W else math.nan
+    factor = default * rated_W / 1000 if rated_W else nan
     if len(pairs) >= LEAST_SLOTS:
-        factor = math.fsum([own_W for own_W, _ in pairs]) / math.fsum(
-            [irradiance for _, irradiance in pairs]
-        )
-    most_W = rated_W or math.inf
-    pv_W = [factor * irradiance for irradiance in sun_W_per_m2]
-    return [most_W if power_W > most_W else power_W for power_W in pv_W]
+        powers_W, irradiances = zip(*pairs)
+        factor = fsum(powers_W) / fsum(irradiances)
+    most_W = rated_W or inf
+    # the power stands first, because then min keeps its NaN
+    return [min(factor * irradiance, most_W) for irradiance in sun_W_per_m2]

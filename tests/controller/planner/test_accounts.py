@@ -222,7 +222,7 @@ def stepped(rows, ahead=(), site=SITE):
 def test_shadows_cost_what_their_habit_costs():
     own, found = stepped(quarters(17), [0.1] * DAY)
     costs = {each["name"]: each["cost"] for each in own.costs(found)}
-    assert list(costs) == ["as run", "no battery", *accounts.HABITS]
+    assert list(costs) == ["as run", "no battery", *[habit.name for habit in accounts.HABITS]]
     assert costs["as run"] == pytest.approx(costs["no battery"])
     assert costs["holds_cap"] < costs["energy_only"] < costs["no battery"]
 

@@ -84,7 +84,7 @@ def charged(*tables, **store):
 
 def caps_W(site, peaks_W=(0.0, 0.0)):
     known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, site.store.low_J, peaks_W)
-    return learnt.caps_of(site, known, planning.Habit(1.0, 0.0, 0))
+    return learnt.caps_of(site, known, planning.ENERGY_ONLY)
 
 
 NOON, REST = (12, 14), (14, 12)  # 200 and 100 kW of the week made by hand
@@ -141,7 +141,7 @@ def test_a_cap_that_loses_more_than_it_saves_is_not_held(rate, is_held):
     site = charged(demand(rate, NOON), high_J=120 * J_PER_KWH, one_way=0.88**0.5)
     flat = past()._replace(price_per_kWh=[0.10] * 8 * SLOTS_PER_DAY)
     known = backtest.known_at(flat, 7 * SLOTS_PER_DAY, STORE.low_J, [0.0])
-    (cap_W,) = learnt.caps_of(site, known, planning.Habit(1.0, 0.0, 0))
+    (cap_W,) = learnt.caps_of(site, known, planning.ENERGY_ONLY)
     assert (cap_W < 199e3) == is_held
 
 
