@@ -99,7 +99,9 @@ class Dispatcher:
         member.hear(heard, h.text(heard.code)[0], now_us)
         self._heard.add(place)
         if heard.is_newest:
-            self._note_fallback(place, heard.fallback_W)
+            member.stated(heard.fallback_W)
+            is_kept = not member.exchange.problem
+            self.ledger.note_fallback(place, heard.fallback_W if is_kept else None)
         if heard.counts:
             before = self.ledger.answered(
                 place, heard.sequence, heard.value_W, heard.left_ms, now_us
@@ -111,12 +113,6 @@ class Dispatcher:
             self.counts[f"refused_{name.replace(' ', '_')}"] += 1
             if heard.code == h.OTHER_BOOT and not member.problem:
                 member.restarted(now_us)
-
-    def _note_fallback(self, place: int, fallback_W: int | None) -> None:
-        """Take what the newest answer says of the fallback there."""
-        member = self.members[place]
-        member.stated(fallback_W)
-        self.ledger.note_fallback(place, None if member.exchange.problem else fallback_W)
 
     @property
     def deposed(self) -> str:

@@ -101,21 +101,17 @@ class Exchange:
         value_W, left_ms = reply.granted_W, reply.valid_ms
         if reply.code == h.FALLBACK_RULES:  # a heartbeat will let the hint act
             value_W, left_ms = max(value_W, asked_W), VALID_MS
-        fallback_W = None if reply.fallback_W == w.NOTHING_W else reply.fallback_W
         if h.taken(reply.code) and kind == h.HEARTBEAT:
             self.is_fenced = True
-        counts = h.taken(reply.code) and self.is_fenced
-        is_newest = reply.sequence == self._newest
-        is_limit = kind == h.GRID_CAP
         return Heard(
             reply.sequence,
             reply.code,
-            counts,
+            counts=h.taken(reply.code) and self.is_fenced,
             value_W=value_W,
             left_ms=left_ms,
-            fallback_W=fallback_W,
-            is_newest=is_newest,
-            is_limit=is_limit,
+            fallback_W=None if reply.fallback_W == w.NOTHING_W else reply.fallback_W,
+            is_newest=reply.sequence == self._newest,
+            is_limit=kind == h.GRID_CAP,
         )
 
     def _find_twin(self, reply: w.Reply) -> None:

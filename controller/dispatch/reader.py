@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from controller.dispatch.fleet import Fleet
 from controller.dispatch.overview import Overview
 from controller.mqtt import login
-from controller.mqtt.link import Broker, Link, Lost, Message
+from controller.mqtt.link import Link, Lost, Message
 from controller.system import clock
 
 COLLECT_US = 5_000_000  # the state of the dispatcher comes each 2 s
@@ -60,12 +60,13 @@ class Reader:
         """A connection: take what has come, again after each turn. Raises Lost, DoorError,
         OSError.
         """
-        link = Link(self._broker(), self._waiting.append)
+        fleet, topics = self.overview.fleet, self.overview.topics
+        broker = login.broker(fleet.broker, fleet.beside, self._id, topics, marks_live=True)
+        link = Link(broker, self._waiting.append)
         try:
             await link.open()
             if link.refused_topics:
-                topics = ", ".join(self.overview.topics)
-                raise Lost(f"the broker refuses to read {topics}; see its access list")
+                raise Lost(f"the broker refuses to read {', '.join(topics)}; see its access list")
             while True:
                 link.check()
                 while self._waiting:
@@ -77,8 +78,3 @@ class Reader:
                 await asyncio.sleep(turn_ms / 1000)
         finally:
             await link.close()
-
-    def _broker(self) -> Broker:
-        fleet = self.overview.fleet
-        topics = self.overview.topics
-        return login.broker(fleet.broker, fleet.beside, self._id, topics, marks_live=True)

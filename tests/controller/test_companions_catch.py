@@ -222,8 +222,8 @@ def test_a_part_of_the_turn_that_raises_ends_nothing(serving, monkeypatch, capfd
 def test_every_handler_of_the_dispatcher_that_takes_one_cabinet_is_thrown_at():
     text = (ROOT / "controller/dispatch/dispatcher.py").read_text()
     methods = [each for each in ast.walk(ast.parse(text)) if isinstance(each, ast.FunctionDef)]
-    takes = {each.name for each in methods if {"at", "name"} & {a.arg for a in each.args.args}}
-    inside = {"_note_fallback", "_wanted_W", "_next_W", "_view"}  # called by those
+    takes = {each.name for each in methods if {"place", "name"} & {a.arg for a in each.args.args}}
+    inside = {"_wanted_W", "_next_W", "_view"}  # called by those
     assert takes - inside == set(HANDLERS)
 
 
