@@ -8,7 +8,7 @@ from controller.core.site_devices.actuator_chain import ActuatorChain
 from controller.core.site_devices.signals_view import DeviceView
 from controller.journal.snapshot import Shadow
 from controller.state import base
-from controller.state.base import Facts
+from controller.state.base import Facts, reason
 
 Trace = Callable[[int], int]  # gives the value of a word of setpoint.CHAIN_OUTPUTS
 Wider = Callable[[], tuple[int, int]]
@@ -44,10 +44,10 @@ def _actuator(shadow: Shadow, number: int, actuator_chain: ActuatorChain) -> Fac
         "text": record.text,
         "value": trace(c.O_SETPOINT_W),
         "request": trace(c.O_REQUEST_W),
-        "request_reason": base.reason(trace(c.O_REQUEST_BASE_REASON)),
+        "request_reason": reason(trace(c.O_REQUEST_BASE_REASON)),
         "available": trace(c.O_AVAILABLE_HIGH_W),
         "steps": _steps(trace),
-        "binding": base.reason(code),
+        "binding": reason(code),
         "without": without(actuator_chain.chain, code) if code else None,
         "sent": view.sent(record.name),
         "feedback": record.feedback,
@@ -73,7 +73,7 @@ def _steps(trace: Trace) -> list[Facts]:
             "low": low and _bound(trace(low)),
             "high": high and _bound(trace(high)),
             "leaves": trace(leaves),
-            "acted": acted and base.reason(trace(acted)),
+            "acted": acted and reason(trace(acted)),
         }
         for step, low, high, leaves, acted in rows
     ]
@@ -99,7 +99,7 @@ def without(chain: c.Chain, code: int, wider: Wider = lambda: ANY) -> Facts:
         if left is not None:
             again.take(left)
     value = again.finish(1)
-    return {"value": value, "next": base.reason(again.out[c.O_BINDING_REASON])}
+    return {"value": value, "next": reason(again.out[c.O_BINDING_REASON])}
 
 
 def _left(answer: Answer, code: int, wider: Wider) -> Answer | None:

@@ -78,8 +78,8 @@ def _rests_on(situation: Situation, worst: Moment) -> list[Facts]:
         else:
             limits.append((*name, "fallback", hint.fallback_W, None, None))
     if tracking.is_requested:
-        name, ends = (tracking.base_source, "power_W"), (tracking.base_s, None)
-        limits.append((*name, "valid", tracking.base_W, *ends))
+        name = tracking.base_source, "power_W"
+        limits.append((*name, "valid", tracking.base_W, tracking.base_s, None))
     if situation.slots:
         limits.append(
             (situation.schedule_source, "schedule", "valid", None, situation.heard_s, None)
@@ -130,11 +130,22 @@ def _missing(situation: Situation, forecast: Forecast) -> list[Facts]:
     over = [interval for interval in forecast.intervals if interval.spare_W < 0]
     if over:
         first = over[0]
-        window = {"from_s": first.begin_s, "until_s": first.end_s}
-        missing.append({"what": "peak_window", "missing_W": _up(-first.spare_W), **window})
+        missing.append(
+            {
+                "what": "peak_window",
+                "missing_W": _up(-first.spare_W),
+                "from_s": first.begin_s,
+                "until_s": first.end_s,
+            }
+        )
     if forecast.left_Wh < 0:
-        kept = {"reserve_permille": forecast.reserve_permille}
-        missing.append({"what": "energy", "missing_Wh": _up(-forecast.left_Wh), **kept})
+        missing.append(
+            {
+                "what": "energy",
+                "missing_Wh": _up(-forecast.left_Wh),
+                "reserve_permille": forecast.reserve_permille,
+            }
+        )
     return missing
 
 

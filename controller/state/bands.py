@@ -115,7 +115,7 @@ def measured(replies: Sequence[Reply], now_ms: int, tick_ms: int, sample_ms: int
     kept = _unbroken(list(replies), now_ms, gap_ms)
     if len(kept) < 2:
         why = f"no samples without a gap of {gap_ms / 1000:g} s"
-        return none_of(dict.fromkeys(BANDS_Hz, why))
+        return none_of(why)
     changes = [kept[0], *[new for old, new in zip(kept, kept[1:]) if new[1] != old[1]]]
     spaced = changes if len(changes) > CHANGES_MIN else kept
     spacing_ms = median([new[0] - old[0] for old, new in zip(spaced, spaced[1:])])
@@ -124,15 +124,19 @@ def measured(replies: Sequence[Reply], now_ms: int, tick_ms: int, sample_ms: int
     lost_percent = 100 * values.count(None) // len(values)
     if lost_percent > LOST_PERCENT_MAX:
         why = f"{lost_percent} % of the samples are missing; {LOST_PERCENT_MAX} % may be"
-        return none_of(dict.fromkeys(BANDS_Hz, why))
+        return none_of(why)
     powers, step_s = spectrum.powers(_bridged(values)), step_ms / 1000
     return in_bands(powers, step_s, len(values) * step_s, step_s)
 
 
-def none_of(why: dict[str, str]) -> Facts:
-    """A result in the form of `measured`, without any rms power. why: {band: reason}."""
-    rms_W = dict.fromkeys(BANDS_Hz)
-    return {"sample_ms": None, "observable_to_Hz": None, "rms_W": rms_W, "not_observable": why}
+def none_of(why: str) -> Facts:
+    """A result in the form of `measured`, without any rms power. why: the reason."""
+    return {
+        "sample_ms": None,
+        "observable_to_Hz": None,
+        "rms_W": dict.fromkeys(BANDS_Hz),
+        "not_observable": dict.fromkeys(BANDS_Hz, why),
+    }
 
 
 def in_bands(powers: list[float], step_s: float, span_s: float, sample_s: float) -> Facts:

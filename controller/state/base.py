@@ -1,5 +1,6 @@
 """Facts (plain data) that several pages share. A function returns None if a signal is unknown."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from controller.core import image
@@ -91,9 +92,14 @@ def rack_value(shadow: Computed, rack: int, index: int) -> int | None:
 
 def battery_W(shadow: Computed) -> int | None:
     """Measured power of all converters, W; None while one is unknown."""
-    values = [unit_value(shadow, unit, s.PCS_POWER_W) for unit in range(shadow.layout.units)]
-    known_W = [value for value in values if value is not None]
-    return sum(known_W) if len(known_W) == len(values) else None
+    units = range(shadow.layout.units)
+    return of_all(sum, [unit_value(shadow, unit, s.PCS_POWER_W) for unit in units])
+
+
+def of_all(combine: Callable[[list[int]], int], values: Sequence[int | None]) -> int | None:
+    """combine(values); None if one of them is unknown."""
+    known_values = [value for value in values if value is not None]
+    return combine(known_values) if len(known_values) == len(values) else None
 
 
 def head(shadow: Shadow) -> Facts:

@@ -21,7 +21,7 @@ from controller.core.base.answers import WIDE_W
 from controller.core.base.schedule_table import OPEN_W, Slot
 from controller.core.policies import hint_groups as g
 from controller.core.policies.schedule import falling_W
-from controller.state.situation_forms import Held, Situation, Step
+from controller.state.situation_forms import Held, Situation
 
 RENEWED, SILENT, MIXED = "renewed", "silent", "mixed"
 # In these groups a smaller maximum leaves less power for the job. In the other groups a larger
@@ -43,7 +43,6 @@ class Course:
     def __init__(self, situation: Situation, name: str, is_silent: bool = False):
         """name: RENEWED, SILENT or MIXED. is_silent: request and schedule end in MIXED too."""
         self.name, self._given, self._is_silent = name, situation, is_silent or name == SILENT
-        self._steps = [Step(*step) for step in situation.steps]
 
     def slot(self, now_s: int) -> Slot | None:
         """The slot of the schedule that acts at now_s; None: no slot."""
@@ -54,7 +53,7 @@ class Course:
 
     def steps_W(self, now_s: int) -> int:
         """Change of the load at now_s by the announced steps."""
-        begun = [step for step in self._steps if step.start_s <= now_s]
+        begun = [step for step in self._given.steps if step.start_s <= now_s]
         over = [step for step in begun if step.end_s is not None and now_s >= step.end_s]
         ended = [step for step in over if self._is_silent and step.step_W <= 0]
         return sum(step.step_W for step in begun) - sum(step.step_W for step in ended)
@@ -156,7 +155,7 @@ def courses(situation: Situation) -> list[Course]:
     endings = [
         situation.tracking.is_requested and situation.tracking.base_s is not None,
         bool(situation.slots) and situation.heard_s is not None,
-        any(Step(*step).step_W < 0 for step in situation.steps),
+        any(step.step_W < 0 for step in situation.steps),
     ]
     futures = [Course(situation, RENEWED)]
     if hints or any(endings):

@@ -13,7 +13,7 @@ from controller.core.base.integers import low_pass
 from controller.core.base.schedule_table import Slot
 from controller.core.tracking.guess import FAST_DELAYS
 from controller.core.tracking.reference import Reference
-from controller.state.course import RENEWED, Cap, Course
+from controller.state.course import Cap, Course
 from controller.state.situation_forms import Connection, Peak, Situation
 from safety.tapers import taper_permille
 
@@ -74,9 +74,9 @@ class Forecast:
     while the battery is needed; reserve_permille: the reserve of that moment.
     """
 
-    def __init__(self, situation: Situation, job: Job, course: Course | None = None):
-        """course: a possible future; None: every source renews its hints."""
-        self.course = course or Course(situation, RENEWED)
+    def __init__(self, situation: Situation, job: Job, course: Course):
+        """course: a possible future."""
+        self.course = course
         self._given, self._job, self._peak = situation, job, situation.peak
         battery, tracking = situation.battery, situation.tracking
         self._job_W = job.power_W * situation.connection.share_permille / PERMILLE

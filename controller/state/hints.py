@@ -43,35 +43,28 @@ def binding(shadow: Snapshot) -> dict[str, str | None]:
 
 
 def in_force(shadow: Shadow) -> list[Facts]:
-    """[_entry] of each source and quantity whose state is not "none"."""
-    out = words(shadow)
-    return [
-        _entry(shadow, out, index, name, quantity)
-        for index, name in enumerate(source_names(shadow))
-        for quantity in hint_codes.QUANTITIES
-        if out[t.output_at(index, quantity, t.F_STATE)] != t.NONE
-    ]
-
-
-def _entry(shadow: Shadow, out: Sequence[int], index: int, name: str, quantity: int) -> Facts:
-    """A hint in force. is_heartbeat_owed: its fallback ends only after both a heartbeat and a new
-    hint.
+    """The hint of each source and quantity whose state is not "none". is_heartbeat_owed: its
+    fallback ends only after both a heartbeat and a new hint.
     """
-    value_W, valid_s, state = [
-        out[t.output_at(index, quantity, field)] for field in (t.F_VALUE_W, t.F_VALID_S, t.F_STATE)
-    ]
-    table = shadow.core.functions[hint_table.HintTable.NAME]
-    place = hint_sources.QUANTITIES.index(quantity)
-    entry = table.entries[index * len(hint_sources.QUANTITIES) + place]
-    return {
-        "source": name,
-        "quantity": hint_codes.QUANTITIES[quantity],
-        "value_W": value_W,
-        "valid_s": valid_s,
-        "state": t.STATES[state],
-        "fallback_W": fallback_W(shadow, index, quantity),
-        "is_heartbeat_owed": bool(table.state[entry + hint_table.E_LAPSED]),
-    }
+    out, table = words(shadow), shadow.core.functions[hint_table.HintTable.NAME]
+    quantities, facts = hint_codes.QUANTITIES, []
+    for index, source in enumerate(source_names(shadow)):
+        for place, (quantity, name) in enumerate(quantities.items()):
+            first = t.output_at(index, quantity, 0)
+            entry = table.entries[index * len(quantities) + place]
+            if out[first + t.F_STATE] != t.NONE:
+                facts.append(
+                    {
+                        "source": source,
+                        "quantity": name,
+                        "value_W": out[first + t.F_VALUE_W],
+                        "valid_s": out[first + t.F_VALID_S],
+                        "state": t.STATES[out[first + t.F_STATE]],
+                        "fallback_W": fallback_W(shadow, index, quantity),
+                        "is_heartbeat_owed": bool(table.state[entry + hint_table.E_LAPSED]),
+                    }
+                )
+    return facts
 
 
 def schedule(shadow: Shadow) -> Facts | None:

@@ -139,9 +139,8 @@ def cell(shadow: Shadow, rack: int, way: int) -> Facts | None:
     voltage_mV = base.rack_value(shadow, rack, ends[way][0])
     position = base.rack_value(shadow, rack, ends[way][1])
     other_mV = base.rack_value(shadow, rack, ends[1 - way][0])
-    if not shadow.core.facts.rack_parameter(rack, p.R_CELLS_REPORTED):
-        return None
-    if voltage_mV is None or position is None or other_mV is None:
+    is_reported = shadow.core.facts.rack_parameter(rack, p.R_CELLS_REPORTED)
+    if not is_reported or voltage_mV is None or position is None or other_mV is None:
         return None
     return {
         "rack": rack + 1,
@@ -243,8 +242,7 @@ def _soc(shadow: Shadow) -> Facts:
     first such rack.
     """
     values = [base.rack_value(shadow, rack, s.SOC_PERMILLE) for rack in range(shadow.layout.racks)]
-    known = [value for value in values if value is not None]
-    lowest = min(known) if len(known) == len(values) else None
+    lowest = base.of_all(min, values)
     return {"soc_permille": lowest, "rack": values.index(lowest) + 1}
 
 

@@ -16,7 +16,7 @@ from controller.rows import danger
 from controller.rows.records import BY_ID
 from controller.state import base, contacts, propagation, racks
 from controller.state.base import Facts
-from safety import heating, matrix as m, parameters as p
+from safety import heating, matrix as m
 
 HOT = (*range(18, 25), 53)  # rows of one rack: its cells are warm, heat up, or burn
 # The document that counts for the way of a fire: none, a fire test, the rating of a wall. The
@@ -46,7 +46,8 @@ def on_plan(shadow: Shadow) -> Facts:
     around = plan["racks"] if plan else []
     by_place: dict[str, list[int]] = {}
     for rack in range(shadow.layout.racks):
-        name = around[rack] if rack < len(around) else f"unit {_unit(shadow, rack) + 1}"
+        unit = shadow.core.facts.unit_of(rack) + 1
+        name = around[rack] if rack < len(around) else f"unit {unit}"
         by_place.setdefault(name, []).append(rack)
     own_places = [_own(shadow, name, inside) for name, inside in by_place.items()]
     if plan is None:
@@ -64,10 +65,6 @@ def on_plan(shadow: Shadow) -> Facts:
     }
 
 
-def _unit(shadow: Shadow, rack: int) -> int:
-    return shadow.core.facts.rack_parameter(rack, p.R_UNIT)
-
-
 def _own(shadow: Shadow, name: str, inside: list[int]) -> Facts:
     """A place with racks (from 0) of this cabinet."""
     warmest = [_warmest(shadow, rack) for rack in inside]
@@ -78,7 +75,7 @@ def _own(shadow: Shadow, name: str, inside: list[int]) -> Facts:
         "place": name,
         "is_here": True,
         "racks": [rack + 1 for rack in inside],
-        "units": sorted({_unit(shadow, rack) + 1 for rack in inside}),
+        "units": sorted({shadow.core.facts.unit_of(rack) + 1 for rack in inside}),
         "each_rack": warmest,
         "unknown_racks": len(warmest) - len(known),
         **hottest,
@@ -91,16 +88,14 @@ def _own(shadow: Shadow, name: str, inside: list[int]) -> Facts:
 
 def _of_others(name: str) -> Facts:
     """A place of another cabinet. This controller knows none of its values."""
-    values = dict.fromkeys(("rack", "module", "temperature_ddegC", "rise_ddegC_per_min"))
-    more = {
-        "racks": [],
-        "units": [],
-        "each_rack": [],
+    return {
+        "place": name,
+        "is_here": False,
+        **{key: [] for key in ("racks", "units", "each_rack")},
         "unknown_racks": 0,
         "rows": [],
-        "is_alarm": None,
+        **dict.fromkeys(("is_alarm", "rack", "module", "temperature_ddegC", "rise_ddegC_per_min")),
     }
-    return {"place": name, "is_here": False, **more, **values}
 
 
 def _drawn(place: Facts | None) -> Facts:
@@ -153,7 +148,10 @@ def _way(way: Facts) -> Facts:
 
 def _unload(own_places: list[Facts], other_places: list[Facts]) -> list[Facts]:
     """[{place, units, next_to, by, distance_mm}], in the order in which to reduce their power."""
-    strength = (UNKNOWN, TEST, WALL).index
+
+    def order(neighbour: Facts) -> tuple[int, int]:
+        return (UNKNOWN, TEST, WALL).index(neighbour["by"]), neighbour["distance_mm"]
+
     places = {place["place"]: place for place in [*own_places, *other_places]}
     nearest: dict[str, Facts] = {}
     for hot in [place for place in own_places if place["is_alarm"]]:
@@ -164,7 +162,5 @@ def _unload(own_places: list[Facts], other_places: list[Facts]) -> list[Facts]:
             neighbour = {"place": way["to"], "units": place["units"], "next_to": hot["place"]}
             neighbour |= {key: way[key] for key in ("by", "time_s", "distance_mm")}
             before = nearest.get(way["to"], neighbour)
-            nearest[way["to"]] = min(
-                before, neighbour, key=lambda e: (strength(e["by"]), e["distance_mm"])
-            )
-    return sorted(nearest.values(), key=lambda e: (strength(e["by"]), e["distance_mm"]))
+            nearest[way["to"]] = min(before, neighbour, key=order)
+    return sorted(nearest.values(), key=order)

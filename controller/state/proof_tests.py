@@ -59,11 +59,15 @@ def facts(
     if open_:
         summary = f"{', '.join(open_)} is being replaced"
     units = sign_tests.units(codes(header), content.records)
-    signs = [{key: unit[key] for key in ("unit", "state", "date")} for unit in units]
-    own: Facts = {"replacing": [replacements.words(record) for record in open_.values()]}
-    own |= {"summary": summary, "wrong": content.lines, "clock": clock}
-    own["join"] = joining.facts(header, content.records, ramp)
-    return {"rows": rows, "signs": signs, **own}
+    return {
+        "rows": rows,
+        "signs": [{key: unit[key] for key in ("unit", "state", "date")} for unit in units],
+        "replacing": [replacements.words(record) for record in open_.values()],
+        "summary": summary,
+        "wrong": content.lines,
+        "clock": clock,
+        "join": joining.facts(header, content.records, ramp),
+    }
 
 
 def codes(header: Facts) -> list[str]:

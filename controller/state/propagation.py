@@ -5,11 +5,12 @@ function reads it.
 """
 
 from collections.abc import Callable, Sequence
+from statistics import median_low
 
 from controller.journal.history import History
 from controller.journal.snapshot import Shadow
 from controller.rows.records import BY_ID
-from controller.state import base, propagation_map
+from controller.state import base, propagation_map, racks
 from controller.state.base import Facts
 from safety import heating, matrix as m, parameters as p, signals as s
 
@@ -61,33 +62,26 @@ def _began_ms(
     return ages_ms
 
 
-def _readings(shadow: Shadow, rack: int) -> Sequence[int]:
-    first = shadow.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
-    return shadow.inp[first : first + shadow.core.facts.rack_parameter(rack, p.R_MODULES)]
-
-
 def _hottest(shadow: Shadow, rack: int) -> tuple[int, int, int] | None:
     """(0.1 degC, rack, module), None while the rack's temperatures are not known."""
-    readings = _readings(shadow, rack)
-    if not readings or not base.known(shadow, shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)):
-        return None
-    return max(readings), rack, readings.index(max(readings))
+    readings = racks.readings_ddegC(shadow, rack)
+    return (max(readings), rack, readings.index(max(readings))) if readings else None
 
 
 def _seen(
     shadow: Shadow, rack: int, module: int, began_ms: int, burning_ms: int | None
 ) -> propagation_map.Seen:
-    readings = sorted(_readings(shadow, rack))
+    readings = racks.readings_ddegC(shadow, rack)
     modules = len(readings)
-    median_degC = readings[(modules - 1) // 2] / DECI
+    median_degC = median_low(readings) / DECI
     air_ddegC = base.cabinet_value(shadow, s.AIR_TEMPERATURE_DDEGC)
     # rise since the oldest temperature that the kernel keeps
     oldest_ddegC = shadow.core.facts.oldest_reading_ddegC(rack, module)
     is_kept = oldest_ddegC != heating.NO_HISTORY_DDEGC
-    rise_ddegC = _readings(shadow, rack)[module] - oldest_ddegC if is_kept else 0
+    rise_ddegC = readings[module] - oldest_ddegC if is_kept else 0
     return propagation_map.Seen(
         cells=max(2, shadow.core.facts.rack_parameter(rack, p.R_CELLS) // modules),
-        hot_degC=readings[-1] / DECI,
+        hot_degC=max(readings) / DECI,
         rise_K_per_s=rise_ddegC / DECI / heating.HISTORY_S,
         others_degC=median_degC,
         air_degC=median_degC if air_ddegC is None else air_ddegC / DECI,

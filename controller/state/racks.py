@@ -38,7 +38,7 @@ def rack_of(shadow: Shadow, rack: int) -> Facts:
     step = shadow.out[shadow.layout.rack_output(rack, s.CONTACTOR_STEP)]
     return {
         "rack": rack + 1,
-        "unit": shadow.core.facts.rack_parameter(rack, p.R_UNIT) + 1,
+        "unit": shadow.core.facts.unit_of(rack) + 1,
         **value,
         "soh_counted_permille": counted(health.lowest())[rack],
         "full_Wh": health.rack_energies_Wh()[rack],
@@ -78,24 +78,27 @@ def groups(shadow: Shadow, rack: int) -> list[int]:
 
 def oldest_ms(shadow: Shadow, groups: Iterable[int]) -> int | None:
     """Age of the oldest of these freshness groups, ms; None if one was never seen."""
-    ages_ms = [base.age_ms(shadow, group) for group in groups]
-    known_ms = [age_ms for age_ms in ages_ms if age_ms is not None]
-    return max(known_ms, default=0) if len(known_ms) == len(ages_ms) else None
+    return base.of_all(max, [base.age_ms(shadow, group) for group in groups])
 
 
 def temperatures(shadow: Computed, rack: int) -> dict[str, int | None]:
     """Coldest and hottest module, number of the hottest (from 1); None: unknown."""
-    modules = shadow.core.facts.rack_parameter(rack, p.R_MODULES)
-    group = shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)
-    if not modules or not base.known(shadow, group):
+    modules_ddegC = readings_ddegC(shadow, rack)
+    if not modules_ddegC:
         return dict.fromkeys(("temperature_ddegC_min", "temperature_ddegC_max", "hottest_module"))
-    first = shadow.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
-    values = list(shadow.inp[first : first + modules])
     return {
-        "temperature_ddegC_min": min(values),
-        "temperature_ddegC_max": max(values),
-        "hottest_module": values.index(max(values)) + 1,
+        "temperature_ddegC_min": min(modules_ddegC),
+        "temperature_ddegC_max": max(modules_ddegC),
+        "hottest_module": modules_ddegC.index(max(modules_ddegC)) + 1,
     }
+
+
+def readings_ddegC(shadow: Computed, rack: int) -> list[int]:
+    """The temperature of each module of a rack; []: unknown."""
+    if not base.known(shadow, shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)):
+        return []
+    first = shadow.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
+    return list(shadow.inp[first : first + shadow.core.facts.rack_parameter(rack, p.R_MODULES)])
 
 
 def worst_first(racks: Iterable[Facts]) -> list[Facts]:

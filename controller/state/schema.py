@@ -52,7 +52,7 @@ rms_W{} | int? | in each band
 not_observable{} | text | why a band has no value
 """,
 }
-TYPES = {"text": "string", "int": "integer", "num": "number", "bool": "boolean"}
+TYPES = {"text": "string", "int": "integer", "num": "number", "bool": "boolean", "object": "object"}
 UNITS = {"ddegC": "0.1 degC", "permille": "0.1 %", "d": "day", "us": "us"}
 UNIT = re.compile(r"_(W|Wh|mV|mA|ms|us|s|d|min|permille|ddegC|mm|Hz|ppm)(?=_|$)(?:_per_(min|s))?")
 CAUSE = {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}}}
@@ -79,12 +79,10 @@ def _object(text: str) -> Facts:
 
 
 def _value(path: str, kind: str, is_nullable: bool, meaning: str) -> Facts:
-    """The form of a value. kind: a name of TYPES, "object", or the name of a shared form."""
+    """The form of a value. kind: a name of TYPES, or of a shared form."""
     value_form: Facts
     if kind in TYPES:
         value_form = {"type": [TYPES[kind], "null"] if is_nullable else TYPES[kind]}
-    elif kind == "object":
-        value_form = {"type": ["object", "null"] if is_nullable else "object"}
     else:
         form = {"$ref": f"#/$defs/{kind}"}
         value_form = {"anyOf": [form, {"type": "null"}]} if is_nullable else form

@@ -25,6 +25,13 @@ from controller.state.base import Facts
 from safety import signals as s
 
 FROM_CHAIN = ("request_W", "request", "setpoint_W", "binding", "cause", "limits")
+ENDS_OF_RACKS = {  # {fact: (the same of one rack, which of all racks)}
+    "soc_permille_min": ("soc_permille", min),
+    "soc_permille_max": ("soc_permille", max),
+    "soh_permille_min": ("soh_counted_permille", min),
+    "temperature_ddegC_min": ("temperature_ddegC_min", min),
+    "temperature_ddegC_max": ("temperature_ddegC_max", max),
+}
 HELD_MIN = 15  # minutes for which the battery must be able to hold a power
 RESERVE_POWER_W_MIN = 1000  # below it the time to the reserve has no meaning
 
@@ -63,7 +70,8 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         "version": {"limits_crc": crc, **shadow.reader.header.get("names", {})},
         "start": alarms.start(shadow),
         "differs": shadow.differs,
-        **_heat(shadow, history),
+        "propagation": propagation.facts(shadow, history),
+        "map": places.on_plan(shadow),
     }
 
 
@@ -92,22 +100,13 @@ def _hints(shadow: Shadow) -> Facts:
     }
 
 
-def _heat(shadow: Shadow, history: History) -> Facts:
-    """How a thermal runaway would go on, and where heat is on the plan of the site."""
-    return {"propagation": propagation.facts(shadow, history), "map": places.on_plan(shadow)}
-
-
 def _of_racks(rack_rows: list[Facts]) -> dict[str, int | None]:
     """Lowest and highest state of charge and temperature of the racks, and their lowest state of
     health. A value is None while it is unknown for a rack.
     """
-    ends = {"soc_permille_min": ("soc_permille", min), "soc_permille_max": ("soc_permille", max)}
-    ends["soh_permille_min"] = "soh_counted_permille", min
-    for name, end in (("temperature_ddegC_min", min), ("temperature_ddegC_max", max)):
-        ends[name] = name, end
-    values = {name: [rack[key] for rack in rack_rows] for name, (key, _) in ends.items()}
     return {
-        name: None if None in values[name] else end(values[name]) for name, (_, end) in ends.items()
+        name: base.of_all(end, [rack[key] for rack in rack_rows])
+        for name, (key, end) in ENDS_OF_RACKS.items()
     }
 
 

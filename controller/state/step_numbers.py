@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from controller.state.step_samples import Sample
 
@@ -24,10 +24,9 @@ def means(
     both.
     """
     pairs = [(settled(asked, phase), settled(seen, phase)) for phase in phases]
-    whole = [(asked_W, seen_W) for asked_W, seen_W in pairs if asked_W and seen_W]
-    return [statistics.fmean(asked_W) for asked_W, _ in whole], [
-        statistics.fmean(of) for _, of in whole
-    ]
+    whole = [pair for pair in pairs if all(pair)]
+    asked_W, seen_W = ([statistics.fmean(pair[place]) for pair in whole] for place in (0, 1))
+    return asked_W, seen_W
 
 
 def slope(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float] | None:
@@ -57,10 +56,5 @@ def resolution_W(samples: Sequence[Sample]) -> float:
 
 def refresh_ms(samples: Sequence[Sample]) -> float | None:
     """Median time from one new value to the next, ms; None: too few values."""
-    gaps = list(_gaps(samples))
+    gaps = [new.at_ms - old.at_ms for old, new in zip(samples, samples[1:])]
     return statistics.median(gaps) if gaps else None
-
-
-def _gaps(samples: Sequence[Sample]) -> Iterator[int]:
-    for sample, following in zip(samples, samples[1:]):
-        yield following.at_ms - sample.at_ms

@@ -8,8 +8,8 @@ Two points are measured: the converter's own register, and the grid meter. The g
 over a window, and its figures contain the delay of this window.
 """
 
-import statistics
 from collections.abc import Sequence
+from statistics import median
 from typing import NamedTuple
 
 from controller.state import step_numbers as numbers
@@ -69,10 +69,10 @@ def _too_little(
     """
     if len(steps) < STEPS_MIN:
         return FEW
-    size_W = statistics.median([abs(step.size_W) for step in steps])
+    size_W = median([abs(step.size_W) for step in steps])
     if size_W < QUANTA_MIN * samples.place.quantum_W:
         return BELOW
-    moved_W = statistics.median([abs(step.moved_W) for step in steps])
+    moved_W = median([abs(step.moved_W) for step in steps])
     if moved_W < size_W / 5:
         return SLACK
     least_W = max(numbers.noise_W(seen, phases) / NOISE_MAX, numbers.resolution_W(seen))
@@ -86,9 +86,7 @@ def _steps(samples: Samples, seen: Sequence[Sample], phases: Phases, sign: int) 
         asked = [numbers.settled(samples.setpoints, phase) for phase in (before, after)]
         shown = [numbers.settled(seen, phase) for phase in (before, after)]
         if sent and all(asked) and all(shown):
-            size_W, moved_W = [
-                statistics.median(of[1]) - statistics.median(of[0]) for of in (asked, shown)
-            ]
+            size_W, moved_W = [median(of[1]) - median(of[0]) for of in (asked, shown)]
             step = _step(
                 begin_ms=sent[0].at_ms,
                 end_ms=after[1],
@@ -112,7 +110,7 @@ def _step(
     sign: int,
 ) -> Step | None:
     """The step that was sent at begin_ms; None: the values did not move, or did not reach HIGH."""
-    base_W = statistics.median(shown[0])
+    base_W = median(shown[0])
     if not moved_W or not size_W:
         return None
     course = [
@@ -150,11 +148,11 @@ def _figures(
     low_ms, low_off_ms = _time([step.low for step in steps], tick_ms)
     high_ms, high_off_ms = _time([step.high for step in steps], tick_ms)
     rise_ms, off_ms = max(0.0, (high_ms - low_ms) / (HIGH - LOW)), low_off_ms + high_off_ms
-    moved_W = statistics.median([abs(step.moved_W) for step in steps])
+    moved_W = median([abs(step.moved_W) for step in steps])
     rated = samples.place.rated_W / moved_W
     xs, ys = numbers.means(samples.setpoints, seen, phases)
     gain, error = numbers.slope(xs, ys) or (0.0, 0.0)
-    peak = statistics.median([step.peak for step in steps]) - 1
+    peak = median([step.peak for step in steps]) - 1
     slowest_ms, fastest_ms = rise_ms + off_ms, max(0.0, rise_ms - off_ms)
     noise = numbers.noise_W(seen, phases) / moved_W
     return {

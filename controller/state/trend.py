@@ -1,6 +1,6 @@
 """Facts of the page `trend`: the last minutes, from the recorder or the journal's keyframes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from controller.core.base import setpoint
 from controller.journal.history import History
@@ -92,15 +92,10 @@ def sample_of(moment: Computed) -> dict[str, int | None]:
     """
     racks = range(moment.layout.racks)
 
-    def of_all(combine: Callable[[list[int]], int], values: Iterable[int | None]) -> int | None:
-        """combine(values of the racks), None if one of them is unknown."""
-        known = [value for value in values if value is not None]
-        return combine(known) if len(known) == len(racks) else None
-
     def of_racks(index: int) -> list[int | None]:
         return [base.rack_value(moment, rack, index) for rack in racks]
 
-    soc_permille = of_all(sum, of_racks(s.SOC_PERMILLE))
+    soc_permille = base.of_all(sum, of_racks(s.SOC_PERMILLE))
     hottest = [facts_of_racks.temperatures(moment, rack)["temperature_ddegC_max"] for rack in racks]
     return {
         "grid_W": base.cabinet_value(moment, s.GRID_POWER_W),
@@ -110,7 +105,7 @@ def sample_of(moment: Computed) -> dict[str, int | None]:
         "low_W": moment.chain(setpoint.O_AVAILABLE_LOW_W),
         "high_W": moment.chain(setpoint.O_AVAILABLE_HIGH_W),
         "soc_permille": None if soc_permille is None else soc_permille // len(racks),
-        "cell_mV_min": of_all(min, of_racks(s.CELL_VOLTAGE_MV_MIN)),
-        "cell_mV_max": of_all(max, of_racks(s.CELL_VOLTAGE_MV_MAX)),
-        "temperature_ddegC_max": of_all(max, hottest),
+        "cell_mV_min": base.of_all(min, of_racks(s.CELL_VOLTAGE_MV_MIN)),
+        "cell_mV_max": base.of_all(max, of_racks(s.CELL_VOLTAGE_MV_MAX)),
+        "temperature_ddegC_max": base.of_all(max, hottest),
     }

@@ -130,21 +130,19 @@ class Watch:
 
     def _made(self, page: str, recorded: record.Record | None, span_s: int) -> Facts:
         shadow, boot_ms = self.shadow, self._wall.clocks.now_us() // 1000
-        make: Callable[[], Facts] = {
+        by_page: dict[str, Callable[[], Facts]] = {  # the other pages need only the shadow
             "status": lambda: self._status(recorded),
-            "why": lambda: _of("why", shadow),
             "alarms": lambda: _of("alarms", shadow, self.history(), recorded, self._replacing()),
             "events": lambda: _of("events", shadow, self.history(), recorded),
             "trend": lambda: trend.facts(shadow, self.history(), recorded, boot_ms, span_s),
-            "racks": lambda: _of("racks", shadow),
             "map": lambda: _of("places", shadow, self.history()),
-            "devices": lambda: _of("devices", shadow),
             "links": lambda: _of("links", shadow, _counters(self._path("links.stats"))),
             "plan": lambda: {
                 **base.head(shadow),
                 **plan_seen.facts(self._run_directory, self._utc_s()),
             },
-        }[page]
+        }
+        make = by_page.get(page, lambda: _of(page, shadow))
         return {**make(), "is_live": self.is_live, **self._utc(recorded)}
 
     def _path(self, name: str) -> str:

@@ -9,7 +9,7 @@ from controller.core.tracking.judge import J_CHOICE, J_MOST, ONE, SHARES
 from controller.core.tracking.strict import S_RANGE_W
 from controller.journal.snapshot import Shadow
 from controller.state import actuators, base, hints, limits, links
-from controller.state.base import Facts
+from controller.state.base import Facts, reason
 from safety import signals as s
 
 LOAD_SOURCES = {UNKNOWN: "unknown", CALCULATED: "calculated", MEASURED: "measured"}
@@ -26,10 +26,10 @@ def facts(shadow: Shadow) -> Facts:
         "held_back_W": chain(setpoint.O_HELD_BACK_W),
         "request": {
             "base_W": chain(setpoint.O_REQUEST_BASE_W),
-            "base_reason": base.reason(asked),
+            "base_reason": reason(asked),
             "base_cause": cause(shadow, asked),
             "fast_W": chain(setpoint.O_REQUEST_FAST_W),
-            "fast_reason": base.reason(chain(setpoint.O_REQUEST_FAST_REASON)),
+            "fast_reason": reason(chain(setpoint.O_REQUEST_FAST_REASON)),
             "load_from": LOAD_SOURCES[findings.load_source],
             "load_W": findings.load_W,
         },
@@ -43,8 +43,8 @@ def facts(shadow: Shadow) -> Facts:
             shadow, setpoint.O_LIMITS_LOW_W, setpoint.O_SETPOINT_W, setpoint.O_LIMIT_REASON
         ),
         "short_W": chain(setpoint.O_OBLIGATION_SHORT_W),
-        "short_reason": base.reason(chain(setpoint.O_OBLIGATION_SHORT_REASON)),
-        "binding": base.reason(code),
+        "short_reason": reason(chain(setpoint.O_OBLIGATION_SHORT_REASON)),
+        "binding": reason(code),
         "cause": cause(shadow, code),
         "without": without(shadow) if code else None,
         "schedule": hints.schedule(shadow),
@@ -99,11 +99,11 @@ def _interval(shadow: Shadow, first: int, after: int, acted: int) -> Facts:
     low_W, low, high_W, high = [chain(first + place) for place in range(4)]
     return {
         "low_W": low_W,
-        "low_reason": base.reason(low),
+        "low_reason": reason(low),
         "high_W": high_W,
-        "high_reason": base.reason(high),
+        "high_reason": reason(high),
         "leaves_W": chain(after),
-        "acted": base.reason(chain(acted)),
+        "acted": reason(chain(acted)),
         "low_cause": cause(shadow, low),
         "high_cause": cause(shadow, high),
     }
@@ -115,7 +115,7 @@ def _ramp(shadow: Shadow) -> Facts:
         "low_W": chain(setpoint.O_RAMP_LOW_W),
         "high_W": chain(setpoint.O_RAMP_HIGH_W),
         "leaves_W": chain(setpoint.O_AFTER_RAMP_W),
-        "acted": base.reason(chain(setpoint.O_RAMP_REASON)),
+        "acted": reason(chain(setpoint.O_RAMP_REASON)),
     }
 
 
@@ -128,9 +128,9 @@ def _obligations(shadow: Shadow) -> Facts:
         {
             "rank": obligation.rank[1],
             "low_W": obligation.low_W,
-            "low_reason": base.reason(obligation.low_reason),
+            "low_reason": reason(obligation.low_reason),
             "high_W": obligation.high_W,
-            "high_reason": base.reason(obligation.high_reason),
+            "high_reason": reason(obligation.high_reason),
             "leaves_W": leaves_W,
             "is_met": obligation.low_W <= setpoint_W <= obligation.high_W,
             "cause": cause(shadow, reasons.GRID_CAP_HINT)
@@ -142,7 +142,7 @@ def _obligations(shadow: Shadow) -> Facts:
     return {
         "standing": in_force,
         "leaves_W": chain(setpoint.O_OBLIGATION_W),
-        "acted": base.reason(chain(setpoint.O_OBLIGATION_REASON)),
+        "acted": reason(chain(setpoint.O_OBLIGATION_REASON)),
         "is_known": shadow.core.found.connection_W is not None,
     }
 
@@ -161,7 +161,7 @@ def _unit(shadow: Shadow, unit: int) -> Facts:
         "setpoint_W": shadow.out[first],
         "is_resting": shadow.core.units.in_use.rests(unit),
         "sent_W": None if code == NOTHING else shadow.inp[layout.unit_input(unit, s.PCS_SENT_W)],
-        "refused": base.reason(code) if code > SENT else None,
+        "refused": reason(code) if code > SENT else None,
         "read_back_W": base.unit_value(shadow, unit, s.PCS_SETPOINT_W),
         "read_back_age_ms": base.age_ms(shadow, layout.unit_group(unit, s.G_PCS_CONTROL)),
         "measured_W": base.unit_value(shadow, unit, s.PCS_POWER_W),
@@ -169,9 +169,9 @@ def _unit(shadow: Shadow, unit: int) -> Facts:
         "own_state": links.own_state(shadow, unit),
         "is_run_permitted": bool(shadow.out[layout.unit_output(unit, s.PCS_RUN_OK)]),
         "charge_W_max": shadow.out[layout.unit_output(unit, s.CHARGE_W_MAX)],
-        "charge_reason": base.reason(reasons.KERNEL_CHARGE[charge]),
+        "charge_reason": reason(reasons.KERNEL_CHARGE[charge]),
         "discharge_W_max": shadow.out[layout.unit_output(unit, s.DISCHARGE_W_MAX)],
-        "discharge_reason": base.reason(reasons.KERNEL_DISCHARGE[discharge]),
+        "discharge_reason": reason(reasons.KERNEL_DISCHARGE[discharge]),
     }
 
 

@@ -6,8 +6,9 @@ from ask_bench import REFERENCE, situation
 from controller.core.base.schedule_table import OPEN_W, Slot
 from controller.core.policies import hint_groups as g
 from controller.state import ask
+from controller.state.course import RENEWED, Course
 from controller.state.forecast import Forecast, Job
-from controller.state.situation_forms import Held, Peak
+from controller.state.situation_forms import Held, Peak, Step
 from tests.tables import cases
 
 SHORT_S = 60
@@ -129,7 +130,8 @@ def test_peak_shaving_allows_a_peak_whose_interval_keeps_its_mean():
     late = peak(age_s=600, used_Ws=600 * 350_000.0)
     (missing,) = answer(400_000, 0, 400, **late)["missing"]
     assert (missing["from_s"], missing["until_s"]) == (-600, 300)
-    second = Forecast(situation(**peak()), Job(400_000, 1000, 1700)).intervals
+    given = situation(**peak())
+    second = Forecast(given, Job(400_000, 1000, 1700), Course(given, RENEWED)).intervals
     assert [each[1:] for each in second] == [(900, 1800), (1800, 2700)]
     assert abs(second[1].spare_W + 100_000) < 20_000, "each interval counts anew"
 
@@ -170,8 +172,8 @@ def test_a_job_must_fit_under_the_cap_that_falls_before_a_lower_slot(
 
 
 def test_announced_steps_and_the_share_of_a_cabinet_count():
-    assert answer(400_000, 100, steps=((50, 51_000),))["missing"][0]["missing_W"] == 1000
-    assert answer(400_000, 0, 30, steps=((50, 51_000),))["answer"] == "yes"
+    assert answer(400_000, 100, steps=(Step(50, 51_000),))["missing"][0]["missing_W"] == 1000
+    assert answer(400_000, 0, 30, steps=(Step(50, 51_000),))["answer"] == "yes"
     assert answer(900_000, connection={"share_permille": 500})["margin_W"] == 0
 
 
@@ -283,8 +285,8 @@ def test_a_limit_counts_while_it_is_valid_and_then_its_fallback(
     told(group=g.CHARGE, quantity="charge_W_max", fallback_W=0, value_W=900_000)  False
     told(group=g.NARROW_IMPORT, fallback_W=300_000)  False
     told(group=g.NARROW_IMPORT, fallback_W=500_000)  True
-    told(steps=((30, -200_000, 7200),), group=g.CHARGE, valid_s=7200, value_W=0)  True
-    told(steps=((30, -200_000, 90),), group=g.CHARGE, valid_s=7200, value_W=0)  False
+    told(steps=(Step(30, -200_000, 7200),), group=g.CHARGE, valid_s=7200, value_W=0)  True
+    told(steps=(Step(30, -200_000, 90),), group=g.CHARGE, valid_s=7200, value_W=0)  False
 """)
 def test_what_a_silent_source_leaves_decides_the_charge_before_a_job(changes, enough):
     found = answer(250_000, 3600, 300, battery=EMPTY, **changes)
