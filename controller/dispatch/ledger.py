@@ -49,12 +49,15 @@ class Share:
     """One cabinet in the ledger. lent: by sequence, sent and not yet answered."""
 
     def __init__(self, fallback_W: int):
-        # own_W: the highest that the cabinet has stated, or may use without a hint
-        self.fallback_W = self.own_W = fallback_W
+        self.fallback_W = self.own_W = fallback_W  # own_W: the highest that the cabinet has stated
         self.is_heard = False  # it has answered in the epoch of this dispatcher
         self.answered = 0  # the highest sequence that it has answered
         self.in_force = Lent(fallback_W, 0)
         self.lent: dict[int, Lent] = {}
+
+    def stated(self, own_W: int) -> None:
+        """The cabinet has stated this value, or may use it."""
+        self.own_W = own_W
 
     def take(self, sequence: int, in_force: Lent) -> Before:
         """The cabinet has answered this sequence, and what was sent before it is void."""
@@ -128,7 +131,7 @@ class Ledger:
         """
         share = self.shares[place]
         stated_W = self.most_W(place) if fallback_W is None else max(share.fallback_W, fallback_W)
-        share.own_W = stated_W
+        share.stated(stated_W)
         self._changed.add(place)
 
     def fits(self, place: int, value_W: int, now_us: int) -> bool:

@@ -50,6 +50,14 @@ class Seen:
         self.is_fresh = self.is_fresh or not is_retained
         self.is_offline = self.is_offline and (is_retained or report["state"] is None)
 
+    def hear_online(self, is_online: bool) -> None:
+        """Take what its topic `online` says."""
+        self.is_offline = not is_online
+
+    def hear_share(self, shared: Facts, now_us: int) -> None:
+        """Take what the dispatcher says about it."""
+        self.shared, self.shared_us = shared, now_us
+
     @property
     def is_heard(self) -> bool:
         """True once a report has come."""
@@ -108,7 +116,7 @@ class Overview:
             if report is not None:
                 seen.hear(report, is_retained, now_us)
         elif payload in (b"online", b"offline"):
-            seen.is_offline = payload == b"offline"
+            seen.hear_online(payload == b"online")
         else:
             self._count(name, "online has a wrong value")
 
@@ -128,8 +136,7 @@ class Overview:
         if not is_retained:
             self._state_us = now_us
             for name in self.state["cabinets"].keys() & self.seen.keys():
-                seen = self.seen[name]
-                seen.shared, seen.shared_us = self.state["cabinets"][name], now_us
+                self.seen[name].hear_share(self.state["cabinets"][name], now_us)
 
     def is_complete(self) -> bool:
         """True if nothing more is to be waited for: each cabinet has said something, and the

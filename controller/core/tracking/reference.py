@@ -91,10 +91,15 @@ class Reference:
                 state[R_BASE] = state[R_WANTED if learns else R_FREE]
         if before == NOT_BEGUN:  # nothing moves at the start, whatever the state of charge
             state[R_MEAN] = state[R_WANTED] - self._recovery()
-        towards = state[R_MEAN if owner == CABINET else R_BASE] + self._recovery()
+        self._move(elapsed_ticks, learns)
+
+    def _move(self, elapsed_ticks: int, learns: bool) -> None:
+        state = self.words
+        is_own = state[R_OWNER] == CABINET
+        towards = state[R_MEAN if is_own else R_BASE] + self._recovery()
         for place in (R_WANTED, R_FREE):
             state[place] = self._moved(place, towards, self._quick, elapsed_ticks)
-        if owner == CABINET and learns:
+        if is_own and learns:
             state[R_MEAN] = self._moved(R_MEAN, state[R_WANTED], self._mean, elapsed_ticks)
 
     def _moved(self, place: int, towards: int, part: int, elapsed_ticks: int) -> int:
