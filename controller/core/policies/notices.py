@@ -11,12 +11,11 @@ A later notice of the same moment replaces the earlier one, and a step of 0 W re
 source announces more than STEPS steps, the nearest steps are kept.
 """
 
-from typing import NamedTuple
-
 from controller.core.base import hint_codes
 from controller.core.base.integers import within
 from controller.core.base.words import Words
 from controller.core.policies.contract import MEASURE, Found, Function, Known, Setup
+from controller.core.tracking.announced import Notice
 from safety import parameters, signals
 
 STEPS = 4  # of one source
@@ -36,15 +35,6 @@ class State(Words):
     """`is_any`: a row is in use."""
 
     is_any: int
-
-
-class Notice(NamedTuple):
-    """A coming step. step_W: > 0 if the load rises; start_ms: time until it; left_ms: validity."""
-
-    source: int
-    step_W: int
-    start_ms: int
-    left_ms: int
 
 
 class Notices(Function):

@@ -28,7 +28,7 @@ do harm.
 
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple
 
 from controller.core.base.integers import within
 
@@ -49,20 +49,13 @@ A_CREDIT_W_MS, A_SHOWN_W_MS, A_FORGIVEN_W_MS, A_MISSING_W = range(6, 10)
 A_WORDS = 10
 
 
-class Notice(Protocol):
-    """A step to come (controller/core/policies/notices.py)."""
+class Notice(NamedTuple):
+    """A coming step. step_W: > 0 if the load rises; start_ms: time until it; left_ms: validity."""
 
-    @property
-    def source(self) -> int:
-        """Number of the source."""
-
-    @property
-    def step_W(self) -> int:
-        """Change of the load."""
-
-    @property
-    def start_ms(self) -> int:
-        """Time until the step."""
+    source: int
+    step_W: int
+    start_ms: int
+    left_ms: int
 
 
 def whole_W(step_W: int) -> int:

@@ -10,8 +10,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from controller.core.policies.notices import Notice
-from controller.core.tracking.announced import A_CREDIT_W_MS, LATE_MS, Announced
+from controller.core.tracking.announced import A_CREDIT_W_MS, LATE_MS, Announced, Notice
 from hil.campaigns.smooth.paths import PATHS, TICK_MS
 
 STEP_W, LEVEL_W, NOTICES = 100_000, 200_000, 200

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controller.core.policies.notices import Notice
-from controller.core.tracking.announced import A_CREDIT_W_MS, Announced
+from controller.core.tracking.announced import A_CREDIT_W_MS, Announced, Notice
 from hil.campaigns.smooth import followers, loads, notice_life, rules, simulator
 from hil.campaigns.smooth.paths import PATHS, TICK_MS, Path
 from hil.runner.cases import Runner

@@ -5,7 +5,8 @@ from test_hint_table import slots, source
 from views import Tick, setup
 
 from controller.core.base import hint_codes as codes
-from controller.core.policies.notices import Notice, Notices
+from controller.core.policies.notices import Notices
+from controller.core.tracking.announced import Notice
 from tests.tables import cases
 
 PRICE, STEP = codes.PRICE_IS_NEGATIVE, codes.STEP_W

@@ -11,11 +11,11 @@ from controller.core.base.answers import BaseRequest, Cap
 from controller.core.base.schedule_table import OPEN_W
 from controller.core.policies.fan_boost import FanBoost
 from controller.core.policies.genset_start import GensetStart
-from controller.core.policies.notices import Notice
 from controller.core.policies.pre_cool import PreCool
 from controller.core.policies.pre_heat import PreHeat
 from controller.core.policies.pv_limit import PvLimit
 from controller.core.policies.shed import Shed
+from controller.core.tracking.announced import Notice
 from tests.tables import cases
 
 

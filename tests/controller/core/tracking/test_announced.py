@@ -3,7 +3,6 @@
 import pytest
 from views import Tick, setup
 
-from controller.core.policies.notices import Notice
 from controller.core.policies.site_load import CALCULATED, MEASURED
 from controller.core.policies.track import Track
 from controller.core.tracking.announced import (
@@ -13,6 +12,7 @@ from controller.core.tracking.announced import (
     A_WORDS,
     NEW_W_MS,
     Announced,
+    Notice,
 )
 from controller.core.tracking.strict import S_RANGE_W, Strict
 
