@@ -1,6 +1,14 @@
 """The roles of site devices that are only read, one record for each (roles.py)."""
 
-from controller.core.site_devices.records import POWER_W_MAX, STALE, Role, Signal, power, state
+from controller.core.site_devices.records import (
+    POWER_W_MAX,
+    RATED,
+    STALE,
+    Role,
+    Signal,
+    power,
+    state,
+)
 from drivers import plausible
 
 ON_LINE, ON_BATTERY, BYPASS, OFF = range(4)  # states of a UPS
@@ -40,7 +48,7 @@ LOAD_UPS = Role(
     ),
     parameters=(
         STALE,
-        ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
+        RATED,
         # energy of the full battery at the output of the UPS
         ("energy_Wh", "Wh", 1, POWER_W_MAX, None, "down"),
     ),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from drivers import plausible
 
 POWER_W_MAX = 100_000_000
+ParameterRow = tuple[str, str, int, int, Any, str]
 # Behaviour of an actuator while an emergency stop is active.
 TO_REST, HOLD, GO_ON = range(3)
 
@@ -94,8 +95,19 @@ class Role(NamedTuple):
     actuators: tuple[Actuator, ...] = ()
     # rows as in controller/core/parameters.py, keys of the device's table; a default may be the
     # name of an earlier parameter
-    parameters: tuple[tuple[str, str, int, int, Any, str], ...] = ()
+    parameters: tuple[ParameterRow, ...] = ()
     feed: Feed | None = None  # None: it feeds nothing
 
 
 STALE = ("stale_ms", "ms", 100, 60_000, 3000, "down")
+RATED = ("rated_W", "W", 1, POWER_W_MAX, None, "down")
+
+
+def least_s(name: str, default: int) -> ParameterRow:
+    """Parameter for a least time of an actuator."""
+    return name, "s", 0, 7200, default, "up"
+
+
+def threshold(name: str, default: int) -> ParameterRow:
+    """Parameter for a temperature at which an actuator switches."""
+    return name, "ddegC", -400, 800, default, "free"

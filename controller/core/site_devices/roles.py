@@ -7,14 +7,17 @@ from controller.core.site_devices.records import (
     GO_ON,
     HOLD,
     POWER_W_MAX,
+    RATED,
     STALE,
     TO_REST,
     Actuator,
     Feed,
     Role,
     Signal,
+    least_s,
     power,
     state,
+    threshold,
 )
 from drivers import plausible
 
@@ -26,10 +29,7 @@ READY_MS, RUNNING_MS = 3000, 2000
 SUN_PERMILLE = 50
 
 # Thresholds of the warmest cell. The first taper of charging begins at 35 degC (safety/tapers.py).
-CELLS = (
-    ("cells_start_ddegC", "ddegC", -400, 800, 330, "free"),
-    ("cells_stop_ddegC", "ddegC", -400, 800, 300, "free"),
-)
+CELLS = (threshold("cells_start_ddegC", 330), threshold("cells_stop_ddegC", 300))
 # Thresholds of the temperature difference between the warmest and the coolest unit.
 SPREAD = (
     ("spread_start_ddegC", "ddegC", 1, 500, 15, "free"),
@@ -59,7 +59,7 @@ PV = Role(
     ),
     parameters=(
         STALE,
-        ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
+        RATED,
         ("ramp_W_per_s", "W/s", 1, POWER_W_MAX, 20_000, "free"),
         # fixed by the installer or the grid operator, such as 70 %; no higher limit is written
         ("limit_W_max", "W", 1, POWER_W_MAX, "rated_W", "down"),
@@ -93,9 +93,9 @@ GENSET = Role(
     ),
     parameters=(
         STALE,
-        ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
-        ("on_s_min", "s", 0, 7200, 900, "up"),
-        ("off_s_min", "s", 0, 7200, 300, "up"),
+        RATED,
+        least_s("on_s_min", 900),
+        least_s("off_s_min", 300),
         ("start_soc_permille", "permille", 0, 1000, 150, "free"),
         ("stop_soc_permille", "permille", 0, 1000, 400, "free"),
         # a start that takes longer than start_s_max is tried again, at most starts_max times in all
@@ -130,7 +130,7 @@ LOAD_SHED = Role(
         STALE,
         ("stages_max", "count", 1, STAGES_MAX, None, "fixed"),
         ("stage_W", "W", 1, POWER_W_MAX, None, "fixed"),
-        ("on_s_min", "s", 0, 7200, 60, "up"),
+        least_s("on_s_min", 60),
         # the device with the lowest number is shed first and comes back last
         ("shed_order", "count", 1, 8, 1, "fixed"),
         # off the grid: state of charge that sheds the first stage; the others follow down to 0
@@ -158,10 +158,10 @@ CHILLER = Role(
     ),
     parameters=(
         STALE,
-        ("on_s_min", "s", 0, 7200, 300, "up"),
-        ("off_s_min", "s", 0, 7200, 300, "up"),
-        ("start_ddegC", "ddegC", -400, 800, 320, "free"),
-        ("stop_ddegC", "ddegC", -400, 800, 280, "free"),
+        least_s("on_s_min", 300),
+        least_s("off_s_min", 300),
+        threshold("start_ddegC", 320),
+        threshold("stop_ddegC", 280),
         *CELLS,
         *SPREAD,
     ),
@@ -188,8 +188,8 @@ FAN = Role(
     parameters=(
         STALE,
         ("fan_unit", "count", 0, 16, 0, "fixed"),  # the unit that the fan cools; 0: all units
-        ("on_s_min", "s", 0, 7200, 300, "up"),
-        ("off_s_min", "s", 0, 7200, 60, "up"),
+        least_s("on_s_min", 300),
+        least_s("off_s_min", 60),
         *CELLS,
         *SPREAD,
     ),
@@ -215,15 +215,15 @@ HEATER = Role(
     ),
     parameters=(
         STALE,
-        ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
-        ("on_s_min", "s", 0, 7200, 60, "up"),
-        ("off_s_min", "s", 0, 7200, 60, "up"),
+        RATED,
+        least_s("on_s_min", 60),
+        least_s("off_s_min", 60),
         # of the coldest cell: charging opens at 0 degC and is full at 10 degC (safety/tapers.py)
-        ("start_ddegC", "ddegC", -400, 800, 30, "free"),
-        ("stop_ddegC", "ddegC", -400, 800, 80, "free"),
+        threshold("start_ddegC", 30),
+        threshold("stop_ddegC", 80),
         # before a scheduled charge: heat ahead_min earlier, up to ahead_ddegC
         ("ahead_min", "min", 0, 1440, 120, "free"),
-        ("ahead_ddegC", "ddegC", -400, 800, 150, "free"),
+        threshold("ahead_ddegC", 150),
     ),
 )
 
@@ -256,7 +256,7 @@ LOAD_CAP = Role(
         ("lower_W_max", "W", 1, POWER_W_MAX, None, "down"),  # agreed with the scheduler
         ("follow_s", "s", 1, 600, 30, "free"),  # time in which the load follows a request
         ("start_soc_permille", "permille", 0, 1000, 200, "free"),
-        ("on_s_min", "s", 0, 7200, 300, "up"),
+        least_s("on_s_min", 300),
     ),
 )
 
