@@ -49,12 +49,13 @@ class KernelReadings:
         ends_ddegC = value[heat_at + COLDEST], value[heat_at + HOTTEST]
         is_load_frozen = value[matrix.F_METER_FROZEN_MS] >= most_ms
         is_grid_frozen = kernel.features.pace.frozen_ms() >= most_ms
+        contact = ISLAND if kernel.features.pace.source.is_off_grid() else GRID
         return Readings(
             is_running=self._out[s.STATE] == s.RUNNING,
             is_estop=any(map(kernel.evaluator.standing, self._estop)),
             is_short=any([active[index] for index in self._short]),
             limit=self.limit(),
-            contact=self._contact(),
+            contact=contact if known(s.G_IO_3) else None,
             forming_W=self._forming_W(),
             load_meter=self._meter(s.G_METER_LOAD, s.LOAD_POWER_W, is_load_frozen),
             grid_meter=self._meter(s.G_METER_GRID, s.GRID_POWER_W, is_grid_frozen),
@@ -97,11 +98,6 @@ class KernelReadings:
         """
         left_W = [*map(sub, limits_W, self._rated_W)]
         return left_W.index(min(left_W))
-
-    def _contact(self) -> int | None:
-        if not self._ages.known(s.G_IO_3):
-            return None
-        return ISLAND if self._kernel.features.pace.source.is_off_grid() else GRID
 
     def _forming_W(self) -> dict[int, int]:
         """Power of each unit that reports, off the grid, that it forms the voltage."""

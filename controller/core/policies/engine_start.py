@@ -123,17 +123,12 @@ class EngineStart:
                 self._enter(OFF)
             elif device.value("is_ready_ok") == 0:
                 state.away_ms = min(state.away_ms + passed_ms, MS_MAX)
-                self._give_up(is_off_grid)
+                if state.phase == STARTING:  # this start has failed
+                    self._fail(is_off_grid)
+                elif state.phase != FAILED:
+                    self._enter(OFF)
             else:
                 self._start(is_off_grid)
-
-    def _give_up(self, is_off_grid: bool) -> None:
-        """Step the phase of a set that is not ready. If it was starting, this start has failed."""
-        phase = self.state.phase
-        if phase == STARTING:
-            self._fail(is_off_grid)
-        elif phase != FAILED:
-            self._enter(OFF)
 
     def _start(self, is_off_grid: bool) -> None:
         """Step the phase of a set that is ready and does not run."""

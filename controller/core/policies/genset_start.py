@@ -128,7 +128,9 @@ class GensetStart(Function):
         state.most = approach(state.most or most, most, self._speed, elapsed_ticks)
         load_W, most_W = state.least >> 16, state.most >> 16
         taken = findings.genset_W, reasons.GENSET_ACCEPTS
-        left_W = most_W - load_W - min(findings.genset_W, self._least_W())
+        running = [engine.device.settings for engine in self.engines if engine.state.run_ms]
+        least_W = sum([own["rated_W"] * own["least_permille"] // 1000 for own in running])
+        left_W = most_W - load_W - min(findings.genset_W, least_W)
         left = left_W, reasons.GENSET_LEAST_LOAD
         return [grid_obligation(SHARE, load_W, taken, left, self._quantum_W)]
 
@@ -142,10 +144,3 @@ class GensetStart(Function):
         if load_W is not None:
             loads_W += [load_W + min(0, findings.others_W), load_W + max(0, findings.others_W)]
         return loads_W
-
-    def _least_W(self) -> int:
-        """Least load of the sets that run."""
-        running = [engine.device.settings for engine in self.engines if engine.state.run_ms]
-        return sum(
-            [settings["rated_W"] * settings["least_permille"] // 1000 for settings in running]
-        )

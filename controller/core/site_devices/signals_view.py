@@ -180,19 +180,15 @@ class Site:
         stale_ms = settings["stale_ms"]
         for place, signal in enumerate(view.device.role.signals):
             receiver: Debounce | Integrity
+            start = len(state)
             if signal.settle_ms:
                 state.extend([0] * debounce.WORDS)
-                start = len(state) - debounce.WORDS
-                receiver = view.debounced[signal.name] = Debounce(
-                    state, start, signal.settle_ms, stale_ms
-                )
+                receiver = Debounce(state, start, signal.settle_ms, stale_ms)
+                view.debounced[signal.name] = receiver
             elif signal.jump_permille:
                 state.extend([0] * integrity.WORDS)
-                start, step = (
-                    len(state) - integrity.WORDS,
-                    settings[signal.rating] * signal.jump_permille,
-                )
-                receiver = Integrity(state, start, step // 1000, stale_ms, ALONE_MS)
+                step = settings[signal.rating] * signal.jump_permille // 1000
+                receiver = Integrity(state, start, step, stale_ms, ALONE_MS)
                 view.checked[signal.name] = receiver
             else:
                 continue
