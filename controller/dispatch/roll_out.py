@@ -45,8 +45,14 @@ class RollOut:
 
     def step(self, cabinets: Mapping[str, Facts], now_us: int) -> list[str]:
         """The cabinet that should begin now, or none."""
-        for name in self._begun_us:
-            self._look(name, self.state(cabinets[name]), now_us)
+        for name, begun_us in self._begun_us.items():
+            state = self.state(cabinets[name])
+            if state in (TRIED, KEPT):
+                self._tried.add(name)
+            if state == OTHER and name in self._tried:
+                self.halted = self.halted or f"{name} went back"
+            elif state != KEPT and now_us - begun_us >= KEEPS_US_MAX:
+                self.halted = self.halted or f"{name} {state} after {KEEPS_H_MAX} h"
         if self.halted:
             return []
         for wave in self._waves:
@@ -63,14 +69,6 @@ class RollOut:
                 self._begun_us |= dict.fromkeys(ready, now_us)
                 return ready
         return []
-
-    def _look(self, name: str, state: str, now_us: int) -> None:
-        if state in (TRIED, KEPT):
-            self._tried.add(name)
-        if state == OTHER and name in self._tried:
-            self.halted = self.halted or f"{name} went back"
-        elif state != KEPT and now_us - self._begun_us[name] >= KEEPS_US_MAX:
-            self.halted = self.halted or f"{name} {state} after {KEEPS_H_MAX} h"
 
     def _is_too_long(self, open_: Mapping[str, str], now_us: int) -> bool:
         """True if a cabinet that can only be awaited has made its wave wait for too long."""

@@ -115,12 +115,9 @@ class Course:
 
     def _in_force(self, now_s: int, slot: Slot | None, group: int) -> list[tuple[Held, int]]:
         """Each hint or fallback of a group (hint_groups) that acts, and its value."""
-        in_force = []
-        for hint in self._given.hints:
-            value_W = self._value_W(hint, now_s, slot) if hint.group == group else None
-            if value_W is not None:
-                in_force.append((hint, value_W))
-        return in_force
+        hints = [hint for hint in self._given.hints if hint.group == group]
+        values_W = [(hint, self._value_W(hint, now_s, slot)) for hint in hints]
+        return [(hint, value_W) for hint, value_W in values_W if value_W is not None]
 
     def _value_W(self, held: Held, now_s: int, slot: Slot | None) -> int | None:
         """Value of a hint or its fallback, by the rule of core/policies/hint_table.py."""

@@ -26,7 +26,9 @@ def age_ms(view: DeviceView) -> int | None:
 
 def _device(shadow: Shadow, view: DeviceView) -> Facts:
     device, role = view.device, view.device.role
-    fixed = _fixed(shadow, view)
+    differs = _differs(shadow, view)
+    # another party has fixed the device at a lower value than the configuration file
+    is_fixed = differs in [actuator.name for actuator in role.actuators]
     return {
         "name": device.name,
         "device": base.configured(shadow, device),
@@ -35,21 +37,12 @@ def _device(shadow: Shadow, view: DeviceView) -> Facts:
         "age_ms": age_ms(view),
         "signals": {signal.name: view.value(signal.name) for signal in role.signals},
         "refused": _refused(view),
-        "differs": None if fixed else _differs(shadow, view),
-        "fixed": fixed,
+        "differs": None if is_fixed else differs,
+        "fixed": {differs: view.word(REFUSED_VALUE)} if is_fixed else {},
         "beyond": _beyond(view),
         "actuators": actuators.of_device(shadow, view),
         "settings": dict(device.settings),
     }
-
-
-def _fixed(shadow: Shadow, view: DeviceView) -> dict[str, int]:
-    """{actuator: its value in the device}, if another party has fixed the device at a lower value
-    than the configuration file.
-    """
-    name = _differs(shadow, view)
-    actuators_of = [actuator.name for actuator in view.device.role.actuators]
-    return {name: view.word(REFUSED_VALUE)} if name in actuators_of else {}
 
 
 def _refused(view: DeviceView) -> Facts:

@@ -135,10 +135,11 @@ def of_control(
 def _of_meters(facts: KernelFacts) -> str:
     """Why the power of the connection is unknown, with the remedy."""
     meters = {"grid meter": s.G_METER_GRID, "load meter": s.G_METER_LOAD}
-    missing = [
-        group for group in meters.values() if facts.is_expected(group) and not facts.was_seen(group)
+    silent = [
+        name
+        for name, group in meters.items()
+        if facts.is_expected(group) and not facts.was_seen(group)
     ]
-    silent = [name for name, group in meters.items() if group in missing]
     if silent:
         return f"no answer yet since the start by {' and '.join(silent)}, ask again in 10 s"
     return "check grid meter and load meter"
