@@ -21,7 +21,7 @@ def of_run(rows: np.ndarray, sample_ms: int) -> dict:
     facts: dict = {"window_s": bands.WINDOW_MS // 1000}
     for name in bands.SERIES:
         if len(even_s) < 2:
-            found[name] = bands.none_of("0 s of samples")
+            facts[name] = bands.none_of("0 s of samples")
             continue
         powers = _powers(np.interp(even_s, t_s, rows[f"{name}_W"]))
         sample_s = max(sample_ms / 1000, STEP_S)
