@@ -5,10 +5,9 @@ import re
 import subprocess
 import tomllib
 
-import pytest
-
 from controller.system import release
 from tests.repository import ROOT
+from tests.tables import cases
 
 OURS = {f"firebreak-{each}" for each in ("controller", "office", "bench", "lab")}
 # A requirement (with extras, a version or both), a wheel, or what pip is asked to install.
@@ -45,20 +44,18 @@ def test_the_packages_have_these_names():
     assert found == OURS and setup["metadata"]["name"] == release.DISTRIBUTION
 
 
-@pytest.mark.parametrize(
-    "text, name",
-    [
-        ("pip install 'firebreak[doors]'", "firebreak"),
-        ("/opt/w/bin/pip install --no-deps firebreak-*.whl`", "firebreak"),
-        ('dependencies = ["firebreak[office]==0.3.0"]', "firebreak"),
-        ("pip install firebreak", "firebreak"),
-        ("firebreak_controller-0.4.0-py3-none-any.whl", "firebreak-controller"),
-        ("cp wheels/firebreak-0.3.0-py3-none-any.whl", "firebreak"),
-        ("python3 -m pip install firebreak-bench==0.4.0", "firebreak-bench"),
-        ("/opt/firebreak-watch/bin/pip install --no-deps a.whl", None),
-        ("-m pip install /srv/firebreak/wheels/a.whl", None),
-    ],
-)
+@cases("""
+    text                                                    name
+    "pip install 'firebreak[doors]'"                        "firebreak"
+    "/opt/w/bin/pip install --no-deps firebreak-*.whl`"     "firebreak"
+    'dependencies = ["firebreak[office]==0.3.0"]'           "firebreak"
+    "pip install firebreak"                                 "firebreak"
+    "firebreak_controller-0.4.0-py3-none-any.whl"           "firebreak-controller"
+    "cp wheels/firebreak-0.3.0-py3-none-any.whl"            "firebreak"
+    "python3 -m pip install firebreak-bench==0.4.0"         "firebreak-bench"
+    "/opt/firebreak-watch/bin/pip install --no-deps a.whl"  None
+    "-m pip install /srv/firebreak/wheels/a.whl"            None
+""")
 def test_names_are_found_in_every_form(text, name):
     assert named(text) == ({name} if name else set())
 

@@ -20,6 +20,7 @@ from controller.watch import __main__ as watch
 from hil import __main__ as hil
 from tests.house import every_node, sources
 from tests.repository import ROOT
+from tests.tables import cases
 
 # Texts that name a file which is only read.
 READ = """
@@ -186,16 +187,14 @@ def test_each_argument_that_is_written_to_is_an_output():
     assert [*written(bundle)] == ["out"] and '"out", type=cli.output_file' in bundle
 
 
-@pytest.mark.parametrize(
-    "line, names",
-    [
-        ("open(arguments.html, 'w')", ["html"]),
-        ("cli.write(given.out, text)", ["out"]),
-        ("pathlib.Path(given.out).write_bytes(b'')", ["out"]),
-        ("durable.put(arguments.file, '.part', [], 0)", ["file"]),
-        ("open(arguments.file, 'rb')", []),
-        ("report.write(path, text)", []),
-    ],
-)
+@cases("""
+    line                                           names
+    "open(arguments.html, 'w')"                    ["html"]
+    "cli.write(given.out, text)"                   ["out"]
+    "pathlib.Path(given.out).write_bytes(b'')"     ["out"]
+    "durable.put(arguments.file, '.part', [], 0)"  ["file"]
+    "open(arguments.file, 'rb')"                   []
+    "report.write(path, text)"                     []
+""")
 def test_the_syntax_tree_finds_a_written_argument(line, names):
     assert [*written(line)] == names

@@ -13,6 +13,7 @@ from controller.hints import wire as w
 from tests.exemptions import Exempt
 from tests.house import sources
 from tests.repository import ROOT
+from tests.tables import cases
 
 SUITE = "tests/controller/doors/listener_suite.py"
 # {queue: the case that sees it full}
@@ -134,17 +135,15 @@ def test_each_queue_is_seen_full_or_says_what_is_lost():
         assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), case
 
 
-@pytest.mark.parametrize(
-    "line, bound",
-    [
-        ("collections.deque(maxlen=WAITING_MAX)", "WAITING_MAX"),
-        ("len(self._waiting) >= link.ROOM_MAX", "ROOM_MAX"),
-        ("len(self._a) > self._values['a_max']", "a_max"),
-        ("collections.deque()", None),
-        ("len(data) > BYTES_MAX", None),
-        ("len(self._a) > 3", None),
-    ],
-)
+@cases("""
+    line                                     bound
+    "collections.deque(maxlen=WAITING_MAX)"  "WAITING_MAX"
+    "len(self._waiting) >= link.ROOM_MAX"    "ROOM_MAX"
+    "len(self._a) > self._values['a_max']"   "a_max"
+    "collections.deque()"                    None
+    "len(data) > BYTES_MAX"                  None
+    "len(self._a) > 3"                       None
+""")
 def test_the_syntax_tree_finds_a_queue(line, bound):
     assert bound_of(ast.parse(line, mode="eval").body) == bound
 

@@ -3,9 +3,8 @@
 import ast
 import re
 
-import pytest
-
 from tests.repository import ROOT
+from tests.tables import cases
 
 NAME = re.compile(r"(?<![\w/])[A-Z][A-Z_]{2,}(?![\w/]|\.\w)")
 FILE = re.compile(r"`([\w./]+/[\w.]+)`|`([\w]+\.\w+)`")
@@ -61,14 +60,12 @@ def test_each_file_of_a_step_is_there_and_each_name_is_defined_in_one_of_them():
     assert len(covered()) > 20 and found == {}
 
 
-@pytest.mark.parametrize(
-    "step, lacks",
-    [
-        ("1. `tests/house.py`: a name of BOX.", []),
-        ("1. `tests/house.py`: a name of BOXES.", ["BOXES"]),
-        ("1. `tests/no_such.py`: its record.", ["tests/no_such.py"]),
-        ("1. `controller/core/policies/NAME.py`: READS and WROTE.", ["WROTE"]),
-    ],
-)
+@cases("""
+    step                                                       lacks
+    "1. `tests/house.py`: a name of BOX."                      []
+    "1. `tests/house.py`: a name of BOXES."                    ["BOXES"]
+    "1. `tests/no_such.py`: its record."                       ["tests/no_such.py"]
+    "1. `controller/core/policies/NAME.py`: READS and WROTE."  ["WROTE"]
+""")
 def test_a_wrong_step_is_found(step, lacks):
     assert wrong(step) == lacks

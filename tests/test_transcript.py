@@ -3,37 +3,34 @@
 import pytest
 
 from tests import transcript
+from tests.tables import cases
 
 FOUND = ["1", "a 5 W", "b", "c", "! no: d"]
 
 
-@pytest.mark.parametrize(
-    "wanted, is_right",
-    [
-        ("1|a 5 W|b|c|! no: d", True),
-        ("1|a ... W|...c|! no...", True),
-        ("1|...b...|! no: d", True),
-        ("...c|! no: d", False),  # the exit code
-        ("1|a 5 W...", False),  # a line on stderr
-        ("1|a 5 W|c|! no: d", False),
-        ("1|...c|b...|! no: d", False),
-    ],
-)
+@cases("""
+    wanted                    is_right
+    "1|a 5 W|b|c|! no: d"     True
+    "1|a ... W|...c|! no..."  True
+    "1|...b...|! no: d"       True
+    "...c|! no: d"            False  # the exit code
+    "1|a 5 W..."              False  # a line on stderr
+    "1|a 5 W|c|! no: d"       False
+    "1|...c|b...|! no: d"     False
+""")
 def test_what_a_text_accepts(wanted, is_right):
     assert transcript.fits(wanted.split("|"), FOUND) == is_right
 
 
-@pytest.mark.parametrize(
-    "wanted, approved",
-    [
-        ("", "1|a 5 W|b|c|! no: d"),
-        ("1|a ... W|x|c|! no: d", "1|a ... W|b|c|! no: d"),
-        ("1|...|c|! yes", "1|...|c|! no: d"),
-        ("1|...b...|y|! no: d", "1|...b...|c|! no: d"),
-        ("2|...b...|! yes", "1|...b...|! no: d"),
-        ("2|...|x|c|...|! no: d", "1|a 5 W|b|c|...|! no: d"),
-    ],
-)
+@cases("""
+    wanted                   approved
+    ""                       "1|a 5 W|b|c|! no: d"
+    "1|a ... W|x|c|! no: d"  "1|a ... W|b|c|! no: d"
+    "1|...|c|! yes"          "1|...|c|! no: d"
+    "1|...b...|y|! no: d"    "1|...b...|c|! no: d"
+    "2|...b...|! yes"        "1|...b...|! no: d"
+    "2|...|x|c|...|! no: d"  "1|a 5 W|b|c|...|! no: d"
+""")
 def test_what_is_approved(wanted, approved):
     """`...` stays where nothing beside it was lost."""
     assert transcript.merged(wanted.split("|"), FOUND) == approved.split("|")

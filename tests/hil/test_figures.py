@@ -9,6 +9,7 @@ import pytest
 
 from hil.results import audited, figures, files, units
 from hil.results.recorder import Recorder, Run
+from tests.tables import cases
 
 TICK_US = 20_000
 LOAD = {"file": "a.csv", "column": None, "scale": 1.0, "rows_refused": 0}
@@ -181,9 +182,8 @@ def test_json_is_readable_again_or_refused_by_name(tmp_path):
     assert failure.value.errno == errno.EIO
 
 
-@pytest.mark.parametrize(
-    "stop, grid_Hz, word", [(0, 60.0, "met"), (1, 60.0, "NOT MET"), (1, 50.0, "")]
-)
+@cases("""stop  grid_Hz  word
+    0  60.0  "met" | 1  60.0  "NOT MET" | 1  50.0  "" """)
 def test_the_audit_of_a_run_judges_its_sags(stop, grid_Hz, word):
     """The rules of CAISO and ERCOT are for 60 Hz. No curve allows a stop 60 ms into a sag to 0.6 of
     the voltage.

@@ -11,6 +11,7 @@ from hil.fleet.broker import Faults
 from hil.fleet.messages import SOURCE, Messages
 from hil.fleet.own_clock import OwnClock
 from tests.controller.run.cabinet_bench import CONFIG
+from tests.tables import cases
 
 TICK_MS, MINUTE_MS = 100, 60_000
 
@@ -112,16 +113,14 @@ def seen(grid_W, shares_W=6_000_000, rises_s=(), away_s=()):
     return watch.figures()
 
 
-@pytest.mark.parametrize(
-    "grid_W, away_s, over, beyond",
-    [
-        (6e6, (), 0, 0),
-        (6.1e6, (), 1, 0),
-        (6.1e6, [(1.0, 2.0)], 0, 1),
-        (6.1e6, [(0.0, 0.15)], 0, 1),
-        (6.1e6, [(1.01, 2.0), (-1.0, 0.1)], 1, 0),
-    ],
-)
+@cases("""
+    grid_W  away_s                      over  beyond
+    6e6     ()                          0     0
+    6.1e6   ()                          1     0
+    6.1e6   [(1.0, 2.0)]                0     1
+    6.1e6   [(0.0, 0.15)]               0     1
+    6.1e6   [(1.01, 2.0), (-1.0, 0.1)]  1     0
+""")
 def test_a_second_counts_unless_the_course_takes_a_pod_away_in_it(grid_W, away_s, over, beyond):
     """A pod that the product does not use is no excuse."""
     found = seen([grid_W] * 10, away_s=away_s)
@@ -129,7 +128,8 @@ def test_a_second_counts_unless_the_course_takes_a_pod_away_in_it(grid_W, away_s
     assert found["shares_over_W"] == 9
 
 
-@pytest.mark.parametrize("rise_s, of_rises", [(-0.6, 0), (-0.5, 1), (0.0, 1), (0.9, 1), (1.0, 0)])
+@cases("""rise_s  of_rises
+    -0.6  0 | -0.5  1 | 0.0  1 | 0.9  1 | 1.0  0""")
 def test_the_seconds_of_a_rise_are_counted_apart(rise_s, of_rises):
     found = seen([6.1e6] * 10, rises_s=(rise_s,))
     assert (found["seconds_of_rises"], found["seconds_over"]) == (of_rises, 1 - of_rises)
@@ -159,16 +159,14 @@ def judged(**changes):
     return command.Fleet(SimpleNamespace()).judge(list(kinds.values()))
 
 
-@pytest.mark.parametrize(
-    "changes, is_met",
-    [
-        ({}, True),
-        ({"led": {"seconds_over": 1}}, False),
-        ({"liar": {"seconds_over": 9}}, True),
-        ({"liar": {"shares_over_W": 1}}, False),
-        ({"led": {"shares_over_W": 1}}, False),
-    ],
-)
+@cases("""
+    changes                         is_met
+    {}                              True
+    {"led": {"seconds_over": 1}}    False
+    {"liar": {"seconds_over": 9}}   True
+    {"liar": {"shares_over_W": 1}}  False
+    {"led": {"shares_over_W": 1}}   False
+""")
 def test_the_shares_are_judged_in_each_course(changes, is_met):
     assert judged(**changes).is_met == is_met
 

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from hil.plant import cells, tables
+from tests.tables import cases
 
 
 def _reference(shared, name):
@@ -57,9 +58,8 @@ def _volts(module, depth, cell_ohm, current_A):
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize(
-    "soc, current_A", [(0.5, 0.0), (0.5, 140.0), (0.5, -140.0), (0.02, 140.0), (0.98, -140.0)]
-)
+@cases("""soc  current_A
+    0.5  0.0 | 0.5  140.0 | 0.5  -140.0 | 0.02  140.0 | 0.98  -140.0""")
 def test_extremes_are_those_of_all_cells(seed, soc, current_A):
     module = cells.ModuleCells(3, 16, random.Random(seed))
     module.scan(1.0 - soc, 0.2e-3, current_A)

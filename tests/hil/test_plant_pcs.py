@@ -180,7 +180,8 @@ def test_a_converter_that_forms_an_island_gives_its_load_not_its_set_point():
     assert bench.steps(20)[-1] == 50_000.0
 
 
-@pytest.mark.parametrize("power_W, sleeps, loss_W", ((0, 0, 1725), (0, 1, 60), (2500, 1, 1761.5)))
+@cases("""power_W  sleeps  loss_W
+    0  0  1725 | 0  1  60 | 2500  1  1761.5""")
 def test_a_converter_that_sleeps_draws_60_W_at_0_W(power_W, sleeps, loss_W):
     """0.69 % of 250 kW while it switches."""
     bench = _Bench(pcs_sleeps=sleeps).running(power_W)

@@ -30,7 +30,8 @@ def shown(**changes):
     return "\n".join(frame.frame(VIEW | changes))
 
 
-@pytest.mark.parametrize("width, height", ((10, 3), (80, 24), (81, 25), (120, 40), (200, 24)))
+@cases("""width  height
+    10  3 | 80  24 | 81  25 | 120  40 | 200  24""")
 @pytest.mark.parametrize(
     "view", ({}, VIEW, VIEW | {"racks": [RACK] * 16, "tripped": [TRIP] * 9}), ids=("0", "v", "n")
 )

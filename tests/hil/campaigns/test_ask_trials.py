@@ -6,6 +6,7 @@ import pytest
 
 from hil.__main__ import main
 from hil.campaigns.ask import command, job
+from tests.tables import cases
 
 SEED, MINUTES = 11, 3
 
@@ -26,15 +27,13 @@ def outcome(answer, short, number=0):
     return job.Outcome(number, answer, ("power",) if answer == "no" else (), short)
 
 
-@pytest.mark.parametrize(
-    "outcomes, is_met",
-    [
-        ([("yes", "")] * 19 + [("no", "")], True),
-        ([("yes", "")] * 18 + [("no", "")], False),
-        ([("no", "power")] * 99 + [("yes", "connection")], False),
-        ([("not known", "power"), ("no", "power")], True),
-    ],
-)
+@cases("""
+    outcomes                                          is_met
+    [("yes", "")] * 19 + [("no", "")]                 True
+    [("yes", "")] * 18 + [("no", "")]                 False
+    [("no", "power")] * 99 + [("yes", "connection")]  False
+    [("not known", "power"), ("no", "power")]         True
+""")
 def test_a_yes_that_is_short_or_too_many_strict_ones_are_not_met(outcomes, is_met):
     document = command.summary([outcome(*each) for each in outcomes])
     assert command.is_met(document) == is_met

@@ -9,6 +9,7 @@ from controller.sites import EXAMPLE, FOLDER
 from hil.campaigns.frequency import course, shapes
 from hil.campaigns.frequency.course import Tick
 from hil.engine import coverage
+from tests.tables import cases
 
 CURVE, STUCK_S = (36, 2500, 250_000, 100_000), 30
 HEAD = "t_s,frequency_Hz\n"
@@ -33,15 +34,13 @@ def faults(case, delay_s=0.1, part=1.0, own_W=None, back=0.0, stages=()):
 DIP = shapes.drawn(1, 1)
 
 
-@pytest.mark.parametrize(
-    "more, line",
-    [
-        ({"delay_s": 0.6}, "0.6 s late"),
-        ({"part": 0.96}, "96 % of the ideal energy"),
-        ({"part": -1.0}, "200 % away from the ideal"),
-        ({"stages": ["row 54 at 37 s"]}, "row 54 at 37 s"),
-    ],
-)
+@cases("""
+    more                            line
+    {"delay_s": 0.6}                "0.6 s late"
+    {"part": 0.96}                  "96 % of the ideal energy"
+    {"part": -1.0}                  "200 % away from the ideal"
+    {"stages": ["row 54 at 37 s"]}  "row 54 at 37 s"
+""")
 def test_a_late_a_weak_and_a_wrong_response_miss_the_promise(more, line):
     assert faults(DIP) == faults(DIP, delay_s=0.5) == []
     assert line in faults(DIP, **more)

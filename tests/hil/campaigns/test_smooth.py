@@ -315,7 +315,8 @@ def test_a_new_source_changes_nothing_and_one_that_was_right_leaves_little():
     assert wrong["range_5s_pct"] < 105 and noticed("wrong", notices.NEW)["pulse_ms"] == 0
 
 
-@pytest.mark.parametrize("delay_ms, sample_ms", [(100, 20), (60, 20), (50, 20), (160, 100)])
+@cases("""delay_ms  sample_ms
+    100  20 | 60  20 | 50  20 | 160  100""")
 def test_a_source_loses_little_over_its_life_whatever_it_does(delay_ms, sample_ms):
     found = {each.sequence: each for each in notice_life.lives(delay_ms, sample_ms)}
     bound = (delay_ms + sample_ms + 50 + 20) * 8.65

@@ -8,6 +8,7 @@ import pytest
 from controller.sites import EXAMPLE
 from hil.campaigns import trials
 from hil.campaigns.trials import BYTE, Judged, Trial
+from tests.tables import cases
 
 
 class Doubled(Trial):
@@ -48,7 +49,8 @@ def test_a_trial_that_is_not_met_is_an_exit_code(monkeypatch):
     assert trials.run(Doubled, SimpleNamespace(**given, json=None)) == 1
 
 
-@pytest.mark.parametrize("dask, made", [(None, ["a", "b", "c"]), ("tcp://x:1", ["a", "a", "c"])])
+@cases("""dask  made
+    None  ["a", "b", "c"] | "tcp://x:1"  ["a", "a", "c"]""")
 def test_the_rigs_of_the_cases_are_started_before_but_on_dask(dask, made):
     """A process of dask plays many cases, and each case changes its rig."""
     started = []

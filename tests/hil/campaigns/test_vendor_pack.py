@@ -7,6 +7,7 @@ from hil.__main__ import main
 from hil.campaigns.vendor_pack import gains, page, plays, verdicts
 from hil.engine import coverage
 from hil.values.chain_only import ChainOnly
+from tests.tables import cases
 
 
 def t1(off_W):
@@ -42,9 +43,8 @@ def test_t10_needs_the_whole_load(given_W, is_met):
     assert verdicts.t10(rows, [0.5], [], True).is_met is is_met
 
 
-@pytest.mark.parametrize(
-    "last, low, is_met", [(0.59, 0.21, True), (0.61, 0.3, False), (0.55, 0.19, False)]
-)
+@cases("""last  low  is_met
+    0.59  0.21  True | 0.61  0.3  False | 0.55  0.19  False""")
 def test_t11_limits_drift_and_range(last, low, is_met):
     rows = [(0.0, 0.55, 1e3, 1e3), (60.0, low, 1e3, 1e3), (120.0, last, 1e3, 1e3)]
     assert verdicts.t11(rows, ChainOnly.MODE).is_met is is_met

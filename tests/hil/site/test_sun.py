@@ -74,13 +74,11 @@ def days_of(index):
     return statistics.mean(index), statistics.stdev(index), pairs, overcast
 
 
-@pytest.mark.parametrize(
-    "file, latitude_deg, index, expected",
-    [
-        ("greensboro_nc", 36.1, 0.72, (0.72, 0.22, 0.31, 0.11)),
-        ("sand_point_ak", 55.3, 0.56, (0.56, 0.25, 0.36, 0.35)),
-    ],
-)
+@cases("""
+    file             latitude_deg  index  expected
+    "greensboro_nc"  36.1          0.72   (0.72, 0.22, 0.31, 0.11)
+    "sand_point_ak"  55.3          0.56   (0.56, 0.25, 0.36, 0.35)
+""")
 def test_the_sky_has_the_days_of_typical_years(shared, file, latitude_deg, index, expected):
     with gzip.open(shared / f"data/weather/{file}_tmy_hourly.csv.gz", "rt", newline="") as rows:
         ghi = [float(row["ghi_W_per_m2"]) for row in csv.DictReader(rows)]

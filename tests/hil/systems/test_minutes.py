@@ -11,6 +11,7 @@ from hil.site.site import Site
 from hil.systems import minutes, minutes_table, self_check, spec, year
 from hil.systems.minutes import Minutes
 from tests.slow import whole
+from tests.tables import cases
 
 NOON_S = 40_000
 
@@ -194,10 +195,15 @@ def test_each_promise_names_faults_that_its_system_can_have(name):
             assert self_check.broken(one, {}, fault) != (one, {})
 
 
-@pytest.mark.parametrize("is_met, must, is_right", [
-    (False, "breaks", True), (True, "breaks", False), (None, "breaks", True),
-    (True, "survives", True), (False, "survives", False), (None, "survives", False),
-])  # fmt: skip
+@cases("""
+    is_met  must        is_right
+    False   "breaks"    True
+    True    "breaks"    False
+    None    "breaks"    True
+    True    "survives"  True
+    False   "survives"  False
+    None    "survives"  False
+""")
 def test_a_promise_must_break_or_survive(is_met, must, is_right):
     asked = {"breaks": [], "survives": [], must: ["battery"]}
     figure = {"name": "x", "reached": 1.0, "is_met": is_met}

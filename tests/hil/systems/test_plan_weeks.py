@@ -10,6 +10,7 @@ from controller.planner import backtest
 from hil import __main__ as hil
 from hil.systems import back_tests, pasts, plan_command
 from tests.repository import ROOT
+from tests.tables import cases
 
 ZONE = ZoneInfo("Europe/Berlin")
 SITE = """
@@ -64,16 +65,14 @@ def test_a_folder_is_planned_again_with_its_gap_and_its_long_night(folder):
     assert found["saved"] > 0.9 * found["best"] and found["cut_W"] > 0.9 * found["best_cut_W"]
 
 
-@pytest.mark.parametrize(
-    "arguments, words",
-    [
-        (["--site", "{}/planner.toml"], "allowed are both"),
-        (["--site", "{}/planner.toml", "--series", "{}/none"], "no such file"),
-        (["atlantis"], "allowed are all, munich"),
-        (["berlin", "--months", "13"], "allowed are numbers from 1 to 12"),
-        (["berlin", "--data", "{}"], "--data: {}/jobs/helios_gpus_1min.csv.gz: "),
-    ],
-)
+@cases("""
+    arguments  words
+    ["--site", "{}/planner.toml"]  "allowed are both"
+    ["--site", "{}/planner.toml", "--series", "{}/none"]  "no such file"
+    ["atlantis"]  "allowed are all, munich"
+    ["berlin", "--months", "13"]  "allowed are numbers from 1 to 12"
+    ["berlin", "--data", "{}"]  "--data: {}/jobs/helios_gpus_1min.csv.gz: "
+""")
 def test_wrong_input_is_one_line(folder, arguments, words, capsys):
     given = [each.format(folder) for each in arguments]
     assert hil.main(["plan", "--weeks", "4", *given, "--processes", "1"]) == 2

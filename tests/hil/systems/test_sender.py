@@ -14,6 +14,7 @@ from controller.planner import backtest
 from hil.systems import round_trip, schedule_alone, sender, series as system_series, spec
 from hil.systems.sender import Sender, Told
 from hil.systems.series import BEFORE_DAYS, Series
+from tests.tables import cases
 
 DAYS, SLOTS = 3, 288
 RISING_W = np.arange(SLOTS) * 100.0
@@ -173,7 +174,8 @@ def test_a_battery_that_load_tracking_has_for_itself_gets_no_schedule():
         assert [slot for slot in range(8) if one.is_due(slot)] == [0, 4] * is_trading
 
 
-@pytest.mark.parametrize("ahead_h, warned", [(None, []), (2, [8, 9, 10, 11]), (1.75, [])])
+@cases("""ahead_h  warned
+    None  [] | 2  [8, 9, 10, 11] | 1.75  []""")
 def test_an_outage_is_warned_of_so_long_before_it_and_until_it_ends(ahead_h, warned):
     """An outage of an hour from 05:00 on, seen at 03:00."""
     changes = {} if ahead_h is None else {"warned_ahead_h": ahead_h}

@@ -7,6 +7,7 @@ import pytest
 from test_systems import made
 
 from hil.systems import command, sizing
+from tests.tables import cases
 
 DAYS = 7
 
@@ -61,17 +62,15 @@ def test_a_battery_that_cannot_hold_a_limit_is_named(battery):
     assert sizing.lines(week(150))[-1] == "above the cap of 150 kW: nothing"
 
 
-@pytest.mark.parametrize(
-    "start, latitude_deg, season",
-    [
-        ("2026-01-05", 61, "winter"),
-        ("2026-05-01", 52, "spring"),
-        ("2026-07-06", 31, "summer"),
-        ("2026-07-06", -31, "winter"),
-        ("2026-12-01", 52, "winter"),
-        ("2026-11-29", 52, "autumn"),
-    ],
-)
+@cases("""
+    start         latitude_deg  season
+    "2026-01-05"  61            "winter"
+    "2026-05-01"  52            "spring"
+    "2026-07-06"  31            "summer"
+    "2026-07-06"  -31           "winter"
+    "2026-12-01"  52            "winter"
+    "2026-11-29"  52            "autumn"
+""")
 def test_a_run_names_its_season(start, latitude_deg, season):
     result = made(24)
     spec = result.spec._replace(site={"weather": {"latitude_deg": latitude_deg}})

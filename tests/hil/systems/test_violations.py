@@ -57,10 +57,12 @@ def test_a_cap_is_missed_where_the_schedule_acted(acted_s, is_judged):
     assert violations.of(result) == [line] * is_judged
 
 
-@pytest.mark.parametrize(
-    "key, value, is_judged",
-    [("soc", 0.105, False), ("soc", 0.12, True), ("battery_W", 246e3, False)],
-)
+@cases("""
+    key          value  is_judged
+    "soc"        0.105  False
+    "soc"        0.12   True
+    "battery_W"  246e3  False
+""")
 def test_a_cap_is_missed_only_while_the_battery_has_more_to_give(key, value, is_judged):
     """250 kW, a reserve of 10 %. The planner learns a cap from the past, so it may be too low."""
     result = watching(cap_W=[150_000], acted_s=[900] * 3)
