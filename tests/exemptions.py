@@ -125,7 +125,7 @@ def strings(value):
 def is_collection(value):
     if isinstance(value, ast.Call):  # "a b".split(), set("a b".split()), frozenset, dict
         return getattr(value.func, "attr", getattr(value.func, "id", "")) in (
-            *("split", "set", "frozenset", "dict", "tuple", "same"),
+            "split set frozenset dict tuple same".split()
         )
     return isinstance(value, (ast.Dict, ast.Set, ast.Tuple, ast.List))
 

@@ -16,24 +16,22 @@ from tests.repository import ROOT
 FOLDERS = ("safety", "controller", "drivers", "hil", "tests")
 # Rooms of box, bench and lab: each may import the ones before it.
 BOX = (
-    *("sites", "system", "forms", "series", "core", "rows", "config", "journal", "store", "hints"),
-    *("run", "state", "documents", "recorder", "planner", "mqtt", "doors", "systemd", "dispatch"),
-    *("workbench", "console"),
+    *"sites system forms series core rows config journal store hints run state documents".split(),
+    *"recorder planner mqtt doors systemd dispatch workbench console".split(),
     "__main__",
     "watch",  # its own command, on a host of the cluster
     "siting",  # the package office: the box works without it
     "audit",  # of the office too
 )
-BENCH = (
-    *("oracle", "loads", "site", "plant", "devices", "wires", "observer", "scenarios"),
-    *("results", "engine", "runner", "values", "fleet"),
-)
-LAB = ("systems", "campaigns")
+BENCH = """
+oracle loads site plant devices wires observer scenarios results engine runner values fleet
+""".split()
+LAB = ["systems", "campaigns"]
 LOOP = BOX[1:11]  # without sites
 # What the tests of the kernel need, and nothing else of the repository.
 KERNEL_ALONE = ("safety", "hil/oracle", "tests/safety", "tests/tables.py", "tests/repository.py")
-READING = ("sites", "state", "documents", "recorder", "systemd", "workbench", "console")
-COMPANIONS = ("mqtt", "doors", "planner", "watch", "dispatch")
+READING = "sites state documents recorder systemd workbench console".split()
+COMPANIONS = "mqtt doors planner watch dispatch".split()
 ROOMS = (*(f"controller.{room}" for room in BOX), *(f"hil.{room}" for room in BENCH + LAB))
 
 

@@ -12,9 +12,11 @@ from tests.exemptions import Exempt, counts
 from tests.repository import ROOT, tree
 
 # Numbers of the time of the day have these names, or are bound from one, or from a reading.
-NAMES = ("utc_us", "utc_s", "now_s", "made_s", "stamp_s", "stamp_us", "mtime", "mtime_ns")
-NAMES += ("st_mtime", "st_mtime_ns", "st_ctime", "st_ctime_ns", "wall_us", "wall_s")
-READINGS = ("utc", "utc_us", "now_s", "_now_s", "_utc_s", "timestamp", "fromtimestamp", "getmtime")
+NAMES = """
+utc_us utc_s now_s made_s stamp_s stamp_us mtime mtime_ns st_mtime st_mtime_ns st_ctime
+st_ctime_ns wall_us wall_s
+""".split()
+READINGS = "utc utc_us now_s _now_s _utc_s timestamp fromtimestamp getmtime".split()
 AS_NUMBER = ("int", "float", "round")
 ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 # Divided by one of these, a time is the number of a quarter, an hour or a day: an order of data.
@@ -315,8 +317,8 @@ REFUSED = (
 def test_mypy_refuses_a_difference_and_an_order_of_two_readings(tmp_path):
     path = tmp_path / "timer.py"
     path.write_text(UTC + "\n".join([*REFUSED, "int(now) - 5", ""]))
-    command = [sys.executable, "-m", "mypy", "--follow-imports=silent", "--no-incremental"]
-    command += ["--cache-dir", str(tmp_path), "--config-file", "", str(path)]
+    command = [sys.executable, *"-m mypy --follow-imports=silent --no-incremental".split()]
+    command += ["--cache-dir", tmp_path, "--config-file", "", path]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
     first = UTC.count("\n") + 1
     lines = {int(line.split(":")[1]) for line in told.splitlines() if ": error:" in line}

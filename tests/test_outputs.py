@@ -42,8 +42,11 @@ WORDS = """
 # The one program of flash.sh whose parser is made inside of its main function.
 OUT_OF_BUNDLE = "controller/systemd/make_bundle.py"
 # Types of options that take no text, or that read it. `pathlib.Path` is none of them.
-JUDGED = {"_within.<locals>.parse", "whole.<locals>.checked", "folder", "paths", "duration"} | {
-    *("_hash", "_above_0", "_code_given", "_numbers", "_earlier", "_labels")
+JUDGED = {
+    *"""
+    _within.<locals>.parse whole.<locals>.checked folder paths duration _hash _above_0
+    _code_given _numbers _earlier _labels
+    """.split()
 }
 GIVEN = ("arguments", "given")
 

@@ -113,8 +113,12 @@ MAY_IMPORT = (
     (  # on a host of the cluster, without the libraries of the box
         "controller/watch/",
         (
-            *("controller.watch", "controller.forms", "controller.system"),
-            *("controller.series", "controller.store", "controller.planner"),
+            "controller.watch",
+            "controller.forms",
+            "controller.system",
+            "controller.series",
+            "controller.store",
+            "controller.planner",
         ),
     ),
     ("controller/", ("controller", "drivers", "safety")),
@@ -167,8 +171,8 @@ QUANTITIES = set(
     "interval age lateness silence".split()
 )
 NAMED_BY_OTHERS = ("recv", "send")
-UNITLESS = ("bool", "code", "hash", "bits", "count", "position", "stage", "index", "limit")
-TEXT_SUFFIXES = (".py", ".toml", ".dbc", ".cfg", ".sh", ".lock", ".service", ".md")
+UNITLESS = "bool code hash bits count position stage index limit".split()
+TEXT_SUFFIXES = ".py .toml .dbc .cfg .sh .lock .service .md".split()
 TEXTS_WITHOUT_SUFFIX = (".gitignore", ".ci/debian", ".ci/release", ".ci/run", "LICENSE")
 MACHINE_PATHS = (*(f"/{name}/" for name in ("work", "tmp", "home", "root")), "pypi" + ".org")
 PREPOSITIONS = set(
@@ -415,9 +419,21 @@ def has_float(node):
 
 
 SOURCE_CHECKS = (
-    *(function_length, file_length, tuples_built, imports, arrows, clocks, own_fields),
+    function_length,
+    file_length,
+    tuples_built,
+    imports,
+    arrows,
+    clocks,
+    own_fields,
     whole_times,
-    *(integers_only, quantities, docstrings, searches, printers, changes, short_forms),
+    integers_only,
+    quantities,
+    docstrings,
+    searches,
+    printers,
+    changes,
+    short_forms,
 )
 
 

@@ -15,7 +15,8 @@ BEFORE_THIS_RULE = same(
         "a version of before has no result of vm-test and prove",
         "tests/test_versions.py::test_a_version_without_both_results_on_one_commit_is_untried",
     ),
-    *("0.1.0", "0.3.0"),
+    "0.1.0",
+    "0.3.0",
 )
 TRIED = re.compile(r"(?m)^On [0-9a-f]{8,40}: `vm-test` (\d+) of \1, `prove` (\d+) of \2\.$")
 

@@ -66,7 +66,7 @@ def weighed(text):
 
 def files():
     """Names of tracked files and new ones that git does not ignore."""
-    names = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = "git ls-files -z --cached --others --exclude-standard".split()
     listed = subprocess.run(names, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [name for name in sorted(set(listed.split("\0"))) if (ROOT / name).is_file()]
 

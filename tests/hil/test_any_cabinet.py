@@ -31,7 +31,7 @@ CABINETS = sorted(FOLDER.glob("*/cabinet.toml"))
 THREE_UNITS = FOLDER / "three_units" / "cabinet.toml"
 CONFIG = configuration.load(str(THREE_UNITS))
 SECONDS = 120
-SITE_DEVICES = ["roof", "diesel", "shed", "cold", "fan", "heat", "branch", "scheduler"]
+SITE_DEVICES = "roof diesel shed cold fan heat branch scheduler".split()
 
 
 def played(config, seconds=SECONDS):
@@ -126,7 +126,7 @@ def own(tmp_path, name, folder, *changes):
 
 
 TYPE, SITE = "types/firebreak_645.toml", "example/site.toml"
-SENSORS = ("gas_detector", "offgas_detector", "toxic_detector", "climate_monitor", "ups_monitor")
+SENSORS = "gas_detector offgas_detector toxic_detector climate_monitor ups_monitor".split()
 IO_PLACES = (
     ("inputs = {address = 0,", "inputs = {address = 16,"),
     ("coils = {address = 0,", "coils = {address = 100,"),
@@ -148,7 +148,7 @@ def test_devices_with_a_profile_of_their_own_mirror_it_and_the_cabinet_runs(tmp_
     assert rig.observer.violations == [] and rig.trips.trips == []
     assert "contactors_closed" in events(rig)
     assert rig.plant.pcs[0]._dead_us == 80_000
-    sensors = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic", "climate", "ups")
+    sensors = "gas_1 gas_2 offgas_1 offgas_2 toxic climate ups".split()
     meters = ("meter_grid", "meter_load")
     assert coverage.mirrored(config) == ["io_1", "io_2", "io_3", *sensors, *meters]
     assert coverage.lines(config)[-1].startswith("mirrored: proves wiring, not decoding: io_1, io")

@@ -5,10 +5,7 @@ from dev_standin import read, refused
 
 from hil.devices.io_module import IoModule, Map
 
-CONTACTS = (
-    *("estop_1", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run", "permit_1"),
-    "door",
-)
+CONTACTS = "estop_1 fire_alarm suppression gas_relay airflow key_run permit_1 door".split()
 COILS = ("pcs_enable", "fan_off", "horn", "lamp", "", "", "", "")
 FC1, FC2, FC3, FC4, FC5, FC6, FC15, FC16 = 1, 2, 3, 4, 5, 6, 15, 16
 

@@ -142,8 +142,14 @@ def test_a_reading_is_consistent_with_itself_and_the_plant_both_ways():
         assert math.hypot(watts[phase], reactive[phase]) == pytest.approx(apparent[phase], rel=1e-4)
         assert factors[phase] == pytest.approx(0.98)
         assert math.cos(math.radians(values(sdm, 36, 3)[phase])) == pytest.approx(0.98)
-    totals = {0x34: sum(watts), 0x38: sum(apparent), 0x3C: sum(reactive), 0xC8: volts[0] * 3**0.5}
-    totals |= {0x2A: sum(volts) / 3, 0x30: sum(amps)}
+    totals = {
+        0x34: sum(watts),
+        0x38: sum(apparent),
+        0x3C: sum(reactive),
+        0xC8: volts[0] * 3**0.5,
+        0x2A: sum(volts) / 3,
+        0x30: sum(amps),
+    }
     for address, total in totals.items():
         assert values(sdm, address, 1)[0] == pytest.approx(total, rel=1e-6)
     assert values(sdm, 0x3E, 1)[0] == pytest.approx(0.98, rel=1e-4)

@@ -14,12 +14,23 @@ DATABASE = cantools.database.load_file(str(DBC))
 NAMES = ["STATE", "CELLS", "PACK", "LIMITS", "CHARGE", *[f"TEMPERATURES_{n}" for n in range(4)]]
 MS = 1000
 EXPECTED = {
-    **{"contactor_state": 1, "fault_bits": 0x8005, "cells_online": 240, "sensors_invalid": 1},
-    **{"cell_voltage_min": 3281, "cell_voltage_max": 3312},
-    **{"cell_position_min": 3 * 32 + 7, "cell_position_max": 14 * 32 + 15},
-    **{"voltage": 790.4, "current": 100.3, "insulation": 2500, "charge_current_max": 140},
-    **{"discharge_current_max": 135.5, "charge_voltage_max": 852},
-    **{"soc": 51.23, "soh": 98.76, "cycles": 321},
+    "contactor_state": 1,
+    "fault_bits": 0x8005,
+    "cells_online": 240,
+    "sensors_invalid": 1,
+    "cell_voltage_min": 3281,
+    "cell_voltage_max": 3312,
+    "cell_position_min": 3 * 32 + 7,
+    "cell_position_max": 14 * 32 + 15,
+    "voltage": 790.4,
+    "current": 100.3,
+    "insulation": 2500,
+    "charge_current_max": 140,
+    "discharge_current_max": 135.5,
+    "charge_voltage_max": 852,
+    "soc": 51.23,
+    "soh": 98.76,
+    "cycles": 321,
 }
 
 

@@ -106,11 +106,24 @@ def test_pysunspec2_finds_and_reads_the_models():
 
 
 ADDRESSES = {
-    **{"704.WSetEna": 40299, "704.WSetMod": 40300, "704.WSet": 40301, "704.WSetRvrt": 40303},
-    **{"704.WSetEnaRvrt": 40307, "704.WSetRvrtTms": 40308, "704.WSetRvrtRem": 40310},
-    **{"715.LocRemCtl": 40346, "715.DERHb": 40347, "715.ControllerHb": 40349},
-    **{"715.AlarmReset": 40351, "715.OpCtl": 40352, "701.W": 40080, "701.Alrm": 40076},
-    **{"701.W_SF": 40186, "802.V": 40387, "802.A": 40397, "802.V_SF": 40412},
+    "704.WSetEna": 40299,
+    "704.WSetMod": 40300,
+    "704.WSet": 40301,
+    "704.WSetRvrt": 40303,
+    "704.WSetEnaRvrt": 40307,
+    "704.WSetRvrtTms": 40308,
+    "704.WSetRvrtRem": 40310,
+    "715.LocRemCtl": 40346,
+    "715.DERHb": 40347,
+    "715.ControllerHb": 40349,
+    "715.AlarmReset": 40351,
+    "715.OpCtl": 40352,
+    "701.W": 40080,
+    "701.Alrm": 40076,
+    "701.W_SF": 40186,
+    "802.V": 40387,
+    "802.A": 40397,
+    "802.V_SF": 40412,
 }
 
 

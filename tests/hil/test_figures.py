@@ -154,8 +154,11 @@ def test_the_document_has_the_given_keys():
     assert doc["energy_kWh"] == dict.fromkeys(("load", "grid", "discharged", "charged"), 0.0)
     assert (doc["measured_from_s"], doc["simulated_s"]) == (0.0, 0.0)
     late = {"p50": 1, "p99": 2, "p99_9": 3, "max": 4}
-    timeline = [(0, "pcs_enable_on_sent", ""), (1_000_000, "estop_press", "x")]
-    timeline += [(1_043_200, "pcs_enable_off_sent", "")]
+    timeline = [
+        (0, "pcs_enable_on_sent", ""),
+        (1_000_000, "estop_press", "x"),
+        (1_043_200, "pcs_enable_off_sent", ""),
+    ]
     extra = {"seed": 4, "hints": {"refused": 3}}
     rows = recorded(np.linspace(1, 2, 300), soc=555.5)
     doc = document(rows, None, timeline, [TRIP], extra, lateness_us=late)

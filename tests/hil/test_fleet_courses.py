@@ -144,11 +144,25 @@ def test_the_parts_of_the_load_sum_to_the_whole(count):
 
 
 def judged(**changes):
-    own = {"seconds_over": 0, "seconds_beyond": 0, "most_over_W": 0, "shares_over_W": 0}
-    own |= {"seconds_of_rises": 0, "most_of_rises_W": 0}
-    own |= {"highest_W": 0, "given_kWh": 10, "over_kWh": 0.0, "trips": []}
-    jobs = {"name": "jobs", "is_of_jobs": True}
-    jobs |= {"short_permille": 5, "fixed_permille": 340, "above_W": 0}
+    own = {
+        "seconds_over": 0,
+        "seconds_beyond": 0,
+        "most_over_W": 0,
+        "shares_over_W": 0,
+        "seconds_of_rises": 0,
+        "most_of_rises_W": 0,
+        "highest_W": 0,
+        "given_kWh": 10,
+        "over_kWh": 0.0,
+        "trips": [],
+    }
+    jobs = {
+        "name": "jobs",
+        "is_of_jobs": True,
+        "short_permille": 5,
+        "fixed_permille": 340,
+        "above_W": 0,
+    }
     led, fixed, liar = [
         {"name": kind, "kind": kind, **own} for kind in (pods.LED, pods.FIXED, pods.LYING)
     ]

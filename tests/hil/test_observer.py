@@ -85,9 +85,12 @@ def test_frames_have_their_length_and_are_found_between_garbage():
     replies = ((1, 3, 4, 0, 0, 0, 0), (1, 15, 0, 0, 0, 8), (1, 0x83, 2))
     for frame, is_reply in (
         *[(with_crc(bytes(data)), REPLY) for data in replies],
-        *[(with_crc(bytes((1, 3, 0, 0, 0, 2))), REQUEST), (coils(1, 3), REQUEST)],
-        *[(setpoint(5), REQUEST), (inputs(1, 9), REPLY)],
-        *[(coil(2, 1, 1), REQUEST), (coil(2, 1, 1), REPLY)],
+        (with_crc(bytes((1, 3, 0, 0, 0, 2))), REQUEST),
+        (coils(1, 3), REQUEST),
+        (setpoint(5), REQUEST),
+        (inputs(1, 9), REPLY),
+        (coil(2, 1, 1), REQUEST),
+        (coil(2, 1, 1), REPLY),
     ):
         assert frame_bytes(frame, 0, is_reply) == len(frame)
         assert FrameStream(is_reply).feed(0, frame) == [frame]
@@ -105,12 +108,19 @@ def test_frames_have_their_length_and_are_found_between_garbage():
 
 
 PLACES_OF_WSET = [
-    *(setpoint(-70_000), setpoint(5, before=(1, 2)), setpoint(0, (3,)), setpoint(0)),
-    *(setpoint(9), registers(WSET + 2, (0, 0)), registers(WSET - 2, (0, 0))),
+    setpoint(-70_000),
+    setpoint(5, before=(1, 2)),
+    setpoint(0, (3,)),
+    setpoint(0),
+    setpoint(9),
+    registers(WSET + 2, (0, 0)),
+    registers(WSET - 2, (0, 0)),
 ]
 STARTS = [
-    *(registers(OPCTL, (1,)), with_crc(struct.pack(">BBHH", 1, 6, OPCTL, 0))),
-    *(registers(OPCTL - 1, (7, 1)), registers(OPCTL, (2,))),
+    registers(OPCTL, (1,)),
+    with_crc(struct.pack(">BBHH", 1, 6, OPCTL, 0)),
+    registers(OPCTL - 1, (7, 1)),
+    registers(OPCTL, (2,)),
 ]
 
 
@@ -233,8 +243,11 @@ def carrying(*currents_A):
             (words, {0: {"contactors": held}, 20_000: DROPPED | {"contactors": (0, 0, 0)}})
             for words, held in (("", (0, 0, 0)), (DROP, (0, 0, 2)), (DROP, (0, 1, 0)))
         ],
-        *[("", opening(7.0)), (UNDER_CURRENT, opening(7.1)), (UNDER_CURRENT, opening(-7.1))],
-        *[("", powered(500_000)), (POWER, powered(500_001))],
+        ("", opening(7.0)),
+        (UNDER_CURRENT, opening(7.1)),
+        (UNDER_CURRENT, opening(-7.1)),
+        ("", powered(500_000)),
+        (POWER, powered(500_001)),
         ("", carrying((0, 107.0), (9_000_000, 107.0))),
         ("", carrying((0, 107.1), (2_000_000, 107.1))),
         (LIMIT, carrying((0, 107.1), (2_000_001, 107.1))),
@@ -308,10 +321,15 @@ def test_a_restart_forgets_writes_and_start_checklist():
 
 def test_each_reaction_is_of_the_first_effect_after_the_first_cause():
     timeline = [
-        *((5, "pcs_enable_on_sent", ""), (5, "pcs_start_sent", ""), (6, "pcs_enable_on", "")),
-        *((1_000_000, "estop_press", ""), (1_040_500, "pcs_enable_off_sent", "")),
-        *((1_060_000, "pcs_stop_sent", ""), (2_000_000, "controller_kill", "")),
-        *((2_480_000, "pcs_enable_off", ""), (3_000_000, "estop_press", "")),
+        (5, "pcs_enable_on_sent", ""),
+        (5, "pcs_start_sent", ""),
+        (6, "pcs_enable_on", ""),
+        (1_000_000, "estop_press", ""),
+        (1_040_500, "pcs_enable_off_sent", ""),
+        (1_060_000, "pcs_stop_sent", ""),
+        (2_000_000, "controller_kill", ""),
+        (2_480_000, "pcs_enable_off", ""),
+        (3_000_000, "estop_press", ""),
     ]
     found = reactions.reaction_ms(timeline)
     assert {name: value for name, value in found.items() if value is not None} == {

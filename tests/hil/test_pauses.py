@@ -127,8 +127,15 @@ def test_both_plant_processes_measure_their_own_pause(tmp_path):
     one._service(one.clock_us())
     (found,) = one._content()["pauses"]
     assert found["who"] == "simulated cabinet" and 0.8 <= found["s"] < 2
-    order = {"file": str(POD), "seconds": 5, "seed": 1, "soc_pct": 50, "html": None}
-    order |= {"run_dirs": [str(tmp_path)] * 2, "result": str(tmp_path / "result")}
+    order = {
+        "file": str(POD),
+        "seconds": 5,
+        "seed": 1,
+        "soc_pct": 50,
+        "html": None,
+        "run_dirs": [str(tmp_path)] * 2,
+        "result": str(tmp_path / "result"),
+    }
     pod = PodProcess(order, theirs)
     pod.start_ns = time.monotonic_ns()
     pod._serve()
@@ -144,8 +151,10 @@ def test_both_plant_processes_measure_their_own_pause(tmp_path):
 
 
 def test_a_run_with_a_pause_does_not_count_and_blames_nothing(tmp_path):
-    trips = [{**TRIP, "t_s": 1.02, "is_after_pause": False}]
-    trips += [{**OTHER, "t_s": 2.3, "is_after_pause": True}]
+    trips = [
+        {**TRIP, "t_s": 1.02, "is_after_pause": False},
+        {**OTHER, "t_s": 2.3, "is_after_pause": True},
+    ]
     found = outcome(chosen=None, trips=trips, pauses=[PAUSE], violations=["2.4 s: something"])
     text = "\n".join(found.lines())
     assert found.exit_code == 1 and "not judged invariant broken: 2.4 s: something" in text

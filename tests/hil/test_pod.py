@@ -95,8 +95,15 @@ def test_the_swing_is_said_in_words(reduction, words):
     swing = {"load": 18.0, "grid": None, "reduction": reduction}
     site = {"energy_kWh": {}, "import_W_max": 1.0, "quarter_W_max": 1.0, "swing_2s_pct": swing}
     site["swing_beside_pv_pct"] = None
-    doc = {"seed": 1, "simulated_s": 1.0, "speed": 2.0, "measured_from_s": 0.0, "site": site}
-    doc |= {"mode": "byte, 20 ms", "expectations": []}
+    doc = {
+        "seed": 1,
+        "simulated_s": 1.0,
+        "speed": 2.0,
+        "measured_from_s": 0.0,
+        "site": site,
+        "mode": "byte, 20 ms",
+        "expectations": [],
+    }
     assert words in "".join(pod_command.lines(doc | {"members": []}))
 
 

@@ -161,7 +161,7 @@ def test_a_journal_without_room_is_code_3_and_one_line(capsys, monkeypatch, tmp_
 
 
 def test_a_run_of_a_file_in_virtual_time(capsys, trace):
-    more = "--scale", "0.5", "--json", "out.json", "--audit", "40"
+    more = "--scale 0.5 --json out.json --audit 40".split()
     code = cli.main([*VIRTUAL, *FILE[:3], "run02_kW", *more])
     with open("out.json", encoding="ascii") as file:
         doc = json.load(file)

@@ -68,7 +68,7 @@ def test_the_exit_code_says_whether_all_was_as_expected(changes, exit_code, not_
 
 def test_the_document_has_machine_messages_and_actions():
     doc = outcome().doc
-    assert all(doc[key] for key in ("python", "system", "machine", "kernel", "timeline"))
+    assert all(doc[key] for key in "python system machine kernel timeline".split())
     assert (doc["missed"], doc["seed"], doc["load"]) == (2, 4, LOAD)
     found = outcome()
     found.doc["controller_messages"] = ["no real-time priority (Operation not permitted)"]
@@ -94,8 +94,13 @@ def test_figures_begin_when_the_contactors_are_closed_and_the_limits_have_recove
 
 
 WORST = {
-    **{"t_s": 31.26, "within_s": 0.2, "change_W": -92e3, "load_change_W": 101e3},
-    **{"battery_change_W": 143e3, "back_after_s": 0.36, "limit_reason": 0},
+    "t_s": 31.26,
+    "within_s": 0.2,
+    "change_W": -92e3,
+    "load_change_W": 101e3,
+    "battery_change_W": 143e3,
+    "back_after_s": 0.36,
+    "limit_reason": 0,
     "delay_ms": 182,
 }
 BEYOND = {
@@ -104,15 +109,22 @@ BEYOND = {
     "export": {"limit_W": 0, "s": 0.0, "W_max": 0.0},
 }
 FULL = {
-    **{"swing_W": {"load": 244e3, "grid": 21.4e3, "within_s": 96}, "worst_moment": WORST},
+    "swing_W": {"load": 244e3, "grid": 21.4e3, "within_s": 96},
+    "worst_moment": WORST,
     "swing_2s_pct": {"load": 20.5, "grid": 2.5, "reduction": 87.8},
-    **{"delay_ms": 182.0, "measured_from_s": 22.5, "simulated_s": 60.0},
+    "delay_ms": 182.0,
+    "measured_from_s": 22.5,
+    "simulated_s": 60.0,
     "limited_s": {"R213": 1.5, "R501": 3.0, "R229": 0.09},
-    **{"overload": {"s": 2.0, "W_max": 52e3}, "beyond": BEYOND},
+    "overload": {"s": 2.0, "W_max": 52e3},
+    "beyond": BEYOND,
     "load": {"file": "a.csv", "scale": 2.0, "rows_refused": 10},
-    **{"soc_pct": {"start": 55.0, "end": 54.5}, "ticks": 3000, "missed": 1},
+    "soc_pct": {"start": 55.0, "end": 54.5},
+    "ticks": 3000,
+    "missed": 1,
     "lateness_us": {"p50": 70, "p99": 500, "p99_9": 900, "max": 1000},
-    **{"trips": [TRIP] * 6, "reaction_ms": {"estop": 43.4, "bms_ramp": None}},
+    "trips": [TRIP] * 6,
+    "reaction_ms": {"estop": 43.4, "bms_ramp": None},
 }
 TRIP_LINES = [
     "           1.02 s, row 1a (cabinet), emergency stop: An emergency stop is",
@@ -191,11 +203,13 @@ def test_files_are_written_where_they_were_asked_for(tmp_path):
     assert written == json.loads(json.dumps(found.doc))
     text = (tmp_path / "run.html").read_text(encoding="utf-8")
     for part in (
-        *("<svg", "one &lt; two", "a &lt; b", "NOT MET", "Expectations of the scenario"),
-        *(
-            "Release it, inspect, reset with the key.",
-            "<th>time</th><th>row</th><th>where</th><th>cause</th><th>remedy</th>",
-        ),
+        "<svg",
+        "one &lt; two",
+        "a &lt; b",
+        "NOT MET",
+        "Expectations of the scenario",
+        "Release it, inspect, reset with the key.",
+        "<th>time</th><th>row</th><th>where</th><th>cause</th><th>remedy</th>",
         "<td class=short>1a</td><td class=short>cabinet</td><td>An emergency stop is",
         "<h1>The load hardly moved (0.1 kW): this run shows nothing of load tracking.</h1>",
         "<p>First trip, 1.0 s: emergency stop (row 1a, cabinet).</p>",

@@ -179,7 +179,10 @@ def test_actions_on_the_controller_reach_it_or_are_refused():
     cap = '"grid_cap", quantity = "import_W_max", value_W = 9000'
     more = ('"run_request", on = false', HINT + cap, HINT + '"heartbeat"')
     assert do(world(), *entries, *more).controller.mock_calls == [
-        *(call.kill(), call.start(), call.reset("remote"), call.reset("key")),
+        call.kill(),
+        call.start(),
+        call.reset("remote"),
+        call.reset("key"),
         call.run_request(False),
         *(call.hint("site_ems", *order, 1500) for order in ((3, 4, 9000), (4, 0, 0))),
     ]

@@ -136,8 +136,15 @@ def test_the_live_screen_has_the_sentences_of_the_page_and_a_column_per_second()
 
 def test_a_battery_that_moves_early_does_not_count_as_following():
     """The load rose and the grid fell, without an overshoot: the battery was early."""
-    worst = {"change_W": -92e3, "load_change_W": 101e3, "battery_change_W": 100e3}
-    worst |= {"t_s": 31.3, "within_s": 0.2, "back_after_s": 0.4, "limit_reason": 0}
+    worst = {
+        "change_W": -92e3,
+        "load_change_W": 101e3,
+        "battery_change_W": 100e3,
+        "t_s": 31.3,
+        "within_s": 0.2,
+        "back_after_s": 0.4,
+        "limit_reason": 0,
+    }
     sentence = swing.explained(worst | {"delay_ms": 110})
     assert sentence.endswith("The battery moved by 100 kW, the load by 101 kW.")
 

@@ -72,9 +72,7 @@ def started(tick_ms):
 
 @pytest.mark.parametrize(
     "name",
-    whole(
-        *("pcs_silent", "bms_silent", "estop", "hint_request", "contact_chatters", "reset_rests")
-    ),
+    whole("pcs_silent", "bms_silent", "estop", "hint_request", "contact_chatters", "reset_rests"),
 )
 def test_a_scenario_has_the_same_times_at_10_and_at_20_ms(name):
     (trips, states, means_W), (twin_trips, twin_states, twin_means_W) = [

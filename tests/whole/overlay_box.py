@@ -12,8 +12,6 @@ import wheels
 
 from tests.repository import ROOT
 
-NEEDS = ("/lib/systemd/systemd", "/usr/bin/systemd-sysusers", "/sbin/ip", "/usr/bin/flock",
-         "/usr/bin/ssh-keygen", "/usr/sbin/runuser", "/usr/bin/python3")  # fmt: skip
 ENTER = """
 cd "$1"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/up,workdir=$1/work" m || exit 99

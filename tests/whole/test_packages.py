@@ -17,8 +17,11 @@ from hil.scenarios import scenario
 from hil.systems import spec
 from tests.repository import ROOT
 
-pytestmark = [pytest.mark.whole, pytest.mark.wire]
-pytestmark += [pytest.mark.timeout(600)]  # a guard: wheels, then processes
+pytestmark = [
+    pytest.mark.whole,
+    pytest.mark.wire,
+    pytest.mark.timeout(600),  # a guard: wheels, then processes
+]
 BOX, OFFICE, BENCH, LABORATORY = wheels.FOLDERS
 
 
@@ -172,7 +175,7 @@ def test_the_office_audits_a_load(lab, tmp_path):
 
 
 def test_the_lab_runs_a_campaign(lab):
-    words = ["trials", "ask", "--count", "1", "--minutes", "2"]
+    words = "trials ask --count 1 --minutes 2".split()
     done = wheels.outside(lab, "-m", "hil", *words, libraries=True)
     assert done.returncode == 0 and "1 of 1 known answers right" in done.stdout, done.stderr
 

@@ -35,11 +35,13 @@ UIDS = {
     "firebreak-planner": 994,
     "firebreak-doors": 995,
 }
-GIDS = {**UIDS, "firebreak-hints": 992}
-GIDS |= {"firebreak-operators": 993, "dialout": 20}
+GIDS = {**UIDS, "firebreak-hints": 992, "firebreak-operators": 993, "dialout": 20}
 OTHERS = "firebreak-upstream,firebreak-planner,firebreak-doors"
-MEMBERS = {"firebreak-hints": f"firebreak,{OTHERS}"}
-MEMBERS |= {"firebreak-operators": "firebreak", "firebreak": OTHERS}
+MEMBERS = {
+    "firebreak-hints": f"firebreak,{OTHERS}",
+    "firebreak-operators": "firebreak",
+    "firebreak": OTHERS,
+}
 LIMITS = {
     "LimitRTPRIO": "RLIMIT_RTPRIO",
     "LimitMEMLOCK": "RLIMIT_MEMLOCK",
@@ -216,7 +218,7 @@ class Box(contextlib.ExitStack):
     def __init__(self, root, wheel, cabinet, extras=()):
         super().__init__()
         self.root, self.config = root, configuration.load(str(cabinet))
-        for name in ("proc", "tmp", "dev", "sys", "run", "etc", "media", "opt/python", "usr"):
+        for name in "proc tmp dev sys run etc media opt/python usr".split():
             (root / name).mkdir(parents=True)
         self._release(wheel, extras)
         self._files(cabinet)

@@ -24,11 +24,11 @@ def answered(data):
 
 
 def main(addresses):
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run("ip link set lo up".split(), check=True)
     for each in addresses:
-        subprocess.run(["ip", "address", "add", f"{each}/32", "dev", "lo"], check=True)
-    can = [["ip", "link", "add", "can0", "type", "vcan"], ["ip", "link", "set", "can0", "up"]]
-    all(subprocess.run(each, capture_output=True).returncode == 0 for each in can)
+        subprocess.run(f"ip address add {each}/32 dev lo".split(), check=True)
+    can = "ip link add can0 type vcan", "ip link set can0 up"
+    all(subprocess.run(each.split(), capture_output=True).returncode == 0 for each in can)
     servers = [socket.create_server((each, PORT)) for each in addresses]
     clients = []
     print("ready", flush=True)

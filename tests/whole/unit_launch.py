@@ -46,8 +46,12 @@ def unshare(flags):
 class Compare(ctypes.Structure):
     """struct scmp_arg_cmp."""
 
-    _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int)]
-    _fields_ += [("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
+    _fields_ = [
+        ("arg", ctypes.c_uint),
+        ("op", ctypes.c_int),
+        ("a", ctypes.c_uint64),
+        ("b", ctypes.c_uint64),
+    ]
 
 
 class Filter:
@@ -135,7 +139,7 @@ def mounts(order, unit):
 
 def devices(root, unit):
     """DevicePolicy=closed: the harmless ones, pseudo-terminals, and those of DeviceAllow."""
-    for name in ("null", "zero", "full", "random", "urandom", "tty"):
+    for name in "null zero full random urandom tty".split():
         found = os.stat(f"/dev/{name}")
         os.mknod(f"{root}/dev/{name}", 0o666 | 0o020000, found.st_rdev)
         os.chmod(f"{root}/dev/{name}", 0o666)

@@ -34,8 +34,14 @@ WIDTH, BOOTED_S, FAULT_S = 79, 0.06, 5
 SEEN_S = 20.1  # behind a keyframe, from which each command reads on
 SOON_S = 12  # a frozen meter and a silent PCS set their last row after 5 s
 LATE_ROLES = ("gas_", "offgas_", "toxic", "climate", "ups")  # after 10 s; a gas detector: 13 s
-GIVEN = {"--power": "20kW", "--for": "10min", "--source": "site_ems", "name": "anna"}
-GIVEN |= {"bus": "/dev/null", "kind": "meter"}  # no serial port
+GIVEN = {
+    "--power": "20kW",
+    "--for": "10min",
+    "--source": "site_ems",
+    "name": "anna",
+    "bus": "/dev/null",  # no serial port
+    "kind": "meter",
+}
 SERVICES = (*cli.SERVICES, "reset")  # they run on, or need a code
 
 
@@ -66,7 +72,12 @@ NO_PAGES = same(
         "its JSON is of a form that no walk has seen; each sends, or needs a file",
         "tests/controller/console/test_json_of_commands.py::test_every_command_that_prints_has_json",
     ),
-    *("hint", "bus probe", "replace", "test sign", "test step", "doors"),
+    "hint",
+    "bus probe",
+    "replace",
+    "test sign",
+    "test step",
+    "doors",
 )
 PAGES = [name for name in WITH_RUN_DIR if "--json" in options(name) and name not in NO_PAGES]
 

@@ -31,11 +31,22 @@ EFFECTS = {
     "41b": {"pcs": m.PCS_RAMP},
     "42a": {"dc": 0},
 }
-LONGER_ms = {"1c": 2000, "4": 5000, "11": 8000, "20b": 4000, "32": 10_000, "33": 2000}
-LONGER_ms |= {"34c": 10_000, "36": 400, "42b": 3000, "43a": 10_000, "48a": 3000}
+LONGER_ms = {
+    "1c": 2000,
+    "4": 5000,
+    "11": 8000,
+    "20b": 4000,
+    "32": 10_000,
+    "33": 2000,
+    "34c": 10_000,
+    "36": 400,
+    "42b": 3000,
+    "43a": 10_000,
+    "48a": 3000,
+}
 SCOPE = {"30": {"scope": m.RACK, **CELLS}}
-REMOTE = ("1a", "2", "8b", "10b", "12a", "23a", "23b", "37b")
-SELF = ("7", "21b", "22", "40c", "43c", "44b", "47b", "49", "53")
+REMOTE = "1a 2 8b 10b 12a 23a 23b 37b".split()
+SELF = "7 21b 22 40c 43c 44b 47b 49 53".split()
 ERRORS = {
     **{label: ("effect", levels) for label, levels in EFFECTS.items()},
     **{label: ("time", {"set_ms": time_ms}) for label, time_ms in LONGER_ms.items()},

@@ -29,7 +29,7 @@ def presses(count, seed, tmp_path):
 def test_every_press_has_its_release_and_its_reset(tmp_path, count):
     chosen = presses(count, 7, tmp_path)
     done = [action.do for action in chosen.actions]
-    turns = ["estop_press", "estop_release", "key", "reset", "key", "run_request"]
+    turns = "estop_press estop_release key reset key run_request".split()
     assert done == ["bridge_chain"] + count * turns
     assert chosen.duration_s * 1e6 > chosen.actions[-1].at_us
 

@@ -48,8 +48,14 @@ def gap(name, *gaps_ms):
 COILS_1, COILS_2 = "coils of module 1", "coils of module 2"
 OUTPUTS = ("set-point", "heartbeat", COILS_1, "command to rack 3")
 UNNOTICED = {
-    **{"alive": True, "state": "running", "trips": [], "violations": []},
-    **{"stall_us": 0, "stalled_us": 0, "growth_kB": 0, **phases()},
+    "alive": True,
+    "state": "running",
+    "trips": [],
+    "violations": [],
+    "stall_us": 0,
+    "stalled_us": 0,
+    "growth_kB": 0,
+    **phases(),
     "gaps_ms": {name: dict.fromkeys(course.PHASES, 20.0) for name in OUTPUTS},
 }
 
@@ -128,14 +134,25 @@ def stats(ticks, missed, buckets):
     return loop_statistics.HEAD.pack(*head) + counts.tobytes()
 
 
-STATS = [(100, 0, {10: 100}), (150, 1, {10: 150}), (250, 3, {10: 200, 700: 50})]
-STATS += [(300, 3, {10: 250, 700: 50})]
+STATS = [
+    (100, 0, {10: 100}),
+    (150, 1, {10: 150}),
+    (250, 3, {10: 200, 700: 50}),
+    (300, 3, {10: 250, 700: 50}),
+]
 COUNTERS = {
     name: {"loop": stats(*given), "memory_kB": memory_kB}
     for name, given, memory_kB in zip((*course.PHASES, course.END), STATS, range(1000, 1028, 7))
 }
-TAKEN = {"name": "x", "alive": True, "state": "running", "stall_us": 5, "stalled_us": 6}
-TAKEN |= {"counters": COUNTERS, "notes": []}
+TAKEN = {
+    "name": "x",
+    "alive": True,
+    "state": "running",
+    "stall_us": 5,
+    "stalled_us": 6,
+    "counters": COUNTERS,
+    "notes": [],
+}
 TIMES_S = {"x/before": 1, "x/during": 2, "contactor_open": 3, "x/after": 4, "x/end": 5}
 TRIPS_S = {"1a": 1.999, "49": 2.0, "50a": 4.999, "2": 5.0}
 

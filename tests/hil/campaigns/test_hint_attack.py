@@ -16,8 +16,14 @@ NONCE, NOW_MS = bytes(range(8)), 1_000_000
 # kinds without an answer, and the answers to the others
 SILENT = "forged_mac other_key unknown_source truncated oversized garbage flipped_bit".split()
 NONSENSE = {h.UNKNOWN_KIND, h.WRONG_QUANTITY, h.WRONG_VALUE, h.VALID_SHORT, h.VALID_LONG}
-REFUSED = {"replayed": {h.OLD_SEQUENCE}, "reordered": {h.OLD_SEQUENCE}, "late": {h.TOO_LATE}}
-REFUSED |= {"early": {h.TOO_EARLY}, "other_boot": {h.OTHER_BOOT}, "against_the_role": {h.ROLE}}
+REFUSED = {
+    "replayed": {h.OLD_SEQUENCE},
+    "reordered": {h.OLD_SEQUENCE},
+    "late": {h.TOO_LATE},
+    "early": {h.TOO_EARLY},
+    "other_boot": {h.OTHER_BOOT},
+    "against_the_role": {h.ROLE},
+}
 
 FRESH = hint_check
 ATTACK = "--count", "700", "--seed", "5"
@@ -98,8 +104,15 @@ def test_a_short_attack_on_the_rig(monkeypatch, tmp_path, capsys):
 def test_one_bad_hint_or_one_genuine_hint_decides(monkeypatch):
     late = {"p50": 1, "p99": 1, "p99_9": 1, "max": 1}
     loop = {"ticks": 1, "missed": 0, "late": 0, "lateness_us": late}
-    fine = {"sent": 9, "by_kind": {}, "accepted": 0, "genuine": 3, "genuine_accepted": 3}
-    fine |= {"loop_quiet": loop, "loop_under_attack": loop}
+    fine = {
+        "sent": 9,
+        "by_kind": {},
+        "accepted": 0,
+        "genuine": 3,
+        "genuine_accepted": 3,
+        "loop_quiet": loop,
+        "loop_under_attack": loop,
+    }
     trial = command.HintAttack(SimpleNamespace())
     for wrong, is_met in (({}, True), ({"accepted": 1}, False), ({"genuine_accepted": 2}, False)):
         assert trial.judge([fine | wrong]).is_met is is_met

@@ -124,8 +124,14 @@ def test_the_count_is_dealt_to_runs_of_ten():
     {"above_reserve_permille": 0.0}  ["backup reserve before the generator set"]
 """)
 def test_an_island_that_breaks_a_promise_is_named(changes, broken):
-    figures = {"error_pct": 1.0, "dark_s": 0.1, "trips": []}
-    figures |= {"start_s": 15.2, "start_s_max": 15.2, "above_reserve_permille": 1.0}
+    figures = {
+        "error_pct": 1.0,
+        "dark_s": 0.1,
+        "trips": [],
+        "start_s": 15.2,
+        "start_s_max": 15.2,
+        "above_reserve_permille": 1.0,
+    }
     assert islands._faults(figures | changes) == broken
 
 

@@ -47,7 +47,7 @@ def ticks(grid_W, acts=lambda t_s: 0, battery_W=lambda t_s: 0.0, load_W=lambda t
     times_s = [round(at * TICK_S, 3) for at in range(1, 250)]
     return [
         course.Tick(
-            *(t, grid_W(t), battery_W(t), acts(t), (codes.voltage_pu([SAG], t), 60.0)), load_W(t)
+            t, grid_W(t), battery_W(t), acts(t), (codes.voltage_pu([SAG], t), 60.0), load_W(t)
         )
         for t in times_s
     ]

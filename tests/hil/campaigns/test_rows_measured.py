@@ -28,8 +28,9 @@ CONFIG = configuration.load(str(EXAMPLE))
 LIMITS = Limits(CONFIG)
 # Some of each kind of source and of effect; the first few wait for little.
 QUICK = ["1a", "12b", "29", "41a", *STOPPED]
-SAMPLE = ["2", "4", "10b", "21a", "36", "40c", "44b", "44d", "47a", "49", "51", "10b rate"]
-SAMPLE += ["23b rate", "49 io_1", "51 contact", "51 silent"]
+SAMPLE = """
+2, 4, 10b, 21a, 36, 40c, 44b, 44d, 47a, 49, 51, 10b rate, 23b rate, 49 io_1, 51 contact, 51 silent
+""".strip().split(", ")
 slow = pytest.mark.slow
 RUNNING = {}
 DEMANDED = effects.demanded("29")
@@ -66,7 +67,7 @@ def test_every_stage_has_a_course():
     assert {each.stage for each in COURSES.values()} == set(STAGES) <= COURSES.keys()
     assert list(STOPPED) == [f"{row} stopped" for row in (1, 2, 3, 12, 30, 44)]
     assert {label for label, each in COURSES.items() if each.is_inside} == {
-        *("44a", "44e", "44f", "50c", "50d")
+        *"44a 44e 44f 50c 50d".split()
     }
     about_rates = set()
     for stage, row in STAGES.items():

@@ -27,7 +27,9 @@ HIDDEN = same(
         "a wrong demand of the row stays unseen, because another demand is stricter then",
         "tests/safety/test_transcription.py::test_stage_is_what_the_table_says",
     ),
-    *("28", "31b", "12b"),
+    "28",
+    "31b",
+    "12b",
 )
 CONFIG = configuration.load(str(EXAMPLE))
 CURRENT = "26.140 s: rack 1 opened at 87.4 A"

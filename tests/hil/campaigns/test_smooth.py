@@ -232,8 +232,12 @@ def test_the_excess_over_plain_following_uses_the_same_draw():
     rules = {"ours": {"line": 0.2}}
     ways = {"ours": way({"rms": 11.5, "p99": 9.0}), "plain": way({"rms": 11.0, "p99": 8.0})}
     assert expected.measured({"ways": ways, "rules": rules}) == {
-        **{"rms_2s": 11.5, "p99_2s": 9.0, "rms_10s": None, "line": 0.2},
-        **{"less_300s": 80.0, "over_plain": 0.5},
+        "rms_2s": 11.5,
+        "p99_2s": 9.0,
+        "rms_10s": None,
+        "line": 0.2,
+        "less_300s": 80.0,
+        "over_plain": 0.5,
     }
     still = {"ways": dict.fromkeys(ways, way(None)), "rules": rules}
     assert expected.measured(still)["over_plain"] is None
@@ -242,7 +246,7 @@ def test_the_excess_over_plain_following_uses_the_same_draw():
 def test_the_study_expects_every_figure_under_a_name_that_is_measured():
     found = expected.ROWS
     names = {figure for figures in found.values() for figure in figures}
-    assert names == {"rms_2s", "p99_2s", "rms_10s", "less_300s", "over_plain", "line"}
+    assert names == {*"rms_2s p99_2s rms_10s less_300s over_plain line".split()}
     assert {path for _, _, path in found} <= PATHS.keys()
 
 
@@ -262,7 +266,7 @@ def folder(tmp_path):
 
 
 def test_all_kinds_and_delays_of_a_file_are_in_table_and_json(folder, capsys):
-    options = "--delays", "170,100f", "--only", "b total", "--processes", "1", "--range-kW", "20"
+    options = "--delays", "170,100f", "--only", "b total", *"--processes 1 --range-kW 20".split()
     assert main(["smooth", "--loads", str(folder), *options, "--json", str(folder / "o.json")]) == 0
     printed = capsys.readouterr().out
     assert "seed       1" in printed and "verdict    0 figures are off" in printed
@@ -328,10 +332,15 @@ def test_a_source_loses_little_over_its_life_whatever_it_does(delay_ms, sample_m
 
 def test_rows_of_notices_that_are_off_are_named():
     given = [
-        *[("new", "none", 9.0, 90), ("new", 0, 9.0, 90), ("new", 50, 9.0, 92)],
-        *[("right once", 0, 5.0, 110), ("right once", 50, 5.1, 100)],
-        *[("right once", "wrong", 9.0, 111), ("right once", "wrong", 9.0, 110)],
-        *[("right once", 200, 9.0, 203), ("right once", -100, 9.0, 150)],
+        ("new", "none", 9.0, 90),
+        ("new", 0, 9.0, 90),
+        ("new", 50, 9.0, 92),
+        ("right once", 0, 5.0, 110),
+        ("right once", 50, 5.1, 100),
+        ("right once", "wrong", 9.0, 111),
+        ("right once", "wrong", 9.0, 110),
+        ("right once", 200, 9.0, 203),
+        ("right once", -100, 9.0, 150),
     ]
     names = "source", "notice", "change_2s_pct", "range_5s_pct"
     for path, missed in ("60", [0, 0, 1, 0, 1, 1, 0, 0, 0]), ("500", [0, 0, 1, 0, 0, 0, 0, 0, 0]):
@@ -367,7 +376,7 @@ def test_every_notice_is_played_and_the_worst_printed(monkeypatch, capsys):
     monkeypatch.setattr(notices, "EDGES_ms", (0,))
     monkeypatch.setattr(notices, "PHASE_ms", 20)
     monkeypatch.setattr(command, "_rows", lambda arguments, runner: [])
-    assert main(["smooth", "--notices", "--delays", "50", "--processes", "1"]) == 0
+    assert main("smooth --notices --delays 50 --processes 1".split()) == 0
     printed = capsys.readouterr().out
     for late_ms in (-200, -150, -100, -50, -20, 0, 20, 50, 100, 150, 200):
         assert f"right once  {f'{late_ms} ms late':16}" in printed

@@ -50,8 +50,8 @@ def test_the_gain_of_a_part_is_what_the_grid_loses_without_it(monkeypatch):
 def test_the_table_has_a_row_for_each_part_and_group(monkeypatch, capsys):
     monkeypatch.setattr(ablation, "DRAWN", 1)
     monkeypatch.setattr(ablation, "LENGTH_S", 30)
-    given = "--delays", "60", "--only", "training", "--processes", "1", "--without", "change"
-    assert main(["smooth", *given]) == 0
+    given = "smooth --delays 60 --only training --processes 1 --without change"
+    assert main(given.split()) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith("without") and lines[2].startswith("change ")
     with pytest.raises(SystemExit, match="2"):

@@ -237,8 +237,7 @@ def test_spectra_are_printed_with_their_seed(monkeypatch, capsys):
     monkeypatch.setattr(spectra, "KINDS", {"tone": spectra._tone})
     monkeypatch.setattr(spectra, "RAMPS_ms", (250,))
     monkeypatch.setattr(command, "_rows", lambda arguments, runner: [])
-    given = "--delays", "100f", "--seed", "3", "--spectra", "--processes", "1"
-    assert main(["smooth", *given]) == 0
+    assert main("smooth --delays 100f --seed 3 --spectra --processes 1".split()) == 0
     printed = capsys.readouterr().out
     assert (
         "1 spectra of a kind, 1 seeds from 3 on" in printed

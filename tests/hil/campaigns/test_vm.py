@@ -178,7 +178,9 @@ def test_ports_are_named_by_their_sockets():
     assert any("port=2,chardev=port2" in word for word in words)
     assert machine.port_name(2).endswith("-usb-0:2:1.0-port0")
     assert process.options("-nographic\n-append root=/dev/vda ro") == [
-        *("-nographic", "-append", "root=/dev/vda ro")
+        "-nographic",
+        "-append",
+        "root=/dev/vda ro",
     ]
     drive = next(word for word in words if "disk.img" in word)
     assert "cache=writethrough" in drive, "else killing QEMU is no honest power cut"

@@ -118,8 +118,16 @@ def test_a_torn_last_line_is_played_again(folder):
     assert file.read_text() == text and len(done) == 2
 
 
-FOREIGN = b"[1]\n", b"{}\n", b"not JSON\n", b"notes of somebody", b'{"a": 1}', b"\xff\xfe\x00\n"
-FOREIGN += b'{"case": "x", "result": 1}\n', b'{"order": {}}\n{"case": ["x"], "result": 1}\n'
+FOREIGN = (
+    b"[1]\n",
+    b"{}\n",
+    b"not JSON\n",
+    b"notes of somebody",
+    b'{"a": 1}',
+    b"\xff\xfe\x00\n",
+    b'{"case": "x", "result": 1}\n',
+    b'{"order": {}}\n{"case": ["x"], "result": 1}\n',
+)
 
 
 @pytest.mark.parametrize("content", FOREIGN)

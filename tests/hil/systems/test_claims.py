@@ -84,12 +84,29 @@ def test_a_claim_names_tests_that_are_collected(path, request):
 
 def document(**changes):
     """A run of 500 kW with ten minutes of a plain day without a fault."""
-    figure = {"name": "peak_kW", "asked": 500, "way": "least", "reached": 512.0, "optimum": None}
-    figure |= {"status": "measured", "is_met": True, "text": "peak", "unit": "kW"}
+    figure = {
+        "name": "peak_kW",
+        "asked": 500,
+        "way": "least",
+        "reached": 512.0,
+        "optimum": None,
+        "status": "measured",
+        "is_met": True,
+        "text": "peak",
+        "unit": "kW",
+    }
     plain = {"is_outage": False, "for_s": 600, "faults": []}
     made_by = {"digest": "abc", "functions": {}, "files": []}
-    run = {"system": "munich", "variant": "", "days": 1, "seed": 1, "code": made_by}
-    run |= {"violations": [], "figures": [figure], "minutes": [plain]}
+    run = {
+        "system": "munich",
+        "variant": "",
+        "days": 1,
+        "seed": 1,
+        "code": made_by,
+        "violations": [],
+        "figures": [figure],
+        "minutes": [plain],
+    }
     return copy.deepcopy(run | changes)
 
 

@@ -27,6 +27,12 @@ def test_built_in_prices_are_of_the_seed_and_have_valleys_and_peaks():
     6  7  2 | 6  8  3 | 6  11  2 | 6  22  1 | 6  5  1 | 6  6  2 | 7  14  3
 """)
 def test_time_of_use(month, hour, price):
-    table = {"valley": 1, "flat": 2, "peak": 3, "valley_hours": [[22, 6]]}
-    table |= {"peak_hours": [[8, 11], [18, 21]], "summer_peak_hours": [[8, 15], [18, 21]]}
+    table = {
+        "valley": 1,
+        "flat": 2,
+        "peak": 3,
+        "valley_hours": [[22, 6]],
+        "peak_hours": [[8, 11], [18, 21]],
+        "summer_peak_hours": [[8, 15], [18, 21]],
+    }
     assert prices.time_of_use(table, datetime(2026, month, 1, hour), 1)[0] == price

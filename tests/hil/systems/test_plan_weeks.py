@@ -114,7 +114,7 @@ def test_a_month_that_is_worse_than_no_battery_is_named():
     text = plan_command.lines([ROW, worse])
     assert not plan_command.is_good(worse) and plan_command.is_good(ROW)
     assert "85" in text[1] and text[2].endswith("WORSE than no battery")
-    assert text[3].split()[:8] == ["berlin", "2000", "82", "100", "200", "41", "85", "80"]
+    assert text[3].split()[:8] == "berlin 2000 82 100 200 41 85 80".split()
 
 
 def test_alone_the_box_bills_no_higher_peak_with_a_fallback_that_the_load_reaches():

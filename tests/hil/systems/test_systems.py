@@ -292,8 +292,16 @@ def test_the_hours_of_an_outage_are_those_with_the_kernel(seed):
     assert 86_400 <= at_s <= 2 * 86_400 - 7200
     assert event_figures.carried_h(result)[0] is event_figures.critical_kWh(result)[0] is None
     plain = {"at_s": 9, "for_s": 600, "is_outage": False, "critical_kWh": 7.0}
-    played = {"at_s": at_s, "for_s": 3600, "is_outage": True, "critical_kWh": 5.0}
-    played |= {"charge_h": 2.5, "fuel_h": None, "lost_kWh": 30.0, "wanted_kWh": 120.0}
+    played = {
+        "at_s": at_s,
+        "for_s": 3600,
+        "is_outage": True,
+        "critical_kWh": 5.0,
+        "charge_h": 2.5,
+        "fuel_h": None,
+        "lost_kWh": 30.0,
+        "wanted_kWh": 120.0,
+    }
     result = result._replace(minutes=(plain, played | {"carried_s": 3000.0}))
     assert event_figures.carried_h(result) == (pytest.approx(50 / 60), 1.0, 0.0)
     assert event_figures.critical_kWh(result)[0] == 5.0
@@ -568,14 +576,11 @@ def test_no_figure_is_a_part_of_nothing(load_W, price):
     assert {name: figures.FIGURES[name](result)[0] for name in ratios} == dict.fromkeys(ratios)
 
 
-NO_RATIO = "extra_4h_MW", "import_15min", "import_1s", "seconds_over", "swings", "peak_kW", "cycles"
-NO_RATIO += (
-    "carried_h",
-    "ramps_over",
-    "event_over_kWh",
-    "noticed_kWh",
-    "yielded_h",
-    "yielded_kWh",
+NO_RATIO = (
+    *"""
+    extra_4h_MW import_15min import_1s seconds_over swings peak_kW cycles carried_h ramps_over
+    event_over_kWh noticed_kWh yielded_h yielded_kWh
+    """.split(),
     *figures.thermal.FIGURES,
 )
 

@@ -173,8 +173,12 @@ def test_an_empty_battery_misses_its_cap_or_sheds_load(changes, line):
 
 def test_a_load_that_its_scheduler_lowers_as_agreed_is_no_load_without_power():
     """Berlin's render jobs end later, and its judge once called them unserved."""
-    scheduler = {"role": "load_cap", "profile": "load_cap_tcp"}
-    scheduler |= {"lower_W_max": 30_000, "start_soc_permille": 300}
+    scheduler = {
+        "role": "load_cap",
+        "profile": "load_cap_tcp",
+        "lower_W_max": 30_000,
+        "start_soc_permille": 300,
+    }
     found = played(60, SHEDS | {"device": {"scheduler": scheduler}})
     assert found.account["lowered"] == pytest.approx(found.lowered_W[:4].sum() * 900, rel=0.01)
     assert found.account["lowered"] > 9e7 and not found.watched.unserved_J.any()
