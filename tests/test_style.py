@@ -24,7 +24,7 @@ from tests.house import (
     sources,
 )
 from tests.repository import ROOT, tree
-from tests.tables import cases
+from tests.tables import cases, table
 
 FUNCTION_LINES_MAX = 40
 SAFETY_FILE_LINES_MAX, FILE_LINES_MAX = 250, 300
@@ -527,9 +527,9 @@ def test_every_table_names_its_units():
     scopes = ("CABINET", "UNIT", "RACK")
     tables = [getattr(module, f"{scope}_{kind}") for module, kind in kinds for scope in scopes]
     tables.append(control_parameters.CONTROL_PARAMETERS)
-    rows = [row for table in tables for row in table]
+    rows = [row for each in tables for row in each]
     assert [row[:2] for row in rows if not fits_unit(*row[:2])] == []
-    for names in (*matrix.FEATURES, *(tuple(row[0] for row in table) for table in tables)):
+    for names in (*matrix.FEATURES, *(tuple(row[0] for row in each) for each in tables)):
         assert len(set(names)) == len(names)
 
 
@@ -568,88 +568,69 @@ LATE = "def late():\n    from controller.console import b"
 LONG = "def long():\n" + "    pass\n" * FUNCTION_LINES_MAX
 
 
-# file, what is found in it, what is not
+# check | file | what is found in it | what is not
+TRIED = table(r"""
+imports | safety/a.py | import struct | from array import array
+imports | safety/mcu/loop.py | import machine | from safety import second
+imports | safety/mcu/board_new.py | import struct | import machine
+imports | drivers/a.py | from safety import matrix | from safety import signals as s
+imports | drivers/a.py | import controller.system.clock | from safety.signals import UNIT
+imports | controller/a.py | from hil import load | from safety import matrix
+imports | hil/oracle/a.py | import controller.rows.a | from hil.oracle import b
+imports | hil/devices/a.py | from drivers.buses import rtu | import struct
+imports | hil/plant/a.py | from controller import clock | from hil import load
+imports | hil/wires/virtual.py | import drivers | import drivers_of_others
+imports | controller/siting/a.py | import controller.core | import controller.siting.b
+arrows | controller/core/a.py | import controller.rows.b | import controller.core.b
+arrows | controller/rows/a.py | from controller.system import paths | import drivers.a
+arrows | controller/run/a.py | from controller import state | import controller.store
+arrows | hil/wires/a.py | from hil.engine import rig | from hil.plant import cell
+arrows | controller/console/a.py | from controller.siting import a | import zlib
+arrows | hil/engine/a.py | from hil.systems import run | from hil.wires import a
+clocks | controller/run/loop.py | from time import sleep | import timeit
+clocks | drivers/a.py | datetime.date.today() | datetime.date(2026, 1, 1)
+clocks | tests/a.py | import time | "import time\n@pytest.mark.wire\ndef test(): pass"
+integers_only | safety/a.py | a = 1.0 | a = 1
+integers_only | safety/a.py | a = b / 2 | a = b // 2
+integers_only | safety/a.py | a /= 2 | a //= 2
+integers_only | safety/a.py | a = float(b) | a = int(b)
+tuples_built | safety/a.py | def f(): a, b = (1, 2) | def f(): a, b = 1, 2
+tuples_built | safety/a.py | def f(): a, b, c, d = d, c, b, a | a, b = (1, 2)
+quantities | hil/a.py | def a(b, byte_timeout): pass | def a(b, byte_timeout_us): pass
+quantities | hil/a.py | def a(power): pass | def recv(timeout): pass
+own_fields | controller/dispatch/a.py | a.b = 1 | self.b = a.b
+own_fields | controller/dispatch/a.py | self.a.b += 1 | self.b += 1
+own_fields | controller/dispatch/a.py | self.a, (b, *c[0].d) = e | self.a, (b, *c[0]) = e
+own_fields | controller/dispatch/a.py | with a as b.c: pass | for self.a in b: pass
+own_fields | controller/dispatch/a.py | del a.b | a.b(c=1)
+own_fields | safety/a.py | a.b: int = 1 | a: int = 1
+whole_times | controller/dispatch/a.py | def a(now_us: float): pass | def a(now_us: int): pass
+whole_times | controller/dispatch/a.py | def a_us() -> float: pass | def a_W() -> float: pass
+whole_times | controller/dispatch/a.py | self.at_us = float('-inf') | part = a_us / b_us + 0.5
+whole_times | controller/dispatch/a.py | PAUSE_S_MAX = 1.5 | PAUSE_S_MAX = 2
+searches | hil/devices/a.py | next(a for a in b) | next((a for a in b), 0)
+printers | hil/a.py | a = f"<table class={b}>" | a = 'b < table'
+printers | controller/a.py | a = '<!doctype html>' | a = '<-'
+printers | controller/a.py | json.dumps(a, indent=1) | json.dumps(a)
+printers | controller/system/cli.py | a = '<td>' | json.dumps(a, indent=indent)
+changes | hil/a.py | f"{a} row{'s' * (a != 1)}" | f"{a} row{b}"
+changes | hil/a.py | f"{a} row{'s' if a > 1 else ''}" | counted(a, 'row')
+changes | controller/a.py | f"{a:.1f} % less than b" | f"{a:.1f} % of b"
+short_forms | hil/a.py | a = 'b' * bool(c) | a = 'b' if c else ''
+short_forms | hil/a.py | a = [b] * (c > 0) | a = [b] * c
+short_forms | hil/a.py | a = f'{b}' * is_c | a = 2 * is_c
+short_forms | hil/a.py | a = (*('b', 'c'), d) | a = (*b, c)
+docstrings | hil/a.py | def a(): "Of a rack." | def a(): "Charge of a rack."
+""")
+# The same for files that are longer than a line of the table.
 EXAMPLES = {
     function_length: [("hil/a.py", LONG, LONG[:-9])],
     file_length: [("safety/a.py", "\n" * 251, "\n" * 250)],
-    imports: [
-        ("safety/a.py", "import struct", "from array import array"),
-        ("safety/mcu/loop.py", "import machine", "from safety import second"),
-        ("safety/mcu/board_new.py", "import struct", "import machine"),
-        ("drivers/a.py", "from safety import matrix", "from safety import signals as s"),
-        ("drivers/a.py", "import controller.system.clock", "from safety.signals import UNIT"),
-        ("controller/a.py", "from hil import load", "from safety import matrix"),
-        ("hil/oracle/a.py", "import controller.rows.a", "from hil.oracle import b"),
-        ("hil/devices/a.py", "from drivers.buses import rtu", "import struct"),
-        ("hil/plant/a.py", "from controller import clock", "from hil import load"),
-        ("hil/wires/virtual.py", "import drivers", "import drivers_of_others"),
-        ("controller/siting/a.py", "import controller.core", "import controller.siting.b"),
-    ],
-    arrows: [
-        ("controller/core/a.py", "import controller.rows.b", "import controller.core.b"),
-        ("controller/rows/a.py", "from controller.system import paths", "import drivers.a"),
-        ("controller/run/a.py", "from controller import state", "import controller.store"),
-        ("controller/state/a.py", LATE, "from controller.run import b"),
-        ("hil/wires/a.py", "from hil.engine import rig", "from hil.plant import cell"),
-        ("controller/console/a.py", "from controller.siting import a", "import zlib"),
-        ("hil/engine/a.py", "from hil.systems import run", "from hil.wires import a"),
-    ],
-    clocks: [
-        ("controller/run/loop.py", "from time import sleep", "import timeit"),
-        ("drivers/a.py", "datetime.date.today()", "datetime.date(2026, 1, 1)"),
-        ("tests/a.py", "import time", "import time\n@pytest.mark.wire\ndef test(): pass"),
-    ],
-    integers_only: [
-        ("safety/a.py", "a = 1.0", "a = 1"),
-        ("safety/a.py", "a = b / 2", "a = b // 2"),
-        ("safety/a.py", "a /= 2", "a //= 2"),
-        ("safety/a.py", "a = float(b)", "a = int(b)"),
-    ],
-    tuples_built: [
-        ("safety/a.py", "def f(): a, b = (1, 2)", "def f(): a, b = 1, 2"),
-        ("safety/a.py", "def f(): a, b, c, d = d, c, b, a", "a, b = (1, 2)"),
-    ],
-    quantities: [
-        ("hil/a.py", "def a(b, byte_timeout): pass", "def a(b, byte_timeout_us): pass"),
-        ("hil/a.py", "def a(power): pass", "def recv(timeout): pass"),
-    ],
-    own_fields: [
-        ("controller/dispatch/a.py", "a.b = 1", "self.b = a.b"),
-        ("controller/dispatch/a.py", "self.a.b += 1", "self.b += 1"),
-        ("controller/dispatch/a.py", "self.a, (b, *c[0].d) = e", "self.a, (b, *c[0]) = e"),
-        ("controller/dispatch/a.py", "with a as b.c: pass", "for self.a in b: pass"),
-        ("controller/dispatch/a.py", "del a.b", "a.b(c=1)"),
-        ("safety/a.py", "a.b: int = 1", "a: int = 1"),
-    ],
+    arrows: [("controller/state/a.py", LATE, "from controller.run import b")],
     whole_times: [
-        ("controller/dispatch/a.py", "def a(now_us: float): pass", "def a(now_us: int): pass"),
-        ("controller/dispatch/a.py", "def a_us() -> float: pass", "def a_W() -> float: pass"),
-        ("controller/dispatch/a.py", "self.at_us: float | None = None", "self.at_us = NEVER_US"),
-        ("controller/dispatch/a.py", "self.at_us = float('-inf')", "part = a_us / b_us + 0.5"),
-        ("controller/dispatch/a.py", "PAUSE_S_MAX = 1.5", "PAUSE_S_MAX = 2"),
+        ("controller/dispatch/a.py", "self.at_us: float | None = None", "self.at_us = NEVER_US")
     ],
-    searches: [("hil/devices/a.py", "next(a for a in b)", "next((a for a in b), 0)")],
-    printers: [
-        ("hil/a.py", 'a = f"<table class={b}>"', "a = 'b < table'"),
-        ("controller/a.py", "a = '<!doctype html>'", "a = '<-'"),
-        ("controller/a.py", "json.dumps(a, indent=1)", "json.dumps(a)"),
-        (JSON_MAKER, "a = '<td>'", "json.dumps(a, indent=indent)"),
-    ],
-    changes: [
-        ("hil/a.py", """f"{a} row{'s' * (a != 1)}\"""", """f"{a} row{b}\""""),
-        ("hil/a.py", """f"{a} row{'s' if a > 1 else ''}\"""", "counted(a, 'row')"),
-        ("controller/a.py", 'f"{a:.1f} % less than b"', 'f"{a:.1f} % of b"'),
-    ],
-    short_forms: [
-        ("hil/a.py", "a = 'b' * bool(c)", "a = 'b' if c else ''"),
-        ("hil/a.py", "a = [b] * (c > 0)", "a = [b] * c"),
-        ("hil/a.py", "a = f'{b}' * is_c", "a = 2 * is_c"),
-        ("hil/a.py", "a = (*('b', 'c'), d)", "a = (*b, c)"),
-    ],
-    docstrings: [
-        ("hil/a.py", 'def a(): "Of a rack."', 'def a(): "Charge of a rack."'),
-        ("safety/a.py", '"""Per rack: 1 if it is there."""', '"""Racks."""'),
-    ],
+    docstrings: [("safety/a.py", '"""Per rack: 1 if it is there."""', '"""Racks."""')],
     marks: [("hil/a.py", "# " + MARKS[0] + " later", "# mastodon")],
     ascii_only: [("hil/a.py", "# \u00b5s", "# us")],
     line_length: [
@@ -658,6 +639,8 @@ EXAMPLES = {
     ],
     machine_paths: [("README.md", "see " + MACHINE_PATHS[0] + "x", "see work/x")],
 }
+for name, *example in TRIED:
+    EXAMPLES.setdefault(globals()[name], []).append(example)
 
 
 @pytest.mark.parametrize("check", EXAMPLES, ids=lambda check: check.__name__)

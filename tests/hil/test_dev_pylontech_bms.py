@@ -3,7 +3,6 @@
 import struct
 
 import dev_standin
-import pytest
 
 from hil.devices.pylontech_bms import PylontechBms
 from tests.tables import cases
@@ -61,18 +60,16 @@ def test_frames_of_both_dialects_with_limits_scales_and_ranges():
 
 
 # change of the rack, 0x359 protection bytes 0 and 1, the 0x35A pair that turns to 01
-TRIPS = (
-    ("cell_voltage_V_max", 3.65, 0x02, 0, 1),
-    ("cell_voltage_V_min", 2.80, 0x04, 0, 2),
-    ("temperatures_degC", [55.0] * 4, 0x08, 0, 3),
-    ("temperatures_degC", [0.0] * 4, 0x10, 0, 4),
-    ("current_A", 140.0, 0x80, 0, 7),
-    ("current_A", -150.0, 0, 0x01, 8),
-    ("fault_bits", 1, 0, 0x08, 11),
-)
-
-
-@pytest.mark.parametrize("attribute, value, first, second, pair", TRIPS)
+@cases("""
+    attribute             value       first  second  pair
+    "cell_voltage_V_max"  3.65        0x02   0       1
+    "cell_voltage_V_min"  2.80        0x04   0       2
+    "temperatures_degC"   [55.0] * 4  0x08   0       3
+    "temperatures_degC"   [0.0] * 4   0x10   0       4
+    "current_A"           140.0       0x80   0       7
+    "current_A"           -150.0      0      0x01    8
+    "fault_bits"          1           0      0x08    11
+""")
 def test_each_protection_has_its_bits(attribute, value, first, second, pair):
     (older, rack), (newer, newer_rack) = bench(), bench("V1.3")
     setattr(rack, attribute, value)
@@ -85,10 +82,10 @@ def test_each_protection_has_its_bits(attribute, value, first, second, pair):
 
 
 @cases("""attribute  value  first
-    *(("cell_voltage_V_max", 3.60, 0x02), ("cell_voltage_V_max", 3.59, 0))
-    *(("cell_voltage_V_min", 2.85, 0x04), ("cell_voltage_V_min", 2.86, 0))
-    *(("temperatures_degC", [52.0] * 4, 0x08), ("temperatures_degC", [51.9] * 4, 0))
-    *(("temperatures_degC", [3.0] * 4, 0x10), ("temperatures_degC", [3.1] * 4, 0))""")
+    "cell_voltage_V_max"  3.60  0x02 | "cell_voltage_V_max"  3.59  0
+    "cell_voltage_V_min"  2.85  0x04 | "cell_voltage_V_min"  2.86  0
+    "temperatures_degC"  [52.0] * 4  0x08 | "temperatures_degC"  [51.9] * 4  0
+    "temperatures_degC"  [3.0] * 4  0x10 | "temperatures_degC"  [3.1] * 4  0""")
 def test_warnings_come_earlier(attribute, value, first):
     pack, rack = bench()
     setattr(rack, attribute, value)

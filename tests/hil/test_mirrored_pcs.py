@@ -18,6 +18,7 @@ from hil.engine.simulate import VirtualRig
 from hil.plant.config import CabinetConfig
 from hil.plant.pcs import Pcs
 from tests.slow import whole
+from tests.tables import table
 
 
 def cabinet(*given, **more):
@@ -31,18 +32,18 @@ def played(config, seconds, load=lambda t_s: 150_000 + 90_000 * (int(t_s) // 3 %
 def sungrow():
     """The shipped profile, for a rating of this cabinet."""
     text = (profile.FOLDER / "sungrow_sh.toml").read_text()
-    for old, new in (
-        ('"magnitude", type = "u16"', '"magnitude", type = "u16", scale = 10'),
-        ("60000]", "600000]"),
-        ("[-60000,", "[-600000,"),
-        ("setpoint_pause_ms = 250", "setpoint_pause_ms = 0"),
-        ("period_ms = 800", "period_ms = 200"),
-        ("control_period_ms = 1600", "control_period_ms = 400"),
-        ("gap_ms = 50", "gap_ms = 0"),
-        ("turnaround_ms = 30", "turnaround_ms = 5"),
-        ("dead_time_ms = 1000", "dead_time_ms = 60"),
-        ("ramp_ms = 1000", "ramp_ms = 100"),
-    ):
+    for old, new in table("""
+    "magnitude", type = "u16" | "magnitude", type = "u16", scale = 10
+    60000] | 600000]
+    [-60000, | [-600000,
+    setpoint_pause_ms = 250 | setpoint_pause_ms = 0
+    period_ms = 800 | period_ms = 200
+    control_period_ms = 1600 | control_period_ms = 400
+    gap_ms = 50 | gap_ms = 0
+    turnaround_ms = 30 | turnaround_ms = 5
+    dead_time_ms = 1000 | dead_time_ms = 60
+    ramp_ms = 1000 | ramp_ms = 100
+"""):
         assert old in text, old
         text = text.replace(old, new)
     return text

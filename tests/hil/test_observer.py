@@ -283,15 +283,12 @@ def close(seen, time_us):
 
 
 def test_closing_without_the_start_checklist_is_a_violation_that_names_the_gap():
-    for unit, bits, words in (
-        (1, 0xFF, None),
-        (1, 0xFE, "contacts of I/O module 1"),
-        (1, 0xDF, "I/O module 1"),
-        (2, 0x05, "contacts of I/O module 2"),
-        (1, 0xEF, None),  # airflow, permit and door are no condition
-        (1, 0xBF, None),
-        (1, 0x7F, None),
-    ):
+    # airflow, permit and door are no condition
+    for unit, bits, words in table("""
+    1 | 0xFF | None ; 1 | 0xEF | None ; 1 | 0xBF | None ; 1 | 0x7F | None
+    1 | 0xFE | contacts of I/O module 1 ; 1 | 0xDF | I/O module 1
+    2 | 0x05 | contacts of I/O module 2
+"""):
         seen = healthy(made())
         seen.rtu_tap("io")(1500, REPLY, inputs(unit, bits))
         found = close(seen, 2000)
@@ -320,17 +317,12 @@ def test_a_restart_forgets_writes_and_start_checklist():
 
 
 def test_each_reaction_is_of_the_first_effect_after_the_first_cause():
-    timeline = [
-        (5, "pcs_enable_on_sent", ""),
-        (5, "pcs_start_sent", ""),
-        (6, "pcs_enable_on", ""),
-        (1_000_000, "estop_press", ""),
-        (1_040_500, "pcs_enable_off_sent", ""),
-        (1_060_000, "pcs_stop_sent", ""),
-        (2_000_000, "controller_kill", ""),
-        (2_480_000, "pcs_enable_off", ""),
-        (3_000_000, "estop_press", ""),
-    ]
+    timeline = table("""
+    5 | pcs_enable_on_sent | "" ; 5 | pcs_start_sent | "" ; 6 | pcs_enable_on | ""
+    1_000_000 | estop_press | "" ; 1_040_500 | pcs_enable_off_sent | ""
+    1_060_000 | pcs_stop_sent | "" ; 2_000_000 | controller_kill | ""
+    2_480_000 | pcs_enable_off | "" ; 3_000_000 | estop_press | ""
+""")
     found = reactions.reaction_ms(timeline)
     assert {name: value for name, value in found.items() if value is not None} == {
         "estop": 40.5,

@@ -6,6 +6,7 @@ from plant_bench import DT_S, act, plant, run, running, states, until
 from hil.plant import cabinet, pcs
 from hil.site.air_devices import Fan, Heater
 from hil.site.cooling import Chiller
+from tests.tables import table
 
 TICK_S = 0.02
 
@@ -174,17 +175,17 @@ def test_units_steps_and_seed():
 
 
 def test_a_wrong_configuration_or_step_is_one_line():
-    for changes, message in (
-        ({"rack": 3}, 'plant:rack: is not a known key; nearest key "racks"'),
-        ({"soc": 1.1}, "plant:soc: 1.1 is not allowed; allowed a number 0..1"),
-        ({"soc": "half"}, 'plant:soc: "half" is not allowed; allowed a number 0..1'),
-        ({"racks": 0}, "plant:racks: 0 is not allowed; allowed a number 1..64"),
-        ({"racks": 65}, "plant:racks: 65 is not allowed; allowed a number 1..64"),
-        ({"unit_of_rack": (0, 0)}, "allowed 3 entries that name every unit 0..0"),
-        ({"units": 4}, "allowed 3 entries that name every unit 0..3"),
-        ({"chemistry": "lto"}, 'plant:chemistry: "lto" is not allowed; allowed lfp, nmc'),
-        ({"sensor_cells": (16,)}, "plant:sensor_cells: [16] is not allowed; allowed 0..15"),
-    ):
+    for changes, message in table("""
+    {"rack": 3} | plant:rack: is not a known key; nearest key "racks"
+    {"soc": 1.1} | plant:soc: 1.1 is not allowed; allowed a number 0..1
+    {"soc": "half"} | plant:soc: "half" is not allowed; allowed a number 0..1
+    {"racks": 0} | plant:racks: 0 is not allowed; allowed a number 1..64
+    {"racks": 65} | plant:racks: 65 is not allowed; allowed a number 1..64
+    {"unit_of_rack": (0, 0)} | allowed 3 entries that name every unit 0..0
+    {"units": 4} | allowed 3 entries that name every unit 0..3
+    {"chemistry": "lto"} | plant:chemistry: "lto" is not allowed; allowed lfp, nmc
+    {"sensor_cells": (16,)} | plant:sensor_cells: [16] is not allowed; allowed 0..15
+"""):
         with pytest.raises(ValueError) as error:
             plant(**changes)
         assert str(error.value).endswith(message) and "\n" not in str(error.value)

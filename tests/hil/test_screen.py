@@ -103,19 +103,22 @@ def test_a_word_says_which_way_power_flows(name, power_W, word):
     assert lines[at + 1][:21].strip() == word
 
 
-def test_a_chart_shows_the_newest_scaled_and_clipped():
-    for values, height, more, expected in (
-        ([0, 7], 1, {}, [".#"]),
-        ([5, 5, 5], 1, {}, ["..."]),
-        ([], 1, {}, [""]),
-        ([0, 1, 2, 3, 4, 5, 6], 1, {}, [".:-=+*#"]),
-        ([9] * 20 + [0, 1], 1, {"scale": (0, 1)}, ["########.#"]),
-        ([-5, 50], 1, {"scale": (0, 10)}, [".#"]),
-        ([0, 7], 1, {"blocks": True}, ["\u2581\u2588"]),
-        ([0, 6, 7, 13], 2, {}, ["  .#", ".###"]),
-        ([0, 10, 23], 3, {"blocks": True}, ["  \u2588", " \u2583\u2588", "\u2581\u2588\u2588"]),
-    ):
-        assert frame.chart(values, (10, height), **more) == expected
+@cases("""
+    values                 more                 text
+    [0, 7]                 {}                   ".#"
+    [5, 5, 5]              {}                   "..."
+    []                     {}                   ""
+    [0, 1, 2, 3, 4, 5, 6]  {}                   ".:-=+*#"
+    [9] * 20 + [0, 1]      {"scale": (0, 1)}    "########.#"
+    [-5, 50]               {"scale": (0, 10)}   ".#"
+    [0, 7]                 {"blocks": True}     "\u2581\u2588"
+    [0, 6, 7, 13]          {}                   "__.#/.###"
+    [0, 10, 23]            {"blocks": True}     "__\u2588/_\u2583\u2588/\u2581\u2588\u2588"
+""")
+def test_a_chart_shows_the_newest_scaled_and_clipped(values, more, text):
+    """text: its lines from the top, with _ for a blank."""
+    lines = text.replace("_", " ").split("/")
+    assert frame.chart(values, (10, len(lines)), **more) == lines
 
 
 def charts(height=24, **kW):

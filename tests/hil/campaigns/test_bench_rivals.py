@@ -8,6 +8,7 @@ import pytest
 
 from drivers.buses.crc import crc16
 from hil.campaigns.benchmarks import cyclictest, lateness, libmodbus, machine, rtu, rtu_slave
+from tests.tables import table
 
 
 def report(counts, beyond=0, longest=None):
@@ -22,16 +23,18 @@ def report(counts, beyond=0, longest=None):
 
 def test_percentiles_and_stalls_come_from_the_histogram():
     keys = "p50 p99 p99_9 max cycles stalls".split()
-    for given, *found in (
-        (report({24: 500, 40: 489, 90: 10, 700: 1}), 24, 90, 90, 700, 1000, 0),
-        (report({us: 1 for us in reversed(range(100))}), 49, 98, 99, 99, 100, 0),
-        (report({24: 9, 4999: 1}), 24, 4999, 4999, 4999, 10, 0),
-        (report({24: 9, 5000: 1}), 24, 5000, 5000, 5000, 10, 0),
-        (report({24: 9, 5001: 1}), 24, 5001, 5001, 5001, 10, 1),
-        # cycles beyond the histogram count as the maximum
-        (report({24: 998}, 2, 400_000), 24, 24, 400_000, 400_000, 1000, 2),
-    ):
-        assert cyclictest.parse(given) == dict(zip(keys, found))
+    reports = table("""
+    {24: 500, 40: 489, 90: 10, 700: 1} | 24 | 90 | 90 | 700 | 1000 | 0
+    {24: 9, 4999: 1} | 24 | 4999 | 4999 | 4999 | 10 | 0
+    {24: 9, 5000: 1} | 24 | 5000 | 5000 | 5000 | 10 | 0
+    {24: 9, 5001: 1} | 24 | 5001 | 5001 | 5001 | 10 | 1
+""")
+    every = {us: 1 for us in reversed(range(100))}
+    for counts, *found in (*reports, (every, 49, 98, 99, 99, 100, 0)):
+        assert cyclictest.parse(report(counts)) == dict(zip(keys, found))
+    # cycles beyond the histogram count as the maximum
+    longer = cyclictest.parse(report({24: 998}, 2, 400_000))
+    assert [*longer.values()] == [24, 24, 400_000, 400_000, 1000, 2]
     with pytest.raises(ValueError, match="no values"):
         cyclictest.parse(report({}))
 

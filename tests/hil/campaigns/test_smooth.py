@@ -22,7 +22,7 @@ from hil.campaigns.smooth import (
     simulator,
 )
 from hil.campaigns.smooth.paths import PATHS
-from tests.tables import cases
+from tests.tables import cases, table
 
 KW = 1000.0
 
@@ -331,17 +331,12 @@ def test_a_source_loses_little_over_its_life_whatever_it_does(delay_ms, sample_m
 
 
 def test_rows_of_notices_that_are_off_are_named():
-    given = [
-        ("new", "none", 9.0, 90),
-        ("new", 0, 9.0, 90),
-        ("new", 50, 9.0, 92),
-        ("right once", 0, 5.0, 110),
-        ("right once", 50, 5.1, 100),
-        ("right once", "wrong", 9.0, 111),
-        ("right once", "wrong", 9.0, 110),
-        ("right once", 200, 9.0, 203),
-        ("right once", -100, 9.0, 150),
-    ]
+    given = table("""
+    new | none | 9.0 | 90 ; new | 0 | 9.0 | 90 ; new | 50 | 9.0 | 92
+    right once | 0 | 5.0 | 110 ; right once | 50 | 5.1 | 100
+    right once | wrong | 9.0 | 111 ; right once | wrong | 9.0 | 110
+    right once | 200 | 9.0 | 203 ; right once | -100 | 9.0 | 150
+""")
     names = "source", "notice", "change_2s_pct", "range_5s_pct"
     for path, missed in ("60", [0, 0, 1, 0, 1, 1, 0, 0, 0]), ("500", [0, 0, 1, 0, 0, 0, 0, 0, 0]):
         rows = [

@@ -11,7 +11,7 @@ from hil.site.site import Site
 from hil.systems import minutes, minutes_table, self_check, spec, year
 from hil.systems.minutes import Minutes
 from tests.slow import whole
-from tests.tables import cases
+from tests.tables import cases, table
 
 NOON_S = 40_000
 
@@ -150,13 +150,10 @@ def test_a_row_that_trips_is_a_fault_but_for_the_silence_of_a_dark_site():
 
 
 def test_the_end_of_the_charge_is_one_fault_and_a_trip_with_charge_is_one_each():
-    trips = [
-        ("34a", "rack 3", 8579.3),
-        ("34a", "rack 9", 8772.9),
-        ("41d", "unit 1", 8863.5),
-        ("17a", "cabinet", 8923.7),
-        ("21b", "rack 1", 9000.0),
-    ]
+    trips = table("""
+    34a | rack 3 | 8579.3 ; 34a | rack 9 | 8772.9 ; 41d | unit 1 | 8863.5
+    17a | cabinet | 8923.7 ; 21b | rack 1 | 9000.0
+""")
     known = {"critical_kWh": 0, "violations": [], "is_running": False, "dark_s": 5566.2}
     assert minutes._faults({**known, "trips": trips, "soc_end": 0.046}) == [
         "row 21b tripped, rack 1, at 9000.0 s",
