@@ -1,6 +1,6 @@
 """The example's cabinet, with everything fitted, and its drivers on real frames."""
 
-from array import array
+from device_suite import Sink
 
 from controller.config import configuration, families
 from controller.sites import EXAMPLE
@@ -13,12 +13,11 @@ CONFIG = configuration.load(EXAMPLE)
 RACKS = CONFIG.racks
 
 
-class Site:
+class Site(Sink):
     """`inp` and `fresh` are written by the drivers; the meters are not read."""
 
     def __init__(self, **plant_config):
-        self.layout = CONFIG.layout()
-        self.inp, self.fresh = array("i", [0] * self.layout.inputs), bytearray(self.layout.groups)
+        super().__init__(racks=RACKS)
         self.cabinet = SimulatedCabinet(CONFIG, lambda t_s: 300_000.0, 1, plant_config)
         self.plant = self.cabinet.plant
         self.now_us = 0
@@ -68,11 +67,6 @@ class Site:
                 if row[0] == name:
                     return self.inp[at(index)]
         raise KeyError(name)
-
-    def taken(self):
-        groups = {group for group in range(self.layout.groups) if self.fresh[group]}
-        self.fresh[:] = bytes(self.layout.groups)
-        return groups
 
 
 def exchange(slave, request, now_us):

@@ -1,17 +1,17 @@
 """The rig runs every cabinet that the check accepts; its observer judges each unit."""
 
 import dataclasses
-import json
-import re
 import shutil
 import struct
 
 import pytest
+from in_process import refused, written
 from observed import events
+from test_stays_on import violations
 
 from controller.config import can_dialects, configuration
 from controller.documents import check
-from controller.sites import EXAMPLE, FOLDER, PYLONTECH
+from controller.sites import EXAMPLE, FOLDER, PV_GENSET, PYLONTECH
 from drivers import can_dialect, profile
 from hil import __main__ as cli
 from hil.campaigns.rows import start
@@ -29,8 +29,9 @@ from tests.tables import cases
 
 CABINETS = sorted(FOLDER.glob("*/cabinet.toml"))
 THREE_UNITS = FOLDER / "three_units" / "cabinet.toml"
-CONFIG = configuration.load(str(THREE_UNITS))
+CONFIG = configuration.load(THREE_UNITS)
 SECONDS = 120
+RIG = "rig --virtual --headless --cabinet"
 SITE_DEVICES = "roof diesel shed cold fan heat branch scheduler".split()
 
 
@@ -43,7 +44,7 @@ def played(config, seconds=SECONDS):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", CABINETS, ids=lambda path: path.parent.name)
 def test_every_shipped_cabinet_runs_without_a_violation(path):
-    config = coverage.loaded(str(path))
+    config = coverage.loaded(path)
     rig = played(config)
     assert rig.observer.violations == [] and rig.trips.trips == []
     names = events(rig)
@@ -65,7 +66,7 @@ def test_sizes_are_those_of_each_rack_and_unit(tmp_path):
     more = "[unit.2]\nrated_W = 200000\n[rack.5]\nrated_current_mA = 120000\n"
     path = site(tmp_path).parents[1] / "three_units/cabinet.toml"
     path.write_text(path.read_text() + more)
-    rig = VirtualRig(coverage.loaded(str(path)), lambda t_s: 500_000.0).run(0.1)
+    rig = VirtualRig(coverage.loaded(path), lambda t_s: 500_000.0).run(0.1)
     assert [pcs.rated_W for pcs in rig.plant.pcs] == [250_000, 200_000, 250_000]
     assert [unit.racks for unit in rig.observer.wiring.units] == [(0, 1, 2), (3, 4, 5), (6, 7, 8)]
     assert [unit.rated_W for unit in rig.observer.wiring.units] == [250_000, 200_000, 250_000]
@@ -96,11 +97,7 @@ def test_a_silence_has_its_place():
 """)
 def test_a_condition_of_unit_2_is_reported_only_without_its_row(action, less, duration_s, words):
     for without in (less, ()):
-        course = Course(less[-1], (action,))
-        rig = start.started(CONFIG, course, without)
-        start.ask(rig, course.power_kW, duration_s, course.cause)
-        rig.run(rig.now_us / 1e6 + duration_s)
-        lines = [re.sub(r"^[\d.]+ s: ", "", line) for line in rig.observer.violations]
+        lines = violations(Course(less[-1], (action,)), without, duration_s, CONFIG)
         assert lines == [f"unit 2: {words}"] * bool(without)
 
 
@@ -298,7 +295,7 @@ def test_a_meter_that_was_silent_is_asked_at_once_who_it_is(tmp_path):
 def test_a_fast_meter_of_a_site_is_read_in_value_mode(tmp_path, old, new):
     more = old, new
     path = site(tmp_path, own(tmp_path, "firebreak_fast_meter", SITE, more))
-    rig = ValueRig(configuration.load(str(path), tick_ms=100), lambda t_s: 3e5, 1).run(2)
+    rig = ValueRig(configuration.load(path, tick_ms=100), lambda t_s: 3e5, 1).run(2)
     power_W = rig.controller.cabinet.image.inp[signals.GRID_POWER_W]
     assert power_W == pytest.approx(300_000, rel=0.01)
 
@@ -322,15 +319,9 @@ REFUSED = [
 @pytest.mark.parametrize("name, change, words", REFUSED)
 def test_a_profile_that_the_rig_cannot_simulate_is_refused(tmp_path, capsys, name, change, words):
     path = str(site(tmp_path, own(tmp_path, name, TYPE, change)))
-    line = refused(capsys, "--cabinet", path)
+    line = refused(capsys, RIG, path)
     assert line.startswith(f"rig: {path}: the rig cannot simulate device.") and words in line
     assert f"own_{name} (allowed " in line and coverage.lines(configuration.load(path))
-
-
-def refused(capsys, *arguments):
-    assert cli.main(["rig", "--virtual", "--headless", *arguments]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    return line
 
 
 @cases("""cells  modules  is_simulated
@@ -344,13 +335,11 @@ def test_cells_are_in_equal_modules(cells, modules, is_simulated):
     assert count == (modules or {15: 1, 240: 8, 241: 241}[cells])
 
 
-def test_what_the_rig_lacks_is_one_line(capsys, tmp_path):
-    path = str(PYLONTECH)
-    scenario = ("--scenario", "bms_cells_frozen")
-    line = refused(capsys, "--cabinet", path, *scenario)
+def test_what_the_rig_lacks_is_one_line(capsys):
+    line = refused(capsys, RIG, PYLONTECH, "--scenario", "bms_cells_frozen")
     words = "scenario bms_cells_frozen, device_fault: no device bms_3; allowed io_1, bms_1, pcs_1"
-    assert line.startswith(f"rig: {path}: {words}")
-    line = refused(capsys, "--cabinet", "/no/such/cabinet.toml")
+    assert line.startswith(f"rig: {PYLONTECH}: {words}")
+    line = refused(capsys, RIG, "/no/such/cabinet.toml")
     assert line == "rig: /no/such/cabinet.toml: cannot be read: No such file or directory"
     topology = dataclasses.replace(CONFIG.topology, hma=CONFIG.hma | {"chemistry": "NMC"})
     chemistry = dataclasses.replace(CONFIG, topology=topology)
@@ -363,28 +352,20 @@ def test_what_the_rig_lacks_is_one_line(capsys, tmp_path):
 
 
 def test_a_run_names_the_mirrored_devices_everywhere(capsys, tmp_path):
-    path, out = (
-        str(FOLDER / "pv_genset" / "cabinet.toml"),
-        [str(tmp_path / n) for n in ("a.json", "a.html")],
-    )
-    more = ("--for", "4", "--json", out[0], "--plot", out[1])
-    assert cli.main(["rig", "--virtual", "--headless", "--cabinet", path, *more]) == 0
+    page = tmp_path / "a.html"
+    document = written(tmp_path, RIG, PV_GENSET, "--for", 4, "--plot", page)
     names = ", ".join(SITE_DEVICES)
     line = f"mirrored proves wiring, not decoding: {names}"
     assert line in " ".join(capsys.readouterr().out.split())
-    document = json.loads((tmp_path / "a.json").read_text())
     note = "mirrored: proves wiring, not decoding"
     assert document["mirrored"] == {"note": note, "devices": SITE_DEVICES}
-    assert line in (tmp_path / "a.html").read_text()
+    assert line in page.read_text()
 
 
 def test_the_report_of_a_cabinet_beside_the_check(capsys):
     for path, line in (
         (THREE_UNITS, "the rig simulates every device; none is mirrored"),
-        (
-            FOLDER / "pv_genset" / "cabinet.toml",
-            f"mirrored: proves wiring, not decoding: {', '.join(SITE_DEVICES)}",
-        ),
+        (PV_GENSET, f"mirrored: proves wiring, not decoding: {', '.join(SITE_DEVICES)}"),
     ):
         assert cli.main(["keys", "covers", str(path)]) == 0
         assert capsys.readouterr().out.splitlines()[-1] == f"  {line}"
@@ -394,7 +375,7 @@ def test_the_report_of_a_cabinet_beside_the_check(capsys):
 def test_the_file_of_the_rig_is_the_cabinet_with_other_plugs(tmp_path):
     changes = [own(tmp_path, name, "pv_genset/cabinet.toml") for name in ("em24",)]
     path = site(tmp_path, *changes).parents[1] / "pv_genset" / "cabinet.toml"
-    config = configuration.load(str(path))
+    config = configuration.load(path)
     ports = {bus.name: f"/dev/pts/{at}" for at, bus in enumerate(config.buses) if bus.kind == "rtu"}
     wires = {
         "ports": ports | {"lan": "127.0.0.1:99", "cluster": "127.0.0.1:98"},
@@ -402,7 +383,7 @@ def test_the_file_of_the_rig_is_the_cabinet_with_other_plugs(tmp_path):
     }
     made = tmp_path / "cabinet.toml"
     made.write_text(cabinet_file.text({"site": str(path)}, wires))
-    loaded = configuration.load(str(made))
+    loaded = configuration.load(made)
     assert loaded.safety_image == config.safety_image and loaded.names[-1][1].startswith("Rig: Cab")
     assert [each.role for each in loaded.devices] == [each.role for each in config.devices]
     plugs = {bus.name: bus.port or bus.address or bus.channel for bus in loaded.buses}
@@ -413,4 +394,4 @@ def test_the_file_of_the_rig_is_the_cabinet_with_other_plugs(tmp_path):
 def test_the_file_of_the_rig_keeps_the_plan(tmp_path):
     made = tmp_path / "cabinet.toml"
     made.write_text(cabinet_file.text({"site": str(THREE_UNITS)}, {"ports": {}, "cans": {}}))
-    assert configuration.load(str(made)).site_plan == configuration.load(THREE_UNITS).site_plan
+    assert configuration.load(made).site_plan == configuration.load(THREE_UNITS).site_plan

@@ -28,7 +28,7 @@ class Controller:
 
 @pytest.mark.parametrize("path", whole_box.CABINETS, ids=lambda path: path.parent.name)
 def test_every_item_of_the_menu_acts_on_every_cabinet_and_is_undone(path):
-    config = configuration.load(str(path))
+    config = configuration.load(path)
     cabinet = SimulatedCabinet(config, lambda t_s: 100_000.0, 1, {"soc": 0.5})
     world = World(cabinet.plant, cabinet.devices, {}, Controller())
     items = by_hand.fitting(config)

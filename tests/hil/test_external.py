@@ -11,6 +11,7 @@ import tty
 
 import pytest
 import serial
+from in_process import run
 
 from controller import __main__ as controller
 from controller.config import configuration
@@ -26,7 +27,7 @@ from hil.wires.virtual import DOWN, UP
 from tests.repository import ROOT
 from tests.tables import cases
 
-CONFIG = configuration.load(str(EXAMPLE))
+CONFIG = configuration.load(EXAMPLE)
 README = ROOT / "hil" / "engine" / "README.md"
 POD = str(ROOT / "hil/site/examples/two_cabinets_pv_genset.toml")
 ASKED = bytes.fromhex("010400000024f011")  # 36 input registers of unit 1
@@ -50,9 +51,9 @@ PLUGS = {"pcs": {"port": "/dev/pts/7"}, "can0": {"interface": "socketcan", "chan
     ("can0=socketcand:127.0.0.1:1/a",)  3  "can0: socketcand:127.0.0.1:1/a: Connection refused"
 """)
 def test_a_wrong_address_is_one_line(capsys, arguments, code, words):
-    assert cli.main(["rig", "--headless", "--plot", "", "--external", *arguments]) == code
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("rig: ") and words in line
+    given = "--plot", "", "--external", *arguments
+    ended, _, (line,) = run(capsys, "rig --headless", *given)
+    assert ended == code and line.startswith("rig: ") and words in line
 
 
 def test_a_port_that_another_program_has_is_refused(capsys):

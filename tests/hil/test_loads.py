@@ -52,7 +52,7 @@ def test_a_file_comes_before_a_scenarios_load(tmp_path):
 
 
 def test_the_built_in_load_is_a_training_job_that_fits_the_cabinet():
-    settings = configuration.load(str(EXAMPLE))
+    settings = configuration.load(EXAMPLE)
     peak_W = selection.peak_W(settings)
     rated_W = settings.unit_tables[0]["rated_W"]
     assert selection.battery_W(settings) == rated_W and selection.carried_W(settings) == 750e3

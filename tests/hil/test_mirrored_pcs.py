@@ -26,7 +26,7 @@ def cabinet(*given, **more):
 
 
 def played(config, seconds, load=lambda t_s: 150_000 + 90_000 * (int(t_s) // 3 % 2)):
-    return VirtualRig(config, load, 1, (), {"soc": 0.55}).run(seconds)
+    return VirtualRig(config, load, plant_config={"soc": 0.55}).run(seconds)
 
 
 def sungrow():
@@ -72,7 +72,7 @@ def test_a_small_cabinet_runs_with_each_shipped_profile(tmp_path, name):
 
 def test_the_watchdog_of_the_simulated_converter_ends_its_power(tmp_path):
     config = cabinet(tmp_path, SIGNED)
-    rig = VirtualRig(config, lambda t_s: 150_000, 1, (), {"soc": 0.55})
+    rig = VirtualRig(config, lambda t_s: 150_000, plant_config={"soc": 0.55})
     pcs = rig.cabinet.devices["pcs_1"]
     for address, word in ((200, 7), (211, 1)):
         pcs.write(6, address, [word], 1_000_000)

@@ -27,6 +27,6 @@ def cabinet(folder, name):
 @pytest.mark.parametrize("name", ["sunspec_battery", "byd_c130", "pylontech_m2"])
 def test_a_rack_on_modbus_closes_and_follows(tmp_path, name):
     """`sunspec_battery` and `byd_c130` close by a command, in their block of registers."""
-    rig = VirtualRig(cabinet(tmp_path, name), lambda t_s: 60_000, 1, (), {"soc": 0.55}).run(9)
+    rig = VirtualRig(cabinet(tmp_path, name), lambda t_s: 60_000, plant_config={"soc": 0.55}).run(9)
     assert rig.observer.violations == [] and rig.trips.trips == []
     assert {"contactors_closed", "setpoint_sent"} <= set(events(rig))

@@ -1,12 +1,11 @@
 """Several cabinets on one connection, each with its own controller."""
 
-import json
-
 import pytest
+from in_process import refused, written
 from slow import whole
 
+from controller import sites
 from controller.core import parameters
-from hil.__main__ import main
 from hil.engine import pod, pod_command, pod_rig
 from hil.engine.simulate import VirtualRig
 from hil.results import site_page, site_record
@@ -17,7 +16,6 @@ from tests.repository import ROOT
 from tests.tables import cases
 
 EXAMPLE = ROOT / "hil/site/examples/two_cabinets_pv_genset.toml"
-PV_CABINET = ROOT / "controller/sites/pv_genset/cabinet.toml"
 LOAD = 'name = "one"\n[load]\nkind = "constant"\npower_W = 90000\n'
 
 
@@ -35,7 +33,6 @@ def test_members_get_their_share_and_their_turn():
     assert [config.control["share_permille"] for config in whole] == [1000, 1000]
 
 
-EXAMPLE_CABINET = ROOT / "controller/sites/example/cabinet.toml"
 RACKS_CABINET = ROOT / "hil/site/examples/racks/cabinet.toml"
 RACKS = "[racks]\nrated_W = 90000\nJ_per_kW = {}\nis_metered_inside = {}\n".format
 PV = "[pv]\nrated_W = 1000\n"
@@ -45,25 +42,22 @@ MEMBER = "[[pod.member]]\nshare_permille = 500\ncabinet = "
 @cases("""text  line
     ""  "one.toml: [pod] is missing: it names the cabinets"
     MEMBER + "'none.toml'"  "none.toml: cannot be read: No such file or directory"
-    PV + MEMBER + f"'{PV_CABINET}'"  "one.toml: site: pv.rated_W = 1000, but a cabinet's device "
+    PV + MEMBER + f"'{sites.PV_GENSET}'"  "one.toml: site: pv.rated_W = 1000, but a cabinet's devic"
     MEMBER + f"'{RACKS_CABINET}'"  "one.toml: racks: the load meter is behind 0 J per kW (0 with"
     RACKS(54, "false") + MEMBER + f"'{RACKS_CABINET}'"  "racks: the load meter is behind 0 J per kW"
     RACKS(55, "true") + MEMBER + f"'{RACKS_CABINET}'"  "meter is behind 55 J per kW (0 without i"
-    RACKS(9, "true") + MEMBER + f"'{EXAMPLE_CABINET}'"  f"{EXAMPLE_CABINET} is 0: allowed"
+    RACKS(9, "true") + MEMBER + f"'{sites.EXAMPLE}'"  f"{sites.EXAMPLE} is 0: allowed"
     MEMBER + "'one.toml'"  "one.toml:schema: is missing"
 """)
 def test_a_pod_that_cannot_be_is_refused_in_one_line(tmp_path, capsys, text, line):
     path = tmp_path / "one.toml"
     path.write_text(LOAD + text)
-    assert main(["pod", str(path)]) == 2
-    said = capsys.readouterr().err
-    assert line in said and said.count("\n") == 1 and said.startswith("pod: ")
+    said = refused(capsys, "pod", path)
+    assert line in said and said.startswith("pod: ")
 
 
 def test_two_cabinets_share_a_site_and_the_document_says_so(tmp_path, capsys):
-    out = tmp_path / "out.json"
-    assert main(["pod", str(EXAMPLE), "--for", "12", "--json", str(out)]) == 0
-    doc = json.loads(out.read_text())
+    doc = written(tmp_path, "pod --for 12", EXAMPLE)
     assert [member["state"] for member in doc["members"]] == ["running", "running"]
     assert [member["meter_test"] for member in doc["members"]] == ["testing", "testing"]
     assert not any(member["violations"] or member["trips"] for member in doc["members"])
@@ -134,11 +128,10 @@ def test_value_mode_at_100_ms_holds_a_pod_to_bytes_while_pv_drifts_under_the_met
 
 
 def test_the_rig_plays_a_pod_and_its_page_loads_nothing(tmp_path, capsys):
-    page, out = tmp_path / "pod.html", tmp_path / "pod.json"
-    virtual = ("rig", "--virtual", "--for", "4", "--json", str(out), "--plot", str(page))
-    assert main([*virtual, "--cabinet", str(EXAMPLE)]) == 0
+    page = tmp_path / "pod.html"
+    doc = written(tmp_path, "rig --virtual --for 4 --plot", page, "--cabinet", EXAMPLE)
     assert "mode       byte, 20 ms, of all figures" in capsys.readouterr().out
-    assert json.loads(out.read_text())["members"][0]["mirrored"][:2] == ["roof", "diesel"]
+    assert doc["members"][0]["mirrored"][:2] == ["roof", "diesel"]
     text = page.read_text()
     assert text.count("<svg") == 2 and "All figures: byte, 20 ms, seed 1, 4 s." in text
     assert "proves wiring, not decoding" in text and "roof, diesel" in text
@@ -154,9 +147,8 @@ def test_the_rig_plays_a_pod_and_its_page_loads_nothing(tmp_path, capsys):
 """)
 def test_a_rig_of_a_pod_refuses_the_rest_in_one_line(tmp_path, monkeypatch, capsys, options, words):
     monkeypatch.chdir(tmp_path)
-    assert main(["rig", "--cabinet", str(EXAMPLE), *options]) == 2
-    said = capsys.readouterr().err
-    assert words in said and said.count("\n") == 1 and said.startswith("rig: ")
+    said = refused(capsys, "rig --cabinet", EXAMPLE, *options)
+    assert words in said and said.startswith("rig: ")
 
 
 def test_the_record_of_a_site_keeps_its_means_in_bounded_memory(monkeypatch):
@@ -212,27 +204,23 @@ expect = [{ what = "quantity", name = "load_W", after = 3, low = 1, high = 1e6 }
 
 
 def test_a_scenario_reaches_the_site_of_a_pod_or_is_refused(tmp_path, capsys):
-    path, out = tmp_path / "outage.toml", tmp_path / "pod.json"
+    path = tmp_path / "outage.toml"
     path.write_text(OUTAGE.replace("DO", 'genset_start", succeeds = "second'))
-    options = "--scenario", str(path), "--for", "40", "--values", "--json", str(out)
-    page = tmp_path / "pod.html"
-    assert main(["pod", str(EXAMPLE), *options, "--html", str(page)]) == 1
+    options, page = ("--for", 40, "--values", "--scenario", path), tmp_path / "pod.html"
+    doc = written(tmp_path, "pod", EXAMPLE, *options, "--html", page, code=1)
     assert "All figures: value, 100 ms, seed 1, 40 s." in page.read_text()
     assert "NOT MET    load_W in 1 .. 1e+06" in capsys.readouterr().out
-    doc = json.loads(out.read_text())
     # called after 1 s; cranks 10 s, rests 10 s, cranks 10 s, warms up 5 s: 38 s
     assert doc["site"]["parts"]["genset"]["power_W"] > 0 and not doc["expectations"][0]["ok"]
     alone = tmp_path / "alone.toml"
-    alone.write_text(LOAD + MEMBER + f"'{ROOT}/controller/sites/example/cabinet.toml'")
+    alone.write_text(LOAD + MEMBER + f"'{sites.EXAMPLE}'")
     for action, part in (
         ('genset_start", succeeds = "never', "genset"),
         ("transfer_switch_stuck", "transfer_switch"),
     ):
         path.write_text(OUTAGE.replace("DO", action))
-        assert main(["pod", str(alone), *options]) == 2
-        said = capsys.readouterr().err
+        said = refused(capsys, "pod", alone, *options)
         assert f"{action.partition(chr(34))[0]}: the site has no {part}" in said
-        assert said.count("\n") == 1
 
 
 AWAY = """name = "away"
@@ -258,11 +246,10 @@ OTHER_IMAGE = whole(("store_other_image", 100, "inhibited", "58"))
 """)
 def test_a_cabinet_leaves_and_joins_while_the_others_run(tmp_path, then, seconds, state, trip):
     """A moved one, whose image is not the approved one, stays open (row 58)."""
-    path, out = tmp_path / "away.toml", tmp_path / "pod.json"
+    path = tmp_path / "away.toml"
     path.write_text(AWAY.format(then=then, state=state))
-    options = "--scenario", str(path), "--for", str(seconds), "--values", "--json", str(out)
-    assert main(["pod", str(THREE), *options]) == 0
-    doc = json.loads(out.read_text())
+    options = "--scenario", path, "--for", seconds, "--values"
+    doc = written(tmp_path, "pod", THREE, *options)
     first, *others = doc["members"]
     assert first["state"] == state
     assert trip in {each["stage"] for each in first["trips"]} | {""}

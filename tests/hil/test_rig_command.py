@@ -8,10 +8,11 @@ import subprocess
 import sys
 
 import pytest
+from in_process import run
 
 from controller.config import configuration
 from controller.journal.ring import JournalError
-from controller.sites import EXAMPLE, FOLDER as SITES
+from controller.sites import EXAMPLE, PYLONTECH
 from hil import __main__ as cli
 from hil.engine import rig_command, virtual_controller, virtual_run
 from hil.results import audited
@@ -23,20 +24,14 @@ VIRTUAL = ("rig", "--virtual", "--headless", "--plot", "")
 
 
 def refused(capsys, *arguments):
-    try:
-        code = cli.main(["rig", *arguments])
-    except SystemExit as leaving:  # argparse
-        code = leaving.code
-    captured = capsys.readouterr()
-    lines = captured.err.splitlines()
-    assert captured.out == "" and len(lines) == 1 and lines[0].startswith("rig: "), captured
-    return code, lines[0].removeprefix("rig: ")
+    code, out, (line,) = run(capsys, "rig", *arguments)
+    assert out == "" and line.startswith("rig: ")
+    return code, line.removeprefix("rig: ")
 
 
 def test_a_cabinet_without_a_source_for_the_planner_is_named(capsys):
-    cabinet = str(SITES / "pylontech" / "cabinet.toml")
-    code, line = refused(capsys, "--with", "planner", "--cabinet", cabinet)
-    assert code == 2 and line.startswith(f"--with planner: {cabinet} has no such source; add ")
+    code, line = refused(capsys, "--with", "planner", "--cabinet", PYLONTECH)
+    assert code == 2 and line.startswith(f"--with planner: {PYLONTECH} has no such source; add ")
 
 
 @pytest.fixture
@@ -216,7 +211,7 @@ def test_an_interruption_before_the_start_is_one_line(capsys, monkeypatch):
 
 
 def test_the_order_of_a_run(trace):
-    settings = configuration.load(str(EXAMPLE))
+    settings = configuration.load(EXAMPLE)
     estop = scenario.load("estop")
     made = [
         rig_command.order_of(cli.parser().parse_args(["rig", *more]), chosen, settings)

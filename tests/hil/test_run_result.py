@@ -86,7 +86,7 @@ def test_figures_begin_when_the_contactors_are_closed_and_the_limits_have_recove
     timeline, from_us, measured_s
 ):
     found = run_result.measured(
-        run(1350, timeline=timeline), configuration.load(str(EXAMPLE)), {}, None, from_us, False
+        run(1350, timeline=timeline), configuration.load(EXAMPLE), {}, None, from_us, False
     )
     assert found.doc["measured_from_s"] == pytest.approx(measured_s, abs=1e-3)
     assert (found.doc["swing_2s_pct"]["load"] is None) == (timeline == ())

@@ -149,7 +149,7 @@ def run_state(virtual):
 
 def test_a_start_continues_or_ends_with_the_start_checklist():
     site = configuration.load(PYLONTECH)
-    virtual = VirtualRig(site, lambda t_s: 10_000.0, 1, (), {"soc": 0.55})
+    virtual = VirtualRig(site, lambda t_s: 10_000.0, plant_config={"soc": 0.55})
     assert run_state(virtual.run(10)) == ("running", [])
     for device, state in (("", "tripped"), ("bms_1", "inhibited"), ("meter_grid", "inhibited")):
         virtual = rig()

@@ -21,7 +21,7 @@ from hil.observer.observer import Observer
 from hil.observer.reported import Power, of_rack
 from tests.tables import cases
 
-CONFIG = configuration.load(str(EXAMPLE), tick_ms=100)
+CONFIG = configuration.load(EXAMPLE, tick_ms=100)
 REVERSED = Course("56a", (do("pcs_reverse"),))
 TAKEN = REVERSED._replace(power_kW=-200)
 MOVED = start.REQUEST | {"value_W": 150_000}
@@ -31,9 +31,9 @@ SWING = COURSES["54"]._replace(cause=(do("heat", rack=1, degC=42.0), *AGAIN))
 BLIND = tuple([do("device_fault", device=f"bms_{rack}", fault="frozen") for rack in (1, 2, 3)])
 
 
-def violations(course, less, duration_s):
+def violations(course, less, duration_s, config=CONFIG):
     """Violations after the cause of the course, without the stages `less`."""
-    rig = start.started(CONFIG, course, less)
+    rig = start.started(config, course, less)
     for each in course.before:
         start.apply(rig, each)
     start.ask(rig, course.power_kW, duration_s, course.cause)

@@ -15,7 +15,7 @@ SIGN, STEPS = (-1, 1, -1, 1), (-1, 1) * 4
 
 def in_test(path, load_W, config=lambda loaded: loaded, tick_ms=None):
     config = config(configuration.load(path, tick_ms=tick_ms))
-    rig = VirtualRig(config, lambda t_s: load_W, 1, (), {"soc": 0.55}).run(0.5)
+    rig = VirtualRig(config, lambda t_s: load_W, plant_config={"soc": 0.55}).run(0.5)
     rig.plant.key_run = False
     rig.run(1.5)
     assert rig.controller.cabinet.request_test() == 100

@@ -10,7 +10,7 @@ START, STOP, CLEAR = 650, 651, 652  # Sinexcel
 
 
 def test_a_latched_stop_ends_a_start_and_nothing_clears_or_starts_behind_it():
-    config = coverage.loaded(str(FOLDER / "market" / "cabinet.toml"))
+    config = coverage.loaded(FOLDER / "market" / "cabinet.toml")
     probe = play(config, ())
     start_s = next(at_s for at_s, address in probe if address == START)
     pressed_s = start_s + 1.5
@@ -25,7 +25,7 @@ def test_a_latched_stop_ends_a_start_and_nothing_clears_or_starts_behind_it():
 
 def test_a_short_fault_is_shown_until_a_reset_and_only_then_is_the_converter_started_again():
     """It has the fault for 1 s, and then stands by itself. Stage 59e has 5 s."""
-    config = coverage.loaded(str(FOLDER / "market" / "cabinet.toml"))
+    config = coverage.loaded(FOLDER / "market" / "cabinet.toml")
     reset_s = 30
     reset = Action(reset_s * 1_000_000, "reset", "reset", {"by": "remote"})
     rig = VirtualRig(config, lambda t_s: 60_000, 1, (reset,), {"soc": 0.55})

@@ -122,7 +122,7 @@ def test_the_live_screen_has_the_sentences_of_the_page_and_a_column_per_second()
     rows["t_us"] += 20_000  # the first row is at the end of the first tick
     recorder = SimpleNamespace(since=lambda t_us: rows[rows["t_us"] >= t_us])
     timeline = [(2_000_000, "contactors_closed", "")]
-    shown = live.Live(recorder, lambda: timeline, configuration.load(str(EXAMPLE)))
+    shown = live.Live(recorder, lambda: timeline, configuration.load(EXAMPLE))
     assert shown.shown(10_000_000)["headline"] == live.START_UP
     for now_us in range(0, 60_000_001, 100_000):
         last = shown.shown(now_us)

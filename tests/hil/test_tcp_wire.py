@@ -1,10 +1,9 @@
 """The rig's Modbus TCP wire with the controller's TCP port, engine and generic family."""
 
-import dataclasses
 import select
-from array import array
 
 import pytest
+from device_suite import Sink
 
 from controller.config import profiles
 from drivers.buses.port import RtuPort
@@ -18,12 +17,6 @@ from hil.wires.virtual import DOWN, UP, Noise
 
 pytestmark = pytest.mark.wire
 GUARD_S = 30
-
-
-@dataclasses.dataclass
-class Sink:
-    inp: array = dataclasses.field(default_factory=lambda: array("i", [0]))
-    fresh: bytearray = dataclasses.field(default_factory=lambda: bytearray(1))
 
 
 class Bench:
@@ -49,16 +42,18 @@ class Bench:
     def connect(self, now_us=0):
         """Connect as the loop does, and let the wire accept."""
         self.port.service(now_us)
-        assert select.select([self.wire], (), (), GUARD_S)[0]
-        self.wire.service(now_us)
+        self.serve(now_us)
         assert self.port.service(now_us + 1)
         return self
+
+    def serve(self, now_us):
+        assert select.select([self.wire], (), (), GUARD_S)[0]
+        self.wire.service(now_us)
 
     def ask(self, now_us):
         """One request, at this time, down to the device and its reply onto the wire."""
         self.port.write(self.engine.poll(now_us))
-        assert select.select([self.wire], (), (), GUARD_S)[0]
-        self.wire.service(now_us)
+        self.serve(now_us)
         while self.wire.next_us < now_us + 1_000_000:
             self.wire.service(self.wire.next_us)
 

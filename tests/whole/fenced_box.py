@@ -7,6 +7,7 @@ from array import array
 from dataclasses import replace
 
 from cabinet_bench import Bench, believed, found
+from site_bench import controlled
 
 from controller.config import configuration
 from controller.config.sources import Source
@@ -28,8 +29,7 @@ SOURCES = tuple(
 def settings(path):
     """The configuration of a cabinet with SOURCES in place of its own."""
     config = believed(configuration.load(path))
-    control = config.control | {"peak_import_W_max": 400_000}  # its minutes are words of 32 bits
-    config = replace(config, control=control, control_image=array("i", control.values()))
+    config = controlled(config, peak_import_W_max=400_000)  # its minutes are words of 32 bits
     return replace(config, sources=SOURCES, source_image=hint_sources.image(SOURCES))
 
 

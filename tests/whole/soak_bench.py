@@ -390,8 +390,8 @@ class RunningCabinet:
     SILENT_STEPS = 40
 
     def __init__(self, path):
-        config = coverage.loaded(str(path))
-        self.rig = VirtualRig(config, self._load_W, 1, (), {"soc": 0.55})
+        config = coverage.loaded(path)
+        self.rig = VirtualRig(config, self._load_W, plant_config={"soc": 0.55})
         for wire in self.rig.controller.wires.values():
             wire.tap = None  # the observer of the rig keeps frames
         names = [each for each in self.rig.cabinet.devices if "io" not in each]  # they latch

@@ -1,13 +1,9 @@
 """One wrong signal of a site, with controller, kernel, drivers and simulated devices."""
 
-from array import array
-from dataclasses import replace
-
 import pytest
 from slow import whole
+from test_island_modes import config
 
-from controller.config import configuration
-from controller.sites import FOLDER
 from hil.engine.simulate import VirtualRig
 from hil.site.genset import COOLING, LOADED, Genset
 from hil.site.grid import Grid
@@ -20,13 +16,6 @@ OUTAGE_S, FAULT_S, END_S = 60, 100, 200
 IMPORT_W = 500_000
 
 
-def config(tick_ms):
-    """The site with a generator set, PV and four stages of 60 kW; its meter believed."""
-    loaded = configuration.load(FOLDER / "pv_genset" / "cabinet.toml", tick_ms=tick_ms)
-    control = loaded.control | {"meter_code_permille": 0, "mode_return_s": 10}
-    return replace(loaded, control=control, control_image=array("i", control.values()))
-
-
 class Run:
     """An outage at 60 s; `change` makes a signal of the site wrong at fault_s."""
 
@@ -37,7 +26,7 @@ class Run:
         grid = Grid(1, outages=[[OUTAGE_S, 1e6]] if has_outage else [])
         self.site = Site(lambda t_s: load_W, 1, grid, [switch, self.genset, sun])
         tick_ms = 100 if rig is ValueRig else 20
-        self.rig = rig(config(tick_ms), None, 1, (), {"soc": 0.9}, None, self.site)
+        self.rig = rig(config(tick_ms), None, plant_config={"soc": 0.9}, site=self.site)
         self.change, self.fault_s = change, fault_s
         self.dark_s = self.over_s = 0.0
         self.stops = 0

@@ -25,7 +25,7 @@ from soak_bench import (
 from whole_box import CABINETS
 
 from controller.hints import hint_statistics
-from controller.sites import EXAMPLE, FOLDER
+from controller.sites import EXAMPLE, PYLONTECH
 from controller.store import two_copies
 from controller.store.stored_record import Record, StoreError
 from tests.exemptions import Exempt, same
@@ -48,7 +48,6 @@ def soaked(tmp_path, monkeypatch):
 
 
 HINTS = ("accepted", "refused", "bad_mac", "hellos")
-PYLONTECH = FOLDER / "pylontech" / "cabinet.toml"
 STEP_US = 1_300_000  # longer than all periods but the slowest
 
 

@@ -21,7 +21,7 @@ from controller.doors.settings import KINDS
 from controller.journal.ring import JournalReader
 from controller.recorder import quarters, reading
 from controller.run import link_statistics
-from controller.sites import EXAMPLE
+from controller.sites import EXAMPLE, PV_GENSET
 from controller.state import plan_file
 from controller.system import clock, release
 
@@ -31,7 +31,6 @@ NOT_GRANTED = ("memory is not locked", "no real-time priority")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 QUARTER_S = quarters.QUARTER_S
 KIB_MAX = 30_000  # of the planner: 20 MiB above bare Python
-SITE_DEVICES = next(path for path in CABINETS if path.parent.name == "pv_genset")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +71,7 @@ def lines(service):
 
 @pytest.mark.parametrize(
     "cabinet",
-    [SITE_DEVICES, *whole(*[path for path in CABINETS if path != SITE_DEVICES])],
+    [PV_GENSET, *whole(*[path for path in CABINETS if path != PV_GENSET])],
     ids=lambda path: path.parent.name,
 )
 def test_the_controller_runs_under_its_unit(cabinet, box):
@@ -100,7 +99,7 @@ def test_the_controller_runs_under_its_unit(cabinet, box):
 
 def test_an_address_family_that_is_missing_is_one_line_and_no_end(box):
     """The unit without its drop-in allows no IP: the devices there are silent."""
-    made = box(SITE_DEVICES)
+    made = box(PV_GENSET)
     made.host([])
     service = made.start("firebreak.service")
     service.until_notified(b"WATCHDOG=1", 5)

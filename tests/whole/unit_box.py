@@ -217,7 +217,7 @@ class Box(contextlib.ExitStack):
 
     def __init__(self, root, wheel, cabinet, extras=()):
         super().__init__()
-        self.root, self.config = root, configuration.load(str(cabinet))
+        self.root, self.config = root, configuration.load(cabinet)
         for name in "proc tmp dev sys run etc media opt/python usr".split():
             (root / name).mkdir(parents=True)
         self._release(wheel, extras)

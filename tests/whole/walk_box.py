@@ -84,7 +84,7 @@ PAGES = [name for name in WITH_RUN_DIR if "--json" in options(name) and name not
 
 def configs(tick_ms=None):
     """Each shipped cabinet and member of a pod. tick_ms: of all, None: as shipped."""
-    found = {path.parent.name: configuration.load(str(path), tick_ms=tick_ms) for path in CABINETS}
+    found = {path.parent.name: configuration.load(path, tick_ms=tick_ms) for path in CABINETS}
     for path in PODS:
         for number, config in enumerate(pod.member_configs(str(path), tick_ms=tick_ms), 1):
             found[f"{path.stem}_{number}"] = config

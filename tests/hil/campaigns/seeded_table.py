@@ -83,7 +83,7 @@ def main(labels):
     from hil.engine import forks
 
     detected = 0
-    row_of = play.work(limits.Limits(configuration.load(str(EXAMPLE))), labels)
+    row_of = play.work(limits.Limits(configuration.load(EXAMPLE)), labels)
     for found in forks.values(play.ordered(labels), row_of, forks.cores()):
         row = verdict.Row.of(found, courses.EVERY)
         detected += not row.is_met

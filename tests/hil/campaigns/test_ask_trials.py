@@ -1,10 +1,8 @@
 """The answers of `firebreak ask` against simulated jobs: a few of `python -m hil trials ask`."""
 
-import json
-
 import pytest
+from in_process import written
 
-from hil.__main__ import main
 from hil.campaigns.ask import command, job
 from tests.tables import cases
 
@@ -14,10 +12,8 @@ SEED, MINUTES = 11, 3
 @pytest.mark.whole
 @pytest.mark.parametrize("count", [16, 40])
 def test_no_job_with_a_yes_is_short(count, tmp_path):
-    path = tmp_path / "ask.json"
-    given = "--seed", SEED, "--count", count, "--minutes", MINUTES, "--json", path
-    assert main(["trials", "ask", *map(str, given)]) == 0
-    found = json.loads(path.read_text())
+    given = "--seed", SEED, "--count", count, "--minutes", MINUTES
+    found = written(tmp_path, "trials ask", *given)
     assert (found["jobs"], found["false_yes"]) == (count, [])
     assert {name.split(",")[0] for name in found["outcomes"]} == {"yes", "no", "not known"}
     assert found["right"] + len(found["false_no"]) == found["known"] < count

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
+from in_process import refused, run
 
 from controller.journal.ring import JournalError
 from hil import __main__ as cli
@@ -19,19 +20,10 @@ RESULTS = sorted(FOLDER.glob("*.json"))
 BYTES_MAX = 20_000  # of a committed result
 
 
-def run(capsys, *argv):
-    try:
-        code = cli.main([str(each) for each in argv])
-    except SystemExit as leaving:  # argparse
-        code = leaving.code
-    said = capsys.readouterr()
-    return code, said.out, said.err.splitlines()
-
-
 def test_the_page_is_made_from_the_committed_results(capsys):
-    code, out, err = run(capsys, "bench", "page")
+    code, out, err = run(capsys, "bench page")
     assert (code, err) == (0, [])
-    assert run(capsys, "bench", "page", *RESULTS) == (0, out, [])
+    assert run(capsys, "bench page", *RESULTS) == (0, out, [])
     sections = re.findall(r"^## (\w+): `python -m hil", out, re.MULTILINE)
     assert sorted(sections) == [path.stem for path in RESULTS]
     figures = [each for path in RESULTS for each in document.read(str(path))["figures"]]
@@ -68,8 +60,7 @@ def test_sections_come_in_a_fixed_order_and_name_what_is_missing():
 
 def test_the_page_refuses_a_file_without_results(capsys, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({"schema": 1}))
-    code, out, err = run(capsys, "bench", "page", tmp_path / "a.json")
-    assert (code, out, len(err)) == (2, "", 1) and "a.json" in err[0]
+    assert "a.json" in refused(capsys, "bench page", tmp_path / "a.json")
 
 
 def test_a_measurement_prints_and_writes_the_same(capsys, tmp_path):

@@ -21,7 +21,7 @@ from safety import peer as pe, second as sc, signals as s
 
 @pytest.fixture
 def rig():
-    config = start.armed(configuration.load(str(EXAMPLE)), (start.SECOND_CHANNEL,), ())
+    config = start.armed(configuration.load(EXAMPLE), (start.SECOND_CHANNEL,), ())
     return VirtualRig(config, lambda t_s: 300_000.0, 1).run(4)
 
 

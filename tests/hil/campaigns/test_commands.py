@@ -7,6 +7,7 @@ import threading
 from unittest.mock import Mock, call
 
 import pytest
+from in_process import refused, run
 
 from controller.journal.ring import JournalError
 from controller.sites import FOLDER
@@ -88,31 +89,22 @@ RENAMED_TO += ["smooth largest", "long speeds", "keys covers"]
 
 def test_an_old_name_answers_with_the_new_one(capsys):
     for name, new in RENAMED.items():
-        assert main([name, "--count", "1"]) == 2
-        assert capsys.readouterr().err == f"{name}: is now `python -m hil {new}`\n"
+        assert refused(capsys, f"{name} --count 1") == f"{name}: is now `python -m hil {new}`"
         assert new.split("`")[0] in RENAMED_TO
 
 
 @pytest.mark.parametrize("line", REFUSED.strip().splitlines())
 def test_wrong_words_are_one_line(line, capsys):
     given, _, words = line.replace("SITES", str(FOLDER)).partition(": ")
-    words_given = given.split()
-    words_given += WITH_STOPPED if given == "rows --disarmed" else []
-    try:
-        code = main(words_given)
-    except SystemExit as leaving:
-        code = leaving.code
-    out, err = capsys.readouterr()
-    assert (code, out, len(err.splitlines())) == (2, "", 1)
-    name, _, found = err.partition(": ")
+    more = WITH_STOPPED if given == "rows --disarmed" else []
+    code, out, (told,) = run(capsys, given, *more)
+    assert (code, out) == (2, "")
+    name, _, found = told.partition(": ")
     assert given.split()[: len(name.split())] == name.split() and found.startswith(words)
 
 
 def test_no_command_at_all_is_headed_with_the_program(capsys):
-    with pytest.raises(SystemExit) as left:
-        main([])
-    assert left.value.code == 2
-    assert capsys.readouterr().err == "hil: the following arguments are required: COMMAND\n"
+    assert refused(capsys, "") == "hil: the following arguments are required: COMMAND"
 
 
 def test_every_check_is_a_line_and_a_row():

@@ -1,13 +1,12 @@
 """The attack on hints: each bad hint at the admission check, and short attacks on the rig."""
 
-import json
 from types import SimpleNamespace
 
 import pytest
+from in_process import written
 
 from controller.core.base import hint_codes as h
 from controller.hints import admission as hints, hint_check, hint_statistics, wire as w
-from hil import __main__ as cli
 from hil.campaigns.hint_attack import command
 from hil.campaigns.hint_attack.attack import KINDS, LESSER, SOURCE, Forger, import_cap
 from tests.tables import cases
@@ -26,7 +25,6 @@ REFUSED = {
 }
 
 FRESH = hint_check
-ATTACK = "--count", "700", "--seed", "5"
 
 
 def check_and_forger(seed=20_260_314):
@@ -90,9 +88,7 @@ def test_the_same_seed_makes_the_same_hints():
 @pytest.mark.wire
 def test_a_short_attack_on_the_rig(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(command, "QUIET_S", 0.2)
-    path = tmp_path / "a.json"
-    assert cli.main(["trials", "hint-attack", *ATTACK, "--json", str(path)]) == 0
-    doc = json.loads(path.read_text())
+    doc = written(tmp_path, "trials hint-attack --count 700 --seed 5")
     assert (doc["sent"], doc["accepted"], doc["genuine"], doc["genuine_accepted"]) == (700, 0, 3, 3)
     found = doc["hints"]
     assert found["accepted"] == 3 and min(found["bad_mac"], found["wrong_length"]) > 50
@@ -101,7 +97,7 @@ def test_a_short_attack_on_the_rig(monkeypatch, tmp_path, capsys):
     assert "verdict    0 bad hints accepted; 3 of 3 genuine\n" in capsys.readouterr().out
 
 
-def test_one_bad_hint_or_one_genuine_hint_decides(monkeypatch):
+def test_one_bad_hint_or_one_genuine_hint_decides():
     late = {"p50": 1, "p99": 1, "p99_9": 1, "max": 1}
     loop = {"ticks": 1, "missed": 0, "late": 0, "lateness_us": late}
     fine = {

@@ -5,15 +5,14 @@ import math
 
 import numpy as np
 import pytest
+from in_process import refused, written
 
 from controller.__main__ import main as firebreak
 from controller.audit import report
-from hil.__main__ import main
 from hil.campaigns.smooth import largest as course, largest_tables as tables
 from hil.campaigns.smooth.largest import FEED, RACKS, Case, Racks, Way
 from tests.repository import ROOT
 
-ONE = "--only", "NERC", "--processes", "1"
 PLAIN = Racks(50.0, 0.0, 0.0, 0.0, RACKS)
 
 
@@ -88,7 +87,7 @@ def test_losses_of_the_floor_and_of_the_battery():
     assert found["alone"] == 0 and found["55 ms"] == pytest.approx(100 * lost_W / 400)
 
 
-def test_sizes_are_those_of_the_audit_of_the_same_course(monkeypatch, tmp_path, capsys):
+def test_sizes_are_those_of_the_audit_of_the_same_course(monkeypatch, tmp_path):
     _, found = grids(monkeypatch)
     load_W, grid_W = course.nerc_W(), found["55 ms"]
     rows = [f"{at * 0.02:.2f},{load_W[at]},{grid_W[at]}" for at in range(500, len(load_W))]
@@ -132,8 +131,7 @@ def test_the_worst_load_of_each_rule_and_loads_that_a_battery_makes_worse():
 
 def test_the_command_prints_one_table_and_refuses_an_unknown_load(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(course, "REPEATS", 1)
-    written = str(tmp_path / "a.json")
-    assert main(["smooth", "largest", *ONE, "--json", written]) == 0
+    (row,) = written(tmp_path, "smooth largest --only NERC --processes 1")["rows"]
     first, smallest = capsys.readouterr().out.split("\nthe smallest site of 1 loads")
     rows = [line.strip("| ").split(" | ") for line in first.splitlines() if line[:1] == "|"]
     cells = {name: each for name, *each in rows}
@@ -145,10 +143,9 @@ def test_the_command_prints_one_table_and_refuses_an_unknown_load(monkeypatch, c
     assert "below 50" in cells["Southern range_6s (?)"]
     assert smallest.splitlines()[1].endswith("| the load that decides |")
     assert cells["energy lost in the battery"][:2] == ["0.00 %", "0.00 %"]
-    (row,) = json.loads((tmp_path / "a.json").read_text())["rows"]
     assert row["load"] == "NERC's ramp" and len(row["ways"]["55 ms"]) == 16
-    assert main(["smooth", "largest", "--only", "nothing"]) == 2
-    assert "allowed are parts of NERC's ramp, training" in capsys.readouterr().err
+    line = refused(capsys, "smooth largest --only nothing")
+    assert "allowed are parts of NERC's ramp, training" in line
 
 
 def on_page():

@@ -1,12 +1,10 @@
 """Nuisance: which loads, what counts as a stop, and what a count of trips allows to say."""
 
-import json
-
 import pytest
+from in_process import refused, written
 
 from controller.config import configuration
 from controller.sites import EXAMPLE
-from hil.__main__ import main
 from hil.campaigns.nuisance import courses
 from hil.campaigns.nuisance.command import mean_max
 from hil.scenarios.scenario import Action
@@ -33,7 +31,7 @@ def test_every_power_column_of_every_file_is_a_load(folder):
 
 
 def test_a_load_begins_again_at_its_end_and_fits_the_cabinet(folder):
-    config = configuration.load(str(EXAMPLE))
+    config = configuration.load(EXAMPLE)
 
     def at(file, column):
         power = courses.power_of(courses.Course("as built", folder / file, column, 9.0, 1), config)
@@ -69,10 +67,7 @@ def test_a_stop_of_a_sound_cabinet_is_an_exit_code(result, code, folder, monkeyp
     monkeypatch.setattr(
         courses, "run", lambda course: result if course.condition == noisy else FINE
     )
-    path = folder / "out.json"
-    given = "--loads", str(folder), "--hours", "2", "--json", str(path)
-    assert main(["trials", "nuisance", *given]) == code
-    document = json.loads(path.read_text())
+    document = written(folder, "trials nuisance --hours 2 --loads", folder, code=code)
     count = 4 if result["trips"] else 0
     kind = TRIPS[result["trips"][0]["stage"]] if count else "stops"
     assert [document["groups"][name]["hours"] for name in (noisy, "all")] == [8.0, 32.0]
@@ -93,6 +88,5 @@ def test_trips_after_the_start_are_counted(at_s, stages, monkeypatch):
 
 def test_a_folder_with_a_bad_load_is_refused(tmp_path, capsys):
     (tmp_path / "a.csv").write_text("t_s,a_kW\n0,x\n")
-    assert main(["trials", "nuisance", "--loads", str(tmp_path)]) == 2
-    words = f"trials nuisance: {tmp_path}/a.csv: 0 of 1 rows usable in a_kW"
-    assert capsys.readouterr().err.startswith(words)
+    line = refused(capsys, "trials nuisance --loads", tmp_path)
+    assert line.startswith(f"trials nuisance: {tmp_path}/a.csv: 0 of 1 rows usable in a_kW")

@@ -1,13 +1,12 @@
 """Outages at random moments: what an outage must keep, and the arithmetic of an island."""
 
-import json
 from types import SimpleNamespace
 
 import pytest
+from in_process import written
 
 from controller.config import configuration
 from controller.sites import EXAMPLE
-from hil.__main__ import main
 from hil.campaigns.outage import command, course, islands
 from hil.site.branches import LoadShed
 from hil.site.grid import Grid
@@ -102,9 +101,7 @@ def test_the_figures_name_run_and_moment_of_the_worst():
 def test_one_outage_in_bytes_keeps_every_promise(monkeypatch, tmp_path):
     monkeypatch.setattr(course, "OUTAGE_S", 4.0)
     monkeypatch.setattr(course, "AFTER_S", 2.0)
-    path = tmp_path / "outage.json"
-    assert main(["trials", "outage", "--count", "1", "--json", str(path)]) == 0
-    document = json.loads(path.read_text())
+    document = written(tmp_path, "trials outage --count 1")
     assert [each["dark_s"] for each in document["outages"]] == [0.1]
 
 
@@ -138,7 +135,7 @@ def test_an_island_that_breaks_a_promise_is_named(changes, broken):
 def test_the_battery_carries_an_island_in_value_mode_until_the_reserve(monkeypatch):
     monkeypatch.setattr(islands, "BEGIN_S", 30.0)  # the limits are open
     monkeypatch.setattr(islands, "AFTER_S", 2.0)
-    config = configuration.load(str(EXAMPLE), tick_ms=100)
+    config = configuration.load(EXAMPLE, tick_ms=100)
     found = islands.play(islands.Island("x", 200_000.0, 0.105), config, 1)
     assert found["trips"] == [] and found["dark_s"] == 0 and 0.005 < found["hours"] < 0.02
 

@@ -24,7 +24,7 @@ from safety import matrix as m, parameters as p
 from safety.kernel import Kernel
 from tests.tables import cases
 
-CONFIG = configuration.load(str(EXAMPLE))
+CONFIG = configuration.load(EXAMPLE)
 LIMITS = Limits(CONFIG)
 # Some of each kind of source and of effect; the first few wait for little.
 QUICK = ["1a", "12b", "29", "41a", *STOPPED]
@@ -182,7 +182,7 @@ def test_a_stop_that_nothing_asks_for_is_found(monkeypatch):
 
 def test_a_converter_that_hears_nothing_may_stop_before_its_row():
     """Its set-point expires on a second of its own clock, here after 1 to 2 s without a write."""
-    quick = believed(configuration.load(str(EXAMPLE)))
+    quick = believed(configuration.load(EXAMPLE))
     quick.topology.device("pcs", 0).profile.settings["reversion_s"] = 2
     each = COURSES["41a"]._replace(before=(do("bridge_chain"),))
     result, _ = result_of(each, quick)

@@ -31,7 +31,7 @@ HIDDEN = same(
     "31b",
     "12b",
 )
-CONFIG = configuration.load(str(EXAMPLE))
+CONFIG = configuration.load(EXAMPLE)
 CURRENT = "26.140 s: rack 1 opened at 87.4 A"
 WORDS = CONFIG.stage_words
 FREED = {"by itself": False, "remote": True, "key": True, "closes": False}

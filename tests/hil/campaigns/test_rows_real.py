@@ -28,7 +28,7 @@ from tests.repository import ROOT
 from tests.tables import cases
 
 HANG_GUARD_S = 30
-CONFIG = configuration.load(str(EXAMPLE))
+CONFIG = configuration.load(EXAMPLE)
 STEPPED, VIRTUAL = Limits(CONFIG, real.STEP_ms), Limits(CONFIG)
 CALM = {"step_ms_max": 12.0, "bad_ticks": 0}
 STALLED = {"step_ms_max": 80.0, "bad_ticks": 1}
@@ -58,7 +58,7 @@ def made_rig(tmp_path, label, *more):
     "51 silent"  ("51",)  False""")
 def test_a_rig_arms_what_its_course_needs(tmp_path, label, armed, may_be_killed):
     rig = made_rig(tmp_path, label, *[real.CHANNEL_B] * (armed == ("51",)))
-    checked = configuration.load(str(tmp_path / "cabinet.toml"))
+    checked = configuration.load(tmp_path / "cabinet.toml")
     assert checked.safety_image == start.armed(CONFIG, armed, ()).safety_image
     assert (checked.safety_image != CONFIG.safety_image) == bool(armed)
     assert rig.may_be_killed == may_be_killed and rig.order["course"] == label

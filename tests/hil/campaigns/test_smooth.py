@@ -2,11 +2,11 @@
 counts as off, and the command.
 """
 
-import json
 import math
 
 import numpy as np
 import pytest
+from in_process import written
 
 from controller.core.base.answers import FastRequest
 from hil.__main__ import main
@@ -267,10 +267,9 @@ def folder(tmp_path):
 
 def test_all_kinds_and_delays_of_a_file_are_in_table_and_json(folder, capsys):
     options = "--delays", "170,100f", "--only", "b total", *"--processes 1 --range-kW 20".split()
-    assert main(["smooth", "--loads", str(folder), *options, "--json", str(folder / "o.json")]) == 0
+    document = written(folder, "smooth --loads", folder, *options)
     printed = capsys.readouterr().out
     assert "seed       1" in printed and "verdict    0 figures are off" in printed
-    document = json.loads((folder / "o.json").read_text())
     names = [(row["path"], row["kind"]) for row in document["rows"]]
     assert names == [(path, kind) for path in ("170", "100f") for kind in ("held", "jit", "lin")]
     row = document["rows"][0]

@@ -1,9 +1,9 @@
 """The pack: verdicts of planted runs, its page, and the tests that no rig answers."""
 
 import pytest
+from in_process import refused
 
 from controller.sites import EXAMPLE
-from hil.__main__ import main
 from hil.campaigns.vendor_pack import gains, page, plays, verdicts
 from hil.engine import coverage
 from hil.values.chain_only import ChainOnly
@@ -63,7 +63,7 @@ def test_the_page_has_every_test_its_curve_and_its_csv():
 
 
 def test_the_gains_are_those_of_the_configuration_and_of_its_path():
-    config = coverage.loaded(str(EXAMPLE))
+    config = coverage.loaded(EXAMPLE)
     found = {each.name: each for each in gains.of_config(config)}
     assert found["tick_ms"].value == 20 and found["setpoint_ramp_W_per_s"].unit == "W/s"
     assert found["path: dead time"] == ("path: dead time", 60.0, "ms")
@@ -72,7 +72,7 @@ def test_the_gains_are_those_of_the_configuration_and_of_its_path():
 
 
 def test_a_cabinet_with_capacitors_has_a_path_that_is_shorter_by_them():
-    config = coverage.loaded(str(EXAMPLE))
+    config = coverage.loaded(EXAMPLE)
     other = plays.buffered(config, 54)
     delays_ms = [each.control["track_path_delay_ms"] for each in (config, other)]
     assert delays_ms == [110, 56] and list(other.control_image) == [*other.control.values()]
@@ -97,6 +97,5 @@ def test_t4_plays_around_the_edge_that_is_sharpest_for_the_path(monkeypatch):
 
 
 def test_a_cabinet_without_sources_is_refused_in_one_line(capsys):
-    assert main(["vendor-pack", "--cabinet", "controller/sites/pylontech/cabinet.toml"]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    line = refused(capsys, "vendor-pack --cabinet controller/sites/pylontech/cabinet.toml")
     assert line.startswith("vendor-pack: --cabinet ") and "source" in line

@@ -192,7 +192,7 @@ def test_the_slower_configuration_is_accepted(tmp_path):
     (tmp_path / "cabinet.toml").write_text(
         image.cabinet_file(("pcs", "io", "gas", "meter_grid", "meter_load"))
     )
-    checked = configuration.load(str(tmp_path / "cabinet.toml"))
+    checked = configuration.load(tmp_path / "cabinet.toml")
     assert checked.tick_ms == 100
     assert [bus.port for bus in checked.buses if bus.name == "io"] == [machine.port_name(2)]
 
@@ -413,14 +413,17 @@ def test_a_new_box_is_in_standby_and_is_started_once_it_takes_commands(lab):
     judged(running.latched, lab, "a contactor closed without a reset")
 
 
+def starts_and_renewals(lab):
+    return [command for command in lab.machine.asked if command in (labs.START, labs.RENEW)]
+
+
 def test_a_box_that_got_a_new_store_is_started_again(lab, monkeypatch):
     lab.rig.stalls = 1
     judged(running.closes, lab, "^active: 40b, 44c$")
     monkeypatch.setattr(labs, "STALL_STAGES", {"40b", "44c"})
     lab.rig.stalls = 1
     assert "1 stalls of the emulator" in running.closes(lab)
-    asked = [command for command in lab.machine.asked if command in (labs.START, labs.RENEW)]
-    assert asked == [labs.START] * 3 + [labs.RENEW, labs.START]
+    assert starts_and_renewals(lab) == [labs.START] * 3 + [labs.RENEW, labs.START]
 
 
 def test_a_refused_start_gets_a_new_store_after_a_stall_of_the_emulator(lab, monkeypatch):
@@ -428,8 +431,7 @@ def test_a_refused_start_gets_a_new_store_after_a_stall_of_the_emulator(lab, mon
     monkeypatch.setattr(labs, "STALL_STAGES", {"40b", "44c"})
     lab.machine.answers[labs.START] = [(1, "a row keeps it open")] * 2 + [(0, "start: accepted")]
     assert lab.start() == "start: accepted"
-    asked = [command for command in lab.machine.asked if command in (labs.START, labs.RENEW)]
-    assert asked == [labs.START, labs.RENEW] * 2 + [labs.START]
+    assert starts_and_renewals(lab) == [labs.START, labs.RENEW] * 2 + [labs.START]
     monkeypatch.setattr(labs, "RESTART_S", -1.0)
     lab.machine.answers[labs.START] = [(1, "a row keeps it open")]
     judged(lambda lab: lab.start(), lab, "not accepted: a start .*; active: 40b, 44c$")

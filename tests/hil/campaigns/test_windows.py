@@ -1,12 +1,11 @@
 """Demand windows with restarts and clock errors: the events, the judgement, and an hour of both."""
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from in_process import written
 
-from hil.__main__ import main
 from hil.campaigns.windows import command, course
 
 HOUR_S, LIMIT_W = 3600, 100_000
@@ -127,12 +126,11 @@ def test_without_a_clock_after_a_restart_the_limit_at_each_moment_is_possible(en
 
 def test_the_command_judges_both_intervals(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(course, "play", _found)
-    path = tmp_path / "windows.json"
-    assert main(["trials", "windows", "--seed", "3", "--days", "9", "--json", str(path)]) == 1
+    document = written(tmp_path, "trials windows --seed 3 --days 9", code=1)
     out = capsys.readouterr().out
     assert "verdict    1 of 6 possible intervals above the limit" in out
     assert "above the limit although possible: 1, by 20000 W" in out
-    assert [each["interval_min"] for each in json.loads(path.read_text())["runs"]] == [15, 30]
+    assert [each["interval_min"] for each in document["runs"]] == [15, 30]
 
 
 def _found(seed, days, limit_W, interval_s):

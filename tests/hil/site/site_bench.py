@@ -1,5 +1,7 @@
 """A site with stand-ins for its cabinets."""
 
+from array import array
+from dataclasses import replace
 from types import SimpleNamespace
 
 from hil.site.site import Site
@@ -22,6 +24,12 @@ def cabinet(*units, drawn_W=0.0):
     return SimpleNamespace(
         pcs=list(units), drawn_W=drawn_W, advance=lambda *_: None, supply=seen.append, seen=seen
     )
+
+
+def controlled(config, **control):
+    """The settings with other values of their control functions."""
+    control = config.control | control
+    return replace(config, control=control, control_image=array("i", control.values()))
 
 
 def site(load_W=100_000.0, members=(), **more):

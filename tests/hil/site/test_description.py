@@ -3,6 +3,7 @@
 import gzip
 
 import pytest
+from in_process import refusal
 
 from controller.forms.refusal import ConfigError
 from hil.__main__ import main
@@ -48,10 +49,8 @@ def built(tmp_path, text, seed=1):
     LOAD + 2 * "[[pod.member]]\ncabinet = 'a'\nshare_permille = 501\n"  "pod.member: 2 members with"
 """)
 def test_a_wrong_file_is_refused_in_one_line(tmp_path, text, line):
-    with pytest.raises(ConfigError) as error:
-        description.read(written(tmp_path, text))
-    found = str(error.value)
-    assert found.startswith("site.toml:") and line in found and "\n" not in found
+    found = refusal(ConfigError, description.read, written(tmp_path, text))
+    assert found.startswith("site.toml:") and line in found
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file"):
         description.read(tmp_path / "none.toml")
 

@@ -1,14 +1,13 @@
 """An outage in value mode: the sequence of modes, what is shed, the generator set, the battery."""
 
-from array import array
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from site_bench import controlled
 
 from controller.config import configuration
 from controller.core.policies.modes import BLACK_START, GRID, HAND_OVER, ISLAND, RETURN
-from controller.sites import FOLDER
+from controller.sites import PV_GENSET
 from hil.site.genset import Genset
 from hil.site.grid import Grid
 from hil.site.site import Site
@@ -20,11 +19,10 @@ LOAD_W, OUTAGE_S, AWAY_S = 240_000.0, 30, 90
 STEP_W = 5000  # 2 % of the converter
 
 
-def config():
-    """The site with a generator set and four stages of 60 kW, its meter believed, 100 ms."""
-    loaded = configuration.load(FOLDER / "pv_genset" / "cabinet.toml", tick_ms=100)
-    control = loaded.control | {"meter_code_permille": 0, "mode_return_s": 10}
-    return replace(loaded, control=control, control_image=array("i", control.values()))
+def config(tick_ms):
+    """The site with a generator set, PV and four stages of 60 kW; its meter believed."""
+    loaded = configuration.load(PV_GENSET, tick_ms=tick_ms)
+    return controlled(loaded, meter_code_permille=0, mode_return_s=10)
 
 
 class Outage:
@@ -35,7 +33,7 @@ class Outage:
         self.genset = Genset({"rated_W": 300_000, "start_s": 5.0})
         grid = Grid(1, outages=[[OUTAGE_S, AWAY_S]])
         site = Site(lambda t_s: LOAD_W, 1, grid, [switch, self.genset])
-        self.rig = rig = ValueRig(config(), None, 1, (), {"soc": soc}, None, site)
+        self.rig = rig = ValueRig(config(100), None, plant_config={"soc": soc}, site=site)
         rig.plant.pcs[0].can_form = can_form
         self.core = core = rig.controller.cabinet.core
         sent_at, self.rows = core.layout.unit_input(0, s.PCS_SENT_W), []

@@ -7,6 +7,7 @@ from collections import Counter
 import hypothesis
 import pytest
 from hypothesis import strategies as st
+from in_process import refusal, refused
 
 from controller.forms.refusal import ConfigError
 from hil import __main__ as hil
@@ -237,9 +238,8 @@ def test_a_violation_in_norway_counts_for_claims_of_its_source():
     {"state": "works"}  "claims.toml:munich.1.state: is not a known key"
 """)
 def test_a_claim_without_a_proof_is_refused_in_one_line(given, line):
-    with pytest.raises(ConfigError) as error:
-        claims._claim(("munich", "1"), {"claim": "c", **given})
-    assert str(error.value).startswith(line) and "\n" not in str(error.value)
+    claim = {"claim": "c", **given}
+    assert refusal(ConfigError, claims._claim, ("munich", "1"), claim).startswith(line)
 
 
 def test_the_table_marks_a_miss_shows_a_bound_and_tells_a_rise():
@@ -266,9 +266,8 @@ def test_results_of_several_files_and_none_of_another_kind(tmp_path, capsys):
     assert "| 512 |" not in capsys.readouterr().out  # the table asks for other figures
     for content in ("{}", "[1]", "{", '[{"system": "munich"}]'):
         (tmp_path / "a").write_text(content)
-        assert hil.main(["claims", "--results", paths[0]]) == 2
-        line = capsys.readouterr().err
-        assert line.startswith("claims: --results") and line.endswith("`hil run all --json`\n")
+        line = refused(capsys, "claims --results", paths[0])
+        assert line.startswith("claims: --results") and line.endswith("`hil run all --json`")
 
 
 NAMES = st.sampled_from(["a", "A.b", "_c", "A.__init__"])

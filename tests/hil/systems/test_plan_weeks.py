@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from in_process import refused
 
 from controller.forms.refusal import ConfigError
 from controller.planner import backtest
-from hil import __main__ as hil
 from hil.systems import back_tests, pasts, plan_command
 from tests.repository import ROOT
 from tests.tables import cases
@@ -75,8 +75,8 @@ def test_a_folder_is_planned_again_with_its_gap_and_its_long_night(folder):
 """)
 def test_wrong_input_is_one_line(folder, arguments, words, capsys):
     given = [each.format(folder) for each in arguments]
-    assert hil.main(["plan", "--weeks", "4", *given, "--processes", "1"]) == 2
-    assert words.format(folder) in capsys.readouterr().err
+    line = refused(capsys, "plan --weeks 4 --processes 1", *given)
+    assert words.format(folder) in line
 
 
 def test_a_folder_without_history_is_refused(folder):
@@ -117,11 +117,16 @@ def test_a_month_that_is_worse_than_no_battery_is_named():
     assert text[3].split()[:8] == "berlin 2000 82 100 200 41 85 80".split()
 
 
+def shortened(case, days):
+    """The case with so many days of its month."""
+    names, end = ("load_W", "pv_W", "price_per_kWh"), case.past.before + 96 * days
+    series = {name: getattr(case.past, name)[:end] for name in names}
+    return case._replace(past=case.past._replace(**series))
+
+
 def test_alone_the_box_bills_no_higher_peak_with_a_fallback_that_the_load_reaches():
-    case = pasts.built_in("berlin", "", 5, 7, 1)
-    count = case.past.before + 3 * 96
-    names = "load_W", "pv_W", "price_per_kWh"
-    past = case.past._replace(**{name: getattr(case.past, name)[:count] for name in names})
+    case = shortened(pasts.built_in("berlin", "", 5, 7, 1), 3)
+    past = case.past
     peak_W = max(backtest.without(past).grid_W)
 
     def highest_W(**fallback):
@@ -142,10 +147,7 @@ def test_a_planner_that_knows_one_charge_only_is_a_line_of_its_own():
 def test_a_month_is_planned_with_the_tariff_of_a_file(tmp_path):
     path = ROOT / "controller" / "planner" / "example" / "day_and_night.toml"
     case = pasts.built_in("berlin", "", 7, 7, 1).billed(pasts.tariff_of(str(path)))
-    count = case.past.before + 2 * 96
-    names = "load_W", "pv_W", "price_per_kWh"
-    past = case.past._replace(**{name: getattr(case.past, name)[:count] for name in names})
-    found = back_tests.judged(case._replace(past=past))
+    found = back_tests.judged(shortened(case, 2))
     assert found["one_charge"] < found["saved"] <= found["best"] * 1.05 and plan_command.is_good(
         found
     )

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 import pytest
+from in_process import refusal
 from test_systems import TABLE, seconds_of
 
 from controller.forms.refusal import ConfigError
@@ -33,9 +34,8 @@ PROMISE = {"name": "peak_kW", "text": "peak", "asked": 1, "status": "projected"}
 """)
 def test_a_fault_that_cannot_be_is_refused_in_one_line(changes, line):
     figure = {key: each for key, each in (PROMISE | changes).items() if each is not None}
-    with pytest.raises(ConfigError) as error:
-        spec.of_table(TABLE | {"figure": [figure]}, "test")
-    assert str(error.value).startswith(f"test:figure.1.{line}") and "\n" not in str(error.value)
+    found = refusal(ConfigError, spec.of_table, TABLE | {"figure": [figure]}, "test")
+    assert found.startswith(f"test:figure.1.{line}")
 
 
 def test_battery_and_set_fail_together():

@@ -4,10 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from test_systems import QUEUE, TABLE, made
+from test_systems import NOTHING_J, QUEUE, TABLE, made
 
 from hil import __main__ as hil
-from hil.results import site_page
 from hil.systems import answers, command, page, plays, resized, sized, spec, year
 
 MONEY = ("energy", "demand", "tags")
@@ -82,8 +81,7 @@ def test_without_the_solver_a_year_has_no_optimum_and_says_so():
 
 
 def test_the_first_hour_of_a_week_sets_no_peak():
-    energy_J = dict.fromkeys([*site_page.CAME_IN, *site_page.WENT_OUT], 0.0)
-    result = made(24)._replace(account=energy_J)
+    result = made(24)._replace(account=NOTHING_J)
     result.grid_W[:4], result.grid_W[4] = 4e5, 3e5
     found = year.week("winter", result)
     assert found["with"]["peak_W"] == 3e5 and found["days"] == pytest.approx(23 / 24)
@@ -120,8 +118,7 @@ def test_the_ends_of_the_sizes_are_configurations(name, tmp_path):
 @pytest.mark.whole
 def test_a_sweep_is_a_year_at_each_size_and_is_drawn(monkeypatch, tmp_path, capsys):
     """Each run is faked: nothing flows, so no battery pays."""
-    energy_J = dict.fromkeys([*site_page.CAME_IN, *site_page.WENT_OUT], 0.0)
-    still = made(24)._replace(account=energy_J)
+    still = made(24)._replace(account=NOTHING_J)
     still.soc[:] = 0.55  # as at the start
     monkeypatch.setattr(year.run, "run", lambda chosen, _: still._replace(spec=chosen))
     files = [str(tmp_path / name) for name in ("b.json", "b.html")]
@@ -143,15 +140,14 @@ def test_the_page_says_what_a_year_half_the_battery_and_an_outage_bring():
     played = {"is_outage": True, "at_s": 90_000, "for_s": 600, "soc": 0.5, "load_W": 2e5,
               "carried_s": 580.0, "stages": [(0.1, 4), (16.0, 0)], "engine_s": 16.2,
               "critical_kWh": 1.0, "faults": ["row 41d tripped"]}  # fmt: skip
-    energy_J = dict.fromkeys([*site_page.CAME_IN, *site_page.WENT_OUT], 0.0)
     result = made(24, site=site, battery=battery, critical_W=100_000.0)
-    document = command.document("munich", "", result._replace(account=energy_J))
+    document = command.document("munich", "", result._replace(account=NOTHING_J))
     weeks = [of_week(each) for each in year.SEASONS]
     made_year = year.document(result.spec, weeks)
     half = year.document(resized.scaled(result.spec, 0.5), weeks)
     swept = [{"factor": 0.5} | half, {"factor": 1.0} | made_year]
     document["year"] = made_year | {"sweep": swept}
-    result = result._replace(account=energy_J, minutes=(played,))
+    result = result._replace(account=NOTHING_J, minutes=(played,))
     text = page.section(result, document)
     assert "600 s without the grid, without a warning, at a charge of 50%" in text
     announced = result._replace(spec=result.spec._replace(warned_ahead_h=12.0))
@@ -177,10 +173,9 @@ def test_a_load_above_the_converters_is_not_carried():
 
 def test_the_energies_of_the_page_are_in_balance():
     """5 MWh came in; 1 MWh charged, 0.6 discharged, and the charge rose by a tenth of 645 kWh."""
-    energy_J = dict.fromkeys([*site_page.CAME_IN, *site_page.WENT_OUT], 0.0)
-    energy_J |= {"imported": 18e9, "load": 15.84e9, "auxiliaries": 0.72e9}
+    energy_J = {"imported": 18e9, "load": 15.84e9, "auxiliaries": 0.72e9}
     energy_J |= {"charged": 3.6e9, "discharged": 2.16e9}
-    result = made(24)._replace(account=energy_J)
+    result = made(24)._replace(account=NOTHING_J | energy_J)
     result.series.pv_W[:] = 1e4
     result.soc[-1] = 0.6
     found = page.balance(result)

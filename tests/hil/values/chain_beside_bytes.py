@@ -8,16 +8,16 @@ to lie within what byte mode had from BEFORE_S ago to AFTER_S later, and `within
 
 import re
 import tempfile
-from array import array
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
+
+from site_bench import controlled
 
 from controller.config import configuration
 from controller.core.base import answers, setpoint
 from controller.core.base.schedule_table import Slot, Table
 from controller.core.policies.known import Known
-from controller.sites import FOLDER
+from controller.sites import PV_GENSET
 from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_controller import ERROR_US, UTC_US
 from hil.site.genset import Genset
@@ -34,7 +34,6 @@ from hil.values.mean_readings import NOT_KNOWN
 OF_SIZES = tempfile.TemporaryDirectory()  # a rig reads the profiles in it
 LIMIT_FIELDS = answers.Limit._fields
 BEGIN_S = UTC_US // 1_000_000
-PV_GENSET = FOLDER / "pv_genset" / "cabinet.toml"
 
 
 BEFORE_S, AFTER_S = 2, 3
@@ -106,8 +105,7 @@ def loaded(case, tick_ms):
         config = sized.load(case.file, Path(OF_SIZES.name), tick_ms)
     else:
         config = configuration.load(case.file, tick_ms=tick_ms)
-    control = config.control | {"meter_code_permille": 0} | case.control
-    return replace(config, control=control, control_image=array("i", control.values()))
+    return controlled(config, **{"meter_code_permille": 0} | case.control)
 
 
 def site_of(case):
@@ -125,7 +123,7 @@ def site_of(case):
 def bytes_of(case, kind=VirtualRig, tick_ms=20):
     """([{field: value} of each tick] of each second, charge after the start)."""
     config, site = loaded(case, tick_ms), site_of(case)
-    rig = kind(config, None, 1, (), {"soc": case.soc, **case.plant}, None, site)
+    rig = kind(config, None, plant_config={"soc": case.soc, **case.plant}, site=site)
     for unit, forms in zip(rig.plant.pcs, case.forms):
         unit.can_form = forms
     core, image = rig.controller.cabinet.core, rig.controller.cabinet.image

@@ -1,9 +1,9 @@
 """`python -m hil long`: parts, resume, refusals, the mode beside each figure; its speeds."""
 
-import json
 from unittest.mock import ANY
 
 import pytest
+from in_process import refused, written
 
 from hil.__main__ import main
 from hil.values import speeds
@@ -22,21 +22,14 @@ def long(*options):
     "--mode wire"                          "invalid choice"
 """)
 def test_a_wrong_option_is_refused_in_one_line(text, line, capsys):
-    try:
-        code = long(*text.split())
-    except SystemExit as end:
-        code = end.code
-    error = capsys.readouterr().err
-    assert code == 2 and line in error and error.count("\n") == 1
+    assert line in refused(capsys, f"long --seed 3 {text}")
 
 
 @pytest.mark.whole
 def test_a_chain_run_names_its_mode_beside_each_figure(tmp_path, capsys):
-    path = tmp_path / "out.json"
-    assert long("--mode", "chain", "--for", "30min", "--json", str(path)) == 0
+    document = written(tmp_path, "long --seed 3 --mode chain --for 30min")
     lines = capsys.readouterr().out.splitlines()
     assert lines and all(line.endswith("(chain only, 1 s)") for line in lines)
-    document = json.loads(path.read_text())
     assert document["mode"] == "chain only, 1 s"
     assert document["parts"][0]["time_s"] == pytest.approx(1800)
     assert document["import_Wh"] > 0
@@ -58,14 +51,14 @@ def test_a_killed_run_goes_on_with_the_parts_that_are_missing(tmp_path, capsys):
     assert kept.read_text().splitlines() == [order, states, first, ANY] and '"kept": 1' in first
     assert [each.name for each in sorted(folder.glob("part_*"))] == ["part_0000", "part_0001"]
     assert "parts      " in whole[4] and "2 parts (value, 100 ms)" in whole[0]
-    assert long(*options, "--soc", "60") == 2
-    assert "was begun with other options" in capsys.readouterr().err
+    line = refused(capsys, "long --seed 3", *options, "--soc", "60")
+    assert "was begun with other options" in line
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path, capsys):
     (tmp_path / "letter.txt").write_text("dear")
-    assert long("--for", "1min", "--resume", str(tmp_path)) == 2
-    assert "allowed is a new folder, or one of a long run" in capsys.readouterr().err
+    line = refused(capsys, "long --seed 3 --for 1min --resume", tmp_path)
+    assert "allowed is a new folder, or one of a long run" in line
 
 
 def test_the_table_of_speeds_compares_with_bytes_of_as_many_units():
