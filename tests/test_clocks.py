@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from tests.exemptions import Exempt, counts
-from tests.repository import ROOT, tree
+from tests.house import sources
+from tests.repository import ROOT
 
 # Numbers of the time of the day have these names, or are bound from one, or from a reading.
 NAMES = """
@@ -220,9 +221,9 @@ def wrong(text):
     return sorted(set(found.lines))
 
 
-def sources():
-    every = [path.relative_to(ROOT).as_posix() for path in tree() if path.suffix == ".py"]
-    return [each for each in every if each.startswith(("controller/", "drivers/"))]
+def modules():
+    """{path: text}."""
+    return {path: text for path, text in sources() if path.startswith(("controller/", "drivers/"))}
 
 
 GUARDS = "the wall clock as a timer, and days of 24 hours"
@@ -230,14 +231,14 @@ GUARDS = "the wall clock as a timer, and days of 24 hours"
 
 def covered():
     """The modules that are searched."""
-    return [each for each in sources() if each not in CLOCKS]
+    return [each for each in modules() if each not in CLOCKS]
 
 
 def test_no_time_of_the_day_is_subtracted_or_ordered():
     """Ages and timers take `clock.now_us`; a span between two stamps of data is
     `utc.elapsed_s`.
     """
-    found = {path: wrong((ROOT / path).read_text()) for path in sources() if path not in CLOCKS}
+    found = {path: wrong(text) for path, text in modules().items() if path not in CLOCKS}
     lines = {path: len(each) for path, each in found.items() if each}
     assert lines == counts(STAMPS), found
 
@@ -440,7 +441,7 @@ def days_in(text):
 
 def test_one_calendar_has_the_local_days():
     """A step by days passes system/local_days.py; a day of 24 hours is named here."""
-    found = {path: days_in((ROOT / path).read_text()) for path in sources()}
+    found = {path: days_in(text) for path, text in modules().items()}
     found.pop(CALENDAR_FILE)
     lines = {path: len(each) for path, each in found.items() if each}
     assert lines == counts(DAYS_OF_24_H), found

@@ -9,9 +9,8 @@ import ast
 import pytest
 
 from tests.exemptions import Exempt
-from tests.repository import ROOT, tree
+from tests.house import sources
 
-PRODUCT = ("controller/", "drivers/", "safety/", "hil/")
 LITERALS = ast.Tuple, ast.List, ast.Set
 # Parameters whose default has one value.
 EXEMPT = {
@@ -76,10 +75,10 @@ def single(text):
 
 def test_no_default_is_a_single_case_of_a_list():
     found = {
-        f"{name} {parameter}"
-        for path in tree()
-        if path.suffix == ".py" and (name := path.relative_to(ROOT).as_posix()).startswith(PRODUCT)
-        for parameter in single(path.read_text())
+        f"{path} {parameter}"
+        for path, text in sources()
+        if not path.startswith("tests/")
+        for parameter in single(text)
     }
     assert found == set(EXEMPT)
 

@@ -26,6 +26,10 @@ def programs():
 TOOLS = "tests/weight.py", "-m tests.house", "-m tests.kinds"
 
 
+def helped(words, **options):
+    return subprocess.run([sys.executable, *words.split(), "--help"], cwd=ROOT, **options)
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("words", programs())
 def test_a_reader_that_leaves_early_gets_no_error(words, unbuffered):
@@ -34,14 +38,12 @@ def test_a_reader_that_leaves_early_gets_no_error(words, unbuffered):
     os.close(reading)
     every = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with os.fdopen(writing, "wb") as pipe:
-        line = [sys.executable, *words.split(), "--help"]
-        done = subprocess.run(line, cwd=ROOT, env=every, stdout=pipe, stderr=subprocess.PIPE)
+        done = helped(words, env=every, stdout=pipe, stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0 if words == GOES_ON else 1, b"")
 
 
 @pytest.mark.parametrize("words", programs())
 def test_help_is_help(words):
     """`python tests/weight.py --help` printed its table."""
-    line = [sys.executable, *words.split(), "--help"]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    done = helped(words, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.startswith("usage: ") and not done.stderr

@@ -8,6 +8,7 @@ import pytest
 from in_process import refused, written
 from observed import events
 from test_stays_on import violations
+from whole_box import CABINETS, of_each
 
 from controller.config import can_dialects, configuration
 from controller.documents import check
@@ -27,7 +28,6 @@ from safety import signals
 from tests.slow import slow
 from tests.tables import cases
 
-CABINETS = sorted(FOLDER.glob("*/cabinet.toml"))
 THREE_UNITS = FOLDER / "three_units" / "cabinet.toml"
 CONFIG = configuration.load(THREE_UNITS)
 SECONDS = 120
@@ -42,7 +42,7 @@ def played(config, seconds=SECONDS):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", CABINETS, ids=lambda path: path.parent.name)
+@of_each("path", CABINETS)
 def test_every_shipped_cabinet_runs_without_a_violation(path):
     config = coverage.loaded(path)
     rig = played(config)

@@ -45,11 +45,11 @@ def collect(bms, until_us, from_us=0):
     return [(now_us, *frame) for now_us in times for frame in bms.frames(now_us)]
 
 
-def latest(bms, from_us=0, node=1):
+def latest(bms, from_us=0):
     """{message: decoded signals} of one period."""
     found = {}
     for _, can_id, data in collect(bms, from_us + 200 * MS, from_us):
-        message = DATABASE.get_message_by_frame_id(can_id - 0x20 * node)
+        message = DATABASE.get_message_by_frame_id(can_id - 0x20)
         found[message.name] = message.decode(data, decode_choices=False)
     return found
 

@@ -16,12 +16,12 @@ LOAD = {"file": "a.csv", "column": None, "scale": 1.0, "rows_refused": 0}
 TRIP = {"row": 1, "stage": "1a", "scope": "cabinet", "t_s": 60.0}
 
 
-def recorded(load_W, grid_W=None, battery_W=None, soc=500.0, reason=0):
+def recorded(load_W, grid_W=None, battery_W=None, soc=500.0):
     recorder = Recorder()
     grid_W = load_W if grid_W is None else grid_W
     battery_W = np.zeros(len(load_W)) if battery_W is None else battery_W
     for tick, powers_W in enumerate(zip(load_W, grid_W, battery_W)):
-        recorder.append(tick * TICK_US, *powers_W, 1.0, soc, 25.0, reason, 3, 1.0, 50.0, 0)
+        recorder.append(tick * TICK_US, *powers_W, 1.0, soc, 25.0, 0, 3, 1.0, 50.0, 0)
     return recorder.rows()
 
 

@@ -5,7 +5,6 @@ from controller.sites import EXAMPLE
 from hil.loads import selection, shape
 from hil.scenarios import scenario
 
-HEAD = "t_s,a_kW\n"
 ROWS = "".join(f"{t},{100 + t}\n" for t in range(0, 60, 2))
 
 
@@ -22,14 +21,14 @@ def order(file=None, duration_s=60.0, **changes):
     return {"file": file and str(file), **usual, **changes}
 
 
-def trace(tmp_path, content):
+def trace(tmp_path):
     path = tmp_path / "load.csv"
-    path.write_text(content)
+    path.write_text("t_s,a_kW\n" + ROWS)
     return path
 
 
 def test_a_file_comes_before_a_scenarios_load(tmp_path):
-    load = selection.load_of(order(trace(tmp_path, HEAD + ROWS), scale=2.0))
+    load = selection.load_of(order(trace(tmp_path), scale=2.0))
     powers_kW = [load.power(t_s) / 1e3 for t_s in (0, 30, 31, 32, 88, 500)]
     assert powers_kW == [200, 200, 202, 204, 316, 316]
     assert (load.duration_s, load.from_us) == (30 + 58, 30_000_000)
@@ -44,8 +43,8 @@ def test_a_file_comes_before_a_scenarios_load(tmp_path):
     load = selection.load_of(order(duration_s=None), STEPS)
     assert [load.power(t_s) for t_s in (0, 29.9, 30, 49)] == [300e3, 300e3, 400e3, 400e3]
     assert (load.duration_s, load.from_us, load.about["column"]) == (50, None, "steps")
-    assert selection.load_of(order(trace(tmp_path, HEAD + ROWS)), STEPS).about["column"] == "a_kW"
-    path = trace(tmp_path, HEAD + ROWS)
+    assert selection.load_of(order(trace(tmp_path)), STEPS).about["column"] == "a_kW"
+    path = trace(tmp_path)
     of_file = of_scenario({"kind": "file", "file": str(path), "scale": 0.5})
     load = selection.load_of(order(), of_file)
     assert load.power(30) == 50e3 and load.about["scale"] == 0.5

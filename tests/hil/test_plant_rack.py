@@ -102,13 +102,13 @@ def test_the_charge_is_that_of_an_independent_model(shared):
     assert worst < 0.015
 
 
-def _still(current_A, quantum_K, hours=8, step_s=10.0):
-    """(s, K) of a healthy, cycling rack: longest time without any change of a temperature, and the
-    heat by the current in that time, as in row 22.
+def _still(current_A, quantum_K):
+    """(s, K) of a healthy rack that cycles for 8 h: longest time without any change of a
+    temperature, and the heat by the current in that time, as in row 22.
     """
-    one, shown = _rack(soc=0.5), None
+    one, shown, step_s = _rack(soc=0.5), None, 10.0
     longest_s = most_K = since_s = heat_K = 0.0
-    for turn in range(round(hours * 3600 / step_s)):
+    for turn in range(round(8 * 3600 / step_s)):
         _pass(one, 1, current_A if turn & 1 else -current_A, step_s)
         now = [round(each / quantum_K) for each in one.temperatures_degC]
         if now != shown:

@@ -13,8 +13,8 @@ DT_S = 0.02
 WIRED = {"estop_0": 1, "estop_1": 1, "fire": 2, "suppression": 3, "lfl": 12, "cell_voltage": 30}
 
 
-def _relays(wired_rows=(1, 2, 3, 12, 30), off_delay_s=0.2):
-    one = relays.SafetyRelays(off_delay_s, wired_rows)
+def _relays(wired_rows=(1, 2, 3, 12, 30)):
+    one = relays.SafetyRelays(0.2, wired_rows)
     one.set_coil("pcs_enable", True)
     one.set_coil("contactor_supply", True)
     one.step(DT_S)

@@ -11,17 +11,17 @@ C_J_PER_K = 5600.0
 LFP, NMC = chemistry.CHEMISTRIES["lfp"], chemistry.CHEMISTRIES["nmc"]
 
 
-def _chain(count=8, kind=LFP, start_degC=25.0, barrier_mm=0.0, capacity_J_per_K=C_J_PER_K):
+def _chain(count=8, kind=LFP, barrier_mm=0.0, capacity_J_per_K=C_J_PER_K):
     one = runaway.Chain(count, capacity_J_per_K, kind, 280.0, barrier_mm)
-    one.degC[:] = [start_degC] * count
+    one.degC[:] = [25.0] * count
     return one
 
 
-def _failures_min(one, heater_K_per_min, dt_s=1.0, until_min=240):
-    """When each cell ran away, in minutes, in the order of time: [(minute, cell)]."""
+def _failures_min(one, heater_K_per_min, dt_s=1.0):
+    """When each cell ran away within 4 h, in minutes, in the order of time: [(minute, cell)]."""
     one.heat(0, heater_K_per_min / 60.0)
     seen, now_s = [], 0.0
-    while now_s < until_min * 60 and len(seen) < len(one.degC):
+    while now_s < 4 * 3600 and len(seen) < len(one.degC):
         one.step(dt_s, 0.0, (), 25.0)
         now_s += dt_s
         seen += [(now_s / 60.0, cell) for cell in one.failed]

@@ -16,6 +16,7 @@ from tests.repository import ROOT
 from tests.tables import cases
 
 EXAMPLE = ROOT / "hil/site/examples/two_cabinets_pv_genset.toml"
+PV_CABINET = sites.PV_GENSET
 LOAD = 'name = "one"\n[load]\nkind = "constant"\npower_W = 90000\n'
 
 
@@ -42,7 +43,7 @@ MEMBER = "[[pod.member]]\nshare_permille = 500\ncabinet = "
 @cases("""text  line
     ""  "one.toml: [pod] is missing: it names the cabinets"
     MEMBER + "'none.toml'"  "none.toml: cannot be read: No such file or directory"
-    PV + MEMBER + f"'{sites.PV_GENSET}'"  "one.toml: site: pv.rated_W = 1000, but a cabinet's devic"
+    PV + MEMBER + f"'{PV_CABINET}'"  "one.toml: site: pv.rated_W = 1000, but a cabinet's device "
     MEMBER + f"'{RACKS_CABINET}'"  "one.toml: racks: the load meter is behind 0 J per kW (0 with"
     RACKS(54, "false") + MEMBER + f"'{RACKS_CABINET}'"  "racks: the load meter is behind 0 J per kW"
     RACKS(55, "true") + MEMBER + f"'{RACKS_CABINET}'"  "meter is behind 55 J per kW (0 without i"

@@ -36,6 +36,13 @@ def compared(rig, path, name):
     assert found.ticks > 1000 and found.frames > LEAST_FRAMES.get(name, 50) and found.pages > 40
 
 
+def rig_of(chosen, config, path=None):
+    """(rig, load) of a scenario."""
+    load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
+    plant = {"soc": chosen.soc_pct / 100}
+    return simulate.VirtualRig(config, load.power, chosen.seed, chosen.actions, plant, path), load
+
+
 @pytest.mark.parametrize(
     "name, why",
     [(name, True) for name in QUICK]
@@ -49,11 +56,8 @@ def test_all_a_scenario_expects_is_met(name, why, tmp_path, monkeypatch):
     if why:
         monkeypatch.setattr(simulate, "VirtualSerial", TappedSerial)
     path, chosen = str(tmp_path / "journal") if why else None, scenario.load(name)
-    load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
     config = EACH_20_MS if why or name in PROMPT else EACH_100_MS
-    rig = simulate.VirtualRig(
-        config, load.power, chosen.seed, chosen.actions, {"soc": chosen.soc_pct / 100}, path
-    )
+    rig, load = rig_of(chosen, config, path)
     compared(rig, path, name) if why else rig.run(chosen.duration_s)
     outcome = run_result.Outcome(recorder.run_of(rig, load.about), {}, chosen, load.from_us)
     assert [text for ok, text in outcome.results if not ok] == []

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from slow import whole
+from test_scenarios import rig_of
 
 from controller.config import configuration
 from controller.sites import EXAMPLE
 from hil.engine.simulate import VirtualRig
-from hil.loads.selection import load_of
 from hil.scenarios import scenario
 from safety import signals as s
 
@@ -19,11 +19,9 @@ DEEPEST = 8  # parts of parts that are looked into
 
 def played(name, tick_ms):
     """(stages with their scopes and times, run states with theirs, mean powers of the battery)."""
-    chosen, config = scenario.load(name), configuration.load(EXAMPLE, tick_ms=tick_ms)
-    load = load_of({"duration_s": chosen.duration_s, "seed": chosen.seed}, chosen)
-    rig = VirtualRig(
-        config, load.power, chosen.seed, chosen.actions, {"soc": chosen.soc_pct / 100}
-    ).run(chosen.duration_s)
+    chosen = scenario.load(name)
+    rig, _ = rig_of(chosen, configuration.load(EXAMPLE, tick_ms=tick_ms))
+    rig.run(chosen.duration_s)
     assert rig.observer.violations == []
     rows = rig.recorder.rows()
     trips = {(each["stage"], each["scope"]): each["t_s"] for each in rig.trips.trips}

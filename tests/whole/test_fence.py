@@ -9,8 +9,7 @@ from pathlib import Path
 import msgpack
 import pytest
 from fenced_box import DAY_MIN, KEY, Fenced, settings
-from slow import whole
-from whole_box import CABINETS
+from whole_box import first, of_each
 from wire_ends import ends, varied
 
 from controller.core.base import hint_codes as h
@@ -31,10 +30,9 @@ RIGHT = {"purpose": 0, "value_W": 0, "valid_ms": 60_000, "start_ms": 0}
 HEAD = {"sequence": "Q", "sent_ms": "Q", "start_min": "I", "slot_min": "H", "purpose": "H"}
 SLOT = dict(zip(sw.FIELDS, "iiiH"))
 PLAIN = (OPEN_W, -50_000, 60_000, 300)
-OTHERS = [path for path in CABINETS if str(path) != str(EXAMPLE)]
 
 
-@pytest.fixture(params=[EXAMPLE, *whole(*OTHERS)], ids=lambda path: Path(path).parent.name)
+@pytest.fixture(params=first(EXAMPLE), ids=lambda path: path.parent.name)
 def fenced(tmp_path, request):
     config = settings(request.param)
     made = Fenced(tmp_path, config)
@@ -235,9 +233,7 @@ def copies():
         yield stored_record.HEAD.pack(*head) + body
 
 
-@pytest.mark.parametrize(
-    "path", [EXAMPLE, *whole(*OTHERS)], ids=lambda path: Path(path).parent.name
-)
+@of_each("path", first(EXAMPLE))
 def test_every_number_of_the_store(path, tmp_path):
     """Restored values pass the same types as those that come by a message."""
     config, taken = settings(path), 0

@@ -22,7 +22,7 @@ from soak_bench import (
     room_of,
     timed_functions,
 )
-from whole_box import CABINETS
+from whole_box import CABINETS, of_each
 
 from controller.hints import hint_statistics
 from controller.sites import EXAMPLE, PYLONTECH
@@ -39,8 +39,8 @@ TURNS = [250, *whole(10_000)]  # each event in every 13th: 24 bytes lost each ti
 def soaked(tmp_path, monkeypatch):
     made = []
 
-    def make(path, step_us):
-        made.append(SoakedLoop(path, tmp_path, monkeypatch, step_us))
+    def make(path):
+        made.append(SoakedLoop(path, tmp_path, monkeypatch, STEP_US))
         return made[0]
 
     yield make
@@ -51,15 +51,15 @@ HINTS = ("accepted", "refused", "bad_mac", "hellos")
 STEP_US = 1_300_000  # longer than all periods but the slowest
 
 
-@pytest.mark.parametrize("path", whole(*CABINETS), ids=lambda path: path.parent.name)
+@of_each("path", whole(*CABINETS))
 def test_the_loop_keeps_its_size_on_silent_wires(soaked, path):
-    assert_stays(soaked(path, STEP_US).turn, 400)
+    assert_stays(soaked(path).turn, 400)
 
 
 @pytest.mark.parametrize("turns", TURNS)
 def test_the_loop_keeps_its_size_while_everything_happens(soaked, tmp_path, turns):
     """Ports, CAN bus and connection are lost in each turn; senders and operators never rest."""
-    made = soaked(everything_on(tmp_path), STEP_US)
+    made = soaked(everything_on(tmp_path))
     senders = Senders(made)
 
     def turn():
@@ -184,7 +184,7 @@ def test_a_room_is_left_out_only_while_it_has_a_function_of_time():
 def test_no_periodic_activity_is_forgotten(soaked, tmp_path):
     """Each function with a time in it runs in a soak above, or is listed with its reason."""
     path = everything_on(tmp_path)
-    made = soaked(path, STEP_US)
+    made = soaked(path)
     running = (
         RunningCabinet(path),
         RunningCabinet(PYLONTECH),
@@ -223,5 +223,5 @@ def test_no_periodic_activity_is_forgotten(soaked, tmp_path):
     [("record", 32_768), ("serve", BYTES_MAX), ("show", 300_000)],
 )
 def test_a_companion_keeps_its_size(name, bytes_max, turns, soaked, monkeypatch):
-    turn = getattr(Companions(soaked(EXAMPLE, STEP_US), monkeypatch), name)()
+    turn = getattr(Companions(soaked(EXAMPLE), monkeypatch), name)()
     assert_stays(turn, turns, min(60, turns), is_loop=False, bytes_max=bytes_max)

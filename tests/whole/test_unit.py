@@ -14,8 +14,7 @@ import parts
 import pytest
 import unit_box
 import wheels
-from slow import whole
-from whole_box import CABINETS
+from whole_box import first, of_each
 
 from controller.doors.settings import KINDS
 from controller.journal.ring import JournalReader
@@ -69,11 +68,7 @@ def lines(service):
     return [each for each in service.said() if not any(word in each for word in NOT_GRANTED)]
 
 
-@pytest.mark.parametrize(
-    "cabinet",
-    [PV_GENSET, *whole(*[path for path in CABINETS if path != PV_GENSET])],
-    ids=lambda path: path.parent.name,
-)
+@of_each("cabinet", first(PV_GENSET))
 def test_the_controller_runs_under_its_unit(cabinet, box):
     """It ticks, reaches its devices on the network, writes its journal; no call is refused."""
     made, service = running(box, cabinet)

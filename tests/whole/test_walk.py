@@ -9,8 +9,7 @@ from functools import partial
 import pytest
 import walk_box
 from command_line import facts_in, run
-from slow import whole
-from whole_box import CABINETS
+from whole_box import first, of_each
 
 from controller.config import schema
 from controller.core.site_devices.roles import ROLES
@@ -127,11 +126,7 @@ def test_every_page_opens(tmp_path, capsys, monkeypatch, cabinet, state, course)
     )
 
 
-# has a device of each kind; the others with --whole
-OTHERS = [path for path in CABINETS if path != PV_GENSET]
-
-
-@pytest.mark.parametrize("cabinet", [PV_GENSET, *whole(*OTHERS)], ids=lambda path: path.parent.name)
+@of_each("cabinet", first(PV_GENSET))  # it has a device of each kind
 def test_every_report_of_every_cabinet_opens(capsys, cabinet):
     """Its documents: tests/controller/documents/test_every_document.py."""
     for command in (("check",), ("document", "wiring"), ("profile", "list", "--site")):

@@ -49,12 +49,7 @@ class Echo:
         return (FastRequest(found.load_W - self.level_W, 0),)
 
 
-def sine_W(at_Hz, seconds=60):
-    return 300 * KW + 50 * KW * np.sin(2 * np.pi * at_Hz * 0.02 * np.arange(seconds * 50))
-
-
-def no_battery(load_W, path=PATHS["170"]):
-    return simulator.run(Fixed([0.0] * len(load_W)), load_W, path)
+SINE_W = 300 * KW + 50 * KW * np.sin(2 * np.pi * 0.4 * 0.02 * np.arange(60 * 50))
 
 
 @cases("""
@@ -83,16 +78,15 @@ def test_the_meter_shows_the_mean_of_the_last_whole_window():
 
 
 def test_the_grid_draws_the_load_where_the_battery_does_nothing():
-    load_W = sine_W(0.4)
-    result = no_battery(load_W)
-    assert result.grid_W.tolist() == load_W.tolist() and set(result.soc) == {0.55}
-    row = cells._figures(load_W, result)
+    result = simulator.run(Fixed([0.0] * len(SINE_W)), SINE_W, PATHS["170"])
+    assert result.grid_W.tolist() == SINE_W.tolist() and set(result.soc) == {0.55}
+    row = cells._figures(SINE_W, result)
     assert row["residual_pct"]["2"] == {"rms": 100.0, "p99": 100.0, "max": 100.0}
     assert row["range_300s_less_pct"] == 0.0
 
 
 def test_a_follower_with_foresight_leaves_no_swing():
-    load_W, path = sine_W(0.4), PATHS["170"]
+    load_W, path = SINE_W, PATHS["170"]
     ahead_W = np.interp(np.arange(len(load_W)) + 3.5, np.arange(len(load_W)), load_W) - 300 * KW
     grid_W = simulator.run(Fixed(ahead_W), load_W, path).grid_W[100:-100]
     of_load, of_grid = (metrics.changes_W(x, 2) for x in (load_W[100:-100], grid_W))
@@ -146,13 +140,14 @@ def test_the_slow_reference_goes_where_the_battery_cannot_carry_the_load():
     assert requests_W[10] > 350 * KW and requests_W[-1] == pytest.approx(250 * KW, abs=1 * KW)
 
 
-def source(folder, text, column="a_kW"):
-    (folder / "x.csv").write_text(text)
-    return loads.Source(str(folder / "x.csv"), column)
+def read(folder, text):
+    path = folder / "x.csv"
+    path.write_text(text)
+    return loads.read(loads.Source(str(path), "a_kW"))
 
 
 def test_a_held_load_has_edges_of_50_ms(tmp_path):
-    load = loads.read(source(tmp_path, "t_s,a_kW\n0,200\n1,300\n2,300\n"))
+    load = read(tmp_path, "t_s,a_kW\n0,200\n1,300\n2,300\n")
     held_W = loads.ticks_W(load, "held", "")
     # 0 to 40, 40 to 80, 80 to 100 and 100 kW above 200
     assert held_W[49:54] == pytest.approx([200 * KW, 220 * KW, 260 * KW, 295 * KW, 300 * KW])
@@ -162,7 +157,7 @@ def test_a_held_load_has_edges_of_50_ms(tmp_path):
 
 def test_jittered_steps_lie_within_a_third_of_their_time_and_follow_the_seed(tmp_path):
     rows = "".join(f"{t},{200 + 100 * (t % 2)}\n" for t in range(200))
-    load = loads.read(source(tmp_path, "t_s,a_kW\n" + rows))
+    load = read(tmp_path, "t_s,a_kW\n" + rows)
     one_W, again_W, other_W = (loads.ticks_W(load, "jit", seed) for seed in ("1", "1", "2"))
     assert one_W.tolist() == again_W.tolist() != other_W.tolist()
     times_s = np.flatnonzero(np.diff(one_W > 250 * KW)) * 0.02
@@ -172,7 +167,7 @@ def test_jittered_steps_lie_within_a_third_of_their_time_and_follow_the_seed(tmp
 
 def test_a_small_load_is_scaled_a_long_one_cut_and_a_gap_is_a_step(tmp_path):
     rows = "".join(f"{t},{5 + 5 * (t > 3)}\n" for t in range(4000) if not 3 < t < 50)
-    load = loads.read(source(tmp_path, "t_s,a_kW\n" + rows))
+    load = read(tmp_path, "t_s,a_kW\n" + rows)
     power_W = loads.ticks_W(load, "lin", "")
     assert load.scale == 35.0 and len(power_W) == 180_000
     # row 3 s, then row 50 s, moved to 4 s
@@ -181,7 +176,7 @@ def test_a_small_load_is_scaled_a_long_one_cut_and_a_gap_is_a_step(tmp_path):
 
 def test_a_short_file_with_fine_samples_begins_again(tmp_path):
     rows = "".join(f"{t / 100:.2f},{300 + t}\n" for t in range(100))
-    load = loads.read(source(tmp_path, "t_s,a_kW\n" + rows))
+    load = read(tmp_path, "t_s,a_kW\n" + rows)
     power_W = loads.ticks_W(load, "as is", "")
     assert load.kinds == ("as is",) and len(power_W) == 399
     assert power_W[50:399] == pytest.approx(power_W[:349])
@@ -301,8 +296,8 @@ def test_the_figures_stated_of_a_built_in_load_are_those_of_today(capsys):
     assert off == ["off        iterations, as is, 60 ms: rms_2s 29.6, expected 27.9"]
 
 
-def noticed(notice, source=notices.ONCE, path="100f", edge_ms=0):
-    return notices.played(notices.Job(path, edge_ms, notice, source))
+def noticed(notice, source=notices.ONCE, path="100f"):
+    return notices.played(notices.Job(path, 0, notice, source))
 
 
 def test_a_new_source_changes_nothing_and_one_that_was_right_leaves_little():

@@ -14,9 +14,9 @@ RATED = {"rated_W": 100_000.0}
 CAPACITOR = {**RATED, "J_per_kW": 50.0, "capacitor_permille": 1000.0}
 
 
-def feed_W(loads_W, dt_s=0.01, **keys):
+def feed_W(loads_W, **keys):
     one = Capacitor({**CAPACITOR, **keys})
-    return one, [one.step(dt_s, load_W) for load_W in loads_W]
+    return one, [one.step(0.01, load_W) for load_W in loads_W]
 
 
 def test_a_step_reaches_the_feed_behind_a_lag_of_j_per_kw():

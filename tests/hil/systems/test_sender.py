@@ -36,11 +36,11 @@ def made(own, before, schedule=(), **changes):
     return Sender(chosen(schedule, **changes), own, before)
 
 
-def told_W(schedule, at=100):
-    """The load that is told at a slot of a run with a rising load."""
+def told_W(schedule):
+    """The load that is told at slot 100 of a run with a rising load."""
     given = chosen(schedule)
     past = sender.past_of(given, series(FLAT_W), series(RISING_W))
-    known = backtest.known_at(past, past.before + at, 0.0, [0.0])
+    known = backtest.known_at(past, past.before + 100, 0.0, [0.0])
     return Told(given, past)(known).load_W
 
 
