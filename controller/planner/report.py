@@ -51,9 +51,12 @@ def short_of(known: Known, planned: Planned) -> list[str]:
     """A line about the first slot that ends with less energy than the reserve asks for, or []."""
     for slot_end, (stored_J, asked_J) in enumerate(zip(planned.plan.stored_J, planned.asked_J), 1):
         if stored_J < asked_J - J_PER_WH:
-            by = later(known.time, slot_end)
-            energies = f"{stored_J / J_PER_KWH:.0f} of {asked_J / J_PER_KWH:.0f} kWh"
-            return [f"reserve: {energies} are stored by {by:{TIME}}"]
+            stored_kWh, asked_kWh, by = (
+                stored_J / J_PER_KWH,
+                asked_J / J_PER_KWH,
+                later(known.time, slot_end),
+            )
+            return [f"reserve: {stored_kWh:.0f} of {asked_kWh:.0f} kWh are stored by {by:{TIME}}"]
     return []
 
 
