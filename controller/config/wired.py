@@ -35,7 +35,7 @@ def supply_ms(config: Config, row: int) -> int:
 def steps(config: Config) -> list[str]:
     """The steps of the test, in order, for the rows with a contact."""
     modules = list(
-        dict.fromkeys([device.name for device in map(config.topology.driven, HELD) if device])
+        dict.fromkeys(device.name for device in map(config.topology.driven, HELD) if device)
     )
     expiry_ms = enable_ms(config, EXPIRY)
     return [

@@ -52,7 +52,7 @@ def _run(arguments: Namespace) -> int:
 def _words(command: str) -> list[str]:
     with contextlib.suppress(ValueError):
         parts = shlex.split(command)
-        if any([NAME in part for part in parts]):
+        if any(NAME in part for part in parts):
             return parts
     raise cli.Ended(WRONG_INPUT, f"--install: allowed is a command with {NAME} for the cabinet")
 

@@ -93,7 +93,7 @@ def blocks(checklist: Facts) -> Blocks:
 
 def _apart(checklist: Facts) -> list[str]:
     """Keys of the tests that are recorded under another key than the number of their row."""
-    keys = dict.fromkeys([test["key"] for test in (*checklist["tests"], *checklist["hard_wired"])])
+    keys = dict.fromkeys(test["key"] for test in (*checklist["tests"], *checklist["hard_wired"]))
     return [key for key in keys if not key.isdigit()]
 
 

@@ -68,10 +68,10 @@ def judge(site: Site, rule: rules.Rule) -> Finding:
         return finding._replace(reason=items)
     own = [item for item in items if not item.by]
     finding = finding._replace(
-        items=tuple(items), facts=tuple(dict.fromkeys([item.fact for item in own if item.fact]))
+        items=tuple(items), facts=tuple(dict.fromkeys(item.fact for item in own if item.fact))
     )
     if not own:
-        judges = dict.fromkeys([item.by for item in items])
+        judges = dict.fromkeys(item.by for item in items)
         return finding._replace(reason=f"judged by {', '.join(judges)}")
     known = [item for item in own if not item.fact]
     return (_classified if rule.sense == rules.SCOPE else _judged)(finding, known)
@@ -87,7 +87,7 @@ def _excluded(site: Site, rule: rules.Rule) -> str:
 
 def _judged(finding: Finding, known: list[Item]) -> Finding:
     in_order = sorted(known, key=lambda item: margin(finding.rule, item))
-    wrong = tuple([item for item in in_order if margin(finding.rule, item) < -TOUCH_m])
+    wrong = tuple(item for item in in_order if margin(finding.rule, item) < -TOUCH_m)
     verdict = NOT_MET if wrong else NEEDS_FACT if finding.facts else MET
     return finding._replace(verdict=verdict, worst=next(iter(in_order), None), wrong=wrong)
 

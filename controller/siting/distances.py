@@ -110,8 +110,8 @@ def _walls(site: Site, judged: list[Distance]) -> list[Distance]:
         units = [unit for unit in site.units if unit.area == area.name]
         for number, wall in enumerate(geometry.edges(area.shape), 1):
             line = geometry.Shape(wall)
-            if units and not any([_is_on(end, line) for end in ends]):
-                gap, name = min([(geometry.gap(unit.shape, line), unit.name) for unit in units])
+            if units and not any(_is_on(end, line) for end in ends):
+                gap, name = min((geometry.gap(unit.shape, line), unit.name) for unit in units)
                 distances += (
                     [_further(gap, name, area.name, f"wall_{number}")]
                     if _faces(gap, line, area)
@@ -130,7 +130,7 @@ def _faces(gap: Gap, wall: Shape, area: Area) -> bool:
     A gap longer than NEAR_m does not count.
     """
     if gap.distance_m > NEAR_m or any(
-        [_is_on(gap.end, geometry.Shape((corner,))) for corner in wall.points]
+        _is_on(gap.end, geometry.Shape((corner,))) for corner in wall.points
     ):
         return False
     other_edges = [edge for edge in geometry.edges(area.shape) if edge != wall.points]

@@ -74,7 +74,7 @@ AROUND = "at least 3 points around an area, each once, no edges that cross or to
 
 def frozen(value: Any) -> Any:
     """A list as a tuple, including lists inside it. Any other value is returned unchanged."""
-    return tuple([frozen(part) for part in value]) if isinstance(value, list) else value
+    return tuple(frozen(part) for part in value) if isinstance(value, list) else value
 
 
 def _is_line(value: Any) -> bool:
@@ -113,7 +113,7 @@ def _points(
         return is_points and fewest <= len(value) <= most
 
     def fault(value: Any) -> forms.Fault:
-        return TWICE if any([a == b for a, b in zip(value, value[1:])]) else None
+        return TWICE if any(a == b for a, b in zip(value, value[1:])) else None
 
     count = f"{fewest}" if fewest == most else f"{fewest}..{most}"
     return forms.passing(fits, f"{count} points {POINT_WORDS}", default, meaning, fault)

@@ -126,11 +126,11 @@ def _edge_gaps(first_edges: list[Edge], second_edges: list[Edge]) -> list[Gap]:
         if len(first_edges) > len(second_edges)
         else (second_edges, first_edges)
     )
-    around = box(Shape(tuple([point for edge in few for point in edge])))
+    around = box(Shape(tuple(point for edge in few for point in edge)))
     gaps: dict[tuple[int, int], Gap] = {}
     least_m = math.inf
     for apart_m, index in sorted(
-        [(box_distance_m(around, edge_box(edge)), index) for index, edge in enumerate(many)]
+        (box_distance_m(around, edge_box(edge)), index) for index, edge in enumerate(many)
     ):
         if apart_m > least_m + TOUCH_m:
             break
@@ -214,7 +214,7 @@ def contains(shape: Shape, point: Point) -> bool:
     """True if a point is inside a closed shape. The edge counts as inside."""
     if box_distance_m(box(shape), (*point, *point)) > TOUCH_m:
         return False
-    if min([point_gap(point, a, b).distance_m for a, b in edges(shape)]) <= TOUCH_m:
+    if min(point_gap(point, a, b).distance_m for a, b in edges(shape)) <= TOUCH_m:
         return True
     is_inside = False
     for (x1, y1), (x2, y2) in edges(shape):

@@ -44,7 +44,7 @@ def share_ground(first: Shape, second: Shape) -> bool:
     if g.box_distance_m(g.box(first), g.box(second)) > 0:
         return False
     if any(
-        [g.crosses(*edge, *other_edge) for edge in g.edges(first) for other_edge in g.edges(second)]
+        g.crosses(*edge, *other_edge) for edge in g.edges(first) for other_edge in g.edges(second)
     ):
         return True
     return any(

@@ -130,4 +130,4 @@ def undeclared_kinds(site: Site, kinds: tuple[str, ...]) -> list[Item]:
 
 def sum_kWh(units: Iterable[Unit]) -> float:
     """Energy of some units together."""
-    return math.fsum([unit.energy_kWh for unit in units])
+    return math.fsum(unit.energy_kWh for unit in units)

@@ -49,7 +49,7 @@ class Placer:
                 left, top = center_x - width / 2, center_y - height / 2
                 box = left, top, center_x + width / 2, center_y + height / 2
                 is_inside = min(left, top) >= 0 and box[2] <= self._width and box[3] <= self._height
-                if is_inside and not any([_is_taken(occupied, box) for occupied in taken]):
+                if is_inside and not any(_is_taken(occupied, box) for occupied in taken):
                     _take(self._labels, box)
                     return lines, (center_x, center_y)
         return choices[-1], (x, y)

@@ -55,7 +55,7 @@ def _over(site: Site) -> list[str]:
 def _granted(site: Site, name: str) -> str:
     """The reason that allows a fire area to exceed its maximum, or ""."""
     areas = site.areas_of_fire_area.get(name, ())
-    if areas and all([area.facts["group_H"] for area in areas]):
+    if areas and all(area.facts["group_H"] for area in areas):
         return "Group H"
     tests = [unit.model["large_scale_fire_test"] for unit in site.fire_areas[name]]
     return f"{site.facts[ANALYSIS]}, {tests[0]}" if site.facts[ANALYSIS] and all(tests) else ""
@@ -98,7 +98,7 @@ def _lacking(site: Site, name: str) -> str:
     """Missing facts. Each of them would allow the excess, or divide the fire area."""
     areas = site.areas_of_fire_area.get(name, ())
     ways = [f"{ANALYSIS} and large_scale_fire_test"]
-    ways += [" and ".join([f"area.{area.name}.group_H" for area in areas])] if areas else []
+    ways += [" and ".join(f"area.{area.name}.group_H" for area in areas)] if areas else []
     if len(areas) > 1:
         unrated = [area.name for area in areas if area.facts["fire_rating_h"] is None]
         ways += [f"area.{area_name}.fire_rating_h" for area_name in unrated]
@@ -144,7 +144,7 @@ def place_energy(is_named: bool) -> Measure:
         return [
             Item(
                 sum_kWh(units),
-                tuple(dict.fromkeys([unit.area or f.OUTDOORS for unit in units])),
+                tuple(dict.fromkeys(unit.area or f.OUTDOORS for unit in units)),
                 DWELLING_kWh.get(location),
             )
             for location, units in by_location.items()

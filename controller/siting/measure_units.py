@@ -31,7 +31,7 @@ def over_threshold(site: Site, rule: Rule) -> Items:
 def volt_hours(site: Site, rule: Rule) -> Items:
     """Models whose energy is computed from voltage and capacity."""
     names = dict.fromkeys(
-        [unit.model_name for unit in site.units if unit.model["energy_kWh"] is None]
+        unit.model_name for unit in site.units if unit.model["energy_kWh"] is None
     )
     return [Item(bool(names), tuple(names), words=f"{len(names)} model(s)")]
 
@@ -79,7 +79,7 @@ def is_closer(gap: geometry.Gap) -> bool:
 
 def is_tested(*units: Unit) -> bool:
     """True if every unit has a UL 9540A report."""
-    return all([unit.model["ul_9540a_report"] is not None for unit in units])
+    return all(unit.model["ul_9540a_report"] is not None for unit in units)
 
 
 def is_prepackaged(site: Site, units: list[Unit]) -> bool:
@@ -182,7 +182,7 @@ def _tested_item(first: str, second: str, gap: geometry.Gap, units: list[Unit], 
     for unit in units:
         if unit.model[key] is None:
             return Item(None, (first, second), fact=f"model.{unit.model_name}.{key}")
-    return gap_item(first, second, gap, max([unit.model[key] for unit in units]))
+    return gap_item(first, second, gap, max(unit.model[key] for unit in units))
 
 
 def tested_spacing(site: Site, rule: Rule) -> Items:

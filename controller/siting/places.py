@@ -64,7 +64,7 @@ def _to_units(site: Site, unit: Unit) -> list[Way]:
 def _to_unit(site: Site, unit: Unit, neighbour: Unit, apart_m: float) -> Way:
     rated_h, wall = _wall(site, unit, neighbour)
     tests_m = [_tested_m(side) for side in (unit, neighbour)]
-    tested_m = 0.0 if None in tests_m else max([test_m or 0.0 for test_m in tests_m])
+    tested_m = 0.0 if None in tests_m else max(test_m or 0.0 for test_m in tests_m)
     papers = [side.model["ul_9540a_report"] for side in (unit, neighbour)] if tested_m else []
     return {
         **_head(unit, neighbour.name, "unit", apart_m),
@@ -91,9 +91,7 @@ def _wall(site: Site, unit: Unit, neighbour: Unit) -> tuple[float, str]:
         walls += [(rated[name], f"walls of {name}") for name in (unit.area, neighbour.area) if name]
     names = reductions.shielding(site, unit, neighbour.shape, math.inf)
     if names:
-        rating_h = min(
-            [barrier.fire_rating_h for barrier in site.barriers if barrier.name in names]
-        )
+        rating_h = min(barrier.fire_rating_h for barrier in site.barriers if barrier.name in names)
         walls.append((rating_h, ", ".join(names)))
     return max(walls)
 
@@ -101,7 +99,7 @@ def _wall(site: Site, unit: Unit, neighbour: Unit) -> tuple[float, str]:
 def _tested_m(unit: Unit) -> float | None:
     """Distance in a UL 9540A test that shows no flames, explosion or spread; or None."""
     model = unit.model
-    is_shown = all([model[f"ul_9540a_{key}"] for key in SHOWN_OF_TEST])
+    is_shown = all(model[f"ul_9540a_{key}"] for key in SHOWN_OF_TEST)
     return model["ul_9540a_spacing_m"] if is_shown and model["ul_9540a_report"] else None
 
 

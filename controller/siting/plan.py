@@ -78,7 +78,7 @@ def _view(site: Site, shown: list[Distance]) -> parts.View:
     x_min, y_min, x_max, y_max = geometry.box(Shape(tuple(points)))
     margin_m = max(1.0, 0.1 * max(x_max - x_min, y_max - y_min))
     wide_m, high_m = x_max - x_min + 2 * margin_m, y_max - y_min + 2 * margin_m
-    smallest_m = min([min(unit.model["size_m"]) for unit in site.units])
+    smallest_m = min(min(unit.model["size_m"]) for unit in site.units)
     unit_px = UNIT_px * min(1, len(site.units) / CROWD)
     scale = min(WIDE_px / wide_m, HIGH_px / high_m)
     scale = max(scale, min(unit_px / smallest_m, LARGEST_px / max(wide_m, high_m)))

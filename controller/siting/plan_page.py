@@ -40,7 +40,7 @@ def _moved(down_px: float, content: str) -> str:
 
 
 def _head(site: Site, findings: list[Finding]) -> str:
-    local = "".join([f", {profile}" for profile in site.local])
+    local = "".join(f", {profile}" for profile in site.local)
     mode = f"{site.mode} {site.place}".strip()
     second = f"{site.edition}{local}; {mode}; {site.total_kWh:g} kWh in {len(site.units)} units"
     rules = f"rules: {report.headline(findings)}"
@@ -81,7 +81,7 @@ def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str,
     lines = list(site.live.lines) if site.live else []
     lines += report.open_lines(findings)
     beyond = [exposure for exposure in site.exposures if not parts.is_seen(view, exposure.shape)]
-    names = ", ".join([f"{exposure.name} ({exposure.kind})" for exposure in beyond])
+    names = ", ".join(f"{exposure.name} ({exposure.kind})" for exposure in beyond)
     lines += [*site.placeholder_lines, *([f"beyond the plan: {names}"] if beyond else [])]
     lines.append(
         "Not a drawing for construction. AHJ, adopted edition, UL 9540 listing and the hazard "
@@ -113,7 +113,7 @@ def _signs(site: Site, left: float, right: float) -> tuple[str, int]:
 def _sign_rows(site: Site) -> list[tuple[str, parts.Look]]:
     """The words for each kind of line in this plan."""
     kinds = {exposure.kind for exposure in site.exposures}
-    is_open_lot = any([exposure.facts["inside_m"] for exposure in site.exposures])
+    is_open_lot = any(exposure.facts["inside_m"] for exposure in site.exposures)
     rows: list[tuple[str, parts.Look, object]] = [  # words, line, whether the plan has it
         ("unit", parts.UNIT, True),
         ("distance (rule, ? unconfirmed: required)", parts.JUDGED, True),

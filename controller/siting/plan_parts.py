@@ -83,7 +83,7 @@ def draw_shape(view: View, shape: geometry.Shape, look: Look, id: str | None = N
     if len(points) == 1:
         ((x, y),) = points
         return tag("circle", cx=x, cy=y, r=5, id=id, **look._asdict())
-    coordinates = " ".join([f"{x:.1f},{y:.1f}" for x, y in points])
+    coordinates = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     name = "polygon" if shape.is_closed else "polyline"
     return tag(name, points=coordinates, id=id, **look._asdict())
 

@@ -39,7 +39,7 @@ def text(site: Site, findings: list[Finding]) -> str:
         _result(findings),
         ["WHAT THIS DOES NOT CLAIM", *_folded(*[("  ", claim) for claim in CLAIMS])],
     )
-    return escaped("\n\n".join(["\n".join(lines) for lines in sections]))
+    return escaped("\n\n".join("\n".join(lines) for lines in sections))
 
 
 def _folded(*parts: tuple[str, str]) -> list[str]:
@@ -138,7 +138,7 @@ def open_lines(findings: list[Finding]) -> list[str]:
 
 def ids(findings: list[Finding]) -> str:
     """The ids of the Findings' rules."""
-    return " ".join([finding.rule.id for finding in findings])
+    return " ".join(finding.rule.id for finding in findings)
 
 
 def _groups(site: Site) -> list[str]:

@@ -9,7 +9,7 @@ from controller.siting import geometry as g
 
 def part_within(convex: g.Shape, edge: g.Edge, reach_m: float) -> g.Edge | None:
     """The part of a segment within reach_m of a convex shape, or None."""
-    nearest = min([g.segment_gap(*own, *edge) for own in g.edges(convex)])
+    nearest = min(g.segment_gap(*own, *edge) for own in g.edges(convex))
     if nearest.distance_m > reach_m:
         return None
     # Along a segment, the distance to a convex shape first falls to a minimum, then rises.
@@ -58,7 +58,7 @@ def _last(holds: Callable[[g.Point], bool], start: g.Point, end: g.Point) -> g.P
 
 def _sight(convex: g.Shape, point: g.Point) -> g.Gap:
     """The shortest line from a point to the edge of a convex shape."""
-    return min([g.point_gap(point, a, b) for a, b in g.edges(convex)])
+    return min(g.point_gap(point, a, b) for a, b in g.edges(convex))
 
 
 def _sides(convex: g.Shape, barrier: g.Edge) -> list[float]:

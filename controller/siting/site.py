@@ -68,18 +68,18 @@ class Site:
     @functools.cached_property
     def total_kWh(self) -> float:
         """Energy of all units."""
-        return math.fsum([unit.energy_kWh for unit in self.units])
+        return math.fsum(unit.energy_kWh for unit in self.units)
 
     @functools.cached_property
     def technologies(self) -> tuple[str, ...]:
         """The technologies of all units, in the order of the table."""
         present = {unit.model["technology"] for unit in self.units}
-        return tuple([technology for technology in f.TECHNOLOGIES if technology in present])
+        return tuple(technology for technology in f.TECHNOLOGIES if technology in present)
 
     @functools.cached_property
     def threshold_kWh(self) -> float:
         """The lowest threshold of these technologies."""
-        return min([f.TECHNOLOGIES[technology].threshold_kWh for technology in self.technologies])
+        return min(f.TECHNOLOGIES[technology].threshold_kWh for technology in self.technologies)
 
     @functools.cached_property
     def groups(self) -> dict[str, list[Unit]]:
@@ -90,7 +90,7 @@ class Site:
     def used_areas(self) -> tuple[Area, ...]:
         """The areas with a unit."""
         used = {unit.area for unit in self.units}
-        return tuple([area for area in self.areas if area.name in used])
+        return tuple(area for area in self.areas if area.name in used)
 
     @functools.cached_property
     def areas_of_fire_area(self) -> dict[str, list[Area]]:
@@ -98,7 +98,7 @@ class Site:
         parts = [
             [area for area in self.used_areas if area in part] for part in _open_parts(self.areas)
         ]
-        return {" + ".join([area.name for area in part]): part for part in parts if part}
+        return {" + ".join(area.name for area in part): part for part in parts if part}
 
     @functools.cached_property
     def fire_areas(self) -> dict[str, list[Unit]]:

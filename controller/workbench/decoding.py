@@ -55,7 +55,7 @@ class Memory:
         if None in registers:
             return None
         if function in BITS:
-            return bytes([bool(word) for word in registers])
+            return bytes(bool(word) for word in registers)
         return b"".join(word.to_bytes(2, "big") for word in registers if word is not None)
 
 

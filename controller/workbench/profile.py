@@ -49,7 +49,7 @@ def _list(arguments: Namespace) -> int:
 
 def _beside(path: str) -> list[str]:
     """The profiles that lie beside a site file or one of its layers."""
-    folders = dict.fromkeys([os.path.dirname(layer.file) for layer in layers.read_chain(path)])
+    folders = dict.fromkeys(os.path.dirname(layer.file) for layer in layers.read_chain(path))
     return [name for folder in folders for name in profile_files.of_folder(folder)]
 
 
