@@ -43,33 +43,33 @@ def survey(path: AnyPath) -> tuple[Config, list[str]]:
     """(Config, [line of each refusal]) of a file that may lack required equipment. The Config is
     only for a report: a cabinet must never run on it. Raises ConfigError for any other mistake.
     """
-    missing: list[str] = []
     lines: list[str] = []
-    while True:
-        try:
-            return load(path, missing), lines
-        except ConfigError as error:
-            if not set(error.equipment) - set(missing):
-                raise
-            missing += error.equipment
-            lines.append(str(error))
+    return _surveyed(path, lines), lines
 
 
 def refusals(path: AnyPath) -> list[str]:
     """Lines that say why a file is refused, or [] for an accepted file. There is a line for each
     missing piece of equipment, and one for the first other mistake.
     """
-    missing: list[str] = []
     lines: list[str] = []
+    try:
+        _surveyed(path, lines)
+    except ConfigError as error:
+        lines.append(str(error))
+    return lines
+
+
+def _surveyed(path: AnyPath, lines: list[str]) -> Config:
+    """The Config of survey(); each refusal becomes one of the lines."""
+    missing: list[str] = []
     while True:
         try:
-            load(path, missing)
-            return lines
+            return load(path, missing)
         except ConfigError as error:
-            lines.append(str(error))
             if not set(error.equipment) - set(missing):
-                return lines
+                raise
             missing += error.equipment
+            lines.append(str(error))
 
 
 def load(path: AnyPath, missing: Sequence[str] = (), tick_ms: int | None = None) -> Config:
