@@ -26,7 +26,6 @@ FACTS = ("why", "alarms", "events", "trend", "plan", "devices", "links", "racks"
 DATED = ("events", "trend", "plan")  # shown even if old, because their rows have times
 TREND, SPANS_S = f"{API}trend", ("600", "3600", "21600")
 KEPT_US = 500_000  # all clients within half a second get the same facts
-PAGE_FILES = "controller.doors.http", "page"
 # {code of the loop's answer: HTTP status}; any other refusal is 409
 STATUS = {
     h.ROLE: 403,
@@ -134,8 +133,7 @@ def _fixed() -> dict[str, Make]:
         f"{API}schema": _json(schema.schema()),
         f"{API}openapi.json": _json(openapi.document()),
     }
-    package, folder = PAGE_FILES
-    for file in (importlib.resources.files(package) / folder).iterdir():
+    for file in (importlib.resources.files("controller.doors.http") / "page").iterdir():
         kind = mimetypes.guess_type(file.name)[0] or "text/plain"
         more = "; charset=utf-8" if kind.startswith("text/") else ""
         answers[f"/{file.name}"] = Answer(200, file.read_bytes(), kind + more)

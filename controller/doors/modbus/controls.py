@@ -11,10 +11,11 @@ stopped working ends with its validity, even if the master asked for a long reve
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controller.core.base import hint_codes as h
 from controller.doors.sending import Sender, may
+from controller.forms.reading import Values
 from controller.system import clock
 
 FUNCTION, VALUE, FAILURE, BUSY = 1, 3, 4, 6  # exception codes of Modbus
@@ -42,6 +43,7 @@ RANGES = {
     "704.WSetRvrtTms": (0, 2**32 - 2),
     HEARTBEAT: (0, 2**32 - 2),
 }
+Changes = dict[str, int]  # {name of a point: its new value}
 FULL = 10_000  # 100 % in WSetPct and WMaxLimPct
 
 
@@ -62,7 +64,7 @@ class Held(NamedTuple):
     """The hints of a master that are in force. until_s: end of its reversion time, uptime in s."""
 
     master: str
-    hints: list[dict[str, Any]]
+    hints: list[Values]
     sent_s: float
     valid_s: int
     until_s: float
@@ -85,17 +87,17 @@ class Shared:
 class Controls:
     """The set-points of one master. valid_s_max: the limit of the loop for this source."""
 
-    def __init__(self, master: str, shared: Shared, values: dict[str, Any]):
+    def __init__(self, master: str, shared: Shared, values: Values):
         self._master, self.shared = master, shared
         self._may, self._valid_s = values["may"], values["valid_s"]
         self._is_exact = values["is_exact"]
-        self.stored: dict[str, int] = {"704.WSetMod": WATTS}
+        self.stored: Changes = {"704.WSetMod": WATTS}
         self._waiting: set[Group] = set()  # enabled, but without a value yet
         self.heartbeat: int | None = None
         self._beat_s = -math.inf
         self.valid_s_max, self.rated_W = VALID_S_MAX, 0
 
-    async def write(self, changes: dict[str, int], enabled: Callable[[], set[Group]]) -> int:
+    async def write(self, changes: Changes, enabled: Callable[[], set[Group]]) -> int:
         """Modbus exception code, or OK if all is in force. enabled(): the groups in force."""
         ranges = [(name, RANGES[name]) for name in changes]
         if any(not low <= changes[name] <= high for name, (low, high) in ranges):
@@ -115,7 +117,7 @@ class Controls:
                 self.stored = before
             return code
 
-    async def _set(self, group: Group, changes: dict[str, int], is_on: bool) -> int:
+    async def _set(self, group: Group, changes: Changes, is_on: bool) -> int:
         enable = changes.get(f"{group.prefix}Ena")
         if enable == 0:
             self._waiting.discard(group)
@@ -182,11 +184,11 @@ class Controls:
             self.shared.held[group] = held._replace(sent_s=uptime_s, valid_s=valid_s)
         return code
 
-    def _hint(self, quantity: str, value_W: int) -> dict[str, Any]:
+    def _hint(self, quantity: str, value_W: int) -> Values:
         is_exact = self._is_exact and quantity == "power_W"
         return {"quantity": quantity, "value_W": value_W, "is_exact": is_exact}
 
-    async def _say(self, kind: int, hints: list[dict[str, Any]], valid_s: int) -> int:
+    async def _say(self, kind: int, hints: list[Values], valid_s: int) -> int:
         """Send hints until one is refused. Returns the exception code of the refusal, or OK."""
         if not may(self._may, kind):
             return FUNCTION
@@ -201,7 +203,7 @@ class Controls:
         return OK
 
 
-def _hints_max(changes: dict[str, int]) -> int:
+def _hints_max(changes: Changes) -> int:
     """The highest number of hints that a write may cause. A heartbeat may renew all hints."""
     is_beat = HEARTBEAT in changes
     touched = [

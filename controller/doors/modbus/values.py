@@ -8,8 +8,8 @@ from collections.abc import Callable
 from controller.core.base import reasons
 from controller.doors.feed import Facts
 from controller.doors.modbus.image import POINTS, Value, scaled
+from safety.signals import STATES
 
-STATES = ("inhibited", "ready", "closing", "running", "stopping", "tripped")
 RUNNING = "running"
 INVERTER = dict(zip(STATES, (0, 7, 2, 3, 5, 6)))
 THROTTLED = 4

@@ -50,11 +50,8 @@ class Desk:
 
     async def run(self, reply: Reply) -> None:
         """Serve commands one after the other."""
-
-        async def serve(command: Command) -> None:
-            await self._serve(command, reply)
-
-        await self._waiting.serve(f"a command of {self._sender.source.name} is not served", serve)
+        title = f"a command of {self._sender.source.name} is not served"
+        await self._waiting.serve(title, lambda command: self._serve(command, reply))
 
     async def _serve(self, command: Command, reply: Reply) -> None:
         if not self._all_us.take(self._sender.source.hints_per_min_max + MORE_PER_MIN):

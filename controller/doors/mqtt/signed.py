@@ -39,13 +39,9 @@ class Signed:
 
     async def run(self, reply: Reply) -> None:
         """Pass datagrams on, one after the other."""
-
-        async def serve(command: Command) -> None:
-            await self._serve(command, reply)
-
+        title = f"a signed datagram of {self._sender.source.name} is not passed on"
         try:
-            name = self._sender.source.name
-            await self._waiting.serve(f"a signed datagram of {name} is not passed on", serve)
+            await self._waiting.serve(title, lambda command: self._serve(command, reply))
         finally:
             self._pool.shutdown(wait=False)
 
