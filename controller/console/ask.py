@@ -20,6 +20,8 @@ from controller.system.utc import elapsed_s
 
 SECOND_US = 1_000_000
 CODES = {ask.YES: DONE, ask.NO: NOT_DONE, ask.NOT_KNOWN: NO_START}
+SPAN = cli.option("--for", dest="span", required=True, metavar="TIME", help="as in 20min")
+JSON = cli.option("--json", action="store_true", help="the answer as JSON, units in the names")
 
 
 def job_of(arguments: Namespace) -> Job:
@@ -60,8 +62,8 @@ def _at_s(arguments: Namespace) -> int:
         metavar="TIME",
         help="+10min, 14:05 (local time of the site) or 2026-12-01T14:05 (now)",
     ),
-    cli.option("--for", dest="span", required=True, metavar="TIME", help="as in 20min"),
-    cli.option("--json", action="store_true", help="the answer as JSON, units in the names"),
+    SPAN,
+    JSON,
     cli.RUN_DIR,
 )
 def _run(arguments: Namespace) -> int:

@@ -11,6 +11,7 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
+from controller.console.ask import CODES, JSON, SPAN
 from controller.console.hint import POWER_UNITS, TIME_UNITS, whole
 from controller.console.pages import fleet as page, fleet_ask
 from controller.dispatch import fleet, site_ask, site_facts
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 FILE = "/etc/firebreak/FLEET.toml"
 CLEAR, HOME, REST = b"\x1b[2J", b"\x1b[H", b"\x1b[K\r\n"
-CODES = {site_ask.YES: DONE, site_ask.NO: NOT_DONE, site_ask.NOT_KNOWN: NO_START}
 FLEET_FILE = cli.option("file", metavar="FLEET.toml", nargs="?", default=FILE, help="(%(default)s)")
 
 
@@ -52,9 +52,9 @@ def _show(arguments: Namespace) -> int:
     FLEET_FILE,
     cli.option("--power", required=True, metavar="POWER", help="rise of the load, as in 800kW"),
     cli.option("--at", default="+0s", metavar="TIME", help="from now, as in +10min (now)"),
-    cli.option("--for", dest="span", required=True, metavar="TIME", help="as in 20min"),
+    SPAN,
     cli.option("--cabinet", metavar="NAME", default="", help="where it runs (the best cabinet)"),
-    cli.option("--json", action="store_true", help="the answer as JSON, units in the names"),
+    JSON,
 )
 def _ask(arguments: Namespace) -> int:
     start, at_ms_max = arguments.at.removeprefix("+"), ask.AT_S_MAX * 1000
