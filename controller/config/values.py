@@ -3,6 +3,7 @@ the file of each value.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from controller.config import schema
@@ -14,14 +15,15 @@ NUMBERED = ("unit", "rack")  # sections with a table for each number and one nam
 SAFE = ("cabinet", *NUMBERED)  # sections whose values go into the limit image
 
 
+@dataclass(eq=False)
 class Values:
-    """Looks up values. entries: {path: Entry} of the merged layers. last_file: the cabinet file."""
+    """Looks up values. entries: {path: Entry} of the merged layers. last_file: the cabinet file.
+    chemistry: of the cells; it decides defaults and ranges.
+    """
 
-    def __init__(self, entries: dict[Path, Entry], last_file: str, chemistry: str = LFP):
-        """chemistry: of the cells; it decides defaults and ranges."""
-        self.entries = entries
-        self.last_file = last_file
-        self.chemistry = chemistry
+    entries: dict[Path, Entry]
+    last_file: str
+    chemistry: str = LFP
 
     def spec(self, path: Path) -> Field:
         """Field of the key at `path`. Raises KeyError for an unknown key."""

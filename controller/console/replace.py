@@ -37,7 +37,6 @@ class Case(NamedTuple):
 
     facts: Facts
     records: tuple[pl.Record, ...]
-    is_approved: bool
 
     @property
     def device(self) -> str:
@@ -104,7 +103,7 @@ def _case(arguments: Namespace) -> Case:
         "is_live": seen.is_live,
     }
     shadow.close()
-    return Case(facts, records, facts["is_approved"])
+    return Case(facts, records)
 
 
 def _chosen(arguments: Namespace, devices: list[Facts]) -> Facts:

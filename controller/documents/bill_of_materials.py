@@ -61,15 +61,13 @@ def _runs(path: pathlib.Path, packages: dict[str, Package]) -> set[str]:
 
 
 def _own() -> Facts:
-    version = release.version()
-    licence = [{"license": {"id": "Apache-2.0"}}]
-    own = {
+    return {
         "type": "application",
         "bom-ref": release.DISTRIBUTION,
         "name": release.DISTRIBUTION,
-        "version": version,
+        "version": release.version(),
+        "licenses": [{"license": {"id": "Apache-2.0"}}],
     }
-    return {**own, "licenses": licence}
 
 
 def _library(name: str, text: str, is_run: bool) -> Facts:

@@ -45,7 +45,7 @@ def due(before: Newest, newest: Newest, is_end: bool) -> Event | None:
 
 def lost(stored: object, newest: Newest) -> Event | None:
     """The event of a ring that ends before the block that was stored last, or None."""
-    known = _anchor("the record", stored)
+    known = _anchor(stored)
     number, digest = newest
     if known is None or (known.number, known.digest) == (number, digest):
         return None
@@ -69,7 +69,7 @@ def anchors(connection: sqlite3.Connection) -> list[Anchor]:
         elif scope_match and digest:
             named.append(Anchor(f"event {number}", int(scope_match[1]), digest[0]))
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (META,)).fetchone()
-    known = _anchor("the record", _value(row[0])) if row else None
+    known = _anchor(_value(row[0])) if row else None
     return [*named, known] if known else named
 
 
@@ -80,8 +80,8 @@ def _value(text: object) -> object:
         return None
 
 
-def _anchor(who: str, value: object) -> Anchor | None:
+def _anchor(value: object) -> Anchor | None:
     match value:
         case [int(number), str(digest)]:
-            return Anchor(who, number, digest)
+            return Anchor("the record", number, digest)
     return None

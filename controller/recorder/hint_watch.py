@@ -22,10 +22,9 @@ class Tally:
     `due` returns its new counts, but at most once in REPEAT_US.
     """
 
-    def __init__(self) -> None:
-        self._seen: int | None = None
-        self._told_us: int | None = None
-        self._untold = 0
+    _seen: int | None = None
+    _told_us: int | None = None
+    _untold = 0
 
     def due(self, count: int, now_us: int) -> int:
         """Number of new counts to report now, or 0. The first call only stores the counter."""

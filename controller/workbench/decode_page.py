@@ -17,8 +17,7 @@ Rest = dict[str, Any]  # facts at the end of a capture
 class Text:
     """Lines for a person. `values`: number of printed values."""
 
-    def __init__(self) -> None:
-        self.values = 0
+    values = 0
 
     def begin(self, file: str, profile: str) -> None:
         """The line above the values."""
@@ -70,8 +69,7 @@ def _lines(rest: Rest) -> Iterator[str]:
 class Json:
     """One JSON object. Each of its values is written at once."""
 
-    def __init__(self) -> None:
-        self.values = 0
+    values = 0
 
     def begin(self, file: str, profile: str) -> None:
         """The beginning of the object."""

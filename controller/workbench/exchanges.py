@@ -44,8 +44,7 @@ Told = Words | Failure
 class Exchanges:
     """Joins each request of a line with its reply."""
 
-    def __init__(self) -> None:
-        self._exchange: Exchange | None = None
+    _exchange: "Exchange | None" = None
 
     def take(self, at_us: int, direction: str, data: bytes) -> Iterable[Told]:
         """The values or failures that a frame completes. A request without a good reply becomes a

@@ -58,23 +58,23 @@ class Bus(Protocol):
 class CanPort:
     """One CAN bus.
 
-    ids: the accepted ids (None: all); other frames count as foreign. reopen() returns a new bus
-    without blocking; None: the loop cannot reopen the bus. full: number of frames that the
-    interface did not take. losses: how often the interface was lost.
+    reopen() returns a new bus without blocking; None: the loop cannot reopen the bus. full: number
+    of frames that the interface did not take. losses: how often the interface was lost.
     """
 
-    def __init__(
-        self, bus: Bus, ids: Iterable[int] | None = None, reopen: Callable[[], Bus] | None = None
-    ):
+    def __init__(self, bus: Bus, reopen: Callable[[], Bus] | None = None):
         self.state, self.error = ACTIVE, ""
         self.received = self.foreign = self.error_frames = self.bus_offs = self.losses = 0
         self.sent = self.full = 0
-        self._ids = None if ids is None else frozenset(ids)
+        self._ids: frozenset[int] | None = None  # the accepted ids; None: all
         self._bus, self._reopen = bus, reopen
         self._retry = Retry()
 
     def accept(self, ids: Iterable[int]) -> None:
-        """Accept only these ids from now on. A 29-bit id has EXTENDED added."""
+        """Accept only these ids from now on; other frames count as foreign.
+
+        A 29-bit id has EXTENDED added.
+        """
         self._ids = frozenset(ids)
 
     def fileno(self) -> int:

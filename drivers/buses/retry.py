@@ -9,8 +9,7 @@ class Retry:
     due_us: time of the next attempt.
     """
 
-    def __init__(self) -> None:
-        self.due_us, self._wait_us = 0, RETRY_US
+    due_us, _wait_us = 0, RETRY_US
 
     def failed(self, now_us: int) -> None:
         """Note that an attempt has failed, or that it begins and may fail."""

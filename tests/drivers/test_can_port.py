@@ -63,7 +63,8 @@ def test_a_drain_is_bounded(waiting, limit, taken):
 
 def test_other_ids_and_remote_frames_are_foreign():
     other, remote = frame(2, is_extended_id=True), frame(1, b"", is_remote_frame=True)
-    port = CanPort(FakeBus([frame(1), frame(2), other, remote]), ids=[1])
+    port = CanPort(FakeBus([frame(1), frame(2), other, remote]))
+    port.accept([1])
     assert port.drain() == [(1, b"12345678")]
     assert (port.received, port.foreign) == (1, 3)
     port.accept([2 | c.EXTENDED])

@@ -196,7 +196,7 @@ def _rows(cause: Facts) -> str:
     if not rows:
         return f"A controlled stop: the cabinet is {cause['state']}."
     text = ", ".join(rows) + (f" and {more} more" if more > 0 else "") + "."
-    return text[0].upper() + text[1:]
+    return _first_upper(text)
 
 
 def _permit(cause: Facts) -> str:

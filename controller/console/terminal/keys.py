@@ -14,9 +14,8 @@ class Decoder:
     function key) gives no key.
     """
 
-    def __init__(self) -> None:
-        self._state, self._length = _PLAIN, 0
-        self._before: int | None = None
+    _state, _length = _PLAIN, 0
+    _before: int | None = None
 
     @property
     def is_open(self) -> bool:

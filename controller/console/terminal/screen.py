@@ -21,8 +21,7 @@ def fitting(text: str) -> str:
 class Screen:
     """A screen. `change` makes the bytes that replace the lines on the screen by new lines."""
 
-    def __init__(self) -> None:
-        self._shown: list[str] | None = None
+    _shown: list[str] | None = None
 
     def forget(self) -> None:
         """Forget the shown lines, so that the next change draws every line."""

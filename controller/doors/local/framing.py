@@ -40,8 +40,7 @@ class StreamError(Exception):
 class Framing(ABC):
     """Bytes of a stream that have not become messages yet."""
 
-    def __init__(self) -> None:
-        self._rest = b""
+    _rest = b""
 
     def feed(self, data: bytes) -> None:
         """Add bytes that have arrived."""
@@ -99,7 +98,6 @@ class Msgpack(Framing):
     """Messages of a stream of msgpack maps. prefixed: each map is preceded by its length."""
 
     def __init__(self, prefixed: bool):
-        super().__init__()
         self._prefixed = prefixed
 
     def take(self) -> Taken:
