@@ -1,11 +1,11 @@
 """Driver of a rack BMS on CAN. Its profile has messages, signals, fault bits, frames to the BMS."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from drivers.can_codec import EXTENDED, sealed, word
 from drivers.can_dialect import SIGN, Dialect
 from drivers.can_messages import UNUSED, Messages
+from drivers.profile import Table
 from drivers.rack_bms import RackBms
 from drivers.sink import Sink
 from safety import signals as s
@@ -34,7 +34,7 @@ class CanBms(RackBms):
         """The ids of this BMS, and the ids that would show another dialect."""
         return (*self._messages.by_id, *self._forbidden)
 
-    def rows(self) -> list[Mapping[str, Any]]:
+    def rows(self) -> list[Table]:
         """The row of the profile for each id of this BMS."""
         return [message.row for message in self._messages.by_id.values()]
 
@@ -85,7 +85,7 @@ class CanBms(RackBms):
         """The ids of the frames to the BMS."""
         return tuple(map(self._sent_id, self.profile.sent.values()))
 
-    def _sent_id(self, row: dict[str, Any]) -> int:
+    def _sent_id(self, row: Table) -> int:
         can_id: int = row["id"] + (self._offset if row["addressed"] else 0)
         return can_id | (EXTENDED if row["extended"] else 0)
 

@@ -1,10 +1,10 @@
 """Decodes values in a CAN frame: bits in either order, scale, offset, invalid raw values."""
 
 import functools
-from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from drivers.profile import Table
 from drivers.states import States
 
 EXTENDED = 0x8000_0000  # added to a 29-bit id, as the CAN port does
@@ -42,7 +42,7 @@ class Raw:
 
     states: States | None = None
 
-    def __init__(self, row: Mapping[str, Any]):
+    def __init__(self, row: Table):
         """row: start, length, order and signed from a profile."""
         length: int = row["length"]
         self.is_big = row["order"] == "big"
@@ -59,7 +59,7 @@ class Raw:
 class Value(Raw):
     """value = raw x scale + offset, rounded down. Raw values in `values` are named states."""
 
-    def __init__(self, row: Mapping[str, Any], name: str = ""):
+    def __init__(self, row: Table, name: str = ""):
         super().__init__(row)
         scale, offset = Fraction(str(row["scale"])), Fraction(str(row["offset"]))
         self._divide = scale.denominator * offset.denominator
@@ -87,7 +87,7 @@ class Value(Raw):
 class Fault(Raw):
     """Bits of a frame that become the fault bits from number `bit` on."""
 
-    def __init__(self, row: Mapping[str, Any]):
+    def __init__(self, row: Table):
         super().__init__(row)
         self._bit: int = row["bit"]
         self._form: str = row["form"]
@@ -141,7 +141,7 @@ def _sum8(can_id: int, data: bytes) -> int:
 CHECKS = {"crc8_j1850": lambda can_id, data: crc8(crc8_begun(can_id), data[:-1]), "sum8": _sum8}
 
 
-def sealed(row: Mapping[str, Any], can_id: int, data: str, count: int) -> bytes:
+def sealed(row: Table, can_id: int, data: str, count: int) -> bytes:
     """A frame to the BMS from its row in the profile, with its counter and check byte."""
     frame, counter = bytes.fromhex(data), row["counter"]
     if counter["start"] is not None:

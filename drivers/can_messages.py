@@ -6,10 +6,10 @@ seal, all frames of the bus together are the proof (can_dialect.py).
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from drivers.can_codec import CHECKS, EXTENDED, Fault, Raw, Value, Word
-from drivers.profile import Profile
+from drivers.profile import Profile, Table
 from drivers.rack_sources import ARRAYS, CHARGE_MV, GROUPS, Source, Sources
 from safety import signals as s
 
@@ -41,7 +41,7 @@ def ids(profile: Profile, node: int = 0) -> Iterator[Id]:
 class Message:
     """One id: its length, check byte and counter, and {multiplexer value: source}."""
 
-    def __init__(self, name: str, can_id: int, row: Mapping[str, Any], number: int):
+    def __init__(self, name: str, can_id: int, row: Table, number: int):
         """number: of this id within the message."""
         self.name, self.can_id, self.row, self.number = name, can_id, row, number
         parts = row["mux"], row["counter"]
@@ -111,7 +111,7 @@ class Messages(Sources):
                 is_judged = CHARGE_MV in profile.signals and source.bit & voltage.must
                 source.mask = 0 if is_judged else _mask(source)
 
-    def _add(self, message: Message, name: str, row: dict[str, Any]) -> None:
+    def _add(self, message: Message, name: str, row: Table) -> None:
         """Add one signal, fault or array to the sources of a message."""
         if name in ARRAYS:
             pages = message.mux and row["mux"] is None
@@ -127,7 +127,7 @@ class Messages(Sources):
             self.feed(GROUPS[name], source)
 
     def _add_array(
-        self, message: Message, name: str, row: dict[str, Any], number: int, mux: int | None
+        self, message: Message, name: str, row: Table, number: int, mux: int | None
     ) -> None:
         """Add the values of one frame of an array, if the rack has them."""
         first, size = number * len(row["starts"]), self._sizes[name]

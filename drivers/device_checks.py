@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from drivers.buses import rtu
-from drivers.profile import SLOT, Profile, Register
+from drivers.profile import SLOT, Profile, Register, Settings
 from drivers.register_codec import Codec, ScaleFactor
 
 # a register, and a function that says whether its bytes are right
 Check = tuple[Register, Callable[[bytes], bool]]
 
 
-def telling(profile: Profile, settings: dict[str, int]) -> Iterator[Check]:
+def telling(profile: Profile, settings: Settings) -> Iterator[Check]:
     """The checks that distinguish the device from other devices.
 
     They are `[identity]` and the id of each SunSpec model. The last check fails if the chain of

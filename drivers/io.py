@@ -106,7 +106,7 @@ class IoModule:
         self._requests[coils] = request
         return request
 
-    def _set_expiry(self) -> steps.Sequence[None]:
+    def _set_expiry(self) -> steps.Procedure:
         """Steps that read the expiry. If it differs, they write it and read it back."""
         register = self.profile.registers["output_expiry"]
         wanted = self.expiry_raw

@@ -122,7 +122,7 @@ class Meter:
         pairs = [(*pair, power) for pair, power in zip(self._apparent, self._powers)]
         self._phases = pairs
 
-    def fast(self) -> list[rtu.Request]:
+    def fast(self) -> rtu.Requests:
         """The reads of each period. The read of the power comes last."""
         last = len(self._reads) - 1
         return [
@@ -151,7 +151,7 @@ class Meter:
 
     schedule = periodic
 
-    def service(self, now_us: int) -> list[rtu.Request]:
+    def service(self, now_us: int) -> rtu.Requests:
         """Requests to submit now. They find the identity of the device; later there are none."""
         return self._identity.service(now_us) if self._identity else []
 

@@ -1,9 +1,6 @@
 """Chooses which registers of a meter are read together, how often, and within which limits."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from drivers.profile import Profile, Register
+from drivers.profile import Profile, Register, Registers, Table
 from drivers.register_blocks import Block, blocks
 
 # each quantity is read for all phases, or for none
@@ -19,7 +16,7 @@ FAST_MS = 20  # refresh time of a meter that sees a sag of one period of the gri
 SLOW_US = 10_000_000  # between two reads of values on which no decision depends
 
 
-def phases_of(quantity: str, settings: Mapping[str, Any]) -> list[str]:
+def phases_of(quantity: str, settings: Table) -> list[str]:
     """Register names of a quantity, one for each phase that the profile reads."""
     return [f"{quantity}_{phase}" for phase in range(1, settings["phases"] + 1)]
 
@@ -33,7 +30,7 @@ def limits_of(profile: Profile, name: str) -> tuple[float, float]:
     return max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH)
 
 
-def fast_names(registers: Mapping[str, Register], settings: Mapping[str, Any]) -> list[str]:
+def fast_names(registers: Registers, settings: Table) -> list[str]:
     """The registers read in each period: power, the values that check it, their scale factors.
 
     The frequency is read too if there is no voltage: a steady load may repeat the power, and
@@ -49,20 +46,20 @@ def fast_names(registers: Mapping[str, Register], settings: Mapping[str, Any]) -
     return with_factors(registers, names)
 
 
-def slow_names(registers: Mapping[str, Register], settings: Mapping[str, Any]) -> list[str]:
+def slow_names(registers: Registers, settings: Table) -> list[str]:
     """The registers that are read seldom, and their scale factors."""
     fast = fast_names(registers, settings)
     names = [name for name in SINGLE if name in registers and name not in fast]
     return with_factors(registers, names)
 
 
-def with_factors(registers: Mapping[str, Register], names: list[str]) -> list[str]:
+def with_factors(registers: Registers, names: list[str]) -> list[str]:
     """The names, and the names of the scale factors that their registers need."""
     factors = [registers[name].scale_from for name in names]
     return [*names, *dict.fromkeys([name for name in factors if name in registers])]
 
 
-def grouped(registers: list[Register], settings: Mapping[str, Any]) -> list[Block]:
+def grouped(registers: list[Register], settings: Table) -> list[Block]:
     """The reads of these registers. The read of the power comes last, so that it is the newest."""
     reads = blocks(registers, settings)
     return sorted(

@@ -18,7 +18,7 @@ from drivers.buses import rtu
 from drivers.buses.crc import seal
 from drivers.pcs_readings import Readings
 from drivers.pcs_settings import WSET, WSET_RVRT_REM
-from drivers.profile import Profile, Wanted
+from drivers.profile import Profile, Wanted, Words
 from drivers.serial_number import SerialNumber
 from drivers.sink import Sink
 from drivers.steps import LONG_AGO_US, NOW_US, StepError, Steps
@@ -74,7 +74,7 @@ class SunSpecPcs:
         self._acknowledged_us = self._rearmed_us = LONG_AGO_US
         self._heartbeat, self._heartbeat_due_us = 0, NOW_US
         self.places.forget()
-        self._extra: list[rtu.Request] = []
+        self._extra: rtu.Requests = []
         self.readings.forget()
         self.withdraw()
 
@@ -181,7 +181,7 @@ class SunSpecPcs:
 
     # -- start-up
 
-    def _start_up(self) -> steps.Sequence[None]:
+    def _start_up(self) -> steps.Procedure:
         self._models = yield from sunspec.walk(self.profile.settings["base_addresses"])
         self.places.take(self._models)
         yield from self.serial.steps()
@@ -204,7 +204,7 @@ class SunSpecPcs:
         self.setpoint_address = self._address("704.WSet")
         self._setpoint_zero = self._write("setpoint", self.setpoint_address, (0, 0))
 
-    def _configure(self) -> steps.Sequence[None]:
+    def _configure(self) -> steps.Procedure:
         """Write reversion (which ends an old set-point), mode and set-point 0, and read back.
 
         A setting that the device has already is not written, because the device may store it.
@@ -245,7 +245,7 @@ class SunSpecPcs:
             self._forget()
             self._steps.begin(self._start_up(), retry_us)
 
-    def _reversion(self) -> tuple[int, tuple[int, ...]]:
+    def _reversion(self) -> tuple[int, Words]:
         """(address, values) of the reversion settings, which end an old set-point."""
         return self._address("704.WSetEnaRvrt"), pcs_settings.reversion(self._reversion_s)
 
@@ -257,7 +257,7 @@ class SunSpecPcs:
         return sunspec.located(model, self._models) + self.profile.registers[name].address
 
     def _write(
-        self, name: str, address: int, values: tuple[int, ...], priority: int = rtu.WRITE
+        self, name: str, address: int, values: Words, priority: int = rtu.WRITE
     ) -> rtu.Request:
         key, place = (self.unit_id, "write " + name), (self.unit_id, address, values)
         taken = self._on_written

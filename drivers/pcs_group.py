@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from drivers.buses import rtu
-from drivers.profile import Profile, Register
+from drivers.profile import Profile, Register, Settings
 from drivers.register_blocks import Block, blocks
 from drivers.register_codec import Codec, ScaleFactor
 from drivers.states import unnamed
@@ -19,7 +19,7 @@ class ReadingGroup:
         self,
         places: Places,
         profile: Profile,
-        settings: dict[str, int],
+        settings: Settings,
         row: tuple[int, str, int, list[Register], Callable[[int], object]],
         heard: Callable[[int], object],
     ):

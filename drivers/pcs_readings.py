@@ -141,7 +141,7 @@ class Readings:
         """Ids of the models that are read."""
         return [block.model for block in (self._ac, self.control, self._remote, self._dc)]
 
-    def due(self, now_us: int, requests: list[rtu.Request], count_max: int) -> None:
+    def due(self, now_us: int, requests: rtu.Requests, count_max: int) -> None:
         """Append at most `count_max` due requests, the most urgent first. Set `wake_us`."""
         due = [read for read in self._reads if read.due_us <= now_us]
         due.sort(key=lambda read: read.due_us + read.period_us)

@@ -3,23 +3,25 @@
 Reversion: the converter ends a set-point by itself after a time without a new one.
 """
 
+from drivers.profile import Words
+
 # One read returns these points, in this order.
 SETTINGS = ("WSetEna", "WSetMod", "WSet", "WSetRvrt", "WSetEnaRvrt", "WSetRvrtTms", "WSetRvrtRem")
 WSET, WSET_RVRT_REM = SETTINGS.index("WSet"), SETTINGS.index("WSetRvrtRem")
 ENABLED, WATTS = 1, 1  # WSetEna, WSetMod
 
 
-def mode() -> tuple[int, ...]:
+def mode() -> Words:
     """Registers from WSetEna on: enabled, in watts, set-point 0 W, reversion to 0 W."""
     return ENABLED, WATTS, *words(0), *words(0)
 
 
-def reversion(reversion_s: int) -> tuple[int, ...]:
+def reversion(reversion_s: int) -> Words:
     """Registers from WSetEnaRvrt on, with which the device ends a set-point after this time."""
     return ENABLED, *words(reversion_s)
 
 
-def first_wrong(values: tuple[int, ...], reversion_s: int) -> str:
+def first_wrong(values: Words, reversion_s: int) -> str:
     """The first setting of a reading that differs from the written value, in words, or ""."""
     wanted = {"WSetEna": ENABLED, "WSetMod": WATTS, "WSetRvrt": 0, "WSetEnaRvrt": ENABLED}
     wanted["WSetRvrtTms"] = reversion_s

@@ -5,6 +5,7 @@ controller/config/profiles.py reads and checks the TOML file of a profile.
 
 import pathlib
 import struct
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ def shipped() -> list[str]:
 
 
 Table = dict[str, Any]  # of the file, checked
+Settings = dict[str, int]  # of one device, in the configuration
+Words = tuple[int, ...]  # contents of registers
+Rows = dict[str, Table]  # by name
 
 
 class ProfileError(ValueError):
@@ -71,6 +75,9 @@ class Register(SimpleNamespace):
     high: float
 
 
+Registers = Mapping[str, Register]  # by name
+
+
 class SetpointFrame(SimpleNamespace):
     """One write of the set-point of a converter, with its values from the first register on.
 
@@ -121,11 +128,11 @@ class Profile(SimpleNamespace):
     models: list[Wanted]  # SunSpec models, in the order of their slots
     fault_bits: dict[str, dict[str, int]]  # {meaning: {name: bit}}
     # for a BMS on CAN: {name: row}, see controller/config/can_form.py
-    messages: dict[str, Table]
-    signals: dict[str, Table]
-    arrays: dict[str, Table]
-    faults: dict[str, Table]
-    sent: dict[str, Table]
+    messages: Rows
+    signals: Rows
+    arrays: Rows
+    faults: Rows
+    sent: Rows
     # for a converter by registers
     setpoint: list[SetpointFrame]
     setup: list[Step]

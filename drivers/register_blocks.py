@@ -1,9 +1,9 @@
 """Chooses which registers of a device are read together: neighbours share a read."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from drivers.profile import Register
+from drivers.profile import Register, Table
 
 BITS_FUNCTIONS = (1, 2)
 ONE_READ = {"registers_per_read_max": 1 << 16, "gap_registers_max": 1 << 16}
@@ -39,7 +39,7 @@ def extent(register: Register) -> int:
     return register.words or register.count
 
 
-def blocks(registers: Sequence[Register], settings: Mapping[str, Any]) -> list[Block]:
+def blocks(registers: Sequence[Register], settings: Table) -> list[Block]:
     """Reads of at most `registers_per_read_max` registers.
 
     Between two neighbours there are at most `gap_registers_max` unused registers.

@@ -124,17 +124,17 @@ class RegisterBms(RackBms):
 
     schedule = periodic
 
-    def service(self, now_us: int) -> list[rtu.Request]:
+    def service(self, now_us: int) -> rtu.Requests:
         """Requests to submit now. They find the identity of the device; later there are none."""
         return self._identity.service(now_us)
 
-    def command(self, close_ok: int, now_us: int) -> list[rtu.Request]:
+    def command(self, close_ok: int, now_us: int) -> rtu.Requests:
         """Writes to the BMS after the first reading, if the words have changed, and each period.
 
         An opening is repeated while the BMS reports closed contactors, because an acknowledgement
         does not show that they have opened.
         """
-        writes: list[rtu.Request] = []
+        writes: rtu.Requests = []
         is_known = self.frames and self._identity.is_identified
         for name, row in self.profile.sent.items() if is_known else ():
             before, at_us = self._sent.get(name, ([], LONG_AGO_US))

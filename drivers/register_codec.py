@@ -8,7 +8,7 @@ import math
 import struct
 from fractions import Fraction
 
-from drivers.profile import Register
+from drivers.profile import Register, Settings
 from drivers.states import States
 
 INTEGERS = {"u16": (1, False), "s16": (1, True), "u32": (2, False), "s32": (2, True)}
@@ -22,7 +22,7 @@ class Codec:
     """Encodes and decodes one register of a profile."""
 
     def __init__(
-        self, register: Register, settings: dict[str, int], bounds: tuple[int, int] | None = None
+        self, register: Register, settings: Settings, bounds: tuple[int, int] | None = None
     ):
         """settings: for `scale_by` (KeyError if missing). bounds: narrow the range."""
         self._register, self.factor = register, getattr(register, "scale_from", "")

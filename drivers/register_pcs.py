@@ -13,7 +13,7 @@ from functools import partial
 
 from drivers import steps
 from drivers.buses import rtu
-from drivers.profile import Profile, Step
+from drivers.profile import Profile, Settings, Step
 from drivers.register_codec import Codec
 from drivers.register_pcs_readings import PcsReadings
 from drivers.register_steps import RegisterSteps
@@ -41,12 +41,12 @@ class RegisterPcs:
         unit_id: int,
         sink: Sink,
         places: tuple[int, int, int],
-        settings: dict[str, int],
+        settings: Settings,
     ):
         """places: see PcsReadings. settings: `rated_W`, `setpoint_ms`, `tick_ms`."""
         self.profile, self.unit_id, self._settings = profile, unit_id, settings
         self.fault, self.restarts = "", 0
-        self._extra: list[rtu.Request] = []
+        self._extra: rtu.Requests = []
         self._unstopped: set[int] = set()  # steps of [[stop]] that are not acknowledged
         self.writer = SetpointWriter(profile, unit_id, settings)
         self.places, self.wear = self.writer.places, self.writer.wear
@@ -206,7 +206,7 @@ class RegisterPcs:
 
     # -- sequences
 
-    def _start_up(self) -> steps.Sequence[None]:
+    def _start_up(self) -> steps.Procedure:
         if self.profile.models:
             yield from self.places.walk()
         for name, register in self.profile.identity.items():
@@ -233,13 +233,13 @@ class RegisterPcs:
             self._is_starting = True
             self._steps.begin(self._start_steps())
 
-    def _start_steps(self) -> steps.Sequence[None]:
+    def _start_steps(self) -> steps.Procedure:
         self.readings.is_commanded = True
         for step in self.profile.start:
             yield from self._sequence.run(step)
         self.readings.is_started, self._is_starting = True, False
 
-    def _repeated_start(self, now_us: int) -> list[rtu.Request]:
+    def _repeated_start(self, now_us: int) -> rtu.Requests:
         """Writes of [[start]] that a running converter gets again and again.
 
         They have the keys of [[stop]], so a stop replaces such a write that still waits for the
@@ -253,7 +253,7 @@ class RegisterPcs:
         self._repeat_us = now_us
         return [self._write(number, step, self._on_beat) for number, step in enumerate(writes)]
 
-    def _give_up(self) -> steps.Sequence[None]:
+    def _give_up(self) -> steps.Procedure:
         """End a start that has failed. The channel decides whether another start may begin."""
         self._is_wanted = self._is_starting = False
         yield None
@@ -295,5 +295,5 @@ class RegisterPcs:
         self.readings.heard(now_us)
 
 
-def _nothing() -> steps.Sequence[None]:
+def _nothing() -> steps.Procedure:
     yield None

@@ -8,7 +8,7 @@ from struct import Struct
 
 from drivers import steps
 from drivers.buses import rtu
-from drivers.profile import Step
+from drivers.profile import Settings, Step, Words
 from drivers.register_codec import Codec
 from drivers.steps import LONG_AGO_US, StepError
 from drivers.sunspec import Places
@@ -21,7 +21,7 @@ PAUSE_US, PAUSE_BITS, PAUSES = 1_000_000, 3, 4
 class RegisterSteps:
     """Makes the steps. now_us: time of the last call of the driver."""
 
-    def __init__(self, settings: dict[str, int], places: Places, wear: Wear):
+    def __init__(self, settings: Settings, places: Places, wear: Wear):
         self._settings, self._places, self._wear = settings, places, wear
         self.now_us = 0
         self.forget()
@@ -31,7 +31,7 @@ class RegisterSteps:
         # {(register, words): (how often it was written, time from which it may be written again)}
         self._written: dict[tuple[object, ...], tuple[int, int]] = {}
 
-    def set_up(self, step: Step) -> steps.Sequence[None]:
+    def set_up(self, step: Step) -> steps.Procedure:
         """Write a step only if the device shows another value, because it may store each write."""
         if step.function in WRITES:
             place, registers = self.content(step)
@@ -44,14 +44,14 @@ class RegisterSteps:
                 return
         yield from self.run(step)
 
-    def run(self, step: Step) -> steps.Sequence[None]:
+    def run(self, step: Step) -> steps.Procedure:
         """Write and read back, or read until the register has one of the values."""
         if step.function in WRITES:
             yield from self._write(step, *self.content(step))
         else:
             yield from self._wait(step)
 
-    def content(self, step: Step) -> tuple[int, tuple[int, ...]]:
+    def content(self, step: Step) -> tuple[int, Words]:
         """(first register on the device, words) of a write."""
         registers = tuple(Codec(step.register, self._settings).words(step.value))
         return self._places.of(step.register.address), registers
@@ -59,7 +59,7 @@ class RegisterSteps:
     def _times(self, *content: object) -> tuple[int, int]:
         return self._written.get(content, (0, LONG_AGO_US))
 
-    def _write(self, step: Step, place: int, registers: tuple[int, ...]) -> steps.Sequence[None]:
+    def _write(self, step: Step, place: int, registers: Words) -> steps.Procedure:
         if step.stored != NO and self._wear.holds_back(1, 0, self.now_us):
             raise StepError(f"register {place} waits: the budget of writes is spent for today")
         kind = "write one" if step.function == rtu.WRITE_REGISTER else "write"
@@ -74,7 +74,7 @@ class RegisterSteps:
             if data != _packed(registers):
                 raise _not_kept(step, place)
 
-    def _wait(self, step: Step) -> steps.Sequence[None]:
+    def _wait(self, step: Step) -> steps.Procedure:
         codec, place = Codec(step.register, self._settings), self._places.of(step.register.address)
         until_us = self.now_us + step.timeout_ms * 1000
         while True:
@@ -91,5 +91,5 @@ def _not_kept(step: Step, place: int) -> StepError:
     return StepError(step.fault or f"register {place} does not keep {step.value}")
 
 
-def _packed(registers: tuple[int, ...]) -> bytes:
+def _packed(registers: Words) -> bytes:
     return Struct(f">{len(registers)}H").pack(*registers)

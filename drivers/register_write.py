@@ -4,7 +4,7 @@ from collections.abc import Callable
 from struct import Struct
 
 from drivers.buses import rtu
-from drivers.profile import Register
+from drivers.profile import Register, Settings, Words
 from drivers.register_blocks import bits
 from drivers.register_codec import Codec
 from drivers.sunspec import Places
@@ -31,7 +31,7 @@ class RegisterWrite:
         self,
         register: Register,
         unit_id: int,
-        settings: dict[str, int],
+        settings: Settings,
         places: Places,
         tell: Tell,
         wear: Wear | None = None,
@@ -46,7 +46,7 @@ class RegisterWrite:
         self.limit = Register(**place, words=size) if register.fixed_words else None
         self._sent: int | None = None
         self._passed: int | None = None  # the value that last passed the budget
-        self._expected: tuple[int, ...] = ()  # registers or levels in the last write
+        self._expected: Words = ()  # registers or levels in the last write
         self._due_us, self._free_us, self._is_unread = 0, 0, False
         self._wear = wear if register.stored != NO else None
         self._asked, self._unkept = 0, 0  # unkept: how often in a row the device kept another value
@@ -87,7 +87,7 @@ class RegisterWrite:
         pause_ms: int = self._register.pause_ms
         return pause_ms * 1000 << doubled
 
-    def _places(self, value: int) -> tuple[int, ...]:
+    def _places(self, value: int) -> Words:
         if self._register.write_function in COIL_WRITES:
             return tuple([value > coil for coil in range(self._register.count)])
         return tuple(self.codec.words(value))

@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from drivers.buses import rtu
-from drivers.profile import Profile, Register
+from drivers.profile import Profile, Register, Table
 from drivers.sink import Sink
 
 DATES = ("calibration_due", "today")
@@ -75,7 +75,7 @@ class Sensor:
         self._measured = [place for place, name in enumerate(names) if name not in DATES]
         self._dates = [names.index(name) for name in DATES] if "today" in names else []
 
-    def _set_masks(self, settings: dict[str, Any], registers: list[Register]) -> None:
+    def _set_masks(self, settings: Table, registers: list[Register]) -> None:
         """Set the masks for the register `status`. A mask that the profile lacks is 0."""
         self._fault_mask, self._good_mask, self._invalid_mask, self._warming_mask = [
             settings.get(f"{name}_mask", 0) for name in ("fault", "good", "invalid", "warming")

@@ -10,13 +10,12 @@ in consecutive registers, and each value has a role:
 """
 
 from drivers.buses import rtu
-from drivers.profile import Register, SetpointFrame
+from drivers.profile import Register, SetpointFrame, Settings, Words
 from drivers.register_codec import Codec
 from drivers.sunspec import Places
 
 CHARGE, DISCHARGE, IDLE = "charge", "discharge", "idle"
 WAYS = {IDLE: 0, CHARGE: -1, DISCHARGE: 1}  # if raw values are equal, the later way counts
-Words = tuple[int, ...]
 
 
 def way_of(power_W: int) -> int:
@@ -27,9 +26,7 @@ def way_of(power_W: int) -> int:
 class Frame:
     """One frame of the set-point, which is one write."""
 
-    def __init__(
-        self, frame: SetpointFrame, settings: dict[str, int], places: Places | None = None
-    ):
+    def __init__(self, frame: SetpointFrame, settings: Settings, places: Places | None = None):
         """settings: for `scale_by`. places: the registers of the profile on a device."""
         self._places = places
         self.function, self.address = frame.function, frame.address

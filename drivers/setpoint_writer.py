@@ -8,8 +8,8 @@ is unknown. Then a mixture never asks for more than the old or the new set-point
 from functools import partial
 
 from drivers.buses import rtu
-from drivers.profile import Profile
-from drivers.setpoint_form import Frame, Words, way_of
+from drivers.profile import Profile, Settings, Words
+from drivers.setpoint_form import Frame, way_of
 from drivers.steps import LONG_AGO_US, LOST_US
 from drivers.sunspec import Places
 from drivers.wear import NO, Wear, is_between
@@ -18,7 +18,7 @@ from drivers.wear import NO, Wear, is_between
 class SetpointWriter:
     """Writes the set-point of a converter. held_W: value acknowledged in all frames, or None."""
 
-    def __init__(self, profile: Profile, unit_id: int, settings: dict[str, int]):
+    def __init__(self, profile: Profile, unit_id: int, settings: Settings):
         """settings: for `scale_by`; `setpoint_ms`: shortest time between two frames.
 
         This time may end half of `tick_ms` early, so that an uneven tick does not miss its turn.
@@ -171,7 +171,7 @@ class SetpointWriter:
         if content == self._waits_for:
             self._waits_for = None
 
-    def all_of_zero(self) -> list[rtu.Request]:
+    def all_of_zero(self) -> rtu.Requests:
         """The writes of a set-point of 0, for the site check."""
         pairs = zip(self.frames, self._zero)
         return [frame.request(self.unit_id, content) for frame, content in pairs]

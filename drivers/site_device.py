@@ -14,7 +14,7 @@ from typing import cast
 
 from drivers import device_checks
 from drivers.buses import rtu
-from drivers.profile import Profile
+from drivers.profile import Profile, Settings
 from drivers.register_blocks import Block, blocks
 from drivers.register_codec import Codec
 from drivers.register_write import RegisterWrite
@@ -62,7 +62,7 @@ class SiteDevice:
         sink: Sink,
         place: tuple[int, int],
         names: list[str],
-        settings: dict[str, int],
+        settings: Settings,
         bounds: Bounds | None = None,
     ):
         """place: of the first signal in inp and in fresh. names: of all signals, in order.
@@ -94,7 +94,7 @@ class SiteDevice:
         if profile.models:
             self._steps.begin(self.places.walk())
 
-    def _make_checks(self, settings: dict[str, int]) -> None:
+    def _make_checks(self, settings: Settings) -> None:
         """Set the checks, in the order of Profile.tells."""
         writes = self._writes.values()
         codecs = [signal.codec for signal in self._signals] + [write.codec for write in writes]
@@ -141,7 +141,7 @@ class SiteDevice:
 
     schedule = periodic
 
-    def service(self, now_us: int) -> list[rtu.Request]:
+    def service(self, now_us: int) -> rtu.Requests:
         """Requests to submit now. They find the identity of the device; later there are none."""
         if not self._unfound or now_us < self._identity_due_us:
             return []

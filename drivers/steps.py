@@ -24,6 +24,7 @@ READS = ("read", "try")
 Result = TypeVar("Result")
 # A generator of steps. Each answer is the data of a reply, or None for an exception.
 Sequence = Generator[Step, bytes | None, Result]
+Procedure = Sequence[None]  # without a result
 
 
 class StepError(Exception):

@@ -86,7 +86,7 @@ class Places:
         self._bases: list[int] = profile.settings.get("base_addresses", [0])
         self._wanted: list[Wanted] = profile.models
         self._needed = len(profile.needed)
-        self._followers: list[rtu.Request] = []
+        self._followers: rtu.Requests = []
         self.missing = 0
         self.forget()
 

@@ -12,6 +12,8 @@ from controller.config.sources import Source
 from controller.core.site_devices.layout import SiteDevice, image_of
 from safety import matrix, parameters, signals
 
+Numbers = dict[str, int]  # by the name of the parameter
+
 
 class StageWords(NamedTuple):
     """The numbers of a stage in the limit image. set, clear: the thresholds, in the unit of the
@@ -41,10 +43,10 @@ class Config:
     topology: Topology
     tick_ms: int
     modules: int
-    cabinet: dict[str, int]
-    unit_tables: tuple[dict[str, int], ...]
-    rack_tables: tuple[dict[str, int], ...]
-    control: dict[str, int]
+    cabinet: Numbers
+    unit_tables: tuple[Numbers, ...]
+    rack_tables: tuple[Numbers, ...]
+    control: Numbers
     stage_words: dict[str, StageWords]
     safety_image: "array[int]"
     control_image: "array[int]"
@@ -52,7 +54,7 @@ class Config:
     sources: tuple[Source, ...]
     source_image: "array[int]"
     proof_tests: dict[str, int | None]
-    neighbours: dict[str, int]
+    neighbours: Numbers
     responder: dict[str, str | None]
     site_plan: SitePlan | None
 

@@ -12,7 +12,7 @@ from controller.forms.reading import read_each, unknown
 from controller.forms.refusal import Path, not_allowed, refuse
 from drivers import rack_sources
 from drivers.can_codec import EXTENDED, place
-from drivers.profile import Table
+from drivers.profile import Rows, Table
 from safety import signals as s
 
 STANDARD_MAX = 0x7FF
@@ -26,7 +26,7 @@ STEP_DDEGC_MAX = 2
 CELL_ENDS = ("cell_voltage_mV_min", "cell_voltage_mV_max")
 
 
-def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> dict[str, Table]:
+def read(path: pathlib.Path, tables: Rows, settings: Table) -> Rows:
     """{table: {name: row}} of the tables of a profile. Raises ConfigError."""
     file = path.name
     checked = {
@@ -75,9 +75,7 @@ def _fill_message(file: str, path: Path, row: Table, by_dbc: Mapping[str, Messag
         not_allowed(file, (*path, "bytes_max"), row["bytes_max"], f"{row['bytes']}..8")
 
 
-def _fill_place(
-    file: str, path: Path, row: Table, of: Mapping[str, Table], by_dbc: Mapping[str, Message]
-) -> None:
+def _fill_place(file: str, path: Path, row: Table, of: Rows, by_dbc: Mapping[str, Message]) -> None:
     """Fill in start and length of a row. If the row names a signal of the DBC file, they come from
     there. Refuse a place outside of the message.
     """
@@ -135,7 +133,7 @@ def _fill_signal(row: Table, signal: Signal, *siblings: Signal) -> None:
         row["scale"] = float(signal.factor) * scale
 
 
-def check_values(file: str, tables: Mapping[str, Table], table: str, of_arrays: str) -> None:
+def check_values(file: str, tables: Rows, table: str, of_arrays: str) -> None:
     """Refuse signals and arrays that together do not describe a rack. table, of_arrays: how the
     file calls the tables of signals and of arrays, for the error line.
     """
@@ -171,7 +169,7 @@ def check_values(file: str, tables: Mapping[str, Table], table: str, of_arrays: 
         not_allowed(file, path, steps, f"{STEP_DDEGC_MAX} and finer, or no such array")
 
 
-def _check_periods(file: str, sent: Mapping[str, Table]) -> None:
+def _check_periods(file: str, sent: Rows) -> None:
     """Refuse a period that is no multiple of the shortest period. The driver counts in shortest
     periods.
     """

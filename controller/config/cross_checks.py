@@ -16,7 +16,7 @@ from controller.config import (
     stage_states,
     time_chain,
 )
-from controller.config.cabinet_config import Config
+from controller.config.cabinet_config import Config, Numbers
 from controller.config.silence import BUDGETS, entry_of, period_ms
 from controller.config.thresholds import STAGE_SET_FROM, levels
 from controller.config.values import Values
@@ -61,7 +61,7 @@ def check(values: Values, config: Config) -> None:
         check_site(values, config)
 
 
-def _check_rating(values: Values, config: Config, number: int, table: dict[str, int]) -> None:
+def _check_rating(values: Values, config: Config, number: int, table: Numbers) -> None:
     profile = config.topology.required("pcs", number - 1).profile
     register = profile.registers.get("704.WSet")
     if register is not None and register.high is not None and table["rated_W"] > register.high:
@@ -69,7 +69,7 @@ def _check_rating(values: Values, config: Config, number: int, table: dict[str, 
         _refuse_number(values, "unit", number, "rated_W", table, allowed)
 
 
-def _check_reach(values: Values, config: Config, number: int, table: dict[str, int]) -> None:
+def _check_reach(values: Values, config: Config, number: int, table: Numbers) -> None:
     """Refuse a rack whose full voltage or rated current is out of the range that the profile of its
     BMS allows.
     """
@@ -220,14 +220,14 @@ def _check_response(values: Values, config: Config) -> None:
 
 
 def _refuse_number(
-    values: Values, section: str, number: int, key: str, table: dict[str, int], allowed: str
+    values: Values, section: str, number: int, key: str, table: Numbers, allowed: str
 ) -> NoReturn:
     """Refuse a parameter of unit or rack `number`. table: all its parameters."""
     path, entry = entry_of(values, (section, str(number), key))
     not_allowed(entry.file if entry else values.last_file, path, table[key], allowed)
 
 
-def _check_ends(values: Values, number: int, table: dict[str, int]) -> None:
+def _check_ends(values: Values, number: int, table: Numbers) -> None:
     """Refuse a taper that ends beyond the threshold of its stage: 28 for charge, 31b for discharge.
     Otherwise power would still flow when the stage trips. End and threshold may be equal.
     """

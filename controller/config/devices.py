@@ -15,6 +15,9 @@ from controller.forms.refusal import ConfigError, not_allowed
 from drivers.profile import Profile
 from safety import signals
 
+Names = tuple[str, ...]
+NotFitted = dict[str, str]  # {equipment: who accepted that it is not fitted}
+
 # When the controller is dead, all coils become 0. Then the permits must drop, the contact to the
 # panel must show a fault, the fan must run and the red lamp must be on (A51, safety/README.md). So
 # these outputs have a fixed wiring. Every other output may be inverted.
@@ -40,8 +43,8 @@ class Device:
     bus: str
     address: int
     index: int
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    inputs: Names
+    outputs: Names
     setpoint_ms: int
     settings: dict[str, int]  # {parameter of its role: integer} of a site device; see _settings
 
@@ -56,11 +59,11 @@ class Topology:
     units: int
     racks: int
     rack_units: tuple[int, ...]
-    dc_buses: tuple[str, ...]
+    dc_buses: Names
     forming: tuple[bool, ...]
     buses: tuple[Bus, ...]
     devices: tuple[Device, ...]
-    not_fitted: dict[str, str]
+    not_fitted: NotFitted
     hma: dict[str, Any]
     second_channel: bool
     channel_b: Bus | None
@@ -214,7 +217,7 @@ def _bus_of(values: Values, name: str, role: str, family: str, buses: Iterable[B
     return stated
 
 
-def bus_kinds(role: str, family: str) -> tuple[str, ...]:
+def bus_kinds(role: str, family: str) -> Names:
     """The kinds of bus that a device of this role and family may be on."""
     # A network may stop at any time. These devices may be on a network, because their silence is
     # safe: the enable stops a converter by wire, and a rack stops when its BMS is silent.
@@ -229,7 +232,7 @@ def key_of_address(profile: Profile) -> str:
     return "node" if profile.family == profile_form.CAN_BMS else "unit_id"
 
 
-def _inputs(values: Values, name: str, role: str, absent: list[str]) -> tuple[str, ...]:
+def _inputs(values: Values, name: str, role: str, absent: list[str]) -> Names:
     key, allowed = ("device", name, "inputs"), schema.INPUT_NAMES[role]
     names = values.need(*key)
     for signal in names:
@@ -238,7 +241,7 @@ def _inputs(values: Values, name: str, role: str, absent: list[str]) -> tuple[st
     return tuple("" if signal in absent else signal for signal in names)
 
 
-def _outputs(values: Values, name: str, not_fitted: Iterable[str]) -> tuple[str, ...]:
+def _outputs(values: Values, name: str, not_fitted: Iterable[str]) -> Names:
     absent = [
         output
         for equipment_name in not_fitted

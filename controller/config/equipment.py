@@ -10,6 +10,7 @@ from controller.rows.shapes import GAS_KINDS, Equipment, MatrixStage
 from safety import matrix as m
 from safety.signals import CABINET_INPUTS, UNIT
 
+RowNumbers = tuple[int, ...]  # of the matrix, each once, ascending
 # Values that some BMS do not report. The words follow "the BMS does not report".
 UNREPORTED = {
     "bms_cells": "cell voltages",
@@ -86,14 +87,14 @@ def not_reported(name: str) -> str:
     return f"the BMS does not report {UNREPORTED[name]}"
 
 
-def rows_of(name: str) -> tuple[int, ...]:
+def rows_of(name: str) -> RowNumbers:
     """Sorted numbers of the rows that need a piece of equipment or a contact of REQUIRED."""
     if name in MAPS:
         return rows_read_by(MAPS[name][1], INPUTS if name == "io_map" else ())
     return _rows([stage for stage in m.STAGES if _needs(stage, name)])
 
 
-def rows_read_by(devices: Iterable[str], inputs: Iterable[str]) -> tuple[int, ...]:
+def rows_read_by(devices: Iterable[str], inputs: Iterable[str]) -> RowNumbers:
     """Sorted numbers of the rows that use a value of these device roles or of these contacts."""
     stages = []
     for stage in m.STAGES:
@@ -103,11 +104,11 @@ def rows_read_by(devices: Iterable[str], inputs: Iterable[str]) -> tuple[int, ..
     return _rows(stages)
 
 
-def _rows(stages: Iterable[MatrixStage]) -> tuple[int, ...]:
+def _rows(stages: Iterable[MatrixStage]) -> RowNumbers:
     return tuple(sorted({int(stage[m.S_ROW]) for stage in stages}))
 
 
-def rows_of_input(name: str) -> tuple[int, ...]:
+def rows_of_input(name: str) -> RowNumbers:
     """Sorted numbers of the rows that need the equipment with this contact."""
     return rows_of((*of_signal(name), name)[0])
 

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from controller.config import schema
+from controller.config.devices import NotFitted
 from controller.config.equipment import with_clauses
 from controller.config.layers import Layer
 from controller.config.thresholds import LFP, STAGES
@@ -28,7 +29,7 @@ PREVENTION_NEEDS = ("gas", "airflow")
 PREVENTION = "prevention (NFPA 69): gas detection, fan and proof of airflow (A29)"
 
 
-def read(values: Values, not_fitted: dict[str, str]) -> dict[str, Any]:
+def read(values: Values, not_fitted: NotFitted) -> dict[str, Any]:
     """{key: value or None} of [hma]. not_fitted: {equipment: acceptance}. Raises ConfigError."""
     for key in ALWAYS + (() if "gas" in not_fitted else WITH_GAS):
         values.need("hma", key)
@@ -102,7 +103,7 @@ def _check_sourced(values: Values) -> None:
         refuse(values.file(*newer[0]), older, problem, allowed_text(values.spec(older)))
 
 
-def _needed(values: Values, not_fitted: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+def _needed(values: Values, not_fitted: NotFitted) -> Iterator[tuple[str, str, str]]:
     """(equipment, why this file may not lack it, what is allowed) of each piece of equipment that
     the facts of the analysis require.
     """
@@ -130,7 +131,7 @@ def _needed(values: Values, not_fitted: dict[str, str]) -> Iterator[tuple[str, s
         yield "noc", why, "hma.noc_derate = false, or fit noc or supervised"
 
 
-def _check_hold_off(values: Values, not_fitted: dict[str, str]) -> None:
+def _check_hold_off(values: Values, not_fitted: NotFitted) -> None:
     """Require a reason in the file if the fan waits for the agent (matrix.CONFLICTS)."""
     path = ("cabinet", "agent_hold_off_ms")
     held_ms = values.get(*path)
@@ -143,7 +144,7 @@ def _check_hold_off(values: Values, not_fitted: dict[str, str]) -> None:
         values.refuse(reason, problem, values.spec(reason).allowed[1])
 
 
-def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
+def _check_noc(values: Values, not_fitted: NotFitted) -> None:
     """Require that row 46 can watch either the heartbeat of a source of hints or the supervised
     path of the fire panel.
     """
@@ -158,7 +159,7 @@ def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
         values.refuse(path, problem, allowed, equipment=("noc",))
 
 
-def _check_hard_wired(values: Values, not_fitted: dict[str, str]) -> None:
+def _check_hard_wired(values: Values, not_fitted: NotFitted) -> None:
     """Require that the file names every row that must act by hard wiring, and that each of them has
     a contact. A row may not be named in or after the file that calls its contact not fitted.
     """

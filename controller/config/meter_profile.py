@@ -2,14 +2,14 @@
 impossible because the profile lacks a register.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from controller.config.sunspec_places import is_factor
 from controller.forms.reading import unknown
 from controller.forms.refusal import Path, not_allowed, refuse
 from drivers import meter_reads as reads
-from drivers.profile import SLOT, Profile, Register
+from drivers.profile import SLOT, Profile, Register, Registers, Table
 
 # {quantity: (unit, range if the profile gives none)}
 QUANTITIES = {
@@ -47,7 +47,7 @@ def fill(file: str, path: Path, fields: dict[str, Any]) -> None:
     fields["unit"], fields["range"] = unit, fields["range"] or list(bounds)
 
 
-def check(file: str, settings: Mapping[str, Any], registers: dict[str, Register]) -> None:
+def check(file: str, settings: Table, registers: dict[str, Register]) -> None:
     """Refuse registers that together do not make a reading of a meter."""
     factors = [register.scale_from for register in registers.values() if register.scale_from]
     for name in registers:
@@ -62,9 +62,7 @@ def check(file: str, settings: Mapping[str, Any], registers: dict[str, Register]
     _check_together(file, settings, fast)
 
 
-def _check_phases(
-    file: str, settings: Mapping[str, Any], registers: Mapping[str, Register]
-) -> None:
+def _check_phases(file: str, settings: Table, registers: Registers) -> None:
     for quantity in reads.PHASED:
         names = reads.phases_of(quantity, settings)
         missing = [name for name in names if name not in registers]
@@ -79,7 +77,7 @@ def _check_phases(
         refuse(file, ("settings", "nominal_voltage_V"), "is missing; registers.voltage_1 needs it")
 
 
-def _check_factors(file: str, registers: Mapping[str, Register]) -> None:
+def _check_factors(file: str, registers: Registers) -> None:
     for name, register in registers.items():
         factor = register.scale_from
         if not factor:
@@ -89,7 +87,7 @@ def _check_factors(file: str, registers: Mapping[str, Register]) -> None:
             not_allowed(file, ("registers", name, "scale_from"), factor, allowed)
 
 
-def _check_size(file: str, settings: Mapping[str, Any], registers: list[Register]) -> None:
+def _check_size(file: str, settings: Table, registers: list[Register]) -> None:
     """Refuse registers that overlap or end beyond the last address, and a scale factor that is not
     in the same read as its values.
     """
@@ -112,7 +110,7 @@ def _check_size(file: str, settings: Mapping[str, Any], registers: list[Register
                 not_allowed(file, (*path, "address"), registers[index].address, f"0..{most}")
 
 
-def _check_together(file: str, settings: Mapping[str, Any], fast: list[Register]) -> None:
+def _check_together(file: str, settings: Table, fast: list[Register]) -> None:
     """Require that power and current come in one read, because they are compared."""
     read_blocks = reads.grouped(fast, settings)
     names = {fast[index].name for index, _, _ in read_blocks[-1].places}
@@ -173,7 +171,7 @@ def lacks(profile: Profile) -> Iterator[str]:
         )
 
 
-def _step_W(registers: Mapping[str, Register]) -> float:
+def _step_W(registers: Registers) -> float:
     """The resolution of the total power, W; 0 for a float."""
     total = registers.get(reads.TOTAL)
     return abs(total.scale) if total is not None and not total.type.startswith("float") else 0

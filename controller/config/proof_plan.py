@@ -26,9 +26,10 @@ SEEN_TICKS = 2
 # plan uses only half of the silence, because on a full bus the last answer may have been late.
 LEFT_OF_SILENCE = 2
 EXPIRY_ROW = 44  # tested with the controller switched off, because its outputs then expire
+ByTest = dict[str, int]  # {key of proof_intervals: a number}
 
 
-def plan(config: Config) -> dict[str, int]:
+def plan(config: Config) -> ByTest:
     """{key of proof_intervals: most days between two tests}. 0 days: the row is tested only at
     commissioning.
     """
@@ -36,12 +37,12 @@ def plan(config: Config) -> dict[str, int]:
     return {key: interval_d or 0 for key, interval_d in config.proof_tests.items() if key in tested}
 
 
-def allowed_ms(config: Config) -> dict[str, int]:
+def allowed_ms(config: Config) -> ByTest:
     """{key of a test: the latest time of the reaction, ms}. It is the longest time of the armed
     stages with this key. For a test of the hard wiring, it is the time until the enable drops.
     """
     schedule = bus_times.schedule(config)
-    latest: dict[str, int] = {}
+    latest: ByTest = {}
     for stage in _armed(config):
         key = proof_intervals.key_of(stage)
         latest_ms = sum(part.time_ms for part in time_chain.chain(config, schedule, stage))
@@ -92,12 +93,12 @@ def _reads(stage: MatrixStage, device: Device) -> bool:
     )
 
 
-def soonest_ms(image: "array[int]") -> dict[str, int]:
+def soonest_ms(image: "array[int]") -> ByTest:
     """{key of a test: the earliest time of the reaction, ms} from a limit image. Tests of the hard
     wiring are left out. Raises ValueError if the image is of another version.
     """
     kernel = Kernel(image)
-    soonest: dict[str, int] = {}
+    soonest: ByTest = {}
     for instance in range(kernel.evaluator.count):
         if image[kernel.evaluator.map.armed + instance]:
             key = proof_intervals.key_of(m.STAGES[kernel.evaluator.stage[instance]])
@@ -135,7 +136,7 @@ def _silent_ms(kernel: Kernel, instance: int) -> int:
     return int(image[places.cabinet + p.cabinet_index(feature.silence)]) // LEFT_OF_SILENCE
 
 
-def _wired(config: Config) -> dict[str, int]:
+def _wired(config: Config) -> ByTest:
     """{key of a test of the hard wiring: its row}."""
     return {f"{row}{proof_intervals.WIRED}": row for row in wired.rows(config)}
 

@@ -1,11 +1,9 @@
 """Checks the registers in the profile of a rack's BMS on Modbus (family register_bms)."""
 
-from collections.abc import Mapping
-
 from controller.config import can_profile, converter_form, sunspec_places
 from controller.forms.reading import read_each
 from controller.forms.refusal import not_allowed, refuse
-from drivers.profile import Register, Table
+from drivers.profile import Register, Registers, Rows, Table
 from drivers.rack_sources import ARRAYS, FAULT
 from drivers.register_bms import DIRECTION, HEARTBEAT
 
@@ -13,9 +11,9 @@ REGISTERS = "registers"
 WAYS = (1, -1)
 
 
-def parts(file: str, top: Table) -> dict[str, Table]:
+def parts(file: str, top: Table) -> Rows:
     """{signals, arrays, faults, sent} of a Profile, checked. top: the tables of the file."""
-    registers: Mapping[str, Register] = top[REGISTERS]
+    registers: Registers = top[REGISTERS]
     factors = {register.scale_from for register in registers.values()}
     rows = {
         name: {"range": [register.low, register.high], "scale": register.scale}
@@ -36,7 +34,7 @@ def parts(file: str, top: Table) -> dict[str, Table]:
     return tables | {"sent": _sent(file, top)}
 
 
-def _sent(file: str, top: Table) -> dict[str, Table]:
+def _sent(file: str, top: Table) -> Rows:
     """The writes to the BMS, with their addresses."""
     rows = read_each(file, ("sent",), top["sent"], converter_form.SENT)
     for name, row in rows.items():
@@ -52,7 +50,7 @@ def _sent(file: str, top: Table) -> dict[str, Table]:
     return rows
 
 
-def _check_kinds(file: str, registers: Mapping[str, Register]) -> None:
+def _check_kinds(file: str, registers: Registers) -> None:
     for name, register in registers.items():
         path = (REGISTERS, name)
         if name in ARRAYS and register.type == "bit":

@@ -13,7 +13,7 @@ from controller.config.bus_schema import BAUDS_BD, BUS, PORT
 from controller.config.equipment import BREAKERS, EQUIPMENT
 from controller.config.places import PLAN, RESPONDER
 from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, SITE_DEVICE
-from controller.config.thresholds import LFP, NMC, STAGES
+from controller.config.thresholds import LFP, NMC, STAGES, Keys
 from controller.core import units
 from controller.core.base.hint_codes import ROLES as SOURCE_ROLES
 from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
@@ -113,7 +113,7 @@ FACTS = (
 ParameterTable = Iterable[tuple[str, str, int, int, int | None, str]]
 
 
-def _parameters(table: ParameterTable, reasons: dict[str, str]) -> dict[str, Field]:
+def _parameters(table: ParameterTable, reasons: dict[str, str]) -> Keys:
     specs = {}
     for name, unit, low, high, default, tighter in table:
         if name in reasons:
@@ -219,7 +219,7 @@ _FLAT = {
     "not_fitted": {name: named(_ACCEPTED, "free") for name in EQUIPMENT},
 }
 # {section: (names of its tables or None for any name, keys of each table)}
-_TABLES: dict[str, tuple[tuple[str, ...] | None, dict[str, Field]]] = {
+_TABLES: dict[str, tuple[tuple[str, ...] | None, Keys]] = {
     "unit": (("all", *NUMBERS), UNIT),
     "rack": (("all", *NUMBERS), RACK),
     "bus": (None, BUS),
@@ -231,7 +231,7 @@ _TOP = {"optional_equipment": Field("list", (0, tuple(EQUIPMENT)), [], "subset")
 SECTIONS = (*_TOP, *_FLAT, *_TABLES, "stage")
 
 
-def _keys(path: Path, chemistry: str = LFP) -> dict[str, Field]:
+def _keys(path: Path, chemistry: str = LFP) -> Keys:
     """The keys of the table at `path` (a key's path without its last part), or {}."""
     if not path:
         return _TOP
@@ -245,7 +245,7 @@ def _keys(path: Path, chemistry: str = LFP) -> dict[str, Field]:
 
 def every_key() -> list[tuple[str, Field, Field]]:
     """(key, Field, Field for NMC cells) of every key of a file. N is any number, NAME any name."""
-    tables: list[tuple[str, dict[str, Field]]] = [
+    tables: list[tuple[str, Keys]] = [
         ("", _TOP),
         *[(section + ".", keys) for section, keys in _FLAT.items()],
         *[

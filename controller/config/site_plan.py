@@ -18,6 +18,7 @@ from controller.forms.refusal import refuse
 SCHEMA = 1
 BYTES_MAX = 1 << 20  # enough for 400 units with their ways
 FAR_mm, WALL_min_MAX = 300_000_000, 24 * 60
+Table = dict[str, Any]  # one of the file of places, checked
 UNIT = "unit"  # kind of a way to another unit; any other way has the kind of its exposure
 
 _NAME = matching(NAME, NAME_WORDS)
@@ -57,11 +58,11 @@ class SitePlan(NamedTuple):
     audit: str
     open: str
     racks: list[str]
-    places: list[dict[str, Any]]
-    ways: list[dict[str, Any]]
+    places: list[Table]
+    ways: list[Table]
     path: str  # path of the file
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> Table:
         """All fields except the path, for the header of a journal."""
         return {key: value for key, value in self._asdict().items() if key != "path"}
 
@@ -96,7 +97,7 @@ def load(values: Values, racks: int) -> SitePlan | None:
     )
 
 
-def read_places(path: str) -> dict[str, Any]:
+def read_places(path: str) -> Table:
     """The tables of a file of places. Raises ConfigError."""
     content = read(path, (), tables_of(path, "the places of a plan", BYTES_MAX), _TOP)
     names = [place["name"] for place in content["place"]]

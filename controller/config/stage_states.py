@@ -9,7 +9,7 @@ loss. If equipment is not fitted, a person has accepted this.
 from collections.abc import Iterable
 
 from controller.config import can_profile, converters
-from controller.config.devices import Topology
+from controller.config.devices import NotFitted, Topology
 from controller.rows import records
 from controller.rows.shapes import Feature, MatrixStage
 from safety import matrix, signals
@@ -28,19 +28,21 @@ LACKING = {
     "insulation_reported": "insulation",
     "sensors_reported": "bms_sensors",
 }
+Reported = dict[str, bool]  # {parameter of LACKING: True if the BMS reports the values}
+State = tuple[int, str]  # one of the states above, and the equipment that is missing, or ""
 
 
-def rack_facts(topology: Topology) -> list[dict[str, bool]]:
+def rack_facts(topology: Topology) -> list[Reported]:
     """[{parameter of LACKING: True if the BMS reports the values}], with an entry for each rack."""
     return [_facts_of(topology, rack) for rack in range(topology.racks)]
 
 
-def _facts_of(topology: Topology, rack: int) -> dict[str, bool]:
+def _facts_of(topology: Topology, rack: int) -> Reported:
     profile = topology.required("bms", rack).profile
     return {fact: can_profile.reports(profile, fact) for fact in LACKING}
 
 
-def stage_state(stage: MatrixStage, topology: Topology, rack: int = -1) -> tuple[int, str]:
+def stage_state(stage: MatrixStage, topology: Topology, rack: int = -1) -> State:
     """(state of a stage, the equipment that the stage lacks or ""). rack: number of the rack, or of
     the unit if it is a stage of units. cross_checks.py refuses a state of TO_ACCEPT that no person
     has accepted.
@@ -62,7 +64,7 @@ def stage_state(stage: MatrixStage, topology: Topology, rack: int = -1) -> tuple
     return ARMED, ""
 
 
-def _unit_state(stage: MatrixStage, topology: Topology, unit: int) -> tuple[int, str]:
+def _unit_state(stage: MatrixStage, topology: Topology, unit: int) -> State:
     """State of a stage of row 59. Stage 59d needs either the fault bits or the state of the
     converter, because it also reports a state without a name.
     """
@@ -71,9 +73,7 @@ def _unit_state(stage: MatrixStage, topology: Topology, unit: int) -> tuple[int,
     return (NOT_REPORTED, needs[0]) if needs and {*needs} <= {*lacks} else (ARMED, "")
 
 
-def _rack_state(
-    stage: MatrixStage, facts: dict[str, bool], not_fitted: dict[str, str]
-) -> tuple[int, str]:
+def _rack_state(stage: MatrixStage, facts: Reported, not_fitted: NotFitted) -> State:
     lacks = _unreported(stage, facts, not_fitted)
     if not lacks:
         return ARMED, ""
@@ -82,7 +82,7 @@ def _rack_state(
     return (BY_BMS, "") if records.STAGES[stage[matrix.S_ID]].by_bms else (NOT_REPORTED, lacks)
 
 
-def _unreported(stage: MatrixStage, facts: dict[str, bool], not_fitted: dict[str, str]) -> str:
+def _unreported(stage: MatrixStage, facts: Reported, not_fitted: NotFitted) -> str:
     """Name of a value that this stage needs and the rack's BMS does not report, or ""."""
     # This stage needs two signs of a thermal runaway. Vapour and toxic gas are one sign each. Cell
     # voltages give two signs, and so do module temperatures.
@@ -94,11 +94,11 @@ def _unreported(stage: MatrixStage, facts: dict[str, bool], not_fitted: dict[str
     return "" if not lacks or _reports(facts, lacks) else lacks
 
 
-def _reports(facts: dict[str, bool], lacking: str) -> bool:
+def _reports(facts: Reported, lacking: str) -> bool:
     return any(facts[fact] for fact, name in LACKING.items() if name == lacking)
 
 
-def _noc_state(stage: MatrixStage, topology: Topology) -> tuple[int, str]:
+def _noc_state(stage: MatrixStage, topology: Topology) -> State:
     """State of a stage of row 46 (lost supervision). A supervised contact of the fire panel is
     enough for this row. The row reduces power only if hma.noc_derate is set.
     """
@@ -109,7 +109,7 @@ def _noc_state(stage: MatrixStage, topology: Topology) -> tuple[int, str]:
     return (ARMED if "supervised" in topology.not_fitted else BY_PANEL), ""
 
 
-def _absent(feature: Feature, stage: MatrixStage, not_fitted: dict[str, str]) -> str:
+def _absent(feature: Feature, stage: MatrixStage, not_fitted: NotFitted) -> str:
     """Name of the equipment that is missing for this feature of a stage, or ""."""
     if feature.votes:
         missing = next((name for name in feature.votes if not_fitted.get(name) == ""), "")
@@ -123,7 +123,7 @@ def _absent(feature: Feature, stage: MatrixStage, not_fitted: dict[str, str]) ->
     return next((name for name in feature.equipment if name in not_fitted), "")
 
 
-def smoke_zones(not_fitted: dict[str, str]) -> int:
+def smoke_zones(not_fitted: NotFitted) -> int:
     """Number of smoke zones."""
     return 0 if "smoke" in not_fitted else 1 if "smoke_2" in not_fitted else 2
 

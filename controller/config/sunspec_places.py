@@ -3,12 +3,11 @@ scale factor, and the keys of the serial number.
 """
 
 import copy
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from controller.config import profile_form as form
 from controller.forms.refusal import not_allowed, refuse
-from drivers.profile import SLOT, Profile, Register, Table, Wanted
+from drivers.profile import SLOT, Profile, Register, Registers, Table, Wanted
 from drivers.register_blocks import blocks
 from drivers.register_codec import Codec, ScaleFactor
 from drivers.serial_number import NUMBER_REGISTERS_MAX
@@ -63,9 +62,7 @@ def is_factor(register: Register | None) -> bool:
     return own == (1, 0, "", "big")
 
 
-def check_factors(
-    file: str, settings: Mapping[str, Any], registers: Mapping[str, Register]
-) -> None:
+def check_factors(file: str, settings: Table, registers: Registers) -> None:
     """Require that each scale factor is in the same read as its values."""
     for name, register in registers.items():
         factor, path = register.scale_from, ("registers", name, "scale_from")
@@ -77,7 +74,7 @@ def check_factors(
             refuse(file, path, f"{factor!r} is not read with it", "one read for both")
 
 
-def check_apart(file: str, registers: Mapping[str, Register]) -> None:
+def check_apart(file: str, registers: Registers) -> None:
     """Refuse two values in one register, because one of the addresses must be wrong. Two values may
     share a register if they take bits of it, are states, or are the same quantity.
     """
@@ -95,7 +92,7 @@ def check_apart(file: str, registers: Mapping[str, Register]) -> None:
                 not_allowed(file, ("registers", name, "address"), register.address, allowed)
 
 
-def _share(settings: Mapping[str, Any], *both: Register) -> bool:
+def _share(settings: Table, *both: Register) -> bool:
     return len(blocks(both, settings)) == 1
 
 

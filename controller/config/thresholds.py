@@ -7,6 +7,7 @@ from controller.rows import matrix_words, records
 from controller.rows.shapes import MatrixStage
 from safety import matrix
 
+Keys = dict[str, Field]
 LFP, NMC = "LFP", "NMC"  # chemistry: iron phosphate, nickel manganese cobalt oxide
 # Stages whose threshold is a parameter of [cabinet]. If the file changes it, `clear` changes in
 # proportion.
@@ -62,7 +63,7 @@ def _threshold(stage: MatrixStage, value: int) -> Field:
     return Field("int", (value, value), value, "fixed", unit)
 
 
-def _stage(stage: MatrixStage, chemistry: str) -> dict[str, Field]:
+def _stage(stage: MatrixStage, chemistry: str) -> Keys:
     set_from = STAGE_SET_FROM.get(stage[matrix.S_ID])
     level, clear = [
         derived(f"it is {set_from} of [cabinet]") if set_from else _threshold(stage, threshold)
@@ -77,7 +78,7 @@ def _stage(stage: MatrixStage, chemistry: str) -> dict[str, Field]:
     }
 
 
-STAGES: dict[str, dict[str, dict[str, Field]]] = {
+STAGES: dict[str, dict[str, Keys]] = {
     chemistry: {str(stage[matrix.S_ID]): _stage(stage, chemistry) for stage in matrix.STAGES}
     for chemistry in (LFP, NMC)
 }

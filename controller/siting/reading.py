@@ -22,7 +22,8 @@ OWN_NAME = "a name of its own"
 RATED = ("rated_voltage_V", "rated_capacity_Ah")
 FILE_BYTES_MAX = 4_000_000
 
-Tables = dict[str, dict[str, Table]]  # {"unit": {name: table}, ...}
+Named = dict[str, Table]  # {name: table}
+Tables = dict[str, Named]  # {"unit": {name: table}, ...}
 
 
 def load(path: str) -> Site:
@@ -47,7 +48,7 @@ def load(path: str) -> Site:
     return site
 
 
-def _named(path: str, section: str, content: Any, form: Form) -> dict[str, Table]:
+def _named(path: str, section: str, content: Any, form: Form) -> Named:
     """{name: table} of [section.NAME]."""
     check_tables(path, (section,), content)
     if len(content) > f.THINGS_MAX:
@@ -67,7 +68,7 @@ def _table(path: str, where: Path, content: Any, form: Form, also: Path = ()) ->
     return {key: f.frozen(value) for key, value in table.items()}
 
 
-def _check_mode(path: str, top: Table, singles: dict[str, Table]) -> None:
+def _check_mode(path: str, top: Table, singles: Named) -> None:
     """Refuse a fact that the mode does not allow, and a missing fact that it requires."""
     mode, edition, place = top["mode"], top["edition"], top["place"]
     unset = f"is not set here: the mode is {shown(mode)}"
@@ -89,7 +90,7 @@ def _check_mode(path: str, top: Table, singles: dict[str, Table]) -> None:
         refuse(path, ("fence",), unset)
 
 
-def _check_things(path: str, top: Table, tables: Tables, singles: dict[str, Table]) -> None:
+def _check_things(path: str, top: Table, tables: Tables, singles: Named) -> None:
     """Refuse local profiles, areas and exposures that contradict the top of the file."""
     if "la_r3" in singles and f.LA_R3 not in (top["local"] or ()):
         refuse(path, ("la_r3",), "is not set here: local does not name it")
@@ -124,7 +125,7 @@ def _check_names(path: str, tables: Tables) -> None:
             refuse(path, ("unit", name, "group"), f"has the name of {seen[group]}", OWN_NAME)
 
 
-def _built(path: str, top: Table, tables: Tables, singles: dict[str, Table]) -> Site:
+def _built(path: str, top: Table, tables: Tables, singles: Named) -> Site:
     models = {
         name: (table, _energy_kWh(path, ("model", name), table))
         for name, table in tables["model"].items()

@@ -8,13 +8,14 @@ from controller.siting.site import Site
 
 BELOW = "not over the threshold of B1"
 Exclusion = tuple[str, Callable[[Site], bool | None]]  # (reason, function: True if excluded)
+Exclusions = tuple[Exclusion, ...]
 
 
 class Scope(NamedTuple):
     """The set of sites for which a rule holds."""
 
     words: str
-    exclusions: tuple[Exclusion, ...]
+    exclusions: Exclusions
 
     def reason(self, site: Site) -> str:
         """The reason why the rule does not hold on a site; "" if it holds."""
@@ -41,15 +42,12 @@ def _is_only_mobile(site: Site) -> bool:
     )
 
 
-_REGULATED: tuple[Exclusion, ...] = (
+_REGULATED: Exclusions = (
     ("a dwelling has other rules", lambda site: site.mode == f.DWELLING),
     (BELOW, lambda site: site.total_kWh <= site.threshold_kWh),
 )
-_STATIONARY: tuple[Exclusion, ...] = (
-    ("mobile, not deployed as stationary", _is_only_mobile),
-    *_REGULATED,
-)
-_SIZED: tuple[Exclusion, ...] = (
+_STATIONARY: Exclusions = (("mobile, not deployed as stationary", _is_only_mobile), *_REGULATED)
+_SIZED: Exclusions = (
     (
         "a dedicated building (B10)",
         lambda site: _is_newer(site) and site.facts["dedicated_building"],
@@ -61,7 +59,7 @@ _SIZED: tuple[Exclusion, ...] = (
     *_STATIONARY,
 )
 _NO_ROOM: Exclusion = ("no room", lambda site: site.place != f.INDOORS)
-_FLOORS: tuple[Exclusion, ...] = (
+_FLOORS: Exclusions = (
     ("no floor of a building", lambda site: site.place != f.INDOORS and not _is_deck(site)),
     *_STATIONARY,
 )

@@ -75,6 +75,7 @@ class Request:
 
 
 Periodic = list[tuple[Request, int]]  # requests, each with its period in us
+Requests = list[Request]
 
 
 def place_of(frame: bytes) -> tuple[int, int]:
