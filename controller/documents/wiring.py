@@ -149,7 +149,10 @@ def blocks(wiring: Facts) -> Blocks:
     rows: Columns = {
         "row": lambda contact: f"row {contact['row']}",
         "what": "what",
-        "until": _chain_times,
+        "until": lambda contact: (
+            f"PCS enable off within {contact['enable_latest_ms']} ms, "
+            f"contactors open within {contact['supply_latest_ms']} ms"
+        ),
     }
     return [
         Heading(1, f"Wiring: {wiring['cabinet']}"),
@@ -183,13 +186,6 @@ def _output_words(output: Facts) -> str:
     if not output["signal"]:
         return "spare"
     return f"{output['signal']}: energised: {output['energised']}; released: {output['released']}"
-
-
-def _chain_times(contact: Facts) -> str:
-    return (
-        f"PCS enable off within {contact['enable_latest_ms']} ms, "
-        f"contactors open within {contact['supply_latest_ms']} ms"
-    )
 
 
 def _order(wiring: Facts) -> list[tuple[str, str]]:

@@ -113,7 +113,8 @@ class ProofWatch:
             identity = replacements.identity(place["profile"], serial)
             ledger.add(moment, proof_lines.SERIAL, name, RECORDER, identity, waits=False)
         lines = [
-            _other_words(name, before, serial)
+            f"{name} has another serial number, {before} -> {serial}, and no replacement is "
+            "recorded: its proof tests are due again"
             for name, (before, serial, _) in swapped.items()
             if before is not None
         ]
@@ -167,13 +168,6 @@ class ProofWatch:
             if row["level"] > (level if due == row["due"] else 0):
                 new.setdefault(row["level"], []).append(row["row"])
         return [event(NOTE, _text(*pair), code=CODE) for pair in sorted(new.items(), reverse=True)]
-
-
-def _other_words(name: str, before: str, serial: str) -> str:
-    return (
-        f"{name} has another serial number, {before} -> {serial}, and no replacement is recorded: "
-        "its proof tests are due again"
-    )
 
 
 def _text(level: int, keys: list[str]) -> str:

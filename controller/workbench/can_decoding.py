@@ -50,7 +50,10 @@ class Frames(Changes):
         findings = self._values(time_us, message, data) if message else []
         if self.device.bad_frames > bad:
             reason = _bad_frame(message, data)
-            findings = [*findings, Refusal(time_us, _name(message), reason, shown(can_id))]
+            findings = [
+                *findings,
+                Refusal(time_us, message.name if message else "frame", reason, shown(can_id)),
+            ]
         if self.device.misfit is not misfit:
             refusal = of_misfit(time_us, self.device.misfit, shown(can_id))
             findings = [*[finding for finding in findings if finding.name != refusal.name], refusal]
@@ -100,10 +103,6 @@ class Frames(Changes):
             return "bits"
         named_bits = [pair for table in self.profile.fault_bits.values() for pair in table.items()]
         return " ".join(["bits", *[name for name, bit in named_bits if bits >> bit & 1]])
-
-
-def _name(message: Message | None) -> str:
-    return message.name if message else "frame"
 
 
 def _bad_frame(message: Message | None, data: bytes) -> str:

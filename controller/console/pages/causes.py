@@ -158,13 +158,6 @@ def _share(cause: Facts) -> str:
     return f"{cause['left_permille'] / 10:.1f} % is left."
 
 
-def _voltage(cause: Facts) -> str:
-    return (
-        f"Full power up to {cause['full_at_mV'] / 1000:.3f} V, none at "
-        f"{cause['none_at_mV'] / 1000:.3f} V; {_share(cause)}{_cell(cause['cell'])}"
-    )
-
-
 def _temperature(cause: Facts) -> str:
     extreme, side = ("coldest", "down") if cause["is_cold"] else ("hottest", "up")
     return (
@@ -180,13 +173,6 @@ def _charge(cause: Facts) -> str:
         f"The state of charge of rack {cause['rack']} is {soc}: full power to "
         f"{cause['full_at_permille'] / 10:g} %, none at {cause['none_at_permille'] / 10:g} %; "
         f"{_share(cause)}"
-    )
-
-
-def _silence(cause: Facts) -> str:
-    return (
-        f"Rack {cause['rack']}'s BMS was last heard {duration(cause['age_ms'])} ago: full power up "
-        f"to {cause['full_at_ms']} ms, none at {cause['none_at_ms']} ms; {_share(cause)}"
     )
 
 
@@ -241,17 +227,22 @@ def request(facts: Facts) -> str:
     return f"{names[0][0].upper()}{names[0][1:]} asks for {power}."
 
 
-def _rated(cause: Facts) -> str:
-    return f"{kilowatt(cause['limit_W'])} kW is set for all converters together."
-
-
 _WORDS: dict[str, Callable[[Facts], str]] = {
-    **dict.fromkeys(("pcs_rated", "test", "installer"), _rated),
+    **dict.fromkeys(
+        ("pcs_rated", "test", "installer"),
+        lambda cause: f"{kilowatt(cause['limit_W'])} kW is set for all converters together.",
+    ),
     "bms_current": _current,
-    "cell_voltage_taper": _voltage,
+    "cell_voltage_taper": lambda cause: (
+        f"Full power up to {cause['full_at_mV'] / 1000:.3f} V, none at "
+        f"{cause['none_at_mV'] / 1000:.3f} V; {_share(cause)}{_cell(cause['cell'])}"
+    ),
     "soc_taper": _charge,
     "temperature_taper": _temperature,
-    "bms_silence": _silence,
+    "bms_silence": lambda cause: (
+        f"Rack {cause['rack']}'s BMS was last heard {duration(cause['age_ms'])} ago: full power up "
+        f"to {cause['full_at_ms']} ms, none at {cause['none_at_ms']} ms; {_share(cause)}"
+    ),
     **dict.fromkeys(("derate", "inhibit", "ramp_to_zero", "stop"), _rows),
     "permit": _permit,
     "reserve": _reserve,

@@ -34,16 +34,12 @@ def _head(facts: Facts) -> list[str]:
     total = kilowatt(facts["import_W"])
     if facts["import_W"] is None and facts["import_known"]:
         total = f"{kilowatt(facts['import_known_W'])} of {facts['import_known']} cabinets"
-    sums = f"{count} cabinets on {_kW(facts['connection_W'])}: import {total}"
+    sums = f"{count} cabinets on {kilowatt(facts['connection_W'])} kW: import {total}"
     if facts["dispatcher"]["is_live"]:
         sums += f", load short {kilowatt(facts['load_short_W'])}"
         sums += f", held back {kilowatt(facts['held_back_W'])}"
     sums += " kW"
     return [*wrapped(sums, MARGIN), *wrapped(_dispatcher(facts["dispatcher"]), MARGIN)]
-
-
-def _kW(power_W: int | None) -> str:
-    return f"{kilowatt(power_W)} kW"
 
 
 def _dispatcher(dispatcher: Facts) -> str:

@@ -69,7 +69,10 @@ def text(state: Facts | None, counts: Counts) -> str:
             for name, place, divisor, meaning in _rows(table):
                 lines += _family(name, kind, meaning, [({}, _scaled(_at(state, place), divisor))])
         for name, place, divisor, meaning in _rows(RACKS):
-            rack_samples = [(_of(rack), _scaled(rack[place], divisor)) for rack in state["racks"]]
+            rack_samples = [
+                ({"rack": rack["rack"], "unit": rack["unit"]}, _scaled(rack[place], divisor))
+                for rack in state["racks"]
+            ]
             lines += _family(name, "gauge", meaning, rack_samples)
         for name, meaning, samples in _labelled(state):
             lines += _family(name, "gauge", meaning, samples)
@@ -127,10 +130,6 @@ def _counted(label: str, counts: Iterable[tuple[Any, int]]) -> list[Sample]:
 def _alarm(row: Facts) -> Labels:
     labels = {key: row[key] for key in ("stage", "scope", "danger", "reset")}
     return {**labels, "name": row["reason"]["name"], "where": row["where"]}
-
-
-def _of(rack: Facts) -> Labels:
-    return {"rack": rack["rack"], "unit": rack["unit"]}
 
 
 def _reason(reason: Facts | None) -> Labels:
