@@ -5,7 +5,22 @@ each family of devices.
 from typing import Any
 
 from controller.config import can_form, converter_form
-from controller.forms import field as forms
+from controller.forms.field import (
+    Field,
+    Form,
+    choice,
+    flag,
+    integer,
+    integers,
+    is_list,
+    is_text,
+    number,
+    passing,
+    table,
+    tables,
+    text,
+    texts,
+)
 
 # {type: (struct code, registers, raw value of "not implemented")}. A float uses NaN for it.
 TYPES = {
@@ -42,56 +57,56 @@ def raw_range(fields: dict[str, Any], is_masked: bool) -> tuple[int, int, str]:
 
 
 def _is_said(value: Any) -> bool:
-    return forms.is_text(value) and bool(value.strip("? "))
+    return is_text(value) and bool(value.strip("? "))
 
 
 TIMING = {
-    "period_ms": forms.integer(5, 60_000),
-    "turnaround_ms": forms.integer(0, 1000),
-    "timeout_ms": forms.integer(5, 10_000),
-    "gap_ms": forms.integer(0, 1000, 0),
+    "period_ms": integer(5, 60_000),
+    "turnaround_ms": integer(0, 1000),
+    "timeout_ms": integer(5, 10_000),
+    "gap_ms": integer(0, 1000, 0),
 }
 REGISTER = {
-    "address": forms.integer(0, 65535),
-    "type": forms.choice(TYPES),
-    "function": forms.integer(1, 16),
-    "count": forms.integer(1, 2000, 1),
-    "scale": forms.number(1e-9, 1e9, 1),
-    "unit": forms.text(""),
+    "address": integer(0, 65535),
+    "type": choice(TYPES),
+    "function": integer(1, 16),
+    "count": integer(1, 2000, 1),
+    "scale": number(1e-9, 1e9, 1),
+    "unit": text(""),
     "range": can_form.bounds(None),
-    "direction": forms.choice(DIRECTIONS),
+    "direction": choice(DIRECTIONS),
 }
 SENSOR_REGISTER = REGISTER | {  # for the families of sensor.py
-    "full_scale": forms.integer(1, 65535, None),
-    "over_range_mask": forms.integer(0, 65535, 0),
-    "untrusted_mask": forms.integer(0, 65535, 0),
+    "full_scale": integer(1, 65535, None),
+    "over_range_mask": integer(0, 65535, 0),
+    "untrusted_mask": integer(0, 65535, 0),
 }
 # Register of a generic device: value = raw * scale + offset, or the entry of `values`.
 SITE_REGISTER = {
-    "direction": forms.choice(("read", "write", "read write")),
-    "type": forms.choice(SITE_TYPES),
+    "direction": choice(("read", "write", "read write")),
+    "type": choice(SITE_TYPES),
     **converter_form.PLACE,
-    "function": forms.choice((1, 2, 3, 4), 3),
-    "write_address": forms.integer(0, 65535, None),
-    "write_function": forms.choice((5, 6, 15, 16, 23), 16),
-    "read_back": forms.flag(False),  # read the written registers and compare
-    "count": forms.integer(1, 32, 1),
-    "count_by": forms.text(""),  # the parameter of the role that says how many bits are used
-    "scale_by": forms.text(""),  # a parameter of the role by which `scale` is multiplied
-    "scale_from": forms.text(""),  # the register of a power of ten by which `scale` is multiplied
-    "with_words": forms.integers(0, 65535, []),  # registers that follow the value in the same write
+    "function": choice((1, 2, 3, 4), 3),
+    "write_address": integer(0, 65535, None),
+    "write_function": choice((5, 6, 15, 16, 23), 16),
+    "read_back": flag(False),  # read the written registers and compare
+    "count": integer(1, 32, 1),
+    "count_by": text(""),  # the parameter of the role that says how many bits are used
+    "scale_by": text(""),  # a parameter of the role by which `scale` is multiplied
+    "scale_from": text(""),  # the register of a power of ten by which `scale` is multiplied
+    "with_words": integers(0, 65535, []),  # registers that follow the value in the same write
     # these words if an installer has fixed the limit for ever; -1: any word
-    "fixed_words": forms.integers(-1, 65535, []),
-    "complement": forms.flag(False),  # true: the next register holds 65535 minus the value
-    "repeat_ms": forms.integer(100, 600_000, None),  # wear_profile.py has the defaults
+    "fixed_words": integers(-1, 65535, []),
+    "complement": flag(False),  # true: the next register holds 65535 minus the value
+    "repeat_ms": integer(100, 600_000, None),  # wear_profile.py has the defaults
     **converter_form.OWN_STORED,
-    "pause_ms": forms.integer(20, 60_000, 250),  # between two writes of a value that changes
+    "pause_ms": integer(20, 60_000, 250),  # between two writes of a value that changes
     **converter_form.ORDERS,
     **can_form.SCALE,
-    "unit": forms.text(""),
+    "unit": text(""),
     "range": can_form.bounds(),
-    "invalid": forms.integers(-(1 << 63), (1 << 64) - 1, []),
-    "mask": forms.integer(0, (1 << 32) - 1, 0),
+    "invalid": integers(-(1 << 63), (1 << 64) - 1, []),
+    "mask": integer(0, (1 << 32) - 1, 0),
     "values": can_form.STATES,
 }
 _WRITTEN = (
@@ -108,21 +123,18 @@ _WRITTEN = (
 )
 # the registers that are read from a converter
 PCS_REGISTER = {key: field for key, field in SITE_REGISTER.items() if key not in _WRITTEN}
-PCS_REGISTER["direction"] = forms.choice(("read",), "read")
+PCS_REGISTER["direction"] = choice(("read",), "read")
 PCS_REGISTER["scale_by"] = converter_form.SETPOINT_VALUE["scale_by"]
-PCS_REGISTER["positive"] = forms.choice(("", *converter_form.POSITIVE), "")
+PCS_REGISTER["positive"] = choice(("", *converter_form.POSITIVE), "")
 # registers of a BMS; `count` of an array is the most values that the device has
-BMS_REGISTER = PCS_REGISTER | {
-    "count": forms.integer(1, 1024, 1),
-    "period_ms": forms.integer(10, 60_000, 0),
-}
+BMS_REGISTER = PCS_REGISTER | {"count": integer(1, 1024, 1), "period_ms": integer(10, 60_000, 0)}
 del BMS_REGISTER["scale_by"], BMS_REGISTER["positive"]
 # {key: default} for the keys that the form of a register does not have
 PLAIN = {key: field.default for key, field in SITE_REGISTER.items()} | {"direction": "read"}
 METER_REGISTER = {
-    "direction": forms.choice(("read",), "read"),
-    "type": forms.choice(SITE_TYPES[:-1]),
-    "function": forms.choice((3, 4), 3),
+    "direction": choice(("read",), "read"),
+    "type": choice(SITE_TYPES[:-1]),
+    "function": choice((3, 4), 3),
     **converter_form.PLACE,
     **{
         key: SITE_REGISTER[key]
@@ -132,34 +144,34 @@ METER_REGISTER = {
 }
 SERIAL = {
     **converter_form.PLACE,
-    "address": forms.integer(0, 65535, 0),
-    "registers": forms.integer(0, 16, 0),  # 0: the serial number cannot be read
-    "function": forms.choice((3, 4), 3),
-    "form": forms.choice(("text", "number"), "text"),
+    "address": integer(0, 65535, 0),
+    "registers": integer(0, 16, 0),  # 0: the serial number cannot be read
+    "function": choice((3, 4), 3),
+    "form": choice(("text", "number"), "text"),
 }
 # Registers that identify a device. The raw value must be one of `equals`.
 IDENTITY = {
-    "type": forms.choice(("u16", "s16", "u32", "s32", "u64", "s64")),
+    "type": choice(("u16", "s16", "u32", "s32", "u64", "s64")),
     **converter_form.PLACE,
-    "function": forms.choice((3, 4), 3),
+    "function": choice((3, 4), 3),
     **converter_form.ORDERS,
-    "mask": forms.integer(0, (1 << 32) - 1, 0),
-    "equals": forms.integers(-(1 << 63), (1 << 64) - 1),
+    "mask": integer(0, (1 << 32) - 1, 0),
+    "equals": integers(-(1 << 63), (1 << 64) - 1),
 }
 POINT = {
-    "offset": forms.integer(2, 1000),
-    "type": forms.choice(TYPES),
-    "scale_factor": forms.text(""),
-    "unit": forms.text(""),
+    "offset": integer(2, 1000),
+    "type": choice(TYPES),
+    "scale_factor": text(""),
+    "unit": text(""),
     "range": can_form.bounds(None),
-    "direction": forms.choice(DIRECTIONS),
+    "direction": choice(DIRECTIONS),
 }
 # Meanings of a fault bit. trip: the device has failed or must be opened. warn: a warning. info: a
 # state without an alarm. A bit without a name in the profile is a warning.
 TRIP, WARN, INFO = MEANINGS = ("trip", "warn", "info")
 BIT_MAX = 29  # a signal holds thirty bits
-_MASK = forms.integer(1, 65535)  # bits of the register `status`
-_MASKS = {"fault_mask": _MASK, "warming_mask": forms.integer(1, 65535, 0)}
+_MASK = integer(1, 65535)  # bits of the register `status`
+_MASKS = {"fault_mask": _MASK, "warming_mask": integer(1, 65535, 0)}
 CAN_BMS, REGISTER_BMS = "can_bms", "register_bms"
 REPORT_FAULTS = ("sunspec_pcs", "register_pcs", CAN_BMS, REGISTER_BMS)
 DATED = ("status", "calibration_due", "today")
@@ -177,44 +189,44 @@ DISCOVERED = (*IDENTIFIED, "sunspec_pcs")  # families whose registers may be in 
 # warming_mask: bits with the effect of invalid_mask, while no other bit of fault_mask is set.
 FAMILIES = {
     "meter": {
-        "phases": forms.choice((0, 1, 2, 3)),  # 0: the meter has only a total power
-        "nominal_voltage_V": forms.number(50, 1000, None),
+        "phases": choice((0, 1, 2, 3)),  # 0: the meter has only a total power
+        "nominal_voltage_V": number(50, 1000, None),
         # each value of the meter is a mean over this time, and the next one comes after this time
-        "refresh_ms": forms.integer(5, 60_000),
-        "power_tolerance_permille": forms.integer(10, 500),
-        "power_tolerance_W": forms.number(0, 10_000),
-        "inverted": forms.flag(False),  # positive is export
-        "registers_per_read_max": forms.integer(1, 125, 125),
-        "gap_registers_max": forms.integer(0, 125, 125),
+        "refresh_ms": integer(5, 60_000),
+        "power_tolerance_permille": integer(10, 500),
+        "power_tolerance_W": number(0, 10_000),
+        "inverted": flag(False),  # positive is export
+        "registers_per_read_max": integer(1, 125, 125),
+        "gap_registers_max": integer(0, 125, 125),
         "base_addresses": converter_form.BASE_ADDRESSES,
     },
     "io": converter_form.UNBOUNDED
-    | {"expiry_ms": forms.integer(40, 500), "check_period_ms": forms.integer(100, 60_000)},
-    "gas": _MASKS | {"calibrated_lfl_vol_ppm": forms.integer(1000, 1_000_000)},
+    | {"expiry_ms": integer(40, 500), "check_period_ms": integer(100, 60_000)},
+    "gas": _MASKS | {"calibrated_lfl_vol_ppm": integer(1000, 1_000_000)},
     "offgas": _MASKS,
     "toxic": _MASKS,
     "climate": {"invalid_mask": _MASK},
     "ups": {"good_mask": _MASK, "invalid_mask": _MASK},
     "sunspec_pcs": {
-        "base_addresses": forms.integers(0, 65000),
-        "control_period_ms": forms.integer(20, 5000),
-        "scale_period_ms": forms.integer(100, 60_000),
-        "heartbeat_ms_max": forms.integer(1100, 10_000),
-        "reversion_s": forms.integer(1, 60),
+        "base_addresses": integers(0, 65000),
+        "control_period_ms": integer(20, 5000),
+        "scale_period_ms": integer(100, 60_000),
+        "heartbeat_ms_max": integer(1100, 10_000),
+        "reversion_s": integer(1, 60),
         **converter_form.TIMES,
-        "dc_port": forms.integer(0, 15, 0),
+        "dc_port": integer(0, 15, 0),
         **converter_form.UNBOUNDED,
     },
-    SITE_DEVICE: {"role": forms.text(), **converter_form.READS, **converter_form.WEAR},
+    SITE_DEVICE: {"role": text(), **converter_form.READS, **converter_form.WEAR},
     REGISTER_PCS: converter_form.SETTINGS,
     CAN_BMS: can_form.SETTINGS,
     REGISTER_BMS: {
         **can_form.RACK_SETTINGS,
         **converter_form.READS,
         **converter_form.WEAR,
-        "heartbeat_ms_max": forms.integer(200, 60_000, 3000),
+        "heartbeat_ms_max": integer(200, 60_000, 3000),
         # unit id of its replies minus unit id of the requests
-        "reply_id_offset": forms.integer(-255, 255, 0),
+        "reply_id_offset": integer(-255, 255, 0),
     },
 }
 # The registers that a profile of the family must have. For a meter see meter_profile.py, for a
@@ -245,24 +257,23 @@ PROVEN = ("simulated only", "hardware")
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
 TABLES = ("settings", "registers", "identity", "fault_bits", "heartbeat", *can_form.TABLES)
-# a skeleton has "?" where a text is to be filled in
-_SAID = forms.passing(_is_said, "a text")
+_SAID = passing(_is_said, "a text")  # a skeleton has "?" where a text is to be filled in
 TOP = {
     "maker": _SAID,
     "model": _SAID,
-    "family": forms.choice(FAMILIES),
-    "documents": forms.passing(lambda value: forms.is_list(value, _is_said), "a list of texts"),
-    "proven": forms.choice(PROVEN, PROVEN[0]),
-    "evidence": forms.choice(EVIDENCE, EVIDENCE[-1]),
-    "evidence_of": forms.texts([]),
-    **dict.fromkeys(TABLES, forms.table(default={})),
-    **dict.fromkeys(converter_form.SEQUENCES, forms.tables(default=[])),
-    "timing": forms.table(TIMING, {}),
-    "serial": forms.table(SERIAL, {}),
+    "family": choice(FAMILIES),
+    "documents": passing(lambda value: is_list(value, _is_said), "a list of texts"),
+    "proven": choice(PROVEN, PROVEN[0]),
+    "evidence": choice(EVIDENCE, EVIDENCE[-1]),
+    "evidence_of": texts([]),
+    **dict.fromkeys(TABLES, table(default={})),
+    **dict.fromkeys(converter_form.SEQUENCES, tables(default=[])),
+    "timing": table(TIMING, {}),
+    "serial": table(SERIAL, {}),
 }
 
 
-def every_table() -> dict[str, forms.Form]:
+def every_table() -> dict[str, Form]:
     """{"families.table.": its form}. "sensors" means all of SENSORS, NAME any name."""
     return {
         "": {key: field for key, field in TOP.items() if field.kind[:5] != "table"},
@@ -278,12 +289,12 @@ def every_table() -> dict[str, forms.Form]:
         "meter,site_device,register_pcs,register_bms.identity.NAME.": IDENTITY,
         **converter_form.TABLES,
         "sunspec_pcs.registers.MODEL.NAME.": POINT,
-        **{f"{CAN_BMS}.{name}.NAME.": table for name, table in can_form.TABLES.items()},
+        **{f"{CAN_BMS}.{name}.NAME.": form for name, form in can_form.TABLES.items()},
         f"{REGISTER_BMS}.sent.NAME.": converter_form.SENT,
     }
 
 
-def every_key() -> list[tuple[str, forms.Field]]:
+def every_key() -> list[tuple[str, Field]]:
     """(key, Field) of every key of a profile."""
-    tables = every_table().items()
-    return [(prefix + key, field) for prefix, form in tables for key, field in form.items()]
+    prefixed = every_table().items()
+    return [(prefix + key, field) for prefix, form in prefixed for key, field in form.items()]

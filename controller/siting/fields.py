@@ -2,8 +2,21 @@
 
 from typing import Any, NamedTuple
 
-from controller.forms import field as forms
 from controller.forms.acceptance_text import LEAST
+from controller.forms.field import (
+    REQUIRED,
+    Fault,
+    Field,
+    choice,
+    flag,
+    is_list,
+    is_row,
+    is_text,
+    named,
+    number,
+    passing,
+    some_of,
+)
 from controller.siting import ground
 
 SCHEMA = 1
@@ -79,67 +92,65 @@ def frozen(value: Any) -> Any:
 
 def _is_line(value: Any) -> bool:
     """True for a printable text that is not too long."""
-    is_short = forms.is_text(value) and len(value) <= TEXT_CHARACTERS
+    is_short = is_text(value) and len(value) <= TEXT_CHARACTERS
     return is_short and bool(value.strip()) and value.isprintable()
 
 
-def _text(meaning: str, default: Any = forms.REQUIRED) -> forms.Field:
-    return forms.passing(_is_line, f"a text of 1{TEXT_WORDS}", default, meaning)
+def _text(meaning: str, default: Any = REQUIRED) -> Field:
+    return passing(_is_line, f"a text of 1{TEXT_WORDS}", default, meaning)
 
 
-def _report(meaning: str) -> forms.Field:
-    return forms.named(f"a text of {LEAST}{TEXT_WORDS} that names it", note=meaning, test=_is_line)
+def _report(meaning: str) -> Field:
+    return named(f"a text of {LEAST}{TEXT_WORDS} that names it", note=meaning, test=_is_line)
 
 
-def _length(meaning: str, most_m: float = 1000, least_m: float = 0) -> forms.Field:
-    return forms.number(least_m, most_m, None, meaning)
+def _length(meaning: str, most_m: float = 1000, least_m: float = 0) -> Field:
+    return number(least_m, most_m, None, meaning)
 
 
-def _flag(meaning: str) -> forms.Field:
-    return forms.flag(None, meaning)
+def _flag(meaning: str) -> Field:
+    return flag(None, meaning)
 
 
-def _point(meaning: str, default: Any = None) -> forms.Field:
-    return forms.passing(lambda value: forms.is_row(value, POINT), POINT_WORDS, default, meaning)
+def _point(meaning: str, default: Any = None) -> Field:
+    return passing(lambda value: is_row(value, POINT), POINT_WORDS, default, meaning)
 
 
-def _points(
-    meaning: str, fewest: int, most: int = POINTS_MAX, default: Any = forms.REQUIRED
-) -> forms.Field:
+def _points(meaning: str, fewest: int, most: int = POINTS_MAX, default: Any = REQUIRED) -> Field:
     """The form of a line of different points."""
 
     def fits(value: Any) -> bool:
-        is_points = forms.is_list(value, lambda point: forms.is_row(point, POINT))
+        is_points = is_list(value, lambda point: is_row(point, POINT))
         return is_points and fewest <= len(value) <= most
 
-    def fault(value: Any) -> forms.Fault:
+    def fault(value: Any) -> Fault:
         return TWICE if any(a == b for a, b in zip(value, value[1:])) else None
 
     count = f"{fewest}" if fewest == most else f"{fewest}..{most}"
-    return forms.passing(fits, f"{count} points {POINT_WORDS}", default, meaning, fault)
+    return passing(fits, f"{count} points {POINT_WORDS}", default, meaning, fault)
 
 
-def _outline(meaning: str, default: Any = forms.REQUIRED) -> forms.Field:
+def _outline(meaning: str, default: Any = REQUIRED) -> Field:
     """The form of a polygon. Too few points count as a wrong value, not as a wrong form."""
 
-    def fault(value: Any) -> forms.Fault:
+    def fault(value: Any) -> Fault:
         problem = ground.fault_of_outline(frozen(value))
         return (problem, AROUND) if problem else None
 
     test, allowed, _ = _points(meaning, 1).allowed
-    return forms.passing(test, allowed.replace("1", "3", 1), default, meaning, fault)
+    return passing(test, allowed.replace("1", "3", 1), default, meaning, fault)
 
 
 SITE = {
-    "schema": forms.choice((SCHEMA,), note="the form of this file"),
+    "schema": choice((SCHEMA,), note="the form of this file"),
     "name": _text("title of report and plan"),
-    "edition": forms.choice(EDITIONS, note="edition profile that was adopted"),
-    "mode": forms.choice(MODES, note="how the storage is installed"),
-    "place": forms.choice(PLACES, None, "only in mode stationary, required there"),
-    "local": forms.some_of(LOCALS, None, "local profiles in addition to the edition"),
-    "absent": forms.some_of(KINDS, None, "kinds of exposure without any within 30.5 m"),
+    "edition": choice(EDITIONS, note="edition profile that was adopted"),
+    "mode": choice(MODES, note="how the storage is installed"),
+    "place": choice(PLACES, None, "only in mode stationary, required there"),
+    "local": some_of(LOCALS, None, "local profiles in addition to the edition"),
+    "absent": some_of(KINDS, None, "kinds of exposure without any within 30.5 m"),
     "dedicated_building": _flag("indoors: the building contains only the storage (default: false)"),
-    "deployed_days": forms.number(0, 36_500, None, "mobile: days at this place"),
+    "deployed_days": number(0, 36_500, None, "mobile: days at this place"),
     "charging_location": _flag("mobile: the units are charged or kept here between deployments"),
     "floor_above_vehicle_access_m": _length(
         "open_garage: deck above the lowest access of fire vehicles", 2000, -2000
@@ -149,35 +160,33 @@ SITE = {
     ),
     "hazard_mitigation_analysis": _report("id of the analysis"),
     "plume_model": _report("id of the plume model"),
-    "signs_say": forms.some_of(SIGN_WORDS, None, "the words on the signs at the entrances"),
-    "permit_file": forms.some_of(
+    "signs_say": some_of(SIGN_WORDS, None, "the words on the signs at the entrances"),
+    "permit_file": some_of(
         PERMIT_PARTS, None, "contents of the permit file besides the layout and the energies"
     ),
-    "north_deg": forms.number(
+    "north_deg": number(
         -360, 360, None, "direction of north, clockwise from up the plan (default: 0)"
     ),
 }
 SIZE = ((0.05, 100),) * 2
 MODEL = {
-    "size_m": forms.passing(
-        lambda value: forms.is_row(value, SIZE),
+    "size_m": passing(
+        lambda value: is_row(value, SIZE),
         f"[length, width], each {SIZE[0][0]}..{SIZE[0][1]}",
         note="length and width of the unit",
     ),
-    "height_m": forms.number(0.05, 100, note="its height without HVAC on top"),
-    "technology": forms.choice(tuple(TECHNOLOGIES), note=""),
-    "energy_kWh": forms.number(0.001, 1_000_000, None, "nameplate energy; or the two below"),
-    "rated_voltage_V": forms.number(
-        0.1, 100_000, None, "with rated_capacity_Ah in place of energy_kWh"
-    ),
-    "rated_capacity_Ah": forms.number(0.1, 1_000_000, None, "with rated_voltage_V"),
+    "height_m": number(0.05, 100, note="its height without HVAC on top"),
+    "technology": choice(tuple(TECHNOLOGIES), note=""),
+    "energy_kWh": number(0.001, 1_000_000, None, "nameplate energy; or the two below"),
+    "rated_voltage_V": number(0.1, 100_000, None, "with rated_capacity_Ah in place of energy_kWh"),
+    "rated_capacity_Ah": number(0.1, 1_000_000, None, "with rated_voltage_V"),
     "ul_9540_listing": _report("listing of the system"),
     "ul_1973_listing": _report("listing of cells, modules, batteries"),
     "residential_listing": _flag("listed for residential use"),
     "prepackaged": _flag("listed as pre-engineered or prepackaged (default: false)"),
     "walk_in": _flag("a person can go in"),
     "entry_for_maintenance_only": _flag("walk-in: entered for inspection and maintenance only"),
-    "container": forms.choice(
+    "container": choice(
         ("none", "noncombustible", "combustible"), None, "material of the walls of its container"
     ),
     "rack_to_container_wall_m": _length("combustible container: racks to its walls", 100),
@@ -185,10 +194,8 @@ MODEL = {
     "ul_9540a_edition": _report("edition of UL 9540A the report names"),
     "ul_9540a_spacing_m": _length("distance between units in that test", 30),
     "ul_9540a_wall_spacing_m": _length("distance to the wall in that test", 30),
-    "ul_9540a_wall_rise_K": forms.number(
-        0, 2000, None, "temperature rise of the wall in that test"
-    ),
-    "ul_9540a_egress_heat_flux_W_per_m2": forms.number(
+    "ul_9540a_wall_rise_K": number(0, 2000, None, "temperature rise of the wall in that test"),
+    "ul_9540a_egress_heat_flux_W_per_m2": number(
         0, 1_000_000, None, "heat flux at the egress path in that test"
     ),
     "ul_9540a_no_flaming_outside": _flag("no flaming outside the unit in that test"),
@@ -203,7 +210,7 @@ MODEL = {
 }
 AREA = {
     "outline_m": _outline("its walls, inner face; of a roof its edge"),
-    "fire_rating_h": forms.number(
+    "fire_rating_h": number(
         0, 24, None, "rating of its weakest wall, floor or ceiling; 0 for none"
     ),
     "floor_above_vehicle_access_m": _length(
@@ -213,7 +220,7 @@ AREA = {
         "floor below the lowest exit-discharge floor", 2000, -2000
     ),
     "group_H": _flag("classed as Group H (default: false)"),
-    "location": forms.choice(LOCATIONS, None, "dwelling: kind of the area; required there"),
+    "location": choice(LOCATIONS, None, "dwelling: kind of the area; required there"),
     "roof_noncombustible": _flag("rooftop"),
     "fire_operations_clear": _flag("rooftop: firefighting is not obstructed"),
     "approved_by": _report("rooftop above 22.86 m: the person or office that approved it"),
@@ -223,35 +230,35 @@ AREA = {
 }
 WALL = ("wall_fire_rating_h", "wall_noncombustible", "wall_without_openings")
 OF_BUILDINGS = (*WALL, "occupant_load")
-TABLES: dict[str, dict[str, forms.Field]] = {
+TABLES: dict[str, dict[str, Field]] = {
     "model": MODEL,
     "unit": {
         "model": _text("name of its [model.NAME]"),
-        "center_m": _point("its center", forms.REQUIRED),
-        "rotation_deg": forms.number(-360, 360, None, "turned counter-clockwise (default: 0)"),
+        "center_m": _point("its center", REQUIRED),
+        "rotation_deg": number(-360, 360, None, "turned counter-clockwise (default: 0)"),
         "group": _text("units with the same word are one group (default: one per unit)", None),
     },
     "area": AREA,
     "exposure": {
-        "kind": forms.choice(KINDS, note=""),
+        "kind": choice(KINDS, note=""),
         "point_m": _point("one of these three keys gives the place"),
         "line_m": _points("an open line; a lot line goes on straight at its ends", 2, default=None),
         "outline_m": _outline("a closed outline; of a lot line the whole lot", None),
         "inside_m": _point("lot line with line_m, required there: any point inside the lot"),
-        "wall_fire_rating_h": forms.number(0, 24, None, "building: the wall that faces the units"),
+        "wall_fire_rating_h": number(0, 24, None, "building: the wall that faces the units"),
         "wall_noncombustible": _flag("building: that wall"),
         "wall_without_openings": _flag(
             "building: that wall has no opening and no combustible overhang"
         ),
-        "occupant_load": forms.number(0, 1_000_000, None, "building, tent, stand: persons"),
+        "occupant_load": number(0, 1_000_000, None, "building, tent, stand: persons"),
     },
     "barrier": {
         "line_m": _points("its two ends", 2, 2),
-        "height_m": forms.number(0.1, 100, note=""),
-        "fire_rating_h": forms.number(0, 24, note=""),
+        "height_m": number(0.1, 100, note=""),
+        "fire_rating_h": number(0, 24, note=""),
     },
 }
-SINGLE_TABLES: dict[str, dict[str, forms.Field]] = {
+SINGLE_TABLES: dict[str, dict[str, Field]] = {
     "fence": {
         "outline_m": _outline("mobile: the fence, closed"),
         "gate_locked": _flag("its gate is locked"),

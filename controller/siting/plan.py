@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 
 from controller.documents.drawing import tag
-from controller.siting import distances, geometry, lot, plan_parts as parts
+from controller.siting import distances, geometry, lot
 from controller.siting.audit import Finding
 from controller.siting.distances import Distance
 from controller.siting.fields import NEAR_m
@@ -16,6 +16,26 @@ from controller.siting.geometry import Edge, Shape
 from controller.siting.labels import Pixel, Placer
 from controller.siting.live import LiveUnit
 from controller.siting.plan_page import page
+from controller.siting.plan_parts import (
+    BAD,
+    BAD_UNIT,
+    BARRIER,
+    EXTENDED,
+    FENCE,
+    HOT_UNIT,
+    INK,
+    INTO_LOT,
+    LOOKS,
+    OTHER_LOOK,
+    UNIT,
+    Look,
+    View,
+    distance_label,
+    distance_line,
+    draw_label,
+    draw_shape,
+    is_seen,
+)
 from controller.siting.site import Site
 from controller.siting.things import Area, Exposure, Unit
 
@@ -44,13 +64,13 @@ def svg(site: Site, findings: list[Finding]) -> str:
         drawn += [shape for shape, _ in marks]
         # labels of units are placed first
         labels = [label for _, label in marks if label] + labels
-    placed = [parts.draw_label(placer, [lines], x, y, color) for lines, x, y, color in labels]
-    placed += [parts.distance_label(placer, view, distance, site.lengths) for distance in shown]
+    placed = [draw_label(placer, [lines], x, y, color) for lines, x, y, color in labels]
+    placed += [distance_label(placer, view, distance, site.lengths) for distance in shown]
     body = [
         tag("clipPath", tag("rect", **view.size_px), id="view"),
         '<g clip-path="url(#view)">',
         *drawn,
-        *[parts.distance_line(view, distance) for distance in shown],
+        *[distance_line(view, distance) for distance in shown],
         "</g>",
         *[leader for leader, _ in placed if leader],
         *[label for _, label in placed],
@@ -71,7 +91,7 @@ def _bad_names(site: Site, findings: list[Finding]) -> set[str]:
     return units | areas
 
 
-def _view(site: Site, shown: list[Distance]) -> parts.View:
+def _view(site: Site, shown: list[Distance]) -> View:
     points = [point for shape in _core(site) for point in shape.points]
     points += [point for distance in shown for point in (distance.gap.start, distance.gap.end)]
     points += [gap.end for _, _, gap in site.exposure_gaps if gap.distance_m <= NEAR_m]
@@ -84,12 +104,10 @@ def _view(site: Site, shown: list[Distance]) -> parts.View:
     scale = max(scale, min(unit_px / smallest_m, LARGEST_px / max(wide_m, high_m)))
     width_px = max(WIDE_px, wide_m * scale)
     middle_m = (x_min + x_max) / 2
-    return parts.View(
-        middle_m - width_px / scale / 2, y_max + margin_m, scale, width_px, high_m * scale
-    )
+    return View(middle_m - width_px / scale / 2, y_max + margin_m, scale, width_px, high_m * scale)
 
 
-def _placer(site: Site, view: parts.View, shown: list[Distance]) -> Placer:
+def _placer(site: Site, view: View, shown: list[Distance]) -> Placer:
     """A placer that keeps labels away from the lines of the plan."""
     placer = Placer(view.width_px, view.height_px)
     for shape in _core(site) + [exposure.shape for exposure in site.exposures]:
@@ -112,15 +130,15 @@ def _core(site: Site) -> list[Shape]:
 # -- elements
 
 
-def _exposures(site: Site, view: parts.View, bad: set[str]) -> Drawn:
+def _exposures(site: Site, view: View, bad: set[str]) -> Drawn:
     # filled shapes first, lines above them
     for exposure in sorted(site.exposures, key=lambda exposure: not exposure.shape.is_filled):
-        if not parts.is_seen(view, exposure.shape):
+        if not is_seen(view, exposure.shape):
             continue
-        shape, look = exposure.shape, parts.LOOKS.get(exposure.kind, parts.OTHER_LOOK)
+        shape, look = exposure.shape, LOOKS.get(exposure.kind, OTHER_LOOK)
         is_open_lot = bool(exposure.facts["inside_m"])
         has_inside = shape.is_filled or len(shape.points) == 1
-        drawn = parts.draw_shape(
+        drawn = draw_shape(
             view,
             lot.as_in_file(exposure) if is_open_lot else shape,
             look if has_inside else look._replace(fill="none"),
@@ -134,24 +152,24 @@ def _exposures(site: Site, view: parts.View, bad: set[str]) -> Drawn:
             yield from [(drawing, None) for drawing in _open_lot(view, exposure)]
 
 
-def _open_lot(view: parts.View, lot_line: Exposure) -> Iterator[str]:
+def _open_lot(view: View, lot_line: Exposure) -> Iterator[str]:
     """The visible extension of an open lot line. At each visible edge, a short line points into the
     lot.
     """
     seen = _seen_edges(view, lot_line.shape)
     for edge in filter(None, (seen[0], seen[-1])):
-        yield parts.draw_shape(view, Shape(edge), parts.EXTENDED)
+        yield draw_shape(view, Shape(edge), EXTENDED)
     for edge in filter(None, seen):
         tick = lot.inward(lot_line, *edge, TICK_px / view.scale_px_per_m)
-        yield parts.draw_shape(view, Shape(tick), parts.INTO_LOT)
+        yield draw_shape(view, Shape(tick), INTO_LOT)
 
 
-def _seen_edges(view: parts.View, shape: Shape) -> list[Edge | None]:
+def _seen_edges(view: View, shape: Shape) -> list[Edge | None]:
     """The visible part of each edge, or None."""
     return [geometry.clipped(edge, view.window) for edge in geometry.edges(shape)]
 
 
-def _seen_middle(view: parts.View, shape: Shape) -> Pixel:
+def _seen_middle(view: View, shape: Shape) -> Pixel:
     """Middle of the visible part of a filled shape's box, or of the longest visible edge."""
     if not shape.is_filled:
         edges = filter(None, _seen_edges(view, shape))
@@ -162,44 +180,44 @@ def _seen_middle(view: parts.View, shape: Shape) -> Pixel:
     return view.at(geometry.middle(start, (min(x_max, x_high), min(y_max, y_high))))
 
 
-def _areas(site: Site, view: parts.View, bad: set[str]) -> Drawn:
+def _areas(site: Site, view: View, bad: set[str]) -> Drawn:
     for area in site.areas:
         is_bad, rating = area.name in bad, area.facts["fire_rating_h"]
         walls = "walls: no rating given" if rating is None else f"walls {rating:g} h"
-        color, dashes = (parts.BAD, "12 5") if is_bad else (parts.INK, "none")
-        look = parts.Look("#fbfbf4", color, 6 if rating else 3, dashes)
+        color, dashes = (BAD, "12 5") if is_bad else (INK, "none")
+        look = Look("#fbfbf4", color, 6 if rating else 3, dashes)
         # the upper left corner
         x, y = view.at(max(area.shape.points, key=lambda point: point[1] - point[0]))
         label = ([_marked(area, is_bad), walls], x + 90, y + 28, color)
-        yield parts.draw_shape(view, area.shape, look, f"area.{area.name}"), label
+        yield draw_shape(view, area.shape, look, f"area.{area.name}"), label
 
 
-def _fence(site: Site, view: parts.View, bad: set[str]) -> Drawn:
+def _fence(site: Site, view: View, bad: set[str]) -> Drawn:
     if site.fence:
         shape = geometry.outline(geometry.polygon(site.fence["outline_m"]))
-        label = (["fence"], *_seen_middle(view, shape), parts.FENCE.stroke)
-        yield parts.draw_shape(view, shape, parts.FENCE, "fence"), label
+        label = (["fence"], *_seen_middle(view, shape), FENCE.stroke)
+        yield draw_shape(view, shape, FENCE, "fence"), label
 
 
-def _barriers(site: Site, view: parts.View, bad: set[str]) -> Drawn:
+def _barriers(site: Site, view: View, bad: set[str]) -> Drawn:
     for barrier in site.barriers:
         shape, high = Shape(barrier.ends), geometry.short(barrier.height_m, site.lengths)
         text = f"{barrier.name} {barrier.fire_rating_h:g} h, {high} high"
-        label = ([text], *_seen_middle(view, shape), parts.BARRIER.stroke)
-        yield parts.draw_shape(view, shape, parts.BARRIER, f"barrier.{barrier.name}"), label
+        label = ([text], *_seen_middle(view, shape), BARRIER.stroke)
+        yield draw_shape(view, shape, BARRIER, f"barrier.{barrier.name}"), label
 
 
-def _units(site: Site, view: parts.View, bad: set[str]) -> Drawn:
+def _units(site: Site, view: View, bad: set[str]) -> Drawn:
     for unit in site.units:
         is_bad, corners = unit.name in bad, unit.shape.points
-        look = parts.BAD_UNIT if is_bad else parts.UNIT
+        look = BAD_UNIT if is_bad else UNIT
         lines = [_marked(unit, is_bad), f"{unit.energy_kWh:g} kWh"]
         if site.live:
             values = site.live.units.get(unit.name, NO_VALUES)
-            look = parts.HOT_UNIT if values.is_alarm else look
+            look = HOT_UNIT if values.is_alarm else look
             lines += values.words
         label = (lines, *view.at(geometry.middle(corners[0], corners[2])), look.stroke)
-        yield parts.draw_shape(view, unit.shape, look, f"unit.{unit.name}"), label
+        yield draw_shape(view, unit.shape, look, f"unit.{unit.name}"), label
 
 
 def _marked(place: Unit | Area, is_bad: bool) -> str:

@@ -5,9 +5,10 @@ import math
 from collections.abc import Callable
 
 from controller.siting import geometry as g
+from controller.siting.geometry import Edge, Point, Shape, TOUCH_m
 
 
-def part_within(convex: g.Shape, edge: g.Edge, reach_m: float) -> g.Edge | None:
+def part_within(convex: Shape, edge: Edge, reach_m: float) -> Edge | None:
     """The part of a segment within reach_m of a convex shape, or None."""
     nearest = min(g.segment_gap(*own, *edge) for own in g.edges(convex))
     if nearest.distance_m > reach_m:
@@ -20,9 +21,7 @@ def part_within(convex: g.Shape, edge: g.Edge, reach_m: float) -> g.Edge | None:
     return start, end
 
 
-def shielding(
-    convex: g.Shape, part: g.Edge, barriers: dict[str, g.Edge], beyond_m: float
-) -> list[str]:
+def shielding(convex: Shape, part: Edge, barriers: dict[str, Edge], beyond_m: float) -> list[str]:
     """Names of barriers that together shield a complete segment; [] if a part is not shielded.
 
     A barrier counts if it passes beside the convex shape and is longer by beyond_m at both ends. A
@@ -45,7 +44,7 @@ def shielding(
     return names
 
 
-def _last(holds: Callable[[g.Point], bool], start: g.Point, end: g.Point) -> g.Point:
+def _last(holds: Callable[[Point], bool], start: Point, end: Point) -> Point:
     """The last point from start to end at which `holds` is true. `holds` must change only once."""
     if holds(end):
         return end
@@ -56,31 +55,31 @@ def _last(holds: Callable[[g.Point], bool], start: g.Point, end: g.Point) -> g.P
     return g.between(start, end, low)
 
 
-def _sight(convex: g.Shape, point: g.Point) -> g.Gap:
+def _sight(convex: Shape, point: Point) -> g.Gap:
     """The shortest line from a point to the edge of a convex shape."""
     return min(g.point_gap(point, a, b) for a, b in g.edges(convex))
 
 
-def _sides(convex: g.Shape, barrier: g.Edge) -> list[float]:
+def _sides(convex: Shape, barrier: Edge) -> list[float]:
     """Distance of each corner to the line of a barrier, m; > 0 left of the line, < 0 right."""
     length_m = math.dist(*barrier)
     return [g.side(*barrier, corner) / length_m for corner in convex.points]
 
 
-def _is_along(convex: g.Shape, barrier: g.Edge, beyond_m: float) -> bool:
+def _is_along(convex: Shape, barrier: Edge, beyond_m: float) -> bool:
     """True if a barrier passes beside a convex shape and is longer by beyond_m at both ends."""
     (x1, y1), (x2, y2) = barrier
     length_m, sides = math.dist(*barrier), _sides(convex, barrier)
-    if min(sides) < -g.TOUCH_m and max(sides) > g.TOUCH_m:
+    if min(sides) < -TOUCH_m and max(sides) > TOUCH_m:
         return False
     along = [((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / length_m for x, y in convex.points]
-    return min(along) >= beyond_m - g.TOUCH_m and max(along) <= length_m - beyond_m + g.TOUCH_m
+    return min(along) >= beyond_m - TOUCH_m and max(along) <= length_m - beyond_m + TOUCH_m
 
 
-def _is_behind(convex: g.Shape, barrier: g.Edge, point: g.Point) -> bool:
+def _is_behind(convex: Shape, barrier: Edge, point: Point) -> bool:
     """True if a point is on the far side of a barrier that cuts its shortest line of sight."""
     sides, sight = _sides(convex, barrier), _sight(convex, point)
     facing = 1 if max(sides) > -min(sides) else -1
-    if g.side(*barrier, point) * facing > g.TOUCH_m * math.dist(*barrier):
+    if g.side(*barrier, point) * facing > TOUCH_m * math.dist(*barrier):
         return False
-    return g.segment_gap(*barrier, sight.start, sight.end).distance_m <= g.TOUCH_m
+    return g.segment_gap(*barrier, sight.start, sight.end).distance_m <= TOUCH_m
