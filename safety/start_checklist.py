@@ -132,8 +132,8 @@ class StartChecklist:
             first = self._item(ages.known(group), reason, first)
         first = self._item(self._cells_ok(), I_CELLS, first)
         if is_open:
-            first = self._open(at_rest, first)
-        no_cause = self.none_of(self.asleep) and (not is_open or self._none_counts())
+            first = self._while_open(at_rest, first)
+        no_cause = self.none_of(self.asleep) and (not is_open or self._no_debounce_runs())
         first = self._item(no_cause, I_CAUSE, first)
         return self._item(not waiting or not at_rest, I_WAIT, first) if is_open else first
 
@@ -144,7 +144,7 @@ class StartChecklist:
             return first
         return first if first else reason
 
-    def _open(self, at_rest: int, first: int) -> int:
+    def _while_open(self, at_rest: int, first: int) -> int:
         """The items that count only while nothing is closed (OPEN_ITEMS)."""
         first = self._item(self.features.all_reported_open(), I_CONTACTOR, first)
         first = self._item(self.contactors.current_zero() == 1, I_CURRENT, first)
@@ -180,7 +180,7 @@ class StartChecklist:
                 return False
         return True
 
-    def _none_counts(self) -> bool:
+    def _no_debounce_runs(self) -> bool:
         """False while a stage that would open the contactors is still in its debounce time.
 
         Otherwise the contactors would close and open again at once. Active stages are reported by

@@ -11,7 +11,7 @@ from controller.doors import exposure, settings
 from controller.doors.local import form
 from controller.forms import key_list
 from controller.system import cli
-from controller.system.paths import DONE, STATE_DIRECTORY, WRONG_INPUT
+from controller.system.paths import DONE, WRONG_INPUT
 
 OWN_DIRECTORY = "/var/lib/firebreak-doors"
 CHECK = "check"
@@ -90,7 +90,9 @@ def _served_alone(arguments: Namespace) -> int:
     values = {name: field.default for name, field in form.FORM.items()}
     values |= zip(("listen", "serial", "baud_Bd"), options)
     configured = settings.Settings("", {}, {"local": {"upstream": values}})
-    return process.run("local", configured, arguments.run_dir, STATE_DIRECTORY, "", is_kept=False)
+    return process.run(
+        "local", configured, arguments.run_dir, arguments.state_dir, "", is_kept=False
+    )
 
 
 def _check(configured: settings.Settings, arguments: Namespace) -> int:

@@ -76,7 +76,7 @@ def _ask(arguments: Namespace) -> int:
 def reader_of(path: str) -> "Reader":
     """The reader of the fleet in a file. Ends the command for a wrong file."""
     with cli.ends(WRONG_INPUT, FileNotFoundError):
-        loaded_fleet = fleet.load(path, has_keys=False)
+        loaded_fleet = fleet.load(path, reads_keys=False)
     with cli.needs_doors("fleet"):
         from controller.dispatch import reader
     return reader.Reader(loaded_fleet)

@@ -93,9 +93,9 @@ def turns_s(fleet: Fleet) -> list[int | None]:
     return [turn_s if turn_s <= WAIT_S_MAX else None for turn_s in turns_s]
 
 
-def load(path: str, has_keys: bool = True) -> Fleet:
-    """The checked file with its keys. has_keys: False: a reader needs none, and need not be allowed
-    to read them. ConfigError, KeyStoreError: one line.
+def load(path: str, reads_keys: bool = True) -> Fleet:
+    """The checked file with its keys. reads_keys False: a reader needs none, and need not be
+    allowed to read them. ConfigError, KeyStoreError: one line.
     """
     tables = tables_of(path, "the tables [fleet], [broker] and [cabinet.NAME]", BYTES_MAX)
     for kind in tables:
@@ -117,13 +117,13 @@ def load(path: str, has_keys: bool = True) -> Fleet:
         broker=broker,
     )
     return checked_fleet._replace(
-        cabinets=tuple(_cabinet(checked_fleet, has_keys, *row) for row in rows.items())
+        cabinets=tuple(_cabinet(checked_fleet, reads_keys, *row) for row in rows.items())
     )
 
 
-def _cabinet(fleet: Fleet, has_key: bool, name: str, row: dict[str, Any]) -> Cabinet:
+def _cabinet(fleet: Fleet, reads_key: bool, name: str, row: dict[str, Any]) -> Cabinet:
     key, key_path = b"", fleet.beside(row["key"])
-    if has_key:
+    if reads_key:
         with key_file.explained(key_path):
             key, _ = key_file.read(key_path)
     return Cabinet(name, key, row["fallback_W"], row["load_permille"])

@@ -24,17 +24,17 @@ def site_of(site: Site, values: Values, choose: Callable[[Sequence[float]], floa
     """The site with its battery as reported. site: as in the file, whose values count where the
     cabinet reports none. choose: chooses one of several reported values.
     """
-    full_Wh, charge_W, most_W = [choose(column) if column else math.inf for column in values]
-    store, full_J = site.store, _within(full_Wh * J_PER_WH, site.full_J)
-    part = full_J / site.full_J
-    own = store._replace(
-        low_J=part * store.low_J,
-        high_J=part * store.high_J,
-        now_J=part * store.now_J,
-        charge_W=_within(charge_W, store.charge_W),
-        discharge_W=_within(most_W, store.discharge_W),
+    full_Wh, charge_W, discharge_W = [choose(column) if column else math.inf for column in values]
+    battery, full_J = site.store, _within(full_Wh * J_PER_WH, site.full_J)
+    share = full_J / site.full_J
+    reported = battery._replace(
+        low_J=share * battery.low_J,
+        high_J=share * battery.high_J,
+        now_J=share * battery.now_J,
+        charge_W=_within(charge_W, battery.charge_W),
+        discharge_W=_within(discharge_W, battery.discharge_W),
     )
-    return site._replace(store=own, full_J=full_J)
+    return site._replace(store=reported, full_J=full_J)
 
 
 def _within(value: float, most: float) -> float:

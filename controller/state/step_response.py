@@ -149,20 +149,20 @@ def _figures(
     high_ms, high_off_ms = _time([step.high for step in steps], tick_ms)
     rise_ms, off_ms = max(0.0, (high_ms - low_ms) / (HIGH - LOW)), low_off_ms + high_off_ms
     moved_W = median([abs(step.moved_W) for step in steps])
-    rated = samples.place.rated_W / moved_W
+    rated_per_step = samples.place.rated_W / moved_W
     xs, ys = numbers.means(samples.setpoints, seen, phases)
     gain, error = numbers.slope(xs, ys) or (0.0, 0.0)
-    peak = median([step.peak for step in steps]) - 1
+    overshoot = median([step.peak for step in steps]) - 1
     slowest_ms, fastest_ms = rise_ms + off_ms, max(0.0, rise_ms - off_ms)
     noise = numbers.noise_W(seen, phases) / moved_W
     return {
         "step_W": round(moved_W),
         "dead_time_ms": _figure(max(0.0, low_ms - LOW * rise_ms), low_off_ms + LOW * off_ms),
-        "ramp_ms": _figure(rise_ms * rated, off_ms * rated),
+        "ramp_ms": _figure(rise_ms * rated_per_step, off_ms * rated_per_step),
         "slew_W_per_s_min": round(moved_W / slowest_ms * 1000),
         "slew_W_per_s_max": round(moved_W / fastest_ms * 1000) if fastest_ms else None,
         "gain": _figure(sign * gain, 2 * error, 3),
-        "overshoot_pct": _figure(100 * max(0.0, peak), 300 * noise, 1),
+        "overshoot_pct": _figure(100 * max(0.0, overshoot), 300 * noise, 1),
     }
 
 

@@ -77,7 +77,8 @@ def _service() -> pwd.struct_passwd | None:
 
 
 def _owners(folder: str, allowed: set[int]) -> Iterator[int]:
-    """Owners of a folder and of the folders above it, who could replace it.
+    """Owners of a folder and of the folders above it, who could replace it. Raises Ended if others
+    could.
 
     A folder with a sticky bit is safe, because there only the owner can change names.
     """

@@ -54,7 +54,7 @@ class MirroredDevice(RegisterDevice):
                 bits |= written << address
             elif not is_coil and function == registers.READ_HOLDING:
                 struct.pack_into(">H", image, 2 * address, written)
-        factors = {
+        exponents = {
             register["scale_from"]: self._exponent(register)
             for register in self._map.values()
             if "scale_from" in register
@@ -63,7 +63,7 @@ class MirroredDevice(RegisterDevice):
             is_read = "read" in register.get("direction", "read")
             if register.get("function", 3) != function or not is_read:
                 continue
-            value: float = factors.get(name, self._signals.get(name, 0))
+            value: float = exponents.get(name, self._signals.get(name, 0))
             if function in BITS:
                 count = register.get("count", 1)
                 bits &= ~(((1 << count) - 1) << register["address"])
@@ -91,9 +91,9 @@ class MirroredDevice(RegisterDevice):
         return ordered(register, struct.pack(f">{kind}", raw))
 
     def _scale(self, register: Table) -> float:
-        factor, own = register.get("scale_by"), register.get("scale", 1)
+        parameter, own = register.get("scale_by"), register.get("scale", 1)
         own *= 10.0 ** self._exponent(register)
-        return own * (self.part.parameters[factor] if factor else 1)
+        return own * (self.part.parameters[parameter] if parameter else 1)
 
     def _exponent(self, register: Table) -> int:
         """Power of ten in the scale factor. A register that is read must be able to show 1.5 x the

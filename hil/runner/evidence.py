@@ -11,10 +11,10 @@ import hashlib
 import json
 import os
 import pathlib
-import tomllib
 from collections.abc import Iterable
 from typing import Any
 
+from controller.system import toml_text
 from hil.runner import code, executed
 from hil.runner.executed import CACHE, Used
 
@@ -188,7 +188,7 @@ def _of_data(path: str) -> str:
     try:
         content = (code.ROOT / path).read_bytes()
         if path.endswith(".toml"):
-            content = repr(tomllib.loads(content.decode())).encode()
-    except (OSError, ValueError):
+            content = repr(toml_text.read(code.ROOT / path)).encode()
+    except (OSError, toml_text.TomlError):
         return GONE
     return hashlib.sha256(content).hexdigest()

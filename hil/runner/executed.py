@@ -156,14 +156,14 @@ def _functions(module: ModuleType) -> Iterator[FunctionType]:
                 left += vars(member).values()
         else:
             names = "__func__", "fget", "fset", "func", "__wrapped__"
-            left += [vars_of for vars_of in map(functools.partial(_part, member), names) if vars_of]
+            left += [part for part in map(functools.partial(_part, member), names) if part]
 
 
 def _part(member: object, name: str) -> object:
     """A part of a property, a method or a decorated function; None: it has none."""
     is_plain = isinstance(member, (property, classmethod, staticmethod, functools.partial))
-    is_cache = hasattr(type(member), "__get__") or hasattr(member, "cache_info")
-    return getattr(member, name, None) if is_plain or is_cache else None
+    is_wrapper = hasattr(type(member), "__get__") or hasattr(member, "cache_info")
+    return getattr(member, name, None) if is_plain or is_wrapper else None
 
 
 def _probe(function: FunctionType, module: str) -> None:

@@ -17,27 +17,27 @@ class Grid:
     def __init__(
         self,
         seed: object = 0,
-        import_W: float = SAG_RATED_W,
+        import_W_max: float = SAG_RATED_W,
         outages: Sequence[Sequence[float]] = (),
         dips: Sequence[Sequence[float]] = (),
     ) -> None:
         self._random = random.Random(f"{seed}/grid")
-        self._sag_V_per_W = SAG_V_PER_W * SAG_RATED_W / max(SAG_RATED_W, import_W)
+        self._sag_V_per_W = SAG_V_PER_W * SAG_RATED_W / max(SAG_RATED_W, import_W_max)
         self._outages, self._dips = [*outages], [*dips]
         self._drifted_us = 0
         self._left, self._fall_Hz = 1.0, 0.0
-        self._drift_V, self._drift_Hz = PHASE_V, FREQUENCY_HZ
+        self._drifted_V, self._drifted_Hz = PHASE_V, FREQUENCY_HZ
         self.is_present = True
 
     @property
     def voltage_V(self) -> float:
         """Voltage of one phase, V."""
-        return self._drift_V * self._left if self.is_present else 0.0
+        return self._drifted_V * self._left if self.is_present else 0.0
 
     @property
     def frequency_Hz(self) -> float:
         """Frequency of the grid, Hz, without a meaning while the grid is not present."""
-        return self._drift_Hz - self._fall_Hz
+        return self._drifted_Hz - self._fall_Hz
 
     def cut(self, at_s: float, for_s: float) -> None:
         """Add an outage."""
@@ -53,16 +53,16 @@ class Grid:
             return
         now_s = now_us / 1e6
         self.is_present = not any([at_s <= now_s < at_s + for_s for at_s, for_s in self._outages])
-        now = [depth for at_s, for_s, *depth in self._dips if at_s <= now_s < at_s + for_s]
-        self._left = min([1000.0, *[depth[0] for depth in now]]) / 1000
-        self._fall_Hz = math.fsum([depth[1] for depth in now if len(depth) > 1])
+        now = [dip for at_s, for_s, *dip in self._dips if at_s <= now_s < at_s + for_s]
+        self._left = min([1000.0, *[dip[0] for dip in now]]) / 1000
+        self._fall_Hz = math.fsum([dip[1] for dip in now if len(dip) > 1])
 
     def drift(self, now_us: int, power_W: float) -> None:
         """Let the frequency drift, and the voltage sag with the import, ten times a second."""
         if now_us - self._drifted_us < DRIFT_US:
             return
         self._drifted_us = now_us
-        deal = self._random.gauss
-        self._drift_Hz += 0.02 * (FREQUENCY_HZ - self._drift_Hz) + deal(0.0, 0.002)
+        gauss = self._random.gauss
+        self._drifted_Hz += 0.02 * (FREQUENCY_HZ - self._drifted_Hz) + gauss(0.0, 0.002)
         sag_V = max(-SAG_V_MAX, min(SAG_V_MAX, power_W * self._sag_V_per_W))
-        self._drift_V += 0.05 * (PHASE_V - sag_V - self._drift_V) + deal(0.0, 0.05)
+        self._drifted_V += 0.05 * (PHASE_V - sag_V - self._drifted_V) + gauss(0.0, 0.05)

@@ -45,8 +45,8 @@ class LumpedUnit:
         source_V, ohm = self._source_V, self._ohm
         lost_W = pcs.losses_W(power_W, self.rated_W, self._sleeps)
         rack_W = (power_W + lost_W) / self.racks
-        root = source_V * source_V - 4.0 * rack_W * ohm
-        volts = (source_V + math.sqrt(max(0.0, root))) / 2.0
+        discriminant_V2 = source_V * source_V - 4.0 * rack_W * ohm
+        volts = (source_V + math.sqrt(max(0.0, discriminant_V2))) / 2.0
         self.current_A = current_A = rack_W / volts
         self.soc = min(1.0, max(0.0, self.soc - current_A * dt_s / self._As))
         part = 1.0 - math.exp(-dt_s / cells.POLARISATION_S)

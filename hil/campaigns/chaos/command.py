@@ -62,12 +62,12 @@ def main(arguments: Namespace) -> int:
     doing = {name: disturbance for name, disturbance in chosen.items() if name not in skipped}
     try:
         with tempfile.TemporaryDirectory(prefix="firebreak-chaos-") as directory:
-            disturbances, ended, interrupted = _run(directory, doing, arguments, why_not is None)
+            disturbances, endings, interrupted = _run(directory, doing, arguments, why_not is None)
     except ControllerEnded as error:
         print(report.verdict(f"NOT OK: {error}"))
         return report.NOT_MET
     ok = len(disturbances) == len(doing) and all(
-        judgement["ok"] for judgement in [*disturbances, *ended]
+        judgement["ok"] for judgement in [*disturbances, *endings]
     )
     doc = {
         "command": "chaos",
@@ -78,7 +78,7 @@ def main(arguments: Namespace) -> int:
         "mirrored": coverage.about(coverage.loaded(arguments.cabinet, is_virtual=False)),
         "disturbances": disturbances,
         "skipped": skipped,
-        "at_the_end": ended,
+        "at_the_end": endings,
         "ok": ok,
     }
     exit_code = report.finish(arguments, doc, lines(doc), ok)
@@ -106,13 +106,13 @@ def _run(
             if has_mounts:
                 mounts.enter_context(namespace.small(folder, size_MiB))
         rig = Rig(run_options, None, config)
-        course, ended = _play(rig, directory, doing, arguments)
+        course, verdicts = _play(rig, directory, doing, arguments)
         content = order.recorded(path)
     if course.error is not None:
-        ended = [(False, str(course.error)), *ended]
+        verdicts = [(False, str(course.error)), *verdicts]
     content["beats"] = beats.unpacked(content["beats"])
     rows = [judged(taken, content, doing[taken["name"]]) for taken in course.taken]
-    return rows, [{"ok": ok, "text": text} for ok, text in ended], rig.interrupted
+    return rows, [{"ok": ok, "text": text} for ok, text in verdicts], rig.interrupted
 
 
 def _play(

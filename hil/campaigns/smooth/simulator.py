@@ -43,7 +43,7 @@ def run(follower: Follower, load_W: np.ndarray, path: Path) -> Result:
     """Let the follower calm the load."""
     ticks, dead = len(load_W), path.dead_ticks
     rest = math.exp(-TICK_MS / path.lag_ms)
-    held = path.lag_ms / TICK_MS * (1.0 - rest)  # mean share of the missing power in a tick
+    held = path.lag_ms / TICK_MS * (1.0 - rest)  # mean share of the excess in a tick
     sent, battery, soc = [0.0] * (ticks + dead), [0.0] * ticks, [0.0] * ticks
     charge, setpoint_W, state_W = SOC_START, 0.0, 0.0
     per_W = TICK_S / ENERGY_J
@@ -52,9 +52,9 @@ def run(follower: Follower, load_W: np.ndarray, path: Path) -> Result:
         setpoint_W = min(max(request_W(tick, charge, setpoint_W), -RATED_W), RATED_W)
         sent[tick + dead] = setpoint_W
         target_W = sent[tick]
-        missing_W = state_W - target_W
-        battery[tick] = power_W = target_W + missing_W * held
-        state_W = target_W + missing_W * rest
+        excess_W = state_W - target_W
+        battery[tick] = power_W = target_W + excess_W * held
+        state_W = target_W + excess_W * rest
         charge -= power_W * per_W * (1.0 / EFFICIENCY if power_W > 0 else EFFICIENCY)
         soc[tick] = charge
     return Result(load_W - np.array(battery), np.array(soc))

@@ -10,7 +10,7 @@ from controller.documents.html_page import SCREEN, page
 from hil.campaigns.vendor_pack.gains import Gain
 
 COLOURS = "#0072b2", "#d55e00"
-COLUMNS_MAX = 900
+POINTS_MAX = 900
 MET = {True: "met", False: "not all met"}
 # tests that no rig can answer: (test, answer)
 OTHERS = (
@@ -59,7 +59,7 @@ def _summary(tests: dict[str, Found]) -> list[tuple[document.Cell, ...]]:
 def picture(findings: Found) -> str:
     """The chosen columns over time, as an SVG."""
     rows, columns = findings["rows"], list(findings["columns"])
-    thin = rows[:: max(1, len(rows) // COLUMNS_MAX)]
+    thin = rows[:: max(1, -(-len(rows) // POINTS_MAX))]
     lines = [
         (label, colour, [(row[0], row[columns.index(name)] * factor) for row in thin])
         for (name, factor, label), colour in zip(findings["drawn"], COLOURS)

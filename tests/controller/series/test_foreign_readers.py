@@ -191,6 +191,7 @@ READERS = {
         "hil/engine/pod_rig.py json.load",
         "hil/engine/wired_cabinet.py json.loads",
         "hil/oracle/design.py tomllib.load",
+        "hil/runner/evidence.py json.loads",
         "hil/runner/kept.py json.loads",
         "hil/systems/claims.py json.loads",
         "hil/systems/proofs.py json.loads",
