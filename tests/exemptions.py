@@ -93,7 +93,6 @@ NO_EXEMPTIONS = {
     "tests/test_outputs.py WORDS": PLACED,
     "tests/test_queues.py SEEN_FULL": "each queue, and the case that sees it full",
     "tests/test_style.py BOARD_MODULES": "modules of MicroPython, in files of boards only",
-    "tests/test_style.py EXAMPLES": INPUTS,
     "tests/whole/test_installation.py NEXT": INPUTS,
 }
 

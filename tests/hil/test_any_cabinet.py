@@ -8,7 +8,7 @@ import pytest
 from in_process import refused, written
 from observed import events
 from test_stays_on import violations
-from whole_box import CABINETS, of_each
+from whole_box import CABINETS, of_cabinets
 
 from controller.config import can_dialects, configuration
 from controller.documents import check
@@ -42,7 +42,7 @@ def played(config, seconds=SECONDS):
 
 
 @pytest.mark.slow
-@of_each("path", CABINETS)
+@of_cabinets("path", CABINETS)
 def test_every_shipped_cabinet_runs_without_a_violation(path):
     config = coverage.loaded(path)
     rig = played(config)

@@ -14,7 +14,7 @@ from hil.engine.cabinet import SimulatedCabinet
 from hil.scenarios.faults import ACTIONS
 from hil.scenarios.world import World
 from tests.repository import ROOT
-from tests.whole.whole_box import CABINETS, of_each
+from tests.whole.whole_box import CABINETS, of_cabinets
 
 HANG_GUARD_s = 60
 
@@ -26,7 +26,7 @@ class Controller:
         return lambda *arguments: None
 
 
-@of_each("path", CABINETS)
+@of_cabinets("path", CABINETS)
 def test_every_item_of_the_menu_acts_on_every_cabinet_and_is_undone(path):
     config = configuration.load(path)
     cabinet = SimulatedCabinet(config, lambda t_s: 100_000.0, 1, {"soc": 0.5})

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgpack
 import pytest
 from fenced_box import DAY_MIN, KEY, Fenced, settings
-from whole_box import first, of_each
+from whole_box import first, of_cabinets
 from wire_ends import ends, varied
 
 from controller.core.base import hint_codes as h
@@ -233,7 +233,7 @@ def copies():
         yield stored_record.HEAD.pack(*head) + body
 
 
-@of_each("path", first(EXAMPLE))
+@of_cabinets("path", first(EXAMPLE))
 def test_every_number_of_the_store(path, tmp_path):
     """Restored values pass the same types as those that come by a message."""
     config, taken = settings(path), 0

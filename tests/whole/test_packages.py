@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import wheels
 from slow import whole
-from whole_box import CABINETS, PODS, of_each
+from whole_box import CABINETS, PODS, of_cabinets
 
 from controller.system import release
 from hil.__main__ import LAB
@@ -201,7 +201,7 @@ def test_the_commands_of_the_wheels_find_their_files(lab):
         assert done.returncode == 0 and done.stdout.startswith("usage:"), done.stderr
 
 
-@of_each("cabinet", whole(*CABINETS))
+@of_cabinets("cabinet", whole(*CABINETS))
 def test_the_wheels_check_each_shipped_site(cabinet, lab):
     path = lab / Path(cabinet).relative_to(ROOT)
     for command in (["controller", "check"], ["hil", "keys", "covers"]):

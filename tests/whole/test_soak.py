@@ -22,7 +22,7 @@ from soak_bench import (
     room_of,
     timed_functions,
 )
-from whole_box import CABINETS, of_each
+from whole_box import CABINETS, of_cabinets
 
 from controller.hints import hint_statistics
 from controller.sites import EXAMPLE, PYLONTECH
@@ -51,7 +51,7 @@ HINTS = ("accepted", "refused", "bad_mac", "hellos")
 STEP_US = 1_300_000  # longer than all periods but the slowest
 
 
-@of_each("path", whole(*CABINETS))
+@of_cabinets("path", whole(*CABINETS))
 def test_the_loop_keeps_its_size_on_silent_wires(soaked, path):
     assert_stays(soaked(path).turn, 400)
 

@@ -14,7 +14,7 @@ import parts
 import pytest
 import unit_box
 import wheels
-from whole_box import first, of_each
+from whole_box import first, of_cabinets
 
 from controller.doors.settings import KINDS
 from controller.journal.ring import JournalReader
@@ -68,7 +68,7 @@ def lines(service):
     return [each for each in service.said() if not any(word in each for word in NOT_GRANTED)]
 
 
-@of_each("cabinet", first(PV_GENSET))
+@of_cabinets("cabinet", first(PV_GENSET))
 def test_the_controller_runs_under_its_unit(cabinet, box):
     """It ticks, reaches its devices on the network, writes its journal; no call is refused."""
     made, service = running(box, cabinet)

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 import walk_box
 from command_line import facts_in, run
-from whole_box import first, of_each
+from whole_box import first, of_cabinets
 
 from controller.config import schema
 from controller.core.site_devices.roles import ROLES
@@ -126,7 +126,7 @@ def test_every_page_opens(tmp_path, capsys, monkeypatch, cabinet, state, course)
     )
 
 
-@of_each("cabinet", first(PV_GENSET))  # it has a device of each kind
+@of_cabinets("cabinet", first(PV_GENSET))  # it has a device of each kind
 def test_every_report_of_every_cabinet_opens(capsys, cabinet):
     """Its documents: tests/controller/documents/test_every_document.py."""
     for command in (("check",), ("document", "wiring"), ("profile", "list", "--site")):

@@ -15,6 +15,6 @@ def first(cabinet):
     return [cabinet, *whole(*[each for each in CABINETS if each != cabinet])]
 
 
-def of_each(name, cabinets):
-    """A test of each of these cabinets, named by its folder."""
+def of_cabinets(name, cabinets):
+    """A test of each of these cabinets; a case has the name of its folder."""
     return pytest.mark.parametrize(name, cabinets, ids=lambda path: path.parent.name)

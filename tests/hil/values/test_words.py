@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from slow import whole
-from whole_box import of_each
+from whole_box import of_cabinets
 
 from controller.config import configuration
 from controller.sites import EXAMPLE, FOLDER, PV_GENSET, PYLONTECH
@@ -58,7 +58,7 @@ def test_at_20_ms_every_word_and_every_age_is_equal(file, running_s):
     assert [rig.controller.cabinet.core.out[s.STATE] for rig in rigs] == [s.RUNNING] * 2
 
 
-@of_each("file", [EXAMPLE, THREE_UNITS])
+@of_cabinets("file", [EXAMPLE, THREE_UNITS])
 def test_at_100_ms_only_the_noise_of_the_meters_differs(file):
     rigs = pair(file, 100)
     for until_s in (1, 4, 9):
