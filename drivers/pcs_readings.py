@@ -8,12 +8,21 @@ the factor agree.
 from collections.abc import Callable
 from functools import partial
 
-from drivers import sunspec
 from drivers.buses import rtu
 from drivers.pcs_settings import SETTINGS, WSET
 from drivers.profile import Profile, Register, wrong
 from drivers.sink import Sink
 from drivers.steps import LONG_AGO_US, LOST_US, NEVER_US, NOW_US
+from drivers.sunspec import (
+    DC_PORT_REGISTERS,
+    READ_HOLDING,
+    Block,
+    Chain,
+    Scales,
+    forms_grid,
+    scaled,
+    thirty_bits,
+)
 from safety import signals
 
 REMOTE = 0  # value of 715 LocRemCtl
@@ -68,18 +77,18 @@ class Readings:
         """Make the blocks of the profile. The DC side may be in model 802 or 714."""
         remote = ("LocRemCtl", "DERHb", "ControllerHb")
         names = tuple([name for name in AC_NAMES if f"701.{name}" in profile.registers])
-        self._ac = sunspec.Block(profile, 701, names, optional=("InvSt", "DERMode"))
-        self.control = sunspec.Block(profile, 704, SETTINGS, optional=("WSetRvrtRem",))
-        self._remote = sunspec.Block(profile, 715, remote, optional=("ControllerHb",))
-        self._ac_scales = sunspec.Scales(sunspec.Block(profile, 701, ("W_SF",)))
-        setpoint_scale = sunspec.Block(profile, 704, ("WSet_SF",))
-        self._control_scales = sunspec.Scales(setpoint_scale, *SETPOINT_EXPONENTS)
-        self._dc_choices: list[tuple[sunspec.Block, sunspec.Scales]] = []
+        self._ac = Block(profile, 701, names, optional=("InvSt", "DERMode"))
+        self.control = Block(profile, 704, SETTINGS, optional=("WSetRvrtRem",))
+        self._remote = Block(profile, 715, remote, optional=("ControllerHb",))
+        self._ac_scales = Scales(Block(profile, 701, ("W_SF",)))
+        setpoint_scale = Block(profile, 704, ("WSet_SF",))
+        self._control_scales = Scales(setpoint_scale, *SETPOINT_EXPONENTS)
+        self._dc_choices: list[tuple[Block, Scales]] = []
         for model, names, factors in DC_MODELS:
             if f"{model}.{names[0]}" in profile.registers:
                 port = profile.settings["dc_port"] if model == 714 else 0
-                block = sunspec.Block(profile, model, names, port * sunspec.DC_PORT_REGISTERS)
-                scales = sunspec.Scales(sunspec.Block(profile, model, factors))
+                block = Block(profile, model, names, port * DC_PORT_REGISTERS)
+                scales = Scales(Block(profile, model, factors))
                 self._dc_choices.append((block, scales))
         if not self._dc_choices:
             raise wrong(profile.path, "registers.802: missing; allowed model 802 or 714")
@@ -104,20 +113,20 @@ class Readings:
         self.is_running = False  # stays False: in model 701 no state is both a fault and running
         self.unnamed: int | None = None  # a state that model 701 does not name
 
-    def discovered(self, models: sunspec.Chain) -> None:
+    def discovered(self, models: Chain) -> None:
         """Begin to read a device with these models. StepError: a model is missing or short."""
         ids = [model.model for model in models]
         fitting = [choice for choice in self._dc_choices if choice[0].model in ids]
         self._dc, self._dc_scales = (fitting or self._dc_choices)[0]
         self._reads, self.wake_us = self.steady_reads(models), NOW_US
 
-    def _scales(self) -> tuple[sunspec.Scales, ...]:
+    def _scales(self) -> tuple[Scales, ...]:
         return self._ac_scales, self._dc_scales, self._control_scales
 
-    def steady_reads(self, models: sunspec.Chain) -> list[_Read]:
+    def steady_reads(self, models: Chain) -> list[_Read]:
         """All periodic reads of a device with these models."""
         scale_us = self._profile.settings["scale_period_ms"] * 1000
-        rows: list[tuple[str, sunspec.Block, Take, int]] = [
+        rows: list[tuple[str, Block, Take, int]] = [
             ("ac", self._ac, self._on_ac, self._measure_us),
             ("dc", self._dc, self._on_dc, self._measure_us),
             ("setpoint", self.control, self._on_readback, self._control_us),
@@ -128,12 +137,10 @@ class Readings:
             rows.append((name, scales.block, take, scale_us))
         return [self._read(*row, models) for row in rows]
 
-    def _read(
-        self, name: str, block: sunspec.Block, take: Take, period_us: int, models: sunspec.Chain
-    ) -> _Read:
+    def _read(self, name: str, block: Block, take: Take, period_us: int, models: Chain) -> _Read:
         read = _Read(period_us)
         ends = partial(self._on_reply, read, take), partial(self._on_failure, read)
-        place = self._unit_id, sunspec.READ_HOLDING, block.address(models), block.count
+        place = self._unit_id, READ_HOLDING, block.address(models), block.count
         read.request = rtu.read_request((self._unit_id, name), *place, *ends)
         return read
 
@@ -179,7 +186,7 @@ class Readings:
             self.alive_us = now_us
         self._ended(read, now_us)
 
-    def _on_scales(self, scales: sunspec.Scales, pdu: bytes, now_us: int, read: _Read) -> bool:
+    def _on_scales(self, scales: Scales, pdu: bytes, now_us: int, read: _Read) -> bool:
         """Take scale factors. After a change, drop the values until a second reading agrees."""
         if scales.take(pdu, now_us):
             self._ac_pdu = self._dc_pdu = b""
@@ -199,13 +206,13 @@ class Readings:
             if values is None:
                 return False
             state, alarms, *mode, raw = values
-            power_W = sunspec.scaled(raw, exponents[0])
+            power_W = scaled(raw, exponents[0])
             if not _within(power_W, self._ac.points[-1]):
                 return False
             self.unnamed = state if state > signals.PCS_STANDBY else None
             state = min(state, signals.PCS_UNNAMED)
             self._ac_pdu = pdu
-            self._ac_values = state, sunspec.thirty_bits(alarms), sunspec.forms_grid(*mode), power_W
+            self._ac_values = state, thirty_bits(alarms), forms_grid(*mode), power_W
         self._ac_us = now_us
         self._publish_measure(now_us)
         return True
@@ -218,7 +225,7 @@ class Readings:
             values = self._dc.unpack(pdu)
             if values is None:
                 return False
-            milli = [sunspec.scaled(raw, exp, 1000) for raw, exp in zip(values, exponents)]
+            milli = [scaled(raw, exp, 1000) for raw, exp in zip(values, exponents)]
             if not all(
                 _within(reading, point, 1000) for reading, point in zip(milli, self._dc.points)
             ):
@@ -268,7 +275,7 @@ class Readings:
             return True
         if values is None:
             return False
-        setpoint_W = sunspec.scaled(values[WSET], exponents[0])
+        setpoint_W = scaled(values[WSET], exponents[0])
         if not _within(setpoint_W, self.control.points[WSET]):
             return False
         self._setpoint_W, self._setpoint_us = setpoint_W, now_us

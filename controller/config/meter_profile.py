@@ -8,7 +8,19 @@ from typing import Any
 from controller.config.sunspec_places import is_factor
 from controller.forms.reading import unknown
 from controller.forms.refusal import Path, not_allowed, refuse
-from drivers import meter_reads as reads
+from drivers.meter_reads import (
+    EXPORTED,
+    FREQUENCY,
+    IMPORTED,
+    PHASED,
+    RESPONSE,
+    SINGLE,
+    TOTAL,
+    fast_names,
+    grouped,
+    phases_of,
+    slow_names,
+)
 from drivers.profile import SLOT, Profile, Register, Registers, Table
 
 # {quantity: (unit, range if the profile gives none)}
@@ -17,17 +29,13 @@ QUANTITIES = {
     "current": ("A", (-20_000, 20_000)),
     "power": ("W", (-9e6, 9e6)),
     "power_factor": ("", (-1, 1)),
-    reads.TOTAL: ("W", (-9e6, 9e6)),
-    reads.FREQUENCY: ("Hz", (40, 70)),
-    reads.IMPORTED: ("kWh", (0, 1e9)),
-    reads.EXPORTED: ("kWh", (0, 1e9)),
+    TOTAL: ("W", (-9e6, 9e6)),
+    FREQUENCY: ("Hz", (40, 70)),
+    IMPORTED: ("kWh", (0, 1e9)),
+    EXPORTED: ("kWh", (0, 1e9)),
 }
 PHASES = (1, 2, 3)
-NAMES = (
-    *[f"{quantity}_{phase}" for quantity in reads.PHASED for phase in PHASES],
-    reads.TOTAL,
-    *reads.SINGLE,
-)
+NAMES = (*[f"{quantity}_{phase}" for quantity in PHASED for phase in PHASES], TOTAL, *SINGLE)
 # These quantities come in one read. In two reads, a step of the load would look like a fault.
 TOGETHER = ("current", "power")
 ADDRESSES = 65_536
@@ -40,7 +48,7 @@ COARSE_W = 1  # a meter with steps of this size or more repeats the value of a s
 def fill(file: str, path: Path, fields: dict[str, Any]) -> None:
     """Set the unit and range of a register if the profile gives none. Refuse a wrong unit."""
     name = path[-1]
-    quantity = name[:-2] if name[:-2] in reads.PHASED else name
+    quantity = name[:-2] if name[:-2] in PHASED else name
     unit, bounds = QUANTITIES.get(quantity, (fields["unit"], FACTOR_RANGE))
     if fields["unit"] not in ("", unit):
         not_allowed(file, (*path, "unit"), fields["unit"], f'"{unit}"; use scale')
@@ -55,24 +63,24 @@ def check(file: str, settings: Table, registers: dict[str, Register]) -> None:
             unknown(file, ("registers", name), NAMES)
     _check_phases(file, settings, registers)
     _check_factors(file, registers)
-    fast = [registers[name] for name in reads.fast_names(registers, settings)]
-    slow = [registers[name] for name in reads.slow_names(registers, settings)]
+    fast = [registers[name] for name in fast_names(registers, settings)]
+    slow = [registers[name] for name in slow_names(registers, settings)]
     for group in (fast, slow):
         _check_size(file, settings, group)
     _check_together(file, settings, fast)
 
 
 def _check_phases(file: str, settings: Table, registers: Registers) -> None:
-    for quantity in reads.PHASED:
-        names = reads.phases_of(quantity, settings)
+    for quantity in PHASED:
+        names = phases_of(quantity, settings)
         missing = [name for name in names if name not in registers]
         if missing and len(missing) < len(names):
             problem = f"is missing; {quantity} is read of all {len(names)} phases or of none"
             refuse(file, ("registers", missing[0]), problem)
-    powers = reads.phases_of("power", settings)
-    if reads.TOTAL not in registers and not set(powers) & set(registers):
-        choice = f"{', '.join(powers)} (phases = {settings['phases']}), {reads.TOTAL}, or both"
-        refuse(file, ("registers",), "has no power", choice if powers else reads.TOTAL)
+    powers = phases_of("power", settings)
+    if TOTAL not in registers and not set(powers) & set(registers):
+        choice = f"{', '.join(powers)} (phases = {settings['phases']}), {TOTAL}, or both"
+        refuse(file, ("registers",), "has no power", choice if powers else TOTAL)
     if "voltage_1" in registers and settings["phases"] and settings["nominal_voltage_V"] is None:
         refuse(file, ("settings", "nominal_voltage_V"), "is missing; registers.voltage_1 needs it")
 
@@ -92,7 +100,7 @@ def _check_size(file: str, settings: Table, registers: list[Register]) -> None:
     in the same read as its values.
     """
     names = [register.name for register in registers]
-    for block in reads.grouped(registers, settings):
+    for block in grouped(registers, settings):
         end = 0
         of_block = [names[index] for index, _, _ in block.places]
         for index, start, size in block.places:
@@ -112,10 +120,10 @@ def _check_size(file: str, settings: Table, registers: list[Register]) -> None:
 
 def _check_together(file: str, settings: Table, fast: list[Register]) -> None:
     """Require that power and current come in one read, because they are compared."""
-    read_blocks = reads.grouped(fast, settings)
+    read_blocks = grouped(fast, settings)
     names = {fast[index].name for index, _, _ in read_blocks[-1].places}
     for register in fast:
-        is_moving = register.name[:-2] in TOGETHER or register.name == reads.TOTAL
+        is_moving = register.name[:-2] in TOGETHER or register.name == TOTAL
         if is_moving and register.name not in names:
             most = settings["registers_per_read_max"]
             allowed = f"within {most} registers, registers_per_read_max and gap_registers_max"
@@ -127,7 +135,7 @@ def read_frequency(profile: Profile) -> str:
     """Let the meter read its frequency with its power. Returns why it does not suffice for a
     frequency response, or "".
     """
-    register = profile.registers.get(reads.FREQUENCY)
+    register = profile.registers.get(FREQUENCY)
     if register is None:
         return "reads no frequency"
     step_Hz = 0 if register.type.startswith("float") else abs(register.scale)
@@ -138,7 +146,7 @@ def read_frequency(profile: Profile) -> str:
         return f"has a frequency in steps of {step_Hz * 1000:g} mHz"
     if time_ms > RESPONSE_MS:
         return f"has a new frequency every {time_ms} ms"
-    profile.settings[reads.RESPONSE] = True
+    profile.settings[RESPONSE] = True
     check(str(profile.path), profile.settings, profile.registers)
     return ""
 
@@ -147,8 +155,8 @@ def lacks(profile: Profile) -> Iterator[str]:
     """A line for each check that is impossible, because this profile lacks the register for it."""
     registers, settings = profile.registers, profile.settings
     known = {
-        quantity: any(name in registers for name in reads.phases_of(quantity, settings))
-        for quantity in reads.PHASED
+        quantity: any(name in registers for name in phases_of(quantity, settings))
+        for quantity in PHASED
     }
     if not known["voltage"]:
         yield "no voltage: a phase that has lost it is not refused, no sag of it is seen"
@@ -159,10 +167,10 @@ def lacks(profile: Profile) -> Iterator[str]:
         yield "the total alone: a phase that is reversed or lost stays unseen"
     if not known["power_factor"]:
         yield "no power factor: it is not tested for -1 to 1"
-    if reads.FREQUENCY not in reads.fast_names(registers, settings):
+    if FREQUENCY not in fast_names(registers, settings):
         yield "frequency at most each 10 s: the ring of ticks and `audit` do not have it"
     step_W = _step_W(registers)
-    moves = known["voltage"] or known["current"] or reads.FREQUENCY in registers
+    moves = known["voltage"] or known["current"] or FREQUENCY in registers
     if not moves and step_W >= COARSE_W:
         yield (
             f"power in steps of {step_W:g} W alone: a steady load repeats it, and after "
@@ -173,5 +181,5 @@ def lacks(profile: Profile) -> Iterator[str]:
 
 def _step_W(registers: Registers) -> float:
     """The resolution of the total power, W; 0 for a float."""
-    total = registers.get(reads.TOTAL)
+    total = registers.get(TOTAL)
     return abs(total.scale) if total is not None and not total.type.startswith("float") else 0
