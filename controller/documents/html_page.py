@@ -2,9 +2,9 @@
 needs no other file.
 """
 
-import html
 import itertools
 from collections.abc import Sequence
+from html import escape
 
 from controller.documents.document import CARDS, Banner, Block, Cell, Heading, Picture, Table
 
@@ -71,7 +71,7 @@ def around(body: str, style: str, title: str) -> str:
     text = (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n"
         f"<body>\n{body}\n</body>\n</html>"
     )
     # The file is plain ASCII, but a browser still shows the names of persons unchanged.
@@ -82,9 +82,9 @@ def _block(block: Block) -> str:
     if isinstance(block, Table):
         return _table(block)
     if isinstance(block, Heading):
-        return f"<h{block.level}>{html.escape(block.text)}</h{block.level}>"
+        return f"<h{block.level}>{escape(block.text)}</h{block.level}>"
     if isinstance(block, Picture):
-        title = f"<p>{html.escape(block.title)}</p>" if block.title else ""
+        title = f"<p>{escape(block.title)}</p>" if block.title else ""
         return f"<div{_class(block.kind)}>{title}{_words(block)}</div>"
     kind = "banner" if isinstance(block, Banner) else block.kind
     return f"<p{_class(kind)}>{_words(block.text)}</p>"
@@ -97,7 +97,7 @@ def _class(kind: str) -> str:
 def _table(table: Table) -> str:
     filled = len(table.headers) - table.blanks
     head = "".join(
-        f"<th{' class=blank' if place >= filled else ''}>{html.escape(text)}</th>"
+        f"<th{' class=blank' if place >= filled else ''}>{escape(text)}</th>"
         for place, text in enumerate(table.headers)
     )
     names = ("", *table.headers[1:]) if table.kind == CARDS else ()
@@ -110,14 +110,14 @@ def _table(table: Table) -> str:
 def _cell(cell: Cell, name: str) -> str:
     """A cell of a table. name: header of its column, which is shown if the row becomes a card."""
     is_short = isinstance(cell, str) and len(cell) <= SHORT
-    named = f' data-h="{html.escape(name)}"' if name else ""
+    named = f' data-h="{escape(name)}"' if name else ""
     return f"<td{' class=short' if is_short else ''}{named}>{_words(cell)}</td>"
 
 
 def _words(cell: Cell) -> str:
     if isinstance(cell, str):
-        return html.escape(cell)
+        return escape(cell)
     if isinstance(cell, Picture):
         return cell.svg[max(0, cell.svg.find("<svg")) :]  # without the XML head of an SVG file
-    note = f" {html.escape(cell.note)}" if cell.note else ""
-    return f'<span class="{cell.kind}">{html.escape(cell.text)}</span>{note}'
+    note = f" {escape(cell.note)}" if cell.note else ""
+    return f'<span class="{cell.kind}">{escape(cell.text)}</span>{note}'

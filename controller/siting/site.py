@@ -1,9 +1,9 @@
 """Holds a site as the rules use it: units, areas, exposures, barriers, and their distances."""
 
-import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from controller.forms.acceptance_text import placeholder_line
@@ -48,7 +48,7 @@ class Site:
         self.local: tuple[str, ...] = self.facts["local"] or ()
         self.place = "" if self.mode == f.DWELLING else self.facts["place"] or f.OUTDOORS
 
-    @functools.cached_property
+    @cached_property
     def placeholder_lines(self) -> list[str]:
         """[one line] with the papers that are copied from an example, or []."""
         tables = {
@@ -65,34 +65,34 @@ class Site:
         }
         return placeholder_line("papers of the plan", texts)
 
-    @functools.cached_property
+    @cached_property
     def total_kWh(self) -> float:
         """Energy of all units."""
         return math.fsum(unit.energy_kWh for unit in self.units)
 
-    @functools.cached_property
+    @cached_property
     def technologies(self) -> tuple[str, ...]:
         """The technologies of all units, in the order of the table."""
         present = {unit.model["technology"] for unit in self.units}
         return tuple(technology for technology in f.TECHNOLOGIES if technology in present)
 
-    @functools.cached_property
+    @cached_property
     def threshold_kWh(self) -> float:
         """The lowest threshold of these technologies."""
         return min(f.TECHNOLOGIES[technology].threshold_kWh for technology in self.technologies)
 
-    @functools.cached_property
+    @cached_property
     def groups(self) -> dict[str, list[Unit]]:
         """{name of a group: [units]}."""
         return grouped(self.units, lambda unit: unit.group)
 
-    @functools.cached_property
+    @cached_property
     def used_areas(self) -> tuple[Area, ...]:
         """The areas with a unit."""
         used = {unit.area for unit in self.units}
         return tuple(area for area in self.areas if area.name in used)
 
-    @functools.cached_property
+    @cached_property
     def areas_of_fire_area(self) -> dict[str, list[Area]]:
         """{names joined by " + ": areas that have a unit and are open to each other}."""
         parts = [
@@ -100,7 +100,7 @@ class Site:
         ]
         return {" + ".join(area.name for area in part): part for part in parts if part}
 
-    @functools.cached_property
+    @cached_property
     def fire_areas(self) -> dict[str, list[Unit]]:
         """{name: [units]}. All units outside areas form one fire area, "outdoors"."""
         names = {area.name: name for name, part in self.areas_of_fire_area.items() for area in part}
@@ -116,14 +116,14 @@ class Site:
             if geometry.box_distance_m(boxes[index], boxes[later]) <= within_m
         ]
 
-    @functools.cached_property
+    @cached_property
     def all_pairs(self) -> list[UnitPair]:
         """Pairs within the longest distance that a rule can require, or else the nearest pair."""
         reach_m = max(3.1, *[unit.model["ul_9540a_spacing_m"] or 0 for unit in self.units])
         near = [(a, b, geometry.gap(a.shape, b.shape)) for a, b in self.near_pairs(reach_m)]
         return near or self._nearest_pair(False)
 
-    @functools.cached_property
+    @cached_property
     def pairs(self) -> list[UnitPair]:
         """The pairs of all_pairs with different groups, or else the nearest such pair."""
         return [
@@ -140,7 +140,7 @@ class Site:
         nearest = [min(apart, key=lambda pair: pair[0])] if apart else []
         return [(a, b, geometry.gap(a.shape, b.shape)) for _, a, b in nearest]
 
-    @functools.cached_property
+    @cached_property
     def exposure_gaps(self) -> list[ExposureGap]:
         """All gaps within NEAR_m, and the next longer one of each exposure, in file order.
 
@@ -169,7 +169,7 @@ class Site:
             if exposure_gap.exposure.kind in kinds
         ]
 
-    @functools.cached_property
+    @cached_property
     def nearest_units(self) -> list[ExposureGap]:
         """The nearest unit of each exposure, in the order of the file."""
         by_exposure = grouped(self.exposure_gaps, lambda exposure_gap: exposure_gap.exposure.name)
@@ -178,7 +178,7 @@ class Site:
             for exposure in self.exposures
         ]
 
-    @functools.cached_property
+    @cached_property
     def wall_gaps(self) -> list[tuple[Unit, Area, Gap]]:
         """[(unit, area, Gap to the walls of the area)] of units in an area."""
         return [
@@ -193,13 +193,13 @@ class Site:
         declared = {exposure.kind for exposure in self.exposures} | set(self.facts["absent"] or ())
         return [kind for kind in kinds if kind not in declared]
 
-    @functools.cached_property
+    @cached_property
     def nearest_exposure(self) -> ExposureGap | None:
         """The nearest exposure that counts for row B10, or None."""
         near = self.gaps_to((*f.EXPOSED, "egress", "air_intake", "opening"))
         return min(near, key=lambda exposure_gap: exposure_gap.gap.distance_m, default=None)
 
-    @functools.cached_property
+    @cached_property
     def is_remote(self) -> bool:
         """True outdoors, if all kinds of exposure are declared and none is within 30.5 m."""
         return (
