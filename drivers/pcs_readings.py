@@ -8,21 +8,13 @@ the factor agree.
 from collections.abc import Callable
 from functools import partial
 
+from drivers import sunspec
 from drivers.buses import rtu
 from drivers.pcs_settings import SETTINGS, WSET
 from drivers.profile import Profile, Register, wrong
 from drivers.sink import Sink
 from drivers.steps import LONG_AGO_US, LOST_US, NEVER_US, NOW_US
-from drivers.sunspec import (
-    DC_PORT_REGISTERS,
-    READ_HOLDING,
-    Block,
-    Chain,
-    Scales,
-    forms_grid,
-    scaled,
-    thirty_bits,
-)
+from drivers.sunspec import Block, Chain, Scales, scaled
 from safety import signals
 
 REMOTE = 0  # value of 715 LocRemCtl
@@ -87,7 +79,7 @@ class Readings:
         for model, names, factors in DC_MODELS:
             if f"{model}.{names[0]}" in profile.registers:
                 port = profile.settings["dc_port"] if model == 714 else 0
-                block = Block(profile, model, names, port * DC_PORT_REGISTERS)
+                block = Block(profile, model, names, port * sunspec.DC_PORT_REGISTERS)
                 scales = Scales(Block(profile, model, factors))
                 self._dc_choices.append((block, scales))
         if not self._dc_choices:
@@ -140,7 +132,7 @@ class Readings:
     def _read(self, name: str, block: Block, take: Take, period_us: int, models: Chain) -> _Read:
         read = _Read(period_us)
         ends = partial(self._on_reply, read, take), partial(self._on_failure, read)
-        place = self._unit_id, READ_HOLDING, block.address(models), block.count
+        place = self._unit_id, sunspec.READ_HOLDING, block.address(models), block.count
         read.request = rtu.read_request((self._unit_id, name), *place, *ends)
         return read
 
@@ -212,7 +204,7 @@ class Readings:
             self.unnamed = state if state > signals.PCS_STANDBY else None
             state = min(state, signals.PCS_UNNAMED)
             self._ac_pdu = pdu
-            self._ac_values = state, thirty_bits(alarms), forms_grid(*mode), power_W
+            self._ac_values = state, sunspec.thirty_bits(alarms), sunspec.forms_grid(*mode), power_W
         self._ac_us = now_us
         self._publish_measure(now_us)
         return True
