@@ -7,10 +7,32 @@ rule: its figures are from the web, and no text of a code supports them.
 import operator
 
 from controller.siting import (
-    fields as f,
     measure_energy as energy,
     measure_places as places,
     measure_units as units,
+)
+from controller.siting.fields import (
+    EXPOSED,
+    FLOORS as FLOOR_KEYS,
+    IFC_2018,
+    LA_R3,
+    NFPA_2020,
+    NFPA_2023,
+    NFPA_2026,
+    NY_TIERS,
+    NYC_FDNY,
+    PERMIT_PARTS,
+    SAN_DIEGO,
+    SIGN_WORDS,
+    FIVE_FEET_m,
+    GROUP_kWh,
+    MOBILE_d,
+    NEAR_m,
+    PREPACKAGED_kWh,
+    ROOF_m,
+    SEPARATION_h,
+    SPACING_m,
+    TEN_FEET_m,
 )
 from controller.siting.items import (
     AT_LEAST,
@@ -49,8 +71,8 @@ CONFIDENCE = {
     "G": "unconfirmed",
     "D": "derived here",
 }
-NEWER = (f.NFPA_2020, f.NFPA_2023, f.NFPA_2026)
-ALL = (f.IFC_2018, *NEWER)
+NEWER = (NFPA_2020, NFPA_2023, NFPA_2026)
+ALL = (IFC_2018, *NEWER)
 Clauses = dict[str, tuple[str, str]]  # {edition: (clause, confidence)}
 
 
@@ -69,7 +91,7 @@ def _by_edition(ifc_2018: str, nfpa_2020: str, nfpa_2023: str, nfpa_2026: str = 
 def _kept(clause: str) -> Clauses:
     """A clause that was read in IFC 2018. Newer editions are assumed to have the same number."""
     newer = f"as IFC 2018 {clause.removesuffix(' (?)')} (?)"
-    return {f.IFC_2018: (clause, "C"), **_nfpa(f"G {newer}")}
+    return {IFC_2018: (clause, "C"), **_nfpa(f"G {newer}")}
 
 
 def _local(clause: str) -> Clauses:
@@ -139,7 +161,7 @@ RULES = (
     *_of(
         OUTDOORS,
         _nfpa("C2 855, clause not stated"),
-        _case("B10", "an exposure within 30.5 m", units.near_exposure, f.NEAR_m, "m"),
+        _case("B10", "an exposure within 30.5 m", units.near_exposure, NEAR_m, "m"),
     ),
     *_of(
         OUTDOOR_UNITS,
@@ -149,7 +171,7 @@ RULES = (
     *_of(
         MOBILE,
         _by_edition("", "G IFC 2021 1207.10 (?)", "G IFC 1207.10 (?)"),
-        _case("B29", "deployed over 30 d: stationary", units.long_deployed, f.MOBILE_d, "d"),
+        _case("B29", "deployed over 30 d: stationary", units.long_deployed, MOBILE_d, "d"),
     ),
     *_of(
         MOBILE,
@@ -160,28 +182,28 @@ RULES = (
         EVERYWHERE,
         _local("C ecode360 42498144"),
         _case("B37", "NY example: Tier 2", units.tier_2, 600, "kWh"),
-        local=f.NY_TIERS,
+        local=NY_TIERS,
     ),
     *_of(
         OUTDOORS,
         _local("C2 3 RCNY 608-01"),
         _case("B38a", "FDNY: at least the medium class", units.fdny_class(operator.ge), 70, "kWh"),
         _case("B38b", "FDNY: the large class", units.fdny_class(operator.gt), 500, "kWh"),
-        local=f.NYC_FDNY,
+        local=NYC_FDNY,
     ),
     # -- groups, spacing, tests
     *_of(
         SIZED,
         GROUPS,
-        _most("B4", "energy of a group", units.group_energy, f.GROUP_kWh, "kWh"),
-        _least_m("B5a", "group to group", units.group_spacing, f.SPACING_m),
+        _most("B4", "energy of a group", units.group_energy, GROUP_kWh, "kWh"),
+        _least_m("B5a", "group to group", units.group_spacing, SPACING_m),
     ),
-    *_of(SIZED_ROOMS, GROUPS, _least_m("B5b", "group to wall", units.wall_spacing, f.SPACING_m)),
+    *_of(SIZED_ROOMS, GROUPS, _least_m("B5b", "group to wall", units.wall_spacing, SPACING_m)),
     *_of(
         SIZED,
         _by_edition("C 1206.2.8.3 exc. 2", "", ""),
         _most(
-            "B6", "energy of a prepackaged unit", units.prepackaged_energy, f.PREPACKAGED_kWh, "kWh"
+            "B6", "energy of a prepackaged unit", units.prepackaged_energy, PREPACKAGED_kWh, "kWh"
         ),
     ),
     *_of(
@@ -246,12 +268,12 @@ RULES = (
     *_of(
         FLOORS,
         _kept("1206.2.8.1 (?)"),
-        _most("B14", "floor above vehicle access", places.floor_height, f.ROOF_m, "m"),
+        _most("B14", "floor above vehicle access", places.floor_height, ROOF_m, "m"),
     ),
     *_of(
         FLOORS_UNDER_ROOF,
         _kept("1206.2.8.1 (?)"),
-        _most("B15", "floor below exit discharge", places.of_floors(f.FLOORS[1]), 9.144, "m"),
+        _most("B15", "floor below exit discharge", places.of_floors(FLOOR_KEYS[1]), 9.144, "m"),
     ),
     *_of(
         ROOFS,
@@ -267,29 +289,29 @@ RULES = (
     *_of(
         ROOMS,
         _nfpa("G 855, IFC 2021: clause not stated"),
-        Rule("B25", "walls of the room", each_area("fire_rating_h"), AT_LEAST, f.SEPARATION_h, "h"),
+        Rule("B25", "walls of the room", each_area("fire_rating_h"), AT_LEAST, SEPARATION_h, "h"),
     ),
     # -- outdoors
     *_of(
         EXPOSED_UNITS,
         _by_edition("C 1206.2.8.7.1 (?)", "", ""),
-        _apart("B17", "to exposures", f.FIVE_FEET_m, f.EXPOSED),
+        _apart("B17", "to exposures", FIVE_FEET_m, EXPOSED),
     ),
-    *_of(EXPOSED_UNITS, EXPOSURES, _apart("B18", "to exposures", f.TEN_FEET_m, f.EXPOSED)),
+    *_of(EXPOSED_UNITS, EXPOSURES, _apart("B18", "to exposures", TEN_FEET_m, EXPOSED)),
     *_of(
         EXPOSED_UNITS,
-        {f.IFC_2018: ("1206.2.8.7.1 (?), test", "C"), **EXPOSURES},
-        _least_m("B19", "to exposures, reduced", places.reduced_distance, kinds=f.EXPOSED),
+        {IFC_2018: ("1206.2.8.7.1 (?), test", "C"), **EXPOSURES},
+        _least_m("B19", "to exposures, reduced", places.reduced_distance, kinds=EXPOSED),
     ),
     *_of(
         OUTDOOR_UNITS,
         _kept("1206.2.8.7.2 (?)"),
-        _apart("B20", "to a means of egress", f.TEN_FEET_m, ("egress",)),
+        _apart("B20", "to a means of egress", TEN_FEET_m, ("egress",)),
     ),
     *_of(
         OUTDOOR_UNITS,
         _kept("1206.2.8.7 exc."),
-        _least_m("B21", "racks to combustible container", places.container_wall, f.SPACING_m),
+        _least_m("B21", "racks to combustible container", places.container_wall, SPACING_m),
     ),
     *_of(
         OUTDOOR_UNITS,
@@ -324,29 +346,29 @@ RULES = (
     *_of(
         OUTDOOR_UNITS,
         _by_edition("", "G 4.4.3.6 (?)", "G IFC 1207.5.7 (?)"),
-        _apart("B24", "to vegetation", f.TEN_FEET_m, ("vegetation",)),
+        _apart("B24", "to vegetation", TEN_FEET_m, ("vegetation",)),
     ),
     # -- rooftop and open garage
     *_of(
         ROOFS,
         ROOF,
         _least_m("B26a", "to the edge of the roof", places.roof_edge),
-        _least_m("B26b", "class A covering around", each_area("class_a_beyond_m"), f.FIVE_FEET_m),
-        _apart("B26c", "rooftop: to exposures", f.TEN_FEET_m, f.EXPOSED),
+        _least_m("B26b", "class A covering around", each_area("class_a_beyond_m"), FIVE_FEET_m),
+        _apart("B26c", "rooftop: to exposures", TEN_FEET_m, EXPOSED),
     ),
     *_of(
         GARAGES,
         ROOF,
-        _apart("B27a", "open garage: to exposures", f.TEN_FEET_m, f.EXPOSED),
+        _apart("B27a", "open garage: to exposures", TEN_FEET_m, EXPOSED),
         _apart("B27b", "open garage: to air intakes", 15.24, ("air_intake",)),
     ),
     # -- mobile; the source prints 15.3 m for its 50 ft
     *_of(
         MOBILE,
         DEPLOYED,
-        _least_m("B28a", "inside the fence", places.fence_distance, f.FIVE_FEET_m),
+        _least_m("B28a", "inside the fence", places.fence_distance, FIVE_FEET_m),
         _stated("B28b", "gate of the fence locked", of_table("fence", "gate_locked")),
-        _apart("B28c", "mobile: to exposures", f.TEN_FEET_m, f.EXPOSED),
+        _apart("B28c", "mobile: to exposures", TEN_FEET_m, EXPOSED),
         _least_m(
             "B28d", "to buildings for 30 and more", places.crowd_distance, 15.3, ("building",)
         ),
@@ -375,7 +397,7 @@ RULES = (
     *_of(
         DWELLING,
         _nfpa("C2 855 15.5"),
-        _least_m("B33", "unit to unit", energy.dwelling_spacing, f.SPACING_m),
+        _least_m("B33", "unit to unit", energy.dwelling_spacing, SPACING_m),
     ),
     *_of(
         DWELLING,
@@ -384,7 +406,7 @@ RULES = (
             "B34",
             "outdoors: to doors and windows",
             places.outdoor_distance,
-            f.SPACING_m,
+            SPACING_m,
             ("opening",),
         ),
     ),
@@ -392,27 +414,25 @@ RULES = (
     *_of(
         EVERYWHERE,
         _local("C LAFD memo, May 2023"),
-        _apart("B35a", "LA R-3: to openings", f.SPACING_m, ("opening",)),
-        _apart("B35b", "LA R-3: to the main panel", f.SPACING_m, ("main_panel",)),
-        _apart("B35c", "LA R-3: to the disconnect", f.SPACING_m, ("disconnect",)),
+        _apart("B35a", "LA R-3: to openings", SPACING_m, ("opening",)),
+        _apart("B35b", "LA R-3: to the main panel", SPACING_m, ("main_panel",)),
+        _apart("B35c", "LA R-3: to the disconnect", SPACING_m, ("disconnect",)),
         _least_m(
             "B35d",
             "LA R-3: clear on each side",
             of_table("la_r3", "clear_each_side_m"),
-            f.FIVE_FEET_m,
+            FIVE_FEET_m,
         ),
-        _least_m("B35e", "LA R-3: access path", of_table("la_r3", "path_width_m"), f.SPACING_m),
-        local=f.LA_R3,
+        _least_m("B35e", "LA R-3: access path", of_table("la_r3", "path_width_m"), SPACING_m),
+        local=LA_R3,
     ),
     *_of(
         OUTDOORS,
         _local("C2 SDCFPD guideline, Dec 2024"),
-        _least_m(
-            "B36a", "San Diego: container to container", units.container_spacing, f.TEN_FEET_m
-        ),
-        _apart("B36b", "San Diego: to the lot line", f.NEAR_m, ("lot_line",)),
+        _least_m("B36a", "San Diego: container to container", units.container_spacing, TEN_FEET_m),
+        _apart("B36b", "San Diego: to the lot line", NEAR_m, ("lot_line",)),
         _stated("B36c", "San Diego: plume model", of_site("plume_model")),
-        local=f.SAN_DIEGO,
+        local=SAN_DIEGO,
     ),
     # -- papers
     *_of(
@@ -428,18 +448,16 @@ RULES = (
     *_of(
         REGULATED,
         _kept("1206.2.8.6"),
-        _stated("A49", "signs: energized, technology", places.lists("signs_say", f.SIGN_WORDS[:2])),
+        _stated("A49", "signs: energized, technology", places.lists("signs_say", SIGN_WORDS[:2])),
     ),
     *_of(
         REGULATED,
         SIGNS,
-        _stated(
-            "A50", "signs: hazards, agent, contact", places.lists("signs_say", f.SIGN_WORDS[2:])
-        ),
+        _stated("A50", "signs: hazards, agent, contact", places.lists("signs_say", SIGN_WORDS[2:])),
     ),
     *_of(
         REGULATED,
         _kept("1206.2.2 (?)"),
-        _stated("A77", "permit file is complete", places.lists("permit_file", f.PERMIT_PARTS)),
+        _stated("A77", "permit file is complete", places.lists("permit_file", PERMIT_PARTS)),
     ),
 )
