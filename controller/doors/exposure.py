@@ -46,7 +46,7 @@ def rows(
     """The rows of one place. triples: (what, proof, may) of each row, as in Exposure."""
     door = ".".join(path)
     return [
-        Exposure(door, way, place, subject, encryption, proof, most, only)
+        Exposure(door, way, place, subject, encryption, proof=proof, may=most, only=only)
         for subject, proof, most in triples
     ]
 

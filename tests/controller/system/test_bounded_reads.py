@@ -100,6 +100,7 @@ hil/engine/run_directory.py messages | the log of its own run
 hil/oracle/design.py read | a file of the release
 hil/results/recorder.py read | a result of this program
 hil/runner/evidence.py _text | a file of the release
+hil/runner/evidence.py digest_of_tree | files of the release
 hil/runner/evidence.py _known_units | a result of this program
 hil/runner/evidence.py _of_data | a file that the case has read
 hil/runner/kept.py _lines | a result of this program

@@ -171,11 +171,7 @@ EXECUTED = (  # file, a text in it, another text in its place
 NOT_EXECUTED = (
     ("play", "return never()", "return 5"),
     ("play", '"The case."', '"Another text."'),
-    (
-        "play",
-        "    part = parts",
-        "\n    part  =  parts  # why\n    # because\n"[:0] + "    part = parts",
-    ),
+    ("play", "    part = parts", "    # because\n\n    part  =  parts"),
     ("parts", "return cls(1)", "return cls(2)"),
     ("parts", "return 3", "return 4"),
     ("table", "return 1", "return 2"),

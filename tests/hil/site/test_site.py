@@ -218,7 +218,7 @@ def test_a_dip_lowers_the_voltage_and_a_transformer_of_more_power_sags_less():
     one = run(site(grid=Grid(1, dips=[[1, 0.5, 600]])), 1.2)
     assert one.grid_voltage_V == pytest.approx(0.6 * 229, abs=2)
     assert run(one, 1).grid_voltage_V > 225
-    large = site(5e6, grid=Grid(1, import_W=10e6))
+    large = site(5e6, grid=Grid(1, import_W_max=10e6))
     assert run(large, 60).grid_voltage_V == pytest.approx(230 - 2.5, abs=1)
 
 
