@@ -22,7 +22,7 @@ def phases_of(quantity: str, settings: Table) -> list[str]:
 
 
 def limits_of(profile: Profile, name: str) -> tuple[float, float]:
-    """(lowest, highest) value with which a register does not refuse the reading."""
+    """(lowest, highest) value that a register accepts."""
     low, high = profile.registers[name].low, profile.registers[name].high
     if name[:-2] != VOLTAGE:
         return low, high

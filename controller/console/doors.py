@@ -34,7 +34,9 @@ CHECK = "check"
     ),
     cli.option("--keys", action="store_true", help="with check: print every key of doors.toml"),
     cli.option(
-        "--registers", action="store_true", help="with check: those of Modbus; !: a master sets it"
+        "--registers",
+        action="store_true",
+        help="with check: print the Modbus registers; ! marks one that a master may write",
     ),
     cli.JSON,
     cli.option(
@@ -42,7 +44,9 @@ CHECK = "check"
         metavar="PATH",
         help=f"local, without a file: UNIX stream socket, in a folder of this user ({form.LISTEN})",
     ),
-    cli.option("--serial", metavar="TTY", help="and JSON lines on this serial line"),
+    cli.option(
+        "--serial", metavar="TTY", help="local, without a file: JSON lines on this serial line too"
+    ),
     cli.option(
         "--baud",
         type=int,

@@ -47,6 +47,7 @@ def drawing() -> str:
     for reader in functions.FUNCTIONS:
         for asked in reader.ASKS:
             readers.setdefault((reader.NAME, "--o"), {})[asked] = None
+    # Functions whose arrows go to the same functions share a line: A & B --> C.
     writers: dict[str, list[str]] = {}
     for (writer, arrow), to in readers.items():
         writers.setdefault(f"{arrow} {' & '.join(to)}", []).append(writer)

@@ -36,8 +36,9 @@ class History:
     """The events and samples of a journal.
 
     `events`: dicts {kind, uptime_ms (time since the start), ...}. `samples`: one for each keyframe.
-    Three dicts by instance name: `began_ms` (None: before the first keyframe), `began_code` (code
-    at that time, only features in CODES), `began_behind` (devices that caused the stage).
+    Three dicts by instance name: `began_ms` (None: before the first keyframe), from which an ended
+    instance goes, `began_code` (code at that time, only features in CODES), `began_behind` (devices
+    that caused the stage).
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class History:
         uptime_ms = frame.sequence * self._tick_ms
         if self._sample:
             self.samples.append({"uptime_ms": uptime_ms, **self._sample(moment)})
-        # Otherwise the change happened at an unknown time before.
+        # The first keyframe of a ring that has lost its begin shows changes of an unknown time.
         is_seen = self.newest >= 0 or frame.sequence == 0
         self.newest = frame.sequence
         self._note(uptime_ms if is_seen else None)
@@ -155,7 +156,7 @@ class Recent(Snapshot):
 class Moment(Snapshot):
     """One keyframe, with a core in its state.
 
-    Like a Shadow, it knows the values of that time.
+    Its core holds the values of that tick.
     """
 
     def __init__(self, snapshot: Snapshot):

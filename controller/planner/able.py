@@ -15,8 +15,8 @@ from controller.planner.planning import Site
 LEAST = 1.0  # J or W; a plan for a battery that can do nothing must not divide by zero
 ENERGY_BY_FILE = "energy by the file: the racks report none"
 POWER_BY_FILE = "power by the file: the cabinet has permitted none at a middle charge"
-# Three lists, each with its newest value last; an empty list is unknown: energy when full, Wh;
-# charge power, W; discharge power, W.
+# Energy when full in Wh, charge power in W, discharge power in W: of each a list with the newest
+# value last. An empty list is unknown.
 Values = Sequence[Sequence[float]]
 
 

@@ -26,7 +26,7 @@ class Acknowledging(Protocol):
 
 class StoredValue(Generic[T]):
     """`in_effect`: the value now. `chosen`: the value in every next record. `is_new`: no record has
-    `chosen` yet. `number`: number of the first record that has `chosen`.
+    `chosen` yet. `number`: number of the first record that has `chosen`, once `is_new` is False.
     """
 
     def __init__(self, value: T, show: Callable[[T], object] | None = None):

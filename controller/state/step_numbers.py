@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from controller.state.step_samples import Sample
 
-Phases = Sequence[tuple[int, int]]  # (start, end) of each step, ms
+Phases = Sequence[tuple[int, int]]  # (start, end) of each phase with a constant set-point, ms
 LAST_PERMILLE = 500  # the last part of a step counts as settled
 
 
@@ -25,12 +25,14 @@ def means(
     """
     pairs = [(settled(asked, phase), settled(seen, phase)) for phase in phases]
     whole = [pair for pair in pairs if all(pair)]
-    asked_W, seen_W = ([statistics.fmean(pair[place]) for pair in whole] for place in (0, 1))
-    return asked_W, seen_W
+    asked_W = [statistics.fmean(asked_part) for asked_part, _ in whole]
+    return asked_W, [statistics.fmean(seen_part) for _, seen_part in whole]
 
 
 def slope(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float] | None:
-    """(slope, its standard error) of ys over xs by least squares; None: xs do not differ."""
+    """(slope, its standard error) of ys over xs by least squares. None: fewer than
+    three points, or xs that hardly differ.
+    """
     if len(xs) < 3:
         return None
     x_mean, y_mean = statistics.fmean(xs), statistics.fmean(ys)

@@ -64,7 +64,7 @@ def _needed(folders: list[str]) -> pwd.struct_passwd | None:
 def _resolved(folder: str) -> str:
     """The target of a link. A broken link is returned unchanged.
 
-    Its disk may not be mounted, and no folder must be made there.
+    The disk of the target may not be mounted, and no folder must be made there.
     """
     return os.path.realpath(folder) if os.path.exists(folder) else folder
 

@@ -6,8 +6,8 @@
 
 So a case pays once for each function, and nothing for the calls after that. A function within
 another one counts with the outer one. Code of modules and classes counts for every module that is
-loaded. A process that is forked later inherits what its parent used: the parent may have kept
-results of it. A module that was imported before begin() counts as executed.
+loaded. A forked process counts as having used what its parent used, because it may have results
+that the parent computed. A module that was imported before begin() counts as executed.
 """
 
 import contextlib
@@ -188,7 +188,9 @@ def _template(*arguments: Any, **keywords: Any) -> Any:
 
 
 def _calling(first: Callable[[tuple, dict[str, Any]], object], code: CodeType) -> CodeType:
-    """Code that only calls first(arguments, keywords), and looks like the given code."""
+    """Code that only calls first(arguments, keywords), and looks like the given code. Python lets a
+    function change only to code with as many free variables.
+    """
     template = _template.__code__
     consts = [first if const == PLACE else const for const in template.co_consts]
     names = {f"co_{name}": getattr(code, f"co_{name}") for name in ("name", "qualname", "filename")}
@@ -197,13 +199,15 @@ def _calling(first: Callable[[tuple, dict[str, Any]], object], code: CodeType) -
 
 def _heard(event: str, args: tuple) -> None:
     """The audit hook: notes each file that is opened to be read, and the start of a program."""
-    _watch.starts_others |= event in STARTS
+    if event in STARTS:
+        _watch.starts_others = True
     if event != "open" or _watch.is_apart or not isinstance(args[0], (str, bytes)):
         return
     path, mode, flags = args
     path = os.path.abspath(os.fsdecode(path))
     if (mode and set(mode) & set("wax+")) or (not mode and flags & WRITING):
         _watch.own_files.add(path)
+    # The project itself may stand below one of these folders.
     is_data = path.startswith(f"{ROOT}/") or not path.startswith(ELSEWHERE)
     if is_data and path not in _watch.own_files and not _is_import():
         _watch.used.files.add(path)
@@ -211,5 +215,5 @@ def _heard(event: str, args: tuple) -> None:
 
 def _is_import() -> bool:
     """True if Python reads the file to import a module."""
-    frame = sys._getframe(2)
-    return frame.f_code.co_filename.startswith(IMPORTER)
+    opener = sys._getframe(2)  # 0: here, 1: the audit hook
+    return opener.f_code.co_filename.startswith(IMPORTER)

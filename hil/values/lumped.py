@@ -13,7 +13,10 @@ BMS_S = 10  # between two updates of the BMS's limits, which move slowly
 
 
 class LumpedUnit:
-    """Power in W (> 0 discharges) at the AC terminals. Other attributes belong to one rack."""
+    """Power in W (> 0 discharges) at the AC terminals.
+
+    Losses and heat in the air are those of the unit, all other attributes those of one rack.
+    """
 
     insulation_kohm = 2000.0
 
@@ -41,7 +44,7 @@ class LumpedUnit:
         self._show()
 
     def step(self, power_W: float, dt_s: float) -> float:
-        """Let power_W flow for dt_s. Returns the power at the AC terminals, W."""
+        """Let power_W flow for dt_s, and return it: no limit acts here."""
         source_V, ohm = self._source_V, self._ohm
         lost_W = pcs.losses_W(power_W, self.rated_W, self._sleeps)
         rack_W = (power_W + lost_W) / self.racks

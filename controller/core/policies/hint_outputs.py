@@ -5,8 +5,8 @@ from itertools import product
 from controller.core.base import hint_codes
 from controller.core.base.hint_sources import QUANTITIES
 
-# These words are published behind the chain's trace. OUTPUT_FIELDS of each quantity of each source
-# follow.
+# These words are published behind the chain's trace, and behind them OUTPUT_FIELDS of each quantity
+# of each source.
 _WAYS = ("control", "charge", "discharge", "import", "export")
 HINT_OUTPUTS = (*[f"hint_{way}_source" for way in _WAYS], "remaining_Wh")
 O_CONTROL_SOURCE, O_CHARGE_SOURCE, O_DISCHARGE_SOURCE, O_IMPORT_SOURCE = range(4)

@@ -14,7 +14,7 @@ ENDINGS = {
     "json": (".json",),
     "entsoe_xml": (".xml",),
 }
-# A csv is read line by line. Files of other formats are held in memory, so they must be smaller.
+# A csv and a jobs file are read line by line. These formats are parsed as a whole in memory.
 TREES = ("json", "entsoe_xml")
 BYTES_MAX = {"csv": 16 << 20, "jobs": 1 << 20, "json": 1 << 20, "entsoe_xml": 1 << 20}
 

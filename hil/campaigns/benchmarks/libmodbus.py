@@ -43,7 +43,7 @@ class Client:
         _check("connect", library.modbus_connect(self._context))
 
     def close(self) -> None:
-        """See Engine."""
+        """Close the port."""
         self._library.modbus_close(self._context)
         self._library.modbus_free(self._context)
 
@@ -55,7 +55,7 @@ class Client:
         taken_ns = timing.now_ns() - sent_ns
         _check("read_registers", result)
         if tuple(self._values) != rtu_slave.VALUES:
-            raise LibmodbusError("libmodbus took another reply for the slave's")
+            raise LibmodbusError("libmodbus returned values that the slave did not send")
         return sent_ns, taken_ns
 
 

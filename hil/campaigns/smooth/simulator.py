@@ -1,6 +1,6 @@
 """Simulates load, meter, converter and battery at a tick of 20 ms.
 
-A follower sees the state of charge, but neither the grid nor the battery's power.
+A follower has the load from the start. Of the rest it sees only the state of charge.
 """
 
 import math
