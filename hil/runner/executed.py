@@ -25,7 +25,7 @@ from hil.runner.code import ROOT
 CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
 ROOMS = "controller", "drivers", "safety", "hil"
 # what a program reads besides the data of its case
-ELSEWHERE = "/proc", "/sys", "/dev", "/etc", "/usr", sys.prefix, CACHE
+ELSEWHERE = "/proc", "/sys", "/dev", "/etc", "/usr", sys.prefix, sys.base_prefix, CACHE
 IMPORTER = "<frozen importlib"
 WRITING = os.O_WRONLY | os.O_RDWR
 STARTS = "subprocess.Popen", "os.fork", "os.exec", "os.posix_spawn", "os.system"
@@ -207,10 +207,16 @@ def _heard(event: str, args: tuple) -> None:
     path = os.path.abspath(os.fsdecode(path))
     if (mode and set(mode) & set("wax+")) or (not mode and flags & WRITING):
         _watch.own_files.add(path)
-    # The project itself may stand below one of these folders.
-    is_data = path.startswith(f"{ROOT}/") or not path.startswith(ELSEWHERE)
-    if is_data and path not in _watch.own_files and not _is_import():
+    if _is_data(path) and path not in _watch.own_files and not _is_import():
         _watch.used.files.add(path)
+
+
+def _is_data(path: str) -> bool:
+    """True for a file of the project, there or missing, and for one of the user. The project itself
+    may stand below one of the other folders.
+    """
+    is_of_project = path.startswith(tuple(f"{ROOT}/{room}/" for room in ROOMS))
+    return is_of_project or os.path.isfile(path) and not path.startswith(ELSEWHERE)
 
 
 def _is_import() -> bool:

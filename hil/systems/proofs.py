@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hil.runner import evidence
+from hil.runner import evidence, executed
 from hil.runner.evidence import Evidence
 from hil.runner.options import WrongOptionError
 from hil.systems import verdict
@@ -63,8 +63,9 @@ def proof_of(text: str) -> Proof | None:
 
 def stored() -> Document:
     """The short document that the repository keeps, with the evidence of its runs."""
-    document = dict(json.loads(RESULTS.read_text(encoding="utf-8")))
-    return document | {"evidence": json.loads(EVIDENCE.read_text(encoding="utf-8"))}
+    with executed.apart():  # no run depends on them
+        document = dict(json.loads(RESULTS.read_text(encoding="utf-8")))
+        return document | {"evidence": json.loads(EVIDENCE.read_text(encoding="utf-8"))}
 
 
 def stale(results: Document) -> list[str]:

@@ -5,14 +5,16 @@ A made tree is changed in one place after the other, each in a process of its ow
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
 import pytest
 
 from hil.__main__ import LAB, WATCHED, parser
-from hil.runner import code, evidence
+from hil.runner import code, evidence, executed
 from hil.runner.code import ROOT
+from hil.systems import proofs
 
 FILES = {
     "toy/__init__.py": "",
@@ -206,6 +208,42 @@ def test_a_changed_function_makes_a_result_stale_only_if_its_case_executed_it(
 )
 def test_data_that_a_case_read_count(name, text, expected, kept, tmp_path, monkeypatch):
     assert is_valid(tmp_path, monkeypatch, kept, [(name, text)]) is expected
+
+
+def test_what_a_person_gives_counts_and_what_python_and_the_system_have_does_not(
+    tmp_path, monkeypatch
+):
+    """The results of the claims were stale at once: they named folders, temporary files and the
+    file that keeps them.
+    """
+    own = tmp_path / "load.csv"
+    own.write_text("")
+    assert executed._is_data(str(own))
+    assert executed._is_data(str(ROOT / "hil/systems/munich.toml"))
+    assert executed._is_data(str(ROOT / "hil/systems/missing.toml"))
+    others = tmp_path, tmp_path / "missing.csv", ROOT / "missing.toml", os.__file__, "/etc/hosts"
+    assert not [path for path in others if executed._is_data(str(path))]
+    monkeypatch.setattr(executed._watch, "used", executed.Used({}, set()))
+    for name, mode, flags in ((own, "r", 0), (own, None, os.O_RDONLY), (tmp_path, None, 0)):
+        executed._heard("open", (str(name), mode, flags))
+    assert executed._watch.used.files == {str(own)}
+    written = tmp_path / "written.csv"
+    written.write_text("")
+    for mode, flags in (("w", 0), ("r", 0), (None, os.O_RDWR)):
+        executed._heard("open", (str(written), mode, flags))
+    assert executed._watch.used.files == {str(own)}
+
+
+def test_no_run_depends_on_the_file_that_keeps_the_results(monkeypatch):
+    are_apart = []
+
+    def read_text(path, encoding):
+        are_apart.append(executed._watch.is_apart)
+        return "{}"
+
+    monkeypatch.setattr(pathlib.Path, "read_text", read_text)
+    proofs.stored()
+    assert are_apart == [True, True] and not executed._watch.is_apart
 
 
 def test_a_module_that_went_makes_a_result_stale(kept, tmp_path, monkeypatch):
