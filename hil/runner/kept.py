@@ -148,14 +148,14 @@ class Kept:
         self.results[case] = json.loads(text)
         return self.results[case]
 
-    def _write_case(self, case: str, result: Any) -> None:
+    def _write_case(self, case: str, outcome: Any) -> None:
         """Write a result, and its evidence before the first one that has it."""
         kept = self.evidence[case]
         digest = kept.get("digest", "")
         if kept and digest not in self._written:
             self._written.add(digest)
             self._write({"evidence": kept})
-        self._write({"case": case, "result": result, "evidence": digest})
+        self._write({"case": case, "result": outcome, "evidence": digest})
 
     def fail(self, case: str, text: str) -> None:
         """Keep the traceback of a case, for a person."""

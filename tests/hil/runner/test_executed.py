@@ -265,3 +265,36 @@ def test_each_command_that_keeps_results_watches_what_it_executes():
         assert text
         keeping |= {name} if any("--resume" in each for each in helps) else set()
     assert keeping - {"bench"} == set(WATCHED) - {"claims"}
+
+
+PROBED = """
+import ast, json, pathlib, sys
+from hil.runner import code, executed
+names, put = {}, executed._probe
+def probe(function, module):
+    root = function.__code__.co_qualname.partition(".<locals>")[0]
+    names.setdefault(module, set()).add(root)
+    put(function, module)
+executed._probe = probe
+before = [name for name in sys.modules if executed.is_ours(name)]
+executed.begin()
+from hil.__main__ import WATCHED, parser
+for command in WATCHED:
+    parser(command)
+count, missing = 0, []
+for name, module in [*sys.modules.items()]:
+    if executed.is_ours(name) and name not in before:
+        text = pathlib.Path(module.__file__).read_text()
+        units = {unit for *_, unit in code._spans(ast.parse(text))}
+        count += len(units)
+        missing += [f"{name} {unit}" for unit in units - names.get(name, set())]
+print(json.dumps([count, missing]))
+"""
+
+
+def test_every_function_of_the_commands_that_keep_results_gets_a_probe():
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-P", "-c", PROBED]
+    run = subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    count, missing = json.loads(run.stdout)
+    assert missing == [] and count > 5000
