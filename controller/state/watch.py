@@ -18,20 +18,9 @@ from controller.run import loop_statistics
 from controller.state import bands, base, plan_seen, proof_tests, record, trend
 from controller.state.base import Facts
 from controller.store import joining
-from controller.system import cli, paths, utc
+from controller.system import cli, commands, paths, utc
 
-PAGE_NAMES = (
-    "status",
-    "why",
-    "alarms",
-    "events",
-    "trend",
-    "racks",
-    "map",
-    "devices",
-    "links",
-    "plan",
-)
+PAGE_NAMES = (*commands.MODULES["console.show"], "plan")
 
 # A watch that is further behind is replaced by a new watch, which starts at the newest keyframe.
 BEHIND_MS_MAX = 30_000

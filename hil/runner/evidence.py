@@ -5,6 +5,7 @@ TOML file neither.
 """
 
 import ast
+import builtins
 import contextlib
 import functools
 import hashlib
@@ -35,7 +36,10 @@ def evidence(used: Used) -> Evidence:
 
 def is_whole(kept: object) -> bool:
     """True for evidence that a file has given."""
-    return isinstance(kept, dict) and {"digest", "functions", "files"} <= kept.keys()
+    kinds = {"digest": str, "functions": dict, "files": list}
+    return isinstance(kept, dict) and all(
+        isinstance(kept.get(name), kind) for name, kind in kinds.items()
+    )
 
 
 def is_valid(kept: Evidence) -> bool:
@@ -163,13 +167,14 @@ class _Bodies(ast.NodeVisitor):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         """Note the names in a function. Its decorators are called at once."""
         self.called |= set().union(*map(_names, node.decorator_list))
-        self.named[self._within + node.name] = _names(node)
+        self.named.setdefault(self._within + node.name, set()).update(_names(node))
 
     def visit_Call(self, node: ast.Call) -> None:
         """Note what is called."""
         self.called |= _names(node.func)
-        if isinstance(node.func, ast.Name) and node.func.id in ("map", "filter", "sorted", "max"):
-            self.called |= set().union(*map(_names, node.args))
+        if isinstance(node.func, ast.Name) and hasattr(builtins, node.func.id):
+            values = [keyword.value for keyword in node.keywords]
+            self.called |= set().union(*map(_names, [*node.args, *values]))
         self.generic_visit(node)
 
 
@@ -187,8 +192,9 @@ def _short(path: str) -> str:
 def _of_data(path: str) -> str:
     try:
         content = (code.ROOT / path).read_bytes()
-        if path.endswith(".toml"):
-            content = repr(toml_text.read(code.ROOT / path)).encode()
-    except (OSError, toml_text.TomlError):
+    except OSError:
         return GONE
+    if path.endswith(".toml"):
+        with contextlib.suppress(toml_text.TomlError):  # then each byte counts
+            content = repr(toml_text.loads(toml_text.text_of(content))).encode()
     return hashlib.sha256(content).hexdigest()

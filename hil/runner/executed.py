@@ -15,6 +15,7 @@ import functools
 import importlib.machinery
 import os
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from importlib.abc import Loader
 from types import CodeType, FunctionType, ModuleType
@@ -24,8 +25,11 @@ from hil.runner.code import ROOT
 
 CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
 ROOMS = "controller", "drivers", "safety", "hil"
-# what a program reads besides the data of its case
-ELSEWHERE = "/proc", "/sys", "/dev", "/etc", "/usr", sys.prefix, sys.base_prefix, CACHE
+# What a program reads besides the data of its case. A person's file may stand anywhere else, also
+# in /etc.
+LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+SYSTEM = "/proc", "/sys", "/dev", "/etc/localtime", "/etc/ssl", "/usr/share", "/usr/lib"
+ELSEWHERE = tuple(f"{folder}/" for folder in (*SYSTEM, *LIBRARIES, CACHE))
 IMPORTER = "<frozen importlib"
 WRITING = os.O_WRONLY | os.O_RDWR
 STARTS = "subprocess.Popen", "os.fork", "os.exec", "os.posix_spawn", "os.system"
@@ -216,7 +220,7 @@ def _is_data(path: str) -> bool:
     may stand below one of the other folders.
     """
     is_of_project = path.startswith(tuple(f"{ROOT}/{room}/" for room in ROOMS))
-    return is_of_project or os.path.isfile(path) and not path.startswith(ELSEWHERE)
+    return is_of_project or os.path.isfile(path) and not f"{path}/".startswith(ELSEWHERE)
 
 
 def _is_import() -> bool:

@@ -106,7 +106,7 @@ class Kept:
         known = {kept["digest"]: kept for kept in every}
         valid = {digest for digest, kept in known.items() if evidence.is_valid(kept)}
         for line in lines:
-            digest = line.get("evidence", "")
+            digest = str(line.get("evidence", ""))
             if "result" in line and (digest in valid or not digest and self.is_asked):
                 self.results[line["case"]] = line["result"]
                 self.evidence[line["case"]] = known.get(digest, {})

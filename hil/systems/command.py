@@ -1,5 +1,7 @@
 """`python -m hil run SYSTEM|all` runs systems and prints figures, violations and sizing."""
 
+import hashlib
+import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -137,10 +139,20 @@ def _all(
     """Run the jobs in parallel, the longest first. years: {name: document of `--year`}."""
     longest = sorted(jobs, key=lambda job: -plays.chosen(job[0], job[1], inputs).days)
     with Runner(arguments) as runner:
-        done = runner.play(longest, lambda job: _one(job, inputs, years), name=" ".join)
+        done = runner.play(
+            longest, lambda job: _one(job, inputs, years), name=lambda job: _label(job, years)
+        )
     for (document, _), made_by in zip(done, runner.evidence):
         document["code"] = made_by
     return [done[longest.index(job)] for job in jobs]
+
+
+def _label(job: plays.Job, years: dict[str, Document]) -> str:
+    """The name of a run among the kept results. Its year is part of its result."""
+    name, variant = job
+    year = years.get(name) if not variant else None
+    digest = hashlib.sha256(json.dumps(year).encode()).hexdigest() if year else ""
+    return " ".join([name, variant, digest]).strip()
 
 
 def documents_of(jobs: list[plays.Job]) -> list[Document]:

@@ -91,6 +91,25 @@ def _spare():
     return 1
 
 ROWS = [_row(number) for number in range(3)]
+
+def _order(number):
+    return number
+
+ORDERED = sorted(ROWS, key=_order)
+
+class Both:
+    @property
+    def rows(self):
+        return _spare_row()
+
+    @rows.setter
+    def rows(self, rows):
+        self.rows_set = rows
+
+def _spare_row():
+    return 4
+
+BOTH = Both()
 """,
     "toy/other.py": "LIMIT = 1\n\ndef never():\n    return LIMIT\n",
     "toy/late.py": "def late():\n    return 1\n",
@@ -167,6 +186,8 @@ EXECUTED = (  # file, a text in it, another text in its place
     ("parts", "    def walk", "    def scale(self):\n        return 9\n\n    def walk"),
     ("table", "return 2 * number", "return 3 * number"),  # executed by an import
     ("table", "range(3)", "range(4)"),
+    ("table", "return number\n", "return -number\n"),  # given to a builtin by keyword
+    ("table", "return 4", "return 5"),  # named by the first function of a property
     ("other", "LIMIT = 1", "LIMIT = 2"),  # code around the functions of a loaded module
     ("play", "def unused", "def range(*_):\n    return ()\n\ndef unused"),
 )
@@ -221,7 +242,13 @@ def test_what_a_person_gives_counts_and_what_python_and_the_system_have_does_not
     assert executed._is_data(str(own))
     assert executed._is_data(str(ROOT / "hil/systems/munich.toml"))
     assert executed._is_data(str(ROOT / "hil/systems/missing.toml"))
-    others = tmp_path, tmp_path / "missing.csv", ROOT / "missing.toml", os.__file__, "/etc/hosts"
+    assert executed._is_data("/etc/hosts"), "a cabinet's file may stand in /etc"
+    near = tmp_path / "sys" / "load.csv"
+    near.parent.mkdir()
+    near.write_text("")
+    monkeypatch.setattr(executed, "ELSEWHERE", (*executed.ELSEWHERE, f"{tmp_path}/sy/"))
+    assert executed._is_data(str(near)), "a folder whose name begins alike"
+    others = tmp_path, tmp_path / "missing.csv", ROOT / "missing.toml", os.__file__, "/proc/stat"
     assert not [path for path in others if executed._is_data(str(path))]
     monkeypatch.setattr(executed._watch, "used", executed.Used({}, set()))
     for name, mode, flags in ((own, "r", 0), (own, None, os.O_RDONLY), (tmp_path, None, 0)):
@@ -244,6 +271,16 @@ def test_no_run_depends_on_the_file_that_keeps_the_results(monkeypatch):
     monkeypatch.setattr(pathlib.Path, "read_text", read_text)
     proofs.stored()
     assert are_apart == [True, True] and not executed._watch.is_apart
+
+
+@pytest.mark.parametrize("text", ["factor =", "factor = 10e", "\xff"])
+def test_a_toml_file_that_is_none_counts_with_each_byte(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(evidence.code, "ROOT", tmp_path)
+    digests = set()
+    for content in (text, text + " "):
+        (tmp_path / "a.toml").write_text(content, encoding="latin-1")
+        digests.add(evidence._of_data.__wrapped__("a.toml"))
+    assert len(digests) == 2 and evidence.GONE not in digests
 
 
 def test_a_module_that_went_makes_a_result_stale(kept, tmp_path, monkeypatch):

@@ -602,3 +602,10 @@ def test_a_figure_is_unreachable_only_if_its_bound_says_so(status, asked, reache
     assert not verdict.is_unreachable(figure | {"is_met": True})
     document = {"figures": [figure], "violations": []}
     assert (verdict.wrong(document) == []) is is_so
+
+
+def test_a_kept_run_with_another_year_is_another_result():
+    first, second = {"berlin": {"bill": 1.0}}, {"berlin": {"bill": 2.0}}
+    labels = {command._label(("berlin", ""), years) for years in ({}, first, second)}
+    assert len(labels) == 3 and "berlin" in labels
+    assert command._label(("berlin", "storm"), first) == "berlin storm"
