@@ -28,7 +28,7 @@ ROOMS = "controller", "drivers", "safety", "hil"
 # What a program reads besides the data of its case. A person's file may stand anywhere else, also
 # in /etc.
 LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-SYSTEM = "/proc", "/sys", "/dev", "/etc/localtime", "/etc/ssl", "/usr/share", "/usr/lib"
+SYSTEM = "/proc", "/sys", "/etc/localtime", "/etc/ssl", "/usr/share", "/usr/lib"
 ELSEWHERE = tuple(f"{folder}/" for folder in (*SYSTEM, *LIBRARIES, CACHE))
 IMPORTER = "<frozen importlib"
 WRITING = os.O_WRONLY | os.O_RDWR

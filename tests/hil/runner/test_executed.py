@@ -8,6 +8,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -248,7 +249,8 @@ def test_what_a_person_gives_counts_and_what_python_and_the_system_have_does_not
     near.write_text("")
     monkeypatch.setattr(executed, "ELSEWHERE", (*executed.ELSEWHERE, f"{tmp_path}/sy/"))
     assert executed._is_data(str(near)), "a folder whose name begins alike"
-    others = tmp_path, tmp_path / "missing.csv", ROOT / "missing.toml", os.__file__, "/proc/stat"
+    others = tmp_path, tmp_path / "missing.csv", ROOT / "missing.toml", os.__file__
+    others += "/proc/stat", "/dev/null", "/dev/shm"
     assert not [path for path in others if executed._is_data(str(path))]
     monkeypatch.setattr(executed._watch, "used", executed.Used({}, set()))
     for name, mode, flags in ((own, "r", 0), (own, None, os.O_RDONLY), (tmp_path, None, 0)):
@@ -259,6 +261,14 @@ def test_what_a_person_gives_counts_and_what_python_and_the_system_have_does_not
     for mode, flags in (("w", 0), ("r", 0), (None, os.O_RDWR)):
         executed._heard("open", (str(written), mode, flags))
     assert executed._watch.used.files == {str(own)}
+
+
+def test_a_file_of_a_person_counts_in_each_place_for_such_files():
+    """In /dev/shm, for one, where Debian 12 keeps the temporary files of the tests."""
+    places = {tempfile.gettempdir(), os.path.expanduser("~"), "/dev/shm", "/var/tmp"}
+    for folder in filter(os.path.isdir, places):
+        with tempfile.NamedTemporaryFile(dir=folder) as file:
+            assert executed._is_data(file.name), folder
 
 
 def test_no_run_depends_on_the_file_that_keeps_the_results(monkeypatch):
