@@ -28,9 +28,9 @@ class Item(NamedTuple):
 
 
 def _fault(device: str, label: str, key: str, fault: str = "silent") -> Item:
-    plain = {"device": device, "fault": fault}
-    falls, speaks = [("device_fault", {**plain, "value": on}) for on in (True, False)]
-    return Item(key, f"{label} {fault}", falls, speaks)
+    arguments = {"device": device, "fault": fault}
+    begin, end = [("device_fault", {**arguments, "value": is_on}) for is_on in (True, False)]
+    return Item(key, f"{label} {fault}", begin, end)
 
 
 ITEMS = (
@@ -60,11 +60,11 @@ ITEMS = (
 
 
 def fitting(config: Config) -> tuple[Item, ...]:
-    """The items of the menu that this cabinet can show, because it has their device."""
+    """The items of the menu whose device this cabinet has."""
     items = []
     for item in ITEMS:
         action = Action(0, item.do[0], item.label, item.do[1])
-        plain = Scenario(
+        scenario = Scenario(
             name="menu",
             title="",
             duration_s=0.0,
@@ -75,7 +75,7 @@ def fitting(config: Config) -> tuple[Item, ...]:
             expects=(),
         )
         with contextlib.suppress(coverage.NotSimulatedError):
-            coverage.check_scenario(config, plain)
+            coverage.check_scenario(config, scenario)
             items.append(item)
     return tuple(items)
 
@@ -95,7 +95,7 @@ class Menu:
     ) -> None:
         self._items, self._send, self._read = {item.key: item for item in items}, send, read
         self._active: list[str] = []
-        self._welcome, self._open = list(welcome), ""
+        self._welcome, self._page = list(welcome), ""
 
     def turn(self) -> dict[str, Any]:
         """Act on the pressed keys. The key END raises KeyboardInterrupt. Returns the menu's part of
@@ -107,13 +107,13 @@ class Menu:
         where = f"   {WHERE} addresses" if self._welcome else ""
         foot = f"{HELP} faults{where}{f'   by hand:{active}' if active else ''}"
         pages = {HELP: self._lines, WHERE: self._addresses}
-        return {"by_hand": foot, "menu": pages[self._open]() if self._open else None}
+        return {"by_hand": foot, "menu": pages[self._page]() if self._page else None}
 
     def _press(self, key: str) -> None:
         if key == END:
             raise KeyboardInterrupt
         is_page = key == HELP or (key == WHERE and self._welcome)
-        self._open = key if is_page and key != self._open else ""
+        self._page = key if is_page and key != self._page else ""
         item = self._items.get(key)
         if item is None:
             return
@@ -145,24 +145,24 @@ def keyboard() -> Iterator[Callable[[], str] | None]:
     """Context that gives read(), which returns the keys pressed since the last call. The context
     gives None if this process has no terminal or is in the background.
     """
-    is_ours = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
-    if not is_ours or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
+    is_terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    if not is_terminal or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
         yield None
         return
-    end = sys.stdin.fileno()
-    before = termios.tcgetattr(end)
-    tty.setcbreak(end)
+    descriptor = sys.stdin.fileno()
+    settings = termios.tcgetattr(descriptor)
+    tty.setcbreak(descriptor)
     try:
-        yield lambda: _pressed(end)
+        yield lambda: _pressed(descriptor)
     finally:
-        termios.tcsetattr(end, termios.TCSADRAIN, before)
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, settings)
 
 
-def _pressed(end: int) -> str:
+def _pressed(descriptor: int) -> str:
     """The keys in the terminal's buffer. A key that sends several bytes, such as an arrow, gives
     "".
     """
-    if not select.select([end], [], [], 0)[0]:
+    if not select.select([descriptor], [], [], 0)[0]:
         return ""
-    text = os.read(end, 64).decode("ascii", "replace")
+    text = os.read(descriptor, 64).decode("ascii", "replace")
     return "" if text.startswith("\x1b") else text

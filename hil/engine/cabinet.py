@@ -67,8 +67,7 @@ def coil_name(output: str) -> str:
 def rack_sizes(config: Config) -> tuple[dict[str, float], ...]:
     """Sizes of each rack in the plant, from the configuration.
 
-    The part of a rack in the energy is proportional to its cells times its rated current. NOMINAL_V
-    turns this energy into a capacity.
+    The energy of the cabinet is divided in proportion to cells times rated current.
     """
     tables = config.rack_tables
     cells_mA = sum([rack["cells"] * rack["rated_current_mA"] for rack in tables])
@@ -86,18 +85,17 @@ def rack_sizes(config: Config) -> tuple[dict[str, float], ...]:
 
 def unit_sizes(config: Config) -> tuple[dict[str, float], ...]:
     """Sizes of each unit in the plant: rated power, and the times in the converter's profile."""
-    units = enumerate(config.unit_tables)
-    profiles = [
-        (config.topology.required("pcs", index).profile.settings, unit) for index, unit in units
-    ]
-    return tuple(
-        {
-            "pcs_rated_W": float(unit["rated_W"]),
-            "pcs_dead_time_s": settings["dead_time_ms"] / 1000,
-            "pcs_ramp_W_per_s": unit["rated_W"] / (max(settings["ramp_ms"], 1) / 1000),
-        }
-        for settings, unit in profiles
-    )
+    sizes = []
+    for index, unit in enumerate(config.unit_tables):
+        settings, rated_W = config.topology.required("pcs", index).profile.settings, unit["rated_W"]
+        sizes.append(
+            {
+                "pcs_rated_W": float(rated_W),
+                "pcs_dead_time_s": settings["dead_time_ms"] / 1000,
+                "pcs_ramp_W_per_s": rated_W / (max(settings["ramp_ms"], 1) / 1000),
+            }
+        )
+    return tuple(sizes)
 
 
 def _sizes(config: Config) -> dict[str, Any]:
@@ -156,13 +154,17 @@ class SimulatedCabinet:
         self.bms: dict[str, list[SimulatedBms]] = {}
         self.places: dict[str, Place] = {}  # {device: (RTU bus, unit id)}
         for bus in [bus for bus in topology.buses if bus.name not in self.foreign]:
+            devices = topology.on_bus(bus.name)
             if bus.kind != "can":
-                self._add_slave(bus, topology.on_bus(bus.name), seed)
+                self._add_slave(bus, devices, seed)
             else:
-                self.bms[bus.name] = [self._add_bms(device) for device in topology.on_bus(bus.name)]
-
-        idle, devices = RegisterDevice.tick, self.devices.values()
-        self._ticking = [device for device in devices if type(device).tick is not idle]
+                self.bms[bus.name] = [self._add_bms(device) for device in devices]
+        # The other devices inherit a tick that does nothing.
+        self._ticking = [
+            device
+            for device in self.devices.values()
+            if type(device).tick is not RegisterDevice.tick
+        ]
 
     def _add_slave(self, bus: Bus, devices: list[Device], seed: int) -> None:
         units = {}
@@ -182,8 +184,9 @@ class SimulatedCabinet:
         if role.startswith("io_"):
             contacts = [contact_name(name) for name in device.inputs]
             coils = [coil_name(name) for name in device.outputs]
-            is_own = not coverage.is_documented(device)
-            addresses = io_module.mirrored(device.profile.path) if is_own else io_module.DOCUMENTED
+            addresses = io_module.DOCUMENTED
+            if not coverage.is_documented(device):
+                addresses = io_module.mirrored(device.profile.path)
             return IoModule(plant, contacts, coils, addresses)
         if role in SENSORS:
             if coverage.is_documented(device):
@@ -200,16 +203,15 @@ class SimulatedCabinet:
             return MirroredRegisterBms(rack, device.address, device.profile.path)
         if device.profile.family == "register_pcs":
             return MirroredPcs(plant, device.index, device.profile.path)
-        racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == device.index]
-        return SunSpecPcs(plant, device.index, racks)
+        return SunSpecPcs(plant, device.index, _racks(plant, device.index))
 
     def _meter(self, device: Device, seed: int) -> RegisterDevice:
         path, refresh_us = device.profile.path, device.profile.settings["refresh_ms"] * 1000
-        shows = device.role.removeprefix("meter_")
-        place = self.plant, shows, f"{seed}/{device.role}"
+        power_name = device.role.removeprefix("meter_")
+        arguments = self.plant, power_name, f"{seed}/{device.role}"
         if coverage.is_documented(device):
-            return METERS[path.stem](*place, refresh_us)
-        return mirrored_sensors.MirroredMeter(*place, path, refresh_us)
+            return METERS[path.stem](*arguments, refresh_us)
+        return mirrored_sensors.MirroredMeter(*arguments, path, refresh_us)
 
     def _add_bms(self, device: Device) -> SimulatedBms:
         rack = self.plant.racks[device.index]
@@ -244,15 +246,15 @@ class SimulatedCabinet:
 
 def observed_wiring(cabinet: SimulatedCabinet) -> Wiring:
     """The observer's Wiring: converters with their racks, contacts, start checklist."""
-    of, plant = cabinet.places, cabinet.plant
-    modules = {of[name]: cabinet.devices[name] for name in ("io_1", "io_2", "io_3") if name in of}
+    places, names = cabinet.places, ("io_1", "io_2", "io_3")
+    modules = {places[name]: cabinet.devices[name] for name in names if name in places}
     inputs = {place: module.contact_names for place, module in modules.items()}
     return Wiring(
-        units=tuple([_unit(cabinet, number) for number in range(len(plant.pcs))]),
+        units=tuple([_unit(cabinet, number) for number in range(len(cabinet.plant.pcs))]),
         rack_rated_A=tuple(cabinet.rated_A),
         rack_nodes=cabinet.rack_nodes,
         connection_W=cabinet.connection_W,
-        grid_meter=of.get("meter_grid", UNSEEN),
+        grid_meter=places.get("meter_grid", UNSEEN),
         inputs=inputs,
         coils={
             (*place, module.at.coils + bit): name
@@ -260,7 +262,7 @@ def observed_wiring(cabinet: SimulatedCabinet) -> Wiring:
             for bit, name in enumerate(module.coil_names)
             if name in (ENABLE, SUPPLY)
         },
-        checklist_units=tuple([of[name] for name in CHECKLIST_ROLES if name in of]),
+        checklist_units=tuple([places[name] for name in CHECKLIST_ROLES if name in places]),
         checklist_contacts={
             place: sum([1 << bit for bit, name in enumerate(names) if name in CHECKLIST_CONTACTS])
             for place, names in inputs.items()
@@ -268,16 +270,20 @@ def observed_wiring(cabinet: SimulatedCabinet) -> Wiring:
     )
 
 
+def _racks(plant: CabinetPlant, number: int) -> list[int]:
+    """The racks of a unit. Units and racks count from 0."""
+    return [rack for rack, unit in enumerate(plant.config.unit_of_rack) if unit == number]
+
+
 def _unit(cabinet: SimulatedCabinet, number: int) -> UnitWiring:
     """The wiring of the unit with this number, counted from 0."""
     name, plant = f"pcs_{number + 1}", cabinet.plant
-    racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == number]
     rated_W, place = plant.pcs[number].rated_W, cabinet.places.get(name, UNSEEN)
     wiring = UnitWiring(
         wset_address=-1,
         opctl_address=-1,
         place=place,
-        racks=tuple(racks),
+        racks=tuple(_racks(plant, number)),
         rated_W=rated_W,
         power_address=-1,
         power_scale_W=1.0,

@@ -11,9 +11,8 @@ from controller.system import toml_text
 def text(
     order: dict, wires: dict[str, dict[str, str]], plugs: Mapping[str, dict[str, str]] | None = None
 ) -> str:
-    """The text of cabinet.toml. order: options of the run. These are used: `site`, the file of the
-    simulated cabinet; `can_interface`; `control`, keys of [control]; `cabinet_more`, text for the
-    end.
+    """The text of cabinet.toml. The used keys of `order` are `site`, the file of the simulated
+    cabinet; `can_interface`; `control`, keys of [control]; `cabinet_more`, text for the end.
 
     wires: the result of WiredCabinet.places; plugs: keys of the buses on which the rig simulates
     nothing.
@@ -33,10 +32,12 @@ def text(
         table = content if name == "channel_b" else content.setdefault("bus", {})
         key = "port" if wire.startswith("/") else "address"
         table.setdefault(name, {})[key] = wire
-    for name, channel in wires["cans"].items():
-        plug = {"interface": order.get("can_interface", "socketcand"), "channel": channel}
-        content.setdefault("bus", {}).setdefault(name, {}).update(plug)
-    for name, plug in (plugs or {}).items():
+    interface = order.get("can_interface", "socketcand")
+    cans = {
+        name: {"interface": interface, "channel": channel}
+        for name, channel in wires["cans"].items()
+    }
+    for name, plug in {**cans, **(plugs or {})}.items():
         content.setdefault("bus", {}).setdefault(name, {}).update(plug)
     return toml(content) + order.get("cabinet_more", "")
 

@@ -156,7 +156,7 @@ def not_simulated(config: Config, is_virtual: bool) -> list[str]:
 
 
 def modules_of(rack: dict[str, int]) -> int:
-    """Number of modules of a rack in the plant. If the BMS reports none: the lowest that fits."""
+    """Number of modules of a rack in the plant; the lowest that fits if the BMS reports none."""
     cells = rack["cells"]
     fitting = [count for count in range(1, cells + 1) if cells % count == 0]
     fewest = next(count for count in fitting if cells // count <= CELLS_MAX)

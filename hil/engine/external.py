@@ -29,7 +29,7 @@ FORMS = {
     "tcp": "an IPv4 address and a port, such as 127.0.0.1:5020",
     "can": "INTERFACE:CHANNEL, such as socketcan:can0",
 }
-ALONE = "virtual"  # an interface of python-can that stays within one process
+ONE_PROCESS = "virtual"  # an interface of python-can that stays within one process
 _SPEED = re.compile(r":\d{4,}$")
 COMMANDED = "The controller commands it in earnest, and no emergency stop of the rig reaches it."
 LACKS = {
@@ -70,7 +70,7 @@ def _plug(bus: Bus, address: str) -> Plug:
     if bus.kind == "tcp":
         return _checked(bus, {"address": address})
     interface, _, channel = address.partition(":")
-    if interface == ALONE or not channel:
+    if interface == ONE_PROCESS or not channel:
         _refuse_form(bus, address)
     return _checked(bus, {"interface": interface, "channel": channel})
 
@@ -98,12 +98,12 @@ def inside(config: Config, foreign: Collection[str]) -> Config:
 def about(config: Config, plugs: dict[str, Plug]) -> list[str]:
     """A line for each foreign bus: address, devices, and what the plant lacks."""
     return [
-        f"{name} is {':'.join(plug.values())}, with {_devices(config, name)}"
+        f"{name} is {':'.join(plug.values())}, with {_devices_text(config, name)}"
         for name, plug in plugs.items()
     ]
 
 
-def _devices(config: Config, bus: str) -> str:
+def _devices_text(config: Config, bus: str) -> str:
     devices = config.topology.on_bus(bus)
     kinds = dict.fromkeys([device.role.partition("_")[0] for device in devices])
     lacks = dict.fromkeys([LACKS.get(kind, LACKS_OTHER) for kind in kinds])
@@ -115,7 +115,7 @@ def reach(config: Config, plugs: dict[str, Plug]) -> None:
     for bus in config.buses:
         if bus.name in plugs:
             try:
-                _OPENED[bus.kind](bus, plugs[bus.name])
+                _OPENERS[bus.kind](bus, plugs[bus.name])
             except (SerialPortError, CanPortError) as failure:
                 raise UnreachableError(f"{OPTION} {bus.name}: {failure}") from None
             except OSError as failure:
@@ -146,7 +146,7 @@ def _open_can(bus: Bus, plug: Plug) -> None:
     open_bus(interface, channel, bus.bitrate_bps, **server).shutdown()
 
 
-_OPENED: dict[str, Callable[[Bus, Plug], None]] = {
+_OPENERS: dict[str, Callable[[Bus, Plug], None]] = {
     "rtu": _open_rtu,
     "tcp": _open_tcp,
     "can": _open_can,

@@ -37,27 +37,27 @@ class Child:
     """A running job: its process, its pipe, the data received so far."""
 
     def __init__(self, job: Any, work: Callable[[Any, int], dict], quiet: bool) -> None:
-        self.job, self.begun_s, self.data = job, wall_s(), b""
-        self.fd, write = os.pipe()
+        self.job, self.began_s, self.data = job, wall_s(), b""
+        self.fd, write_fd = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self.fd)
-            _inside(work, job, write, quiet)
-        os.close(write)
+            _run_in_child(work, job, write_fd, quiet)
+        os.close(write_fd)
 
-    def ended(self) -> dict:
-        """The job's result; {"error": text} if the child died without a result."""
+    def reap(self) -> dict:
+        """Wait for the child. Returns the result of its job; {"error": text} if it has none."""
         os.close(self.fd)
         _, status, used = os.wait4(self.pid, 0)
-        status = os.waitstatus_to_exitcode(status)
-        if status == 0 and self.data:
+        code = os.waitstatus_to_exitcode(status)
+        if code == 0 and self.data:
             result = pickle.loads(self.data)
         else:
-            last = self.data.decode(errors="replace")[-2000:]
-            result = {"error": f"child ended with {status}: {last}"}
-        times = {"wall_s": wall_s() - self.begun_s, "cpu_s": used.ru_utime + used.ru_stime}
+            output = self.data.decode(errors="replace")[-2000:]
+            result = {"error": f"child ended with {code}: {output}"}
+        times = {"wall_s": wall_s() - self.began_s, "cpu_s": used.ru_utime + used.ru_stime}
         return result | times
 
     def kill(self) -> None:
@@ -65,7 +65,7 @@ class Child:
         os.kill(self.pid, signal.SIGKILL)
 
 
-def _inside(work: Callable[[Any, int], dict], job: Any, fd: int, quiet: bool) -> NoReturn:
+def _run_in_child(work: Callable[[Any, int], dict], job: Any, fd: int, quiet: bool) -> NoReturn:
     """Run the job in the child; os._exit keeps the parent's clean-up from running here too."""
     code = 70
     try:
@@ -105,15 +105,14 @@ def run(
             while _filled(jobs, running, selector, work, workers, quiet):
                 for child in _finished(running, selector):
                     del running[child.fd]
-                    result = child.ended()
-                    yield child.job, result
+                    yield child.job, child.reap()
                 for child in running.values():
-                    if wall_s() - child.begun_s > wall_s_max:
+                    if wall_s() - child.began_s > wall_s_max:
                         child.kill()
         finally:
             for child in running.values():
                 child.kill()
-                child.ended()
+                child.reap()
 
 
 def values(

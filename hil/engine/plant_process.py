@@ -57,14 +57,14 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self.mailbox = Mailbox(connection)
         self.send = self.mailbox.send
         self.ending = self.is_orphan = False
-        config, foreign = configuration.load(order["site"]), order.get("external", ())
+        config, foreign = configuration.load(order["site"]), order.get("external", {})
         self.scenario = scenario.load(order["scenario"]) if order["scenario"] else None
         load = selection.load_of(order, self.scenario)
         soc = {"soc": order["soc_pct"] / 100}
         cabinet = SimulatedCabinet(config, load.power, order["seed"], soc, foreign=foreign)
         controller, has_beats = RemoteController(self.send), bool(order.get("beats"))
         WiredCabinet.__init__(self, config, order["run_dir"], cabinet, controller, has_beats)
-        self.ptys |= foreign_ptys(config, order.get("external", {}))
+        self.ptys |= foreign_ptys(config, foreign)
         PlantLoop.__init__(self, connection, [self], self.plant.site)
         actions = self.scenario.actions if self.scenario else ()
         self.may_stall = any(action.do == "controller_stall" for action in actions)
@@ -121,8 +121,8 @@ class PlantProcess(WiredCabinet, PlantLoop):
 
     def _show(self, now_us: int) -> None:
         self._follow(now_us)
-        seen = self.snapshot
-        out = seen.out if seen and seen.sequence is not None else None
+        snapshot = self.snapshot
+        out = snapshot.out if snapshot and snapshot.sequence is not None else None
         shown = self.live.view(now_us, self.plant, out, self.clockwork.upcoming())
         if self.pauses.found:
             shown["headline"] = words.paused(self.pauses.found)
@@ -143,16 +143,17 @@ class PlantProcess(WiredCabinet, PlantLoop):
             except ConnectionError:
                 data = b""
             message: dict[str, Any] = msgpack.unpackb(data) if data else {"what": "lost"}
-            if message["what"] == "go":
+            kind = message["what"]
+            if kind == "go":
                 self.controller.runs_as(message["pid"])
-            elif message["what"] == "mark":
+            elif kind == "mark":
                 detail = message.get("detail", "")
                 self.observer.mark(self.clock_us(), message["name"], detail)
                 self._note(message["name"], self.clock_us())
-            elif message["what"] == "act":
+            elif kind == "act":
                 ACTIONS[message["do"]][1](self.world, message["arguments"])
-            elif message["what"] != "finish":
-                self.ending, self.is_orphan = True, message["what"] == "lost"
+            elif kind != "finish":
+                self.ending, self.is_orphan = True, kind == "lost"
             elif self.recording:
                 self._finish()
 

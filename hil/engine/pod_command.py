@@ -66,8 +66,8 @@ def _run(pod: Pod, order: Order) -> Document:
     """The document of a run. A terminal shows its progress."""
     began_s = forks.wall_s()
     with shown_on(True, sys.stderr.isatty(), forks.wall_s) as show:
-        see = None if show is None else lambda: show(_view(pod, order["seconds"]))
-        pod.run(order["seconds"], see)
+        show_view = None if show is None else lambda: show(_view(pod, order["seconds"]))
+        pod.run(order["seconds"], show_view)
     speed = order["seconds"] / (forks.wall_s() - began_s)
     return {**order, "speed": round(speed, 1), **document(pod)}
 
@@ -112,10 +112,10 @@ def document(pod: Played) -> Document:
 
 
 def _swings(pod: Played) -> Document:
-    """{swing_2s_pct, swing_beside_pv_pct}, in percent of the peak of the load. Without PV the
-    second is None. A cabinet answers the swings of the load, never those of PV. So `answered`
-    compares two swings: of load less battery, and of the load alone. `unanswered` compares the
-    swing of the grid with that of load less PV.
+    """{swing_2s_pct, swing_beside_pv_pct}, in percent of the peak of the load. A cabinet answers
+    the swings of the load, never those of PV. So beside PV, `answered` compares the swing of load
+    less battery with that of the load, and `unanswered` compares the swing of the grid with that
+    of load less PV. Without PV, swing_beside_pv_pct is None.
     """
     rows = pod.members[0].recorder.rows()
     is_settled = rows["t_us"] >= pod.settled_us

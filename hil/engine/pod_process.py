@@ -46,11 +46,11 @@ class Member(WiredCabinet):
     @property
     def shown(self) -> tuple[str, str | None]:
         """(state, result of the meter test) from the journal; ("dead", None) without a journal."""
-        seen = self.snapshot
-        if seen is None:
+        snapshot = self.snapshot
+        if snapshot is None:
             return "dead", None
-        place = seen.output_names.index("meter_sign")
-        return s.STATES[seen.out[s.STATE]], METER_TESTS[seen.out[place]]
+        index = snapshot.output_names.index("meter_sign")
+        return s.STATES[snapshot.out[s.STATE]], METER_TESTS[snapshot.out[index]]
 
 
 class PodProcess(PlantLoop):
@@ -73,7 +73,7 @@ class PodProcess(PlantLoop):
         self.record = SiteRecord(len(configs))
         self.settled_us = round(len(configs) * TURN_S * 1e6) + pod.SETTLE_US
         self.pauses = Pauses()
-        self.now_us = self._sample_us = 0
+        self.now_us = self._sample_due_us = 0
         self._is_over = False
 
     def announce(self) -> None:
@@ -100,8 +100,8 @@ class PodProcess(PlantLoop):
 
     def _watch(self, now_us: int) -> None:
         self.now_us = now_us
-        is_sample = now_us >= self._sample_us
-        self._sample_us += SAMPLE_US * is_sample
+        is_sample = now_us >= self._sample_due_us
+        self._sample_due_us += SAMPLE_US * is_sample
         for member in self.members:
             member.watch(now_us, is_sample)
         self.record.see(now_us, self.site, [member.plant for member in self.members])
@@ -118,10 +118,14 @@ class PodProcess(PlantLoop):
 
     def write(self) -> None:
         """Write the document and the page, after the end of the run."""
-        order = {key: self.order[key] for key in ("seconds", "seed", "soc_pct")}
-        named = {"file": os.path.basename(self.order["file"])}
-        named |= {"name": description.read(self.order["file"])["name"], "speed": 1.0}
-        doc = {**named, **order, **pod_command.document(self), "expectations": []}
+        doc = {
+            "file": os.path.basename(self.order["file"]),
+            "name": description.read(self.order["file"])["name"],
+            "speed": 1.0,
+            **{key: self.order[key] for key in ("seconds", "seed", "soc_pct")},
+            **pod_command.document(self),
+            "expectations": [],
+        }
         pauses = [
             *self.pauses.found,
             *[pause for member in self.members for pause in member.pauses.found],

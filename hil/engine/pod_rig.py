@@ -134,8 +134,7 @@ class PodRig:
 
     def document(self) -> dict[str, Any]:
         """See pod_command.played. Each member gets `controller`: the figures of its process."""
-        with open(self._result, encoding="utf-8") as file:
-            doc = json.load(file)
+        doc = json.loads(pathlib.Path(self._result).read_text(encoding="utf-8"))
         for member, figure in zip(doc["members"], self.figures):
             member["controller"] = figure
         return doc

@@ -20,7 +20,7 @@ class Places(NamedTuple):
 
 
 def places(pid: int) -> Places:
-    """Where a process listens, and to which places it connects."""
+    """The places at which a process listens, and those to which it connects."""
     before = _inodes(pid)
     sockets = _sockets(pid)
     inodes = before | _inodes(pid)  # a socket that was opened meanwhile is in one of these sets
@@ -28,8 +28,8 @@ def places(pid: int) -> Places:
     listens = {local for _, local, _, is_open in own if is_open}
     pairs = [(local, far) for _, local, far, is_open in own if not is_open]
     ports = {place.rpartition(":")[2] for place in listens}
-    begun = {far for local, far in pairs if local.rpartition(":")[2] not in ports}
-    return Places(listens, begun)
+    connects = {far for local, far in pairs if local.rpartition(":")[2] not in ports}
+    return Places(listens, connects)
 
 
 def _inodes(pid: int) -> set[str]:

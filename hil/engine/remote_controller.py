@@ -25,31 +25,31 @@ class RemoteController:
     def __init__(self, send: Callable[[dict], None]) -> None:
         self._send = send
         # A descriptor, because the kernel may give the id of an ended process to a new one.
-        self._process: int | None = None
+        self._pidfd: int | None = None
 
     def runs_as(self, pid: int) -> None:
         """Note the process that the rig has started."""
-        if self._process is not None:
-            os.close(self._process)
-            self._process = None
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
         with contextlib.suppress(ProcessLookupError):  # already ended; the rig notices that
-            self._process = os.pidfd_open(pid)
+            self._pidfd = os.pidfd_open(pid)
 
     def ended(self) -> bool:
         """True if the process has ended or was never started."""
-        return self._process is None or bool(select.select([self._process], (), (), 0)[0])
+        return self._pidfd is None or bool(select.select([self._pidfd], (), (), 0)[0])
 
     def signal(self, number: int) -> None:
         """Send a signal, unless the process has ended."""
-        if self._process is not None and not self.ended():
-            signal.pidfd_send_signal(self._process, number)
+        if self._pidfd is not None and not self.ended():
+            signal.pidfd_send_signal(self._pidfd, number)
 
     def kill(self) -> None:
         """End the process at once (SIGKILL)."""
         self.signal(signal.SIGKILL)
         self._send({"what": "killed"})
 
-    # Each method sends its arguments under these keys; scenario_operator.py acts on them.
+    # scenario_operator.py acts on these messages.
     start = _message("start")
     stall = _message("stall", "duration_ms")
     spoil_store = _message("spoil_store")

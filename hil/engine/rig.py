@@ -58,7 +58,7 @@ class Rig(ScenarioOperator):
         actions = scenario.actions if scenario else ()
         self.may_be_killed = any(action.do == "controller_kill" for action in actions)
         self.connection, self._plant_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._messages = open(os.path.join(self.directory, "controller.log"), "ab")
+        self._log = open(os.path.join(self.directory, "controller.log"), "ab")
         # from the plant process: {"ports": {bus: tty}, "cans": {bus: channel}}
         self.wires: dict[str, dict[str, str]] = {}
         self.keys = {}
@@ -75,9 +75,8 @@ class Rig(ScenarioOperator):
         self._write_cabinet_file(self.wires)
         self.keys = run_directory.commission(self.directory, self.config)
         self._start_controller()
-        if self.order.get("planner"):
-            more = self.order["planner"]
-            self.beside = planner_beside.Beside(self.directory, self.config, **more)
+        if planner := self.order.get("planner"):
+            self.beside = planner_beside.Beside(self.directory, self.config, **planner)
         elif self.order.get("doors"):
             self.beside = doors_beside.Beside(self.directory)
         if self.beside:
@@ -91,7 +90,7 @@ class Rig(ScenarioOperator):
         path.write_text(cabinet_file.text(self.order, wires, plugs), encoding="ascii")
 
     def _start_controller(self) -> None:
-        self.controller = start_controller(self.directory, self._messages)
+        self.controller = start_controller(self.directory, self._log)
         self.send({"what": "go", "pid": self.controller.pid})
 
     def send(self, message: dict) -> None:
@@ -190,7 +189,7 @@ class Rig(ScenarioOperator):
             wait(self.controller, CONTROLLER_STOP_S)
         self._plant_end.close()
         end_plant(self.plant, self.connection, PLANT_STOP_S)
-        self._messages.close()
+        self._log.close()
 
     def outcome(self, load: Load, extra: dict) -> run_result.Outcome:
         """The Outcome of the recording that the plant process wrote."""
@@ -200,8 +199,8 @@ class Rig(ScenarioOperator):
         extra["controller_messages"] = run_directory.messages(self.directory)
         extra["controller_exit_code"] = self._running().returncode
         run = recorder.read(path, loop, load.about)
-        judged = self.scenario, load.from_us, self.interrupted
-        return run_result.measured(run, self.config, extra, *judged)
+        rest = self.scenario, load.from_us, self.interrupted
+        return run_result.measured(run, self.config, extra, *rest)
 
 
 def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Popen[bytes]:
@@ -240,10 +239,6 @@ def wait(process: subprocess.Popen[bytes], seconds: float) -> None:
         processes.kill(process)
 
 
-def _drawn(show: Callable[[dict], None] | None, common: dict) -> Callable[[dict], None]:
-    return lambda shown: show({**shown, **common}) if show else None
-
-
 def _run_with_menu(rig: Rig, show: Callable[[dict], object]) -> None:
     """Run once, with the menu of faults if a person sits at a terminal."""
     with by_hand.keyboard() as read:
@@ -270,11 +265,15 @@ def run(
             if rig.beside:
                 print("\n".join(rig.beside.welcome()), flush=True)
             with shown_on(headless, order["progress"], time.monotonic, is_long=True) as show:
-                drawn = _drawn(show, common)
+
+                def draw(shown: dict) -> None:
+                    if show:
+                        show({**shown, **common})
+
                 if headless or scenario:
-                    rig.run(drawn)
+                    rig.run(draw)
                 else:
-                    _run_with_menu(rig, drawn)
+                    _run_with_menu(rig, draw)
         finally:
             rig.stop()
         if order["journal"]:

@@ -36,9 +36,6 @@ WITH += "doors: recorder, page and Modbus TCP on 127.0.0.1"
 AUDIT = "judge load and grid by grid operators' rules, as a site of MW (as simulated)"
 OWN_MW = -1.0  # the value of --audit if the user gives no size
 EXTERNAL = "a foreign device or simulator answers on this bus; each bus once, in real time"
-OPTIONS = {"beside": "with"}
-REAL_TIME = {"run_dir": "--run-dir", "beside": "--with", "external": "--external"}
-OF_PODS = {"run_dir": "--run-dir", "scenario": "--scenario"}
 
 
 def add(commands: Any) -> None:
@@ -101,8 +98,8 @@ def main(arguments: Namespace) -> int:
     report = _audit(arguments.audit, outcome)
     written = outcome.write(arguments.json, arguments.plot, title)
     written += _journals(arguments.journal, began_s)
-    names = f"written    {', '.join(written) or 'nothing'}"
-    _print([f"seed       {order['seed']}", *outcome.lines(), names, *report])
+    files = f"written    {', '.join(written) or 'nothing'}"
+    _print([f"seed       {order['seed']}", *outcome.lines(), files, *report])
     if outcome.doc["interrupted"]:
         ran_s = outcome.doc["simulated_s"]
         print(f"rig: interrupted; all figures are of the first {ran_s:g} s", file=sys.stderr)
@@ -134,34 +131,24 @@ def _pod(arguments: Namespace) -> int:
 def _pod_in_real_time(arguments: Namespace, order: dict[str, Any]) -> dict[str, Any]:
     _check_run_dir(arguments.run_dir)
     page = arguments.plot and os.path.abspath(arguments.plot)
-    more = {"file": os.path.abspath(arguments.cabinet), "html": page}
-    doc = pod_rig.played(order | more, lambda rig: None, arguments.run_dir)
+    paths = {"file": os.path.abspath(arguments.cabinet), "html": page}
+    doc = pod_rig.played(order | paths, lambda rig: None, arguments.run_dir)
     print("\n".join(pod_command.lines(doc)), flush=True)
     return doc
 
 
 def _site_order(arguments: Namespace, refused: str) -> dict[str, Any]:
-    """The options of a run, for pod_command. Refuses those without a meaning for a site, and
-    `refused`.
+    """The options of a run, for pod_command. Refuses the options that have no meaning for a site,
+    and `refused`.
     """
     site = f"--cabinet {arguments.cabinet}: a site of several cabinets"
-    also = "".join([f", {option}" for name, option in OF_PODS.items() if name != refused])
-    for name in (
-        "load",
-        "column",
-        "scale",
-        "raw",
-        "journal",
-        "beside",
-        "external",
-        "audit",
-        refused,
-    ):
+    allowed = _option("scenario" if refused == "run_dir" else "run_dir")
+    names = "load", "column", "scale", "raw", "journal", "beside", "external", "audit", refused
+    for name in names:
         if getattr(arguments, name, None):
-            option = OPTIONS.get(name, name.replace("_", "-"))
             raise InputError(
-                f"{site} takes no --{option}; allowed are --virtual, --for, "
-                f"--seed, --soc, --headless, --json, --plot FILE.html{also}"
+                f"{site} takes no {_option(name)}; allowed are --virtual, --for, "
+                f"--seed, --soc, --headless, --json, --plot FILE.html, {allowed}"
             )
     page = arguments.plot
     if page and not page.endswith(".html"):
@@ -183,12 +170,17 @@ def _check(arguments: Namespace) -> None:
         raise InputError(audited.MISSING)
     if arguments.progress and not arguments.headless:
         raise InputError("--progress has no effect beside the screen: it needs --headless")
-    for name, option in REAL_TIME.items():
+    for name in ("run_dir", "beside", "external"):
         if getattr(arguments, name) and arguments.virtual:
-            raise InputError(f"{option} works only in real time: leave --virtual out")
+            raise InputError(f"{_option(name)} works only in real time: leave --virtual out")
     if arguments.external and arguments.scenario:
         raise InputError("--external takes no --scenario: it judges the simulated cabinet alone")
     _check_run_dir(arguments.run_dir)
+
+
+def _option(name: str) -> str:
+    """The option that sets this attribute of the arguments."""
+    return "--with" if name == "beside" else f"--{name.replace('_', '-')}"
 
 
 def _check_source(config: Config) -> None:
@@ -207,12 +199,12 @@ def _check_run_dir(path: str | None) -> None:
 
 def order_of(arguments: Namespace, chosen: scenario.Scenario | None, config: Config) -> dict:
     """The options of a run, as plain values, because the plant process gets them as JSON."""
-    usual = DEFAULT_S, DEFAULT_SEED, config.control["soc_target_permille"] / 10
     if chosen is not None:
-        usual = chosen.duration_s, chosen.seed, chosen.soc_pct
-    duration_s, seed, soc_pct = usual
-    if arguments.beside and chosen is None:  # a person needs time to look
-        duration_s = planner_beside.DEFAULT_S
+        duration_s, seed, soc_pct = chosen.duration_s, chosen.seed, chosen.soc_pct
+    else:
+        # Beside other programs, a person needs time to look.
+        duration_s = planner_beside.DEFAULT_S if arguments.beside else DEFAULT_S
+        seed, soc_pct = DEFAULT_SEED, config.control["soc_target_permille"] / 10
     return {
         "site": os.path.abspath(config.path),
         "scenario": arguments.scenario,
@@ -232,13 +224,13 @@ def order_of(arguments: Namespace, chosen: scenario.Scenario | None, config: Con
 
 
 def _journals(path: str | None, began_s: float) -> list[str]:
-    """Paths of this run's journals. After a kill there are two: of the killed and the next
-    controller.
-    """
+    """Paths of this run's journals. After a kill, the killed controller has a journal too."""
+    if not path:
+        return []
     previous = f"{path}.previous"
     began_utc_s = time.time() - (time.monotonic() - began_s)
-    killed = path and os.path.exists(previous) and os.stat(previous).st_mtime >= began_utc_s
-    return [name for name, is_present in ((path, path), (previous, killed)) if name and is_present]
+    is_killed = os.path.exists(previous) and os.stat(previous).st_mtime >= began_utc_s
+    return [path, previous] if is_killed else [path]
 
 
 def _print(lines: list[str]) -> None:

@@ -38,10 +38,10 @@ class ScenarioOperator:
             self._running().send_signal(signal.SIGCONT)
 
     def _do_store_other_image(self, message: dict) -> None:
-        kept = two_copies.Store(os.path.join(self.directory, "state"))
-        record = kept.load().record
+        store = two_copies.Store(os.path.join(self.directory, "state"))
+        record = store.load().record
         assert record is not None, "commission() has written one"
-        kept.save(replace(record, approved=run_directory.OTHER_IMAGE))
+        store.save(replace(record, approved=run_directory.OTHER_IMAGE))
 
     def _do_spoil_store(self, message: dict) -> None:
         for name in two_copies.COPIES:

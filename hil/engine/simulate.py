@@ -68,9 +68,10 @@ class VirtualRig:
 
     def world(self) -> World:
         """The parts on which a scenario's actions act. A fitted channel B is one of the devices."""
-        second = {"channel_b": self.channel_b} if self.channel_b else {}
-        wires = {**self.controller.wires, **self.controller.can}
-        return World(self.plant, self.cabinet.devices | second, wires, self.controller)
+        devices, wires = self.cabinet.devices, {**self.controller.wires, **self.controller.can}
+        if self.channel_b:
+            devices = {**devices, "channel_b": self.channel_b}
+        return World(self.plant, devices, wires, self.controller)
 
     def _connect(self) -> None:
         for bus in self.config.buses:
@@ -109,10 +110,9 @@ class VirtualRig:
     @property
     def shown(self) -> tuple[str, str | None]:
         """(state, result of the meter test); ("dead", None) if the controller was killed."""
-        cabinet = self.controller.cabinet
-        if cabinet is None:
+        if self.controller.cabinet is None:
             return "dead", None
-        core = cabinet.core
+        core = self.core
         return s.STATES[core.out[s.STATE]], METER_TESTS[core.functions["meter_sign"].out[0]]
 
     ticks = property(lambda self: self.now_us // self.tick_us)
@@ -149,17 +149,13 @@ class VirtualRig:
         self.cabinet.tick(now_us, self.controller.can)
 
     def _carry(self, channel_b: VirtualChannelB, now_us: int) -> None:
-        """Carry whole frames between the channels. A frame takes 5 ms, so it arrives within the
-        tick that sent it.
-        """
+        """Carry whole frames between the channels. Each arrives within its tick: it takes 5 ms."""
         channel_b.advance(now_us)
-        line = channel_b.take()
+        data = channel_b.take()
         cabinet = self.controller.cabinet
-        link = cabinet.peer if cabinet else None
-        if link is None:
-            return
-        link.receive(line, now_us)
-        channel_b.receive(link.poll(now_us))
+        if cabinet and cabinet.peer:
+            cabinet.peer.receive(data, now_us)
+            channel_b.receive(cabinet.peer.poll(now_us))
 
     def _tick_controller(self, cabinet: Cabinet, now_us: int) -> None:
         cabinet.tick(now_us, 1)

@@ -97,15 +97,17 @@ class VirtualController:
         )
         cabinet.site_clock = VirtualClock(cabinet.image)
         if self.journal_path:
-            before = approval.packed(cabinet.approval.before)
+            approved_image = approval.packed(cabinet.approval.before)
             cabinet.journal = open_journal(
-                self.journal_path, self.config, cabinet.core, approved=before
+                self.journal_path, self.config, cabinet.core, approved=approved_image
             )
         for name, bus in self.can.items():
             cabinet.field.can[name].port = CanPort(cast(Bus, bus.attach()))
-        self.lines = [(wire, cabinet.field.ports[name]) for name, wire in self.wires.items()]
+        self.lines = []
         for name, wire in self.wires.items():
-            wire.on_up = cabinet.field.ports[name].receive
+            port = cabinet.field.ports[name]
+            self.lines.append((wire, port))
+            wire.on_up = port.receive
 
     def kill(self) -> None:
         """End the controller between two ticks, without a last message."""
@@ -120,15 +122,15 @@ class VirtualController:
         """Stop the loop for duration_ms. The next tick then covers all ticks that were missed."""
         if self.cabinet is None:
             return
-        cabinet, plain = self.cabinet, self.cabinet.tick
-        ticks = waits = duration_ms // self.config.tick_ms
+        cabinet, original_tick = self.cabinet, self.cabinet.tick
+        ticks = ticks_left = duration_ms // self.config.tick_ms
 
         def tick(now_us: int, elapsed_ticks: int) -> None:
-            nonlocal waits
-            waits -= 1
-            if waits < 1:
-                cabinet.tick = plain  # type: ignore[method-assign]
-                plain(now_us, ticks)
+            nonlocal ticks_left
+            ticks_left -= 1
+            if ticks_left < 1:
+                cabinet.tick = original_tick  # type: ignore[method-assign]
+                original_tick(now_us, ticks)
 
         cabinet.tick = tick  # type: ignore[method-assign]
 

@@ -1,6 +1,7 @@
 """Makes one run in virtual time. hil.engine.rig.run makes one in real time."""
 
 import time
+from collections.abc import Callable
 
 from controller.config.cabinet_config import Config
 from controller.system import realtime
@@ -21,14 +22,15 @@ def run(
     actions, soc = scenario.actions if scenario else (), order["soc_pct"] / 100
     options = order["seed"], actions, {"soc": soc}, order["journal"]
     virtual = VirtualRig(config, load.power, *options)
-    views = Views(virtual, config, view.of_order(order, scenario, config, load, "virtual time"))
+    common = view.of_order(order, scenario, config, load, "virtual time")
     began_s = time.monotonic()
+    next_view = _views(virtual, config, common, began_s)
     interrupted = False
     with shown_on(headless, order["progress"], time.monotonic) as show:
         try:
             # Nothing here makes reference cycles, and the collector would cost 5 % of the time.
             realtime.freeze_collector()
-            show_view = None if show is None else lambda: show(views.view())
+            show_view = None if show is None else lambda: show(next_view())
             virtual.run(order["duration_s"], show_view, VIEW_EVERY_S)
         except KeyboardInterrupt:
             interrupted = True
@@ -39,19 +41,15 @@ def run(
     return run_result.measured(recorded, config, extra, scenario, load.from_us, interrupted)
 
 
-class Views:
-    """Views of a run in virtual time."""
+def _views(virtual: VirtualRig, config: Config, common: dict, began_s: float) -> Callable[[], dict]:
+    """A function that returns the view of the present moment of the run."""
+    live = Live(virtual.recorder, virtual.observer.result, config)
 
-    def __init__(self, virtual: VirtualRig, config: Config, common: dict) -> None:
-        self._virtual, self._common = virtual, common
-        self._live = Live(virtual.recorder, virtual.observer.result, config)
-        self._began_s = time.monotonic()
-
-    def view(self) -> dict:
-        """The view of this moment."""
-        virtual = self._virtual
+    def now() -> dict:
         now_us, cabinet = virtual.now_us, virtual.controller.cabinet
         out, action = cabinet.core.out if cabinet else None, virtual.clockwork.upcoming()
-        speed = now_us / 1e6 / max(1e-6, time.monotonic() - self._began_s)
-        shown = self._live.view(now_us, virtual.plant, out, action)
-        return {**shown, **self._common, "ticks": virtual.ticks, "speed": speed}
+        speed = now_us / 1e6 / max(1e-6, time.monotonic() - began_s)
+        shown = live.view(now_us, virtual.plant, out, action)
+        return {**shown, **common, "ticks": virtual.ticks, "speed": speed}
+
+    return now

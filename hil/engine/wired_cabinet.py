@@ -55,25 +55,25 @@ class JournalWatch:
         self.seen_ino: int | None = None
 
     def _follow(self, now_us: int) -> None:
-        """Read what is new in the journal. A restarted controller writes a new file."""
+        """Read the new frames of the journal. A restarted controller writes a new file."""
         try:
             inode = os.stat(self._journal).st_ino
             if inode != self.seen_ino:
-                snapshot = Snapshot(self._journal)
+                newer = Snapshot(self._journal)
                 if self.snapshot:
                     self.snapshot.close()
-                self.snapshot, self.seen_ino = snapshot, inode
+                self.snapshot, self.seen_ino = newer, inode
         except (OSError, JournalError):
             return
-        seen = self.snapshot
-        if seen is None:
+        snapshot = self.snapshot
+        if snapshot is None:
             return
-        if seen.sequence is None:
-            seen.reader.skip()  # a search of the whole ring would take two ticks
-        newest = seen.reader.newest() or 0
-        for frame in seen.follow():
+        if snapshot.sequence is None:
+            snapshot.reader.skip()  # a search of the whole ring would take two ticks
+        newest = snapshot.reader.newest() or 0
+        for frame in snapshot.follow():
             age_us = (newest - frame.sequence) * self._journal_tick_us
-            self.trips.see(max(0, now_us - age_us), seen.standing_words)
+            self.trips.see(max(0, now_us - age_us), snapshot.standing_words)
             if not self.may_stall:
                 gap_us = frame.elapsed_ticks * self._journal_tick_us
                 self.pauses.see(CONTROLLER, now_us - age_us, gap_us, self._journal_tick_us)
@@ -128,13 +128,12 @@ class WiredCabinet(JournalWatch):
 
     def record(self, now_us: int) -> None:
         """Record a row: the plant, and the decision in the journal."""
-        seen = self.snapshot
-        hottest_degC = self.plant.hottest_degC
+        snapshot, plant = self.snapshot, self.plant
         reason, state = 0, s.INHIBITED
-        if seen is not None:
-            reason, state = seen.chain(O_BINDING_REASON), seen.out[s.STATE]
+        if snapshot is not None:
+            reason, state = snapshot.chain(O_BINDING_REASON), snapshot.out[s.STATE]
         setpoint_W = self.observer.setpoint_W
-        self.recorder.sample(now_us, self.plant, setpoint_W, hottest_degC, reason, state)
+        self.recorder.sample(now_us, plant, setpoint_W, plant.hottest_degC, reason, state)
 
 
 class PlantLoop:
@@ -160,12 +159,12 @@ class PlantLoop:
         """Time since start_ns, us."""
         return (time.monotonic_ns() - self.start_ns) // 1000
 
-    def _serve(self, due_us: int = NEVER_US, is_heard: bool = True) -> bool:
+    def _serve(self, due_us: int = NEVER_US, hears_rig: bool = True) -> bool:
         """Wait for bytes or the next due time, then serve, with at most one step of the site.
-        Returns True if the rig has sent a message. is_heard: such a message ends the waiting.
+        Returns True if the rig has sent a message. hears_rig: such a message ends the waiting.
         """
         servers = [server for cabinet in self._cabinets for server in cabinet.servers]
-        waiting: list[Any] = [self._heard, *servers, *([self.connection] if is_heard else [])]
+        waiting: list[Any] = [self._heard, *servers, *([self.connection] if hears_rig else [])]
         arrivals_us = [wire.next_us for cabinet in self._cabinets for wire in cabinet.ptys.values()]
         wait_us = min(due_us, self.step_due_us, *arrivals_us) - self.clock_us()
         ready = select.select(waiting, (), (), max(0, wait_us) / 1e6)[0]
@@ -216,11 +215,11 @@ class PlantLoop:
         controllers = [cabinet.controller for cabinet in self._cabinets]
         for controller in controllers:
             controller.signal(signal.SIGTERM)
-        until_us = self.clock_us() + round(ORPHAN_S * 1e6)
-        while (
-            not all(controller.ended() for controller in controllers) and self.clock_us() < until_us
-        ):
-            self._serve(is_heard=False)
+        end_us = self.clock_us() + round(ORPHAN_S * 1e6)
+        while not all(controller.ended() for controller in controllers):
+            if self.clock_us() >= end_us:
+                break
+            self._serve(hears_rig=False)
         for controller in controllers:
             controller.signal(signal.SIGKILL)
 

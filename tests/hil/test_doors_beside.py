@@ -22,7 +22,7 @@ def test_a_port_in_use_is_left_to_the_other_rig(tmp_path, monkeypatch):
         beside.start()
     file, page = Path(tmp_path, "doors", "doors.toml").read_text(), "\n".join(beside.welcome())
     assert f"port = {used}\n" not in file and f":{used}" not in page
-    for port in (beside._http, beside._modbus):
+    for port in (beside._http_port, beside._modbus_port):
         assert f"port = {port}\n" in file and f"127.0.0.1:{port}" in page
 
 

@@ -48,7 +48,7 @@ def made_rig(tmp_path, label, *more):
     rig = real.CourseRig(CONFIG, REAL[label], 1, str(tmp_path))
     ports = {bus: f"/dev/{bus}" for bus in ("pcs", "io", "meter_grid", "meter_load", "gas", *more)}
     rig._write_cabinet_file({"ports": ports, "cans": {"can0": "127.0.0.1:1/can0"}})
-    for each in (rig.connection, rig._plant_end, rig._messages):
+    for each in (rig.connection, rig._plant_end, rig._log):
         each.close()
     return rig
 

@@ -232,7 +232,7 @@ def test_a_step_of_the_image_that_hangs_is_ended_with_all_it_has_started(tmp_pat
 def lonely(tmp_path):
     made = vm_rig.VmRig(str(tmp_path))
     yield made
-    for each in (made.connection, made._plant_end, made._messages):
+    for each in (made.connection, made._plant_end, made._log):
         each.close()
 
 
