@@ -292,7 +292,7 @@ def _unit(cabinet: SimulatedCabinet, number: int) -> UnitWiring:
         return wiring
     device = cabinet.devices[name]
     if isinstance(device, MirroredPcs):
-        return wiring._replace(asked=Asked(device.data, rated_W))
+        return wiring._replace(write_decoder=Asked(device.data, rated_W))
     points = ("704.WSet", "715.OpCtl", "701.W")
     wset, opctl, power = [device.image.places[point].address for point in points]
     return wiring._replace(

@@ -180,7 +180,7 @@ def _check(arguments: Namespace) -> None:
 
 def _option(name: str) -> str:
     """The option that sets this attribute of the arguments."""
-    return "--with" if name == "beside" else f"--{name.replace('_', '-')}"
+    return "--with" if name == "beside" else "--" + name.replace("_", "-")
 
 
 def _check_source(config: Config) -> None:

@@ -10,11 +10,11 @@ from array import array
 import numpy as np
 
 from hil.observer.frames import CanTap, RtuTap, is_whole, verified
+from hil.observer.wire_witness import COMMAND
 from hil.observer.wiring import Wiring
 
 SETPOINT, HEARTBEAT = "set-point", "heartbeat"
 UNKNOWN_W = 1 << 40
-COMMAND = 0x1F  # native BMS ids: 0x100 + node * 0x20 + message
 
 
 class Beats:
@@ -46,7 +46,7 @@ class Beats:
 
         def tap(time_us: int, can_id: int, data: bytes) -> None:
             """Note a command to a rack."""
-            rack = nodes.get((bus, (can_id >> 5) - 8)) if can_id & 0x1F == COMMAND else None
+            rack = nodes.get((bus, (can_id >> 5) - 8)) if can_id & COMMAND == COMMAND else None
             if rack is not None:
                 self._note(time_us, f"command to rack {rack + 1}", data)
             further(time_us, can_id, data)
@@ -57,28 +57,29 @@ class Beats:
         unit, address = data[0], data[2] << 8 | data[3]
         if (bus, unit) in self._wiring.inputs:
             return f"coils of module {unit}" if data[1] in (5, 15) else None
-        places = [unit_wiring.place for unit_wiring in self._wiring.units]
+        places = [wiring.place for wiring in self._wiring.units]
         if (bus, unit) not in places:
             return None
         number = places.index((bus, unit))
-        wiring, of_unit = (
-            self._wiring.units[number],
-            (f" of unit {number + 1}" if number > 0 else ""),
-        )
-        after = address + (data[4] << 8 | data[5] if data[1] == 16 else 1)
-        is_of_form = wiring.asked is not None and wiring.asked.touches(address, after - address)
-        if is_of_form or address <= wiring.wset_address < after:
+        wiring = self._wiring.units[number]
+        of_unit = f" of unit {number + 1}" if number > 0 else ""
+        count = data[4] << 8 | data[5] if data[1] == 16 else 1
+        written = range(address, address + count)
+        is_setpoint = wiring.wset_address in written
+        if wiring.write_decoder is not None:
+            is_setpoint = wiring.write_decoder.touches(address, count)
+        if is_setpoint:
             return SETPOINT + of_unit
-        return None if address <= wiring.opctl_address < after else HEARTBEAT + of_unit
+        return None if wiring.opctl_address in written else HEARTBEAT + of_unit
 
     def _note(self, time_us: int, name: str | None, data: bytes) -> None:
         if name is not None:
             self.times_us.setdefault(name, array("q")).append(time_us)
         if name == SETPOINT:
             # SunSpec 704 WSet has 32 bits; a write of only one half contains no set-point.
-            place = 7 + 2 * (self._wiring.units[0].wset_address - (data[2] << 8 | data[3]))
-            whole = data[1] == 16 and place >= 7 and place + 4 <= len(data) - 2
-            power_W = struct.unpack_from(">i", data, place)[0] if whole else UNKNOWN_W
+            offset = 7 + 2 * (self._wiring.units[0].wset_address - (data[2] << 8 | data[3]))
+            has_setpoint = data[1] == 16 and 7 <= offset <= len(data) - 6
+            power_W = struct.unpack_from(">i", data, offset)[0] if has_setpoint else UNKNOWN_W
             self.setpoints_W.append(power_W)
 
     def packed(self) -> dict[str, bytes]:

@@ -17,9 +17,9 @@ CONTACTOR_OPEN, CONTACTOR_CLOSED = 0, 2
 SETTLED_US = 2_000_000
 
 
-def _permit_event(name: str, level: bool, used: bool) -> str:
+def _permit_event(name: str, is_on: bool, is_used: bool) -> str:
     """Name of a permit's change. A permit that drops before a contactor closed was only tested."""
-    return f"{name}_on" if level else f"{name}_off" if used else f"{name}_tested"
+    return f"{name}_on" if is_on else f"{name}_off" if is_used else f"{name}_tested"
 
 
 class Observer(WireWitness):
@@ -27,15 +27,15 @@ class Observer(WireWitness):
 
     def __init__(self, wiring: Wiring) -> None:
         super().__init__(wiring)
-        self._levels: tuple[bool, bool] | tuple[None, None] = (None, None)
-        self._used = True  # a contactor has closed since both permits were off
+        self._permits: tuple[bool, bool] | tuple[None, None] = (None, None)
+        self._has_closed = True  # a contactor has closed since both permits were off
         self._contactors: tuple[int, ...] | None = None
         self._currents_A: Sequence[float] = ()
         # True while a fault loads a DC link: the converter cannot control that current
         self._uncontrolled = False
         self._flowing = False
         self._enable_off_us, self._limits_due_us = -SETTLED_US, 0
-        self._over_us: list[int | None] = [None] * wiring.racks
+        self._beyond_since_us: list[int | None] = [None] * wiring.racks
         self._zeros_W = [0.01 * unit.rated_W for unit in wiring.units]
         self._reasons = Reasons(wiring, self._violated)
 
@@ -67,8 +67,8 @@ class Observer(WireWitness):
         contactors: state per rack (0 open, 1 pre-charge, 2 closed, 3 fault); currents_A: per rack,
         discharge > 0; powers_W: per PCS; limits_A: (charge, discharge) per rack.
         """
-        if (pcs_enable, contactor_supply) != self._levels:
-            self._permits(now_us, pcs_enable, contactor_supply)
+        if (pcs_enable, contactor_supply) != self._permits:
+            self._permits_changed(now_us, pcs_enable, contactor_supply)
         if contactors != self._contactors:
             self._contactors_changed(now_us, contactors)
         flowing = False
@@ -86,29 +86,29 @@ class Observer(WireWitness):
             self._check_currents(now_us, currents_A, limits_A)
         self._check_silence(now_us)
 
-    def _permits(self, now_us: int, pcs_enable: bool, contactor_supply: bool) -> None:
-        enable_before, supply_before = self._levels
-        self._levels = (pcs_enable, contactor_supply)
-        opens = self._contactors is None or self._holds(self._contactors)
+    def _permits_changed(self, now_us: int, pcs_enable: bool, contactor_supply: bool) -> None:
+        enable_before, supply_before = self._permits
+        self._permits = (pcs_enable, contactor_supply)
+        holds = self._contactors is None or self._holds(self._contactors)
         if not enable_before and not supply_before:
-            self._used = opens
+            self._has_closed = holds
         if pcs_enable != enable_before and enable_before is not None:
-            self._event(now_us, _permit_event("pcs_enable", pcs_enable, self._used))
+            self._event(now_us, _permit_event("pcs_enable", pcs_enable, self._has_closed))
         if enable_before and not pcs_enable:
             self._enable_off_us = now_us
         if contactor_supply == supply_before or supply_before is None:
             return
-        self._event(now_us, _permit_event("contactor_supply", contactor_supply, self._used))
+        self._event(now_us, _permit_event("contactor_supply", contactor_supply, self._has_closed))
         # The relay drops the supply 0.2 s after the PCS enable; the check requires half of that.
         is_early = pcs_enable or now_us - self._enable_off_us < 100_000
-        if opens and is_early and not contactor_supply:
+        if holds and is_early and not contactor_supply:
             text = "the contactor supply dropped before the PCS enable or within 0.1 s after"
             self._violated(now_us, text)
 
     def _holds(self, contactors: tuple[int, ...]) -> bool:
         """True if the contactor supply holds a contactor that may carry current. A BMS without a
-        close command also closes in the relay test before a start, without current. Its contactors
-        count once the converter was started.
+        close command closes its contactors in the relay test before a start too, without current.
+        They count once the converter was started.
         """
         unit_of, commanded = self.wiring.unit_of_rack, self.wiring.rack_nodes.values()
         held = [rack for rack, state in enumerate(contactors) if state != CONTACTOR_OPEN]
@@ -117,7 +117,7 @@ class Observer(WireWitness):
     def _contactors_changed(self, now_us: int, contactors: tuple[int, ...]) -> None:
         before = self._contactors or (CONTACTOR_OPEN,) * len(contactors)
         self._contactors = contactors
-        self._used = self._used or self._holds(contactors)
+        self._has_closed = self._has_closed or self._holds(contactors)
         for rack, (old, new) in enumerate(zip(before, contactors)):
             if old == CONTACTOR_OPEN and new != CONTACTOR_OPEN:
                 self._event(now_us, "contactor_close", f"rack {rack + 1}")
@@ -129,8 +129,8 @@ class Observer(WireWitness):
             self._event(now_us, "contactors_open")
 
     def _opened(self, now_us: int, rack: int) -> None:
-        """Check the current that the contactor broke (last sample). Up to 5 % of rated counts as
-        zero.
+        """Check the current of the last sample, which the contactor broke. Up to 5 % of rated
+        current counts as zero.
         """
         current_A = self._currents_A[rack] if self._currents_A else 0.0
         self._event(now_us, "contactor_open", f"rack {rack + 1} at {current_A:.1f} A")
@@ -168,19 +168,18 @@ class Observer(WireWitness):
         for rack, current_A in enumerate(currents_A):
             charge_A, discharge_A = limits_A[rack]
             is_within = -1.05 * charge_A - 2.0 <= current_A <= 1.05 * discharge_A + 2.0
+            since_us = self._beyond_since_us[rack]
             if self._uncontrolled or is_within:
-                self._over_us[rack] = None
-                continue
-            over_us = self._over_us[rack]
-            if over_us is None:
-                self._over_us[rack] = now_us
-            elif now_us - over_us > SETTLED_US:
-                self._over_us[rack] = now_us
+                self._beyond_since_us[rack] = None
+            elif since_us is None:
+                self._beyond_since_us[rack] = now_us
+            elif now_us - since_us > SETTLED_US:
+                self._beyond_since_us[rack] = now_us
                 allowed = f"its BMS allows {-charge_A:.1f} .. {discharge_A:.1f} A"
                 self._violated(now_us, f"rack {rack + 1} at {current_A:.1f} A for 2 s, {allowed}")
 
     def result(self) -> list[tuple[int, str, str]]:
-        """Sort the timeline [(time_us, name, detail)] and return it: a silence is found late, but
+        """Sort the timeline [(time_us, name, detail)] and return it. A silence is found late, but
         has the time of the last frame.
         """
         self.timeline.sort(key=lambda event: event[0])

@@ -68,7 +68,7 @@ def first(timeline: Timeline, name: str, from_us: int = 0) -> int | None:
 
 def reaction_ms(timeline: Timeline) -> dict[str, float | None]:
     """{name: ms} for every entry of REACTIONS. None if cause or effect is missing, or if the effect
-    was already present at the cause: a later effect then has another cause.
+    was present before the cause: a later effect then has another cause.
     """
     return {name: _reaction_ms(timeline, *events) for name, (*events, _) in REACTIONS.items()}
 

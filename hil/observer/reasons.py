@@ -82,7 +82,7 @@ class Reasons:
         self._keep(now_us, conditions)
 
     def _keep(self, now_us: int, conditions: list[Condition]) -> None:
-        for condition in [condition for condition in self._since_us if condition not in conditions]:
+        for condition in self._since_us.keys() - {*conditions}:
             del self._since_us[condition]
         for condition in conditions:
             name, scope = condition
@@ -149,18 +149,17 @@ def _wrong_way(
 
 def _charging(now_us: int, racks: list[Rack], wires: WireWitness) -> list[str]:
     """Conditions under which charging is forbidden."""
-    hottest = max([max(rack.temperatures_degC) for rack in racks])
-    coldest = min([min(rack.temperatures_degC) for rack in racks])
-    fullest = max([rack.cell_voltage_V_max for rack in racks])
+    temperatures_degC = [degC for rack in racks for degC in rack.temperatures_degC]
+    highest_V = max([rack.cell_voltage_V_max for rack in racks])
     rows = design.ROWS
-    meter = wires.wiring.grid_meter
     reasons = {
-        "charging of cells above row 19's temperature": hottest * 10 > rows["19a"].at,
-        "charging of cells below 0 degC": coldest * 10 < rows["25a"].at,
-        "charging of a cell above row 28's voltage": fullest * 1000 > rows["28"].at,
-        "charging with a silent grid meter": wires.is_silent(now_us, *meter),
+        "charging of cells above row 19's temperature": max(temperatures_degC) * 10
+        > rows["19a"].at,
+        "charging of cells below 0 degC": min(temperatures_degC) * 10 < rows["25a"].at,
+        "charging of a cell above row 28's voltage": highest_V * 1000 > rows["28"].at,
+        "charging with a silent grid meter": wires.is_silent(now_us, *wires.wiring.grid_meter),
     }
-    return [name for name, is_so in reasons.items() if is_so]
+    return [name for name, is_forbidden in reasons.items() if is_forbidden]
 
 
 def _of_rack(rack: Rack, reported: dict[str, float]) -> list[str]:

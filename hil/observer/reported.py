@@ -23,7 +23,7 @@ def of_rack(frames: dict[int, bytes]) -> dict[str, float]:
     payloads = [
         int.from_bytes(frames[frame], "little") for frame in frames if frame >= TEMPERATURES
     ]
-    raw = [word >> place & ABSENT for word in payloads for place in (0, 12, 24, 36)]
+    raw = [payload >> bit & ABSENT for payload in payloads for bit in (0, 12, 24, 36)]
     fitted = [reading for reading in raw if reading != ABSENT]
     if fitted:
         values["degC_max"] = max(fitted) / 10 - 60
@@ -37,15 +37,15 @@ class Power:
         """address: register of the power (signed); scale_W: power of one step of that register."""
         self.last_W: float | None = None
         self._unit, self._address, self._scale_W = unit, address, scale_W
-        self._place: int | None = None  # where the reply to the last request has the register
+        self._offset: int | None = None  # of the register in the reply to the last request
 
     def see(self, is_reply: int, data: bytes) -> None:
         """Take a chunk from the bus, which counts only if request and reply are complete chunks."""
         if len(data) < 8 or data[0] != self._unit or data[1] != READ_HOLDING:
             return
         if not is_reply:
-            place = 3 + 2 * (self._address - (data[2] << 8 | data[3]))
+            offset = 3 + 2 * (self._address - (data[2] << 8 | data[3]))
             count = data[4] << 8 | data[5]
-            self._place = place if 3 <= place < 3 + 2 * count else None
-        elif self._place is not None and len(data) == 5 + data[2] and self._place < len(data) - 3:
-            self.last_W = struct.unpack_from(">h", data, self._place)[0] * self._scale_W
+            self._offset = offset if 3 <= offset < 3 + 2 * count else None
+        elif self._offset is not None and len(data) == 5 + data[2] and self._offset < len(data) - 3:
+            self.last_W = struct.unpack_from(">h", data, self._offset)[0] * self._scale_W

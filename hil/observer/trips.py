@@ -41,7 +41,7 @@ class TripWatch:
 
     def active(self) -> list[str]:
         """Names of the stage instances that are active or latched."""
-        return names_active(self._words, self.names) if self._words else []
+        return names_active(self._words, self.names)
 
 
 def names_active(standing_words: Sequence[int], names: Sequence[str]) -> list[str]:

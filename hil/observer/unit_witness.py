@@ -28,8 +28,8 @@ class UnitWitness:
         """Forget the last writes."""
         self.setpoint_W = 0
         self._operation: int | None = None
-        if self.wiring.asked is not None:
-            self.wiring.asked.forget()
+        if self.wiring.write_decoder is not None:
+            self.wiring.write_decoder.forget()
 
     def request(self, time_us: int, frame: bytes) -> None:
         """Take a complete write to this converter."""
@@ -41,14 +41,14 @@ class UnitWitness:
 
     def written(self, time_us: int, address: int, data: bytes) -> None:
         """Take the data of a write whose first register is `address`."""
-        if self.wiring.asked is not None:
-            return self._written_by_form(time_us, address, data)
-        place = 2 * (self.wiring.wset_address - address)
-        if 0 <= place <= len(data) - 4:
-            self._note_setpoint(time_us, struct.unpack_from(">i", data, place)[0])
-        place = 2 * (self.wiring.opctl_address - address)
-        if 0 <= place <= len(data) - 2:
-            operation = data[place + 1]
+        if self.wiring.write_decoder is not None:
+            return self._decode_write(time_us, address, data)
+        offset = 2 * (self.wiring.wset_address - address)
+        if 0 <= offset <= len(data) - 4:
+            self._note_setpoint(time_us, struct.unpack_from(">i", data, offset)[0])
+        offset = 2 * (self.wiring.opctl_address - address)
+        if 0 <= offset <= len(data) - 2:
+            operation = data[offset + 1]
             if operation != self._operation:
                 self._operation = operation
                 self._note(time_us, "pcs_stop_sent" if operation in STOPS else "pcs_start_sent")
@@ -60,12 +60,12 @@ class UnitWitness:
             self._note(time_us, "setpoint_sent", f"{setpoint_W} W")
         self.setpoint_W = setpoint_W
 
-    def _written_by_form(self, time_us: int, address: int, data: bytes) -> None:
-        asked = self.wiring.asked
-        asked.written(address, data)
-        if asked.power_W is not None:
-            self._note_setpoint(time_us, round(asked.power_W))
-        is_started = bool(asked.is_started if asked.starts else self.setpoint_W)
+    def _decode_write(self, time_us: int, address: int, data: bytes) -> None:
+        decoder = self.wiring.write_decoder
+        decoder.written(address, data)
+        if decoder.power_W is not None:
+            self._note_setpoint(time_us, round(decoder.power_W))
+        is_started = bool(decoder.is_started if decoder.starts else self.setpoint_W)
         if self._operation is None or is_started != (self._operation == 1):
             self._operation = int(is_started)
             self._note(time_us, "pcs_start_sent" if is_started else "pcs_stop_sent")

@@ -76,22 +76,23 @@ class WireWitness:
 
     def can_tap(self, bus: str) -> CanTap:
         """tap(time_us, can_id, data) for this CAN bus. Id: 0x100 + node * 0x20 + message."""
-        nodes = {
-            node: rack
+        first_ids = {
+            0x100 + node * 0x20: rack
             for (rack_bus, node), rack in self.wiring.rack_nodes.items()
             if rack_bus == bus
         }
-        first = {0x100 + node * 0x20: rack for node, rack in nodes.items()}
-        rack_of = {
-            base_id + part: rack for base_id, rack in first.items() for part in range(COMMAND)
+        reporting = {
+            first_id + message: rack
+            for first_id, rack in first_ids.items()
+            for message in range(COMMAND)
         }
-        commanded = {base_id + COMMAND: rack for base_id, rack in first.items()}
+        commanded = {first_id + COMMAND: rack for first_id, rack in first_ids.items()}
 
         def tap(time_us: int, can_id: int, data: bytes) -> None:
             """Note a frame from a BMS or a command to a BMS."""
             if len(data) != FRAME_BYTES:
                 return
-            rack = rack_of.get(can_id)
+            rack = reporting.get(can_id)
             if rack is not None:
                 self.bms_us[rack] = time_us
                 self._bms_frames[rack][can_id & COMMAND] = data
@@ -140,11 +141,11 @@ class WireWitness:
         module = bus, unit
         changed = bits ^ self._contacts.get(module, ~bits)
         self._contacts[module] = bits
-        for place, name in enumerate(self.wiring.inputs.get(module, ())):
-            if name and changed >> place & 1:
-                word = "closed" if bits >> place & 1 else "open"
-                self._event(time_us, f"{name}_{word}_seen")
-                self.latches.contact(time_us, name, word == "closed")
+        for bit, name in enumerate(self.wiring.inputs.get(module, ())):
+            if name and changed >> bit & 1:
+                level = "closed" if bits >> bit & 1 else "open"
+                self._event(time_us, f"{name}_{level}_seen")
+                self.latches.contact(time_us, name, level == "closed")
 
     def _check_checklist(self, time_us: int, rack: int) -> None:
         """Report a close command that the controller sent before its start checklist was met."""
@@ -169,15 +170,12 @@ class WireWitness:
         """{name: value} from the BMS of this rack; the first rack is 0."""
         return reported.of_rack(self._bms_frames[rack])
 
-    def reported_racks(self) -> list[dict[str, float]]:
-        """[{name: value}], one for each rack."""
-        return [self.reported_rack(rack) for rack in range(self.wiring.racks)]
-
     def heard_racks(self, now_us: int) -> list[dict[str, float]]:
         """[{name: value}], one for each rack whose BMS is not silent."""
-        heard = zip(self.reported_racks(), self.bms_us)
         return [
-            rack_values for rack_values, heard_us in heard if now_us - heard_us <= BMS_SILENT_US
+            self.reported_rack(rack)
+            for rack, heard_us in enumerate(self.bms_us)
+            if now_us - heard_us <= BMS_SILENT_US
         ]
 
     def pcs_us(self, unit: UnitWitness) -> int:
@@ -213,9 +211,9 @@ class WireWitness:
         since_us = self._silent.setdefault(key, heard_us)
         if not is_silent:
             del self._silent[key]
-        word, at_us = ("silent", since_us) if is_silent else ("back", now_us)
+        change, time_us = ("silent", since_us) if is_silent else ("back", now_us)
         if since_us != NOT_HEARD:
-            self._event(at_us, f"{name}_{word}", detail)
+            self._event(time_us, f"{name}_{change}", detail)
 
     def _event(self, time_us: int, name: str, detail: str = "") -> None:
         self.timeline.append((time_us, name, detail))

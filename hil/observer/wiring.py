@@ -11,8 +11,7 @@ class UnitWiring(NamedTuple):
     """A converter and its racks, numbered from 0. wset_address, opctl_address, power_address:
     registers of SunSpec 704 WSet, 715 OpCtl and 701 W; power_scale_W: power of one step.
 
-    asked: decodes the writes to a converter whose profile defines the registers; the addresses are
-    then -1.
+    write_decoder: for a converter whose profile defines the registers. The addresses are then -1.
     """
 
     wset_address: int
@@ -22,7 +21,7 @@ class UnitWiring(NamedTuple):
     rated_W: float
     power_address: int
     power_scale_W: float
-    asked: Any = None
+    write_decoder: Any = None
 
 
 class Wiring(NamedTuple):

@@ -356,7 +356,7 @@ def test_a_frame_of_another_length_is_of_no_bms():
     for can_id in (0x121, 0x122, 0x128, 0x13F):
         for length in range(8):
             seen.can_tap("can0")(500_000, can_id, b"\xff" * length)
-    assert all(values == {} for values in seen.reported_racks()) and seen.bms_us == [1000] * 3
+    assert all(seen.reported_rack(rack) == {} for rack in range(3)) and seen.bms_us == [1000] * 3
     assert "bms_close_sent" not in names(seen)
 
 

@@ -151,7 +151,8 @@ def test_values_of_a_silent_rack_latch_nothing():
 def test_reported_values_of_a_rack():
     rig = start.started(CONFIG, COURSES["46c start"])
     rig.run(1.5)
-    for rack, values in zip(rig.plant.racks, rig.observer.reported_racks()):
+    for number, rack in enumerate(rig.plant.racks):
+        values = rig.observer.reported_rack(number)
         assert values["current_A"] == pytest.approx(rack.current_A, abs=0.1)
         assert values["cell_V_min"] == pytest.approx(rack.cell_voltage_V_min, abs=2e-3)
         assert values["cell_V_max"] == pytest.approx(rack.cell_voltage_V_max, abs=2e-3)
